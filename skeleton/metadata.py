@@ -1,0 +1,70 @@
+"""What an exported model says about itself: one JSON document under the key `skedge` in the file's metadata."""
+
+import json
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from skeleton.errors import InputError
+from skeleton.layout import Layout
+
+KEY = "skedge"
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class ModelMetadata:
+    """Everything the graph cannot hold.
+
+    The file takes `joints` (persons, frames, V, 3) in metres, absent joints filled by the rule named `fill`
+    (`skeleton.prepare.fill`), and gives `probabilities` (classes,) and `embedding` (features,). With `time` "stretched"
+    any clip is stretched to `frames` frames; `seconds` is the median length of the training clips, the span that a live
+    window covers.
+    """
+
+    labels: tuple[str, ...]
+    layout: Layout
+    persons: int
+    frames: int
+    seconds: float
+    normalization: str
+    streams: tuple[str, ...]
+    parameters: int
+    macs: int
+    weights_sha256: str
+    time: str = "stretched"
+    fill: str = "last-seen"
+    accuracy: dict[str, Any] = field(default_factory=dict)
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> str:
+        document = {f.name: getattr(self, f.name) for f in fields(self)} | {"layout": self.layout.to_dict()}
+        return json.dumps({"version": VERSION, **document})
+
+    @classmethod
+    def from_json(cls, text: str | None, source: str) -> "ModelMetadata":
+        """Read the document; raises `InputError` naming `source` if there is none, it is damaged, or it is too new."""
+        if text is None:
+            raise InputError(f"{source}: expected a model exported by `skedge export`, got a file without {KEY!r} metadata; export it again")
+        try:
+            document = dict(json.loads(text))
+            version = int(document.pop("version"))
+        except (KeyError, TypeError, ValueError):
+            raise InputError(f"{source}: the {KEY!r} metadata is damaged: expected a JSON object with a version; export it again") from None
+        if version > VERSION:
+            raise InputError(f"{source}: metadata version {version} is newer than this skedge understands ({VERSION}); upgrade skedge")
+        try:
+            layout = Layout.from_dict(document.pop("layout"), f"{source}: layout")
+            for name in ("labels", "streams"):
+                document[name] = tuple(document[name])
+            metadata = cls(layout=layout, **document)
+            if metadata.persons < 1 or metadata.frames < 1 or not metadata.seconds > 0 or not metadata.labels:
+                raise ValueError("persons, frames, seconds and labels must be positive in number")
+        except (KeyError, TypeError, ValueError) as error:
+            if isinstance(error, InputError):
+                raise
+            raise InputError(f"{source}: the {KEY!r} metadata is damaged ({error}); export it again") from None
+        if metadata.time != "stretched" or metadata.fill != "last-seen":
+            raise InputError(
+                f"{source}: expected time 'stretched' and fill 'last-seen', got {metadata.time!r} and {metadata.fill!r}; upgrade skedge"
+            )
+        return metadata
