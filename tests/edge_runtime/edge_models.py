@@ -1,0 +1,90 @@
+"""Small models that honour the exporter's contract, made without torch, with results that can be worked out by hand."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from skeleton import load_layout
+from skeleton.metadata import KEY, ModelMetadata
+
+METADATA = ModelMetadata(
+    labels=("wave", "clap", "idle"),
+    layout=load_layout("ntu25"),
+    persons=1,
+    frames=20,
+    seconds=2.0,
+    normalization="per-frame",
+    streams=("joint",),
+    parameters=178757,
+    macs=96_000_000,
+    weights_sha256="0" * 64,
+    accuracy={"cross-subject": 0.87},
+)
+
+
+def metadata(**changes: object) -> ModelMetadata:
+    return replace(METADATA, **changes)
+
+
+def weights(metadata: ModelMetadata) -> np.ndarray:
+    """What `write_model` weighs the flattened input by, (classes, persons * frames * V * 3)."""
+    size = metadata.persons * metadata.frames * len(metadata.layout) * 3
+    return np.random.default_rng(0).normal(0, 1 / size**0.5, (len(metadata.labels), size)).astype(np.float32)
+
+
+def write_model(
+    path: Path,
+    metadata: ModelMetadata = METADATA,
+    document: str | None = "metadata",
+    shape: tuple[int, ...] | None = None,
+    classes: int | None = None,
+    padding: int = 0,
+) -> Path:
+    """A model whose embedding is its input, flattened, and whose probabilities are the softmax of `weights` times it.
+
+    `document` is the metadata's text (None: none at all), `shape` and `classes` lie about the ports, `padding` adds that
+    many MB of weights.
+    """
+    shape = shape or (metadata.persons, metadata.frames, len(metadata.layout), 3)
+    size, classes = int(np.prod(shape)), classes or len(metadata.labels)
+    matrix = np.resize(weights(metadata), (classes, size))
+    tensors = [numpy_helper.from_array(np.array([-1], np.int64), "flat"), numpy_helper.from_array(matrix, "matrix")]
+    nodes = [
+        helper.make_node("Reshape", ["joints", "flat"], ["embedding"]),
+        helper.make_node("MatMul", ["matrix", "embedding"], ["logits"]),
+        helper.make_node("Softmax", ["logits"], ["probabilities"], axis=-1),
+    ]
+    if padding:
+        ballast = np.random.default_rng(1).normal(size=(padding * 250, 1000)).astype(np.float32)
+        tensors.append(numpy_helper.from_array(ballast, "ballast"))
+        nodes[1:2] = [
+            helper.make_node("MatMul", ["matrix", "embedding"], ["bare"]),
+            helper.make_node("ReduceMax", ["ballast"], ["most"], keepdims=0),
+            helper.make_node("Add", ["bare", "most"], ["logits"]),
+        ]
+    graph = helper.make_graph(
+        nodes,
+        "echo",
+        [helper.make_tensor_value_info("joints", TensorProto.FLOAT, shape)],
+        [
+            helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, [classes]),
+            helper.make_tensor_value_info("embedding", TensorProto.FLOAT, [size]),
+        ],
+        tensors,
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
+    if document is not None:
+        helper.set_model_props(model, {KEY: metadata.to_json() if document == "metadata" else document})
+    onnx.save(model, path)
+    return path
+
+
+def walk(frames: int, rate: float, persons: int = 1, seed: int = 0) -> np.ndarray:
+    """A smooth motion (T, M, V, 3) in metres: every joint on a slow wave of its own."""
+    rng = np.random.default_rng(seed)
+    time = np.arange(frames)[:, None, None, None] / rate
+    phase, place = rng.uniform(0, 6, (2, 1, persons, 25, 3))
+    return (place + 0.3 * np.sin(2 * time + phase)).astype(np.float32)
