@@ -1,0 +1,1 @@
+"""The 5-layer ST-GCN student and its distillation."""

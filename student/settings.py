@@ -1,0 +1,32 @@
+"""The student's settings, as recipes spell them; free of torch."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from teacher.settings import AugmentSettings, EncoderSettings, OptimSettings
+
+
+def student_plan() -> EncoderSettings:
+    """16-16-16-16-128 without temporal stride: the only plan that gives the 0.54 M of ASMa's three-stream student."""
+    return EncoderSettings(widths=(16, 16, 16, 16, 128), strides=(1, 1, 1, 1, 1), dropout=0.0)
+
+
+@dataclass
+class DistillSettings:
+    """Knowledge distillation.
+
+    Args:
+        temperature: tau, divides both logits.
+        direction: forward is KL(teacher || student); reverse is KL(student || teacher), as ASMa writes it.
+        scale_by_temperature: multiply the divergence by tau^2, so that the gradient's size does not depend on tau.
+        label_smoothing: used only where a student is trained on labels alone.
+        augment: the clips' augmentation; teacher and student see the same clip.
+        optim: optimisation.
+    """
+
+    temperature: float = 4.0
+    direction: Literal["forward", "reverse"] = "forward"
+    scale_by_temperature: bool = True
+    label_smoothing: float = 0.1
+    augment: AugmentSettings = field(default_factory=AugmentSettings)
+    optim: OptimSettings = field(default_factory=lambda: OptimSettings(epochs=150, learning_rate=1e-2))

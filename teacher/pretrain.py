@@ -1,0 +1,39 @@
+"""Pretraining a teacher's encoder on unlabelled clips."""
+
+from pathlib import Path
+from typing import Any
+
+from skeleton.datasets.store import Store
+from teacher.clips import Clips
+from teacher.encoders import STGCN
+from teacher.folder import Card, median_seconds, write_run
+from teacher.pstl import METHODS
+from teacher.settings import ComputeSettings, DataSettings, EncoderSettings, PretrainSettings
+from teacher.training import fit, provenance, seeded
+
+
+def pretrain(
+    store: Store,
+    folder: Path,
+    data: DataSettings,
+    encoder: EncoderSettings,
+    settings: PretrainSettings,
+    compute: ComputeSettings,
+    recipe: dict[str, Any],
+    resume: bool = False,
+) -> dict[str, Any]:
+    """Train an encoder by `settings.method` on the training part of the store; a run folder of the encoder, its metrics back."""
+    indices = store.split(data.protocol, "train")
+    clips = Clips.read(store, indices, data)
+    seeded(compute)
+    network = STGCN(store.layout, encoder)
+    module = METHODS[settings.method](network, store.layout, data, settings)
+    loader = clips.loader(settings.optim.batch_size // compute.devices, drop_last=True)
+    trainer = fit(module, loader, compute, folder, f"Pretraining {settings.method}", resume)
+    card = Card(
+        "encoder", store.layout, store.labels, data, encoder, median_seconds(store.index["frames"][indices], store.rate),
+        provenance(store, compute, settings, len(clips)),
+    )  # fmt: skip
+    metrics = {"method": settings.method, "loss": float(trainer.callback_metrics["loss"]), "clips": len(clips)}
+    write_run(folder, network, card, recipe, metrics)
+    return metrics

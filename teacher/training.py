@@ -1,0 +1,176 @@
+"""How everything here is trained: one trainer, one schedule, one progress bar."""
+
+import logging
+import math
+import os
+import warnings
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import torch
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint
+from lightning.pytorch.loggers import CSVLogger
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from skeleton.datasets.store import Store
+from teacher.settings import ComputeSettings, OptimSettings
+
+CHECKPOINT = "last.ckpt"
+
+
+class Trained(L.LightningModule):
+    """Optimiser and schedule of `OptimSettings` for every module that learns."""
+
+    def __init__(self, optim: OptimSettings) -> None:
+        super().__init__()
+        self.optim = optim
+
+    def configure_optimizers(self) -> Any:
+        learned = [p for p in self.parameters() if p.requires_grad]
+        rate, decay = self.optim.learning_rate, self.optim.weight_decay
+        optimizer: torch.optim.Optimizer
+        if self.optim.optimizer == "sgd":
+            optimizer = torch.optim.SGD(learned, rate, momentum=0.9, weight_decay=decay)
+        else:
+            kind = torch.optim.AdamW if self.optim.optimizer == "adamw" else torch.optim.Adam
+            optimizer = kind(learned, rate, weight_decay=decay)
+        steps = max(1, int(self.trainer.estimated_stepping_batches))
+        warmup = steps * self.optim.warmup_epochs / max(1, self.optim.epochs)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: warmup_cosine(step, warmup, steps))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+def warmup_cosine(step: int, warmup: float, steps: int) -> float:
+    """The learning rate's share at a step: linear over `warmup` steps, never 0 there, then a cosine to 0 at `steps`."""
+    if step < warmup:
+        return (step + 1) / (warmup + 1)
+    return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - warmup) / max(1.0, steps - warmup))))
+
+
+class ProgressBar(Callback):
+    """One bar over all epochs, with the loss and the time that is left."""
+
+    def __init__(self, title: str) -> None:
+        self.title = title
+        self.progress = Progress(
+            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(),
+            TextColumn("{task.fields[loss]}"),
+        )  # fmt: skip
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        if trainer.is_global_zero:
+            steps = int(trainer.estimated_stepping_batches)
+            self.progress.start()
+            self.task = self.progress.add_task(self.title, total=steps, completed=trainer.global_step, loss="")
+
+    def on_train_batch_end(self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int) -> None:
+        if trainer.is_global_zero:
+            loss = f"loss {trainer.callback_metrics['loss']:.4g}" if "loss" in trainer.callback_metrics else ""
+            self.progress.update(self.task, completed=trainer.global_step, loss=loss)
+
+    def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self.progress.stop()
+
+    def on_exception(self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException) -> None:
+        self.progress.stop()
+
+
+class OwnRandomness(Callback):
+    """Lets every process draw its own augmentations and masks."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        torch.manual_seed(self.seed + 1000003 * trainer.global_rank + trainer.global_step)
+
+
+def precision_of(compute: ComputeSettings) -> str:
+    """The Trainer's precision; `auto` is bf16-mixed where the device multiplies bfloat16 itself, else 32-true."""
+    if compute.precision != "auto":
+        return compute.precision
+    if compute.accelerator != "cpu" and torch.cuda.is_available():
+        return "bf16-mixed" if torch.cuda.is_bf16_supported() else "16-mixed"
+    return "bf16-mixed" if torch.cpu._is_avx512_bf16_supported() else "32-true"
+
+
+def fit(module: Trained, loader: DataLoader, compute: ComputeSettings, folder: Path, title: str, resume: bool = False) -> L.Trainer:
+    """Train for the module's epochs.
+
+    `last.ckpt` in `folder` is written ten times in a run and when it is interrupted; `resume` goes on from it. It goes when
+    training is complete.
+
+    Raises:
+        KeyboardInterrupt: on Ctrl-C, behind the checkpoint.
+    """
+    _quiet()
+    checkpoint = folder / CHECKPOINT
+    if not resume:
+        checkpoint.unlink(missing_ok=True)
+    keep = ModelCheckpoint(
+        folder, CHECKPOINT.removesuffix(".ckpt"), every_n_epochs=max(1, module.optim.epochs // 10), save_top_k=1,
+        save_on_exception=True, enable_version_counter=False,
+    )  # fmt: skip
+    L.seed_everything(compute.seed, workers=True, verbose=False)
+    folder.mkdir(parents=True, exist_ok=True)
+    precision = precision_of(compute)
+    trainer = L.Trainer(
+        accelerator=compute.accelerator,
+        devices=compute.devices,
+        precision=precision,  # type: ignore[arg-type]
+        sync_batchnorm=compute.devices > 1 and torch.cuda.is_available() and compute.accelerator != "cpu",
+        max_epochs=module.optim.epochs,
+        logger=CSVLogger(folder, name="log", version=""),
+        log_every_n_steps=1,
+        callbacks=[ProgressBar(title), OwnRandomness(compute.seed), keep],
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    try:
+        trainer.fit(module, loader, ckpt_path=checkpoint if checkpoint.is_file() else None, weights_only=True)
+    except SystemExit:  # what Lightning makes of a KeyboardInterrupt
+        raise KeyboardInterrupt from None
+    if trainer.is_global_zero:
+        checkpoint.unlink(missing_ok=True)
+    return trainer
+
+
+@torch.inference_mode()
+def forward_all(network: nn.Module, inputs: Tensor, compute: ComputeSettings, batch_size: int = 256) -> Any:
+    """What a frozen network gives for all inputs (N, ...), on the CPU in float32; a tuple of tensors if it gives one."""
+    device = torch.device("cuda" if compute.accelerator != "cpu" and torch.cuda.is_available() else "cpu")
+    network = network.eval().to(device)
+    outputs = [network(batch.to(device)) for batch in inputs.split(batch_size)]
+    network.cpu()
+    if isinstance(outputs[0], tuple):
+        return tuple(torch.cat(part).float().cpu() for part in zip(*outputs, strict=True))
+    return torch.cat(outputs).float().cpu()
+
+
+def _quiet() -> None:
+    os.environ.setdefault("POSSIBLE_USER_WARNINGS", "off")
+    for name in ("lightning.pytorch", "lightning.fabric", "lightning"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module="lightning")
+    warnings.filterwarnings("ignore", message=".*lr_scheduler.step.*")
+
+
+def seeded(compute: ComputeSettings) -> None:
+    L.seed_everything(compute.seed, workers=True, verbose=False)
+
+
+def provenance(store: Store, compute: ComputeSettings, settings: Any, clips: int) -> dict[str, Any]:
+    """How a network came to be, for its card: data, settings, seed, precision and versions."""
+    return {
+        "store": store.name,
+        "store_fingerprint": store.fingerprint,
+        "training_clips": clips,
+        "settings": asdict(settings),
+        "seed": compute.seed,
+        "precision": precision_of(compute),
+        "torch": torch.__version__,
+    }
