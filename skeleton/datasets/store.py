@@ -106,6 +106,8 @@ class StoreWriter:
         check_joint_count(joints.shape[2], self.layout, name)
         if not 0 <= label < len(self._labels):
             raise InputError(f"{name}: expected a label from 0 to {len(self._labels) - 1}, got {label}")
+        if not 0 < len(name) <= 255 or not name.isprintable():
+            raise InputError(f"{name[:255]!r}: expected a clip's name of 1 to 255 printable characters")
         if name in self._names:
             raise InputError(f"{name}: expected every clip's name once, got it twice; rename one of the two")
         with np.errstate(over="ignore"):
