@@ -1,0 +1,132 @@
+"""Opening a file: the right ones work, and every wrong one says in one line what is wrong with it."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from edge_models import METADATA, metadata, walk, weights, write_model
+
+from edge_runtime import Recognizer
+from edge_runtime.backend import OnnxBackend, load_backend
+from skeleton import InputError, prepare
+from skeleton.metadata import VERSION, ModelMetadata
+
+
+def refused(path: Path) -> str:
+    with pytest.raises(InputError) as caught:
+        Recognizer.load(path)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert str(path) in message
+    assert len(message) < 600
+    return message
+
+
+def test_runs_the_graph_on_the_prepared_clip(model: Path) -> None:
+    recognizer = Recognizer.load(model)
+    clip = walk(33, 30)
+    ready = prepare(clip.transpose(1, 0, 2, 3), METADATA.layout, 1, METADATA.frames)
+    np.testing.assert_array_equal(recognizer.embed(clip), ready.ravel())
+    logits = weights(METADATA) @ ready.ravel()
+    expected = np.exp(logits - logits.max())
+    np.testing.assert_allclose(recognizer.predict(clip), expected / expected.sum(), atol=1e-6)
+    np.testing.assert_array_equal(recognizer.predict(clip[:, 0]), recognizer.predict(clip))
+    assert recognizer.labels == METADATA.labels
+
+
+def test_metadata_survives_the_file(model: Path) -> None:
+    read = load_backend(model).metadata
+    assert read.to_json() == METADATA.to_json()
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_threads_give_the_same_answer(model: Path, threads: int) -> None:
+    clip = walk(40, 30)
+    np.testing.assert_allclose(Recognizer.load(model, threads=threads).predict(clip), Recognizer.load(model).predict(clip))
+
+
+def test_no_threads_are_refused(model: Path) -> None:
+    with pytest.raises(InputError, match="at least 1 thread, got 0"):
+        Recognizer.load(model, threads=0)
+
+
+def test_missing(tmp_path: Path) -> None:
+    assert "found none" in refused(tmp_path / "no.onnx")
+    assert "found a folder" in refused(tmp_path)
+
+
+def test_other_suffix(tmp_path: Path) -> None:
+    (tmp_path / "model.pt").write_bytes(b"x")
+    assert "suffix .onnx, got '.pt'" in refused(tmp_path / "model.pt")
+
+
+@pytest.mark.parametrize("content", [b"", b"not a model at all", b"\x80\x04K\x01.", b"\0" * 5000])
+def test_not_onnx(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "model.onnx"
+    path.write_bytes(content)
+    assert "export it again" in refused(path)
+
+
+@pytest.mark.parametrize("share", [0.05, 0.3, 0.5, 0.9, 0.999])
+def test_truncated(model: Path, tmp_path: Path, share: float) -> None:
+    path = tmp_path / "cut model.onnx"
+    content = model.read_bytes()
+    path.write_bytes(content[: int(len(content) * share)])
+    assert "export it again" in refused(path)
+
+
+def test_without_metadata(tmp_path: Path) -> None:
+    assert "without 'skedge' metadata" in refused(write_model(tmp_path / "bare.onnx", document=None))
+
+
+@pytest.mark.parametrize("document", ["", "[]", "{", '{"version": 1}', '{"version": "one"}', '{"version": 1, "labels": 3}'])
+def test_damaged_metadata(tmp_path: Path, document: str) -> None:
+    assert "export it again" in refused(write_model(tmp_path / "odd.onnx", document=document))
+
+
+def test_newer_metadata(tmp_path: Path) -> None:
+    document = json.dumps(json.loads(METADATA.to_json()) | {"version": VERSION + 1, "news": 1})
+    message = refused(write_model(tmp_path / "new.onnx", document=document))
+    assert f"metadata version {VERSION + 1} is newer" in message
+    assert "upgrade skedge" in message
+
+
+def test_ports_that_contradict_the_metadata(tmp_path: Path) -> None:
+    message = refused(write_model(tmp_path / "shape.onnx", shape=(1, 19, 25, 3)))
+    assert "joints [1, 20, 25, 3]" in message
+    assert "[1, 19, 25, 3]" in message
+    message = refused(write_model(tmp_path / "classes.onnx", classes=4))
+    assert "probabilities [3]" in message
+
+
+def test_probabilities_with_a_batch_axis_are_refused(tmp_path: Path, model: Path) -> None:
+    proto = onnx.load(model)
+    flat = onnx.numpy_helper.from_array(np.array([1, 3], np.int64), "row")
+    proto.graph.initializer.append(flat)
+    proto.graph.node[-1].output[0] = "plain"
+    proto.graph.node.append(onnx.helper.make_node("Reshape", ["plain", "row"], ["probabilities"]))
+    proto.graph.output[0].CopyFrom(onnx.helper.make_tensor_value_info("probabilities", onnx.TensorProto.FLOAT, [1, 3]))
+    onnx.save(proto, tmp_path / "batch.onnx")
+    assert "probabilities [3]" in refused(tmp_path / "batch.onnx")
+
+
+def test_opening_prints_nothing(model: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    OnnxBackend(model, 2)
+    with pytest.raises(InputError):
+        OnnxBackend(write_model(tmp_path / "bare.onnx", document=None))
+    assert capfd.readouterr() == ("", "")
+
+
+def test_two_persons(tmp_path: Path) -> None:
+    recognizer = Recognizer.load(write_model(tmp_path / "pair.onnx", metadata(persons=2)))
+    clip = walk(30, 30, persons=2)
+    pair = recognizer.embed(clip).reshape(2, 20, 25, 3)
+    np.testing.assert_array_equal(recognizer.embed(clip[:, 0]).reshape(2, 20, 25, 3)[0], pair[0])
+    assert (recognizer.embed(clip[:, 0]).reshape(2, 20, 25, 3)[1] == 0).all()
+    assert np.abs(pair[1]).max() > 0
+
+
+def test_the_metadata_document_is_what_the_exporter_writes() -> None:
+    assert isinstance(ModelMetadata.from_json(METADATA.to_json(), "here"), ModelMetadata)

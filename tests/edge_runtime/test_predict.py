@@ -1,0 +1,160 @@
+"""Stores and files through a model: whole clips and frame by frame, other layouts, unknown classes, wrong files."""
+
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+from edge_models import METADATA, metadata, walk, write_model
+
+from edge_runtime import Recognizer
+from edge_runtime.predict import predict_file, predict_store
+from skeleton import InputError, load_layout, retarget
+from skeleton.datasets.store import PARTS, StoreWriter
+
+
+def write_store(
+    path: Path, labels: tuple[str, ...], layout: str = "ntu25", rate: float | None = 30, lengths: tuple[int, ...] = (40, 50, 60)
+) -> Path:
+    kind = load_layout(layout)
+    with StoreWriter(path, name="walks", layout=kind, labels=labels, rate=rate) as writer:
+        for i, length in enumerate(lengths):
+            joints = retarget(walk(length, 30, seed=i), load_layout("ntu25"), kind)
+            writer.add(f"clip{i}", joints.transpose(1, 0, 2, 3), label=i % len(labels))
+        writer.protocol("all", lambda index: np.full(len(index), PARTS["test"]))
+    return path
+
+
+def test_a_store_whole_and_frame_by_frame(model: Path, tmp_path: Path) -> None:
+    store = write_store(tmp_path / "store", METADATA.labels)
+    recognizer = Recognizer.load(model, hop=0)
+    report = predict_store(recognizer, store, "all", "test")
+    assert [prediction.name for prediction in report.predictions] == ["clip0", "clip1", "clip2"]
+    assert [prediction.truth for prediction in report.predictions] == list(METADATA.labels)
+    assert report.notes == ()
+    for i, prediction in enumerate(report.predictions):
+        np.testing.assert_array_equal(prediction.probabilities, recognizer.predict(walk((40, 50, 60)[i], 30, seed=i)))
+    expected = np.mean([prediction.label == prediction.truth for prediction in report.predictions])
+    assert report.accuracy == expected
+    # Clips within the window: a camera's way ends in the same answer.
+    live = predict_store(model, store, "all", frame_by_frame=True)
+    every = predict_store(recognizer, store, "all", frame_by_frame=True)
+    for one, other, late in zip(report.predictions, every.predictions, live.predictions, strict=True):
+        np.testing.assert_allclose(one.probabilities, other.probabilities, atol=1e-5)
+        assert late.label is not None
+
+
+def test_clips_too_short_for_an_answer_are_wrong(model: Path, tmp_path: Path) -> None:
+    store = write_store(tmp_path / "store", METADATA.labels, lengths=(60, 20, 20))
+    report = predict_store(model, store, "all", frame_by_frame=True)
+    assert [prediction.label is None for prediction in report.predictions] == [False, True, True]
+    assert report.accuracy <= 1 / 3
+    assert "2 clips ended before the first answer" in report.notes[0]
+
+
+def test_labels_are_matched_by_name(model: Path, tmp_path: Path) -> None:
+    store = write_store(tmp_path / "store", ("idle", "juggle", "wave"))
+    report = predict_store(model, store, "all")
+    assert [prediction.truth for prediction in report.predictions] == ["idle", "wave"]
+    assert report.notes == ("1 of 3 clips left out: the model does not know their class",)
+    other = write_store(tmp_path / "other", ("juggle", "whistle"))
+    with pytest.raises(InputError, match="expected clips of the model's classes"):
+        predict_store(model, other, "all")
+
+
+def test_another_layout_is_retargeted(model: Path, tmp_path: Path) -> None:
+    store = write_store(tmp_path / "store", METADATA.labels, layout="kinect20")
+    report = predict_store(model, store, "all")
+    assert report.notes == ("joints retargeted from kinect20 to ntu25",)
+
+
+def test_an_unknown_rate_is_told(model: Path, tmp_path: Path) -> None:
+    store = write_store(tmp_path / "store", METADATA.labels, rate=None)
+    assert "30 Hz assumed" in predict_store(model, store, "all", frame_by_frame=True).notes[0]
+    assert predict_store(model, store, "all").notes == ()
+
+
+def test_progress_can_be_followed(model: Path, tmp_path: Path) -> None:
+    store = write_store(tmp_path / "store", METADATA.labels)
+    seen: list[int] = []
+    predict_store(model, store, "all", track=lambda clips: (seen.append(i) or i for i in clips))
+    assert seen == [0, 1, 2]
+
+
+def test_wrong_part_and_protocol(model: Path, tmp_path: Path) -> None:
+    store = write_store(tmp_path / "store", METADATA.labels)
+    with pytest.raises(InputError, match="is empty"):
+        predict_store(model, store, "all", "val")
+    with pytest.raises(InputError, match="unknown protocol"):
+        predict_store(model, store, "some")
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".npz"])
+@pytest.mark.parametrize("frame_by_frame", [False, True])
+def test_a_file(model: Path, tmp_path: Path, suffix: str, frame_by_frame: bool) -> None:
+    path, clip = tmp_path / f"my clip{suffix}", walk(40, 20)
+    if suffix == ".npy":
+        np.save(path, clip)
+    else:
+        np.savez(path, joints=clip, other=np.zeros(3))
+    recognizer = Recognizer.load(model, hop=0)
+    prediction = predict_file(recognizer, path, rate=20, frame_by_frame=frame_by_frame)
+    np.testing.assert_allclose(prediction.probabilities, recognizer.predict(clip), atol=1e-5)
+    assert prediction.label == METADATA.labels[int(prediction.probabilities.argmax())]
+
+
+def test_one_array_of_any_name(model: Path, tmp_path: Path) -> None:
+    np.savez(tmp_path / "one.npz", walk(40, 20)[:, 0])
+    assert predict_file(model, tmp_path / "one.npz").label in METADATA.labels
+
+
+class Trap:
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return Path.touch, (Path("trapped"),)
+
+
+def test_wrong_files(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    np.save("count.npy", np.zeros((30, 20, 3)))
+    np.save("absent.npy", np.full((30, 25, 3), np.nan))
+    np.save("flat.npy", np.zeros(30))
+    np.save("text.npy", np.array(["a", "b"]))
+    np.savez("many.npz", a=np.zeros(3), b=np.zeros(3))
+    np.savez("none.npz")
+    np.save("trap.npy", np.array([Trap()], dtype=object), allow_pickle=True)
+    Path("trap.pkl").write_bytes(pickle.dumps(Trap()))
+    Path("cut.npy").write_bytes(Path("count.npy").read_bytes()[:500])
+    Path("cut.npz").write_bytes(Path("many.npz").read_bytes()[:200])
+    Path("empty.npy").write_bytes(b"")
+    for frame_by_frame in (False, True):
+        for name, expected in (
+            ("count.npy", "expected 25 joints"),
+            ("flat.npy", "expected shape (frames, joints, 3)"),
+            ("text.npy", "array of coordinates"),
+            ("many.npz", "one called joints, got a, b"),
+            ("none.npz", "one called joints, got none"),
+            ("trap.npy", "damaged or different"),
+            ("trap.pkl", "damaged or different"),
+            ("cut.npy", "damaged or different"),
+            ("cut.npz", "damaged or different"),
+            ("empty.npy", "damaged or different"),
+            ("missing.npy", "found none"),
+        ):
+            with pytest.raises(InputError) as caught:
+                predict_file(model, name, frame_by_frame=frame_by_frame)
+            assert expected in str(caught.value)
+            assert str(caught.value).startswith(name)
+            assert "\n" not in str(caught.value)
+    with pytest.raises(InputError, match="NaN everywhere"):
+        predict_file(model, "absent.npy")
+    assert predict_file(model, "absent.npy", frame_by_frame=True).label is None
+    with pytest.raises(InputError, match="rate: expected"):
+        predict_file(model, "count.npy", rate=-1, frame_by_frame=True)
+    assert not Path("trapped").exists()
+
+
+def test_a_scene_of_two_and_a_crowd(tmp_path: Path) -> None:
+    recognizer = Recognizer.load(write_model(tmp_path / "pair.onnx", metadata(persons=2)), hop=0)
+    np.save(tmp_path / "crowd.npy", walk(40, 20, persons=5))
+    whole, live = (predict_file(recognizer, tmp_path / "crowd.npy", 20, frame_by_frame=way) for way in (False, True))
+    np.testing.assert_allclose(whole.probabilities, live.probabilities, atol=1e-5)

@@ -1,0 +1,87 @@
+"""What one prediction costs a fresh process, and what it must not do: import, connect, write."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+CHILD = """
+import json, os, resource, sys
+connections, written = [], []
+def watch(event, arguments):
+    if event.startswith("socket."):
+        connections.append(event)
+    if event == "open" and isinstance(arguments[0], str) and arguments[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
+        written.append(arguments[0])
+sys.addaudithook(watch)
+from edge_runtime import Recognizer
+recognizer = Recognizer.load(sys.argv[1])
+import numpy as np
+recognizer.predict(np.random.default_rng(0).normal(size=(60, 25, 3)))
+usage = resource.getrusage(resource.RUSAGE_SELF)
+# Not ru_maxrss: that starts from the parent's.
+with open("/proc/self/status") as status:
+    peak = next(int(line.split()[1]) / 1024 for line in status if line.startswith("VmHWM"))
+links = []
+for entry in os.listdir("/proc/self/fd"):
+    try:
+        links.append(os.readlink("/proc/self/fd/" + entry))
+    except OSError:
+        pass
+print(json.dumps({
+    "modules": sorted({name.partition(".")[0] for name in sys.modules}),
+    "connections": connections, "written": written,
+    "sockets": [link for link in links if link.startswith("socket:")],
+    "seconds": usage.ru_utime + usage.ru_stime, "peak": peak,
+}))
+"""
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> list[dict]:
+    from edge_models import metadata, write_model
+
+    # As large as the real student: about 800 KB of weights.
+    path = write_model(tmp_path_factory.mktemp("models") / "student.onnx", metadata(frames=50), padding=1)
+    home = tmp_path_factory.mktemp("home")
+    keep = {name: value for name, value in os.environ.items() if name in ("PATH", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "LANG")}
+    environment = keep | {"HOME": str(home), "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1", "TMPDIR": str(home)}
+    found = []
+    for _ in range(3):
+        done = subprocess.run(
+            [sys.executable, "-c", CHILD, str(path)], env=environment, cwd=home, capture_output=True, text=True, check=True
+        )
+        assert done.stderr == ""
+        found.append(json.loads(done.stdout) | {"home": [str(entry) for entry in home.rglob("*")]})
+    return found
+
+
+def test_imports_nothing_that_the_device_lacks(runs: list[dict]) -> None:
+    imported = set(runs[0]["modules"])
+    foreign = {"torch", "scipy", "lightning", "pandas", "jsonargparse", "rich", "matplotlib", "sklearn", "onnx", "yaml"}
+    assert not imported & foreign
+    third_party = {name for name in imported if name not in sys.stdlib_module_names and not name.startswith("_")}
+    assert third_party - {"cython_runtime", "sitecustomize"} <= {"numpy", "onnxruntime", "psutil", "skeleton", "edge_runtime"}
+
+
+def test_opens_no_socket(runs: list[dict]) -> None:
+    assert runs[0]["connections"] == []
+    assert runs[0]["sockets"] == []
+
+
+def test_writes_nothing(runs: list[dict]) -> None:
+    assert [path for path in runs[0]["written"] if path != os.devnull] == []
+    assert runs[-1]["home"] == []
+
+
+def test_stays_under_80_megabytes(runs: list[dict]) -> None:
+    assert min(run["peak"] for run in runs) < 80
+
+
+def test_takes_less_than_six_tenths_of_a_second(runs: list[dict]) -> None:
+    # Processor time, the best of three: other work on the machine must not fail this.
+    assert min(run["seconds"] for run in runs) < 0.6
