@@ -62,7 +62,7 @@ def test_a_clip_within_the_window_equals_predict_at_any_rate(rate: float, share:
     absent = np.random.default_rng(seed).random(clip.shape[:2]) < 0.2
     clip[absent] = np.nan
     result = feed(recognizer, clip, np.arange(frames) / rate)[-1]
-    assert result.ready is (frames / rate >= 0.5 * METADATA.seconds)
+    assert result.ready is (frames / rate >= 0.5 * METADATA.seconds - 1e-5)
     if result.ready:
         np.testing.assert_allclose(result.embedding, recognizer.embed(clip, rate), atol=1e-4)
 
@@ -86,7 +86,7 @@ def test_a_long_clip_equals_predict_on_its_last_window(rate: int) -> None:
 def test_irregular_dropped_and_doubled_frames_are_interpolated(
     steps: list[float], dropped: set[int], doubled: set[int]
 ) -> None:
-    seconds = np.cumsum([step for i, step in enumerate(steps) if i not in dropped])
+    seconds = np.cumsum(steps)[[i for i in range(len(steps)) if i not in dropped]]
     clip = walk(60, 30)[: len(seconds), 0]
     recognizer = every_frame()
     result = Result()
@@ -94,6 +94,11 @@ def test_irregular_dropped_and_doubled_frames_are_interpolated(
         if i in doubled:
             recognizer.update(frame + 5, moment)
         result = recognizer.update(frame, moment)
+    if len(seconds) == 0:
+        return
+    gaps = np.flatnonzero(np.diff(seconds) > METADATA.seconds)
+    begin = int(gaps[-1]) + 1 if len(gaps) else 0
+    seconds, clip = seconds[begin:], clip[begin:]
     kept = seconds > (seconds[-1] - METADATA.seconds)
     kept[max(int(kept.argmax()) - 1, 0)] = True
     half = np.median(np.diff(seconds[kept])) / 2 if kept.sum() > 1 else 0.0
