@@ -88,10 +88,13 @@ class Layout:
                 pairs=tuple((number[left], number[right]) for left, right in document.get("pairs", [])),
                 parts={part: tuple(number[j] for j in names) for part, names in document.get("parts", {}).items()},
             )
+            paired = [joint for pair in layout.pairs for joint in pair]
+            if not all(layout.anchors.values()) or len(set(paired)) < len(paired):
+                raise ValueError("an anchor without joints, or a joint in two pairs")
         except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
             raise InputError(
                 f"{source}: expected a layout with name, joints, bones, center, anchors (hip, spine, chest) and shoulders; "
-                f"missing or unknown: {error}. `skeleton/layouts/ntu25.json` is an example."
+                f"missing, unknown or wrong: {error}. `skeleton/layouts/ntu25.json` is an example."
             ) from None
         layout._check_tree(source)
         return layout
@@ -110,7 +113,8 @@ class Layout:
 
 def layout_names() -> list[str]:
     """Names of the layouts that come with the package."""
-    return sorted(f.name.removesuffix(".json") for f in resources.files("skeleton.layouts").iterdir() if f.name.endswith(".json"))
+    files = resources.files("skeleton.layouts").iterdir()
+    return sorted(file.name.removesuffix(".json") for file in files if file.name.endswith(".json"))
 
 
 @cache
@@ -120,7 +124,7 @@ def load_layout(name: str) -> Layout:
         return Layout.from_dict(json.loads((resources.files("skeleton.layouts") / f"{name}.json").read_text()), name)
     path = Path(name)
     if not path.is_file():
-        raise InputError(f"unknown layout {name!r}: expected one of {', '.join(layout_names())}, or the path of a layout's JSON file")
+        raise InputError(f"unknown layout {name!r}: expected one of {', '.join(layout_names())}, or a JSON file's path")
     try:
         document = json.loads(path.read_text())
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:

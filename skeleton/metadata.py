@@ -44,14 +44,19 @@ class ModelMetadata:
     def from_json(cls, text: str | None, source: str) -> "ModelMetadata":
         """Read the document; raises `InputError` naming `source` if there is none, it is damaged, or it is too new."""
         if text is None:
-            raise InputError(f"{source}: expected a model exported by `skedge export`, got a file without {KEY!r} metadata; export it again")
+            raise InputError(
+                f"{source}: expected a model made by `skedge export`, got one without {KEY!r} metadata; export it again"
+            )
         try:
             document = dict(json.loads(text))
             version = int(document.pop("version"))
         except (KeyError, TypeError, ValueError):
-            raise InputError(f"{source}: the {KEY!r} metadata is damaged: expected a JSON object with a version; export it again") from None
+            damage = "expected a JSON object with a version"
+            raise InputError(f"{source}: the {KEY!r} metadata is damaged ({damage}); export it again") from None
         if version > VERSION:
-            raise InputError(f"{source}: metadata version {version} is newer than this skedge understands ({VERSION}); upgrade skedge")
+            raise InputError(
+                f"{source}: metadata version {version} is newer than this skedge reads ({VERSION}); upgrade skedge"
+            )
         try:
             layout = Layout.from_dict(document.pop("layout"), f"{source}: layout")
             for name in ("labels", "streams"):
@@ -65,6 +70,7 @@ class ModelMetadata:
             raise InputError(f"{source}: the {KEY!r} metadata is damaged ({error}); export it again") from None
         if metadata.time != "stretched" or metadata.fill != "last-seen":
             raise InputError(
-                f"{source}: expected time 'stretched' and fill 'last-seen', got {metadata.time!r} and {metadata.fill!r}; upgrade skedge"
+                f"{source}: expected time 'stretched' and fill 'last-seen', got {metadata.time!r} and {metadata.fill!r}; "
+                "upgrade skedge"
             )
         return metadata

@@ -41,7 +41,9 @@ def _hold(joints: np.ndarray, last: np.ndarray | None) -> np.ndarray:
     return np.where(seen(held)[..., None], held, np.nan)
 
 
-def prepare(joints: np.ndarray, layout: Layout, persons: int, frames: int | None = None, source: str = "the clip") -> np.ndarray:
+def prepare(
+    joints: np.ndarray, layout: Layout, persons: int, frames: int | None = None, source: str = "the clip"
+) -> np.ndarray:
     """A raw clip (M, T, V, 3), NaN where absent, as a model takes it: (persons, frames, V, 3) float32 without NaN.
 
     Frames at both ends in which nobody is seen are dropped, absent joints filled, then the clip is stretched to `frames`
@@ -55,7 +57,8 @@ def prepare(joints: np.ndarray, layout: Layout, persons: int, frames: int | None
     clip = np.asarray(joints[:persons], dtype=np.float32)
     occupied = np.flatnonzero(seen(clip).any(axis=(0, 2)))
     if len(occupied) == 0:
-        raise InputError(f"{source}: expected coordinates in metres, got no finite joint in {joints.shape[1]} frames (NaN everywhere)")
+        count = joints.shape[1]
+        raise InputError(f"{source}: expected coordinates in metres, got no finite joint in {count} frames (NaN everywhere)")
     clip = fill(clip[:, occupied[0] : occupied[-1] + 1], layout)
     if frames is not None:
         clip = resize(clip, frames)

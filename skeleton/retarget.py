@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 
 from skeleton.errors import InputError
-from skeleton.layout import Layout
+from skeleton.layout import Layout, check_joint_count
 
 
 def _side(side: str) -> dict[str, list[dict[str, float]]]:
@@ -62,7 +62,11 @@ def _matrix(source: Layout, target: Layout) -> np.ndarray:
 
 
 def retarget(joints: np.ndarray, source: Layout, target: Layout) -> np.ndarray:
-    """Joints (..., V of source, 3) as (..., V of target, 3) float32; NaN where a joint that is needed is NaN."""
+    """Joints (..., V of source, 3) as (..., V of target, 3) float32; NaN where a joint that is needed is NaN.
+
+    Raises `InputError` for a wrong joint count and for a target with joints that no rule can place.
+    """
+    check_joint_count(joints.shape[-2], source, f"joints to retarget from {source.name} to {target.name}")
     matrix = _matrix(source, target)
     absent = ~np.isfinite(joints).all(axis=-1)
     placed = np.matmul(matrix, np.where(absent[..., None], 0, joints))

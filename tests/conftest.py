@@ -1,0 +1,44 @@
+"""What the tests of all rooms share."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+# No deadline: the machines that run the tests are small and busy.
+settings.register_profile("skedge", deadline=None)
+settings.load_profile("skedge")
+
+
+@pytest.fixture(scope="session")
+def test_data() -> Path:
+    """The folder with the public data sets; the test is skipped where it is not at hand."""
+    folder = os.environ.get("SKEDGE_TEST_DATA")
+    if not folder:
+        pytest.skip("needs the public data sets: set SKEDGE_TEST_DATA to their folder")
+    return Path(folder).resolve()
+
+
+@pytest.fixture(scope="session")
+def dataset(test_data: Path) -> Callable[[str], Path]:
+    """The folder of one data set by its name; the test is skipped where that one is not at hand."""
+
+    def folder(name: str) -> Path:
+        path = test_data / name
+        if not path.exists():
+            pytest.skip(f"needs {name}, which is not in SKEDGE_TEST_DATA")
+        return path
+
+    return folder
+
+
+@pytest.fixture(scope="session")
+def utd_store(dataset: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """UTD-MHAD imported into a packed store; for reading only."""
+    from skeleton.datasets.utd_mhad import import_utd_mhad
+
+    path = tmp_path_factory.mktemp("stores") / "utd mhad"
+    import_utd_mhad(dataset("utd-mhad"), path)
+    return path

@@ -1,0 +1,157 @@
+"""The three normalisations against straightforward loops, and NumPy against torch."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from skeleton import load_layout
+from skeleton.layout import Layout
+from skeleton.normalize import normalize
+
+NAMES = ["per-frame", "first-frame", "first-frame-aligned"]
+
+
+def _clips(layout: Layout, seed: int = 0) -> np.ndarray:
+    """Two bodies with some anatomy, (4, 2, 6, V, 3): spine up, shoulders across, everything else at random, any yaw."""
+    rng = np.random.default_rng(seed)
+    joints = rng.normal(scale=0.4, size=(4, 2, 6, len(layout), 3))
+    for j in layout.anchors["hip"]:
+        joints[..., j, :] = rng.normal(scale=0.05, size=(4, 2, 6, 3))
+    for j in layout.anchors["spine"]:
+        joints[..., j, :] = rng.normal(scale=0.05, size=(4, 2, 6, 3)) + [0, 0.3, 0]
+    angle = rng.uniform(-math.pi, math.pi, (4, 2, 6, 1))
+    cosine, sine = np.cos(angle), np.sin(angle)
+    x, y, z = joints[..., 0], joints[..., 1], joints[..., 2]
+    turned = np.stack([cosine * x + sine * z, y, cosine * z - sine * x], axis=-1)
+    return (turned + [0.3, -0.2, 3.0]).astype(np.float32)
+
+
+def _mean(frame: np.ndarray, joints: tuple[int, ...]) -> np.ndarray:
+    return np.mean([frame[j] for j in joints], axis=0)
+
+
+def _rotation(axis: np.ndarray, angle: float) -> np.ndarray:
+    """Rodrigues: the matrix that turns columns about `axis` by `angle`."""
+    if np.linalg.norm(axis) < 1e-9:
+        return np.eye(3)
+    x, y, z = axis / np.linalg.norm(axis)
+    cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
+    return np.eye(3) + math.sin(angle) * cross + (1 - math.cos(angle)) * cross @ cross
+
+
+def _align(line: np.ndarray, target: np.ndarray) -> np.ndarray:
+    cosine = line @ target / np.linalg.norm(line)
+    return _rotation(np.cross(line, target), math.acos(np.clip(cosine, -1, 1)))
+
+
+def _by_hand(clip: np.ndarray, layout: Layout, name: str) -> np.ndarray:
+    clip = clip.astype(np.float64)
+    out = clip.copy()
+    left, right = layout.shoulders
+    if name == "per-frame":
+        for m, person in enumerate(clip):
+            for t, frame in enumerate(person):
+                centred = frame - _mean(frame, layout.anchors["chest"])
+                line = centred[right] - centred[left]
+                angle = math.atan2(line[2], line[0])
+                turn = _rotation(np.array([0.0, 1.0, 0.0]), angle)
+                out[m, t] = [turn @ point for point in centred]
+        return out
+    first = clip[0, 0]
+    origin = _mean(first, layout.anchors["spine"])
+    turn = np.eye(3)
+    if name == "first-frame-aligned":
+        up = origin - _mean(first, layout.anchors["hip"])
+        turn = _align(up, np.array([0.0, 0.0, 1.0]))
+        turn = _align(turn @ (first[right] - first[left]), np.array([1.0, 0.0, 0.0])) @ turn
+    for m, t, v in np.ndindex(clip.shape[:3]):
+        out[m, t, v] = turn @ (clip[m, t, v] - origin)
+    return out
+
+
+@pytest.mark.parametrize("layout", ["ntu25", "utd-mhad20", "coco17", "blazepose33"])
+@pytest.mark.parametrize("name", NAMES)
+def test_against_loops(name: str, layout: str) -> None:
+    known = load_layout(layout)
+    clips = _clips(known)
+    placed = normalize(clips, known, name)  # type: ignore[arg-type]
+    assert placed.dtype == np.float32
+    for clip, result in zip(clips, placed, strict=True):
+        np.testing.assert_allclose(result, _by_hand(clip, known, name), atol=2e-5)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_numpy_equals_torch(name: str) -> None:
+    layout = load_layout("ntu25")
+    clips = _clips(layout)
+    clips[1, 1] = 0
+    by_torch = normalize(torch.from_numpy(clips), layout, name, torch)  # type: ignore[arg-type]
+    np.testing.assert_allclose(normalize(clips, layout, name), by_torch.numpy(), atol=1e-6)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_where_the_body_stands_is_gone(name: str) -> None:
+    layout = load_layout("ntu25")
+    clips = _clips(layout)
+    moved = normalize(clips + np.float32([1, -0.5, 2]), layout, name)  # type: ignore[arg-type]
+    np.testing.assert_allclose(moved, normalize(clips, layout, name), atol=1e-4)  # type: ignore[arg-type]
+
+
+def test_what_each_promises() -> None:
+    layout = load_layout("ntu25")
+    clips = _clips(layout)
+    per_frame = normalize(clips, layout, "per-frame")
+    np.testing.assert_allclose(per_frame[..., 20, :], 0, atol=1e-6)
+    line = per_frame[..., 8, :] - per_frame[..., 4, :]
+    np.testing.assert_allclose(line[..., 2], 0, atol=1e-5)
+    assert (line[..., 0] > 0).all()
+    np.testing.assert_allclose(per_frame[..., 1] - per_frame[..., 20:21, 1], clips[..., 1] - clips[..., 20:21, 1], atol=1e-6)
+
+    aligned = normalize(clips, layout, "first-frame-aligned")[:, 0, 0]
+    np.testing.assert_allclose(aligned[:, 1], 0, atol=1e-6)
+    line = aligned[:, 8] - aligned[:, 4]
+    np.testing.assert_allclose(line[:, 1:], 0, atol=1e-5)
+    assert (line[:, 0] > 0).all()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_distances_between_joints_stay(name: str) -> None:
+    layout = load_layout("ntu25")
+    clips = _clips(layout)
+    placed = normalize(clips, layout, name)  # type: ignore[arg-type]
+    before = np.linalg.norm(clips[..., :, None, :] - clips[..., None, :, :], axis=-1)
+    after = np.linalg.norm(placed[..., :, None, :] - placed[..., None, :, :], axis=-1)
+    np.testing.assert_allclose(after, before, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_absent_person_stays_zero(name: str) -> None:
+    layout = load_layout("ntu25")
+    clips = _clips(layout)
+    clips[:, 1, 2:] = 0
+    placed = normalize(clips, layout, name)  # type: ignore[arg-type]
+    assert not placed[:, 1, 2:].any()
+    assert placed[:, 1, :2].any()
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("line", [(0.0, 0.0, 0.0), (0.0, 1.0, 0.0), (-1.0, 0.0, 0.0)])
+def test_degenerate_bodies_stay_finite(name: str, line: tuple[float, float, float]) -> None:
+    """A body in one point, one whose shoulders stand above each other, one that faces away: no NaN, no division by zero."""
+    layout = load_layout("ntu25")
+    joints = np.ones((1, 3, 25, 3), np.float32)
+    joints[..., 8, :] += np.float32(line)
+    with np.errstate(all="raise"):
+        placed = normalize(joints, layout, name)  # type: ignore[arg-type]
+    assert np.isfinite(placed).all()
+    assert np.isfinite(normalize(torch.from_numpy(joints), layout, name, torch).numpy()).all()  # type: ignore[arg-type]
+
+
+def test_shoulders_that_face_away_are_turned_round() -> None:
+    layout = load_layout("ntu25")
+    joints = np.zeros((1, 1, 25, 3), np.float32)
+    joints[..., 4, :], joints[..., 8, :], joints[..., 20, :] = (0.2, 1, 3), (-0.2, 1, 3), (0, 1, 3)
+    placed = normalize(joints, layout, "per-frame")
+    np.testing.assert_allclose(placed[0, 0, 8], (0.2, 0, 0), atol=1e-6)
