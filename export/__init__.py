@@ -1,0 +1,1 @@
+"""A trained classifier as one self-describing file for the edge, verified before it is written."""

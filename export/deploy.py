@@ -1,0 +1,97 @@
+"""The deployable form of a classifier: the same numbers with less work."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.utils.flop_counter import FlopCounterMode
+
+from teacher.encoders import KERNEL, Block
+from teacher.model import Classifier
+
+
+class DeployedClassifier(nn.Module):
+    """One scene's joints (M, T, V, 3) in metres, filled, to probabilities (classes,) and embedding (D,).
+
+    Normalisation, stream and softmax are inside. Batch norms are folded into the convolutions, edge importance into the
+    adjacency, and the graph product comes first: x times A_0, A_1, A_2 side by side, then one 1x1 convolution.
+    """
+
+    scale: Tensor
+    shift: Tensor
+
+    def __init__(self, classifier: Classifier) -> None:
+        super().__init__()
+        self.view, self.head = classifier.view, classifier.head
+        encoder = classifier.encoder
+        joints = encoder.adjacency.shape[-1]
+        scale, shift = _affine(encoder.input_norm)
+        self.register_buffer("scale", scale.view(joints, -1).T[None, :, None].contiguous())
+        self.register_buffer("shift", shift.view(joints, -1).T[None, :, None].contiguous())
+        self.blocks = nn.ModuleList(
+            DeployedBlock(block, (encoder.adjacency * importance).detach())
+            for block, importance in zip(encoder.blocks, encoder.importance, strict=True)
+            if isinstance(block, Block)
+        )
+
+    def forward(self, joints: Tensor) -> tuple[Tensor, Tensor]:
+        x = self.view(joints[None])[0].permute(3, 0, 1, 2)
+        x = x * self.scale + self.shift
+        for block in self.blocks:
+            x = block(x)
+        embedding = x.mean((0, 2, 3))
+        return functional.softmax(self.head(embedding), dim=-1), embedding
+
+
+class DeployedBlock(nn.Module):
+    """A block in evaluation mode, (M, C, T, V) to (M, out, T', V), without its batch norms."""
+
+    adjacency: Tensor
+    kernel: Tensor
+    bias: Tensor
+
+    def __init__(self, block: Block, adjacency: Tensor) -> None:
+        super().__init__()
+        scale, shift = _affine(block.graph_norm)
+        self.register_buffer("adjacency", adjacency)
+        self.register_buffer("kernel", (block.graph.kernel() * scale[:, None, None, None]).detach())
+        self.register_buffer("bias", (block.graph.joint_bias(adjacency)[None] * scale[:, None, None] + shift[:, None, None]).detach())
+        self.time = _folded(block.time, block.time_norm)
+        self.residual = block.residual
+        if isinstance(block.residual, nn.Sequential):
+            conv, norm = block.residual
+            assert isinstance(conv, nn.Conv2d)
+            assert isinstance(norm, nn.BatchNorm2d)
+            self.residual = _folded(conv, norm)
+
+    def forward(self, x: Tensor) -> Tensor:
+        spread = torch.cat([x @ part for part in self.adjacency.unbind()], dim=1)
+        y = self.time(functional.relu(functional.conv2d(spread, self.kernel) + self.bias))
+        return functional.relu(y if self.residual is None else y + self.residual(x))
+
+
+def macs(deployed: DeployedClassifier, joints: Tensor) -> int:
+    """Multiply-accumulates of one inference on joints (M, T, V, 3): convolutions and matrix products."""
+    with FlopCounterMode(display=False) as counter, torch.inference_mode():
+        deployed(joints)
+    return int(counter.get_total_flops()) // 2
+
+
+def _affine(norm: nn.BatchNorm1d | nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
+    """What a batch norm multiplies by and adds in evaluation mode."""
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+    scale = (norm.weight / (norm.running_var + norm.eps).sqrt()).detach()
+    return scale, (norm.bias - norm.running_mean * scale).detach()
+
+
+def _folded(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> nn.Conv2d:
+    scale, shift = _affine(norm)
+    size, stride, padding = conv.kernel_size, conv.stride, conv.padding
+    assert isinstance(padding, tuple)
+    assert size in ((KERNEL, 1), (1, 1))
+    folded = nn.Conv2d(conv.in_channels, conv.out_channels, size, stride, padding)  # type: ignore[arg-type]
+    assert folded.bias is not None
+    assert conv.bias is not None
+    folded.weight.data = (conv.weight * scale[:, None, None, None]).detach()
+    folded.bias.data = (conv.bias * scale + shift).detach()
+    return folded
