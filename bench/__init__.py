@@ -1,0 +1,1 @@
+"""Measures exported models: latency, memory, size; one JSON document and one Markdown table."""
