@@ -1,0 +1,200 @@
+"""The benchmark measures what it says, in an order that favours no model, and reports it whole."""
+
+import json
+import os
+import sys
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+from edge_models import METADATA, metadata, write_model
+
+from bench import latency, machine, memory, report
+from bench.run import benchmark
+from skeleton import InputError
+
+
+def test_every_model_has_a_block_in_every_round() -> None:
+    order = latency.block_order(["a", "b", "c"], blocks=50, seed=0)
+    rounds = [tuple(order[i : i + 3]) for i in range(0, 150, 3)]
+    assert all(sorted(names) == ["a", "b", "c"] for names in rounds)
+    counts = Counter(rounds)
+    assert len(counts) == 6, "all orders occur"
+    assert max(counts.values()) < 20
+    assert order == latency.block_order(["a", "b", "c"], blocks=50, seed=0)
+    assert order != latency.block_order(["a", "b", "c"], blocks=50, seed=1)
+
+
+def test_calls_are_timed_one_by_one_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, called = 0, []
+
+    def work(name: str, takes: int) -> None:
+        nonlocal now
+        now += takes
+        called.append(name)
+
+    monkeypatch.setattr(latency.time, "perf_counter_ns", lambda: now)
+    models = {"slow": lambda: work("slow", 7), "fast": lambda: work("fast", 2)}
+    taken = latency.measure(models, blocks=6, calls=4, seed=3)
+    assert taken["slow"].tolist() == [7] * 24
+    assert taken["fast"].tolist() == [2] * 24
+    warm = 2 * latency.WARMUP
+    assert called[:warm] == ["slow"] * latency.WARMUP + ["fast"] * latency.WARMUP
+    expected = [name for name in latency.block_order(["slow", "fast"], 6, 3) for _ in range(5)]
+    assert called[warm:] == expected, "one warm-up call and four timed ones a block"
+
+
+def test_summary() -> None:
+    summary = latency.summarize(np.arange(1, 101) * 1_000_000)
+    assert summary["p50_ms"] == pytest.approx(50.5)
+    assert summary["p95_ms"] == pytest.approx(95.05)
+    assert summary["p99_ms"] == pytest.approx(99.01)
+    assert summary["mean_ms"] == pytest.approx(50.5)
+    assert summary["clips_per_second"] == pytest.approx(1000 / 50.5)
+
+
+def test_the_clock_is_finer_than_what_it_measures() -> None:
+    clock = latency.clock()
+    assert 0 < clock["smallest_step_ns"] < 100_000
+    assert 0 < clock["resolution_ns"] < 100_000
+    assert clock["implementation"]
+
+
+def test_a_fresh_process_tells_what_the_model_costs(models: list[Path]) -> None:
+    large, small = (memory.fresh_process(path, repeats=2) for path in models)
+    for figures in (large, small):
+        assert 20e6 < figures["rss_imported_bytes"] < figures["rss_bytes"] <= figures["peak_rss_bytes"] < 120e6
+        assert figures["rss_above_imported_bytes"] == figures["rss_bytes"] - figures["rss_imported_bytes"]
+        assert 1 < figures["import_ms"] < 20_000
+        assert 0 < figures["load_ms"] < 20_000
+        assert 0 < figures["first_ms"] < 20_000
+    assert large["rss_above_imported_bytes"] > small["rss_above_imported_bytes"] + 2e6, "3 MB more of weights"
+
+
+def test_the_parents_memory_is_not_the_childs(models: list[Path]) -> None:
+    ballast = np.ones(200_000_000, np.uint8)
+    figures = memory.fresh_process(models[1], repeats=1)
+    assert figures["peak_rss_bytes"] < 120e6 < ballast.nbytes
+
+
+def test_the_childs_refusal_is_told(tmp_path: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        memory.fresh_process(write_model(tmp_path / "bare.onnx", document=None))
+    assert "without 'skedge' metadata" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("child", "expected"),
+    [
+        ("import sys; sys.exit('first\\nlast words')", "code 1 and without figures: last words"),
+        ("import os; os.kill(os.getpid(), 9)", "code -9 and without figures: no message; out of memory?"),
+        ("print('{half')", "code 0 and without figures"),
+    ],
+)
+def test_a_childs_death_is_told(
+    models: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, child: str, expected: str
+) -> None:
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" -c "$CHILD"\n')
+    python.chmod(0o755)
+    monkeypatch.setenv("CHILD", child)
+    monkeypatch.setattr(sys, "executable", str(python))
+    with pytest.raises(InputError) as caught:
+        memory.fresh_process(models[0])
+    assert expected in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_child_that_hangs_is_ended(models: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "PATIENCE", 0.01)
+    with pytest.raises(InputError, match="did not"):
+        memory.fresh_process(models[0])
+
+
+def test_the_document_and_its_table(models: list[Path], tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "a new folder" / "deep"
+    document = benchmark(models, out, blocks=4, calls=5, seed=7)
+    assert sorted(os.listdir(out)) == ["bench.json", "bench.md"]
+    assert json.loads((out / "bench.json").read_text()) == document
+    assert capfd.readouterr().out == ""
+    assert document["schema"] == 1
+    assert set(document) == {"schema", "created", "machine", "clock", "settings", "models"}
+    assert document["settings"] == {"threads": 1, "blocks": 4, "calls": 5, "warmup": latency.WARMUP, "seed": 7}
+    teacher, student = document["models"]
+    assert [teacher["name"], student["name"]] == ["teacher", "student"]
+    for model, path in zip(document["models"], models, strict=True):
+        assert model["file"]["name"] == path.name
+        assert model["file"]["bytes"] == path.stat().st_size
+        assert model["file"]["format"] == "onnx"
+        assert len(model["file"]["sha256"]) == 64
+        assert model["accuracy"] == METADATA.accuracy
+        assert model["latency"]["calls"] == 20
+        assert 0 < model["latency"]["p50_ms"] <= model["latency"]["p95_ms"] <= model["latency"]["p99_ms"]
+        assert model["process"]["peak_rss_bytes"] > 0
+    assert set(student["ratios"]) == set(report.COMPARED)
+    assert all(value == 1 for value in teacher["ratios"].values())
+    assert student["ratios"]["parameters"] == 0.25
+    assert student["ratios"]["size"] == pytest.approx(models[1].stat().st_size / models[0].stat().st_size)
+    assert student["ratios"]["p50"] == student["latency"]["p50_ms"] / teacher["latency"]["p50_ms"]
+    table = (out / "bench.md").read_text()
+    assert table == report.markdown(document)
+    lines = [line for line in table.splitlines() if line.startswith("|")]
+    assert [line.count("|") for line in lines] == [14] * 4 + [9] * 3
+    assert "| teacher |" in table
+    assert "400,000" in table
+    assert "cross-subject 87.0%" in table
+    assert str(tmp_path) not in table + json.dumps(document), "a report names no folder of the machine"
+
+
+def test_a_report_replaces_the_last_one_whole(models: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = benchmark(models[:1], tmp_path, blocks=1, calls=1)
+    assert "Divided by" not in (tmp_path / "bench.md").read_text()
+
+    def broken(*_: object) -> None:
+        raise OSError("no space left")
+
+    monkeypatch.setattr(os, "replace", broken)
+    with pytest.raises(OSError, match="no space left"):
+        report.write(first | {"created": "later"}, tmp_path)
+    assert json.loads((tmp_path / "bench.json").read_text()) == first
+    assert sorted(os.listdir(tmp_path)) == ["bench.json", "bench.md"]
+
+
+def test_models_of_one_name_go_by_their_folder(tmp_path: Path) -> None:
+    paths = []
+    for run in ("first", "second"):
+        (tmp_path / run).mkdir()
+        paths.append(write_model(tmp_path / run / "student.onnx", metadata(macs=0)))
+    document = benchmark(paths, tmp_path / "out", blocks=1, calls=1)
+    assert [model["name"] for model in document["models"]] == ["first/student", "second/student"]
+    assert document["models"][1]["ratios"]["macs"] is None
+    with pytest.raises(InputError, match="different names"):
+        benchmark([paths[0], paths[0]], tmp_path)
+
+
+def test_wrong_input(models: list[Path], tmp_path: Path) -> None:
+    for files, options, expected in (
+        ([], {}, "at least one exported model"),
+        ([tmp_path / "none.onnx"], {}, "found none"),
+        (models, {"blocks": 0}, "at least 1 block"),
+        (models, {"threads": 0}, "at least 1 thread"),
+    ):
+        with pytest.raises(InputError, match=expected):
+            benchmark(files, tmp_path / "out", **options)
+    assert not (tmp_path / "out").exists()
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="expected a folder"):
+        benchmark(models, tmp_path / "file")
+
+
+def test_the_machine_is_described() -> None:
+    described = machine.describe()
+    assert described["cpu"]
+    assert described["cpu"] != "unknown"
+    assert 1 <= described["usable_cores"] <= described["cores"]
+    assert described["memory_bytes"] > 100e6
+    assert described["python"] == sys.version.split()[0]
+    assert described["onnxruntime"]
+    assert os.uname().nodename not in json.dumps(described)
