@@ -44,8 +44,9 @@ def markdown(document: dict[str, Any]) -> str:
     parts += [
         f"Latency is of one inference on one clip: {settings['blocks']} blocks of {settings['calls']} calls a model, the "
         f"models' blocks in random order (seed {settings['seed']}), {settings['threads']} thread(s); clock "
-        f"{clock['implementation']}, resolution {clock['resolution_ns']:g} ns. Memory is what loading and predicting add to the resident memory of a "
-        "fresh interpreter with numpy and onnxruntime imported; peak RSS is that process's highest (MB: a million bytes).",
+        f"{clock['implementation']}, resolution {clock['resolution_ns']:g} ns.",
+        "Memory is what loading and predicting add to the resident memory of a fresh interpreter with numpy and "
+        "onnxruntime imported; peak RSS is that process's highest (MB: a million bytes).",
         f"{machine['cpu']}, {machine['usable_cores']} of {machine['cores']} cores usable, "
         f"{machine['memory_bytes'] / 2**30:.1f} GiB, {machine['system']} ({machine['kernel']}, {machine['architecture']}); "
         f"Python {machine['python']}, numpy {machine['numpy']}, onnxruntime {machine['onnxruntime']}; {document['created']}.",
