@@ -79,8 +79,10 @@ def _row(model: dict[str, Any]) -> list[str]:
 
 
 def _accuracy(accuracy: dict[str, Any]) -> str:
-    shown = {name: value for name, value in accuracy.items() if isinstance(value, float) and 0 <= value <= 1}
-    return ", ".join(f"{name} {value:.1%}" for name, value in shown.items()) or "not measured"
+    if "top1" not in accuracy:
+        return "not measured"
+    protocol = f" ({accuracy['protocol']})" if "protocol" in accuracy else ""
+    return f"{accuracy['top1']:.1f} %{protocol}"
 
 
 def _ratio(value: float | None) -> str:

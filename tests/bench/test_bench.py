@@ -144,7 +144,7 @@ def test_the_document_and_its_table(models: list[Path], tmp_path: Path, capfd: p
     assert [line.count("|") for line in lines] == [14] * 4 + [9] * 3
     assert "| teacher |" in table
     assert "400,000" in table
-    assert "cross-subject 87.0%" in table
+    assert "87.0 % (odd-even)" in table
     assert str(tmp_path) not in table + json.dumps(document), "a report names no folder of the machine"
 
 
@@ -166,10 +166,11 @@ def test_models_of_one_name_go_by_their_folder(tmp_path: Path) -> None:
     paths = []
     for run in ("first", "second"):
         (tmp_path / run).mkdir()
-        paths.append(write_model(tmp_path / run / "student.onnx", metadata(macs=0)))
+        paths.append(write_model(tmp_path / run / "student.onnx", metadata(macs=0, accuracy={})))
     document = benchmark(paths, tmp_path / "out", blocks=1, calls=1)
     assert [model["name"] for model in document["models"]] == ["first/student", "second/student"]
     assert document["models"][1]["ratios"]["macs"] is None
+    assert "not measured" in (tmp_path / "out" / "bench.md").read_text()
     with pytest.raises(InputError, match="different names"):
         benchmark([paths[0], paths[0]], tmp_path)
 
