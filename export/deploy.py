@@ -54,7 +54,9 @@ class DeployedBlock(nn.Module):
         scale, shift = _affine(block.graph_norm)
         self.register_buffer("adjacency", adjacency)
         self.register_buffer("kernel", (block.graph.kernel() * scale[:, None, None, None]).detach())
-        self.register_buffer("bias", (block.graph.joint_bias(adjacency)[None] * scale[:, None, None] + shift[:, None, None]).detach())
+        self.register_buffer(
+            "bias", (block.graph.joint_bias(adjacency)[None] * scale[:, None, None] + shift[:, None, None]).detach()
+        )
         self.time = _folded(block.time, block.time_norm)
         self.residual = block.residual
         if isinstance(block.residual, nn.Sequential):

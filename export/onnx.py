@@ -35,9 +35,9 @@ def export_onnx(run: Path, file: Path, store: Store) -> dict[str, Any]:
         raise InputError(f"{file}: expected a file name that ends in .onnx, got {file.suffix or 'no suffix'!r}")
     classifier, card = load_classifier(run)
     check_layout(store, card, run)
-    indices = store.split(card.data.protocol, "test")
+    indices = store.split(card.input.protocol, "test")
     deployed = DeployedClassifier(classifier).eval()
-    example = torch.zeros(card.data.persons, card.data.frames, len(card.layout), 3)
+    example = torch.zeros(card.input.persons, card.input.frames, len(card.layout), 3)
     metadata = _metadata(classifier, card, macs(deployed, example), read_metrics(run) or {})
     found: dict[str, Any] = {}
 
@@ -66,15 +66,15 @@ def _metadata(classifier: Classifier, card: Card, work: int, metrics: dict[str, 
     return ModelMetadata(
         labels=card.labels,
         layout=card.layout,
-        persons=card.data.persons,
-        frames=card.data.frames,
+        persons=card.input.persons,
+        frames=card.input.frames,
         seconds=card.seconds,
-        normalization=card.data.normalization,
-        streams=(card.data.stream,),
+        normalization=card.input.normalization,
+        streams=(card.input.stream,),
         parameters=sum(parameter.numel() for parameter in classifier.parameters()),
         macs=work,
         weights_sha256=weights_sha256(classifier),
-        accuracy=accuracy | ({"protocol": card.data.protocol} if accuracy else {}),
+        accuracy=accuracy | ({"protocol": card.input.protocol} if accuracy else {}),
         provenance=card.provenance | {"encoder": asdict(card.encoder)},
     )
 

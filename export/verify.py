@@ -28,7 +28,7 @@ def verify(file: Path, classifier: Classifier, card: Card, store: Store, indices
     `ExportError` with these figures if the difference exceeds 1e-4.
     """
     chosen = indices[np.linspace(0, len(indices) - 1, min(len(indices), MOST_CLIPS)).astype(int)]
-    clips = Clips.read(store, chosen, card.data)
+    clips = Clips.read(store, chosen, card.input)
     logits = torch.cat([classifier(batch)[0] for batch in clips.joints.split(128)])
     expected = logits.softmax(1).numpy()
     backend = load_backend(file)

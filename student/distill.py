@@ -16,7 +16,7 @@ from teacher.evaluate import Sets, check_layout, finetune, finish
 from teacher.folder import Card
 from teacher.load import load_classifier
 from teacher.model import Classifier
-from teacher.settings import ComputeSettings, DataSettings, EncoderSettings, FinetuneSettings
+from teacher.settings import ComputeSettings, InputSettings, EncoderSettings, FinetuneSettings
 from teacher.training import Trained, fit, seeded
 
 
@@ -52,7 +52,7 @@ class Distillation(Trained):
 
 
 def distill(
-    store: Store, folder: Path, teacher: Path | None, data: DataSettings, plan: EncoderSettings, settings: DistillSettings,
+    store: Store, folder: Path, teacher: Path | None, data: InputSettings, plan: EncoderSettings, settings: DistillSettings,
     compute: ComputeSettings, recipe: dict[str, Any], resume: bool = False, part: str = "test",
 ) -> dict[str, Any]:  # fmt: skip
     """Train a student from the answers of the teacher in a run folder, or on labels alone for None."""
@@ -70,7 +70,7 @@ def distill(
     return finish(student, sets, folder, data, plan, settings, compute, recipe, extra)
 
 
-def check_teacher(store: Store, card: Card, data: DataSettings, source: Path) -> None:
+def check_teacher(store: Store, card: Card, data: InputSettings, source: Path) -> None:
     """Raise `InputError` unless teacher and student can look at the same clip and speak of the same actions."""
     check_layout(store, card, source)
     if card.labels != store.labels:
@@ -78,7 +78,7 @@ def check_teacher(store: Store, card: Card, data: DataSettings, source: Path) ->
             f"{source}: the teacher knows {len(card.labels)} actions, {store.path} has {len(store.labels)} or other ones; "
             "distil from a teacher of the same actions"
         )
-    theirs, ours = (replace(settings, protocol="", stream="joint") for settings in (card.data, data))
+    theirs, ours = (replace(settings, protocol="", stream="joint") for settings in (card.input, data))
     if theirs != ours:
         raise InputError(
             f"{source}: the teacher sees {theirs.frames} frames, {theirs.persons} persons, {theirs.normalization}, the student "

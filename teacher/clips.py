@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from skeleton import prepare
 from skeleton.datasets.store import Store
-from teacher.settings import DataSettings
+from teacher.settings import InputSettings
 
 MANY = 5000
 
@@ -22,7 +22,7 @@ class Clips(Dataset[tuple[Tensor, Tensor]]):
         self.joints, self.labels = joints, labels
 
     @classmethod
-    def read(cls, store: Store, indices: Sequence[int] | np.ndarray, data: DataSettings) -> "Clips":
+    def read(cls, store: Store, indices: Sequence[int] | np.ndarray, data: InputSettings) -> "Clips":
         """Prepare the clips at `indices`; raises `InputError` for a clip in which nothing was seen."""
         joints = torch.empty(len(indices), data.persons, data.frames, len(store.layout), 3)
         for row, i in enumerate(track(indices, "Reading clips", disable=len(indices) < MANY)):

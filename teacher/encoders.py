@@ -62,9 +62,7 @@ class Block(nn.Module):
         if residual:
             self.residual = nn.Identity()
             if channels != out_channels or stride != 1:
-                self.residual = nn.Sequential(
-                    nn.Conv2d(channels, out_channels, 1, (stride, 1)), nn.BatchNorm2d(out_channels)
-                )
+                self.residual = nn.Sequential(nn.Conv2d(channels, out_channels, 1, (stride, 1)), nn.BatchNorm2d(out_channels))
 
     def forward(self, x: Tensor, adjacency: Tensor) -> Tensor:
         y = functional.relu(self.graph_norm(self.graph(x, adjacency)))

@@ -13,10 +13,10 @@ from skeleton.normalize import normalize
 from teacher.augment import Augment
 from teacher.classify import Classification, score
 from teacher.clips import Clips
-from teacher.folder import Card, median_seconds, write_run
+from teacher.folder import Card, median_seconds, write_metrics, write_run
 from teacher.load import load_encoder
 from teacher.model import Classifier, freeze
-from teacher.settings import ComputeSettings, DataSettings, EncoderSettings, FinetuneSettings, LinearSettings
+from teacher.settings import ComputeSettings, InputSettings, EncoderSettings, FinetuneSettings, LinearSettings
 from teacher.training import fit, forward_all, provenance, seeded
 
 
@@ -30,7 +30,7 @@ class Sets:
     seconds: float
 
     @classmethod
-    def read(cls, store: Store, data: DataSettings, part: str = "test") -> "Sets":
+    def read(cls, store: Store, data: InputSettings, part: str = "test") -> "Sets":
         train = store.split(data.protocol, "train")
         tested = store.split(data.protocol, "val" if part == "val" else "test")
         seconds = median_seconds(store.index["frames"][train], store.rate)
@@ -44,9 +44,9 @@ def linear(
     """Linear probe: the frozen encoder's features of unaugmented clips, and one linear layer on them."""
     network, card = load_encoder(encoder)
     check_layout(store, card, encoder)
-    sets = Sets.read(store, card.data, part)
+    sets = Sets.read(store, card.input, part)
     seeded(compute)
-    classifier = Classifier(card.layout, card.data, card.encoder, len(store.labels))
+    classifier = Classifier(card.layout, card.input, card.encoder, len(store.labels))
     classifier.encoder = network
     freeze(classifier)
     features = forward_all(classifier, sets.train.joints, compute)[1]
@@ -54,11 +54,11 @@ def linear(
     module = Classification(classifier.head, classifier.head, settings.optim)
     probe = Clips(features, sets.train.labels)
     fit(module, probe.loader(settings.optim.batch_size // compute.devices), compute, folder, "Linear probe")
-    return finish(classifier, sets, folder, card.data, card.encoder, settings, compute, recipe, {"protocol": "linear"})
+    return finish(classifier, sets, folder, card.input, card.encoder, settings, compute, recipe, {"protocol": "linear"})
 
 
 def finetune(
-    store: Store, folder: Path, encoder: Path | None, data: DataSettings, plan: EncoderSettings, settings: FinetuneSettings,
+    store: Store, folder: Path, encoder: Path | None, data: InputSettings, plan: EncoderSettings, settings: FinetuneSettings,
     compute: ComputeSettings, recipe: dict[str, Any], resume: bool = False, part: str = "test",
 ) -> dict[str, Any]:  # fmt: skip
     """Train an encoder and its head on labels: a pretrained encoder's copy, or (supervised) a fresh one for None."""
@@ -66,7 +66,7 @@ def finetune(
     if encoder is not None:
         network, card = load_encoder(encoder)
         check_layout(store, card, encoder)
-        data, plan = replace(card.data, protocol=data.protocol), replace(card.encoder, dropout=plan.dropout)
+        data, plan = replace(card.input, protocol=data.protocol), replace(card.encoder, dropout=plan.dropout)
     sets = Sets.read(store, data, part)
     seeded(compute)
     classifier = Classifier(store.layout, data, plan, len(store.labels))
@@ -82,12 +82,12 @@ def finetune(
 
 def test(store: Store, classifier: Classifier, card: Card, compute: ComputeSettings, part: str = "test") -> dict[str, Any]:
     """Accuracy of a trained classifier on a part of a store."""
-    indices = store.split(card.data.protocol, "val" if part == "val" else "test")
-    clips = Clips.read(store, indices, card.data)
+    indices = store.split(card.input.protocol, "val" if part == "val" else "test")
+    clips = Clips.read(store, indices, card.input)
     return score(forward_all(classifier, clips.joints, compute)[0], clips.labels)
 
 
-def ridge(store: Store, data: DataSettings) -> dict[str, Any]:
+def ridge(store: Store, folder: Path, data: InputSettings) -> dict[str, Any]:
     """The floor that any network must clear: a linear ridge classifier on normalised coordinates and their velocities."""
     from sklearn.linear_model import RidgeClassifierCV
     from sklearn.pipeline import make_pipeline
@@ -99,12 +99,16 @@ def ridge(store: Store, data: DataSettings) -> dict[str, Any]:
         joints = normalize(clips.joints.numpy(), store.layout, data.normalization)
         return np.concatenate([joints.reshape(len(joints), -1), np.diff(joints, axis=2).reshape(len(joints), -1)], axis=1)
 
-    model = make_pipeline(StandardScaler(), RidgeClassifierCV(np.logspace(-1, 5, 13))).fit(rows(sets.train), sets.train.labels.numpy())
+    model = make_pipeline(StandardScaler(), RidgeClassifierCV(np.logspace(-1, 5, 13))).fit(
+        rows(sets.train), sets.train.labels.numpy()
+    )
     scores = model.decision_function(rows(sets.test))
     scores = np.stack([-scores, scores], axis=1) if scores.ndim == 1 else scores
     full = np.full((len(scores), len(store.labels)), -np.inf, np.float32)
     full[:, model.classes_] = scores
-    return {"protocol": "ridge", **score(torch.from_numpy(full), sets.test.labels)}
+    metrics = {"protocol": "ridge", **score(torch.from_numpy(full), sets.test.labels)}
+    write_metrics(folder, metrics)
+    return metrics
 
 
 def check_layout(store: Store, card: Card, source: Path) -> None:
@@ -117,7 +121,7 @@ def check_layout(store: Store, card: Card, source: Path) -> None:
 
 
 def finish(
-    classifier: Classifier, sets: Sets, folder: Path, data: DataSettings, plan: EncoderSettings, settings: Any,
+    classifier: Classifier, sets: Sets, folder: Path, data: InputSettings, plan: EncoderSettings, settings: Any,
     compute: ComputeSettings, recipe: dict[str, Any], extra: dict[str, Any],
 ) -> dict[str, Any]:  # fmt: skip
     """Test the last epoch's classifier once and write its run folder."""

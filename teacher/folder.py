@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from skeleton import InputError, Layout
-from teacher.settings import DataSettings, EncoderSettings
+from teacher.settings import InputSettings, EncoderSettings
 
 RECIPE, WEIGHTS, METRICS = "recipe.yaml", "weights.safetensors", "metrics.json"
 
@@ -30,7 +30,7 @@ class Card:
     kind: str
     layout: Layout
     labels: tuple[str, ...]
-    data: DataSettings
+    input: InputSettings
     encoder: EncoderSettings
     seconds: float
     provenance: dict[str, Any]
@@ -43,6 +43,10 @@ def write_run(folder: Path, module: nn.Module, card: Card, recipe: dict[str, Any
     weights = {name: tensor.contiguous() for name, tensor in module.state_dict().items()}
     write_whole(folder / RECIPE, lambda path: path.write_text(yaml.safe_dump(recipe, sort_keys=False)))
     write_whole(folder / WEIGHTS, lambda path: save_file(weights, path, {"skedge": json.dumps(document)}))
+    write_metrics(folder, metrics)
+
+
+def write_metrics(folder: Path, metrics: dict[str, Any]) -> None:
     write_whole(folder / METRICS, lambda path: path.write_text(json.dumps(metrics, indent=2) + "\n"))
 
 
@@ -67,14 +71,16 @@ def read_run(folder: Path) -> tuple[Card, dict[str, Tensor]]:
     """Card and weights of a run folder; raises `InputError` if there is no finished run."""
     path = Path(folder) / WEIGHTS
     if not path.is_file():
-        raise InputError(f"{folder}: expected a run folder with {WEIGHTS}, found none; train first, or name the folder of a finished run")
+        raise InputError(
+            f"{folder}: expected a run folder with {WEIGHTS}, found none; train first, or name the folder of a finished run"
+        )
     try:
         with safe_open(path, "pt") as file:
             document = json.loads(file.metadata()["skedge"])
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
         document["layout"] = Layout.from_dict(document["layout"], str(path))
         document["labels"] = tuple(document["labels"])
-        document["data"] = DataSettings(**document["data"])
+        document["input"] = InputSettings(**document["input"])
         document["encoder"] = EncoderSettings(**document["encoder"])
         return Card(**document), weights
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
@@ -87,7 +93,9 @@ def load_state(module: nn.Module, weights: dict[str, Tensor], source: Path) -> N
         module.load_state_dict(weights)
     except RuntimeError as error:
         reason = str(error).splitlines()[-1].strip()
-        raise InputError(f"{source}: the weights do not fit this network ({reason}); use the recipe they were trained with") from None
+        raise InputError(
+            f"{source}: the weights do not fit this network ({reason}); use the recipe they were trained with"
+        ) from None
 
 
 @torch.no_grad()

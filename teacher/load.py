@@ -16,7 +16,7 @@ def load_classifier(folder: Path) -> tuple[Classifier, Card]:
             f"{folder}: expected a classifier (a linear-probed or finetuned teacher, or a student), got a pretrained encoder "
             "without a head; run `skedge evaluate linear` or `skedge evaluate finetune` on it first"
         )
-    classifier = Classifier(card.layout, card.data, card.encoder, len(card.labels))
+    classifier = Classifier(card.layout, card.input, card.encoder, len(card.labels))
     load_state(classifier, weights, folder)
     return freeze(classifier), card
 
@@ -25,7 +25,9 @@ def load_encoder(folder: Path) -> tuple[STGCN, Card]:
     """The pretrained encoder of a run folder, trainable."""
     card, weights = read_run(folder)
     if card.kind != "encoder":
-        raise InputError(f"{folder}: expected a pretrained encoder, got a {card.kind}; name the folder that `skedge pretrain` wrote")
+        raise InputError(
+            f"{folder}: expected a pretrained encoder, got a {card.kind}; name the folder that `skedge pretrain` wrote"
+        )
     encoder = STGCN(card.layout, card.encoder)
     load_state(encoder, weights, folder)
     return encoder, card

@@ -10,7 +10,7 @@ from skeleton.normalize import normalize
 from skeleton.streams import stream
 from teacher.augment import Augment
 from teacher.encoders import STGCN
-from teacher.settings import DataSettings, EncoderSettings
+from teacher.settings import InputSettings, EncoderSettings
 
 
 Frozen = TypeVar("Frozen", bound=nn.Module)
@@ -22,7 +22,7 @@ class View(nn.Module):
     Joints are normalised, augmented if asked, and only then made into bones or motion.
     """
 
-    def __init__(self, layout: Layout, data: DataSettings) -> None:
+    def __init__(self, layout: Layout, data: InputSettings) -> None:
         super().__init__()
         self.layout, self.data = layout, data
 
@@ -42,7 +42,7 @@ class View(nn.Module):
 class Classifier(nn.Module):
     """View, encoder and a linear head; joints (N, M, T, V, 3) to logits (N, classes) and features (N, D)."""
 
-    def __init__(self, layout: Layout, data: DataSettings, encoder: EncoderSettings, classes: int) -> None:
+    def __init__(self, layout: Layout, data: InputSettings, encoder: EncoderSettings, classes: int) -> None:
         super().__init__()
         self.view = View(layout, data)
         self.encoder = STGCN(layout, encoder)

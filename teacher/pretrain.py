@@ -8,14 +8,14 @@ from teacher.clips import Clips
 from teacher.encoders import STGCN
 from teacher.folder import Card, median_seconds, write_run
 from teacher.pstl import METHODS
-from teacher.settings import ComputeSettings, DataSettings, EncoderSettings, PretrainSettings
+from teacher.settings import ComputeSettings, InputSettings, EncoderSettings, PretrainSettings
 from teacher.training import fit, provenance, seeded
 
 
 def pretrain(
     store: Store,
     folder: Path,
-    data: DataSettings,
+    data: InputSettings,
     encoder: EncoderSettings,
     settings: PretrainSettings,
     compute: ComputeSettings,

@@ -9,7 +9,7 @@ from skeleton.streams import Stream
 
 
 @dataclass
-class DataSettings:
+class InputSettings:
     """What a model sees of a store.
 
     Args:

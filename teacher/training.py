@@ -67,7 +67,9 @@ class ProgressBar(Callback):
             self.progress.start()
             self.task = self.progress.add_task(self.title, total=steps, completed=trainer.global_step, loss="")
 
-    def on_train_batch_end(self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int) -> None:
+    def on_train_batch_end(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
         if trainer.is_global_zero:
             loss = f"loss {trainer.callback_metrics['loss']:.4g}" if "loss" in trainer.callback_metrics else ""
             self.progress.update(self.task, completed=trainer.global_step, loss=loss)
@@ -98,7 +100,9 @@ def precision_of(compute: ComputeSettings) -> str:
     return "bf16-mixed" if torch.cpu._is_avx512_bf16_supported() else "32-true"
 
 
-def fit(module: Trained, loader: DataLoader, compute: ComputeSettings, folder: Path, title: str, resume: bool = False) -> L.Trainer:
+def fit(
+    module: Trained, loader: DataLoader, compute: ComputeSettings, folder: Path, title: str, resume: bool = False
+) -> L.Trainer:
     """Train for the module's epochs.
 
     `last.ckpt` in `folder` is written ten times in a run and when it is interrupted; `resume` goes on from it. It goes when

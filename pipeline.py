@@ -1,0 +1,257 @@
+"""The whole path: the one file that composes the rooms. Training rooms are imported when a step needs them."""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from skeleton.datasets.store import Store
+from student.settings import DistillSettings, student_plan
+from teacher.settings import (
+    ComputeSettings,
+    InputSettings,
+    EncoderSettings,
+    FinetuneSettings,
+    LinearSettings,
+    PretrainSettings,
+)
+
+Protocol = Literal["linear", "finetune", "supervised", "ridge"]
+Source = Literal["linear", "finetune", "labels"]
+
+
+@dataclass
+class Recipe:
+    """One experiment.
+
+    Args:
+        name: of the run's folder.
+        students: whose answers a student learns, a student each: linear-probed or finetuned teacher, or the labels alone; the first is exported.
+        input: what the networks see of a clip.
+        encoder: the teacher's plan.
+        pretrain: self-supervised pretraining.
+        linear: the linear probe.
+        finetune: finetuning and supervised training.
+        student: the student's plan.
+        distill: distillation.
+        compute: seed, device, precision.
+    """
+
+    name: str = "run"
+    students: tuple[Source, ...] = ("finetune",)
+    input: InputSettings = field(default_factory=InputSettings)
+    encoder: EncoderSettings = field(default_factory=EncoderSettings)
+    pretrain: PretrainSettings = field(default_factory=PretrainSettings)
+    linear: LinearSettings = field(default_factory=LinearSettings)
+    finetune: FinetuneSettings = field(default_factory=FinetuneSettings)
+    student: EncoderSettings = field(default_factory=student_plan)
+    distill: DistillSettings = field(default_factory=DistillSettings)
+    compute: ComputeSettings = field(default_factory=ComputeSettings)
+
+    def sections(self, *names: str) -> dict[str, Any]:
+        """The named sections as plain JSON types."""
+        document = json.loads(json.dumps(asdict(self)))
+        return {name: document[name] for name in names or document}
+
+
+def pretrain(recipe: Recipe, store: Store, out: Path, resume: bool = False) -> dict[str, Any]:
+    from teacher.pretrain import pretrain
+
+    return pretrain(store, out, recipe.input, recipe.encoder, recipe.pretrain, recipe.compute, recipe.sections(), resume)
+
+
+def evaluate(
+    protocol: Protocol, recipe: Recipe, store: Store, out: Path, encoder: Path | None = None, resume: bool = False
+) -> dict[str, Any]:
+    from skeleton import InputError
+    from teacher import evaluate
+
+    if protocol == "ridge":
+        return evaluate.ridge(store, out, recipe.input)
+    if encoder is None and protocol != "supervised":
+        raise InputError(
+            f"evaluate {protocol}: expected --pretrained, the folder of a pretrained encoder; make one with `skedge pretrain`"
+        )
+    if protocol == "linear":
+        assert encoder is not None
+        return evaluate.linear(store, out, encoder, recipe.linear, recipe.compute, recipe.sections())
+    source = encoder if protocol == "finetune" else None
+    return evaluate.finetune(
+        store, out, source, recipe.input, recipe.encoder, recipe.finetune, recipe.compute, recipe.sections(), resume
+    )
+
+
+def distill(recipe: Recipe, store: Store, out: Path, teacher: Path | None = None, resume: bool = False) -> dict[str, Any]:
+    from student.distill import distill
+
+    return distill(store, out, teacher, recipe.input, recipe.student, recipe.distill, recipe.compute, recipe.sections(), resume)
+
+
+def export(run: Path, file: Path, store: Store) -> dict[str, Any]:
+    from export.onnx import export_onnx
+
+    return export_onnx(run, file, store)
+
+
+class Steps:
+    """Runs the steps of one path, leaving out those whose result stands already: same settings, same data, nothing newer before."""
+
+    def __init__(self, recipe: Recipe, store: Store, folder: Path, again: bool, console: Console) -> None:
+        self.recipe, self.store, self.folder, self.again, self.console = recipe, store, folder, again, console
+
+    def train(
+        self, name: str, sections: tuple[str, ...], train: Callable[[Path, bool], dict[str, Any]], *after: str
+    ) -> dict[str, Any]:
+        """The metrics of the step `name`, trained if the recipe's `sections`, the store or a step in `after` changed.
+
+        An interrupted step goes on from its checkpoint if its settings are still the same.
+        """
+        folder = self.folder / name
+        asked = {"store": self.store.fingerprint, **self.recipe.sections("input", "compute", *sections)}
+        same = not self.again and _read_json(folder / "asked.json") == asked
+        done = _read_json(folder / "metrics.json")
+        if same and done is not None and all(_time(self.folder / step) <= _time(folder) for step in after):
+            self.console.print(f"[dim]{name}: stands in {folder}[/dim]")
+            return done
+        resume = same and (folder / "last.ckpt").is_file()
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "metrics.json").unlink(missing_ok=True)
+        (folder / "asked.json").write_text(json.dumps(asked))
+        return train(folder, resume)
+
+
+def run(recipe: Recipe, store: Store, folder: Path, again: bool = False, console: Console | None = None) -> dict[str, Any]:
+    """Pretrain, probe, finetune, distil, export, recognise and benchmark; returns the report, which also stands in `folder`.
+
+    What stands in `folder` from an earlier run with the same settings and data is not trained again unless `again`.
+    """
+    from bench.run import benchmark
+    from edge_runtime.predict import predict_store
+
+    console = console or Console()
+    steps = Steps(recipe, store, folder, again, console)
+    accuracy: dict[str, dict[str, Any]] = {}
+    encoder = folder / "pretrain"
+    pretraining = ("encoder", "pretrain")
+    steps.train("pretrain", pretraining, lambda out, resume: pretrain(recipe, store, out, resume))
+    accuracy["ridge on coordinates"] = steps.train("ridge", (), lambda out, _: evaluate("ridge", recipe, store, out))
+    accuracy["teacher, linear probe"] = steps.train(
+        "linear", (*pretraining, "linear"), lambda out, _: evaluate("linear", recipe, store, out, encoder), "pretrain"
+    )
+    accuracy["teacher, finetuned"] = steps.train(
+        "finetune",
+        (*pretraining, "finetune"),
+        lambda out, resume: evaluate("finetune", recipe, store, out, encoder, resume),
+        "pretrain",
+    )
+    described = {
+        "linear": "student of the linear probe",
+        "finetune": "student of the finetuned teacher",
+        "labels": "student on labels alone",
+    }
+    for source in recipe.students:
+        teacher = None if source == "labels" else folder / source
+        accuracy[described[source]] = steps.train(
+            f"student-{source}", ("student", "distill", *(() if teacher is None else (*pretraining, source))),
+            lambda out, resume, teacher=teacher: distill(recipe, store, out, teacher, resume), *(() if teacher is None else (source,)),
+        )  # fmt: skip
+
+    student, teacher = folder / "student.onnx", folder / "teacher.onnx"
+    exported = {
+        file.stem: export(folder / name, file, store)
+        for file, name in ((student, f"student-{recipe.students[0]}"), (teacher, "finetune"))
+    }
+    edge = {}
+    for name, frame_by_frame in (("whole clips", False), ("frame by frame", True)):
+        report = predict_store(
+            student, store, recipe.input.protocol, "test", frame_by_frame,
+            lambda clips, name=name: track(clips, f"Recognising {name}", console=console),
+        )  # fmt: skip
+        edge[name] = {"top1": round(100 * report.accuracy, 2), "clips": len(report.predictions), "notes": list(report.notes)}
+    report = {
+        "recipe": recipe.sections(),
+        "store": {"name": store.name, "fingerprint": store.fingerprint, "clips": len(store)},
+        "accuracy": {name: {key: row[key] for key in ("top1", "top5", "clips")} for name, row in accuracy.items()},
+        "export": exported,
+        "recognizer": edge,
+        "bench": benchmark([student, teacher], folder / "bench"),
+    }
+    write_report(report, folder, console)
+    console.print(f"Model for the edge: {student}", soft_wrap=True)
+    return report
+
+
+def write_report(report: dict[str, Any], folder: Path, console: Console) -> None:
+    """Print the report's one table and write it to `folder` as report.json and report.md."""
+    from teacher.folder import write_whole
+
+    columns, rows = _table(report)
+    table = Table(*columns, title=f"{report['recipe']['name']} on {report['store']['name']}")
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)
+    lines = [f"# {table.title}", "", _markdown_row(columns), _markdown_row(["---"] * len(columns)), *map(_markdown_row, rows)]
+    for name, edge in report["recognizer"].items():
+        lines += [
+            "",
+            f"The student through the edge runtime's `Recognizer`, {name}: {edge['top1']} % of {edge['clips']} clips.",
+        ]
+        lines += [f"- {note}" for note in edge["notes"]]
+    lines += [
+        "",
+        "Latency and memory are measured in onnxruntime on this machine's CPU, see bench/bench.md.",
+        "",
+        "## Recipe",
+        "",
+    ]
+    lines += ["```yaml", yaml.safe_dump(report["recipe"], sort_keys=False).rstrip(), "```", ""]
+    write_whole(folder / "report.json", lambda path: path.write_text(json.dumps(report, indent=2) + "\n"))
+    write_whole(folder / "report.md", lambda path: path.write_text("\n".join(lines)))
+    console.print(f"Report: {folder / 'report.md'}", soft_wrap=True)
+
+
+def _table(report: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
+    """One row a network: accuracy, and for the two exported ones what they cost."""
+    columns = ["", "top-1 %", "top-5 %", "p50 ms", "p95 ms", "memory MB", "file KB", "parameters", "M MAC"]
+    rows = [[name, f"{row['top1']:.1f}", f"{row['top5']:.1f}", *[""] * 6] for name, row in report["accuracy"].items()]
+    for model in report["bench"]["models"]:
+        rows.append(
+            [
+                f"{model['name']}.onnx, one thread",
+                f"{model['accuracy']['top1']:.1f}",
+                f"{model['accuracy']['top5']:.1f}",
+                f"{model['latency']['p50_ms']:.2f}",
+                f"{model['latency']['p95_ms']:.2f}",
+                f"{model['process']['rss_above_imported_bytes'] / 1e6:.1f}",
+                f"{model['file']['bytes'] / 1e3:.0f}",
+                f"{model['model']['parameters']:,}",
+                f"{model['model']['macs'] / 1e6:.0f}",
+            ]  # fmt: skip
+        )
+    rows += [
+        [f"student.onnx in the Recognizer, {name}", f"{edge['top1']:.1f}", *[""] * 7]
+        for name, edge in report["recognizer"].items()
+    ]
+    return columns, rows
+
+
+def _markdown_row(cells: list[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError):
+        return None
+
+
+def _time(folder: Path) -> float:
+    """When a step was finished."""
+    return (folder / "metrics.json").stat().st_mtime

@@ -1,0 +1,398 @@
+"""The command line of skedge. Every command imports what it needs when it runs, so the edge never loads the training stack."""
+
+import os
+import sys
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NoReturn
+
+from jsonargparse import ActionConfigFile, ArgumentError, ArgumentParser, Namespace
+
+from skeleton.errors import InputError
+
+RECIPES = Path(__file__).parent / "recipes"
+
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
+
+def run_command(parser: ArgumentParser) -> Callable[[Any], None]:
+    """The whole path: pretrain, evaluate, distil, export, recognise, benchmark, report.
+
+    Example: skedge run --data stores/utd --recipe utd_mhad
+    """
+    _add_recipe(parser)
+    parser.add_argument("--data", type=str, help="the store; without it the synthetic set is made in the runs folder")
+    parser.add_argument("--runs", type=Path, default=Path("runs"), help="where the folder of this run goes")
+    parser.add_argument("--again", action="store_true", help="train anew what stands there already")
+
+    def main(args: Any) -> None:
+        import pipeline
+
+        pipeline.run(_recipe(parser, args), _store(args.data, args.runs), args.runs, args.again)
+
+    return main
+
+
+def pretrain_command(parser: ArgumentParser) -> Callable[[Any], None]:
+    """Pretrain a teacher's encoder on unlabelled clips.
+
+    Example: skedge pretrain --data stores/utd --recipe utd_mhad --out runs/pstl --pretrain.optim.epochs 50
+    """
+    _add_training(parser)
+
+    def main(args: Any) -> None:
+        import pipeline
+        from skeleton.datasets.store import Store
+
+        _show(pipeline.pretrain(_recipe(parser, args), Store(args.data), args.out, args.resume))
+
+    return main
+
+
+def evaluate_command(parser: ArgumentParser) -> Callable[[Any], None]:
+    """Evaluate by a protocol: linear, finetune, supervised (a fresh encoder on labels) or ridge (a linear baseline).
+
+    Example: skedge evaluate linear --pretrained runs/pstl --data stores/utd --recipe utd_mhad --out runs/linear
+    """
+    parser.add_argument("protocol", choices=["linear", "finetune", "supervised", "ridge"], help="what to train and test")
+    _add_training(parser)
+    parser.add_argument("--pretrained", type=Path, help="the folder that `skedge pretrain` wrote")
+
+    def main(args: Any) -> None:
+        import pipeline
+        from skeleton.datasets.store import Store
+
+        recipe = _recipe(parser, args)
+        _show(pipeline.evaluate(args.protocol, recipe, Store(args.data), args.out, args.pretrained, args.resume))
+
+    return main
+
+
+def distill_command(parser: ArgumentParser) -> Callable[[Any], None]:
+    """Distil a teacher into the student; without a teacher, train the student on labels alone.
+
+    Example: skedge distill --teacher runs/finetune --data stores/utd --recipe utd_mhad --out runs/student
+    """
+    _add_training(parser)
+    parser.add_argument("--teacher", type=Path, help="the folder of a linear-probed or finetuned teacher")
+
+    def main(args: Any) -> None:
+        import pipeline
+        from skeleton.datasets.store import Store
+
+        _show(pipeline.distill(_recipe(parser, args), Store(args.data), args.out, args.teacher, args.resume))
+
+    return main
+
+
+def export_command(parser: ArgumentParser) -> Callable[[Any], None]:
+    """Export a student or teacher as one ONNX file, checked against torch on the store's held-out clips.
+
+    Example: skedge export runs/student student.onnx --data stores/utd
+    """
+    parser.add_argument("run", type=Path, help="the folder of a student or teacher")
+    parser.add_argument("file", type=Path, help="the file to write")
+    parser.add_argument("--data", type=Path, required=True, help="the store whose held-out clips it is checked on")
+
+    def main(args: Any) -> None:
+        import pipeline
+        from skeleton.datasets.store import Store
+
+        _show(pipeline.export(args.run, args.file, Store(args.data)))
+
+    return main
+
+
+def predict_command(parser: ArgumentParser) -> Callable[[Any], None]:
+    """Recognise the clips of a store, or one clip in a .npy or .npz file, with an exported model.
+
+    Example: skedge predict student.onnx stores/utd --protocol xsub
+    """
+    parser.add_argument("model", type=Path, help="an exported model")
+    parser.add_argument(
+        "clips", type=Path, help="a store, or a .npy or .npz file with joints (T, V, 3) or (T, M, V, 3) in metres"
+    )
+    parser.add_argument("--protocol", default="xsub", help="the store's split")
+    parser.add_argument("--part", choices=["train", "val", "test"], default="test", help="of the split")
+    parser.add_argument("--label", help="only the clips of this class")
+    parser.add_argument("--rate", type=float, default=30.0, help="frames per second of a clip in a file")
+    parser.add_argument("--frame_by_frame", action="store_true", help="as a camera would bring them")
+
+    def main(args: Any) -> None:
+        _predict(args)
+
+    return main
+
+
+def bench_command(parser: ArgumentParser) -> Callable[[Any], None]:
+    """Measure exported models side by side: latency, memory, load time, size.
+
+    Example: skedge bench student.onnx teacher.onnx --out runs/bench
+    """
+    parser.add_argument("files", type=Path, nargs="+", help="exported models; ratios are to the first")
+    parser.add_argument("--out", type=Path, default=Path("runs/bench"), help="the folder for bench.json and bench.md")
+    parser.add_argument("--threads", type=int, default=1, help="of the runtime")
+    parser.add_argument("--blocks", type=int, default=20, help="of calls, in random order between the models")
+    parser.add_argument("--calls", type=int, default=25, help="in every block")
+
+    def main(args: Any) -> None:
+        from bench.run import benchmark
+
+        benchmark(args.files, args.out, args.threads, args.blocks, args.calls)
+        print((args.out / "bench.md").read_text())
+
+    return main
+
+
+def import_command(parser: ArgumentParser) -> Callable[[Any], None]:
+    """Import a dataset into a store: FORMAT is utd-mhad (a folder of .mat) or pyskl (a pickle, read without running it).
+
+    Example: skedge data import utd-mhad downloads/UTD-MHAD/Skeleton stores/utd
+    """
+    parser.add_argument("format", help="of the source")
+    parser.add_argument("source", type=Path, help="folder or file")
+    parser.add_argument("store", type=Path, help="the folder to write")
+    parser.add_argument("--layout", help="the source's joints, a name or a JSON file, where the format leaves it open")
+    parser.add_argument("--labels", type=Path, help="a text file with one class name a line, where the format has none")
+    parser.add_argument("--overwrite", action="store_true", help="replace a store that stands there")
+
+    def main(args: Any) -> None:
+        from skeleton.datasets.readers import import_dataset
+
+        import_dataset(args.format, args.source, args.store, overwrite=args.overwrite, layout=args.layout, labels=args.labels)
+        _info(args.store)
+
+    return main
+
+
+def info_command(parser: ArgumentParser) -> Callable[[Any], None]:
+    """What a store holds: classes, subjects, splits, lengths, missing joints.
+
+    Example: skedge data info stores/utd
+    """
+    parser.add_argument("store", type=Path, help="the store")
+    return lambda args: _info(args.store)
+
+
+def synth_command(parser: ArgumentParser) -> Callable[[Any], None]:
+    """Make the synthetic set: 13 actions by forward kinematics, as a camera would see them.
+
+    Example: skedge data synth stores/synthetic --subjects 20
+    """
+    parser.add_argument("store", type=Path, help="the folder to write")
+    parser.add_argument("--subjects", type=int, default=20, help="people of different build and tempo")
+    parser.add_argument("--clips", type=int, default=3, help="per action and subject")
+    parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same files")
+    parser.add_argument("--overwrite", action="store_true", help="replace a store that stands there")
+
+    def main(args: Any) -> None:
+        from skeleton.datasets.synthetic import synthesize
+
+        synthesize(
+            args.store,
+            clips_per_action_and_subject=args.clips,
+            subjects=args.subjects,
+            seed=args.seed,
+            overwrite=args.overwrite,
+        )
+        _info(args.store)
+
+    return main
+
+
+def show_command(parser: ArgumentParser) -> Callable[[Any], None]:
+    """Draw a clip of a store as a moving GIF or a PNG strip.
+
+    Example: skedge data show stores/utd 0 clip.gif
+    """
+    parser.add_argument("store", type=Path, help="the store")
+    parser.add_argument("clip", help="its number from 0, or its name")
+    parser.add_argument("file", type=Path, help="the .gif or .png to write")
+
+    def main(args: Any) -> None:
+        from skeleton.datasets.picture import draw
+        from skeleton.datasets.store import Store
+
+        store = Store(args.store)
+        number = store.find(args.clip)
+        title = f"{store.index['name'][number]}: {store.labels[store.index['label'][number]]}"
+        draw(store.clip(number), store.layout, args.file, rate=store.rate, title=title)
+        print(args.file)
+
+    return main
+
+
+COMMANDS: dict[str, Callable[[ArgumentParser], Callable[[Any], None]]] = {
+    "run": run_command,
+    "data import": import_command,
+    "data info": info_command,
+    "data show": show_command,
+    "data synth": synth_command,
+    "pretrain": pretrain_command,
+    "evaluate": evaluate_command,
+    "distill": distill_command,
+    "export": export_command,
+    "predict": predict_command,
+    "bench": bench_command,
+}
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run the command line; exits with 0, with 2 and one line for wrong input, with 3 for a refused export, with 130 on Ctrl-C."""
+    arguments = sys.argv[1:] if argv is None else argv
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(_overview())
+        return
+    if arguments[0] == "--version":
+        print(version("skedge"))
+        return
+    name = next((name for name in COMMANDS if name.split() == arguments[: len(name.split())]), None)
+    if name is None:
+        known = ", ".join(COMMANDS)
+        _stop(2, f"unknown command {' '.join(arguments[:2])!r}: expected one of {known}; see `skedge --help`")
+    try:
+        _run(name, arguments[len(name.split()) :])
+    except InputError as error:
+        _stop(2, str(error))
+    except KeyboardInterrupt:
+        _stop(130, "interrupted; the same command with --resume goes on from the checkpoint (`skedge run` does so by itself)")
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except ModuleNotFoundError as error:
+        extra = {"matplotlib": "train", "scipy": "train", "torch": "train", "lightning": "train"}.get(error.name or "")
+        if extra is None:
+            raise
+        _stop(2, f"`skedge {name}` needs {error.name}, which this installation has not: pip install 'skedge[{extra}]'")
+    except OSError as error:
+        _stop(2, f"{error.filename or name}: {error.strerror or error}")
+    except RuntimeError as error:
+        if type(error).__name__ != "ExportError":
+            raise
+        _stop(3, str(error))
+
+
+def _run(name: str, arguments: list[str]) -> None:
+    build = COMMANDS[name]
+    parser = ArgumentParser(
+        prog=f"skedge {name}", description=build.__doc__, exit_on_error=False, print_config="--print_config"
+    )
+    command = build(parser)
+    try:
+        args = parser.parse_args(_recipe_first(arguments))
+    except ArgumentError as error:
+        raise InputError(f"skedge {name}: {' '.join(str(error).split())}; see `skedge {name} --help`") from None
+    command(args)
+
+
+def _add_recipe(parser: ArgumentParser) -> None:
+    from pipeline import Recipe
+
+    parser.add_argument(
+        "--recipe", action=ActionConfigFile, help=f"a YAML file, or one of {', '.join(_recipes())}; flags override it"
+    )
+    parser.add_class_arguments(Recipe)
+
+
+def _add_training(parser: ArgumentParser) -> None:
+    _add_recipe(parser)
+    parser.add_argument("--data", type=Path, required=True, help="the store")
+    parser.add_argument("--out", type=Path, required=True, help="the run folder to write")
+    parser.add_argument("--resume", action="store_true", help="go on from an interrupted run's checkpoint")
+
+
+def _recipe(parser: ArgumentParser, args: Namespace) -> Any:
+    from dataclasses import fields
+
+    from pipeline import Recipe
+
+    made = parser.instantiate_classes(args)
+    return Recipe(**{field.name: made[field.name] for field in fields(Recipe)})
+
+
+def _recipes() -> list[str]:
+    return sorted(file.stem for file in RECIPES.glob("*.yaml"))
+
+
+def _recipe_first(arguments: list[str]) -> list[str]:
+    """The arguments with the recipe before all else, so that flags override it wherever they stand, and its name as a path."""
+    arguments = [
+        part for argument in arguments for part in (argument.split("=", 1) if argument.startswith("--recipe=") else [argument])
+    ]
+    if "--recipe" not in arguments[:-1]:
+        return arguments
+    at = arguments.index("--recipe")
+    name = arguments[at + 1]
+    path = str(RECIPES / f"{name}.yaml") if name in _recipes() else name
+    if not Path(path).is_file():
+        raise InputError(f"{name}: expected a recipe's file or one of {', '.join(_recipes())}")
+    return ["--recipe", path, *arguments[:at], *arguments[at + 2 :]]
+
+
+def _overview() -> str:
+    lines = [
+        "skedge: skeleton action recognition at the edge",
+        "",
+        "usage: skedge COMMAND ...   (skedge COMMAND --help tells more)",
+        "",
+    ]
+    lines += [f"  {name:<12} {(build.__doc__ or '').splitlines()[0]}" for name, build in COMMANDS.items()]
+    return "\n".join(lines)
+
+
+def _stop(code: int, message: str) -> NoReturn:
+    print(f"skedge: {' '.join(message.split())}", file=sys.stderr)
+    sys.exit(code)
+
+
+def _store(data: str | None, runs: Path) -> Any:
+    from skeleton.datasets.store import Store
+
+    if data is not None:
+        return Store(data)
+    from skeleton.datasets.synthetic import synthesize
+
+    path = runs / "stores" / "synthetic"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        synthesize(path)
+    return Store(path)
+
+
+def _show(figures: dict[str, Any]) -> None:
+    from rich.console import Console
+
+    Console().print_json(data={name: value for name, value in figures.items() if name != "per_class"})
+
+
+def _info(path: Path) -> None:
+    from skeleton.datasets.store import Store
+    from skeleton.datasets.summary import summarize
+
+    _show(summarize(Store(path)))
+
+
+def _predict(args: Any) -> None:
+    from rich.console import Console
+    from rich.progress import track
+
+    from edge_runtime.predict import predict_file, predict_store
+
+    if args.clips.is_dir() or not args.clips.exists():
+        console = Console(stderr=True)
+        report = predict_store(
+            args.model, args.clips, args.protocol, args.part, args.frame_by_frame, args.label,
+            lambda clips: track(clips, "Recognising", console=console, transient=True),
+        )  # fmt: skip
+        for one in report.predictions:
+            print(f"{one.name}\t{one.truth}\t{one.label or '-'}\t{one.confidence:.3f}")
+        for note in report.notes:
+            print(f"note: {note}", file=sys.stderr)
+        print(f"top-1 {100 * report.accuracy:.2f} % of {len(report.predictions)} clips")
+        return
+    one = predict_file(args.model, args.clips, args.rate, args.frame_by_frame)
+    print(f"{one.label or 'no answer: the clip ended before the first one'}\t{one.confidence:.3f}")
+
+
+if __name__ == "__main__":
+    main()
