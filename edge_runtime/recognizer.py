@@ -188,7 +188,6 @@ class Recognizer:
         state.window.push(frame, moment)
         if len(state.window) == 0 or moment - before > self.metadata.seconds:
             state.result = Result()
-            state.due = -np.inf
             state.events.interrupt()
 
     def _infer(self, state: _Person, moment: float) -> Result:

@@ -61,6 +61,7 @@ def test_a_clip_within_the_window_equals_predict_at_any_rate(rate: float, share:
     clip = walk(frames, rate, seed=seed)[:, 0]
     absent = np.random.default_rng(seed).random(clip.shape[:2]) < 0.2
     clip[absent] = np.nan
+    clip[frames // 3 : frames // 2] = np.nan
     result = feed(recognizer, clip, np.arange(frames) / rate)[-1]
     assert result.ready is (frames / rate >= 0.5 * METADATA.seconds - 1e-5)
     if result.ready:
@@ -249,6 +250,14 @@ def test_debounce_outlasts_the_window() -> None:
         recognizer = every_frame(debounce=debounce)
         results = feed(recognizer, clip, seconds) + feed(recognizer, clip, seconds + 8)
         assert sum(result.event is not None for result in results) == events
+
+
+def test_answers_before_and_after_an_absence_are_not_consecutive() -> None:
+    clip, seconds = scripted([(0.2, 0.2, 0.2)] * 18 + [(0.9, 0.1, 0.0)] * 2), np.arange(20) / RATE
+    recognizer = every_frame(patience=3, debounce=60)
+    before, after = feed(recognizer, clip, seconds), feed(recognizer, scripted([(0.9, 0.1, 0.0)] * 12), 8 + seconds[:12])
+    assert sum(result.label == "wave" and result.confidence > 0.5 for result in before) == 2
+    assert [i for i, result in enumerate(after) if result.event] == [11], "the third answer after it"
 
 
 def test_reset_forgets_one_or_all() -> None:
