@@ -53,21 +53,29 @@ def predict_store(
     part: Literal["train", "val", "test"] = "test",
     frame_by_frame: bool = False,
     track: Callable[[list[int]], Iterable[int]] = iter,
+    label: str | None = None,
 ) -> Report:
     """Recognise every clip of one part of a store's protocol.
 
     With `frame_by_frame` the clip's frames go through `Recognizer.update` with their time stamps, as a camera's would,
     and the last answer counts; a clip that ends before there is one is wrong. Labels are matched by name: clips of
     classes that the model does not know are left out, and the notes say so, as they do of a retargeted layout. `track`
-    goes over the clips' numbers (a progress bar).
+    goes over the clips' numbers (a progress bar). With `label` only the clips of that class are recognised.
 
-    Raises `InputError` for an unknown or empty part, no label in common, and joints that cannot be retargeted.
+    Raises `InputError` for an unknown class, an unknown or empty part, no label in common, and joints that cannot be retargeted.
     """
     from skeleton.datasets.store import Store
 
     recognizer = _recognizer(model)
     store = store if isinstance(store, Store) else Store(store)
     chosen = [int(i) for i in store.split(protocol, part)]
+    if label is not None:
+        wanted = store.class_index(label)
+        chosen = [i for i in chosen if store.index["label"][i] == wanted]
+        if not chosen:
+            raise InputError(
+                f"{store.path}: expected clips of {label!r} in {part} of protocol {protocol!r}, got none; name another part"
+            )
     known = [i for i in chosen if store.labels[store.index["label"][i]] in recognizer.labels]
     if not known:
         raise InputError(

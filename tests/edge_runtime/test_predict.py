@@ -62,6 +62,18 @@ def test_labels_are_matched_by_name(model: Path, tmp_path: Path) -> None:
         predict_store(model, other, "all")
 
 
+def test_one_class_only(model: Path, tmp_path: Path) -> None:
+    store = write_store(tmp_path / "store", ("idle", "juggle", "wave", "clap"), lengths=(40, 50, 60))
+    assert [one.name for one in predict_store(model, store, "all", label="wave").predictions] == ["clip2"]
+    for label, expected in (
+        ("sneeze", "unknown class 'sneeze'"),
+        ("clap", "expected clips of 'clap'"),
+        ("juggle", "expected clips of the model's classes"),
+    ):
+        with pytest.raises(InputError, match=expected):
+            predict_store(model, store, "all", label=label)
+
+
 def test_another_layout_is_retargeted(model: Path, tmp_path: Path) -> None:
     store = write_store(tmp_path / "store", METADATA.labels, layout="kinect20")
     report = predict_store(model, store, "all")
