@@ -62,7 +62,8 @@ def predict_store(
     classes that the model does not know are left out, and the notes say so, as they do of a retargeted layout. `track`
     goes over the clips' numbers (a progress bar). With `label` only the clips of that class are recognised.
 
-    Raises `InputError` for an unknown class, an unknown or empty part, no label in common, and joints that cannot be retargeted.
+    Raises `InputError` for an unknown class, an unknown or empty part, no label in common with the model, and joints that
+    cannot be retargeted.
     """
     from skeleton.datasets.store import Store
 
