@@ -31,7 +31,11 @@ _GROUPS = {"arm": 0.03, "trunk": 0.03, "head": 0.06, "legs": 0.0}
 
 @dataclass(frozen=True)
 class Person:
-    """One invented person: sizes as shares of the height (m), and a way of moving."""
+    """One invented person: a height in metres, sizes as shares of it, and a way of moving.
+
+    `hang` is where the hands rest (outwards, up, front, in arm lengths), `lean` and `curl` how the trunk does (degrees),
+    `stance` how far each foot stands from the middle (m).
+    """
 
     height: float
     leg: float
@@ -55,7 +59,10 @@ class Person:
 
 @dataclass(frozen=True)
 class Camera:
-    """How one kind of sensor sees a body: where its inner joints lie, how it errs; `size` in metres, `gaps` a share."""
+    """Where one kind of sensor places the joints that have no fixed place on a body.
+
+    Metres; `spine` as a share of the trunk from the hips; `fingers` scales the way from the hand to tip and thumb.
+    """
 
     hip_drop: tuple[float, float]
     spine: tuple[float, float]
@@ -100,7 +107,7 @@ def person(seed: int, subject: int) -> Person:
         left_handed=bool(rng.random() < 0.15),
         tempo=near(1.0, 0.13),
         amplitude=near(1.0, 0.1),
-        hang=tuple(_draw(rng, part) for part in HANG),  # type: ignore[arg-type]
+        hang=(_draw(rng, HANG[0]), _draw(rng, HANG[1]), _draw(rng, HANG[2])),
         lean=float(rng.normal(0, 2)),
         curl=float(rng.uniform(0, 12)),
         stance=float(rng.uniform(0.07, 0.17)),
@@ -183,7 +190,7 @@ def noise(frames: int, rng: np.random.Generator, size: float = 1.0) -> np.ndarra
 def gaps(frames: int, rng: np.random.Generator, share: float = 0.01) -> np.ndarray:
     """Which joints are absent, (frames, 25) bool: runs in which a joint and what hangs on it are lost; `share` of all."""
     lost = np.zeros((frames, len(_LAYOUT)), dtype=bool)
-    # A run takes 1 + 2 * (joints beyond) cells or so; few clips have many runs, most have none.
+    # A run takes 14 cells on average. Few clips have many runs, most have none.
     for _ in range(rng.poisson(share * rng.exponential(1) * frames * len(_LAYOUT) / 14)):
         joint = rng.choice([_LAYOUT.index(name) for name in _LOOSE])
         start, length = rng.integers(frames), 1 + rng.geometric(0.2)
@@ -204,7 +211,7 @@ def clip(action: int, subject: int, repetition: int = 0, *, seed: int = 0, jitte
     shape = build(who, _CAMERAS[camera], rng)
     seen = view(body.joints(motion(action, who, shape, rng), shape), rng)
     seen = seen + noise(len(seen), rng, jitter * rng.uniform(0.5, 1.6))
-    if camera > 0 and _CAMERAS[camera].fingers == 0:
+    if _CAMERAS[camera].fingers == 0:
         # Such a camera has no fingers: what is not measured is placed on the hand.
         for side in body.SIDES:
             hand = _LAYOUT.index(f"{side}_hand")

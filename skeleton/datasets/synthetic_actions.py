@@ -70,7 +70,7 @@ _AGAIN: list[Key] = [
     ((0.3, 0.5), {"arm": MOUTH, "nod": (-25, -5), "swivel": (10, 70)}),
     ((0.2, 0.4), {}),
 ]
-_SEATED = {"down": (0.42, 0.54), "back": (0.4, 0.55), "lean": (-10, 8), "curl": (0, 15)}
+_SEATED = {"down": (0.35, 0.54), "back": (0.4, 0.55), "lean": (-10, 8), "curl": (0, 15)}
 
 
 def _sitting_down(share: float, arms_on_the_way: Place, arms_seated: Place) -> Variant:
@@ -289,13 +289,13 @@ VARIANTS: dict[str, list[Variant]] = {
     "sit down": [
         _sitting_down(0.3, HANG, ON_KNEES),
         _sitting_down(0.3, ((0.0, 0.15), (-0.85, -0.5), (0.2, 0.7)), ON_KNEES),
-        _sitting_down(0.2, ((0.1, 0.35), (-0.9, -0.7), (-0.45, -0.05)), HANG),
+        _sitting_down(0.2, ((0.1, 0.3), (-0.95, -0.75), (-0.3, 0.1)), HANG),
         _sitting_down(0.2, HANG, ((0.02, 0.2), (-0.9, -0.75), (0.05, 0.35))),
     ],
     "stand up": [
         _standing_up(0.3, ON_KNEES, ON_KNEES),
         _standing_up(0.3, ON_KNEES, ((0.0, 0.15), (-0.85, -0.5), (0.1, 0.7))),
-        _standing_up(0.2, HANG, ((0.1, 0.35), (-0.9, -0.7), (-0.4, -0.05))),
+        _standing_up(0.2, HANG, ((0.1, 0.3), (-0.95, -0.75), (-0.25, 0.1))),
         _standing_up(0.2, ((0.02, 0.2), (-0.9, -0.75), (0.05, 0.35)), HANG),
     ],
     "drink": [
@@ -303,10 +303,10 @@ VARIANTS: dict[str, list[Variant]] = {
             share,
             before=[
                 *reach,
-                ((0.4, 0.8), {"arm": MOUTH, "swivel": (10, 70), "nod": (-5, 5)}),
+                ((0.4, 0.8), {"arm": MOUTH, "swivel": (10, 55), "nod": (-5, 5)}),
                 (
                     (0.15, 0.4),
-                    {"nod": (-30, -5), "arm+": (0.0, (0.02, 0.1), (-0.05, 0.02)), "swivel": (20, 80), "bend": (10, 40)},
+                    {"nod": (-30, -5), "arm+": (0.0, (0.02, 0.1), (-0.05, 0.02)), "swivel": (15, 65), "bend": (10, 40)},
                 ),
                 ((0.3, 1.0), {}),
             ],
@@ -365,7 +365,7 @@ VARIANTS: dict[str, list[Variant]] = {
         Variant(
             share,
             before=[
-                ((0.5, 1.0), {"lean": (25, 75), "curl": (5, 30), "nod": (5, 35), "back": (0.02, 0.14), "arms": arms}),
+                ((0.5, 1.0), {"lean": (22, 62), "curl": (5, 25), "nod": (5, 30), "back": (0.02, 0.14), "arms": arms}),
                 ((0.15, 0.9), {}),
             ],
             back=(0.5, 1.0),

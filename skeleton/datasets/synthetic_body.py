@@ -98,8 +98,8 @@ def arm_angles(hand: tuple[float, float, float], swivel: float, build: Build) ->
     `hand` is (outward, up, front) in arm lengths; `swivel` lifts the elbow: 0 hangs down, 90 points outwards.
     """
     out, up, front = hand
-    # Places are meant from the true shoulder, whatever the camera takes for it.
-    up += build.shoulder_drop / build.arm
+    # Places are meant from the true shoulder, whatever the camera takes for it; a hanging arm just hangs.
+    up += build.shoulder_drop / build.arm * min(1, 1 + up)
     lift = np.deg2rad(swivel)
     pole = np.array([np.sin(lift), -np.cos(lift), 0.35])
     elbow, end = two_bones(np.array([out, up, -front]) * build.arm, build.upper_arm, build.forearm + build.hand, pole)

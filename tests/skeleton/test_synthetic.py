@@ -83,12 +83,10 @@ def test_same_seed_same_clip_other_seed_other_clip():
 
 def test_noise_is_as_large_as_asked():
     rng = np.random.default_rng(0)
-    small = np.std([synthetic.noise(60, rng, 1.0).std(axis=0) for _ in range(80)])
     joints = np.concatenate([synthetic.noise(60, rng, 1.0) for _ in range(200)])
     assert 0.005 < joints[:, LAYOUT.index("spine")].std() < 0.02
     assert 0.02 < joints[:, LAYOUT.index("left_hand")].std() < 0.06
     assert not synthetic.noise(60, rng, 0.0).any()
-    assert small > 0
 
 
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.05])
