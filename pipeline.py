@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,9 +16,9 @@ from skeleton.datasets.store import Store
 from student.settings import DistillSettings, student_plan
 from teacher.settings import (
     ComputeSettings,
-    InputSettings,
     EncoderSettings,
     FinetuneSettings,
+    InputSettings,
     LinearSettings,
     PretrainSettings,
 )
@@ -32,7 +33,7 @@ class Recipe:
 
     Args:
         name: of the run's folder.
-        students: whose answers a student learns, a student each: linear-probed or finetuned teacher, or the labels alone; the first is exported.
+        students: one for each source: the linear-probed teacher, the finetuned one, or labels alone; the first is exported.
         input: what the networks see of a clip.
         encoder: the teacher's plan.
         pretrain: self-supervised pretraining.
@@ -93,6 +94,10 @@ def distill(recipe: Recipe, store: Store, out: Path, teacher: Path | None = None
     return distill(store, out, teacher, recipe.input, recipe.student, recipe.distill, recipe.compute, recipe.sections(), resume)
 
 
+def _distill(recipe: Recipe, store: Store, teacher: Path | None, out: Path, resume: bool) -> dict[str, Any]:
+    return distill(recipe, store, out, teacher, resume)
+
+
 def export(run: Path, file: Path, store: Store) -> dict[str, Any]:
     from export.onnx import export_onnx
 
@@ -100,7 +105,7 @@ def export(run: Path, file: Path, store: Store) -> dict[str, Any]:
 
 
 class Steps:
-    """Runs the steps of one path, leaving out those whose result stands already: same settings, same data, nothing newer before."""
+    """The steps of one path; those whose result stands already (same settings and data, nothing newer before) are left out."""
 
     def __init__(self, recipe: Recipe, store: Store, folder: Path, again: bool, console: Console) -> None:
         self.recipe, self.store, self.folder, self.again, self.console = recipe, store, folder, again, console
@@ -158,32 +163,32 @@ def run(recipe: Recipe, store: Store, folder: Path, again: bool = False, console
     for source in recipe.students:
         teacher = None if source == "labels" else folder / source
         accuracy[described[source]] = steps.train(
-            f"student-{source}", ("student", "distill", *(() if teacher is None else (*pretraining, source))),
-            lambda out, resume, teacher=teacher: distill(recipe, store, out, teacher, resume), *(() if teacher is None else (source,)),
-        )  # fmt: skip
+            f"student-{source}",
+            ("student", "distill", *((*pretraining, source) if teacher else ())),
+            partial(_distill, recipe, store, teacher),
+            *((source,) if teacher else ()),
+        )
 
-    student, teacher = folder / "student.onnx", folder / "teacher.onnx"
+    student_file, teacher_file = folder / "student.onnx", folder / "teacher.onnx"
     exported = {
-        file.stem: export(folder / name, file, store)
-        for file, name in ((student, f"student-{recipe.students[0]}"), (teacher, "finetune"))
+        "student": export(folder / f"student-{recipe.students[0]}", student_file, store),
+        "teacher": export(folder / "finetune", teacher_file, store),
     }
     edge = {}
     for name, frame_by_frame in (("whole clips", False), ("frame by frame", True)):
-        report = predict_store(
-            student, store, recipe.input.protocol, "test", frame_by_frame,
-            lambda clips, name=name: track(clips, f"Recognising {name}", console=console),
-        )  # fmt: skip
-        edge[name] = {"top1": round(100 * report.accuracy, 2), "clips": len(report.predictions), "notes": list(report.notes)}
+        bar = partial(track, description=f"Recognising {name}", console=console)
+        found = predict_store(student_file, store, recipe.input.protocol, "test", frame_by_frame, track=bar)
+        edge[name] = {"top1": round(100 * found.accuracy, 2), "clips": len(found.predictions), "notes": list(found.notes)}
     report = {
         "recipe": recipe.sections(),
         "store": {"name": store.name, "fingerprint": store.fingerprint, "clips": len(store)},
         "accuracy": {name: {key: row[key] for key in ("top1", "top5", "clips")} for name, row in accuracy.items()},
         "export": exported,
         "recognizer": edge,
-        "bench": benchmark([student, teacher], folder / "bench"),
+        "bench": benchmark([student_file, teacher_file], folder / "bench"),
     }
     write_report(report, folder, console)
-    console.print(f"Model for the edge: {student}", soft_wrap=True)
+    console.print(f"Model for the edge: {student_file}", soft_wrap=True)
     return report
 
 
@@ -220,20 +225,20 @@ def _table(report: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
     """One row a network: accuracy, and for the two exported ones what they cost."""
     columns = ["", "top-1 %", "top-5 %", "p50 ms", "p95 ms", "memory MB", "file KB", "parameters", "M MAC"]
     rows = [[name, f"{row['top1']:.1f}", f"{row['top5']:.1f}", *[""] * 6] for name, row in report["accuracy"].items()]
-    for model in report["bench"]["models"]:
-        rows.append(
-            [
-                f"{model['name']}.onnx, one thread",
-                f"{model['accuracy']['top1']:.1f}",
-                f"{model['accuracy']['top5']:.1f}",
-                f"{model['latency']['p50_ms']:.2f}",
-                f"{model['latency']['p95_ms']:.2f}",
-                f"{model['process']['rss_above_imported_bytes'] / 1e6:.1f}",
-                f"{model['file']['bytes'] / 1e3:.0f}",
-                f"{model['model']['parameters']:,}",
-                f"{model['model']['macs'] / 1e6:.0f}",
-            ]  # fmt: skip
-        )
+    rows += [
+        [
+            f"{model['name']}.onnx, one thread",
+            f"{model['accuracy']['top1']:.1f}",
+            f"{model['accuracy']['top5']:.1f}",
+            f"{model['latency']['p50_ms']:.2f}",
+            f"{model['latency']['p95_ms']:.2f}",
+            f"{model['process']['rss_above_imported_bytes'] / 1e6:.1f}",
+            f"{model['file']['bytes'] / 1e3:.0f}",
+            f"{model['model']['parameters']:,}",
+            f"{model['model']['macs'] / 1e6:.0f}",
+        ]
+        for model in report["bench"]["models"]
+    ]
     rows += [
         [f"student.onnx in the Recognizer, {name}", f"{edge['top1']:.1f}", *[""] * 7]
         for name, edge in report["recognizer"].items()

@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Callable
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NoReturn
@@ -14,6 +15,8 @@ from skeleton.errors import InputError
 RECIPES = Path(__file__).parent / "recipes"
 
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+# Threads of torch that wait by spinning make a training step many times slower where another process shares the cores.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def run_command(parser: ArgumentParser) -> Callable[[Any], None]:
@@ -239,7 +242,7 @@ COMMANDS: dict[str, Callable[[ArgumentParser], Callable[[Any], None]]] = {
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run the command line; exits with 0, with 2 and one line for wrong input, with 3 for a refused export, with 130 on Ctrl-C."""
+    """Run the command line; exits with 2 and one line for wrong input, 3 for a refused export, 130 on Ctrl-C."""
     arguments = sys.argv[1:] if argv is None else argv
     if not arguments or arguments[0] in ("-h", "--help"):
         print(_overview())
@@ -306,7 +309,7 @@ def _recipe(parser: ArgumentParser, args: Namespace) -> Any:
 
     from pipeline import Recipe
 
-    made = parser.instantiate_classes(args)
+    made = parser.instantiate(args)
     return Recipe(**{field.name: made[field.name] for field in fields(Recipe)})
 
 
@@ -379,11 +382,10 @@ def _predict(args: Any) -> None:
     from edge_runtime.predict import predict_file, predict_store
 
     if args.clips.is_dir() or not args.clips.exists():
-        console = Console(stderr=True)
+        bar = partial(track, description="Recognising", console=Console(stderr=True), transient=True)
         report = predict_store(
-            args.model, args.clips, args.protocol, args.part, args.frame_by_frame, args.label,
-            lambda clips: track(clips, "Recognising", console=console, transient=True),
-        )  # fmt: skip
+            args.model, args.clips, args.protocol, args.part, args.frame_by_frame, track=bar, label=args.label
+        )
         for one in report.predictions:
             print(f"{one.name}\t{one.truth}\t{one.label or '-'}\t{one.confidence:.3f}")
         for note in report.notes:

@@ -16,7 +16,7 @@ from teacher.evaluate import Sets, check_layout, finetune, finish
 from teacher.folder import Card
 from teacher.load import load_classifier
 from teacher.model import Classifier
-from teacher.settings import ComputeSettings, InputSettings, EncoderSettings, FinetuneSettings
+from teacher.settings import ComputeSettings, EncoderSettings, FinetuneSettings, InputSettings
 from teacher.training import Trained, fit, seeded
 
 
@@ -58,10 +58,10 @@ def distill(
     """Train a student from the answers of the teacher in a run folder, or on labels alone for None."""
     if teacher is None:
         supervised = FinetuneSettings(settings.label_smoothing, settings.augment, settings.optim)
-        return finetune(store, folder, None, data, plan, supervised, compute, recipe, resume, part)
+        return finetune(store, folder, None, data, plan, supervised, compute, recipe, resume)
     network, card = load_classifier(teacher)
     check_teacher(store, card, data, teacher)
-    sets = Sets.read(store, data, part)
+    sets = Sets.read(store, data)
     seeded(compute)
     student = Classifier(store.layout, data, plan, len(store.labels))
     loader = sets.train.loader(settings.optim.batch_size // compute.devices)
@@ -78,7 +78,7 @@ def check_teacher(store: Store, card: Card, data: InputSettings, source: Path) -
             f"{source}: the teacher knows {len(card.labels)} actions, {store.path} has {len(store.labels)} or other ones; "
             "distil from a teacher of the same actions"
         )
-    theirs, ours = (replace(settings, protocol="", stream="joint") for settings in (card.input, data))
+    theirs, ours = (replace(settings, protocol="", part="test", stream="joint") for settings in (card.input, data))
     if theirs != ours:
         raise InputError(
             f"{source}: the teacher sees {theirs.frames} frames, {theirs.persons} persons, {theirs.normalization}, the student "

@@ -38,10 +38,7 @@ class GraphConvolution(nn.Module):
         """x (N, C, T, V), adjacency (K, V, V) or one a sample (N, K, V, V); returns (N, out, T, V)."""
         samples, channels, frames, joints = x.shape
         side_by_side = adjacency.transpose(-3, -2).flatten(-2)
-        if adjacency.dim() == 4:
-            spread = torch.bmm(x.flatten(1, 2), side_by_side)
-        else:
-            spread = torch.matmul(x, side_by_side)
+        spread = x.flatten(1, 2) @ side_by_side if adjacency.dim() == 4 else x @ side_by_side
         spread = spread.view(samples, channels, frames, self.partitions, joints)
         spread = spread.permute(0, 3, 1, 2, 4).reshape(samples, self.partitions * channels, frames, joints)
         y = functional.conv2d(spread, self.kernel())

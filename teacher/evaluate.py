@@ -16,7 +16,7 @@ from teacher.clips import Clips
 from teacher.folder import Card, median_seconds, write_metrics, write_run
 from teacher.load import load_encoder
 from teacher.model import Classifier, freeze
-from teacher.settings import ComputeSettings, InputSettings, EncoderSettings, FinetuneSettings, LinearSettings
+from teacher.settings import ComputeSettings, EncoderSettings, FinetuneSettings, InputSettings, LinearSettings
 from teacher.training import fit, forward_all, provenance, seeded
 
 
@@ -30,21 +30,20 @@ class Sets:
     seconds: float
 
     @classmethod
-    def read(cls, store: Store, data: InputSettings, part: str = "test") -> "Sets":
+    def read(cls, store: Store, data: InputSettings) -> "Sets":
         train = store.split(data.protocol, "train")
-        tested = store.split(data.protocol, "val" if part == "val" else "test")
+        tested = store.split(data.protocol, data.part)
         seconds = median_seconds(store.index["frames"][train], store.rate)
         return cls(store, Clips.read(store, train, data), Clips.read(store, tested, data), seconds)
 
 
 def linear(
     store: Store, folder: Path, encoder: Path, settings: LinearSettings, compute: ComputeSettings, recipe: dict[str, Any],
-    part: str = "test",
 ) -> dict[str, Any]:  # fmt: skip
     """Linear probe: the frozen encoder's features of unaugmented clips, and one linear layer on them."""
     network, card = load_encoder(encoder)
     check_layout(store, card, encoder)
-    sets = Sets.read(store, card.input, part)
+    sets = Sets.read(store, card.input)
     seeded(compute)
     classifier = Classifier(card.layout, card.input, card.encoder, len(store.labels))
     classifier.encoder = network
@@ -66,8 +65,8 @@ def finetune(
     if encoder is not None:
         network, card = load_encoder(encoder)
         check_layout(store, card, encoder)
-        data, plan = replace(card.input, protocol=data.protocol), replace(card.encoder, dropout=plan.dropout)
-    sets = Sets.read(store, data, part)
+        data, plan = replace(card.input, protocol=data.protocol, part=data.part), replace(card.encoder, dropout=plan.dropout)
+    sets = Sets.read(store, data)
     seeded(compute)
     classifier = Classifier(store.layout, data, plan, len(store.labels))
     if network is not None:
@@ -78,13 +77,6 @@ def finetune(
     loader = sets.train.loader(settings.optim.batch_size // compute.devices)
     fit(module, loader, compute, folder, "Supervised training" if encoder is None else "Finetuning", resume)
     return finish(classifier, sets, folder, data, plan, settings, compute, recipe, {"protocol": protocol})
-
-
-def test(store: Store, classifier: Classifier, card: Card, compute: ComputeSettings, part: str = "test") -> dict[str, Any]:
-    """Accuracy of a trained classifier on a part of a store."""
-    indices = store.split(card.input.protocol, "val" if part == "val" else "test")
-    clips = Clips.read(store, indices, card.input)
-    return score(forward_all(classifier, clips.joints, compute)[0], clips.labels)
 
 
 def ridge(store: Store, folder: Path, data: InputSettings) -> dict[str, Any]:
@@ -115,8 +107,8 @@ def check_layout(store: Store, card: Card, source: Path) -> None:
     """Raise `InputError` if the store's joints are not those that the network was trained on."""
     if store.layout.joints != card.layout.joints:
         raise InputError(
-            f"{source}: trained on layout {card.layout.name} ({len(card.layout)} joints), but {store.path} holds {store.layout.name} "
-            f"({len(store.layout)} joints); use a store of the same layout"
+            f"{source}: trained on layout {card.layout.name} ({len(card.layout)} joints), but {store.path} holds "
+            f"{store.layout.name} ({len(store.layout)} joints); use a store of the same layout"
         )
 
 

@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from skeleton import InputError, Layout
-from teacher.settings import InputSettings, EncoderSettings
+from teacher.settings import EncoderSettings, InputSettings
 
 RECIPE, WEIGHTS, METRICS = "recipe.yaml", "weights.safetensors", "metrics.json"
 

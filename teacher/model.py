@@ -10,8 +10,7 @@ from skeleton.normalize import normalize
 from skeleton.streams import stream
 from teacher.augment import Augment
 from teacher.encoders import STGCN
-from teacher.settings import InputSettings, EncoderSettings
-
+from teacher.settings import EncoderSettings, InputSettings
 
 Frozen = TypeVar("Frozen", bound=nn.Module)
 

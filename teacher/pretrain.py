@@ -8,7 +8,7 @@ from teacher.clips import Clips
 from teacher.encoders import STGCN
 from teacher.folder import Card, median_seconds, write_run
 from teacher.pstl import METHODS
-from teacher.settings import ComputeSettings, InputSettings, EncoderSettings, PretrainSettings
+from teacher.settings import ComputeSettings, EncoderSettings, InputSettings, PretrainSettings
 from teacher.training import fit, provenance, seeded
 
 
@@ -22,7 +22,7 @@ def pretrain(
     recipe: dict[str, Any],
     resume: bool = False,
 ) -> dict[str, Any]:
-    """Train an encoder by `settings.method` on the training part of the store; a run folder of the encoder, its metrics back."""
+    """Train an encoder by `settings.method` on the store's training part; writes its run folder, gives its metrics back."""
     indices = store.split(data.protocol, "train")
     clips = Clips.read(store, indices, data)
     seeded(compute)

@@ -14,6 +14,7 @@ class InputSettings:
 
     Args:
         protocol: the store's named split, for example xsub.
+        part: where accuracy is measured: test, or val while settings are being chosen.
         frames: the number of frames that every clip is stretched to.
         persons: the number of persons a clip holds; further ones are left out, missing ones are zeros.
         normalization: per-frame (PSTL, AimCLR), first-frame (CTR-GCN) or first-frame-aligned (PYSKL).
@@ -21,6 +22,7 @@ class InputSettings:
     """
 
     protocol: str = "xsub"
+    part: Literal["val", "test"] = "test"
     frames: int = 50
     persons: int = 1
     normalization: Normalization = "first-frame"
