@@ -277,6 +277,7 @@ class _Puppet:
         self.sides = {"arm": acting, "other": "left" if acting == "right" else "right"}
         self.sign = body.SIDES[acting]
         self.hands: dict[str, list[float]] = {}
+        self.named: dict[str, list[float]] = {}
         self.values: dict[str, float] = {}
         self.hang = {side: [part + rng.normal(0, 0.02) for part in who.hang] for side in body.SIDES}
         self.rest("all")
@@ -284,6 +285,7 @@ class _Puppet:
     def rest(self, what: str) -> None:
         for side in body.SIDES:
             self.hands[side] = [*self.hang[side], 10.0]
+            self.named[side] = self.hang[side]
             self.values |= {f"{side}_bend": 5.0, f"{side}_wag": 0.0}
         if what == "all":
             self.values |= dict.fromkeys(body.TRUNK + tuple(f"{s}_{f}" for s in body.SIDES for f in body.FOOT), 0.0)
@@ -299,8 +301,7 @@ class _Puppet:
                 self.rng.bit_generator.state = alike
             self._change_arm(role, pose)
         for hand in self.hands.values():
-            for i in range(3):
-                hand[i] += self.rng.normal(0, 0.008)
+            hand[:3] = [part + self.rng.normal(0, 0.008) for part in hand[:3]]
         for name in ("step", "other step"):
             if name in pose:
                 side = self.sides["arm" if name == "step" else "other"]
@@ -317,10 +318,10 @@ class _Puppet:
         place = pose.get("arms", pose.get(role))
         move = pose.get("arms+", pose.get(f"{role}+"))
         if place is not None:
-            self.hands[side][:3] = [_draw(self.rng, part) for part in place]
+            self.named[side] = [_draw(self.rng, part) for part in place]
+            self.hands[side][:3] = self.named[side]
         if move is not None:
-            for i, part in enumerate(move):
-                self.hands[side][i] += _draw(self.rng, part)
+            self.hands[side][:3] = [at + _draw(self.rng, part) for at, part in zip(self.named[side], move, strict=True)]
         if "swivel" in pose and (place is not None or move is not None):
             self.hands[side][3] = _draw(self.rng, pose["swivel"])
         for part in ("bend", "wag"):

@@ -6,7 +6,7 @@ number may be a range (low, high) from which each clip draws its own. The acting
 What changes: any trunk channel of `skeleton.datasets.synthetic_body` (`side`, `twist`, `shift`, `face`, `look` are towards
 the acting side), `step`/`other step` (out, up, front) of a foot in leg lengths, and for `arm` (the acting one), `other`,
 or `arms` (both alike): a hand's place (outwards, up, front) from its shoulder in arm lengths (the body's midline lies at
-about -0.33), with `+` moved from the place before (`arm+`), `swivel` (0 elbow down, 90 elbow out), `wag` and `bend` of the
+about -0.33), with `+` moved from the place that was named last (`arm+`), `swivel` (0 elbow down, 90 elbow out), `wag` and `bend` of the
 wrist. `rest` lets everything named return to the person's own way of standing.
 """
 
@@ -140,14 +140,14 @@ VARIANTS: dict[str, list[Variant]] = {
                 share,
                 before=[((0.3, 0.65), {"arm": place, "swivel": swivel, "wag": 0.0})],
                 beat=[
-                    ((0.15, 0.32), {"arm+": ((-0.45, -0.15), (-0.08, 0.08), (-0.06, 0.06)), "wag": (-20, 0)}),
-                    ((0.15, 0.32), {"arm+": ((0.15, 0.45), (-0.08, 0.08), (-0.06, 0.06)), "wag": (0, 20)}),
+                    ((0.15, 0.32), {"arm+": ((-0.5, -0.1), (-0.1, 0.05), (-0.08, 0.08)), "wag": (-20, 0)}),
+                    ((0.15, 0.32), {"arm+": ((0.05, 0.35), (-0.05, 0.1), (-0.08, 0.08)), "wag": (0, 20)}),
                 ],
-                repeats=(2, 4),
+                repeats=(1, 4),
             )
             for share, place, swivel in (
-                (0.25, ((0.15, 0.55), (0.0, 0.6), (0.25, 0.55)), (5, 60)),
-                (0.35, ((0.0, 0.45), (0.1, 0.65), (0.42, 0.75)), (-15, 30)),
+                (0.25, ((0.05, 0.5), (-0.05, 0.6), (0.25, 0.55)), (5, 60)),
+                (0.35, ((-0.12, 0.35), (0.05, 0.65), (0.42, 0.75)), (-15, 30)),
             )
         ],
         # High: the whole arm swings overhead.
@@ -156,17 +156,17 @@ VARIANTS: dict[str, list[Variant]] = {
             before=[((0.4, 0.8), {"arm": ((0.2, 0.5), (0.6, 0.85), (0.05, 0.35)), "swivel": (30, 80)})],
             beat=[
                 ((0.18, 0.38), {"arm+": ((-0.45, -0.2), (0.0, 0.1), (-0.05, 0.05))}),
-                ((0.18, 0.38), {"arm+": ((0.2, 0.45), (-0.1, 0.0), (-0.05, 0.05))}),
+                ((0.18, 0.38), {"arm+": ((0.0, 0.25), (-0.1, 0.0), (-0.05, 0.05))}),
             ],
-            repeats=(2, 4),
+            repeats=(1, 4),
         ),
         # Only the hand swings.
         Variant(
             0.15,
             before=[((0.35, 0.7), {"arm": ((0.0, 0.4), (0.05, 0.55), (0.3, 0.6)), "swivel": (-10, 40), "wag": 0.0})],
             beat=[
-                ((0.13, 0.25), {"wag": (-50, -25), "arm+": ((-0.14, -0.04), 0.0, 0.0)}),
-                ((0.13, 0.25), {"wag": (20, 45), "arm+": ((0.04, 0.14), 0.0, 0.0)}),
+                ((0.13, 0.25), {"wag": (-50, -25), "arm+": ((-0.15, -0.05), 0.0, 0.0)}),
+                ((0.13, 0.25), {"wag": (20, 45), "arm+": ((0.0, 0.1), 0.0, 0.0)}),
             ],
             repeats=(2, 5),
         ),
@@ -176,9 +176,9 @@ VARIANTS: dict[str, list[Variant]] = {
             before=[((0.4, 0.8), {"arms": ((0.2, 0.5), (0.4, 0.8), (0.05, 0.4)), "swivel": (20, 70)})],
             beat=[
                 ((0.18, 0.35), {"arms+": ((-0.4, -0.15), (0.0, 0.08), 0.0)}),
-                ((0.18, 0.35), {"arms+": ((0.15, 0.4), (-0.08, 0.0), 0.0)}),
+                ((0.18, 0.35), {"arms+": ((0.0, 0.25), (-0.08, 0.0), 0.0)}),
             ],
-            repeats=(2, 4),
+            repeats=(1, 4),
         ),
     ],
     "clap": [
@@ -186,11 +186,11 @@ VARIANTS: dict[str, list[Variant]] = {
             share,
             before=[((0.3, 0.6), {"arms": ((-0.1, 0.25), up, front), "swivel": (10, 55)})],
             beat=[
-                ((0.12, 0.26), {"arms": ((-0.34, -0.29), up, front)}),
-                ((0.12, 0.26), {"arms": ((-0.22, 0.2), up, front)}),
+                ((0.12, 0.28), {"arms": ((-0.34, -0.29), up, front)}),
+                ((0.12, 0.28), {"arms": ((-0.27, 0.15), up, front)}),
             ],
-            repeats=(2, 5),
-            after=[((0.12, 0.26), {"arms": ((-0.34, -0.29), up, front)})],
+            repeats=(1, 4),
+            after=[((0.12, 0.28), {"arms": ((-0.34, -0.29), up, front)})],
         )
         for share, up, front in (
             (0.35, (-0.45, -0.15), (0.35, 0.6)),
