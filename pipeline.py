@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
@@ -131,15 +132,16 @@ class Steps:
         return train(folder, resume)
 
 
-def run(recipe: Recipe, store: Store, folder: Path, again: bool = False, console: Console | None = None) -> dict[str, Any]:
-    """Pretrain, probe, finetune, distil, export, recognise and benchmark; returns the report, which also stands in `folder`.
+def run(recipe: Recipe, store: Store, runs: Path, again: bool = False) -> dict[str, Any]:
+    """Pretrain, probe, finetune, distil, export, recognise, benchmark; the report comes back and stands in the run's folder.
 
-    What stands in `folder` from an earlier run with the same settings and data is not trained again unless `again`.
+    What stands in `runs` under the recipe's name from an earlier run with the same settings and data is not trained again
+    unless `again`.
     """
     from bench.run import benchmark
     from edge_runtime.predict import predict_store
 
-    console = console or Console()
+    console, folder = Console(), runs / recipe.name
     steps = Steps(recipe, store, folder, again, console)
     accuracy: dict[str, dict[str, Any]] = {}
     encoder = folder / "pretrain"
@@ -156,9 +158,9 @@ def run(recipe: Recipe, store: Store, folder: Path, again: bool = False, console
         "pretrain",
     )
     described = {
-        "linear": "student of the linear probe",
-        "finetune": "student of the finetuned teacher",
-        "labels": "student on labels alone",
+        "linear": "student of linear probe",
+        "finetune": "student of finetuned",
+        "labels": "student on labels",
     }
     for source in recipe.students:
         teacher = None if source == "labels" else folder / source
@@ -197,7 +199,7 @@ def write_report(report: dict[str, Any], folder: Path, console: Console) -> None
     from teacher.folder import write_whole
 
     columns, rows = _table(report)
-    table = Table(*columns, title=f"{report['recipe']['name']} on {report['store']['name']}")
+    table = Table(*columns, box=SIMPLE, title=f"{report['recipe']['name']} on {report['store']['name']}")
     for row in rows:
         table.add_row(*row)
     console.print(table)
@@ -223,26 +225,22 @@ def write_report(report: dict[str, Any], folder: Path, console: Console) -> None
 
 def _table(report: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
     """One row a network: accuracy, and for the two exported ones what they cost."""
-    columns = ["", "top-1 %", "top-5 %", "p50 ms", "p95 ms", "memory MB", "file KB", "parameters", "M MAC"]
-    rows = [[name, f"{row['top1']:.1f}", f"{row['top5']:.1f}", *[""] * 6] for name, row in report["accuracy"].items()]
+    columns = ["", "top-1", "top-5", "p50 ms", "MB", "KB", "params", "MMAC"]
+    rows = [[name, f"{row['top1']:.1f}", f"{row['top5']:.1f}", *[""] * 5] for name, row in report["accuracy"].items()]
     rows += [
         [
-            f"{model['name']}.onnx, one thread",
+            f"{model['name']}.onnx, 1 thread",
             f"{model['accuracy']['top1']:.1f}",
             f"{model['accuracy']['top5']:.1f}",
             f"{model['latency']['p50_ms']:.2f}",
-            f"{model['latency']['p95_ms']:.2f}",
             f"{model['process']['rss_above_imported_bytes'] / 1e6:.1f}",
             f"{model['file']['bytes'] / 1e3:.0f}",
-            f"{model['model']['parameters']:,}",
+            f"{model['model']['parameters'] / 1e3:.0f} k",
             f"{model['model']['macs'] / 1e6:.0f}",
         ]
         for model in report["bench"]["models"]
     ]
-    rows += [
-        [f"student.onnx in the Recognizer, {name}", f"{edge['top1']:.1f}", *[""] * 7]
-        for name, edge in report["recognizer"].items()
-    ]
+    rows += [[f"Recognizer, {name}", f"{edge['top1']:.1f}", *[""] * 6] for name, edge in report["recognizer"].items()]
     return columns, rows
 
 

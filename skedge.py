@@ -207,10 +207,10 @@ def synth_command(parser: ArgumentParser) -> Callable[[Any], None]:
 def show_command(parser: ArgumentParser) -> Callable[[Any], None]:
     """Draw a clip of a store as a moving GIF or a PNG strip.
 
-    Example: skedge data show stores/utd 0 clip.gif
+    Example: skedge data show stores/utd a3_s1_t1 wave.gif
     """
     parser.add_argument("store", type=Path, help="the store")
-    parser.add_argument("clip", help="its number from 0, or its name")
+    parser.add_argument("clip", help="its name")
     parser.add_argument("file", type=Path, help="the .gif or .png to write")
 
     def main(args: Any) -> None:
@@ -277,8 +277,9 @@ def main(argv: list[str] | None = None) -> None:
 
 def _run(name: str, arguments: list[str]) -> None:
     build = COMMANDS[name]
+    description, example = (build.__doc__ or "").split("\n\n")
     parser = ArgumentParser(
-        prog=f"skedge {name}", description=build.__doc__, exit_on_error=False, print_config="--print_config"
+        prog=f"skedge {name}", description=description, epilog=example, exit_on_error=False, print_config="--print_config"
     )
     command = build(parser)
     try:

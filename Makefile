@@ -1,0 +1,37 @@
+# `make run` shows the whole path on the synthetic set; `make test` checks everything. Both set up .venv by themselves.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/ready
+RUNS ?= runs
+
+.PHONY: run setup test lint bench clean
+
+run: $(READY)
+	"$(BIN)/skedge" run --recipe synthetic --runs "$(RUNS)" $(ARGS)
+
+setup: $(READY)
+
+# torch comes first and alone: the pinned build, before anything could ask for another.
+$(READY): pyproject.toml constraints.txt
+	"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11) and "skedge needs Python 3.11 or later, found " + sys.version.split()[0] + "; name one with make PYTHON=...")'
+	"$(PYTHON)" -m venv $(VENV)
+	"$(BIN)/pip" install --quiet --constraint constraints.txt torch
+	"$(BIN)/pip" install --quiet --constraint constraints.txt --editable ".[train,dev]"
+	touch $(READY)
+
+test: $(READY) lint
+	"$(BIN)/pytest" $(ARGS)
+
+lint: $(READY)
+	"$(BIN)/ruff" check
+	"$(BIN)/ruff" format --check
+	"$(BIN)/mypy"
+	"$(BIN)/lint-imports"
+
+bench: $(READY)
+	"$(BIN)/pytest" tests/bench/test_speed.py --benchmark-enable --benchmark-only $(ARGS)
+
+clean:
+	rm -rf $(VENV) $(RUNS) .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis .benchmarks *.egg-info
