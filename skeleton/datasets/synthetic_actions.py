@@ -6,8 +6,8 @@ number may be a range (low, high) from which each clip draws its own. The acting
 What changes: any trunk channel of `skeleton.datasets.synthetic_body` (`side`, `twist`, `shift`, `face`, `look` are towards
 the acting side), `step`/`other step` (out, up, front) of a foot in leg lengths, and for `arm` (the acting one), `other`,
 or `arms` (both alike): a hand's place (outwards, up, front) from its shoulder in arm lengths (the body's midline lies at
-about -0.33), with `+` moved from the place that was named last (`arm+`), `swivel` (0 elbow down, 90 elbow out), `wag` and `bend` of the
-wrist. `rest` lets everything named return to the person's own way of standing.
+about -0.33), with `+` moved from the place that was named last (`arm+`), `swivel` (0 elbow down, 90 elbow out), `wag` and
+`bend` of the wrist. `rest` lets everything named return to the person's own way of standing.
 """
 
 from dataclasses import dataclass, field
@@ -134,20 +134,21 @@ def _jumping(share: float, wind_up: dict[str, Any], swing: dict[str, Any]) -> Va
 
 VARIANTS: dict[str, list[Variant]] = {
     "wave": [
-        # The forearm swings beside the head, then before the head: the upper arm low to level, out or forward.
+        # The forearm swings: beside the head, before the head, and modestly with the elbow at the waist.
         *[
             Variant(
                 share,
-                before=[((0.3, 0.65), {"arm": place, "swivel": swivel, "wag": 0.0})],
+                before=[((0.3, 0.65), {"arm": place, "swivel": swivel, "wag": 0.0, "side": (-4, 6), "lean": (-4, 5)})],
                 beat=[
-                    ((0.15, 0.32), {"arm+": ((-0.5, -0.1), (-0.1, 0.05), (-0.08, 0.08)), "wag": (-20, 0)}),
-                    ((0.15, 0.32), {"arm+": ((0.05, 0.35), (-0.05, 0.1), (-0.08, 0.08)), "wag": (0, 20)}),
+                    ((0.15, 0.32), {"arm+": (inwards, (-0.1, 0.05), (-0.08, 0.08)), "wag": (-20, 0), "side": (-8, 4)}),
+                    ((0.15, 0.32), {"arm+": (outwards, (-0.05, 0.1), (-0.08, 0.08)), "wag": (0, 20), "side": (-4, 6)}),
                 ],
                 repeats=(1, 4),
             )
-            for share, place, swivel in (
-                (0.25, ((0.05, 0.5), (-0.05, 0.6), (0.25, 0.55)), (5, 60)),
-                (0.35, ((-0.12, 0.35), (0.05, 0.65), (0.42, 0.75)), (-15, 30)),
+            for share, place, swivel, inwards, outwards in (
+                (0.2, ((0.05, 0.5), (-0.05, 0.6), (0.25, 0.55)), (5, 60), (-0.5, -0.1), (0.05, 0.35)),
+                (0.28, ((-0.12, 0.35), (0.05, 0.65), (0.42, 0.75)), (-15, 30), (-0.5, -0.1), (0.05, 0.35)),
+                (0.17, ((-0.05, 0.35), (-0.15, 0.3), (0.25, 0.5)), (-15, 25), (-0.25, -0.05), (0.0, 0.15)),
             )
         ],
         # High: the whole arm swings overhead.
@@ -182,20 +183,22 @@ VARIANTS: dict[str, list[Variant]] = {
         ),
     ],
     "clap": [
+        # At the belly, at the chest, modestly with the hands close together, overhead.
         Variant(
             share,
-            before=[((0.3, 0.6), {"arms": ((-0.1, 0.25), up, front), "swivel": (10, 55)})],
+            before=[((0.3, 0.6), {"arms": ((-0.34, -0.28), up, front), "arms+": (opened, 0.0, 0.0), "swivel": swivel})],
             beat=[
-                ((0.12, 0.28), {"arms": ((-0.34, -0.29), up, front)}),
-                ((0.12, 0.28), {"arms": ((-0.27, 0.15), up, front)}),
+                ((0.12, 0.28), {"arms+": (0.0, (-0.04, 0.04), (-0.04, 0.04))}),
+                ((0.12, 0.28), {"arms+": (opened, (-0.1, 0.04), (-0.08, 0.08))}),
             ],
             repeats=(1, 4),
-            after=[((0.12, 0.28), {"arms": ((-0.34, -0.29), up, front)})],
+            after=[((0.12, 0.28), {"arms+": (0.0, (-0.04, 0.04), (-0.04, 0.04))})],
         )
-        for share, up, front in (
-            (0.35, (-0.45, -0.15), (0.35, 0.6)),
-            (0.5, (-0.2, 0.2), (0.3, 0.6)),
-            (0.15, (0.3, 0.6), (0.3, 0.5)),
+        for share, up, front, opened, swivel in (
+            (0.25, (-0.45, -0.15), (0.35, 0.6), (0.08, 0.5), (10, 55)),
+            (0.35, (-0.2, 0.2), (0.3, 0.6), (0.08, 0.5), (5, 55)),
+            (0.28, (-0.3, 0.15), (0.28, 0.5), (0.04, 0.18), (-5, 35)),
+            (0.12, (0.3, 0.6), (0.3, 0.5), (0.08, 0.45), (10, 55)),
         )
     ],
     "punch": [

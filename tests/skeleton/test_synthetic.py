@@ -21,7 +21,7 @@ def performance(action: int, seed: int) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def performances() -> list[np.ndarray]:
-    return [performance(action, seed) for action in range(len(ACTIONS)) for seed in range(12)]
+    return [performance(action, seed) for action in range(len(ACTIONS)) for seed in range(8)]
 
 
 @pytest.fixture(scope="module")
