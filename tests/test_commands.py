@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+import shutil
 import signal
 import subprocess
 import sys
@@ -258,3 +259,45 @@ def test_a_truncated_store(store: Path, tmp_path: Path, refused: Refused) -> Non
         (copy / file.name).write_bytes(content[: len(content) // 2] if file.name == "joints.npy" else content)
     refused("data", "info", copy, words=["joints.npy"])
     assert len(Store(store)) == 39
+
+
+EDGE = {
+    "numpy", "onnxruntime", "psutil", "jsonargparse", "PyYAML", "rich",  # what the architecture names
+    "flatbuffers", "protobuf", "packaging", "ml_dtypes",  # onnxruntime's
+    "markdown-it-py", "mdurl", "Pygments",  # rich's
+    "skedge", "pip", "setuptools",
+}  # fmt: skip
+
+
+def test_the_base_install_runs_a_model(run: Path, store: Path, tmp_path: Path) -> None:
+    """A wheel built from this tree, alone in a new environment: no torch, yet it recognises and measures."""
+    source = Path(__file__).parents[1]
+    unwanted = shutil.ignore_patterns(".git", ".venv", "runs", "tests", "build", "*.egg-info", "__pycache__", ".*_cache")
+    tree = shutil.copytree(source, tmp_path / "tree", ignore=unwanted)
+    subprocess.run([sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", tmp_path, tree], check=True)
+    (wheel,) = tmp_path.glob("skedge-*.whl")
+    subprocess.run([sys.executable, "-m", "venv", tmp_path / "edge"], check=True)
+    python = tmp_path / "edge" / "bin" / "python"
+    subprocess.run([python, "-m", "pip", "install", "-q", wheel], check=True)
+
+    listed = subprocess.run([python, "-m", "pip", "list", "--format=json"], check=True, capture_output=True, text=True).stdout
+    assert {package["name"] for package in json.loads(listed)} <= EDGE
+
+    home = tmp_path / "home"
+    home.mkdir()
+    clean = {"HOME": str(home), "PATH": os.environ["PATH"]}
+    command = tmp_path / "edge" / "bin" / "skedge"
+
+    def edge(*arguments: object) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([command, *map(str, arguments)], capture_output=True, text=True, cwd=tmp_path, env=clean)
+
+    predicted = edge("predict", run / "student.onnx", store)
+    assert predicted.returncode == 0, predicted.stderr
+    expected = json.loads((run / "report.json").read_text())["recognizer"]["whole clips"]["top1"]
+    assert f"top-1 {expected:.2f} %" in predicted.stdout
+    measured = edge("bench", run / "student.onnx", "--out", tmp_path / "bench", "--blocks", 2, "--calls", 2)
+    assert measured.returncode == 0, measured.stderr
+    training = edge("pretrain", "--data", store, "--recipe", "synthetic", "--out", tmp_path / "x")
+    assert training.returncode == 2
+    assert "skedge[train]" in training.stderr
+    assert not list(home.rglob("*"))

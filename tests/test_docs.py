@@ -1,0 +1,46 @@
+"""What README and docs show works as it stands there."""
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from skedge import COMMANDS
+from skeleton.datasets.store import Store
+from skeleton.layout import Layout
+
+ROOT = Path(__file__).parents[1]
+
+
+def blocks(page: str, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
+
+
+def test_a_store_of_own_recordings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    recordings = [(f"clip {i}", rng.normal(size=(20 + i, 20, 3)), i % 2, i) for i in range(4)]
+    (example,) = blocks("docs/own-data.md", "python")
+    exec(example, {"recordings": recordings})
+    store = Store("stores/mine")
+    assert len(store) == 4
+    assert list(store.split("xsub", "train")) == [1, 3]
+    np.testing.assert_allclose(store.clip(2)[0], recordings[2][1].astype(np.float32))
+
+
+def test_a_layout_of_ones_own() -> None:
+    (example,) = blocks("docs/own-data.md", "json")
+    assert Layout.from_dict(json.loads(example)).name == "upper-body"
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/own-data.md", "docs/results.md"])
+def test_every_command_on_the_page_exists(page: str) -> None:
+    shown = [line.split("#")[0] for block in blocks(page, "sh") for line in block.splitlines()]
+    commands = [line for line in shown if line.startswith("skedge ")]
+    for line in commands:
+        assert any(line.removeprefix("skedge ").startswith(name) for name in COMMANDS), line
+    targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    for target in re.findall(r"make ([a-z]+)", (ROOT / page).read_text()):
+        assert target in targets
