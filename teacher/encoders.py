@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from skeleton.errors import InputError
 from skeleton.graph import Distances, partition
 from skeleton.layout import Layout
 from teacher.settings import EncoderSettings
@@ -78,6 +79,11 @@ class STGCN(nn.Module):
 
     def __init__(self, layout: Layout, settings: EncoderSettings, channels: int = 3) -> None:
         super().__init__()
+        if not len(settings.widths) == len(settings.strides) > 0:
+            raise InputError(
+                f"the encoder's plan: expected as many strides as widths, at least one, got widths {list(settings.widths)} and "
+                f"strides {list(settings.strides)}; name both"
+            )
         distances: Distances = settings.distances
         self.register_buffer("adjacency", torch.from_numpy(partition(layout, distances)), persistent=False)
         partitions, joints, _ = self.adjacency.shape
