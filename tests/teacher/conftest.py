@@ -1,0 +1,46 @@
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+# One thread: the arithmetic is tiny, and other tests' numbers must not depend on the machine's cores.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import pytest
+from tiny import COMPUTE, INPUT, PLAN, make_store, optim
+
+from skeleton.datasets.store import Store
+from teacher.evaluate import finetune
+from teacher.pretrain import pretrain
+from teacher.settings import FinetuneSettings, PretrainSettings
+
+PRETRAIN = PretrainSettings(projector=16, masked_joints=9, masked_frames=3, random_frames=2, optim=optim())
+
+
+@pytest.fixture(autouse=True)
+def _interruptible() -> Iterator[None]:
+    """Lightning leaves Ctrl-C ignored behind an interruption."""
+    before = signal.getsignal(signal.SIGINT)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture(scope="session")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    return make_store(tmp_path_factory.mktemp("tiny") / "a store")
+
+
+@pytest.fixture(scope="session")
+def encoder_run(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A pretrained encoder's run folder; for reading only."""
+    folder = tmp_path_factory.mktemp("runs") / "pre trained"
+    pretrain(store, folder, INPUT, PLAN, PRETRAIN, COMPUTE, {"name": "tiny"})
+    return folder
+
+
+@pytest.fixture(scope="session")
+def teacher_run(store: Store, encoder_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finetuned teacher's run folder; for reading only."""
+    folder = tmp_path_factory.mktemp("runs") / "teacher"
+    finetune(store, folder, encoder_run, INPUT, PLAN, FinetuneSettings(optim=optim()), COMPUTE, {"name": "tiny"})
+    return folder

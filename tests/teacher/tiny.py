@@ -1,0 +1,97 @@
+"""Small stores, plans and settings, with which every test of the training rooms takes seconds."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from skeleton import load_layout
+from skeleton.datasets.store import Store, StoreWriter
+from skeleton.layout import Layout
+from teacher.folder import Card, write_run
+from teacher.model import Classifier
+from teacher.settings import ComputeSettings, EncoderSettings, InputSettings, OptimSettings
+
+PLAN = EncoderSettings(widths=(4, 6, 8), strides=(1, 2, 1), dropout=0.0)
+COMPUTE = ComputeSettings(seed=3, accelerator="cpu", precision="32-true")
+INPUT = InputSettings(frames=12)
+
+
+def optim(**changes: Any) -> OptimSettings:
+    return OptimSettings(**({"epochs": 2, "batch_size": 8, "learning_rate": 1e-2} | changes))
+
+
+def pose(layout: Layout) -> np.ndarray:
+    """A body that stands two metres before the camera, its joints anywhere, (V, 3) in metres."""
+    spread = np.random.default_rng(len(layout)).normal(0, 0.3, (len(layout), 3))
+    return spread + np.array([0.2, 1.0, 2.0])
+
+
+def motion(layout: Layout, label: int, seed: int, frames: int = 30) -> np.ndarray:
+    """One person (T, V, 3): three joints of the class's own swing at the class's own rate."""
+    random = np.random.default_rng((label, seed))
+    joints = np.repeat(pose(layout)[None], frames, axis=0)
+    phase = np.linspace(0, 2 * np.pi * (label + 1), frames) + random.uniform(0, 0.5)
+    for joint in np.random.default_rng(label).choice(len(layout), 3, replace=False):
+        joints[:, joint, label % 3] += 0.4 * np.sin(phase)
+    return (joints + random.normal(0, 0.02, joints.shape)).astype(np.float32)
+
+
+def make_store(
+    path: Path, layout: str = "ntu25", labels: Sequence[str] = ("wave", "clap", "kick"), subjects: int = 8, persons: int = 1
+) -> Store:
+    """Every subject does every action once; odd subjects train, even ones test. Every other clip has `persons` persons."""
+    joints = load_layout(layout)
+    with StoreWriter(path, name="tiny", layout=joints, labels=labels, rate=30.0) as writer:
+        for subject in range(1, subjects + 1):
+            for label in range(len(labels)):
+                present = persons if (subject // 2) % 2 else 1
+                people = [motion(joints, label, 10 * subject + p, 24 + subject) + 0.5 * p for p in range(present)]
+                writer.add(f"s{subject} a{label}", np.stack(people), label=label, subject=subject)
+        writer.protocol("xsub", lambda index: np.where(index["subject"] % 2 == 1, 1, 3))
+    return Store(path)
+
+
+@torch.no_grad()
+def randomise(module: nn.Module, seed: int = 0) -> nn.Module:
+    """Give every weight, edge importance and batch norm's statistic a value that is not its first one."""
+    generator = torch.Generator().manual_seed(seed)
+    for name, tensor in module.state_dict().items():
+        if tensor.is_floating_point():
+            near = 1.0 if "running_var" in name or "importance" in name or (tensor.dim() == 1 and "weight" in name) else 0.0
+            if near:
+                tensor.copy_(0.5 + torch.rand(tensor.shape, generator=generator))
+            elif tensor.dim() > 1:
+                tensor.mul_(0.7 + 0.6 * torch.rand(tensor.shape, generator=generator))
+            else:
+                tensor.copy_(0.3 * torch.randn(tensor.shape, generator=generator))
+    return module
+
+
+def random_classifier(
+    layout: Layout, data: InputSettings = INPUT, plan: EncoderSettings = PLAN, classes: int = 3, seed: int = 0
+) -> Classifier:
+    torch.manual_seed(seed)
+    classifier = Classifier(layout, data, plan, classes)
+    randomise(classifier, seed)
+    return classifier.eval().requires_grad_(False)
+
+
+def write_classifier(folder: Path, store: Store, data: InputSettings = INPUT, plan: EncoderSettings = PLAN) -> Classifier:
+    """The run folder of a classifier that was never trained, without the training."""
+    classifier = random_classifier(store.layout, data, plan, len(store.labels))
+    card = Card("classifier", store.layout, store.labels, data, plan, 0.9, {"store": store.name, "seed": 7})
+    write_run(folder, classifier, card, {"name": "random"}, {"top1": 61.5, "top5": 100.0, "clips": 12, "per_class": [1, 2, 3]})
+    return classifier
+
+
+def state(module: nn.Module) -> dict[str, torch.Tensor]:
+    return {name: tensor.clone() for name, tensor in module.state_dict().items()}
+
+
+def equal(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> bool:
+    """The same names and bit-equal tensors."""
+    return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
