@@ -201,10 +201,14 @@ def gaps(frames: int, rng: np.random.Generator, share: float = 0.01) -> np.ndarr
 def clip(action: int, subject: int, repetition: int = 0, *, seed: int = 0, jitter: float = 1.0, dropped: float = 0.01) -> Clip:
     """One clip of an action by a subject; the same numbers give the same clip, bit for bit.
 
-    `jitter` scales the camera's noise, `dropped` is the share of absent joints on average.
+    `jitter` scales the camera's noise, `dropped` is the share of absent joints on average. Raises `InputError` for an
+    unknown action and negative numbers.
     """
-    if not 0 <= action < len(ACTIONS):
-        raise InputError(f"expected an action from 0 to {len(ACTIONS) - 1}, got {action}")
+    if not 0 <= action < len(ACTIONS) or min(subject, repetition, seed) < 0:
+        raise InputError(
+            f"expected an action from 0 to {len(ACTIONS) - 1} and no negative subject, repetition or seed, "
+            f"got {action}, {subject}, {repetition} and {seed}"
+        )
     rng = np.random.default_rng([seed, 2, subject, action, repetition])
     camera = int(rng.integers(len(CAMERAS)))
     who = person(seed, subject)

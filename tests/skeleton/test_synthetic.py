@@ -138,6 +138,12 @@ def test_wrong_sizes_are_refused(tmp_path, wrong):
         synthetic.synthesize(tmp_path / "store", **wrong)
 
 
+@pytest.mark.parametrize("wrong", [(len(ACTIONS), 0), (-1, 0), (0, -1)])
+def test_unknown_clips_are_refused(wrong):
+    with pytest.raises(InputError, match="expected an action"):
+        synthetic.clip(*wrong)
+
+
 def test_linear_classifier_does_not_suffice(clips):
     linear_model = pytest.importorskip("sklearn.linear_model")
     part = synthetic.parts(20)[[clip.subject for clip in clips]]
