@@ -116,7 +116,7 @@ def test_a_damaged_layout_is_one_line(document: object, tmp_path: Path) -> None:
 
 
 def test_an_unknown_layout_lists_the_known() -> None:
-    with pytest.raises(InputError, match="unknown layout 'ntu26'.*coco17.*ntu25"):
+    with pytest.raises(InputError, match=r"unknown layout 'ntu26'.*coco17.*ntu25"):
         load_layout("ntu26")
 
 

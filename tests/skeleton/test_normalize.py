@@ -20,12 +20,12 @@ def _clips(layout: Layout, seed: int = 0) -> np.ndarray:
     for j in layout.anchors["hip"]:
         joints[..., j, :] = rng.normal(scale=0.05, size=(4, 2, 6, 3))
     for j in layout.anchors["spine"]:
-        joints[..., j, :] = rng.normal(scale=0.05, size=(4, 2, 6, 3)) + [0, 0.3, 0]
+        joints[..., j, :] = rng.normal(scale=0.05, size=(4, 2, 6, 3)) + np.array([0, 0.3, 0])
     angle = rng.uniform(-math.pi, math.pi, (4, 2, 6, 1))
     cosine, sine = np.cos(angle), np.sin(angle)
     x, y, z = joints[..., 0], joints[..., 1], joints[..., 2]
     turned = np.stack([cosine * x + sine * z, y, cosine * z - sine * x], axis=-1)
-    return (turned + [0.3, -0.2, 3.0]).astype(np.float32)
+    return (turned + np.array([0.3, -0.2, 3.0])).astype(np.float32)
 
 
 def _mean(frame: np.ndarray, joints: tuple[int, ...]) -> np.ndarray:

@@ -1,0 +1,93 @@
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from skeleton.resample import at_times, crop_resize, resize, take, uniform_sample
+
+
+def _clip(frames: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).normal(size=(2, frames, 5, 3)).astype(np.float32)
+
+
+@given(length=st.integers(1, 120), frames=st.integers(1, 120))
+def test_resize_is_torchs_interpolation(length: int, frames: int) -> None:
+    clip = _clip(length)
+    rows = torch.from_numpy(clip).double().permute(0, 2, 3, 1).reshape(2, 15, length)
+    expected = torch.nn.functional.interpolate(rows, size=frames, mode="linear", align_corners=False)
+    result = resize(clip, frames)
+    assert result.dtype == np.float32
+    np.testing.assert_allclose(result, expected.reshape(2, 5, 3, frames).permute(0, 3, 1, 2).numpy(), atol=2e-6)
+
+
+@given(length=st.integers(1, 60))
+def test_resize_to_the_same_length_changes_nothing(length: int) -> None:
+    np.testing.assert_array_equal(resize(_clip(length), length), _clip(length))
+
+
+@given(length=st.integers(1, 80), frames=st.integers(1, 80), seed=st.integers(0, 99))
+def test_resized_values_stay_between_the_originals(length: int, frames: int, seed: int) -> None:
+    clip = _clip(length, seed)
+    result = resize(clip, frames)
+    assert (result >= clip.min(axis=1, keepdims=True) - 1e-5).all()
+    assert (result <= clip.max(axis=1, keepdims=True) + 1e-5).all()
+
+
+@given(length=st.integers(1, 80), frames=st.integers(1, 80), seed=st.integers(0, 99), shortest=st.floats(0.1, 1))
+def test_crop_resize_reads_a_run_of_the_clip(length: int, frames: int, seed: int, shortest: float) -> None:
+    time = np.arange(length, dtype=np.float32)[:, None, None]
+    at = crop_resize(time, frames, np.random.default_rng(seed), shortest)[:, 0, 0]
+    assert at.shape == (frames,)
+    assert (np.diff(at) >= 0).all()
+    assert at.min() >= 0
+    assert at.max() <= length - 1
+    if frames > 1 and length > 1:
+        # `frames` samples half a step from both edges of the run; the clip's first and last half frame are held.
+        span = (at[-1] - at[0]) * frames / (frames - 1)
+        assert span <= length + 1e-3
+        assert span >= (length * shortest) - frames / (frames - 1) - 1e-3
+
+
+def test_crop_resize_differs_from_draw_to_draw_and_repeats_with_the_seed() -> None:
+    one, two = (crop_resize(_clip(40), 20, np.random.default_rng(seed)) for seed in (1, 2))
+    assert not np.allclose(one, two)
+    np.testing.assert_array_equal(one, crop_resize(_clip(40), 20, np.random.default_rng(1)))
+
+
+def test_take_between_frames() -> None:
+    clip = np.array([0.0, 10.0, 30.0], np.float32)[:, None, None]
+    np.testing.assert_allclose(take(clip, np.array([0, 0.5, 1.25, 2]))[:, 0, 0], [0, 5, 15, 30])
+
+
+def test_at_times_follows_the_clock_and_holds_the_edges() -> None:
+    seconds = np.array([0.0, 0.1, 0.5])  # a camera that stutters
+    clip = (seconds * 60).astype(np.float32)[:, None, None]
+    read = at_times(clip, seconds, np.array([-1, 0.05, 0.1, 0.3, 0.5, 9]))[:, 0, 0]
+    np.testing.assert_allclose(read, [0, 3, 6, 18, 30, 30], atol=1e-5)
+
+
+@given(length=st.integers(1, 40), frames=st.integers(1, 40), seed=st.integers(0, 999))
+def test_uniform_sample_in_its_three_regimes(length: int, frames: int, seed: int) -> None:
+    at = uniform_sample(length, frames, np.random.default_rng(seed))
+    assert at.shape == (frames,)
+    assert np.issubdtype(at.dtype, np.integer)
+    assert at.min() >= 0
+    assert at.max() < length
+    if length < frames:
+        assert (np.diff(at) % length == 1 % length).all(), "round and round"
+    else:
+        assert (np.diff(at) >= 1).all(), "forward, no frame twice"
+        edges = np.arange(frames + 1) * length // frames
+        if length >= 2 * frames:
+            assert (at >= edges[:-1]).all()
+            assert (at < edges[1:]).all()
+        else:
+            assert at[-1] - at[0] <= length - 1
+
+
+@pytest.mark.parametrize(("length", "frames"), [(3, 8), (8, 8), (12, 8), (30, 8)])
+def test_uniform_sample_reaches_every_frame(length: int, frames: int) -> None:
+    rng = np.random.default_rng(0)
+    drawn = np.concatenate([uniform_sample(length, frames, rng) for _ in range(200)])
+    assert set(drawn.tolist()) == set(range(length))
