@@ -1,0 +1,206 @@
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from tiny import COMPUTE, INPUT, PLAN, equal, make_store, optim, random_classifier, state, write_classifier
+from torch import Tensor, nn
+
+from skeleton import InputError
+from skeleton.datasets.store import Store
+from student.distill import Distillation, distill, softened_divergence
+from student.settings import DistillSettings, student_plan
+from teacher.clips import Clips
+from teacher.folder import read_metrics
+from teacher.load import load_classifier
+from teacher.model import Classifier
+from teacher.settings import AugmentSettings, EncoderSettings, InputSettings
+from teacher.training import fit
+
+SMALL = EncoderSettings(widths=(4, 6), strides=(1, 1), dropout=0.0)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("distil here")
+
+
+@pytest.fixture(scope="module")
+def store(folder: Path) -> Store:
+    return make_store(folder / "store")
+
+
+@pytest.fixture(scope="module")
+def teacher_run(store: Store, folder: Path) -> Path:
+    """A teacher with dropout, which must not drop anything when it answers."""
+    write_classifier(folder / "teacher", store, plan=EncoderSettings(PLAN.widths, PLAN.strides, dropout=0.5))
+    return folder / "teacher"
+
+
+def _divergence(student: np.ndarray, teacher: np.ndarray, tau: float, direction: str) -> float:
+    """KL in float64, term by term."""
+
+    def softened(logits: np.ndarray) -> np.ndarray:
+        powers = np.exp(logits.astype(np.float64) / tau - (logits / tau).max(1, keepdims=True))
+        return powers / powers.sum(1, keepdims=True)
+
+    s, t = softened(student), softened(teacher)
+    p, q = (t, s) if direction == "forward" else (s, t)
+    return sum(p[n, c] * np.log(p[n, c] / q[n, c]) for n in range(len(p)) for c in range(p.shape[1])) / len(p)
+
+
+@pytest.mark.parametrize("direction", ["forward", "reverse"])
+@pytest.mark.parametrize("tau", [1.0, 4.0, 9.0])
+def test_the_divergence(direction: Any, tau: float) -> None:
+    generator = torch.Generator().manual_seed(0)
+    student, teacher = (3 * torch.randn(6, 5, generator=generator) for _ in range(2))
+    expected = _divergence(student.numpy(), teacher.numpy(), tau, direction)
+    for scaled, factor in ((False, 1), (True, tau**2)):
+        settings = DistillSettings(tau, direction, scaled)
+        assert softened_divergence(student, teacher, settings).item() == pytest.approx(expected * factor, rel=1e-4)
+        assert softened_divergence(teacher, teacher, settings).item() == pytest.approx(0, abs=1e-6)
+
+
+@pytest.mark.parametrize("direction", ["forward", "reverse"])
+def test_the_gradient_does_not_depend_on_tau(direction: Any) -> None:
+    def size(tau: float, scaled: bool) -> float:
+        generator = torch.Generator().manual_seed(0)
+        student, teacher = (0.1 * torch.randn(6, 5, generator=generator) for _ in range(2))
+        student.requires_grad_()
+        softened_divergence(student, teacher, DistillSettings(tau, direction, scaled)).backward()
+        assert student.grad is not None
+        return student.grad.norm().item()
+
+    assert size(8, True) == pytest.approx(size(2, True), rel=0.1)
+    assert size(8, False) == pytest.approx(size(2, False) / 16, rel=0.1)
+
+
+@pytest.mark.parametrize("direction", ["forward", "reverse"])
+def test_the_gradient_pulls_to_the_teacher(direction: Any) -> None:
+    student, teacher = torch.zeros(1, 3, requires_grad=True), torch.tensor([[2.0, -1.0, -1.0]])
+    softened_divergence(student, teacher, DistillSettings(2.0, direction)).backward()
+    assert student.grad is not None
+    assert student.grad[0, 0] < 0 < student.grad[0, 1]
+
+
+def _train(store: Store, teacher: Classifier, folder: Path, labels: Tensor | None = None, **changes: Any) -> Classifier:
+    clips = Clips.read(store, store.split("xsub", "train"), INPUT)
+    torch.manual_seed(0)
+    student = Classifier(store.layout, INPUT, SMALL, len(store.labels))
+    settings = DistillSettings(augment=AugmentSettings(rotation=5.0), optim=optim(**changes))
+    loader = Clips(clips.joints, clips.labels if labels is None else labels).loader(8)
+    fit(Distillation(student, teacher, settings), loader, COMPUTE, folder, "Distilling")
+    return student
+
+
+def test_the_teacher_stays_as_it_is(store: Store, teacher_run: Path, tmp_path: Path) -> None:
+    teacher, _ = load_classifier(teacher_run)
+    before = state(teacher)
+    modes: set[bool] = set()
+    norms = [module for module in teacher.modules() if isinstance(module, nn.BatchNorm2d | nn.Dropout)]
+    for module in norms:
+        module.register_forward_hook(lambda module, inputs, output: modes.add(module.training))
+    student = _train(store, teacher, tmp_path)
+    assert modes == {False}
+    assert equal(state(teacher), before), "weights and running statistics"
+    assert not any(parameter.requires_grad or parameter.grad is not None for parameter in teacher.parameters())
+    assert not equal(state(student), state(Classifier(store.layout, INPUT, SMALL, 3)))
+    module = Distillation(student, teacher, DistillSettings())
+    assert not any("teacher" in name or "frozen" in name for name in module.state_dict())
+    assert sum(p.numel() for p in module.parameters()) == sum(p.numel() for p in student.parameters())
+
+
+def test_labels_are_not_looked_at(store: Store, teacher_run: Path, tmp_path: Path) -> None:
+    teacher, _ = load_classifier(teacher_run)
+    count = len(store.split("xsub", "train"))
+    right = _train(store, teacher, tmp_path)
+    wrong = _train(store, teacher, tmp_path, torch.randint(0, 3, (count,), generator=torch.Generator().manual_seed(0)))
+    assert equal(state(right), state(wrong))
+
+
+def test_teacher_and_student_see_the_same_clip(store: Store, teacher_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each in its own stream: the student's joints, the teacher's bones, of one augmentation."""
+    teacher = random_classifier(store.layout, InputSettings(frames=12, stream="bone"))
+    student = random_classifier(store.layout).train().requires_grad_(True)
+    module = Distillation(student, teacher, DistillSettings(augment=AugmentSettings(rotation=30.0, yaw=90.0)))
+    placed: list[Tensor] = []
+
+    def noted(network: Classifier) -> None:
+        classify = network.classify
+        monkeypatch.setattr(network, "classify", lambda joints: (placed.append(joints), classify(joints))[1])
+
+    noted(teacher)
+    noted(student)
+    monkeypatch.setattr(module, "log", lambda *args: None)
+    loss = module.training_step((torch.randn(4, 1, 12, 25, 3), torch.zeros(4)), 0)
+    assert len(placed) == 2
+    assert torch.equal(placed[0], placed[1])
+    expected = softened_divergence(student.classify(placed[0])[0], teacher.classify(placed[0])[0], module.settings)
+    torch.testing.assert_close(loss, expected)
+
+
+def test_a_student_learns_its_teachers_answers(store: Store, teacher_run: Path, tmp_path: Path) -> None:
+    teacher, _ = load_classifier(teacher_run)
+    clips = Clips.read(store, store.split("xsub", "train"), INPUT)
+    student = _train(store, teacher, tmp_path, epochs=40, learning_rate=0.02).eval()
+    with torch.no_grad():
+        answers = teacher(clips.joints)[0]
+        uniform = softened_divergence(torch.zeros_like(answers), answers, DistillSettings())
+        assert softened_divergence(student(clips.joints)[0], answers, DistillSettings()) < 0.5 * uniform
+
+
+@pytest.mark.parametrize("source", ["teacher", "labels"])
+def test_a_distilled_run(source: str, store: Store, teacher_run: Path, tmp_path: Path) -> None:
+    teacher = teacher_run if source == "teacher" else None
+    settings = DistillSettings(optim=optim())
+    metrics = distill(store, tmp_path / "run", teacher, INPUT, SMALL, settings, COMPUTE, {"name": "tiny"})
+    assert read_metrics(tmp_path / "run") == metrics
+    assert metrics["protocol"] == ("distill" if source == "teacher" else "supervised")
+    classifier, card = load_classifier(tmp_path / "run")
+    assert tuple(card.encoder.widths) == SMALL.widths
+    assert card.labels == store.labels
+    assert card.provenance["store"] == "tiny"
+    if source == "teacher":
+        assert card.provenance["teacher"] == {"store": "tiny", "seed": 7}
+        assert card.provenance["settings"]["temperature"] == 4.0
+    tested = Clips.read(store, store.split("xsub", "test"), INPUT)
+    hits = (classifier(tested.joints)[0].argmax(1) == tested.labels).float().mean().item()
+    assert metrics["top1"] == pytest.approx(100 * hits, abs=0.01)
+
+
+def test_the_default_student() -> None:
+    plan = student_plan()
+    assert (plan.widths, plan.strides) == ((16, 16, 16, 16, 128), (1, 1, 1, 1, 1))
+
+
+def test_a_teacher_of_other_actions_is_refused(teacher_run: Path, tmp_path: Path) -> None:
+    for name, labels in (("more", ("wave", "clap", "kick", "bow")), ("order", ("clap", "wave", "kick"))):
+        store = make_store(tmp_path / name, labels=labels, subjects=2)
+        with pytest.raises(InputError, match="distil from a teacher of the same actions"):
+            distill(store, tmp_path / "run", teacher_run, INPUT, SMALL, DistillSettings(), COMPUTE, {})
+    kinect = make_store(tmp_path / "kinect", "kinect20", subjects=2)
+    with pytest.raises(InputError, match=r"ntu25.*kinect20"):
+        distill(kinect, tmp_path / "run", teacher_run, INPUT, SMALL, DistillSettings(), COMPUTE, {})
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        InputSettings(frames=12, normalization="per-frame"),
+        InputSettings(frames=20),
+        InputSettings(frames=12, persons=2),
+    ],
+)
+def test_a_teacher_that_sees_clips_otherwise_is_refused(
+    data: InputSettings, store: Store, teacher_run: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match="make the recipe's data settings equal"):
+        distill(store, tmp_path / "run", teacher_run, data, SMALL, DistillSettings(), COMPUTE, {})
+
+
+def test_a_teacher_of_another_stream_will_do(store: Store, teacher_run: Path, tmp_path: Path) -> None:
+    data = InputSettings(frames=12, stream="bone")
+    metrics = distill(store, tmp_path, teacher_run, data, SMALL, DistillSettings(optim=optim(epochs=1)), COMPUTE, {})
+    assert metrics["protocol"] == "distill"

@@ -1,0 +1,167 @@
+import math
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from skeleton import load_layout
+from teacher.augment import Augment, padded_crop, rotation, rotation_matrix, shear, stretched_crop
+from teacher.settings import AugmentSettings, PretrainSettings
+
+NTU = load_layout("ntu25")
+CPU = torch.device("cpu")
+EVERYTHING = {
+    "temporal_padding": 1 / 6, "temporal_crop": 0.6, "shear": 1.0, "rotation": 30.0, "yaw": 40.0, "scale": 0.2, "flip": 0.5,
+    "noise": 0.01,
+}  # fmt: skip
+
+
+def scenes(samples: int = 4, persons: int = 2, frames: int = 20, joints: int = 25) -> Tensor:
+    return torch.randn(samples, persons, frames, joints, 3, generator=torch.Generator().manual_seed(9))
+
+
+def test_nothing_is_changed_by_default() -> None:
+    joints = scenes()
+    assert set(EVERYTHING) == set(asdict(AugmentSettings())), "a new setting: add it to these tests"
+    torch.testing.assert_close(Augment(AugmentSettings(), NTU)(joints), joints, atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("name", [*EVERYTHING, "all"])
+def test_every_change_is_drawn_per_sample_seeded_and_leaves_absent_persons_alone(name: str) -> None:
+    settings = AugmentSettings(**(EVERYTHING if name == "all" else {name: EVERYTHING[name]}))
+    augment = Augment(settings, NTU)
+    joints = scenes(1).expand(8, -1, -1, -1, -1).clone()
+    joints[:, 1] = 0
+    given = joints.clone()
+    torch.manual_seed(0)
+    first = augment(joints)
+    torch.manual_seed(0)
+    assert torch.equal(first, augment(joints)), "the same seed"
+    assert not torch.equal(first, augment(joints)), "another seed"
+    assert torch.equal(joints, given), "the input is left alone"
+    assert first.shape == joints.shape
+    assert first.dtype == joints.dtype
+    assert first.isfinite().all()
+    assert (first[:, 1] == 0).all()
+    assert (first[:, 0] != joints[:, 0]).any()
+    assert any(not torch.equal(first[0], other) for other in first[1:])
+
+
+def _rotation_by_hand(x: float, y: float, z: float) -> np.ndarray:
+    """R = Rz Ry Rx of methods.md, in degrees."""
+    c, s = math.cos(math.radians(x)), math.sin(math.radians(x))
+    rx = np.array([[1, 0, 0], [0, c, s], [0, -s, c]])
+    c, s = math.cos(math.radians(y)), math.sin(math.radians(y))
+    ry = np.array([[c, 0, -s], [0, 1, 0], [s, 0, c]])
+    c, s = math.cos(math.radians(z)), math.sin(math.radians(z))
+    rz = np.array([[c, s, 0], [-s, c, 0], [0, 0, 1]])
+    return rz @ ry @ rx
+
+
+def test_rotation_matrices() -> None:
+    angles = np.random.default_rng(0).uniform(-180, 180, (20, 3))
+    matrices = rotation_matrix(torch.from_numpy(angles).float()).numpy()
+    for got, (x, y, z) in zip(matrices, angles, strict=True):
+        np.testing.assert_allclose(got, _rotation_by_hand(x, y, z), atol=1e-5)
+        np.testing.assert_allclose(got @ got.T, np.eye(3), atol=1e-5)
+        assert np.linalg.det(got) == pytest.approx(1, abs=1e-5)
+
+
+def test_a_random_axis_turns_most() -> None:
+    torch.manual_seed(0)
+    matrices = rotation(3000, 30.0, CPU)
+    angle = torch.rad2deg(torch.arccos(((matrices.diagonal(dim1=1, dim2=2).sum(1) - 1) / 2).clamp(-1, 1)))
+    assert angle.max() < 31.5
+    assert angle.max() > 28
+    assert angle.mean() == pytest.approx(15, abs=1), "uniform from 0 to 30 degrees"
+    main = torch.stack([matrices[:, 1, 2], -matrices[:, 0, 2], matrices[:, 0, 1]], 1).abs().argmax(1)
+    shares = torch.bincount(main[angle > 5], minlength=3) / (angle > 5).sum()
+    torch.testing.assert_close(shares, torch.full((3,), 1 / 3), atol=0.04, rtol=0)
+
+
+def test_a_rotation_keeps_lengths() -> None:
+    joints = scenes()
+    turned = Augment(AugmentSettings(rotation=30.0, yaw=90.0), NTU)(joints)
+    torch.testing.assert_close(turned.norm(dim=-1), joints.norm(dim=-1), atol=1e-5, rtol=1e-5)
+
+
+def test_yaw_is_about_the_vertical_axis() -> None:
+    joints = scenes()
+    turned = Augment(AugmentSettings(yaw=90.0), NTU)(joints)
+    torch.testing.assert_close(turned[..., 1], joints[..., 1], atol=1e-6, rtol=0)
+    assert (turned[..., 0] - joints[..., 0]).abs().max() > 0.1
+
+
+def test_shear_has_a_unit_diagonal_and_uniform_factors() -> None:
+    torch.manual_seed(0)
+    matrices = shear(4000, 0.5, CPU)
+    assert (matrices.diagonal(dim1=1, dim2=2) == 1).all()
+    factors = matrices[:, ~torch.eye(3, dtype=torch.bool)]
+    assert factors.shape == (4000, 6)
+    assert factors.abs().max() <= 0.5
+    torch.testing.assert_close(factors.mean(0), torch.zeros(6), atol=0.02, rtol=0)
+    torch.testing.assert_close(factors.std(0), torch.full((6,), 0.5 / math.sqrt(3)), atol=0.01, rtol=0)
+    torch.testing.assert_close(torch.corrcoef(factors.T), torch.eye(6), atol=0.06, rtol=0)
+
+
+def test_flip_exchanges_left_and_right_without_mirroring() -> None:
+    permutation = [0, 1, 2, 3, 8, 9, 10, 11, 4, 5, 6, 7, 16, 17, 18, 19, 12, 13, 14, 15, 20, 23, 24, 21, 22]
+    joints = scenes(200, frames=2)
+    assert torch.allclose(Augment(AugmentSettings(flip=1.0), NTU)(joints), joints[..., permutation, :], atol=1e-6)
+    torch.manual_seed(0)
+    half = Augment(AugmentSettings(flip=0.5), NTU)(joints)
+    flipped = torch.isclose(half, joints[..., permutation, :], atol=1e-6).flatten(1).all(1)
+    kept = torch.isclose(half, joints, atol=1e-6).flatten(1).all(1)
+    assert (flipped ^ kept).all(), "the whole clip or nothing of it"
+    assert 70 < flipped.sum() < 130
+
+
+def test_padded_crop_gives_reflected_frames() -> None:
+    frames, pad = 50, 8
+    joints = torch.arange(frames, dtype=torch.float32).view(1, 1, frames, 1, 1).expand(3000, 2, frames, 4, 3)
+    padded = [*range(pad - 1, -1, -1), *range(frames), *range(frames - 1, frames - 1 - pad, -1)]
+    possible = {tuple(padded[start : start + frames]) for start in range(2 * pad + 1)}
+    torch.manual_seed(0)
+    cut = padded_crop(joints, 1 / 6)
+    assert cut.shape == joints.shape
+    assert (cut == cut[:, :1, :, :1, :1]).all(), "every joint and person from the same frame"
+    assert {tuple(int(t) for t in row) for row in cut[:, 0, :, 0, 0]} == possible
+
+
+def test_stretched_crop() -> None:
+    frames = 30
+    clock = torch.arange(frames, dtype=torch.float32).view(1, 1, frames, 1, 1).expand(2000, 1, frames, 1, 3)
+    torch.testing.assert_close(stretched_crop(clock, 1.0), clock, atol=1e-4, rtol=0)
+    torch.manual_seed(0)
+    times = stretched_crop(clock, 0.5)[:, 0, :, 0, 0]
+    assert times.min() >= 0
+    assert times.max() <= frames - 1
+    steps = times.diff(dim=1)
+    assert (steps >= -1e-5).all()
+    tempo = steps[:, 10:20].mean(1)
+    assert tempo.min() >= 0.5 - 1e-4
+    assert tempo.max() <= 1 + 1e-4
+    assert tempo.min() < 0.52
+    assert tempo.max() > 0.98
+    assert (steps[:, 10:20] - tempo[:, None]).abs().max() < 1e-4, "linear in time"
+    assert times[:, 0].min() < 0.5, "from the clip's start"
+    assert times[:, -1].max() > frames - 1.5, "to its end"
+
+
+def test_scale_and_noise_have_their_size() -> None:
+    joints = scenes(500, frames=3)
+    torch.manual_seed(0)
+    factor = (Augment(AugmentSettings(scale=0.2), NTU)(joints) / joints).flatten(1)
+    torch.testing.assert_close(factor, factor[:, :1].expand_as(factor), atol=1e-3, rtol=1e-3)
+    assert 0.8 <= factor[:, 0].min() < 0.81
+    assert 1.19 < factor[:, 0].max() <= 1.2
+    added = Augment(AugmentSettings(noise=0.03), NTU)(joints) - joints
+    assert added.std().item() == pytest.approx(0.03, rel=0.02)
+
+
+def test_pstl_augments_as_published() -> None:
+    assert asdict(PretrainSettings().augment) == asdict(
+        AugmentSettings(temporal_padding=1 / 6, shear=1.0, rotation=30.0, flip=0.5)
+    )

@@ -1,0 +1,57 @@
+"""Two processes on the CPU (gloo) against one."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import two_processes
+
+SCRIPT = Path(two_processes.__file__)
+
+
+@pytest.fixture(scope="module")
+def ranks(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    folder = tmp_path_factory.mktemp("two processes")
+    names = ("LOCAL_RANK", "NODE_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+    environment = {name: value for name, value in os.environ.items() if name not in names}
+    environment |= {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE", "CUDA_VISIBLE_DEVICES": ""}
+    done = subprocess.run(
+        [sys.executable, str(SCRIPT), str(folder)], env=environment, capture_output=True, text=True, timeout=150, cwd=folder
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return [torch.load(folder / f"rank{rank}.pt", weights_only=True) for rank in (0, 1)]
+
+
+def test_the_loss_and_its_gradients_are_those_of_one_process(ranks: list[dict[str, Any]]) -> None:
+    alone = two_processes.barlow(*two_processes.embeddings())
+    for found in ranks:
+        torch.testing.assert_close(found["barlow"]["loss"], alone["loss"], atol=1e-5, rtol=1e-5)
+    assert torch.equal(ranks[0]["barlow"]["loss"], ranks[1]["barlow"]["loss"])
+    for view in ("first", "second"):
+        both = torch.cat([found["barlow"][view] for found in ranks])
+        torch.testing.assert_close(both, alone[view], atol=1e-5, rtol=1e-5)
+
+
+def test_a_step_of_two_processes_is_that_of_one(ranks: list[dict[str, Any]], tmp_path: Path) -> None:
+    """Batch norms stand still here: without SyncBatchNorm, which has no CPU form, each process would have its own."""
+    alone = two_processes.train_plain(tmp_path, 1)
+    moved = 0.0
+    for name, last in alone["last"].items():
+        moved = max(moved, float((last - alone["first"][name]).abs().max()))
+        for found in ranks:
+            torch.testing.assert_close(found["plain"]["last"][name], last, atol=1e-5, rtol=1e-5, msg=name)
+    assert moved > 1e-3, "else nothing was compared"
+
+
+def test_pstl_trains_in_two_processes(ranks: list[dict[str, Any]]) -> None:
+    first, second = (found["pstl"] for found in ranks)
+    assert first["steps"] == second["steps"] == 6
+    assert torch.tensor(first["loss"]).isfinite()
+    for name, weight in first["weights"].items():
+        assert torch.equal(weight, second["weights"][name]), name
+        assert weight.isfinite().all()
+    assert not torch.equal(first["draws"], second["draws"]), "every process draws its own augmentations and masks"

@@ -1,0 +1,173 @@
+import json
+import os
+import pickle
+import struct
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from tiny import INPUT, PLAN, equal, random_classifier, state, write_classifier
+
+from skeleton import InputError, load_layout
+from skeleton.datasets.store import Store
+from teacher import folder as folders
+from teacher.folder import METRICS, RECIPE, WEIGHTS, Card, median_seconds, read_metrics, read_run, write_run, write_whole
+from teacher.load import load_classifier, load_encoder
+
+
+@pytest.fixture
+def run(store: Store, tmp_path: Path) -> Path:
+    folder = tmp_path / "a run"
+    write_classifier(folder, store)
+    return folder
+
+
+def test_round_trip(store: Store, tmp_path: Path) -> None:
+    folder = tmp_path / "deep" / "down"
+    written = write_classifier(folder, store)
+    assert sorted(path.name for path in folder.iterdir()) == sorted([RECIPE, WEIGHTS, METRICS])
+    classifier, card = load_classifier(folder)
+    assert equal(state(classifier), state(written))
+    assert not classifier.training
+    assert not any(parameter.requires_grad for parameter in classifier.parameters())
+    assert card.kind == "classifier"
+    assert card.labels == ("wave", "clap", "kick")
+    assert card.layout.to_dict() == store.layout.to_dict()
+    assert card.input == INPUT
+    assert asdict(card.encoder) | {"widths": PLAN.widths, "strides": PLAN.strides} == asdict(PLAN)
+    assert tuple(card.encoder.widths) == PLAN.widths
+    assert card.seconds == 0.9
+    assert card.provenance == {"store": "tiny", "seed": 7}
+    assert read_metrics(folder) == {"top1": 61.5, "top5": 100.0, "clips": 12, "per_class": [1, 2, 3]}
+    joints = torch.randn(2, 1, 12, 25, 3)
+    torch.testing.assert_close(classifier(joints)[0], written(joints)[0], atol=0, rtol=0)
+
+
+def test_a_layout_of_ones_own_travels_with_the_weights(tmp_path: Path) -> None:
+    layout = load_layout("msr20")
+    card = Card("classifier", layout, ("a", "b", "c"), INPUT, PLAN, 1.0, {})
+    write_run(tmp_path, random_classifier(layout), card, {}, {})
+    assert load_classifier(tmp_path)[1].layout.to_dict() == layout.to_dict()
+
+
+def test_a_damaged_weights_file_is_refused(run: Path) -> None:
+    whole = (run / WEIGHTS).read_bytes()
+    header = struct.unpack("<Q", whole[:8])[0]
+    broken = [whole[:size] for size in (0, 4, 8, 100, 8 + header, len(whole) // 2, len(whole) - 1)]
+    broken += [b"\x80" * 500, struct.pack("<Q", 2**60) + whole[8:], whole[:8] + b"{" * header, b"not weights at all"]
+    for content in broken:
+        (run / WEIGHTS).write_bytes(content)
+        with pytest.raises(InputError, match=r"a run/weights.safetensors.*damaged") as caught:
+            load_classifier(run)
+        assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"layout": 3},
+        {"layout": {}},
+        {"input": {"frame": 1}},
+        {"encoder": None},
+        {"labels": 5},
+        {"colour": "red"},
+        {"kind": None},
+    ],
+)
+def test_a_damaged_card_is_refused(run: Path, change: dict[str, Any]) -> None:
+    card, weights = read_run(run)
+    document = asdict(card) | {"layout": card.layout.to_dict()} | change
+    save_file(weights, run / WEIGHTS, {"skedge": json.dumps(document)})
+    with pytest.raises(InputError, match=r"weights|classifier"):
+        load_classifier(run)
+
+
+@pytest.mark.parametrize("header", [None, {}, {"skedge": "{"}, {"skedge": "[]"}, {"skedge": "null"}, {"skedge": "{}"}])
+def test_weights_that_skedge_did_not_write_are_refused(run: Path, header: dict[str, str] | None) -> None:
+    save_file({"weight": torch.zeros(3)}, run / WEIGHTS, header)
+    with pytest.raises(InputError, match="damaged"):
+        read_run(run)
+
+
+def test_weights_of_another_network_are_refused(run: Path) -> None:
+    card, weights = read_run(run)
+    document = json.dumps(asdict(card) | {"layout": card.layout.to_dict()})
+    smaller = {name: tensor for name, tensor in weights.items() if name != "head.bias"}
+    other = weights | {"head.weight": torch.zeros(4, 8)}
+    for wrong in (smaller, other):
+        save_file(wrong, run / WEIGHTS, {"skedge": document})
+        with pytest.raises(InputError, match="do not fit") as caught:
+            load_classifier(run)
+        assert "\n" not in str(caught.value)
+
+
+def test_a_folder_without_a_run_says_so(tmp_path: Path) -> None:
+    for path in (tmp_path, tmp_path / "nowhere"):
+        for load in (load_classifier, load_encoder):
+            with pytest.raises(InputError, match="expected a run folder"):
+                load(path)
+    assert read_metrics(tmp_path) is None
+
+
+def test_an_encoder_is_no_classifier(run: Path, encoder_run: Path) -> None:
+    with pytest.raises(InputError, match=r"expected a classifier.*evaluate linear"):
+        load_classifier(encoder_run)
+    with pytest.raises(InputError, match="expected a pretrained encoder, got a classifier"):
+        load_encoder(run)
+
+
+class Evil:
+    def __init__(self, target: Path) -> None:
+        self.target = target
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.mkdir, (str(self.target),)
+
+
+def test_no_pickle_is_run(run: Path, tmp_path: Path) -> None:
+    target = tmp_path / "it ran"
+    (run / WEIGHTS).write_bytes(pickle.dumps(Evil(target)))
+    with pytest.raises(InputError, match="damaged"):
+        load_classifier(run)
+    torch.save({"state_dict": Evil(target)}, run / WEIGHTS)
+    with pytest.raises(InputError, match="damaged"):
+        load_classifier(run)
+    assert not target.exists()
+
+
+def test_metrics_are_written_last(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    order: list[str] = []
+    replace = os.replace
+    monkeypatch.setattr(folders.os, "replace", lambda a, b: (order.append(Path(b).name), replace(a, b)))
+    write_classifier(tmp_path, store)
+    assert order == [RECIPE, WEIGHTS, METRICS]
+
+
+def test_an_interrupted_write_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("old")
+
+    def half(draft: Path) -> None:
+        draft.write_text("ne")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_whole(path, half)
+    assert path.read_text() == "old"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
+    write_whole(path, lambda draft: draft.write_text("new"))
+    assert path.read_text() == "new"
+
+
+def test_half_written_metrics_are_none(tmp_path: Path) -> None:
+    (tmp_path / METRICS).write_text('{"top1": ')
+    assert read_metrics(tmp_path) is None
+
+
+def test_median_seconds() -> None:
+    assert median_seconds([30, 60, 90], 30.0) == 2.0
+    assert median_seconds([30, 60, 90], 15.0) == 4.0
+    assert median_seconds([45], None) == 1.5

@@ -1,0 +1,94 @@
+import numpy as np
+import pytest
+import torch
+
+from skeleton import load_layout
+from teacher.masking import central_spatial_mask, motion_attention_mask
+
+DEGREES = torch.from_numpy(load_layout("ntu25").degrees)
+
+
+@pytest.mark.parametrize("masked", [1, 9, 24])
+def test_joints_that_stay_are_different_and_ascending(masked: int) -> None:
+    torch.manual_seed(0)
+    kept = central_spatial_mask(DEGREES, masked, 50)
+    assert kept.shape == (50, 25 - masked)
+    assert (kept.diff(dim=1) > 0).all()
+    assert kept.min() >= 0
+    assert kept.max() < 25
+
+
+def _gone(kept: torch.Tensor) -> np.ndarray:
+    """How often every joint was masked, in shares."""
+    return 1 - np.bincount(kept.flatten().numpy(), minlength=25) / len(kept)
+
+
+def test_one_joint_goes_in_proportion_to_its_degree() -> None:
+    torch.manual_seed(1)
+    draws = 20_000
+    share = DEGREES.numpy() / 48
+    chi_square = (draws * (_gone(central_spatial_mask(DEGREES, 1, draws)) - share) ** 2 / share).sum()
+    assert chi_square < 51, "24 degrees of freedom: above this in 1 of 1,000 fair draws"
+
+
+def test_nine_joints_are_drawn_one_after_the_other() -> None:
+    torch.manual_seed(2)
+    random = np.random.default_rng(0)
+    share, draws, expected = DEGREES.numpy() / 48, 4000, np.zeros(25)
+    for _ in range(draws):
+        expected[random.choice(25, 9, replace=False, p=share)] += 1 / draws
+    np.testing.assert_allclose(_gone(central_spatial_mask(DEGREES, 9, 20_000)), expected, atol=0.04)
+
+
+def test_a_mask_a_sample_or_one_for_the_batch() -> None:
+    torch.manual_seed(0)
+    own = central_spatial_mask(DEGREES, 9, 16)
+    assert len({tuple(row) for row in own.tolist()}) > 8
+    common = central_spatial_mask(DEGREES, 9, 16, per_sample=False)
+    assert common.shape == (16, 16)
+    assert (common == common[0]).all()
+    again = central_spatial_mask(DEGREES, 9, 16, per_sample=False)
+    assert (again != common).any()
+
+
+def _motion_by_hand(clip: np.ndarray) -> list[list[float]]:
+    result = []
+    for sample in clip:
+        channels, frames, joints, persons = sample.shape
+        motion = []
+        for t in range(frames):
+            total = 0.0
+            for c in range(channels):
+                for m in range(persons):
+                    for v in range(joints):
+                        total += float(sample[c, t + 1, v, m] - sample[c, t, v, m]) ** 2 if t + 1 < frames else 0.0
+            motion.append(total / (channels * joints * persons))
+        result.append(motion)
+    return result
+
+
+def test_the_frames_of_largest_motion_go() -> None:
+    torch.manual_seed(0)
+    clip = torch.randn(3, 3, 50, 5, 2) * torch.rand(3, 1, 50, 1, 1)
+    kept = motion_attention_mask(clip, 10, 0)
+    for row, motion in zip(kept, _motion_by_hand(clip.numpy()), strict=True):
+        largest = sorted(range(50), key=lambda t: -motion[t])[:10]
+        assert row.tolist() == sorted(set(range(50)) - set(largest))
+        assert 49 in row, "the last frame has no motion"
+
+
+def test_ten_more_go_at_positions_that_the_batch_shares() -> None:
+    clip = torch.randn(6, 3, 50, 25, 1)
+    attended = motion_attention_mask(clip, 10, 0)
+    seen = set()
+    for seed in range(5):
+        torch.manual_seed(seed)
+        kept = motion_attention_mask(clip, 10, 10)
+        assert kept.shape == (6, 30)
+        assert (kept.diff(dim=1) > 0).all()
+        places = {tuple(torch.searchsorted(attended[i], kept[i]).tolist()) for i in range(6)}
+        for i in range(6):
+            assert set(kept[i].tolist()) <= set(attended[i].tolist())
+        assert len(places) == 1
+        seen |= places
+    assert len(seen) == 5

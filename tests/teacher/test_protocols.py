@@ -1,0 +1,199 @@
+"""Pretraining and the evaluation protocols on a store, end to end."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from safetensors.torch import load_file
+from sklearn.metrics import accuracy_score, recall_score, top_k_accuracy_score
+from tiny import COMPUTE, INPUT, PLAN, equal, make_store, optim
+
+from skeleton import InputError, prepare
+from skeleton.datasets.store import Store
+from teacher.classify import score
+from teacher.clips import Clips
+from teacher.encoders import STGCN
+from teacher.evaluate import finetune, linear, ridge
+from teacher.folder import WEIGHTS, Card, read_metrics, write_run
+from teacher.load import load_classifier, load_encoder
+from teacher.model import View
+from teacher.pretrain import pretrain
+from teacher.settings import (
+    AugmentSettings,
+    EncoderSettings,
+    FinetuneSettings,
+    InputSettings,
+    LinearSettings,
+    PretrainSettings,
+)
+from teacher.training import forward_all
+
+
+def test_clips_are_prepared_as_on_the_device(store: Store) -> None:
+    indices = np.array([5, 2, 9])
+    clips = Clips.read(store, indices, InputSettings(frames=12, persons=2))
+    assert clips.joints.shape == (3, 2, 12, 25, 3)
+    assert clips.labels.tolist() == [int(store.index["label"][i]) for i in indices]
+    for row, i in enumerate(indices):
+        assert np.array_equal(clips.joints[row].numpy(), prepare(store.clip(i), store.layout, 2, 12))
+    batches = list(clips.loader(2, shuffle=False))
+    assert [len(labels) for _, labels in batches] == [2, 1]
+    assert torch.equal(torch.cat([joints for joints, _ in batches]), clips.joints)
+    assert len(list(clips.loader(2, drop_last=True))) == 1
+    assert [len(labels) for _, labels in clips.loader(100, drop_last=True)] == [3], "fewer clips than a batch"
+
+
+def test_pretraining_makes_a_run_folder(store: Store, encoder_run: Path) -> None:
+    metrics = read_metrics(encoder_run)
+    assert metrics is not None
+    assert metrics["method"] == "pstl"
+    assert metrics["clips"] == 12
+    assert np.isfinite(metrics["loss"])
+    assert yaml.safe_load((encoder_run / "recipe.yaml").read_text()) == {"name": "tiny"}
+    assert not (encoder_run / "last.ckpt").exists()
+    assert (encoder_run / "log" / "metrics.csv").is_file()
+    _, card = load_encoder(encoder_run)
+    assert card.kind == "encoder"
+    assert card.provenance["training_clips"] == 12
+    assert card.provenance["store_fingerprint"] == store.fingerprint
+    assert card.provenance["seed"] == COMPUTE.seed
+    assert card.seconds == pytest.approx(np.median([25, 27, 29, 31]) / 30, abs=1 / 30)
+
+
+def test_pretraining_with_fewer_clips_than_a_batch(store: Store, tmp_path: Path) -> None:
+    settings = PretrainSettings(
+        "skeleton-bt", projector=8, masked_frames=3, random_frames=2, optim=optim(batch_size=128, epochs=1)
+    )
+    metrics = pretrain(store, tmp_path, INPUT, PLAN, settings, COMPUTE, {})
+    assert np.isfinite(metrics["loss"])
+
+
+@pytest.fixture(scope="module")
+def probe(store: Store, encoder_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("linear")
+    linear(store, folder, encoder_run, LinearSettings(optim(batch_size=128, epochs=3)), COMPUTE, {"name": "probe"})
+    return folder
+
+
+def test_the_linear_probe_leaves_the_encoder_alone(store: Store, encoder_run: Path, probe: Path) -> None:
+    before, after = load_file(encoder_run / WEIGHTS), load_file(probe / WEIGHTS)
+    encoder = {name.removeprefix("encoder."): value for name, value in after.items() if name.startswith("encoder.")}
+    assert equal(encoder, before), "weights and running statistics"
+    assert {name for name in after if not name.startswith("encoder.")} == {"head.weight", "head.bias"}
+    assert read_metrics(probe)["protocol"] == "linear"
+
+
+def test_a_probe_learns_from_the_features_of_plain_clips(store: Store, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    network = STGCN(store.layout, PLAN)
+    clips = Clips.read(store, store.split("xsub", "train"), INPUT)
+    with torch.no_grad():
+        for _ in range(60):  # an encoder whose running statistics are those of its features
+            network(View(store.layout, INPUT)(clips.joints))
+    card = Card("encoder", store.layout, store.labels, INPUT, PLAN, 1.0, {})
+    write_run(tmp_path / "encoder", network.eval(), card, {}, {})
+    settings = LinearSettings(optim(epochs=300, learning_rate=0.1))
+    metrics = linear(store, tmp_path, tmp_path / "encoder", settings, COMPUTE, {})
+    classifier, _ = load_classifier(tmp_path)
+    with torch.no_grad():
+        features = network(classifier.view(clips.joints))
+        logits = classifier.head(features)
+        loss = torch.nn.functional.cross_entropy(logits, clips.labels)
+    assert loss < 0.8 * np.log(3)
+    torch.testing.assert_close(classifier(clips.joints)[0], logits, atol=1e-5, rtol=1e-5)
+    tested = Clips.read(store, store.split("xsub", "test"), card.input)
+    assert metrics["top1"] == round(100 * accuracy_score(tested.labels, classifier(tested.joints)[0].argmax(1)), 2)
+
+
+def test_finetuning_starts_from_the_encoder_and_changes_it(store: Store, encoder_run: Path, tmp_path: Path) -> None:
+    before = load_file(encoder_run / WEIGHTS)
+    still = FinetuneSettings(optim=optim(epochs=1, learning_rate=0.0))
+    finetune(store, tmp_path / "still", encoder_run, INPUT, PLAN, still, COMPUTE, {})
+    settings = FinetuneSettings(label_smoothing=0.1, augment=AugmentSettings(rotation=10.0), optim=optim(batch_size=128))
+    metrics = finetune(store, tmp_path / "moved", encoder_run, INPUT, PLAN, settings, COMPUTE, {})
+    assert metrics["protocol"] == "finetune"
+    same, moved = (load_file(tmp_path / name / WEIGHTS) for name in ("still", "moved"))
+    for name, value in before.items():
+        if "running" not in name and "batches" not in name:
+            assert torch.equal(same[f"encoder.{name}"], value), name
+            assert not torch.equal(moved[f"encoder.{name}"], value), name
+    assert equal(load_file(encoder_run / WEIGHTS), before), "the pretrained run itself stands as it was"
+
+
+def test_finetuning_takes_the_pretrained_plan_and_input(store: Store, encoder_run: Path, tmp_path: Path) -> None:
+    other = EncoderSettings(widths=(8,), strides=(1,), dropout=0.25)
+    finetune(
+        store, tmp_path, encoder_run, InputSettings(frames=20, stream="bone"), other, FinetuneSettings(optim=optim(epochs=1)),
+        COMPUTE, {},
+    )  # fmt: skip
+    _, card = load_classifier(tmp_path)
+    assert card.input == INPUT
+    assert tuple(card.encoder.widths) == PLAN.widths
+    assert card.encoder.dropout == 0.25
+
+
+def test_supervised_training_learns(store: Store, tmp_path: Path) -> None:
+    settings = FinetuneSettings(optim=optim(epochs=60, learning_rate=0.02, batch_size=4))
+    metrics = finetune(store, tmp_path, None, INPUT, PLAN, settings, COMPUTE, {})
+    assert metrics["protocol"] == "supervised"
+    assert metrics["clips"] == 12
+    assert metrics["top1"] > 60, "three actions: a third by chance"
+    classifier, card = load_classifier(tmp_path)
+    tested = Clips.read(store, store.split("xsub", "test"), card.input)
+    assert metrics["top1"] == score(classifier(tested.joints)[0], tested.labels)["top1"]
+
+
+@pytest.mark.parametrize("absent", [False, True])
+def test_scores_are_scikit_learns(absent: bool) -> None:
+    random = np.random.default_rng(0)
+    labels = random.integers(0, 7, 80) if not absent else random.choice([0, 2, 3, 6], 80)
+    logits = random.normal(size=(80, 7)) + 1.5 * np.eye(7)[labels]
+    got = score(torch.from_numpy(logits).float(), torch.from_numpy(labels))
+    everything = np.arange(7)
+    assert got["top1"] == round(100 * accuracy_score(labels, logits.argmax(1)), 2)
+    assert got["top5"] == round(100 * top_k_accuracy_score(labels, logits, k=5, labels=everything), 2)
+    recalls = recall_score(labels, logits.argmax(1), labels=everything, average=None, zero_division=0)
+    assert got["per_class"] == pytest.approx((100 * recalls).round(2).tolist(), abs=0.011)
+    assert got["clips"] == 80
+
+
+def test_scores_with_fewer_than_five_classes() -> None:
+    logits = torch.tensor([[3.0, 1.0], [1.0, 0.0], [0.0, 1.0]])
+    assert score(logits, torch.tensor([0, 1, 1])) == {"top1": 66.67, "top5": 100.0, "per_class": [100.0, 50.0], "clips": 3}
+
+
+def test_ridge(store: Store, tmp_path: Path) -> None:
+    metrics = ridge(store, tmp_path, INPUT)
+    assert json.loads((tmp_path / "metrics.json").read_text()) == metrics
+    assert metrics["protocol"] == "ridge"
+    assert metrics["clips"] == 12
+    assert metrics["top1"] > 60
+    pair = make_store(tmp_path / "pair", labels=("wave", "clap"))
+    metrics = ridge(pair, tmp_path / "two classes", INPUT)
+    assert metrics["top1"] > 60
+    assert metrics["top5"] == 100
+
+
+def test_another_layout_is_refused_with_both_names(encoder_run: Path, tmp_path: Path) -> None:
+    other = make_store(tmp_path / "kinect", "kinect20", subjects=2)
+    with pytest.raises(InputError, match=r"ntu25 \(25 joints\).*kinect20 \(20 joints\)"):
+        linear(other, tmp_path / "run", encoder_run, LinearSettings(optim()), COMPUTE, {})
+    with pytest.raises(InputError, match=r"ntu25 \(25 joints\).*kinect20 \(20 joints\)"):
+        finetune(other, tmp_path / "run", encoder_run, INPUT, PLAN, FinetuneSettings(), COMPUTE, {})
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_unknown_protocol_is_refused(store: Store, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"xview.*xsub"):
+        ridge(store, tmp_path, InputSettings(protocol="xview", frames=12))
+
+
+def test_all_batches_of_a_frozen_network() -> None:
+    network = torch.nn.BatchNorm1d(3).train()
+    inputs = torch.randn(11, 3)
+    outputs = forward_all(network, inputs, COMPUTE, batch_size=4)
+    torch.testing.assert_close(outputs, inputs, atol=1e-4, rtol=1e-4)
+    assert not network.training

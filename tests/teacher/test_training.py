@@ -1,0 +1,211 @@
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from tiny import COMPUTE, INPUT, PLAN, equal, motion, optim, state
+from torch import Tensor, nn
+from torch.nn import functional
+
+from skeleton import load_layout
+from teacher.clips import Clips
+from teacher.encoders import STGCN
+from teacher.pstl import METHODS
+from teacher.settings import AugmentSettings, ComputeSettings, PretrainSettings
+from teacher.training import CHECKPOINT, Trained, fit, precision_of, seeded, warmup_cosine
+
+NTU = load_layout("ntu25")
+
+
+@pytest.mark.parametrize(("warmup", "steps"), [(0, 10), (10, 150), (2.5, 7), (30, 30), (50, 30), (0, 1)])
+def test_warmup_then_cosine(warmup: float, steps: int) -> None:
+    shares = [warmup_cosine(step, warmup, steps) for step in range(steps)]
+    assert shares[0] > 0
+    assert all(0 < share <= 1 for share in shares)
+    peak = min(steps - 1, -int(-warmup // 1))
+    assert shares[: peak + 1] == sorted(shares[: peak + 1])
+    assert shares[peak:] == sorted(shares[peak:], reverse=True)
+    if warmup < steps:
+        assert warmup_cosine(steps, warmup, steps) == pytest.approx(0, abs=1e-9)
+    if warmup == int(warmup) and warmup < steps:
+        assert shares[int(warmup)] == 1
+        assert warmup_cosine(steps + 5, warmup, steps) == pytest.approx(0, abs=1e-9), "past the end"
+
+
+def test_precision(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert precision_of(ComputeSettings(precision="16-mixed")) == "16-mixed"
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
+    for supported, expected in ((True, "bf16-mixed"), (False, "16-mixed")):
+        monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda supported=supported: supported)
+        assert precision_of(ComputeSettings()) == expected
+        assert precision_of(ComputeSettings(accelerator="cpu")) == "32-true", "the CPU is asked for in spite of the GPU"
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert precision_of(ComputeSettings()) == "32-true"
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
+    assert precision_of(ComputeSettings()) == "bf16-mixed"
+
+
+class Line(Trained):
+    """Linear regression that notes the clips of every step, and stops as Ctrl-C does at the step `interrupt`."""
+
+    def __init__(self, optim_settings: Any, interrupt: int | None = None) -> None:
+        super().__init__(optim_settings)
+        torch.manual_seed(0)
+        self.layer = nn.Linear(3, 2)
+        self.interrupt = interrupt
+        self.seen: list[list[float]] = []
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_index: int) -> Tensor:
+        if self.interrupt == self.trainer.global_step:
+            raise KeyboardInterrupt
+        self.seen.append(batch[0][:, 0].tolist())
+        loss = functional.cross_entropy(self.layer(batch[0]), batch[1])
+        self.log("loss", loss)
+        return loss
+
+
+def _points(count: int = 12) -> Clips:
+    x = torch.randn(count, 3, generator=torch.Generator().manual_seed(5))
+    return Clips(x, (x[:, 0] > 0).long())
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd"])
+def test_every_optimizer_follows_the_schedule(optimizer: str, tmp_path: Path) -> None:
+    rates: list[float] = []
+
+    class Watched(Line):
+        def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+            rates.append(self.trainer.optimizers[0].param_groups[0]["lr"])
+
+    module = Watched(optim(epochs=4, learning_rate=0.2, warmup_epochs=1, weight_decay=1e-3, optimizer=optimizer))
+    before = state(module)
+    trainer = fit(module, _points().loader(4), COMPUTE, tmp_path, "Line")
+    assert trainer.global_step == 12
+    assert rates == pytest.approx([0.2 * warmup_cosine(step, 3, 12) for step in range(12)])
+    assert trainer.optimizers[0].param_groups[0]["weight_decay"] == 1e-3
+    assert type(trainer.optimizers[0]).__name__.lower() == optimizer
+    assert not equal(before, state(module))
+    assert (tmp_path / "log" / "metrics.csv").is_file()
+
+
+def test_an_interrupted_training_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    """Without shuffling and augmentation: what is drawn after an interruption is drawn anew."""
+    settings = optim(epochs=5, learning_rate=0.1, warmup_epochs=1)
+    whole = Line(settings)
+    fit(whole, _points().loader(4, shuffle=False), COMPUTE, tmp_path / "whole", "Line")
+    assert not (tmp_path / "whole" / CHECKPOINT).exists()
+
+    folder = tmp_path / "a folder"
+    first = Line(settings, interrupt=6)
+    with pytest.raises(KeyboardInterrupt):
+        fit(first, _points().loader(4, shuffle=False), COMPUTE, folder, "Line")
+    assert (folder / CHECKPOINT).is_file()
+
+    second = Line(settings)
+    trainer = fit(second, _points().loader(4, shuffle=False), COMPUTE, folder, "Line", resume=True)
+    assert trainer.global_step == 15
+    assert first.seen + second.seen == whole.seen, "every clip in every epoch, once"
+    for name, value in state(whole).items():
+        torch.testing.assert_close(state(second)[name], value, atol=1e-6, rtol=1e-6)
+    assert not (folder / CHECKPOINT).exists()
+
+
+def test_within_an_epoch_it_draws_the_rest_anew(tmp_path: Path) -> None:
+    """The epoch's remaining steps come from a new pass over the clips: as many steps, perhaps some clips twice."""
+    settings = optim(epochs=5, learning_rate=0.1, warmup_epochs=1)
+    first, second = Line(settings, interrupt=7), Line(settings)
+    with pytest.raises(KeyboardInterrupt):
+        fit(first, _points().loader(4, shuffle=False), COMPUTE, tmp_path, "Line")
+    left = state(first)
+    started: list[dict[str, Tensor]] = []
+    second.on_train_start = lambda: started.append(state(second))
+    assert fit(second, _points().loader(4, shuffle=False), COMPUTE, tmp_path, "Line", resume=True).global_step == 15
+    assert equal(started[0], left), "no step is lost"
+    assert (len(first.seen), len(second.seen)) == (7, 8)
+
+
+def test_shuffled_training_resumes_with_the_same_number_of_steps(tmp_path: Path) -> None:
+    settings = optim(epochs=4)
+    with pytest.raises(KeyboardInterrupt):
+        fit(Line(settings, interrupt=7), _points().loader(4), COMPUTE, tmp_path, "Line")
+    module = Line(settings)
+    assert fit(module, _points().loader(4), COMPUTE, tmp_path, "Line", resume=True).global_step == 12
+    assert len(module.seen) == 5
+
+
+def test_a_checkpoint_is_used_only_if_asked(tmp_path: Path) -> None:
+    settings = optim(epochs=3)
+    with pytest.raises(KeyboardInterrupt):
+        fit(Line(settings, interrupt=4), _points().loader(4), COMPUTE, tmp_path, "Line")
+    module = Line(settings)
+    assert fit(module, _points().loader(4), COMPUTE, tmp_path, "Line").global_step == 9
+    assert len(module.seen) == 9
+    nothing = Line(settings)
+    assert fit(nothing, _points().loader(4), COMPUTE, tmp_path, "Line", resume=True).global_step == 9, "nothing to go on from"
+
+
+def test_training_is_the_same_for_the_same_seed(tmp_path: Path) -> None:
+    seen = []
+    for seed in (1, 1, 2):
+        module = Line(optim())
+        fit(module, _points().loader(4), ComputeSettings(seed, "cpu", 1, "32-true"), tmp_path, "Line")
+        seen.append(module.seen)
+    assert seen[0] == seen[1]
+    assert seen[0] != seen[2]
+
+
+def _clips(count: int = 16) -> Clips:
+    joints = torch.stack([torch.from_numpy(motion(NTU, i % 4, i, INPUT.frames))[None] for i in range(count)])
+    return Clips(joints, torch.arange(count) % 4)
+
+
+@pytest.mark.parametrize("method", ["pstl", "skeleton-bt"])
+def test_the_loss_falls_on_sixteen_clips(method: str, tmp_path: Path) -> None:
+    losses: list[float] = []
+    seeded(COMPUTE)
+    settings = PretrainSettings(
+        projector=16, masked_joints=5, masked_frames=2, random_frames=1, augment=AugmentSettings(rotation=10.0),
+        optim=optim(epochs=30, batch_size=16, learning_rate=1e-2),
+    )  # fmt: skip
+    module = METHODS[method](STGCN(NTU, PLAN), NTU, INPUT, settings)
+    loss: Callable[[Tensor], Tensor] = module.loss
+
+    def noted(joints: Tensor) -> Tensor:
+        value = loss(joints)
+        losses.append(value.item())
+        return value
+
+    module.loss = noted
+    fit(module, _clips().loader(16), COMPUTE, tmp_path, method)
+    assert len(losses) == 30
+    assert sum(losses[-5:]) < 0.6 * sum(losses[:5])
+
+
+@pytest.mark.parametrize("per", ["sample", "batch"])
+def test_pstl_compares_the_anchor_with_both_masked_views(per: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Joints and frames leave in the view they were chosen for, and the loss is the sum of both terms (eq. 7)."""
+    torch.manual_seed(0)
+    settings = PretrainSettings(
+        projector=8, masked_joints=9, masked_frames=3, random_frames=2, mask_per=per, augment=AugmentSettings()
+    )
+    module = METHODS["pstl"](STGCN(NTU, PLAN), NTU, INPUT, settings)
+    calls: list[tuple[Tensor | None, Tensor | None]] = []
+    encoder = module.encoder.forward
+
+    def noted(clip: Tensor, joints: Tensor | None = None, frames: Tensor | None = None) -> Tensor:
+        calls.append((joints, frames))
+        return encoder(clip, joints, frames)
+
+    monkeypatch.setattr(module.encoder, "forward", noted)
+    terms: list[Tensor] = []
+    barlow = module.barlow.forward
+    monkeypatch.setattr(module.barlow, "forward", lambda a, b: terms.append(barlow(a, b)) or terms[-1])
+    total = module.loss(_clips().joints)
+    shapes = {(None if j is None else tuple(j.shape), None if f is None else tuple(f.shape)) for j, f in calls}
+    assert shapes == {(None, None), ((16, 16), None), (None, (16, 7))}
+    joints = next(j for j, _ in calls if j is not None)
+    assert bool((joints == joints[0]).all()) == (per == "batch")
+    assert len(terms) == 2
+    assert torch.equal(total, terms[0] + terms[1])

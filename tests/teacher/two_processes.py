@@ -1,0 +1,92 @@
+"""What two processes make of the same clips and embeddings; started by test_distributed.py, writes rank0.pt and rank1.pt."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+from tiny import COMPUTE, INPUT, PLAN, motion, optim, randomise
+from torch import Tensor, distributed, nn
+
+from skeleton import load_layout
+from teacher.barlow import BarlowLoss
+from teacher.clips import Clips
+from teacher.encoders import STGCN
+from teacher.pstl import PSTL, SkeletonBT
+from teacher.settings import AugmentSettings, ComputeSettings, PretrainSettings
+from teacher.training import fit, seeded
+
+LAYOUT = load_layout("ntu25")
+CLIPS = 8
+
+
+class Plain(SkeletonBT):
+    """SkeletonBT whose batch norms do not depend on the batch, with two fixed views: one or two processes do the same."""
+
+    def on_train_start(self) -> None:
+        for module in self.modules():
+            if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                module.eval()
+
+    def loss(self, joints: Tensor) -> Tensor:
+        first, second = (self.projector(self.encoder(self.clip(view))) for view in (joints, joints.flip(2)))
+        return self.barlow(first, second)
+
+
+def clips() -> Clips:
+    joints = torch.stack([torch.from_numpy(motion(LAYOUT, i % 3, i, INPUT.frames))[None] for i in range(CLIPS)])
+    return Clips(joints, torch.zeros(CLIPS, dtype=torch.long))
+
+
+def train_plain(folder: Path, devices: int) -> dict[str, Any]:
+    """Two steps of gradient descent, each on all clips."""
+    seeded(COMPUTE)
+    settings = PretrainSettings(projector=8, augment=AugmentSettings(), optim=optim(optimizer="sgd", learning_rate=1e-3))
+    module = Plain(STGCN(LAYOUT, PLAN), LAYOUT, INPUT, settings)
+    randomise(module)
+    module.projector[-1].weight.data *= 30  # embeddings far larger than the loss's epsilon
+    first = {name: p.detach().clone() for name, p in module.named_parameters()}
+    loader = clips().loader(CLIPS // devices, drop_last=True)
+    fit(module, loader, ComputeSettings(seed=3, accelerator="cpu", devices=devices, precision="32-true"), folder, "Plain")
+    return {"first": first, "last": {name: p.detach() for name, p in module.named_parameters()}}
+
+
+def train_pstl(folder: Path) -> dict[str, Any]:
+    seeded(COMPUTE)
+    settings = PretrainSettings(projector=8, masked_frames=3, random_frames=2, optim=optim(epochs=6))
+    module = PSTL(STGCN(LAYOUT, PLAN), LAYOUT, INPUT, settings)
+    loader = clips().loader(CLIPS // 2, drop_last=True)
+    compute = ComputeSettings(seed=3, accelerator="cpu", devices=2, precision="32-true")
+    trainer = fit(module, loader, compute, folder, "PSTL")
+    draws = torch.rand(4)
+    return {
+        "weights": {name: p.detach() for name, p in module.named_parameters()},
+        "loss": float(trainer.callback_metrics["loss"]),
+        "steps": trainer.global_step,
+        "draws": draws,
+    }
+
+
+def embeddings() -> tuple[Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(1)
+    first = torch.randn(10, 6, generator=generator) + 1
+    return first, 0.5 * first + torch.randn(10, 6, generator=generator)
+
+
+def barlow(first: Tensor, second: Tensor) -> dict[str, Any]:
+    first, second = first.clone().requires_grad_(), second.clone().requires_grad_()
+    loss = BarlowLoss(0.3)(first, second)
+    loss.backward()
+    return {"loss": loss.detach(), "first": first.grad, "second": second.grad}
+
+
+def main(folder: Path) -> None:
+    found: dict[str, Any] = {"plain": train_plain(folder / "plain", 2), "pstl": train_pstl(folder / "pstl")}
+    rank, half = distributed.get_rank(), slice(5 * distributed.get_rank(), 5 * distributed.get_rank() + 5)
+    assert distributed.get_world_size() == 2
+    found["barlow"] = barlow(*(z[half] for z in embeddings()))
+    torch.save(found, folder / f"rank{rank}.pt")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
