@@ -36,12 +36,21 @@ class Augment:
             matrix = matrix * _uniform(len(joints), 1 - s.scale, 1 + s.scale, joints.device)[:, None, None]
         joints = joints @ matrix[:, None, None]
         if s.flip:
-            flipped = torch.rand(len(joints), device=joints.device) < s.flip
-            joints = torch.where(flipped[:, None, None, None, None], joints[..., self.mirror.to(joints.device), :], joints)
-        if s.noise:
-            present = joints.abs().sum((-2, -1), keepdim=True) > 0
-            joints = joints + present * s.noise * torch.randn_like(joints)
+            joints = self._exchange(joints, s.flip, 1.0)
+        if s.mirror:
+            joints = self._exchange(joints, s.mirror, -1.0)
+        present = joints.abs().sum((-2, -1), keepdim=True) > 0
+        for size, frames in ((s.noise, joints.shape[2]), (s.offset, 1)):
+            if size:
+                spread = _uniform(len(joints), 0.0, size, joints.device)[:, None, None, None, None]
+                joints = joints + present * spread * torch.randn_like(joints[:, :, :frames])
         return joints
+
+    def _exchange(self, joints: Tensor, share: float, x: float) -> Tensor:
+        """Exchange left and right, and multiply x by `x`, in a random `share` of the clips."""
+        chosen = torch.rand(len(joints), 1, 1, 1, 1, device=joints.device) < share
+        exchanged = joints[..., self.mirror.to(joints.device), :] * joints.new_tensor([x, 1.0, 1.0])
+        return torch.where(chosen, exchanged, joints)
 
 
 def padded_crop(joints: Tensor, padding: float) -> Tensor:

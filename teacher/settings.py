@@ -40,8 +40,10 @@ class AugmentSettings:
         rotation: degrees: a random axis by up to this, the two others by up to one degree.
         yaw: degrees: about the vertical axis by up to this, either way.
         scale: the body's size times 1 - this to 1 + this.
-        flip: the probability of exchanging left and right joints.
-        noise: metres: standard deviation of noise on every coordinate.
+        flip: the probability of exchanging left and right joints where they are (PSTL, AimCLR).
+        mirror: the probability of a true mirror image: left and right exchanged and x negated.
+        noise: metres: every clip gets white noise of a standard deviation drawn from 0 to this.
+        offset: metres: every joint is displaced for the whole clip, by a standard deviation drawn from 0 to this.
     """
 
     temporal_padding: float = 0.0
@@ -51,7 +53,9 @@ class AugmentSettings:
     yaw: float = 0.0
     scale: float = 0.0
     flip: float = 0.0
+    mirror: float = 0.0
     noise: float = 0.0
+    offset: float = 0.0
 
 
 @dataclass
