@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from skeleton import load_layout
 from skeleton.datasets.store import Store, StoreWriter
@@ -71,12 +71,31 @@ def randomise(module: nn.Module, seed: int = 0) -> nn.Module:
     return module
 
 
+def scenes(count: int, data: InputSettings, joints: int = 25, absent: bool = False) -> Tensor:
+    """Bodies in metres, each of its own shape, that move a little, (N, M, T, V, 3)."""
+    generator = torch.Generator().manual_seed(count)
+    body = 0.4 * torch.randn(count, data.persons, 1, joints, 3, generator=generator) + torch.tensor([0.5, 1.0, 3.0])
+    body = body + 0.05 * torch.randn(count, data.persons, data.frames, joints, 3, generator=generator).cumsum(2)
+    if absent:
+        body[:, 1:] = 0
+    return body
+
+
 def random_classifier(
     layout: Layout, data: InputSettings = INPUT, plan: EncoderSettings = PLAN, classes: int = 3, seed: int = 0
 ) -> Classifier:
+    """A frozen classifier nobody trained, whose answers differ from clip to clip: its statistics are those of `scenes`."""
     torch.manual_seed(seed)
     classifier = Classifier(layout, data, plan, classes)
     randomise(classifier, seed)
+    norms = [module for module in classifier.modules() if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d)]
+    for norm in norms:
+        norm.momentum = 1.0
+    with torch.no_grad():
+        classifier(scenes(6, data, len(layout)))
+        classifier.head.weight.mul_(4)
+    for norm in norms:
+        norm.momentum = 0.1
     return classifier.eval().requires_grad_(False)
 
 

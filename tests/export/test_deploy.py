@@ -1,0 +1,96 @@
+"""The deployable form against the classifier it is made of."""
+
+from itertools import product
+from typing import Any
+
+import pytest
+import torch
+from tiny import PLAN, random_classifier, scenes
+from torch import Tensor
+
+from export.deploy import DeployedClassifier, macs
+from skeleton import load_layout
+from student.settings import student_plan
+from teacher.model import Classifier
+from teacher.settings import EncoderSettings, InputSettings
+
+NTU = load_layout("ntu25")
+STRIDED = EncoderSettings(widths=(4, 4, 6, 8), strides=(2, 1, 2, 1))
+
+
+@torch.no_grad()
+def compare(classifier: Classifier, joints: Tensor) -> None:
+    deployed = DeployedClassifier(classifier).eval()
+    logits, features = classifier(joints)
+    for i in range(len(joints)):
+        probabilities, embedding = deployed(joints[i])
+        assert probabilities.shape == (logits.shape[1],)
+        assert probabilities.sum().item() == pytest.approx(1, abs=1e-5)
+        torch.testing.assert_close(probabilities, logits[i].softmax(0), atol=1e-5, rtol=1e-5)
+        size = float(features.abs().max())
+        torch.testing.assert_close(embedding, features[i], atol=1e-5 * max(1.0, size), rtol=1e-5)
+    answers = logits.softmax(1)
+    assert (answers - answers[:1]).abs().max() > 1e-3, "else every clip had the same answer and nothing was compared"
+
+
+@pytest.mark.parametrize("plan", [student_plan(), EncoderSettings(), STRIDED], ids=["student", "teacher", "strided"])
+@pytest.mark.parametrize(("persons", "absent"), [(1, False), (2, False), (2, True)])
+def test_every_plan_and_number_of_persons(plan: EncoderSettings, persons: int, absent: bool) -> None:
+    data = InputSettings(frames=20, persons=persons)
+    compare(random_classifier(NTU, data, plan, 7), scenes(2, data, absent=absent))
+
+
+@pytest.mark.parametrize(
+    ("normalization", "stream"),
+    list(product(["per-frame", "first-frame", "first-frame-aligned"], ["joint", "bone", "motion"])),
+)
+def test_every_normalisation_and_stream(normalization: Any, stream: Any) -> None:
+    data = InputSettings(frames=12, persons=2, normalization=normalization, stream=stream)
+    compare(random_classifier(NTU, data, PLAN, 4, seed=1), torch.cat([scenes(2, data), scenes(3, data, absent=True)]))
+
+
+@pytest.mark.parametrize("layout", ["kinect20", "utd-mhad20", "msr20", "coco17", "blazepose33"])
+@pytest.mark.parametrize("distances", ["one-hop", "true"])
+def test_every_layout(layout: str, distances: Any) -> None:
+    joints, data = load_layout(layout), InputSettings(frames=12, normalization="first-frame-aligned")
+    plan = EncoderSettings(PLAN.widths, PLAN.strides, distances=distances)
+    compare(random_classifier(joints, data, plan), scenes(3, data, len(joints)))
+
+
+def test_the_classifier_is_left_as_it_was() -> None:
+    data = InputSettings(frames=12)
+    classifier = random_classifier(NTU, data)
+    before = {name: value.clone() for name, value in classifier.state_dict().items()}
+    DeployedClassifier(classifier).eval()(scenes(1, data)[0])
+    assert all(torch.equal(value, before[name]) for name, value in classifier.state_dict().items())
+
+
+def _work(widths: tuple, strides: tuple, persons: int, frames: int, joints: int) -> int:
+    """Multiply-accumulates by hand: graph product, 1x1 convolution, (9, 1) convolution, residual."""
+    total, inside = 0, 3
+    for i, (out, stride) in enumerate(zip(widths, strides, strict=True)):
+        total += persons * frames * joints * joints * 3 * inside
+        total += persons * frames * joints * 3 * inside * out
+        frames = -(-frames // stride)
+        total += persons * frames * joints * 9 * out * out
+        total += persons * frames * joints * inside * out if i and (inside != out or stride > 1) else 0
+        inside = out
+    return total
+
+
+@pytest.mark.parametrize(("persons", "classes"), [(1, 13), (2, 60)])
+@pytest.mark.parametrize("plan", [student_plan(), EncoderSettings()], ids=["student", "teacher"])
+def test_work_by_hand(plan: EncoderSettings, persons: int, classes: int) -> None:
+    data = InputSettings(frames=50, persons=persons)
+    deployed = DeployedClassifier(random_classifier(NTU, data, plan, classes)).eval()
+    counted = macs(deployed, torch.zeros(persons, 50, 25, 3))
+    by_hand = _work(plan.widths, plan.strides, persons, 50, 25)
+    head = plan.widths[-1] * classes
+    assert counted - by_hand in (0, head), "the head's product counts or not; everything else is exact"
+
+
+def test_the_students_published_work() -> None:
+    """0.418 G for a clip of two persons in the convolutions (ASMa: 1.25 to 1.26 G for three streams), and the graph."""
+    student = student_plan()
+    graph = sum(2 * 50 * 25 * 25 * 3 * inside for inside in (3, 16, 16, 16, 16))
+    assert (_work(student.widths, student.strides, 2, 50, 25) - graph) / 1e9 == pytest.approx(0.418, abs=5e-4)
