@@ -14,7 +14,7 @@ NTU = load_layout("ntu25")
 CPU = torch.device("cpu")
 EVERYTHING = {
     "temporal_padding": 1 / 6, "temporal_crop": 0.6, "shear": 1.0, "rotation": 30.0, "yaw": 40.0, "scale": 0.2, "flip": 0.5,
-    "noise": 0.01,
+    "mirror": 0.5, "noise": 0.01, "offset": 0.01,
 }  # fmt: skip
 
 
@@ -157,8 +157,22 @@ def test_scale_and_noise_have_their_size() -> None:
     torch.testing.assert_close(factor, factor[:, :1].expand_as(factor), atol=1e-3, rtol=1e-3)
     assert 0.8 <= factor[:, 0].min() < 0.81
     assert 1.19 < factor[:, 0].max() <= 1.2
-    added = Augment(AugmentSettings(noise=0.03), NTU)(joints) - joints
-    assert added.std().item() == pytest.approx(0.03, rel=0.02)
+    noise = (Augment(AugmentSettings(noise=0.03), NTU)(joints) - joints).flatten(1)
+    assert noise.std().item() == pytest.approx(0.03 / 3**0.5, rel=0.1), "the strength is uniform from 0 to 0.03"
+    assert noise.std(1).min() < 0.003
+    assert noise.std(1).max() > 0.027
+    offset = Augment(AugmentSettings(offset=0.03), NTU)(joints) - joints
+    torch.testing.assert_close(offset, offset[:, :, :1].expand_as(offset), atol=1e-6, rtol=0)
+    assert offset.std().item() == pytest.approx(0.03 / 3**0.5, rel=0.1)
+
+
+def test_mirror_is_what_a_mirror_shows() -> None:
+    joints = scenes(3)
+    shown = Augment(AugmentSettings(mirror=1.0), NTU)(joints)
+    left, right = NTU.index("left_wrist"), NTU.index("right_wrist")
+    torch.testing.assert_close(shown[..., left, 1:], joints[..., right, 1:])
+    torch.testing.assert_close(shown[..., left, 0], -joints[..., right, 0])
+    torch.testing.assert_close(torch.cdist(shown, shown), torch.cdist(joints, joints)[..., NTU.mirror, :][..., NTU.mirror])
 
 
 def test_pstl_augments_as_published() -> None:
