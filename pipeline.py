@@ -147,7 +147,8 @@ def run(recipe: Recipe, store: Store, runs: Path, again: bool = False) -> dict[s
     encoder = folder / "pretrain"
     pretraining = ("encoder", "pretrain")
     steps.train("pretrain", pretraining, lambda out, resume: pretrain(recipe, store, out, resume))
-    accuracy["ridge on coordinates"] = steps.train("ridge", (), lambda out, _: evaluate("ridge", recipe, store, out))
+    with console.status("Ridge classifier on coordinates"):
+        accuracy["ridge on coordinates"] = steps.train("ridge", (), lambda out, _: evaluate("ridge", recipe, store, out))
     accuracy["teacher, linear probe"] = steps.train(
         "linear", (*pretraining, "linear"), lambda out, _: evaluate("linear", recipe, store, out, encoder), "pretrain"
     )
@@ -172,10 +173,10 @@ def run(recipe: Recipe, store: Store, runs: Path, again: bool = False) -> dict[s
         )
 
     student_file, teacher_file = folder / "student.onnx", folder / "teacher.onnx"
-    exported = {
-        "student": export(folder / f"student-{recipe.students[0]}", student_file, store),
-        "teacher": export(folder / "finetune", teacher_file, store),
-    }
+    exported = {}
+    for file, source in ((student_file, f"student-{recipe.students[0]}"), (teacher_file, "finetune")):
+        with console.status(f"Exporting and verifying {file.name}"):
+            exported[file.stem] = export(folder / source, file, store)
     edge = {}
     for name, frame_by_frame in (("whole clips", False), ("frame by frame", True)):
         bar = partial(track, description=f"Recognising {name}", console=console)
