@@ -61,6 +61,10 @@ def _encode(text: str, encoding: str) -> bytes:
     return text.encode("latin1")
 
 
+def _empty_bytes() -> bytes:
+    return b""
+
+
 _ADMITTED: dict[tuple[str, str], Any] = {
     ("numpy", "ndarray"): _NdarrayType,
     ("numpy", "dtype"): _Dtype,
@@ -75,7 +79,11 @@ _ADMITTED: dict[tuple[str, str], Any] = {
             ("numeric", "_frombuffer", _frombuffer),
         )
     },
-    **{(module, kind.__name__): kind for module in ("builtins", "__builtin__") for kind in (set, frozenset)},
+    **{
+        (module, name): stand_in
+        for module in ("builtins", "__builtin__")
+        for name, stand_in in (("set", set), ("frozenset", frozenset), ("bytes", _empty_bytes))
+    },
 }
 
 _BUILD, _BYTEARRAY8 = pickle.BUILD[0], pickle.BYTEARRAY8[0]
