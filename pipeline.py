@@ -174,9 +174,9 @@ def run(recipe: Recipe, store: Store, runs: Path, again: bool = False) -> dict[s
 
     student_file, teacher_file = folder / "student.onnx", folder / "teacher.onnx"
     exported = {}
-    for file, source in ((student_file, f"student-{recipe.students[0]}"), (teacher_file, "finetune")):
+    for file, step in ((student_file, f"student-{recipe.students[0]}"), (teacher_file, "finetune")):
         with console.status(f"Exporting and verifying {file.name}"):
-            exported[file.stem] = export(folder / source, file, store)
+            exported[file.stem] = export(folder / step, file, store)
     edge = {}
     for name, frame_by_frame in (("whole clips", False), ("frame by frame", True)):
         bar = partial(track, description=f"Recognising {name}", console=console)
