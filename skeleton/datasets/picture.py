@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from skeleton.errors import InputError
-from skeleton.layout import Layout
+from skeleton.layout import Layout, check_joint_count
 from skeleton.prepare import fill, seen
 
 LEFT, RIGHT, MIDDLE, FLOOR = "#d1495b", "#1f77b4", "#333333", "#cccccc"
@@ -25,13 +25,14 @@ def draw(
     A `.gif` moves at the clip's `rate` (30 where it is None); a `.png` shows `strip` frames beside each other. Left is
     red, right is blue; joints that are absent are hollow, where `skeleton.prepare.fill` puts them.
 
-    Raises `InputError` for another ending and for a clip in which nothing was seen.
+    Raises `InputError` for another ending, a wrong joint count and a clip in which nothing was seen.
     """
     path = Path(path)
     if path.suffix.lower() not in (".gif", ".png"):
         raise InputError(f"{path}: expected a picture's path that ends in .gif or .png")
     if not path.parent.is_dir():
         raise InputError(f"{path}: expected a folder that exists, got {path.parent}")
+    check_joint_count(clip.shape[2], layout, str(path))
     persons = np.flatnonzero(seen(clip).any(axis=(1, 2)))
     if len(persons) == 0:
         raise InputError(f"{path}: expected a clip in which someone is seen, got NaN everywhere")
