@@ -40,7 +40,7 @@ class Clips(Dataset[tuple[Tensor, Tensor]]):
     def __getitems__(self, indices: list[int]) -> tuple[Tensor, Tensor]:
         return self.joints[indices], self.labels[indices]
 
-    def loader(self, batch_size: int, shuffle: bool = True, drop_last: bool = False) -> DataLoader:
-        """Batches of (joints, labels); a set smaller than `batch_size` is one batch."""
-        size = min(batch_size, len(self))
+    def loader(self, batch_size: int, devices: int = 1, shuffle: bool = True, drop_last: bool = False) -> DataLoader:
+        """Batches of (joints, labels), `batch_size` over all `devices` together; a smaller set is one batch."""
+        size = max(1, min(batch_size, len(self)) // devices)
         return DataLoader(self, size, shuffle=shuffle, drop_last=drop_last, collate_fn=lambda batch: batch)

@@ -52,7 +52,7 @@ def linear(
     classifier.head.requires_grad_(True)
     module = Classification(classifier.head, classifier.head, settings.optim)
     probe = Clips(features, sets.train.labels)
-    fit(module, probe.loader(settings.optim.batch_size // compute.devices), compute, folder, "Linear probe")
+    fit(module, probe.loader(settings.optim.batch_size, compute.devices), compute, folder, "Linear probe")
     return finish(classifier, sets, folder, card.input, card.encoder, settings, compute, recipe, {"protocol": "linear"})
 
 
@@ -74,7 +74,7 @@ def finetune(
     augment = Augment(settings.augment, store.layout)
     module = Classification(classifier, lambda joints: classifier(joints, augment)[0], settings.optim, settings.label_smoothing)
     protocol = "supervised" if encoder is None else "finetune"
-    loader = sets.train.loader(settings.optim.batch_size // compute.devices)
+    loader = sets.train.loader(settings.optim.batch_size, compute.devices)
     fit(module, loader, compute, folder, "Supervised training" if encoder is None else "Finetuning", resume)
     return finish(classifier, sets, folder, data, plan, settings, compute, recipe, {"protocol": protocol})
 

@@ -28,7 +28,7 @@ def pretrain(
     seeded(compute)
     network = STGCN(store.layout, encoder)
     module = METHODS[settings.method](network, store.layout, data, settings)
-    loader = clips.loader(settings.optim.batch_size // compute.devices, drop_last=True)
+    loader = clips.loader(settings.optim.batch_size, compute.devices, drop_last=True)
     trainer = fit(module, loader, compute, folder, f"Pretraining {settings.method}", resume)
     card = Card(
         "encoder", store.layout, store.labels, data, encoder, median_seconds(store.index["frames"][indices], store.rate),

@@ -44,6 +44,7 @@ def test_clips_are_prepared_as_on_the_device(store: Store) -> None:
     assert torch.equal(torch.cat([joints for joints, _ in batches]), clips.joints)
     assert len(list(clips.loader(2, drop_last=True))) == 1
     assert [len(labels) for _, labels in clips.loader(100, drop_last=True)] == [3], "fewer clips than a batch"
+    assert [loader.batch_size for loader in (clips.loader(100, 2), clips.loader(2, 2), clips.loader(1, 4))] == [1, 1, 1]
 
 
 def test_pretraining_makes_a_run_folder(store: Store, encoder_run: Path) -> None:

@@ -46,7 +46,7 @@ def train_plain(folder: Path, devices: int) -> dict[str, Any]:
     randomise(module)
     module.projector[-1].weight.data *= 30  # embeddings far larger than the loss's epsilon
     first = {name: p.detach().clone() for name, p in module.named_parameters()}
-    loader = clips().loader(CLIPS // devices, drop_last=True)
+    loader = clips().loader(100, devices, drop_last=True)
     fit(module, loader, ComputeSettings(seed=3, accelerator="cpu", devices=devices, precision="32-true"), folder, "Plain")
     return {"first": first, "last": {name: p.detach() for name, p in module.named_parameters()}}
 
@@ -55,7 +55,7 @@ def train_pstl(folder: Path) -> dict[str, Any]:
     seeded(COMPUTE)
     settings = PretrainSettings(projector=8, masked_frames=3, random_frames=2, optim=optim(epochs=6))
     module = PSTL(STGCN(LAYOUT, PLAN), LAYOUT, INPUT, settings)
-    loader = clips().loader(CLIPS // 2, drop_last=True)
+    loader = clips().loader(CLIPS, 2, drop_last=True)
     compute = ComputeSettings(seed=3, accelerator="cpu", devices=2, precision="32-true")
     trainer = fit(module, loader, compute, folder, "PSTL")
     draws = torch.rand(4)
