@@ -82,7 +82,7 @@ def evaluate(
         )
     if protocol == "linear":
         assert encoder is not None
-        return evaluate.linear(store, out, encoder, recipe.linear, recipe.compute, recipe.sections())
+        return evaluate.linear(store, out, encoder, recipe.input, recipe.linear, recipe.compute, recipe.sections())
     source = encoder if protocol == "finetune" else None
     return evaluate.finetune(
         store, out, source, recipe.input, recipe.encoder, recipe.finetune, recipe.compute, recipe.sections(), resume

@@ -38,14 +38,16 @@ class Sets:
 
 
 def linear(
-    store: Store, folder: Path, encoder: Path, settings: LinearSettings, compute: ComputeSettings, recipe: dict[str, Any],
+    store: Store, folder: Path, encoder: Path, data: InputSettings, settings: LinearSettings, compute: ComputeSettings,
+    recipe: dict[str, Any],
 ) -> dict[str, Any]:  # fmt: skip
     """Linear probe: the frozen encoder's features of unaugmented clips, and one linear layer on them."""
     network, card = load_encoder(encoder)
     check_layout(store, card, encoder)
-    sets = Sets.read(store, card.input)
+    data = replace(card.input, protocol=data.protocol, part=data.part)
+    sets = Sets.read(store, data)
     seeded(compute)
-    classifier = Classifier(card.layout, card.input, card.encoder, len(store.labels))
+    classifier = Classifier(card.layout, data, card.encoder, len(store.labels))
     classifier.encoder = network
     freeze(classifier)
     features = forward_all(classifier, sets.train.joints, compute)[1]
@@ -53,7 +55,7 @@ def linear(
     module = Classification(classifier.head, classifier.head, settings.optim)
     probe = Clips(features, sets.train.labels)
     fit(module, probe.loader(settings.optim.batch_size, compute.devices), compute, folder, "Linear probe")
-    return finish(classifier, sets, folder, card.input, card.encoder, settings, compute, recipe, {"protocol": "linear"})
+    return finish(classifier, sets, folder, data, card.encoder, settings, compute, recipe, {"protocol": "linear"})
 
 
 def finetune(

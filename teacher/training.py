@@ -2,7 +2,7 @@
 
 import logging
 import math
-import os
+import signal
 import warnings
 from dataclasses import asdict
 from pathlib import Path
@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from skeleton import InputError
 from skeleton.datasets.store import Store
 from teacher.settings import ComputeSettings, OptimSettings
 
@@ -110,6 +111,7 @@ def fit(
 
     Raises:
         KeyboardInterrupt: on Ctrl-C, behind the checkpoint.
+        InputError: for a checkpoint that is damaged or of another network.
     """
     _quiet()
     checkpoint = folder / CHECKPOINT
@@ -134,13 +136,33 @@ def fit(
         enable_progress_bar=False,
         enable_model_summary=False,
     )
+    if checkpoint.is_file():
+        _check_checkpoint(checkpoint, module)
+    interrupt = signal.getsignal(signal.SIGINT)
     try:
         trainer.fit(module, loader, ckpt_path=checkpoint if checkpoint.is_file() else None, weights_only=True)
-    except SystemExit:  # what Lightning makes of a KeyboardInterrupt
+    except SystemExit:  # what Lightning makes of a KeyboardInterrupt, ignoring further ones
+        signal.signal(signal.SIGINT, interrupt)
         raise KeyboardInterrupt from None
     if trainer.is_global_zero:
         checkpoint.unlink(missing_ok=True)
     return trainer
+
+
+def _check_checkpoint(checkpoint: Path, module: Trained) -> None:
+    """Raise `InputError` unless the checkpoint can be read, without running anything, and fits the module."""
+    try:
+        state = torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)["state_dict"]
+        fits = {name: tensor.shape for name, tensor in state.items()} == {
+            name: tensor.shape for name, tensor in module.state_dict().items()
+        }
+    except Exception as error:  # torch raises whatever the damage leads to
+        reason = " ".join(str(error).split())[:120]
+        raise InputError(
+            f"{checkpoint}: expected a checkpoint to resume from, it is damaged ({reason}); train without --resume"
+        ) from None
+    if not fits:
+        raise InputError(f"{checkpoint}: expected a checkpoint of this network, it is of another; resume with the same recipe")
 
 
 @torch.inference_mode()
@@ -156,7 +178,6 @@ def forward_all(network: nn.Module, inputs: Tensor, compute: ComputeSettings, ba
 
 
 def _quiet() -> None:
-    os.environ.setdefault("POSSIBLE_USER_WARNINGS", "off")
     for name in ("lightning.pytorch", "lightning.fabric", "lightning"):
         logging.getLogger(name).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module="lightning")

@@ -75,7 +75,7 @@ def test_pretraining_with_fewer_clips_than_a_batch(store: Store, tmp_path: Path)
 @pytest.fixture(scope="module")
 def probe(store: Store, encoder_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("linear")
-    linear(store, folder, encoder_run, LinearSettings(optim(batch_size=128, epochs=3)), COMPUTE, {"name": "probe"})
+    linear(store, folder, encoder_run, INPUT, LinearSettings(optim(batch_size=128, epochs=3)), COMPUTE, {"name": "probe"})
     return folder
 
 
@@ -97,7 +97,7 @@ def test_a_probe_learns_from_the_features_of_plain_clips(store: Store, tmp_path:
     card = Card("encoder", store.layout, store.labels, INPUT, PLAN, 1.0, {})
     write_run(tmp_path / "encoder", network.eval(), card, {}, {})
     settings = LinearSettings(optim(epochs=300, learning_rate=0.1))
-    metrics = linear(store, tmp_path, tmp_path / "encoder", settings, COMPUTE, {})
+    metrics = linear(store, tmp_path, tmp_path / "encoder", INPUT, settings, COMPUTE, {})
     classifier, _ = load_classifier(tmp_path)
     with torch.no_grad():
         features = network(classifier.view(clips.joints))
@@ -181,7 +181,7 @@ def test_ridge(store: Store, tmp_path: Path) -> None:
 def test_another_layout_is_refused_with_both_names(encoder_run: Path, tmp_path: Path) -> None:
     other = make_store(tmp_path / "kinect", "kinect20", subjects=2)
     with pytest.raises(InputError, match=r"ntu25 \(25 joints\).*kinect20 \(20 joints\)"):
-        linear(other, tmp_path / "run", encoder_run, LinearSettings(optim()), COMPUTE, {})
+        linear(other, tmp_path / "run", encoder_run, INPUT, LinearSettings(optim()), COMPUTE, {})
     with pytest.raises(InputError, match=r"ntu25 \(25 joints\).*kinect20 \(20 joints\)"):
         finetune(other, tmp_path / "run", encoder_run, INPUT, PLAN, FinetuneSettings(), COMPUTE, {})
     assert not (tmp_path / "run").exists()

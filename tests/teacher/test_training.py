@@ -1,3 +1,4 @@
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ from tiny import COMPUTE, INPUT, PLAN, equal, motion, optim, state
 from torch import Tensor, nn
 from torch.nn import functional
 
-from skeleton import load_layout
+from skeleton import InputError, load_layout
 from teacher.clips import Clips
 from teacher.encoders import STGCN
 from teacher.pstl import METHODS
@@ -209,3 +210,22 @@ def test_pstl_compares_the_anchor_with_both_masked_views(per: str, monkeypatch: 
     assert bool((joints == joints[0]).all()) == (per == "batch")
     assert len(terms) == 2
     assert torch.equal(total, terms[0] + terms[1])
+
+
+@pytest.mark.parametrize("damage", ["truncated", "pickle", "another network"])
+def test_a_useless_checkpoint_is_refused_in_one_line(damage: str, tmp_path: Path) -> None:
+    class Evil:
+        def __reduce__(self) -> tuple[Any, ...]:
+            return os.system, (f"touch '{tmp_path}/ran'",)
+
+    settings, checkpoint = optim(epochs=2), tmp_path / CHECKPOINT
+    with pytest.raises(KeyboardInterrupt):
+        fit(Line(settings, interrupt=2), _points().loader(4), COMPUTE, tmp_path, "Line")
+    if damage == "truncated":
+        checkpoint.write_bytes(checkpoint.read_bytes()[:-200])
+    else:
+        torch.save(Evil() if damage == "pickle" else {"state_dict": {"weight": torch.zeros(3)}}, checkpoint)
+    with pytest.raises(InputError, match="checkpoint") as refused:
+        fit(Line(settings), _points().loader(4), COMPUTE, tmp_path, "Line", resume=True)
+    assert "\n" not in str(refused.value)
+    assert not (tmp_path / "ran").exists()
