@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from skeleton.datasets.progress import progress
 from skeleton.datasets.safe_pickle import load_pickle
 from skeleton.datasets.store import PARTS, StoreWriter
 from skeleton.errors import InputError
@@ -40,9 +41,6 @@ def import_pyskl(
 
     Raises `InputError` for a pickle that holds anything but arrays and plain containers, and for damaged annotations.
     """
-    from rich.console import Console
-    from rich.progress import track
-
     source = Path(source)
     split, annotations = _content(source)
     chosen = _layout(layout, annotations[0], source)
@@ -54,9 +52,7 @@ def import_pyskl(
     with StoreWriter(
         store, name=source.stem, layout=chosen, labels=names, rate=rate, made_by=made_by, overwrite=overwrite
     ) as writer:
-        console = Console(stderr=True)
-        shown = track(annotations, "Import", console=console, transient=True, disable=not console.is_terminal)
-        for number, annotation in zip(numbers, shown, strict=True):
+        for number, annotation in zip(numbers, progress(annotations, "Importing"), strict=True):
             name = str(annotation["frame_dir"])
             writer.add(name, _joints(annotation, chosen, f"{source}: {name}"), label=number, **_whose(name))
         for protocol, parts in _protocols(split, source).items():

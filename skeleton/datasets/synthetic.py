@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from skeleton.datasets import synthetic_body as body
+from skeleton.datasets.progress import progress
 from skeleton.datasets.store import PARTS, StoreWriter
 from skeleton.datasets.synthetic_actions import ACTIONS, HANG, VARIANTS, Key, Range, Variant
 from skeleton.errors import InputError
@@ -263,7 +264,9 @@ def synthesize(
     with StoreWriter(
         path, name="synthetic", layout=_LAYOUT, labels=ACTIONS, rate=RATE, made_by=made_by, overwrite=overwrite
     ) as writer:
-        for number, made in enumerate(make_clips(subjects, clips_per_action_and_subject, seed)):
+        made_clips = make_clips(subjects, clips_per_action_and_subject, seed)
+        total = len(ACTIONS) * subjects * clips_per_action_and_subject
+        for number, made in enumerate(progress(made_clips, "Making clips", total)):
             name = f"a{made.action + 1:02}_s{made.subject + 1:02}_t{number % clips_per_action_and_subject + 1:02}"
             writer.add(name, made.joints[None], label=made.action, subject=made.subject + 1, camera=made.camera + 1)
         writer.protocol("xsub", lambda index: codes[index["subject"] - 1])

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from skeleton.datasets.progress import progress
 from skeleton.datasets.store import StoreWriter
 from skeleton.errors import InputError
 from skeleton.layout import check_joint_count, load_layout
@@ -60,7 +61,7 @@ def import_utd_mhad(source: Path | str, store: Path | str, *, overwrite: bool = 
     with StoreWriter(
         store, name="utd-mhad", layout=layout, labels=LABELS, rate=RATE, made_by=made_by, overwrite=overwrite
     ) as writer:
-        for (action, subject, _), path in sorted(found):
+        for (action, subject, _), path in progress(sorted(found), "Importing"):
             if not 1 <= action <= len(LABELS):
                 raise InputError(f"{path}: expected an action from 1 to {len(LABELS)} in the name, got {action}")
             writer.add(path.name.removesuffix("_skeleton.mat"), read_clip(path), label=action - 1, subject=subject)
