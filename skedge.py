@@ -119,6 +119,7 @@ def predict_command(parser: ArgumentParser) -> Callable[[Any], None]:
     parser.add_argument("--protocol", default="xsub", help="the store's split")
     parser.add_argument("--part", choices=["train", "val", "test"], default="test", help="of the split")
     parser.add_argument("--label", help="only the clips of this class")
+    parser.add_argument("--synonyms", type=dict[str, str], help="the model's names of the store's classes: '{boxing: punch}'")
     parser.add_argument("--rate", type=float, default=30.0, help="frames per second of a clip in a file")
     parser.add_argument("--frame_by_frame", action="store_true", help="as a camera would bring them")
 
@@ -385,7 +386,7 @@ def _predict(args: Any) -> None:
     if args.clips.is_dir() or not args.clips.exists():
         bar = partial(track, description="Recognising", console=Console(stderr=True), transient=True)
         report = predict_store(
-            args.model, args.clips, args.protocol, args.part, args.frame_by_frame, track=bar, label=args.label
+            args.model, args.clips, args.protocol, args.part, args.frame_by_frame, bar, args.label, args.synonyms
         )
         for one in report.predictions:
             print(f"{one.name}\t{one.truth}\t{one.label or '-'}\t{one.confidence:.3f}")

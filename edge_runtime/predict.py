@@ -54,13 +54,15 @@ def predict_store(
     frame_by_frame: bool = False,
     track: Callable[[list[int]], Iterable[int]] = iter,
     label: str | None = None,
+    synonyms: dict[str, str] | None = None,
 ) -> Report:
     """Recognise every clip of one part of a store's protocol.
 
     With `frame_by_frame` the clip's frames go through `Recognizer.update` with their time stamps, as a camera's would,
     and the last answer counts; a clip that ends before there is one is wrong. Labels are matched by name: clips of
     classes that the model does not know are left out, and the notes say so, as they do of a retargeted layout. `track`
-    goes over the clips' numbers (a progress bar). With `label` only the clips of that class are recognised.
+    goes over the clips' numbers (a progress bar). With `label` only the clips of that class are recognised. `synonyms` gives
+    the model's names of classes that the store calls otherwise.
 
     Raises `InputError` for an unknown class, an unknown or empty part, no label in common with the model, and joints that
     cannot be retargeted.
@@ -77,7 +79,8 @@ def predict_store(
             raise InputError(
                 f"{store.path}: expected clips of {label!r} in {part} of protocol {protocol!r}, got none; name another part"
             )
-    known = [i for i in chosen if store.labels[store.index["label"][i]] in recognizer.labels]
+    names = [(synonyms or {}).get(name, name) for name in store.labels]
+    known = [i for i in chosen if names[store.index["label"][i]] in recognizer.labels]
     if not known:
         raise InputError(
             f"{store.path}: expected clips of the model's classes ({', '.join(recognizer.labels)}), got none in {part} of "
@@ -95,7 +98,7 @@ def predict_store(
     for i in track(known):
         name = str(store.index["name"][i])
         clip = store.clip(i) if _same(store.layout, target) else retarget(store.clip(i), store.layout, target)
-        truth = store.labels[store.index["label"][i]]
+        truth = names[store.index["label"][i]]
         predictions.append(_predict(recognizer, clip.transpose(1, 0, 2, 3), rate, frame_by_frame, name, truth))
     late = sum(prediction.label is None for prediction in predictions)
     if late:

@@ -233,6 +233,21 @@ def test_wrong_clips(run: Path, store: Path, tmp_path: Path, refused: Refused) -
     refused("predict", model, store, "--label", "fly", words=["fly", "wave"])
 
 
+def test_classes_of_other_names(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with StoreWriter(
+        tmp_path / "store", name="x", layout=load_layout("kinect20"), labels=["boxing", "fly"], rate=30.0
+    ) as writer:
+        for name, label in (("one", 0), ("two", 0), ("three", 1)):
+            writer.add(name, np.random.default_rng(0).random((1, 40, 20, 3)), label=label)
+        writer.protocol("xsub", lambda index: np.full(len(index), 3, np.int8))
+    main(["predict", str(run / "student.onnx"), str(tmp_path / "store"), "--synonyms", "{boxing: punch}"])
+    shown = capsys.readouterr()
+    assert "of 2 clips" in shown.out
+    assert shown.out.count("\tpunch\t") >= 2
+    assert "kinect20 to ntu25" in shown.err
+    assert "1 of 3 clips left out" in shown.err
+
+
 def test_an_empty_split(tmp_path: Path, refused: Refused) -> None:
     with StoreWriter(tmp_path / "store", name="x", layout=load_layout("ntu25"), labels=["a"], rate=30.0) as writer:
         writer.add("one", np.zeros((1, 9, 25, 3), np.float32), label=0)
