@@ -34,6 +34,8 @@ def pretrain(
         "encoder", store.layout, store.labels, data, encoder, median_seconds(store.index["frames"][indices], store.rate),
         provenance(store, compute, settings, len(clips)),
     )  # fmt: skip
-    metrics = {"method": settings.method, "loss": float(trainer.callback_metrics["loss"]), "clips": len(clips)}
+    metrics: dict[str, Any] = {"method": settings.method, "clips": len(clips)}
+    if "loss" in trainer.callback_metrics:  # a checkpoint of the last step leaves nothing to train
+        metrics["loss"] = float(trainer.callback_metrics["loss"])
     write_run(folder, network, card, recipe, metrics)
     return metrics

@@ -43,7 +43,9 @@ def test_a_step_of_two_processes_is_that_of_one(ranks: list[dict[str, Any]], tmp
     for name, last in alone["last"].items():
         moved = max(moved, float((last - alone["first"][name]).abs().max()))
         for found in ranks:
-            torch.testing.assert_close(found["plain"]["last"][name], last, atol=1e-5, rtol=1e-5, msg=name)
+            torch.testing.assert_close(
+                found["plain"]["last"][name], last, atol=1e-5, rtol=1e-5, msg=lambda why, name=name: f"{name}: {why}"
+            )
     assert moved > 1e-3, "else nothing was compared"
 
 
