@@ -89,14 +89,10 @@ def evaluate(
     )
 
 
-def distill(recipe: Recipe, store: Store, out: Path, teacher: Path | None = None, resume: bool = False) -> dict[str, Any]:
+def distill(recipe: Recipe, store: Store, teacher: Path | None, out: Path, resume: bool = False) -> dict[str, Any]:
     from student.distill import distill
 
     return distill(store, out, teacher, recipe.input, recipe.student, recipe.distill, recipe.compute, recipe.sections(), resume)
-
-
-def _distill(recipe: Recipe, store: Store, teacher: Path | None, out: Path, resume: bool) -> dict[str, Any]:
-    return distill(recipe, store, out, teacher, resume)
 
 
 def export(run: Path, file: Path, store: Store) -> dict[str, Any]:
@@ -168,7 +164,7 @@ def run(recipe: Recipe, store: Store, runs: Path, again: bool = False) -> dict[s
         accuracy[described[source]] = steps.train(
             f"student-{source}",
             ("student", "distill", *((*pretraining, source) if teacher else ())),
-            partial(_distill, recipe, store, teacher),
+            partial(distill, recipe, store, teacher),
             *((source,) if teacher else ()),
         )
 

@@ -84,7 +84,7 @@ def distill_command(parser: ArgumentParser) -> Callable[[Any], None]:
         import pipeline
         from skeleton.datasets.store import Store
 
-        _show(pipeline.distill(_recipe(parser, args), Store(args.data), args.out, args.teacher, args.resume))
+        _show(pipeline.distill(_recipe(parser, args), Store(args.data), args.teacher, args.out, args.resume))
 
     return main
 
