@@ -196,7 +196,9 @@ def write_report(report: dict[str, Any], folder: Path, console: Console) -> None
     from teacher.folder import write_whole
 
     columns, rows = _table(report)
-    table = Table(*columns, box=SIMPLE, title=f"{report['recipe']['name']} on {report['store']['name']}")
+    table = Table(box=SIMPLE, pad_edge=False, title=f"{report['recipe']['name']} on {report['store']['name']}")
+    for column in columns:
+        table.add_column(column, no_wrap=True, justify="right" if column else "left")
     for row in rows:
         table.add_row(*row)
     console.print(table)
