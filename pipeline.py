@@ -196,7 +196,9 @@ def write_report(report: dict[str, Any], folder: Path, console: Console) -> None
     from teacher.folder import write_whole
 
     columns, rows = _table(report)
-    table = Table(box=SIMPLE, pad_edge=False, title=f"{report['recipe']['name']} on {report['store']['name']}")
+    table = Table(
+        box=SIMPLE, pad_edge=False, collapse_padding=True, title=f"{report['recipe']['name']} on {report['store']['name']}"
+    )
     for column in columns:
         table.add_column(column, no_wrap=True, justify="right" if column else "left")
     for row in rows:
@@ -224,7 +226,7 @@ def write_report(report: dict[str, Any], folder: Path, console: Console) -> None
 
 def _table(report: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
     """One row a network: accuracy, and for the two exported ones what they cost."""
-    columns = ["", "top-1", "top-5", "p50 ms", "MB", "KB", "params", "MMAC"]
+    columns = ["", "top-1", "top-5", "ms", "MB", "KB", "params", "MMAC"]
     rows = [[name, f"{row['top1']:.1f}", f"{row['top5']:.1f}", *[""] * 5] for name, row in report["accuracy"].items()]
     rows += [
         [
