@@ -152,7 +152,8 @@ def fit(
 def _check_checkpoint(checkpoint: Path, module: Trained) -> None:
     """Raise `InputError` unless the checkpoint can be read, without running anything, and fits the module."""
     try:
-        state = torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)["state_dict"]
+        document = torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)
+        state, epoch = document["state_dict"], int(document["epoch"])
         fits = {name: tensor.shape for name, tensor in state.items()} == {
             name: tensor.shape for name, tensor in module.state_dict().items()
         }
@@ -163,6 +164,10 @@ def _check_checkpoint(checkpoint: Path, module: Trained) -> None:
         ) from None
     if not fits:
         raise InputError(f"{checkpoint}: expected a checkpoint of this network, it is of another; resume with the same recipe")
+    if epoch > module.optim.epochs:
+        raise InputError(
+            f"{checkpoint}: expected a checkpoint of at most {module.optim.epochs} epochs, it has {epoch}; resume with as many"
+        )
 
 
 @torch.inference_mode()

@@ -39,14 +39,14 @@ def test_the_loss_and_its_gradients_are_those_of_one_process(ranks: list[dict[st
 def test_a_step_of_two_processes_is_that_of_one(ranks: list[dict[str, Any]], tmp_path: Path) -> None:
     """Batch norms stand still here: without SyncBatchNorm, which has no CPU form, each process would have its own."""
     alone = two_processes.train_plain(tmp_path, 1)
-    moved = 0.0
-    for name, last in alone["last"].items():
-        moved = max(moved, float((last - alone["first"][name]).abs().max()))
+    moves = {name: last - alone["first"][name] for name, last in alone["last"].items()}
+    farthest = max(float(move.abs().max()) for move in moves.values())
+    assert farthest > 1e-3, "else nothing was compared"
+    for name, move in moves.items():
         for found in ranks:
-            torch.testing.assert_close(
-                found["plain"]["last"][name], last, atol=1e-5, rtol=1e-5, msg=lambda why, name=name: f"{name}: {why}"
-            )
-    assert moved > 1e-3, "else nothing was compared"
+            # Sums of another order round otherwise; a gradient that lacks the other process's share is off by half.
+            other = found["plain"]["last"][name] - alone["first"][name]
+            torch.testing.assert_close(other, move, atol=2e-3 * farthest, rtol=1e-2)
 
 
 def test_pstl_trains_in_two_processes(ranks: list[dict[str, Any]]) -> None:

@@ -212,19 +212,21 @@ def test_pstl_compares_the_anchor_with_both_masked_views(per: str, monkeypatch: 
     assert torch.equal(total, terms[0] + terms[1])
 
 
-@pytest.mark.parametrize("damage", ["truncated", "pickle", "another network"])
+@pytest.mark.parametrize("damage", ["truncated", "pickle", "another network", "fewer epochs"])
 def test_a_useless_checkpoint_is_refused_in_one_line(damage: str, tmp_path: Path) -> None:
     class Evil:
         def __reduce__(self) -> tuple[Any, ...]:
             return os.system, (f"touch '{tmp_path}/ran'",)
 
-    settings, checkpoint = optim(epochs=2), tmp_path / CHECKPOINT
+    settings, checkpoint = optim(epochs=5), tmp_path / CHECKPOINT
     with pytest.raises(KeyboardInterrupt):
-        fit(Line(settings, interrupt=2), _points().loader(4), COMPUTE, tmp_path, "Line")
-    if damage == "truncated":
+        fit(Line(settings, interrupt=10), _points().loader(4), COMPUTE, tmp_path, "Line")
+    if damage == "fewer epochs":
+        settings = optim(epochs=1)
+    elif damage == "truncated":
         checkpoint.write_bytes(checkpoint.read_bytes()[:-200])
     else:
-        torch.save(Evil() if damage == "pickle" else {"state_dict": {"weight": torch.zeros(3)}}, checkpoint)
+        torch.save(Evil() if damage == "pickle" else {"epoch": 1, "state_dict": {"weight": torch.zeros(3)}}, checkpoint)
     with pytest.raises(InputError, match="checkpoint") as refused:
         fit(Line(settings), _points().loader(4), COMPUTE, tmp_path, "Line", resume=True)
     assert "\n" not in str(refused.value)
