@@ -149,22 +149,39 @@ def bench_command(parser: ArgumentParser) -> Callable[[Any], None]:
 
 
 def import_command(parser: ArgumentParser) -> Callable[[Any], None]:
-    """Import a dataset into a store: FORMAT is utd-mhad (a folder of .mat) or pyskl (a pickle, read without running it).
+    """Import a dataset into a store: raw NTU RGB+D, PKU-MMD and others, or a folder of your own clips.
 
-    Example: skedge data import utd-mhad downloads/UTD-MHAD/Skeleton stores/utd
+    Example: skedge data import ntu60 downloads/nturgbd_skeletons_s001_to_s017.zip stores/ntu60 --missing missing.txt
     """
-    parser.add_argument("format", help="of the source")
+    parser.add_argument("format", help="of the source; docs/own-data.md tells which there are and what they read")
     parser.add_argument("source", type=Path, help="folder or file")
     parser.add_argument("store", type=Path, help="the folder to write")
     parser.add_argument("--layout", help="the source's joints, a name or a JSON file, where the format leaves it open")
     parser.add_argument("--labels", type=Path, help="a text file with one class name a line, where the format has none")
+    parser.add_argument("--rate", type=float, help="frames per second, where the format leaves it open")
+    parser.add_argument("--missing", type=Path, help="ntu60, ntu120: the list of samples without skeletons, to leave out")
+    parser.add_argument("--bodies", help="ntu60, ntu120: how persons are chosen, denoise (the default) or first-two")
+    parser.add_argument("--continuous", action="store_true", help="pku-mmd: whole recordings and their labelled intervals")
+    parser.add_argument("--strict", action="store_true", help="end at the first damaged file instead of listing it")
+    parser.add_argument("--processes", type=int, help="that read at the same time; by default one a CPU core")
     parser.add_argument("--overwrite", action="store_true", help="replace a store that stands there")
 
     def main(args: Any) -> None:
         from skeleton.datasets.readers import import_dataset
 
-        import_dataset(args.format, args.source, args.store, overwrite=args.overwrite, layout=args.layout, labels=args.labels)
+        options = {name: args[name] for name in ("layout", "labels", "rate", "missing", "bodies")}
+        options["continuous"] = args.continuous or None
+        how = {name: args[name] for name in ("overwrite", "strict", "processes")}
+        report = import_dataset(args.format, args.source, args.store, **how, **options)
         _info(args.store)
+        if report["damaged"]:
+            where = args.store / "import-report.json"
+            print(f"note: {len(report['damaged'])} of {report['sources']} damaged and left out, see {where}", file=sys.stderr)
+        for reason, count in report["left_out"].items():
+            if count:
+                print(f"note: left out {reason}: {count}", file=sys.stderr)
+        for mismatch in report["mismatches"]:
+            print(f"note: not the published count: {mismatch}", file=sys.stderr)
 
     return main
 
@@ -176,6 +193,26 @@ def info_command(parser: ArgumentParser) -> Callable[[Any], None]:
     """
     parser.add_argument("store", type=Path, help="the store")
     return lambda args: _info(args.store)
+
+
+def check_command(parser: ArgumentParser) -> Callable[[Any], None]:
+    """Read a whole store again and compare every clip with its checksum.
+
+    Example: skedge data check stores/utd
+    """
+    parser.add_argument("store", type=Path, help="the store")
+
+    def main(args: Any) -> None:
+        from skeleton.datasets.check import check
+        from skeleton.datasets.store import Store
+
+        store = Store(args.store)
+        damaged = check(store)
+        if damaged:
+            raise InputError(f"{args.store}: damaged clips: {', '.join(damaged[:10])}; {len(damaged)} in all; import it again")
+        print(f"{len(store)} clips are as they were written")
+
+    return main
 
 
 def synth_command(parser: ArgumentParser) -> Callable[[Any], None]:
@@ -230,6 +267,7 @@ COMMANDS: dict[str, Callable[[ArgumentParser], Callable[[Any], None]]] = {
     "run": run_command,
     "data import": import_command,
     "data info": info_command,
+    "data check": check_command,
     "data show": show_command,
     "data synth": synth_command,
     "pretrain": pretrain_command,
@@ -259,7 +297,8 @@ def main(argv: list[str] | None = None) -> None:
     except InputError as error:
         _stop(2, str(error))
     except KeyboardInterrupt:
-        _stop(130, "interrupted; the same command with --resume goes on from the checkpoint (`skedge run` does so by itself)")
+        goes_on = "goes on where it stopped" if name == "data import" else "with --resume goes on from the checkpoint"
+        _stop(130, f"interrupted; the same command {goes_on} (`skedge run` does so by itself)")
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except ModuleNotFoundError as error:
