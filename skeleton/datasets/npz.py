@@ -2,10 +2,10 @@
 
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from math import prod
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, NamedTuple, NoReturn
 
 import numpy as np
 
@@ -58,7 +58,7 @@ def rows(file: Path, name: str, header: Header) -> Iterator[np.ndarray]:
         yield np.frombuffer(content, header.dtype).reshape(header.shape[1:])
 
 
-def _blocks(file: Path, name: str, sizes: "Iterator[int] | list[int]") -> Iterator[bytes]:
+def _blocks(file: Path, name: str, sizes: Iterable[int]) -> Iterator[bytes]:
     try:
         with zipfile.ZipFile(file) as archive, archive.open(f"{name}.npy") as member:
             _header(member, file)
@@ -73,9 +73,9 @@ def _blocks(file: Path, name: str, sizes: "Iterator[int] | list[int]") -> Iterat
 
 def _header(member: IO[bytes], file: object) -> Header:
     try:
-        version = np.lib.format.read_magic(member)  # type: ignore[no-untyped-call]
+        version = np.lib.format.read_magic(member)
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, fortran, dtype = read(member)  # type: ignore[no-untyped-call]
+        shape, fortran, dtype = read(member)
     except (zipfile.BadZipFile, zlib.error, EOFError):
         raise
     except Exception:  # a damaged header makes NumPy raise almost anything
@@ -85,5 +85,5 @@ def _header(member: IO[bytes], file: object) -> Header:
     return Header(shape, fortran, dtype)
 
 
-def _unreadable(file: object, error: Exception) -> None:
+def _unreadable(file: object, error: Exception) -> NoReturn:
     damaged(file, f"expected an .npz file, it cannot be read ({type(error).__name__}); is it truncated?")

@@ -38,15 +38,15 @@ def parse(content: bytes, file: object) -> Recording:
     """
     text = _PAD + content + (b"" if content.endswith(b"\n") else b"\n") + _PAD
     lines = _Lines(text, file)
-    frames, frame, body, first = lines.at_once() or lines.walk()
-    rows = (first[:, None] + np.arange(JOINTS)).ravel()
-    if (lines.tokens[rows] != _COLUMNS).any():
+    structure = lines.at_once()
+    if structure is None:
         # Numbers may stand further apart, or a space at the end: legal, and rare enough to be rewritten first.
         tidy = b"\n".join(b" ".join(line.split()) for line in content.split(b"\n"))
-        if tidy != content.replace(b"\r\n", b"\n"):
+        if tidy != content:
             return parse(tidy, file)
-        row = int(rows[np.argmax(lines.tokens[rows] != _COLUMNS)])
-        damaged(file, f"expected {_COLUMNS} numbers for a joint, got {lines.tokens[row]}; is it truncated?", row + 1)
+        structure = lines.walk()
+    frames, frame, body, first = structure
+    rows = (first[:, None] + np.arange(JOINTS)).ravel()
     return Recording(frames, frame, body, lines.joints(rows))
 
 
@@ -88,6 +88,7 @@ class _Lines:
             or numbers[0] != len(counted)
             or not 0 < len(counted) <= LONGEST
             or 1 + len(counted) + _LINES * len(heads) != len(self.tokens)
+            or (self.tokens == _COLUMNS).sum() != JOINTS * len(heads)
             or is_joints.sum() != len(heads)
             or (numbers[is_joints] != JOINTS).any()
             or (np.bincount(frame, minlength=len(counted)) != bodies).any()
@@ -136,6 +137,10 @@ class _Lines:
                 body.append(codes.setdefault(person, len(codes)))
                 first.append(at + 1)
                 at += 1 + JOINTS
+                if (self.tokens[at - JOINTS : at] != _COLUMNS).any():
+                    wrong = at - JOINTS + int(np.argmax(self.tokens[at - JOINTS : at] != _COLUMNS))
+                    reason = f"expected {_COLUMNS} numbers for a joint, got {self.tokens[wrong]}; is it truncated?"
+                    damaged(self.file, reason, wrong + 1)
         if at < count and text[self.starts[at] :].strip():
             damaged(self.file, f"expected the end after {frames} frames, got more", at + 1)
         if not first:

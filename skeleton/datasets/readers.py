@@ -6,17 +6,29 @@ from inspect import signature
 from pathlib import Path
 from typing import Any
 
+from skeleton.datasets.arrays import open_arrays
+from skeleton.datasets.ctrgcn import open_ctrgcn
 from skeleton.datasets.importer import Dataset, run_import
+from skeleton.datasets.msr_action3d import open_msr_action3d
 from skeleton.datasets.ntu import open_ntu
+from skeleton.datasets.nw_ucla import open_nw_ucla
+from skeleton.datasets.pku_mmd import open_pku_mmd
 from skeleton.datasets.pyskl import open_pyskl
+from skeleton.datasets.stgcn import open_stgcn
 from skeleton.datasets.utd_mhad import open_utd_mhad
 from skeleton.errors import InputError
 
 # Format name -> function (source, options of its own) that lists what there is to read; its docstring says what it takes.
 READERS: dict[str, Callable[..., Dataset]] = {
+    "arrays": open_arrays,
+    "ctrgcn": open_ctrgcn,
+    "msr-action3d": open_msr_action3d,
     "ntu60": partial(open_ntu, "ntu60"),
     "ntu120": partial(open_ntu, "ntu120"),
+    "nw-ucla": open_nw_ucla,
+    "pku-mmd": open_pku_mmd,
     "pyskl": open_pyskl,
+    "stgcn": open_stgcn,
     "utd-mhad": open_utd_mhad,
 }
 
