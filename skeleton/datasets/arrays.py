@@ -162,10 +162,15 @@ def _row(source: Path, line: dict[str, str | None]) -> _Row:
 
 def _classes(rows: list[_Row], labels: Path | str | None) -> dict[str, int]:
     if labels is None:
-        names = sorted({row.label for row in rows}, key=lambda label: (not label.isdecimal(), label.zfill(20), label))
+        names = sorted({row.label for row in rows}, key=_as_numbers)
     else:
         names = read_labels(labels, 0)
     return {name: number for number, name in enumerate(names)}
+
+
+def _as_numbers(label: str) -> tuple[int, str]:
+    """Numbers before words, 2 before 10."""
+    return (len(label) if label.isdecimal() else 256), label
 
 
 def _cross_subject(index: np.ndarray, train: list[int]) -> np.ndarray:

@@ -9,7 +9,7 @@ from typing import IO, NamedTuple, NoReturn
 
 import numpy as np
 
-from skeleton.datasets.damage import damaged
+from skeleton.datasets.damage import DamagedError, damaged
 
 # Of one clip, and of one row of a large array.
 LARGEST = 64 * 2**20
@@ -33,6 +33,8 @@ def members(file: Path) -> dict[str, Header]:
                 with archive.open(name) as member:
                     found[name.removesuffix(".npy")] = _header(member, f"{file}/{name}")
             return found
+    except DamagedError:
+        raise
     except OSError as error:
         damaged(file, f"expected an .npz file, got: {error.strerror or error}")
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, ValueError) as error:
@@ -67,7 +69,9 @@ def _blocks(file: Path, name: str, sizes: Iterable[int]) -> Iterator[bytes]:
                 if len(content) < size:
                     damaged(file, f"expected {name} whole, it is truncated")
                 yield content
-    except (OSError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, KeyError) as error:
+    except DamagedError:
+        raise
+    except (OSError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError, KeyError) as error:
         _unreadable(file, error)
 
 
