@@ -161,10 +161,7 @@ def _row(source: Path, line: dict[str, str | None]) -> _Row:
 
 
 def _classes(rows: list[_Row], labels: Path | str | None) -> dict[str, int]:
-    if labels is None:
-        names = sorted({row.label for row in rows}, key=_as_numbers)
-    else:
-        names = read_labels(labels, 0)
+    names = sorted({row.label for row in rows}, key=_as_numbers) if labels is None else read_labels(labels, 0)
     return {name: number for number, name in enumerate(names)}
 
 

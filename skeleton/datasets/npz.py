@@ -31,7 +31,7 @@ def members(file: Path) -> dict[str, Header]:
             found = {}
             for name in names[:64]:
                 with archive.open(name) as member:
-                    found[name.removesuffix(".npy")] = _header(member, f"{file}/{name}")
+                    found[name.removesuffix(".npy")] = _header(member, file)
             return found
     except DamagedError:
         raise

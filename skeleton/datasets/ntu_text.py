@@ -11,6 +11,7 @@ from skeleton.datasets.decimals import PADDING, decimals
 JOINTS = 25
 # Longer than any recording: a larger number of frames is damage, and would cost memory for nothing.
 LONGEST = 100_000
+MOST_LINES = 1_000_000
 _COLUMNS, _HEADER = 12, 10
 _LINES = 2 + JOINTS
 _PAD = b" " * PADDING
@@ -36,6 +37,8 @@ def parse(content: bytes, file: object) -> Recording:
     Raises `DamagedError` with `file` and the line where it is truncated, has another joint count, something that is no
     number, NaN, or no frames.
     """
+    if content.count(b"\n") > MOST_LINES:
+        damaged(file, f"expected a recording of at most {MOST_LINES} lines, got more")
     text = _PAD + content + (b"" if content.endswith(b"\n") else b"\n") + _PAD
     lines = _Lines(text, file)
     structure = lines.at_once()

@@ -7,6 +7,7 @@ from skeleton.datasets.decimals import PADDING, decimals
 
 # Numbers converted together: a hostile file must not cost many times its size in memory.
 _BLOCK = 100_000
+MOST = 3_000_000
 _PAD = b" " * PADDING
 
 
@@ -17,6 +18,8 @@ def read_table(content: bytes, columns: int, file: object, *, commas: bool = Fal
     `columns` of 0 takes the first line's. Raises `DamagedError` with `file` and the line for another number of columns,
     something that is no number, NaN and infinity.
     """
+    if content.count(b",") > MOST:
+        damaged(file, f"expected a clip of at most {MOST} numbers, got more")
     if commas:
         content = _spaced(content)
     text = np.frombuffer(_PAD + content + _PAD, np.uint8)
