@@ -195,6 +195,37 @@ def info_command(parser: ArgumentParser) -> Callable[[Any], None]:
     return lambda args: _info(args.store)
 
 
+def split_command(parser: ArgumentParser) -> Callable[[Any], None]:
+    """Add a split to a store: a share of another's training clips, folds, or what a file says.
+
+    Example: skedge data split stores/ntu60 xsub-5 --of xsub --share 0.05
+    """
+    parser.add_argument("store", type=Path, help="the store")
+    parser.add_argument("name", help="of the new split; folds get -1, -2 and so on behind it")
+    parser.add_argument("--of", default="xsub", help="the split whose training clips a share is taken of")
+    parser.add_argument("--share", type=float, help="from 0 to 1: the semi-supervised subset")
+    parser.add_argument("--random", action="store_true", help="the share of all clips together, not of every class")
+    parser.add_argument("--folds", type=int, help="how many folds")
+    parser.add_argument("--by", default="clip", help="what folds keep together: clip, subject, camera or setup")
+    parser.add_argument("--file", type=Path, help="lines like a1_s1_t1,train")
+    parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same clips")
+
+    def main(args: Any) -> None:
+        from skeleton.datasets import splits
+
+        if sum(way is not None for way in (args.share, args.folds, args.file)) != 1:
+            raise InputError("skedge data split: expected one of --share, --folds and --file; see `skedge data split --help`")
+        if args.share is not None:
+            splits.add_subset(args.store, args.name, args.of, args.share, seed=args.seed, balanced=not args.random)
+        elif args.folds is not None:
+            splits.add_folds(args.store, args.name, args.folds, by=args.by, seed=args.seed)
+        else:
+            splits.add_split(args.store, args.name, args.file)
+        _info(args.store)
+
+    return main
+
+
 def check_command(parser: ArgumentParser) -> Callable[[Any], None]:
     """Read a whole store again and compare every clip with its checksum.
 
@@ -268,6 +299,7 @@ COMMANDS: dict[str, Callable[[ArgumentParser], Callable[[Any], None]]] = {
     "data import": import_command,
     "data info": info_command,
     "data check": check_command,
+    "data split": split_command,
     "data show": show_command,
     "data synth": synth_command,
     "pretrain": pretrain_command,

@@ -286,7 +286,7 @@ class Store:
         last = self.index[-1] if self.index.dtype.names == ("name", *(field for field, _ in _FIELDS)) else None
         if last is None or last["offset"] + int(last["frames"]) * int(last["persons"]) != rows:
             raise self._damaged("index.npy", "it does not fit the other files")
-        if self._splits is not None and self._splits.dtype.names != tuple(self.protocols):
+        if self._splits is not None and (self._splits.dtype.names or ())[: len(self.protocols)] != tuple(self.protocols):
             raise self._damaged("splits.npy", "it does not fit store.json")
 
     def __len__(self) -> int:
