@@ -85,7 +85,9 @@ def _moving(bodies: list[_Body]) -> list[_Body]:
 
 
 def _motion(joints: np.ndarray) -> float:
-    return float(joints.reshape(-1, 3).var(axis=0, dtype=np.float64).sum())
+    points = joints.reshape(-1, 3).astype(np.float64)
+    points -= np.ones(len(points)) @ points / len(points)
+    return float(np.vdot(points, points)) / len(points)
 
 
 def _empty(persons: int, frames: int, recording: Recording) -> np.ndarray:

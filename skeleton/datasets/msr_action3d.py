@@ -1,7 +1,6 @@
 """MSR-Action3D (Li et al., CVPRW 2010): Kinect skeletons of 20 actions by 10 subjects, one text file a clip."""
 
 import re
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +8,7 @@ import numpy as np
 from skeleton.datasets.damage import damaged
 from skeleton.datasets.files import File, find, read_bytes
 from skeleton.datasets.importer import Clip, Dataset
+from skeleton.datasets.mat5 import MatError, read_text
 from skeleton.datasets.ntu_text import LONGEST
 from skeleton.datasets.tables import read_table
 from skeleton.errors import InputError
@@ -77,12 +77,10 @@ def _listed(source: Path) -> frozenset[str] | None:
         return None
     content = read_bytes(file)
     if file.name.endswith(".mat"):
-        from scipy.io import loadmat
-
         try:
-            content = " ".join(str(cell[0]) for cell in loadmat(BytesIO(content))["files_used"][:, 0]).encode()
-        except Exception as error:  # a truncated file makes scipy raise almost anything
-            raise InputError(f"{file}: expected the list of files used, it cannot be read ({type(error).__name__})") from None
+            content = read_text(content)
+        except MatError as error:
+            raise InputError(f"{file}: expected the list of files used, it cannot be read ({error})") from None
     names = frozenset(re.findall(r"a\d{2}_s\d{2}_e\d{2}", content.decode("latin1")))
     if not names:
         raise InputError(f"{file}: expected names like a01_s01_e01, got none")

@@ -1,7 +1,6 @@
 """UTD-MHAD (Chen et al., ICIP 2015): Kinect v1 skeletons of 27 actions by 8 subjects, one .mat file a clip."""
 
 import re
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +8,7 @@ import numpy as np
 from skeleton.datasets.damage import check_joints, damaged
 from skeleton.datasets.files import File, find, read_bytes
 from skeleton.datasets.importer import Clip, Dataset
+from skeleton.datasets.mat5 import MatError, read_variable
 from skeleton.layout import load_layout
 
 LABELS = (
@@ -70,25 +70,20 @@ def open_utd_mhad(source: Path) -> Dataset:
 
 def read_clip(file: File) -> list[Clip]:
     """The clip in one .mat file; `DamagedError` names the file where it is damaged."""
-    from scipy.io import loadmat
-
     action, subject, _ = _numbers(file)
     if not 1 <= action <= len(LABELS):
         damaged(file, f"expected an action from 1 to {len(LABELS)} in the name, got {action}")
-    content = read_bytes(file)
     try:
-        # MATLAB files can hold opaque objects, but nothing in one is ever executed by this reader.
-        variables = loadmat(BytesIO(content), variable_names=["d_skel"])
-    except Exception as error:  # truncated files make scipy raise almost anything: zlib.error, TypeError, ValueError, ...
-        damaged(file, f"expected a MATLAB file, got one that cannot be read ({type(error).__name__}); is it truncated?")
-    frames = variables.get("d_skel")
+        frames = read_variable(read_bytes(file), "d_skel")
+    except MatError as error:
+        damaged(file, f"expected a MATLAB file, got one that cannot be read ({error}); is it truncated?")
     if frames is None:
         damaged(file, "expected the variable d_skel, got none of that name; is it a skeleton file of UTD-MHAD?")
-    if not isinstance(frames, np.ndarray) or frames.dtype.kind not in "fiu" or frames.ndim != 3 or frames.shape[1] != 3:
-        shape = getattr(frames, "shape", type(frames).__name__)
-        damaged(file, f"expected d_skel as numbers of shape (20, 3, frames), got {shape}")
+    if frames.ndim != 3 or frames.shape[1] != 3:
+        damaged(file, f"expected d_skel as numbers of shape (20, 3, frames), got {frames.shape}")
     check_joints(frames.shape[0], load_layout("utd-mhad20"), file)
-    joints = np.ascontiguousarray(frames.transpose(2, 0, 1)[None], dtype=np.float32)
+    with np.errstate(over="ignore"):
+        joints = np.ascontiguousarray(frames.transpose(2, 0, 1)[None], dtype=np.float32)
     if not joints.size or not np.isfinite(joints).all():
         damaged(file, f"expected coordinates in metres, got NaN, infinity or nothing in {joints.shape[1]} frames")
     return [Clip(file.name.removesuffix("_skeleton.mat"), joints, action - 1, subject=subject)]
