@@ -71,8 +71,8 @@ def _moving(bodies: list[_Body]) -> list[_Body]:
         return bodies
     kept: list[tuple[float, _Body]] = []
     for i, body in enumerate(bodies):
-        spread = body.joints.max(axis=1) - body.joints.min(axis=1)
-        upright = spread[:, 0] <= WIDE * spread[:, 1]
+        x, y = (np.ascontiguousarray(body.joints[..., axis].T) for axis in (0, 1))
+        upright = np.ptp(x, axis=0) <= WIDE * np.ptp(y, axis=0)
         last = not kept and i == len(bodies) - 1
         if 1 - upright.mean() >= WIDE_SHARE and not last:
             continue
@@ -96,5 +96,6 @@ def _empty(persons: int, frames: int, recording: Recording) -> np.ndarray:
 
 def _present(joints: np.ndarray) -> np.ndarray:
     """Without a second person of nothing; joints at the camera's own place were not seen."""
-    joints[(joints == 0).all(axis=-1)] = np.nan
-    return joints if np.isfinite(joints[1]).any() else joints[:1]
+    x, y, z = (joints[..., axis] == 0 for axis in range(3))
+    joints[x & y & z] = np.nan
+    return joints if (joints[1] == joints[1]).any() else joints[:1]

@@ -37,9 +37,9 @@ def parse(content: bytes, file: object) -> Recording:
     Raises `DamagedError` with `file` and the line where it is truncated, has another joint count, something that is no
     number, NaN, or no frames.
     """
-    if content.count(b"\n") > MOST_LINES:
+    if len(content) > MOST_LINES and content.count(b"\n") > MOST_LINES:
         damaged(file, f"expected a recording of at most {MOST_LINES} lines, got more")
-    text = _PAD + content + (b"" if content.endswith(b"\n") else b"\n") + _PAD
+    text = b"".join((_PAD, content, b"" if content.endswith(b"\n") else b"\n", _PAD))
     lines = _Lines(text, file)
     structure = lines.at_once()
     if structure is None:
@@ -58,9 +58,10 @@ class _Lines:
         self.text, self.file = text, file
         self.bytes: Any = np.frombuffer(text, np.uint8)
         inside = self.bytes[PADDING : len(text) - PADDING]
-        breaks = np.flatnonzero(inside <= 32) + PADDING
-        self.letters = np.flatnonzero(inside > ord("9")) + PADDING
-        if (self.bytes[self.letters] > 126).any():
+        breaks = np.flatnonzero(self.bytes <= 32)[PADDING:-PADDING]
+        largest = int(inside.max())
+        self.letters = np.flatnonzero(self.bytes > ord("9")) if largest > ord("9") else np.zeros(0, np.int64)
+        if largest > 126:
             damaged(file, "expected a text of numbers, got something else")
         newline = np.flatnonzero(self.bytes[breaks] == 10)
         self.breaks = breaks
