@@ -107,8 +107,14 @@ def run_import(
             log.add_damage(error)
         rest = dataset.sources[log.restore() :]
         with_bar = progress(_outcomes(dataset, rest, processes), "Importing", len(rest), dataset.unit)
-        for outcome in with_bar:
-            log.add(outcome)
+        try:
+            for outcome in with_bar:
+                log.add(outcome)
+        except InputError:
+            raise
+        except BaseException:  # Ctrl-C, a full disk: what is done is kept for the next time
+            log.checkpoint()
+            raise
         if not log.clips:
             first = f"; {log.damaged[0]['file']}: {log.damaged[0]['reason']}" if log.damaged else ""
             raise InputError(f"{dataset.root}: expected clips, all of {log.sources} {dataset.unit} are damaged{first}")
@@ -150,7 +156,7 @@ class _Log:
             for clip in outcome:
                 self._add_clip(clip)
         if time.monotonic() - self._last > _SECONDS_BETWEEN_CHECKPOINTS:
-            self._checkpoint()
+            self.checkpoint()
 
     def add_damage(self, error: DamagedError) -> None:
         if self.strict:
@@ -188,7 +194,7 @@ class _Log:
         if clip.note:
             self.notes.append({"clip": clip.name, "note": clip.note})
 
-    def _checkpoint(self) -> None:
+    def checkpoint(self) -> None:
         damaged, notes = self._saved
         new = {"damaged": self.damaged[damaged:], "notes": self.notes[notes:]}
         self.writer.checkpoint({"sources": self.sources, "clips": self.clips, **new})
@@ -211,7 +217,7 @@ def _outcomes(dataset: Dataset, sources: Sequence[Any], processes: int | None) -
         try:
             yield from _in_order(pool, dataset.read, sources, 3 * workers)
         except BrokenProcessPool:
-            raise RuntimeError("a process of the import was ended from outside; the same command goes on") from None
+            raise ChildProcessError("a process of the import was ended from outside; the same command goes on") from None
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 

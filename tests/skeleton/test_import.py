@@ -85,8 +85,9 @@ def test_processes_change_nothing(tmp_path: Path) -> None:
     assert files_of(tmp_path / "one") == files_of(tmp_path / "two")
 
 
-def test_a_break_and_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importer, "_SECONDS_BETWEEN_CHECKPOINTS", 0.0)
+@pytest.mark.parametrize("seconds", [0.0, 1000.0])
+def test_a_break_and_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    monkeypatch.setattr(importer, "_SECONDS_BETWEEN_CHECKPOINTS", seconds)
     seen: list[int] = []
 
     def broken(number: int, until: int) -> list[Clip]:
