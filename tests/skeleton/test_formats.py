@@ -310,3 +310,27 @@ def test_a_list_that_cannot_be_used(own: Path, tmp_path: Path) -> None:
         import_dataset("arrays", own, tmp_path / "x")
     with pytest.raises(InputError, match="unknown layout"):
         import_dataset("arrays", own, tmp_path / "x", layout="kinect21")
+
+
+def test_a_real_set_is_the_same_by_every_way(utd_store: Path, tmp_path: Path) -> None:
+    store = Store(utd_store)
+    (tmp_path / "own").mkdir()
+    rows: list[list[Any]] = []
+    annotations = []
+    for i in range(0, len(store), 9):
+        name, label, subject = (store.index[field][i].item() for field in ("name", "label", "subject"))
+        np.savez(tmp_path / "own" / f"{name}.npz", store.clip(i))
+        rows.append([f"{name}.npz", store.labels[label], subject])
+        annotations.append({"frame_dir": name, "label": label, "keypoint": np.array(store.clip(i))})
+    write_list(tmp_path / "own", rows, ("file", "label", "subject"))
+    (tmp_path / "labels.txt").write_text("\n".join(store.labels))
+    (tmp_path / "x.pkl").write_bytes(pickle.dumps({"split": {}, "annotations": annotations}))
+    how = {"layout": "utd-mhad20", "labels": tmp_path / "labels.txt", "rate": 30.0}
+    for format, source in (("arrays", tmp_path / "own"), ("pyskl", tmp_path / "x.pkl")):
+        import_dataset(format, source, tmp_path / format, **how)
+        again = Store(tmp_path / format)
+        assert (again.labels, len(again)) == (store.labels, len(rows))
+        for j, i in enumerate(range(0, len(store), 9)):
+            assert again.index["label"][j] == store.index["label"][i]
+            np.testing.assert_array_equal(again.clip(j), store.clip(i))
+    np.testing.assert_array_equal(Store(tmp_path / "arrays").codes("xsub"), store.codes("xsub")[::9])
