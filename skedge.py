@@ -150,22 +150,39 @@ def bench_command(parser: ArgumentParser) -> Callable[[Any], None]:
 
 
 def import_command(parser: ArgumentParser) -> Callable[[Any], None]:
-    """Import a dataset into a store: FORMAT is utd-mhad (a folder of .mat) or pyskl (a pickle, read without running it).
+    """Import a dataset into a store: raw NTU RGB+D, PKU-MMD and others, or a folder of your own clips.
 
-    Example: skedge data import utd-mhad downloads/UTD-MHAD/Skeleton stores/utd
+    Example: skedge data import ntu60 downloads/nturgbd_skeletons_s001_to_s017.zip stores/ntu60 --missing missing.txt
     """
-    parser.add_argument("format", help="of the source")
+    parser.add_argument("format", help="of the source; docs/own-data.md tells which there are and what they read")
     parser.add_argument("source", type=Path, help="folder or file")
     parser.add_argument("store", type=Path, help="the folder to write")
     parser.add_argument("--layout", help="the source's joints, a name or a JSON file, where the format leaves it open")
     parser.add_argument("--labels", type=Path, help="a text file with one class name a line, where the format has none")
+    parser.add_argument("--rate", type=float, help="frames per second, where the format leaves it open")
+    parser.add_argument("--missing", type=Path, help="ntu60, ntu120: the list of samples without skeletons, to leave out")
+    parser.add_argument("--bodies", help="ntu60, ntu120: how persons are chosen, denoise (the default) or first-two")
+    parser.add_argument("--continuous", action="store_true", help="pku-mmd: whole recordings and their labelled intervals")
+    parser.add_argument("--strict", action="store_true", help="end at the first damaged file instead of listing it")
+    parser.add_argument("--processes", type=int, help="that read at the same time; by default one a CPU core")
     parser.add_argument("--overwrite", action="store_true", help="replace a store that stands there")
 
     def main(args: Any) -> None:
         from skeleton.datasets.readers import import_dataset
 
-        import_dataset(args.format, args.source, args.store, overwrite=args.overwrite, layout=args.layout, labels=args.labels)
+        options = {name: args[name] for name in ("layout", "labels", "rate", "missing", "bodies")}
+        options["continuous"] = args.continuous or None
+        how = {name: args[name] for name in ("overwrite", "strict", "processes")}
+        report = import_dataset(args.format, args.source, args.store, **how, **options)
         _info(args.store)
+        if report["damaged"]:
+            where = args.store / "import-report.json"
+            print(f"note: {len(report['damaged'])} of {report['sources']} damaged and left out, see {where}", file=sys.stderr)
+        for reason, count in report["left_out"].items():
+            if count:
+                print(f"note: left out {reason}: {count}", file=sys.stderr)
+        for mismatch in report["mismatches"]:
+            print(f"note: not the published count: {mismatch}", file=sys.stderr)
 
     return main
 
@@ -177,6 +194,57 @@ def info_command(parser: ArgumentParser) -> Callable[[Any], None]:
     """
     parser.add_argument("store", type=Path, help="the store")
     return lambda args: _info(args.store)
+
+
+def split_command(parser: ArgumentParser) -> Callable[[Any], None]:
+    """Add a split to a store: a share of another's training clips, folds, or what a file says.
+
+    Example: skedge data split stores/ntu60 xsub-5 --of xsub --share 0.05
+    """
+    parser.add_argument("store", type=Path, help="the store")
+    parser.add_argument("name", help="of the new split; folds get -1, -2 and so on behind it")
+    parser.add_argument("--of", default="xsub", help="the split whose training clips a share is taken of")
+    parser.add_argument("--share", type=float, help="from 0 to 1: the semi-supervised subset")
+    parser.add_argument("--random", action="store_true", help="the share of all clips together, not of every class")
+    parser.add_argument("--folds", type=int, help="how many folds")
+    parser.add_argument("--by", default="clip", help="what folds keep together: clip, subject, camera or setup")
+    parser.add_argument("--file", type=Path, help="lines like a1_s1_t1,train")
+    parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same clips")
+
+    def main(args: Any) -> None:
+        from skeleton.datasets import splits
+
+        if sum(way is not None for way in (args.share, args.folds, args.file)) != 1:
+            raise InputError("skedge data split: expected one of --share, --folds and --file; see `skedge data split --help`")
+        if args.share is not None:
+            splits.add_subset(args.store, args.name, args.of, args.share, seed=args.seed, balanced=not args.random)
+        elif args.folds is not None:
+            splits.add_folds(args.store, args.name, args.folds, by=args.by, seed=args.seed)
+        else:
+            splits.add_split(args.store, args.name, args.file)
+        _info(args.store)
+
+    return main
+
+
+def check_command(parser: ArgumentParser) -> Callable[[Any], None]:
+    """Read a whole store again and compare every clip with its checksum.
+
+    Example: skedge data check stores/utd
+    """
+    parser.add_argument("store", type=Path, help="the store")
+
+    def main(args: Any) -> None:
+        from skeleton.datasets.check import check
+        from skeleton.datasets.store import Store
+
+        store = Store(args.store)
+        damaged = check(store)
+        if damaged:
+            raise InputError(f"{args.store}: damaged clips: {', '.join(damaged[:10])}; {len(damaged)} in all; import it again")
+        print(f"{len(store)} clips are as they were written")
+
+    return main
 
 
 def synth_command(parser: ArgumentParser) -> Callable[[Any], None]:
@@ -231,6 +299,8 @@ COMMANDS: dict[str, Callable[[ArgumentParser], Callable[[Any], None]]] = {
     "run": run_command,
     "data import": import_command,
     "data info": info_command,
+    "data check": check_command,
+    "data split": split_command,
     "data show": show_command,
     "data synth": synth_command,
     "pretrain": pretrain_command,
@@ -260,7 +330,8 @@ def main(argv: list[str] | None = None) -> None:
     except InputError as error:
         _stop(2, str(error))
     except KeyboardInterrupt:
-        _stop(130, "interrupted; the same command with --resume goes on from the checkpoint (`skedge run` does so by itself)")
+        goes_on = "goes on where it stopped" if name == "data import" else "with --resume goes on from the checkpoint"
+        _stop(130, f"interrupted; the same command {goes_on} (`skedge run` does so by itself)")
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except ModuleNotFoundError as error:

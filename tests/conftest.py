@@ -37,8 +37,8 @@ def dataset(test_data: Path) -> Callable[[str], Path]:
 @pytest.fixture(scope="session")
 def utd_store(dataset: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """UTD-MHAD imported into a packed store; for reading only."""
-    from skeleton.datasets.utd_mhad import import_utd_mhad
+    from skeleton.datasets.readers import import_dataset
 
     path = tmp_path_factory.mktemp("stores") / "utd mhad"
-    import_utd_mhad(dataset("utd-mhad"), path)
+    import_dataset("utd-mhad", dataset("utd-mhad"), path)
     return path

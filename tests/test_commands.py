@@ -274,6 +274,61 @@ def test_a_truncated_store(store: Path, tmp_path: Path, refused: Refused) -> Non
     assert len(Store(store)) == 39
 
 
+def test_an_import_with_damage_a_check_and_a_split(tmp_path: Path) -> None:
+    (tmp_path / "my clips").mkdir()
+    names = [f"clip {i}" for i in range(6)]
+    for i, name in enumerate(names):
+        np.savez(tmp_path / "my clips" / f"{name}.npz", np.random.default_rng(i).normal(size=(9, 20, 3)))
+    (tmp_path / "my clips" / "clip 5.npz").write_bytes(b"PK")
+    lines = ["file,label,subject", *(f"{name}.npz,{'ab'[i % 2]},{i}" for i, name in enumerate(names))]
+    (tmp_path / "my clips" / "clips.csv").write_text("\n".join(lines))
+    store = tmp_path / "a store"
+    command = ["data", "import", "arrays", tmp_path / "my clips", store, "--layout", "kinect20"]
+    strict = skedge(*command, "--strict")
+    assert (strict.returncode, len(strict.stderr.splitlines())) == (2, 1)
+    assert "clip 5.npz" in strict.stderr
+    assert not store.exists()
+
+    done = skedge(*command)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["clips"] == 5
+    assert "1 of 6 damaged and left out" in done.stderr
+    assert json.loads((store / "import-report.json").read_text())["damaged"][0]["file"] == "clip 5.npz"
+
+    split = skedge("data", "split", store, "half", "--share", "0.5")
+    assert json.loads(split.stdout)["protocols"]["half"] == {"train": 2, "test": 2}
+    assert skedge("data", "split", store, "x").returncode == 2
+    assert "5 clips are as they were written" in skedge("data", "check", store).stdout
+    joints = bytearray((store / "joints.npy").read_bytes())
+    joints[-3] ^= 1
+    (store / "joints.npy").write_bytes(joints)
+    checked = skedge("data", "check", store)
+    assert (checked.returncode, "clip 4" in checked.stderr) == (2, True)
+
+
+def test_ctrl_c_in_an_import_leaves_no_store_and_it_goes_on(tmp_path: Path) -> None:
+    source = tmp_path / "raw"
+    source.mkdir()
+    line = "0.1 0.2 3.0 " + " ".join("1" * 9) + "\n"
+    frame = "1\n7 " + " ".join("0" * 9) + "\n25\n" + line * 25
+    for i in range(3000):
+        (source / f"S001C001P{i // 60 + 1:03}R001A{i % 60 + 1:03}.skeleton").write_text("30\n" + frame * 30)
+    command = [sys.executable, "-m", "skedge", "data", "import", "ntu60", source, tmp_path / "store", "--processes", "2"]
+    process = subprocess.Popen(list(map(str, command)), stderr=subprocess.PIPE, text=True, start_new_session=True)
+    partial = tmp_path / ".store.import.partial" / "joints.npy"
+    until = time.monotonic() + 60
+    while time.monotonic() < until and not (partial.exists() and partial.stat().st_size > 100_000):
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: the processes that read get it too
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 130, stderr
+    assert (len(stderr.splitlines()), "goes on" in stderr) == (1, True), stderr
+    assert not (tmp_path / "store").exists()
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["clips"] == 3000
+
+
 EDGE = {
     "numpy", "onnxruntime", "psutil", "jsonargparse", "PyYAML", "rich",  # what the architecture names
     "flatbuffers", "protobuf", "packaging", "ml_dtypes",  # onnxruntime's

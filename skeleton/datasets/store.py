@@ -18,6 +18,7 @@ from typing import Any, BinaryIO, Literal, Self
 
 import numpy as np
 
+from skeleton.datasets.journal import Journal
 from skeleton.errors import InputError
 from skeleton.layout import Layout, check_joint_count
 
@@ -34,6 +35,7 @@ _FIELDS = [
     ("persons", "<i4"),
     ("crc32", "<u4"),
 ]
+_INTERVAL = [("clip", "<i4"), ("label", "<i4"), ("start", "<i4"), ("end", "<i4")]
 
 
 class StoreWriter:
@@ -41,6 +43,10 @@ class StoreWriter:
 
     Until then everything goes to a hidden folder beside it; clips are written as they come, so memory stays flat. `rate`
     is in frames per second, None where it is unknown. `made_by` is any JSON document that tells how the store came to be.
+
+    With `resume`, a text that says what is being written, work that was interrupted after a `checkpoint` goes on: a writer
+    with the same text finds the clips of that checkpoint in place and its notes in `restored`. Only one such writer may be
+    at work for a path (`skeleton.datasets.lock`).
 
     Raises `InputError` where `path` exists already, unless `overwrite` is given and a store stands there: that one is
     replaced at the very end.
@@ -56,6 +62,7 @@ class StoreWriter:
         rate: float | None,
         made_by: dict[str, Any] | None = None,
         overwrite: bool = False,
+        resume: str | None = None,
     ) -> None:
         self.path = Path(os.path.abspath(path))
         self.layout = layout
@@ -71,18 +78,27 @@ class StoreWriter:
         self._clips: list[tuple[Any, ...]] = []
         self._names: set[str] = set()
         self._rows = 0
+        self._intervals: list[tuple[int, int, int, int]] = []
+        self._journal = Journal(resume) if resume is not None else None
+        self._documents: dict[str, Callable[[], Any]] = {}
+        self.restored: list[Any] = []
         self._protocols: dict[str, Callable[[np.ndarray], np.ndarray]] = {}
         if not self._labels or len(set(self._labels)) != len(self._labels):
             raise InputError(f"{path}: expected at least one label, each of them once, got {len(self._labels)}")
         self._check_target()
-        self._partial = self.path.with_name(f".{self.path.name}.{os.getpid()}-{secrets.token_hex(4)}.partial")
+        unique = "import" if self._journal else f"{os.getpid()}-{secrets.token_hex(4)}"
+        self._partial = self.path.with_name(f".{self.path.name}.{unique}.partial")
 
     def __enter__(self) -> Self:
         try:
+            if self._journal and self._restore(self._journal):
+                return self
             self._partial.mkdir(parents=True)
+            if self._journal:
+                self._journal.start(self._partial)
+            self._file: BinaryIO = open(self._partial / "joints.npy", "wb")
         except OSError as error:
             raise InputError(f"{self.path}: expected a place where a store can be written, got: {error.strerror}") from None
-        self._file: BinaryIO = open(self._partial / "joints.npy", "wb")
         self._write_header()
         return self
 
@@ -92,11 +108,24 @@ class StoreWriter:
                 self._finish()
         finally:
             self._file.close()
-            shutil.rmtree(self._partial, ignore_errors=True)
+            interrupted = error is not None and not isinstance(error, InputError)
+            if not (self._journal and interrupted):
+                shutil.rmtree(self._partial, ignore_errors=True)
 
-    def add(self, name: str, joints: np.ndarray, *, label: int, subject: int = -1, camera: int = -1, setup: int = -1) -> None:
+    def add(
+        self,
+        name: str,
+        joints: np.ndarray,
+        *,
+        label: int,
+        subject: int = -1,
+        camera: int = -1,
+        setup: int = -1,
+        intervals: Sequence[tuple[int, int, int]] = (),
+    ) -> None:
         """Append a clip: joints (M, T, V, 3) in metres, y up, NaN where absent; -1 for what is not known about it.
 
+        `intervals` are the labelled stretches (label, first frame, frame after the last) of a recording that holds several.
         Raises `InputError` for another shape or joint count, a label out of range and a name that is there already.
         """
         if joints.ndim != 4 or joints.shape[-1] != 3 or 0 in joints.shape:
@@ -108,6 +137,8 @@ class StoreWriter:
             raise InputError(f"{name}: expected a label from 0 to {len(self._labels) - 1}, got {label}")
         if not 0 < len(name) <= 255 or not name.isprintable():
             raise InputError(f"{name[:255]!r}: expected a clip's name of 1 to 255 printable characters")
+        if not all(0 <= one < len(self._labels) and 0 <= start < end <= joints.shape[1] for one, start, end in intervals):
+            raise InputError(f"{name}: expected intervals (label, start, end) inside {joints.shape[1]} frames, got others")
         if name in self._names:
             raise InputError(f"{name}: expected every clip's name once, got it twice; rename one of the two")
         with np.errstate(over="ignore"):
@@ -116,12 +147,41 @@ class StoreWriter:
         self._file.write(rows.data)
         persons, frames = rows.shape[:2]
         self._clips.append((name, label, subject, camera, setup, self._rows, frames, persons, zlib.crc32(rows.data)))
+        self._intervals += [(len(self._clips) - 1, *interval) for interval in intervals]
         self._names.add(name)
         self._rows += persons * frames
+
+    def checkpoint(self, note: Any) -> None:
+        """Make sure that an interrupted writer can go on from here; `note` is any JSON document, see `restored`."""
+        if self._journal is not None:
+            _sync(self._file)
+            self._journal.append(self._clips, self._intervals, self._rows, note)
+
+    def attach(self, name: str, document: Callable[[], Any]) -> None:
+        """Put a JSON document beside the arrays under that file name; it is asked for last, once the splits are known."""
+        self._documents[name] = document
 
     def protocol(self, name: str, parts: Callable[[np.ndarray], np.ndarray]) -> None:
         """Define the split `name`: `parts` maps the finished index to a code per clip, 0 unused 1 train 2 val 3 test."""
         self._protocols[name] = parts
+
+    def _restore(self, journal: "Journal") -> bool:
+        if not self._partial.exists():
+            return False
+        saved = journal.restore(self._partial)
+        joints = self._partial / "joints.npy"
+        row = len(self.layout) * 3 * 4
+        if saved is None or not joints.is_file() or joints.stat().st_size < saved[2] * row:
+            shutil.rmtree(self._partial)
+            return False
+        self._file = open(joints, "r+b")  # noqa: SIM115
+        self._clips, self._intervals, self._rows, self.restored = saved
+        self._names = {clip[0] for clip in self._clips}
+        self._write_header()
+        end = self._file.tell() + self._rows * row
+        self._file.truncate(end)
+        self._file.seek(end)
+        return True
 
     def _check_target(self) -> None:
         if not os.path.lexists(self.path):
@@ -147,6 +207,12 @@ class StoreWriter:
         self._save("index.npy", index)
         if self._protocols:
             self._save("splits.npy", self._split(index))
+        if self._intervals:
+            self._save("intervals.npy", np.array(self._intervals, dtype=_INTERVAL))
+        if self._journal is not None:
+            self._journal.remove()
+        for name, content in self._documents.items():
+            (self._partial / name).write_text(json.dumps(content(), indent=1) + "\n", encoding="utf-8")
         document = {
             "version": VERSION,
             **self._document,
@@ -220,7 +286,7 @@ class Store:
         last = self.index[-1] if self.index.dtype.names == ("name", *(field for field, _ in _FIELDS)) else None
         if last is None or last["offset"] + int(last["frames"]) * int(last["persons"]) != rows:
             raise self._damaged("index.npy", "it does not fit the other files")
-        if self._splits is not None and self._splits.dtype.names != tuple(self.protocols):
+        if self._splits is not None and (self._splits.dtype.names or ())[: len(self.protocols)] != tuple(self.protocols):
             raise self._damaged("splits.npy", "it does not fit store.json")
 
     def __len__(self) -> int:
@@ -270,10 +336,27 @@ class Store:
         return self.labels.index(label)
 
     @cached_property
+    def intervals(self) -> np.ndarray:
+        """The labelled stretches of recordings that hold several actions, empty for a store of clips.
+
+        A structured array with the fields clip (its number), label, start and end (frames from 0, end exclusive).
+        """
+        if not (self.path / "intervals.npy").exists():
+            return np.zeros(0, dtype=_INTERVAL)
+        try:
+            intervals = np.load(self.path / "intervals.npy", allow_pickle=False)
+        except (OSError, EOFError, ValueError, SyntaxError):
+            raise self._damaged("intervals.npy", "it is truncated or no .npy file") from None
+        if intervals.dtype != np.dtype(_INTERVAL):
+            raise self._damaged("intervals.npy", "it does not fit the other files")
+        return intervals
+
+    @cached_property
     def fingerprint(self) -> str:
         """SHA-256 over what the store says, its index (which holds every clip's checksum) and its splits, in hex."""
         digest = hashlib.sha256()
-        for name in ("store.json", "index.npy", *(["splits.npy"] if self.protocols else [])):
+        more = [name for name in ("splits.npy", "intervals.npy") if (self.path / name).exists()]
+        for name in ("store.json", "index.npy", *more):
             digest.update((self.path / name).read_bytes())
         return digest.hexdigest()
 

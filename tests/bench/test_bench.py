@@ -199,3 +199,18 @@ def test_the_machine_is_described() -> None:
     assert described["python"] == sys.version.split()[0]
     assert described["onnxruntime"]
     assert os.uname().nodename not in json.dumps(described)
+
+
+def test_the_imports_bench_measures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from bench.importing import measure_import, measure_store
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "raw").mkdir()
+    joint = "0.1 0.2 3.0 " + " ".join("1" * 9) + "\n"
+    frame = "1\n7 " + " ".join("0" * 9) + "\n25\n" + joint * 25
+    (tmp_path / "raw" / "S001C001P001R001A001.skeleton").write_text("4\n" + frame * 4)
+    found = measure_import(tmp_path / "raw", 40, 1)
+    assert (found["files"], found["processes"]) == (40, 1)
+    assert found["import, files/s"] > 0
+    assert measure_store(50, reads=20)["clips"] == 50
+    assert [path.name for path in tmp_path.iterdir()] == ["raw"]

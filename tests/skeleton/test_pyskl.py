@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from skeleton import InputError
-from skeleton.datasets.pyskl import PERSON_HEIGHT, import_pyskl
+from skeleton.datasets.pyskl import PERSON_HEIGHT
+from skeleton.datasets.readers import import_dataset
 from skeleton.datasets.store import Store
 
 
@@ -27,7 +28,7 @@ def _content(**changes: Any) -> dict[str, Any]:
 
 def _import(content: Any, folder: Path, **options: Any) -> Store:
     (folder / "ntu 60.pkl").write_bytes(pickle.dumps(content))
-    import_pyskl(folder / "ntu 60.pkl", folder / "a store", **options)
+    import_dataset("pyskl", folder / "ntu 60.pkl", folder / "a store", strict=True, **options)
     return Store(folder / "a store")
 
 
@@ -147,8 +148,8 @@ DAMAGE = {
     "a list": ([1, 2], "expected PYSKL's pickle"),
     "no annotations": ({"split": {}}, "expected PYSKL's pickle"),
     "empty annotations": ({"annotations": []}, "expected PYSKL's pickle"),
-    "an annotation that is none": ({"annotations": [3]}, "annotation 0: .* missing: frame_dir, keypoint, label"),
-    "no keypoint": (_without("keypoint"), "annotation 1: .* missing: keypoint"),
+    "an annotation that is none": ({"annotations": [3]}, "expected keypoint .*, got -1"),
+    "no keypoint": (_without("keypoint"), "bad: .* missing: keypoint"),
     "splits that are no lists": (_content(split={"xsub_train": "abc"}), "expected PYSKL's pickle"),
     "a strange split": (_content(split={"holidays": []}), "expected splits called like xsub_train"),
     "a label in words": (_with(label="jump"), "bad: expected a class number"),

@@ -8,8 +8,10 @@ import pytest
 from scipy.io import loadmat, savemat
 
 from skeleton import InputError
+from skeleton.datasets.files import File
+from skeleton.datasets.readers import import_dataset
 from skeleton.datasets.store import Store
-from skeleton.datasets.utd_mhad import LABELS, import_utd_mhad, read_clip
+from skeleton.datasets.utd_mhad import LABELS, read_clip
 
 
 def test_the_whole_set(utd_store: Path) -> None:
@@ -79,13 +81,13 @@ def source(tmp_path: Path) -> Path:
 
 
 def test_a_folder_at_any_depth(source: Path, tmp_path: Path) -> None:
-    import_utd_mhad(source, tmp_path / "a store")
+    import_dataset("utd-mhad", source, tmp_path / "a store")
     store = Store(tmp_path / "a store")
     assert [str(name) for name in store.index["name"]] == ["a1_s1_t1", "a1_s2_t1", "a10_s3_t2", "a27_s7_t1"]
     assert store.made_by["source"] == "utd mhad"
     with pytest.raises(InputError, match="nothing stands"):
-        import_utd_mhad(source, tmp_path / "a store")
-    import_utd_mhad(source, tmp_path / "a store", overwrite=True)
+        import_dataset("utd-mhad", source, tmp_path / "a store")
+    import_dataset("utd-mhad", source, tmp_path / "a store", overwrite=True)
 
 
 def _save(**variables: Any) -> Callable[[Path], None]:
@@ -115,7 +117,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], Any], str]] = {
     "text inside": (_save(d_skel="not a skeleton"), "expected d_skel"),
     "cells": (_save(d_skel=np.array([{}, {}], dtype=object)), "expected d_skel"),
     "complex": (_save(d_skel=np.zeros((20, 3, 5), complex)), "expected d_skel"),
-    "nothing finite": (_save(d_skel=np.full((20, 3, 5), np.nan)), "no finite joint in 5 frames"),
+    "nothing finite": (_save(d_skel=np.full((20, 3, 5), np.nan)), "NaN, infinity or nothing in 5 frames"),
     "no frames": (_save(d_skel=np.zeros((20, 3, 0))), "expected"),
 }
 
@@ -127,7 +129,7 @@ def test_a_damaged_file_is_named_and_leaves_no_store(
     path = source / "a3_s3_t3_skeleton.mat"
     damage(path)
     with pytest.raises(InputError, match=message) as caught:
-        import_utd_mhad(source, tmp_path / "store")
+        import_dataset("utd-mhad", source, tmp_path / "store", strict=True)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
     assert sorted(file.name for file in tmp_path.iterdir()) == ["utd mhad"]
@@ -140,15 +142,15 @@ def test_a_real_file_truncated_anywhere(dataset: Callable[[str], Path], tmp_path
     shutil.copyfile(original, path)
     path.write_bytes(path.read_bytes()[: int(path.stat().st_size * share)])
     with pytest.raises(InputError, match=r"a1_s1_t1_skeleton.mat"):
-        read_clip(path)
+        read_clip(File(str(path)))
 
 
 def test_wrong_sources(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"expected a folder .* got nothing at that path"):
-        import_utd_mhad(tmp_path / "nowhere", tmp_path / "store")
+        import_dataset("utd-mhad", tmp_path / "nowhere", tmp_path / "store")
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="got none"):
-        import_utd_mhad(tmp_path / "empty", tmp_path / "store")
+        import_dataset("utd-mhad", tmp_path / "empty", tmp_path / "store")
     savemat(tmp_path / "empty" / "a28_s1_t1_skeleton.mat", {"d_skel": np.zeros((20, 3, 5))})
     with pytest.raises(InputError, match=r"expected an action from 1 to 27 in the name, got 28"):
-        import_utd_mhad(tmp_path / "empty", tmp_path / "store")
+        import_dataset("utd-mhad", tmp_path / "empty", tmp_path / "store")

@@ -1,0 +1,129 @@
+"""How fast NTU RGB+D's files are imported, with how much memory, and how fast a large store opens.
+
+`python -m bench.importing FOLDER --copies 20000` imports that many copies of the `.skeleton` files in FOLDER;
+`python -m bench.importing --clips 100000` opens a simulated store of that many clips.
+"""
+
+import argparse
+import json
+import os
+import re
+import resource
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from skeleton import load_layout
+from skeleton.datasets.readers import import_dataset
+from skeleton.datasets.store import Store, StoreWriter
+
+
+def plain(path: Path) -> list[list[tuple[int, list[list[float]]]]]:
+    """A `.skeleton` file line by line, each body's number and x, y, z of its joints: what the reader is compared with."""
+    frames = []
+    with open(path) as file:
+        for _ in range(int(file.readline())):
+            bodies = []
+            for _ in range(int(file.readline())):
+                body = int(file.readline().split()[0])
+                joints = int(file.readline())
+                bodies.append((body, [[float(word) for word in file.readline().split()[:3]] for _ in range(joints)]))
+            frames.append(bodies)
+    return frames
+
+
+def measure_import(folder: Path, copies: int, processes: int | None) -> dict[str, Any]:
+    """Files a second of the plain parser on one core and of a whole import, and the peak memory of the import in MB.
+
+    `copies` hard links (or copies) of the `.skeleton` files in `folder` are imported, each under a name of its own.
+    """
+    files = sorted(folder.glob("*.skeleton"))
+    sample = [files[i % len(files)] for i in range(min(copies, 300))]
+    start, cpu = time.perf_counter(), _cpu_seconds()
+    for path in sample:
+        plain(path)
+    plain_rate = len(sample) / (time.perf_counter() - start)
+    plain_cpu = (_cpu_seconds() - cpu) / len(sample)
+    with tempfile.TemporaryDirectory(dir=".") as scratch:
+        many = Path(scratch) / "files"
+        many.mkdir()
+        contents = [file.read_bytes() for file in files]
+        masters = []
+        for i, content in enumerate(contents):
+            master = Path(scratch) / f"{i}.skeleton"
+            master.write_bytes(content)
+            masters.append(master)
+        for i in range(copies):
+            action = int(re.findall(r"A(\d{3})", files[i % len(files)].name)[0])
+            name = (
+                f"S{1 + i // 30_000 % 17:03}C{1 + i % 3:03}P{1 + i // 3 % 100:03}R{1 + i // 300 % 100:03}A{action:03}.skeleton"
+            )
+            os.link(masters[i % len(files)], many / name)
+        start, cpu = time.perf_counter(), _cpu_seconds()
+        report = import_dataset("ntu60", many, Path(scratch) / "store", processes=processes)
+        rate = report["clips"] / (time.perf_counter() - start)
+        import_cpu = (_cpu_seconds() - cpu) / report["clips"]
+    peaks = [resource.getrusage(who).ru_maxrss / 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return {
+        "files": report["clips"],
+        "plain parser, files/s": round(plain_rate, 1),
+        "import, files/s": round(rate, 1),
+        "times": round(rate / plain_rate, 2),
+        "plain parser, CPU ms a file": round(1000 * plain_cpu, 2),
+        "import, CPU ms a file": round(1000 * import_cpu, 2),
+        "processes": processes or os.cpu_count(),
+        "peak MB of the main process": round(peaks[0]),
+        "peak MB of the largest other process": round(peaks[1]),
+    }
+
+
+def _cpu_seconds() -> float:
+    """Of this process and of those it started and that have ended: what a busy machine disturbs less than the clock."""
+    return sum(os.times()[:4])
+
+
+def measure_store(clips: int, reads: int = 2000) -> dict[str, Any]:
+    """Milliseconds to open a store of so many short clips, and to read one at random (median and 99th percentile)."""
+    with tempfile.TemporaryDirectory(dir=".") as scratch:
+        path = Path(scratch) / "store"
+        joints = np.random.default_rng(0).normal(size=(1, 16, 25, 3)).astype(np.float32)
+        with StoreWriter(path, name="simulated", layout=load_layout("ntu25"), labels=["a"], rate=30.0) as writer:
+            for i in range(clips):
+                writer.add(f"S001C001P001R001A{i:06}", joints, label=0, subject=i % 40)
+            writer.protocol("xsub", lambda index: np.where(index["subject"] < 20, 1, 3))
+        opened = []
+        for _ in range(20):
+            start = time.perf_counter()
+            store = Store(path)
+            opened.append(time.perf_counter() - start)
+        spent = []
+        for i in np.random.default_rng(1).integers(0, clips, reads):
+            start = time.perf_counter()
+            np.array(store.clip(int(i)))
+            spent.append(time.perf_counter() - start)
+    return {
+        "clips": clips,
+        "open, ms": round(1000 * float(np.median(opened)), 2),
+        "open, worst ms": round(1000 * max(opened), 2),
+        "clip, median ms": round(1000 * float(np.median(spent)), 4),
+        "clip, p99 ms": round(1000 * float(np.percentile(spent, 99)), 4),
+    }
+
+
+def main() -> None:
+    """Measure what the arguments ask for and print it as JSON."""
+    parser = argparse.ArgumentParser(prog="python -m bench.importing", description=__doc__)
+    parser.add_argument("folder", type=Path, nargs="?", help="with .skeleton files")
+    parser.add_argument("--copies", type=int, default=1000, help="of them")
+    parser.add_argument("--processes", type=int, help="of the import; by default one a CPU core")
+    parser.add_argument("--clips", type=int, default=100_000, help="of the simulated store, without a folder")
+    args = parser.parse_args()
+    found = measure_import(args.folder, args.copies, args.processes) if args.folder else measure_store(args.clips)
+    print(json.dumps(found, indent=1))
+
+
+if __name__ == "__main__":
+    main()
