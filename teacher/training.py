@@ -3,6 +3,7 @@
 import logging
 import math
 import signal
+import threading
 import warnings
 from dataclasses import asdict
 from pathlib import Path
@@ -82,6 +83,28 @@ class ProgressBar(Callback):
         self.progress.stop()
 
 
+class StopBetweenSteps(Callback):
+    """Takes Ctrl-C at the start of the next step: anywhere else it can be lost in a callback or cut a step in two.
+
+    A second one stops at once.
+    """
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, self._take)
+
+    def _take(self, *_: Any) -> None:
+        self.asked = True
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def on_train_batch_start(self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int) -> None:
+        if self.asked:
+            raise KeyboardInterrupt
+
+
 class OwnRandomness(Callback):
     """Lets every process draw its own augmentations and masks."""
 
@@ -132,7 +155,7 @@ def fit(
         max_epochs=module.optim.epochs,
         logger=CSVLogger(folder, name="log", version=""),
         log_every_n_steps=1,
-        callbacks=[ProgressBar(title), OwnRandomness(compute.seed), keep],
+        callbacks=[ProgressBar(title), OwnRandomness(compute.seed), StopBetweenSteps(), keep],
         enable_progress_bar=False,
         enable_model_summary=False,
     )
@@ -141,9 +164,11 @@ def fit(
     interrupt = signal.getsignal(signal.SIGINT)
     try:
         trainer.fit(module, loader, ckpt_path=checkpoint if checkpoint.is_file() else None, weights_only=True)
-    except SystemExit:  # what Lightning makes of a KeyboardInterrupt, ignoring further ones
-        signal.signal(signal.SIGINT, interrupt)
+    except SystemExit:  # what Lightning makes of a KeyboardInterrupt
         raise KeyboardInterrupt from None
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, interrupt)
     if trainer.is_global_zero:
         checkpoint.unlink(missing_ok=True)
     return trainer

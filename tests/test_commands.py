@@ -145,7 +145,7 @@ def test_an_interrupted_training_goes_on(store: Path, tmp_path: Path) -> None:
         "--out",
         tmp_path / "run",
         *TINY,
-        "--pretrain.optim.epochs=20",
+        "--pretrain.optim.epochs=24",
     ]
     process = subprocess.Popen([sys.executable, "-m", "skedge", *map(str, training)], stderr=subprocess.PIPE, text=True)
     while process.poll() is None and not (tmp_path / "run" / "last.ckpt").exists():

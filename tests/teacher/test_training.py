@@ -1,4 +1,5 @@
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -231,3 +232,21 @@ def test_a_useless_checkpoint_is_refused_in_one_line(damage: str, tmp_path: Path
         fit(Line(settings), _points().loader(4), COMPUTE, tmp_path, "Line", resume=True)
     assert "\n" not in str(refused.value)
     assert not (tmp_path / "ran").exists()
+
+
+def test_ctrl_c_is_taken_between_two_steps(tmp_path: Path) -> None:
+    class Interrupted(Line):
+        """Gets its signal inside a step."""
+
+        def training_step(self, batch: Any, batch_index: int) -> Tensor:
+            if self.global_step == 4:
+                os.kill(os.getpid(), signal.SIGINT)
+            return super().training_step(batch, batch_index)
+
+    before = signal.getsignal(signal.SIGINT)
+    module = Interrupted(optim(epochs=5))
+    with pytest.raises(KeyboardInterrupt):
+        fit(module, _points().loader(4), COMPUTE, tmp_path, "Line")
+    assert len(module.seen) == 5, "the step was finished, the next one not begun"
+    assert signal.getsignal(signal.SIGINT) is before
+    assert fit(Line(optim(epochs=5)), _points().loader(4), COMPUTE, tmp_path, "Line", resume=True).global_step == 15
