@@ -55,6 +55,11 @@ def run(first_run: subprocess.CompletedProcess[str], room: Path) -> Path:
     return room / "my runs" / "synthetic"
 
 
+def ctrl_c_works() -> None:
+    """In a new process: what a shell runs in the background, such as a test suite, starts with SIGINT ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 Refused = Callable[..., None]
 
 
@@ -147,7 +152,9 @@ def test_an_interrupted_training_goes_on(store: Path, tmp_path: Path) -> None:
         *TINY,
         "--pretrain.optim.epochs=24",
     ]
-    process = subprocess.Popen([sys.executable, "-m", "skedge", *map(str, training)], stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "skedge", *map(str, training)], stderr=subprocess.PIPE, text=True, preexec_fn=ctrl_c_works
+    )
     while process.poll() is None and not (tmp_path / "run" / "last.ckpt").exists():
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
@@ -314,7 +321,9 @@ def test_ctrl_c_in_an_import_leaves_no_store_and_it_goes_on(tmp_path: Path) -> N
     for i in range(3000):
         (source / f"S001C001P{i // 60 + 1:03}R001A{i % 60 + 1:03}.skeleton").write_text("30\n" + frame * 30)
     command = [sys.executable, "-m", "skedge", "data", "import", "ntu60", source, tmp_path / "store", "--processes", "2"]
-    process = subprocess.Popen(list(map(str, command)), stderr=subprocess.PIPE, text=True, start_new_session=True)
+    process = subprocess.Popen(
+        list(map(str, command)), stderr=subprocess.PIPE, text=True, start_new_session=True, preexec_fn=ctrl_c_works
+    )
     partial = tmp_path / ".store.import.partial" / "joints.npy"
     until = time.monotonic() + 60
     while time.monotonic() < until and not (partial.exists() and partial.stat().st_size > 100_000):

@@ -95,6 +95,7 @@ class _Lines:
             or (self.tokens == _COLUMNS).sum() != JOINTS * len(heads)
             or is_joints.sum() != len(heads)
             or (numbers[is_joints] != JOINTS).any()
+            or (frame < 0).any()
             or (np.bincount(frame, minlength=len(counted)) != bodies).any()
             or (np.diff(counted, append=len(self.tokens)) != 1 + _LINES * bodies).any()
             or (np.diff(heads)[frame[1:] == frame[:-1]] != _LINES).any()

@@ -100,7 +100,8 @@ class _Unpickler(_InPython):
         try:
             return _ADMITTED[module, name]
         except KeyError:
-            raise InputError(f"expected arrays and plain containers only, got a pickle that asks for {module}.{name}") from None
+            asked = repr(f"{module}.{name}"[:80])
+            raise InputError(f"expected arrays and plain containers only, got a pickle that asks for {asked}") from None
 
     def _build(self) -> None:
         state = self.stack.pop()
