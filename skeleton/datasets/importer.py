@@ -3,12 +3,16 @@
 import hashlib
 import json
 import os
+import signal
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any
 
@@ -108,8 +112,11 @@ def run_import(
         rest = dataset.sources[log.restore() :]
         with_bar = progress(_outcomes(dataset, rest, processes), "Importing", len(rest), dataset.unit)
         try:
-            for outcome in with_bar:
-                log.add(outcome)
+            with _ctrl_c_noted() as noted:
+                for outcome in with_bar:
+                    log.add(outcome)
+                    if noted.is_set():
+                        raise KeyboardInterrupt
         except InputError:
             raise
         except BaseException:  # Ctrl-C, a full disk: what is done is kept for the next time
@@ -228,11 +235,42 @@ def _in_order(
 ) -> Iterator[list[Clip] | DamagedError]:
     waiting: deque[Future[list[list[Clip] | DamagedError]]] = deque()
     for start in range(0, len(sources), CHUNK):
-        waiting.append(pool.submit(_read_chunk, read, sources[start : start + CHUNK]))
+        with _deaf_to_ctrl_c():
+            waiting.append(pool.submit(_read_chunk, read, sources[start : start + CHUNK]))
         if len(waiting) >= ahead:
             yield from waiting.popleft().result()
     while waiting:
         yield from waiting.popleft().result()
+
+
+@contextmanager
+def _ctrl_c_noted() -> Iterator[threading.Event]:
+    """Ctrl-C sets the event instead of cutting what is being written in two; a second one ends at once."""
+    noted = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield noted
+        return
+
+    def note(*_: Any) -> None:
+        noted.set()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield noted
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def _deaf_to_ctrl_c() -> Iterator[None]:
+    """What is started in here never hears Ctrl-C, not even while it starts; this process hears it afterwards."""
+    resource_tracker.ensure_running()  # it is started with the first process otherwise, and clears the mask
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _read_chunk(read: Callable[[Any], Sequence[Clip]], sources: Sequence[Any]) -> list[list[Clip] | DamagedError]:
