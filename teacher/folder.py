@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
+import numpy as np
 import yaml
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
@@ -98,7 +98,6 @@ def load_state(module: nn.Module, weights: dict[str, Tensor], source: Path) -> N
         ) from None
 
 
-@torch.no_grad()
 def median_seconds(frames: Any, rate: float | None) -> float:
     """The median length in seconds of clips of these frame counts (N,); 30 Hz where the rate is not known."""
-    return float(torch.as_tensor(frames, dtype=torch.float64).median()) / (rate or 30.0)
+    return float(np.median(frames)) / (rate or 30.0)

@@ -174,7 +174,7 @@ class StoreWriter:
         if saved is None or not joints.is_file() or joints.stat().st_size < saved[2] * row:
             shutil.rmtree(self._partial)
             return False
-        self._file = open(joints, "r+b")  # noqa: SIM115
+        self._file = open(joints, "r+b")  # noqa: SIM115 - closed in __exit__
         self._clips, self._intervals, self._rows, self.restored = saved
         self._names = {clip[0] for clip in self._clips}
         self._write_header()

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.importing import plain
+
 Frame = Sequence[tuple[int, np.ndarray]]
 
 
@@ -24,21 +26,6 @@ def recording(seed: int, frames: int = 30, ids: Sequence[int] = (720575940379311
     rng = np.random.default_rng(seed)
     place = {body: rng.normal(size=(25, 3)) * [0.2, 0.6, 0.1] + [0, 0, 3] for body in ids}
     return [[(body, place[body] + rng.normal(size=(25, 3)) * 0.02) for body in ids] for _ in range(frames)]
-
-
-def plain(path: Path) -> list[list[tuple[int, list[list[float]]]]]:
-    """Line by line: each frame's bodies as (id, [x, y, z] of each joint)."""
-    frames = []
-    with open(path) as file:
-        for _ in range(int(file.readline())):
-            bodies = []
-            for _ in range(int(file.readline())):
-                body = int(file.readline().split()[0])
-                bodies.append(
-                    (body, [[float(word) for word in file.readline().split()[:3]] for _ in range(int(file.readline()))])
-                )
-            frames.append(bodies)
-    return frames
 
 
 def plain_first_two(path: Path) -> np.ndarray:

@@ -11,7 +11,7 @@ from skeleton.layout import Layout
     [("one-hop", (8.95, 13.30, 2.75), (25, 40, 8)), ("true", (8.95, 7.30, 8.75), (25, 24, 24))],
 )
 def test_the_published_partitions_of_ntu25(distances: str, sums: tuple, nonzeros: tuple) -> None:
-    parts = partition(load_layout("ntu25"), distances)  # type: ignore[arg-type]
+    parts = partition(load_layout("ntu25"), distances)
     assert parts.shape == (3, 25, 25)
     assert parts.dtype == np.float32
     np.testing.assert_allclose(parts.sum(axis=(1, 2)), sums, atol=1e-5)
@@ -47,7 +47,7 @@ def _by_hand(layout: Layout, distances: str) -> np.ndarray:
 @pytest.mark.parametrize("name", layout_names())
 def test_every_layout_has_its_partition(name: str, distances: str) -> None:
     layout = load_layout(name)
-    parts = partition(layout, distances)  # type: ignore[arg-type]
+    parts = partition(layout, distances)
     np.testing.assert_allclose(parts, _by_hand(layout, distances), atol=1e-6)
     np.testing.assert_allclose(parts.sum(axis=(0, 1)), 1, atol=1e-6)
     assert (np.count_nonzero(parts, axis=0) <= 1).all(), "no link belongs to two parts"

@@ -107,13 +107,14 @@ def test_a_break_and_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds
     assert sorted(path.name for path in tmp_path.iterdir()) == ["store", "whole"]
 
 
+def broken(number: int) -> list[Clip]:
+    if number == 4:
+        raise KeyboardInterrupt
+    return read(number)
+
+
 def test_a_break_of_another_import_is_not_taken_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importer, "_SECONDS_BETWEEN_CHECKPOINTS", 0.0)
-
-    def broken(number: int) -> list[Clip]:
-        if number == 4:
-            raise KeyboardInterrupt
-        return read(number)
 
     with pytest.raises(KeyboardInterrupt):
         run_import(dataset(12, broken), tmp_path / "store", made_by={"bodies": "first-two"})
@@ -124,11 +125,6 @@ def test_a_break_of_another_import_is_not_taken_up(tmp_path: Path, monkeypatch: 
 
 def test_a_torn_journal_loses_no_more_than_its_last_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importer, "_SECONDS_BETWEEN_CHECKPOINTS", 0.0)
-
-    def broken(number: int) -> list[Clip]:
-        if number == 4:
-            raise KeyboardInterrupt
-        return read(number)
 
     with pytest.raises(KeyboardInterrupt):
         run_import(dataset(6, broken), tmp_path / "store", made_by={})
@@ -183,7 +179,7 @@ def test_a_killed_import_leaves_no_store_and_goes_on(tmp_path: Path) -> None:
     done = journal.read_bytes().count(b"\n") - 1
     seen: list[int] = []
     report = run_import(
-        dataset(1000, lambda number: [seen.append(number), *read(number)][1:]),  # type: ignore[func-returns-value]
+        dataset(1000, lambda number: [seen.append(number), *read(number)][1:]),
         tmp_path / "store",
         made_by={},
     )

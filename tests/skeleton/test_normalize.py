@@ -76,7 +76,7 @@ def _by_hand(clip: np.ndarray, layout: Layout, name: str) -> np.ndarray:
 def test_against_loops(name: str, layout: str) -> None:
     known = load_layout(layout)
     clips = _clips(known)
-    placed = normalize(clips, known, name)  # type: ignore[arg-type]
+    placed = normalize(clips, known, name)
     assert placed.dtype == np.float32
     for clip, result in zip(clips, placed, strict=True):
         np.testing.assert_allclose(result, _by_hand(clip, known, name), atol=2e-5)
@@ -87,16 +87,16 @@ def test_numpy_equals_torch(name: str) -> None:
     layout = load_layout("ntu25")
     clips = _clips(layout)
     clips[1, 1] = 0
-    by_torch = normalize(torch.from_numpy(clips), layout, name, torch)  # type: ignore[arg-type]
-    np.testing.assert_allclose(normalize(clips, layout, name), by_torch.numpy(), atol=1e-6)  # type: ignore[arg-type]
+    by_torch = normalize(torch.from_numpy(clips), layout, name, torch)
+    np.testing.assert_allclose(normalize(clips, layout, name), by_torch.numpy(), atol=1e-6)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_where_the_body_stands_is_gone(name: str) -> None:
     layout = load_layout("ntu25")
     clips = _clips(layout)
-    moved = normalize(clips + np.float32([1, -0.5, 2]), layout, name)  # type: ignore[arg-type]
-    np.testing.assert_allclose(moved, normalize(clips, layout, name), atol=1e-4)  # type: ignore[arg-type]
+    moved = normalize(clips + np.float32([1, -0.5, 2]), layout, name)
+    np.testing.assert_allclose(moved, normalize(clips, layout, name), atol=1e-4)
 
 
 def test_what_each_promises() -> None:
@@ -120,7 +120,7 @@ def test_what_each_promises() -> None:
 def test_distances_between_joints_stay(name: str) -> None:
     layout = load_layout("ntu25")
     clips = _clips(layout)
-    placed = normalize(clips, layout, name)  # type: ignore[arg-type]
+    placed = normalize(clips, layout, name)
     before = np.linalg.norm(clips[..., :, None, :] - clips[..., None, :, :], axis=-1)
     after = np.linalg.norm(placed[..., :, None, :] - placed[..., None, :, :], axis=-1)
     np.testing.assert_allclose(after, before, atol=1e-5)
@@ -131,7 +131,7 @@ def test_an_absent_person_stays_zero(name: str) -> None:
     layout = load_layout("ntu25")
     clips = _clips(layout)
     clips[:, 1, 2:] = 0
-    placed = normalize(clips, layout, name)  # type: ignore[arg-type]
+    placed = normalize(clips, layout, name)
     assert not placed[:, 1, 2:].any()
     assert placed[:, 1, :2].any()
 
@@ -144,9 +144,9 @@ def test_degenerate_bodies_stay_finite(name: str, line: tuple[float, float, floa
     joints = np.ones((1, 3, 25, 3), np.float32)
     joints[..., 8, :] += np.float32(line)
     with np.errstate(all="raise"):
-        placed = normalize(joints, layout, name)  # type: ignore[arg-type]
+        placed = normalize(joints, layout, name)
     assert np.isfinite(placed).all()
-    assert np.isfinite(normalize(torch.from_numpy(joints), layout, name, torch).numpy()).all()  # type: ignore[arg-type]
+    assert np.isfinite(normalize(torch.from_numpy(joints), layout, name, torch).numpy()).all()
 
 
 def test_shoulders_that_face_away_are_turned_round() -> None:

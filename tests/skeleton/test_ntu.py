@@ -217,3 +217,11 @@ def test_wrong_arguments(tmp_path: Path) -> None:
         import_dataset("ntu60", tmp_path, tmp_path / "x", bodies="all")
     with pytest.raises(InputError, match="got a file"):
         import_dataset("ntu60", tmp_path / NAME, tmp_path / "x")
+
+
+def test_bodies_before_the_first_frame_are_damage(tmp_path: Path) -> None:
+    lines = text(recording(0, 2)).splitlines(keepends=True)
+    file = tmp_path / NAME
+    file.write_bytes(b"".join([b"1\r\n", *lines[2:]]))
+    with pytest.raises(InputError):
+        parse(file.read_bytes(), file)

@@ -227,3 +227,12 @@ def test_a_missing_file(tmp_path: Path) -> None:
         load_pickle(tmp_path / "nowhere.pkl")
     with pytest.raises(InputError, match="expected a pickle"):
         load_pickle(tmp_path)
+
+
+def test_an_odd_name_stays_on_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "x.pkl"
+    path.write_bytes(b"\x80\x04\x8c\x04a\nbc\x8c\x03run\x93.")
+    with pytest.raises(InputError) as refused:
+        load_pickle(path)
+    assert "\n" not in str(refused.value)
+    assert "run" in str(refused.value)

@@ -78,10 +78,10 @@ def test_what_is_written_is_read(described: list, seed: int, tmp_path_factory: p
     parts = [store.codes("drawn") == code for code in range(4)]
     for part, code in (("train", 1), ("val", 2), ("test", 3)):
         if parts[code].any():
-            np.testing.assert_array_equal(store.split("drawn", part), np.flatnonzero(parts[code]))  # type: ignore[arg-type]
+            np.testing.assert_array_equal(store.split("drawn", part), np.flatnonzero(parts[code]))
         else:
             with pytest.raises(InputError, match=f"{part} of protocol 'drawn' is empty"):
-                store.split("drawn", part)  # type: ignore[arg-type]
+                store.split("drawn", part)
 
 
 def test_what_a_store_says(tmp_path: Path) -> None:
@@ -128,7 +128,7 @@ def test_the_unknown_is_answered_with_the_known(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"val of protocol 'xsub' is empty; it has train \(3\), test \(2\)"):
         store.split("xsub", "val")
     with pytest.raises(InputError, match="expected one of train, val, test of protocol 'xsub', got 'dev'"):
-        store.split("xsub", "dev")  # type: ignore[arg-type]
+        store.split("xsub", "dev")
     with pytest.raises(InputError, match="unknown class 'jump'; its 3 classes: wave, clap, bow"):
         store.class_index("jump")
     with pytest.raises(InputError, match="no clip is called 'nobody'"):
@@ -174,7 +174,7 @@ def test_a_protocol_that_fails_leaves_nothing(tmp_path: Path) -> None:
     for parts in (lambda index: np.full(len(index), 4), lambda index: np.ones(len(index) + 1), lambda index: 1 / 0):
         with pytest.raises((InputError, ZeroDivisionError)), _writer(tmp_path / "store") as writer:  # noqa: PT012
             writer.add("one", _clip(0), label=0)
-            writer.protocol("xsub", parts)  # type: ignore[arg-type]
+            writer.protocol("xsub", parts)
         assert list(tmp_path.iterdir()) == []
 
 

@@ -55,8 +55,8 @@ def test_motion_of_one_frame_is_zero() -> None:
 @pytest.mark.parametrize("name", ["joint", "bone", "motion"])
 def test_numpy_equals_torch(name: str) -> None:
     layout, joints = load_layout("ntu25"), _joints("ntu25", 3)
-    by_torch = stream(torch.from_numpy(joints), layout, name, torch)  # type: ignore[arg-type]
-    np.testing.assert_array_equal(stream(joints, layout, name), by_torch.numpy())  # type: ignore[arg-type]
+    by_torch = stream(torch.from_numpy(joints), layout, name, torch)
+    np.testing.assert_array_equal(stream(joints, layout, name), by_torch.numpy())
 
 
 def test_streams_do_not_know_where_the_body_stands() -> None:
