@@ -97,12 +97,13 @@ def export_command(parser: ArgumentParser) -> Callable[[Any], None]:
     parser.add_argument("run", type=Path, help="the folder of a student or teacher")
     parser.add_argument("file", type=Path, help="the file to write")
     parser.add_argument("--data", type=Path, required=True, help="the store whose held-out clips it is checked on")
+    parser.add_argument("--streaming", action="store_true", help="a frame in, an answer out, with the past as explicit state")
 
     def main(args: Any) -> None:
         import pipeline
         from skeleton.datasets.store import Store
 
-        _show(pipeline.export(args.run, args.file, Store(args.data)))
+        _show(pipeline.export(args.run, args.file, Store(args.data), args.streaming))
 
     return main
 
@@ -463,7 +464,9 @@ def _predict(args: Any) -> None:
             print(f"{one.name}\t{one.truth}\t{one.label or '-'}\t{one.confidence:.3f}")
         for note in report.notes:
             print(f"note: {note}", file=sys.stderr)
-        print(f"top-1 {100 * report.accuracy:.2f} % of {len(report.predictions)} clips")
+        mean = report.mean_accuracy
+        scored = "" if mean is None else f" by the last answer, {100 * mean:.2f} % by the mean of all answers"
+        print(f"top-1 {100 * report.accuracy:.2f} % of {len(report.predictions)} clips{scored}")
         return
     one = predict_file(args.model, args.clips, args.rate, args.frame_by_frame)
     print(f"{one.label or 'no answer: the clip ended before the first one'}\t{one.confidence:.3f}")

@@ -2,12 +2,13 @@
 
 import os
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
+from edge_runtime.streaming import OnnxStepper, Stepper
 from skeleton.errors import InputError
-from skeleton.metadata import KEY, ModelMetadata
+from skeleton.metadata import KEY, ModelMetadata, Streaming
 
 # onnxruntime 1.29 and later writes files and opens sockets for telemetry unless this is set before it is imported.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
@@ -26,6 +27,10 @@ class Backend(Protocol):
         """Joints (persons, frames, V, 3) float32, metres, no NaN, to probabilities (classes,) and embedding (features,)."""
         ...
 
+    def stepper(self) -> Stepper:
+        """A person's own way through a streaming model (`metadata.streaming`)."""
+        ...
+
 
 class OnnxBackend:
     """A model in onnxruntime on the CPU with exactly `threads` threads.
@@ -42,6 +47,9 @@ class OnnxBackend:
     def run(self, joints: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         probabilities, embedding = self._session.run(["probabilities", "embedding"], {"joints": joints})
         return probabilities, embedding
+
+    def stepper(self) -> Stepper:
+        return OnnxStepper(self._session, self.metadata)
 
 
 def load_backend(path: str | Path, threads: int = 1) -> Backend:
@@ -81,6 +89,10 @@ def _check_ports(session: onnxruntime.InferenceSession, metadata: ModelMetadata,
     """Raise `InputError` unless inputs and outputs are those that the metadata promises."""
     shape = [metadata.persons, metadata.frames, len(metadata.layout), 3]
     inputs = {port.name: (port.shape, port.type) for port in session.get_inputs()}
+    if metadata.streaming is not None:
+        del shape[1]
+        states = {name: inputs.pop(name, None) for name in metadata.streaming.states}
+        _check_states(session, metadata.streaming, states, source)
     if inputs != {"joints": (shape, "tensor(float)")}:
         raise InputError(f"{source}: expected one input joints {shape} in float32, got {_describe(inputs)}; export it again")
     outputs = {port.name: (port.shape, port.type) for port in session.get_outputs()}
@@ -89,6 +101,18 @@ def _check_ports(session: onnxruntime.InferenceSession, metadata: ModelMetadata,
             f"{source}: expected the outputs probabilities [{len(metadata.labels)}] and embedding, got {_describe(outputs)}; "
             "export it again"
         )
+
+
+def _check_states(session: onnxruntime.InferenceSession, streaming: Streaming, states: dict[str, Any], source: str) -> None:
+    """Raise `InputError` unless every state, (rows, frames * width), comes out as it goes in."""
+    after = {port.name: (port.shape, port.type) for port in session.get_outputs()}
+    for name, port in states.items():
+        frames = streaming.states[name]
+        if port is None or port != after.get(f"{name}_next") or len(port[0]) != 2 or port[0][1] % frames:
+            raise InputError(
+                f"{source}: expected the state {name} of {frames} frames as input and, with _next behind its name, as output, "
+                f"got {port} and {after.get(f'{name}_next')}; export it again"
+            )
 
 
 def _describe(ports: dict[str, tuple[list[int | str], str]]) -> str:

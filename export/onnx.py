@@ -4,6 +4,7 @@ import hashlib
 import logging
 import tempfile
 import warnings
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -38,11 +39,11 @@ def export_onnx(run: Path, file: Path, store: Store) -> dict[str, Any]:
     indices = store.split(card.input.protocol, "test")
     deployed = DeployedClassifier(classifier).eval()
     example = torch.zeros(card.input.persons, card.input.frames, len(card.layout), 3)
-    metadata = _metadata(classifier, card, macs(deployed, example), read_metrics(run) or {})
+    metadata = describe(classifier, card, macs(deployed, example), read_metrics(run) or {})
     found: dict[str, Any] = {}
 
     def write(draft: Path) -> None:
-        model = _convert(deployed, example)
+        model = convert(deployed, {"joints": example}, ["probabilities", "embedding"])
         model.metadata_props.add(key=KEY, value=metadata.to_json())
         onnx.checker.check_model(model, full_check=True)
         onnx.save(model, draft)
@@ -61,14 +62,19 @@ def weights_sha256(classifier: Classifier) -> str:
     return digest.hexdigest()
 
 
-def _metadata(classifier: Classifier, card: Card, work: int, metrics: dict[str, Any]) -> ModelMetadata:
+def describe(classifier: Classifier, card: Card, work: int, metrics: dict[str, Any]) -> ModelMetadata:
+    """The metadata of a clip's file that costs `work` multiply-accumulates."""
+    live = card.input.time == "rate"
     accuracy = {key: metrics[key] for key in ("top1", "top5", "clips") if key in metrics}
     return ModelMetadata(
         labels=card.labels,
         layout=card.layout,
         persons=card.input.persons,
         frames=card.input.frames,
-        seconds=card.seconds,
+        seconds=card.input.frames / card.input.hz if live else card.seconds,
+        time=card.input.time,
+        hz=card.input.hz if live else None,
+        warm_up=card.input.warm_up if live else 1,
         normalization=card.input.normalization,
         streams=(card.input.stream,),
         parameters=sum(parameter.numel() for parameter in classifier.parameters()),
@@ -79,14 +85,15 @@ def _metadata(classifier: Classifier, card: Card, work: int, metrics: dict[str, 
     )
 
 
-def _convert(deployed: DeployedClassifier, example: torch.Tensor) -> onnx.ModelProto:
+def convert(module: torch.nn.Module, examples: dict[str, torch.Tensor], outputs: Sequence[str]) -> onnx.ModelProto:
+    """The ONNX graph of a module whose inputs, named, have the shapes of `examples`."""
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     logging.getLogger("onnxscript").setLevel(logging.ERROR)
     with warnings.catch_warnings(), tempfile.TemporaryDirectory() as room:
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
-            deployed, (example,), input_names=["joints"], output_names=["probabilities", "embedding"],
-            opset_version=OPSET, dynamo=True, verbose=False,
+            module, tuple(examples.values()), input_names=list(examples), output_names=outputs, opset_version=OPSET,
+            dynamo=True, verbose=False,
         )  # fmt: skip
         assert program is not None
         path = Path(room) / "model.onnx"

@@ -1,6 +1,6 @@
 """Knowledge distillation: a student learns a frozen teacher's softened answers, without labels (ASMa, section 3.5)."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +80,6 @@ def check_teacher(store: Store, card: Card, data: InputSettings, source: Path) -
         )
     theirs, ours = (replace(settings, protocol="", part="test", stream="joint") for settings in (card.input, data))
     if theirs != ours:
-        raise InputError(
-            f"{source}: the teacher sees {theirs.frames} frames, {theirs.persons} persons, {theirs.normalization}, the student "
-            f"{ours.frames}, {ours.persons}, {ours.normalization}; make the recipe's data settings equal"
-        )
+        names = [field.name for field in fields(ours) if getattr(theirs, field.name) != getattr(ours, field.name)]
+        seen = [", ".join(f"{name} {getattr(settings, name)}" for name in names) for settings in (theirs, ours)]
+        raise InputError(f"{source}: the teacher sees {seen[0]}, the student {seen[1]}; make the recipe's data settings equal")

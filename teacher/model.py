@@ -5,6 +5,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
+from skeleton.errors import InputError
 from skeleton.layout import Layout
 from skeleton.normalize import normalize
 from skeleton.streams import stream
@@ -32,19 +33,28 @@ class View(nn.Module):
 
     def clip(self, placed: Tensor) -> Tensor:
         """The stream of placed joints, (N, C, T, V, M)."""
-        return stream(placed, self.layout, self.data.stream, torch).permute(0, 4, 2, 3, 1)
+        live = self.data.time == "rate"
+        return stream(placed, self.layout, self.data.stream, torch, look_back=live).permute(0, 4, 2, 3, 1)
 
     def forward(self, joints: Tensor, augment: Augment | None = None) -> Tensor:
         return self.clip(self.place(joints, augment))
 
 
 class Classifier(nn.Module):
-    """View, encoder and a linear head; joints (N, M, T, V, 3) to logits (N, classes) and features (N, D)."""
+    """View, encoder and a linear head; joints (N, M, T, V, 3) to logits (N, classes) and features (N, D).
+
+    Raises `InputError` for fewer frames than an encoder without padding needs.
+    """
 
     def __init__(self, layout: Layout, data: InputSettings, encoder: EncoderSettings, classes: int) -> None:
         super().__init__()
         self.view = View(layout, data)
         self.encoder = STGCN(layout, encoder)
+        if data.frames <= self.encoder.context:
+            raise InputError(
+                f"frames: expected more than the {self.encoder.context} that {len(encoder.widths)} blocks without padding "
+                f"lose, got {data.frames}; ask for more frames"
+            )
         self.head = nn.Linear(self.encoder.features, classes)
 
     def classify(self, placed: Tensor) -> tuple[Tensor, Tensor]:

@@ -15,10 +15,14 @@ class InputSettings:
     Args:
         protocol: the store's named split, for example xsub.
         part: where accuracy is measured: test, or val while settings are being chosen.
-        frames: the number of frames that every clip is stretched to.
+        frames: how many of them the network is given.
         persons: the number of persons a clip holds; further ones are left out, missing ones are zeros.
         normalization: per-frame (PSTL, AimCLR), first-frame (CTR-GCN) or first-frame-aligned (PYSKL).
         stream: joint, bone or motion.
+        time: stretched (every clip to these frames, as the papers do) or rate (windows as a camera brings them: training cuts
+            them at random, tests see the clip's end, and before a clip its first pose stands still; motion looks back).
+        hz: frames a second, with time rate.
+        warm_up: with time rate, the frames of a clip that every window shows at least, and a live model waits for.
     """
 
     protocol: str = "xsub"
@@ -27,6 +31,9 @@ class InputSettings:
     persons: int = 1
     normalization: Normalization = "first-frame"
     stream: Stream = "joint"
+    time: Literal["stretched", "rate"] = "stretched"
+    hz: float = 30.0
+    warm_up: int = 15
 
 
 @dataclass
@@ -88,12 +95,17 @@ class EncoderSettings:
         strides: temporal stride of every block.
         dropout: in every block but the first.
         distances: one-hop (the partition behind the published numbers) or true hops along the bones.
+        causal: temporal kernels look back only, so that a live model answers without delay; else they are centred.
+        padding: clips are continued by zeros, as the papers do it; without it only frames count that the kernels see all
+            around, 8 a block fewer: a clip is then worth what a live model makes of it.
     """
 
     widths: tuple[int, ...] = (16, 16, 16, 16, 32, 32, 32, 64, 64, 256)
     strides: tuple[int, ...] = (1, 1, 1, 1, 2, 1, 1, 2, 1, 1)
     dropout: float = 0.5
     distances: Distances = "one-hop"
+    causal: bool = False
+    padding: bool = True
 
 
 def _pstl_augment() -> AugmentSettings:

@@ -136,7 +136,7 @@ def test_another_layout_in_a_file(tmp_path: Path) -> None:
 
 def _corrupted(monkeypatch: pytest.MonkeyPatch, change: Callable[[np.ndarray], np.ndarray]) -> None:
     """Let the conversion change the largest weight of the graph."""
-    convert = exporter._convert
+    convert = exporter.convert
 
     def corrupt(*args: Any) -> onnx.ModelProto:
         model = convert(*args)
@@ -144,7 +144,7 @@ def _corrupted(monkeypatch: pytest.MonkeyPatch, change: Callable[[np.ndarray], n
         largest.CopyFrom(numpy_helper.from_array(change(numpy_helper.to_array(largest).copy()), largest.name))
         return model
 
-    monkeypatch.setattr(exporter, "_convert", corrupt)
+    monkeypatch.setattr(exporter, "convert", corrupt)
 
 
 @pytest.mark.parametrize("wrong", ["a weight", "nan"])

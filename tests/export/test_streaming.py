@@ -1,0 +1,224 @@
+"""The deployable step against the streaming student, and streaming files as a person and the device see them."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from onnx import numpy_helper
+from tiny import make_store, random_classifier, scenes, write_classifier
+from torch import Tensor
+
+import export.live as exporter
+from edge_runtime import Recognizer
+from export.deploy import DeployedClassifier, macs
+from export.live import export_streaming, play
+from export.onnx import export_onnx
+from export.streaming import StreamingStep
+from export.verify import ExportError
+from skeleton import InputError, load_layout
+from skeleton.datasets.store import Store
+from student.settings import student_plan
+from student.streaming import StreamingClassifier
+from teacher.clips import prepare_at_rate
+from teacher.load import load_classifier
+from teacher.settings import EncoderSettings, InputSettings
+
+NTU = load_layout("ntu25")
+LIVE = InputSettings(frames=40, normalization="per-frame", time="rate", hz=15.0, warm_up=5)
+PLAN = EncoderSettings(widths=(4, 4, 8), strides=(1, 1, 1), dropout=0.0, padding=False, causal=True)
+
+
+def still(step: StreamingStep, frame: Tensor) -> dict[str, Tensor]:
+    """The start as the metadata tells it."""
+    states, told = step.states(), step.describe()
+    for _ in range(told.settle):
+        for name, after in zip(states, step(frame, *states.values())[2:], strict=True):
+            frames = after.view(len(after), told.states[name], -1)
+            states[name] = frames[:, -1:].expand_as(frames).flatten(1)
+    return states
+
+
+@pytest.mark.parametrize(("causal", "stream"), list(product([False, True], ["joint", "bone", "motion"])))
+@pytest.mark.parametrize(("persons", "layout"), [(1, "ntu25"), (2, "ntu25"), (2, "coco17")])
+@torch.no_grad()
+def test_a_step_answers_as_the_student(causal: bool, stream: Any, persons: int, layout: str) -> None:
+    joints, data = load_layout(layout), replace(LIVE, stream=stream, persons=persons)
+    model = StreamingClassifier(random_classifier(joints, data, replace(PLAN, causal=causal)))
+    step = StreamingStep(model).eval()
+    clip = scenes(1, replace(data, frames=50), len(joints))
+    clip[:, 1:, :20] = 0
+    clip[:, 0, 5:8] = clip[:, 0, 5:8, :1]  # a body of which one joint alone is known: its shoulders have no direction
+    logits, embeddings, _ = model(clip)
+    states = still(step, clip[0, :, 0])
+    for n, frame in enumerate(clip[0].unbind(1)):
+        probabilities, embedding, *after = step(frame, *states.values())
+        states = dict(zip(states, after, strict=True))
+        torch.testing.assert_close(probabilities, logits[0, n].softmax(0), atol=2e-5, rtol=1e-4)
+        torch.testing.assert_close(embedding, embeddings[0, n], atol=2e-5, rtol=1e-4)
+    assert logits.std(1).mean() > 0.05, "else every frame had the same answer"
+
+
+@pytest.mark.parametrize("persons", [1, 2])
+def test_a_frame_costs_a_fiftieth_of_a_clip(persons: int) -> None:
+    clips = InputSettings(persons=persons, normalization="per-frame")
+    clip = DeployedClassifier(random_classifier(NTU, clips, student_plan(), 60)).eval()
+    live = replace(clips, frames=90, time="rate")
+    step = StreamingStep(
+        StreamingClassifier(random_classifier(NTU, live, replace(student_plan(), padding=False, causal=True), 60))
+    )
+    a_frame = macs(step, torch.zeros(persons, 25, 3), *step.states().values())
+    assert macs(clip, torch.zeros(persons, 50, 25, 3)) / a_frame == pytest.approx(50, rel=0.08)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("stream here")
+
+
+@pytest.fixture(scope="module")
+def store(place: Path) -> Store:
+    return make_store(place / "store", persons=2)
+
+
+@pytest.fixture(scope="module")
+def run(store: Store, place: Path) -> Path:
+    write_classifier(place / "a run", store, replace(LIVE, persons=2), PLAN)
+    return place / "a run"
+
+
+@pytest.fixture(scope="module")
+def found(run: Path, store: Store, place: Path) -> dict[str, Any]:
+    return export_streaming(run, place / "my models" / "a stream.onnx", store)
+
+
+@pytest.fixture(scope="module")
+def file(found: dict[str, Any], place: Path) -> Path:
+    return place / "my models" / "a stream.onnx"
+
+
+@torch.no_grad()
+def test_the_recognizer_answers_as_torch(file: Path, run: Path, store: Store) -> None:
+    """Whole clips and a camera's frames; the store has 30 frames a second, the model sees 15."""
+    classifier, card = load_classifier(run)
+    model = StreamingClassifier(classifier)
+    recognizer = Recognizer.load(file, hop=0)
+    for i in range(0, len(store), 3):
+        logits, features, _ = model(torch.from_numpy(prepare_at_rate(store, i, card.input))[None])
+        answers = logits[0].softmax(1).numpy()[4:]
+        clip = store.clip(i).transpose(1, 0, 2, 3)
+        np.testing.assert_allclose(recognizer.predict(clip, store.rate), answers.mean(0), atol=1e-5)
+        np.testing.assert_allclose(recognizer.embed(clip, store.rate), features[0, 4:].mean(0), atol=1e-5)
+        live = [recognizer.update(frame, n / store.rate, person=i) for n, frame in enumerate(clip)]
+        fresh = [result.probabilities for result in live if result.fresh]
+        np.testing.assert_allclose(fresh, answers, atol=1e-5)
+        assert not any(result.ready for result in live[:8])
+
+
+def test_what_the_export_says(file: Path, found: dict[str, Any], run: Path, store: Store) -> None:
+    tested = store.split("xsub", "test")
+    classifier, card = load_classifier(run)
+    clips = [prepare_at_rate(store, i, card.input) for i in tested]
+    assert found["clips"] == len(tested)
+    assert found["frames"] == sum(clip.shape[1] for clip in clips)
+    assert 0 <= found["largest_difference"] < 1e-5
+    assert found["agreement"] == 1
+    assert found["bytes"] == file.stat().st_size
+    assert [entry.name for entry in file.parent.iterdir()] == [file.name], "one file, nothing beside it"
+    answers, labels = play(StreamingClassifier(classifier), clips), store.index["label"][tested]
+    last = [clip[-1].argmax() == label for clip, label in zip(answers, labels, strict=True)]
+    mean = [clip[4:].mean(0).argmax() == label for clip, label in zip(answers, labels, strict=True)]
+    assert (found["top1"], found["last_top1"]) == (round(100 * np.mean(mean), 2), round(100 * np.mean(last), 2))
+
+
+def test_the_metadata(file: Path, found: dict[str, Any]) -> None:
+    metadata = Recognizer.load(file).metadata
+    assert (metadata.time, metadata.hz, metadata.frames, metadata.warm_up) == ("rate", 15, 40, 5)
+    assert metadata.seconds == pytest.approx(40 / 15)
+    assert metadata.streaming is not None
+    assert metadata.streaming.delay == 0
+    assert metadata.streaming.states == {"state_ring1": 8, "state_ring2": 8, "state_ring3": 8, "state_pool": 15}
+    assert metadata.accuracy == {key: found[key] for key in ("top1", "last_top1", "clips")} | {"protocol": "xsub"}
+
+
+def test_the_graph(file: Path) -> None:
+    graph = onnx.load(file).graph
+    states = ["state_ring1", "state_ring2", "state_ring3", "state_pool"]
+    assert [port.name for port in graph.input] == ["joints", *states]
+    assert [port.name for port in graph.output] == ["probabilities", "embedding", *(f"{name}_next" for name in states)]
+    kinds = {node.op_type for node in graph.node}
+    assert not kinds & {"BatchNormalization", "Conv", "Transpose", "Split"}
+    assert len(graph.node) < 16 + 8 * 3, "a step's time is its nodes': keep it small"
+
+
+def test_a_clip_that_ends_before_the_warm_up_still_has_an_answer(file: Path, store: Store) -> None:
+    recognizer = Recognizer.load(file, hop=0)
+    clip = store.clip(0).transpose(1, 0, 2, 3)[:5]
+    assert recognizer.predict(clip, 30).sum() == pytest.approx(1, abs=1e-5)
+    assert not any(recognizer.update(frame, n / 30).ready for n, frame in enumerate(clip))
+
+
+def test_the_same_weights_as_clips_of_fixed_rate(run: Path, store: Store, tmp_path: Path) -> None:
+    """The window that ends with the clip is what the streaming file's last answer is about."""
+    assert export_onnx(run, tmp_path / "clip.onnx", store)["largest_difference"] < 1e-5
+    export_streaming(run, tmp_path / "stream.onnx", store)
+    clip, stream = Recognizer.load(tmp_path / "clip.onnx", hop=0), Recognizer.load(tmp_path / "stream.onnx", hop=0)
+    joints = store.clip(0).transpose(1, 0, 2, 3)
+    live = [stream.update(frame, n / 30) for n, frame in enumerate(joints)]
+    last = max(n for n, result in enumerate(live) if result.fresh)
+    np.testing.assert_allclose(clip.predict(joints, 30), live[last].probabilities, atol=1e-5)
+    windows = [clip.update(frame, n / 30) for n, frame in enumerate(joints)]
+    np.testing.assert_allclose(windows[last].probabilities, live[last].probabilities, atol=1e-5)
+
+
+@pytest.mark.parametrize("change", [lambda w: w * 1.5, lambda w: w * np.float32("nan")], ids=["a weight", "nan"])
+def test_a_file_that_answers_otherwise_is_not_written(
+    change: Callable[[np.ndarray], np.ndarray], run: Path, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    convert = exporter.convert
+
+    def corrupt(*args: Any) -> onnx.ModelProto:
+        model = convert(*args)
+        largest = max(model.graph.initializer, key=lambda tensor: int(np.prod(tensor.dims)))
+        largest.CopyFrom(numpy_helper.from_array(change(numpy_helper.to_array(largest).copy()), largest.name))
+        return model
+
+    monkeypatch.setattr(exporter, "convert", corrupt)
+    with pytest.raises(ExportError, match="not written"):
+        export_streaming(run, tmp_path / "new.onnx", store)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (InputSettings(frames=12, normalization="per-frame"), "trained with time 'rate'"),
+        (replace(LIVE, normalization="first-frame"), "normalization 'per-frame', got 'first-frame'"),
+        (replace(LIVE, frames=25), "more than 1 frame"),
+    ],
+)
+def test_what_cannot_stream_is_refused(data: InputSettings, words: str, store: Store, tmp_path: Path) -> None:
+    write_classifier(tmp_path / "run", store, data, PLAN if data.time == "rate" else replace(PLAN, padding=True))
+    with pytest.raises(InputError, match=words) as caught:
+        export_streaming(tmp_path / "run", tmp_path / "model.onnx", store)
+    assert str(caught.value).startswith(str(tmp_path / "run"))
+    with pytest.raises(InputError, match=r"ends in \.onnx"):
+        export_streaming(tmp_path / "run", tmp_path / "model.tflite", store)
+    assert not list(tmp_path.glob("model*"))
+
+
+def test_the_student_on_real_people(utd_store: Path, tmp_path: Path) -> None:
+    """The student's own plan, with weights nobody trained, on every frame of held-out clips of UTD-MHAD."""
+    store = Store(utd_store)
+    data = replace(LIVE, protocol=store.protocols[0], frames=90, warm_up=15)
+    write_classifier(tmp_path / "run", store, data, replace(student_plan(), padding=False, causal=True))
+    found = export_streaming(tmp_path / "run", tmp_path / "student.onnx", store)
+    assert found["clips"] == len(store.split(store.protocols[0], "test"))
+    assert found["largest_difference"] < 1e-5
+    assert found["bytes"] < 800_000
+    assert found["state_bytes"] < 250_000
