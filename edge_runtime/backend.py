@@ -68,7 +68,7 @@ def load_backend(path: str | Path, threads: int = 1) -> Backend:
     return OnnxBackend(path, threads)
 
 
-def _open(path: Path, threads: int) -> onnxruntime.InferenceSession:
+def session_options(threads: int) -> onnxruntime.SessionOptions:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -76,6 +76,11 @@ def _open(path: Path, threads: int) -> onnxruntime.InferenceSession:
     # A waiting thread that spins takes the core which the camera or another model needs.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = ERROR
+    return options
+
+
+def _open(path: Path, threads: int) -> onnxruntime.InferenceSession:
+    options = session_options(threads)
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # its exceptions have no common base class

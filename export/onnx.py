@@ -98,4 +98,8 @@ def convert(module: torch.nn.Module, examples: dict[str, torch.Tensor], outputs:
         assert program is not None
         path = Path(room) / "model.onnx"
         program.save(path, external_data=False)
-        return onnx.load(path)
+        model = onnx.load(path)
+    for node in model.graph.node:
+        # Where in the program it came from: a tenth of the file, and the paths of this machine.
+        del node.metadata_props[:]
+    return model

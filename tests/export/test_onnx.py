@@ -115,6 +115,8 @@ def test_the_graph(file: Path) -> None:
     assert "BatchNormalization" not in {node.op_type for node in model.graph.node}, "folded"
     assert not any(tensor.external_data for tensor in model.graph.initializer), "one file"
     assert [entry.key for entry in model.metadata_props if entry.key == "skedge"] == ["skedge"]
+    assert str(Path.home()).encode() not in file.read_bytes(), "nothing of the machine it was made on"
+    assert b".py" not in file.read_bytes()
 
 
 @pytest.mark.parametrize(

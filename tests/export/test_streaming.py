@@ -153,7 +153,7 @@ def test_the_graph(file: Path) -> None:
     assert [port.name for port in graph.output] == ["probabilities", "embedding", *(f"{name}_next" for name in states)]
     kinds = {node.op_type for node in graph.node}
     assert not kinds & {"BatchNormalization", "Conv", "Transpose", "Split"}
-    assert len(graph.node) < 16 + 8 * 3, "a step's time is its nodes': keep it small"
+    assert len(graph.node) <= 22 + 8 * 3, "a step's time is its nodes': keep it small"
 
 
 def test_a_clip_that_ends_before_the_warm_up_still_has_an_answer(file: Path, store: Store) -> None:

@@ -84,5 +84,5 @@ def test_a_network_is_trained_and_opened_again(store: Store, tmp_path: Path) -> 
     assert card.input == DATA
     assert card.encoder == replace(plan, widths=[4, 6], strides=[1, 1])
     tested = Clips.read(store, store.split("xsub", "test"), DATA)
-    right = (classifier(tested.joints)[0].argmax(1) == tested.labels).double().mean()
+    right = (classifier(tested.joints)[0].argmax(1) == tested.labels).double().mean().item()
     assert metrics["top1"] == pytest.approx(100 * right, abs=0.01)
