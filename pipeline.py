@@ -83,10 +83,17 @@ def each_stream(
     """
     from teacher.folder import STREAMS, read_metrics, write_whole
 
-    def part(stream: str, folder: Path) -> Path:
-        return folder / stream if (folder / STREAMS).is_file() else folder
+    three = recipe.input.stream == "three"
 
-    if recipe.input.stream != "three":
+    def part(stream: str, folder: Path) -> Path:
+        held = (folder / STREAMS).is_file()
+        if three and not held:
+            raise InputError(
+                f"{folder}: expected a folder of three streams, got one; set input.stream to that one, or train three"
+            )
+        return folder / stream if held else folder
+
+    if not three:
         return step(recipe, out, partial(part, recipe.input.stream))
     for stream in recipe.input.fusion:
         if not (resume and read_metrics(out / stream)):

@@ -150,8 +150,10 @@ def fit(
     trainer = L.Trainer(
         accelerator=compute.accelerator,
         devices=compute.devices,
+        num_nodes=compute.nodes,
+        strategy=compute.strategy,
         precision=precision,  # type: ignore[arg-type]
-        sync_batchnorm=compute.devices > 1 and torch.cuda.is_available() and compute.accelerator != "cpu",
+        sync_batchnorm=compute.devices * compute.nodes > 1 and torch.cuda.is_available() and compute.accelerator != "cpu",
         max_epochs=module.optim.epochs,
         logger=CSVLogger(folder, name="log", version=""),
         log_every_n_steps=1,

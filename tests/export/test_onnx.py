@@ -1,8 +1,9 @@
 """Exported files, as a person and the device see them."""
 
 import hashlib
+import json
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 import torch
 from onnx import numpy_helper
 from safetensors.numpy import load_file
-from tiny import make_store, write_classifier
+from tiny import INPUT, PLAN, make_store, scenes, write_classifier
 
 import export.onnx as exporter
 from edge_runtime import Recognizer
@@ -132,6 +133,19 @@ def test_another_layout_in_a_file(tmp_path: Path) -> None:
     write_classifier(tmp_path / "run", store)
     assert export_onnx(tmp_path / "run", tmp_path / "model.onnx", store)["largest_difference"] < 1e-5
     assert Recognizer.load(tmp_path / "model.onnx").metadata.layout.name == "coco17"
+
+
+def test_an_aligned_teacher_of_three_streams_in_a_file(store: Store, tmp_path: Path) -> None:
+    weights = {"joint": 0.6, "bone": 0.6, "motion": 0.4}
+    for name in weights:
+        data = InputSettings(frames=12, stream=name)  # type: ignore[arg-type]
+        write_classifier(tmp_path / "run" / name, store, data, replace(PLAN, fusion="alignment"))
+    (tmp_path / "run" / "streams.json").write_text(json.dumps(weights))
+    found = export_onnx(tmp_path / "run", tmp_path / "model.onnx", store)
+    assert found["largest_difference"] < 1e-5
+    recognizer = Recognizer.load(tmp_path / "model.onnx")
+    assert recognizer.metadata.streams == ("joint", "bone", "motion")
+    assert recognizer.predict(scenes(1, INPUT)[0, 0].numpy(), 30.0).shape == (3,)
 
 
 def _corrupted(monkeypatch: pytest.MonkeyPatch, change: Callable[[np.ndarray], np.ndarray]) -> None:
