@@ -220,6 +220,29 @@ def export(run: Path, file: Path, store: Store) -> dict[str, Any]:
     return export_onnx(run, file, store)
 
 
+def draw(kind: str, runs: Sequence[Path], recipe: Recipe, data: Path | None, clip: str | None, classes: int, out: Path) -> None:
+    """The picture `kind` of runs, or of the recipe's masks, as the file `out`."""
+    from teacher import inspect
+
+    least, most = {"features": (1, 9), "difference": (2, 2), "activation": (1, 1), "masks": (0, 0)}[kind]
+    if not least <= len(runs) <= most:
+        count = str(least) if least == most else f"{least} to {most}"
+        raise InputError(f"draw {kind}: expected {count} folders of trained models, got {len(runs)}")
+    if kind == "difference":
+        return inspect.draw_difference(runs[0], runs[1], out)
+    if data is None or (clip is None and kind != "features"):
+        raise InputError(f"draw {kind}: expected --data{'' if kind == 'features' else ' and --clip'}; see `skedge draw --help`")
+    store = Store(data)
+    if kind == "features":
+        return inspect.draw_features(list(runs), store, recipe.input, classes, recipe.compute, out)
+    assert clip is not None
+    if kind == "activation":
+        return inspect.draw_activation(runs[0], store, clip, out)
+    pretrain = recipe.pretrain
+    masks = {"pstl": pretrain.pstl, "theta": pretrain.asma.theta, "phi": pretrain.asma.phi}
+    return inspect.draw_masks(store, clip, masks, recipe.input, recipe.compute, out)
+
+
 class Steps:
     """The steps of one path; those whose result stands already (same settings and data, nothing newer before) are left out."""
 

@@ -300,6 +300,29 @@ def show_command(parser: ArgumentParser) -> Callable[[Any], None]:
     return main
 
 
+def draw_command(parser: ArgumentParser) -> Callable[[Any], None]:
+    """Draw what trained models know: features, difference, activation, masks.
+
+    Example: skedge draw features runs/finetune runs/student --data stores/utd --out tsne.png
+    """
+    kinds = ["features", "difference", "activation", "masks"]
+    parser.add_argument("kind", choices=kinds, help="t-SNE; accuracy per class of two runs; what spoke for an answer; masks")
+    parser.add_argument("runs", type=Path, nargs="*", help="the folders of trained models")
+    _add_recipe(parser)
+    parser.add_argument("--data", type=Path, help="the store; difference needs none")
+    parser.add_argument("--clip", help="activation and masks: the clip's name")
+    parser.add_argument("--classes", type=int, default=9, help="features: of how many classes, drawn by the seed")
+    parser.add_argument("--out", type=Path, required=True, help="the .png, .svg or .pdf to write")
+
+    def main(args: Any) -> None:
+        import pipeline
+
+        pipeline.draw(args.kind, args.runs, _recipe(parser, args), args.data, args.clip, args.classes, args.out)
+        print(args.out)
+
+    return main
+
+
 COMMANDS: dict[str, Callable[[ArgumentParser], Callable[[Any], None]]] = {
     "run": run_command,
     "data import": import_command,
@@ -311,6 +334,7 @@ COMMANDS: dict[str, Callable[[ArgumentParser], Callable[[Any], None]]] = {
     "pretrain": pretrain_command,
     "evaluate": evaluate_command,
     "distill": distill_command,
+    "draw": draw_command,
     "export": export_command,
     "predict": predict_command,
     "bench": bench_command,
