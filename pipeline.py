@@ -8,12 +8,10 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any, Literal
 
-import yaml
-from rich.box import SIMPLE
 from rich.console import Console
 from rich.progress import track
-from rich.table import Table
 
+from report import write_report
 from skeleton import InputError
 from skeleton.datasets.store import Store
 from skeleton.streams import Stream
@@ -330,64 +328,6 @@ def run(recipe: Recipe, store: Store, runs: Path, again: bool = False) -> dict[s
     write_report(report, folder, console)
     console.print(f"Model for the edge: {student_file}", soft_wrap=True)
     return report
-
-
-def write_report(report: dict[str, Any], folder: Path, console: Console) -> None:
-    """Print the report's one table and write it to `folder` as report.json and report.md."""
-    from teacher.folder import write_whole
-
-    columns, rows = _table(report)
-    table = Table(
-        box=SIMPLE, pad_edge=False, collapse_padding=True, title=f"{report['recipe']['name']} on {report['store']['name']}"
-    )
-    for column in columns:
-        table.add_column(column, no_wrap=True, justify="right" if column else "left")
-    for row in rows:
-        table.add_row(*row)
-    console.print(table)
-    lines = [f"# {table.title}", "", _markdown_row(columns), _markdown_row(["---"] * len(columns)), *map(_markdown_row, rows)]
-    for name, edge in report["recognizer"].items():
-        lines += [
-            "",
-            f"The student through the edge runtime's `Recognizer`, {name}: {edge['top1']} % of {edge['clips']} clips.",
-        ]
-        lines += [f"- {note}" for note in edge["notes"]]
-    lines += [
-        "",
-        "Latency and memory are measured in onnxruntime on this machine's CPU, see bench/bench.md.",
-        "",
-        "## Recipe",
-        "",
-    ]
-    lines += ["```yaml", yaml.safe_dump(report["recipe"], sort_keys=False).rstrip(), "```", ""]
-    write_whole(folder / "report.json", lambda path: path.write_text(json.dumps(report, indent=2) + "\n"))
-    write_whole(folder / "report.md", lambda path: path.write_text("\n".join(lines)))
-    console.print(f"Report: {folder / 'report.md'}", soft_wrap=True)
-
-
-def _table(report: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
-    """One row a network: accuracy, and for the two exported ones what they cost."""
-    columns = ["", "top-1", "top-5", "ms", "MB", "KB", "params", "MMAC"]
-    rows = [[name, f"{row['top1']:.1f}", f"{row['top5']:.1f}", *[""] * 5] for name, row in report["accuracy"].items()]
-    rows += [
-        [
-            f"{model['name']}.onnx, 1 thread",
-            f"{model['accuracy']['top1']:.1f}",
-            f"{model['accuracy']['top5']:.1f}",
-            f"{model['latency']['p50_ms']:.2f}",
-            f"{model['process']['rss_above_imported_bytes'] / 1e6:.1f}",
-            f"{model['file']['bytes'] / 1e3:.0f}",
-            f"{model['model']['parameters'] / 1e3:.0f} k",
-            f"{model['model']['macs'] / 1e6:.0f}",
-        ]
-        for model in report["bench"]["models"]
-    ]
-    rows += [[f"Recognizer, {name}", f"{edge['top1']:.1f}", *[""] * 6] for name, edge in report["recognizer"].items()]
-    return columns, rows
-
-
-def _markdown_row(cells: list[str]) -> str:
-    return f"| {' | '.join(cells)} |"
 
 
 def _read_json(path: Path) -> Any:

@@ -323,6 +323,21 @@ def draw_command(parser: ArgumentParser) -> Callable[[Any], None]:
     return main
 
 
+def table_command(parser: ArgumentParser) -> Callable[[Any], None]:
+    """A Markdown table of all evaluations under some folders.
+
+    Example: skedge table runs
+    """
+    parser.add_argument("folders", type=Path, nargs="+", help="run folders, or folders that hold some")
+
+    def main(args: Any) -> None:
+        from report import evaluations
+
+        print(evaluations(args.folders), end="")
+
+    return main
+
+
 COMMANDS: dict[str, Callable[[ArgumentParser], Callable[[Any], None]]] = {
     "run": run_command,
     "data import": import_command,
@@ -335,6 +350,7 @@ COMMANDS: dict[str, Callable[[ArgumentParser], Callable[[Any], None]]] = {
     "evaluate": evaluate_command,
     "distill": distill_command,
     "draw": draw_command,
+    "table": table_command,
     "export": export_command,
     "predict": predict_command,
     "bench": bench_command,

@@ -16,11 +16,13 @@ from skeleton.datasets.synthetic import synthesize
 from teacher.clips import Clips
 from teacher.load import load_classifier
 from teacher.settings import (
+    AsmaSettings,
     ComputeSettings,
     EncoderSettings,
     FinetuneSettings,
     InputSettings,
     LinearSettings,
+    MaskSettings,
     OptimSettings,
     PretrainSettings,
 )
@@ -138,3 +140,21 @@ def test_means_over_seeds_keep_what_is_common() -> None:
         "protocol": "linear", "top1": 55.0, "top1_std": 7.07, "top5": 90.0, "top5_std": 0.0, "per_class": [10.0, 100.0],
         "seeds": [0, 1],
     }  # fmt: skip
+
+
+def test_the_whole_path_of_aligned_streams(store: Store, recipe: pipeline.Recipe, tmp_path: Path) -> None:
+    masks = AsmaSettings(theta=MaskSettings(masked_frames=5), phi=MaskSettings("low-degree", "high-motion", masked_frames=5))
+    asma = replace(
+        recipe, name="asma", encoder=replace(recipe.encoder, fusion="alignment"),
+        input=replace(recipe.input, fusion={"joint": 0.6, "motion": 0.4}),
+        pretrain=replace(recipe.pretrain, method="asma", asma=masks), finetune=FinetuneSettings(optim=ONCE, fuse=ONCE),
+    )  # fmt: skip
+    report = pipeline.run(asma, store, tmp_path)
+    student = report["accuracy"]["student of finetuned"]["top1"]
+    assert set(report["accuracy"]) - {"ridge on coordinates"} == {
+        "teacher, linear probe", "teacher, finetuned", "student of finetuned",
+    }  # fmt: skip
+    assert report["export"]["teacher"]["largest_difference"] < 1e-4
+    assert report["recognizer"]["whole clips"]["top1"] == pytest.approx(student, abs=0.01)
+    trained = len(list(tmp_path.rglob("weights.safetensors")))
+    assert trained == 2 + 2 + 6 + 2, "pretrained, probed, finetuned (theta, phi, both), students"
