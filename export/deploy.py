@@ -5,7 +5,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
-from teacher.encoders import KERNEL, Block
+from skeleton import InputError
+from teacher.encoders import KERNEL, STGCN, Block
+from teacher.graphs import GraphConvolution
 from teacher.model import Classifier
 
 
@@ -14,6 +16,7 @@ class DeployedClassifier(nn.Module):
 
     Normalisation, stream and softmax are inside. Batch norms are folded into the convolutions, edge importance into the
     adjacency, and the graph product comes first: x times A_0, A_1, A_2 side by side, then one 1x1 convolution.
+    Raises `InputError` for another backbone than ST-GCN.
     """
 
     scale: Tensor
@@ -23,6 +26,8 @@ class DeployedClassifier(nn.Module):
         super().__init__()
         self.view, self.head = classifier.view, classifier.head
         encoder = classifier.encoder
+        if not isinstance(encoder, STGCN):
+            raise InputError(f"expected an ST-GCN classifier to export, got {type(encoder).__name__}; distil it into one")
         joints = encoder.adjacency.shape[-1]
         scale, shift = _affine(encoder.input_norm)
         self.register_buffer("scale", scale.view(joints, -1).T[None, :, None].contiguous())
@@ -51,6 +56,7 @@ class DeployedBlock(nn.Module):
 
     def __init__(self, block: Block, adjacency: Tensor) -> None:
         super().__init__()
+        assert isinstance(block.graph, GraphConvolution)
         scale, shift = _affine(block.graph_norm)
         self.register_buffer("adjacency", adjacency)
         self.register_buffer("kernel", (block.graph.kernel() * scale[:, None, None, None]).detach())

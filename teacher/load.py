@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from skeleton import InputError
-from teacher.encoders import STGCN
+from teacher.encoders import Encoder, build_encoder
 from teacher.folder import Card, load_state, read_run
 from teacher.model import Classifier, freeze
 
@@ -21,13 +21,13 @@ def load_classifier(folder: Path) -> tuple[Classifier, Card]:
     return freeze(classifier), card
 
 
-def load_encoder(folder: Path) -> tuple[STGCN, Card]:
+def load_encoder(folder: Path) -> tuple[Encoder, Card]:
     """The pretrained encoder of a run folder, trainable."""
     card, weights = read_run(folder)
     if card.kind != "encoder":
         raise InputError(
             f"{folder}: expected a pretrained encoder, got a {card.kind}; name the folder that `skedge pretrain` wrote"
         )
-    encoder = STGCN(card.layout, card.encoder)
+    encoder = build_encoder(card.layout, card.encoder)
     load_state(encoder, weights, folder)
     return encoder, card

@@ -9,7 +9,7 @@ from skeleton.layout import Layout
 from skeleton.normalize import normalize
 from skeleton.streams import stream
 from teacher.augment import Augment
-from teacher.encoders import STGCN
+from teacher.encoders import build_encoder
 from teacher.settings import EncoderSettings, InputSettings
 
 Frozen = TypeVar("Frozen", bound=nn.Module)
@@ -44,7 +44,7 @@ class Classifier(nn.Module):
     def __init__(self, layout: Layout, data: InputSettings, encoder: EncoderSettings, classes: int) -> None:
         super().__init__()
         self.view = View(layout, data)
-        self.encoder = STGCN(layout, encoder)
+        self.encoder = build_encoder(layout, encoder)
         self.head = nn.Linear(self.encoder.features, classes)
 
     def classify(self, placed: Tensor) -> tuple[Tensor, Tensor]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from skeleton.datasets.store import Store
 from teacher.clips import Clips
-from teacher.encoders import STGCN
+from teacher.encoders import build_encoder
 from teacher.folder import Card, median_seconds, write_run
 from teacher.pstl import METHODS
 from teacher.settings import ComputeSettings, EncoderSettings, InputSettings, PretrainSettings
@@ -26,7 +26,7 @@ def pretrain(
     indices = store.split(data.protocol, "train")
     clips = Clips.read(store, indices, data)
     seeded(compute)
-    network = STGCN(store.layout, encoder)
+    network = build_encoder(store.layout, encoder)
     module = METHODS[settings.method](network, store.layout, data, settings)
     loader = clips.loader(settings.optim.batch_size, compute.devices, drop_last=True)
     trainer = fit(module, loader, compute, folder, f"Pretraining {settings.method}", resume)

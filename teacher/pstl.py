@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from skeleton.layout import Layout
 from teacher.augment import Augment
 from teacher.barlow import BarlowLoss
-from teacher.encoders import STGCN
+from teacher.encoders import Encoder
 from teacher.masking import central_spatial_mask, motion_attention_mask
 from teacher.model import View
 from teacher.settings import InputSettings, PretrainSettings
@@ -25,7 +25,7 @@ def projector(features: int, width: int) -> nn.Sequential:
 class SkeletonBT(Trained):
     """Two augmented views of a clip, embedded alike: PSTL eq. 1."""
 
-    def __init__(self, encoder: STGCN, layout: Layout, data: InputSettings, settings: PretrainSettings) -> None:
+    def __init__(self, encoder: Encoder, layout: Layout, data: InputSettings, settings: PretrainSettings) -> None:
         super().__init__(settings.optim)
         self.settings = settings
         self.view, self.augment = View(layout, data), Augment(settings.augment, layout)
@@ -51,7 +51,7 @@ class PSTL(SkeletonBT):
 
     degrees: Tensor
 
-    def __init__(self, encoder: STGCN, layout: Layout, data: InputSettings, settings: PretrainSettings) -> None:
+    def __init__(self, encoder: Encoder, layout: Layout, data: InputSettings, settings: PretrainSettings) -> None:
         super().__init__(encoder, layout, data, settings)
         self.register_buffer("degrees", torch.from_numpy(layout.degrees), persistent=False)
 

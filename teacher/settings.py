@@ -81,19 +81,21 @@ class OptimSettings:
 
 @dataclass
 class EncoderSettings:
-    """The plan of an ST-GCN encoder.
+    """The plan of an encoder.
 
     Args:
         widths: output channels of every block.
         strides: temporal stride of every block.
         dropout: in every block but the first.
-        distances: one-hop (the partition behind the published numbers) or true hops along the bones.
+        distances: of st-gcn: one-hop (the partition behind the published numbers) or true hops along the bones.
+        backbone: how joints are mixed: st-gcn (along the bones), gin (along them, summed) or dgcnn (near in feature space).
     """
 
     widths: tuple[int, ...] = (16, 16, 16, 16, 32, 32, 32, 64, 64, 256)
     strides: tuple[int, ...] = (1, 1, 1, 1, 2, 1, 1, 2, 1, 1)
     dropout: float = 0.5
     distances: Distances = "one-hop"
+    backbone: Literal["st-gcn", "gin", "dgcnn"] = "st-gcn"
 
 
 def _pstl_augment() -> AugmentSettings:

@@ -1,5 +1,6 @@
 """The deployable form against the classifier it is made of."""
 
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
@@ -9,7 +10,7 @@ from tiny import PLAN, random_classifier, scenes
 from torch import Tensor
 
 from export.deploy import DeployedClassifier, macs
-from skeleton import load_layout
+from skeleton import InputError, load_layout
 from student.settings import student_plan
 from teacher.model import Classifier
 from teacher.settings import EncoderSettings, InputSettings
@@ -55,6 +56,12 @@ def test_every_layout(layout: str, distances: Any) -> None:
     joints, data = load_layout(layout), InputSettings(frames=12, normalization="first-frame-aligned")
     plan = EncoderSettings(PLAN.widths, PLAN.strides, distances=distances)
     compare(random_classifier(joints, data, plan), scenes(3, data, len(joints)))
+
+
+@pytest.mark.parametrize("backbone", ["gin", "dgcnn"])
+def test_another_backbone_is_refused(backbone: Any) -> None:
+    with pytest.raises(InputError, match=f"ST-GCN classifier to export, got {backbone.upper()}"):
+        DeployedClassifier(random_classifier(NTU, InputSettings(frames=12), replace(PLAN, backbone=backbone)))
 
 
 def test_the_classifier_is_left_as_it_was() -> None:
