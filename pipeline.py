@@ -275,7 +275,10 @@ def run(recipe: Recipe, store: Store, runs: Path, again: bool = False) -> dict[s
     """
     from bench.run import benchmark
     from edge_runtime.predict import predict_store
+    from skeleton import InputError
 
+    if recipe.student.backbone != "st-gcn":
+        raise InputError(f"student.backbone: expected st-gcn, the one that can be exported, got {recipe.student.backbone}")
     console, folder = Console(), runs / recipe.name
     steps = Steps(recipe, store, folder, again, console)
     accuracy: dict[str, dict[str, Any]] = {}
@@ -308,8 +311,10 @@ def run(recipe: Recipe, store: Store, runs: Path, again: bool = False) -> dict[s
         )
 
     student_file, teacher_file = folder / "student.onnx", folder / "teacher.onnx"
-    exported = {}
-    for file, step in ((student_file, f"student-{recipe.students[0]}"), (teacher_file, "finetune")):
+    exported, files = {}, {student_file: f"student-{recipe.students[0]}", teacher_file: "finetune"}
+    if recipe.encoder.backbone != "st-gcn":
+        del files[teacher_file]
+    for file, step in files.items():
         with console.status(f"Exporting and verifying {file.name}"):
             exported[file.stem] = export(folder / step, file, store)
     edge = {}
@@ -323,7 +328,7 @@ def run(recipe: Recipe, store: Store, runs: Path, again: bool = False) -> dict[s
         "accuracy": {name: {key: row[key] for key in ("top1", "top5", "clips")} for name, row in accuracy.items()},
         "export": exported,
         "recognizer": edge,
-        "bench": benchmark([student_file, teacher_file], folder / "bench"),
+        "bench": benchmark([*files], folder / "bench"),
     }
     write_report(report, folder, console)
     console.print(f"Model for the edge: {student_file}", soft_wrap=True)

@@ -13,7 +13,7 @@ from skeleton import InputError
 from skeleton.datasets.store import Store
 from teacher import pictures
 from teacher.clips import Clips
-from teacher.encoders import STGCN
+from teacher.encoders import Encoder
 from teacher.evaluate import check_layout
 from teacher.folder import read_metrics
 from teacher.load import load_classifier
@@ -78,7 +78,7 @@ def class_activation(network: Network, joints: Tensor) -> tuple[np.ndarray, int]
     hooks = [
         encoder.blocks[-1].register_forward_hook(lambda _, __, output: maps.append(output))
         for encoder in network.modules()
-        if isinstance(encoder, STGCN)
+        if isinstance(encoder, Encoder)
     ]
     with torch.enable_grad():
         logits = network(joints.clone().requires_grad_())[0]

@@ -10,7 +10,7 @@ from tiny import PLAN, random_classifier, scenes
 from torch import Tensor
 
 from export.deploy import Deployed, macs
-from skeleton import load_layout
+from skeleton import InputError, load_layout
 from skeleton.streams import Stream
 from student.settings import student_plan
 from teacher.model import Fused, Network
@@ -75,6 +75,12 @@ def test_three_streams_in_one(fusion: Any) -> None:
         for seed, name in enumerate(weights)
     }
     compare(Fused(members, weights), scenes(4, data))
+
+
+@pytest.mark.parametrize("backbone", ["gin", "dgcnn"])
+def test_another_backbone_is_refused(backbone: Any) -> None:
+    with pytest.raises(InputError, match=f"ST-GCN classifier to export, got {backbone.upper()}"):
+        Deployed(random_classifier(NTU, InputSettings(frames=12), replace(PLAN, backbone=backbone)))
 
 
 def test_the_classifier_is_left_as_it_was() -> None:
