@@ -63,8 +63,9 @@ def read_bytes(file: File) -> bytes:
     """The content; `DamagedError` where it cannot be read or is larger than any recording."""
     try:
         if file.member is None:
-            with open(file.path, "rb") as stream:
-                content = stream.read(LARGEST + 1)
+            with open(file.path, "rb", buffering=0) as stream:
+                # Not LARGEST at once: memory for it would be asked for every file.
+                content = stream.read(min(os.fstat(stream.fileno()).st_size, LARGEST) + 1)
         else:
             with _zip(file.path).open(file.member) as member:
                 content = member.read(LARGEST + 1)
