@@ -37,14 +37,15 @@ class Found(NamedTuple):
 
 
 def find(source: Path, pattern: str, what: str) -> Found:
-    """The files below `source` whose names match `pattern` whole; zips in it, or `source` itself, count as folders.
+    """The files below `source` whose names match `pattern` whole, in small letters or capitals; zips in it, or `source`
+    itself, count as folders.
 
     A link that leads out of `source` is not followed but listed as damaged, as is a zip that cannot be read. `what` says
     what was looked for. Raises `InputError` where there is nothing of it.
     """
     if not source.exists():
         raise InputError(f"{source}: expected a folder with {what}, got nothing at that path")
-    wanted = re.compile(pattern)
+    wanted = re.compile(pattern, re.IGNORECASE)
     found = Found([], [])
     if source.is_dir():
         _walk(source, wanted, found)
