@@ -279,7 +279,7 @@ def synth_command(parser: ArgumentParser) -> Callable[[Any], None]:
 
 
 def show_command(parser: ArgumentParser) -> Callable[[Any], None]:
-    """Draw a clip of a store as a moving GIF or a PNG strip.
+    """Draw a clip of a store as a moving GIF or a PNG strip, a continuous recording with its labels over their frames.
 
     Example: skedge data show stores/utd a3_s1_t1 wave.gif
     """
@@ -293,8 +293,10 @@ def show_command(parser: ArgumentParser) -> Callable[[Any], None]:
 
         store = Store(args.store)
         number = store.find(args.clip)
-        title = f"{store.index['name'][number]}: {store.labels[store.index['label'][number]]}"
-        draw(store.clip(number), store.layout, args.file, rate=store.rate, title=title)
+        own = store.intervals[store.intervals["clip"] == number]
+        intervals = [(store.labels[one["label"]], int(one["start"]), int(one["end"])) for one in own]
+        title = args.clip if intervals else f"{args.clip}: {store.labels[store.index['label'][number]]}"
+        draw(store.clip(number), store.layout, args.file, rate=store.rate, title=title, intervals=intervals)
         print(args.file)
 
     return main
