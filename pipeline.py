@@ -1,10 +1,11 @@
 """The whole path: the one file that composes the rooms. Training rooms are imported when a step needs them."""
 
 import json
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from statistics import fmean, stdev
 from typing import Any, Literal
 
 import yaml
@@ -13,18 +14,23 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from skeleton import InputError
 from skeleton.datasets.store import Store
+from skeleton.streams import Stream
 from student.settings import DistillSettings, student_plan
 from teacher.settings import (
     ComputeSettings,
     EncoderSettings,
     FinetuneSettings,
     InputSettings,
+    KnnSettings,
     LinearSettings,
+    PartialSettings,
     PretrainSettings,
+    SemiSettings,
 )
 
-Protocol = Literal["linear", "finetune", "supervised", "ridge"]
+Protocol = Literal["linear", "finetune", "semi", "transfer", "knn", "partial-body", "supervised", "ridge"]
 Source = Literal["linear", "finetune", "labels"]
 
 
@@ -39,7 +45,10 @@ class Recipe:
         encoder: the teacher's plan.
         pretrain: self-supervised pretraining.
         linear: the linear probe.
-        finetune: finetuning and supervised training.
+        finetune: finetuning and supervised training; semi and transfer use it too.
+        semi: semi-supervised evaluation.
+        knn: nearest neighbours.
+        partial: partial-body evaluation.
         student: the student's plan.
         distill: distillation.
         compute: seed, device, precision.
@@ -52,6 +61,9 @@ class Recipe:
     pretrain: PretrainSettings = field(default_factory=PretrainSettings)
     linear: LinearSettings = field(default_factory=LinearSettings)
     finetune: FinetuneSettings = field(default_factory=FinetuneSettings)
+    semi: SemiSettings = field(default_factory=SemiSettings)
+    knn: KnnSettings = field(default_factory=KnnSettings)
+    partial: PartialSettings = field(default_factory=PartialSettings)
     student: EncoderSettings = field(default_factory=student_plan)
     distill: DistillSettings = field(default_factory=DistillSettings)
     compute: ComputeSettings = field(default_factory=ComputeSettings)
@@ -62,37 +74,137 @@ class Recipe:
         return {name: document[name] for name in names or document}
 
 
+def each_stream(
+    recipe: Recipe, out: Path, resume: bool, step: Callable[[Recipe, Path, Callable[[Path], Path]], dict[str, Any]]
+) -> dict[str, Any] | None:
+    """Run a step for the recipe's stream, or in a folder of its own for each of three; None of three.
+
+    The step is given the recipe, the folder, and what finds the stream's part of another run folder.
+    """
+    from teacher.folder import STREAMS, read_metrics, write_whole
+
+    def part(stream: str, folder: Path) -> Path:
+        return folder / stream if (folder / STREAMS).is_file() else folder
+
+    if recipe.input.stream != "three":
+        return step(recipe, out, partial(part, recipe.input.stream))
+    for stream in recipe.input.fusion:
+        if not (resume and read_metrics(out / stream)):
+            step(replace(recipe, input=replace(recipe.input, stream=stream)), out / stream, partial(part, stream))
+    write_whole(out / STREAMS, lambda path: path.write_text(json.dumps(recipe.input.fusion) + "\n"))
+    return None
+
+
 def pretrain(recipe: Recipe, store: Store, out: Path, resume: bool = False) -> dict[str, Any]:
+    from teacher.folder import read_metrics, write_metrics
     from teacher.pretrain import pretrain
 
-    return pretrain(store, out, recipe.input, recipe.encoder, recipe.pretrain, recipe.compute, recipe.sections(), resume)
+    def step(one: Recipe, folder: Path, _: Any) -> dict[str, Any]:
+        return pretrain(store, folder, one.input, one.encoder, one.pretrain, one.compute, one.sections(), resume)
+
+    metrics = each_stream(recipe, out, resume, step)
+    if metrics is None:
+        metrics = {stream: read_metrics(out / stream) for stream in recipe.input.fusion}
+        write_metrics(out, metrics)
+    return metrics
 
 
 def evaluate(
-    protocol: Protocol, recipe: Recipe, store: Store, out: Path, encoder: Path | None = None, resume: bool = False
+    protocol: Protocol,
+    recipe: Recipe,
+    store: Store,
+    out: Path,
+    pretrained: Path | None = None,
+    resume: bool = False,
+    seeds: Sequence[int] = (),
 ) -> dict[str, Any]:
-    from skeleton import InputError
-    from teacher import evaluate
+    """One protocol; with several seeds each in a folder of its own, and mean and standard deviation over them in `out`."""
+    from teacher.folder import read_metrics, write_metrics
 
-    if protocol == "ridge":
-        return evaluate.ridge(store, out, recipe.input)
-    if encoder is None and protocol != "supervised":
+    if protocol not in ("supervised", "ridge") and pretrained is None:
         raise InputError(
-            f"evaluate {protocol}: expected --pretrained, the folder of a pretrained encoder; make one with `skedge pretrain`"
+            f"evaluate {protocol}: expected --pretrained, "
+            + ("the folder of a trained classifier" if protocol == "partial-body" else "the folder of a pretrained encoder")
+            + f"; make one with `skedge {'evaluate linear' if protocol == 'partial-body' else 'pretrain'}`"
         )
-    if protocol == "linear":
-        assert encoder is not None
-        return evaluate.linear(store, out, encoder, recipe.input, recipe.linear, recipe.compute, recipe.sections())
-    source = encoder if protocol == "finetune" else None
-    return evaluate.finetune(
-        store, out, source, recipe.input, recipe.encoder, recipe.finetune, recipe.compute, recipe.sections(), resume
-    )
+    if not seeds:
+        return _evaluate(protocol, recipe, store, out, pretrained, resume)
+    found = []
+    for seed in seeds:
+        one, folder = replace(recipe, compute=replace(recipe.compute, seed=seed)), out / f"seed-{seed}"
+        done = read_metrics(folder) if resume else None
+        found.append(done or _evaluate(protocol, one, store, folder, pretrained, resume))
+    metrics = over_seeds(found)
+    write_metrics(out, metrics)
+    return metrics
+
+
+def over_seeds(found: list[dict[str, Any]]) -> dict[str, Any]:
+    """The metrics of runs that differ by their seed, as one: means, and standard deviations under names with `_std`."""
+    metrics = {name: value for name, value in found[0].items() if all(one.get(name) == value for one in found)}
+    metrics["seeds"] = [one["seed"] for one in found]
+    for name in ("top1", "top5"):
+        if name in found[0]:
+            values = [one[name] for one in found]
+            metrics |= {name: round(fmean(values), 2), f"{name}_std": round(stdev(values) if len(values) > 1 else 0.0, 2)}
+    if "per_class" in found[0]:
+        metrics["per_class"] = [round(fmean(shares), 2) for shares in zip(*(one["per_class"] for one in found), strict=True)]
+    return metrics
+
+
+def _evaluate(
+    protocol: Protocol, recipe: Recipe, store: Store, out: Path, pretrained: Path | None, resume: bool
+) -> dict[str, Any]:
+    if protocol == "ridge":
+        from teacher.baseline import ridge
+
+        return ridge(store, out, recipe.input, recipe.compute)
+    if protocol == "partial-body":
+        from teacher.partial import partial_body
+
+        assert pretrained is not None
+        return partial_body(store, out, pretrained, recipe.input, recipe.partial, recipe.compute)
+    if protocol == "knn":
+        from teacher.probe import knn
+
+        assert pretrained is not None
+        three = recipe.input.stream == "three"
+        streams: Sequence[Stream] = list(recipe.input.fusion) if three else ["joint"]
+        encoders = {stream: pretrained / stream if three else pretrained for stream in streams}
+        return knn(store, out, encoders, recipe.input, recipe.knn.neighbors, recipe.compute)
+
+    def step(one: Recipe, folder: Path, part: Callable[[Path], Path]) -> dict[str, Any]:
+        from teacher.finetune import finetune
+        from teacher.probe import linear
+
+        source = None if protocol == "supervised" or pretrained is None else part(pretrained)
+        if protocol == "linear":
+            assert source is not None
+            return linear(store, folder, source, one.input, one.encoder, one.linear, one.compute, one.sections())
+        share = one.semi.share if protocol == "semi" else 1.0
+        return finetune(
+            store, folder, source, one.input, one.encoder, one.finetune, one.compute, one.sections(), resume, share,
+            protocol == "transfer",
+        )  # fmt: skip
+
+    return each_stream(recipe, out, resume, step) or _fused(recipe, store, out)
+
+
+def _fused(recipe: Recipe, store: Store, out: Path) -> dict[str, Any]:
+    from teacher.evaluate import fuse
+
+    return fuse(store, out, recipe.input, recipe.compute)
 
 
 def distill(recipe: Recipe, store: Store, teacher: Path | None, out: Path, resume: bool = False) -> dict[str, Any]:
+    """A student of one stream learns from the whole teacher, each of three streams from the teacher's own."""
     from student.distill import distill
 
-    return distill(store, out, teacher, recipe.input, recipe.student, recipe.distill, recipe.compute, recipe.sections(), resume)
+    def step(one: Recipe, folder: Path, part: Callable[[Path], Path]) -> dict[str, Any]:
+        own = part(teacher) if teacher is not None and recipe.input.stream == "three" else teacher
+        return distill(store, folder, own, one.input, one.student, one.distill, one.compute, one.sections(), resume)
+
+    return each_stream(recipe, out, resume, step) or _fused(recipe, store, out)
 
 
 def export(run: Path, file: Path, store: Store) -> dict[str, Any]:
@@ -121,11 +233,10 @@ class Steps:
         if same and done is not None and all(_time(self.folder / step) <= _time(folder) for step in after):
             self.console.print(f"[dim]{name}: stands in {folder}[/dim]")
             return done
-        resume = same and (folder / "last.ckpt").is_file()
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "metrics.json").unlink(missing_ok=True)
         (folder / "asked.json").write_text(json.dumps(asked))
-        return train(folder, resume)
+        return train(folder, same)
 
 
 def run(recipe: Recipe, store: Store, runs: Path, again: bool = False) -> dict[str, Any]:

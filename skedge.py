@@ -13,6 +13,7 @@ from jsonargparse import ActionConfigFile, ArgumentError, ArgumentParser, Namesp
 from skeleton.errors import InputError
 
 RECIPES = Path(__file__).parent / "recipes"
+PROTOCOLS = ["linear", "finetune", "semi", "transfer", "knn", "partial-body", "supervised", "ridge"]
 
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 # Threads of torch that wait by spinning make a training step many times slower where another process shares the cores.
@@ -54,20 +55,24 @@ def pretrain_command(parser: ArgumentParser) -> Callable[[Any], None]:
 
 
 def evaluate_command(parser: ArgumentParser) -> Callable[[Any], None]:
-    """Evaluate by a protocol: linear, finetune, supervised (a fresh encoder on labels) or ridge (a linear baseline).
+    """Evaluate by a protocol: linear, finetune, semi, transfer, knn, partial-body; supervised and ridge are baselines.
 
     Example: skedge evaluate linear --pretrained runs/pstl --data stores/utd --recipe utd_mhad --out runs/linear
     """
-    parser.add_argument("protocol", choices=["linear", "finetune", "supervised", "ridge"], help="what to train and test")
+    parser.add_argument("protocol", choices=PROTOCOLS, help="what to train and test")
     _add_training(parser)
-    parser.add_argument("--pretrained", type=Path, help="the folder that `skedge pretrain` wrote")
+    parser.add_argument(
+        "--pretrained", type=Path, help="the folder that `skedge pretrain` wrote; partial-body: that of a linear probe"
+    )
+    parser.add_argument("--seeds", type=list[int], default=[], help="several: mean and deviation over '[0, 1, 2]'")
 
     def main(args: Any) -> None:
         import pipeline
         from skeleton.datasets.store import Store
 
         recipe = _recipe(parser, args)
-        _show(pipeline.evaluate(args.protocol, recipe, Store(args.data), args.out, args.pretrained, args.resume))
+        store = Store(args.data)
+        _show(pipeline.evaluate(args.protocol, recipe, store, args.out, args.pretrained, args.resume, args.seeds))
 
     return main
 
@@ -477,7 +482,7 @@ def _store(data: str | None, runs: Path) -> Any:
 def _show(figures: dict[str, Any]) -> None:
     from rich.console import Console
 
-    Console().print_json(data={name: value for name, value in figures.items() if name != "per_class"})
+    Console().print_json(data={name: value for name, value in figures.items() if name not in ("per_class", "confusion")})
 
 
 def _info(path: Path) -> None:

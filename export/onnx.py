@@ -12,7 +12,7 @@ import numpy as np
 import onnx
 import torch
 
-from export.deploy import DeployedClassifier, macs
+from export.deploy import Deployed, macs
 from export.verify import verify
 from skeleton import InputError
 from skeleton.datasets.store import Store
@@ -20,7 +20,7 @@ from skeleton.metadata import KEY, ModelMetadata
 from teacher.evaluate import check_layout
 from teacher.folder import Card, read_metrics, write_whole
 from teacher.load import load_classifier
-from teacher.model import Classifier
+from teacher.model import Network
 
 OPSET = 20
 
@@ -36,7 +36,7 @@ def export_onnx(run: Path, file: Path, store: Store) -> dict[str, Any]:
     classifier, card = load_classifier(run)
     check_layout(store, card, run)
     indices = store.split(card.input.protocol, "test")
-    deployed = DeployedClassifier(classifier).eval()
+    deployed = Deployed(classifier).eval()
     example = torch.zeros(card.input.persons, card.input.frames, len(card.layout), 3)
     metadata = _metadata(classifier, card, macs(deployed, example), read_metrics(run) or {})
     found: dict[str, Any] = {}
@@ -52,7 +52,7 @@ def export_onnx(run: Path, file: Path, store: Store) -> dict[str, Any]:
     return found | {"bytes": file.stat().st_size, "parameters": metadata.parameters, "macs": metadata.macs}
 
 
-def weights_sha256(classifier: Classifier) -> str:
+def weights_sha256(classifier: Network) -> str:
     """SHA-256 of all floating-point weights in state-dict order as little-endian float32."""
     digest = hashlib.sha256()
     for tensor in classifier.state_dict().values():
@@ -61,7 +61,7 @@ def weights_sha256(classifier: Classifier) -> str:
     return digest.hexdigest()
 
 
-def _metadata(classifier: Classifier, card: Card, work: int, metrics: dict[str, Any]) -> ModelMetadata:
+def _metadata(classifier: Network, card: Card, work: int, metrics: dict[str, Any]) -> ModelMetadata:
     accuracy = {key: metrics[key] for key in ("top1", "top5", "clips") if key in metrics}
     return ModelMetadata(
         labels=card.labels,
@@ -70,7 +70,7 @@ def _metadata(classifier: Classifier, card: Card, work: int, metrics: dict[str, 
         frames=card.input.frames,
         seconds=card.seconds,
         normalization=card.input.normalization,
-        streams=(card.input.stream,),
+        streams=tuple(card.input.fusion) if card.input.stream == "three" else (card.input.stream,),
         parameters=sum(parameter.numel() for parameter in classifier.parameters()),
         macs=work,
         weights_sha256=weights_sha256(classifier),
@@ -79,7 +79,7 @@ def _metadata(classifier: Classifier, card: Card, work: int, metrics: dict[str, 
     )
 
 
-def _convert(deployed: DeployedClassifier, example: torch.Tensor) -> onnx.ModelProto:
+def _convert(deployed: Deployed, example: torch.Tensor) -> onnx.ModelProto:
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     logging.getLogger("onnxscript").setLevel(logging.ERROR)
     with warnings.catch_warnings(), tempfile.TemporaryDirectory() as room:

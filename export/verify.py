@@ -10,7 +10,7 @@ from edge_runtime.backend import load_backend
 from skeleton.datasets.store import Store
 from teacher.clips import Clips
 from teacher.folder import Card
-from teacher.model import Classifier
+from teacher.model import Network
 
 TOLERANCE = 1e-4
 MOST_CLIPS = 2000
@@ -21,7 +21,7 @@ class ExportError(RuntimeError):
 
 
 @torch.inference_mode()
-def verify(file: Path, classifier: Classifier, card: Card, store: Store, indices: np.ndarray) -> dict[str, Any]:
+def verify(file: Path, classifier: Network, card: Card, store: Store, indices: np.ndarray) -> dict[str, Any]:
     """Compare file and classifier on the clips at `indices` (at most 2,000 of them, evenly chosen).
 
     Returns the largest difference in probability, the top-1 agreement and how many clips were compared; raises

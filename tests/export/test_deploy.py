@@ -8,7 +8,7 @@ import torch
 from tiny import PLAN, random_classifier, scenes
 from torch import Tensor
 
-from export.deploy import DeployedClassifier, macs
+from export.deploy import Deployed, macs
 from skeleton import load_layout
 from student.settings import student_plan
 from teacher.model import Classifier
@@ -20,7 +20,7 @@ STRIDED = EncoderSettings(widths=(4, 4, 6, 8), strides=(2, 1, 2, 1))
 
 @torch.no_grad()
 def compare(classifier: Classifier, joints: Tensor) -> None:
-    deployed = DeployedClassifier(classifier).eval()
+    deployed = Deployed(classifier).eval()
     logits, features = classifier(joints)
     for i in range(len(joints)):
         probabilities, embedding = deployed(joints[i])
@@ -61,7 +61,7 @@ def test_the_classifier_is_left_as_it_was() -> None:
     data = InputSettings(frames=12)
     classifier = random_classifier(NTU, data)
     before = {name: value.clone() for name, value in classifier.state_dict().items()}
-    DeployedClassifier(classifier).eval()(scenes(1, data)[0])
+    Deployed(classifier).eval()(scenes(1, data)[0])
     assert all(torch.equal(value, before[name]) for name, value in classifier.state_dict().items())
 
 
@@ -82,7 +82,7 @@ def _work(widths: tuple, strides: tuple, persons: int, frames: int, joints: int)
 @pytest.mark.parametrize("plan", [student_plan(), EncoderSettings()], ids=["student", "teacher"])
 def test_work_by_hand(plan: EncoderSettings, persons: int, classes: int) -> None:
     data = InputSettings(frames=50, persons=persons)
-    deployed = DeployedClassifier(random_classifier(NTU, data, plan, classes)).eval()
+    deployed = Deployed(random_classifier(NTU, data, plan, classes)).eval()
     counted = macs(deployed, torch.zeros(persons, 50, 25, 3))
     assert counted == _work(plan.widths, plan.strides, persons, 50, 25) + plan.widths[-1] * classes
 

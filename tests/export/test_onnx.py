@@ -16,7 +16,7 @@ from tiny import make_store, write_classifier
 
 import export.onnx as exporter
 from edge_runtime import Recognizer
-from export.deploy import DeployedClassifier, macs
+from export.deploy import Deployed, macs
 from export.onnx import export_onnx
 from export.verify import ExportError, verify
 from skeleton import InputError, prepare
@@ -90,7 +90,7 @@ def test_the_metadata(file: Path, run: Path, store: Store) -> None:
         "per-frame", ("motion",), "stretched", "last-seen",
     )  # fmt: skip
     assert metadata.parameters == sum(p.numel() for p in classifier.parameters())
-    assert metadata.macs == macs(DeployedClassifier(classifier).eval(), torch.zeros(2, 12, 25, 3))
+    assert metadata.macs == macs(Deployed(classifier).eval(), torch.zeros(2, 12, 25, 3))
     assert metadata.accuracy == {"top1": 61.5, "top5": 100.0, "clips": 12, "protocol": "xsub"}
     assert metadata.provenance["store"] == "tiny"
     assert metadata.provenance["seed"] == 7

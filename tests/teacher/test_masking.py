@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from skeleton import load_layout
-from teacher.masking import central_spatial_mask, motion_attention_mask
+from teacher.masking import draw_joints, drop_frames, motion_of_frames
 
 DEGREES = torch.from_numpy(load_layout("ntu25").degrees)
 
@@ -11,7 +11,7 @@ DEGREES = torch.from_numpy(load_layout("ntu25").degrees)
 @pytest.mark.parametrize("masked", [1, 9, 24])
 def test_joints_that_stay_are_different_and_ascending(masked: int) -> None:
     torch.manual_seed(0)
-    kept = central_spatial_mask(DEGREES, masked, 50)
+    kept = draw_joints(DEGREES, masked, 50)
     assert kept.shape == (50, 25 - masked)
     assert (kept.diff(dim=1) > 0).all()
     assert kept.min() >= 0
@@ -27,7 +27,7 @@ def test_one_joint_goes_in_proportion_to_its_degree() -> None:
     torch.manual_seed(1)
     draws = 20_000
     share = DEGREES.numpy() / 48
-    chi_square = (draws * (_gone(central_spatial_mask(DEGREES, 1, draws)) - share) ** 2 / share).sum()
+    chi_square = (draws * (_gone(draw_joints(DEGREES, 1, draws)) - share) ** 2 / share).sum()
     assert chi_square < 51, "24 degrees of freedom: above this in 1 of 1,000 fair draws"
 
 
@@ -37,17 +37,17 @@ def test_nine_joints_are_drawn_one_after_the_other() -> None:
     share, draws, expected = DEGREES.numpy() / 48, 4000, np.zeros(25)
     for _ in range(draws):
         expected[random.choice(25, 9, replace=False, p=share)] += 1 / draws
-    np.testing.assert_allclose(_gone(central_spatial_mask(DEGREES, 9, 20_000)), expected, atol=0.04)
+    np.testing.assert_allclose(_gone(draw_joints(DEGREES, 9, 20_000)), expected, atol=0.04)
 
 
 def test_a_mask_a_sample_or_one_for_the_batch() -> None:
     torch.manual_seed(0)
-    own = central_spatial_mask(DEGREES, 9, 16)
+    own = draw_joints(DEGREES, 9, 16)
     assert len({tuple(row) for row in own.tolist()}) > 8
-    common = central_spatial_mask(DEGREES, 9, 16, per_sample=False)
+    common = draw_joints(DEGREES, 9, 16, per_sample=False)
     assert common.shape == (16, 16)
     assert (common == common[0]).all()
-    again = central_spatial_mask(DEGREES, 9, 16, per_sample=False)
+    again = draw_joints(DEGREES, 9, 16, per_sample=False)
     assert (again != common).any()
 
 
@@ -70,7 +70,7 @@ def _motion_by_hand(clip: np.ndarray) -> list[list[float]]:
 def test_the_frames_of_largest_motion_go() -> None:
     torch.manual_seed(0)
     clip = torch.randn(3, 3, 50, 5, 2) * torch.rand(3, 1, 50, 1, 1)
-    kept = motion_attention_mask(clip, 10, 0)
+    kept = drop_frames(motion_of_frames(clip, "squared"), 10, 0)
     for row, motion in zip(kept, _motion_by_hand(clip.numpy()), strict=True):
         largest = sorted(range(50), key=lambda t: -motion[t])[:10]
         assert row.tolist() == sorted(set(range(50)) - set(largest))
@@ -79,11 +79,11 @@ def test_the_frames_of_largest_motion_go() -> None:
 
 def test_ten_more_go_at_positions_that_the_batch_shares() -> None:
     clip = torch.randn(6, 3, 50, 25, 1)
-    attended = motion_attention_mask(clip, 10, 0)
+    attended = drop_frames(motion_of_frames(clip, "squared"), 10, 0)
     seen = set()
     for seed in range(5):
         torch.manual_seed(seed)
-        kept = motion_attention_mask(clip, 10, 10)
+        kept = drop_frames(motion_of_frames(clip, "squared"), 10, 10)
         assert kept.shape == (6, 30)
         assert (kept.diff(dim=1) > 0).all()
         places = {tuple(torch.searchsorted(attended[i], kept[i]).tolist()) for i in range(6)}

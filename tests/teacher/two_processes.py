@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from tiny import COMPUTE, INPUT, PLAN, motion, optim, randomise
+from tiny import COMPUTE, INPUT, PLAN, motion, optim, randomise, tiny_mask
 from torch import Tensor, distributed, nn
 
 from skeleton import load_layout
@@ -53,7 +53,7 @@ def train_plain(folder: Path, devices: int) -> dict[str, Any]:
 
 def train_pstl(folder: Path) -> dict[str, Any]:
     seeded(COMPUTE)
-    settings = PretrainSettings(projector=8, masked_frames=3, random_frames=2, optim=optim(epochs=6))
+    settings = PretrainSettings(projector=8, pstl=tiny_mask(), optim=optim(epochs=6))
     module = PSTL(STGCN(LAYOUT, PLAN), LAYOUT, INPUT, settings)
     loader = clips().loader(CLIPS, 2, drop_last=True)
     compute = ComputeSettings(seed=3, accelerator="cpu", devices=2, precision="32-true")
