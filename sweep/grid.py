@@ -5,7 +5,7 @@ import itertools
 import json
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from operator import attrgetter
 from pathlib import Path
@@ -20,8 +20,9 @@ from skeleton.datasets.store import Store
 from skeleton.errors import InputError
 from sweep.point import Point, Step, make_recipe, parser, weights
 
-WITHOUT_ENCODER = ("evaluate supervised", "evaluate ridge")
-TEACHERS = ("evaluate linear", "evaluate finetune", "evaluate supervised")
+FROM_NOTHING = ("pretrain", "evaluate supervised", "evaluate ridge", "distill labels")
+FROM_CLASSIFIER = ("distill", "evaluate partial-body")
+CLASSIFIERS = tuple(f"evaluate {protocol}" for protocol in ("linear", "finetune", "semi", "transfer", "supervised"))
 COMMANDS = ("pretrain", *(f"evaluate {protocol}" for protocol in get_args(pipeline.Protocol)), "distill", "distill labels")
 
 
@@ -90,20 +91,25 @@ def points_of(
         base = parser().parse_path(sweep.base)
     except ArgumentError as error:
         raise InputError(f"{sweep.base}: {line(error)}") from None
-    everywhere = {name: value for key, given in sweep.set.items() for name, value in _flat(key, given).items()}
-    _check_settings(base, everywhere, "set")
-    for values in axes.values():
-        for settings in values.values():
-            _check_settings(base, settings, "grid")
+    everywhere = _typed(
+        base, {name: value for key, given in sweep.set.items() for name, value in _flat(key, given).items()}, "set"
+    )
+    typed = {
+        axis: {label: _typed(base, settings, "grid") for label, settings in values.items()} for axis, values in axes.items()
+    }
+    start = make_recipe({}, base)
     points = []
     for labels in itertools.product(*axes.values()):
         shown = dict(zip(axes, labels, strict=True))
-        own = {name: value for axis, label in shown.items() for name, value in axes[axis][label].items()}
-        recipe = make_recipe(everywhere | own, base)
-        folder = out / (",".join(map(_file_name, shown.items())) or "all")
-        for seed in sweep.seeds:
-            seeded = replace(recipe, compute=replace(recipe.compute, seed=seed))
-            points.append(Point(folder / f"seed-{seed}", shown, seed, seeded, steps, store))
+        recipe = start
+        for settings in (everywhere, *(typed[axis][label] for axis, label in shown.items())):
+            for name, value in settings.items():
+                recipe = _put(recipe, name, value)
+        folder = out / (",".join(folder_name(axis, label) for axis, label in shown.items()) or "all")
+        points += [
+            Point(folder / f"seed-{seed}", shown, seed, _put(recipe, "compute.seed", seed), steps, store)
+            for seed in sweep.seeds
+        ]
     for protocol, part in {(point.recipe.input.protocol, point.recipe.input.part) for point in points}:
         store.split(protocol, "train")
         store.split(protocol, part)
@@ -146,22 +152,15 @@ def _chain(commands: Sequence[str], pretrained: Path | None, teacher: Path | Non
             raise InputError(f"step: {command}: expected one of {', '.join(COMMANDS)}")
         if command in [step.command for step in steps]:
             raise InputError(f"step: expected every step once, got {command} twice")
-        source = None
-        if command.startswith("evaluate") and command not in WITHOUT_ENCODER:
-            source = encoder
-            if source is None:
-                raise InputError(f"step: {command}: expected an encoder: give --pretrained FOLDER, or put pretrain before it")
-        elif command == "distill":
-            source = classifier
-            if source is None:
-                raise InputError(
-                    "step: distill: expected a teacher: give --teacher FOLDER, or put evaluate finetune before it; "
-                    "distill labels trains without one"
-                )
+        source = classifier if command in FROM_CLASSIFIER else None if command in FROM_NOTHING else encoder
+        if source is None and command in FROM_CLASSIFIER:
+            raise InputError(f"step: {command}: expected a classifier: give --teacher FOLDER, or put evaluate linear before it")
+        if source is None and command not in FROM_NOTHING:
+            raise InputError(f"step: {command}: expected an encoder: give --pretrained FOLDER, or put pretrain before it")
         steps.append(Step(command, source))
         if command == "pretrain":
             encoder = steps[-1].name
-        elif command in TEACHERS:
+        elif command in CLASSIFIERS:
             classifier = steps[-1].name
     if not steps:
         raise InputError(f"step: expected at least one of {', '.join(COMMANDS)}")
@@ -186,15 +185,19 @@ def _axis(axis: str, values: Any) -> dict[str, dict[str, Any]]:
     for label, settings in pairs:
         if label in found:
             raise InputError(f"grid: {axis}: expected every value once, got {label} twice")
-        found[label] = {name: value for key, given in settings for name, value in _flat(key, given).items()}
+        found[label] = _all_flat(settings)
     return found
 
 
 def _flat(key: str, value: Any) -> dict[str, Any]:
-    """A setting by its dotted name, or all those that a mapping sets below it."""
-    if not isinstance(value, dict):
+    """A setting by its dotted name, or all those that a mapping sets in a section."""
+    if not (isinstance(value, dict) and is_dataclass(_usual(key))):
         return {key: value}
     return {name: leaf for below, inner in value.items() for name, leaf in _flat(f"{key}.{below}", inner).items()}
+
+
+def _all_flat(settings: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    return {name: value for key, given in settings for name, value in _flat(key, given).items()}
 
 
 def _label(value: Any) -> str:
@@ -203,9 +206,9 @@ def _label(value: Any) -> str:
     return yaml.safe_dump(value, default_flow_style=True, sort_keys=False, width=10**6).removesuffix("...\n").strip()
 
 
-def _file_name(setting: tuple[str, str]) -> str:
-    """For an axis and its label: the same in every sweep, and never that of another label."""
-    plain = "=".join(setting)
+def folder_name(axis: str, label: str) -> str:
+    """For a value of an axis: the same in every sweep, and never that of another value."""
+    plain = f"{axis}={label}"
     if re.fullmatch(r"[A-Za-z0-9_.=+-]{1,60}", plain):
         return plain
     return f"{re.sub(r'[^A-Za-z0-9_.=+-]+', '-', plain)[:50]}-{hashlib.sha256(plain.encode()).hexdigest()[:8]}"
@@ -219,15 +222,33 @@ def _check_apart(axes: dict[str, dict[str, dict[str, Any]]]) -> None:
                 raise InputError(f"grid: expected axes that set different settings, {one} and {other} both set {first}")
 
 
-def _check_settings(base: Namespace, settings: dict[str, Any], where: str) -> None:
-    """Raise `InputError` for what a recipe does not take; jsonargparse lets a number stand for a section, and null for all."""
+def _typed(base: Namespace, settings: dict[str, Any], where: str) -> dict[str, Any]:
+    """The settings as the recipe takes them; raises `InputError` naming the first that it does not take."""
+    typed = {}
     for name, value in settings.items():
         if name == "compute.seed":
             raise InputError(f"{where}: compute.seed: expected the seeds under seeds")
         try:
-            make_recipe({name: value}, base)
-            usual = attrgetter(name)(Recipe())
-            if is_dataclass(usual) or (value is None and usual is not None):
-                raise TypeError(f"expected {'a setting below it' if is_dataclass(usual) else 'a value'}, got {_label(value)}")
+            made = make_recipe({name: value}, base)
+            if is_dataclass(_usual(name)):
+                raise TypeError(f"expected settings in this section, got {_label(value)}")
+            if value is None and _usual(name) is not None:
+                raise TypeError("expected a value, got null")
+            typed[name] = attrgetter(name)(made)
         except (ArgumentError, TypeError, AttributeError, KeyError, ValueError) as error:
             raise InputError(f"{where}: {name}: {line(error)}; skedge run --help lists the settings") from None
+    return typed
+
+
+def _put(settings: Any, name: str, value: Any) -> Any:
+    """A copy of settings with another value for one of them, by its dotted name."""
+    first, _, rest = name.partition(".")
+    return replace(settings, **{first: _put(getattr(settings, first), rest, value) if rest else value})
+
+
+def _usual(name: str) -> Any:
+    """The default of a setting or section; something else than None where there is no such setting."""
+    at: Any = Recipe()
+    for part in str(name).split("."):
+        at = getattr(at, part, "")
+    return at

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 from dataclasses import asdict, dataclass, fields
 from functools import cache
 from pathlib import Path
@@ -17,9 +18,9 @@ from skeleton.datasets.store import Store
 POINT, ASKED, METRICS = "point.json", "asked.json", "metrics.json"
 # Sections of the recipe that a step does not read: a change there does not train it again.
 UNREAD = {
-    "pretrain": ("linear", "finetune", "student", "distill"),
+    "pretrain": ("linear", "finetune", "semi", "knn", "partial", "student", "distill"),
     "evaluate": ("student", "distill"),
-    "distill": ("encoder", "pretrain", "linear", "finetune"),
+    "distill": ("encoder", "pretrain", "linear", "finetune", "semi", "knn", "partial"),
 }
 
 
@@ -110,10 +111,11 @@ class Point:
 
     def _take(self, step: Step) -> None:
         folder, asked = self.folder / step.name, self.asked(step)
-        resume = _read_json(folder / ASKED) == asked and (folder / "last.ckpt").is_file()
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / METRICS).unlink(missing_ok=True)
-        (folder / ASKED).write_text(json.dumps(asked))
+        resume = _read_json(folder / ASKED) == asked
+        if not resume:
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
+            (folder / ASKED).write_text(json.dumps(asked))
         source = None if step.source is None else self.folder / step.source
         command, _, protocol = step.command.partition(" ")
         if command == "pretrain":

@@ -1,6 +1,7 @@
 """What came out of a sweep: sweep.json with everything, sweep.md with a table, sweep.png with a plot."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,18 @@ class Outcome:
         last = [line.strip() for line in lines if line.strip() and not line.startswith("srun:")][-1:]
         return cls(point, None, " ".join([*last, f"({said})"]), log)
 
+    def figures(self, figure: str) -> dict[str, float]:
+        """That figure of every step, also of the parts of its metrics, such as partial-body's numbers of hidden joints."""
+        return dict(_figures(figure, (), self.metrics or {}))
+
+
+def _figures(figure: str, at: tuple[str, ...], metrics: dict[str, Any]) -> Iterator[tuple[str, float]]:
+    for name, value in metrics.items():
+        if isinstance(value, dict):
+            yield from _figures(figure, (*at, name), value)
+        elif name == figure:
+            yield " ".join(at), float(value)
+
 
 @dataclass(frozen=True)
 class Report:
@@ -54,27 +67,21 @@ class Report:
     @property
     def figure(self) -> str:
         """Top-1, or the loss where no step has that."""
-        every = [metrics for outcome in self.outcomes for metrics in (outcome.metrics or {}).values()]
-        return "loss" if every and not any("top1" in metrics for metrics in every) else "top1"
+        return next((figure for figure in FIGURES if any(one.figures(figure) for one in self.outcomes)), "top1")
 
     @property
     def rows(self) -> list[Row]:
-        figure = self.figure
-        found: dict[tuple[str, ...], list[Outcome]] = {}
+        groups: dict[tuple[str, ...], list[Outcome]] = {}
         for outcome in self.outcomes:
-            found.setdefault(tuple(outcome.point.settings.values()), []).append(outcome)
-        values = {
-            (labels, command): tuple(
-                float(one.metrics[command][figure]) for one in group if one.metrics and figure in one.metrics[command]
-            )
-            for labels, group in found.items()
-            for command in self.sweep.commands
-        }
-        shown = [command for command in self.sweep.commands if any(values[labels, command] for labels in found)]
-        return [
-            Row(group[0].point.settings, {command: Cell(values[labels, command]) for command in shown})
-            for labels, group in found.items()
-        ]
+            groups.setdefault(tuple(outcome.point.settings.values()), []).append(outcome)
+        figures = {id(one): one.figures(self.figure) for one in self.outcomes}
+        shown = dict.fromkeys(name for found in figures.values() for name in found)
+        rows = []
+        for group in groups.values():
+            found = [figures[id(one)] for one in group]
+            cells = {name: Cell(tuple(one[name] for one in found if name in one)) for name in shown}
+            rows.append(Row(group[0].point.settings, cells))
+        return rows
 
     @property
     def notes(self) -> list[str]:
@@ -155,7 +162,7 @@ class Report:
         columns, rows = self.table()
         table = Table(box=SIMPLE, pad_edge=False, title=f"{self.name} on {self.store.name}", caption=self.notes[0])
         for column in columns:
-            table.add_column(column, justify="right" if column in self.sweep.commands else "left")
+            table.add_column(column, justify="left" if column in self.sweep.grid else "right")
         for row in rows:
             table.add_row(*row)
         return table

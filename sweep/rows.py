@@ -42,9 +42,10 @@ def plot(rows: Sequence[Row], title: str, figure: str, path: Path) -> None:
     from matplotlib.figure import Figure
 
     commands, axis = list(rows[0].cells), numeric_axis(rows)
-    page = Figure(figsize=(5.5 * max(1, len(commands)), 4.0 if axis else 1.5 + 0.3 * len(rows)), layout="constrained")
+    across, down = max(1, min(3, len(commands))), max(1, math.ceil(len(commands) / 3))
+    page = Figure(figsize=(5.5 * across, down * (4.0 if axis else 1.5 + 0.3 * len(rows))), layout="constrained")
     page.suptitle(title)
-    for command, panel in zip(commands, page.subplots(1, max(1, len(commands)), squeeze=False)[0], strict=False):
+    for command, panel in zip(commands, page.subplots(down, across, squeeze=False).flat, strict=False):
         panel.set_title(command)
         panel.grid(alpha=0.3)
         if axis is None:

@@ -65,7 +65,8 @@ def run(
 
         def ended(point: Point, log: Path, said: str) -> None:
             outcome = outcomes[point.folder] = Outcome.of(point, log, said)
-            shown = outcome.error or ", ".join(f"{step} {_figure(found)}" for step, found in (outcome.metrics or {}).items())
+            top1 = [f"{step} {value:.1f}" for step, value in outcome.figures("top1").items()]
+            shown = outcome.error or ", ".join(top1) or "complete"
             console.print(f"{escape(point.title)}: {escape(shown)}", soft_wrap=True, style="red" if outcome.error else None)
             progress.advance(task)
 
@@ -81,10 +82,6 @@ def run(
     console.print(report.printed())
     console.print(f"Report: {out / 'sweep.md'}", soft_wrap=True)
     return report
-
-
-def _figure(metrics: dict[str, Any]) -> str:
-    return f"{metrics['top1']:.1f}" if "top1" in metrics else "done"
 
 
 @contextmanager
