@@ -94,6 +94,39 @@ def distill_command(parser: ArgumentParser) -> Callable[[Any], None]:
     return main
 
 
+def sweep_command(parser: ArgumentParser) -> Callable[[Any], None]:
+    """Run a grid of settings and seeds, each point a chain of steps; goes on where it stopped; ends in a table and a plot.
+
+    Example: skedge sweep temperature --teacher runs/finetune --data stores/utd --out runs/temperature
+    """
+    known = ", ".join(sorted(file.stem for file in (RECIPES / "sweeps").glob("*.yaml")))
+    parser.add_argument("sweep", help=f"a YAML file as in docs/sweeps.md, or one of {known}")
+    parser.add_argument("--data", type=Path, required=True, help="the store")
+    parser.add_argument("--out", type=Path, required=True, help="the folder of all points, the table and the plot")
+    parser.add_argument("--pretrained", type=Path, help="the encoder that evaluations start from")
+    parser.add_argument("--teacher", type=Path, help="the teacher to distil")
+    parser.add_argument("--base", help="another recipe than the file's, a name or a file")
+    parser.add_argument("--set", type=dict[str, Any], help="further settings of all points: '{distill.optim.epochs: 20}'")
+    parser.add_argument("--seeds", type=list[int], help="other seeds than the file's: '[0, 1, 2]'")
+    parser.add_argument("--jobs", type=int, help="points at the same time; by default one a GPU, or one; SLURM: no limit")
+    parser.add_argument("--slurm", help="run as SLURM jobs: partition=gpu,gpus_per_node=1,timeout_min=240")
+
+    def main(args: Any) -> None:
+        from skeleton.datasets.store import Store
+        from sweep.grid import read_sweep
+        from sweep.jobs import slurm_settings
+        from sweep.run import run
+
+        slurm = None if args.slurm is None else slurm_settings(args.slurm)
+        sweep, name = read_sweep(args.sweep, RECIPES, args.base, args.set, args.seeds)
+        report = run(name, sweep, Store(args.data), args.out, args.pretrained, args.teacher, args.jobs, slurm)
+        if report.failed:
+            named = "; ".join(report.failed[:3]) + ("; the others are in sweep.md" if len(report.failed) > 3 else "")
+            _stop(1, f"{len(report.failed)} of {len(report.outcomes)} points failed, the same command runs them again: {named}")
+
+    return main
+
+
 def export_command(parser: ArgumentParser) -> Callable[[Any], None]:
     """Export a student or teacher as one ONNX file, checked against torch on the store's held-out clips.
 
@@ -353,6 +386,7 @@ COMMANDS: dict[str, Callable[[ArgumentParser], Callable[[Any], None]]] = {
     "distill": distill_command,
     "draw": draw_command,
     "table": table_command,
+    "sweep": sweep_command,
     "export": export_command,
     "predict": predict_command,
     "bench": bench_command,
@@ -377,15 +411,20 @@ def main(argv: list[str] | None = None) -> None:
     except InputError as error:
         _stop(2, str(error))
     except KeyboardInterrupt:
-        goes_on = "goes on where it stopped" if name == "data import" else "with --resume goes on from the checkpoint"
+        goes_on = (
+            "goes on where it stopped" if name in ("data import", "sweep") else "with --resume goes on from the checkpoint"
+        )
         _stop(130, f"interrupted; the same command {goes_on} (`skedge run` does so by itself)")
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except ModuleNotFoundError as error:
-        extra = {"matplotlib": "train", "scipy": "train", "torch": "train", "lightning": "train"}.get(error.name or "")
-        if extra is None:
+        extra = {"submitit": "slurm"} | dict.fromkeys(("matplotlib", "scipy", "torch", "lightning"), "train")
+        if error.name not in extra:
             raise
-        _stop(2, f"`skedge {name}` needs {error.name}, which this installation has not: pip install 'skedge[{extra}]'")
+        _stop(
+            2, f"`skedge {name}` needs {error.name}, which this installation has not: pip install 'skedge[{extra[error.name]}]'"
+        )
+
     except OSError as error:
         _stop(2, f"{error.filename or name}: {error.strerror or error}")
     except RuntimeError as error:
