@@ -218,7 +218,9 @@ def teach_command(parser: ArgumentParser) -> Callable[[Any], None]:
     """
     parser.add_argument("model", type=Path, help="an exported model")
     parser.add_argument("store", type=Path, help="clips of the new actions, such as `skedge record` makes")
-    parser.add_argument("--known", type=Path, help="a store with clips of actions that the model knows: the one it was trained on")
+    parser.add_argument(
+        "--known", type=Path, help="a store with clips of actions that the model knows: the one it was trained on"
+    )
     parser.add_argument("--out", type=Path, help="the file to write; by default it goes beside the model, where it is found")
 
     def main(args: Any) -> None:

@@ -1,12 +1,11 @@
 """What was taught to a model: classes beside its own, by the direction of their embeddings (the rule: `edge_runtime.teach`)."""
 
+import base64
 import json
 import os
 import secrets
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from skeleton.metadata import ModelMetadata
 
 VERSION = 1
 SHARPNESS = 20.0
+ARRAYS = ("center", "whitening", "known", "means", "thresholds")
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,12 +45,13 @@ class Taught:
         return (both / both.sum(axis=-1, keepdims=True)).astype(np.float32)
 
     def save(self, path: Path) -> None:
-        """Write the file whole or not at all; NumPy's .npz, nothing in it is pickled."""
-        document = {"version": VERSION, "labels": self.labels, "clips": self.clips, "model": self.model}
+        """Write the file, JSON with the arrays as little-endian float32 in base 64, whole or not at all."""
+        arrays = {name: base64.b64encode(np.asarray(getattr(self, name), "<f4").tobytes()).decode() for name in ARRAYS}
+        document = {"version": VERSION, "labels": self.labels, "clips": self.clips, "model": self.model, **arrays}
         draft = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}")
         try:
-            with open(draft, "wb") as file:
-                np.savez(file, document=np.frombuffer(json.dumps(document).encode(), np.uint8), **self._arrays())
+            with open(draft, "w", encoding="utf-8") as file:
+                file.write(json.dumps(document, indent=1) + "\n")
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(draft, path)
@@ -63,25 +64,19 @@ class Taught:
     def load(cls, path: Path, metadata: ModelMetadata) -> "Taught":
         """Read what was taught to the model of that metadata; `InputError` for a damaged file and for another model's."""
         try:
-            with np.load(path, allow_pickle=False) as file:
-                arrays = {name: np.asarray(file[name], np.float32) for name in cls._ARRAYS}
-                document = dict(json.loads(bytes(file["document"])))
+            document = dict(json.loads(path.read_bytes()))
             version, model = int(document["version"]), str(document["model"])
             labels, clips = tuple(map(str, document["labels"])), tuple(map(int, document["clips"]))
-            size = len(arrays["center"])
-            shapes = {
-                "center": (size,),
-                "whitening": (size, size),
-                "known": (len(arrays["known"]), size),
-                "means": (len(labels), size),
-                "thresholds": (len(labels),),
-            }
-            fits = all(arrays[name].shape == shape and np.isfinite(arrays[name]).all() for name, shape in shapes.items())
-            if not (fits and labels and len(arrays["known"]) and len(clips) == len(set(labels)) == len(labels)):
+            flat = {name: np.frombuffer(base64.b64decode(document[name], validate=True), "<f4") for name in ARRAYS}
+            size = len(flat["center"])
+            shapes = {"center": (size,), "whitening": (size, size), "known": (-1, size), "means": (len(labels), size)}
+            arrays = {name: flat[name].reshape(shape) for name, shape in shapes.items()} | {"thresholds": flat["thresholds"]}
+            counts = {len(labels), len(set(labels)), len(clips), len(arrays["thresholds"])}
+            if not (labels and len(counts) == 1 and all(len(one) and np.isfinite(one).all() for one in arrays.values())):
                 raise ValueError
         except FileNotFoundError:
             raise InputError(f"{path}: expected a file that `skedge teach` wrote, found none") from None
-        except (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile):
+        except (OSError, KeyError, TypeError, ValueError, OverflowError, RecursionError):
             raise InputError(
                 f"{path}: expected a file that `skedge teach` wrote, got a damaged or different one; teach again or remove it"
             ) from None
@@ -91,15 +86,10 @@ class Taught:
             raise InputError(f"{path}: taught to another model than the one beside it; teach again or remove it")
         return cls(labels, clips, model, **arrays)
 
-    _ARRAYS = ("center", "whitening", "known", "means", "thresholds")
-
-    def _arrays(self) -> dict[str, Any]:
-        return {name: np.asarray(getattr(self, name), np.float32) for name in self._ARRAYS}
-
 
 def beside(model: Path) -> Path:
-    """Where what was taught to a model is looked for: student.taught.npz beside student.onnx."""
-    return model.with_suffix(".taught.npz")
+    """Where what was taught to a model is looked for: student.taught.json beside student.onnx."""
+    return model.with_suffix(".taught.json")
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:

@@ -151,7 +151,7 @@ def _known(recognizer: Recognizer, own: "Store", known: Path | None, track: Trac
     if known is not None:
         found |= read(Store(known))
     elif len(found) < 2:
-        found |= _synthetic(read)
+        found |= _synthetic(recognizer.labels, read)
     if len(found) < 2:
         raise InputError(
             f"{known or own.path}: expected clips of at least two of the classes that the model knows "
@@ -160,12 +160,15 @@ def _known(recognizer: Recognizer, own: "Store", known: Path | None, track: Trac
     return found
 
 
-def _synthetic(read: Callable[["Store"], Any]) -> Any:
+def _synthetic(labels: Sequence[str], read: Callable[["Store"], Embeddings]) -> Embeddings:
     import tempfile
 
     from skeleton.datasets.store import Store
     from skeleton.datasets.synthetic import synthesize
+    from skeleton.datasets.synthetic_actions import ACTIONS
 
+    if len(set(labels) & set(ACTIONS)) < 2:
+        return {}
     with tempfile.TemporaryDirectory(prefix="skedge-") as room:
         path = Path(room) / "synthetic"
         synthesize(path, clips_per_action_and_subject=2, subjects=6)

@@ -50,7 +50,8 @@ class Takes:
                 return Outlook(banner="no whole body in view: step back")
             self._began = now + self._countdown
         if now < self._began:
-            words = f"{self._complaint}{self._label} {len(self.clips) + 1} of {self.count} in {np.ceil(self._began - now):.0f}"
+            again = f"{self._complaint}, again: " if self._complaint else ""
+            words = f"{again}{self._label} {len(self.clips) + 1} of {self.count} in {np.ceil(self._began - now):.0f}"
             return Outlook(banner=words)
         if not self._times and self._person is None and whole:
             self._person = max(whole, key=_size).id
@@ -68,7 +69,7 @@ class Takes:
         self._tries += 1
         moments = [self._began, *self._times, now]
         if len(self._times) < FEWEST or np.diff(moments).max() > LONGEST_GAP:
-            self._complaint = "not in view all the time, again: "
+            self._complaint = "not in view all the time"
             if self._tries >= TRIES * self.count:
                 raise InputError(
                     f"expected a whole body in view during {self._seconds:g} s, got {len(self.clips)} such takes of "

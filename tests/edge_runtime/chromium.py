@@ -7,6 +7,7 @@ import os
 import select
 import shutil
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any, Self
@@ -16,6 +17,14 @@ FLAGS = [
     "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--hide-scrollbars", "--remote-debugging-pipe",
 ]  # fmt: skip
 PATIENCE = 60.0
+# The browser reads what to do from descriptor 3 and answers on 4.
+LAUNCHER = """
+import fcntl, os, sys
+theirs, mine = (fcntl.fcntl(int(one), fcntl.F_DUPFD, 10) for one in sys.argv[1:3])
+os.dup2(theirs, 3)
+os.dup2(mine, 4)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
 
 
 def find_chromium() -> str | None:
@@ -31,9 +40,7 @@ class Chromium:
         self._rest = b""
         theirs, self._to = os.pipe()
         self._from, mine = os.pipe()
-        # It reads what to do from descriptor 3 and answers on 4.
-        shell = f'exec "$0" "$@" 3<&{theirs} 4>&{mine}'
-        command = ["sh", "-c", shell, program, *FLAGS, f"--user-data-dir={room}", "about:blank"]
+        command = [sys.executable, "-c", LAUNCHER, str(theirs), str(mine), program, *FLAGS, f"--user-data-dir={room}"]
         with open(room / "chromium.log", "wb") as log:
             self._process = subprocess.Popen(command, pass_fds=(theirs, mine), stdout=log, stderr=log)
         os.close(theirs)
@@ -105,13 +112,12 @@ class Tab:
         assert "exceptionDetails" not in answer, answer["exceptionDetails"]
         return answer["result"].get("value")
 
-    def wait(self, expression: str, seconds: float = 15) -> Any:
-        """What the expression comes to once that is true in JavaScript's sense."""
+    def wait(self, expression: str, seconds: float = PATIENCE) -> None:
+        """Until the page is there and the expression is true in JavaScript's sense."""
         end = time.monotonic() + seconds
-        while not (found := self.value(f"document.readyState === 'complete' && ({expression})")):
+        while not self.value(f"document.readyState === 'complete' && Boolean({expression})"):
             assert time.monotonic() < end, f"{expression} did not become true within {seconds:g} s"
             time.sleep(0.05)
-        return found
 
     def screenshot(self, path: Path) -> Path:
         path.write_bytes(base64.b64decode(self.call("Page.captureScreenshot", format="png")["data"]))

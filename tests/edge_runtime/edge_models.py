@@ -46,8 +46,8 @@ def write_model(
 ) -> Path:
     """A model whose embedding is its input, flattened, and whose probabilities are the softmax of `weights` times it.
 
-    `matrix` (classes, size) stands in for `weights`. `document` is the metadata's text (None: none at all), `shape` and `classes` lie about the ports, `padding` adds that
-    many MB of weights.
+    `document` is the metadata's text (None: none at all), `shape` and `classes` lie about the ports, `padding` adds that
+    many MB of weights, `matrix` (classes, size) stands in for `weights`.
     """
     shape = shape or (metadata.persons, metadata.frames, len(metadata.layout), 3)
     size, classes = int(np.prod(shape)), classes or len(metadata.labels)

@@ -24,7 +24,7 @@ BODY = np.array([
 
 
 def body(seconds: float, place: float = 0.0) -> np.ndarray:
-    """(25, 3): somebody who moves a little all the time and lifts the left arm every other second and walks about, for the model to see."""
+    """(25, 3): somebody who sways to and fro and lifts the left arm every other second."""
     joints = BODY + 0.03 * np.sin(3 * seconds + 7 * BODY + place)
     raised = np.clip(np.sin(np.pi * seconds + place), 0, 1)
     for joint, share in zip((5, 6, 7, 21, 22), (0.5, 1, 1.1, 1.2, 1.15), strict=True):
@@ -113,7 +113,9 @@ class Pose:
         return tuple(found)
 
 
-def quick_model(path: Path, persons: int = 1, labels: tuple[str, ...] = ("wave", "clap", "idle", "throw", "jump", "squat")) -> Path:
+def quick_model(
+    path: Path, persons: int = 1, labels: tuple[str, ...] = ("wave", "clap", "idle", "throw", "jump", "squat")
+) -> Path:
     """A tiny model of one second whose answer goes round with a body that sways: by where it is and where it goes."""
     angles = 2 * np.pi * np.arange(len(labels)) / len(labels)
     matrix = np.zeros((len(labels), persons, 4, 25, 3))

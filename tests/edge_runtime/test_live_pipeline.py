@@ -152,7 +152,7 @@ def test_what_an_input_error_says_comes_through_as_it_is() -> None:
     live = Live(source, Pose(), NTU, Watcher())
     live.start()
     assert live.crew.stopping.wait(30)
-    with pytest.raises(InputError, match="^camera 0: expected a camera, got none$"):
+    with pytest.raises(InputError, match=r"^camera 0: expected a camera, got none$"):
         live.close()
 
 

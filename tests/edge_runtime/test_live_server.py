@@ -84,7 +84,9 @@ def read_picture(answer: HTTPResponse) -> bytes:
     return picture
 
 
-def messages(answer: HTTPResponse, count: int, kinds: tuple[str, ...] = ("state", "action", "note")) -> list[tuple[str, str, object]]:
+def messages(
+    answer: HTTPResponse, count: int, kinds: tuple[str, ...] = ("state", "action", "note")
+) -> list[tuple[str, str, object]]:
     """So many server-sent events of these kinds: (kind, id, data)."""
     found, kind, number = [], "", ""
     while len(found) < count:
@@ -99,7 +101,12 @@ class TestWhoMaySeeIt:
     """Tokens, names and headers."""
 
     def test_this_computer_needs_no_token(self, served: Served) -> None:
-        for path, kind in (("/", "text/html"), ("/live.js", "text/javascript"), ("/live.css", "text/css"), ("/icon.svg", "image/")):
+        for path, kind in (
+            ("/", "text/html"),
+            ("/live.js", "text/javascript"),
+            ("/live.css", "text/css"),
+            ("/icon.svg", "image/"),
+        ):
             answer = served.ask(path)
             assert answer.status == 200
             assert answer.headers["Content-Type"].startswith(kind)
@@ -136,7 +143,9 @@ class TestWhoMaySeeIt:
         guarded.ask("/?token=nonsense")
         assert compared == [TOKEN.encode(), TOKEN.encode()]
 
-    @pytest.mark.parametrize("host", ["evil.example", "evil.example:8080", "127.0.0.1.evil.example", "", "192.168.1.7:8080", "[::2]"])
+    @pytest.mark.parametrize(
+        "host", ["evil.example", "evil.example:8080", "127.0.0.1.evil.example", "", "192.168.1.7:8080", "[::2]"]
+    )
     def test_another_name_for_this_computer_is_refused(self, served: Served, host: str) -> None:
         # A web page elsewhere can lead its own name to 127.0.0.1 and would then read the camera.
         assert served.ask("/state", Host=host).status == 403
@@ -303,8 +312,10 @@ def fuzzed() -> Iterator[Served]:
 
 
 def test_what_is_not_there_is_not_found(served: Served) -> None:
-    for path in ("/nothing", "/../secret", "/page/index.html", "http://[/", "/live.js/", "/%2e%2e/"):
+    for path in ("/nothing", "/../secret", "/page/index.html", "/live.js/", "/%2e%2e/"):
         assert served.ask(path).status == 404
+    with served.raw(b"GET http://[/ HTTP/1.0\r\nHost: localhost\r\n\r\n") as connection:
+        assert connection.recv(100).startswith(b"HTTP/1.0 404")
     assert served.ask("/", method="POST").status == 501
     assert served.log.since(0) == []
 

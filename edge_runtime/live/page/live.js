@@ -101,7 +101,7 @@ function showState(state) {
     high.textContent = one.p95.toFixed(1);
   });
   const health = state.health;
-  const pairs = [["skedge's memory", size(health.rss)], ["memory free", size(health.available)],
+  const pairs = [["memory used", size(health.rss)], ["memory free", size(health.available)],
                  ["CPU", health.cpu.toFixed(0) + " %"]];
   if (health.temperature !== null) pairs.push(["temperature", health.temperature.toFixed(1) + " °C"]);
   if (health.throttled !== null) pairs.push(["throttling", health.throttled.join(", ") || "none", health.throttled.length ? "bad" : ""]);
