@@ -42,7 +42,7 @@ def temperature(root: Path = Path("/")) -> float | None:
 
 def throttled(root: Path = Path("/")) -> list[str] | None:
     """Why the firmware slows the board down, now or (marked so) since it started; None where there is none to ask."""
-    text = next((_read(path) for path in (root / "sys/devices/platform/soc").glob("soc:firmware/get_throttled")), None)
+    text = next((_read(path) for path in (root / "sys/devices/platform").glob("soc*/*firmware/get_throttled")), None)
     if text is None:
         text = _ask_firmware()
     try:

@@ -141,7 +141,9 @@ def _look(
         page = None
         if viewing.port is not None:
             page = Page(Feeds(pictures, running.states, running.log), viewing.host, viewing.port, token)
-            notes = [f"the page: {url}" for url in addresses(viewing.host, page.port, token)]
+            # A token that was given is known already, and need not stand in a log.
+            said = token if viewing.token is None else "..."
+            notes = [f"the page: {url}" for url in addresses(viewing.host, page.port, token and said)]
     except BaseException:
         opened.source.close()
         raise

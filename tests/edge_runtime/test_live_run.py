@@ -253,8 +253,17 @@ def test_a_token_is_made_said_and_asked_for(room: Path, fake_sources: SimpleName
     fake_sources.source = Skeletons(lambda seconds: (), 10, rate=30)
     main(["live", "--model", str(room / "m.onnx"), "--host", "0.0.0.0", "--port", "0", "--no_browser"])
     said = capsys.readouterr().err
-    assert "?token=from-the-environment" in said
+    assert "/?token=...\n" in said
+    assert "from-the-environment" not in said
     assert "0.0.0.0" not in said
+    monkeypatch.delenv("SKEDGE_TOKEN")
+    tokens = set()
+    for _ in range(2):
+        fake_sources.source = Skeletons(lambda seconds: (), 2)
+        main(["live", "--model", str(room / "m.onnx"), "--host", "0.0.0.0", "--port", "0", "--no_browser"])
+        tokens.add(capsys.readouterr().err.splitlines()[0].partition("?token=")[2])
+    assert len(tokens) == 2
+    assert all(len(token) >= 16 for token in tokens)
 
 
 def test_the_browser_is_opened_where_there_is_a_display(room: Path, fake_sources: SimpleNamespace,
