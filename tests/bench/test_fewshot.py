@@ -8,6 +8,8 @@ import pytest
 from edge_models import metadata, walk, write_model
 
 from bench.fewshot import few, main, measure
+from edge_runtime.taught import Taught
+from edge_runtime.teach import learn
 from skeleton import InputError, load_layout
 from skeleton.datasets.store import Store, StoreWriter
 
@@ -43,6 +45,18 @@ def test_what_the_model_does_not_know_is_taught(store: Path, model: Path) -> Non
     assert rows[2]["new"] == [rows[2]["new"][0], 0.0]  # all four clips there are: nothing is drawn
     for row in rows:
         assert row["all"][0] == pytest.approx((row["new"][0] * 8 + row["known"][0] * 16) / 24, abs=0.01)
+
+
+def test_so_many_clips_are_taught_and_none_of_the_test(store: Path, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    counts = []
+
+    def watched(clips: dict[str, np.ndarray], known: dict[str, np.ndarray]) -> Taught:
+        counts.append(([len(one) for one in clips.values()], [len(one) for one in known.values()]))
+        return learn(clips, known)
+
+    monkeypatch.setattr("bench.fewshot.learn", watched)
+    measure(model, Store(store), shots=(1, 3), draws=2)
+    assert counts == [([1, 1], [4] * 4)] * 2 + [([3, 3], [4] * 4)] * 2
 
 
 def test_what_cannot_be_measured_is_one_line(store: Path, model: Path, tmp_path: Path) -> None:

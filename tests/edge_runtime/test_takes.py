@@ -95,7 +95,7 @@ def test_the_largest_one_is_recorded_and_stays_the_one() -> None:
         far = body(seconds) * 0.5
         # The order changes, and after the beginning the other one comes nearer.
         near = body(seconds + 9) * (1.0 if seconds < 1.1 else 0.3)
-        return (Person(5, far), Person(2, near)) if int(seconds * 10) % 2 else (Person(2, near), Person(5, far))
+        return (Person(2, near), Person(5, far)) if int(seconds * 10) % 2 else (Person(5, far), Person(2, near))
 
     takes = Takes("wave", 1, 1.0, countdown=1.0)
     play(takes, two, 60)
