@@ -175,7 +175,8 @@ def live_command(parser: ArgumentParser) -> Callable[[Any], None]:
 
         events = {name: args[name] for name in ("hop", "threshold", "patience", "debounce")}
         recognizer = Recognizer.load(args.model, args.threads, **events, taught=args.taught or True)
-        camera, how = partial(open_camera, args.source), {name: args[name] for name in ("record", "hook", "every_frame")}
+        camera = partial(open_camera, args.source, args.people or recognizer.metadata.persons)
+        how = {name: args[name] for name in ("record", "hook", "every_frame")}
         live(camera, recognizer, _viewing(args), **how)
 
     return main
@@ -205,7 +206,9 @@ def record_command(parser: ArgumentParser) -> Callable[[Any], None]:
 
             seconds = Recognizer.load(args.model, taught=False).metadata.seconds
         takes = Takes(args.label, args.clips, seconds or 2.5, args.countdown, args.subject)
-        added, there = record(partial(open_camera, args.source), args.store, takes, _viewing(args), args.every_frame)
+        added, there = record(
+            partial(open_camera, args.source, args.people or 1), args.store, takes, _viewing(args), args.every_frame
+        )
         print(f"{added} clips of {args.label!r} added; {args.store} holds {there}")
 
     return main
@@ -420,8 +423,10 @@ def main(argv: list[str] | None = None) -> None:
     except InputError as error:
         _stop(2, str(error))
     except KeyboardInterrupt:
-        goes_on = "goes on where it stopped" if name == "data import" else "with --resume goes on from the checkpoint"
-        _stop(130, f"interrupted; the same command {goes_on} (`skedge run` does so by itself)")
+        resumed = "; the same command with --resume goes on from the checkpoint (`skedge run` does so by itself)"
+        goes_on = dict.fromkeys(("run", "pretrain", "evaluate", "distill"), resumed)
+        goes_on["data import"] = "; the same command goes on where it stopped"
+        _stop(130, f"interrupted{goes_on.get(name, '')}")
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except ModuleNotFoundError as error:
@@ -470,6 +475,7 @@ def _add_training(parser: ArgumentParser) -> None:
 
 def _add_camera(parser: ArgumentParser) -> None:
     parser.add_argument("--source", default="0", help="a camera's number or device, picamera, a film, a stream's address, ...")
+    parser.add_argument("--people", type=int, help="how many are looked for; by default as many as the model sees together")
     parser.add_argument("--every_frame", action="store_true", help="leave out no frame of a film, however long it takes")
     parser.add_argument("--host", default="127.0.0.1", help="who may see the page: 0.0.0.0 lets in others, with a token")
     parser.add_argument("--port", type=int, default=8080, help="of the page; 0 takes any free one")

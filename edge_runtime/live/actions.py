@@ -40,7 +40,7 @@ class Answer:
         """A few words for the picture."""
         if not self.whole:
             return "no whole body in view"
-        return f"{self.top[0][0]} {100 * self.top[0][1]:.0f} %" if self.top else "..."
+        return f"{self.top[0][0]} {100 * self.top[0][1]:.0f} %" if self.top else "in view"
 
     def document(self) -> dict[str, Any]:
         top = [{"label": label, "probability": round(probability, 4)} for label, probability in self.top]
@@ -68,7 +68,7 @@ class Happening:
 
 @dataclass(frozen=True, eq=False)
 class Outlook:
-    """What came of an observation: answers, events, large words for the picture, and whether all is done now."""
+    """What came of an observation: answers, events, large words for whoever looks on, and whether all is done now."""
 
     answers: tuple[Answer, ...] = ()
     happenings: tuple[Happening, ...] = ()

@@ -39,8 +39,8 @@ class Studio:
     def patient(self) -> bool:
         return self.film is not None
 
-    def paint(self, observation: Observation, answers: tuple[Answer, ...], banner: str) -> None:
-        picture = draw(observation, answers, banner, self._stage)
+    def paint(self, observation: Observation, answers: tuple[Answer, ...]) -> None:
+        picture = draw(observation, answers, self._stage)
         if self.film is not None:
             self.film.add(picture, observation.frame.seconds)
         if self.viewers is not None and self.viewers.watchers:
@@ -77,9 +77,10 @@ class Stage:
         return [middle + (person.joints[:, :2] - center) * np.array([scale, -scale]) for person in people]
 
 
-def draw(observation: Observation, answers: tuple[Answer, ...], banner: str, stage: Stage) -> np.ndarray:
+def draw(observation: Observation, answers: tuple[Answer, ...], stage: Stage) -> np.ndarray:
     """A new picture (H, W, 3) uint8, blue green red, at most 960 pixels wide, of the frame with skeletons and words on it."""
     image = observation.frame.image
+    picture: np.ndarray
     if image is None:
         picture = np.full((*CANVAS, 3), (34, 28, 24), np.uint8)
         places: list[np.ndarray | None] = list(stage.place(observation.people))
@@ -97,8 +98,6 @@ def draw(observation: Observation, answers: tuple[Answer, ...], banner: str, sta
         answer = known.get(person.id)
         text = f"{person.id}" if answer is None else f"{person.id}: {answer.text}"
         _label(picture, pixels, text if person.whole else f"{person.id}: no whole body in view", thick)
-    if banner:
-        _banner(picture, banner)
     return picture
 
 
@@ -135,7 +134,7 @@ class Film:
             return
         if self._writer is None:
             self._size = (picture.shape[1] // 2 * 2, picture.shape[0] // 2 * 2)
-            code = cv2.VideoWriter_fourcc(*SUFFIXES[self.path.suffix.lower()])
+            code = cv2.VideoWriter.fourcc(*SUFFIXES[self.path.suffix.lower()])
             self._writer = cv2.VideoWriter(str(self._partial), code, RECORDED_RATE, self._size)
             if not self._writer.isOpened():
                 raise InputError(f"--record: {self.path} cannot be written by this OpenCV; try one that ends in .avi")
@@ -185,13 +184,3 @@ def _label(picture: np.ndarray, pixels: np.ndarray, text: str, thick: int) -> No
         y = int(np.clip(known[:, 1].min() - 6 * thick, height + 8, max(height + 8, picture.shape[0] - 8)))
         cv2.rectangle(picture, (x - 4, y - height - 5), (x + width + 4, y + 6), (30, 26, 22), -1)
         cv2.putText(picture, text, (x, y), cv2.FONT_HERSHEY_SIMPLEX, scale, (255, 255, 255), 1, cv2.LINE_AA)
-
-
-def _banner(picture: np.ndarray, text: str) -> None:
-    scale = picture.shape[1] / 640
-    (width, height), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, 2)
-    scale *= min(1.0, 0.9 * picture.shape[1] / max(width, 1))
-    (width, height), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, 2)
-    x, y = (picture.shape[1] - width) // 2, picture.shape[0] - height
-    cv2.rectangle(picture, (0, y - 2 * height), (picture.shape[1], picture.shape[0]), (30, 26, 22), -1)
-    cv2.putText(picture, text, (x, y), cv2.FONT_HERSHEY_SIMPLEX, scale, (255, 255, 255), 2, cv2.LINE_AA)

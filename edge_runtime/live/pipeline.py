@@ -40,7 +40,7 @@ class Painter(Protocol):
         """Whether no frame may be left out, where the source waits (a recording of a film)."""
         ...
 
-    def paint(self, observation: Observation, answers: tuple[Answer, ...], banner: str) -> None: ...
+    def paint(self, observation: Observation, answers: tuple[Answer, ...]) -> None: ...
 
     def close(self) -> None: ...
 
@@ -181,7 +181,7 @@ class Live:
         while (observation := self._pictures.take()) is not None and not self.crew.stopping.is_set():
             start = time.monotonic()
             assert self._painter is not None
-            self._painter.paint(observation, self._outlook.answers, self._outlook.banner)
+            self._painter.paint(observation, self._outlook.answers)
             self.timing.took("picture", time.monotonic() - start)
         self._done("picture")
 

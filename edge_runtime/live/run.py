@@ -53,8 +53,8 @@ class Camera:
     layout: Layout
 
 
-def open_camera(text: str) -> Camera:
-    """The source that `text` names, and BlazePose where it brings no people."""
+def open_camera(text: str, people: int = 1) -> Camera:
+    """The source that `text` names, and BlazePose for up to so many people where it brings none."""
     from edge_runtime.sources import open_source
 
     source = open_source(text)
@@ -64,7 +64,7 @@ def open_camera(text: str) -> Camera:
     try:
         from edge_runtime.pose import BlazePose
 
-        pose = BlazePose()
+        pose = BlazePose(people=people)
     except BaseException:
         source.close()
         raise

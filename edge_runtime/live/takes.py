@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from edge_runtime.live.actions import Observation, Outlook
+from edge_runtime.live.actions import Answer, Observation, Outlook
 from edge_runtime.people import Person
 from skeleton.datasets.rewrite import Clip
 from skeleton.errors import InputError
@@ -43,16 +43,20 @@ class Takes:
         return len(self.clips) == self.count
 
     def update(self, observation: Observation) -> Outlook:
+        banner = self._follow(observation)
+        return Outlook(tuple(Answer(one.id, one.whole) for one in observation.people), banner=banner, finished=self.complete)
+
+    def _follow(self, observation: Observation) -> str:
+        """What to tell the person, after taking note of what was seen."""
         now = observation.frame.seconds
         whole = [person for person in observation.people if person.whole]
         if self._began is None:
             if not whole:
-                return Outlook(banner="no whole body in view: step back")
+                return "no whole body in view: step back"
             self._began = now + self._countdown
         if now < self._began:
             again = f"{self._complaint}, again: " if self._complaint else ""
-            words = f"{again}{self._label} {len(self.clips) + 1} of {self.count} in {np.ceil(self._began - now):.0f}"
-            return Outlook(banner=words)
+            return f"{again}{self._label} {len(self.clips) + 1} of {self.count} in {np.ceil(self._began - now):.0f}"
         if not self._times and self._person is None and whole:
             self._person = max(whole, key=_size).id
         person = next((person for person in whole if person.id == self._person), None)
@@ -60,9 +64,9 @@ class Takes:
             self._frames.append(person.joints)
             self._times.append(now)
         if now < self._began + self._seconds:
-            return Outlook(banner=f"{self._label} {len(self.clips) + 1} of {self.count}: now")
+            return f"{self._label} {len(self.clips) + 1} of {self.count}: now"
         self._finish(now)
-        return Outlook(banner=self._complaint or f"{len(self.clips)} of {self.count} done", finished=self.complete)
+        return self._complaint or f"{len(self.clips)} of {self.count} done"
 
     def _finish(self, now: float) -> None:
         assert self._began is not None

@@ -52,7 +52,7 @@ def _people(people: list[dict[str, Any]]) -> RenderableType:
     for person in people[:PEOPLE]:
         name = "scene" if person["id"] is None else f"person {person['id']}"
         if not person["top"]:
-            grid.add_row(name, Text("looking ..." if person["whole"] else "no whole body in view", style="yellow"))
+            grid.add_row(name, Text("in view" if person["whole"] else "no whole body in view", style="yellow"))
         for place, answer in enumerate(person["top"]):
             bar = ProgressBar(total=1.0, completed=answer["probability"], width=30)
             grid.add_row(name if place == 0 else "", answer["label"], bar, f"{100 * answer['probability']:3.0f} %")

@@ -31,9 +31,9 @@ MOVED = """(() => {
 class CountingStudio(Studio):
     painted = 0
 
-    def paint(self, observation: Observation, answers: tuple[Answer, ...], banner: str) -> None:
+    def paint(self, observation: Observation, answers: tuple[Answer, ...]) -> None:
         self.painted += 1
-        super().paint(observation, answers, banner)
+        super().paint(observation, answers)
 
 
 class View:

@@ -154,7 +154,7 @@ class TestPictures:
 
         observation = self.observe()
         before = observation.frame.image.copy()
-        picture = draw(observation, (Answer(1, True, (("wave", 0.9),)),), "", Stage())
+        picture = draw(observation, (Answer(1, True, (("wave", 0.9),)),), Stage())
         assert picture.shape == before.shape
         np.testing.assert_array_equal(observation.frame.image, before)  # others look at it too
         pixels = observation.people[0].pixels
@@ -169,10 +169,9 @@ class TestPictures:
 
         observation = self.observe()
         pictures = [
-            draw(observation, (), "", Stage()),
-            draw(observation, (Answer(1, True, (("wave", 0.9),)),), "", Stage()),
-            draw(observation, (Answer(1, False),), "", Stage()),
-            draw(observation, (), "wave 1 of 5: now", Stage()),
+            draw(observation, (), Stage()),
+            draw(observation, (Answer(1, True, (("wave", 0.9),)),), Stage()),
+            draw(observation, (Answer(1, False),), Stage()),
         ]
         for i, one in enumerate(pictures):
             for other in pictures[:i]:
@@ -184,7 +183,7 @@ class TestPictures:
         pixels = np.full((25, 2), np.nan, np.float32)
         pixels[0] = 1500, 900
         frame = Frame(np.zeros((1080, 1920, 3), np.uint8), 0.0)
-        picture = draw(Observation(frame, (Person(1, body(0.0), pixels),), NTU, 0.0), (), "", Stage())
+        picture = draw(Observation(frame, (Person(1, body(0.0), pixels),), NTU, 0.0), (), Stage())
         assert picture.shape == (540, 960, 3)
         assert picture[450, 750].any()
 
@@ -202,7 +201,7 @@ class TestPictures:
         for pixels in places:
             assert (pixels > 0).all()
             assert (pixels < CANVAS[::-1]).all()
-        picture = draw(Observation(Frame(None, 0.0, people), people, chosen, 0.0), (), "", stage)
+        picture = draw(Observation(Frame(None, 0.0, people), people, chosen, 0.0), (), stage)
         assert picture.shape == (*CANVAS, 3)
 
     @pytest.mark.parametrize("strange", [np.nan, np.inf, 1e30, -1e30])
@@ -214,7 +213,7 @@ class TestPictures:
         with_image = Observation(Frame(np.zeros((48, 64, 3), np.uint8), 0.0), (person,), NTU, 0.0)
         without = Observation(Frame(None, 0.0, (person,)), (person,), NTU, 0.0)
         for observation in (with_image, without):
-            assert encode(draw(observation, (), "", Stage())).startswith(b"\xff\xd8")
+            assert encode(draw(observation, (), Stage())).startswith(b"\xff\xd8")
 
     def test_one_drawing_and_encoding_for_all_who_look(self, monkeypatch: pytest.MonkeyPatch) -> None:
         from edge_runtime.live import picture
@@ -227,7 +226,7 @@ class TestPictures:
         assert studio.wanted
         encoded = []
         monkeypatch.setattr(picture, "encode", lambda image: encoded.append(1) or b"jpeg")
-        studio.paint(self.observe(), (), "")
+        studio.paint(self.observe(), ())
         assert encoded == [1]
         assert viewers.next(0, 1.0)[1] == b"jpeg"
 

@@ -42,7 +42,7 @@ class Painter:
         self.closed = False
         self.breaks: Exception | None = None
 
-    def paint(self, observation: Observation, answers: tuple[Answer, ...], banner: str) -> None:
+    def paint(self, observation: Observation, answers: tuple[Answer, ...]) -> None:
         if self.breaks:
             raise self.breaks
         self.painted.append(observation.frame.seconds)
@@ -98,8 +98,8 @@ def test_a_recording_of_a_film_has_every_frame_but_a_viewer_never_holds_it_up() 
     assert painter.closed
 
     class Stuck(Painter):
-        def paint(self, observation: Observation, answers: tuple[Answer, ...], banner: str) -> None:
-            super().paint(observation, answers, banner)
+        def paint(self, observation: Observation, answers: tuple[Answer, ...]) -> None:
+            super().paint(observation, answers)
             assert enough.wait(30)
 
     enough, stuck, watcher = threading.Event(), Stuck(), Watcher()

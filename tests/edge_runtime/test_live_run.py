@@ -239,10 +239,15 @@ def test_pictures_go_through_the_pose_estimator(
     room: Path, fake_sources: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pose = Pose()
-    monkeypatch.setitem(sys.modules, "edge_runtime.pose", SimpleNamespace(BlazePose=lambda: pose))
-    fake_sources.source = Pictures(20, rate=None)
-    main(["live", "--model", str(room / "m.onnx"), "--no_page", "--every_frame"])
+    asked: list[int] = []
+    monkeypatch.setitem(
+        sys.modules, "edge_runtime.pose", SimpleNamespace(BlazePose=lambda people: asked.append(people) or pose)
+    )
+    for arguments in ([], ["--people", "3"]):
+        fake_sources.source = Pictures(10, rate=None)
+        main(["live", "--model", str(room / "m.onnx"), "--no_page", "--every_frame", *arguments])
     assert pose.calls == 20
+    assert asked == [1, 3]
     assert fake_sources.source.closed.is_set()
 
 

@@ -53,7 +53,7 @@ function showPeople(people) {
   people.forEach((person, i) => {
     const [title, words, answers] = cards[i].children;
     title.textContent = person.id === null ? "Scene" : "Person " + person.id;
-    words.textContent = !person.whole ? "no whole body in view" : person.top.length ? "" : "looking …";
+    words.textContent = !person.whole ? "no whole body in view" : person.top.length ? "" : "in view";
     words.hidden = !words.textContent;
     const rows = fit(answers, person.top.length, makeAnswer);
     person.top.forEach((answer, k) => {
