@@ -26,6 +26,7 @@ from teacher.settings import (
 
 Protocol = Literal["linear", "finetune", "supervised", "ridge"]
 Source = Literal["linear", "finetune", "labels"]
+Precision = Literal["fp32", "fp16", "dynamic", "int8"]
 
 
 @dataclass
@@ -95,10 +96,35 @@ def distill(recipe: Recipe, store: Store, teacher: Path | None, out: Path, resum
     return distill(store, out, teacher, recipe.input, recipe.student, recipe.distill, recipe.compute, recipe.sections(), resume)
 
 
-def export(run: Path, file: Path, store: Store) -> dict[str, Any]:
-    from export.onnx import export_onnx
+def export(run: Path, file: Path, store: Store, precision: Precision = "fp32") -> dict[str, Any]:
+    from export.exporter import Exporter
 
-    return export_onnx(run, file, store)
+    return Exporter(run, store).write(file, precision)
+
+
+def export_all(run: Path, folder: Path, store: Store) -> dict[str, Any]:
+    """Export a run in every format and precision into `folder` and measure all files; formats.md there is the table.
+
+    A file that the check refuses is not written, and its row says why.
+    """
+    from bench.run import benchmark
+    from export.exporter import FORMATS, PRECISIONS, Exporter
+    from export.verify import ExportError
+    from teacher.folder import write_whole
+
+    exporter = Exporter(run, store)
+    exported: dict[str, dict[str, Any]] = {}
+    names = [f"{precision}{suffix}" for suffix in FORMATS for precision in PRECISIONS]
+    for name in track(names, "Exporting", console=Console(stderr=True), transient=True):
+        try:
+            exported[name] = exporter.write(folder / name, Path(name).stem)  # type: ignore[arg-type]
+        except ExportError as error:
+            exported[name] = {"refused": str(error)}
+    files = [folder / name for name, found in exported.items() if "refused" not in found]
+    report = {"exported": exported, "bench": benchmark(files, folder / "bench")}
+    write_whole(folder / "formats.json", lambda path: path.write_text(json.dumps(report, indent=2) + "\n"))
+    write_whole(folder / "formats.md", lambda path: path.write_text(_formats(report)))
+    return report
 
 
 class Steps:
@@ -243,6 +269,39 @@ def _table(report: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
     ]
     rows += [[f"Recognizer, {name}", f"{edge['top1']:.1f}", *[""] * 6] for name, edge in report["recognizer"].items()]
     return columns, rows
+
+
+def _formats(report: dict[str, Any]) -> str:
+    """One row a file: what it costs, and how its answers differ from torch's."""
+    columns = ["", "KB", "p50 ms", "fastest ms", "peak RSS MB", "largest difference", "agreement %", "points lost", "in float"]
+    measured = {model["file"]["name"]: model for model in report["bench"]["models"]}
+    rows = []
+    for name, found in report["exported"].items():
+        if "refused" in found:
+            rows.append([name, found["refused"], *[""] * (len(columns) - 2)])
+            continue
+        model = measured[name]
+        rows.append(
+            [
+                name,
+                f"{found['bytes'] / 1e3:.0f}",
+                f"{model['latency']['p50_ms']:.2f}",
+                f"{model['latency']['min_ms']:.2f}",
+                f"{model['process']['peak_rss_bytes'] / 1e6:.1f}",
+                f"{found['largest_difference']:.2g}",
+                f"{100 * found['agreement']:.2f}",
+                f"{found['accuracy_lost']:.2f}",
+                str(len(found["left_in_float"])) if "left_in_float" in found else "",
+            ]
+        )
+    clips = max((found.get("clips", 0) for found in report["exported"].values()), default=0)
+    lines = [_markdown_row(columns), _markdown_row(["---"] * len(columns)), *map(_markdown_row, rows), ""]
+    lines += [
+        f"Answers are compared with torch's on {clips} held-out clips; the last column counts the parts of the network that "
+        "were left in float where others are int8. How latency and memory are measured: bench/bench.md.",
+        "",
+    ]
+    return "\n".join(lines)
 
 
 def _markdown_row(cells: list[str]) -> str:
