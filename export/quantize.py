@@ -32,6 +32,8 @@ def leave_worst(
         return model, []
     everything = frozenset(quantizer.parts)
     bare = quantizer.quantize(everything)
+    if error(bare) > enough:  # the float model itself is wrong: nothing that could be left in float mends it
+        return bare, list(quantizer.parts)
     alone: dict[str, float] = {}
     for part in quantizer.parts:
         model = quantizer.quantize(everything - {part})

@@ -18,7 +18,6 @@ from edge_runtime.backend import OnnxBackend, load_backend
 from skeleton import InputError, prepare
 from skeleton.metadata import VERSION, ModelMetadata
 
-
 Write = Callable[..., Path]
 KINDS: dict[str, Write] = {"onnx": write_model, "tflite": write_tflite}
 
