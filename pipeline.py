@@ -11,7 +11,7 @@ from typing import Any, Literal
 from rich.console import Console
 from rich.progress import track
 
-from report import write_report
+from report import formats, write_report
 from skeleton import InputError
 from skeleton.datasets.store import Store
 from skeleton.streams import Stream
@@ -30,6 +30,7 @@ from teacher.settings import (
 
 Protocol = Literal["linear", "finetune", "semi", "transfer", "knn", "partial-body", "supervised", "ridge"]
 Source = Literal["linear", "finetune", "labels"]
+Precision = Literal["fp32", "fp16", "dynamic", "int8"]
 
 
 @dataclass
@@ -212,10 +213,35 @@ def distill(recipe: Recipe, store: Store, teacher: Path | None, out: Path, resum
     return each_stream(recipe, out, resume, step) or _fused(recipe, store, out)
 
 
-def export(run: Path, file: Path, store: Store) -> dict[str, Any]:
-    from export.onnx import export_onnx
+def export(run: Path, file: Path, store: Store, precision: Precision = "fp32") -> dict[str, Any]:
+    from export.exporter import Exporter
 
-    return export_onnx(run, file, store)
+    return Exporter(run, store).write(file, precision)
+
+
+def export_all(run: Path, folder: Path, store: Store) -> dict[str, Any]:
+    """Export a run in every format and precision into `folder` and measure all files; formats.md there is the table.
+
+    A file that the check refuses is not written, and its row says why.
+    """
+    from bench.run import benchmark
+    from export.exporter import FORMATS, PRECISIONS, Exporter
+    from export.verify import ExportError
+    from teacher.folder import write_whole
+
+    exporter = Exporter(run, store)
+    exported: dict[str, dict[str, Any]] = {}
+    names = [f"{precision}{suffix}" for suffix in FORMATS for precision in PRECISIONS]
+    for name in track(names, "Exporting", console=Console(stderr=True), transient=True):
+        try:
+            exported[name] = exporter.write(folder / name, Path(name).stem)  # type: ignore[arg-type]
+        except ExportError as error:
+            exported[name] = {"refused": str(error)}
+    files = [folder / name for name, found in exported.items() if "refused" not in found]
+    report = {"exported": exported, "bench": benchmark(files, folder / "bench")}
+    write_whole(folder / "formats.json", lambda path: path.write_text(json.dumps(report, indent=2) + "\n"))
+    write_whole(folder / "formats.md", lambda path: path.write_text(formats(report)))
+    return report
 
 
 def draw(kind: str, runs: Sequence[Path], recipe: Recipe, data: Path | None, clip: str | None, classes: int, out: Path) -> None:

@@ -107,5 +107,38 @@ def _table(report: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
     return columns, rows
 
 
+def formats(report: dict[str, Any]) -> str:
+    """One row a file: what it costs, and how its answers differ from torch's."""
+    columns = ["", "KB", "p50 ms", "fastest ms", "peak RSS MB", "largest difference", "agreement %", "points lost", "in float"]
+    measured = {model["file"]["name"]: model for model in report["bench"]["models"]}
+    rows = []
+    for name, found in report["exported"].items():
+        if "refused" in found:
+            rows.append([name, found["refused"], *[""] * (len(columns) - 2)])
+            continue
+        model = measured[name]
+        rows.append(
+            [
+                name,
+                f"{found['bytes'] / 1e3:.0f}",
+                f"{model['latency']['p50_ms']:.2f}",
+                f"{model['latency']['min_ms']:.2f}",
+                f"{model['process']['peak_rss_bytes'] / 1e6:.1f}",
+                f"{found['largest_difference']:.2g}",
+                f"{100 * found['agreement']:.2f}",
+                f"{found['accuracy_lost']:.2f}",
+                str(len(found["left_in_float"])) if "left_in_float" in found else "",
+            ]
+        )
+    clips = max((found.get("clips", 0) for found in report["exported"].values()), default=0)
+    lines = [_markdown_row(columns), _markdown_row(["---"] * len(columns)), *map(_markdown_row, rows), ""]
+    lines += [
+        f"Answers are compared with torch's on {clips} held-out clips; the last column counts the parts of the network that "
+        "were left in float where others are int8. How latency and memory are measured: bench/bench.md.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
 def _markdown_row(cells: list[str]) -> str:
     return f"| {' | '.join(cells)} |"

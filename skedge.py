@@ -13,7 +13,8 @@ from jsonargparse import ActionConfigFile, ArgumentError, ArgumentParser, Namesp
 from skeleton.errors import InputError
 
 EXTRAS = {
-    **dict.fromkeys(("matplotlib", "scipy", "torch", "lightning"), "train"),
+    **dict.fromkeys(("matplotlib", "scipy", "torch", "lightning", "onnx", "onnxscript"), "train"),
+    **dict.fromkeys(("litert_torch", "ai_edge_quantizer"), "convert"),
     **dict.fromkeys(("cv2", "ai_edge_litert"), "live"),
     "submitit": "slurm",
 }
@@ -133,19 +134,32 @@ def sweep_command(parser: ArgumentParser) -> Callable[[Any], None]:
 
 
 def export_command(parser: ArgumentParser) -> Callable[[Any], None]:
-    """Export a student or teacher as one ONNX file, checked against torch on the store's held-out clips.
+    """Export a student or teacher as one file, checked against torch on the store's held-out clips.
 
-    Example: skedge export runs/student student.onnx --data stores/utd
+    Example: skedge export runs/student student.tflite --data stores/utd --precision int8
     """
     parser.add_argument("run", type=Path, help="the folder of a student or teacher")
-    parser.add_argument("file", type=Path, help="the file to write")
-    parser.add_argument("--data", type=Path, required=True, help="the store whose held-out clips it is checked on")
+    parser.add_argument("file", type=Path, help="the file to write, in the format that .onnx or .tflite names")
+    parser.add_argument(
+        "--data", type=Path, required=True, help="the store it was trained on: it is checked on its held-out clips"
+    )
+    parser.add_argument(
+        "--precision",
+        choices=["fp32", "fp16", "dynamic", "int8"],
+        default="fp32",
+        help="weights in half precision (fp16) or in int8 (dynamic), or int8 arithmetic too (int8)",
+    )
+    parser.add_argument("--all", action="store_true", help="FILE is a folder: every format and precision, and a table of them")
 
     def main(args: Any) -> None:
         import pipeline
         from skeleton.datasets.store import Store
 
-        _show(pipeline.export(args.run, args.file, Store(args.data)))
+        if args.all:
+            pipeline.export_all(args.run, args.file, Store(args.data))
+            print((args.file / "formats.md").read_text())
+        else:
+            _show(pipeline.export(args.run, args.file, Store(args.data), args.precision))
 
     return main
 
@@ -512,10 +526,10 @@ def main(argv: list[str] | None = None) -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except ModuleNotFoundError as error:
-        extra = EXTRAS.get(error.name or "")
-        if extra is None:
+        package = (error.name or "").partition(".")[0]
+        if package not in EXTRAS:
             raise
-        _stop(2, f"`skedge {name}` needs {error.name}, which this installation has not: pip install 'skedge[{extra}]'")
+        _stop(2, f"`skedge {name}` needs {package}, which this installation has not: pip install 'skedge[{EXTRAS[package]}]'")
     except OSError as error:
         _stop(2, f"{error.filename or name}: {error.strerror or error}")
     except RuntimeError as error:

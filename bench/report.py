@@ -33,7 +33,7 @@ def add_ratios(models: list[dict[str, Any]]) -> None:
 def markdown(document: dict[str, Any]) -> str:
     """The document as a table for people, with what is needed to measure it again."""
     machine, settings, clock = document["machine"], document["settings"], document["clock"]
-    head = ["model", "p50 ms", "p95 ms", "p99 ms", "clips/s", "load ms", "first ms"]
+    head = ["model", "precision", "p50 ms", "p95 ms", "p99 ms", "clips/s", "load ms", "first ms"]
     head += ["memory MB", "peak RSS MB", "file KB", "parameters", "M MAC", "accuracy"]
     rows = [_row(model) for model in document["models"]]
     first = document["models"][0]["name"]
@@ -45,11 +45,12 @@ def markdown(document: dict[str, Any]) -> str:
         f"Latency is of one inference on one clip: {settings['blocks']} blocks of {settings['calls']} calls a model, the "
         f"models' blocks in random order (seed {settings['seed']}), {settings['threads']} thread(s); clock "
         f"{clock['implementation']}, resolution {clock['resolution_ns']:g} ns.",
-        "Memory is what loading and predicting add to the resident memory of a fresh interpreter with numpy and "
-        "onnxruntime imported; peak RSS is that process's highest (MB: a million bytes).",
+        "Memory is what loading and predicting add to the resident memory of a fresh interpreter with numpy and the model's "
+        "runtime imported; peak RSS is that process's highest (MB: a million bytes).",
         f"{machine['cpu']}, {machine['usable_cores']} of {machine['cores']} cores usable, "
         f"{machine['memory_bytes'] / 2**30:.1f} GiB, {machine['system']} ({machine['kernel']}, {machine['architecture']}); "
-        f"Python {machine['python']}, numpy {machine['numpy']}, onnxruntime {machine['onnxruntime']}; {document['created']}.",
+        f"Python {machine['python']}, {', '.join(f'{name} {at}' for name, at in machine['packages'].items())}; "
+        f"{document['created']}.",
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -65,6 +66,7 @@ def _row(model: dict[str, Any]) -> list[str]:
     latency, process = model["latency"], model["process"]
     return [
         model["name"],
+        model["model"]["precision"],
         *(f"{latency[key]:.2f}" for key in ("p50_ms", "p95_ms", "p99_ms")),
         f"{latency['clips_per_second']:.0f}",
         f"{process['load_ms']:.0f}",

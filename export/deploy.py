@@ -115,10 +115,10 @@ class DeployedBlock(nn.Module):
         return functional.relu(y if self.residual is None else y + self.residual(x))
 
 
-def macs(deployed: Deployed, joints: Tensor) -> int:
-    """Multiply-accumulates of one inference on joints (M, T, V, 3): convolutions and matrix products."""
+def macs(deployed: nn.Module, *inputs: Tensor) -> int:
+    """Multiply-accumulates of one inference on a deployed graph's inputs: convolutions and matrix products."""
     with FlopCounterMode(display=False) as counter, torch.inference_mode():
-        deployed(joints)
+        deployed(*inputs)
     return int(counter.get_total_flops()) // 2
 
 

@@ -16,6 +16,10 @@ import numpy as np
 import onnx
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parent / "edge_runtime"))
+
+from edge_tflite import write_tflite
+
 from skedge import COMMANDS, main
 from skeleton import load_layout
 from skeleton.datasets.store import Store, StoreWriter
@@ -143,6 +147,7 @@ def test_each_step_alone(store: Path, tmp_path: Path, capsys: pytest.CaptureFixt
         ["evaluate", "supervised", *training, out / "supervised"],
         ["distill", "--teacher", out / "linear", *training, out / "student"],
         ["export", out / "student", out / "a student.onnx", "--data", store],
+        ["export", out / "a student", out / "half.onnx", "--data", store, "--precision", "fp16"],
         ["predict", out / "a student.onnx", store, "--frame_by_frame"],
         ["bench", out / "a student.onnx", "--out", out / "bench", "--blocks", 2, "--calls", 2],
         ["data", "show", store, "a01_s01_t01", out / "wave.png"],
@@ -388,6 +393,9 @@ def test_the_base_install_runs_a_model(run: Path, store: Path, tmp_path: Path) -
     assert f"top-1 {expected:.2f} %" in predicted.stdout
     measured = edge("bench", run / "student.onnx", "--out", tmp_path / "bench", "--blocks", 2, "--calls", 2)
     assert measured.returncode == 0, measured.stderr
+    lite = edge("predict", write_tflite(tmp_path / "student.tflite"), store)
+    assert (lite.returncode, len(lite.stderr.splitlines())) == (2, 1)
+    assert 'pip install "skedge[tflite]"' in lite.stderr
     training = edge("pretrain", "--data", store, "--recipe", "synthetic", "--out", tmp_path / "x")
     assert training.returncode == 2
     assert "skedge[train]" in training.stderr
