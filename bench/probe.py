@@ -18,8 +18,9 @@ def resident() -> tuple[int, int]:
 def probe(path: str, threads: int) -> dict[str, float]:
     begin = time.perf_counter()
     from bench.example import call
-    from edge_runtime.backend import load_backend
+    from edge_runtime.backend import import_runtime, load_backend
 
+    import_runtime(path)
     imported = time.perf_counter()
     interpreter, _ = resident()
     start = time.perf_counter()

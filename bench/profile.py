@@ -16,7 +16,7 @@ import numpy as np
 
 from bench import example
 from bench.latency import block_order
-from edge_runtime.backend import load_backend, onnxruntime, session_options
+from edge_runtime.backend import load_backend, session_options
 from edge_runtime.recognizer import Recognizer
 
 BLOCKS, SHARE = 40, 0.01
@@ -24,6 +24,8 @@ BLOCKS, SHARE = 40, 0.01
 
 def ways(clip: Path, stream: Path) -> dict[str, Callable[[], object]]:
     """What is timed: the clip model, and a frame of the streaming one with more and more around it."""
+    import onnxruntime
+
     backend, session = load_backend(stream), onnxruntime.InferenceSession(str(stream), session_options(1))
     feed = {port.name: np.zeros(port.shape, np.float32) for port in session.get_inputs()}
     recognizer, metadata = Recognizer(backend), backend.metadata
@@ -63,6 +65,8 @@ def nodes(stream: Path, runs: int = 500) -> dict[str, tuple[int, float]]:
 
     That is the time of the fastest node, which only gives its input another shape.
     """
+    import onnxruntime
+
     with tempfile.TemporaryDirectory() as room:
         options = session_options(1)
         options.enable_profiling, options.profile_file_prefix = True, str(Path(room) / "profile")

@@ -5,7 +5,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from edge_runtime.window import LastSeen
-from skeleton.metadata import ModelMetadata
+from skeleton.metadata import ModelMetadata, Streaming
 from skeleton.resample import TOLERANCE
 
 Answer = tuple[np.ndarray, np.ndarray]
@@ -73,6 +73,65 @@ class OnnxStepper:
         for name, array in (outputs | {f"{name}_next": array for name, array in after.items()}).items():
             binding.bind_output(name, "cpu", 0, np.float32, array.shape, array.ctypes.data)
         return binding
+
+
+class TfliteRunner:
+    """A streaming model's interpreter, which all its steppers share; the one that ran last left its state in it.
+
+    `inputs` and `outputs` are the tensors' numbers by name.
+    """
+
+    def __init__(self, interpreter: Any, inputs: dict[str, int], outputs: dict[str, int], streaming: Streaming) -> None:
+        self.interpreter, self.inputs, self.outputs, self.streaming = interpreter, inputs, outputs, streaming
+        self.last: TfliteStepper | None = None
+
+
+class TfliteStepper:
+    """One person's state for a runner's interpreter; it is copied out of it only when somebody else's frame comes."""
+
+    def __init__(self, runner: TfliteRunner) -> None:
+        self._runner, self._tensor = runner, runner.interpreter.tensor
+        self._states = [
+            (runner.inputs[name], runner.outputs[f"{name}_next"], frames) for name, frames in runner.streaming.states.items()
+        ]
+        self._kept = [np.zeros_like(runner.interpreter.get_tensor(into)) for into, _, _ in self._states]
+
+    def start(self, joints: np.ndarray) -> None:
+        for state in self._kept:
+            state.fill(0)
+        for _ in range(self._runner.streaming.settle):
+            self._put_back()
+            self.step(joints)
+            self._keep()
+            for state, (_, _, frames) in zip(self._kept, self._states, strict=True):
+                hold_newest(state, frames)
+        self._put_back()
+
+    def step(self, joints: np.ndarray) -> Answer:
+        runner, tensor = self._runner, self._tensor
+        if runner.last is self:
+            for into, out, _ in self._states:
+                tensor(into)()[:] = tensor(out)()
+        else:
+            if runner.last is not None:
+                runner.last._keep()
+            for (into, _, _), state in zip(self._states, self._kept, strict=True):
+                tensor(into)()[:] = state
+            runner.last = self
+        tensor(runner.inputs["joints"])()[:] = joints
+        runner.interpreter.invoke()
+        return runner.interpreter.get_tensor(runner.outputs["probabilities"]), runner.interpreter.get_tensor(
+            runner.outputs["embedding"]
+        )
+
+    def _keep(self) -> None:
+        for (_, out, _), state in zip(self._states, self._kept, strict=True):
+            state[:] = self._tensor(out)()
+
+    def _put_back(self) -> None:
+        """Let the next step take what is kept, whatever the interpreter holds of this person."""
+        if self._runner.last is self:
+            self._runner.last = None
 
 
 class Stream:

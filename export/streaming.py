@@ -9,6 +9,7 @@ from skeleton.layout import Layout
 from skeleton.metadata import Streaming
 from student.streaming import StreamingClassifier
 from teacher.encoders import KERNEL, Block
+from teacher.graphs import GraphConvolution
 
 # Added to the shoulders' line: nothing to a line of any length, and the direction of a body without one (joints never seen).
 NO_TURN = 1e-12
@@ -19,19 +20,30 @@ class StreamingStep(nn.Module):
 
     A joint is a row and its channels are the columns, (M * V, C): the weights are then the right-hand, constant factor of
     every product, which runtimes keep packed, and biases and ReLU run inside it. Batch norms are folded into the products,
-    edge importance into the adjacency; the persons' adjacencies stand in one block-diagonal matrix. A block is
-    x -> A x, with the three partitions of a joint one after the other -> product, ReLU -> the last frames beside it, and the
-    residual's -> product, ReLU. Normalisation and stream are products as well.
+    edge importance into the adjacency. A block is x -> A x, with the three partitions of a joint one after the other ->
+    product, ReLU -> the last frames beside it, and the residual's -> product, ReLU. Normalisation and stream are products as
+    well.
 
     States are (rows, frames * channels), oldest frame first, see `skeleton.metadata.Streaming`.
     """
+
+    place: Tensor
+    line: Tensor
+    turn: Tensor
+    no_turn: Tensor
+    upright: Tensor
+    scale: Tensor
+    over_joints: Tensor
+    over_frames: Tensor
+    head: Tensor
+    head_bias: Tensor
 
     def __init__(self, model: StreamingClassifier) -> None:
         super().__init__()
         view, encoder = model.classifier.view, model.encoder
         persons, layout = view.data.persons, view.layout
         self.persons, self.rows, self.window = persons, persons * len(layout), model.window
-        self.motion = view.data.stream == "motion"
+        self.delay, self.motion = model.delay, view.data.stream == "motion"
         bones = view.data.stream == "bone"
         self.constant("place", _each(persons, _bone(layout) if bones else _centring(layout)))
         self.constant("line", _each(persons, _shoulder_line(layout)))
@@ -39,18 +51,17 @@ class StreamingStep(nn.Module):
         self.constant("turn", torch.tensor([[1, 0, 0, 0, 0, 0, 0, 0, 1], [0] * 9, [0, 0, -1, 0, 0, 0, 1, 0, 0]]).float())
         self.constant("no_turn", NO_TURN * self.turn[0])
         self.constant("upright", torch.tensor([0.0, 0, 0, 0, 1, 0, 0, 0, 0]))
-        scale, shift = (value.view(len(layout), -1).repeat(persons, 1) for value in affine(encoder.input_norm))
-        self.constant("scale", scale)
-        self.blocks = nn.ModuleList()
-        for block, importance in zip(model.blocks, encoder.importance, strict=True):
-            # What is added to the input of the first block goes through its graph and its weights, to which it is constant.
-            first = shift if block is model.blocks[0] else None
-            self.blocks.append(StreamingBlock(block, (encoder.adjacency * importance).detach(), persons, first))
+        scale, shift = (value.view(len(layout), -1) for value in affine(encoder.input_norm))
+        self.constant("scale", scale.repeat(persons, 1))
+        # What is added to the input of the first block goes through its graph and its weights, and becomes a constant.
+        shifts = [shift, *[None] * (len(model.blocks) - 1)]
+        plan = zip(model.blocks, encoder.edges(), shifts, strict=True)
+        self.steps = [StreamingBlock(block, adjacency.detach(), persons, first) for block, adjacency, first in plan]
+        self.blocks = nn.ModuleList(self.steps)
         self.constant("over_joints", torch.full((1, self.rows), 1 / self.rows))
         self.constant("over_frames", torch.full((1, self.window), 1 / self.window))
         self.constant("head", model.classifier.head.weight.T)
         self.constant("head_bias", model.classifier.head.bias)
-        self.delay = model.delay
 
     def constant(self, name: str, value: Tensor) -> None:
         self.register_buffer(name, value.detach().clone().contiguous())
@@ -58,7 +69,7 @@ class StreamingStep(nn.Module):
     def states(self) -> dict[str, Tensor]:
         """The states by name, all zeros, in the order in which `forward` takes them."""
         shapes = {"state_previous": (self.rows, 3)} if self.motion else {}
-        for number, block in enumerate(self.blocks, 1):
+        for number, block in enumerate(self.steps, 1):
             shapes[f"state_ring{number}"] = (self.rows, (KERNEL - 1) * block.out_channels)
             if block.delay:
                 shapes[f"state_delay{number}"] = (self.rows, block.delay * block.channels)
@@ -68,10 +79,10 @@ class StreamingStep(nn.Module):
     def describe(self) -> Streaming:
         """What the file's metadata says about running it."""
         frames = {"previous": 1, "ring": KERNEL - 1, "pool": self.window - 1}
-        frames |= {"delay": max(block.delay for block in self.blocks)}
+        frames |= {"delay": max(block.delay for block in self.steps)}
         states = {name: frames[name.removeprefix("state_").rstrip("0123456789")] for name in self.states()}
         # Motion is right from the second run on, and every block is one run behind what it is fed with.
-        return Streaming(states, self.delay, len(self.blocks) + 1 + self.motion)
+        return Streaming(states, self.delay, len(self.steps) + 1 + self.motion)
 
     def forward(self, joints: Tensor, *states: Tensor) -> tuple[Tensor, ...]:
         waiting, after = list(states), []
@@ -80,7 +91,7 @@ class StreamingStep(nn.Module):
             after.append(x)
             x = x - waiting.pop(0)
         x = x * self.scale
-        for block in self.blocks:
+        for block in self.steps:
             x, *kept = block(x, *(waiting.pop(0) for _ in range(block.inputs)))
             after += kept
         (pool,) = waiting
@@ -101,22 +112,30 @@ class StreamingStep(nn.Module):
 class StreamingBlock(nn.Module):
     """A block's step: x (M * V, C), its ring, and its delay if it has one, to y (M * V, out) and both anew."""
 
+    graph: Tensor
+    kernel: Tensor
+    bias: Tensor
+    time: Tensor
+    time_bias: Tensor
+
     def __init__(self, block: Block, adjacency: Tensor, persons: int, shift: Tensor | None) -> None:
         super().__init__()
+        assert isinstance(block.graph, GraphConvolution)
         partitions, joints, _ = adjacency.shape
         self.out_channels, self.channels = block.time.out_channels, block.graph.conv.in_channels
         self.residual = block.residual is not None
         self.delay = block.reach.after if self.residual else 0
         self.inputs = 2 if self.delay else 1
-        self.rows = persons * joints
+        self.persons, self.rows = persons, persons * joints
 
         scale, offset = affine(block.graph_norm)
         kernel = block.graph.kernel().flatten(1).T * scale
-        bias = (block.graph.joint_bias(adjacency)[:, 0].T * scale + offset).repeat(persons, 1)
+        bias = block.graph.joint_bias(adjacency)[:, 0].T * scale + offset
         # Row 3 w + k: what reaches joint w by partition k.
-        graph = _each(persons, adjacency.permute(2, 0, 1).reshape(partitions * joints, joints))
+        graph = adjacency.permute(2, 0, 1).reshape(partitions * joints, joints)
         if shift is not None:
-            bias = bias + (graph @ shift).reshape(self.rows, -1) @ kernel
+            bias = bias + (graph @ shift).reshape(joints, -1) @ kernel
+        bias = bias.repeat(persons, 1)
 
         scale, offset = affine(block.time_norm)
         time = block.time.weight[..., 0].permute(2, 1, 0).flatten(0, 1) * scale
@@ -136,7 +155,8 @@ class StreamingBlock(nn.Module):
             self.register_buffer(name, value.detach().clone().contiguous())
 
     def forward(self, x: Tensor, ring: Tensor, delayed: Tensor | None = None) -> tuple[Tensor, ...]:
-        spread = (self.graph @ x).reshape(self.rows, -1)
+        each = x if self.persons == 1 else x.reshape(self.persons, -1, self.channels)
+        spread = (self.graph @ each).reshape(self.rows, -1)
         seen = functional.relu(torch.addmm(self.bias, spread, self.kernel))
         parts = [ring, seen]
         after = []
@@ -156,7 +176,7 @@ def _each(persons: int, matrix: Tensor) -> Tensor:
 
 
 def _mean(layout: Layout, anchor: str) -> Tensor:
-    return sum(torch.eye(len(layout))[j : j + 1] for j in layout.anchors[anchor]) / len(layout.anchors[anchor])
+    return torch.eye(len(layout))[list(layout.anchors[anchor])].mean(0, keepdim=True)
 
 
 def _centring(layout: Layout) -> Tensor:

@@ -36,6 +36,7 @@ class ModelMetadata:
     any clip is stretched to `frames` frames; `seconds` is the median length of the training clips, the span that a live
     window covers. With "rate" the model sees `hz` frames a second and never another tempo; `seconds` is what `frames` then
     last, and an answer counts from `warm_up` frames of a person on. A `streaming` file takes these frames one by one.
+    `precision` is fp32, fp16 (weights in half precision), dynamic (weights in int8) or int8 (activations too).
     """
 
     labels: tuple[str, ...]
@@ -53,6 +54,7 @@ class ModelMetadata:
     warm_up: int = 1
     streaming: Streaming | None = None
     fill: str = "last-seen"
+    precision: str = "fp32"
     accuracy: dict[str, Any] = field(default_factory=dict)
     provenance: dict[str, Any] = field(default_factory=dict)
 

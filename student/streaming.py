@@ -110,8 +110,7 @@ class StreamingClassifier(nn.Module):
 
     def _block(self, number: int, x: Tensor, state: State, after: State) -> Tensor:
         block, frames = self.blocks[number - 1], x.shape[2]
-        adjacency = self.encoder.adjacency * self.encoder.importance[number - 1]
-        seen = functional.relu(block.graph_norm(block.graph(x, adjacency)))
+        seen = functional.relu(block.graph_norm(block.graph(x, self.encoder.edges()[number - 1])))
         seen = torch.cat([state[f"ring{number}"], seen], 2)
         after[f"ring{number}"] = seen[:, :, frames:]
         y = block.time_norm(functional.conv2d(seen, block.time.weight, block.time.bias))

@@ -10,7 +10,9 @@ from torch.utils.data import DataLoader, Dataset
 
 from skeleton import InputError, prepare
 from skeleton.datasets.store import Store
+from skeleton.layout import Layout
 from skeleton.resample import at_rate
+from skeleton.retarget import retarget
 from teacher.settings import InputSettings
 
 MANY = 5000
@@ -23,20 +25,25 @@ class Clips(Dataset[tuple[Tensor, Tensor]]):
         self._joints, self.labels = joints, labels
 
     @classmethod
-    def read(cls, store: Store, indices: Sequence[int] | np.ndarray, data: InputSettings) -> "Clips":
+    def read(
+        cls, store: Store, indices: Sequence[int] | np.ndarray, data: InputSettings, layout: Layout | None = None
+    ) -> "Clips":
         """Prepare the clips at `indices`, as `Windows` where `data.time` is "rate".
 
-        Raises `InputError` for a clip in which nothing was seen, and for a fixed rate from a store that does not know its own.
+        They are retargeted to `layout` if it has other joints than the store's.
+        Raises `InputError` for a clip in which nothing was seen, for a layout that has joints no rule can place, and for a
+        fixed rate from a store that does not know its own.
         """
+        target = layout or store.layout
         labels = torch.from_numpy(np.array(store.index["label"][indices], dtype=np.int64))
         rows = track(indices, "Reading clips", disable=len(indices) < MANY)
         if data.time == "rate":
-            clips = [prepare_at_rate(store, i, data) for i in rows]
+            clips = [prepare_at_rate(store, i, data, target) for i in rows]
             frames = torch.from_numpy(np.concatenate([clip.transpose(1, 0, 2, 3) for clip in clips]))
             return Windows(frames, torch.tensor([clip.shape[1] for clip in clips]), labels, data)
-        joints = torch.empty(len(indices), data.persons, data.frames, len(store.layout), 3)
+        joints = torch.empty(len(indices), data.persons, data.frames, len(target), 3)
         for row, i in enumerate(rows):
-            clip = prepare(store.clip(i), store.layout, data.persons, data.frames, f"{store.path}, clip {i}")
+            clip = prepare(_retargeted(store, i, target), target, data.persons, data.frames, f"{store.path}, clip {i}")
             joints[row] = torch.from_numpy(clip)
         return cls(joints, labels)
 
@@ -89,7 +96,12 @@ class Windows(Clips):
         return self.frames[at].transpose(1, 2)
 
 
-def prepare_at_rate(store: Store, index: int, data: InputSettings) -> np.ndarray:
+def _retargeted(store: Store, index: int, target: Layout) -> np.ndarray:
+    clip = store.clip(index)
+    return clip if target.joints == store.layout.joints else retarget(clip, store.layout, target)
+
+
+def prepare_at_rate(store: Store, index: int, data: InputSettings, target: Layout) -> np.ndarray:
     """A whole clip as a live model sees it, (persons, frames, V, 3) at `data.hz`; raises as `Clips.read`."""
     if not (data.hz > 0 and data.warm_up > 0):
         raise InputError(f"expected hz and warm_up above 0, got {data.hz:g} and {data.warm_up}; set both in the recipe's input")
@@ -97,5 +109,5 @@ def prepare_at_rate(store: Store, index: int, data: InputSettings) -> np.ndarray
         raise InputError(
             f"{store.path}: expected a store that knows its frames a second, since time is 'rate'; import it with --rate"
         )
-    clip = prepare(store.clip(index), store.layout, data.persons, source=f"{store.path}, clip {index}")
+    clip = prepare(_retargeted(store, index, target), target, data.persons, source=f"{store.path}, clip {index}")
     return at_rate(clip, store.rate, data.hz)
