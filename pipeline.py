@@ -8,12 +8,10 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any, Literal
 
-import yaml
-from rich.box import SIMPLE
 from rich.console import Console
 from rich.progress import track
-from rich.table import Table
 
+from report import formats, write_report
 from skeleton import InputError
 from skeleton.datasets.store import Store
 from skeleton.streams import Stream
@@ -32,6 +30,7 @@ from teacher.settings import (
 
 Protocol = Literal["linear", "finetune", "semi", "transfer", "knn", "partial-body", "supervised", "ridge"]
 Source = Literal["linear", "finetune", "labels"]
+Precision = Literal["fp32", "fp16", "dynamic", "int8"]
 
 
 @dataclass
@@ -83,10 +82,17 @@ def each_stream(
     """
     from teacher.folder import STREAMS, read_metrics, write_whole
 
-    def part(stream: str, folder: Path) -> Path:
-        return folder / stream if (folder / STREAMS).is_file() else folder
+    three = recipe.input.stream == "three"
 
-    if recipe.input.stream != "three":
+    def part(stream: str, folder: Path) -> Path:
+        held = (folder / STREAMS).is_file()
+        if three and not held:
+            raise InputError(
+                f"{folder}: expected a folder of three streams, got one; set input.stream to that one, or train three"
+            )
+        return folder / stream if held else folder
+
+    if not three:
         return step(recipe, out, partial(part, recipe.input.stream))
     for stream in recipe.input.fusion:
         if not (resume and read_metrics(out / stream)):
@@ -207,10 +213,58 @@ def distill(recipe: Recipe, store: Store, teacher: Path | None, out: Path, resum
     return each_stream(recipe, out, resume, step) or _fused(recipe, store, out)
 
 
-def export(run: Path, file: Path, store: Store) -> dict[str, Any]:
-    from export.onnx import export_onnx
+def export(run: Path, file: Path, store: Store, precision: Precision = "fp32") -> dict[str, Any]:
+    from export.exporter import Exporter
 
-    return export_onnx(run, file, store)
+    return Exporter(run, store).write(file, precision)
+
+
+def export_all(run: Path, folder: Path, store: Store) -> dict[str, Any]:
+    """Export a run in every format and precision into `folder` and measure all files; formats.md there is the table.
+
+    A file that the check refuses is not written, and its row says why.
+    """
+    from bench.run import benchmark
+    from export.exporter import FORMATS, PRECISIONS, Exporter
+    from export.verify import ExportError
+    from teacher.folder import write_whole
+
+    exporter = Exporter(run, store)
+    exported: dict[str, dict[str, Any]] = {}
+    names = [f"{precision}{suffix}" for suffix in FORMATS for precision in PRECISIONS]
+    for name in track(names, "Exporting", console=Console(stderr=True), transient=True):
+        try:
+            exported[name] = exporter.write(folder / name, Path(name).stem)  # type: ignore[arg-type]
+        except ExportError as error:
+            exported[name] = {"refused": str(error)}
+    files = [folder / name for name, found in exported.items() if "refused" not in found]
+    report = {"exported": exported, "bench": benchmark(files, folder / "bench")}
+    write_whole(folder / "formats.json", lambda path: path.write_text(json.dumps(report, indent=2) + "\n"))
+    write_whole(folder / "formats.md", lambda path: path.write_text(formats(report)))
+    return report
+
+
+def draw(kind: str, runs: Sequence[Path], recipe: Recipe, data: Path | None, clip: str | None, classes: int, out: Path) -> None:
+    """The picture `kind` of runs, or of the recipe's masks, as the file `out`."""
+    from teacher import inspect
+
+    least, most = {"features": (1, 9), "difference": (2, 2), "activation": (1, 1), "masks": (0, 0)}[kind]
+    if not least <= len(runs) <= most:
+        count = str(least) if least == most else f"{least} to {most}"
+        raise InputError(f"draw {kind}: expected {count} folders of trained models, got {len(runs)}")
+    if kind == "difference":
+        return inspect.draw_difference(runs[0], runs[1], out)
+    if data is None or (clip is None and kind != "features"):
+        raise InputError(f"draw {kind}: expected --data{'' if kind == 'features' else ' and --clip'}; see `skedge draw --help`")
+    store = Store(data)
+    if kind == "features":
+        return inspect.draw_features(list(runs), store, recipe.input, classes, recipe.compute, out)
+    assert clip is not None
+    if kind == "activation":
+        return inspect.draw_activation(runs[0], store, clip, out)
+    pretrain = recipe.pretrain
+    masks = {"pstl": pretrain.pstl, "theta": pretrain.asma.theta, "phi": pretrain.asma.phi}
+    return inspect.draw_masks(store, clip, masks, recipe.input, recipe.compute, out)
 
 
 class Steps:
@@ -247,7 +301,10 @@ def run(recipe: Recipe, store: Store, runs: Path, again: bool = False) -> dict[s
     """
     from bench.run import benchmark
     from edge_runtime.predict import predict_store
+    from skeleton import InputError
 
+    if recipe.student.backbone != "st-gcn":
+        raise InputError(f"student.backbone: expected st-gcn, the one that can be exported, got {recipe.student.backbone}")
     console, folder = Console(), runs / recipe.name
     steps = Steps(recipe, store, folder, again, console)
     accuracy: dict[str, dict[str, Any]] = {}
@@ -280,8 +337,10 @@ def run(recipe: Recipe, store: Store, runs: Path, again: bool = False) -> dict[s
         )
 
     student_file, teacher_file = folder / "student.onnx", folder / "teacher.onnx"
-    exported = {}
-    for file, step in ((student_file, f"student-{recipe.students[0]}"), (teacher_file, "finetune")):
+    exported, files = {}, {student_file: f"student-{recipe.students[0]}", teacher_file: "finetune"}
+    if recipe.encoder.backbone != "st-gcn":
+        del files[teacher_file]
+    for file, step in files.items():
         with console.status(f"Exporting and verifying {file.name}"):
             exported[file.stem] = export(folder / step, file, store)
     edge = {}
@@ -295,69 +354,11 @@ def run(recipe: Recipe, store: Store, runs: Path, again: bool = False) -> dict[s
         "accuracy": {name: {key: row[key] for key in ("top1", "top5", "clips")} for name, row in accuracy.items()},
         "export": exported,
         "recognizer": edge,
-        "bench": benchmark([student_file, teacher_file], folder / "bench"),
+        "bench": benchmark([*files], folder / "bench"),
     }
     write_report(report, folder, console)
     console.print(f"Model for the edge: {student_file}", soft_wrap=True)
     return report
-
-
-def write_report(report: dict[str, Any], folder: Path, console: Console) -> None:
-    """Print the report's one table and write it to `folder` as report.json and report.md."""
-    from teacher.folder import write_whole
-
-    columns, rows = _table(report)
-    table = Table(
-        box=SIMPLE, pad_edge=False, collapse_padding=True, title=f"{report['recipe']['name']} on {report['store']['name']}"
-    )
-    for column in columns:
-        table.add_column(column, no_wrap=True, justify="right" if column else "left")
-    for row in rows:
-        table.add_row(*row)
-    console.print(table)
-    lines = [f"# {table.title}", "", _markdown_row(columns), _markdown_row(["---"] * len(columns)), *map(_markdown_row, rows)]
-    for name, edge in report["recognizer"].items():
-        lines += [
-            "",
-            f"The student through the edge runtime's `Recognizer`, {name}: {edge['top1']} % of {edge['clips']} clips.",
-        ]
-        lines += [f"- {note}" for note in edge["notes"]]
-    lines += [
-        "",
-        "Latency and memory are measured in onnxruntime on this machine's CPU, see bench/bench.md.",
-        "",
-        "## Recipe",
-        "",
-    ]
-    lines += ["```yaml", yaml.safe_dump(report["recipe"], sort_keys=False).rstrip(), "```", ""]
-    write_whole(folder / "report.json", lambda path: path.write_text(json.dumps(report, indent=2) + "\n"))
-    write_whole(folder / "report.md", lambda path: path.write_text("\n".join(lines)))
-    console.print(f"Report: {folder / 'report.md'}", soft_wrap=True)
-
-
-def _table(report: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
-    """One row a network: accuracy, and for the two exported ones what they cost."""
-    columns = ["", "top-1", "top-5", "ms", "MB", "KB", "params", "MMAC"]
-    rows = [[name, f"{row['top1']:.1f}", f"{row['top5']:.1f}", *[""] * 5] for name, row in report["accuracy"].items()]
-    rows += [
-        [
-            f"{model['name']}.onnx, 1 thread",
-            f"{model['accuracy']['top1']:.1f}",
-            f"{model['accuracy']['top5']:.1f}",
-            f"{model['latency']['p50_ms']:.2f}",
-            f"{model['process']['rss_above_imported_bytes'] / 1e6:.1f}",
-            f"{model['file']['bytes'] / 1e3:.0f}",
-            f"{model['model']['parameters'] / 1e3:.0f} k",
-            f"{model['model']['macs'] / 1e6:.0f}",
-        ]
-        for model in report["bench"]["models"]
-    ]
-    rows += [[f"Recognizer, {name}", f"{edge['top1']:.1f}", *[""] * 6] for name, edge in report["recognizer"].items()]
-    return columns, rows
-
-
-def _markdown_row(cells: list[str]) -> str:
-    return f"| {' | '.join(cells)} |"
 
 
 def _read_json(path: Path) -> Any:

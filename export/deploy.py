@@ -5,7 +5,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
-from teacher.encoders import KERNEL, STGCN, Block
+from skeleton import InputError
+from teacher.encoders import KERNEL, STGCN, Block, Encoder
+from teacher.graphs import GraphConvolution
 from teacher.model import Classifier, Network
 from teacher.pair import Pair
 
@@ -56,14 +58,16 @@ class DeployedEncoder(nn.Module):
     """A clip (M, C, T, V) to features (M, D, T', V).
 
     Batch norms are folded into the convolutions, edge importance into the adjacency, and the graph product comes first: x
-    times A_0, A_1, A_2 side by side, then one 1x1 convolution.
+    times A_0, A_1, A_2 side by side, then one 1x1 convolution. Raises `InputError` for another backbone than ST-GCN.
     """
 
     scale: Tensor
     shift: Tensor
 
-    def __init__(self, encoder: STGCN) -> None:
+    def __init__(self, encoder: Encoder) -> None:
         super().__init__()
+        if not isinstance(encoder, STGCN):
+            raise InputError(f"expected an ST-GCN classifier to export, got {type(encoder).__name__}; distil it into one")
         joints = encoder.adjacency.shape[-1]
         scale, shift = _affine(encoder.input_norm)
         self.register_buffer("scale", scale.view(joints, -1).T[None, :, None].contiguous())
@@ -90,6 +94,7 @@ class DeployedBlock(nn.Module):
 
     def __init__(self, block: Block, adjacency: Tensor) -> None:
         super().__init__()
+        assert isinstance(block.graph, GraphConvolution)
         scale, shift = _affine(block.graph_norm)
         self.register_buffer("adjacency", adjacency)
         self.register_buffer("kernel", (block.graph.kernel() * scale[:, None, None, None]).detach())
@@ -110,10 +115,10 @@ class DeployedBlock(nn.Module):
         return functional.relu(y if self.residual is None else y + self.residual(x))
 
 
-def macs(deployed: Deployed, joints: Tensor) -> int:
-    """Multiply-accumulates of one inference on joints (M, T, V, 3): convolutions and matrix products."""
+def macs(deployed: nn.Module, *inputs: Tensor) -> int:
+    """Multiply-accumulates of one inference on a deployed graph's inputs: convolutions and matrix products."""
     with FlopCounterMode(display=False) as counter, torch.inference_mode():
-        deployed(joints)
+        deployed(*inputs)
     return int(counter.get_total_flops()) // 2
 
 

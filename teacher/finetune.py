@@ -11,7 +11,7 @@ from teacher.evaluate import Sets, check_layout, finish
 from teacher.folder import read_metrics
 from teacher.load import load_classifier, load_encoder
 from teacher.model import Classifier
-from teacher.pair import Encoder, Pair
+from teacher.pair import AnyEncoder, Pair
 from teacher.probe import train_on_frozen
 from teacher.settings import ComputeSettings, EncoderSettings, FinetuneSettings, InputSettings
 from teacher.training import fit, seeded
@@ -56,7 +56,7 @@ class Job:
     recipe: dict[str, Any]
     resume: bool
 
-    def train(self, folder: Path, network: Encoder | None, extra: dict[str, Any]) -> dict[str, Any]:
+    def train(self, folder: Path, network: AnyEncoder | None, extra: dict[str, Any]) -> dict[str, Any]:
         classifier = self.classifier()
         if network is not None:
             classifier.encoder.load_state_dict(network.state_dict())

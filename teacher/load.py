@@ -8,7 +8,7 @@ from typing import Any
 from skeleton import InputError
 from teacher.folder import STREAMS, Card, load_state, read_run
 from teacher.model import Classifier, Fused, Network, freeze
-from teacher.pair import Encoder, Pair, make_encoder
+from teacher.pair import AnyEncoder, Pair, make_encoder
 
 
 def load_classifier(folder: Path) -> tuple[Network, Card]:
@@ -25,7 +25,7 @@ def load_classifier(folder: Path) -> tuple[Network, Card]:
     return _load_one(folder)
 
 
-def load_encoder(folder: Path, fusion: str = "one") -> tuple[Encoder, Card]:
+def load_encoder(folder: Path, fusion: str = "one") -> tuple[AnyEncoder, Card]:
     """The pretrained encoder of a run folder, trainable; of two encoders what `fusion` says, an alignment untrained.
 
     Raises `InputError` if there is no such encoder.

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from skeleton.layout import Layout
-from teacher.encoders import STGCN
+from teacher.encoders import Encoder, build_encoder
 from teacher.settings import EncoderSettings
 
 HEADS = 4
@@ -47,7 +47,7 @@ class Pair(nn.Module):
     def __init__(self, layout: Layout, plan: EncoderSettings) -> None:
         super().__init__()
         single = replace(plan, fusion="one")
-        self.theta, self.phi = STGCN(layout, single), STGCN(layout, single)
+        self.theta, self.phi = build_encoder(layout, single), build_encoder(layout, single)
         self.features = self.theta.features
         self.fuse: nn.Module = Alignment(self.features) if plan.fusion == "alignment" else Mean()
 
@@ -64,16 +64,16 @@ class Pair(nn.Module):
         fused: Tensor = self.fuse(self.describe(clip, joints, frames))
         return fused
 
-    def one(self, name: Literal["theta", "phi"]) -> STGCN:
+    def one(self, name: Literal["theta", "phi"]) -> Encoder:
         return self.theta if name == "theta" else self.phi
 
 
-Encoder = STGCN | Pair
+AnyEncoder = Encoder | Pair
 
 
-def make_encoder(layout: Layout, plan: EncoderSettings) -> Encoder:
+def make_encoder(layout: Layout, plan: EncoderSettings) -> AnyEncoder:
     """The encoder, untrained, that a plan describes; theta or phi alone is one encoder."""
-    return Pair(layout, plan) if plan.fusion in ("mean", "alignment") else STGCN(layout, plan)
+    return Pair(layout, plan) if plan.fusion in ("mean", "alignment") else build_encoder(layout, plan)
 
 
 def describe(encoder: nn.Module, clip: Tensor) -> Tensor:

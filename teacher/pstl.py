@@ -8,7 +8,7 @@ from teacher.augment import Augment
 from teacher.barlow import BarlowLoss
 from teacher.masking import Mask
 from teacher.model import View
-from teacher.pair import Encoder, Pair
+from teacher.pair import AnyEncoder, Pair
 from teacher.settings import InputSettings, MaskSettings, PretrainSettings
 from teacher.training import Trained
 
@@ -25,7 +25,7 @@ def projector(features: int, width: int) -> nn.Sequential:
 class SkeletonBT(Trained):
     """Two augmented views of a clip, embedded alike: PSTL eq. 1."""
 
-    def __init__(self, encoder: Encoder, layout: Layout, data: InputSettings, settings: PretrainSettings) -> None:
+    def __init__(self, encoder: AnyEncoder, layout: Layout, data: InputSettings, settings: PretrainSettings) -> None:
         super().__init__(settings.optim)
         self.settings = settings
         self.view, self.augment = View(layout, data), Augment(settings.augment, layout)
@@ -49,7 +49,7 @@ class SkeletonBT(Trained):
 class PSTL(SkeletonBT):
     """An anchor against a view without some joints and one without some frames: PSTL, figure 2 and eq. 7."""
 
-    def __init__(self, encoder: Encoder, layout: Layout, data: InputSettings, settings: PretrainSettings) -> None:
+    def __init__(self, encoder: AnyEncoder, layout: Layout, data: InputSettings, settings: PretrainSettings) -> None:
         super().__init__(encoder, layout, data, settings)
         self.masked = [(encoder, Mask(mask, layout, data)) for encoder, mask in self.masks()]
 

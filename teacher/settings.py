@@ -83,13 +83,14 @@ class OptimSettings:
 
 @dataclass
 class EncoderSettings:
-    """The plan of an ST-GCN encoder.
+    """The plan of an encoder.
 
     Args:
         widths: output channels of every block.
         strides: temporal stride of every block.
         dropout: in every block but the first.
-        distances: one-hop (the partition behind the published numbers) or true hops along the bones.
+        distances: of st-gcn: one-hop (the partition behind the published numbers) or true hops along the bones.
+        backbone: how joints are mixed: st-gcn (along the bones), gin (along them, summed) or dgcnn (near in feature space).
         fusion: one encoder; or of ASMa's two theta or phi alone, the mean of both, or both aligned by cross attention.
     """
 
@@ -97,6 +98,7 @@ class EncoderSettings:
     strides: tuple[int, ...] = (1, 1, 1, 1, 2, 1, 1, 2, 1, 1)
     dropout: float = 0.5
     distances: Distances = "one-hop"
+    backbone: Literal["st-gcn", "gin", "dgcnn"] = "st-gcn"
     fusion: Literal["one", "theta", "phi", "mean", "alignment"] = "one"
 
 
@@ -242,11 +244,15 @@ class ComputeSettings:
     Args:
         seed: of weights, order, augmentation and masks.
         accelerator: auto, cpu, gpu.
-        devices: how many.
+        devices: how many on every node.
+        nodes: how many machines, started by torchrun or SLURM.
+        strategy: Lightning's, for example ddp; auto is right for one device and for several.
         precision: 32-true, bf16-mixed, 16-mixed, or auto: mixed where the device multiplies bfloat16, else 32-true.
     """
 
     seed: int = 0
     accelerator: str = "auto"
     devices: int = 1
+    nodes: int = 1
+    strategy: str = "auto"
     precision: str = "auto"

@@ -1,11 +1,16 @@
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
 
-from skeleton import load_layout
-from teacher.masking import draw_joints, drop_frames, motion_of_frames
+from skeleton import InputError, load_layout
+from teacher.masking import Mask, draw_joints, drop_frames, joint_weights, motion_of_frames
+from teacher.settings import InputSettings, MaskSettings
 
-DEGREES = torch.from_numpy(load_layout("ntu25").degrees)
+NTU = load_layout("ntu25")
+DEGREES = torch.from_numpy(NTU.degrees)
+DATA = InputSettings(frames=50)
 
 
 @pytest.mark.parametrize("masked", [1, 9, 24])
@@ -92,3 +97,72 @@ def test_ten_more_go_at_positions_that_the_batch_shares() -> None:
         assert len(places) == 1
         seen |= places
     assert len(seen) == 5
+
+
+@pytest.mark.parametrize(
+    ("choice", "weight"),
+    [
+        ("high-degree", lambda d: d / 48),
+        ("low-degree", lambda d: (1 - d / 48) / 24),
+        ("inverse-degree", lambda d: 1 / d),
+        ("random", lambda d: 1.0),
+    ],
+)
+def test_which_joints_a_choice_prefers(choice: str, weight: Callable[[float], float]) -> None:
+    weights = joint_weights(DEGREES.float(), choice)
+    expected = np.array([weight(float(d)) for d in DEGREES])
+    np.testing.assert_allclose(weights / weights.sum(), expected / expected.sum(), rtol=1e-6)
+
+
+def test_low_degree_is_nearly_uniform_as_the_paper_defines_it() -> None:
+    weights = joint_weights(DEGREES.float(), "low-degree")
+    shares = weights / weights.sum()
+    assert float(shares.max()) == pytest.approx(0.0408, abs=5e-5)
+    assert float(shares.min()) == pytest.approx(0.0382, abs=5e-5)
+
+
+def test_low_motion_drops_the_stillest_frames_but_never_the_last() -> None:
+    clips = torch.randn(4, 3, 50, 25, 1) * torch.rand(4, 1, 50, 1, 1)
+    kept = Mask(MaskSettings("none", "low-motion", masked_frames=10), NTU, DATA).frames(clips)
+    assert kept is not None
+    for row, clip in zip(kept.tolist(), clips.numpy(), strict=True):
+        motion = np.abs(np.diff(clip, axis=1)).mean((0, 2, 3))
+        stillest = sorted(range(49), key=lambda t: motion[t])[:10]
+        assert row == sorted(set(range(50)) - set(stillest))
+
+
+def test_absolute_and_squared_motion_choose_differently() -> None:
+    jump, tremble = np.zeros((3, 4, 25)), np.zeros((3, 4, 25))
+    jump[:, 1:, 0], tremble[:, 1:, :] = 1.0, 0.09
+    clips = torch.from_numpy(np.stack([jump, tremble])).float().unsqueeze(-1)
+    assert (motion_of_frames(clips, "absolute")[:, 0].diff() > 0).all(), "all joints by a little: the larger mean"
+    assert (motion_of_frames(clips, "squared")[:, 0].diff() < 0).all(), "one joint by a lot: the larger mean square"
+
+
+def test_random_frames_and_no_mask() -> None:
+    clips = torch.zeros(30, 3, 50, 25, 1)
+    mask = Mask(MaskSettings("random", "random", 5, 8, 2), NTU, DATA)
+    frames, joints = mask.frames(clips), mask.joints(clips)
+    assert frames is not None
+    assert joints is not None
+    assert frames.shape == (30, 40)
+    assert joints.shape == (30, 20)
+    assert len({tuple(row) for row in frames.tolist()}) > 20
+    common = Mask(MaskSettings("random", "random", 5, 8, 0, per="batch"), NTU, DATA)
+    assert len({tuple(row) for row in common.frames(clips).tolist()}) == 1  # type: ignore[union-attr]
+    nothing = Mask(MaskSettings("none", "none", 99, 99), NTU, DATA)
+    assert nothing.frames(clips) is None
+    assert nothing.joints(clips) is None
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        (MaskSettings(masked_joints=25), ["0 to 24 of 25 joints", "25"]),
+        (MaskSettings(masked_frames=40, random_frames=10), ["0 to 49 of 50 frames", "50"]),
+    ],
+)
+def test_a_mask_that_leaves_nothing_is_refused(settings: MaskSettings, words: list[str]) -> None:
+    with pytest.raises(InputError) as error:
+        Mask(settings, NTU, DATA)
+    assert all(word in str(error.value) for word in words)
