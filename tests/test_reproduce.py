@@ -18,6 +18,7 @@ from pipeline import Recipe
 from skeleton import load_layout
 from skeleton.datasets.store import Store, StoreWriter
 from skeleton.streams import stream
+from sweep.grid import points_of, read_sweep
 from teacher.augment import Augment
 from teacher.settings import AugmentSettings
 
@@ -178,13 +179,9 @@ ROWS: dict[str, dict[str, Any]] = {
         for count in counts
     },
     **{f"asma-seed-{seed}": {"compute.seed": seed, "input.stream": "three"} for seed in range(5)},
-    **{f"asma-bone-tau-{tau}": {"distill.temperature": float(tau), "input.stream": "bone"} for tau in range(1, 11)},
     **{
-        f"asma-bone-depth-{depth}": {
-            "student.widths": [16] * (depth - 1) + [128], "student.strides": [1] * depth, "distill.temperature": 8.0,
-            "input.stream": "bone",
-        }
-        for depth in range(2, 8)
+        f"asma-{backbone}": {"encoder.backbone": backbone, "pretrain.asma.encoders": ["phi"], "input.stream": "joint"}
+        for backbone in ("gin", "dgcnn")
     },
 }  # fmt: skip
 
@@ -211,6 +208,7 @@ def test_a_column_is_another_set_or_split_and_nothing_else(column: str) -> None:
                 a.replace(f"stores/{first['data']}", f"stores/{values['data']}"),
                 a.replace("runs/ntu60-xsub", f"runs/{own}"),
                 a.replace("runs/ntu60-xsub", f"runs/{values['seen']}"),
+                a.replace("protocol: xsub", f"protocol: {values['protocol']}").replace("ature: 8", f"ature: {values['tau']}"),
             }
             assert b in swapped or (a, b) in {(first["protocol"], values["protocol"]), (first["tau"], values["tau"])}
 
@@ -237,8 +235,13 @@ def test_every_folder_that_a_command_starts_from_is_made_by_another() -> None:
         assert one in ("joint", "bone", "motion")
         return made[whole], one
 
-    for command in {one for column in COLUMNS for one in commands(column) if one[1] in ("evaluate", "distill", "export")}:
-        flag = "--teacher" if command[1] == "distill" else "--pretrained"
+    everything = {one for column in COLUMNS for one in commands(column)}
+    for command in [one for one in everything if one[1] == "draw"]:
+        runs = [part for part in command[3:] if part.startswith("runs/") and part != option(command, "--out")]
+        assert len(runs) >= 2
+        assert all(source(run)[0][1] in ("evaluate", "distill") for run in runs)
+    for command in [one for one in everything if one[1] in ("evaluate", "distill", "export", "sweep")]:
+        flag = "--pretrained" if command[1] == "evaluate" else "--teacher"
         folder = command[2] if command[1] == "export" else option(command, flag)
         if folder is None:
             assert command[2] == "supervised"
@@ -247,7 +250,9 @@ def test_every_folder_that_a_command_starts_from_is_made_by_another() -> None:
         wants_encoder = command[1] == "evaluate" and command[2] != "partial-body"
         assert (origin[1] == "pretrain") == wants_encoder, command
         wanted = option(command, "--input.stream", "three")
-        if command[1] == "distill":
+        if command[1] == "sweep":
+            assert f"input.stream: {held}" in str(option(command, "--set")), "a student of another stream than its teacher's"
+        elif command[1] == "distill":
             assert held == wanted, "a student of another stream than its teacher's"
             assert (option(origin, "--data"), option(origin, "--input.protocol")) == (
                 option(command, "--data"), option(command, "--input.protocol"),
@@ -326,8 +331,21 @@ def test_rows_of_asma_end_to_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert (student["stream"], set(student["streams"])) == ("three", {"joint", "bone", "motion"})
     capsys.readouterr()
 
-    (code,) = {command[2] for command in xsub if command[0] == "python"}
-    exec(code, {})
     store = Store("stores/ntu60")
+    temperature, depth = (settings(command) for command in xview if command[1] == "sweep")
+    taus, students = (
+        [point.recipe for point in points_of(swept, store, one.out, teacher=Path("runs/ntu60-xview/asma-linear/bone"))]
+        for one in (temperature, depth)
+        for swept, _ in [read_sweep(one.sweep, skedge.RECIPES, one.base, one.set, one.seeds)]
+    )
+    assert [one.distill.temperature for one in taus] == list(range(1, 11))
+    assert [(list(one.student.widths), one.distill.temperature) for one in students] == [
+        ([16] * (blocks - 1) + [128], 9) for blocks in range(2, 8)
+    ]
+    for one in (*taus, *students):
+        assert (one.input.protocol, one.input.stream, one.distill.direction) == ("xview", "bone", "reverse")
+
+    (code,) = {command[2] for command in xsub if command[:2] == ("python", "-c")}
+    exec(code, {})
     seen = set(store.split("xview", "test")) & set(store.split("xsub", "train"))
     assert float(capsys.readouterr().out) == pytest.approx(len(seen) / 6)
