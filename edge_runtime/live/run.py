@@ -76,7 +76,7 @@ def _estimator(people: int) -> PoseEstimator:
         if error.name != "edge_runtime.pose":
             raise
         raise InputError(
-            "this version has no pose estimator of its own yet: expected recorded skeletons as the source, STORE#CLIP, .npy or .npz"
+            "this version has no pose estimator yet: expected recorded skeletons as the source, STORE#CLIP, .npy or .npz"
         ) from None
     estimator: PoseEstimator = BlazePose(people=people)
     return estimator
