@@ -132,6 +132,8 @@ def evaluate(
             + ("the folder of a trained classifier" if protocol == "partial-body" else "the folder of a pretrained encoder")
             + f"; make one with `skedge {'evaluate linear' if protocol == 'partial-body' else 'pretrain'}`"
         )
+    if seeds and protocol == "partial-body":
+        raise InputError("evaluate partial-body: expected no --seeds, it draws what is hidden several times: set partial.draws")
     if not seeds:
         return _evaluate(protocol, recipe, store, out, pretrained, resume)
     found = []
