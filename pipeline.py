@@ -14,7 +14,6 @@ from rich.progress import track
 from report import formats, write_report
 from skeleton import InputError
 from skeleton.datasets.store import Store
-from skeleton.streams import Stream
 from student.settings import DistillSettings, student_plan
 from teacher.settings import (
     ComputeSettings,
@@ -133,6 +132,8 @@ def evaluate(
             + ("the folder of a trained classifier" if protocol == "partial-body" else "the folder of a pretrained encoder")
             + f"; make one with `skedge {'evaluate linear' if protocol == 'partial-body' else 'pretrain'}`"
         )
+    if seeds and protocol == "partial-body":
+        raise InputError("evaluate partial-body: expected no --seeds, it draws what is hidden several times: set partial.draws")
     if not seeds:
         return _evaluate(protocol, recipe, store, out, pretrained, resume)
     found = []
@@ -171,12 +172,14 @@ def _evaluate(
         assert pretrained is not None
         return partial_body(store, out, pretrained, recipe.input, recipe.partial, recipe.compute)
     if protocol == "knn":
+        from teacher.folder import STREAMS
         from teacher.probe import knn
 
         assert pretrained is not None
         three = recipe.input.stream == "three"
-        streams: Sequence[Stream] = list(recipe.input.fusion) if three else ["joint"]
-        encoders = {stream: pretrained / stream if three else pretrained for stream in streams}
+        streams: list[Any] = list(recipe.input.fusion) if three else [recipe.input.stream]
+        held = (pretrained / STREAMS).is_file()
+        encoders = {stream: pretrained / stream if three or held else pretrained for stream in streams}
         return knn(store, out, encoders, recipe.input, recipe.knn.neighbors, recipe.compute)
 
     def step(one: Recipe, folder: Path, part: Callable[[Path], Path]) -> dict[str, Any]:

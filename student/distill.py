@@ -65,7 +65,7 @@ def distill(
     sets = Sets.read(store, data)
     seeded(compute)
     student = Classifier(store.layout, data, plan, len(store.labels))
-    loader = sets.train.loader(settings.optim.batch_size, compute.devices)
+    loader = sets.train.loader(settings.optim.batch_size, compute.processes)
     fit(Distillation(student, network, settings), loader, compute, folder, "Distilling", resume)
     extra = {"protocol": "distill", "teacher": card.provenance}
     return finish(student, sets, folder, data, plan, settings, compute, recipe, extra)

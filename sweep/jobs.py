@@ -18,6 +18,8 @@ from sweep.grid import line
 from sweep.point import Point
 
 LOG, JOB = "log.txt", "job.txt"
+# submitit's words for what every cluster knows; SLURM's own get a prefix.
+SHARED = ("name", "timeout_min", "mem_gb", "nodes", "cpus_per_task", "gpus_per_node", "tasks_per_node", "stderr_to_stdout")
 WORKER = [sys.executable, "-P", "-m", "sweep.worker"]
 
 Ended = Callable[[Point, Path, str], None]
@@ -109,13 +111,15 @@ def slurm_executor(folder: Path, name: str, settings: dict[str, Any], jobs: int 
 
     if not settings.keys() & {"timeout_min", "time"}:
         raise InputError("--slurm: expected timeout_min=MINUTES, how long a point may run before it is queued again")
-    limit = {} if jobs is None else {"array_parallelism": jobs}
+    words = {"name": f"skedge-{name}", "stderr_to_stdout": True} | settings
+    if jobs is not None:
+        words["array_parallelism"] = jobs
     try:
-        executor = submitit.SlurmExecutor(folder)
-        executor.update_parameters(**{"name": f"skedge-{name}", "stderr_to_stdout": True} | limit | settings)
+        executor = submitit.AutoExecutor(folder, cluster="slurm")
+        executor.update_parameters(**{word if word in SHARED else f"slurm_{word}": value for word, value in words.items()})
     except RuntimeError as error:
         raise InputError(f"--slurm: expected a machine from which SLURM's jobs are started: {line(error)}") from None
-    except (ValueError, TypeError) as error:
+    except (NameError, AssertionError, ValueError, TypeError) as error:
         raise InputError(f"--slurm: {line(error)}") from None
     return executor
 
@@ -162,11 +166,13 @@ def run_on_cluster(points: Sequence[Point], executor: Any, ended: Ended) -> None
 
 
 def _at_work(executor: Any, point: Point) -> Any:
-    """The job that an earlier call submitted for a point, if it waits or runs."""
+    """The job that an earlier call submitted to SLURM for a point, if it waits or runs."""
+    import submitit
+
     file = point.folder / JOB
-    if not file.is_file():
+    if executor.cluster != "slurm" or not file.is_file():
         return None
-    job = executor.job_class(executor.folder, file.read_text())
+    job: Any = submitit.SlurmJob(executor.folder, file.read_text())
     return job if job.state in ("PENDING", "RUNNING", "REQUEUED", "COMPLETING") else None
 
 

@@ -99,8 +99,8 @@ class Report:
         missing = [one for one in self.outcomes if one.metrics is None]
         if missing:
             notes.append(f"{len(missing)} of {len(self.outcomes)} points are not complete; their seeds are not in the means:")
-        not_run = [f"{one.point.title}: not run" for one in missing if not one.error]
-        return [*notes, *(f"- {line}" for line in self.failed + not_run)]
+        others = [f"{one.point.title}: not run to its end" for one in missing if not one.error]
+        return [*notes, *(f"- {line}" for line in self.failed + others)]
 
     def write(self, out: Path) -> None:
         """Write sweep.json, sweep.md and sweep.png, each whole or not at all."""

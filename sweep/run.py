@@ -77,7 +77,9 @@ def run(
                 else:
                     run_on_cluster(waiting, executor, ended)
         finally:
-            report = Report(name, sweep, store, list(outcomes.values()), pretrained, teacher)
+            # Behind Ctrl-C some may have come to their end without being seen.
+            every = [one if one.metrics or one.error else Outcome.of(one.point) for one in outcomes.values()]
+            report = Report(name, sweep, store, every, pretrained, teacher)
             report.write(out)
     console.print(report.printed())
     console.print(f"Report: {out / 'sweep.md'}", soft_wrap=True)

@@ -64,7 +64,7 @@ class Job:
         module = Classification(
             classifier, lambda joints: classifier(joints, augment)[0], self.settings.optim, self.settings.label_smoothing
         )
-        loader = self.sets.train.loader(self.settings.optim.batch_size, self.compute.devices)
+        loader = self.sets.train.loader(self.settings.optim.batch_size, self.compute.processes)
         fit(module, loader, self.compute, folder, extra["protocol"].capitalize(), self.resume)
         return self.finish(classifier, folder, extra)
 

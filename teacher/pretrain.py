@@ -33,7 +33,7 @@ def pretrain(
     seeded(compute)
     encoder = pretrained_plan(encoder, settings)
     module = make_method(store.layout, data, encoder, settings)
-    loader = clips.loader(settings.optim.batch_size, compute.devices, drop_last=True)
+    loader = clips.loader(settings.optim.batch_size, compute.processes, drop_last=True)
     trainer = fit(module, loader, compute, folder, f"Pretraining {settings.method}", resume)
     card = Card(
         "encoder", store.layout, store.labels, data, encoder, median_seconds(store.index["frames"][indices], store.rate),

@@ -54,7 +54,7 @@ def train_on_frozen(
     learned = nn.Sequential(encoder.fuse, classifier.head) if isinstance(encoder, Pair) else nn.Sequential(classifier.head)
     learned.requires_grad_(True)
     clips = Clips(described, sets.train.labels)
-    fit(Classification(learned, learned, optim), clips.loader(optim.batch_size, compute.devices), compute, folder, title)
+    fit(Classification(learned, learned, optim), clips.loader(optim.batch_size, compute.processes), compute, folder, title)
 
 
 class _Described(nn.Module):

@@ -267,4 +267,10 @@ class ComputeSettings:
     devices: int = 1
     nodes: int = 1
     strategy: str = "auto"
+
+    @property
+    def processes(self) -> int:
+        """How many share a batch."""
+        return self.devices * self.nodes
+
     precision: str = "auto"

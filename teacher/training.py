@@ -154,7 +154,7 @@ def fit(
         num_nodes=compute.nodes,
         strategy=compute.strategy,
         precision=precision,  # type: ignore[arg-type]
-        sync_batchnorm=compute.devices * compute.nodes > 1 and torch.cuda.is_available() and compute.accelerator != "cpu",
+        sync_batchnorm=compute.processes > 1 and torch.cuda.is_available() and compute.accelerator != "cpu",
         max_epochs=module.optim.epochs,
         max_steps=steps,
         logger=CSVLogger(folder, name="log", version=""),

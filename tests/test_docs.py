@@ -11,9 +11,11 @@ import pytest
 from jsonargparse import ArgumentParser
 
 from edge_runtime.live.outlets import load_hook
-from skedge import COMMANDS
-from skeleton.datasets.store import Store
+from skedge import COMMANDS, RECIPES
+from skeleton import load_layout
+from skeleton.datasets.store import Store, StoreWriter
 from skeleton.layout import Layout
+from sweep.grid import points_of, read_sweep
 
 ROOT = Path(__file__).parents[1]
 
@@ -39,7 +41,18 @@ def test_a_layout_of_ones_own() -> None:
     assert Layout.from_dict(json.loads(example)).name == "upper-body"
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/own-data.md", "docs/on-the-pi.md", "docs/results.md"])
+def test_a_sweep_of_ones_own(tmp_path: Path) -> None:
+    (example,) = blocks("docs/sweeps.md", "yaml")
+    (tmp_path / "mine.yaml").write_text(example)
+    with StoreWriter(tmp_path / "store", name="x", layout=load_layout("kinect20"), labels=["a"], rate=30.0) as writer:
+        for name in ("one", "two"):
+            writer.add(name, np.zeros((1, 9, 20, 3), np.float32), label=0)
+        writer.protocol("xsub", lambda index: np.array([1, 3], np.int8))
+    sweep, _ = read_sweep(str(tmp_path / "mine.yaml"), RECIPES)
+    assert len(points_of(sweep, Store(tmp_path / "store"), tmp_path)) == 4 * 2 * 3
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/own-data.md", "docs/on-the-pi.md", "docs/results.md", "docs/sweeps.md"])
 def test_every_command_on_the_page_exists(page: str) -> None:
     shown = [line.split("#")[0] for block in blocks(page, "sh") for line in block.splitlines()]
     commands = [line for line in shown if line.startswith("skedge ")]

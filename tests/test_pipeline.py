@@ -131,6 +131,11 @@ def test_seeds(folders: Path, store: Store, recipe: pipeline.Recipe, tmp_path: P
     assert "seed" not in metrics
 
 
+def test_partial_bodies_are_drawn_not_seeded(folders: Path, store: Store, recipe: pipeline.Recipe, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"partial\.draws"):
+        pipeline.evaluate("partial-body", recipe, store, tmp_path, folders / "linear", seeds=[0, 1])
+
+
 def test_means_over_seeds_keep_what_is_common() -> None:
     runs: list[dict[str, Any]] = [
         {"protocol": "linear", "seed": 0, "top1": 50.0, "top5": 90.0, "per_class": [0.0, 100.0], "confusion": [[1]]},

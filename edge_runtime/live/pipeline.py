@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
+import numpy as np
+
 from edge_runtime.live.actions import Answer, Observation, Outlook
 from edge_runtime.live.crew import Crew
 from edge_runtime.live.machine import health
@@ -20,7 +22,9 @@ from skeleton.layout import Layout
 
 REMEMBERED = 100
 STATE_SECONDS = 0.1
-HEALTH_SECONDS = 2.0
+FIGURES_SECONDS = 1.0
+# Answers this old are nobody's any more: the camera was lost, or stands still.
+STALE_SECONDS = 2.0
 
 
 class Consumer(Protocol):
@@ -85,7 +89,8 @@ class Live:
         self._outlook = Outlook()
         self._listeners: dict[str, list[Callable[[dict[str, Any]], None]]] = {"action": [], "note": []}
         self._began = time.monotonic()
-        self._health: dict[str, Any] = {}
+        self._answered = -np.inf
+        self._figures: dict[str, Any] = {"rates": {}, "latencies": {}, "health": {}}
         self._at_work = {"action", "picture"}
         self._lock = threading.Lock()
         self._status = ""
@@ -126,16 +131,16 @@ class Live:
 
     def state(self) -> dict[str, Any]:
         """What is so now, as plain JSON types: answers, rates (Hz), latencies (ms), dropped frames, the computer's health."""
+        now = time.monotonic()
+        outlook = self._outlook if now - self._answered < STALE_SECONDS else Outlook()
         return {
             "source": self.name,
             "status": self._status,
-            "uptime": round(time.monotonic() - self._began, 1),
-            "people": [answer.document() for answer in self._outlook.answers],
-            "banner": self._outlook.banner,
-            "rates": self.timing.rates(),
-            "latencies": self.timing.latencies(),
+            "uptime": round(now - self._began, 1),
+            "people": [answer.document() for answer in outlook.answers],
+            "banner": outlook.banner,
             "dropped": {"pose": self._frames.dropped, "action": self._observations.dropped},
-            "health": self._health,
+            **self._figures,
         }
 
     def _film(self) -> None:
@@ -167,7 +172,7 @@ class Live:
         while (observation := self._observations.take()) is not None and not self.crew.stopping.is_set():
             start = time.monotonic()
             self._outlook = outlook = self._consumer.update(observation)
-            now = time.monotonic()
+            self._answered = now = time.monotonic()
             self.timing.took("action", now - start)
             self.timing.took("camera to answer", now - observation.taken)
             self.timing.happened("action")
@@ -200,13 +205,15 @@ class Live:
     def _publish(self) -> None:
         due = 0.0
         while True:
-            now = time.monotonic()
-            if now >= due:
-                self._health, due = health(), now + HEALTH_SECONDS
+            last, now = self.crew.stopping.is_set(), time.monotonic()
+            if now >= due or last:
+                figures = {"rates": self.timing.rates(), "latencies": self.timing.latencies(), "health": health()}
+                self._figures, due = figures, now + FIGURES_SECONDS
             self._listen_to_source()
             self.states.put(json.dumps(self.state()).encode())
-            if self.crew.stopping.wait(STATE_SECONDS):
+            if last:
                 return
+            self.crew.stopping.wait(STATE_SECONDS)
 
     def _listen_to_source(self) -> None:
         """Sources that can lose their camera have a `status`: a few words, empty while all is well."""

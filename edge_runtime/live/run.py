@@ -62,13 +62,24 @@ def open_camera(text: str, people: int = 1) -> Camera:
     if layout is not None:
         return Camera(text, source, None, layout)
     try:
-        from edge_runtime.pose import BlazePose
-
-        pose = BlazePose(people=people)
+        pose = _estimator(people)
     except BaseException:
         source.close()
         raise
     return Camera(text, source, pose, pose.layout)
+
+
+def _estimator(people: int) -> PoseEstimator:
+    try:
+        from edge_runtime.pose import BlazePose
+    except ModuleNotFoundError as error:
+        if error.name != "edge_runtime.pose":
+            raise
+        raise InputError(
+            "this version has no pose estimator yet: expected recorded skeletons as the source, STORE#CLIP, .npy or .npz"
+        ) from None
+    estimator: PoseEstimator = BlazePose(people=people)
+    return estimator
 
 
 def live(

@@ -24,7 +24,7 @@ from skeleton.errors import InputError
 COOKIE = "skedge_token"
 SHORTEST_TOKEN = 8
 CONNECTIONS = 64
-STREAMS = 16
+STREAMS = 32
 PATIENCE = 10.0
 KEEPALIVE = 5.0
 # What the kernel holds back for a slow viewer is what its picture lags behind: two or three pictures, not fifty.

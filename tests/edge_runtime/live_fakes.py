@@ -53,7 +53,7 @@ class Pictures:
                 raise self.breaks
             seconds = self.given / (self.rate or 30.0)
             if self.rate:
-                time.sleep(max(0.0, began + seconds - time.monotonic()))
+                self.closed.wait(max(0.0, began + seconds - time.monotonic()))
             self.given += 1
             yield Frame(self.picture(self.given), seconds)
 

@@ -193,6 +193,22 @@ def test_a_lost_camera_is_shown_and_noted() -> None:
     assert [note["note"] for note in notes] == ["camera 0: lost, trying again", "camera 0: is back"]
 
 
+def test_nobodys_answer_stays_when_the_camera_stands_still(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge_runtime.live.pipeline.STALE_SECONDS", 0.3)
+    source = Pictures(rate=100)
+    live = Live(source, Pose(), NTU, Actions(quick_recognizer(tmp_path / "m.onnx")))
+    live.start()
+    deadline = time.monotonic() + 30
+    while not live.state()["people"]:
+        assert time.monotonic() < deadline
+    source.rate = 0.01  # it stands still
+    while live.state()["people"]:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    live.close()
+    assert not threads()
+
+
 def test_the_state_says_what_a_viewer_needs(tmp_path: Path) -> None:
     live = Live(Pictures(40, rate=None), Pose(2), NTU, Actions(quick_recognizer(tmp_path / "m.onnx")), every_frame=True)
     run(live)

@@ -25,19 +25,21 @@ def top1(recipe: Recipe) -> float:
 
 
 def _step(command: str, recipe: Recipe, source: Path | None, folder: Path, resume: bool) -> dict[str, Any]:
-    with (folder.parent / "calls.txt").open("a") as calls:
-        calls.write(f"{command}{' resumed' if (folder / 'last.ckpt').is_file() and resume else ''}\n")
-    (folder.parent / "pid").write_text(str(os.getpid()))
+    again = resume and (folder / "last.ckpt").is_file()
     tau = recipe.distill.temperature
+    try:
+        with (folder.parent / "calls.txt").open("a") as calls:
+            calls.write(f"{command}{' resumed' if again else ''}\n")
+        (folder.parent / "pid").write_text(str(os.getpid()))
+        if tau == 7 and not resume:
+            time.sleep(60)
+    finally:
+        if not again:
+            (folder / "last.ckpt").touch()
     if tau == 3:
         raise InputError("expected another tau, got 3")
     if tau == 5:
         os.kill(os.getpid(), signal.SIGKILL)
-    if tau == 7 and not resume:
-        try:
-            time.sleep(60)
-        finally:
-            (folder / "last.ckpt").touch()
     (folder / "weights.safetensors").write_text(f"{command} {recipe.compute.seed} {recipe.linear.optim.learning_rate}")
     metrics = {"source": source and str(source)} | ({"loss": tau / 100} if command == "pretrain" else {"top1": top1(recipe)})
     (folder / "metrics.json").write_text(json.dumps(metrics))

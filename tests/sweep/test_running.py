@@ -56,7 +56,7 @@ def sweeping(in_processes: Sweeping, monkeypatch: pytest.MonkeyPatch) -> Sweepin
         for point in points:
             point.write()
             with stubs.quick():
-                Point.read(point.folder).run()
+                point.run()
             ended(point, point.folder / jobs.LOG, "")
 
     monkeypatch.setattr("sweep.run.run_here", run_here)

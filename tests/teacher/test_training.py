@@ -152,7 +152,7 @@ def test_training_is_the_same_for_the_same_seed(tmp_path: Path) -> None:
     seen = []
     for seed in (1, 1, 2):
         module = Line(optim())
-        fit(module, _points().loader(4), ComputeSettings(seed, "cpu", 1, "32-true"), tmp_path, "Line")
+        fit(module, _points().loader(4), ComputeSettings(seed, "cpu", precision="32-true"), tmp_path, "Line")
         seen.append(module.seen)
     assert seen[0] == seen[1]
     assert seen[0] != seen[2]

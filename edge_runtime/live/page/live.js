@@ -101,6 +101,7 @@ function showState(state) {
     high.textContent = one.p95.toFixed(1);
   });
   const health = state.health;
+  if (health.rss === undefined) return;  // in the very first moment
   const pairs = [["memory used", size(health.rss)], ["memory free", size(health.available)],
                  ["CPU", health.cpu.toFixed(0) + " %"]];
   if (health.temperature !== null) pairs.push(["temperature", health.temperature.toFixed(1) + " °C"]);
