@@ -12,7 +12,7 @@ from skeleton import InputError, prepare
 from skeleton.datasets.store import Store, StoreWriter
 from skeleton.resample import at_rate
 from teacher.clips import Clips
-from teacher.evaluate import finetune
+from teacher.finetune import finetune
 from teacher.load import load_classifier
 from teacher.settings import EncoderSettings, FinetuneSettings, InputSettings
 
