@@ -38,9 +38,9 @@ def markdown(document: dict[str, Any]) -> str:
     rows = [_row(model) for model in document["models"]]
     first = document["models"][0]["name"]
     ratios = [[model["name"], *(_ratio(model["ratios"][name]) for name in COMPARED)] for model in document["models"][1:]]
-    parts = ["# Benchmark", _table(head, rows)]
+    parts = ["# Benchmark", table(head, rows)]
     if ratios:
-        parts += [f"Divided by {first}:", _table(["model", *COMPARED], ratios)]
+        parts += [f"Divided by {first}:", table(["model", *COMPARED], ratios)]
     parts += [
         f"Latency is of one inference on one clip: {settings['blocks']} blocks of {settings['calls']} calls a model, the "
         f"models' blocks in random order (seed {settings['seed']}), {settings['threads']} thread(s); clock "
@@ -58,8 +58,8 @@ def markdown(document: dict[str, Any]) -> str:
 def write(document: dict[str, Any], folder: Path) -> None:
     """Write bench.json and bench.md into `folder`, each whole or not at all."""
     folder.mkdir(parents=True, exist_ok=True)
-    _write_whole(folder / "bench.json", json.dumps(document, indent=1) + "\n")
-    _write_whole(folder / "bench.md", markdown(document))
+    write_whole(folder / "bench.json", json.dumps(document, indent=1) + "\n")
+    write_whole(folder / "bench.md", markdown(document))
 
 
 def _row(model: dict[str, Any]) -> list[str]:
@@ -91,14 +91,14 @@ def _ratio(value: float | None) -> str:
     return "" if value is None else f"{value:.2f}"
 
 
-def _table(head: list[str], rows: list[list[str]]) -> str:
+def table(head: list[str], rows: list[list[str]]) -> str:
     cells = [[cell.replace("|", "\\|") for cell in row] for row in [head, *rows]]
     lines = ["| " + " | ".join(row) + " |" for row in cells]
     rule = "|" + "|".join([" --- ", *(" ---: " for _ in head[1:])]) + "|"
     return "\n".join([lines[0], rule, *lines[1:]])
 
 
-def _write_whole(path: Path, text: str) -> None:
+def write_whole(path: Path, text: str) -> None:
     partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         partial.write_text(text)

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from edge_runtime.backend import Backend
-from export.deploy import DeployedClassifier
+from export.deploy import Deployed
 from export.graph import Answers, Feed, Graph
-from teacher.model import Classifier
+from teacher.model import Network
 
 BATCH = 128
 
@@ -17,9 +17,9 @@ BATCH = 128
 class ClipForm:
     """A classifier of scenes (M, T, V, 3): `export.graph.Form`."""
 
-    def __init__(self, classifier: Classifier, shape: tuple[int, int, int, int]) -> None:
+    def __init__(self, classifier: Network, shape: tuple[int, int, int, int]) -> None:
         self._classifier = classifier
-        deployed = DeployedClassifier(classifier).eval()
+        deployed = Deployed(classifier).eval()
         self.graph = Graph(deployed, {"joints": torch.zeros(shape)}, ("probabilities", "embedding"))
 
     @torch.inference_mode()

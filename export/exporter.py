@@ -25,7 +25,7 @@ from teacher.clips import Clips
 from teacher.evaluate import check_layout
 from teacher.folder import Card, read_metrics, write_whole
 from teacher.load import load_classifier
-from teacher.model import Classifier
+from teacher.model import Network
 
 Precision = Literal["fp32", "fp16", "dynamic", "int8"]
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
@@ -125,7 +125,7 @@ class Exporter:
         with tempfile.TemporaryDirectory() as room:
             draft = Path(room) / f"draft{suffix}"
 
-            def error(model: bytes, step: int = 1) -> float:
+            def harm(model: bytes, step: int = 1) -> float:
                 draft.write_bytes(FORMATS[suffix].describe(model, self._metadata.to_json()))
                 try:
                     got = self._answers(draft, tried[::step])
@@ -133,7 +133,7 @@ class Exporter:
                     return float("inf")
                 return max(moved(one[::step], other) for one, other in zip(expected, got, strict=True))
 
-            best, left = leave_worst(quantizer, error, lambda model: error(model, -(-len(tried) // QUICK_CLIPS)), enough)
+            best, left = leave_worst(quantizer, harm, lambda model: harm(model, -(-len(tried) // QUICK_CLIPS)), enough)
         if set(left) == set(quantizer.parts):
             raise ExportError("no part of the network can be quantised without moving its answers too far")
         return best, left
@@ -146,7 +146,7 @@ class Exporter:
         return self._form.answers(backend, clips)
 
 
-def weights_sha256(classifier: Classifier) -> str:
+def weights_sha256(classifier: Network) -> str:
     """SHA-256 of all floating-point weights in state-dict order as little-endian float32."""
     digest = hashlib.sha256()
     for tensor in classifier.state_dict().values():
@@ -155,7 +155,7 @@ def weights_sha256(classifier: Classifier) -> str:
     return digest.hexdigest()
 
 
-def _metadata(classifier: Classifier, card: Card, work: int, metrics: dict[str, Any]) -> ModelMetadata:
+def _metadata(classifier: Network, card: Card, work: int, metrics: dict[str, Any]) -> ModelMetadata:
     accuracy = {key: metrics[key] for key in ("top1", "top5", "clips") if key in metrics}
     return ModelMetadata(
         labels=card.labels,
@@ -164,7 +164,7 @@ def _metadata(classifier: Classifier, card: Card, work: int, metrics: dict[str, 
         frames=card.input.frames,
         seconds=card.seconds,
         normalization=card.input.normalization,
-        streams=(card.input.stream,),
+        streams=tuple(card.input.fusion) if card.input.stream == "three" else (card.input.stream,),
         parameters=sum(parameter.numel() for parameter in classifier.parameters()),
         macs=work,
         weights_sha256=weights_sha256(classifier),

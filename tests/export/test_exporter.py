@@ -1,7 +1,8 @@
 """What stands in an exported file beside its answers, and what cannot be exported."""
 
 import hashlib
-from dataclasses import asdict
+import json
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,10 @@ import pytest
 import torch
 from exported_files import Exported
 from safetensors.numpy import load_file
-from tiny import make_store, write_classifier
+from tiny import INPUT, PLAN, make_store, scenes, write_classifier
 
 from edge_runtime import Recognizer
-from export.deploy import DeployedClassifier, macs
+from export.deploy import Deployed, macs
 from export.exporter import Exporter
 from skeleton import InputError
 from skeleton.datasets.store import Store
@@ -47,7 +48,7 @@ def test_the_metadata(file: Path, run: Path, store: Store) -> None:
         "per-frame", ("motion",), "stretched", "last-seen",
     )  # fmt: skip
     assert metadata.parameters == sum(p.numel() for p in classifier.parameters())
-    assert metadata.macs == macs(DeployedClassifier(classifier).eval(), torch.zeros(2, 12, 25, 3))
+    assert metadata.macs == macs(Deployed(classifier).eval(), torch.zeros(2, 12, 25, 3))
     assert metadata.accuracy == {"top1": 61.5, "top5": 100.0, "clips": 12, "protocol": "xsub"}
     assert metadata.provenance["store"] == "tiny"
     assert metadata.provenance["seed"] == 7
@@ -89,6 +90,19 @@ def test_another_layout_in_a_file(tmp_path: Path) -> None:
     write_classifier(tmp_path / "run", store)
     assert Exporter(tmp_path / "run", store).write(tmp_path / "model.onnx")["largest_difference"] < 1e-5
     assert Recognizer.load(tmp_path / "model.onnx").metadata.layout.name == "coco17"
+
+
+def test_an_aligned_teacher_of_three_streams_in_a_file(store: Store, tmp_path: Path) -> None:
+    weights = {"joint": 0.6, "bone": 0.6, "motion": 0.4}
+    for name in weights:
+        data = InputSettings(frames=12, stream=name)  # type: ignore[arg-type]
+        write_classifier(tmp_path / "run" / name, store, data, replace(PLAN, fusion="alignment"))
+    (tmp_path / "run" / "streams.json").write_text(json.dumps(weights))
+    found = Exporter(tmp_path / "run", store).write(tmp_path / "model.onnx")
+    assert found["largest_difference"] < 1e-5
+    recognizer = Recognizer.load(tmp_path / "model.onnx")
+    assert recognizer.metadata.streams == ("joint", "bone", "motion")
+    assert recognizer.predict(scenes(1, INPUT)[0, 0].numpy(), 30.0).shape == (3,)
 
 
 @pytest.mark.parametrize("name", ["model", "model.pt", "model.onnx.bak"])
