@@ -2,7 +2,6 @@
 
 import hashlib
 import tempfile
-from collections.abc import Callable
 from dataclasses import asdict, replace
 from functools import cache, cached_property
 from pathlib import Path
@@ -17,7 +16,7 @@ from export.clip import ClipForm
 from export.deploy import macs
 from export.frames import StreamingForm
 from export.graph import Answers, Clips, Form
-from export.quantize import Quantizer, leave_worst
+from export.quantize import ENOUGH, WEIGHTS_ENOUGH, Quantizer, leave_worst
 from export.verify import ExportError, choose, moved, verify
 from skeleton import InputError
 from skeleton.datasets.store import Store
@@ -51,6 +50,7 @@ class Exporter:
         metadata = _metadata(classifier, self._card, macs(graph.module, *graph.inputs.values()), read_metrics(run) or {})
         self._metadata = replace(metadata, streaming=self._form.streaming)
         self._converted: dict[str, bytes] = {}
+        self._dynamic: dict[str, tuple[bytes, list[str]]] = {}
 
     def write(self, file: Path, precision: Precision = "fp32") -> dict[str, Any]:
         """Write the classifier to `file`, .onnx or .tflite, and return what the check found (`export.verify`).
@@ -69,8 +69,8 @@ class Exporter:
         found: dict[str, Any] = {}
 
         def write(draft: Path) -> None:
-            model, left = self._model(suffix, precision, lambda model: FORMATS[suffix].describe(model, document))
-            draft.write_bytes(model)
+            model, left = self._model(suffix, precision)
+            draft.write_bytes(FORMATS[suffix].describe(model, document))
             clips, truth, expected = self._held_out
             found.update(verify(expected, self._answers(draft, clips), truth, precision, len(clips)))
             if left is not None:
@@ -92,8 +92,8 @@ class Exporter:
         clips, _ = self._form.read(self._store, chosen)
         return clips[::2], clips[1::2] if len(clips) > 1 else clips
 
-    def _model(self, suffix: str, precision: Precision, describe: Callable[[bytes], bytes]) -> tuple[bytes, list[str] | None]:
-        """The finished model, and which of its parts stayed float where others did not."""
+    def _model(self, suffix: str, precision: Precision) -> tuple[bytes, list[str] | None]:
+        """The model, and which of its parts stayed float where others did not."""
         if suffix not in self._converted:
             try:
                 self._converted[suffix] = FORMATS[suffix].convert(self._form.graph)
@@ -102,31 +102,36 @@ class Exporter:
                 raise ExportError(f"the network cannot be converted to {suffix}: {reason}") from None
         model, quantizers = self._converted[suffix], QUANTIZERS[suffix]
         if precision == "fp32":
-            return describe(model), None
+            return model, None
         if precision == "fp16":
-            return describe(quantizers.halve(model)), None
-        shown, tried = self._calibration
+            return quantizers.halve(model), None
+        if suffix not in self._dynamic:
+            self._dynamic[suffix] = self._search(suffix, quantizers.DynamicQuantizer(model), WEIGHTS_ENOUGH)
+        weights, left = self._dynamic[suffix]
+        if precision == "dynamic":
+            return weights, left
+        feeds = self._form.feeds(self._calibration[0])
+        return self._search(suffix, quantizers.StaticQuantizer(model, feeds, left), ENOUGH)
+
+    def _search(self, suffix: str, quantizer: Quantizer, enough: float) -> tuple[bytes, list[str]]:
+        """The quantised model, and the parts that were left in float so that it moves training clips no further."""
+        tried = self._calibration[1]
+        expected = cache(lambda step: self._form.expected(tried[::step]))
         with tempfile.TemporaryDirectory() as room:
-            quantizer: Quantizer
-            if precision == "dynamic":
-                quantizer = quantizers.DynamicQuantizer(model)
-            else:
-                quantizer = quantizers.StaticQuantizer(model, self._form.feeds(shown))
-            expected = cache(lambda step: self._form.expected(tried[::step]))
+            draft = Path(room) / f"draft{suffix}"
 
             def harm(model: bytes, step: int = 1) -> float:
-                draft = Path(room) / f"draft{suffix}"
-                draft.write_bytes(describe(model))
+                draft.write_bytes(FORMATS[suffix].describe(model, self._metadata.to_json()))
                 try:
                     got = self._answers(draft, tried[::step])
                 except (ValueError, RuntimeError):  # a combination that the quantiser makes and no runtime takes
                     return float("inf")
                 return max(moved(one, other) for one, other in zip(expected(step), got, strict=True))
 
-            best, left = leave_worst(quantizer, harm, lambda model: harm(model, -(-len(tried) // QUICK_CLIPS)))
+            best, left = leave_worst(quantizer, harm, lambda model: harm(model, -(-len(tried) // QUICK_CLIPS)), enough)
         if set(left) == set(quantizer.parts):
-            raise ExportError(f"{precision}: no part of the network can be quantised without moving its answers too far")
-        return describe(best), left
+            raise ExportError("no part of the network can be quantised without moving its answers too far")
+        return best, left
 
     def _answers(self, draft: Path, clips: Clips) -> Answers:
         try:

@@ -24,9 +24,13 @@ def choose(indices: np.ndarray, most: int = MOST_CLIPS) -> np.ndarray:
 
 
 def moved(expected: np.ndarray, got: np.ndarray) -> float:
-    """How far outputs (N, D) moved: the root of the mean square of the difference, as a share of how the clips spread."""
+    """How far outputs (N, D) moved: the root of the mean square of the difference, as a share of how the clips spread.
+
+    Infinitely far where one of them is not a number.
+    """
     spread = float(np.square(expected - expected.mean(0)).mean()) ** 0.5
-    return float(np.square(got - expected).mean()) ** 0.5 / (spread or 1.0)
+    distance = float(np.square(got - expected).mean()) ** 0.5 / (spread or 1.0)
+    return float("inf") if np.isnan(distance) else distance
 
 
 def verify(expected: Answers, got: Answers, truth: np.ndarray, precision: str, clips: int | None = None) -> dict[str, Any]:
