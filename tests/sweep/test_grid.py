@@ -268,8 +268,16 @@ def _check_losses(points: list[Point]) -> None:
     assert [(one.direction, one.scale_by_temperature) for one in taught[:2]] == [("forward", True), ("reverse", False)]
 
 
+def _check_plans(points: list[Point]) -> None:
+    students = [point.recipe.student for point in points]
+    assert students[0] == replace(student_plan(), dropout=0)
+    assert all(len(one.widths) == len(one.strides) <= 5 for one in students)
+    assert {(point.recipe.input.protocol, point.recipe.input.part) for point in points} == {("xsub-val", "val")}
+
+
 CHECKS: dict[str, Callable[[list[Point]], None]] = {
     "temperature": _check_temperature,
     "depth": _check_depth,
     "losses": _check_losses,
+    "plans": _check_plans,
 }
