@@ -245,7 +245,7 @@ def test_what_the_command_line_adds(tmp_path: Path, store: Store) -> None:
 @pytest.mark.parametrize("name", sorted(file.stem for file in (RECIPES / "sweeps").glob("*.yaml")))
 def test_a_shipped_sweep(name: str, store: Store, trained: Path) -> None:
     made, _ = read_sweep(name, RECIPES)
-    points = points_of(made, store, OUT, teacher=trained)
+    points = points_of(made, store, OUT, teacher=None if name == "plans" else trained)
     assert {point.seed for point in points} == {0, 1, 2}
     CHECKS[name]([point for point in points if point.seed == 0])
 
