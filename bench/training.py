@@ -28,8 +28,8 @@ from bench import machine, report
 from bench.probe import resident
 from skeleton import InputError, Layout, load_layout
 from teacher.clips import Clips
-from teacher.pretrain import make_method
-from teacher.pstl import METHODS
+from teacher.encoders import BACKBONES
+from teacher.pretrain import METHODS, make_method
 from teacher.settings import ComputeSettings, EncoderSettings, InputSettings, OptimSettings, PretrainSettings
 from teacher.training import fit, precision_of, seeded
 
@@ -207,7 +207,7 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.training", description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("runs/training"), help="the folder for training.json and training.md")
     parser.add_argument("--method", choices=list(METHODS), default="pstl")
-    parser.add_argument("--backbone", choices=["st-gcn", "gin", "dgcnn"], default="st-gcn")
+    parser.add_argument("--backbone", choices=list(BACKBONES), default="st-gcn")
     parser.add_argument("--batch", type=int, default=128, help="clips a step")
     parser.add_argument("--persons", type=int, default=2, help="in a clip")
     parser.add_argument("--projector", type=int, default=6144, help="its width")

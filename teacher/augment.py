@@ -32,6 +32,9 @@ class Augment:
             angles = torch.zeros(len(joints), 3, device=joints.device)
             angles[:, 1] = _uniform(len(joints), -s.yaw, s.yaw, joints.device)
             matrix = matrix @ rotation_matrix(angles)
+        if s.tilt:
+            angles = _uniform((len(joints), 3), -s.tilt, s.tilt, joints.device)
+            matrix = matrix @ rotation_matrix(angles)
         if s.scale:
             matrix = matrix * _uniform(len(joints), 1 - s.scale, 1 + s.scale, joints.device)[:, None, None]
         joints = joints @ matrix[:, None, None]

@@ -15,6 +15,7 @@ from teacher.pair import AnyEncoder, Pair
 from teacher.probe import train_on_frozen
 from teacher.settings import ComputeSettings, EncoderSettings, FinetuneSettings, InputSettings
 from teacher.training import fit, seeded
+from teacher.transformer import set_drop_path
 
 
 def finetune(
@@ -37,7 +38,7 @@ def finetune(
     extra = {"protocol": "transfer" if transfer else "finetune" if share == 1 else "semi", "fusion": card.encoder.fusion}
     extra |= {"share": share} if share < 1 else {}
     extra |= {"pretrained_on": card.provenance.get("store")} if transfer else {}
-    data, plan = replace(card.input, protocol=data.protocol, part=data.part), replace(card.encoder, dropout=plan.dropout)
+    data, plan = replace(card.input, protocol=data.protocol, part=data.part), replace(card.encoder, dropout=plan.dropout, head=plan.head)
     sets = Sets.read(store, data, card.layout, share, compute.seed)
     job = Job(store, sets, data, plan, settings, compute, recipe, resume)
     return job.train_pair(folder, network, extra) if isinstance(network, Pair) else job.train(folder, network, extra)
@@ -60,10 +61,12 @@ class Job:
         classifier = self.classifier()
         if network is not None:
             classifier.encoder.load_state_dict(network.state_dict())
+        set_drop_path(classifier, self.settings.drop_path)
         augment = Augment(self.settings.augment, self.sets.layout)
         module = Classification(
-            classifier, lambda joints: classifier(joints, augment)[0], self.settings.optim, self.settings.label_smoothing
-        )
+            classifier, lambda joints: classifier(joints, augment)[0], self.settings.optim, self.settings.label_smoothing,
+            self.settings.layer_decay,
+        )  # fmt: skip
         loader = self.sets.train.loader(self.settings.optim.batch_size, self.compute.processes)
         fit(module, loader, self.compute, folder, extra["protocol"].capitalize(), self.resume)
         return self.finish(classifier, folder, extra)

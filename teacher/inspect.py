@@ -13,7 +13,7 @@ from skeleton import InputError
 from skeleton.datasets.store import Store
 from teacher import pictures
 from teacher.clips import Clips
-from teacher.encoders import Encoder
+from teacher.base import Encoder
 from teacher.evaluate import check_layout
 from teacher.folder import read_metrics
 from teacher.load import load_classifier
@@ -76,7 +76,7 @@ def class_activation(network: Network, joints: Tensor) -> tuple[np.ndarray, int]
     """
     maps: list[Tensor] = []
     hooks = [
-        encoder.blocks[-1].register_forward_hook(lambda _, __, output: maps.append(output))
+        encoder.last.register_forward_hook(lambda _, __, output: maps.append(output))
         for encoder in network.modules()
         if isinstance(encoder, Encoder)
     ]

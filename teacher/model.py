@@ -1,6 +1,6 @@
 """A classifier from raw joints to logits: the one form of everything trained here, teacher or student."""
 
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -40,13 +40,13 @@ class View(nn.Module):
 
 
 class Classifier(nn.Module):
-    """View, encoder and a linear head; joints (N, M, T, V, 3) to logits (N, classes) and features (N, D)."""
+    """View, encoder and head; joints (N, M, T, V, 3) to logits (N, classes) and features (N, D)."""
 
     def __init__(self, layout: Layout, data: InputSettings, encoder: EncoderSettings, classes: int) -> None:
         super().__init__()
         self.view = View(layout, data)
-        self.encoder = make_encoder(layout, encoder)
-        self.head = nn.Linear(self.encoder.features, classes)
+        self.encoder = make_encoder(layout, encoder, data.frames)
+        self.head = make_head(self.encoder.features, classes, encoder.head)
 
     def classify(self, placed: Tensor, joints: Tensor | None = None, frames: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Logits and features of placed joints (normalised, perhaps augmented).
@@ -58,6 +58,13 @@ class Classifier(nn.Module):
 
     def forward(self, joints: Tensor, augment: Augment | None = None) -> tuple[Tensor, Tensor]:
         return self.classify(self.view.place(joints, augment))
+
+
+def make_head(features: int, classes: int, kind: Literal["linear", "mlp"]) -> nn.Module:
+    """From features (N, D) to logits: one linear layer, or two with a GELU between them and 4 D channels."""
+    if kind == "linear":
+        return nn.Linear(features, classes)
+    return nn.Sequential(nn.Linear(features, 4 * features), nn.GELU(), nn.Linear(4 * features, classes))
 
 
 class Fused(nn.Module):

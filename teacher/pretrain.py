@@ -1,17 +1,23 @@
 """Pretraining a teacher's encoder on unlabelled clips."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from skeleton import Layout
+from skeleton import InputError, Layout
 from skeleton.datasets.store import Store
 from teacher.clips import Clips
 from teacher.folder import Card, median_seconds, write_run
+from teacher.masked import MAMP, Skeleton2vec
 from teacher.pair import make_encoder
-from teacher.pstl import METHODS, SkeletonBT
+from teacher.pstl import METHODS as VIEWS
 from teacher.settings import ComputeSettings, EncoderSettings, InputSettings, PretrainSettings
-from teacher.training import fit, provenance, seeded
+from teacher.training import Trained, fit, provenance, seeded
+
+METHODS: dict[str, Callable[..., Trained]] = {**VIEWS, "skeleton2vec": Skeleton2vec, "mamp": MAMP}
+# The encoder that a method is made for; the others take any.
+BACKBONE_OF = {"skeleton2vec": "transformer", "mamp": "transformer", "skeletonmae": "sttformer"}
 
 
 def pretrain(
@@ -42,13 +48,23 @@ def pretrain(
     metrics: dict[str, Any] = {"method": settings.method, "clips": len(clips)}
     if "loss" in trainer.callback_metrics:  # a checkpoint of the last step leaves nothing to train
         metrics["loss"] = float(trainer.callback_metrics["loss"])
-    write_run(folder, module.encoder, card, recipe, metrics)
+    trained = module.get_submodule("encoder")
+    write_run(folder, trained, card, recipe, metrics)
     return metrics
 
 
-def make_method(layout: Layout, data: InputSettings, plan: EncoderSettings, settings: PretrainSettings) -> SkeletonBT:
-    """The module that `settings.method` trains, its encoder untrained."""
-    return METHODS[settings.method](make_encoder(layout, pretrained_plan(plan, settings)), layout, data, settings)
+def make_method(layout: Layout, data: InputSettings, plan: EncoderSettings, settings: PretrainSettings) -> Trained:
+    """The module that `settings.method` trains, its encoder, as `encoder`, untrained.
+
+    Raises `InputError` where the method is not for the plan's backbone.
+    """
+    wanted = BACKBONE_OF.get(settings.method, plan.backbone)
+    if plan.backbone != wanted:
+        raise InputError(
+            f"pretrain.method {settings.method}: expected encoder.backbone {wanted}, got {plan.backbone}; "
+            f"add --encoder.backbone {wanted}"
+        )
+    return METHODS[settings.method](make_encoder(layout, pretrained_plan(plan, settings), data.frames), layout, data, settings)
 
 
 def pretrained_plan(plan: EncoderSettings, settings: PretrainSettings) -> EncoderSettings:

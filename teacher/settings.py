@@ -6,6 +6,13 @@ from typing import Literal
 from skeleton.graph import Distances
 from skeleton.normalize import Normalization
 from skeleton.streams import Stream
+from teacher.masked_settings import (
+    MampSettings,
+    SkeletonMaeSettings,
+    Skeleton2vecSettings,
+    SttformerSettings,
+    TransformerSettings,
+)
 
 
 @dataclass
@@ -41,6 +48,7 @@ class AugmentSettings:
         shear: the amplitude of the off-diagonal shear factors.
         rotation: degrees: a random axis by up to this, the two others by up to one degree.
         yaw: degrees: about the vertical axis by up to this, either way.
+        tilt: degrees: about each of the three axes by up to this, either way (MAMP, Skeleton2vec: 0.3 radians in the program).
         scale: the body's size times 1 - this to 1 + this.
         flip: the probability of exchanging left and right joints where they are (PSTL, AimCLR).
         mirror: the probability of a true mirror image: left and right exchanged and x negated.
@@ -53,6 +61,7 @@ class AugmentSettings:
     shear: float = 0.0
     rotation: float = 0.0
     yaw: float = 0.0
+    tilt: float = 0.0
     scale: float = 0.0
     flip: float = 0.0
     mirror: float = 0.0
@@ -62,7 +71,7 @@ class AugmentSettings:
 
 @dataclass
 class OptimSettings:
-    """How a network is optimised: warm-up, then a cosine to 0.
+    """How a network is optimised: warm-up, then a cosine, or steps down.
 
     Args:
         epochs: passes over the training clips.
@@ -71,6 +80,9 @@ class OptimSettings:
         weight_decay: as the optimizer defines it.
         warmup_epochs: the learning rate rises linearly; the first step already learns.
         optimizer: adam, adamw or sgd (momentum 0.9).
+        betas: of adam and adamw.
+        final_rate: where the cosine ends.
+        milestones: epochs at which the rate is divided by ten, in place of the cosine.
     """
 
     epochs: int = 100
@@ -79,6 +91,9 @@ class OptimSettings:
     weight_decay: float = 0.0
     warmup_epochs: float = 0.0
     optimizer: Literal["adam", "adamw", "sgd"] = "adam"
+    betas: tuple[float, float] = (0.9, 0.999)
+    final_rate: float = 0.0
+    milestones: tuple[float, ...] = ()
 
 
 @dataclass
@@ -90,16 +105,24 @@ class EncoderSettings:
         strides: temporal stride of every block.
         dropout: in every block but the first.
         distances: of st-gcn: one-hop (the partition behind the published numbers) or true hops along the bones.
-        backbone: how joints are mixed: st-gcn (along the bones), gin (along them, summed) or dgcnn (near in feature space).
+        backbone: how joints are mixed: st-gcn (along the bones), gin (along them, summed), dgcnn (near in feature space),
+            transformer (attention over the whole clip) or sttformer (within tuples of frames); the last two have plans of
+            their own, and neither widths nor strides.
         fusion: one encoder; or of ASMa's two theta or phi alone, the mean of both, or both aligned by cross attention.
+        head: of a finetuned classifier: linear, or mlp (Skeleton2vec, which does not say of what width).
+        transformer: the plan of that backbone.
+        sttformer: the plan of that backbone.
     """
 
     widths: tuple[int, ...] = (16, 16, 16, 16, 32, 32, 32, 64, 64, 256)
     strides: tuple[int, ...] = (1, 1, 1, 1, 2, 1, 1, 2, 1, 1)
     dropout: float = 0.5
     distances: Distances = "one-hop"
-    backbone: Literal["st-gcn", "gin", "dgcnn"] = "st-gcn"
+    backbone: Literal["st-gcn", "gin", "dgcnn", "transformer", "sttformer"] = "st-gcn"
     fusion: Literal["one", "theta", "phi", "mean", "alignment"] = "one"
+    head: Literal["linear", "mlp"] = "linear"
+    transformer: TransformerSettings = field(default_factory=TransformerSettings)
+    sttformer: SttformerSettings = field(default_factory=SttformerSettings)
 
 
 def _pstl_augment() -> AugmentSettings:
@@ -154,20 +177,27 @@ class PretrainSettings:
     """Self-supervised pretraining.
 
     Args:
-        method: skeleton-bt (two unmasked views), pstl (an anchor and two masked views) or asma (the same with two encoders).
+        method: skeleton-bt (two unmasked views), pstl (an anchor and two masked views), asma (the same with two encoders),
+            skeleton2vec, mamp (both of a transformer) or skeletonmae (of an sttformer).
         projector: width of the three layers of the projector.
         redundancy: lambda, the weight of the off-diagonal terms of the Barlow loss.
         pstl: the masks of method pstl.
         asma: the masks of method asma.
+        skeleton2vec: of that method.
+        mamp: of that method.
+        skeletonmae: of that method.
         augment: the views' augmentation.
         optim: optimisation.
     """
 
-    method: Literal["skeleton-bt", "pstl", "asma"] = "pstl"
+    method: Literal["skeleton-bt", "pstl", "asma", "skeleton2vec", "mamp", "skeletonmae"] = "pstl"
     projector: int = 6144
     redundancy: float = 2e-4
     pstl: MaskSettings = field(default_factory=pstl_mask)
     asma: AsmaSettings = field(default_factory=AsmaSettings)
+    skeleton2vec: Skeleton2vecSettings = field(default_factory=Skeleton2vecSettings)
+    mamp: MampSettings = field(default_factory=MampSettings)
+    skeletonmae: SkeletonMaeSettings = field(default_factory=SkeletonMaeSettings)
     augment: AugmentSettings = field(default_factory=_pstl_augment)
     optim: OptimSettings = field(default_factory=lambda: OptimSettings(epochs=150, weight_decay=1e-5, warmup_epochs=10))
 
@@ -178,9 +208,11 @@ class LinearSettings:
 
     Args:
         optim: optimisation of what is learned.
+        batch_norm: standardise features first, without an affine part (MAMP, Skeleton2vec); folded into the layer behind it.
     """
 
     optim: OptimSettings = field(default_factory=lambda: OptimSettings(epochs=100, learning_rate=1e-2))
+    batch_norm: bool = False
 
 
 @dataclass
@@ -192,12 +224,16 @@ class FinetuneSettings:
         augment: the training clips' augmentation.
         optim: optimisation.
         fuse: of what joins two finetuned encoders (ASMa's second stage), which are then frozen.
+        layer_decay: what the rate is multiplied by from block to block, towards the input (MAMP: 0.8).
+        drop_path: of a transformer: the chance that its last block is left out for a clip, less before it (MAMP: 0.3).
     """
 
     label_smoothing: float = 0.0
     augment: AugmentSettings = field(default_factory=AugmentSettings)
     optim: OptimSettings = field(default_factory=OptimSettings)
     fuse: OptimSettings = field(default_factory=lambda: OptimSettings(epochs=50, learning_rate=1e-4))
+    layer_decay: float = 1.0
+    drop_path: float = 0.0
 
 
 @dataclass
