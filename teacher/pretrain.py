@@ -13,9 +13,10 @@ from teacher.masked import MAMP, Skeleton2vec
 from teacher.pair import make_encoder
 from teacher.pstl import METHODS as VIEWS
 from teacher.settings import ComputeSettings, EncoderSettings, InputSettings, PretrainSettings
+from teacher.skeletonmae import SkeletonMAE
 from teacher.training import Trained, fit, provenance, seeded
 
-METHODS: dict[str, Callable[..., Trained]] = {**VIEWS, "skeleton2vec": Skeleton2vec, "mamp": MAMP}
+METHODS: dict[str, Callable[..., Trained]] = {**VIEWS, "skeleton2vec": Skeleton2vec, "mamp": MAMP, "skeletonmae": SkeletonMAE}
 # The encoder that a method is made for; the others take any.
 BACKBONE_OF = {"skeleton2vec": "transformer", "mamp": "transformer", "skeletonmae": "sttformer"}
 
