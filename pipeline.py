@@ -341,7 +341,7 @@ def run(recipe: Recipe, store: Store, runs: Path, again: bool = False) -> dict[s
 
     student_file, teacher_file = folder / "student.onnx", folder / "teacher.onnx"
     exported, files = {}, {student_file: f"student-{recipe.students[0]}", teacher_file: "finetune"}
-    if recipe.encoder.backbone != "st-gcn":
+    if recipe.encoder.backbone in ("gin", "dgcnn"):
         del files[teacher_file]
     for file, step in files.items():
         with console.status(f"Exporting and verifying {file.name}"):
