@@ -251,7 +251,9 @@ def draw(kind: str, runs: Sequence[Path], recipe: Recipe, data: Path | None, cli
     """The picture `kind` of runs, or of the recipe's masks, as the file `out`."""
     from teacher import inspect
 
-    least, most = {"features": (1, 9), "difference": (2, 2), "activation": (1, 1), "masks": (0, 0)}[kind]
+    least, most = {"features": (1, 9), "difference": (2, 2), "activation": (1, 1), "masks": (0, 0), "reconstruction": (1, 1)}[
+        kind
+    ]
     if not least <= len(runs) <= most:
         count = str(least) if least == most else f"{least} to {most}"
         raise InputError(f"draw {kind}: expected {count} folders of trained models, got {len(runs)}")
@@ -265,6 +267,8 @@ def draw(kind: str, runs: Sequence[Path], recipe: Recipe, data: Path | None, cli
     assert clip is not None
     if kind == "activation":
         return inspect.draw_activation(runs[0], store, clip, out)
+    if kind == "reconstruction":
+        return inspect.draw_reconstruction(runs[0], store, clip, recipe.compute, out)
     pretrain = recipe.pretrain
     masks = {"pstl": pretrain.pstl, "theta": pretrain.asma.theta, "phi": pretrain.asma.phi}
     return inspect.draw_masks(store, clip, masks, recipe.input, recipe.compute, out)

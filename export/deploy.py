@@ -76,7 +76,7 @@ class WholeEncoder(nn.Module):
         self.encoder = encoder
 
     def forward(self, clip: Tensor) -> Tensor:
-        return self.encoder.feature_map(clip.permute(1, 2, 3, 0)[None])  # type: ignore[no-any-return]
+        return self.encoder.feature_map(clip.permute(1, 2, 3, 0)[None])
 
 
 class DeployedEncoder(nn.Module):

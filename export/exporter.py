@@ -48,6 +48,11 @@ class Exporter:
         check_layout(store, self._card, run)
         self._store = store
         data = self._card.input
+        if data.sampling != "stretched":
+            raise InputError(
+                f"{run}: trained on uniformly sampled clips, and a file for the edge sees clips stretched to {data.frames} frames; "
+                "train with --input.sampling stretched to export"
+            )
         shape = (data.persons, data.frames, len(self._card.layout), 3)
         form = ClipForm(self._classifier, shape)
         work = macs(form.graph.module, *form.graph.inputs.values())

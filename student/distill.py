@@ -79,9 +79,12 @@ def check_teacher(store: Store, card: Card, data: InputSettings, source: Path) -
             f"{source}: the teacher knows {len(card.labels)} actions, {store.path} has {len(store.labels)} or other ones; "
             "distil from a teacher of the same actions"
         )
-    theirs, ours = (replace(settings, protocol="", part="test", stream="joint", fusion={}) for settings in (card.input, data))
+    theirs, ours = (
+        replace(settings, protocol="", part="test", stream="joint", fusion={}, test_clips=1) for settings in (card.input, data)
+    )
     if theirs != ours:
         raise InputError(
-            f"{source}: the teacher sees {theirs.frames} frames, {theirs.persons} persons, {theirs.normalization}, the student "
-            f"{ours.frames}, {ours.persons}, {ours.normalization}; make the recipe's data settings equal"
+            f"{source}: the teacher sees {theirs.frames} {theirs.sampling} frames, {theirs.persons} persons, "
+            f"{theirs.normalization}, the student {ours.frames} {ours.sampling}, {ours.persons}, {ours.normalization}; make the "
+            "recipe's data settings equal"
         )

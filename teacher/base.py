@@ -36,7 +36,7 @@ def check_multiple(frames: int, step: int, what: str) -> None:
     if frames % step or not frames:
         near = sorted({max(step, frames // step * step), (frames // step + 1) * step})
         raise InputError(
-            f"the encoder: expected frames in multiples of {step} ({what}), got {frames}; {' or '.join(map(str, near))} would do"
+            f"the encoder: expected a multiple of {step} frames ({what}), got {frames}; {' or '.join(map(str, near))} would do"
         )
 
 

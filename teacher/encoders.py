@@ -89,6 +89,7 @@ class GraphEncoder(Encoder):
             x = block(x, edges)
         return x.unflatten(0, (samples, persons)).mean(1)
 
+
 class STGCN(GraphEncoder):
     """ST-GCN: with the default plan PSTL's encoder, 821,380 parameters on NTU-25.
 

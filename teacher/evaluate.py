@@ -51,9 +51,13 @@ def check_layout(store: Store, card: Card, source: Path) -> None:
 
 
 def measure(network: Network, sets: Sets, folder: Path, compute: ComputeSettings, extra: dict[str, Any]) -> dict[str, Any]:
-    """Test a network once on `sets.test`; its figures, and a picture of its confusions in `folder`."""
-    logits = forward_all(network, sets.test.joints, compute)[0]
-    return report(logits, sets, folder, compute, extra)
+    """Test a network once on `sets.test`; its figures, and a picture of its confusions in `folder`.
+
+    Clips that are sampled several times are given the mean of their probabilities.
+    """
+    logits = [forward_all(network, joints, compute)[0] for joints in sets.test.samplings()]
+    scores = logits[0] if len(logits) == 1 else torch.stack([one.softmax(1) for one in logits]).mean(0)
+    return report(scores, sets, folder, compute, extra)
 
 
 def report(logits: torch.Tensor, sets: Sets, folder: Path, compute: ComputeSettings, extra: dict[str, Any]) -> dict[str, Any]:

@@ -38,7 +38,10 @@ def finetune(
     extra = {"protocol": "transfer" if transfer else "finetune" if share == 1 else "semi", "fusion": card.encoder.fusion}
     extra |= {"share": share} if share < 1 else {}
     extra |= {"pretrained_on": card.provenance.get("store")} if transfer else {}
-    data, plan = replace(card.input, protocol=data.protocol, part=data.part), replace(card.encoder, dropout=plan.dropout, head=plan.head)
+    data, plan = (
+        replace(card.input, protocol=data.protocol, part=data.part),
+        replace(card.encoder, dropout=plan.dropout, head=plan.head),
+    )
     sets = Sets.read(store, data, card.layout, share, compute.seed)
     job = Job(store, sets, data, plan, settings, compute, recipe, resume)
     return job.train_pair(folder, network, extra) if isinstance(network, Pair) else job.train(folder, network, extra)

@@ -19,6 +19,8 @@ from teacher.masked_settings import SttformerSettings, TransformerSettings
 from teacher.settings import EncoderSettings, InputSettings
 
 RECIPE, WEIGHTS, METRICS = "recipe.yaml", "weights.safetensors", "metrics.json"
+# Beside the weights of an encoder that learned by reconstruction: what pictures of it need.
+DECODER = "decoder.safetensors"
 # In a folder that holds one run folder a stream: what each stream counts in their fusion.
 STREAMS = "streams.json"
 

@@ -36,7 +36,7 @@ class TokenDecoder(nn.Module):
             raise InputError(f"pretrain: expected a decoder of at least one block, got decoder_depth {depth}")
         width, block = encoder.features, encoder.blocks[0]
         assert isinstance(block, TokenBlock)
-        heads, hidden = block.attention.heads, block.feed[0].out_features // width  # type: ignore[operator]
+        heads, hidden = block.attention.heads, block.hidden
         times, joints = len(encoder.places.time), encoder.places.space.shape[1]
         self.inward = nn.Linear(width, width)
         self.token = nn.Parameter(nn.init.trunc_normal_(torch.empty(width), std=0.02))
@@ -157,7 +157,7 @@ def contextualized(outputs: list[Tensor]) -> Tensor:
 
 
 def motion_target(x: Tensor, segment: int, normalized: bool) -> Tensor:
-    """The motion of bodies (R, T, V, C) by token, (R, T / segment * V, segment * C), standardised within every token if asked."""
+    """The motion of bodies (R, T, V, C) by token, (R, T / segment * V, segment * C), if asked standardised within each."""
     target = segments(motion_of(x), segment).flatten(1, 2)
     if not normalized:
         return target

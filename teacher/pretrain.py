@@ -13,7 +13,7 @@ from teacher.masked import MAMP, Skeleton2vec
 from teacher.pair import make_encoder
 from teacher.pstl import METHODS as VIEWS
 from teacher.settings import ComputeSettings, EncoderSettings, InputSettings, PretrainSettings
-from teacher.skeletonmae import SkeletonMAE
+from teacher.skeletonmae import SkeletonMAE, write_decoder
 from teacher.training import Trained, fit, provenance, seeded
 
 METHODS: dict[str, Callable[..., Trained]] = {**VIEWS, "skeleton2vec": Skeleton2vec, "mamp": MAMP, "skeletonmae": SkeletonMAE}
@@ -49,8 +49,9 @@ def pretrain(
     metrics: dict[str, Any] = {"method": settings.method, "clips": len(clips)}
     if "loss" in trainer.callback_metrics:  # a checkpoint of the last step leaves nothing to train
         metrics["loss"] = float(trainer.callback_metrics["loss"])
-    trained = module.get_submodule("encoder")
-    write_run(folder, trained, card, recipe, metrics)
+    if isinstance(module, SkeletonMAE):
+        write_decoder(folder, module)
+    write_run(folder, module.get_submodule("encoder"), card, recipe, metrics)
     return metrics
 
 

@@ -54,12 +54,13 @@ def train_on_frozen(
     A batch norm in front of the head becomes part of it.
     """
     freeze(classifier)
-    described = forward_all(_Described(classifier.view, classifier.encoder), sets.train.joints, compute)
+    module = _Described(classifier.view, classifier.encoder)
+    described = [forward_all(module, joints, compute) for joints in sets.train.samplings()]
     encoder, norm = classifier.encoder, nn.BatchNorm1d(classifier.encoder.features, affine=False)
     parts = [encoder.fuse] if isinstance(encoder, Pair) else []
     learned = nn.Sequential(*parts, *([norm] if batch_norm else []), classifier.head)
     learned.requires_grad_(True)
-    clips = Clips(described, sets.train.labels)
+    clips = Clips(torch.cat(described), sets.train.labels.repeat(len(described)))
     fit(Classification(learned, learned, optim), clips.loader(optim.batch_size, compute.processes), compute, folder, title)
     if batch_norm:
         assert isinstance(classifier.head, nn.Linear)
@@ -72,7 +73,7 @@ def fold_norm(norm: nn.BatchNorm1d, layer: nn.Linear) -> None:
     assert norm.running_mean is not None
     assert norm.running_var is not None
     layer.weight /= (norm.running_var + norm.eps).sqrt()
-    layer.bias -= layer.weight @ norm.running_mean
+    layer.bias.sub_(layer.weight @ norm.running_mean)
 
 
 class _Described(nn.Module):

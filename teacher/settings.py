@@ -8,8 +8,8 @@ from skeleton.normalize import Normalization
 from skeleton.streams import Stream
 from teacher.masked_settings import (
     MampSettings,
-    SkeletonMaeSettings,
     Skeleton2vecSettings,
+    SkeletonMaeSettings,
     SttformerSettings,
     TransformerSettings,
 )
@@ -23,6 +23,10 @@ class InputSettings:
         protocol: the store's named split, for example xsub.
         part: where accuracy is measured: test, or val while settings are being chosen.
         frames: the number of frames that every clip is stretched to.
+        sampling: stretched, or uniform (DG-STGCN, Skeleton2vec): a random frame of each of as many equal parts, anew in every
+            epoch, shorter clips round and round. A file for the edge can only see clips stretched.
+        test_clips: with uniform, how many samplings of a held-out clip are averaged (10 in Skeleton2vec); a probe's frozen
+            features are of as many of every training clip.
         persons: the number of persons a clip holds; further ones are left out, missing ones are zeros.
         normalization: per-frame (PSTL, AimCLR), first-frame (CTR-GCN) or first-frame-aligned (PYSKL).
         stream: joint, bone, motion, or three: all of them, trained alone and fused.
@@ -36,6 +40,8 @@ class InputSettings:
     normalization: Normalization = "first-frame"
     stream: Stream | Literal["three"] = "joint"
     fusion: dict[Stream, float] = field(default_factory=lambda: {"joint": 0.6, "bone": 0.6, "motion": 0.4})
+    sampling: Literal["stretched", "uniform"] = "stretched"
+    test_clips: int = 1
 
 
 @dataclass

@@ -1,6 +1,10 @@
 """SkeletonMAE (Wu et al. 2023): frames and joints go, and STTFormer reconstructs the clip from what is left."""
 
+from pathlib import Path
+
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -8,9 +12,11 @@ from skeleton.errors import InputError
 from skeleton.layout import Layout
 from teacher.augment import Augment
 from teacher.base import check_multiple, keep, people, sinusoid
+from teacher.folder import DECODER, Card, load_state, write_whole
+from teacher.load import load_encoder
 from teacher.masked_settings import SkeletonMaeSettings
-from teacher.model import View
-from teacher.settings import InputSettings, PretrainSettings
+from teacher.model import View, freeze
+from teacher.settings import AugmentSettings, InputSettings, PretrainSettings
 from teacher.sttformer import STTFormer, TupleBlock, TupleMap, tuples
 from teacher.tokens import masked_count, present
 from teacher.training import Trained
@@ -55,7 +61,10 @@ class TupleDecoder(nn.Module):
 
 
 class SkeletonMAE(Trained):
-    """The mean squared error of the whole reconstructed clip (eq. 1); persons are folded into the batch, absent ones left out."""
+    """The mean squared error of the whole reconstructed clip (eq. 1).
+
+    Persons are folded into the batch; absent ones are no rows of it.
+    """
 
     def __init__(self, encoder: nn.Module, layout: Layout, data: InputSettings, settings: PretrainSettings) -> None:
         super().__init__(settings.optim)
@@ -85,6 +94,27 @@ class SkeletonMAE(Trained):
         return loss
 
 
+def write_decoder(folder: Path, module: SkeletonMAE) -> None:
+    """Keep the decoder beside the run folder's weights."""
+    weights = {name: tensor.contiguous() for name, tensor in module.decoder.state_dict().items()}
+    write_whole(folder / DECODER, lambda path: save_file(weights, path))
+
+
+def load_mae(folder: Path) -> tuple[SkeletonMAE, Card]:
+    """Encoder and decoder of a pretrained run folder, frozen; raises `InputError` if it holds none."""
+    encoder, card = load_encoder(folder)
+    if not (folder / DECODER).is_file():
+        raise InputError(f"{folder}: expected {DECODER}, found none; name a folder that --pretrain.method skeletonmae wrote")
+    try:
+        settings = SkeletonMaeSettings(**card.provenance["settings"]["skeletonmae"])
+        weights = load_file(folder / DECODER)
+    except (OSError, SafetensorError, KeyError, TypeError) as error:
+        raise InputError(f"{folder}: expected a decoder written by skedge, it is damaged ({error}); pretrain again") from None
+    module = SkeletonMAE(encoder, card.layout, card.input, PretrainSettings(skeletonmae=settings, augment=AugmentSettings()))
+    load_state(module.decoder, weights, folder / DECODER)
+    return freeze(module), card
+
+
 def draw(settings: SkeletonMaeSettings, x: Tensor) -> tuple[Tensor, Tensor]:
     """Which frames (R, L) stay of bodies (R, C, T, V), and which joints of each of them, (R, L, K); both ascending."""
     rows, _, length, size = x.shape
@@ -106,7 +136,9 @@ def check_mask(settings: SkeletonMaeSettings, frames: int, joints: int, step: in
             raise InputError(f"pretrain.skeletonmae.{name}: expected a share between 0 and 1, got {ratio:g}")
     masked_count(joints, settings.joint_ratio)
     stay = frames - masked_count(frames, settings.frame_ratio)
-    check_multiple(stay, step, f"encoder.sttformer.frames, of the frames that pretrain.skeletonmae.frame_ratio leaves of {frames}")
+    check_multiple(
+        stay, step, f"encoder.sttformer.frames, of the frames that pretrain.skeletonmae.frame_ratio leaves of {frames}"
+    )
 
 
 def decoder_plan(width: int, depth: int) -> list[tuple[int, int, int]]:

@@ -20,7 +20,9 @@ def masked_count(size: int, ratio: float) -> int:
     # Rounded first: 25 * (1 - 0.9) is 2.4999... in floating point, and so may be what should be a whole number here.
     masked = math.ceil(round(size * ratio - 0.5, 9))
     if not 0 < masked < size:
-        raise InputError(f"mask: expected a ratio that masks at least 1 and leaves 1 of {size}, got {ratio:g}, {masked} of them")
+        raise InputError(
+            f"mask: expected a ratio that masks at least 1 and leaves 1 of {size}, got {ratio:g}, {masked} of them"
+        )
     return masked
 
 

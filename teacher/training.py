@@ -44,7 +44,6 @@ class Trained(L.LightningModule):
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate_share(self.optim, step, steps))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
-
     def parameter_groups(self) -> list[dict[str, Any]]:
         """What is learned, for the optimiser; a group may have a rate of its own."""
         return [{"params": [p for p in self.parameters() if p.requires_grad]}]

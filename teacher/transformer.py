@@ -32,7 +32,7 @@ class TokenBlock(nn.Module):
         self.attention_norm, self.attention = nn.LayerNorm(width), Attention(width, heads)
         self.feed_norm = nn.LayerNorm(width)
         self.feed = nn.Sequential(nn.Linear(width, hidden * width), nn.GELU(), nn.Linear(hidden * width, width))
-        self.drop_path = 0.0
+        self.hidden, self.drop_path = hidden, 0.0
 
     def forward(self, x: Tensor) -> Tensor:
         x = x + self._survive(self.attention(self.attention_norm(x)))
@@ -165,6 +165,8 @@ if _ATTENTION not in flop_registry:
         return 2 * rows * heads * queries * k[2] * (width + v[3])
 
     @register_flop_formula(torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward)
-    def _backward_flops(_: object, q: tuple[int, ...], k: tuple[int, ...], v: tuple[int, ...], *__: object, **___: object) -> int:
+    def _backward_flops(
+        _: object, q: tuple[int, ...], k: tuple[int, ...], v: tuple[int, ...], *__: object, **___: object
+    ) -> int:
         rows, heads, queries, width = q
         return 2 * rows * heads * queries * k[2] * (3 * width + 2 * v[3])
