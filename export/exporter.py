@@ -50,8 +50,8 @@ class Exporter:
         data = self._card.input
         if data.sampling != "stretched":
             raise InputError(
-                f"{run}: trained on uniformly sampled clips, and a file for the edge sees clips stretched to {data.frames} frames; "
-                "train with --input.sampling stretched to export"
+                f"{run}: trained on uniformly sampled clips, and a file for the edge sees clips stretched to {data.frames} "
+                "frames; train with --input.sampling stretched to export"
             )
         shape = (data.persons, data.frames, len(self._card.layout), 3)
         form = ClipForm(self._classifier, shape)

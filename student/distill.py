@@ -85,6 +85,6 @@ def check_teacher(store: Store, card: Card, data: InputSettings, source: Path) -
     if theirs != ours:
         raise InputError(
             f"{source}: the teacher sees {theirs.frames} {theirs.sampling} frames, {theirs.persons} persons, "
-            f"{theirs.normalization}, the student {ours.frames} {ours.sampling}, {ours.persons}, {ours.normalization}; make the "
-            "recipe's data settings equal"
+            f"{theirs.normalization}, the student {ours.frames} {ours.sampling}, {ours.persons}, {ours.normalization}; make "
+            "the recipe's data settings equal"
         )

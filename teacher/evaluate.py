@@ -50,6 +50,11 @@ def check_layout(store: Store, card: Card, source: Path) -> None:
         )
 
 
+def tested(seen: InputSettings, data: InputSettings) -> InputSettings:
+    """What a trained network sees, `seen`, tested on the protocol and as often as a recipe's `data` says."""
+    return replace(seen, protocol=data.protocol, part=data.part, test_clips=data.test_clips)
+
+
 def measure(network: Network, sets: Sets, folder: Path, compute: ComputeSettings, extra: dict[str, Any]) -> dict[str, Any]:
     """Test a network once on `sets.test`; its figures, and a picture of its confusions in `folder`.
 
@@ -94,7 +99,7 @@ def fuse(store: Store, folder: Path, data: InputSettings, compute: ComputeSettin
     }
     extra |= {"part": data.part, "stream": "three", "weights": card.input.fusion}
     extra["streams"] = {name: metrics.get("top1") for name, metrics in members.items()}
-    sets = Sets.read(store, replace(card.input, protocol=data.protocol, part=data.part), card.layout)
+    sets = Sets.read(store, tested(card.input, data), card.layout)
     metrics = measure(network, sets, folder, compute, extra)
     write_metrics(folder, metrics)
     return metrics

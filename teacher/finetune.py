@@ -7,7 +7,7 @@ from typing import Any
 from skeleton.datasets.store import Store
 from teacher.augment import Augment
 from teacher.classify import Classification
-from teacher.evaluate import Sets, check_layout, finish
+from teacher.evaluate import Sets, check_layout, finish, tested
 from teacher.folder import read_metrics
 from teacher.load import load_classifier, load_encoder
 from teacher.model import Classifier
@@ -38,10 +38,7 @@ def finetune(
     extra = {"protocol": "transfer" if transfer else "finetune" if share == 1 else "semi", "fusion": card.encoder.fusion}
     extra |= {"share": share} if share < 1 else {}
     extra |= {"pretrained_on": card.provenance.get("store")} if transfer else {}
-    data, plan = (
-        replace(card.input, protocol=data.protocol, part=data.part),
-        replace(card.encoder, dropout=plan.dropout, head=plan.head),
-    )
+    data, plan = tested(card.input, data), replace(card.encoder, dropout=plan.dropout, head=plan.head)
     sets = Sets.read(store, data, card.layout, share, compute.seed)
     job = Job(store, sets, data, plan, settings, compute, recipe, resume)
     return job.train_pair(folder, network, extra) if isinstance(network, Pair) else job.train(folder, network, extra)
