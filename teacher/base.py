@@ -11,10 +11,11 @@ class Encoder(nn.Module):
 
     `joints` (N, K) and `frames` (N, L), ascending indices, keep these alone: the others leave the computation. Persons are
     folded into the batch and averaged at the end. `last` is the module whose output are the last features of every person
-    over frames and joints, (N * M, D, T', V').
+    over frames and joints, (N * M, D, T', V'); `context` frames of a clip are lost where convolutions are not padded.
     """
 
     features: int
+    context = 0
     blocks: nn.ModuleList
 
     @property

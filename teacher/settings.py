@@ -22,15 +22,19 @@ class InputSettings:
     Args:
         protocol: the store's named split, for example xsub.
         part: where accuracy is measured: test, or val while settings are being chosen.
-        frames: the number of frames that every clip is stretched to.
-        sampling: stretched, or uniform (DG-STGCN, Skeleton2vec): a random frame of each of as many equal parts, anew in every
-            epoch, shorter clips round and round. A file for the edge can only see clips stretched.
-        test_clips: with uniform, how many samplings of a held-out clip are averaged (10 in Skeleton2vec); a probe's frozen
-            features are of as many of every training clip.
+        frames: how many of them the network is given.
         persons: the number of persons a clip holds; further ones are left out, missing ones are zeros.
         normalization: per-frame (PSTL, AimCLR), first-frame (CTR-GCN) or first-frame-aligned (PYSKL).
         stream: joint, bone, motion, or three: all of them, trained alone and fused.
         fusion: what the streams' logits are multiplied by before they are added, where there are three.
+        time: stretched (every clip to these frames, as the papers do), rate (windows as a camera brings them: training cuts
+            them at random, tests see the clip's end, and before a clip its first pose stands still; motion looks back), or
+            uniform (DG-STGCN, Skeleton2vec: a random frame of each of as many equal parts, anew in every epoch, shorter clips
+            round and round; no file for the edge can be made of it).
+        hz: frames a second, with time rate.
+        warm_up: with time rate, the frames of a clip that every window shows at least, and a live model waits for.
+        test_clips: with time uniform, how many samplings of a held-out clip are averaged (10 in Skeleton2vec); a probe learns
+            from the frozen features of as many of every training clip.
     """
 
     protocol: str = "xsub"
@@ -40,7 +44,9 @@ class InputSettings:
     normalization: Normalization = "first-frame"
     stream: Stream | Literal["three"] = "joint"
     fusion: dict[Stream, float] = field(default_factory=lambda: {"joint": 0.6, "bone": 0.6, "motion": 0.4})
-    sampling: Literal["stretched", "uniform"] = "stretched"
+    time: Literal["stretched", "rate", "uniform"] = "stretched"
+    hz: float = 30.0
+    warm_up: int = 15
     test_clips: int = 1
 
 
@@ -115,6 +121,9 @@ class EncoderSettings:
             transformer (attention over the whole clip) or sttformer (within tuples of frames); the last two have plans of
             their own, and neither widths nor strides.
         fusion: one encoder; or of ASMa's two theta or phi alone, the mean of both, or both aligned by cross attention.
+        causal: temporal kernels look back only, so that a live model answers without delay; else they are centred.
+        padding: clips are continued by zeros, as the papers do it; without it only frames count that the kernels see all
+            around, 8 a block fewer: a clip is then worth what a live model makes of it.
         head: of a finetuned classifier: linear, or mlp (Skeleton2vec, which does not say of what width).
         transformer: the plan of that backbone.
         sttformer: the plan of that backbone.
@@ -126,6 +135,8 @@ class EncoderSettings:
     distances: Distances = "one-hop"
     backbone: Literal["st-gcn", "gin", "dgcnn", "transformer", "sttformer"] = "st-gcn"
     fusion: Literal["one", "theta", "phi", "mean", "alignment"] = "one"
+    causal: bool = False
+    padding: bool = True
     head: Literal["linear", "mlp"] = "linear"
     transformer: TransformerSettings = field(default_factory=TransformerSettings)
     sttformer: SttformerSettings = field(default_factory=SttformerSettings)
