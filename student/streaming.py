@@ -34,8 +34,8 @@ class StreamingClassifier(nn.Module):
         data, encoder = classifier.view.data, classifier.encoder
         if data.time != "rate":
             raise InputError(
-                f"a streaming model sees a fixed rate: expected a network trained with time 'rate', got {data.time!r}; train one "
-                "with input.time: rate"
+                f"a streaming model sees a fixed rate: expected a network trained with time 'rate', got {data.time!r}; train "
+                "one with input.time: rate"
             )
         if data.normalization != "per-frame":
             raise InputError(

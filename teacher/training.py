@@ -52,12 +52,13 @@ class Trained(L.LightningModule):
 def rate_share(optim: OptimSettings, step: int, steps: int) -> float:
     """The learning rate's share at a step of `steps`: warm-up, then the cosine or the steps down of the settings."""
     epoch = steps / max(1, optim.epochs)
-    if not optim.milestones:
-        low = optim.final_rate / optim.learning_rate
-        share = warmup_cosine(step, epoch * optim.warmup_epochs, steps)
-        return share if step < epoch * optim.warmup_epochs else low + (1 - low) * share
-    warm = warmup_cosine(step, epoch * optim.warmup_epochs, steps) if step < epoch * optim.warmup_epochs else 1.0
-    return warm * 0.1 ** sum(step >= milestone * epoch for milestone in optim.milestones)
+    share = warmup_cosine(step, epoch * optim.warmup_epochs, steps)
+    if step < epoch * optim.warmup_epochs:
+        return share
+    if optim.milestones:
+        return float(0.1 ** sum(step >= milestone * epoch for milestone in optim.milestones))
+    low = optim.final_rate / optim.learning_rate if optim.learning_rate else 0.0
+    return low + (1 - low) * share
 
 
 def warmup_cosine(step: int, warmup: float, steps: int) -> float:

@@ -13,8 +13,8 @@ from teacher.settings import AugmentSettings, PretrainSettings
 NTU = load_layout("ntu25")
 CPU = torch.device("cpu")
 EVERYTHING = {
-    "temporal_padding": 1 / 6, "temporal_crop": 0.6, "shear": 1.0, "rotation": 30.0, "yaw": 40.0, "scale": 0.2, "flip": 0.5,
-    "mirror": 0.5, "noise": 0.01, "offset": 0.01,
+    "temporal_padding": 1 / 6, "temporal_crop": 0.6, "shear": 1.0, "rotation": 30.0, "yaw": 40.0, "tilt": 20.0, "scale": 0.2,
+    "flip": 0.5, "mirror": 0.5, "noise": 0.01, "offset": 0.01,
 }  # fmt: skip
 
 
