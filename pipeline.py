@@ -228,6 +228,20 @@ def distill(
     return metrics
 
 
+def finetune(recipe: Recipe, store: Store, trained: Path, out: Path, resume: bool = False) -> dict[str, Any]:
+    """Train a classifier on with the actions of a store; every stream of one that has three."""
+    from teacher.finetune import go_on
+    from teacher.load import load_classifier
+
+    held = load_classifier(trained)[1].input
+    recipe = replace(recipe, input=replace(recipe.input, stream=held.stream, fusion=held.fusion))
+
+    def step(one: Recipe, folder: Path, part: Callable[[Path], Path]) -> dict[str, Any]:
+        return go_on(store, folder, part(trained), one.input, one.finetune, one.compute, one.sections(), resume)
+
+    return each_stream(recipe, out, resume, step) or _fused(recipe, store, out)
+
+
 def export(run: Path, file: Path, store: Store, precision: Precision = "fp32", streaming: bool = False) -> dict[str, Any]:
     from export.exporter import Exporter
 

@@ -106,6 +106,25 @@ def distill_command(parser: ArgumentParser) -> Callable[[Any], None]:
     return main
 
 
+def finetune_command(parser: ArgumentParser) -> Callable[[Any], None]:
+    """Train a classifier on with the actions of another store: your own, beside those it knows.
+
+    The result knows the store's actions: merge your recordings with what the model was trained on by `skedge data merge`.
+
+    Example: skedge finetune runs/student --data stores/all --recipe default --out runs/mine
+    """
+    parser.add_argument("run", type=Path, help="the folder of a student or teacher")
+    _add_training(parser)
+
+    def main(args: Any) -> None:
+        import pipeline
+        from skeleton.datasets.store import Store
+
+        _show(pipeline.finetune(_recipe(parser, args), Store(args.data), args.run, args.out, args.resume))
+
+    return main
+
+
 def sweep_command(parser: ArgumentParser) -> Callable[[Any], None]:
     """Run a grid of settings and seeds, each point a chain of steps; goes on where it stopped; ends in a table and a plot.
 
@@ -396,6 +415,24 @@ def check_command(parser: ArgumentParser) -> Callable[[Any], None]:
     return main
 
 
+def merge_command(parser: ArgumentParser) -> Callable[[Any], None]:
+    """Make one store of several: your own recordings and a dataset, say.
+
+    Example: skedge data merge stores/all stores/synthetic stores/mine
+    """
+    parser.add_argument("store", type=Path, help="the folder to write")
+    parser.add_argument("stores", type=Path, nargs="+", help="what goes in; the first names the layout and the rate")
+
+    def main(args: Any) -> None:
+        from skeleton.datasets.rewrite import merge
+        from skeleton.datasets.store import Store
+
+        merge([Store(path) for path in args.stores], args.store)
+        _info(args.store)
+
+    return main
+
+
 def synth_command(parser: ArgumentParser) -> Callable[[Any], None]:
     """Make the synthetic set: 13 actions by forward kinematics, as a camera would see them.
 
@@ -491,11 +528,13 @@ COMMANDS: dict[str, Callable[[ArgumentParser], Callable[[Any], None]]] = {
     "data info": info_command,
     "data check": check_command,
     "data split": split_command,
+    "data merge": merge_command,
     "data show": show_command,
     "data synth": synth_command,
     "pretrain": pretrain_command,
     "evaluate": evaluate_command,
     "distill": distill_command,
+    "finetune": finetune_command,
     "draw": draw_command,
     "table": table_command,
     "sweep": sweep_command,

@@ -82,6 +82,13 @@ def make_head(features: int, classes: int, kind: Literal["linear", "mlp"]) -> nn
     return nn.Sequential(nn.Linear(features, 4 * features), nn.GELU(), nn.Linear(4 * features, classes))
 
 
+def last_layer(head: nn.Module) -> nn.Linear:
+    """The layer of a head that has a row for every class."""
+    last = head[-1] if isinstance(head, nn.Sequential) else head
+    assert isinstance(last, nn.Linear)
+    return last
+
+
 class Fused(nn.Module):
     """Networks used as one: logits are added with their weights, features stand side by side.
 
