@@ -42,7 +42,8 @@ class Trained(L.LightningModule):
             optimizer = kind(learned, rate, weight_decay=decay)
         steps = max(1, int(self.trainer.estimated_stepping_batches))
         warmup = steps * self.optim.warmup_epochs / max(1, self.optim.epochs)
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: warmup_cosine(step, warmup, steps))
+        drops = [steps * epoch / max(1, self.optim.epochs) for epoch in self.optim.drops]
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate_share(step, warmup, steps, drops))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 
@@ -51,6 +52,13 @@ def warmup_cosine(step: int, warmup: float, steps: int) -> float:
     if step < warmup:
         return (step + 1) / (warmup + 1)
     return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - warmup) / max(1.0, steps - warmup))))
+
+
+def rate_share(step: int, warmup: float, steps: int, drops: Sequence[float] = ()) -> float:
+    """The learning rate's share at a step: `warmup_cosine`, or with `drops` a tenth from each of these steps on."""
+    if not drops or step < warmup:
+        return warmup_cosine(step, warmup, steps)
+    return math.prod(0.1 for drop in drops if step >= drop)
 
 
 class ProgressBar(Callback):
