@@ -7,6 +7,7 @@ from torch.nn import functional
 from skeleton.layout import Layout
 from teacher.settings import AugmentSettings
 
+DEVIATION = 0.01  # metres
 TAPS = 15
 SIGMA = (0.1, 2.0)
 
@@ -52,7 +53,7 @@ class Augment:
                 spread = _uniform(len(joints), 0.0, size, joints.device)[:, None, None, None, None]
                 joints = joints + present * spread * torch.randn_like(joints[:, :, :frames])
         if s.gaussian_noise:
-            noise = present * s.gaussian_noise_std * torch.randn_like(joints)
+            noise = present * DEVIATION * torch.randn_like(joints)
             joints = torch.where(_chosen(joints, s.gaussian_noise), joints + noise, joints)
         if s.gaussian_blur:
             joints = torch.where(_chosen(joints, s.gaussian_blur), blurred(joints), joints)

@@ -47,8 +47,7 @@ class AugmentSettings:
         noise: metres: every clip gets white noise of a standard deviation drawn from 0 to this.
         offset: metres: every joint is displaced for the whole clip, by a standard deviation drawn from 0 to this.
         reverse: the probability of playing a clip backwards (in AimCLR's paper, off in its program).
-        gaussian_noise: the probability of white noise of the next line's deviation (AimCLR).
-        gaussian_noise_std: metres.
+        gaussian_noise: the probability of white noise of a centimetre's deviation (AimCLR).
         gaussian_blur: the probability of a blur over time: 15 taps that sum to 1, sigma from 0.1 to 2 frames (AimCLR).
         axis_mask: the probability that one of x, y and z is 0 throughout (AimCLR).
     """
@@ -65,14 +64,13 @@ class AugmentSettings:
     offset: float = 0.0
     reverse: float = 0.0
     gaussian_noise: float = 0.0
-    gaussian_noise_std: float = 0.01
     gaussian_blur: float = 0.0
     axis_mask: float = 0.0
 
 
 @dataclass
 class OptimSettings:
-    """How a network is optimised: warm-up, then a cosine to 0, or constant with drops.
+    """How a network is optimised: warm-up, then a cosine, or steps down.
 
     Args:
         epochs: passes over the training clips.
@@ -81,7 +79,7 @@ class OptimSettings:
         weight_decay: as the optimizer defines it.
         warmup_epochs: the learning rate rises linearly; the first step already learns.
         optimizer: adam, adamw or sgd (momentum 0.9).
-        drops: epochs behind each of which the rate is a tenth, in place of the cosine.
+        milestones: epochs at which the rate is divided by ten, in place of the cosine.
     """
 
     epochs: int = 100
@@ -90,7 +88,7 @@ class OptimSettings:
     weight_decay: float = 0.0
     warmup_epochs: float = 0.0
     optimizer: Literal["adam", "adamw", "sgd"] = "adam"
-    drops: tuple[float, ...] = ()
+    milestones: tuple[float, ...] = ()
 
 
 @dataclass

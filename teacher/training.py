@@ -41,9 +41,7 @@ class Trained(L.LightningModule):
             kind = torch.optim.AdamW if self.optim.optimizer == "adamw" else torch.optim.Adam
             optimizer = kind(learned, rate, weight_decay=decay)
         steps = max(1, int(self.trainer.estimated_stepping_batches))
-        warmup = steps * self.optim.warmup_epochs / max(1, self.optim.epochs)
-        drops = [steps * epoch / max(1, self.optim.epochs) for epoch in self.optim.drops]
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate_share(step, warmup, steps, drops))
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate_share(self.optim, step, steps))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 
@@ -54,11 +52,12 @@ def warmup_cosine(step: int, warmup: float, steps: int) -> float:
     return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - warmup) / max(1.0, steps - warmup))))
 
 
-def rate_share(step: int, warmup: float, steps: int, drops: Sequence[float] = ()) -> float:
-    """The learning rate's share at a step: `warmup_cosine`, or with `drops` a tenth from each of these steps on."""
-    if not drops or step < warmup:
-        return warmup_cosine(step, warmup, steps)
-    return math.prod(0.1 for drop in drops if step >= drop)
+def rate_share(optim: OptimSettings, step: int, steps: int) -> float:
+    """The learning rate's share at a step of `steps`: warm-up, then the cosine or the steps down of the settings."""
+    epoch = steps / max(1, optim.epochs)
+    if not optim.milestones or step < epoch * optim.warmup_epochs:
+        return warmup_cosine(step, epoch * optim.warmup_epochs, steps)
+    return float(0.1 ** sum(step >= milestone * epoch for milestone in optim.milestones))
 
 
 class ProgressBar(Callback):
