@@ -212,6 +212,8 @@ def test_aimclr_s_noise_axis_mask_and_reverse() -> None:
     assert gone.sum(1).max() == 1, "one axis of a clip"
     assert 0.4 < gone.any(1).float().mean() < 0.6
     assert (gone.float().mean(0) > 0.1).all(), "each of the three"
-    assert torch.equal(masked[~gone[:, None, None, None].expand_as(masked)], joints[~gone[:, None, None, None].expand_as(masked)])
+    assert torch.equal(
+        masked[~gone[:, None, None, None].expand_as(masked)], joints[~gone[:, None, None, None].expand_as(masked)]
+    )
 
     torch.testing.assert_close(Augment(AugmentSettings(reverse=1.0), NTU)(joints), joints.flip(2))
