@@ -116,7 +116,8 @@ def pretrain(recipe: Recipe, store: Store, out: Path, resume: bool = False) -> d
 
     metrics: dict[str, Any] | None = None
     if trains_streams_together(recipe.pretrain):
-        step(recipe, out)
+        if not (resume and all(read_metrics(out / stream) for stream in recipe.input.fusion)):
+            step(recipe, out)
         _write_streams(recipe, out)
     else:
         metrics = each_stream(recipe, out, resume, step)
