@@ -34,9 +34,9 @@ def pretrain(
     trains streams together writes a folder of each into `folder`.
     """
     indices = store.split(data.protocol, "train")
-    read = Clips.read(store, indices, data)
+    clips = Clips.read(store, indices, data)
     # Nothing learns from labels here; a clip's number tells contrastive methods which keys are its own.
-    clips = Clips(read.joints, torch.arange(len(read)))
+    clips.labels = torch.arange(len(clips))
     seeded(compute)
     encoder = pretrained_plan(encoder, settings)
     loader = clips.loader(settings.optim.batch_size, compute.processes, drop_last=True)
