@@ -57,6 +57,7 @@ class SkeletonCLR(Trained):
     ) -> None:
         super().__init__(settings.optim)
         self.contrast = settings.contrast
+        _check(self.contrast)
         self.extreme = self.use_of_extreme(settings)
         shares = self.contrast.stages[: self.stages]
         if min(shares) < 0 or sum(shares) <= 0:
@@ -184,6 +185,11 @@ class CSCLR(AimCLR):
     ) -> None:
         super().__init__(encoders, layout, data, settings)
         self.csclr = settings.csclr
+        if self.csclr.transform.alpha <= 0 or self.csclr.transform.mu < 0:
+            raise InputError(
+                "pretrain.csclr.transform: expected an alpha above 0 and a mu of 0 or more, "
+                f"got {self.csclr.transform.alpha:g} and {self.csclr.transform.mu:g}"
+            )
 
     @staticmethod
     def use_of_extreme(settings: PretrainSettings) -> Extreme:
@@ -255,6 +261,19 @@ class CrosSCLR(SkeletonCLR):
         return info_nce(self.logits((one.query * one.key).sum(1), negatives, own), first_and(own, mined), "mean")
 
 
+def _check(settings: ContrastSettings) -> None:
+    """Raise `InputError` for a number that nothing could be contrasted with."""
+    for name, fine, legal in (
+        ("features", settings.features > 0, "one or more"),
+        ("temperature", settings.temperature > 0, "more than 0"),
+        ("momentum", 0 <= settings.momentum <= 1, "0 to 1"),
+        ("queue", settings.queue > 0, "one or more"),
+        ("neighbors", settings.neighbors > 0, "one or more"),
+    ):
+        if not fine:
+            raise InputError(f"pretrain.contrast.{name}: expected {legal}, got {getattr(settings, name):g}")
+
+
 def first_and(like: Tensor, mined: Tensor | None) -> Tensor:
     """Positives bool (N, 1 + K): the first column, and `mined` (N, K) of the others; none of them for None."""
     others = torch.zeros_like(like) if mined is None else mined
@@ -264,17 +283,20 @@ def first_and(like: Tensor, mined: Tensor | None) -> Tensor:
 def fitted(settings: ContrastSettings, clips: int, batch: int) -> ContrastSettings:
     """The settings for a set of `clips` trained on in batches of `batch`, after the rule that `small_set` describes.
 
-    Raises `InputError` if half of the clips is less than a batch.
+    Raises `InputError` if the queue has no room for a batch.
     """
-    if not settings.small_set or 2 * settings.queue <= clips:
-        return settings
-    queue = clips // 2 // batch * batch
-    if not queue:
+    room = min(settings.queue, clips // 2) if settings.small_set else settings.queue
+    if room < batch:
+        limit = f", and at most half of the {clips} training clips" if settings.small_set else ""
         raise InputError(
-            f"pretrain.optim.batch_size: expected at most {max(1, clips // 2)} clips a batch, got {batch}; the queue "
-            f"holds whole batches, and at most half of the {clips} training clips"
+            f"pretrain.optim.batch_size: expected at most {max(1, room)} clips a batch, got {batch}; the queue holds "
+            f"{settings.queue} keys (pretrain.contrast.queue){limit}, and at least a batch"
         )
-    return replace(settings, queue=queue, momentum=min(settings.momentum, MOMENTUM_OF_A_SMALL_SET))
+    if not settings.small_set:
+        return settings
+    small = room < settings.queue
+    momentum = min(settings.momentum, MOMENTUM_OF_A_SMALL_SET) if small else settings.momentum
+    return replace(settings, queue=room // batch * batch, momentum=momentum)
 
 
 METHODS: dict[str, type[SkeletonCLR]] = {

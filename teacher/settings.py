@@ -208,8 +208,8 @@ class ContrastSettings:
         temperature: the similarities' divisor.
         momentum: how much of itself the key encoder keeps at every step.
         queue: how many keys of earlier steps are kept.
-        small_set: where this many keys would be more than half of the training clips, keep half of them in whole batches and
-            lower the momentum to at most 0.99; and never count a clip's own earlier key among its negatives.
+        small_set: keep whole batches of keys, of at most half of the training clips, with a momentum of at most 0.99 where
+            that makes fewer of them; and never count a clip's own earlier key among its negatives.
         stages: lengths, in proportion, of basic training, training with mined neighbours (AimCLR, CSCLR) or streams that
             teach each other (CrosSCLR), and training with transformed positives (CSCLR). A method has the first of them.
         neighbors: how many keys are mined from the queue for a query.

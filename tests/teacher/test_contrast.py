@@ -295,18 +295,22 @@ def test_asma_s_masks_in_place_of_a_method_s_own_changes(method: str) -> None:
 @pytest.mark.parametrize(
     ("asked", "clips", "batch", "queue", "momentum"),
     [(32768, 431, 64, 192, 0.99), (32768, 40000, 128, 19968, 0.99), (128, 431, 64, 128, 0.999), (8, 16, 8, 8, 0.999),
-     (9, 16, 4, 8, 0.99), (32768, 2, 1, 1, 0.99)],
+     (9, 16, 4, 8, 0.99), (100, 431, 64, 64, 0.999), (32768, 2, 1, 1, 0.99)],
 )  # fmt: skip
 def test_the_queue_of_a_small_set(asked: int, clips: int, batch: int, queue: int, momentum: float) -> None:
     found = fitted(ContrastSettings(queue=asked), clips, batch)
     assert (found.queue, found.momentum) == (queue, momentum)
     assert fitted(ContrastSettings(queue=asked, momentum=0.9), clips, batch).momentum == 0.9
+    with pytest.raises(
+        InputError, match=rf"at most {queue} clips a batch, got {queue + 1}; the queue holds {queue} keys .*half"
+    ):
+        fitted(ContrastSettings(queue=queue), clips, queue + 1)
     whole = ContrastSettings(queue=asked, small_set=False)
     assert fitted(whole, clips, batch) == whole
 
 
 def test_wrong_settings_are_refused(store: Store, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"batch_size: expected at most 6 clips a batch, got 12; .* at most half of the 12"):
+    with pytest.raises(InputError, match=r"batch_size: expected at most 6 clips a batch, got 12; .* at most half of the 12 "):
         pretrain(store, tmp_path, INPUT, PLAN, PretrainSettings("aimclr", optim=optim(batch_size=128)), COMPUTE, {})
     for data, got in ((INPUT, "joint"), (replace(THREE, fusion={"bone": 1.0}), r"\['bone'\]")):
         with pytest.raises(
@@ -316,6 +320,12 @@ def test_wrong_settings_are_refused(store: Store, tmp_path: Path) -> None:
     for stages in ((0, 0, 1), (-1, 2, 1)):
         with pytest.raises(InputError, match=r"contrast.stages: expected lengths of 0 or more, the first 2 not all 0, got \["):
             build("aimclr", replace(CONTRAST, stages=stages))
+    for name, value, legal in (("features", 0, "one or more"), ("temperature", 0.0, "more than 0"), ("momentum", 1.5, "0 to 1"),
+                               ("queue", 0, "one or more"), ("neighbors", 0, "one or more")):  # fmt: skip
+        with pytest.raises(InputError, match=rf"contrast.{name}: expected {legal}, got {value:g}"):
+            build("skeletonclr", replace(CONTRAST, **{name: value}))  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=r"csclr.transform: expected an alpha above 0 and a mu of 0 or more, got 0 and 1"):
+        build("csclr", csclr=CsclrSettings(transform=TransformSettings(alpha=0.0)))
     masks = ViewMasks(query=MaskSettings(masked_frames=12))
     with pytest.raises(InputError, match="expected 0 to 11 of 12 frames"):
         build("aimclr", replace(CONTRAST, views="masks", masks=masks))
