@@ -79,7 +79,7 @@ def each_stream(
 
     The step is given the recipe, the folder, and what finds the stream's part of another run folder.
     """
-    from teacher.folder import STREAMS, read_metrics, write_whole
+    from teacher.folder import STREAMS, read_metrics
 
     three = recipe.input.stream == "three"
 
@@ -96,17 +96,30 @@ def each_stream(
     for stream in recipe.input.fusion:
         if not (resume and read_metrics(out / stream)):
             step(replace(recipe, input=replace(recipe.input, stream=stream)), out / stream, partial(part, stream))
-    write_whole(out / STREAMS, lambda path: path.write_text(json.dumps(recipe.input.fusion) + "\n"))
+    _write_streams(recipe, out)
     return None
 
 
-def pretrain(recipe: Recipe, store: Store, out: Path, resume: bool = False) -> dict[str, Any]:
-    from teacher.pretrain import pretrain
+def _write_streams(recipe: Recipe, out: Path) -> None:
+    from teacher.folder import STREAMS, write_whole
 
-    def step(one: Recipe, folder: Path, _: Any) -> dict[str, Any]:
+    write_whole(out / STREAMS, lambda path: path.write_text(json.dumps(recipe.input.fusion) + "\n"))
+
+
+def pretrain(recipe: Recipe, store: Store, out: Path, resume: bool = False) -> dict[str, Any]:
+    """An encoder; for three streams one of each, trained one by one or, where the method does so, together."""
+    from teacher.folder import read_metrics
+    from teacher.pretrain import pretrain, trains_streams_together
+
+    def step(one: Recipe, folder: Path, _: Any = None) -> dict[str, Any]:
         return pretrain(store, folder, one.input, one.encoder, one.pretrain, one.compute, one.sections(), resume)
 
-    return each_stream(recipe, out, resume, step) or _gather(recipe, out)
+    if not trains_streams_together(recipe.pretrain):
+        return each_stream(recipe, out, resume, step) or _gather(recipe, out)
+    if not (resume and all(read_metrics(out / stream) for stream in recipe.input.fusion)):
+        step(recipe, out)
+    _write_streams(recipe, out)
+    return _gather(recipe, out)
 
 
 def _gather(recipe: Recipe, out: Path) -> dict[str, Any]:

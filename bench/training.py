@@ -30,7 +30,7 @@ from skeleton import InputError, Layout, load_layout
 from teacher.clips import Clips
 from teacher.encoders import BACKBONES
 from teacher.masked_settings import SttformerSettings
-from teacher.pretrain import BACKBONE_OF, METHODS, make_method
+from teacher.pretrain import BACKBONE_OF, METHODS, fitted, make_method, trains_streams_together
 from teacher.settings import ComputeSettings, EncoderSettings, InputSettings, OptimSettings, PretrainSettings
 from teacher.training import fit, precision_of, seeded
 
@@ -124,7 +124,7 @@ def measure(
     seeded(compute)
     store = made_up(layout, data, clips)
     loader = Watched(store.loader(batch, drop_last=True))
-    module = make_method(layout, data, plan, settings)
+    module = make_method(layout, data, plan, fitted(settings, clips, batch))
     watch = Stopwatch(loader)
     with tempfile.TemporaryDirectory() as folder:
         title = f"{settings.method} on the {compute.accelerator.upper()}"
@@ -161,7 +161,7 @@ def measure(
 def made_up(layout: Layout, data: InputSettings, clips: int) -> Clips:
     """Clips of bodies whose joints are anywhere about two metres before the camera."""
     joints = torch.randn(clips, data.persons, data.frames, len(layout), 3).mul_(0.3).add_(torch.tensor([0.2, 1.0, 2.0]))
-    return Clips(joints, torch.zeros(clips, dtype=torch.long))
+    return Clips(joints, torch.arange(clips))
 
 
 def ceiling(accelerator: str, precision: str) -> tuple[float, float]:
@@ -244,10 +244,11 @@ def main(argv: list[str] | None = None) -> None:
         torch.set_num_threads(args.threads)
     args.backbone = args.backbone or BACKBONE_OF.get(args.method, "st-gcn")
     args.frames = args.frames or FRAMES.get(args.method, InputSettings.frames)
-    layout, data = load_layout("ntu25"), InputSettings(persons=args.persons, frames=args.frames)
     plan = EncoderSettings(backbone=args.backbone, sttformer=SttformerSettings(frames=2))
     optim = OptimSettings(epochs=150, batch_size=args.batch)
     settings = PretrainSettings(args.method, args.projector, optim=optim)
+    stream: Any = "three" if trains_streams_together(settings) else "joint"
+    layout, data = load_layout("ntu25"), InputSettings(frames=args.frames, persons=args.persons, stream=stream)
     devices = [args.device] if args.device != "all" else ["cpu", "gpu"] if torch.cuda.is_available() else ["cpu"]
     try:
         runs = [

@@ -66,6 +66,10 @@ class AugmentSettings:
         mirror: the probability of a true mirror image: left and right exchanged and x negated.
         noise: metres: every clip gets white noise of a standard deviation drawn from 0 to this.
         offset: metres: every joint is displaced for the whole clip, by a standard deviation drawn from 0 to this.
+        reverse: the probability of playing a clip backwards (in AimCLR's paper, off in its program).
+        gaussian_noise: the probability of white noise of a centimetre's deviation (AimCLR).
+        gaussian_blur: the probability of a blur over time: 15 taps that sum to 1, sigma from 0.1 to 2 frames (AimCLR).
+        axis_mask: the probability that one of x, y and z is 0 throughout (AimCLR).
     """
 
     temporal_padding: float = 0.0
@@ -79,6 +83,10 @@ class AugmentSettings:
     mirror: float = 0.0
     noise: float = 0.0
     offset: float = 0.0
+    reverse: float = 0.0
+    gaussian_noise: float = 0.0
+    gaussian_blur: float = 0.0
+    axis_mask: float = 0.0
 
 
 @dataclass
@@ -190,24 +198,143 @@ class AsmaSettings:
 
 
 @dataclass
+class ViewMasks:
+    """ASMa's masks as the views of a contrastive method (ASMa, table 10).
+
+    The paper does not say which view gets which mask. Here query and key get opposite ones, as ASMa's two encoders do, and
+    the extreme query lacks what is richest: high-degree joints and high-motion frames.
+
+    Args:
+        query: of the query: theta's masks.
+        key: of the key: phi's masks.
+        extreme: of AimCLR's and CSCLR's extreme query.
+    """
+
+    query: MaskSettings = field(default_factory=MaskSettings)
+    key: MaskSettings = field(default_factory=lambda: MaskSettings("low-degree", "high-motion"))
+    extreme: MaskSettings = field(default_factory=lambda: MaskSettings("high-degree", "high-motion"))
+
+
+def _normal_augment() -> AugmentSettings:
+    return AugmentSettings(temporal_padding=1 / 6, shear=0.5)
+
+
+def _extreme_augment() -> AugmentSettings:
+    return AugmentSettings(
+        temporal_padding=1 / 6, shear=0.5, rotation=30.0, flip=0.5, gaussian_noise=0.5, gaussian_blur=0.5, axis_mask=0.5
+    )
+
+
+@dataclass
+class ContrastSettings:
+    """Contrast of a query with its own key and with a queue of other clips' keys: MoCo and what was built on it.
+
+    Args:
+        features: the length of the embeddings that are compared.
+        temperature: the similarities' divisor.
+        momentum: how much of itself the key encoder keeps at every step.
+        queue: how many keys of earlier steps are kept.
+        small_set: keep whole batches of keys, of at most half of the training clips, with a momentum of at most 0.99 where
+            that makes fewer of them; and never count a clip's own earlier key among its negatives.
+        stages: lengths, in proportion, of basic training, training with mined neighbours (AimCLR, CSCLR) or streams that
+            teach each other (CrosSCLR), and training with transformed positives (CSCLR). A method has the first of them.
+        neighbors: how many keys are mined from the queue for a query.
+        keep: AimCLR's attention drop loses the features whose attention is at least this.
+        views: random changes of a clip, or ASMa's masks in their place.
+        masks: ASMa's masks.
+        normal: the random changes of query and key.
+        extreme: those of the extreme query of AimCLR and CSCLR.
+    """
+
+    features: int = 128
+    temperature: float = 0.07
+    momentum: float = 0.999
+    queue: int = 32768
+    small_set: bool = True
+    stages: tuple[float, float, float] = (150.0, 150.0, 200.0)
+    neighbors: int = 1
+    keep: float = 0.7
+    views: Literal["augment", "masks"] = "augment"
+    masks: ViewMasks = field(default_factory=ViewMasks)
+    normal: AugmentSettings = field(default_factory=_normal_augment)
+    extreme: AugmentSettings = field(default_factory=_extreme_augment)
+
+
+@dataclass
+class TransformSettings:
+    """CSCLR's positive feature transformation: the amount is 1 + mu * Beta(alpha, alpha).
+
+    Args:
+        alpha: of the Beta distribution.
+        mu: its scale.
+        per: an amount for every pair or one for the batch; the paper says neither.
+        negatives: whether the negatives meet the query itself, as figure 2 suggests, or the transformed one; not in the text.
+        key_gradient: whether the transformed key, which holds a part of the query, passes a gradient; not in the paper.
+        queued: whether transformed keys (made unit length again) enter the queue; not in the paper.
+        inter: whether pairs of two streams are transformed too; the paper's equation names pairs of one stream.
+    """
+
+    alpha: float = 2.0
+    mu: float = 1.0
+    per: Literal["pair", "batch"] = "pair"
+    negatives: Literal["query", "transformed"] = "query"
+    key_gradient: bool = False
+    queued: bool = False
+    inter: bool = False
+
+
+@dataclass
+class CsclrSettings:
+    """CSCLR: streams that are contrasted with each other.
+
+    Args:
+        inter: the streams among which all ordered pairs are made (table 8); fewer than two make none.
+        extreme: what the extreme augmentation does, which the paper uses and does not place: ddm adds AimCLR's terms to every
+            stream's own (the paper's base has AimCLR's figures, tables 6 and 7), query makes the query of it, none is without.
+        transform: the positive feature transformation.
+    """
+
+    inter: tuple[Stream, ...] = ("joint", "bone", "motion")
+    extreme: Literal["ddm", "query", "none"] = "ddm"
+    transform: TransformSettings = field(default_factory=TransformSettings)
+
+
+@dataclass
+class CrossclrSettings:
+    """CrosSCLR: streams that name each other's neighbours.
+
+    Args:
+        context: whether the product of both streams' similarities stands beside the stream's own, as in its program.
+    """
+
+    context: bool = True
+
+
+@dataclass
 class PretrainSettings:
     """Self-supervised pretraining.
 
     Args:
         method: skeleton-bt (two unmasked views), pstl (an anchor and two masked views), asma (the same with two encoders),
+            skeletonclr (momentum contrast), aimclr (with extreme views), csclr or crossclr (streams trained together),
             skeleton2vec, mamp (both of a transformer) or skeletonmae (of an sttformer).
-        projector: width of the three layers of the projector.
-        redundancy: lambda, the weight of the off-diagonal terms of the Barlow loss.
+        projector: width of the three layers of the projector of skeleton-bt, pstl and asma.
+        redundancy: lambda, the weight of the off-diagonal terms of their Barlow loss.
         pstl: the masks of method pstl.
         asma: the masks of method asma.
+        augment: the augmentation of the clips, or of each view, but where `contrast` has its own.
+        contrast: what skeletonclr, aimclr, csclr and crossclr share.
+        csclr: what csclr adds.
+        crossclr: what crossclr adds.
         skeleton2vec: of that method.
         mamp: of that method.
         skeletonmae: of that method.
-        augment: the views' augmentation.
         optim: optimisation.
     """
 
-    method: Literal["skeleton-bt", "pstl", "asma", "skeleton2vec", "mamp", "skeletonmae"] = "pstl"
+    method: Literal[
+        "skeleton-bt", "pstl", "asma", "skeletonclr", "aimclr", "csclr", "crossclr", "skeleton2vec", "mamp", "skeletonmae"
+    ] = "pstl"
     projector: int = 6144
     redundancy: float = 2e-4
     pstl: MaskSettings = field(default_factory=pstl_mask)
@@ -216,6 +343,9 @@ class PretrainSettings:
     mamp: MampSettings = field(default_factory=MampSettings)
     skeletonmae: SkeletonMaeSettings = field(default_factory=SkeletonMaeSettings)
     augment: AugmentSettings = field(default_factory=_pstl_augment)
+    contrast: ContrastSettings = field(default_factory=ContrastSettings)
+    csclr: CsclrSettings = field(default_factory=CsclrSettings)
+    crossclr: CrossclrSettings = field(default_factory=CrossclrSettings)
     optim: OptimSettings = field(default_factory=lambda: OptimSettings(epochs=150, weight_decay=1e-5, warmup_epochs=10))
 
 
