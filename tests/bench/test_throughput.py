@@ -13,7 +13,7 @@ import torch
 import bench.training as training
 from skeleton import InputError, load_layout
 from teacher.masked_settings import SttformerSettings, TransformerSettings
-from teacher.pretrain import BACKBONE_OF, METHODS
+from teacher.pretrain import BACKBONE_OF, METHODS, trains_streams_together
 from teacher.settings import (
     AsmaSettings,
     AugmentSettings,
@@ -44,7 +44,9 @@ def measure(device: str = "cpu", method: Any = "skeleton-bt", persons: int = 1, 
         method, WIDTH, pstl=MASK, asma=AsmaSettings(theta=MASK, phi=MASK), augment=AugmentSettings(), optim=optim, **changes
     )
     plan = replace(PLAN, backbone=BACKBONE_OF.get(method, "st-gcn"))
-    data, compute = InputSettings(frames=FRAMES, persons=persons), ComputeSettings(accelerator=device, precision="32-true")
+    stream: Any = "three" if trains_streams_together(settings) else "joint"
+    data = InputSettings(frames=FRAMES, persons=persons, stream=stream)
+    compute = ComputeSettings(accelerator=device, precision="32-true")
     return training.measure(NTU, data, plan, settings, compute, clips=3 * BATCH, steps=STEPS)
 
 
