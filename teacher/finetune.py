@@ -10,7 +10,7 @@ from torch import nn
 from skeleton.datasets.store import Store
 from teacher.augment import Augment
 from teacher.classify import Classification
-from teacher.evaluate import Sets, check_layout, finish, tested
+from teacher.evaluate import Sets, check_layout, finish, on_protocol
 from teacher.folder import read_metrics
 from teacher.load import load_classifier, load_encoder
 from teacher.model import Classifier, last_layer
@@ -41,7 +41,7 @@ def finetune(
     extra = {"protocol": "transfer" if transfer else "finetune" if share == 1 else "semi", "fusion": card.encoder.fusion}
     extra |= {"share": share} if share < 1 else {}
     extra |= {"pretrained_on": card.provenance.get("store")} if transfer else {}
-    data, plan = tested(card.input, data), replace(card.encoder, dropout=plan.dropout, head=plan.head)
+    data, plan = on_protocol(card.input, data), replace(card.encoder, dropout=plan.dropout, head=plan.head)
     sets = Sets.read(store, data, card.layout, share, compute.seed)
     job = Job(store, sets, data, plan, settings, compute, recipe, resume)
     return job.train_pair(folder, network, extra) if isinstance(network, Pair) else job.train(folder, network, extra)
@@ -61,7 +61,7 @@ def go_on(
     network, card = load_classifier(trained)
     check_layout(store, card, trained)
     assert isinstance(network, Classifier)
-    data = tested(card.input, data)
+    data = on_protocol(card.input, data)
     job = Job(store, Sets.read(store, data), data, card.encoder, settings, compute, recipe, resume)
     classifier = job.classifier()
     classifier.encoder.load_state_dict(network.encoder.state_dict())

@@ -83,7 +83,7 @@ def make_method(layout: Layout, data: InputSettings, plan: EncoderSettings, sett
             f"add --encoder.backbone {wanted}"
         )
     if settings.method in ALONE:
-        return ALONE[settings.method](make_encoder(layout, plan, data.frames), layout, data, settings)
+        return METHODS[settings.method](make_encoder(layout, plan, data.frames), layout, data, settings)
     if trains_streams_together(settings) and (data.stream != "three" or len(data.fusion) < 2):
         raise InputError(
             f"pretrain.method {settings.method}: its streams learn from each other; expected input.stream three with two or "

@@ -12,7 +12,7 @@ from skeleton.datasets.store import Store
 from skeleton.streams import Stream
 from teacher.classify import Classification
 from teacher.clips import Clips
-from teacher.evaluate import Sets, check_layout, finish, report, tested
+from teacher.evaluate import Sets, check_layout, finish, on_protocol, report
 from teacher.folder import read_run, write_metrics
 from teacher.load import load_encoder
 from teacher.model import Classifier, View, freeze
@@ -31,7 +31,7 @@ def linear(
     """
     network, card = load_encoder(encoder, plan.fusion)
     check_layout(store, card, encoder)
-    data = tested(card.input, data)
+    data = on_protocol(card.input, data)
     sets = Sets.read(store, data)
     seeded(compute)
     plan = replace(card.encoder, head="linear")
@@ -98,7 +98,7 @@ def knn(
     for stream, path in encoders.items():
         network, card = load_encoder(path, "mean") if _is_pair(path) else load_encoder(path)
         check_layout(store, card, path)
-        seen = tested(card.input, data)
+        seen = on_protocol(card.input, data)
         sets = Sets.read(store, seen)
         module = nn.Sequential(View(card.layout, seen), network)
         weight = data.fusion[stream] if len(encoders) > 1 else 1.0
