@@ -1,4 +1,4 @@
-"""What all evaluation protocols share: the clips, and how a trained classifier is on_protocol once and written."""
+"""What all evaluation protocols share: the clips, and how a trained classifier is tested once and written."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -36,9 +36,9 @@ class Sets:
         train = store.split(data.protocol, "train")
         if share < 1:
             train = train[subset(np.asarray(store.index["label"][train]), share, seed)]
-        on_protocol = store.split(data.protocol, data.part)
+        tested = store.split(data.protocol, data.part)
         seconds = median_seconds(store.index["frames"][train], store.rate)
-        return cls(store, layout, Clips.read(store, train, data, layout), Clips.read(store, on_protocol, data, layout), seconds)
+        return cls(store, layout, Clips.read(store, train, data, layout), Clips.read(store, tested, data, layout), seconds)
 
 
 def check_layout(store: Store, card: Card, source: Path) -> None:
@@ -51,7 +51,7 @@ def check_layout(store: Store, card: Card, source: Path) -> None:
 
 
 def on_protocol(seen: InputSettings, data: InputSettings) -> InputSettings:
-    """What a trained network sees, `seen`, on_protocol on the protocol and as often as a recipe's `data` says."""
+    """What a trained network sees, `seen`, tested on the protocol and as often as a recipe's `data` says."""
     return replace(seen, protocol=data.protocol, part=data.part, test_clips=data.test_clips)
 
 

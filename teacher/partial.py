@@ -1,4 +1,4 @@
-"""Partial-body evaluation: a classifier of whole bodies, on_protocol with something hidden (PSTL, tables 4 and 5)."""
+"""Partial-body evaluation: a classifier of whole bodies, tested with something hidden (PSTL, tables 4 and 5)."""
 
 from functools import partial
 from pathlib import Path
