@@ -79,7 +79,7 @@ def each_stream(
 
     The step is given the recipe, the folder, and what finds the stream's part of another run folder.
     """
-    from teacher.folder import STREAMS, read_metrics, write_whole
+    from teacher.folder import STREAMS, read_metrics
 
     three = recipe.input.stream == "three"
 
@@ -96,17 +96,30 @@ def each_stream(
     for stream in recipe.input.fusion:
         if not (resume and read_metrics(out / stream)):
             step(replace(recipe, input=replace(recipe.input, stream=stream)), out / stream, partial(part, stream))
-    write_whole(out / STREAMS, lambda path: path.write_text(json.dumps(recipe.input.fusion) + "\n"))
+    _write_streams(recipe, out)
     return None
 
 
-def pretrain(recipe: Recipe, store: Store, out: Path, resume: bool = False) -> dict[str, Any]:
-    from teacher.pretrain import pretrain
+def _write_streams(recipe: Recipe, out: Path) -> None:
+    from teacher.folder import STREAMS, write_whole
 
-    def step(one: Recipe, folder: Path, _: Any) -> dict[str, Any]:
+    write_whole(out / STREAMS, lambda path: path.write_text(json.dumps(recipe.input.fusion) + "\n"))
+
+
+def pretrain(recipe: Recipe, store: Store, out: Path, resume: bool = False) -> dict[str, Any]:
+    """An encoder; for three streams one of each, trained one by one or, where the method does so, together."""
+    from teacher.folder import read_metrics
+    from teacher.pretrain import pretrain, trains_streams_together
+
+    def step(one: Recipe, folder: Path, _: Any = None) -> dict[str, Any]:
         return pretrain(store, folder, one.input, one.encoder, one.pretrain, one.compute, one.sections(), resume)
 
-    return each_stream(recipe, out, resume, step) or _gather(recipe, out)
+    if not trains_streams_together(recipe.pretrain):
+        return each_stream(recipe, out, resume, step) or _gather(recipe, out)
+    if not (resume and all(read_metrics(out / stream) for stream in recipe.input.fusion)):
+        step(recipe, out)
+    _write_streams(recipe, out)
+    return _gather(recipe, out)
 
 
 def _gather(recipe: Recipe, out: Path) -> dict[str, Any]:
@@ -280,7 +293,9 @@ def draw(kind: str, runs: Sequence[Path], recipe: Recipe, data: Path | None, cli
     """The picture `kind` of runs, or of the recipe's masks, as the file `out`."""
     from teacher import inspect
 
-    least, most = {"features": (1, 9), "difference": (2, 2), "activation": (1, 1), "masks": (0, 0)}[kind]
+    least, most = {"features": (1, 9), "difference": (2, 2), "activation": (1, 1), "masks": (0, 0), "reconstruction": (1, 1)}[
+        kind
+    ]
     if not least <= len(runs) <= most:
         count = str(least) if least == most else f"{least} to {most}"
         raise InputError(f"draw {kind}: expected {count} folders of trained models, got {len(runs)}")
@@ -294,6 +309,8 @@ def draw(kind: str, runs: Sequence[Path], recipe: Recipe, data: Path | None, cli
     assert clip is not None
     if kind == "activation":
         return inspect.draw_activation(runs[0], store, clip, out)
+    if kind == "reconstruction":
+        return inspect.draw_reconstruction(runs[0], store, clip, recipe.compute, out)
     pretrain = recipe.pretrain
     masks = {"pstl": pretrain.pstl, "theta": pretrain.asma.theta, "phi": pretrain.asma.phi}
     return inspect.draw_masks(store, clip, masks, recipe.input, recipe.compute, out)
@@ -372,7 +389,7 @@ def run(recipe: Recipe, store: Store, runs: Path, again: bool = False) -> dict[s
 
     student_file, teacher_file = folder / "student.onnx", folder / "teacher.onnx"
     exported, files = {}, {student_file: f"student-{recipe.students[0]}", teacher_file: "finetune"}
-    if not taught or recipe.encoder.backbone != "st-gcn":
+    if not taught or recipe.encoder.backbone in ("gin", "dgcnn"):
         del files[teacher_file]
     for file, step in files.items():
         live = file == student_file and recipe.input.time == "rate" and recipe.input.normalization == "per-frame"

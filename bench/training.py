@@ -28,14 +28,17 @@ from bench import machine, report
 from bench.probe import resident
 from skeleton import InputError, Layout, load_layout
 from teacher.clips import Clips
-from teacher.pretrain import make_method
-from teacher.pstl import METHODS
+from teacher.encoders import BACKBONES
+from teacher.masked_settings import SttformerSettings
+from teacher.pretrain import BACKBONE_OF, METHODS, fitted, make_method, trains_streams_together
 from teacher.settings import ComputeSettings, EncoderSettings, InputSettings, OptimSettings, PretrainSettings
 from teacher.training import fit, precision_of, seeded
 
 WARMUP = 2
 MATRIX = {"cpu": 2048, "gpu": 8192}
 PRODUCTS = 10
+# Of a clip in the papers of methods that have another number of them than the rest.
+FRAMES = {"skeleton2vec": 90, "mamp": 120, "skeletonmae": 20}
 
 
 class Watched:
@@ -59,7 +62,7 @@ class Stopwatch(L.Callback):
 
     `cycles` are from one step's end to the next one's, with the trainer's own work; `work` is the processor time of a step,
     which a busy machine disturbs less. The warm-up is left out; its first step counts the floating-point operations of all
-    matrix products and convolutions, forward and backward.
+    matrix products and convolutions, forward and backward, and the bytes of `activations` that it keeps from one to the other.
     """
 
     def __init__(self, loader: Watched) -> None:
@@ -69,16 +72,31 @@ class Stopwatch(L.Callback):
         self.cycles: list[float] = []
         self.work: list[float] = []
         self.ended = 0.0
+        self.kept: dict[int, int] = {}
+        self.keeping = torch.autograd.graph.saved_tensors_hooks(self._keep, lambda tensor: tensor)
+
+    @property
+    def activations(self) -> int:
+        return sum(self.kept.values())
+
+    def _keep(self, tensor: torch.Tensor) -> torch.Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in self.weights:
+            self.kept[storage.data_ptr()] = storage.nbytes()
+        return tensor
 
     def on_train_batch_start(self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int) -> None:
         self.began, self.used = _now(pl_module.device), time.process_time()
         if trainer.global_step == 0:
+            self.weights = {weight.untyped_storage().data_ptr() for weight in pl_module.parameters()}
             self.counter.__enter__()
+            self.keeping.__enter__()
 
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         if trainer.global_step == 1:
+            self.keeping.__exit__(None, None, None)
             self.counter.__exit__(None, None, None)
         before, self.ended = self.ended, _now(pl_module.device)
         if trainer.global_step > WARMUP:
@@ -106,7 +124,7 @@ def measure(
     seeded(compute)
     store = made_up(layout, data, clips)
     loader = Watched(store.loader(batch, drop_last=True))
-    module = make_method(layout, data, plan, settings)
+    module = make_method(layout, data, plan, fitted(settings, clips, batch))
     watch = Stopwatch(loader)
     with tempfile.TemporaryDirectory() as folder:
         title = f"{settings.method} on the {compute.accelerator.upper()}"
@@ -135,6 +153,7 @@ def measure(
         "step_cpu_ms": 1e3 * work,
         "share_of_ceiling_by_cpu_time": None if gpu else flops / work / highest_of_work,
         "peak_bytes": peak,
+        "activation_bytes": watch.activations,
         "data_bytes": store.joints.nbytes,
     }
 
@@ -142,7 +161,7 @@ def measure(
 def made_up(layout: Layout, data: InputSettings, clips: int) -> Clips:
     """Clips of bodies whose joints are anywhere about two metres before the camera."""
     joints = torch.randn(clips, data.persons, data.frames, len(layout), 3).mul_(0.3).add_(torch.tensor([0.2, 1.0, 2.0]))
-    return Clips(joints, torch.zeros(clips, dtype=torch.long))
+    return Clips(joints, torch.arange(clips))
 
 
 def ceiling(accelerator: str, precision: str) -> tuple[float, float]:
@@ -167,7 +186,7 @@ def markdown(document: dict[str, Any]) -> str:
     """The document as a table for people, with what is needed to measure it again."""
     settings, host = document["settings"], document["machine"]
     head = ["device", "precision", "clips/s", "step ms", "fastest", "slowest", "CPU ms", "waiting for data %"]
-    head += ["GFLOP a step", "GFLOP/s", "matrix product GFLOP/s", "of it %", "by CPU time %", "peak MB"]
+    head += ["GFLOP a step", "GFLOP/s", "matrix product GFLOP/s", "of it %", "by CPU time %", "activations MB", "peak MB"]
     rows = [
         [
             f"{run['name']}, {run['threads']} threads" if run["device"] == "cpu" else run["name"],
@@ -179,22 +198,25 @@ def markdown(document: dict[str, Any]) -> str:
             *(f"{run[key] / 1e9:.0f}" for key in ("flops_per_second", "ceiling_flops_per_second")),
             f"{100 * run['share_of_ceiling']:.0f}",
             "" if run["share_of_ceiling_by_cpu_time"] is None else f"{100 * run['share_of_ceiling_by_cpu_time']:.0f}",
+            f"{run['activation_bytes'] / report.MEGABYTE:.0f}",
             f"{run['peak_bytes'] / report.MEGABYTE:.0f}",
         ]
         for run in document["runs"]
     ]
     first = document["runs"][0]
+    projector = "" if settings["method"] in BACKBONE_OF else f", projector {settings['projector']}"
     parts = [
         f"# A pretraining step of {settings['method']}",
         report.table(head, rows),
-        f"{settings['backbone']}, projector {settings['projector']} ({first['parameters']:,} parameters in all), batches of "
+        f"{settings['backbone']}{projector} ({first['parameters']:,} parameters in all), batches of "
         f"{settings['batch']} clips of {settings['frames']} frames, {settings['joints']} joints and {settings['persons']} "
         f"person(s), from {settings['clips']:,} made-up clips in memory ({first['data_bytes'] / report.MEGABYTE:.0f} MB); "
         f"medians of {first['steps']} steps after {WARMUP}.",
         "Waiting is from asking for a batch until it is on the device. The step is forward, backward and optimiser; its FLOP "
         "are those of matrix products and convolutions. By CPU time, step and matrix product are both measured in processor "
-        "seconds, which other processes disturb less than the clock. Peak memory is the process's with the clips, on a GPU "
-        "what torch allocated there (MB: a million bytes).",
+        "seconds, which other processes disturb less than the clock. Activations are what a step keeps from forward to "
+        "backward, weights aside; peak memory is the process's with the clips, on a GPU what torch allocated there (MB: a "
+        "million bytes).",
         f"{host['cpu']}, {host['usable_cores']} of {host['cores']} cores usable, {host['memory_bytes'] / 2**30:.1f} GiB, "
         f"{host['system']} ({host['kernel']}, {host['architecture']}); Python {host['python']}, torch {host['torch']}, "
         f"lightning {host['lightning']}; {document['created']}.",
@@ -207,7 +229,8 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.training", description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("runs/training"), help="the folder for training.json and training.md")
     parser.add_argument("--method", choices=list(METHODS), default="pstl")
-    parser.add_argument("--backbone", choices=["st-gcn", "gin", "dgcnn"], default="st-gcn")
+    parser.add_argument("--backbone", choices=list(BACKBONES), help="by default the method's own, or st-gcn")
+    parser.add_argument("--frames", type=int, help="of a clip; by default as many as in the method's paper")
     parser.add_argument("--batch", type=int, default=128, help="clips a step")
     parser.add_argument("--persons", type=int, default=2, help="in a clip")
     parser.add_argument("--projector", type=int, default=6144, help="its width")
@@ -219,14 +242,18 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
     if args.threads:
         torch.set_num_threads(args.threads)
-    layout, data = load_layout("ntu25"), InputSettings(persons=args.persons)
+    args.backbone = args.backbone or BACKBONE_OF.get(args.method, "st-gcn")
+    args.frames = args.frames or FRAMES.get(args.method, InputSettings.frames)
+    plan = EncoderSettings(backbone=args.backbone, sttformer=SttformerSettings(frames=2))
     optim = OptimSettings(epochs=150, batch_size=args.batch)
     settings = PretrainSettings(args.method, args.projector, optim=optim)
+    stream: Any = "three" if trains_streams_together(settings) else "joint"
+    layout, data = load_layout("ntu25"), InputSettings(frames=args.frames, persons=args.persons, stream=stream)
     devices = [args.device] if args.device != "all" else ["cpu", "gpu"] if torch.cuda.is_available() else ["cpu"]
     try:
         runs = [
             measure(
-                layout, data, EncoderSettings(backbone=args.backbone), settings,
+                layout, data, plan, settings,
                 ComputeSettings(accelerator=device, precision=args.precision), args.clips, args.steps,
             )
             for device in devices
@@ -239,8 +266,9 @@ def main(argv: list[str] | None = None) -> None:
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": machine.describe() | {"torch": torch.__version__, "lightning": L.__version__},
         "settings": {
-            **{name: getattr(args, name) for name in ("method", "backbone", "batch", "persons", "projector", "clips")},
-            "frames": data.frames,
+            **{
+                name: getattr(args, name) for name in ("method", "backbone", "frames", "batch", "persons", "projector", "clips")
+            },
             "joints": len(layout),
             "warmup": WARMUP,
         },

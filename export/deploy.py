@@ -6,10 +6,13 @@ from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
 from skeleton import InputError
-from teacher.encoders import KERNEL, STGCN, Block, Encoder
+from teacher.base import Encoder
+from teacher.encoders import KERNEL, STGCN, Block
 from teacher.graphs import GraphConvolution
 from teacher.model import Classifier, Network
 from teacher.pair import Pair
+from teacher.sttformer import STTFormer
+from teacher.transformer import Transformer
 
 
 class Deployed(nn.Module):
@@ -41,7 +44,7 @@ class DeployedClassifier(nn.Module):
         self.view, self.head = classifier.view, classifier.head
         encoder = classifier.encoder
         encoders = (encoder.theta, encoder.phi) if isinstance(encoder, Pair) else (encoder,)
-        self.encoders = nn.ModuleList(DeployedEncoder(one) for one in encoders)
+        self.encoders = nn.ModuleList(deployed_encoder(one) for one in encoders)
         self.fuse = encoder.fuse if isinstance(encoder, Pair) else None
 
     def forward(self, placed: Tensor) -> tuple[Tensor, Tensor]:
@@ -54,20 +57,40 @@ class DeployedClassifier(nn.Module):
         return self.head(embedding), embedding
 
 
+def deployed_encoder(encoder: Encoder) -> nn.Module:
+    """The encoder from a clip (M, C, T, V) to features (M, D, T', V); raises `InputError` for one that cannot be exported."""
+    if isinstance(encoder, STGCN):
+        return DeployedEncoder(encoder)
+    if isinstance(encoder, Transformer | STTFormer):
+        return WholeEncoder(encoder)
+    raise InputError(
+        f"expected an ST-GCN, transformer or STTFormer classifier to export, got {type(encoder).__name__}; distil it into one"
+    )
+
+
+class WholeEncoder(nn.Module):
+    """An encoder as it was trained, with the mean over persons already taken, (1, D, T', V)."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        super().__init__()
+        self.encoder = encoder
+
+    def forward(self, clip: Tensor) -> Tensor:
+        return self.encoder.feature_map(clip.permute(1, 2, 3, 0)[None])
+
+
 class DeployedEncoder(nn.Module):
-    """A clip (M, C, T, V) to features (M, D, T', V).
+    """An ST-GCN: a clip (M, C, T, V) to features (M, D, T', V).
 
     Batch norms are folded into the convolutions, edge importance into the adjacency, and the graph product comes first: x
-    times A_0, A_1, A_2 side by side, then one 1x1 convolution. Raises `InputError` for another backbone than ST-GCN.
+    times A_0, A_1, A_2 side by side, then one 1x1 convolution.
     """
 
     scale: Tensor
     shift: Tensor
 
-    def __init__(self, encoder: Encoder) -> None:
+    def __init__(self, encoder: STGCN) -> None:
         super().__init__()
-        if not isinstance(encoder, STGCN):
-            raise InputError(f"expected an ST-GCN classifier to export, got {type(encoder).__name__}; distil it into one")
         joints = encoder.adjacency.shape[-1]
         scale, shift = affine(encoder.input_norm)
         self.register_buffer("scale", scale.view(joints, -1).T[None, :, None].contiguous())

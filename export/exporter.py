@@ -144,6 +144,11 @@ class Exporter:
 
 
 def _form(classifier: Network, card: Card, run: Path, streaming: bool) -> Form:
+    if card.input.time == "uniform":
+        raise InputError(
+            f"{run}: trained on uniformly sampled clips, and a file for the edge sees them stretched to {card.input.frames} "
+            "frames; train with --input.time stretched to export"
+        )
     if not streaming:
         return ClipForm(classifier, card.input, card.layout)
     try:

@@ -96,6 +96,7 @@ class StreamingStream(nn.Module):
     def __init__(self, model: StreamingClassifier, weight: float) -> None:
         super().__init__()
         view, encoder, head = model.classifier.view, model.encoder, model.classifier.head
+        assert isinstance(head, nn.Linear), "a streaming model has no other"
         persons, layout = view.data.persons, view.layout
         self.persons, self.rows, self.window = persons, persons * len(layout), model.window
         self.motion = view.data.stream == "motion"

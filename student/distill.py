@@ -145,7 +145,9 @@ def check_teacher(store: Store, card: Card, data: InputSettings, source: Path) -
             f"{source}: the teacher knows {len(card.labels)} actions, {store.path} has {len(store.labels)} or other ones; "
             "distil from a teacher of the same actions"
         )
-    theirs, ours = (replace(settings, protocol="", part="test", stream="joint", fusion={}) for settings in (card.input, data))
+    theirs, ours = (
+        replace(settings, protocol="", part="test", stream="joint", fusion={}, test_clips=1) for settings in (card.input, data)
+    )
     if theirs != ours:
         names = [field.name for field in fields(ours) if getattr(theirs, field.name) != getattr(ours, field.name)]
         seen = [", ".join(f"{name} {getattr(settings, name)}" for name in names) for settings in (theirs, ours)]

@@ -36,8 +36,8 @@ class StreamingClassifier(nn.Module):
         data, encoder = classifier.view.data, classifier.encoder
         if data.time != "rate":
             raise InputError(
-                "a streaming model sees a fixed rate: expected a network trained with time 'rate', got 'stretched'; train one "
-                "with input.time: rate"
+                f"a streaming model sees a fixed rate: expected a network trained with time 'rate', got {data.time!r}; train "
+                "one with input.time: rate"
             )
         if data.normalization != "per-frame":
             raise InputError(
@@ -46,6 +46,8 @@ class StreamingClassifier(nn.Module):
             )
         if not isinstance(encoder, STGCN):
             raise InputError(f"expected an ST-GCN to stream, got {type(encoder).__name__}")
+        if not isinstance(classifier.head, nn.Linear):
+            raise InputError("expected a network with a linear head to stream, got an mlp; train one with encoder.head: linear")
         self.blocks = [block for block in encoder.blocks if isinstance(block, Block)]
         strides = [block.time.stride[0] for block in self.blocks]
         if set(strides) != {1}:

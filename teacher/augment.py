@@ -2,15 +2,21 @@
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from skeleton.layout import Layout
 from teacher.settings import AugmentSettings
+
+DEVIATION = 0.01  # metres
+TAPS = 15
+SIGMA = (0.1, 2.0)
 
 
 class Augment:
     """The augmentation of a recipe, for normalised joints (N, M, T, V, 3); absent persons stay zeros.
 
-    Shear, rotation, flip and the padded temporal crop are those of AimCLR (Guo et al. 2022, section 3.2) and PSTL.
+    Shear, rotation, flip and the padded temporal crop are those of AimCLR (Guo et al. 2022, section 3.2) and PSTL; its extreme
+    augmentations follow them in its program's order: reverse, noise, blur, axis mask.
     """
 
     def __init__(self, settings: AugmentSettings, layout: Layout) -> None:
@@ -32,6 +38,9 @@ class Augment:
             angles = torch.zeros(len(joints), 3, device=joints.device)
             angles[:, 1] = _uniform(len(joints), -s.yaw, s.yaw, joints.device)
             matrix = matrix @ rotation_matrix(angles)
+        if s.tilt:
+            angles = _uniform((len(joints), 3), -s.tilt, s.tilt, joints.device)
+            matrix = matrix @ rotation_matrix(angles)
         if s.scale:
             matrix = matrix * _uniform(len(joints), 1 - s.scale, 1 + s.scale, joints.device)[:, None, None]
         joints = joints @ matrix[:, None, None]
@@ -39,18 +48,28 @@ class Augment:
             joints = self._exchange(joints, s.flip, 1.0)
         if s.mirror:
             joints = self._exchange(joints, s.mirror, -1.0)
+        if s.reverse:
+            joints = torch.where(_chosen(joints, s.reverse), joints.flip(2), joints)
         present = joints.abs().sum((-2, -1), keepdim=True) > 0
         for size, frames in ((s.noise, joints.shape[2]), (s.offset, 1)):
             if size:
                 spread = _uniform(len(joints), 0.0, size, joints.device)[:, None, None, None, None]
                 joints = joints + present * spread * torch.randn_like(joints[:, :, :frames])
+        if s.gaussian_noise:
+            noise = present * DEVIATION * torch.randn_like(joints)
+            joints = torch.where(_chosen(joints, s.gaussian_noise), joints + noise, joints)
+        if s.gaussian_blur:
+            joints = torch.where(_chosen(joints, s.gaussian_blur), blurred(joints), joints)
+        if s.axis_mask:
+            axis = torch.randint(0, 3, (len(joints), 1, 1, 1, 1), device=joints.device)
+            masked = _chosen(joints, s.axis_mask) & (axis == torch.arange(3, device=joints.device))
+            joints = joints.masked_fill(masked, 0.0)
         return joints
 
     def _exchange(self, joints: Tensor, share: float, x: float) -> Tensor:
         """Exchange left and right, and multiply x by `x`, in a random `share` of the clips."""
-        chosen = torch.rand(len(joints), 1, 1, 1, 1, device=joints.device) < share
         exchanged = joints[..., self.mirror.to(joints.device), :] * joints.new_tensor([x, 1.0, 1.0])
-        return torch.where(chosen, exchanged, joints)
+        return torch.where(_chosen(joints, share), exchanged, joints)
 
 
 def padded_crop(joints: Tensor, padding: float) -> Tensor:
@@ -101,6 +120,31 @@ def rotation_matrix(degrees: Tensor) -> Tensor:
         matrix[:, i, j], matrix[:, j, i] = (-s, s) if axis == 1 else (s, -s)
         result = matrix @ result
     return result
+
+
+def blur_kernels(sigma: Tensor) -> Tensor:
+    """Gaussian kernels (N, 15) that sum to 1, for deviations (N,) in frames."""
+    taps = torch.arange(TAPS, device=sigma.device) - TAPS // 2
+    return (-taps.square() / (2 * sigma[:, None].square())).softmax(1)
+
+
+def blurred(joints: Tensor) -> Tensor:
+    """Every clip blurred over time by a deviation of its own; beyond its ends a clip stands still.
+
+    AimCLR's program does not divide by the kernel's sum and takes zeros beyond the ends.
+    """
+    samples, frames = len(joints), joints.shape[2]
+    kernels = blur_kernels(_uniform(samples, *SIGMA, joints.device))
+    rows = joints.permute(0, 1, 3, 4, 2).reshape(samples, -1, frames)
+    padded = functional.pad(rows, (TAPS // 2, TAPS // 2), mode="replicate").unfold(2, TAPS, 1)
+    rows = torch.einsum("nrtk,nk->nrt", padded, kernels)
+    persons, _, size, axes = joints.shape[1:]
+    return rows.view(samples, persons, size, axes, frames).permute(0, 1, 4, 2, 3)
+
+
+def _chosen(joints: Tensor, share: float) -> Tensor:
+    """A random `share` of the clips, bool (N, 1, 1, 1, 1)."""
+    return torch.rand(len(joints), 1, 1, 1, 1, device=joints.device) < share
 
 
 def _uniform(shape: int | tuple[int, ...], low: float, high: float, device: torch.device) -> Tensor:

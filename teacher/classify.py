@@ -1,6 +1,7 @@
 """Training on labels: the linear layer of a probe, or a whole classifier."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -8,24 +9,57 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torchmetrics.functional.classification import multiclass_accuracy, multiclass_confusion_matrix
 
+from skeleton import InputError
 from teacher.settings import OptimSettings
 from teacher.training import Trained
 
 
 class Classification(Trained):
-    """Cross entropy on what `network` makes of a batch's inputs."""
+    """Cross entropy on what `network` makes of a batch's inputs.
+
+    With `layer_decay` below 1 the rate falls by that factor from each block to the one before it (`depths`).
+    """
 
     def __init__(
-        self, network: nn.Module, logits: Callable[[Tensor], Tensor], optim: OptimSettings, label_smoothing: float = 0.0
-    ) -> None:
+        self, network: nn.Module, logits: Callable[[Tensor], Tensor], optim: OptimSettings, label_smoothing: float = 0.0,
+        layer_decay: float = 1.0,
+    ) -> None:  # fmt: skip
         super().__init__(optim)
+        if not 0 < layer_decay <= 1:
+            raise InputError(f"finetune.layer_decay: expected a factor above 0, up to 1, got {layer_decay:g}")
         self.network, self.logits, self.label_smoothing = network, logits, label_smoothing
+        self.layer_decay = layer_decay
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        if self.layer_decay == 1:
+            return super().parameter_groups()
+        groups: dict[int, list[nn.Parameter]] = {}
+        learned = {name: parameter for name, parameter in self.network.named_parameters() if parameter.requires_grad}
+        for name, depth in depths(list(learned)).items():
+            groups.setdefault(depth, []).append(learned[name])
+        top, rate = max(groups), self.optim.learning_rate
+        return [{"params": own, "lr": rate * self.layer_decay ** (top - depth)} for depth, own in sorted(groups.items())]
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_index: int) -> Tensor:
         inputs, labels = batch
         loss = functional.cross_entropy(self.logits(inputs), labels, label_smoothing=self.label_smoothing)
         self.log("loss", loss)
         return loss
+
+
+def depths(names: Sequence[str]) -> dict[str, int]:
+    """How far from the input every named parameter of a classifier stands: what comes before the blocks 0, block i i + 1.
+
+    Head and last norm come behind all blocks.
+    """
+    blocks = {name: re.search(r"(?:^|\.)(?:blocks|importance)\.(\d+)", name) for name in names}
+    top = 1 + max((int(found[1]) + 1 for found in blocks.values() if found), default=0)
+
+    def depth(name: str) -> int:
+        found = blocks[name]
+        return int(found[1]) + 1 if found else top if name.startswith("head.") or ".map." in name else 0
+
+    return {name: depth(name) for name in names}
 
 
 def score(logits: Tensor, labels: Tensor) -> dict[str, Any]:

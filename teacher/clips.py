@@ -1,6 +1,6 @@
 """A store's clips as training batches."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Self
 
 import numpy as np
@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, Dataset
 from skeleton import InputError, prepare
 from skeleton.datasets.store import Store
 from skeleton.layout import Layout
-from skeleton.resample import at_rate
+from skeleton.resample import at_rate, uniform_sample
 from skeleton.retarget import retarget
 from teacher.settings import InputSettings
 
@@ -29,7 +29,7 @@ class Clips(Dataset[tuple[Tensor, Tensor]]):
     def read(
         cls, store: Store, indices: Sequence[int] | np.ndarray, data: InputSettings, layout: Layout | None = None
     ) -> "Clips":
-        """Prepare the clips at `indices`, as `Windows` where `data.time` is "rate".
+        """Prepare the clips at `indices`, as `Windows` where `data.time` is "rate", as `Sampled` where it is "uniform".
 
         They are retargeted to `layout` if it has other joints than the store's.
         Raises `InputError` for a clip in which nothing was seen, for a layout that has joints no rule can place, and for a
@@ -38,6 +38,15 @@ class Clips(Dataset[tuple[Tensor, Tensor]]):
         target = layout or store.layout
         labels = torch.from_numpy(np.array(store.index["label"][indices], dtype=np.int64))
         rows = track(indices, "Reading clips", disable=len(indices) < MANY)
+        if data.test_clips < 1 or (data.test_clips > 1 and data.time != "uniform"):
+            raise InputError(
+                f"input.test_clips: expected 1, or more with input.time uniform, got {data.test_clips} with {data.time}"
+            )
+        if data.time == "uniform":
+            whole = [
+                prepare(_retargeted(store, i, target), target, data.persons, source=f"{store.path}, clip {i}") for i in rows
+            ]
+            return Sampled(whole, labels, data.frames, data.test_clips)
         if data.time == "rate":
             clips = [prepare_at_rate(store, i, data, target) for i in rows]
             frames = torch.from_numpy(np.concatenate([clip.transpose(1, 0, 2, 3) for clip in clips]))
@@ -52,6 +61,10 @@ class Clips(Dataset[tuple[Tensor, Tensor]]):
     def joints(self) -> Tensor:
         """All clips as they are tested, (N, M, T, V, 3)."""
         return self._joints
+
+    def samplings(self) -> Iterator[Tensor]:
+        """The joints (N, M, T, V, 3), as often as what is made of them is averaged."""
+        yield self.joints
 
     def with_unlabelled(self, others: Self) -> Self:
         """These clips and `others`, whose labels are -1."""
@@ -71,6 +84,30 @@ class Clips(Dataset[tuple[Tensor, Tensor]]):
         """Batches of (joints, labels), `batch_size` over all `devices` together; a smaller set is one batch."""
         size = max(1, min(batch_size, len(self)) // devices)
         return DataLoader(self, size, shuffle=shuffle, drop_last=drop_last, collate_fn=lambda batch: batch)
+
+
+class Sampled(Clips):
+    """Clips of their own lengths, every batch of them a new uniform sampling; `joints` and `samplings` are always the same."""
+
+    def __init__(self, clips: Sequence[np.ndarray], labels: Tensor, frames: int, draws: int) -> None:
+        self.clips, self.frames, self.draws = clips, frames, draws
+        super().__init__(self._sample(range(len(clips)), np.random.default_rng(0)), labels)
+
+    def with_unlabelled(self, others: Self) -> Self:
+        return type(self)([*self.clips, *others.clips], _and_none(self, others), self.frames, self.draws)
+
+    def samplings(self) -> Iterator[Tensor]:
+        rng = np.random.default_rng(0)
+        for _ in range(self.draws):
+            yield self._sample(range(len(self)), rng)
+
+    def __getitems__(self, indices: list[int]) -> tuple[Tensor, Tensor]:
+        rng = np.random.default_rng(int(torch.randint(2**62, ())))
+        return self._sample(indices, rng), self.labels[indices]
+
+    def _sample(self, indices: Iterable[int], rng: np.random.Generator) -> Tensor:
+        clips = (self.clips[i] for i in indices)
+        return torch.from_numpy(np.stack([clip[:, uniform_sample(clip.shape[1], self.frames, rng)] for clip in clips]))
 
 
 class Windows(Clips):

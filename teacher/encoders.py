@@ -11,8 +11,11 @@ from torch.nn import functional
 from skeleton.errors import InputError
 from skeleton.graph import neighbours, partition
 from skeleton.layout import Layout
+from teacher.base import Encoder, keep
 from teacher.graphs import EdgeConvolution, GraphConvolution, GraphIsomorphism
-from teacher.settings import EncoderSettings
+from teacher.settings import EncoderSettings, InputSettings
+from teacher.sttformer import STTFormer
+from teacher.transformer import Transformer
 
 KERNEL = 9
 
@@ -68,8 +71,8 @@ class Block(nn.Module):
         return functional.relu(y if self.residual is None else y + self.residual(self.reach.beside(x)))
 
 
-class Encoder(nn.Module):
-    """Clips (N, C, T, V, M) to features (N, D): what all backbones share, which is all but the blocks' graph layers.
+class GraphEncoder(Encoder):
+    """Clips (N, C, T, V, M) to features (N, D): what the graph backbones share, which is all but the blocks' graph layers.
 
     Input batch norm over joints and coordinates, blocks after the plan of the settings, pooling over frames and joints;
     persons are folded into the batch and averaged at the end. `graph` makes a block's layer from its channels in and out.
@@ -111,21 +114,18 @@ class Encoder(nn.Module):
         x = clip.permute(0, 4, 3, 1, 2).flatten(2, 3).flatten(0, 1)
         x = self.input_norm(x).view(samples * persons, size, channels, -1).permute(0, 2, 3, 1)
         if frames is not None:
-            x = _keep(x, frames.repeat_interleave(persons, 0), 2)
+            x = keep(x, frames.repeat_interleave(persons, 0), 2)
         if joints is not None:
             joints = joints.repeat_interleave(persons, 0)
-            x = _keep(x, joints, 3)
+            x = keep(x, joints, 3)
         for block, edges in zip(self.blocks, self.edges(), strict=True):
             if joints is not None and edges is not None:
                 edges = edges[..., joints[:, :, None], joints[:, None, :]].movedim(-3, 0)
             x = block(x, edges)
         return x.unflatten(0, (samples, persons)).mean(1)
 
-    def forward(self, clip: Tensor, joints: Tensor | None = None, frames: Tensor | None = None) -> Tensor:
-        return self.feature_map(clip, joints, frames).mean((2, 3))
 
-
-class STGCN(Encoder):
+class STGCN(GraphEncoder):
     """ST-GCN: with the default plan PSTL's encoder, 821,380 parameters on NTU-25.
 
     A learned edge importance multiplies the adjacency of every block.
@@ -143,7 +143,7 @@ class STGCN(Encoder):
         return [self.adjacency * importance for importance in self.importance]
 
 
-class GIN(Encoder):
+class GIN(GraphEncoder):
     """ASMa's second backbone: sums over the neighbours along the bones; 828,112 parameters with the default plan on NTU-25.
 
     The paper names it only; the plan is ST-GCN's.
@@ -159,7 +159,7 @@ class GIN(Encoder):
         return [self.neighbours] * len(self.blocks)
 
 
-class DGCNN(Encoder):
+class DGCNN(GraphEncoder):
     """ASMa's third backbone: edges found in feature space; 776,182 parameters with the default plan on NTU-25.
 
     The paper names it only; the plan is ST-GCN's. The bones are not used.
@@ -169,20 +169,17 @@ class DGCNN(Encoder):
         super().__init__(layout, settings, EdgeConvolution, channels)
 
 
-BACKBONES: dict[str, Callable[[Layout, EncoderSettings], Encoder]] = {"st-gcn": STGCN, "gin": GIN, "dgcnn": DGCNN}
+GRAPHS: dict[str, Callable[[Layout, EncoderSettings], Encoder]] = {"st-gcn": STGCN, "gin": GIN, "dgcnn": DGCNN}
+BACKBONES: dict[str, Callable[..., Encoder]] = {**GRAPHS, "transformer": Transformer, "sttformer": STTFormer}
 
 
-def build_encoder(layout: Layout, settings: EncoderSettings) -> Encoder:
-    """The encoder that `settings.backbone` names; raises `InputError` for an unknown name."""
+def build_encoder(layout: Layout, settings: EncoderSettings, frames: int = InputSettings.frames) -> Encoder:
+    """The encoder that `settings.backbone` names, for clips of so many frames.
+
+    Raises `InputError` for an unknown name, and where the backbone cannot take that number of frames.
+    """
     if settings.backbone not in BACKBONES:
         raise InputError(f"the encoder's backbone: expected one of {', '.join(BACKBONES)}, got {settings.backbone!r}")
-    return BACKBONES[settings.backbone](layout, settings)
-
-
-def _keep(x: Tensor, indices: Tensor, dim: int) -> Tensor:
-    """Gather (N, C, T, V) along `dim` at per-sample indices (N, K)."""
-    shape = [len(x), 1, 1, 1]
-    shape[dim] = indices.shape[1]
-    size = list(x.shape)
-    size[dim] = indices.shape[1]
-    return x.gather(dim, indices.view(shape).expand(size))
+    if settings.backbone in GRAPHS:
+        return GRAPHS[settings.backbone](layout, settings)
+    return BACKBONES[settings.backbone](layout, settings, frames)

@@ -50,10 +50,19 @@ def check_layout(store: Store, card: Card, source: Path) -> None:
         )
 
 
+def on_protocol(seen: InputSettings, data: InputSettings) -> InputSettings:
+    """What a trained network sees, `seen`, tested on the protocol and as often as a recipe's `data` says."""
+    return replace(seen, protocol=data.protocol, part=data.part, test_clips=data.test_clips)
+
+
 def measure(network: Network, sets: Sets, folder: Path, compute: ComputeSettings, extra: dict[str, Any]) -> dict[str, Any]:
-    """Test a network once on `sets.test`; its figures, and a picture of its confusions in `folder`."""
-    logits = forward_all(network, sets.test.joints, compute)[0]
-    return report(logits, sets, folder, compute, extra)
+    """Test a network once on `sets.test`; its figures, and a picture of its confusions in `folder`.
+
+    Clips that are sampled several times are given the mean of their probabilities.
+    """
+    logits = [forward_all(network, joints, compute)[0] for joints in sets.test.samplings()]
+    scores = logits[0] if len(logits) == 1 else torch.stack([one.softmax(1) for one in logits]).mean(0)
+    return report(scores, sets, folder, compute, extra)
 
 
 def report(logits: torch.Tensor, sets: Sets, folder: Path, compute: ComputeSettings, extra: dict[str, Any]) -> dict[str, Any]:
@@ -90,7 +99,7 @@ def fuse(store: Store, folder: Path, data: InputSettings, compute: ComputeSettin
     }
     extra |= {"part": data.part, "stream": "three", "weights": card.input.fusion}
     extra["streams"] = {name: metrics.get("top1") for name, metrics in members.items()}
-    sets = Sets.read(store, replace(card.input, protocol=data.protocol, part=data.part), card.layout)
+    sets = Sets.read(store, on_protocol(card.input, data), card.layout)
     metrics = measure(network, sets, folder, compute, extra)
     write_metrics(folder, metrics)
     return metrics

@@ -5,18 +5,20 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from skeleton.datasets.store import Store
 from teacher.augment import Augment
 from teacher.classify import Classification
-from teacher.evaluate import Sets, check_layout, finish
+from teacher.evaluate import Sets, check_layout, finish, on_protocol
 from teacher.folder import read_metrics
 from teacher.load import load_classifier, load_encoder
-from teacher.model import Classifier
+from teacher.model import Classifier, last_layer
 from teacher.pair import AnyEncoder, Pair
 from teacher.probe import train_on_frozen
 from teacher.settings import ComputeSettings, EncoderSettings, FinetuneSettings, InputSettings
 from teacher.training import fit, seeded
+from teacher.transformer import set_drop_path
 
 
 def finetune(
@@ -39,7 +41,7 @@ def finetune(
     extra = {"protocol": "transfer" if transfer else "finetune" if share == 1 else "semi", "fusion": card.encoder.fusion}
     extra |= {"share": share} if share < 1 else {}
     extra |= {"pretrained_on": card.provenance.get("store")} if transfer else {}
-    data, plan = replace(card.input, protocol=data.protocol, part=data.part), replace(card.encoder, dropout=plan.dropout)
+    data, plan = on_protocol(card.input, data), replace(card.encoder, dropout=plan.dropout, head=plan.head)
     sets = Sets.read(store, data, card.layout, share, compute.seed)
     job = Job(store, sets, data, plan, settings, compute, recipe, resume)
     return job.train_pair(folder, network, extra) if isinstance(network, Pair) else job.train(folder, network, extra)
@@ -59,14 +61,17 @@ def go_on(
     network, card = load_classifier(trained)
     check_layout(store, card, trained)
     assert isinstance(network, Classifier)
-    data = replace(card.input, protocol=data.protocol, part=data.part)
+    data = on_protocol(card.input, data)
     job = Job(store, Sets.read(store, data), data, card.encoder, settings, compute, recipe, resume)
     classifier = job.classifier()
     classifier.encoder.load_state_dict(network.encoder.state_dict())
     kept = [label for label in store.labels if label in card.labels]
     ours, theirs = [store.labels.index(label) for label in kept], [card.labels.index(label) for label in kept]
+    before, after = last_layer(network.head), last_layer(classifier.head)
+    if isinstance(network.head, nn.Sequential) and isinstance(classifier.head, nn.Sequential):
+        classifier.head[:-1].load_state_dict(network.head[:-1].state_dict())
     with torch.no_grad():
-        for mine, known in ((classifier.head.weight, network.head.weight), (classifier.head.bias, network.head.bias)):
+        for mine, known in ((after.weight, before.weight), (after.bias, before.bias)):
             mine[ours] = known[theirs]
     return job.fit(classifier, folder, {"protocol": "finetune", "trained": card.provenance, "known": len(kept)})
 
@@ -91,10 +96,12 @@ class Job:
         return self.fit(classifier, folder, extra)
 
     def fit(self, classifier: Classifier, folder: Path, extra: dict[str, Any]) -> dict[str, Any]:
+        set_drop_path(classifier, self.settings.drop_path)
         augment = Augment(self.settings.augment, self.sets.layout)
         module = Classification(
-            classifier, lambda joints: classifier(joints, augment)[0], self.settings.optim, self.settings.label_smoothing
-        )
+            classifier, lambda joints: classifier(joints, augment)[0], self.settings.optim, self.settings.label_smoothing,
+            self.settings.layer_decay,
+        )  # fmt: skip
         loader = self.sets.train.loader(self.settings.optim.batch_size, self.compute.processes)
         fit(module, loader, self.compute, folder, extra["protocol"].capitalize(), self.resume)
         return self.finish(classifier, folder, extra)

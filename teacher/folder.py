@@ -15,9 +15,12 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from skeleton import InputError, Layout
+from teacher.masked_settings import SttformerSettings, TransformerSettings
 from teacher.settings import EncoderSettings, InputSettings
 
 RECIPE, WEIGHTS, METRICS = "recipe.yaml", "weights.safetensors", "metrics.json"
+# Beside the weights of an encoder that learned by reconstruction: what pictures of it need.
+DECODER = "decoder.safetensors"
 # In a folder that holds one run folder a stream: what each stream counts in their fusion.
 STREAMS = "streams.json"
 
@@ -83,10 +86,16 @@ def read_run(folder: Path) -> tuple[Card, dict[str, Tensor]]:
         document["layout"] = Layout.from_dict(document["layout"], str(path))
         document["labels"] = tuple(document["labels"])
         document["input"] = InputSettings(**document["input"])
-        document["encoder"] = EncoderSettings(**document["encoder"])
+        document["encoder"] = _encoder_settings(document["encoder"])
         return Card(**document), weights
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path}: expected weights written by skedge, the file is damaged ({error}); train again") from None
+
+
+def _encoder_settings(document: dict[str, Any]) -> EncoderSettings:
+    kinds = {"transformer": TransformerSettings, "sttformer": SttformerSettings}
+    plans = {name: kind(**document[name]) for name, kind in kinds.items() if name in document}
+    return EncoderSettings(**document | plans)
 
 
 def load_state(module: nn.Module, weights: dict[str, Tensor], source: Path) -> None:

@@ -11,15 +11,16 @@ from torch.nn import functional
 
 from skeleton import InputError
 from skeleton.datasets.store import Store
-from teacher import pictures
+from teacher import pictures, skeletonmae
+from teacher.base import Encoder
 from teacher.clips import Clips
-from teacher.encoders import Encoder
 from teacher.evaluate import check_layout
 from teacher.folder import read_metrics
 from teacher.load import load_classifier
 from teacher.masking import Mask
 from teacher.model import Network, View
 from teacher.settings import ComputeSettings, InputSettings, MaskSettings
+from teacher.skeletonmae import load_mae
 from teacher.training import forward_all
 
 
@@ -76,7 +77,7 @@ def class_activation(network: Network, joints: Tensor) -> tuple[np.ndarray, int]
     """
     maps: list[Tensor] = []
     hooks = [
-        encoder.blocks[-1].register_forward_hook(lambda _, __, output: maps.append(output))
+        encoder.last.register_forward_hook(lambda _, __, output: maps.append(output))
         for encoder in network.modules()
         if isinstance(encoder, Encoder)
     ]
@@ -105,6 +106,29 @@ def draw_masks(
         everything = (range(len(store.layout)), range(data.frames))
         views[name] = tuple(all_ if one is None else one[0].tolist() for one, all_ in zip(kept, everything, strict=True))
     pictures.masks(clips.joints[0, 0].numpy(), views, store.layout, file)
+
+
+def draw_reconstruction(run: Path, store: Store, clip: str, compute: ComputeSettings, file: Path) -> None:
+    """A clip, what a mask drawn by the seed leaves of it, and what SkeletonMAE makes of that (its figure 5)."""
+    module, card = load_mae(run)
+    check_layout(store, card, run)
+    if card.input.stream != "joint":
+        raise InputError(
+            f"{run}: expected an encoder of joints, whose reconstruction can be drawn, got one of {card.input.stream}"
+        )
+    number = store.find(clip)
+    torch.manual_seed(compute.seed)
+    with torch.inference_mode():
+        x = module.bodies(Clips.read(store, [number], card.input).joints)[:1]
+        frames, joints = skeletonmae.draw(module.settings, x)
+        made = module.reconstruct(x, frames, joints)
+    hidden = torch.ones(x.shape[2:], dtype=torch.bool)
+    hidden[frames[0][:, None], joints[0]] = False
+    title = f"{clip}: {store.labels[store.index['label'][number]]}"
+    seen, built = (one[0].permute(1, 2, 0).numpy() for one in (x, made))
+    if card.input.normalization == "first-frame-aligned":  # there z is up
+        seen, built = seen[..., [0, 2, 1]], built[..., [0, 2, 1]]
+    pictures.reconstruction(seen, built, hidden.numpy(), card.layout, title, file)
 
 
 def _name(run: Path, runs: list[Path]) -> str:

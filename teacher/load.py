@@ -37,7 +37,7 @@ def load_encoder(folder: Path, fusion: str = "one") -> tuple[AnyEncoder, Card]:
         raise InputError(
             f"{folder}: expected a pretrained encoder, got a {card.kind}; name the folder that `skedge pretrain` wrote"
         )
-    encoder = make_encoder(card.layout, card.encoder)
+    encoder = make_encoder(card.layout, card.encoder, card.input.frames)
     load_state(encoder, weights, folder)
     if isinstance(encoder, Pair) != (fusion != "one"):
         held, legal = ("two encoders", "theta, phi, mean or alignment") if isinstance(encoder, Pair) else ("one encoder", "one")
@@ -47,7 +47,7 @@ def load_encoder(folder: Path, fusion: str = "one") -> tuple[AnyEncoder, Card]:
     if fusion in ("theta", "phi"):
         return encoder.one(fusion), replace(card, encoder=replace(card.encoder, fusion="one"))  # type: ignore[arg-type]
     plan = replace(card.encoder, fusion=fusion)  # type: ignore[arg-type]
-    pair = make_encoder(card.layout, plan)
+    pair = make_encoder(card.layout, plan, card.input.frames)
     assert isinstance(pair, Pair)
     pair.theta, pair.phi = encoder.theta, encoder.phi
     return pair, replace(card, encoder=plan)

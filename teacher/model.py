@@ -1,7 +1,7 @@
 """A classifier from raw joints to logits: the one form of everything trained here, teacher or student."""
 
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -43,7 +43,7 @@ class View(nn.Module):
 
 
 class Classifier(nn.Module):
-    """View, encoder and a linear head; joints (N, M, T, V, 3) to logits (N, classes) and features (N, D).
+    """View, encoder and head; joints (N, M, T, V, 3) to logits (N, classes) and features (N, D).
 
     Raises `InputError` for fewer frames than an encoder without padding needs.
     """
@@ -51,13 +51,13 @@ class Classifier(nn.Module):
     def __init__(self, layout: Layout, data: InputSettings, encoder: EncoderSettings, classes: int) -> None:
         super().__init__()
         self.view = View(layout, data)
-        self.encoder = make_encoder(layout, encoder)
+        self.encoder = make_encoder(layout, encoder, data.frames)
         if data.frames <= self.encoder.context:
             raise InputError(
                 f"frames: expected more than the {self.encoder.context} that {len(encoder.widths)} blocks without padding "
                 f"lose, got {data.frames}; ask for more frames"
             )
-        self.head = nn.Linear(self.encoder.features, classes)
+        self.head = make_head(self.encoder.features, classes, encoder.head)
 
     @property
     def features(self) -> int:
@@ -73,6 +73,20 @@ class Classifier(nn.Module):
 
     def forward(self, joints: Tensor, augment: Augment | None = None) -> tuple[Tensor, Tensor]:
         return self.classify(self.view.place(joints, augment))
+
+
+def make_head(features: int, classes: int, kind: Literal["linear", "mlp"]) -> nn.Module:
+    """From features (N, D) to logits: one linear layer, or two with a GELU between them and 4 D channels."""
+    if kind == "linear":
+        return nn.Linear(features, classes)
+    return nn.Sequential(nn.Linear(features, 4 * features), nn.GELU(), nn.Linear(4 * features, classes))
+
+
+def last_layer(head: nn.Module) -> nn.Linear:
+    """The layer of a head that has a row for every class."""
+    last = head[-1] if isinstance(head, nn.Sequential) else head
+    assert isinstance(last, nn.Linear)
+    return last
 
 
 class Fused(nn.Module):

@@ -7,8 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from skeleton.layout import Layout
-from teacher.encoders import Encoder, build_encoder
-from teacher.settings import EncoderSettings
+from teacher.base import Encoder
+from teacher.encoders import build_encoder
+from teacher.settings import EncoderSettings, InputSettings
 
 HEADS = 4
 
@@ -44,10 +45,10 @@ class Pair(nn.Module):
     With alignment and a head for 60 classes 2,184,516 parameters a stream.
     """
 
-    def __init__(self, layout: Layout, plan: EncoderSettings) -> None:
+    def __init__(self, layout: Layout, plan: EncoderSettings, frames: int) -> None:
         super().__init__()
         single = replace(plan, fusion="one")
-        self.theta, self.phi = build_encoder(layout, single), build_encoder(layout, single)
+        self.theta, self.phi = build_encoder(layout, single, frames), build_encoder(layout, single, frames)
         self.features, self.context = self.theta.features, self.theta.context
         self.fuse: nn.Module = Alignment(self.features) if plan.fusion == "alignment" else Mean()
 
@@ -71,9 +72,9 @@ class Pair(nn.Module):
 AnyEncoder = Encoder | Pair
 
 
-def make_encoder(layout: Layout, plan: EncoderSettings) -> AnyEncoder:
-    """The encoder, untrained, that a plan describes; theta or phi alone is one encoder."""
-    return Pair(layout, plan) if plan.fusion in ("mean", "alignment") else build_encoder(layout, plan)
+def make_encoder(layout: Layout, plan: EncoderSettings, frames: int = InputSettings.frames) -> AnyEncoder:
+    """The encoder, untrained, that a plan describes, for clips of so many frames; theta or phi alone is one encoder."""
+    return Pair(layout, plan, frames) if plan.fusion in ("mean", "alignment") else build_encoder(layout, plan, frames)
 
 
 def describe(encoder: nn.Module, clip: Tensor) -> Tensor:

@@ -1,6 +1,5 @@
 """Partial-body evaluation: a classifier of whole bodies, tested with something hidden (PSTL, tables 4 and 5)."""
 
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from statistics import fmean, pstdev
@@ -14,7 +13,7 @@ from skeleton import InputError
 from skeleton.datasets.store import Store
 from skeleton.layout import Layout
 from teacher.classify import score
-from teacher.evaluate import Sets, check_layout
+from teacher.evaluate import Sets, check_layout, on_protocol
 from teacher.folder import write_metrics
 from teacher.load import load_classifier
 from teacher.model import Network
@@ -30,7 +29,7 @@ def partial_body(
     """
     network, card = load_classifier(run)
     check_layout(store, card, run)
-    sets = Sets.read(store, replace(card.input, protocol=data.protocol, part=data.part))
+    sets = Sets.read(store, on_protocol(card.input, data))
     rng = np.random.default_rng(compute.seed)
     metrics: dict[str, Any] = {
         "protocol": "partial-body", "classifier": card.provenance.get("protocol"), "stream": card.input.stream,

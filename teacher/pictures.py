@@ -97,9 +97,40 @@ def masks(joints: np.ndarray, views: dict[str, tuple[Sequence[int], Sequence[int
     save(figure, file)
 
 
-def _bodies(axis: Any, joints: np.ndarray, frames: np.ndarray, layout: Layout, styles: list[dict[str, Any]]) -> None:
-    """Skeletons of the named frames side by side, seen from the front."""
-    flat = joints[frames][..., :2] - joints[frames].mean(axis=(0, 1))[:2]
+def reconstruction(joints: np.ndarray, made: np.ndarray, hidden: np.ndarray, layout: Layout, title: str, file: Path) -> None:
+    """A clip (T, V, 3), the same with its hidden joints, bool (T, V), hollow, and what was made of the rest, (T, V, 3).
+
+    Frames of which nothing is left are grey. What was made up stands in another colour than what was seen.
+    """
+    frames = np.linspace(0, len(joints) - 1, min(FRAMES, len(joints))).round().astype(int)
+    figure, axes = _figure(1.5 * len(frames), 7.8, rows=3)
+    dark, light, made_up = "#1f77b4", "#dddddd", "#d1495b"
+    edges = [light if hidden[f].all() else dark for f in frames]
+    rows = {
+        "input": (joints, [{"c": dark, "s": 18} for _ in frames]),
+        "masked": (
+            joints,
+            [
+                {"c": np.where(hidden[f], "#ffffff", edge), "s": 18, "edgecolors": edge}
+                for f, edge in zip(frames, edges, strict=True)
+            ],
+        ),
+        "reconstructed": (made, [{"c": np.where(hidden[f], made_up, dark), "s": 18} for f in frames]),
+    }
+    # All rows about the input's middle, else a body that is made too large would also be moved.
+    middle = joints[frames].mean(axis=(0, 1))
+    for axis, (name, (bodies, styles)) in zip(axes, rows.items(), strict=True):
+        _bodies(axis, bodies, frames, layout, styles, middle)
+        axis.set_title(name, fontsize=9)
+    figure.suptitle(f"{title}; {hidden.mean():.0%} hidden", fontsize=10)
+    save(figure, file)
+
+
+def _bodies(
+    axis: Any, joints: np.ndarray, frames: np.ndarray, layout: Layout, styles: list[dict[str, Any]], middle: Any = None
+) -> None:
+    """Skeletons of the named frames side by side, seen from the front; `middle` (3,) is theirs by default."""
+    flat = joints[frames][..., :2] - (joints[frames].mean(axis=(0, 1)) if middle is None else middle)[:2]
     width = 1.25 * max(float(np.ptp(flat[..., 0], axis=1).max()), 0.5)
     for place, (points, style) in enumerate(zip(flat, styles, strict=True)):
         moved = np.stack([width * place - points[:, 0] + points[:, 0].mean(), points[:, 1]], axis=1)

@@ -1,17 +1,30 @@
 """Pretraining a teacher's encoder on unlabelled clips."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from skeleton import Layout
+import torch
+
+from skeleton import InputError, Layout
 from skeleton.datasets.store import Store
+from teacher import contrast, pstl
 from teacher.clips import Clips
 from teacher.folder import Card, median_seconds, write_run
+from teacher.masked import MAMP, Skeleton2vec
 from teacher.pair import make_encoder
-from teacher.pstl import METHODS, SkeletonBT
 from teacher.settings import ComputeSettings, EncoderSettings, InputSettings, PretrainSettings
-from teacher.training import fit, provenance, seeded
+from teacher.skeletonmae import SkeletonMAE, write_decoder
+from teacher.training import Trained, fit, provenance, seeded
+
+# Of one encoder, or of ASMa's two as one.
+ALONE: dict[str, Callable[..., Trained]] = {
+    **pstl.METHODS, "skeleton2vec": Skeleton2vec, "mamp": MAMP, "skeletonmae": SkeletonMAE,
+}  # fmt: skip
+METHODS: dict[str, Callable[..., Trained]] = {**ALONE, **contrast.METHODS}
+# The encoder that a method is made for; the others take any.
+BACKBONE_OF = {"skeleton2vec": "transformer", "mamp": "transformer", "skeletonmae": "sttformer"}
 
 
 def pretrain(
@@ -26,29 +39,71 @@ def pretrain(
 ) -> dict[str, Any]:
     """Train an encoder by `settings.method` on the store's training part; writes its run folder, gives its metrics back.
 
-    ASMa's two encoders become one folder, from which evaluation takes theta, phi, their mean or their alignment.
+    ASMa's two encoders become one folder, from which evaluation takes theta, phi, their mean or their alignment. A method that
+    trains streams together writes a folder of each into `folder`.
     """
     indices = store.split(data.protocol, "train")
     clips = Clips.read(store, indices, data)
+    # Nothing learns from labels here; a clip's number tells contrastive methods which keys are its own.
+    clips.labels = torch.arange(len(clips))
     seeded(compute)
     encoder = pretrained_plan(encoder, settings)
-    module = make_method(store.layout, data, encoder, settings)
     loader = clips.loader(settings.optim.batch_size, compute.processes, drop_last=True)
+    settings = fitted(settings, len(clips), int(loader.batch_size or 1) * compute.processes)
+    module = make_method(store.layout, data, encoder, settings)
     trainer = fit(module, loader, compute, folder, f"Pretraining {settings.method}", resume)
+    metrics: dict[str, Any] = {"method": settings.method, "clips": len(clips)}
+    if "loss" in trainer.callback_metrics:  # a checkpoint of the last step leaves nothing to train
+        metrics["loss"] = float(trainer.callback_metrics["loss"])
     card = Card(
         "encoder", store.layout, store.labels, data, encoder, median_seconds(store.index["frames"][indices], store.rate),
         provenance(store, compute, settings, len(clips)),
     )  # fmt: skip
-    metrics: dict[str, Any] = {"method": settings.method, "clips": len(clips)}
-    if "loss" in trainer.callback_metrics:  # a checkpoint of the last step leaves nothing to train
-        metrics["loss"] = float(trainer.callback_metrics["loss"])
-    write_run(folder, module.encoder, card, recipe, metrics)
+    if isinstance(module, SkeletonMAE):
+        write_decoder(folder, module)
+    if isinstance(module, contrast.SkeletonCLR):
+        for stream, trained in module.encoders.items():
+            own = folder / stream if data.stream == "three" else folder
+            write_run(own, trained, replace(card, input=replace(data, stream=stream)), recipe, metrics)
+    else:
+        write_run(folder, module.get_submodule("encoder"), card, recipe, metrics)
     return metrics
 
 
-def make_method(layout: Layout, data: InputSettings, plan: EncoderSettings, settings: PretrainSettings) -> SkeletonBT:
-    """The module that `settings.method` trains, its encoder untrained."""
-    return METHODS[settings.method](make_encoder(layout, pretrained_plan(plan, settings)), layout, data, settings)
+def make_method(layout: Layout, data: InputSettings, plan: EncoderSettings, settings: PretrainSettings) -> Trained:
+    """The module that `settings.method` trains, its encoder untrained.
+
+    Raises `InputError` for one stream where the method trains several together, and the other way round, and for a backbone
+    that the method is not made for.
+    """
+    plan, wanted = pretrained_plan(plan, settings), BACKBONE_OF.get(settings.method, plan.backbone)
+    if plan.backbone != wanted:
+        raise InputError(
+            f"pretrain.method {settings.method}: expected encoder.backbone {wanted}, got {plan.backbone}; "
+            f"add --encoder.backbone {wanted}"
+        )
+    if settings.method in ALONE:
+        return METHODS[settings.method](make_encoder(layout, plan, data.frames), layout, data, settings)
+    if trains_streams_together(settings) and (data.stream != "three" or len(data.fusion) < 2):
+        raise InputError(
+            f"pretrain.method {settings.method}: its streams learn from each other; expected input.stream three with two or "
+            f"three streams in input.fusion, got {list(data.fusion) if data.stream == 'three' else data.stream}; an evaluation "
+            "can take one of them"
+        )
+    streams = data.fusion if data.stream == "three" else (data.stream,)
+    encoders = {stream: make_encoder(layout, plan, data.frames) for stream in streams}
+    return contrast.METHODS[settings.method](encoders, layout, data, settings)
+
+
+def trains_streams_together(settings: PretrainSettings) -> bool:
+    return settings.method in contrast.TOGETHER
+
+
+def fitted(settings: PretrainSettings, clips: int, batch: int) -> PretrainSettings:
+    """The settings after the rules for small sets, for so many `clips` in batches of `batch`."""
+    if settings.method not in contrast.METHODS:
+        return settings
+    return replace(settings, contrast=contrast.fitted(settings.contrast, clips, batch))
 
 
 def pretrained_plan(plan: EncoderSettings, settings: PretrainSettings) -> EncoderSettings:

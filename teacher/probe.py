@@ -12,7 +12,7 @@ from skeleton.datasets.store import Store
 from skeleton.streams import Stream
 from teacher.classify import Classification
 from teacher.clips import Clips
-from teacher.evaluate import Sets, check_layout, finish, report
+from teacher.evaluate import Sets, check_layout, finish, on_protocol, report
 from teacher.folder import read_run, write_metrics
 from teacher.load import load_encoder
 from teacher.model import Classifier, View, freeze
@@ -31,30 +31,49 @@ def linear(
     """
     network, card = load_encoder(encoder, plan.fusion)
     check_layout(store, card, encoder)
-    data = replace(card.input, protocol=data.protocol, part=data.part)
+    data = on_protocol(card.input, data)
     sets = Sets.read(store, data)
     seeded(compute)
-    classifier = Classifier(card.layout, data, card.encoder, len(store.labels))
+    plan = replace(card.encoder, head="linear")
+    classifier = Classifier(card.layout, data, plan, len(store.labels))
     if isinstance(network, Pair):
         classifier.encoder.theta, classifier.encoder.phi = network.theta, network.phi
     else:
         classifier.encoder = network
-    train_on_frozen(classifier, sets, settings.optim, compute, folder, "Linear probe")
-    extra = {"protocol": "linear", "fusion": card.encoder.fusion}
-    return finish(classifier, sets, folder, data, card.encoder, settings, compute, recipe, extra)
+    train_on_frozen(classifier, sets, settings.optim, compute, folder, "Linear probe", settings.batch_norm)
+    extra = {"protocol": "linear", "fusion": plan.fusion}
+    return finish(classifier, sets, folder, data, plan, settings, compute, recipe, extra)
 
 
 def train_on_frozen(
-    classifier: Classifier, sets: Sets, optim: OptimSettings, compute: ComputeSettings, folder: Path, title: str
-) -> None:
-    """Train the head, and the alignment of a pair, on what the frozen encoder makes of unaugmented clips."""
+    classifier: Classifier, sets: Sets, optim: OptimSettings, compute: ComputeSettings, folder: Path, title: str,
+    batch_norm: bool = False,
+) -> None:  # fmt: skip
+    """Train the head, and the alignment of a pair, on what the frozen encoder makes of unaugmented clips.
+
+    A batch norm in front of the head becomes part of it.
+    """
     freeze(classifier)
-    described = forward_all(_Described(classifier.view, classifier.encoder), sets.train.joints, compute)
-    encoder = classifier.encoder
-    learned = nn.Sequential(encoder.fuse, classifier.head) if isinstance(encoder, Pair) else nn.Sequential(classifier.head)
+    module = _Described(classifier.view, classifier.encoder)
+    described = [forward_all(module, joints, compute) for joints in sets.train.samplings()]
+    encoder, norm = classifier.encoder, nn.BatchNorm1d(classifier.encoder.features, affine=False)
+    parts = [encoder.fuse] if isinstance(encoder, Pair) else []
+    learned = nn.Sequential(*parts, *([norm] if batch_norm else []), classifier.head)
     learned.requires_grad_(True)
-    clips = Clips(described, sets.train.labels)
+    clips = Clips(torch.cat(described), sets.train.labels.repeat(len(described)))
     fit(Classification(learned, learned, optim), clips.loader(optim.batch_size, compute.processes), compute, folder, title)
+    if batch_norm:
+        assert isinstance(classifier.head, nn.Linear)
+        fold_norm(norm.cpu(), classifier.head.cpu())
+
+
+@torch.no_grad()
+def fold_norm(norm: nn.BatchNorm1d, layer: nn.Linear) -> None:
+    """Make the layer alone do what norm, without an affine part, and layer do in evaluation."""
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+    layer.weight /= (norm.running_var + norm.eps).sqrt()
+    layer.bias.sub_(layer.weight @ norm.running_mean)
 
 
 class _Described(nn.Module):
@@ -79,7 +98,7 @@ def knn(
     for stream, path in encoders.items():
         network, card = load_encoder(path, "mean") if _is_pair(path) else load_encoder(path)
         check_layout(store, card, path)
-        seen = replace(card.input, protocol=data.protocol, part=data.part)
+        seen = on_protocol(card.input, data)
         sets = Sets.read(store, seen)
         module = nn.Sequential(View(card.layout, seen), network)
         weight = data.fusion[stream] if len(encoders) > 1 else 1.0

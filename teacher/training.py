@@ -32,18 +32,33 @@ class Trained(L.LightningModule):
         self.optim = optim
 
     def configure_optimizers(self) -> Any:
-        learned = [p for p in self.parameters() if p.requires_grad]
+        learned = self.parameter_groups()
         rate, decay = self.optim.learning_rate, self.optim.weight_decay
         optimizer: torch.optim.Optimizer
         if self.optim.optimizer == "sgd":
             optimizer = torch.optim.SGD(learned, rate, momentum=0.9, weight_decay=decay)
         else:
             kind = torch.optim.AdamW if self.optim.optimizer == "adamw" else torch.optim.Adam
-            optimizer = kind(learned, rate, weight_decay=decay)
+            optimizer = kind(learned, rate, self.optim.betas, weight_decay=decay)
         steps = max(1, int(self.trainer.estimated_stepping_batches))
-        warmup = steps * self.optim.warmup_epochs / max(1, self.optim.epochs)
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: warmup_cosine(step, warmup, steps))
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate_share(self.optim, step, steps))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """What is learned, for the optimiser; a group may have a rate of its own."""
+        return [{"params": [p for p in self.parameters() if p.requires_grad]}]
+
+
+def rate_share(optim: OptimSettings, step: int, steps: int) -> float:
+    """The learning rate's share at a step of `steps`: warm-up, then the cosine or the steps down of the settings."""
+    epoch = steps / max(1, optim.epochs)
+    share = warmup_cosine(step, epoch * optim.warmup_epochs, steps)
+    if step < epoch * optim.warmup_epochs:
+        return share
+    if optim.milestones:
+        return float(0.1 ** sum(step >= milestone * epoch for milestone in optim.milestones))
+    low = optim.final_rate / optim.learning_rate if optim.learning_rate else 0.0
+    return low + (1 - low) * share
 
 
 def warmup_cosine(step: int, warmup: float, steps: int) -> float:

@@ -18,6 +18,7 @@ from teacher.load import load_classifier
 from teacher.settings import (
     AsmaSettings,
     ComputeSettings,
+    ContrastSettings,
     EncoderSettings,
     FinetuneSettings,
     InputSettings,
@@ -110,6 +111,30 @@ def test_a_finished_stream_is_not_trained_again(folders: Path, store: Store, rec
     stamps = [(folders / "pretrain" / stream / "weights.safetensors").stat().st_mtime_ns for stream in WEIGHTS]
     pipeline.pretrain(recipe, store, folders / "pretrain", resume=True)
     assert stamps == [(folders / "pretrain" / stream / "weights.safetensors").stat().st_mtime_ns for stream in WEIGHTS]
+
+
+def test_streams_that_are_trained_together_become_a_folder_of_streams(
+    store: Store, recipe: pipeline.Recipe, tmp_path: Path
+) -> None:
+    """What follows takes them as streams that were trained alone; so does any set of streams."""
+    weights: Any = {"joint": 0.6, "motion": 0.4}
+    pretraining = replace(recipe.pretrain, method="csclr", contrast=ContrastSettings(features=4))
+    two = replace(recipe, input=replace(recipe.input, fusion=weights), pretrain=pretraining)
+    metrics = pipeline.pretrain(two, store, tmp_path / "pretrain")
+    assert {stream: one["method"] for stream, one in metrics.items()} == dict.fromkeys(weights, "csclr")
+    stamp = (tmp_path / "pretrain" / "joint" / "weights.safetensors").stat().st_mtime_ns
+    assert pipeline.pretrain(two, store, tmp_path / "pretrain", resume=True) == metrics
+    assert (tmp_path / "pretrain" / "joint" / "weights.safetensors").stat().st_mtime_ns == stamp, "finished"
+    found = pipeline.evaluate("linear", two, store, tmp_path / "linear", tmp_path / "pretrain")
+    assert (found["stream"], set(found["streams"])) == ("three", set(weights))
+    pipeline.distill(two, store, tmp_path / "linear", tmp_path / "student")
+    assert load_classifier(tmp_path / "student")[1].input.fusion == weights
+    alone = replace(two, input=replace(two.input, stream="motion"))
+    found = pipeline.evaluate("knn", alone, store, tmp_path / "knn", tmp_path / "pretrain")
+    assert found["stream"] == "motion"
+    with pytest.raises(InputError, match=r"expected input.stream three with two or three streams in input.fusion, got motion"):
+        pipeline.pretrain(alone, store, tmp_path / "none")
+    assert not (tmp_path / "none" / "streams.json").exists()
 
 
 def test_three_streams_from_a_folder_of_one_are_refused(

@@ -20,7 +20,7 @@ from skeleton.datasets.store import Store, StoreWriter
 from skeleton.streams import stream
 from sweep.grid import points_of, read_sweep
 from teacher.augment import Augment
-from teacher.settings import AugmentSettings
+from teacher.settings import AugmentSettings, MaskSettings
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "reproduce.md").read_text()
@@ -82,7 +82,12 @@ def optim(epochs: int, rate: float, decay: float = 0.0, warmup: float = 0.0) -> 
     }  # fmt: skip
 
 
-# Written from methods.md, sections 0, 1 and 6, and from the papers; not from the recipes.
+def sgd(epochs: int, rate: float, milestone: int | None = None, decay: float = 0.0) -> dict[str, Any]:
+    changes = {"optimizer": "sgd", "milestones": [] if milestone is None else [milestone]}
+    return optim(epochs, rate, decay) | changes
+
+
+# Written from methods.md, sections 0, 1, 2, 3 and 6, and from the papers; not from the recipes.
 BOTH: dict[str, Any] = {
     "input.frames": 50, "input.persons": 2, "input.normalization": "per-frame", "input.stream": "three", "input.part": "test",
     "input.fusion": {"joint": 0.6, "bone": 0.6, "motion": 0.4},
@@ -121,6 +126,22 @@ PAPERS: dict[str, dict[str, Any]] = {
         "distill.temperature": 8.0, "distill.direction": "reverse", "distill.scale_by_temperature": False,
         "distill.augment": AugmentSettings(),
         **{f"distill.optim.{name}": value for name, value in optim(150, 1e-2).items()},
+    },
+    "paper_csclr": {name: value for name, value in BOTH.items() if name.startswith(("input.", "encoder."))} | {
+        "encoder.fusion": "one", "pretrain.method": "csclr",
+        "pretrain.contrast.features": 128, "pretrain.contrast.temperature": 0.07, "pretrain.contrast.momentum": 0.999,
+        "pretrain.contrast.queue": 32768, "pretrain.contrast.small_set": False,
+        "pretrain.contrast.stages": [150, 150, 200], "pretrain.contrast.neighbors": 1, "pretrain.contrast.keep": 0.7,
+        "pretrain.contrast.views": "augment",
+        "pretrain.contrast.normal": AugmentSettings(temporal_padding=0.16667, shear=0.5),
+        "pretrain.contrast.extreme": AugmentSettings(
+            temporal_padding=0.16667, shear=0.5, flip=0.5, rotation=30, gaussian_noise=0.5, gaussian_blur=0.5, axis_mask=0.5,
+        ),
+        "pretrain.csclr.transform.alpha": 2.0, "pretrain.csclr.transform.mu": 1.0,
+        **{f"pretrain.optim.{name}": value for name, value in sgd(500, 0.1, 250, 1e-4).items()},
+        **{f"linear.optim.{name}": value for name, value in sgd(100, 3.0, 80).items()},
+        **{f"finetune.optim.{name}": value for name, value in sgd(100, 0.1, None, 1e-4).items()},
+        "finetune.label_smoothing": 0.0, "finetune.augment": AugmentSettings(),
     },
 }  # fmt: skip
 
@@ -178,6 +199,16 @@ ROWS: dict[str, dict[str, Any]] = {
         for what, counts in (("joints", (7, 8, 10)), ("frames", (7, 8, 9, 11)))
         for count in counts
     },
+    "aimclr": {"pretrain.method": "aimclr", "pretrain.optim.epochs": 300, "input.stream": "three"},
+    "crossclr-asma": {
+        "pretrain.method": "crossclr", "pretrain.contrast.views": "masks", "pretrain.contrast.queue": 65536,
+        "pretrain.optim.milestones": [], "pretrain.contrast.masks.query": MaskSettings("high-degree", "low-motion", 9, 10),
+        "pretrain.contrast.masks.key": MaskSettings("low-degree", "high-motion", 9, 10),
+    },
+    "csclr": {"pretrain.method": "csclr", "pretrain.csclr.inter": ["joint", "bone", "motion"]},
+    "csclr-intra": {"pretrain.csclr.inter": [], "pretrain.contrast.stages": [150, 350, 0]},
+    "csclr-joint,motion": {"pretrain.csclr.inter": ["joint", "motion"], "pretrain.contrast.stages": [150, 150, 200]},
+    "csclr-0.5-1.2": {"pretrain.csclr.transform.alpha": 0.5, "pretrain.csclr.transform.mu": 1.2},
     **{f"asma-seed-{seed}": {"compute.seed": seed, "input.stream": "three"} for seed in range(5)},
     **{
         f"asma-{backbone}": {"encoder.backbone": backbone, "pretrain.asma.encoders": ["phi"], "input.stream": "joint"}

@@ -2,6 +2,7 @@
 
 import json
 import time
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,8 @@ import torch
 
 import bench.training as training
 from skeleton import InputError, load_layout
-from teacher.pstl import METHODS
+from teacher.masked_settings import SttformerSettings, TransformerSettings
+from teacher.pretrain import BACKBONE_OF, METHODS, trains_streams_together
 from teacher.settings import (
     AsmaSettings,
     AugmentSettings,
@@ -22,9 +24,12 @@ from teacher.settings import (
     OptimSettings,
     PretrainSettings,
 )
+from teacher.training import Trained
 
 NTU, FRAMES, BATCH, WIDTH, STEPS = load_layout("ntu25"), 12, 4, 10, 3
-PLAN = EncoderSettings(widths=(4, 6, 6), strides=(1, 2, 1))
+PLAN = EncoderSettings(
+    widths=(4, 6, 6), strides=(1, 2, 1), transformer=TransformerSettings(8, 2, 2), sttformer=SttformerSettings(16, 2)
+)
 MASK = MaskSettings(masked_joints=9, masked_frames=3)
 
 
@@ -38,8 +43,11 @@ def measure(device: str = "cpu", method: Any = "skeleton-bt", persons: int = 1, 
     settings = PretrainSettings(
         method, WIDTH, pstl=MASK, asma=AsmaSettings(theta=MASK, phi=MASK), augment=AugmentSettings(), optim=optim, **changes
     )
-    data, compute = InputSettings(frames=FRAMES, persons=persons), ComputeSettings(accelerator=device, precision="32-true")
-    return training.measure(NTU, data, PLAN, settings, compute, clips=3 * BATCH, steps=STEPS)
+    plan = replace(PLAN, backbone=BACKBONE_OF.get(method, "st-gcn"))
+    stream: Any = "three" if trains_streams_together(settings) else "joint"
+    data = InputSettings(frames=FRAMES, persons=persons, stream=stream)
+    compute = ComputeSettings(accelerator=device, precision="32-true")
+    return training.measure(NTU, data, plan, settings, compute, clips=3 * BATCH, steps=STEPS)
 
 
 @pytest.mark.parametrize("device", ["cpu", pytest.param("gpu", marks=pytest.mark.gpu)])
@@ -54,6 +62,7 @@ def test_the_figures_are_plausible(method: str, device: str) -> None:
     assert found["flops_per_second"] == pytest.approx(found["flops_per_step"] / found["step_ms"] * 1e3)
     assert found["data_bytes"] == 3 * BATCH * FRAMES * 25 * 3 * 4
     assert found["peak_bytes"] > found["data_bytes"]
+    assert found["activation_bytes"] > BATCH * FRAMES * 25 * 3 * 4
     assert found["steps"] == STEPS
 
 
@@ -73,6 +82,22 @@ def by_hand(persons: int) -> int:
     total += BATCH * (inside * WIDTH + 2 * WIDTH * WIDTH)
     # Backward there are two products to each one forward; what the data alone goes into has none.
     return 2 * (moved + 3 * total)
+
+
+def test_activations_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A network keeps what its products and its rectifier need backward, each once, and no weights."""
+
+    class Two(Trained):
+        def __init__(self, *_: Any) -> None:
+            super().__init__(OptimSettings(batch_size=BATCH))
+            self.first, self.second = torch.nn.Linear(25 * 3, 7, bias=False), torch.nn.Linear(7, 5, bias=False)
+
+        def training_step(self, batch: Any, _: int) -> torch.Tensor:
+            return self.second(self.first(batch[0].flatten(-2)).relu()).sum()
+
+    monkeypatch.setattr(training, "make_method", Two)
+    kept = BATCH * FRAMES * (25 * 3 + 7)  # the input, and what the rectifier gives, which is the second layer's input too
+    assert measure()["activation_bytes"] == pytest.approx(4 * kept, rel=0.01)
 
 
 @pytest.mark.parametrize("persons", [1, 2])

@@ -90,7 +90,7 @@ def test_three_streams_in_one(fusion: Any) -> None:
 
 @pytest.mark.parametrize("backbone", ["gin", "dgcnn"])
 def test_another_backbone_is_refused(backbone: Any) -> None:
-    with pytest.raises(InputError, match=f"ST-GCN classifier to export, got {backbone.upper()}"):
+    with pytest.raises(InputError, match=f"STTFormer classifier to export, got {backbone.upper()}"):
         Deployed(random_classifier(NTU, InputSettings(frames=12), replace(PLAN, backbone=backbone)))
 
 

@@ -7,14 +7,15 @@ import torch
 from torch import Tensor
 
 from skeleton import load_layout
-from teacher.augment import Augment, padded_crop, rotation, rotation_matrix, shear, stretched_crop
+from teacher.augment import Augment, blur_kernels, padded_crop, rotation, rotation_matrix, shear, stretched_crop
 from teacher.settings import AugmentSettings, PretrainSettings
 
 NTU = load_layout("ntu25")
 CPU = torch.device("cpu")
 EVERYTHING = {
-    "temporal_padding": 1 / 6, "temporal_crop": 0.6, "shear": 1.0, "rotation": 30.0, "yaw": 40.0, "scale": 0.2, "flip": 0.5,
-    "mirror": 0.5, "noise": 0.01, "offset": 0.01,
+    "temporal_padding": 1 / 6, "temporal_crop": 0.6, "shear": 1.0, "rotation": 30.0, "yaw": 40.0, "tilt": 20.0, "scale": 0.2,
+    "flip": 0.5, "mirror": 0.5, "noise": 0.01, "offset": 0.01, "reverse": 0.5, "gaussian_noise": 0.5,
+    "gaussian_blur": 0.5, "axis_mask": 0.5,
 }  # fmt: skip
 
 
@@ -179,3 +180,41 @@ def test_pstl_augments_as_published() -> None:
     assert asdict(PretrainSettings().augment) == asdict(
         AugmentSettings(temporal_padding=1 / 6, shear=1.0, rotation=30.0, flip=0.5)
     )
+
+
+def test_aimclr_s_blur_keeps_the_size_and_is_a_gaussian_of_every_clip_s_own() -> None:
+    kernels = blur_kernels(torch.tensor([0.1, 0.7, 2.0])).double().numpy()
+    taps = np.arange(-7, 8)
+    for kernel, sigma in zip(kernels, (0.1, 0.7, 2.0), strict=True):
+        expected = np.exp(-(taps**2) / (2 * sigma**2))
+        np.testing.assert_allclose(kernel, expected / expected.sum(), atol=1e-6)
+    np.testing.assert_allclose(kernels.sum(1), 1, atol=1e-6)
+
+    still = scenes(6, 2, 1).expand(-1, -1, 20, -1, -1)
+    blur = Augment(AugmentSettings(gaussian_blur=1.0), NTU)
+    torch.testing.assert_close(blur(still), still, atol=1e-5, rtol=0, msg="a body that stands still keeps its place, ends too")
+    pulse = torch.zeros(64, 1, 41, 25, 3)
+    pulse[:, :, 20] = 1.0
+    rows = blur(pulse)[:, 0, :, 3, 1]
+    torch.testing.assert_close(rows.sum(1), torch.ones(64))
+    torch.testing.assert_close(rows, rows.flip(1), atol=1e-6, rtol=0)
+    assert rows[:, 20].min() < 0.25 < 0.9 < rows[:, 20].max(), "sigma goes from 0.1 to 2"
+
+
+def test_aimclr_s_noise_axis_mask_and_reverse() -> None:
+    joints = scenes(400, 1)
+    noise = Augment(AugmentSettings(gaussian_noise=0.5), NTU)(joints) - joints
+    changed = noise.abs().amax((1, 2, 3, 4)) > 0
+    assert 0.4 < changed.float().mean() < 0.6
+    assert noise[changed].std().item() == pytest.approx(0.01, rel=0.02)
+
+    masked = Augment(AugmentSettings(axis_mask=0.5), NTU)(joints)
+    gone = (masked == 0).all(dim=3).all(dim=2).all(dim=1)
+    assert gone.sum(1).max() == 1, "one axis of a clip"
+    assert 0.4 < gone.any(1).float().mean() < 0.6
+    assert (gone.float().mean(0) > 0.1).all(), "each of the three"
+    assert torch.equal(
+        masked[~gone[:, None, None, None].expand_as(masked)], joints[~gone[:, None, None, None].expand_as(masked)]
+    )
+
+    torch.testing.assert_close(Augment(AugmentSettings(reverse=1.0), NTU)(joints), joints.flip(2))

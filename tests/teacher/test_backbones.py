@@ -12,7 +12,7 @@ from torch.nn import functional
 from skeleton import InputError, load_layout
 from skeleton.datasets.store import Store
 from skeleton.layout import Layout
-from teacher.encoders import BACKBONES, Encoder, build_encoder
+from teacher.encoders import BACKBONES, GRAPHS, Encoder, build_encoder
 from teacher.folder import read_run
 from teacher.graphs import EdgeConvolution, GraphIsomorphism, nearest
 from teacher.load import load_classifier, load_encoder
@@ -158,7 +158,7 @@ def test_masking_is_computing_on_the_sub_skeleton(backbone: str, persons: int, t
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("backbone", list(BACKBONES))
+@pytest.mark.parametrize("backbone", list(GRAPHS))
 def test_every_sample_has_its_own_mask(backbone: str) -> None:
     encoder, x = build(backbone).eval(), clips(4, persons=2)
     joints = torch.stack([torch.randperm(25)[:9].sort().values for _ in range(4)])
@@ -209,7 +209,7 @@ def test_any_layout_and_persons(layout: str, backbone: str) -> None:
     assert (features[0] - features[1]).abs().max() > 1e-2
 
 
-@pytest.mark.parametrize("backbone", list(BACKBONES))
+@pytest.mark.parametrize("backbone", list(GRAPHS))
 def test_gradients_reach_every_parameter(backbone: str) -> None:
     encoder = build(backbone).train()
     (encoder(clips(4)) * torch.randn(4, 8)).sum().backward()
@@ -220,7 +220,7 @@ def test_gradients_reach_every_parameter(backbone: str) -> None:
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("backbone", list(BACKBONES))
+@pytest.mark.parametrize("backbone", list(GRAPHS))
 def test_mixed_precision_stays_near(backbone: str) -> None:
     encoder, x = build(backbone, random=False).eval(), clips(4)
     with torch.autocast("cpu", torch.bfloat16):
@@ -230,7 +230,7 @@ def test_mixed_precision_stays_near(backbone: str) -> None:
 
 
 def test_an_unknown_backbone_is_refused() -> None:
-    with pytest.raises(InputError, match=r"one of st-gcn, gin, dgcnn, got 'mlp'"):
+    with pytest.raises(InputError, match=r"one of st-gcn, gin, dgcnn, transformer, sttformer, got 'mlp'"):
         build_encoder(NTU, replace(PLAN, backbone="mlp"))  # type: ignore[arg-type]
 
 

@@ -49,7 +49,29 @@ def test_a_step_of_two_processes_is_that_of_one(ranks: list[dict[str, Any]], tmp
             torch.testing.assert_close(other, move, atol=2e-3 * farthest, rtol=1e-2)
 
 
-@pytest.mark.parametrize("method", ["pstl", "asma"])
+def test_the_queue_of_two_processes_is_that_of_one(ranks: list[dict[str, Any]], tmp_path: Path) -> None:
+    """Every process holds all processes' keys, in the same places; query and key weights move as in one process."""
+    alone = two_processes.train_contrast(tmp_path, 1)
+    clips = two_processes.CLIPS
+    for name in ("keys", "owners", "pointer"):
+        assert torch.equal(ranks[0]["contrast"][name], ranks[1]["contrast"][name]), name
+    for found in (alone, *(rank["contrast"] for rank in ranks)):
+        assert int(found["pointer"]) == 3 * clips % (2 * clips)
+        for half in found["owners"].view(2, clips):
+            assert sorted(half.tolist()) == list(range(clips)), "every clip's key once a step"
+        moves = {name: last - found["first"][name] for name, last in found["last"].items()}
+        for network in ("key_encoder", "key_mlp"):
+            assert max(float(move.abs().max()) for name, move in moves.items() if network in name) > 1e-3, (
+                "nothing was compared"
+            )
+        for name, move in moves.items():
+            torch.testing.assert_close(move, alone["last"][name] - alone["first"][name], atol=1e-4, rtol=1e-3, msg=name)
+        order, expected = (torch.cat([half.argsort() + i * clips for i, half in enumerate(one["owners"].view(2, clips))])
+                           for one in (found, alone))  # fmt: skip
+        torch.testing.assert_close(found["keys"][order], alone["keys"][expected], atol=1e-4, rtol=1e-3)
+
+
+@pytest.mark.parametrize("method", ["pstl", "asma", "csclr"])
 def test_a_method_trains_in_two_processes(method: str, ranks: list[dict[str, Any]]) -> None:
     first, second = (found[method] for found in ranks)
     assert first["steps"] == second["steps"] == 6
@@ -57,4 +79,6 @@ def test_a_method_trains_in_two_processes(method: str, ranks: list[dict[str, Any
     for name, weight in first["weights"].items():
         assert torch.equal(weight, second["weights"][name]), name
         assert weight.isfinite().all()
+    for name, queue in first["queues"].items():
+        assert torch.equal(queue, second["queues"][name]), name
     assert not torch.equal(first["draws"], second["draws"]), "every process draws its own augmentations and masks"

@@ -15,7 +15,7 @@ from teacher.clips import Clips
 from teacher.encoders import STGCN
 from teacher.pstl import METHODS
 from teacher.settings import AugmentSettings, ComputeSettings, MaskSettings, PretrainSettings
-from teacher.training import CHECKPOINT, Trained, fit, precision_of, seeded, warmup_cosine
+from teacher.training import CHECKPOINT, Trained, fit, precision_of, rate_share, seeded, warmup_cosine
 
 NTU = load_layout("ntu25")
 
@@ -33,6 +33,16 @@ def test_warmup_then_cosine(warmup: float, steps: int) -> None:
     if warmup == int(warmup) and warmup < steps:
         assert shares[int(warmup)] == 1
         assert warmup_cosine(steps + 5, warmup, steps) == pytest.approx(0, abs=1e-9), "past the end"
+
+
+def test_the_rate_falls_at_milestones_in_place_of_the_cosine() -> None:
+    """CSCLR: a tenth at epoch 250 of 500; in steps of whatever number an epoch has."""
+    settings = optim(epochs=500, warmup_epochs=10, milestones=(250, 400))
+    shares = [rate_share(settings, step, 1500) for step in range(1500)]
+    assert shares[:30] == [warmup_cosine(step, 30, 1500) for step in range(30)]
+    assert shares[30:750] == [1.0] * 720
+    assert shares[750:1200] == pytest.approx([0.1] * 450)
+    assert shares[1200:] == pytest.approx([0.01] * 300)
 
 
 def test_precision(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,10 +12,18 @@ from torch import Tensor, distributed, nn
 from skeleton import load_layout
 from teacher.barlow import BarlowLoss
 from teacher.clips import Clips
+from teacher.contrast import SkeletonCLR
 from teacher.encoders import STGCN
-from teacher.pair import make_encoder
-from teacher.pstl import METHODS, SkeletonBT
-from teacher.settings import AsmaSettings, AugmentSettings, ComputeSettings, MaskSettings, PretrainSettings
+from teacher.pretrain import make_method
+from teacher.pstl import SkeletonBT
+from teacher.settings import (
+    AsmaSettings,
+    AugmentSettings,
+    ComputeSettings,
+    ContrastSettings,
+    MaskSettings,
+    PretrainSettings,
+)
 from teacher.training import fit, seeded
 
 LAYOUT = load_layout("ntu25")
@@ -35,9 +43,16 @@ class Plain(SkeletonBT):
         return self.barlow(first, second)
 
 
+class PlainContrast(SkeletonCLR):
+    """SkeletonCLR with batch norms that stand still."""
+
+    def on_train_start(self) -> None:
+        Plain.on_train_start(self)  # type: ignore[arg-type]
+
+
 def clips() -> Clips:
     joints = torch.stack([torch.from_numpy(motion(LAYOUT, i % 3, i, INPUT.frames))[None] for i in range(CLIPS)])
-    return Clips(joints, torch.zeros(CLIPS, dtype=torch.long))
+    return Clips(joints, torch.arange(CLIPS))
 
 
 def train_plain(folder: Path, devices: int) -> dict[str, Any]:
@@ -53,18 +68,35 @@ def train_plain(folder: Path, devices: int) -> dict[str, Any]:
     return {"first": first, "last": {name: p.detach() for name, p in module.named_parameters()}}
 
 
-def train(method: Literal["pstl", "asma"], folder: Path) -> dict[str, Any]:
+def train_contrast(folder: Path, devices: int) -> dict[str, Any]:
+    """Three steps of gradient descent, each on all clips, with room for the keys of two of them."""
+    seeded(COMPUTE)
+    contrast = ContrastSettings(features=6, queue=2 * CLIPS, momentum=0.5, temperature=0.5, normal=AugmentSettings())
+    settings = PretrainSettings("skeletonclr", contrast=contrast, optim=optim(optimizer="sgd", learning_rate=0.5, epochs=3))
+    module = PlainContrast({"joint": STGCN(LAYOUT, PLAN)}, LAYOUT, INPUT, settings)
+    randomise(module)
+    moco = module.streams["joint"]
+    moco.keys.copy_(nn.functional.normalize(moco.keys, dim=1))
+    first = {name: p.detach().clone() for name, p in module.named_parameters()}
+    loader = clips().loader(100, devices, drop_last=True)
+    fit(module, loader, ComputeSettings(seed=3, accelerator="cpu", devices=devices, precision="32-true"), folder, "Contrast")
+    last = {name: p.detach() for name, p in module.named_parameters()}
+    return {"first": first, "last": last, "keys": moco.keys, "owners": moco.owners, "pointer": moco.pointer}
+
+
+def train(method: Literal["pstl", "asma", "csclr"], folder: Path) -> dict[str, Any]:
     seeded(COMPUTE)
     asma = AsmaSettings(theta=MaskSettings(masked_frames=3), phi=MaskSettings("low-degree", "high-motion", masked_frames=3))
-    settings = PretrainSettings(method, projector=8, pstl=tiny_mask(), asma=asma, optim=optim(epochs=6))
-    encoder = make_encoder(LAYOUT, replace(PLAN, fusion="mean" if method == "asma" else "one"))
-    module = METHODS[method](encoder, LAYOUT, INPUT, settings)
+    contrast = ContrastSettings(features=6, queue=3 * CLIPS, stages=(1, 1, 1))
+    settings = PretrainSettings(method, projector=8, pstl=tiny_mask(), asma=asma, contrast=contrast, optim=optim(epochs=6))
+    module = make_method(LAYOUT, replace(INPUT, stream="three") if method == "csclr" else INPUT, PLAN, settings)
     loader = clips().loader(CLIPS, 2, drop_last=True)
     compute = ComputeSettings(seed=3, accelerator="cpu", devices=2, precision="32-true")
     trainer = fit(module, loader, compute, folder, method)
     draws = torch.rand(4)
     return {
         "weights": {name: p.detach() for name, p in module.named_parameters()},
+        "queues": {name: b for name, b in module.named_buffers() if name.endswith(("keys", "owners", "pointer"))},
         "loss": float(trainer.callback_metrics["loss"]),
         "steps": trainer.global_step,
         "draws": draws,
@@ -87,6 +119,8 @@ def barlow(first: Tensor, second: Tensor) -> dict[str, Any]:
 def main(folder: Path) -> None:
     found: dict[str, Any] = {"plain": train_plain(folder / "plain", 2), "pstl": train("pstl", folder / "pstl")}
     found["asma"] = train("asma", folder / "asma")
+    found["contrast"] = train_contrast(folder / "contrast", 2)
+    found["csclr"] = train("csclr", folder / "csclr")
     rank, half = distributed.get_rank(), slice(5 * distributed.get_rank(), 5 * distributed.get_rank() + 5)
     assert distributed.get_world_size() == 2
     found["barlow"] = barlow(*(z[half] for z in embeddings()))
