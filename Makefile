@@ -18,7 +18,7 @@ $(READY): pyproject.toml constraints.txt
 	"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11) and "skedge needs Python 3.11 or later, found " + sys.version.split()[0] + "; name one with make PYTHON=...")'
 	"$(PYTHON)" -m venv $(VENV)
 	"$(BIN)/pip" install --quiet --constraint constraints.txt torch
-	"$(BIN)/pip" install --quiet --constraint constraints.txt --editable ".[train,dev]"
+	"$(BIN)/pip" install --quiet --constraint constraints.txt --editable ".[train,convert,live,dev]"
 	touch $(READY)
 
 test: $(READY) lint

@@ -1,18 +1,18 @@
 """The whole path: the one file that composes the rooms. Training rooms are imported when a step needs them."""
 
 import json
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from statistics import fmean, stdev
 from typing import Any, Literal
 
-import yaml
-from rich.box import SIMPLE
 from rich.console import Console
 from rich.progress import track
-from rich.table import Table
 
+from report import formats, write_report
+from skeleton import InputError
 from skeleton.datasets.store import Store
 from student.settings import DistillSettings, student_plan
 from teacher.settings import (
@@ -20,12 +20,16 @@ from teacher.settings import (
     EncoderSettings,
     FinetuneSettings,
     InputSettings,
+    KnnSettings,
     LinearSettings,
+    PartialSettings,
     PretrainSettings,
+    SemiSettings,
 )
 
-Protocol = Literal["linear", "finetune", "supervised", "ridge"]
+Protocol = Literal["linear", "finetune", "semi", "transfer", "knn", "partial-body", "supervised", "ridge"]
 Source = Literal["linear", "finetune", "labels"]
+Precision = Literal["fp32", "fp16", "dynamic", "int8"]
 
 
 @dataclass
@@ -39,7 +43,10 @@ class Recipe:
         encoder: the teacher's plan.
         pretrain: self-supervised pretraining.
         linear: the linear probe.
-        finetune: finetuning and supervised training.
+        finetune: finetuning and supervised training; semi and transfer use it too.
+        semi: semi-supervised evaluation.
+        knn: nearest neighbours.
+        partial: partial-body evaluation.
         student: the student's plan.
         distill: distillation.
         compute: seed, device, precision.
@@ -52,6 +59,9 @@ class Recipe:
     pretrain: PretrainSettings = field(default_factory=PretrainSettings)
     linear: LinearSettings = field(default_factory=LinearSettings)
     finetune: FinetuneSettings = field(default_factory=FinetuneSettings)
+    semi: SemiSettings = field(default_factory=SemiSettings)
+    knn: KnnSettings = field(default_factory=KnnSettings)
+    partial: PartialSettings = field(default_factory=PartialSettings)
     student: EncoderSettings = field(default_factory=student_plan)
     distill: DistillSettings = field(default_factory=DistillSettings)
     compute: ComputeSettings = field(default_factory=ComputeSettings)
@@ -62,43 +72,202 @@ class Recipe:
         return {name: document[name] for name in names or document}
 
 
+def each_stream(
+    recipe: Recipe, out: Path, resume: bool, step: Callable[[Recipe, Path, Callable[[Path], Path]], dict[str, Any]]
+) -> dict[str, Any] | None:
+    """Run a step for the recipe's stream, or in a folder of its own for each of three; None of three.
+
+    The step is given the recipe, the folder, and what finds the stream's part of another run folder.
+    """
+    from teacher.folder import STREAMS, read_metrics, write_whole
+
+    three = recipe.input.stream == "three"
+
+    def part(stream: str, folder: Path) -> Path:
+        held = (folder / STREAMS).is_file()
+        if three and not held:
+            raise InputError(
+                f"{folder}: expected a folder of three streams, got one; set input.stream to that one, or train three"
+            )
+        return folder / stream if held else folder
+
+    if not three:
+        return step(recipe, out, partial(part, recipe.input.stream))
+    for stream in recipe.input.fusion:
+        if not (resume and read_metrics(out / stream)):
+            step(replace(recipe, input=replace(recipe.input, stream=stream)), out / stream, partial(part, stream))
+    write_whole(out / STREAMS, lambda path: path.write_text(json.dumps(recipe.input.fusion) + "\n"))
+    return None
+
+
 def pretrain(recipe: Recipe, store: Store, out: Path, resume: bool = False) -> dict[str, Any]:
+    from teacher.folder import read_metrics, write_metrics
     from teacher.pretrain import pretrain
 
-    return pretrain(store, out, recipe.input, recipe.encoder, recipe.pretrain, recipe.compute, recipe.sections(), resume)
+    def step(one: Recipe, folder: Path, _: Any) -> dict[str, Any]:
+        return pretrain(store, folder, one.input, one.encoder, one.pretrain, one.compute, one.sections(), resume)
+
+    metrics = each_stream(recipe, out, resume, step)
+    if metrics is None:
+        metrics = {stream: read_metrics(out / stream) for stream in recipe.input.fusion}
+        write_metrics(out, metrics)
+    return metrics
 
 
 def evaluate(
-    protocol: Protocol, recipe: Recipe, store: Store, out: Path, encoder: Path | None = None, resume: bool = False
+    protocol: Protocol,
+    recipe: Recipe,
+    store: Store,
+    out: Path,
+    pretrained: Path | None = None,
+    resume: bool = False,
+    seeds: Sequence[int] = (),
 ) -> dict[str, Any]:
-    from skeleton import InputError
-    from teacher import evaluate
+    """One protocol; with several seeds each in a folder of its own, and mean and standard deviation over them in `out`."""
+    from teacher.folder import read_metrics, write_metrics
 
-    if protocol == "ridge":
-        return evaluate.ridge(store, out, recipe.input)
-    if encoder is None and protocol != "supervised":
+    if protocol not in ("supervised", "ridge") and pretrained is None:
         raise InputError(
-            f"evaluate {protocol}: expected --pretrained, the folder of a pretrained encoder; make one with `skedge pretrain`"
+            f"evaluate {protocol}: expected --pretrained, "
+            + ("the folder of a trained classifier" if protocol == "partial-body" else "the folder of a pretrained encoder")
+            + f"; make one with `skedge {'evaluate linear' if protocol == 'partial-body' else 'pretrain'}`"
         )
-    if protocol == "linear":
-        assert encoder is not None
-        return evaluate.linear(store, out, encoder, recipe.input, recipe.linear, recipe.compute, recipe.sections())
-    source = encoder if protocol == "finetune" else None
-    return evaluate.finetune(
-        store, out, source, recipe.input, recipe.encoder, recipe.finetune, recipe.compute, recipe.sections(), resume
-    )
+    if seeds and protocol == "partial-body":
+        raise InputError("evaluate partial-body: expected no --seeds, it draws what is hidden several times: set partial.draws")
+    if not seeds:
+        return _evaluate(protocol, recipe, store, out, pretrained, resume)
+    found = []
+    for seed in seeds:
+        one, folder = replace(recipe, compute=replace(recipe.compute, seed=seed)), out / f"seed-{seed}"
+        done = read_metrics(folder) if resume else None
+        found.append(done or _evaluate(protocol, one, store, folder, pretrained, resume))
+    metrics = over_seeds(found)
+    write_metrics(out, metrics)
+    return metrics
+
+
+def over_seeds(found: list[dict[str, Any]]) -> dict[str, Any]:
+    """The metrics of runs that differ by their seed, as one: means, and standard deviations under names with `_std`."""
+    metrics = {name: value for name, value in found[0].items() if all(one.get(name) == value for one in found)}
+    metrics["seeds"] = [one["seed"] for one in found]
+    for name in ("top1", "top5"):
+        if name in found[0]:
+            values = [one[name] for one in found]
+            metrics |= {name: round(fmean(values), 2), f"{name}_std": round(stdev(values) if len(values) > 1 else 0.0, 2)}
+    if "per_class" in found[0]:
+        metrics["per_class"] = [round(fmean(shares), 2) for shares in zip(*(one["per_class"] for one in found), strict=True)]
+    return metrics
+
+
+def _evaluate(
+    protocol: Protocol, recipe: Recipe, store: Store, out: Path, pretrained: Path | None, resume: bool
+) -> dict[str, Any]:
+    if protocol == "ridge":
+        from teacher.baseline import ridge
+
+        return ridge(store, out, recipe.input, recipe.compute)
+    if protocol == "partial-body":
+        from teacher.partial import partial_body
+
+        assert pretrained is not None
+        return partial_body(store, out, pretrained, recipe.input, recipe.partial, recipe.compute)
+    if protocol == "knn":
+        from teacher.folder import STREAMS
+        from teacher.probe import knn
+
+        assert pretrained is not None
+        three = recipe.input.stream == "three"
+        streams: list[Any] = list(recipe.input.fusion) if three else [recipe.input.stream]
+        held = (pretrained / STREAMS).is_file()
+        encoders = {stream: pretrained / stream if three or held else pretrained for stream in streams}
+        return knn(store, out, encoders, recipe.input, recipe.knn.neighbors, recipe.compute)
+
+    def step(one: Recipe, folder: Path, part: Callable[[Path], Path]) -> dict[str, Any]:
+        from teacher.finetune import finetune
+        from teacher.probe import linear
+
+        source = None if protocol == "supervised" or pretrained is None else part(pretrained)
+        if protocol == "linear":
+            assert source is not None
+            return linear(store, folder, source, one.input, one.encoder, one.linear, one.compute, one.sections())
+        share = one.semi.share if protocol == "semi" else 1.0
+        return finetune(
+            store, folder, source, one.input, one.encoder, one.finetune, one.compute, one.sections(), resume, share,
+            protocol == "transfer",
+        )  # fmt: skip
+
+    return each_stream(recipe, out, resume, step) or _fused(recipe, store, out)
+
+
+def _fused(recipe: Recipe, store: Store, out: Path) -> dict[str, Any]:
+    from teacher.evaluate import fuse
+
+    return fuse(store, out, recipe.input, recipe.compute)
 
 
 def distill(recipe: Recipe, store: Store, teacher: Path | None, out: Path, resume: bool = False) -> dict[str, Any]:
+    """A student of one stream learns from the whole teacher, each of three streams from the teacher's own."""
     from student.distill import distill
 
-    return distill(store, out, teacher, recipe.input, recipe.student, recipe.distill, recipe.compute, recipe.sections(), resume)
+    def step(one: Recipe, folder: Path, part: Callable[[Path], Path]) -> dict[str, Any]:
+        own = part(teacher) if teacher is not None and recipe.input.stream == "three" else teacher
+        return distill(store, folder, own, one.input, one.student, one.distill, one.compute, one.sections(), resume)
+
+    return each_stream(recipe, out, resume, step) or _fused(recipe, store, out)
 
 
-def export(run: Path, file: Path, store: Store) -> dict[str, Any]:
-    from export.onnx import export_onnx
+def export(run: Path, file: Path, store: Store, precision: Precision = "fp32") -> dict[str, Any]:
+    from export.exporter import Exporter
 
-    return export_onnx(run, file, store)
+    return Exporter(run, store).write(file, precision)
+
+
+def export_all(run: Path, folder: Path, store: Store) -> dict[str, Any]:
+    """Export a run in every format and precision into `folder` and measure all files; formats.md there is the table.
+
+    A file that the check refuses is not written, and its row says why.
+    """
+    from bench.run import benchmark
+    from export.exporter import FORMATS, PRECISIONS, Exporter
+    from export.verify import ExportError
+    from teacher.folder import write_whole
+
+    exporter = Exporter(run, store)
+    exported: dict[str, dict[str, Any]] = {}
+    names = [f"{precision}{suffix}" for suffix in FORMATS for precision in PRECISIONS]
+    for name in track(names, "Exporting", console=Console(stderr=True), transient=True):
+        try:
+            exported[name] = exporter.write(folder / name, Path(name).stem)  # type: ignore[arg-type]
+        except ExportError as error:
+            exported[name] = {"refused": str(error)}
+    files = [folder / name for name, found in exported.items() if "refused" not in found]
+    report = {"exported": exported, "bench": benchmark(files, folder / "bench")}
+    write_whole(folder / "formats.json", lambda path: path.write_text(json.dumps(report, indent=2) + "\n"))
+    write_whole(folder / "formats.md", lambda path: path.write_text(formats(report)))
+    return report
+
+
+def draw(kind: str, runs: Sequence[Path], recipe: Recipe, data: Path | None, clip: str | None, classes: int, out: Path) -> None:
+    """The picture `kind` of runs, or of the recipe's masks, as the file `out`."""
+    from teacher import inspect
+
+    least, most = {"features": (1, 9), "difference": (2, 2), "activation": (1, 1), "masks": (0, 0)}[kind]
+    if not least <= len(runs) <= most:
+        count = str(least) if least == most else f"{least} to {most}"
+        raise InputError(f"draw {kind}: expected {count} folders of trained models, got {len(runs)}")
+    if kind == "difference":
+        return inspect.draw_difference(runs[0], runs[1], out)
+    if data is None or (clip is None and kind != "features"):
+        raise InputError(f"draw {kind}: expected --data{'' if kind == 'features' else ' and --clip'}; see `skedge draw --help`")
+    store = Store(data)
+    if kind == "features":
+        return inspect.draw_features(list(runs), store, recipe.input, classes, recipe.compute, out)
+    assert clip is not None
+    if kind == "activation":
+        return inspect.draw_activation(runs[0], store, clip, out)
+    pretrain = recipe.pretrain
+    masks = {"pstl": pretrain.pstl, "theta": pretrain.asma.theta, "phi": pretrain.asma.phi}
+    return inspect.draw_masks(store, clip, masks, recipe.input, recipe.compute, out)
 
 
 class Steps:
@@ -121,11 +290,10 @@ class Steps:
         if same and done is not None and all(_time(self.folder / step) <= _time(folder) for step in after):
             self.console.print(f"[dim]{name}: stands in {folder}[/dim]")
             return done
-        resume = same and (folder / "last.ckpt").is_file()
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "metrics.json").unlink(missing_ok=True)
         (folder / "asked.json").write_text(json.dumps(asked))
-        return train(folder, resume)
+        return train(folder, same)
 
 
 def run(recipe: Recipe, store: Store, runs: Path, again: bool = False) -> dict[str, Any]:
@@ -136,7 +304,10 @@ def run(recipe: Recipe, store: Store, runs: Path, again: bool = False) -> dict[s
     """
     from bench.run import benchmark
     from edge_runtime.predict import predict_store
+    from skeleton import InputError
 
+    if recipe.student.backbone != "st-gcn":
+        raise InputError(f"student.backbone: expected st-gcn, the one that can be exported, got {recipe.student.backbone}")
     console, folder = Console(), runs / recipe.name
     steps = Steps(recipe, store, folder, again, console)
     accuracy: dict[str, dict[str, Any]] = {}
@@ -169,8 +340,10 @@ def run(recipe: Recipe, store: Store, runs: Path, again: bool = False) -> dict[s
         )
 
     student_file, teacher_file = folder / "student.onnx", folder / "teacher.onnx"
-    exported = {}
-    for file, step in ((student_file, f"student-{recipe.students[0]}"), (teacher_file, "finetune")):
+    exported, files = {}, {student_file: f"student-{recipe.students[0]}", teacher_file: "finetune"}
+    if recipe.encoder.backbone != "st-gcn":
+        del files[teacher_file]
+    for file, step in files.items():
         with console.status(f"Exporting and verifying {file.name}"):
             exported[file.stem] = export(folder / step, file, store)
     edge = {}
@@ -184,69 +357,11 @@ def run(recipe: Recipe, store: Store, runs: Path, again: bool = False) -> dict[s
         "accuracy": {name: {key: row[key] for key in ("top1", "top5", "clips")} for name, row in accuracy.items()},
         "export": exported,
         "recognizer": edge,
-        "bench": benchmark([student_file, teacher_file], folder / "bench"),
+        "bench": benchmark([*files], folder / "bench"),
     }
     write_report(report, folder, console)
     console.print(f"Model for the edge: {student_file}", soft_wrap=True)
     return report
-
-
-def write_report(report: dict[str, Any], folder: Path, console: Console) -> None:
-    """Print the report's one table and write it to `folder` as report.json and report.md."""
-    from teacher.folder import write_whole
-
-    columns, rows = _table(report)
-    table = Table(
-        box=SIMPLE, pad_edge=False, collapse_padding=True, title=f"{report['recipe']['name']} on {report['store']['name']}"
-    )
-    for column in columns:
-        table.add_column(column, no_wrap=True, justify="right" if column else "left")
-    for row in rows:
-        table.add_row(*row)
-    console.print(table)
-    lines = [f"# {table.title}", "", _markdown_row(columns), _markdown_row(["---"] * len(columns)), *map(_markdown_row, rows)]
-    for name, edge in report["recognizer"].items():
-        lines += [
-            "",
-            f"The student through the edge runtime's `Recognizer`, {name}: {edge['top1']} % of {edge['clips']} clips.",
-        ]
-        lines += [f"- {note}" for note in edge["notes"]]
-    lines += [
-        "",
-        "Latency and memory are measured in onnxruntime on this machine's CPU, see bench/bench.md.",
-        "",
-        "## Recipe",
-        "",
-    ]
-    lines += ["```yaml", yaml.safe_dump(report["recipe"], sort_keys=False).rstrip(), "```", ""]
-    write_whole(folder / "report.json", lambda path: path.write_text(json.dumps(report, indent=2) + "\n"))
-    write_whole(folder / "report.md", lambda path: path.write_text("\n".join(lines)))
-    console.print(f"Report: {folder / 'report.md'}", soft_wrap=True)
-
-
-def _table(report: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
-    """One row a network: accuracy, and for the two exported ones what they cost."""
-    columns = ["", "top-1", "top-5", "ms", "MB", "KB", "params", "MMAC"]
-    rows = [[name, f"{row['top1']:.1f}", f"{row['top5']:.1f}", *[""] * 5] for name, row in report["accuracy"].items()]
-    rows += [
-        [
-            f"{model['name']}.onnx, 1 thread",
-            f"{model['accuracy']['top1']:.1f}",
-            f"{model['accuracy']['top5']:.1f}",
-            f"{model['latency']['p50_ms']:.2f}",
-            f"{model['process']['rss_above_imported_bytes'] / 1e6:.1f}",
-            f"{model['file']['bytes'] / 1e3:.0f}",
-            f"{model['model']['parameters'] / 1e3:.0f} k",
-            f"{model['model']['macs'] / 1e6:.0f}",
-        ]
-        for model in report["bench"]["models"]
-    ]
-    rows += [[f"Recognizer, {name}", f"{edge['top1']:.1f}", *[""] * 6] for name, edge in report["recognizer"].items()]
-    return columns, rows
-
-
-def _markdown_row(cells: list[str]) -> str:
-    return f"| {' | '.join(cells)} |"
 
 
 def _read_json(path: Path) -> Any:

@@ -12,7 +12,14 @@ from jsonargparse import ActionConfigFile, ArgumentError, ArgumentParser, Namesp
 
 from skeleton.errors import InputError
 
+EXTRAS = {
+    **dict.fromkeys(("matplotlib", "scipy", "torch", "lightning", "onnx", "onnxscript"), "train"),
+    **dict.fromkeys(("litert_torch", "ai_edge_quantizer"), "convert"),
+    **dict.fromkeys(("cv2", "ai_edge_litert"), "live"),
+    "submitit": "slurm",
+}
 RECIPES = Path(__file__).parent / "recipes"
+PROTOCOLS = ["linear", "finetune", "semi", "transfer", "knn", "partial-body", "supervised", "ridge"]
 
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 # Threads of torch that wait by spinning make a training step many times slower where another process shares the cores.
@@ -54,20 +61,24 @@ def pretrain_command(parser: ArgumentParser) -> Callable[[Any], None]:
 
 
 def evaluate_command(parser: ArgumentParser) -> Callable[[Any], None]:
-    """Evaluate by a protocol: linear, finetune, supervised (a fresh encoder on labels) or ridge (a linear baseline).
+    """Evaluate by a protocol: linear, finetune, semi, transfer, knn, partial-body; supervised and ridge are baselines.
 
     Example: skedge evaluate linear --pretrained runs/pstl --data stores/utd --recipe utd_mhad --out runs/linear
     """
-    parser.add_argument("protocol", choices=["linear", "finetune", "supervised", "ridge"], help="what to train and test")
+    parser.add_argument("protocol", choices=PROTOCOLS, help="what to train and test")
     _add_training(parser)
-    parser.add_argument("--pretrained", type=Path, help="the folder that `skedge pretrain` wrote")
+    parser.add_argument(
+        "--pretrained", type=Path, help="the folder that `skedge pretrain` wrote; partial-body: that of a linear probe"
+    )
+    parser.add_argument("--seeds", type=list[int], default=[], help="several: mean and deviation over '[0, 1, 2]'")
 
     def main(args: Any) -> None:
         import pipeline
         from skeleton.datasets.store import Store
 
         recipe = _recipe(parser, args)
-        _show(pipeline.evaluate(args.protocol, recipe, Store(args.data), args.out, args.pretrained, args.resume))
+        store = Store(args.data)
+        _show(pipeline.evaluate(args.protocol, recipe, store, args.out, args.pretrained, args.resume, args.seeds))
 
     return main
 
@@ -89,20 +100,66 @@ def distill_command(parser: ArgumentParser) -> Callable[[Any], None]:
     return main
 
 
-def export_command(parser: ArgumentParser) -> Callable[[Any], None]:
-    """Export a student or teacher as one ONNX file, checked against torch on the store's held-out clips.
+def sweep_command(parser: ArgumentParser) -> Callable[[Any], None]:
+    """Run a grid of settings and seeds, each point a chain of steps; goes on where it stopped; ends in a table and a plot.
 
-    Example: skedge export runs/student student.onnx --data stores/utd
+    Example: skedge sweep temperature --teacher runs/finetune --data stores/utd --out runs/temperature
+    """
+    known = ", ".join(sorted(file.stem for file in (RECIPES / "sweeps").glob("*.yaml")))
+    parser.add_argument("sweep", help=f"a YAML file as in docs/sweeps.md, or one of {known}")
+    parser.add_argument("--data", type=Path, required=True, help="the store")
+    parser.add_argument("--out", type=Path, required=True, help="the folder of all points, the table and the plot")
+    parser.add_argument("--pretrained", type=Path, help="the encoder that evaluations start from")
+    parser.add_argument("--teacher", type=Path, help="the teacher to distil")
+    parser.add_argument("--base", help="another recipe than the file's, a name or a file")
+    parser.add_argument("--set", type=dict[str, Any], help="further settings of all points: '{distill.optim.epochs: 20}'")
+    parser.add_argument("--seeds", type=list[int], help="other seeds than the file's: '[0, 1, 2]'")
+    parser.add_argument("--jobs", type=int, help="points at the same time; by default one a GPU, or one; SLURM: no limit")
+    parser.add_argument("--slurm", help="run as SLURM jobs: partition=gpu,gpus_per_node=1,timeout_min=240")
+
+    def main(args: Any) -> None:
+        from skeleton.datasets.store import Store
+        from sweep.grid import read_sweep
+        from sweep.jobs import slurm_settings
+        from sweep.run import run
+
+        slurm = None if args.slurm is None else slurm_settings(args.slurm)
+        sweep, name = read_sweep(args.sweep, RECIPES, args.base, args.set, args.seeds)
+        report = run(name, sweep, Store(args.data), args.out, args.pretrained, args.teacher, args.jobs, slurm)
+        if report.failed:
+            named = "; ".join(report.failed[:3]) + ("; the others are in sweep.md" if len(report.failed) > 3 else "")
+            _stop(1, f"{len(report.failed)} of {len(report.outcomes)} points failed, the same command runs them again: {named}")
+
+    return main
+
+
+def export_command(parser: ArgumentParser) -> Callable[[Any], None]:
+    """Export a student or teacher as one file, checked against torch on the store's held-out clips.
+
+    Example: skedge export runs/student student.tflite --data stores/utd --precision int8
     """
     parser.add_argument("run", type=Path, help="the folder of a student or teacher")
-    parser.add_argument("file", type=Path, help="the file to write")
-    parser.add_argument("--data", type=Path, required=True, help="the store whose held-out clips it is checked on")
+    parser.add_argument("file", type=Path, help="the file to write, in the format that .onnx or .tflite names")
+    parser.add_argument(
+        "--data", type=Path, required=True, help="the store it was trained on: it is checked on its held-out clips"
+    )
+    parser.add_argument(
+        "--precision",
+        choices=["fp32", "fp16", "dynamic", "int8"],
+        default="fp32",
+        help="weights in half precision (fp16) or in int8 (dynamic), or int8 arithmetic too (int8)",
+    )
+    parser.add_argument("--all", action="store_true", help="FILE is a folder: every format and precision, and a table of them")
 
     def main(args: Any) -> None:
         import pipeline
         from skeleton.datasets.store import Store
 
-        _show(pipeline.export(args.run, args.file, Store(args.data)))
+        if args.all:
+            pipeline.export_all(args.run, args.file, Store(args.data))
+            print((args.file / "formats.md").read_text())
+        else:
+            _show(pipeline.export(args.run, args.file, Store(args.data), args.precision))
 
     return main
 
@@ -145,6 +202,91 @@ def bench_command(parser: ArgumentParser) -> Callable[[Any], None]:
 
         benchmark(args.files, args.out, args.threads, args.blocks, args.calls)
         print((args.out / "bench.md").read_text())
+
+    return main
+
+
+def live_command(parser: ArgumentParser) -> Callable[[Any], None]:
+    """Show what people in front of a camera do: in the terminal, on a page, as JSON lines, to a function of your own.
+
+    Example: skedge live --source 0 --model student.onnx
+    """
+    _add_camera(parser)
+    parser.add_argument("--model", type=Path, required=True, help="an exported model; what was taught to it is found beside it")
+    parser.add_argument("--taught", type=Path, help="another file that `skedge teach` wrote")
+    parser.add_argument("--threads", type=int, default=1, help="of the model's runtime")
+    parser.add_argument("--hop", type=float, help="seconds between two answers; by default 0.1")
+    parser.add_argument("--threshold", type=float, default=0.5, help="an event's least probability")
+    parser.add_argument("--patience", type=int, default=3, help="answers in a row that make an event")
+    parser.add_argument("--debounce", type=float, default=1.0, help="seconds until the same event can come again")
+    parser.add_argument("--record", type=Path, help="store the pictures in this film (.mp4, .avi, .mkv); else none are stored")
+    parser.add_argument("--hook", help="module:function, called with every event; the module is a Python file")
+
+    def main(args: Any) -> None:
+        from edge_runtime.live.run import live, open_camera
+        from edge_runtime.recognizer import Recognizer
+
+        events = {name: args[name] for name in ("hop", "threshold", "patience", "debounce")}
+        recognizer = Recognizer.load(args.model, args.threads, **events, taught=args.taught or True)
+        camera = partial(open_camera, args.source, args.people or recognizer.metadata.persons)
+        how = {name: args[name] for name in ("record", "hook", "every_frame")}
+        live(camera, recognizer, _viewing(args), **how)
+
+    return main
+
+
+def record_command(parser: ArgumentParser) -> Callable[[Any], None]:
+    """Record clips of an action of your own with a camera, into a store that `skedge teach` or training takes.
+
+    Example: skedge record "ring the bell" --store stores/mine --model student.onnx
+    """
+    parser.add_argument("label", help="of the action")
+    parser.add_argument("--store", type=Path, required=True, help="the store to make, or to add the clips to")
+    _add_camera(parser)
+    parser.add_argument("--clips", type=int, default=5, help="how many")
+    parser.add_argument("--model", type=Path, help="an exported model: clips are as long as what it sees at a time")
+    parser.add_argument("--seconds", type=float, help="the length of a clip; by default the model's, or 2.5")
+    parser.add_argument("--countdown", type=float, default=3.0, help="seconds before each clip")
+    parser.add_argument("--subject", type=int, default=1, help="a number for whoever is in the clips")
+
+    def main(args: Any) -> None:
+        from edge_runtime.live.run import open_camera, record
+        from edge_runtime.live.takes import Takes
+
+        seconds = args.seconds
+        if seconds is None and args.model is not None:
+            from edge_runtime.recognizer import Recognizer
+
+            seconds = Recognizer.load(args.model, taught=False).metadata.seconds
+        takes = Takes(args.label, args.clips, seconds or 2.5, args.countdown, args.subject)
+        added, there = record(
+            partial(open_camera, args.source, args.people or 1), args.store, takes, _viewing(args), args.every_frame
+        )
+        print(f"{added} clips of {args.label!r} added; {args.store} holds {there}")
+
+    return main
+
+
+def teach_command(parser: ArgumentParser) -> Callable[[Any], None]:
+    """Teach a model the actions of a store that it does not know, from a few clips and without training.
+
+    Example: skedge teach student.onnx stores/mine
+    """
+    parser.add_argument("model", type=Path, help="an exported model")
+    parser.add_argument("store", type=Path, help="clips of the new actions, such as `skedge record` makes")
+    parser.add_argument(
+        "--known", type=Path, help="a store with clips of actions that the model knows: the one it was trained on"
+    )
+    parser.add_argument("--out", type=Path, help="the file to write; by default it goes beside the model, where it is found")
+
+    def main(args: Any) -> None:
+        from rich.console import Console
+        from rich.progress import track
+
+        from edge_runtime.teach import teach
+
+        bar = partial(track, description="Looking at clips", console=Console(stderr=True), transient=True)
+        _show(teach(args.model, args.store, args.known, args.out, bar))
 
     return main
 
@@ -274,7 +416,7 @@ def synth_command(parser: ArgumentParser) -> Callable[[Any], None]:
 
 
 def show_command(parser: ArgumentParser) -> Callable[[Any], None]:
-    """Draw a clip of a store as a moving GIF or a PNG strip.
+    """Draw a clip of a store as a moving GIF or a PNG strip, a continuous recording with its labels over their frames.
 
     Example: skedge data show stores/utd a3_s1_t1 wave.gif
     """
@@ -288,9 +430,49 @@ def show_command(parser: ArgumentParser) -> Callable[[Any], None]:
 
         store = Store(args.store)
         number = store.find(args.clip)
-        title = f"{store.index['name'][number]}: {store.labels[store.index['label'][number]]}"
-        draw(store.clip(number), store.layout, args.file, rate=store.rate, title=title)
+        own = store.intervals[store.intervals["clip"] == number]
+        intervals = [(store.labels[one["label"]], int(one["start"]), int(one["end"])) for one in own]
+        title = args.clip if intervals else f"{args.clip}: {store.labels[store.index['label'][number]]}"
+        draw(store.clip(number), store.layout, args.file, rate=store.rate, title=title, intervals=intervals)
         print(args.file)
+
+    return main
+
+
+def draw_command(parser: ArgumentParser) -> Callable[[Any], None]:
+    """Draw what trained models know: features, difference, activation, masks.
+
+    Example: skedge draw features runs/finetune runs/student --data stores/utd --out tsne.png
+    """
+    kinds = ["features", "difference", "activation", "masks"]
+    parser.add_argument("kind", choices=kinds, help="t-SNE; accuracy per class of two runs; what spoke for an answer; masks")
+    parser.add_argument("runs", type=Path, nargs="*", help="the folders of trained models")
+    _add_recipe(parser)
+    parser.add_argument("--data", type=Path, help="the store; difference needs none")
+    parser.add_argument("--clip", help="activation and masks: the clip's name")
+    parser.add_argument("--classes", type=int, default=9, help="features: of how many classes, drawn by the seed")
+    parser.add_argument("--out", type=Path, required=True, help="the .png, .svg or .pdf to write")
+
+    def main(args: Any) -> None:
+        import pipeline
+
+        pipeline.draw(args.kind, args.runs, _recipe(parser, args), args.data, args.clip, args.classes, args.out)
+        print(args.out)
+
+    return main
+
+
+def table_command(parser: ArgumentParser) -> Callable[[Any], None]:
+    """A Markdown table of all evaluations under some folders.
+
+    Example: skedge table runs
+    """
+    parser.add_argument("folders", type=Path, nargs="+", help="run folders, or folders that hold some")
+
+    def main(args: Any) -> None:
+        from report import evaluations
+
+        print(evaluations(args.folders), end="")
 
     return main
 
@@ -306,14 +488,21 @@ COMMANDS: dict[str, Callable[[ArgumentParser], Callable[[Any], None]]] = {
     "pretrain": pretrain_command,
     "evaluate": evaluate_command,
     "distill": distill_command,
+    "draw": draw_command,
+    "table": table_command,
+    "sweep": sweep_command,
     "export": export_command,
     "predict": predict_command,
+    "live": live_command,
+    "record": record_command,
+    "teach": teach_command,
     "bench": bench_command,
 }
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run the command line; exits with 2 and one line for wrong input, 3 for a refused export, 130 on Ctrl-C."""
+    """Run the command line; exits with 2 and one line for wrong input, 3 for a refused export, 1 where a
+    thread of the live view broke, 130 on Ctrl-C."""
     arguments = sys.argv[1:] if argv is None else argv
     if not arguments or arguments[0] in ("-h", "--help"):
         print(_overview())
@@ -330,21 +519,24 @@ def main(argv: list[str] | None = None) -> None:
     except InputError as error:
         _stop(2, str(error))
     except KeyboardInterrupt:
-        goes_on = "goes on where it stopped" if name == "data import" else "with --resume goes on from the checkpoint"
-        _stop(130, f"interrupted; the same command {goes_on} (`skedge run` does so by itself)")
+        resumed = "; the same command with --resume goes on from the checkpoint (`skedge run` does so by itself)"
+        goes_on = dict.fromkeys(("run", "pretrain", "evaluate", "distill"), resumed)
+        goes_on |= dict.fromkeys(("data import", "sweep"), "; the same command goes on where it stopped")
+        _stop(130, f"interrupted{goes_on.get(name, '')}")
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except ModuleNotFoundError as error:
-        extra = {"matplotlib": "train", "scipy": "train", "torch": "train", "lightning": "train"}.get(error.name or "")
-        if extra is None:
+        package = (error.name or "").partition(".")[0]
+        if package not in EXTRAS:
             raise
-        _stop(2, f"`skedge {name}` needs {error.name}, which this installation has not: pip install 'skedge[{extra}]'")
+        _stop(2, f"`skedge {name}` needs {package}, which this installation has not: pip install 'skedge[{EXTRAS[package]}]'")
     except OSError as error:
         _stop(2, f"{error.filename or name}: {error.strerror or error}")
     except RuntimeError as error:
-        if type(error).__name__ != "ExportError":
+        code = {"ExportError": 3, "LiveError": 1}.get(type(error).__name__)
+        if code is None:
             raise
-        _stop(3, str(error))
+        _stop(code, str(error))
 
 
 def _run(name: str, arguments: list[str]) -> None:
@@ -375,6 +567,26 @@ def _add_training(parser: ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, required=True, help="the store")
     parser.add_argument("--out", type=Path, required=True, help="the run folder to write")
     parser.add_argument("--resume", action="store_true", help="go on from an interrupted run's checkpoint")
+
+
+def _add_camera(parser: ArgumentParser) -> None:
+    parser.add_argument("--source", default="0", help="a camera's number or device, picamera, a film, a stream's address, ...")
+    parser.add_argument("--people", type=int, help="how many are looked for; by default as many as the model sees together")
+    parser.add_argument("--every_frame", action="store_true", help="leave out no frame of a film, however long it takes")
+    parser.add_argument("--host", default="127.0.0.1", help="who may see the page: 0.0.0.0 lets in others, with a token")
+    parser.add_argument("--port", type=int, default=8080, help="of the page; 0 takes any free one")
+    parser.add_argument("--token", help="that others must know; made if left out; also from the environment's SKEDGE_TOKEN")
+    parser.add_argument("--no_page", action="store_true", help="no page: nothing listens on the network")
+    parser.add_argument("--no_browser", action="store_true", help="do not open the page")
+
+
+def _viewing(args: Any) -> Any:
+    from edge_runtime.live.run import Viewing
+
+    if not 0 <= args.port < 65536:
+        raise InputError(f"--port: expected a number from 0 to 65535, got {args.port}")
+    token = args.token or os.environ.get("SKEDGE_TOKEN")
+    return Viewing(args.host, None if args.no_page else args.port, token, not args.no_browser)
 
 
 def _recipe(parser: ArgumentParser, args: Namespace) -> Any:
@@ -438,7 +650,7 @@ def _store(data: str | None, runs: Path) -> Any:
 def _show(figures: dict[str, Any]) -> None:
     from rich.console import Console
 
-    Console().print_json(data={name: value for name, value in figures.items() if name != "per_class"})
+    Console().print_json(data={name: value for name, value in figures.items() if name not in ("per_class", "confusion")})
 
 
 def _info(path: Path) -> None:

@@ -64,5 +64,6 @@ def summarize(nanoseconds: np.ndarray) -> dict[str, float]:
         "p95_ms": float(p95),
         "p99_ms": float(p99),
         "mean_ms": float(mean),
+        "min_ms": float(milliseconds.min()),
         "clips_per_second": float(1e3 / mean),
     }

@@ -3,10 +3,13 @@
 import os
 import platform
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import psutil
+
+PACKAGES = ("numpy", "onnxruntime", "ai-edge-litert")
 
 
 def describe() -> dict[str, Any]:
@@ -22,8 +25,7 @@ def describe() -> dict[str, Any]:
         "system": _system(),
         "kernel": platform.release(),
         "python": platform.python_version(),
-        "numpy": version("numpy"),
-        "onnxruntime": version("onnxruntime"),
+        "packages": {name: version(name) for name in PACKAGES if find_spec(name.replace("-", "_"))},
     }
 
 

@@ -16,8 +16,8 @@ PATIENCE = 300
 def fresh_process(path: Path, threads: int = 1, repeats: int = REPEATS) -> dict[str, float]:
     """Medians over `repeats` new processes that import the edge runtime, load the model and predict.
 
-    `rss_imported_bytes` is the interpreter with numpy and onnxruntime, `rss_above_imported_bytes` what the model adds to
-    it, `peak_rss_bytes` the highest of all; `import_ms`, `load_ms` and `first_ms` (the first inference) follow each other.
+    `rss_imported_bytes` is the interpreter with numpy and the runtime, `rss_above_imported_bytes` what the model adds to it,
+    `peak_rss_bytes` the highest of all; `import_ms`, `load_ms` and `first_ms` (the first inference) follow each other.
 
     Raises `InputError` with the process's own line if it refuses the model, or with how it ended if it dies.
     """

@@ -19,8 +19,9 @@ def probe(path: str, threads: int) -> dict[str, float]:
     begin = time.perf_counter()
     import numpy as np
 
-    from edge_runtime.backend import load_backend
+    from edge_runtime.backend import import_runtime, load_backend
 
+    import_runtime(path)
     imported = time.perf_counter()
     interpreter, _ = resident()
     start = time.perf_counter()

@@ -33,23 +33,24 @@ def add_ratios(models: list[dict[str, Any]]) -> None:
 def markdown(document: dict[str, Any]) -> str:
     """The document as a table for people, with what is needed to measure it again."""
     machine, settings, clock = document["machine"], document["settings"], document["clock"]
-    head = ["model", "p50 ms", "p95 ms", "p99 ms", "clips/s", "load ms", "first ms"]
+    head = ["model", "precision", "p50 ms", "p95 ms", "p99 ms", "clips/s", "load ms", "first ms"]
     head += ["memory MB", "peak RSS MB", "file KB", "parameters", "M MAC", "accuracy"]
     rows = [_row(model) for model in document["models"]]
     first = document["models"][0]["name"]
     ratios = [[model["name"], *(_ratio(model["ratios"][name]) for name in COMPARED)] for model in document["models"][1:]]
-    parts = ["# Benchmark", _table(head, rows)]
+    parts = ["# Benchmark", table(head, rows)]
     if ratios:
-        parts += [f"Divided by {first}:", _table(["model", *COMPARED], ratios)]
+        parts += [f"Divided by {first}:", table(["model", *COMPARED], ratios)]
     parts += [
         f"Latency is of one inference on one clip: {settings['blocks']} blocks of {settings['calls']} calls a model, the "
         f"models' blocks in random order (seed {settings['seed']}), {settings['threads']} thread(s); clock "
         f"{clock['implementation']}, resolution {clock['resolution_ns']:g} ns.",
-        "Memory is what loading and predicting add to the resident memory of a fresh interpreter with numpy and "
-        "onnxruntime imported; peak RSS is that process's highest (MB: a million bytes).",
+        "Memory is what loading and predicting add to the resident memory of a fresh interpreter with numpy and the model's "
+        "runtime imported; peak RSS is that process's highest (MB: a million bytes).",
         f"{machine['cpu']}, {machine['usable_cores']} of {machine['cores']} cores usable, "
         f"{machine['memory_bytes'] / 2**30:.1f} GiB, {machine['system']} ({machine['kernel']}, {machine['architecture']}); "
-        f"Python {machine['python']}, numpy {machine['numpy']}, onnxruntime {machine['onnxruntime']}; {document['created']}.",
+        f"Python {machine['python']}, {', '.join(f'{name} {at}' for name, at in machine['packages'].items())}; "
+        f"{document['created']}.",
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -57,14 +58,15 @@ def markdown(document: dict[str, Any]) -> str:
 def write(document: dict[str, Any], folder: Path) -> None:
     """Write bench.json and bench.md into `folder`, each whole or not at all."""
     folder.mkdir(parents=True, exist_ok=True)
-    _write_whole(folder / "bench.json", json.dumps(document, indent=1) + "\n")
-    _write_whole(folder / "bench.md", markdown(document))
+    write_whole(folder / "bench.json", json.dumps(document, indent=1) + "\n")
+    write_whole(folder / "bench.md", markdown(document))
 
 
 def _row(model: dict[str, Any]) -> list[str]:
     latency, process = model["latency"], model["process"]
     return [
         model["name"],
+        model["model"]["precision"],
         *(f"{latency[key]:.2f}" for key in ("p50_ms", "p95_ms", "p99_ms")),
         f"{latency['clips_per_second']:.0f}",
         f"{process['load_ms']:.0f}",
@@ -89,14 +91,14 @@ def _ratio(value: float | None) -> str:
     return "" if value is None else f"{value:.2f}"
 
 
-def _table(head: list[str], rows: list[list[str]]) -> str:
+def table(head: list[str], rows: list[list[str]]) -> str:
     cells = [[cell.replace("|", "\\|") for cell in row] for row in [head, *rows]]
     lines = ["| " + " | ".join(row) + " |" for row in cells]
     rule = "|" + "|".join([" --- ", *(" ---: " for _ in head[1:])]) + "|"
     return "\n".join([lines[0], rule, *lines[1:]])
 
 
-def _write_whole(path: Path, text: str) -> None:
+def write_whole(path: Path, text: str) -> None:
     partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         partial.write_text(text)

@@ -64,11 +64,18 @@ def benchmark(
 
 
 def _names(paths: list[Path]) -> dict[str, Path]:
-    """Every file by its stem, with its folder's name before it where two stems are alike."""
+    """Every file by its stem, or by as much more of its path as tells it from the others."""
     if not paths:
         raise InputError("expected at least one exported model to measure, got none; make one with `skedge export`")
-    stems = Counter(path.stem for path in paths)
-    named = {path.stem if stems[path.stem] == 1 else f"{path.absolute().parent.name}/{path.stem}": path for path in paths}
+    shown = []
+    for path in paths:
+        folder = path.absolute().parent.name
+        shown.append([path.stem, path.name, f"{folder}/{path.stem}", f"{folder}/{path.name}"])
+    counts = [Counter(names) for names in zip(*shown, strict=True)]
+    named = {}
+    for names, path in zip(shown, paths, strict=True):
+        alone = [name for name, count in zip(names, counts, strict=True) if count[name] == 1]
+        named[[*alone, names[-1]][0]] = path
     if len(named) < len(paths):
         raise InputError(f"expected models of different names, got {', '.join(str(path) for path in paths)}; rename one")
     return named
@@ -100,6 +107,7 @@ def _describe(name: str, path: Path, backend: Backend) -> dict[str, Any]:
             "frames": metadata.frames,
             "seconds": metadata.seconds,
             "streams": list(metadata.streams),
+            "precision": metadata.precision,
             "weights_sha256": metadata.weights_sha256,
         },
         "accuracy": metadata.accuracy,

@@ -113,7 +113,7 @@ def predict_file(
 
     The array is (T, V, 3) or (T, M, V, 3) in metres, NaN where absent, at `rate` frames a second. Nothing is unpickled.
     """
-    return _predict(_recognizer(model), _read(Path(path)), rate, frame_by_frame, str(path), None)
+    return _predict(_recognizer(model), read_clip(Path(path)), rate, frame_by_frame, str(path), None)
 
 
 def _recognizer(model: Recognizer | str | Path) -> Recognizer:
@@ -150,7 +150,8 @@ def _last_answer(recognizer: Recognizer, clip: np.ndarray, rate: float) -> np.nd
     return answer
 
 
-def _read(path: Path) -> np.ndarray:
+def read_clip(path: Path) -> np.ndarray:
+    """The array of a .npy file, or of an .npz file's only one or `joints`; raises `InputError`, and unpickles nothing."""
     try:
         array = np.load(path, allow_pickle=False)
         if isinstance(array, np.lib.npyio.NpzFile):

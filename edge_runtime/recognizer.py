@@ -9,6 +9,7 @@ import numpy as np
 
 from edge_runtime.backend import Backend, load_backend
 from edge_runtime.events import Event, EventDetector
+from edge_runtime.taught import Taught, beside
 from edge_runtime.window import Window
 from skeleton.errors import InputError
 from skeleton.layout import check_joint_count
@@ -64,9 +65,15 @@ class Recognizer:
     """
 
     def __init__(
-        self, backend: Backend, hop: float | None = None, threshold: float = 0.5, patience: int = 3, debounce: float = 1.0
+        self,
+        backend: Backend,
+        hop: float | None = None,
+        threshold: float = 0.5,
+        patience: int = 3,
+        debounce: float = 1.0,
+        taught: Taught | None = None,
     ) -> None:
-        self._backend = backend
+        self._backend, self._taught = backend, taught
         self.hop = HOP if hop is None else hop
         self.threshold, self.patience, self.debounce = threshold, patience, debounce
         for name, fine, expected in (
@@ -88,9 +95,18 @@ class Recognizer:
         threshold: float = 0.5,
         patience: int = 3,
         debounce: float = 1.0,
+        taught: Path | bool = True,
     ) -> "Recognizer":
-        """Open a model that `skedge export` made; raises `InputError` if the file is not one."""
-        return cls(load_backend(path, threads), hop, threshold, patience, debounce)
+        """Open a model that `skedge export` made, and with it what `skedge teach` added to its classes.
+
+        That is looked for beside the model (True), nowhere (False), or in the file `taught`. Raises `InputError` if a file is
+        not what it should be.
+        """
+        backend = load_backend(path, threads)
+        file = beside(Path(path)) if isinstance(taught, bool) else taught
+        there = file.exists() if taught is True else taught is not False
+        more = Taught.load(file, backend.metadata) if there else None
+        return cls(backend, hop, threshold, patience, debounce, more)
 
     @property
     def metadata(self) -> ModelMetadata:
@@ -98,7 +114,8 @@ class Recognizer:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        return self.metadata.labels
+        """The model's own, then those that were taught to it: the order of the probabilities."""
+        return self.metadata.labels + (self._taught.labels if self._taught else ())
 
     def update(self, joints: np.ndarray, seconds: float, person: Hashable = 0) -> Result:
         """Take one frame of one person, (V, 3) in metres, NaN where a joint is absent, seen at the time stamp `seconds`.
@@ -158,7 +175,12 @@ class Recognizer:
         if not 0 < rate < np.inf:
             raise InputError(f"rate: expected frames a second, more than 0, got {rate}")
         clip = joints[None] if joints.ndim == 3 else joints.transpose(1, 0, 2, 3)
-        return self._backend.run(prepare(clip, self.metadata.layout, self.metadata.persons, self.metadata.frames))
+        return self._with_taught(
+            *self._backend.run(prepare(clip, self.metadata.layout, self.metadata.persons, self.metadata.frames))
+        )
+
+    def _with_taught(self, probabilities: np.ndarray, embedding: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return (self._taught.combine(probabilities, embedding) if self._taught else probabilities), embedding
 
     def _frame(self, joints: np.ndarray) -> np.ndarray:
         """One frame as (persons, V, 3) float32, checked."""
@@ -192,7 +214,7 @@ class Recognizer:
 
     def _infer(self, state: _Person, moment: float) -> Result:
         start, _ = state.window.bounds()
-        probabilities, embedding = self._backend.run(state.window.read())
+        probabilities, embedding = self._with_taught(*self._backend.run(state.window.read()))
         # The next one is due a hop after this one was, not after it came: a camera's jitter must not slow the answers down.
         state.due = state.due + self.hop if moment - state.due < self.hop else moment + self.hop
         best = int(probabilities.argmax())

@@ -5,24 +5,69 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
-from teacher.encoders import KERNEL, Block
-from teacher.model import Classifier
+from skeleton import InputError
+from teacher.encoders import KERNEL, STGCN, Block, Encoder
+from teacher.graphs import GraphConvolution
+from teacher.model import Classifier, Network
+from teacher.pair import Pair
+
+
+class Deployed(nn.Module):
+    """One scene's joints (M, T, V, 3) in metres, filled, to probabilities (classes,) and embedding (D,).
+
+    Normalisation, streams, their fusion and softmax are inside.
+    """
+
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        members = [network] if isinstance(network, Classifier) else [m for m in network.members if isinstance(m, Classifier)]
+        self.view = network.view
+        self.weights = [1.0] if isinstance(network, Classifier) else network.weights
+        self.members = nn.ModuleList(DeployedClassifier(member) for member in members)
+
+    def forward(self, joints: Tensor) -> tuple[Tensor, Tensor]:
+        placed = self.view.place(joints[None])
+        answers = [member(placed) for member in self.members]
+        logits = answers[0][0] if len(answers) == 1 else sum(w * a[0] for w, a in zip(self.weights, answers, strict=True))
+        embedding = answers[0][1] if len(answers) == 1 else torch.cat([a[1] for a in answers])
+        return functional.softmax(logits, dim=-1), embedding
 
 
 class DeployedClassifier(nn.Module):
-    """One scene's joints (M, T, V, 3) in metres, filled, to probabilities (classes,) and embedding (D,).
-
-    Normalisation, stream and softmax are inside. Batch norms are folded into the convolutions, edge importance into the
-    adjacency, and the graph product comes first: x times A_0, A_1, A_2 side by side, then one 1x1 convolution.
-    """
-
-    scale: Tensor
-    shift: Tensor
+    """Placed joints (1, M, T, V, 3) to logits (classes,) and embedding (D,)."""
 
     def __init__(self, classifier: Classifier) -> None:
         super().__init__()
         self.view, self.head = classifier.view, classifier.head
         encoder = classifier.encoder
+        encoders = (encoder.theta, encoder.phi) if isinstance(encoder, Pair) else (encoder,)
+        self.encoders = nn.ModuleList(DeployedEncoder(one) for one in encoders)
+        self.fuse = encoder.fuse if isinstance(encoder, Pair) else None
+
+    def forward(self, placed: Tensor) -> tuple[Tensor, Tensor]:
+        clip = self.view.clip(placed)[0].permute(3, 0, 1, 2)
+        maps = [encoder(clip) for encoder in self.encoders]
+        if self.fuse is None:
+            embedding = maps[0].mean((0, 2, 3))
+        else:
+            embedding = self.fuse(torch.stack([features.mean((0, 3)).T for features in maps])[None])[0]
+        return self.head(embedding), embedding
+
+
+class DeployedEncoder(nn.Module):
+    """A clip (M, C, T, V) to features (M, D, T', V).
+
+    Batch norms are folded into the convolutions, edge importance into the adjacency, and the graph product comes first: x
+    times A_0, A_1, A_2 side by side, then one 1x1 convolution. Raises `InputError` for another backbone than ST-GCN.
+    """
+
+    scale: Tensor
+    shift: Tensor
+
+    def __init__(self, encoder: Encoder) -> None:
+        super().__init__()
+        if not isinstance(encoder, STGCN):
+            raise InputError(f"expected an ST-GCN classifier to export, got {type(encoder).__name__}; distil it into one")
         joints = encoder.adjacency.shape[-1]
         scale, shift = _affine(encoder.input_norm)
         self.register_buffer("scale", scale.view(joints, -1).T[None, :, None].contiguous())
@@ -33,13 +78,11 @@ class DeployedClassifier(nn.Module):
             if isinstance(block, Block)
         )
 
-    def forward(self, joints: Tensor) -> tuple[Tensor, Tensor]:
-        x = self.view(joints[None])[0].permute(3, 0, 1, 2)
-        x = x * self.scale + self.shift
+    def forward(self, clip: Tensor) -> Tensor:
+        x = clip * self.scale + self.shift
         for block in self.blocks:
             x = block(x)
-        embedding = x.mean((0, 2, 3))
-        return functional.softmax(self.head(embedding), dim=-1), embedding
+        return x
 
 
 class DeployedBlock(nn.Module):
@@ -51,6 +94,7 @@ class DeployedBlock(nn.Module):
 
     def __init__(self, block: Block, adjacency: Tensor) -> None:
         super().__init__()
+        assert isinstance(block.graph, GraphConvolution)
         scale, shift = _affine(block.graph_norm)
         self.register_buffer("adjacency", adjacency)
         self.register_buffer("kernel", (block.graph.kernel() * scale[:, None, None, None]).detach())
@@ -71,10 +115,10 @@ class DeployedBlock(nn.Module):
         return functional.relu(y if self.residual is None else y + self.residual(x))
 
 
-def macs(deployed: DeployedClassifier, joints: Tensor) -> int:
-    """Multiply-accumulates of one inference on joints (M, T, V, 3): convolutions and matrix products."""
+def macs(deployed: nn.Module, *inputs: Tensor) -> int:
+    """Multiply-accumulates of one inference on a deployed graph's inputs: convolutions and matrix products."""
     with FlopCounterMode(display=False) as counter, torch.inference_mode():
-        deployed(joints)
+        deployed(*inputs)
     return int(counter.get_total_flops()) // 2
 
 

@@ -18,9 +18,7 @@ def partition(layout: Layout, distances: Distances = "one-hop") -> np.ndarray:
     bones.
     """
     joints = len(layout)
-    linked = np.eye(joints, dtype=bool)
-    for child, parent in layout.bones:
-        linked[child, parent] = linked[parent, child] = True
+    linked = np.eye(joints, dtype=bool) | (neighbours(layout) > 0)
     normalised = linked / linked.sum(axis=0)
 
     hops = _hops_to(layout) if distances == "true" else np.where(linked[layout.center], 1, 2)
@@ -35,6 +33,14 @@ def partition(layout: Layout, distances: Distances = "one-hop") -> np.ndarray:
             np.where(apart & (source < target), normalised, 0),
         ]
     ).astype(np.float32)
+
+
+def neighbours(layout: Layout) -> np.ndarray:
+    """(V, V) float32: 1 where two joints share a bone, else 0; no joint is its own neighbour."""
+    linked = np.zeros((len(layout), len(layout)), np.float32)
+    for child, parent in layout.bones:
+        linked[child, parent] = linked[parent, child] = 1
+    return linked
 
 
 def _hops_to(layout: Layout) -> np.ndarray:

@@ -18,7 +18,7 @@ class ModelMetadata:
     The file takes `joints` (persons, frames, V, 3) in metres, absent joints filled by the rule named `fill`
     (`skeleton.prepare.fill`), and gives `probabilities` (classes,) and `embedding` (features,). With `time` "stretched"
     any clip is stretched to `frames` frames; `seconds` is the median length of the training clips, the span that a live
-    window covers.
+    window covers. `precision` is fp32, fp16 (weights in half precision), dynamic (weights in int8) or int8 (activations too).
     """
 
     labels: tuple[str, ...]
@@ -33,6 +33,7 @@ class ModelMetadata:
     weights_sha256: str
     time: str = "stretched"
     fill: str = "last-seen"
+    precision: str = "fp32"
     accuracy: dict[str, Any] = field(default_factory=dict)
     provenance: dict[str, Any] = field(default_factory=dict)
 

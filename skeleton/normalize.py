@@ -32,7 +32,9 @@ def normalize(joints: Any, layout: Layout, name: Normalization, xp: ModuleType =
         first = joints[..., :1, :1, :, :]
         placed = joints - _anchor(first, layout, "spine")
         if name == "first-frame-aligned":
-            placed = placed @ _upright(first, layout, xp)
+            # All persons and frames at once: the TFLite converter fails on matrices that stand for several dimensions.
+            scene = placed.reshape((*joints.shape[:-4], -1, 3))
+            placed = (scene @ _upright(first[..., 0, 0, :, :], layout, xp)).reshape(joints.shape)
     return xp.where(present, placed, joints)
 
 
@@ -59,7 +61,7 @@ def _yaw(line: Any, xp: ModuleType) -> Any:
 
 
 def _upright(first: Any, layout: Layout, xp: ModuleType) -> Any:
-    """Matrix for `points @ R`: hip to spine along z, then shoulders along x, as PYSKL does one after the other."""
+    """Matrices (..., 3, 3) for `points @ R` of bodies (..., V, 3): spine along z, then shoulders along x, as PYSKL does."""
     up = (_anchor(first, layout, "spine") - _anchor(first, layout, "hip"))[..., 0, :]
     to_z = _turn(up, (0.0, 0.0, 1.0), xp)
     line = (_shoulder_line(first, layout)[..., None, :] @ to_z)[..., 0, :]

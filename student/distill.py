@@ -12,10 +12,11 @@ from skeleton import InputError
 from skeleton.datasets.store import Store
 from student.settings import DistillSettings
 from teacher.augment import Augment
-from teacher.evaluate import Sets, check_layout, finetune, finish
+from teacher.evaluate import Sets, check_layout, finish
+from teacher.finetune import finetune
 from teacher.folder import Card
 from teacher.load import load_classifier
-from teacher.model import Classifier
+from teacher.model import Classifier, Network
 from teacher.settings import ComputeSettings, EncoderSettings, FinetuneSettings, InputSettings
 from teacher.training import Trained, fit, seeded
 
@@ -33,7 +34,7 @@ def softened_divergence(student: Tensor, teacher: Tensor, settings: DistillSetti
 class Distillation(Trained):
     """The teacher's and the student's answers to the same augmented clip, brought together."""
 
-    def __init__(self, student: Classifier, teacher: Classifier, settings: DistillSettings) -> None:
+    def __init__(self, student: Classifier, teacher: Network, settings: DistillSettings) -> None:
         super().__init__(settings.optim)
         self.student, self.settings = student, settings
         self.augment = Augment(settings.augment, student.view.layout)
@@ -53,7 +54,7 @@ class Distillation(Trained):
 
 def distill(
     store: Store, folder: Path, teacher: Path | None, data: InputSettings, plan: EncoderSettings, settings: DistillSettings,
-    compute: ComputeSettings, recipe: dict[str, Any], resume: bool = False, part: str = "test",
+    compute: ComputeSettings, recipe: dict[str, Any], resume: bool = False,
 ) -> dict[str, Any]:  # fmt: skip
     """Train a student from the answers of the teacher in a run folder, or on labels alone for None."""
     if teacher is None:
@@ -64,7 +65,7 @@ def distill(
     sets = Sets.read(store, data)
     seeded(compute)
     student = Classifier(store.layout, data, plan, len(store.labels))
-    loader = sets.train.loader(settings.optim.batch_size, compute.devices)
+    loader = sets.train.loader(settings.optim.batch_size, compute.processes)
     fit(Distillation(student, network, settings), loader, compute, folder, "Distilling", resume)
     extra = {"protocol": "distill", "teacher": card.provenance}
     return finish(student, sets, folder, data, plan, settings, compute, recipe, extra)
@@ -78,7 +79,7 @@ def check_teacher(store: Store, card: Card, data: InputSettings, source: Path) -
             f"{source}: the teacher knows {len(card.labels)} actions, {store.path} has {len(store.labels)} or other ones; "
             "distil from a teacher of the same actions"
         )
-    theirs, ours = (replace(settings, protocol="", part="test", stream="joint") for settings in (card.input, data))
+    theirs, ours = (replace(settings, protocol="", part="test", stream="joint", fusion={}) for settings in (card.input, data))
     if theirs != ours:
         raise InputError(
             f"{source}: the teacher sees {theirs.frames} frames, {theirs.persons} persons, {theirs.normalization}, the student "

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torchmetrics.functional.classification import multiclass_accuracy
+from torchmetrics.functional.classification import multiclass_accuracy, multiclass_confusion_matrix
 
 from teacher.settings import OptimSettings
 from teacher.training import Trained
@@ -29,12 +29,13 @@ class Classification(Trained):
 
 
 def score(logits: Tensor, labels: Tensor) -> dict[str, Any]:
-    """Top-1, top-5 and per-class accuracy of logits (N, classes), in percent, and N."""
+    """Top-1, top-5 and per-class accuracy of logits (N, classes), in percent, the confusions [truth][answer], and N."""
     classes = logits.shape[1]
     per_class = multiclass_accuracy(logits, labels, classes, average="none")
     return {
         "top1": round(100 * multiclass_accuracy(logits, labels, classes, average="micro").item(), 2),
         "top5": round(100 * multiclass_accuracy(logits, labels, classes, average="micro", top_k=min(5, classes)).item(), 2),
         "per_class": [round(100 * share, 2) for share in torch.nan_to_num(per_class).tolist()],
+        "confusion": multiclass_confusion_matrix(logits, labels, classes).tolist(),
         "clips": len(labels),
     }

@@ -10,6 +10,8 @@ from torch.utils.data import DataLoader, Dataset
 
 from skeleton import prepare
 from skeleton.datasets.store import Store
+from skeleton.layout import Layout
+from skeleton.retarget import retarget
 from teacher.settings import InputSettings
 
 MANY = 5000
@@ -22,11 +24,18 @@ class Clips(Dataset[tuple[Tensor, Tensor]]):
         self.joints, self.labels = joints, labels
 
     @classmethod
-    def read(cls, store: Store, indices: Sequence[int] | np.ndarray, data: InputSettings) -> "Clips":
-        """Prepare the clips at `indices`; raises `InputError` for a clip in which nothing was seen."""
-        joints = torch.empty(len(indices), data.persons, data.frames, len(store.layout), 3)
+    def read(
+        cls, store: Store, indices: Sequence[int] | np.ndarray, data: InputSettings, layout: Layout | None = None
+    ) -> "Clips":
+        """Prepare the clips at `indices`, retargeted to `layout` if it has other joints than the store's.
+
+        Raises `InputError` for a clip in which nothing was seen, and for a layout that has joints no rule can place.
+        """
+        target = layout or store.layout
+        joints = torch.empty(len(indices), data.persons, data.frames, len(target), 3)
         for row, i in enumerate(track(indices, "Reading clips", disable=len(indices) < MANY)):
-            clip = prepare(store.clip(i), store.layout, data.persons, data.frames, f"{store.path}, clip {i}")
+            clip = store.clip(i) if target.joints == store.layout.joints else retarget(store.clip(i), store.layout, target)
+            clip = prepare(clip, target, data.persons, data.frames, f"{store.path}, clip {i}")
             joints[row] = torch.from_numpy(clip)
         labels = np.array(store.index["label"][indices], dtype=np.int64)
         return cls(joints, torch.from_numpy(labels))

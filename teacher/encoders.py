@@ -1,57 +1,27 @@
-"""The ST-GCN encoder, with the computation on chosen joints and frames that masking needs."""
+"""The encoders behind one interface, with the computation on chosen joints and frames that masking needs."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from skeleton.errors import InputError
-from skeleton.graph import Distances, partition
+from skeleton.graph import neighbours, partition
 from skeleton.layout import Layout
+from teacher.graphs import EdgeConvolution, GraphConvolution, GraphIsomorphism
 from teacher.settings import EncoderSettings
 
 KERNEL = 9
 
 
-class GraphConvolution(nn.Module):
-    """sum over k of A_k W_k x: the spatial graph convolution of ST-GCN (Yan et al. 2018, eq. 10).
-
-    The product with the graph comes before the one with the weights, as one matrix product each: half the time of the
-    usual order on a CPU, and the form that is exported.
-    """
-
-    def __init__(self, channels: int, out_channels: int, partitions: int) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(channels, out_channels * partitions, 1)
-        self.partitions = partitions
-
-    def kernel(self) -> Tensor:
-        """The weights as a 1x1 convolution (out, partitions * in, 1, 1) over the partitions' channels."""
-        out, channels = self.conv.out_channels // self.partitions, self.conv.in_channels
-        weight = self.conv.weight.view(self.partitions, out, channels)
-        return weight.permute(1, 0, 2).reshape(out, self.partitions * channels, 1, 1)
-
-    def joint_bias(self, adjacency: Tensor) -> Tensor:
-        """What the bias becomes behind the graph: (..., out, 1, V), a value for every joint."""
-        assert self.conv.bias is not None
-        return torch.einsum("kc,...kvw->...cw", self.conv.bias.view(self.partitions, -1), adjacency).unsqueeze(-2)
-
-    def forward(self, x: Tensor, adjacency: Tensor) -> Tensor:
-        """x (N, C, T, V), adjacency (K, V, V) or one a sample (N, K, V, V); returns (N, out, T, V)."""
-        samples, channels, frames, joints = x.shape
-        side_by_side = adjacency.transpose(-3, -2).flatten(-2)
-        spread = x.flatten(1, 2) @ side_by_side if adjacency.dim() == 4 else x @ side_by_side
-        spread = spread.view(samples, channels, frames, self.partitions, joints)
-        spread = spread.permute(0, 3, 1, 2, 4).reshape(samples, self.partitions * channels, frames, joints)
-        y = functional.conv2d(spread, self.kernel())
-        return y + self.joint_bias(adjacency).to(y.dtype)
-
-
 class Block(nn.Module):
-    """Graph convolution, temporal convolution (9, 1), residual; methods of PSTL's encoder."""
+    """Graph layer, temporal convolution (9, 1), residual; as in PSTL's encoder."""
 
-    def __init__(self, channels: int, out_channels: int, stride: int, partitions: int, dropout: float, residual: bool) -> None:
+    def __init__(self, channels: int, out_channels: int, stride: int, graph: nn.Module, dropout: float, residual: bool) -> None:
         super().__init__()
-        self.graph = GraphConvolution(channels, out_channels, partitions)
+        self.graph = graph
         self.graph_norm = nn.BatchNorm2d(out_channels)
         self.time = nn.Conv2d(out_channels, out_channels, (KERNEL, 1), (stride, 1), (KERNEL // 2, 0))
         self.time_norm = nn.BatchNorm2d(out_channels)
@@ -62,45 +32,45 @@ class Block(nn.Module):
             if channels != out_channels or stride != 1:
                 self.residual = nn.Sequential(nn.Conv2d(channels, out_channels, 1, (stride, 1)), nn.BatchNorm2d(out_channels))
 
-    def forward(self, x: Tensor, adjacency: Tensor) -> Tensor:
-        y = functional.relu(self.graph_norm(self.graph(x, adjacency)))
+    def forward(self, x: Tensor, edges: Tensor | None) -> Tensor:
+        y = functional.relu(self.graph_norm(self.graph(x, edges)))
         y = self.dropout(self.time_norm(self.time(y)))
         return functional.relu(y if self.residual is None else y + self.residual(x))
 
 
-class STGCN(nn.Module):
-    """ST-GCN encoder: clips (N, C, T, V, M) to features (N, D).
+class Encoder(nn.Module):
+    """Clips (N, C, T, V, M) to features (N, D): what all backbones share, which is all but the blocks' graph layers.
 
-    With the default plan this is PSTL's encoder, 821,380 parameters on NTU-25. A learned edge importance multiplies the
-    adjacency of every block; persons are folded into the batch and averaged at the end.
+    Input batch norm over joints and coordinates, blocks after the plan of the settings, pooling over frames and joints;
+    persons are folded into the batch and averaged at the end. `graph` makes a block's layer from its channels in and out.
     """
 
-    adjacency: Tensor
-
-    def __init__(self, layout: Layout, settings: EncoderSettings, channels: int = 3) -> None:
+    def __init__(
+        self, layout: Layout, settings: EncoderSettings, graph: Callable[[int, int], nn.Module], channels: int = 3
+    ) -> None:
         super().__init__()
         if not len(settings.widths) == len(settings.strides) > 0:
             raise InputError(
                 f"the encoder's plan: expected as many strides as widths, at least one, got widths {list(settings.widths)} and "
                 f"strides {list(settings.strides)}; name both"
             )
-        distances: Distances = settings.distances
-        self.register_buffer("adjacency", torch.from_numpy(partition(layout, distances)), persistent=False)
-        partitions, joints, _ = self.adjacency.shape
-        self.input_norm = nn.BatchNorm1d(joints * channels)
+        self.input_norm = nn.BatchNorm1d(len(layout) * channels)
         sizes = [channels, *settings.widths]
         self.blocks = nn.ModuleList(
-            Block(sizes[i], sizes[i + 1], stride, partitions, settings.dropout if i else 0.0, residual=i > 0)
+            Block(sizes[i], sizes[i + 1], stride, graph(sizes[i], sizes[i + 1]), settings.dropout if i else 0.0, residual=i > 0)
             for i, stride in enumerate(settings.strides)
         )
-        self.importance = nn.ParameterList(torch.ones_like(self.adjacency) for _ in self.blocks)
         self.features = settings.widths[-1]
 
+    def edges(self) -> Sequence[Tensor | None]:
+        """What each block's graph layer takes beside the features: (..., V, V), or None where it finds its own edges."""
+        return [None] * len(self.blocks)
+
     def feature_map(self, clip: Tensor, joints: Tensor | None = None, frames: Tensor | None = None) -> Tensor:
-        """Features before pooling, (N, D, T', V), the mean over persons.
+        """Features before pooling, (N, D, T', V'), the mean over persons.
 
         `joints` (N, K) and `frames` (N, L) keep these alone, ascending indices: the others leave the computation behind
-        the input normalisation, with their rows and columns of the weighted adjacency.
+        the input normalisation, joints with their rows and columns of the edges.
         """
         samples, channels, _, size, persons = clip.shape
         x = clip.permute(0, 4, 3, 1, 2).flatten(2, 3).flatten(0, 1)
@@ -110,15 +80,68 @@ class STGCN(nn.Module):
         if joints is not None:
             joints = joints.repeat_interleave(persons, 0)
             x = _keep(x, joints, 3)
-        for block, importance in zip(self.blocks, self.importance, strict=True):
-            weighted = self.adjacency * importance
-            if joints is not None:
-                weighted = weighted[:, joints[:, :, None], joints[:, None, :]].transpose(0, 1)
-            x = block(x, weighted)
+        for block, edges in zip(self.blocks, self.edges(), strict=True):
+            if joints is not None and edges is not None:
+                edges = edges[..., joints[:, :, None], joints[:, None, :]].movedim(-3, 0)
+            x = block(x, edges)
         return x.unflatten(0, (samples, persons)).mean(1)
 
     def forward(self, clip: Tensor, joints: Tensor | None = None, frames: Tensor | None = None) -> Tensor:
         return self.feature_map(clip, joints, frames).mean((2, 3))
+
+
+class STGCN(Encoder):
+    """ST-GCN: with the default plan PSTL's encoder, 821,380 parameters on NTU-25.
+
+    A learned edge importance multiplies the adjacency of every block.
+    """
+
+    adjacency: Tensor
+
+    def __init__(self, layout: Layout, settings: EncoderSettings, channels: int = 3) -> None:
+        adjacency = torch.from_numpy(partition(layout, settings.distances))
+        super().__init__(layout, settings, partial(GraphConvolution, partitions=len(adjacency)), channels)
+        self.register_buffer("adjacency", adjacency, persistent=False)
+        self.importance = nn.ParameterList(torch.ones_like(adjacency) for _ in self.blocks)
+
+    def edges(self) -> Sequence[Tensor]:
+        return [self.adjacency * importance for importance in self.importance]
+
+
+class GIN(Encoder):
+    """ASMa's second backbone: sums over the neighbours along the bones; 828,112 parameters with the default plan on NTU-25.
+
+    The paper names it only; the plan is ST-GCN's.
+    """
+
+    neighbours: Tensor
+
+    def __init__(self, layout: Layout, settings: EncoderSettings, channels: int = 3) -> None:
+        super().__init__(layout, settings, GraphIsomorphism, channels)
+        self.register_buffer("neighbours", torch.from_numpy(neighbours(layout)), persistent=False)
+
+    def edges(self) -> Sequence[Tensor]:
+        return [self.neighbours] * len(self.blocks)
+
+
+class DGCNN(Encoder):
+    """ASMa's third backbone: edges found in feature space; 776,182 parameters with the default plan on NTU-25.
+
+    The paper names it only; the plan is ST-GCN's. The bones are not used.
+    """
+
+    def __init__(self, layout: Layout, settings: EncoderSettings, channels: int = 3) -> None:
+        super().__init__(layout, settings, EdgeConvolution, channels)
+
+
+BACKBONES: dict[str, Callable[[Layout, EncoderSettings], Encoder]] = {"st-gcn": STGCN, "gin": GIN, "dgcnn": DGCNN}
+
+
+def build_encoder(layout: Layout, settings: EncoderSettings) -> Encoder:
+    """The encoder that `settings.backbone` names; raises `InputError` for an unknown name."""
+    if settings.backbone not in BACKBONES:
+        raise InputError(f"the encoder's backbone: expected one of {', '.join(BACKBONES)}, got {settings.backbone!r}")
+    return BACKBONES[settings.backbone](layout, settings)
 
 
 def _keep(x: Tensor, indices: Tensor, dim: int) -> Tensor:

@@ -1,4 +1,4 @@
-"""The evaluation protocols. Every one trains on the training part, takes the last epoch, and tests once."""
+"""What all evaluation protocols share: the clips, and how a trained classifier is tested once and written."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -7,102 +7,38 @@ from typing import Any
 import numpy as np
 import torch
 
-from skeleton import InputError
+from skeleton import InputError, Layout
+from skeleton.datasets.splits import subset
 from skeleton.datasets.store import Store
-from skeleton.normalize import normalize
-from teacher.augment import Augment
-from teacher.classify import Classification, score
+from teacher.classify import score
 from teacher.clips import Clips
-from teacher.folder import Card, median_seconds, write_metrics, write_run
-from teacher.load import load_encoder
-from teacher.model import Classifier, freeze
-from teacher.settings import ComputeSettings, EncoderSettings, FinetuneSettings, InputSettings, LinearSettings
-from teacher.training import fit, forward_all, provenance, seeded
+from teacher.folder import Card, median_seconds, read_metrics, write_metrics, write_run
+from teacher.model import Classifier, Network
+from teacher.pictures import confusion_matrix
+from teacher.settings import ComputeSettings, EncoderSettings, InputSettings
+from teacher.training import forward_all, precision_of, provenance
 
 
 @dataclass
 class Sets:
-    """A store's clips for one evaluation."""
+    """A store's clips for one evaluation; `layout` is that of the joints, `seconds` the training clips' median length."""
 
     store: Store
+    layout: Layout
     train: Clips
     test: Clips
     seconds: float
 
     @classmethod
-    def read(cls, store: Store, data: InputSettings) -> "Sets":
+    def read(cls, store: Store, data: InputSettings, layout: Layout | None = None, share: float = 1.0, seed: int = 0) -> "Sets":
+        """Joints are retargeted to `layout` where it is another than the store's; `share` of each class's clips train."""
+        layout = layout or store.layout
         train = store.split(data.protocol, "train")
+        if share < 1:
+            train = train[subset(np.asarray(store.index["label"][train]), share, seed)]
         tested = store.split(data.protocol, data.part)
         seconds = median_seconds(store.index["frames"][train], store.rate)
-        return cls(store, Clips.read(store, train, data), Clips.read(store, tested, data), seconds)
-
-
-def linear(
-    store: Store, folder: Path, encoder: Path, data: InputSettings, settings: LinearSettings, compute: ComputeSettings,
-    recipe: dict[str, Any],
-) -> dict[str, Any]:  # fmt: skip
-    """Linear probe: the frozen encoder's features of unaugmented clips, and one linear layer on them."""
-    network, card = load_encoder(encoder)
-    check_layout(store, card, encoder)
-    data = replace(card.input, protocol=data.protocol, part=data.part)
-    sets = Sets.read(store, data)
-    seeded(compute)
-    classifier = Classifier(card.layout, data, card.encoder, len(store.labels))
-    classifier.encoder = network
-    freeze(classifier)
-    features = forward_all(classifier, sets.train.joints, compute)[1]
-    classifier.head.requires_grad_(True)
-    module = Classification(classifier.head, classifier.head, settings.optim)
-    probe = Clips(features, sets.train.labels)
-    fit(module, probe.loader(settings.optim.batch_size, compute.devices), compute, folder, "Linear probe")
-    return finish(classifier, sets, folder, data, card.encoder, settings, compute, recipe, {"protocol": "linear"})
-
-
-def finetune(
-    store: Store, folder: Path, encoder: Path | None, data: InputSettings, plan: EncoderSettings, settings: FinetuneSettings,
-    compute: ComputeSettings, recipe: dict[str, Any], resume: bool = False, part: str = "test",
-) -> dict[str, Any]:  # fmt: skip
-    """Train an encoder and its head on labels: a pretrained encoder's copy, or (supervised) a fresh one for None."""
-    network = None
-    if encoder is not None:
-        network, card = load_encoder(encoder)
-        check_layout(store, card, encoder)
-        data, plan = replace(card.input, protocol=data.protocol, part=data.part), replace(card.encoder, dropout=plan.dropout)
-    sets = Sets.read(store, data)
-    seeded(compute)
-    classifier = Classifier(store.layout, data, plan, len(store.labels))
-    if network is not None:
-        classifier.encoder.load_state_dict(network.state_dict())
-    augment = Augment(settings.augment, store.layout)
-    module = Classification(classifier, lambda joints: classifier(joints, augment)[0], settings.optim, settings.label_smoothing)
-    protocol = "supervised" if encoder is None else "finetune"
-    loader = sets.train.loader(settings.optim.batch_size, compute.devices)
-    fit(module, loader, compute, folder, "Supervised training" if encoder is None else "Finetuning", resume)
-    return finish(classifier, sets, folder, data, plan, settings, compute, recipe, {"protocol": protocol})
-
-
-def ridge(store: Store, folder: Path, data: InputSettings) -> dict[str, Any]:
-    """The floor that any network must clear: a linear ridge classifier on normalised coordinates and their velocities."""
-    from sklearn.linear_model import RidgeClassifierCV
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
-    sets = Sets.read(store, data)
-
-    def rows(clips: Clips) -> np.ndarray:
-        joints = normalize(clips.joints.numpy(), store.layout, data.normalization)
-        return np.concatenate([joints.reshape(len(joints), -1), np.diff(joints, axis=2).reshape(len(joints), -1)], axis=1)
-
-    model = make_pipeline(StandardScaler(), RidgeClassifierCV(np.logspace(-1, 5, 13))).fit(
-        rows(sets.train), sets.train.labels.numpy()
-    )
-    scores = model.decision_function(rows(sets.test))
-    scores = np.stack([-scores, scores], axis=1) if scores.ndim == 1 else scores
-    full = np.full((len(scores), len(store.labels)), -np.inf, np.float32)
-    full[:, model.classes_] = scores
-    metrics = {"protocol": "ridge", **score(torch.from_numpy(full), sets.test.labels)}
-    write_metrics(folder, metrics)
-    return metrics
+        return cls(store, layout, Clips.read(store, train, data, layout), Clips.read(store, tested, data, layout), seconds)
 
 
 def check_layout(store: Store, card: Card, source: Path) -> None:
@@ -110,8 +46,21 @@ def check_layout(store: Store, card: Card, source: Path) -> None:
     if store.layout.joints != card.layout.joints:
         raise InputError(
             f"{source}: trained on layout {card.layout.name} ({len(card.layout)} joints), but {store.path} holds "
-            f"{store.layout.name} ({len(store.layout)} joints); use a store of the same layout"
+            f"{store.layout.name} ({len(store.layout)} joints); use a store of the same layout, or `skedge evaluate transfer`"
         )
+
+
+def measure(network: Network, sets: Sets, folder: Path, compute: ComputeSettings, extra: dict[str, Any]) -> dict[str, Any]:
+    """Test a network once on `sets.test`; its figures, and a picture of its confusions in `folder`."""
+    logits = forward_all(network, sets.test.joints, compute)[0]
+    return report(logits, sets, folder, compute, extra)
+
+
+def report(logits: torch.Tensor, sets: Sets, folder: Path, compute: ComputeSettings, extra: dict[str, Any]) -> dict[str, Any]:
+    """The figures of logits (N, classes) for `sets.test`, with what is needed to repeat them, and the confusion picture."""
+    found = score(logits, sets.test.labels)
+    confusion_matrix(found["confusion"], sets.store.labels, folder / "confusion.png")
+    return extra | {"store": sets.store.name, "seed": compute.seed, "precision": precision_of(compute)} | found
 
 
 def finish(
@@ -119,10 +68,29 @@ def finish(
     compute: ComputeSettings, recipe: dict[str, Any], extra: dict[str, Any],
 ) -> dict[str, Any]:  # fmt: skip
     """Test the last epoch's classifier once and write its run folder."""
-    metrics = extra | score(forward_all(classifier, sets.test.joints, compute)[0], sets.test.labels)
+    epochs = {"epochs": settings.optim.epochs, "part": data.part, "stream": data.stream}
+    metrics = measure(classifier, sets, folder, compute, extra | epochs)
     card = Card(
-        "classifier", sets.store.layout, sets.store.labels, data, plan, sets.seconds,
+        "classifier", sets.layout, sets.store.labels, data, plan, sets.seconds,
         provenance(sets.store, compute, settings, len(sets.train)) | extra,
     )  # fmt: skip
     write_run(folder, classifier.cpu(), card, recipe, metrics)
+    return metrics
+
+
+def fuse(store: Store, folder: Path, data: InputSettings, compute: ComputeSettings) -> dict[str, Any]:
+    """Test the fusion of the streams' classifiers that stand in `folder`; their weights are written there already."""
+    from teacher.load import load_classifier
+
+    network, card = load_classifier(folder)
+    members = {name: read_metrics(folder / name) or {} for name in card.input.fusion}
+    first = next(iter(members.values()))
+    extra: dict[str, Any] = {
+        name: first[name] for name in ("protocol", "fusion", "share", "pretrained_on", "epochs") if name in first
+    }
+    extra |= {"part": data.part, "stream": "three", "weights": card.input.fusion}
+    extra["streams"] = {name: metrics.get("top1") for name, metrics in members.items()}
+    sets = Sets.read(store, replace(card.input, protocol=data.protocol, part=data.part), card.layout)
+    metrics = measure(network, sets, folder, compute, extra)
+    write_metrics(folder, metrics)
     return metrics

@@ -18,6 +18,8 @@ from skeleton import InputError, Layout
 from teacher.settings import EncoderSettings, InputSettings
 
 RECIPE, WEIGHTS, METRICS = "recipe.yaml", "weights.safetensors", "metrics.json"
+# In a folder that holds one run folder a stream: what each stream counts in their fusion.
+STREAMS = "streams.json"
 
 
 @dataclass

@@ -7,9 +7,9 @@ from torch import Tensor, nn
 
 from skeleton.layout import Layout
 from skeleton.normalize import normalize
-from skeleton.streams import stream
+from skeleton.streams import Stream, stream
 from teacher.augment import Augment
-from teacher.encoders import STGCN
+from teacher.pair import make_encoder
 from teacher.settings import EncoderSettings, InputSettings
 
 Frozen = TypeVar("Frozen", bound=nn.Module)
@@ -32,6 +32,7 @@ class View(nn.Module):
 
     def clip(self, placed: Tensor) -> Tensor:
         """The stream of placed joints, (N, C, T, V, M)."""
+        assert self.data.stream != "three", "three streams are three views"
         return stream(placed, self.layout, self.data.stream, torch).permute(0, 4, 2, 3, 1)
 
     def forward(self, joints: Tensor, augment: Augment | None = None) -> Tensor:
@@ -44,16 +45,43 @@ class Classifier(nn.Module):
     def __init__(self, layout: Layout, data: InputSettings, encoder: EncoderSettings, classes: int) -> None:
         super().__init__()
         self.view = View(layout, data)
-        self.encoder = STGCN(layout, encoder)
+        self.encoder = make_encoder(layout, encoder)
         self.head = nn.Linear(self.encoder.features, classes)
 
-    def classify(self, placed: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits and features of placed joints (normalised, perhaps augmented)."""
-        features = self.encoder(self.view.clip(placed))
+    def classify(self, placed: Tensor, joints: Tensor | None = None, frames: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Logits and features of placed joints (normalised, perhaps augmented).
+
+        Of `joints` (N, K) and `frames` (N, L) alone, where given: ascending indices.
+        """
+        features = self.encoder(self.view.clip(placed), joints, frames)
         return self.head(features), features
 
     def forward(self, joints: Tensor, augment: Augment | None = None) -> tuple[Tensor, Tensor]:
         return self.classify(self.view.place(joints, augment))
+
+
+class Fused(nn.Module):
+    """Classifiers of a stream each, used as one: logits are added with the streams' weights, features stand side by side.
+
+    3s-PSTL and 3s-ASMa are this with 0.6 joint + 0.6 bone + 0.4 motion.
+    """
+
+    def __init__(self, members: dict[Stream, Classifier], weights: dict[Stream, float]) -> None:
+        super().__init__()
+        self.members = nn.ModuleList(members.values())
+        self.weights = [weights[name] for name in members]
+        self.view = next(iter(members.values())).view
+
+    def classify(self, placed: Tensor, joints: Tensor | None = None, frames: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        answers = [member.classify(placed, joints, frames) for member in self.members if isinstance(member, Classifier)]
+        logits = torch.stack([w * logits for w, (logits, _) in zip(self.weights, answers, strict=True)]).sum(0)
+        return logits, torch.cat([features for _, features in answers], dim=1)
+
+    def forward(self, joints: Tensor, augment: Augment | None = None) -> tuple[Tensor, Tensor]:
+        return self.classify(self.view.place(joints, augment))
+
+
+Network = Classifier | Fused
 
 
 def freeze(module: Frozen) -> Frozen:

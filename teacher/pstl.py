@@ -1,4 +1,4 @@
-"""PSTL and the method it builds on, SkeletonBT (Zhou et al. 2023)."""
+"""Pretraining by views whose embeddings agree: SkeletonBT and PSTL (Zhou et al. 2023), ASMa (Anand et al.)."""
 
 import torch
 from torch import Tensor, nn
@@ -6,10 +6,10 @@ from torch import Tensor, nn
 from skeleton.layout import Layout
 from teacher.augment import Augment
 from teacher.barlow import BarlowLoss
-from teacher.encoders import STGCN
-from teacher.masking import central_spatial_mask, motion_attention_mask
+from teacher.masking import Mask
 from teacher.model import View
-from teacher.settings import InputSettings, PretrainSettings
+from teacher.pair import AnyEncoder, Pair
+from teacher.settings import InputSettings, MaskSettings, PretrainSettings
 from teacher.training import Trained
 
 
@@ -25,7 +25,7 @@ def projector(features: int, width: int) -> nn.Sequential:
 class SkeletonBT(Trained):
     """Two augmented views of a clip, embedded alike: PSTL eq. 1."""
 
-    def __init__(self, encoder: STGCN, layout: Layout, data: InputSettings, settings: PretrainSettings) -> None:
+    def __init__(self, encoder: AnyEncoder, layout: Layout, data: InputSettings, settings: PretrainSettings) -> None:
         super().__init__(settings.optim)
         self.settings = settings
         self.view, self.augment = View(layout, data), Augment(settings.augment, layout)
@@ -47,23 +47,34 @@ class SkeletonBT(Trained):
 
 
 class PSTL(SkeletonBT):
-    """An anchor against a view with central joints and one with moving frames masked: PSTL, figure 2 and eq. 7."""
+    """An anchor against a view without some joints and one without some frames: PSTL, figure 2 and eq. 7."""
 
-    degrees: Tensor
-
-    def __init__(self, encoder: STGCN, layout: Layout, data: InputSettings, settings: PretrainSettings) -> None:
+    def __init__(self, encoder: AnyEncoder, layout: Layout, data: InputSettings, settings: PretrainSettings) -> None:
         super().__init__(encoder, layout, data, settings)
-        self.register_buffer("degrees", torch.from_numpy(layout.degrees), persistent=False)
+        self.masked = [(encoder, Mask(mask, layout, data)) for encoder, mask in self.masks()]
+
+    def masks(self) -> list[tuple[nn.Module, MaskSettings]]:
+        """Every encoder with its masks."""
+        return [(self.encoder, self.settings.pstl)]
 
     def loss(self, joints: Tensor) -> Tensor:
-        s = self.settings
-        spatial, temporal = self.clip(joints), self.clip(joints)
-        kept_joints = central_spatial_mask(self.degrees, s.masked_joints, len(joints), s.mask_per == "sample")
-        kept_frames = motion_attention_mask(temporal, s.masked_frames, s.random_frames)
-        anchor = self.projector(self.encoder(self.clip(joints)))
-        masked_joints = self.projector(self.encoder(spatial, joints=kept_joints))
-        masked_frames = self.projector(self.encoder(temporal, frames=kept_frames))
-        return self.barlow(anchor, masked_joints) + self.barlow(anchor, masked_frames)
+        anchor, spatial, temporal = (self.clip(joints) for _ in range(3))
+        losses = []
+        for encoder, mask in self.masked:
+            z = self.projector(encoder(anchor))
+            losses.append(self.barlow(z, self.projector(encoder(spatial, joints=mask.joints(spatial)))))
+            losses.append(self.barlow(z, self.projector(encoder(temporal, frames=mask.frames(temporal)))))
+        return torch.stack(losses).sum()
 
 
-METHODS = {"pstl": PSTL, "skeleton-bt": SkeletonBT}
+class ASMa(PSTL):
+    """Two encoders on the same views, each with masks of its own, and one projector: ASMa eq. 6 to 9."""
+
+    def masks(self) -> list[tuple[nn.Module, MaskSettings]]:
+        asma = self.settings.asma
+        if isinstance(self.encoder, Pair):
+            return [(self.encoder.theta, asma.theta), (self.encoder.phi, asma.phi)]
+        return [(self.encoder, getattr(asma, asma.encoders[0]))]
+
+
+METHODS: dict[str, type[SkeletonBT]] = {"skeleton-bt": SkeletonBT, "pstl": PSTL, "asma": ASMa}

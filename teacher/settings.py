@@ -18,7 +18,8 @@ class InputSettings:
         frames: the number of frames that every clip is stretched to.
         persons: the number of persons a clip holds; further ones are left out, missing ones are zeros.
         normalization: per-frame (PSTL, AimCLR), first-frame (CTR-GCN) or first-frame-aligned (PYSKL).
-        stream: joint, bone or motion.
+        stream: joint, bone, motion, or three: all of them, trained alone and fused.
+        fusion: what the streams' logits are multiplied by before they are added, where there are three.
     """
 
     protocol: str = "xsub"
@@ -26,7 +27,8 @@ class InputSettings:
     frames: int = 50
     persons: int = 1
     normalization: Normalization = "first-frame"
-    stream: Stream = "joint"
+    stream: Stream | Literal["three"] = "joint"
+    fusion: dict[Stream, float] = field(default_factory=lambda: {"joint": 0.6, "bone": 0.6, "motion": 0.4})
 
 
 @dataclass
@@ -81,19 +83,23 @@ class OptimSettings:
 
 @dataclass
 class EncoderSettings:
-    """The plan of an ST-GCN encoder.
+    """The plan of an encoder.
 
     Args:
         widths: output channels of every block.
         strides: temporal stride of every block.
         dropout: in every block but the first.
-        distances: one-hop (the partition behind the published numbers) or true hops along the bones.
+        distances: of st-gcn: one-hop (the partition behind the published numbers) or true hops along the bones.
+        backbone: how joints are mixed: st-gcn (along the bones), gin (along them, summed) or dgcnn (near in feature space).
+        fusion: one encoder; or of ASMa's two theta or phi alone, the mean of both, or both aligned by cross attention.
     """
 
     widths: tuple[int, ...] = (16, 16, 16, 16, 32, 32, 32, 64, 64, 256)
     strides: tuple[int, ...] = (1, 1, 1, 1, 2, 1, 1, 2, 1, 1)
     dropout: float = 0.5
     distances: Distances = "one-hop"
+    backbone: Literal["st-gcn", "gin", "dgcnn"] = "st-gcn"
+    fusion: Literal["one", "theta", "phi", "mean", "alignment"] = "one"
 
 
 def _pstl_augment() -> AugmentSettings:
@@ -101,38 +107,77 @@ def _pstl_augment() -> AugmentSettings:
 
 
 @dataclass
+class MaskSettings:
+    """The two masks of an encoder's views: one leaves joints out, the other frames.
+
+    Args:
+        joints: high-degree, low-degree (nearly uniform, as ASMa defines it), inverse-degree, random, or none.
+        frames: high-motion, low-motion, random, or none.
+        masked_joints: how many joints go.
+        masked_frames: how many frames go by this choice.
+        random_frames: further frames that go at random.
+        motion: a frame's motion is the mean of squared (PSTL) or absolute (ASMa) differences.
+        per: sample (a mask a clip) or batch (one for all, as the reference programs).
+    """
+
+    joints: Literal["high-degree", "low-degree", "inverse-degree", "random", "none"] = "high-degree"
+    frames: Literal["high-motion", "low-motion", "random", "none"] = "low-motion"
+    masked_joints: int = 9
+    masked_frames: int = 10
+    random_frames: int = 0
+    motion: Literal["squared", "absolute"] = "absolute"
+    per: Literal["sample", "batch"] = "sample"
+
+
+def pstl_mask() -> MaskSettings:
+    """PSTL's central spatial and motion attention temporal masking."""
+    return MaskSettings("high-degree", "high-motion", random_frames=10, motion="squared")
+
+
+@dataclass
+class AsmaSettings:
+    """ASMa: two encoders with opposite masks.
+
+    Args:
+        encoders: both, or one of them alone.
+        theta: the masks of encoder theta: high-degree joints, low-motion frames.
+        phi: the masks of encoder phi: low-degree joints, high-motion frames.
+    """
+
+    encoders: tuple[Literal["theta", "phi"], ...] = ("theta", "phi")
+    theta: MaskSettings = field(default_factory=MaskSettings)
+    phi: MaskSettings = field(default_factory=lambda: MaskSettings("low-degree", "high-motion"))
+
+
+@dataclass
 class PretrainSettings:
     """Self-supervised pretraining.
 
     Args:
-        method: pstl (three streams, CSM and MATM) or skeleton-bt (two unmasked views).
+        method: skeleton-bt (two unmasked views), pstl (an anchor and two masked views) or asma (the same with two encoders).
         projector: width of the three layers of the projector.
         redundancy: lambda, the weight of the off-diagonal terms of the Barlow loss.
-        masked_joints: joints that central spatial masking drops.
-        masked_frames: frames of largest motion that are dropped.
-        random_frames: further frames dropped at random.
-        mask_per: sample (a mask a clip) or batch (one for all, as the reference program).
+        pstl: the masks of method pstl.
+        asma: the masks of method asma.
         augment: the views' augmentation.
         optim: optimisation.
     """
 
-    method: Literal["pstl", "skeleton-bt"] = "pstl"
+    method: Literal["skeleton-bt", "pstl", "asma"] = "pstl"
     projector: int = 6144
     redundancy: float = 2e-4
-    masked_joints: int = 9
-    masked_frames: int = 10
-    random_frames: int = 10
-    mask_per: Literal["sample", "batch"] = "sample"
+    pstl: MaskSettings = field(default_factory=pstl_mask)
+    asma: AsmaSettings = field(default_factory=AsmaSettings)
     augment: AugmentSettings = field(default_factory=_pstl_augment)
     optim: OptimSettings = field(default_factory=lambda: OptimSettings(epochs=150, weight_decay=1e-5, warmup_epochs=10))
 
 
 @dataclass
 class LinearSettings:
-    """The linear probe: a frozen encoder and one linear layer.
+    """The linear probe: a frozen encoder and one linear layer, behind the alignment where two encoders are aligned.
 
     Args:
-        optim: optimisation of that layer.
+        optim: optimisation of what is learned.
     """
 
     optim: OptimSettings = field(default_factory=lambda: OptimSettings(epochs=100, learning_rate=1e-2))
@@ -146,11 +191,50 @@ class FinetuneSettings:
         label_smoothing: the share of the target spread over all classes.
         augment: the training clips' augmentation.
         optim: optimisation.
+        fuse: of what joins two finetuned encoders (ASMa's second stage), which are then frozen.
     """
 
     label_smoothing: float = 0.0
     augment: AugmentSettings = field(default_factory=AugmentSettings)
     optim: OptimSettings = field(default_factory=OptimSettings)
+    fuse: OptimSettings = field(default_factory=lambda: OptimSettings(epochs=50, learning_rate=1e-4))
+
+
+@dataclass
+class SemiSettings:
+    """Semi-supervised evaluation: finetuning on a part of the labels.
+
+    Args:
+        share: of every class's training clips, at least one; 0.01, 0.05 and 0.1 in the papers.
+    """
+
+    share: float = 0.1
+
+
+@dataclass
+class KnnSettings:
+    """Nearest neighbours on frozen features.
+
+    Args:
+        neighbors: how many vote, weighted by their similarity.
+    """
+
+    neighbors: int = 1
+
+
+@dataclass
+class PartialSettings:
+    """Partial-body evaluation.
+
+    Args:
+        joints: how many random joints are hidden, one row of the table each.
+        parts: how many random body parts are hidden.
+        draws: of what is hidden, over which mean and deviation are taken.
+    """
+
+    joints: tuple[int, ...] = (0, 2, 4, 6, 8, 10)
+    parts: tuple[int, ...] = (0, 1, 2, 3, 4)
+    draws: int = 5
 
 
 @dataclass
@@ -160,11 +244,21 @@ class ComputeSettings:
     Args:
         seed: of weights, order, augmentation and masks.
         accelerator: auto, cpu, gpu.
-        devices: how many.
+        devices: how many on every node.
+        nodes: how many machines, started by torchrun or SLURM.
+        strategy: Lightning's, for example ddp; auto is right for one device and for several.
         precision: 32-true, bf16-mixed, 16-mixed, or auto: mixed where the device multiplies bfloat16, else 32-true.
     """
 
     seed: int = 0
     accelerator: str = "auto"
     devices: int = 1
+    nodes: int = 1
+    strategy: str = "auto"
+
+    @property
+    def processes(self) -> int:
+        """How many share a batch."""
+        return self.devices * self.nodes
+
     precision: str = "auto"

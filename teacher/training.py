@@ -5,6 +5,7 @@ import math
 import signal
 import threading
 import warnings
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,6 @@ from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
 
 from skeleton import InputError
 from skeleton.datasets.store import Store
@@ -125,9 +125,10 @@ def precision_of(compute: ComputeSettings) -> str:
 
 
 def fit(
-    module: Trained, loader: DataLoader, compute: ComputeSettings, folder: Path, title: str, resume: bool = False
-) -> L.Trainer:
-    """Train for the module's epochs.
+    module: Trained, loader: Iterable[Any], compute: ComputeSettings, folder: Path, title: str, resume: bool = False,
+    callbacks: Sequence[Callback] = (), steps: int = -1,
+) -> L.Trainer:  # fmt: skip
+    """Train for the module's epochs, or for so many `steps` if those are fewer.
 
     `last.ckpt` in `folder` is written ten times in a run and when it is interrupted; `resume` goes on from it. It goes when
     training is complete.
@@ -150,12 +151,15 @@ def fit(
     trainer = L.Trainer(
         accelerator=compute.accelerator,
         devices=compute.devices,
+        num_nodes=compute.nodes,
+        strategy=compute.strategy,
         precision=precision,  # type: ignore[arg-type]
-        sync_batchnorm=compute.devices > 1 and torch.cuda.is_available() and compute.accelerator != "cpu",
+        sync_batchnorm=compute.processes > 1 and torch.cuda.is_available() and compute.accelerator != "cpu",
         max_epochs=module.optim.epochs,
+        max_steps=steps,
         logger=CSVLogger(folder, name="log", version=""),
         log_every_n_steps=1,
-        callbacks=[ProgressBar(title), OwnRandomness(compute.seed), StopBetweenSteps(), keep],
+        callbacks=[ProgressBar(title), OwnRandomness(compute.seed), StopBetweenSteps(), keep, *callbacks],
         enable_progress_bar=False,
         enable_model_summary=False,
     )

@@ -16,6 +16,10 @@ import numpy as np
 import onnx
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parent / "edge_runtime"))
+
+from edge_tflite import write_tflite
+
 from skedge import COMMANDS, main
 from skeleton import load_layout
 from skeleton.datasets.store import Store, StoreWriter
@@ -120,6 +124,20 @@ def test_a_changed_setting_trains_what_depends_on_it(run: Path, room: Path, stor
     assert {name for name in after if after[name] != before[name]} == {"finetune", "student-finetune"}
 
 
+def test_another_backbone_teaches_and_only_the_student_is_exported(store: Path, tmp_path: Path, refused: Refused) -> None:
+    small = ["--encoder.widths=[4,8]", "--encoder.strides=[1,2]", "--student.widths=[4,8]", "--student.strides=[1,1]"]
+    run = ["run", "--data", store, "--recipe", "synthetic", "--runs", tmp_path, *TINY, *small]
+    main([str(argument) for argument in [*run, "--encoder.backbone=gin"]])
+    report = json.loads((tmp_path / "synthetic" / "report.json").read_text())
+    assert report["recipe"]["encoder"]["backbone"] == "gin"
+    assert list(report["export"]) == ["student"]
+    assert [model["name"] for model in report["bench"]["models"]] == ["student"]
+
+    refused("export", tmp_path / "synthetic" / "finetune", tmp_path / "gin.onnx", "--data", store, words=["ST-GCN", "GIN"])
+    assert not (tmp_path / "gin.onnx").exists()
+    refused(*run, "--student.backbone=dgcnn", words=["student.backbone", "dgcnn"])
+
+
 def test_each_step_alone(store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "step by step"
     training = ["--data", store, "--recipe", "synthetic", *TINY, "--out"]
@@ -129,6 +147,7 @@ def test_each_step_alone(store: Path, tmp_path: Path, capsys: pytest.CaptureFixt
         ["evaluate", "supervised", *training, out / "supervised"],
         ["distill", "--teacher", out / "linear", *training, out / "student"],
         ["export", out / "student", out / "a student.onnx", "--data", store],
+        ["export", out / "a student", out / "half.onnx", "--data", store, "--precision", "fp16"],
         ["predict", out / "a student.onnx", store, "--frame_by_frame"],
         ["bench", out / "a student.onnx", "--out", out / "bench", "--blocks", 2, "--calls", 2],
         ["data", "show", store, "a01_s01_t01", out / "wave.png"],
@@ -374,6 +393,9 @@ def test_the_base_install_runs_a_model(run: Path, store: Path, tmp_path: Path) -
     assert f"top-1 {expected:.2f} %" in predicted.stdout
     measured = edge("bench", run / "student.onnx", "--out", tmp_path / "bench", "--blocks", 2, "--calls", 2)
     assert measured.returncode == 0, measured.stderr
+    lite = edge("predict", write_tflite(tmp_path / "student.tflite"), store)
+    assert (lite.returncode, len(lite.stderr.splitlines())) == (2, 1)
+    assert 'pip install "skedge[tflite]"' in lite.stderr
     training = edge("pretrain", "--data", store, "--recipe", "synthetic", "--out", tmp_path / "x")
     assert training.returncode == 2
     assert "skedge[train]" in training.stderr

@@ -2,14 +2,20 @@
 
 import json
 import re
+import shlex
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from jsonargparse import ArgumentParser
 
-from skedge import COMMANDS
-from skeleton.datasets.store import Store
+from edge_runtime.live.outlets import load_hook
+from skedge import COMMANDS, RECIPES
+from skeleton import load_layout
+from skeleton.datasets.store import Store, StoreWriter
 from skeleton.layout import Layout
+from sweep.grid import points_of, read_sweep
 
 ROOT = Path(__file__).parents[1]
 
@@ -35,7 +41,18 @@ def test_a_layout_of_ones_own() -> None:
     assert Layout.from_dict(json.loads(example)).name == "upper-body"
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/own-data.md", "docs/results.md"])
+def test_a_sweep_of_ones_own(tmp_path: Path) -> None:
+    (example,) = blocks("docs/sweeps.md", "yaml")
+    (tmp_path / "mine.yaml").write_text(example)
+    with StoreWriter(tmp_path / "store", name="x", layout=load_layout("kinect20"), labels=["a"], rate=30.0) as writer:
+        for name in ("one", "two"):
+            writer.add(name, np.zeros((1, 9, 20, 3), np.float32), label=0)
+        writer.protocol("xsub", lambda index: np.array([1, 3], np.int8))
+    sweep, _ = read_sweep(str(tmp_path / "mine.yaml"), RECIPES)
+    assert len(points_of(sweep, Store(tmp_path / "store"), tmp_path)) == 4 * 2 * 3
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/own-data.md", "docs/on-the-pi.md", "docs/results.md", "docs/sweeps.md"])
 def test_every_command_on_the_page_exists(page: str) -> None:
     shown = [line.split("#")[0] for block in blocks(page, "sh") for line in block.splitlines()]
     commands = [line for line in shown if line.startswith("skedge ")]
@@ -44,3 +61,26 @@ def test_every_command_on_the_page_exists(page: str) -> None:
     targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
     for target in re.findall(r"(?:^|`)make ([a-z]+)", (ROOT / page).read_text(), re.MULTILINE):
         assert target in targets
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/on-the-pi.md"])
+def test_the_live_commands_on_the_page_have_these_options(page: str) -> None:
+    lines = [line for block in blocks(page, "sh") + blocks(page, "ini") for line in block.splitlines()]
+    commands = [re.sub(r"^.*?\bskedge (?=live|record|teach)", "", line) for line in lines]
+    commands = [line for line in commands if line.split(" ")[0] in ("live", "record", "teach")]
+    assert commands
+    for line in commands:
+        name, *arguments = shlex.split(line.split(">")[0], comments=True)
+        parser = ArgumentParser(exit_on_error=False)
+        COMMANDS[name](parser)
+        parser.parse_args(arguments)
+
+
+def test_the_hook_on_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    (hook,) = blocks("docs/on-the-pi.md", "python")
+    (event,) = blocks("docs/on-the-pi.md", "json")
+    (tmp_path / "lights.py").write_text(hook)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", sys.path.copy())
+    load_hook("lights:on_event")(json.loads(event))
+    assert capsys.readouterr().out == "light on\n"

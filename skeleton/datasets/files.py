@@ -37,14 +37,15 @@ class Found(NamedTuple):
 
 
 def find(source: Path, pattern: str, what: str) -> Found:
-    """The files below `source` whose names match `pattern` whole; zips in it, or `source` itself, count as folders.
+    """The files below `source` whose names match `pattern` whole, in small letters or capitals; zips in it, or `source`
+    itself, count as folders.
 
     A link that leads out of `source` is not followed but listed as damaged, as is a zip that cannot be read. `what` says
     what was looked for. Raises `InputError` where there is nothing of it.
     """
     if not source.exists():
         raise InputError(f"{source}: expected a folder with {what}, got nothing at that path")
-    wanted = re.compile(pattern)
+    wanted = re.compile(pattern, re.IGNORECASE)
     found = Found([], [])
     if source.is_dir():
         _walk(source, wanted, found)
@@ -63,8 +64,9 @@ def read_bytes(file: File) -> bytes:
     """The content; `DamagedError` where it cannot be read or is larger than any recording."""
     try:
         if file.member is None:
-            with open(file.path, "rb") as stream:
-                content = stream.read(LARGEST + 1)
+            with open(file.path, "rb", buffering=0) as stream:
+                # Not LARGEST at once: memory for it would be asked for every file.
+                content = stream.read(min(os.fstat(stream.fileno()).st_size, LARGEST) + 1)
         else:
             with _zip(file.path).open(file.member) as member:
                 content = member.read(LARGEST + 1)

@@ -48,11 +48,15 @@ class Clip:
     note: str = ""
 
 
+_Outcome = Sequence[Clip | DamagedError]
+
+
 @dataclass
 class Dataset:
     """A dataset as its reader finds it.
 
-    `read` makes clips of one of `sources`, which are read in their order; it raises `InputError` for a damaged one.
+    `read` makes clips of one of `sources`, which are read in their order; it raises `InputError` for a damaged one, and
+    gives a `DamagedError` in the place of each damaged part of a source that is good otherwise.
     Where `parallel`, it goes to other processes, so it must be a module's function or a `partial` of one. `protocols` maps
     a split's name to a function of the finished index, see `StoreWriter.protocol`. `expected` holds published counts:
     "clips", or a protocol's name with {part: clips}. `damaged` and `left_out` are what was found out while listing.
@@ -63,7 +67,7 @@ class Dataset:
     labels: Sequence[str]
     rate: float | None
     sources: Sequence[Any]
-    read: Callable[[Any], Sequence[Clip]]
+    read: Callable[[Any], _Outcome]
     root: Path
     protocols: dict[str, Callable[[np.ndarray], np.ndarray]] = field(default_factory=dict)
     expected: dict[str, Any] = field(default_factory=dict)
@@ -155,13 +159,13 @@ class _Log:
         self._saved = len(self.damaged), len(self.notes)
         return self.sources
 
-    def add(self, outcome: list[Clip] | DamagedError) -> None:
+    def add(self, outcome: _Outcome) -> None:
         self.sources += 1
-        if isinstance(outcome, DamagedError):
-            self.add_damage(outcome)
-        else:
-            for clip in outcome:
-                self._add_clip(clip)
+        for found in outcome:
+            if isinstance(found, DamagedError):
+                self.add_damage(found)
+            else:
+                self._add_clip(found)
         if time.monotonic() - self._last > _SECONDS_BETWEEN_CHECKPOINTS:
             self.checkpoint()
 
@@ -212,7 +216,7 @@ class _Log:
         return file.removeprefix(f"{self.dataset.root}{os.sep}")
 
 
-def _outcomes(dataset: Dataset, sources: Sequence[Any], processes: int | None) -> Iterator[list[Clip] | DamagedError]:
+def _outcomes(dataset: Dataset, sources: Sequence[Any], processes: int | None) -> Iterator[_Outcome]:
     workers = min(processes or os.cpu_count() or 1, len(sources) // (2 * CHUNK)) if dataset.parallel else 1
     if workers <= 1:
         _keep_memory()
@@ -231,9 +235,9 @@ def _outcomes(dataset: Dataset, sources: Sequence[Any], processes: int | None) -
 
 
 def _in_order(
-    pool: ProcessPoolExecutor, read: Callable[[Any], Sequence[Clip]], sources: Sequence[Any], ahead: int
-) -> Iterator[list[Clip] | DamagedError]:
-    waiting: deque[Future[list[list[Clip] | DamagedError]]] = deque()
+    pool: ProcessPoolExecutor, read: Callable[[Any], _Outcome], sources: Sequence[Any], ahead: int
+) -> Iterator[_Outcome]:
+    waiting: deque[Future[list[_Outcome]]] = deque()
     for start in range(0, len(sources), CHUNK):
         with _deaf_to_ctrl_c():
             waiting.append(pool.submit(_read_chunk, read, sources[start : start + CHUNK]))
@@ -273,17 +277,17 @@ def _deaf_to_ctrl_c() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _read_chunk(read: Callable[[Any], Sequence[Clip]], sources: Sequence[Any]) -> list[list[Clip] | DamagedError]:
+def _read_chunk(read: Callable[[Any], _Outcome], sources: Sequence[Any]) -> list[_Outcome]:
     return [_read(read, source) for source in sources]
 
 
-def _read(read: Callable[[Any], Sequence[Clip]], source: Any) -> list[Clip] | DamagedError:
+def _read(read: Callable[[Any], _Outcome], source: Any) -> _Outcome:
     try:
-        return list(read(source))
+        return read(source)
     except DamagedError as error:
-        return error
+        return [error]
     except InputError as error:
-        return DamagedError(source, str(error).removeprefix(f"{source}: "))
+        return [DamagedError(source, str(error).removeprefix(f"{source}: "))]
 
 
 def _keep_memory() -> None:

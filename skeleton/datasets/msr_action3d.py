@@ -22,7 +22,7 @@ LABELS = (
 RATE = 15.0
 TRAIN_SUBJECTS = (1, 3, 5, 7, 9)
 JOINTS = 20
-_NAME = re.compile(r"(a(\d{2})_s(\d{2})_e(\d{2}))_skeleton3D\.txt")
+_NAME = re.compile(r"(a(\d{2})_s(\d{2})_e(\d{2}))_skeleton3D\.txt", re.IGNORECASE)
 _LISTS = r"files_used\.mat|files_used_in_cvpr12_paper\.txt"
 
 
@@ -35,7 +35,7 @@ def open_msr_action3d(source: Path) -> Dataset:
     """
     found = find(source, _NAME.pattern, "files called aAA_sSS_eEE_skeleton3D.txt (MSR-Action3D's real-world coordinates)")
     listed = _listed(source)
-    files = [file for file in found.files if listed is None or file.name[:11] in listed]
+    files = [file for file in found.files if listed is None or file.name[:11].lower() in listed]
     if not files:
         raise InputError(f"{source}: expected clips on its list of files used, got none")
     return Dataset(

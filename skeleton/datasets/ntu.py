@@ -17,7 +17,7 @@ from skeleton.datasets.ntu_text import parse
 from skeleton.errors import InputError
 from skeleton.layout import load_layout
 
-NAME = re.compile(r"S(\d{3})C(\d{3})P(\d{3})R(\d{3})A(\d{3})")
+NAME = re.compile(r"S(\d{3})C(\d{3})P(\d{3})R(\d{3})A(\d{3})", re.IGNORECASE)
 RATE = 30.0
 TRAIN_SUBJECTS = (1, 2, 4, 5, 8, 9, 13, 14, 15, 16, 17, 18, 19, 25, 27, 28, 31, 34, 35, 38)
 MORE_TRAIN_SUBJECTS = (
@@ -54,7 +54,7 @@ def open_ntu(edition: str, source: Path, *, missing: Path | str | None = None, b
     found = find(source, NAME.pattern + r"\.skeleton", "files called SsssCcccPpppRrrrAaaa.skeleton, in folders or zips")
     absent = _missing(missing) if missing is not None else frozenset()
     files = [file for file in found.files if 0 < _numbers(file)[4] <= wanted.classes]
-    kept = [file for file in files if file.name[:20] not in absent]
+    kept = [file for file in files if file.name[:20].upper() not in absent]
     if not kept:
         raise InputError(f"{source}: expected clips of {edition}, got none of its classes that is not on the missing list")
     protocols = {"xsub": _by("subject", TRAIN_SUBJECTS + MORE_TRAIN_SUBJECTS)}
@@ -89,7 +89,7 @@ def read_clip(file: File, bodies: str = "denoise") -> list[Clip]:
     joints = SELECTIONS[bodies](parse(read_bytes(file), file))
     if not np.isfinite(joints).any():
         damaged(file, f"expected a body, got only joints at zero in {joints.shape[1]} frames")
-    return [Clip(match[0], joints, action - 1, subject=subject, camera=camera, setup=setup)]
+    return [Clip(match[0].upper(), joints, action - 1, subject=subject, camera=camera, setup=setup)]
 
 
 def _numbers(file: File) -> list[int]:
@@ -102,7 +102,7 @@ def _missing(path: Path | str) -> frozenset[str]:
         lines = Path(path).read_text(encoding="latin1").splitlines()
     except OSError as error:
         raise InputError(f"{path}: expected the list of samples without skeletons, got: {error.strerror}") from None
-    names = frozenset(line.strip() for line in lines if NAME.fullmatch(line.strip()))
+    names = frozenset(line.strip().upper() for line in lines if NAME.fullmatch(line.strip()))
     if not names:
         raise InputError(f"{path}: expected names like S001C002P005R002A008, one a line, got none")
     return names

@@ -1,6 +1,5 @@
-"""Parses NTU RGB+D's `.skeleton` text: the file is read once, its structure walked, its numbers converted together."""
+"""Parses NTU RGB+D's `.skeleton` text: its words are found once, their places follow from the numbers of bodies."""
 
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -39,155 +38,174 @@ def parse(content: bytes, file: object) -> Recording:
     """
     if len(content) > MOST_LINES and content.count(b"\n") > MOST_LINES:
         damaged(file, f"expected a recording of at most {MOST_LINES} lines, got more")
-    text = b"".join((_PAD, content, b"" if content.endswith(b"\n") else b"\n", _PAD))
-    lines = _Lines(text, file)
-    structure = lines.at_once()
+    words = _Words(content, file)
+    structure = words.at_once()
     if structure is None:
         # Numbers may stand further apart, or a space at the end: legal, and rare enough to be rewritten first.
         tidy = b"\n".join(b" ".join(line.split()) for line in content.split(b"\n"))
         if tidy != content:
             return parse(tidy, file)
-        structure = lines.walk()
+        structure = words.walk()
     frames, frame, body, first = structure
-    rows = (first[:, None] + np.arange(JOINTS)).ravel()
-    return Recording(frames, frame, body, lines.joints(rows))
+    return Recording(frames, frame, body, words.joints(first))
 
 
-class _Lines:
-    def __init__(self, text: bytes, file: object) -> None:
-        self.text, self.file = text, file
-        self.bytes: Any = np.frombuffer(text, np.uint8)
-        inside = self.bytes[PADDING : len(text) - PADDING]
-        breaks = np.flatnonzero(self.bytes <= 32)[PADDING:-PADDING]
-        largest = int(inside.max())
-        self.letters = np.flatnonzero(self.bytes > ord("9")) if largest > ord("9") else np.zeros(0, np.int64)
-        if largest > 126:
+class _Words:
+    """The text, and where its words end: word i stands between `breaks[i - 1]` and `breaks[i]`, the first one is PADDING."""
+
+    def __init__(self, content: bytes, file: object) -> None:
+        self.file = file
+        self.text = b"".join((_PAD, content, b"" if content.endswith(b"\n") else b"\n", _PAD))
+        self.bytes: Any = np.frombuffer(self.text, np.uint8)
+        self.largest = int(self.bytes.max())
+        if self.largest > 126:
             damaged(file, "expected a text of numbers, got something else")
-        newline = np.flatnonzero(self.bytes[breaks] == 10)
-        self.breaks = breaks
-        # The place in `breaks` of every line's first one.
-        self.first = np.concatenate(([0], newline[:-1] + 1))
-        ends = breaks[newline]
-        self.starts = np.concatenate(([PADDING], ends[:-1] + 1))
-        returned = (self.bytes[ends - 1] == 13) & (ends > self.starts)
-        self.ends = ends - returned
-        self.tokens = newline - self.first + 1 - returned
+        self.blank = self.bytes <= 32
+        self.breaks = np.flatnonzero(self.blank)
 
     def at_once(self) -> _Structure | None:
-        """The structure as `walk` gives it, found by the numbers of words in the lines; None unless all of it is in order."""
-        heads = np.flatnonzero(self.tokens == _HEADER)
-        single = np.flatnonzero(self.tokens == 1)
-        if not len(heads) or not len(single) or single[0] or heads[-1] + _LINES > len(self.tokens):
-            return None
+        """The structure as `walk` gives it, computed from the numbers of bodies; None unless all of the text is in order."""
+        text, ends = self.text, self.breaks.data
+        # A line's end is one break, or two: then an empty word is between them.
+        end = 1 + (text[ends[PADDING]] == 13)
+        joint = _COLUMNS - 1 + end
+        block = _HEADER - 1 + end + end + JOINTS * joint
+        at, stop = PADDING + end, len(ends) - PADDING
+        counts = []
         try:
-            numbers = np.array([int(self.text[start:end]) for start, end in self._spans(single)])
-            persons = [int(self.text[start : self.text.index(b" ", start, end)]) for start, end in self._spans(heads)]
-        except (ValueError, OverflowError):
+            frames = int(text[PADDING : ends[PADDING]])
+            for _ in range(frames):
+                counts.append(int(text[ends[at - 1] + 1 : ends[at]]))
+                at += end + counts[-1] * block
+                if not PADDING < at <= stop:
+                    return None
+        except (ValueError, IndexError):
             return None
-        is_joints = np.isin(single, heads + 1, assume_unique=True)
-        counted, bodies = single[~is_joints][1:], numbers[~is_joints][1:]
-        frame = np.searchsorted(counted, heads) - 1
+        if at != stop or not 0 < frames <= LONGEST or min(counts) < 0 or not any(counts):
+            return None
+        frame = np.repeat(np.arange(frames), counts)
+        heads = PADDING + end * (frame + 2) + block * np.arange(len(frame))
+        number = heads + _HEADER - 1 + end
+        first = ((number + end)[:, None] + joint * np.arange(JOINTS)).ravel()
+        after = self.breaks[number]
+        lines = 1 + frames + _LINES * len(frame)
+        # The words follow each other in their order whatever the lines are; only a joint's must be one.
         if (
-            numbers.dtype != np.int64
-            or numbers[0] != len(counted)
-            or not 0 < len(counted) <= LONGEST
-            or 1 + len(counted) + _LINES * len(heads) != len(self.tokens)
-            or (self.tokens == _COLUMNS).sum() != JOINTS * len(heads)
-            or is_joints.sum() != len(heads)
-            or (numbers[is_joints] != JOINTS).any()
-            or (frame < 0).any()
-            or (np.bincount(frame, minlength=len(counted)) != bodies).any()
-            or (np.diff(counted, append=len(self.tokens)) != 1 + _LINES * bodies).any()
-            or (np.diff(heads)[frame[1:] == frame[:-1]] != _LINES).any()
-            or counted[0] != 1
-            or (heads[np.searchsorted(frame, np.flatnonzero(bodies))] != counted[bodies > 0] + 1).any()
+            np.count_nonzero(self.bytes == 10) != lines
+            or (self.bytes[self.breaks[first + joint - 1]] != 10).any()
+            or np.count_nonzero(self.blank[1:] & self.blank[:-1]) != (end - 1) * lines + 2 * PADDING - 1
+            or (after - self.breaks[number - 1] != 3).any()
+            or (self.bytes[after - 2] != ord("2")).any()
+            or (self.bytes[after - 1] != ord("5")).any()
         ):
             return None
+        spans = zip((self.breaks[heads - 1] + 1).tolist(), self.breaks[heads].tolist(), strict=True)
+        persons = [text[start:stop] for start, stop in spans]
         codes: dict[int, int] = {}
-        body = np.array([codes.setdefault(person, len(codes)) for person in persons])
-        return len(counted), frame, body, heads + 2
+        try:
+            code = {person: codes.setdefault(int(person), len(codes)) for person in dict.fromkeys(persons)}
+        except ValueError:
+            return None
+        return frames, frame, np.array([code[person] for person in persons]), first
 
     def walk(self) -> _Structure:
-        """Number of frames, and for each body of each the frame, the person and the line of the first joint.
+        """Number of frames, for each body of each the frame and the person, and the first word of each joint.
 
         Line by line, so that what is wrong can be told.
         """
-        text, starts, ends = self.text, self.starts.tolist(), self.ends.tolist()
-        count = len(starts)
+        lines = _Lines(self.text, self.bytes, self.breaks, self.file)
         codes: dict[int, int] = {}
         frame: list[int] = []
         body: list[int] = []
-        first: list[int] = []
-        frames = self._integer(0, "the number of frames")
+        rows: list[int] = []
+        frames = lines.integer(0, "the number of frames")
         if not 0 < frames <= LONGEST:
             damaged(self.file, f"expected 1 to {LONGEST} frames, got {frames}", 1)
         at = 1
         for t in range(frames):
-            bodies = self._integer(at, f"the number of bodies of frame {t + 1} of {frames}")
-            if bodies < 0 or at + 1 + bodies * _LINES > count:
-                damaged(self.file, f"expected {bodies} bodies of {_LINES} lines, got {count - at - 1} lines more", at + 1)
+            bodies = lines.integer(at, f"the number of bodies of frame {t + 1} of {frames}")
+            more = len(lines.words) - at - 1
+            if bodies < 0 or bodies * _LINES > more:
+                damaged(self.file, f"expected {bodies} bodies of {_LINES} lines, got {more} lines more", at + 1)
             at += 1
             for _ in range(bodies):
-                if self.tokens[at] < _HEADER:
-                    damaged(self.file, f"expected a body's {_HEADER} values, got {self.tokens[at]}", at + 1)
-                start, end = starts[at], ends[at]
+                if lines.words[at] < _HEADER:
+                    damaged(self.file, f"expected a body's {_HEADER} values, got {lines.words[at]}", at + 1)
                 try:
-                    person = int(text[start : text.index(b" ", start, end)])
+                    person = int(lines.line(at).split(None, 1)[0])
                 except ValueError:
-                    damaged(self.file, f"expected a body's number, got {self._show(at)}", at + 1)
+                    damaged(self.file, f"expected a body's number, got {lines.show(at)}", at + 1)
                 at += 1
-                if self._integer(at, "the number of joints") != JOINTS:
-                    damaged(self.file, f"expected {JOINTS} joints, got {self._show(at)}", at + 1)
+                if lines.integer(at, "the number of joints") != JOINTS:
+                    damaged(self.file, f"expected {JOINTS} joints, got {lines.show(at)}", at + 1)
                 frame.append(t)
                 body.append(codes.setdefault(person, len(codes)))
-                first.append(at + 1)
+                rows.append(at + 1)
                 at += 1 + JOINTS
-                if (self.tokens[at - JOINTS : at] != _COLUMNS).any():
-                    wrong = at - JOINTS + int(np.argmax(self.tokens[at - JOINTS : at] != _COLUMNS))
-                    reason = f"expected {_COLUMNS} numbers for a joint, got {self.tokens[wrong]}; is it truncated?"
-                    damaged(self.file, reason, wrong + 1)
-        if at < count and text[self.starts[at] :].strip():
+                words = lines.words[at - JOINTS : at]
+                if (words != _COLUMNS).any():
+                    wrong = int(np.argmax(words != _COLUMNS))
+                    reason = f"expected {_COLUMNS} numbers for a joint, got {words[wrong]}; is it truncated?"
+                    damaged(self.file, reason, at - JOINTS + wrong + 1)
+        if at < len(lines.words) and self.text[lines.starts[at] :].strip():
             damaged(self.file, f"expected the end after {frames} frames, got more", at + 1)
-        if not first:
+        if not rows:
             damaged(self.file, f"expected a body, got none in {frames} frames")
-        return frames, np.array(frame, np.int64), np.array(body, np.int64), np.array(first, np.int64)
+        first = lines.first[(np.array(rows)[:, None] + np.arange(JOINTS)).ravel()]
+        return frames, np.array(frame, np.int64), np.array(body, np.int64), first
 
-    def joints(self, rows: np.ndarray) -> np.ndarray:
-        """Joints (B, 25, 3) float32 of these lines, the first three numbers of each."""
-        self._check_words(rows)
-        ends = self.breaks[self.first[rows][:, None] + np.arange(3)]
-        starts = np.empty_like(ends)
-        starts[:, 0] = self.starts[rows]
-        starts[:, 1:] = ends[:, :2] + 1
+    def joints(self, first: np.ndarray) -> np.ndarray:
+        """Joints (B, 25, 3) float32: the three numbers from each of these words on."""
+        self._check_letters()
+        edges = self.breaks[np.arange(-1, 3)[:, None] + first]
         with np.errstate(over="ignore"):
-            values = decimals(self.bytes, starts.ravel(), ends.ravel()).astype(np.float32)
+            values = decimals(self.bytes, edges[:3].ravel() + 1, edges[1:].ravel()).astype(np.float32).reshape(3, -1)
         finite = np.isfinite(values)
         if not finite.all():
-            row = int(rows[np.argmin(finite) // 3])
-            damaged(self.file, f"expected coordinates in metres, got {self._show(row)}", row + 1)
-        return values.reshape(-1, JOINTS, 3)
+            start = int(edges[0, np.argmin(finite.all(axis=0))]) + 1
+            line = self.text[start : self.text.index(b"\n", start)].rstrip(b"\r")[:40].decode("latin1")
+            damaged(self.file, f"expected coordinates in metres, got {line!r}", self._line(start))
+        return np.ascontiguousarray(values.T).reshape(-1, JOINTS, 3)
 
-    def _check_words(self, rows: np.ndarray) -> None:
-        """Letters are rare (exponents, nan): look at each line that has one, in all columns."""
-        if not len(self.letters):
+    def _check_letters(self) -> None:
+        """Letters are rare (exponents, nan): look at each word that has one, in all columns."""
+        if self.largest <= ord("9"):
             return
-        for row in np.intersect1d(np.searchsorted(self.starts, self.letters, side="right") - 1, rows).tolist():
-            for token in self.text[self.starts[row] : self.ends[row]].split():
-                try:
-                    float(token)
-                except ValueError:
-                    damaged(self.file, f"expected numbers, got {token[:40].decode('latin1')!r}", row + 1)
+        for word in np.unique(np.searchsorted(self.breaks, np.flatnonzero(self.bytes > ord("9")))).tolist():
+            start = int(self.breaks[word - 1]) + 1
+            token = self.text[start : self.breaks[word]]
+            try:
+                float(token)
+            except ValueError:
+                damaged(self.file, f"expected numbers, got {token[:40].decode('latin1')!r}", self._line(start))
 
-    def _integer(self, line: int, what: str) -> int:
-        if line >= len(self.starts):
-            damaged(self.file, f"expected {what}, got the end of the file; it is truncated", line + 1)
+    def _line(self, place: int) -> int:
+        return self.text.count(b"\n", 0, place) + 1
+
+
+class _Lines:
+    """Where the lines are, how many `words` they have, and at which of the breaks the first one of each ends."""
+
+    def __init__(self, text: bytes, codes: np.ndarray, breaks: np.ndarray, file: object) -> None:
+        self._text, self._file = text, file
+        newline = np.flatnonzero(codes[breaks] == 10)
+        ends = breaks[newline]
+        self.first = np.concatenate(([PADDING], newline[:-1] + 1))
+        self.starts = np.concatenate(([PADDING], ends[:-1] + 1)).tolist()
+        returned = (codes[ends - 1] == 13) & (ends > self.starts)
+        self.ends = (ends - returned).tolist()
+        self.words = newline - self.first + 1 - returned
+
+    def line(self, number: int) -> bytes:
+        return self._text[self.starts[number] : self.ends[number]]
+
+    def show(self, number: int) -> str:
+        return repr(self.line(number)[:40].decode("latin1"))
+
+    def integer(self, number: int, what: str) -> int:
+        if number >= len(self.starts):
+            damaged(self._file, f"expected {what}, got the end of the file; it is truncated", number + 1)
         try:
-            return int(self.text[self.starts[line] : self.ends[line]])
+            return int(self.line(number))
         except ValueError:
-            damaged(self.file, f"expected {what}, got {self._show(line)}", line + 1)
-
-    def _spans(self, lines: np.ndarray) -> Iterator[tuple[int, int]]:
-        return zip(self.starts[lines].tolist(), self.ends[lines].tolist(), strict=True)
-
-    def _show(self, line: int) -> str:
-        return repr(self.text[self.starts[line] : self.ends[line]][:40].decode("latin1"))
+            damaged(self._file, f"expected {what}, got {self.show(number)}", number + 1)

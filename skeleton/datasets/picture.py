@@ -1,5 +1,7 @@
 """Draws a clip: a moving skeleton as an animated GIF, or a strip of its frames as a PNG."""
 
+import textwrap
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +17,24 @@ VIEWS = {
     "side": (2, 1.0),
 }  # horizontal coordinate and its sign: a camera's picture, then seen from the side
 GIF_RATE = 20  # frames per second: a GIF counts in hundredths of a second, and viewers slow down much faster ones
+Intervals = Sequence[tuple[str, int, int]]
 
 
 def draw(
-    clip: np.ndarray, layout: Layout, path: Path | str, *, rate: float | None = None, title: str = "", strip: int = 8
+    clip: np.ndarray,
+    layout: Layout,
+    path: Path | str,
+    *,
+    rate: float | None = None,
+    title: str = "",
+    strip: int = 8,
+    intervals: Intervals = (),
 ) -> None:
     """Draw a clip (M, T, V, 3) in metres, NaN where absent, from the front and from the side.
 
     A `.gif` moves at the clip's `rate` (30 where it is None); a `.png` shows `strip` frames beside each other. Left is
-    red, right is blue; joints that are absent are hollow, where `skeleton.prepare.fill` puts them.
+    red, right is blue; joints that are absent are hollow, where `skeleton.prepare.fill` puts them. The label of each of
+    `intervals` (label, first frame, frame after the last) stands over its frames.
 
     Raises `InputError` for another ending, a wrong joint count and a clip in which nothing was seen.
     """
@@ -41,13 +52,24 @@ def draw(
     present = np.logical_or.accumulate(measured.any(axis=-1), axis=1)  # fill gives zeros to a person not seen yet
     joints[~present] = np.nan
     if path.suffix.lower() == ".gif":
-        _animate(joints, measured, layout, path, rate or 30.0, title)
+        _animate(joints, measured, layout, path, rate or 30.0, title, intervals)
     else:
-        _strip(joints, measured, layout, path, rate, title, strip)
+        _strip(joints, measured, layout, path, rate, title, strip, intervals)
+
+
+def _labels(intervals: Intervals, frame: int) -> str:
+    return ", ".join(label for label, start, end in intervals if start <= frame < end)
 
 
 def _strip(
-    joints: np.ndarray, measured: np.ndarray, layout: Layout, path: Path, rate: float | None, title: str, count: int
+    joints: np.ndarray,
+    measured: np.ndarray,
+    layout: Layout,
+    path: Path,
+    rate: float | None,
+    title: str,
+    count: int,
+    intervals: Intervals,
 ) -> None:
     frames = np.unique(np.linspace(0, joints.shape[1] - 1, count).round().astype(int))
     wide, high = _size(joints)
@@ -56,6 +78,8 @@ def _strip(
     for row, view in zip(axes, VIEWS, strict=True):
         for column, (frame, axis) in enumerate(zip(frames, row, strict=True)):
             heading = f"{frame / rate:.2f} s" if rate else f"frame {frame}"
+            if intervals:
+                heading += "\n" + textwrap.fill(_labels(intervals, int(frame)), 16)
             _prepare(axis, joints, view, heading if view == "front" else "")
             _Drawing(axis, layout, view, len(joints)).show(joints[:, frame], measured[:, frame])
             if column == 0:
@@ -65,7 +89,9 @@ def _strip(
     figure.savefig(path, dpi=100)
 
 
-def _animate(joints: np.ndarray, measured: np.ndarray, layout: Layout, path: Path, rate: float, title: str) -> None:
+def _animate(
+    joints: np.ndarray, measured: np.ndarray, layout: Layout, path: Path, rate: float, title: str, intervals: Intervals
+) -> None:
     from PIL import Image  # comes with matplotlib
 
     moments = np.arange(0, joints.shape[1] / rate, 1 / GIF_RATE)
@@ -78,18 +104,22 @@ def _animate(joints: np.ndarray, measured: np.ndarray, layout: Layout, path: Pat
         _prepare(axis, joints, view, view)
         drawings.append(_Drawing(axis, layout, view, len(joints)))
 
-    heading = figure.suptitle(title or " ", fontsize=10)
+    second = "\n" if intervals else ""
+    heading = figure.suptitle((title or " ") + second, fontsize=10)
     figure.draw_without_rendering()
     figure.set_layout_engine("none")  # laid out once: doing so for every frame takes most of the time
 
-    pictures = []
-    for frame in frames:
-        heading.set_text(f"{title}  {frame / rate:4.1f} s".strip())
-        for drawing in drawings:
-            drawing.show(joints[:, frame], measured[:, frame])
-        figure.canvas.draw()
-        pictures.append(Image.fromarray(np.asarray(figure.canvas.buffer_rgba())[..., :3]).quantize(64))
-    pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=1000 // GIF_RATE, loop=0)
+    def pictures() -> Iterator[Image.Image]:
+        for frame in frames:
+            label = second + _labels(intervals, int(frame))
+            heading.set_text(f"{title}  {frame / rate:4.1f} s".strip() + label)
+            for drawing in drawings:
+                drawing.show(joints[:, frame], measured[:, frame])
+            figure.canvas.draw()
+            yield Image.fromarray(np.asarray(figure.canvas.buffer_rgba())[..., :3]).quantize(64)
+
+    drawn = pictures()  # one at a time: a recording of minutes has thousands
+    next(drawn).save(path, save_all=True, append_images=drawn, duration=1000 // GIF_RATE, loop=0)
 
 
 class _Drawing:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skeleton.datasets.damage import damaged
+from skeleton.datasets.damage import DamagedError, damaged
 from skeleton.datasets.files import File, find, read_bytes
 from skeleton.datasets.importer import Clip, Dataset
 from skeleton.datasets.ntu_text import LONGEST
@@ -50,12 +50,12 @@ def open_pku_mmd(source: Path, *, continuous: bool = False) -> Dataset:
     """
     found = find(source, rf"{_NAME}\.txt", "PKU-MMD's 0002-L.txt or A01N01-L.txt, skeletons and labels")
     is_label = [_in_label_folder(file, source) for file in found.files]
-    labels = {file.name: file for file, label in zip(found.files, is_label, strict=True) if label}
+    labels = {file.name.upper(): file for file, label in zip(found.files, is_label, strict=True) if label}
     skeletons = [file for file, label in zip(found.files, is_label, strict=True) if not label]
     if not labels or not skeletons:
         raise InputError(f"{source}: expected recordings and a folder of label files, got {len(skeletons)} and {len(labels)}")
-    whole = [_Source(file, labels[file.name]) for file in skeletons if file.name in labels]
-    part_one = all(file.name[0] != "A" for file in skeletons)
+    whole = [_Source(file, labels[file.name.upper()]) for file in skeletons if file.name.upper() in labels]
+    part_one = all(file.name[0] not in "Aa" for file in skeletons)
     return Dataset(
         name="pku-mmd",
         layout=load_layout("ntu25"),
@@ -71,48 +71,62 @@ def open_pku_mmd(source: Path, *, continuous: bool = False) -> Dataset:
     )
 
 
-def read_recording(source: _Source, continuous: bool = False) -> list[Clip]:
-    """The clips of one recording; `DamagedError` names the file, skeletons or labels, and the line where it is damaged."""
+def read_recording(source: _Source, continuous: bool = False) -> list[Clip | DamagedError]:
+    """The clips of one recording; `DamagedError` names the file, skeletons or labels, and the line where it is damaged.
+
+    An instance that cannot be used is damage in its place and leaves the others as they are.
+    """
     values = read_table(read_bytes(source.skeleton), PERSONS * JOINTS * 3, source.skeleton)
     if len(values) > LONGEST:
         damaged(source.skeleton, f"expected 1 to {LONGEST} frames, got {len(values)}")
     joints = values.reshape(-1, PERSONS, JOINTS, 3).astype(np.float32).transpose(1, 0, 2, 3).copy()
     joints[(joints == 0).all(axis=-1)] = np.nan
-    instances = _instances(source.label, joints.shape[1])
-    name = source.skeleton.name.removesuffix(".txt")
+    if np.isnan(joints).all():
+        damaged(source.skeleton, f"expected a body, got none in {joints.shape[1]} frames")
+    name = source.skeleton.name[: -len(".txt")].upper()
     camera = _CAMERAS[name[-1]]
-    if continuous:
-        frames = np.zeros(len(LABELS))
-        for label, start, end in instances:
-            frames[label] += end - start
-        return [Clip(name, _present(joints), int(frames.argmax()), camera=camera, intervals=instances)]
-    clips = [
-        Clip(f"{name}-{i:03}", _present(joints[:, start:end]), label, camera=camera)
-        for i, (label, start, end) in enumerate(instances, 1)
-    ]
-    for clip, (_, start, end) in zip(clips, instances, strict=True):
-        if not np.isfinite(clip.joints).any():
-            damaged(source.skeleton, f"expected a body in frames {start + 1} to {end}, got none", start + 1)
-    return clips
-
-
-def _instances(file: File, frames: int) -> list[tuple[int, int, int]]:
-    """(label, start, end) of each instance: labels and frames from 0, end exclusive."""
-    found = []
-    for number, line in enumerate(read_bytes(file).splitlines(), 1):
-        if not line.strip():
-            continue
+    lines = [(at, line) for at, line in enumerate(read_bytes(source.label).splitlines(), 1) if line.strip()]
+    if not lines:
+        damaged(source.label, "expected labelled instances, got none")
+    found: list[Clip | DamagedError] = []
+    intervals, notes = [], []
+    for number, (at, line) in enumerate(lines, 1):
         try:
-            label, start, end = (int(word) for word in line.split(b",")[:3])
-        except ValueError:
-            damaged(file, f"expected class,start,end,confidence, got {line[:40].decode('latin1')!r}", number)
-        if not 1 <= label <= len(LABELS) or not 1 <= start <= end <= frames:
-            reason = f"expected a class from 1 to {len(LABELS)} in frames 1 to {frames}"
-            damaged(file, f"{reason}, got class {label} in {start} to {end}", number)
-        found.append((label - 1, start - 1, end))
-    if not found:
-        damaged(file, "expected labelled instances, got none")
+            label, start, end, note = _instance(line, joints.shape[1], source.label, at)
+            if not continuous and np.isnan(joints[:, start:end]).all():
+                damaged(source.skeleton, f"expected a body in frames {start + 1} to {end}, got none", start + 1)
+        except DamagedError as error:
+            found.append(error)
+            continue
+        if continuous:
+            intervals.append((label, start, end))
+            notes += [note] if note else []
+        else:
+            found.append(Clip(f"{name}-{number:03}", _present(joints[:, start:end]), label, camera=camera, note=note))
+    if intervals:
+        frames = np.zeros(len(LABELS))
+        for label, start, end in intervals:
+            frames[label] += end - start
+        label = int(frames.argmax())
+        found.append(Clip(name, _present(joints), label, camera=camera, intervals=intervals, note="; ".join(notes)))
     return found
+
+
+def _instance(line: bytes, frames: int, file: File, at: int) -> tuple[int, int, int, str]:
+    """(label, start, end, what is odd about it): labels and frames from 0, end exclusive."""
+    note = ""
+    try:
+        label, start, end = (int(word) for word in line.split(b",")[:3])
+    except ValueError:
+        damaged(file, f"expected class,start,end,confidence, got {line[:40].decode('latin1')!r}", at)
+    if end < start:
+        # Known of a few instances of the set.
+        note = f"labelled from frame {start} to {end}, taken the other way round"
+        start, end = end, start
+    if not 1 <= label <= len(LABELS) or not 1 <= start <= end <= frames:
+        reason = f"expected a class from 1 to {len(LABELS)} in frames 1 to {frames}"
+        damaged(file, f"{reason}, got class {label} in {start} to {end}", at)
+    return label - 1, start - 1, end, note
 
 
 def _present(joints: np.ndarray) -> np.ndarray:
@@ -135,7 +149,10 @@ def _splits(source: Path) -> dict[str, dict[str, frozenset[str]]]:
         names = [frozenset(re.findall(_NAME, lines[at])) if at < len(lines) else frozenset() for at in (1, 3)]
         if not all(names):
             raise InputError(f"{file}: expected training names in line 2 and test names in line 4, got none")
-        splits["xsub" if "subject" in file.name else "xview"] = {"train": names[0], "test": names[1]}
+        # One folder may hold both parts of the set, whose names differ.
+        parts = splits.setdefault("xsub" if "subject" in file.name.lower() else "xview", {})
+        for part, some in zip(("train", "test"), names, strict=True):
+            parts[part] = parts.get(part, frozenset()) | some
     return splits
 
 

@@ -87,7 +87,7 @@ def add_subset(path: Path | str, name: str, of: str, share: float, *, seed: int 
         codes[train[subset(np.asarray(store.index["label"][train]), share, seed, balanced)]] = _TRAIN
         return {name: codes}
 
-    _add(path, make)
+    add(path, make)
 
 
 def add_folds(path: Path | str, name: str, folds: int, *, by: str = "clip", seed: int = 0) -> None:
@@ -103,15 +103,19 @@ def add_folds(path: Path | str, name: str, folds: int, *, by: str = "clip", seed
         fold = fold_of(groups, folds, seed)
         return {f"{name}-{i + 1}": np.where(fold == i, _TEST, _TRAIN) for i in range(folds)}
 
-    _add(path, make)
+    add(path, make)
 
 
 def add_split(path: Path | str, name: str, file: Path | str) -> None:
     """Add the protocol `name` to the store at `path` as `file` says, see `read_split`."""
-    _add(path, lambda store: {name: read_split(file, store)})
+    add(path, lambda store: {name: read_split(file, store)})
 
 
-def _add(path: Path | str, make: Callable[[Store], dict[str, np.ndarray]]) -> None:
+def add(path: Path | str, make: Callable[[Store], dict[str, np.ndarray]]) -> None:
+    """Add splits to the store at `path`: `make` gives codes (clips,) by name, 0 unused 1 train 2 val 3 test.
+
+    Raises `InputError` for a name that is there already, and where another process writes to the store.
+    """
     path = Path(path)
     with only_one(path):
         store = Store(path)

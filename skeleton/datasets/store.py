@@ -143,7 +143,9 @@ class StoreWriter:
             raise InputError(f"{name}: expected every clip's name once, got it twice; rename one of the two")
         with np.errstate(over="ignore"):
             rows = np.ascontiguousarray(joints, dtype="<f4")
-        rows = np.where(np.isfinite(rows), rows, np.float32(np.nan))
+        infinite = np.isinf(rows)
+        if infinite.any():
+            rows = np.where(infinite, np.float32(np.nan), rows)
         self._file.write(rows.data)
         persons, frames = rows.shape[:2]
         self._clips.append((name, label, subject, camera, setup, self._rows, frames, persons, zlib.crc32(rows.data)))

@@ -33,13 +33,14 @@ def read_table(content: bytes, columns: int, file: object, *, commas: bool = Fal
     if (counts != columns).any():
         wrong = int(np.argmax(counts != columns))
         damaged(file, f"expected {columns} numbers, got {counts[wrong]}; is it truncated?", int(used[wrong]) + 1)
-    values = np.concatenate(
-        [decimals(text, starts[at : at + _BLOCK], ends[at : at + _BLOCK]) for at in range(0, len(starts), _BLOCK)]
-    )
-    for i in np.flatnonzero(~(np.abs(values) < 3e38)).tolist():
-        word = text[starts[i] : ends[i]][:40].tobytes().decode("latin1")
-        if not (absent and word.lower() in ("nan", "-nan", "none", "null")):
-            damaged(file, f"expected numbers, got {word!r}", int(line[i]) + 1)
+    values = np.empty(len(starts))
+    for at in range(0, len(starts), _BLOCK):
+        block = decimals(text, starts[at : at + _BLOCK], ends[at : at + _BLOCK])
+        for i in (at + np.flatnonzero(~(np.abs(block) < 3e38))).tolist():
+            word = text[starts[i] : ends[i]][:40].tobytes().decode("latin1")
+            if not (absent and word.lower() in ("nan", "-nan", "none", "null")):
+                damaged(file, f"expected numbers, got {word!r}", int(line[i]) + 1)
+        values[at : at + _BLOCK] = block
     return values.reshape(-1, columns)
 
 

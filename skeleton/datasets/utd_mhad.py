@@ -41,7 +41,7 @@ LABELS = (
     "squat",
 )
 RATE = 30.0
-_NAME = re.compile(r"a(\d+)_s(\d+)_t(\d+)_skeleton\.mat")
+_NAME = re.compile(r"a(\d+)_s(\d+)_t(\d+)_skeleton\.mat", re.IGNORECASE)
 
 
 def open_utd_mhad(source: Path) -> Dataset:
@@ -86,7 +86,7 @@ def read_clip(file: File) -> list[Clip]:
         joints = np.ascontiguousarray(frames.transpose(2, 0, 1)[None], dtype=np.float32)
     if not joints.size or not np.isfinite(joints).all():
         damaged(file, f"expected coordinates in metres, got NaN, infinity or nothing in {joints.shape[1]} frames")
-    return [Clip(file.name.removesuffix("_skeleton.mat"), joints, action - 1, subject=subject)]
+    return [Clip(file.name[: -len("_skeleton.mat")], joints, action - 1, subject=subject)]
 
 
 def _numbers(file: File) -> tuple[int, ...]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from edge_models import METADATA, metadata, write_model
+from edge_tflite import write_tflite
 
 from bench import latency, machine, memory, report
 from bench.run import benchmark
@@ -51,6 +52,7 @@ def test_summary() -> None:
     assert summary["p95_ms"] == pytest.approx(95.05)
     assert summary["p99_ms"] == pytest.approx(99.01)
     assert summary["mean_ms"] == pytest.approx(50.5)
+    assert summary["min_ms"] == 1
     assert summary["clips_per_second"] == pytest.approx(1000 / 50.5)
 
 
@@ -141,7 +143,7 @@ def test_the_document_and_its_table(models: list[Path], tmp_path: Path, capfd: p
     table = (out / "bench.md").read_text()
     assert table == report.markdown(document)
     lines = [line for line in table.splitlines() if line.startswith("|")]
-    assert [line.count("|") for line in lines] == [14] * 4 + [9] * 3
+    assert [line.count("|") for line in lines] == [15] * 4 + [9] * 3
     assert "| teacher |" in table
     assert "400,000" in table
     assert "87.0 % (odd-even)" in table
@@ -175,6 +177,15 @@ def test_models_of_one_name_go_by_their_folder(tmp_path: Path) -> None:
         benchmark([paths[0], paths[0]], tmp_path)
 
 
+def test_both_formats_of_one_name(tmp_path: Path) -> None:
+    files = [write_model(tmp_path / "int8.onnx"), write_tflite(tmp_path / "int8.tflite", metadata(precision="int8"))]
+    first, second = benchmark(files, tmp_path / "out", blocks=1, calls=2)["models"]
+    assert [first["name"], second["name"]] == ["int8.onnx", "int8.tflite"]
+    assert (second["file"]["format"], second["model"]["precision"]) == ("tflite", "int8")
+    assert second["process"]["peak_rss_bytes"] < first["process"]["peak_rss_bytes"], "LiteRT without onnxruntime"
+    assert "| int8.tflite | int8 |" in (tmp_path / "out" / "bench.md").read_text()
+
+
 def test_wrong_input(models: list[Path], tmp_path: Path) -> None:
     for files, options, expected in (
         ([], {}, "at least one exported model"),
@@ -197,7 +208,7 @@ def test_the_machine_is_described() -> None:
     assert 1 <= described["usable_cores"] <= described["cores"]
     assert described["memory_bytes"] > 100e6
     assert described["python"] == sys.version.split()[0]
-    assert described["onnxruntime"]
+    assert {"numpy", "onnxruntime", "ai-edge-litert"} <= described["packages"].keys()
     assert os.uname().nodename not in json.dumps(described)
 
 

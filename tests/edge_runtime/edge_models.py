@@ -42,15 +42,16 @@ def write_model(
     shape: tuple[int, ...] | None = None,
     classes: int | None = None,
     padding: int = 0,
+    matrix: np.ndarray | None = None,
 ) -> Path:
     """A model whose embedding is its input, flattened, and whose probabilities are the softmax of `weights` times it.
 
     `document` is the metadata's text (None: none at all), `shape` and `classes` lie about the ports, `padding` adds that
-    many MB of weights.
+    many MB of weights, `matrix` (classes, size) stands in for `weights`.
     """
     shape = shape or (metadata.persons, metadata.frames, len(metadata.layout), 3)
     size, classes = int(np.prod(shape)), classes or len(metadata.labels)
-    matrix = np.resize(weights(metadata), (classes, size))
+    matrix = np.resize(weights(metadata) if matrix is None else matrix.astype(np.float32), (classes, size))
     tensors = [numpy_helper.from_array(np.array([-1], np.int64), "flat"), numpy_helper.from_array(matrix, "matrix")]
     nodes = [
         helper.make_node("Reshape", ["joints", "flat"], ["embedding"]),

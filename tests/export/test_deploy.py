@@ -1,5 +1,6 @@
 """The deployable form against the classifier it is made of."""
 
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
@@ -8,10 +9,11 @@ import torch
 from tiny import PLAN, random_classifier, scenes
 from torch import Tensor
 
-from export.deploy import DeployedClassifier, macs
-from skeleton import load_layout
+from export.deploy import Deployed, macs
+from skeleton import InputError, load_layout
+from skeleton.streams import Stream
 from student.settings import student_plan
-from teacher.model import Classifier
+from teacher.model import Fused, Network
 from teacher.settings import EncoderSettings, InputSettings
 
 NTU = load_layout("ntu25")
@@ -19,8 +21,8 @@ STRIDED = EncoderSettings(widths=(4, 4, 6, 8), strides=(2, 1, 2, 1))
 
 
 @torch.no_grad()
-def compare(classifier: Classifier, joints: Tensor) -> None:
-    deployed = DeployedClassifier(classifier).eval()
+def compare(classifier: Network, joints: Tensor) -> None:
+    deployed = Deployed(classifier).eval()
     logits, features = classifier(joints)
     for i in range(len(joints)):
         probabilities, embedding = deployed(joints[i])
@@ -57,11 +59,35 @@ def test_every_layout(layout: str, distances: Any) -> None:
     compare(random_classifier(joints, data, plan), scenes(3, data, len(joints)))
 
 
+@pytest.mark.parametrize("fusion", ["mean", "alignment"])
+@pytest.mark.parametrize("persons", [1, 2])
+def test_two_encoders(fusion: Any, persons: int) -> None:
+    data = InputSettings(frames=12, persons=persons)
+    compare(random_classifier(NTU, data, replace(PLAN, fusion=fusion)), scenes(3, data, absent=True))
+
+
+@pytest.mark.parametrize("fusion", ["one", "alignment"])
+def test_three_streams_in_one(fusion: Any) -> None:
+    data = InputSettings(frames=12)
+    weights: dict[Stream, float] = {"joint": 0.6, "bone": 0.6, "motion": 0.4}
+    members = {
+        name: random_classifier(NTU, replace(data, stream=name), replace(PLAN, fusion=fusion), 3, seed)
+        for seed, name in enumerate(weights)
+    }
+    compare(Fused(members, weights), scenes(4, data))
+
+
+@pytest.mark.parametrize("backbone", ["gin", "dgcnn"])
+def test_another_backbone_is_refused(backbone: Any) -> None:
+    with pytest.raises(InputError, match=f"ST-GCN classifier to export, got {backbone.upper()}"):
+        Deployed(random_classifier(NTU, InputSettings(frames=12), replace(PLAN, backbone=backbone)))
+
+
 def test_the_classifier_is_left_as_it_was() -> None:
     data = InputSettings(frames=12)
     classifier = random_classifier(NTU, data)
     before = {name: value.clone() for name, value in classifier.state_dict().items()}
-    DeployedClassifier(classifier).eval()(scenes(1, data)[0])
+    Deployed(classifier).eval()(scenes(1, data)[0])
     assert all(torch.equal(value, before[name]) for name, value in classifier.state_dict().items())
 
 
@@ -82,7 +108,7 @@ def _work(widths: tuple, strides: tuple, persons: int, frames: int, joints: int)
 @pytest.mark.parametrize("plan", [student_plan(), EncoderSettings()], ids=["student", "teacher"])
 def test_work_by_hand(plan: EncoderSettings, persons: int, classes: int) -> None:
     data = InputSettings(frames=50, persons=persons)
-    deployed = DeployedClassifier(random_classifier(NTU, data, plan, classes)).eval()
+    deployed = Deployed(random_classifier(NTU, data, plan, classes)).eval()
     counted = macs(deployed, torch.zeros(persons, 50, 25, 3))
     assert counted == _work(plan.widths, plan.strides, persons, 50, 25) + plan.widths[-1] * classes
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from skedge import main
 from skeleton import InputError, load_layout
 from skeleton.datasets.picture import LEFT, RIGHT, draw
 from skeleton.datasets.readers import READERS, import_dataset
@@ -88,6 +89,30 @@ def test_a_gif_moves_at_the_clips_speed(tmp_path: Path) -> None:
         assert seconds == pytest.approx(31 / 30, abs=0.06)
         first, last = (_at(picture, frame) for frame in (0, frames - 1))
     assert not np.array_equal(np.asarray(first), np.asarray(last))
+
+
+def test_labels_stand_over_their_frames(tmp_path: Path) -> None:
+    clip = _standing(frames=12)
+    for ending in (".gif", ".png"):
+        for name, end in (("one", 4), ("two", 7)):
+            file = tmp_path / f"{name}{ending}"
+            draw(clip, NTU, file, rate=20, strip=3, title="0002-L", intervals=[("wave", 3, end), ("bow", 11, 12)])
+    with Image.open(tmp_path / "one.gif") as one, Image.open(tmp_path / "two.gif") as two:
+        changed = [frame for frame in range(12) if _at(one, frame).tobytes() != _at(two, frame).tobytes()]
+    assert changed == [4, 5, 6]
+    with Image.open(tmp_path / "one.png") as one, Image.open(tmp_path / "two.png") as two:
+        columns = np.flatnonzero((np.asarray(one) != np.asarray(two)).any(axis=(0, 2)))
+        assert one.width / 3 < columns.min() <= columns.max() < one.width * 2 / 3, "frames 0, 6 and 11 are shown"
+
+
+def test_a_continuous_recording_is_shown_with_its_labels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with StoreWriter(tmp_path / "store", name="toy", layout=NTU, labels=("wave", "bow"), rate=30.0) as writer:
+        writer.add("short", _standing(), label=1, intervals=[(1, 0, 2)])
+        writer.add("long", _standing(), label=0, intervals=[(0, 3, 7), (1, 7, 9)])
+    shown: list[Any] = []
+    monkeypatch.setattr("skeleton.datasets.picture.draw", lambda *_, **how: shown.append((how["title"], how["intervals"])))
+    main(["data", "show", str(tmp_path / "store"), "long", str(tmp_path / "x.png")])
+    assert shown == [("long", [("wave", 3, 7), ("bow", 7, 9)])]
 
 
 def _at(picture: Image.Image, frame: int) -> Image.Image:

@@ -53,19 +53,23 @@ def test_pku_recordings(dataset: Callable[[str], Path], tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("file", "change", "reason", "line"),
+    ("file", "change", "reason", "line", "left"),
     [
-        ("skeleton", lambda text: text[:-50], "expected 150 numbers, got 14", 20),
-        ("skeleton", lambda text: text.replace("0.5", "O.5", 1), "expected numbers, got 'O.5", 1),
-        ("skeleton", lambda text: text.replace("0.5", "nan", 1), "expected numbers, got 'nan", 1),
-        ("skeleton", lambda text: "", "got an empty file", None),
-        ("label", lambda text: "3,5,21,1\n", "class 3 in 5 to 21", 1),
-        ("label", lambda text: text + "52,1,2,1\n", "expected a class from 1 to 51 in frames 1 to 20", 2),
-        ("label", lambda text: text + "3;1;2;1\n", "expected class,start,end,confidence", 2),
-        ("label", lambda text: "\n", "expected labelled instances, got none", None),
+        ("skeleton", lambda text: text[:-50], "expected 150 numbers, got 14", 20, 0),
+        ("skeleton", lambda text: text.replace("0.5", "O.5", 1), "expected numbers, got 'O.5", 1, 0),
+        ("skeleton", lambda text: text.replace("0.5", "nan", 1), "expected numbers, got 'nan", 1, 0),
+        ("skeleton", lambda text: "", "got an empty file", None, 0),
+        ("skeleton", lambda text: "0 " * 150 + "\n", "expected a body, got none in 1 frames", None, 0),
+        ("label", lambda text: "3,5,21,1\n", "class 3 in 5 to 21", 1, 0),
+        ("label", lambda text: text + "52,1,2,1\n", "expected a class from 1 to 51 in frames 1 to 20", 2, 1),
+        ("label", lambda text: "\n3;1;2;1\n" + text + "3,1,2,1\n", "expected class,start,end,confidence", 2, 2),
+        ("label", lambda text: "\n", "expected labelled instances, got none", None, 0),
     ],
 )
-def test_pku_damage(tmp_path: Path, file: str, change: Callable[[str], str], reason: str, line: int | None) -> None:
+@pytest.mark.parametrize("continuous", [False, True])
+def test_pku_damage(
+    tmp_path: Path, file: str, change: Callable[[str], str], reason: str, line: int | None, left: int, continuous: bool
+) -> None:
     for folder in ("skeleton", "label"):
         (tmp_path / "pku" / folder).mkdir(parents=True)
     frames = "\n".join(" ".join(f"{0.5 + i / 1000:.4f}" for i in range(150)) for _ in range(20)) + "\n"
@@ -74,12 +78,28 @@ def test_pku_damage(tmp_path: Path, file: str, change: Callable[[str], str], rea
         (tmp_path / "pku" / "label" / f"{name}.txt").write_text("7,2,20,1\n")
     path = tmp_path / "pku" / file / "A01N02-R.txt"
     path.write_text(change(path.read_text()))
-    found = reasons(import_dataset("pku-mmd", tmp_path / "pku", tmp_path / "store"))
+    found = reasons(import_dataset("pku-mmd", tmp_path / "pku", tmp_path / "store", continuous=continuous))
     ((name, (got, at)),) = found.items()
     assert name == f"{file}/A01N02-R.txt"
     assert reason in got
     assert line in (None, at)
-    assert len(Store(tmp_path / "store")) == 1
+    assert len(Store(tmp_path / "store")) == 1 + (min(left, 1) if continuous else left)
+
+
+def test_pku_instances_the_other_way_round_and_both_parts_in_one_folder(tmp_path: Path) -> None:
+    frames = "\n".join(" ".join(f"{0.5 + t + i / 1000:.4f}" for i in range(150)) for t in range(20)) + "\n"
+    for part, name in (("v1", "0002-L"), ("v2", "A01N02-R")):
+        for folder, content in (("skeleton", frames), ("Label_PKUMMD", "7,12,3,1\n8,14,20,1\n")):
+            (tmp_path / "pku" / part / folder).mkdir(parents=True)
+            (tmp_path / "pku" / part / folder / f"{name}.txt").write_text(content)
+    for split, lines in (("v1/cross_subject", ("0002-L, ", "0003-R")), ("v2/cross_subject_v2", ("A01N03-L, ", "A01N02-R"))):
+        (tmp_path / "pku" / f"{split}.txt").write_text(f"Training\n{lines[0]}\nValidation\n{lines[1]}\n")
+    report = import_dataset("pku-mmd", tmp_path / "pku", tmp_path / "store")
+    store = Store(tmp_path / "store")
+    assert store.index[["label", "frames"]].tolist() == [(6, 10), (7, 7)] * 2
+    np.testing.assert_allclose(store.clip(0)[0, :, 0, 0], 0.5 + np.arange(2, 12))
+    assert store.codes("xsub").tolist() == [1, 1, 3, 3]
+    assert [note["clip"] for note in report["notes"]] == ["0002-L-001", "A01N02-R-001"]
 
 
 # MSR-Action3D
@@ -145,6 +165,8 @@ def test_nw_ucla(tmp_path: Path) -> None:
     for e, content in enumerate(bad.values(), 1):
         (tmp_path / "all_sqe" / f"a01_s01_e{e:02}_v01.json").write_text(content)
     (tmp_path / "all_sqe" / "a07_s01_e01_v01.json").write_text(json.dumps({"skeletons": np.ones((2, 20, 3)).tolist()}))
+    for other in ("._a01_s01_e00_v01.json", "train_label.pkl", "readme.json"):
+        (tmp_path / "all_sqe" / other).write_bytes(b"\0\5\26\7")
     report = import_dataset("nw-ucla", tmp_path, tmp_path / "store")
     store = Store(tmp_path / "store")
     assert len(report["damaged"]) == len(bad) + 1
@@ -154,6 +176,11 @@ def test_nw_ucla(tmp_path: Path) -> None:
     assert (len(store.split("xview", "train")), len(store.split("xview", "test"))) == (12, 6)
     for i, name in enumerate(store.index["name"]):
         np.testing.assert_allclose(store.clip(i)[0], clips[str(name)], rtol=1e-5)
+    zipped = shutil.make_archive(str(tmp_path / "all_sqe"), "zip", tmp_path, "all_sqe")
+    import_dataset("nw-ucla", Path(zipped), tmp_path / "from a zip", rate=15.0)
+    again = Store(tmp_path / "from a zip")
+    np.testing.assert_array_equal(again.index, store.index)
+    assert (store.rate, again.rate) == (None, 15.0)
 
 
 # ST-GCN and CTR-GCN

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from skeleton import layout_names, load_layout
-from skeleton.graph import partition
+from skeleton.graph import neighbours, partition
 from skeleton.layout import Layout
 
 
@@ -51,3 +51,12 @@ def test_every_layout_has_its_partition(name: str, distances: str) -> None:
     np.testing.assert_allclose(parts, _by_hand(layout, distances), atol=1e-6)
     np.testing.assert_allclose(parts.sum(axis=(0, 1)), 1, atol=1e-6)
     assert (np.count_nonzero(parts, axis=0) <= 1).all(), "no link belongs to two parts"
+
+
+@pytest.mark.parametrize("name", layout_names())
+def test_neighbours_share_a_bone(name: str) -> None:
+    layout = load_layout(name)
+    linked = neighbours(layout)
+    pairs = {(a, b) for bone in layout.bones for a, b in (bone, bone[::-1])}
+    assert {(int(a), int(b)) for a, b in zip(*linked.nonzero(), strict=True)} == pairs
+    assert linked.sum(0).tolist() == layout.degrees.tolist()

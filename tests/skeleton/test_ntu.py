@@ -95,8 +95,10 @@ def test_zips_folders_and_lists(tmp_path: Path) -> None:
     with zipfile.ZipFile(source / "first.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         for name in names[:2]:
             archive.writestr(f"nturgb+d_skeletons/{name}.skeleton", text(recording(1, 5)))
-    for name in names[2:]:
-        (source / f"{name}.skeleton").write_bytes(text(recording(2, 5)))
+            archive.writestr(f"__MACOSX/nturgb+d_skeletons/._{name}.skeleton", b"\0\5\26\7")
+    (source / "nested" / "deeper").mkdir(parents=True)
+    (source / "nested" / "deeper" / f"{names[2].lower()}.SKELETON").write_bytes(text(recording(2, 5)))
+    (source / f"{names[3]}.skeleton").write_bytes(text(recording(2, 5)))
     (source / "missing.txt").write_text(f"Samples with missing skeletons:\n\n{names[0]}\r\n{names[3]}\n")
 
     sixty = import_dataset("ntu60", source, tmp_path / "60")

@@ -7,14 +7,14 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
-from tiny import COMPUTE, INPUT, PLAN, make_store, optim
+from tiny import COMPUTE, INPUT, PLAN, make_store, optim, tiny_mask
 
 from skeleton.datasets.store import Store
-from teacher.evaluate import finetune
+from teacher.finetune import finetune
 from teacher.pretrain import pretrain
 from teacher.settings import FinetuneSettings, PretrainSettings
 
-PRETRAIN = PretrainSettings(projector=16, masked_joints=9, masked_frames=3, random_frames=2, optim=optim())
+PRETRAIN = PretrainSettings(projector=16, pstl=tiny_mask(), optim=optim())
 
 
 @pytest.fixture(autouse=True)

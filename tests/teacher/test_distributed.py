@@ -49,8 +49,9 @@ def test_a_step_of_two_processes_is_that_of_one(ranks: list[dict[str, Any]], tmp
             torch.testing.assert_close(other, move, atol=2e-3 * farthest, rtol=1e-2)
 
 
-def test_pstl_trains_in_two_processes(ranks: list[dict[str, Any]]) -> None:
-    first, second = (found["pstl"] for found in ranks)
+@pytest.mark.parametrize("method", ["pstl", "asma"])
+def test_a_method_trains_in_two_processes(method: str, ranks: list[dict[str, Any]]) -> None:
+    first, second = (found[method] for found in ranks)
     assert first["steps"] == second["steps"] == 6
     assert torch.tensor(first["loss"]).isfinite()
     for name, weight in first["weights"].items():

@@ -10,7 +10,7 @@ from skeleton import InputError, load_layout
 from skeleton.graph import partition
 from student.settings import student_plan
 from teacher.encoders import STGCN, Block
-from teacher.masking import central_spatial_mask
+from teacher.masking import draw_joints
 from teacher.model import Classifier
 from teacher.pstl import projector
 from teacher.settings import EncoderSettings, InputSettings
@@ -186,7 +186,7 @@ def test_masking_is_deletion(joints: list | None, frames: list | None, training:
 def test_every_sample_has_its_own_mask() -> None:
     encoder, clip = small().eval(), clips(5, persons=2)
     torch.manual_seed(0)
-    joints = central_spatial_mask(torch.from_numpy(NTU.degrees), 9, 5)
+    joints = draw_joints(torch.from_numpy(NTU.degrees), 9, 5)
     frames = torch.stack([torch.randperm(12)[:7].sort().values for _ in range(5)])
     got = encoder(clip, joints, frames)
     for i in range(5):

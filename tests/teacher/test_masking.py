@@ -1,17 +1,22 @@
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
 
-from skeleton import load_layout
-from teacher.masking import central_spatial_mask, motion_attention_mask
+from skeleton import InputError, load_layout
+from teacher.masking import Mask, draw_joints, drop_frames, joint_weights, motion_of_frames
+from teacher.settings import InputSettings, MaskSettings
 
-DEGREES = torch.from_numpy(load_layout("ntu25").degrees)
+NTU = load_layout("ntu25")
+DEGREES = torch.from_numpy(NTU.degrees)
+DATA = InputSettings(frames=50)
 
 
 @pytest.mark.parametrize("masked", [1, 9, 24])
 def test_joints_that_stay_are_different_and_ascending(masked: int) -> None:
     torch.manual_seed(0)
-    kept = central_spatial_mask(DEGREES, masked, 50)
+    kept = draw_joints(DEGREES, masked, 50)
     assert kept.shape == (50, 25 - masked)
     assert (kept.diff(dim=1) > 0).all()
     assert kept.min() >= 0
@@ -27,7 +32,7 @@ def test_one_joint_goes_in_proportion_to_its_degree() -> None:
     torch.manual_seed(1)
     draws = 20_000
     share = DEGREES.numpy() / 48
-    chi_square = (draws * (_gone(central_spatial_mask(DEGREES, 1, draws)) - share) ** 2 / share).sum()
+    chi_square = (draws * (_gone(draw_joints(DEGREES, 1, draws)) - share) ** 2 / share).sum()
     assert chi_square < 51, "24 degrees of freedom: above this in 1 of 1,000 fair draws"
 
 
@@ -37,17 +42,17 @@ def test_nine_joints_are_drawn_one_after_the_other() -> None:
     share, draws, expected = DEGREES.numpy() / 48, 4000, np.zeros(25)
     for _ in range(draws):
         expected[random.choice(25, 9, replace=False, p=share)] += 1 / draws
-    np.testing.assert_allclose(_gone(central_spatial_mask(DEGREES, 9, 20_000)), expected, atol=0.04)
+    np.testing.assert_allclose(_gone(draw_joints(DEGREES, 9, 20_000)), expected, atol=0.04)
 
 
 def test_a_mask_a_sample_or_one_for_the_batch() -> None:
     torch.manual_seed(0)
-    own = central_spatial_mask(DEGREES, 9, 16)
+    own = draw_joints(DEGREES, 9, 16)
     assert len({tuple(row) for row in own.tolist()}) > 8
-    common = central_spatial_mask(DEGREES, 9, 16, per_sample=False)
+    common = draw_joints(DEGREES, 9, 16, per_sample=False)
     assert common.shape == (16, 16)
     assert (common == common[0]).all()
-    again = central_spatial_mask(DEGREES, 9, 16, per_sample=False)
+    again = draw_joints(DEGREES, 9, 16, per_sample=False)
     assert (again != common).any()
 
 
@@ -70,7 +75,7 @@ def _motion_by_hand(clip: np.ndarray) -> list[list[float]]:
 def test_the_frames_of_largest_motion_go() -> None:
     torch.manual_seed(0)
     clip = torch.randn(3, 3, 50, 5, 2) * torch.rand(3, 1, 50, 1, 1)
-    kept = motion_attention_mask(clip, 10, 0)
+    kept = drop_frames(motion_of_frames(clip, "squared"), 10, 0)
     for row, motion in zip(kept, _motion_by_hand(clip.numpy()), strict=True):
         largest = sorted(range(50), key=lambda t: -motion[t])[:10]
         assert row.tolist() == sorted(set(range(50)) - set(largest))
@@ -79,11 +84,11 @@ def test_the_frames_of_largest_motion_go() -> None:
 
 def test_ten_more_go_at_positions_that_the_batch_shares() -> None:
     clip = torch.randn(6, 3, 50, 25, 1)
-    attended = motion_attention_mask(clip, 10, 0)
+    attended = drop_frames(motion_of_frames(clip, "squared"), 10, 0)
     seen = set()
     for seed in range(5):
         torch.manual_seed(seed)
-        kept = motion_attention_mask(clip, 10, 10)
+        kept = drop_frames(motion_of_frames(clip, "squared"), 10, 10)
         assert kept.shape == (6, 30)
         assert (kept.diff(dim=1) > 0).all()
         places = {tuple(torch.searchsorted(attended[i], kept[i]).tolist()) for i in range(6)}
@@ -92,3 +97,72 @@ def test_ten_more_go_at_positions_that_the_batch_shares() -> None:
         assert len(places) == 1
         seen |= places
     assert len(seen) == 5
+
+
+@pytest.mark.parametrize(
+    ("choice", "weight"),
+    [
+        ("high-degree", lambda d: d / 48),
+        ("low-degree", lambda d: (1 - d / 48) / 24),
+        ("inverse-degree", lambda d: 1 / d),
+        ("random", lambda d: 1.0),
+    ],
+)
+def test_which_joints_a_choice_prefers(choice: str, weight: Callable[[float], float]) -> None:
+    weights = joint_weights(DEGREES.float(), choice)
+    expected = np.array([weight(float(d)) for d in DEGREES])
+    np.testing.assert_allclose(weights / weights.sum(), expected / expected.sum(), rtol=1e-6)
+
+
+def test_low_degree_is_nearly_uniform_as_the_paper_defines_it() -> None:
+    weights = joint_weights(DEGREES.float(), "low-degree")
+    shares = weights / weights.sum()
+    assert float(shares.max()) == pytest.approx(0.0408, abs=5e-5)
+    assert float(shares.min()) == pytest.approx(0.0382, abs=5e-5)
+
+
+def test_low_motion_drops_the_stillest_frames_but_never_the_last() -> None:
+    clips = torch.randn(4, 3, 50, 25, 1) * torch.rand(4, 1, 50, 1, 1)
+    kept = Mask(MaskSettings("none", "low-motion", masked_frames=10), NTU, DATA).frames(clips)
+    assert kept is not None
+    for row, clip in zip(kept.tolist(), clips.numpy(), strict=True):
+        motion = np.abs(np.diff(clip, axis=1)).mean((0, 2, 3))
+        stillest = sorted(range(49), key=lambda t: motion[t])[:10]
+        assert row == sorted(set(range(50)) - set(stillest))
+
+
+def test_absolute_and_squared_motion_choose_differently() -> None:
+    jump, tremble = np.zeros((3, 4, 25)), np.zeros((3, 4, 25))
+    jump[:, 1:, 0], tremble[:, 1:, :] = 1.0, 0.09
+    clips = torch.from_numpy(np.stack([jump, tremble])).float().unsqueeze(-1)
+    assert (motion_of_frames(clips, "absolute")[:, 0].diff() > 0).all(), "all joints by a little: the larger mean"
+    assert (motion_of_frames(clips, "squared")[:, 0].diff() < 0).all(), "one joint by a lot: the larger mean square"
+
+
+def test_random_frames_and_no_mask() -> None:
+    clips = torch.zeros(30, 3, 50, 25, 1)
+    mask = Mask(MaskSettings("random", "random", 5, 8, 2), NTU, DATA)
+    frames, joints = mask.frames(clips), mask.joints(clips)
+    assert frames is not None
+    assert joints is not None
+    assert frames.shape == (30, 40)
+    assert joints.shape == (30, 20)
+    assert len({tuple(row) for row in frames.tolist()}) > 20
+    common = Mask(MaskSettings("random", "random", 5, 8, 0, per="batch"), NTU, DATA)
+    assert len({tuple(row) for row in common.frames(clips).tolist()}) == 1  # type: ignore[union-attr]
+    nothing = Mask(MaskSettings("none", "none", 99, 99), NTU, DATA)
+    assert nothing.frames(clips) is None
+    assert nothing.joints(clips) is None
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        (MaskSettings(masked_joints=25), ["0 to 24 of 25 joints", "25"]),
+        (MaskSettings(masked_frames=40, random_frames=10), ["0 to 49 of 50 frames", "50"]),
+    ],
+)
+def test_a_mask_that_leaves_nothing_is_refused(settings: MaskSettings, words: list[str]) -> None:
+    with pytest.raises(InputError) as error:
+        Mask(settings, NTU, DATA)
+    assert all(word in str(error.value) for word in words)

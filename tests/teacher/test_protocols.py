@@ -13,14 +13,16 @@ from tiny import COMPUTE, INPUT, PLAN, equal, make_store, optim
 
 from skeleton import InputError, prepare
 from skeleton.datasets.store import Store
+from teacher.baseline import ridge
 from teacher.classify import score
 from teacher.clips import Clips
 from teacher.encoders import STGCN
-from teacher.evaluate import finetune, linear, ridge
+from teacher.finetune import finetune
 from teacher.folder import WEIGHTS, Card, read_metrics, write_run
 from teacher.load import load_classifier, load_encoder
 from teacher.model import View
 from teacher.pretrain import pretrain
+from teacher.probe import linear
 from teacher.settings import (
     AugmentSettings,
     EncoderSettings,
@@ -65,9 +67,7 @@ def test_pretraining_makes_a_run_folder(store: Store, encoder_run: Path) -> None
 
 
 def test_pretraining_with_fewer_clips_than_a_batch(store: Store, tmp_path: Path) -> None:
-    settings = PretrainSettings(
-        "skeleton-bt", projector=8, masked_frames=3, random_frames=2, optim=optim(batch_size=128, epochs=1)
-    )
+    settings = PretrainSettings("skeleton-bt", projector=8, optim=optim(batch_size=128, epochs=1))
     metrics = pretrain(store, tmp_path, INPUT, PLAN, settings, COMPUTE, {})
     assert np.isfinite(metrics["loss"])
 
@@ -75,7 +75,7 @@ def test_pretraining_with_fewer_clips_than_a_batch(store: Store, tmp_path: Path)
 @pytest.fixture(scope="module")
 def probe(store: Store, encoder_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("linear")
-    linear(store, folder, encoder_run, INPUT, LinearSettings(optim(batch_size=128, epochs=3)), COMPUTE, {"name": "probe"})
+    linear(store, folder, encoder_run, INPUT, PLAN, LinearSettings(optim(batch_size=128, epochs=3)), COMPUTE, {"name": "probe"})
     return folder
 
 
@@ -97,7 +97,7 @@ def test_a_probe_learns_from_the_features_of_plain_clips(store: Store, tmp_path:
     card = Card("encoder", store.layout, store.labels, INPUT, PLAN, 1.0, {})
     write_run(tmp_path / "encoder", network.eval(), card, {}, {})
     settings = LinearSettings(optim(epochs=300, learning_rate=0.1))
-    metrics = linear(store, tmp_path, tmp_path / "encoder", INPUT, settings, COMPUTE, {})
+    metrics = linear(store, tmp_path, tmp_path / "encoder", INPUT, PLAN, settings, COMPUTE, {})
     classifier, _ = load_classifier(tmp_path)
     with torch.no_grad():
         features = network(classifier.view(clips.joints))
@@ -163,17 +163,19 @@ def test_scores_are_scikit_learns(absent: bool) -> None:
 
 def test_scores_with_fewer_than_five_classes() -> None:
     logits = torch.tensor([[3.0, 1.0], [1.0, 0.0], [0.0, 1.0]])
-    assert score(logits, torch.tensor([0, 1, 1])) == {"top1": 66.67, "top5": 100.0, "per_class": [100.0, 50.0], "clips": 3}
+    assert score(logits, torch.tensor([0, 1, 1])) == {
+        "top1": 66.67, "top5": 100.0, "per_class": [100.0, 50.0], "confusion": [[1, 0], [1, 1]], "clips": 3,
+    }  # fmt: skip
 
 
 def test_ridge(store: Store, tmp_path: Path) -> None:
-    metrics = ridge(store, tmp_path, INPUT)
+    metrics = ridge(store, tmp_path, INPUT, COMPUTE)
     assert json.loads((tmp_path / "metrics.json").read_text()) == metrics
     assert metrics["protocol"] == "ridge"
     assert metrics["clips"] == 12
     assert metrics["top1"] > 60
     pair = make_store(tmp_path / "pair", labels=("wave", "clap"))
-    metrics = ridge(pair, tmp_path / "two classes", INPUT)
+    metrics = ridge(pair, tmp_path / "two classes", INPUT, COMPUTE)
     assert metrics["top1"] > 60
     assert metrics["top5"] == 100
 
@@ -181,7 +183,7 @@ def test_ridge(store: Store, tmp_path: Path) -> None:
 def test_another_layout_is_refused_with_both_names(encoder_run: Path, tmp_path: Path) -> None:
     other = make_store(tmp_path / "kinect", "kinect20", subjects=2)
     with pytest.raises(InputError, match=r"ntu25 \(25 joints\).*kinect20 \(20 joints\)"):
-        linear(other, tmp_path / "run", encoder_run, INPUT, LinearSettings(optim()), COMPUTE, {})
+        linear(other, tmp_path / "run", encoder_run, INPUT, PLAN, LinearSettings(optim()), COMPUTE, {})
     with pytest.raises(InputError, match=r"ntu25 \(25 joints\).*kinect20 \(20 joints\)"):
         finetune(other, tmp_path / "run", encoder_run, INPUT, PLAN, FinetuneSettings(), COMPUTE, {})
     assert not (tmp_path / "run").exists()
@@ -189,7 +191,7 @@ def test_another_layout_is_refused_with_both_names(encoder_run: Path, tmp_path: 
 
 def test_an_unknown_protocol_is_refused(store: Store, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"xview.*xsub"):
-        ridge(store, tmp_path, InputSettings(protocol="xview", frames=12))
+        ridge(store, tmp_path, InputSettings(protocol="xview", frames=12), COMPUTE)
 
 
 def test_all_batches_of_a_frozen_network() -> None:

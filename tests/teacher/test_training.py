@@ -14,7 +14,7 @@ from skeleton import InputError, load_layout
 from teacher.clips import Clips
 from teacher.encoders import STGCN
 from teacher.pstl import METHODS
-from teacher.settings import AugmentSettings, ComputeSettings, PretrainSettings
+from teacher.settings import AugmentSettings, ComputeSettings, MaskSettings, PretrainSettings
 from teacher.training import CHECKPOINT, Trained, fit, precision_of, seeded, warmup_cosine
 
 NTU = load_layout("ntu25")
@@ -152,7 +152,7 @@ def test_training_is_the_same_for_the_same_seed(tmp_path: Path) -> None:
     seen = []
     for seed in (1, 1, 2):
         module = Line(optim())
-        fit(module, _points().loader(4), ComputeSettings(seed, "cpu", 1, "32-true"), tmp_path, "Line")
+        fit(module, _points().loader(4), ComputeSettings(seed, "cpu", precision="32-true"), tmp_path, "Line")
         seen.append(module.seen)
     assert seen[0] == seen[1]
     assert seen[0] != seen[2]
@@ -168,8 +168,8 @@ def test_the_loss_falls_on_sixteen_clips(method: str, tmp_path: Path) -> None:
     losses: list[float] = []
     seeded(COMPUTE)
     settings = PretrainSettings(
-        projector=16, masked_joints=5, masked_frames=2, random_frames=1, augment=AugmentSettings(rotation=10.0),
-        optim=optim(epochs=30, batch_size=16, learning_rate=1e-2),
+        projector=16, pstl=MaskSettings("high-degree", "high-motion", 5, 2, 1, "squared"),
+        augment=AugmentSettings(rotation=10.0), optim=optim(epochs=30, batch_size=16, learning_rate=1e-2),
     )  # fmt: skip
     module = METHODS[method](STGCN(NTU, PLAN), NTU, INPUT, settings)
     loss: Callable[[Tensor], Tensor] = module.loss
@@ -190,7 +190,7 @@ def test_pstl_compares_the_anchor_with_both_masked_views(per: str, monkeypatch: 
     """Joints and frames leave in the view they were chosen for, and the loss is the sum of both terms (eq. 7)."""
     torch.manual_seed(0)
     settings = PretrainSettings(
-        projector=8, masked_joints=9, masked_frames=3, random_frames=2, mask_per=per, augment=AugmentSettings()
+        projector=8, pstl=MaskSettings("high-degree", "high-motion", 9, 3, 2, "squared", per), augment=AugmentSettings()
     )
     module = METHODS["pstl"](STGCN(NTU, PLAN), NTU, INPUT, settings)
     calls: list[tuple[Tensor | None, Tensor | None]] = []

@@ -13,11 +13,16 @@ from skeleton.datasets.store import Store, StoreWriter
 from skeleton.layout import Layout
 from teacher.folder import Card, write_run
 from teacher.model import Classifier
-from teacher.settings import ComputeSettings, EncoderSettings, InputSettings, OptimSettings
+from teacher.settings import ComputeSettings, EncoderSettings, InputSettings, MaskSettings, OptimSettings
 
 PLAN = EncoderSettings(widths=(4, 6, 8), strides=(1, 2, 1), dropout=0.0)
 COMPUTE = ComputeSettings(seed=3, accelerator="cpu", precision="32-true")
 INPUT = InputSettings(frames=12)
+
+
+def tiny_mask() -> MaskSettings:
+    """PSTL's masks for twelve frames."""
+    return MaskSettings("high-degree", "high-motion", 9, 3, 2, "squared")
 
 
 def optim(**changes: Any) -> OptimSettings:

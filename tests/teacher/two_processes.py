@@ -1,19 +1,21 @@
 """What two processes make of the same clips and embeddings; started by test_distributed.py, writes rank0.pt and rank1.pt."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
-from tiny import COMPUTE, INPUT, PLAN, motion, optim, randomise
+from tiny import COMPUTE, INPUT, PLAN, motion, optim, randomise, tiny_mask
 from torch import Tensor, distributed, nn
 
 from skeleton import load_layout
 from teacher.barlow import BarlowLoss
 from teacher.clips import Clips
 from teacher.encoders import STGCN
-from teacher.pstl import PSTL, SkeletonBT
-from teacher.settings import AugmentSettings, ComputeSettings, PretrainSettings
+from teacher.pair import make_encoder
+from teacher.pstl import METHODS, SkeletonBT
+from teacher.settings import AsmaSettings, AugmentSettings, ComputeSettings, MaskSettings, PretrainSettings
 from teacher.training import fit, seeded
 
 LAYOUT = load_layout("ntu25")
@@ -51,13 +53,15 @@ def train_plain(folder: Path, devices: int) -> dict[str, Any]:
     return {"first": first, "last": {name: p.detach() for name, p in module.named_parameters()}}
 
 
-def train_pstl(folder: Path) -> dict[str, Any]:
+def train(method: Literal["pstl", "asma"], folder: Path) -> dict[str, Any]:
     seeded(COMPUTE)
-    settings = PretrainSettings(projector=8, masked_frames=3, random_frames=2, optim=optim(epochs=6))
-    module = PSTL(STGCN(LAYOUT, PLAN), LAYOUT, INPUT, settings)
+    asma = AsmaSettings(theta=MaskSettings(masked_frames=3), phi=MaskSettings("low-degree", "high-motion", masked_frames=3))
+    settings = PretrainSettings(method, projector=8, pstl=tiny_mask(), asma=asma, optim=optim(epochs=6))
+    encoder = make_encoder(LAYOUT, replace(PLAN, fusion="mean" if method == "asma" else "one"))
+    module = METHODS[method](encoder, LAYOUT, INPUT, settings)
     loader = clips().loader(CLIPS, 2, drop_last=True)
     compute = ComputeSettings(seed=3, accelerator="cpu", devices=2, precision="32-true")
-    trainer = fit(module, loader, compute, folder, "PSTL")
+    trainer = fit(module, loader, compute, folder, method)
     draws = torch.rand(4)
     return {
         "weights": {name: p.detach() for name, p in module.named_parameters()},
@@ -81,7 +85,8 @@ def barlow(first: Tensor, second: Tensor) -> dict[str, Any]:
 
 
 def main(folder: Path) -> None:
-    found: dict[str, Any] = {"plain": train_plain(folder / "plain", 2), "pstl": train_pstl(folder / "pstl")}
+    found: dict[str, Any] = {"plain": train_plain(folder / "plain", 2), "pstl": train("pstl", folder / "pstl")}
+    found["asma"] = train("asma", folder / "asma")
     rank, half = distributed.get_rank(), slice(5 * distributed.get_rank(), 5 * distributed.get_rank() + 5)
     assert distributed.get_world_size() == 2
     found["barlow"] = barlow(*(z[half] for z in embeddings()))

@@ -1,0 +1,134 @@
+"use strict";
+// The token stays in the address only until the page has it; after that the browser's cookie shows it.
+const token = new URLSearchParams(location.search).get("token");
+const query = token ? "?token=" + encodeURIComponent(token) : "";
+if (token) history.replaceState(null, "", location.pathname);
+
+const part = (id) => document.getElementById(id);
+const EVENTS = 100;
+let lost = false;
+
+function element(name, text, kind) {
+  const made = document.createElement(name);
+  if (text !== undefined) made.textContent = text;
+  if (kind) made.className = kind;
+  return made;
+}
+
+function sayStatus(text, kind) {
+  part("status").className = kind;
+  part("status").lastElementChild.textContent = text;
+}
+
+function showVideo() {
+  const still = document.hidden;  // nobody looks: the camera's computer need not draw
+  if (still) part("video").removeAttribute("src");
+  else part("video").src = "/stream" + query + (query ? "&" : "?") + "at=" + Date.now();
+}
+
+// Elements are kept and changed, so that the bars move instead of being made anew.
+function fit(list, count, make) {
+  while (list.children.length < count) list.append(make());
+  while (list.children.length > count) list.lastElementChild.remove();
+  return list.children;
+}
+
+function makeAnswer() {
+  const made = element("div", undefined, "answer");
+  const track = element("div", undefined, "track");
+  track.append(element("div"));
+  made.append(element("span"), track, element("span"));
+  return made;
+}
+
+function makePerson() {
+  const made = element("div", undefined, "person");
+  made.append(element("h3"), element("p"), element("div"));
+  return made;
+}
+
+function showPeople(people) {
+  part("nobody").hidden = people.length > 0;
+  const cards = fit(part("people"), people.length, makePerson);
+  people.forEach((person, i) => {
+    const [title, words, answers] = cards[i].children;
+    title.textContent = person.id === null ? "Scene" : "Person " + person.id;
+    words.textContent = !person.whole ? "no whole body in view" : person.top.length ? "" : "in view";
+    words.hidden = !words.textContent;
+    const rows = fit(answers, person.top.length, makeAnswer);
+    person.top.forEach((answer, k) => {
+      const [label, track, share] = rows[k].children;
+      label.textContent = label.title = answer.label;
+      track.firstElementChild.style.transform = "scaleX(" + answer.probability + ")";
+      share.textContent = (100 * answer.probability).toFixed(0) + " %";
+    });
+  });
+}
+
+function showPairs(list, pairs) {
+  const cells = fit(list, pairs.length, () => {
+    const made = element("div");
+    made.append(element("dt"), element("dd"));
+    return made;
+  });
+  pairs.forEach(([name, value, kind], i) => {
+    cells[i].firstElementChild.textContent = name;
+    cells[i].lastElementChild.textContent = value;
+    cells[i].lastElementChild.className = kind || "";
+  });
+}
+
+function size(bytes) {
+  return bytes < 2 ** 30 ? (bytes / 2 ** 20).toFixed(0) + " MB" : (bytes / 2 ** 30).toFixed(1) + " GB";
+}
+
+function showState(state) {
+  sayStatus(state.source + (state.status ? ": " + state.status : ""), state.status ? "bad" : "good");
+  part("banner").textContent = state.banner;
+  part("banner").hidden = !state.banner;
+  showPeople(state.people);
+  showPairs(part("rates"), Object.entries(state.rates).map(([name, rate]) => [name, rate.toFixed(1) + " Hz"]));
+  const times = Object.entries(state.latencies);
+  const rows = fit(part("latencies"), times.length, () => {
+    const made = element("tr");
+    made.append(element("td"), element("td"), element("td"));
+    return made;
+  });
+  times.forEach(([name, one], i) => {
+    const [stage, median, high] = rows[i].children;
+    stage.textContent = name;
+    median.textContent = one.p50.toFixed(1);
+    high.textContent = one.p95.toFixed(1);
+  });
+  const health = state.health;
+  if (health.rss === undefined) return;  // in the very first moment
+  const pairs = [["memory used", size(health.rss)], ["memory free", size(health.available)],
+                 ["CPU", health.cpu.toFixed(0) + " %"]];
+  if (health.temperature !== null) pairs.push(["temperature", health.temperature.toFixed(1) + " °C"]);
+  if (health.throttled !== null) pairs.push(["throttling", health.throttled.join(", ") || "none", health.throttled.length ? "bad" : ""]);
+  showPairs(part("health"), pairs);
+}
+
+function showEntry(entry, kind) {
+  const made = element("li", undefined, kind);
+  const time = element("time", new Date(entry.time).toLocaleTimeString([], {hour12: false}));
+  made.append(time, element("b", kind === "note" ? entry.note : entry.event));
+  if (kind === "action") {
+    const whose = entry.person === null ? "" : "person " + entry.person + " · ";
+    made.append(element("small", whose + (100 * entry.confidence).toFixed(0) + " %"));
+  }
+  part("events").prepend(made);
+  part("none").hidden = true;
+  if (part("events").children.length > EVENTS) part("events").lastElementChild.remove();
+}
+
+const feed = new EventSource("/events" + query);
+feed.addEventListener("state", (message) => showState(JSON.parse(message.data)));
+feed.addEventListener("action", (message) => showEntry(JSON.parse(message.data), "action"));
+feed.addEventListener("note", (message) => showEntry(JSON.parse(message.data), "note"));
+feed.addEventListener("error", () => { lost = true; sayStatus("connection lost, trying again", "bad"); });
+feed.addEventListener("open", () => { if (lost) showVideo(); lost = false; });
+
+part("video").addEventListener("error", () => { if (!document.hidden) setTimeout(showVideo, 2000); });
+document.addEventListener("visibilitychange", showVideo);
+showVideo();

@@ -1,0 +1,168 @@
+"""A run folder as one file that says everything about itself, in every format and precision, checked before it is written."""
+
+import hashlib
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from functools import cached_property
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Literal, get_args
+
+import numpy as np
+from torch import Tensor
+
+from edge_runtime.backend import load_backend
+from export import onnx, quantize_onnx, quantize_tflite, tflite
+from export.clip import ClipForm
+from export.deploy import macs
+from export.graph import Answers, Form
+from export.quantize import Quantizer, leave_worst
+from export.verify import ExportError, choose, moved, verify
+from skeleton import InputError
+from skeleton.datasets.store import Store
+from skeleton.metadata import ModelMetadata
+from teacher.clips import Clips
+from teacher.evaluate import check_layout
+from teacher.folder import Card, read_metrics, write_whole
+from teacher.load import load_classifier
+from teacher.model import Network
+
+Precision = Literal["fp32", "fp16", "dynamic", "int8"]
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
+FORMATS: dict[str, ModuleType] = {".onnx": onnx, ".tflite": tflite}
+QUANTIZERS: dict[str, ModuleType] = {".onnx": quantize_onnx, ".tflite": quantize_tflite}
+
+# Of the training clips: half of them give activations their ranges, the other half measures what quantising does.
+CALIBRATION_CLIPS, QUICK_CLIPS = 256, 24
+
+
+class Exporter:
+    """Exports the classifier of one run folder; what files have in common is made once.
+
+    `store` is the one it was trained on: its training clips calibrate, its held-out clips check every file.
+    """
+
+    def __init__(self, run: Path, store: Store) -> None:
+        self._classifier, self._card = load_classifier(run)
+        check_layout(store, self._card, run)
+        self._store = store
+        data = self._card.input
+        shape = (data.persons, data.frames, len(self._card.layout), 3)
+        form = ClipForm(self._classifier, shape)
+        work = macs(form.graph.module, *form.graph.inputs.values())
+        self._form: Form = form
+        self._metadata = _metadata(self._classifier, self._card, work, read_metrics(run) or {})
+        self._converted: dict[str, bytes] = {}
+
+    def write(self, file: Path, precision: Precision = "fp32") -> dict[str, Any]:
+        """Write the classifier to `file`, .onnx or .tflite, and return what the check found (`export.verify`).
+
+        fp16 stores weights in half precision, dynamic in int8, and both compute in float; int8 computes in int8 too, but
+        for the parts that `export.quantize` finds to need float, which are returned as `left_in_float`.
+
+        Raises `InputError` for another suffix, and `ExportError` instead of writing a file that answers otherwise than torch.
+        """
+        suffix = file.suffix.lower()
+        if suffix not in FORMATS:
+            raise InputError(
+                f"{file}: expected a file name that ends in {' or '.join(FORMATS)}, got {file.suffix or 'no suffix'!r}"
+            )
+        document = replace(self._metadata, precision=precision).to_json()
+        found: dict[str, Any] = {}
+
+        def write(draft: Path) -> None:
+            model, left = self._model(suffix, precision, lambda model: FORMATS[suffix].describe(model, document))
+            draft.write_bytes(model)
+            clips, expected = self._held_out
+            found.update(verify(expected, self._answers(draft, clips.joints), clips.labels.numpy(), precision))
+            if left is not None:
+                found["left_in_float"] = left
+
+        write_whole(file, write)
+        sizes = {"bytes": file.stat().st_size, "parameters": self._metadata.parameters, "macs": self._metadata.macs}
+        return {"precision": precision, **found, **sizes}
+
+    @cached_property
+    def _held_out(self) -> tuple[Clips, Answers]:
+        data = self._card.input
+        clips = Clips.read(self._store, choose(self._store.split(data.protocol, "test")), data)
+        return clips, self._form.expected(clips.joints)
+
+    @cached_property
+    def _calibration(self) -> tuple[Tensor, Tensor]:
+        """Training clips that show what values there are, and others that show what goes wrong."""
+        data = self._card.input
+        chosen = choose(self._store.split(data.protocol, "train"), CALIBRATION_CLIPS)
+        joints = Clips.read(self._store, chosen, data).joints
+        return joints[::2], joints[1::2] if len(joints) > 1 else joints
+
+    def _model(self, suffix: str, precision: Precision, describe: Callable[[bytes], bytes]) -> tuple[bytes, list[str] | None]:
+        """The finished model, and which of its parts stayed float where others did not."""
+        if suffix not in self._converted:
+            try:
+                self._converted[suffix] = FORMATS[suffix].convert(self._form.graph)
+            except (ValueError, RuntimeError) as error:
+                reason = " ".join(str(error).split())[:300]
+                raise ExportError(f"the network cannot be converted to {suffix}: {reason}") from None
+        model, quantizers = self._converted[suffix], QUANTIZERS[suffix]
+        if precision == "fp32":
+            return describe(model), None
+        if precision == "fp16":
+            return describe(quantizers.halve(model)), None
+        shown, tried = self._calibration
+        with tempfile.TemporaryDirectory() as room:
+            quantizer: Quantizer
+            if precision == "dynamic":
+                quantizer = quantizers.DynamicQuantizer(model)
+            else:
+                quantizer = quantizers.StaticQuantizer(model, self._form.feeds(shown))
+            expected = self._form.expected(tried)
+
+            def harm(model: bytes, step: int = 1) -> float:
+                draft = Path(room) / f"draft{suffix}"
+                draft.write_bytes(describe(model))
+                try:
+                    got = self._answers(draft, tried[::step])
+                except (ValueError, RuntimeError):  # a combination that the quantiser makes and no runtime takes
+                    return float("inf")
+                return max(moved(one[::step], other) for one, other in zip(expected, got, strict=True))
+
+            best, left = leave_worst(quantizer, harm, lambda model: harm(model, -(-len(tried) // QUICK_CLIPS)))
+        if set(left) == set(quantizer.parts):
+            raise ExportError(f"{precision}: no part of the network can be quantised without moving its answers too far")
+        return describe(best), left
+
+    def _answers(self, draft: Path, clips: Tensor) -> Answers:
+        try:
+            backend = load_backend(draft)
+        except InputError as error:
+            raise ExportError(f"the exported file cannot be opened, and was not written: {error}") from None
+        return self._form.answers(backend, clips)
+
+
+def weights_sha256(classifier: Network) -> str:
+    """SHA-256 of all floating-point weights in state-dict order as little-endian float32."""
+    digest = hashlib.sha256()
+    for tensor in classifier.state_dict().values():
+        if tensor.is_floating_point():
+            digest.update(np.ascontiguousarray(tensor.numpy(), dtype="<f4").tobytes())
+    return digest.hexdigest()
+
+
+def _metadata(classifier: Network, card: Card, work: int, metrics: dict[str, Any]) -> ModelMetadata:
+    accuracy = {key: metrics[key] for key in ("top1", "top5", "clips") if key in metrics}
+    return ModelMetadata(
+        labels=card.labels,
+        layout=card.layout,
+        persons=card.input.persons,
+        frames=card.input.frames,
+        seconds=card.seconds,
+        normalization=card.input.normalization,
+        streams=tuple(card.input.fusion) if card.input.stream == "three" else (card.input.stream,),
+        parameters=sum(parameter.numel() for parameter in classifier.parameters()),
+        macs=work,
+        weights_sha256=weights_sha256(classifier),
+        accuracy=accuracy | ({"protocol": card.input.protocol} if accuracy else {}),
+        provenance=card.provenance | {"encoder": asdict(card.encoder)},
+    )

@@ -1,0 +1,89 @@
+"""Protocols that train the encoder itself on labels: supervised, finetune, semi and transfer."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from skeleton.datasets.store import Store
+from teacher.augment import Augment
+from teacher.classify import Classification
+from teacher.evaluate import Sets, check_layout, finish
+from teacher.folder import read_metrics
+from teacher.load import load_classifier, load_encoder
+from teacher.model import Classifier
+from teacher.pair import AnyEncoder, Pair
+from teacher.probe import train_on_frozen
+from teacher.settings import ComputeSettings, EncoderSettings, FinetuneSettings, InputSettings
+from teacher.training import fit, seeded
+
+
+def finetune(
+    store: Store, folder: Path, encoder: Path | None, data: InputSettings, plan: EncoderSettings, settings: FinetuneSettings,
+    compute: ComputeSettings, recipe: dict[str, Any], resume: bool = False, share: float = 1.0, transfer: bool = False,
+) -> dict[str, Any]:  # fmt: skip
+    """Train an encoder and its head on labels: a pretrained encoder's copy, or (supervised) a fresh one for None.
+
+    With `share` on so much of every class's training clips (semi-supervised); with `transfer` a store of another layout is
+    retargeted to the encoder's. Two encoders are finetuned one by one, each with a head; then, frozen, what joins them and a
+    new head are trained by `settings.fuse` (ASMa, two-stage finetuning).
+    """
+    extra: dict[str, Any] = {"protocol": "supervised"}
+    if encoder is None:
+        job = Job(store, Sets.read(store, data), data, replace(plan, fusion="one"), settings, compute, recipe, resume)
+        return job.train(folder, None, extra)
+    network, card = load_encoder(encoder, plan.fusion)
+    if not transfer:
+        check_layout(store, card, encoder)
+    extra = {"protocol": "transfer" if transfer else "finetune" if share == 1 else "semi", "fusion": card.encoder.fusion}
+    extra |= {"share": share} if share < 1 else {}
+    extra |= {"pretrained_on": card.provenance.get("store")} if transfer else {}
+    data, plan = replace(card.input, protocol=data.protocol, part=data.part), replace(card.encoder, dropout=plan.dropout)
+    sets = Sets.read(store, data, card.layout, share, compute.seed)
+    job = Job(store, sets, data, plan, settings, compute, recipe, resume)
+    return job.train_pair(folder, network, extra) if isinstance(network, Pair) else job.train(folder, network, extra)
+
+
+@dataclass
+class Job:
+    """Clips and settings of one finetuning."""
+
+    store: Store
+    sets: Sets
+    data: InputSettings
+    plan: EncoderSettings
+    settings: FinetuneSettings
+    compute: ComputeSettings
+    recipe: dict[str, Any]
+    resume: bool
+
+    def train(self, folder: Path, network: AnyEncoder | None, extra: dict[str, Any]) -> dict[str, Any]:
+        classifier = self.classifier()
+        if network is not None:
+            classifier.encoder.load_state_dict(network.state_dict())
+        augment = Augment(self.settings.augment, self.sets.layout)
+        module = Classification(
+            classifier, lambda joints: classifier(joints, augment)[0], self.settings.optim, self.settings.label_smoothing
+        )
+        loader = self.sets.train.loader(self.settings.optim.batch_size, self.compute.processes)
+        fit(module, loader, self.compute, folder, extra["protocol"].capitalize(), self.resume)
+        return self.finish(classifier, folder, extra)
+
+    def train_pair(self, folder: Path, pair: Pair, extra: dict[str, Any]) -> dict[str, Any]:
+        alone = replace(self, plan=replace(self.plan, fusion="one"))
+        for name in ("theta", "phi"):
+            if not (self.resume and read_metrics(folder / name)):
+                alone.train(folder / name, getattr(pair, name), extra | {"fusion": name})
+        classifier = self.classifier()
+        for name in ("theta", "phi"):
+            trained = load_classifier(folder / name)[0].get_submodule("encoder")
+            classifier.encoder.get_submodule(name).load_state_dict(trained.state_dict())
+        title = f"{extra['protocol'].capitalize()}, {self.plan.fusion}"
+        train_on_frozen(classifier, self.sets, self.settings.fuse, self.compute, folder, title)
+        return self.finish(classifier, folder, extra)
+
+    def classifier(self) -> Classifier:
+        seeded(self.compute)
+        return Classifier(self.sets.layout, self.data, self.plan, len(self.store.labels))
+
+    def finish(self, classifier: Classifier, folder: Path, extra: dict[str, Any]) -> dict[str, Any]:
+        return finish(classifier, self.sets, folder, self.data, self.plan, self.settings, self.compute, self.recipe, extra)

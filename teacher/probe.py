@@ -1,0 +1,100 @@
+"""Protocols on a frozen encoder: the linear probe and nearest neighbours."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from skeleton.datasets.store import Store
+from skeleton.streams import Stream
+from teacher.classify import Classification
+from teacher.clips import Clips
+from teacher.evaluate import Sets, check_layout, finish, report
+from teacher.folder import read_run, write_metrics
+from teacher.load import load_encoder
+from teacher.model import Classifier, View, freeze
+from teacher.pair import Pair, describe
+from teacher.settings import ComputeSettings, EncoderSettings, InputSettings, LinearSettings, OptimSettings
+from teacher.training import fit, forward_all, seeded
+
+
+def linear(
+    store: Store, folder: Path, encoder: Path, data: InputSettings, plan: EncoderSettings, settings: LinearSettings,
+    compute: ComputeSettings, recipe: dict[str, Any],
+) -> dict[str, Any]:  # fmt: skip
+    """Linear probe: the frozen encoder's features of unaugmented clips, and one linear layer on them.
+
+    Two encoders are joined as `plan.fusion` says; an alignment is learned with the layer.
+    """
+    network, card = load_encoder(encoder, plan.fusion)
+    check_layout(store, card, encoder)
+    data = replace(card.input, protocol=data.protocol, part=data.part)
+    sets = Sets.read(store, data)
+    seeded(compute)
+    classifier = Classifier(card.layout, data, card.encoder, len(store.labels))
+    if isinstance(network, Pair):
+        classifier.encoder.theta, classifier.encoder.phi = network.theta, network.phi
+    else:
+        classifier.encoder = network
+    train_on_frozen(classifier, sets, settings.optim, compute, folder, "Linear probe")
+    extra = {"protocol": "linear", "fusion": card.encoder.fusion}
+    return finish(classifier, sets, folder, data, card.encoder, settings, compute, recipe, extra)
+
+
+def train_on_frozen(
+    classifier: Classifier, sets: Sets, optim: OptimSettings, compute: ComputeSettings, folder: Path, title: str
+) -> None:
+    """Train the head, and the alignment of a pair, on what the frozen encoder makes of unaugmented clips."""
+    freeze(classifier)
+    described = forward_all(_Described(classifier.view, classifier.encoder), sets.train.joints, compute)
+    encoder = classifier.encoder
+    learned = nn.Sequential(encoder.fuse, classifier.head) if isinstance(encoder, Pair) else nn.Sequential(classifier.head)
+    learned.requires_grad_(True)
+    clips = Clips(described, sets.train.labels)
+    fit(Classification(learned, learned, optim), clips.loader(optim.batch_size, compute.processes), compute, folder, title)
+
+
+class _Described(nn.Module):
+    def __init__(self, view: View, encoder: nn.Module) -> None:
+        super().__init__()
+        self.view, self.encoder = view, encoder
+
+    def forward(self, joints: Tensor) -> Tensor:
+        return describe(self.encoder, self.view(joints))
+
+
+def knn(
+    store: Store, folder: Path, encoders: dict[Stream, Path], data: InputSettings, neighbors: int, compute: ComputeSettings
+) -> dict[str, Any]:
+    """Nearest neighbours by cosine similarity of frozen features; nothing is learned, so two encoders are averaged.
+
+    The streams' similarities are added with their weights.
+    """
+    from sklearn.neighbors import KNeighborsClassifier
+
+    rows: dict[str, list[Tensor]] = {"train": [], "test": []}
+    for stream, path in encoders.items():
+        network, card = load_encoder(path, "mean") if _is_pair(path) else load_encoder(path)
+        check_layout(store, card, path)
+        seen = replace(card.input, protocol=data.protocol, part=data.part)
+        sets = Sets.read(store, seen)
+        module = nn.Sequential(View(card.layout, seen), network)
+        weight = data.fusion[stream] if len(encoders) > 1 else 1.0
+        for part, clips in (("train", sets.train), ("test", sets.test)):
+            features = forward_all(freeze(module), clips.joints, compute)
+            rows[part].append(weight**0.5 * functional.normalize(features, dim=1))
+    train, test = (torch.cat(parts, dim=1).numpy() for parts in rows.values())
+    model = KNeighborsClassifier(min(neighbors, len(train)), metric="cosine", weights="distance").fit(train, sets.train.labels)
+    scores = torch.full((len(test), len(store.labels)), -1.0)
+    scores[:, model.classes_] = torch.from_numpy(model.predict_proba(test)).float()
+    extra = {"protocol": "knn", "neighbors": neighbors, "part": data.part, "stream": data.stream}
+    metrics = report(scores, sets, folder, compute, extra)
+    write_metrics(folder, metrics)
+    return metrics
+
+
+def _is_pair(folder: Path) -> bool:
+    return read_run(folder)[0].encoder.fusion != "one"

@@ -1,0 +1,73 @@
+"""The Recognizer, day after day: memory stays, time does not drift. `.ci/run` makes it 100,000 frames with SKEDGE_SOAK."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from edge_models import metadata, walk, write_model
+
+from bench.soak import complaints, main, soak
+from edge_runtime import Recognizer
+from skeleton import load_layout
+from skeleton.datasets.store import Store, StoreWriter
+
+FRAMES = int(os.environ.get("SKEDGE_SOAK", "6000"))
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("stores") / "walks"
+    with StoreWriter(path, name="walks", layout=load_layout("ntu25"), labels=["walk"], rate=30.0) as writer:
+        for number in range(20):
+            writer.add(f"walk {number}", walk(60 + number, 30, seed=number).transpose(1, 0, 2, 3), label=0)
+    return path
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_model(tmp_path_factory.mktemp("models") / "m.onnx", metadata(frames=10, seconds=1.0))
+
+
+def test_memory_stays_and_time_does_not_drift(model: Path, store: Path) -> None:
+    found = soak(Recognizer.load(model, threshold=0.0, patience=1), Store(store), FRAMES)
+    assert complaints(found) == []
+    assert found["frames"] == FRAMES
+    assert found["people"] >= FRAMES // 2000
+    # Ten answers a second but for the half window at everybody's beginning.
+    assert found["answers"] == pytest.approx(FRAMES / 3, rel=0.02)
+
+
+def test_a_leak_and_a_drift_are_found(model: Path, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recognizer = Recognizer.load(model)
+    kept = []
+    update = recognizer.update
+
+    def leaking(joints: np.ndarray, seconds: float, person: int) -> object:
+        kept.append(np.ones(1000))
+        return update(joints, seconds, person)
+
+    monkeypatch.setattr(recognizer, "update", leaking)
+    assert any("growth_bytes" in line for line in complaints(soak(recognizer, Store(store), 3000)))
+
+    def lazy(joints: np.ndarray, seconds: float, person: int) -> object:
+        return update(joints, seconds * 1.01, person)
+
+    recognizer.reset()
+    monkeypatch.setattr(recognizer, "update", lazy)
+    found = complaints(soak(recognizer, Store(store), 3000))
+    assert any("stamps_off_s" in line for line in found)
+    assert any("drift_s" in line for line in found)
+
+
+def test_on_the_command_line(
+    model: Path, store: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.argv", ["bench.soak", str(model), str(store), "--frames", "3000"])
+    main()
+    assert '"frames": 3000' in capsys.readouterr().out
+    for arguments in (["--frames", "5"], ["--hop", "-1"]):
+        monkeypatch.setattr("sys.argv", ["bench.soak", str(model), str(store), *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert ended.value.code == 2

@@ -1,0 +1,142 @@
+"""What the bench of the pretraining step says about a tiny network, against what can be known without it."""
+
+import json
+import time
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import bench.training as training
+from skeleton import InputError, load_layout
+from teacher.pstl import METHODS
+from teacher.settings import (
+    AsmaSettings,
+    AugmentSettings,
+    ComputeSettings,
+    EncoderSettings,
+    InputSettings,
+    MaskSettings,
+    OptimSettings,
+    PretrainSettings,
+)
+
+NTU, FRAMES, BATCH, WIDTH, STEPS = load_layout("ntu25"), 12, 4, 10, 3
+PLAN = EncoderSettings(widths=(4, 6, 6), strides=(1, 2, 1))
+MASK = MaskSettings(masked_joints=9, masked_frames=3)
+
+
+@pytest.fixture(autouse=True)
+def _small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training, "MATRIX", {"cpu": 128, "gpu": 1024})
+
+
+def measure(device: str = "cpu", method: Any = "skeleton-bt", persons: int = 1, batch: int = BATCH, **changes: Any) -> Any:
+    optim = OptimSettings(epochs=150, batch_size=batch)
+    settings = PretrainSettings(
+        method, WIDTH, pstl=MASK, asma=AsmaSettings(theta=MASK, phi=MASK), augment=AugmentSettings(), optim=optim, **changes
+    )
+    data, compute = InputSettings(frames=FRAMES, persons=persons), ComputeSettings(accelerator=device, precision="32-true")
+    return training.measure(NTU, data, PLAN, settings, compute, clips=3 * BATCH, steps=STEPS)
+
+
+@pytest.mark.parametrize("device", ["cpu", pytest.param("gpu", marks=pytest.mark.gpu)])
+@pytest.mark.parametrize("method", list(METHODS))
+def test_the_figures_are_plausible(method: str, device: str) -> None:
+    found = measure(device, method)
+    assert 0 < found["wait_share"] < 1
+    assert 0 < found["share_of_ceiling"] < 1
+    assert found["share_of_ceiling_by_cpu_time"] is None if device == "gpu" else 0 < found["share_of_ceiling_by_cpu_time"] < 1
+    assert 0 < found["fastest_step_ms"] <= found["step_ms"] <= found["slowest_step_ms"]
+    assert 0 < found["clips_per_second"] < BATCH / found["fastest_step_ms"] * 1e3, "a cycle holds a step and the waiting"
+    assert found["flops_per_second"] == pytest.approx(found["flops_per_step"] / found["step_ms"] * 1e3)
+    assert found["data_bytes"] == 3 * BATCH * FRAMES * 25 * 3 * 4
+    assert found["peak_bytes"] > found["data_bytes"]
+    assert found["steps"] == STEPS
+
+
+def by_hand(persons: int) -> int:
+    """Multiply-accumulates of one view forward: augmentation's matrix, the blocks, the projector."""
+    rows, frames, inside = BATCH * persons, FRAMES, 3
+    moved = rows * frames * 25 * 9
+    total = 0
+    for i, (out, stride) in enumerate(zip(PLAN.widths, PLAN.strides, strict=True)):
+        total += rows * frames * inside * 25 * 75  # with the three adjacencies side by side
+        total += rows * frames * 25 * 3 * inside * out
+        total += 3 * out * 25  # what the graph makes of the bias
+        frames_after = -(-frames // stride)
+        total += rows * frames_after * 25 * 9 * out * out
+        total += rows * frames_after * 25 * inside * out if i and (inside, stride) != (out, 1) else 0
+        inside, frames = out, frames_after
+    total += BATCH * (inside * WIDTH + 2 * WIDTH * WIDTH)
+    # Backward there are two products to each one forward; what the data alone goes into has none.
+    return 2 * (moved + 3 * total)
+
+
+@pytest.mark.parametrize("persons", [1, 2])
+def test_operations_by_hand(persons: int) -> None:
+    barlow = 2 * 3 * BATCH * WIDTH * WIDTH
+    assert measure(persons=persons)["flops_per_step"] == 2 * by_hand(persons) + barlow
+
+
+def test_the_steps_are_those_of_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many as asked and the warm-up, each of a whole batch from the shuffled set, and every one learns."""
+    seen: list[torch.Tensor] = []
+    weights: list[torch.Tensor] = []
+
+    class Spied(METHODS["skeleton-bt"]):  # type: ignore[misc]
+        def loss(self, joints: torch.Tensor) -> torch.Tensor:
+            seen.append(joints.clone())
+            weights.append(self.encoder.blocks[0].time.weight.detach().clone())
+            return super().loss(joints)
+
+    monkeypatch.setitem(METHODS, "skeleton-bt", Spied)
+    measure()
+    assert [len(joints) for joints in seen] == [BATCH] * (training.WARMUP + STEPS)
+    epoch = torch.cat(seen[:3]).flatten(1)
+    assert len(epoch.unique(dim=0)) == 3 * BATCH
+    assert all((after - before).abs().max() > 0 for before, after in pairwise(weights))
+
+
+def test_waiting_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A loader that takes a tenth of a second is most of such a short step's cycle."""
+    batches = training.Clips.__getitems__
+
+    def slow(clips: training.Clips, indices: list[int]) -> Any:
+        time.sleep(0.1)
+        return batches(clips, indices)
+
+    monkeypatch.setattr(training.Clips, "__getitems__", slow)
+    found = measure()
+    assert found["wait_ms"] >= 100
+    assert found["wait_share"] * STEPS * BATCH / found["clips_per_second"] >= 0.1
+
+
+def test_the_command_writes_json_and_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    flags = "--batch 2 --persons 1 --projector 8 --steps 1 --clips 4 --device cpu --precision 32-true --method skeleton-bt"
+    training.main([*flags.split(), "--threads", "1", "--out", str(tmp_path / "a room")])
+    document = json.loads((tmp_path / "a room" / "training.json").read_text())
+    (run,) = document["runs"]
+    assert run["precision"] == "32-true"
+    assert run["threads"] == 1
+    assert document["settings"]["batch"] == 2
+    table = (tmp_path / "a room" / "training.md").read_text()
+    assert table in capsys.readouterr().out
+    assert f"{run['clips_per_second']:.1f}" in table
+    assert "projector 8 (" in table
+
+
+@pytest.mark.parametrize("changes", [{"batch": 13}, {"batch": 0}, {"device": "gpu"}])
+def test_what_cannot_be_measured_is_refused(changes: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(InputError, match="expected"):
+        measure(**changes)
+
+
+def test_the_command_refuses_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        training.main(["--batch", "8", "--clips", "4", "--device", "cpu"])
+    assert ended.value.code == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1

@@ -1,0 +1,168 @@
+"""The page in a real browser: the video moves, bars change, events appear, nobody complains. Screenshots stay in tmp."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from chromium import Chromium, Tab, find_chromium
+from live_fakes import Pictures, Pose, quick_recognizer
+
+cv2 = pytest.importorskip("cv2", reason="needs OpenCV: pip install 'skedge[live]'")
+
+from edge_runtime.live import Live  # noqa: E402
+from edge_runtime.live.actions import Actions, Answer, Observation  # noqa: E402
+from edge_runtime.live.mailbox import Newest  # noqa: E402
+from edge_runtime.live.picture import Studio  # noqa: E402
+from edge_runtime.live.server import Feeds, Page  # noqa: E402
+
+TOKEN = "let-me-in-please"
+BARS = "Array.from(document.querySelectorAll('.answer')).map(row => row.textContent).join()"
+MOVED = """(() => {
+  const canvas = document.createElement("canvas"), video = document.getElementById("video");
+  canvas.width = 64; canvas.height = 48;
+  const pen = canvas.getContext("2d", {willReadFrequently: true});
+  pen.drawImage(video, 0, 0, 64, 48);
+  return Array.from(pen.getImageData(0, 0, 64, 48).data).join();
+})()"""
+
+
+class CountingStudio(Studio):
+    painted = 0
+
+    def paint(self, observation: Observation, answers: tuple[Answer, ...]) -> None:
+        self.painted += 1
+        super().paint(observation, answers)
+
+
+class View:
+    """A whole live view in front of a made-up camera."""
+
+    def __init__(self, folder: Path, people: int = 1, whole: bool = True, token: str | None = None) -> None:
+        self.pose, self.source = Pose(people, takes=0.005, whole=whole), Pictures(rate=15)
+        pictures: Newest[bytes] = Newest()
+        self.studio = CountingStudio(pictures)
+        recognizer = quick_recognizer(folder / "m.onnx", threshold=0.3)
+        self.live = Live(self.source, self.pose, self.pose.layout, Actions(recognizer), name="camera 0", painter=self.studio)
+        self.page = Page(Feeds(pictures, self.live.states, self.live.log), port=0, token=token)
+        self.live.crew.start("page", self.page.run, self.page.stop)
+        self.live.start()
+
+    def close(self) -> None:
+        self.live.close()
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
+    program = find_chromium()
+    if program is None:
+        pytest.skip("needs Chromium: apt-get install chromium")
+    with Chromium(program, tmp_path_factory.mktemp("profile")) as browser:
+        yield browser
+
+
+def changes(tab: Tab, expression: str, times: int = 3) -> None:
+    """The expression's value becomes another one so many times."""
+    before = tab.value(expression)
+    deadline = time.monotonic() + 30
+    while times:
+        assert time.monotonic() < deadline, f"it stays as it is: {expression}"
+        now = tab.value(expression)
+        times -= now != before
+        before = now
+        time.sleep(0.05)
+
+
+def shows_something(picture: Path) -> None:
+    image = cv2.imread(str(picture))
+    assert image is not None
+    assert len(np.unique(image.reshape(-1, 3), axis=0)) > 50
+
+
+def test_a_viewer_sees_all_of_it_and_a_second_one_costs_nothing(browser: Chromium, tmp_path: Path) -> None:
+    view = View(tmp_path, people=2)
+    try:
+        tab = browser.open(view.page.url)
+        tab.wait("document.getElementById('events').children.length > 2")
+        tab.wait("document.getElementById('video').naturalWidth == 640")
+        changes(tab, MOVED)
+        changes(tab, BARS)
+        assert tab.value("document.querySelectorAll('.person').length") == 2
+        assert tab.value("document.querySelectorAll('.person:first-child .answer').length") == 5
+        assert tab.value("document.getElementById('status').textContent.trim()") == "camera 0"
+        events = "document.getElementById('events').children.length"
+        more = tab.value(events) + 2
+        tab.wait(f"{events} >= {more}")
+        figures = tab.value("document.querySelector('.figures').innerText")
+        for word in ("camera", "pose", "action", "p50", "p95", "memory", "CPU"):
+            assert word in figures
+        shows_something(tab.screenshot(tmp_path / "desktop.png"))
+
+        phone = browser.open(view.page.url, 390, 844, phone=True)
+        phone.wait("document.getElementById('events').children.length > 2")
+        phone.wait("document.getElementById('video').naturalWidth == 640")
+        changes(phone, MOVED)
+        shows_something(phone.screenshot(tmp_path / "phone.png"))
+        assert phone.value("document.documentElement.scrollWidth") <= 390, "a phone would have to scroll sideways"
+        assert tab.complaints() == []
+        assert phone.complaints() == []
+        for request in tab.requests():
+            assert request.startswith(view.page.url), "the page asks another server"
+
+        # Both look on: still every frame was looked at once, and drawn once.
+        assert view.pose.calls <= view.source.given
+        assert view.studio.painted <= view.pose.calls
+        tab.close()
+        phone.close()
+        deadline = time.monotonic() + 30
+        while view.studio.wanted:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        drawn = view.studio.painted
+        looked_at = view.pose.calls
+        while view.pose.calls < looked_at + 5:
+            time.sleep(0.02)
+        assert view.studio.painted <= drawn + 1, "pictures are drawn that nobody sees"
+    finally:
+        view.close()
+
+
+def test_a_guarded_page_hides_its_token_and_says_when_nobody_is_whole(browser: Chromium, tmp_path: Path) -> None:
+    view = View(tmp_path, whole=False, token=TOKEN)
+    try:
+        tab = browser.open(view.page.url)
+        tab.wait(
+            "document.querySelector('.person') && document.querySelector('.person').innerText.includes('no whole body in view')"
+        )
+        tab.wait("document.getElementById('video').naturalWidth == 640")
+        assert tab.value("location.search") == ""
+        assert tab.value("document.cookie") == ""  # kept from scripts
+        assert tab.complaints() == []
+        tab.call("Page.reload")
+        tab.wait("document.querySelector('.person')")
+        assert tab.value("document.querySelectorAll('.answer').length") == 0
+        tab.screenshot(tmp_path / "not whole.png")
+        tab.close()
+    finally:
+        view.close()
+
+
+def test_a_page_whose_camera_has_gone_says_so_and_comes_back(browser: Chromium, tmp_path: Path) -> None:
+    view = View(tmp_path)
+    port = view.page.port
+    try:
+        view.source.status = "lost, trying again in 2 s"
+        tab = browser.open(view.page.url)
+        tab.wait("document.getElementById('status').className == 'bad'")
+        assert "lost, trying again in 2 s" in tab.value("document.getElementById('status').textContent")
+        tab.wait("document.getElementById('events').innerText.includes('camera 0: lost')")
+    finally:
+        view.close()
+    tab.wait("document.getElementById('status').textContent.includes('connection lost')")
+    again = View(tmp_path)
+    try:
+        assert again.page.port != port
+        tab.close()
+    finally:
+        again.close()

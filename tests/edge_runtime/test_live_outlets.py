@@ -1,0 +1,273 @@
+"""Pictures, films, hooks, and what the board tells."""
+
+import io
+import json
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from live_fakes import NTU, Pictures, Pose, body
+
+from edge_runtime.live.actions import Answer, Observation
+from edge_runtime.live.crew import Crew
+from edge_runtime.live.machine import health, temperature, throttled
+from edge_runtime.live.mailbox import Newest
+from edge_runtime.live.outlets import HELD, Outlet, json_lines, load_hook
+from edge_runtime.people import Frame, Person
+from skeleton import InputError, load_layout
+
+
+class TestMachine:
+    """Temperature and throttling as a Raspberry Pi tells them."""
+
+    def board(self, root: Path, throttled: str | None = None, **zones: str) -> Path:
+        for name, text in zones.items():
+            zone = root / "sys/class/thermal" / name
+            zone.mkdir(parents=True)
+            kind, _, degrees = text.partition(" ")
+            (zone / "type").write_text(f"{kind}\n")
+            (zone / "temp").write_text(f"{degrees}\n")
+        if throttled is not None:
+            folder = root / "sys/devices/platform/soc/soc:firmware"
+            folder.mkdir(parents=True)
+            (folder / "get_throttled").write_text(throttled)
+        return root
+
+    def test_the_cpus_zone_is_read(self, tmp_path: Path) -> None:
+        assert temperature(self.board(tmp_path, thermal_zone0="gpu 70000", thermal_zone1="cpu-thermal 48312")) == 48.3
+
+    def test_another_zone_is_better_than_none(self, tmp_path: Path) -> None:
+        assert temperature(self.board(tmp_path, thermal_zone0="acpitz 27800")) == 27.8
+
+    @pytest.mark.parametrize("text", ["cpu ", "cpu nonsense", "cpu 4e4"])
+    def test_what_is_no_number_is_no_temperature(self, tmp_path: Path, text: str) -> None:
+        assert temperature(self.board(tmp_path, thermal_zone0=text)) is None
+
+    @pytest.mark.parametrize(
+        ("bits", "reasons"),
+        [("0", []), ("50005", ["under-voltage", "throttled"]), ("80000", ["temperature limit earlier"]),
+         ("20002", ["frequency capped"]), ("50000", ["under-voltage earlier", "throttled earlier"])],
+    )  # fmt: skip
+    def test_throttling_is_told_with_its_reasons(self, tmp_path: Path, bits: str, reasons: list[str]) -> None:
+        assert throttled(self.board(tmp_path, throttled=bits)) == reasons
+
+    def test_a_board_that_tells_nothing(self, tmp_path: Path) -> None:
+        found = health(tmp_path)
+        assert found["temperature"] is None
+        assert found["throttled"] is None
+        assert 0 < found["rss"] < found["total"]
+
+
+class TestHook:
+    """A function of the user's own."""
+
+    def write(self, folder: Path, text: str) -> Path:
+        path = folder / "lights.py"
+        path.write_text(text)
+        return path
+
+    def test_it_is_found_by_path_and_in_the_current_folder(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(sys, "path", sys.path.copy())
+        (tmp_path / "neighbour.py").write_text("seen = []")
+        path = self.write(tmp_path, "from neighbour import seen\ndef on_event(event):\n    seen.append(event)\n    return seen")
+        assert load_hook(f"{path}:on_event")({"event": "wave"}) == [{"event": "wave"}]
+        monkeypatch.chdir(tmp_path)
+        assert load_hook("lights:on_event")({"event": "clap"}) == [{"event": "wave"}, {"event": "clap"}]
+
+    @pytest.mark.parametrize(
+        "text", ["lights", "lights:", ":on_event", "lights:on-event", "nowhere:on_event", "lights:missing"]
+    )
+    def test_what_names_no_function_is_one_line(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+        self.write(tmp_path, "on_event = print")
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(sys, "path", sys.path.copy())
+        with pytest.raises(InputError, match="--hook"):
+            load_hook(text)
+
+    def test_a_module_that_breaks_is_one_line(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(sys, "path", sys.path.copy())
+        path = self.write(tmp_path, "import nothing_of_that_name")
+        with pytest.raises(InputError, match="ModuleNotFoundError"):
+            load_hook(f"{path}:on_event")
+
+    def test_it_may_raise_and_goes_on(self) -> None:
+        crew, told, broken = Crew(), [], []
+
+        def deliver(document: dict[str, object]) -> None:
+            told.append(document["event"])
+            if document["event"] == 1:
+                raise KeyError("no such lamp")
+
+        outlet = Outlet("hook", deliver, broken.append)
+        outlet.start(crew)
+        for number in range(3):
+            outlet.put({"event": number})
+        crew.stop()
+        assert crew.join(30) == []
+        assert told == [0, 1, 2]
+        assert [type(error) for error in broken] == [KeyError]
+        crew.raise_error()
+
+    def test_however_slow_it_is_nobody_waits(self) -> None:
+        crew, gate, told = Crew(), threading.Event(), []
+
+        def deliver(document: dict[str, object]) -> None:
+            assert gate.wait(30)
+            told.append(document["event"])
+
+        outlet = Outlet("hook", deliver, lambda error: None)
+        outlet.start(crew)
+        outlet.put({"event": -1})
+        time.sleep(0.05)
+        for number in range(HELD + 500):
+            outlet.put({"event": number})
+        assert outlet.dropped == 500
+        gate.set()
+        crew.stop()
+        assert crew.join(30) == []
+        assert told == [-1, *range(500, HELD + 500)]
+
+    def test_events_are_lines_of_json(self) -> None:
+        stream = io.StringIO()
+        deliver = json_lines(stream)
+        deliver({"event": "a\nb", "person": None})
+        deliver({"event": "größer"})
+        assert [json.loads(line)["event"] for line in stream.getvalue().splitlines()] == ["a\nb", "größer"]
+
+
+class TestPictures:
+    """What is drawn, and what is stored."""
+
+    @pytest.fixture(autouse=True)
+    def needs_opencv(self) -> None:
+        pytest.importorskip("cv2", reason="needs OpenCV: pip install 'skedge[live]'")
+
+    def observe(self, number: int = 5, **changes: object) -> Observation:
+        frame = Frame(Pictures().picture(number), number / 30)
+        return Observation(frame, Pose().estimate(frame), NTU, 0.0)
+
+    def test_the_skeleton_is_drawn_where_the_person_is(self) -> None:
+        from edge_runtime.live.picture import Stage, draw
+
+        observation = self.observe()
+        before = observation.frame.image.copy()
+        picture = draw(observation, (Answer(1, True, (("wave", 0.9),)),), Stage())
+        assert picture.shape == before.shape
+        np.testing.assert_array_equal(observation.frame.image, before)  # others look at it too
+        pixels = observation.people[0].pixels
+        for x, y in pixels.astype(int):
+            assert (picture[y, x] != before[y, x]).any()
+        changed = np.argwhere((picture != before).any(axis=-1))
+        assert changed[:, 1].min() > pixels[:, 0].min() - 150
+        assert changed[:, 1].max() < pixels[:, 0].max() + 150
+
+    def test_words_change_the_picture(self) -> None:
+        from edge_runtime.live.picture import Stage, draw
+
+        observation = self.observe()
+        pictures = [
+            draw(observation, (), Stage()),
+            draw(observation, (Answer(1, True, (("wave", 0.9),)),), Stage()),
+            draw(observation, (Answer(1, False),), Stage()),
+        ]
+        for i, one in enumerate(pictures):
+            for other in pictures[:i]:
+                assert (one != other).any()
+
+    def test_a_large_picture_becomes_smaller_and_people_stay_where_they_are(self) -> None:
+        from edge_runtime.live.picture import Stage, draw
+
+        pixels = np.full((25, 2), np.nan, np.float32)
+        pixels[0] = 1500, 900
+        frame = Frame(np.zeros((1080, 1920, 3), np.uint8), 0.0)
+        picture = draw(Observation(frame, (Person(1, body(0.0), pixels),), NTU, 0.0), (), Stage())
+        assert picture.shape == (540, 960, 3)
+        assert picture[450, 750].any()
+
+    @pytest.mark.parametrize("layout", ["ntu25", "blazepose33", "coco17", "kinect20"])
+    def test_people_without_a_picture_are_drawn_whole(self, layout: str) -> None:
+        from edge_runtime.live.picture import CANVAS, Stage, draw
+
+        rng, stage = np.random.default_rng(0), Stage()
+        chosen = load_layout(layout)
+        people = tuple(
+            Person(id, (rng.uniform(-1, 1, (len(chosen), 3)) + np.array([3 * id, 5, 0])).astype(np.float32)) for id in (1, 2)
+        )
+        for _ in range(30):
+            places = stage.place(people)
+        for pixels in places:
+            assert (pixels > 0).all()
+            assert (pixels < CANVAS[::-1]).all()
+        picture = draw(Observation(Frame(None, 0.0, people), people, chosen, 0.0), (), stage)
+        assert picture.shape == (*CANVAS, 3)
+
+    @pytest.mark.parametrize("strange", [np.nan, np.inf, 1e30, -1e30])
+    def test_strange_joints_draw_nothing_and_break_nothing(self, strange: float) -> None:
+        from edge_runtime.live.picture import Stage, draw, encode
+
+        joints = np.full((25, 3), strange, np.float32)
+        person = Person(1, joints, joints[:, :2])
+        with_image = Observation(Frame(np.zeros((48, 64, 3), np.uint8), 0.0), (person,), NTU, 0.0)
+        without = Observation(Frame(None, 0.0, (person,)), (person,), NTU, 0.0)
+        for observation in (with_image, without):
+            assert encode(draw(observation, (), Stage())).startswith(b"\xff\xd8")
+
+    def test_one_drawing_and_encoding_for_all_who_look(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        from edge_runtime.live import picture
+
+        viewers: Newest[bytes] = Newest()
+        studio = picture.Studio(viewers)
+        assert not studio.wanted
+        viewers.watch(1)
+        viewers.watch(1)
+        assert studio.wanted
+        encoded = []
+        monkeypatch.setattr(picture, "encode", lambda image: encoded.append(1) or b"jpeg")
+        studio.paint(self.observe(), ())
+        assert encoded == [1]
+        assert viewers.next(0, 1.0)[1] == b"jpeg"
+
+    @pytest.mark.parametrize("suffix", [".mp4", ".avi", ".mkv"])
+    def test_a_film_lasts_as_long_as_what_it_shows(self, tmp_path: Path, suffix: str) -> None:
+        import cv2
+
+        from edge_runtime.live.picture import RECORDED_RATE, Film
+
+        path = tmp_path / f"film{suffix}"
+        film = Film(path)
+        for number in range(30):  # three seconds, ten pictures a second
+            film.add(Pictures().picture(number), 5 + number / 10)
+        assert not path.exists()
+        film.close()
+        assert [one.name for one in tmp_path.iterdir()] == [path.name]
+        capture = cv2.VideoCapture(str(path))
+        frames = 0
+        while capture.read()[0]:
+            frames += 1
+        assert frames == pytest.approx(2.9 * RECORDED_RATE + 1, abs=1)
+
+    def test_a_film_goes_where_nothing_is(self, tmp_path: Path) -> None:
+        from edge_runtime.live.picture import Film
+
+        (tmp_path / "there.mp4").write_bytes(b"precious")
+        for path in (tmp_path / "there.mp4", tmp_path / "film.gif", tmp_path / "nowhere" / "film.mp4"):
+            with pytest.raises(InputError, match="--record"):
+                Film(path)
+        Film(tmp_path / "unused.mp4").close()
+        assert [one.name for one in tmp_path.iterdir()] == ["there.mp4"]
+
+    def test_a_film_ends_before_the_disk_is_full(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        from edge_runtime.live import picture
+
+        notes: list[str] = []
+        film = picture.Film(tmp_path / "film.avi", notes.append)
+        film.add(Pictures().picture(0), 0.0)
+        monkeypatch.setattr(picture.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 1000}))
+        for number in range(1, 300):
+            film.add(Pictures().picture(number), number / 30)
+        film.close()
+        assert len(notes) == 1
+        assert (tmp_path / "film.avi").exists()

@@ -1,0 +1,343 @@
+"""Camera, pose and action in threads: the newest frame wins, nothing waits for a viewer, all end together."""
+
+import json
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from live_fakes import NTU, Pictures, Pose, Skeletons, body, quick_model, quick_recognizer
+
+from edge_runtime.live import Live, LiveError
+from edge_runtime.live.actions import Actions, Answer, Observation, Outlook
+from edge_runtime.live.mailbox import Mailbox, Newest
+from edge_runtime.live.timing import Timing
+from edge_runtime.people import Frame, Person
+from edge_runtime.recognizer import Recognizer
+from skeleton import InputError, load_layout
+
+
+class Watcher:
+    """A consumer that remembers what it saw, and breaks when it is told to."""
+
+    def __init__(self, finished_after: int | None = None) -> None:
+        self.seen: list[Observation] = []
+        self.finished_after = finished_after
+        self.breaks: Exception | None = None
+
+    def update(self, observation: Observation) -> Outlook:
+        if self.breaks:
+            raise self.breaks
+        self.seen.append(observation)
+        return Outlook(finished=len(self.seen) == self.finished_after)
+
+
+class Painter:
+    def __init__(self, wanted: bool = True, patient: bool = False) -> None:
+        self.wanted, self.patient = wanted, patient
+        self.painted: list[float] = []
+        self.closed = False
+        self.breaks: Exception | None = None
+
+    def paint(self, observation: Observation, answers: tuple[Answer, ...]) -> None:
+        if self.breaks:
+            raise self.breaks
+        self.painted.append(observation.frame.seconds)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def run(live: Live, seconds: float = 30.0) -> None:
+    """Start, wait for the end, close; a live view that hangs fails."""
+    live.start()
+    assert live.crew.stopping.wait(seconds), "the live view did not end"
+    live.close()
+
+
+def threads() -> set[str]:
+    names = {"camera", "pose", "action", "picture", "state", "page", "hook", "stdout", "terminal"}
+    return {thread.name for thread in threading.enumerate()} & names
+
+
+def test_the_newest_frame_wins_and_the_last_one_is_seen() -> None:
+    gate, source, watcher = threading.Event(), Pictures(100, rate=None), Watcher()
+
+    class Slow(Pose):
+        def estimate(self, frame: Frame) -> tuple[Person, ...]:
+            assert gate.wait(30)
+            return super().estimate(frame)
+
+    live = Live(source, Slow(), NTU, watcher)
+    live.start()
+    while source.given < 100:  # the camera does not wait for the pose
+        time.sleep(0.001)
+    gate.set()
+    assert live.crew.stopping.wait(30)
+    live.close()
+    numbers = [round(observation.frame.seconds * 30) for observation in watcher.seen]
+    assert numbers[-1] == 99
+    assert numbers == sorted(numbers)
+    assert len(numbers) <= 4
+    assert sum(live.state()["dropped"].values()) == 100 - len(numbers)
+
+
+def test_every_frame_of_a_film_where_that_is_asked_for() -> None:
+    watcher = Watcher()
+    run(Live(Pictures(50, rate=None), Pose(takes=0.001), NTU, watcher, every_frame=True))
+    assert [round(observation.frame.seconds * 30) for observation in watcher.seen] == list(range(50))
+
+
+def test_a_recording_of_a_film_has_every_frame_but_a_viewer_never_holds_it_up() -> None:
+    painter = Painter(patient=True)
+    run(Live(Pictures(40, rate=None), Pose(), NTU, Watcher(), painter=painter, every_frame=True))
+    assert len(painter.painted) == 40
+    assert painter.closed
+
+    class Stuck(Painter):
+        def paint(self, observation: Observation, answers: tuple[Answer, ...]) -> None:
+            super().paint(observation, answers)
+            assert enough.wait(30)
+
+    enough, stuck, watcher = threading.Event(), Stuck(), Watcher()
+    live = Live(Pictures(40, rate=None), Pose(), NTU, watcher, painter=stuck, every_frame=True)
+    live.start()
+    deadline = time.monotonic() + 30
+    while len(watcher.seen) < 40:
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+    enough.set()
+    assert live.crew.stopping.wait(30)
+    live.close()
+    assert len(stuck.painted) <= 2
+
+
+def test_nothing_is_painted_that_nobody_wants() -> None:
+    painter = Painter(wanted=False)
+    run(Live(Pictures(20, rate=None), Pose(), NTU, Watcher(), painter=painter, every_frame=True))
+    assert painter.painted == []
+
+
+def test_recorded_skeletons_need_no_pose_estimator() -> None:
+    watcher = Watcher()
+    source = Skeletons(lambda seconds: (Person(7, body(seconds)),), 30)
+    run(Live(source, None, NTU, watcher, every_frame=True))
+    assert {person.id for observation in watcher.seen for person in observation.people} == {7}
+    assert source.closed
+
+
+@pytest.mark.parametrize("where", ["camera", "pose", "action", "picture", "state"])
+def test_an_error_in_any_thread_ends_all_with_one_line(where: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    source, pose, watcher, painter = Pictures(rate=200), Pose(), Watcher(), Painter()
+    live = Live(source, pose, NTU, watcher, painter=painter)
+    broken = RuntimeError("the roof\nis on fire")
+    if where == "state":
+        monkeypatch.setattr("edge_runtime.live.pipeline.health", lambda: 1 / 0)
+    else:
+        {"camera": source, "pose": pose, "action": watcher, "picture": painter}[where].breaks = broken
+    live.start()
+    assert live.crew.stopping.wait(30)
+    with pytest.raises(LiveError, match=f"^{where}: (RuntimeError: the roof is on fire|ZeroDivisionError: .*)$"):
+        live.close()
+    assert source.closed.is_set()
+    assert not threads()
+
+
+def test_what_an_input_error_says_comes_through_as_it_is() -> None:
+    source = Pictures()
+    source.breaks = InputError("camera 0: expected a camera, got none")
+    live = Live(source, Pose(), NTU, Watcher())
+    live.start()
+    assert live.crew.stopping.wait(30)
+    with pytest.raises(InputError, match=r"^camera 0: expected a camera, got none$"):
+        live.close()
+
+
+def test_pictures_without_a_pose_estimator_are_refused() -> None:
+    live = Live(Pictures(), None, NTU, Watcher(), name="film.mp4")
+    live.start()
+    assert live.crew.stopping.wait(30)
+    with pytest.raises(InputError, match=r"film\.mp4"):
+        live.close()
+
+
+def test_closing_in_the_middle_joins_all_threads() -> None:
+    live = Live(Pictures(), Pose(takes=0.01), NTU, Watcher(), painter=Painter())
+    live.start()
+    time.sleep(0.1)
+    live.close()
+    assert not threads()
+
+
+def test_a_consumer_that_is_done_ends_an_endless_source() -> None:
+    watcher = Watcher(finished_after=5)
+    run(Live(Pictures(rate=None), Pose(), NTU, watcher))
+    assert len(watcher.seen) == 5
+
+
+def test_a_lost_camera_is_shown_and_noted() -> None:
+    source, notes = Pictures(rate=100), []
+    live = Live(source, Pose(), NTU, Watcher(), name="camera 0")
+    live.tell("note", notes.append)
+    live.start()
+    for status in ("lost, trying again", ""):
+        source.status = status
+        deadline = time.monotonic() + 30
+        while live.state()["status"] != status or not notes:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+    live.close()
+    assert [note["note"] for note in notes] == ["camera 0: lost, trying again", "camera 0: is back"]
+
+
+def test_nobodys_answer_stays_when_the_camera_stands_still(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge_runtime.live.pipeline.STALE_SECONDS", 0.3)
+    source = Pictures(rate=100)
+    live = Live(source, Pose(), NTU, Actions(quick_recognizer(tmp_path / "m.onnx")))
+    live.start()
+    deadline = time.monotonic() + 30
+    while not live.state()["people"]:
+        assert time.monotonic() < deadline
+    source.rate = 0.01  # it stands still
+    while live.state()["people"]:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    live.close()
+    assert not threads()
+
+
+def test_the_state_says_what_a_viewer_needs(tmp_path: Path) -> None:
+    live = Live(Pictures(40, rate=None), Pose(2), NTU, Actions(quick_recognizer(tmp_path / "m.onnx")), every_frame=True)
+    run(live)
+    state = json.loads(json.dumps(live.state()))
+    assert [person["id"] for person in state["people"]] == [1, 2]
+    for person in state["people"]:
+        shares = [answer["probability"] for answer in person["top"]]
+        assert len(shares) == 5
+        assert shares == sorted(shares, reverse=True)
+    assert set(state["latencies"]) >= {"pose", "action", "camera to answer"}
+    assert all(0 <= one["p50"] <= one["p95"] for one in state["latencies"].values())
+    assert set(state["health"]) == {"temperature", "throttled", "rss", "available", "total", "cpu"}
+    assert live.log.since(0)
+
+
+class TestActions:
+    """People's joints to answers."""
+
+    def observe(self, *people: Person, seconds: float = 0.0, layout: str = "ntu25") -> Observation:
+        return Observation(Frame(None, seconds, people), people, load_layout(layout), 0.0)
+
+    def test_everybody_gets_an_answer_of_ones_own(self, tmp_path: Path) -> None:
+        actions, alone = Actions(quick_recognizer(tmp_path / "m.onnx")), Recognizer.load(quick_model(tmp_path / "n.onnx"))
+        for number in range(40):
+            seconds = number / 30
+            left, right = body(seconds, -0.8), body(seconds + 1, 0.8)
+            outlook = actions.update(self.observe(Person(4, left), Person(9, right), seconds=seconds))
+            expected = alone.update(right, seconds)
+        assert [answer.id for answer in outlook.answers] == [4, 9]
+        assert outlook.answers[1].top[0] == (expected.label, pytest.approx(expected.confidence))
+        assert outlook.answers[0].top[0] != outlook.answers[1].top[0]
+
+    def test_no_whole_body_gives_no_action(self, tmp_path: Path) -> None:
+        actions = Actions(quick_recognizer(tmp_path / "m.onnx"))
+        for number in range(60):
+            outlook = actions.update(self.observe(Person(1, body(number / 30), whole=False), seconds=number / 30))
+            assert outlook.happenings == ()
+        assert outlook.answers[0].text == "no whole body in view"
+        assert outlook.answers[0].document() == {"id": 1, "whole": False, "top": []}
+
+    def test_events_say_whose_they_are(self, tmp_path: Path) -> None:
+        actions = Actions(quick_recognizer(tmp_path / "m.onnx"))
+        happenings = []
+        for number in range(90):
+            happenings += actions.update(self.observe(Person(3, body(number / 30)), seconds=number / 30)).happenings
+        assert len({happening.event.label for happening in happenings}) > 2
+        document = happenings[0].document()
+        assert document["person"] == 3
+        assert set(document) == {"event", "confidence", "person", "start", "end"}
+
+    def test_joints_are_placed_on_the_models_layout(self, tmp_path: Path) -> None:
+        actions = Actions(quick_recognizer(tmp_path / "m.onnx"))
+        rng = np.random.default_rng(0)
+        for number in range(40):
+            joints = rng.normal(size=(33, 3)).astype(np.float32)
+            outlook = actions.update(self.observe(Person(1, joints), seconds=number / 30, layout="blazepose33"))
+        assert outlook.answers[0].top
+
+    def test_a_model_for_two_sees_the_scene_and_people_keep_their_places(self, tmp_path: Path) -> None:
+        class Recorder:
+            def __init__(self, recognizer: Recognizer) -> None:
+                self.metadata, self.labels, self.given = recognizer.metadata, recognizer.labels, []
+                self.update_it = recognizer.update
+
+            def update(self, joints: np.ndarray, seconds: float) -> object:
+                self.given.append(joints)
+                return self.update_it(joints, seconds)
+
+        recorder = Recorder(Recognizer.load(quick_model(tmp_path / "m.onnx", persons=2)))
+        actions = Actions(recorder)  # type: ignore[arg-type]
+        one, two, three = (Person(id, np.full((25, 3), id, np.float32)) for id in (1, 2, 3))
+        for number, people in enumerate([(one, two), (two, one), (two,), (two, three), (three, two, one)]):
+            outlook = actions.update(self.observe(*people, seconds=number / 30))
+            assert [answer.id for answer in outlook.answers] == [None]
+        places = [[float(person[0, 0]) for person in given] for given in recorder.given]
+        np.testing.assert_equal(places, [[1, 2], [1, 2], [np.nan, 2], [3, 2], [3, 2]])
+
+
+class TestQueues:
+    """What lies between threads."""
+
+    @given(st.lists(st.sampled_from(["put", "take"]), max_size=40))
+    def test_a_mailbox_holds_the_newest(self, steps: list[str]) -> None:
+        box, newest, put, taken = Mailbox[int](), None, 0, 0
+        for step in steps:
+            if step == "put":
+                put += 1
+                newest = put
+                box.put(put)
+            elif newest is not None:
+                assert box.take() == newest
+                newest, taken = None, taken + 1
+        assert box.dropped == put - taken - (newest is not None)
+        box.close()
+        assert box.take() == newest
+        assert box.take() is None
+        box.put(99)
+        assert box.take() is None
+
+    def test_a_slow_reader_gets_the_newest_and_others_do_not_wait(self) -> None:
+        board = Newest[int]()
+        board.watch(1)
+        for item in (1, 2, 3):
+            board.put(item)
+        assert board.next(0, 1.0) == (3, 3)
+        assert board.next(3, 0.01) == (3, None)
+        board.put(4)
+        assert board.next(3, 1.0) == (4, 4)
+        board.close()
+        assert board.next(4, 1.0) == (-1, None)
+
+    def test_what_was_put_for_the_last_reader_is_not_shown_to_the_next(self) -> None:
+        board = Newest[int]()
+        board.watch(1)
+        board.put(1)
+        board.watch(-1)
+        board.watch(1)
+        assert board.next(0, 0.01) == (0, None)
+
+
+def test_timing_gives_medians_and_rates(monkeypatch: pytest.MonkeyPatch) -> None:
+    timing, now = Timing(), [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    for number in range(1, 101):
+        timing.took("pose", number / 1000)
+    for _ in range(31):
+        timing.happened("camera")
+        now[0] += 0.1
+    assert timing.latencies() == {"pose": {"p50": 50.5, "p95": 95.05}}
+    assert timing.rates()["camera"] == pytest.approx(10, abs=0.4)
+    now[0] += 10
+    assert timing.rates() == {"camera": 0.0}

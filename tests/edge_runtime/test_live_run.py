@@ -1,0 +1,336 @@
+"""`skedge live` as a person runs it: what it prints, what it opens, what it writes, how it ends."""
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from types import SimpleNamespace
+from urllib.request import urlopen
+
+import numpy as np
+import pytest
+from live_fakes import Pictures, Pose, Skeletons, body, quick_model
+
+from edge_runtime.people import Person
+from skedge import main
+from skeleton import InputError
+
+ROOT = Path(__file__).parents[2]
+# A process of its own that watches what Python opens, in front of made-up people.
+CHILD = """
+import json, os, sys
+happened = []
+def watch(event, arguments):
+    if event in ("socket.bind", "socket.connect", "socket.getaddrinfo", "socket.sendto", "socket.gethostbyname"):
+        happened.append([event, repr(arguments[1:] if event == "socket.bind" else arguments)])
+    if event == "open" and isinstance(arguments[0], str) and arguments[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
+        happened.append([event, arguments[0]])
+    if event in ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn"):
+        happened.append([event, repr(arguments)])
+sys.addaudithook(watch)
+sys.path[:0] = [os.environ["FAKES"]]
+from live_fakes import *
+import types
+module = types.ModuleType("edge_runtime.sources")
+rate = float(os.environ.get("RATE", 0)) or None
+module.open_source = lambda text: Skeletons(lambda seconds: (Person(1, body(seconds)),), int(text), rate)
+sys.modules["edge_runtime.sources"] = module
+happened.clear()
+from skedge import main
+try:
+    main(sys.argv[1:])
+finally:
+    import threading
+    links = []
+    for entry in os.listdir("/proc/self/fd"):
+        try:
+            links.append(os.readlink("/proc/self/fd/" + entry))
+        except OSError:
+            pass
+    with open(os.environ["REPORT"], "w") as file:
+        json.dump({"happened": happened[:-1], "threads": [thread.name for thread in threading.enumerate()],
+                   "sockets": [link for link in links if link.startswith("socket:")],
+                   "modules": sorted({name.partition(".")[0] for name in sys.modules})}, file)
+"""
+
+
+@pytest.fixture
+def room(tmp_path: Path) -> Path:
+    quick_model(tmp_path / "m.onnx")
+    return tmp_path
+
+
+@pytest.fixture
+def fake_sources(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """Stands in for cameras: `open_source` gives what lies in `source`."""
+    fake = SimpleNamespace(source=None, asked=[])
+
+    def open_source(text: str) -> object:
+        fake.asked.append(text)
+        if fake.source is None:
+            raise InputError(f"{text}: expected a camera, got none")
+        return fake.source
+
+    monkeypatch.setitem(sys.modules, "edge_runtime.sources", SimpleNamespace(open_source=open_source))
+    return fake
+
+
+def start(room: Path, *arguments: object, **more: str) -> subprocess.Popen[str]:
+    keep = {name: value for name, value in os.environ.items() if name in ("PATH", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "LANG")}
+    home = room / "home"
+    home.mkdir(exist_ok=True)
+    environment = keep | {
+        "HOME": str(home), "TMPDIR": str(home), "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
+        "PYTHONDONTWRITEBYTECODE": "1", "FAKES": str(Path(__file__).parent), "REPORT": str(room / "report.json"), **more,
+    }  # fmt: skip
+    command = [sys.executable, "-c", CHILD, *map(str, arguments)]
+    return subprocess.Popen(
+        command, env=environment, cwd=room, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=ctrl_c_works
+    )
+
+
+def ctrl_c_works() -> None:
+    """What a shell runs in the background, such as a test suite, starts with SIGINT ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def report(room: Path) -> dict[str, list]:
+    return dict(json.loads((room / "report.json").read_text()))
+
+
+EVENTS = ("--threshold", 0, "--patience", 1, "--debounce", 0)
+
+
+def test_events_are_lines_of_json_and_nothing_is_opened_or_written(room: Path) -> None:
+    process = start(room, "live", "--source", 200, "--model", room / "m.onnx", "--no_page", "--every_frame", *EVENTS)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    events = [json.loads(line) for line in out.splitlines()]
+    assert len(events) > 5
+    assert set(events[0]) == {"event", "confidence", "person", "start", "end", "time"}
+    assert err == ""
+    found = report(room)
+    assert found["happened"] == []
+    assert found["sockets"] == []
+    assert found["threads"] == ["MainThread"]
+    assert list((room / "home").iterdir()) == []
+    assert not {"torch", "cv2", "scipy", "lightning", "pandas", "matplotlib"} & set(found["modules"])
+
+
+def test_the_page_binds_to_this_computer_only_and_nothing_is_written(room: Path) -> None:
+    pytest.importorskip("cv2", reason="needs OpenCV: pip install 'skedge[live]'")
+    process = start(
+        room, "live", "--source", 100_000, "--model", room / "m.onnx", "--port", 0, "--no_browser", RATE="100", DISPLAY=":99"
+    )
+    assert process.stderr is not None
+    said = process.stderr.readline()
+    assert said.startswith("the page: http://127.0.0.1:")
+    url = said.removeprefix("the page: ").strip()
+    with urlopen(url, timeout=30) as page, urlopen(f"{url}stream", timeout=30) as stream:
+        assert b"skedge" in page.read()
+        assert b"image/jpeg" in stream.read(100)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert err == ""
+    found = report(room)
+    assert [one for one in found["happened"] if one[0] != "open"] == [["socket.bind", "(('127.0.0.1', 0),)"]]
+    assert [one for one in found["happened"] if one[0] == "open"] == []
+    assert found["threads"] == ["MainThread"]
+    assert list((room / "home").iterdir()) == []
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_it_ends_cleanly_when_asked_to(room: Path, how: signal.Signals) -> None:
+    process = start(room, "live", "--source", 100_000, "--model", room / "m.onnx", "--no_page", *EVENTS, RATE="100")
+    assert process.stdout is not None
+    assert json.loads(process.stdout.readline())
+    process.send_signal(how)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert err == ""
+    assert report(room)["threads"] == ["MainThread"]
+
+
+def test_who_reads_the_events_may_leave(room: Path) -> None:
+    process = start(room, "live", "--source", 100_000, "--model", room / "m.onnx", "--no_page", *EVENTS, RATE="100")
+    assert process.stdout is not None
+    assert json.loads(process.stdout.readline())
+    process.stdout.close()
+    assert process.wait(60) == 0
+    assert process.stderr is not None
+    assert process.stderr.read() == ""
+
+
+def test_a_hook_gets_events_and_may_break(room: Path, fake_sources: SimpleNamespace, capsys: pytest.CaptureFixture[str],
+                                          monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+    monkeypatch.setattr(sys, "path", sys.path.copy())
+    (room / "lamp.py").write_text(
+        "seen = []\ndef on_event(event):\n    seen.append(event)\n    if len(seen) == 2: raise OSError('the lamp is out')\n"
+    )
+    fake_sources.source = Skeletons(lambda seconds: (Person(1, body(seconds)),), 200)
+    main(["live", "--source", "film.npz", "--model", str(room / "m.onnx"), "--no_page", "--every_frame",
+          "--hook", f"{room / 'lamp.py'}:on_event", *map(str, EVENTS)])  # fmt: skip
+    shown = capsys.readouterr()
+    assert fake_sources.asked == ["film.npz"]
+    assert sys.modules["lamp"].seen == [json.loads(line) for line in shown.out.splitlines()]
+    assert "note: hook: OSError: the lamp is out" in shown.err
+    assert fake_sources.source.closed
+
+
+def test_a_film_is_stored_only_where_that_is_asked_for(room: Path, fake_sources: SimpleNamespace) -> None:
+    cv2 = pytest.importorskip("cv2", reason="needs OpenCV: pip install 'skedge[live]'")
+    for arguments in ([], ["--record", str(room / "film.avi")]):
+        fake_sources.source = Skeletons(lambda seconds: (Person(1, body(seconds)),), 60)
+        before = set(room.iterdir())
+        main(["live", "--model", str(room / "m.onnx"), "--no_page", "--every_frame", *arguments])
+        assert {path.name for path in set(room.iterdir()) - before} == {Path(argument).name for argument in arguments[1:]}
+    capture = cv2.VideoCapture(str(room / "film.avi"))
+    read, picture = capture.read()
+    assert read
+    assert len(np.unique(picture.reshape(-1, 3), axis=0)) > 10
+
+
+def test_an_error_of_the_camera_is_one_line(
+    room: Path, fake_sources: SimpleNamespace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fake_sources.source = Skeletons(lambda seconds: 1 / 0, 60)  # type: ignore[arg-type, return-value]
+    with pytest.raises(SystemExit) as ended:
+        main(["live", "--model", str(room / "m.onnx"), "--no_page"])
+    assert ended.value.code == 1
+    assert capsys.readouterr().err == "skedge: camera: ZeroDivisionError: division by zero\n"
+
+
+def test_a_camera_that_is_not_there_is_one_line(room: Path, fake_sources: SimpleNamespace,
+                                                capsys: pytest.CaptureFixture[str]) -> None:  # fmt: skip
+    with pytest.raises(SystemExit) as ended:
+        main(["live", "--source", "9", "--model", str(room / "m.onnx"), "--no_page"])
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == "skedge: 9: expected a camera, got none\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [(["--port", "70000"], "--port"), (["--host", "0.0.0.0", "--token", "short"], "--token"), (["--hook", "x"], "--hook"),
+     (["--record", "film.gif"], "--record"), (["--patience", "0"], "patience"), (["--taught", "none.json"], "none.json"),
+     (["--host", "203.0.113.7", "--port", "0"], "--host")],
+)  # fmt: skip
+def test_wrong_settings_are_one_line_and_leave_the_camera_alone(
+    room: Path, fake_sources: SimpleNamespace, capsys: pytest.CaptureFixture[str], arguments: list[str], words: str
+) -> None:
+    if words in ("--record", "--host"):
+        pytest.importorskip("cv2", reason="needs OpenCV: pip install 'skedge[live]'")
+    fake_sources.source = Skeletons(lambda seconds: (), 10)
+    with pytest.raises(SystemExit) as ended:
+        main(["live", "--model", str(room / "m.onnx"), *arguments])
+    shown = capsys.readouterr().err
+    assert ended.value.code == 2
+    assert len(shown.splitlines()) == 1
+    assert words in shown
+    assert fake_sources.asked == [] or fake_sources.source.closed
+
+
+def test_pictures_go_through_the_pose_estimator(
+    room: Path, fake_sources: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pose = Pose()
+    asked: list[int] = []
+    monkeypatch.setitem(
+        sys.modules, "edge_runtime.pose", SimpleNamespace(BlazePose=lambda people: asked.append(people) or pose)
+    )
+    for arguments in ([], ["--people", "3"]):
+        fake_sources.source = Pictures(10, rate=None)
+        main(["live", "--model", str(room / "m.onnx"), "--no_page", "--every_frame", *arguments])
+    assert pose.calls == 20
+    assert asked == [1, 3]
+    assert fake_sources.source.closed.is_set()
+
+
+def test_a_token_is_made_said_and_asked_for(room: Path, fake_sources: SimpleNamespace, capsys: pytest.CaptureFixture[str],
+                                            monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+    pytest.importorskip("cv2", reason="needs OpenCV: pip install 'skedge[live]'")
+    monkeypatch.setenv("SKEDGE_TOKEN", "from-the-environment")
+    fake_sources.source = Skeletons(lambda seconds: (), 10, rate=30)
+    main(["live", "--model", str(room / "m.onnx"), "--host", "0.0.0.0", "--port", "0", "--no_browser"])
+    said = capsys.readouterr().err
+    assert "/?token=...\n" in said
+    assert "from-the-environment" not in said
+    assert "0.0.0.0" not in said
+    monkeypatch.delenv("SKEDGE_TOKEN")
+    tokens = set()
+    for _ in range(2):
+        fake_sources.source = Skeletons(lambda seconds: (), 2)
+        main(["live", "--model", str(room / "m.onnx"), "--host", "0.0.0.0", "--port", "0", "--no_browser"])
+        tokens.add(capsys.readouterr().err.splitlines()[0].partition("?token=")[2])
+    assert len(tokens) == 2
+    assert all(len(token) >= 16 for token in tokens)
+
+
+def test_the_browser_is_opened_where_there_is_a_display(room: Path, fake_sources: SimpleNamespace,
+                                                        monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+    pytest.importorskip("cv2", reason="needs OpenCV: pip install 'skedge[live]'")
+    opened: list[str] = []
+    monkeypatch.setattr("webbrowser.open", opened.append)
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "SSH_CONNECTION"):
+        monkeypatch.delenv(name, raising=False)
+
+    def run(*arguments: str) -> list[str]:
+        opened.clear()
+        fake_sources.source = Skeletons(lambda seconds: (), 5)
+        main(["live", "--model", str(room / "m.onnx"), "--port", "0", *arguments])
+        return opened
+
+    assert run() == []
+    monkeypatch.setenv("DISPLAY", ":0")
+    assert len(run()) == 1
+    assert opened[0].startswith("http://127.0.0.1:")
+    assert run("--no_browser") == []
+    monkeypatch.setenv("SSH_CONNECTION", "192.0.2.1 1 192.0.2.2 22")
+    assert run() == []
+
+
+def test_the_terminal_shows_what_the_page_shows(room: Path) -> None:
+    from rich.console import Console
+
+    from edge_runtime.live import Live
+    from edge_runtime.live.actions import Actions
+    from edge_runtime.live.terminal import Terminal
+    from edge_runtime.recognizer import Recognizer
+
+    recognizer = Recognizer.load(room / "m.onnx", threshold=0.0, patience=1, debounce=0.0)
+    live = Live(Pictures(60, rate=None), Pose(2), Pose.layout, Actions(recognizer), name="camera 0", every_frame=True)
+    live.start()
+    assert live.crew.stopping.wait(60)
+    live.close()
+    live.note("the lamp is out")
+    console = Console(width=100, record=True, file=io.StringIO())
+    console.print(Terminal(live, console, "http://127.0.0.1:8080/").render())
+    shown = console.export_text()
+    for words in ("camera 0", "http://127.0.0.1:8080/", "person 1", "person 2", "the lamp is out", "p50/p95", "memory", "%"):
+        assert words in shown
+    assert sum(event in shown for event in recognizer.labels) >= 5
+
+
+def test_a_frozen_driver_does_not_keep_the_program_alive(room: Path) -> None:
+    from edge_runtime.live import Live
+    from edge_runtime.live.actions import Actions
+    from edge_runtime.recognizer import Recognizer
+
+    class Frozen(Pictures):
+        def __iter__(self):  # type: ignore[no-untyped-def]
+            yield from Pictures(3, rate=None)
+            self.closed.wait(60)
+
+    source = Frozen()
+    live = Live(source, Pose(), Pose.layout, Actions(Recognizer.load(room / "m.onnx")))
+    live.start()
+    time.sleep(0.1)
+    before = time.monotonic()
+    live.close()
+    assert time.monotonic() - before < 30
+    assert "camera" not in {thread.name for thread in threading.enumerate()}

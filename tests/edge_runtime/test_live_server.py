@@ -1,0 +1,328 @@
+"""The page's server: who may see it, what it sends, and that nobody can hold up anybody."""
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from http.client import HTTPConnection, HTTPResponse
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge_runtime.live import server
+from edge_runtime.live.mailbox import Newest
+from edge_runtime.live.pipeline import Log
+from edge_runtime.live.run import Viewing, addresses
+from edge_runtime.live.server import Feeds, Page, is_own, token_for
+from skeleton import InputError
+
+TOKEN = "correct-horse"
+
+
+class Served:
+    """A page that runs in a thread, with pictures, states and a log to put things into."""
+
+    def __init__(self, token: str | None = None, pictures: bool = True) -> None:
+        self.pictures: Newest[bytes] | None = Newest() if pictures else None
+        self.states: Newest[bytes] = Newest()
+        self.log = Log()
+        self.page = Page(Feeds(self.pictures, self.states, self.log), port=0, token=token)
+        self.thread = threading.Thread(target=self.page.run)
+        self.thread.start()
+
+    def ask(self, path: str = "/", method: str = "GET", **headers: str) -> HTTPResponse:
+        connection = HTTPConnection("127.0.0.1", self.page.port, timeout=30)
+        connection.request(method, path, headers={name.replace("_", "-"): value for name, value in headers.items()})
+        return connection.getresponse()
+
+    def raw(self, text: bytes) -> socket.socket:
+        connection = socket.create_connection(("127.0.0.1", self.page.port), timeout=30)
+        connection.sendall(text)
+        return connection
+
+    def close(self) -> None:
+        self.page.stop()
+        self.thread.join(30)
+        assert not self.thread.is_alive()
+
+
+@pytest.fixture
+def served() -> Iterator[Served]:
+    one = Served()
+    yield one
+    one.close()
+
+
+@pytest.fixture
+def guarded() -> Iterator[Served]:
+    one = Served(TOKEN)
+    yield one
+    one.close()
+
+
+def wait_for_watchers(served: Served, count: int) -> None:
+    deadline = time.monotonic() + 30
+    assert served.pictures is not None
+    while served.pictures.watchers != count:
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+def read_picture(answer: HTTPResponse) -> bytes:
+    """One part of the stream; the boundary before it was read already."""
+    length = None
+    while line := answer.readline().strip():
+        name, _, value = line.partition(b": ")
+        length = int(value) if name == b"Content-Length" else length
+    assert length is not None
+    picture = answer.read(length)
+    assert answer.readline() == b"\r\n"
+    assert answer.readline() == b"--picture\r\n"
+    return picture
+
+
+def messages(
+    answer: HTTPResponse, count: int, kinds: tuple[str, ...] = ("state", "action", "note")
+) -> list[tuple[str, str, object]]:
+    """So many server-sent events of these kinds: (kind, id, data)."""
+    found, kind, number = [], "", ""
+    while len(found) < count:
+        name, _, value = answer.readline().decode().strip().partition(": ")
+        kind, number = (value, "") if name == "event" else (kind, value if name == "id" else number)
+        if name == "data" and kind in kinds:
+            found.append((kind, number, json.loads(value)))
+    return found
+
+
+class TestWhoMaySeeIt:
+    """Tokens, names and headers."""
+
+    def test_this_computer_needs_no_token(self, served: Served) -> None:
+        for path, kind in (
+            ("/", "text/html"),
+            ("/live.js", "text/javascript"),
+            ("/live.css", "text/css"),
+            ("/icon.svg", "image/"),
+        ):
+            answer = served.ask(path)
+            assert answer.status == 200
+            assert answer.headers["Content-Type"].startswith(kind)
+            assert len(answer.read()) == int(answer.headers["Content-Length"])
+
+    @pytest.mark.parametrize("path", ["/", "/live.js", "/stream", "/events", "/state", "/nothing"])
+    @pytest.mark.parametrize("shown", ["", "?token=", "?token=correct-hors", "?token=correct-horsf", "?token=%C3%A9%00", "?x"])
+    def test_without_the_token_nothing_is_told(self, guarded: Served, path: str, shown: str) -> None:
+        guarded.states.put(b'{"secret": 1}')
+        answer = guarded.ask(path + shown, Cookie="skedge_token=wrong")
+        assert answer.status == 401
+        assert b"secret" not in answer.read()
+        assert "Set-Cookie" not in answer.headers
+
+    def test_the_token_opens_and_the_cookie_goes_on(self, guarded: Served) -> None:
+        answer = guarded.ask(f"/?token={TOKEN}")
+        assert answer.status == 200
+        cookie = answer.headers["Set-Cookie"]
+        assert "HttpOnly" in cookie
+        assert "SameSite=Strict" in cookie
+        guarded.states.put(b"{}")
+        assert guarded.ask("/state", Cookie=f"other=1; {cookie.split(';')[0]}").status == 200
+        assert guarded.ask("/state", Cookie=f"skedge_token={TOKEN}x").status == 401
+        assert guarded.ask("/state", Cookie="=;;;==\x7f").status == 401
+
+    def test_the_token_is_compared_in_constant_time(self, guarded: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+        compared = []
+
+        def compare(one: bytes, other: bytes) -> bool:
+            compared.append(other)
+            return one == other
+
+        monkeypatch.setattr(server.hmac, "compare_digest", compare)
+        guarded.ask("/?token=nonsense")
+        assert compared == [TOKEN.encode(), TOKEN.encode()]
+
+    @pytest.mark.parametrize(
+        "host", ["evil.example", "evil.example:8080", "127.0.0.1.evil.example", "", "192.168.1.7:8080", "[::2]"]
+    )
+    def test_another_name_for_this_computer_is_refused(self, served: Served, host: str) -> None:
+        # A web page elsewhere can lead its own name to 127.0.0.1 and would then read the camera.
+        assert served.ask("/state", Host=host).status == 403
+
+    @pytest.mark.parametrize("host", ["localhost", "LOCALHOST:8080", "127.0.0.1", "127.0.0.1:8080", "[::1]", "[::1]:8080"])
+    def test_its_own_names_are_fine(self, served: Served, host: str) -> None:
+        assert served.ask("/", Host=host).status == 200
+
+    def test_other_sites_can_neither_frame_nor_embed_it(self, served: Served) -> None:
+        headers = served.ask("/").headers
+        assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
+        assert "default-src 'self'" in headers["Content-Security-Policy"]
+        assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
+        assert headers["Referrer-Policy"] == "no-referrer"
+        assert "Access-Control-Allow-Origin" not in headers
+
+    def test_beyond_this_computer_a_token_is_needed(self) -> None:
+        feeds = Feeds(None, Newest(), Log())
+        with pytest.raises(InputError, match="token"):
+            Page(feeds, host="0.0.0.0", port=0)
+        made = {token_for("0.0.0.0", None) for _ in range(5)}
+        assert len(made) == 5
+        assert all(token is not None and len(token) >= 16 for token in made)
+        assert token_for(Viewing().host, None) is None
+        assert token_for("::1", "longenough") == "longenough"
+        for short in ("", "short", "with space", "umlaut-ä-ö-ü", "a&b=c&d=e"):
+            with pytest.raises(InputError, match="--token"):
+                token_for("0.0.0.0", short)
+
+    @pytest.mark.parametrize(
+        ("host", "own"), [("127.0.0.1", True), ("127.9.9.9", True), ("localhost", True), ("::1", True), ("0.0.0.0", False),
+                          ("::", False), ("192.168.0.3", False), ("raspberrypi.local", False), ("", False)],
+    )  # fmt: skip
+    def test_what_only_this_computer_reaches(self, host: str, own: bool) -> None:
+        assert is_own(host) is own
+
+    def test_the_address_to_type_is_said(self) -> None:
+        assert addresses("127.0.0.1", 8080, None) == ["http://127.0.0.1:8080/"]
+        assert addresses("::1", 8080, "abc") == ["http://[::1]:8080/?token=abc"]
+        several = addresses("0.0.0.0", 80, "abc")
+        assert several
+        assert not any("0.0.0.0" in one or "127.0.0.1" in one for one in several)
+
+    def test_a_port_in_use_is_one_line(self, served: Served) -> None:
+        with pytest.raises(InputError, match=rf"--port {served.page.port}: .*in use"):
+            Page(Feeds(None, Newest(), Log()), port=served.page.port)
+        with pytest.raises(InputError, match="--host nowhere"):
+            Page(Feeds(None, Newest(), Log()), host="nowhere.invalid", port=0, token=TOKEN)
+
+
+class TestStreams:
+    """Pictures and events."""
+
+    def test_pictures_come_as_they_are_made(self, served: Served) -> None:
+        assert served.pictures is not None
+        answer = served.ask("/stream")
+        wait_for_watchers(served, 1)
+        assert answer.headers["Content-Type"] == "multipart/x-mixed-replace; boundary=picture"
+        assert answer.readline() == b"--picture\r\n"
+        for picture in (b"one", b"\r\n--picture\r\n", b"x" * 300_000):
+            served.pictures.put(picture)
+            assert read_picture(answer) == picture
+
+    def test_a_viewer_who_takes_nothing_holds_up_nobody(self, served: Served) -> None:
+        assert served.pictures is not None
+        stuck = served.raw(b"GET /stream HTTP/1.0\r\nHost: localhost\r\n\r\n")
+        wait_for_watchers(served, 1)
+        other = served.ask("/stream")
+        wait_for_watchers(served, 2)
+        assert other.readline() == b"--picture\r\n"
+        for number in range(20):
+            picture = bytes([number]) * 2_000_000
+            served.pictures.put(picture)  # far more than any buffer holds
+            assert read_picture(other) == picture
+        stuck.close()
+        other.close()
+
+    def test_viewers_are_counted_out_when_they_leave(self, served: Served) -> None:
+        assert served.pictures is not None
+        answer = served.raw(b"GET /stream HTTP/1.0\r\nHost: localhost\r\n\r\n")
+        wait_for_watchers(served, 1)
+        answer.close()
+        deadline = time.monotonic() + 30
+        while served.pictures.watchers:  # the next picture finds nobody
+            assert time.monotonic() < deadline
+            served.pictures.put(b"x" * 100_000)
+            time.sleep(0.01)
+
+    def test_too_many_viewers_are_refused(self, served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+        streams = [served.raw(b"GET /stream HTTP/1.0\r\nHost: localhost\r\n\r\n") for _ in range(server.STREAMS)]
+        wait_for_watchers(served, server.STREAMS)
+        assert served.ask("/stream").status == 503
+        assert served.ask("/").status == 200
+        for stream in streams:
+            stream.close()
+
+    def test_states_and_events(self, served: Served) -> None:
+        served.log.add("action", {"event": "wave"})
+        answer = served.ask("/events")
+        assert answer.headers["Content-Type"] == "text/event-stream"
+        served.states.put(b'{"people": []}')
+        first, second = messages(answer, 2)
+        assert first[0] == "action"
+        assert first[2]["event"] == "wave"  # type: ignore[index]
+        assert second == ("state", "", {"people": []})
+        served.log.add("note", {"note": "two\nlines"})
+        served.states.put(b'{"people": [1]}')
+        assert [one[0] for one in messages(answer, 2)] == ["note", "state"]
+
+    def test_who_comes_back_is_told_what_is_new(self, served: Served) -> None:
+        for number in range(3):
+            served.log.add("action", {"event": str(number)})
+        served.states.put(b"{}")
+        told = messages(served.ask("/events"), 3, ("action",))
+        assert [one[2]["event"] for one in told] == ["0", "1", "2"]  # type: ignore[index]
+        again = messages(served.ask("/events", Last_Event_ID=told[1][1]), 1, ("action",))
+        assert again[0][2]["event"] == "2"  # type: ignore[index]
+        for strange in ("other-2", "2", "x" * 100, f"{told[0][1].split('-')[0]}-", "-"):
+            anew = messages(served.ask("/events", Last_Event_ID=strange), 3, ("action",))
+            assert [one[2]["event"] for one in anew] == ["0", "1", "2"]  # type: ignore[index]
+
+    def test_the_log_is_limited(self) -> None:
+        log = Log()
+        for number in range(250):
+            log.add("action", {"event": number})
+        kept = log.since(0)
+        assert [entry[0] for entry in kept] == list(range(151, 251))
+        assert log.since(249)[0][2]["event"] == 249
+
+    def test_without_pictures_there_is_no_stream(self) -> None:
+        bare = Served(pictures=False)
+        assert bare.ask("/stream").status == 404
+        bare.close()
+
+    def test_closing_ends_open_streams_at_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(server._Handler, "timeout", 300)  # nobody may wait for that
+        served = Served()
+        held = [served.raw(b"GET %s HTTP/1.0\r\nHost: localhost\r\n\r\n" % path) for path in (b"/stream", b"/events")]
+        held += [served.raw(b"GET /"), served.raw(b"")]
+        wait_for_watchers(served, 1)
+        before = threading.active_count()
+        served.close()
+        assert threading.active_count() < before
+        for one in held:
+            one.close()
+
+
+@given(st.binary(max_size=300))
+def test_nonsense_is_answered_or_dropped(fuzzed: Served, nonsense: bytes) -> None:
+    connection = fuzzed.raw(nonsense + b"\r\n\r\n")
+    connection.shutdown(socket.SHUT_WR)
+    while connection.recv(65536):
+        pass
+    connection.close()
+    assert fuzzed.thread.is_alive()
+    assert fuzzed.log.since(0) == []
+
+
+@pytest.fixture(scope="module")
+def fuzzed() -> Iterator[Served]:
+    one = Served()
+    yield one
+    assert one.ask("/").status == 200
+    one.close()
+
+
+def test_what_is_not_there_is_not_found(served: Served) -> None:
+    for path in ("/nothing", "/../secret", "/page/index.html", "/live.js/", "/%2e%2e/"):
+        assert served.ask(path).status == 404
+    with served.raw(b"GET http://[/ HTTP/1.0\r\nHost: localhost\r\n\r\n") as connection:
+        assert connection.recv(100).startswith(b"HTTP/1.0 404")
+    assert served.ask("/", method="POST").status == 501
+    assert served.log.since(0) == []
+
+
+def test_the_pages_files_are_in_the_package() -> None:
+    import edge_runtime.live.page as page
+
+    there = {path.name for path in Path(page.__path__[0]).iterdir()}
+    assert {name for name, _ in server.FILES.values()} <= there

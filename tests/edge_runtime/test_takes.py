@@ -1,0 +1,173 @@
+"""Clips of one's own action: when they begin, what is in them, and that a store gets all of them or none."""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from live_fakes import NTU, Skeletons, body, quick_model
+
+from edge_runtime.live.actions import Observation, Outlook
+from edge_runtime.live.takes import Takes
+from edge_runtime.people import Frame, Person
+from skedge import main
+from skeleton import InputError
+from skeleton.datasets.rewrite import Clip, append
+from skeleton.datasets.store import Store
+
+People = Callable[[float], tuple[Person, ...]]
+
+
+def one(seconds: float) -> tuple[Person, ...]:
+    return (Person(1, body(seconds)),)
+
+
+def play(takes: Takes, people: People, until: float, rate: float = 30.0, start: float = 0.0) -> list[tuple[float, Outlook]]:
+    """What `takes` says of people seen at `rate` from `start` on, until it has finished or the time is over."""
+    told = []
+    for number in range(round((until - start) * rate)):
+        seconds = start + number / rate
+        outlook = takes.update(Observation(Frame(None, seconds), people(seconds), NTU, 0.0))
+        told.append((seconds, outlook))
+        if outlook.finished:
+            break
+    return told
+
+
+def test_a_countdown_then_so_many_seconds_and_again() -> None:
+    takes = Takes("wave", 2, 1.0, countdown=3.0, subject=7)
+    told = play(takes, one, 60)
+    banners = list(dict.fromkeys(outlook.banner for _, outlook in told))
+    assert banners == [
+        "wave 1 of 2 in 3", "wave 1 of 2 in 2", "wave 1 of 2 in 1", "wave 1 of 2: now", "1 of 2 done",
+        "wave 2 of 2 in 3", "wave 2 of 2 in 2", "wave 2 of 2 in 1", "wave 2 of 2: now", "2 of 2 done",
+    ]  # fmt: skip
+    assert told[-1][1].finished
+    assert told[-1][0] == pytest.approx(8, abs=0.2)
+    assert takes.complete
+    assert [(clip.label, clip.subject, clip.joints.shape) for clip in takes.clips] == [("wave", 7, (1, 30, 25, 3))] * 2
+
+
+@pytest.mark.parametrize("rate", [12.0, 30.0, 50.0])
+def test_a_clip_holds_what_was_seen_at_its_moments(rate: float) -> None:
+    takes = Takes("wave", 1, 2.0, countdown=1.0)
+    play(takes, one, 60, rate)
+    moments = 1.0 + (np.arange(60) + 0.5) / 30
+    expected = np.stack([body(moment) for moment in moments])
+    inside = slice(3, -3)  # at the edges a camera of few frames a second has seen nothing yet
+    np.testing.assert_allclose(takes.clips[0].joints[0, inside], expected[inside], atol=0.03)
+
+
+def test_nothing_begins_before_a_whole_body_is_in_view() -> None:
+    def late(seconds: float) -> tuple[Person, ...]:
+        return (Person(1, body(seconds), whole=seconds >= 5),)
+
+    takes = Takes("wave", 1, 1.0, countdown=2.0)
+    told = play(takes, late, 60)
+    assert {outlook.banner for seconds, outlook in told if seconds < 5} == {"no whole body in view: step back"}
+    assert told[-1][0] == pytest.approx(8, abs=0.1)
+
+
+def test_who_leaves_during_a_take_does_it_again() -> None:
+    def away(seconds: float) -> tuple[Person, ...]:
+        return () if 1.5 < seconds < 2.5 else one(seconds)
+
+    takes = Takes("wave", 1, 2.0, countdown=1.0)
+    told = play(takes, away, 60)
+    assert any("again" in outlook.banner for _, outlook in told)
+    assert takes.complete
+    assert told[-1][0] > 5
+
+
+def test_who_is_never_in_view_for_long_is_told_in_the_end() -> None:
+    def flickering(seconds: float) -> tuple[Person, ...]:
+        return one(seconds) if seconds % 2 < 0.8 else ()
+
+    with pytest.raises(InputError, match="got 0 such takes of 8"):
+        play(Takes("wave", 2, 2.0, countdown=0.5), flickering, 600)
+
+
+def test_the_largest_one_is_recorded_and_stays_the_one() -> None:
+    def two(seconds: float) -> tuple[Person, ...]:
+        far = body(seconds) * 0.5
+        # The order changes, and after the beginning the other one comes nearer.
+        near = body(seconds + 9) * (1.0 if seconds < 1.1 else 0.3)
+        return (Person(2, near), Person(5, far)) if int(seconds * 10) % 2 else (Person(5, far), Person(2, near))
+
+    takes = Takes("wave", 1, 1.0, countdown=1.0)
+    play(takes, two, 60)
+    moments = 1.0 + (np.arange(30) + 0.5) / 30
+    np.testing.assert_allclose(
+        takes.clips[0].joints[0, 10:-3], np.stack([body(moment + 9) * 0.3 for moment in moments])[10:-3], atol=0.03
+    )
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"count": 0}, "--clips"),
+        ({"seconds": 0.1}, "--seconds"),
+        ({"countdown": -1.0}, "--countdown"),
+        ({"seconds": np.nan}, "--sec"),
+    ],
+)
+def test_wrong_numbers_are_refused(wrong: dict[str, float], words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        Takes(**({"label": "wave", "count": 1, "seconds": 1.0} | wrong))  # type: ignore[arg-type]
+
+
+class TestCommand:
+    """`skedge record`."""
+
+    @pytest.fixture
+    def record(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., None]:
+        """Records with a made-up camera that gives `frames` frames."""
+
+        def record(*arguments: object, frames: int = 400, people: People = one) -> None:
+            source = Skeletons(people, frames)
+            monkeypatch.setitem(sys.modules, "edge_runtime.sources", SimpleNamespace(open_source=lambda text: source))
+            main(["record", *map(str, arguments), "--store", str(tmp_path / "mine"), "--no_page", "--every_frame"])
+
+        return record
+
+    def test_clips_go_into_a_store_and_the_model_learns_them(
+        self, record: Callable[..., None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        model = quick_model(tmp_path / "m.onnx", labels=("wave", "clap", "squat"))
+        record("ring", "--clips", 2, "--model", model, "--subject", 3)
+        record("bow", "--clips", 1, "--seconds", 2, "--countdown", 0)
+        assert "1 clips of 'bow' added" in capsys.readouterr().out
+        store = Store(tmp_path / "mine")
+        assert list(store.index["name"]) == ["ring-1", "ring-2", "bow-1"]
+        assert list(store.index["frames"]) == [30, 30, 60]  # the model sees a second
+        assert list(store.index["subject"]) == [3, 3, 1]
+        assert store.rate == 30
+        main(["teach", str(model), str(tmp_path / "mine")])
+        assert json.loads(capsys.readouterr().out)["taught"] == {"ring": 2, "bow": 1}
+
+    def test_a_recording_that_ends_early_stores_nothing(
+        self, record: Callable[..., None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        append(tmp_path / "mine", [Clip("bow", np.zeros((1, 5, 25, 3)))], NTU, 30.0)
+        before = Store(tmp_path / "mine").fingerprint
+        with pytest.raises(SystemExit) as ended:
+            record("ring", "--clips", 5, "--seconds", 1, "--countdown", 0, frames=100)
+        assert ended.value.code == 2
+        shown = capsys.readouterr().err
+        assert "nothing was stored" in shown
+        assert "of 5 clips" in shown
+        assert Store(tmp_path / "mine").fingerprint == before
+
+    def test_a_store_of_another_layout_is_refused_before_anything_is_recorded(
+        self, record: Callable[..., None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        from skeleton import load_layout
+
+        append(tmp_path / "mine", [Clip("bow", np.zeros((1, 5, 20, 3)))], load_layout("kinect20"), 30.0)
+        with pytest.raises(SystemExit) as ended:
+            record("ring", frames=10**9)
+        assert ended.value.code == 2
+        assert "kinect20" in capsys.readouterr().err

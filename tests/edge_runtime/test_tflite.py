@@ -1,0 +1,131 @@
+"""TFLite files: what stands in them, damage, and the machine that has no runtime for them or only the old one."""
+
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import ai_edge_litert.interpreter
+import numpy as np
+import pytest
+from ai_edge_litert import schema_py_generated as schema
+from edge_models import METADATA, metadata, walk
+from edge_tflite import write_tflite
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge_runtime import Recognizer
+from edge_runtime.flatbuffer import read_text
+from skeleton import InputError
+from skeleton.metadata import KEY
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_tflite(tmp_path_factory.mktemp("models") / "student.tflite")
+
+
+def test_the_document_is_found_as_the_schema_says(model: Path) -> None:
+    content = model.read_bytes()
+    parsed = schema.ModelT.InitFromPackedBuf(content, 0)
+    (entry,) = parsed.metadata
+    assert read_text(content, KEY) == bytes(parsed.buffers[entry.buffer].data).decode() == METADATA.to_json()
+    assert read_text(content, "another") is None
+
+
+@given(st.data())
+def test_damage_gives_one_error(model: Path, data: st.DataObject) -> None:
+    """Whatever stands in the file, it is read or refused, and read where nothing of the way to the document changed."""
+    content = bytearray(model.read_bytes())
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(0, len(content) - 1))
+        content[at] = data.draw(st.integers(0, 255))
+    cut = data.draw(st.integers(0, len(content)))
+    try:
+        found = read_text(bytes(content[:cut]), KEY)
+    except ValueError:
+        return
+    assert found is None or len(found) <= len(content)
+
+
+DAMAGE = """
+import sys
+from pathlib import Path
+import numpy as np
+from edge_runtime import Recognizer
+from skeleton import InputError
+model, room = map(Path, sys.argv[1:])
+content, random = model.read_bytes(), np.random.default_rng(0)
+for i in range(100):
+    damaged = bytearray(content)
+    for at in random.integers(0, len(content), 3):
+        damaged[at] = random.integers(256)
+    path = room / f"{i}.tflite"
+    path.write_bytes(damaged if i % 3 else damaged[: random.integers(len(content))])
+    try:
+        Recognizer.load(path)
+    except InputError as error:
+        assert "\\n" not in str(error)
+print("done")
+"""
+
+
+def test_a_damaged_file_does_not_end_the_process(tmp_path: Path) -> None:
+    model = write_tflite(tmp_path / "model.tflite", metadata(frames=2))  # hardly any weights: what is hit matters
+    command = [sys.executable, "-c", DAMAGE, str(model), str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr
+
+
+def hide(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """As if a package were not installed."""
+    monkeypatch.setitem(sys.modules, name, None)
+
+
+def test_without_a_runtime_the_extra_is_named(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hide(monkeypatch, "ai_edge_litert.interpreter")
+    monkeypatch.setattr("edge_runtime.backend.find_spec", lambda name: None)
+    with pytest.raises(InputError, match=r'pip install "skedge\[tflite\]"') as caught:
+        Recognizer.load(model)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.fixture
+def predecessor(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """tflite-runtime alone is installed: here ai-edge-litert's interpreter under its name. Lists the files opened by it."""
+    opened: list[str] = []
+
+    class Interpreter(ai_edge_litert.interpreter.Interpreter):
+        def __init__(self, model_path: str, num_threads: int) -> None:
+            opened.append(model_path)
+            super().__init__(model_path=model_path, num_threads=num_threads)
+
+    old: Any = ModuleType("tflite_runtime.interpreter")
+    old.Interpreter = Interpreter
+    monkeypatch.setitem(sys.modules, "tflite_runtime", ModuleType("tflite_runtime"))
+    monkeypatch.setitem(sys.modules, "tflite_runtime.interpreter", old)
+    monkeypatch.setattr("edge_runtime.backend.find_spec", lambda name: name == "tflite_runtime" or None)
+    hide(monkeypatch, "ai_edge_litert.interpreter")
+    return opened
+
+
+def test_the_predecessor_runs_fp32_under_numpy_1(model: Path, predecessor: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(np, "__version__", "1.26.4")
+        recognizer = Recognizer.load(model)
+    assert predecessor == [str(model)]
+    assert recognizer.predict(walk(33, 30)).sum() == pytest.approx(1)
+
+
+def test_the_predecessor_is_refused_where_it_is_wrong(
+    model: Path, predecessor: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(InputError, match=r"needs NumPy 1, found 2.*skedge\[tflite\]"):
+        Recognizer.load(model)
+    monkeypatch.setattr(np, "__version__", "1.26.4")
+    with pytest.raises(InputError, match=r"fp32 models alone, this one is int8.*skedge\[tflite\]"):
+        Recognizer.load(write_tflite(tmp_path / "int8.tflite", metadata(precision="int8")))
+    assert predecessor == []

@@ -1,0 +1,134 @@
+"""What stands in an exported file beside its answers, and what cannot be exported."""
+
+import hashlib
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import onnx
+import pytest
+import torch
+from exported_files import Exported
+from safetensors.numpy import load_file
+from tiny import INPUT, PLAN, make_store, scenes, write_classifier
+
+from edge_runtime import Recognizer
+from export.deploy import Deployed, macs
+from export.exporter import Exporter
+from skeleton import InputError
+from skeleton.datasets.store import Store
+from student.settings import student_plan
+from teacher.load import load_classifier
+from teacher.settings import InputSettings
+
+
+@pytest.fixture(scope="module")
+def file(exported: Exported) -> Path:
+    return exported.file("onnx", "fp32")
+
+
+def test_what_the_export_says(file: Path, exported: Exported) -> None:
+    found = exported.found("onnx", "fp32")
+    assert set(found) == {
+        "precision", "clips", "largest_difference", "agreement", "accuracy_lost", "embedding_moved", "note", "bytes",
+        "parameters", "macs",
+    }  # fmt: skip
+    assert 0 <= found["largest_difference"] < 1e-5
+    assert not [entry for entry in file.parent.iterdir() if entry.name.startswith(".")], "nothing beside it"
+
+
+def test_the_metadata(file: Path, run: Path, store: Store) -> None:
+    metadata = Recognizer.load(file).metadata
+    classifier, card = load_classifier(run)
+    assert metadata.labels == store.labels
+    assert metadata.layout.to_dict() == store.layout.to_dict()
+    assert (metadata.persons, metadata.frames, metadata.seconds) == (2, 12, 0.9)
+    assert (metadata.normalization, metadata.streams, metadata.time, metadata.fill) == (
+        "per-frame", ("motion",), "stretched", "last-seen",
+    )  # fmt: skip
+    assert metadata.parameters == sum(p.numel() for p in classifier.parameters())
+    assert metadata.macs == macs(Deployed(classifier).eval(), torch.zeros(2, 12, 25, 3))
+    assert metadata.accuracy == {"top1": 61.5, "top5": 100.0, "clips": 12, "protocol": "xsub"}
+    assert metadata.provenance["store"] == "tiny"
+    assert metadata.provenance["seed"] == 7
+    assert metadata.provenance["encoder"] == {**asdict(card.encoder), "widths": [8, 12], "strides": [1, 2]}
+
+
+def test_the_checksum_can_be_made_again_from_the_run_folder(file: Path, run: Path) -> None:
+    """With the weights file alone, no torch: float32, little-endian, in the network's order."""
+    weights = load_file(run / "weights.safetensors")
+    classifier, _ = load_classifier(run)
+    digest = hashlib.sha256()
+    for name in classifier.state_dict():
+        if weights[name].dtype.kind == "f":
+            digest.update(weights[name].astype("<f4").tobytes())
+    assert Recognizer.load(file).metadata.weights_sha256 == digest.hexdigest()
+
+
+def test_the_graph(file: Path) -> None:
+    model = onnx.load(file)
+    assert [port.name for port in model.graph.input] == ["joints"]
+    assert {port.name for port in model.graph.output} == {"probabilities", "embedding"}
+    assert "BatchNormalization" not in {node.op_type for node in model.graph.node}, "folded"
+    assert not any(tensor.external_data for tensor in model.graph.initializer), "one file"
+    assert [entry.key for entry in model.metadata_props] == ["skedge"]
+
+
+@pytest.mark.parametrize(
+    ("normalization", "stream"), [("first-frame", "joint"), ("first-frame-aligned", "bone"), ("per-frame", "joint")]
+)
+def test_normalisations_and_streams_in_a_file(normalization: Any, stream: Any, store: Store, tmp_path: Path) -> None:
+    data = InputSettings(frames=12, persons=1, normalization=normalization, stream=stream)
+    write_classifier(tmp_path / "run", store, data)
+    found = Exporter(tmp_path / "run", store).write(tmp_path / "model.onnx")
+    assert found["largest_difference"] < 1e-5
+
+
+def test_another_layout_in_a_file(tmp_path: Path) -> None:
+    store = make_store(tmp_path / "coco", "coco17", subjects=2)
+    write_classifier(tmp_path / "run", store)
+    assert Exporter(tmp_path / "run", store).write(tmp_path / "model.onnx")["largest_difference"] < 1e-5
+    assert Recognizer.load(tmp_path / "model.onnx").metadata.layout.name == "coco17"
+
+
+def test_an_aligned_teacher_of_three_streams_in_a_file(store: Store, tmp_path: Path) -> None:
+    weights = {"joint": 0.6, "bone": 0.6, "motion": 0.4}
+    for name in weights:
+        data = InputSettings(frames=12, stream=name)  # type: ignore[arg-type]
+        write_classifier(tmp_path / "run" / name, store, data, replace(PLAN, fusion="alignment"))
+    (tmp_path / "run" / "streams.json").write_text(json.dumps(weights))
+    found = Exporter(tmp_path / "run", store).write(tmp_path / "model.onnx")
+    assert found["largest_difference"] < 1e-5
+    recognizer = Recognizer.load(tmp_path / "model.onnx")
+    assert recognizer.metadata.streams == ("joint", "bone", "motion")
+    assert recognizer.predict(scenes(1, INPUT)[0, 0].numpy(), 30.0).shape == (3,)
+
+
+@pytest.mark.parametrize("name", ["model", "model.pt", "model.onnx.bak"])
+def test_another_suffix_is_refused(name: str, exporter: Exporter, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"ends in \.onnx or \.tflite"):
+        exporter.write(tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_cannot_be_exported_says_so(run: Path, store: Store, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="expected a run folder"):
+        Exporter(tmp_path / "nothing", store)
+    kinect = make_store(tmp_path / "kinect", "kinect20", subjects=2)
+    with pytest.raises(InputError, match=r"ntu25.*kinect20"):
+        Exporter(run, kinect)
+
+
+def test_the_student_on_real_people(utd_store: Path, tmp_path: Path) -> None:
+    """The student's own plan, with weights nobody trained, on all held-out clips of UTD-MHAD."""
+    store = Store(utd_store)
+    data = InputSettings(protocol=store.protocols[0], normalization="per-frame")
+    write_classifier(tmp_path / "run", store, data, student_plan())
+    exporter = Exporter(tmp_path / "run", store)
+    found = exporter.write(tmp_path / "student.onnx")
+    assert found["clips"] == len(store.split(store.protocols[0], "test"))
+    assert found["largest_difference"] < 1e-5
+    assert "note" not in found
+    assert found["bytes"] <= 800_000
+    assert exporter.write(tmp_path / "half.onnx", "fp16")["bytes"] <= 420_000

@@ -1,0 +1,190 @@
+"""Every format and precision, as a person and the device see the files."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from ai_edge_litert import schema_py_generated as schema
+from ai_edge_litert.interpreter import Interpreter
+from exported_files import Exported
+from onnx import numpy_helper
+from torch import Tensor, nn
+
+from edge_runtime import Recognizer
+from export import onnx as onnx_format
+from export import tflite as tflite_format
+from export.exporter import PRECISIONS, Exporter
+from export.graph import Graph
+from export.verify import ExportError
+from skeleton import load_layout, prepare
+from skeleton.datasets.store import Store
+from skeleton.normalize import normalize
+from teacher.load import load_classifier
+
+KINDS = ["onnx", "tflite"]
+every = pytest.mark.parametrize(("kind", "precision"), [(kind, precision) for kind in KINDS for precision in PRECISIONS])
+NEAR = {"fp32": 1e-5, "fp16": 5e-3, "dynamic": 0.05, "int8": 0.05}
+
+
+@every
+@torch.no_grad()
+def test_the_recognizer_answers_as_torch(kind: str, precision: str, exported: Exported, run: Path, store: Store) -> None:
+    classifier, _ = load_classifier(run)
+    recognizer = Recognizer.load(exported.file(kind, precision))
+    assert recognizer.metadata.precision == precision
+    for i in range(len(store)):
+        clip = store.clip(i)
+        logits, features = classifier(torch.from_numpy(prepare(clip, store.layout, 2, 12))[None])
+        scene = clip.transpose(1, 0, 2, 3)
+        np.testing.assert_allclose(recognizer.predict(scene), logits[0].softmax(0).numpy(), atol=NEAR[precision])
+        size = float(features.abs().max())
+        np.testing.assert_allclose(recognizer.embed(scene), features[0].numpy(), atol=NEAR[precision] * size)
+
+
+@every
+def test_what_the_export_says(kind: str, precision: str, exported: Exported, store: Store) -> None:
+    found = exported.found(kind, precision)
+    assert found["clips"] == len(store.split("xsub", "test")) == 18
+    assert "18 clips only" in found["note"]
+    assert found["agreement"] == 1
+    assert found["accuracy_lost"] == 0
+    assert found["bytes"] == exported.file(kind, precision).stat().st_size
+    assert ("left_in_float" in found) == (precision in ("dynamic", "int8"))
+
+
+def test_one_document_in_every_file(exported: Exported) -> None:
+    documents = {
+        Recognizer.load(exported.file(kind, precision)).metadata.to_json().replace(f'"{precision}"', "")
+        for kind in KINDS
+        for precision in PRECISIONS
+    }
+    assert len(documents) == 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_smaller_precisions_make_smaller_files(kind: str, exported: Exported) -> None:
+    """By a fifth of the weights at least: in a network as small as this one much of a file is not weights."""
+    size = {precision: exported.found(kind, precision)["bytes"] for precision in PRECISIONS}
+    weights = 4 * exported.found(kind, "fp32")["parameters"]
+    for precision in ("fp16", "dynamic"):
+        assert size["fp32"] - size[precision] > 0.2 * weights, precision
+
+
+def kinds_of_tensors(path: Path) -> Counter:
+    return Counter(np.dtype(tensor["dtype"]).name for tensor in Interpreter(str(path)).get_tensor_details())
+
+
+def test_what_is_stored_and_computed(exported: Exported) -> None:
+    """fp16 and dynamic are about weights, int8 is about arithmetic too."""
+    types = {
+        precision: Counter(
+            numpy_helper.to_array(t).dtype.name for t in onnx.load(exported.file("onnx", precision)).graph.initializer
+        )
+        for precision in PRECISIONS
+    }
+    assert not {"float16", "int8"} & types["fp32"].keys()
+    assert types["fp16"]["float16"] >= 6
+    assert types["dynamic"]["int8"] >= 4
+    nodes = {
+        precision: Counter(node.op_type for node in onnx.load(exported.file("onnx", precision)).graph.node)
+        for precision in PRECISIONS
+    }
+    assert nodes["dynamic"]["QuantizeLinear"] == 0
+    assert nodes["int8"]["QuantizeLinear"] >= 6
+
+    tensors = {precision: kinds_of_tensors(exported.file("tflite", precision)) for precision in PRECISIONS}
+    assert not {"float16", "int8"} & tensors["fp32"].keys()
+    assert tensors["fp16"]["float16"] >= 6
+    assert 4 <= tensors["dynamic"]["int8"] < tensors["int8"]["int8"]
+
+
+def test_the_weights_of_a_tflite_file_are_aligned(exported: Exported) -> None:
+    """TensorFlow Lite's schema wants 16 bytes; a runtime may read them where they stand."""
+    content = exported.file("tflite", "fp32").read_bytes()
+    model = schema.Model.GetRootAs(content)
+    filled = [model.Buffers(i) for i in range(model.BuffersLength()) if model.Buffers(i).DataLength()]
+    starts = {buffer._tab.Vector(buffer._tab.Offset(4)) for buffer in filled}
+    assert len(starts) > 10
+    assert all(start % 16 == 0 for start in starts)
+
+
+class Normalized(nn.Module):
+    """All three normalisations of one scene."""
+
+    def forward(self, joints: Tensor) -> tuple[Tensor, ...]:
+        layout = load_layout("ntu25")
+        return tuple(
+            normalize(joints[None], layout, name, torch)[0] for name in ("per-frame", "first-frame", "first-frame-aligned")
+        )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_normalisations_in_the_graph(kind: str, tmp_path: Path) -> None:
+    """At the deployed shape, with an absent person, in both runtimes: what NumPy computes. Any graph goes the same way."""
+    names = ("per_frame", "first_frame", "aligned")
+    graph = Graph(Normalized().eval(), {"joints": torch.zeros(2, 6, 25, 3)}, names)
+    content = {"onnx": onnx_format, "tflite": tflite_format}[kind].convert(graph)
+    random = np.random.default_rng(0)
+    for absent in (False, True):
+        joints = random.normal([0.5, 1, 3], 0.4, (2, 6, 25, 3)).astype(np.float32)
+        joints[1] *= not absent
+        got = run_graph(kind, content, joints)
+        for name, way in zip(names, ("per-frame", "first-frame", "first-frame-aligned"), strict=True):
+            np.testing.assert_allclose(got[name], normalize(joints, load_layout("ntu25"), way), atol=2e-6, err_msg=way)
+
+
+def run_graph(kind: str, content: bytes, joints: np.ndarray) -> dict[str, np.ndarray]:
+    """One inference in the runtime alone, without skedge."""
+    if kind == "tflite":
+        return Interpreter(model_content=content).get_signature_runner()(joints=joints)
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(content)
+    names = [output.name for output in session.get_outputs()]
+    return dict(zip(names, session.run(names, {"joints": joints}), strict=True))
+
+
+@every
+def test_a_wrong_conversion_cannot_be_written(
+    kind: str, precision: Any, exported: Exported, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The float model that everything is made of answers otherwise: here it is another network's, of the same shape."""
+    exporter = exported.exporter
+    exported.file(kind, precision)
+    right = exporter._converted[f".{kind}"]
+    monkeypatch.setitem(exporter._converted, f".{kind}", broken(kind, right))
+    old = tmp_path / f"old.{kind}"
+    old.write_bytes(b"what stood there")
+    with pytest.raises(ExportError, match=rf"{precision}: (expected|no part)"):
+        exporter.write(old, precision)
+    assert [entry.read_bytes() for entry in tmp_path.iterdir()] == [b"what stood there"]
+
+
+def broken(kind: str, content: bytes) -> bytes:
+    """The model with its largest weights half as large again."""
+    if kind == "onnx":
+        model = onnx.load_from_string(content)
+        largest = max(model.graph.initializer, key=lambda tensor: int(np.prod(tensor.dims)))
+        largest.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(largest) * 1.5, largest.name))
+        return bytes(model.SerializeToString())
+    parsed = schema.ModelT.InitFromPackedBuf(content, 0)
+    largest = max((buffer for buffer in parsed.buffers if buffer.data is not None), key=lambda buffer: len(buffer.data))
+    largest.data = (np.frombuffer(bytes(largest.data), np.float32) * np.float32(1.5)).view(np.uint8)
+    builder = tflite_format._Builder(len(content))
+    builder.Finish(parsed.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
+
+
+def test_a_converter_that_fails_says_so(exporter: Exporter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(graph: Graph) -> bytes:
+        raise ValueError("unsupported\noperator")
+
+    monkeypatch.setattr(tflite_format, "convert", fail)
+    monkeypatch.setattr(exporter, "_converted", {})
+    with pytest.raises(ExportError, match=r"cannot be converted to \.tflite: unsupported operator"):
+        exporter.write(tmp_path / "model.tflite")
+    assert list(tmp_path.iterdir()) == []

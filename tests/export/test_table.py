@@ -1,0 +1,32 @@
+"""Every format and precision with one command."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+import pipeline
+from export import exporter as exporting
+from export import verify
+from export.exporter import Exporter
+from skeleton.datasets.store import Store
+
+
+def test_all_files_and_their_table(
+    exporter: Exporter, run: Path, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is refused has a row that says why, and no file."""
+    monkeypatch.setattr(exporting, "Exporter", lambda run, store: exporter)
+    monkeypatch.setattr(exporting, "PRECISIONS", ("fp32", "fp16"))
+    monkeypatch.setitem(verify.TOLERANCE, "fp16", 1e-9)
+    report = pipeline.export_all(run, tmp_path / "models", store)
+    files = sorted(path.name for path in (tmp_path / "models").iterdir() if path.is_file())
+    assert files == ["formats.json", "formats.md", "fp32.onnx", "fp32.tflite"]
+    assert json.loads((tmp_path / "models" / "formats.json").read_text()) == report
+    rows = [line.split(" | ") for line in (tmp_path / "models" / "formats.md").read_text().splitlines() if line[0:1] == "|"]
+    assert [row[0] for row in rows[2:]] == ["| fp32.onnx", "| fp16.onnx", "| fp32.tflite", "| fp16.tflite"]
+    assert len({len(row) for row in rows}) == 1
+    size = (tmp_path / "models" / "fp32.tflite").stat().st_size
+    assert rows[4][1] == f"{size / 1e3:.0f}"
+    assert rows[4][6:8] == ["100.00", "0.00"]
+    assert "fp16: expected probabilities within 1e-09" in rows[3][1]

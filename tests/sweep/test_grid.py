@@ -1,0 +1,262 @@
+"""Which points a sweep file spans, and what is refused before anything runs."""
+
+import itertools
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline import Recipe
+from skedge import RECIPES
+from skeleton import InputError
+from skeleton.datasets.store import Store
+from student.settings import student_plan
+from sweep.grid import Sweep, folder_name, points_of, read_sweep, repeated
+from sweep.point import Point, make_recipe, parser
+
+OUT = Path("out")
+BASE = str(RECIPES / "synthetic.yaml")
+AXES: dict[str, st.SearchStrategy[Any]] = {
+    "distill.temperature": st.integers(1, 99),
+    "pretrain.redundancy": st.floats(1e-6, 1, allow_nan=False),
+    "student.widths": st.lists(st.integers(1, 64), min_size=1, max_size=3),
+    "distill.direction": st.sampled_from(["forward", "reverse"]),
+    "distill.scale_by_temperature": st.booleans(),
+}
+
+
+def sweep(**changes: Any) -> Sweep:
+    return replace(Sweep(base=BASE, step="distill labels", grid={"distill.temperature": [1, 2]}), **changes)
+
+
+def setting(recipe: Recipe, name: str) -> Any:
+    at: Any = recipe
+    for part in name.split("."):
+        at = getattr(at, part)
+    return list(at) if isinstance(at, tuple) else at
+
+
+@st.composite
+def grids(draw: st.DrawFn) -> dict[str, list[Any]]:
+    names = draw(st.lists(st.sampled_from(sorted(AXES)), unique=True, max_size=3))
+    return {name: draw(st.lists(AXES[name], min_size=1, max_size=3, unique_by=repr)) for name in names}
+
+
+@given(grid=grids(), seeds=st.lists(st.integers(0, 2**31), min_size=1, max_size=3, unique=True))
+@settings(max_examples=10)
+def test_every_combination_is_a_point_once_with_every_seed(grid: dict[str, list[Any]], seeds: list[int], store: Store) -> None:
+    points = points_of(sweep(grid=grid, seeds=seeds), store, OUT)
+    found = [(*(setting(point.recipe, name) for name in grid), point.recipe.compute.seed) for point in points]
+    assert found == [(*values, seed) for values in itertools.product(*grid.values()) for seed in seeds]
+    assert len({point.folder for point in points}) == len(points)
+    base = make_recipe({}, parser().parse_path(BASE)).sections()
+    for point in points:
+        changed = point.recipe.sections()
+        for name in [*grid, "compute.seed"]:
+            section, *rest = name.split(".")
+            at, usual = changed[section], base[section]
+            for part in rest[:-1]:
+                at, usual = at[part], usual[part]
+            at[rest[-1]] = usual[rest[-1]]
+        assert changed == base, "nothing else is changed"
+
+
+@given(pairs=st.lists(st.tuples(st.text(min_size=1, max_size=80), st.text(min_size=1, max_size=80)), min_size=2, unique=True))
+def test_every_value_gets_a_folder_of_its_own(pairs: list[tuple[str, str]]) -> None:
+    names = [folder_name(*pair) for pair in pairs]
+    assert len(set(names)) == len({"=".join(pair) for pair in pairs})
+    for name in names:
+        assert name.isascii()
+        assert name.isprintable()
+        assert Path(name).parts == (name,), "no path"
+        assert len(name) < 80
+    assert folder_name("distill.temperature", "4") == "distill.temperature=4"
+
+
+def test_values_that_change_together(store: Store) -> None:
+    of_a_section = {"student": [{"widths": [8], "strides": [1]}, {"widths": [8, 9], "strides": [1, 2]}]}
+    with_labels = {
+        "depth": {
+            1: {"student.widths": [8], "student": {"strides": [1]}, "distill.temperature": 2},
+            2: {"student.widths": [8, 9], "student.strides": [1, 2]},
+        }
+    }
+    for grid in (of_a_section, with_labels):
+        plans = [point.recipe.student for point in points_of(sweep(grid=grid), store, OUT)]
+        assert [(plan.widths, plan.strides) for plan in plans] == [((8,), (1,)), ((8, 9), (1, 2))]
+        assert plans[0].dropout == student_plan().dropout
+    labelled = points_of(sweep(grid=with_labels), store, OUT)
+    assert [point.settings for point in labelled] == [{"depth": "1"}, {"depth": "2"}]
+    assert [point.recipe.distill.temperature for point in labelled] == [2, 4]
+
+
+def test_a_mapping_as_a_value(store: Store) -> None:
+    weights = [{"joint": 1.0, "bone": 0.5}, {"joint": 1.0}]
+    points = points_of(sweep(grid={"input.fusion": weights}), store, OUT)
+    assert [point.recipe.input.fusion for point in points] == weights
+
+
+def test_the_grid_goes_before_set_and_set_before_the_recipe(store: Store) -> None:
+    given = {"distill": {"temperature": 7, "optim": {"epochs": 3}}, "student.dropout": 0.25}
+    points = points_of(sweep(set=given), store, OUT)
+    assert [point.recipe.distill.temperature for point in points] == [1, 2]
+    assert {point.recipe.distill.optim.epochs for point in points} == {3}
+    assert {point.recipe.distill.optim.batch_size for point in points} == {32}
+    assert {point.recipe.student.dropout for point in points} == {0.25}
+
+
+def test_without_a_grid_there_are_the_seeds(store: Store) -> None:
+    points = points_of(sweep(grid={}, seeds=[5, 6]), store, OUT)
+    assert [(point.folder, point.seed, point.settings) for point in points] == [
+        (OUT / "all" / "seed-5", 5, {}),
+        (OUT / "all" / "seed-6", 6, {}),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("steps", "given", "sources"),
+    [
+        (["pretrain", "evaluate linear", "distill"], (), [None, "pretrain", "evaluate-linear"]),
+        (
+            ["pretrain", "evaluate linear", "evaluate partial-body", "evaluate finetune", "distill"],
+            (),
+            [None, "pretrain", "evaluate-linear", "pretrain", "evaluate-finetune"],
+        ),
+        (["evaluate knn", "evaluate finetune", "distill"], ("pretrained",), ["TRAINED", "TRAINED", "evaluate-finetune"]),
+        (["distill", "distill labels", "evaluate ridge"], ("teacher",), ["TRAINED", None, None]),
+        (["evaluate supervised", "distill"], (), [None, "evaluate-supervised"]),
+        (["evaluate partial-body"], ("teacher",), ["TRAINED"]),
+    ],
+)
+def test_a_step_starts_from_the_newest_folder_that_fits(
+    steps: list[str], given: tuple[str, ...], sources: list[str | None], store: Store, trained: Path
+) -> None:
+    point = points_of(sweep(step=steps), store, OUT, **dict.fromkeys(given, trained))[0]
+    assert [step.source for step in point.steps] == [str(trained) if source == "TRAINED" else source for source in sources]
+
+
+def test_a_note_says_what_is_trained_again_and_again(store: Store, trained: Path) -> None:
+    chain = ["pretrain", "evaluate linear", "distill"]
+    notes = list(repeated(points_of(sweep(step=chain, seeds=[0, 1]), store, OUT)))
+    assert [("--pretrained" in note, "--teacher" in note) for note in notes] == [(True, False), (False, True)]
+    grid = {"pretrain.redundancy": [1e-3, 1e-2]}
+    assert not list(repeated(points_of(sweep(step=chain, grid=grid), store, OUT)))
+    (note,) = repeated(points_of(sweep(step=chain, grid={"linear.optim.epochs": [1, 2]}), store, OUT))
+    assert "--pretrained" in note
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"grid": {"distill.temperatur": [1]}}, ["grid", "temperatur"]),
+        ({"grid": {"distill.temperature": ["warm"]}}, ["grid", "distill.temperature", "warm"]),
+        ({"grid": {"distill.temperature": [None]}}, ["distill.temperature", "null"]),
+        ({"grid": {"distill.optim.epochs": [1.5]}}, ["distill.optim.epochs", "1.5"]),
+        ({"grid": {"distill.temperature": 3}}, ["distill.temperature", "list", "3"]),
+        ({"grid": {"distill.temperature": []}}, ["distill.temperature", "list"]),
+        ({"grid": {"distill": {"temperature": [1, 2]}}}, ["distill", "list"]),
+        ({"grid": {"distill.temperature": [1, 1]}}, ["distill.temperature", "twice"]),
+        ({"grid": {"student": [{"widths": [8]}, {"width": [9]}]}}, ["student.width"]),
+        ({"grid": {"depth": {2: {"student.widths": [3, "x"]}}}}, ["student.widths", "x"]),
+        ({"grid": {"a": {1: {"student.widths": [3]}}, "student.widths": [[2]]}}, ["a", "student.widths", "both"]),
+        ({"grid": {"input": [{"fusion": {"joint": 1}}], "input.fusion": [{"bone": 1}]}}, ["input.fusion", "both"]),
+        ({"grid": {"compute.seed": [1]}}, ["compute.seed", "seeds"]),
+        ({"set": {"distill.optim": {"epoch": 3}}}, ["set", "epoch"]),
+        ({"set": {"distill": 5}}, ["set", "distill", "5"]),
+        ({"set": {3: 4}}, ["set", "3"]),
+        ({"set": {"input.protocol": "xview"}}, ["xview", "xsub"]),
+        ({"grid": {"input.part": ["val", "train"]}}, ["input.part", "train"]),
+        ({"seeds": []}, ["seeds"]),
+        ({"seeds": [1, 1]}, ["seeds", "1"]),
+        ({"seeds": [-1]}, ["seeds", "-1"]),
+        ({"step": "dance"}, ["dance", "pretrain", "evaluate linear", "distill"]),
+        ({"step": []}, ["step", "pretrain"]),
+        ({"step": ["pretrain", "pretrain"]}, ["pretrain", "twice"]),
+        ({"step": "distill"}, ["distill", "--teacher"]),
+        ({"step": ["evaluate knn", "pretrain"]}, ["evaluate knn", "--pretrained"]),
+        ({"step": ["pretrain", "distill"]}, ["distill", "--teacher"]),
+        ({"step": ["pretrain", "evaluate knn", "distill"]}, ["distill", "--teacher"]),
+    ],
+)
+def test_what_a_recipe_does_not_take_is_named_in_one_line(changes: dict[str, Any], words: list[str], store: Store) -> None:
+    with pytest.raises(InputError) as refused:
+        points_of(sweep(**changes), store, OUT)
+    assert "\n" not in str(refused.value)
+    for word in words:
+        assert word in str(refused.value)
+
+
+def test_a_folder_from_outside_must_be_trained_and_used(store: Store, trained: Path, tmp_path: Path) -> None:
+    for flag in ("pretrained", "teacher"):
+        with pytest.raises(InputError, match=f"--{flag} .*no weights"):
+            points_of(sweep(), store, OUT, **{flag: tmp_path})
+        with pytest.raises(InputError, match=f"--{flag}: .*leave it out"):
+            points_of(sweep(step=["pretrain", "evaluate linear", "distill"]), store, OUT, **{flag: trained})
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", ["nothing"]),
+        ("- 1", ["list"]),
+        ("base: [", ["line 1"]),
+        ("base: synthetic", ["step"]),
+        ("{base: synthetic, step: distill, sedes: [1]}", ["sedes"]),
+        ("{base: synthetic, step: distill, seeds: 3}", ["seeds"]),
+        ("{base: synthetic, step: distill, grid: 5}", ["grid"]),
+        ("{base: nothing, step: distill}", ["nothing", "synthetic"]),
+    ],
+)
+def test_a_file_that_is_no_sweep(text: str, words: list[str], tmp_path: Path) -> None:
+    (tmp_path / "my sweep.yaml").write_text(text)
+    with pytest.raises(InputError) as refused:
+        read_sweep(str(tmp_path / "my sweep.yaml"), RECIPES)
+    assert "\n" not in str(refused.value)
+    for word in words:
+        assert word in str(refused.value)
+
+
+def test_a_sweep_that_is_not_there() -> None:
+    with pytest.raises(InputError, match=r"nowhere.*temperature"):
+        read_sweep("nowhere", RECIPES)
+
+
+def test_what_the_command_line_adds(tmp_path: Path, store: Store) -> None:
+    file = {
+        "base": "utd_mhad",
+        "step": "distill labels",
+        "set": {"student.dropout": 0.5, "distill.temperature": 3},
+        "seeds": [1],
+    }
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(file))
+    made, name = read_sweep(str(tmp_path / "mine.yaml"), RECIPES, "synthetic", {"distill.temperature": 9}, [4, 5])
+    assert name == "mine"
+    points = points_of(made, store, OUT)
+    assert [point.seed for point in points] == [4, 5]
+    assert points[0].recipe.name == "synthetic"
+    assert (points[0].recipe.student.dropout, points[0].recipe.distill.temperature) == (0.5, 9)
+
+
+@pytest.mark.parametrize("name", sorted(file.stem for file in (RECIPES / "sweeps").glob("*.yaml")))
+def test_a_shipped_sweep(name: str, store: Store, trained: Path) -> None:
+    made, _ = read_sweep(name, RECIPES)
+    points = points_of(made, store, OUT, teacher=trained)
+    assert {point.seed for point in points} == {0, 1, 2}
+    check: Callable[[list[Point]], None] = {"temperature": _check_temperature, "depth": _check_depth}[name]
+    check([point for point in points if point.seed == 0])
+
+
+def _check_temperature(points: list[Point]) -> None:
+    assert [point.recipe.distill.temperature for point in points] == list(range(1, 11))
+
+
+def _check_depth(points: list[Point]) -> None:
+    plans = [point.recipe.student for point in points]
+    assert [plan.widths for plan in plans] == [(16,) * (depth - 1) + (128,) for depth in range(2, 8)]
+    assert [plan.strides for plan in plans] == [(1,) * depth for depth in range(2, 8)]
+    assert plans[3] == student_plan()

@@ -1,0 +1,124 @@
+"""Protocols on hidden joints, few labels, other layouts and nearest neighbours."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from sklearn.neighbors import KNeighborsClassifier
+from tiny import COMPUTE, INPUT, PLAN, make_store, optim, scenes, write_classifier
+
+from skeleton import InputError, load_layout, prepare
+from skeleton.datasets.store import Store
+from skeleton.retarget import retarget
+from teacher.clips import Clips
+from teacher.finetune import finetune
+from teacher.load import load_classifier, load_encoder
+from teacher.model import Classifier, View
+from teacher.partial import answers, hide_joints, hide_parts, partial_body
+from teacher.probe import knn
+from teacher.settings import FinetuneSettings, InputSettings, PartialSettings
+
+NTU = load_layout("ntu25")
+
+
+def test_as_many_joints_are_hidden_as_asked_and_all_alike() -> None:
+    hidden = hide_joints(25, 6, 4000, np.random.default_rng(0))
+    assert (hidden.sum(1) == 6).all()
+    np.testing.assert_allclose(hidden.mean(0), 6 / 25, atol=0.03)
+
+
+def test_whole_parts_are_hidden() -> None:
+    hidden = hide_parts(NTU, 2, 300, np.random.default_rng(0))
+    parts = [set(joints) for joints in NTU.parts.values()]
+    for row in hidden:
+        gone = set(np.flatnonzero(row).tolist())
+        whole = [part for part in parts if part <= gone]
+        assert len(whole) == 2
+        assert gone == set().union(*whole)
+    assert len({tuple(row) for row in hidden.tolist()}) == 10, "every pair of five parts"
+
+
+def test_hidden_joints_leave_the_computation(tmp_path: Path) -> None:
+    store = make_store(tmp_path / "store", subjects=2)
+    network = write_classifier(tmp_path / "run", store)
+    joints = scenes(7, INPUT)
+    hidden = hide_parts(NTU, 1, 7, np.random.default_rng(1))
+    got = answers(network, joints, hidden, batch=2)
+    moved = joints.clone()
+    for row in range(7):
+        alone = network.classify(
+            network.view.place(joints[row : row + 1]), torch.from_numpy(np.flatnonzero(~hidden[row]))[None]
+        )
+        torch.testing.assert_close(got[row], alone[0][0], atol=1e-5, rtol=1e-5)
+        moved[row, :, :, hidden[row] & (np.arange(25) != 1)] += 5.0  # joint 1 places the body before anything is hidden
+    torch.testing.assert_close(answers(network, moved, hidden), got, atol=1e-4, rtol=1e-4)
+
+
+def test_partial_body_evaluation(store: Store, tmp_path: Path) -> None:
+    network = write_classifier(tmp_path / "run", store)
+    settings = PartialSettings(joints=(0, 10), parts=(0, 4), draws=3)
+    metrics = partial_body(store, tmp_path / "partial", tmp_path / "run", INPUT, settings, COMPUTE)
+    tested = Clips.read(store, store.split("xsub", "test"), INPUT)
+    plain = float((network(tested.joints)[0].argmax(1) == tested.labels).float().mean())
+    for kind in ("joints", "parts"):
+        assert metrics[kind]["0"]["top1"] == pytest.approx(100 * plain, abs=0.01)
+        assert metrics[kind]["0"]["std"] == 0
+    assert set(metrics["joints"]) == {"0", "10"}
+    again = partial_body(store, tmp_path / "partial", tmp_path / "run", INPUT, settings, COMPUTE)
+    assert again == metrics, "the same seed hides the same"
+
+
+@pytest.mark.parametrize(("joints", "parts", "words"), [((25,), (0,), "0 to 24"), ((0,), (5,), "0 to 4")])
+def test_nothing_left_to_see_is_refused(
+    joints: tuple[int, ...], parts: tuple[int, ...], words: str, store: Store, tmp_path: Path
+) -> None:
+    write_classifier(tmp_path / "run", store)
+    with pytest.raises(InputError, match=words):
+        partial_body(store, tmp_path, tmp_path / "run", INPUT, PartialSettings(joints, parts), COMPUTE)
+
+
+def test_nearest_neighbours_are_scikit_learns_on_the_features(store: Store, encoder_run: Path, tmp_path: Path) -> None:
+    metrics = knn(store, tmp_path, {"joint": encoder_run}, INPUT, 3, COMPUTE)
+    encoder, card = load_encoder(encoder_run)
+    encoder.eval()
+    features, labels = {}, {}
+    for part in ("train", "test"):
+        clips = Clips.read(store, store.split("xsub", part), INPUT)
+        with torch.no_grad():
+            features[part], labels[part] = encoder(View(card.layout, INPUT)(clips.joints)).numpy(), clips.labels.numpy()
+    near = KNeighborsClassifier(3, metric="cosine", weights="distance").fit(features["train"], labels["train"])
+    assert metrics["top1"] == pytest.approx(100 * near.score(features["test"], labels["test"]), abs=0.01)
+    assert metrics["neighbors"] == 3
+    two = knn(store, tmp_path, {"joint": encoder_run, "bone": encoder_run}, INPUT, 3, COMPUTE)
+    assert two["top1"] == metrics["top1"], "the same stream twice changes nothing"
+
+
+def test_semi_supervised_training_sees_a_share_of_every_class(store: Store, encoder_run: Path, tmp_path: Path) -> None:
+    settings = FinetuneSettings(optim=optim(epochs=1))
+    metrics = finetune(store, tmp_path, encoder_run, INPUT, PLAN, settings, COMPUTE, {}, share=0.5)
+    assert (metrics["protocol"], metrics["share"], metrics["clips"]) == ("semi", 0.5, 12)
+    _, card = load_classifier(tmp_path)
+    assert card.provenance["training_clips"] == 6
+
+
+def test_transfer_to_another_layout(encoder_run: Path, tmp_path: Path) -> None:
+    other = make_store(tmp_path / "kinect", "kinect20", labels=("jump", "run"), subjects=4)
+    settings = FinetuneSettings(optim=optim(epochs=1))
+    metrics = finetune(other, tmp_path / "run", encoder_run, INPUT, PLAN, settings, COMPUTE, {}, transfer=True)
+    assert metrics["protocol"] == "transfer"
+    assert metrics["pretrained_on"] == "tiny"
+    network, card = load_classifier(tmp_path / "run")
+    assert card.layout.joints == NTU.joints
+    assert card.labels == ("jump", "run")
+    tested = Clips.read(other, other.split("xsub", "test"), INPUT, NTU)
+    clip = other.clip(int(other.split("xsub", "test")[0]))
+    expected = prepare(retarget(clip, other.layout, NTU), NTU, 1, 12)
+    np.testing.assert_array_equal(tested.joints[0].numpy(), expected)
+    right = float((network(tested.joints)[0].argmax(1) == tested.labels).float().mean())
+    assert metrics["top1"] == pytest.approx(100 * right, abs=0.01)
+
+
+def test_a_stream_is_what_the_classifier_sees() -> None:
+    with pytest.raises(AssertionError, match="three views"):
+        Classifier(NTU, InputSettings(frames=12, stream="three"), PLAN, 3)(scenes(1, INPUT))

@@ -1,0 +1,165 @@
+"""Steps on three streams and several seeds: one folder that every later step takes."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from statistics import stdev
+from typing import Any
+
+import pytest
+import torch
+
+import pipeline
+from skeleton import InputError
+from skeleton.datasets.store import Store
+from skeleton.datasets.synthetic import synthesize
+from teacher.clips import Clips
+from teacher.load import load_classifier
+from teacher.settings import (
+    AsmaSettings,
+    ComputeSettings,
+    EncoderSettings,
+    FinetuneSettings,
+    InputSettings,
+    LinearSettings,
+    MaskSettings,
+    OptimSettings,
+    PretrainSettings,
+)
+
+ONCE = OptimSettings(epochs=1, batch_size=16, learning_rate=1e-2)
+WEIGHTS = {"joint": 0.6, "bone": 0.5, "motion": 0.4}
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    path = tmp_path_factory.mktemp("pipeline") / "store"
+    synthesize(path, clips_per_action_and_subject=1, subjects=5)
+    return Store(path)
+
+
+@pytest.fixture(scope="module")
+def recipe() -> pipeline.Recipe:
+    plan = EncoderSettings(widths=(4, 8), strides=(2, 2), dropout=0.0)
+    return pipeline.Recipe(
+        input=InputSettings(frames=32, stream="three", fusion=dict(WEIGHTS)),  # type: ignore[arg-type]
+        encoder=plan, student=plan, pretrain=PretrainSettings(projector=8, optim=ONCE), linear=LinearSettings(ONCE),
+        finetune=FinetuneSettings(optim=ONCE), distill=replace(pipeline.Recipe().distill, optim=ONCE),
+        compute=ComputeSettings(accelerator="cpu", precision="32-true"),
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def folders(store: Store, recipe: pipeline.Recipe, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    room = tmp_path_factory.mktemp("three streams")
+    pipeline.pretrain(recipe, store, room / "pretrain")
+    pipeline.evaluate("linear", recipe, store, room / "linear", room / "pretrain")
+    pipeline.distill(recipe, store, room / "linear", room / "student")
+    return room
+
+
+@pytest.mark.parametrize("step", ["linear", "student"])
+def test_three_streams_answer_together(step: str, folders: Path, store: Store) -> None:
+    network, card = load_classifier(folders / step)
+    assert card.input.stream == "three"
+    clips = Clips.read(store, store.split("xsub", "test"), card.input)
+    logits, features = network(clips.joints)
+    expected = torch.zeros_like(logits)
+    for stream, weight in WEIGHTS.items():
+        member, one = load_classifier(folders / step / stream)
+        assert one.input.stream == stream
+        expected += weight * member(clips.joints)[0]
+    torch.testing.assert_close(logits, expected)
+    assert features.shape[1] == 3 * 8
+    metrics = json.loads((folders / step / "metrics.json").read_text())
+    assert metrics["top1"] == pytest.approx(100 * float((expected.argmax(1) == clips.labels).float().mean()), abs=0.01)
+    assert set(metrics["streams"]) == set(WEIGHTS)
+    assert (folders / step / "confusion.png").is_file()
+
+
+def test_each_stream_is_distilled_from_its_own_teacher(folders: Path) -> None:
+    for stream in WEIGHTS:
+        _, card = load_classifier(folders / "student" / stream)
+        teacher = card.provenance["teacher"]
+        assert teacher["protocol"] == "linear"
+        assert card.input.stream == stream
+
+
+def test_one_stream_learns_from_three(folders: Path, store: Store, recipe: pipeline.Recipe, tmp_path: Path) -> None:
+    joint = replace(recipe, input=replace(recipe.input, stream="joint"))
+    metrics = pipeline.distill(joint, store, folders / "linear", tmp_path / "student")
+    assert metrics["stream"] == "joint"
+
+
+def test_every_protocol_takes_the_folder(folders: Path, store: Store, recipe: pipeline.Recipe, tmp_path: Path) -> None:
+    for protocol in ("finetune", "semi", "knn", "transfer"):
+        metrics = pipeline.evaluate(protocol, recipe, store, tmp_path / protocol, folders / "pretrain")  # type: ignore[arg-type]
+        assert (metrics["protocol"], metrics["stream"]) == (protocol, "three")
+    found = pipeline.evaluate("partial-body", recipe, store, tmp_path / "partial", folders / "linear")
+    linear = json.loads((folders / "linear" / "metrics.json").read_text())
+    assert found["joints"]["0"]["top1"] == linear["top1"]
+
+
+def test_one_stream_of_three(folders: Path, store: Store, recipe: pipeline.Recipe, tmp_path: Path) -> None:
+    bone = replace(recipe, input=replace(recipe.input, stream="bone"))
+    metrics = pipeline.evaluate("linear", bone, store, tmp_path, folders / "pretrain")
+    assert metrics["top1"] == json.loads((folders / "linear" / "bone" / "metrics.json").read_text())["top1"]
+
+
+def test_a_finished_stream_is_not_trained_again(folders: Path, store: Store, recipe: pipeline.Recipe) -> None:
+    stamps = [(folders / "pretrain" / stream / "weights.safetensors").stat().st_mtime_ns for stream in WEIGHTS]
+    pipeline.pretrain(recipe, store, folders / "pretrain", resume=True)
+    assert stamps == [(folders / "pretrain" / stream / "weights.safetensors").stat().st_mtime_ns for stream in WEIGHTS]
+
+
+def test_three_streams_from_a_folder_of_one_are_refused(
+    folders: Path, store: Store, recipe: pipeline.Recipe, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match=r"three streams.*input.stream"):
+        pipeline.evaluate("linear", recipe, store, tmp_path, folders / "pretrain" / "joint")
+
+
+def test_seeds(folders: Path, store: Store, recipe: pipeline.Recipe, tmp_path: Path) -> None:
+    joint = replace(recipe, input=replace(recipe.input, stream="joint"))
+    metrics = pipeline.evaluate("finetune", joint, store, tmp_path, folders / "pretrain", seeds=[0, 1, 5])
+    single = [json.loads((tmp_path / f"seed-{seed}" / "metrics.json").read_text()) for seed in (0, 1, 5)]
+    tops = [one["top1"] for one in single]
+    assert metrics["seeds"] == [0, 1, 5]
+    assert metrics["top1"] == pytest.approx(sum(tops) / 3, abs=0.01)
+    assert metrics["top1_std"] == pytest.approx(stdev(tops), abs=0.01)
+    assert json.loads((tmp_path / "metrics.json").read_text()) == metrics
+    assert "seed" not in metrics
+
+
+def test_partial_bodies_are_drawn_not_seeded(folders: Path, store: Store, recipe: pipeline.Recipe, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"partial\.draws"):
+        pipeline.evaluate("partial-body", recipe, store, tmp_path, folders / "linear", seeds=[0, 1])
+
+
+def test_means_over_seeds_keep_what_is_common() -> None:
+    runs: list[dict[str, Any]] = [
+        {"protocol": "linear", "seed": 0, "top1": 50.0, "top5": 90.0, "per_class": [0.0, 100.0], "confusion": [[1]]},
+        {"protocol": "linear", "seed": 1, "top1": 60.0, "top5": 90.0, "per_class": [20.0, 100.0], "confusion": [[2]]},
+    ]
+    assert pipeline.over_seeds(runs) == {
+        "protocol": "linear", "top1": 55.0, "top1_std": 7.07, "top5": 90.0, "top5_std": 0.0, "per_class": [10.0, 100.0],
+        "seeds": [0, 1],
+    }  # fmt: skip
+
+
+def test_the_whole_path_of_aligned_streams(store: Store, recipe: pipeline.Recipe, tmp_path: Path) -> None:
+    masks = AsmaSettings(theta=MaskSettings(masked_frames=5), phi=MaskSettings("low-degree", "high-motion", masked_frames=5))
+    asma = replace(
+        recipe, name="asma", encoder=replace(recipe.encoder, fusion="alignment"),
+        input=replace(recipe.input, fusion={"joint": 0.6, "motion": 0.4}),
+        pretrain=replace(recipe.pretrain, method="asma", asma=masks), finetune=FinetuneSettings(optim=ONCE, fuse=ONCE),
+    )  # fmt: skip
+    report = pipeline.run(asma, store, tmp_path)
+    student = report["accuracy"]["student of finetuned"]["top1"]
+    assert set(report["accuracy"]) - {"ridge on coordinates"} == {
+        "teacher, linear probe", "teacher, finetuned", "student of finetuned",
+    }  # fmt: skip
+    assert report["export"]["teacher"]["largest_difference"] < 1e-4
+    assert report["recognizer"]["whole clips"]["top1"] == pytest.approx(student, abs=0.01)
+    trained = len(list(tmp_path.rglob("weights.safetensors")))
+    assert trained == 2 + 2 + 6 + 2, "pretrained, probed, finetuned (theta, phi, both), students"
