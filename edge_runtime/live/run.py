@@ -53,33 +53,26 @@ class Camera:
     layout: Layout
 
 
-def open_camera(text: str, people: int = 1) -> Camera:
-    """The source that `text` names, and BlazePose for up to so many people where it brings none."""
-    from edge_runtime.sources import open_source
+def open_camera(text: str, people: int = 1, fast: bool = False) -> Camera:
+    """The source that `text` names, and BlazePose for up to so many people where it brings none.
 
-    source = open_source(text)
+    With `fast` a film or clip plays as fast as it is taken.
+    """
+    from edge_runtime.sources import open_source
+    from edge_runtime.sources.cameras import without_password
+
+    source, name = open_source(text, fast), without_password(text)
     layout = getattr(source, "layout", None)
     if layout is not None:
-        return Camera(text, source, None, layout)
+        return Camera(name, source, None, layout)
     try:
-        pose = _estimator(people)
+        from edge_runtime.pose import BlazePose
+
+        pose: PoseEstimator = BlazePose(people=people)
     except BaseException:
         source.close()
         raise
-    return Camera(text, source, pose, pose.layout)
-
-
-def _estimator(people: int) -> PoseEstimator:
-    try:
-        from edge_runtime.pose import BlazePose
-    except ModuleNotFoundError as error:
-        if error.name != "edge_runtime.pose":
-            raise
-        raise InputError(
-            "this version has no pose estimator yet: expected recorded skeletons as the source, STORE#CLIP, .npy or .npz"
-        ) from None
-    estimator: PoseEstimator = BlazePose(people=people)
-    return estimator
+    return Camera(name, source, pose, pose.layout)
 
 
 def live(

@@ -18,6 +18,8 @@ from edge_runtime.pose.smoothing import OneEuro
 from edge_runtime.pose.whole import PRESENT, UPRIGHT, Whole, in_picture, is_whole
 from skeleton.errors import InputError
 
+# What the network's score must reach: for somebody new, and for somebody followed, whom a blurred picture must not lose.
+NEW, FOLLOWED = 0.5, 0.3
 # Of the twelve main joints so many must be in the picture: less is no body.
 LEAST = 4
 # Seconds between two looks for people: while somebody is missed, and for newcomers.
@@ -95,7 +97,7 @@ class BlazePose:
     def _find(self, image: np.ndarray, seconds: float) -> list[Body]:
         """The bodies followed, and where it is time to look, others."""
         bodies: list[Body] = []
-        for body in self._bodies(image, [one.region for one in self._followed]):
+        for body in self._bodies(image, [one.region for one in self._followed], FOLLOWED):
             if not any(same(body, other) for other in bodies):
                 bodies.append(body)
         free = self._identities.people - len(bodies)
@@ -104,15 +106,15 @@ class BlazePose:
             self._looked = seconds
             # While nobody is in view there is time for two windows.
             regions = self._search.look(image, bodies, missed, seconds, windows=1 if bodies else 2)
-            for body in self._bodies(image, regions[:free]):
+            for body in self._bodies(image, regions[:free], NEW):
                 if not any(same(body, other) or covered(body, other) for other in bodies):
                     bodies.append(body)
         return bodies
 
-    def _bodies(self, image: np.ndarray, regions: Iterable[Region]) -> list[Body]:
+    def _bodies(self, image: np.ndarray, regions: Iterable[Region], least: float) -> list[Body]:
         height, width = image.shape[:2]
-        found = (self._landmarker.find(image, region) for region in regions)
-        return [body for body in found if body is not None and in_picture(body, width, height)[MAIN].sum() >= LEAST]
+        found = [body for body in (self._landmarker.find(image, region) for region in regions) if body is not None]
+        return [body for body in found if body.score >= least and in_picture(body, width, height)[MAIN].sum() >= LEAST]
 
 
 def _sighting(image: np.ndarray, body: Body) -> Sighting:

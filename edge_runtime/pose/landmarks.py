@@ -31,7 +31,7 @@ TO_Y_UP = np.array([-1, -1, 1], dtype=np.float32)
 class Body:
     """What the network says of one region.
 
-    `score`, from `SURE` to 1, that a body is there; `pixels` (33, 2) in the picture; `world` (33, 3) in metres from the hips' centre,
+    `score`, 0 to 1, that a body is there; `pixels` (33, 2) in the picture; `world` (33, 3) in metres from the hips' centre,
     as a Kinect's camera would give it: y up, z away from the camera, x to the camera's left (a right-handed system, so
     that left stays left); `visibility` (33,) 0 to 1 that a landmark is not hidden, `presence` (33,) that it lies in the
     region. `region` is where to look in the next picture.
@@ -56,14 +56,14 @@ class Landmarker:
         self._network = Network(path, threads, outputs)
 
     def find(self, image: np.ndarray, region: Region) -> Body | None:
-        """The body in `region` of `image` (H, W, 3) uint8 blue green red, or None."""
+        """The body in `region` of `image` (H, W, 3) uint8 blue green red; None where the network describes none."""
         picture = cv2.cvtColor(region.cut(image, SIDE, cv2.BORDER_REPLICATE), cv2.COLOR_BGR2RGB)
         found = self._network.run(picture.astype(np.float32) / 255)
         score = float(found["score"][0, 0])
         points = found["points"].reshape(POINTS, 5)
         places = region.to_picture(refine(points[:, :2] / SIDE, found["heat"][0]))
         following = around_body(places[JOINTS], places[JOINTS + 1])
-        if not score >= SURE or following is None:
+        if following is None:
             return None
         world = found["world"].reshape(POINTS, 3)[:JOINTS].copy()
         world[:, :2] = world[:, :2] @ region.axes().T
