@@ -13,7 +13,9 @@ from jsonargparse import ActionConfigFile, ArgumentError, ArgumentParser, Namesp
 from skeleton.errors import InputError
 
 EXTRAS = {
-    **dict.fromkeys(("matplotlib", "scipy", "torch", "lightning", "onnx", "onnxscript"), "train"),
+    **dict.fromkeys(
+        ("matplotlib", "scipy", "sklearn", "torch", "lightning", "torchmetrics", "safetensors", "onnx", "onnxscript"), "train"
+    ),
     **dict.fromkeys(("litert_torch", "ai_edge_quantizer"), "convert"),
     **dict.fromkeys(("cv2", "ai_edge_litert"), "live"),
     "submitit": "slurm",

@@ -147,7 +147,7 @@ def test_each_step_alone(store: Path, tmp_path: Path, capsys: pytest.CaptureFixt
         ["evaluate", "supervised", *training, out / "supervised"],
         ["distill", "--teacher", out / "linear", *training, out / "student"],
         ["export", out / "student", out / "a student.onnx", "--data", store],
-        ["export", out / "a student", out / "half.onnx", "--data", store, "--precision", "fp16"],
+        ["export", out / "student", out / "half.onnx", "--data", store, "--precision", "fp16"],
         ["predict", out / "a student.onnx", store, "--frame_by_frame"],
         ["bench", out / "a student.onnx", "--out", out / "bench", "--blocks", 2, "--calls", 2],
         ["data", "show", store, "a01_s01_t01", out / "wave.png"],
