@@ -85,7 +85,7 @@ class TfliteBackend:
         self.metadata = ModelMetadata.from_json(document, source)
         interpreter = _interpreter(source, self.metadata.precision)
         try:
-            with _silence():
+            with silence():
                 self._interpreter = interpreter(model_path=source, num_threads=threads)
                 self._interpreter.allocate_tensors()
                 runner = self._interpreter.get_signature_runner()
@@ -170,7 +170,7 @@ def _interpreter(source: str, precision: str = "fp32") -> Any:
 
 
 @contextmanager
-def _silence() -> Iterator[None]:
+def silence() -> Iterator[None]:
     """LiteRT writes on the process's stderr which kernels it chose, and has no switch for that."""
     try:
         kept = os.dup(2)

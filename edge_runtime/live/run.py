@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 from rich.console import Console
@@ -53,11 +54,13 @@ class Camera:
     layout: Layout
 
 
-def open_camera(text: str, people: int = 1, fast: bool = False) -> Camera:
-    """The source that `text` names, and BlazePose for up to so many people where it brings none.
+def open_camera(text: str, people: int = 1, fast: bool = False, estimator: str | None = None) -> Camera:
+    """The source that `text` names, and what finds up to so many people where it brings none.
 
-    With `fast` a film or clip plays as fast as it is taken.
+    That is BlazePose, or what the `estimator` makes: `module:function` as for `load_hook`, called with the number of people.
+    With `fast` a film or clip plays as fast as it is taken. Raises `InputError` where either is not to be had.
     """
+    make = None if estimator is None else load_hook(estimator, "--pose")
     from edge_runtime.sources import open_source
     from edge_runtime.sources.cameras import without_password
 
@@ -66,13 +69,26 @@ def open_camera(text: str, people: int = 1, fast: bool = False) -> Camera:
     if layout is not None:
         return Camera(name, source, None, layout)
     try:
-        from edge_runtime.pose import BlazePose
-
-        pose: PoseEstimator = BlazePose(people=people)
+        pose = _blazepose(people) if make is None else _checked(make(people), estimator)
     except BaseException:
         source.close()
         raise
     return Camera(name, source, pose, pose.layout)
+
+
+def _blazepose(people: int) -> PoseEstimator:
+    from edge_runtime.pose.blazepose import BlazePose
+
+    return BlazePose(people)
+
+
+def _checked(pose: Any, named: str | None) -> PoseEstimator:
+    if not isinstance(getattr(pose, "layout", None), Layout) or not callable(getattr(pose, "estimate", None)):
+        raise InputError(
+            f"--pose {named}: expected it to give a pose estimator, an object with `layout` and `estimate` as in "
+            f"edge_runtime.people.PoseEstimator, got {type(pose).__name__}"
+        )
+    return pose  # type: ignore[no-any-return]
 
 
 def live(

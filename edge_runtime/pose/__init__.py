@@ -1,5 +1,1 @@
-"""People in pictures: BlazePose on ai-edge-litert, nothing else; its networks come with `skedge pose fetch`."""
-
-from edge_runtime.pose.blazepose import BlazePose
-
-__all__ = ["BlazePose"]
+"""People in pictures: `blazepose.BlazePose` on ai-edge-litert alone; its networks come with `skedge pose fetch`."""

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from edge_runtime.backend import silence
 from skeleton.errors import InputError
 
 
@@ -16,18 +17,17 @@ class Network:
     def __init__(self, path: Path, threads: int, outputs: dict[str, tuple[int, ...]]) -> None:
         from ai_edge_litert.interpreter import Interpreter
 
-        if not path.is_file():
-            raise InputError(f"{path}: expected a pose network, got nothing at that path; get it with `skedge pose fetch`")
         try:
-            self._interpreter = Interpreter(str(path), num_threads=threads)
-            self._interpreter.allocate_tensors()
+            with silence():
+                self._interpreter = Interpreter(str(path), num_threads=threads)
+                self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
-            raise InputError(f"{path}: expected a TensorFlow Lite model, it cannot be read ({' '.join(str(error).split())})") from None
+            raise _other(path, f"it cannot be read ({' '.join(str(error).split())[:160]})") from None
         (self._input,) = (detail["index"] for detail in self._interpreter.get_input_details())
         numbers = {tuple(map(int, detail["shape"])): detail["index"] for detail in self._interpreter.get_output_details()}
         missing = [f"{name} {shape}" for name, shape in outputs.items() if shape not in numbers]
         if missing:
-            raise InputError(f"{path}: expected a pose network with outputs {', '.join(missing)}, got {', '.join(map(str, numbers))}")
+            raise _other(path, f"it has no output {', '.join(missing)}")
         self._outputs = {name: numbers[shape] for name, shape in outputs.items()}
 
     def run(self, picture: np.ndarray) -> dict[str, np.ndarray]:
@@ -35,3 +35,7 @@ class Network:
         self._interpreter.set_tensor(self._input, picture[None])
         self._interpreter.invoke()
         return {name: self._interpreter.get_tensor(number) for name, number in self._outputs.items()}
+
+
+def _other(path: Path, reason: str) -> InputError:
+    return InputError(f"{path}: expected BlazePose's network, but {reason}; delete that file and run `skedge pose fetch`")

@@ -56,7 +56,8 @@ def _open_path(text: str, fast: bool) -> Source:
         return Played(read_pictures(path), fast=fast)
     if not path.is_file():
         raise InputError(
-            f"{text}: expected a camera's number, picamera, an address, a file, a folder or STORE#CLIP, found nothing at that path"
+            f"{text}: expected a camera's number, picamera, an address, a file, a folder or STORE#CLIP, "
+            "found nothing at that path"
         )
     if path.suffix.lower() in (".npy", ".npz"):
         frames, layout = clip_of_file(path)

@@ -5,7 +5,6 @@ from types import ModuleType
 
 # FFmpeg's number for quiet.
 QUIET = "-8"
-FATAL = 1
 
 
 def opencv() -> ModuleType:
@@ -13,5 +12,5 @@ def opencv() -> ModuleType:
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", QUIET)
     import cv2
 
-    cv2.setLogLevel(FATAL)
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     return cv2
