@@ -88,7 +88,7 @@ def _checked(pose: Any, named: str | None) -> PoseEstimator:
             f"--pose {named}: expected it to give a pose estimator, an object with `layout` and `estimate` as in "
             f"edge_runtime.people.PoseEstimator, got {type(pose).__name__}"
         )
-    return pose  # type: ignore[no-any-return]
+    return pose
 
 
 def live(

@@ -1,6 +1,7 @@
 """BlazePose for one or more people, on ai-edge-litert alone."""
 
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import cv2
@@ -57,16 +58,24 @@ class BlazePose:
     """Finds up to `people` bodies in a picture and gives each 33 joints in metres (Bazarevsky et al., CVPRW 2020).
 
     Somebody found is followed: the landmarks say where to look next, so the detector runs only while fewer than `people`
-    are in view. `threads` is for each network; `folder` is where the networks are, by default the user's cache.
+    are in view. `threads` is for each network; `folder` is where the networks are, by default the user's cache. `took` is told
+    what each step of the work took, in seconds: "detector" for a window searched, "landmarks" for a body.
 
     Raises `InputError` where the networks are not there; `skedge pose fetch` gets them. Not for several threads at once.
     """
 
-    def __init__(self, people: int = 2, threads: int = 1, folder: Path | None = None) -> None:
+    def __init__(
+        self,
+        people: int = 2,
+        threads: int = 1,
+        folder: Path | None = None,
+        took: Callable[[str, float], object] = lambda step, seconds: None,
+    ) -> None:
         if people < 1:
-            raise InputError(f"people: expected a number from 1, got {people}")
+            raise InputError(f"--people: expected a number from 1, got {people}")
         self.layout = LAYOUT
-        self._search = Search(Detector(model_path("detector", folder), threads))
+        self._took = took
+        self._search = Search(Detector(model_path("detector", folder), threads), took)
         self._landmarker = Landmarker(model_path("full", folder), threads)
         self._identities = Identities(people)
         self._followed: list[_Followed] = []
@@ -113,8 +122,14 @@ class BlazePose:
 
     def _bodies(self, image: np.ndarray, regions: Iterable[Region], least: float) -> list[Body]:
         height, width = image.shape[:2]
-        found = [body for body in (self._landmarker.find(image, region) for region in regions) if body is not None]
-        return [body for body in found if body.score >= least and in_picture(body, width, height)[MAIN].sum() >= LEAST]
+        bodies = []
+        for region in regions:
+            start = time.perf_counter()
+            body = self._landmarker.find(image, region)
+            self._took("landmarks", time.perf_counter() - start)
+            if body is not None and body.score >= least and in_picture(body, width, height)[MAIN].sum() >= LEAST:
+                bodies.append(body)
+        return bodies
 
 
 def _sighting(image: np.ndarray, body: Body) -> Sighting:
