@@ -81,6 +81,8 @@ def switches(followed: list[tuple[Person, ...]], truth: Truth, layout: Layout) -
     no trunk serves two places.
     """
     trunk = [layout.index(joint) for joint in TRUNK]
+    if not 0 <= min(truth) <= max(truth) < len(followed):
+        raise InputError(f"expected a table of frames from 0 to {len(followed) - 1}, got {min(truth)} to {max(truth)}")
     last: dict[str, int] = {}
     switched = found = 0
     for number, places in sorted(truth.items()):
@@ -107,7 +109,9 @@ def read_truth(path: Path) -> Truth:
         with open(path, newline="") as file:
             for row in csv.DictReader(file):
                 truth.setdefault(int(row["frame"]), {})[row["who"]] = (float(row["x"]), float(row["y"]))
-    except (KeyError, ValueError, TypeError):
+        if not truth:
+            raise ValueError
+    except (KeyError, ValueError, TypeError, csv.Error):
         raise InputError(f"{path}: expected lines frame,who,x,y below that heading, got something else") from None
     return truth
 

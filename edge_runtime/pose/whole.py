@@ -48,5 +48,5 @@ class Whole:
         self._seconds = seconds
         self._share += (1 - np.exp(-gap / STEADY)) * (whole - self._share)
         self._upright = self._upright or (whole and abs(lean) < UPRIGHT)
-        self.value = self._upright and self._share >= (OFF if self.value else ON)
+        self.value = bool(self._upright and self._share >= (OFF if self.value else ON))
         return self.value
