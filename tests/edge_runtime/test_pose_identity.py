@@ -71,6 +71,20 @@ def test_one_who_is_hidden_behind_another_comes_back_the_same(colors: tuple, hid
     assert numbers(iter(followed), "a").isdisjoint(numbers(iter(followed), "b"))
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_two_who_are_both_missed_while_they_cross_go_on_the_way_they_went(seed: int) -> None:
+    """Dressed alike, each is nearer to where the other was last: only the way they went tells them apart."""
+    speed = 240.0
+    met = 300 / speed
+
+    def missed(walk: Walk) -> Walk:
+        return lambda seconds: None if abs(seconds - met) < 0.12 else walk(seconds)
+
+    walks = {"a": (missed(line(100, speed)), RED), "b": (missed(line(700, -speed, 305)), RED)}
+    followed = list(follow(walks, 2 * met, noise=0.005, seed=seed))
+    assert [len(numbers(iter(followed), who)) for who in "ab"] == [1, 1]
+
+
 @pytest.mark.parametrize("rate", [5, 10, 60])
 def test_the_cameras_rate_does_not_matter(rate: float) -> None:
     walks = {"a": (line(100, 100), RED), "b": (line(700, -100, 330), BLUE)}
