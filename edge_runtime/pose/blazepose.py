@@ -1,7 +1,7 @@
 """BlazePose for one or more people, on ai-edge-litert alone."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -106,8 +106,12 @@ class BlazePose:
     def _find(self, image: np.ndarray, seconds: float) -> list[Body]:
         """The bodies followed, and where it is time to look, others."""
         bodies: list[Body] = []
-        for body in self._bodies(image, [one.region for one in self._followed], FOLLOWED):
-            if not any(same(body, other) for other in bodies):
+        lost = []
+        for one in self._followed:
+            body = self._body(image, one.region, FOLLOWED)
+            if body is None or any(same(body, other) for other in bodies):
+                lost.append(one.track)
+            else:
                 bodies.append(body)
         free = self._identities.people - len(bodies)
         missed = self._identities.hidden
@@ -115,21 +119,23 @@ class BlazePose:
             self._looked = seconds
             # While nobody is in view there is time for two windows.
             regions = self._search.look(image, bodies, missed, seconds, windows=1 if bodies else 2)
-            for body in self._bodies(image, regions[:free], NEW):
-                if not any(same(body, other) or covered(body, other) for other in bodies):
+            if lost:
+                # Whoever was there a moment ago goes before others.
+                places = [track.expected(seconds) for track in lost]
+                regions.sort(key=lambda one: min(np.hypot(one.x - x, one.y - y) for x, y in places))
+            for region in regions[:free]:
+                body = self._body(image, region, NEW)
+                if body is not None and not any(same(body, other) or covered(body, other) for other in bodies):
                     bodies.append(body)
         return bodies
 
-    def _bodies(self, image: np.ndarray, regions: Iterable[Region], least: float) -> list[Body]:
+    def _body(self, image: np.ndarray, region: Region, least: float) -> Body | None:
+        start = time.perf_counter()
+        body = self._landmarker.find(image, region)
+        self._took("landmarks", time.perf_counter() - start)
         height, width = image.shape[:2]
-        bodies = []
-        for region in regions:
-            start = time.perf_counter()
-            body = self._landmarker.find(image, region)
-            self._took("landmarks", time.perf_counter() - start)
-            if body is not None and body.score >= least and in_picture(body, width, height)[MAIN].sum() >= LEAST:
-                bodies.append(body)
-        return bodies
+        believed = body is not None and body.score >= least and in_picture(body, width, height)[MAIN].sum() >= LEAST
+        return body if believed else None
 
 
 def _sighting(image: np.ndarray, body: Body) -> Sighting:
