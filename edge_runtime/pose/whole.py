@@ -9,11 +9,15 @@ CROWN = 0.6
 # Radians of lean up to which a body stands or sits.
 UPRIGHT = np.pi / 4
 PRESENT = 0.5
-# What the mean visibility of the main joints must reach: a body that is half hidden, or guessed into a close-up, has less.
+# What the network's score and the mean visibility of the main joints must reach: a body that is half hidden, or guessed into a
+# close-up, has less.
+SURE = 0.5
 VISIBLE = 0.65
 # Seconds over which it is averaged, and between which shares of whole pictures nothing changes: one bad picture says little.
 STEADY = 0.4
-ON, OFF = 0.7, 0.3
+ON, OFF = 0.75, 0.3
+# For how many seconds one picture speaks: longer gaps are time in which nobody was seen.
+SPEAKS = 0.25
 
 
 def in_picture(body: Body, width: int, height: int) -> np.ndarray:
@@ -23,7 +27,9 @@ def in_picture(body: Body, width: int, height: int) -> np.ndarray:
 
 
 def is_whole(body: Body, width: int, height: int) -> bool:
-    """Whether one picture shows the body from its crown to its knees, and most of its joints are not hidden."""
+    """Whether one picture surely shows a body from its crown to its knees, most of whose joints are not hidden."""
+    if body.score < SURE:
+        return False
     inside = in_picture(body, width, height)
     middle = body.pixels[SHOULDERS].mean(axis=0)
     crown = body.pixels[NOSE] + CROWN * (body.pixels[NOSE] - middle)
@@ -46,7 +52,8 @@ class Whole:
     def update(self, whole: bool, lean: float, seconds: float) -> bool:
         gap = 0.0 if self._seconds is None else seconds - self._seconds
         self._seconds = seconds
-        self._share += (1 - np.exp(-gap / STEADY)) * (whole - self._share)
+        self._share *= np.exp(-max(gap - SPEAKS, 0) / STEADY)
+        self._share += (1 - np.exp(-min(gap, SPEAKS) / STEADY)) * (whole - self._share)
         self._upright = self._upright or (whole and abs(lean) < UPRIGHT)
         self.value = bool(self._upright and self._share >= (OFF if self.value else ON))
         return self.value

@@ -243,12 +243,25 @@ class TestWhole:
         assert not is_whole(body(top=20), 640, 480), "nor the crown, which lies above the nose"
         assert not is_whole(body(x=10), 640, 480)
         assert not is_whole(body(visible=0.4), 640, 480)
+        assert not is_whole(body(score=0.4), 640, 480)
 
     def test_one_bad_picture_changes_nothing(self) -> None:
         whole = Whole()
         assert [whole.update(True, 0.0, number / 30) for number in range(30)][-1] is True
         assert whole.update(False, 0.0, 1.0) is True
         assert [whole.update(False, 0.0, 1 + number / 30) for number in range(1, 30)][-1] is False
+
+    @pytest.mark.parametrize("rate", [3, 5, 10, 30, 60])
+    def test_a_slow_computer_sees_whole_bodies_too(self, rate: int) -> None:
+        whole = Whole()
+        believed = [whole.update(True, 0.0, number / rate) for number in range(2 * rate)]
+        assert not believed[0]
+        assert believed.index(True) / rate == pytest.approx(0.7, abs=0.35)
+        assert believed[-1]
+
+    def test_time_in_which_nobody_was_seen_does_not_speak_for_a_body(self) -> None:
+        whole = Whole()
+        assert not any(whole.update(True, 0.0, float(number)) for number in range(30))
 
     def test_who_was_never_upright_is_not_believed(self) -> None:
         whole = Whole()
