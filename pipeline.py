@@ -101,16 +101,20 @@ def each_stream(
 
 
 def pretrain(recipe: Recipe, store: Store, out: Path, resume: bool = False) -> dict[str, Any]:
-    from teacher.folder import read_metrics, write_metrics
     from teacher.pretrain import pretrain
 
     def step(one: Recipe, folder: Path, _: Any) -> dict[str, Any]:
         return pretrain(store, folder, one.input, one.encoder, one.pretrain, one.compute, one.sections(), resume)
 
-    metrics = each_stream(recipe, out, resume, step)
-    if metrics is None:
-        metrics = {stream: read_metrics(out / stream) for stream in recipe.input.fusion}
-        write_metrics(out, metrics)
+    return each_stream(recipe, out, resume, step) or _gather(recipe, out)
+
+
+def _gather(recipe: Recipe, out: Path) -> dict[str, Any]:
+    """The metrics of three streams' encoders, which have no common answer."""
+    from teacher.folder import read_metrics, write_metrics
+
+    metrics: dict[str, Any] = {stream: read_metrics(out / stream) for stream in recipe.input.fusion}
+    write_metrics(out, metrics)
     return metrics
 
 
@@ -205,39 +209,48 @@ def _fused(recipe: Recipe, store: Store, out: Path) -> dict[str, Any]:
     return fuse(store, out, recipe.input, recipe.compute)
 
 
-def distill(recipe: Recipe, store: Store, teacher: Path | None, out: Path, resume: bool = False) -> dict[str, Any]:
-    """A student of one stream learns from the whole teacher, each of three streams from the teacher's own."""
-    from student.distill import distill
+def distill(
+    recipe: Recipe, store: Store, teachers: Sequence[Path], out: Path, resume: bool = False, unlabelled: Sequence[Store] = ()
+) -> dict[str, Any]:
+    """A student of one stream learns from whole teachers, each of three streams from the teachers' own, or the only one."""
+    from student.distill import distill, trains_head
+    from teacher.folder import STREAMS
 
     def step(one: Recipe, folder: Path, part: Callable[[Path], Path]) -> dict[str, Any]:
-        own = part(teacher) if teacher is not None and recipe.input.stream == "three" else teacher
-        return distill(store, folder, own, one.input, one.student, one.distill, one.compute, one.sections(), resume)
+        several = recipe.input.stream == "three"
+        own = [part(teacher) if several and (teacher / STREAMS).is_file() else teacher for teacher in teachers]
+        shared = (one.input, one.student, one.distill, one.compute, one.sections())
+        return distill(store, folder, own, *shared, resume, unlabelled)
 
-    return each_stream(recipe, out, resume, step) or _fused(recipe, store, out)
+    metrics = each_stream(recipe, out, resume, step)
+    if metrics is None:
+        metrics = _fused(recipe, store, out) if not teachers or trains_head(recipe.distill) else _gather(recipe, out)
+    return metrics
 
 
-def export(run: Path, file: Path, store: Store, precision: Precision = "fp32") -> dict[str, Any]:
+def export(run: Path, file: Path, store: Store, precision: Precision = "fp32", streaming: bool = False) -> dict[str, Any]:
     from export.exporter import Exporter
 
-    return Exporter(run, store).write(file, precision)
+    return Exporter(run, store, streaming).write(file, precision)
 
 
-def export_all(run: Path, folder: Path, store: Store) -> dict[str, Any]:
+def export_all(run: Path, folder: Path, store: Store, streaming: bool = False) -> dict[str, Any]:
     """Export a run in every format and precision into `folder` and measure all files; formats.md there is the table.
 
-    A file that the check refuses is not written, and its row says why.
+    With `streaming` its streaming form too. A file that the check refuses is not written, and its row says why.
     """
     from bench.run import benchmark
     from export.exporter import FORMATS, PRECISIONS, Exporter
     from export.verify import ExportError
     from teacher.folder import write_whole
 
-    exporter = Exporter(run, store)
+    exporters = {"": Exporter(run, store)} | ({"stream-": Exporter(run, store, streaming=True)} if streaming else {})
     exported: dict[str, dict[str, Any]] = {}
-    names = [f"{precision}{suffix}" for suffix in FORMATS for precision in PRECISIONS]
-    for name in track(names, "Exporting", console=Console(stderr=True), transient=True):
+    wanted = [(form, precision, suffix) for form in exporters for suffix in FORMATS for precision in PRECISIONS]
+    for form, precision, suffix in track(wanted, "Exporting", console=Console(stderr=True), transient=True):
+        name = f"{form}{precision}{suffix}"
         try:
-            exported[name] = exporter.write(folder / name, Path(name).stem)  # type: ignore[arg-type]
+            exported[name] = exporters[form].write(folder / name, precision)
         except ExportError as error:
             exported[name] = {"refused": str(error)}
     files = [folder / name for name, found in exported.items() if "refused" not in found]
@@ -335,7 +348,7 @@ def run(recipe: Recipe, store: Store, runs: Path, again: bool = False) -> dict[s
         accuracy[described[source]] = steps.train(
             f"student-{source}",
             ("student", "distill", *((*pretraining, source) if teacher else ())),
-            partial(distill, recipe, store, teacher),
+            partial(distill, recipe, store, [teacher] if teacher else []),
             *((source,) if teacher else ()),
         )
 
@@ -344,13 +357,16 @@ def run(recipe: Recipe, store: Store, runs: Path, again: bool = False) -> dict[s
     if recipe.encoder.backbone != "st-gcn":
         del files[teacher_file]
     for file, step in files.items():
+        live = file == student_file and recipe.input.time == "rate" and recipe.input.normalization == "per-frame"
         with console.status(f"Exporting and verifying {file.name}"):
-            exported[file.stem] = export(folder / step, file, store)
+            exported[file.stem] = export(folder / step, file, store, streaming=live)
     edge = {}
     for name, frame_by_frame in (("whole clips", False), ("frame by frame", True)):
         bar = partial(track, description=f"Recognising {name}", console=console)
         found = predict_store(student_file, store, recipe.input.protocol, "test", frame_by_frame, track=bar)
         edge[name] = {"top1": round(100 * found.accuracy, 2), "clips": len(found.predictions), "notes": list(found.notes)}
+        if found.mean_accuracy is not None:
+            edge[f"{name}, mean of all answers"] = edge[name] | {"top1": round(100 * found.mean_accuracy, 2)}
     report = {
         "recipe": recipe.sections(),
         "store": {"name": store.name, "fingerprint": store.fingerprint, "clips": len(store)},

@@ -86,18 +86,22 @@ def evaluate_command(parser: ArgumentParser) -> Callable[[Any], None]:
 
 
 def distill_command(parser: ArgumentParser) -> Callable[[Any], None]:
-    """Distil a teacher into the student; without a teacher, train the student on labels alone.
+    """Distil a teacher, or several, into the student; without a teacher, train the student on labels alone.
 
     Example: skedge distill --teacher runs/finetune --data stores/utd --recipe utd_mhad --out runs/student
     """
     _add_training(parser)
-    parser.add_argument("--teacher", type=Path, help="the folder of a linear-probed or finetuned teacher")
+    known = "the folder of a linear-probed or finetuned teacher; of several their mean teaches"
+    parser.add_argument("--teacher", type=Path, nargs="+", default=[], help=known)
+    more = "further stores whose clips the teacher answers for; their labels are not looked at"
+    parser.add_argument("--unlabelled", type=Path, nargs="+", default=[], help=more)
 
     def main(args: Any) -> None:
         import pipeline
         from skeleton.datasets.store import Store
 
-        _show(pipeline.distill(_recipe(parser, args), Store(args.data), args.teacher, args.out, args.resume))
+        others = [Store(path) for path in args.unlabelled]
+        _show(pipeline.distill(_recipe(parser, args), Store(args.data), args.teacher, args.out, args.resume, others))
 
     return main
 
@@ -151,6 +155,7 @@ def export_command(parser: ArgumentParser) -> Callable[[Any], None]:
         default="fp32",
         help="weights in half precision (fp16) or in int8 (dynamic), or int8 arithmetic too (int8)",
     )
+    parser.add_argument("--streaming", action="store_true", help="a frame in, an answer out, with the past as explicit state")
     parser.add_argument("--all", action="store_true", help="FILE is a folder: every format and precision, and a table of them")
 
     def main(args: Any) -> None:
@@ -158,10 +163,10 @@ def export_command(parser: ArgumentParser) -> Callable[[Any], None]:
         from skeleton.datasets.store import Store
 
         if args.all:
-            pipeline.export_all(args.run, args.file, Store(args.data))
+            pipeline.export_all(args.run, args.file, Store(args.data), args.streaming)
             print((args.file / "formats.md").read_text())
         else:
-            _show(pipeline.export(args.run, args.file, Store(args.data), args.precision))
+            _show(pipeline.export(args.run, args.file, Store(args.data), args.precision, args.streaming))
 
     return main
 
@@ -701,7 +706,9 @@ def _predict(args: Any) -> None:
             print(f"{one.name}\t{one.truth}\t{one.label or '-'}\t{one.confidence:.3f}")
         for note in report.notes:
             print(f"note: {note}", file=sys.stderr)
-        print(f"top-1 {100 * report.accuracy:.2f} % of {len(report.predictions)} clips")
+        mean = report.mean_accuracy
+        scored = "" if mean is None else f" by the last answer, {100 * mean:.2f} % by the mean of all answers"
+        print(f"top-1 {100 * report.accuracy:.2f} % of {len(report.predictions)} clips{scored}")
         return
     one = predict_file(args.model, args.clips, args.rate, args.frame_by_frame)
     print(f"{one.label or 'no answer: the clip ended before the first one'}\t{one.confidence:.3f}")

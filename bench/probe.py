@@ -17,8 +17,7 @@ def resident() -> tuple[int, int]:
 
 def probe(path: str, threads: int) -> dict[str, float]:
     begin = time.perf_counter()
-    import numpy as np
-
+    from bench.example import call
     from edge_runtime.backend import import_runtime, load_backend
 
     import_runtime(path)
@@ -27,12 +26,12 @@ def probe(path: str, threads: int) -> dict[str, float]:
     start = time.perf_counter()
     backend = load_backend(path, threads)
     loaded = time.perf_counter()
-    joints = np.zeros((backend.metadata.persons, backend.metadata.frames, len(backend.metadata.layout), 3), np.float32)
+    infer = call(backend)
     ready = time.perf_counter()
-    backend.run(joints)
+    infer()
     first = time.perf_counter()
     for _ in range(PREDICTIONS):
-        backend.run(joints)
+        infer()
     steady, peak = resident()
     return {
         "import_ms": (imported - begin) * 1e3,

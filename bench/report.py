@@ -42,8 +42,9 @@ def markdown(document: dict[str, Any]) -> str:
     if ratios:
         parts += [f"Divided by {first}:", table(["model", *COMPARED], ratios)]
     parts += [
-        f"Latency is of one inference on one clip: {settings['blocks']} blocks of {settings['calls']} calls a model, the "
-        f"models' blocks in random order (seed {settings['seed']}), {settings['threads']} thread(s); clock "
+        "Latency is of one inference on one clip, or on one frame where the model is streaming: "
+        f"{settings['blocks']} blocks of {settings['calls']} calls a model, the models' blocks in random order (seed "
+        f"{settings['seed']}), {settings['threads']} thread(s); clock "
         f"{clock['implementation']}, resolution {clock['resolution_ns']:g} ns.",
         "Memory is what loading and predicting add to the resident memory of a fresh interpreter with numpy and the model's "
         "runtime imported; peak RSS is that process's highest (MB: a million bytes).",
@@ -65,9 +66,9 @@ def write(document: dict[str, Any], folder: Path) -> None:
 def _row(model: dict[str, Any]) -> list[str]:
     latency, process = model["latency"], model["process"]
     return [
-        model["name"],
+        model["name"] + (" (a frame)" if model["model"]["streaming"] else ""),
         model["model"]["precision"],
-        *(f"{latency[key]:.2f}" for key in ("p50_ms", "p95_ms", "p99_ms")),
+        *(f"{latency[key]:.3f}" for key in ("p50_ms", "p95_ms", "p99_ms")),
         f"{latency['clips_per_second']:.0f}",
         f"{process['load_ms']:.0f}",
         f"{process['first_ms']:.1f}",

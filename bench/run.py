@@ -2,14 +2,12 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from bench import machine, report
+from bench import example, machine, report
 from bench.latency import WARMUP, clock, measure, summarize
 from bench.memory import fresh_process
 from edge_runtime.backend import Backend, load_backend
@@ -40,7 +38,7 @@ def benchmark(
         processes = {
             name: fresh_process(path, threads) for name, (path, _) in progress.track(backends.items(), description="memory")
         }
-        loops = {name: _call(backend) for name, (_, backend) in backends.items()}
+        loops = {name: example.call(backend) for name, (_, backend) in backends.items()}
         taken = measure(loops, blocks, calls, seed, lambda order: progress.track(order, description="latency"))
     models = [
         {
@@ -81,13 +79,6 @@ def _names(paths: list[Path]) -> dict[str, Path]:
     return named
 
 
-def _call(backend: Backend) -> Callable[[], object]:
-    metadata = backend.metadata
-    shape = (metadata.persons, metadata.frames, len(metadata.layout), 3)
-    joints = np.random.default_rng(0).normal(0, 0.5, shape).astype(np.float32)
-    return lambda: backend.run(joints)
-
-
 def _describe(name: str, path: Path, backend: Backend) -> dict[str, Any]:
     metadata, content = backend.metadata, path.read_bytes()
     return {
@@ -107,6 +98,7 @@ def _describe(name: str, path: Path, backend: Backend) -> dict[str, Any]:
             "frames": metadata.frames,
             "seconds": metadata.seconds,
             "streams": list(metadata.streams),
+            "streaming": metadata.streaming is not None,
             "precision": metadata.precision,
             "weights_sha256": metadata.weights_sha256,
         },

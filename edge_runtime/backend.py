@@ -10,8 +10,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from edge_runtime.flatbuffer import read_text
+from edge_runtime.streaming import OnnxStepper, Stepper, TfliteRunner, TfliteStepper
 from skeleton.errors import InputError
-from skeleton.metadata import KEY, ModelMetadata
+from skeleton.metadata import KEY, ModelMetadata, Streaming
 
 # onnxruntime 1.29 and later writes files and opens sockets for telemetry unless this is set before it is imported.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
@@ -33,6 +34,10 @@ class Backend(Protocol):
         """Joints (persons, frames, V, 3) float32, metres, no NaN, to probabilities (classes,) and embedding (features,)."""
         ...
 
+    def stepper(self) -> Stepper:
+        """A person's own way through a streaming model (`metadata.streaming`)."""
+        ...
+
 
 class OnnxBackend:
     """A model in onnxruntime on the CPU with exactly `threads` threads.
@@ -43,15 +48,8 @@ class OnnxBackend:
     def __init__(self, path: str | Path, threads: int = 1) -> None:
         source = str(path)
         runtime = _onnxruntime(source)
-        options = runtime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.execution_mode = runtime.ExecutionMode.ORT_SEQUENTIAL
-        # A waiting thread that spins takes the core which the camera or another model needs.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        options.log_severity_level = ERROR
         try:
-            self._session = runtime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+            self._session = runtime.InferenceSession(source, session_options(threads), providers=["CPUExecutionProvider"])
         except Exception as error:  # its exceptions have no common base class
             raise _damaged(source, "an ONNX model", error) from None
         self.metadata = ModelMetadata.from_json(self._session.get_modelmeta().custom_metadata_map.get(KEY), source)
@@ -65,6 +63,9 @@ class OnnxBackend:
     def run(self, joints: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         probabilities, embedding = self._session.run(["probabilities", "embedding"], {"joints": joints})
         return probabilities, embedding
+
+    def stepper(self) -> Stepper:
+        return OnnxStepper(self._session, self.metadata)
 
 
 class TfliteBackend:
@@ -100,6 +101,8 @@ class TfliteBackend:
         )
         self._inputs = {name: port["index"] for name, port in inputs.items()}
         self._outputs = {name: port["index"] for name, port in outputs.items()}
+        if self.metadata.streaming is not None:
+            self._runner = TfliteRunner(self._interpreter, self._inputs, self._outputs, self.metadata.streaming)
 
     def infer(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         for name, index in self._inputs.items():
@@ -110,6 +113,9 @@ class TfliteBackend:
     def run(self, joints: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         outputs = self.infer({"joints": joints})
         return outputs["probabilities"], outputs["embedding"]
+
+    def stepper(self) -> Stepper:
+        return TfliteStepper(self._runner)
 
 
 BACKENDS: dict[str, Callable[[Path, int], Backend]] = {".onnx": OnnxBackend, ".tflite": TfliteBackend}
@@ -131,6 +137,20 @@ def load_backend(path: str | Path, threads: int = 1) -> Backend:
             "make one with `skedge export`"
         )
     return backend(path, threads)
+
+
+def session_options(threads: int) -> Any:
+    """How onnxruntime, which is imported here, runs a model with exactly so many threads."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+    # A waiting thread that spins takes the core which the camera or another model needs.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = ERROR
+    return options
 
 
 def import_runtime(path: str | Path) -> None:
@@ -171,7 +191,7 @@ def _interpreter(source: str, precision: str = "fp32") -> Any:
 
 @contextmanager
 def silence() -> Iterator[None]:
-    """LiteRT writes on the process's stderr which kernels it chose, and has no switch for that."""
+    """Nothing reaches the process's stderr: LiteRT tells there which kernels it chose, and has no switch for that."""
     try:
         kept = os.dup(2)
     except OSError:  # the process has no stderr
@@ -202,6 +222,10 @@ def _tflite_port(port: Any) -> tuple[list[int], str]:
 def _check_ports(inputs: Ports, outputs: Ports, metadata: ModelMetadata, source: str) -> None:
     """Raise `InputError` unless inputs and outputs are those that the metadata promises."""
     shape = [metadata.persons, metadata.frames, len(metadata.layout), 3]
+    inputs = dict(inputs)
+    if metadata.streaming is not None:
+        del shape[1]
+        _check_states(metadata.streaming, {name: inputs.pop(name, None) for name in metadata.streaming.states}, outputs, source)
     if inputs != {"joints": (shape, "float32")}:
         raise InputError(f"{source}: expected one input joints {shape} in float32, got {_describe(inputs)}; export it again")
     if "embedding" not in outputs or outputs.get("probabilities", ([], ""))[0] != [len(metadata.labels)]:
@@ -209,6 +233,17 @@ def _check_ports(inputs: Ports, outputs: Ports, metadata: ModelMetadata, source:
             f"{source}: expected the outputs probabilities [{len(metadata.labels)}] and embedding, got {_describe(outputs)}; "
             "export it again"
         )
+
+
+def _check_states(streaming: Streaming, states: Mapping[str, Any], outputs: Ports, source: str) -> None:
+    """Raise `InputError` unless every state, (rows, frames * width), comes out as it goes in."""
+    for name, port in states.items():
+        frames, after = streaming.states[name], outputs.get(f"{name}_next")
+        if port is None or port != after or len(port[0]) != 2 or port[0][1] % frames:
+            raise InputError(
+                f"{source}: expected the state {name} of {frames} frames as input and, with _next behind its name, as output, "
+                f"got {port} and {after}; export it again"
+            )
 
 
 def _describe(ports: Ports) -> str:

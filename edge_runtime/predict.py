@@ -23,7 +23,8 @@ RATE = 30.0
 class Prediction:
     """The answer for one clip: `probabilities` (classes,) of the model's labels, or None where it was never ready.
 
-    `truth` is the clip's own label, None where it has none.
+    `truth` is the clip's own label, None where it has none. Frame by frame the answer is the clip's last; `mean_label` is
+    that of the mean of all its answers.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Prediction:
     label: str | None
     confidence: float
     probabilities: np.ndarray | None
+    mean_label: str | None = None
 
     @property
     def right(self) -> bool:
@@ -39,11 +41,15 @@ class Prediction:
 
 @dataclass(frozen=True, eq=False)
 class Report:
-    """Predictions of the clips whose label the model knows; `accuracy` 0 to 1 over them, `notes` what to know about it."""
+    """Predictions of the clips whose label the model knows; `accuracy` 0 to 1 over them, `notes` what to know about it.
+
+    Frame by frame `mean_accuracy` is that of the mean of each clip's answers, `accuracy` that of the last one.
+    """
 
     accuracy: float
     predictions: list[Prediction]
     notes: tuple[str, ...]
+    mean_accuracy: float | None = None
 
 
 def predict_store(
@@ -59,10 +65,10 @@ def predict_store(
     """Recognise every clip of one part of a store's protocol.
 
     With `frame_by_frame` the clip's frames go through `Recognizer.update` with their time stamps, as a camera's would,
-    and the last answer counts; a clip that ends before there is one is wrong. Labels are matched by name: clips of
-    classes that the model does not know are left out, and the notes say so, as they do of a retargeted layout. `track`
-    goes over the clips' numbers (a progress bar). With `label` only the clips of that class are recognised. `synonyms` gives
-    the model's names of classes that the store calls otherwise.
+    and the last answer counts, or the mean of all; a clip that ends before there is one is wrong. Labels are matched by name:
+    clips of classes that the model does not know are left out, and the notes say so, as they do of a retargeted layout.
+    `track` goes over the clips' numbers (a progress bar). With `label` only the clips of that class are recognised. `synonyms`
+    gives the model's names of classes that the store calls otherwise.
 
     Raises `InputError` for an unknown class, an unknown or empty part, no label in common with the model, and joints that
     cannot be retargeted.
@@ -103,7 +109,9 @@ def predict_store(
     late = sum(prediction.label is None for prediction in predictions)
     if late:
         notes.append(f"{late} clips ended before the first answer, and count as wrong")
-    return Report(sum(prediction.right for prediction in predictions) / len(predictions), predictions, tuple(notes))
+    accuracy = sum(prediction.right for prediction in predictions) / len(predictions)
+    mean = sum(prediction.mean_label == prediction.truth for prediction in predictions) / len(predictions)
+    return Report(accuracy, predictions, tuple(notes), mean if frame_by_frame else None)
 
 
 def predict_file(
@@ -117,7 +125,12 @@ def predict_file(
 
 
 def _recognizer(model: Recognizer | str | Path) -> Recognizer:
-    return model if isinstance(model, Recognizer) else Recognizer.load(model)
+    if isinstance(model, Recognizer):
+        return model
+    recognizer = Recognizer.load(model)
+    if recognizer.metadata.streaming is not None:
+        recognizer.hop = 0.0  # it runs on every frame anyway: all answers count
+    return recognizer
 
 
 def _same(one: Layout, other: Layout) -> bool:
@@ -128,26 +141,24 @@ def _predict(
     recognizer: Recognizer, clip: np.ndarray, rate: float, frame_by_frame: bool, name: str, truth: str | None
 ) -> Prediction:
     try:
-        probabilities = _last_answer(recognizer, clip, rate) if frame_by_frame else recognizer.predict(clip, rate)
+        answers = _answers(recognizer, clip, rate) if frame_by_frame else [recognizer.predict(clip, rate)]
     except InputError as error:
         raise InputError(f"{name}: {error}") from None
-    if probabilities is None:
+    if not answers:
         return Prediction(name, truth, None, 0.0, None)
-    best = int(probabilities.argmax())
-    return Prediction(name, truth, recognizer.labels[best], float(probabilities[best]), probabilities)
+    best, mean = int(answers[-1].argmax()), int(np.mean(answers, axis=0).argmax())
+    return Prediction(name, truth, recognizer.labels[best], float(answers[-1][best]), answers[-1], recognizer.labels[mean])
 
 
-def _last_answer(recognizer: Recognizer, clip: np.ndarray, rate: float) -> np.ndarray | None:
+def _answers(recognizer: Recognizer, clip: np.ndarray, rate: float) -> list[np.ndarray]:
+    """All the probabilities that a camera's frames bring, in their order."""
     if clip.ndim not in (3, 4) or not 0 < rate < np.inf:
         recognizer.predict(clip, rate)  # says what is wrong
     recognizer.reset()
     frames = clip if clip.ndim == 3 else clip[:, : recognizer.metadata.persons]
-    answer = None
-    for number, joints in enumerate(frames):
-        result = recognizer.update(joints, number / rate)
-        answer = result.probabilities if result.ready else answer
+    results = [recognizer.update(joints, number / rate) for number, joints in enumerate(frames)]
     recognizer.reset()
-    return answer
+    return [result.probabilities for result in results if result.fresh and result.probabilities is not None]
 
 
 def read_clip(path: Path) -> np.ndarray:

@@ -9,17 +9,16 @@ import numpy as np
 
 from edge_runtime.backend import Backend, load_backend
 from edge_runtime.events import Event, EventDetector
+from edge_runtime.streaming import Stream
 from edge_runtime.taught import Taught, beside
 from edge_runtime.window import Window
 from skeleton.errors import InputError
 from skeleton.layout import check_joint_count
 from skeleton.metadata import ModelMetadata
 from skeleton.prepare import prepare, seen
+from skeleton.resample import TOLERANCE, at_rate, newest
 
 HOP = 0.1
-READY = 0.5
-# Time stamps are sums and quotients of frame times: a moment that is due must not be missed by a rounding error.
-TOLERANCE = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +42,7 @@ class Result:
 
 @dataclass
 class _Person:
-    window: Window
+    window: Window | Stream
     events: EventDetector
     seconds: float = -np.inf
     due: float = -np.inf
@@ -60,8 +59,9 @@ class Recognizer:
     ...         print(result.event)
 
     The model runs at most every `hop` seconds (0: every frame; by default 0.1 s: ten answers a second, so that `patience`
-    3 is a reaction within a third of a second). `threshold`, `patience` and `debounce` (seconds) make events of answers:
-    see `edge_runtime.events.EventDetector`. Not safe for use by several threads at once.
+    3 is a reaction within a third of a second); a streaming model runs at its own rate, and is asked as often. `threshold`,
+    `patience` and `debounce` (seconds) make events of answers: see `edge_runtime.events.EventDetector`. Not safe for use by
+    several threads at once.
     """
 
     def __init__(
@@ -121,10 +121,11 @@ class Recognizer:
         """Take one frame of one person, (V, 3) in metres, NaN where a joint is absent, seen at the time stamp `seconds`.
 
         Time stamps come from one clock for all persons, at any rate and regularity; a second frame with the same stamp
-        replaces the first. The model sees the last `metadata.seconds`. It answers from half a window on (no less was
-        shown to it in training), then stretching what there is. A model made for two persons takes the scene, (2, V, 3).
+        replaces the first (but a streaming model may have run on that one). The model sees the last `metadata.seconds`. It
+        answers when as much has been seen as was shown to it in training: from half a window on, then stretching what there
+        is, or, with a fixed rate, from `metadata.warm_up` frames on. A model made for two persons takes the scene, (2, V, 3).
 
-        A frame with nobody in it runs nothing and returns the last result; when nobody was seen for longer than a window,
+        A frame with nobody in it returns the last result; when nobody was seen for longer than a window,
         or no frame came, the person starts anew. `person` is any hashable name; persons gone for that long are forgotten.
 
         Raises `InputError` for a wrong number of joints or persons, and for time stamps that go backwards or are NaN.
@@ -141,16 +142,21 @@ class Recognizer:
         state = self._persons.get(person)
         if state is None:
             detector = EventDetector(self.threshold, self.patience, self.debounce)
-            state = self._persons[person] = _Person(Window(self.metadata), detector)
+            streaming = self.metadata.streaming is not None
+            window = Stream(self.metadata, self._backend.stepper()) if streaming else Window(self.metadata)
+            state = self._persons[person] = _Person(window, detector)
         self._push(state, frame, moment)
-        if moment < state.due - TOLERANCE or not seen(frame).any() or state.window.share() < READY - TOLERANCE:
+        if moment < state.due - TOLERANCE or not seen(frame).any() or not state.window.ready:
             return state.result
         return self._infer(state, moment)
 
     def predict(self, clip: np.ndarray, rate: float = 30) -> np.ndarray:
         """Probabilities (classes,) of a whole clip (T, V, 3) or (T, M, V, 3) in metres, NaN where absent.
 
-        The clip is prepared exactly as in training. Models that stretch a clip to their frames have no use for `rate` (Hz).
+        The clip is prepared exactly as in training. Models that stretch a clip to their frames have no use for `rate` (Hz);
+        one of fixed rate sees the clip's end, and a streaming one every frame: the mean of its answers from the warm-up on, or
+        the last one where the clip is shorter.
+
         Raises `InputError` for a wrong shape and for a clip in which nothing was seen.
         """
         return self._run_clip(clip, rate)[0]
@@ -175,9 +181,18 @@ class Recognizer:
         if not 0 < rate < np.inf:
             raise InputError(f"rate: expected frames a second, more than 0, got {rate}")
         clip = joints[None] if joints.ndim == 3 else joints.transpose(1, 0, 2, 3)
-        return self._with_taught(
-            *self._backend.run(prepare(clip, self.metadata.layout, self.metadata.persons, self.metadata.frames))
-        )
+        metadata = self.metadata
+        if metadata.hz is None:
+            return self._with_taught(*self._backend.run(prepare(clip, metadata.layout, metadata.persons, metadata.frames)))
+        clip = at_rate(prepare(clip, metadata.layout, metadata.persons), rate, metadata.hz)
+        if metadata.streaming is None:
+            return self._with_taught(*self._backend.run(newest(clip, metadata.frames)))
+        stepper = self._backend.stepper()
+        stepper.start(clip[:, 0])
+        answers = [self._with_taught(*(part.copy() for part in stepper.step(clip[:, t]))) for t in range(clip.shape[1])]
+        ready = answers[min(metadata.warm_up, len(answers)) - 1 :]
+        probabilities, embedding = (np.mean(parts, axis=0) for parts in zip(*ready, strict=True))
+        return probabilities, embedding
 
     def _with_taught(self, probabilities: np.ndarray, embedding: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return (self._taught.combine(probabilities, embedding) if self._taught else probabilities), embedding
@@ -214,7 +229,13 @@ class Recognizer:
 
     def _infer(self, state: _Person, moment: float) -> Result:
         start, _ = state.window.bounds()
-        probabilities, embedding = self._with_taught(*self._backend.run(state.window.read()))
+        if isinstance(state.window, Stream):
+            answer = state.window.take()
+            if answer is None:
+                return state.result
+            probabilities, embedding = self._with_taught(*(part.copy() for part in answer))
+        else:
+            probabilities, embedding = self._with_taught(*self._backend.run(state.window.read()))
         # The next one is due a hop after this one was, not after it came: a camera's jitter must not slow the answers down.
         state.due = state.due + self.hop if moment - state.due < self.hop else moment + self.hop
         best = int(probabilities.argmax())

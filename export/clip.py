@@ -6,10 +6,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+import teacher.clips
 from edge_runtime.backend import Backend
 from export.deploy import Deployed
-from export.graph import Answers, Feed, Graph
+from export.graph import Answers, Clips, Feed, Graph
+from skeleton import Layout
+from skeleton.datasets.store import Store
 from teacher.model import Network
+from teacher.settings import InputSettings
 
 BATCH = 128
 
@@ -17,20 +21,28 @@ BATCH = 128
 class ClipForm:
     """A classifier of scenes (M, T, V, 3): `export.graph.Form`."""
 
-    def __init__(self, classifier: Network, shape: tuple[int, int, int, int]) -> None:
-        self._classifier = classifier
+    streaming = None
+
+    def __init__(self, classifier: Network, data: InputSettings, layout: Layout) -> None:
+        self._classifier, self._data = classifier, data
         deployed = Deployed(classifier).eval()
+        shape = (data.persons, data.frames, len(layout), 3)
         self.graph = Graph(deployed, {"joints": torch.zeros(shape)}, ("probabilities", "embedding"))
 
+    def read(self, store: Store, indices: np.ndarray) -> tuple[Clips, np.ndarray]:
+        clips = teacher.clips.Clips.read(store, indices, self._data)
+        return clips.joints, clips.labels.numpy()
+
     @torch.inference_mode()
-    def expected(self, clips: Tensor) -> Answers:
+    def expected(self, clips: Clips) -> Answers:
+        assert isinstance(clips, Tensor)
         outputs = [self._classifier(batch) for batch in clips.split(BATCH)]
         logits, features = (torch.cat(part) for part in zip(*outputs, strict=True))
         return Answers(logits.softmax(1).numpy(), features.numpy())
 
-    def answers(self, backend: Backend, clips: Tensor) -> Answers:
+    def answers(self, backend: Backend, clips: Clips) -> Answers:
         outputs = [backend.run(joints.numpy()) for joints in clips]
         return Answers(*(np.stack(part) for part in zip(*outputs, strict=True)))
 
-    def feeds(self, clips: Tensor) -> Iterator[Feed]:
+    def feeds(self, clips: Clips) -> Iterator[Feed]:
         return ({"joints": joints.numpy()} for joints in clips)

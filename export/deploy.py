@@ -69,7 +69,7 @@ class DeployedEncoder(nn.Module):
         if not isinstance(encoder, STGCN):
             raise InputError(f"expected an ST-GCN classifier to export, got {type(encoder).__name__}; distil it into one")
         joints = encoder.adjacency.shape[-1]
-        scale, shift = _affine(encoder.input_norm)
+        scale, shift = affine(encoder.input_norm)
         self.register_buffer("scale", scale.view(joints, -1).T[None, :, None].contiguous())
         self.register_buffer("shift", shift.view(joints, -1).T[None, :, None].contiguous())
         self.blocks = nn.ModuleList(
@@ -95,7 +95,8 @@ class DeployedBlock(nn.Module):
     def __init__(self, block: Block, adjacency: Tensor) -> None:
         super().__init__()
         assert isinstance(block.graph, GraphConvolution)
-        scale, shift = _affine(block.graph_norm)
+        self.reach = block.reach
+        scale, shift = affine(block.graph_norm)
         self.register_buffer("adjacency", adjacency)
         self.register_buffer("kernel", (block.graph.kernel() * scale[:, None, None, None]).detach())
         self.register_buffer(
@@ -111,8 +112,8 @@ class DeployedBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         spread = torch.cat([x @ part for part in self.adjacency.unbind()], dim=1)
-        y = self.time(functional.relu(functional.conv2d(spread, self.kernel) + self.bias))
-        return functional.relu(y if self.residual is None else y + self.residual(x))
+        y = self.time(self.reach.lead(functional.relu(functional.conv2d(spread, self.kernel) + self.bias)))
+        return functional.relu(y if self.residual is None else y + self.residual(self.reach.beside(x)))
 
 
 def macs(deployed: nn.Module, *inputs: Tensor) -> int:
@@ -122,7 +123,7 @@ def macs(deployed: nn.Module, *inputs: Tensor) -> int:
     return int(counter.get_total_flops()) // 2
 
 
-def _affine(norm: nn.BatchNorm1d | nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
+def affine(norm: nn.BatchNorm1d | nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
     """What a batch norm multiplies by and adds in evaluation mode."""
     assert norm.running_mean is not None
     assert norm.running_var is not None
@@ -131,7 +132,7 @@ def _affine(norm: nn.BatchNorm1d | nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
 
 
 def _folded(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> nn.Conv2d:
-    scale, shift = _affine(norm)
+    scale, shift = affine(norm)
     size, stride, padding = conv.kernel_size, conv.stride, conv.padding
     assert isinstance(padding, tuple)
     assert size in ((KERNEL, 1), (1, 1))

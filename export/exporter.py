@@ -2,27 +2,25 @@
 
 import hashlib
 import tempfile
-from collections.abc import Callable
 from dataclasses import asdict, replace
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal, get_args
 
 import numpy as np
-from torch import Tensor
 
 from edge_runtime.backend import load_backend
 from export import onnx, quantize_onnx, quantize_tflite, tflite
 from export.clip import ClipForm
 from export.deploy import macs
-from export.graph import Answers, Form
-from export.quantize import Quantizer, leave_worst
+from export.frames import StreamingForm
+from export.graph import Answers, Clips, Form
+from export.quantize import ENOUGH, WEIGHTS_ENOUGH, Quantizer, leave_worst
 from export.verify import ExportError, choose, moved, verify
 from skeleton import InputError
 from skeleton.datasets.store import Store
 from skeleton.metadata import ModelMetadata
-from teacher.clips import Clips
 from teacher.evaluate import check_layout
 from teacher.folder import Card, read_metrics, write_whole
 from teacher.load import load_classifier
@@ -40,20 +38,19 @@ CALIBRATION_CLIPS, QUICK_CLIPS = 256, 24
 class Exporter:
     """Exports the classifier of one run folder; what files have in common is made once.
 
-    `store` is the one it was trained on: its training clips calibrate, its held-out clips check every file.
+    `store` is the one it was trained on: its training clips calibrate, its held-out clips check every file. With `streaming`
+    the files take a frame and their own state, and are checked on every frame; raises `InputError` for what cannot stream.
     """
 
-    def __init__(self, run: Path, store: Store) -> None:
-        self._classifier, self._card = load_classifier(run)
+    def __init__(self, run: Path, store: Store, streaming: bool = False) -> None:
+        classifier, self._card = load_classifier(run)
         check_layout(store, self._card, run)
-        self._store = store
-        data = self._card.input
-        shape = (data.persons, data.frames, len(self._card.layout), 3)
-        form = ClipForm(self._classifier, shape)
-        work = macs(form.graph.module, *form.graph.inputs.values())
-        self._form: Form = form
-        self._metadata = _metadata(self._classifier, self._card, work, read_metrics(run) or {})
+        self._store, self._form = store, _form(classifier, self._card, run, streaming)
+        graph = self._form.graph
+        metadata = _metadata(classifier, self._card, macs(graph.module, *graph.inputs.values()), read_metrics(run) or {})
+        self._metadata = replace(metadata, streaming=self._form.streaming)
         self._converted: dict[str, bytes] = {}
+        self._dynamic: dict[str, tuple[bytes, list[str]]] = {}
 
     def write(self, file: Path, precision: Precision = "fp32") -> dict[str, Any]:
         """Write the classifier to `file`, .onnx or .tflite, and return what the check found (`export.verify`).
@@ -72,10 +69,10 @@ class Exporter:
         found: dict[str, Any] = {}
 
         def write(draft: Path) -> None:
-            model, left = self._model(suffix, precision, lambda model: FORMATS[suffix].describe(model, document))
-            draft.write_bytes(model)
-            clips, expected = self._held_out
-            found.update(verify(expected, self._answers(draft, clips.joints), clips.labels.numpy(), precision))
+            model, left = self._model(suffix, precision)
+            draft.write_bytes(FORMATS[suffix].describe(model, document))
+            clips, truth, expected = self._held_out
+            found.update(verify(expected, self._answers(draft, clips), truth, precision, len(clips)))
             if left is not None:
                 found["left_in_float"] = left
 
@@ -84,21 +81,19 @@ class Exporter:
         return {"precision": precision, **found, **sizes}
 
     @cached_property
-    def _held_out(self) -> tuple[Clips, Answers]:
-        data = self._card.input
-        clips = Clips.read(self._store, choose(self._store.split(data.protocol, "test")), data)
-        return clips, self._form.expected(clips.joints)
+    def _held_out(self) -> tuple[Clips, np.ndarray, Answers]:
+        clips, truth = self._form.read(self._store, choose(self._store.split(self._card.input.protocol, "test")))
+        return clips, truth, self._form.expected(clips)
 
     @cached_property
-    def _calibration(self) -> tuple[Tensor, Tensor]:
+    def _calibration(self) -> tuple[Clips, Clips]:
         """Training clips that show what values there are, and others that show what goes wrong."""
-        data = self._card.input
-        chosen = choose(self._store.split(data.protocol, "train"), CALIBRATION_CLIPS)
-        joints = Clips.read(self._store, chosen, data).joints
-        return joints[::2], joints[1::2] if len(joints) > 1 else joints
+        chosen = choose(self._store.split(self._card.input.protocol, "train"), CALIBRATION_CLIPS)
+        clips, _ = self._form.read(self._store, chosen)
+        return clips[::2], clips[1::2] if len(clips) > 1 else clips
 
-    def _model(self, suffix: str, precision: Precision, describe: Callable[[bytes], bytes]) -> tuple[bytes, list[str] | None]:
-        """The finished model, and which of its parts stayed float where others did not."""
+    def _model(self, suffix: str, precision: Precision) -> tuple[bytes, list[str] | None]:
+        """The model, and which of its parts stayed float where others did not."""
         if suffix not in self._converted:
             try:
                 self._converted[suffix] = FORMATS[suffix].convert(self._form.graph)
@@ -107,38 +102,52 @@ class Exporter:
                 raise ExportError(f"the network cannot be converted to {suffix}: {reason}") from None
         model, quantizers = self._converted[suffix], QUANTIZERS[suffix]
         if precision == "fp32":
-            return describe(model), None
+            return model, None
         if precision == "fp16":
-            return describe(quantizers.halve(model)), None
-        shown, tried = self._calibration
+            return quantizers.halve(model), None
+        if suffix not in self._dynamic:
+            self._dynamic[suffix] = self._search(suffix, quantizers.DynamicQuantizer(model), WEIGHTS_ENOUGH)
+        weights, left = self._dynamic[suffix]
+        if precision == "dynamic":
+            return weights, left
+        feeds = self._form.feeds(self._calibration[0])
+        return self._search(suffix, quantizers.StaticQuantizer(model, feeds, left), ENOUGH)
+
+    def _search(self, suffix: str, quantizer: Quantizer, enough: float) -> tuple[bytes, list[str]]:
+        """The quantised model, and the parts that were left in float so that it moves training clips no further."""
+        tried = self._calibration[1]
+        expected = cache(lambda step: self._form.expected(tried[::step]))
         with tempfile.TemporaryDirectory() as room:
-            quantizer: Quantizer
-            if precision == "dynamic":
-                quantizer = quantizers.DynamicQuantizer(model)
-            else:
-                quantizer = quantizers.StaticQuantizer(model, self._form.feeds(shown))
-            expected = self._form.expected(tried)
+            draft = Path(room) / f"draft{suffix}"
 
             def harm(model: bytes, step: int = 1) -> float:
-                draft = Path(room) / f"draft{suffix}"
-                draft.write_bytes(describe(model))
+                draft.write_bytes(FORMATS[suffix].describe(model, self._metadata.to_json()))
                 try:
                     got = self._answers(draft, tried[::step])
                 except (ValueError, RuntimeError):  # a combination that the quantiser makes and no runtime takes
                     return float("inf")
-                return max(moved(one[::step], other) for one, other in zip(expected, got, strict=True))
+                return max(moved(one, other) for one, other in zip(expected(step), got, strict=True))
 
-            best, left = leave_worst(quantizer, harm, lambda model: harm(model, -(-len(tried) // QUICK_CLIPS)))
+            best, left = leave_worst(quantizer, harm, lambda model: harm(model, -(-len(tried) // QUICK_CLIPS)), enough)
         if set(left) == set(quantizer.parts):
-            raise ExportError(f"{precision}: no part of the network can be quantised without moving its answers too far")
-        return describe(best), left
+            raise ExportError("no part of the network can be quantised without moving its answers too far")
+        return best, left
 
-    def _answers(self, draft: Path, clips: Tensor) -> Answers:
+    def _answers(self, draft: Path, clips: Clips) -> Answers:
         try:
             backend = load_backend(draft)
         except InputError as error:
             raise ExportError(f"the exported file cannot be opened, and was not written: {error}") from None
         return self._form.answers(backend, clips)
+
+
+def _form(classifier: Network, card: Card, run: Path, streaming: bool) -> Form:
+    if not streaming:
+        return ClipForm(classifier, card.input, card.layout)
+    try:
+        return StreamingForm(classifier)
+    except InputError as error:
+        raise InputError(f"{run}: {error}") from None
 
 
 def weights_sha256(classifier: Network) -> str:
@@ -151,13 +160,17 @@ def weights_sha256(classifier: Network) -> str:
 
 
 def _metadata(classifier: Network, card: Card, work: int, metrics: dict[str, Any]) -> ModelMetadata:
+    live = card.input.time == "rate"
     accuracy = {key: metrics[key] for key in ("top1", "top5", "clips") if key in metrics}
     return ModelMetadata(
         labels=card.labels,
         layout=card.layout,
         persons=card.input.persons,
         frames=card.input.frames,
-        seconds=card.seconds,
+        seconds=card.input.frames / card.input.hz if live else card.seconds,
+        time=card.input.time,
+        hz=card.input.hz if live else None,
+        warm_up=card.input.warm_up if live else 1,
         normalization=card.input.normalization,
         streams=tuple(card.input.fusion) if card.input.stream == "three" else (card.input.stream,),
         parameters=sum(parameter.numel() for parameter in classifier.parameters()),

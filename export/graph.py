@@ -8,8 +8,11 @@ import numpy as np
 from torch import Tensor, nn
 
 from edge_runtime.backend import Backend
+from skeleton.datasets.store import Store
+from skeleton.metadata import Streaming
 
 Feed = Mapping[str, np.ndarray]
+Clips = Tensor | list[Tensor]
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,25 +25,34 @@ class Graph:
 
 
 class Answers(NamedTuple):
-    """What a model says about clips: `probabilities` (N, classes) and `embeddings` (N, features)."""
+    """What a model says: `probabilities` (N, classes) and `embeddings` (N, features), N clips or all frames of the clips."""
 
     probabilities: np.ndarray
     embeddings: np.ndarray
 
 
 class Form(Protocol):
-    """One way of running a classifier, on clips (N, M, T, V, 3) prepared for it: in torch, and as an exported file."""
+    """One way of running a classifier, on clips (M, T, V, 3) prepared for it: in torch, and as an exported file."""
 
     graph: Graph
 
-    def expected(self, clips: Tensor) -> Answers:
+    @property
+    def streaming(self) -> Streaming | None:
+        """What a file's metadata says about running it frame by frame; None where it takes clips."""
+        ...
+
+    def read(self, store: Store, indices: np.ndarray) -> tuple[Clips, np.ndarray]:
+        """The store's clips at `indices`, and for each answer about them the true class."""
+        ...
+
+    def expected(self, clips: Clips) -> Answers:
         """What the classifier itself answers, in torch."""
         ...
 
-    def answers(self, backend: Backend, clips: Tensor) -> Answers:
+    def answers(self, backend: Backend, clips: Clips) -> Answers:
         """What an exported file answers in its own runtime."""
         ...
 
-    def feeds(self, clips: Tensor) -> Iterator[Feed]:
+    def feeds(self, clips: Clips) -> Iterator[Feed]:
         """Every set of inputs that the graph gets while it answers: what its numbers look like."""
         ...

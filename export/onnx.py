@@ -7,6 +7,7 @@ from pathlib import Path
 
 import onnx
 import torch
+from onnxruntime.quantization import quant_pre_process
 
 from export.graph import Graph
 from skeleton.metadata import KEY
@@ -15,7 +16,7 @@ OPSET = 20
 
 
 def convert(graph: Graph) -> bytes:
-    """The graph as an ONNX model of static shapes, in float32."""
+    """The graph as an ONNX model of static shapes, in float32, with all folded that does not depend on the inputs."""
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     logging.getLogger("onnxscript").setLevel(logging.ERROR)
     with warnings.catch_warnings(), tempfile.TemporaryDirectory() as room:
@@ -27,6 +28,7 @@ def convert(graph: Graph) -> bytes:
         assert program is not None
         path = Path(room) / "model.onnx"
         program.save(path, external_data=False)
+        quant_pre_process(path, path, skip_symbolic_shape=True)
         model = onnx.load(path)
     for node in model.graph.node:  # the exporter's stack traces: a twentieth of the file
         del node.metadata_props[:]

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
-from onnxruntime.quantization import CalibrationDataReader, QuantType, quant_pre_process, quantize_static
+from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_static
 
 from export.graph import Feed
 
@@ -68,26 +68,26 @@ class DynamicQuantizer:
 class StaticQuantizer:
     """int8 arithmetic (QDQ): activations in u8 with ranges seen on real inputs, weights in s8 with a scale a channel.
 
-    Activations are u8 because with s8 onnxruntime leaves matrix products in float on x86.
+    Activations are u8 because with s8 onnxruntime leaves matrix products in float on x86. Nodes that compute in float have
+    their weights in int8 all the same, but for those named in `floats` (`DynamicQuantizer.parts`).
     """
 
-    def __init__(self, content: bytes, feeds: Iterable[Feed]) -> None:
+    def __init__(self, content: bytes, feeds: Iterable[Feed], floats: Collection[str]) -> None:
+        self._floats = floats
         self._room = tempfile.TemporaryDirectory()
         room = Path(self._room.name)
         self._source, self._made, self._ranges = room / "float.onnx", room / "int8.onnx", room / "ranges.json"
-        quant_pre_process(onnx.load_from_string(content), self._source)
+        self._source.write_bytes(content)
         self._reader = _Reader(feeds)
         self.parts: tuple[str, ...] = ()
         self.parts = _quantized(onnx.load_from_string(self.quantize(())))
 
     def quantize(self, kept: Collection[str]) -> bytes:
-        if self.parts and set(self.parts) <= set(kept):
-            return self._source.read_bytes()
         quantize_static(
             self._source, self._made, self._reader, per_channel=True, activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8, nodes_to_exclude=list(kept), calibration_cache_path=self._ranges,
         )  # fmt: skip
-        return self._made.read_bytes()
+        return DynamicQuantizer(self._made.read_bytes()).quantize(self._floats)
 
 
 class _Reader(CalibrationDataReader):
@@ -99,9 +99,10 @@ class _Reader(CalibrationDataReader):
 
 
 def _quantized(model: onnx.ModelProto) -> tuple[str, ...]:
-    """The nodes that read quantised values."""
-    made = {name for node in model.graph.node if node.op_type == "DequantizeLinear" for name in node.output}
+    """The nodes that read quantised activations."""
     around = ("QuantizeLinear", "DequantizeLinear")
+    stored = {tensor.name for tensor in model.graph.initializer}
+    made = {node.output[0] for node in model.graph.node if node.op_type == around[1] and node.input[0] not in stored}
     return tuple(node.name for node in model.graph.node if node.op_type not in around and made & set(node.input))
 
 

@@ -7,15 +7,25 @@ from typing import Any
 from export.graph import Feed
 from export.tflite import quiet
 
-WEIGHTS: dict[str, Any] = {"num_bits": 8, "symmetric": True, "granularity": "CHANNELWISE", "dtype": "INT"}
-ACTIVATIONS: dict[str, Any] = {"num_bits": 8, "symmetric": False, "granularity": "TENSORWISE", "dtype": "INT"}
-HALF: dict[str, Any] = {"num_bits": 16, "symmetric": True, "granularity": "TENSORWISE", "dtype": "FLOAT"}
+# What the quantiser calls configurations of a node.
+HALF: dict[str, Any] = {
+    "weight_tensor_config": {"num_bits": 16, "symmetric": True, "granularity": "TENSORWISE", "dtype": "FLOAT"},
+    "compute_precision": "FLOAT",
+    "explicit_dequantize": True,
+}
+DYNAMIC: dict[str, Any] = {
+    "weight_tensor_config": {"num_bits": 8, "symmetric": True, "granularity": "CHANNELWISE", "dtype": "INT"},
+    "compute_precision": "INTEGER",
+    "explicit_dequantize": False,
+}
+STATIC: dict[str, Any] = DYNAMIC | {
+    "activation_tensor_config": {"num_bits": 8, "symmetric": False, "granularity": "TENSORWISE", "dtype": "INT"}
+}
 
 
 def halve(content: bytes) -> bytes:
     """The model with its weights stored in half precision; the runtime computes in float32."""
-    config = {"weight_tensor_config": HALF, "compute_precision": "FLOAT", "explicit_dequantize": True}
-    return _quantize(content, [_rule(".*", config, "float_casting")], None)
+    return _quantize(content, [_rule(HALF, algorithm="float_casting")], None)
 
 
 class DynamicQuantizer:
@@ -24,30 +34,27 @@ class DynamicQuantizer:
     def __init__(self, content: bytes) -> None:
         self._content = content
         self.parts = _operators(content)
-        self._config = {"weight_tensor_config": WEIGHTS, "compute_precision": "INTEGER", "explicit_dequantize": False}
 
     def quantize(self, kept: Collection[str]) -> bytes:
-        return _quantize(self._content, _rules(self._config, kept), None)
+        return _quantize(self._content, [_rule(DYNAMIC), _rule(None, kept)], None)
 
 
 class StaticQuantizer:
-    """int8 arithmetic, with activations' ranges seen on real inputs; inputs and outputs stay float32."""
+    """int8 arithmetic, with activations' ranges seen on real inputs; inputs and outputs stay float32.
 
-    def __init__(self, content: bytes, feeds: Iterable[Feed]) -> None:
+    Nodes that take float activations have their weights in int8 all the same, but for those named in `floats`
+    (`DynamicQuantizer.parts`).
+    """
+
+    def __init__(self, content: bytes, feeds: Iterable[Feed], floats: Collection[str]) -> None:
         from ai_edge_quantizer.calibrator import Calibrator
         from ai_edge_quantizer.recipe_manager import RecipeManager
         from ai_edge_quantizer.utils.qsv_utils import min_max_update
 
-        self._content = content
+        self._content, self._floats = content, floats
         self.parts = _operators(content)
-        self._config = {
-            "weight_tensor_config": WEIGHTS,
-            "activation_tensor_config": ACTIVATIONS,
-            "compute_precision": "INTEGER",
-            "explicit_dequantize": False,
-        }
         recipe = RecipeManager()
-        recipe.load_quantization_recipe(_rules(self._config, ()))
+        recipe.load_quantization_recipe([_rule(STATIC)])
         # Not its moving average of the ranges, which cuts off what only few clips reach: three times the error.
         with quiet():
             calibrator = Calibrator(content, num_threads=1, qsv_update_func=min_max_update)
@@ -55,7 +62,9 @@ class StaticQuantizer:
         self._ranges = calibrator.get_model_qsvs()
 
     def quantize(self, kept: Collection[str]) -> bytes:
-        return _quantize(self._content, _rules(self._config, kept), self._ranges)
+        rules = [_rule(STATIC), _rule(None, operation="INPUT"), _rule(None, operation="OUTPUT")]
+        rules += [_rule(None, kept), _rule(DYNAMIC, set(kept) - set(self._floats))]
+        return _quantize(self._content, rules, self._ranges)
 
 
 def _operators(content: bytes) -> tuple[str, ...]:
@@ -72,16 +81,21 @@ def _operators(content: bytes) -> tuple[str, ...]:
     return tuple(files.get_op_scope(operator, graph.tensors) for operator in known)
 
 
-def _rule(regex: str, config: dict[str, Any] | None, algorithm: str, operation: str = "*") -> dict[str, Any]:
-    return {"regex": regex, "operation": operation, "algorithm_key": algorithm, "op_config": config}
+def _rule(
+    config: dict[str, Any] | None,
+    names: Collection[str] | None = None,
+    operation: str = "*",
+    algorithm: str = "min_max_uniform_quantize",
+) -> dict[str, Any]:
+    """How the quantiser takes nodes of these names (all of them for None); without a configuration they are left alone.
 
-
-def _rules(config: dict[str, Any], kept: Collection[str]) -> list[dict[str, Any]]:
-    """The quantiser's recipe: the last rule that fits a node holds."""
-    rules = [_rule(".*", config, "min_max_uniform_quantize")]
-    rules += [_rule(".*", None, "no_quantize", operation) for operation in ("INPUT", "OUTPUT")]
-    names = "|".join(map(re.escape, kept))
-    return [*rules, _rule(f"^(?:{names})$", None, "no_quantize")] if kept else rules
+    Of the rules that fit a node the last one holds that its operation can take. Rules with the same expression replace each
+    other: so those that leave nodes alone spell theirs differently.
+    """
+    regex = ".*" if names is None else f"^(?:{'|'.join(map(re.escape, names))})$"
+    if config is None:
+        return {"regex": regex, "operation": operation, "algorithm_key": "no_quantize", "op_config": None}
+    return {"regex": f"(?:{regex})", "operation": operation, "algorithm_key": algorithm, "op_config": config}
 
 
 def _quantize(content: bytes, rules: list[dict[str, Any]], ranges: Any) -> bytes:

@@ -1,5 +1,6 @@
 """A graph in the TFLite format, of floats."""
 
+import logging
 import os
 import warnings
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ import flatbuffers
 import numpy as np
 from torch import Tensor, nn
 
+from edge_runtime.backend import silence
 from export.graph import Graph
 from skeleton.metadata import KEY
 
@@ -65,9 +67,13 @@ def describe(content: bytes, document: str) -> bytes:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """The converter and what it imports tell their progress on stderr and stdout, from C++ and Python."""
+    """The converter, the quantiser and what they import tell what they do, by logging, warnings, stdout and C++'s stderr."""
     os.environ["LITERT_TORCH_SHOW_PROGRESS"] = "n"
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with silence(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)

@@ -24,13 +24,17 @@ def choose(indices: np.ndarray, most: int = MOST_CLIPS) -> np.ndarray:
 
 
 def moved(expected: np.ndarray, got: np.ndarray) -> float:
-    """How far outputs (N, D) moved: the root of the mean square of the difference, as a share of how the clips spread."""
+    """How far outputs (N, D) moved: the root of the mean square of the difference, as a share of how the clips spread.
+
+    Infinitely far where one of them is not a number.
+    """
     spread = float(np.square(expected - expected.mean(0)).mean()) ** 0.5
-    return float(np.square(got - expected).mean()) ** 0.5 / (spread or 1.0)
+    distance = float(np.square(got - expected).mean()) ** 0.5 / (spread or 1.0)
+    return float("inf") if np.isnan(distance) else distance
 
 
-def verify(expected: Answers, got: Answers, truth: np.ndarray, precision: str) -> dict[str, Any]:
-    """Compare a file's answers with its network's for clips of the classes `truth` (N,).
+def verify(expected: Answers, got: Answers, truth: np.ndarray, precision: str, clips: int | None = None) -> dict[str, Any]:
+    """Compare a file's answers with its network's for clips of the classes `truth` (N,), or for all frames of `clips` clips.
 
     Returns how many clips were compared, the largest difference in probability, the top-1 agreement (0 to 1), the accuracy
     lost (in points, negative where the file is the better one) and how far the embedding moved, with a note where the clips
@@ -40,14 +44,16 @@ def verify(expected: Answers, got: Answers, truth: np.ndarray, precision: str) -
     """
     answer, right = got.probabilities.argmax(1), expected.probabilities.argmax(1)
     figures: dict[str, Any] = {
-        "clips": len(truth),
+        "clips": len(truth) if clips is None else clips,
         "largest_difference": float(np.abs(got.probabilities - expected.probabilities).max()),
         "agreement": float((answer == right).mean()),
         "accuracy_lost": 100 * (float((right == truth).mean()) - float((answer == truth).mean())),
         "embedding_moved": moved(expected.embeddings, got.embeddings),
     }
-    if len(truth) < FEWEST_CLIPS:
-        figures["note"] = f"compared on {len(truth)} clips only; {FEWEST_CLIPS} or more would tell more"
+    if figures["clips"] < len(truth):
+        figures["frames"] = len(truth)
+    if figures["clips"] < FEWEST_CLIPS:
+        figures["note"] = f"compared on {figures['clips']} clips only; {FEWEST_CLIPS} or more would tell more"
     if precision in TOLERANCE:
         wanted = f"probabilities within {TOLERANCE[precision]:g} of torch's"
         fine = figures["largest_difference"] <= TOLERANCE[precision]
@@ -59,6 +65,7 @@ def verify(expected: Answers, got: Answers, truth: np.ndarray, precision: str) -
         raise ExportError(
             f"{precision}: expected {wanted}, and an embedding moved by at most {MOVED[precision]:g}; got a difference of "
             f"{figures['largest_difference']:.3g}, {figures['agreement']:.1%} agreement, {figures['accuracy_lost']:.2f} points "
-            f"lost and an embedding moved by {figures['embedding_moved']:.3g} on {len(truth)} clips; the file was not written"
+            f"lost and an embedding moved by {figures['embedding_moved']:.3g} on {figures['clips']} clips; the file was not "
+            "written"
         )
     return figures

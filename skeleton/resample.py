@@ -2,6 +2,9 @@
 
 import numpy as np
 
+# Seconds. Time stamps are sums and quotients of frame times: a moment must not be missed by a rounding error.
+TOLERANCE = 1e-6
+
 
 def positions(length: int, frames: int, start: float = 0.0, span: float | None = None) -> np.ndarray:
     """Where `frames` samples lie in `span` frames from `start`, (frames,) float64, half-pixel ("align_corners False")."""
@@ -28,6 +31,19 @@ def crop_resize(clip: np.ndarray, frames: int, rng: np.random.Generator, shortes
     length = clip.shape[-3]
     span = length * rng.uniform(shortest, 1)
     return take(clip, positions(length, frames, rng.uniform(0, length - span), span))
+
+
+def at_rate(clip: np.ndarray, rate: float, hz: float) -> np.ndarray:
+    """A clip (..., T, V, C) of `rate` frames a second, read `hz` times a second from its first frame on, as far as it goes."""
+    last = clip.shape[-3] - 1
+    count = int((last / rate + TOLERANCE) * hz) + 1
+    return take(clip, np.minimum(np.arange(count) * (rate / hz), last))
+
+
+def newest(clip: np.ndarray, frames: int) -> np.ndarray:
+    """The last `frames` frames of a clip (..., T, V, C); where it is shorter, as if its first had stood still before it."""
+    length = clip.shape[-3]
+    return clip[..., np.maximum(np.arange(length - frames, length), 0), :, :]
 
 
 def at_times(clip: np.ndarray, seconds: np.ndarray, wanted: np.ndarray) -> np.ndarray:

@@ -29,6 +29,8 @@ def motion(joints: Any, look_back: bool = False, xp: ModuleType = np) -> Any:
     return xp.concatenate([still, difference] if look_back else [difference, still], -3)
 
 
-def stream(joints: Any, layout: Layout, name: Stream, xp: ModuleType = np) -> Any:
-    """The stream called `name` of joints (..., T, V, C), same shape."""
-    return {"joint": lambda: joints, "bone": lambda: bone(joints, layout), "motion": lambda: motion(joints, xp=xp)}[name]()
+def stream(joints: Any, layout: Layout, name: Stream, xp: ModuleType = np, look_back: bool = False) -> Any:
+    """The stream called `name` of joints (..., T, V, C), same shape; `look_back` is that of `motion`."""
+    if name == "motion":
+        return motion(joints, look_back, xp)
+    return bone(joints, layout) if name == "bone" else joints

@@ -1,6 +1,7 @@
 """A store's clips as training batches."""
 
 from collections.abc import Sequence
+from typing import Self
 
 import numpy as np
 import torch
@@ -8,9 +9,10 @@ from rich.progress import track
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from skeleton import prepare
+from skeleton import InputError, prepare
 from skeleton.datasets.store import Store
 from skeleton.layout import Layout
+from skeleton.resample import at_rate
 from skeleton.retarget import retarget
 from teacher.settings import InputSettings
 
@@ -21,35 +23,104 @@ class Clips(Dataset[tuple[Tensor, Tensor]]):
     """Prepared clips in memory: joints (N, M, T, V, 3) with their labels (N,), read a whole batch at a time."""
 
     def __init__(self, joints: Tensor, labels: Tensor) -> None:
-        self.joints, self.labels = joints, labels
+        self._joints, self.labels = joints, labels
 
     @classmethod
     def read(
         cls, store: Store, indices: Sequence[int] | np.ndarray, data: InputSettings, layout: Layout | None = None
     ) -> "Clips":
-        """Prepare the clips at `indices`, retargeted to `layout` if it has other joints than the store's.
+        """Prepare the clips at `indices`, as `Windows` where `data.time` is "rate".
 
-        Raises `InputError` for a clip in which nothing was seen, and for a layout that has joints no rule can place.
+        They are retargeted to `layout` if it has other joints than the store's.
+        Raises `InputError` for a clip in which nothing was seen, for a layout that has joints no rule can place, and for a
+        fixed rate from a store that does not know its own.
         """
         target = layout or store.layout
+        labels = torch.from_numpy(np.array(store.index["label"][indices], dtype=np.int64))
+        rows = track(indices, "Reading clips", disable=len(indices) < MANY)
+        if data.time == "rate":
+            clips = [prepare_at_rate(store, i, data, target) for i in rows]
+            frames = torch.from_numpy(np.concatenate([clip.transpose(1, 0, 2, 3) for clip in clips]))
+            return Windows(frames, torch.tensor([clip.shape[1] for clip in clips]), labels, data)
         joints = torch.empty(len(indices), data.persons, data.frames, len(target), 3)
-        for row, i in enumerate(track(indices, "Reading clips", disable=len(indices) < MANY)):
-            clip = store.clip(i) if target.joints == store.layout.joints else retarget(store.clip(i), store.layout, target)
-            clip = prepare(clip, target, data.persons, data.frames, f"{store.path}, clip {i}")
+        for row, i in enumerate(rows):
+            clip = prepare(_retargeted(store, i, target), target, data.persons, data.frames, f"{store.path}, clip {i}")
             joints[row] = torch.from_numpy(clip)
-        labels = np.array(store.index["label"][indices], dtype=np.int64)
-        return cls(joints, torch.from_numpy(labels))
+        return cls(joints, labels)
+
+    @property
+    def joints(self) -> Tensor:
+        """All clips as they are tested, (N, M, T, V, 3)."""
+        return self._joints
+
+    def with_unlabelled(self, others: Self) -> Self:
+        """These clips and `others`, whose labels are -1."""
+        return type(self)(torch.cat([self._joints, others._joints]), _and_none(self, others))
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
-        return self.joints[index], self.labels[index]
+        joints, labels = self.__getitems__([index])
+        return joints[0], labels[0]
 
     def __getitems__(self, indices: list[int]) -> tuple[Tensor, Tensor]:
-        return self.joints[indices], self.labels[indices]
+        return self._joints[indices], self.labels[indices]
 
     def loader(self, batch_size: int, devices: int = 1, shuffle: bool = True, drop_last: bool = False) -> DataLoader:
         """Batches of (joints, labels), `batch_size` over all `devices` together; a smaller set is one batch."""
         size = max(1, min(batch_size, len(self)) // devices)
         return DataLoader(self, size, shuffle=shuffle, drop_last=drop_last, collate_fn=lambda batch: batch)
+
+
+class Windows(Clips):
+    """Clips at a fixed rate, seen through windows that end at a random frame of the clip, or (`joints`) at its last.
+
+    What a window has before the clip is its first pose, standing still: how a live model starts. No window ends before
+    `warm_up` frames of its clip. All clips lie in `frames` (sum of lengths, M, V, 3), one after the other.
+    """
+
+    def __init__(self, frames: Tensor, lengths: Tensor, labels: Tensor, data: InputSettings) -> None:
+        self.frames, self.lengths, self.labels, self.data = frames, lengths, labels, data
+        self._starts = lengths.cumsum(0) - lengths
+
+    def with_unlabelled(self, others: Self) -> Self:
+        frames, lengths = torch.cat([self.frames, others.frames]), torch.cat([self.lengths, others.lengths])
+        return type(self)(frames, lengths, _and_none(self, others), self.data)
+
+    @property
+    def joints(self) -> Tensor:
+        return self._ending(torch.arange(len(self)), self.lengths)
+
+    def __getitems__(self, indices: list[int]) -> tuple[Tensor, Tensor]:
+        lengths = self.lengths[indices]
+        shortest = lengths.clamp(max=self.data.warm_up)
+        ends = shortest + (torch.rand(len(indices)) * (lengths - shortest + 1)).long()
+        return self._ending(torch.as_tensor(indices), ends), self.labels[indices]
+
+    def _ending(self, clips: Tensor, ends: Tensor) -> Tensor:
+        """The windows of the clips that end with the first `ends` frames of each, (N, M, T, V, 3)."""
+        steps = torch.arange(self.data.frames) - self.data.frames
+        at = self._starts[clips, None] + (ends[:, None] + steps).clamp(min=0)
+        return self.frames[at].transpose(1, 2)
+
+
+def _and_none(labelled: Clips, others: Clips) -> Tensor:
+    return torch.cat([labelled.labels, torch.full_like(others.labels, -1)])
+
+
+def _retargeted(store: Store, index: int, target: Layout) -> np.ndarray:
+    clip = store.clip(index)
+    return clip if target.joints == store.layout.joints else retarget(clip, store.layout, target)
+
+
+def prepare_at_rate(store: Store, index: int, data: InputSettings, target: Layout) -> np.ndarray:
+    """A whole clip as a live model sees it, (persons, frames, V, 3) at `data.hz`; raises as `Clips.read`."""
+    if not (data.hz > 0 and data.warm_up > 0):
+        raise InputError(f"expected hz and warm_up above 0, got {data.hz:g} and {data.warm_up}; set both in the recipe's input")
+    if store.rate is None:
+        raise InputError(
+            f"{store.path}: expected a store that knows its frames a second, since time is 'rate'; import it with --rate"
+        )
+    clip = prepare(_retargeted(store, index, target), target, data.persons, source=f"{store.path}, clip {index}")
+    return at_rate(clip, store.rate, data.hz)

@@ -1,6 +1,7 @@
 """The encoders behind one interface, with the computation on chosen joints and frames that masking needs."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 import torch
@@ -16,14 +17,43 @@ from teacher.settings import EncoderSettings
 KERNEL = 9
 
 
+@dataclass(frozen=True)
+class Reach:
+    """The frames that a temporal kernel sees before and after its own, and whether zeros stand in for those beyond a clip."""
+
+    before: int
+    after: int
+    padding: bool
+
+    @classmethod
+    def of(cls, settings: EncoderSettings) -> "Reach":
+        before = KERNEL - 1 if settings.causal else KERNEL // 2
+        return cls(before, KERNEL - 1 - before, settings.padding)
+
+    @property
+    def symmetric(self) -> int:
+        """The padding that a convolution does itself."""
+        return self.before if self.padding and self.before == self.after else 0
+
+    def lead(self, x: Tensor) -> Tensor:
+        """x (N, C, T, V) with the zeros that the convolution does not put there itself."""
+        return functional.pad(x, (0, 0, self.before, self.after)) if self.padding and not self.symmetric else x
+
+    def beside(self, x: Tensor) -> Tensor:
+        """The frames of x (N, C, T, V) for which the kernel gives something."""
+        return x if self.padding else x[:, :, self.before : x.shape[2] - self.after]
+
+
 class Block(nn.Module):
     """Graph layer, temporal convolution (9, 1), residual; as in PSTL's encoder."""
 
-    def __init__(self, channels: int, out_channels: int, stride: int, graph: nn.Module, dropout: float, residual: bool) -> None:
+    def __init__(
+        self, channels: int, out_channels: int, stride: int, graph: nn.Module, dropout: float, residual: bool, reach: Reach
+    ) -> None:
         super().__init__()
-        self.graph = graph
+        self.graph, self.reach = graph, reach
         self.graph_norm = nn.BatchNorm2d(out_channels)
-        self.time = nn.Conv2d(out_channels, out_channels, (KERNEL, 1), (stride, 1), (KERNEL // 2, 0))
+        self.time = nn.Conv2d(out_channels, out_channels, (KERNEL, 1), (stride, 1), (reach.symmetric, 0))
         self.time_norm = nn.BatchNorm2d(out_channels)
         self.dropout = nn.Dropout(dropout)
         self.residual: nn.Module | None = None
@@ -34,8 +64,8 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor, edges: Tensor | None) -> Tensor:
         y = functional.relu(self.graph_norm(self.graph(x, edges)))
-        y = self.dropout(self.time_norm(self.time(y)))
-        return functional.relu(y if self.residual is None else y + self.residual(x))
+        y = self.dropout(self.time_norm(self.time(self.reach.lead(y))))
+        return functional.relu(y if self.residual is None else y + self.residual(self.reach.beside(x)))
 
 
 class Encoder(nn.Module):
@@ -54,12 +84,17 @@ class Encoder(nn.Module):
                 f"the encoder's plan: expected as many strides as widths, at least one, got widths {list(settings.widths)} and "
                 f"strides {list(settings.strides)}; name both"
             )
+        if not settings.padding and set(settings.strides) != {1}:
+            raise InputError(
+                f"the encoder's plan: expected strides of 1 without padding, got {list(settings.strides)}; set padding: true"
+            )
         self.input_norm = nn.BatchNorm1d(len(layout) * channels)
-        sizes = [channels, *settings.widths]
+        sizes, reach = [channels, *settings.widths], Reach.of(settings)
         self.blocks = nn.ModuleList(
-            Block(sizes[i], sizes[i + 1], stride, graph(sizes[i], sizes[i + 1]), settings.dropout if i else 0.0, residual=i > 0)
+            Block(sizes[i], sizes[i + 1], stride, graph(sizes[i], sizes[i + 1]), settings.dropout if i else 0.0, i > 0, reach)
             for i, stride in enumerate(settings.strides)
         )
+        self.context = 0 if settings.padding else (KERNEL - 1) * len(settings.widths)
         self.features = settings.widths[-1]
 
     def edges(self) -> Sequence[Tensor | None]:

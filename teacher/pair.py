@@ -48,7 +48,7 @@ class Pair(nn.Module):
         super().__init__()
         single = replace(plan, fusion="one")
         self.theta, self.phi = build_encoder(layout, single), build_encoder(layout, single)
-        self.features = self.theta.features
+        self.features, self.context = self.theta.features, self.theta.context
         self.fuse: nn.Module = Alignment(self.features) if plan.fusion == "alignment" else Mean()
 
     def describe(self, clip: Tensor, joints: Tensor | None = None, frames: Tensor | None = None) -> Tensor:

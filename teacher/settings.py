@@ -15,11 +15,15 @@ class InputSettings:
     Args:
         protocol: the store's named split, for example xsub.
         part: where accuracy is measured: test, or val while settings are being chosen.
-        frames: the number of frames that every clip is stretched to.
+        frames: how many of them the network is given.
         persons: the number of persons a clip holds; further ones are left out, missing ones are zeros.
         normalization: per-frame (PSTL, AimCLR), first-frame (CTR-GCN) or first-frame-aligned (PYSKL).
         stream: joint, bone, motion, or three: all of them, trained alone and fused.
         fusion: what the streams' logits are multiplied by before they are added, where there are three.
+        time: stretched (every clip to these frames, as the papers do) or rate (windows as a camera brings them: training cuts
+            them at random, tests see the clip's end, and before a clip its first pose stands still; motion looks back).
+        hz: frames a second, with time rate.
+        warm_up: with time rate, the frames of a clip that every window shows at least, and a live model waits for.
     """
 
     protocol: str = "xsub"
@@ -29,6 +33,9 @@ class InputSettings:
     normalization: Normalization = "first-frame"
     stream: Stream | Literal["three"] = "joint"
     fusion: dict[Stream, float] = field(default_factory=lambda: {"joint": 0.6, "bone": 0.6, "motion": 0.4})
+    time: Literal["stretched", "rate"] = "stretched"
+    hz: float = 30.0
+    warm_up: int = 15
 
 
 @dataclass
@@ -92,6 +99,9 @@ class EncoderSettings:
         distances: of st-gcn: one-hop (the partition behind the published numbers) or true hops along the bones.
         backbone: how joints are mixed: st-gcn (along the bones), gin (along them, summed) or dgcnn (near in feature space).
         fusion: one encoder; or of ASMa's two theta or phi alone, the mean of both, or both aligned by cross attention.
+        causal: temporal kernels look back only, so that a live model answers without delay; else they are centred.
+        padding: clips are continued by zeros, as the papers do it; without it only frames count that the kernels see all
+            around, 8 a block fewer: a clip is then worth what a live model makes of it.
     """
 
     widths: tuple[int, ...] = (16, 16, 16, 16, 32, 32, 32, 64, 64, 256)
@@ -100,6 +110,8 @@ class EncoderSettings:
     distances: Distances = "one-hop"
     backbone: Literal["st-gcn", "gin", "dgcnn"] = "st-gcn"
     fusion: Literal["one", "theta", "phi", "mean", "alignment"] = "one"
+    causal: bool = False
+    padding: bool = True
 
 
 def _pstl_augment() -> AugmentSettings:

@@ -1,7 +1,7 @@
 from pathlib import Path
 
 import pytest
-from edge_models import write_model
+from edge_models import write_model, write_streaming_model
 
 
 @pytest.fixture(scope="session")
@@ -18,3 +18,8 @@ def networks() -> Path:
     if not all((folder / one.name).is_file() for one in MODELS.values()):
         pytest.skip("needs the pose estimator's networks: run `skedge pose fetch`")
     return folder
+
+
+@pytest.fixture(scope="session")
+def streaming_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_streaming_model(tmp_path_factory.mktemp("models") / "stream.onnx")

@@ -8,7 +8,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from skeleton import load_layout
-from skeleton.metadata import KEY, ModelMetadata
+from skeleton.metadata import KEY, ModelMetadata, Streaming
 
 METADATA = ModelMetadata(
     labels=("wave", "clap", "idle"),
@@ -79,6 +79,48 @@ def write_model(
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
     if document is not None:
         helper.set_model_props(model, {KEY: metadata.to_json() if document == "metadata" else document})
+    onnx.save(model, path)
+    return path
+
+
+REMEMBERED = 3
+STREAMING = replace(
+    METADATA, frames=12, seconds=1.2, time="rate", hz=10.0, warm_up=4, streaming=Streaming({"state_memory": REMEMBERED}, 0, 1)
+)
+
+
+def write_streaming_model(path: Path, metadata: ModelMetadata = STREAMING, columns: int = REMEMBERED * 3) -> Path:
+    """A streaming model whose embedding is its last four frames, (V, 4 * 3) flattened, oldest first.
+
+    Its probabilities are the softmax of the newest frame's first joint. `columns` lies about the state it gives.
+    """
+    rows = metadata.persons * len(metadata.layout)
+    width = 3 * (REMEMBERED + 1)
+    constants = {"rows": [rows, 3], "flat": [-1], "end": [width], "axis": [1], "none": [0], "one": [1]}
+    tensors = [numpy_helper.from_array(np.array(value, np.int64), name) for name, value in constants.items()]
+    tensors.append(numpy_helper.from_array(np.array([width - columns], np.int64), "begin"))
+    nodes = [
+        helper.make_node("Reshape", ["joints", "rows"], ["frame"]),
+        helper.make_node("Concat", ["state_memory", "frame"], ["all"], axis=1),
+        helper.make_node("Reshape", ["all", "flat"], ["embedding"]),
+        helper.make_node("Slice", ["all", "begin", "end", "axis"], ["state_memory_next"]),
+        helper.make_node("Slice", ["frame", "none", "one", "none"], ["first"]),
+        helper.make_node("Reshape", ["first", "flat"], ["logits"]),
+        helper.make_node("Softmax", ["logits"], ["probabilities"], axis=-1),
+    ]
+
+    def port(name: str, *shape: int) -> onnx.ValueInfoProto:
+        return helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+
+    graph = helper.make_graph(
+        nodes,
+        "memory",
+        [port("joints", metadata.persons, len(metadata.layout), 3), port("state_memory", rows, REMEMBERED * 3)],
+        [port("probabilities", 3), port("embedding", rows * width), port("state_memory_next", rows, columns)],
+        tensors,
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
+    helper.set_model_props(model, {KEY: metadata.to_json()})
     onnx.save(model, path)
     return path
 

@@ -35,7 +35,18 @@ def compare(classifier: Network, joints: Tensor) -> None:
     assert (answers - answers[:1]).abs().max() > 1e-3, "else every clip had the same answer and nothing was compared"
 
 
-@pytest.mark.parametrize("plan", [student_plan(), EncoderSettings(), STRIDED], ids=["student", "teacher", "strided"])
+UNPADDED = EncoderSettings(widths=(4, 8), strides=(1, 1), padding=False)
+PLANS = {
+    "student": student_plan(),
+    "teacher": EncoderSettings(),
+    "strided": STRIDED,
+    "causal": replace(STRIDED, causal=True),
+    "unpadded": UNPADDED,
+    "causal unpadded": replace(UNPADDED, causal=True),
+}
+
+
+@pytest.mark.parametrize("plan", PLANS.values(), ids=PLANS)
 @pytest.mark.parametrize(("persons", "absent"), [(1, False), (2, False), (2, True)])
 def test_every_plan_and_number_of_persons(plan: EncoderSettings, persons: int, absent: bool) -> None:
     data = InputSettings(frames=20, persons=persons)
@@ -70,11 +81,11 @@ def test_two_encoders(fusion: Any, persons: int) -> None:
 def test_three_streams_in_one(fusion: Any) -> None:
     data = InputSettings(frames=12)
     weights: dict[Stream, float] = {"joint": 0.6, "bone": 0.6, "motion": 0.4}
-    members = {
-        name: random_classifier(NTU, replace(data, stream=name), replace(PLAN, fusion=fusion), 3, seed)
+    members = [
+        random_classifier(NTU, replace(data, stream=name), replace(PLAN, fusion=fusion), 3, seed)
         for seed, name in enumerate(weights)
-    }
-    compare(Fused(members, weights), scenes(4, data))
+    ]
+    compare(Fused(members, list(weights.values())), scenes(4, data))
 
 
 @pytest.mark.parametrize("backbone", ["gin", "dgcnn"])

@@ -150,16 +150,15 @@ def run_graph(kind: str, content: bytes, joints: np.ndarray) -> dict[str, np.nda
 
 @every
 def test_a_wrong_conversion_cannot_be_written(
-    kind: str, precision: Any, exported: Exported, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    kind: str, precision: Any, exported: Exported, run: Path, store: Store, tmp_path: Path
 ) -> None:
     """The float model that everything is made of answers otherwise: here it is another network's, of the same shape."""
-    exporter = exported.exporter
     exported.file(kind, precision)
-    right = exporter._converted[f".{kind}"]
-    monkeypatch.setitem(exporter._converted, f".{kind}", broken(kind, right))
+    exporter = Exporter(run, store)
+    exporter._converted[f".{kind}"] = broken(kind, exported.exporter._converted[f".{kind}"])
     old = tmp_path / f"old.{kind}"
     old.write_bytes(b"what stood there")
-    with pytest.raises(ExportError, match=rf"{precision}: (expected|no part)"):
+    with pytest.raises(ExportError, match=r"expected|no part"):
         exporter.write(old, precision)
     assert [entry.read_bytes() for entry in tmp_path.iterdir()] == [b"what stood there"]
 

@@ -83,6 +83,7 @@ def test_the_movement_does_not_depend_on_place_or_size() -> None:
     assert moved(outputs, outputs + 0.1 * noise) == pytest.approx(0.1, rel=0.05)
     assert moved(50 * outputs + 7, 50 * (outputs + 0.1 * noise) + 7) == pytest.approx(0.1, rel=0.05)
     assert moved(np.ones((4, 2)), np.ones((4, 2))) == 0
+    assert moved(np.ones((4, 2)), np.full((4, 2), np.nan)) == np.inf, "what is no number is not near one"
 
 
 def test_clips_are_chosen_evenly() -> None:

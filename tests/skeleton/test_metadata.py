@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from skeleton import InputError, load_layout
-from skeleton.metadata import KEY, ModelMetadata
+from skeleton.metadata import KEY, ModelMetadata, Streaming
 
 
 def _metadata(**changes: Any) -> ModelMetadata:
@@ -37,6 +37,15 @@ def test_the_round_trip() -> None:
     assert (again.persons, again.frames, again.seconds) == (2, 50, 2.23)
 
 
+def test_the_round_trip_of_a_streaming_model() -> None:
+    streaming = Streaming(states={"state_ring1": 8, "state_pool": 49}, delay=20, settle=6)
+    metadata = _metadata(time="rate", hz=15.0, warm_up=12, streaming=streaming)
+    again = ModelMetadata.from_json(metadata.to_json(), "stream.onnx")
+    assert again.streaming == streaming
+    assert (again.time, again.hz, again.warm_up) == ("rate", 15, 12)
+    assert ModelMetadata.from_json(_metadata().to_json(), "clip.onnx").streaming is None
+
+
 def _document(**changes: Any) -> str:
     return json.dumps(json.loads(_metadata().to_json()) | changes)
 
@@ -64,7 +73,17 @@ DAMAGE = {
     "frames in words": (_document(frames="many"), "is damaged"),
     "no persons": (_document(persons=0), "is damaged"),
     "seconds that are none": (_document(seconds=float("nan")), "is damaged"),
-    "an unknown time base": (_document(time="rate"), "expected time 'stretched'"),
+    "an unknown time base": (_document(time="elastic"), "expected time 'stretched' or 'rate'"),
+    "a rate without its hz": (_document(time="rate"), "is damaged"),
+    "a rate of nothing": (_document(time="rate", hz=0), "is damaged"),
+    "no warm-up": (_document(time="rate", hz=15, warm_up=0), "is damaged"),
+    "a streaming model of no rate": (_document(streaming={"states": {"state_pool": 9}, "delay": 0, "settle": 3}), "is damaged"),
+    "states in words": (_document(time="rate", hz=15, streaming={"states": "many", "delay": 0, "settle": 3}), "is damaged"),
+    "states of no frames": (
+        _document(time="rate", hz=15, streaming={"states": {"a": 0}, "delay": 0, "settle": 3}),
+        "is damaged",
+    ),
+    "a streaming model without delay": (_document(time="rate", hz=15, streaming={"states": {}}), "is damaged"),
     "an unknown rule to fill": (_document(fill="linear"), "fill 'last-seen'"),
 }
 

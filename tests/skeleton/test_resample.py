@@ -4,7 +4,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skeleton.resample import at_times, crop_resize, resize, take, uniform_sample
+from skeleton.resample import at_rate, at_times, crop_resize, newest, resize, take, uniform_sample
 
 
 def _clip(frames: int, seed: int = 0) -> np.ndarray:
@@ -65,6 +65,23 @@ def test_at_times_follows_the_clock_and_holds_the_edges() -> None:
     clip = (seconds * 60).astype(np.float32)[:, None, None]
     read = at_times(clip, seconds, np.array([-1, 0.05, 0.1, 0.3, 0.5, 9]))[:, 0, 0]
     np.testing.assert_allclose(read, [0, 3, 6, 18, 30, 30], atol=1e-5)
+
+
+@given(length=st.integers(1, 90), rate=st.sampled_from([10, 15, 25, 29.97, 30, 60]), hz=st.sampled_from([10, 15, 20, 30]))
+def test_a_fixed_rate_reads_every_moment_of_the_clip_and_none_beyond(length: int, rate: float, hz: float) -> None:
+    time = (np.arange(length) / rate).astype(np.float32)[:, None, None]
+    read = at_rate(time, rate, hz)[:, 0, 0]
+    np.testing.assert_allclose(read, np.arange(len(read)) / hz, atol=1e-5)
+    assert read[-1] <= time[-1] + 1e-5
+    assert len(read) / hz > (length - 1) / rate - 1e-5, "the next one would be too late"
+    if rate == hz:
+        np.testing.assert_array_equal(at_rate(_clip(length), rate, hz), _clip(length))
+
+
+def test_before_its_first_frame_a_clip_stood_still() -> None:
+    clip = _clip(5)
+    np.testing.assert_array_equal(newest(clip, 3), clip[:, 2:])
+    np.testing.assert_array_equal(newest(clip, 8), np.concatenate([np.repeat(clip[:, :1], 3, axis=1), clip], axis=1))
 
 
 @given(length=st.integers(1, 40), frames=st.integers(1, 40), seed=st.integers(0, 999))

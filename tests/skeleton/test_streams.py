@@ -38,6 +38,8 @@ def test_motion_looks_ahead_or_back() -> None:
     np.testing.assert_array_equal(ahead[:, 2], joints[:, 3] - joints[:, 2])
     np.testing.assert_array_equal(back[:, 3], joints[:, 3] - joints[:, 2])
     assert not ahead[:, -1].any()
+    np.testing.assert_array_equal(stream(joints, load_layout("ntu25"), "motion"), ahead)
+    np.testing.assert_array_equal(stream(joints, load_layout("ntu25"), "motion", look_back=True), back)
     assert not back[:, 0].any()
     np.testing.assert_array_equal(ahead[:, :-1], back[:, 1:])
 

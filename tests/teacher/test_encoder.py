@@ -1,5 +1,7 @@
 """The encoder against the papers' order of operations, written out here once more."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from tiny import PLAN, randomise
@@ -16,6 +18,32 @@ from teacher.pstl import projector
 from teacher.settings import EncoderSettings, InputSettings
 
 NTU = load_layout("ntu25")
+
+
+@pytest.mark.parametrize("strides", [(1, 1, 1), (1, 2, 1)])
+def test_causal_kernels_see_no_later_frame(strides: tuple[int, ...]) -> None:
+    plan = EncoderSettings(widths=(4, 4, 6), strides=strides, causal=True)
+    encoder = randomise(STGCN(NTU, plan)).eval()
+    clip = torch.randn(2, 3, 20, 25, 1)
+    changed = clip.clone()
+    changed[:, :, 10:] += 1
+    one, other = encoder.feature_map(clip), encoder.feature_map(changed)
+    same = (one == other).all((0, 1, 3))
+    step = 20 // len(same)
+    assert same.tolist() == [step * t < 10 for t in range(len(same))]
+
+
+@pytest.mark.parametrize("causal", [False, True])
+def test_without_padding_stay_the_frames_that_kernels_see_all_around(causal: bool) -> None:
+    plan = EncoderSettings(widths=(4, 4, 6), strides=(1, 1, 1), causal=causal)
+    padded, bare = randomise(STGCN(NTU, plan)).eval(), STGCN(NTU, replace(plan, padding=False)).eval()
+    bare.load_state_dict(padded.state_dict())
+    clip = torch.randn(2, 3, 40, 25, 2)
+    whole, inside = padded.feature_map(clip), bare.feature_map(clip)
+    assert bare.context == 24
+    assert inside.shape[2] == 40 - 24
+    torch.testing.assert_close(inside, whole[:, :, 24:] if causal else whole[:, :, 12:-12])
+    assert not torch.allclose(whole[:, :, :1], inside[:, :, :1], atol=1e-3)
 
 
 def parameters(module: nn.Module) -> int:
