@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pose_bodies import body
 
 cv2 = pytest.importorskip("cv2", reason="needs OpenCV: pip install 'skedge[live]'")
 
 from edge_runtime.pose.detector import anchors, decode, overlap  # noqa: E402
-from edge_runtime.pose.landmarks import LAYOUT, MAIN, Body, refine  # noqa: E402
+from edge_runtime.pose.landmarks import LAYOUT, MAIN, refine  # noqa: E402
 from edge_runtime.pose.placement import Placement, locate, rays  # noqa: E402
 from edge_runtime.pose.region import Region, around_body  # noqa: E402
 from edge_runtime.pose.search import Search, covered, same  # noqa: E402
@@ -219,20 +220,6 @@ class TestPlacement:
         assert heights[14] == pytest.approx(0, abs=0.02)
         assert heights[-1] == pytest.approx(0.4, abs=0.03)
         np.testing.assert_allclose(placed - placed[0], joints - joints[0], atol=1e-9)
-
-
-def body(height: float = 300.0, x: float = 320.0, top: float = 60.0, visible: float = 0.95, score: float = 0.9) -> Body:
-    """Somebody who stands in the picture, nose 60 pixels from its upper edge by default."""
-    shares = {"nose": 0.0, "shoulder": 0.2, "elbow": 0.38, "wrist": 0.52, "hip": 0.52, "knee": 0.76, "ankle": 0.98}
-    pixels = np.zeros((33, 2), np.float32)
-    for number, joint in enumerate(LAYOUT.joints):
-        side, _, part = joint.partition("_")
-        share = shares.get(
-            part, 1.0 if "foot" in part or part == "heel" else 0.53 if part in ("pinky", "index", "thumb") else 0
-        )
-        pixels[number] = x + {"left": 30, "right": -30}.get(side, 0) * (share > 0), top + share * height
-    region = Region(x, top + 0.52 * height, 1.3 * height, 0.0)
-    return Body(score, pixels, np.zeros((33, 3), np.float32), np.full(33, visible), np.ones(33), region)
 
 
 class TestWhole:
