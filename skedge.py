@@ -256,9 +256,9 @@ def live_command(parser: ArgumentParser) -> Callable[[Any], None]:
 
         events = {name: args[name] for name in ("hop", "threshold", "patience", "debounce")}
         recognizer = Recognizer.load(args.model, args.threads, **events, taught=args.taught or True)
-        camera = partial(open_camera, args.source, args.people or recognizer.metadata.persons)
-        how = {name: args[name] for name in ("record", "hook", "every_frame")}
-        live(camera, recognizer, _viewing(args), **how)
+        camera = partial(open_camera, args.source, args.people or recognizer.metadata.persons, args.fast, args.pose)
+        how = {name: args[name] for name in ("record", "hook")}
+        live(camera, recognizer, _viewing(args), **how, every_frame=args.every_frame or args.fast)
 
     return main
 
@@ -288,10 +288,31 @@ def record_command(parser: ArgumentParser) -> Callable[[Any], None]:
 
             seconds = Recognizer.load(args.model, taught=False).metadata.seconds
         takes = Takes(args.label, args.clips, seconds or 2.5, args.countdown, args.subject)
-        added, there = record(
-            partial(open_camera, args.source, args.people or 1), args.store, takes, _viewing(args), args.every_frame
-        )
+        camera = partial(open_camera, args.source, args.people or 1, args.fast, args.pose)
+        added, there = record(camera, args.store, takes, _viewing(args), args.every_frame or args.fast)
         print(f"{added} clips of {args.label!r} added; {args.store} holds {there}")
+
+    return main
+
+
+def pose_fetch_command(parser: ArgumentParser) -> Callable[[Any], None]:
+    """Get the pose estimator's networks (9 MB) into the user's cache, once; nothing else is ever fetched.
+
+    Example: skedge pose fetch
+    """
+    from edge_runtime.pose.models import offline_command
+
+    parser.add_argument(
+        "--wheel",
+        type=Path,
+        help=f"take them out of this file instead of the network; any computer with pip gets it by: {offline_command()}",
+    )
+
+    def main(args: Any) -> None:
+        from edge_runtime.pose.models import fetch
+
+        for path in fetch(args.wheel):
+            print(path)
 
     return main
 
@@ -543,6 +564,7 @@ COMMANDS: dict[str, Callable[[ArgumentParser], Callable[[Any], None]]] = {
     "sweep": sweep_command,
     "export": export_command,
     "predict": predict_command,
+    "pose fetch": pose_fetch_command,
     "live": live_command,
     "record": record_command,
     "teach": teach_command,
@@ -623,6 +645,8 @@ def _add_camera(parser: ArgumentParser) -> None:
     parser.add_argument("--source", default="0", help="a camera's number or device, picamera, a film, a stream's address, ...")
     parser.add_argument("--people", type=int, help="how many are looked for; by default as many as the model sees together")
     parser.add_argument("--every_frame", action="store_true", help="leave out no frame of a film, however long it takes")
+    parser.add_argument("--fast", action="store_true", help="every frame of a film, as fast as they can be worked through")
+    parser.add_argument("--pose", help="module:function, called with a number of people: a pose estimator of your own")
     parser.add_argument("--host", default="127.0.0.1", help="who may see the page: 0.0.0.0 lets in others, with a token")
     parser.add_argument("--port", type=int, default=8080, help="of the page; 0 takes any free one")
     parser.add_argument("--token", help="that others must know; made if left out; also from the environment's SKEDGE_TOKEN")

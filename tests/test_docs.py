@@ -11,8 +11,12 @@ import pytest
 from jsonargparse import ArgumentParser
 
 from edge_runtime.live.outlets import load_hook
+from edge_runtime.live.run import open_camera
+from edge_runtime.people import Frame
+from edge_runtime.pose.models import offline_command
+from edge_runtime.sources import Played
 from skedge import COMMANDS, RECIPES
-from skeleton import load_layout
+from skeleton import InputError, load_layout
 from skeleton.datasets.store import Store, StoreWriter
 from skeleton.layout import Layout
 from sweep.grid import points_of, read_sweep
@@ -77,10 +81,31 @@ def test_the_live_commands_on_the_page_have_these_options(page: str) -> None:
 
 
 def test_the_hook_on_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    (hook,) = blocks("docs/on-the-pi.md", "python")
+    hook, _ = blocks("docs/on-the-pi.md", "python")
     (event,) = blocks("docs/on-the-pi.md", "json")
     (tmp_path / "lights.py").write_text(hook)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", sys.path.copy())
     load_hook("lights:on_event")(json.loads(event))
     assert capsys.readouterr().out == "light on\n"
+
+
+def test_the_pose_estimator_on_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, estimator = blocks("docs/on-the-pi.md", "python")
+    network = "def my_network(image, people):\n    return np.ones((people, 17, 3)), np.ones((people, 17, 2))\n"
+    (tmp_path / "mine.py").write_text(f"import numpy as np\n{estimator}\n\n{network}")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", sys.path.copy())
+    source = Played(iter([Frame(np.zeros((4, 4, 3), np.uint8), 0.0)]))
+    monkeypatch.setattr("edge_runtime.sources.open_source", lambda text, fast: source)
+    camera = open_camera("film.mp4", people=2, estimator="mine:Mine")
+    assert camera.layout.name == "coco17"
+    assert camera.pose is not None
+    assert [person.id for person in camera.pose.estimate(next(iter(source)))] == [0, 1]
+    (tmp_path / "other.py").write_text("def build(people):\n    return people\n")
+    with pytest.raises(InputError, match=r"--pose other:build: expected it to give a pose estimator.*got int"):
+        open_camera("film.mp4", estimator="other:build")
+
+
+def test_the_wheel_on_the_page_is_the_one_that_is_fetched() -> None:
+    assert offline_command() in (ROOT / "docs/on-the-pi.md").read_text()

@@ -70,18 +70,19 @@ def json_lines(stream: TextIO) -> Callable[[Document], None]:
     return deliver
 
 
-def load_hook(text: str) -> Callable[[Document], Any]:
-    """The function that `text` names: `module:function`, the module a file in the current folder, or with a folder before it.
+def load_hook(text: str, flag: str = "--hook") -> Callable[..., Any]:
+    """The function that `text`, given with `flag`, names: `module:function`, the module a Python file.
 
-    `lights:on_event` and `/home/pi/hooks/lights.py:on_event` are fine. The file's folder is importable for it. Raises
-    `InputError` for another form, no such file, one that cannot be imported, and no such function in it.
+    The file lies in the current folder, or has a folder before it: `lights:on_event` and `/home/pi/hooks/lights.py:on_event`
+    are fine. The file's folder is importable for it. Raises `InputError` for another form, no such file, one that cannot be
+    imported, and no such function in it.
     """
     module, _, function = text.rpartition(":")
     path = Path(module if module.endswith(".py") else f"{module}.py")
     if not module or not function.isidentifier():
-        raise InputError(f"--hook: expected module:function, such as lights:on_event, got {text!r}")
+        raise InputError(f"{flag}: expected module:function, such as lights:on_event, got {text!r}")
     if not path.is_file():
-        raise InputError(f"--hook {text}: expected a Python file {path}, found none")
+        raise InputError(f"{flag} {text}: expected a Python file {path}, found none")
     sys.path.insert(0, str(path.parent.absolute()))
     spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None
@@ -91,8 +92,8 @@ def load_hook(text: str) -> Callable[[Document], Any]:
     try:
         spec.loader.exec_module(loaded)
     except Exception as error:
-        raise InputError(f"--hook {text}: {path} cannot be imported: {type(error).__name__}: {error}") from None
+        raise InputError(f"{flag} {text}: {path} cannot be imported: {type(error).__name__}: {error}") from None
     found = getattr(loaded, function, None)
     if not callable(found):
-        raise InputError(f"--hook {text}: expected a function {function} in {path}, found none")
+        raise InputError(f"{flag} {text}: expected a function {function} in {path}, found none")
     return found

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 from rich.console import Console
@@ -53,33 +54,41 @@ class Camera:
     layout: Layout
 
 
-def open_camera(text: str, people: int = 1) -> Camera:
-    """The source that `text` names, and BlazePose for up to so many people where it brings none."""
-    from edge_runtime.sources import open_source
+def open_camera(text: str, people: int = 1, fast: bool = False, estimator: str | None = None) -> Camera:
+    """The source that `text` names, and what finds up to so many people where it brings none.
 
-    source = open_source(text)
+    That is BlazePose, or what the `estimator` makes: `module:function` as for `load_hook`, called with the number of people.
+    With `fast` a film or clip plays as fast as it is taken. Raises `InputError` where either is not to be had.
+    """
+    make = None if estimator is None else load_hook(estimator, "--pose")
+    from edge_runtime.sources import open_source
+    from edge_runtime.sources.cameras import without_password
+
+    source, name = open_source(text, fast), without_password(text)
     layout = getattr(source, "layout", None)
     if layout is not None:
-        return Camera(text, source, None, layout)
+        return Camera(name, source, None, layout)
     try:
-        pose = _estimator(people)
+        pose = _blazepose(people) if make is None else _checked(make(people), estimator)
     except BaseException:
         source.close()
         raise
-    return Camera(text, source, pose, pose.layout)
+    return Camera(name, source, pose, pose.layout)
 
 
-def _estimator(people: int) -> PoseEstimator:
-    try:
-        from edge_runtime.pose import BlazePose
-    except ModuleNotFoundError as error:
-        if error.name != "edge_runtime.pose":
-            raise
+def _blazepose(people: int) -> PoseEstimator:
+    from edge_runtime.pose.blazepose import BlazePose
+
+    return BlazePose(people)
+
+
+def _checked(pose: Any, named: str | None) -> PoseEstimator:
+    if not isinstance(getattr(pose, "layout", None), Layout) or not callable(getattr(pose, "estimate", None)):
         raise InputError(
-            "this version has no pose estimator yet: expected recorded skeletons as the source, STORE#CLIP, .npy or .npz"
-        ) from None
-    estimator: PoseEstimator = BlazePose(people=people)
-    return estimator
+            f"--pose {named}: expected it to give a pose estimator, an object with `layout` and `estimate` as in "
+            f"edge_runtime.people.PoseEstimator, got {type(pose).__name__}"
+        )
+    return pose
 
 
 def live(

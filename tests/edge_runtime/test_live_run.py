@@ -35,11 +35,9 @@ def watch(event, arguments):
 sys.addaudithook(watch)
 sys.path[:0] = [os.environ["FAKES"]]
 from live_fakes import *
-import types
-module = types.ModuleType("edge_runtime.sources")
+import edge_runtime.sources
 rate = float(os.environ.get("RATE", 0)) or None
-module.open_source = lambda text: Skeletons(lambda seconds: (Person(1, body(seconds)),), int(text), rate)
-sys.modules["edge_runtime.sources"] = module
+edge_runtime.sources.open_source = lambda text, fast: Skeletons(lambda seconds: (Person(1, body(seconds)),), int(text), rate)
 happened.clear()
 from skedge import main
 try:
@@ -70,13 +68,13 @@ def fake_sources(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """Stands in for cameras: `open_source` gives what lies in `source`."""
     fake = SimpleNamespace(source=None, asked=[])
 
-    def open_source(text: str) -> object:
+    def open_source(text: str, fast: bool) -> object:
         fake.asked.append(text)
         if fake.source is None:
             raise InputError(f"{text}: expected a camera, got none")
         return fake.source
 
-    monkeypatch.setitem(sys.modules, "edge_runtime.sources", SimpleNamespace(open_source=open_source))
+    monkeypatch.setattr("edge_runtime.sources.open_source", open_source)
     return fake
 
 
@@ -240,9 +238,7 @@ def test_pictures_go_through_the_pose_estimator(
 ) -> None:
     pose = Pose()
     asked: list[int] = []
-    monkeypatch.setitem(
-        sys.modules, "edge_runtime.pose", SimpleNamespace(BlazePose=lambda people: asked.append(people) or pose)
-    )
+    monkeypatch.setattr("edge_runtime.live.run._blazepose", lambda people: asked.append(people) or pose)
     for arguments in ([], ["--people", "3"]):
         fake_sources.source = Pictures(10, rate=None)
         main(["live", "--model", str(room / "m.onnx"), "--no_page", "--every_frame", *arguments])

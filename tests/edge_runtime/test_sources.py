@@ -1,23 +1,32 @@
 """Sources: what a text opens, time stamps, and cameras that are lost."""
 
+import sys
+from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from edge_runtime.sources import Film, Live, Recorded, open_source
+from edge_runtime.people import Frame
+from edge_runtime.sources import Live, Played, open_source
+from edge_runtime.sources.cameras import open_pi_camera, without_password
+from edge_runtime.sources.recordings import read_pictures
 from skeleton import InputError, load_layout
 from skeleton.datasets.store import Store
 
 NTU = load_layout("ntu25")
+needs_opencv = pytest.mark.skipif(find_spec("cv2") is None, reason="needs OpenCV: pip install 'skedge[live]'")
 
 
 class Clock:
     """Time that passes only while somebody sleeps."""
 
     def __init__(self) -> None:
-        self.now, self.waits = 100.0, []
+        self.now = 100.0
+        self.waits: list[float] = []
 
     def __call__(self) -> float:
         return self.now
@@ -28,91 +37,176 @@ class Clock:
 
 
 class Unplugged:
-    """A camera that gives three pictures and is then pulled out; it comes back at the third try."""
+    """A camera that gives three pictures and is then pulled out; it comes back at the third try, by two ways of failing."""
 
     opened = 0
 
-    def __init__(self, address: int | str) -> None:
+    def __init__(self) -> None:
         Unplugged.opened += 1
+        if Unplugged.opened % 3 == 2:
+            raise InputError("camera 0: gone")
         self.left = 3 if Unplugged.opened % 3 == 1 else 0
 
-    def isOpened(self) -> bool:
-        return True
-
-    def read(self) -> tuple[bool, Any]:
+    def read(self) -> np.ndarray | None:
         self.left -= 1
-        return self.left >= 0, np.zeros((4, 4, 3), np.uint8)
+        if self.left < 0 and Unplugged.opened % 2:
+            raise OSError("no such device")
+        return np.zeros((4, 4, 3), np.uint8) if self.left >= 0 else None
 
     def release(self) -> None: ...
 
 
-def test_a_camera_that_is_unplugged_a_hundred_times_comes_back() -> None:
-    clock = Clock()
-    Unplugged.opened = 0
-    camera = Live(0, Unplugged, clock, clock.sleep)
-    seconds = []
-    for frame in camera:
-        assert camera.status == "open"
-        seconds.append(frame.seconds)
-        if len(seconds) == 303:
-            camera.close()
-    assert len(seconds) == 303
-    assert seconds == sorted(seconds)
-    assert seconds[0] == 0
-    assert max(clock.waits) == 0.4, "back-off begins anew after every return"
-
-
-def test_back_off_has_a_bound() -> None:
-    class Gone(Unplugged):
-        def read(self) -> tuple[bool, Any]:
-            if len(clock.waits) == 12:
+class TestLive:
+    def test_a_camera_that_is_unplugged_a_hundred_times_comes_back(self) -> None:
+        clock = Clock()
+        Unplugged.opened = 0
+        camera = Live("camera 0", Unplugged, clock, clock.sleep)
+        seconds = []
+        for frame in camera:
+            assert camera.status == ""
+            seconds.append(frame.seconds)
+            if len(seconds) == 303:
                 camera.close()
-            return False, None
+        assert len(seconds) == 303
+        assert camera.losses == 100
+        assert seconds == sorted(seconds)
+        assert seconds[0] == 0
+        assert set(clock.waits) == {0.5, 1.0, 2.0}, "back-off begins anew after every return"
 
-    clock = Clock()
-    camera = Live("rtsp://somewhere", Gone, clock, clock.sleep)
-    assert list(camera) == []
-    assert camera.status == "lost, trying again"
-    assert clock.waits[:3] == [0.1, 0.2, 0.4]
-    assert max(clock.waits) == 10
+    def test_back_off_has_a_bound_and_is_said(self) -> None:
+        clock = Clock()
+        said = []
+
+        class Gone(Unplugged):
+            def __init__(self) -> None: ...
+
+            def read(self) -> None:
+                said.append(camera.status)
+                if len(clock.waits) == 12:
+                    camera.close()
+
+        camera = Live("rtsp://somewhere", Gone, clock, clock.sleep)
+        assert list(camera) == []
+        assert clock.waits[:4] == [0.5, 1, 2, 4]
+        assert max(clock.waits) == 10
+        assert said[1] == "no picture, trying again in 0.5 s"
+
+    def test_a_driver_that_breaks_on_release_breaks_nothing(self) -> None:
+        class Broken(Unplugged):
+            def __init__(self) -> None: ...
+
+            def read(self) -> np.ndarray:
+                return np.zeros((4, 4, 3), np.uint8)
+
+            def release(self) -> None:
+                raise RuntimeError("driver")
+
+        camera = Live("camera 0", Broken)
+        next(iter(camera))
+        camera.close()
+
+    def test_a_camera_that_does_not_open_is_refused_at_once(self) -> None:
+        def opener() -> Any:
+            raise InputError("camera 7: expected a camera")
+
+        with pytest.raises(InputError, match="camera 7"):
+            Live("camera 7", opener)
 
 
-def test_a_camera_that_does_not_open_is_refused() -> None:
-    class Closed(Unplugged):
-        def isOpened(self) -> bool:
-            return False
+class TestPlayed:
+    def frames(self) -> list[Frame]:
+        return [Frame(np.full((2, 2, 3), i, np.uint8), i / 20) for i in range(5)]
 
-    with pytest.raises(InputError, match=r"^7: expected a camera"):
-        Live(7, Closed)
+    def test_at_its_own_pace(self) -> None:
+        clock = Clock()
+        played = list(Played(iter(self.frames()), clock=clock, sleep=clock.sleep))
+        assert [frame.seconds for frame in played] == [0.0, 0.05, 0.1, 0.15, 0.2]
+        assert clock.now == pytest.approx(100.2)
+
+    def test_as_fast_as_it_is_taken(self) -> None:
+        clock = Clock()
+        assert len(list(Played(iter(self.frames()), fast=True, clock=clock, sleep=clock.sleep))) == 5
+        assert clock.waits == []
+
+    def test_who_is_too_slow_misses_none(self) -> None:
+        clock = Clock()
+        seen = []
+        for frame in Played(iter(self.frames()), clock=clock, sleep=clock.sleep):
+            clock.now += 1
+            seen.append(frame.seconds)
+        assert seen == [0.0, 0.05, 0.1, 0.15, 0.2]
+        assert clock.waits == []
+
+    def test_closing_ends_it(self) -> None:
+        played = Played(iter(self.frames()))
+        next(frames := iter(played))
+        played.close()
+        assert list(frames) == []
 
 
-def test_a_film_plays_at_its_own_pace() -> None:
-    clock = Clock()
-    images = [np.full((2, 2, 3), i, np.uint8) for i in range(5)]
-    frames = list(Film(iter(images), 20.0, clock, clock.sleep))
-    assert [frame.seconds for frame in frames] == [0.0, 0.05, 0.1, 0.15, 0.2]
-    assert clock.now == pytest.approx(100.2)
-    assert [int(frame.image[0, 0, 0]) for frame in frames] == [0, 1, 2, 3, 4]  # type: ignore[index]
-
-
-def test_a_real_film(dataset: Any) -> None:
-    source = open_source(str(dataset("video") / "arm_wrestling_closeup.mp4"))
+@needs_opencv
+def test_a_real_film(dataset: Callable[[str], Path]) -> None:
+    source = open_source(str(dataset("video") / "arm_wrestling_closeup.mp4"), fast=True)
     frames = []
     for frame in source:
         frames.append(frame)
         if len(frames) == 4:
             source.close()
     assert [frame.image.shape for frame in frames] == [(256, 340, 3)] * 4  # type: ignore[union-attr]
-    assert frames[1].seconds == pytest.approx(1 / 28, abs=0.002)
+    assert frames[0].seconds == 0
+    assert np.diff([frame.seconds for frame in frames]) == pytest.approx(1 / 28, abs=0.002)
+
+
+@needs_opencv
+def test_time_stamps_of_a_film_ascend_whatever_the_file_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """OpenCV reports 0 for the position of some films, and jumps back in others."""
+    import cv2
+
+    class Capture:
+        def __init__(self, address: str) -> None:
+            self.stamps = iter([0, 0, 0, 130, 90, 200])
+            self.stamp = 0.0
+
+        def isOpened(self) -> bool:
+            return True
+
+        def read(self) -> tuple[bool, np.ndarray | None]:
+            self.stamp = next(self.stamps, -1.0)
+            return self.stamp >= 0, np.zeros((2, 2, 3), np.uint8)
+
+        def get(self, name: int) -> float:
+            return 25.0 if name == cv2.CAP_PROP_FPS else self.stamp
+
+        def release(self) -> None: ...
+
+    monkeypatch.setattr(cv2, "VideoCapture", Capture)
+    (tmp_path / "film.mp4").write_text("")
+    seconds = [frame.seconds for frame in open_source(str(tmp_path / "film.mp4"), fast=True)]
+    np.testing.assert_allclose(seconds, [0, 0.04, 0.08, 0.13, 0.17, 0.2])
+
+
+@needs_opencv
+def test_a_folder_of_pictures_goes_by_numbers_and_leaves_out_damaged_ones(tmp_path: Path) -> None:
+    import cv2
+
+    for number in (1, 2, 9, 10, 11):
+        cv2.imwrite(str(tmp_path / f"shot{number}.png"), np.full((2, 2, 3), number, np.uint8))
+    (tmp_path / "shot9.png").write_bytes(b"no picture")
+    (tmp_path / "notes.txt").write_text("not asked")
+    found = list(read_pictures(tmp_path, rate=10.0))
+    assert [int(frame.image[0, 0, 0]) for frame in found] == [1, 2, 10, 11]  # type: ignore[index]
+    assert [frame.seconds for frame in found] == pytest.approx([0, 0.1, 0.3, 0.4])
+    (tmp_path / "shot1.png").write_bytes(b"no picture")
+    with pytest.raises(InputError, match=r"shot1\.png: expected a picture"):
+        open_source(str(tmp_path))
 
 
 def test_recorded_skeletons(tmp_path: Path) -> None:
     joints = np.random.default_rng(0).normal(size=(6, 2, 25, 3)).astype(np.float32)
     joints[3:, 1] = np.nan
     np.save(tmp_path / "clip.npy", joints)
-    source = open_source(str(tmp_path / "clip.npy"))
-    assert isinstance(source, Recorded)
-    assert source.layout.joints == NTU.joints
+    source = open_source(str(tmp_path / "clip.npy"), fast=True)
+    assert source.layout.joints == NTU.joints  # type: ignore[attr-defined]
     frames = list(source)
     assert [len(frame.people or ()) for frame in frames] == [2, 2, 2, 1, 1, 1]
     assert np.array_equal(frames[2].people[1].joints, joints[2, 1])  # type: ignore[index]
@@ -122,25 +216,124 @@ def test_recorded_skeletons(tmp_path: Path) -> None:
 def test_a_clip_of_a_store(utd_store: Path) -> None:
     store = Store(utd_store)
     name = str(store.index["name"][0])
-    source = open_source(f"{utd_store}#{name}")
-    first = next(iter(source))
+    first = next(iter(open_source(f"{utd_store}#{name}", fast=True)))
     assert np.array_equal(first.people[0].joints, store.clip(0)[0, 0])  # type: ignore[index]
     with pytest.raises(InputError, match="nobody"):
         open_source(f"{utd_store}#nobody")
+    with pytest.raises(InputError, match="one clip of this store"):
+        open_source(str(utd_store))
 
 
+@needs_opencv
 @pytest.mark.parametrize(
     ("name", "words"),
-    [("nothing.mp4", "found none"), ("empty", "folder of images"), ("text.mp4", "OpenCV"), ("odd.npy", "joints, got an array")],
+    [
+        ("nothing.mp4", "found nothing at that path"),
+        ("empty", "expected a folder of pictures"),
+        ("text.mp4", "expected a film that OpenCV reads"),
+        ("odd.npy", r"joints, got an array \(4, 7, 3\)"),
+        ("words.npy", "expected"),
+    ],
 )
-def test_what_is_not_a_source(name: str, words: str, tmp_path: Path) -> None:
+def test_what_is_not_a_source(name: str, words: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "text.mp4").write_text("no film")
     np.save(tmp_path / "odd.npy", np.zeros((4, 7, 3)))
+    np.save(tmp_path / "words.npy", np.array(["a"] * 75).reshape(1, 25, 3))
     with pytest.raises(InputError, match=words):
         open_source(str(tmp_path / name))
+    assert capfd.readouterr().err == "", "OpenCV and FFmpeg keep their own words to themselves"
 
 
-def test_the_pis_camera_says_how_to_get_it() -> None:
-    with pytest.raises(InputError, match=r"python3-picamera2.*--system-site-packages"):
-        open_source("picamera")
+@needs_opencv
+@pytest.mark.parametrize("device", ["7431", "/dev/video7431"])
+def test_a_camera_that_is_not_there_says_where_to_look(device: str, capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(InputError, match=r"there is no /dev/video7431; is it plugged in"):
+        open_source(device)
+    assert capfd.readouterr().err == ""
+
+
+@needs_opencv
+def test_a_streams_password_is_not_shown() -> None:
+    with pytest.raises(InputError, match=r"^rtsp://me:\.\.\.@127\.0\.0\.1:9/way: expected a stream"):
+        open_source("rtsp://me:secret@127.0.0.1:9/way")
+    assert without_password("http://host/a?b") == "http://host/a?b"
+
+
+class TestPiCamera:
+    """picamera2 itself runs on a Raspberry Pi only: a stand-in takes its place."""
+
+    def test_without_picamera2_it_says_how_to_get_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setitem(sys.modules, "picamera2", None)
+        with pytest.raises(InputError, match=r"python3-picamera2.*--system-site-packages"):
+            open_source("picamera")
+
+    @pytest.fixture
+    def camera(self, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+        """Keeps what is done to it; `breaks` is raised where it is opened or read."""
+        fake = SimpleNamespace(done=[], breaks={})
+
+        class Picamera2:
+            def __init__(self, number: int) -> None:
+                self.do("open", number)
+
+            def do(self, what: str, *how: object) -> None:
+                fake.done.append((what, *how))
+                if what in fake.breaks:
+                    raise fake.breaks[what]
+
+            def create_video_configuration(self, main: dict) -> dict:
+                return main
+
+            def configure(self, configuration: dict) -> None:
+                self.do("configure", configuration["format"])
+
+            def start(self) -> None:
+                self.do("start")
+
+            def capture_array(self, name: str, wait: bool) -> "Picamera2":
+                return self
+
+            def get_result(self, timeout: float) -> np.ndarray:
+                self.do("read")
+                return np.ones((4, 4, 3), np.uint8)
+
+            def close(self) -> None:
+                self.do("close")
+
+        monkeypatch.setitem(sys.modules, "picamera2", SimpleNamespace(Picamera2=Picamera2))
+        return fake
+
+    def test_it_gives_pictures_and_is_closed(self, camera: SimpleNamespace) -> None:
+        source = open_source("picamera:1")
+        frame = next(frames := iter(source))
+        assert frame.image is not None
+        assert frame.image.shape == (4, 4, 3)
+        source.close()
+        assert list(frames) == []
+        # What libcamera calls RGB888 is blue, green, red in memory.
+        assert camera.done == [("open", 1), ("configure", "RGB888"), ("start",), ("read",), ("close",)]
+
+    def test_one_that_does_not_answer_counts_as_lost(self, camera: SimpleNamespace) -> None:
+        camera.breaks["read"] = TimeoutError()
+        clock = Clock()
+        source = Live("picamera", lambda: open_pi_camera(0), clock, lambda seconds: source.close())
+        assert list(source) == []
+        assert source.losses == 1
+
+    @pytest.mark.parametrize("error", [IndexError("list index out of range"), RuntimeError("busy")])
+    def test_one_that_is_not_there_is_one_line(self, camera: SimpleNamespace, error: Exception) -> None:
+        camera.breaks["open"] = error
+        with pytest.raises(InputError, match=r"^picamera: expected camera 0 .*rpicam-hello --list-cameras"):
+            open_source("picamera")
+
+    def test_a_system_of_another_numpy_is_one_line(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def refuse(name: str, *how: object) -> object:
+            if name == "picamera2":
+                raise ValueError("numpy.dtype size changed, may indicate binary incompatibility")
+            return imported(name, *how)  # type: ignore[arg-type]
+
+        imported = __import__
+        monkeypatch.setattr("builtins.__import__", refuse)
+        with pytest.raises(InputError, match=r"numpy\.dtype size changed.*docs/on-the-pi\.md"):
+            open_pi_camera(0)

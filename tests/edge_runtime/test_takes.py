@@ -1,10 +1,8 @@
 """Clips of one's own action: when they begin, what is in them, and that a store gets all of them or none."""
 
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -128,7 +126,7 @@ class TestCommand:
 
         def record(*arguments: object, frames: int = 400, people: People = one) -> None:
             source = Skeletons(people, frames)
-            monkeypatch.setitem(sys.modules, "edge_runtime.sources", SimpleNamespace(open_source=lambda text: source))
+            monkeypatch.setattr("edge_runtime.sources.open_source", lambda text, fast: source)
             main(["record", *map(str, arguments), "--store", str(tmp_path / "mine"), "--no_page", "--every_frame"])
 
         return record
