@@ -54,6 +54,11 @@ def describe(content: bytes, document: str) -> bytes:
 
     model = schema.ModelT.InitFromPackedBuf(content, 0)
     model.metadata = [entry for entry in model.metadata or [] if entry.name != KEY.encode()]
+    for buffer in model.buffers:
+        # What the quantiser writes behind the rest of the file, packing would leave out.
+        if buffer.offset > 1:
+            buffer.data = np.frombuffer(content, np.uint8, buffer.size, buffer.offset)
+            buffer.offset = buffer.size = 0
     text: Any = schema.BufferT()
     text.data = np.frombuffer(document.encode(), np.uint8)
     entry: Any = schema.MetadataT()

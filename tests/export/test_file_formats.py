@@ -102,6 +102,25 @@ def test_what_is_stored_and_computed(exported: Exported) -> None:
     assert 4 <= tensors["dynamic"]["int8"] < tensors["int8"]["int8"]
 
 
+def test_weights_behind_the_rest_of_a_tflite_file_are_kept(exported: Exported, tmp_path: Path, store: Store) -> None:
+    """There the quantiser puts those of networks larger than this one."""
+    content = exported.file("tflite", "fp32").read_bytes()
+    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    largest = max((buffer for buffer in model.buffers if buffer.data is not None), key=lambda buffer: len(buffer.data))
+    weights, largest.data, largest.offset, largest.size = bytes(largest.data), None, 1, 1
+    for _ in range(2):  # the second time with the right offset, which takes as many bytes
+        builder = tflite_format._Builder(len(content))
+        builder.Finish(model.Pack(builder), tflite_format.IDENTIFIER)
+        rest = bytes(builder.Output())
+        largest.offset, largest.size = len(rest) + -len(rest) % 16, len(weights)
+    apart = rest + bytes(-len(rest) % 16) + weights
+    document = Recognizer.load(exported.file("tflite", "fp32")).metadata.to_json()
+    (tmp_path / "again.tflite").write_bytes(tflite_format.describe(apart, document))
+    scene = store.clip(0).transpose(1, 0, 2, 3)
+    expected = Recognizer.load(exported.file("tflite", "fp32")).predict(scene)
+    np.testing.assert_array_equal(Recognizer.load(tmp_path / "again.tflite").predict(scene), expected)
+
+
 def test_the_weights_of_a_tflite_file_are_aligned(exported: Exported) -> None:
     """TensorFlow Lite's schema wants 16 bytes; a runtime may read them where they stand."""
     content = exported.file("tflite", "fp32").read_bytes()
