@@ -28,7 +28,7 @@ def benchmark(
     out = Path(out)
     if blocks < 1 or calls < 1:
         raise InputError(f"expected at least 1 block of 1 call, got {blocks} of {calls}")
-    backends = {name: (path, load_backend(path, threads)) for name, path in _names([Path(file) for file in files]).items()}
+    backends = {name: (path, load_backend(path, threads)) for name, path in names([Path(file) for file in files]).items()}
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -42,7 +42,7 @@ def benchmark(
         taken = measure(loops, blocks, calls, seed, lambda order: progress.track(order, description="latency"))
     models = [
         {
-            **_describe(name, path, backend),
+            **describe(name, path, backend),
             "latency": {"calls": len(taken[name]), **summarize(taken[name])},
             "process": processes[name],
         }
@@ -61,7 +61,7 @@ def benchmark(
     return document
 
 
-def _names(paths: list[Path]) -> dict[str, Path]:
+def names(paths: list[Path]) -> dict[str, Path]:
     """Every file by its stem, or by as much more of its path as tells it from the others."""
     if not paths:
         raise InputError("expected at least one exported model to measure, got none; make one with `skedge export`")
@@ -79,7 +79,7 @@ def _names(paths: list[Path]) -> dict[str, Path]:
     return named
 
 
-def _describe(name: str, path: Path, backend: Backend) -> dict[str, Any]:
+def describe(name: str, path: Path, backend: Backend) -> dict[str, Any]:
     metadata, content = backend.metadata, path.read_bytes()
     return {
         "name": name,
