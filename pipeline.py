@@ -101,16 +101,20 @@ def each_stream(
 
 
 def pretrain(recipe: Recipe, store: Store, out: Path, resume: bool = False) -> dict[str, Any]:
-    from teacher.folder import read_metrics, write_metrics
     from teacher.pretrain import pretrain
 
     def step(one: Recipe, folder: Path, _: Any) -> dict[str, Any]:
         return pretrain(store, folder, one.input, one.encoder, one.pretrain, one.compute, one.sections(), resume)
 
-    metrics = each_stream(recipe, out, resume, step)
-    if metrics is None:
-        metrics = {stream: read_metrics(out / stream) for stream in recipe.input.fusion}
-        write_metrics(out, metrics)
+    return each_stream(recipe, out, resume, step) or _gather(recipe, out)
+
+
+def _gather(recipe: Recipe, out: Path) -> dict[str, Any]:
+    """The metrics of three streams' encoders, which have no common answer."""
+    from teacher.folder import read_metrics, write_metrics
+
+    metrics: dict[str, Any] = {stream: read_metrics(out / stream) for stream in recipe.input.fusion}
+    write_metrics(out, metrics)
     return metrics
 
 
@@ -205,15 +209,23 @@ def _fused(recipe: Recipe, store: Store, out: Path) -> dict[str, Any]:
     return fuse(store, out, recipe.input, recipe.compute)
 
 
-def distill(recipe: Recipe, store: Store, teacher: Path | None, out: Path, resume: bool = False) -> dict[str, Any]:
-    """A student of one stream learns from the whole teacher, each of three streams from the teacher's own."""
-    from student.distill import distill
+def distill(
+    recipe: Recipe, store: Store, teachers: Sequence[Path], out: Path, resume: bool = False, unlabelled: Sequence[Store] = ()
+) -> dict[str, Any]:
+    """A student of one stream learns from whole teachers, each of three streams from the teachers' own, or the only one."""
+    from student.distill import distill, trains_head
+    from teacher.folder import STREAMS
 
     def step(one: Recipe, folder: Path, part: Callable[[Path], Path]) -> dict[str, Any]:
-        own = part(teacher) if teacher is not None and recipe.input.stream == "three" else teacher
-        return distill(store, folder, own, one.input, one.student, one.distill, one.compute, one.sections(), resume)
+        several = recipe.input.stream == "three"
+        own = [part(teacher) if several and (teacher / STREAMS).is_file() else teacher for teacher in teachers]
+        shared = (one.input, one.student, one.distill, one.compute, one.sections())
+        return distill(store, folder, own, *shared, resume, unlabelled)
 
-    return each_stream(recipe, out, resume, step) or _fused(recipe, store, out)
+    metrics = each_stream(recipe, out, resume, step)
+    if metrics is None:
+        metrics = _fused(recipe, store, out) if not teachers or trains_head(recipe.distill) else _gather(recipe, out)
+    return metrics
 
 
 def export(run: Path, file: Path, store: Store, precision: Precision = "fp32", streaming: bool = False) -> dict[str, Any]:
@@ -336,7 +348,7 @@ def run(recipe: Recipe, store: Store, runs: Path, again: bool = False) -> dict[s
         accuracy[described[source]] = steps.train(
             f"student-{source}",
             ("student", "distill", *((*pretraining, source) if teacher else ())),
-            partial(distill, recipe, store, teacher),
+            partial(distill, recipe, store, [teacher] if teacher else []),
             *((source,) if teacher else ()),
         )
 

@@ -86,18 +86,22 @@ def evaluate_command(parser: ArgumentParser) -> Callable[[Any], None]:
 
 
 def distill_command(parser: ArgumentParser) -> Callable[[Any], None]:
-    """Distil a teacher into the student; without a teacher, train the student on labels alone.
+    """Distil a teacher, or several, into the student; without a teacher, train the student on labels alone.
 
     Example: skedge distill --teacher runs/finetune --data stores/utd --recipe utd_mhad --out runs/student
     """
     _add_training(parser)
-    parser.add_argument("--teacher", type=Path, help="the folder of a linear-probed or finetuned teacher")
+    known = "the folder of a linear-probed or finetuned teacher; of several their mean teaches"
+    parser.add_argument("--teacher", type=Path, nargs="+", default=[], help=known)
+    more = "further stores whose clips the teacher answers for; their labels are not looked at"
+    parser.add_argument("--unlabelled", type=Path, nargs="+", default=[], help=more)
 
     def main(args: Any) -> None:
         import pipeline
         from skeleton.datasets.store import Store
 
-        _show(pipeline.distill(_recipe(parser, args), Store(args.data), args.teacher, args.out, args.resume))
+        others = [Store(path) for path in args.unlabelled]
+        _show(pipeline.distill(_recipe(parser, args), Store(args.data), args.teacher, args.out, args.resume, others))
 
     return main
 

@@ -11,9 +11,9 @@ from export.graph import Answers, Clips, Feed, Graph
 from export.streaming import StreamingStep
 from skeleton import InputError
 from skeleton.datasets.store import Store
-from student.streaming import StreamingClassifier
+from student.streaming import streaming
 from teacher.clips import prepare_at_rate
-from teacher.model import Classifier, Network
+from teacher.model import Network
 
 TOGETHER = 64
 # Quantising needs no more than some of a clip's frames to know what values there are.
@@ -27,21 +27,19 @@ class StreamingForm:
     """
 
     def __init__(self, network: Network) -> None:
-        if not isinstance(network, Classifier):
-            raise InputError("a streaming model sees one stream: expected a network of one, got three; name one of its folders")
-        self._model = StreamingClassifier(network)
+        self._model, self._view = streaming(network), network.view
         if self._model.window < 2:
             raise InputError("expected a window that pools more than 1 frame of features; train one of more frames")
         step = StreamingStep(self._model).eval()
         self.streaming = step.describe()
         self._states = step.states()
-        joints = torch.zeros(network.view.data.persons, len(network.view.layout), 3)
+        joints = torch.zeros(self._view.data.persons, len(self._view.layout), 3)
         outputs = ("probabilities", "embedding", *(f"{name}_next" for name in self._states))
         self.graph = Graph(step, {"joints": joints, **self._states}, outputs)
 
     def read(self, store: Store, indices: np.ndarray) -> tuple[Clips, np.ndarray]:
-        view = self._model.classifier.view
-        clips = [torch.from_numpy(prepare_at_rate(store, i, view.data, view.layout)) for i in indices]
+        data, layout = self._view.data, self._view.layout
+        clips = [torch.from_numpy(prepare_at_rate(store, i, data, layout)) for i in indices]
         return clips, np.repeat(store.index["label"][indices], [clip.shape[1] for clip in clips])
 
     @torch.inference_mode()
@@ -86,6 +84,6 @@ class StreamingForm:
     def _still(self, joints: Tensor) -> dict[str, Tensor]:
         """The step's states of persons who always stood like this: by running it until all of its window is that."""
         states = self._states
-        for _ in range(self._model.classifier.view.data.frames):
+        for _ in range(self._view.data.frames):
             states = dict(zip(states, self.graph.module(joints, *states.values())[2:], strict=True))
         return states

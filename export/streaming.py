@@ -7,7 +7,7 @@ from torch.nn import functional
 from export.deploy import affine
 from skeleton.layout import Layout
 from skeleton.metadata import Streaming
-from student.streaming import StreamingClassifier
+from student.streaming import StreamingClassifier, StreamingNetwork
 from teacher.encoders import KERNEL, Block
 from teacher.graphs import GraphConvolution
 
@@ -20,73 +20,117 @@ class StreamingStep(nn.Module):
 
     A joint is a row and its channels are the columns, (M * V, C): the weights are then the right-hand, constant factor of
     every product, which runtimes keep packed, and biases and ReLU run inside it. Batch norms are folded into the products,
-    edge importance into the adjacency. A block is x -> A x, with the three partitions of a joint one after the other ->
-    product, ReLU -> the last frames beside it, and the residual's -> product, ReLU. Normalisation and stream are products as
-    well.
+    edge importance into the adjacency, the streams' weights into the heads. Persons are turned once for all streams.
 
     States are (rows, frames * channels), oldest frame first, see `skeleton.metadata.Streaming`.
     """
 
-    place: Tensor
     line: Tensor
     turn: Tensor
     no_turn: Tensor
     upright: Tensor
+
+    def __init__(self, model: StreamingNetwork) -> None:
+        super().__init__()
+        members, weights = ({"": model}, [1.0]) if isinstance(model, StreamingClassifier) else (model.members, model.weights)
+        view = next(iter(members.values())).classifier.view
+        self.persons, self.rows, self.delay = view.data.persons, view.data.persons * len(view.layout), model.delay
+        # A line's x and z to the nine entries of persons' turns by cosine and sine, see `skeleton.normalize`.
+        turn = torch.tensor([[1, 0, 0, 0, 0, 0, 0, 0, 1], [0] * 9, [0, 0, -1, 0, 0, 0, 1, 0, 0]]).float()
+        _keep(
+            self, line=_each(self.persons, _shoulder_line(view.layout)), turn=turn, no_turn=NO_TURN * turn[0],
+            upright=torch.tensor([0.0, 0, 0, 0, 1, 0, 0, 0, 0]),
+        )  # fmt: skip
+        plan = zip(members.values(), weights, strict=True)
+        self.streams = [StreamingStream(member, weight) for member, weight in plan]
+        self.prefixes = [f"state_{stream}_" if stream else "state_" for stream in members]
+        self.members = nn.ModuleList(self.streams)
+
+    def states(self) -> dict[str, Tensor]:
+        """The states by name, all zeros, in the order in which `forward` takes them."""
+        named = zip(self.prefixes, self.streams, strict=True)
+        return {f"{prefix}{name}": torch.zeros(one) for prefix, stream in named for name, one in stream.shapes().items()}
+
+    def describe(self) -> Streaming:
+        """What the file's metadata says about running it."""
+        named = zip(self.prefixes, self.streams, strict=True)
+        states = {f"{prefix}{name}": frames for prefix, stream in named for name, frames in stream.remembered().items()}
+        return Streaming(states, self.delay, max(stream.settle for stream in self.streams))
+
+    def forward(self, joints: Tensor, *states: Tensor) -> tuple[Tensor, ...]:
+        rows, start = joints.reshape(self.rows, 3), 0
+        turned = self._turns(rows)
+        logits, embeddings, after = [], [], []
+        for stream in self.streams:
+            end = start + len(stream.shapes())
+            answer, embedding, *kept = stream(rows, turned, *states[start:end])
+            logits.append(answer)
+            embeddings.append(embedding)
+            after += kept
+            start = end
+        answer = logits[0] if len(logits) == 1 else torch.stack(logits).sum(0)
+        embedding = embeddings[0] if len(embeddings) == 1 else torch.cat(embeddings, 1)
+        return functional.softmax(answer, -1).flatten(), embedding.flatten(), *after
+
+    def _turns(self, joints: Tensor) -> Tensor:
+        """What turns every person to the front (M, 3, 3), by `skeleton.normalize`'s per-frame form."""
+        turn = torch.addmm(self.no_turn, self.line @ joints, self.turn)
+        length = torch.linalg.vector_norm(turn[:, :3], dim=1, keepdim=True)
+        return (turn / length + self.upright).reshape(self.persons, 3, 3)
+
+
+class StreamingStream(nn.Module):
+    """A stream's step: joints (M * V, 3), turns (M, 3, 3) and its states to weighted logits, embedding and new states.
+
+    A block is x -> A x, with the three partitions of a joint one after the other -> product, ReLU -> the last frames beside
+    it, and the residual's -> product, ReLU. Normalisation and stream are products as well.
+    """
+
+    place: Tensor
     scale: Tensor
     over_joints: Tensor
     over_frames: Tensor
     head: Tensor
     head_bias: Tensor
 
-    def __init__(self, model: StreamingClassifier) -> None:
+    def __init__(self, model: StreamingClassifier, weight: float) -> None:
         super().__init__()
-        view, encoder = model.classifier.view, model.encoder
+        view, encoder, head = model.classifier.view, model.encoder, model.classifier.head
         persons, layout = view.data.persons, view.layout
         self.persons, self.rows, self.window = persons, persons * len(layout), model.window
-        self.delay, self.motion = model.delay, view.data.stream == "motion"
-        bones = view.data.stream == "bone"
-        self.constant("place", _each(persons, _bone(layout) if bones else _centring(layout)))
-        self.constant("line", _each(persons, _shoulder_line(layout)))
-        # A line's x and z to the nine entries of persons' turns by cosine and sine, see `skeleton.normalize`.
-        self.constant("turn", torch.tensor([[1, 0, 0, 0, 0, 0, 0, 0, 1], [0] * 9, [0, 0, -1, 0, 0, 0, 1, 0, 0]]).float())
-        self.constant("no_turn", NO_TURN * self.turn[0])
-        self.constant("upright", torch.tensor([0.0, 0, 0, 0, 1, 0, 0, 0, 0]))
+        self.motion = view.data.stream == "motion"
         scale, shift = (value.view(len(layout), -1) for value in affine(encoder.input_norm))
-        self.constant("scale", scale.repeat(persons, 1))
         # What is added to the input of the first block goes through its graph and its weights, and becomes a constant.
         shifts = [shift, *[None] * (len(model.blocks) - 1)]
         plan = zip(model.blocks, encoder.edges(), shifts, strict=True)
         self.steps = [StreamingBlock(block, adjacency.detach(), persons, first) for block, adjacency, first in plan]
         self.blocks = nn.ModuleList(self.steps)
-        self.constant("over_joints", torch.full((1, self.rows), 1 / self.rows))
-        self.constant("over_frames", torch.full((1, self.window), 1 / self.window))
-        self.constant("head", model.classifier.head.weight.T)
-        self.constant("head_bias", model.classifier.head.bias)
-
-    def constant(self, name: str, value: Tensor) -> None:
-        self.register_buffer(name, value.detach().clone().contiguous())
-
-    def states(self) -> dict[str, Tensor]:
-        """The states by name, all zeros, in the order in which `forward` takes them."""
-        shapes = {"state_previous": (self.rows, 3)} if self.motion else {}
-        for number, block in enumerate(self.steps, 1):
-            shapes[f"state_ring{number}"] = (self.rows, (KERNEL - 1) * block.out_channels)
-            if block.delay:
-                shapes[f"state_delay{number}"] = (self.rows, block.delay * block.channels)
-        shapes["state_pool"] = (1, (self.window - 1) * len(self.head))
-        return {name: torch.zeros(shape) for name, shape in shapes.items()}
-
-    def describe(self) -> Streaming:
-        """What the file's metadata says about running it."""
-        frames = {"previous": 1, "ring": KERNEL - 1, "pool": self.window - 1}
-        frames |= {"delay": max(block.delay for block in self.steps)}
-        states = {name: frames[name.removeprefix("state_").rstrip("0123456789")] for name in self.states()}
         # Motion is right from the second run on, and every block is one run behind what it is fed with.
-        return Streaming(states, self.delay, len(self.steps) + 1 + self.motion)
+        self.settle = len(self.steps) + 1 + self.motion
+        over_frames, outwards = torch.full((1, self.window), 1 / self.window), weight * head.weight.T
+        _keep(
+            self, place=_each(persons, _bone(layout) if view.data.stream == "bone" else _centring(layout)),
+            scale=scale.repeat(persons, 1), over_joints=torch.full((1, self.rows), 1 / self.rows),
+            over_frames=over_frames, head=outwards, head_bias=weight * head.bias,
+        )  # fmt: skip
 
-    def forward(self, joints: Tensor, *states: Tensor) -> tuple[Tensor, ...]:
+    def shapes(self) -> dict[str, tuple[int, int]]:
+        """The states' shapes, in the order in which `forward` takes them."""
+        shapes = {"previous": (self.rows, 3)} if self.motion else {}
+        for number, block in enumerate(self.steps, 1):
+            shapes[f"ring{number}"] = (self.rows, (KERNEL - 1) * block.out_channels)
+            if block.delay:
+                shapes[f"delay{number}"] = (self.rows, block.delay * block.channels)
+        return shapes | {"pool": (1, (self.window - 1) * len(self.head))}
+
+    def remembered(self) -> dict[str, int]:
+        """How many frames each state holds."""
+        frames = {"previous": 1, "ring": KERNEL - 1, "pool": self.window - 1, "delay": max(b.delay for b in self.steps)}
+        return {name: frames[name.rstrip("0123456789")] for name in self.shapes()}
+
+    def forward(self, joints: Tensor, turns: Tensor, *states: Tensor) -> tuple[Tensor, ...]:
         waiting, after = list(states), []
-        x = self._placed(joints.reshape(self.rows, 3))
+        x = ((self.place @ joints).reshape(self.persons, -1, 3) @ turns).reshape(self.rows, 3)
         if self.motion:
             after.append(x)
             x = x - waiting.pop(0)
@@ -98,15 +142,7 @@ class StreamingStep(nn.Module):
         pool = torch.cat([pool, self.over_joints @ x], 1)
         features = x.shape[1]
         embedding = self.over_frames @ pool.reshape(self.window, features)
-        logits = torch.addmm(self.head_bias, embedding, self.head)
-        return functional.softmax(logits, -1).flatten(), embedding.flatten(), *after, pool[:, features:]
-
-    def _placed(self, joints: Tensor) -> Tensor:
-        """`skeleton.normalize`'s per-frame form, and bones if asked, of (M * V, 3)."""
-        turn = torch.addmm(self.no_turn, self.line @ joints, self.turn)
-        length = torch.linalg.vector_norm(turn[:, :3], dim=1, keepdim=True)
-        turn = (turn / length + self.upright).reshape(self.persons, 3, 3)
-        return ((self.place @ joints).reshape(self.persons, -1, 3) @ turn).reshape(self.rows, 3)
+        return torch.addmm(self.head_bias, embedding, self.head), embedding, *after, pool[:, features:]
 
 
 class StreamingBlock(nn.Module):
@@ -151,8 +187,7 @@ class StreamingBlock(nn.Module):
             time_bias = time_bias + conv.bias * scale + offset
         elif self.residual:
             time = torch.cat([time, torch.eye(self.channels)])
-        for name, value in (("graph", graph), ("kernel", kernel), ("bias", bias), ("time", time), ("time_bias", time_bias)):
-            self.register_buffer(name, value.detach().clone().contiguous())
+        _keep(self, graph=graph, kernel=kernel, bias=bias, time=time, time_bias=time_bias)
 
     def forward(self, x: Tensor, ring: Tensor, delayed: Tensor | None = None) -> tuple[Tensor, ...]:
         each = x if self.persons == 1 else x.reshape(self.persons, -1, self.channels)
@@ -168,6 +203,11 @@ class StreamingBlock(nn.Module):
         inside = torch.cat(parts, 1)
         y = functional.relu(torch.addmm(self.time_bias, inside, self.time))
         return y, inside[:, self.out_channels : KERNEL * self.out_channels], *after
+
+
+def _keep(module: nn.Module, **constants: Tensor) -> None:
+    for name, value in constants.items():
+        module.register_buffer(name, value.detach().clone().contiguous())
 
 
 def _each(persons: int, matrix: Tensor) -> Tensor:

@@ -13,17 +13,25 @@ def student_plan() -> EncoderSettings:
 
 @dataclass
 class DistillSettings:
-    """Knowledge distillation.
+    """Knowledge distillation: the sum of up to three losses, each with its weight.
+
+    With features alone no head is trained: what is written is a pretrained encoder, for `skedge evaluate --pretrained`.
 
     Args:
+        logit_weight: of the divergence of the softened answers.
+        feature_weight: of the features' cosine distance (ASMa, appendix C).
+        label_weight: of the cross entropy with the labels of the clips that have one.
         temperature: tau, divides both logits.
         direction: forward is KL(teacher || student); reverse is KL(student || teacher), as ASMa writes it.
         scale_by_temperature: multiply the divergence by tau^2, so that the gradient's size does not depend on tau.
-        label_smoothing: used only where a student is trained on labels alone.
+        label_smoothing: of the labels.
         augment: the clips' augmentation; teacher and student see the same clip.
         optim: optimisation.
     """
 
+    logit_weight: float = 1.0
+    feature_weight: float = 0.0
+    label_weight: float = 0.0
     temperature: float = 4.0
     direction: Literal["forward", "reverse"] = "forward"
     scale_by_temperature: bool = True

@@ -1,12 +1,14 @@
 """A trained student a frame at a time: the same weights, with what they need of the past as an explicit state."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from skeleton import InputError
 from teacher.encoders import KERNEL, STGCN, Block
-from teacher.model import Classifier
+from teacher.model import Classifier, Fused, Network
 
 State = dict[str, Tensor]
 
@@ -121,3 +123,49 @@ class StreamingClassifier(nn.Module):
             after[f"delay{number}"] = waiting[:, :, frames:]
             x = waiting[:, :, :frames]
         return functional.relu(y + block.residual(x))
+
+
+class StreamingFusion(nn.Module):
+    """Streaming classifiers of a stream each, used as one as in `Fused`; a state's name begins with its stream's.
+
+    Raises `InputError` for members that cannot stream, or that answer about different frames.
+    """
+
+    def __init__(self, fused: Fused) -> None:
+        super().__init__()
+        members = [member for member in fused.members if isinstance(member, Classifier)]
+        self.members = {member.view.data.stream: StreamingClassifier(member) for member in members}
+        self.weights = fused.weights
+        first = next(iter(self.members.values()))
+        self.window, self.delay = first.window, first.delay
+        for member in self.members.values():
+            if (member.window, member.delay) != (self.window, self.delay):
+                raise InputError(
+                    "streams that are fused frame by frame must answer about the same frames: expected one window and delay, "
+                    f"got {self.window} and {self.delay} beside {member.window} and {member.delay}; train them with one plan"
+                )
+
+    def still(self, joints: Tensor) -> State:
+        """As in `StreamingClassifier`."""
+        return self._named({stream: member.still(joints) for stream, member in self.members.items()})
+
+    def forward_step(self, joints: Tensor, state: State) -> tuple[Tensor, Tensor, State]:
+        """As in `StreamingClassifier`: one frame (N, M, V, 3) and the state."""
+        logits, embeddings, after = [], [], {}
+        for (stream, member), weight in zip(self.members.items(), self.weights, strict=True):
+            own = {name.removeprefix(f"{stream}_"): value for name, value in state.items() if name.startswith(f"{stream}_")}
+            answer, embedding, after[stream] = member.forward_step(joints, own)
+            logits.append(weight * answer)
+            embeddings.append(embedding)
+        return torch.stack(logits).sum(0), torch.cat(embeddings, 1), self._named(after)
+
+    def _named(self, states: dict[Any, State]) -> State:
+        return {f"{stream}_{name}": value for stream, state in states.items() for name, value in state.items()}
+
+
+StreamingNetwork = StreamingClassifier | StreamingFusion
+
+
+def streaming(network: Network) -> StreamingNetwork:
+    """The network frame by frame; raises `InputError` for one that cannot be."""
+    return StreamingFusion(network) if isinstance(network, Fused) else StreamingClassifier(network)

@@ -123,7 +123,7 @@ class Point:
         elif command == "evaluate":
             pipeline.evaluate(protocol, self.recipe, self.store, folder, source, resume)  # type: ignore[arg-type]
         else:
-            pipeline.distill(self.recipe, self.store, source, folder, resume)
+            pipeline.distill(self.recipe, self.store, [] if source is None else [source], folder, resume)
 
 
 def weights(folder: Path) -> list[Path]:

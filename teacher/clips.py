@@ -1,6 +1,7 @@
 """A store's clips as training batches."""
 
 from collections.abc import Sequence
+from typing import Self
 
 import numpy as np
 import torch
@@ -52,6 +53,10 @@ class Clips(Dataset[tuple[Tensor, Tensor]]):
         """All clips as they are tested, (N, M, T, V, 3)."""
         return self._joints
 
+    def with_unlabelled(self, others: Self) -> Self:
+        """These clips and `others`, whose labels are -1."""
+        return type(self)(torch.cat([self._joints, others._joints]), _and_none(self, others))
+
     def __len__(self) -> int:
         return len(self.labels)
 
@@ -79,6 +84,10 @@ class Windows(Clips):
         self.frames, self.lengths, self.labels, self.data = frames, lengths, labels, data
         self._starts = lengths.cumsum(0) - lengths
 
+    def with_unlabelled(self, others: Self) -> Self:
+        frames, lengths = torch.cat([self.frames, others.frames]), torch.cat([self.lengths, others.lengths])
+        return type(self)(frames, lengths, _and_none(self, others), self.data)
+
     @property
     def joints(self) -> Tensor:
         return self._ending(torch.arange(len(self)), self.lengths)
@@ -94,6 +103,10 @@ class Windows(Clips):
         steps = torch.arange(self.data.frames) - self.data.frames
         at = self._starts[clips, None] + (ends[:, None] + steps).clamp(min=0)
         return self.frames[at].transpose(1, 2)
+
+
+def _and_none(labelled: Clips, others: Clips) -> Tensor:
+    return torch.cat([labelled.labels, torch.full_like(others.labels, -1)])
 
 
 def _retargeted(store: Store, index: int, target: Layout) -> np.ndarray:

@@ -20,7 +20,7 @@ def load_classifier(folder: Path) -> tuple[Network, Card]:
         weights = _read_weights(folder / STREAMS)
         opened = {name: _load_one(folder / name) for name in weights}
         card = next(iter(opened.values()))[1]
-        fused = Fused({name: classifier for name, (classifier, _) in opened.items()}, weights)
+        fused = Fused([classifier for classifier, _ in opened.values()], list(weights.values()))
         return freeze(fused), replace(card, input=replace(card.input, stream="three", fusion=weights))
     return _load_one(folder)
 

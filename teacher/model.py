@@ -1,5 +1,6 @@
 """A classifier from raw joints to logits: the one form of everything trained here, teacher or student."""
 
+from collections.abc import Sequence
 from typing import TypeVar
 
 import torch
@@ -8,7 +9,7 @@ from torch import Tensor, nn
 from skeleton.errors import InputError
 from skeleton.layout import Layout
 from skeleton.normalize import normalize
-from skeleton.streams import Stream, stream
+from skeleton.streams import stream
 from teacher.augment import Augment
 from teacher.pair import make_encoder
 from teacher.settings import EncoderSettings, InputSettings
@@ -58,6 +59,10 @@ class Classifier(nn.Module):
             )
         self.head = nn.Linear(self.encoder.features, classes)
 
+    @property
+    def features(self) -> int:
+        return self.encoder.features
+
     def classify(self, placed: Tensor, joints: Tensor | None = None, frames: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Logits and features of placed joints (normalised, perhaps augmented).
 
@@ -71,19 +76,22 @@ class Classifier(nn.Module):
 
 
 class Fused(nn.Module):
-    """Classifiers of a stream each, used as one: logits are added with the streams' weights, features stand side by side.
+    """Networks used as one: logits are added with their weights, features stand side by side.
 
     3s-PSTL and 3s-ASMa are this with 0.6 joint + 0.6 bone + 0.4 motion.
     """
 
-    def __init__(self, members: dict[Stream, Classifier], weights: dict[Stream, float]) -> None:
+    def __init__(self, members: "Sequence[Network]", weights: Sequence[float]) -> None:
         super().__init__()
-        self.members = nn.ModuleList(members.values())
-        self.weights = [weights[name] for name in members]
-        self.view = next(iter(members.values())).view
+        self.members, self.weights = nn.ModuleList(members), list(weights)
+        self.view: View = members[0].view
+
+    @property
+    def features(self) -> int:
+        return sum(member.features for member in self.members if isinstance(member, Network))
 
     def classify(self, placed: Tensor, joints: Tensor | None = None, frames: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        answers = [member.classify(placed, joints, frames) for member in self.members if isinstance(member, Classifier)]
+        answers = [member.classify(placed, joints, frames) for member in self.members if isinstance(member, Network)]
         logits = torch.stack([w * logits for w, (logits, _) in zip(self.weights, answers, strict=True)]).sum(0)
         return logits, torch.cat([features for _, features in answers], dim=1)
 

@@ -54,7 +54,7 @@ def folders(store: Store, recipe: pipeline.Recipe, tmp_path_factory: pytest.Temp
     room = tmp_path_factory.mktemp("three streams")
     pipeline.pretrain(recipe, store, room / "pretrain")
     pipeline.evaluate("linear", recipe, store, room / "linear", room / "pretrain")
-    pipeline.distill(recipe, store, room / "linear", room / "student")
+    pipeline.distill(recipe, store, [room / "linear"], room / "student")
     return room
 
 
@@ -87,7 +87,7 @@ def test_each_stream_is_distilled_from_its_own_teacher(folders: Path) -> None:
 
 def test_one_stream_learns_from_three(folders: Path, store: Store, recipe: pipeline.Recipe, tmp_path: Path) -> None:
     joint = replace(recipe, input=replace(recipe.input, stream="joint"))
-    metrics = pipeline.distill(joint, store, folders / "linear", tmp_path / "student")
+    metrics = pipeline.distill(joint, store, [folders / "linear"], tmp_path / "student")
     assert metrics["stream"] == "joint"
 
 

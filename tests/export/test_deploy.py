@@ -81,11 +81,11 @@ def test_two_encoders(fusion: Any, persons: int) -> None:
 def test_three_streams_in_one(fusion: Any) -> None:
     data = InputSettings(frames=12)
     weights: dict[Stream, float] = {"joint": 0.6, "bone": 0.6, "motion": 0.4}
-    members = {
-        name: random_classifier(NTU, replace(data, stream=name), replace(PLAN, fusion=fusion), 3, seed)
+    members = [
+        random_classifier(NTU, replace(data, stream=name), replace(PLAN, fusion=fusion), 3, seed)
         for seed, name in enumerate(weights)
-    }
-    compare(Fused(members, weights), scenes(4, data))
+    ]
+    compare(Fused(members, list(weights.values())), scenes(4, data))
 
 
 @pytest.mark.parametrize("backbone", ["gin", "dgcnn"])

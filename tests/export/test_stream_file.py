@@ -24,10 +24,10 @@ from export.verify import ExportError
 from skeleton import InputError, load_layout
 from skeleton.datasets.store import Store
 from student.settings import student_plan
-from student.streaming import StreamingClassifier
+from student.streaming import StreamingClassifier, StreamingFusion, streaming
 from teacher.clips import prepare_at_rate
 from teacher.load import load_classifier
-from teacher.model import Classifier
+from teacher.model import Classifier, Fused
 from teacher.settings import EncoderSettings, InputSettings
 
 NTU = load_layout("ntu25")
@@ -63,6 +63,50 @@ def test_a_step_answers_as_the_student(causal: bool, stream: Any, persons: int, 
         torch.testing.assert_close(probabilities, logits[0, n].softmax(0), atol=2e-5, rtol=1e-4)
         torch.testing.assert_close(embedding, embeddings[0, n], atol=2e-5, rtol=1e-4)
     assert logits.std(1).mean() > 0.05, "else every frame had the same answer"
+
+
+@pytest.mark.parametrize("causal", [False, True])
+@torch.no_grad()
+def test_three_streams_in_one_step(causal: bool) -> None:
+    """Against the three students, each by itself: their answers added with the streams' weights."""
+    weights = {"joint": 0.6, "bone": 0.5, "motion": 0.4}
+    plan = replace(PLAN, causal=causal)
+    members = [random_classifier(NTU, replace(LIVE, stream=stream), plan) for stream in weights]  # type: ignore[arg-type]
+    model = StreamingFusion(Fused(members, list(weights.values())))
+    step = StreamingStep(model).eval()
+    clip = scenes(1, replace(LIVE, frames=20), len(NTU))
+    alone = [StreamingClassifier(member)(clip) for member in members]
+    logits = sum(weight * one[0] for weight, one in zip(weights.values(), alone, strict=True))
+    embeddings = torch.cat([one[1] for one in alone], 2)
+    states, followed = still(step, clip[0, :, 0]), model.still(clip[:, :, 0])
+    assert set(states) == {f"state_{name}" for name in followed}
+    for n, frame in enumerate(clip[0].unbind(1)):
+        answer, features, followed = model.forward_step(frame[None], followed)
+        torch.testing.assert_close(answer, logits[:, n], atol=1e-5, rtol=1e-5)
+        probabilities, embedding, *after = step(frame, *states.values())
+        states = dict(zip(states, after, strict=True))
+        torch.testing.assert_close(probabilities, logits[0, n].softmax(0), atol=2e-5, rtol=1e-4)
+        torch.testing.assert_close(embedding, embeddings[0, n], atol=2e-5, rtol=1e-4)
+        torch.testing.assert_close(features[0], embeddings[0, n], atol=2e-5, rtol=1e-4)
+
+
+def test_streams_that_answer_at_different_times_are_refused() -> None:
+    bones = replace(LIVE, stream="bone")
+    members = [random_classifier(NTU, LIVE, PLAN), random_classifier(NTU, bones, replace(PLAN, causal=False))]
+    with pytest.raises(InputError, match="must answer about the same frames"):
+        streaming(Fused(members, [0.5, 0.5]))
+
+
+@pytest.mark.parametrize("kind", ["onnx", "tflite"])
+def test_three_streams_in_a_file(kind: str, store: Store, tmp_path: Path) -> None:
+    for stream in ("joint", "motion"):
+        write_classifier(tmp_path / stream, store, replace(LIVE, stream=stream), PLAN)
+    (tmp_path / "streams.json").write_text('{"joint": 0.6, "motion": 0.4}')
+    exporter, file = Exporter(tmp_path, store, streaming=True), tmp_path / f"model.{kind}"
+    assert exporter.write(file)["largest_difference"] < 1e-5
+    states = Recognizer.load(file).metadata.streaming
+    assert states is not None
+    assert "state_motion_previous" in states.states
 
 
 @pytest.mark.parametrize("persons", [1, 2])

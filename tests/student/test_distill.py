@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +10,14 @@ from torch import Tensor, nn
 
 from skeleton import InputError
 from skeleton.datasets.store import Store
-from student.distill import Distillation, distill, softened_divergence
+from student.distill import Distillation, distill, load_teachers, softened_divergence
 from student.settings import DistillSettings, student_plan
 from teacher.clips import Clips
+from teacher.finetune import finetune
 from teacher.folder import read_metrics
 from teacher.load import load_classifier
 from teacher.model import Classifier
-from teacher.settings import AugmentSettings, EncoderSettings, InputSettings
+from teacher.settings import AugmentSettings, EncoderSettings, FinetuneSettings, InputSettings
 from teacher.training import fit
 
 SMALL = EncoderSettings(widths=(4, 6), strides=(1, 1), dropout=0.0)
@@ -57,7 +59,7 @@ def test_the_divergence(direction: Any, tau: float) -> None:
     student, teacher = (3 * torch.randn(6, 5, generator=generator) for _ in range(2))
     expected = _divergence(student.numpy(), teacher.numpy(), tau, direction)
     for scaled, factor in ((False, 1), (True, tau**2)):
-        settings = DistillSettings(tau, direction, scaled)
+        settings = DistillSettings(temperature=tau, direction=direction, scale_by_temperature=scaled)
         assert softened_divergence(student, teacher, settings).item() == pytest.approx(expected * factor, rel=1e-4)
         assert softened_divergence(teacher, teacher, settings).item() == pytest.approx(0, abs=1e-6)
 
@@ -68,7 +70,8 @@ def test_the_gradient_does_not_depend_on_tau(direction: Any) -> None:
         generator = torch.Generator().manual_seed(0)
         student, teacher = (0.1 * torch.randn(6, 5, generator=generator) for _ in range(2))
         student.requires_grad_()
-        softened_divergence(student, teacher, DistillSettings(tau, direction, scaled)).backward()
+        settings = DistillSettings(temperature=tau, direction=direction, scale_by_temperature=scaled)
+        softened_divergence(student, teacher, settings).backward()
         assert student.grad is not None
         return student.grad.norm().item()
 
@@ -79,7 +82,8 @@ def test_the_gradient_does_not_depend_on_tau(direction: Any) -> None:
 @pytest.mark.parametrize("direction", ["forward", "reverse"])
 def test_the_gradient_pulls_to_the_teacher(direction: Any) -> None:
     student, teacher = torch.zeros(1, 3, requires_grad=True), torch.tensor([[2.0, -1.0, -1.0]])
-    softened_divergence(student, teacher, DistillSettings(2.0, direction)).backward()
+    settings = DistillSettings(temperature=2.0, direction=direction)
+    softened_divergence(student, teacher, settings).backward()
     assert student.grad is not None
     assert student.grad[0, 0] < 0 < student.grad[0, 1]
 
@@ -152,9 +156,9 @@ def test_a_student_learns_its_teachers_answers(store: Store, teacher_run: Path, 
 
 @pytest.mark.parametrize("source", ["teacher", "labels"])
 def test_a_distilled_run(source: str, store: Store, teacher_run: Path, tmp_path: Path) -> None:
-    teacher = teacher_run if source == "teacher" else None
+    teachers = [teacher_run] if source == "teacher" else []
     settings = DistillSettings(optim=optim())
-    metrics = distill(store, tmp_path / "run", teacher, INPUT, SMALL, settings, COMPUTE, {"name": "tiny"})
+    metrics = distill(store, tmp_path / "run", teachers, INPUT, SMALL, settings, COMPUTE, {"name": "tiny"})
     assert read_metrics(tmp_path / "run") == metrics
     assert metrics["protocol"] == ("distill" if source == "teacher" else "supervised")
     classifier, card = load_classifier(tmp_path / "run")
@@ -178,10 +182,10 @@ def test_a_teacher_of_other_actions_is_refused(teacher_run: Path, tmp_path: Path
     for name, labels in (("more", ("wave", "clap", "kick", "bow")), ("order", ("clap", "wave", "kick"))):
         store = make_store(tmp_path / name, labels=labels, subjects=2)
         with pytest.raises(InputError, match="distil from a teacher of the same actions"):
-            distill(store, tmp_path / "run", teacher_run, INPUT, SMALL, DistillSettings(), COMPUTE, {})
+            distill(store, tmp_path / "run", [teacher_run], INPUT, SMALL, DistillSettings(), COMPUTE, {})
     kinect = make_store(tmp_path / "kinect", "kinect20", subjects=2)
     with pytest.raises(InputError, match=r"ntu25.*kinect20"):
-        distill(kinect, tmp_path / "run", teacher_run, INPUT, SMALL, DistillSettings(), COMPUTE, {})
+        distill(kinect, tmp_path / "run", [teacher_run], INPUT, SMALL, DistillSettings(), COMPUTE, {})
     assert not (tmp_path / "run").exists()
 
 
@@ -197,10 +201,93 @@ def test_a_teacher_that_sees_clips_otherwise_is_refused(
     data: InputSettings, store: Store, teacher_run: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(InputError, match="make the recipe's data settings equal"):
-        distill(store, tmp_path / "run", teacher_run, data, SMALL, DistillSettings(), COMPUTE, {})
+        distill(store, tmp_path / "run", [teacher_run], data, SMALL, DistillSettings(), COMPUTE, {})
 
 
 def test_a_teacher_of_another_stream_will_do(store: Store, teacher_run: Path, tmp_path: Path) -> None:
     data = InputSettings(frames=12, stream="bone")
-    metrics = distill(store, tmp_path, teacher_run, data, SMALL, DistillSettings(optim=optim(epochs=1)), COMPUTE, {})
+    metrics = distill(store, tmp_path, [teacher_run], data, SMALL, DistillSettings(optim=optim(epochs=1)), COMPUTE, {})
     assert metrics["protocol"] == "distill"
+
+
+def _step(module: Distillation, batch: tuple[Tensor, Tensor], monkeypatch: pytest.MonkeyPatch) -> Tensor:
+    monkeypatch.setattr(module, "log", lambda *args: None)
+    return module.training_step(batch, 0)
+
+
+def test_the_losses_are_added_with_their_weights(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cosine distance, cross entropy and divergence in float64, of the student's and the teacher's own outputs."""
+    student, teacher = random_classifier(store.layout), random_classifier(store.layout, InputSettings(frames=12, stream="bone"))
+    settings = DistillSettings(0.5, 2.0, 3.0, temperature=2.0, label_smoothing=0.2)
+    module = Distillation(student, teacher, settings)
+    assert module.widen is not None
+    joints, labels = torch.randn(4, 1, 12, 25, 3), torch.tensor([2, 0, -1, 1])
+    loss = _step(module, (joints, labels), monkeypatch).item()
+
+    (logits, features), (taught, shown) = (
+        [part.detach().numpy() for part in network(joints)] for network in (student, teacher)
+    )
+    wide = features.astype(np.float64) @ module.widen.weight.detach().numpy().T + module.widen.bias.detach().numpy()
+    cosine = (wide * shown).sum(1) / np.linalg.norm(wide, axis=1) / np.linalg.norm(shown, axis=1)
+    likely = logits - np.log(np.exp(logits).sum(1, keepdims=True))
+    wanted = np.full((4, 3), 0.2 / 3)
+    wanted[[0, 1, 3], [2, 0, 1]] += 0.8
+    entropy = -(wanted * likely)[[0, 1, 3]].sum() / 3
+    expected = 0.5 * 4 * _divergence(logits, taught, 2.0, "forward") + 2 * (1 - cosine).mean() + 3 * entropy
+    assert loss == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_batch_without_labels(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = Distillation(*(random_classifier(store.layout) for _ in range(2)), DistillSettings(0, 0, 1))
+    assert _step(module, (torch.randn(4, 1, 12, 25, 3), torch.full((4,), -1)), monkeypatch).item() == 0
+
+
+def test_features_alone_make_a_pretrained_encoder(store: Store, teacher_run: Path, tmp_path: Path) -> None:
+    settings = DistillSettings(0, 1, augment=AugmentSettings(), optim=optim())
+    metrics = distill(store, tmp_path / "features", [teacher_run], INPUT, SMALL, settings, COMPUTE, {"name": "tiny"})
+    assert metrics == {"method": "distilled features", "clips": len(store.split("xsub", "train"))}
+    found = finetune(
+        store, tmp_path / "fine", tmp_path / "features", INPUT, SMALL, FinetuneSettings(optim=optim()), COMPUTE, {}
+    )
+    assert found["protocol"] == "finetune"
+
+
+def test_several_teachers_teach_their_mean(store: Store, teacher_run: Path, tmp_path: Path) -> None:
+    data = InputSettings(frames=12, stream="bone")
+    write_classifier(tmp_path / "bone", store, data)
+    both, cards = load_teachers([teacher_run, tmp_path / "bone"], store, INPUT)
+    joints = torch.randn(4, 1, 12, 25, 3)
+    one, other = (load_classifier(folder)[0](joints) for folder in (teacher_run, tmp_path / "bone"))
+    torch.testing.assert_close(both(joints)[0], (one[0] + other[0]) / 2)
+    torch.testing.assert_close(both(joints)[1], torch.cat([one[1], other[1]], 1))
+    assert both.features == both(joints)[1].shape[1]
+    assert [card.input.stream for card in cards] == ["joint", "bone"]
+    settings = DistillSettings(1, 1, optim=optim(epochs=1))
+    distill(store, tmp_path / "run", [teacher_run, tmp_path / "bone"], INPUT, SMALL, settings, COMPUTE, {})
+    assert len(load_classifier(tmp_path / "run")[1].provenance["teachers"]) == 2
+
+
+@pytest.mark.parametrize("time", ["stretched", "rate"])
+def test_clips_without_labels_are_learned_from(time: Any, store: Store, tmp_path: Path) -> None:
+    """Of another store, with other joints and more actions."""
+    data = replace(INPUT, time=time)
+    write_classifier(tmp_path / "teacher", store, data)
+    others = make_store(tmp_path / "others", "kinect20", labels=("a", "b", "c", "d"), subjects=2)
+    settings = DistillSettings(1, 0, 1, optim=optim())
+    distill(store, tmp_path / "run", [tmp_path / "teacher"], data, SMALL, settings, COMPUTE, {}, unlabelled=[others])
+    card = load_classifier(tmp_path / "run")[1]
+    assert card.provenance["training_clips"] == len(store.split("xsub", "train")) + len(others)
+    assert card.provenance["unlabelled"] == [others.name]
+    clips = Clips.read(store, [0, 1], data).with_unlabelled(Clips.read(others, [3], data, store.layout))
+    assert clips.labels.tolist() == [*store.index["label"][:2], -1]
+    torch.testing.assert_close(clips.joints[2:], Clips.read(others, [3], data, store.layout).joints)
+
+
+def test_what_cannot_be_distilled(store: Store, teacher_run: Path, tmp_path: Path) -> None:
+    shared = (INPUT, SMALL)
+    for weights in ((0, 0, 0), (1, -1, 0)):
+        with pytest.raises(InputError, match=r"weights of logits, features and labels.*one above 0"):
+            distill(store, tmp_path / "run", [teacher_run], *shared, DistillSettings(*weights), COMPUTE, {})
+    with pytest.raises(InputError, match="a teacher for unlabelled clips"):
+        distill(store, tmp_path / "run", [], *shared, DistillSettings(), COMPUTE, {}, unlabelled=[store])
+    assert not (tmp_path / "run").exists()

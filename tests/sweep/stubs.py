@@ -54,8 +54,8 @@ def _evaluate(protocol: str, recipe: Recipe, store: Any, out: Path, source: Path
     return _step(f"evaluate {protocol}", recipe, source, out, resume)
 
 
-def _distill(recipe: Recipe, store: Any, source: Path | None, out: Path, resume: bool) -> dict[str, Any]:
-    return _step("distill", recipe, source, out, resume)
+def _distill(recipe: Recipe, store: Any, teachers: list[Path], out: Path, resume: bool) -> dict[str, Any]:
+    return _step("distill", recipe, teachers[0] if teachers else None, out, resume)
 
 
 def quick() -> Any:

@@ -247,12 +247,11 @@ def test_a_shipped_sweep(name: str, store: Store, trained: Path) -> None:
     made, _ = read_sweep(name, RECIPES)
     points = points_of(made, store, OUT, teacher=trained)
     assert {point.seed for point in points} == {0, 1, 2}
-    check: Callable[[list[Point]], None] = {"temperature": _check_temperature, "depth": _check_depth}[name]
-    check([point for point in points if point.seed == 0])
+    CHECKS[name]([point for point in points if point.seed == 0])
 
 
 def _check_temperature(points: list[Point]) -> None:
-    assert [point.recipe.distill.temperature for point in points] == list(range(1, 11))
+    assert [point.recipe.distill.temperature for point in points] == [1, 2, 4, 6, 8, 10]
 
 
 def _check_depth(points: list[Point]) -> None:
@@ -260,3 +259,17 @@ def _check_depth(points: list[Point]) -> None:
     assert [plan.widths for plan in plans] == [(16,) * (depth - 1) + (128,) for depth in range(2, 8)]
     assert [plan.strides for plan in plans] == [(1,) * depth for depth in range(2, 8)]
     assert plans[3] == student_plan()
+
+
+def _check_losses(points: list[Point]) -> None:
+    taught = [point.recipe.distill for point in points]
+    weights = [(one.logit_weight, one.feature_weight, one.label_weight) for one in taught]
+    assert weights == [(1, 0, 0), (1, 0, 0), (1, 1, 0), (1, 0, 1), (0, 1, 1)]
+    assert [(one.direction, one.scale_by_temperature) for one in taught[:2]] == [("forward", True), ("reverse", False)]
+
+
+CHECKS: dict[str, Callable[[list[Point]], None]] = {
+    "temperature": _check_temperature,
+    "depth": _check_depth,
+    "losses": _check_losses,
+}
