@@ -29,7 +29,7 @@ class Conditions:
         past, (before, own_before) = now - (self.samples[-1]["at"] if self.samples else 0.0), self._cpu
         self._cpu = all_of_it, own
         found = {
-            "at": round(now, 3),
+            "at": round(now, 6),
             "temperature": temperature(self.root),
             "mhz": frequency(self.root),
             "throttled": throttled(self.root),

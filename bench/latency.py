@@ -48,9 +48,8 @@ def measure(
     fitting = {}
     for name, call in models.items():
         for _ in range(WARMUP):
+            before = time.perf_counter()
             call()
-        before = time.perf_counter()
-        call()
         fitting[name] = min(calls, max(3, int(BLOCK_SECONDS / max(time.perf_counter() - before, 1e-9))))
     for name in track(block_order(list(models), blocks, seed)):
         call, durations = models[name], taken[name]

@@ -15,6 +15,7 @@ body { font: 15px/1.5 system-ui, sans-serif; color: var(--text); background: var
 h1 { font-size: 1.5rem; margin: 0 0 .5rem; } h2 { font-size: 1.05rem; margin: 0 0 .3rem; }
 .table { overflow-x: auto; } table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .82rem; }
 th, td { padding: .25rem .55rem; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap; }
+th { white-space: normal; vertical-align: bottom; }
 th:first-child, td:first-child { text-align: left; position: sticky; left: 0; background: var(--back); }
 .warning { color: var(--warn); font-weight: 600; margin: .2rem 0; }
 .plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 520px), 1fr)); gap: 1.5rem; margin: 1.5rem 0; }
@@ -107,7 +108,7 @@ def plot(
         colour = COLOURS[number % len(COLOURS)]
         dashes = "" if number < len(COLOURS) else ' stroke-dasharray="5 3"'
         places = [(across.place(x), up.place(y)) for x, y in one.points]
-        if one.marks:
+        if one.marks or len(places) == 1:
             marks += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="5" fill="{colour}"/>' for x, y in places]
         else:
             points = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)

@@ -11,7 +11,7 @@ from bench import page
 SCHEMA = 2
 MEGABYTE = 1e6
 
-# ASMa (arXiv 2604.17531), its three-stream systems; MB as the paper counts them.
+# ASMa's three-stream teacher and student, as its paper gives them; MB as the paper counts them.
 PUBLISHED_ON = "published, Raspberry Pi 4B (2 GB)"
 PUBLISHED = {
     "teacher": {"ms": 59.16, "fps": 16.9, "memory_mb": 314.47, "disk_mb": 25.5},
