@@ -219,16 +219,39 @@ def bench_command(parser: ArgumentParser) -> Callable[[Any], None]:
     """
     known = "exported models; ratios are to the first; default and default.tflite are those that come with skedge"
     parser.add_argument("files", type=find, nargs="+", help=known)
-    parser.add_argument("--out", type=Path, default=Path("runs/bench"), help="the folder for bench.json and bench.md")
-    parser.add_argument("--threads", type=int, default=1, help="of the runtime")
+    parser.add_argument("--out", type=Path, default=Path("runs/bench"), help="the folder for bench.json, bench.md, bench.html")
+    parser.add_argument("--threads", type=int, nargs="+", default=[1], help="of the runtime; each of several is measured")
     parser.add_argument("--blocks", type=int, default=20, help="of calls, in random order between the models")
-    parser.add_argument("--calls", type=int, default=25, help="in every block")
+    parser.add_argument("--calls", type=int, default=25, help="in every block at most")
+    parser.add_argument("--sustain", type=float, default=0.0, help="seconds that each model then runs without a pause")
+    parser.add_argument("--data", type=Path, help="a store: accuracy is measured on its test clips")
+    parser.add_argument("--protocol", default="xsub", help="of the store")
 
     def main(args: Any) -> None:
         from bench.run import benchmark
 
-        benchmark(args.files, args.out, args.threads, args.blocks, args.calls)
+        benchmark(
+            args.files, args.out, args.threads, args.blocks, args.calls,
+            sustain=args.sustain, data=args.data, protocol=args.protocol,
+        )  # fmt: skip
         print((args.out / "bench.md").read_text())
+
+    return main
+
+
+def compare_command(parser: ArgumentParser) -> Callable[[Any], None]:
+    """What has become faster or slower between two benchmarks.
+
+    Example: skedge bench compare before/bench.json after/bench.json
+    """
+    parser.add_argument("first", type=Path, help="a bench.json")
+    parser.add_argument("second", type=Path, help="another one, whose figures are divided by the first's")
+    parser.add_argument("--across", action="store_true", help="compare different machines too")
+
+    def main(args: Any) -> None:
+        from bench.compare import compare
+
+        print(compare(args.first, args.second, args.across), end="")
 
     return main
 
@@ -568,6 +591,7 @@ COMMANDS: dict[str, Callable[[ArgumentParser], Callable[[Any], None]]] = {
     "live": live_command,
     "record": record_command,
     "teach": teach_command,
+    "bench compare": compare_command,
     "bench": bench_command,
 }
 

@@ -6,8 +6,17 @@ import secrets
 from pathlib import Path
 from typing import Any
 
-SCHEMA = 1
+from bench import page
+
+SCHEMA = 2
 MEGABYTE = 1e6
+
+# ASMa's three-stream teacher and student, as its paper gives them; MB as the paper counts them.
+PUBLISHED_ON = "published, Raspberry Pi 4B (2 GB)"
+PUBLISHED = {
+    "teacher": {"ms": 59.16, "fps": 16.9, "memory_mb": 314.47, "disk_mb": 25.5},
+    "student": {"ms": 21.38, "fps": 46.5, "memory_mb": 173.28, "disk_mb": 2.22},
+}
 
 # What the ratios compare, and where in a model's entry it stands.
 COMPARED = {
@@ -31,36 +40,78 @@ def add_ratios(models: list[dict[str, Any]]) -> None:
 
 
 def markdown(document: dict[str, Any]) -> str:
-    """The document as a table for people, with what is needed to measure it again."""
-    machine, settings, clock = document["machine"], document["settings"], document["clock"]
-    head = ["model", "precision", "p50 ms", "p95 ms", "p99 ms", "clips/s", "load ms", "first ms"]
-    head += ["memory MB", "peak RSS MB", "file KB", "parameters", "M MAC", "accuracy"]
-    rows = [_row(model) for model in document["models"]]
+    """The document as tables for people, with what is needed to measure it again."""
+    parts = ["# Benchmark", *(f"**{line}**" for line in spoiled(document)), table(*rows(document))]
     first = document["models"][0]["name"]
     ratios = [[model["name"], *(_ratio(model["ratios"][name]) for name in COMPARED)] for model in document["models"][1:]]
-    parts = ["# Benchmark", table(head, rows)]
     if ratios:
         parts += [f"Divided by {first}:", table(["model", *COMPARED], ratios)]
-    parts += [
+    threads = document["settings"]["all_threads"]
+    if len(threads) > 1:
+        each = [
+            [model["name"], *(f"{model['threads'][str(count)]['p50_ms']:.3f}" for count in threads)] for model in document["models"]
+        ]
+        parts += ["Median ms by threads:", table(["model", *map(str, threads)], each)]
+    if document["settings"]["sustain"]:
+        held = [
+            [model["name"], *(f"{model['sustained'][key]:.1f}" for key in ("fps", "first_fps", "last_fps"))]
+            for model in document["models"]
+        ]
+        head = ["model", "answers/s", "in the first tenth", "in the last tenth"]
+        parts += [f"Sustained for {document['settings']['sustain']:g} s:", table(head, held)]
+    return "\n\n".join([*parts, *notes(document)]) + "\n"
+
+
+def rows(document: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
+    """Head and rows of the table of all models, the published ones last."""
+    head = ["model", "precision", "p50 ms", "95 % of p50", "p95 ms", "p99 ms", "jitter ms", "a second", "load ms", "first ms"]
+    head += ["memory MB", "peak RSS MB", "mJ", "file KB", "parameters", "M MAC", "accuracy"]
+    found = [_row(model) for model in document["models"]]
+    for name, figures in PUBLISHED.items():
+        row = dict.fromkeys(head, "") | {"model": f"{name} ({PUBLISHED_ON})", "p50 ms": f"{figures['ms']:.2f}"}
+        row |= {"a second": f"{figures['fps']:.1f}", "peak RSS MB": f"{figures['memory_mb']:.1f}"}
+        found.append(list((row | {"file KB": f"{figures['disk_mb'] * 1e3:.0f}"}).values()))
+    return head, found
+
+
+def spoiled(document: dict[str, Any]) -> list[str]:
+    """What spoils the figures, a line each."""
+    lines = [f"Warning: {line}." for line in document["conditions"]["warnings"]]
+    noisy = [model["name"] for model in document["models"] if model["latency"]["noisy"]]
+    if noisy:
+        lines.append(
+            f"Noisy: {', '.join(noisy)}: the medians of the first and the second half differ by more than 5 %; measure again on "
+            "a quiet machine."
+        )
+    return lines
+
+
+def notes(document: dict[str, Any]) -> list[str]:
+    """How and on what it was measured, a paragraph each."""
+    machine, settings, clock = document["machine"], document["settings"], document["clock"]
+    return [
         "Latency is of one inference on one clip, or on one frame where the model is streaming: "
-        f"{settings['blocks']} blocks of {settings['calls']} calls a model, the models' blocks in random order (seed "
+        f"{settings['blocks']} blocks of at most {settings['calls']} calls a model, the models' blocks in random order (seed "
         f"{settings['seed']}), {settings['threads']} thread(s); clock "
-        f"{clock['implementation']}, resolution {clock['resolution_ns']:g} ns.",
+        f"{clock['implementation']}, resolution {clock['resolution_ns']:g} ns, smallest step {clock['smallest_step_ns']} ns. "
+        "The interval of the median is a bootstrap's over blocks; jitter is the mean difference between a call and the next.",
         "Memory is what loading and predicting add to the resident memory of a fresh interpreter with numpy and the model's "
-        "runtime imported; peak RSS is that process's highest (MB: a million bytes).",
+        "runtime imported; peak RSS is that process's highest (MB: a million bytes). Energy, where the board counts it, is "
+        "all of the board's or package's while an answer is computed.",
         f"{machine['cpu']}, {machine['usable_cores']} of {machine['cores']} cores usable, "
-        f"{machine['memory_bytes'] / 2**30:.1f} GiB, {machine['system']} ({machine['kernel']}, {machine['architecture']}); "
+        f"{machine['memory_bytes'] / 2**30:.1f} GiB, {machine['system']} ({machine['kernel']}, {machine['architecture']}), "
+        f"fingerprint {machine['fingerprint']}, governor {document['conditions']['governor'] or 'unknown'}; "
         f"Python {machine['python']}, {', '.join(f'{name} {at}' for name, at in machine['packages'].items())}; "
         f"{document['created']}.",
     ]
-    return "\n\n".join(parts) + "\n"
 
 
 def write(document: dict[str, Any], folder: Path) -> None:
-    """Write bench.json and bench.md into `folder`, each whole or not at all."""
+    """Write bench.json, bench.md and bench.html into `folder`, each whole or not at all."""
     folder.mkdir(parents=True, exist_ok=True)
     write_whole(folder / "bench.json", json.dumps(document, indent=1) + "\n")
     write_whole(folder / "bench.md", markdown(document))
+    write_whole(folder / "bench.html", page.html(document, *rows(document), spoiled(document), notes(document)))
 
 
 def _row(model: dict[str, Any]) -> list[str]:
@@ -68,12 +119,15 @@ def _row(model: dict[str, Any]) -> list[str]:
     return [
         model["name"] + (" (a frame)" if model["model"]["streaming"] else ""),
         model["model"]["precision"],
-        *(f"{latency[key]:.3f}" for key in ("p50_ms", "p95_ms", "p99_ms")),
+        f"{latency['p50_ms']:.3f}" + (" (noisy)" if latency["noisy"] else ""),
+        "{:.3f} to {:.3f}".format(*latency["p50_interval_ms"]),
+        *(f"{latency[key]:.3f}" for key in ("p95_ms", "p99_ms", "jitter_ms")),
         f"{latency['clips_per_second']:.0f}",
         f"{process['load_ms']:.0f}",
         f"{process['first_ms']:.1f}",
         f"{process['rss_above_imported_bytes'] / MEGABYTE:.1f}",
         f"{process['peak_rss_bytes'] / MEGABYTE:.1f}",
+        "" if model["millijoules"] is None else f"{model['millijoules']:.1f}",
         f"{model['file']['bytes'] / 1e3:.0f}",
         f"{model['model']['parameters']:,}",
         f"{model['model']['macs'] / 1e6:.1f}",

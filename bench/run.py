@@ -1,67 +1,147 @@
 """One benchmark of several exported models, side by side."""
 
 import hashlib
+import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from bench import example, machine, report
+from bench.conditions import Conditions
 from bench.latency import WARMUP, clock, measure, summarize
 from bench.memory import fresh_process
 from edge_runtime.backend import Backend, load_backend
+from edge_runtime.predict import predict_store
+from skeleton.datasets.store import Store
 from skeleton.errors import InputError
 
 
 def benchmark(
-    files: Sequence[Path | str], out: Path | str, threads: int = 1, blocks: int = 20, calls: int = 25, seed: int = 0
+    files: Sequence[Path | str],
+    out: Path | str,
+    threads: int | Sequence[int] = 1,
+    blocks: int = 20,
+    calls: int = 25,
+    seed: int = 0,
+    sustain: float = 0.0,
+    data: Path | str | None = None,
+    protocol: str = "xsub",
 ) -> dict[str, Any]:
-    """Measure exported models and write `bench.json` and `bench.md` into the folder `out`; returns the document.
+    """Measure exported models and write `bench.json`, `bench.md` and `bench.html` into the folder `out`; returns the document.
 
-    Every figure is compared with the first model's. Raises `InputError` for a file that is no model, before anything is
-    measured, and for `out` where no folder can be.
+    Every figure is compared with the first model's. Of several `threads` the first is that of all figures, and the others'
+    latencies stand beside it. `sustain` is for how many seconds each model then runs without a pause; `data` is a store on
+    whose test clips of `protocol` accuracy is measured, instead of repeating what the file says of itself.
+
+    Raises `InputError` for a file that is no model, before anything is measured, and for `out` where no folder can be.
     """
     from rich.console import Console
     from rich.progress import Progress
 
     out = Path(out)
-    if blocks < 1 or calls < 1:
-        raise InputError(f"expected at least 1 block of 1 call, got {blocks} of {calls}")
-    backends = {name: (path, load_backend(path, threads)) for name, path in _names([Path(file) for file in files]).items()}
+    counts = [threads] if isinstance(threads, int) else list(threads)
+    if blocks < 1 or calls < 1 or sustain < 0 or not counts or len(set(counts)) < len(counts):
+        raise InputError(
+            f"expected at least 1 block of 1 call, different numbers of threads, and no negative time, got {blocks} of {calls}, "
+            f"threads {counts}, {sustain:g} s"
+        )
+    named = names([Path(file) for file in files])
+    backends = {(name, count): load_backend(path, count) for name, path in named.items() for count in counts}
+    store = None if data is None else Store(data)
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{out}: expected a folder for the report, or a place to make one: {error.strerror}") from None
     with Progress(console=Console(stderr=True), transient=True) as progress:
         # Processes of their own first: they share nothing with the models loaded here.
-        processes = {
-            name: fresh_process(path, threads) for name, (path, _) in progress.track(backends.items(), description="memory")
-        }
-        loops = {name: example.call(backend) for name, (_, backend) in backends.items()}
-        taken = measure(loops, blocks, calls, seed, lambda order: progress.track(order, description="latency"))
-    models = [
-        {
-            **_describe(name, path, backend),
-            "latency": {"calls": len(taken[name]), **summarize(taken[name])},
-            "process": processes[name],
-        }
-        for name, (path, backend) in backends.items()
-    ]
+        processes = {name: fresh_process(path, counts[0]) for name, path in progress.track(named.items(), description="memory")}
+        loops = {_key(*key): example.call(backend) for key, backend in backends.items()}
+        conditions = Conditions()
+
+        def track(order: list[str]) -> Iterator[str]:
+            for name in progress.track(order, description="latency"):
+                conditions.sample()["model"] = name
+                yield name
+            conditions.sample()
+
+        taken = measure(loops, blocks, calls, seed, track)
+        watts = conditions.watts()
+        sustained = {}
+        if sustain:
+            for name in progress.track(list(named), description="sustained"):
+                sustained[name] = run_on(loops[_key(name, counts[0])], sustain, conditions)
+        accuracy = {}
+        if store is not None:
+            for name, path in progress.track(named.items(), description="accuracy"):
+                accuracy[name] = _accuracy(path, store, protocol)
+    models = []
+    for name, path in named.items():
+        latencies = {count: summarize(taken[_key(name, count)], blocks, seed) for count in counts}
+        entry = describe(name, path, backends[name, counts[0]])
+        entry["latency"] = {"calls": len(taken[_key(name, counts[0])]), **latencies[counts[0]]}
+        entry["threads"] = {str(count): latency for count, latency in latencies.items()}
+        entry["process"] = processes[name]
+        entry["sustained"] = sustained.get(name)
+        entry["millijoules"] = None if watts is None else watts * latencies[counts[0]]["mean_ms"]
+        entry["accuracy"] = accuracy.get(name, entry["accuracy"])
+        models.append(entry)
     report.add_ratios(models)
     document = {
         "schema": report.SCHEMA,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": machine.describe(),
         "clock": clock(),
-        "settings": {"threads": threads, "blocks": blocks, "calls": calls, "warmup": WARMUP, "seed": seed},
+        "settings": {
+            "threads": counts[0], "all_threads": counts, "blocks": blocks, "calls": calls, "warmup": WARMUP, "seed": seed,
+            "sustain": sustain,
+        },
+        "conditions": conditions.summary(),
         "models": models,
-    }
+    }  # fmt: skip
     report.write(document, out)
     return document
 
 
-def _names(paths: list[Path]) -> dict[str, Path]:
+def run_on(call: Callable[[], object], seconds: float, conditions: Conditions) -> dict[str, Any]:
+    """Call for so long without a pause; `series` holds the second, the calls a second in it, and the temperature."""
+    begin = time.perf_counter()
+    series, total = [], 0
+    while (start := time.perf_counter() - begin) < seconds:
+        calls, until = 0, min(start + 1, seconds)
+        while (now := time.perf_counter() - begin) < until:
+            call()
+            calls += 1
+        series.append([round(now, 3), calls / (now - start), conditions.sample()["temperature"]])
+        total += calls
+    rates = [rate for _, rate, _ in series]
+    tenth = max(1, len(rates) // 10)
+    return {
+        "seconds": now,
+        "fps": total / now,
+        "first_fps": sum(rates[:tenth]) / tenth,
+        "last_fps": sum(rates[-tenth:]) / tenth,
+        "series": series,
+    }
+
+
+def _key(name: str, threads: int) -> str:
+    return f"{name} @{threads}"
+
+
+def _accuracy(path: Path, store: Store, protocol: str) -> dict[str, Any]:
+    found = predict_store(path, store, protocol)
+    return {
+        "top1": 100 * found.accuracy,
+        "clips": len(found.predictions),
+        "protocol": protocol,
+        "store": store.name,
+        "notes": list(found.notes),
+    }
+
+
+def names(paths: list[Path]) -> dict[str, Path]:
     """Every file by its stem, or by as much more of its path as tells it from the others."""
     if not paths:
         raise InputError("expected at least one exported model to measure, got none; make one with `skedge export`")
@@ -79,7 +159,7 @@ def _names(paths: list[Path]) -> dict[str, Path]:
     return named
 
 
-def _describe(name: str, path: Path, backend: Backend) -> dict[str, Any]:
+def describe(name: str, path: Path, backend: Backend) -> dict[str, Any]:
     metadata, content = backend.metadata, path.read_bytes()
     return {
         "name": name,

@@ -1,6 +1,7 @@
 """One small class for every runtime that can execute an exported file."""
 
 import os
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -9,6 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from edge_runtime import memory
 from edge_runtime.flatbuffer import read_text
 from edge_runtime.streaming import OnnxStepper, Stepper, TfliteRunner, TfliteStepper
 from skeleton.errors import InputError
@@ -118,11 +120,15 @@ class TfliteBackend:
         return TfliteStepper(self._runner)
 
 
+RUNTIMES = {".onnx": "onnxruntime", ".tflite": "ai_edge_litert"}
 BACKENDS: dict[str, Callable[[Path, int], Backend]] = {".onnx": OnnxBackend, ".tflite": TfliteBackend}
 
 
 def load_backend(path: str | Path, threads: int = 1) -> Backend:
-    """Open an exported file with the runtime that its suffix names; raises `InputError` if that cannot be done."""
+    """Open an exported file with the runtime that its suffix names.
+
+    Raises `InputError` if that cannot be done, and before it is tried where a memory limit leaves no room for it.
+    """
     path = Path(path)
     if not path.is_file():
         raise InputError(
@@ -136,6 +142,7 @@ def load_backend(path: str | Path, threads: int = 1) -> Backend:
             f"{path}: expected a model with suffix .onnx or .tflite, got {path.suffix or 'none'!r}; "
             "make one with `skedge export`"
         )
+    memory.check(path, imported=RUNTIMES[path.suffix.lower()] in sys.modules)
     return backend(path, threads)
 
 

@@ -14,6 +14,8 @@ from export.graph import Feed
 # Where the output channels of a weight stand, by the node that multiplies by it.
 CHANNELS = {"Conv": 0, "MatMul": -1, "Gemm": -1}
 SMALLEST = 64
+# What the attributes of a Gemm are where it is a product and a sum and nothing else.
+PLAIN = {"alpha": 1.0, "beta": 1.0, "transA": 0, "transB": 0}
 
 
 def halve(content: bytes) -> bytes:
@@ -77,7 +79,7 @@ class StaticQuantizer:
         self._room = tempfile.TemporaryDirectory()
         room = Path(self._room.name)
         self._source, self._made, self._ranges = room / "float.onnx", room / "int8.onnx", room / "ranges.json"
-        self._source.write_bytes(content)
+        self._source.write_bytes(_split_sums(onnx.load_from_string(content)).SerializeToString())
         self._reader = _Reader(feeds)
         self.parts: tuple[str, ...] = ()
         self.parts = _quantized(onnx.load_from_string(self.quantize(())))
@@ -96,6 +98,21 @@ class _Reader(CalibrationDataReader):
 
     def get_next(self) -> Feed | None:
         return next(self._feeds, None)
+
+
+def _split_sums(model: onnx.ModelProto) -> onnx.ModelProto:
+    """With every Gemm that adds a matrix as a product and a sum: the quantiser knows biases as vectors only."""
+    matrices = {tensor.name for tensor in model.graph.initializer if len(tensor.dims) == 2}
+    for node in [node for node in model.graph.node if node.op_type == "Gemm" and set(node.input[2:]) & matrices]:
+        if any(helper.get_attribute_value(attribute) != PLAIN[attribute.name] for attribute in node.attribute):
+            continue
+        at, product = list(model.graph.node).index(node), f"{node.output[0]}_product"
+        made = helper.make_node("MatMul", list(node.input[:2]), [product], name=f"{node.name}_product")
+        added = helper.make_node("Add", [product, node.input[2]], list(node.output), name=node.name)
+        model.graph.node.remove(node)
+        model.graph.node.insert(at, made)
+        model.graph.node.insert(at + 1, added)
+    return model
 
 
 def _quantized(model: onnx.ModelProto) -> tuple[str, ...]:

@@ -118,12 +118,14 @@ def test_a_child_that_hangs_is_ended(models: list[Path], monkeypatch: pytest.Mon
 def test_the_document_and_its_table(models: list[Path], tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "a new folder" / "deep"
     document = benchmark(models, out, blocks=4, calls=5, seed=7)
-    assert sorted(os.listdir(out)) == ["bench.json", "bench.md"]
+    assert sorted(os.listdir(out)) == ["bench.html", "bench.json", "bench.md"]
     assert json.loads((out / "bench.json").read_text()) == document
     assert capfd.readouterr().out == ""
-    assert document["schema"] == 1
-    assert set(document) == {"schema", "created", "machine", "clock", "settings", "models"}
-    assert document["settings"] == {"threads": 1, "blocks": 4, "calls": 5, "warmup": latency.WARMUP, "seed": 7}
+    assert document["schema"] == 2
+    assert set(document) == {"schema", "created", "machine", "clock", "settings", "conditions", "models"}
+    assert document["settings"] == {
+        "threads": 1, "all_threads": [1], "blocks": 4, "calls": 5, "warmup": latency.WARMUP, "seed": 7, "sustain": 0.0,
+    }  # fmt: skip
     teacher, student = document["models"]
     assert [teacher["name"], student["name"]] == ["teacher", "student"]
     for model, path in zip(document["models"], models, strict=True):
@@ -143,7 +145,7 @@ def test_the_document_and_its_table(models: list[Path], tmp_path: Path, capfd: p
     table = (out / "bench.md").read_text()
     assert table == report.markdown(document)
     lines = [line for line in table.splitlines() if line.startswith("|")]
-    assert [line.count("|") for line in lines] == [15] * 4 + [9] * 3
+    assert [line.count("|") for line in lines] == [18] * 6 + [9] * 3
     assert "| teacher |" in table
     assert "400,000" in table
     assert "87.0 % (odd-even)" in table
@@ -161,7 +163,7 @@ def test_a_report_replaces_the_last_one_whole(models: list[Path], tmp_path: Path
     with pytest.raises(OSError, match="no space left"):
         report.write(first | {"created": "later"}, tmp_path)
     assert json.loads((tmp_path / "bench.json").read_text()) == first
-    assert sorted(os.listdir(tmp_path)) == ["bench.json", "bench.md"]
+    assert sorted(os.listdir(tmp_path)) == ["bench.html", "bench.json", "bench.md"]
 
 
 def test_models_of_one_name_go_by_their_folder(tmp_path: Path) -> None:

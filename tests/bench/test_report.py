@@ -1,0 +1,181 @@
+"""What a benchmark says beyond its medians: how sure they are, what spoiled them, how two runs compare, and its page."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from chromium import Chromium, find_chromium
+from edge_models import METADATA, write_streaming_model
+
+import skedge
+from bench import conditions, latency, page, report
+from bench.compare import compare, interval
+from bench.run import benchmark
+from skeleton import load_layout
+from skeleton.datasets.store import StoreWriter
+from skeleton.errors import InputError
+
+
+@pytest.fixture(scope="module")
+def measured(models: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run with all that can be asked for."""
+    folder = tmp_path_factory.mktemp("a run")
+    with StoreWriter(folder / "store", name="walks", layout=load_layout("ntu25"), labels=METADATA.labels, rate=30.0) as writer:
+        for i in range(6):
+            joints = np.random.default_rng(i).normal(size=(1, 30, 25, 3)).astype(np.float32)
+            writer.add(str(i), joints, label=i % 3, subject=i)
+        writer.protocol("xsub", lambda index: np.where(index["subject"] < 2, 1, 3))
+    stream = write_streaming_model(folder / "stream.onnx")
+    benchmark([*models, stream], folder / "out", threads=[1, 2], blocks=6, calls=8, sustain=0.2, data=folder / "store")
+    return folder / "out"
+
+
+@pytest.fixture(scope="module")
+def document(measured: Path) -> dict[str, Any]:
+    return dict(json.loads((measured / "bench.json").read_text()))
+
+
+def test_a_quiet_run_is_not_noisy_and_one_that_slows_down_is() -> None:
+    calls = np.random.default_rng(0).normal(5e6, 1e5, (20, 25))
+    quiet = latency.summarize(calls.ravel(), blocks=20)
+    assert not quiet["noisy"]
+    low, high = quiet["p50_interval_ms"]
+    assert low < 5 < high
+    assert high - low < 0.1
+    calls[10:] *= 1.06
+    assert latency.summarize(calls.ravel(), blocks=20)["noisy"]
+
+
+def test_jitter_is_from_call_to_call_within_a_block() -> None:
+    assert latency.summarize(np.array([1e6, 3e6, 1e6, 9e6, 9e6, 9e6]), blocks=2)["jitter_ms"] == pytest.approx(1.0)
+
+
+def test_the_interval_of_a_median_holds_it_as_often_as_it_says() -> None:
+    """95 %, over runs whose blocks each have a level of their own."""
+    random, held = np.random.default_rng(1), 0
+    for _ in range(200):
+        blocks = 10e6 + random.normal(0, 5e5, (20, 1)) + random.normal(0, 1e5, (20, 9))
+        low, high = latency.summarize(blocks.ravel(), blocks=20)["p50_interval_ms"]
+        held += low <= 10 <= high
+    assert held / 200 > 0.85
+
+
+def test_what_was_asked_for_is_in_the_report(document: dict[str, Any], measured: Path) -> None:
+    for model in document["models"]:
+        assert list(model["threads"]) == ["1", "2"]
+        assert model["threads"]["1"]["p50_ms"] == model["latency"]["p50_ms"]
+        assert model["sustained"]["fps"] > 0
+        assert model["accuracy"]["store"] == "walks"
+        assert len(model["latency"]["blocks_p50_ms"]) == 6
+    samples = document["conditions"]["samples"]
+    assert sum("model" in one for one in samples) == 3 * 2 * 6
+    table = (measured / "bench.md").read_text()
+    assert "published, Raspberry Pi 4B" in table
+    assert "59.16" in table
+    assert "Sustained for 0.2 s" in table
+
+
+@pytest.mark.parametrize(
+    ("samples", "expected"),
+    [
+        ([{"throttled": ["under-voltage", "throttled earlier"]}], "slowed down: under-voltage"),
+        ([{"throttled": ["throttled earlier"]}], None),
+        ([{"temperature": 55.0}, {"temperature": 83.2}], "reached 83 °C"),
+        ([{"mhz": 1500.0}, {"mhz": 600.0}], "between 600 and 1500 MHz"),
+        ([{"others": 2.0}, {"others": 0.01}], None),
+        ([{}, {"others": 0.5}], "used 0.5 cores"),
+    ],
+)
+def test_what_spoils_figures_is_told(samples: list[dict[str, Any]], expected: str | None) -> None:
+    whole = {"at": 0.0, "temperature": None, "mhz": None, "throttled": None, "joules": None, "others": 0.0}
+    found = conditions.warnings([whole | one for one in samples])
+    assert (len(found) == 1 and expected in found[0]) if expected else found == []
+
+
+def test_a_board_tells_frequency_power_and_governor(tmp_path: Path) -> None:
+    policy = tmp_path / "sys/devices/system/cpu/cpufreq/policy0"
+    power = tmp_path / "sys/class/powercap/intel-rapl:0"
+    for folder in (policy, power):
+        folder.mkdir(parents=True)
+    (policy / "scaling_cur_freq").write_text("1500000\n")
+    (policy / "scaling_governor").write_text("performance\n")
+    watched = conditions.Conditions(tmp_path)
+    for joules in (10, 13):
+        (power / "energy_uj").write_text(f"{joules * 10**6}\n")
+        watched.sample()
+    assert watched.samples[0]["mhz"] == 1500
+    assert watched.summary()["governor"] == "performance"
+    watts = watched.watts()
+    assert watts == pytest.approx(3 / (watched.samples[1]["at"] - watched.samples[0]["at"]))
+    assert conditions.Conditions(tmp_path / "none").sample()["joules"] is None
+
+
+def test_two_runs_are_compared(
+    document: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:  # fmt: skip
+    first, second = tmp_path / "a.json", tmp_path / "b.json"
+    slower = json.loads(json.dumps(document))
+    for one in (document, slower):
+        for model in one["models"]:
+            factor = 2.0 if one is slower else 1.0
+            model["latency"] |= {"p50_ms": factor, "blocks_p50_ms": [factor * x for x in (0.98, 0.99, 1, 1.01)], "noisy": False}
+    first.write_text(json.dumps(document))
+    second.write_text(json.dumps(slower))
+    skedge.main(["bench", "compare", str(first), str(second)])
+    told = capsys.readouterr().out
+    row = next(line for line in told.splitlines() if line.startswith("| teacher"))
+    assert "| slower | 2.00 |" in row
+    low, high = interval([0.98, 0.99, 1, 1.01], [1.96, 1.98, 2, 2.02])
+    assert 1.9 < low < 2 < high < 2.1
+    assert "no difference shown" in compare(first, first)
+
+    slower["machine"]["fingerprint"] = "another"
+    second.write_text(json.dumps(slower))
+    with pytest.raises(InputError, match="one machine"):
+        compare(first, second)
+    assert "Different machines" in compare(first, second, across=True)
+    second.write_text(json.dumps(slower | {"schema": 1}))
+    for wrong in (second, tmp_path / "none", Path(__file__)):
+        with pytest.raises(InputError, match="expected a benchmark"):
+            compare(first, wrong, across=True)
+
+
+def test_the_page_escapes_what_people_call_their_models(document: dict[str, Any]) -> None:
+    changed = json.loads(json.dumps(document).replace('"student', '"<script>alert(1)</script>'))
+    made = page.html(changed, *report.rows(changed), report.spoiled(changed), report.notes(changed))
+    assert "<script" not in made
+    assert "&lt;script&gt;" in made
+
+
+def test_a_page_of_one_call_and_no_accuracy(models: list[Path], tmp_path: Path) -> None:
+    benchmark(models[1:], tmp_path, blocks=1, calls=1)
+    assert "Latency distribution" in (tmp_path / "bench.html").read_text()
+
+
+def test_the_page_opens_offline_in_a_browser(measured: Path, tmp_path: Path) -> None:
+    program = find_chromium()
+    if program is None:
+        pytest.skip("needs Chromium: apt-get install chromium")
+    shutil.copy(measured / "bench.html", tmp_path / "a page.html")
+    with Chromium(program, tmp_path) as browser:
+        for width, phone in ((1280, False), (390, True)):
+            tab = browser.open((tmp_path / "a page.html").as_uri(), width, 1600, phone=phone)
+            tab.wait("document.querySelectorAll('figure svg').length >= 5")
+            tab.screenshot(tmp_path / f"{width}.png")
+            assert tab.value("document.querySelectorAll('tbody tr').length") == 5
+            assert tab.value("document.documentElement.scrollWidth") <= width, "the page must not scroll sideways"
+            # Every line and mark lies within its plot.
+            outside = """[...document.querySelectorAll('svg')].flatMap(svg => {
+                const box = svg.getBoundingClientRect();
+                return [...svg.querySelectorAll('polyline, circle, text')].filter(mark => {
+                    const own = mark.getBoundingClientRect();
+                    return own.left < box.left - 1 || own.right > box.right + 1 || own.top < box.top - 1 ||
+                        own.bottom > box.bottom + 1 || !(own.width + own.height > 0);
+                }).map(mark => mark.outerHTML)})"""
+            assert tab.value(outside) == []
+            assert tab.complaints() == []
+            assert all(one.startswith(("file:", "data:")) for one in tab.requests()), "the page asks the network"
+    assert (tmp_path / "1280.png").stat().st_size > 30_000
