@@ -86,6 +86,26 @@ def evaluate_command(parser: ArgumentParser) -> Callable[[Any], None]:
     return main
 
 
+def evaluate_online_command(parser: ArgumentParser) -> Callable[[Any], None]:
+    """Score an exported model's events on whole recordings by their overlap with the labelled intervals; needs no torch.
+
+    Example: skedge evaluate online --model student.onnx --data stores/pku --protocol xsub
+    """
+    parser.add_argument("--model", type=Path, required=True, help="an exported model; what was taught to it is found beside it")
+    parser.add_argument("--data", type=Path, required=True, help="a store of recordings: `skedge data import --continuous`")
+    parser.add_argument("--protocol", default="xsub", help="the store's split")
+    parser.add_argument("--part", choices=["train", "val", "test"], default="test", help="of the split")
+    parser.add_argument("--overlap", type=float, default=0.5, help="an event is right from this intersection over union on")
+    parser.add_argument("--synonyms", type=dict[str, str], help="the model's names of the store's classes: '{boxing: punch}'")
+    _add_events(parser)
+    parser.add_argument("--out", type=Path, help="a .json file for the figures, also per class, and for every event")
+
+    def main(args: Any) -> None:
+        _evaluate_online(args)
+
+    return main
+
+
 def distill_command(parser: ArgumentParser) -> Callable[[Any], None]:
     """Distil a teacher, or several, into the student; without a teacher, train the student on labels alone.
 
@@ -265,11 +285,7 @@ def live_command(parser: ArgumentParser) -> Callable[[Any], None]:
     known = "an exported model, by default the one that comes with skedge; what was taught to it is found beside it"
     parser.add_argument("--model", type=find, default=find("default"), help=known)
     parser.add_argument("--taught", type=Path, help="another file that `skedge teach` wrote")
-    parser.add_argument("--threads", type=int, default=1, help="of the model's runtime")
-    parser.add_argument("--hop", type=float, help="seconds between two answers; by default 0.1")
-    parser.add_argument("--threshold", type=float, default=0.5, help="an event's least probability")
-    parser.add_argument("--patience", type=int, default=3, help="answers in a row that make an event")
-    parser.add_argument("--debounce", type=float, default=1.0, help="seconds until the same event can come again")
+    _add_events(parser)
     parser.add_argument("--record", type=Path, help="store the pictures in this film (.mp4, .avi, .mkv); else none are stored")
     parser.add_argument("--hook", help="module:function, called with every event; the module is a Python file")
 
@@ -277,8 +293,7 @@ def live_command(parser: ArgumentParser) -> Callable[[Any], None]:
         from edge_runtime.live.run import live, open_camera
         from edge_runtime.recognizer import Recognizer
 
-        events = {name: args[name] for name in ("hop", "threshold", "patience", "debounce")}
-        recognizer = Recognizer.load(args.model, args.threads, **events, taught=args.taught or True)
+        recognizer = Recognizer.load(args.model, **_event_settings(args), taught=args.taught or True)
         camera = partial(open_camera, args.source, args.people or recognizer.metadata.persons, args.fast, args.pose)
         how = {name: args[name] for name in ("record", "hook")}
         live(camera, recognizer, _viewing(args), **how, every_frame=args.every_frame or args.fast)
@@ -488,19 +503,18 @@ def synth_command(parser: ArgumentParser) -> Callable[[Any], None]:
     parser.add_argument("store", type=Path, help="the folder to write")
     parser.add_argument("--subjects", type=int, default=20, help="people of different build and tempo")
     parser.add_argument("--clips", type=int, default=3, help="per action and subject")
+    parser.add_argument("--continuous", type=int, help="so many whole recordings per subject instead, of all actions with pauses")
     parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same files")
     parser.add_argument("--overwrite", action="store_true", help="replace a store that stands there")
 
     def main(args: Any) -> None:
-        from skeleton.datasets.synthetic import synthesize
+        from skeleton.datasets.synthetic import synthesize, synthesize_recordings
 
-        synthesize(
-            args.store,
-            clips_per_action_and_subject=args.clips,
-            subjects=args.subjects,
-            seed=args.seed,
-            overwrite=args.overwrite,
-        )
+        how = {name: args[name] for name in ("subjects", "seed", "overwrite")}
+        if args.continuous is None:
+            synthesize(args.store, clips_per_action_and_subject=args.clips, **how)
+        else:
+            synthesize_recordings(args.store, recordings_per_subject=args.continuous, **how)
         _info(args.store)
 
     return main
@@ -579,6 +593,7 @@ COMMANDS: dict[str, Callable[[ArgumentParser], Callable[[Any], None]]] = {
     "data show": show_command,
     "data synth": synth_command,
     "pretrain": pretrain_command,
+    "evaluate online": evaluate_online_command,
     "evaluate": evaluate_command,
     "distill": distill_command,
     "finetune": finetune_command,
@@ -663,6 +678,18 @@ def _add_training(parser: ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, required=True, help="the store")
     parser.add_argument("--out", type=Path, required=True, help="the run folder to write")
     parser.add_argument("--resume", action="store_true", help="go on from an interrupted run's checkpoint")
+
+
+def _add_events(parser: ArgumentParser) -> None:
+    parser.add_argument("--threads", type=int, default=1, help="of the model's runtime")
+    parser.add_argument("--hop", type=float, help="seconds between two answers; by default 0.1")
+    parser.add_argument("--threshold", type=float, default=0.5, help="an event's least probability")
+    parser.add_argument("--patience", type=int, default=3, help="answers in a row that make an event")
+    parser.add_argument("--debounce", type=float, default=1.0, help="seconds until the same event can come again")
+
+
+def _event_settings(args: Any) -> dict[str, Any]:
+    return {name: args[name] for name in ("threads", "hop", "threshold", "patience", "debounce")}
 
 
 def _add_camera(parser: ArgumentParser) -> None:
@@ -779,6 +806,30 @@ def _predict(args: Any) -> None:
         return
     one = predict_file(args.model, args.clips, args.rate, args.frame_by_frame)
     print(f"{one.label or 'no answer: the clip ended before the first one'}\t{one.confidence:.3f}")
+
+
+def _evaluate_online(args: Any) -> None:
+    import json
+
+    from rich.console import Console
+    from rich.progress import track
+
+    from bench.report import write_whole
+    from edge_runtime.online import evaluate_online
+    from edge_runtime.recognizer import Recognizer
+    from skeleton.datasets.store import Store
+
+    if args.out is not None:
+        args.out.parent.mkdir(parents=True, exist_ok=True)
+    recognizer = Recognizer.load(args.model, **_event_settings(args))
+    bar = partial(track, description="Watching", console=Console(stderr=True), transient=True)
+    report = evaluate_online(recognizer, Store(args.data), args.protocol, args.part, args.overlap, args.synonyms, bar)
+    for note in report.notes:
+        print(f"note: {note}", file=sys.stderr)
+    figures = report.figures | {"model": str(args.model), "data": str(args.data), "protocol": args.protocol, "part": args.part}
+    _show(figures)
+    if args.out is not None:
+        write_whole(args.out, json.dumps({**figures, "notes": report.notes, "found": report.events}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

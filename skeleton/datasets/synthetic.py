@@ -20,6 +20,7 @@ from skeleton.layout import load_layout
 
 RATE = 30.0
 SHORTEST, LONGEST = 41, 125
+PAUSE = (30, 90)
 CAMERAS = ("depth camera with 25 joints", "depth camera with 20 joints", "pose estimator")
 
 _LAYOUT = load_layout("ntu25")
@@ -214,7 +215,43 @@ def clip(action: int, subject: int, repetition: int = 0, *, seed: int = 0, jitte
     camera = int(rng.integers(len(CAMERAS)))
     who = person(seed, subject)
     shape = build(who, _CAMERAS[camera], rng)
-    seen = view(body.joints(motion(action, who, shape, rng), shape), rng)
+    return Clip(_film(motion(action, who, shape, rng), shape, camera, rng, jitter, dropped), action, subject, camera)
+
+
+def recording(subject: int, repetition: int = 0, *, seed: int = 0) -> tuple[Clip, list[tuple[int, int, int]]]:
+    """One subject doing every action but idle once, with pauses between, before one camera; and the actions' intervals.
+
+    Intervals are (action, first frame, frame after the last). In a pause the person goes over into how the next action
+    begins, and is never still. Whoever sits down stands up next. `action` is the one that lasts longest.
+    """
+    rng = np.random.default_rng([seed, 3, subject, repetition])
+    camera = int(rng.integers(len(CAMERAS)))
+    who = person(seed, subject)
+    shape = build(who, _CAMERAS[camera], rng)
+    seated = [ACTIONS.index(action) for action in ("sit down", "stand up")]
+    order = [int(i) for i in rng.permutation(len(ACTIONS)) if ACTIONS[i] != "idle" and i != seated[1]]
+    order.insert(order.index(seated[0]) + 1, seated[1])
+    performed = [motion(action, who, shape, rng) for action in order]
+    turns = [_CHANNEL[f"{side}_turn"] for side in body.SIDES]
+    moved, intervals = performed[0][:1], []
+    for action, poses in zip(order, performed, strict=True):
+        # An arm's turn is known up to whole turns, and must not go round in a pause.
+        poses[:, turns] += 360 * np.round((moved[-1, turns] - poses[0, turns]) / 360)
+        pause = int(rng.integers(*PAUSE))
+        share = _ramp(pause, rng)[:, None]
+        start = len(moved) + pause
+        bridge = moved[-1] + share * (poses[0] - moved[-1])
+        moved = np.concatenate([moved, bridge + _held(_sway(pause, who, rng)), poses])
+        intervals.append((action, start, len(moved)))
+    longest = max(intervals, key=lambda one: one[2] - one[1])[0]
+    return Clip(_film(moved, shape, camera, rng), longest, subject, camera), intervals
+
+
+def _film(
+    moved: np.ndarray, shape: body.Build, camera: int, rng: np.random.Generator, jitter: float = 1.0, dropped: float = 0.01
+) -> np.ndarray:
+    """What a camera makes of channels over time (T, channels): joints (T, 25, 3) float32, NaN where absent."""
+    seen = view(body.joints(moved, shape), rng)
     seen = seen + noise(len(seen), rng, jitter * rng.uniform(0.5, 1.6))
     if _CAMERAS[camera].fingers == 0:
         # Such a camera has no fingers: what is not measured is placed on the hand.
@@ -223,7 +260,19 @@ def clip(action: int, subject: int, repetition: int = 0, *, seed: int = 0, jitte
             seen[:, [_LAYOUT.index(f"{side}_hand_tip"), _LAYOUT.index(f"{side}_thumb")]] = seen[:, hand, None]
     lost = gaps(len(seen), rng, dropped)
     seen[lost & ~lost.all(axis=1, keepdims=True)] = np.nan
-    return Clip(seen.astype(np.float32), action, subject, camera)
+    return seen.astype(np.float32)
+
+
+def _ramp(frames: int, rng: np.random.Generator) -> np.ndarray:
+    """From 0 to 1 and at rest at both ends, (frames,): a second's change somewhere in a pause."""
+    start = rng.uniform(0, max(frames - RATE, 0))
+    share = np.clip((np.arange(frames) - start) / min(RATE, frames), 0, 1)
+    return share**2 * (3 - 2 * share)
+
+
+def _held(waves: np.ndarray) -> np.ndarray:
+    """Waves (T, channels) that grow from nothing and end in nothing, so that what they join has no steps."""
+    return waves * np.sin(np.pi * np.linspace(0, 1, len(waves)))[:, None] ** 2
 
 
 def make_clips(subjects: int = 20, clips_per_action_and_subject: int = 3, seed: int = 0) -> Iterator[Clip]:
@@ -241,6 +290,32 @@ def parts(subjects: int) -> np.ndarray:
     codes[subjects - test - val : subjects - test] = PARTS["val"]
     codes[subjects - test :] = PARTS["test"]
     return codes
+
+
+def synthesize_recordings(
+    path: Path | str, *, recordings_per_subject: int = 1, subjects: int = 20, seed: int = 0, overwrite: bool = False
+) -> None:
+    """Write whole recordings with labelled intervals (see `recording`) as a store; otherwise as `synthesize`."""
+    if subjects < 3 or recordings_per_subject < 1 or seed < 0:
+        raise InputError(
+            "expected at least 3 subjects, 1 recording per subject and a seed from 0, "
+            f"got {subjects}, {recordings_per_subject} and {seed}"
+        )
+    made_by: dict[str, Any] = {
+        "synthesize": {"subjects": subjects, "recordings_per_subject": recordings_per_subject, "seed": seed},
+        "cameras": list(CAMERAS),
+    }
+    codes = parts(subjects)
+    with StoreWriter(
+        path, name="synthetic", layout=_LAYOUT, labels=ACTIONS, rate=RATE, made_by=made_by, overwrite=overwrite
+    ) as writer:
+        numbers = [(subject, i) for subject in range(subjects) for i in range(recordings_per_subject)]
+        for subject, i in progress(numbers, "Making recordings", len(numbers)):
+            made, intervals = recording(subject, i, seed=seed)
+            name = f"s{subject + 1:02}_r{i + 1:02}"
+            whose = {"subject": subject + 1, "camera": made.camera + 1}
+            writer.add(name, made.joints[None], label=made.action, intervals=intervals, **whose)
+        writer.protocol("xsub", lambda index: codes[index["subject"] - 1])
 
 
 def synthesize(
