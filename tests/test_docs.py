@@ -62,8 +62,8 @@ def test_every_command_on_the_page_exists(page: str) -> None:
     commands = [line for line in shown if line.startswith("skedge ")]
     for line in commands:
         assert any(line.removeprefix("skedge ").startswith(name) for name in COMMANDS), line
-    targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
-    for target in re.findall(r"(?:^|`)make ([a-z]+)", (ROOT / page).read_text(), re.MULTILINE):
+    targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    for target in re.findall(r"(?:^|`)make ([a-z-]+)", (ROOT / page).read_text(), re.MULTILINE):
         assert target in targets
 
 

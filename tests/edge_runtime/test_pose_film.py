@@ -107,7 +107,7 @@ def test_landmarks_are_those_of_the_reference_implementation(video: Path, networ
 def test_two_people_stand_where_the_photograph_shows_them(video: Path, networks: Path) -> None:
     image = cv2.imread(str(video / "full_body.jpg"))
     pose = BlazePose(2)
-    for number in range(40):
+    for number in range(30):
         people = pose.estimate(Frame(image, number / 30))
     assert [person.whole for person in people] == [True, True]
     nose, heel = LAYOUT.index("nose"), LAYOUT.index("left_heel")

@@ -1,5 +1,7 @@
 """Sources: what a text opens, time stamps, and cameras that are lost."""
 
+import os
+import subprocess
 import sys
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -17,6 +19,7 @@ from edge_runtime.sources.recordings import read_pictures
 from skeleton import InputError, load_layout
 from skeleton.datasets.store import Store
 
+ROOT = Path(__file__).parents[2]
 NTU = load_layout("ntu25")
 needs_opencv = pytest.mark.skipif(find_spec("cv2") is None, reason="needs OpenCV: pip install 'skedge[live]'")
 
@@ -235,22 +238,32 @@ def test_a_clip_of_a_store(utd_store: Path) -> None:
         ("words.npy", "expected"),
     ],
 )
-def test_what_is_not_a_source(name: str, words: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_what_is_not_a_source(name: str, words: str, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "text.mp4").write_text("no film")
     np.save(tmp_path / "odd.npy", np.zeros((4, 7, 3)))
     np.save(tmp_path / "words.npy", np.array(["a"] * 75).reshape(1, 25, 3))
     with pytest.raises(InputError, match=words):
         open_source(str(tmp_path / name))
-    assert capfd.readouterr().err == "", "OpenCV and FFmpeg keep their own words to themselves"
+
+
+@needs_opencv
+@pytest.mark.parametrize("source", ["text.mp4", "rtsp://127.0.0.1:9/way", "/dev/video7431"])
+def test_opencv_and_ffmpeg_keep_their_own_words_to_themselves(source: str, tmp_path: Path) -> None:
+    """In a process of its own: FFmpeg asks once how much it may say."""
+    (tmp_path / "text.mp4").write_text("no film")
+    command = [sys.executable, "-m", "skedge", "live", "--source", source, "--no_page"]
+    done = subprocess.run(command, cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+    assert done.stderr.startswith(f"skedge: {source}: expected")
 
 
 @needs_opencv
 @pytest.mark.parametrize("device", ["7431", "/dev/video7431"])
-def test_a_camera_that_is_not_there_says_where_to_look(device: str, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_camera_that_is_not_there_says_where_to_look(device: str) -> None:
     with pytest.raises(InputError, match=r"there is no /dev/video7431; is it plugged in"):
         open_source(device)
-    assert capfd.readouterr().err == ""
 
 
 @needs_opencv
