@@ -24,6 +24,7 @@ from export.deploy import Deployed, macs
 from skeleton import InputError, load_layout
 from teacher.classify import Classification, depths
 from teacher.encoders import build_encoder
+from teacher.inspect import class_activation
 from teacher.masked_settings import TransformerSettings
 from teacher.model import Classifier
 from teacher.pretrain import make_method
@@ -170,6 +171,17 @@ def test_the_deployed_form(persons: int, head: str) -> None:
         probabilities, embedding = deployed(joints[i])
         torch.testing.assert_close(probabilities, logits[i].softmax(0), atol=1e-6, rtol=1e-5)
         torch.testing.assert_close(embedding, features[i], atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("fusion", ["one", "alignment"])
+def test_what_spoke_for_an_answer(fusion: str) -> None:
+    """A value for every joint and frame, from the features behind the last norm."""
+    classifier = random_classifier(NTU, INPUT, replace(TRANSFORMER, fusion=fusion))
+    strength, _ = class_activation(classifier, scenes(1, INPUT))
+    assert strength.shape == (12, 25)
+    assert strength.min() >= 0
+    assert strength.max() == pytest.approx(1)
+    assert strength.std() > 0.01
 
 
 def test_work_by_hand() -> None:
