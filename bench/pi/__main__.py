@@ -17,7 +17,9 @@ def main() -> None:
     parser.add_argument("--most-a-frame", type=float, help="instructions that a streamed frame of one person may take")
     args = parser.parse_args()
     files = [
-        file for path in args.files for file in (sorted([*path.glob("*.onnx"), *path.glob("*.tflite")]) if path.is_dir() else [path])
+        file
+        for path in args.files
+        for file in (sorted([*path.glob("*.onnx"), *path.glob("*.tflite")]) if path.is_dir() else [path])
     ]
     try:
         document = emulate(files, args.out, args.wheel, args.cores, args.most_a_frame)
