@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 RUNS ?= runs
 
-.PHONY: run setup test lint bench clean
+.PHONY: run setup test lint bench models peers pi clean
 
 run: $(READY)
 	"$(BIN)/skedge" run --recipe synthetic --runs "$(RUNS)" $(ARGS)
@@ -32,6 +32,18 @@ lint: $(READY)
 
 bench: $(READY)
 	"$(BIN)/pytest" tests/bench/test_speed.py --benchmark-enable --benchmark-only $(ARGS)
+
+# The student in every form, three streams, a teacher and the plain ST-GCN; nobody trained them for accuracy.
+models: $(READY)
+	"$(BIN)/python" -m export.peers "$(RUNS)/peers"
+
+# All of them beside each other on this machine.
+peers: models
+	"$(BIN)/skedge" bench "$(RUNS)"/peers/*.onnx "$(RUNS)"/peers/*.tflite --out "$(RUNS)/bench" $(ARGS)
+
+# All of them on an emulated Raspberry Pi 4 and 5; needs qemu-system-arm, qemu-user-static and cpio.
+pi: models
+	"$(BIN)/python" -m bench.pi "$(RUNS)/peers" --out "$(RUNS)/pi" --most-a-frame 2e6 $(ARGS)
 
 clean:
 	rm -rf $(VENV) $(RUNS) .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis .benchmarks *.egg-info
