@@ -14,9 +14,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/pi"), help="the folder for pi.json and pi.md")
     parser.add_argument("--wheel", type=Path, help="of this package; by default made of this checkout")
     parser.add_argument("--cores", nargs="+", default=list(CORES), help="the processors to emulate")
-    parser.add_argument(
-        "--most-a-frame", type=float, help="instructions a streamed frame of one person and stream may take"
-    )
+    parser.add_argument("--most-a-frame", type=float, help="instructions a streamed frame of one person and stream may take")
     args = parser.parse_args()
     files = [
         file
