@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 RUNS ?= runs
 
-.PHONY: run setup test lint bench default-model clean
+.PHONY: run setup test lint bench models peers pi default-model clean
 
 run: $(READY)
 	"$(BIN)/skedge" run --recipe synthetic --runs "$(RUNS)" $(ARGS)
@@ -43,6 +43,18 @@ default-model: $(READY)
 	  --data "$(RUNS)/stores/synthetic" --streaming --note "$(MADE)"
 	"$(BIN)/skedge" export "$(RUNS)/default/student-labels" edge_runtime/models/default.tflite \
 	  --data "$(RUNS)/stores/synthetic" --streaming --precision fp16 --note "$(MADE)"
+
+# The student in every form, three streams, a teacher and the plain ST-GCN; nobody trained them for accuracy.
+models: $(READY)
+	"$(BIN)/python" -m export.peers "$(RUNS)/peers"
+
+# All of them beside each other on this machine.
+peers: models
+	"$(BIN)/skedge" bench "$(RUNS)"/peers/*.onnx "$(RUNS)"/peers/*.tflite --out "$(RUNS)/bench" $(ARGS)
+
+# All of them on an emulated Raspberry Pi 4 and 5; needs qemu-system-arm, qemu-user-static and cpio.
+pi: models
+	"$(BIN)/python" -m bench.pi "$(RUNS)/peers" --out "$(RUNS)/pi" --most-a-frame 2e6 $(ARGS)
 
 clean:
 	rm -rf $(VENV) $(RUNS) .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis .benchmarks *.egg-info

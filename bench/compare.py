@@ -22,7 +22,7 @@ def compare(first: Path, second: Path, across: bool = False, seed: int = 0) -> s
         if before[what][name] != after[what][name] and not across:
             raise InputError(
                 f"expected two runs of one machine with as many threads, got {what} {name} {before[what][name]} and "
-                f"{after[what][name]} ({before['machine']['cpu']}; {after['machine']['cpu']}); --across compares them all the same"
+                f"{after[what][name]} ({before['machine']['cpu']}; {after['machine']['cpu']}); --across compares them too"
             )
     new = {model["name"]: model for model in after["models"]}
     shared = [(model, new[model["name"]]) for model in before["models"] if model["name"] in new]
@@ -60,7 +60,7 @@ def read(path: Path) -> dict[str, Any]:
         document = json.loads(Path(path).read_text())
         version, _ = document["schema"], document["models"]
     except (OSError, ValueError, KeyError, TypeError):
-        raise InputError(f"{path}: expected a benchmark's bench.json, got something else; make one with `skedge bench`") from None
+        raise InputError(f"{path}: expected a benchmark's bench.json, got another file; make one with `skedge bench`") from None
     if version != SCHEMA:
         raise InputError(f"{path}: expected a benchmark of version {SCHEMA}, got {version}; measure again with this skedge")
     return dict(document)

@@ -5,6 +5,8 @@ from html import escape
 from math import ceil, floor, log10
 from typing import Any, NamedTuple
 
+# For more models than colours: dashed lines, hollow marks.
+DASHES = ("none", "5 3", "2 3")
 COLOURS = ("#0b6e99", "#c4441c", "#2e7d32", "#7b3fa0", "#b8860b", "#00897b", "#ad1457", "#5d4037", "#455a64", "#827717")
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 560, 340, 64, 16, 16, 48
 STYLE = """
@@ -16,10 +18,12 @@ h1 { font-size: 1.5rem; margin: 0 0 .5rem; } h2 { font-size: 1.05rem; margin: 0 
 .table { overflow-x: auto; } table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .82rem; }
 th, td { padding: .25rem .55rem; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap; }
 th { white-space: normal; vertical-align: bottom; }
-th:first-child, td:first-child { text-align: left; position: sticky; left: 0; background: var(--back); }
+th:first-child, td:first-child { text-align: left; position: sticky; left: 0; background: var(--back);
+  white-space: normal; min-width: 7rem; }
 .warning { color: var(--warn); font-weight: 600; margin: .2rem 0; }
 .plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 520px), 1fr)); gap: 1.5rem; margin: 1.5rem 0; }
 figure { margin: 0; } svg { width: 100%; height: auto; } svg text { fill: var(--text); font-size: 12px; }
+.legend i { box-sizing: border-box; } circle:not([fill]) { fill: none; stroke-width: 1.5; }
 .axis { stroke: var(--text); } .grid { stroke: var(--line); stroke-width: .5; } polyline { fill: none; stroke-width: 1.8; }
 .legend { display: flex; flex-wrap: wrap; gap: .1rem 1rem; font-size: .8rem; }
 .legend i { display: inline-block; width: .9rem; height: .25rem; margin-right: .35rem; vertical-align: middle; }
@@ -101,19 +105,25 @@ def plot(
     marks.append(
         f'<path class="axis" fill="none" d="M{LEFT} {TOP}V{HEIGHT - BOTTOM}H{WIDTH - RIGHT}"/>'
         f'<text x="{(LEFT + WIDTH - RIGHT) / 2}" y="{HEIGHT - 10}" text-anchor="middle">{escape(x_label)}</text>'
-        f'<text transform="translate(14 {(TOP + HEIGHT - BOTTOM) / 2}) rotate(-90)" text-anchor="middle">{escape(y_label)}</text>'
+        f'<text transform="translate(14 {(TOP + HEIGHT - BOTTOM) / 2}) rotate(-90)" text-anchor="middle">'
+        f"{escape(y_label)}</text>"
     )
     legend = []
     for number, one in enumerate(series):
         colour = COLOURS[number % len(COLOURS)]
-        dashes = "" if number < len(COLOURS) else ' stroke-dasharray="5 3"'
+        again = number // len(COLOURS)
+        dashes = f' stroke-dasharray="{DASHES[min(again, 2)]}"'
         places = [(across.place(x), up.place(y)) for x, y in one.points]
         if one.marks or len(places) == 1:
-            marks += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="5" fill="{colour}"/>' for x, y in places]
+            marks += [
+                f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{5 - again}" {"stroke" if again else "fill"}="{colour}"/>'
+                for x, y in places
+            ]
         else:
             points = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
             marks.append(f'<polyline points="{points}" stroke="{colour}"{dashes}/>')
-        legend.append(f'<span><i style="background:{colour}"></i>{escape(one.name)}</span>')
+        swatch = f"border: 1px solid {colour}" + ("" if again else f"; background: {colour}")
+        legend.append(f'<span><i style="{swatch}"></i>{escape(one.name)}</span>')
     return (
         f'<figure><h2>{escape(title)}</h2><svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}">'
         + "".join(marks) + f'</svg><div class="legend">{"".join(legend)}</div></figure>'
@@ -151,7 +161,7 @@ class _Axis:
 
     def _powers(self) -> list[float]:
         decades = range(floor(self._low), ceil(self._high) + 1)
-        for steps in ((1,), (1, 2, 5), tuple(range(1, 10))):
+        for steps in ((1,), (1, 2, 5), (1, 2, 3, 5, 7)):
             ticks = [float(f"{step}e{decade}") for decade in decades for step in steps]
             ticks = [tick for tick in ticks if self._low <= log10(tick) <= self._high]
             if len(ticks) >= 3:

@@ -48,9 +48,7 @@ def markdown(document: dict[str, Any]) -> str:
         parts += [f"Divided by {first}:", table(["model", *COMPARED], ratios)]
     threads = document["settings"]["all_threads"]
     if len(threads) > 1:
-        each = [
-            [model["name"], *(f"{model['threads'][str(count)]['p50_ms']:.3f}" for count in threads)] for model in document["models"]
-        ]
+        each = [[m["name"], *(f"{m['threads'][str(count)]['p50_ms']:.3f}" for count in threads)] for m in document["models"]]
         parts += ["Median ms by threads:", table(["model", *map(str, threads)], each)]
     if document["settings"]["sustain"]:
         held = [
@@ -80,8 +78,8 @@ def spoiled(document: dict[str, Any]) -> list[str]:
     noisy = [model["name"] for model in document["models"] if model["latency"]["noisy"]]
     if noisy:
         lines.append(
-            f"Noisy: {', '.join(noisy)}: the medians of the first and the second half differ by more than 5 %; measure again on "
-            "a quiet machine."
+            f"Noisy: {', '.join(noisy)}: the medians of the first and the second half differ by more than 5 %; measure again "
+            "on a quiet machine."
         )
     return lines
 

@@ -44,7 +44,7 @@ def benchmark(
     counts = [threads] if isinstance(threads, int) else list(threads)
     if blocks < 1 or calls < 1 or sustain < 0 or not counts or len(set(counts)) < len(counts):
         raise InputError(
-            f"expected at least 1 block of 1 call, different numbers of threads, and no negative time, got {blocks} of {calls}, "
+            f"expected at least 1 block of 1 call, different numbers of threads, no negative time, got {blocks} of {calls}, "
             f"threads {counts}, {sustain:g} s"
         )
     named = names([Path(file) for file in files])

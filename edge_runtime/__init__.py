@@ -5,7 +5,7 @@ import os
 # NumPy's matrix products reserve some 40 MB of address space for each further core, and nothing here needs them.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-from edge_runtime.events import Event  # noqa: E402
-from edge_runtime.recognizer import Recognizer, Result  # noqa: E402
+from edge_runtime.events import Event
+from edge_runtime.recognizer import Recognizer, Result
 
 __all__ = ["Event", "Recognizer", "Result"]

@@ -1,4 +1,4 @@
-"""Whether a model fits into the memory that a process may take, told before it is loaded: an out-of-memory kill tells nothing."""
+"""Whether a model fits into the memory that a process may take: told before, since an out-of-memory kill tells nothing."""
 
 import resource
 from pathlib import Path

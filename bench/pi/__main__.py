@@ -14,10 +14,12 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/pi"), help="the folder for pi.json and pi.md")
     parser.add_argument("--wheel", type=Path, help="of this package; by default made of this checkout")
     parser.add_argument("--cores", nargs="+", default=list(CORES), help="the processors to emulate")
-    parser.add_argument("--most-a-frame", type=float, help="instructions that a streamed frame of one person may take")
+    parser.add_argument("--most-a-frame", type=float, help="instructions a streamed frame of one person and stream may take")
     args = parser.parse_args()
     files = [
-        file for path in args.files for file in (sorted([*path.glob("*.onnx"), *path.glob("*.tflite")]) if path.is_dir() else [path])
+        file
+        for path in args.files
+        for file in (sorted([*path.glob("*.onnx"), *path.glob("*.tflite")]) if path.is_dir() else [path])
     ]
     try:
         document = emulate(files, args.out, args.wheel, args.cores, args.most_a_frame)

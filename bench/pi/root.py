@@ -181,7 +181,14 @@ def _whole(path: Path) -> Iterator[Path]:
 
 def _run(doing: str, command: Sequence[str], environment: dict[str, str] | None = None, cwd: Path | None = None) -> str:
     done = subprocess.run(
-        command, env=environment, cwd=cwd, capture_output=True, text=True, errors="replace", stdin=subprocess.DEVNULL, check=False
+        command,
+        env=environment,
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        stdin=subprocess.DEVNULL,
+        check=False,
     )
     _fine(doing, done.returncode, done.stderr)
     return done.stdout

@@ -117,12 +117,12 @@ def test_two_runs_are_compared(
     document: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:  # fmt: skip
     first, second = tmp_path / "a.json", tmp_path / "b.json"
-    slower = json.loads(json.dumps(document))
-    for one in (document, slower):
+    before, slower = (json.loads(json.dumps(document)) for _ in range(2))
+    for one in (before, slower):
         for model in one["models"]:
             factor = 2.0 if one is slower else 1.0
             model["latency"] |= {"p50_ms": factor, "blocks_p50_ms": [factor * x for x in (0.98, 0.99, 1, 1.01)], "noisy": False}
-    first.write_text(json.dumps(document))
+    first.write_text(json.dumps(before))
     second.write_text(json.dumps(slower))
     skedge.main(["bench", "compare", str(first), str(second)])
     told = capsys.readouterr().out

@@ -65,7 +65,11 @@ def test_too_little_address_space_is_told(model: Path) -> None:
     ("groups", "files", "expected"),
     [
         ("4:memory:/a/b\n0::/", {"memory/a/memory.limit_in_bytes": "128000000"}, [128.0]),
-        ("4:memory:/a/b", {"memory/memory.limit_in_bytes": "64000000", "memory/a/b/memory.limit_in_bytes": "96000000"}, [96, 64]),
+        (
+            "4:memory:/a/b",
+            {"memory/memory.limit_in_bytes": "64000000", "memory/a/b/memory.limit_in_bytes": "96000000"},
+            [96, 64],
+        ),
         ("0::/user.slice/x", {"user.slice/memory.max": "50000000", "user.slice/x/memory.max": "max"}, [50]),
         ("3:cpu:/a", {"memory/a/memory.limit_in_bytes": "1"}, []),
         ("nonsense", {}, []),

@@ -1,0 +1,148 @@
+"""The emulated board's bookkeeping; the board itself runs in `make pi` and in continuous integration."""
+
+import base64
+import json
+import shutil
+import subprocess
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from edge_models import write_model, write_streaming_model
+
+from bench.pi import __main__ as command
+from bench.pi import guest, root
+from bench.pi import run as board
+from skeleton.errors import InputError
+
+
+@pytest.fixture(scope="module")
+def native(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, dict[str, Any]]]:
+    """What the check says of a clip model and a streaming one on this machine."""
+    folder = tmp_path_factory.mktemp("models")
+    write_model(folder / "m0.onnx")
+    write_streaming_model(folder / "m1.onnx")
+    return folder, board._native(folder)
+
+
+@pytest.fixture
+def document(
+    native: tuple[Path, dict[str, dict[str, Any]]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> dict[str, Any]:  # fmt: skip
+    """The whole check with boards that answer as this machine does, and count 81 M and 1.74 M instructions."""
+    folder, found = native
+    kernel, disk = tmp_path / "vmlinuz", tmp_path / "disk"
+    disk.touch()
+    counted = {name: entry | {"clip": [81e6, 81.01e6], "frame": [1.74e6, 1.74e6]} for name, entry in found.items()}
+    ran = {f"m00{name[1:]}": entry for name, entry in counted.items()}
+    monkeypatch.setattr(root, "build", lambda *_: root.Board(kernel, disk))
+    monkeypatch.setattr(root, "archive", lambda *_: None)
+    monkeypatch.setattr(board, "_native", lambda _: ran)
+    monkeypatch.setattr(board, "_boot", lambda *_: ran | {"ended": 0})
+    monkeypatch.setattr(board, "_first_line", lambda _: "QEMU")
+    files = [folder / "m0.onnx", folder / "m1.onnx"]
+    return board.emulate(files, tmp_path / "out", tmp_path / "no.whl", most_a_frame=2.1e6, say=lambda _: None)
+
+
+def test_the_check_asks_and_counts_every_model(native: tuple[Path, dict[str, dict[str, Any]]]) -> None:
+    _, found = native
+    assert set(found) == {"m0.onnx", "m1.onnx"}
+    assert len(found["m0.onnx"]["clip"]) == len(found["m1.onnx"]["frame"]) == 2
+    for entry in found.values():
+        assert guest.array(entry["answer"]).sum() == pytest.approx(1, abs=1e-5)
+        assert entry["peak_rss_bytes"] >= entry["rss_bytes"] > 20e6
+
+
+def test_what_an_empty_call_takes_is_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0]
+
+    def tick() -> int:
+        now[0] += 500  # reading the clock takes instructions too
+        return now[0]
+
+    monkeypatch.setattr(guest.time, "perf_counter_ns", tick)
+
+    def call() -> None:
+        now[0] += 1_000_000
+
+    assert guest.count(call) == [pytest.approx(1e6, rel=1e-3)] * 2
+
+
+def test_a_model_that_dies_takes_nobody_with_it(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    write_model(tmp_path / "a.onnx", document=None)
+    write_model(tmp_path / "b.onnx")
+    assert guest.main(tmp_path) == 1
+    said = capfd.readouterr()
+    assert list(board.read(said.out)) == ["b.onnx"]
+    assert "InputError" in said.err
+
+
+def test_the_report_models_a_range_and_no_clock(document: dict[str, Any], tmp_path: Path) -> None:
+    assert document["complaints"] == []
+    clip, frame = document["models"]
+    assert clip["cores"]["cortex-a72"]["modelled_ms"] == pytest.approx([27.0, 54.0, 108.0], rel=1e-3)
+    assert frame["cores"]["cortex-a76"]["instructions"] == 1.74e6
+    text = (tmp_path / "out" / "pi.md").read_text()
+    assert "54.00 (27.00 to 108.01)" in text
+    assert "modelled, not measured" in text
+    assert json.loads((tmp_path / "out" / "pi.json").read_text()) == json.loads(json.dumps(document))
+
+
+def test_weights_that_no_cache_holds_cost_bandwidth() -> None:
+    core = board.CORES["cortex-a72"]
+    assert board.modelled(1.5e9, 4_000_000, core) == pytest.approx([501, 1001, 2001])
+    assert board.modelled(1.5e9, 900_000, core) == pytest.approx([500, 1000, 2000])
+
+
+def test_what_is_not_as_it_must_be_is_told(document: dict[str, Any]) -> None:
+    clip, frame = (model["cores"]["cortex-a72"] for model in document["models"])
+    clip["difference"], clip["repeats_within"], frame["instructions"] = 2e-5, 0.002, 2.2e6
+    del document["models"][1]["cores"]["cortex-a76"]
+    found = board.complaints(document, 2.1e6, [("cortex-a76", 1)])
+    assert len(found) == 5
+    for line, words in zip(found, ("code 1", "2e-05", "0.20%", "did not run", "2,200,000"), strict=True):
+        assert words in line
+    document["models"][0]["model"]["precision"] = "int8"
+    clip["difference"] = float("nan")
+    assert any("nan" in line for line in board.complaints(document, None))
+
+
+def test_numbers_of_another_shape_or_none_are_no_answer() -> None:
+    def entry(*values: float) -> dict[str, str]:
+        text = base64.b64encode(np.array(values, "<f4").tobytes()).decode()
+        return dict.fromkeys(("answer", "probabilities", "embedding"), text)
+
+    assert board._difference(entry(0.5, 8.0), entry(0.5, 8.0)) == 0
+    assert board._difference(entry(0.5, 8.5), entry(0.5, 8.0)) == 0.5
+    assert board._difference(entry(0.5), entry(0.5, 8.0)) is None
+    assert board._difference(entry(float("nan"), 8.0), entry(0.5, 8.0)) is None
+
+
+def test_missing_tools_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(shutil, "which", lambda _: None)
+    model = write_model(tmp_path / "m.onnx")
+    monkeypatch.setattr("sys.argv", ["bench.pi", str(model), "--wheel", str(tmp_path / "x.whl")])
+    with pytest.raises(SystemExit) as ended:
+        command.main()
+    assert ended.value.code == 2
+    assert "qemu-system-arm" in capsys.readouterr().err
+    with pytest.raises(InputError, match="expected cores of"):
+        board.emulate([model], tmp_path, cores=["pentium"])
+
+
+def test_a_wheel_is_known_by_what_it_holds(tmp_path: Path) -> None:
+    keys = []
+    for name, content, year in (("a", "x", 2020), ("b", "x", 2021), ("c", "y", 2020)):
+        with zipfile.ZipFile(tmp_path / f"{name}.whl", "w") as file:
+            file.writestr(zipfile.ZipInfo("module.py", (year, 1, 1, 0, 0, 0)), content)
+        keys.append(root._key(tmp_path / f"{name}.whl"))
+    assert keys[0] == keys[1] != keys[2]
+
+
+def test_a_board_that_does_not_end_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = subprocess.CompletedProcess([], 0, "Booting\nKernel panic: no init\n", "")
+    monkeypatch.setattr(board.subprocess, "run", lambda *_, **__: said)
+    with pytest.raises(InputError, match="no init"):
+        board._boot("cortex-a72", tmp_path, tmp_path)
