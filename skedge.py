@@ -108,9 +108,7 @@ def distill_command(parser: ArgumentParser) -> Callable[[Any], None]:
 
 
 def finetune_command(parser: ArgumentParser) -> Callable[[Any], None]:
-    """Train a classifier on with the actions of another store: your own, beside those it knows.
-
-    The result knows the store's actions: merge your recordings with what the model was trained on by `skedge data merge`.
+    """Train a classifier on with the actions of another store: your own, merged (`skedge data merge`) with those it knows.
 
     Example: skedge finetune runs/student --data stores/all --recipe default --out runs/mine
     """
