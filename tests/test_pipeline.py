@@ -127,7 +127,7 @@ def test_streams_that_are_trained_together_become_a_folder_of_streams(
     assert (tmp_path / "pretrain" / "joint" / "weights.safetensors").stat().st_mtime_ns == stamp, "finished"
     found = pipeline.evaluate("linear", two, store, tmp_path / "linear", tmp_path / "pretrain")
     assert (found["stream"], set(found["streams"])) == ("three", set(weights))
-    pipeline.distill(two, store, tmp_path / "linear", tmp_path / "student")
+    pipeline.distill(two, store, [tmp_path / "linear"], tmp_path / "student")
     assert load_classifier(tmp_path / "student")[1].input.fusion == weights
     alone = replace(two, input=replace(two.input, stream="motion"))
     found = pipeline.evaluate("knn", alone, store, tmp_path / "knn", tmp_path / "pretrain")
