@@ -292,6 +292,17 @@ def test_asma_s_masks_in_place_of_a_method_s_own_changes(method: str) -> None:
     assert module.loss(embedded(module), 1).isfinite()
 
 
+def test_an_extreme_query_lacks_what_is_masked() -> None:
+    module = build("aimclr", replace(CONTRAST, views="masks", masks=SMALL_MASKS)).eval()
+    clip, left, frames = module.see(scenes(4, INPUT), "extreme")["joint"]
+    moco = module.streams["joint"]
+    assert isinstance(moco, MoCo)
+    whole, dropped = moco.dropped_queries(0.7, clip, left, frames)
+    torch.testing.assert_close(whole, moco.query(clip, left, frames))
+    assert not torch.allclose(whole, moco.query(clip), atol=1e-3)
+    assert not torch.allclose(whole, dropped, atol=1e-3)
+
+
 @pytest.mark.parametrize(
     ("asked", "clips", "batch", "queue", "momentum"),
     [(32768, 431, 64, 192, 0.99), (32768, 40000, 128, 19968, 0.99), (128, 431, 64, 128, 0.999), (8, 16, 8, 8, 0.999),
@@ -355,8 +366,15 @@ def test_the_loss_falls_on_sixteen_clips(method: str, tmp_path: Path) -> None:
     assert np.mean(losses[-6:]) < 0.8 * np.mean(losses[1:7]), "from the second step on: before it the queue is random"
 
 
-def test_streams_trained_together_become_a_folder_each(store: Store, tmp_path: Path) -> None:
-    """Two persons would be none the wiser: each folder is an encoder as any other, of its own stream and weights."""
+def test_streams_trained_together_become_a_folder_each(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each folder is an encoder as any other, of its own stream and weights; a queue knows every key's clip, not its label."""
+    trained: list[Any] = []
+
+    def noted(module: Any, *rest: Any) -> Any:
+        trained.append(module)
+        return fit(module, *rest)
+
+    monkeypatch.setattr("teacher.pretrain.fit", noted)
     settings = PretrainSettings("csclr", contrast=CONTRAST, optim=optim(epochs=3, batch_size=4))
     metrics = pretrain(store, tmp_path, THREE, PLAN, settings, COMPUTE, {"name": "tiny"})
     assert metrics["method"] == "csclr"
@@ -369,6 +387,8 @@ def test_streams_trained_together_become_a_folder_each(store: Store, tmp_path: P
         weights.append(encoder.state_dict()["blocks.0.time.weight"])
         assert set(read_run(tmp_path / name)[1]) == set(make_encoder(NTU, PLAN).state_dict()), "no key encoder, MLP or queue"
     assert not torch.equal(weights[0], weights[1])
+    for moco in trained[0].streams.values():
+        assert len(set(moco.owners.tolist())) == 4, "a batch of four clips"
 
 
 def test_one_stream_alone_is_one_folder(store: Store, tmp_path: Path) -> None:

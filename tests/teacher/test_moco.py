@@ -126,7 +126,7 @@ def test_attention_drop() -> None:
     assert 0 < joint.mean() < 1
     assert 0 < value.mean() < 1
     expected = features * joint / joint.mean() * value / value.mean()
-    np.testing.assert_allclose(attention_drop(tensor(features), 0.7), expected, atol=1e-4, rtol=1e-4)
+    np.testing.assert_allclose(attention_drop(tensor(features), 0.7), expected, **CLOSE)
 
 
 def test_the_key_encoder_follows_before_keys_are_made_and_gets_no_gradient() -> None:
