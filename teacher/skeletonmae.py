@@ -35,8 +35,9 @@ WIDE = (512, 512, 256, 256, 128, 128, 64, 64)
 class TupleDecoder(nn.Module):
     """Features where something was seen to coordinates everywhere, (R, out, T, V).
 
-    A learned token stands at every masked joint, and a sine-cosine embedding of frame and joint is added; the paper names
-    neither the token nor where features go back. Tuples are the encoder's.
+    A learned token stands at every masked joint, and a sine-cosine embedding is added, half of its channels of the frame and
+    half of the joint, as MAE's of rows and columns; the paper names neither the token nor where features go back. Tuples are
+    the encoder's.
     """
 
     positions: Tensor
@@ -46,8 +47,10 @@ class TupleDecoder(nn.Module):
         plan, self.tuple_frames = decoder_plan(encoder.features, depth), encoder.frames
         self.frames, self.joints = frames, encoder.joints
         self.token = nn.Parameter(nn.init.trunc_normal_(torch.empty(encoder.features), std=0.02))
-        positions = sinusoid(frames * encoder.joints, encoder.features).unflatten(1, (frames, encoder.joints))
-        self.register_buffer("positions", positions, persistent=False)
+        half = encoder.features // 2
+        rows = sinusoid(frames, half)[:, :, None].expand(-1, -1, encoder.joints)
+        columns = sinusoid(encoder.joints, half)[:, None].expand(-1, frames, -1)
+        self.register_buffer("positions", torch.cat([rows, columns]), persistent=False)
         self.blocks = nn.Sequential(*(TupleBlock(*block, encoder.frames * encoder.joints) for block in plan))
         self.map, self.outward = TupleMap(encoder.frames), nn.Conv2d(plan[-1][1], out, 1)
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from skeleton import InputError
 from skeleton.datasets.store import Store
 from teacher.clips import Clips
-from teacher.finetune import finetune
+from teacher.finetune import finetune, go_on
 from teacher.folder import WEIGHTS
 from teacher.load import load_classifier, load_encoder
 from teacher.masked import Skeleton2vec, contextualized, follow, kept_share, motion_target
@@ -313,6 +313,8 @@ def test_from_pretraining_to_a_finetuned_teacher(store: Store, tmp_path: Path) -
     classifier, card = load_classifier(tmp_path / "tuned")
     assert (card.encoder.head, card.encoder.transformer) == ("mlp", TRANSFORMER.transformer)
     assert classifier(scenes(2, DATA))[0].shape == (2, 3)
+    go_on(store, tmp_path / "on", tmp_path / "tuned", DATA, FinetuneSettings(optim=optim(learning_rate=0.0)), COMPUTE, {})
+    assert equal(load_file(tmp_path / "on" / WEIGHTS), load_file(tmp_path / "tuned" / WEIGHTS)), "both layers of the head"
 
 
 def test_the_checkpoint_holds_learner_teacher_and_decoder() -> None:

@@ -199,7 +199,7 @@ def test_drawn_masks(kind: Any, frame_ratio: float, joint_ratio: float) -> None:
 
 @torch.no_grad()
 def test_where_features_go_back() -> None:
-    """Into the decoder: features at their frames and joints, the token elsewhere, and sines of frame * V + joint on all."""
+    """Into the decoder: features at their frames and joints, the token elsewhere; sines of frame and of joint on all."""
     module = method().eval()
     features = torch.randn(2, 16, 4, 5)
     frames = torch.tensor([[0, 2, 3, 9], [1, 4, 5, 11]])
@@ -209,7 +209,8 @@ def test_where_features_go_back() -> None:
         for i, frame in enumerate(frames[r]):
             for j, joint in enumerate(joints[r, i]):
                 expected[r, :, frame, joint] = features[r, :, i, j]
-    expected = expected + sines(300, 16).reshape(16, 12, 25)
+    expected[:, :8] += sines(12, 8)[:, :, None]
+    expected[:, 8:] += sines(25, 8)[:, None]
     given: list[torch.Tensor] = []
     module.decoder.blocks.register_forward_pre_hook(lambda _, args: given.append(args[0]))
     assert module.decoder(features, frames, joints).shape == (2, 3, 12, 25)
