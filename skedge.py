@@ -503,7 +503,9 @@ def synth_command(parser: ArgumentParser) -> Callable[[Any], None]:
     parser.add_argument("store", type=Path, help="the folder to write")
     parser.add_argument("--subjects", type=int, default=20, help="people of different build and tempo")
     parser.add_argument("--clips", type=int, default=3, help="per action and subject")
-    parser.add_argument("--continuous", type=int, help="so many whole recordings per subject instead, of all actions with pauses")
+    parser.add_argument(
+        "--continuous", type=int, help="so many whole recordings per subject instead, of all actions with pauses"
+    )
     parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same files")
     parser.add_argument("--overwrite", action="store_true", help="replace a store that stands there")
 

@@ -173,8 +173,8 @@ def _notes(recognizer: Recognizer, store: "Store", every: list[Interval], interv
     if len(intervals) < len(every):
         unknown = ", ".join(sorted({one.label for one in every} - {one.label for one in intervals}))
         yield (
-            f"{len(every) - len(intervals)} of {len(every)} intervals left out, of classes that the model does not know or that "
-            f"mean nothing ({unknown}); an event in them still counts as false"
+            f"{len(every) - len(intervals)} of {len(every)} intervals left out, of classes that the model does not know or "
+            f"that mean nothing ({unknown}); an event in them still counts as false"
         )
     if store.layout.joints != recognizer.metadata.layout.joints:
         yield f"joints retargeted from {store.layout.name} to {recognizer.metadata.layout.name}"

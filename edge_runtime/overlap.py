@@ -97,7 +97,7 @@ def score(found: Sequence[Found], intervals: Sequence[Interval], least: float) -
     order, matches = ranked(found), match(found, intervals, least)
     delays = [one.announced - its.start for one, its in zip(order, matches, strict=True) if its is not None]
     per_class, precisions = {}, []
-    for label in sorted({one.label for one in [*order, *intervals]}):
+    for label in sorted({one.label for one in order} | {one.label for one in intervals}):
         own = [(one.score, its is not None) for one, its in zip(order, matches, strict=True) if one.label == label]
         there = sum(interval.label == label for interval in intervals)
         per_class[label] = {"AP": None, **_counts(len(own), sum(hit for _, hit in own), there)}

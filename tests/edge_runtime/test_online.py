@@ -16,6 +16,7 @@ from edge_runtime.online import evaluate_online
 from skedge import main
 from skeleton import InputError, load_layout
 from skeleton.datasets.store import PARTS, Store, StoreWriter
+from skeleton.layout import Layout
 
 RATE = 20
 LABELS = ("wave", "clap", "idle")
@@ -173,10 +174,23 @@ def test_what_does_not_fit(streaming_model: Path, tmp_path: Path) -> None:
     for least in (0, 1.5, np.nan):
         with pytest.raises(InputError, match="--overlap: expected a share above 0 up to 1"):
             evaluate_online(recognizer, store, "all", least=least)
-    flat = write_store(tmp_path / "flat", [(joints[:, :, :17], one) for joints, one in STORE], layout="coco17")
-    kinect = write_streaming_model(tmp_path / "m.onnx", replace(STREAMING, layout=load_layout("utd-mhad20")))
-    with pytest.raises(InputError, match="cannot retarget coco17 to utd-mhad20"):
-        evaluate_online(Recognizer.load(kinect), flat, "all")
+    three = Layout.from_dict(
+        {
+            "name": "three",
+            "joints": ["neck", "head", "hip_center"],
+            "bones": [["head", "neck"], ["hip_center", "neck"]],
+            "center": "neck",
+            "anchors": {"hip": ["hip_center"], "spine": ["hip_center", "neck"], "chest": ["neck"]},
+            "shoulders": ["neck", "head"],
+            "pairs": [],
+            "parts": {"all": ["neck", "head", "hip_center"]},
+        }
+    )
+    with StoreWriter(tmp_path / "three", name="x", layout=three, labels=LABELS, rate=RATE) as writer:
+        writer.add("r0", np.zeros((1, 40, 3, 3), np.float32), label=0, intervals=[(0, 3, 9)])
+        writer.protocol("all", lambda index: np.full(len(index), PARTS["test"]))
+    with pytest.raises(InputError, match="cannot retarget three to ntu25"):
+        evaluate_online(recognizer, Store(tmp_path / "three"), "all")
 
 
 def test_the_command_needs_no_torch(streaming_model: Path, tmp_path: Path) -> None:

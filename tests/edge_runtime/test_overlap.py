@@ -27,7 +27,9 @@ def stretches(draw: st.DrawFn) -> tuple[int, str, float, float]:
 
 INTERVALS = st.lists(stretches().map(lambda one: Interval(*one)), min_size=1, max_size=12)
 SURE = st.integers(0, 4).map(lambda part: part / 4)
-EVENTS = st.lists(st.builds(lambda one, sure, late: Found(*one, sure, one[2] + late), stretches(), SURE, moments()), max_size=12)
+EVENTS = st.lists(
+    st.builds(lambda one, sure, late: Found(*one, sure, one[2] + late), stretches(), SURE, moments()), max_size=12
+)
 
 
 @pytest.mark.parametrize(

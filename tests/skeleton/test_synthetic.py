@@ -152,3 +152,45 @@ def test_linear_classifier_does_not_suffice(clips):
     flat = (ready - ready[:, :1, 1:2]).reshape(len(ready), -1)
     accuracy = linear_model.RidgeClassifier().fit(flat[part == 1], labels[part == 1]).score(flat[part == 3], labels[part == 3])
     assert 3 / len(ACTIONS) < accuracy < 0.9
+
+
+def test_recordings_hold_every_action_once_with_pauses(tmp_path):
+    for path in ("one", "again"):
+        synthetic.synthesize_recordings(tmp_path / path, subjects=3)
+    store, again = Store(tmp_path / "one"), Store(tmp_path / "again")
+    assert store.fingerprint == again.fingerprint
+    assert len(store) == 3
+    assert [len(store.split("xsub", part)) for part in ("train", "val", "test")] == [1, 1, 1]
+    for i in range(3):
+        own = store.intervals[store.intervals["clip"] == i]
+        assert sorted(store.labels[label] for label in own["label"]) == sorted(set(ACTIONS) - {"idle"})
+        pauses = own["start"] - np.append(0, own["end"][:-1])
+        assert pauses.min() >= 30
+        assert pauses.max() <= 91
+        assert own["end"][-1] == store.index["frames"][i]
+        order = [store.labels[label] for label in own["label"]]
+        assert order.index("stand up") == order.index("sit down") + 1
+        assert store.index["label"][i] == max(own, key=lambda one: one["end"] - one["start"])["label"]
+
+
+def test_nobody_jerks_or_freezes_in_a_recording(monkeypatch):
+    monkeypatch.setattr(synthetic, "noise", lambda frames, *_: np.zeros((frames, len(LAYOUT), 3)))
+    for subject in range(3):
+        made, intervals = synthetic.recording(subject, seed=7)
+        steps = np.linalg.norm(np.diff(np.nan_to_num(made.joints), axis=0), axis=-1)
+        there = np.isfinite(made.joints).all(axis=-1)
+        steps[~(there[1:] & there[:-1])] = 0
+        assert steps.max() < 0.75
+        between = np.ones(len(made.joints), bool)
+        for _, start, end in intervals:
+            between[start:end] = False
+        pauses = steps[between[1:] & between[:-1]]
+        assert pauses.max() < 0.3
+        assert np.median(pauses.max(axis=1)) > 1e-4
+
+
+@pytest.mark.parametrize("wrong", [{"subjects": 2}, {"recordings_per_subject": 0}, {"seed": -1}])
+def test_wrong_numbers_of_recordings(tmp_path, wrong):
+    with pytest.raises(InputError, match="expected at least 3 subjects, 1 recording per subject"):
+        synthetic.synthesize_recordings(tmp_path / "store", **wrong)
+    assert not (tmp_path / "store").exists()
