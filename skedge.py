@@ -91,7 +91,7 @@ def evaluate_online_command(parser: ArgumentParser) -> Callable[[Any], None]:
 
     Example: skedge evaluate online --model student.onnx --data stores/pku --protocol xsub
     """
-    parser.add_argument("--model", type=Path, required=True, help="an exported model; what was taught to it is found beside it")
+    parser.add_argument("--model", type=find, required=True, help="an exported model; what was taught to it is found beside it")
     parser.add_argument("--data", type=Path, required=True, help="a store of recordings: `skedge data import --continuous`")
     parser.add_argument("--protocol", default="xsub", help="the store's split")
     parser.add_argument("--part", choices=["train", "val", "test"], default="test", help="of the split")
