@@ -115,10 +115,8 @@ def plot(
         dashes = f' stroke-dasharray="{DASHES[min(again, 2)]}"'
         places = [(across.place(x), up.place(y)) for x, y in one.points]
         if one.marks or len(places) == 1:
-            marks += [
-                f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{5 - again}" {"stroke" if again else "fill"}="{colour}"/>'
-                for x, y in places
-            ]
+            style = f'r="{5 - again}" {"stroke" if again else "fill"}="{colour}"'
+            marks += [f'<circle cx="{x:.1f}" cy="{y:.1f}" {style}/>' for x, y in places]
         else:
             points = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
             marks.append(f'<polyline points="{points}" stroke="{colour}"{dashes}/>')

@@ -22,7 +22,7 @@ from edge_runtime.backend import load_backend
 from skeleton.errors import InputError
 
 SCHEMA = 1
-MEMORY_MB, PATIENCE = 1024, 900
+MEMORY_MB, PATIENCE = 1024, 1500
 COMMAND_LINE = "console=ttyAMA0 quiet panic=-1 norandmaps rdinit=/usr/bin/python3 -- /site/bench/pi/init.py"
 ENDED = "SKEDGE-ENDED "
 # Of the answers' largest number: what float arithmetic in another order may change, and one step of an int8 scale.
