@@ -55,7 +55,8 @@ def test_the_check_asks_and_counts_every_model(native: tuple[Path, dict[str, dic
         assert entry["peak_rss_bytes"] >= entry["rss_bytes"] > 20e6
 
 
-def test_what_an_empty_call_takes_is_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("about", [0, 1e6, 1e12])
+def test_what_an_empty_call_takes_is_not_counted(about: float, monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0]
 
     def tick() -> int:
@@ -67,7 +68,7 @@ def test_what_an_empty_call_takes_is_not_counted(monkeypatch: pytest.MonkeyPatch
     def call() -> None:
         now[0] += 1_000_000
 
-    assert guest.count(call) == [pytest.approx(1e6, rel=1e-3)] * 2
+    assert guest.count(call, about) == [pytest.approx(1e6, rel=1e-3)] * 2
 
 
 def test_a_model_that_dies_takes_nobody_with_it(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
