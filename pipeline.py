@@ -228,10 +228,26 @@ def distill(
     return metrics
 
 
-def export(run: Path, file: Path, store: Store, precision: Precision = "fp32", streaming: bool = False) -> dict[str, Any]:
+def finetune(recipe: Recipe, store: Store, trained: Path, out: Path, resume: bool = False) -> dict[str, Any]:
+    """Train a classifier on with the actions of a store; every stream of one that has three."""
+    from teacher.finetune import go_on
+    from teacher.load import load_classifier
+
+    held = load_classifier(trained)[1].input
+    recipe = replace(recipe, input=replace(recipe.input, stream=held.stream, fusion=held.fusion))
+
+    def step(one: Recipe, folder: Path, part: Callable[[Path], Path]) -> dict[str, Any]:
+        return go_on(store, folder, part(trained), one.input, one.finetune, one.compute, one.sections(), resume)
+
+    return each_stream(recipe, out, resume, step) or _fused(recipe, store, out)
+
+
+def export(
+    run: Path, file: Path, store: Store, precision: Precision = "fp32", streaming: bool = False, note: str | None = None
+) -> dict[str, Any]:
     from export.exporter import Exporter
 
-    return Exporter(run, store, streaming).write(file, precision)
+    return Exporter(run, store, streaming, note).write(file, precision)
 
 
 def export_all(run: Path, folder: Path, store: Store, streaming: bool = False) -> dict[str, Any]:
@@ -312,6 +328,7 @@ class Steps:
 def run(recipe: Recipe, store: Store, runs: Path, again: bool = False) -> dict[str, Any]:
     """Pretrain, probe, finetune, distil, export, recognise, benchmark; the report comes back and stands in the run's folder.
 
+    Where all students learn from labels alone, there is no teacher to train.
     What stands in `runs` under the recipe's name from an earlier run with the same settings and data is not trained again
     unless `again`.
     """
@@ -324,20 +341,21 @@ def run(recipe: Recipe, store: Store, runs: Path, again: bool = False) -> dict[s
     console, folder = Console(), runs / recipe.name
     steps = Steps(recipe, store, folder, again, console)
     accuracy: dict[str, dict[str, Any]] = {}
-    encoder = folder / "pretrain"
     pretraining = ("encoder", "pretrain")
-    steps.train("pretrain", pretraining, lambda out, resume: pretrain(recipe, store, out, resume))
     with console.status("Ridge classifier on coordinates"):
         accuracy["ridge on coordinates"] = steps.train("ridge", (), lambda out, _: evaluate("ridge", recipe, store, out))
-    accuracy["teacher, linear probe"] = steps.train(
-        "linear", (*pretraining, "linear"), lambda out, _: evaluate("linear", recipe, store, out, encoder), "pretrain"
-    )
-    accuracy["teacher, finetuned"] = steps.train(
-        "finetune",
-        (*pretraining, "finetune"),
-        lambda out, resume: evaluate("finetune", recipe, store, out, encoder, resume),
-        "pretrain",
-    )
+    if taught := set(recipe.students) != {"labels"}:
+        encoder = folder / "pretrain"
+        steps.train("pretrain", pretraining, lambda out, resume: pretrain(recipe, store, out, resume))
+        accuracy["teacher, linear probe"] = steps.train(
+            "linear", (*pretraining, "linear"), lambda out, _: evaluate("linear", recipe, store, out, encoder), "pretrain"
+        )
+        accuracy["teacher, finetuned"] = steps.train(
+            "finetune",
+            (*pretraining, "finetune"),
+            lambda out, resume: evaluate("finetune", recipe, store, out, encoder, resume),
+            "pretrain",
+        )
     described = {
         "linear": "student of linear probe",
         "finetune": "student of finetuned",
@@ -354,7 +372,7 @@ def run(recipe: Recipe, store: Store, runs: Path, again: bool = False) -> dict[s
 
     student_file, teacher_file = folder / "student.onnx", folder / "teacher.onnx"
     exported, files = {}, {student_file: f"student-{recipe.students[0]}", teacher_file: "finetune"}
-    if recipe.encoder.backbone != "st-gcn":
+    if not taught or recipe.encoder.backbone != "st-gcn":
         del files[teacher_file]
     for file, step in files.items():
         live = file == student_file and recipe.input.time == "rate" and recipe.input.normalization == "per-frame"

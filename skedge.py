@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 from jsonargparse import ActionConfigFile, ArgumentError, ArgumentParser, Namespace
 
+from edge_runtime.models import find
 from skeleton.errors import InputError
 
 EXTRAS = {
@@ -106,6 +107,23 @@ def distill_command(parser: ArgumentParser) -> Callable[[Any], None]:
     return main
 
 
+def finetune_command(parser: ArgumentParser) -> Callable[[Any], None]:
+    """Train a classifier on with the actions of another store: your own, merged (`skedge data merge`) with those it knows.
+
+    Example: skedge finetune runs/student --data stores/all --recipe default --out runs/mine
+    """
+    parser.add_argument("run", type=Path, help="the folder of a student or teacher")
+    _add_training(parser)
+
+    def main(args: Any) -> None:
+        import pipeline
+        from skeleton.datasets.store import Store
+
+        _show(pipeline.finetune(_recipe(parser, args), Store(args.data), args.run, args.out, args.resume))
+
+    return main
+
+
 def sweep_command(parser: ArgumentParser) -> Callable[[Any], None]:
     """Run a grid of settings and seeds, each point a chain of steps; goes on where it stopped; ends in a table and a plot.
 
@@ -156,6 +174,7 @@ def export_command(parser: ArgumentParser) -> Callable[[Any], None]:
         help="weights in half precision (fp16) or in int8 (dynamic), or int8 arithmetic too (int8)",
     )
     parser.add_argument("--streaming", action="store_true", help="a frame in, an answer out, with the past as explicit state")
+    parser.add_argument("--note", help="a sentence about the model that its file keeps: how it was made, how good it is")
     parser.add_argument("--all", action="store_true", help="FILE is a folder: every format and precision, and a table of them")
 
     def main(args: Any) -> None:
@@ -166,7 +185,7 @@ def export_command(parser: ArgumentParser) -> Callable[[Any], None]:
             pipeline.export_all(args.run, args.file, Store(args.data), args.streaming)
             print((args.file / "formats.md").read_text())
         else:
-            _show(pipeline.export(args.run, args.file, Store(args.data), args.precision, args.streaming))
+            _show(pipeline.export(args.run, args.file, Store(args.data), args.precision, args.streaming, args.note))
 
     return main
 
@@ -176,7 +195,7 @@ def predict_command(parser: ArgumentParser) -> Callable[[Any], None]:
 
     Example: skedge predict student.onnx stores/utd --protocol xsub
     """
-    parser.add_argument("model", type=Path, help="an exported model")
+    parser.add_argument("model", type=find, help="an exported model, or default: the one that comes with skedge")
     parser.add_argument(
         "clips", type=Path, help="a store, or a .npy or .npz file with joints (T, V, 3) or (T, M, V, 3) in metres"
     )
@@ -198,7 +217,8 @@ def bench_command(parser: ArgumentParser) -> Callable[[Any], None]:
 
     Example: skedge bench student.onnx teacher.onnx --out runs/bench
     """
-    parser.add_argument("files", type=Path, nargs="+", help="exported models; ratios are to the first")
+    known = "exported models; ratios are to the first; default and default.tflite are those that come with skedge"
+    parser.add_argument("files", type=find, nargs="+", help=known)
     parser.add_argument("--out", type=Path, default=Path("runs/bench"), help="the folder for bench.json, bench.md, bench.html")
     parser.add_argument("--threads", type=int, nargs="+", default=[1], help="of the runtime; each of several is measured")
     parser.add_argument("--blocks", type=int, default=20, help="of calls, in random order between the models")
@@ -242,7 +262,8 @@ def live_command(parser: ArgumentParser) -> Callable[[Any], None]:
     Example: skedge live --source 0 --model student.onnx
     """
     _add_camera(parser)
-    parser.add_argument("--model", type=Path, required=True, help="an exported model; what was taught to it is found beside it")
+    known = "an exported model, by default the one that comes with skedge; what was taught to it is found beside it"
+    parser.add_argument("--model", type=find, default=find("default"), help=known)
     parser.add_argument("--taught", type=Path, help="another file that `skedge teach` wrote")
     parser.add_argument("--threads", type=int, default=1, help="of the model's runtime")
     parser.add_argument("--hop", type=float, help="seconds between two answers; by default 0.1")
@@ -274,7 +295,8 @@ def record_command(parser: ArgumentParser) -> Callable[[Any], None]:
     parser.add_argument("--store", type=Path, required=True, help="the store to make, or to add the clips to")
     _add_camera(parser)
     parser.add_argument("--clips", type=int, default=5, help="how many")
-    parser.add_argument("--model", type=Path, help="an exported model: clips are as long as what it sees at a time")
+    known = "an exported model, or default: clips are as long as what it sees at a time"
+    parser.add_argument("--model", type=find, help=known)
     parser.add_argument("--seconds", type=float, help="the length of a clip; by default the model's, or 2.5")
     parser.add_argument("--countdown", type=float, default=3.0, help="seconds before each clip")
     parser.add_argument("--subject", type=int, default=1, help="a number for whoever is in the clips")
@@ -302,7 +324,7 @@ def teach_command(parser: ArgumentParser) -> Callable[[Any], None]:
 
     Example: skedge teach student.onnx stores/mine
     """
-    parser.add_argument("model", type=Path, help="an exported model")
+    parser.add_argument("model", type=find, help="an exported model, or default: the one that comes with skedge")
     parser.add_argument("store", type=Path, help="clips of the new actions, such as `skedge record` makes")
     parser.add_argument(
         "--known", type=Path, help="a store with clips of actions that the model knows: the one it was trained on"
@@ -419,6 +441,24 @@ def check_command(parser: ArgumentParser) -> Callable[[Any], None]:
     return main
 
 
+def merge_command(parser: ArgumentParser) -> Callable[[Any], None]:
+    """Make one store of several: your own recordings and a dataset, say.
+
+    Example: skedge data merge stores/all stores/synthetic stores/mine
+    """
+    parser.add_argument("store", type=Path, help="the folder to write")
+    parser.add_argument("stores", type=Path, nargs="+", help="what goes in; the first names the layout and the rate")
+
+    def main(args: Any) -> None:
+        from skeleton.datasets.rewrite import merge
+        from skeleton.datasets.store import Store
+
+        merge([Store(path) for path in args.stores], args.store)
+        _info(args.store)
+
+    return main
+
+
 def synth_command(parser: ArgumentParser) -> Callable[[Any], None]:
     """Make the synthetic set: 13 actions by forward kinematics, as a camera would see them.
 
@@ -513,11 +553,13 @@ COMMANDS: dict[str, Callable[[ArgumentParser], Callable[[Any], None]]] = {
     "data info": info_command,
     "data check": check_command,
     "data split": split_command,
+    "data merge": merge_command,
     "data show": show_command,
     "data synth": synth_command,
     "pretrain": pretrain_command,
     "evaluate": evaluate_command,
     "distill": distill_command,
+    "finetune": finetune_command,
     "draw": draw_command,
     "table": table_command,
     "sweep": sweep_command,

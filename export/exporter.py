@@ -40,15 +40,17 @@ class Exporter:
 
     `store` is the one it was trained on: its training clips calibrate, its held-out clips check every file. With `streaming`
     the files take a frame and their own state, and are checked on every frame; raises `InputError` for what cannot stream.
+    `note` is a sentence that their metadata keeps.
     """
 
-    def __init__(self, run: Path, store: Store, streaming: bool = False) -> None:
+    def __init__(self, run: Path, store: Store, streaming: bool = False, note: str | None = None) -> None:
         classifier, self._card = load_classifier(run)
         check_layout(store, self._card, run)
         self._store, self._form = store, _form(classifier, self._card, run, streaming)
         graph = self._form.graph
         metadata = _metadata(classifier, self._card, macs(graph.module, *graph.inputs.values()), read_metrics(run) or {})
-        self._metadata = replace(metadata, streaming=self._form.streaming)
+        told = metadata.provenance | {"note": note} if note else metadata.provenance
+        self._metadata = replace(metadata, streaming=self._form.streaming, provenance=told)
         self._converted: dict[str, bytes] = {}
         self._dynamic: dict[str, tuple[bytes, list[str]]] = {}
 

@@ -4,6 +4,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from skeleton.datasets.store import Store
 from teacher.augment import Augment
 from teacher.classify import Classification
@@ -43,6 +45,32 @@ def finetune(
     return job.train_pair(folder, network, extra) if isinstance(network, Pair) else job.train(folder, network, extra)
 
 
+def go_on(
+    store: Store, folder: Path, trained: Path, data: InputSettings, settings: FinetuneSettings, compute: ComputeSettings,
+    recipe: dict[str, Any], resume: bool = False,
+) -> dict[str, Any]:  # fmt: skip
+    """Train the classifier in the run folder `trained` on, to tell the actions of `store` apart.
+
+    All weights go on from what they are; the head has a row for every label of the store, and those it knows keep theirs.
+    Of `data` the protocol and its part are used; the rest is as the classifier was trained.
+
+    Raises `InputError` for a store of another layout, and a folder that holds no classifier.
+    """
+    network, card = load_classifier(trained)
+    check_layout(store, card, trained)
+    assert isinstance(network, Classifier)
+    data = replace(card.input, protocol=data.protocol, part=data.part)
+    job = Job(store, Sets.read(store, data), data, card.encoder, settings, compute, recipe, resume)
+    classifier = job.classifier()
+    classifier.encoder.load_state_dict(network.encoder.state_dict())
+    kept = [label for label in store.labels if label in card.labels]
+    ours, theirs = [store.labels.index(label) for label in kept], [card.labels.index(label) for label in kept]
+    with torch.no_grad():
+        for mine, known in ((classifier.head.weight, network.head.weight), (classifier.head.bias, network.head.bias)):
+            mine[ours] = known[theirs]
+    return job.fit(classifier, folder, {"protocol": "finetune", "trained": card.provenance, "known": len(kept)})
+
+
 @dataclass
 class Job:
     """Clips and settings of one finetuning."""
@@ -60,6 +88,9 @@ class Job:
         classifier = self.classifier()
         if network is not None:
             classifier.encoder.load_state_dict(network.state_dict())
+        return self.fit(classifier, folder, extra)
+
+    def fit(self, classifier: Classifier, folder: Path, extra: dict[str, Any]) -> dict[str, Any]:
         augment = Augment(self.settings.augment, self.sets.layout)
         module = Classification(
             classifier, lambda joints: classifier(joints, augment)[0], self.settings.optim, self.settings.label_smoothing

@@ -1,4 +1,4 @@
-"""Stores made of a store: with clips added, or with classes left out. The old one is replaced, or the new one made, whole."""
+"""Stores made of stores: with clips added, classes left out, or several merged. What is written is written whole."""
 
 import json
 from collections.abc import Sequence
@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from skeleton.datasets.lock import only_one
-from skeleton.datasets.store import Store, StoreWriter
+from skeleton.datasets.store import PARTS, Store, StoreWriter
 from skeleton.errors import InputError
 from skeleton.layout import Layout
+from skeleton.resample import at_rate
+from skeleton.retarget import retarget
 
 OWN = {"store.json", "joints.npy", "index.npy", "splits.npy", "intervals.npy"}
 
@@ -92,6 +94,60 @@ def without(store: Store, path: Path | str, labels: Sequence[str]) -> Store:
         _copy(store, writer, kept, chosen)
         for protocol in store.protocols:
             codes = store.codes(protocol)[chosen]
+            writer.protocol(protocol, lambda index, codes=codes: codes)  # type: ignore[misc]
+    return Store(path)
+
+
+def merge(stores: Sequence[Store], path: Path | str, name: str | None = None) -> Store:
+    """Write one store at `path` with the clips of several, in the layout and at the rate of the first.
+
+    Labels of the same name are one class. Clips are called store/clip, and people of different stores stay different people.
+    A split that a store does not have counts all of its clips as training. Intervals of continuous recordings are refused.
+
+    Raises:
+        InputError: for fewer than two stores, a layout that cannot be retargeted, an unknown rate beside a known one,
+            intervals, and where something stands at `path`.
+    """
+    if len(stores) < 2:
+        raise InputError(f"merge: expected at least two stores, got {len(stores)}")
+    first, path = stores[0], Path(path)
+    for store in stores:
+        if (store.rate is None) != (first.rate is None):
+            raise InputError(f"{store.path}: expected a store that knows its frames a second as the others do; see --rate")
+        if len(store.intervals):
+            raise InputError(f"{store.path}: expected a store of clips, got whole recordings with intervals")
+    labels = list(dict.fromkeys(label for store in stores for label in store.labels))
+    made_by = {"format": "merged", "of": [store.name for store in stores]}
+    with StoreWriter(
+        path, name=name or path.name, layout=first.layout, labels=labels, rate=first.rate, made_by=made_by
+    ) as writer:
+        people = 0
+        for number, store in enumerate(stores, 1):
+            twice = sum(other.name == store.name for other in stores) > 1
+            prefix = f"{store.name}-{number}" if twice else store.name
+            for i, entry in enumerate(store.index):
+                clip = store.clip(i)
+                if store.layout.joints != first.layout.joints:
+                    clip = retarget(clip, store.layout, first.layout)
+                if store.rate != first.rate:
+                    assert store.rate is not None
+                    assert first.rate is not None
+                    clip = at_rate(clip, store.rate, first.rate)
+                writer.add(
+                    f"{prefix}/{entry['name']}",
+                    clip,
+                    label=labels.index(store.labels[entry["label"]]),
+                    subject=people + int(entry["subject"]) if entry["subject"] >= 0 else -1,
+                    camera=int(entry["camera"]),
+                    setup=int(entry["setup"]),
+                )
+            people += max(0, int(store.index["subject"].max()) + 1)
+        for protocol in dict.fromkeys(protocol for store in stores for protocol in store.protocols):
+            parts = [
+                store.codes(protocol) if protocol in store.protocols else np.full(len(store), PARTS["train"], np.int8)
+                for store in stores
+            ]
+            codes = np.concatenate(parts)
             writer.protocol(protocol, lambda index, codes=codes: codes)  # type: ignore[misc]
     return Store(path)
 

@@ -7,9 +7,11 @@ import pytest
 
 from skeleton import InputError, load_layout
 from skeleton.datasets.lock import only_one
-from skeleton.datasets.rewrite import Clip, append, without
+from skeleton.datasets.rewrite import Clip, append, merge, without
 from skeleton.datasets.splits import add_folds
 from skeleton.datasets.store import Store, StoreWriter
+from skeleton.resample import at_rate
+from skeleton.retarget import retarget
 
 LAYOUT = load_layout("kinect20")
 
@@ -118,3 +120,41 @@ def test_unknown_classes_and_all_of_them_cannot_be_left_out(store: Path, tmp_pat
         with pytest.raises(InputError, match=words):
             without(Store(store), tmp_path / "less", labels)
     assert not (tmp_path / "less").exists()
+
+
+def clips(
+    path: Path, layout: str, labels: list[str], rate: float | None, protocol: str | None = None, people: int = 2
+) -> Store:
+    form = load_layout(layout)
+    with StoreWriter(path, name=path.name, layout=form, labels=labels, rate=rate) as writer:
+        for number in range(4):
+            made = np.random.default_rng(number).normal(size=(1, 12, len(form), 3)).astype(np.float32)
+            writer.add(f"clip {number}", made, label=number % len(labels), subject=number % people)
+        if protocol:
+            writer.protocol(protocol, lambda index: np.array([1, 1, 2, 3], np.int8))
+    return Store(path)
+
+
+def test_several_stores_become_one(tmp_path: Path) -> None:
+    first = clips(tmp_path / "one", "ntu25", ["walk", "run"], 30.0, "xsub")
+    other = clips(tmp_path / "two", "kinect20", ["run", "wave"], 15.0)
+    merged = merge([first, other, first], tmp_path / "all")
+    assert merged.labels == ("walk", "run", "wave")
+    assert (merged.name, merged.layout.name, merged.rate, len(merged)) == ("all", "ntu25", 30.0, 12)
+    assert [merged.labels[label] for label in merged.index["label"]] == ["walk", "run"] * 2 + ["run", "wave"] * 2 + [
+        "walk",
+        "run",
+    ] * 2
+    assert list(merged.index["name"][[0, 4, 8]]) == ["one-1/clip 0", "two/clip 0", "one-3/clip 0"]
+    assert list(merged.index["subject"]) == [0, 1, 0, 1, 2, 3, 2, 3, 4, 5, 4, 5]
+    np.testing.assert_array_equal(merged.codes("xsub"), [1, 1, 2, 3, 1, 1, 1, 1, 1, 1, 2, 3])
+    same(merged, 1, first.clip(1))
+    same(merged, 6, at_rate(retarget(other.clip(2), other.layout, first.layout), 15.0, 30.0))
+
+
+def test_what_cannot_be_merged(store: Path, tmp_path: Path) -> None:
+    one, timeless = clips(tmp_path / "one", "ntu25", ["walk"], 30.0), clips(tmp_path / "timeless", "ntu25", ["walk"], None)
+    for stores, words in (([one], "at least two"), ([one, timeless], "frames a second"), ([one, Store(store)], "intervals")):
+        with pytest.raises(InputError, match=words):
+            merge(stores, tmp_path / "all")
+    assert not (tmp_path / "all").exists()

@@ -14,7 +14,8 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     with StoreWriter(path, name="noise", layout=load_layout("kinect20"), labels=["a", "b"], rate=30.0) as writer:
         for i in range(4):
             writer.add(f"clip {i}", np.random.default_rng(i).normal(size=(1, 20, 20, 3)), label=i % 2, subject=i)
-        writer.protocol("xsub", lambda index: np.array([1, 1, 2, 3]))
+        for protocol in ("xsub", "xsub-val"):
+            writer.protocol(protocol, lambda index: np.array([1, 1, 2, 3]))
     return Store(path)
 
 

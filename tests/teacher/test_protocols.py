@@ -9,7 +9,7 @@ import torch
 import yaml
 from safetensors.torch import load_file
 from sklearn.metrics import accuracy_score, recall_score, top_k_accuracy_score
-from tiny import COMPUTE, INPUT, PLAN, equal, make_store, optim
+from tiny import COMPUTE, INPUT, PLAN, equal, make_store, optim, write_classifier
 
 from skeleton import InputError, prepare
 from skeleton.datasets.store import Store
@@ -17,7 +17,7 @@ from teacher.baseline import ridge
 from teacher.classify import score
 from teacher.clips import Clips
 from teacher.encoders import STGCN
-from teacher.finetune import finetune
+from teacher.finetune import finetune, go_on
 from teacher.folder import WEIGHTS, Card, read_metrics, write_run
 from teacher.load import load_classifier, load_encoder
 from teacher.model import View
@@ -178,6 +178,23 @@ def test_ridge(store: Store, tmp_path: Path) -> None:
     metrics = ridge(pair, tmp_path / "two classes", INPUT, COMPUTE)
     assert metrics["top1"] > 60
     assert metrics["top5"] == 100
+
+
+def test_a_classifier_goes_on_with_other_actions(store: Store, tmp_path: Path) -> None:
+    """A rate of next to nothing shows what it starts from."""
+    write_classifier(tmp_path / "known", store, INPUT)
+    mine = make_store(tmp_path / "mine", labels=("kick", "bow", "wave"), subjects=4)
+    settings = FinetuneSettings(augment=AugmentSettings(), optim=optim(epochs=1, learning_rate=1e-12))
+    metrics = go_on(mine, tmp_path / "run", tmp_path / "known", InputSettings(frames=99), settings, COMPUTE, {"name": "tiny"})
+    assert (metrics["protocol"], metrics["known"]) == ("finetune", 2)
+    (before, _), (after, card) = (load_classifier(tmp_path / name) for name in ("known", "run"))
+    assert card.labels == mine.labels
+    assert card.input.frames == INPUT.frames, "it sees clips as it did"
+    old, new = before.get_submodule("head").weight, after.get_submodule("head").weight
+    torch.testing.assert_close(new[[0, 2]], old[[2, 0]])
+    kernels = [name for name, _ in before.get_submodule("encoder").named_parameters()]
+    states = [network.get_submodule("encoder").state_dict() for network in (before, after)]
+    assert all(torch.allclose(states[0][name], states[1][name], atol=1e-6) for name in kernels)
 
 
 def test_another_layout_is_refused_with_both_names(encoder_run: Path, tmp_path: Path) -> None:
