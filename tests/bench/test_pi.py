@@ -87,7 +87,7 @@ def test_the_report_models_a_range_and_no_clock(document: dict[str, Any], tmp_pa
     assert clip["cores"]["cortex-a72"]["modelled_ms"] == pytest.approx([27.0, 54.0, 108.0], rel=1e-3)
     assert frame["cores"]["cortex-a76"]["instructions"] == 1.74e6
     text = (tmp_path / "out" / "pi.md").read_text()
-    assert "54.00 (27.00 to 108.01)" in text
+    assert "54.01 (27.00 to 108.01)" in text
     assert "modelled, not measured" in text
     assert json.loads((tmp_path / "out" / "pi.json").read_text()) == json.loads(json.dumps(document))
 
