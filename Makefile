@@ -33,6 +33,19 @@ lint: $(READY)
 bench: $(READY)
 	"$(BIN)/pytest" tests/bench/test_speed.py --benchmark-enable --benchmark-only $(ARGS)
 
+# The student in every form, three streams, a teacher and the plain ST-GCN; nobody trained them for accuracy.
+models: $(READY)
+	"$(BIN)/python" -m export.peers "$(RUNS)/peers"
+
+# All of them beside each other on this machine.
+peers: models
+	"$(BIN)/skedge" bench "$(RUNS)"/peers/*.onnx "$(RUNS)"/peers/*.tflite --out "$(RUNS)/bench" $(ARGS)
+
+# On an emulated Raspberry Pi 4 and 5; needs qemu-system-arm, qemu-user-static and cpio. Not the plain ST-GCN: it takes minutes.
+pi: models
+	"$(BIN)/python" -m bench.pi default default.tflite "$(RUNS)"/peers/student-* "$(RUNS)"/peers/stream-* "$(RUNS)"/peers/teacher-* \
+	  --out "$(RUNS)/pi" --most-a-frame 2e6 $(ARGS)
+
 # The model that comes with skedge; its files go into the repository.
 MADE := make default-model (skedge run --recipe default), seed 0; never saw a real person: UTD-MHAD's wave, clap, throw, boxing, \
  stand to sit, sit to stand and squat by subjects 2 4 6 8 among all its actions: 91.9 % of 111 clips
@@ -43,18 +56,6 @@ default-model: $(READY)
 	  --data "$(RUNS)/stores/synthetic" --streaming --note "$(MADE)"
 	"$(BIN)/skedge" export "$(RUNS)/default/student-labels" edge_runtime/models/default.tflite \
 	  --data "$(RUNS)/stores/synthetic" --streaming --precision fp16 --note "$(MADE)"
-
-# The student in every form, three streams, a teacher and the plain ST-GCN; nobody trained them for accuracy.
-models: $(READY)
-	"$(BIN)/python" -m export.peers "$(RUNS)/peers"
-
-# All of them beside each other on this machine.
-peers: models
-	"$(BIN)/skedge" bench "$(RUNS)"/peers/*.onnx "$(RUNS)"/peers/*.tflite --out "$(RUNS)/bench" $(ARGS)
-
-# All of them on an emulated Raspberry Pi 4 and 5; needs qemu-system-arm, qemu-user-static and cpio.
-pi: models
-	"$(BIN)/python" -m bench.pi "$(RUNS)/peers" --out "$(RUNS)/pi" --most-a-frame 2e6 $(ARGS)
 
 clean:
 	rm -rf $(VENV) $(RUNS) .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis .benchmarks *.egg-info

@@ -19,7 +19,8 @@ h1 { font-size: 1.5rem; margin: 0 0 .5rem; } h2 { font-size: 1.05rem; margin: 0 
 th, td { padding: .25rem .55rem; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap; }
 th { white-space: normal; vertical-align: bottom; }
 th:first-child, td:first-child { text-align: left; position: sticky; left: 0; background: var(--back);
-  white-space: normal; min-width: 7rem; }
+  white-space: normal; min-width: 14rem; }
+@media (max-width: 40rem) { th:first-child, td:first-child { min-width: 7rem; } }
 .warning { color: var(--warn); font-weight: 600; margin: .2rem 0; }
 .plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 520px), 1fr)); gap: 1.5rem; margin: 1.5rem 0; }
 figure { margin: 0; } svg { width: 100%; height: auto; } svg text { fill: var(--text); font-size: 12px; }
@@ -115,10 +116,8 @@ def plot(
         dashes = f' stroke-dasharray="{DASHES[min(again, 2)]}"'
         places = [(across.place(x), up.place(y)) for x, y in one.points]
         if one.marks or len(places) == 1:
-            marks += [
-                f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{5 - again}" {"stroke" if again else "fill"}="{colour}"/>'
-                for x, y in places
-            ]
+            style = f'r="{5 - again}" {"stroke" if again else "fill"}="{colour}"'
+            marks += [f'<circle cx="{x:.1f}" cy="{y:.1f}" {style}/>' for x, y in places]
         else:
             points = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
             marks.append(f'<polyline points="{points}" stroke="{colour}"{dashes}/>')

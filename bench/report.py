@@ -141,7 +141,7 @@ def _accuracy(accuracy: dict[str, Any]) -> str:
 
 
 def _ratio(value: float | None) -> str:
-    return "" if value is None else f"{value:.2f}"
+    return "" if value is None else f"{value:.3g}"
 
 
 def table(head: list[str], rows: list[list[str]]) -> str:

@@ -78,19 +78,19 @@ def write(folder: Path) -> list[str]:
     return refused
 
 
-def _make(run: Path, store: Store, peer: Peer) -> None:
+def _make(run: Path, store: Store, peer: Peer, seed: int = SEED) -> None:
     if peer.learns:
         settings = FinetuneSettings(0.1, optim=OptimSettings(epochs=EPOCHS, batch_size=16, learning_rate=5e-3, warmup_epochs=1))
         compute = ComputeSettings(seed=SEED, accelerator="cpu", precision="32-true")
         finetune(store, run, None, peer.data, peer.plan, settings, compute, {"name": run.name})
     elif peer.data.stream == "three":
-        for stream in peer.data.fusion:
-            _make(run / stream, store, peer._replace(data=replace(peer.data, stream=stream)))
+        for number, stream in enumerate(peer.data.fusion):
+            _make(run / stream, store, peer._replace(data=replace(peer.data, stream=stream)), seed + number)
         write_whole(run / STREAMS, lambda path: path.write_text(json.dumps(peer.data.fusion) + "\n"))
     else:
-        torch.manual_seed(SEED)
+        torch.manual_seed(seed)
         classifier = Classifier(store.layout, peer.data, peer.plan, len(store.labels))
-        card = Card("classifier", store.layout, store.labels, peer.data, peer.plan, 2.5, {"seed": SEED})
+        card = Card("classifier", store.layout, store.labels, peer.data, peer.plan, 2.5, {"seed": seed})
         write_run(run, classifier, card, {"name": run.name}, {})
 
 

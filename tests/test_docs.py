@@ -56,7 +56,9 @@ def test_a_sweep_of_ones_own(tmp_path: Path) -> None:
     assert len(points_of(sweep, Store(tmp_path / "store"), tmp_path)) == 4 * 2 * 3
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/own-data.md", "docs/on-the-pi.md", "docs/results.md", "docs/sweeps.md"])
+@pytest.mark.parametrize(
+    "page", ["README.md", "docs/own-data.md", "docs/on-the-pi.md", "docs/results.md", "docs/sweeps.md", "docs/benchmark.md"]
+)
 def test_every_command_on_the_page_exists(page: str) -> None:
     shown = [line.split("#")[0] for block in blocks(page, "sh") for line in block.splitlines()]
     commands = [line for line in shown if line.startswith("skedge ")]

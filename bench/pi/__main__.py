@@ -4,13 +4,14 @@ import argparse
 from pathlib import Path
 
 from bench.pi.run import CORES, emulate
+from edge_runtime.models import find
 from skeleton.errors import InputError
 
 
 def main() -> None:
     """Do what the arguments say and print the report."""
     parser = argparse.ArgumentParser(prog="python -m bench.pi", description=__doc__)
-    parser.add_argument("files", type=Path, nargs="+", help="exported models, or folders of them")
+    parser.add_argument("files", type=find, nargs="+", help="exported models, folders of them, or default")
     parser.add_argument("--out", type=Path, default=Path("runs/pi"), help="the folder for pi.json and pi.md")
     parser.add_argument("--wheel", type=Path, help="of this package; by default made of this checkout")
     parser.add_argument("--cores", nargs="+", default=list(CORES), help="the processors to emulate")

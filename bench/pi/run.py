@@ -22,7 +22,7 @@ from edge_runtime.backend import load_backend
 from skeleton.errors import InputError
 
 SCHEMA = 1
-MEMORY_MB, PATIENCE = 1024, 900
+MEMORY_MB, PATIENCE = 1024, 1500
 COMMAND_LINE = "console=ttyAMA0 quiet panic=-1 norandmaps rdinit=/usr/bin/python3 -- /site/bench/pi/init.py"
 ENDED = "SKEDGE-ENDED "
 # Of the answers' largest number: what float arithmetic in another order may change, and one step of an int8 scale.
@@ -59,7 +59,7 @@ def emulate(
 
     Each board has 1 GB and one core, and this package as its own pip installed it from `wheel` (by default one made of
     this checkout). `complaints` of the document lists what is not as it must be: a model that does not load or predict there,
-    numbers that are not x86's, counts that differ between two blocks by more than 0.1 %, and streaming models of one person
+    numbers that are not x86's, counts of which no two of three blocks agree within 0.1 %, and streaming models of one person
     that take more than `most_a_frame` instructions a frame and stream in fp32 in the better runtime on the first core.
 
     Raises `InputError` for what is no model, and where a board cannot be made or does not end.
@@ -121,7 +121,7 @@ def complaints(document: dict[str, Any], most_a_frame: float | None, ended: Sequ
             if got["difference"] is None or not got["difference"] <= near:
                 found.append(f"{core}: {model['name']} differs from x86 by {got['difference']}, expected at most {near:.2g}")
             if got["repeats_within"] > REPEATS_WITHIN:
-                found.append(f"{core}: {model['name']}'s instructions differ by {got['repeats_within']:.2%} between two blocks")
+                found.append(f"{core}: {model['name']}'s instructions differ by {got['repeats_within']:.2%} between blocks")
     first = next(iter(document["cores"]))
     streamed: dict[int, list[float]] = {}
     for model in document["models"]:
@@ -185,10 +185,11 @@ def markdown(document: dict[str, Any]) -> str:
 
 def _entry(board: dict[str, Any], native: dict[str, Any] | None, model: dict[str, Any], core: Core) -> dict[str, Any]:
     counts = board["frame" if model["model"]["streaming"] else "clip"]
-    instructions = float(np.mean(counts))
+    # The kernel may do something of its own in one block of the three.
+    _, instructions, _ = sorted(counts)
     return {
         "instructions": instructions,
-        "repeats_within": (max(counts) - min(counts)) / instructions,
+        "repeats_within": float(np.sort(np.diff(np.sort(counts)))[0]) / instructions,
         "modelled_ms": modelled(instructions, model["file"]["bytes"], core),
         "import_instructions": board["import"],
         "load_instructions": board["load"],

@@ -35,7 +35,7 @@ def document(
     folder, found = native
     kernel, disk = tmp_path / "vmlinuz", tmp_path / "disk"
     disk.touch()
-    counted = {name: entry | {"clip": [81e6, 81.01e6], "frame": [1.74e6, 1.74e6]} for name, entry in found.items()}
+    counted = {name: entry | {"clip": [81e6, 90e6, 81.01e6], "frame": [1.74e6] * 3} for name, entry in found.items()}
     ran = {f"m00{name[1:]}": entry for name, entry in counted.items()}
     monkeypatch.setattr(root, "build", lambda *_: root.Board(kernel, disk))
     monkeypatch.setattr(root, "archive", lambda *_: None)
@@ -49,13 +49,15 @@ def document(
 def test_the_check_asks_and_counts_every_model(native: tuple[Path, dict[str, dict[str, Any]]]) -> None:
     _, found = native
     assert set(found) == {"m0.onnx", "m1.onnx"}
-    assert len(found["m0.onnx"]["clip"]) == len(found["m1.onnx"]["frame"]) == 2
+    assert len(found["m0.onnx"]["clip"]) == len(found["m1.onnx"]["frame"]) == 3
     for entry in found.values():
         assert guest.array(entry["answer"]).sum() == pytest.approx(1, abs=1e-5)
+        assert 0 < entry["load"] < 60e9
         assert entry["peak_rss_bytes"] >= entry["rss_bytes"] > 20e6
 
 
-def test_what_an_empty_call_takes_is_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("about", [0, 1e6, 1e12])
+def test_what_an_empty_call_takes_is_not_counted(about: float, monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0]
 
     def tick() -> int:
@@ -67,7 +69,7 @@ def test_what_an_empty_call_takes_is_not_counted(monkeypatch: pytest.MonkeyPatch
     def call() -> None:
         now[0] += 1_000_000
 
-    assert guest.count(call) == [pytest.approx(1e6, rel=1e-3)] * 2
+    assert guest.count(call, about) == [pytest.approx(1e6, rel=1e-3)] * 3
 
 
 def test_a_model_that_dies_takes_nobody_with_it(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -85,7 +87,7 @@ def test_the_report_models_a_range_and_no_clock(document: dict[str, Any], tmp_pa
     assert clip["cores"]["cortex-a72"]["modelled_ms"] == pytest.approx([27.0, 54.0, 108.0], rel=1e-3)
     assert frame["cores"]["cortex-a76"]["instructions"] == 1.74e6
     text = (tmp_path / "out" / "pi.md").read_text()
-    assert "54.00 (27.00 to 108.01)" in text
+    assert "54.01 (27.00 to 108.01)" in text
     assert "modelled, not measured" in text
     assert json.loads((tmp_path / "out" / "pi.json").read_text()) == json.loads(json.dumps(document))
 
