@@ -4,7 +4,7 @@ Key poses (`synthetic_actions`) become joint angles over time, those a moving bo
 a camera with a view, noise and gaps of its own. Everything is drawn from the seed.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -87,6 +87,9 @@ class Clip(NamedTuple):
     action: int
     subject: int
     camera: int
+
+
+_Named = tuple[str, Clip, Sequence[tuple[int, int, int]]]
 
 
 def person(seed: int, subject: int) -> Person:
@@ -296,26 +299,14 @@ def synthesize_recordings(
     path: Path | str, *, recordings_per_subject: int = 1, subjects: int = 20, seed: int = 0, overwrite: bool = False
 ) -> None:
     """Write whole recordings with labelled intervals (see `recording`) as a store; otherwise as `synthesize`."""
-    if subjects < 3 or recordings_per_subject < 1 or seed < 0:
-        raise InputError(
-            "expected at least 3 subjects, 1 recording per subject and a seed from 0, "
-            f"got {subjects}, {recordings_per_subject} and {seed}"
-        )
-    made_by: dict[str, Any] = {
-        "synthesize": {"subjects": subjects, "recordings_per_subject": recordings_per_subject, "seed": seed},
-        "cameras": list(CAMERAS),
-    }
-    codes = parts(subjects)
-    with StoreWriter(
-        path, name="synthetic", layout=_LAYOUT, labels=ACTIONS, rate=RATE, made_by=made_by, overwrite=overwrite
-    ) as writer:
-        numbers = [(subject, i) for subject in range(subjects) for i in range(recordings_per_subject)]
-        for subject, i in progress(numbers, "Making recordings", len(numbers)):
-            made, intervals = recording(subject, i, seed=seed)
-            name = f"s{subject + 1:02}_r{i + 1:02}"
-            whose = {"subject": subject + 1, "camera": made.camera + 1}
-            writer.add(name, made.joints[None], label=made.action, intervals=intervals, **whose)
-        writer.protocol("xsub", lambda index: codes[index["subject"] - 1])
+
+    def named() -> Iterator[_Named]:
+        for subject in range(subjects):
+            for i in range(recordings_per_subject):
+                yield f"s{subject + 1:02}_r{i + 1:02}", *recording(subject, i, seed=seed)
+
+    counts = {"subjects": subjects, "recordings_per_subject": recordings_per_subject, "seed": seed}
+    _write(path, counts, "recording per subject", named(), subjects * recordings_per_subject, overwrite)
 
 
 def synthesize(
@@ -326,24 +317,29 @@ def synthesize(
     The default 780 clips take a few seconds; the same arguments give the same files, bit for bit. Raises `InputError` for
     fewer than three subjects (one for each part) or no clips, and where `path` is taken.
     """
-    if subjects < 3 or clips_per_action_and_subject < 1 or seed < 0:
-        raise InputError(
-            "expected at least 3 subjects, 1 clip per action and subject and a seed from 0, "
-            f"got {subjects}, {clips_per_action_and_subject} and {seed}"
-        )
-    made_by: dict[str, Any] = {
-        "synthesize": {"subjects": subjects, "clips_per_action_and_subject": clips_per_action_and_subject, "seed": seed},
-        "cameras": list(CAMERAS),
-    }
+
+    def named() -> Iterator[_Named]:
+        for number, made in enumerate(make_clips(subjects, clips_per_action_and_subject, seed)):
+            take = number % clips_per_action_and_subject + 1
+            yield f"a{made.action + 1:02}_s{made.subject + 1:02}_t{take:02}", made, ()
+
+    counts = {"subjects": subjects, "clips_per_action_and_subject": clips_per_action_and_subject, "seed": seed}
+    total = len(ACTIONS) * subjects * clips_per_action_and_subject
+    _write(path, counts, "clip per action and subject", named(), total, overwrite)
+
+
+def _write(path: Path | str, counts: dict[str, int], unit: str, named: Iterable[_Named], total: int, overwrite: bool) -> None:
+    subjects, each, seed = counts.values()
+    if subjects < 3 or each < 1 or seed < 0:
+        raise InputError(f"expected at least 3 subjects, 1 {unit} and a seed from 0, got {subjects}, {each} and {seed}")
+    made_by: dict[str, Any] = {"synthesize": counts, "cameras": list(CAMERAS)}
     codes = parts(subjects)
     with StoreWriter(
         path, name="synthetic", layout=_LAYOUT, labels=ACTIONS, rate=RATE, made_by=made_by, overwrite=overwrite
     ) as writer:
-        made_clips = make_clips(subjects, clips_per_action_and_subject, seed)
-        total = len(ACTIONS) * subjects * clips_per_action_and_subject
-        for number, made in enumerate(progress(made_clips, "Making clips", total)):
-            name = f"a{made.action + 1:02}_s{made.subject + 1:02}_t{number % clips_per_action_and_subject + 1:02}"
-            writer.add(name, made.joints[None], label=made.action, subject=made.subject + 1, camera=made.camera + 1)
+        for name, made, intervals in progress(named, "Making the synthetic set", total):
+            whose = {"subject": made.subject + 1, "camera": made.camera + 1}
+            writer.add(name, made.joints[None], label=made.action, intervals=intervals, **whose)
         writer.protocol("xsub", lambda index: codes[index["subject"] - 1])
 
 
