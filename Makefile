@@ -21,8 +21,9 @@ $(READY): pyproject.toml constraints.txt
 	"$(BIN)/pip" install --quiet --constraint constraints.txt --editable ".[train,convert,live,dev]"
 	touch $(READY)
 
+# A process a core, each with whole files: what a file sets up is set up once.
 test: $(READY) lint
-	"$(BIN)/pytest" $(ARGS)
+	OMP_NUM_THREADS=1 "$(BIN)/pytest" --numprocesses auto --dist loadfile $(ARGS)
 
 lint: $(READY)
 	"$(BIN)/ruff" check
