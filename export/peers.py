@@ -7,6 +7,7 @@ real activations, learn for some epochs; the others' weights are drawn from the 
 
 import argparse
 import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -95,16 +96,17 @@ def _make(run: Path, store: Store, peer: Peer, seed: int = SEED) -> None:
 
 
 def main() -> None:
-    """Write what is missing; files that the exporter refuses are named, and the program ends with 1."""
+    """Write what is missing, on one thread, so that a seed gives one network. Files that the exporter refuses are named."""
     parser = argparse.ArgumentParser(prog="python -m export.peers", description=__doc__)
     parser.add_argument("folder", type=Path, nargs="?", default=Path("runs/peers"))
     args = parser.parse_args()
+    torch.set_num_threads(1)
     try:
         refused = write(args.folder)
     except InputError as error:
         parser.exit(2, f"export.peers: {error}\n")
-    if refused:
-        parser.exit(1, "".join(f"export.peers: {line}\n" for line in refused))
+    for line in refused:
+        print(f"note: left out {line}", file=sys.stderr)
 
 
 if __name__ == "__main__":
