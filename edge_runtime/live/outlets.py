@@ -73,7 +73,7 @@ def json_lines(stream: TextIO) -> Callable[[Document], None]:
 def load_hook(text: str, flag: str = "--hook") -> Callable[..., Any]:
     """The function that `text`, given with `flag`, names: `module:function`, the module a Python file.
 
-    The file lies in the current folder, or has a folder before it: `lights:on_event` and `/home/pi/hooks/lights.py:on_event`
+    The file lies in the current folder, or has a folder before it: `lights:on_event` and `hooks/lights.py:on_event`
     are fine. The file's folder is importable for it. Raises `InputError` for another form, no such file, one that cannot be
     imported, and no such function in it.
     """

@@ -14,6 +14,7 @@ from urllib.request import urlopen
 
 import numpy as np
 import pytest
+from held import SOCKETS
 from live_fakes import Pictures, Pose, Skeletons, body, quick_model
 
 from edge_runtime.people import Person
@@ -22,7 +23,9 @@ from skeleton import InputError
 
 ROOT = Path(__file__).parents[2]
 # A process of its own that watches what Python opens, in front of made-up people.
-CHILD = """
+CHILD = (
+    SOCKETS
+    + """
 import json, os, sys
 happened = []
 def watch(event, arguments):
@@ -44,17 +47,12 @@ try:
     main(sys.argv[1:])
 finally:
     import threading
-    links = []
-    for entry in os.listdir("/proc/self/fd"):
-        try:
-            links.append(os.readlink("/proc/self/fd/" + entry))
-        except OSError:
-            pass
     with open(os.environ["REPORT"], "w") as file:
         json.dump({"happened": happened[:-1], "threads": [thread.name for thread in threading.enumerate()],
-                   "sockets": [link for link in links if link.startswith("socket:")],
+                   "sockets": sockets(),
                    "modules": sorted({name.partition(".")[0] for name in sys.modules})}, file)
 """
+)
 
 
 @pytest.fixture

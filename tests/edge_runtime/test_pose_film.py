@@ -16,6 +16,8 @@ from live_fakes import quick_model
 cv2 = pytest.importorskip("cv2", reason="needs OpenCV: pip install 'skedge[live]'")
 pytest.importorskip("ai_edge_litert", reason="needs LiteRT: pip install 'skedge[live]'")
 
+from held import SOCKETS  # noqa: E402
+
 from bench.pose import measure, read_truth  # noqa: E402
 from edge_runtime.live.actions import Actions, Observation  # noqa: E402
 from edge_runtime.people import Frame  # noqa: E402
@@ -30,7 +32,9 @@ from skeleton.datasets.store import Store  # noqa: E402
 ROOT = Path(__file__).parents[2]
 DATA = Path(__file__).parent / "data"
 # A process of its own that watches what Python opens.
-CHILD = """
+CHILD = (
+    SOCKETS
+    + """
 import json, os, sys
 happened = []
 def watch(event, arguments):
@@ -44,15 +48,10 @@ import skedge
 try:
     skedge.main(sys.argv[1:])
 finally:
-    links = []
-    for entry in os.listdir("/proc/self/fd"):
-        try:
-            links.append(os.readlink("/proc/self/fd/" + entry))
-        except OSError:
-            pass
-    print(json.dumps({"happened": happened, "sockets": [link for link in links if link.startswith("socket:")],
+    print(json.dumps({"happened": happened, "sockets": sockets(),
                       "modules": sorted({name.partition(".")[0] for name in sys.modules})}))
 """
+)
 
 
 @pytest.fixture(scope="module")

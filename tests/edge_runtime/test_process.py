@@ -9,9 +9,12 @@ from pathlib import Path
 import pytest
 from edge_models import metadata, write_model
 from edge_tflite import write_tflite
+from held import SOCKETS
 
 ROOT = Path(__file__).parents[2]
-CHILD = """
+CHILD = (
+    SOCKETS
+    + """
 import json, os, resource, sys
 connections, written = [], []
 def watch(event, arguments):
@@ -28,19 +31,14 @@ usage = resource.getrusage(resource.RUSAGE_SELF)
 # Not ru_maxrss: that starts from the parent's.
 with open("/proc/self/status") as status:
     peak = next(int(line.split()[1]) * 1024 / 1e6 for line in status if line.startswith("VmHWM"))
-links = []
-for entry in os.listdir("/proc/self/fd"):
-    try:
-        links.append(os.readlink("/proc/self/fd/" + entry))
-    except OSError:
-        pass
 print(json.dumps({
     "modules": sorted({name.partition(".")[0] for name in sys.modules}),
     "connections": connections, "written": written,
-    "sockets": [link for link in links if link.startswith("socket:")],
+    "sockets": sockets(),
     "seconds": usage.ru_utime + usage.ru_stime, "peak": peak,
 }))
 """
+)
 
 
 @pytest.fixture(scope="module", params=["onnx", "tflite"])
