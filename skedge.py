@@ -751,7 +751,7 @@ def _overview() -> str:
         "usage: skedge COMMAND ...   (skedge COMMAND --help tells more)",
         "",
     ]
-    lines += [f"  {name:<12} {(build.__doc__ or '').splitlines()[0]}" for name, build in COMMANDS.items()]
+    lines += [f"  {name:<15} {(build.__doc__ or '').splitlines()[0]}" for name, build in COMMANDS.items()]
     return "\n".join(lines)
 
 

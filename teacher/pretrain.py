@@ -73,8 +73,8 @@ def pretrain(
 def make_method(layout: Layout, data: InputSettings, plan: EncoderSettings, settings: PretrainSettings) -> Trained:
     """The module that `settings.method` trains, its encoder untrained.
 
-    Raises `InputError` for one stream where the method trains several together, and the other way round, and for a backbone
-    that the method is not made for.
+    Raises `InputError` for one stream where the method trains several together, and for a backbone that the method is not made
+    for.
     """
     plan, wanted = pretrained_plan(plan, settings), BACKBONE_OF.get(settings.method, plan.backbone)
     if plan.backbone != wanted:
