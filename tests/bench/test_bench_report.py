@@ -1,6 +1,7 @@
 """What a benchmark says beyond its medians: how sure they are, what spoiled them, how two runs compare, and its page."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ import numpy as np
 import pytest
 from chromium import Chromium, find_chromium
 from edge_models import METADATA, write_streaming_model
+from hypothesis import given
+from hypothesis import strategies as st
 
 import skedge
 from bench import conditions, latency, page, report
@@ -153,6 +156,15 @@ def test_the_page_escapes_what_people_call_their_models(document: dict[str, Any]
 def test_a_page_of_one_call_and_no_accuracy(models: list[Path], tmp_path: Path) -> None:
     benchmark(models[1:], tmp_path, blocks=1, calls=1)
     assert "Latency distribution" in (tmp_path / "bench.html").read_text()
+
+
+@given(st.lists(st.floats(1e-3, 1e6), min_size=1, max_size=5), st.booleans())
+def test_no_number_below_an_axis_is_cut_off(values: list[float], log: bool) -> None:
+    drawn = page.plot("", "ms", "", [page.Series("model", [(value, 1.0) for value in values])], log_x=log)
+    numbers = re.findall(r'<text x="([0-9.]+)" y="[0-9]+" text-anchor="middle">([-+.e0-9]+)</text>', drawn)
+    assert numbers
+    # A digit of a broad font (DejaVu Sans) is 0.64 of the font's 12 pixels wide.
+    assert all(float(x) + 0.5 * len(text) * 0.64 * 12 <= page.WIDTH for x, text in numbers)
 
 
 def test_the_page_opens_offline_in_a_browser(measured: Path, tmp_path: Path) -> None:
