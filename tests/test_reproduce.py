@@ -100,6 +100,10 @@ BOTH: dict[str, Any] = {
     **{f"finetune.optim.{name}": value for name, value in optim(150, 5e-3).items()},
     "finetune.label_smoothing": 0.0, "finetune.augment": AugmentSettings(),
 }  # fmt: skip
+MASKED: dict[str, Any] = {
+    "input.persons": 2, "input.stream": "joint", "input.part": "test", "encoder.fusion": "one",
+    "pretrain.augment.temporal_padding": 0.0, "pretrain.augment.shear": 0.0, "pretrain.augment.flip": 0.0,
+}  # fmt: skip
 PAPERS: dict[str, dict[str, Any]] = {
     "paper_pstl": BOTH | {
         "encoder.fusion": "one", "pretrain.method": "pstl",
@@ -143,6 +147,39 @@ PAPERS: dict[str, dict[str, Any]] = {
         **{f"finetune.optim.{name}": value for name, value in sgd(100, 0.1, None, 1e-4).items()},
         "finetune.label_smoothing": 0.0, "finetune.augment": AugmentSettings(),
     },
+    "paper_skeletonmae": MASKED | {
+        "input.frames": 20, "input.time": "stretched", "encoder.backbone": "sttformer", "encoder.sttformer.width": 256,
+        "pretrain.method": "skeletonmae", "pretrain.skeletonmae.frame_ratio": 0.5, "pretrain.skeletonmae.joint_ratio": 0.5,
+        "pretrain.skeletonmae.joints": "fresh", "pretrain.skeletonmae.decoder_depth": 9,
+        **{
+            f"{step}.optim.{name}": value
+            for step in ("pretrain", "finetune")
+            for name, value in (optim(200, 5e-3, 1e-4) | {"batch_size": 64, "milestones": [60, 90, 110]}).items()
+        },
+        "finetune.label_smoothing": 0.1,
+    },
+    "paper_skeleton2vec": MASKED | {
+        "input.frames": 90, "input.time": "uniform", "input.test_clips": 10, "encoder.backbone": "transformer",
+        "encoder.transformer.width": 256, "encoder.transformer.depth": 8, "encoder.transformer.heads": 8,
+        "encoder.transformer.hidden": 4, "encoder.transformer.segment": 3, "encoder.head": "mlp",
+        "pretrain.method": "skeleton2vec", "pretrain.skeleton2vec.decoder_depth": 3, "pretrain.skeleton2vec.ema": 0.9999,
+        "pretrain.skeleton2vec.mask.strategy": "multi-tube", "pretrain.skeleton2vec.mask.ratio": 0.9,
+        "pretrain.skeleton2vec.mask.tube": 5, "pretrain.skeleton2vec.mask.beta": 0.1,
+        **{
+            f"pretrain.optim.{name}": value
+            for name, value in (
+                optim(600, 1e-3, 0.05, 20) | {"optimizer": "adamw", "betas": [0.9, 0.95], "final_rate": 1e-5}
+            ).items()
+        },
+        **{f"linear.optim.{name}": value for name, value in (sgd(100, 0.1) | {"batch_size": 256}).items()},
+        "linear.batch_norm": True,
+        **{
+            f"finetune.optim.{name}": value
+            for name, value in (
+                optim(100, 3e-4, 0.05, 5) | {"optimizer": "adamw", "batch_size": 48, "final_rate": 1e-5}
+            ).items()
+        },
+    },
 }  # fmt: skip
 
 
@@ -150,7 +187,8 @@ PAPERS: dict[str, dict[str, Any]] = {
 def test_a_recipe_holds_its_papers_settings(name: str) -> None:
     recipe = settings(("skedge", "run", "--recipe", name))
     assert {path: get(recipe, path) for path in PAPERS[name]} == PAPERS[name]
-    assert int(50 * recipe.pretrain.augment.temporal_padding) == 8, "frames that are reflected at each end"
+    if recipe.pretrain.augment.temporal_padding:
+        assert int(50 * recipe.pretrain.augment.temporal_padding) == 8, "frames that are reflected at each end"
     written = yaml.safe_load((ROOT / "recipes" / f"{name}.yaml").read_text())
     assert written["name"] == name
 
@@ -214,6 +252,38 @@ ROWS: dict[str, dict[str, Any]] = {
         f"asma-{backbone}": {"encoder.backbone": backbone, "pretrain.asma.encoders": ["phi"], "input.stream": "joint"}
         for backbone in ("gin", "dgcnn")
     },
+    "asma-distill-features": {
+        "distill.logit_weight": 0.0, "distill.feature_weight": 1.0, "distill.label_weight": 0.0,
+        "distill.optim.learning_rate": 1e-3, "distill.optim.epochs": 150, "input.stream": "bone",
+    },
+    **{
+        f"skeletonmae-{joints}-{frame}-{joint}": {
+            "pretrain.skeletonmae.joints": joints, "pretrain.skeletonmae.frame_ratio": frame,
+            "pretrain.skeletonmae.joint_ratio": joint,
+        }
+        for joints in ("fixed", "fresh") for frame in (0.4, 0.5, 0.6) for joint in (0.4, 0.5, 0.6)
+    },
+    **{f"skeletonmae-encoder.sttformer.width-{width}-finetune": {"encoder.sttformer.width": width} for width in (128, 512)},
+    **{
+        f"skeletonmae-pretrain.skeletonmae.decoder_depth-{depth}": {"pretrain.skeletonmae.decoder_depth": depth}
+        for depth in (5, 7, 11)
+    },
+    "skeletonmae-pretrain.optim.epochs-50": {"pretrain.optim.epochs": 50, "pretrain.method": "skeletonmae"},
+    "aimclr-sttformer": {
+        "pretrain.method": "aimclr", "encoder.backbone": "sttformer", "input.frames": 20, "input.stream": "joint",
+    },
+    "crossclr-sttformer-semi-0.05": {"semi.share": 0.05, "input.stream": "three", "finetune.label_smoothing": 0.1},
+    "mamp": {"pretrain.method": "mamp", "encoder.backbone": "transformer", "pretrain.mamp.decoder_depth": 5},
+    **{
+        f"skeleton2vec-{strategy}": {"pretrain.skeleton2vec.mask.strategy": strategy, "pretrain.skeleton2vec.mask.beta": 0.0}
+        for strategy in ("random", "single-tube", "multi-tube")
+    },
+    **{
+        f"skeleton2vec-{name}-{spelt}": {f"pretrain.skeleton2vec.mask.{name}": float(spelt), "pretrain.optim.epochs": 200}
+        for name, values in (("beta", ("0.1", "0.2", "0.3")), ("ratio", ("0.80", "0.85", "0.95")), ("tube", ("1", "3", "10")))
+        for spelt in values
+    },
+    **{f"skeleton2vec-ema-{rate}": {"pretrain.skeleton2vec.ema": float(rate)} for rate in ("0.99", "0.999", "0.99999")},
 }  # fmt: skip
 
 
@@ -255,6 +325,12 @@ def what_it_makes(command: Command) -> dict[str, str]:
     return {"": " ".join(command[1:3]), "--input.protocol": "xsub"} | {k: v for k, v in flags.items() if k not in where}
 
 
+def streams_of(command: Command) -> str:
+    """The stream or streams that a command trains."""
+    masked = option(command, "--recipe") in ("paper_skeletonmae", "paper_skeleton2vec")
+    return str(option(command, "--input.stream", "joint" if masked else "three"))
+
+
 def test_every_folder_that_a_command_starts_from_is_made_by_another() -> None:
     made: dict[str, Command] = {}
     for command in [one for column in COLUMNS for one in commands(column) if one[1] in ("pretrain", "evaluate", "distill")]:
@@ -264,15 +340,18 @@ def test_every_folder_that_a_command_starts_from_is_made_by_another() -> None:
     def source(folder: str) -> tuple[Command, str]:
         """The command that made a folder, and the stream or streams that it holds."""
         if folder in made:
-            return made[folder], str(option(made[folder], "--input.stream", "three"))
+            return made[folder], streams_of(made[folder])
         whole, _, one = folder.rpartition("/")
-        assert option(made[whole], "--input.stream", "three") == "three"
+        assert streams_of(made[whole]) == "three"
         assert one in ("joint", "bone", "motion")
         return made[whole], one
 
     everything = {one for column in COLUMNS for one in commands(column)}
     for command in [one for one in everything if one[1] == "draw"]:
         runs = [part for part in command[3:] if part.startswith("runs/") and part != option(command, "--out")]
+        if command[2] == "reconstruction":
+            assert [source(run)[0][1] for run in runs] == ["pretrain"]
+            continue
         assert len(runs) >= 2
         assert all(source(run)[0][1] in ("evaluate", "distill") for run in runs)
     for command in [one for one in everything if one[1] in ("evaluate", "distill", "export", "sweep")]:
@@ -283,8 +362,9 @@ def test_every_folder_that_a_command_starts_from_is_made_by_another() -> None:
             continue
         origin, held = source(folder)
         wants_encoder = command[1] == "evaluate" and command[2] != "partial-body"
-        assert (origin[1] == "pretrain") == wants_encoder, command
-        wanted = option(command, "--input.stream", "three")
+        headless = origin[1] == "pretrain" or option(origin, "--distill.logit_weight") == "0"
+        assert headless == wants_encoder, command
+        wanted = streams_of(command)
         if command[1] == "sweep":
             assert f"input.stream: {held}" in str(option(command, "--set")), "a student of another stream than its teacher's"
         elif command[1] == "distill":
@@ -294,7 +374,8 @@ def test_every_folder_that_a_command_starts_from_is_made_by_another() -> None:
             )  # fmt: skip
         elif wants_encoder:
             assert held in ("three", wanted), command
-            pair = option(origin, "--recipe") == "paper_asma" and "--pretrain.asma.encoders" not in origin
+            asma = origin[1] == "pretrain" and option(origin, "--recipe") == "paper_asma"
+            pair = asma and "--pretrain.asma.encoders" not in origin
             usual = "alignment" if option(command, "--recipe") == "paper_asma" else "one"
             assert (option(command, "--encoder.fusion", usual) != "one") == pair, command
 
@@ -304,7 +385,8 @@ def test_asma_is_pretrained_on_xsub_and_part_one_alone() -> None:
         expected = {"ntu60": "ntu60-xsub", "ntu120": "ntu120-xsub"}.get(values["data"], "pku1-xsub")
         for command in commands(column):
             start, here = option(command, "--pretrained"), option(command, "--data") == f"stores/{values['data']}"
-            if start and here and option(command, "--recipe") == "paper_asma" and command[2] != "transfer":
+            student = str(start).endswith("asma-distill-features")  # it learns in its own column
+            if start and here and not student and option(command, "--recipe") == "paper_asma" and command[2] != "transfer":
                 assert start.startswith(f"runs/{expected}/")
 
 
