@@ -3,9 +3,10 @@
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
+from masked_tiny import DATA, STTFORMER, TRANSFORMER
 from tiny import COMPUTE, INPUT, PLAN, motion, optim, randomise, tiny_mask
 from torch import Tensor, distributed, nn
 
@@ -50,8 +51,8 @@ class PlainContrast(SkeletonCLR):
         Plain.on_train_start(self)  # type: ignore[arg-type]
 
 
-def clips() -> Clips:
-    joints = torch.stack([torch.from_numpy(motion(LAYOUT, i % 3, i, INPUT.frames))[None] for i in range(CLIPS)])
+def clips(frames: int = INPUT.frames) -> Clips:
+    joints = torch.stack([torch.from_numpy(motion(LAYOUT, i % 3, i, frames))[None] for i in range(CLIPS)])
     return Clips(joints, torch.arange(CLIPS))
 
 
@@ -84,17 +85,27 @@ def train_contrast(folder: Path, devices: int) -> dict[str, Any]:
     return {"first": first, "last": last, "keys": moco.keys, "owners": moco.owners, "pointer": moco.pointer}
 
 
-def train(method: Literal["pstl", "asma", "csclr"], folder: Path) -> dict[str, Any]:
+# Every method's clips and encoder.
+METHODS = {
+    "pstl": (INPUT, PLAN), "asma": (INPUT, PLAN), "csclr": (replace(INPUT, stream="three"), PLAN),
+    "skeleton2vec": (DATA, TRANSFORMER), "mamp": (DATA, TRANSFORMER), "skeletonmae": (DATA, STTFORMER),
+}  # fmt: skip
+
+
+def train(method: Any, folder: Path) -> dict[str, Any]:
     seeded(COMPUTE)
+    data, plan = METHODS[method]
     asma = AsmaSettings(theta=MaskSettings(masked_frames=3), phi=MaskSettings("low-degree", "high-motion", masked_frames=3))
     contrast = ContrastSettings(features=6, queue=3 * CLIPS, stages=(1, 1, 1))
     settings = PretrainSettings(method, projector=8, pstl=tiny_mask(), asma=asma, contrast=contrast, optim=optim(epochs=6))
-    module = make_method(LAYOUT, replace(INPUT, stream="three") if method == "csclr" else INPUT, PLAN, settings)
-    loader = clips().loader(CLIPS, 2, drop_last=True)
+    module = make_method(LAYOUT, data, plan, settings)
+    first = {name: p.detach().clone() for name, p in module.named_parameters()}
+    loader = clips(data.frames).loader(CLIPS, 2, drop_last=True)
     compute = ComputeSettings(seed=3, accelerator="cpu", devices=2, precision="32-true")
     trainer = fit(module, loader, compute, folder, method)
     draws = torch.rand(4)
     return {
+        "first": first,
         "weights": {name: p.detach() for name, p in module.named_parameters()},
         "queues": {name: b for name, b in module.named_buffers() if name.endswith(("keys", "owners", "pointer"))},
         "loss": float(trainer.callback_metrics["loss"]),
@@ -117,10 +128,8 @@ def barlow(first: Tensor, second: Tensor) -> dict[str, Any]:
 
 
 def main(folder: Path) -> None:
-    found: dict[str, Any] = {"plain": train_plain(folder / "plain", 2), "pstl": train("pstl", folder / "pstl")}
-    found["asma"] = train("asma", folder / "asma")
-    found["contrast"] = train_contrast(folder / "contrast", 2)
-    found["csclr"] = train("csclr", folder / "csclr")
+    found: dict[str, Any] = {"plain": train_plain(folder / "plain", 2), "contrast": train_contrast(folder / "contrast", 2)}
+    found |= {method: train(method, folder / method) for method in METHODS}
     rank, half = distributed.get_rank(), slice(5 * distributed.get_rank(), 5 * distributed.get_rank() + 5)
     assert distributed.get_world_size() == 2
     found["barlow"] = barlow(*(z[half] for z in embeddings()))
