@@ -83,7 +83,7 @@ class StreamingStream(nn.Module):
     """A stream's step: joints (M * V, 3), turns (M, 3, 3) and its states to weighted logits, embedding and new states.
 
     A block is x -> A x, with the three partitions of a joint one after the other -> product, ReLU -> the last frames beside
-    it, and the residual's -> product, ReLU. Normalisation and stream are products as well.
+    it -> product, residual, ReLU. Normalisation and stream are products as well.
     """
 
     place: Tensor
@@ -154,6 +154,7 @@ class StreamingBlock(nn.Module):
     bias: Tensor
     time: Tensor
     time_bias: Tensor
+    across: Tensor
 
     def __init__(self, block: Block, adjacency: Tensor, persons: int, shift: Tensor | None) -> None:
         super().__init__()
@@ -178,32 +179,32 @@ class StreamingBlock(nn.Module):
         time = block.time.weight[..., 0].permute(2, 1, 0).flatten(0, 1) * scale
         assert block.time.bias is not None
         time_bias = block.time.bias * scale + offset
+        # The residual's weights are no rows of `time`: where an int8 column has one scale they are the largest and coarsen
+        # all others.
+        across = torch.empty(0)
         if isinstance(block.residual, nn.Sequential):
             conv, norm = block.residual
             assert isinstance(conv, nn.Conv2d)
             assert isinstance(norm, nn.BatchNorm2d)
             assert conv.bias is not None
             scale, offset = affine(norm)
-            time = torch.cat([time, conv.weight.flatten(1).T * scale])
+            across = conv.weight.flatten(1).T * scale
             time_bias = time_bias + conv.bias * scale + offset
-        elif self.residual:
-            time = torch.cat([time, torch.eye(self.channels)])
-        _keep(self, graph=graph, kernel=kernel, bias=bias, time=time, time_bias=time_bias)
+        _keep(self, graph=graph, kernel=kernel, bias=bias, time=time, time_bias=time_bias, across=across)
 
     def forward(self, x: Tensor, ring: Tensor, delayed: Tensor | None = None) -> tuple[Tensor, ...]:
         each = x if self.persons == 1 else x.reshape(self.persons, -1, self.channels)
         spread = (self.graph @ each).reshape(self.rows, -1)
         seen = functional.relu(torch.addmm(self.bias, spread, self.kernel))
-        parts = [ring, seen]
+        inside = torch.cat([ring, seen], 1)
+        y = torch.addmm(self.time_bias, inside, self.time)
         after = []
         if delayed is not None:
-            parts.append(delayed[:, : self.channels])
             after = [torch.cat([delayed[:, self.channels :], x], 1)]
-        elif self.residual:
-            parts.append(x)
-        inside = torch.cat(parts, 1)
-        y = functional.relu(torch.addmm(self.time_bias, inside, self.time))
-        return y, inside[:, self.out_channels : KERNEL * self.out_channels], *after
+            x = delayed[:, : self.channels]
+        if self.residual:
+            y = y + (x @ self.across if len(self.across) else x)
+        return functional.relu(y), inside[:, self.out_channels :], *after
 
 
 def _keep(module: nn.Module, **constants: Tensor) -> None:
