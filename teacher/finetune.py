@@ -39,8 +39,7 @@ def finetune(
     if not transfer:
         check_layout(store, card, encoder)
     extra = {"protocol": "transfer" if transfer else "finetune" if share == 1 else "semi", "fusion": card.encoder.fusion}
-    extra |= {"share": share} if share < 1 else {}
-    extra |= {"pretrained_on": card.provenance.get("store")} if transfer else {}
+    extra |= {"pretrained_on": card.provenance.get("store")} | ({"share": share} if share < 1 else {})
     data, plan = on_protocol(card.input, data), replace(card.encoder, dropout=plan.dropout, head=plan.head)
     sets = Sets.read(store, data, card.layout, share, compute.seed)
     job = Job(store, sets, data, plan, settings, compute, recipe, resume)

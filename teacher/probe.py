@@ -41,7 +41,7 @@ def linear(
     else:
         classifier.encoder = network
     train_on_frozen(classifier, sets, settings.optim, compute, folder, "Linear probe", settings.batch_norm)
-    extra = {"protocol": "linear", "fusion": plan.fusion}
+    extra = {"protocol": "linear", "fusion": plan.fusion, "pretrained_on": card.provenance.get("store")}
     return finish(classifier, sets, folder, data, plan, settings, compute, recipe, extra)
 
 

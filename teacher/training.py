@@ -150,7 +150,7 @@ def fit(
 
     Raises:
         KeyboardInterrupt: on Ctrl-C, behind the checkpoint.
-        InputError: for a checkpoint that is damaged or of another network.
+        InputError: for a checkpoint that is damaged or of another network, and for too few clips for a single step.
     """
     _quiet()
     checkpoint = folder / CHECKPOINT
@@ -190,6 +190,11 @@ def fit(
             signal.signal(signal.SIGINT, interrupt)
     if trainer.is_global_zero:
         checkpoint.unlink(missing_ok=True)
+    if module.optim.epochs > 0 and trainer.global_step == 0:
+        raise InputError(
+            f"expected at least one batch for each of {compute.processes} processes, there are too few clips; train with fewer "
+            "processes (--compute.devices, --compute.nodes)"
+        )
     return trainer
 
 

@@ -84,7 +84,8 @@ def test_the_linear_probe_leaves_the_encoder_alone(store: Store, encoder_run: Pa
     encoder = {name.removeprefix("encoder."): value for name, value in after.items() if name.startswith("encoder.")}
     assert equal(encoder, before), "weights and running statistics"
     assert {name for name in after if not name.startswith("encoder.")} == {"head.weight", "head.bias"}
-    assert read_metrics(probe)["protocol"] == "linear"
+    metrics = read_metrics(probe)
+    assert (metrics["protocol"], metrics["pretrained_on"]) == ("linear", "tiny")
 
 
 def test_a_probe_learns_from_the_features_of_plain_clips(store: Store, tmp_path: Path) -> None:
@@ -115,6 +116,7 @@ def test_finetuning_starts_from_the_encoder_and_changes_it(store: Store, encoder
     finetune(store, tmp_path / "still", encoder_run, INPUT, PLAN, still, COMPUTE, {})
     settings = FinetuneSettings(label_smoothing=0.1, augment=AugmentSettings(rotation=10.0), optim=optim(batch_size=128))
     metrics = finetune(store, tmp_path / "moved", encoder_run, INPUT, PLAN, settings, COMPUTE, {})
+    assert metrics["pretrained_on"] == "tiny"
     assert metrics["protocol"] == "finetune"
     same, moved = (load_file(tmp_path / name / WEIGHTS) for name in ("still", "moved"))
     for name, value in before.items():

@@ -9,6 +9,7 @@ import torch
 from tiny import COMPUTE, INPUT, PLAN, equal, motion, optim, state
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.utils.data import DataLoader
 
 from skeleton import InputError, load_layout
 from teacher.clips import Clips
@@ -81,6 +82,12 @@ class Line(Trained):
 def _points(count: int = 12) -> Clips:
     x = torch.randn(count, 3, generator=torch.Generator().manual_seed(5))
     return Clips(x, (x[:, 0] > 0).long())
+
+
+def test_too_few_clips_for_a_step_are_refused(tmp_path: Path) -> None:
+    nothing = DataLoader(_points(3), 4, drop_last=True, collate_fn=lambda batch: batch)
+    with pytest.raises(InputError, match="too few clips"):
+        fit(Line(optim(epochs=2)), nothing, COMPUTE, tmp_path, "Line")
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd"])
