@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 # For more models than colours: dashed lines, hollow marks.
 DASHES = ("none", "5 3", "2 3")
 COLOURS = ("#0b6e99", "#c4441c", "#2e7d32", "#7b3fa0", "#b8860b", "#00897b", "#ad1457", "#5d4037", "#455a64", "#827717")
-# To the right, half of the longest number below the last tick.
-WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 560, 340, 64, 32, 16, 48
+# To the left the longest number beside a tick, to the right half of the longest below the last one.
+WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 560, 340, 76, 32, 16, 48
 STYLE = """
 :root { color-scheme: light dark; --line: #8886; --text: #222; --back: #fff; --warn: #b3261e; }
 @media (prefers-color-scheme: dark) { :root { --text: #e4e4e4; --back: #16181b; --warn: #ff8a80; } }

@@ -159,12 +159,17 @@ def test_a_page_of_one_call_and_no_accuracy(models: list[Path], tmp_path: Path) 
 
 
 @given(st.lists(st.floats(1e-3, 1e6), min_size=1, max_size=5), st.booleans())
-def test_no_number_below_an_axis_is_cut_off(values: list[float], log: bool) -> None:
-    drawn = page.plot("", "ms", "", [page.Series("model", [(value, 1.0) for value in values])], log_x=log)
-    numbers = re.findall(r'<text x="([0-9.]+)" y="[0-9]+" text-anchor="middle">([-+.e0-9]+)</text>', drawn)
-    assert numbers
-    # A digit of a broad font (DejaVu Sans) is 0.64 of the font's 12 pixels wide.
-    assert all(float(x) + 0.5 * len(text) * 0.64 * 12 <= page.WIDTH for x, text in numbers)
+def test_no_number_at_an_axis_is_cut_off(values: list[float], log: bool) -> None:
+    drawn = page.plot("", "", "", [page.Series("model", [(value, value) for value in values])], log_x=log, log_y=log)
+    below, beside = (
+        re.findall(rf'<text x="([0-9.]+)" y="[0-9.]+" text-anchor="{anchor}">([-+.e0-9]+)</text>', drawn)
+        for anchor in ("middle", "end")
+    )
+    assert below
+    assert beside
+    digit = 0.64 * 12  # a broad font's (DejaVu Sans), of 12 pixels
+    assert all(float(x) + 0.5 * len(text) * digit <= page.WIDTH for x, text in below)
+    assert all(float(x) >= len(text) * digit for x, text in beside)
 
 
 def test_the_page_opens_offline_in_a_browser(measured: Path, tmp_path: Path) -> None:
