@@ -11,12 +11,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from held import SOCKETS
 from live_fakes import quick_model
 
 cv2 = pytest.importorskip("cv2", reason="needs OpenCV: pip install 'skedge[live]'")
 pytest.importorskip("ai_edge_litert", reason="needs LiteRT: pip install 'skedge[live]'")
-
-from held import SOCKETS  # noqa: E402
 
 from bench.pose import measure, read_truth  # noqa: E402
 from edge_runtime.live.actions import Actions, Observation  # noqa: E402
