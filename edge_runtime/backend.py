@@ -50,19 +50,11 @@ class OnnxBackend:
     def __init__(self, path: str | Path, threads: int = 1) -> None:
         source, options = str(path), session_options(threads)
         runtime = _onnxruntime(source)
-
-        def open_session() -> Any:
-            return runtime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
-
         try:
-            self._session = open_session()
+            self._session = runtime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # its exceptions have no common base class
             raise _damaged(source, "an ONNX model", error) from None
         self.metadata = ModelMetadata.from_json(self._session.get_modelmeta().custom_metadata_map.get(KEY), source)
-        if self.metadata.precision == "dynamic":
-            # Else onnxruntime makes floats of the int8 weights in every run, a clip's time by a third, and less exactly.
-            options.add_session_config_entry("session.disable_quant_qdq", "1")
-            self._session = open_session()
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
         self._outputs = [port.name for port in outputs]
         _check_ports({p.name: _onnx_port(p) for p in inputs}, {p.name: _onnx_port(p) for p in outputs}, self.metadata, source)

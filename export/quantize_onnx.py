@@ -60,10 +60,14 @@ class DynamicQuantizer:
                 axis, weights = self._axes[tensor.name], numpy_helper.to_array(tensor)
                 others = tuple(i for i in range(weights.ndim) if i != axis)
                 scale = np.maximum(np.abs(weights).max(others, keepdims=True) / 127, np.finfo(np.float32).tiny)
-                names = [f"{tensor.name}_int8", f"{tensor.name}_scale"]
-                values = [np.rint(weights / scale).astype(np.int8), scale.ravel().astype(np.float32)]
-                made = [numpy_helper.from_array(value, name) for value, name in zip(values, names, strict=True)]
-                _replace(model, tensor, made, helper.make_node("DequantizeLinear", names, [tensor.name], axis=axis))
+                whole, floats, step = f"{tensor.name}_int8", f"{tensor.name}_floats", f"{tensor.name}_scale"
+                made = [
+                    numpy_helper.from_array(np.rint(weights / scale).astype(np.int8), whole),
+                    numpy_helper.from_array(scale.astype(np.float32), step),
+                ]
+                # Not DequantizeLinear, which onnxruntime leaves for every run; these two it computes when it opens the file.
+                cast = helper.make_node("Cast", [whole], [floats], to=TensorProto.FLOAT)
+                _replace(model, tensor, made, cast, helper.make_node("Mul", [floats, step], [tensor.name]))
         return bytes(model.SerializeToString())
 
 
@@ -123,8 +127,9 @@ def _quantized(model: onnx.ModelProto) -> tuple[str, ...]:
     return tuple(node.name for node in model.graph.node if node.op_type not in around and made & set(node.input))
 
 
-def _replace(model: onnx.ModelProto, tensor: TensorProto, made: list[TensorProto], node: onnx.NodeProto) -> None:
-    """Let a node make of other tensors what was stored as `tensor`."""
+def _replace(model: onnx.ModelProto, tensor: TensorProto, made: list[TensorProto], *nodes: onnx.NodeProto) -> None:
+    """Let nodes make of other tensors what was stored as `tensor`."""
     model.graph.initializer.remove(tensor)
     model.graph.initializer.extend(made)
-    model.graph.node.insert(0, node)
+    for node in reversed(nodes):
+        model.graph.node.insert(0, node)
