@@ -293,19 +293,30 @@ def draw(kind: str, runs: Sequence[Path], recipe: Recipe, data: Path | None, cli
     """The picture `kind` of runs, or of the recipe's masks, as the file `out`."""
     from teacher import inspect
 
-    least, most = {"features": (1, 9), "difference": (2, 2), "activation": (1, 1), "masks": (0, 0), "reconstruction": (1, 1)}[
-        kind
-    ]
+    least, most = {
+        "features": (1, 9),
+        "difference": (2, 2),
+        "activation": (1, 1),
+        "attention": (1, 9),
+        "masks": (0, 0),
+        "motion": (0, 0),
+        "reconstruction": (1, 1),
+    }[kind]
     if not least <= len(runs) <= most:
         count = str(least) if least == most else f"{least} to {most}"
         raise InputError(f"draw {kind}: expected {count} folders of trained models, got {len(runs)}")
     if kind == "difference":
         return inspect.draw_difference(runs[0], runs[1], out)
-    if data is None or (clip is None and kind != "features"):
-        raise InputError(f"draw {kind}: expected --data{'' if kind == 'features' else ' and --clip'}; see `skedge draw --help`")
+    many = kind in ("features", "attention", "motion")
+    if data is None or (clip is None and not many):
+        raise InputError(f"draw {kind}: expected --data{'' if many else ' and --clip'}; see `skedge draw --help`")
     store = Store(data)
     if kind == "features":
         return inspect.draw_features(list(runs), store, recipe.input, classes, recipe.compute, out)
+    if kind == "attention":
+        return inspect.draw_attention(list(runs), store, recipe.input, recipe.compute, out)
+    if kind == "motion":
+        return inspect.draw_motion(store, recipe.input, classes, recipe.compute, out)
     assert clip is not None
     if kind == "activation":
         return inspect.draw_activation(runs[0], store, clip, out)

@@ -547,18 +547,21 @@ def show_command(parser: ArgumentParser) -> Callable[[Any], None]:
 
 
 def draw_command(parser: ArgumentParser) -> Callable[[Any], None]:
-    """Draw what trained models know: features, difference, activation, masks, reconstruction.
+    """Draw what trained models know: features, difference, activation, attention, masks, motion, reconstruction.
 
     Example: skedge draw features runs/finetune runs/student --data stores/utd --out tsne.png
     """
-    kinds = ["features", "difference", "activation", "masks", "reconstruction"]
-    told = "t-SNE; accuracy per class of two runs; what spoke for an answer; masks; a pretrained SkeletonMAE's reconstruction"
+    kinds = ["features", "difference", "activation", "attention", "masks", "motion", "reconstruction"]
+    told = (
+        "t-SNE; accuracy per class of two runs; what spoke for an answer; what a transformer's tokens look at; masks; how far "
+        "joints move; a pretrained SkeletonMAE's reconstruction"
+    )
     parser.add_argument("kind", choices=kinds, help=told)
     parser.add_argument("runs", type=Path, nargs="*", help="the folders of trained models")
     _add_recipe(parser)
     parser.add_argument("--data", type=Path, help="the store; difference needs none")
     parser.add_argument("--clip", help="activation, masks and reconstruction: the clip's name")
-    parser.add_argument("--classes", type=int, default=9, help="features: of how many classes, drawn by the seed")
+    parser.add_argument("--classes", type=int, default=9, help="features and motion: of how many classes, drawn by the seed")
     parser.add_argument("--out", type=Path, required=True, help="the .png, .svg or .pdf to write")
 
     def main(args: Any) -> None:

@@ -1,4 +1,4 @@
-"""Looks into trained runs: which joints spoke for an answer, where features lie, what masks leave."""
+"""Looks into trained runs: which joints spoke for an answer, what attends to what, where features lie, what masks leave."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from skeleton import InputError
 from skeleton.datasets.store import Store
+from skeleton.streams import motion
 from teacher import pictures, skeletonmae
 from teacher.base import Encoder
 from teacher.clips import Clips
@@ -22,6 +23,7 @@ from teacher.model import Network, View
 from teacher.settings import ComputeSettings, InputSettings, MaskSettings
 from teacher.skeletonmae import load_mae
 from teacher.training import forward_all
+from teacher.transformer import Attention
 
 
 def draw_features(
@@ -37,9 +39,53 @@ def draw_features(
     if clips is None:
         raise InputError("draw features: expected the folders of one or more trained models, got none")
     labels = clips.labels.numpy()
-    chosen = np.random.default_rng(compute.seed).permutation(np.unique(labels))[:classes]
-    own = np.isin(labels, chosen)
+    own = np.isin(labels, _some(labels, classes, compute.seed))
     pictures.features({name: rows[own] for name, rows in models.items()}, labels[own], store.labels, file, compute.seed)
+
+
+def draw_attention(runs: list[Path], store: Store, data: InputSettings, compute: ComputeSettings, file: Path) -> None:
+    """What attends to what in every block of every run, mean of heads and test clips (Skeleton2vec, figure 7a)."""
+    rows = {}
+    for run in runs:
+        network, card = load_classifier(run)
+        check_layout(store, card, run)
+        if not any(isinstance(module, Attention) for module in network.modules()):
+            raise InputError(f"{run}: expected a model with encoder.backbone transformer, got {card.encoder.backbone}")
+        clips = Clips.read(store, store.split(data.protocol, data.part), replace(card.input, protocol=data.protocol))
+        rows[_name(run, runs)] = mean_attention(network, clips.joints, compute)
+    pictures.attention(rows, len(store.layout), file)
+
+
+def mean_attention(network: nn.Module, joints: Tensor, compute: ComputeSettings) -> np.ndarray:
+    """The attention of every block, mean of heads and of clips (N, M, T, V, 3): (blocks, K, K), a row a token that looks."""
+    blocks = [module for module in network.modules() if isinstance(module, Attention)]
+    sums: list[Tensor | int] = [0] * len(blocks)
+    rows = 0
+
+    def look(place: int) -> Any:
+        def hook(block: Any, inputs: tuple[Tensor]) -> None:
+            nonlocal rows
+            weights = block.weights(inputs[0]).mean(1)
+            sums[place] += weights.sum(0).cpu()
+            rows += len(weights) if place == 0 else 0
+
+        return hook
+
+    hooks = [block.register_forward_pre_hook(look(place)) for place, block in enumerate(blocks)]
+    forward_all(network, joints, compute)
+    for hook in hooks:
+        hook.remove()
+    return np.stack([(total / rows).numpy() for total in sums if isinstance(total, Tensor)])
+
+
+def draw_motion(store: Store, data: InputSettings, classes: int, compute: ComputeSettings, file: Path) -> None:
+    """How far every joint moves from frame to frame in `classes` actions drawn by the seed (ASMa, figure 1b)."""
+    clips = Clips.read(store, store.split(data.protocol, data.part), replace(data, time="stretched"))
+    labels = clips.labels.numpy()
+    # Absent persons stand still at 0, and would halve what is seen.
+    moved = motion(clips.joints[:, :1], xp=torch).norm(dim=-1).mean((1, 2)).numpy()
+    chosen = sorted(_some(labels, classes, compute.seed))
+    pictures.motions({store.labels[one]: 100 * moved[labels == one].mean(0) for one in chosen}, store.layout, file)
 
 
 def draw_difference(first: Path, second: Path, file: Path) -> None:
@@ -129,6 +175,10 @@ def draw_reconstruction(run: Path, store: Store, clip: str, compute: ComputeSett
     if card.input.normalization == "first-frame-aligned":  # there z is up
         seen, built = seen[..., [0, 2, 1]], built[..., [0, 2, 1]]
     pictures.reconstruction(seen, built, hidden.numpy(), card.layout, title, file)
+
+
+def _some(labels: np.ndarray, classes: int, seed: int) -> np.ndarray:
+    return np.random.default_rng(seed).permutation(np.unique(labels))[:classes]
 
 
 def _name(run: Path, runs: list[Path]) -> str:

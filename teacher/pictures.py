@@ -78,6 +78,50 @@ def activation(joints: np.ndarray, strength: np.ndarray, layout: Layout, title: 
     save(figure, file)
 
 
+def attention(runs: dict[str, np.ndarray], joints: int, file: Path) -> None:
+    """A square for every block of every run, attention (blocks, K, K): a row a token that looks, a column one that is seen.
+
+    Tokens stand joint by joint within each stretch of time, of `joints` tokens; every square has its own scale, whose top
+    stands above it as a multiple of what an even look would give.
+    """
+    columns = max(len(blocks) for blocks in runs.values())
+    figure, axes = _figure(1.9 * columns + 0.5, 2.2 * len(runs), rows=len(runs), columns=columns, squeeze=False)
+    for (name, blocks), row in zip(runs.items(), axes, strict=True):
+        for axis in row[len(blocks) :]:
+            axis.set_axis_off()
+        for place, (axis, weights) in enumerate(zip(row, blocks, strict=False)):
+            top = float(np.quantile(weights, 0.999))
+            axis.imshow(weights, cmap="inferno_r", vmin=0, vmax=top, interpolation="nearest")
+            axis.set_title(f"block {place + 1}, top {top * len(weights):.1f}", fontsize=8)
+            ticks = range(0, len(weights), joints * max(1, len(weights) // joints // 4))
+            axis.set_xticks(ticks, [tick // joints for tick in ticks], fontsize=6)
+            axis.set_yticks(ticks, [tick // joints for tick in ticks], fontsize=6)
+        row[0].set_ylabel(name, fontsize=9)
+    figure.supxlabel("stretch of time that is looked at", fontsize=8)
+    save(figure, file)
+
+
+def motions(actions: dict[str, np.ndarray], layout: Layout, file: Path) -> None:
+    """Bars of how far each joint moves from frame to frame, in centimetres (V,), per action; dark ones have many bones."""
+    columns = min(3, len(actions))
+    rows = -(-len(actions) // columns)
+    figure, axes = _figure(0.22 * len(layout) * columns + 1, 2.6 * rows + 0.6, rows=rows, columns=columns, squeeze=False)
+    from matplotlib import colormaps
+
+    shades = colormaps["viridis_r"](layout.degrees / layout.degrees.max())
+    top = max(float(bars.max()) for bars in actions.values())
+    for axis in axes.flat[len(actions) :]:
+        axis.set_axis_off()
+    for axis, (name, bars) in zip(axes.flat, actions.items(), strict=False):
+        axis.bar(range(len(layout)), bars, color=shades)
+        axis.set_title(name, fontsize=9)
+        axis.set_ylim(0, 1.05 * max(top, 1e-9))
+        axis.set_xticks(range(len(layout)), layout.joints, rotation=90, fontsize=6)
+    for row in axes:
+        row[0].set_ylabel("cm a frame", fontsize=8)
+    save(figure, file)
+
+
 def masks(joints: np.ndarray, views: dict[str, tuple[Sequence[int], Sequence[int]]], layout: Layout, file: Path) -> None:
     """A clip (T, V, 3) once for every mask: `views` names the joints and frames that stay.
 
@@ -150,11 +194,11 @@ def _colour(number: int, classes: np.ndarray) -> Any:
     )
 
 
-def _figure(width: float, height: float, rows: int = 1, columns: int = 1, **grid: Any) -> Any:
+def _figure(width: float, height: float, rows: int = 1, columns: int = 1, squeeze: bool = True, **grid: Any) -> Any:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), layout="constrained")
-    return figure, figure.subplots(rows, columns, gridspec_kw=grid)
+    return figure, figure.subplots(rows, columns, squeeze=squeeze, gridspec_kw=grid)
 
 
 def save(figure: Any, file: Path) -> None:

@@ -20,8 +20,16 @@ class Attention(nn.Module):
         self.inward, self.outward = nn.Linear(width, 3 * width), nn.Linear(width, width)
 
     def forward(self, x: Tensor) -> Tensor:
-        q, k, v = self.inward(x).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4).unbind()
+        q, k, v = self._heads(x)
         return self.outward(functional.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2))
+
+    def weights(self, x: Tensor) -> Tensor:
+        """How much every token attends to every other, (R, heads, K, K); for looking at alone, `forward` never makes them."""
+        q, k, _ = self._heads(x)
+        return (q @ k.transpose(-1, -2) / q.shape[-1] ** 0.5).softmax(-1)
+
+    def _heads(self, x: Tensor) -> tuple[Tensor, ...]:
+        return self.inward(x).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4).unbind()
 
 
 class TokenBlock(nn.Module):

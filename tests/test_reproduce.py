@@ -352,7 +352,7 @@ def test_every_folder_that_a_command_starts_from_is_made_by_another() -> None:
         if command[2] == "reconstruction":
             assert [source(run)[0][1] for run in runs] == ["pretrain"]
             continue
-        assert len(runs) >= 2
+        assert len(runs) == 0 if command[2] == "motion" else len(runs) >= 2
         assert all(source(run)[0][1] in ("evaluate", "distill") for run in runs)
     for command in [one for one in everything if one[1] in ("evaluate", "distill", "export", "sweep")]:
         flag = "--pretrained" if command[1] == "evaluate" else "--teacher"

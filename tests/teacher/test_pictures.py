@@ -10,12 +10,15 @@ from matplotlib.image import imread
 from tiny import COMPUTE, INPUT, PLAN, random_classifier, scenes, write_classifier
 
 from skeleton import InputError, load_layout
-from skeleton.datasets.store import Store
+from skeleton.datasets.store import Store, StoreWriter
 from teacher import inspect, pictures
 from teacher.folder import write_metrics
-from teacher.settings import MaskSettings
+from teacher.masked_settings import TransformerSettings
+from teacher.settings import EncoderSettings, MaskSettings
+from teacher.transformer import Attention
 
 NTU = load_layout("ntu25")
+TOKENS = EncoderSettings(backbone="transformer", transformer=TransformerSettings(width=8, depth=2, heads=2, segment=3))
 
 
 def test_activation_is_class_activation_mapping() -> None:
@@ -52,9 +55,44 @@ def test_every_picture_is_drawn(store: Store, tmp_path: Path) -> None:
     masks = {"theta": MaskSettings(masked_frames=3), "phi": MaskSettings("low-degree", "high-motion", masked_frames=3)}
     inspect.draw_masks(store, clip, masks, INPUT, COMPUTE, tmp_path / "masks.png")
     pictures.confusion_matrix([[3, 1], [0, 0]], ("wave", "clap"), tmp_path / "confusion.png")
-    for name in ("features", "difference", "activation", "masks", "confusion"):
+    inspect.draw_motion(store, INPUT, 2, COMPUTE, tmp_path / "motion.png")
+    write_classifier(tmp_path / "tokens", store, plan=TOKENS)
+    inspect.draw_attention([tmp_path / "tokens"], store, INPUT, COMPUTE, tmp_path / "attention.png")
+    for name in ("features", "difference", "activation", "masks", "confusion", "motion", "attention"):
         image = imread(tmp_path / f"{name}.png")
         assert image.std() > 0.02, f"{name} is blank"
+
+
+def test_attention_is_what_mixes_the_tokens() -> None:
+    """Values mixed by the weights give what torch's own attention gives; the mean over clips is one of distributions."""
+    torch.manual_seed(0)
+    block, x = Attention(8, 2), torch.randn(3, 5, 8)
+    values = block.inward(x)[..., 16:].unflatten(-1, (2, 4)).transpose(1, 2)
+    mixed = block.outward((block.weights(x) @ values).transpose(1, 2).flatten(2))
+    torch.testing.assert_close(mixed, block(x), rtol=1e-5, atol=1e-6)
+
+    network = random_classifier(NTU, INPUT, TOKENS)
+    clips = scenes(5, INPUT)
+    whole = inspect.mean_attention(network, clips, COMPUTE)
+    assert whole.shape == (TOKENS.transformer.depth, *[25 * INPUT.frames // TOKENS.transformer.segment] * 2)
+    np.testing.assert_allclose(whole.sum(-1), 1, rtol=1e-3)
+    parts = [inspect.mean_attention(network, clips[i : i + 1], COMPUTE) for i in range(5)]
+    np.testing.assert_allclose(whole, np.mean(parts, 0), atol=1e-4)
+
+
+def test_motion_is_how_far_a_joint_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with StoreWriter(tmp_path / "one", name="one", layout=NTU, labels=["still", "raise"], rate=30.0) as writer:
+        for label in (0, 1):
+            clip = np.zeros((1, 11, 25, 3), np.float32)
+            clip[0, :, 7, 1] = label * np.linspace(0, 0.5, 11)
+            writer.add(f"clip {label}", clip, label=label, subject=2)
+        writer.protocol("xsub", lambda index: np.full(len(index), 3))
+    found: dict[str, np.ndarray] = {}
+    monkeypatch.setattr(pictures, "motions", lambda actions, layout, file: found.update(actions))
+    inspect.draw_motion(Store(tmp_path / "one"), replace(INPUT, frames=11), 2, COMPUTE, tmp_path / "x.png")
+    assert found["still"] == pytest.approx(0)
+    assert found["raise"][7] == pytest.approx(50 / 11)  # 10 steps of 5 cm, and a last frame that goes nowhere
+    assert np.delete(found["raise"], 7) == pytest.approx(0)
 
 
 def test_what_cannot_be_drawn(store: Store, tmp_path: Path) -> None:
@@ -65,4 +103,6 @@ def test_what_cannot_be_drawn(store: Store, tmp_path: Path) -> None:
         inspect.draw_difference(tmp_path / "teacher", tmp_path / "student", tmp_path / "x.png")
     with pytest.raises(InputError, match=r"\.png, \.svg or \.pdf"):
         pictures.confusion_matrix([[1]], ("wave",), tmp_path / "x.jpeg")
+    with pytest.raises(InputError, match=r"teacher: expected a model with .* transformer, got st-gcn"):
+        inspect.draw_attention([tmp_path / "teacher"], store, INPUT, COMPUTE, tmp_path / "x.png")
     assert not (tmp_path / "x.png").exists()
