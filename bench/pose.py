@@ -16,6 +16,7 @@ import numpy as np
 
 from bench.machine import describe
 from edge_runtime.live.actions import Actions, Observation
+from edge_runtime.models import find
 from edge_runtime.people import Frame, Person
 from edge_runtime.pose.blazepose import BlazePose
 from edge_runtime.recognizer import Recognizer
@@ -131,7 +132,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.pose", description=__doc__)
     parser.add_argument("film", help="a film or a folder of pictures")
     parser.add_argument("--people", type=int, default=2, help="how many are looked for")
-    parser.add_argument("--model", type=Path, help="an exported model")
+    parser.add_argument("--model", type=find, help="an exported model, or default")
     parser.add_argument("--truth", type=Path, help="a table frame,who,x,y")
     args = parser.parse_args()
     try:

@@ -35,7 +35,8 @@ def benchmark(
     latencies stand beside it. `sustain` is for how many seconds each model then runs without a pause; `data` is a store on
     whose test clips of `protocol` accuracy is measured, instead of repeating what the file says of itself.
 
-    Raises `InputError` for a file that is no model, before anything is measured, and for `out` where no folder can be.
+    Raises `InputError` for a file that is no model, a store that does not fit and `out` where no folder can be, all before
+    latency is measured.
     """
     from rich.console import Console
     from rich.progress import Progress
@@ -57,6 +58,11 @@ def benchmark(
     with Progress(console=Console(stderr=True), transient=True) as progress:
         # Processes of their own first: they share nothing with the models loaded here.
         processes = {name: fresh_process(path, counts[0]) for name, path in progress.track(named.items(), description="memory")}
+        accuracy = {}
+        if store is not None:
+            # Before what takes long: here a store or a protocol that does not fit shows.
+            for name, path in progress.track(named.items(), description="accuracy"):
+                accuracy[name] = _accuracy(path, store, protocol)
         loops = {_key(*key): example.call(backend) for key, backend in backends.items()}
         conditions = Conditions()
 
@@ -72,10 +78,6 @@ def benchmark(
         if sustain:
             for name in progress.track(list(named), description="sustained"):
                 sustained[name] = run_on(loops[_key(name, counts[0])], sustain, conditions)
-        accuracy = {}
-        if store is not None:
-            for name, path in progress.track(named.items(), description="accuracy"):
-                accuracy[name] = _accuracy(path, store, protocol)
     models = []
     for name, path in named.items():
         latencies = {count: summarize(taken[_key(name, count)], blocks, seed) for count in counts}

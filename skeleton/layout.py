@@ -139,6 +139,6 @@ def check_joint_count(joints: int, layout: Layout, source: str) -> None:
     fitting = [name for name in layout_names() if len(load_layout(name)) == joints]
     hint = f"layouts with {joints} joints: {', '.join(fitting)}" if fitting else f"no built-in layout has {joints} joints"
     raise InputError(
-        f"{source}: expected {len(layout)} joints ({layout.name}), got {joints}; {hint}. Name one with --layout, "
-        "or describe your own in a JSON file."
+        f"{source}: expected {len(layout)} joints ({layout.name}), got {joints}; {hint}. "
+        "`skedge data import` takes a --layout, by name or as a JSON file."
     )

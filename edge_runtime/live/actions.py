@@ -24,6 +24,11 @@ class Observation:
     taken: float
 
 
+def _plain(number: int | None) -> int | None:
+    """A person's number as JSON takes it, whatever integer a pose estimator of one's own gives."""
+    return None if number is None else int(number)
+
+
 @dataclass(frozen=True, eq=False)
 class Answer:
     """What is known about one person: `top` the likeliest labels and their probabilities, empty before the first answer.
@@ -44,7 +49,7 @@ class Answer:
 
     def document(self) -> dict[str, Any]:
         top = [{"label": label, "probability": round(probability, 4)} for label, probability in self.top]
-        return {"id": self.id, "whole": self.whole, "top": top}
+        return {"id": _plain(self.id), "whole": self.whole, "top": top}
 
 
 @dataclass(frozen=True)
@@ -60,7 +65,7 @@ class Happening:
         return {
             "event": event.label,
             "confidence": round(event.confidence, 4),
-            "person": self.person,
+            "person": _plain(self.person),
             "start": round(event.start, 3),
             "end": round(event.end, 3),
         }

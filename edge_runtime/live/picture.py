@@ -21,6 +21,8 @@ TALL = 2.6  # metres that the height of an empty canvas shows
 LEFT, RIGHT, MIDDLE, FAINT = (80, 190, 255), (255, 180, 70), (235, 235, 235), (120, 120, 120)
 RECORDED_RATE = 20
 RESERVE = 100 * 2**20
+# Frames of the recording between two looks at the disk.
+LOOK_EVERY = 100
 SUFFIXES = {".mp4": "mp4v", ".avi": "MJPG", ".mkv": "MJPG"}
 
 
@@ -126,6 +128,7 @@ class Film:
         self._size = (0, 0)
         self._began = 0.0
         self._frames = 0
+        self._looked = -LOOK_EVERY
         self._full = False
 
     def add(self, picture: np.ndarray, seconds: float) -> None:
@@ -135,14 +138,16 @@ class Film:
         if self._writer is None:
             self._size = (picture.shape[1] // 2 * 2, picture.shape[0] // 2 * 2)
             code = cv2.VideoWriter.fourcc(*SUFFIXES[self.path.suffix.lower()])
-            self._writer = cv2.VideoWriter(str(self._partial), code, RECORDED_RATE, self._size)
-            if not self._writer.isOpened():
+            writer = cv2.VideoWriter(str(self._partial), code, RECORDED_RATE, self._size)
+            if not writer.isOpened():
                 raise InputError(f"--record: {self.path} cannot be written by this OpenCV; try one that ends in .avi")
-            self._began = seconds
-        if self._frames % 100 == 0 and shutil.disk_usage(self.path.parent).free < RESERVE:
-            self._full = True
-            self.note(f"recording ended: less than {RESERVE >> 20} MB are left for {self.path}")
-            return
+            self._writer, self._began = writer, seconds
+        if self._frames >= self._looked + LOOK_EVERY:
+            self._looked = self._frames
+            if shutil.disk_usage(self.path.parent).free < RESERVE:
+                self._full = True
+                self.note(f"recording ended: less than {RESERVE >> 20} MB are left for {self.path}")
+                return
         picture = picture[: self._size[1], : self._size[0]]
         if picture.shape[:2] != self._size[::-1]:
             picture = cv2.resize(picture, self._size)

@@ -125,9 +125,12 @@ class Live:
         self._source.close()
         if late:
             self.crew.join()
-        if self._painter is not None:
-            self._painter.close()
-        self.crew.raise_error()
+        try:
+            if self._painter is not None:
+                self._painter.close()
+        finally:
+            # What broke first says more than what it left the recording in.
+            self.crew.raise_error()
 
     def state(self) -> dict[str, Any]:
         """What is so now, as plain JSON types: answers, rates (Hz), latencies (ms), dropped frames, the computer's health."""

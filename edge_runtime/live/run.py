@@ -24,6 +24,7 @@ from edge_runtime.live.takes import RATE, Takes
 from edge_runtime.live.terminal import Terminal
 from edge_runtime.people import PoseEstimator, Source
 from edge_runtime.recognizer import Recognizer
+from skeleton.datasets.lock import only_one
 from skeleton.datasets.rewrite import append, check
 from skeleton.errors import InputError
 from skeleton.layout import Layout
@@ -114,13 +115,14 @@ def record(
 ) -> tuple[int, int]:
     """Add clips to a store, or make one: all that `takes` asks for, or none. How many were added, and how many there are.
 
-    Raises `InputError` where the store is of another layout or rate, before anything is recorded, and for an end before
-    all clips were there.
+    Raises `InputError` where the store is of another layout or rate or cannot be written, before anything is recorded, and
+    for an end before all clips were there.
     """
     layouts: list[Layout] = []
 
     def consumer(layout: Layout) -> Consumer:
-        check(store, layout, RATE)
+        with only_one(store):
+            check(store, layout, RATE)
         layouts.append(layout)
         return takes
 

@@ -12,6 +12,8 @@ RATE = 30.0
 FEWEST = 8
 LONGEST_GAP = 0.5
 TRIES = 4
+# A clip's name is the label and its number, in at most 255 characters.
+LONGEST_LABEL = 240
 
 
 class Takes:
@@ -21,13 +23,18 @@ class Takes:
     take with a gap of more than half a second is done again. Observations must be given in the order of their time stamps.
     Clips are (1, T, V, 3) at 30 frames a second, in the pose estimator's layout.
 
-    Raises `InputError` from `update` when four times as many takes were made and still clips are missing.
+    Raises `InputError` for a label or a subject that no store takes, and from `update` when four times as many takes were
+    made and still clips are missing.
     """
 
     def __init__(self, label: str, count: int, seconds: float, countdown: float = 3.0, subject: int = -1) -> None:
         for name, value, least in (("--clips", count, 1), ("--seconds", seconds, 0.5), ("--countdown", countdown, 0)):
             if not least <= value < 1000:
                 raise InputError(f"{name}: expected from {least} to 1000, got {value}")
+        if not 0 < len(label) <= LONGEST_LABEL or not label.isprintable():
+            raise InputError(f"expected a label of 1 to {LONGEST_LABEL} printable characters, got {label[:80]!r}")
+        if not -1 <= subject < 2**31:
+            raise InputError(f"--subject: expected from -1 to {2**31 - 1}, got {subject}")
         self.clips: list[Clip] = []
         self.count = count
         self._label, self._seconds, self._countdown, self._subject = label, seconds, countdown, subject

@@ -55,7 +55,7 @@ def _people(people: list[dict[str, Any]]) -> RenderableType:
             grid.add_row(name, Text("in view" if person["whole"] else "no whole body in view", style="yellow"))
         for place, answer in enumerate(person["top"]):
             bar = ProgressBar(total=1.0, completed=answer["probability"], width=30)
-            grid.add_row(name if place == 0 else "", answer["label"], bar, f"{100 * answer['probability']:3.0f} %")
+            grid.add_row(name if place == 0 else "", Text(answer["label"]), bar, f"{100 * answer['probability']:3.0f} %")
     if len(people) > PEOPLE:
         grid.add_row(f"and {len(people) - PEOPLE} more")
     return grid

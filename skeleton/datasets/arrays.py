@@ -1,5 +1,6 @@
 """Anybody's own clips: a folder with a .npz or .csv file a clip, `clips.csv` that tells whose they are, and a layout."""
 
+import codecs
 import csv
 import os
 from functools import partial
@@ -16,7 +17,7 @@ from skeleton.datasets.npz import members, read_array
 from skeleton.datasets.ntu_text import LONGEST
 from skeleton.datasets.padded import in_order
 from skeleton.datasets.store import PARTS
-from skeleton.datasets.tables import read_table
+from skeleton.datasets.tables import is_title, read_table
 from skeleton.errors import InputError
 from skeleton.layout import Layout, load_layout
 
@@ -106,9 +107,9 @@ def _from_npz(path: Path) -> np.ndarray:
 
 
 def _from_csv(path: Path, layout: Layout) -> np.ndarray:
-    content = read_bytes(File(str(path)))
+    content = read_bytes(File(str(path))).removeprefix(codecs.BOM_UTF8)
     first, _, rest = content.partition(b"\n")
-    titles = any(chr(byte).isalpha() for byte in first.lower().replace(b"nan", b"").replace(b"e", b""))
+    titles = any(is_title(cell) for cell in first.split(b","))
     table = read_table(b"\n" + rest if titles else content, 0, path, commas=True, absent=True)
     person = len(layout) * 3
     if table.shape[1] % person:

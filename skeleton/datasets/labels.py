@@ -13,7 +13,7 @@ def read_labels(path: Path | str | None, largest: int) -> list[str]:
     if path is None:
         return [str(number) for number in range(largest + 1)]
     try:
-        names = [line.strip() for line in Path(path).read_text(encoding="utf-8").splitlines() if line.strip()]
+        names = [line.strip() for line in Path(path).read_text(encoding="utf-8-sig").splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError):
         raise InputError(f"{path}: expected a text file with one class a line, got one that cannot be read") from None
     if len(names) <= largest:

@@ -347,7 +347,7 @@ class Store:
             return np.zeros(0, dtype=_INTERVAL)
         try:
             intervals = np.load(self.path / "intervals.npy", allow_pickle=False)
-        except (OSError, EOFError, ValueError, SyntaxError):
+        except Exception:  # a damaged header makes NumPy raise almost anything
             raise self._damaged("intervals.npy", "it is truncated or no .npy file") from None
         if intervals.dtype != np.dtype(_INTERVAL):
             raise self._damaged("intervals.npy", "it does not fit the other files")
@@ -388,7 +388,7 @@ class Store:
     def _open(self, name: str, shape: tuple[int, ...]) -> np.ndarray:
         try:
             array = np.load(self.path / name, mmap_mode="r", allow_pickle=False)
-        except (OSError, EOFError, ValueError, SyntaxError) as error:
+        except Exception as error:
             reason = "it is missing" if isinstance(error, FileNotFoundError) else "it is truncated or no .npy file"
             raise self._damaged(name, reason) from None
         if not isinstance(array, np.ndarray) or array.shape != shape or (len(shape) == 3 and array.dtype != "<f4"):

@@ -9,6 +9,7 @@ from skeleton.datasets.decimals import PADDING, decimals
 _BLOCK = 100_000
 MOST = 3_000_000
 _PAD = b" " * PADDING
+_ABSENT = ("nan", "-nan", "none", "null")
 
 
 def read_table(content: bytes, columns: int, file: object, *, commas: bool = False, absent: bool = False) -> np.ndarray:
@@ -38,10 +39,20 @@ def read_table(content: bytes, columns: int, file: object, *, commas: bool = Fal
         block = decimals(text, starts[at : at + _BLOCK], ends[at : at + _BLOCK])
         for i in (at + np.flatnonzero(~(np.abs(block) < 3e38))).tolist():
             word = text[starts[i] : ends[i]][:40].tobytes().decode("latin1")
-            if not (absent and word.lower() in ("nan", "-nan", "none", "null")):
+            if not (absent and word.lower() in _ABSENT):
                 damaged(file, f"expected numbers, got {word!r}", int(line[i]) + 1)
         values[at : at + _BLOCK] = block
     return values.reshape(-1, columns)
+
+
+def is_title(cell: bytes) -> bool:
+    """Whether a cell between commas is a column's title: it has letters, is no number and does not mean absent."""
+    word = cell.strip().decode("latin1").lower()
+    try:
+        float(word)
+    except ValueError:
+        return word not in _ABSENT and any(letter.isalpha() for letter in word)
+    return False
 
 
 def _spaced(content: bytes) -> bytes:

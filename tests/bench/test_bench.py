@@ -8,12 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from edge_models import METADATA, metadata, write_model
+from edge_models import METADATA, metadata, walk, write_model
 from edge_tflite import write_tflite
 
 from bench import latency, machine, memory, report
 from bench.run import benchmark
-from skeleton import InputError
+from skeleton import InputError, load_layout
+from skeleton.datasets.store import StoreWriter
 
 
 def test_every_model_has_a_block_in_every_round() -> None:
@@ -150,6 +151,17 @@ def test_the_document_and_its_table(models: list[Path], tmp_path: Path, capfd: p
     assert "400,000" in table
     assert "87.0 % (odd-even)" in table
     assert str(tmp_path) not in table + json.dumps(document), "a report names no folder of the machine"
+
+
+def test_a_protocol_that_the_store_does_not_have_shows_before_anything_takes_long(
+    models: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with StoreWriter(tmp_path / "store", name="x", layout=load_layout("ntu25"), labels=METADATA.labels, rate=30.0) as writer:
+        writer.add("one", walk(30, 20).transpose(1, 0, 2, 3), label=0)
+        writer.protocol("xview", lambda index: np.array([3], np.int8))
+    monkeypatch.setattr("bench.run.measure", lambda *_: pytest.fail("was measured"))
+    with pytest.raises(InputError, match="unknown protocol 'xsub'"):
+        benchmark(models, tmp_path / "out", sustain=60, data=tmp_path / "store")
 
 
 def test_a_report_replaces_the_last_one_whole(models: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

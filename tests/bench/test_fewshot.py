@@ -87,9 +87,7 @@ def test_the_whole_way_on_the_command_line(
 
     assert "left out: c, f" in call("hold-out", store, tmp_path / "less", "--every", 3)
     assert Store(tmp_path / "less").labels == ("a", "b", "d", "e")
-    assert "2 training clips of: c" in call("split", tmp_path / "less", "few-2", "--every", 4, "--shots", 2).replace(
-        "of: e", "of: c"
-    )
+    assert "2 training clips of: e" in call("split", tmp_path / "less", "few-2", "--every", 4, "--shots", 2)
     assert "few-2" in Store(tmp_path / "less").protocols
     assert call("measure", model, store, "--shots", 2).startswith("| clips a class | new |")
     assert json.loads(call("measure", model, store, "--shots", 2, "--json"))[1]["shots"] == 2

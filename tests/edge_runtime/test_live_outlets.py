@@ -259,7 +259,8 @@ class TestPictures:
         Film(tmp_path / "unused.mp4").close()
         assert [one.name for one in tmp_path.iterdir()] == ["there.mp4"]
 
-    def test_a_film_ends_before_the_disk_is_full(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    @pytest.mark.parametrize("rate", [10, 30])
+    def test_a_film_ends_before_the_disk_is_full(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rate: float) -> None:
         from edge_runtime.live import picture
 
         notes: list[str] = []
@@ -267,7 +268,19 @@ class TestPictures:
         film.add(Pictures().picture(0), 0.0)
         monkeypatch.setattr(picture.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 1000}))
         for number in range(1, 300):
-            film.add(Pictures().picture(number), number / 30)
+            film.add(Pictures().picture(number), number / rate)
         film.close()
         assert len(notes) == 1
         assert (tmp_path / "film.avi").exists()
+
+    def test_a_film_that_cannot_be_written_says_so_and_leaves_nothing(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        from edge_runtime.live import picture
+
+        monkeypatch.setitem(picture.SUFFIXES, ".mp4", "????")
+        film = picture.Film(tmp_path / "film.mp4")
+        with pytest.raises(InputError, match=r"--record: .* try one that ends in \.avi"):
+            film.add(Pictures().picture(0), 0.0)
+        film.close()
+        assert list(tmp_path.iterdir()) == []

@@ -1,6 +1,7 @@
 """Camera, pose and action in threads: the newest frame wins, nothing waits for a viewer, all end together."""
 
 import json
+import os
 import threading
 import time
 from pathlib import Path
@@ -11,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from live_fakes import NTU, Pictures, Pose, Skeletons, body, quick_model, quick_recognizer
 
+from edge_runtime.events import Event
 from edge_runtime.live import Live, LiveError
-from edge_runtime.live.actions import Actions, Answer, Observation, Outlook
+from edge_runtime.live.actions import Actions, Answer, Happening, Observation, Outlook
 from edge_runtime.live.mailbox import Mailbox, Newest
 from edge_runtime.live.timing import Timing
 from edge_runtime.people import Frame, Person
@@ -144,6 +146,23 @@ def test_an_error_in_any_thread_ends_all_with_one_line(where: str, monkeypatch: 
         live.close()
     assert source.closed.is_set()
     assert not threads()
+
+
+def test_what_broke_first_is_told_where_the_recording_breaks_too() -> None:
+    source, painter = Pictures(rate=200), Painter()
+    painter.breaks = InputError("--record: no codec")
+    painter.close = lambda: os.rename("nowhere at all", "x")  # type: ignore[method-assign]
+    live = Live(source, Pose(), NTU, Watcher(), painter=painter)
+    live.start()
+    assert live.crew.stopping.wait(30)
+    with pytest.raises(InputError, match=r"^--record: no codec$"):
+        live.close()
+
+
+def test_persons_numbers_of_any_integer_kind_are_plain_json() -> None:
+    answer = Answer(np.int64(4), True, (("wave [left]", 1.0),))  # type: ignore[arg-type]
+    happening = Happening(Event("wave", 0.9, 0.0, 1.0), np.int32(4))  # type: ignore[arg-type]
+    assert [json.loads(json.dumps(answer.document()))["id"], json.loads(json.dumps(happening.document()))["person"]] == [4, 4]
 
 
 def test_what_an_input_error_says_comes_through_as_it_is() -> None:

@@ -293,7 +293,7 @@ def test_the_terminal_shows_what_the_page_shows(room: Path) -> None:
 
     from edge_runtime.live import Live
     from edge_runtime.live.actions import Actions
-    from edge_runtime.live.terminal import Terminal
+    from edge_runtime.live.terminal import Terminal, _people
     from edge_runtime.recognizer import Recognizer
 
     recognizer = Recognizer.load(room / "m.onnx", threshold=0.0, patience=1, debounce=0.0)
@@ -304,7 +304,9 @@ def test_the_terminal_shows_what_the_page_shows(room: Path) -> None:
     live.note("the lamp is out")
     console = Console(width=100, record=True, file=io.StringIO())
     console.print(Terminal(live, console, "http://127.0.0.1:8080/").render())
+    console.print(_people([{"id": 7, "whole": True, "top": [{"label": "wave [/left]", "probability": 1.0}]}]))
     shown = console.export_text()
+    assert "wave [/left]" in shown
     for words in ("camera 0", "http://127.0.0.1:8080/", "person 1", "person 2", "the lamp is out", "p50/p95", "memory", "%"):
         assert words in shown
     assert sum(event in shown for event in recognizer.labels) >= 5

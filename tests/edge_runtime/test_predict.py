@@ -138,6 +138,10 @@ def test_wrong_files(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     Path("cut.npy").write_bytes(Path("count.npy").read_bytes()[:500])
     Path("cut.npz").write_bytes(Path("many.npz").read_bytes()[:200])
     Path("empty.npy").write_bytes(b"")
+    Path("header.npy").write_bytes(Path("count.npy").read_bytes().replace(b"{", b"(", 1))
+    np.savez_compressed("packed.npz", joints=np.random.default_rng(0).normal(size=(30, 25, 3)))
+    packed = Path("packed.npz").read_bytes()
+    Path("packed.npz").write_bytes(packed[:200] + bytes(len(packed) - 600) + packed[-400:])
     for frame_by_frame in (False, True):
         for name, expected in (
             ("count.npy", "expected 25 joints"),
@@ -150,6 +154,8 @@ def test_wrong_files(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
             ("cut.npy", "damaged or different"),
             ("cut.npz", "damaged or different"),
             ("empty.npy", "damaged or different"),
+            ("header.npy", "damaged or different"),
+            ("packed.npz", "damaged or different"),
             ("missing.npy", "found none"),
         ):
             with pytest.raises(InputError) as caught:

@@ -110,9 +110,14 @@ def test_the_largest_one_is_recorded_and_stays_the_one() -> None:
         ({"seconds": 0.1}, "--seconds"),
         ({"countdown": -1.0}, "--countdown"),
         ({"seconds": np.nan}, "--sec"),
+        ({"label": ""}, "label of 1 to 240 printable"),
+        ({"label": "wave\tback"}, "label of 1 to 240 printable"),
+        ({"label": "w" * 241}, "label of 1 to 240 printable"),
+        ({"subject": 2**31}, "--subject"),
+        ({"subject": -2}, "--subject"),
     ],
 )
-def test_wrong_numbers_are_refused(wrong: dict[str, float], words: str) -> None:
+def test_what_no_store_would_take_is_refused(wrong: dict[str, object], words: str) -> None:
     with pytest.raises(InputError, match=words):
         Takes(**({"label": "wave", "count": 1, "seconds": 1.0} | wrong))  # type: ignore[arg-type]
 
@@ -127,7 +132,7 @@ class TestCommand:
         def record(*arguments: object, frames: int = 400, people: People = one) -> None:
             source = Skeletons(people, frames)
             monkeypatch.setattr("edge_runtime.sources.open_source", lambda text, fast: source)
-            main(["record", *map(str, arguments), "--store", str(tmp_path / "mine"), "--no_page", "--every_frame"])
+            main(["record", "--store", str(tmp_path / "mine"), *map(str, arguments), "--no_page", "--every_frame"])
 
         return record
 
@@ -158,6 +163,15 @@ class TestCommand:
         assert "nothing was stored" in shown
         assert "of 5 clips" in shown
         assert Store(tmp_path / "mine").fingerprint == before
+
+    def test_a_place_where_nothing_can_be_written_is_refused_before_anything_is_recorded(
+        self, record: Callable[..., None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        (tmp_path / "a file").touch()
+        with pytest.raises(SystemExit) as ended:
+            record("ring", "--store", tmp_path / "a file" / "mine", frames=10**9)
+        assert ended.value.code == 2
+        assert "expected a place where a store can be written" in capsys.readouterr().err
 
     def test_a_store_of_another_layout_is_refused_before_anything_is_recorded(
         self, record: Callable[..., None], tmp_path: Path, capsys: pytest.CaptureFixture[str]

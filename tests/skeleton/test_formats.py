@@ -1,5 +1,6 @@
 """The readers of PKU-MMD, MSR-Action3D, NW-UCLA, the arrays of ST-GCN and CTR-GCN, and own clips."""
 
+import codecs
 import csv
 import json
 import pickle
@@ -284,6 +285,27 @@ def test_own_clips(own: Path, tmp_path: Path) -> None:
         store.clip(3), np.random.default_rng(3).normal(size=(2, 6, 20, 3)).round(4).astype(np.float32)
     )
     assert np.argwhere(np.isnan(store.clip(2)).any(axis=-1)).tolist() == [[0, 1, 0]]
+
+
+@pytest.mark.parametrize("first", ["", "None", "null", "NaN", "1e0", "-1.5E-1"])
+@pytest.mark.parametrize("mark", [b"", codecs.BOM_UTF8])
+def test_a_table_without_titles_keeps_its_first_row(own: Path, tmp_path: Path, first: str, mark: bytes) -> None:
+    """Spreadsheets put a byte order mark before it; what is absent may stand in it as a word."""
+    rows = [[first, *["2.5"] * 59], *([str(i)] * 60 for i in range(2))]
+    (own / "d.csv").write_bytes(mark + "\r\n".join(",".join(row) for row in rows).encode())
+    write_list(own, [["d.csv", "wait", 3, 2]])
+    report = import_dataset("arrays", own, tmp_path / "store", rate=25.0)
+    clip = Store(tmp_path / "store").clip(0)
+    assert (report["damaged"], clip.shape) == ([], (1, 3, 20, 3))
+    joint = clip[0, 0, 0]
+    np.testing.assert_array_equal(joint, [np.float32(first), 2.5, 2.5] if first[-1:].isdigit() else [np.nan] * 3)
+
+
+def test_labels_of_an_editor_that_marks_its_files(own: Path, tmp_path: Path) -> None:
+    (tmp_path / "labels.txt").write_text("wait\nlift\ncarry\n", encoding="utf-8-sig")
+    report = import_dataset("arrays", own, tmp_path / "store", rate=25.0, labels=tmp_path / "labels.txt")
+    assert report["damaged"] == []
+    assert Store(tmp_path / "store").labels == ("wait", "lift", "carry")
 
 
 def test_own_clips_with_a_split_and_labels(own: Path, tmp_path: Path) -> None:

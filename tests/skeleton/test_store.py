@@ -255,6 +255,10 @@ def _truncate(path: Path, share: float) -> None:
     os.truncate(path, int(path.stat().st_size * share))
 
 
+def _overwrite(path: Path, old: bytes, new: bytes) -> None:
+    path.write_bytes(path.read_bytes().replace(old, new, 1))
+
+
 def _change(path: Path, **changes: Any) -> None:
     document = json.loads((path / "store.json").read_text()) | changes
     (path / "store.json").write_text(json.dumps(document))
@@ -268,6 +272,8 @@ DAMAGE = {
     "splits truncated": (lambda path: _truncate(path / "splits.npy", 0.99), "splits.npy: a damaged store"),
     "joints missing": (lambda path: (path / "joints.npy").unlink(), "joints.npy: a damaged store: it is missing"),
     "splits missing": (lambda path: (path / "splits.npy").unlink(), "splits.npy: a damaged store: it is missing"),
+    "an index with a damaged header": (lambda path: _overwrite(path / "index.npy", b"{", b"("), "index.npy: a damaged store"),
+    "joints with a damaged header": (lambda path: _overwrite(path / "joints.npy", b"}", b"{"), "joints.npy: a damaged store"),
     "another index": (lambda path: np.save(path / "index.npy", np.zeros(5)), "index.npy: a damaged store"),
     "other joints": (lambda path: np.save(path / "joints.npy", np.zeros((2, 25, 3), "f4")), "does not fit"),
     "an index of objects": (
