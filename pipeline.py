@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any, Literal
@@ -79,7 +80,7 @@ def each_stream(
 
     The step is given the recipe, the folder, and what finds the stream's part of another run folder.
     """
-    from teacher.folder import STREAMS, read_metrics
+    from teacher.folder import STREAMS, forget_parts, read_metrics
 
     three = recipe.input.stream == "three"
 
@@ -93,6 +94,8 @@ def each_stream(
 
     if not three:
         return step(recipe, out, partial(part, recipe.input.stream))
+    if not resume:
+        forget_parts(out)
     for stream in recipe.input.fusion:
         if not (resume and read_metrics(out / stream)):
             step(replace(recipe, input=replace(recipe.input, stream=stream)), out / stream, partial(part, stream))
@@ -101,14 +104,15 @@ def each_stream(
 
 
 def _write_streams(recipe: Recipe, out: Path) -> None:
-    from teacher.folder import STREAMS, write_whole
+    from teacher.folder import STREAMS, WEIGHTS, write_whole
 
+    (out / WEIGHTS).unlink(missing_ok=True)
     write_whole(out / STREAMS, lambda path: path.write_text(json.dumps(recipe.input.fusion) + "\n"))
 
 
 def pretrain(recipe: Recipe, store: Store, out: Path, resume: bool = False) -> dict[str, Any]:
     """An encoder; for three streams one of each, trained one by one or, where the method does so, together."""
-    from teacher.folder import read_metrics
+    from teacher.folder import CHECKPOINT, forget_parts, read_metrics
     from teacher.pretrain import pretrain, trains_streams_together
 
     def step(one: Recipe, folder: Path, _: Any = None) -> dict[str, Any]:
@@ -116,9 +120,12 @@ def pretrain(recipe: Recipe, store: Store, out: Path, resume: bool = False) -> d
 
     if not trains_streams_together(recipe.pretrain):
         return each_stream(recipe, out, resume, step) or _gather(recipe, out)
+    if not resume:
+        forget_parts(out)
     if not (resume and all(read_metrics(out / stream) for stream in recipe.input.fusion)):
         step(recipe, out)
     _write_streams(recipe, out)
+    (out / CHECKPOINT).unlink(missing_ok=True)
     return _gather(recipe, out)
 
 
@@ -141,7 +148,7 @@ def evaluate(
     seeds: Sequence[int] = (),
 ) -> dict[str, Any]:
     """One protocol; with several seeds each in a folder of its own, and mean and standard deviation over them in `out`."""
-    from teacher.folder import read_metrics, write_metrics
+    from teacher.folder import forget_parts, read_metrics, write_metrics
 
     if protocol not in ("supervised", "ridge") and pretrained is None:
         raise InputError(
@@ -151,6 +158,8 @@ def evaluate(
         )
     if seeds and protocol == "partial-body":
         raise InputError("evaluate partial-body: expected no --seeds, it draws what is hidden several times: set partial.draws")
+    if not resume:
+        forget_parts(out)
     if not seeds:
         return _evaluate(protocol, recipe, store, out, pretrained, resume)
     found = []
@@ -206,7 +215,7 @@ def _evaluate(
         source = None if protocol == "supervised" or pretrained is None else part(pretrained)
         if protocol == "linear":
             assert source is not None
-            return linear(store, folder, source, one.input, one.encoder, one.linear, one.compute, one.sections())
+            return linear(store, folder, source, one.input, one.encoder, one.linear, one.compute, one.sections(), resume)
         share = one.semi.share if protocol == "semi" else 1.0
         return finetune(
             store, folder, source, one.input, one.encoder, one.finetune, one.compute, one.sections(), resume, share,
@@ -263,7 +272,7 @@ def export(
     return Exporter(run, store, streaming, note).write(file, precision)
 
 
-def export_all(run: Path, folder: Path, store: Store, streaming: bool = False) -> dict[str, Any]:
+def export_all(run: Path, folder: Path, store: Store, streaming: bool = False, note: str | None = None) -> dict[str, Any]:
     """Export a run in every format and precision into `folder` and measure all files; formats.md there is the table.
 
     With `streaming` its streaming form too. A file that the check refuses is not written, and its row says why.
@@ -273,7 +282,7 @@ def export_all(run: Path, folder: Path, store: Store, streaming: bool = False) -
     from export.verify import ExportError
     from teacher.folder import write_whole
 
-    exporters = {"": Exporter(run, store)} | ({"stream-": Exporter(run, store, streaming=True)} if streaming else {})
+    exporters = {form: Exporter(run, store, bool(form), note) for form in ("", "stream-")[: 1 + streaming]}
     exported: dict[str, dict[str, Any]] = {}
     wanted = [(form, precision, suffix) for form in exporters for suffix in FORMATS for precision in PRECISIONS]
     for form, precision, suffix in track(wanted, "Exporting", console=Console(stderr=True), transient=True):
@@ -338,13 +347,14 @@ class Steps:
     ) -> dict[str, Any]:
         """The metrics of the step `name`, trained if the recipe's `sections`, the store or a step in `after` changed.
 
-        An interrupted step goes on from its checkpoint if its settings are still the same.
+        An interrupted step goes on from its checkpoint if all of these are still the same.
         """
         folder = self.folder / name
         asked = {"store": self.store.fingerprint, **self.recipe.sections("input", "compute", *sections)}
+        asked["after"] = {step: sha256((self.folder / step / "metrics.json").read_bytes()).hexdigest() for step in after}
         same = not self.again and _read_json(folder / "asked.json") == asked
         done = _read_json(folder / "metrics.json")
-        if same and done is not None and all(_time(self.folder / step) <= _time(folder) for step in after):
+        if same and done is not None:
             self.console.print(f"[dim]{name}: stands in {folder}[/dim]")
             return done
         folder.mkdir(parents=True, exist_ok=True)
@@ -362,10 +372,8 @@ def run(recipe: Recipe, store: Store, runs: Path, again: bool = False) -> dict[s
     """
     from bench.run import benchmark
     from edge_runtime.predict import predict_store
-    from skeleton import InputError
 
-    if recipe.student.backbone != "st-gcn":
-        raise InputError(f"student.backbone: expected st-gcn, the one that can be exported, got {recipe.student.backbone}")
+    _check_ends(recipe)
     console, folder = Console(), runs / recipe.name
     steps = Steps(recipe, store, folder, again, console)
     accuracy: dict[str, dict[str, Any]] = {}
@@ -376,7 +384,10 @@ def run(recipe: Recipe, store: Store, runs: Path, again: bool = False) -> dict[s
         encoder = folder / "pretrain"
         steps.train("pretrain", pretraining, lambda out, resume: pretrain(recipe, store, out, resume))
         accuracy["teacher, linear probe"] = steps.train(
-            "linear", (*pretraining, "linear"), lambda out, _: evaluate("linear", recipe, store, out, encoder), "pretrain"
+            "linear",
+            (*pretraining, "linear"),
+            lambda out, resume: evaluate("linear", recipe, store, out, encoder, resume),
+            "pretrain",
         )
         accuracy["teacher, finetuned"] = steps.train(
             "finetune",
@@ -403,13 +414,13 @@ def run(recipe: Recipe, store: Store, runs: Path, again: bool = False) -> dict[s
     if not taught or recipe.encoder.backbone in ("gin", "dgcnn"):
         del files[teacher_file]
     for file, step in files.items():
-        live = file == student_file and recipe.input.time == "rate" and recipe.input.normalization == "per-frame"
+        live = file == student_file and _is_live(recipe)
         with console.status(f"Exporting and verifying {file.name}"):
             exported[file.stem] = export(folder / step, file, store, streaming=live)
     edge = {}
     for name, frame_by_frame in (("whole clips", False), ("frame by frame", True)):
         bar = partial(track, description=f"Recognising {name}", console=console)
-        found = predict_store(student_file, store, recipe.input.protocol, "test", frame_by_frame, track=bar)
+        found = predict_store(student_file, store, recipe.input.protocol, recipe.input.part, frame_by_frame, track=bar)
         edge[name] = {"top1": round(100 * found.accuracy, 2), "clips": len(found.predictions), "notes": list(found.notes)}
         if found.mean_accuracy is not None:
             edge[f"{name}, mean of all answers"] = edge[name] | {"top1": round(100 * found.mean_accuracy, 2)}
@@ -426,13 +437,33 @@ def run(recipe: Recipe, store: Store, runs: Path, again: bool = False) -> dict[s
     return report
 
 
+def _is_live(recipe: Recipe) -> bool:
+    """Whether the student is exported frame by frame."""
+    return recipe.input.time == "rate" and recipe.input.normalization == "per-frame"
+
+
+def _check_ends(recipe: Recipe) -> None:
+    """Raise `InputError` for what the last steps of the whole path would refuse, before the first one takes hours."""
+    from student.distill import trains_head
+
+    student = recipe.student
+    if not recipe.students:
+        raise InputError("students: expected one or more of finetune, linear and labels, got none")
+    if student.backbone != "st-gcn":
+        raise InputError(f"student.backbone: expected st-gcn, the one that can be exported, got {student.backbone}")
+    if not trains_head(recipe.distill):
+        raise InputError(
+            "distill: expected a logit_weight or a label_weight for a student that is exported; "
+            "features alone are for `skedge distill`, and a probe behind it"
+        )
+    if recipe.input.time == "uniform":
+        raise InputError("input.time: expected stretched or rate, which can be exported, got uniform")
+    if _is_live(recipe) and set(student.strides) != {1}:
+        raise InputError(f"student.strides: expected 1 everywhere for a student of single frames, got {list(student.strides)}")
+
+
 def _read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text())
     except (OSError, ValueError):
         return None
-
-
-def _time(folder: Path) -> float:
-    """When a step was finished."""
-    return (folder / "metrics.json").stat().st_mtime

@@ -58,8 +58,13 @@ def write_report(report: dict[str, Any], folder: Path, console: Console) -> None
     from teacher.folder import write_whole
 
     columns, rows = _table(report)
+    part = report["recipe"]["input"]["part"]
+    measured = report["store"]["name"] + ("" if part == "test" else f", part {part}")
     table = Table(
-        box=SIMPLE, pad_edge=False, collapse_padding=True, title=f"{report['recipe']['name']} on {report['store']['name']}"
+        box=SIMPLE,
+        pad_edge=False,
+        collapse_padding=True,
+        title=f"{report['recipe']['name']} on {measured}",
     )
     for column in columns:
         table.add_column(column, no_wrap=True, justify="right" if column else "left")

@@ -195,14 +195,14 @@ def export_command(parser: ArgumentParser) -> Callable[[Any], None]:
     )
     parser.add_argument("--streaming", action="store_true", help="a frame in, an answer out, with the past as explicit state")
     parser.add_argument("--note", help="a sentence about the model that its file keeps: how it was made, how good it is")
-    parser.add_argument("--all", action="store_true", help="FILE is a folder: every format and precision, and a table of them")
+    parser.add_argument("--all", action="store_true", help="FILE is a folder: every format, every precision, a table")
 
     def main(args: Any) -> None:
         import pipeline
         from skeleton.datasets.store import Store
 
         if args.all:
-            pipeline.export_all(args.run, args.file, Store(args.data), args.streaming)
+            pipeline.export_all(args.run, args.file, Store(args.data), args.streaming, args.note)
             print((args.file / "formats.md").read_text())
         else:
             _show(pipeline.export(args.run, args.file, Store(args.data), args.precision, args.streaming, args.note))
@@ -635,8 +635,9 @@ def main(argv: list[str] | None = None) -> None:
     except InputError as error:
         _stop(2, str(error))
     except KeyboardInterrupt:
-        resumed = "; the same command with --resume goes on from the checkpoint (`skedge run` does so by itself)"
-        goes_on = dict.fromkeys(("run", "pretrain", "evaluate", "distill"), resumed)
+        resumed = "; the same command with --resume goes on from the checkpoint"
+        goes_on = dict.fromkeys(("pretrain", "evaluate", "distill", "finetune"), resumed)
+        goes_on["run"] = "; the same command, without --again, goes on from the checkpoint"
         goes_on |= dict.fromkeys(("data import", "sweep"), "; the same command goes on where it stopped")
         _stop(130, f"interrupted{goes_on.get(name, '')}")
     except BrokenPipeError:

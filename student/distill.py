@@ -103,6 +103,8 @@ def distill(
         raise InputError(
             f"distill: expected weights of logits, features and labels that are not negative, one above 0, got {weights}"
         )
+    if not settings.temperature > 0:
+        raise InputError(f"distill.temperature: expected above 0, got {settings.temperature:g}")
     teacher, cards = load_teachers(teachers, store, data)
     sets = Sets.read(store, data)
     for other in unlabelled:

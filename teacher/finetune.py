@@ -115,7 +115,7 @@ class Job:
             trained = load_classifier(folder / name)[0].get_submodule("encoder")
             classifier.encoder.get_submodule(name).load_state_dict(trained.state_dict())
         title = f"{extra['protocol'].capitalize()}, {self.plan.fusion}"
-        train_on_frozen(classifier, self.sets, self.settings.fuse, self.compute, folder, title)
+        train_on_frozen(classifier, self.sets, self.settings.fuse, self.compute, folder, title, self.resume)
         return self.finish(classifier, folder, extra)
 
     def classifier(self) -> Classifier:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -23,6 +24,10 @@ RECIPE, WEIGHTS, METRICS = "recipe.yaml", "weights.safetensors", "metrics.json"
 DECODER = "decoder.safetensors"
 # In a folder that holds one run folder a stream: what each stream counts in their fusion.
 STREAMS = "streams.json"
+# Where an unfinished training can go on.
+CHECKPOINT = "last.ckpt"
+# Folders of runs inside a run's: streams, the encoders of a pair, seeds.
+_PARTS = re.compile(r"joint|bone|motion|theta|phi|seed-\d+")
 
 
 @dataclass
@@ -42,13 +47,27 @@ class Card:
 
 
 def write_run(folder: Path, module: nn.Module, card: Card, recipe: dict[str, Any], metrics: dict[str, Any]) -> None:
-    """Write the folder's three files, each whole or not at all; the metrics last, as the sign that the run is complete."""
+    """Write the folder's three files, each whole or not at all; the metrics last, as the sign that the run is complete.
+
+    What a run of three streams left in the folder goes, and the checkpoint when all is written.
+    """
     folder.mkdir(parents=True, exist_ok=True)
+    (folder / STREAMS).unlink(missing_ok=True)
     document = asdict(card) | {"layout": card.layout.to_dict()}
     weights = {name: tensor.contiguous() for name, tensor in module.state_dict().items()}
     write_whole(folder / RECIPE, lambda path: path.write_text(yaml.safe_dump(recipe, sort_keys=False)))
     write_whole(folder / WEIGHTS, lambda path: save_file(weights, path, {"skedge": json.dumps(document)}))
     write_metrics(folder, metrics)
+    (folder / CHECKPOINT).unlink(missing_ok=True)
+
+
+def forget_parts(folder: Path) -> None:
+    """Take from the parts of an earlier run in `folder` what says that they are finished, or where to go on."""
+    for part in folder.iterdir() if folder.is_dir() else ():
+        if part.is_dir() and _PARTS.fullmatch(part.name):
+            for name in (METRICS, CHECKPOINT):
+                (part / name).unlink(missing_ok=True)
+            forget_parts(part)
 
 
 def write_metrics(folder: Path, metrics: dict[str, Any]) -> None:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from skeleton import InputError
 from skeleton.datasets.store import Store
 from skeleton.streams import Stream
 from teacher.classify import Classification
@@ -23,7 +24,7 @@ from teacher.training import fit, forward_all, seeded
 
 def linear(
     store: Store, folder: Path, encoder: Path, data: InputSettings, plan: EncoderSettings, settings: LinearSettings,
-    compute: ComputeSettings, recipe: dict[str, Any],
+    compute: ComputeSettings, recipe: dict[str, Any], resume: bool = False,
 ) -> dict[str, Any]:  # fmt: skip
     """Linear probe: the frozen encoder's features of unaugmented clips, and one linear layer on them.
 
@@ -40,14 +41,14 @@ def linear(
         classifier.encoder.theta, classifier.encoder.phi = network.theta, network.phi
     else:
         classifier.encoder = network
-    train_on_frozen(classifier, sets, settings.optim, compute, folder, "Linear probe", settings.batch_norm)
+    train_on_frozen(classifier, sets, settings.optim, compute, folder, "Linear probe", resume, settings.batch_norm)
     extra = {"protocol": "linear", "fusion": plan.fusion, "pretrained_on": card.provenance.get("store")}
     return finish(classifier, sets, folder, data, plan, settings, compute, recipe, extra)
 
 
 def train_on_frozen(
     classifier: Classifier, sets: Sets, optim: OptimSettings, compute: ComputeSettings, folder: Path, title: str,
-    batch_norm: bool = False,
+    resume: bool, batch_norm: bool = False,
 ) -> None:  # fmt: skip
     """Train the head, and the alignment of a pair, on what the frozen encoder makes of unaugmented clips.
 
@@ -61,7 +62,10 @@ def train_on_frozen(
     learned = nn.Sequential(*parts, *([norm] if batch_norm else []), classifier.head)
     learned.requires_grad_(True)
     clips = Clips(torch.cat(described), sets.train.labels.repeat(len(described)))
-    fit(Classification(learned, learned, optim), clips.loader(optim.batch_size, compute.processes), compute, folder, title)
+    loader = clips.loader(optim.batch_size, compute.processes)
+    if batch_norm and len(clips) % (loader.batch_size or 1) == 1:  # a single row has no variance
+        loader = clips.loader(optim.batch_size, compute.processes, drop_last=len(clips) > 1)
+    fit(Classification(learned, learned, optim), loader, compute, folder, title, resume)
     if batch_norm:
         assert isinstance(classifier.head, nn.Linear)
         fold_norm(norm.cpu(), classifier.head.cpu())
@@ -94,6 +98,8 @@ def knn(
     """
     from sklearn.neighbors import KNeighborsClassifier
 
+    if neighbors < 1:
+        raise InputError(f"knn.neighbors: expected at least 1, got {neighbors}")
     rows: dict[str, list[Tensor]] = {"train": [], "test": []}
     for stream, path in encoders.items():
         network, card = load_encoder(path, "mean") if _is_pair(path) else load_encoder(path)
@@ -109,8 +115,15 @@ def knn(
     model = KNeighborsClassifier(min(neighbors, len(train)), metric="cosine", weights="distance").fit(train, sets.train.labels)
     scores = torch.full((len(test), len(store.labels)), -1.0)
     scores[:, model.classes_] = torch.from_numpy(model.predict_proba(test)).float()
-    extra = {"protocol": "knn", "neighbors": neighbors, "part": data.part, "stream": data.stream}
+    extra = {
+        "protocol": "knn",
+        "neighbors": neighbors,
+        "part": data.part,
+        "stream": seen.stream if len(encoders) == 1 else "three",
+    }
     metrics = report(scores, sets, folder, compute, extra)
+    if neighbors < 5:
+        del metrics["top5"]  # fewer neighbours than that have no five classes
     write_metrics(folder, metrics)
     return metrics
 

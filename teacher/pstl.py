@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from skeleton.errors import InputError
 from skeleton.layout import Layout
 from teacher.augment import Augment
 from teacher.barlow import BarlowLoss
@@ -72,6 +73,8 @@ class ASMa(PSTL):
 
     def masks(self) -> list[tuple[nn.Module, MaskSettings]]:
         asma = self.settings.asma
+        if not asma.encoders:
+            raise InputError("pretrain.asma.encoders: expected theta, phi or both, got none")
         if isinstance(self.encoder, Pair):
             return [(self.encoder.theta, asma.theta), (self.encoder.phi, asma.phi)]
         return [(self.encoder, getattr(asma, asma.encoders[0]))]

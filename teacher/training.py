@@ -19,9 +19,8 @@ from torch import Tensor, nn
 
 from skeleton import InputError
 from skeleton.datasets.store import Store
+from teacher.folder import CHECKPOINT
 from teacher.settings import ComputeSettings, OptimSettings
-
-CHECKPOINT = "last.ckpt"
 
 
 class Trained(L.LightningModule):
@@ -145,13 +144,15 @@ def fit(
 ) -> L.Trainer:  # fmt: skip
     """Train for the module's epochs, or for so many `steps` if those are fewer.
 
-    `last.ckpt` in `folder` is written ten times in a run and when it is interrupted; `resume` goes on from it. It goes when
-    training is complete.
+    `last.ckpt` in `folder` is written ten times in a run and when it is interrupted; `resume` goes on from it. It stays until
+    what was trained is written (`write_run`).
 
     Raises:
         KeyboardInterrupt: on Ctrl-C, behind the checkpoint.
         InputError: for a checkpoint that is damaged or of another network, and for too few clips for a single step.
     """
+    if module.optim.epochs < 0:
+        raise InputError(f"optim.epochs: expected at least 0, got {module.optim.epochs}")
     _quiet()
     checkpoint = folder / CHECKPOINT
     if not resume:
@@ -188,8 +189,6 @@ def fit(
     finally:
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGINT, interrupt)
-    if trainer.is_global_zero:
-        checkpoint.unlink(missing_ok=True)
     if module.optim.epochs > 0 and trainer.global_step == 0:
         raise InputError(
             f"expected at least one batch for each of {compute.processes} processes, there are too few clips; train with fewer "
@@ -239,6 +238,8 @@ def _quiet() -> None:
 
 
 def seeded(compute: ComputeSettings) -> None:
+    if not 0 <= compute.seed < 2**32:
+        raise InputError(f"compute.seed: expected from 0 to {2**32 - 1}, got {compute.seed}")
     L.seed_everything(compute.seed, workers=True, verbose=False)
 
 

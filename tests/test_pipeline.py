@@ -2,18 +2,22 @@
 
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from statistics import stdev
 from typing import Any
 
 import pytest
 import torch
+from rich.console import Console
 
 import pipeline
 from skeleton import InputError
 from skeleton.datasets.store import Store
 from skeleton.datasets.synthetic import synthesize
+from student.settings import DistillSettings
 from teacher.clips import Clips
+from teacher.folder import CHECKPOINT, write_metrics
 from teacher.load import load_classifier
 from teacher.settings import (
     AsmaSettings,
@@ -111,6 +115,123 @@ def test_a_finished_stream_is_not_trained_again(folders: Path, store: Store, rec
     stamps = [(folders / "pretrain" / stream / "weights.safetensors").stat().st_mtime_ns for stream in WEIGHTS]
     pipeline.pretrain(recipe, store, folders / "pretrain", resume=True)
     assert stamps == [(folders / "pretrain" / stream / "weights.safetensors").stat().st_mtime_ns for stream in WEIGHTS]
+
+
+def test_what_an_earlier_run_finished_is_not_taken_for_this_ones(recipe: pipeline.Recipe, tmp_path: Path) -> None:
+    """Three streams; then other ones in their place, interrupted in the second, and gone on with."""
+    trained: list[str] = []
+
+    def step(one: pipeline.Recipe, folder: Path, part: Any) -> dict[str, Any]:
+        if len(trained) == stop:
+            raise KeyboardInterrupt
+        assert not (folder / CHECKPOINT).exists(), "it would go on from another run's"
+        trained.append(one.input.stream)
+        write_metrics(folder, {"top1": 50.0})
+        return {}
+
+    stop = -1
+    pipeline.each_stream(recipe, tmp_path, False, step)
+    (tmp_path / "motion" / CHECKPOINT).touch()
+    trained, stop = [], 1
+    with pytest.raises(KeyboardInterrupt):
+        pipeline.each_stream(recipe, tmp_path, False, step)
+    stop = -1
+    pipeline.each_stream(recipe, tmp_path, True, step)
+    assert trained == list(WEIGHTS), "each once, the first before the interruption"
+
+
+def test_a_folder_holds_one_network_or_three_never_both(
+    folders: Path, store: Store, recipe: pipeline.Recipe, tmp_path: Path
+) -> None:
+    joint = replace(recipe, input=replace(recipe.input, stream="joint"))
+    for order in ((recipe, joint), (joint, recipe)):
+        for one in order:
+            pipeline.evaluate("linear", one, store, tmp_path / "linear", folders / "pretrain")
+        assert load_classifier(tmp_path / "linear")[1].input.stream == order[1].input.stream
+        assert (tmp_path / "linear" / "weights.safetensors").exists() == (order[1] is joint)
+
+
+def test_a_step_stands_while_what_it_starts_from_does(recipe: pipeline.Recipe, store: Store, tmp_path: Path) -> None:
+    steps = pipeline.Steps(recipe, store, tmp_path, False, Console(quiet=True))
+    asked: list[tuple[str, bool]] = []
+
+    def train(figure: float, folder: Path, resume: bool) -> dict[str, Any]:
+        asked.append((folder.name, resume))
+        if figure < 0:
+            raise KeyboardInterrupt
+        write_metrics(folder, {"top1": figure})
+        return {"top1": figure}
+
+    def both(first: float, second: float) -> None:
+        steps.train("pretrain", (), partial(train, first))
+        steps.train("probe", (), partial(train, second), "pretrain")
+
+    both(1, 1)
+    both(1, 1)
+    assert asked == [("pretrain", False), ("probe", False)], "then both stand"
+    asked.clear()
+    with pytest.raises(KeyboardInterrupt):
+        pipeline.Steps(recipe, store, tmp_path, True, Console(quiet=True)).train("pretrain", (), partial(train, -1))
+    both(2, 2)
+    assert asked == [("pretrain", False), ("pretrain", True), ("probe", False)], "the probe was of another encoder"
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"students": ()}, "students: expected one or more"),
+        ({"input": InputSettings(time="uniform")}, "input.time: expected stretched or rate"),
+        ({"distill": DistillSettings(logit_weight=0, feature_weight=1)}, "distill: expected a logit_weight or a label_weight"),
+        (
+            {
+                "input": InputSettings(time="rate", hz=15, normalization="per-frame"),
+                "student": EncoderSettings(widths=(4, 8), strides=(2, 1)),
+            },
+            "student.strides: expected 1 everywhere",
+        ),
+    ],
+)
+def test_what_the_end_would_refuse_is_refused_at_the_beginning(
+    changes: dict[str, Any], words: str, store: Store, recipe: pipeline.Recipe, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match=words):
+        pipeline.run(replace(recipe, **changes), store, tmp_path / "runs")
+    assert not (tmp_path / "runs").exists()
+
+
+def test_settings_that_cannot_be_trained_with_are_one_line(folders: Path, store: Store, recipe: pipeline.Recipe) -> None:
+    def with_(section: str, **changes: Any) -> pipeline.Recipe:
+        return replace(recipe, **{section: replace(getattr(recipe, section), **changes)})
+
+    out, start = folders / "wrong", folders / "pretrain"
+    endless = replace(ONCE, epochs=-1)
+    for words, train in {
+        "compute.seed": lambda: pipeline.evaluate("linear", with_("compute", seed=-1), store, out, start),
+        "knn.neighbors": lambda: pipeline.evaluate("knn", with_("knn", neighbors=0), store, out, start),
+        "optim.epochs": lambda: pipeline.evaluate("linear", with_("linear", optim=endless), store, out, start),
+        "distill.temperature": lambda: pipeline.distill(with_("distill", temperature=0), store, [folders / "linear"], out),
+        "pretrain.asma.encoders": lambda: pipeline.pretrain(
+            with_("pretrain", method="asma", asma=AsmaSettings(encoders=())), store, out
+        ),
+    }.items():
+        with pytest.raises(InputError, match=words):
+            train()
+
+
+def test_top_5_of_one_neighbour_is_not_said(folders: Path, store: Store, recipe: pipeline.Recipe, tmp_path: Path) -> None:
+    for neighbors, said in ((1, False), (5, True)):
+        one = replace(recipe, knn=replace(recipe.knn, neighbors=neighbors))
+        found = pipeline.evaluate("knn", one, store, tmp_path / str(neighbors), folders / "pretrain")
+        assert ("top5" in found) == said
+
+
+def test_a_probe_behind_batch_norm_takes_any_number_of_clips(
+    folders: Path, store: Store, recipe: pipeline.Recipe, tmp_path: Path
+) -> None:
+    clips = len(store.split("xsub", "train"))
+    optim = replace(ONCE, batch_size=clips - 1)
+    one = replace(recipe, input=replace(recipe.input, stream="joint"), linear=LinearSettings(optim, batch_norm=True))
+    assert pipeline.evaluate("linear", one, store, tmp_path, folders / "pretrain")["clips"] > 0
 
 
 def test_streams_that_are_trained_together_become_a_folder_of_streams(

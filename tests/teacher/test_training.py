@@ -114,7 +114,6 @@ def test_an_interrupted_training_goes_on_where_it_stopped(tmp_path: Path) -> Non
     settings = optim(epochs=5, learning_rate=0.1, warmup_epochs=1)
     whole = Line(settings)
     fit(whole, _points().loader(4, shuffle=False), COMPUTE, tmp_path / "whole", "Line")
-    assert not (tmp_path / "whole" / CHECKPOINT).exists()
 
     folder = tmp_path / "a folder"
     first = Line(settings, interrupt=6)
@@ -128,7 +127,11 @@ def test_an_interrupted_training_goes_on_where_it_stopped(tmp_path: Path) -> Non
     assert first.seen + second.seen == whole.seen, "every clip in every epoch, once"
     for name, value in state(whole).items():
         torch.testing.assert_close(state(second)[name], value, atol=1e-6, rtol=1e-6)
-    assert not (folder / CHECKPOINT).exists()
+
+    third = Line(settings)
+    fit(third, _points().loader(4, shuffle=False), COMPUTE, folder, "Line", resume=True)
+    assert third.seen == [], "what was trained but not yet written is not trained again"
+    assert equal(state(third), state(second))
 
 
 def test_within_an_epoch_it_draws_the_rest_anew(tmp_path: Path) -> None:
@@ -161,6 +164,7 @@ def test_a_checkpoint_is_used_only_if_asked(tmp_path: Path) -> None:
     module = Line(settings)
     assert fit(module, _points().loader(4), COMPUTE, tmp_path, "Line").global_step == 9
     assert len(module.seen) == 9
+    (tmp_path / CHECKPOINT).unlink()
     nothing = Line(settings)
     assert fit(nothing, _points().loader(4), COMPUTE, tmp_path, "Line", resume=True).global_step == 9, "nothing to go on from"
 
