@@ -16,10 +16,17 @@ def test_all_files_and_their_table(
     exporter: Exporter, run: Path, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is refused has a row that says why, and no file."""
-    monkeypatch.setattr(exporting, "Exporter", lambda run, store: exporter)
+    asked: list[tuple[bool, str | None]] = []
+
+    def make(run: Path, store: Store, streaming: bool, note: str | None) -> Exporter:
+        asked.append((streaming, note))
+        return exporter
+
+    monkeypatch.setattr(exporting, "Exporter", make)
     monkeypatch.setattr(exporting, "PRECISIONS", ("fp32", "fp16"))
     monkeypatch.setitem(verify.TOLERANCE, "fp16", 1e-9)
-    report = pipeline.export_all(run, tmp_path / "models", store)
+    report = pipeline.export_all(run, tmp_path / "models", store, note="of nobody")
+    assert asked == [(False, "of nobody")]
     files = sorted(path.name for path in (tmp_path / "models").iterdir() if path.is_file())
     assert files == ["formats.json", "formats.md", "fp32.onnx", "fp32.tflite"]
     assert json.loads((tmp_path / "models" / "formats.json").read_text()) == report
