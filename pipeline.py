@@ -92,10 +92,10 @@ def each_stream(
             )
         return folder / stream if held else folder
 
-    if not three:
-        return step(recipe, out, partial(part, recipe.input.stream))
     if not resume:
         forget_parts(out)
+    if not three:
+        return step(recipe, out, partial(part, recipe.input.stream))
     for stream in recipe.input.fusion:
         if not (resume and read_metrics(out / stream)):
             step(replace(recipe, input=replace(recipe.input, stream=stream)), out / stream, partial(part, stream))
@@ -158,10 +158,10 @@ def evaluate(
         )
     if seeds and protocol == "partial-body":
         raise InputError("evaluate partial-body: expected no --seeds, it draws what is hidden several times: set partial.draws")
-    if not resume:
-        forget_parts(out)
     if not seeds:
         return _evaluate(protocol, recipe, store, out, pretrained, resume)
+    if not resume:
+        forget_parts(out)
     found = []
     for seed in seeds:
         one, folder = replace(recipe, compute=replace(recipe.compute, seed=seed)), out / f"seed-{seed}"

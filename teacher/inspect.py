@@ -59,14 +59,14 @@ def draw_attention(runs: list[Path], store: Store, data: InputSettings, compute:
 def mean_attention(network: nn.Module, joints: Tensor, compute: ComputeSettings) -> np.ndarray:
     """The attention of every block, mean of heads and of clips (N, M, T, V, 3): (blocks, K, K), a row a token that looks."""
     blocks = [module for module in network.modules() if isinstance(module, Attention)]
-    sums: list[Tensor | int] = [0] * len(blocks)
+    sums = [torch.zeros(())] * len(blocks)
     rows = 0
 
     def look(place: int) -> Any:
         def hook(block: Any, inputs: tuple[Tensor]) -> None:
             nonlocal rows
             weights = block.weights(inputs[0]).mean(1)
-            sums[place] += weights.sum(0).cpu()
+            sums[place] = sums[place] + weights.sum(0).cpu()
             rows += len(weights) if place == 0 else 0
 
         return hook
@@ -75,7 +75,7 @@ def mean_attention(network: nn.Module, joints: Tensor, compute: ComputeSettings)
     forward_all(network, joints, compute)
     for hook in hooks:
         hook.remove()
-    return np.stack([(total / rows).numpy() for total in sums if isinstance(total, Tensor)])
+    return (torch.stack(sums) / rows).numpy()
 
 
 def draw_motion(store: Store, data: InputSettings, classes: int, compute: ComputeSettings, file: Path) -> None:
