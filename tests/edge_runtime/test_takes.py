@@ -168,9 +168,11 @@ class TestCommand:
         self, record: Callable[..., None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         (tmp_path / "a file").touch()
+        seen: list[float] = []
         with pytest.raises(SystemExit) as ended:
-            record("ring", "--store", tmp_path / "a file" / "mine", frames=10**9)
+            record("ring", "--store", tmp_path / "a file" / "mine", people=lambda seconds: seen.append(seconds) or one(seconds))
         assert ended.value.code == 2
+        assert seen == []
         assert "expected a place where a store can be written" in capsys.readouterr().err
 
     def test_a_store_of_another_layout_is_refused_before_anything_is_recorded(
@@ -179,7 +181,9 @@ class TestCommand:
         from skeleton import load_layout
 
         append(tmp_path / "mine", [Clip("bow", np.zeros((1, 5, 20, 3)))], load_layout("kinect20"), 30.0)
+        seen: list[float] = []
         with pytest.raises(SystemExit) as ended:
-            record("ring", frames=10**9)
+            record("ring", people=lambda seconds: seen.append(seconds) or one(seconds))
         assert ended.value.code == 2
+        assert seen == []
         assert "kinect20" in capsys.readouterr().err
