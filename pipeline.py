@@ -15,6 +15,7 @@ from rich.progress import track
 from report import formats, write_report
 from skeleton import InputError
 from skeleton.datasets.store import Store
+from skeleton.normalize import BY_FRAME
 from student.settings import DistillSettings, student_plan
 from teacher.settings import (
     ComputeSettings,
@@ -439,7 +440,7 @@ def run(recipe: Recipe, store: Store, runs: Path, again: bool = False) -> dict[s
 
 def _is_live(recipe: Recipe) -> bool:
     """Whether the student is exported frame by frame."""
-    return recipe.input.time == "rate" and recipe.input.normalization == "per-frame"
+    return recipe.input.time == "rate" and recipe.input.normalization in BY_FRAME
 
 
 def _check_ends(recipe: Recipe) -> None:

@@ -20,7 +20,8 @@ class StreamingStep(nn.Module):
 
     A joint is a row and its channels are the columns, (M * V, C): the weights are then the right-hand, constant factor of
     every product, which runtimes keep packed, and biases and ReLU run inside it. Batch norms are folded into the products,
-    edge importance into the adjacency, the streams' weights into the heads. Persons are turned once for all streams.
+    edge importance into the adjacency, the streams' weights into the heads. Persons are turned once for all streams, where any
+    stream's normalisation turns them.
 
     States are (rows, frames * channels), oldest frame first, see `skeleton.metadata.Streaming`.
     """
@@ -59,7 +60,7 @@ class StreamingStep(nn.Module):
 
     def forward(self, joints: Tensor, *states: Tensor) -> tuple[Tensor, ...]:
         rows, start = joints.reshape(self.rows, 3), 0
-        turned = self._turns(rows)
+        turned = self._turns(rows) if any(stream.turns for stream in self.streams) else rows
         logits, embeddings, after = [], [], []
         for stream in self.streams:
             end = start + len(stream.shapes())
@@ -82,6 +83,8 @@ class StreamingStep(nn.Module):
 class StreamingStream(nn.Module):
     """A stream's step: joints (M * V, 3), turns (M, 3, 3) and its states to weighted logits, embedding and new states.
 
+    Turns are looked at where `turns` says that the stream was trained with them.
+
     A block is x -> A x, with the three partitions of a joint one after the other -> product, ReLU -> the last frames beside
     it -> product, residual, ReLU. Normalisation and stream are products as well.
     """
@@ -99,7 +102,7 @@ class StreamingStream(nn.Module):
         assert isinstance(head, nn.Linear), "a streaming model has no other"
         persons, layout = view.data.persons, view.layout
         self.persons, self.rows, self.window = persons, persons * len(layout), model.window
-        self.motion = view.data.stream == "motion"
+        self.motion, self.turns = view.data.stream == "motion", view.data.normalization == "per-frame"
         scale, shift = (value.view(len(layout), -1) for value in affine(encoder.input_norm))
         # What is added to the input of the first block goes through its graph and its weights, and becomes a constant.
         shifts = [shift, *[None] * (len(model.blocks) - 1)]
@@ -108,9 +111,11 @@ class StreamingStream(nn.Module):
         self.blocks = nn.ModuleList(self.steps)
         # Motion is right from the second run on, and every block is one run behind what it is fed with.
         self.settle = len(self.steps) + 1 + self.motion
+        place = _bone(layout) if view.data.stream == "bone" else _about(layout, "chest" if self.turns else "hip")
         over_frames, outwards = torch.full((1, self.window), 1 / self.window), weight * head.weight.T
         _keep(
-            self, place=_each(persons, _bone(layout) if view.data.stream == "bone" else _centring(layout)),
+            self,
+            place=_each(persons, place),
             scale=scale.repeat(persons, 1), over_joints=torch.full((1, self.rows), 1 / self.rows),
             over_frames=over_frames, head=outwards, head_bias=weight * head.bias,
         )  # fmt: skip
@@ -131,7 +136,9 @@ class StreamingStream(nn.Module):
 
     def forward(self, joints: Tensor, turns: Tensor, *states: Tensor) -> tuple[Tensor, ...]:
         waiting, after = list(states), []
-        x = ((self.place @ joints).reshape(self.persons, -1, 3) @ turns).reshape(self.rows, 3)
+        x = self.place @ joints
+        if self.turns:
+            x = (x.reshape(self.persons, -1, 3) @ turns).reshape(self.rows, 3)
         if self.motion:
             after.append(x)
             x = x - waiting.pop(0)
@@ -221,8 +228,9 @@ def _mean(layout: Layout, anchor: str) -> Tensor:
     return torch.eye(len(layout))[list(layout.anchors[anchor])].mean(0, keepdim=True)
 
 
-def _centring(layout: Layout) -> Tensor:
-    return torch.eye(len(layout)) - _mean(layout, "chest")
+def _about(layout: Layout, anchor: str) -> Tensor:
+    """Joints as seen from an anchor."""
+    return torch.eye(len(layout)) - _mean(layout, anchor)
 
 
 def _bone(layout: Layout) -> Tensor:

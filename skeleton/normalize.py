@@ -1,4 +1,4 @@
-"""The three normalisations in use (data formats: a, b, c), for raw joints in metres of shape (..., M, T, V, 3).
+"""The normalisations in use, for raw joints in metres of shape (..., M, T, V, 3).
 
 As in `skeleton.streams`, one implementation serves NumPy and torch: `xp` is the arrays' module. An absent person is all
 zeros before and after.
@@ -11,7 +11,10 @@ import numpy as np
 
 from skeleton.layout import Layout
 
-Normalization = Literal["per-frame", "first-frame", "first-frame-aligned"]
+Normalization = Literal["per-frame", "root-relative", "first-frame", "first-frame-aligned"]
+
+# What a frame is placed by is the frame itself: these can be streamed.
+BY_FRAME: tuple[Normalization, ...] = ("per-frame", "root-relative")
 
 
 def normalize(joints: Any, layout: Layout, name: Normalization, xp: ModuleType = np) -> Any:
@@ -19,6 +22,7 @@ def normalize(joints: Any, layout: Layout, name: Normalization, xp: ModuleType =
 
     - `per-frame`: every person and frame: the chest to the origin, then a yaw that lays the shoulders along x
       (AimCLR and PSTL's pre-processing).
+    - `root-relative`: every person and frame: the hip, the skeleton's root, to the origin; which way the body faces stays.
     - `first-frame`: the spine of person 1's first frame to the origin (CTR-GCN).
     - `first-frame-aligned`: the same, then that frame's spine along z and its shoulders along x (PYSKL).
 
@@ -28,6 +32,8 @@ def normalize(joints: Any, layout: Layout, name: Normalization, xp: ModuleType =
     if name == "per-frame":
         centred = joints - _anchor(joints, layout, "chest")
         placed = centred @ _yaw(_shoulder_line(centred, layout), xp)
+    elif name == "root-relative":
+        placed = joints - _anchor(joints, layout, "hip")
     else:
         first = joints[..., :1, :1, :, :]
         placed = joints - _anchor(first, layout, "spine")

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from skeleton import InputError
+from skeleton.normalize import BY_FRAME
 from teacher.encoders import KERNEL, STGCN, Block
 from teacher.model import Classifier, Fused, Network
 
@@ -39,10 +40,10 @@ class StreamingClassifier(nn.Module):
                 f"a streaming model sees a fixed rate: expected a network trained with time 'rate', got {data.time!r}; train "
                 "one with input.time: rate"
             )
-        if data.normalization != "per-frame":
+        if data.normalization not in BY_FRAME:
             raise InputError(
-                "a streamed frame can only be normalised by itself: expected a network trained with normalization 'per-frame', "
-                f"got {data.normalization!r}; train one with input.normalization: per-frame"
+                "a streamed frame can only be normalised by itself: expected a network trained with normalization "
+                f"{' or '.join(map(repr, BY_FRAME))}, got {data.normalization!r}; train one with that input.normalization"
             )
         if not isinstance(encoder, STGCN):
             raise InputError(f"expected an ST-GCN to stream, got {type(encoder).__name__}")

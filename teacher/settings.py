@@ -24,7 +24,7 @@ class InputSettings:
         part: where accuracy is measured: test, or val while settings are being chosen.
         frames: how many of them the network is given.
         persons: the number of persons a clip holds; further ones are left out, missing ones are zeros.
-        normalization: per-frame (PSTL, AimCLR), first-frame (CTR-GCN) or first-frame-aligned (PYSKL).
+        normalization: per-frame (PSTL, AimCLR), root-relative, first-frame (CTR-GCN) or first-frame-aligned (PYSKL).
         stream: joint, bone, motion, or three: all of them, trained alone and fused.
         fusion: what the streams' logits are multiplied by before they are added, where there are three.
         time: stretched (every clip to these frames, as the papers do), rate (windows as a camera brings them: training cuts

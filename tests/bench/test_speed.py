@@ -1,7 +1,7 @@
 """The hot functions, timed by `make bench`; elsewhere each of them runs once, so that these cannot rot."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from edge_models import walk
 from edge_runtime import Recognizer
 from skeleton import load_layout, prepare, retarget
 from skeleton.datasets.store import Store, StoreWriter
-from skeleton.normalize import normalize
+from skeleton.normalize import Normalization, normalize
 from skeleton.prepare import fill
 from skeleton.resample import resize
 
@@ -37,7 +37,7 @@ def test_prepare(benchmark: Any, clip: np.ndarray) -> None:
     assert benchmark(prepare, clip, NTU, 2, 50).shape == (2, 50, 25, 3)
 
 
-@pytest.mark.parametrize("name", ["per-frame", "first-frame", "first-frame-aligned"])
+@pytest.mark.parametrize("name", get_args(Normalization))
 def test_normalize(benchmark: Any, clip: np.ndarray, name: str) -> None:
     assert np.isfinite(benchmark(normalize, fill(clip, NTU), NTU, name)).all()
 

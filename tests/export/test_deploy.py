@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from itertools import product
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import torch
@@ -11,6 +11,7 @@ from torch import Tensor
 
 from export.deploy import Deployed, macs
 from skeleton import InputError, load_layout
+from skeleton.normalize import Normalization
 from skeleton.streams import Stream
 from student.settings import student_plan
 from teacher.model import Fused, Network
@@ -53,10 +54,7 @@ def test_every_plan_and_number_of_persons(plan: EncoderSettings, persons: int, a
     compare(random_classifier(NTU, data, plan, 7), scenes(2, data, absent=absent))
 
 
-@pytest.mark.parametrize(
-    ("normalization", "stream"),
-    list(product(["per-frame", "first-frame", "first-frame-aligned"], ["joint", "bone", "motion"])),
-)
+@pytest.mark.parametrize(("normalization", "stream"), list(product(get_args(Normalization), ["joint", "bone", "motion"])))
 def test_every_normalisation_and_stream(normalization: Any, stream: Any) -> None:
     data = InputSettings(frames=12, persons=2, normalization=normalization, stream=stream)
     compare(random_classifier(NTU, data, PLAN, 4, seed=1), torch.cat([scenes(2, data), scenes(3, data, absent=True)]))

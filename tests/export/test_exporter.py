@@ -76,7 +76,7 @@ def test_the_graph(file: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("normalization", "stream"), [("first-frame", "joint"), ("first-frame-aligned", "bone"), ("per-frame", "joint")]
+    ("normalization", "stream"), [("first-frame", "joint"), ("first-frame-aligned", "bone"), ("root-relative", "joint")]
 )
 def test_normalisations_and_streams_in_a_file(normalization: Any, stream: Any, store: Store, tmp_path: Path) -> None:
     data = InputSettings(frames=12, persons=1, normalization=normalization, stream=stream)

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import onnx
@@ -22,7 +22,7 @@ from export.graph import Graph
 from export.verify import ExportError
 from skeleton import load_layout, prepare
 from skeleton.datasets.store import Store
-from skeleton.normalize import normalize
+from skeleton.normalize import Normalization, normalize
 from teacher.load import load_classifier
 
 KINDS = ["onnx", "tflite"]
@@ -132,19 +132,17 @@ def test_the_weights_of_a_tflite_file_are_aligned(exported: Exported) -> None:
 
 
 class Normalized(nn.Module):
-    """All three normalisations of one scene."""
+    """All normalisations of one scene."""
 
     def forward(self, joints: Tensor) -> tuple[Tensor, ...]:
         layout = load_layout("ntu25")
-        return tuple(
-            normalize(joints[None], layout, name, torch)[0] for name in ("per-frame", "first-frame", "first-frame-aligned")
-        )
+        return tuple(normalize(joints[None], layout, name, torch)[0] for name in get_args(Normalization))
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_normalisations_in_the_graph(kind: str, tmp_path: Path) -> None:
     """At the deployed shape, with an absent person, in both runtimes: what NumPy computes. Any graph goes the same way."""
-    names = ("per_frame", "first_frame", "aligned")
+    names = tuple(way.replace("-", "_") for way in get_args(Normalization))
     graph = Graph(Normalized().eval(), {"joints": torch.zeros(2, 6, 25, 3)}, names)
     content = {"onnx": onnx_format, "tflite": tflite_format}[kind].convert(graph)
     random = np.random.default_rng(0)
@@ -152,7 +150,7 @@ def test_normalisations_in_the_graph(kind: str, tmp_path: Path) -> None:
         joints = random.normal([0.5, 1, 3], 0.4, (2, 6, 25, 3)).astype(np.float32)
         joints[1] *= not absent
         got = run_graph(kind, content, joints)
-        for name, way in zip(names, ("per-frame", "first-frame", "first-frame-aligned"), strict=True):
+        for name, way in zip(names, get_args(Normalization), strict=True):
             np.testing.assert_allclose(got[name], normalize(joints, load_layout("ntu25"), way), atol=2e-6, err_msg=way)
 
 

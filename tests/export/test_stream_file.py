@@ -23,6 +23,7 @@ from export.streaming import StreamingStep
 from export.verify import ExportError
 from skeleton import InputError, load_layout
 from skeleton.datasets.store import Store
+from skeleton.normalize import BY_FRAME
 from student.settings import student_plan
 from student.streaming import StreamingClassifier, StreamingFusion, streaming
 from teacher.clips import prepare_at_rate
@@ -47,9 +48,10 @@ def still(step: StreamingStep, frame: Tensor) -> dict[str, Tensor]:
 
 @pytest.mark.parametrize(("causal", "stream"), list(product([False, True], ["joint", "bone", "motion"])))
 @pytest.mark.parametrize(("persons", "layout"), [(1, "ntu25"), (2, "ntu25"), (2, "coco17")])
+@pytest.mark.parametrize("normalization", BY_FRAME)
 @torch.no_grad()
-def test_a_step_answers_as_the_student(causal: bool, stream: Any, persons: int, layout: str) -> None:
-    joints, data = load_layout(layout), replace(LIVE, stream=stream, persons=persons)
+def test_a_step_answers_as_the_student(normalization: Any, causal: bool, stream: Any, persons: int, layout: str) -> None:
+    joints, data = load_layout(layout), replace(LIVE, stream=stream, persons=persons, normalization=normalization)
     model = StreamingClassifier(random_classifier(joints, data, replace(PLAN, causal=causal)))
     step = StreamingStep(model).eval()
     clip = scenes(1, replace(data, frames=50), len(joints))
@@ -69,9 +71,10 @@ def test_a_step_answers_as_the_student(causal: bool, stream: Any, persons: int, 
 @torch.no_grad()
 def test_three_streams_in_one_step(causal: bool) -> None:
     """Against the three students, each by itself: their answers added with the streams' weights."""
-    weights = {"joint": 0.6, "bone": 0.5, "motion": 0.4}
+    weights, ways = {"joint": 0.6, "bone": 0.5, "motion": 0.4}, ("per-frame", "root-relative", "per-frame")
     plan = replace(PLAN, causal=causal)
-    members = [random_classifier(NTU, replace(LIVE, stream=stream), plan) for stream in weights]  # type: ignore[arg-type]
+    views = [replace(LIVE, stream=stream, normalization=way) for stream, way in zip(weights, ways, strict=True)]  # type: ignore[arg-type]
+    members = [random_classifier(NTU, view, plan) for view in views]
     model = StreamingFusion(Fused(members, list(weights.values())))
     step = StreamingStep(model).eval()
     clip = scenes(1, replace(LIVE, frames=20), len(NTU))
@@ -249,7 +252,7 @@ def test_a_file_that_answers_otherwise_is_not_written(
     ("data", "words"),
     [
         (InputSettings(frames=12, normalization="per-frame"), "trained with time 'rate'"),
-        (replace(LIVE, normalization="first-frame"), "normalization 'per-frame', got 'first-frame'"),
+        (replace(LIVE, normalization="first-frame"), "'per-frame' or 'root-relative', got 'first-frame'"),
         (replace(LIVE, frames=17), "more than 1 frame"),
     ],
 )

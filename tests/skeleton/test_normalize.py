@@ -1,6 +1,7 @@
-"""The three normalisations against straightforward loops, and NumPy against torch."""
+"""The normalisations against straightforward loops, and NumPy against torch."""
 
 import math
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -8,9 +9,9 @@ import torch
 
 from skeleton import load_layout
 from skeleton.layout import Layout
-from skeleton.normalize import normalize
+from skeleton.normalize import Normalization, normalize
 
-NAMES = ["per-frame", "first-frame", "first-frame-aligned"]
+NAMES = get_args(Normalization)
 
 
 def _clips(layout: Layout, seed: int = 0) -> np.ndarray:
@@ -58,6 +59,10 @@ def _by_hand(clip: np.ndarray, layout: Layout, name: str) -> np.ndarray:
                 angle = math.atan2(line[2], line[0])
                 turn = _rotation(np.array([0.0, 1.0, 0.0]), angle)
                 out[m, t] = [turn @ point for point in centred]
+        return out
+    if name == "root-relative":
+        for m, t in np.ndindex(clip.shape[:2]):
+            out[m, t] = clip[m, t] - _mean(clip[m, t], layout.anchors["hip"])
         return out
     first = clip[0, 0]
     origin = _mean(first, layout.anchors["spine"])
@@ -108,6 +113,10 @@ def test_what_each_promises() -> None:
     np.testing.assert_allclose(line[..., 2], 0, atol=1e-5)
     assert (line[..., 0] > 0).all()
     np.testing.assert_allclose(per_frame[..., 1] - per_frame[..., 20:21, 1], clips[..., 1] - clips[..., 20:21, 1], atol=1e-6)
+
+    by_root = normalize(clips, layout, "root-relative")
+    np.testing.assert_allclose(by_root[..., 0, :], 0, atol=1e-6)
+    np.testing.assert_allclose(by_root[..., 8, :] - by_root[..., 4, :], clips[..., 8, :] - clips[..., 4, :], atol=1e-6)
 
     aligned = normalize(clips, layout, "first-frame-aligned")[:, 0, 0]
     np.testing.assert_allclose(aligned[:, 1], 0, atol=1e-6)

@@ -139,7 +139,7 @@ def test_the_state_of_a_person_is_small(causal: bool, persons: int) -> None:
 def test_what_cannot_stream_says_so() -> None:
     for data, plan, words in (
         (replace(LIVE, time="stretched"), PLAN, "trained with time 'rate', got 'stretched'"),
-        (replace(LIVE, normalization="first-frame"), PLAN, "normalization 'per-frame', got 'first-frame'"),
+        (replace(LIVE, normalization="first-frame"), PLAN, "'per-frame' or 'root-relative', got 'first-frame'"),
         (LIVE, EncoderSettings(widths=(4, 4), strides=(1, 2)), r"strides of 1, got \[1, 2\]"),
     ):
         with pytest.raises(InputError, match=words):
