@@ -245,7 +245,7 @@ def test_what_the_command_line_adds(tmp_path: Path, store: Store) -> None:
 @pytest.mark.parametrize("name", sorted(file.stem for file in (RECIPES / "sweeps").glob("*.yaml")))
 def test_a_shipped_sweep(name: str, store: Store, trained: Path) -> None:
     made, _ = read_sweep(name, RECIPES)
-    points = points_of(made, store, OUT, teacher=None if name == "plans" else trained)
+    points = points_of(made, store, OUT, teacher=None if name in ("plans", "stream") else trained)
     assert {point.seed for point in points} == {0, 1, 2}
     CHECKS[name]([point for point in points if point.seed == 0])
 
@@ -275,9 +275,21 @@ def _check_plans(points: list[Point]) -> None:
     assert {(point.recipe.input.protocol, point.recipe.input.part) for point in points} == {("xsub-val", "val")}
 
 
+def _check_stream(points: list[Point]) -> None:
+    recipes = [point.recipe for point in points]
+    assert {(one.input.protocol, one.input.part, one.input.time) for one in recipes} == {("xsub-val", "val", "rate")}
+    assert {one.input.normalization for one in recipes} == {"per-frame", "root-relative", "first-frame"}
+    pooled = [one.input.frames - 8 * len(one.student.widths) for one in recipes]
+    assert pooled == [50, 50, 50, 50, 30, 30, 30, 30, 30, 30]
+    shipped = make_recipe({}, parser().parse_path(str(RECIPES / "utd_mhad_stream.yaml")))
+    assert [one.student for one in recipes].count(shipped.student) == 6
+    assert [(one.student, one.distill) == (shipped.student, shipped.distill) for one in recipes].count(True) == 2
+
+
 CHECKS: dict[str, Callable[[list[Point]], None]] = {
     "temperature": _check_temperature,
     "depth": _check_depth,
     "losses": _check_losses,
     "plans": _check_plans,
+    "stream": _check_stream,
 }
