@@ -15,6 +15,7 @@ import pipeline
 from skeleton import InputError
 from skeleton.datasets.store import Store
 from skeleton.datasets.synthetic import synthesize
+from skeleton.normalize import BY_FRAME
 from student.settings import DistillSettings
 from teacher.clips import Clips
 from teacher.folder import CHECKPOINT, write_metrics
@@ -182,13 +183,16 @@ def test_a_step_stands_while_what_it_starts_from_does(recipe: pipeline.Recipe, s
         ({"students": ()}, "students: expected one or more"),
         ({"input": InputSettings(time="uniform")}, "input.time: expected stretched or rate"),
         ({"distill": DistillSettings(logit_weight=0, feature_weight=1)}, "distill: expected a logit_weight or a label_weight"),
-        (
-            {
-                "input": InputSettings(time="rate", hz=15, normalization="per-frame"),
-                "student": EncoderSettings(widths=(4, 8), strides=(2, 1)),
-            },
-            "student.strides: expected 1 everywhere",
-        ),
+        *[
+            (
+                {
+                    "input": InputSettings(time="rate", hz=15, normalization=way),
+                    "student": EncoderSettings(widths=(4, 8), strides=(2, 1)),
+                },
+                "student.strides: expected 1 everywhere",
+            )
+            for way in BY_FRAME
+        ],
     ],
 )
 def test_what_the_end_would_refuse_is_refused_at_the_beginning(

@@ -103,7 +103,7 @@ def test_streams_that_answer_at_different_times_are_refused() -> None:
 @pytest.mark.parametrize("kind", ["onnx", "tflite"])
 def test_three_streams_in_a_file(kind: str, store: Store, tmp_path: Path) -> None:
     for stream in ("joint", "motion"):
-        write_classifier(tmp_path / stream, store, replace(LIVE, stream=stream), PLAN)
+        write_classifier(tmp_path / stream, store, replace(LIVE, stream=stream, normalization="root-relative"), PLAN)
     (tmp_path / "streams.json").write_text('{"joint": 0.6, "motion": 0.4}')
     exporter, file = Exporter(tmp_path, store, streaming=True), tmp_path / f"model.{kind}"
     assert exporter.write(file)["largest_difference"] < 1e-5
