@@ -71,7 +71,7 @@ def test_a_step_answers_as_the_student(normalization: Any, causal: bool, stream:
 @torch.no_grad()
 def test_three_streams_in_one_step(causal: bool) -> None:
     """Against the three students, each by itself: their answers added with the streams' weights."""
-    weights, ways = {"joint": 0.6, "bone": 0.5, "motion": 0.4}, ("per-frame", "root-relative", "per-frame")
+    weights, ways = {"joint": 0.6, "bone": 0.5, "motion": 0.4}, ("root-relative", "per-frame", "root-relative")
     plan = replace(PLAN, causal=causal)
     views = [replace(LIVE, stream=stream, normalization=way) for stream, way in zip(weights, ways, strict=True)]  # type: ignore[arg-type]
     members = [random_classifier(NTU, view, plan) for view in views]
