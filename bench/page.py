@@ -149,7 +149,8 @@ class _Axis:
         self._start, self._end = start, end
         self._log = log and min(values) > 0
         low, high = self._scale(min(values)), self._scale(max(values))
-        room = 0.05 * (high - low) or (0.05 * abs(high) or 0.5)
+        # The ticks of a log axis have four digits: values that lie closer together still get 4 % to either side.
+        room = max(0.05 * (high - low), log10(1.04)) if self._log else 0.05 * (high - low) or 0.05 * abs(high) or 0.5
         self._low, self._high = low - room, high + room
         self.ticks = self._powers() if self._log else self._steps()
 

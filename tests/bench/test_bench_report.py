@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from chromium import Chromium, find_chromium
 from edge_models import METADATA, write_streaming_model
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import skedge
@@ -159,6 +159,8 @@ def test_a_page_of_one_call_and_no_accuracy(models: list[Path], tmp_path: Path) 
 
 
 @given(st.lists(st.floats(1e-3, 1e6), min_size=1, max_size=5), st.booleans())
+@example([0.99999], True)
+@example([7.0, 7.000001], True)
 def test_no_number_at_an_axis_is_cut_off(values: list[float], log: bool) -> None:
     drawn = page.plot("", "", "", [page.Series("model", [(value, value) for value in values])], log_x=log, log_y=log)
     below, beside = (
