@@ -149,8 +149,12 @@ class _Axis:
         self._start, self._end = start, end
         self._log = log and min(values) > 0
         low, high = self._scale(min(values)), self._scale(max(values))
-        # The ticks of a log axis have four digits: values that lie closer together still get 4 % to either side.
-        room = max(0.05 * (high - low), log10(1.04)) if self._log else 0.05 * (high - low) or 0.05 * abs(high) or 0.5
+        # Ticks have a few digits: values that lie closer together than these can tell still get 4 or 5 % to either side.
+        room = 0.05 * (high - low)
+        if self._log:
+            room = max(room, log10(1.04))
+        elif high - low < 1e-3 * abs(high) or not room:
+            room = 0.05 * abs(high) or 0.5
         self._low, self._high = low - room, high + room
         self.ticks = self._powers() if self._log else self._steps()
 

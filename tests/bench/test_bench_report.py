@@ -161,6 +161,7 @@ def test_a_page_of_one_call_and_no_accuracy(models: list[Path], tmp_path: Path) 
 @given(st.lists(st.floats(1e-3, 1e6), min_size=1, max_size=5), st.booleans())
 @example([0.99999], True)
 @example([7.0, 7.000001], True)
+@example([8.950579846648733, 8.950579846722643], False)
 def test_no_number_at_an_axis_is_cut_off(values: list[float], log: bool) -> None:
     drawn = page.plot("", "", "", [page.Series("model", [(value, value) for value in values])], log_x=log, log_y=log)
     below, beside = (
