@@ -23,7 +23,8 @@ from export.streaming import StreamingStep
 from export.verify import ExportError
 from skeleton import InputError, load_layout
 from skeleton.datasets.store import Store
-from skeleton.normalize import BY_FRAME
+from skeleton.normalize import BY_FRAME, Normalization
+from skeleton.streams import Stream
 from student.settings import student_plan
 from student.streaming import StreamingClassifier, StreamingFusion, streaming
 from teacher.clips import prepare_at_rate
@@ -71,9 +72,10 @@ def test_a_step_answers_as_the_student(normalization: Any, causal: bool, stream:
 @torch.no_grad()
 def test_three_streams_in_one_step(causal: bool) -> None:
     """Against the three students, each by itself: their answers added with the streams' weights."""
-    weights, ways = {"joint": 0.6, "bone": 0.5, "motion": 0.4}, ("root-relative", "per-frame", "root-relative")
+    weights: dict[Stream, float] = {"joint": 0.6, "bone": 0.5, "motion": 0.4}
+    ways: list[Normalization] = ["root-relative", "per-frame", "root-relative"]
     plan = replace(PLAN, causal=causal)
-    views = [replace(LIVE, stream=stream, normalization=way) for stream, way in zip(weights, ways, strict=True)]  # type: ignore[arg-type]
+    views = [replace(LIVE, stream=stream, normalization=way) for stream, way in zip(weights, ways, strict=True)]
     members = [random_classifier(NTU, view, plan) for view in views]
     model = StreamingFusion(Fused(members, list(weights.values())))
     step = StreamingStep(model).eval()
