@@ -282,10 +282,8 @@ def _check_stream(points: list[Point]) -> None:
     pooled = [one.input.frames - 8 * len(one.student.widths) for one in recipes]
     assert pooled == [50, 50, 50, 50, 30, 30, 30, 30, 30, 30]
     shipped = make_recipe({}, parser().parse_path(str(RECIPES / "utd_mhad_stream.yaml")))
-    found = replace(shipped.input, protocol="xsub-val", part="val")
-    assert [(one.input, one.student, one.distill) == (found, shipped.student, shipped.distill) for one in recipes].count(
-        True
-    ) == 1
+    meant = (replace(shipped.input, protocol="xsub-val", part="val"), shipped.student, shipped.distill)
+    assert [(one.input, one.student, one.distill) for one in recipes].count(meant) == 1
 
 
 CHECKS: dict[str, Callable[[list[Point]], None]] = {
