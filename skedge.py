@@ -334,22 +334,20 @@ def record_command(parser: ArgumentParser) -> Callable[[Any], None]:
 
 
 def pose_fetch_command(parser: ArgumentParser) -> Callable[[Any], None]:
-    """Get the pose estimator's networks (9 MB) into the user's cache, once; nothing else is ever fetched.
+    """Get the pose estimator's networks (12 MB) into the user's cache, once; nothing else is ever fetched.
 
     Example: skedge pose fetch
     """
-    from edge_runtime.pose.models import offline_command
+    from edge_runtime.pose.archives import tarball_command, wheel_command
 
-    parser.add_argument(
-        "--wheel",
-        type=Path,
-        help=f"take them out of this file instead of the network; any computer with pip gets it by: {offline_command()}",
-    )
+    instead = "take {} out of this file, and download nothing; any computer with {} gets it by: {}"
+    parser.add_argument("--wheel", type=Path, help=instead.format("detector and full network", "pip", wheel_command()))
+    parser.add_argument("--tarball", type=Path, help=instead.format("the lite network", "npm", tarball_command()))
 
     def main(args: Any) -> None:
-        from edge_runtime.pose.models import fetch
+        from edge_runtime.pose.fetch import fetch
 
-        for path in fetch(args.wheel):
+        for path in fetch(args.wheel, args.tarball):
             print(path)
 
     return main
