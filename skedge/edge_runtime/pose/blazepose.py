@@ -34,7 +34,7 @@ TRIAL, DOUBTFUL_TRIAL = 0.06, 0.5
 CUTOFF, SLOPE = 1.0, 3.0
 METRES = 2.3
 # Clothes are looked at in 8 x 8 places between these joints, the outer fifths left out.
-CORNERS = [SHOULDERS[0], HIPS[0], SHOULDERS[1], HIPS[1]]
+CORNERS = [*SHOULDERS, *HIPS]
 _SHARE = np.linspace(0.2, 0.8, 8)
 _SIDES = np.stack([1 - _SHARE, _SHARE], axis=1)
 TRUNK = np.einsum("ia,jb->ijab", _SIDES, _SIDES).reshape(64, 4).astype(np.float32)

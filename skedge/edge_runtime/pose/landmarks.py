@@ -25,6 +25,7 @@ MAIN = [
 ]
 
 SIDE = 256
+BRIGHTNESS = np.arange(256, dtype=np.float32)
 JOINTS = len(LAYOUT)
 # Behind the 33 landmarks of the body come two that describe its circle, hips' centre and top, and
 # four that nobody uses.
@@ -68,23 +69,21 @@ class Landmarker:
     """
 
     def __init__(self, path: Path, threads: int = 1) -> None:
-        outputs = {
-            "points": (1, 5 * POINTS),
-            "score": (1, 1),
-            "heat": (1, HEAT, HEAT, POINTS),
-            "world": (1, 3 * POINTS),
-        }
-        self._network = Network(path, threads, outputs)
+        outputs = {"points": (1, 5 * POINTS), "score": (1, 1), "world": (1, 3 * POINTS)}
+        heat = {"heat": (1, HEAT, HEAT, POINTS)}
+        self._network = Network(path, threads, outputs, BRIGHTNESS / 255, heat)
 
     def find(self, image: np.ndarray, region: Region) -> Body | None:
         """The body in `region` of `image` (H, W, 3) uint8 blue green red; None where the network
         describes none.
         """
         cut = region.cut(image, SIDE, cv2.BORDER_REPLICATE)
-        self._network.run(cv2.cvtColor(cut, cv2.COLOR_BGR2RGB, cut), 1 / 255)
+        self._network.run(cv2.cvtColor(cut, cv2.COLOR_BGR2RGB, cut))
         points = self._network.read("points").reshape(POINTS, 5)
-        refined = refine(points[:CIRCLE, :2] / SIDE, self._network.view("heat")[0])
-        places = region.to_picture(refined)
+        places = points[:CIRCLE, :2] / SIDE
+        if self._network.gives("heat"):
+            places = refine(places, self._network.view("heat")[0])
+        places = region.to_picture(places)
         following = around_body(places[JOINTS], places[JOINTS + 1])
         if following is None:
             return None
