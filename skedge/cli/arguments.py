@@ -1,7 +1,9 @@
 """Brings arguments as a person types them into the form that a command's parser has."""
 
-from argparse import SUPPRESS, Action
+from argparse import SUPPRESS, Action, ArgumentError
 from collections import deque
+from collections.abc import Iterable
+from difflib import get_close_matches
 from pathlib import Path
 
 from jsonargparse import ArgumentParser
@@ -15,6 +17,13 @@ def hyphened(flag: str) -> str:
     return flag.replace("_", "-")
 
 
+def nearest(word: str, known: Iterable[str]) -> str:
+    """`; did you mean KNOWN?`, or nothing where no known word is near."""
+    bare = {one.lstrip("-"): one for one in known}
+    found = get_close_matches(word.lstrip("-"), list(bare), n=1, cutoff=0.6)
+    return f"; did you mean {bare[found[0]]}?" if found else ""
+
+
 def positionals(parser: ArgumentParser) -> list[Action]:
     """What the command takes by its place, in order."""
     return [a for a in parser._actions if not a.option_strings and a.dest != SUPPRESS]
@@ -26,7 +35,8 @@ def as_registered(parser: ArgumentParser, arguments: list[str]) -> list[str]:
 
     Hyphens and underscores in a flag mean the same. `--model FILE` is the same as FILE where the
     command takes MODEL by its place. A recipe comes before all other flags, so that they override
-    it wherever they stand. Raises `InputError` for an unknown recipe or a missing positional.
+    it wherever they stand. Raises `InputError` for an unknown recipe, and argparse's error for a
+    missing positional.
     """
     places = {hyphened(f"--{action.dest}"): action for action in positionals(parser)}
     known = {hyphened(flag): (flag, a) for a in parser._actions for flag in a.option_strings}
@@ -53,7 +63,8 @@ def as_registered(parser: ArgumentParser, arguments: list[str]) -> list[str]:
             options += words
             in_order += words
     if named:
-        in_order = [*options, *_placed(places, named, loose)]
+        # Before the flags: one that takes several values would take these, too.
+        in_order = [*_placed(places, named, loose), *options]
     return _recipe_first(in_order)
 
 
@@ -71,9 +82,7 @@ def _values(rest: deque[str], count: int | None) -> list[str]:
     return found
 
 
-def _placed(
-    places: dict[str, Action], named: dict[str, list[str]], loose: list[str]
-) -> list[str]:
+def _placed(places: dict[str, Action], named: dict[str, list[str]], loose: list[str]) -> list[str]:
     """The positionals in order: those given by name, and the loose words for the others."""
     found: list[str] = []
     words = deque(loose)
@@ -86,7 +95,7 @@ def _placed(
         many = action.nargs in ("+", "*")
         count = max(0, len(words) - len(open_places)) if many else 1
         if len(words) < count or (count == 0 and action.nargs == "+"):
-            raise InputError(f"missing {action.dest.upper()}")
+            raise ArgumentError(None, f"the following arguments are required: {action.dest}")
         found += [words.popleft() for _ in range(count)]
     return [*found, *words]
 
@@ -103,5 +112,8 @@ def _recipe_first(arguments: list[str]) -> list[str]:
     name = arguments[at + 1]
     path = str(RECIPES / f"{name}.yaml") if name in recipe_names() else name
     if not Path(path).is_file():
-        raise InputError(f"{name}: expected a recipe's file or one of {', '.join(recipe_names())}")
+        raise InputError(
+            f"{name}: expected a recipe's file or one of {', '.join(recipe_names())}"
+            f"{nearest(name, recipe_names())}"
+        )
     return ["--recipe", path, *arguments[:at], *arguments[at + 2 :]]

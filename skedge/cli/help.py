@@ -1,5 +1,6 @@
 """Help texts: one of each command, of each group of commands, and of all of them."""
 
+import re
 import shutil
 import textwrap
 from argparse import SUPPRESS, Action, HelpFormatter
@@ -17,8 +18,16 @@ Build = Callable[[ArgumentParser], Callable[[Any], None]]
 Listed = tuple[str, Sequence[tuple[str, str]]]
 
 
+# The most that the help of a step says about one setting of a recipe, in characters.
+BRIEF = 100
+
+
 class _Formatter(HelpFormatter):
     """Lays out flags with hyphens, types by name, and defaults where they tell something."""
+
+    def __init__(self, prog: str, brief: bool) -> None:
+        super().__init__(prog, max_help_position=28, width=width())
+        self._brief = brief
 
     def _format_action_invocation(self, action: Action) -> str:
         if isinstance(action, _Row):
@@ -32,7 +41,13 @@ class _Formatter(HelpFormatter):
         return f"{flag} {name}{' ...' if action.nargs in ('+', '*') else ''}"
 
     def _expand_help(self, action: Action) -> str:
-        text = " ".join((action.help or "").split()).removesuffix(".")
+        text = " ".join((action.help or "").split())
+        text = text if text.endswith("...") else text.removesuffix(".")
+        if action.dest == "print_config":
+            return "print all settings as a recipe, and stop"
+        if self._brief and "." in action.dest:
+            first = re.sub(r" \([^()]*\)", "", text.partition("; ")[0])
+            text = textwrap.shorten(first, BRIEF, placeholder=" ...")
         taken = "" if isinstance(action, _Row) or action.nargs == 0 else value_name(action)
         if action.choices or _short(taken) != taken:
             missing = [one for one in taken[1:-1].split(",") if one not in text]
@@ -54,7 +69,7 @@ def command_help(
     names, unless a section is named itself, such as `pretrain.contrast`.
     """
     summary, example = (" ".join(part.split()) for part in (build.__doc__ or "").split("\n\n"))
-    formatter = _Formatter(parser.prog, max_help_position=28, width=width())
+    formatter = _Formatter(parser.prog, brief=sections is not None)
     formatter.add_usage(_usage(parser), [], [], "usage: ")
     formatter.add_text(summary)
     for title, actions in _arranged(parser, sections):
@@ -111,8 +126,11 @@ class _Row(Action):
 
 
 def _usage(parser: ArgumentParser) -> str:
-    shown = {None: "{}", "+": "{}...", "*": "[{}...]", "?": "[{}]"}
-    parts = [shown[action.nargs].format(action.dest.upper()) for action in positionals(parser)]
+    shown = {"+": "{}...", "*": "[{}...]"}
+    parts = [
+        shown.get(str(action.nargs), "{}").format(action.dest.upper())
+        for action in positionals(parser)
+    ]
     parts += [
         f"{hyphened(action.option_strings[0])} {_short(value_name(action))}"
         for action in parser._actions
@@ -149,7 +167,7 @@ def _arranged(
                 for part in titles
                 if part.rpartition(".")[0] == dest and not _is_shown(part, sections)
             ]
-        recipe.append((f"{hyphened(dest)}: {titles[dest]}", shown))
+        recipe.append((f"{hyphened(dest)}, {titles[dest]}", shown))
     own = [
         action
         for action in every
@@ -160,7 +178,7 @@ def _arranged(
     ]
     places = [action for action in own if not action.option_strings]
     flags = [action for action in own if action.option_strings]
-    return [("by place", places), ("flags", flags), *recipe]
+    return [("arguments", places), ("flags", flags), *recipe]
 
 
 def _is_shown(dest: str, sections: Sequence[str] | None) -> bool:
@@ -176,8 +194,12 @@ def _short(name: str) -> str:
 
 def _default(action: Action) -> str:
     value = action.default
-    if value in (None, False, SUPPRESS, "", ()) or value == [] or isinstance(value, Path):
+    if value is None or value is False or isinstance(value, Path):
         return ""
+    if value in ("", SUPPRESS, (), []):
+        return ""
+    if isinstance(value, list) and action.nargs == "+":
+        return " ".join(map(str, value))
     if isinstance(value, (list, tuple)):
         return f"[{', '.join(map(str, value))}]"
     if isinstance(value, dict):

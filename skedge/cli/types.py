@@ -38,5 +38,5 @@ def _name(type_: Any) -> str | None:
     if origin in (list, tuple) and parts:
         return f"[{_name(parts[0]) or 'ITEM'},...]"
     if origin is dict:
-        return f"{{{_name(parts[0]) or 'KEY'}:{_name(parts[1]) or 'VALUE'},...}}"
+        return f"{{NAME:{_name(parts[1]) or 'VALUE'},...}}"
     return None

@@ -1,19 +1,12 @@
 """Says in one line what is wrong with a command's arguments, with the nearest right word."""
 
 import re
-from collections.abc import Iterable
-from difflib import get_close_matches
+from collections.abc import Callable
 
 from jsonargparse import ArgumentParser
 
-from skedge.cli.arguments import hyphened, positionals
+from skedge.cli.arguments import hyphened, nearest, positionals
 from skedge.cli.types import value_name
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """`; did you mean KNOWN?`, or nothing where no known word is near."""
-    found = get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return f"; did you mean {found[0]}?" if found else ""
 
 
 def explain(message: str, parser: ArgumentParser) -> str:
@@ -71,7 +64,7 @@ def _setting(_: ArgumentParser, section: str, name: str) -> str:
     return f"the recipe's section {section} has no setting {name}"
 
 
-_EXPLAINED = {
+_EXPLAINED: dict[str, Callable[..., str]] = {
     r"unrecognized arguments: (.*)": _unknown,
     r"following arguments are required: (.*)": _missing,
     r"argument (\S+): invalid choice: '?(.*?)'? \(choose from (.*)\)": _choice,

@@ -10,7 +10,12 @@ def recipe_names() -> list[str]:
     return sorted(file.stem for file in RECIPES.glob("*.yaml"))
 
 
+def sweep_names() -> list[str]:
+    """The sweeps that come with skedge."""
+    return sorted(file.stem for file in (RECIPES / "sweeps").glob("*.yaml"))
+
+
 def about(name: str) -> str:
-    """What the recipe is for: the first line of its file, a comment."""
+    """What the recipe, or the sweep called `sweeps/NAME`, is for: the first line of its file."""
     with (RECIPES / f"{name}.yaml").open(encoding="utf-8") as file:
         return file.readline().lstrip("# ").strip()
