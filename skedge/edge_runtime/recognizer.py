@@ -9,6 +9,7 @@ import numpy as np
 
 from skedge.edge_runtime.backends.backend import Backend, load_backend
 from skedge.edge_runtime.events import Event, EventDetector
+from skedge.edge_runtime.models import find
 from skedge.edge_runtime.stream import Stream
 from skedge.edge_runtime.taught import Taught, beside
 from skedge.edge_runtime.window import Window
@@ -99,14 +100,15 @@ class Recognizer:
         debounce: float = 1.0,
         taught: Path | bool = True,
     ) -> "Recognizer":
-        """Open a model that `skedge export` made, and with it what `skedge teach` added to its
-        classes.
+        """Open a model that `skedge export` made, or `default` or `default.tflite`, the ones that
+        come with skedge; and with it what `skedge teach` added to its classes.
 
         That is looked for beside the model (True), nowhere (False), or in the file `taught`. Raises
         `InputError` if a file is not what it should be.
         """
+        path = find(path)
         backend = load_backend(path, threads)
-        file = beside(Path(path)) if isinstance(taught, bool) else taught
+        file = beside(path) if isinstance(taught, bool) else taught
         there = file.exists() if taught is True else taught is not False
         more = Taught.load(file, backend.metadata) if there else None
         return cls(backend, hop, threshold, patience, debounce, more)

@@ -15,9 +15,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from skedge.skeleton import InputError, Layout
 from skedge.recipes.masked_settings import SttformerSettings, TransformerSettings
 from skedge.recipes.settings import EncoderSettings, InputSettings
+from skedge.skeleton import InputError, Layout
 
 RECIPE, WEIGHTS, METRICS = "recipe.yaml", "weights.safetensors", "metrics.json"
 # Beside the weights of an encoder that learned by reconstruction: what pictures of it need.
@@ -47,7 +47,9 @@ class Card:
     provenance: dict[str, Any]
 
 
-def write_run(folder: Path, module: nn.Module, card: Card, recipe: dict[str, Any], metrics: dict[str, Any]) -> None:
+def write_run(
+    folder: Path, module: nn.Module, card: Card, recipe: dict[str, Any], metrics: dict[str, Any]
+) -> None:
     """Write the folder's three files, each whole or not at all; the metrics last, as the sign that
     the run is complete.
 
@@ -57,8 +59,12 @@ def write_run(folder: Path, module: nn.Module, card: Card, recipe: dict[str, Any
     (folder / STREAMS).unlink(missing_ok=True)
     document = asdict(card) | {"layout": card.layout.to_dict()}
     weights = {name: tensor.contiguous() for name, tensor in module.state_dict().items()}
-    write_whole(folder / RECIPE, lambda path: path.write_text(yaml.safe_dump(recipe, sort_keys=False)))
-    write_whole(folder / WEIGHTS, lambda path: save_file(weights, path, {"skedge": json.dumps(document)}))
+    write_whole(
+        folder / RECIPE, lambda path: path.write_text(yaml.safe_dump(recipe, sort_keys=False))
+    )
+    write_whole(
+        folder / WEIGHTS, lambda path: save_file(weights, path, {"skedge": json.dumps(document)})
+    )
     write_metrics(folder, metrics)
     (folder / CHECKPOINT).unlink(missing_ok=True)
 
@@ -74,7 +80,9 @@ def forget_parts(folder: Path) -> None:
 
 
 def write_metrics(folder: Path, metrics: dict[str, Any]) -> None:
-    write_whole(folder / METRICS, lambda path: path.write_text(json.dumps(metrics, indent=2) + "\n"))
+    write_whole(
+        folder / METRICS, lambda path: path.write_text(json.dumps(metrics, indent=2) + "\n")
+    )
 
 
 def write_whole(path: Path, write: Callable[[Path], Any]) -> None:
@@ -111,7 +119,9 @@ def read_run(folder: Path) -> tuple[Card, dict[str, Tensor]]:
         document["encoder"] = _encoder_settings(document["encoder"])
         return Card(**document), weights
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{path}: expected weights written by skedge, the file is damaged ({error}); train again") from None
+        raise InputError(
+            f"{path}: expected weights written by skedge, the file is damaged ({error}); train again"
+        ) from None
 
 
 def _encoder_settings(document: dict[str, Any]) -> EncoderSettings:
