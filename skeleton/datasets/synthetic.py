@@ -1,83 +1,36 @@
-"""The synthetic set: 13 actions by invented people before an invented depth camera, in the NTU-25 layout.
+"""The synthetic set: 14 classes of movement by invented people before an invented depth camera, in the NTU-25 layout.
 
 Key poses (`synthetic_actions`) become joint angles over time, those a moving body (`synthetic_body`), and that is seen by
 a camera with a view, noise and gaps of its own. Everything is drawn from the seed.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from skeleton.datasets import synthetic_body as body
+from skeleton.datasets import synthetic_everyday as everyday
 from skeleton.datasets.progress import progress
 from skeleton.datasets.store import PARTS, StoreWriter
-from skeleton.datasets.synthetic_actions import ACTIONS, HANG, VARIANTS, Key, Range, Variant
+from skeleton.datasets.synthetic_actions import ACTIONS, VARIANTS
+from skeleton.datasets.synthetic_gait import confined, gait, style, walk_way
+from skeleton.datasets.synthetic_people import SENSORS, Person, build, person
+from skeleton.datasets.synthetic_puppet import perform
 from skeleton.errors import InputError
 from skeleton.layout import load_layout
 
 RATE = 30.0
-SHORTEST, LONGEST = 41, 125
+SHORTEST, LONGEST = 24, 180
 PAUSE = (30, 90)
 CAMERAS = ("depth camera with 25 joints", "depth camera with 20 joints", "pose estimator")
 
 _LAYOUT = load_layout("ntu25")
 _CHANNEL = {name: i for i, name in enumerate(body.CHANNELS)}
-_SIDED = ("side", "twist", "face", "look", "shift")
-_SCALED = ("lean", "curl", "side", "twist", "down", "back", "air")
 # Which channels start together: their lags against each other are drawn per clip.
 _GROUPS = {"arm": 0.03, "trunk": 0.03, "head": 0.06, "legs": 0.0}
-
-
-@dataclass(frozen=True)
-class Person:
-    """One invented person: a height in metres, sizes as shares of it, and a way of moving.
-
-    `hang` is where the hands rest (outwards, up, front, in arm lengths), `lean` and `curl` how the trunk does (degrees),
-    `stance` how far each foot stands from the middle (m).
-    """
-
-    height: float
-    leg: float
-    thigh: float
-    trunk: float
-    neck: float
-    shoulder: float
-    arm: float
-    forearm: float
-    hip: float
-    left_handed: bool
-    tempo: float
-    amplitude: float
-    hang: tuple[float, float, float]
-    lean: float
-    curl: float
-    stance: float
-    toes_out: float
-    restless: float
-
-
-@dataclass(frozen=True)
-class Camera:
-    """Where one kind of sensor places the joints that have no fixed place on a body.
-
-    Metres; `spine` as a share of the trunk from the hips; `fingers` scales the way from the hand to tip and thumb.
-    """
-
-    hip_drop: tuple[float, float]
-    spine: tuple[float, float]
-    shoulder_drop: tuple[float, float]
-    hand: tuple[float, float]
-    fingers: float
-
-
-_CAMERAS = (
-    Camera(hip_drop=(0.0, 0.03), spine=(0.4, 0.6), shoulder_drop=(0.0, 0.05), hand=(0.06, 0.09), fingers=1.0),
-    Camera(hip_drop=(0.04, 0.1), spine=(0.12, 0.3), shoulder_drop=(0.03, 0.1), hand=(0.05, 0.1), fingers=0.0),
-    Camera(hip_drop=(0.0, 0.01), spine=(0.45, 0.55), shoulder_drop=(0.0, 0.01), hand=(0.07, 0.1), fingers=0.3),
-)
 
 
 class Clip(NamedTuple):
@@ -92,79 +45,72 @@ class Clip(NamedTuple):
 _Named = tuple[str, Clip, Sequence[tuple[int, int, int]]]
 
 
-def person(seed: int, subject: int) -> Person:
-    """The person with the number `subject` among those of `seed`."""
-    rng = np.random.default_rng([seed, 1, subject])
+class Motion(NamedTuple):
+    """Channels over time, (T, channels) in degrees and leg lengths; which frames are the action.
 
-    def near(mean: float, spread: float) -> float:
-        return float(mean * (1 + np.clip(rng.normal(0, spread), -2 * spread, 2 * spread)))
+    The action was done `beats` times in the frames from `start` to before `end`.
+    """
 
-    return Person(
-        height=float(rng.uniform(1.5, 1.95)),
-        leg=near(0.475, 0.03),
-        thigh=near(0.53, 0.03),
-        trunk=near(0.275, 0.06),
-        neck=near(0.115, 0.06),
-        shoulder=near(0.11, 0.08),
-        arm=near(0.345, 0.035),
-        forearm=near(0.46, 0.03),
-        hip=near(0.05, 0.12),
-        left_handed=bool(rng.random() < 0.15),
-        tempo=near(1.0, 0.13),
-        amplitude=near(1.0, 0.1),
-        hang=(_draw(rng, HANG[0]), _draw(rng, HANG[1]), _draw(rng, HANG[2])),
-        lean=float(rng.normal(0, 2)),
-        curl=float(rng.uniform(0, 12)),
-        stance=float(rng.uniform(0.07, 0.17)),
-        toes_out=float(rng.uniform(0, 20)),
-        restless=float(rng.uniform(0.5, 1.5)),
-    )
+    channels: np.ndarray
+    start: int
+    end: int
+    beats: int
 
 
-def build(who: Person, camera: Camera, rng: np.random.Generator) -> body.Build:
-    """The lengths that `camera` sees of a person; a little different in every clip, as measured ones are."""
-    leg, trunk, arm = (length * who.height * rng.uniform(0.97, 1.03) for length in (who.leg, who.trunk, who.arm))
-    hip_drop = rng.uniform(*camera.hip_drop)
-    hand = rng.uniform(*camera.hand)
-    return body.Build(
-        thigh=who.thigh * leg,
-        shank=(1 - who.thigh) * leg,
-        ankle=rng.uniform(0.05, 0.1),
-        foot=rng.uniform(0.07, 0.14),
-        hip=who.hip * who.height * rng.uniform(0.85, 1.15),
-        hip_drop=hip_drop,
-        trunk=trunk - 0.5 * hip_drop,
-        spine=(trunk - 0.5 * hip_drop) * rng.uniform(*camera.spine),
-        shoulder=who.shoulder * who.height * rng.uniform(0.92, 1.08),
-        shoulder_drop=rng.uniform(*camera.shoulder_drop),
-        neck=0.38 * who.neck * who.height,
-        head=0.62 * who.neck * who.height * rng.uniform(0.9, 1.1),
-        upper_arm=(1 - who.forearm) * (arm - hand),
-        forearm=who.forearm * (arm - hand),
-        hand=hand,
-        tip=0.08 * camera.fingers * rng.uniform(0.7, 1.2),
-        thumb=0.05 * camera.fingers * rng.uniform(0.6, 1.2),
-        stance=who.stance * rng.uniform(0.7, 1.3),
-        toes_out=who.toes_out,
-    )
-
-
-def motion(action: int, who: Person, shape: body.Build, rng: np.random.Generator) -> np.ndarray:
-    """The channels over time, (T, channels) in degrees and leg lengths, of one performance of an action."""
-    variants = VARIANTS[ACTIONS[action]]
-    shares = np.array([variant.share for variant in variants])
-    variant = variants[rng.choice(len(variants), p=shares / shares.sum())]
-    seconds, poses = _keys(variant, who, shape, rng)
-    frames = int(np.clip(round(seconds[-1] * RATE), SHORTEST, LONGEST))
-    if seconds[-1] * RATE > LONGEST:
-        seconds *= LONGEST / (seconds[-1] * RATE)
+def motion(action: int, who: Person, shape: body.Build, rng: np.random.Generator) -> Motion:
+    """One whole performance of an action, with what comes right before and after it."""
+    share = 1.0
+    if ACTIONS[action] == "other":
+        variant, share = everyday.draw(rng)
+    else:
+        variant = everyday.choose(VARIANTS[ACTIONS[action]], rng)
+    seated = bool(rng.random() < variant.seated)
+    walks = bool(variant.way) or (not seated and rng.random() < variant.walking)
+    comes = not (seated or walks or variant.begin) and rng.random() < 0.15
+    lead = rng.uniform(0.3, 1.0) if comes else 0.0
+    done = perform(variant, who, shape, rng, seated=seated, legs_busy=walks, lead=lead)
+    poses = done.poses
+    if share < 1:
+        poses = poses[0] + share * (poses - poses[0])
+        poses[:, _CHANNEL["air"]] = 0
+    frames = max(round(done.seconds[-1] * RATE), SHORTEST)
     moments = np.arange(frames) / RATE
     moved = np.empty((frames, len(body.CHANNELS)))
     for group, spread in _GROUPS.items():
         lag = np.clip(rng.normal(0, spread), -0.08, 0.08)
         columns = [i for name, i in _CHANNEL.items() if _group(name) == group]
-        moved[:, columns] = _interpolate(seconds, poses[:, columns], moments - lag)
-    return _smooth(moved, rng.uniform(0.6, 1.6)) + _sway(frames, who, rng)
+        moved[:, columns] = _interpolate(done.seconds, poses[:, columns], moments - lag)
+    moved = _smooth(moved, rng.uniform(0.6, 1.6)) + _sway(frames, who, rng)
+    if walks or comes:
+        way = walk_way(rng, frames / RATE, None if walks else "walk")
+        if comes:
+            way = [replace(way[0], seconds=lead, turn=0.3 * way[0].turn)]
+        heading = float(rng.uniform(-180, 180)) if walks and rng.random() < 0.6 else 0.0
+        moved += gait(way, frames, style(rng), shape, rng, done.free if walks else tuple(body.SIDES), heading)
+        room = [_CHANNEL[name] for name in body.ROOM]
+        moved[:, room] = confined(moved[:, room])
+    return Motion(moved, round(done.start * RATE), min(round(done.end * RATE), frames), done.beats)
+
+
+def _cut(made: Motion, rng: np.random.Generator) -> np.ndarray:
+    """A clip of a performance as people cut clips: whole, close about the action, or in the midst of it.
+
+    What is repeated may be cut between repetitions; of what is done once, most stays.
+    """
+    frames, length = len(made.channels), max(made.end - made.start, 1)
+    spare = 0.1 * length if made.beats < 3 else (1 - 1.5 / made.beats) * length
+    first, last = 0, frames
+    kind = rng.random()
+    if kind < 0.35:
+        first = round(made.start + rng.uniform(-6, 0.5 * spare))
+        last = round(made.end + rng.uniform(-spare, 6))
+    elif kind < 0.5:
+        last = round(made.end - rng.uniform(0, 0.35) * length)
+    if last - first > LONGEST:
+        first += round(rng.uniform(0, last - first - LONGEST))
+    first = min(max(first, 0), frames - SHORTEST)
+    last = min(max(last, first + SHORTEST), first + LONGEST, frames)
+    return made.channels[first:last]
 
 
 def view(joints: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -217,8 +163,8 @@ def clip(action: int, subject: int, repetition: int = 0, *, seed: int = 0, jitte
     rng = np.random.default_rng([seed, 2, subject, action, repetition])
     camera = int(rng.integers(len(CAMERAS)))
     who = person(seed, subject)
-    shape = build(who, _CAMERAS[camera], rng)
-    return Clip(_film(motion(action, who, shape, rng), shape, camera, rng, jitter, dropped), action, subject, camera)
+    shape = build(who, SENSORS[camera], rng)
+    return Clip(_film(_cut(motion(action, who, shape, rng), rng), shape, camera, rng, jitter, dropped), action, subject, camera)
 
 
 def recording(subject: int, repetition: int = 0, *, seed: int = 0) -> tuple[Clip, list[tuple[int, int, int]]]:
@@ -230,11 +176,11 @@ def recording(subject: int, repetition: int = 0, *, seed: int = 0) -> tuple[Clip
     rng = np.random.default_rng([seed, 3, subject, repetition])
     camera = int(rng.integers(len(CAMERAS)))
     who = person(seed, subject)
-    shape = build(who, _CAMERAS[camera], rng)
+    shape = build(who, SENSORS[camera], rng)
     seated = [ACTIONS.index(action) for action in ("sit down", "stand up")]
-    order = [int(i) for i in rng.permutation(len(ACTIONS)) if ACTIONS[i] != "idle" and i != seated[1]]
+    order = [int(i) for i in rng.permutation(len(ACTIONS)) if ACTIONS[i] not in ("idle", "other") and i != seated[1]]
     order.insert(order.index(seated[0]) + 1, seated[1])
-    performed = [motion(action, who, shape, rng) for action in order]
+    performed = [motion(action, who, shape, rng).channels for action in order]
     turns = [_CHANNEL[f"{side}_turn"] for side in body.SIDES]
     moved, intervals = performed[0][:1], []
     for action, poses in zip(order, performed, strict=True):
@@ -255,8 +201,10 @@ def _film(
 ) -> np.ndarray:
     """What a camera makes of channels over time (T, channels): joints (T, 25, 3) float32, NaN where absent."""
     seen = view(body.joints(moved, shape), rng)
+    # Whoever walks stays before the camera.
+    seen[..., 2] += max(0.0, 1.0 - seen[..., 2].min())
     seen = seen + noise(len(seen), rng, jitter * rng.uniform(0.5, 1.6))
-    if _CAMERAS[camera].fingers == 0:
+    if SENSORS[camera].fingers == 0:
         # Such a camera has no fingers: what is not measured is placed on the hand.
         for side in body.SIDES:
             hand = _LAYOUT.index(f"{side}_hand")
@@ -312,7 +260,7 @@ def synthesize_recordings(
 def synthesize(
     path: Path | str, *, clips_per_action_and_subject: int = 3, subjects: int = 20, seed: int = 0, overwrite: bool = False
 ) -> None:
-    """Write the synthetic set as a store at `path`: 13 actions, 30 Hz, NTU-25, a protocol `xsub` by subject.
+    """Write the synthetic set as a store at `path`: 14 classes, 30 Hz, NTU-25, a protocol `xsub` by subject.
 
     The default 780 clips take a few seconds; the same arguments give the same files, bit for bit. Raises `InputError` for
     fewer than three subjects (one for each part) or no clips, and where `path` is taken.
@@ -341,100 +289,6 @@ def _write(path: Path | str, counts: dict[str, int], unit: str, named: Iterable[
             whose = {"subject": made.subject + 1, "camera": made.camera + 1}
             writer.add(name, made.joints[None], label=made.action, intervals=intervals, **whose)
         writer.protocol("xsub", lambda index: codes[index["subject"] - 1])
-
-
-def _draw(rng: np.random.Generator, value: Range) -> float:
-    return float(rng.uniform(*value)) if isinstance(value, tuple) else float(value)
-
-
-class _Puppet:
-    """The state that keys change: hands by place, everything else by channel."""
-
-    def __init__(self, who: Person, shape: body.Build, acting: str, rng: np.random.Generator) -> None:
-        self.who, self.shape, self.rng = who, shape, rng
-        self.sides = {"arm": acting, "other": "left" if acting == "right" else "right"}
-        self.sign = body.SIDES[acting]
-        self.hands: dict[str, list[float]] = {}
-        self.named: dict[str, list[float]] = {}
-        self.values: dict[str, float] = {}
-        self.hang = {side: [part + rng.normal(0, 0.02) for part in who.hang] for side in body.SIDES}
-        self.rest("all")
-
-    def rest(self, what: str) -> None:
-        for side in body.SIDES:
-            self.hands[side] = [*self.hang[side], 10.0]
-            self.named[side] = self.hang[side]
-            self.values |= {f"{side}_bend": 5.0, f"{side}_wag": 0.0}
-        if what == "all":
-            self.values |= dict.fromkeys(body.TRUNK + tuple(f"{s}_{f}" for s in body.SIDES for f in body.FOOT), 0.0)
-            self.values |= {"lean": self.who.lean, "curl": self.who.curl}
-
-    def change(self, pose: dict[str, Any]) -> None:
-        if "rest" in pose:
-            self.rest(pose["rest"])
-        alike = self.rng.bit_generator.state
-        for role in ("arm", "other"):
-            if "arms" in pose or "arms+" in pose:
-                # Both arms draw alike, and differ by a little.
-                self.rng.bit_generator.state = alike
-            self._change_arm(role, pose)
-        for hand in self.hands.values():
-            hand[:3] = [part + self.rng.normal(0, 0.008) for part in hand[:3]]
-        for name in ("step", "other step"):
-            if name in pose:
-                side = self.sides["arm" if name == "step" else "other"]
-                for way, value in zip(body.FOOT, pose[name], strict=True):
-                    self.values[f"{side}_{way}"] = _draw(self.rng, value)
-        for name in body.TRUNK:
-            if name in pose:
-                value = _draw(self.rng, pose[name])
-                value *= self.sign if name in _SIDED else 1
-                self.values[name] = value * (self.who.amplitude if name in _SCALED else 1)
-
-    def _change_arm(self, role: str, pose: dict[str, Any]) -> None:
-        side = self.sides[role]
-        place = pose.get("arms", pose.get(role))
-        move = pose.get("arms+", pose.get(f"{role}+"))
-        if place is not None:
-            self.named[side] = [_draw(self.rng, part) for part in place]
-            self.hands[side][:3] = self.named[side]
-        if move is not None:
-            self.hands[side][:3] = [at + _draw(self.rng, part) for at, part in zip(self.named[side], move, strict=True)]
-        if "swivel" in pose and (place is not None or move is not None):
-            self.hands[side][3] = _draw(self.rng, pose["swivel"])
-        for part in ("bend", "wag"):
-            if part in pose and (role == "arm" or "arms" in pose or "arms+" in pose):
-                self.values[f"{side}_{part}"] = _draw(self.rng, pose[part])
-
-    def channels(self) -> np.ndarray:
-        for side, (out, up, front, swivel) in self.hands.items():
-            angles = body.arm_angles((out, up, front), swivel, self.shape)
-            self.values |= {f"{side}_{part}": angle for part, angle in zip(body.ARM[:4], angles, strict=True)}
-        return np.array([self.values[name] for name in body.CHANNELS])
-
-
-def _keys(variant: Variant, who: Person, shape: body.Build, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """The variant's moments (K,) in seconds and its poses there, (K, channels); the first at 0, the last at the end."""
-    usual, rare = ("left", "right") if who.left_handed else ("right", "left")
-    puppet = _Puppet(who, shape, usual if rng.random() < 0.8 else rare, rng)
-    puppet.change(variant.begin)
-    tempo = who.tempo * rng.uniform(1.05, 1.5)
-    keys: list[Key] = [*variant.before, *(variant.beat * int(rng.integers(variant.repeats[0], variant.repeats[1] + 1)))]
-    keys += variant.after
-    if not variant.stays:
-        keys.append((variant.back, {"rest": "all"}))
-    times, poses = [0.0, rng.uniform(0.05, 0.5)], [puppet.channels()] * 2
-    for seconds, pose in keys:
-        puppet.change(pose)
-        times.append(times[-1] + max(_draw(rng, seconds) / tempo, 0.03))
-        poses.append(puppet.channels())
-    times.append(max(times[-1] + rng.uniform(0.05, 0.8), SHORTEST / RATE))
-    poses.append(poses[-1])
-    table = np.stack(poses)
-    # An arm's turn is known up to whole turns: take the nearest.
-    turns = [_CHANNEL[f"{side}_turn"] for side in body.SIDES]
-    table[:, turns] = np.unwrap(table[:, turns], period=360, axis=0)
-    return np.array(times), table
 
 
 def _group(channel: str) -> str:

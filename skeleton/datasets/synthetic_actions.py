@@ -31,14 +31,19 @@ ACTIONS = (
     "bow",
     "raise both arms",
     "idle",
+    "other",
 )
+"""`idle` is standing or sitting with nothing but small movements; `other` is everything else that
+people do (`synthetic_everyday`). Neither is ever an event."""
 
 
 @dataclass(frozen=True)
 class Variant:
     """One way to do an action: `begin` (where the clip starts), then `before`, `beat` as often as `repeats`, `after`.
 
-    `share` is how common it is. The rest pose ends a variant unless it `stays` in its last key.
+    `share` is how common it is. The rest pose ends a variant unless it `stays` in its last key. On
+    a chair, and walking, it is done as often as `seated` and `walking` say (0 to 1); `tempo` makes
+    all of it quicker. `way`: how the legs walk meanwhile (`synthetic_gait.walk_way`).
     """
 
     share: float
@@ -49,6 +54,10 @@ class Variant:
     begin: dict[str, Any] = field(default_factory=dict)
     back: Range = (0.35, 0.75)
     stays: bool = False
+    seated: float = 0.0
+    walking: float = 0.0
+    tempo: float = 1.0
+    way: str = ""
 
 
 HANG: Place = ((0.08, 0.2), (-0.99, -0.95), (-0.05, 0.15))
@@ -70,7 +79,41 @@ _AGAIN: list[Key] = [
     ((0.3, 0.5), {"arm": MOUTH, "nod": (-25, -5), "swivel": (10, 70)}),
     ((0.2, 0.4), {}),
 ]
-_SEATED = {"down": (0.35, 0.54), "back": (0.4, 0.55), "lean": (-10, 8), "curl": (0, 15)}
+SEATED: dict[str, Any] = {
+    "down": (0.3, 0.54),
+    "back": (0.4, 0.55),
+    "lean": (-12, 8),
+    "curl": (0, 18),
+    "step": ((-0.08, 0.12), 0.0, (-0.15, 0.25)),
+    "other step": ((-0.08, 0.12), 0.0, (-0.15, 0.25)),
+}
+STANDING: dict[str, Any] = {
+    "side": (-2, 2),
+    "twist": (-5, 5),
+    "shift": (-0.04, 0.04),
+    "down": (0.0, 0.015),
+    "step": ((-0.03, 0.1), 0.0, (-0.03, 0.12)),
+    "other step": ((-0.03, 0.1), 0.0, (-0.08, 0.03)),
+}
+# Where hands rest: the place, the elbow's swivel, whether always both.
+RESTING: dict[str, list[tuple[Place, float, bool]]] = {
+    "standing": [
+        (ON_HIPS, 80, False),
+        (((0.03, 0.12), (-0.82, -0.72), (0.0, 0.12)), 60, False),
+        (((-0.4, -0.2), (-0.42, -0.28), (0.28, 0.4)), 20, True),
+        (((-0.34, -0.25), (-0.85, -0.7), (0.2, 0.4)), 15, True),
+        (((-0.2, -0.1), (-0.8, -0.65), (-0.2, -0.1)), 50, True),
+        (((-0.3, 0.0), (-0.5, -0.25), (0.3, 0.5)), 20, False),
+    ],
+    "seated": [
+        (ON_KNEES, 15, False),
+        (((-0.3, -0.1), (-0.75, -0.6), (0.25, 0.45)), 25, True),
+        (((-0.3, 0.0), (-0.55, -0.4), (0.4, 0.65)), 30, False),
+        (((0.02, 0.2), (-0.7, -0.5), (0.1, 0.35)), 40, False),
+        (((-0.4, -0.2), (-0.42, -0.28), (0.28, 0.4)), 20, True),
+    ],
+}
+_SEATED = {name: value for name, value in SEATED.items() if "step" not in name}
 
 
 def _sitting_down(share: float, arms_on_the_way: Place, arms_seated: Place) -> Variant:
@@ -92,7 +135,7 @@ def _sitting_down(share: float, arms_on_the_way: Place, arms_seated: Place) -> V
 def _standing_up(share: float, arms_seated: Place, arms_on_the_way: Place) -> Variant:
     return Variant(
         share,
-        begin=_SEATED | {"arms": arms_seated},
+        begin=SEATED | {"arms": arms_seated},
         before=[
             ((0.0, 0.6), {}),
             ((0.3, 0.65), {"lean": (22, 55), "nod": (-15, 10), "arms": arms_on_the_way}),
@@ -269,25 +312,6 @@ VARIANTS: dict[str, list[Variant]] = {
             {"arms": ((0.0, 0.25), (-0.4, 0.3), (0.5, 0.8)), "swivel": (10, 50)},
         ),
         _jumping(0.3, {}, {}),
-        # A jumping jack.
-        Variant(
-            0.25,
-            beat=[
-                ((0.14, 0.24), {"down": (0.04, 0.15), "lean": (0, 12)}),
-                (
-                    (0.16, 0.26),
-                    {"air": (0.08, 0.2), "down": 0.0, "arms": ((0.75, 0.9), (0.0, 0.45), (0.0, 0.2)), "swivel": (50, 90)},
-                ),
-                (
-                    (0.16, 0.26),
-                    {"air": 0.0, "step": ((0.12, 0.25), 0.0, 0.0), "other step": ((0.12, 0.25), 0.0, 0.0)}
-                    | {"down": (0.05, 0.12), "arms": ((0.05, 0.45), (0.8, 0.95), (0.0, 0.2)), "swivel": (70, 90)},
-                ),
-                ((0.16, 0.26), {"air": (0.08, 0.2), "down": 0.0, "arms": ((0.75, 0.9), (-0.2, 0.3), (0.0, 0.2))}),
-                ((0.16, 0.26), {"air": 0.0, "down": (0.03, 0.1), "rest": "all"}),
-            ],
-            repeats=(1, 3),
-        ),
     ],
     "sit down": [
         _sitting_down(0.3, HANG, ON_KNEES),
@@ -465,7 +489,7 @@ VARIANTS: dict[str, list[Variant]] = {
         # Sitting still.
         Variant(
             0.1,
-            begin=_SEATED | {"arms": ON_KNEES},
+            begin=SEATED | {"arms": ON_KNEES},
             before=[((0.6, 1.5), {"look": (-30, 30), "lean": (-10, 15)}), ((0.4, 1.0), {"look": (-15, 15)})],
             stays=True,
         ),
