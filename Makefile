@@ -36,7 +36,7 @@ bench: $(READY)
 
 # The student in every form, three streams, a teacher and the plain ST-GCN; nobody trained them for accuracy.
 models: $(READY)
-	"$(BIN)/python" -m export.peers "$(RUNS)/peers"
+	"$(BIN)/python" -m skedge.export.peers "$(RUNS)/peers"
 
 # All of them beside each other on this machine.
 peers: models
@@ -44,7 +44,7 @@ peers: models
 
 # On an emulated Raspberry Pi 4 and 5; needs qemu-system-arm, qemu-user-static and cpio. Not the plain ST-GCN: it takes minutes.
 pi: models
-	"$(BIN)/python" -m bench.pi default default.tflite "$(RUNS)"/peers/student-* "$(RUNS)"/peers/stream-* "$(RUNS)"/peers/teacher-* \
+	"$(BIN)/python" -m skedge.bench.pi default default.tflite "$(RUNS)"/peers/student-* "$(RUNS)"/peers/stream-* "$(RUNS)"/peers/teacher-* \
 	  --out "$(RUNS)/pi" --most-a-frame 2e6 $(ARGS)
 
 # The model that comes with skedge; its files go into the repository.
@@ -53,9 +53,9 @@ MADE := make default-model (skedge run --recipe default), seed 0; never saw a re
 
 default-model: $(READY)
 	"$(BIN)/skedge" run --recipe default --runs "$(RUNS)"
-	"$(BIN)/skedge" export "$(RUNS)/default/student-labels" edge_runtime/models/default.onnx \
+	"$(BIN)/skedge" export "$(RUNS)/default/student-labels" skedge/edge_runtime/models/default.onnx \
 	  --data "$(RUNS)/stores/synthetic" --streaming --note "$(MADE)"
-	"$(BIN)/skedge" export "$(RUNS)/default/student-labels" edge_runtime/models/default.tflite \
+	"$(BIN)/skedge" export "$(RUNS)/default/student-labels" skedge/edge_runtime/models/default.tflite \
 	  --data "$(RUNS)/stores/synthetic" --streaming --precision fp16 --note "$(MADE)"
 
 clean:

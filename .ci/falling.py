@@ -1,7 +1,7 @@
 """Exit with an error unless a pretraining's loss fell: `python .ci/falling.py FOLDER` of the run.
 
-The last epoch's mean must be a tenth under the highest epoch's. Not under the first one's: a contrastive loss begins low, with
-a queue of random keys, and rises while the queue fills.
+The last epoch's mean must be a tenth under the highest epoch's. Not under the first one's: a
+contrastive loss begins low, with a queue of random keys, and rises while the queue fills.
 """
 
 import csv

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-# No deadline: the machines that run the tests are small and busy. In continuous integration the same examples every time:
-# what is looked for there is what a change broke.
+# No deadline: the machines that run the tests are small and busy. In continuous integration the
+# same examples every time: what is looked for there is what a change broke.
 settings.register_profile("skedge", deadline=None, derandomize=bool(os.environ.get("CI")))
 settings.load_profile("skedge")
 
@@ -38,7 +38,7 @@ def dataset(test_data: Path) -> Callable[[str], Path]:
 @pytest.fixture(scope="session")
 def utd_store(dataset: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """UTD-MHAD imported into a packed store; for reading only."""
-    from skeleton.datasets.readers import import_dataset
+    from skedge.datasets.readers import import_dataset
 
     path = tmp_path_factory.mktemp("stores") / "utd mhad"
     import_dataset("utd-mhad", dataset("utd-mhad"), path)

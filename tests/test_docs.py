@@ -10,16 +10,17 @@ import numpy as np
 import pytest
 from jsonargparse import ArgumentParser
 
-from edge_runtime.live.outlets import load_hook
-from edge_runtime.live.run import open_camera
-from edge_runtime.people import Frame
-from edge_runtime.pose.models import offline_command
-from edge_runtime.sources import Played
-from skedge import COMMANDS, RECIPES
-from skeleton import InputError, load_layout
-from skeleton.datasets.store import Store, StoreWriter
-from skeleton.layout import Layout
-from sweep.grid import points_of, read_sweep
+from skedge.cli.main import COMMANDS
+from skedge.datasets.store import Store, StoreWriter
+from skedge.edge_runtime.interfaces import Frame
+from skedge.edge_runtime.live.outlets import load_hook
+from skedge.edge_runtime.live.run import open_camera
+from skedge.edge_runtime.pose.models import offline_command
+from skedge.edge_runtime.sources import Played
+from skedge.recipes import RECIPES
+from skedge.skeleton import InputError, load_layout
+from skedge.skeleton.layout import Layout
+from skedge.sweep.grid import points_of, read_sweep
 
 ROOT = Path(__file__).parents[1]
 
@@ -48,7 +49,9 @@ def test_a_layout_of_ones_own() -> None:
 def test_a_sweep_of_ones_own(tmp_path: Path) -> None:
     (example,) = blocks("docs/sweeps.md", "yaml")
     (tmp_path / "mine.yaml").write_text(example)
-    with StoreWriter(tmp_path / "store", name="x", layout=load_layout("kinect20"), labels=["a"], rate=30.0) as writer:
+    with StoreWriter(
+        tmp_path / "store", name="x", layout=load_layout("kinect20"), labels=["a"], rate=30.0
+    ) as writer:
         for name in ("one", "two"):
             writer.add(name, np.zeros((1, 9, 20, 3), np.float32), label=0)
         writer.protocol("xsub", lambda index: np.array([1, 3], np.int8))
@@ -57,7 +60,15 @@ def test_a_sweep_of_ones_own(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "page", ["README.md", "docs/own-data.md", "docs/on-the-pi.md", "docs/results.md", "docs/sweeps.md", "docs/benchmark.md"]
+    "page",
+    [
+        "README.md",
+        "docs/own-data.md",
+        "docs/on-the-pi.md",
+        "docs/results.md",
+        "docs/sweeps.md",
+        "docs/benchmark.md",
+    ],
 )
 def test_every_command_on_the_page_exists(page: str) -> None:
     shown = [line.split("#")[0] for block in blocks(page, "sh") for line in block.splitlines()]
@@ -71,7 +82,9 @@ def test_every_command_on_the_page_exists(page: str) -> None:
 
 @pytest.mark.parametrize("page", ["README.md", "docs/on-the-pi.md"])
 def test_the_live_commands_on_the_page_have_these_options(page: str) -> None:
-    lines = [line for block in blocks(page, "sh") + blocks(page, "ini") for line in block.splitlines()]
+    lines = [
+        line for block in blocks(page, "sh") + blocks(page, "ini") for line in block.splitlines()
+    ]
     commands = [re.sub(r"^.*?\bskedge (?=live|record|teach)", "", line) for line in lines]
     commands = [line for line in commands if line.split(" ")[0] in ("live", "record", "teach")]
     assert commands
@@ -82,7 +95,9 @@ def test_the_live_commands_on_the_page_have_these_options(page: str) -> None:
         parser.parse_args(arguments)
 
 
-def test_the_hook_on_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_hook_on_the_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     hook, _ = blocks("docs/on-the-pi.md", "python")
     (event,) = blocks("docs/on-the-pi.md", "json")
     (tmp_path / "lights.py").write_text(hook)
@@ -94,18 +109,23 @@ def test_the_hook_on_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, c
 
 def test_the_pose_estimator_on_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _, estimator = blocks("docs/on-the-pi.md", "python")
-    network = "def my_network(image, people):\n    return np.ones((people, 17, 3)), np.ones((people, 17, 2))\n"
+    network = (
+        "def my_network(image, people):\n    return np.ones((people, 17, 3)), np.ones((people, 17,"
+        " 2))\n"
+    )
     (tmp_path / "mine.py").write_text(f"import numpy as np\n{estimator}\n\n{network}")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", sys.path.copy())
     source = Played(iter([Frame(np.zeros((4, 4, 3), np.uint8), 0.0)]))
-    monkeypatch.setattr("edge_runtime.sources.open_source", lambda text, fast: source)
+    monkeypatch.setattr("skedge.edge_runtime.sources.open_source", lambda text, fast: source)
     camera = open_camera("film.mp4", people=2, estimator="mine:Mine")
     assert camera.layout.name == "coco17"
     assert camera.pose is not None
     assert [person.id for person in camera.pose.estimate(next(iter(source)))] == [0, 1]
     (tmp_path / "other.py").write_text("def build(people):\n    return people\n")
-    with pytest.raises(InputError, match=r"--pose other:build: expected it to give a pose estimator.*got int"):
+    with pytest.raises(
+        InputError, match=r"--pose other:build: expected it to give a pose estimator.*got int"
+    ):
         open_camera("film.mp4", estimator="other:build")
 
 

@@ -1,4 +1,5 @@
-"""docs/reproduce.md: the recipes hold the papers' settings, and every command on the page can be run as it stands there."""
+"""docs/reproduce.md: the recipes hold the papers' settings, and every command on the page can be
+run as it stands there."""
 
 import re
 import subprocess
@@ -13,23 +14,30 @@ import torch
 import yaml
 from jsonargparse import ArgumentParser
 
-import skedge
-from pipeline import Recipe
-from skeleton import load_layout
-from skeleton.datasets.store import Store, StoreWriter
-from skeleton.streams import stream
-from sweep.grid import points_of, read_sweep
-from teacher.augment import Augment
-from teacher.settings import AugmentSettings, MaskSettings
+from skedge.cli.main import COMMANDS, main
+from skedge.cli.options import recipe_first, recipe_of
+from skedge.datasets.store import Store, StoreWriter
+from skedge.recipes import RECIPES
+from skedge.recipes.recipe import Recipe
+from skedge.recipes.settings import AugmentSettings, MaskSettings
+from skedge.skeleton import load_layout
+from skedge.skeleton.streams import stream
+from skedge.sweep.grid import points_of, read_sweep
+from skedge.teacher.augment import Augment
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "reproduce.md").read_text()
 BLOCKS = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
 COLUMNS = {
     row[0]: dict(zip(("data", "protocol", "seen", "tau"), row[1:], strict=True))
-    for row in re.findall(r"^\| ((?:NTU-\d+|PKU-MMD) [\w ]+) \| (\w+) \| (\w+) \| ([\w-]+) \| (\d+) \|$", PAGE, re.MULTILINE)
+    for row in re.findall(
+        r"^\| ((?:NTU-\d+|PKU-MMD) [\w ]+) \| (\w+) \| (\w+) \| ([\w-]+) \| (\d+) \|$",
+        PAGE,
+        re.MULTILINE,
+    )
 }
-# Every program that the page calls says its arguments instead of working, an empty one behind the last.
+# Every program that the page calls says its arguments instead of working, an empty one behind the
+# last.
 SHELL = r"""
 skedge() { printf '%s\0' skedge "$@" ''; }
 python() { printf '%s\0' python "$@" ''; }
@@ -42,11 +50,16 @@ Command = tuple[str, ...]
 @cache
 def commands(column: str) -> tuple[Command, ...]:
     """What a shell makes of all that the page shows, in one of its columns."""
-    own = "\n".join(f"{name}={value}" for name, value in COLUMNS[column].items()) + "\nrun=runs/$data-$protocol\n"
+    own = (
+        "\n".join(f"{name}={value}" for name, value in COLUMNS[column].items())
+        + "\nrun=runs/$data-$protocol\n"
+    )
     script = SHELL + "\n".join(own if block.startswith("data=") else block for block in BLOCKS)
     done = subprocess.run(["bash", "-euc", script], capture_output=True, check=True)
     assert not done.stderr
-    return tuple(tuple(said.split("\0")) for said in done.stdout.decode().removesuffix("\0\0").split("\0\0"))
+    return tuple(
+        tuple(said.split("\0")) for said in done.stdout.decode().removesuffix("\0\0").split("\0\0")
+    )
 
 
 def option(command: Command, flag: str, default: str | None = None) -> str | None:
@@ -56,17 +69,19 @@ def option(command: Command, flag: str, default: str | None = None) -> str | Non
 @cache
 def parser_of(name: str) -> ArgumentParser:
     parser = ArgumentParser(exit_on_error=False)
-    skedge.COMMANDS[name](parser)
+    COMMANDS[name](parser)
     return parser
 
 
 @cache
 def settings(command: Command) -> Any:
-    name = next(name for name in skedge.COMMANDS if tuple(name.split()) == command[1 : 1 + len(name.split())])
+    name = next(
+        name for name in COMMANDS if tuple(name.split()) == command[1 : 1 + len(name.split())]
+    )
     rest = list(command[1 + len(name.split()) :])
     parser = parser_of(name)
-    args = parser.parse_args(skedge._recipe_first(rest))
-    return skedge._recipe(parser, args) if "--recipe" in rest else args
+    args = parser.parse_args(recipe_first(rest))
+    return recipe_of(parser, args) if "--recipe" in rest else args
 
 
 def get(document: Any, path: str) -> Any:
@@ -82,7 +97,9 @@ def optim(epochs: int, rate: float, decay: float = 0.0, warmup: float = 0.0) -> 
     }  # fmt: skip
 
 
-def sgd(epochs: int, rate: float, milestone: int | None = None, decay: float = 0.0) -> dict[str, Any]:
+def sgd(
+    epochs: int, rate: float, milestone: int | None = None, decay: float = 0.0
+) -> dict[str, Any]:
     changes = {"optimizer": "sgd", "milestones": [] if milestone is None else [milestone]}
     return optim(epochs, rate, decay) | changes
 
@@ -188,7 +205,9 @@ def test_a_recipe_holds_its_papers_settings(name: str) -> None:
     recipe = settings(("skedge", "run", "--recipe", name))
     assert {path: get(recipe, path) for path in PAPERS[name]} == PAPERS[name]
     if recipe.pretrain.augment.temporal_padding:
-        assert int(50 * recipe.pretrain.augment.temporal_padding) == 8, "frames that are reflected at each end"
+        assert int(50 * recipe.pretrain.augment.temporal_padding) == 8, (
+            "frames that are reflected at each end"
+        )
     written = yaml.safe_load((ROOT / "recipes" / f"{name}.yaml").read_text())
     assert written["name"] == name
 
@@ -294,7 +313,10 @@ def test_every_command_is_understood_and_every_row_sets_what_it_says() -> None:
             # Many commands differ by folders alone: each kind is parsed once.
             folders = ("--out", "--pretrained", "--teacher")
             read = settings(
-                tuple("x" if flag in folders else part for flag, part in zip(("", *command), command, strict=False))
+                tuple(
+                    "x" if flag in folders else part
+                    for flag, part in zip(("", *command), command, strict=False)
+                )
             )
             if isinstance(read, Recipe):
                 found[(option(command, "--out") or "").removeprefix("runs/ntu60-xsub/")] = read
@@ -313,16 +335,23 @@ def test_a_column_is_another_set_or_split_and_nothing_else(column: str) -> None:
                 a.replace(f"stores/{first['data']}", f"stores/{values['data']}"),
                 a.replace("runs/ntu60-xsub", f"runs/{own}"),
                 a.replace("runs/ntu60-xsub", f"runs/{values['seen']}"),
-                a.replace("protocol: xsub", f"protocol: {values['protocol']}").replace("ature: 8", f"ature: {values['tau']}"),
+                a.replace("protocol: xsub", f"protocol: {values['protocol']}").replace(
+                    "ature: 8", f"ature: {values['tau']}"
+                ),
             }
-            assert b in swapped or (a, b) in {(first["protocol"], values["protocol"]), (first["tau"], values["tau"])}
+            assert b in swapped or (a, b) in {
+                (first["protocol"], values["protocol"]),
+                (first["tau"], values["tau"]),
+            }
 
 
 def what_it_makes(command: Command) -> dict[str, str]:
     """A command's flags but for where it runs."""
     flags = {flag: value for flag, value in pairwise(command) if flag.startswith("--")}
     where = ("--compute.devices", "--compute.nodes", "--resume")
-    return {"": " ".join(command[1:3]), "--input.protocol": "xsub"} | {k: v for k, v in flags.items() if k not in where}
+    return {"": " ".join(command[1:3]), "--input.protocol": "xsub"} | {
+        k: v for k, v in flags.items() if k not in where
+    }
 
 
 def streams_of(command: Command) -> str:
@@ -333,9 +362,16 @@ def streams_of(command: Command) -> str:
 
 def test_every_folder_that_a_command_starts_from_is_made_by_another() -> None:
     made: dict[str, Command] = {}
-    for command in [one for column in COLUMNS for one in commands(column) if one[1] in ("pretrain", "evaluate", "distill")]:
+    for command in [
+        one
+        for column in COLUMNS
+        for one in commands(column)
+        if one[1] in ("pretrain", "evaluate", "distill")
+    ]:
         first = made.setdefault(str(option(command, "--out")), command)
-        assert what_it_makes(first) == what_it_makes(command), "one folder, written twice and differently"
+        assert what_it_makes(first) == what_it_makes(command), (
+            "one folder, written twice and differently"
+        )
 
     def source(folder: str) -> tuple[Command, str]:
         """The command that made a folder, and the stream or streams that it holds."""
@@ -348,13 +384,19 @@ def test_every_folder_that_a_command_starts_from_is_made_by_another() -> None:
 
     everything = {one for column in COLUMNS for one in commands(column)}
     for command in [one for one in everything if one[1] == "draw"]:
-        runs = [part for part in command[3:] if part.startswith("runs/") and part != option(command, "--out")]
+        runs = [
+            part
+            for part in command[3:]
+            if part.startswith("runs/") and part != option(command, "--out")
+        ]
         if command[2] == "reconstruction":
             assert [source(run)[0][1] for run in runs] == ["pretrain"]
             continue
         assert len(runs) == 0 if command[2] == "motion" else len(runs) >= 2
         assert all(source(run)[0][1] in ("evaluate", "distill") for run in runs)
-    for command in [one for one in everything if one[1] in ("evaluate", "distill", "export", "sweep")]:
+    for command in [
+        one for one in everything if one[1] in ("evaluate", "distill", "export", "sweep")
+    ]:
         flag = "--pretrained" if command[1] == "evaluate" else "--teacher"
         folder = command[2] if command[1] == "export" else option(command, flag)
         if folder is None:
@@ -366,7 +408,9 @@ def test_every_folder_that_a_command_starts_from_is_made_by_another() -> None:
         assert headless == wants_encoder, command
         wanted = streams_of(command)
         if command[1] == "sweep":
-            assert f"input.stream: {held}" in str(option(command, "--set")), "a student of another stream than its teacher's"
+            assert f"input.stream: {held}" in str(option(command, "--set")), (
+                "a student of another stream than its teacher's"
+            )
         elif command[1] == "distill":
             assert held == wanted, "a student of another stream than its teacher's"
             assert (option(origin, "--data"), option(origin, "--input.protocol")) == (
@@ -384,15 +428,26 @@ def test_asma_is_pretrained_on_xsub_and_part_one_alone() -> None:
     for column, values in COLUMNS.items():
         expected = {"ntu60": "ntu60-xsub", "ntu120": "ntu120-xsub"}.get(values["data"], "pku1-xsub")
         for command in commands(column):
-            start, here = option(command, "--pretrained"), option(command, "--data") == f"stores/{values['data']}"
+            start, here = (
+                option(command, "--pretrained"),
+                option(command, "--data") == f"stores/{values['data']}",
+            )
             student = str(start).endswith("asma-distill-features")  # it learns in its own column
-            if start and here and not student and option(command, "--recipe") == "paper_asma" and command[2] != "transfer":
+            if (
+                start
+                and here
+                and not student
+                and option(command, "--recipe") == "paper_asma"
+                and command[2] != "transfer"
+            ):
                 assert start.startswith(f"runs/{expected}/")
 
 
 def test_joint_and_bone_do_not_ask_which_comes_first_augmentation_or_stream() -> None:
     layout = load_layout("ntu25")
-    augment = Augment(AugmentSettings(temporal_padding=1 / 6, shear=1.0, rotation=30.0, flip=0.5), layout)
+    augment = Augment(
+        AugmentSettings(temporal_padding=1 / 6, shear=1.0, rotation=30.0, flip=0.5), layout
+    )
     joints = torch.randn(8, 2, 50, 25, 3)
     differ = {}
     for name in ("joint", "bone", "motion"):
@@ -414,19 +469,32 @@ TINY = [
 
 
 def make_store(path: Path, protocols: tuple[str, ...]) -> None:
-    """Three actions of four subjects with one or two persons, which nothing could be learnt from."""
+    """Three actions of four subjects with one or two persons, which nothing could be learnt
+    from."""
     random = np.random.default_rng(0)
-    with StoreWriter(path, name=path.name, layout=load_layout("ntu25"), labels=["a", "b", "c"], rate=30.0) as store:
+    with StoreWriter(
+        path, name=path.name, layout=load_layout("ntu25"), labels=["a", "b", "c"], rate=30.0
+    ) as store:
         for i in range(12):
             joints = random.normal(size=(1 + i % 2, 20 + i, 25, 3)).astype(np.float32)
-            store.add(f"clip {i}", joints, label=i % 3, subject=i // 3, camera=1 + i % 3 if i < 9 else 1)
+            store.add(
+                f"clip {i}", joints, label=i % 3, subject=i // 3, camera=1 + i % 3 if i < 9 else 1
+            )
         for name in protocols:
             field, train = ("subject", (0, 1)) if name == "xsub" else ("camera", (2, 3))
-            store.protocol(name, lambda index, field=field, train=train: np.where(np.isin(index[field], train), 1, 3))
+            store.protocol(
+                name,
+                lambda index, field=field, train=train: np.where(
+                    np.isin(index[field], train), 1, 3
+                ),
+            )
 
 
-def test_rows_of_asma_end_to_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """The page's own commands with tiny networks: pretrained on xsub, probed on xview and on Part II, finetuned, distilled."""
+def test_rows_of_asma_end_to_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The page's own commands with tiny networks: pretrained on xsub, probed on xview and on Part
+    II, finetuned, distilled."""
     monkeypatch.chdir(tmp_path)
     make_store(Path("stores/ntu60"), ("xsub", "xview"))
     make_store(Path("stores/pku2"), ("xsub",))
@@ -434,16 +502,27 @@ def test_rows_of_asma_end_to_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
     def run(column: tuple[Command, ...], out: str, *changes: str) -> dict[str, Any]:
         command = next(one for one in column if option(one, "--out") == out)
-        skedge.main([*command[1:], *TINY, *changes])
+        main([*command[1:], *TINY, *changes])
         return dict(yaml.safe_load(Path(out, "metrics.json").read_text()))
 
     pretrained = run(xsub, "runs/ntu60-xsub/asma")
     assert set(pretrained) == {"joint", "bone", "motion"}
     probe = run(xview, "runs/ntu60-xview/asma-linear")
-    assert (probe["protocol"], probe["fusion"], probe["stream"], probe["clips"]) == ("linear", "alignment", "three", 6)
+    assert (probe["protocol"], probe["fusion"], probe["stream"], probe["clips"]) == (
+        "linear",
+        "alignment",
+        "three",
+        6,
+    )
     transfer = run(xsub, "runs/pku2-xsub/asma-from-ntu60", "--input.stream=joint")
-    assert (transfer["protocol"], transfer["pretrained_on"], transfer["store"]) == ("transfer", "ntu60", "pku2")
-    assert Path("runs/pku2-xsub/asma-from-ntu60/theta/metrics.json").is_file(), "first each encoder with a head of its own"
+    assert (transfer["protocol"], transfer["pretrained_on"], transfer["store"]) == (
+        "transfer",
+        "ntu60",
+        "pku2",
+    )
+    assert Path("runs/pku2-xsub/asma-from-ntu60/theta/metrics.json").is_file(), (
+        "first each encoder with a head of its own"
+    )
     student = run(xview, "runs/ntu60-xview/asma-distill-linear")
     assert (student["stream"], set(student["streams"])) == ("three", {"joint", "bone", "motion"})
     capsys.readouterr()
@@ -451,16 +530,25 @@ def test_rows_of_asma_end_to_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     store = Store("stores/ntu60")
     temperature, depth = (settings(command) for command in xview if command[1] == "sweep")
     taus, students = (
-        [point.recipe for point in points_of(swept, store, one.out, teacher=Path("runs/ntu60-xview/asma-linear/bone"))]
+        [
+            point.recipe
+            for point in points_of(
+                swept, store, one.out, teacher=Path("runs/ntu60-xview/asma-linear/bone")
+            )
+        ]
         for one in (temperature, depth)
-        for swept, _ in [read_sweep(one.sweep, skedge.RECIPES, one.base, one.set, one.seeds)]
+        for swept, _ in [read_sweep(one.sweep, RECIPES, one.base, one.set, one.seeds)]
     )
     assert [one.distill.temperature for one in taus] == list(range(1, 11))
     assert [(list(one.student.widths), one.distill.temperature) for one in students] == [
         ([16] * (blocks - 1) + [128], 9) for blocks in range(2, 8)
     ]
     for one in (*taus, *students):
-        assert (one.input.protocol, one.input.stream, one.distill.direction) == ("xview", "bone", "reverse")
+        assert (one.input.protocol, one.input.stream, one.distill.direction) == (
+            "xview",
+            "bone",
+            "reverse",
+        )
 
     (code,) = {command[2] for command in xsub if command[:2] == ("python", "-c")}
     exec(code, {})

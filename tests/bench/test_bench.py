@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from edge_models import METADATA, metadata, walk, write_model
-from edge_tflite import write_tflite
 
-from bench import latency, machine, memory, report
-from bench.run import benchmark
-from skeleton import InputError, load_layout
-from skeleton.datasets.store import StoreWriter
+from skedge.bench import latency, machine, memory, report
+from skedge.bench.benchmark import benchmark
+from skedge.datasets.store import StoreWriter
+from skedge.skeleton import InputError, load_layout
+from tests.edge_runtime.edge_models import METADATA, metadata, walk, write_model
+from tests.edge_runtime.edge_tflite import write_tflite
 
 
 def test_every_model_has_a_block_in_every_round() -> None:
@@ -67,12 +67,23 @@ def test_the_clock_is_finer_than_what_it_measures() -> None:
 def test_a_fresh_process_tells_what_the_model_costs(models: list[Path]) -> None:
     large, small = (memory.fresh_process(path, repeats=2) for path in models)
     for figures in (large, small):
-        assert 20e6 < figures["rss_imported_bytes"] < figures["rss_bytes"] <= figures["peak_rss_bytes"] < 120e6
-        assert figures["rss_above_imported_bytes"] == figures["rss_bytes"] - figures["rss_imported_bytes"]
+        assert (
+            20e6
+            < figures["rss_imported_bytes"]
+            < figures["rss_bytes"]
+            <= figures["peak_rss_bytes"]
+            < 120e6
+        )
+        assert (
+            figures["rss_above_imported_bytes"]
+            == figures["rss_bytes"] - figures["rss_imported_bytes"]
+        )
         assert 1 < figures["import_ms"] < 20_000
         assert 0 < figures["load_ms"] < 20_000
         assert 0 < figures["first_ms"] < 20_000
-    assert large["rss_above_imported_bytes"] > small["rss_above_imported_bytes"] + 2e6, "3 MB more of weights"
+    assert large["rss_above_imported_bytes"] > small["rss_above_imported_bytes"] + 2e6, (
+        "3 MB more of weights"
+    )
 
 
 def test_the_parents_memory_is_not_the_childs(models: list[Path]) -> None:
@@ -92,7 +103,10 @@ def test_the_childs_refusal_is_told(tmp_path: Path) -> None:
     ("child", "expected"),
     [
         ("import sys; sys.exit('first\\nlast words')", "code 1 and without figures: last words"),
-        ("import os; os.kill(os.getpid(), 9)", "code -9 and without figures: no message; out of memory?"),
+        (
+            "import os; os.kill(os.getpid(), 9)",
+            "code -9 and without figures: no message; out of memory?",
+        ),
         ("print('{half')", "code 0 and without figures"),
     ],
 )
@@ -116,14 +130,24 @@ def test_a_child_that_hangs_is_ended(models: list[Path], monkeypatch: pytest.Mon
         memory.fresh_process(models[0])
 
 
-def test_the_document_and_its_table(models: list[Path], tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_the_document_and_its_table(
+    models: list[Path], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     out = tmp_path / "a new folder" / "deep"
     document = benchmark(models, out, blocks=4, calls=5, seed=7)
     assert sorted(os.listdir(out)) == ["bench.html", "bench.json", "bench.md"]
     assert json.loads((out / "bench.json").read_text()) == document
     assert capfd.readouterr().out == ""
     assert document["schema"] == 2
-    assert set(document) == {"schema", "created", "machine", "clock", "settings", "conditions", "models"}
+    assert set(document) == {
+        "schema",
+        "created",
+        "machine",
+        "clock",
+        "settings",
+        "conditions",
+        "models",
+    }
     assert document["settings"] == {
         "threads": 1, "all_threads": [1], "blocks": 4, "calls": 5, "warmup": latency.WARMUP, "seed": 7, "sustain": 0.0,
     }  # fmt: skip
@@ -136,12 +160,19 @@ def test_the_document_and_its_table(models: list[Path], tmp_path: Path, capfd: p
         assert len(model["file"]["sha256"]) == 64
         assert model["accuracy"] == METADATA.accuracy
         assert model["latency"]["calls"] == 20
-        assert 0 < model["latency"]["p50_ms"] <= model["latency"]["p95_ms"] <= model["latency"]["p99_ms"]
+        assert (
+            0
+            < model["latency"]["p50_ms"]
+            <= model["latency"]["p95_ms"]
+            <= model["latency"]["p99_ms"]
+        )
         assert model["process"]["peak_rss_bytes"] > 0
     assert set(student["ratios"]) == set(report.COMPARED)
     assert all(value == 1 for value in teacher["ratios"].values())
     assert student["ratios"]["parameters"] == 0.25
-    assert student["ratios"]["size"] == pytest.approx(models[1].stat().st_size / models[0].stat().st_size)
+    assert student["ratios"]["size"] == pytest.approx(
+        models[1].stat().st_size / models[0].stat().st_size
+    )
     assert student["ratios"]["p50"] == student["latency"]["p50_ms"] / teacher["latency"]["p50_ms"]
     table = (out / "bench.md").read_text()
     assert table == report.markdown(document)
@@ -150,21 +181,27 @@ def test_the_document_and_its_table(models: list[Path], tmp_path: Path, capfd: p
     assert "| teacher |" in table
     assert "400,000" in table
     assert "87.0 % (odd-even)" in table
-    assert str(tmp_path) not in table + json.dumps(document), "a report names no folder of the machine"
+    assert str(tmp_path) not in table + json.dumps(document), (
+        "a report names no folder of the machine"
+    )
 
 
 def test_a_protocol_that_the_store_does_not_have_shows_before_anything_takes_long(
     models: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with StoreWriter(tmp_path / "store", name="x", layout=load_layout("ntu25"), labels=METADATA.labels, rate=30.0) as writer:
+    with StoreWriter(
+        tmp_path / "store", name="x", layout=load_layout("ntu25"), labels=METADATA.labels, rate=30.0
+    ) as writer:
         writer.add("one", walk(30, 20).transpose(1, 0, 2, 3), label=0)
         writer.protocol("xview", lambda index: np.array([3], np.int8))
-    monkeypatch.setattr("bench.run.measure", lambda *_: pytest.fail("was measured"))
+    monkeypatch.setattr("skedge.bench.benchmark.measure", lambda *_: pytest.fail("was measured"))
     with pytest.raises(InputError, match="unknown protocol 'xsub'"):
         benchmark(models, tmp_path / "out", sustain=60, data=tmp_path / "store")
 
 
-def test_a_report_replaces_the_last_one_whole(models: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_report_replaces_the_last_one_whole(
+    models: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     first = benchmark(models[:1], tmp_path, blocks=1, calls=1)
     assert "Divided by" not in (tmp_path / "bench.md").read_text()
 
@@ -192,11 +229,16 @@ def test_models_of_one_name_go_by_their_folder(tmp_path: Path) -> None:
 
 
 def test_both_formats_of_one_name(tmp_path: Path) -> None:
-    files = [write_model(tmp_path / "int8.onnx"), write_tflite(tmp_path / "int8.tflite", metadata(precision="int8"))]
+    files = [
+        write_model(tmp_path / "int8.onnx"),
+        write_tflite(tmp_path / "int8.tflite", metadata(precision="int8")),
+    ]
     first, second = benchmark(files, tmp_path / "out", blocks=1, calls=2)["models"]
     assert [first["name"], second["name"]] == ["int8.onnx", "int8.tflite"]
     assert (second["file"]["format"], second["model"]["precision"]) == ("tflite", "int8")
-    assert second["process"]["peak_rss_bytes"] < first["process"]["peak_rss_bytes"], "LiteRT without onnxruntime"
+    assert second["process"]["peak_rss_bytes"] < first["process"]["peak_rss_bytes"], (
+        "LiteRT without onnxruntime"
+    )
     assert "| int8.tflite | int8 |" in (tmp_path / "out" / "bench.md").read_text()
 
 
@@ -227,7 +269,7 @@ def test_the_machine_is_described() -> None:
 
 
 def test_the_imports_bench_measures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from bench.importing import measure_import, measure_store
+    from skedge.bench.studies.importing import measure_import, measure_store
 
     monkeypatch.chdir(tmp_path)
     (tmp_path / "raw").mkdir()

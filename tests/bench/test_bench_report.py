@@ -1,4 +1,5 @@
-"""What a benchmark says beyond its medians: how sure they are, what spoiled them, how two runs compare, and its page."""
+"""What a benchmark says beyond its medians: how sure they are, what spoiled them, how two runs
+compare, and its page."""
 
 import json
 import re
@@ -8,31 +9,45 @@ from typing import Any
 
 import numpy as np
 import pytest
-from chromium import Chromium, find_chromium
-from edge_models import METADATA, write_streaming_model
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-import skedge
-from bench import conditions, latency, page, report
-from bench.compare import compare, interval
-from bench.run import benchmark
-from skeleton import load_layout
-from skeleton.datasets.store import StoreWriter
-from skeleton.errors import InputError
+from skedge.bench import conditions, latency, page, report
+from skedge.bench.benchmark import benchmark
+from skedge.bench.compare import compare, interval
+from skedge.cli import main
+from skedge.datasets.store import StoreWriter
+from skedge.skeleton import load_layout
+from skedge.skeleton.errors import InputError
+from tests.edge_runtime.chromium import Chromium, find_chromium
+from tests.edge_runtime.edge_models import METADATA, write_streaming_model
 
 
 @pytest.fixture(scope="module")
 def measured(models: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run with all that can be asked for."""
     folder = tmp_path_factory.mktemp("a run")
-    with StoreWriter(folder / "store", name="walks", layout=load_layout("ntu25"), labels=METADATA.labels, rate=30.0) as writer:
+    with StoreWriter(
+        folder / "store",
+        name="walks",
+        layout=load_layout("ntu25"),
+        labels=METADATA.labels,
+        rate=30.0,
+    ) as writer:
         for i in range(6):
             joints = np.random.default_rng(i).normal(size=(1, 30, 25, 3)).astype(np.float32)
             writer.add(str(i), joints, label=i % 3, subject=i)
         writer.protocol("xsub", lambda index: np.where(index["subject"] < 2, 1, 3))
     stream = write_streaming_model(folder / "stream.onnx")
-    benchmark([*models, stream], folder / "out", threads=[1, 2], blocks=6, calls=8, sustain=0.2, data=folder / "store")
+    benchmark(
+        [*models, stream],
+        folder / "out",
+        threads=[1, 2],
+        blocks=6,
+        calls=8,
+        sustain=0.2,
+        data=folder / "store",
+    )
     return folder / "out"
 
 
@@ -53,7 +68,9 @@ def test_a_quiet_run_is_not_noisy_and_one_that_slows_down_is() -> None:
 
 
 def test_jitter_is_from_call_to_call_within_a_block() -> None:
-    assert latency.summarize(np.array([1e6, 3e6, 1e6, 9e6, 9e6, 9e6]), blocks=2)["jitter_ms"] == pytest.approx(1.0)
+    assert latency.summarize(np.array([1e6, 3e6, 1e6, 9e6, 9e6, 9e6]), blocks=2)[
+        "jitter_ms"
+    ] == pytest.approx(1.0)
 
 
 def test_the_interval_of_a_median_holds_it_as_often_as_it_says() -> None:
@@ -93,7 +110,14 @@ def test_what_was_asked_for_is_in_the_report(document: dict[str, Any], measured:
     ],
 )
 def test_what_spoils_figures_is_told(samples: list[dict[str, Any]], expected: str | None) -> None:
-    whole = {"at": 0.0, "temperature": None, "mhz": None, "throttled": None, "joules": None, "others": 0.0}
+    whole = {
+        "at": 0.0,
+        "temperature": None,
+        "mhz": None,
+        "throttled": None,
+        "joules": None,
+        "others": 0.0,
+    }
     found = conditions.warnings([whole | one for one in samples])
     assert (len(found) == 1 and expected in found[0]) if expected else found == []
 
@@ -124,10 +148,14 @@ def test_two_runs_are_compared(
     for one in (before, slower):
         for model in one["models"]:
             factor = 2.0 if one is slower else 1.0
-            model["latency"] |= {"p50_ms": factor, "blocks_p50_ms": [factor * x for x in (0.98, 0.99, 1, 1.01)], "noisy": False}
+            model["latency"] |= {
+                "p50_ms": factor,
+                "blocks_p50_ms": [factor * x for x in (0.98, 0.99, 1, 1.01)],
+                "noisy": False,
+            }
     first.write_text(json.dumps(before))
     second.write_text(json.dumps(slower))
-    skedge.main(["bench", "compare", str(first), str(second)])
+    main(["bench", "compare", str(first), str(second)])
     told = capsys.readouterr().out
     row = next(line for line in told.splitlines() if line.startswith("| teacher"))
     assert "| slower | 2.00 |" in row
@@ -163,9 +191,18 @@ def test_a_page_of_one_call_and_no_accuracy(models: list[Path], tmp_path: Path) 
 @example([7.0, 7.000001], True)
 @example([8.950579846648733, 8.950579846722643], False)
 def test_no_number_at_an_axis_is_cut_off(values: list[float], log: bool) -> None:
-    drawn = page.plot("", "", "", [page.Series("model", [(value, value) for value in values])], log_x=log, log_y=log)
+    drawn = page.plot(
+        "",
+        "",
+        "",
+        [page.Series("model", [(value, value) for value in values])],
+        log_x=log,
+        log_y=log,
+    )
     below, beside = (
-        re.findall(rf'<text x="([0-9.]+)" y="[0-9.]+" text-anchor="{anchor}">([-+.e0-9]+)</text>', drawn)
+        re.findall(
+            rf'<text x="([0-9.]+)" y="[0-9.]+" text-anchor="{anchor}">([-+.e0-9]+)</text>', drawn
+        )
         for anchor in ("middle", "end")
     )
     assert below
@@ -186,7 +223,9 @@ def test_the_page_opens_offline_in_a_browser(measured: Path, tmp_path: Path) -> 
             tab.wait("document.querySelectorAll('figure svg').length >= 5")
             tab.screenshot(tmp_path / f"{width}.png")
             assert tab.value("document.querySelectorAll('tbody tr').length") == 5
-            assert tab.value("document.documentElement.scrollWidth") <= width, "the page must not scroll sideways"
+            assert tab.value("document.documentElement.scrollWidth") <= width, (
+                "the page must not scroll sideways"
+            )
             # Every line and mark lies within its plot.
             outside = """[...document.querySelectorAll('svg')].flatMap(svg => {
                 const box = svg.getBoundingClientRect();
@@ -197,5 +236,7 @@ def test_the_page_opens_offline_in_a_browser(measured: Path, tmp_path: Path) -> 
                 }).map(mark => mark.outerHTML)})"""
             assert tab.value(outside) == []
             assert tab.complaints() == []
-            assert all(one.startswith(("file:", "data:")) for one in tab.requests()), "the page asks the network"
+            assert all(one.startswith(("file:", "data:")) for one in tab.requests()), (
+                "the page asks the network"
+            )
     assert (tmp_path / "1280.png").stat().st_size > 30_000

@@ -1,4 +1,5 @@
-"""The emulated board's bookkeeping; the board itself runs in `make pi` and in continuous integration."""
+"""The emulated board's bookkeeping; the board itself runs in `make pi` and in continuous
+integration."""
 
 import base64
 import json
@@ -10,12 +11,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from edge_models import write_model, write_streaming_model
 
-from bench.pi import __main__ as command
-from bench.pi import guest, root
-from bench.pi import run as board
-from skeleton.errors import InputError
+from skedge.bench.pi import __main__ as command
+from skedge.bench.pi import guest, root
+from skedge.bench.pi import run as board
+from skedge.skeleton.errors import InputError
+from tests.edge_runtime.edge_models import write_model, write_streaming_model
 
 
 @pytest.fixture(scope="module")
@@ -31,11 +32,15 @@ def native(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, di
 def document(
     native: tuple[Path, dict[str, dict[str, Any]]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> dict[str, Any]:  # fmt: skip
-    """The whole check with boards that answer as this machine does, and count 81 M and 1.74 M instructions."""
+    """The whole check with boards that answer as this machine does, and count 81 M and 1.74 M
+    instructions."""
     folder, found = native
     kernel, disk = tmp_path / "vmlinuz", tmp_path / "disk"
     disk.touch()
-    counted = {name: entry | {"clip": [81e6, 90e6, 81.01e6], "frame": [1.74e6] * 3} for name, entry in found.items()}
+    counted = {
+        name: entry | {"clip": [81e6, 90e6, 81.01e6], "frame": [1.74e6] * 3}
+        for name, entry in found.items()
+    }
     ran = {f"m00{name[1:]}": entry for name, entry in counted.items()}
     monkeypatch.setattr(root, "build", lambda *_: root.Board(kernel, disk))
     monkeypatch.setattr(root, "archive", lambda *_: None)
@@ -43,10 +48,14 @@ def document(
     monkeypatch.setattr(board, "_boot", lambda *_: ran | {"ended": 0})
     monkeypatch.setattr(board, "_first_line", lambda _: "QEMU")
     files = [folder / "m0.onnx", folder / "m1.onnx"]
-    return board.emulate(files, tmp_path / "out", tmp_path / "no.whl", most_a_frame=2.1e6, say=lambda _: None)
+    return board.emulate(
+        files, tmp_path / "out", tmp_path / "no.whl", most_a_frame=2.1e6, say=lambda _: None
+    )
 
 
-def test_the_check_asks_and_counts_every_model(native: tuple[Path, dict[str, dict[str, Any]]]) -> None:
+def test_the_check_asks_and_counts_every_model(
+    native: tuple[Path, dict[str, dict[str, Any]]],
+) -> None:
     _, found = native
     assert set(found) == {"m0.onnx", "m1.onnx"}
     assert len(found["m0.onnx"]["clip"]) == len(found["m1.onnx"]["frame"]) == 3
@@ -57,7 +66,9 @@ def test_the_check_asks_and_counts_every_model(native: tuple[Path, dict[str, dic
 
 
 @pytest.mark.parametrize("about", [0, 1e6, 1e12])
-def test_what_an_empty_call_takes_is_not_counted(about: float, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_an_empty_call_takes_is_not_counted(
+    about: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
     now = [0]
 
     def tick() -> int:
@@ -72,7 +83,9 @@ def test_what_an_empty_call_takes_is_not_counted(about: float, monkeypatch: pyte
     assert guest.count(call, about) == [pytest.approx(1e6, rel=1e-3)] * 3
 
 
-def test_a_model_that_dies_takes_nobody_with_it(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_model_that_dies_takes_nobody_with_it(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     write_model(tmp_path / "a.onnx", document=None)
     write_model(tmp_path / "b.onnx")
     assert guest.main(tmp_path) == 1
@@ -84,12 +97,16 @@ def test_a_model_that_dies_takes_nobody_with_it(tmp_path: Path, capfd: pytest.Ca
 def test_the_report_models_a_range_and_no_clock(document: dict[str, Any], tmp_path: Path) -> None:
     assert document["complaints"] == []
     clip, frame = document["models"]
-    assert clip["cores"]["cortex-a72"]["modelled_ms"] == pytest.approx([27.0, 54.0, 108.0], rel=1e-3)
+    assert clip["cores"]["cortex-a72"]["modelled_ms"] == pytest.approx(
+        [27.0, 54.0, 108.0], rel=1e-3
+    )
     assert frame["cores"]["cortex-a76"]["instructions"] == 1.74e6
     text = (tmp_path / "out" / "pi.md").read_text()
     assert "54.01 (27.00 to 108.01)" in text
     assert "modelled, not measured" in text
-    assert json.loads((tmp_path / "out" / "pi.json").read_text()) == json.loads(json.dumps(document))
+    assert json.loads((tmp_path / "out" / "pi.json").read_text()) == json.loads(
+        json.dumps(document)
+    )
 
 
 def test_weights_that_no_cache_holds_cost_bandwidth() -> None:
@@ -104,7 +121,9 @@ def test_what_is_not_as_it_must_be_is_told(document: dict[str, Any]) -> None:
     del document["models"][1]["cores"]["cortex-a76"]
     found = board.complaints(document, 2.1e6, [("cortex-a76", 1)])
     assert len(found) == 5
-    for line, words in zip(found, ("code 1", "2e-05", "0.20%", "did not run", "2,200,000"), strict=True):
+    for line, words in zip(
+        found, ("code 1", "2e-05", "0.20%", "did not run", "2,200,000"), strict=True
+    ):
         assert words in line
     document["models"][0]["model"]["precision"] = "int8"
     clip["difference"] = float("nan")
@@ -122,10 +141,14 @@ def test_numbers_of_another_shape_or_none_are_no_answer() -> None:
     assert board._difference(entry(float("nan"), 8.0), entry(0.5, 8.0)) is None
 
 
-def test_missing_tools_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_missing_tools_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr(shutil, "which", lambda _: None)
     model = write_model(tmp_path / "m.onnx")
-    monkeypatch.setattr("sys.argv", ["bench.pi", str(model), "--wheel", str(tmp_path / "x.whl")])
+    monkeypatch.setattr(
+        "sys.argv", ["skedge.bench.pi", str(model), "--wheel", str(tmp_path / "x.whl")]
+    )
     with pytest.raises(SystemExit) as ended:
         command.main()
     assert ended.value.code == 2

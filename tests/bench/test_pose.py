@@ -7,9 +7,9 @@ import pytest
 
 pytest.importorskip("cv2", reason="needs OpenCV: pip install 'skedge[live]'")
 
-from bench.pose import read_truth, switches
-from edge_runtime.people import Person
-from skeleton import InputError, load_layout
+from skedge.bench.studies.pose import read_truth, switches
+from skedge.edge_runtime.interfaces import Person
+from skedge.skeleton import InputError, load_layout
 
 LAYOUT = load_layout("blazepose33")
 
@@ -32,17 +32,27 @@ def test_switches_are_counted_by_whom_the_table_means() -> None:
     ]
     a = [(100.0, 100.0), (110.0, 100.0), (114.0, 100.0), (95.0, 100.0), (95.0, 100.0)]
     truth = {number: {"a": place} for number, place in enumerate(a)}
-    assert switches(followed, truth, LAYOUT) == {"switches": 1, "found": 4, "places": 5}, "n0 becomes n1; the last is too far"
+    assert switches(followed, truth, LAYOUT) == {"switches": 1, "found": 4, "places": 5}, (
+        "n0 becomes n1; the last is too far"
+    )
     truth[0]["b"], truth[4]["b"] = (200.0, 100.0), (200.0, 100.0)
-    assert switches(followed, truth, LAYOUT) == {"switches": 2, "found": 6, "places": 7}, "and n1 becomes n5"
+    assert switches(followed, truth, LAYOUT) == {"switches": 2, "found": 6, "places": 7}, (
+        "and n1 becomes n5"
+    )
 
 
 def test_one_body_serves_one_place() -> None:
     truth = {0: {"a": (100.0, 100.0), "b": (110.0, 100.0)}}
-    assert switches([people(n0=(108, 100))], truth, LAYOUT) == {"switches": 0, "found": 1, "places": 2}
+    assert switches([people(n0=(108, 100))], truth, LAYOUT) == {
+        "switches": 0,
+        "found": 1,
+        "places": 2,
+    }
 
 
-@pytest.mark.parametrize("text", ["", "frame,who\n1,a\n", "frame,who,x,y\n1,a,here,2\n", "frame,who,x,y\none,a,1,2\n"])
+@pytest.mark.parametrize(
+    "text", ["", "frame,who\n1,a\n", "frame,who,x,y\n1,a,here,2\n", "frame,who,x,y\none,a,1,2\n"]
+)
 def test_what_is_no_table_is_one_line(text: str, tmp_path: Path) -> None:
     (tmp_path / "truth.csv").write_text(text)
     with pytest.raises(InputError, match=r"truth\.csv: expected lines frame,who,x,y"):

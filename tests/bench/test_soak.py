@@ -1,4 +1,5 @@
-"""The Recognizer, day after day: memory stays, time does not drift. `.ci/run` makes it 100,000 frames with SKEDGE_SOAK."""
+"""The Recognizer, day after day: memory stays, time does not drift. `.ci/run` makes it 100,000
+frames with SKEDGE_SOAK."""
 
 import json
 import os
@@ -8,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from edge_models import metadata, walk, write_model
 
-from bench.soak import complaints, main, soak
-from edge_runtime import Recognizer
-from skeleton import load_layout
-from skeleton.datasets.store import Store, StoreWriter
+from skedge.bench.studies.soak import complaints, main, soak
+from skedge.datasets.store import Store, StoreWriter
+from skedge.edge_runtime import Recognizer
+from skedge.skeleton import load_layout
+from tests.edge_runtime.edge_models import metadata, walk, write_model
 
 FRAMES = int(os.environ.get("SKEDGE_SOAK", "6000"))
 
@@ -21,20 +22,35 @@ FRAMES = int(os.environ.get("SKEDGE_SOAK", "6000"))
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("stores") / "walks"
-    with StoreWriter(path, name="walks", layout=load_layout("ntu25"), labels=["walk"], rate=30.0) as writer:
+    with StoreWriter(
+        path, name="walks", layout=load_layout("ntu25"), labels=["walk"], rate=30.0
+    ) as writer:
         for number in range(20):
-            writer.add(f"walk {number}", walk(60 + number, 30, seed=number).transpose(1, 0, 2, 3), label=0)
+            writer.add(
+                f"walk {number}", walk(60 + number, 30, seed=number).transpose(1, 0, 2, 3), label=0
+            )
     return path
 
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_model(tmp_path_factory.mktemp("models") / "m.onnx", metadata(frames=10, seconds=1.0))
+    return write_model(
+        tmp_path_factory.mktemp("models") / "m.onnx", metadata(frames=10, seconds=1.0)
+    )
 
 
 def test_memory_stays_and_time_does_not_drift(model: Path, store: Path) -> None:
-    # A process of its own: what other tests' threads keep or give back is not the Recognizer's growth.
-    command = [sys.executable, "-m", "bench.soak", str(model), str(store), "--frames", str(FRAMES)]
+    # A process of its own: what other tests' threads keep or give back is not the Recognizer's
+    # growth.
+    command = [
+        sys.executable,
+        "-m",
+        "skedge.bench.studies.soak",
+        str(model),
+        str(store),
+        "--frames",
+        str(FRAMES),
+    ]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
@@ -44,13 +60,17 @@ def test_memory_stays_and_time_does_not_drift(model: Path, store: Path) -> None:
     assert found["answers"] == pytest.approx(FRAMES / 3, rel=0.02)
 
 
-def test_a_leak_and_a_drift_are_found(model: Path, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_leak_and_a_drift_are_found(
+    model: Path, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     recognizer = Recognizer.load(model)
     kept = []
     update = recognizer.update
 
     def leaking(joints: np.ndarray, seconds: float, person: int) -> object:
-        kept.append(np.ones(5000))  # 120 MB: more than other tests may have left free in this process
+        kept.append(
+            np.ones(5000)
+        )  # 120 MB: more than other tests may have left free in this process
         return update(joints, seconds, person)
 
     monkeypatch.setattr(recognizer, "update", leaking)
@@ -69,11 +89,15 @@ def test_a_leak_and_a_drift_are_found(model: Path, store: Path, monkeypatch: pyt
 def test_on_the_command_line(
     model: Path, store: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sys.argv", ["bench.soak", str(model), str(store), "--frames", "3000"])
+    monkeypatch.setattr(
+        "sys.argv", ["skedge.bench.studies.soak", str(model), str(store), "--frames", "3000"]
+    )
     main()
     assert '"frames": 3000' in capsys.readouterr().out
     for arguments in (["--frames", "5"], ["--hop", "-1"]):
-        monkeypatch.setattr("sys.argv", ["bench.soak", str(model), str(store), *arguments])
+        monkeypatch.setattr(
+            "sys.argv", ["skedge.bench.studies.soak", str(model), str(store), *arguments]
+        )
         with pytest.raises(SystemExit) as ended:
             main()
         assert ended.value.code == 2

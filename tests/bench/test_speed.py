@@ -1,18 +1,19 @@
-"""The hot functions, timed by `make bench`; elsewhere each of them runs once, so that these cannot rot."""
+"""The hot functions, timed by `make bench`; elsewhere each of them runs once, so that these cannot
+rot."""
 
 from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
 import pytest
-from edge_models import walk
 
-from edge_runtime import Recognizer
-from skeleton import load_layout, prepare, retarget
-from skeleton.datasets.store import Store, StoreWriter
-from skeleton.normalize import Normalization, normalize
-from skeleton.prepare import fill
-from skeleton.resample import resize
+from skedge.datasets.store import Store, StoreWriter
+from skedge.edge_runtime import Recognizer
+from skedge.skeleton import load_layout, prepare, retarget
+from skedge.skeleton.normalize import Normalization, normalize
+from skedge.skeleton.prepare import fill
+from skedge.skeleton.resample import resize
+from tests.edge_runtime.edge_models import walk
 
 NTU, KINECT = load_layout("ntu25"), load_layout("kinect20")
 
@@ -68,7 +69,9 @@ def test_predict_a_clip(benchmark: Any, models: list[Path]) -> None:
 
 
 def test_read_a_store(benchmark: Any, tmp_path: Path, clip: np.ndarray) -> None:
-    with StoreWriter(tmp_path / "store", name="walks", layout=NTU, labels=["walk"], rate=30) as writer:
+    with StoreWriter(
+        tmp_path / "store", name="walks", layout=NTU, labels=["walk"], rate=30
+    ) as writer:
         for i in range(100):
             writer.add(str(i), clip, label=0)
 

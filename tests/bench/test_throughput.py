@@ -1,4 +1,5 @@
-"""What the bench of the pretraining step says about a tiny network, against what can be known without it."""
+"""What the bench of the pretraining step says about a tiny network, against what can be known
+without it."""
 
 import json
 import time
@@ -10,11 +11,9 @@ from typing import Any
 import pytest
 import torch
 
-import bench.training as training
-from skeleton import InputError, load_layout
-from teacher.masked_settings import SttformerSettings, TransformerSettings
-from teacher.pretrain import BACKBONE_OF, METHODS, trains_streams_together
-from teacher.settings import (
+from skedge.bench.studies import training
+from skedge.recipes.masked_settings import SttformerSettings, TransformerSettings
+from skedge.recipes.settings import (
     AsmaSettings,
     AugmentSettings,
     ComputeSettings,
@@ -24,11 +23,16 @@ from teacher.settings import (
     OptimSettings,
     PretrainSettings,
 )
-from teacher.training import Trained
+from skedge.skeleton import InputError, load_layout
+from skedge.teacher.pretrain import BACKBONE_OF, METHODS, trains_streams_together
+from skedge.teacher.training import Trained
 
 NTU, FRAMES, BATCH, WIDTH, STEPS = load_layout("ntu25"), 12, 4, 10, 3
 PLAN = EncoderSettings(
-    widths=(4, 6, 6), strides=(1, 2, 1), transformer=TransformerSettings(8, 2, 2), sttformer=SttformerSettings(16, 2)
+    widths=(4, 6, 6),
+    strides=(1, 2, 1),
+    transformer=TransformerSettings(8, 2, 2),
+    sttformer=SttformerSettings(16, 2),
 )
 MASK = MaskSettings(masked_joints=9, masked_frames=3)
 
@@ -38,10 +42,22 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(training, "MATRIX", {"cpu": 128, "gpu": 1024})
 
 
-def measure(device: str = "cpu", method: Any = "skeleton-bt", persons: int = 1, batch: int = BATCH, **changes: Any) -> Any:
+def measure(
+    device: str = "cpu",
+    method: Any = "skeleton-bt",
+    persons: int = 1,
+    batch: int = BATCH,
+    **changes: Any,
+) -> Any:
     optim = OptimSettings(epochs=150, batch_size=batch)
     settings = PretrainSettings(
-        method, WIDTH, pstl=MASK, asma=AsmaSettings(theta=MASK, phi=MASK), augment=AugmentSettings(), optim=optim, **changes
+        method,
+        WIDTH,
+        pstl=MASK,
+        asma=AsmaSettings(theta=MASK, phi=MASK),
+        augment=AugmentSettings(),
+        optim=optim,
+        **changes,
     )
     plan = replace(PLAN, backbone=BACKBONE_OF.get(method, "st-gcn"))
     stream: Any = "three" if trains_streams_together(settings) else "joint"
@@ -56,10 +72,18 @@ def test_the_figures_are_plausible(method: str, device: str) -> None:
     found = measure(device, method)
     assert 0 < found["wait_share"] < 1
     assert 0 < found["share_of_ceiling"] < 1
-    assert found["share_of_ceiling_by_cpu_time"] is None if device == "gpu" else 0 < found["share_of_ceiling_by_cpu_time"] < 1
+    assert (
+        found["share_of_ceiling_by_cpu_time"] is None
+        if device == "gpu"
+        else 0 < found["share_of_ceiling_by_cpu_time"] < 1
+    )
     assert 0 < found["fastest_step_ms"] <= found["step_ms"] <= found["slowest_step_ms"]
-    assert 0 < found["clips_per_second"] < BATCH / found["fastest_step_ms"] * 1e3, "a cycle holds a step and the waiting"
-    assert found["flops_per_second"] == pytest.approx(found["flops_per_step"] / found["step_ms"] * 1e3)
+    assert 0 < found["clips_per_second"] < BATCH / found["fastest_step_ms"] * 1e3, (
+        "a cycle holds a step and the waiting"
+    )
+    assert found["flops_per_second"] == pytest.approx(
+        found["flops_per_step"] / found["step_ms"] * 1e3
+    )
     assert found["data_bytes"] == 3 * BATCH * FRAMES * 25 * 3 * 4
     assert found["peak_bytes"] > found["data_bytes"]
     assert found["activation_bytes"] > BATCH * FRAMES * 25 * 3 * 4
@@ -67,7 +91,8 @@ def test_the_figures_are_plausible(method: str, device: str) -> None:
 
 
 def by_hand(persons: int) -> int:
-    """Multiply-accumulates of one view forward: augmentation's matrix, the blocks, the projector."""
+    """Multiply-accumulates of one view forward: augmentation's matrix, the blocks, the
+    projector."""
     rows, frames, inside = BATCH * persons, FRAMES, 3
     moved = rows * frames * 25 * 9
     total = 0
@@ -77,7 +102,9 @@ def by_hand(persons: int) -> int:
         total += 3 * out * 25  # what the graph makes of the bias
         frames_after = -(-frames // stride)
         total += rows * frames_after * 25 * 9 * out * out
-        total += rows * frames_after * 25 * inside * out if i and (inside, stride) != (out, 1) else 0
+        total += (
+            rows * frames_after * 25 * inside * out if i and (inside, stride) != (out, 1) else 0
+        )
         inside, frames = out, frames_after
     total += BATCH * (inside * WIDTH + 2 * WIDTH * WIDTH)
     # Backward there are two products to each one forward; what the data alone goes into has none.
@@ -85,18 +112,24 @@ def by_hand(persons: int) -> int:
 
 
 def test_activations_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A network keeps what its products and its rectifier need backward, each once, and no weights."""
+    """A network keeps what its products and its rectifier need backward, each once, and no
+    weights."""
 
     class Two(Trained):
         def __init__(self, *_: Any) -> None:
             super().__init__(OptimSettings(batch_size=BATCH))
-            self.first, self.second = torch.nn.Linear(25 * 3, 7, bias=False), torch.nn.Linear(7, 5, bias=False)
+            self.first, self.second = (
+                torch.nn.Linear(25 * 3, 7, bias=False),
+                torch.nn.Linear(7, 5, bias=False),
+            )
 
         def training_step(self, batch: Any, _: int) -> torch.Tensor:
             return self.second(self.first(batch[0].flatten(-2)).relu()).sum()
 
     monkeypatch.setattr(training, "make_method", Two)
-    kept = BATCH * FRAMES * (25 * 3 + 7)  # the input, and what the rectifier gives, which is the second layer's input too
+    kept = (
+        BATCH * FRAMES * (25 * 3 + 7)
+    )  # the input, and what the rectifier gives, which is the second layer's input too
     assert measure()["activation_bytes"] == pytest.approx(4 * kept, rel=0.01)
 
 
@@ -107,7 +140,8 @@ def test_operations_by_hand(persons: int) -> None:
 
 
 def test_the_steps_are_those_of_training(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As many as asked and the warm-up, each of a whole batch from the shuffled set, and every one learns."""
+    """As many as asked and the warm-up, each of a whole batch from the shuffled set, and every one
+    learns."""
     seen: list[torch.Tensor] = []
     weights: list[torch.Tensor] = []
 
@@ -139,8 +173,13 @@ def test_waiting_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found["wait_share"] * STEPS * BATCH / found["clips_per_second"] >= 0.1
 
 
-def test_the_command_writes_json_and_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    flags = "--batch 2 --persons 1 --projector 8 --steps 1 --clips 4 --device cpu --precision 32-true --method skeleton-bt"
+def test_the_command_writes_json_and_a_table(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = (
+        "--batch 2 --persons 1 --projector 8 --steps 1 --clips 4 --device cpu --precision 32-true"
+        " --method skeleton-bt"
+    )
     training.main([*flags.split(), "--threads", "1", "--out", str(tmp_path / "a room")])
     document = json.loads((tmp_path / "a room" / "training.json").read_text())
     (run,) = document["runs"]
@@ -154,7 +193,9 @@ def test_the_command_writes_json_and_a_table(tmp_path: Path, capsys: pytest.Capt
 
 
 @pytest.mark.parametrize("changes", [{"batch": 13}, {"batch": 0}, {"device": "gpu"}])
-def test_what_cannot_be_measured_is_refused(changes: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cannot_be_measured_is_refused(
+    changes: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(InputError, match="expected"):
         measure(**changes)

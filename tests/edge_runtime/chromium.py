@@ -1,4 +1,5 @@
-"""A headless Chromium, driven over two pipes by the DevTools protocol: no port, no further package."""
+"""A headless Chromium, driven over two pipes by the DevTools protocol: no port, no further
+package."""
 
 import base64
 import itertools
@@ -28,7 +29,9 @@ os.execv(sys.argv[3], sys.argv[3:])
 
 
 def find_chromium() -> str | None:
-    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    return next(
+        filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+    )
 
 
 class Chromium:
@@ -40,9 +43,20 @@ class Chromium:
         self._rest = b""
         theirs, self._to = os.pipe()
         self._from, mine = os.pipe()
-        command = [sys.executable, "-c", LAUNCHER, str(theirs), str(mine), program, *FLAGS, f"--user-data-dir={room}"]
+        command = [
+            sys.executable,
+            "-c",
+            LAUNCHER,
+            str(theirs),
+            str(mine),
+            program,
+            *FLAGS,
+            f"--user-data-dir={room}",
+        ]
         with open(room / "chromium.log", "wb") as log:
-            self._process = subprocess.Popen(command, pass_fds=(theirs, mine), stdout=log, stderr=log)
+            self._process = subprocess.Popen(
+                command, pass_fds=(theirs, mine), stdout=log, stderr=log
+            )
         os.close(theirs)
         os.close(mine)
 
@@ -62,14 +76,20 @@ class Chromium:
         for domain in ("Page", "Runtime", "Log", "Network"):
             tab.call(f"{domain}.enable")
         tab.call(
-            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=2 if phone else 1, mobile=phone
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=2 if phone else 1,
+            mobile=phone,
         )
         tab.call("Page.navigate", url=url)
         return tab
 
     def call(self, method: str, session: str | None = None, **params: Any) -> Any:
         number = next(self._numbers)
-        message = {"id": number, "method": method, "params": params} | ({"sessionId": session} if session else {})
+        message = {"id": number, "method": method, "params": params} | (
+            {"sessionId": session} if session else {}
+        )
         os.write(self._to, json.dumps(message).encode() + b"\0")
         while True:
             answer = self._read(PATIENCE)
@@ -108,7 +128,9 @@ class Tab:
 
     def value(self, expression: str) -> Any:
         """What a JavaScript expression comes to, as JSON."""
-        answer = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
+        answer = self.call(
+            "Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True
+        )
         assert "exceptionDetails" not in answer, answer["exceptionDetails"]
         return answer["result"].get("value")
 
@@ -120,7 +142,9 @@ class Tab:
             time.sleep(0.05)
 
     def screenshot(self, path: Path) -> Path:
-        path.write_bytes(base64.b64decode(self.call("Page.captureScreenshot", format="png")["data"]))
+        path.write_bytes(
+            base64.b64decode(self.call("Page.captureScreenshot", format="png")["data"])
+        )
         return path
 
     def complaints(self) -> list[str]:
@@ -130,16 +154,27 @@ class Tab:
             params = event.get("params", {})
             if event["method"] == "Runtime.exceptionThrown":
                 found.append(str(params["exceptionDetails"]))
-            if event["method"] == "Log.entryAdded" and params["entry"]["level"] in ("error", "warning"):
+            if event["method"] == "Log.entryAdded" and params["entry"]["level"] in (
+                "error",
+                "warning",
+            ):
                 found.append(f"{params['entry']['text']} {params['entry'].get('url', '')}")
-            if event["method"] == "Runtime.consoleAPICalled" and params["type"] in ("error", "warning", "assert"):
+            if event["method"] == "Runtime.consoleAPICalled" and params["type"] in (
+                "error",
+                "warning",
+                "assert",
+            ):
                 found.append(str(params["args"]))
         return found
 
     def requests(self) -> list[str]:
         """Addresses that the page asked for."""
         events = self._browser.events(self._session)
-        return [event["params"]["request"]["url"] for event in events if event["method"] == "Network.requestWillBeSent"]
+        return [
+            event["params"]["request"]["url"]
+            for event in events
+            if event["method"] == "Network.requestWillBeSent"
+        ]
 
     def close(self) -> None:
         self._browser.call("Target.closeTarget", targetId=self._target)

@@ -1,7 +1,8 @@
 from pathlib import Path
 
 import pytest
-from edge_models import write_model, write_streaming_model
+
+from tests.edge_runtime.edge_models import write_model, write_streaming_model
 
 
 @pytest.fixture(scope="session")
@@ -11,8 +12,9 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def networks() -> Path:
-    """The folder of the pose estimator's networks; the test is skipped where nobody has fetched them."""
-    from edge_runtime.pose.models import MODELS, default_folder
+    """The folder of the pose estimator's networks; the test is skipped where nobody has fetched
+    them."""
+    from skedge.edge_runtime.pose.models import MODELS, default_folder
 
     folder = default_folder()
     if not all((folder / one.name).is_file() for one in MODELS.values()):

@@ -1,4 +1,5 @@
-"""Small models that honour the exporter's contract, made without torch, with results that can be worked out by hand."""
+"""Small models that honour the exporter's contract, made without torch, with results that can be
+worked out by hand."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -7,8 +8,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from skeleton import load_layout
-from skeleton.metadata import KEY, ModelMetadata, Streaming
+from skedge.skeleton import load_layout
+from skedge.skeleton.metadata import KEY, ModelMetadata, Streaming
 
 METADATA = ModelMetadata(
     labels=("wave", "clap", "idle"),
@@ -32,7 +33,11 @@ def metadata(**changes: object) -> ModelMetadata:
 def weights(metadata: ModelMetadata) -> np.ndarray:
     """What `write_model` weighs the flattened input by, (classes, persons * frames * V * 3)."""
     size = metadata.persons * metadata.frames * len(metadata.layout) * 3
-    return np.random.default_rng(0).normal(0, 1 / size**0.5, (len(metadata.labels), size)).astype(np.float32)
+    return (
+        np.random.default_rng(0)
+        .normal(0, 1 / size**0.5, (len(metadata.labels), size))
+        .astype(np.float32)
+    )
 
 
 def write_model(
@@ -44,15 +49,21 @@ def write_model(
     padding: int = 0,
     matrix: np.ndarray | None = None,
 ) -> Path:
-    """A model whose embedding is its input, flattened, and whose probabilities are the softmax of `weights` times it.
+    """A model whose embedding is its input, flattened, and whose probabilities are the softmax of
+    `weights` times it.
 
-    `document` is the metadata's text (None: none at all), `shape` and `classes` lie about the ports, `padding` adds that
-    many MB of weights, `matrix` (classes, size) stands in for `weights`.
+    `document` is the metadata's text (None: none at all), `shape` and `classes` lie about the
+    ports, `padding` adds that many MB of weights, `matrix` (classes, size) stands in for `weights`.
     """
     shape = shape or (metadata.persons, metadata.frames, len(metadata.layout), 3)
     size, classes = int(np.prod(shape)), classes or len(metadata.labels)
-    matrix = np.resize(weights(metadata) if matrix is None else matrix.astype(np.float32), (classes, size))
-    tensors = [numpy_helper.from_array(np.array([-1], np.int64), "flat"), numpy_helper.from_array(matrix, "matrix")]
+    matrix = np.resize(
+        weights(metadata) if matrix is None else matrix.astype(np.float32), (classes, size)
+    )
+    tensors = [
+        numpy_helper.from_array(np.array([-1], np.int64), "flat"),
+        numpy_helper.from_array(matrix, "matrix"),
+    ]
     nodes = [
         helper.make_node("Reshape", ["joints", "flat"], ["embedding"]),
         helper.make_node("MatMul", ["matrix", "embedding"], ["logits"]),
@@ -78,26 +89,48 @@ def write_model(
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
     if document is not None:
-        helper.set_model_props(model, {KEY: metadata.to_json() if document == "metadata" else document})
+        helper.set_model_props(
+            model, {KEY: metadata.to_json() if document == "metadata" else document}
+        )
     onnx.save(model, path)
     return path
 
 
 REMEMBERED = 3
 STREAMING = replace(
-    METADATA, frames=12, seconds=1.2, time="rate", hz=10.0, warm_up=4, streaming=Streaming({"state_memory": REMEMBERED}, 0, 1)
+    METADATA,
+    frames=12,
+    seconds=1.2,
+    time="rate",
+    hz=10.0,
+    warm_up=4,
+    streaming=Streaming({"state_memory": REMEMBERED}, 0, 1),
 )
 
 
-def write_streaming_model(path: Path, metadata: ModelMetadata = STREAMING, columns: int = REMEMBERED * 3) -> Path:
-    """A streaming model whose embedding is its last four frames, (V, 4 * 3) flattened, oldest first.
+def write_streaming_model(
+    path: Path, metadata: ModelMetadata = STREAMING, columns: int = REMEMBERED * 3
+) -> Path:
+    """A streaming model whose embedding is its last four frames, (V, 4 * 3) flattened, oldest
+    first.
 
-    Its probabilities are the softmax of the newest frame's first joint. `columns` lies about the state it gives.
+    Its probabilities are the softmax of the newest frame's first joint. `columns` lies about the
+    state it gives.
     """
     rows = metadata.persons * len(metadata.layout)
     width = 3 * (REMEMBERED + 1)
-    constants = {"rows": [rows, 3], "flat": [-1], "end": [width], "axis": [1], "none": [0], "one": [1]}
-    tensors = [numpy_helper.from_array(np.array(value, np.int64), name) for name, value in constants.items()]
+    constants = {
+        "rows": [rows, 3],
+        "flat": [-1],
+        "end": [width],
+        "axis": [1],
+        "none": [0],
+        "one": [1],
+    }
+    tensors = [
+        numpy_helper.from_array(np.array(value, np.int64), name)
+        for name, value in constants.items()
+    ]
     tensors.append(numpy_helper.from_array(np.array([width - columns], np.int64), "begin"))
     nodes = [
         helper.make_node("Reshape", ["joints", "rows"], ["frame"]),
@@ -115,8 +148,15 @@ def write_streaming_model(path: Path, metadata: ModelMetadata = STREAMING, colum
     graph = helper.make_graph(
         nodes,
         "memory",
-        [port("joints", metadata.persons, len(metadata.layout), 3), port("state_memory", rows, REMEMBERED * 3)],
-        [port("probabilities", 3), port("embedding", rows * width), port("state_memory_next", rows, columns)],
+        [
+            port("joints", metadata.persons, len(metadata.layout), 3),
+            port("state_memory", rows, REMEMBERED * 3),
+        ],
+        [
+            port("probabilities", 3),
+            port("embedding", rows * width),
+            port("state_memory_next", rows, columns),
+        ],
         tensors,
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
-from edge_models import metadata, walk, write_model
 
-from edge_runtime.people import Frame, Person
-from edge_runtime.recognizer import Recognizer
-from skeleton import load_layout
-from skeleton.layout import Layout
+from skedge.edge_runtime.interfaces import Frame, Person
+from skedge.edge_runtime.recognizer import Recognizer
+from skedge.skeleton import load_layout
+from skedge.skeleton.layout import Layout
+from tests.edge_runtime.edge_models import metadata, walk, write_model
 
 NTU = load_layout("ntu25")
 # A standing body of NTU's 25 joints, in metres.
@@ -34,12 +34,18 @@ def body(seconds: float, place: float = 0.0) -> np.ndarray:
 
 
 class Pictures:
-    """A source of `count` pictures (None: endless) at `rate` a second of real time (None: as fast as they are taken).
+    """A source of `count` pictures (None: endless) at `rate` a second of real time (None: as fast
+    as they are taken).
 
     A white square wanders through a grey room, its place tells the picture's number.
     """
 
-    def __init__(self, count: int | None = None, rate: float | None = 30.0, size: tuple[int, int] = (480, 640)) -> None:
+    def __init__(
+        self,
+        count: int | None = None,
+        rate: float | None = 30.0,
+        size: tuple[int, int] = (480, 640),
+    ) -> None:
         self.count, self.rate, self.size = count, rate, size
         self.given = 0
         self.closed = threading.Event()
@@ -70,11 +76,14 @@ class Pictures:
 
 
 class Skeletons:
-    """A source that brings people without pictures: `people(seconds)`, `count` times, 30 a second or as fast as possible."""
+    """A source that brings people without pictures: `people(seconds)`, `count` times, 30 a second
+    or as fast as possible."""
 
     layout: Layout = NTU
 
-    def __init__(self, people: Callable[[float], tuple[Person, ...]], count: int, rate: float | None = None) -> None:
+    def __init__(
+        self, people: Callable[[float], tuple[Person, ...]], count: int, rate: float | None = None
+    ) -> None:
         self.people, self.count, self.rate = people, count, rate
         self.closed = False
 
@@ -89,7 +98,8 @@ class Skeletons:
 
 
 class Pose:
-    """Finds `people` in every picture after `takes` seconds, counts its calls, and breaks when it is told to."""
+    """Finds `people` in every picture after `takes` seconds, counts its calls, and breaks when it
+    is told to."""
 
     layout: Layout = NTU
 
@@ -108,28 +118,41 @@ class Pose:
         found = []
         for number in range(self.people):
             joints = body(frame.seconds, number - (self.people - 1) / 2)
-            pixels = np.stack([width / 2 + joints[:, 0] * height / 2.2, height * 0.9 - joints[:, 1] * height / 2.2], axis=1)
+            pixels = np.stack(
+                [
+                    width / 2 + joints[:, 0] * height / 2.2,
+                    height * 0.9 - joints[:, 1] * height / 2.2,
+                ],
+                axis=1,
+            )
             found.append(Person(number + 1, joints, pixels.astype(np.float32), whole=self.whole))
         return tuple(found)
 
 
 def quick_model(
-    path: Path, persons: int = 1, labels: tuple[str, ...] = ("wave", "clap", "idle", "throw", "jump", "squat")
+    path: Path,
+    persons: int = 1,
+    labels: tuple[str, ...] = ("wave", "clap", "idle", "throw", "jump", "squat"),
 ) -> Path:
-    """A tiny model of one second whose answer goes round with a body that sways: by where it is and where it goes."""
+    """A tiny model of one second whose answer goes round with a body that sways: by where it is and
+    where it goes."""
     angles = 2 * np.pi * np.arange(len(labels)) / len(labels)
     matrix = np.zeros((len(labels), persons, 4, 25, 3))
     matrix[..., 0] += 8 * np.cos(angles)[:, None, None, None] / 100
     turn = np.array([-1, 0, 0, 1])[:, None]
     matrix[..., 0] += 10 * np.sin(angles)[:, None, None, None] * turn / 25
     return write_model(
-        path, metadata(labels=labels, frames=4, seconds=1.0, persons=persons), matrix=matrix.reshape(len(labels), -1)
+        path,
+        metadata(labels=labels, frames=4, seconds=1.0, persons=persons),
+        matrix=matrix.reshape(len(labels), -1),
     )
 
 
 def quick_recognizer(path: Path, **settings: float) -> Recognizer:
     """Its events come with every change of the likeliest label."""
-    return Recognizer.load(quick_model(path), **({"threshold": 0.0, "patience": 1, "debounce": 0.0} | settings))
+    return Recognizer.load(
+        quick_model(path), **({"threshold": 0.0, "patience": 1, "debounce": 0.0} | settings)
+    )
 
 
 def stroll(seconds: float) -> tuple[Person, ...]:

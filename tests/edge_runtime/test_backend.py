@@ -1,4 +1,5 @@
-"""Opening a file: the right ones work, and every wrong one says in one line what is wrong with it."""
+"""Opening a file: the right ones work, and every wrong one says in one line what is wrong with
+it."""
 
 import gc
 import json
@@ -10,13 +11,13 @@ import numpy as np
 import onnx
 import psutil
 import pytest
-from edge_models import METADATA, metadata, walk, weights, write_model
-from edge_tflite import write_tflite
 
-from edge_runtime import Recognizer
-from edge_runtime.backend import OnnxBackend, load_backend
-from skeleton import InputError, prepare
-from skeleton.metadata import VERSION, ModelMetadata
+from skedge.edge_runtime import Recognizer
+from skedge.edge_runtime.backends.backend import OnnxBackend, load_backend
+from skedge.skeleton import InputError, prepare
+from skedge.skeleton.metadata import VERSION, ModelMetadata
+from tests.edge_runtime.edge_models import METADATA, metadata, walk, weights, write_model
+from tests.edge_runtime.edge_tflite import write_tflite
 
 Write = Callable[..., Path]
 KINDS: dict[str, Write] = {"onnx": write_model, "tflite": write_tflite}
@@ -82,7 +83,9 @@ def test_as_many_threads_as_asked_for(models: dict[str, Path], threads: int) -> 
     clip = walk(40, 30)
     expected = Recognizer.load(model).predict(clip)
     np.testing.assert_allclose(recognizer.predict(clip), expected)
-    np.testing.assert_allclose(Recognizer.load(models["tflite"], threads=threads).predict(clip), expected, atol=1e-6)
+    np.testing.assert_allclose(
+        Recognizer.load(models["tflite"], threads=threads).predict(clip), expected, atol=1e-6
+    )
 
 
 def test_no_threads_are_refused(model: Path) -> None:
@@ -100,7 +103,9 @@ def test_other_suffix(tmp_path: Path) -> None:
     assert "suffix .onnx or .tflite, got '.pt'" in refused(tmp_path / "model.pt")
 
 
-@pytest.mark.parametrize("content", [b"", b"not a model at all", b"\x80\x04K\x01.", b"\0" * 5000, b"\x08\0\0\0TFL3"])
+@pytest.mark.parametrize(
+    "content", [b"", b"not a model at all", b"\x80\x04K\x01.", b"\0" * 5000, b"\x08\0\0\0TFL3"]
+)
 def test_not_a_model(tmp_path: Path, content: bytes, kind: str) -> None:
     path = tmp_path / f"model.{kind}"
     path.write_bytes(content)
@@ -125,7 +130,10 @@ def test_without_metadata(tmp_path: Path, kind: str, write: Write) -> None:
     assert "without 'skedge' metadata" in refused(write(tmp_path / f"bare.{kind}", document=None))
 
 
-@pytest.mark.parametrize("document", ["", "[]", "{", '{"version": 1}', '{"version": "one"}', '{"version": 1, "labels": 3}'])
+@pytest.mark.parametrize(
+    "document",
+    ["", "[]", "{", '{"version": 1}', '{"version": "one"}', '{"version": 1, "labels": 3}'],
+)
 def test_damaged_metadata(tmp_path: Path, document: str, kind: str, write: Write) -> None:
     assert "export it again" in refused(write(tmp_path / f"odd.{kind}", document=document))
 
@@ -145,20 +153,28 @@ def test_ports_that_contradict_the_metadata(tmp_path: Path, kind: str, write: Wr
     assert "probabilities [3]" in message
 
 
-def test_probabilities_with_a_batch_axis_are_refused(tmp_path: Path, models: dict[str, Path]) -> None:
+def test_probabilities_with_a_batch_axis_are_refused(
+    tmp_path: Path, models: dict[str, Path]
+) -> None:
     proto = onnx.load(models["onnx"])
     flat = onnx.numpy_helper.from_array(np.array([1, 3], np.int64), "row")
     proto.graph.initializer.append(flat)
     proto.graph.node[-1].output[0] = "plain"
     proto.graph.node.append(onnx.helper.make_node("Reshape", ["plain", "row"], ["probabilities"]))
-    proto.graph.output[0].CopyFrom(onnx.helper.make_tensor_value_info("probabilities", onnx.TensorProto.FLOAT, [1, 3]))
+    proto.graph.output[0].CopyFrom(
+        onnx.helper.make_tensor_value_info("probabilities", onnx.TensorProto.FLOAT, [1, 3])
+    )
     onnx.save(proto, tmp_path / "batch.onnx")
     assert "probabilities [3]" in refused(tmp_path / "batch.onnx")
 
 
-def test_opening_prints_nothing(models: dict[str, Path], tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_opening_prints_nothing(
+    models: dict[str, Path], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     proto = onnx.load(models["onnx"])
-    proto.graph.initializer.append(onnx.numpy_helper.from_array(np.zeros(3), "unused"))  # onnxruntime warns of this
+    proto.graph.initializer.append(
+        onnx.numpy_helper.from_array(np.zeros(3), "unused")
+    )  # onnxruntime warns of this
     onnx.save(proto, tmp_path / "warned.onnx")
     OnnxBackend(tmp_path / "warned.onnx", 2)
     Recognizer.load(models["tflite"]).predict(walk(33, 30))

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from edge_runtime import Recognizer
-from edge_runtime.models import find
-from edge_runtime.predict import predict_store
-from skeleton.datasets.store import Store
+from skedge.datasets.store import Store
+from skedge.edge_runtime import Recognizer
+from skedge.edge_runtime.models import find
+from skedge.edge_runtime.scoring.predict import predict_store
 
 FILES = ["default", "default.tflite"]
 SYNONYMS = {"boxing": "punch", "sit to stand": "stand up", "stand to sit": "sit down"}
@@ -38,7 +38,10 @@ def test_a_file_of_that_name_comes_first(tmp_path: Path, monkeypatch: pytest.Mon
 
 @pytest.mark.parametrize("name", FILES)
 def test_real_people_it_has_never_seen(name: str, utd_store: Path) -> None:
-    """UTD-MHAD's actions that it knows, subjects 2 4 6 8, by the last answer to each clip, among all 13 actions."""
-    report = predict_store(find(name), Store(utd_store), "xsub", frame_by_frame=True, synonyms=SYNONYMS)
+    """UTD-MHAD's actions that it knows, subjects 2 4 6 8, by the last answer to each clip, among
+    all 13 actions."""
+    report = predict_store(
+        find(name), Store(utd_store), "xsub", frame_by_frame=True, synonyms=SYNONYMS
+    )
     assert len(report.predictions) == 111
     assert report.accuracy >= 0.85

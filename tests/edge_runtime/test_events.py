@@ -5,13 +5,15 @@ from itertools import groupby, pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_runtime.events import Event, EventDetector
+from skedge.edge_runtime.events import Event, EventDetector
 
 HOP = 0.1
 answers = st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from([0.2, 0.5, 0.9])), max_size=60)
 
 
-def detect(row: list[tuple[str, float]], patience: int, debounce: float, threshold: float = 0.5) -> list[tuple[int, Event]]:
+def detect(
+    row: list[tuple[str, float]], patience: int, debounce: float, threshold: float = 0.5
+) -> list[tuple[int, Event]]:
     detector = EventDetector(threshold, patience, debounce)
     found = []
     for i, (label, confidence) in enumerate(row):
@@ -53,7 +55,10 @@ def test_the_same_action_after_a_pause() -> None:
 
 def test_another_label_is_not_held_back() -> None:
     row = [("wave", 0.9)] * 4 + [("clap", 0.9)] * 4
-    assert [(i, event.label) for i, event in detect(row, patience=3, debounce=9)] == [(2, "wave"), (6, "clap")]
+    assert [(i, event.label) for i, event in detect(row, patience=3, debounce=9)] == [
+        (2, "wave"),
+        (6, "clap"),
+    ]
 
 
 def test_an_interruption_breaks_the_row() -> None:
@@ -65,7 +70,9 @@ def test_an_interruption_breaks_the_row() -> None:
 
 
 @given(answers, st.integers(1, 4), st.sampled_from([0.0, 0.25, 0.55, 2.05]))
-def test_events_follow_the_rules(row: list[tuple[str, float]], patience: int, debounce: float) -> None:
+def test_events_follow_the_rules(
+    row: list[tuple[str, float]], patience: int, debounce: float
+) -> None:
     found = detect(row, patience, debounce)
     for i, event in found:
         held = row[i - patience + 1 : i + 1]
@@ -81,13 +88,17 @@ def test_events_follow_the_rules(row: list[tuple[str, float]], patience: int, de
 
 
 @given(answers, st.integers(1, 4))
-def test_without_debounce_every_long_row_is_one_event(row: list[tuple[str, float]], patience: int) -> None:
+def test_without_debounce_every_long_row_is_one_event(
+    row: list[tuple[str, float]], patience: int
+) -> None:
     rows = groupby(label if confidence >= 0.5 else None for label, confidence in row)
     expected = [label for label, same in rows if len(list(same)) >= patience and label]
     assert [event.label for _, event in detect(row, patience, 0)] == expected
 
 
 @given(answers, st.integers(1, 3))
-def test_a_long_debounce_lets_every_label_through_once(row: list[tuple[str, float]], patience: int) -> None:
+def test_a_long_debounce_lets_every_label_through_once(
+    row: list[tuple[str, float]], patience: int
+) -> None:
     labels = [event.label for _, event in detect(row, patience, 1e9)]
     assert len(labels) == len(set(labels))

@@ -1,4 +1,5 @@
-"""The page in a real browser: the video moves, bars change, events appear, nobody complains. Screenshots stay in tmp."""
+"""The page in a real browser: the video moves, bars change, events appear, nobody complains.
+Screenshots stay in tmp."""
 
 import time
 from collections.abc import Iterator
@@ -6,16 +7,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from chromium import Chromium, Tab, find_chromium
-from live_fakes import Pictures, Pose, quick_recognizer
+
+from tests.edge_runtime.chromium import Chromium, Tab, find_chromium
+from tests.edge_runtime.live_fakes import Pictures, Pose, quick_recognizer
 
 cv2 = pytest.importorskip("cv2", reason="needs OpenCV: pip install 'skedge[live]'")
 
-from edge_runtime.live import Live  # noqa: E402
-from edge_runtime.live.actions import Actions, Answer, Observation  # noqa: E402
-from edge_runtime.live.mailbox import Newest  # noqa: E402
-from edge_runtime.live.picture import Studio  # noqa: E402
-from edge_runtime.live.server import Feeds, Page  # noqa: E402
+from skedge.edge_runtime.live import Live  # noqa: E402
+from skedge.edge_runtime.live.actions import Actions, Answer, Observation  # noqa: E402
+from skedge.edge_runtime.live.mailbox import Newest  # noqa: E402
+from skedge.edge_runtime.live.picture import Studio  # noqa: E402
+from skedge.edge_runtime.live.server import Feeds, Page  # noqa: E402
 
 TOKEN = "let-me-in-please"
 BARS = "Array.from(document.querySelectorAll('.answer')).map(row => row.textContent).join()"
@@ -39,12 +41,21 @@ class CountingStudio(Studio):
 class View:
     """A whole live view in front of a made-up camera."""
 
-    def __init__(self, folder: Path, people: int = 1, whole: bool = True, token: str | None = None) -> None:
+    def __init__(
+        self, folder: Path, people: int = 1, whole: bool = True, token: str | None = None
+    ) -> None:
         self.pose, self.source = Pose(people, takes=0.005, whole=whole), Pictures(rate=15)
         pictures: Newest[bytes] = Newest()
         self.studio = CountingStudio(pictures)
         recognizer = quick_recognizer(folder / "m.onnx", threshold=0.3)
-        self.live = Live(self.source, self.pose, self.pose.layout, Actions(recognizer), name="camera 0", painter=self.studio)
+        self.live = Live(
+            self.source,
+            self.pose,
+            self.pose.layout,
+            Actions(recognizer),
+            name="camera 0",
+            painter=self.studio,
+        )
         self.page = Page(Feeds(pictures, self.live.states, self.live.log), port=0, token=token)
         self.live.crew.start("page", self.page.run, self.page.stop)
         self.live.start()
@@ -80,7 +91,9 @@ def shows_something(picture: Path) -> None:
     assert len(np.unique(image.reshape(-1, 3), axis=0)) > 50
 
 
-def test_a_viewer_sees_all_of_it_and_a_second_one_costs_nothing(browser: Chromium, tmp_path: Path) -> None:
+def test_a_viewer_sees_all_of_it_and_a_second_one_costs_nothing(
+    browser: Chromium, tmp_path: Path
+) -> None:
     view = View(tmp_path, people=2)
     try:
         tab = browser.open(view.page.url)
@@ -104,7 +117,9 @@ def test_a_viewer_sees_all_of_it_and_a_second_one_costs_nothing(browser: Chromiu
         phone.wait("document.getElementById('video').naturalWidth == 640")
         changes(phone, MOVED)
         shows_something(phone.screenshot(tmp_path / "phone.png"))
-        assert phone.value("document.documentElement.scrollWidth") <= 390, "a phone would have to scroll sideways"
+        assert phone.value("document.documentElement.scrollWidth") <= 390, (
+            "a phone would have to scroll sideways"
+        )
         assert tab.complaints() == []
         assert phone.complaints() == []
         for request in tab.requests():
@@ -128,12 +143,15 @@ def test_a_viewer_sees_all_of_it_and_a_second_one_costs_nothing(browser: Chromiu
         view.close()
 
 
-def test_a_guarded_page_hides_its_token_and_says_when_nobody_is_whole(browser: Chromium, tmp_path: Path) -> None:
+def test_a_guarded_page_hides_its_token_and_says_when_nobody_is_whole(
+    browser: Chromium, tmp_path: Path
+) -> None:
     view = View(tmp_path, whole=False, token=TOKEN)
     try:
         tab = browser.open(view.page.url)
         tab.wait(
-            "document.querySelector('.person') && document.querySelector('.person').innerText.includes('no whole body in view')"
+            "document.querySelector('.person') &&"
+            " document.querySelector('.person').innerText.includes('no whole body in view')"
         )
         tab.wait("document.getElementById('video').naturalWidth == 640")
         assert tab.value("location.search") == ""
@@ -148,14 +166,18 @@ def test_a_guarded_page_hides_its_token_and_says_when_nobody_is_whole(browser: C
         view.close()
 
 
-def test_a_page_whose_camera_has_gone_says_so_and_comes_back(browser: Chromium, tmp_path: Path) -> None:
+def test_a_page_whose_camera_has_gone_says_so_and_comes_back(
+    browser: Chromium, tmp_path: Path
+) -> None:
     view = View(tmp_path)
     port = view.page.port
     try:
         view.source.status = "lost, trying again in 2 s"
         tab = browser.open(view.page.url)
         tab.wait("document.getElementById('status').className == 'bad'")
-        assert "lost, trying again in 2 s" in tab.value("document.getElementById('status').textContent")
+        assert "lost, trying again in 2 s" in tab.value(
+            "document.getElementById('status').textContent"
+        )
         tab.wait("document.getElementById('events').innerText.includes('camera 0: lost')")
     finally:
         view.close()

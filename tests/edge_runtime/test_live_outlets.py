@@ -9,15 +9,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from live_fakes import NTU, Pictures, Pose, body
 
-from edge_runtime.live.actions import Answer, Observation
-from edge_runtime.live.crew import Crew
-from edge_runtime.live.machine import health, temperature, throttled
-from edge_runtime.live.mailbox import Newest
-from edge_runtime.live.outlets import HELD, Outlet, json_lines, load_hook
-from edge_runtime.people import Frame, Person
-from skeleton import InputError, load_layout
+from skedge.edge_runtime.interfaces import Frame, Person
+from skedge.edge_runtime.live.actions import Answer, Observation
+from skedge.edge_runtime.live.crew import Crew
+from skedge.edge_runtime.live.machine import health, temperature, throttled
+from skedge.edge_runtime.live.mailbox import Newest
+from skedge.edge_runtime.live.outlets import HELD, Outlet, json_lines, load_hook
+from skedge.skeleton import InputError, load_layout
+from tests.edge_runtime.live_fakes import NTU, Pictures, Pose, body
 
 
 class TestMachine:
@@ -37,7 +37,12 @@ class TestMachine:
         return root
 
     def test_the_cpus_zone_is_read(self, tmp_path: Path) -> None:
-        assert temperature(self.board(tmp_path, thermal_zone0="gpu 70000", thermal_zone1="cpu-thermal 48312")) == 48.3
+        assert (
+            temperature(
+                self.board(tmp_path, thermal_zone0="gpu 70000", thermal_zone1="cpu-thermal 48312")
+            )
+            == 48.3
+        )
 
     def test_another_zone_is_better_than_none(self, tmp_path: Path) -> None:
         assert temperature(self.board(tmp_path, thermal_zone0="acpitz 27800")) == 27.8
@@ -51,7 +56,9 @@ class TestMachine:
         [("0", []), ("50005", ["under-voltage", "throttled"]), ("80000", ["temperature limit earlier"]),
          ("20002", ["frequency capped"]), ("50000", ["under-voltage earlier", "throttled earlier"])],
     )  # fmt: skip
-    def test_throttling_is_told_with_its_reasons(self, tmp_path: Path, bits: str, reasons: list[str]) -> None:
+    def test_throttling_is_told_with_its_reasons(
+        self, tmp_path: Path, bits: str, reasons: list[str]
+    ) -> None:
         assert throttled(self.board(tmp_path, throttled=bits)) == reasons
 
     def test_a_board_that_tells_nothing(self, tmp_path: Path) -> None:
@@ -69,25 +76,39 @@ class TestHook:
         path.write_text(text)
         return path
 
-    def test_it_is_found_by_path_and_in_the_current_folder(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_it_is_found_by_path_and_in_the_current_folder(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setattr(sys, "path", sys.path.copy())
         (tmp_path / "neighbour.py").write_text("seen = []")
-        path = self.write(tmp_path, "from neighbour import seen\ndef on_event(event):\n    seen.append(event)\n    return seen")
+        path = self.write(
+            tmp_path,
+            "from neighbour import seen\ndef on_event(event):\n    seen.append(event)\n    return"
+            " seen",
+        )
         assert load_hook(f"{path}:on_event")({"event": "wave"}) == [{"event": "wave"}]
         monkeypatch.chdir(tmp_path)
-        assert load_hook("lights:on_event")({"event": "clap"}) == [{"event": "wave"}, {"event": "clap"}]
+        assert load_hook("lights:on_event")({"event": "clap"}) == [
+            {"event": "wave"},
+            {"event": "clap"},
+        ]
 
     @pytest.mark.parametrize(
-        "text", ["lights", "lights:", ":on_event", "lights:on-event", "nowhere:on_event", "lights:missing"]
+        "text",
+        ["lights", "lights:", ":on_event", "lights:on-event", "nowhere:on_event", "lights:missing"],
     )
-    def test_what_names_no_function_is_one_line(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    def test_what_names_no_function_is_one_line(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+    ) -> None:
         self.write(tmp_path, "on_event = print")
         monkeypatch.chdir(tmp_path)
         monkeypatch.setattr(sys, "path", sys.path.copy())
         with pytest.raises(InputError, match="--hook"):
             load_hook(text)
 
-    def test_a_module_that_breaks_is_one_line(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_module_that_breaks_is_one_line(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setattr(sys, "path", sys.path.copy())
         path = self.write(tmp_path, "import nothing_of_that_name")
         with pytest.raises(InputError, match="ModuleNotFoundError"):
@@ -135,7 +156,10 @@ class TestHook:
         deliver = json_lines(stream)
         deliver({"event": "a\nb", "person": None})
         deliver({"event": "größer"})
-        assert [json.loads(line)["event"] for line in stream.getvalue().splitlines()] == ["a\nb", "größer"]
+        assert [json.loads(line)["event"] for line in stream.getvalue().splitlines()] == [
+            "a\nb",
+            "größer",
+        ]
 
 
 class TestPictures:
@@ -150,7 +174,7 @@ class TestPictures:
         return Observation(frame, Pose().estimate(frame), NTU, 0.0)
 
     def test_the_skeleton_is_drawn_where_the_person_is(self) -> None:
-        from edge_runtime.live.picture import Stage, draw
+        from skedge.edge_runtime.live.picture import Stage, draw
 
         observation = self.observe()
         before = observation.frame.image.copy()
@@ -165,7 +189,7 @@ class TestPictures:
         assert changed[:, 1].max() < pixels[:, 0].max() + 150
 
     def test_words_change_the_picture(self) -> None:
-        from edge_runtime.live.picture import Stage, draw
+        from skedge.edge_runtime.live.picture import Stage, draw
 
         observation = self.observe()
         pictures = [
@@ -178,7 +202,7 @@ class TestPictures:
                 assert (one != other).any()
 
     def test_a_large_picture_becomes_smaller_and_people_stay_where_they_are(self) -> None:
-        from edge_runtime.live.picture import Stage, draw
+        from skedge.edge_runtime.live.picture import Stage, draw
 
         pixels = np.full((25, 2), np.nan, np.float32)
         pixels[0] = 1500, 900
@@ -189,12 +213,18 @@ class TestPictures:
 
     @pytest.mark.parametrize("layout", ["ntu25", "blazepose33", "coco17", "kinect20"])
     def test_people_without_a_picture_are_drawn_whole(self, layout: str) -> None:
-        from edge_runtime.live.picture import CANVAS, Stage, draw
+        from skedge.edge_runtime.live.picture import CANVAS, Stage, draw
 
         rng, stage = np.random.default_rng(0), Stage()
         chosen = load_layout(layout)
         people = tuple(
-            Person(id, (rng.uniform(-1, 1, (len(chosen), 3)) + np.array([3 * id, 5, 0])).astype(np.float32)) for id in (1, 2)
+            Person(
+                id,
+                (rng.uniform(-1, 1, (len(chosen), 3)) + np.array([3 * id, 5, 0])).astype(
+                    np.float32
+                ),
+            )
+            for id in (1, 2)
         )
         for _ in range(30):
             places = stage.place(people)
@@ -206,7 +236,7 @@ class TestPictures:
 
     @pytest.mark.parametrize("strange", [np.nan, np.inf, 1e30, -1e30])
     def test_strange_joints_draw_nothing_and_break_nothing(self, strange: float) -> None:
-        from edge_runtime.live.picture import Stage, draw, encode
+        from skedge.edge_runtime.live.picture import Stage, draw, encode
 
         joints = np.full((25, 3), strange, np.float32)
         person = Person(1, joints, joints[:, :2])
@@ -215,8 +245,10 @@ class TestPictures:
         for observation in (with_image, without):
             assert encode(draw(observation, (), Stage())).startswith(b"\xff\xd8")
 
-    def test_one_drawing_and_encoding_for_all_who_look(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        from edge_runtime.live import picture
+    def test_one_drawing_and_encoding_for_all_who_look(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        from skedge.edge_runtime.live import picture
 
         viewers: Newest[bytes] = Newest()
         studio = picture.Studio(viewers)
@@ -234,7 +266,7 @@ class TestPictures:
     def test_a_film_lasts_as_long_as_what_it_shows(self, tmp_path: Path, suffix: str) -> None:
         import cv2
 
-        from edge_runtime.live.picture import RECORDED_RATE, Film
+        from skedge.edge_runtime.live.picture import RECORDED_RATE, Film
 
         path = tmp_path / f"film{suffix}"
         film = Film(path)
@@ -250,23 +282,31 @@ class TestPictures:
         assert frames == pytest.approx(2.9 * RECORDED_RATE + 1, abs=1)
 
     def test_a_film_goes_where_nothing_is(self, tmp_path: Path) -> None:
-        from edge_runtime.live.picture import Film
+        from skedge.edge_runtime.live.picture import Film
 
         (tmp_path / "there.mp4").write_bytes(b"precious")
-        for path in (tmp_path / "there.mp4", tmp_path / "film.gif", tmp_path / "nowhere" / "film.mp4"):
+        for path in (
+            tmp_path / "there.mp4",
+            tmp_path / "film.gif",
+            tmp_path / "nowhere" / "film.mp4",
+        ):
             with pytest.raises(InputError, match="--record"):
                 Film(path)
         Film(tmp_path / "unused.mp4").close()
         assert [one.name for one in tmp_path.iterdir()] == ["there.mp4"]
 
     @pytest.mark.parametrize("rate", [10, 30])
-    def test_a_film_ends_before_the_disk_is_full(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rate: float) -> None:
-        from edge_runtime.live import picture
+    def test_a_film_ends_before_the_disk_is_full(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rate: float
+    ) -> None:
+        from skedge.edge_runtime.live import picture
 
         notes: list[str] = []
         film = picture.Film(tmp_path / "film.avi", notes.append)
         film.add(Pictures().picture(0), 0.0)
-        monkeypatch.setattr(picture.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 1000}))
+        monkeypatch.setattr(
+            picture.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 1000})
+        )
         for number in range(1, 300):
             film.add(Pictures().picture(number), number / rate)
         film.close()
@@ -276,7 +316,7 @@ class TestPictures:
     def test_a_film_that_cannot_be_written_says_so_and_leaves_nothing(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        from edge_runtime.live import picture
+        from skedge.edge_runtime.live import picture
 
         monkeypatch.setitem(picture.SUFFIXES, ".mp4", "????")
         film = picture.Film(tmp_path / "film.mp4")

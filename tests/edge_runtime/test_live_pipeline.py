@@ -1,4 +1,5 @@
-"""Camera, pose and action in threads: the newest frame wins, nothing waits for a viewer, all end together."""
+"""Camera, pose and action in threads: the newest frame wins, nothing waits for a viewer, all end
+together."""
 
 import json
 import threading
@@ -10,16 +11,24 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from live_fakes import NTU, Pictures, Pose, Skeletons, body, quick_model, quick_recognizer
 
-from edge_runtime.events import Event
-from edge_runtime.live import Live, LiveError
-from edge_runtime.live.actions import Actions, Answer, Happening, Observation, Outlook
-from edge_runtime.live.mailbox import Mailbox, Newest
-from edge_runtime.live.timing import Timing
-from edge_runtime.people import Frame, Person
-from edge_runtime.recognizer import Recognizer
-from skeleton import InputError, load_layout
+from skedge.edge_runtime.events import Event
+from skedge.edge_runtime.interfaces import Frame, Person
+from skedge.edge_runtime.live import Live, LiveError
+from skedge.edge_runtime.live.actions import Actions, Answer, Happening, Observation, Outlook
+from skedge.edge_runtime.live.mailbox import Mailbox, Newest
+from skedge.edge_runtime.live.timing import Timing
+from skedge.edge_runtime.recognizer import Recognizer
+from skedge.skeleton import InputError, load_layout
+from tests.edge_runtime.live_fakes import (
+    NTU,
+    Pictures,
+    Pose,
+    Skeletons,
+    body,
+    quick_model,
+    quick_recognizer,
+)
 
 
 class Watcher:
@@ -90,7 +99,9 @@ def test_the_newest_frame_wins_and_the_last_one_is_seen() -> None:
 def test_every_frame_of_a_film_where_that_is_asked_for() -> None:
     watcher = Watcher()
     run(Live(Pictures(50, rate=None), Pose(takes=0.001), NTU, watcher, every_frame=True))
-    assert [round(observation.frame.seconds * 30) for observation in watcher.seen] == list(range(50))
+    assert [round(observation.frame.seconds * 30) for observation in watcher.seen] == list(
+        range(50)
+    )
 
 
 def test_a_recording_of_a_film_has_every_frame_but_a_viewer_never_holds_it_up() -> None:
@@ -132,17 +143,23 @@ def test_recorded_skeletons_need_no_pose_estimator() -> None:
 
 
 @pytest.mark.parametrize("where", ["camera", "pose", "action", "picture", "state"])
-def test_an_error_in_any_thread_ends_all_with_one_line(where: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_in_any_thread_ends_all_with_one_line(
+    where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     source, pose, watcher, painter = Pictures(rate=200), Pose(), Watcher(), Painter()
     live = Live(source, pose, NTU, watcher, painter=painter)
     broken = RuntimeError("the roof\nis on fire")
     if where == "state":
-        monkeypatch.setattr("edge_runtime.live.pipeline.health", lambda: 1 / 0)
+        monkeypatch.setattr("skedge.edge_runtime.live.pipeline.health", lambda: 1 / 0)
     else:
-        {"camera": source, "pose": pose, "action": watcher, "picture": painter}[where].breaks = broken
+        {"camera": source, "pose": pose, "action": watcher, "picture": painter}[
+            where
+        ].breaks = broken
     live.start()
     assert live.crew.stopping.wait(30)
-    with pytest.raises(LiveError, match=f"^{where}: (RuntimeError: the roof is on fire|ZeroDivisionError: .*)$"):
+    with pytest.raises(
+        LiveError, match=f"^{where}: (RuntimeError: the roof is on fire|ZeroDivisionError: .*)$"
+    ):
         live.close()
     assert source.closed.is_set()
     assert not threads()
@@ -164,7 +181,10 @@ def test_what_broke_first_is_told_where_the_recording_breaks_too() -> None:
 
 def test_persons_numbers_of_any_integer_kind_are_plain_json() -> None:
     numbers: Any = np.array([4, 5])
-    answer, happening = Answer(numbers[0], True), Happening(Event("wave", 0.9, 0.0, 1.0), numbers[1])
+    answer, happening = (
+        Answer(numbers[0], True),
+        Happening(Event("wave", 0.9, 0.0, 1.0), numbers[1]),
+    )
     assert json.loads(json.dumps(answer.document()))["id"] == 4
     assert json.loads(json.dumps(happening.document()))["person"] == 5
 
@@ -216,8 +236,10 @@ def test_a_lost_camera_is_shown_and_noted() -> None:
     assert [note["note"] for note in notes] == ["camera 0: lost, trying again", "camera 0: is back"]
 
 
-def test_nobodys_answer_stays_when_the_camera_stands_still(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edge_runtime.live.pipeline.STALE_SECONDS", 0.3)
+def test_nobodys_answer_stays_when_the_camera_stands_still(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("skedge.edge_runtime.live.pipeline.STALE_SECONDS", 0.3)
     source = Pictures(rate=100)
     live = Live(source, Pose(), NTU, Actions(quick_recognizer(tmp_path / "m.onnx")))
     live.start()
@@ -233,7 +255,13 @@ def test_nobodys_answer_stays_when_the_camera_stands_still(tmp_path: Path, monke
 
 
 def test_the_state_says_what_a_viewer_needs(tmp_path: Path) -> None:
-    live = Live(Pictures(40, rate=None), Pose(2), NTU, Actions(quick_recognizer(tmp_path / "m.onnx")), every_frame=True)
+    live = Live(
+        Pictures(40, rate=None),
+        Pose(2),
+        NTU,
+        Actions(quick_recognizer(tmp_path / "m.onnx")),
+        every_frame=True,
+    )
     run(live)
     state = json.loads(json.dumps(live.state()))
     assert [person["id"] for person in state["people"]] == [1, 2]
@@ -254,11 +282,16 @@ class TestActions:
         return Observation(Frame(None, seconds, people), people, load_layout(layout), 0.0)
 
     def test_everybody_gets_an_answer_of_ones_own(self, tmp_path: Path) -> None:
-        actions, alone = Actions(quick_recognizer(tmp_path / "m.onnx")), Recognizer.load(quick_model(tmp_path / "n.onnx"))
+        actions, alone = (
+            Actions(quick_recognizer(tmp_path / "m.onnx")),
+            Recognizer.load(quick_model(tmp_path / "n.onnx")),
+        )
         for number in range(40):
             seconds = number / 30
             left, right = body(seconds, -0.8), body(seconds + 1, 0.8)
-            outlook = actions.update(self.observe(Person(4, left), Person(9, right), seconds=seconds))
+            outlook = actions.update(
+                self.observe(Person(4, left), Person(9, right), seconds=seconds)
+            )
             expected = alone.update(right, seconds)
         assert [answer.id for answer in outlook.answers] == [4, 9]
         assert outlook.answers[1].top[0] == (expected.label, pytest.approx(expected.confidence))
@@ -267,7 +300,9 @@ class TestActions:
     def test_no_whole_body_gives_no_action(self, tmp_path: Path) -> None:
         actions = Actions(quick_recognizer(tmp_path / "m.onnx"))
         for number in range(60):
-            outlook = actions.update(self.observe(Person(1, body(number / 30), whole=False), seconds=number / 30))
+            outlook = actions.update(
+                self.observe(Person(1, body(number / 30), whole=False), seconds=number / 30)
+            )
             assert outlook.happenings == ()
         assert outlook.answers[0].text == "no whole body in view"
         assert outlook.answers[0].document() == {"id": 1, "whole": False, "top": []}
@@ -276,7 +311,9 @@ class TestActions:
         actions = Actions(quick_recognizer(tmp_path / "m.onnx"))
         happenings = []
         for number in range(90):
-            happenings += actions.update(self.observe(Person(3, body(number / 30)), seconds=number / 30)).happenings
+            happenings += actions.update(
+                self.observe(Person(3, body(number / 30)), seconds=number / 30)
+            ).happenings
         assert len({happening.event.label for happening in happenings}) > 2
         document = happenings[0].document()
         assert document["person"] == 3
@@ -287,10 +324,14 @@ class TestActions:
         rng = np.random.default_rng(0)
         for number in range(40):
             joints = rng.normal(size=(33, 3)).astype(np.float32)
-            outlook = actions.update(self.observe(Person(1, joints), seconds=number / 30, layout="blazepose33"))
+            outlook = actions.update(
+                self.observe(Person(1, joints), seconds=number / 30, layout="blazepose33")
+            )
         assert outlook.answers[0].top
 
-    def test_a_model_for_two_sees_the_scene_and_people_keep_their_places(self, tmp_path: Path) -> None:
+    def test_a_model_for_two_sees_the_scene_and_people_keep_their_places(
+        self, tmp_path: Path
+    ) -> None:
         class Recorder:
             def __init__(self, recognizer: Recognizer) -> None:
                 self.metadata, self.labels, self.given = recognizer.metadata, recognizer.labels, []
@@ -303,7 +344,9 @@ class TestActions:
         recorder = Recorder(Recognizer.load(quick_model(tmp_path / "m.onnx", persons=2)))
         actions = Actions(recorder)  # type: ignore[arg-type]
         one, two, three = (Person(id, np.full((25, 3), id, np.float32)) for id in (1, 2, 3))
-        for number, people in enumerate([(one, two), (two, one), (two,), (two, three), (three, two, one)]):
+        for number, people in enumerate(
+            [(one, two), (two, one), (two,), (two, three), (three, two, one)]
+        ):
             outlook = actions.update(self.observe(*people, seconds=number / 30))
             assert [answer.id for answer in outlook.answers] == [None]
         places = [[float(person[0, 0]) for person in given] for given in recorder.given]

@@ -14,12 +14,12 @@ from urllib.request import urlopen
 
 import numpy as np
 import pytest
-from held import SOCKETS
-from live_fakes import Pictures, Pose, Skeletons, body, quick_model
 
-from edge_runtime.people import Person
-from skedge import main
-from skeleton import InputError
+from skedge.cli import main
+from skedge.edge_runtime.interfaces import Person
+from skedge.skeleton import InputError
+from tests.edge_runtime.held import SOCKETS
+from tests.edge_runtime.live_fakes import Pictures, Pose, Skeletons, body, quick_model
 
 ROOT = Path(__file__).parents[2]
 # A process of its own that watches what Python opens, in front of made-up people.
@@ -36,13 +36,12 @@ def watch(event, arguments):
     if event in ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn"):
         happened.append([event, repr(arguments)])
 sys.addaudithook(watch)
-sys.path[:0] = [os.environ["FAKES"]]
-from live_fakes import *
-import edge_runtime.sources
+from tests.edge_runtime.live_fakes import *
+import skedge.edge_runtime.sources
 rate = float(os.environ.get("RATE", 0)) or None
-edge_runtime.sources.open_source = lambda text, fast: Skeletons(lambda seconds: (Person(1, body(seconds)),), int(text), rate)
+skedge.edge_runtime.sources.open_source = lambda text, fast: Skeletons(lambda seconds: (Person(1, body(seconds)),), int(text), rate)
 happened.clear()
-from skedge import main
+from skedge.cli import main
 try:
     main(sys.argv[1:])
 finally:
@@ -72,21 +71,31 @@ def fake_sources(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
             raise InputError(f"{text}: expected a camera, got none")
         return fake.source
 
-    monkeypatch.setattr("edge_runtime.sources.open_source", open_source)
+    monkeypatch.setattr("skedge.edge_runtime.sources.open_source", open_source)
     return fake
 
 
 def start(room: Path, *arguments: object, **more: str) -> subprocess.Popen[str]:
-    keep = {name: value for name, value in os.environ.items() if name in ("PATH", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "LANG")}
+    keep = {
+        name: value
+        for name, value in os.environ.items()
+        if name in ("PATH", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "LANG")
+    }
     home = room / "home"
     home.mkdir(exist_ok=True)
     environment = keep | {
         "HOME": str(home), "TMPDIR": str(home), "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
-        "PYTHONDONTWRITEBYTECODE": "1", "FAKES": str(Path(__file__).parent), "REPORT": str(room / "report.json"), **more,
+        "PYTHONDONTWRITEBYTECODE": "1", "REPORT": str(room / "report.json"), **more,
     }  # fmt: skip
     command = [sys.executable, "-c", CHILD, *map(str, arguments)]
     return subprocess.Popen(
-        command, env=environment, cwd=room, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=ctrl_c_works
+        command,
+        env=environment,
+        cwd=room,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=ctrl_c_works,
     )
 
 
@@ -103,7 +112,17 @@ EVENTS = ("--threshold", 0, "--patience", 1, "--debounce", 0)
 
 
 def test_events_are_lines_of_json_and_nothing_is_opened_or_written(room: Path) -> None:
-    process = start(room, "live", "--source", 200, "--model", room / "m.onnx", "--no_page", "--every_frame", *EVENTS)
+    process = start(
+        room,
+        "live",
+        "--source",
+        200,
+        "--model",
+        room / "m.onnx",
+        "--no_page",
+        "--every_frame",
+        *EVENTS,
+    )
     out, err = process.communicate(timeout=120)
     assert process.returncode == 0, err
     events = [json.loads(line) for line in out.splitlines()]
@@ -115,13 +134,25 @@ def test_events_are_lines_of_json_and_nothing_is_opened_or_written(room: Path) -
     assert found["sockets"] == []
     assert found["threads"] == ["MainThread"]
     assert list((room / "home").iterdir()) == []
-    assert not {"torch", "cv2", "scipy", "lightning", "pandas", "matplotlib"} & set(found["modules"])
+    assert not {"torch", "cv2", "scipy", "lightning", "pandas", "matplotlib"} & set(
+        found["modules"]
+    )
 
 
 def test_the_page_binds_to_this_computer_only_and_nothing_is_written(room: Path) -> None:
     pytest.importorskip("cv2", reason="needs OpenCV: pip install 'skedge[live]'")
     process = start(
-        room, "live", "--source", 100_000, "--model", room / "m.onnx", "--port", 0, "--no_browser", RATE="100", DISPLAY=":99"
+        room,
+        "live",
+        "--source",
+        100_000,
+        "--model",
+        room / "m.onnx",
+        "--port",
+        0,
+        "--no_browser",
+        RATE="100",
+        DISPLAY=":99",
     )
     assert process.stderr is not None
     said = process.stderr.readline()
@@ -135,7 +166,9 @@ def test_the_page_binds_to_this_computer_only_and_nothing_is_written(room: Path)
     assert process.returncode == 0, err
     assert err == ""
     found = report(room)
-    assert [one for one in found["happened"] if one[0] != "open"] == [["socket.bind", "(('127.0.0.1', 0),)"]]
+    assert [one for one in found["happened"] if one[0] != "open"] == [
+        ["socket.bind", "(('127.0.0.1', 0),)"]
+    ]
     assert [one for one in found["happened"] if one[0] == "open"] == []
     assert found["threads"] == ["MainThread"]
     assert list((room / "home").iterdir()) == []
@@ -143,7 +176,17 @@ def test_the_page_binds_to_this_computer_only_and_nothing_is_written(room: Path)
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_it_ends_cleanly_when_asked_to(room: Path, how: signal.Signals) -> None:
-    process = start(room, "live", "--source", 100_000, "--model", room / "m.onnx", "--no_page", *EVENTS, RATE="100")
+    process = start(
+        room,
+        "live",
+        "--source",
+        100_000,
+        "--model",
+        room / "m.onnx",
+        "--no_page",
+        *EVENTS,
+        RATE="100",
+    )
     assert process.stdout is not None
     assert json.loads(process.stdout.readline())
     process.send_signal(how)
@@ -154,7 +197,17 @@ def test_it_ends_cleanly_when_asked_to(room: Path, how: signal.Signals) -> None:
 
 
 def test_who_reads_the_events_may_leave(room: Path) -> None:
-    process = start(room, "live", "--source", 100_000, "--model", room / "m.onnx", "--no_page", *EVENTS, RATE="100")
+    process = start(
+        room,
+        "live",
+        "--source",
+        100_000,
+        "--model",
+        room / "m.onnx",
+        "--no_page",
+        *EVENTS,
+        RATE="100",
+    )
     assert process.stdout is not None
     assert json.loads(process.stdout.readline())
     process.stdout.close()
@@ -167,7 +220,8 @@ def test_a_hook_gets_events_and_may_break(room: Path, fake_sources: SimpleNamesp
                                           monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
     monkeypatch.setattr(sys, "path", sys.path.copy())
     (room / "lamp.py").write_text(
-        "seen = []\ndef on_event(event):\n    seen.append(event)\n    if len(seen) == 2: raise OSError('the lamp is out')\n"
+        "seen = []\ndef on_event(event):\n    seen.append(event)\n    if len(seen) == 2: raise"
+        " OSError('the lamp is out')\n"
     )
     fake_sources.source = Skeletons(lambda seconds: (Person(1, body(seconds)),), 200)
     main(["live", "--source", "film.npz", "--model", str(room / "m.onnx"), "--no_page", "--every_frame",
@@ -179,13 +233,17 @@ def test_a_hook_gets_events_and_may_break(room: Path, fake_sources: SimpleNamesp
     assert fake_sources.source.closed
 
 
-def test_a_film_is_stored_only_where_that_is_asked_for(room: Path, fake_sources: SimpleNamespace) -> None:
+def test_a_film_is_stored_only_where_that_is_asked_for(
+    room: Path, fake_sources: SimpleNamespace
+) -> None:
     cv2 = pytest.importorskip("cv2", reason="needs OpenCV: pip install 'skedge[live]'")
     for arguments in ([], ["--record", str(room / "film.avi")]):
         fake_sources.source = Skeletons(lambda seconds: (Person(1, body(seconds)),), 60)
         before = set(room.iterdir())
         main(["live", "--model", str(room / "m.onnx"), "--no_page", "--every_frame", *arguments])
-        assert {path.name for path in set(room.iterdir()) - before} == {Path(argument).name for argument in arguments[1:]}
+        assert {path.name for path in set(room.iterdir()) - before} == {
+            Path(argument).name for argument in arguments[1:]
+        }
     capture = cv2.VideoCapture(str(room / "film.avi"))
     read, picture = capture.read()
     assert read
@@ -217,7 +275,11 @@ def test_a_camera_that_is_not_there_is_one_line(room: Path, fake_sources: Simple
      (["--host", "203.0.113.7", "--port", "0"], "--host")],
 )  # fmt: skip
 def test_wrong_settings_are_one_line_and_leave_the_camera_alone(
-    room: Path, fake_sources: SimpleNamespace, capsys: pytest.CaptureFixture[str], arguments: list[str], words: str
+    room: Path,
+    fake_sources: SimpleNamespace,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    words: str,
 ) -> None:
     if words in ("--record", "--host"):
         pytest.importorskip("cv2", reason="needs OpenCV: pip install 'skedge[live]'")
@@ -236,7 +298,9 @@ def test_pictures_go_through_the_pose_estimator(
 ) -> None:
     pose = Pose()
     asked: list[int] = []
-    monkeypatch.setattr("edge_runtime.live.run._blazepose", lambda people: asked.append(people) or pose)
+    monkeypatch.setattr(
+        "skedge.edge_runtime.live.run._blazepose", lambda people: asked.append(people) or pose
+    )
     for arguments in ([], ["--people", "3"]):
         fake_sources.source = Pictures(10, rate=None)
         main(["live", "--model", str(room / "m.onnx"), "--no_page", "--every_frame", *arguments])
@@ -250,7 +314,18 @@ def test_a_token_is_made_said_and_asked_for(room: Path, fake_sources: SimpleName
     pytest.importorskip("cv2", reason="needs OpenCV: pip install 'skedge[live]'")
     monkeypatch.setenv("SKEDGE_TOKEN", "from-the-environment")
     fake_sources.source = Skeletons(lambda seconds: (), 10, rate=30)
-    main(["live", "--model", str(room / "m.onnx"), "--host", "0.0.0.0", "--port", "0", "--no_browser"])
+    main(
+        [
+            "live",
+            "--model",
+            str(room / "m.onnx"),
+            "--host",
+            "0.0.0.0",
+            "--port",
+            "0",
+            "--no_browser",
+        ]
+    )
     said = capsys.readouterr().err
     assert "/?token=...\n" in said
     assert "from-the-environment" not in said
@@ -259,7 +334,18 @@ def test_a_token_is_made_said_and_asked_for(room: Path, fake_sources: SimpleName
     tokens = set()
     for _ in range(2):
         fake_sources.source = Skeletons(lambda seconds: (), 2)
-        main(["live", "--model", str(room / "m.onnx"), "--host", "0.0.0.0", "--port", "0", "--no_browser"])
+        main(
+            [
+                "live",
+                "--model",
+                str(room / "m.onnx"),
+                "--host",
+                "0.0.0.0",
+                "--port",
+                "0",
+                "--no_browser",
+            ]
+        )
         tokens.add(capsys.readouterr().err.splitlines()[0].partition("?token=")[2])
     assert len(tokens) == 2
     assert all(len(token) >= 16 for token in tokens)
@@ -291,31 +377,49 @@ def test_the_browser_is_opened_where_there_is_a_display(room: Path, fake_sources
 def test_the_terminal_shows_what_the_page_shows(room: Path) -> None:
     from rich.console import Console
 
-    from edge_runtime.live import Live
-    from edge_runtime.live.actions import Actions
-    from edge_runtime.live.terminal import Terminal, _people
-    from edge_runtime.recognizer import Recognizer
+    from skedge.edge_runtime.live import Live
+    from skedge.edge_runtime.live.actions import Actions
+    from skedge.edge_runtime.live.terminal import Terminal, _people
+    from skedge.edge_runtime.recognizer import Recognizer
 
     recognizer = Recognizer.load(room / "m.onnx", threshold=0.0, patience=1, debounce=0.0)
-    live = Live(Pictures(60, rate=None), Pose(2), Pose.layout, Actions(recognizer), name="camera 0", every_frame=True)
+    live = Live(
+        Pictures(60, rate=None),
+        Pose(2),
+        Pose.layout,
+        Actions(recognizer),
+        name="camera 0",
+        every_frame=True,
+    )
     live.start()
     assert live.crew.stopping.wait(60)
     live.close()
     live.note("the lamp is out")
     console = Console(width=100, record=True, file=io.StringIO())
     console.print(Terminal(live, console, "http://127.0.0.1:8080/").render())
-    console.print(_people([{"id": 7, "whole": True, "top": [{"label": "wave [/left]", "probability": 1.0}]}]))
+    console.print(
+        _people([{"id": 7, "whole": True, "top": [{"label": "wave [/left]", "probability": 1.0}]}])
+    )
     shown = console.export_text()
     assert "wave [/left]" in shown
-    for words in ("camera 0", "http://127.0.0.1:8080/", "person 1", "person 2", "the lamp is out", "p50/p95", "memory", "%"):
+    for words in (
+        "camera 0",
+        "http://127.0.0.1:8080/",
+        "person 1",
+        "person 2",
+        "the lamp is out",
+        "p50/p95",
+        "memory",
+        "%",
+    ):
         assert words in shown
     assert sum(event in shown for event in recognizer.labels) >= 5
 
 
 def test_a_frozen_driver_does_not_keep_the_program_alive(room: Path) -> None:
-    from edge_runtime.live import Live
-    from edge_runtime.live.actions import Actions
-    from edge_runtime.recognizer import Recognizer
+    from skedge.edge_runtime.live import Live
+    from skedge.edge_runtime.live.actions import Actions
+    from skedge.edge_runtime.recognizer import Recognizer
 
     class Frozen(Pictures):
         def __iter__(self):  # type: ignore[no-untyped-def]

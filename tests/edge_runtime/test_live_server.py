@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_runtime.live import server
-from edge_runtime.live.mailbox import Newest
-from edge_runtime.live.pipeline import Log
-from edge_runtime.live.run import Viewing, addresses
-from edge_runtime.live.server import Feeds, Page, is_own, token_for
-from skeleton import InputError
+from skedge.edge_runtime.live import server
+from skedge.edge_runtime.live.mailbox import Newest
+from skedge.edge_runtime.live.pipeline import Log
+from skedge.edge_runtime.live.run import Viewing, addresses
+from skedge.edge_runtime.live.server import Feeds, Page, is_own, token_for
+from skedge.skeleton import InputError
 
 TOKEN = "correct-horse"
 
@@ -35,7 +35,9 @@ class Served:
 
     def ask(self, path: str = "/", method: str = "GET", **headers: str) -> HTTPResponse:
         connection = HTTPConnection("127.0.0.1", self.page.port, timeout=30)
-        connection.request(method, path, headers={name.replace("_", "-"): value for name, value in headers.items()})
+        connection.request(
+            method, path, headers={name.replace("_", "-"): value for name, value in headers.items()}
+        )
         return connection.getresponse()
 
     def raw(self, text: bytes) -> socket.socket:
@@ -113,8 +115,13 @@ class TestWhoMaySeeIt:
             assert len(answer.read()) == int(answer.headers["Content-Length"])
 
     @pytest.mark.parametrize("path", ["/", "/live.js", "/stream", "/events", "/state", "/nothing"])
-    @pytest.mark.parametrize("shown", ["", "?token=", "?token=correct-hors", "?token=correct-horsf", "?token=%C3%A9%00", "?x"])
-    def test_without_the_token_nothing_is_told(self, guarded: Served, path: str, shown: str) -> None:
+    @pytest.mark.parametrize(
+        "shown",
+        ["", "?token=", "?token=correct-hors", "?token=correct-horsf", "?token=%C3%A9%00", "?x"],
+    )
+    def test_without_the_token_nothing_is_told(
+        self, guarded: Served, path: str, shown: str
+    ) -> None:
         guarded.states.put(b'{"secret": 1}')
         answer = guarded.ask(path + shown, Cookie="skedge_token=wrong")
         assert answer.status == 401
@@ -132,7 +139,9 @@ class TestWhoMaySeeIt:
         assert guarded.ask("/state", Cookie=f"skedge_token={TOKEN}x").status == 401
         assert guarded.ask("/state", Cookie="=;;;==\x7f").status == 401
 
-    def test_the_token_is_compared_in_constant_time(self, guarded: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_the_token_is_compared_in_constant_time(
+        self, guarded: Served, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         compared = []
 
         def compare(one: bytes, other: bytes) -> bool:
@@ -144,13 +153,24 @@ class TestWhoMaySeeIt:
         assert compared == [TOKEN.encode(), TOKEN.encode()]
 
     @pytest.mark.parametrize(
-        "host", ["evil.example", "evil.example:8080", "127.0.0.1.evil.example", "", "192.168.1.7:8080", "[::2]"]
+        "host",
+        [
+            "evil.example",
+            "evil.example:8080",
+            "127.0.0.1.evil.example",
+            "",
+            "192.168.1.7:8080",
+            "[::2]",
+        ],
     )
     def test_another_name_for_this_computer_is_refused(self, served: Served, host: str) -> None:
         # A web page elsewhere can lead its own name to 127.0.0.1 and would then read the camera.
         assert served.ask("/state", Host=host).status == 403
 
-    @pytest.mark.parametrize("host", ["localhost", "LOCALHOST:8080", "127.0.0.1", "127.0.0.1:8080", "[::1]", "[::1]:8080"])
+    @pytest.mark.parametrize(
+        "host",
+        ["localhost", "LOCALHOST:8080", "127.0.0.1", "127.0.0.1:8080", "[::1]", "[::1]:8080"],
+    )
     def test_its_own_names_are_fine(self, served: Served, host: str) -> None:
         assert served.ask("/", Host=host).status == 200
 
@@ -234,8 +254,13 @@ class TestStreams:
             served.pictures.put(b"x" * 100_000)
             time.sleep(0.01)
 
-    def test_too_many_viewers_are_refused(self, served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-        streams = [served.raw(b"GET /stream HTTP/1.0\r\nHost: localhost\r\n\r\n") for _ in range(server.STREAMS)]
+    def test_too_many_viewers_are_refused(
+        self, served: Served, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        streams = [
+            served.raw(b"GET /stream HTTP/1.0\r\nHost: localhost\r\n\r\n")
+            for _ in range(server.STREAMS)
+        ]
         wait_for_watchers(served, server.STREAMS)
         assert served.ask("/stream").status == 503
         assert served.ask("/").status == 200
@@ -283,7 +308,10 @@ class TestStreams:
     def test_closing_ends_open_streams_at_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(server._Handler, "timeout", 300)  # nobody may wait for that
         served = Served()
-        held = [served.raw(b"GET %s HTTP/1.0\r\nHost: localhost\r\n\r\n" % path) for path in (b"/stream", b"/events")]
+        held = [
+            served.raw(b"GET %s HTTP/1.0\r\nHost: localhost\r\n\r\n" % path)
+            for path in (b"/stream", b"/events")
+        ]
         held += [served.raw(b"GET /"), served.raw(b"")]
         wait_for_watchers(served, 1)
         before = threading.active_count()
@@ -322,7 +350,7 @@ def test_what_is_not_there_is_not_found(served: Served) -> None:
 
 
 def test_the_pages_files_are_in_the_package() -> None:
-    import edge_runtime.live.page as page
+    from skedge.edge_runtime.live import page
 
     there = {path.name for path in Path(page.__path__[0]).iterdir()}
     assert {name for name, _ in server.FILES.values()} <= there

@@ -1,15 +1,16 @@
-"""A small board's limits: it works under those that are promised, and says so under smaller ones before anything dies."""
+"""A small board's limits: it works under those that are promised, and says so under smaller ones
+before anything dies."""
 
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from edge_models import metadata, write_model
-from edge_tflite import write_tflite
 
-from edge_runtime import memory
-from skeleton.errors import InputError
+from skedge.edge_runtime.backends import memory
+from skedge.skeleton.errors import InputError
+from tests.edge_runtime.edge_models import metadata, write_model
+from tests.edge_runtime.edge_tflite import write_tflite
 
 ROOT = Path(__file__).parents[2]
 MEBIBYTE = 2**20
@@ -43,7 +44,9 @@ def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 def run(model: Path, limit: int) -> subprocess.CompletedProcess:
     command = [sys.executable, "-c", CHILD, str(limit), str(model)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
+    )
 
 
 def test_256_mib_of_address_space_are_enough(model: Path) -> None:
@@ -67,15 +70,24 @@ def test_too_little_address_space_is_told(model: Path) -> None:
         ("4:memory:/a/b\n0::/", {"memory/a/memory.limit_in_bytes": "128000000"}, [128.0]),
         (
             "4:memory:/a/b",
-            {"memory/memory.limit_in_bytes": "64000000", "memory/a/b/memory.limit_in_bytes": "96000000"},
+            {
+                "memory/memory.limit_in_bytes": "64000000",
+                "memory/a/b/memory.limit_in_bytes": "96000000",
+            },
             [96, 64],
         ),
-        ("0::/user.slice/x", {"user.slice/memory.max": "50000000", "user.slice/x/memory.max": "max"}, [50]),
+        (
+            "0::/user.slice/x",
+            {"user.slice/memory.max": "50000000", "user.slice/x/memory.max": "max"},
+            [50],
+        ),
         ("3:cpu:/a", {"memory/a/memory.limit_in_bytes": "1"}, []),
         ("nonsense", {}, []),
     ],
 )
-def test_limits_of_control_groups(tmp_path: Path, groups: str, files: dict[str, str], expected: list[float]) -> None:
+def test_limits_of_control_groups(
+    tmp_path: Path, groups: str, files: dict[str, str], expected: list[float]
+) -> None:
     (tmp_path / "proc/self").mkdir(parents=True)
     (tmp_path / "proc/self/cgroup").write_text(groups)
     for name, text in files.items():
@@ -85,7 +97,9 @@ def test_limits_of_control_groups(tmp_path: Path, groups: str, files: dict[str, 
 
 
 @pytest.mark.parametrize(("limit", "fits"), [(128, True), (48, False)])
-def test_a_group_with_too_little_is_told(model: Path, tmp_path: Path, limit: int, fits: bool) -> None:
+def test_a_group_with_too_little_is_told(
+    model: Path, tmp_path: Path, limit: int, fits: bool
+) -> None:
     (tmp_path / "proc/self").mkdir(parents=True)
     (tmp_path / "proc/self/cgroup").write_text("0::/")
     (tmp_path / "proc/self/status").write_text("VmSize:\t 106000 kB\nVmRSS:\t 34000 kB\n")
@@ -94,7 +108,9 @@ def test_a_group_with_too_little_is_told(model: Path, tmp_path: Path, limit: int
     if fits:
         memory.check(model, imported=False, root=tmp_path)
     else:
-        with pytest.raises(InputError, match="limit of the control group is 48 MB and 35 MB are taken"):
+        with pytest.raises(
+            InputError, match="limit of the control group is 48 MB and 35 MB are taken"
+        ):
             memory.check(model, imported=False, root=tmp_path)
 
 

@@ -1,4 +1,5 @@
-"""Whole recordings through a model: events where the actions are, several people, idling, and stores that do not fit."""
+"""Whole recordings through a model: events where the actions are, several people, idling, and
+stores that do not fit."""
 
 import json
 import subprocess
@@ -9,14 +10,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from edge_models import STREAMING, write_model, write_streaming_model
 
-from edge_runtime import Recognizer
-from edge_runtime.online import evaluate_online
-from skedge import main
-from skeleton import InputError, load_layout
-from skeleton.datasets.store import PARTS, Store, StoreWriter
-from skeleton.layout import Layout
+from skedge.cli import main
+from skedge.datasets.store import PARTS, Store, StoreWriter
+from skedge.edge_runtime import Recognizer
+from skedge.edge_runtime.scoring.online import evaluate_online
+from skedge.skeleton import InputError, load_layout
+from skedge.skeleton.layout import Layout
+from tests.edge_runtime.edge_models import STREAMING, write_model, write_streaming_model
 
 RATE = 20
 LABELS = ("wave", "clap", "idle")
@@ -24,7 +25,8 @@ Stretch = tuple[int, int, int]
 
 
 def recording(frames: int, *people: Sequence[Stretch]) -> np.ndarray:
-    """Joints (M, T, 25, 3) of which the streaming model says what stands here: its logits are the first joint's place."""
+    """Joints (M, T, 25, 3) of which the streaming model says what stands here: its logits are the
+    first joint's place."""
     joints = np.zeros((len(people), frames, 25, 3), np.float32)
     for own, doing in zip(joints, people, strict=True):
         for label, start, end in doing:
@@ -39,7 +41,9 @@ def write_store(
     layout: str = "ntu25",
     rate: float | None = RATE,
 ) -> Store:
-    with StoreWriter(path, name="x", layout=load_layout(layout), labels=labels, rate=rate) as writer:
+    with StoreWriter(
+        path, name="x", layout=load_layout(layout), labels=labels, rate=rate
+    ) as writer:
         for number, (joints, intervals) in enumerate(recordings):
             writer.add(f"r{number}", joints, label=0, intervals=intervals)
         writer.protocol("all", lambda index: np.full(len(index), PARTS["test"]))
@@ -55,20 +59,32 @@ def test_every_action_is_found(streaming_model: Path, tmp_path: Path) -> None:
     store = write_store(tmp_path / "store", STORE)
     seen: list[int] = []
     report = evaluate_online(
-        Recognizer.load(streaming_model), store, "all", track=lambda clips: (seen.append(i) or i for i in clips)
+        Recognizer.load(streaming_model),
+        store,
+        "all",
+        track=lambda clips: (seen.append(i) or i for i in clips),
     )
     assert seen == [0, 1]
     figures = report.figures
     assert (figures["mAP"], figures["precision"], figures["recall"]) == (100, 100, 100)
-    assert (figures["intervals"], figures["events"], figures["right"], figures["recordings"]) == (3, 3, 3, 2)
+    assert (figures["intervals"], figures["events"], figures["right"], figures["recordings"]) == (
+        3,
+        3,
+        3,
+        2,
+    )
     assert figures["seconds"] == 20
     # Three answers at 10 Hz: at 0, 0.1 and 0.2 s of the action.
     assert figures["delay"] == pytest.approx(0.2, abs=0.001)
     assert report.notes == ()
-    first = next(one for one in report.events if one["recording"] == "r0" and one["label"] == "wave")
+    first = next(
+        one for one in report.events if one["recording"] == "r0" and one["label"] == "wave"
+    )
     # Answers from 2.0 to 3.9 s, about what was 0.4 s ago: the warm-up of four frames.
     assert first["right"]
-    assert (first["start"], first["end"], first["announced"]) == pytest.approx((1.6, 3.5, 2.2), abs=0.02)
+    assert (first["start"], first["end"], first["announced"]) == pytest.approx(
+        (1.6, 3.5, 2.2), abs=0.02
+    )
 
 
 def test_what_goes_on_is_one_event(streaming_model: Path, tmp_path: Path) -> None:
@@ -86,7 +102,9 @@ def test_what_goes_on_is_one_event(streaming_model: Path, tmp_path: Path) -> Non
 
 def test_a_recording_is_not_remembered_in_the_next(streaming_model: Path, tmp_path: Path) -> None:
     still = (recording(200, []), [(0, 0, 40)])
-    store = write_store(tmp_path / "store", [(recording(200, [(0, 100, 200)]), [(0, 100, 200)]), still])
+    store = write_store(
+        tmp_path / "store", [(recording(200, [(0, 100, 200)]), [(0, 100, 200)]), still]
+    )
     figures = evaluate_online(Recognizer.load(streaming_model), store, "all").figures
     assert (figures["events"], figures["right"], figures["recall"]) == (1, 1, 50)
 
@@ -98,7 +116,11 @@ def test_false_alarms_and_idling(streaming_model: Path, tmp_path: Path) -> None:
     assert [(one["label"], one["right"]) for one in sorted(report.events, key=lambda one: one["start"])] == [
         ("wave", True), ("clap", False)
     ]  # fmt: skip
-    assert (report.figures["mAP"], report.figures["precision"], report.figures["recall"]) == (100, 50, 100)
+    assert (report.figures["mAP"], report.figures["precision"], report.figures["recall"]) == (
+        100,
+        50,
+        100,
+    )
     assert report.figures["per_class"]["clap"]["AP"] is None
     assert "1 of 2 intervals left out" in report.notes[0]
     assert "idle" in report.notes[0]
@@ -123,15 +145,20 @@ def test_a_scene_of_two(tmp_path: Path) -> None:
 
 
 def test_a_clip_model(tmp_path: Path) -> None:
-    """An answer is about the middle of its window: the class whose joint moves furthest through most of two seconds."""
+    """An answer is about the middle of its window: the class whose joint moves furthest through
+    most of two seconds."""
     matrix = np.zeros((3, 20, 25, 3))
     for label in range(3):
         matrix[label, :, 0, label] = 1 / 20
     model = write_model(tmp_path / "clips.onnx", matrix=matrix.reshape(3, -1))
-    store = write_store(tmp_path / "store", [(2 * joints, intervals) for joints, intervals in STORE])
+    store = write_store(
+        tmp_path / "store", [(2 * joints, intervals) for joints, intervals in STORE]
+    )
     report = evaluate_online(Recognizer.load(model, threshold=0.99), store, "all")
     assert (report.figures["events"], report.figures["right"]) == (3, 3)
-    first = next(one for one in report.events if one["recording"] == "r0" and one["label"] == "wave")
+    first = next(
+        one for one in report.events if one["recording"] == "r0" and one["label"] == "wave"
+    )
     assert first["start"] == pytest.approx(2, abs=0.6)
     assert first["start"] < first["announced"] < first["end"] + 1.1
 
@@ -155,7 +182,9 @@ def test_another_rate_and_layout(streaming_model: Path, tmp_path: Path) -> None:
     report = evaluate_online(Recognizer.load(streaming_model), store, "all")
     assert "30 Hz assumed" in report.notes[0]
     assert report.figures["seconds"] == pytest.approx(400 / 30, abs=0.05)
-    twenty = write_store(tmp_path / "kinect", [(joints[:, :, :20], one) for joints, one in STORE], layout="kinect20")
+    twenty = write_store(
+        tmp_path / "kinect", [(joints[:, :, :20], one) for joints, one in STORE], layout="kinect20"
+    )
     report = evaluate_online(Recognizer.load(streaming_model), twenty, "all")
     assert report.notes == ("joints retargeted from kinect20 to ntu25",)
     assert report.figures["right"] == 3
@@ -164,7 +193,10 @@ def test_another_rate_and_layout(streaming_model: Path, tmp_path: Path) -> None:
 def test_what_does_not_fit(streaming_model: Path, tmp_path: Path) -> None:
     recognizer = Recognizer.load(streaming_model)
     clips = write_store(tmp_path / "clips", [(joints, []) for joints, _ in STORE])
-    with pytest.raises(InputError, match="expected recordings with labelled intervals in test of protocol 'all', got clips"):
+    with pytest.raises(
+        InputError,
+        match="expected recordings with labelled intervals in test of protocol 'all', got clips",
+    ):
         evaluate_online(recognizer, clips, "all")
     store = write_store(tmp_path / "store", STORE)
     with pytest.raises(InputError, match="val of protocol 'all' is empty"):
@@ -186,7 +218,9 @@ def test_what_does_not_fit(streaming_model: Path, tmp_path: Path) -> None:
             "parts": {"all": ["neck", "head", "hip_center"]},
         }
     )
-    with StoreWriter(tmp_path / "three", name="x", layout=three, labels=LABELS, rate=RATE) as writer:
+    with StoreWriter(
+        tmp_path / "three", name="x", layout=three, labels=LABELS, rate=RATE
+    ) as writer:
         writer.add("r0", np.zeros((1, 40, 3, 3), np.float32), label=0, intervals=[(0, 3, 9)])
         writer.protocol("all", lambda index: np.full(len(index), PARTS["test"]))
     with pytest.raises(InputError, match="cannot retarget three to ntu25"):
@@ -196,8 +230,20 @@ def test_what_does_not_fit(streaming_model: Path, tmp_path: Path) -> None:
 def test_the_command_needs_no_torch(streaming_model: Path, tmp_path: Path) -> None:
     write_store(tmp_path / "store", STORE)
     out = tmp_path / "figures" / "online.json"
-    arguments = ["evaluate", "online", "--model", streaming_model, "--data", tmp_path / "store", "--protocol", "all"]
-    run = f"import sys, skedge; skedge.main({[*map(str, arguments), '--out', str(out)]}); assert 'torch' not in sys.modules"
+    arguments = [
+        "evaluate",
+        "online",
+        "--model",
+        streaming_model,
+        "--data",
+        tmp_path / "store",
+        "--protocol",
+        "all",
+    ]
+    run = (
+        f"import sys, skedge; skedge.main({[*map(str, arguments), '--out', str(out)]}); assert"
+        " 'torch' not in sys.modules"
+    )
     done = subprocess.run([sys.executable, "-c", run], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     shown, written = json.loads(done.stdout), json.loads(out.read_text())
@@ -208,10 +254,25 @@ def test_the_command_needs_no_torch(streaming_model: Path, tmp_path: Path) -> No
     assert [file.name for file in out.parent.iterdir()] == ["online.json"]
 
 
-def test_the_command_in_one_line_when_wrong(streaming_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_in_one_line_when_wrong(
+    streaming_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     write_store(tmp_path / "store", STORE)
-    common = ["evaluate", "online", "--model", str(streaming_model), "--data", str(tmp_path / "store"), "--protocol", "all"]
-    for more, word in ((["--part", "dev"], "dev"), (["--overlap", "2"], "--overlap"), (["--patience", "0"], "patience")):
+    common = [
+        "evaluate",
+        "online",
+        "--model",
+        str(streaming_model),
+        "--data",
+        str(tmp_path / "store"),
+        "--protocol",
+        "all",
+    ]
+    for more, word in (
+        (["--part", "dev"], "dev"),
+        (["--overlap", "2"], "--overlap"),
+        (["--patience", "0"], "patience"),
+    ):
         with pytest.raises(SystemExit) as ended:
             main([*common, *more])
         assert ended.value.code == 2

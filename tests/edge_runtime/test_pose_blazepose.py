@@ -1,4 +1,5 @@
-"""Search, tracking and identities together, in front of made-up people whom made-up networks see."""
+"""Search, tracking and identities together, in front of made-up people whom made-up networks
+see."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -9,15 +10,14 @@ import pytest
 
 pytest.importorskip("cv2", reason="needs OpenCV: pip install 'skedge[live]'")
 
-from pose_bodies import body
-
-from edge_runtime.people import Frame
-from edge_runtime.pose import blazepose
-from edge_runtime.pose.blazepose import BlazePose
-from edge_runtime.pose.detector import Detection
-from edge_runtime.pose.landmarks import Body
-from edge_runtime.pose.region import Region
-from skeleton import InputError
+from skedge.edge_runtime.interfaces import Frame
+from skedge.edge_runtime.pose import blazepose
+from skedge.edge_runtime.pose.blazepose import BlazePose
+from skedge.edge_runtime.pose.detector import Detection
+from skedge.edge_runtime.pose.landmarks import Body
+from skedge.edge_runtime.pose.region import Region
+from skedge.skeleton import InputError
+from tests.edge_runtime.pose_bodies import body
 
 WIDTH, HEIGHT, TALL, RATE = 426, 240, 100.0, 30
 # Where somebody is at a moment (x in pixels), None while not to be seen.
@@ -25,9 +25,11 @@ Walk = Callable[[float], float | None]
 
 
 class Scene:
-    """People in a row, those that come first in front: who is less than `HIDES` pixels behind another cannot be seen.
+    """People in a row, those that come first in front: who is less than `HIDES` pixels behind
+    another cannot be seen.
 
-    The picture's colours are its coordinates, so that the detector knows which window it is given, and what is painted over.
+    The picture's colours are its coordinates, so that the detector knows which window it is given,
+    and what is painted over.
     """
 
     HIDES = 25.0
@@ -36,7 +38,9 @@ class Scene:
         self.walks = walks
         self.now = 0.0
         rows, columns = np.mgrid[:HEIGHT, :WIDTH]
-        self.image = np.stack([columns // 2, rows, np.full_like(rows, 90)], axis=-1).astype(np.uint8)
+        self.image = np.stack([columns // 2, rows, np.full_like(rows, 90)], axis=-1).astype(
+            np.uint8
+        )
 
     def visible(self) -> dict[str, float]:
         found: dict[str, float] = {}
@@ -57,7 +61,11 @@ class Scene:
         return found
 
     def find(self, image: np.ndarray, region: Region) -> Body | None:
-        near = [x for x in self.visible().values() if np.hypot(x - region.x, 112 - region.y) < 0.35 * region.size]
+        near = [
+            x
+            for x in self.visible().values()
+            if np.hypot(x - region.x, 112 - region.y) < 0.35 * region.size
+        ]
         x = min(near, key=lambda x: abs(x - region.x), default=region.x)
         return body(height=TALL, x=x, top=60, score=0.95 if near else 0.05)
 
@@ -95,19 +103,27 @@ def numbers(found: list[dict[str, int]], who: str) -> set[int]:
     return {one[who] for one in found if who in one}
 
 
-def test_two_who_cross_keep_their_numbers_though_one_hides_the_other(estimate: Callable[..., BlazePose]) -> None:
+def test_two_who_cross_keep_their_numbers_though_one_hides_the_other(
+    estimate: Callable[..., BlazePose],
+) -> None:
     scene = Scene(front=lambda now: 80 + 70 * now, rear=lambda now: 350 - 70 * now)
     found = scene.follow(estimate(scene, 2), 3.6)
     assert numbers(found, "front") == {0} or numbers(found, "front") == {1}
     assert len(numbers(found, "rear")) == 1
     assert numbers(found, "front").isdisjoint(numbers(found, "rear"))
-    # The one in front hides the other for a third of a second, and covers most of that one for as long again.
+    # The one in front hides the other for a third of a second, and covers most of that one for as
+    # long again.
     assert sum(len(one) == 2 for one in found) > 0.7 * len(found)
     assert all(len(one) == 2 for one in found[-20:])
 
 
-def test_the_detector_rests_while_everybody_asked_for_is_in_view(estimate: Callable[..., BlazePose]) -> None:
-    for people, scene in ((1, Scene(a=lambda now: 200 + 10 * now)), (2, Scene(a=lambda now: 120, b=lambda now: 300))):
+def test_the_detector_rests_while_everybody_asked_for_is_in_view(
+    estimate: Callable[..., BlazePose],
+) -> None:
+    for people, scene in (
+        (1, Scene(a=lambda now: 200 + 10 * now)),
+        (2, Scene(a=lambda now: 120, b=lambda now: 300)),
+    ):
         steps: list[str] = []
         pose = estimate(scene, people, took=lambda step, seconds, steps=steps: steps.append(step))
         scene.follow(pose, 0.5)
@@ -117,7 +133,9 @@ def test_the_detector_rests_while_everybody_asked_for_is_in_view(estimate: Calla
         assert steps == ["landmarks"] * 30 * people
 
 
-def test_while_one_is_followed_the_other_is_looked_for_now_and_then(estimate: Callable[..., BlazePose]) -> None:
+def test_while_one_is_followed_the_other_is_looked_for_now_and_then(
+    estimate: Callable[..., BlazePose],
+) -> None:
     # Wherever the newcomer is seen the other is, too, and would be found first.
     scene = Scene(a=lambda now: 200, late=lambda now: 270 if now > 2 else None)
     steps: list[str] = []
@@ -128,14 +146,16 @@ def test_while_one_is_followed_the_other_is_looked_for_now_and_then(estimate: Ca
 
 
 def test_who_was_there_a_moment_ago_goes_before_others(estimate: Callable[..., BlazePose]) -> None:
-    """One is asked for and lost for a picture, in which another is found first: the number must not go over to that one."""
+    """One is asked for and lost for a picture, in which another is found first: the number must not
+    go over to that one."""
     scene = Scene(b=lambda now: 195 if now >= 1 else None, a=lambda now: 215 + 20 * now)
     pose = estimate(scene, 1)
     first = scene.follow(pose, 1.0)
     find, losses = scene.find, []
 
     def blurred(image: np.ndarray, region: Region) -> Body | None:
-        """The body that is followed is not recognised where it was expected, but where the detector has just seen it."""
+        """The body that is followed is not recognised where it was expected, but where the detector
+        has just seen it."""
         if not losses:
             losses.append(region)
             return body(score=0.1)
@@ -150,7 +170,9 @@ def test_who_was_there_a_moment_ago_goes_before_others(estimate: Callable[..., B
     assert abs(people[0].pixels[[11, 12], 0].mean() - scene.visible()["a"]) < 10
 
 
-def test_a_newcomer_is_believed_at_the_second_look_and_whole_after_half_a_second(estimate: Callable[..., BlazePose]) -> None:
+def test_a_newcomer_is_believed_at_the_second_look_and_whole_after_half_a_second(
+    estimate: Callable[..., BlazePose],
+) -> None:
     scene = Scene(a=lambda now: 200)
     pose = estimate(scene, 1)
     people = [pose.estimate(Frame(scene.image, number / RATE)) for number in range(30)]

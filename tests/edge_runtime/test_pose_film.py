@@ -11,22 +11,23 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from held import SOCKETS
-from live_fakes import quick_model
+
+from tests.edge_runtime.held import SOCKETS
+from tests.edge_runtime.live_fakes import quick_model
 
 cv2 = pytest.importorskip("cv2", reason="needs OpenCV: pip install 'skedge[live]'")
 pytest.importorskip("ai_edge_litert", reason="needs LiteRT: pip install 'skedge[live]'")
 
-from bench.pose import measure, read_truth  # noqa: E402
-from edge_runtime.live.actions import Actions, Observation  # noqa: E402
-from edge_runtime.people import Frame  # noqa: E402
-from edge_runtime.pose.blazepose import BlazePose  # noqa: E402
-from edge_runtime.pose.detector import Detector  # noqa: E402
-from edge_runtime.pose.landmarks import LAYOUT, Landmarker  # noqa: E402
-from edge_runtime.recognizer import Recognizer  # noqa: E402
-from edge_runtime.sources import open_source  # noqa: E402
-from skedge import main  # noqa: E402
-from skeleton.datasets.store import Store  # noqa: E402
+from skedge.bench.studies.pose import measure, read_truth  # noqa: E402
+from skedge.cli import main  # noqa: E402
+from skedge.datasets.store import Store  # noqa: E402
+from skedge.edge_runtime.interfaces import Frame  # noqa: E402
+from skedge.edge_runtime.live.actions import Actions, Observation  # noqa: E402
+from skedge.edge_runtime.pose.blazepose import BlazePose  # noqa: E402
+from skedge.edge_runtime.pose.detector import Detector  # noqa: E402
+from skedge.edge_runtime.pose.landmarks import LAYOUT, Landmarker  # noqa: E402
+from skedge.edge_runtime.recognizer import Recognizer  # noqa: E402
+from skedge.edge_runtime.sources import open_source  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
 DATA = Path(__file__).parent / "data"
@@ -43,9 +44,9 @@ def watch(event, arguments):
         if arguments[0] != os.devnull:
             happened.append([event, arguments[0]])
 sys.addaudithook(watch)
-import skedge
+from skedge.cli import main
 try:
-    skedge.main(sys.argv[1:])
+    main(sys.argv[1:])
 finally:
     print(json.dumps({"happened": happened, "sockets": sockets(),
                       "modules": sorted({name.partition(".")[0] for name in sys.modules})}))
@@ -64,17 +65,24 @@ def test_two_players_are_followed_through_a_film(video: Path, networks: Path) ->
     assert found["frames"] == 300
     assert found["pose_frames"] >= 280
     assert found["whole_frames"] >= 240
-    # Where each player's trunk is was marked by eye; the third to be seen is somebody else, in the last pictures.
+    # Where each player's trunk is was marked by eye; the third to be seen is somebody else, in the
+    # last pictures.
     assert found["switches"]["switches"] == 0
     assert found["switches"]["found"] >= 0.85 * found["switches"]["places"]
     assert found["identities"] == 3
 
 
-def test_a_close_up_is_no_body_and_has_no_actions(video: Path, networks: Path, tmp_path: Path) -> None:
-    recognizer = Recognizer.load(quick_model(tmp_path / "m.onnx"), threshold=0.0, patience=1, debounce=0.0)
+def test_a_close_up_is_no_body_and_has_no_actions(
+    video: Path, networks: Path, tmp_path: Path
+) -> None:
+    recognizer = Recognizer.load(
+        quick_model(tmp_path / "m.onnx"), threshold=0.0, patience=1, debounce=0.0
+    )
     pose, actions = BlazePose(2), Actions(recognizer)
     said = set()
-    for frame in islice(open_source(str(video / "arm_wrestling_closeup.mp4"), fast=True), 0, 120, 2):
+    for frame in islice(
+        open_source(str(video / "arm_wrestling_closeup.mp4"), fast=True), 0, 120, 2
+    ):
         outlook = actions.update(Observation(frame, pose.estimate(frame), pose.layout, 0.0))
         said |= {answer.text for answer in outlook.answers}
         assert outlook.happenings == ()
@@ -112,8 +120,11 @@ def test_two_people_stand_where_the_photograph_shows_them(video: Path, networks:
     right, left = sorted(people, key=lambda person: person.joints[nose, 0])
     for person in people:
         assert person.joints.shape == (33, 3)
-        assert 0.9 < person.joints[nose, 1] - person.joints[heel, 1] < 1.8, "metres, upwards, of men who run bent"
-    # Who is seen on the right stands at the camera's right: x grows to its left, as a Kinect has it.
+        assert 0.9 < person.joints[nose, 1] - person.joints[heel, 1] < 1.8, (
+            "metres, upwards, of men who run bent"
+        )
+    # Who is seen on the right stands at the camera's right: x grows to its left, as a Kinect has
+    # it.
     assert right.pixels[nose, 0] > left.pixels[nose, 0]  # type: ignore[index]
     assert 0.5 < left.joints[nose, 0] - right.joints[nose, 0] < 3
 
@@ -124,12 +135,26 @@ def pictures(video: Path, tmp_path: Path) -> Path:
     image = cv2.resize(cv2.imread(str(video / "full_body.jpg")), (475, 320))
     (tmp_path / "pictures").mkdir()
     for number in range(60):
-        cv2.imwrite(str(tmp_path / "pictures" / f"{number}.png"), image, [cv2.IMWRITE_PNG_COMPRESSION, 0])
+        cv2.imwrite(
+            str(tmp_path / "pictures" / f"{number}.png"), image, [cv2.IMWRITE_PNG_COMPRESSION, 0]
+        )
     return tmp_path / "pictures"
 
 
 def test_a_clip_is_recorded_from_pictures(pictures: Path, networks: Path, tmp_path: Path) -> None:
-    arguments = ["--source", pictures, "--store", tmp_path / "mine", "--clips", 1, "--seconds", 1, "--countdown", 0, "--fast"]
+    arguments = [
+        "--source",
+        pictures,
+        "--store",
+        tmp_path / "mine",
+        "--clips",
+        1,
+        "--seconds",
+        1,
+        "--countdown",
+        0,
+        "--fast",
+    ]
     main(["record", "stand", *map(str, arguments), "--no_page"])
     store = Store(tmp_path / "mine")
     assert store.layout.joints == LAYOUT.joints
@@ -138,10 +163,16 @@ def test_a_clip_is_recorded_from_pictures(pictures: Path, networks: Path, tmp_pa
     assert np.ptp(hips, axis=0).max() < 0.1, "who stands still stays in place"
 
 
-def test_watching_pictures_opens_no_socket_and_writes_nothing(pictures: Path, networks: Path, tmp_path: Path) -> None:
+def test_watching_pictures_opens_no_socket_and_writes_nothing(
+    pictures: Path, networks: Path, tmp_path: Path
+) -> None:
     home = tmp_path / "home"
     home.mkdir()
-    keep = {name: value for name, value in os.environ.items() if name in ("PATH", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "LANG")}
+    keep = {
+        name: value
+        for name, value in os.environ.items()
+        if name in ("PATH", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "LANG")
+    }
     environment = keep | {
         "HOME": str(home), "TMPDIR": str(home), "XDG_CACHE_HOME": str(networks.parents[1]),
         "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]), "PYTHONDONTWRITEBYTECODE": "1",
@@ -158,8 +189,21 @@ def test_watching_pictures_opens_no_socket_and_writes_nothing(pictures: Path, ne
         "--people",
         2,
     ]
-    command = [sys.executable, "-c", CHILD, *map(str, arguments), "--threshold", "0", "--patience", "1", "--debounce", "0"]
-    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=True)
+    command = [
+        sys.executable,
+        "-c",
+        CHILD,
+        *map(str, arguments),
+        "--threshold",
+        "0",
+        "--patience",
+        "1",
+        "--debounce",
+        "0",
+    ]
+    done = subprocess.run(
+        command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=True
+    )
     *events, last = map(json.loads, done.stdout.splitlines())
     assert done.stderr == ""
     assert {event["person"] for event in events} == {0, 1}

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from scipy.optimize import linear_sum_assignment
 
-from edge_runtime.pose.identity import Identities, Sighting, assign
+from skedge.edge_runtime.pose.identity import Identities, Sighting, assign
 
 RED, BLUE = np.array([53.0, 80.0, 67.0]), np.array([32.0, 79.0, -108.0])
 RATE = 30
@@ -30,9 +30,19 @@ def follow(walks: dict[str, tuple[Walk, np.ndarray | None]], seconds: float, peo
         sightings = []
         for who in seen:
             x, y = np.asarray(places[who]) + rng.normal(0, noise * SIZE, 2)
-            sightings.append(Sighting(float(x), float(y), SIZE * float(np.exp(rng.normal(0, noise))), color=walks[who][1]))
+            sightings.append(
+                Sighting(
+                    float(x),
+                    float(y),
+                    SIZE * float(np.exp(rng.normal(0, noise))),
+                    color=walks[who][1],
+                )
+            )
         tracks = identities.update(sightings, now)
-        yield {who: None if track is None else track.id for who, track in zip(seen, tracks, strict=True)}
+        yield {
+            who: None if track is None else track.id
+            for who, track in zip(seen, tracks, strict=True)
+        }
 
 
 def numbers(followed: Iterator[dict[str, int | None]], who: str) -> set[int]:
@@ -57,7 +67,9 @@ def test_two_who_cross_keep_their_numbers(colors: tuple, speed: float, seed: int
 @pytest.mark.parametrize("colors", [(RED, BLUE), (RED, RED), (None, None)])
 @pytest.mark.parametrize("hidden", [0.2, 0.5, 0.9])
 @pytest.mark.parametrize("seed", range(3))
-def test_one_who_is_hidden_behind_another_comes_back_the_same(colors: tuple, hidden: float, seed: int) -> None:
+def test_one_who_is_hidden_behind_another_comes_back_the_same(
+    colors: tuple, hidden: float, seed: int
+) -> None:
     """While two bodies cover each other the network finds only the one in front."""
     speed = 150.0
     met = 300 / speed
@@ -65,7 +77,14 @@ def test_one_who_is_hidden_behind_another_comes_back_the_same(colors: tuple, hid
     def behind(seconds: float) -> tuple[float, float] | None:
         return None if abs(seconds - met) < hidden / 2 else (700 - speed * seconds, 320)
 
-    followed = list(follow({"a": (line(100, speed), colors[0]), "b": (behind, colors[1])}, 2 * met, noise=0.01, seed=seed))
+    followed = list(
+        follow(
+            {"a": (line(100, speed), colors[0]), "b": (behind, colors[1])},
+            2 * met,
+            noise=0.01,
+            seed=seed,
+        )
+    )
     assert len(numbers(iter(followed), "a")) == 1
     assert len(numbers(iter(followed), "b")) == 1
     assert numbers(iter(followed), "a").isdisjoint(numbers(iter(followed), "b"))
@@ -73,7 +92,8 @@ def test_one_who_is_hidden_behind_another_comes_back_the_same(colors: tuple, hid
 
 @pytest.mark.parametrize("seed", range(3))
 def test_two_who_are_both_missed_while_they_cross_go_on_the_way_they_went(seed: int) -> None:
-    """Dressed alike, each is nearer to where the other was last: only the way they went tells them apart."""
+    """Dressed alike, each is nearer to where the other was last: only the way they went tells them
+    apart."""
     speed = 240.0
     met = 300 / speed
 
@@ -127,7 +147,9 @@ def test_a_trial_passes_before_somebody_is_believed() -> None:
     # What is seen once now and then is never believed.
     for number in range(60, 200):
         seen = [Sighting(900, 100, SIZE, trial=0.2)] if number % 3 == 0 else []
-        assert all(track is None or track.id is None for track in identities.update(seen, number / RATE))
+        assert all(
+            track is None or track.id is None for track in identities.update(seen, number / RATE)
+        )
 
 
 costs = arrays(np.float64, array_shapes(min_dims=2, max_dims=2, max_side=5),
@@ -136,7 +158,8 @@ costs = arrays(np.float64, array_shapes(min_dims=2, max_dims=2, max_side=5),
 
 @given(costs)
 def test_assignment_is_the_best_there_is(matrix: np.ndarray) -> None:
-    """As many as can be, then the cheapest: SciPy's solution with a price for those left over that outweighs all costs."""
+    """As many as can be, then the cheapest: SciPy's solution with a price for those left over that
+    outweighs all costs."""
     columns = assign(matrix)
     pairs = [(row, column) for row, column in enumerate(columns) if column is not None]
     assert len({column for _, column in pairs}) == len(pairs)
@@ -150,7 +173,9 @@ def test_assignment_is_the_best_there_is(matrix: np.ndarray) -> None:
 
 @given(st.lists(st.lists(st.tuples(*[st.floats(0, 600)] * 2, st.floats(50, 300), st.booleans()), max_size=4), max_size=20),
        st.integers(1, 3))  # fmt: skip
-def test_whatever_is_seen_numbers_are_never_shared_or_used_again(pictures: list, people: int) -> None:
+def test_whatever_is_seen_numbers_are_never_shared_or_used_again(
+    pictures: list, people: int
+) -> None:
     identities = Identities(people)
     gone: set[int] = set()
     before: set[int] = set()

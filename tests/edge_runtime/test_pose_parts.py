@@ -1,4 +1,5 @@
-"""The steps of the pose estimator against formulas and loops written independently; no network runs here."""
+"""The steps of the pose estimator against formulas and loops written independently; no network runs
+here."""
 
 import math
 from itertools import pairwise
@@ -7,24 +8,26 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pose_bodies import body
+
+from tests.edge_runtime.pose_bodies import body
 
 cv2 = pytest.importorskip("cv2", reason="needs OpenCV: pip install 'skedge[live]'")
 
-from edge_runtime.pose.detector import anchors, decode, overlap  # noqa: E402
-from edge_runtime.pose.landmarks import LAYOUT, MAIN, refine  # noqa: E402
-from edge_runtime.pose.placement import Placement, locate, rays  # noqa: E402
-from edge_runtime.pose.region import Region, around_body  # noqa: E402
-from edge_runtime.pose.search import Search, covered, same  # noqa: E402
-from edge_runtime.pose.smoothing import OneEuro  # noqa: E402
-from edge_runtime.pose.whole import Whole, is_whole  # noqa: E402
+from skedge.edge_runtime.pose.detector import anchors, decode, overlap  # noqa: E402
+from skedge.edge_runtime.pose.landmarks import LAYOUT, MAIN, refine  # noqa: E402
+from skedge.edge_runtime.pose.placement import Placement, locate, rays  # noqa: E402
+from skedge.edge_runtime.pose.region import Region, around_body  # noqa: E402
+from skedge.edge_runtime.pose.search import Search, covered, same  # noqa: E402
+from skedge.edge_runtime.pose.smoothing import OneEuro  # noqa: E402
+from skedge.edge_runtime.pose.whole import Whole, is_whole  # noqa: E402
 
 angles = st.floats(-math.pi, math.pi)
 
 
 class TestDetector:
     def test_anchors_are_those_the_network_was_trained_with(self) -> None:
-        """Five layers with strides 8, 16, 32, 32, 32 on 224 pixels, two anchors a layer in the middle of every cell."""
+        """Five layers with strides 8, 16, 32, 32, 32 on 224 pixels, two anchors a layer in the
+        middle of every cell."""
         expected: list[tuple[float, float]] = []
         strides = [8, 16, 32, 32, 32]
         for stride in sorted(set(strides)):
@@ -42,7 +45,8 @@ class TestDetector:
         logits[chosen] = rng.uniform(-1, 5, count)
         raw[chosen, 2:4] = rng.uniform(20, 120, (count, 2))
 
-        # The published rule: the surest box takes all that overlap it by more than 0.3 into a mean weighted by scores.
+        # The published rule: the surest box takes all that overlap it by more than 0.3 into a mean
+        # weighted by scores.
         left = []
         for i in chosen:
             score = 1 / (1 + math.exp(-logits[i]))
@@ -57,17 +61,23 @@ class TestDetector:
             first = left[0]
             group = [one for one in left if one is first or _iou(first[1], one[1]) > 0.3]
             total = sum(score for score, _ in group)
-            expected.append((first[0], [sum(s * row[k] for s, row in group) / total for k in range(12)]))
+            expected.append(
+                (first[0], [sum(s * row[k] for s, row in group) / total for k in range(12)])
+            )
             left = [one for one in left if all(one is not other for other in group)]
 
         scores, boxes, points = decode(raw.astype(np.float32), logits.astype(np.float32))
         assert len(scores) == len(expected)
         if expected:
             np.testing.assert_allclose(scores, [score for score, _ in expected], atol=1e-5)
-            np.testing.assert_allclose(np.hstack([boxes, points.reshape(-1, 8)]), [row for _, row in expected], atol=1e-4)
+            np.testing.assert_allclose(
+                np.hstack([boxes, points.reshape(-1, 8)]), [row for _, row in expected], atol=1e-4
+            )
 
     def test_nothing_sure_is_nobody(self) -> None:
-        scores, boxes, points = decode(np.zeros((2254, 12), np.float32), np.full((2254, 1), -100, np.float32)[:, 0])
+        scores, boxes, points = decode(
+            np.zeros((2254, 12), np.float32), np.full((2254, 1), -100, np.float32)[:, 0]
+        )
         assert scores.shape == (0,)
         assert boxes.shape == (0, 4)
         assert points.shape == (0, 4, 2)
@@ -85,28 +95,39 @@ def _iou(a: list[float], b: list[float]) -> float:
 
 class TestRegion:
     @given(st.floats(0, 640), st.floats(0, 480), angles, st.floats(10, 300))
-    def test_a_body_stands_upright_in_its_region(self, x: float, y: float, lean: float, radius: float) -> None:
-        """Hips in the middle, the circle's top straight above, at 1 / 1.25 of the way to the edge."""
+    def test_a_body_stands_upright_in_its_region(
+        self, x: float, y: float, lean: float, radius: float
+    ) -> None:
+        """Hips in the middle, the circle's top straight above, at 1 / 1.25 of the way to the
+        edge."""
         top = np.array([x + radius * math.sin(lean), y - radius * math.cos(lean)])
         region = around_body(np.array([x, y]), top)
         assert region is not None
         assert region.size == pytest.approx(2.5 * radius)
         np.testing.assert_allclose(region.to_picture(np.array([0.5, 0.5])), (x, y), atol=1e-6)
-        np.testing.assert_allclose(region.to_picture(np.array([0.5, 0.5 - 0.5 / 1.25])), top, atol=1e-6)
+        np.testing.assert_allclose(
+            region.to_picture(np.array([0.5, 0.5 - 0.5 / 1.25])), top, atol=1e-6
+        )
 
     @pytest.mark.parametrize("top", [(5.0, 5.0), (5.5, 5.0), (np.nan, 1.0), (np.inf, 1.0)])
     def test_two_points_in_one_are_no_body(self, top: tuple[float, float]) -> None:
         assert around_body(np.array([5.0, 5.0]), np.array(top)) is None
 
     @given(st.floats(80, 120), st.floats(60, 100), angles, st.floats(20, 60))
-    def test_what_is_cut_out_is_what_lies_there(self, x: float, y: float, angle: float, size: float) -> None:
-        """A picture whose colours are its coordinates, so that every pixel of the cut says where it came from."""
+    def test_what_is_cut_out_is_what_lies_there(
+        self, x: float, y: float, angle: float, size: float
+    ) -> None:
+        """A picture whose colours are its coordinates, so that every pixel of the cut says where it
+        came from."""
         rows, columns = np.mgrid[:160, :200]
         image = np.stack([columns, rows, columns], axis=-1).astype(np.uint8)
         cut = Region(x, y, size, angle).cut(image, 16, cv2.BORDER_REPLICATE).astype(float)
         for row, column in ((0, 0), (0, 15), (15, 0), (8, 8), (3, 12)):
             across, down = (column / 16 - 0.5) * size, (row / 16 - 0.5) * size
-            at = x + across * math.cos(angle) - down * math.sin(angle), y + across * math.sin(angle) + down * math.cos(angle)
+            at = (
+                x + across * math.cos(angle) - down * math.sin(angle),
+                y + across * math.sin(angle) + down * math.cos(angle),
+            )
             np.testing.assert_allclose(cut[row, column, :2], at, atol=0.6)
 
     def test_beside_the_picture_it_is_black_or_goes_on_as_asked(self) -> None:
@@ -124,7 +145,10 @@ class TestHeat:
         heat = np.full((64, 64, 2), -20.0, np.float32)
         heat[20, 31, 0], heat[21, 32, 0], heat[40, 60, 0] = 3.0, 1.0, 9.0
         first, second = (1 / (1 + math.exp(-logit)) for logit in (3.0, 1.0))
-        expected = (31 * first + 32 * second) / (first + second) / 64, (20 * first + 21 * second) / (first + second) / 64
+        expected = (
+            (31 * first + 32 * second) / (first + second) / 64,
+            (20 * first + 21 * second) / (first + second) / 64,
+        )
         refined = refine(np.array([[30.5 / 64, 20.2 / 64], [0.5, 0.5]]), heat)
         np.testing.assert_allclose(refined[0], expected, atol=1e-5)
         np.testing.assert_array_equal(refined[1], [0.5, 0.5], "nothing sure near it")
@@ -139,8 +163,11 @@ class TestHeat:
         np.testing.assert_allclose(refine(np.array([[0.0, 63.9 / 64]]), heat)[0] * 64, [1.5, 61.5])
 
 
-def one_euro(values: list[float], times: list[float], cutoff: float, slope: float, rate: float) -> list[float]:
-    """The paper's algorithm 1 for one number: the derivative is filtered first and opens the filter of the value."""
+def one_euro(
+    values: list[float], times: list[float], cutoff: float, slope: float, rate: float
+) -> list[float]:
+    """The paper's algorithm 1 for one number: the derivative is filtered first and opens the filter
+    of the value."""
     smoothed, speed, found = values[0], 0.0, [values[0]]
     for (before, now), value in zip(pairwise(times), values[1:], strict=True):
         gap = now - before
@@ -159,22 +186,32 @@ class TestOneEuro:
         st.floats(0.1, 5),
         st.floats(0, 5),
     )
-    def test_it_is_the_papers_formula(self, steps: list[tuple[float, float]], cutoff: float, slope: float) -> None:
+    def test_it_is_the_papers_formula(
+        self, steps: list[tuple[float, float]], cutoff: float, slope: float
+    ) -> None:
         values, gaps = zip(*steps, strict=True)
         times = np.cumsum(gaps)
         euro = OneEuro(cutoff, slope, 1.0)
-        found = [euro.update(np.array([value, -value]), float(now)) for value, now in zip(values, times, strict=True)]
+        found = [
+            euro.update(np.array([value, -value]), float(now))
+            for value, now in zip(values, times, strict=True)
+        ]
         expected = one_euro(list(values), list(times), cutoff, slope, 1.0)
         np.testing.assert_allclose([one[0] for one in found], expected, rtol=1e-9, atol=1e-9)
-        np.testing.assert_allclose([one[1] for one in found], np.negative(expected), rtol=1e-9, atol=1e-9)
+        np.testing.assert_allclose(
+            [one[1] for one in found], np.negative(expected), rtol=1e-9, atol=1e-9
+        )
 
     def test_rest_is_steadied_and_a_throw_is_followed(self) -> None:
         rng = np.random.default_rng(0)
         euro = OneEuro(1.0, 3.0)
-        still = np.array([euro.update(rng.normal(0, 0.01, 3), number / 30) for number in range(90)])[30:]
+        still = np.array(
+            [euro.update(rng.normal(0, 0.01, 3), number / 30) for number in range(90)]
+        )[30:]
         assert still.std() < 0.005
         late = [
-            abs(euro.update(np.full(3, 4.0 * number / 30), 3 + number / 30)[0] - 4.0 * number / 30) for number in range(1, 30)
+            abs(euro.update(np.full(3, 4.0 * number / 30), 3 + number / 30)[0] - 4.0 * number / 30)
+            for number in range(1, 30)
         ]
         assert max(late[10:]) < 0.12, "at four metres a second"
 
@@ -187,16 +224,29 @@ class TestOneEuro:
 
 
 def seen_by_a_camera(points: np.ndarray, width: int, height: int) -> np.ndarray:
-    """Pixels of points (V, 3), x to the camera's left, y up, z away: a pinhole, its focal length 0.87 of the longer side."""
+    """Pixels of points (V, 3), x to the camera's left, y up, z away: a pinhole, its focal length
+    0.87 of the longer side."""
     focal = 0.87 * max(width, height)
-    return np.stack([width / 2 - focal * points[:, 0] / points[:, 2], height / 2 - focal * points[:, 1] / points[:, 2]], axis=1)
+    return np.stack(
+        [
+            width / 2 - focal * points[:, 0] / points[:, 2],
+            height / 2 - focal * points[:, 1] / points[:, 2],
+        ],
+        axis=1,
+    )
 
 
 class TestPlacement:
     @given(
-        st.integers(0, 1000), st.floats(-1, 1), st.floats(-1, 1), st.floats(1.5, 8), st.sampled_from([(640, 480), (480, 640)])
+        st.integers(0, 1000),
+        st.floats(-1, 1),
+        st.floats(-1, 1),
+        st.floats(1.5, 8),
+        st.sampled_from([(640, 480), (480, 640)]),
     )
-    def test_a_body_is_found_where_it_was_put(self, seed: int, x: float, y: float, z: float, size: tuple[int, int]) -> None:
+    def test_a_body_is_found_where_it_was_put(
+        self, seed: int, x: float, y: float, z: float, size: tuple[int, int]
+    ) -> None:
         joints = np.random.default_rng(seed).normal(0, 0.4, (33, 3)).clip(-1, 1)
         place = np.array([x, y, z])
         found = locate(joints, seen_by_a_camera(joints + place, *size), np.ones(33), *size)
@@ -205,7 +255,11 @@ class TestPlacement:
     def test_rays_and_pixels_are_the_same_thing(self) -> None:
         rng = np.random.default_rng(0)
         points = rng.normal(size=(20, 3)) + np.array([0, 0, 5])
-        np.testing.assert_allclose(rays(seen_by_a_camera(points, 640, 480), 640, 480), points[:, :2] / points[:, 2:], atol=1e-9)
+        np.testing.assert_allclose(
+            rays(seen_by_a_camera(points, 640, 480), 640, 480),
+            points[:, :2] / points[:, 2:],
+            atol=1e-9,
+        )
 
     def test_who_jumps_goes_up_though_the_network_only_knows_the_hips(self) -> None:
         joints = np.random.default_rng(1).normal(0, 0.4, (33, 3)).clip(-1, 1)
@@ -274,7 +328,11 @@ class TestSearch:
         image = np.random.default_rng(0).integers(0, 255, (240, 426, 3), np.uint8)
         for _ in range(6):
             search.look(image, [], [], 0.0)
-        assert [one.shape for one in detector.seen] == 2 * [(240, 426, 3), (240, 240, 3), (240, 240, 3)]
+        assert [one.shape for one in detector.seen] == 2 * [
+            (240, 426, 3),
+            (240, 240, 3),
+            (240, 240, 3),
+        ]
         np.testing.assert_array_equal(detector.seen[1], image[:, :240])
         np.testing.assert_array_equal(detector.seen[2], image[:, 186:])
         before = image.copy()

@@ -1,20 +1,25 @@
-"""Stores and files through a model: whole clips and frame by frame, other layouts, unknown classes, wrong files."""
+"""Stores and files through a model: whole clips and frame by frame, other layouts, unknown classes,
+wrong files."""
 
 import pickle
 from pathlib import Path
 
 import numpy as np
 import pytest
-from edge_models import METADATA, metadata, walk, write_model
 
-from edge_runtime import Recognizer
-from edge_runtime.predict import predict_file, predict_store
-from skeleton import InputError, load_layout, retarget
-from skeleton.datasets.store import PARTS, StoreWriter
+from skedge.datasets.store import PARTS, StoreWriter
+from skedge.edge_runtime import Recognizer
+from skedge.edge_runtime.scoring.predict import predict_file, predict_store
+from skedge.skeleton import InputError, load_layout, retarget
+from tests.edge_runtime.edge_models import METADATA, metadata, walk, write_model
 
 
 def write_store(
-    path: Path, labels: tuple[str, ...], layout: str = "ntu25", rate: float | None = 30, lengths: tuple[int, ...] = (40, 50, 60)
+    path: Path,
+    labels: tuple[str, ...],
+    layout: str = "ntu25",
+    rate: float | None = 30,
+    lengths: tuple[int, ...] = (40, 50, 60),
 ) -> Path:
     kind = load_layout(layout)
     with StoreWriter(path, name="walks", layout=kind, labels=labels, rate=rate) as writer:
@@ -33,13 +38,17 @@ def test_a_store_whole_and_frame_by_frame(model: Path, tmp_path: Path) -> None:
     assert [prediction.truth for prediction in report.predictions] == list(METADATA.labels)
     assert report.notes == ()
     for i, prediction in enumerate(report.predictions):
-        np.testing.assert_array_equal(prediction.probabilities, recognizer.predict(walk((40, 50, 60)[i], 30, seed=i)))
+        np.testing.assert_array_equal(
+            prediction.probabilities, recognizer.predict(walk((40, 50, 60)[i], 30, seed=i))
+        )
     expected = np.mean([prediction.label == prediction.truth for prediction in report.predictions])
     assert report.accuracy == expected
     # Clips within the window: a camera's way ends in the same answer.
     live = predict_store(model, store, "all", frame_by_frame=True)
     every = predict_store(recognizer, store, "all", frame_by_frame=True)
-    for one, other, late in zip(report.predictions, every.predictions, live.predictions, strict=True):
+    for one, other, late in zip(
+        report.predictions, every.predictions, live.predictions, strict=True
+    ):
         np.testing.assert_allclose(one.probabilities, other.probabilities, atol=1e-5)
         assert late.label is not None
 
@@ -63,8 +72,12 @@ def test_labels_are_matched_by_name(model: Path, tmp_path: Path) -> None:
 
 
 def test_one_class_only(model: Path, tmp_path: Path) -> None:
-    store = write_store(tmp_path / "store", ("idle", "juggle", "wave", "clap"), lengths=(40, 50, 60))
-    assert [one.name for one in predict_store(model, store, "all", label="wave").predictions] == ["clip2"]
+    store = write_store(
+        tmp_path / "store", ("idle", "juggle", "wave", "clap"), lengths=(40, 50, 60)
+    )
+    assert [one.name for one in predict_store(model, store, "all", label="wave").predictions] == [
+        "clip2"
+    ]
     for label, expected in (
         ("sneeze", "unknown class 'sneeze'"),
         ("clap", "expected clips of 'clap'"),
@@ -174,5 +187,8 @@ def test_wrong_files(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_a_scene_of_two_and_a_crowd(tmp_path: Path) -> None:
     recognizer = Recognizer.load(write_model(tmp_path / "pair.onnx", metadata(persons=2)), hop=0)
     np.save(tmp_path / "crowd.npy", walk(40, 20, persons=5))
-    whole, live = (predict_file(recognizer, tmp_path / "crowd.npy", 20, frame_by_frame=way) for way in (False, True))
+    whole, live = (
+        predict_file(recognizer, tmp_path / "crowd.npy", 20, frame_by_frame=way)
+        for way in (False, True)
+    )
     np.testing.assert_allclose(whole.probabilities, live.probabilities, atol=1e-5)

@@ -7,9 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from edge_models import metadata, write_model
-from edge_tflite import write_tflite
-from held import SOCKETS
+
+from tests.edge_runtime.edge_models import metadata, write_model
+from tests.edge_runtime.edge_tflite import write_tflite
+from tests.edge_runtime.held import SOCKETS
 
 ROOT = Path(__file__).parents[2]
 CHILD = (
@@ -55,12 +56,26 @@ def runs(kind: str, tmp_path_factory: pytest.TempPathFactory) -> list[dict]:
     else:
         write_tflite(path, metadata(frames=50, labels=tuple(f"action {i}" for i in range(50))))
     home = tmp_path_factory.mktemp("home")
-    keep = {name: value for name, value in os.environ.items() if name in ("PATH", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "LANG")}
-    environment = keep | {"HOME": str(home), "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1", "TMPDIR": str(home)}
+    keep = {
+        name: value
+        for name, value in os.environ.items()
+        if name in ("PATH", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "LANG")
+    }
+    environment = keep | {
+        "HOME": str(home),
+        "PYTHONPATH": str(ROOT),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "TMPDIR": str(home),
+    }
     found = []
     for _ in range(3):
         done = subprocess.run(
-            [sys.executable, "-c", CHILD, str(path)], env=environment, cwd=home, capture_output=True, text=True, check=True
+            [sys.executable, "-c", CHILD, str(path)],
+            env=environment,
+            cwd=home,
+            capture_output=True,
+            text=True,
+            check=True,
         )
         assert done.stderr == ""
         found.append(json.loads(done.stdout) | {"home": [str(entry) for entry in home.rglob("*")]})
@@ -69,11 +84,32 @@ def runs(kind: str, tmp_path_factory: pytest.TempPathFactory) -> list[dict]:
 
 def test_imports_nothing_that_the_device_lacks(runs: list[dict], kind: str) -> None:
     imported = set(runs[0]["modules"])
-    foreign = {"torch", "scipy", "lightning", "pandas", "jsonargparse", "rich", "matplotlib", "sklearn", "onnx", "yaml"}
+    foreign = {
+        "torch",
+        "scipy",
+        "lightning",
+        "pandas",
+        "jsonargparse",
+        "rich",
+        "matplotlib",
+        "sklearn",
+        "onnx",
+        "yaml",
+    }
     assert not imported & foreign
-    third_party = {name for name in imported if name not in sys.stdlib_module_names and not name.startswith("_")}
+    third_party = {
+        name
+        for name in imported
+        if name not in sys.stdlib_module_names and not name.startswith("_")
+    }
     runtime = {"onnx": "onnxruntime", "tflite": "ai_edge_litert"}[kind]
-    assert third_party - {"cython_runtime", "sitecustomize"} <= {"numpy", runtime, "psutil", "skeleton", "edge_runtime"}
+    assert third_party - {"cython_runtime", "sitecustomize"} <= {
+        "numpy",
+        runtime,
+        "psutil",
+        "skeleton",
+        "edge_runtime",
+    }
 
 
 def test_opens_no_socket(runs: list[dict]) -> None:

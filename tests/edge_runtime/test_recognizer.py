@@ -5,21 +5,22 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
-from edge_models import METADATA, metadata, walk, write_model
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_runtime import Recognizer, Result
-from edge_runtime.window import Window
-from skeleton import InputError
-from skeleton.metadata import ModelMetadata
+from skedge.edge_runtime import Recognizer, Result
+from skedge.edge_runtime.window import Window
+from skedge.skeleton import InputError
+from skedge.skeleton.metadata import ModelMetadata
+from tests.edge_runtime.edge_models import METADATA, metadata, walk, write_model
 
 RATE = METADATA.frames / METADATA.seconds
 NOBODY = np.full((25, 3), np.nan)
 
 
 class Echo:
-    """A backend whose embedding is its input, and whose probabilities stand in the newest frame's first joint."""
+    """A backend whose embedding is its input, and whose probabilities stand in the newest frame's
+    first joint."""
 
     def __init__(self, metadata: ModelMetadata = METADATA) -> None:
         self.metadata = metadata
@@ -33,8 +34,13 @@ class Echo:
         return joints[0, -1, 0], joints.ravel()
 
 
-def feed(recognizer: Recognizer, clip: np.ndarray, seconds: np.ndarray, person: object = 0) -> list[Result]:
-    return [recognizer.update(frame, moment, person) for frame, moment in zip(clip, seconds, strict=True)]
+def feed(
+    recognizer: Recognizer, clip: np.ndarray, seconds: np.ndarray, person: object = 0
+) -> list[Result]:
+    return [
+        recognizer.update(frame, moment, person)
+        for frame, moment in zip(clip, seconds, strict=True)
+    ]
 
 
 def every_frame(**options: float) -> Recognizer:
@@ -55,7 +61,9 @@ def test_at_the_models_rate_it_equals_predict(model: Path) -> None:
 
 @given(rate=st.floats(5, 120), share=st.floats(0.55, 1), seed=st.integers(0, 99))
 @settings(max_examples=40, deadline=None)
-def test_a_clip_within_the_window_equals_predict_at_any_rate(rate: float, share: float, seed: int) -> None:
+def test_a_clip_within_the_window_equals_predict_at_any_rate(
+    rate: float, share: float, seed: int
+) -> None:
     recognizer = every_frame()
     frames = int(share * METADATA.seconds * rate)
     clip = walk(frames, rate, seed=seed)[:, 0]
@@ -75,7 +83,9 @@ def test_a_long_clip_equals_predict_on_its_last_window(rate: int) -> None:
     result = feed(recognizer, clip, 1.7e9 + np.arange(len(clip)) / rate)[-1]
     # A camera slower than the model: only the window knows what came before the clip's first frame.
     first = 0 if rate >= RATE else 75
-    np.testing.assert_allclose(result.embedding[first:], recognizer.embed(clip[-2 * rate :])[first:], atol=1e-4)
+    np.testing.assert_allclose(
+        result.embedding[first:], recognizer.embed(clip[-2 * rate :])[first:], atol=1e-4
+    )
 
 
 @given(
@@ -127,7 +137,10 @@ def test_dropped_frames_change_little() -> None:
 def test_persons_do_not_disturb_each_other() -> None:
     clips = {name: walk(80, 30, seed=seed)[:, 0] for seed, name in enumerate(["ann", 7, (1, 2)])}
     offsets = dict(zip(clips, [0.0, 0.011, 0.4], strict=True))
-    alone = {name: feed(every_frame(), clip, offsets[name] + np.arange(80) / 30) for name, clip in clips.items()}
+    alone = {
+        name: feed(every_frame(), clip, offsets[name] + np.arange(80) / 30)
+        for name, clip in clips.items()
+    }
     together = every_frame()
     frames = sorted((offsets[name] + i / 30, i, name) for name in clips for i in range(80))
     for moment, i, name in frames:
@@ -164,7 +177,12 @@ def test_ready_from_half_a_window_on() -> None:
     results = feed(every_frame(), walk(90, 30)[:, 0], np.arange(90) / 30)
     assert [result.ready for result in results] == [False] * 29 + [True] * 61
     first = results[0]
-    assert (first.label, first.confidence, first.probabilities, first.event) == (None, 0, None, None)
+    assert (first.label, first.confidence, first.probabilities, first.event) == (
+        None,
+        0,
+        None,
+        None,
+    )
 
 
 def test_runs_every_hop_whatever_the_jitter() -> None:
@@ -218,7 +236,8 @@ def test_a_long_gap_starts_anew() -> None:
 
 
 def scripted(rows: list[tuple[float, float, float]]) -> np.ndarray:
-    """Frames that make `Echo` answer with these probabilities, if every frame is an inference's newest."""
+    """Frames that make `Echo` answer with these probabilities, if every frame is an inference's
+    newest."""
     clip = np.zeros((len(rows), 25, 3), np.float32)
     clip[:, 0] = rows
     return clip
@@ -255,9 +274,14 @@ def test_debounce_outlasts_the_window() -> None:
 def test_answers_before_and_after_an_absence_are_not_consecutive() -> None:
     clip, seconds = scripted([(0.2, 0.2, 0.2)] * 18 + [(0.9, 0.1, 0.0)] * 2), np.arange(20) / RATE
     recognizer = every_frame(patience=3, debounce=60)
-    before, after = feed(recognizer, clip, seconds), feed(recognizer, scripted([(0.9, 0.1, 0.0)] * 12), 8 + seconds[:12])
+    before, after = (
+        feed(recognizer, clip, seconds),
+        feed(recognizer, scripted([(0.9, 0.1, 0.0)] * 12), 8 + seconds[:12]),
+    )
     assert sum(result.label == "wave" and result.confidence > 0.5 for result in before) == 2
-    assert [i for i, result in enumerate(after) if result.event] == [11], "the third answer after it"
+    assert [i for i, result in enumerate(after) if result.event] == [11], (
+        "the third answer after it"
+    )
 
 
 def test_reset_forgets_one_or_all() -> None:
@@ -285,7 +309,9 @@ def test_a_scene_of_two() -> None:
     recognizer.reset()
     clip[30:, 1] = np.nan
     later = feed(recognizer, np.concatenate([clip, clip[30:], clip[30:]]), np.arange(120) / 30)[-1]
-    assert (later.embedding.reshape(2, 20, 25, 3)[1, -1] == 0).all(), "who is gone for a window is zeros again"
+    assert (later.embedding.reshape(2, 20, 25, 3)[1, -1] == 0).all(), (
+        "who is gone for a window is zeros again"
+    )
 
 
 def test_memory_stays_bounded() -> None:
@@ -313,7 +339,9 @@ def test_the_window_has_a_limit_at_any_rate(rate: float) -> None:
     if rate < 1e6:
         assert window.share() == pytest.approx(1)
         expected = window.bounds()[1] - METADATA.seconds / METADATA.frames / 2 - 50
-        assert window.read()[0, -1, 0, 0] - frame[0, 0, 0] == pytest.approx(min(expected, 4999 / rate), abs=0.01)
+        assert window.read()[0, -1, 0, 0] - frame[0, 0, 0] == pytest.approx(
+            min(expected, 4999 / rate), abs=0.01
+        )
 
 
 def refused(recognizer: Recognizer, *arguments: object) -> str:
@@ -353,7 +381,14 @@ def test_time_does_not_go_backwards() -> None:
 
 @pytest.mark.parametrize(
     ("option", "value"),
-    [("hop", -0.1), ("hop", np.nan), ("threshold", 1.5), ("threshold", np.nan), ("patience", 0), ("debounce", -1)],
+    [
+        ("hop", -0.1),
+        ("hop", np.nan),
+        ("threshold", 1.5),
+        ("threshold", np.nan),
+        ("patience", 0),
+        ("debounce", -1),
+    ],
 )
 def test_wrong_settings(option: str, value: float) -> None:
     with pytest.raises(InputError, match=f"{option}: expected"):

@@ -12,16 +12,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge_runtime.people import Frame
-from edge_runtime.sources import Live, Played, open_source
-from edge_runtime.sources.cameras import open_pi_camera, without_password
-from edge_runtime.sources.recordings import read_pictures
-from skeleton import InputError, load_layout
-from skeleton.datasets.store import Store
+from skedge.datasets.store import Store
+from skedge.edge_runtime.interfaces import Frame
+from skedge.edge_runtime.sources import Live, Played, open_source
+from skedge.edge_runtime.sources.cameras import open_pi_camera, without_password
+from skedge.edge_runtime.sources.recordings import read_pictures
+from skedge.skeleton import InputError, load_layout
 
 ROOT = Path(__file__).parents[2]
 NTU = load_layout("ntu25")
-needs_opencv = pytest.mark.skipif(find_spec("cv2") is None, reason="needs OpenCV: pip install 'skedge[live]'")
+needs_opencv = pytest.mark.skipif(
+    find_spec("cv2") is None, reason="needs OpenCV: pip install 'skedge[live]'"
+)
 
 
 class Clock:
@@ -40,7 +42,8 @@ class Clock:
 
 
 class Unplugged:
-    """A camera that gives three pictures and is then pulled out; it comes back at the third try, by two ways of failing."""
+    """A camera that gives three pictures and is then pulled out; it comes back at the third try, by
+    two ways of failing."""
 
     opened = 0
 
@@ -128,7 +131,9 @@ class TestPlayed:
 
     def test_as_fast_as_it_is_taken(self) -> None:
         clock = Clock()
-        assert len(list(Played(iter(self.frames()), fast=True, clock=clock, sleep=clock.sleep))) == 5
+        assert (
+            len(list(Played(iter(self.frames()), fast=True, clock=clock, sleep=clock.sleep))) == 5
+        )
         assert clock.waits == []
 
     def test_who_is_too_slow_misses_none(self) -> None:
@@ -161,7 +166,9 @@ def test_a_real_film(dataset: Callable[[str], Path]) -> None:
 
 
 @needs_opencv
-def test_time_stamps_of_a_film_ascend_whatever_the_file_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_time_stamps_of_a_film_ascend_whatever_the_file_says(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     """OpenCV reports 0 for the position of some films, and jumps back in others."""
     import cv2
 
@@ -253,7 +260,13 @@ def test_opencv_and_ffmpeg_keep_their_own_words_to_themselves(source: str, tmp_p
     """In a process of its own: FFmpeg asks once how much it may say."""
     (tmp_path / "text.mp4").write_text("no film")
     command = [sys.executable, "-m", "skedge", "live", "--source", source, "--no_page"]
-    done = subprocess.run(command, cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True)
+    done = subprocess.run(
+        command,
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1, done.stderr
     assert done.stderr.startswith(f"skedge: {source}: expected")
@@ -268,7 +281,9 @@ def test_a_camera_that_is_not_there_says_where_to_look(device: str) -> None:
 
 @needs_opencv
 def test_a_streams_password_is_not_shown() -> None:
-    with pytest.raises(InputError, match=r"^rtsp://me:\.\.\.@127\.0\.0\.1:9/way: expected a stream"):
+    with pytest.raises(
+        InputError, match=r"^rtsp://me:\.\.\.@127\.0\.0\.1:9/way: expected a stream"
+    ):
         open_source("rtsp://me:secret@127.0.0.1:9/way")
     assert without_password("http://host/a?b") == "http://host/a?b"
 
@@ -325,7 +340,13 @@ class TestPiCamera:
         source.close()
         assert list(frames) == []
         # What libcamera calls RGB888 is blue, green, red in memory.
-        assert camera.done == [("open", 1), ("configure", "RGB888"), ("start",), ("read",), ("close",)]
+        assert camera.done == [
+            ("open", 1),
+            ("configure", "RGB888"),
+            ("start",),
+            ("read",),
+            ("close",),
+        ]
 
     def test_one_that_does_not_answer_counts_as_lost(self, camera: SimpleNamespace) -> None:
         camera.breaks["read"] = TimeoutError()
@@ -335,9 +356,13 @@ class TestPiCamera:
         assert source.losses == 1
 
     @pytest.mark.parametrize("error", [IndexError("list index out of range"), RuntimeError("busy")])
-    def test_one_that_is_not_there_is_one_line(self, camera: SimpleNamespace, error: Exception) -> None:
+    def test_one_that_is_not_there_is_one_line(
+        self, camera: SimpleNamespace, error: Exception
+    ) -> None:
         camera.breaks["open"] = error
-        with pytest.raises(InputError, match=r"^picamera: expected camera 0 .*rpicam-hello --list-cameras"):
+        with pytest.raises(
+            InputError, match=r"^picamera: expected camera 0 .*rpicam-hello --list-cameras"
+        ):
             open_source("picamera")
 
     def test_a_system_of_another_numpy_is_one_line(self, monkeypatch: pytest.MonkeyPatch) -> None:

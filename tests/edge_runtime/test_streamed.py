@@ -6,16 +6,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from edge_models import STREAMING, metadata, walk, write_streaming_model
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_predict import write_store
-from test_recognizer import NOBODY, Echo, feed
 
-from edge_runtime import Recognizer, Result
-from edge_runtime.predict import predict_store
-from skeleton import InputError
-from skeleton.resample import at_rate
+from skedge.edge_runtime import Recognizer, Result
+from skedge.edge_runtime.scoring.predict import predict_store
+from skedge.skeleton import InputError
+from skedge.skeleton.resample import at_rate
+from tests.edge_runtime.edge_models import STREAMING, metadata, walk, write_streaming_model
+from tests.edge_runtime.test_predict import write_store
+from tests.edge_runtime.test_recognizer import NOBODY, Echo, feed
 
 HZ = 10.0
 
@@ -26,7 +26,8 @@ def recognizer(streaming_model: Path) -> Recognizer:
 
 
 def remembered(frames: np.ndarray) -> np.ndarray:
-    """The last four of a person's frames (T, V, 3) as the model's embedding holds them; before the first it stood still."""
+    """The last four of a person's frames (T, V, 3) as the model's embedding holds them; before the
+    first it stood still."""
     last = frames[np.maximum(np.arange(len(frames) - 4, len(frames)), 0)]
     return last.transpose(1, 0, 2).ravel()
 
@@ -43,7 +44,9 @@ def test_at_the_models_rate_every_frame_has_its_answer(recognizer: Recognizer) -
 
 def test_before_the_first_frame_the_person_stood_still(tmp_path: Path) -> None:
     """A model that answers at once has no zeros in its memory."""
-    recognizer = Recognizer.load(write_streaming_model(tmp_path / "eager.onnx", replace(STREAMING, warm_up=1)), hop=0)
+    recognizer = Recognizer.load(
+        write_streaming_model(tmp_path / "eager.onnx", replace(STREAMING, warm_up=1)), hop=0
+    )
     clip = walk(3, HZ)[:, 0]
     for n, result in enumerate(feed(recognizer, clip, np.arange(3) / HZ)):
         np.testing.assert_allclose(result.embedding, remembered(clip[: n + 1]), atol=1e-6)
@@ -55,7 +58,9 @@ def test_before_the_first_frame_the_person_stood_still(tmp_path: Path) -> None:
     gap=st.integers(0, 80),
 )
 @settings(max_examples=60)
-def test_irregular_cameras_are_resampled(streaming_model: Path, steps: list[float], doubled: set[int], gap: int) -> None:
+def test_irregular_cameras_are_resampled(
+    streaming_model: Path, steps: list[float], doubled: set[int], gap: int
+) -> None:
     """Slow, fast, jittery, with frames twice, and with a gap that starts everything anew."""
     seconds = np.cumsum(steps)
     seconds[gap:] += 5
@@ -69,7 +74,9 @@ def test_irregular_cameras_are_resampled(streaming_model: Path, steps: list[floa
     begin = gap if 0 < gap < len(steps) else 0
     seconds, flat = seconds[begin:], clip[begin:].reshape(len(clip) - begin, -1)
     moments = seconds[0] + np.arange(int((seconds[-1] - seconds[0] + 1e-6) * HZ) + 1) / HZ
-    seen = np.stack([np.interp(moments, seconds, column) for column in flat.T], axis=1).reshape(-1, 25, 3)
+    seen = np.stack([np.interp(moments, seconds, column) for column in flat.T], axis=1).reshape(
+        -1, 25, 3
+    )
     assert result.ready is (len(moments) >= STREAMING.warm_up)
     if result.fresh:
         np.testing.assert_allclose(result.embedding, remembered(seen.astype(np.float32)), atol=1e-4)
@@ -95,12 +102,18 @@ def test_hop_is_how_often_it_answers_not_how_often_it_runs(streaming_model: Path
 
 
 def test_persons_do_not_disturb_each_other(streaming_model: Path) -> None:
-    clips: dict[Hashable, np.ndarray] = {name: walk(40, 30, seed=seed)[:, 0] for seed, name in enumerate(["ann", 7, (1, 2)])}
+    clips: dict[Hashable, np.ndarray] = {
+        name: walk(40, 30, seed=seed)[:, 0] for seed, name in enumerate(["ann", 7, (1, 2)])
+    }
     offsets = dict(zip(clips, [0.0, 0.011, 0.4], strict=True))
     load = lambda: Recognizer.load(streaming_model, hop=0)  # noqa: E731
-    alone = {name: feed(load(), clip, offsets[name] + np.arange(40) / 30) for name, clip in clips.items()}
+    alone = {
+        name: feed(load(), clip, offsets[name] + np.arange(40) / 30) for name, clip in clips.items()
+    }
     together = load()
-    for moment, n, name in sorted(((offsets[name] + n / 30, n, name) for name in clips for n in range(40)), key=lambda x: x[0]):
+    for moment, n, name in sorted(
+        ((offsets[name] + n / 30, n, name) for name in clips for n in range(40)), key=lambda x: x[0]
+    ):
         result = together.update(clips[name][n], moment, person=name)
         assert result.ready is alone[name][n].ready
         if result.ready:
@@ -144,7 +157,9 @@ def test_nobody_in_the_frame_stands_still_and_expires(recognizer: Recognizer) ->
     feed(recognizer, clip, np.arange(10) / HZ)
     feed(recognizer, [NOBODY] * 2, 1 + np.arange(2) / HZ)
     result = recognizer.update(clip[0], 1.2)
-    np.testing.assert_allclose(result.embedding, remembered(np.concatenate([clip, clip[[9, 9, 0]]])), atol=1e-6)
+    np.testing.assert_allclose(
+        result.embedding, remembered(np.concatenate([clip, clip[[9, 9, 0]]])), atol=1e-6
+    )
 
 
 def test_absent_joints_take_their_last_value(recognizer: Recognizer) -> None:
@@ -166,14 +181,18 @@ def test_predict_is_the_mean_of_the_ready_answers(recognizer: Recognizer, rate: 
     live = [result for result in feed(recognizer, clip, np.arange(40) / rate) if result.fresh]
     if rate >= HZ:
         np.testing.assert_allclose(
-            recognizer.predict(clip, rate), np.mean([result.probabilities for result in live], axis=0), atol=1e-6
+            recognizer.predict(clip, rate),
+            np.mean([result.probabilities for result in live], axis=0),
+            atol=1e-6,
         )
     short = clip[:1]
     np.testing.assert_allclose(recognizer.embed(short, rate), remembered(short), atol=1e-6)
 
 
 def test_a_scene_of_two(tmp_path: Path) -> None:
-    recognizer = Recognizer.load(write_streaming_model(tmp_path / "pair.onnx", replace(STREAMING, persons=2)), hop=0)
+    recognizer = Recognizer.load(
+        write_streaming_model(tmp_path / "pair.onnx", replace(STREAMING, persons=2)), hop=0
+    )
     clip = walk(12, HZ, persons=2)
     clip[:4, 1] = np.nan
     result = feed(recognizer, clip, np.arange(12) / HZ)[-1]
@@ -181,7 +200,9 @@ def test_a_scene_of_two(tmp_path: Path) -> None:
     np.testing.assert_allclose(result.embedding, np.concatenate(expected), atol=1e-6)
 
 
-def test_a_store_frame_by_frame_by_the_last_answer_and_by_the_mean(streaming_model: Path, tmp_path: Path) -> None:
+def test_a_store_frame_by_frame_by_the_last_answer_and_by_the_mean(
+    streaming_model: Path, tmp_path: Path
+) -> None:
     lengths = tuple(range(40, 64, 2))
     store = write_store(tmp_path / "store", STREAMING.labels, rate=30, lengths=lengths)
     report = predict_store(streaming_model, store, "all", frame_by_frame=True)
@@ -191,9 +212,15 @@ def test_a_store_frame_by_frame_by_the_last_answer_and_by_the_mean(streaming_mod
         answers = np.exp(seen) / np.exp(seen).sum(axis=1, keepdims=True)
         assert live.label == STREAMING.labels[answers[-1].argmax()]
         assert live.mean_label == clip.label == STREAMING.labels[answers.mean(axis=0).argmax()]
-    assert any(live.label != live.mean_label for live in report.predictions), "else the two could not be told apart"
+    assert any(live.label != live.mean_label for live in report.predictions), (
+        "else the two could not be told apart"
+    )
     assert report.accuracy == np.mean([live.label == live.truth for live in report.predictions])
-    assert report.mean_accuracy == whole.accuracy == np.mean([live.mean_label == live.truth for live in report.predictions])
+    assert (
+        report.mean_accuracy
+        == whole.accuracy
+        == np.mean([live.mean_label == live.truth for live in report.predictions])
+    )
     assert whole.mean_accuracy is None
 
 
@@ -205,12 +232,16 @@ def test_states_that_contradict_the_metadata_are_refused(tmp_path: Path) -> None
         write_streaming_model(tmp_path / "frames.onnx", replace(STREAMING, streaming=uneven)),
         write_streaming_model(tmp_path / "columns.onnx", columns=6),
     ):
-        with pytest.raises(InputError, match=r"expected the state state_\w+ of \d frames") as caught:
+        with pytest.raises(
+            InputError, match=r"expected the state state_\w+ of \d frames"
+        ) as caught:
             Recognizer.load(model)
         assert str(caught.value).startswith(str(model))
         assert "\n" not in str(caught.value)
     with pytest.raises(InputError, match="one input joints"):
-        Recognizer.load(write_streaming_model(tmp_path / "clip.onnx", replace(STREAMING, streaming=None)))
+        Recognizer.load(
+            write_streaming_model(tmp_path / "clip.onnx", replace(STREAMING, streaming=None))
+        )
 
 
 FIXED = metadata(time="rate", hz=10.0, warm_up=6)

@@ -1,4 +1,5 @@
-"""Clips of one's own action: when they begin, what is in them, and that a store gets all of them or none."""
+"""Clips of one's own action: when they begin, what is in them, and that a store gets all of them or
+none."""
 
 import json
 from collections.abc import Callable
@@ -6,15 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from live_fakes import NTU, Skeletons, body, quick_model
 
-from edge_runtime.live.actions import Observation, Outlook
-from edge_runtime.live.takes import Takes
-from edge_runtime.people import Frame, Person
-from skedge import main
-from skeleton import InputError
-from skeleton.datasets.rewrite import Clip, append
-from skeleton.datasets.store import Store
+from skedge.cli import main
+from skedge.datasets.store import Store
+from skedge.datasets.store.rewrite import Clip, append
+from skedge.edge_runtime.interfaces import Frame, Person
+from skedge.edge_runtime.live.actions import Observation, Outlook
+from skedge.edge_runtime.live.takes import Takes
+from skedge.skeleton import InputError
+from tests.edge_runtime.live_fakes import NTU, Skeletons, body, quick_model
 
 People = Callable[[float], tuple[Person, ...]]
 
@@ -23,8 +24,11 @@ def one(seconds: float) -> tuple[Person, ...]:
     return (Person(1, body(seconds)),)
 
 
-def play(takes: Takes, people: People, until: float, rate: float = 30.0, start: float = 0.0) -> list[tuple[float, Outlook]]:
-    """What `takes` says of people seen at `rate` from `start` on, until it has finished or the time is over."""
+def play(
+    takes: Takes, people: People, until: float, rate: float = 30.0, start: float = 0.0
+) -> list[tuple[float, Outlook]]:
+    """What `takes` says of people seen at `rate` from `start` on, until it has finished or the time
+    is over."""
     told = []
     for number in range(round((until - start) * rate)):
         seconds = start + number / rate
@@ -46,7 +50,9 @@ def test_a_countdown_then_so_many_seconds_and_again() -> None:
     assert told[-1][1].finished
     assert told[-1][0] == pytest.approx(8, abs=0.2)
     assert takes.complete
-    assert [(clip.label, clip.subject, clip.joints.shape) for clip in takes.clips] == [("wave", 7, (1, 30, 25, 3))] * 2
+    assert [(clip.label, clip.subject, clip.joints.shape) for clip in takes.clips] == [
+        ("wave", 7, (1, 30, 25, 3))
+    ] * 2
 
 
 @pytest.mark.parametrize("rate", [12.0, 30.0, 50.0])
@@ -65,7 +71,9 @@ def test_nothing_begins_before_a_whole_body_is_in_view() -> None:
 
     takes = Takes("wave", 1, 1.0, countdown=2.0)
     told = play(takes, late, 60)
-    assert {outlook.banner for seconds, outlook in told if seconds < 5} == {"no whole body in view: step back"}
+    assert {outlook.banner for seconds, outlook in told if seconds < 5} == {
+        "no whole body in view: step back"
+    }
     assert told[-1][0] == pytest.approx(8, abs=0.1)
 
 
@@ -93,13 +101,19 @@ def test_the_largest_one_is_recorded_and_stays_the_one() -> None:
         far = body(seconds) * 0.5
         # The order changes, and after the beginning the other one comes nearer.
         near = body(seconds + 9) * (1.0 if seconds < 1.1 else 0.3)
-        return (Person(2, near), Person(5, far)) if int(seconds * 10) % 2 else (Person(5, far), Person(2, near))
+        return (
+            (Person(2, near), Person(5, far))
+            if int(seconds * 10) % 2
+            else (Person(5, far), Person(2, near))
+        )
 
     takes = Takes("wave", 1, 1.0, countdown=1.0)
     play(takes, two, 60)
     moments = 1.0 + (np.arange(30) + 0.5) / 30
     np.testing.assert_allclose(
-        takes.clips[0].joints[0, 10:-3], np.stack([body(moment + 9) * 0.3 for moment in moments])[10:-3], atol=0.03
+        takes.clips[0].joints[0, 10:-3],
+        np.stack([body(moment + 9) * 0.3 for moment in moments])[10:-3],
+        atol=0.03,
     )
 
 
@@ -131,8 +145,19 @@ class TestCommand:
 
         def record(*arguments: object, frames: int = 400, people: People = one) -> None:
             source = Skeletons(people, frames)
-            monkeypatch.setattr("edge_runtime.sources.open_source", lambda text, fast: source)
-            main(["record", "--store", str(tmp_path / "mine"), *map(str, arguments), "--no_page", "--every_frame"])
+            monkeypatch.setattr(
+                "skedge.edge_runtime.sources.open_source", lambda text, fast: source
+            )
+            main(
+                [
+                    "record",
+                    "--store",
+                    str(tmp_path / "mine"),
+                    *map(str, arguments),
+                    "--no_page",
+                    "--every_frame",
+                ]
+            )
 
         return record
 
@@ -170,7 +195,12 @@ class TestCommand:
         (tmp_path / "a file").touch()
         seen: list[float] = []
         with pytest.raises(SystemExit) as ended:
-            record("ring", "--store", tmp_path / "a file" / "mine", people=lambda seconds: seen.append(seconds) or one(seconds))
+            record(
+                "ring",
+                "--store",
+                tmp_path / "a file" / "mine",
+                people=lambda seconds: seen.append(seconds) or one(seconds),
+            )
         assert ended.value.code == 2
         assert seen == []
         assert "expected a place where a store can be written" in capsys.readouterr().err
@@ -178,9 +208,11 @@ class TestCommand:
     def test_a_store_of_another_layout_is_refused_before_anything_is_recorded(
         self, record: Callable[..., None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        from skeleton import load_layout
+        from skedge.skeleton import load_layout
 
-        append(tmp_path / "mine", [Clip("bow", np.zeros((1, 5, 20, 3)))], load_layout("kinect20"), 30.0)
+        append(
+            tmp_path / "mine", [Clip("bow", np.zeros((1, 5, 20, 3)))], load_layout("kinect20"), 30.0
+        )
         seen: list[float] = []
         with pytest.raises(SystemExit) as ended:
             record("ring", people=lambda seconds: seen.append(seconds) or one(seconds))

@@ -5,17 +5,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from edge_models import metadata, walk, write_model
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_runtime import Recognizer
-from edge_runtime.predict import predict_store
-from edge_runtime.taught import Taught, beside
-from edge_runtime.teach import learn, teach
-from skedge import main
-from skeleton import InputError, load_layout
-from skeleton.datasets.store import StoreWriter
+from skedge.cli import main
+from skedge.datasets.store import StoreWriter
+from skedge.edge_runtime import Recognizer
+from skedge.edge_runtime.scoring.predict import predict_store
+from skedge.edge_runtime.taught import Taught, beside
+from skedge.edge_runtime.teach import learn, teach
+from skedge.skeleton import InputError, load_layout
+from tests.edge_runtime.edge_models import metadata, walk, write_model
 
 SIZE = 12
 MODEL = metadata(frames=4, seconds=1.0, labels=("wave", "clap", "idle"))
@@ -58,7 +58,9 @@ def reference(probabilities: np.ndarray, embedding: np.ndarray) -> np.ndarray:
     scores = list(probabilities)
     for clips in NEW.values():
         own = mean(clips)
-        threshold = np.quantile([direction(clip) @ own for known in KNOWN.values() for clip in known], 0.95)
+        threshold = np.quantile(
+            [direction(clip) @ own for known in KNOWN.values() for clip in known], 0.95
+        )
         scores.append(np.exp(20 * (direction(embedding) @ own - max(nearest, threshold))))
     return np.array(scores) / sum(scores)
 
@@ -69,19 +71,25 @@ def test_the_rule_is_what_the_documentation_says(seed: int) -> None:
     rng = np.random.default_rng(seed)
     embedding, probabilities = rng.normal(size=SIZE) * 2, rng.dirichlet(np.ones(3))
     np.testing.assert_allclose(
-        learn(NEW, KNOWN).combine(probabilities, embedding), reference(probabilities, embedding), atol=2e-5
+        learn(NEW, KNOWN).combine(probabilities, embedding),
+        reference(probabilities, embedding),
+        atol=2e-5,
     )
 
 
 @given(st.integers(0, 10**6), st.floats(0, 100))
-def test_answers_are_probabilities_and_the_models_own_keep_their_proportions(seed: int, size: float) -> None:
+def test_answers_are_probabilities_and_the_models_own_keep_their_proportions(
+    seed: int, size: float
+) -> None:
     rng = np.random.default_rng(seed)
     probabilities = rng.dirichlet(np.ones(3), size=7)
     both = learn(NEW, KNOWN).combine(probabilities, size * rng.normal(size=(7, SIZE)))
     assert both.shape == (7, 5)
     assert (both >= 0).all()
     np.testing.assert_allclose(both.sum(axis=1), 1, atol=1e-5)
-    np.testing.assert_allclose(both[:, :3] / both[:, :3].sum(axis=1, keepdims=True), probabilities, atol=1e-4)
+    np.testing.assert_allclose(
+        both[:, :3] / both[:, :3].sum(axis=1, keepdims=True), probabilities, atol=1e-4
+    )
 
 
 def test_taught_clips_are_known_afterwards_and_others_are_not_taken_for_them() -> None:
@@ -123,7 +131,9 @@ class TestFile:
         assert (again.labels, again.clips) == (("jump", "bow"), (5, 3))
         embedding = np.random.default_rng(0).normal(size=(9, SIZE))
         probabilities = np.full((9, 3), 1 / 3)
-        np.testing.assert_array_equal(again.combine(probabilities, embedding), taught.combine(probabilities, embedding))
+        np.testing.assert_array_equal(
+            again.combine(probabilities, embedding), taught.combine(probabilities, embedding)
+        )
         assert [one.name for one in tmp_path.iterdir()] == [path.name]
 
     def test_another_models_is_refused(self, taught: Taught, tmp_path: Path) -> None:
@@ -142,20 +152,40 @@ class TestFile:
             Taught.load(tmp_path / "t.json", MODEL)
 
     @pytest.mark.parametrize(
-        "name", ["center", "whitening", "known", "means", "thresholds", "labels", "clips", "model", "version"]
+        "name",
+        [
+            "center",
+            "whitening",
+            "known",
+            "means",
+            "thresholds",
+            "labels",
+            "clips",
+            "model",
+            "version",
+        ],
     )
-    @pytest.mark.parametrize("wrong", [None, "", "AAAA", "AACAfw==", [], {}, [[[]]], "x y", float("inf"), 10**400])
-    def test_a_damaged_one_is_one_line(self, taught: Taught, tmp_path: Path, name: str, wrong: object) -> None:
+    @pytest.mark.parametrize(
+        "wrong", [None, "", "AAAA", "AACAfw==", [], {}, [[[]]], "x y", float("inf"), 10**400]
+    )
+    def test_a_damaged_one_is_one_line(
+        self, taught: Taught, tmp_path: Path, name: str, wrong: object
+    ) -> None:
         path = tmp_path / "t.json"
         taught.save(path)
         document = json.loads(path.read_text())
-        for damaged in (document | {name: wrong}, {key: value for key, value in document.items() if key != name}):
+        for damaged in (
+            document | {name: wrong},
+            {key: value for key, value in document.items() if key != name},
+        ):
             path.write_text(json.dumps(damaged))
             with pytest.raises(InputError, match=r"damaged|another model|newer"):
                 Taught.load(path, MODEL)
 
     @given(data=st.data())
-    def test_any_damage_is_one_line_or_none(self, data: st.DataObject, tmp_path_factory: pytest.TempPathFactory) -> None:
+    def test_any_damage_is_one_line_or_none(
+        self, data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
+    ) -> None:
         path = tmp_path_factory.getbasetemp() / "fuzzed.json"
         if not hasattr(self, "content"):
             few = {label: clips[:, :3] for label, clips in KNOWN.items()}
@@ -164,7 +194,11 @@ class TestFile:
         content = bytearray(self.content)
         for _ in range(data.draw(st.integers(1, 4))):
             content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
-        path.write_bytes(content[: data.draw(st.integers(0, len(content)))] if data.draw(st.booleans()) else content)
+        path.write_bytes(
+            content[: data.draw(st.integers(0, len(content)))]
+            if data.draw(st.booleans())
+            else content
+        )
         try:
             Taught.load(path, MODEL)
         except InputError:
@@ -180,7 +214,9 @@ class TestTeaching:
 
     def motion(self, kind: int, seed: int, layout: str = "ntu25") -> np.ndarray:
         """A clip (1, 30, V, 3) of a kind of its own."""
-        own = walk(30, 30, seed=kind)[:, 0] + np.random.default_rng(seed).normal(0, 0.05, (30, 25, 3)).astype(np.float32)
+        own = walk(30, 30, seed=kind)[:, 0] + np.random.default_rng(seed).normal(
+            0, 0.05, (30, 25, 3)
+        ).astype(np.float32)
         return own[None, :, : len(load_layout(layout))]
 
     @pytest.fixture
@@ -192,10 +228,16 @@ class TestTeaching:
 
     def store(self, path: Path, labels: list[str], clips: int = 4) -> Path:
         kinds = {"wave": 1, "clap": 2, "jump": 3, "bow": 4, "ring": 5}
-        with StoreWriter(path, name="mine", layout=load_layout("ntu25"), labels=labels, rate=30.0) as writer:
+        with StoreWriter(
+            path, name="mine", layout=load_layout("ntu25"), labels=labels, rate=30.0
+        ) as writer:
             for number, label in enumerate(labels):
                 for i in range(clips):
-                    writer.add(f"{label} {i}", self.motion(kinds[label], 10 * kinds[label] + i), label=number)
+                    writer.add(
+                        f"{label} {i}",
+                        self.motion(kinds[label], 10 * kinds[label] + i),
+                        label=number,
+                    )
             writer.protocol("all", lambda index: np.full(len(index), 3, np.int8))
         return path
 
@@ -239,7 +281,9 @@ class TestTeaching:
         teach(room / "m.onnx", self.store(room / "other", ["ring", "wave", "clap"]))
         assert Recognizer.load(room / "m.onnx").labels == ("wave", "clap", "idle", "ring")
 
-    def test_known_actions_come_from_the_synthetic_set_where_no_store_has_them(self, tmp_path: Path) -> None:
+    def test_known_actions_come_from_the_synthetic_set_where_no_store_has_them(
+        self, tmp_path: Path
+    ) -> None:
         write_model(tmp_path / "m.onnx", metadata(frames=4, labels=("wave", "clap", "squat")))
         found = teach(tmp_path / "m.onnx", self.store(tmp_path / "mine", ["jump", "bow"]))
         assert found["known"]["classes"] == 3
@@ -252,13 +296,17 @@ class TestTeaching:
             teach(room / "m.onnx", room / "known")
         assert not beside(room / "other.onnx").exists()
 
-    def test_of_many_known_clips_some_are_read(self, room: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("edge_runtime.teach.CLIPS_PER_KNOWN_CLASS", 3)
+    def test_of_many_known_clips_some_are_read(
+        self, room: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("skedge.edge_runtime.teach.CLIPS_PER_KNOWN_CLASS", 3)
         assert teach(room / "m.onnx", room / "mine", room / "known")["known"]["clips"] == 6
 
     def test_joints_of_another_layout_are_placed(self, room: Path) -> None:
         rng = np.random.default_rng(0)
-        with StoreWriter(room / "blaze", name="b", layout=load_layout("blazepose33"), labels=["ring"], rate=30.0) as writer:
+        with StoreWriter(
+            room / "blaze", name="b", layout=load_layout("blazepose33"), labels=["ring"], rate=30.0
+        ) as writer:
             writer.add("ring 1", rng.normal(size=(1, 30, 33, 3)), label=0)
         teach(room / "m.onnx", room / "blaze", room / "known")
         assert Recognizer.load(room / "m.onnx").labels[-1] == "ring"

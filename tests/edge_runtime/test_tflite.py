@@ -1,4 +1,5 @@
-"""TFLite files: what stands in them, damage, and the machine that has no runtime for them or only the old one."""
+"""TFLite files: what stands in them, damage, and the machine that has no runtime for them or only
+the old one."""
 
 import subprocess
 import sys
@@ -10,15 +11,15 @@ import ai_edge_litert.interpreter
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
-from edge_models import METADATA, metadata, walk
-from edge_tflite import write_tflite
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_runtime import Recognizer
-from edge_runtime.flatbuffer import read_text
-from skeleton import InputError
-from skeleton.metadata import KEY
+from skedge.edge_runtime import Recognizer
+from skedge.edge_runtime.backends.flatbuffer import read_text
+from skedge.skeleton import InputError
+from skedge.skeleton.metadata import KEY
+from tests.edge_runtime.edge_models import METADATA, metadata, walk
+from tests.edge_runtime.edge_tflite import write_tflite
 
 ROOT = Path(__file__).parents[2]
 
@@ -32,13 +33,18 @@ def test_the_document_is_found_as_the_schema_says(model: Path) -> None:
     content = model.read_bytes()
     parsed = schema.ModelT.InitFromPackedBuf(content, 0)
     (entry,) = parsed.metadata
-    assert read_text(content, KEY) == bytes(parsed.buffers[entry.buffer].data).decode() == METADATA.to_json()
+    assert (
+        read_text(content, KEY)
+        == bytes(parsed.buffers[entry.buffer].data).decode()
+        == METADATA.to_json()
+    )
     assert read_text(content, "another") is None
 
 
 @given(st.data())
 def test_damage_gives_one_error(model: Path, data: st.DataObject) -> None:
-    """Whatever stands in the file, it is read or refused, and read where nothing of the way to the document changed."""
+    """Whatever stands in the file, it is read or refused, and read where nothing of the way to the
+    document changed."""
     content = bytearray(model.read_bytes())
     for _ in range(data.draw(st.integers(1, 4))):
         at = data.draw(st.integers(0, len(content) - 1))
@@ -74,7 +80,9 @@ print("done")
 
 
 def test_a_damaged_file_does_not_end_the_process(tmp_path: Path) -> None:
-    model = write_tflite(tmp_path / "model.tflite", metadata(frames=2))  # hardly any weights: what is hit matters
+    model = write_tflite(
+        tmp_path / "model.tflite", metadata(frames=2)
+    )  # hardly any weights: what is hit matters
     command = [sys.executable, "-c", DAMAGE, str(model), str(tmp_path)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr
@@ -87,7 +95,7 @@ def hide(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
 
 def test_without_a_runtime_the_extra_is_named(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     hide(monkeypatch, "ai_edge_litert.interpreter")
-    monkeypatch.setattr("edge_runtime.backend.find_spec", lambda name: None)
+    monkeypatch.setattr("skedge.edge_runtime.backends.backend.find_spec", lambda name: None)
     with pytest.raises(InputError, match=r'pip install "skedge\[tflite\]"') as caught:
         Recognizer.load(model)
     assert "\n" not in str(caught.value)
@@ -95,7 +103,8 @@ def test_without_a_runtime_the_extra_is_named(model: Path, monkeypatch: pytest.M
 
 @pytest.fixture
 def predecessor(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """tflite-runtime alone is installed: here ai-edge-litert's interpreter under its name. Lists the files opened by it."""
+    """tflite-runtime alone is installed: here ai-edge-litert's interpreter under its name. Lists
+    the files opened by it."""
     opened: list[str] = []
 
     class Interpreter(ai_edge_litert.interpreter.Interpreter):
@@ -107,12 +116,17 @@ def predecessor(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     old.Interpreter = Interpreter
     monkeypatch.setitem(sys.modules, "tflite_runtime", ModuleType("tflite_runtime"))
     monkeypatch.setitem(sys.modules, "tflite_runtime.interpreter", old)
-    monkeypatch.setattr("edge_runtime.backend.find_spec", lambda name: name == "tflite_runtime" or None)
+    monkeypatch.setattr(
+        "skedge.edge_runtime.backends.backend.find_spec",
+        lambda name: name == "tflite_runtime" or None,
+    )
     hide(monkeypatch, "ai_edge_litert.interpreter")
     return opened
 
 
-def test_the_predecessor_runs_fp32_under_numpy_1(model: Path, predecessor: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_predecessor_runs_fp32_under_numpy_1(
+    model: Path, predecessor: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     with monkeypatch.context() as patched:
         patched.setattr(np, "__version__", "1.26.4")
         recognizer = Recognizer.load(model)

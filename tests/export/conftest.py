@@ -1,18 +1,15 @@
-"""One small network nobody trained, exported once in every format and precision for all tests of this room."""
+"""One small network nobody trained, exported once in every format and precision for all tests of
+this room."""
 
-import sys
 from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "teacher"))
-
-from exported_files import Exported
-from tiny import make_store, write_classifier
-
-from export.exporter import Exporter
-from skeleton.datasets.store import Store
-from teacher.settings import EncoderSettings, InputSettings
+from skedge.datasets.store import Store
+from skedge.export.exporter import Exporter
+from skedge.recipes.settings import EncoderSettings, InputSettings
+from tests.export.exported_files import Exported
+from tests.teacher.tiny import make_store, write_classifier
 
 DATA = InputSettings(frames=12, persons=2, normalization="per-frame", stream="motion")
 PLAN = EncoderSettings(widths=(8, 12), strides=(1, 2), dropout=0.0)

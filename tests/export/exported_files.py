@@ -3,11 +3,12 @@
 from pathlib import Path
 from typing import Any
 
-from export.exporter import Exporter
+from skedge.export.exporter import Exporter
 
 
 class Exported:
-    """What the exporter found and the file it wrote, by format and precision; each is made when it is first asked for."""
+    """What the exporter found and the file it wrote, by format and precision; each is made when it
+    is first asked for."""
 
     def __init__(self, exporter: Exporter, folder: Path) -> None:
         self.exporter, self.folder = exporter, folder

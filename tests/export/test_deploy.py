@@ -6,16 +6,16 @@ from typing import Any, get_args
 
 import pytest
 import torch
-from tiny import PLAN, random_classifier, scenes
 from torch import Tensor
 
-from export.deploy import Deployed, macs
-from skeleton import InputError, load_layout
-from skeleton.normalize import Normalization
-from skeleton.streams import Stream
-from student.settings import student_plan
-from teacher.model import Fused, Network
-from teacher.settings import EncoderSettings, InputSettings
+from skedge.export.clip_graph import Deployed, macs
+from skedge.recipes.distill_settings import student_plan
+from skedge.recipes.settings import EncoderSettings, InputSettings
+from skedge.skeleton import InputError, load_layout
+from skedge.skeleton.normalize import Normalization
+from skedge.skeleton.streams import Stream
+from skedge.teacher.networks.classifier import Fused, Network
+from tests.teacher.tiny import PLAN, random_classifier, scenes
 
 NTU = load_layout("ntu25")
 STRIDED = EncoderSettings(widths=(4, 4, 6, 8), strides=(2, 1, 2, 1))
@@ -33,7 +33,9 @@ def compare(classifier: Network, joints: Tensor) -> None:
         size = float(features.abs().max())
         torch.testing.assert_close(embedding, features[i], atol=1e-5 * max(1.0, size), rtol=1e-5)
     answers = logits.softmax(1)
-    assert (answers - answers[:1]).abs().max() > 1e-3, "else every clip had the same answer and nothing was compared"
+    assert (answers - answers[:1]).abs().max() > 1e-3, (
+        "else every clip had the same answer and nothing was compared"
+    )
 
 
 UNPADDED = EncoderSettings(widths=(4, 8), strides=(1, 1), padding=False)
@@ -49,21 +51,31 @@ PLANS = {
 
 @pytest.mark.parametrize("plan", PLANS.values(), ids=PLANS)
 @pytest.mark.parametrize(("persons", "absent"), [(1, False), (2, False), (2, True)])
-def test_every_plan_and_number_of_persons(plan: EncoderSettings, persons: int, absent: bool) -> None:
+def test_every_plan_and_number_of_persons(
+    plan: EncoderSettings, persons: int, absent: bool
+) -> None:
     data = InputSettings(frames=20, persons=persons)
     compare(random_classifier(NTU, data, plan, 7), scenes(2, data, absent=absent))
 
 
-@pytest.mark.parametrize(("normalization", "stream"), list(product(get_args(Normalization), ["joint", "bone", "motion"])))
+@pytest.mark.parametrize(
+    ("normalization", "stream"), list(product(get_args(Normalization), ["joint", "bone", "motion"]))
+)
 def test_every_normalisation_and_stream(normalization: Any, stream: Any) -> None:
     data = InputSettings(frames=12, persons=2, normalization=normalization, stream=stream)
-    compare(random_classifier(NTU, data, PLAN, 4, seed=1), torch.cat([scenes(2, data), scenes(3, data, absent=True)]))
+    compare(
+        random_classifier(NTU, data, PLAN, 4, seed=1),
+        torch.cat([scenes(2, data), scenes(3, data, absent=True)]),
+    )
 
 
 @pytest.mark.parametrize("layout", ["kinect20", "utd-mhad20", "msr20", "coco17", "blazepose33"])
 @pytest.mark.parametrize("distances", ["one-hop", "true"])
 def test_every_layout(layout: str, distances: Any) -> None:
-    joints, data = load_layout(layout), InputSettings(frames=12, normalization="first-frame-aligned")
+    joints, data = (
+        load_layout(layout),
+        InputSettings(frames=12, normalization="first-frame-aligned"),
+    )
     plan = EncoderSettings(PLAN.widths, PLAN.strides, distances=distances)
     compare(random_classifier(joints, data, plan), scenes(3, data, len(joints)))
 
@@ -72,7 +84,9 @@ def test_every_layout(layout: str, distances: Any) -> None:
 @pytest.mark.parametrize("persons", [1, 2])
 def test_two_encoders(fusion: Any, persons: int) -> None:
     data = InputSettings(frames=12, persons=persons)
-    compare(random_classifier(NTU, data, replace(PLAN, fusion=fusion)), scenes(3, data, absent=True))
+    compare(
+        random_classifier(NTU, data, replace(PLAN, fusion=fusion)), scenes(3, data, absent=True)
+    )
 
 
 @pytest.mark.parametrize("fusion", ["one", "alignment"])
@@ -101,14 +115,17 @@ def test_the_classifier_is_left_as_it_was() -> None:
 
 
 def _work(widths: tuple, strides: tuple, persons: int, frames: int, joints: int) -> int:
-    """Multiply-accumulates by hand: graph product, 1x1 convolution, (9, 1) convolution, residual."""
+    """Multiply-accumulates by hand: graph product, 1x1 convolution, (9, 1) convolution,
+    residual."""
     total, inside = 0, 3
     for i, (out, stride) in enumerate(zip(widths, strides, strict=True)):
         total += persons * frames * joints * joints * 3 * inside
         total += persons * frames * joints * 3 * inside * out
         frames = -(-frames // stride)
         total += persons * frames * joints * 9 * out * out
-        total += persons * frames * joints * inside * out if i and (inside != out or stride > 1) else 0
+        total += (
+            persons * frames * joints * inside * out if i and (inside != out or stride > 1) else 0
+        )
         inside = out
     return total
 
@@ -123,7 +140,10 @@ def test_work_by_hand(plan: EncoderSettings, persons: int, classes: int) -> None
 
 
 def test_the_students_published_work() -> None:
-    """0.418 G for a clip of two persons in the convolutions (ASMa: 1.25 to 1.26 G for three streams), and the graph."""
+    """0.418 G for a clip of two persons in the convolutions (ASMa: 1.25 to 1.26 G for three
+    streams), and the graph."""
     student = student_plan()
     graph = sum(2 * 50 * 25 * 25 * 3 * inside for inside in (3, 16, 16, 16, 16))
-    assert (_work(student.widths, student.strides, 2, 50, 25) - graph) / 1e9 == pytest.approx(0.418, abs=5e-4)
+    assert (_work(student.widths, student.strides, 2, 50, 25) - graph) / 1e9 == pytest.approx(
+        0.418, abs=5e-4
+    )

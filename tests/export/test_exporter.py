@@ -9,18 +9,18 @@ from typing import Any
 import onnx
 import pytest
 import torch
-from exported_files import Exported
 from safetensors.numpy import load_file
-from tiny import INPUT, PLAN, make_store, scenes, write_classifier
 
-from edge_runtime import Recognizer
-from export.deploy import Deployed, macs
-from export.exporter import Exporter
-from skeleton import InputError
-from skeleton.datasets.store import Store
-from student.settings import student_plan
-from teacher.load import load_classifier
-from teacher.settings import InputSettings
+from skedge.datasets.store import Store
+from skedge.edge_runtime import Recognizer
+from skedge.export.clip_graph import Deployed, macs
+from skedge.export.exporter import Exporter
+from skedge.recipes.distill_settings import student_plan
+from skedge.recipes.settings import InputSettings
+from skedge.skeleton import InputError
+from skedge.teacher.runs.load import load_classifier
+from tests.export.exported_files import Exported
+from tests.teacher.tiny import INPUT, PLAN, make_store, scenes, write_classifier
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,9 @@ def test_what_the_export_says(file: Path, exported: Exported) -> None:
         "parameters", "macs",
     }  # fmt: skip
     assert 0 <= found["largest_difference"] < 1e-5
-    assert not [entry for entry in file.parent.iterdir() if entry.name.startswith(".")], "nothing beside it"
+    assert not [entry for entry in file.parent.iterdir() if entry.name.startswith(".")], (
+        "nothing beside it"
+    )
 
 
 def test_the_metadata(file: Path, run: Path, store: Store) -> None:
@@ -52,7 +54,11 @@ def test_the_metadata(file: Path, run: Path, store: Store) -> None:
     assert metadata.accuracy == {"top1": 61.5, "top5": 100.0, "clips": 12, "protocol": "xsub"}
     assert metadata.provenance["store"] == "tiny"
     assert metadata.provenance["seed"] == 7
-    assert metadata.provenance["encoder"] == {**asdict(card.encoder), "widths": [8, 12], "strides": [1, 2]}
+    assert metadata.provenance["encoder"] == {
+        **asdict(card.encoder),
+        "widths": [8, 12],
+        "strides": [1, 2],
+    }
 
 
 def test_the_checksum_can_be_made_again_from_the_run_folder(file: Path, run: Path) -> None:
@@ -76,9 +82,12 @@ def test_the_graph(file: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("normalization", "stream"), [("first-frame", "joint"), ("first-frame-aligned", "bone"), ("root-relative", "joint")]
+    ("normalization", "stream"),
+    [("first-frame", "joint"), ("first-frame-aligned", "bone"), ("root-relative", "joint")],
 )
-def test_normalisations_and_streams_in_a_file(normalization: Any, stream: Any, store: Store, tmp_path: Path) -> None:
+def test_normalisations_and_streams_in_a_file(
+    normalization: Any, stream: Any, store: Store, tmp_path: Path
+) -> None:
     data = InputSettings(frames=12, persons=1, normalization=normalization, stream=stream)
     write_classifier(tmp_path / "run", store, data)
     found = Exporter(tmp_path / "run", store).write(tmp_path / "model.onnx")
@@ -88,7 +97,10 @@ def test_normalisations_and_streams_in_a_file(normalization: Any, stream: Any, s
 def test_another_layout_in_a_file(tmp_path: Path) -> None:
     store = make_store(tmp_path / "coco", "coco17", subjects=2)
     write_classifier(tmp_path / "run", store)
-    assert Exporter(tmp_path / "run", store).write(tmp_path / "model.onnx")["largest_difference"] < 1e-5
+    assert (
+        Exporter(tmp_path / "run", store).write(tmp_path / "model.onnx")["largest_difference"]
+        < 1e-5
+    )
     assert Recognizer.load(tmp_path / "model.onnx").metadata.layout.name == "coco17"
 
 

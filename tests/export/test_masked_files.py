@@ -1,19 +1,22 @@
-"""Transformer and STTFormer classifiers as ONNX files: written after the exporter's own check, and read by the recogniser."""
+"""Transformer and STTFormer classifiers as ONNX files: written after the exporter's own check, and
+read by the recogniser."""
 
 from pathlib import Path
 
 import pytest
-from tiny import write_classifier
 
-from edge_runtime import Recognizer
-from export.exporter import Exporter
-from skeleton.datasets.store import Store
-from teacher.masked_settings import SttformerSettings, TransformerSettings
-from teacher.settings import EncoderSettings, InputSettings
+from skedge.datasets.store import Store
+from skedge.edge_runtime import Recognizer
+from skedge.export.exporter import Exporter
+from skedge.recipes.masked_settings import SttformerSettings, TransformerSettings
+from skedge.recipes.settings import EncoderSettings, InputSettings
+from tests.teacher.tiny import write_classifier
 
 DATA = InputSettings(frames=12, persons=2)
 PLANS = {
-    "transformer": EncoderSettings(backbone="transformer", transformer=TransformerSettings(16, 2, 2)),
+    "transformer": EncoderSettings(
+        backbone="transformer", transformer=TransformerSettings(16, 2, 2)
+    ),
     "sttformer": EncoderSettings(backbone="sttformer", sttformer=SttformerSettings(16, 2)),
 }
 

@@ -8,17 +8,18 @@ import onnx
 import onnxruntime
 import pytest
 import torch
-from exported_files import Exported
 from hypothesis import given
 from hypothesis import strategies as st
 from onnx import TensorProto, numpy_helper
 
-from export.quantize import leave_worst
-from export.quantize_onnx import DynamicQuantizer, halve
+from skedge.export.formats.quantize_onnx import DynamicQuantizer, halve
+from skedge.export.quantize import leave_worst
+from tests.export.exported_files import Exported
 
 
 class Sum:
-    """A network whose error is the sum of what its quantised parts err by; a model is the list of those parts."""
+    """A network whose error is the sum of what its quantised parts err by; a model is the list of
+    those parts."""
 
     def __init__(self, errors: list[float]) -> None:
         self.errors = {f"part {i}": error for i, error in enumerate(errors)}
@@ -33,7 +34,11 @@ class Sum:
         return sum(self.errors[part] for part in model.decode().splitlines())
 
 
-@given(st.lists(st.one_of(st.just(0.0), st.floats(0.001, 1), st.just(float("inf"))), min_size=1, max_size=40))
+@given(
+    st.lists(
+        st.one_of(st.just(0.0), st.floats(0.001, 1), st.just(float("inf"))), min_size=1, max_size=40
+    )
+)
 def test_the_fewest_and_the_worst_stay_in_float(errors: list[float]) -> None:
     network = Sum(errors)
     model, left = leave_worst(network, network.error, network.error, enough=0.5)
@@ -53,7 +58,8 @@ def test_nothing_is_searched_where_the_float_model_is_wrong() -> None:
 
 
 def products(content: bytes) -> dict[str, np.ndarray]:
-    """What convolutions and matrix products multiply by, by the name of the product, where Cast and Mul have made it."""
+    """What convolutions and matrix products multiply by, by the name of the product, where Cast and
+    Mul have made it."""
     model = onnx.load_from_string(content)
     values = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
     for node in model.graph.node:
@@ -62,11 +68,16 @@ def products(content: bytes) -> dict[str, np.ndarray]:
         if node.op_type == "Mul" and set(node.input) <= values.keys():
             values[node.output[0]] = values[node.input[0]] * values[node.input[1]]
     kinds = ("Conv", "MatMul", "Gemm")
-    return {node.name: values[node.input[1]] for node in model.graph.node if node.op_type in kinds and node.input[1] in values}
+    return {
+        node.name: values[node.input[1]]
+        for node in model.graph.node
+        if node.op_type in kinds and node.input[1] in values
+    }
 
 
 def test_int8_weights_are_the_nearest_and_half_ones_too(exported: Exported) -> None:
-    """A step is a 127th of an output channel's largest weight; no weight is off by more than half of one."""
+    """A step is a 127th of an output channel's largest weight; no weight is off by more than half
+    of one."""
     content = exported.file("onnx", "fp32").read_bytes()
     before, halved = products(content), products(halve(content))
     quantizer = DynamicQuantizer(content)
@@ -75,7 +86,9 @@ def test_int8_weights_are_the_nearest_and_half_ones_too(exported: Exported) -> N
     assert len(before) >= 10
     changed = 0
     for name, weights in before.items():
-        torch.testing.assert_close(torch.tensor(halved[name]), torch.tensor(weights), rtol=2**-11, atol=2**-25)
+        torch.testing.assert_close(
+            torch.tensor(halved[name]), torch.tensor(weights), rtol=2**-11, atol=2**-25
+        )
         axes = (1, 2, 3) if weights.ndim == 4 else (0,)
         step = np.abs(weights).max(axes, keepdims=True) / 127
         assert (np.abs(after[name] - weights) <= 0.5001 * step).all()
@@ -87,8 +100,11 @@ def test_int8_weights_are_the_nearest_and_half_ones_too(exported: Exported) -> N
 
 
 @pytest.mark.parametrize("precision", ["fp16", "dynamic", "int8"])
-def test_smaller_weights_are_made_floats_when_the_file_is_opened(exported: Exported, tmp_path: Path, precision: str) -> None:
-    """What is made of stored weights alone, and not of a frame, must not be made again in every frame."""
+def test_smaller_weights_are_made_floats_when_the_file_is_opened(
+    exported: Exported, tmp_path: Path, precision: str
+) -> None:
+    """What is made of stored weights alone, and not of a frame, must not be made again in every
+    frame."""
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
     options.optimized_model_filepath = str(tmp_path / "run.onnx")
@@ -99,9 +115,14 @@ def test_smaller_weights_are_made_floats_when_the_file_is_opened(exported: Expor
     run = onnx.load(options.optimized_model_filepath)
     constant = {tensor.name for tensor in run.graph.initializer}
     weights = {tensor.name for tensor in run.graph.initializer if np.prod(tensor.dims) > 1}
-    made = {node.output[0]: node.op_type for node in run.graph.node if set(node.input) <= constant and node.input[0] in weights}
+    made = {
+        node.output[0]: node.op_type
+        for node in run.graph.node
+        if set(node.input) <= constant and node.input[0] in weights
+    }
     assert set(made.values()) <= ({"DequantizeLinear"} if precision == "int8" else set())
-    # Those that are left are factors and sums of int8 arithmetic, which reads them as they are stored.
+    # Those that are left are factors and sums of int8 arithmetic, which reads them as they are
+    # stored.
     whole = {node.output[0] for node in run.graph.node if node.op_type == "DequantizeLinear"}
     assert all(set(node.input) <= whole for node in run.graph.node if set(node.input) & made.keys())
 

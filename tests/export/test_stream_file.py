@@ -1,4 +1,5 @@
-"""The deployable step against the streaming student, and streaming files as a person and the device see them."""
+"""The deployable step against the streaming student, and streaming files as a person and the device
+see them."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,27 +11,27 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from exported_files import Exported
 from onnx import numpy_helper
-from tiny import random_classifier, scenes, write_classifier
 from torch import Tensor
 
-from edge_runtime import Recognizer
-from export import onnx as onnx_format
-from export.deploy import Deployed, macs
-from export.exporter import Exporter
-from export.streaming import StreamingStep
-from export.verify import ExportError
-from skeleton import InputError, load_layout
-from skeleton.datasets.store import Store
-from skeleton.normalize import BY_FRAME, Normalization
-from skeleton.streams import Stream
-from student.settings import student_plan
-from student.streaming import StreamingClassifier, StreamingFusion, streaming
-from teacher.clips import prepare_at_rate
-from teacher.load import load_classifier
-from teacher.model import Classifier, Fused
-from teacher.settings import EncoderSettings, InputSettings
+from skedge.datasets.store import Store
+from skedge.edge_runtime import Recognizer
+from skedge.export.clip_graph import Deployed, macs
+from skedge.export.exporter import Exporter
+from skedge.export.formats import onnx as onnx_format
+from skedge.export.frame_graph import StreamingStep
+from skedge.export.verify import ExportError
+from skedge.recipes.distill_settings import student_plan
+from skedge.recipes.settings import EncoderSettings, InputSettings
+from skedge.skeleton import InputError, load_layout
+from skedge.skeleton.normalize import BY_FRAME, Normalization
+from skedge.skeleton.streams import Stream
+from skedge.student.streaming import StreamingClassifier, StreamingFusion, streaming
+from skedge.teacher.clips import prepare_at_rate
+from skedge.teacher.networks.classifier import Classifier, Fused
+from skedge.teacher.runs.load import load_classifier
+from tests.export.exported_files import Exported
+from tests.teacher.tiny import random_classifier, scenes, write_classifier
 
 NTU = load_layout("ntu25")
 LIVE = InputSettings(frames=30, normalization="per-frame", time="rate", hz=15.0, warm_up=5)
@@ -47,17 +48,26 @@ def still(step: StreamingStep, frame: Tensor) -> dict[str, Tensor]:
     return states
 
 
-@pytest.mark.parametrize(("causal", "stream"), list(product([False, True], ["joint", "bone", "motion"])))
+@pytest.mark.parametrize(
+    ("causal", "stream"), list(product([False, True], ["joint", "bone", "motion"]))
+)
 @pytest.mark.parametrize(("persons", "layout"), [(1, "ntu25"), (2, "ntu25"), (2, "coco17")])
 @pytest.mark.parametrize("normalization", BY_FRAME)
 @torch.no_grad()
-def test_a_step_answers_as_the_student(normalization: Any, causal: bool, stream: Any, persons: int, layout: str) -> None:
-    joints, data = load_layout(layout), replace(LIVE, stream=stream, persons=persons, normalization=normalization)
+def test_a_step_answers_as_the_student(
+    normalization: Any, causal: bool, stream: Any, persons: int, layout: str
+) -> None:
+    joints, data = (
+        load_layout(layout),
+        replace(LIVE, stream=stream, persons=persons, normalization=normalization),
+    )
     model = StreamingClassifier(random_classifier(joints, data, replace(PLAN, causal=causal)))
     step = StreamingStep(model).eval()
     clip = scenes(1, replace(data, frames=50), len(joints))
     clip[:, 1:, :20] = 0
-    clip[:, 0, 5:8] = clip[:, 0, 5:8, :1]  # a body of which one joint alone is known: its shoulders have no direction
+    clip[:, 0, 5:8] = clip[
+        :, 0, 5:8, :1
+    ]  # a body of which one joint alone is known: its shoulders have no direction
     logits, embeddings, _ = model(clip)
     states = still(step, clip[0, :, 0])
     for n, frame in enumerate(clip[0].unbind(1)):
@@ -75,7 +85,10 @@ def test_three_streams_in_one_step(causal: bool) -> None:
     weights: dict[Stream, float] = {"joint": 0.6, "bone": 0.5, "motion": 0.4}
     ways: list[Normalization] = ["root-relative", "per-frame", "root-relative"]
     plan = replace(PLAN, causal=causal)
-    views = [replace(LIVE, stream=stream, normalization=way) for stream, way in zip(weights, ways, strict=True)]
+    views = [
+        replace(LIVE, stream=stream, normalization=way)
+        for stream, way in zip(weights, ways, strict=True)
+    ]
     members = [random_classifier(NTU, view, plan) for view in views]
     model = StreamingFusion(Fused(members, list(weights.values())))
     step = StreamingStep(model).eval()
@@ -97,7 +110,10 @@ def test_three_streams_in_one_step(causal: bool) -> None:
 
 def test_streams_that_answer_at_different_times_are_refused() -> None:
     bones = replace(LIVE, stream="bone")
-    members = [random_classifier(NTU, LIVE, PLAN), random_classifier(NTU, bones, replace(PLAN, causal=False))]
+    members = [
+        random_classifier(NTU, LIVE, PLAN),
+        random_classifier(NTU, bones, replace(PLAN, causal=False)),
+    ]
     with pytest.raises(InputError, match="must answer about the same frames"):
         streaming(Fused(members, [0.5, 0.5]))
 
@@ -105,7 +121,12 @@ def test_streams_that_answer_at_different_times_are_refused() -> None:
 @pytest.mark.parametrize("kind", ["onnx", "tflite"])
 def test_three_streams_in_a_file(kind: str, store: Store, tmp_path: Path) -> None:
     for stream in ("joint", "motion"):
-        write_classifier(tmp_path / stream, store, replace(LIVE, stream=stream, normalization="root-relative"), PLAN)
+        write_classifier(
+            tmp_path / stream,
+            store,
+            replace(LIVE, stream=stream, normalization="root-relative"),
+            PLAN,
+        )
     (tmp_path / "streams.json").write_text('{"joint": 0.6, "motion": 0.4}')
     exporter, file = Exporter(tmp_path, store, streaming=True), tmp_path / f"model.{kind}"
     assert exporter.write(file)["largest_difference"] < 1e-5
@@ -120,7 +141,9 @@ def test_a_frame_costs_a_fiftieth_of_a_clip(persons: int) -> None:
     clip = Deployed(random_classifier(NTU, clips, student_plan(), 60)).eval()
     live = replace(clips, frames=90, time="rate")
     step = StreamingStep(
-        StreamingClassifier(random_classifier(NTU, live, replace(student_plan(), padding=False, causal=True), 60))
+        StreamingClassifier(
+            random_classifier(NTU, live, replace(student_plan(), padding=False, causal=True), 60)
+        )
     )
     a_frame = macs(step, torch.zeros(persons, 25, 3), *step.states().values())
     assert macs(clip, torch.zeros(persons, 50, 25, 3)) / a_frame == pytest.approx(50, rel=0.08)
@@ -145,7 +168,12 @@ def opened(run: Path) -> tuple[StreamingClassifier, InputSettings]:
 
 @pytest.mark.parametrize(
     ("kind", "precision", "near"),
-    [("onnx", "fp32", 1e-5), ("tflite", "fp32", 1e-5), ("onnx", "fp16", 5e-3), ("tflite", "int8", 0.05)],
+    [
+        ("onnx", "fp32", 1e-5),
+        ("tflite", "fp32", 1e-5),
+        ("onnx", "fp16", 5e-3),
+        ("tflite", "int8", 0.05),
+    ],
 )
 @torch.no_grad()
 def test_the_recognizer_answers_as_torch(
@@ -155,11 +183,15 @@ def test_the_recognizer_answers_as_torch(
     model, data = opened(streaming_run)
     recognizer = Recognizer.load(streamed.file(kind, precision), hop=0)
     for i in range(0, len(store), 3):
-        logits, features, _ = model(torch.from_numpy(prepare_at_rate(store, i, data, store.layout))[None])
+        logits, features, _ = model(
+            torch.from_numpy(prepare_at_rate(store, i, data, store.layout))[None]
+        )
         answers, size = logits[0].softmax(1).numpy()[4:], float(features.abs().max())
         clip = store.clip(i).transpose(1, 0, 2, 3)
         np.testing.assert_allclose(recognizer.predict(clip, store.rate), answers.mean(0), atol=near)
-        np.testing.assert_allclose(recognizer.embed(clip, store.rate), features[0, 4:].mean(0), atol=near * size)
+        np.testing.assert_allclose(
+            recognizer.embed(clip, store.rate), features[0, 4:].mean(0), atol=near * size
+        )
         live = [recognizer.update(frame, n / store.rate, person=i) for n, frame in enumerate(clip)]
         fresh = [result.probabilities for result in live if result.fresh]
         np.testing.assert_allclose(fresh, answers, atol=near)
@@ -167,12 +199,16 @@ def test_the_recognizer_answers_as_torch(
 
 
 @pytest.mark.parametrize("kind", ["onnx", "tflite"])
-def test_what_the_export_says(kind: str, streamed: Exported, streaming_run: Path, store: Store) -> None:
+def test_what_the_export_says(
+    kind: str, streamed: Exported, streaming_run: Path, store: Store
+) -> None:
     found, file = streamed.found(kind, "fp32"), streamed.file(kind, "fp32")
     tested = store.split("xsub", "test")
     _, data = opened(streaming_run)
     assert found["clips"] == len(tested)
-    assert found["frames"] == sum(prepare_at_rate(store, i, data, store.layout).shape[1] for i in tested)
+    assert found["frames"] == sum(
+        prepare_at_rate(store, i, data, store.layout).shape[1] for i in tested
+    )
     assert 0 <= found["largest_difference"] < 1e-5
     assert found["agreement"] == 1
     assert found["bytes"] == file.stat().st_size
@@ -192,25 +228,36 @@ def test_the_graph(streamed: Exported) -> None:
     graph = onnx.load(streamed.file("onnx", "fp32")).graph
     states = ["state_ring1", "state_ring2", "state_pool"]
     assert [port.name for port in graph.input] == ["joints", *states]
-    assert [port.name for port in graph.output] == ["probabilities", "embedding", *(f"{name}_next" for name in states)]
+    assert [port.name for port in graph.output] == [
+        "probabilities",
+        "embedding",
+        *(f"{name}_next" for name in states),
+    ]
     kinds = {node.op_type for node in graph.node}
     assert not kinds & {"BatchNormalization", "Conv", "Transpose", "Split"}
     assert len(graph.node) <= 24 + 9 * 2, "a step's time is its nodes': keep it small"
 
 
-def test_a_clip_that_ends_before_the_warm_up_still_has_an_answer(streamed: Exported, store: Store) -> None:
+def test_a_clip_that_ends_before_the_warm_up_still_has_an_answer(
+    streamed: Exported, store: Store
+) -> None:
     recognizer = Recognizer.load(streamed.file("onnx", "fp32"), hop=0)
     clip = store.clip(0).transpose(1, 0, 2, 3)[:5]
     assert recognizer.predict(clip, 30).sum() == pytest.approx(1, abs=1e-5)
     assert not any(recognizer.update(frame, n / 30).ready for n, frame in enumerate(clip))
 
 
-def test_people_before_one_camera_do_not_disturb_each_other(streamed: Exported, store: Store) -> None:
+def test_people_before_one_camera_do_not_disturb_each_other(
+    streamed: Exported, store: Store
+) -> None:
     """Two persons' frames in turns: the runtimes keep one state each."""
     for kind in ("onnx", "tflite"):
         recognizer = Recognizer.load(streamed.file(kind, "fp32"), hop=0)
         clips = [store.clip(i).transpose(1, 0, 2, 3) for i in (0, 1)]
-        alone = [[recognizer.update(frame, n / 30, person=i) for n, frame in enumerate(clip)] for i, clip in enumerate(clips)]
+        alone = [
+            [recognizer.update(frame, n / 30, person=i) for n, frame in enumerate(clip)]
+            for i, clip in enumerate(clips)
+        ]
         recognizer.reset()
         for n in range(min(map(len, clips))):
             for i, clip in enumerate(clips):
@@ -219,10 +266,15 @@ def test_people_before_one_camera_do_not_disturb_each_other(streamed: Exported, 
                     np.testing.assert_array_equal(result.probabilities, alone[i][n].probabilities)
 
 
-def test_the_same_weights_as_clips_of_fixed_rate(streamed: Exported, streaming_run: Path, store: Store, tmp_path: Path) -> None:
+def test_the_same_weights_as_clips_of_fixed_rate(
+    streamed: Exported, streaming_run: Path, store: Store, tmp_path: Path
+) -> None:
     """The window that ends with the clip is what the streaming file's last answer is about."""
     assert Exporter(streaming_run, store).write(tmp_path / "clip.onnx")["largest_difference"] < 1e-5
-    clip, stream = (Recognizer.load(path, hop=0) for path in (tmp_path / "clip.onnx", streamed.file("onnx", "fp32")))
+    clip, stream = (
+        Recognizer.load(path, hop=0)
+        for path in (tmp_path / "clip.onnx", streamed.file("onnx", "fp32"))
+    )
     joints = store.clip(0).transpose(1, 0, 2, 3)
     live = [stream.update(frame, n / 30) for n, frame in enumerate(joints)]
     last = max(n for n, result in enumerate(live) if result.fresh)
@@ -231,7 +283,9 @@ def test_the_same_weights_as_clips_of_fixed_rate(streamed: Exported, streaming_r
     np.testing.assert_allclose(windows[last].probabilities, live[last].probabilities, atol=1e-5)
 
 
-@pytest.mark.parametrize("change", [lambda w: w * 1.5, lambda w: w * np.float32("nan")], ids=["a weight", "nan"])
+@pytest.mark.parametrize(
+    "change", [lambda w: w * 1.5, lambda w: w * np.float32("nan")], ids=["a weight", "nan"]
+)
 def test_a_file_that_answers_otherwise_is_not_written(
     change: Callable[[np.ndarray], np.ndarray], streaming_run: Path, store: Store, tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -241,7 +295,9 @@ def test_a_file_that_answers_otherwise_is_not_written(
     def corrupt(*args: Any) -> bytes:
         model = onnx.load_from_string(convert(*args))
         largest = max(model.graph.initializer, key=lambda tensor: int(np.prod(tensor.dims)))
-        largest.CopyFrom(numpy_helper.from_array(change(numpy_helper.to_array(largest).copy()), largest.name))
+        largest.CopyFrom(
+            numpy_helper.from_array(change(numpy_helper.to_array(largest).copy()), largest.name)
+        )
         return model.SerializeToString()
 
     monkeypatch.setattr(onnx_format, "convert", corrupt)
@@ -254,22 +310,32 @@ def test_a_file_that_answers_otherwise_is_not_written(
     ("data", "words"),
     [
         (InputSettings(frames=12, normalization="per-frame"), "trained with time 'rate'"),
-        (replace(LIVE, normalization="first-frame"), "'per-frame' or 'root-relative', got 'first-frame'"),
+        (
+            replace(LIVE, normalization="first-frame"),
+            "'per-frame' or 'root-relative', got 'first-frame'",
+        ),
         (replace(LIVE, frames=17), "more than 1 frame"),
     ],
 )
-def test_what_cannot_stream_is_refused(data: InputSettings, words: str, store: Store, tmp_path: Path) -> None:
-    write_classifier(tmp_path / "run", store, data, PLAN if data.time == "rate" else replace(PLAN, padding=True))
+def test_what_cannot_stream_is_refused(
+    data: InputSettings, words: str, store: Store, tmp_path: Path
+) -> None:
+    write_classifier(
+        tmp_path / "run", store, data, PLAN if data.time == "rate" else replace(PLAN, padding=True)
+    )
     with pytest.raises(InputError, match=words) as caught:
         Exporter(tmp_path / "run", store, streaming=True)
     assert str(caught.value).startswith(str(tmp_path / "run"))
 
 
 def test_the_student_on_real_people(utd_store: Path, tmp_path: Path) -> None:
-    """The student's own plan, with weights nobody trained, on every frame of held-out clips of UTD-MHAD."""
+    """The student's own plan, with weights nobody trained, on every frame of held-out clips of
+    UTD-MHAD."""
     store = Store(utd_store)
     data = replace(LIVE, protocol=store.protocols[0], frames=90, warm_up=15)
-    write_classifier(tmp_path / "run", store, data, replace(student_plan(), padding=False, causal=True))
+    write_classifier(
+        tmp_path / "run", store, data, replace(student_plan(), padding=False, causal=True)
+    )
     found = Exporter(tmp_path / "run", store, streaming=True).write(tmp_path / "student.onnx")
     assert found["clips"] == len(store.split(store.protocols[0], "test"))
     assert found["largest_difference"] < 1e-5

@@ -5,7 +5,7 @@ import onnx
 import onnx.reference
 from onnx import TensorProto, helper, numpy_helper
 
-from export.quantize_onnx import StaticQuantizer
+from skedge.export.formats.quantize_onnx import StaticQuantizer
 
 
 def test_a_product_with_a_matrix_added_is_quantised() -> None:
@@ -17,7 +17,10 @@ def test_a_product_with_a_matrix_added_is_quantised() -> None:
         "sum",
         [helper.make_tensor_value_info("joints", TensorProto.FLOAT, (5, 6))],
         [helper.make_tensor_value_info("y", TensorProto.FLOAT, (5, 4))],
-        [numpy_helper.from_array(value.astype(np.float32), name) for name, value in weights.items()],
+        [
+            numpy_helper.from_array(value.astype(np.float32), name)
+            for name, value in weights.items()
+        ],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
     feeds = [{"joints": random.normal(size=(5, 6)).astype(np.float32)} for _ in range(4)]

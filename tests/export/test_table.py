@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-import pipeline
-from export import exporter as exporting
-from export import verify
-from export.exporter import Exporter
-from skeleton.datasets.store import Store
+from skedge import steps
+from skedge.datasets.store import Store
+from skedge.export import exporter as exporting
+from skedge.export import verify
+from skedge.export.exporter import Exporter
 
 
 def test_all_files_and_their_table(
@@ -25,13 +25,22 @@ def test_all_files_and_their_table(
     monkeypatch.setattr(exporting, "Exporter", make)
     monkeypatch.setattr(exporting, "PRECISIONS", ("fp32", "fp16"))
     monkeypatch.setitem(verify.TOLERANCE, "fp16", 1e-9)
-    report = pipeline.export_all(run, tmp_path / "models", store, note="of nobody")
+    report = steps.export_all(run, tmp_path / "models", store, note="of nobody")
     assert asked == [(False, "of nobody")]
     files = sorted(path.name for path in (tmp_path / "models").iterdir() if path.is_file())
     assert files == ["formats.json", "formats.md", "fp32.onnx", "fp32.tflite"]
     assert json.loads((tmp_path / "models" / "formats.json").read_text()) == report
-    rows = [line.split(" | ") for line in (tmp_path / "models" / "formats.md").read_text().splitlines() if line[0:1] == "|"]
-    assert [row[0] for row in rows[2:]] == ["| fp32.onnx", "| fp16.onnx", "| fp32.tflite", "| fp16.tflite"]
+    rows = [
+        line.split(" | ")
+        for line in (tmp_path / "models" / "formats.md").read_text().splitlines()
+        if line[0:1] == "|"
+    ]
+    assert [row[0] for row in rows[2:]] == [
+        "| fp32.onnx",
+        "| fp16.onnx",
+        "| fp32.tflite",
+        "| fp16.tflite",
+    ]
     assert len({len(row) for row in rows}) == 1
     size = (tmp_path / "models" / "fp32.tflite").stat().st_size
     assert rows[4][1] == f"{size / 1e3:.0f}"

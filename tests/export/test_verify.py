@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from export.graph import Answers
-from export.verify import ExportError, choose, moved, verify
+from skedge.export.graph import Answers
+from skedge.export.verify import ExportError, choose, moved, verify
 
 
 def answers(right: int, clips: int = 200, seed: int = 0) -> tuple[Answers, np.ndarray]:
@@ -12,7 +12,10 @@ def answers(right: int, clips: int = 200, seed: int = 0) -> tuple[Answers, np.nd
     random = np.random.default_rng(seed)
     truth = random.integers(0, 5, clips)
     said = np.where(np.arange(clips) < right, truth, (truth + 1) % 5)
-    return Answers(np.eye(5, dtype=np.float32)[said] * 0.9 + 0.02, random.normal(size=(clips, 8)).astype(np.float32)), truth
+    return Answers(
+        np.eye(5, dtype=np.float32)[said] * 0.9 + 0.02,
+        random.normal(size=(clips, 8)).astype(np.float32),
+    ), truth
 
 
 def other(expected: Answers, clips: list[int], shift: int = 1) -> Answers:
@@ -22,7 +25,9 @@ def other(expected: Answers, clips: list[int], shift: int = 1) -> Answers:
     return Answers(probabilities, expected.embeddings)
 
 
-@pytest.mark.parametrize(("precision", "fine", "wrong"), [("fp32", 9e-5, 1.1e-4), ("fp16", 4.9e-3, 5.1e-3)])
+@pytest.mark.parametrize(
+    ("precision", "fine", "wrong"), [("fp32", 9e-5, 1.1e-4), ("fp16", 4.9e-3, 5.1e-3)]
+)
 def test_how_far_probabilities_may_be(precision: str, fine: float, wrong: float) -> None:
     expected, truth = answers(150)
     for difference in (fine, wrong):
@@ -34,17 +39,22 @@ def test_how_far_probabilities_may_be(precision: str, fine: float, wrong: float)
             assert (found["clips"], found["agreement"], found["accuracy_lost"]) == (200, 1, 0)
             assert "note" not in found
         else:
-            with pytest.raises(ExportError, match=r"difference of 0\.00.*200 clips; the file was not written"):
+            with pytest.raises(
+                ExportError, match=r"difference of 0\.00.*200 clips; the file was not written"
+            ):
                 verify(expected, got, truth, precision)
 
 
 @pytest.mark.parametrize("precision", ["dynamic", "int8"])
 def test_how_many_answers_may_change(precision: str) -> None:
-    """2 in a hundred, and of all clips half a point that was right before; what was wrong before costs nothing."""
+    """2 in a hundred, and of all clips half a point that was right before; what was wrong before
+    costs nothing."""
     expected, truth = answers(150)
     found = verify(expected, other(expected, [150, 151, 152, 153]), truth, precision)
     assert (found["agreement"], found["accuracy_lost"]) == (0.98, 0)
-    assert verify(expected, other(expected, [0]), truth, precision)["accuracy_lost"] == pytest.approx(0.5)
+    assert verify(expected, other(expected, [0]), truth, precision)[
+        "accuracy_lost"
+    ] == pytest.approx(0.5)
     better = verify(expected, other(expected, [150, 151], shift=-1), truth, precision)
     assert better["accuracy_lost"] == pytest.approx(-1)
     for refused in ([150, 151, 152, 153, 154], [0, 1]):
@@ -52,14 +62,26 @@ def test_how_many_answers_may_change(precision: str) -> None:
             verify(expected, other(expected, refused), truth, precision)
 
 
-@pytest.mark.parametrize(("precision", "fine", "wrong"), [("fp32", 5e-5, 2e-4), ("fp16", 0.02, 0.1), ("int8", 0.05, 0.2)])
+@pytest.mark.parametrize(
+    ("precision", "fine", "wrong"), [("fp32", 5e-5, 2e-4), ("fp16", 0.02, 0.1), ("int8", 0.05, 0.2)]
+)
 def test_how_far_the_embedding_may_move(precision: str, fine: float, wrong: float) -> None:
     expected, truth = answers(150)
     noise = np.random.default_rng(1).normal(size=expected.embeddings.shape)
-    found = verify(expected, Answers(expected.probabilities, expected.embeddings + fine * noise), truth, precision)
+    found = verify(
+        expected,
+        Answers(expected.probabilities, expected.embeddings + fine * noise),
+        truth,
+        precision,
+    )
     assert found["embedding_moved"] == pytest.approx(fine, rel=0.2)
     with pytest.raises(ExportError, match="embedding moved by"):
-        verify(expected, Answers(expected.probabilities, expected.embeddings + wrong * noise), truth, precision)
+        verify(
+            expected,
+            Answers(expected.probabilities, expected.embeddings + wrong * noise),
+            truth,
+            precision,
+        )
 
 
 @pytest.mark.parametrize("precision", ["fp32", "fp16", "dynamic", "int8"])
@@ -83,7 +105,9 @@ def test_the_movement_does_not_depend_on_place_or_size() -> None:
     assert moved(outputs, outputs + 0.1 * noise) == pytest.approx(0.1, rel=0.05)
     assert moved(50 * outputs + 7, 50 * (outputs + 0.1 * noise) + 7) == pytest.approx(0.1, rel=0.05)
     assert moved(np.ones((4, 2)), np.ones((4, 2))) == 0
-    assert moved(np.ones((4, 2)), np.full((4, 2), np.nan)) == np.inf, "what is no number is not near one"
+    assert moved(np.ones((4, 2)), np.full((4, 2), np.nan)) == np.inf, (
+        "what is no number is not near one"
+    )
 
 
 def test_clips_are_chosen_evenly() -> None:

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from skeleton import layout_names, load_layout
-from skeleton.graph import neighbours, partition
-from skeleton.layout import Layout
+from skedge.skeleton import layout_names, load_layout
+from skedge.skeleton.graph import neighbours, partition
+from skedge.skeleton.layout import Layout
 
 
 @pytest.mark.parametrize(

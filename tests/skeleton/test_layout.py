@@ -4,17 +4,69 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from skeleton import InputError, layout_names, load_layout
-from skeleton.layout import Layout, check_joint_count
+from skedge.skeleton import InputError, layout_names, load_layout
+from skedge.skeleton.layout import Layout, check_joint_count
 
-NTU_FLIP = [0, 1, 2, 3, 8, 9, 10, 11, 4, 5, 6, 7, 16, 17, 18, 19, 12, 13, 14, 15, 20, 23, 24, 21, 22]
+NTU_FLIP = [
+    0,
+    1,
+    2,
+    3,
+    8,
+    9,
+    10,
+    11,
+    4,
+    5,
+    6,
+    7,
+    16,
+    17,
+    18,
+    19,
+    12,
+    13,
+    14,
+    15,
+    20,
+    23,
+    24,
+    21,
+    22,
+]
 
 
 def test_ntu25_is_the_papers() -> None:
     ntu = load_layout("ntu25")
     assert len(ntu) == 25
     assert ntu.center == 20
-    assert ntu.degrees.tolist() == [3, 2, 2, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 1, 2, 2, 2, 1, 4, 1, 2, 1, 2]
+    assert ntu.degrees.tolist() == [
+        3,
+        2,
+        2,
+        1,
+        2,
+        2,
+        2,
+        2,
+        2,
+        2,
+        2,
+        2,
+        2,
+        2,
+        2,
+        1,
+        2,
+        2,
+        2,
+        1,
+        4,
+        1,
+        2,
+        1,
+        2,
+    ]
     assert ntu.mirror.tolist() == NTU_FLIP
     assert {part: sorted(joints) for part, joints in ntu.parts.items()} == {
         "right_arm": [8, 9, 10, 11, 23, 24],
@@ -23,7 +75,12 @@ def test_ntu25_is_the_papers() -> None:
         "left_leg": [12, 13, 14, 15],
         "torso": [0, 1, 2, 3, 20],
     }
-    assert (ntu.anchors["hip"], ntu.anchors["spine"], ntu.anchors["chest"], ntu.shoulders) == ((0,), (1,), (20,), (4, 8))
+    assert (ntu.anchors["hip"], ntu.anchors["spine"], ntu.anchors["chest"], ntu.shoulders) == (
+        (0,),
+        (1,),
+        (20,),
+        (4, 8),
+    )
 
 
 @pytest.mark.parametrize("name", layout_names())
@@ -39,7 +96,9 @@ def test_every_layout_is_a_tree_with_two_sides(name: str) -> None:
     sided = [i for i, joint in enumerate(layout.joints) if joint.startswith(("left_", "right_"))]
     assert sorted(joint for pair in layout.pairs for joint in pair) == sided
     for left, right in layout.pairs:
-        assert layout.joints[left].removeprefix("left_") == layout.joints[right].removeprefix("right_")
+        assert layout.joints[left].removeprefix("left_") == layout.joints[right].removeprefix(
+            "right_"
+        )
     parted = [joint for joints in layout.parts.values() for joint in joints]
     assert sorted(parted) == list(range(len(layout))), "every joint belongs to one body part"
     assert layout.joints[layout.shoulders[0]] == "left_shoulder"
@@ -92,7 +151,11 @@ DAMAGE = {
     "an unknown center": _broken(center="tail"),
     "an unknown bone": _broken(bones=[["tail", "nose"]]),
     "a cycle": _broken(
-        bones=[["left_eye", "right_eye"], ["right_eye", "left_eye"], *load_layout("coco17").to_dict()["bones"][2:]]
+        bones=[
+            ["left_eye", "right_eye"],
+            ["right_eye", "left_eye"],
+            *load_layout("coco17").to_dict()["bones"][2:],
+        ]
     ),
     "a bone too few": _broken(bones=load_layout("coco17").to_dict()["bones"][1:]),
     "a joint twice": _broken(joints=[*load_layout("coco17").joints[:-1], "nose"]),
@@ -129,7 +192,11 @@ def test_a_file_that_is_no_json(tmp_path: Path) -> None:
 def test_a_wrong_joint_count_says_which_layouts_fit() -> None:
     check_joint_count(25, load_layout("ntu25"), "clip.npz")
     with pytest.raises(
-        InputError, match=r"clip.npz: expected 25 joints \(ntu25\), got 17; layouts with 17 joints: coco17.*--layout"
+        InputError,
+        match=(
+            r"clip.npz: expected 25 joints \(ntu25\), got 17; layouts with 17 joints:"
+            r" coco17.*--layout"
+        ),
     ):
         check_joint_count(17, load_layout("ntu25"), "clip.npz")
     with pytest.raises(InputError, match="no built-in layout has 99 joints"):

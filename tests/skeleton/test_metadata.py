@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 
-from skeleton import InputError, load_layout
-from skeleton.metadata import KEY, ModelMetadata, Streaming
+from skedge.skeleton import InputError, load_layout
+from skedge.skeleton.metadata import KEY, ModelMetadata, Streaming
 
 
 def _metadata(**changes: Any) -> ModelMetadata:
@@ -63,11 +63,17 @@ DAMAGE = {
     "a number": ("3", "is damaged"),
     "no version": (_without("version"), "is damaged"),
     "a version in words": (_document(version="new"), "is damaged"),
-    "a newer version": (_document(version=99), r"version 99 is newer than .* \(1\); upgrade skedge"),
+    "a newer version": (
+        _document(version=99),
+        r"version 99 is newer than .* \(1\); upgrade skedge",
+    ),
     "no labels": (_document(labels=[]), "is damaged"),
     "labels missing": (_without("labels"), "is damaged"),
     "no layout": (_without("layout"), "is damaged"),
-    "a damaged layout": (_document(layout={"joints": []}), "student.onnx: layout: expected a layout"),
+    "a damaged layout": (
+        _document(layout={"joints": []}),
+        "student.onnx: layout: expected a layout",
+    ),
     "an unknown field": (_document(shoe_size=43), "is damaged"),
     "no frames": (_document(frames=0), "is damaged"),
     "frames in words": (_document(frames="many"), "is damaged"),
@@ -77,13 +83,22 @@ DAMAGE = {
     "a rate without its hz": (_document(time="rate"), "is damaged"),
     "a rate of nothing": (_document(time="rate", hz=0), "is damaged"),
     "no warm-up": (_document(time="rate", hz=15, warm_up=0), "is damaged"),
-    "a streaming model of no rate": (_document(streaming={"states": {"state_pool": 9}, "delay": 0, "settle": 3}), "is damaged"),
-    "states in words": (_document(time="rate", hz=15, streaming={"states": "many", "delay": 0, "settle": 3}), "is damaged"),
+    "a streaming model of no rate": (
+        _document(streaming={"states": {"state_pool": 9}, "delay": 0, "settle": 3}),
+        "is damaged",
+    ),
+    "states in words": (
+        _document(time="rate", hz=15, streaming={"states": "many", "delay": 0, "settle": 3}),
+        "is damaged",
+    ),
     "states of no frames": (
         _document(time="rate", hz=15, streaming={"states": {"a": 0}, "delay": 0, "settle": 3}),
         "is damaged",
     ),
-    "a streaming model without delay": (_document(time="rate", hz=15, streaming={"states": {}}), "is damaged"),
+    "a streaming model without delay": (
+        _document(time="rate", hz=15, streaming={"states": {}}),
+        "is damaged",
+    ),
     "an unknown rule to fill": (_document(fill="linear"), "fill 'last-seen'"),
 }
 

@@ -7,15 +7,16 @@ import numpy as np
 import pytest
 import torch
 
-from skeleton import load_layout
-from skeleton.layout import Layout
-from skeleton.normalize import Normalization, normalize
+from skedge.skeleton import load_layout
+from skedge.skeleton.layout import Layout
+from skedge.skeleton.normalize import Normalization, normalize
 
 NAMES = get_args(Normalization)
 
 
 def _clips(layout: Layout, seed: int = 0) -> np.ndarray:
-    """Two bodies with some anatomy, (4, 2, 6, V, 3): spine up, shoulders across, everything else at random, any yaw."""
+    """Two bodies with some anatomy, (4, 2, 6, V, 3): spine up, shoulders across, everything else at
+    random, any yaw."""
     rng = np.random.default_rng(seed)
     joints = rng.normal(scale=0.4, size=(4, 2, 6, len(layout), 3))
     for j in layout.anchors["hip"]:
@@ -112,11 +113,17 @@ def test_what_each_promises() -> None:
     line = per_frame[..., 8, :] - per_frame[..., 4, :]
     np.testing.assert_allclose(line[..., 2], 0, atol=1e-5)
     assert (line[..., 0] > 0).all()
-    np.testing.assert_allclose(per_frame[..., 1] - per_frame[..., 20:21, 1], clips[..., 1] - clips[..., 20:21, 1], atol=1e-6)
+    np.testing.assert_allclose(
+        per_frame[..., 1] - per_frame[..., 20:21, 1],
+        clips[..., 1] - clips[..., 20:21, 1],
+        atol=1e-6,
+    )
 
     by_root = normalize(clips, layout, "root-relative")
     np.testing.assert_allclose(by_root[..., 0, :], 0, atol=1e-6)
-    np.testing.assert_allclose(by_root[..., 8, :] - by_root[..., 4, :], clips[..., 8, :] - clips[..., 4, :], atol=1e-6)
+    np.testing.assert_allclose(
+        by_root[..., 8, :] - by_root[..., 4, :], clips[..., 8, :] - clips[..., 4, :], atol=1e-6
+    )
 
     aligned = normalize(clips, layout, "first-frame-aligned")[:, 0, 0]
     np.testing.assert_allclose(aligned[:, 1], 0, atol=1e-6)
@@ -148,7 +155,8 @@ def test_an_absent_person_stays_zero(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("line", [(0.0, 0.0, 0.0), (0.0, 1.0, 0.0), (-1.0, 0.0, 0.0)])
 def test_degenerate_bodies_stay_finite(name: str, line: tuple[float, float, float]) -> None:
-    """A body in one point, one whose shoulders stand above each other, one that faces away: no NaN, no division by zero."""
+    """A body in one point, one whose shoulders stand above each other, one that faces away: no NaN,
+    no division by zero."""
     layout = load_layout("ntu25")
     joints = np.ones((1, 3, 25, 3), np.float32)
     joints[..., 8, :] += np.float32(line)

@@ -3,9 +3,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skeleton import InputError, load_layout, prepare
-from skeleton.prepare import fill, last_seen, seen
-from skeleton.resample import resize
+from skedge.skeleton import InputError, load_layout, prepare
+from skedge.skeleton.prepare import fill, last_seen, seen
+from skedge.skeleton.resample import resize
 
 NTU = load_layout("ntu25")
 
@@ -110,16 +110,24 @@ def test_prepare_drops_empty_frames_at_the_ends_only() -> None:
 
 @pytest.mark.parametrize("shape", [(2, 9, 25), (2, 9, 25, 2), (9, 25, 3)])
 def test_prepare_says_what_shape_it_takes(shape: tuple[int, ...]) -> None:
-    with pytest.raises(InputError, match=r"wave.npz: expected joints of shape \(persons, frames, joints, 3\), got"):
+    with pytest.raises(
+        InputError, match=r"wave.npz: expected joints of shape \(persons, frames, joints, 3\), got"
+    ):
         prepare(np.zeros(shape, np.float32), NTU, 1, source="wave.npz")
 
 
 def test_prepare_says_which_layouts_have_that_many_joints() -> None:
-    with pytest.raises(InputError, match=r"wave.npz: expected 25 joints \(ntu25\), got 20; .*kinect20.*utd-mhad20.*--layout"):
+    with pytest.raises(
+        InputError,
+        match=r"wave.npz: expected 25 joints \(ntu25\), got 20; .*kinect20.*utd-mhad20.*--layout",
+    ):
         prepare(np.zeros((1, 9, 20, 3)), NTU, 1, source="wave.npz")
 
 
-@pytest.mark.parametrize("joints", [np.full((1, 9, 25, 3), np.nan), np.full((1, 9, 25, 3), np.inf), np.zeros((1, 0, 25, 3))])
+@pytest.mark.parametrize(
+    "joints",
+    [np.full((1, 9, 25, 3), np.nan), np.full((1, 9, 25, 3), np.inf), np.zeros((1, 0, 25, 3))],
+)
 def test_prepare_refuses_a_clip_without_anybody(joints: np.ndarray) -> None:
     with pytest.raises(InputError, match=r"no finite joint in \d frames"):
         prepare(joints, NTU, 2)

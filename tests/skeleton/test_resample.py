@@ -4,7 +4,15 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skeleton.resample import at_rate, at_times, crop_resize, newest, resize, take, uniform_sample
+from skedge.skeleton.resample import (
+    at_rate,
+    at_times,
+    crop_resize,
+    newest,
+    resize,
+    take,
+    uniform_sample,
+)
 
 
 def _clip(frames: int, seed: int = 0) -> np.ndarray:
@@ -15,10 +23,14 @@ def _clip(frames: int, seed: int = 0) -> np.ndarray:
 def test_resize_is_torchs_interpolation(length: int, frames: int) -> None:
     clip = _clip(length)
     rows = torch.from_numpy(clip).double().permute(0, 2, 3, 1).reshape(2, 15, length)
-    expected = torch.nn.functional.interpolate(rows, size=frames, mode="linear", align_corners=False)
+    expected = torch.nn.functional.interpolate(
+        rows, size=frames, mode="linear", align_corners=False
+    )
     result = resize(clip, frames)
     assert result.dtype == np.float32
-    np.testing.assert_allclose(result, expected.reshape(2, 5, 3, frames).permute(0, 3, 1, 2).numpy(), atol=2e-6)
+    np.testing.assert_allclose(
+        result, expected.reshape(2, 5, 3, frames).permute(0, 3, 1, 2).numpy(), atol=2e-6
+    )
 
 
 @given(length=st.integers(1, 60))
@@ -34,8 +46,15 @@ def test_resized_values_stay_between_the_originals(length: int, frames: int, see
     assert (result <= clip.max(axis=1, keepdims=True) + 1e-5).all()
 
 
-@given(length=st.integers(1, 80), frames=st.integers(1, 80), seed=st.integers(0, 99), shortest=st.floats(0.1, 1))
-def test_crop_resize_reads_a_run_of_the_clip(length: int, frames: int, seed: int, shortest: float) -> None:
+@given(
+    length=st.integers(1, 80),
+    frames=st.integers(1, 80),
+    seed=st.integers(0, 99),
+    shortest=st.floats(0.1, 1),
+)
+def test_crop_resize_reads_a_run_of_the_clip(
+    length: int, frames: int, seed: int, shortest: float
+) -> None:
     time = np.arange(length, dtype=np.float32)[:, None, None]
     at = crop_resize(time, frames, np.random.default_rng(seed), shortest)[:, 0, 0]
     assert at.shape == (frames,)
@@ -43,7 +62,8 @@ def test_crop_resize_reads_a_run_of_the_clip(length: int, frames: int, seed: int
     assert at.min() >= 0
     assert at.max() <= length - 1
     if frames > 1 and length > 1:
-        # `frames` samples half a step from both edges of the run; the clip's first and last half frame are held.
+        # `frames` samples half a step from both edges of the run; the clip's first and last half
+        # frame are held.
         span = (at[-1] - at[0]) * frames / (frames - 1)
         assert span <= length + 1e-3
         assert span >= (length * shortest) - frames / (frames - 1) - 1e-3
@@ -67,8 +87,14 @@ def test_at_times_follows_the_clock_and_holds_the_edges() -> None:
     np.testing.assert_allclose(read, [0, 3, 6, 18, 30, 30], atol=1e-5)
 
 
-@given(length=st.integers(1, 90), rate=st.sampled_from([10, 15, 25, 29.97, 30, 60]), hz=st.sampled_from([10, 15, 20, 30]))
-def test_a_fixed_rate_reads_every_moment_of_the_clip_and_none_beyond(length: int, rate: float, hz: float) -> None:
+@given(
+    length=st.integers(1, 90),
+    rate=st.sampled_from([10, 15, 25, 29.97, 30, 60]),
+    hz=st.sampled_from([10, 15, 20, 30]),
+)
+def test_a_fixed_rate_reads_every_moment_of_the_clip_and_none_beyond(
+    length: int, rate: float, hz: float
+) -> None:
     time = (np.arange(length) / rate).astype(np.float32)[:, None, None]
     read = at_rate(time, rate, hz)[:, 0, 0]
     np.testing.assert_allclose(read, np.arange(len(read)) / hz, atol=1e-5)
@@ -81,7 +107,9 @@ def test_a_fixed_rate_reads_every_moment_of_the_clip_and_none_beyond(length: int
 def test_before_its_first_frame_a_clip_stood_still() -> None:
     clip = _clip(5)
     np.testing.assert_array_equal(newest(clip, 3), clip[:, 2:])
-    np.testing.assert_array_equal(newest(clip, 8), np.concatenate([np.repeat(clip[:, :1], 3, axis=1), clip], axis=1))
+    np.testing.assert_array_equal(
+        newest(clip, 8), np.concatenate([np.repeat(clip[:, :1], 3, axis=1), clip], axis=1)
+    )
 
 
 @given(length=st.integers(1, 40), frames=st.integers(1, 40), seed=st.integers(0, 999))

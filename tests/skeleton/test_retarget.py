@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skeleton import InputError, layout_names, load_layout, retarget
-from skeleton.layout import Layout
+from skedge.skeleton import InputError, layout_names, load_layout, retarget
+from skedge.skeleton.layout import Layout
 
 NAMES = layout_names()
 
@@ -25,7 +25,9 @@ def test_every_layout_to_every_layout(source: str, target: str) -> None:
     assert placed.dtype == np.float32
     assert np.isfinite(placed).all()
     for joint in set(one.joints) & set(other.joints):
-        np.testing.assert_array_equal(placed[..., other.index(joint), :], joints[..., one.index(joint), :])
+        np.testing.assert_array_equal(
+            placed[..., other.index(joint), :], joints[..., one.index(joint), :]
+        )
 
 
 @given(pair=st.tuples(st.sampled_from(NAMES), st.sampled_from(NAMES)), seed=st.integers(0, 9999))
@@ -42,7 +44,11 @@ def test_a_rigid_motion_before_equals_one_after(pair: tuple[str, str], seed: int
 def test_left_and_right_are_treated_alike(pair: tuple[str, str], seed: int) -> None:
     one, other = map(load_layout, pair)
     joints = np.random.default_rng(seed).normal(size=(len(one), 3))
-    np.testing.assert_allclose(retarget(joints[one.mirror], one, other), retarget(joints, one, other)[other.mirror], atol=1e-6)
+    np.testing.assert_allclose(
+        retarget(joints[one.mirror], one, other),
+        retarget(joints, one, other)[other.mirror],
+        atol=1e-6,
+    )
 
 
 def test_the_orders_of_kinect_are_permutations_of_each_other() -> None:

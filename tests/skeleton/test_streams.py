@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from skeleton import layout_names, load_layout
-from skeleton.streams import bone, motion, stream
+from skedge.skeleton import layout_names, load_layout
+from skedge.skeleton.streams import bone, motion, stream
 
 
 def _joints(name: str = "ntu25", *leading: int) -> np.ndarray:
@@ -16,7 +16,9 @@ def test_a_bone_is_a_joint_less_its_parent(name: str) -> None:
     layout, joints = load_layout(name), _joints(name)
     bones = bone(joints, layout)
     for child, parent in layout.bones:
-        np.testing.assert_array_equal(bones[..., child, :], joints[..., child, :] - joints[..., parent, :])
+        np.testing.assert_array_equal(
+            bones[..., child, :], joints[..., child, :] - joints[..., parent, :]
+        )
     assert not bones[..., layout.center, :].any()
     assert bones.shape == joints.shape
 
@@ -24,7 +26,10 @@ def test_a_bone_is_a_joint_less_its_parent(name: str) -> None:
 def test_bones_of_ntu25_by_number() -> None:
     joints = np.zeros((1, 1, 25, 3), np.float32)
     joints[..., 0] = np.arange(25) ** 2
-    pairs = "0-1 1-20 2-20 3-2 4-20 5-4 6-5 7-6 8-20 9-8 10-9 11-10 12-0 13-12 14-13 15-14 16-0 17-16 18-17 19-18"
+    pairs = (
+        "0-1 1-20 2-20 3-2 4-20 5-4 6-5 7-6 8-20 9-8 10-9 11-10 12-0 13-12 14-13 15-14 16-0 17-16"
+        " 18-17 19-18"
+    )
     expected = np.zeros(25)
     for pair in f"{pairs} 21-22 22-7 23-24 24-11".split():
         child, parent = map(int, pair.split("-"))
@@ -39,14 +44,18 @@ def test_motion_looks_ahead_or_back() -> None:
     np.testing.assert_array_equal(back[:, 3], joints[:, 3] - joints[:, 2])
     assert not ahead[:, -1].any()
     np.testing.assert_array_equal(stream(joints, load_layout("ntu25"), "motion"), ahead)
-    np.testing.assert_array_equal(stream(joints, load_layout("ntu25"), "motion", look_back=True), back)
+    np.testing.assert_array_equal(
+        stream(joints, load_layout("ntu25"), "motion", look_back=True), back
+    )
     assert not back[:, 0].any()
     np.testing.assert_array_equal(ahead[:, :-1], back[:, 1:])
 
 
 def test_looking_back_is_causal() -> None:
     joints = _joints()
-    np.testing.assert_array_equal(motion(joints, look_back=True)[:, :4], motion(joints[:, :4], look_back=True))
+    np.testing.assert_array_equal(
+        motion(joints, look_back=True)[:, :4], motion(joints[:, :4], look_back=True)
+    )
 
 
 def test_motion_of_one_frame_is_zero() -> None:

@@ -5,20 +5,35 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tiny import COMPUTE, INPUT, PLAN, equal, make_store, optim, random_classifier, state, write_classifier
 from torch import Tensor, nn
 
-from skeleton import InputError
-from skeleton.datasets.store import Store
-from student.distill import Distillation, distill, load_teachers, softened_divergence
-from student.settings import DistillSettings, student_plan
-from teacher.clips import Clips
-from teacher.finetune import finetune
-from teacher.folder import read_metrics
-from teacher.load import load_classifier
-from teacher.model import Classifier
-from teacher.settings import AugmentSettings, EncoderSettings, FinetuneSettings, InputSettings
-from teacher.training import fit
+from skedge.datasets.store import Store
+from skedge.recipes.distill_settings import DistillSettings, student_plan
+from skedge.recipes.settings import (
+    AugmentSettings,
+    EncoderSettings,
+    FinetuneSettings,
+    InputSettings,
+)
+from skedge.skeleton import InputError
+from skedge.student.distill import Distillation, distill, load_teachers, softened_divergence
+from skedge.teacher.clips import Clips
+from skedge.teacher.networks.classifier import Classifier
+from skedge.teacher.protocols.finetune import finetune
+from skedge.teacher.runs.folder import read_metrics
+from skedge.teacher.runs.load import load_classifier
+from skedge.teacher.training import fit
+from tests.teacher.tiny import (
+    COMPUTE,
+    INPUT,
+    PLAN,
+    equal,
+    make_store,
+    optim,
+    random_classifier,
+    state,
+    write_classifier,
+)
 
 SMALL = EncoderSettings(widths=(4, 6), strides=(1, 1), dropout=0.0)
 
@@ -36,7 +51,9 @@ def store(folder: Path) -> Store:
 @pytest.fixture(scope="module")
 def teacher_run(store: Store, folder: Path) -> Path:
     """A teacher with dropout, which must not drop anything when it answers."""
-    write_classifier(folder / "teacher", store, plan=EncoderSettings(PLAN.widths, PLAN.strides, dropout=0.5))
+    write_classifier(
+        folder / "teacher", store, plan=EncoderSettings(PLAN.widths, PLAN.strides, dropout=0.5)
+    )
     return folder / "teacher"
 
 
@@ -49,7 +66,9 @@ def _divergence(student: np.ndarray, teacher: np.ndarray, tau: float, direction:
 
     s, t = softened(student), softened(teacher)
     p, q = (t, s) if direction == "forward" else (s, t)
-    return sum(p[n, c] * np.log(p[n, c] / q[n, c]) for n in range(len(p)) for c in range(p.shape[1])) / len(p)
+    return sum(
+        p[n, c] * np.log(p[n, c] / q[n, c]) for n in range(len(p)) for c in range(p.shape[1])
+    ) / len(p)
 
 
 @pytest.mark.parametrize("direction", ["forward", "reverse"])
@@ -59,8 +78,12 @@ def test_the_divergence(direction: Any, tau: float) -> None:
     student, teacher = (3 * torch.randn(6, 5, generator=generator) for _ in range(2))
     expected = _divergence(student.numpy(), teacher.numpy(), tau, direction)
     for scaled, factor in ((False, 1), (True, tau**2)):
-        settings = DistillSettings(temperature=tau, direction=direction, scale_by_temperature=scaled)
-        assert softened_divergence(student, teacher, settings).item() == pytest.approx(expected * factor, rel=1e-4)
+        settings = DistillSettings(
+            temperature=tau, direction=direction, scale_by_temperature=scaled
+        )
+        assert softened_divergence(student, teacher, settings).item() == pytest.approx(
+            expected * factor, rel=1e-4
+        )
         assert softened_divergence(teacher, teacher, settings).item() == pytest.approx(0, abs=1e-6)
 
 
@@ -70,7 +93,9 @@ def test_the_gradient_does_not_depend_on_tau(direction: Any) -> None:
         generator = torch.Generator().manual_seed(0)
         student, teacher = (0.1 * torch.randn(6, 5, generator=generator) for _ in range(2))
         student.requires_grad_()
-        settings = DistillSettings(temperature=tau, direction=direction, scale_by_temperature=scaled)
+        settings = DistillSettings(
+            temperature=tau, direction=direction, scale_by_temperature=scaled
+        )
         softened_divergence(student, teacher, settings).backward()
         assert student.grad is not None
         return student.grad.norm().item()
@@ -88,7 +113,9 @@ def test_the_gradient_pulls_to_the_teacher(direction: Any) -> None:
     assert student.grad[0, 0] < 0 < student.grad[0, 1]
 
 
-def _train(store: Store, teacher: Classifier, folder: Path, labels: Tensor | None = None, **changes: Any) -> Classifier:
+def _train(
+    store: Store, teacher: Classifier, folder: Path, labels: Tensor | None = None, **changes: Any
+) -> Classifier:
     clips = Clips.read(store, store.split("xsub", "train"), INPUT)
     torch.manual_seed(0)
     student = Classifier(store.layout, INPUT, SMALL, len(store.labels))
@@ -102,37 +129,54 @@ def test_the_teacher_stays_as_it_is(store: Store, teacher_run: Path, tmp_path: P
     teacher, _ = load_classifier(teacher_run)
     before = state(teacher)
     modes: set[bool] = set()
-    norms = [module for module in teacher.modules() if isinstance(module, nn.BatchNorm2d | nn.Dropout)]
+    norms = [
+        module for module in teacher.modules() if isinstance(module, nn.BatchNorm2d | nn.Dropout)
+    ]
     for module in norms:
         module.register_forward_hook(lambda module, inputs, output: modes.add(module.training))
     student = _train(store, teacher, tmp_path)
     assert modes == {False}
     assert equal(state(teacher), before), "weights and running statistics"
-    assert not any(parameter.requires_grad or parameter.grad is not None for parameter in teacher.parameters())
+    assert not any(
+        parameter.requires_grad or parameter.grad is not None for parameter in teacher.parameters()
+    )
     assert not equal(state(student), state(Classifier(store.layout, INPUT, SMALL, 3)))
     module = Distillation(student, teacher, DistillSettings())
     assert not any("teacher" in name or "frozen" in name for name in module.state_dict())
-    assert sum(p.numel() for p in module.parameters()) == sum(p.numel() for p in student.parameters())
+    assert sum(p.numel() for p in module.parameters()) == sum(
+        p.numel() for p in student.parameters()
+    )
 
 
 def test_labels_are_not_looked_at(store: Store, teacher_run: Path, tmp_path: Path) -> None:
     teacher, _ = load_classifier(teacher_run)
     count = len(store.split("xsub", "train"))
     right = _train(store, teacher, tmp_path)
-    wrong = _train(store, teacher, tmp_path, torch.randint(0, 3, (count,), generator=torch.Generator().manual_seed(0)))
+    wrong = _train(
+        store,
+        teacher,
+        tmp_path,
+        torch.randint(0, 3, (count,), generator=torch.Generator().manual_seed(0)),
+    )
     assert equal(state(right), state(wrong))
 
 
-def test_teacher_and_student_see_the_same_clip(store: Store, teacher_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_teacher_and_student_see_the_same_clip(
+    store: Store, teacher_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Each in its own stream: the student's joints, the teacher's bones, of one augmentation."""
     teacher = random_classifier(store.layout, InputSettings(frames=12, stream="bone"))
     student = random_classifier(store.layout).train().requires_grad_(True)
-    module = Distillation(student, teacher, DistillSettings(augment=AugmentSettings(rotation=30.0, yaw=90.0)))
+    module = Distillation(
+        student, teacher, DistillSettings(augment=AugmentSettings(rotation=30.0, yaw=90.0))
+    )
     placed: list[Tensor] = []
 
     def noted(network: Classifier) -> None:
         classify = network.classify
-        monkeypatch.setattr(network, "classify", lambda joints: (placed.append(joints), classify(joints))[1])
+        monkeypatch.setattr(
+            network, "classify", lambda joints: (placed.append(joints), classify(joints))[1]
+        )
 
     noted(teacher)
     noted(student)
@@ -140,25 +184,34 @@ def test_teacher_and_student_see_the_same_clip(store: Store, teacher_run: Path, 
     loss = module.training_step((torch.randn(4, 1, 12, 25, 3), torch.zeros(4)), 0)
     assert len(placed) == 2
     assert torch.equal(placed[0], placed[1])
-    expected = softened_divergence(student.classify(placed[0])[0], teacher.classify(placed[0])[0], module.settings)
+    expected = softened_divergence(
+        student.classify(placed[0])[0], teacher.classify(placed[0])[0], module.settings
+    )
     torch.testing.assert_close(loss, expected)
 
 
-def test_a_student_learns_its_teachers_answers(store: Store, teacher_run: Path, tmp_path: Path) -> None:
+def test_a_student_learns_its_teachers_answers(
+    store: Store, teacher_run: Path, tmp_path: Path
+) -> None:
     teacher, _ = load_classifier(teacher_run)
     clips = Clips.read(store, store.split("xsub", "train"), INPUT)
     student = _train(store, teacher, tmp_path, epochs=40, learning_rate=0.02).eval()
     with torch.no_grad():
         answers = teacher(clips.joints)[0]
         uniform = softened_divergence(torch.zeros_like(answers), answers, DistillSettings())
-        assert softened_divergence(student(clips.joints)[0], answers, DistillSettings()) < 0.5 * uniform
+        assert (
+            softened_divergence(student(clips.joints)[0], answers, DistillSettings())
+            < 0.5 * uniform
+        )
 
 
 @pytest.mark.parametrize("source", ["teacher", "labels"])
 def test_a_distilled_run(source: str, store: Store, teacher_run: Path, tmp_path: Path) -> None:
     teachers = [teacher_run] if source == "teacher" else []
     settings = DistillSettings(optim=optim())
-    metrics = distill(store, tmp_path / "run", teachers, INPUT, SMALL, settings, COMPUTE, {"name": "tiny"})
+    metrics = distill(
+        store, tmp_path / "run", teachers, INPUT, SMALL, settings, COMPUTE, {"name": "tiny"}
+    )
     assert read_metrics(tmp_path / "run") == metrics
     assert metrics["protocol"] == ("distill" if source == "teacher" else "supervised")
     classifier, card = load_classifier(tmp_path / "run")
@@ -179,13 +232,20 @@ def test_the_default_student() -> None:
 
 
 def test_a_teacher_of_other_actions_is_refused(teacher_run: Path, tmp_path: Path) -> None:
-    for name, labels in (("more", ("wave", "clap", "kick", "bow")), ("order", ("clap", "wave", "kick"))):
+    for name, labels in (
+        ("more", ("wave", "clap", "kick", "bow")),
+        ("order", ("clap", "wave", "kick")),
+    ):
         store = make_store(tmp_path / name, labels=labels, subjects=2)
         with pytest.raises(InputError, match="distil from a teacher of the same actions"):
-            distill(store, tmp_path / "run", [teacher_run], INPUT, SMALL, DistillSettings(), COMPUTE, {})
+            distill(
+                store, tmp_path / "run", [teacher_run], INPUT, SMALL, DistillSettings(), COMPUTE, {}
+            )
     kinect = make_store(tmp_path / "kinect", "kinect20", subjects=2)
     with pytest.raises(InputError, match=r"ntu25.*kinect20"):
-        distill(kinect, tmp_path / "run", [teacher_run], INPUT, SMALL, DistillSettings(), COMPUTE, {})
+        distill(
+            kinect, tmp_path / "run", [teacher_run], INPUT, SMALL, DistillSettings(), COMPUTE, {}
+        )
     assert not (tmp_path / "run").exists()
 
 
@@ -204,20 +264,39 @@ def test_a_teacher_that_sees_clips_otherwise_is_refused(
         distill(store, tmp_path / "run", [teacher_run], data, SMALL, DistillSettings(), COMPUTE, {})
 
 
-def test_a_teacher_of_another_stream_will_do(store: Store, teacher_run: Path, tmp_path: Path) -> None:
+def test_a_teacher_of_another_stream_will_do(
+    store: Store, teacher_run: Path, tmp_path: Path
+) -> None:
     data = InputSettings(frames=12, stream="bone")
-    metrics = distill(store, tmp_path, [teacher_run], data, SMALL, DistillSettings(optim=optim(epochs=1)), COMPUTE, {})
+    metrics = distill(
+        store,
+        tmp_path,
+        [teacher_run],
+        data,
+        SMALL,
+        DistillSettings(optim=optim(epochs=1)),
+        COMPUTE,
+        {},
+    )
     assert metrics["protocol"] == "distill"
 
 
-def _step(module: Distillation, batch: tuple[Tensor, Tensor], monkeypatch: pytest.MonkeyPatch) -> Tensor:
+def _step(
+    module: Distillation, batch: tuple[Tensor, Tensor], monkeypatch: pytest.MonkeyPatch
+) -> Tensor:
     monkeypatch.setattr(module, "log", lambda *args: None)
     return module.training_step(batch, 0)
 
 
-def test_the_losses_are_added_with_their_weights(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Cosine distance, cross entropy and divergence in float64, of the student's and the teacher's own outputs."""
-    student, teacher = random_classifier(store.layout), random_classifier(store.layout, InputSettings(frames=12, stream="bone"))
+def test_the_losses_are_added_with_their_weights(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cosine distance, cross entropy and divergence in float64, of the student's and the teacher's
+    own outputs."""
+    student, teacher = (
+        random_classifier(store.layout),
+        random_classifier(store.layout, InputSettings(frames=12, stream="bone")),
+    )
     settings = DistillSettings(0.5, 2.0, 3.0, temperature=2.0, label_smoothing=0.2)
     module = Distillation(student, teacher, settings)
     assert module.widen is not None
@@ -227,27 +306,56 @@ def test_the_losses_are_added_with_their_weights(store: Store, monkeypatch: pyte
     (logits, features), (taught, shown) = (
         [part.detach().numpy() for part in network(joints)] for network in (student, teacher)
     )
-    wide = features.astype(np.float64) @ module.widen.weight.detach().numpy().T + module.widen.bias.detach().numpy()
+    wide = (
+        features.astype(np.float64) @ module.widen.weight.detach().numpy().T
+        + module.widen.bias.detach().numpy()
+    )
     cosine = (wide * shown).sum(1) / np.linalg.norm(wide, axis=1) / np.linalg.norm(shown, axis=1)
     likely = logits - np.log(np.exp(logits).sum(1, keepdims=True))
     wanted = np.full((4, 3), 0.2 / 3)
     wanted[[0, 1, 3], [2, 0, 1]] += 0.8
     entropy = -(wanted * likely)[[0, 1, 3]].sum() / 3
-    expected = 0.5 * 4 * _divergence(logits, taught, 2.0, "forward") + 2 * (1 - cosine).mean() + 3 * entropy
+    expected = (
+        0.5 * 4 * _divergence(logits, taught, 2.0, "forward")
+        + 2 * (1 - cosine).mean()
+        + 3 * entropy
+    )
     assert loss == pytest.approx(expected, rel=1e-5)
 
 
 def test_a_batch_without_labels(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    module = Distillation(*(random_classifier(store.layout) for _ in range(2)), DistillSettings(0, 0, 1))
-    assert _step(module, (torch.randn(4, 1, 12, 25, 3), torch.full((4,), -1)), monkeypatch).item() == 0
+    module = Distillation(
+        *(random_classifier(store.layout) for _ in range(2)), DistillSettings(0, 0, 1)
+    )
+    assert (
+        _step(module, (torch.randn(4, 1, 12, 25, 3), torch.full((4,), -1)), monkeypatch).item() == 0
+    )
 
 
-def test_features_alone_make_a_pretrained_encoder(store: Store, teacher_run: Path, tmp_path: Path) -> None:
+def test_features_alone_make_a_pretrained_encoder(
+    store: Store, teacher_run: Path, tmp_path: Path
+) -> None:
     settings = DistillSettings(0, 1, augment=AugmentSettings(), optim=optim())
-    metrics = distill(store, tmp_path / "features", [teacher_run], INPUT, SMALL, settings, COMPUTE, {"name": "tiny"})
+    metrics = distill(
+        store,
+        tmp_path / "features",
+        [teacher_run],
+        INPUT,
+        SMALL,
+        settings,
+        COMPUTE,
+        {"name": "tiny"},
+    )
     assert metrics == {"method": "distilled features", "clips": len(store.split("xsub", "train"))}
     found = finetune(
-        store, tmp_path / "fine", tmp_path / "features", INPUT, SMALL, FinetuneSettings(optim=optim()), COMPUTE, {}
+        store,
+        tmp_path / "fine",
+        tmp_path / "features",
+        INPUT,
+        SMALL,
+        FinetuneSettings(optim=optim()),
+        COMPUTE,
+        {},
     )
     assert found["protocol"] == "finetune"
 
@@ -263,7 +371,16 @@ def test_several_teachers_teach_their_mean(store: Store, teacher_run: Path, tmp_
     assert both.features == both(joints)[1].shape[1]
     assert [card.input.stream for card in cards] == ["joint", "bone"]
     settings = DistillSettings(1, 1, optim=optim(epochs=1))
-    distill(store, tmp_path / "run", [teacher_run, tmp_path / "bone"], INPUT, SMALL, settings, COMPUTE, {})
+    distill(
+        store,
+        tmp_path / "run",
+        [teacher_run, tmp_path / "bone"],
+        INPUT,
+        SMALL,
+        settings,
+        COMPUTE,
+        {},
+    )
     assert len(load_classifier(tmp_path / "run")[1].provenance["teachers"]) == 2
 
 
@@ -274,11 +391,23 @@ def test_clips_without_labels_are_learned_from(time: Any, store: Store, tmp_path
     write_classifier(tmp_path / "teacher", store, data)
     others = make_store(tmp_path / "others", "kinect20", labels=("a", "b", "c", "d"), subjects=2)
     settings = DistillSettings(1, 0, 1, optim=optim())
-    distill(store, tmp_path / "run", [tmp_path / "teacher"], data, SMALL, settings, COMPUTE, {}, unlabelled=[others])
+    distill(
+        store,
+        tmp_path / "run",
+        [tmp_path / "teacher"],
+        data,
+        SMALL,
+        settings,
+        COMPUTE,
+        {},
+        unlabelled=[others],
+    )
     card = load_classifier(tmp_path / "run")[1]
     assert card.provenance["training_clips"] == len(store.split("xsub", "train")) + len(others)
     assert card.provenance["unlabelled"] == [others.name]
-    clips = Clips.read(store, [0, 1], data).with_unlabelled(Clips.read(others, [3], data, store.layout))
+    clips = Clips.read(store, [0, 1], data).with_unlabelled(
+        Clips.read(others, [3], data, store.layout)
+    )
     assert clips.labels.tolist() == [*store.index["label"][:2], -1]
     torch.testing.assert_close(clips.joints[2:], Clips.read(others, [3], data, store.layout).joints)
 
@@ -286,8 +415,20 @@ def test_clips_without_labels_are_learned_from(time: Any, store: Store, tmp_path
 def test_what_cannot_be_distilled(store: Store, teacher_run: Path, tmp_path: Path) -> None:
     shared = (INPUT, SMALL)
     for weights in ((0, 0, 0), (1, -1, 0)):
-        with pytest.raises(InputError, match=r"weights of logits, features and labels.*one above 0"):
-            distill(store, tmp_path / "run", [teacher_run], *shared, DistillSettings(*weights), COMPUTE, {})
+        with pytest.raises(
+            InputError, match=r"weights of logits, features and labels.*one above 0"
+        ):
+            distill(
+                store,
+                tmp_path / "run",
+                [teacher_run],
+                *shared,
+                DistillSettings(*weights),
+                COMPUTE,
+                {},
+            )
     with pytest.raises(InputError, match="a teacher for unlabelled clips"):
-        distill(store, tmp_path / "run", [], *shared, DistillSettings(), COMPUTE, {}, unlabelled=[store])
+        distill(
+            store, tmp_path / "run", [], *shared, DistillSettings(), COMPUTE, {}, unlabelled=[store]
+        )
     assert not (tmp_path / "run").exists()

@@ -6,14 +6,14 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tiny import random_classifier, scenes
 from torch import Tensor
 
-from skeleton import InputError, load_layout
-from student.settings import student_plan
-from student.streaming import StreamingClassifier
-from teacher.model import Classifier
-from teacher.settings import EncoderSettings, InputSettings
+from skedge.recipes.distill_settings import student_plan
+from skedge.recipes.settings import EncoderSettings, InputSettings
+from skedge.skeleton import InputError, load_layout
+from skedge.student.streaming import StreamingClassifier
+from skedge.teacher.networks.classifier import Classifier
+from tests.teacher.tiny import random_classifier, scenes
 
 NTU = load_layout("ntu25")
 LIVE = InputSettings(frames=30, persons=2, normalization="per-frame", time="rate")
@@ -36,7 +36,9 @@ def clip(frames: int = 60, samples: int = 2) -> Tensor:
 @pytest.mark.parametrize("plan", [PLAN, CAUSAL], ids=["centred", "causal"])
 @pytest.mark.parametrize("stream", ["joint", "bone"])
 @torch.no_grad()
-def test_every_answer_is_the_clip_models_to_the_window_that_ends_there(plan: EncoderSettings, stream: str) -> None:
+def test_every_answer_is_the_clip_models_to_the_window_that_ends_there(
+    plan: EncoderSettings, stream: str
+) -> None:
     """From the first frame on: before it, the person stood still."""
     network, joints = classifier(replace(LIVE, stream=stream), plan), clip()
     model = StreamingClassifier(network)
@@ -56,7 +58,9 @@ def test_every_answer_is_the_clip_models_to_the_window_that_ends_there(plan: Enc
 @pytest.mark.parametrize("padding", [False, True])
 @pytest.mark.parametrize("stream", ["joint", "bone", "motion"])
 @torch.no_grad()
-def test_every_frames_features_away_from_the_clips_ends(causal: bool, padding: bool, stream: str) -> None:
+def test_every_frames_features_away_from_the_clips_ends(
+    causal: bool, padding: bool, stream: str
+) -> None:
     """A window of one frame pools nothing: what comes out are the features of that frame."""
     plan = replace(PLAN, causal=causal, padding=padding)
     network = classifier(replace(LIVE, stream=stream), plan)
@@ -65,7 +69,9 @@ def test_every_frames_features_away_from_the_clips_ends(causal: bool, padding: b
     features = model(joints)[1].transpose(1, 2)
     of_clip = network.encoder.feature_map(network.view(joints)).mean(3)
     if padding:
-        of_clip = of_clip[:, :, CONTEXT if causal else CONTEXT // 2 : None if causal else -CONTEXT // 2]
+        of_clip = of_clip[
+            :, :, CONTEXT if causal else CONTEXT // 2 : None if causal else -CONTEXT // 2
+        ]
     assert of_clip.shape[2] == 60 - CONTEXT
     torch.testing.assert_close(features[:, :, CONTEXT:], of_clip, atol=1e-5, rtol=1e-5)
 
@@ -82,12 +88,17 @@ def test_causal_kernels_with_padding_start_from_zeros() -> None:
 
 
 MODELS = {
-    f"{stream} {causal}": StreamingClassifier(classifier(replace(LIVE, stream=stream), replace(PLAN, causal=causal)))
+    f"{stream} {causal}": StreamingClassifier(
+        classifier(replace(LIVE, stream=stream), replace(PLAN, causal=causal))
+    )
     for stream, causal in (("joint", False), ("motion", True))
 }
 
 
-@given(name=st.sampled_from(sorted(MODELS)), chunks=st.lists(st.integers(1, 12), min_size=1, max_size=8))
+@given(
+    name=st.sampled_from(sorted(MODELS)),
+    chunks=st.lists(st.integers(1, 12), min_size=1, max_size=8),
+)
 @settings(max_examples=25)
 @torch.no_grad()
 def test_however_a_clip_is_cut_its_answers_are_the_same(name: str, chunks: list[int]) -> None:
@@ -97,7 +108,9 @@ def test_however_a_clip_is_cut_its_answers_are_the_same(name: str, chunks: list[
     for part in joints.split(chunks, 2):
         before = {name: value.clone() for name, value in state.items()}
         logits, _, after = model(part, state)
-        assert all(torch.equal(state[name], before[name]) for name in state), "the given state is left as it was"
+        assert all(torch.equal(state[name], before[name]) for name in state), (
+            "the given state is left as it was"
+        )
         found.append(logits)
         state = after
     torch.testing.assert_close(torch.cat(found, 1), whole, atol=1e-5, rtol=1e-5)
@@ -106,11 +119,15 @@ def test_however_a_clip_is_cut_its_answers_are_the_same(name: str, chunks: list[
         torch.testing.assert_close(state[name], value, atol=1e-5, rtol=1e-5)
 
 
-@given(seed=st.integers(0, 99), turns=st.lists(st.tuples(st.integers(0, 1), st.booleans()), min_size=1, max_size=20))
+@given(
+    seed=st.integers(0, 99),
+    turns=st.lists(st.tuples(st.integers(0, 1), st.booleans()), min_size=1, max_size=20),
+)
 @settings(max_examples=15)
 @torch.no_grad()
 def test_two_people_in_turns_and_anew(seed: int, turns: list[tuple[int, bool]]) -> None:
-    """Whoever's frame comes, and whoever starts anew: each has the answers that they would have alone."""
+    """Whoever's frame comes, and whoever starts anew: each has the answers that they would have
+    alone."""
     model = MODELS["motion True"]
     people = torch.randn(2, 1, 2, len(turns), 25, 3, generator=torch.Generator().manual_seed(seed))
     states, starts = [model.still(person[:, :, 0]) for person in people], [0, 0]
@@ -139,12 +156,18 @@ def test_the_state_of_a_person_is_small(causal: bool, persons: int) -> None:
 def test_what_cannot_stream_says_so() -> None:
     for data, plan, words in (
         (replace(LIVE, time="stretched"), PLAN, "trained with time 'rate', got 'stretched'"),
-        (replace(LIVE, normalization="first-frame"), PLAN, "'per-frame' or 'root-relative', got 'first-frame'"),
+        (
+            replace(LIVE, normalization="first-frame"),
+            PLAN,
+            "'per-frame' or 'root-relative', got 'first-frame'",
+        ),
         (LIVE, EncoderSettings(widths=(4, 4), strides=(1, 2)), r"strides of 1, got \[1, 2\]"),
     ):
         with pytest.raises(InputError, match=words):
             StreamingClassifier(Classifier(NTU, data, plan, 3))
     with pytest.raises(InputError, match=r"strides of 1 without padding, got \[1, 2\]"):
         Classifier(NTU, LIVE, EncoderSettings(widths=(4, 4), strides=(1, 2), padding=False), 3)
-    with pytest.raises(InputError, match=r"more than the 24 that 3 blocks without padding lose, got 24"):
+    with pytest.raises(
+        InputError, match=r"more than the 24 that 3 blocks without padding lose, got 24"
+    ):
         Classifier(NTU, replace(LIVE, frames=24), PLAN, 3)

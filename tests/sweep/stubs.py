@@ -1,7 +1,8 @@
-"""Steps that take no time, for processes and jobs that start from this file: `python stubs.py FOLDER`, or `StubJob`.
+"""Steps that take no time, for processes and jobs that start from this file:
+`python -m tests.sweep.stubs FOLDER`, or `StubJob`.
 
-A stub's top-1 is 10 tau + seed. At tau 3 it is refused, at 5 its process dies, and at 7 it waits for Ctrl-C, unless it is
-resumed.
+A stub's top-1 is 10 tau + seed. At tau 3 it is refused, at 5 its process dies, and at 7 it waits
+for Ctrl-C, unless it is resumed.
 """
 
 import json
@@ -13,18 +14,20 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-import pipeline
-from pipeline import Recipe
-from skeleton.errors import InputError
-from sweep.jobs import Job
-from sweep.worker import main
+from skedge import steps
+from skedge.recipes.recipe import Recipe
+from skedge.skeleton.errors import InputError
+from skedge.sweep.jobs import Job
+from skedge.sweep.worker import main
 
 
 def top1(recipe: Recipe) -> float:
     return 10 * recipe.distill.temperature + recipe.compute.seed
 
 
-def _step(command: str, recipe: Recipe, source: Path | None, folder: Path, resume: bool) -> dict[str, Any]:
+def _step(
+    command: str, recipe: Recipe, source: Path | None, folder: Path, resume: bool
+) -> dict[str, Any]:
     again = resume and (folder / "last.ckpt").is_file()
     tau = recipe.distill.temperature
     try:
@@ -40,8 +43,12 @@ def _step(command: str, recipe: Recipe, source: Path | None, folder: Path, resum
         raise InputError("expected another tau, got 3")
     if tau == 5:
         os.kill(os.getpid(), signal.SIGKILL)
-    (folder / "weights.safetensors").write_text(f"{command} {recipe.compute.seed} {recipe.linear.optim.learning_rate}")
-    metrics = {"source": source and str(source)} | ({"loss": tau / 100} if command == "pretrain" else {"top1": top1(recipe)})
+    (folder / "weights.safetensors").write_text(
+        f"{command} {recipe.compute.seed} {recipe.linear.optim.learning_rate}"
+    )
+    metrics = {"source": source and str(source)} | (
+        {"loss": tau / 100} if command == "pretrain" else {"top1": top1(recipe)}
+    )
     (folder / "metrics.json").write_text(json.dumps(metrics))
     return metrics
 
@@ -50,16 +57,20 @@ def _pretrain(recipe: Recipe, store: Any, out: Path, resume: bool) -> dict[str, 
     return _step("pretrain", recipe, None, out, resume)
 
 
-def _evaluate(protocol: str, recipe: Recipe, store: Any, out: Path, source: Path | None, resume: bool) -> dict[str, Any]:
+def _evaluate(
+    protocol: str, recipe: Recipe, store: Any, out: Path, source: Path | None, resume: bool
+) -> dict[str, Any]:
     return _step(f"evaluate {protocol}", recipe, source, out, resume)
 
 
-def _distill(recipe: Recipe, store: Any, teachers: list[Path], out: Path, resume: bool) -> dict[str, Any]:
+def _distill(
+    recipe: Recipe, store: Any, teachers: list[Path], out: Path, resume: bool
+) -> dict[str, Any]:
     return _step("distill", recipe, teachers[0] if teachers else None, out, resume)
 
 
 def quick() -> Any:
-    return mock.patch.multiple(pipeline, pretrain=_pretrain, evaluate=_evaluate, distill=_distill)
+    return mock.patch.multiple(steps, pretrain=_pretrain, evaluate=_evaluate, distill=_distill)
 
 
 class StubJob(Job):

@@ -1,4 +1,5 @@
-"""Sweeps through submitit: its local executor, and a SLURM of four shell scripts that take its commands."""
+"""Sweeps through submitit: its local executor, and a SLURM of four shell scripts that take its
+commands."""
 
 import os
 import signal
@@ -9,53 +10,65 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import stubs
 
-from skedge import RECIPES, main
-from skeleton import InputError
-from skeleton.datasets.store import Store
-from sweep import jobs
-from sweep.grid import Sweep, points_of
-from sweep.point import Point
-from sweep.run import run
+from skedge.cli import main
+from skedge.datasets.store import Store
+from skedge.recipes import RECIPES
+from skedge.skeleton import InputError
+from skedge.sweep import jobs
+from skedge.sweep.grid import Sweep, points_of
+from skedge.sweep.point import Point
+from skedge.sweep.run import run
+from tests.sweep import stubs
 
 submitit = pytest.importorskip("submitit")
 
 ROOT = Path(__file__).parents[2]
-BASE = Sweep(base=str(RECIPES / "synthetic.yaml"), step="distill labels", set={"compute.accelerator": "cpu"})
+BASE = Sweep(
+    base=str(RECIPES / "synthetic.yaml"), step="distill labels", set={"compute.accelerator": "cpu"}
+)
 SLURM = {
-    "sbatch": """
+    "sbatch": (
+        """
 cp "$1" "$SLURM_ROOM/submitted-$(date +%s%N).sh"
 echo Submitted batch job 42
 [ -e "$SLURM_ROOM/hold" ] && exit
 last=$(sed -n 's/^#SBATCH --array=0-\\([0-9]*\\)%.*/\\1/p' "$1")
 for i in $(seq 0 "$last"); do SLURM_ARRAY_TASK_ID=$i bash "$1"; done < /dev/null > /dev/null 2>&1 &
-""",
-    "srun": """
+"""
+    ),
+    "srun": (
+        """
 out=${3//%A/$SLURM_ARRAY_JOB_ID}; out=${out//%a/$SLURM_ARRAY_TASK_ID}; out=${out//%t/0}
 shift 3
 "$@" >> "$out" 2>&1 || echo "srun: error: a node: task 0: Exited with exit code $?" >> "$out"
-""",
-    "sacct": """
+"""
+    ),
+    "sacct": (
+        """
 echo "JobID|State|NodeList"; for i in 0 1 2 3; do echo "42_$i|RUNNING|a-node"; done
-""",
-    "scancel": """
+"""
+    ),
+    "scancel": (
+        """
 echo "$*" >> "$SLURM_ROOM/cancelled"
-""",
+"""
+    ),
 }
 
 
 @pytest.fixture(autouse=True)
 def _stubs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jobs, "Job", stubs.StubJob)
-    monkeypatch.setattr("sweep.report.plot", lambda *given: given[-1].touch())
-    path = [str(ROOT), str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]
+    monkeypatch.setattr("skedge.sweep.report.plot", lambda *given: given[-1].touch())
+    path = [str(ROOT), os.environ.get("PYTHONPATH", "")]
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(path))
 
 
 @pytest.fixture
 def slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Jobs run one after the other on this machine; none does where the folder holds a file `hold`."""
+    """Jobs run one after the other on this machine; none does where the folder holds a file
+    `hold`."""
     room = tmp_path / "slurm room"
     room.mkdir()
     for name, script in SLURM.items():
@@ -63,7 +76,14 @@ def slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (room / name).chmod(0o755)
     monkeypatch.setenv("PATH", os.pathsep.join([str(room), os.environ["PATH"]]))
     monkeypatch.setenv("SLURM_ROOM", str(room))
-    alone = {"ARRAY_JOB_ID": "42", "JOB_ID": "42", "JOB_NUM_NODES": "1", "NODEID": "0", "PROCID": "0", "LOCALID": "0"}
+    alone = {
+        "ARRAY_JOB_ID": "42",
+        "JOB_ID": "42",
+        "JOB_NUM_NODES": "1",
+        "NODEID": "0",
+        "PROCID": "0",
+        "LOCALID": "0",
+    }
     for name, value in alone.items():
         monkeypatch.setenv(f"SLURM_{name}", value)
     return room
@@ -79,17 +99,29 @@ def test_an_array_of_jobs_on_slurm(slurm: Path, store: Store, tmp_path: Path) ->
     report = run("mine", sweep, store, tmp_path / "out", jobs=2, slurm=settings)
     assert [row.cells["distill labels"].values for row in report.rows] == [(10,), (), (20,)]
     (failed,) = report.failed
-    assert "distill.temperature 3, seed 0: skeleton.errors.InputError: expected another tau, got 3 (job 42_1" in failed
+    assert (
+        "distill.temperature 3, seed 0: skedge.skeleton.errors.InputError: expected another tau,"
+        " got 3 (job 42_1" in failed
+    )
     (log,) = (outcome.log for outcome in report.outcomes if outcome.error)
     assert log is not None
     assert "Traceback" in log.read_text()
     (submitted,) = slurm.glob("submitted-*")
     lines = submitted.read_text().splitlines()
-    for wanted in ("array=0-2%2", "partition=gpu", "gpus-per-node=1", "time=30", "mem=1536MB", "job-name=skedge-mine"):
+    for wanted in (
+        "array=0-2%2",
+        "partition=gpu",
+        "gpus-per-node=1",
+        "time=30",
+        "mem=1536MB",
+        "job-name=skedge-mine",
+    ):
         assert f"#SBATCH --{wanted}" in lines
 
 
-def test_ctrl_c_cancels_the_jobs(slurm: Path, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_cancels_the_jobs(
+    slurm: Path, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (slurm / "hold").touch()
     executor = jobs.slurm_executor(tmp_path / "logs", "mine", {"timeout_min": 5}, None)
 
@@ -125,7 +157,9 @@ def test_jobs_that_a_lost_command_left_at_work_are_waited_for(
     assert not list(slurm.glob("submitted-*"))
 
 
-def test_a_preempted_job_goes_on_from_its_checkpoint(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_preempted_job_goes_on_from_its_checkpoint(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     executor = submitit.AutoExecutor(tmp_path / "logs", cluster="local")
     executor.update_parameters(stderr_to_stdout=True, timeout_min=60)
     (point,) = points(store, tmp_path / "out", 7)
@@ -167,11 +201,23 @@ def test_a_machine_without_slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_the_command_says_what_to_install(
-    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    store: Store,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setitem(sys.modules, "submitit", None)
     (tmp_path / "mine.yaml").write_text("{base: synthetic, step: distill labels}")
-    arguments = ["sweep", tmp_path / "mine.yaml", "--data", store.path, "--out", tmp_path, "--slurm", "timeout_min=5"]
+    arguments = [
+        "sweep",
+        tmp_path / "mine.yaml",
+        "--data",
+        store.path,
+        "--out",
+        tmp_path,
+        "--slurm",
+        "timeout_min=5",
+    ]
     with pytest.raises(SystemExit) as ended:
         main([*map(str, arguments)])
     shown = capsys.readouterr().err

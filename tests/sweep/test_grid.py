@@ -11,13 +11,13 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline import Recipe
-from skedge import RECIPES
-from skeleton import InputError
-from skeleton.datasets.store import Store
-from student.settings import student_plan
-from sweep.grid import Sweep, folder_name, points_of, read_sweep, repeated
-from sweep.point import Point, make_recipe, parser
+from skedge.datasets.store import Store
+from skedge.recipes import RECIPES
+from skedge.recipes.distill_settings import student_plan
+from skedge.recipes.recipe import Recipe
+from skedge.skeleton import InputError
+from skedge.sweep.grid import Sweep, folder_name, points_of, read_sweep, repeated
+from skedge.sweep.point import Point, make_recipe, parser
 
 OUT = Path("out")
 BASE = str(RECIPES / "synthetic.yaml")
@@ -31,7 +31,9 @@ AXES: dict[str, st.SearchStrategy[Any]] = {
 
 
 def sweep(**changes: Any) -> Sweep:
-    return replace(Sweep(base=BASE, step="distill labels", grid={"distill.temperature": [1, 2]}), **changes)
+    return replace(
+        Sweep(base=BASE, step="distill labels", grid={"distill.temperature": [1, 2]}), **changes
+    )
 
 
 def setting(recipe: Recipe, name: str) -> Any:
@@ -44,15 +46,24 @@ def setting(recipe: Recipe, name: str) -> Any:
 @st.composite
 def grids(draw: st.DrawFn) -> dict[str, list[Any]]:
     names = draw(st.lists(st.sampled_from(sorted(AXES)), unique=True, max_size=3))
-    return {name: draw(st.lists(AXES[name], min_size=1, max_size=3, unique_by=repr)) for name in names}
+    return {
+        name: draw(st.lists(AXES[name], min_size=1, max_size=3, unique_by=repr)) for name in names
+    }
 
 
 @given(grid=grids(), seeds=st.lists(st.integers(0, 2**31), min_size=1, max_size=3, unique=True))
 @settings(max_examples=10)
-def test_every_combination_is_a_point_once_with_every_seed(grid: dict[str, list[Any]], seeds: list[int], store: Store) -> None:
+def test_every_combination_is_a_point_once_with_every_seed(
+    grid: dict[str, list[Any]], seeds: list[int], store: Store
+) -> None:
     points = points_of(sweep(grid=grid, seeds=seeds), store, OUT)
-    found = [(*(setting(point.recipe, name) for name in grid), point.recipe.compute.seed) for point in points]
-    assert found == [(*values, seed) for values in itertools.product(*grid.values()) for seed in seeds]
+    found = [
+        (*(setting(point.recipe, name) for name in grid), point.recipe.compute.seed)
+        for point in points
+    ]
+    assert found == [
+        (*values, seed) for values in itertools.product(*grid.values()) for seed in seeds
+    ]
     assert len({point.folder for point in points}) == len(points)
     base = make_recipe({}, parser().parse_path(BASE)).sections()
     for point in points:
@@ -66,7 +77,13 @@ def test_every_combination_is_a_point_once_with_every_seed(grid: dict[str, list[
         assert changed == base, "nothing else is changed"
 
 
-@given(pairs=st.lists(st.tuples(st.text(min_size=1, max_size=80), st.text(min_size=1, max_size=80)), min_size=2, unique=True))
+@given(
+    pairs=st.lists(
+        st.tuples(st.text(min_size=1, max_size=80), st.text(min_size=1, max_size=80)),
+        min_size=2,
+        unique=True,
+    )
+)
 def test_every_value_gets_a_folder_of_its_own(pairs: list[tuple[str, str]]) -> None:
     names = [folder_name(*pair) for pair in pairs]
     assert len(set(names)) == len({"=".join(pair) for pair in pairs})
@@ -79,7 +96,9 @@ def test_every_value_gets_a_folder_of_its_own(pairs: list[tuple[str, str]]) -> N
 
 
 def test_values_that_change_together(store: Store) -> None:
-    of_a_section = {"student": [{"widths": [8], "strides": [1]}, {"widths": [8, 9], "strides": [1, 2]}]}
+    of_a_section = {
+        "student": [{"widths": [8], "strides": [1]}, {"widths": [8, 9], "strides": [1, 2]}]
+    }
     with_labels = {
         "depth": {
             1: {"student.widths": [8], "student": {"strides": [1]}, "distill.temperature": 2},
@@ -123,11 +142,21 @@ def test_without_a_grid_there_are_the_seeds(store: Store) -> None:
     [
         (["pretrain", "evaluate linear", "distill"], (), [None, "pretrain", "evaluate-linear"]),
         (
-            ["pretrain", "evaluate linear", "evaluate partial-body", "evaluate finetune", "distill"],
+            [
+                "pretrain",
+                "evaluate linear",
+                "evaluate partial-body",
+                "evaluate finetune",
+                "distill",
+            ],
             (),
             [None, "pretrain", "evaluate-linear", "pretrain", "evaluate-finetune"],
         ),
-        (["evaluate knn", "evaluate finetune", "distill"], ("pretrained",), ["TRAINED", "TRAINED", "evaluate-finetune"]),
+        (
+            ["evaluate knn", "evaluate finetune", "distill"],
+            ("pretrained",),
+            ["TRAINED", "TRAINED", "evaluate-finetune"],
+        ),
         (["distill", "distill labels", "evaluate ridge"], ("teacher",), ["TRAINED", None, None]),
         (["evaluate supervised", "distill"], (), [None, "evaluate-supervised"]),
         (["evaluate partial-body"], ("teacher",), ["TRAINED"]),
@@ -137,16 +166,23 @@ def test_a_step_starts_from_the_newest_folder_that_fits(
     steps: list[str], given: tuple[str, ...], sources: list[str | None], store: Store, trained: Path
 ) -> None:
     point = points_of(sweep(step=steps), store, OUT, **dict.fromkeys(given, trained))[0]
-    assert [step.source for step in point.steps] == [str(trained) if source == "TRAINED" else source for source in sources]
+    assert [step.source for step in point.steps] == [
+        str(trained) if source == "TRAINED" else source for source in sources
+    ]
 
 
 def test_a_note_says_what_is_trained_again_and_again(store: Store, trained: Path) -> None:
     chain = ["pretrain", "evaluate linear", "distill"]
     notes = list(repeated(points_of(sweep(step=chain, seeds=[0, 1]), store, OUT)))
-    assert [("--pretrained" in note, "--teacher" in note) for note in notes] == [(True, False), (False, True)]
+    assert [("--pretrained" in note, "--teacher" in note) for note in notes] == [
+        (True, False),
+        (False, True),
+    ]
     grid = {"pretrain.redundancy": [1e-3, 1e-2]}
     assert not list(repeated(points_of(sweep(step=chain, grid=grid), store, OUT)))
-    (note,) = repeated(points_of(sweep(step=chain, grid={"linear.optim.epochs": [1, 2]}), store, OUT))
+    (note,) = repeated(
+        points_of(sweep(step=chain, grid={"linear.optim.epochs": [1, 2]}), store, OUT)
+    )
     assert "--pretrained" in note
 
 
@@ -163,8 +199,14 @@ def test_a_note_says_what_is_trained_again_and_again(store: Store, trained: Path
         ({"grid": {"distill.temperature": [1, 1]}}, ["distill.temperature", "twice"]),
         ({"grid": {"student": [{"widths": [8]}, {"width": [9]}]}}, ["student.width"]),
         ({"grid": {"depth": {2: {"student.widths": [3, "x"]}}}}, ["student.widths", "x"]),
-        ({"grid": {"a": {1: {"student.widths": [3]}}, "student.widths": [[2]]}}, ["a", "student.widths", "both"]),
-        ({"grid": {"input": [{"fusion": {"joint": 1}}], "input.fusion": [{"bone": 1}]}}, ["input.fusion", "both"]),
+        (
+            {"grid": {"a": {1: {"student.widths": [3]}}, "student.widths": [[2]]}},
+            ["a", "student.widths", "both"],
+        ),
+        (
+            {"grid": {"input": [{"fusion": {"joint": 1}}], "input.fusion": [{"bone": 1}]}},
+            ["input.fusion", "both"],
+        ),
         ({"grid": {"compute.seed": [1]}}, ["compute.seed", "seeds"]),
         ({"set": {"distill.optim": {"epoch": 3}}}, ["set", "epoch"]),
         ({"set": {"distill": 5}}, ["set", "distill", "5"]),
@@ -183,7 +225,9 @@ def test_a_note_says_what_is_trained_again_and_again(store: Store, trained: Path
         ({"step": ["pretrain", "evaluate knn", "distill"]}, ["distill", "--teacher"]),
     ],
 )
-def test_what_a_recipe_does_not_take_is_named_in_one_line(changes: dict[str, Any], words: list[str], store: Store) -> None:
+def test_what_a_recipe_does_not_take_is_named_in_one_line(
+    changes: dict[str, Any], words: list[str], store: Store
+) -> None:
     with pytest.raises(InputError) as refused:
         points_of(sweep(**changes), store, OUT)
     assert "\n" not in str(refused.value)
@@ -191,12 +235,19 @@ def test_what_a_recipe_does_not_take_is_named_in_one_line(changes: dict[str, Any
         assert word in str(refused.value)
 
 
-def test_a_folder_from_outside_must_be_trained_and_used(store: Store, trained: Path, tmp_path: Path) -> None:
+def test_a_folder_from_outside_must_be_trained_and_used(
+    store: Store, trained: Path, tmp_path: Path
+) -> None:
     for flag in ("pretrained", "teacher"):
         with pytest.raises(InputError, match=f"--{flag} .*no weights"):
             points_of(sweep(), store, OUT, **{flag: tmp_path})
         with pytest.raises(InputError, match=f"--{flag}: .*leave it out"):
-            points_of(sweep(step=["pretrain", "evaluate linear", "distill"]), store, OUT, **{flag: trained})
+            points_of(
+                sweep(step=["pretrain", "evaluate linear", "distill"]),
+                store,
+                OUT,
+                **{flag: trained},
+            )
 
 
 @pytest.mark.parametrize(
@@ -234,7 +285,9 @@ def test_what_the_command_line_adds(tmp_path: Path, store: Store) -> None:
         "seeds": [1],
     }
     (tmp_path / "mine.yaml").write_text(yaml.safe_dump(file))
-    made, name = read_sweep(str(tmp_path / "mine.yaml"), RECIPES, "synthetic", {"distill.temperature": 9}, [4, 5])
+    made, name = read_sweep(
+        str(tmp_path / "mine.yaml"), RECIPES, "synthetic", {"distill.temperature": 9}, [4, 5]
+    )
     assert name == "mine"
     points = points_of(made, store, OUT)
     assert [point.seed for point in points] == [4, 5]
@@ -256,7 +309,9 @@ def _check_temperature(points: list[Point]) -> None:
 
 def _check_depth(points: list[Point]) -> None:
     plans = [point.recipe.student for point in points]
-    assert [plan.widths for plan in plans] == [(16,) * (depth - 1) + (128,) for depth in range(2, 8)]
+    assert [plan.widths for plan in plans] == [
+        (16,) * (depth - 1) + (128,) for depth in range(2, 8)
+    ]
     assert [plan.strides for plan in plans] == [(1,) * depth for depth in range(2, 8)]
     assert plans[3] == student_plan()
 
@@ -265,24 +320,39 @@ def _check_losses(points: list[Point]) -> None:
     taught = [point.recipe.distill for point in points]
     weights = [(one.logit_weight, one.feature_weight, one.label_weight) for one in taught]
     assert weights == [(1, 0, 0), (1, 0, 0), (1, 1, 0), (1, 0, 1), (0, 1, 1)]
-    assert [(one.direction, one.scale_by_temperature) for one in taught[:2]] == [("forward", True), ("reverse", False)]
+    assert [(one.direction, one.scale_by_temperature) for one in taught[:2]] == [
+        ("forward", True),
+        ("reverse", False),
+    ]
 
 
 def _check_plans(points: list[Point]) -> None:
     students = [point.recipe.student for point in points]
     assert students[0] == replace(student_plan(), dropout=0)
     assert all(len(one.widths) == len(one.strides) <= 5 for one in students)
-    assert {(point.recipe.input.protocol, point.recipe.input.part) for point in points} == {("xsub-val", "val")}
+    assert {(point.recipe.input.protocol, point.recipe.input.part) for point in points} == {
+        ("xsub-val", "val")
+    }
 
 
 def _check_stream(points: list[Point]) -> None:
     recipes = [point.recipe for point in points]
-    assert {(one.input.protocol, one.input.part, one.input.time) for one in recipes} == {("xsub-val", "val", "rate")}
-    assert {one.input.normalization for one in recipes} == {"per-frame", "root-relative", "first-frame"}
+    assert {(one.input.protocol, one.input.part, one.input.time) for one in recipes} == {
+        ("xsub-val", "val", "rate")
+    }
+    assert {one.input.normalization for one in recipes} == {
+        "per-frame",
+        "root-relative",
+        "first-frame",
+    }
     pooled = [one.input.frames - 8 * len(one.student.widths) for one in recipes]
     assert pooled == [50, 50, 50, 50, 30, 30, 30, 30, 30, 30]
     shipped = make_recipe({}, parser().parse_path(str(RECIPES / "utd_mhad_stream.yaml")))
-    meant = (replace(shipped.input, protocol="xsub-val", part="val"), shipped.student, shipped.distill)
+    meant = (
+        replace(shipped.input, protocol="xsub-val", part="val"),
+        shipped.student,
+        shipped.distill,
+    )
     assert [(one.input, one.student, one.distill) for one in recipes].count(meant) == 1
 
 

@@ -8,16 +8,18 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from sweep.rows import Cell, Row, numeric_axis, plot
+from skedge.sweep.rows import Cell, Row, numeric_axis, plot
 
 
 def rows(**axes: list[str]) -> list[Row]:
-    """Every combination; the k-th one's step `a` has 10 k and 10 k + 2, its step `b` nothing at the first."""
+    """Every combination; the k-th one's step `a` has 10 k and 10 k + 2, its step `b` nothing at the
+    first."""
     found: list[dict[str, str]] = [{}]
     for axis, labels in axes.items():
         found = [settings | {axis: label} for settings in found for label in labels]
     return [
-        Row(settings, {"a": Cell((10.0 * k, 10.0 * k + 2)), "b": Cell((1.0,) if k else ())}) for k, settings in enumerate(found)
+        Row(settings, {"a": Cell((10.0 * k, 10.0 * k + 2)), "b": Cell((1.0,) if k else ())})
+        for k, settings in enumerate(found)
     ]
 
 
@@ -25,7 +27,11 @@ def rows(**axes: list[str]) -> list[Row]:
 def drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     pages: list[Figure] = []
     save = Figure.savefig
-    monkeypatch.setattr(Figure, "savefig", lambda page, *given, **more: (pages.append(page), save(page, *given, **more)))
+    monkeypatch.setattr(
+        Figure,
+        "savefig",
+        lambda page, *given, **more: (pages.append(page), save(page, *given, **more)),
+    )
 
     def drawn(given: list[Row]) -> list[Axes]:
         plot(given, "a title", "top1", tmp_path / "plot.png")
@@ -64,12 +70,18 @@ def test_a_line_for_every_other_combination_with_its_deviations(drawn: Any) -> N
 
 def test_bars_where_no_axis_is_of_numbers(drawn: Any) -> None:
     panel, other = drawn(rows(way=["x", "y"], place=["p"]))
-    assert [label.get_text() for label in panel.get_yticklabels()] == ["way x, place p", "way y, place p"]
+    assert [label.get_text() for label in panel.get_yticklabels()] == [
+        "way x, place p",
+        "way y, place p",
+    ]
     assert [bar.get_width() for bar in panel.patches] == [1, 11]
     assert [bar.get_width() for bar in other.patches] == [1]
 
 
-@pytest.mark.parametrize("given", [rows(), [Row({"way": "x"}, {})], rows(tau=[str(i) for i in range(12)], depth=["1", "2"])])
+@pytest.mark.parametrize(
+    "given",
+    [rows(), [Row({"way": "x"}, {})], rows(tau=[str(i) for i in range(12)], depth=["1", "2"])],
+)
 def test_other_shapes_are_drawn_too(given: list[Row], drawn: Any) -> None:
     drawn(given)
 

@@ -1,4 +1,5 @@
-"""What is run of a sweep, and where, and what its table says; with steps that take no time (stubs.py)."""
+"""What is run of a sweep, and where, and what its table says; with steps that take no time
+(stubs.py)."""
 
 import json
 import os
@@ -12,19 +13,19 @@ from typing import Any
 
 import numpy as np
 import pytest
-import stubs
 
-from skedge import RECIPES
-from skeleton import InputError
-from skeleton.datasets.store import Store
-from sweep import jobs
-from sweep.grid import Sweep, points_of
-from sweep.point import Point
-from sweep.report import Report
-from sweep.run import run
+from skedge.datasets.store import Store
+from skedge.recipes import RECIPES
+from skedge.skeleton import InputError
+from skedge.sweep import jobs
+from skedge.sweep.grid import Sweep, points_of
+from skedge.sweep.point import Point
+from skedge.sweep.report import Report
+from skedge.sweep.run import run
+from tests.sweep import stubs
 
 ROOT = Path(__file__).parents[2]
-STUB = [sys.executable, stubs.__file__]
+STUB = [sys.executable, "-m", stubs.__name__]
 BASE = Sweep(
     base=str(RECIPES / "synthetic.yaml"),
     step="distill labels",
@@ -59,8 +60,8 @@ def sweeping(in_processes: Sweeping, monkeypatch: pytest.MonkeyPatch) -> Sweepin
                 point.run()
             ended(point, point.folder / jobs.LOG, "")
 
-    monkeypatch.setattr("sweep.run.run_here", run_here)
-    monkeypatch.setattr("sweep.report.plot", lambda *given: given[-1].touch())
+    monkeypatch.setattr("skedge.sweep.run.run_here", run_here)
+    monkeypatch.setattr("skedge.sweep.report.plot", lambda *given: given[-1].touch())
     return in_processes
 
 
@@ -74,20 +75,32 @@ def calls(out: Path) -> dict[str, list[str]]:
 
 
 def test_the_table_has_means_and_deviations_over_seeds(sweeping: Sweeping, tmp_path: Path) -> None:
-    sweep = replace(BASE, grid={"distill.temperature": [4, 1], "distill.direction": ["reverse", "forward"]}, seeds=[0, 2, 7])
+    sweep = replace(
+        BASE,
+        grid={"distill.temperature": [4, 1], "distill.direction": ["reverse", "forward"]},
+        seeds=[0, 2, 7],
+    )
     report = sweeping(sweep)
     assert not report.failed
     document = json.loads((tmp_path / "out" / "sweep.json").read_text())
     assert [row["settings"] for row in document["rows"]] == [
-        {"distill.temperature": tau, "distill.direction": way} for tau in ("4", "1") for way in ("reverse", "forward")
+        {"distill.temperature": tau, "distill.direction": way}
+        for tau in ("4", "1")
+        for way in ("reverse", "forward")
     ]
     for row in document["rows"]:
         expected = 10 * float(row["settings"]["distill.temperature"]) + np.array([0, 2, 7])
         cell = row["steps"]["distill labels"]
         assert cell["values"] == list(expected)
-        np.testing.assert_allclose([cell["mean"], cell["deviation"]], [expected.mean(), expected.std(ddof=1)])
+        np.testing.assert_allclose(
+            [cell["mean"], cell["deviation"]], [expected.mean(), expected.std(ddof=1)]
+        )
     assert len(document["points"]) == 12
-    assert {(point["seed"], point["part"]) for point in document["points"]} == {(0, "test"), (2, "test"), (7, "test")}
+    assert {(point["seed"], point["part"]) for point in document["points"]} == {
+        (0, "test"),
+        (2, "test"),
+        (7, "test"),
+    }
     table = (tmp_path / "out" / "sweep.md").read_text()
     assert "| 4 | reverse | 43.0 ± 3.6 |" in table
     assert "test part of xsub" in table
@@ -99,8 +112,12 @@ def test_a_chain_hands_its_folders_on(sweeping: Sweeping, tmp_path: Path) -> Non
     chain = ["pretrain", "evaluate linear", "distill"]
     report = sweeping(replace(BASE, step=chain, grid={}, set=BASE.set | {"input.part": "val"}))
     point = tmp_path / "out" / "all" / "seed-2"
-    assert json.loads((point / "evaluate-linear" / "metrics.json").read_text())["source"] == str(point / "pretrain")
-    assert json.loads((point / "distill" / "metrics.json").read_text())["source"] == str(point / "evaluate-linear")
+    assert json.loads((point / "evaluate-linear" / "metrics.json").read_text())["source"] == str(
+        point / "pretrain"
+    )
+    assert json.loads((point / "distill" / "metrics.json").read_text())["source"] == str(
+        point / "evaluate-linear"
+    )
     (row,) = report.rows
     assert list(row.cells) == ["evaluate linear", "distill"], "what has a top-1"
     table = (tmp_path / "out" / "sweep.md").read_text()
@@ -123,23 +140,35 @@ def test_what_is_complete_is_not_run_again(sweeping: Sweeping, tmp_path: Path) -
     report = sweeping(more)
     new = [(1, 3), (2, 3), (4, 0), (4, 2), (4, 3)]
     assert set(calls(out)) == {f"distill.temperature={tau}/seed-{seed}" for tau, seed in new}
-    assert [row.cells["distill labels"].values for row in report.rows] == [(22, 20, 23), (42, 40, 43), (12, 10, 13)]
+    assert [row.cells["distill labels"].values for row in report.rows] == [
+        (22, 20, 23),
+        (42, 40, 43),
+        (12, 10, 13),
+    ]
     sweeping(replace(more, set=more.set | {"linear.optim.epochs": 7}))
     assert calls(out) == {}, "students do not read that"
     sweeping(replace(more, set=more.set | {"student.dropout": 0.5}))
     assert len(calls(out)) == 9
 
 
-def test_a_step_is_taken_again_when_what_it_starts_from_changes(sweeping: Sweeping, tmp_path: Path, trained: Path) -> None:
+def test_a_step_is_taken_again_when_what_it_starts_from_changes(
+    sweeping: Sweeping, tmp_path: Path, trained: Path
+) -> None:
     chain = replace(BASE, step=["pretrain", "evaluate linear", "distill"], grid={}, seeds=[0])
     sweeping(chain)
     calls(tmp_path / "out")
     sweeping(replace(chain, set=chain.set | {"distill.temperature": 2}))
     assert calls(tmp_path / "out") == {"all/seed-0": ["distill"]}
     sweeping(replace(chain, set=chain.set | {"distill.temperature": 2, "linear.optim.epochs": 3}))
-    assert calls(tmp_path / "out") == {"all/seed-0": ["evaluate linear"]}, "the same weights came out"
-    sweeping(replace(chain, set=chain.set | {"distill.temperature": 2, "linear.optim.learning_rate": 3}))
-    assert calls(tmp_path / "out") == {"all/seed-0": ["evaluate linear", "distill"]}, "others came out"
+    assert calls(tmp_path / "out") == {"all/seed-0": ["evaluate linear"]}, (
+        "the same weights came out"
+    )
+    sweeping(
+        replace(chain, set=chain.set | {"distill.temperature": 2, "linear.optim.learning_rate": 3})
+    )
+    assert calls(tmp_path / "out") == {"all/seed-0": ["evaluate linear", "distill"]}, (
+        "others came out"
+    )
 
     teacher = tmp_path / "teacher"
     teacher.mkdir()
@@ -152,16 +181,28 @@ def test_a_step_is_taken_again_when_what_it_starts_from_changes(sweeping: Sweepi
     assert len(calls(tmp_path / "out")) == 2
 
 
-def test_settings_that_changed_leave_nothing_of_what_was_there(sweeping: Sweeping, tmp_path: Path) -> None:
+def test_settings_that_changed_leave_nothing_of_what_was_there(
+    sweeping: Sweeping, tmp_path: Path
+) -> None:
     sweeping()
-    left = tmp_path / "out" / "distill.temperature=1" / "seed-0" / "distill-labels" / "joint" / "metrics.json"
+    left = (
+        tmp_path
+        / "out"
+        / "distill.temperature=1"
+        / "seed-0"
+        / "distill-labels"
+        / "joint"
+        / "metrics.json"
+    )
     left.parent.mkdir()
     left.write_text("{}")
     sweeping(replace(BASE, set=BASE.set | {"student.dropout": 0.5}))
     assert not left.exists()
 
 
-def test_a_point_that_fails_does_not_stop_the_others(in_processes: Sweeping, tmp_path: Path) -> None:
+def test_a_point_that_fails_does_not_stop_the_others(
+    in_processes: Sweeping, tmp_path: Path
+) -> None:
     sweep = replace(BASE, grid={"distill.temperature": [3, 1, 5, 2]}, seeds=[0])
     report = in_processes(sweep, jobs=1)
     refused, killed = report.failed
@@ -184,7 +225,10 @@ def test_ctrl_c_stops_the_processes_and_the_same_command_goes_on(
     sweep = replace(BASE, grid={"distill.temperature": [1, 7]}, seeds=[0])
 
     def interrupted(seconds: float) -> None:
-        if len(list(out.glob("*=1/*/*/metrics.json"))) == 1 and len(list(out.glob("*=7/*/calls.txt"))) == 1:
+        if (
+            len(list(out.glob("*=1/*/*/metrics.json"))) == 1
+            and len(list(out.glob("*=7/*/calls.txt"))) == 1
+        ):
             monkeypatch.setattr(jobs.time, "sleep", sleep)
             raise KeyboardInterrupt
         sleep(seconds)
@@ -192,7 +236,9 @@ def test_ctrl_c_stops_the_processes_and_the_same_command_goes_on(
     monkeypatch.setattr(jobs.time, "sleep", interrupted)
     with pytest.raises(KeyboardInterrupt):
         in_processes(sweep, jobs=4)
-    assert len(list(out.glob("*=7/*/*/last.ckpt"))) == 1, "the process was let come to its checkpoint, and awaited"
+    assert len(list(out.glob("*=7/*/*/last.ckpt"))) == 1, (
+        "the process was let come to its checkpoint, and awaited"
+    )
     assert "1 of 2 points are not complete" in (out / "sweep.md").read_text()
     calls(out)
     report = in_processes(sweep)
@@ -201,9 +247,14 @@ def test_ctrl_c_stops_the_processes_and_the_same_command_goes_on(
 
 
 def test_a_process_stops_when_the_sweep_has_died(store: Store, tmp_path: Path) -> None:
-    (point,) = points_of(replace(BASE, grid={"distill.temperature": [7]}, seeds=[0]), store, tmp_path)
+    (point,) = points_of(
+        replace(BASE, grid={"distill.temperature": [7]}, seeds=[0]), store, tmp_path
+    )
     point.write()
-    program = "import subprocess, sys, time; subprocess.Popen(sys.argv[1:], start_new_session=True); time.sleep(60)"
+    program = (
+        "import subprocess, sys, time; subprocess.Popen(sys.argv[1:], start_new_session=True);"
+        " time.sleep(60)"
+    )
     parent = subprocess.Popen([sys.executable, "-c", program, *STUB, str(point.folder)])
     _wait(lambda: (point.folder / "calls.txt").is_file())
     parent.kill()
@@ -211,16 +262,20 @@ def test_a_process_stops_when_the_sweep_has_died(store: Store, tmp_path: Path) -
     _wait(lambda: (point.folder / "distill-labels" / "last.ckpt").is_file())
 
 
-def test_two_sweeps_in_one_folder(sweeping: Sweeping, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_sweeps_in_one_folder(
+    sweeping: Sweeping, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def second(*_: Any) -> None:
         with pytest.raises(InputError, match="one sweep at a time"):
             sweeping()
 
-    monkeypatch.setattr("sweep.run.run_here", second)
+    monkeypatch.setattr("skedge.sweep.run.run_here", second)
     sweeping()
 
 
-def test_cores_and_gpus_are_shared(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cores_and_gpus_are_shared(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
@@ -229,7 +284,9 @@ def test_cores_and_gpus_are_shared(store: Store, tmp_path: Path, monkeypatch: py
     def places(count: int | None, **settings: Any) -> list[tuple[str, str | None]]:
         points = points_of(replace(BASE, set=settings), store, tmp_path)
         found: list[dict[str, str]] = []
-        monkeypatch.setattr(jobs, "_start", lambda _, environment: found.append(environment) or Ended())
+        monkeypatch.setattr(
+            jobs, "_start", lambda _, environment: found.append(environment) or Ended()
+        )
         jobs.run_here(points, count, lambda *_: None)
         return sorted((one["OMP_NUM_THREADS"], one.get("CUDA_VISIBLE_DEVICES")) for one in found)
 
@@ -244,7 +301,9 @@ def test_cores_and_gpus_are_shared(store: Store, tmp_path: Path, monkeypatch: py
     assert places(None, **{"compute.devices": 2}) == [("8", "3,GPU-5")] * 4
     assert places(3, **{"compute.accelerator": "cpu"}) == [("2", None)] * 4
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    assert places(None, **{"compute.accelerator": "cpu"}) == [("1", None)] * 4, "what a person asked for stays"
+    assert places(None, **{"compute.accelerator": "cpu"}) == [("1", None)] * 4, (
+        "what a person asked for stays"
+    )
 
 
 def _wait(until: Callable[[], bool]) -> None:

@@ -3,16 +3,17 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
-# One thread: the arithmetic is tiny, and other tests' numbers must not depend on the machine's cores.
+# One thread: the arithmetic is tiny, and other tests' numbers must not depend on the machine's
+# cores.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
-from tiny import COMPUTE, INPUT, PLAN, make_store, optim, tiny_mask
 
-from skeleton.datasets.store import Store
-from teacher.finetune import finetune
-from teacher.pretrain import pretrain
-from teacher.settings import FinetuneSettings, PretrainSettings
+from skedge.datasets.store import Store
+from skedge.recipes.settings import FinetuneSettings, PretrainSettings
+from skedge.teacher.pretrain import pretrain
+from skedge.teacher.protocols.finetune import finetune
+from tests.teacher.tiny import COMPUTE, INPUT, PLAN, make_store, optim, tiny_mask
 
 PRETRAIN = PretrainSettings(projector=16, pstl=tiny_mask(), optim=optim())
 
@@ -42,5 +43,14 @@ def encoder_run(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def teacher_run(store: Store, encoder_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finetuned teacher's run folder; for reading only."""
     folder = tmp_path_factory.mktemp("runs") / "teacher"
-    finetune(store, folder, encoder_run, INPUT, PLAN, FinetuneSettings(optim=optim()), COMPUTE, {"name": "tiny"})
+    finetune(
+        store,
+        folder,
+        encoder_run,
+        INPUT,
+        PLAN,
+        FinetuneSettings(optim=optim()),
+        COMPUTE,
+        {"name": "tiny"},
+    )
     return folder

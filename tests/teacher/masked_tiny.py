@@ -7,18 +7,20 @@ from typing import Any
 
 import numpy as np
 import torch
-from tiny import INPUT, randomise, scenes
 from torch import Tensor, nn
 
-from skeleton import load_layout
-from skeleton.layout import Layout
-from teacher.base import Encoder
-from teacher.encoders import build_encoder
-from teacher.masked_settings import SttformerSettings, TransformerSettings
-from teacher.settings import AugmentSettings, EncoderSettings, PretrainSettings
+from skedge.recipes.masked_settings import SttformerSettings, TransformerSettings
+from skedge.recipes.settings import AugmentSettings, EncoderSettings, PretrainSettings
+from skedge.skeleton import load_layout
+from skedge.skeleton.layout import Layout
+from skedge.teacher.networks.base import Encoder
+from skedge.teacher.networks.encoders import build_encoder
+from tests.teacher.tiny import INPUT, randomise, scenes
 
 NTU = load_layout("ntu25")
-TRANSFORMER = EncoderSettings(backbone="transformer", transformer=TransformerSettings(16, 3, 2, 2, segment=3))
+TRANSFORMER = EncoderSettings(
+    backbone="transformer", transformer=TransformerSettings(16, 3, 2, 2, segment=3)
+)
 STTFORMER = EncoderSettings(backbone="sttformer", sttformer=SttformerSettings(16, 2))
 DATA = replace(INPUT, frames=12)
 PLAIN = AugmentSettings()
@@ -33,7 +35,8 @@ def encoder_of(plan: EncoderSettings, layout: Layout = NTU, frames: int = 12) ->
 
 @torch.no_grad()
 def settle(encoder: Encoder, joints: int = 25, frames: int = 12) -> Encoder:
-    """Give batch norms the statistics of some clips, else a random network answers everything alike."""
+    """Give batch norms the statistics of some clips, else a random network answers everything
+    alike."""
     norms = [module for module in encoder.modules() if isinstance(module, nn.BatchNorm2d)]
     for norm in norms:
         norm.momentum = 1.0
@@ -44,7 +47,14 @@ def settle(encoder: Encoder, joints: int = 25, frames: int = 12) -> Encoder:
 
 
 def clips(samples: int = 3, joints: int = 25, persons: int = 1, frames: int = 12) -> Tensor:
-    return torch.randn(samples, 3, frames, joints, persons, generator=torch.Generator().manual_seed(samples + joints))
+    return torch.randn(
+        samples,
+        3,
+        frames,
+        joints,
+        persons,
+        generator=torch.Generator().manual_seed(samples + joints),
+    )
 
 
 def bodies(count: int = 4, persons: int = 1, absent: bool = False) -> Tensor:
@@ -74,7 +84,10 @@ def layer_norm(x: np.ndarray, w: Weights | None = None, name: str = "") -> np.nd
 
 def batch_norm(x: np.ndarray, w: Weights, name: str) -> np.ndarray:
     """In evaluation, over dimension 1 of (R, C, T, E)."""
-    mean, var, scale, shift = (w[f"{name}.{part}"][:, None, None] for part in ("running_mean", "running_var", "weight", "bias"))
+    mean, var, scale, shift = (
+        w[f"{name}.{part}"][:, None, None]
+        for part in ("running_mean", "running_var", "weight", "bias")
+    )
     return (x - mean) / np.sqrt(var + 1e-5) * scale + shift
 
 
@@ -100,7 +113,10 @@ def tokens_of(body: np.ndarray, segment: int) -> np.ndarray:
     times = len(body) // segment
     return np.array(
         [
-            [np.concatenate([body[t * segment + f, v] for f in range(segment)]) for v in range(body.shape[1])]
+            [
+                np.concatenate([body[t * segment + f, v] for f in range(segment)])
+                for v in range(body.shape[1])
+            ]
             for t in range(times)
         ]
     )

@@ -8,21 +8,10 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
-from tiny import COMPUTE, INPUT, PLAN, equal, optim, randomise, scenes
 from torch import Tensor
 
-from skeleton import InputError, load_layout
-from skeleton.datasets.store import Store
-from teacher.barlow import BarlowLoss
-from teacher.finetune import finetune
-from teacher.folder import WEIGHTS, read_metrics
-from teacher.load import load_classifier, load_encoder
-from teacher.model import Classifier
-from teacher.pair import Alignment, Pair, make_encoder
-from teacher.pretrain import pretrain
-from teacher.probe import linear
-from teacher.pstl import ASMa
-from teacher.settings import (
+from skedge.datasets.store import Store
+from skedge.recipes.settings import (
     AsmaSettings,
     AugmentSettings,
     EncoderSettings,
@@ -32,10 +21,24 @@ from teacher.settings import (
     MaskSettings,
     PretrainSettings,
 )
+from skedge.skeleton import InputError, load_layout
+from skedge.teacher.methods.barlow import BarlowLoss
+from skedge.teacher.methods.pstl import ASMa
+from skedge.teacher.networks.classifier import Classifier
+from skedge.teacher.networks.dual import Alignment, Pair, make_encoder
+from skedge.teacher.pretrain import pretrain
+from skedge.teacher.protocols.finetune import finetune
+from skedge.teacher.protocols.probe import linear
+from skedge.teacher.runs.folder import WEIGHTS, read_metrics
+from skedge.teacher.runs.load import load_classifier, load_encoder
+from tests.teacher.tiny import COMPUTE, INPUT, PLAN, equal, optim, randomise, scenes
 
 NTU = load_layout("ntu25")
 PAIR = replace(PLAN, fusion="mean")
-MASKS = AsmaSettings(theta=MaskSettings("high-degree", "low-motion", 9, 3), phi=MaskSettings("low-degree", "high-motion", 7, 2))
+MASKS = AsmaSettings(
+    theta=MaskSettings("high-degree", "low-motion", 9, 3),
+    phi=MaskSettings("low-degree", "high-motion", 7, 2),
+)
 SETTINGS = PretrainSettings("asma", projector=16, asma=MASKS, optim=optim())
 
 
@@ -50,9 +53,14 @@ def test_alignment_is_attention_both_ways_averaged_over_time() -> None:
     randomise(alignment)
     features = torch.randn(2, 2, 5, 8)
 
-    def attend(module: torch.nn.MultiheadAttention, query: np.ndarray, memory: np.ndarray) -> np.ndarray:
+    def attend(
+        module: torch.nn.MultiheadAttention, query: np.ndarray, memory: np.ndarray
+    ) -> np.ndarray:
         weight, bias = module.in_proj_weight.detach().numpy(), module.in_proj_bias.detach().numpy()
-        q, k, v = (x @ weight[8 * i : 8 * i + 8].T + bias[8 * i : 8 * i + 8] for i, x in enumerate((query, memory, memory)))
+        q, k, v = (
+            x @ weight[8 * i : 8 * i + 8].T + bias[8 * i : 8 * i + 8]
+            for i, x in enumerate((query, memory, memory))
+        )
         heads = []
         for head in range(4):
             at = slice(2 * head, 2 * head + 2)
@@ -60,7 +68,10 @@ def test_alignment_is_attention_both_ways_averaged_over_time() -> None:
             shares = np.exp(scores) / np.exp(scores).sum(1, keepdims=True)
             heads.append(shares @ v[:, at])
         out = module.out_proj
-        return np.concatenate(heads, axis=1) @ out.weight.detach().numpy().T + out.bias.detach().numpy()
+        return (
+            np.concatenate(heads, axis=1) @ out.weight.detach().numpy().T
+            + out.bias.detach().numpy()
+        )
 
     got = alignment(features).detach().numpy()
     for row, (theta, phi) in zip(got, features.numpy(), strict=True):
@@ -75,8 +86,12 @@ def test_a_pair_attends_over_time_and_not_over_joints() -> None:
     clip = torch.randn(2, 3, 50, 25, 1)
     with torch.no_grad():
         assert pair.describe(clip).shape == (2, 2, 13, 256)
-        torch.testing.assert_close(pair(clip), (pair.theta(clip) + pair.phi(clip)) / 2, atol=1e-5, rtol=1e-4)
-        torch.testing.assert_close(pair.feature_map(clip).mean((2, 3)), pair(clip), atol=1e-5, rtol=1e-4)
+        torch.testing.assert_close(
+            pair(clip), (pair.theta(clip) + pair.phi(clip)) / 2, atol=1e-5, rtol=1e-4
+        )
+        torch.testing.assert_close(
+            pair.feature_map(clip).mean((2, 3)), pair(clip), atol=1e-5, rtol=1e-4
+        )
 
 
 class Recorded(torch.nn.Module):
@@ -86,7 +101,9 @@ class Recorded(torch.nn.Module):
         super().__init__()
         self.encoder, self.calls = encoder, []
 
-    def forward(self, clip: Tensor, joints: Tensor | None = None, frames: Tensor | None = None) -> Tensor:
+    def forward(
+        self, clip: Tensor, joints: Tensor | None = None, frames: Tensor | None = None
+    ) -> Tensor:
         self.calls.append((clip, joints, frames))
         return self.encoder(clip, joints, frames)  # type: ignore[no-any-return]
 
@@ -97,7 +114,9 @@ def test_the_loss_is_four_terms_each_encoder_with_its_own_masks() -> None:
     module = ASMa(pair, NTU, INPUT, replace(SETTINGS, augment=AugmentSettings()))
     randomise(module)
     encoders = [Recorded(encoder) for encoder, _ in module.masked]
-    module.masked = [(encoder, mask) for encoder, (_, mask) in zip(encoders, module.masked, strict=True)]
+    module.masked = [
+        (encoder, mask) for encoder, (_, mask) in zip(encoders, module.masked, strict=True)
+    ]
     loss = module.loss(scenes(8, INPUT))
     assert [len(encoder.calls) for encoder in encoders] == [3, 3]
     expected = 0.0
@@ -113,7 +132,9 @@ def test_the_loss_is_four_terms_each_encoder_with_its_own_masks() -> None:
     assert torch.equal(theta[0], phi[0]), "both see the same views"
     motion = theta[0].diff(dim=2).abs().mean((1, 3, 4))
     for row in range(8):
-        still, moving = (sorted(set(range(12)) - set(call[2][row].tolist())) for call in (theta, phi))
+        still, moving = (
+            sorted(set(range(12)) - set(call[2][row].tolist())) for call in (theta, phi)
+        )
         order = motion[row].argsort().tolist()
         assert still == sorted(order[:3]), "theta lacks the stillest frames"
         assert moving == sorted(order[-2:]), "phi lacks those that move most"
@@ -144,7 +165,9 @@ def test_one_folder_gives_theta_phi_mean_and_alignment(pair_run: Path) -> None:
 def test_a_wrong_fusion_is_refused(pair_run: Path, encoder_run: Path) -> None:
     with pytest.raises(InputError, match=r"two encoders.*theta, phi, mean or alignment, got one"):
         load_encoder(pair_run)
-    with pytest.raises(InputError, match=r"one encoder.*expected encoder.fusion one, got alignment"):
+    with pytest.raises(
+        InputError, match=r"one encoder.*expected encoder.fusion one, got alignment"
+    ):
         load_encoder(encoder_run, "alignment")
 
 
@@ -157,12 +180,18 @@ def test_one_encoder_is_pretrained_alone(name: Any, store: Store, tmp_path: Path
     assert card.encoder.fusion == "one"
 
 
-def test_the_probe_of_two_encoders_learns_the_alignment_only(store: Store, pair_run: Path, tmp_path: Path) -> None:
+def test_the_probe_of_two_encoders_learns_the_alignment_only(
+    store: Store, pair_run: Path, tmp_path: Path
+) -> None:
     plan = replace(PLAN, fusion="alignment")
-    metrics = linear(store, tmp_path, pair_run, INPUT, plan, LinearSettings(optim(epochs=2)), COMPUTE, {})
+    metrics = linear(
+        store, tmp_path, pair_run, INPUT, plan, LinearSettings(optim(epochs=2)), COMPUTE, {}
+    )
     assert metrics["fusion"] == "alignment"
     before, after = load_file(pair_run / WEIGHTS), load_file(tmp_path / WEIGHTS)
-    assert equal({key: after[f"encoder.{key}"] for key in before}, before), "frozen, statistics included"
+    assert equal({key: after[f"encoder.{key}"] for key in before}, before), (
+        "frozen, statistics included"
+    )
     torch.manual_seed(COMPUTE.seed)
     classifier, card = load_classifier(tmp_path)
     assert card.encoder.fusion == "alignment"
@@ -171,15 +200,37 @@ def test_the_probe_of_two_encoders_learns_the_alignment_only(store: Store, pair_
 
 def test_finetuning_in_two_stages(store: Store, pair_run: Path, tmp_path: Path) -> None:
     settings = FinetuneSettings(optim=optim(epochs=1), fuse=optim(epochs=2))
-    metrics = finetune(store, tmp_path, pair_run, INPUT, replace(PLAN, fusion="alignment"), settings, COMPUTE, {})
+    metrics = finetune(
+        store, tmp_path, pair_run, INPUT, replace(PLAN, fusion="alignment"), settings, COMPUTE, {}
+    )
     assert metrics["protocol"] == "finetune"
     before, after = load_file(pair_run / WEIGHTS), load_file(tmp_path / WEIGHTS)
     for name in ("theta", "phi"):
         assert read_metrics(tmp_path / name)["fusion"] == name
         first = load_file(tmp_path / name / WEIGHTS)
-        own = {key.removeprefix("encoder."): value for key, value in first.items() if key.startswith("encoder.")}
-        assert equal({key: after[f"encoder.{name}.{key}"] for key in own}, own), "frozen in the second stage"
-        assert not torch.equal(own["importance.0"], before[f"{name}.importance.0"]), "trained in the first"
+        own = {
+            key.removeprefix("encoder."): value
+            for key, value in first.items()
+            if key.startswith("encoder.")
+        }
+        assert equal({key: after[f"encoder.{name}.{key}"] for key in own}, own), (
+            "frozen in the second stage"
+        )
+        assert not torch.equal(own["importance.0"], before[f"{name}.importance.0"]), (
+            "trained in the first"
+        )
     stamp = (tmp_path / "theta" / WEIGHTS).stat().st_mtime_ns
-    finetune(store, tmp_path, pair_run, INPUT, replace(PLAN, fusion="alignment"), settings, COMPUTE, {}, resume=True)
-    assert (tmp_path / "theta" / WEIGHTS).stat().st_mtime_ns == stamp, "a finished first stage is not trained again"
+    finetune(
+        store,
+        tmp_path,
+        pair_run,
+        INPUT,
+        replace(PLAN, fusion="alignment"),
+        settings,
+        COMPUTE,
+        {},
+        resume=True,
+    )
+    assert (tmp_path / "theta" / WEIGHTS).stat().st_mtime_ns == stamp, (
+        "a finished first stage is not trained again"
+    )

@@ -6,9 +6,17 @@ import pytest
 import torch
 from torch import Tensor
 
-from skeleton import load_layout
-from teacher.augment import Augment, blur_kernels, padded_crop, rotation, rotation_matrix, shear, stretched_crop
-from teacher.settings import AugmentSettings, PretrainSettings
+from skedge.recipes.settings import AugmentSettings, PretrainSettings
+from skedge.skeleton import load_layout
+from skedge.teacher.augment import (
+    Augment,
+    blur_kernels,
+    padded_crop,
+    rotation,
+    rotation_matrix,
+    shear,
+    stretched_crop,
+)
 
 NTU = load_layout("ntu25")
 CPU = torch.device("cpu")
@@ -20,7 +28,9 @@ EVERYTHING = {
 
 
 def scenes(samples: int = 4, persons: int = 2, frames: int = 20, joints: int = 25) -> Tensor:
-    return torch.randn(samples, persons, frames, joints, 3, generator=torch.Generator().manual_seed(9))
+    return torch.randn(
+        samples, persons, frames, joints, 3, generator=torch.Generator().manual_seed(9)
+    )
 
 
 def test_nothing_is_changed_by_default() -> None:
@@ -73,11 +83,15 @@ def test_rotation_matrices() -> None:
 def test_a_random_axis_turns_most() -> None:
     torch.manual_seed(0)
     matrices = rotation(3000, 30.0, CPU)
-    angle = torch.rad2deg(torch.arccos(((matrices.diagonal(dim1=1, dim2=2).sum(1) - 1) / 2).clamp(-1, 1)))
+    angle = torch.rad2deg(
+        torch.arccos(((matrices.diagonal(dim1=1, dim2=2).sum(1) - 1) / 2).clamp(-1, 1))
+    )
     assert angle.max() < 31.5
     assert angle.max() > 28
     assert angle.mean() == pytest.approx(15, abs=1), "uniform from 0 to 30 degrees"
-    main = torch.stack([matrices[:, 1, 2], -matrices[:, 0, 2], matrices[:, 0, 1]], 1).abs().argmax(1)
+    main = (
+        torch.stack([matrices[:, 1, 2], -matrices[:, 0, 2], matrices[:, 0, 1]], 1).abs().argmax(1)
+    )
     shares = torch.bincount(main[angle > 5], minlength=3) / (angle > 5).sum()
     torch.testing.assert_close(shares, torch.full((3,), 1 / 3), atol=0.04, rtol=0)
 
@@ -103,14 +117,44 @@ def test_shear_has_a_unit_diagonal_and_uniform_factors() -> None:
     assert factors.shape == (4000, 6)
     assert factors.abs().max() <= 0.5
     torch.testing.assert_close(factors.mean(0), torch.zeros(6), atol=0.02, rtol=0)
-    torch.testing.assert_close(factors.std(0), torch.full((6,), 0.5 / math.sqrt(3)), atol=0.01, rtol=0)
+    torch.testing.assert_close(
+        factors.std(0), torch.full((6,), 0.5 / math.sqrt(3)), atol=0.01, rtol=0
+    )
     torch.testing.assert_close(torch.corrcoef(factors.T), torch.eye(6), atol=0.06, rtol=0)
 
 
 def test_flip_exchanges_left_and_right_without_mirroring() -> None:
-    permutation = [0, 1, 2, 3, 8, 9, 10, 11, 4, 5, 6, 7, 16, 17, 18, 19, 12, 13, 14, 15, 20, 23, 24, 21, 22]
+    permutation = [
+        0,
+        1,
+        2,
+        3,
+        8,
+        9,
+        10,
+        11,
+        4,
+        5,
+        6,
+        7,
+        16,
+        17,
+        18,
+        19,
+        12,
+        13,
+        14,
+        15,
+        20,
+        23,
+        24,
+        21,
+        22,
+    ]
     joints = scenes(200, frames=2)
-    assert torch.allclose(Augment(AugmentSettings(flip=1.0), NTU)(joints), joints[..., permutation, :], atol=1e-6)
+    assert torch.allclose(
+        Augment(AugmentSettings(flip=1.0), NTU)(joints), joints[..., permutation, :], atol=1e-6
+    )
     torch.manual_seed(0)
     half = Augment(AugmentSettings(flip=0.5), NTU)(joints)
     flipped = torch.isclose(half, joints[..., permutation, :], atol=1e-6).flatten(1).all(1)
@@ -121,7 +165,11 @@ def test_flip_exchanges_left_and_right_without_mirroring() -> None:
 
 def test_padded_crop_gives_reflected_frames() -> None:
     frames, pad = 50, 8
-    joints = torch.arange(frames, dtype=torch.float32).view(1, 1, frames, 1, 1).expand(3000, 2, frames, 4, 3)
+    joints = (
+        torch.arange(frames, dtype=torch.float32)
+        .view(1, 1, frames, 1, 1)
+        .expand(3000, 2, frames, 4, 3)
+    )
     padded = [*range(pad - 1, -1, -1), *range(frames), *range(frames - 1, frames - 1 - pad, -1)]
     possible = {tuple(padded[start : start + frames]) for start in range(2 * pad + 1)}
     torch.manual_seed(0)
@@ -133,7 +181,11 @@ def test_padded_crop_gives_reflected_frames() -> None:
 
 def test_stretched_crop() -> None:
     frames = 30
-    clock = torch.arange(frames, dtype=torch.float32).view(1, 1, frames, 1, 1).expand(2000, 1, frames, 1, 3)
+    clock = (
+        torch.arange(frames, dtype=torch.float32)
+        .view(1, 1, frames, 1, 1)
+        .expand(2000, 1, frames, 1, 3)
+    )
     torch.testing.assert_close(stretched_crop(clock, 1.0), clock, atol=1e-4, rtol=0)
     torch.manual_seed(0)
     times = stretched_crop(clock, 0.5)[:, 0, :, 0, 0]
@@ -159,7 +211,9 @@ def test_scale_and_noise_have_their_size() -> None:
     assert 0.8 <= factor[:, 0].min() < 0.81
     assert 1.19 < factor[:, 0].max() <= 1.2
     noise = (Augment(AugmentSettings(noise=0.03), NTU)(joints) - joints).flatten(1)
-    assert noise.std().item() == pytest.approx(0.03 / 3**0.5, rel=0.1), "the strength is uniform from 0 to 0.03"
+    assert noise.std().item() == pytest.approx(0.03 / 3**0.5, rel=0.1), (
+        "the strength is uniform from 0 to 0.03"
+    )
     assert noise.std(1).min() < 0.003
     assert noise.std(1).max() > 0.027
     offset = Augment(AugmentSettings(offset=0.03), NTU)(joints) - joints
@@ -173,7 +227,9 @@ def test_mirror_is_what_a_mirror_shows() -> None:
     left, right = NTU.index("left_wrist"), NTU.index("right_wrist")
     torch.testing.assert_close(shown[..., left, 1:], joints[..., right, 1:])
     torch.testing.assert_close(shown[..., left, 0], -joints[..., right, 0])
-    torch.testing.assert_close(torch.cdist(shown, shown), torch.cdist(joints, joints)[..., NTU.mirror, :][..., NTU.mirror])
+    torch.testing.assert_close(
+        torch.cdist(shown, shown), torch.cdist(joints, joints)[..., NTU.mirror, :][..., NTU.mirror]
+    )
 
 
 def test_pstl_augments_as_published() -> None:
@@ -192,7 +248,13 @@ def test_aimclr_s_blur_keeps_the_size_and_is_a_gaussian_of_every_clip_s_own() ->
 
     still = scenes(6, 2, 1).expand(-1, -1, 20, -1, -1)
     blur = Augment(AugmentSettings(gaussian_blur=1.0), NTU)
-    torch.testing.assert_close(blur(still), still, atol=1e-5, rtol=0, msg="a body that stands still keeps its place, ends too")
+    torch.testing.assert_close(
+        blur(still),
+        still,
+        atol=1e-5,
+        rtol=0,
+        msg="a body that stands still keeps its place, ends too",
+    )
     pulse = torch.zeros(64, 1, 41, 25, 3)
     pulse[:, :, 20] = 1.0
     rows = blur(pulse)[:, 0, :, 3, 1]
@@ -214,7 +276,8 @@ def test_aimclr_s_noise_axis_mask_and_reverse() -> None:
     assert 0.4 < gone.any(1).float().mean() < 0.6
     assert (gone.float().mean(0) > 0.1).all(), "each of the three"
     assert torch.equal(
-        masked[~gone[:, None, None, None].expand_as(masked)], joints[~gone[:, None, None, None].expand_as(masked)]
+        masked[~gone[:, None, None, None].expand_as(masked)],
+        joints[~gone[:, None, None, None].expand_as(masked)],
     )
 
     torch.testing.assert_close(Augment(AugmentSettings(reverse=1.0), NTU)(joints), joints.flip(2))

@@ -1,24 +1,25 @@
-"""GIN and DGCNN behind ST-GCN's interface, against their papers' formulas written out joint by joint."""
+"""GIN and DGCNN behind ST-GCN's interface, against their papers' formulas written out joint by
+joint."""
 
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
-from tiny import COMPUTE, INPUT, PLAN, optim, randomise, scenes, state, tiny_mask
 from torch import Tensor, nn
 from torch.nn import functional
 
-from skeleton import InputError, load_layout
-from skeleton.datasets.store import Store
-from skeleton.layout import Layout
-from teacher.encoders import BACKBONES, GRAPHS, Encoder, build_encoder
-from teacher.folder import read_run
-from teacher.graphs import EdgeConvolution, GraphIsomorphism, nearest
-from teacher.load import load_classifier, load_encoder
-from teacher.pretrain import pretrain
-from teacher.probe import linear
-from teacher.settings import EncoderSettings, LinearSettings, PretrainSettings
+from skedge.datasets.store import Store
+from skedge.recipes.settings import EncoderSettings, LinearSettings, PretrainSettings
+from skedge.skeleton import InputError, load_layout
+from skedge.skeleton.layout import Layout
+from skedge.teacher.networks.encoders import BACKBONES, GRAPHS, Encoder, build_encoder
+from skedge.teacher.networks.graphs import EdgeConvolution, GraphIsomorphism, nearest
+from skedge.teacher.pretrain import pretrain
+from skedge.teacher.protocols.probe import linear
+from skedge.teacher.runs.folder import read_run
+from skedge.teacher.runs.load import load_classifier, load_encoder
+from tests.teacher.tiny import COMPUTE, INPUT, PLAN, optim, randomise, scenes, state, tiny_mask
 
 NTU = load_layout("ntu25")
 KEPT = [0, 2, 3, 5, 8, 9, 11, 13, 14, 17, 19, 20, 21, 22, 23, 24]
@@ -36,8 +37,13 @@ def build(backbone: str, layout: Layout = NTU, random: bool = True) -> Encoder:
 
 @torch.no_grad()
 def settle(encoder: Encoder, x: Tensor) -> None:
-    """Give the batch norms the statistics of these clips, else a random network answers everything alike."""
-    norms = [module for module in encoder.modules() if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d)]
+    """Give the batch norms the statistics of these clips, else a random network answers everything
+    alike."""
+    norms = [
+        module
+        for module in encoder.modules()
+        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d)
+    ]
     for layer in norms:
         layer.momentum = 1.0
     encoder.train()(x)
@@ -46,7 +52,9 @@ def settle(encoder: Encoder, x: Tensor) -> None:
 
 
 def clips(samples: int = 3, joints: int = 25, persons: int = 1) -> Tensor:
-    return torch.randn(samples, 3, 12, joints, persons, generator=torch.Generator().manual_seed(samples + joints))
+    return torch.randn(
+        samples, 3, 12, joints, persons, generator=torch.Generator().manual_seed(samples + joints)
+    )
 
 
 def linked(layout: Layout, joint: int) -> list[int]:
@@ -54,7 +62,8 @@ def linked(layout: Layout, joint: int) -> list[int]:
     return [b if a == joint else a for a, b in layout.bones if joint in (a, b)]
 
 
-# The plan 3>16 16 16 16 32/2 32 32 64/2 64 256, output by output: what all backbones share, then their graph layers.
+# The plan 3>16 16 16 16 32/2 32 32 64/2 64 256, output by output: what all backbones share, then
+# their graph layers.
 SQUARES = 4 * 16**2 + 3 * 32**2 + 2 * 64**2 + 256**2
 PRODUCTS = 3 * 16 + 3 * 16 * 16 + 16 * 32 + 2 * 32 * 32 + 32 * 64 + 64 * 64 + 64 * 256
 OUTPUTS = 4 * 16 + 3 * 32 + 2 * 64 + 256
@@ -67,7 +76,9 @@ GRAPH_LAYERS = {
 }
 
 
-@pytest.mark.parametrize(("backbone", "expected"), [("st-gcn", 821_380), ("gin", 828_112), ("dgcnn", 776_182)])
+@pytest.mark.parametrize(
+    ("backbone", "expected"), [("st-gcn", 821_380), ("gin", 828_112), ("dgcnn", 776_182)]
+)
 def test_parameters_by_hand(backbone: str, expected: int) -> None:
     assert SHARED + GRAPH_LAYERS[backbone] == expected
     encoder = build_encoder(NTU, EncoderSettings(backbone=backbone))  # type: ignore[arg-type]
@@ -79,7 +90,9 @@ def norm(x: Tensor, layer: nn.BatchNorm2d) -> Tensor:
     """Batch norm in training, over all dimensions but 1."""
     others = [d for d in range(x.dim()) if d != 1]
     shape = [1, -1] + [1] * (x.dim() - 2)
-    x = (x - x.mean(others, keepdim=True)) / (x.var(others, correction=0, keepdim=True) + layer.eps).sqrt()
+    x = (x - x.mean(others, keepdim=True)) / (
+        x.var(others, correction=0, keepdim=True) + layer.eps
+    ).sqrt()
     return x * layer.weight.view(shape) + layer.bias.view(shape)
 
 
@@ -96,9 +109,13 @@ def test_gin_adds_up_neighbours(layout: str) -> None:
             total = total + x[..., u]
         columns.append(total)
     hidden = torch.einsum("oc,nctv->notv", layer.mlp[0].weight[..., 0, 0], torch.stack(columns, -1))
-    expected = torch.einsum("oc,nctv->notv", layer.mlp[3].weight[..., 0, 0], functional.relu(norm(hidden, layer.mlp[1])))
+    expected = torch.einsum(
+        "oc,nctv->notv", layer.mlp[3].weight[..., 0, 0], functional.relu(norm(hidden, layer.mlp[1]))
+    )
     assert abs(float(layer.epsilon.detach())) > 0.01, "else its part is not tested"
-    torch.testing.assert_close(layer(x, build("gin", body).neighbours), expected, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(
+        layer(x, build("gin", body).neighbours), expected, atol=1e-5, rtol=1e-4
+    )
 
 
 @pytest.mark.parametrize("joints", [25, 33, 4])
@@ -106,7 +123,9 @@ def test_edge_convolution_joint_by_joint(joints: int) -> None:
     layer = EdgeConvolution(3, 5)
     randomise(layer)
     with torch.no_grad():
-        layer.norm.weight[::2] *= -1  # a norm that turns the order around must not change which edge is the largest
+        layer.norm.weight[
+            ::2
+        ] *= -1  # a norm that turns the order around must not change which edge is the largest
     x = torch.randn(2, 3, 4, joints)
     count = min(6, joints)
     edges = torch.zeros(2, 5, 4, joints, count)
@@ -114,10 +133,14 @@ def test_edge_convolution_joint_by_joint(joints: int) -> None:
         for t in range(4):
             points = x[n, :, t].T
             for i in range(joints):
-                order = sorted(range(joints), key=lambda j: float((points[j] - points[i]).square().sum()))
+                order = sorted(
+                    range(joints), key=lambda j: float((points[j] - points[i]).square().sum())
+                )
                 assert order[0] == i
                 for k, j in enumerate(order[:count]):
-                    edges[n, :, t, i, k] = layer.conv.weight[..., 0, 0] @ torch.cat([points[i], points[j] - points[i]])
+                    edges[n, :, t, i, k] = layer.conv.weight[..., 0, 0] @ torch.cat(
+                        [points[i], points[j] - points[i]]
+                    )
     expected = functional.leaky_relu(norm(edges, layer.norm), 0.2).amax(-1)
     torch.testing.assert_close(layer(x), expected, atol=1e-5, rtol=1e-4)
 
@@ -128,22 +151,41 @@ def test_the_nearest_are_found_in_feature_space_and_frame_by_frame() -> None:
     found = nearest(x, 2)[0]
     assert found[0, 0].tolist() == [0, 1]
     assert found[0, 4, 0] == 4
-    assert [sorted(pair) for pair in found[1].tolist()] == [[0, 1], [1, 2], [2, 3], [3, 4], [4, 5], [5, 6], [6, 7], [6, 7]]
+    assert [sorted(pair) for pair in found[1].tolist()] == [
+        [0, 1],
+        [1, 2],
+        [2, 3],
+        [3, 4],
+        [4, 5],
+        [5, 6],
+        [6, 7],
+        [6, 7],
+    ]
     tiny = 1000 + 1e-3 * torch.randn(2, 8, 3, 25)
-    assert torch.equal(nearest(tiny)[..., 0], torch.arange(25).expand(2, 3, 25)), "itself first, far from the origin too"
+    assert torch.equal(nearest(tiny)[..., 0], torch.arange(25).expand(2, 3, 25)), (
+        "itself first, far from the origin too"
+    )
 
 
 @pytest.mark.parametrize("training", [False, True])
 @pytest.mark.parametrize("persons", [1, 2])
 @pytest.mark.parametrize("backbone", OTHERS)
-def test_masking_is_computing_on_the_sub_skeleton(backbone: str, persons: int, training: bool) -> None:
+def test_masking_is_computing_on_the_sub_skeleton(
+    backbone: str, persons: int, training: bool
+) -> None:
     encoder = build(backbone).train(training)
     encoder.input_norm.eval()
     x, before = clips(3, persons=persons), state(encoder)
     frames = [0, 1, 4, 5, 6, 9, 11]
-    got = encoder.feature_map(x, torch.tensor(KEPT).expand(3, -1), torch.tensor(frames).expand(3, -1))
+    got = encoder.feature_map(
+        x, torch.tensor(KEPT).expand(3, -1), torch.tensor(frames).expand(3, -1)
+    )
 
-    y = encoder.input_norm(x.permute(0, 4, 3, 1, 2).reshape(3 * persons, 75, 12)).view(-1, 25, 3, 12).permute(0, 2, 3, 1)
+    y = (
+        encoder.input_norm(x.permute(0, 4, 3, 1, 2).reshape(3 * persons, 75, 12))
+        .view(-1, 25, 3, 12)
+        .permute(0, 2, 3, 1)
+    )
     y = y[:, :, frames][..., KEPT]
     bones = torch.zeros(len(KEPT), len(KEPT))
     for at, joint in enumerate(KEPT):
@@ -164,7 +206,9 @@ def test_every_sample_has_its_own_mask(backbone: str) -> None:
     joints = torch.stack([torch.randperm(25)[:9].sort().values for _ in range(4)])
     together = encoder(x, joints)
     for i in range(4):
-        torch.testing.assert_close(together[[i]], encoder(x[[i]], joints[[i]]), atol=1e-5, rtol=1e-4)
+        torch.testing.assert_close(
+            together[[i]], encoder(x[[i]], joints[[i]]), atol=1e-5, rtol=1e-4
+        )
     assert (together[0] - encoder(x[[0]], joints[[1]])[0]).abs().max() > 1e-2
 
 
@@ -198,7 +242,9 @@ def test_the_order_of_joints_does_not_matter(backbone: str) -> None:
 
 @torch.no_grad()
 @pytest.mark.parametrize("backbone", OTHERS)
-@pytest.mark.parametrize("layout", ["ntu25", "kinect20", "utd-mhad20", "msr20", "coco17", "blazepose33"])
+@pytest.mark.parametrize(
+    "layout", ["ntu25", "kinect20", "utd-mhad20", "msr20", "coco17", "blazepose33"]
+)
 def test_any_layout_and_persons(layout: str, backbone: str) -> None:
     body = load_layout(layout)
     encoder, x = build(backbone, body).eval(), clips(2, len(body), persons=2)
@@ -230,7 +276,9 @@ def test_mixed_precision_stays_near(backbone: str) -> None:
 
 
 def test_an_unknown_backbone_is_refused() -> None:
-    with pytest.raises(InputError, match=r"one of st-gcn, gin, dgcnn, transformer, sttformer, got 'mlp'"):
+    with pytest.raises(
+        InputError, match=r"one of st-gcn, gin, dgcnn, transformer, sttformer, got 'mlp'"
+    ):
         build_encoder(NTU, replace(PLAN, backbone="mlp"))  # type: ignore[arg-type]
 
 
@@ -240,9 +288,21 @@ def test_pretrained_probed_and_opened_again(backbone: str, store: Store, tmp_pat
     settings = PretrainSettings(projector=16, pstl=tiny_mask(), optim=optim(epochs=1))
     pretrain(store, tmp_path / "encoder", INPUT, plan, settings, COMPUTE, {"name": "tiny"})
     assert load_encoder(tmp_path / "encoder")[0].__class__ is BACKBONES[backbone]
-    linear(store, tmp_path / "probe", tmp_path / "encoder", INPUT, plan, LinearSettings(optim=optim()), COMPUTE, {})
+    linear(
+        store,
+        tmp_path / "probe",
+        tmp_path / "encoder",
+        INPUT,
+        plan,
+        LinearSettings(optim=optim()),
+        COMPUTE,
+        {},
+    )
     classifier, card = load_classifier(tmp_path / "probe")
     assert card.encoder.backbone == backbone
     weights = read_run(tmp_path / "encoder")[1]
-    assert all(torch.equal(classifier.encoder.state_dict()[name], tensor) for name, tensor in weights.items())
+    assert all(
+        torch.equal(classifier.encoder.state_dict()[name], tensor)
+        for name, tensor in weights.items()
+    )
     assert classifier(scenes(2, INPUT))[0].shape == (2, 3)

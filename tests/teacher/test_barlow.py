@@ -3,7 +3,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from teacher.barlow import BarlowLoss
+from skedge.teacher.methods.barlow import BarlowLoss
 
 
 def _by_formula(first: np.ndarray, second: np.ndarray, redundancy: float) -> float:
@@ -23,7 +23,8 @@ def _by_formula(first: np.ndarray, second: np.ndarray, redundancy: float) -> flo
 
 
 def _independent(first: Tensor, second: Tensor, redundancy: float) -> Tensor:
-    """The loss by other means (torch.corrcoef's cross block, its variances' epsilon put back), for autograd."""
+    """The loss by other means (torch.corrcoef's cross block, its variances' epsilon put back), for
+    autograd."""
     features, samples = first.shape[1], len(first)
     covariance = torch.cov(torch.cat([first, second], 1).T, correction=0)
     scale = 1 / torch.sqrt(torch.cat([first, second], 1).var(0, correction=0) + 1e-5)
@@ -35,7 +36,9 @@ def _independent(first: Tensor, second: Tensor, redundancy: float) -> Tensor:
 
 def embeddings(samples: int = 12, features: int = 7) -> tuple[Tensor, Tensor]:
     generator = torch.Generator().manual_seed(4)
-    first = torch.randn(samples, features, generator=generator) * torch.linspace(0.1, 3, features) + 2
+    first = (
+        torch.randn(samples, features, generator=generator) * torch.linspace(0.1, 3, features) + 2
+    )
     return first, 0.6 * first + torch.randn(samples, features, generator=generator)
 
 
@@ -44,7 +47,9 @@ def test_the_value_is_the_formulas(redundancy: float) -> None:
     first, second = embeddings()
     expected = _by_formula(first.numpy(), second.numpy(), redundancy)
     assert BarlowLoss(redundancy)(first, second).item() == pytest.approx(expected, rel=1e-5)
-    assert _independent(first.double(), second.double(), redundancy).item() == pytest.approx(expected, rel=1e-9)
+    assert _independent(first.double(), second.double(), redundancy).item() == pytest.approx(
+        expected, rel=1e-9
+    )
 
 
 def test_the_gradient_is_that_of_an_independent_expression() -> None:

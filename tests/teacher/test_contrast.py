@@ -1,4 +1,5 @@
-"""SkeletonCLR, AimCLR, CSCLR and CrosSCLR: their losses by hand, their stages, and what pretraining with them leaves."""
+"""SkeletonCLR, AimCLR, CSCLR and CrosSCLR: their losses by hand, their stages, and what pretraining
+with them leaves."""
 
 import csv
 from dataclasses import replace
@@ -10,18 +11,9 @@ import numpy as np
 import pytest
 import torch
 from scipy.special import log_softmax, logsumexp, softmax
-from tiny import COMPUTE, INPUT, PLAN, motion, optim, randomise, scenes
 
-from skeleton import InputError, load_layout
-from skeleton.datasets.store import Store
-from teacher.clips import Clips
-from teacher.contrast import CSCLR, AimCLR, CrosSCLR, Embedded, SkeletonCLR, fitted
-from teacher.folder import read_metrics, read_run
-from teacher.load import load_encoder
-from teacher.moco import MoCo
-from teacher.pair import make_encoder
-from teacher.pretrain import make_method, pretrain
-from teacher.settings import (
+from skedge.datasets.store import Store
+from skedge.recipes.settings import (
     AugmentSettings,
     ContrastSettings,
     CrossclrSettings,
@@ -32,7 +24,16 @@ from teacher.settings import (
     TransformSettings,
     ViewMasks,
 )
-from teacher.training import fit, seeded
+from skedge.skeleton import InputError, load_layout
+from skedge.teacher.clips import Clips
+from skedge.teacher.methods.contrast import CSCLR, AimCLR, CrosSCLR, Embedded, SkeletonCLR, fitted
+from skedge.teacher.methods.moco import MoCo
+from skedge.teacher.networks.dual import make_encoder
+from skedge.teacher.pretrain import make_method, pretrain
+from skedge.teacher.runs.folder import read_metrics, read_run
+from skedge.teacher.runs.load import load_encoder
+from skedge.teacher.training import fit, seeded
+from tests.teacher.tiny import COMPUTE, INPUT, PLAN, motion, optim, randomise, scenes
 
 NTU = load_layout("ntu25")
 THREE = replace(INPUT, stream="three")
@@ -63,12 +64,16 @@ def embedded(module: SkeletonCLR) -> dict[str, Embedded]:
 
 
 def alike(found: dict[str, Embedded]) -> dict[str, Embedded]:
-    """With queries and keys of all streams near each other, but for the last clip's: pairs that can be drawn apart."""
+    """With queries and keys of all streams near each other, but for the last clip's: pairs that can
+    be drawn apart."""
     torch.manual_seed(4)
     common = next(iter(found.values())).key
     for one in found.values():
         spread = torch.tensor([[0.1], [0.2], [0.3], [3.0]])
-        query, key = (torch.nn.functional.normalize(common + spread * torch.randn_like(common), dim=1) for _ in range(2))
+        query, key = (
+            torch.nn.functional.normalize(common + spread * torch.randn_like(common), dim=1)
+            for _ in range(2)
+        )
         one.query, one.key, one.queued = query.requires_grad_(), key, key
         one.negatives = one.moco.similarities(one.query)
     return found
@@ -89,7 +94,9 @@ def negatives_without_own(query: np.ndarray, keys: np.ndarray) -> list[np.ndarra
 def terms(query: np.ndarray, key: np.ndarray, keys: np.ndarray) -> list[np.ndarray]:
     """Logits of every clip: its key, then the seven keys that are not its own."""
     rows = negatives_without_own(query, keys)
-    return [np.concatenate([[q @ k / TAU], row]) for q, k, row in zip(query, key, rows, strict=True)]
+    return [
+        np.concatenate([[q @ k / TAU], row]) for q, k, row in zip(query, key, rows, strict=True)
+    ]
 
 
 def nce(rows: list[np.ndarray], mined: list[set[int]] | None = None) -> float:
@@ -102,7 +109,11 @@ def nce(rows: list[np.ndarray], mined: list[set[int]] | None = None) -> float:
 
 
 def divergence(rows: list[np.ndarray], others: list[list[np.ndarray]]) -> float:
-    found = [-(softmax(row) * log_softmax(other[i])).sum() for other in others for i, row in enumerate(rows)]
+    found = [
+        -(softmax(row) * log_softmax(other[i])).sum()
+        for other in others
+        for i, row in enumerate(rows)
+    ]
     return float(np.mean(found))
 
 
@@ -115,7 +126,9 @@ def test_skeletonclr_is_info_nce_with_the_key_and_the_other_clips_keys() -> None
     one = embedded(everything)["joint"]
     query, key, keys = arrays(one)
     rows = [np.concatenate([[q @ k], q @ keys.T]) / TAU for q, k in zip(query, key, strict=True)]
-    assert everything.loss({"joint": one}, 0).item() == pytest.approx(nce(rows), rel=1e-5), "the published form keeps own keys"
+    assert everything.loss({"joint": one}, 0).item() == pytest.approx(nce(rows), rel=1e-5), (
+        "the published form keeps own keys"
+    )
 
 
 @pytest.mark.parametrize("stage", [0, 1])
@@ -158,14 +171,26 @@ def test_pairs_between_any_set_of_streams(inter: Any) -> None:
     found = embedded(module)
     parts = {name: arrays(one) for name, one in found.items()}
     expected = sum(nce(terms(*parts[name])) for name in STREAMS)
-    expected += sum(nce(terms(parts[u][0], parts[v][1], parts[v][2])) for u, v in permutations(inter, 2))
+    expected += sum(
+        nce(terms(parts[u][0], parts[v][1], parts[v][2])) for u, v in permutations(inter, 2)
+    )
     assert module.loss(found, 0).item() == pytest.approx(expected, rel=1e-5)
 
 
 @pytest.mark.parametrize(
-    "changes", [{}, {"negatives": "transformed"}, {"inter": True}, {"queued": True}, {"key_gradient": True}, {"per": "batch"}]
+    "changes",
+    [
+        {},
+        {"negatives": "transformed"},
+        {"inter": True},
+        {"queued": True},
+        {"key_gradient": True},
+        {"per": "batch"},
+    ],
 )
-def test_csclr_s_third_stage_changes_the_positive_pair(changes: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_csclr_s_third_stage_changes_the_positive_pair(
+    changes: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     settings = TransformSettings(**changes)
     module = build("csclr", csclr=CsclrSettings(extreme="none", transform=settings))
     assert isinstance(module, CSCLR)
@@ -183,19 +208,30 @@ def test_csclr_s_third_stage_changes_the_positive_pair(changes: Any, monkeypatch
     assert all(((amount >= 1) & (amount <= 2)).all() for amount in amounts)
     assert all((len(amount.unique()) == 1) == (settings.per == "batch") for amount in amounts)
 
-    def rows(query: np.ndarray, key: np.ndarray, keys: np.ndarray, amount: np.ndarray | None) -> list[np.ndarray]:
+    def rows(
+        query: np.ndarray, key: np.ndarray, keys: np.ndarray, amount: np.ndarray | None
+    ) -> list[np.ndarray]:
         if amount is None:
             return terms(query, key, keys)
-        far_query, far_key = amount * query + (1 - amount) * key, amount * key + (1 - amount) * query
+        far_query, far_key = (
+            amount * query + (1 - amount) * key,
+            amount * key + (1 - amount) * query,
+        )
         kept = (far_query * far_key).sum(1, keepdims=True) >= 0
         far_query, far_key = np.where(kept, far_query, query), np.where(kept, far_key, key)
-        against = negatives_without_own(far_query if settings.negatives == "transformed" else query, keys)
-        return [np.concatenate([[q @ k / TAU], row]) for q, k, row in zip(far_query, far_key, against, strict=True)]
+        against = negatives_without_own(
+            far_query if settings.negatives == "transformed" else query, keys
+        )
+        return [
+            np.concatenate([[q @ k / TAU], row])
+            for q, k, row in zip(far_query, far_key, against, strict=True)
+        ]
 
     parts = {name: arrays(one) for name, one in found.items()}
     drawn = [amount.double().numpy() for amount in amounts]
     expected = 0.0
-    # CSCLR's own terms come first in the order of the streams, then the pairs in the order of permutations.
+    # CSCLR's own terms come first in the order of the streams, then the pairs in the order of
+    # permutations.
     pairs = list(permutations(STREAMS, 2))
     inter = drawn[:6] if settings.inter else [None] * 6
     own = drawn[-3:]
@@ -217,7 +253,9 @@ def test_csclr_s_third_stage_changes_the_positive_pair(changes: Any, monkeypatch
 def test_a_transformed_key_passes_a_gradient_only_if_asked() -> None:
     gradients = []
     for key_gradient in (False, True):
-        module = build("csclr", csclr=CsclrSettings((), "none", TransformSettings(key_gradient=key_gradient)))
+        module = build(
+            "csclr", csclr=CsclrSettings((), "none", TransformSettings(key_gradient=key_gradient))
+        )
         found = {"joint": alike(embedded(module))["joint"]}
         torch.manual_seed(5)
         (gradient,) = torch.autograd.grad(module.loss(found, 2), found["joint"].query)
@@ -230,7 +268,9 @@ def test_crossclr_s_neighbours_are_named_by_another_stream(context: bool) -> Non
     module = build("crossclr", crossclr=CrossclrSettings(context))
     found = embedded(module)
     parts = {name: arrays(one) for name, one in found.items()}
-    assert module.loss(found, 0).item() == pytest.approx(sum(nce(terms(*part)) for part in parts.values()), rel=1e-5)
+    assert module.loss(found, 0).item() == pytest.approx(
+        sum(nce(terms(*part)) for part in parts.values()), rel=1e-5
+    )
     losses = []
     for u, v in permutations(STREAMS, 2):
         own, other = (terms(*parts[name]) for name in (u, v))
@@ -272,19 +312,26 @@ def test_the_streams_of_a_view_come_from_the_same_change() -> None:
 
 @pytest.mark.parametrize("method", ["aimclr", "crossclr"])
 def test_asma_s_masks_in_place_of_a_method_s_own_changes(method: str) -> None:
-    """Table 10: query, key and extreme query are the same clip with other joints and frames left out."""
+    """Table 10: query, key and extreme query are the same clip with other joints and frames left
+    out."""
     module = build(method, replace(CONTRAST, views="masks", masks=SMALL_MASKS))
     joints = scenes(4, INPUT)
     for role in ("query", "key", "extreme"):
         for name, (clip, left, frames) in module.see(joints, role).items():  # type: ignore[arg-type]
-            torch.testing.assert_close(clip, module.views[name](joints), msg="unchanged but for what is left out")
+            torch.testing.assert_close(
+                clip, module.views[name](joints), msg="unchanged but for what is left out"
+            )
             assert left is not None
             assert frames is not None
             assert (left.shape, frames.shape) == ((4, 16), (4, 9))
     moving = module.views["joint"](joints) if method == "aimclr" else None
     if moving is not None:
         order = moving.diff(dim=2).abs().mean((1, 3, 4)).argsort(dim=1)
-        for role, gone in (("query", order[:, :3]), ("key", order[:, -3:]), ("extreme", order[:, -3:])):
+        for role, gone in (
+            ("query", order[:, :3]),
+            ("key", order[:, -3:]),
+            ("extreme", order[:, -3:]),
+        ):
             frames = module.see(joints, role)["joint"][2]  # type: ignore[arg-type]
             assert frames is not None
             for row in range(4):
@@ -308,12 +355,17 @@ def test_an_extreme_query_lacks_what_is_masked() -> None:
     [(32768, 431, 64, 192, 0.99), (32768, 40000, 128, 19968, 0.99), (128, 431, 64, 128, 0.999), (8, 16, 8, 8, 0.999),
      (9, 16, 4, 8, 0.99), (100, 431, 64, 64, 0.999), (32768, 2, 1, 1, 0.99)],
 )  # fmt: skip
-def test_the_queue_of_a_small_set(asked: int, clips: int, batch: int, queue: int, momentum: float) -> None:
+def test_the_queue_of_a_small_set(
+    asked: int, clips: int, batch: int, queue: int, momentum: float
+) -> None:
     found = fitted(ContrastSettings(queue=asked), clips, batch)
     assert (found.queue, found.momentum) == (queue, momentum)
     assert fitted(ContrastSettings(queue=asked, momentum=0.9), clips, batch).momentum == 0.9
     with pytest.raises(
-        InputError, match=rf"at most {queue} clips a batch, got {queue + 1}; the queue holds {queue} keys .*half"
+        InputError,
+        match=(
+            rf"at most {queue} clips a batch, got {queue + 1}; the queue holds {queue} keys .*half"
+        ),
     ):
         fitted(ContrastSettings(queue=queue), clips, queue + 1)
     whole = ContrastSettings(queue=asked, small_set=False)
@@ -321,21 +373,49 @@ def test_the_queue_of_a_small_set(asked: int, clips: int, batch: int, queue: int
 
 
 def test_wrong_settings_are_refused(store: Store, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"batch_size: expected at most 6 clips a batch, got 12; .* at most half of the 12 "):
-        pretrain(store, tmp_path, INPUT, PLAN, PretrainSettings("aimclr", optim=optim(batch_size=128)), COMPUTE, {})
+    with pytest.raises(
+        InputError,
+        match=r"batch_size: expected at most 6 clips a batch, got 12; .* at most half of the 12 ",
+    ):
+        pretrain(
+            store,
+            tmp_path,
+            INPUT,
+            PLAN,
+            PretrainSettings("aimclr", optim=optim(batch_size=128)),
+            COMPUTE,
+            {},
+        )
     for data, got in ((INPUT, "joint"), (replace(THREE, fusion={"bone": 1.0}), r"\['bone'\]")):
         with pytest.raises(
-            InputError, match=rf"method csclr: its streams learn from each other; expected .* three .*got {got};"
+            InputError,
+            match=(
+                rf"method csclr: its streams learn from each other; expected .* three .*got {got};"
+            ),
         ):
-            pretrain(store, tmp_path, data, PLAN, PretrainSettings("csclr", optim=optim(batch_size=4)), COMPUTE, {})
+            pretrain(
+                store,
+                tmp_path,
+                data,
+                PLAN,
+                PretrainSettings("csclr", optim=optim(batch_size=4)),
+                COMPUTE,
+                {},
+            )
     for stages in ((0, 0, 1), (-1, 2, 1)):
-        with pytest.raises(InputError, match=r"contrast.stages: expected lengths of 0 or more, the first 2 not all 0, got \["):
+        with pytest.raises(
+            InputError,
+            match=r"contrast.stages: expected lengths of 0 or more, the first 2 not all 0, got \[",
+        ):
             build("aimclr", replace(CONTRAST, stages=stages))
     for name, value, legal in (("features", 0, "one or more"), ("temperature", 0.0, "more than 0"), ("momentum", 1.5, "0 to 1"),
                                ("queue", 0, "one or more"), ("neighbors", 0, "one or more")):  # fmt: skip
         with pytest.raises(InputError, match=rf"contrast.{name}: expected {legal}, got {value:g}"):
             build("skeletonclr", replace(CONTRAST, **{name: value}))  # type: ignore[arg-type]
-    with pytest.raises(InputError, match=r"csclr.transform: expected an alpha above 0 and a mu of 0 or more, got 0 and 1"):
+    with pytest.raises(
+        InputError,
+        match=r"csclr.transform: expected an alpha above 0 and a mu of 0 or more, got 0 and 1",
+    ):
         build("csclr", csclr=CsclrSettings(transform=TransformSettings(alpha=0.0)))
     masks = ViewMasks(query=MaskSettings(masked_frames=12))
     with pytest.raises(InputError, match="expected 0 to 11 of 12 frames"):
@@ -349,9 +429,13 @@ def overfit(method: str, data: InputSettings, folder: Path, **changes: Any) -> l
         extreme=AugmentSettings(gaussian_noise=0.5),
     )  # fmt: skip
     contrast = fitted(contrast, 16, 8)
-    settings = PretrainSettings(method, contrast=contrast, optim=optim(epochs=20, learning_rate=0.01), **changes)  # type: ignore[arg-type]
+    settings = PretrainSettings(
+        method, contrast=contrast, optim=optim(epochs=20, learning_rate=0.01), **changes
+    )  # type: ignore[arg-type]
     module = make_method(NTU, data, PLAN, settings)
-    joints = torch.stack([torch.from_numpy(motion(NTU, i % 4, i, INPUT.frames))[None] for i in range(16)])
+    joints = torch.stack(
+        [torch.from_numpy(motion(NTU, i % 4, i, INPUT.frames))[None] for i in range(16)]
+    )
     fit(module, Clips(joints, torch.arange(16)).loader(8, drop_last=True), COMPUTE, folder, method)
     for moco in module.get_submodule("streams").children():
         torch.testing.assert_close(moco.keys.norm(dim=1), torch.ones(8))
@@ -363,18 +447,23 @@ def overfit(method: str, data: InputSettings, folder: Path, **changes: Any) -> l
 @pytest.mark.parametrize("method", ["skeletonclr", "aimclr", "csclr", "crossclr"])
 def test_the_loss_falls_on_sixteen_clips(method: str, tmp_path: Path) -> None:
     losses = overfit(method, THREE if method in ("csclr", "crossclr") else INPUT, tmp_path)
-    assert np.mean(losses[-6:]) < 0.8 * np.mean(losses[1:7]), "from the second step on: before it the queue is random"
+    assert np.mean(losses[-6:]) < 0.8 * np.mean(losses[1:7]), (
+        "from the second step on: before it the queue is random"
+    )
 
 
-def test_streams_trained_together_become_a_folder_each(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each folder is an encoder as any other, of its own stream and weights; a queue knows every key's clip, not its label."""
+def test_streams_trained_together_become_a_folder_each(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each folder is an encoder as any other, of its own stream and weights; a queue knows every
+    key's clip, not its label."""
     trained: list[Any] = []
 
     def noted(module: Any, *rest: Any) -> Any:
         trained.append(module)
         return fit(module, *rest)
 
-    monkeypatch.setattr("teacher.pretrain.fit", noted)
+    monkeypatch.setattr("skedge.teacher.pretrain.fit", noted)
     settings = PretrainSettings("csclr", contrast=CONTRAST, optim=optim(epochs=3, batch_size=4))
     metrics = pretrain(store, tmp_path, THREE, PLAN, settings, COMPUTE, {"name": "tiny"})
     assert metrics["method"] == "csclr"
@@ -383,9 +472,13 @@ def test_streams_trained_together_become_a_folder_each(store: Store, tmp_path: P
         encoder, card = load_encoder(tmp_path / name)
         assert read_metrics(tmp_path / name) == metrics
         assert card.input == replace(THREE, stream=name)
-        assert card.provenance["settings"]["contrast"]["queue"] == 4, "what was really used, not what was asked"
+        assert card.provenance["settings"]["contrast"]["queue"] == 4, (
+            "what was really used, not what was asked"
+        )
         weights.append(encoder.state_dict()["blocks.0.time.weight"])
-        assert set(read_run(tmp_path / name)[1]) == set(make_encoder(NTU, PLAN).state_dict()), "no key encoder, MLP or queue"
+        assert set(read_run(tmp_path / name)[1]) == set(make_encoder(NTU, PLAN).state_dict()), (
+            "no key encoder, MLP or queue"
+        )
     assert not torch.equal(weights[0], weights[1])
     for moco in trained[0].streams.values():
         assert len(set(moco.owners.tolist())) == 4, "a batch of four clips"

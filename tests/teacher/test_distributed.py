@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 import torch
-import two_processes
 
-SCRIPT = Path(two_processes.__file__)
+from tests.teacher import two_processes
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -18,9 +19,19 @@ def ranks(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     folder = tmp_path_factory.mktemp("two processes")
     names = ("LOCAL_RANK", "NODE_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
     environment = {name: value for name, value in os.environ.items() if name not in names}
-    environment |= {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE", "CUDA_VISIBLE_DEVICES": ""}
+    environment |= {
+        "OMP_NUM_THREADS": "1",
+        "OMP_WAIT_POLICY": "PASSIVE",
+        "CUDA_VISIBLE_DEVICES": "",
+        "PYTHONPATH": str(ROOT),
+    }
     done = subprocess.run(
-        [sys.executable, str(SCRIPT), str(folder)], env=environment, capture_output=True, text=True, timeout=150, cwd=folder
+        [sys.executable, "-m", two_processes.__name__, str(folder)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=150,
+        cwd=folder,
     )
     assert done.returncode == 0, done.stderr[-3000:]
     return [torch.load(folder / f"rank{rank}.pt", weights_only=True) for rank in (0, 1)]
@@ -36,21 +47,28 @@ def test_the_loss_and_its_gradients_are_those_of_one_process(ranks: list[dict[st
         torch.testing.assert_close(both, alone[view], atol=1e-5, rtol=1e-5)
 
 
-def test_a_step_of_two_processes_is_that_of_one(ranks: list[dict[str, Any]], tmp_path: Path) -> None:
-    """Batch norms stand still here: without SyncBatchNorm, which has no CPU form, each process would have its own."""
+def test_a_step_of_two_processes_is_that_of_one(
+    ranks: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    """Batch norms stand still here: without SyncBatchNorm, which has no CPU form, each process
+    would have its own."""
     alone = two_processes.train_plain(tmp_path, 1)
     moves = {name: last - alone["first"][name] for name, last in alone["last"].items()}
     farthest = max(float(move.abs().max()) for move in moves.values())
     assert farthest > 1e-3, "else nothing was compared"
     for name, move in moves.items():
         for found in ranks:
-            # Sums of another order round otherwise; a gradient that lacks the other process's share is off by half.
+            # Sums of another order round otherwise; a gradient that lacks the other process's share
+            # is off by half.
             other = found["plain"]["last"][name] - alone["first"][name]
             torch.testing.assert_close(other, move, atol=2e-3 * farthest, rtol=1e-2)
 
 
-def test_the_queue_of_two_processes_is_that_of_one(ranks: list[dict[str, Any]], tmp_path: Path) -> None:
-    """Every process holds all processes' keys, in the same places; query and key weights move as in one process."""
+def test_the_queue_of_two_processes_is_that_of_one(
+    ranks: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    """Every process holds all processes' keys, in the same places; query and key weights move as in
+    one process."""
     alone = two_processes.train_contrast(tmp_path, 1)
     clips = two_processes.CLIPS
     for name in ("keys", "owners", "pointer"):
@@ -61,14 +79,19 @@ def test_the_queue_of_two_processes_is_that_of_one(ranks: list[dict[str, Any]], 
             assert sorted(half.tolist()) == list(range(clips)), "every clip's key once a step"
         moves = {name: last - found["first"][name] for name, last in found["last"].items()}
         for network in ("key_encoder", "key_mlp"):
-            assert max(float(move.abs().max()) for name, move in moves.items() if network in name) > 1e-3, (
-                "nothing was compared"
-            )
+            assert (
+                max(float(move.abs().max()) for name, move in moves.items() if network in name)
+                > 1e-3
+            ), "nothing was compared"
         for name, move in moves.items():
-            torch.testing.assert_close(move, alone["last"][name] - alone["first"][name], atol=1e-4, rtol=1e-3, msg=name)
+            torch.testing.assert_close(
+                move, alone["last"][name] - alone["first"][name], atol=1e-4, rtol=1e-3, msg=name
+            )
         order, expected = (torch.cat([half.argsort() + i * clips for i, half in enumerate(one["owners"].view(2, clips))])
                            for one in (found, alone))  # fmt: skip
-        torch.testing.assert_close(found["keys"][order], alone["keys"][expected], atol=1e-4, rtol=1e-3)
+        torch.testing.assert_close(
+            found["keys"][order], alone["keys"][expected], atol=1e-4, rtol=1e-3
+        )
 
 
 @pytest.mark.parametrize("method", two_processes.METHODS)
@@ -84,4 +107,6 @@ def test_a_method_trains_in_two_processes(method: str, ranks: list[dict[str, Any
                if name.startswith(("encoder.", "encoders.", "streams."))) > 1e-4  # fmt: skip
     for name, queue in first["queues"].items():
         assert torch.equal(queue, second["queues"][name]), name
-    assert not torch.equal(first["draws"], second["draws"]), "every process draws its own augmentations and masks"
+    assert not torch.equal(first["draws"], second["draws"]), (
+        "every process draws its own augmentations and masks"
+    )

@@ -4,18 +4,18 @@ from dataclasses import replace
 
 import pytest
 import torch
-from tiny import PLAN, randomise
 from torch import Tensor, nn
 from torch.nn import functional
 
-from skeleton import InputError, load_layout
-from skeleton.graph import partition
-from student.settings import student_plan
-from teacher.encoders import STGCN, Block
-from teacher.masking import draw_joints
-from teacher.model import Classifier
-from teacher.pstl import projector
-from teacher.settings import EncoderSettings, InputSettings
+from skedge.recipes.distill_settings import student_plan
+from skedge.recipes.settings import EncoderSettings, InputSettings
+from skedge.skeleton import InputError, load_layout
+from skedge.skeleton.graph import partition
+from skedge.teacher.masks.joints import draw_joints
+from skedge.teacher.methods.pstl import projector
+from skedge.teacher.networks.classifier import Classifier
+from skedge.teacher.networks.encoders import STGCN, Block
+from tests.teacher.tiny import PLAN, randomise
 
 NTU = load_layout("ntu25")
 
@@ -36,7 +36,10 @@ def test_causal_kernels_see_no_later_frame(strides: tuple[int, ...]) -> None:
 @pytest.mark.parametrize("causal", [False, True])
 def test_without_padding_stay_the_frames_that_kernels_see_all_around(causal: bool) -> None:
     plan = EncoderSettings(widths=(4, 4, 6), strides=(1, 1, 1), causal=causal)
-    padded, bare = randomise(STGCN(NTU, plan)).eval(), STGCN(NTU, replace(plan, padding=False)).eval()
+    padded, bare = (
+        randomise(STGCN(NTU, plan)).eval(),
+        STGCN(NTU, replace(plan, padding=False)).eval(),
+    )
     bare.load_state_dict(padded.state_dict())
     clip = torch.randn(2, 3, 40, 25, 2)
     whole, inside = padded.feature_map(clip), bare.feature_map(clip)
@@ -53,8 +56,9 @@ def parameters(module: nn.Module) -> int:
 class Reference:
     """ST-GCN in the order of its paper, with an encoder's weights and batch norms of its own.
 
-    `joints` and `frames` (lists) are what is kept: other columns are deleted behind the input norm, other rows and columns
-    from adjacency * importance. In training mode `statistics` collects the running statistics as they should become.
+    `joints` and `frames` (lists) are what is kept: other columns are deleted behind the input norm,
+    other rows and columns from adjacency * importance. In training mode `statistics` collects the
+    running statistics as they should become.
     """
 
     def __init__(self, encoder: STGCN, training: bool) -> None:
@@ -72,7 +76,9 @@ class Reference:
             batch_mean, count = rows.mean(1), rows.shape[1]
             batch_variance = (rows - batch_mean[:, None]).square().mean(1)
             self.statistics[f"{name}.running_mean"] = 0.9 * mean + 0.1 * batch_mean
-            self.statistics[f"{name}.running_var"] = 0.9 * variance + 0.1 * batch_variance * count / (count - 1)
+            self.statistics[f"{name}.running_var"] = (
+                0.9 * variance + 0.1 * batch_variance * count / (count - 1)
+            )
             mean, variance = batch_mean, batch_variance
         x = (x - mean.view(shape)) / (variance.view(shape) + 1e-5).sqrt()
         return x * w[f"{name}.weight"].view(shape) + w[f"{name}.bias"].view(shape)
@@ -84,16 +90,22 @@ class Reference:
         y = y.view(samples, 3, channels // 3, frames, joints)
         y = torch.einsum("nkctv,kvw->nctw", y, adjacency)
         y = functional.relu(self.norm(y, f"{name}.graph_norm"))
-        y = functional.conv2d(y, w[f"{name}.time.weight"], w[f"{name}.time.bias"], (stride, 1), (4, 0))
+        y = functional.conv2d(
+            y, w[f"{name}.time.weight"], w[f"{name}.time.bias"], (stride, 1), (4, 0)
+        )
         y = self.norm(y, f"{name}.time_norm")
         if name == "blocks.0":
             return functional.relu(y)
         if f"{name}.residual.0.weight" in w:
-            x = functional.conv2d(x, w[f"{name}.residual.0.weight"], w[f"{name}.residual.0.bias"], (stride, 1))
+            x = functional.conv2d(
+                x, w[f"{name}.residual.0.weight"], w[f"{name}.residual.0.bias"], (stride, 1)
+            )
             x = self.norm(x, f"{name}.residual.1")
         return functional.relu(y + x)
 
-    def __call__(self, clip: Tensor, strides: tuple, joints: list | None = None, frames: list | None = None) -> Tensor:
+    def __call__(
+        self, clip: Tensor, strides: tuple, joints: list | None = None, frames: list | None = None
+    ) -> Tensor:
         samples, channels, length, size, persons = clip.shape
         x = clip.permute(0, 4, 3, 1, 2).reshape(samples * persons, size * channels, length)
         x = self.norm(x, "input_norm")
@@ -108,7 +120,10 @@ class Reference:
 
 def small(layout: str = "ntu25", **changes: object) -> STGCN:
     torch.manual_seed(0)
-    encoder = STGCN(load_layout(layout), EncoderSettings(**({"widths": PLAN.widths, "strides": PLAN.strides} | changes)))
+    encoder = STGCN(
+        load_layout(layout),
+        EncoderSettings(**({"widths": PLAN.widths, "strides": PLAN.strides} | changes)),
+    )
     encoder.load_state_dict(randomise(encoder).state_dict())
     for module in encoder.modules():
         if isinstance(module, nn.Dropout):
@@ -117,7 +132,14 @@ def small(layout: str = "ntu25", **changes: object) -> STGCN:
 
 
 def clips(samples: int = 3, frames: int = 12, joints: int = 25, persons: int = 1) -> Tensor:
-    return torch.randn(samples, 3, frames, joints, persons, generator=torch.Generator().manual_seed(samples + frames))
+    return torch.randn(
+        samples,
+        3,
+        frames,
+        joints,
+        persons,
+        generator=torch.Generator().manual_seed(samples + frames),
+    )
 
 
 def test_the_published_parameter_counts() -> None:
@@ -154,8 +176,12 @@ def test_a_block_is_the_papers(inside: int, out: int, stride: int, training: boo
 
 
 @pytest.mark.parametrize("training", [False, True])
-@pytest.mark.parametrize(("layout", "joints"), [("ntu25", 25), ("utd-mhad20", 20), ("coco17", 17), ("blazepose33", 33)])
-def test_the_encoder_is_the_papers_on_every_layout(layout: str, joints: int, training: bool) -> None:
+@pytest.mark.parametrize(
+    ("layout", "joints"), [("ntu25", 25), ("utd-mhad20", 20), ("coco17", 17), ("blazepose33", 33)]
+)
+def test_the_encoder_is_the_papers_on_every_layout(
+    layout: str, joints: int, training: bool
+) -> None:
     encoder = small(layout).train(training)
     clip, reference = clips(4, 11, joints, persons=2), Reference(encoder, training)
     torch.testing.assert_close(encoder(clip), reference(clip, PLAN.strides), atol=1e-5, rtol=1e-5)
@@ -168,7 +194,9 @@ def test_the_default_plan_is_the_papers() -> None:
     randomise(encoder)
     clip = clips(1, 50)
     expected = Reference(encoder, False)(clip, EncoderSettings().strides)
-    torch.testing.assert_close(encoder(clip), expected, atol=1e-5 * float(expected.abs().max()), rtol=1e-5)
+    torch.testing.assert_close(
+        encoder(clip), expected, atol=1e-5 * float(expected.abs().max()), rtol=1e-5
+    )
 
 
 def test_dropout_everywhere_but_in_the_first_block() -> None:
@@ -193,7 +221,9 @@ KEPT_FRAMES = [0, 1, 4, 5, 6, 9, 11]
 
 
 @pytest.mark.parametrize("training", [False, True])
-@pytest.mark.parametrize(("joints", "frames"), [(KEPT_JOINTS, None), (None, KEPT_FRAMES), (KEPT_JOINTS, KEPT_FRAMES)])
+@pytest.mark.parametrize(
+    ("joints", "frames"), [(KEPT_JOINTS, None), (None, KEPT_FRAMES), (KEPT_JOINTS, KEPT_FRAMES)]
+)
 def test_masking_is_deletion(joints: list | None, frames: list | None, training: bool) -> None:
     encoder = small().train(training)
     reference = Reference(encoder, training)
@@ -207,7 +237,9 @@ def test_masking_is_deletion(joints: list | None, frames: list | None, training:
     torch.testing.assert_close(got, expected, atol=1e-5, rtol=1e-5)
     assert bool(reference.statistics) == training
     for name, value in reference.statistics.items():
-        torch.testing.assert_close(encoder.state_dict()[name], value, atol=1e-5, rtol=1e-5, msg=name)
+        torch.testing.assert_close(
+            encoder.state_dict()[name], value, atol=1e-5, rtol=1e-5, msg=name
+        )
 
 
 @torch.no_grad()
@@ -218,7 +250,9 @@ def test_every_sample_has_its_own_mask() -> None:
     frames = torch.stack([torch.randperm(12)[:7].sort().values for _ in range(5)])
     got = encoder(clip, joints, frames)
     for i in range(5):
-        expected = Reference(encoder, False)(clip[i : i + 1], PLAN.strides, joints[i].tolist(), frames[i].tolist())
+        expected = Reference(encoder, False)(
+            clip[i : i + 1], PLAN.strides, joints[i].tolist(), frames[i].tolist()
+        )
         torch.testing.assert_close(got[i : i + 1], expected, atol=1e-5, rtol=1e-5)
 
 
@@ -226,12 +260,17 @@ def test_every_sample_has_its_own_mask() -> None:
 def test_what_is_masked_is_not_seen() -> None:
     encoder = small().train()
     encoder.input_norm.eval()
-    joints, frames = torch.tensor(KEPT_JOINTS).expand(3, -1), torch.tensor(KEPT_FRAMES).expand(3, -1)
+    joints, frames = (
+        torch.tensor(KEPT_JOINTS).expand(3, -1),
+        torch.tensor(KEPT_FRAMES).expand(3, -1),
+    )
     clip = clips(3)
     moved = clip.clone()
     moved[:, :, :, [j for j in range(25) if j not in KEPT_JOINTS]] += 100
     moved[:, :, [t for t in range(12) if t not in KEPT_FRAMES]] -= 50
-    torch.testing.assert_close(encoder(moved, joints, frames), encoder(clip, joints, frames), atol=0, rtol=0)
+    torch.testing.assert_close(
+        encoder(moved, joints, frames), encoder(clip, joints, frames), atol=0, rtol=0
+    )
     assert (encoder(moved) - encoder(clip)).abs().max() > 0.1
 
 
@@ -254,7 +293,10 @@ def test_keeping_everything_changes_nothing() -> None:
 def test_gradients_reach_every_parameter() -> None:
     encoder = small().train()
     encoder(clips(3), torch.tensor(KEPT_JOINTS).expand(3, -1)).square().sum().backward()
-    assert all(parameter.grad is not None and parameter.grad.abs().sum() > 0 for parameter in encoder.importance)
+    assert all(
+        parameter.grad is not None and parameter.grad.abs().sum() > 0
+        for parameter in encoder.importance
+    )
 
 
 def test_a_plan_whose_widths_and_strides_do_not_match_is_refused() -> None:

@@ -9,13 +9,23 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import save_file
-from tiny import INPUT, PLAN, equal, random_classifier, state, write_classifier
 
-from skeleton import InputError, load_layout
-from skeleton.datasets.store import Store
-from teacher import folder as folders
-from teacher.folder import METRICS, RECIPE, WEIGHTS, Card, median_seconds, read_metrics, read_run, write_run, write_whole
-from teacher.load import load_classifier, load_encoder
+from skedge.datasets.store import Store
+from skedge.skeleton import InputError, load_layout
+from skedge.teacher.runs import folder as folders
+from skedge.teacher.runs.folder import (
+    METRICS,
+    RECIPE,
+    WEIGHTS,
+    Card,
+    median_seconds,
+    read_metrics,
+    read_run,
+    write_run,
+    write_whole,
+)
+from skedge.teacher.runs.load import load_classifier, load_encoder
+from tests.teacher.tiny import INPUT, PLAN, equal, random_classifier, state, write_classifier
 
 
 @pytest.fixture
@@ -41,7 +51,12 @@ def test_round_trip(store: Store, tmp_path: Path) -> None:
     assert tuple(card.encoder.widths) == PLAN.widths
     assert card.seconds == 0.9
     assert card.provenance == {"store": "tiny", "seed": 7}
-    assert read_metrics(folder) == {"top1": 61.5, "top5": 100.0, "clips": 12, "per_class": [1, 2, 3]}
+    assert read_metrics(folder) == {
+        "top1": 61.5,
+        "top5": 100.0,
+        "clips": 12,
+        "per_class": [1, 2, 3],
+    }
     joints = torch.randn(2, 1, 12, 25, 3)
     torch.testing.assert_close(classifier(joints)[0], written(joints)[0], atol=0, rtol=0)
 
@@ -57,7 +72,12 @@ def test_a_damaged_weights_file_is_refused(run: Path) -> None:
     whole = (run / WEIGHTS).read_bytes()
     header = struct.unpack("<Q", whole[:8])[0]
     broken = [whole[:size] for size in (0, 4, 8, 100, 8 + header, len(whole) // 2, len(whole) - 1)]
-    broken += [b"\x80" * 500, struct.pack("<Q", 2**60) + whole[8:], whole[:8] + b"{" * header, b"not weights at all"]
+    broken += [
+        b"\x80" * 500,
+        struct.pack("<Q", 2**60) + whole[8:],
+        whole[:8] + b"{" * header,
+        b"not weights at all",
+    ]
     for content in broken:
         (run / WEIGHTS).write_bytes(content)
         with pytest.raises(InputError, match=r"a run/weights.safetensors.*damaged") as caught:
@@ -85,8 +105,12 @@ def test_a_damaged_card_is_refused(run: Path, change: dict[str, Any]) -> None:
         load_classifier(run)
 
 
-@pytest.mark.parametrize("header", [None, {}, {"skedge": "{"}, {"skedge": "[]"}, {"skedge": "null"}, {"skedge": "{}"}])
-def test_weights_that_skedge_did_not_write_are_refused(run: Path, header: dict[str, str] | None) -> None:
+@pytest.mark.parametrize(
+    "header", [None, {}, {"skedge": "{"}, {"skedge": "[]"}, {"skedge": "null"}, {"skedge": "{}"}]
+)
+def test_weights_that_skedge_did_not_write_are_refused(
+    run: Path, header: dict[str, str] | None
+) -> None:
     save_file({"weight": torch.zeros(3)}, run / WEIGHTS, header)
     with pytest.raises(InputError, match="damaged"):
         read_run(run)
@@ -138,10 +162,14 @@ def test_no_pickle_is_run(run: Path, tmp_path: Path) -> None:
     assert not target.exists()
 
 
-def test_metrics_are_written_last(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_metrics_are_written_last(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     order: list[str] = []
     replace = os.replace
-    monkeypatch.setattr(folders.os, "replace", lambda a, b: (order.append(Path(b).name), replace(a, b)))
+    monkeypatch.setattr(
+        folders.os, "replace", lambda a, b: (order.append(Path(b).name), replace(a, b))
+    )
     write_classifier(tmp_path, store)
     assert order == [RECIPE, WEIGHTS, METRICS]
 

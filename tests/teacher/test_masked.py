@@ -1,4 +1,5 @@
-"""Skeleton2vec and MAMP: masks, targets and teacher against NumPy, and what must never happen in them."""
+"""Skeleton2vec and MAMP: masks, targets and teacher against NumPy, and what must never happen in
+them."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -7,30 +8,61 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from masked_tiny import DATA, NTU, TRANSFORMER, bodies, layer_norm, linear, settings, token_block, tokens_of, weights_of
 from safetensors.torch import load_file
-from tiny import COMPUTE, equal, optim, randomise, scenes, state
 from torch import Tensor
 
-from skeleton import InputError
-from skeleton.datasets.store import Store
-from teacher.clips import Clips
-from teacher.finetune import finetune, go_on
-from teacher.folder import WEIGHTS
-from teacher.load import load_classifier, load_encoder
-from teacher.masked import Skeleton2vec, contextualized, follow, kept_share, motion_target
-from teacher.masked_settings import MampSettings, Skeleton2vecSettings, TokenMaskSettings
-from teacher.pretrain import make_method, pretrain
-from teacher.probe import fold_norm
-from teacher.probe import linear as probe
-from teacher.settings import EncoderSettings, FinetuneSettings, LinearSettings, PretrainSettings
-from teacher.tokens import TokenMask, intensity, masked_count, softmax_mask, split, tube_mask
-from teacher.training import fit
+from skedge.datasets.store import Store
+from skedge.recipes.masked_settings import MampSettings, Skeleton2vecSettings, TokenMaskSettings
+from skedge.recipes.settings import (
+    EncoderSettings,
+    FinetuneSettings,
+    LinearSettings,
+    PretrainSettings,
+)
+from skedge.skeleton import InputError
+from skedge.teacher.clips import Clips
+from skedge.teacher.masks.tokens import (
+    TokenMask,
+    intensity,
+    masked_count,
+    softmax_mask,
+    split,
+    tube_mask,
+)
+from skedge.teacher.methods.masked import (
+    Skeleton2vec,
+    contextualized,
+    follow,
+    kept_share,
+    motion_target,
+)
+from skedge.teacher.pretrain import make_method, pretrain
+from skedge.teacher.protocols.finetune import finetune, go_on
+from skedge.teacher.protocols.probe import fold_norm
+from skedge.teacher.protocols.probe import linear as probe
+from skedge.teacher.runs.folder import WEIGHTS
+from skedge.teacher.runs.load import load_classifier, load_encoder
+from skedge.teacher.training import fit
+from tests.teacher.masked_tiny import (
+    DATA,
+    NTU,
+    TRANSFORMER,
+    bodies,
+    layer_norm,
+    linear,
+    settings,
+    token_block,
+    tokens_of,
+    weights_of,
+)
+from tests.teacher.tiny import COMPUTE, equal, optim, randomise, scenes, state
 
 # One decoder block, and a mask that fits 4 segments of 25 joints.
 TOKENS = TokenMaskSettings(tube=2)
 S2V = settings("skeleton2vec", skeleton2vec=Skeleton2vecSettings(TOKENS, 1), optim=optim(epochs=2))
-MAMP = settings("mamp", mamp=MampSettings(replace(TOKENS, strategy="motion-softmax"), 1), optim=optim(epochs=2))
+MAMP = settings(
+    "mamp", mamp=MampSettings(replace(TOKENS, strategy="motion-softmax"), 1), optim=optim(epochs=2)
+)
 
 
 def method(which: PretrainSettings = S2V, persons: int = 1) -> Any:
@@ -54,17 +86,25 @@ def method(which: PretrainSettings = S2V, persons: int = 1) -> Any:
     ],
 )
 def test_how_many_are_masked(size: int, ratio: float, masked: int) -> None:
-    """V (1 - m) rounded, halves up, stay visible: 25 joints at 0.9 keep 3, not the 2 of a truncated 2.4999..."""
+    """V (1 - m) rounded, halves up, stay visible: 25 joints at 0.9 keep 3, not the 2 of a truncated
+    2.4999..."""
     assert masked_count(size, ratio) == masked
     assert size - masked == np.floor(round(size * (1 - ratio), 6) + 0.5)
 
 
 @pytest.mark.parametrize("ratio", [0.0, 0.01, 0.99, 1.0, -1.0])
 def test_a_mask_hides_something_and_leaves_something(ratio: float) -> None:
-    with pytest.raises(InputError, match=r"mask: expected a ratio that masks at least 1 and leaves 1 of 25"):
+    with pytest.raises(
+        InputError, match=r"mask: expected a ratio that masks at least 1 and leaves 1 of 25"
+    ):
         masked_count(25, ratio)
     with pytest.raises(InputError, match=r"mask: expected a ratio"):
-        make_method(NTU, DATA, TRANSFORMER, replace(S2V, skeleton2vec=Skeleton2vecSettings(replace(TOKENS, ratio=ratio), 1)))
+        make_method(
+            NTU,
+            DATA,
+            TRANSFORMER,
+            replace(S2V, skeleton2vec=Skeleton2vecSettings(replace(TOKENS, ratio=ratio), 1)),
+        )
 
 
 def test_motion_intensity_against_numpy() -> None:
@@ -79,7 +119,8 @@ def test_motion_intensity_against_numpy() -> None:
 @pytest.mark.parametrize("tube", [1, 2, 3, 4])
 @pytest.mark.parametrize("beta", [0.0, 0.1, 0.7])
 def test_tube_masks_against_numpy(tube: int, beta: float) -> None:
-    """Tubes of 1 are random masking, one of all segments is single-tube; a last shorter tube is a tube."""
+    """Tubes of 1 are random masking, one of all segments is single-tube; a last shorter tube is a
+    tube."""
     moved, noise = torch.rand(3, 4, 25), torch.rand(3, -(-4 // tube), 25)
     expected = np.zeros((3, 4, 25), bool)
     for row in range(3):
@@ -106,15 +147,23 @@ def test_softmax_masks_against_numpy(temperature: float) -> None:
     assert softmax_mask(torch.zeros(1, 4, 25), 0.9, temperature, noise[:1]).sum() == 90
 
 
-@pytest.mark.parametrize(("strategy", "runs"), [("random", 4), ("single-tube", 1), ("multi-tube", 2), ("motion-softmax", 4)])
+@pytest.mark.parametrize(
+    ("strategy", "runs"),
+    [("random", 4), ("single-tube", 1), ("multi-tube", 2), ("motion-softmax", 4)],
+)
 def test_strategies(strategy: Any, runs: int) -> None:
     mask = TokenMask(replace(TOKENS, strategy=strategy), 4, 25)
     found = mask(torch.randn(64, 12, 25, 3), 3)
     assert found.shape == (64, 4, 25)
-    assert (found.flatten(1).sum(1) == (90 if strategy == "motion-softmax" else 4 * 22)).all(), "as many in every row"
+    assert (found.flatten(1).sum(1) == (90 if strategy == "motion-softmax" else 4 * 22)).all(), (
+        "as many in every row"
+    )
     changes = (found[:, 1:] != found[:, :-1]).any(-1)
     assert changes.float().mean(0).gt(0.5).sum() + 1 == runs, "a new map begins so often"
-    with pytest.raises(InputError, match=r"mask: expected a tube of at least 1 segment and a temperature above 0, got 0"):
+    with pytest.raises(
+        InputError,
+        match=r"mask: expected a tube of at least 1 segment and a temperature above 0, got 0",
+    ):
         TokenMask(replace(TOKENS, tube=0), 4, 25)
 
 
@@ -161,7 +210,8 @@ def test_motion_targets_against_numpy(normalized: bool) -> None:
 @torch.no_grad()
 @pytest.mark.parametrize("which", [S2V, MAMP], ids=["skeleton2vec", "mamp"])
 def test_the_loss_against_numpy(which: PretrainSettings, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Visible tokens through the learner and the decoder, the mean square at masked places; the teacher sees all."""
+    """Visible tokens through the learner and the decoder, the mean square at masked places; the
+    teacher sees all."""
     module = method(which).eval()
     joints = bodies(3)
     x = module.bodies(joints)
@@ -171,9 +221,11 @@ def test_the_loss_against_numpy(which: PretrainSettings, monkeypatch: pytest.Mon
 
     def embedded(name: str) -> np.ndarray:
         tokens = np.stack([tokens_of(row, 3) for row in x.double().numpy()])
-        return (linear(tokens, w, f"{name}.embedding") + w[f"{name}.places.time"] + w[f"{name}.places.space"]).reshape(
-            3, 100, 16
-        )
+        return (
+            linear(tokens, w, f"{name}.embedding")
+            + w[f"{name}.places.time"]
+            + w[f"{name}.places.space"]
+        ).reshape(3, 100, 16)
 
     if which is S2V:
         y, total = embedded("encoder"), np.zeros((3, 100, 16))
@@ -192,7 +244,11 @@ def test_the_loss_against_numpy(which: PretrainSettings, monkeypatch: pytest.Mon
         full = np.tile(w["decoder.token"], (1, 100, 1))
         full[0, ~gone] = linear(layer_norm(y, w, f"{learner}.map.norm"), w, "decoder.inward")
         full = full + (w["decoder.places.time"] + w["decoder.places.space"]).reshape(1, 100, 16)
-        predicted = linear(layer_norm(token_block(full, w, "decoder.blocks.0", 2), w, "decoder.norm"), w, "decoder.outward")
+        predicted = linear(
+            layer_norm(token_block(full, w, "decoder.blocks.0", 2), w, "decoder.norm"),
+            w,
+            "decoder.outward",
+        )
         errors.append(np.square(predicted[0, gone] - target[row, gone]))
     assert float(module.loss(joints)) == pytest.approx(np.mean(errors), abs=1e-5)
 
@@ -217,7 +273,9 @@ def test_the_teacher_gets_no_gradient() -> None:
     assert all(parameter.grad is None for parameter in module.encoder.parameters())
     for name, parameter in (*module.learner.named_parameters(), *module.decoder.named_parameters()):
         assert parameter.grad is not None, name
-        assert parameter.grad.abs().sum() > 0 or "inward.bias" in name, name  # a bias of the keys has none
+        assert parameter.grad.abs().sum() > 0 or "inward.bias" in name, (
+            name
+        )  # a bias of the keys has none
 
 
 @torch.no_grad()
@@ -236,7 +294,8 @@ def test_absent_persons_are_no_rows(which: PretrainSettings) -> None:
 
 
 @pytest.mark.parametrize(
-    ("first", "steps", "expected"), [(None, 500, 0.99), (None, 10_000, 0.9999), (0.5, 10, 0.5), (1.0, 9, 1)]
+    ("first", "steps", "expected"),
+    [(None, 500, 0.99), (None, 10_000, 0.9999), (0.5, 10, 0.5), (1.0, 9, 1)],
 )
 def test_the_teachers_schedule(first: float | None, steps: int, expected: float) -> None:
     shares = [kept_share(first, step, steps) for step in range(steps + 1)]
@@ -246,15 +305,27 @@ def test_the_teachers_schedule(first: float | None, steps: int, expected: float)
 
 
 def test_the_teacher_follows_after_every_step(store: Store, tmp_path: Path) -> None:
-    """What is kept is the average of the learner's weights by hand, of the first step's to the last's."""
-    module = method(replace(S2V, skeleton2vec=replace(S2V.skeleton2vec, ema=0.5), optim=optim(epochs=2, batch_size=6)))
+    """What is kept is the average of the learner's weights by hand, of the first step's to the
+    last's."""
+    module = method(
+        replace(
+            S2V,
+            skeleton2vec=replace(S2V.skeleton2vec, ema=0.5),
+            optim=optim(epochs=2, batch_size=6),
+        )
+    )
     follow(module.encoder, module.learner, 0.0)
-    expected, weights = {name: tensor.double() for name, tensor in module.learner.named_parameters()}, []
+    expected, weights = (
+        {name: tensor.double() for name, tensor in module.learner.named_parameters()},
+        [],
+    )
     assert equal(state(module.encoder), state(module.learner)), "at first they are the same"
 
     class Spy(Skeleton2vec):
         def on_train_batch_end(self, *args: Any) -> None:
-            weights.append({name: tensor.detach().double() for name, tensor in self.learner.named_parameters()})
+            weights.append(
+                {name: tensor.detach().double() for name, tensor in self.learner.named_parameters()}
+            )
             super().on_train_batch_end(*args)
 
     module.__class__ = Spy
@@ -269,10 +340,14 @@ def test_the_teacher_follows_after_every_step(store: Store, tmp_path: Path) -> N
         assert not torch.equal(tensor, dict(module.learner.named_parameters())[name])
 
 
-@pytest.mark.parametrize(("which", "least"), [(S2V, 0.85), (MAMP, 0.95)], ids=["skeleton2vec", "mamp"])
+@pytest.mark.parametrize(
+    ("which", "least"), [(S2V, 0.85), (MAMP, 0.95)], ids=["skeleton2vec", "mamp"]
+)
 def test_sixteen_clips_are_overfit(which: PretrainSettings, least: float, store: Store) -> None:
     torch.manual_seed(0)
-    module = make_method(NTU, DATA, TRANSFORMER, replace(which, optim=optim(learning_rate=3e-3, optimizer="adamw")))
+    module = make_method(
+        NTU, DATA, TRANSFORMER, replace(which, optim=optim(learning_rate=3e-3, optimizer="adamw"))
+    )
     joints = scenes(16, DATA)
     optimizer = torch.optim.AdamW(module.parameters(), 3e-3)
     losses = []
@@ -298,27 +373,54 @@ def test_from_pretraining_to_a_finetuned_teacher(store: Store, tmp_path: Path) -
     """The teacher's weights are what is kept, probed, and finetuned with a head of two layers."""
     pretrain(store, tmp_path / "encoder", DATA, TRANSFORMER, S2V, COMPUTE, {"name": "tiny"})
     encoder, card = load_encoder(tmp_path / "encoder")
-    assert (card.encoder.backbone, card.encoder.transformer) == ("transformer", TRANSFORMER.transformer)
+    assert (card.encoder.backbone, card.encoder.transformer) == (
+        "transformer",
+        TRANSFORMER.transformer,
+    )
     assert card.provenance["settings"]["skeleton2vec"]["mask"]["tube"] == 2
     settings_ = LinearSettings(optim(epochs=3), batch_norm=True)
-    found = probe(store, tmp_path / "probe", tmp_path / "encoder", DATA, TRANSFORMER, settings_, COMPUTE, {})
+    found = probe(
+        store, tmp_path / "probe", tmp_path / "encoder", DATA, TRANSFORMER, settings_, COMPUTE, {}
+    )
     assert found["protocol"] == "linear"
     after = load_file(tmp_path / "probe" / WEIGHTS)
-    kept = {name.removeprefix("encoder."): tensor for name, tensor in after.items() if name.startswith("encoder.")}
+    kept = {
+        name.removeprefix("encoder."): tensor
+        for name, tensor in after.items()
+        if name.startswith("encoder.")
+    }
     assert equal(kept, state(encoder))
-    assert {name for name in after if name.startswith("head")} == {"head.weight", "head.bias"}, "the batch norm is part of it"
+    assert {name for name in after if name.startswith("head")} == {"head.weight", "head.bias"}, (
+        "the batch norm is part of it"
+    )
     plan = EncoderSettings(backbone="transformer", head="mlp")
-    tuned = FinetuneSettings(layer_decay=0.8, drop_path=0.2, optim=optim(optimizer="adamw", betas=(0.9, 0.95)))
+    tuned = FinetuneSettings(
+        layer_decay=0.8, drop_path=0.2, optim=optim(optimizer="adamw", betas=(0.9, 0.95))
+    )
     finetune(store, tmp_path / "tuned", tmp_path / "encoder", DATA, plan, tuned, COMPUTE, {})
     classifier, card = load_classifier(tmp_path / "tuned")
     assert (card.encoder.head, card.encoder.transformer) == ("mlp", TRANSFORMER.transformer)
     assert classifier(scenes(2, DATA))[0].shape == (2, 3)
-    go_on(store, tmp_path / "on", tmp_path / "tuned", DATA, FinetuneSettings(optim=optim(learning_rate=0.0)), COMPUTE, {})
-    assert equal(load_file(tmp_path / "on" / WEIGHTS), load_file(tmp_path / "tuned" / WEIGHTS)), "both layers of the head"
+    go_on(
+        store,
+        tmp_path / "on",
+        tmp_path / "tuned",
+        DATA,
+        FinetuneSettings(optim=optim(learning_rate=0.0)),
+        COMPUTE,
+        {},
+    )
+    assert equal(load_file(tmp_path / "on" / WEIGHTS), load_file(tmp_path / "tuned" / WEIGHTS)), (
+        "both layers of the head"
+    )
 
 
 def test_the_checkpoint_holds_learner_teacher_and_decoder() -> None:
-    assert {name.split(".")[0] for name in method().state_dict()} == {"encoder", "learner", "decoder"}
+    assert {name.split(".")[0] for name in method().state_dict()} == {
+        "encoder",
+        "learner",
+        "decoder",
+    }
 
 
 def test_folded_standardisation() -> None:

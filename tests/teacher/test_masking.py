@@ -4,9 +4,15 @@ import numpy as np
 import pytest
 import torch
 
-from skeleton import InputError, load_layout
-from teacher.masking import Mask, draw_joints, drop_frames, joint_weights, motion_of_frames
-from teacher.settings import InputSettings, MaskSettings
+from skedge.recipes.settings import InputSettings, MaskSettings
+from skedge.skeleton import InputError, load_layout
+from skedge.teacher.masks.joints import (
+    Mask,
+    draw_joints,
+    drop_frames,
+    joint_weights,
+    motion_of_frames,
+)
 
 NTU = load_layout("ntu25")
 DEGREES = torch.from_numpy(NTU.degrees)
@@ -66,7 +72,11 @@ def _motion_by_hand(clip: np.ndarray) -> list[list[float]]:
             for c in range(channels):
                 for m in range(persons):
                     for v in range(joints):
-                        total += float(sample[c, t + 1, v, m] - sample[c, t, v, m]) ** 2 if t + 1 < frames else 0.0
+                        total += (
+                            float(sample[c, t + 1, v, m] - sample[c, t, v, m]) ** 2
+                            if t + 1 < frames
+                            else 0.0
+                        )
             motion.append(total / (channels * joints * persons))
         result.append(motion)
     return result
@@ -135,8 +145,12 @@ def test_absolute_and_squared_motion_choose_differently() -> None:
     jump, tremble = np.zeros((3, 4, 25)), np.zeros((3, 4, 25))
     jump[:, 1:, 0], tremble[:, 1:, :] = 1.0, 0.09
     clips = torch.from_numpy(np.stack([jump, tremble])).float().unsqueeze(-1)
-    assert (motion_of_frames(clips, "absolute")[:, 0].diff() > 0).all(), "all joints by a little: the larger mean"
-    assert (motion_of_frames(clips, "squared")[:, 0].diff() < 0).all(), "one joint by a lot: the larger mean square"
+    assert (motion_of_frames(clips, "absolute")[:, 0].diff() > 0).all(), (
+        "all joints by a little: the larger mean"
+    )
+    assert (motion_of_frames(clips, "squared")[:, 0].diff() < 0).all(), (
+        "one joint by a lot: the larger mean square"
+    )
 
 
 def test_random_frames_and_no_mask() -> None:

@@ -4,12 +4,21 @@ import numpy as np
 import pytest
 import torch
 from scipy.special import expit, log_softmax, logsumexp, softmax
-from tiny import PLAN, equal, randomise, state
 
-from skeleton import load_layout
-from teacher.encoders import STGCN
-from teacher.moco import NOTHING, MoCo, attention_drop, ddm, gathered, info_nce, nearest, transform
-from teacher.settings import ContrastSettings
+from skedge.recipes.settings import ContrastSettings
+from skedge.skeleton import load_layout
+from skedge.teacher.methods.moco import (
+    NOTHING,
+    MoCo,
+    attention_drop,
+    ddm,
+    gathered,
+    info_nce,
+    nearest,
+    transform,
+)
+from skedge.teacher.networks.encoders import STGCN
+from tests.teacher.tiny import PLAN, equal, randomise, state
 
 NTU = load_layout("ntu25")
 CLOSE = {"atol": 1e-5, "rtol": 1e-5}
@@ -41,7 +50,9 @@ def test_a_single_positive_is_cross_entropy() -> None:
     positives[:, 0] = True
     expected = np.mean(logsumexp(logits, axis=1) - logits[:, 0])
     for over in ("sum", "mean"):
-        assert info_nce(tensor(logits), torch.from_numpy(positives), over).item() == pytest.approx(expected, rel=1e-5)
+        assert info_nce(tensor(logits), torch.from_numpy(positives), over).item() == pytest.approx(
+            expected, rel=1e-5
+        )
 
 
 def test_csclr_sums_probabilities_where_aimclr_averages_their_logarithms() -> None:
@@ -67,9 +78,12 @@ def test_ddm_is_the_cross_entropy_to_a_fixed_distribution() -> None:
     assert target.grad is None
     assert x.grad is not None
     masked = ddm(
-        torch.cat([x.detach(), torch.full((4, 1), NOTHING)], 1), torch.cat([target.detach(), torch.full((4, 1), NOTHING)], 1)
+        torch.cat([x.detach(), torch.full((4, 1), NOTHING)], 1),
+        torch.cat([target.detach(), torch.full((4, 1), NOTHING)], 1),
     )
-    assert masked.item() == pytest.approx(expected, rel=1e-5), "what counts for nothing changes nothing"
+    assert masked.item() == pytest.approx(expected, rel=1e-5), (
+        "what counts for nothing changes nothing"
+    )
 
 
 def test_the_nearest_keys_without_a_clip_s_own() -> None:
@@ -86,7 +100,8 @@ def test_the_nearest_keys_without_a_clip_s_own() -> None:
 
 
 def test_transformed_positives() -> None:
-    """Equation 8 with one amount, eq. 9 for the similarity; no pair becomes negative, and those that would stay as they are."""
+    """Equation 8 with one amount, eq. 9 for the similarity; no pair becomes negative, and those
+    that would stay as they are."""
     query, key = units(300, 8, 6), units(300, 8, 7)
     key = query + np.linspace(0, 2, 300)[:, None] * key
     key /= np.linalg.norm(key, axis=1, keepdims=True)
@@ -99,8 +114,12 @@ def test_transformed_positives() -> None:
     assert taken.sum() > 50
     assert refused.sum() > 50
     np.testing.assert_allclose(after[taken], by_hand[taken], **CLOSE)
-    np.testing.assert_allclose(far_query[taken], (amount * query + (1 - amount) * key)[taken], **CLOSE)
-    np.testing.assert_allclose(far_key[taken], (amount * key + (1 - amount) * query)[taken], **CLOSE)
+    np.testing.assert_allclose(
+        far_query[taken], (amount * query + (1 - amount) * key)[taken], **CLOSE
+    )
+    np.testing.assert_allclose(
+        far_key[taken], (amount * key + (1 - amount) * query)[taken], **CLOSE
+    )
     np.testing.assert_allclose(far_query[refused], query[refused], **CLOSE)
     np.testing.assert_allclose(far_key[refused], key[refused], **CLOSE)
     assert (after[before > 0] > -1e-6).all(), "no positive pair is made negative"
@@ -120,7 +139,11 @@ def test_attention_drop() -> None:
     features = np.random.default_rng(9).gamma(1.0, size=(3, 5, 6, 7))
     features[:, :, :, 2] *= 4.0  # a joint whose mean attention is high enough to go whole
     apart = (features - features.mean((2, 3), keepdims=True)) ** 2
-    energy = 4 * (apart.sum((2, 3), keepdims=True) / 41 + 1e-4) / (apart + 2 * (apart.sum((2, 3), keepdims=True) / 41 + 1e-4))
+    energy = (
+        4
+        * (apart.sum((2, 3), keepdims=True) / 41 + 1e-4)
+        / (apart + 2 * (apart.sum((2, 3), keepdims=True) / 41 + 1e-4))
+    )
     attention = expit(1 / energy)
     joint, value = attention.mean((1, 2), keepdims=True) < 0.7, attention < 0.7
     assert 0 < joint.mean() < 1
@@ -141,7 +164,9 @@ def test_the_key_encoder_follows_before_keys_are_made_and_gets_no_gradient() -> 
     made = module.key(clip())
     (module.query(clip()) * made).sum().backward()
     assert not made.requires_grad
-    assert all(p.grad is None for p in [*module.key_encoder.parameters(), *module.key_mlp.parameters()])
+    assert all(
+        p.grad is None for p in [*module.key_encoder.parameters(), *module.key_mlp.parameters()]
+    )
     assert all(p.grad is not None for p in [*module.encoder.parameters(), *module.mlp.parameters()])
 
 
@@ -150,7 +175,10 @@ def test_a_fresh_key_network_is_the_query_network() -> None:
     twin = MoCo(STGCN(NTU, PLAN), ContrastSettings(features=6, queue=4))
     assert equal(state(twin.encoder), state(twin.key_encoder))
     assert equal(state(twin.mlp), state(twin.key_mlp))
-    assert sum(p.requires_grad for p in module.parameters()) == sum(1 for _ in module.encoder.parameters()) + 4
+    assert (
+        sum(p.requires_grad for p in module.parameters())
+        == sum(1 for _ in module.encoder.parameters()) + 4
+    )
 
 
 def test_the_queue_takes_the_oldest_place_and_holds_unit_vectors() -> None:
@@ -176,7 +204,9 @@ def test_the_queue_may_move_before_the_gradient_is_taken() -> None:
     query = module.query(clip())
     cosines = module.similarities(query)
     before = module.keys.clone()
-    expected = torch.autograd.grad((query @ before.T).square().sum(), module.mlp[2].weight, retain_graph=True)[0]
+    expected = torch.autograd.grad(
+        (query @ before.T).square().sum(), module.mlp[2].weight, retain_graph=True
+    )[0]
     module.enqueue(module.key(clip(3)), torch.arange(4))
     (gradient,) = torch.autograd.grad(cosines.square().sum(), module.mlp[2].weight)
     torch.testing.assert_close(gradient, expected)
@@ -185,7 +215,10 @@ def test_the_queue_may_move_before_the_gradient_is_taken() -> None:
 def test_own_keys_are_found_by_the_clip_s_number() -> None:
     module = moco(6)
     module.enqueue(torch.eye(6)[:4], torch.tensor([5, 2, 9, 2]))
-    assert module.own(torch.tensor([2, 7])).tolist() == [[False, True, False, True, False, False], [False] * 6]
+    assert module.own(torch.tensor([2, 7])).tolist() == [
+        [False, True, False, True, False, False],
+        [False] * 6,
+    ]
 
 
 def test_one_process_has_its_own_keys_only() -> None:

@@ -6,18 +6,18 @@ import numpy as np
 import pytest
 import torch
 from sklearn.neighbors import KNeighborsClassifier
-from tiny import COMPUTE, INPUT, PLAN, make_store, optim, scenes, write_classifier
 
-from skeleton import InputError, load_layout, prepare
-from skeleton.datasets.store import Store
-from skeleton.retarget import retarget
-from teacher.clips import Clips
-from teacher.finetune import finetune
-from teacher.load import load_classifier, load_encoder
-from teacher.model import Classifier, View
-from teacher.partial import answers, hide_joints, hide_parts, partial_body
-from teacher.probe import knn
-from teacher.settings import FinetuneSettings, InputSettings, PartialSettings
+from skedge.datasets.store import Store
+from skedge.recipes.settings import FinetuneSettings, InputSettings, PartialSettings
+from skedge.skeleton import InputError, load_layout, prepare
+from skedge.skeleton.retarget import retarget
+from skedge.teacher.clips import Clips
+from skedge.teacher.networks.classifier import Classifier, View
+from skedge.teacher.protocols.finetune import finetune
+from skedge.teacher.protocols.partial import answers, hide_joints, hide_parts, partial_body
+from skedge.teacher.protocols.probe import knn
+from skedge.teacher.runs.load import load_classifier, load_encoder
+from tests.teacher.tiny import COMPUTE, INPUT, PLAN, make_store, optim, scenes, write_classifier
 
 NTU = load_layout("ntu25")
 
@@ -48,10 +48,13 @@ def test_hidden_joints_leave_the_computation(tmp_path: Path) -> None:
     moved = joints.clone()
     for row in range(7):
         alone = network.classify(
-            network.view.place(joints[row : row + 1]), torch.from_numpy(np.flatnonzero(~hidden[row]))[None]
+            network.view.place(joints[row : row + 1]),
+            torch.from_numpy(np.flatnonzero(~hidden[row]))[None],
         )
         torch.testing.assert_close(got[row], alone[0][0], atol=1e-5, rtol=1e-5)
-        moved[row, :, :, hidden[row] & (np.arange(25) != 1)] += 5.0  # joint 1 places the body before anything is hidden
+        moved[row, :, :, hidden[row] & (np.arange(25) != 1)] += (
+            5.0  # joint 1 places the body before anything is hidden
+        )
     torch.testing.assert_close(answers(network, moved, hidden), got, atol=1e-4, rtol=1e-4)
 
 
@@ -69,16 +72,22 @@ def test_partial_body_evaluation(store: Store, tmp_path: Path) -> None:
     assert again == metrics, "the same seed hides the same"
 
 
-@pytest.mark.parametrize(("joints", "parts", "words"), [((25,), (0,), "0 to 24"), ((0,), (5,), "0 to 4")])
+@pytest.mark.parametrize(
+    ("joints", "parts", "words"), [((25,), (0,), "0 to 24"), ((0,), (5,), "0 to 4")]
+)
 def test_nothing_left_to_see_is_refused(
     joints: tuple[int, ...], parts: tuple[int, ...], words: str, store: Store, tmp_path: Path
 ) -> None:
     write_classifier(tmp_path / "run", store)
     with pytest.raises(InputError, match=words):
-        partial_body(store, tmp_path, tmp_path / "run", INPUT, PartialSettings(joints, parts), COMPUTE)
+        partial_body(
+            store, tmp_path, tmp_path / "run", INPUT, PartialSettings(joints, parts), COMPUTE
+        )
 
 
-def test_nearest_neighbours_are_scikit_learns_on_the_features(store: Store, encoder_run: Path, tmp_path: Path) -> None:
+def test_nearest_neighbours_are_scikit_learns_on_the_features(
+    store: Store, encoder_run: Path, tmp_path: Path
+) -> None:
     metrics = knn(store, tmp_path, {"joint": encoder_run}, INPUT, 3, COMPUTE)
     encoder, card = load_encoder(encoder_run)
     encoder.eval()
@@ -86,15 +95,24 @@ def test_nearest_neighbours_are_scikit_learns_on_the_features(store: Store, enco
     for part in ("train", "test"):
         clips = Clips.read(store, store.split("xsub", part), INPUT)
         with torch.no_grad():
-            features[part], labels[part] = encoder(View(card.layout, INPUT)(clips.joints)).numpy(), clips.labels.numpy()
-    near = KNeighborsClassifier(3, metric="cosine", weights="distance").fit(features["train"], labels["train"])
-    assert metrics["top1"] == pytest.approx(100 * near.score(features["test"], labels["test"]), abs=0.01)
+            features[part], labels[part] = (
+                encoder(View(card.layout, INPUT)(clips.joints)).numpy(),
+                clips.labels.numpy(),
+            )
+    near = KNeighborsClassifier(3, metric="cosine", weights="distance").fit(
+        features["train"], labels["train"]
+    )
+    assert metrics["top1"] == pytest.approx(
+        100 * near.score(features["test"], labels["test"]), abs=0.01
+    )
     assert metrics["neighbors"] == 3
     two = knn(store, tmp_path, {"joint": encoder_run, "bone": encoder_run}, INPUT, 3, COMPUTE)
     assert two["top1"] == metrics["top1"], "the same stream twice changes nothing"
 
 
-def test_semi_supervised_training_sees_a_share_of_every_class(store: Store, encoder_run: Path, tmp_path: Path) -> None:
+def test_semi_supervised_training_sees_a_share_of_every_class(
+    store: Store, encoder_run: Path, tmp_path: Path
+) -> None:
     settings = FinetuneSettings(optim=optim(epochs=1))
     metrics = finetune(store, tmp_path, encoder_run, INPUT, PLAN, settings, COMPUTE, {}, share=0.5)
     assert (metrics["protocol"], metrics["share"], metrics["clips"]) == ("semi", 0.5, 12)
@@ -105,7 +123,9 @@ def test_semi_supervised_training_sees_a_share_of_every_class(store: Store, enco
 def test_transfer_to_another_layout(encoder_run: Path, tmp_path: Path) -> None:
     other = make_store(tmp_path / "kinect", "kinect20", labels=("jump", "run"), subjects=4)
     settings = FinetuneSettings(optim=optim(epochs=1))
-    metrics = finetune(other, tmp_path / "run", encoder_run, INPUT, PLAN, settings, COMPUTE, {}, transfer=True)
+    metrics = finetune(
+        other, tmp_path / "run", encoder_run, INPUT, PLAN, settings, COMPUTE, {}, transfer=True
+    )
     assert metrics["protocol"] == "transfer"
     assert metrics["pretrained_on"] == "tiny"
     network, card = load_classifier(tmp_path / "run")

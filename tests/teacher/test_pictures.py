@@ -7,22 +7,26 @@ import numpy as np
 import pytest
 import torch
 from matplotlib.image import imread
-from tiny import COMPUTE, INPUT, PLAN, random_classifier, scenes, write_classifier
 
-from skeleton import InputError, load_layout
-from skeleton.datasets.store import Store, StoreWriter
-from teacher import inspect, pictures
-from teacher.folder import write_metrics
-from teacher.masked_settings import TransformerSettings
-from teacher.settings import EncoderSettings, MaskSettings
-from teacher.transformer import Attention
+from skedge.datasets.store import Store, StoreWriter
+from skedge.recipes.masked_settings import TransformerSettings
+from skedge.recipes.settings import EncoderSettings, MaskSettings
+from skedge.skeleton import InputError, load_layout
+from skedge.teacher import drawing as inspect
+from skedge.teacher import pictures
+from skedge.teacher.networks.transformer import Attention
+from skedge.teacher.runs.folder import write_metrics
+from tests.teacher.tiny import COMPUTE, INPUT, PLAN, random_classifier, scenes, write_classifier
 
 NTU = load_layout("ntu25")
-TOKENS = EncoderSettings(backbone="transformer", transformer=TransformerSettings(width=8, depth=2, heads=2, segment=3))
+TOKENS = EncoderSettings(
+    backbone="transformer", transformer=TransformerSettings(width=8, depth=2, heads=2, segment=3)
+)
 
 
 def test_activation_is_class_activation_mapping() -> None:
-    """With one linear layer behind the mean: the last features weighted by the answer's row, negative joints black."""
+    """With one linear layer behind the mean: the last features weighted by the answer's row,
+    negative joints black."""
     plan = replace(PLAN, strides=(1, 1, 1))
     classifier = random_classifier(NTU, INPUT, plan)
     joints = scenes(1, INPUT)
@@ -52,19 +56,31 @@ def test_every_picture_is_drawn(store: Store, tmp_path: Path) -> None:
     inspect.draw_features(runs, store, INPUT, 2, COMPUTE, tmp_path / "features.png")
     inspect.draw_difference(*runs, tmp_path / "difference.png")
     inspect.draw_activation(runs[0], store, clip, tmp_path / "activation.png")
-    masks = {"theta": MaskSettings(masked_frames=3), "phi": MaskSettings("low-degree", "high-motion", masked_frames=3)}
+    masks = {
+        "theta": MaskSettings(masked_frames=3),
+        "phi": MaskSettings("low-degree", "high-motion", masked_frames=3),
+    }
     inspect.draw_masks(store, clip, masks, INPUT, COMPUTE, tmp_path / "masks.png")
     pictures.confusion_matrix([[3, 1], [0, 0]], ("wave", "clap"), tmp_path / "confusion.png")
     inspect.draw_motion(store, INPUT, 2, COMPUTE, tmp_path / "motion.png")
     write_classifier(tmp_path / "tokens", store, plan=TOKENS)
     inspect.draw_attention([tmp_path / "tokens"], store, INPUT, COMPUTE, tmp_path / "attention.png")
-    for name in ("features", "difference", "activation", "masks", "confusion", "motion", "attention"):
+    for name in (
+        "features",
+        "difference",
+        "activation",
+        "masks",
+        "confusion",
+        "motion",
+        "attention",
+    ):
         image = imread(tmp_path / f"{name}.png")
         assert image.std() > 0.02, f"{name} is blank"
 
 
 def test_attention_is_what_mixes_the_tokens() -> None:
-    """Values mixed by the weights give what torch's own attention gives; the mean over clips is one of distributions."""
+    """Values mixed by the weights give what torch's own attention gives; the mean over clips is one
+    of distributions."""
     torch.manual_seed(0)
     block, x = Attention(8, 2), torch.randn(3, 5, 8)
     values = block.inward(x)[..., 16:].unflatten(-1, (2, 4)).transpose(1, 2)
@@ -74,14 +90,19 @@ def test_attention_is_what_mixes_the_tokens() -> None:
     network = random_classifier(NTU, INPUT, TOKENS)
     clips = scenes(5, INPUT)
     whole = inspect.mean_attention(network, clips, COMPUTE)
-    assert whole.shape == (TOKENS.transformer.depth, *[25 * INPUT.frames // TOKENS.transformer.segment] * 2)
+    assert whole.shape == (
+        TOKENS.transformer.depth,
+        *[25 * INPUT.frames // TOKENS.transformer.segment] * 2,
+    )
     np.testing.assert_allclose(whole.sum(-1), 1, rtol=1e-3)
     parts = [inspect.mean_attention(network, clips[i : i + 1], COMPUTE) for i in range(5)]
     np.testing.assert_allclose(whole, np.mean(parts, 0), atol=1e-4)
 
 
 def test_motion_is_how_far_a_joint_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with StoreWriter(tmp_path / "one", name="one", layout=NTU, labels=["still", "raise"], rate=30.0) as writer:
+    with StoreWriter(
+        tmp_path / "one", name="one", layout=NTU, labels=["still", "raise"], rate=30.0
+    ) as writer:
         for label in (0, 1):
             clip = np.zeros((1, 11, 25, 3), np.float32)
             clip[0, :, 7, 1] = label * np.linspace(0, 0.5, 11)
@@ -89,9 +110,13 @@ def test_motion_is_how_far_a_joint_goes(tmp_path: Path, monkeypatch: pytest.Monk
         writer.protocol("xsub", lambda index: np.full(len(index), 3))
     found: dict[str, np.ndarray] = {}
     monkeypatch.setattr(pictures, "motions", lambda actions, layout, file: found.update(actions))
-    inspect.draw_motion(Store(tmp_path / "one"), replace(INPUT, frames=11), 2, COMPUTE, tmp_path / "x.png")
+    inspect.draw_motion(
+        Store(tmp_path / "one"), replace(INPUT, frames=11), 2, COMPUTE, tmp_path / "x.png"
+    )
     assert found["still"] == pytest.approx(0)
-    assert found["raise"][7] == pytest.approx(50 / 11)  # 10 steps of 5 cm, and a last frame that goes nowhere
+    assert found["raise"][7] == pytest.approx(
+        50 / 11
+    )  # 10 steps of 5 cm, and a last frame that goes nowhere
     assert np.delete(found["raise"], 7) == pytest.approx(0)
 
 
@@ -103,6 +128,8 @@ def test_what_cannot_be_drawn(store: Store, tmp_path: Path) -> None:
         inspect.draw_difference(tmp_path / "teacher", tmp_path / "student", tmp_path / "x.png")
     with pytest.raises(InputError, match=r"\.png, \.svg or \.pdf"):
         pictures.confusion_matrix([[1]], ("wave",), tmp_path / "x.jpeg")
-    with pytest.raises(InputError, match=r"teacher: expected a model with .* transformer, got st-gcn"):
+    with pytest.raises(
+        InputError, match=r"teacher: expected a model with .* transformer, got st-gcn"
+    ):
         inspect.draw_attention([tmp_path / "teacher"], store, INPUT, COMPUTE, tmp_path / "x.png")
     assert not (tmp_path / "x.png").exists()

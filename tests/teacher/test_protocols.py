@@ -9,21 +9,9 @@ import torch
 import yaml
 from safetensors.torch import load_file
 from sklearn.metrics import accuracy_score, recall_score, top_k_accuracy_score
-from tiny import COMPUTE, INPUT, PLAN, equal, make_store, optim, write_classifier
 
-from skeleton import InputError, prepare
-from skeleton.datasets.store import Store
-from teacher.baseline import ridge
-from teacher.classify import score
-from teacher.clips import Clips
-from teacher.encoders import STGCN
-from teacher.finetune import finetune, go_on
-from teacher.folder import WEIGHTS, Card, read_metrics, write_run
-from teacher.load import load_classifier, load_encoder
-from teacher.model import View
-from teacher.pretrain import pretrain
-from teacher.probe import linear
-from teacher.settings import (
+from skedge.datasets.store import Store
+from skedge.recipes.settings import (
     AugmentSettings,
     EncoderSettings,
     FinetuneSettings,
@@ -31,7 +19,19 @@ from teacher.settings import (
     LinearSettings,
     PretrainSettings,
 )
-from teacher.training import forward_all
+from skedge.skeleton import InputError, prepare
+from skedge.teacher.clips import Clips
+from skedge.teacher.networks.classifier import View
+from skedge.teacher.networks.encoders import STGCN
+from skedge.teacher.pretrain import pretrain
+from skedge.teacher.protocols.classify import score
+from skedge.teacher.protocols.finetune import finetune, go_on
+from skedge.teacher.protocols.probe import linear
+from skedge.teacher.protocols.ridge import ridge
+from skedge.teacher.runs.folder import WEIGHTS, Card, read_metrics, write_run
+from skedge.teacher.runs.load import load_classifier, load_encoder
+from skedge.teacher.training import forward_all
+from tests.teacher.tiny import COMPUTE, INPUT, PLAN, equal, make_store, optim, write_classifier
 
 
 def test_clips_are_prepared_as_on_the_device(store: Store) -> None:
@@ -40,13 +40,20 @@ def test_clips_are_prepared_as_on_the_device(store: Store) -> None:
     assert clips.joints.shape == (3, 2, 12, 25, 3)
     assert clips.labels.tolist() == [int(store.index["label"][i]) for i in indices]
     for row, i in enumerate(indices):
-        assert np.array_equal(clips.joints[row].numpy(), prepare(store.clip(i), store.layout, 2, 12))
+        assert np.array_equal(
+            clips.joints[row].numpy(), prepare(store.clip(i), store.layout, 2, 12)
+        )
     batches = list(clips.loader(2, shuffle=False))
     assert [len(labels) for _, labels in batches] == [2, 1]
     assert torch.equal(torch.cat([joints for joints, _ in batches]), clips.joints)
     assert len(list(clips.loader(2, drop_last=True))) == 1
-    assert [len(labels) for _, labels in clips.loader(100, drop_last=True)] == [3], "fewer clips than a batch"
-    assert [loader.batch_size for loader in (clips.loader(100, 2), clips.loader(2, 2), clips.loader(1, 4))] == [1, 1, 1]
+    assert [len(labels) for _, labels in clips.loader(100, drop_last=True)] == [3], (
+        "fewer clips than a batch"
+    )
+    assert [
+        loader.batch_size
+        for loader in (clips.loader(100, 2), clips.loader(2, 2), clips.loader(1, 4))
+    ] == [1, 1, 1]
 
 
 def test_pretraining_makes_a_run_folder(store: Store, encoder_run: Path) -> None:
@@ -75,15 +82,33 @@ def test_pretraining_with_fewer_clips_than_a_batch(store: Store, tmp_path: Path)
 @pytest.fixture(scope="module")
 def probe(store: Store, encoder_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("linear")
-    linear(store, folder, encoder_run, INPUT, PLAN, LinearSettings(optim(batch_size=128, epochs=3)), COMPUTE, {"name": "probe"})
+    linear(
+        store,
+        folder,
+        encoder_run,
+        INPUT,
+        PLAN,
+        LinearSettings(optim(batch_size=128, epochs=3)),
+        COMPUTE,
+        {"name": "probe"},
+    )
     return folder
 
 
-def test_the_linear_probe_leaves_the_encoder_alone(store: Store, encoder_run: Path, probe: Path) -> None:
+def test_the_linear_probe_leaves_the_encoder_alone(
+    store: Store, encoder_run: Path, probe: Path
+) -> None:
     before, after = load_file(encoder_run / WEIGHTS), load_file(probe / WEIGHTS)
-    encoder = {name.removeprefix("encoder."): value for name, value in after.items() if name.startswith("encoder.")}
+    encoder = {
+        name.removeprefix("encoder."): value
+        for name, value in after.items()
+        if name.startswith("encoder.")
+    }
     assert equal(encoder, before), "weights and running statistics"
-    assert {name for name in after if not name.startswith("encoder.")} == {"head.weight", "head.bias"}
+    assert {name for name in after if not name.startswith("encoder.")} == {
+        "head.weight",
+        "head.bias",
+    }
     metrics = read_metrics(probe)
     assert (metrics["protocol"], metrics["pretrained_on"]) == ("linear", "tiny")
 
@@ -107,14 +132,20 @@ def test_a_probe_learns_from_the_features_of_plain_clips(store: Store, tmp_path:
     assert loss < 0.8 * np.log(3)
     torch.testing.assert_close(classifier(clips.joints)[0], logits, atol=1e-5, rtol=1e-5)
     tested = Clips.read(store, store.split("xsub", "test"), card.input)
-    assert metrics["top1"] == round(100 * accuracy_score(tested.labels, classifier(tested.joints)[0].argmax(1)), 2)
+    assert metrics["top1"] == round(
+        100 * accuracy_score(tested.labels, classifier(tested.joints)[0].argmax(1)), 2
+    )
 
 
-def test_finetuning_starts_from_the_encoder_and_changes_it(store: Store, encoder_run: Path, tmp_path: Path) -> None:
+def test_finetuning_starts_from_the_encoder_and_changes_it(
+    store: Store, encoder_run: Path, tmp_path: Path
+) -> None:
     before = load_file(encoder_run / WEIGHTS)
     still = FinetuneSettings(optim=optim(epochs=1, learning_rate=0.0))
     finetune(store, tmp_path / "still", encoder_run, INPUT, PLAN, still, COMPUTE, {})
-    settings = FinetuneSettings(label_smoothing=0.1, augment=AugmentSettings(rotation=10.0), optim=optim(batch_size=128))
+    settings = FinetuneSettings(
+        label_smoothing=0.1, augment=AugmentSettings(rotation=10.0), optim=optim(batch_size=128)
+    )
     metrics = finetune(store, tmp_path / "moved", encoder_run, INPUT, PLAN, settings, COMPUTE, {})
     assert metrics["pretrained_on"] == "tiny"
     assert metrics["protocol"] == "finetune"
@@ -123,10 +154,14 @@ def test_finetuning_starts_from_the_encoder_and_changes_it(store: Store, encoder
         if "running" not in name and "batches" not in name:
             assert torch.equal(same[f"encoder.{name}"], value), name
             assert not torch.equal(moved[f"encoder.{name}"], value), name
-    assert equal(load_file(encoder_run / WEIGHTS), before), "the pretrained run itself stands as it was"
+    assert equal(load_file(encoder_run / WEIGHTS), before), (
+        "the pretrained run itself stands as it was"
+    )
 
 
-def test_finetuning_takes_the_pretrained_plan_and_input(store: Store, encoder_run: Path, tmp_path: Path) -> None:
+def test_finetuning_takes_the_pretrained_plan_and_input(
+    store: Store, encoder_run: Path, tmp_path: Path
+) -> None:
     other = EncoderSettings(widths=(8,), strides=(1,), dropout=0.25)
     finetune(
         store, tmp_path, encoder_run, InputSettings(frames=20, stream="bone"), other, FinetuneSettings(optim=optim(epochs=1)),
@@ -157,8 +192,12 @@ def test_scores_are_scikit_learns(absent: bool) -> None:
     got = score(torch.from_numpy(logits).float(), torch.from_numpy(labels))
     everything = np.arange(7)
     assert got["top1"] == round(100 * accuracy_score(labels, logits.argmax(1)), 2)
-    assert got["top5"] == round(100 * top_k_accuracy_score(labels, logits, k=5, labels=everything), 2)
-    recalls = recall_score(labels, logits.argmax(1), labels=everything, average=None, zero_division=0)
+    assert got["top5"] == round(
+        100 * top_k_accuracy_score(labels, logits, k=5, labels=everything), 2
+    )
+    recalls = recall_score(
+        labels, logits.argmax(1), labels=everything, average=None, zero_division=0
+    )
     assert got["per_class"] == pytest.approx((100 * recalls).round(2).tolist(), abs=0.011)
     assert got["clips"] == 80
 
@@ -186,8 +225,18 @@ def test_a_classifier_goes_on_with_other_actions(store: Store, tmp_path: Path) -
     """A rate of next to nothing shows what it starts from."""
     write_classifier(tmp_path / "known", store, INPUT)
     mine = make_store(tmp_path / "mine", labels=("kick", "bow", "wave"), subjects=4)
-    settings = FinetuneSettings(augment=AugmentSettings(), optim=optim(epochs=1, learning_rate=1e-12))
-    metrics = go_on(mine, tmp_path / "run", tmp_path / "known", InputSettings(frames=99), settings, COMPUTE, {"name": "tiny"})
+    settings = FinetuneSettings(
+        augment=AugmentSettings(), optim=optim(epochs=1, learning_rate=1e-12)
+    )
+    metrics = go_on(
+        mine,
+        tmp_path / "run",
+        tmp_path / "known",
+        InputSettings(frames=99),
+        settings,
+        COMPUTE,
+        {"name": "tiny"},
+    )
     assert (metrics["protocol"], metrics["known"]) == ("finetune", 2)
     (before, _), (after, card) = (load_classifier(tmp_path / name) for name in ("known", "run"))
     assert card.labels == mine.labels
@@ -202,7 +251,9 @@ def test_a_classifier_goes_on_with_other_actions(store: Store, tmp_path: Path) -
 def test_another_layout_is_refused_with_both_names(encoder_run: Path, tmp_path: Path) -> None:
     other = make_store(tmp_path / "kinect", "kinect20", subjects=2)
     with pytest.raises(InputError, match=r"ntu25 \(25 joints\).*kinect20 \(20 joints\)"):
-        linear(other, tmp_path / "run", encoder_run, INPUT, PLAN, LinearSettings(optim()), COMPUTE, {})
+        linear(
+            other, tmp_path / "run", encoder_run, INPUT, PLAN, LinearSettings(optim()), COMPUTE, {}
+        )
     with pytest.raises(InputError, match=r"ntu25 \(25 joints\).*kinect20 \(20 joints\)"):
         finetune(other, tmp_path / "run", encoder_run, INPUT, PLAN, FinetuneSettings(), COMPUTE, {})
     assert not (tmp_path / "run").exists()

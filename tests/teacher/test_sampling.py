@@ -1,4 +1,5 @@
-"""Uniform sampling: which frames a network sees, anew in every epoch, and tests on several samplings of a clip."""
+"""Uniform sampling: which frames a network sees, anew in every epoch, and tests on several
+samplings of a clip."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -7,16 +8,16 @@ import numpy as np
 import pytest
 import torch
 from sklearn.metrics import accuracy_score
-from tiny import COMPUTE, INPUT, PLAN, write_classifier
 
-from export.exporter import Exporter
-from skeleton import InputError, prepare
-from skeleton.datasets.store import Store
-from teacher.clips import Clips
-from teacher.evaluate import Sets, measure, on_protocol
-from teacher.load import load_classifier
-from teacher.settings import OptimSettings
-from teacher.training import rate_share
+from skedge.datasets.store import Store
+from skedge.export.exporter import Exporter
+from skedge.recipes.settings import OptimSettings
+from skedge.skeleton import InputError, prepare
+from skedge.teacher.clips import Clips
+from skedge.teacher.protocols.evaluate import Sets, measure, on_protocol
+from skedge.teacher.runs.load import load_classifier
+from skedge.teacher.training import rate_share
+from tests.teacher.tiny import COMPUTE, INPUT, PLAN, write_classifier
 
 UNIFORM = replace(INPUT, time="uniform", test_clips=4)
 
@@ -35,7 +36,8 @@ def taken(clip: np.ndarray, sampled: np.ndarray) -> list[int]:
 
 @pytest.mark.parametrize("frames", [12, 20, 40])
 def test_which_frames(store: Store, frames: int) -> None:
-    """One of each of T equal parts; of a clip under 2 T frames some are left out; a clip under T goes round and round."""
+    """One of each of T equal parts; of a clip under 2 T frames some are left out; a clip under T
+    goes round and round."""
     data = replace(UNIFORM, frames=frames)
     clips = Clips.read(store, range(6), data)
     joints, _ = clips.__getitems__(list(range(6)))
@@ -45,7 +47,10 @@ def test_which_frames(store: Store, frames: int) -> None:
         assert len(at) == frames
         if length >= 2 * frames:
             edges = np.arange(frames + 1) * length // frames
-            assert all(low <= frame < high for frame, low, high in zip(at, edges[:-1], edges[1:], strict=True))
+            assert all(
+                low <= frame < high
+                for frame, low, high in zip(at, edges[:-1], edges[1:], strict=True)
+            )
         elif length >= frames:
             assert set(np.diff(at)) <= {1, 2}
             assert at[0] <= 1
@@ -62,7 +67,9 @@ def test_training_draws_anew_and_tests_do_not(clips: Clips) -> None:
     assert torch.equal(clips.joints, clips.joints)
     samplings = list(clips.samplings())
     assert len(samplings) == 4
-    assert all(torch.equal(one, other) for one, other in zip(samplings, clips.samplings(), strict=True))
+    assert all(
+        torch.equal(one, other) for one, other in zip(samplings, clips.samplings(), strict=True)
+    )
     assert not torch.equal(samplings[0], samplings[1])
     assert torch.equal(clips[3][1], clips.labels[3])
 
@@ -72,7 +79,9 @@ def test_the_answer_is_the_mean_of_several_samplings(store: Store, tmp_path: Pat
     sets = Sets.read(store, on_protocol(load_classifier(tmp_path / "run")[1].input, UNIFORM))
     found = measure(classifier, sets, tmp_path, COMPUTE, {})
     with torch.no_grad():
-        answers = [classifier(joints)[0].softmax(1).double().numpy() for joints in sets.test.samplings()]
+        answers = [
+            classifier(joints)[0].softmax(1).double().numpy() for joints in sets.test.samplings()
+        ]
     assert len(answers) == 4
     expected = accuracy_score(sets.test.labels, np.mean(answers, axis=0).argmax(1))
     assert found["top1"] == round(100 * expected, 2)
@@ -80,12 +89,17 @@ def test_the_answer_is_the_mean_of_several_samplings(store: Store, tmp_path: Pat
 
 
 def test_what_cannot_be_sampled(store: Store, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"expected 1, or more with input.time uniform, got 10 with stretched"):
+    with pytest.raises(
+        InputError, match=r"expected 1, or more with input.time uniform, got 10 with stretched"
+    ):
         Clips.read(store, [0], replace(INPUT, test_clips=10))
     with pytest.raises(InputError, match=r"input.test_clips: expected 1, .*got 0 with uniform"):
         Clips.read(store, [0], replace(UNIFORM, test_clips=0))
     write_classifier(tmp_path / "run", store, UNIFORM, PLAN)
-    with pytest.raises(InputError, match=r"run: trained on uniformly sampled clips, .*--input.time stretched to export"):
+    with pytest.raises(
+        InputError,
+        match=r"run: trained on uniformly sampled clips, .*--input.time stretched to export",
+    ):
         Exporter(tmp_path / "run", store)
 
 
@@ -94,7 +108,9 @@ def test_schedules() -> None:
     shares = [rate_share(optim, step, 100) for step in range(101)]
     assert shares[:20] == pytest.approx([(step + 1) / 21 for step in range(20)])
     for step in range(20, 101):
-        assert shares[step] == pytest.approx(0.01 + 0.99 * 0.5 * (1 + np.cos(np.pi * (step - 20) / 80)))
+        assert shares[step] == pytest.approx(
+            0.01 + 0.99 * 0.5 * (1 + np.cos(np.pi * (step - 20) / 80))
+        )
     down = OptimSettings(epochs=10, milestones=(3, 4.5), warmup_epochs=1)
     shares = [rate_share(down, step, 100) for step in range(100)]
     assert shares[9] < shares[10] == shares[29] == 1

@@ -1,4 +1,5 @@
-"""STTFormer against its formulas in NumPy, and SkeletonMAE: masks, plans, reconstruction, and what must never happen in it."""
+"""STTFormer against its formulas in NumPy, and SkeletonMAE: masks, plans, reconstruction, and what
+must never happen in it."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -7,26 +8,38 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from masked_tiny import DATA, NTU, STTFORMER, batch_norm, bodies, clips, encoder_of, settings, weights_of
 from matplotlib.image import imread
-from tiny import COMPUTE, INPUT, optim, random_classifier, randomise, scenes
 from torch import nn
 
-from export.deploy import Deployed
-from skeleton import InputError, load_layout
-from skeleton.datasets.store import Store
-from teacher import inspect
-from teacher.encoders import build_encoder
-from teacher.finetune import finetune
-from teacher.folder import DECODER
-from teacher.masked_settings import SkeletonMaeSettings, SttformerSettings
-from teacher.model import Classifier
-from teacher.pretrain import make_method, pretrain
-from teacher.settings import EncoderSettings, FinetuneSettings
-from teacher.skeletonmae import decoder_plan, draw, load_mae, visible
-from teacher.sttformer import elements, encoder_plan, tuples
+from skedge.datasets.store import Store
+from skedge.export.clip_graph import Deployed
+from skedge.recipes.masked_settings import SkeletonMaeSettings, SttformerSettings
+from skedge.recipes.settings import EncoderSettings, FinetuneSettings
+from skedge.skeleton import InputError, load_layout
+from skedge.teacher import drawing as inspect
+from skedge.teacher.methods.skeletonmae import decoder_plan, draw, load_mae, visible
+from skedge.teacher.networks.classifier import Classifier
+from skedge.teacher.networks.encoders import build_encoder
+from skedge.teacher.networks.sttformer import elements, encoder_plan, tuples
+from skedge.teacher.pretrain import make_method, pretrain
+from skedge.teacher.protocols.finetune import finetune
+from skedge.teacher.runs.folder import DECODER
+from tests.teacher.masked_tiny import (
+    DATA,
+    NTU,
+    STTFORMER,
+    batch_norm,
+    bodies,
+    clips,
+    encoder_of,
+    settings,
+    weights_of,
+)
+from tests.teacher.tiny import COMPUTE, INPUT, optim, random_classifier, randomise, scenes
 
-MAE = settings("skeletonmae", skeletonmae=SkeletonMaeSettings(decoder_depth=5), optim=optim(epochs=2))
+MAE = settings(
+    "skeletonmae", skeletonmae=SkeletonMaeSettings(decoder_depth=5), optim=optim(epochs=2)
+)
 
 
 def leaky(x: np.ndarray) -> np.ndarray:
@@ -34,17 +47,24 @@ def leaky(x: np.ndarray) -> np.ndarray:
 
 
 def conv1(x: np.ndarray, w: Any, name: str) -> np.ndarray:
-    return np.einsum("oc,rcte->rote", w[f"{name}.weight"][..., 0, 0], x) + w[f"{name}.bias"][:, None, None]
+    return (
+        np.einsum("oc,rcte->rote", w[f"{name}.weight"][..., 0, 0], x)
+        + w[f"{name}.bias"][:, None, None]
+    )
 
 
 def sines(count: int, channels: int) -> np.ndarray:
     return np.array(
-        [[(np.sin, np.cos)[c % 2](at / 10000 ** ((c - c % 2) / channels)) for at in range(count)] for c in range(channels)]
+        [
+            [(np.sin, np.cos)[c % 2](at / 10000 ** ((c - c % 2) / channels)) for at in range(count)]
+            for c in range(channels)
+        ]
     )
 
 
 def tuple_block(x: np.ndarray, w: Any, name: str, qkv: int, at: np.ndarray) -> np.ndarray:
-    """A block of x (R, C, T', E) whose elements are `at` (R, T', E), tuple by tuple, head by head."""
+    """A block of x (R, C, T', E) whose elements are `at` (R, T', E), tuple by tuple, head by
+    head."""
     rows, channels, times, size = x.shape
     places = sines(w[f"{name}.attention"].shape[1], channels)
     y = np.zeros((rows, 3 * channels, times, size))
@@ -56,7 +76,9 @@ def tuple_block(x: np.ndarray, w: Any, name: str, qkv: int, at: np.ndarray) -> n
             found = np.tanh(sum(q[:, t].T @ k[:, t] for t in range(times)) / (qkv * times))
             for t in range(times):
                 own = w[f"{name}.attention"][h][np.ix_(at[r, t], at[r, t])]
-                y[r, h * channels : (h + 1) * channels, t] = x[r, :, t] @ (found * w[f"{name}.alpha"][h, 0, 0] + own)
+                y[r, h * channels : (h + 1) * channels, t] = x[r, :, t] @ (
+                    found * w[f"{name}.alpha"][h, 0, 0] + own
+                )
     wide = np.pad(y, ((0, 0), (0, 0), (0, 0), (2, 2)))
     kernel = w[f"{name}.spread.0.weight"][:, :, 0]
     y = sum(np.einsum("oc,rcte->rote", kernel[..., i], wide[..., i : i + size]) for i in range(5))
@@ -65,24 +87,33 @@ def tuple_block(x: np.ndarray, w: Any, name: str, qkv: int, at: np.ndarray) -> n
     rest = batch_norm(conv1(x, w, f"{name}.residual.0"), w, f"{name}.residual.1") if changes else x
     y = leaky(y + rest)
     y = leaky(batch_norm(conv1(y, w, f"{name}.feed.0"), w, f"{name}.feed.1") + rest)
-    rest = batch_norm(conv1(y, w, f"{name}.time_residual.0"), w, f"{name}.time_residual.1") if changes else y
+    rest = (
+        batch_norm(conv1(y, w, f"{name}.time_residual.0"), w, f"{name}.time_residual.1")
+        if changes
+        else y
+    )
     long, kernel = np.pad(y, ((0, 0), (0, 0), (1, 1), (0, 0))), w[f"{name}.time.0.weight"][..., 0]
     z = sum(np.einsum("oc,rcte->rote", kernel[..., i], long[:, :, i : i + times]) for i in range(3))
-    return leaky(batch_norm(z + w[f"{name}.time.0.bias"][:, None, None], w, f"{name}.time.1") + rest)
+    return leaky(
+        batch_norm(z + w[f"{name}.time.0.bias"][:, None, None], w, f"{name}.time.1") + rest
+    )
 
 
 @torch.no_grad()
 @pytest.mark.parametrize("fewer", [False, True])
 @pytest.mark.parametrize("block", [0, 2])
 def test_a_block_against_numpy(block: int, fewer: bool) -> None:
-    """One that keeps its channels and one that widens, of all elements of a tuple and of others in every tuple."""
+    """One that keeps its channels and one that widens, of all elements of a tuple and of others in
+    every tuple."""
     encoder = encoder_of(STTFORMER)
     layer, w = encoder.blocks[block], weights_of(encoder)
     assert (layer.residual.__class__ is nn.Identity) == (block == 0)
     at = np.tile(np.arange(50), (2, 3, 1))
     if fewer:
         random = np.random.default_rng(0)
-        at = np.stack([[np.sort(random.choice(50, 14, replace=False)) for _ in range(3)] for _ in range(2)])
+        at = np.stack(
+            [[np.sort(random.choice(50, 14, replace=False)) for _ in range(3)] for _ in range(2)]
+        )
     x = torch.randn(2, layer.queries_keys.in_channels, 3, at.shape[-1])
     expected = tuple_block(x.double().numpy(), w, f"blocks.{block}", layer.qkv, at)
     got = layer(x, torch.from_numpy(at) if fewer else None)
@@ -106,7 +137,8 @@ def test_elements_of_a_tuple() -> None:
 
 @torch.no_grad()
 def test_the_map_is_frame_by_frame() -> None:
-    """A tuple's features go back to their frames and joints: blocks that change nothing leave the input as it is."""
+    """A tuple's features go back to their frames and joints: blocks that change nothing leave the
+    input as it is."""
     encoder = encoder_of(STTFORMER)
     for name in ("input", "blocks"):
         setattr(encoder, name, nn.Sequential())
@@ -153,7 +185,13 @@ def test_plans_of_the_papers_tables() -> None:
     assert decoder_plan(256, 5) == end
     assert decoder_plan(256, 7) == [*[(256, 256, 64)] * 2, *end]
     assert decoder_plan(256, 9) == [*[(256, 256, 64)] * 3, *end, (64, 64, 16)]
-    assert decoder_plan(256, 11) == [*[(256, 256, 64)] * 4, *end[:2], (128, 128, 32), *end[2:], (64, 64, 16)]
+    assert decoder_plan(256, 11) == [
+        *[(256, 256, 64)] * 4,
+        *end[:2],
+        (128, 128, 32),
+        *end[2:],
+        (64, 64, 16),
+    ]
     assert decoder_plan(512, 9) == [
         (512, 512, 128), (512, 512, 128), (512, 256, 64), (256, 256, 64), (256, 128, 32), (128, 128, 32), (128, 64, 16),
         (64, 64, 16),
@@ -199,11 +237,14 @@ def test_drawn_masks(kind: Any, frame_ratio: float, joint_ratio: float) -> None:
 
 @torch.no_grad()
 def test_where_features_go_back() -> None:
-    """Into the decoder: features at their frames and joints, the token elsewhere; sines of frame and of joint on all."""
+    """Into the decoder: features at their frames and joints, the token elsewhere; sines of frame
+    and of joint on all."""
     module = method().eval()
     features = torch.randn(2, 16, 4, 5)
     frames = torch.tensor([[0, 2, 3, 9], [1, 4, 5, 11]])
-    joints = torch.stack([torch.stack([torch.randperm(25)[:5].sort().values for _ in range(4)]) for _ in range(2)])
+    joints = torch.stack(
+        [torch.stack([torch.randperm(25)[:5].sort().values for _ in range(4)]) for _ in range(2)]
+    )
     expected = np.tile(module.decoder.token.numpy()[:, None, None], (2, 1, 12, 25))
     for r in range(2):
         for i, frame in enumerate(frames[r]):
@@ -214,7 +255,9 @@ def test_where_features_go_back() -> None:
     given: list[torch.Tensor] = []
     module.decoder.blocks.register_forward_pre_hook(lambda _, args: given.append(args[0]))
     assert module.decoder(features, frames, joints).shape == (2, 3, 12, 25)
-    np.testing.assert_allclose(given[0].numpy(), tuples(torch.from_numpy(expected), 2).numpy(), atol=1e-5)
+    np.testing.assert_allclose(
+        given[0].numpy(), tuples(torch.from_numpy(expected), 2).numpy(), atol=1e-5
+    )
 
 
 @torch.no_grad()
@@ -226,9 +269,15 @@ def test_masked_joints_carry_no_information() -> None:
     for r in range(3):
         hidden[r, 0, frames[r][:, None], joints[r]] = False
     made = module.reconstruct(x, frames, joints)
-    assert torch.equal(made, module.reconstruct(torch.where(hidden, torch.randn_like(x), x), frames, joints))
-    assert (made - module.reconstruct(torch.where(hidden, x, x + 0.1), frames, joints)).abs().max() > 1e-3
-    torch.testing.assert_close(visible(x, frames, joints)[1, 0, 2], x[1, 0, frames[1, 2], joints[1, 2]])
+    assert torch.equal(
+        made, module.reconstruct(torch.where(hidden, torch.randn_like(x), x), frames, joints)
+    )
+    assert (
+        made - module.reconstruct(torch.where(hidden, x, x + 0.1), frames, joints)
+    ).abs().max() > 1e-3
+    torch.testing.assert_close(
+        visible(x, frames, joints)[1, 0, 2], x[1, 0, frames[1, 2], joints[1, 2]]
+    )
 
 
 @torch.no_grad()
@@ -243,7 +292,9 @@ def test_the_loss_is_of_the_whole_clip_and_of_who_is_there() -> None:
     torch.manual_seed(3)
     x = single.bodies(joints[:, :1])
     made = single.reconstruct(x, *draw(MAE.skeletonmae, x))
-    assert losses[0] == pytest.approx(np.square(made.double().numpy() - x.double().numpy()).mean(), abs=1e-5)
+    assert losses[0] == pytest.approx(
+        np.square(made.double().numpy() - x.double().numpy()).mean(), abs=1e-5
+    )
 
 
 def test_sixteen_clips_are_overfit() -> None:
@@ -268,7 +319,10 @@ def test_sixteen_clips_are_overfit() -> None:
         ({"joint_ratio": 1.0}, r"joint_ratio: expected a share between 0 and 1, got 1"),
         ({"frame_ratio": 0.0}, r"frame_ratio: expected a share between 0 and 1, got 0"),
         ({"joint_ratio": 0.01}, r"masks at least 1 and leaves 1 of 25"),
-        ({"frame_ratio": 0.4}, r"multiple of 2 frames \(.*frame_ratio leaves of 12\), got 7; 6 or 8 would do"),
+        (
+            {"frame_ratio": 0.4},
+            r"multiple of 2 frames \(.*frame_ratio leaves of 12\), got 7; 6 or 8 would do",
+        ),
     ],
 )
 def test_what_cannot_be_pretrained(changes: dict, message: str) -> None:
@@ -277,7 +331,10 @@ def test_what_cannot_be_pretrained(changes: dict, message: str) -> None:
 
 
 def test_what_no_sttformer_can_be() -> None:
-    with pytest.raises(InputError, match=r"multiple of 2 frames \(encoder.sttformer.frames\), got 13; 12 or 14 would do"):
+    with pytest.raises(
+        InputError,
+        match=r"multiple of 2 frames \(encoder.sttformer.frames\), got 13; 12 or 14 would do",
+    ):
         build_encoder(NTU, STTFORMER, 13)
     with pytest.raises(InputError, match=r"sttformer.width: expected a multiple of 16 .*, got 40"):
         build_encoder(NTU, replace(STTFORMER, sttformer=SttformerSettings(40, 2)), 12)
@@ -300,7 +357,9 @@ def test_from_pretraining_to_a_picture_and_a_teacher(store: Store, tmp_path: Pat
     with pytest.raises(InputError, match=r"expected a decoder written by skedge, it is damaged"):
         load_mae(tmp_path / "encoder")
     (tmp_path / "encoder" / DECODER).unlink()
-    with pytest.raises(InputError, match=r"expected decoder.safetensors, found none; name a folder that"):
+    with pytest.raises(
+        InputError, match=r"expected decoder.safetensors, found none; name a folder that"
+    ):
         load_mae(tmp_path / "encoder")
 
 

@@ -6,22 +6,32 @@ from typing import Any
 
 import pytest
 import torch
-from tiny import COMPUTE, INPUT, PLAN, equal, motion, optim, state
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import DataLoader
 
-from skeleton import InputError, load_layout
-from teacher.clips import Clips
-from teacher.encoders import STGCN
-from teacher.pstl import METHODS
-from teacher.settings import AugmentSettings, ComputeSettings, MaskSettings, PretrainSettings
-from teacher.training import CHECKPOINT, Trained, fit, precision_of, rate_share, seeded, warmup_cosine
+from skedge.recipes.settings import AugmentSettings, ComputeSettings, MaskSettings, PretrainSettings
+from skedge.skeleton import InputError, load_layout
+from skedge.teacher.clips import Clips
+from skedge.teacher.methods.pstl import METHODS
+from skedge.teacher.networks.encoders import STGCN
+from skedge.teacher.training import (
+    CHECKPOINT,
+    Trained,
+    fit,
+    precision_of,
+    rate_share,
+    seeded,
+    warmup_cosine,
+)
+from tests.teacher.tiny import COMPUTE, INPUT, PLAN, equal, motion, optim, state
 
 NTU = load_layout("ntu25")
 
 
-@pytest.mark.parametrize(("warmup", "steps"), [(0, 10), (10, 150), (2.5, 7), (30, 30), (50, 30), (0, 1)])
+@pytest.mark.parametrize(
+    ("warmup", "steps"), [(0, 10), (10, 150), (2.5, 7), (30, 30), (50, 30), (0, 1)]
+)
 def test_warmup_then_cosine(warmup: float, steps: int) -> None:
     shares = [warmup_cosine(step, warmup, steps) for step in range(steps)]
     assert shares[0] > 0
@@ -53,7 +63,9 @@ def test_precision(monkeypatch: pytest.MonkeyPatch) -> None:
     for supported, expected in ((True, "bf16-mixed"), (False, "16-mixed")):
         monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda supported=supported: supported)
         assert precision_of(ComputeSettings()) == expected
-        assert precision_of(ComputeSettings(accelerator="cpu")) == "32-true", "the CPU is asked for in spite of the GPU"
+        assert precision_of(ComputeSettings(accelerator="cpu")) == "32-true", (
+            "the CPU is asked for in spite of the GPU"
+        )
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert precision_of(ComputeSettings()) == "32-true"
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
@@ -61,7 +73,8 @@ def test_precision(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Line(Trained):
-    """Linear regression that notes the clips of every step, and stops as Ctrl-C does at the step `interrupt`."""
+    """Linear regression that notes the clips of every step, and stops as Ctrl-C does at the step
+    `interrupt`."""
 
     def __init__(self, optim_settings: Any, interrupt: int | None = None) -> None:
         super().__init__(optim_settings)
@@ -98,7 +111,9 @@ def test_every_optimizer_follows_the_schedule(optimizer: str, tmp_path: Path) ->
         def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
             rates.append(self.trainer.optimizers[0].param_groups[0]["lr"])
 
-    module = Watched(optim(epochs=4, learning_rate=0.2, warmup_epochs=1, weight_decay=1e-3, optimizer=optimizer))
+    module = Watched(
+        optim(epochs=4, learning_rate=0.2, warmup_epochs=1, weight_decay=1e-3, optimizer=optimizer)
+    )
     before = state(module)
     trainer = fit(module, _points().loader(4), COMPUTE, tmp_path, "Line")
     assert trainer.global_step == 12
@@ -135,7 +150,8 @@ def test_an_interrupted_training_goes_on_where_it_stopped(tmp_path: Path) -> Non
 
 
 def test_within_an_epoch_it_draws_the_rest_anew(tmp_path: Path) -> None:
-    """The epoch's remaining steps come from a new pass over the clips: as many steps, perhaps some clips twice."""
+    """The epoch's remaining steps come from a new pass over the clips: as many steps, perhaps some
+    clips twice."""
     settings = optim(epochs=5, learning_rate=0.1, warmup_epochs=1)
     first, second = Line(settings, interrupt=7), Line(settings)
     with pytest.raises(KeyboardInterrupt):
@@ -143,7 +159,12 @@ def test_within_an_epoch_it_draws_the_rest_anew(tmp_path: Path) -> None:
     left = state(first)
     started: list[dict[str, Tensor]] = []
     second.on_train_start = lambda: started.append(state(second))
-    assert fit(second, _points().loader(4, shuffle=False), COMPUTE, tmp_path, "Line", resume=True).global_step == 15
+    assert (
+        fit(
+            second, _points().loader(4, shuffle=False), COMPUTE, tmp_path, "Line", resume=True
+        ).global_step
+        == 15
+    )
     assert equal(started[0], left), "no step is lost"
     assert (len(first.seen), len(second.seen)) == (7, 8)
 
@@ -153,7 +174,9 @@ def test_shuffled_training_resumes_with_the_same_number_of_steps(tmp_path: Path)
     with pytest.raises(KeyboardInterrupt):
         fit(Line(settings, interrupt=7), _points().loader(4), COMPUTE, tmp_path, "Line")
     module = Line(settings)
-    assert fit(module, _points().loader(4), COMPUTE, tmp_path, "Line", resume=True).global_step == 12
+    assert (
+        fit(module, _points().loader(4), COMPUTE, tmp_path, "Line", resume=True).global_step == 12
+    )
     assert len(module.seen) == 5
 
 
@@ -166,21 +189,31 @@ def test_a_checkpoint_is_used_only_if_asked(tmp_path: Path) -> None:
     assert len(module.seen) == 9
     (tmp_path / CHECKPOINT).unlink()
     nothing = Line(settings)
-    assert fit(nothing, _points().loader(4), COMPUTE, tmp_path, "Line", resume=True).global_step == 9, "nothing to go on from"
+    assert (
+        fit(nothing, _points().loader(4), COMPUTE, tmp_path, "Line", resume=True).global_step == 9
+    ), "nothing to go on from"
 
 
 def test_training_is_the_same_for_the_same_seed(tmp_path: Path) -> None:
     seen = []
     for seed in (1, 1, 2):
         module = Line(optim())
-        fit(module, _points().loader(4), ComputeSettings(seed, "cpu", precision="32-true"), tmp_path, "Line")
+        fit(
+            module,
+            _points().loader(4),
+            ComputeSettings(seed, "cpu", precision="32-true"),
+            tmp_path,
+            "Line",
+        )
         seen.append(module.seen)
     assert seen[0] == seen[1]
     assert seen[0] != seen[2]
 
 
 def _clips(count: int = 16) -> Clips:
-    joints = torch.stack([torch.from_numpy(motion(NTU, i % 4, i, INPUT.frames))[None] for i in range(count)])
+    joints = torch.stack(
+        [torch.from_numpy(motion(NTU, i % 4, i, INPUT.frames))[None] for i in range(count)]
+    )
     return Clips(joints, torch.arange(count) % 4)
 
 
@@ -207,11 +240,16 @@ def test_the_loss_falls_on_sixteen_clips(method: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("per", ["sample", "batch"])
-def test_pstl_compares_the_anchor_with_both_masked_views(per: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Joints and frames leave in the view they were chosen for, and the loss is the sum of both terms (eq. 7)."""
+def test_pstl_compares_the_anchor_with_both_masked_views(
+    per: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Joints and frames leave in the view they were chosen for, and the loss is the sum of both
+    terms (eq. 7)."""
     torch.manual_seed(0)
     settings = PretrainSettings(
-        projector=8, pstl=MaskSettings("high-degree", "high-motion", 9, 3, 2, "squared", per), augment=AugmentSettings()
+        projector=8,
+        pstl=MaskSettings("high-degree", "high-motion", 9, 3, 2, "squared", per),
+        augment=AugmentSettings(),
     )
     module = METHODS["pstl"](STGCN(NTU, PLAN), NTU, INPUT, settings)
     calls: list[tuple[Tensor | None, Tensor | None]] = []
@@ -224,9 +262,14 @@ def test_pstl_compares_the_anchor_with_both_masked_views(per: str, monkeypatch: 
     monkeypatch.setattr(module.encoder, "forward", noted)
     terms: list[Tensor] = []
     barlow = module.barlow.forward
-    monkeypatch.setattr(module.barlow, "forward", lambda a, b: terms.append(barlow(a, b)) or terms[-1])
+    monkeypatch.setattr(
+        module.barlow, "forward", lambda a, b: terms.append(barlow(a, b)) or terms[-1]
+    )
     total = module.loss(_clips().joints)
-    shapes = {(None if j is None else tuple(j.shape), None if f is None else tuple(f.shape)) for j, f in calls}
+    shapes = {
+        (None if j is None else tuple(j.shape), None if f is None else tuple(f.shape))
+        for j, f in calls
+    }
     assert shapes == {(None, None), ((16, 16), None), (None, (16, 7))}
     joints = next(j for j, _ in calls if j is not None)
     assert bool((joints == joints[0]).all()) == (per == "batch")
@@ -248,7 +291,14 @@ def test_a_useless_checkpoint_is_refused_in_one_line(damage: str, tmp_path: Path
     elif damage == "truncated":
         checkpoint.write_bytes(checkpoint.read_bytes()[:-200])
     else:
-        torch.save(Evil() if damage == "pickle" else {"epoch": 1, "state_dict": {"weight": torch.zeros(3)}}, checkpoint)
+        torch.save(
+            (
+                Evil()
+                if damage == "pickle"
+                else {"epoch": 1, "state_dict": {"weight": torch.zeros(3)}}
+            ),
+            checkpoint,
+        )
     with pytest.raises(InputError, match="checkpoint") as refused:
         fit(Line(settings), _points().loader(4), COMPUTE, tmp_path, "Line", resume=True)
     assert "\n" not in str(refused.value)
@@ -270,4 +320,9 @@ def test_ctrl_c_is_taken_between_two_steps(tmp_path: Path) -> None:
         fit(module, _points().loader(4), COMPUTE, tmp_path, "Line")
     assert len(module.seen) == 5, "the step was finished, the next one not begun"
     assert signal.getsignal(signal.SIGINT) is before
-    assert fit(Line(optim(epochs=5)), _points().loader(4), COMPUTE, tmp_path, "Line", resume=True).global_step == 15
+    assert (
+        fit(
+            Line(optim(epochs=5)), _points().loader(4), COMPUTE, tmp_path, "Line", resume=True
+        ).global_step
+        == 15
+    )

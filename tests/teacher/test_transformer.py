@@ -1,11 +1,24 @@
-"""The transformer encoder against its formulas in NumPy, and what finetuning does with its blocks."""
+"""The transformer encoder against its formulas in NumPy, and what finetuning does with its
+blocks."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from masked_tiny import (
+from torch import nn
+
+from skedge.export.clip_graph import Deployed, macs
+from skedge.recipes.masked_settings import TransformerSettings
+from skedge.recipes.settings import EncoderSettings
+from skedge.skeleton import InputError, load_layout
+from skedge.teacher.drawing import class_activation
+from skedge.teacher.networks.classifier import Classifier
+from skedge.teacher.networks.encoders import build_encoder
+from skedge.teacher.networks.transformer import TokenBlock, set_drop_path
+from skedge.teacher.pretrain import make_method
+from skedge.teacher.protocols.classify import Classification, depths
+from tests.teacher.masked_tiny import (
     NTU,
     TRANSFORMER,
     clips,
@@ -17,23 +30,12 @@ from masked_tiny import (
     tokens_of,
     weights_of,
 )
-from tiny import INPUT, optim, random_classifier, scenes
-from torch import nn
-
-from export.deploy import Deployed, macs
-from skeleton import InputError, load_layout
-from teacher.classify import Classification, depths
-from teacher.encoders import build_encoder
-from teacher.inspect import class_activation
-from teacher.masked_settings import TransformerSettings
-from teacher.model import Classifier
-from teacher.pretrain import make_method
-from teacher.settings import EncoderSettings
-from teacher.transformer import TokenBlock, set_drop_path
+from tests.teacher.tiny import INPUT, optim, random_classifier, scenes
 
 
 def test_parameters_by_hand() -> None:
-    """Twelve squares of the width a block, with biases and two norms; a token is 3 frames of 3 coordinates."""
+    """Twelve squares of the width a block, with biases and two norms; a token is 3 frames of 3
+    coordinates."""
     width = 256
     block = 12 * width**2 + (3 + 1 + 4 + 1) * width + 2 * 2 * width
     expected = 8 * block + (9 * width + width) + (30 + 25) * width + 2 * width
@@ -50,7 +52,8 @@ def test_features_against_numpy(kept: list[int] | None, frames: list[int] | None
     w = weights_of(encoder)
     rows = x.double().permute(0, 4, 2, 3, 1).flatten(0, 1).numpy()
     at = list(range(25)) if kept is None else kept
-    # A segment of frames that stayed stands where its middle one was: (0, 1, 2) and (6, 7, 10) of segments of 3.
+    # A segment of frames that stayed stands where its middle one was: (0, 1, 2) and (6, 7, 10) of
+    # segments of 3.
     times = [0, 1, 2, 3] if frames is None else [0, 2]
     rows = rows[:, range(12) if frames is None else frames][:, :, at]
     tokens = linear(np.stack([tokens_of(row, 3) for row in rows]), w, "embedding")
@@ -82,13 +85,19 @@ def test_every_sample_has_its_own_joints_and_frames() -> None:
     frames = torch.stack([torch.randperm(12)[:6].sort().values for _ in range(4)])
     together = encoder(x, joints, frames)
     for i in range(4):
-        torch.testing.assert_close(together[[i]], encoder(x[[i]], joints[[i]], frames[[i]]), atol=1e-5, rtol=1e-4)
+        torch.testing.assert_close(
+            together[[i]], encoder(x[[i]], joints[[i]], frames[[i]]), atol=1e-5, rtol=1e-4
+        )
 
 
 @pytest.mark.parametrize(
     ("changes", "frames", "message"),
     [
-        ({}, 50, r"multiple of 3 frames \(encoder.transformer.segment\), got 50; 48 or 51 would do"),
+        (
+            {},
+            50,
+            r"multiple of 3 frames \(encoder.transformer.segment\), got 50; 48 or 51 would do",
+        ),
         ({}, 2, r"got 2; 3 would do"),
         ({"heads": 3}, 12, r"heads that divide the width of 16, got 3 blocks and 3 heads"),
         ({"depth": 0}, 12, r"at least one block"),
@@ -105,13 +114,16 @@ def test_clips_it_was_not_built_for() -> None:
     encoder = encoder_of(TRANSFORMER)
     with pytest.raises(InputError, match=r"expected clips of 12 frames, got 15"):
         encoder(clips(frames=15))
-    with pytest.raises(InputError, match=r"multiple of 3 frames .*that stay\), got 7; 6 or 9 would do"):
+    with pytest.raises(
+        InputError, match=r"multiple of 3 frames .*that stay\), got 7; 6 or 9 would do"
+    ):
         encoder(clips(1), frames=torch.arange(7)[None])
 
 
 @torch.no_grad()
 def test_left_out_blocks() -> None:
-    """A half of a block is left out for a row at its chance, else divided by what is left; never in evaluation."""
+    """A half of a block is left out for a row at its chance, else divided by what is left; never in
+    evaluation."""
     encoder = encoder_of(TRANSFORMER)
     set_drop_path(encoder, 0.4)
     assert [block.drop_path for block in encoder.blocks] == [0.0, 0.2, 0.4]
@@ -128,7 +140,9 @@ def test_left_out_blocks() -> None:
     halved = block._survive(torch.ones(4000, 1, 1)).flatten()
     assert halved.unique().tolist() == pytest.approx([0, 1 / 0.6])
     assert (halved == 0).float().mean() == pytest.approx(0.4, abs=0.03)
-    with pytest.raises(InputError, match=r"finetune.drop_path: expected a chance from 0 to below 1, got 1"):
+    with pytest.raises(
+        InputError, match=r"finetune.drop_path: expected a chance from 0 to below 1, got 1"
+    ):
         set_drop_path(encoder, 1)
     with pytest.raises(InputError, match=r"only encoder.backbone transformer has blocks"):
         set_drop_path(nn.Linear(1, 1), 0.3)
@@ -147,12 +161,19 @@ def test_layer_decay_by_hand() -> None:
         assert rates[name] == pytest.approx(expected), name
     assert len(rates) == len(list(classifier.parameters()))
     assert len(Classification(classifier, classifier, optim()).parameter_groups()) == 1
-    with pytest.raises(InputError, match=r"finetune.layer_decay: expected a factor above 0, up to 1, got 1.5"):
+    with pytest.raises(
+        InputError, match=r"finetune.layer_decay: expected a factor above 0, up to 1, got 1.5"
+    ):
         Classification(classifier, classifier, optim(), layer_decay=1.5)
 
 
 def test_depths_of_a_graph_encoder() -> None:
-    names = ["encoder.input_norm.weight", "encoder.importance.1", "encoder.blocks.1.time.weight", "head.weight"]
+    names = [
+        "encoder.input_norm.weight",
+        "encoder.importance.1",
+        "encoder.blocks.1.time.weight",
+        "head.weight",
+    ]
     assert list(depths(names).values()) == [0, 2, 2, 3]
 
 
@@ -163,7 +184,11 @@ def test_the_deployed_form(persons: int, head: str) -> None:
     data = replace(INPUT, persons=persons)
     plan = replace(TRANSFORMER, head=head)
     torch.manual_seed(1)
-    classifier = random_classifier(NTU, data, plan) if head == "linear" else Classifier(NTU, data, plan, 3).eval()
+    classifier = (
+        random_classifier(NTU, data, plan)
+        if head == "linear"
+        else Classifier(NTU, data, plan, 3).eval()
+    )
     joints = scenes(3, data, absent=persons == 2)
     logits, features = classifier(joints)
     deployed = Deployed(classifier).eval()
@@ -185,7 +210,8 @@ def test_what_spoke_for_an_answer(fusion: str) -> None:
 
 
 def test_work_by_hand() -> None:
-    """Attention is counted on a CPU too: per block twelve squares of the width a token, and two products of all tokens."""
+    """Attention is counted on a CPU too: per block twelve squares of the width a token, and two
+    products of all tokens."""
     plan = EncoderSettings(backbone="transformer", transformer=TransformerSettings(16, 2, 2))
     deployed = Deployed(random_classifier(NTU, INPUT, plan, 7)).eval()
     tokens, width = 4 * 25, 16
@@ -199,5 +225,8 @@ def test_a_method_wants_its_backbone() -> None:
         ("mamp", EncoderSettings(), "transformer"),
         ("skeletonmae", TRANSFORMER, "sttformer"),
     ):
-        with pytest.raises(InputError, match=rf"{method}: expected encoder.backbone {wanted}, got {plan.backbone}; add"):
+        with pytest.raises(
+            InputError,
+            match=rf"{method}: expected encoder.backbone {wanted}, got {plan.backbone}; add",
+        ):
             make_method(NTU, INPUT, plan, settings(method))

@@ -6,17 +6,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tiny import COMPUTE, make_store, optim
 
-from skeleton import InputError, prepare
-from skeleton.datasets.store import Store, StoreWriter
-from skeleton.resample import at_rate
-from teacher.clips import Clips
-from teacher.finetune import finetune
-from teacher.load import load_classifier
-from teacher.settings import EncoderSettings, FinetuneSettings, InputSettings
+from skedge.datasets.store import Store, StoreWriter
+from skedge.recipes.settings import EncoderSettings, FinetuneSettings, InputSettings
+from skedge.skeleton import InputError, prepare
+from skedge.skeleton.resample import at_rate
+from skedge.teacher.clips import Clips
+from skedge.teacher.protocols.finetune import finetune
+from skedge.teacher.runs.load import load_classifier
+from tests.teacher.tiny import COMPUTE, make_store, optim
 
-DATA = InputSettings(frames=20, persons=2, normalization="per-frame", time="rate", hz=15.0, warm_up=6)
+DATA = InputSettings(
+    frames=20, persons=2, normalization="per-frame", time="rate", hz=15.0, warm_up=6
+)
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +69,9 @@ def test_a_clip_shorter_than_the_warm_up_is_seen_whole(store: Store) -> None:
 
 
 def test_what_has_no_rate_is_refused(store: Store, tmp_path: Path) -> None:
-    with StoreWriter(tmp_path / "store", name="no rate", layout=store.layout, labels=["wave"], rate=None) as writer:
+    with StoreWriter(
+        tmp_path / "store", name="no rate", layout=store.layout, labels=["wave"], rate=None
+    ) as writer:
         writer.add("one", store.clip(0), label=0)
     with pytest.raises(InputError, match="knows its frames a second"):
         Clips.read(Store(tmp_path / "store"), [0], DATA)
@@ -79,7 +83,9 @@ def test_what_has_no_rate_is_refused(store: Store, tmp_path: Path) -> None:
 def test_a_network_is_trained_and_opened_again(store: Store, tmp_path: Path) -> None:
     plan = EncoderSettings(widths=(4, 6), strides=(1, 1), causal=True, padding=False)
     settings = FinetuneSettings(optim=optim())
-    metrics = finetune(store, tmp_path / "run", None, DATA, plan, settings, COMPUTE, {"name": "live"})
+    metrics = finetune(
+        store, tmp_path / "run", None, DATA, plan, settings, COMPUTE, {"name": "live"}
+    )
     classifier, card = load_classifier(tmp_path / "run")
     assert card.input == DATA
     assert card.encoder == replace(plan, widths=[4, 6], strides=[1, 1])

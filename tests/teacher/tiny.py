@@ -8,12 +8,18 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from skeleton import load_layout
-from skeleton.datasets.store import Store, StoreWriter
-from skeleton.layout import Layout
-from teacher.folder import Card, write_run
-from teacher.model import Classifier
-from teacher.settings import ComputeSettings, EncoderSettings, InputSettings, MaskSettings, OptimSettings
+from skedge.datasets.store import Store, StoreWriter
+from skedge.recipes.settings import (
+    ComputeSettings,
+    EncoderSettings,
+    InputSettings,
+    MaskSettings,
+    OptimSettings,
+)
+from skedge.skeleton import load_layout
+from skedge.skeleton.layout import Layout
+from skedge.teacher.networks.classifier import Classifier
+from skedge.teacher.runs.folder import Card, write_run
 
 PLAN = EncoderSettings(widths=(4, 6, 8), strides=(1, 2, 1), dropout=0.0)
 COMPUTE = ComputeSettings(seed=3, accelerator="cpu", precision="32-true")
@@ -46,15 +52,23 @@ def motion(layout: Layout, label: int, seed: int, frames: int = 30) -> np.ndarra
 
 
 def make_store(
-    path: Path, layout: str = "ntu25", labels: Sequence[str] = ("wave", "clap", "kick"), subjects: int = 8, persons: int = 1
+    path: Path,
+    layout: str = "ntu25",
+    labels: Sequence[str] = ("wave", "clap", "kick"),
+    subjects: int = 8,
+    persons: int = 1,
 ) -> Store:
-    """Every subject does every action once; odd subjects train, even ones test. Every other clip has `persons` persons."""
+    """Every subject does every action once; odd subjects train, even ones test. Every other clip
+    has `persons` persons."""
     joints = load_layout(layout)
     with StoreWriter(path, name="tiny", layout=joints, labels=labels, rate=30.0) as writer:
         for subject in range(1, subjects + 1):
             for label in range(len(labels)):
                 present = persons if (subject // 2) % 2 else 1
-                people = [motion(joints, label, 10 * subject + p, 24 + subject) + 0.5 * p for p in range(present)]
+                people = [
+                    motion(joints, label, 10 * subject + p, 24 + subject) + 0.5 * p
+                    for p in range(present)
+                ]
                 writer.add(f"s{subject} a{label}", np.stack(people), label=label, subject=subject)
         writer.protocol("xsub", lambda index: np.where(index["subject"] % 2 == 1, 1, 3))
     return Store(path)
@@ -62,11 +76,18 @@ def make_store(
 
 @torch.no_grad()
 def randomise(module: nn.Module, seed: int = 0) -> nn.Module:
-    """Give every weight, edge importance and batch norm's statistic a value that is not its first one."""
+    """Give every weight, edge importance and batch norm's statistic a value that is not its first
+    one."""
     generator = torch.Generator().manual_seed(seed)
     for name, tensor in module.state_dict().items():
         if tensor.is_floating_point():
-            near = 1.0 if "running_var" in name or "importance" in name or (tensor.dim() == 1 and "weight" in name) else 0.0
+            near = (
+                1.0
+                if "running_var" in name
+                or "importance" in name
+                or (tensor.dim() == 1 and "weight" in name)
+                else 0.0
+            )
             if near:
                 tensor.copy_(0.5 + torch.rand(tensor.shape, generator=generator))
             elif tensor.dim() > 1:
@@ -79,21 +100,34 @@ def randomise(module: nn.Module, seed: int = 0) -> nn.Module:
 def scenes(count: int, data: InputSettings, joints: int = 25, absent: bool = False) -> Tensor:
     """Bodies in metres, each of its own shape, that move a little, (N, M, T, V, 3)."""
     generator = torch.Generator().manual_seed(count)
-    body = 0.4 * torch.randn(count, data.persons, 1, joints, 3, generator=generator) + torch.tensor([0.5, 1.0, 3.0])
-    body = body + 0.05 * torch.randn(count, data.persons, data.frames, joints, 3, generator=generator).cumsum(2)
+    body = 0.4 * torch.randn(count, data.persons, 1, joints, 3, generator=generator) + torch.tensor(
+        [0.5, 1.0, 3.0]
+    )
+    body = body + 0.05 * torch.randn(
+        count, data.persons, data.frames, joints, 3, generator=generator
+    ).cumsum(2)
     if absent:
         body[:, 1:] = 0
     return body
 
 
 def random_classifier(
-    layout: Layout, data: InputSettings = INPUT, plan: EncoderSettings = PLAN, classes: int = 3, seed: int = 0
+    layout: Layout,
+    data: InputSettings = INPUT,
+    plan: EncoderSettings = PLAN,
+    classes: int = 3,
+    seed: int = 0,
 ) -> Classifier:
-    """A frozen classifier nobody trained, whose answers differ from clip to clip: its statistics are those of `scenes`."""
+    """A frozen classifier nobody trained, whose answers differ from clip to clip: its statistics
+    are those of `scenes`."""
     torch.manual_seed(seed)
     classifier = Classifier(layout, data, plan, classes)
     randomise(classifier, seed)
-    norms = [module for module in classifier.modules() if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d)]
+    norms = [
+        module
+        for module in classifier.modules()
+        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d)
+    ]
     for norm in norms:
         norm.momentum = 1.0
     with torch.no_grad():
@@ -104,11 +138,21 @@ def random_classifier(
     return classifier.eval().requires_grad_(False)
 
 
-def write_classifier(folder: Path, store: Store, data: InputSettings = INPUT, plan: EncoderSettings = PLAN) -> Classifier:
+def write_classifier(
+    folder: Path, store: Store, data: InputSettings = INPUT, plan: EncoderSettings = PLAN
+) -> Classifier:
     """The run folder of a classifier that was never trained, without the training."""
     classifier = random_classifier(store.layout, data, plan, len(store.labels))
-    card = Card("classifier", store.layout, store.labels, data, plan, 0.9, {"store": store.name, "seed": 7})
-    write_run(folder, classifier, card, {"name": "random"}, {"top1": 61.5, "top5": 100.0, "clips": 12, "per_class": [1, 2, 3]})
+    card = Card(
+        "classifier", store.layout, store.labels, data, plan, 0.9, {"store": store.name, "seed": 7}
+    )
+    write_run(
+        folder,
+        classifier,
+        card,
+        {"name": "random"},
+        {"top1": 61.5, "top5": 100.0, "clips": 12, "per_class": [1, 2, 3]},
+    )
     return classifier
 
 
@@ -118,4 +162,6 @@ def state(module: nn.Module) -> dict[str, torch.Tensor]:
 
 def equal(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> bool:
     """The same names and bit-equal tensors."""
-    return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
+    return first.keys() == second.keys() and all(
+        torch.equal(first[name], second[name]) for name in first
+    )

@@ -1,4 +1,5 @@
-"""What two processes make of the same clips and embeddings; started by test_distributed.py, writes rank0.pt and rank1.pt."""
+"""What two processes make of the same clips and embeddings; started by test_distributed.py, writes
+rank0.pt and rank1.pt."""
 
 import sys
 from dataclasses import replace
@@ -6,18 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from masked_tiny import DATA, STTFORMER, TRANSFORMER
-from tiny import COMPUTE, INPUT, PLAN, motion, optim, randomise, tiny_mask
 from torch import Tensor, distributed, nn
 
-from skeleton import load_layout
-from teacher.barlow import BarlowLoss
-from teacher.clips import Clips
-from teacher.contrast import SkeletonCLR
-from teacher.encoders import STGCN
-from teacher.pretrain import make_method
-from teacher.pstl import SkeletonBT
-from teacher.settings import (
+from skedge.recipes.settings import (
     AsmaSettings,
     AugmentSettings,
     ComputeSettings,
@@ -25,14 +17,24 @@ from teacher.settings import (
     MaskSettings,
     PretrainSettings,
 )
-from teacher.training import fit, seeded
+from skedge.skeleton import load_layout
+from skedge.teacher.clips import Clips
+from skedge.teacher.methods.barlow import BarlowLoss
+from skedge.teacher.methods.contrast import SkeletonCLR
+from skedge.teacher.methods.pstl import SkeletonBT
+from skedge.teacher.networks.encoders import STGCN
+from skedge.teacher.pretrain import make_method
+from skedge.teacher.training import fit, seeded
+from tests.teacher.masked_tiny import DATA, STTFORMER, TRANSFORMER
+from tests.teacher.tiny import COMPUTE, INPUT, PLAN, motion, optim, randomise, tiny_mask
 
 LAYOUT = load_layout("ntu25")
 CLIPS = 8
 
 
 class Plain(SkeletonBT):
-    """SkeletonBT whose batch norms do not depend on the batch, with two fixed views: one or two processes do the same."""
+    """SkeletonBT whose batch norms do not depend on the batch, with two fixed views: one or two
+    processes do the same."""
 
     def on_train_start(self) -> None:
         for module in self.modules():
@@ -40,7 +42,9 @@ class Plain(SkeletonBT):
                 module.eval()
 
     def loss(self, joints: Tensor) -> Tensor:
-        first, second = (self.projector(self.encoder(self.clip(view))) for view in (joints, joints.flip(2)))
+        first, second = (
+            self.projector(self.encoder(self.clip(view))) for view in (joints, joints.flip(2))
+        )
         return self.barlow(first, second)
 
 
@@ -52,37 +56,63 @@ class PlainContrast(SkeletonCLR):
 
 
 def clips(frames: int = INPUT.frames) -> Clips:
-    joints = torch.stack([torch.from_numpy(motion(LAYOUT, i % 3, i, frames))[None] for i in range(CLIPS)])
+    joints = torch.stack(
+        [torch.from_numpy(motion(LAYOUT, i % 3, i, frames))[None] for i in range(CLIPS)]
+    )
     return Clips(joints, torch.arange(CLIPS))
 
 
 def train_plain(folder: Path, devices: int) -> dict[str, Any]:
     """Two steps of gradient descent, each on all clips."""
     seeded(COMPUTE)
-    settings = PretrainSettings(projector=8, augment=AugmentSettings(), optim=optim(optimizer="sgd", learning_rate=1e-3))
+    settings = PretrainSettings(
+        projector=8, augment=AugmentSettings(), optim=optim(optimizer="sgd", learning_rate=1e-3)
+    )
     module = Plain(STGCN(LAYOUT, PLAN), LAYOUT, INPUT, settings)
     randomise(module)
     module.projector[-1].weight.data *= 30  # embeddings far larger than the loss's epsilon
     first = {name: p.detach().clone() for name, p in module.named_parameters()}
     loader = clips().loader(100, devices, drop_last=True)
-    fit(module, loader, ComputeSettings(seed=3, accelerator="cpu", devices=devices, precision="32-true"), folder, "Plain")
+    fit(
+        module,
+        loader,
+        ComputeSettings(seed=3, accelerator="cpu", devices=devices, precision="32-true"),
+        folder,
+        "Plain",
+    )
     return {"first": first, "last": {name: p.detach() for name, p in module.named_parameters()}}
 
 
 def train_contrast(folder: Path, devices: int) -> dict[str, Any]:
     """Three steps of gradient descent, each on all clips, with room for the keys of two of them."""
     seeded(COMPUTE)
-    contrast = ContrastSettings(features=6, queue=2 * CLIPS, momentum=0.5, temperature=0.5, normal=AugmentSettings())
-    settings = PretrainSettings("skeletonclr", contrast=contrast, optim=optim(optimizer="sgd", learning_rate=0.5, epochs=3))
+    contrast = ContrastSettings(
+        features=6, queue=2 * CLIPS, momentum=0.5, temperature=0.5, normal=AugmentSettings()
+    )
+    settings = PretrainSettings(
+        "skeletonclr", contrast=contrast, optim=optim(optimizer="sgd", learning_rate=0.5, epochs=3)
+    )
     module = PlainContrast({"joint": STGCN(LAYOUT, PLAN)}, LAYOUT, INPUT, settings)
     randomise(module)
     moco = module.streams["joint"]
     moco.keys.copy_(nn.functional.normalize(moco.keys, dim=1))
     first = {name: p.detach().clone() for name, p in module.named_parameters()}
     loader = clips().loader(100, devices, drop_last=True)
-    fit(module, loader, ComputeSettings(seed=3, accelerator="cpu", devices=devices, precision="32-true"), folder, "Contrast")
+    fit(
+        module,
+        loader,
+        ComputeSettings(seed=3, accelerator="cpu", devices=devices, precision="32-true"),
+        folder,
+        "Contrast",
+    )
     last = {name: p.detach() for name, p in module.named_parameters()}
-    return {"first": first, "last": last, "keys": moco.keys, "owners": moco.owners, "pointer": moco.pointer}
+    return {
+        "first": first,
+        "last": last,
+        "keys": moco.keys,
+        "owners": moco.owners,
+        "pointer": moco.pointer,
+    }
 
 
 # Every method's clips and encoder.
@@ -95,9 +125,14 @@ METHODS = {
 def train(method: Any, folder: Path) -> dict[str, Any]:
     seeded(COMPUTE)
     data, plan = METHODS[method]
-    asma = AsmaSettings(theta=MaskSettings(masked_frames=3), phi=MaskSettings("low-degree", "high-motion", masked_frames=3))
+    asma = AsmaSettings(
+        theta=MaskSettings(masked_frames=3),
+        phi=MaskSettings("low-degree", "high-motion", masked_frames=3),
+    )
     contrast = ContrastSettings(features=6, queue=3 * CLIPS, stages=(1, 1, 1))
-    settings = PretrainSettings(method, projector=8, pstl=tiny_mask(), asma=asma, contrast=contrast, optim=optim(epochs=6))
+    settings = PretrainSettings(
+        method, projector=8, pstl=tiny_mask(), asma=asma, contrast=contrast, optim=optim(epochs=6)
+    )
     module = make_method(LAYOUT, data, plan, settings)
     first = {name: p.detach().clone() for name, p in module.named_parameters()}
     loader = clips(data.frames).loader(CLIPS, 2, drop_last=True)
@@ -107,7 +142,11 @@ def train(method: Any, folder: Path) -> dict[str, Any]:
     return {
         "first": first,
         "weights": {name: p.detach() for name, p in module.named_parameters()},
-        "queues": {name: b for name, b in module.named_buffers() if name.endswith(("keys", "owners", "pointer"))},
+        "queues": {
+            name: b
+            for name, b in module.named_buffers()
+            if name.endswith(("keys", "owners", "pointer"))
+        },
         "loss": float(trainer.callback_metrics["loss"]),
         "steps": trainer.global_step,
         "draws": draws,
@@ -128,9 +167,15 @@ def barlow(first: Tensor, second: Tensor) -> dict[str, Any]:
 
 
 def main(folder: Path) -> None:
-    found: dict[str, Any] = {"plain": train_plain(folder / "plain", 2), "contrast": train_contrast(folder / "contrast", 2)}
+    found: dict[str, Any] = {
+        "plain": train_plain(folder / "plain", 2),
+        "contrast": train_contrast(folder / "contrast", 2),
+    }
     found |= {method: train(method, folder / method) for method in METHODS}
-    rank, half = distributed.get_rank(), slice(5 * distributed.get_rank(), 5 * distributed.get_rank() + 5)
+    rank, half = (
+        distributed.get_rank(),
+        slice(5 * distributed.get_rank(), 5 * distributed.get_rank() + 5),
+    )
     assert distributed.get_world_size() == 2
     found["barlow"] = barlow(*(z[half] for z in embeddings()))
     torch.save(found, folder / f"rank{rank}.pt")

@@ -1,1 +1,0 @@
-"""People in pictures: `blazepose.BlazePose` on ai-edge-litert alone; its networks come with `skedge pose fetch`."""

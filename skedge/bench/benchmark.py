@@ -1,0 +1,209 @@
+"""One benchmark of several exported models, side by side."""
+
+import hashlib
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from skedge.bench import example, machine, report
+from skedge.bench.conditions import Conditions
+from skedge.bench.latency import WARMUP, clock, measure, summarize
+from skedge.bench.memory import fresh_process
+from skedge.datasets.store import Store
+from skedge.edge_runtime.backends.backend import Backend, load_backend
+from skedge.edge_runtime.scoring.predict import predict_store
+from skedge.skeleton.errors import InputError
+
+
+def benchmark(
+    files: Sequence[Path | str],
+    out: Path | str,
+    threads: int | Sequence[int] = 1,
+    blocks: int = 20,
+    calls: int = 25,
+    seed: int = 0,
+    sustain: float = 0.0,
+    data: Path | str | None = None,
+    protocol: str = "xsub",
+) -> dict[str, Any]:
+    """Measure exported models and write `bench.json`, `bench.md` and `bench.html` into the folder
+    `out`; returns the document.
+
+    Every figure is compared with the first model's. Of several `threads` the first is that of all
+    figures, and the others' latencies stand beside it. `sustain` is for how many seconds each model
+    then runs without a pause; `data` is a store on whose test clips of `protocol` accuracy is
+    measured, instead of repeating what the file says of itself.
+
+    Raises `InputError` for a file that is no model, a store that does not fit and `out` where no
+    folder can be, all before latency is measured.
+    """
+    from rich.console import Console
+    from rich.progress import Progress
+
+    out = Path(out)
+    counts = [threads] if isinstance(threads, int) else list(threads)
+    if blocks < 1 or calls < 1 or sustain < 0 or not counts or len(set(counts)) < len(counts):
+        raise InputError(
+            "expected at least 1 block of 1 call, different numbers of threads, no negative time,"
+            f" got {blocks} of {calls}, threads {counts}, {sustain:g} s"
+        )
+    named = names([Path(file) for file in files])
+    backends = {
+        (name, count): load_backend(path, count) for name, path in named.items() for count in counts
+    }
+    store = None if data is None else Store(data)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"{out}: expected a folder for the report, or a place to make one: {error.strerror}"
+        ) from None
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        # Processes of their own first: they share nothing with the models loaded here.
+        processes = {
+            name: fresh_process(path, counts[0])
+            for name, path in progress.track(named.items(), description="memory")
+        }
+        accuracy = {}
+        if store is not None:
+            # Before what takes long: here a store or a protocol that does not fit shows.
+            for name, path in progress.track(named.items(), description="accuracy"):
+                accuracy[name] = _accuracy(path, store, protocol)
+        loops = {_key(*key): example.call(backend) for key, backend in backends.items()}
+        conditions = Conditions()
+
+        def track(order: list[str]) -> Iterator[str]:
+            for name in progress.track(order, description="latency"):
+                conditions.sample()["model"] = name
+                yield name
+            conditions.sample()
+
+        taken = measure(loops, blocks, calls, seed, track)
+        watts = conditions.watts()
+        sustained = {}
+        if sustain:
+            for name in progress.track(list(named), description="sustained"):
+                sustained[name] = run_on(loops[_key(name, counts[0])], sustain, conditions)
+    models = []
+    for name, path in named.items():
+        latencies = {count: summarize(taken[_key(name, count)], blocks, seed) for count in counts}
+        entry = describe(name, path, backends[name, counts[0]])
+        entry["latency"] = {"calls": len(taken[_key(name, counts[0])]), **latencies[counts[0]]}
+        entry["threads"] = {str(count): latency for count, latency in latencies.items()}
+        entry["process"] = processes[name]
+        entry["sustained"] = sustained.get(name)
+        entry["millijoules"] = None if watts is None else watts * latencies[counts[0]]["mean_ms"]
+        entry["accuracy"] = accuracy.get(name, entry["accuracy"])
+        models.append(entry)
+    report.add_ratios(models)
+    document = {
+        "schema": report.SCHEMA,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": machine.describe(),
+        "clock": clock(),
+        "settings": {
+            "threads": counts[0],
+            "all_threads": counts,
+            "blocks": blocks,
+            "calls": calls,
+            "warmup": WARMUP,
+            "seed": seed,
+            "sustain": sustain,
+        },
+        "conditions": conditions.summary(),
+        "models": models,
+    }
+    report.write(document, out)
+    return document
+
+
+def run_on(call: Callable[[], object], seconds: float, conditions: Conditions) -> dict[str, Any]:
+    """Call for so long without a pause; `series` holds the second, the calls a second in it, and
+    the temperature."""
+    begin = time.perf_counter()
+    series, total = [], 0
+    while (start := time.perf_counter() - begin) < seconds:
+        calls, until = 0, min(start + 1, seconds)
+        while (now := time.perf_counter() - begin) < until:
+            call()
+            calls += 1
+        series.append([round(now, 3), calls / (now - start), conditions.sample()["temperature"]])
+        total += calls
+    rates = [rate for _, rate, _ in series]
+    tenth = max(1, len(rates) // 10)
+    return {
+        "seconds": now,
+        "fps": total / now,
+        "first_fps": sum(rates[:tenth]) / tenth,
+        "last_fps": sum(rates[-tenth:]) / tenth,
+        "series": series,
+    }
+
+
+def _key(name: str, threads: int) -> str:
+    return f"{name} @{threads}"
+
+
+def _accuracy(path: Path, store: Store, protocol: str) -> dict[str, Any]:
+    found = predict_store(path, store, protocol)
+    return {
+        "top1": 100 * found.accuracy,
+        "clips": len(found.predictions),
+        "protocol": protocol,
+        "store": store.name,
+        "notes": list(found.notes),
+    }
+
+
+def names(paths: list[Path]) -> dict[str, Path]:
+    """Every file by its stem, or by as much more of its path as tells it from the others."""
+    if not paths:
+        raise InputError(
+            "expected at least one exported model to measure, got none; make one with `skedge"
+            " export`"
+        )
+    shown = []
+    for path in paths:
+        folder = path.absolute().parent.name
+        shown.append([path.stem, path.name, f"{folder}/{path.stem}", f"{folder}/{path.name}"])
+    counts = [Counter(names) for names in zip(*shown, strict=True)]
+    named = {}
+    for names, path in zip(shown, paths, strict=True):
+        alone = [name for name, count in zip(names, counts, strict=True) if count[name] == 1]
+        named[[*alone, names[-1]][0]] = path
+    if len(named) < len(paths):
+        raise InputError(
+            f"expected models of different names, got {', '.join(str(path) for path in paths)};"
+            " rename one"
+        )
+    return named
+
+
+def describe(name: str, path: Path, backend: Backend) -> dict[str, Any]:
+    metadata, content = backend.metadata, path.read_bytes()
+    return {
+        "name": name,
+        "file": {
+            "name": path.name,
+            "format": path.suffix[1:].lower(),
+            "bytes": len(content),
+            "sha256": hashlib.sha256(content).hexdigest(),
+        },
+        "model": {
+            "parameters": metadata.parameters,
+            "macs": metadata.macs,
+            "classes": len(metadata.labels),
+            "layout": metadata.layout.name,
+            "persons": metadata.persons,
+            "frames": metadata.frames,
+            "seconds": metadata.seconds,
+            "streams": list(metadata.streams),
+            "streaming": metadata.streaming is not None,
+            "precision": metadata.precision,
+            "weights_sha256": metadata.weights_sha256,
+        },
+        "accuracy": metadata.accuracy,
+    }

@@ -1,0 +1,91 @@
+"""Two benchmarks against each other: was it faster before?"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from skedge.bench.latency import DRAWS
+from skedge.bench.report import COMPARED, SCHEMA, spoiled, table
+from skedge.skeleton.errors import InputError
+
+
+def compare(first: Path, second: Path, across: bool = False, seed: int = 0) -> str:
+    """A Markdown table of every model in both documents (bench.json): the second's figures divided
+    by the first's.
+
+    The ratio of medians has a 95 % interval, by drawing both runs' blocks anew. Raises `InputError`
+    for a file that is no benchmark, for runs of different machines or threads unless `across` says
+    that this is meant, and for no model in common.
+    """
+    before, after = read(first), read(second)
+    for what, name in (("machine", "fingerprint"), ("settings", "threads")):
+        if before[what][name] != after[what][name] and not across:
+            raise InputError(
+                f"expected two runs of one machine with as many threads, got {what} {name}"
+                f" {before[what][name]} and {after[what][name]} ({before['machine']['cpu']};"
+                f" {after['machine']['cpu']}); --across compares them too"
+            )
+    new = {model["name"]: model for model in after["models"]}
+    shared = [(model, new[model["name"]]) for model in before["models"] if model["name"] in new]
+    if not shared:
+        raise InputError(f"{first}, {second}: expected a model in both, got none of the same name")
+    rows = []
+    for old, model in shared:
+        ratios = {
+            name: _ratio(model[part][key], old[part][key]) for name, (part, key) in COMPARED.items()
+        }
+        low, high = interval(
+            old["latency"]["blocks_p50_ms"], model["latency"]["blocks_p50_ms"], seed
+        )
+        verdict = "faster" if high < 1 else "slower" if low > 1 else "no difference shown"
+        if old["latency"]["noisy"] or model["latency"]["noisy"]:
+            verdict += " (noisy)"
+        rows.append([model["name"], f"{low:.3f} to {high:.3f}", verdict, *ratios.values()])
+    parts = [
+        f"# {second} divided by {first}",
+        *(
+            f"**{path}: {line}**"
+            for path, document in ((first, before), (second, after))
+            for line in spoiled(document)
+        ),
+        table(["model", "95 % of the median's ratio", "", *COMPARED], rows),
+    ]
+    if before["machine"]["fingerprint"] != after["machine"]["fingerprint"]:
+        parts.append(
+            f"Different machines: {before['machine']['cpu']} and {after['machine']['cpu']}."
+        )
+    return "\n\n".join(parts) + "\n"
+
+
+def interval(before: list[float], after: list[float], seed: int = 0) -> tuple[float, float]:
+    """Where the ratio of medians lies with 95 % confidence, from both runs' blocks' medians."""
+    rng = np.random.default_rng(seed)
+    drawn = [
+        np.median(rng.choice(values, (DRAWS, len(values))), axis=1) for values in (after, before)
+    ]
+    low, high = np.percentile(drawn[0] / drawn[1], [2.5, 97.5])
+    return float(low), float(high)
+
+
+def read(path: Path) -> dict[str, Any]:
+    """A benchmark's document; raises `InputError` where there is none of this version."""
+    try:
+        document = json.loads(Path(path).read_text())
+        version, _ = document["schema"], document["models"]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise InputError(
+            f"{path}: expected a benchmark's bench.json, got another file; make one with `skedge"
+            " bench`"
+        ) from None
+    if version != SCHEMA:
+        raise InputError(
+            f"{path}: expected a benchmark of version {SCHEMA}, got {version}; measure again with"
+            " this skedge"
+        )
+    return dict(document)
+
+
+def _ratio(after: float, before: float) -> str:
+    return f"{after / before:.2f}" if before else ""

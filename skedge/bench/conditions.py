@@ -1,0 +1,145 @@
+"""How the machine was while it measured: temperature, frequency, throttling, power, and what that
+does to the figures."""
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from skedge.edge_runtime.live.machine import temperature, throttled
+
+HOT, SLOWER, OTHERS = 80.0, 0.95, 0.15
+
+
+@dataclass
+class Conditions:
+    """Samples, one a `sample()`; `root` is where /sys is found."""
+
+    root: Path = Path("/")
+    samples: list[dict[str, Any]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._begin = time.perf_counter()
+        self._cpu = _cpu_seconds()
+
+    def sample(self) -> dict[str, Any]:
+        """Note how the machine is now: `at` in seconds since the first, `others` the cores that
+        other processes used since."""
+        now, (all_of_it, own) = time.perf_counter() - self._begin, _cpu_seconds()
+        past, (before, own_before) = (
+            now - (self.samples[-1]["at"] if self.samples else 0.0),
+            self._cpu,
+        )
+        self._cpu = all_of_it, own
+        found = {
+            "at": round(now, 6),
+            "temperature": temperature(self.root),
+            "mhz": frequency(self.root),
+            "throttled": throttled(self.root),
+            "joules": energy(self.root),
+            "others": (
+                round(max(0.0, all_of_it - before - (own - own_before)) / past, 2)
+                if past > 0
+                else 0.0
+            ),
+        }
+        self.samples.append(found)
+        return found
+
+    def summary(self) -> dict[str, Any]:
+        """The samples with the governor and with `warnings`, what spoils the figures."""
+        return {
+            "governor": governor(self.root),
+            "samples": self.samples,
+            "warnings": warnings(self.samples),
+        }
+
+    def watts(self) -> float | None:
+        """The mean power of the whole board or package over all samples; None where nothing counts
+        energy."""
+        counted = [(one["at"], one["joules"]) for one in self.samples if one["joules"] is not None]
+        if len(counted) < 2 or counted[-1][0] <= counted[0][0] or counted[-1][1] < counted[0][1]:
+            return None
+        return float((counted[-1][1] - counted[0][1]) / (counted[-1][0] - counted[0][0]))
+
+
+def warnings(samples: list[dict[str, Any]]) -> list[str]:
+    """What in the samples spoils latencies measured meanwhile, a line each."""
+    found = []
+    reasons = sorted(
+        {
+            reason
+            for one in samples
+            for reason in one["throttled"] or ()
+            if not reason.endswith(" earlier")
+        }
+    )
+    if reasons:
+        found.append(f"the board was slowed down: {', '.join(reasons)}")
+    degrees = [one["temperature"] for one in samples if one["temperature"] is not None]
+    if degrees and max(degrees) >= HOT:
+        found.append(
+            f"the CPU reached {max(degrees):.0f} °C, and boards slow down from {HOT:.0f} °C on"
+        )
+    mhz = [one["mhz"] for one in samples if one["mhz"] is not None]
+    if mhz and min(mhz) < SLOWER * max(mhz):
+        found.append(
+            f"the frequency changed between {min(mhz):.0f} and {max(mhz):.0f} MHz; set the governor"
+            " to performance"
+        )
+    others = [one["others"] for one in samples[1:]]
+    if others and sum(others) / len(others) > OTHERS:
+        found.append(
+            f"other processes used {sum(others) / len(others):.1f} cores meanwhile; end them"
+        )
+    return found
+
+
+def frequency(root: Path = Path("/")) -> float | None:
+    """The fastest core's frequency now, in MHz."""
+    found = [
+        _number(path)
+        for path in (root / "sys/devices/system/cpu/cpufreq").glob("policy*/scaling_cur_freq")
+    ]
+    return max((value / 1000 for value in found if value is not None), default=None)
+
+
+def governor(root: Path = Path("/")) -> str | None:
+    """What decides on the frequency."""
+    for path in sorted((root / "sys/devices/system/cpu/cpufreq").glob("policy*/scaling_governor")):
+        return path.read_text().strip()
+    return None
+
+
+def energy(root: Path = Path("/")) -> float | None:
+    """Joules that the board's or package's counters have counted; None where there are none (a
+    Raspberry Pi 4 has none)."""
+    counters = [
+        *(root / "sys/class/hwmon").glob("hwmon*/energy1_input"),
+        *(root / "sys/class/powercap").glob("*:?/energy_uj"),
+    ]
+    found = [value for value in map(_number, counters) if value is not None]
+    return sum(found) / 1e6 if found else None
+
+
+def _cpu_seconds() -> tuple[float, float]:
+    """Processor time that was spent so far by all processes, and by this one and those it started
+    and waited for."""
+    times, own = psutil.cpu_times(), psutil.Process().cpu_times()
+    busy = (
+        times.user
+        + times.nice
+        + times.system
+        + getattr(times, "softirq", 0.0)
+        + getattr(times, "irq", 0.0)
+    )
+    return busy, own.user + own.system + own.children_user + own.children_system
+
+
+def _number(path: Path) -> float | None:
+    try:
+        return float(path.read_text())
+    except (OSError, ValueError):
+        return None

@@ -1,0 +1,1 @@
+"""One module per dataset format: what it reads, and the options that its signature names."""

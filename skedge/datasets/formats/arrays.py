@@ -1,0 +1,211 @@
+"""Anybody's own clips: a folder with a .npz or .csv file a clip, `clips.csv` that tells whose they
+are, and a layout."""
+
+import codecs
+import csv
+import os
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from skedge.datasets.importer import Clip, Dataset
+from skedge.datasets.parsing.damage import DamagedError, check_joints, damaged
+from skedge.datasets.parsing.labels import read_labels
+from skedge.datasets.parsing.npz import members, read_array
+from skedge.datasets.parsing.ntu_text import LONGEST
+from skedge.datasets.parsing.padded import in_order
+from skedge.datasets.parsing.tables import is_title, read_table
+from skedge.datasets.source import File, read_bytes
+from skedge.datasets.store import PARTS
+from skedge.skeleton.errors import InputError
+from skedge.skeleton.layout import Layout, load_layout
+
+LIST = "clips.csv"
+_NUMBERS = ("subject", "camera", "setup")
+
+
+class _Row(NamedTuple):
+    path: Path
+    name: str
+    label: str
+    whose: dict[str, int]
+    part: str
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+
+def open_arrays(
+    source: Path,
+    *,
+    layout: str | None = None,
+    labels: Path | str | None = None,
+    rate: float | None = None,
+) -> Dataset:
+    """The clips that `clips.csv` in the folder `source` lists: columns file, label, and if known
+    subject, camera, setup, split.
+
+    A .npz file holds one array, or one called `joints`, of shape (T, V, 3) or (M, T, V, 3); a .csv
+    file has a row a frame, x, y, z of every joint of every person, with or without a line of
+    titles. Metres, y up, NaN (in a .csv also nothing) where absent. `layout` is a name or a JSON
+    file, by default `layout.json` in the folder. `labels` is a text file with one class a line,
+    otherwise the classes are those of the list in their order. Protocols: `official` by the column
+    split (train, val or test), `xsub` where there are at least two subjects: every other one
+    trains. Raises `InputError` for a list or layout that cannot be read; a row or a file that
+    cannot is damage.
+    """
+    if not source.is_dir():
+        raise InputError(f"{source}: expected a folder with {LIST} and the files that it lists")
+    chosen = load_layout(layout if layout is not None else str(source / "layout.json"))
+    wrong: list[DamagedError] = []
+    rows = _rows(source, wrong)
+    classes = _classes(rows, labels)
+    unknown = [row for row in rows if row.label not in classes]
+    wrong += [
+        DamagedError(row.path, f"expected a class of {labels}, got {row.label[:40]!r}")
+        for row in unknown
+    ]
+    known = [row for row in rows if row.label in classes]
+    if not known:
+        more = f"; {wrong[0]}" if wrong else ""
+        raise InputError(f"{source / LIST}: expected clips, got none that can be used{more}")
+    protocols = {}
+    if any(row.part for row in known):
+        parts = {part: frozenset(row.name for row in known if row.part == part) for part in PARTS}
+        protocols["official"] = in_order(parts)
+    subjects = sorted({row.whose["subject"] for row in known} - {-1})
+    if len(subjects) > 1:
+        protocols["xsub"] = partial(_cross_subject, train=subjects[::2])
+    return Dataset(
+        name=source.name,
+        layout=chosen,
+        labels=list(classes),
+        rate=rate,
+        sources=known,
+        read=partial(read_clip, layout=chosen, classes=classes),
+        root=source,
+        protocols=protocols,
+        damaged=wrong,
+    )
+
+
+def read_clip(row: _Row, layout: Layout, classes: dict[str, int]) -> list[Clip]:
+    """The clip in one file of the list; `DamagedError` names it."""
+    joints = _from_npz(row.path) if row.path.suffix == ".npz" else _from_csv(row.path, layout)
+    if joints.ndim == 3:
+        joints = joints[None]
+    if joints.ndim != 4 or joints.shape[3] != 3 or 0 in joints.shape or joints.shape[1] > LONGEST:
+        damaged(row.path, f"expected joints (T, V, 3) or (M, T, V, 3), got {joints.shape}")
+    check_joints(joints.shape[2], layout, row.path)
+    with np.errstate(over="ignore"):
+        joints = joints.astype(np.float32)
+    joints[~np.isfinite(joints).all(axis=-1)] = np.nan
+    if np.isnan(joints).all():
+        damaged(row.path, f"expected coordinates, got no joint in {joints.shape[1]} frames")
+    whose = row.whose
+    label = classes[row.label]
+    return [
+        Clip(
+            row.name,
+            joints,
+            label,
+            subject=whose["subject"],
+            camera=whose["camera"],
+            setup=whose["setup"],
+        )
+    ]
+
+
+def _from_npz(path: Path) -> np.ndarray:
+    found = members(path)
+    name = "joints" if "joints" in found else next(iter(found), None)
+    if name is None or (name != "joints" and len(found) > 1):
+        damaged(
+            path, f"expected one array, or one called joints, got {', '.join(found)[:80] or 'none'}"
+        )
+    return read_array(path, name, found[name])
+
+
+def _from_csv(path: Path, layout: Layout) -> np.ndarray:
+    content = read_bytes(File(str(path))).removeprefix(codecs.BOM_UTF8)
+    first, _, rest = content.partition(b"\n")
+    titles = any(is_title(cell) for cell in first.split(b","))
+    table = read_table(b"\n" + rest if titles else content, 0, path, commas=True, absent=True)
+    person = len(layout) * 3
+    if table.shape[1] % person:
+        damaged(
+            path,
+            f"expected {person} columns a person ({len(layout)} joints, x y z), got"
+            f" {table.shape[1]}",
+            1 + titles,
+        )
+    return table.reshape(len(table), -1, len(layout), 3).transpose(1, 0, 2, 3)
+
+
+def _rows(source: Path, wrong: list[DamagedError]) -> list[_Row]:
+    path = source / LIST
+    try:
+        text = read_bytes(File(str(path))).decode("utf-8-sig")
+        reader = csv.DictReader(text.splitlines())
+        columns = reader.fieldnames or []
+        lines = [(reader.line_num, line) for line in reader]
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: expected a table in UTF-8, got something else") from None
+    except csv.Error as error:
+        raise InputError(
+            f"{path}: expected a table of comma-separated values, got: {error}"
+        ) from None
+    if not {"file", "label"} <= set(columns):
+        raise InputError(
+            f"{path}: expected the columns file and label (subject, camera, setup, split), got"
+            f" {list(columns)[:8]}"
+        )
+    rows = []
+    for number, line in lines:
+        try:
+            rows.append(_row(source, line))
+        except ValueError as error:
+            wrong.append(DamagedError(path, str(error), number))
+    return rows
+
+
+def _row(source: Path, line: dict[str, str | None]) -> _Row:
+    file, label = (line["file"] or "").strip(), (line["label"] or "").strip()
+    path = source / file
+    root = os.path.realpath(source)
+    if not file or "\0" in file or os.path.commonpath([root, os.path.realpath(path)]) != root:
+        raise ValueError(f"expected a file inside the folder, got {file[:80]!r}")
+    if path.suffix not in (".npz", ".csv") or not label.isprintable() or not 0 < len(label) <= 255:
+        raise ValueError(
+            f"expected a .npz or .csv file and a label, got {file[:80]!r} and {label[:80]!r}"
+        )
+    whose = {}
+    for field in _NUMBERS:
+        word = (line.get(field) or "").strip()
+        whose[field] = int(word) if word else -1
+        if not -1 <= whose[field] < 2**31:
+            raise ValueError(f"expected a {field} from 0, got {word[:40]}")
+    part = (line.get("split") or "").strip()
+    if part and part not in PARTS:
+        raise ValueError(f"expected a split of {', '.join(PARTS)}, got {part[:40]!r}")
+    return _Row(path, file.removesuffix(path.suffix), label, whose, part)
+
+
+def _classes(rows: list[_Row], labels: Path | str | None) -> dict[str, int]:
+    names = (
+        sorted({row.label for row in rows}, key=_as_numbers)
+        if labels is None
+        else read_labels(labels, 0)
+    )
+    return {name: number for number, name in enumerate(names)}
+
+
+def _as_numbers(label: str) -> tuple[int, str]:
+    """Numbers before words, 2 before 10."""
+    return (len(label) if label.isdecimal() else 256), label
+
+
+def _cross_subject(index: np.ndarray, train: list[int]) -> np.ndarray:
+    return np.where(index["subject"] == -1, 0, np.where(np.isin(index["subject"], train), 1, 3))

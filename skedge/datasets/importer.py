@@ -1,0 +1,369 @@
+"""Runs a format's reader over its sources into a store: in order, over processes, past damage, and
+on after a break."""
+
+import hashlib
+import json
+import os
+import signal
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from multiprocessing import resource_tracker
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from skedge.datasets.parsing.damage import DamagedError
+from skedge.datasets.progress import progress
+from skedge.datasets.store import PARTS, StoreWriter
+from skedge.datasets.store.lock import only_one
+from skedge.skeleton.errors import InputError
+from skedge.skeleton.layout import Layout
+
+REPORT = "import-report.json"
+# Sources that one process reads at a time: enough that handing them over costs little, few enough
+# that memory stays flat.
+CHUNK = 16
+_SECONDS_BETWEEN_CHECKPOINTS = 5.0
+
+
+@dataclass(frozen=True)
+class Clip:
+    """What a reader makes of a source: joints (M, T, V, 3) in metres, y up, NaN where absent, and
+    whose clip it is.
+
+    `note` tells in one line what is odd about it, for the report.
+    """
+
+    name: str
+    joints: np.ndarray
+    label: int
+    subject: int = -1
+    camera: int = -1
+    setup: int = -1
+    intervals: Sequence[tuple[int, int, int]] = ()
+    note: str = ""
+
+
+_Outcome = Sequence[Clip | DamagedError]
+
+
+@dataclass
+class Dataset:
+    """A dataset as its reader finds it.
+
+    `read` makes clips of one of `sources`, which are read in their order; it raises `InputError`
+    for a damaged one, and gives a `DamagedError` in the place of each damaged part of a source that
+    is good otherwise. Where `parallel`, it goes to other processes, so it must be a module's
+    function or a `partial` of one. `protocols` maps a split's name to a function of the finished
+    index, see `StoreWriter.protocol`. `expected` holds published counts: "clips", or a protocol's
+    name with {part: clips}. `damaged` and `left_out` are what was found out while listing.
+    """
+
+    name: str
+    layout: Layout
+    labels: Sequence[str]
+    rate: float | None
+    sources: Sequence[Any]
+    read: Callable[[Any], _Outcome]
+    root: Path
+    protocols: dict[str, Callable[[np.ndarray], np.ndarray]] = field(default_factory=dict)
+    expected: dict[str, Any] = field(default_factory=dict)
+    damaged: list[DamagedError] = field(default_factory=list)
+    left_out: dict[str, int] = field(default_factory=dict)
+    parallel: bool = True
+    unit: str = "files"
+
+
+def run_import(
+    dataset: Dataset,
+    store: Path | str,
+    *,
+    made_by: dict[str, Any],
+    overwrite: bool = False,
+    strict: bool = False,
+    processes: int | None = 1,
+) -> dict[str, Any]:
+    """Import `dataset` into a new store and return the report, which also stands in the store as
+    `import-report.json`.
+
+    A damaged source is listed there with file, reason and line, and left out; with `strict` it
+    raises. The clips stand in the order of the sources whatever the number of `processes` (None:
+    one a CPU core). An import that was interrupted goes on where it stopped when it is called again
+    for the same sources; until it is done there is no store.
+
+    Raises `InputError` where another import is writing this store, where a store stands there
+    already, and where there is not one good source.
+    """
+    key = _key(dataset, made_by)
+    report: dict[str, Any] = {}
+    with (
+        only_one(store),
+        StoreWriter(
+            store,
+            name=dataset.name,
+            layout=dataset.layout,
+            labels=dataset.labels,
+            rate=dataset.rate,
+            made_by=made_by,
+            overwrite=overwrite,
+            resume=key,
+        ) as writer,
+    ):
+        log = _Log(dataset, writer, strict)
+        for error in dataset.damaged:
+            log.add_damage(error)
+        rest = dataset.sources[log.restore() :]
+        with_bar = progress(
+            _outcomes(dataset, rest, processes), "Importing", len(rest), dataset.unit
+        )
+        try:
+            with _ctrl_c_noted() as noted:
+                for outcome in with_bar:
+                    log.add(outcome)
+                    if noted.is_set():
+                        raise KeyboardInterrupt
+        except InputError:
+            raise
+        except BaseException:  # Ctrl-C, a full disk: what is done is kept for the next time
+            log.checkpoint()
+            raise
+        if not log.clips:
+            first = f"; {log.damaged[0]['file']}: {log.damaged[0]['reason']}" if log.damaged else ""
+            raise InputError(
+                f"{dataset.root}: expected clips, all of {log.sources} {dataset.unit} are"
+                f" damaged{first}"
+            )
+        counts: dict[str, dict[str, int]] = {}
+        for name, parts in dataset.protocols.items():
+            writer.protocol(name, _counted(name, parts, counts))
+        # Splits are counted while the writer finishes, just before it asks for the report.
+        writer.attach(REPORT, lambda: report.update(log.report(made_by, counts)) or report)
+    return report
+
+
+class _Log:
+    """What came of each source."""
+
+    def __init__(self, dataset: Dataset, writer: StoreWriter, strict: bool) -> None:
+        self.dataset, self.writer, self.strict = dataset, writer, strict
+        self.sources = self.clips = 0
+        self.damaged: list[dict[str, Any]] = []
+        self.notes: list[dict[str, Any]] = []
+        self._saved = (0, 0)
+        self._last = time.monotonic()
+
+    def restore(self) -> int:
+        for saved in self.writer.restored:
+            self.sources, self.clips = saved["sources"], saved["clips"]
+            self.damaged += saved["damaged"]
+            self.notes += saved["notes"]
+        if self.strict and self.damaged:
+            one = self.damaged[0]
+            raise DamagedError(self.dataset.root / one["file"], one["reason"], one["line"])
+        self._saved = len(self.damaged), len(self.notes)
+        return self.sources
+
+    def add(self, outcome: _Outcome) -> None:
+        self.sources += 1
+        for found in outcome:
+            if isinstance(found, DamagedError):
+                self.add_damage(found)
+            else:
+                self._add_clip(found)
+        if time.monotonic() - self._last > _SECONDS_BETWEEN_CHECKPOINTS:
+            self.checkpoint()
+
+    def add_damage(self, error: DamagedError) -> None:
+        if self.strict:
+            raise error
+        entry = {"file": self._short(error.file), "reason": error.reason, "line": error.line}
+        if entry not in self.damaged[:100]:
+            self.damaged.append(entry)
+
+    def report(self, made_by: dict[str, Any], counts: dict[str, dict[str, int]]) -> dict[str, Any]:
+        return {
+            **made_by,
+            "sources": self.sources,
+            "clips": self.clips,
+            "left_out": self.dataset.left_out,
+            "damaged": self.damaged,
+            "notes": self.notes,
+            "mismatches": _mismatches(self.dataset.expected, self.clips, counts),
+        }
+
+    def _add_clip(self, clip: Clip) -> None:
+        try:
+            self.writer.add(
+                clip.name,
+                clip.joints,
+                label=clip.label,
+                subject=clip.subject,
+                camera=clip.camera,
+                setup=clip.setup,
+                intervals=clip.intervals,
+            )
+        except InputError as error:
+            self.add_damage(DamagedError(clip.name, str(error).removeprefix(f"{clip.name}: ")))
+            return
+        self.clips += 1
+        if clip.note:
+            self.notes.append({"clip": clip.name, "note": clip.note})
+
+    def checkpoint(self) -> None:
+        damaged, notes = self._saved
+        new = {"damaged": self.damaged[damaged:], "notes": self.notes[notes:]}
+        self.writer.checkpoint({"sources": self.sources, "clips": self.clips, **new})
+        self._saved = len(self.damaged), len(self.notes)
+        self._last = time.monotonic()
+
+    def _short(self, file: str) -> str:
+        return file.removeprefix(f"{self.dataset.root}{os.sep}")
+
+
+def _outcomes(
+    dataset: Dataset, sources: Sequence[Any], processes: int | None
+) -> Iterator[_Outcome]:
+    workers = (
+        min(processes or os.cpu_count() or 1, len(sources) // (2 * CHUNK))
+        if dataset.parallel
+        else 1
+    )
+    if workers <= 1:
+        _keep_memory()
+        for source in sources:
+            yield _read(dataset.read, source)
+        return
+    from multiprocessing import get_context
+
+    with ProcessPoolExecutor(
+        workers, mp_context=get_context("spawn"), initializer=_begin_worker
+    ) as pool:
+        try:
+            yield from _in_order(pool, dataset.read, sources, 3 * workers)
+        except BrokenProcessPool:
+            raise ChildProcessError(
+                "a process of the import was ended from outside; the same command goes on"
+            ) from None
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _in_order(
+    pool: ProcessPoolExecutor, read: Callable[[Any], _Outcome], sources: Sequence[Any], ahead: int
+) -> Iterator[_Outcome]:
+    waiting: deque[Future[list[_Outcome]]] = deque()
+    for start in range(0, len(sources), CHUNK):
+        with _deaf_to_ctrl_c():
+            waiting.append(pool.submit(_read_chunk, read, sources[start : start + CHUNK]))
+        if len(waiting) >= ahead:
+            yield from waiting.popleft().result()
+    while waiting:
+        yield from waiting.popleft().result()
+
+
+@contextmanager
+def _ctrl_c_noted() -> Iterator[threading.Event]:
+    """Ctrl-C sets the event instead of cutting what is being written in two; a second one ends at
+    once."""
+    noted = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield noted
+        return
+
+    def note(*_: Any) -> None:
+        noted.set()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield noted
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def _deaf_to_ctrl_c() -> Iterator[None]:
+    """What is started in here never hears Ctrl-C, not even while it starts; this process hears it
+    afterwards."""
+    # It is started with the first process otherwise, and clears the mask.
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _read_chunk(read: Callable[[Any], _Outcome], sources: Sequence[Any]) -> list[_Outcome]:
+    return [_read(read, source) for source in sources]
+
+
+def _read(read: Callable[[Any], _Outcome], source: Any) -> _Outcome:
+    try:
+        return read(source)
+    except DamagedError as error:
+        return [error]
+    except InputError as error:
+        return [DamagedError(source, str(error).removeprefix(f"{source}: "))]
+
+
+def _keep_memory() -> None:
+    # glibc's allocator hands memory of more than 128 kB back to the kernel at once, which clears it
+    # again for every file; having freed a larger block it keeps what is smaller. The block itself
+    # is never touched, so it costs nothing.
+    np.empty(2**24, np.uint8)
+
+
+def _begin_worker() -> None:
+    import signal
+
+    _keep_memory()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the main process hears it and ends the others
+
+
+def _key(dataset: Dataset, made_by: dict[str, Any]) -> str:
+    """Says which import this is: another layout, option or list of sources is another one."""
+    digest = hashlib.sha256(
+        json.dumps([made_by, dataset.layout.to_dict(), list(dataset.labels)], default=str).encode()
+    )
+    digest.update(str(dataset.root).encode())
+    for source in dataset.sources:
+        digest.update(repr(source).encode())
+    return digest.hexdigest()
+
+
+def _counted(
+    name: str, parts: Callable[[np.ndarray], np.ndarray], counts: dict[str, dict[str, int]]
+) -> Callable[[np.ndarray], np.ndarray]:
+    def split(index: np.ndarray) -> np.ndarray:
+        codes = np.asarray(parts(index))
+        counts[name] = {part: int((codes == code).sum()) for part, code in PARTS.items()}
+        return codes
+
+    return split
+
+
+def _mismatches(
+    expected: dict[str, Any], clips: int, counts: dict[str, dict[str, int]]
+) -> list[str]:
+    found = []
+    for name, published in expected.items():
+        pairs = [("clips", published, clips)] if name == "clips" else []
+        if name != "clips":
+            pairs = [
+                (f"{name} {part}", count, counts.get(name, {}).get(part, 0))
+                for part, count in published.items()
+            ]
+        found += [
+            f"{what}: expected {count} clips, got {got}"
+            for what, count, got in pairs
+            if count != got
+        ]
+    return found

@@ -1,0 +1,1 @@
+"""What formats share: text, MATLAB, NumPy and pickle files read safely, and damaged ones named."""

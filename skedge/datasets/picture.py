@@ -1,0 +1,217 @@
+"""Draws a clip: a moving skeleton as an animated GIF, or a strip of its frames as a PNG."""
+
+import textwrap
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from skedge.skeleton.errors import InputError
+from skedge.skeleton.layout import Layout, check_joint_count
+from skedge.skeleton.prepare import fill, seen
+
+LEFT, RIGHT, MIDDLE, FLOOR = "#d1495b", "#1f77b4", "#333333", "#cccccc"
+# Horizontal coordinate and its sign: a camera's picture, then seen from the side.
+VIEWS = {"front": (0, -1.0), "side": (2, 1.0)}
+# Frames per second: a GIF counts in hundredths of a second, and viewers slow down faster ones.
+GIF_RATE = 20
+Intervals = Sequence[tuple[str, int, int]]
+
+
+def draw(
+    clip: np.ndarray,
+    layout: Layout,
+    path: Path | str,
+    *,
+    rate: float | None = None,
+    title: str = "",
+    strip: int = 8,
+    intervals: Intervals = (),
+) -> None:
+    """Draw a clip (M, T, V, 3) in metres, NaN where absent, from the front and from the side.
+
+    A `.gif` moves at the clip's `rate` (30 where it is None); a `.png` shows `strip` frames beside
+    each other. Left is red, right is blue; joints that are absent are hollow, where
+    `skedge.skeleton.prepare.fill` puts them. The label of each of `intervals` (label, first frame,
+    frame after the last) stands over its frames.
+
+    Raises `InputError` for another ending, a wrong joint count and a clip in which nothing was
+    seen.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in (".gif", ".png"):
+        raise InputError(f"{path}: expected a picture's path that ends in .gif or .png")
+    if not path.parent.is_dir():
+        raise InputError(f"{path}: expected a folder that exists, got {path.parent}")
+    check_joint_count(clip.shape[2], layout, str(path))
+    persons = np.flatnonzero(seen(clip).any(axis=(1, 2)))
+    if len(persons) == 0:
+        raise InputError(f"{path}: expected a clip in which someone is seen, got NaN everywhere")
+    clip = clip[persons]
+    measured, joints = seen(clip), fill(clip, layout)
+    present = np.logical_or.accumulate(
+        measured.any(axis=-1), axis=1
+    )  # fill gives zeros to a person not seen yet
+    joints[~present] = np.nan
+    if path.suffix.lower() == ".gif":
+        _animate(joints, measured, layout, path, rate or 30.0, title, intervals)
+    else:
+        _strip(joints, measured, layout, path, rate, title, strip, intervals)
+
+
+def _labels(intervals: Intervals, frame: int) -> str:
+    return ", ".join(label for label, start, end in intervals if start <= frame < end)
+
+
+def _strip(
+    joints: np.ndarray,
+    measured: np.ndarray,
+    layout: Layout,
+    path: Path,
+    rate: float | None,
+    title: str,
+    count: int,
+    intervals: Intervals,
+) -> None:
+    frames = np.unique(np.linspace(0, joints.shape[1] - 1, count).round().astype(int))
+    wide, high = _size(joints)
+    figure = _figure(len(frames) * wide * 2.2 / high, 2 * 2.2 + 0.5)
+    axes = figure.subplots(2, len(frames), squeeze=False)
+    for row, view in zip(axes, VIEWS, strict=True):
+        for column, (frame, axis) in enumerate(zip(frames, row, strict=True)):
+            heading = f"{frame / rate:.2f} s" if rate else f"frame {frame}"
+            if intervals:
+                heading += "\n" + textwrap.fill(_labels(intervals, int(frame)), 16)
+            _prepare(axis, joints, view, heading if view == "front" else "")
+            _Drawing(axis, layout, view, len(joints)).show(joints[:, frame], measured[:, frame])
+            if column == 0:
+                axis.text(
+                    0,
+                    0.5,
+                    view,
+                    transform=axis.transAxes,
+                    rotation=90,
+                    ha="right",
+                    va="center",
+                    fontsize=9,
+                )
+    if title:
+        figure.suptitle(title, fontsize=10)
+    figure.savefig(path, dpi=100)
+
+
+def _animate(
+    joints: np.ndarray,
+    measured: np.ndarray,
+    layout: Layout,
+    path: Path,
+    rate: float,
+    title: str,
+    intervals: Intervals,
+) -> None:
+    from PIL import Image  # comes with matplotlib
+
+    moments = np.arange(0, joints.shape[1] / rate, 1 / GIF_RATE)
+    frames = np.minimum((moments * rate).round().astype(int), joints.shape[1] - 1)
+    wide, high = _size(joints)
+    figure = _figure(max(2 * wide * 3.6 / high, 3), 4.2)
+    axes = figure.subplots(1, 2)
+    drawings = []
+    for axis, view in zip(axes, VIEWS, strict=True):
+        _prepare(axis, joints, view, view)
+        drawings.append(_Drawing(axis, layout, view, len(joints)))
+
+    second = "\n" if intervals else ""
+    heading = figure.suptitle((title or " ") + second, fontsize=10)
+    figure.draw_without_rendering()
+    figure.set_layout_engine(
+        "none"
+    )  # laid out once: doing so for every frame takes most of the time
+
+    def pictures() -> Iterator[Image.Image]:
+        for frame in frames:
+            label = second + _labels(intervals, int(frame))
+            heading.set_text(f"{title}  {frame / rate:4.1f} s".strip() + label)
+            for drawing in drawings:
+                drawing.show(joints[:, frame], measured[:, frame])
+            figure.canvas.draw()
+            yield Image.fromarray(np.asarray(figure.canvas.buffer_rgba())[..., :3]).quantize(64)
+
+    drawn = pictures()  # one at a time: a recording of minutes has thousands
+    next(drawn).save(path, save_all=True, append_images=drawn, duration=1000 // GIF_RATE, loop=0)
+
+
+class _Drawing:
+    """The lines and dots of all persons on one axis, moved from frame to frame."""
+
+    def __init__(self, axis: Any, layout: Layout, view: str, persons: int) -> None:
+        from matplotlib.collections import LineCollection
+
+        self._axis, self._sign = VIEWS[view]
+        self._bones = np.asarray(layout.bones)
+        colours = _colours(layout)
+        styles = ["solid", "dashed", "dotted"]
+        self._lines = [
+            LineCollection(
+                [],
+                colors=[colours[child] for child, _ in layout.bones],
+                linewidths=2.2,
+                capstyle="round",
+                linestyles=styles[min(person, 2)],
+            )
+            for person in range(persons)
+        ]
+        for lines in self._lines:
+            axis.add_collection(lines)
+        self._dots = axis.scatter([], [], s=9, zorder=3, linewidths=0.8)
+        self._colours = np.array(colours * persons)
+
+    def show(self, joints: np.ndarray, measured: np.ndarray) -> None:
+        """One frame: joints (M, V, 3), and which of them were measured, (M, V)."""
+        flat = np.stack([self._sign * joints[..., self._axis], joints[..., 1]], axis=-1)
+        for lines, points in zip(self._lines, flat, strict=True):
+            lines.set_segments(list(points[self._bones]))
+        self._dots.set_offsets(flat.reshape(-1, 2))
+        self._dots.set_edgecolor(self._colours)
+        self._dots.set_facecolor(np.where(measured.ravel(), self._colours, "#ffffff"))
+
+
+def _figure(width: float, height: float) -> Any:
+    # A figure of its own, not pyplot's: needs no display and leaves no global state behind.
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), dpi=80, layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def _prepare(axis: Any, joints: np.ndarray, view: str, heading: str) -> None:
+    along, sign = VIEWS[view]
+    wide, high = _size(joints)
+    horizontal, vertical = _middle(joints[..., along]) * sign, _middle(joints[..., 1])
+    axis.set_xlim(horizontal - wide / 2, horizontal + wide / 2)
+    axis.set_ylim(vertical - high / 2, vertical + high / 2)
+    axis.set_aspect("equal")
+    axis.axhline(np.nanmin(joints[..., 1]), color=FLOOR, linewidth=1, zorder=0)
+    axis.set_title(heading, fontsize=9)
+    axis.set_axis_off()
+
+
+def _size(joints: np.ndarray) -> tuple[float, float]:
+    """Width and height in metres that hold the whole clip in both views."""
+    low, high = np.nanmin(joints, axis=(0, 1, 2)), np.nanmax(joints, axis=(0, 1, 2))
+    span = np.maximum(high - low, 0.3) + 0.15
+    return float(max(span[0], span[2])), float(span[1])
+
+
+def _middle(values: np.ndarray) -> float:
+    return float(np.nanmin(values) + np.nanmax(values)) / 2
+
+
+def _colours(layout: Layout) -> list[str]:
+    colours = [MIDDLE] * len(layout)
+    for left, right in layout.pairs:
+        colours[left], colours[right] = LEFT, RIGHT
+    return colours

@@ -1,0 +1,77 @@
+"""The formats that `skedge data import` knows."""
+
+from collections.abc import Callable
+from functools import partial
+from inspect import signature
+from pathlib import Path
+from typing import Any
+
+from skedge.datasets.formats.arrays import open_arrays
+from skedge.datasets.formats.ctrgcn import open_ctrgcn
+from skedge.datasets.formats.msr_action3d import open_msr_action3d
+from skedge.datasets.formats.ntu import open_ntu
+from skedge.datasets.formats.nw_ucla import open_nw_ucla
+from skedge.datasets.formats.pku_mmd import open_pku_mmd
+from skedge.datasets.formats.pyskl import open_pyskl
+from skedge.datasets.formats.stgcn import open_stgcn
+from skedge.datasets.formats.utd_mhad import open_utd_mhad
+from skedge.datasets.importer import Dataset, run_import
+from skedge.skeleton.errors import InputError
+
+# Format name -> function (source, options of its own) that lists what there is to read; its
+# docstring says what it takes.
+READERS: dict[str, Callable[..., Dataset]] = {
+    "arrays": open_arrays,
+    "ctrgcn": open_ctrgcn,
+    "msr-action3d": open_msr_action3d,
+    "ntu60": partial(open_ntu, "ntu60"),
+    "ntu120": partial(open_ntu, "ntu120"),
+    "nw-ucla": open_nw_ucla,
+    "pku-mmd": open_pku_mmd,
+    "pyskl": open_pyskl,
+    "stgcn": open_stgcn,
+    "utd-mhad": open_utd_mhad,
+}
+
+
+def import_dataset(
+    format: str,
+    source: Path | str,
+    store: Path | str,
+    *,
+    overwrite: bool = False,
+    strict: bool = False,
+    processes: int | None = 1,
+    **options: Any,
+) -> dict[str, Any]:
+    """Import `source`, which is in the format called `format`, into a new store; options of None
+    are left out.
+
+    Returns the report of `run_import`, which says what `strict` and `processes` do. Raises
+    `InputError` for an unknown format, for an option that the format has not, and whatever its
+    reader and `run_import` raise.
+    """
+    if format not in READERS:
+        raise InputError(f"unknown format {format!r}: expected one of {', '.join(READERS)}")
+    given = {name: value for name, value in options.items() if value is not None}
+    known = [name for name in signature(READERS[format]).parameters if name != "source"]
+    unknown = [name for name in given if name not in known]
+    if unknown:
+        raise InputError(
+            f"{format} has no option {', '.join(unknown)}; it has {', '.join(known) or 'none'}"
+        )
+    source = Path(source)
+    dataset = READERS[format](source, **given)
+    made_by = {"format": format, "source": source.name, **_plain(given)}
+    return run_import(
+        dataset, store, made_by=made_by, overwrite=overwrite, strict=strict, processes=processes
+    )
+
+
+def _plain(options: dict[str, Any]) -> dict[str, Any]:
+    """Options as JSON; of a path only the name, a store tells nothing of the machine that it was
+    made on."""
+    return {
+        name: Path(value).name if isinstance(value, Path) else value
+        for name, value in options.items()
+    }

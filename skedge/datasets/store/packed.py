@@ -1,0 +1,532 @@
+"""The packed store: a whole dataset in one folder of memory-mapped arrays.
+
+`store.json` says what it is; `joints.npy` holds every clip's frames one after the other;
+`index.npy` says where each clip lies and whose it is; `splits.npy` holds the protocols. Opening
+takes milliseconds whatever the size.
+"""
+
+import hashlib
+import json
+import os
+import secrets
+import shutil
+import zlib
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO, Literal, Self
+
+import numpy as np
+
+from skedge.datasets.store.journal import Journal
+from skedge.skeleton.errors import InputError
+from skedge.skeleton.layout import Layout, check_joint_count
+
+VERSION = 1
+PARTS: dict[str, int] = {"train": 1, "val": 2, "test": 3}
+
+_FIELDS = [
+    ("label", "<i4"),
+    ("subject", "<i4"),
+    ("camera", "<i4"),
+    ("setup", "<i4"),
+    ("offset", "<i8"),
+    ("frames", "<i4"),
+    ("persons", "<i4"),
+    ("crc32", "<u4"),
+]
+_INTERVAL = [("clip", "<i4"), ("label", "<i4"), ("start", "<i4"), ("end", "<i4")]
+
+
+class StoreWriter:
+    """Writes a store whole or not at all: the folder appears at `path` when the `with` block ends
+    without an exception.
+
+    Until then everything goes to a hidden folder beside it; clips are written as they come, so
+    memory stays flat. `rate` is in frames per second, None where it is unknown. `made_by` is any
+    JSON document that tells how the store came to be.
+
+    With `resume`, a text that says what is being written, work that was interrupted after a
+    `checkpoint` goes on: a writer with the same text finds the clips of that checkpoint in place
+    and its notes in `restored`. Only one such writer may be at work for a path
+    (`skedge.datasets.store.lock`).
+
+    Raises `InputError` where `path` exists already, unless `overwrite` is given and a store stands
+    there: that one is replaced at the very end.
+    """
+
+    def __init__(
+        self,
+        path: Path | str,
+        *,
+        name: str,
+        layout: Layout,
+        labels: Sequence[str],
+        rate: float | None,
+        made_by: dict[str, Any] | None = None,
+        overwrite: bool = False,
+        resume: str | None = None,
+    ) -> None:
+        self.path = Path(os.path.abspath(path))
+        self.layout = layout
+        self._labels = list(labels)
+        self._document = {
+            "name": name,
+            "rate": rate,
+            "made_by": made_by or {},
+            "layout": layout.to_dict(),
+            "labels": self._labels,
+        }
+        self._overwrite = overwrite
+        self._clips: list[tuple[Any, ...]] = []
+        self._names: set[str] = set()
+        self._rows = 0
+        self._intervals: list[tuple[int, int, int, int]] = []
+        self._journal = Journal(resume) if resume is not None else None
+        self._documents: dict[str, Callable[[], Any]] = {}
+        self.restored: list[Any] = []
+        self._protocols: dict[str, Callable[[np.ndarray], np.ndarray]] = {}
+        if not self._labels or len(set(self._labels)) != len(self._labels):
+            raise InputError(
+                f"{path}: expected at least one label, each of them once, got {len(self._labels)}"
+            )
+        self._check_target()
+        unique = "import" if self._journal else f"{os.getpid()}-{secrets.token_hex(4)}"
+        self._partial = self.path.with_name(f".{self.path.name}.{unique}.partial")
+
+    def __enter__(self) -> Self:
+        try:
+            if self._journal and self._restore(self._journal):
+                return self
+            self._partial.mkdir(parents=True)
+            if self._journal:
+                self._journal.start(self._partial)
+            self._file: BinaryIO = open(self._partial / "joints.npy", "wb")
+        except OSError as error:
+            raise InputError(
+                f"{self.path}: expected a place where a store can be written, got: {error.strerror}"
+            ) from None
+        self._write_header()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            if kind is None:
+                self._finish()
+        finally:
+            self._file.close()
+            interrupted = error is not None and not isinstance(error, InputError)
+            if not (self._journal and interrupted):
+                shutil.rmtree(self._partial, ignore_errors=True)
+
+    def add(
+        self,
+        name: str,
+        joints: np.ndarray,
+        *,
+        label: int,
+        subject: int = -1,
+        camera: int = -1,
+        setup: int = -1,
+        intervals: Sequence[tuple[int, int, int]] = (),
+    ) -> None:
+        """Append a clip: joints (M, T, V, 3) in metres, y up, NaN where absent; -1 for what is not
+        known about it.
+
+        `intervals` are the labelled stretches (label, first frame, frame after the last) of a
+        recording that holds several. Raises `InputError` for another shape or joint count, a label
+        out of range and a name that is there already.
+        """
+        if joints.ndim != 4 or joints.shape[-1] != 3 or 0 in joints.shape:
+            raise InputError(
+                f"{name}: expected joints of shape (persons, frames, joints, 3), none of them 0,"
+                f" got {joints.shape}"
+            )
+        check_joint_count(joints.shape[2], self.layout, name)
+        if not 0 <= label < len(self._labels):
+            raise InputError(
+                f"{name}: expected a label from 0 to {len(self._labels) - 1}, got {label}"
+            )
+        if not 0 < len(name) <= 255 or not name.isprintable():
+            raise InputError(
+                f"{name[:255]!r}: expected a clip's name of 1 to 255 printable characters"
+            )
+        if not all(
+            0 <= one < len(self._labels) and 0 <= start < end <= joints.shape[1]
+            for one, start, end in intervals
+        ):
+            raise InputError(
+                f"{name}: expected intervals (label, start, end) inside {joints.shape[1]} frames,"
+                " got others"
+            )
+        if name in self._names:
+            raise InputError(
+                f"{name}: expected every clip's name once, got it twice; rename one of the two"
+            )
+        with np.errstate(over="ignore"):
+            rows = np.ascontiguousarray(joints, dtype="<f4")
+        infinite = np.isinf(rows)
+        if infinite.any():
+            rows = np.where(infinite, np.float32(np.nan), rows)
+        self._file.write(rows.data)
+        persons, frames = rows.shape[:2]
+        self._clips.append(
+            (
+                name,
+                label,
+                subject,
+                camera,
+                setup,
+                self._rows,
+                frames,
+                persons,
+                zlib.crc32(rows.data),
+            )
+        )
+        self._intervals += [(len(self._clips) - 1, *interval) for interval in intervals]
+        self._names.add(name)
+        self._rows += persons * frames
+
+    def checkpoint(self, note: Any) -> None:
+        """Make sure that an interrupted writer can go on from here; `note` is any JSON document,
+        see `restored`."""
+        if self._journal is not None:
+            _sync(self._file)
+            self._journal.append(self._clips, self._intervals, self._rows, note)
+
+    def attach(self, name: str, document: Callable[[], Any]) -> None:
+        """Put a JSON document beside the arrays under that file name; it is asked for last, once
+        the splits are known."""
+        self._documents[name] = document
+
+    def protocol(self, name: str, parts: Callable[[np.ndarray], np.ndarray]) -> None:
+        """Define the split `name`: `parts` maps the finished index to a code per clip, 0 unused 1
+        train 2 val 3 test."""
+        self._protocols[name] = parts
+
+    def _restore(self, journal: "Journal") -> bool:
+        if not self._partial.exists():
+            return False
+        saved = journal.restore(self._partial)
+        joints = self._partial / "joints.npy"
+        row = len(self.layout) * 3 * 4
+        if saved is None or not joints.is_file() or joints.stat().st_size < saved[2] * row:
+            shutil.rmtree(self._partial)
+            return False
+        self._file = open(joints, "r+b")  # noqa: SIM115 - closed in __exit__
+        self._clips, self._intervals, self._rows, self.restored = saved
+        self._names = {clip[0] for clip in self._clips}
+        self._write_header()
+        end = self._file.tell() + self._rows * row
+        self._file.truncate(end)
+        self._file.seek(end)
+        return True
+
+    def _check_target(self) -> None:
+        if not os.path.lexists(self.path):
+            return
+        if not self._overwrite:
+            raise InputError(
+                f"{self.path}: expected a path where nothing stands yet; remove it, name another,"
+                " or overwrite it"
+            )
+        if not (self.path / "store.json").is_file():
+            raise InputError(
+                f"{self.path}: only a store can be overwritten, and this is none; name another path"
+            )
+
+    def _write_header(self) -> None:
+        # NumPy pads the header so that the first axis can grow in place: the second writing has the
+        # length of the first.
+        header = {
+            "descr": "<f4",
+            "fortran_order": False,
+            "shape": (self._rows, len(self.layout), 3),
+        }
+        self._file.seek(0)
+        np.lib.format.write_array_header_1_0(self._file, header)
+
+    def _finish(self) -> None:
+        if not self._clips:
+            raise InputError(
+                f"{self.path}: expected at least one clip to store, got none; look at the source's"
+                " path"
+            )
+        self._write_header()
+        _sync(self._file)
+        longest = max(len(name) for name in self._names)
+        index = np.array(self._clips, dtype=[("name", f"<U{max(longest, 1)}"), *_FIELDS])
+        self._save("index.npy", index)
+        if self._protocols:
+            self._save("splits.npy", self._split(index))
+        if self._intervals:
+            self._save("intervals.npy", np.array(self._intervals, dtype=_INTERVAL))
+        if self._journal is not None:
+            self._journal.remove()
+        for name, content in self._documents.items():
+            (self._partial / name).write_text(
+                json.dumps(content(), indent=1) + "\n", encoding="utf-8"
+            )
+        document = {
+            "version": VERSION,
+            **self._document,
+            "clips": len(index),
+            "rows": self._rows,
+            "protocols": list(self._protocols),
+        }
+        with open(self._partial / "store.json", "wb") as file:
+            file.write(json.dumps(document, indent=1).encode())
+            _sync(file)
+        _sync_folder(self._partial)
+        self._publish()
+        _sync_folder(self.path.parent)
+
+    def _split(self, index: np.ndarray) -> np.ndarray:
+        splits = np.zeros(len(index), dtype=[(name, "i1") for name in self._protocols])
+        for name, parts in self._protocols.items():
+            codes = np.asarray(parts(index))
+            if codes.shape != index.shape or not np.isin(codes, (0, *PARTS.values())).all():
+                raise InputError(
+                    f"protocol {name!r}: expected one of 0, 1, 2, 3 for each of {len(index)} clips,"
+                    " got something else"
+                )
+            splits[name] = codes
+        return splits
+
+    def _save(self, name: str, array: np.ndarray) -> None:
+        with open(self._partial / name, "wb") as file:
+            np.save(file, array, allow_pickle=False)
+            _sync(file)
+
+    def _publish(self) -> None:
+        self._check_target()
+        try:
+            if not self._overwrite or not self.path.exists():
+                os.rename(self._partial, self.path)
+                return
+            old = self._partial.with_suffix(".old")
+            os.rename(self.path, old)
+            try:
+                os.rename(self._partial, self.path)
+            except BaseException:
+                os.rename(old, self.path)
+                raise
+            shutil.rmtree(old, ignore_errors=True)
+        except OSError as error:
+            raise InputError(
+                f"{self.path}: cannot put the finished store there: {error.strerror}"
+            ) from None
+
+
+class Store:
+    """A packed store opened for reading; memory-mapped, so clips are read from disk as they are
+    asked for.
+
+    Raises `InputError` for a missing folder, one that is no store, a truncated array, and a newer
+    version.
+
+    `index` is a structured array with the fields name, label, subject, camera, setup (-1 where
+    unknown), offset, frames, persons and crc32 (of the clip's bytes). `rate` is in frames per
+    second, or None.
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path)
+        document = self._read_document()
+        self.name: str = document["name"]
+        self.layout = Layout.from_dict(document["layout"], f"{self.path}: layout")
+        self.labels: tuple[str, ...] = tuple(document["labels"])
+        self.rate: float | None = document["rate"]
+        self.made_by: dict[str, Any] = document["made_by"]
+        self.protocols: list[str] = list(document["protocols"])
+        clips, rows = document["clips"], document["rows"]
+        self.joints = self._open("joints.npy", (rows, len(self.layout), 3))
+        self.index = self._open("index.npy", (clips,))
+        self._splits = self._open("splits.npy", (clips,)) if self.protocols else None
+        last = (
+            self.index[-1]
+            if self.index.dtype.names == ("name", *(field for field, _ in _FIELDS))
+            else None
+        )
+        if last is None or last["offset"] + int(last["frames"]) * int(last["persons"]) != rows:
+            raise self._damaged("index.npy", "it does not fit the other files")
+        if self._splits is not None and (self._splits.dtype.names or ())[
+            : len(self.protocols)
+        ] != tuple(self.protocols):
+            raise self._damaged("splits.npy", "it does not fit store.json")
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def __reduce__(self) -> tuple[type["Store"], tuple[Path]]:
+        return Store, (
+            self.path,
+        )  # another process maps the files itself: a pickled memmap would carry all its data
+
+    def clip(self, i: int) -> np.ndarray:
+        """Clip `i` as a read-only view (M, T, V, 3) float32 of the file, in metres, NaN where
+        absent."""
+        entry = self.index[i]
+        offset, persons, frames = int(entry["offset"]), int(entry["persons"]), int(entry["frames"])
+        return self.joints[offset : offset + persons * frames].reshape(
+            persons, frames, len(self.layout), 3
+        )
+
+    def find(self, name: str) -> int:
+        """The number of the clip called `name`; `InputError` where there is none."""
+        found = np.flatnonzero(self.index["name"] == name)
+        if len(found) == 0:
+            some = ", ".join(str(known) for known in self.index["name"][:3])
+            raise InputError(
+                f"{self.path}: no clip is called {name!r}; its {len(self)} clips are called {some}"
+                " and so on"
+            )
+        return int(found[0])
+
+    def codes(self, protocol: str) -> np.ndarray:
+        """Every clip's part in `protocol`, (clips,) int8: 0 unused, 1 train, 2 val, 3 test;
+        `InputError` if it is unknown."""
+        if self._splits is None or protocol not in self.protocols:
+            known = ", ".join(self.protocols) or "none"
+            raise InputError(
+                f"{self.path}: unknown protocol {protocol!r}; this store's protocols: {known}"
+            )
+        return self._splits[protocol]
+
+    def split(self, protocol: str, part: Literal["train", "val", "test"]) -> np.ndarray:
+        """Numbers of the clips in `part` of `protocol`, (n,) int64 ascending; `InputError` for an
+        unknown or empty one."""
+        codes = self.codes(protocol)
+        if part not in PARTS:
+            raise InputError(
+                f"{self.path}: expected one of {', '.join(PARTS)} of protocol {protocol!r}, got"
+                f" {part!r}"
+            )
+        clips = np.flatnonzero(codes == PARTS[part])
+        if len(clips) == 0:
+            counts = {name: int((codes == code).sum()) for name, code in PARTS.items()}
+            filled = (
+                ", ".join(f"{name} ({count})" for name, count in counts.items() if count)
+                or "no clips at all"
+            )
+            known = ", ".join(self.protocols)
+            raise InputError(
+                f"{self.path}: {part} of protocol {protocol!r} is empty; it has {filled};"
+                f" protocols: {known}"
+            )
+        return clips.astype(np.int64)
+
+    def class_index(self, label: str) -> int:
+        """The number of the class called `label`; `InputError` lists the known ones."""
+        if label not in self.labels:
+            raise InputError(
+                f"{self.path}: unknown class {label!r}; its {len(self.labels)} classes:"
+                f" {', '.join(self.labels)}"
+            )
+        return self.labels.index(label)
+
+    @cached_property
+    def intervals(self) -> np.ndarray:
+        """The labelled stretches of recordings that hold several actions, empty for a store of
+        clips.
+
+        A structured array with the fields clip (its number), label, start and end (frames from 0,
+        end exclusive).
+        """
+        if not (self.path / "intervals.npy").exists():
+            return np.zeros(0, dtype=_INTERVAL)
+        try:
+            intervals = np.load(self.path / "intervals.npy", allow_pickle=False)
+        except Exception:  # a damaged header makes NumPy raise almost anything
+            raise self._damaged("intervals.npy", "it is truncated or no .npy file") from None
+        if intervals.dtype != np.dtype(_INTERVAL):
+            raise self._damaged("intervals.npy", "it does not fit the other files")
+        return intervals
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 over what the store says, its index (which holds every clip's checksum) and its
+        splits, in hex."""
+        digest = hashlib.sha256()
+        more = [name for name in ("splits.npy", "intervals.npy") if (self.path / name).exists()]
+        for name in ("store.json", "index.npy", *more):
+            digest.update((self.path / name).read_bytes())
+        return digest.hexdigest()
+
+    def _read_document(self) -> dict[str, Any]:
+        if not self.path.is_dir():
+            found = "a file" if self.path.exists() else "nothing"
+            raise InputError(
+                f"{self.path}: expected a store's folder, got {found}; make one with `skedge data"
+                " import`"
+            )
+        try:
+            document = dict(json.loads((self.path / "store.json").read_bytes()))
+            version = int(document["version"])
+        except FileNotFoundError:
+            raise InputError(
+                f"{self.path}: expected a store, got a folder without store.json; make one with"
+                " `skedge data import`"
+            ) from None
+        except (OSError, KeyError, TypeError, ValueError):
+            raise self._damaged("store.json", "expected a JSON object with a version") from None
+        if version > VERSION:
+            raise InputError(
+                f"{self.path}: store version {version} is newer than this skedge understands"
+                f" ({VERSION}); upgrade skedge"
+            )
+        kinds = {
+            "name": str,
+            "layout": dict,
+            "labels": list,
+            "made_by": dict,
+            "protocols": list,
+            "clips": int,
+            "rows": int,
+        }
+        wrong = [key for key, kind in kinds.items() if not isinstance(document.get(key), kind)]
+        if wrong or not isinstance(document.get("rate", ""), int | float | None):
+            raise self._damaged(
+                "store.json", f"missing or of the wrong kind: {', '.join(wrong or ['rate'])}"
+            )
+        return document
+
+    def _open(self, name: str, shape: tuple[int, ...]) -> np.ndarray:
+        try:
+            array = np.load(self.path / name, mmap_mode="r", allow_pickle=False)
+        except Exception as error:
+            reason = (
+                "it is missing"
+                if isinstance(error, FileNotFoundError)
+                else "it is truncated or no .npy file"
+            )
+            raise self._damaged(name, reason) from None
+        if (
+            not isinstance(array, np.ndarray)
+            or array.shape != shape
+            or (len(shape) == 3 and array.dtype != "<f4")
+        ):
+            raise self._damaged(name, "it does not fit store.json")
+        return array
+
+    def _damaged(self, name: str, reason: str) -> InputError:
+        return InputError(f"{self.path / name}: a damaged store: {reason}; import it again")
+
+
+def _sync(file: BinaryIO) -> None:
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def _sync_folder(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,215 @@
+"""Stores made of stores: with clips added, classes left out, or several merged. What is written is
+written whole."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from skedge.datasets.store import PARTS, Store, StoreWriter
+from skedge.datasets.store.lock import only_one
+from skedge.skeleton.errors import InputError
+from skedge.skeleton.layout import Layout
+from skedge.skeleton.resample import at_rate
+from skedge.skeleton.retarget import retarget
+
+OWN = {"store.json", "joints.npy", "index.npy", "splits.npy", "intervals.npy"}
+
+
+@dataclass(frozen=True, eq=False)
+class Clip:
+    """One clip to add: `joints` (M, T, V, 3) in metres, y up, NaN where absent; `subject` is -1
+    where it is not known."""
+
+    label: str
+    joints: np.ndarray
+    subject: int = -1
+
+
+def append(
+    path: Path | str, clips: Sequence[Clip], layout: Layout, rate: float, name: str | None = None
+) -> Store:
+    """Add clips, at `rate` frames a second, to the store at `path`, or make one there; they are
+    called label-1, label-2, ...
+
+    The store is replaced when all is written, so it has all of the clips or none. New labels come
+    after the known ones. In the splits that there are, the new clips are unused: no split changes
+    unasked.
+
+    Raises `InputError` for a store of another layout or rate (see `check`), and where another
+    process writes to it.
+    """
+    path = Path(path)
+    with only_one(path):
+        old = check(path, layout, rate)
+        labels = list(
+            dict.fromkeys([*(old.labels if old else ()), *(clip.label for clip in clips)])
+        )
+        with StoreWriter(
+            path,
+            name=old.name if old else name or path.name,
+            layout=old.layout if old else layout,
+            labels=labels,
+            rate=rate,
+            made_by=old.made_by if old else {"format": "recorded"},
+            overwrite=old is not None,
+        ) as writer:
+            taken: set[str] = set()
+            if old:
+                _copy(old, writer, labels, np.arange(len(old)))
+                taken.update(str(known) for known in old.index["name"])
+            for clip in clips:
+                number = sum(known.rpartition("-")[0] == clip.label for known in taken) + 1
+                while (unique := f"{clip.label}-{number}") in taken:
+                    number += 1
+                taken.add(unique)
+                writer.add(
+                    unique, clip.joints, label=labels.index(clip.label), subject=clip.subject
+                )
+            for protocol in old.protocols if old else ():
+                codes = (
+                    np.concatenate([old.codes(protocol), np.zeros(len(clips), np.int8)])
+                    if old
+                    else np.zeros(0)
+                )
+                writer.protocol(protocol, lambda index, codes=codes: codes)  # type: ignore[misc]
+    return Store(path)
+
+
+def check(path: Path | str, layout: Layout, rate: float) -> Store | None:
+    """The store at `path`, None where nothing stands; `InputError` where clips of that layout and
+    rate cannot be added."""
+    path = Path(path)
+    if not path.exists():
+        return None
+    store = Store(path)
+    if store.layout.joints != layout.joints:
+        raise InputError(
+            f"{path}: expected a store of the layout {layout.name}, got one of {store.layout.name};"
+            " name another store"
+        )
+    if store.rate != rate:
+        known = "unknown rate" if store.rate is None else f"{store.rate:g}"
+        raise InputError(
+            f"{path}: expected a store of {rate:g} frames a second, got one of {known}; name"
+            " another store"
+        )
+    return store
+
+
+def without(store: Store, path: Path | str, labels: Sequence[str]) -> Store:
+    """Write a store at `path` with all clips but those of the classes `labels`, and the same
+    splits.
+
+    Raises `InputError` for an unknown class, and where something stands at `path`.
+    """
+    left_out = {store.class_index(label) for label in labels}
+    kept = [label for number, label in enumerate(store.labels) if number not in left_out]
+    chosen = np.flatnonzero(~np.isin(store.index["label"], list(left_out)))
+    if not kept or len(chosen) == 0:
+        raise InputError(f"{store.path}: expected some classes with clips to be left, got none")
+    made_by = {**store.made_by, "without": list(labels)}
+    with StoreWriter(
+        path, name=store.name, layout=store.layout, labels=kept, rate=store.rate, made_by=made_by
+    ) as writer:
+        _copy(store, writer, kept, chosen)
+        for protocol in store.protocols:
+            codes = store.codes(protocol)[chosen]
+            writer.protocol(protocol, lambda index, codes=codes: codes)  # type: ignore[misc]
+    return Store(path)
+
+
+def merge(stores: Sequence[Store], path: Path | str, name: str | None = None) -> Store:
+    """Write one store at `path` with the clips of several, in the layout and at the rate of the
+    first.
+
+    Labels of the same name are one class. Clips are called store/clip, and people of different
+    stores stay different people. A split that a store does not have counts all of its clips as
+    training. Intervals of continuous recordings are refused.
+
+    Raises:
+        InputError: for fewer than two stores, a layout that cannot be retargeted, an unknown rate
+            beside a known one, intervals, and where something stands at `path`.
+    """
+    if len(stores) < 2:
+        raise InputError(f"merge: expected at least two stores, got {len(stores)}")
+    first, path = stores[0], Path(path)
+    for store in stores:
+        if (store.rate is None) != (first.rate is None):
+            raise InputError(
+                f"{store.path}: expected a store that knows its frames a second as the others do;"
+                " see --rate"
+            )
+        if len(store.intervals):
+            raise InputError(
+                f"{store.path}: expected a store of clips, got whole recordings with intervals"
+            )
+    labels = list(dict.fromkeys(label for store in stores for label in store.labels))
+    made_by = {"format": "merged", "of": [store.name for store in stores]}
+    with StoreWriter(
+        path,
+        name=name or path.name,
+        layout=first.layout,
+        labels=labels,
+        rate=first.rate,
+        made_by=made_by,
+    ) as writer:
+        people = 0
+        for number, store in enumerate(stores, 1):
+            twice = sum(other.name == store.name for other in stores) > 1
+            prefix = f"{store.name}-{number}" if twice else store.name
+            for i, entry in enumerate(store.index):
+                clip = store.clip(i)
+                if store.layout.joints != first.layout.joints:
+                    clip = retarget(clip, store.layout, first.layout)
+                if store.rate != first.rate:
+                    assert store.rate is not None
+                    assert first.rate is not None
+                    clip = at_rate(clip, store.rate, first.rate)
+                writer.add(
+                    f"{prefix}/{entry['name']}",
+                    clip,
+                    label=labels.index(store.labels[entry["label"]]),
+                    subject=people + int(entry["subject"]) if entry["subject"] >= 0 else -1,
+                    camera=int(entry["camera"]),
+                    setup=int(entry["setup"]),
+                )
+            people += max(0, int(store.index["subject"].max()) + 1)
+        for protocol in dict.fromkeys(protocol for store in stores for protocol in store.protocols):
+            parts = [
+                (
+                    store.codes(protocol)
+                    if protocol in store.protocols
+                    else np.full(len(store), PARTS["train"], np.int8)
+                )
+                for store in stores
+            ]
+            codes = np.concatenate(parts)
+            writer.protocol(protocol, lambda index, codes=codes: codes)  # type: ignore[misc]
+    return Store(path)
+
+
+def _copy(store: Store, writer: StoreWriter, labels: list[str], chosen: np.ndarray) -> None:
+    number = {label: new for new, label in enumerate(labels)}
+    for i in chosen:
+        entry = store.index[i]
+        intervals = [
+            (number[store.labels[one["label"]]], int(one["start"]), int(one["end"]))
+            for one in store.intervals[store.intervals["clip"] == i]
+            if store.labels[one["label"]] in number
+        ]
+        writer.add(
+            str(entry["name"]),
+            store.clip(int(i)),
+            label=number[store.labels[entry["label"]]],
+            subject=int(entry["subject"]),
+            camera=int(entry["camera"]),
+            setup=int(entry["setup"]),
+            intervals=intervals,
+        )
+    for file in store.path.glob("*.json"):
+        if file.name not in OWN:
+            document = json.loads(file.read_bytes())
+            writer.attach(file.name, lambda document=document: document)  # type: ignore[misc]

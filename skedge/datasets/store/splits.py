@@ -1,0 +1,169 @@
+"""Splits beside the published ones: a share of the training clips, folds, and a file that says it
+clip by clip."""
+
+import csv
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from skedge.datasets.store import PARTS, Store
+from skedge.datasets.store.lock import only_one
+from skedge.skeleton.errors import InputError
+
+_TRAIN, _TEST = PARTS["train"], PARTS["test"]
+
+
+def subset(labels: np.ndarray, share: float, seed: int = 0, balanced: bool = True) -> np.ndarray:
+    """Places in `labels` (n,) of a random `share` (0 to 1) of them, ascending, with at least one of
+    each class there is.
+
+    `balanced` takes the share of every class, as the semi-supervised protocol does; otherwise of
+    all together, and a class that nothing fell on gets one more. The same seed gives the same
+    places. Raises `InputError` for another share.
+    """
+    if not 0 < share <= 1:
+        raise InputError(
+            f"expected a share above 0 and up to 1 of the clips, got {share}; 0.05 is 5 %"
+        )
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(len(labels))
+    chosen = [] if balanced else [order[: max(1, round(share * len(labels)))]]
+    for label in np.unique(labels):
+        own = order[labels[order] == label]
+        if balanced:
+            chosen.append(own[: max(1, round(share * len(own)))])
+        elif not np.isin(own, chosen[0]).any():
+            chosen.append(own[:1])
+    return np.sort(np.concatenate(chosen))
+
+
+def fold_of(groups: np.ndarray, folds: int, seed: int = 0) -> np.ndarray:
+    """Which of `folds` folds each clip falls into, (n,) from 0: whole groups (n,), of about equal
+    numbers of clips.
+
+    Raises `InputError` for less than two folds, or less groups than folds.
+    """
+    names, group, counts = np.unique(groups, return_inverse=True, return_counts=True)
+    if not 2 <= folds <= len(names):
+        raise InputError(
+            f"expected from 2 to {len(names)} folds, as many as there are groups, got {folds}"
+        )
+    order = np.random.default_rng(seed).permutation(len(names))
+    order = order[np.argsort(-counts[order], kind="stable")]
+    filled, fold = np.zeros(folds), np.zeros(len(names), np.int64)
+    for number in order:  # the largest first, each into the emptiest
+        fold[number] = filled.argmin()
+        filled[fold[number]] += counts[number]
+    return fold[group]
+
+
+def read_split(path: Path | str, store: Store) -> np.ndarray:
+    """Codes (clips,) of a file with a clip's name and its part (train, val or test) a line, between
+    them a comma.
+
+    Clips that are not in it are unused. Raises `InputError` with the line for an unknown clip or
+    part and a clip twice.
+    """
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            lines = [(number, line) for number, line in enumerate(csv.reader(file), 1) if line]
+    except OSError as error:
+        raise InputError(f"{path}: expected a split's file, got: {error.strerror}") from None
+    except (UnicodeDecodeError, csv.Error):
+        raise InputError(
+            f"{path}: expected lines like a1_s1_t1,train, got something else"
+        ) from None
+    place = {str(name): i for i, name in enumerate(store.index["name"])}
+    codes = np.zeros(len(store), np.int8)
+    for number, line in lines:
+        name, part = (line[0].strip(), line[1].strip()) if len(line) == 2 else ("", "")
+        if name not in place or part not in PARTS:
+            raise InputError(
+                f"{path}: line {number}: expected a clip of {store.path} and train, val or test,"
+                f" got {line!r:.80}"
+            )
+        if codes[place[name]]:
+            raise InputError(f"{path}: line {number}: expected every clip once, got {name} twice")
+        codes[place[name]] = PARTS[part]
+    return codes
+
+
+def add_subset(
+    path: Path | str, name: str, of: str, share: float, *, seed: int = 0, balanced: bool = True
+) -> None:
+    """Add the protocol `name` to the store at `path`: a `subset` of the training clips of `of`, the
+    other parts as there."""
+
+    def make(store: Store) -> dict[str, np.ndarray]:
+        codes = np.array(store.codes(of))
+        train = store.split(of, "train")
+        codes[train] = 0
+        codes[train[subset(np.asarray(store.index["label"][train]), share, seed, balanced)]] = (
+            _TRAIN
+        )
+        return {name: codes}
+
+    add(path, make)
+
+
+def add_folds(path: Path | str, name: str, folds: int, *, by: str = "clip", seed: int = 0) -> None:
+    """Add `name`-1 to `name`-K to the store at `path`: each tests on one fold of clips, or of
+    subjects, cameras or setups."""
+
+    def make(store: Store) -> dict[str, np.ndarray]:
+        fields = ("subject", "camera", "setup")
+        if by != "clip" and by not in fields:
+            raise InputError(f"expected folds by clip, {', '.join(fields)}, got {by!r}")
+        groups = np.arange(len(store)) if by == "clip" else np.asarray(store.index[by])
+        if (groups < 0).any():
+            raise InputError(
+                f"{path}: expected every clip's {by} for folds of it, some are not known"
+            )
+        fold = fold_of(groups, folds, seed)
+        return {f"{name}-{i + 1}": np.where(fold == i, _TEST, _TRAIN) for i in range(folds)}
+
+    add(path, make)
+
+
+def add_split(path: Path | str, name: str, file: Path | str) -> None:
+    """Add the protocol `name` to the store at `path` as `file` says, see `read_split`."""
+    add(path, lambda store: {name: read_split(file, store)})
+
+
+def add(path: Path | str, make: Callable[[Store], dict[str, np.ndarray]]) -> None:
+    """Add splits to the store at `path`: `make` gives codes (clips,) by name, 0 unused 1 train 2
+    val 3 test.
+
+    Raises `InputError` for a name that is there already, and where another process writes to the
+    store.
+    """
+    path = Path(path)
+    with only_one(path):
+        store = Store(path)
+        new = make(store)
+        taken = [
+            name for name in new if name in store.protocols or not name.isprintable() or not name
+        ]
+        if taken:
+            raise InputError(
+                f"{path}: expected a new name for a split, got {taken[0]!r}; it has"
+                f" {', '.join(store.protocols)}"
+            )
+        names = [*store.protocols, *new]
+        splits = np.zeros(len(store), dtype=[(name, "i1") for name in names])
+        for name in names:
+            splits[name] = new[name] if name in new else store.codes(name)
+        document: dict[str, Any] = json.loads((path / "store.json").read_bytes()) | {
+            "protocols": names
+        }
+        # The splits first: a store may hold more of them than store.json names, should this be
+        # interrupted between.
+        with open(path / ".splits.npy", "wb") as file:
+            np.save(file, splits, allow_pickle=False)
+        os.replace(path / ".splits.npy", path / "splits.npy")
+        (path / ".store.json").write_bytes(json.dumps(document, indent=1).encode())
+        os.replace(path / ".store.json", path / "store.json")

@@ -1,0 +1,1 @@
+"""The synthetic set: actions by invented people before an invented camera."""

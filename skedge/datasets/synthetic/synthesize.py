@@ -1,0 +1,252 @@
+"""The synthetic set: 14 classes of movement by invented people before an invented depth camera, in
+the NTU-25 layout.
+
+Key poses (`actions`) become joint angles over time, those a moving body (`body`), and that is seen
+by a camera with a view, noise and gaps of its own. Everything is drawn from the seed.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from skedge.datasets.progress import progress
+from skedge.datasets.store import PARTS, StoreWriter
+from skedge.datasets.synthetic import body
+from skedge.datasets.synthetic.actions import ACTIONS
+from skedge.datasets.synthetic.camera import gaps, noise, view
+from skedge.datasets.synthetic.gait import RATE
+from skedge.datasets.synthetic.motion import cut, motion, sway
+from skedge.datasets.synthetic.people import SENSORS, build, person
+from skedge.datasets.synthetic.puppet import CHANNEL
+from skedge.skeleton.errors import InputError
+from skedge.skeleton.layout import load_layout
+
+PAUSE = (30, 90)
+CAMERAS = ("depth camera with 25 joints", "depth camera with 20 joints", "pose estimator")
+
+_LAYOUT = load_layout("ntu25")
+
+
+class Clip(NamedTuple):
+    """One clip: `joints` (T, 25, 3) metres in the camera's frame, NaN where absent; numbers of
+    action, subject, camera."""
+
+    joints: np.ndarray
+    action: int
+    subject: int
+    camera: int
+
+
+_Named = tuple[str, Clip, Sequence[tuple[int, int, int]]]
+
+
+def clip(
+    action: int,
+    subject: int,
+    repetition: int = 0,
+    *,
+    seed: int = 0,
+    jitter: float = 1.0,
+    dropped: float = 0.01,
+) -> Clip:
+    """One clip of an action by a subject; the same numbers give the same clip, bit for bit.
+
+    `jitter` scales the camera's noise, `dropped` is the share of absent joints on average. Raises
+    `InputError` for an unknown action and negative numbers.
+    """
+    if not 0 <= action < len(ACTIONS) or min(subject, repetition, seed) < 0:
+        raise InputError(
+            f"expected an action from 0 to {len(ACTIONS) - 1} and no negative subject, repetition "
+            f"or seed, got {action}, {subject}, {repetition} and {seed}"
+        )
+    rng = np.random.default_rng([seed, 2, subject, action, repetition])
+    camera = int(rng.integers(len(CAMERAS)))
+    who = person(seed, subject)
+    shape = build(who, SENSORS[camera], rng)
+    return Clip(
+        _film(cut(motion(action, who, shape, rng), rng), shape, camera, rng, jitter, dropped),
+        action,
+        subject,
+        camera,
+    )
+
+
+def recording(
+    subject: int, repetition: int = 0, *, seed: int = 0
+) -> tuple[Clip, list[tuple[int, int, int]]]:
+    """One subject doing every action but idle once, with pauses between, before one camera; and the
+    actions' intervals.
+
+    Intervals are (action, first frame, frame after the last). In a pause the person goes over into
+    how the next action begins, and is never still. Whoever sits down stands up next. `action` is
+    the one that lasts longest.
+    """
+    rng = np.random.default_rng([seed, 3, subject, repetition])
+    camera = int(rng.integers(len(CAMERAS)))
+    who = person(seed, subject)
+    shape = build(who, SENSORS[camera], rng)
+    seated = [ACTIONS.index(action) for action in ("sit down", "stand up")]
+    order = [
+        int(i)
+        for i in rng.permutation(len(ACTIONS))
+        if ACTIONS[i] not in ("idle", "other") and i != seated[1]
+    ]
+    order.insert(order.index(seated[0]) + 1, seated[1])
+    performed = [motion(action, who, shape, rng).channels for action in order]
+    turns = [CHANNEL[f"{side}_turn"] for side in body.SIDES]
+    moved, intervals = performed[0][:1], []
+    for action, poses in zip(order, performed, strict=True):
+        # An arm's turn is known up to whole turns, and must not go round in a pause.
+        poses[:, turns] += 360 * np.round((moved[-1, turns] - poses[0, turns]) / 360)
+        pause = int(rng.integers(*PAUSE))
+        share = _ramp(pause, rng)[:, None]
+        start = len(moved) + pause
+        bridge = moved[-1] + share * (poses[0] - moved[-1])
+        moved = np.concatenate([moved, bridge + _held(sway(pause, who, rng)), poses])
+        intervals.append((action, start, len(moved)))
+    longest = max(intervals, key=lambda one: one[2] - one[1])[0]
+    return Clip(_film(moved, shape, camera, rng), longest, subject, camera), intervals
+
+
+def _film(
+    moved: np.ndarray,
+    shape: body.Build,
+    camera: int,
+    rng: np.random.Generator,
+    jitter: float = 1.0,
+    dropped: float = 0.01,
+) -> np.ndarray:
+    """What a camera makes of channels over time (T, channels): joints (T, 25, 3) float32, NaN where
+    absent."""
+    seen = view(body.joints(moved, shape), rng)
+    # Whoever walks stays before the camera.
+    seen[..., 2] += max(0.0, 1.0 - seen[..., 2].min())
+    seen = seen + noise(len(seen), rng, jitter * rng.uniform(0.5, 1.6))
+    if SENSORS[camera].fingers == 0:
+        # Such a camera has no fingers: what is not measured is placed on the hand.
+        for side in body.SIDES:
+            hand = _LAYOUT.index(f"{side}_hand")
+            seen[:, [_LAYOUT.index(f"{side}_hand_tip"), _LAYOUT.index(f"{side}_thumb")]] = seen[
+                :, hand, None
+            ]
+    lost = gaps(len(seen), rng, dropped)
+    seen[lost & ~lost.all(axis=1, keepdims=True)] = np.nan
+    return seen.astype(np.float32)
+
+
+def _ramp(frames: int, rng: np.random.Generator) -> np.ndarray:
+    """From 0 to 1 and at rest at both ends, (frames,): a second's change somewhere in a pause."""
+    start = rng.uniform(0, max(frames - RATE, 0))
+    share = np.clip((np.arange(frames) - start) / min(RATE, frames), 0, 1)
+    return share**2 * (3 - 2 * share)
+
+
+def _held(waves: np.ndarray) -> np.ndarray:
+    """Waves (T, channels) that grow from nothing and end in nothing, so that what they join has no
+    steps."""
+    return waves * np.sin(np.pi * np.linspace(0, 1, len(waves)))[:, None] ** 2
+
+
+def make_clips(
+    subjects: int = 20, clips_per_action_and_subject: int = 3, seed: int = 0
+) -> Iterator[Clip]:
+    """All clips of a set, subject by subject."""
+    for subject in range(subjects):
+        for action in range(len(ACTIONS)):
+            for repetition in range(clips_per_action_and_subject):
+                yield clip(action, subject, repetition, seed=seed)
+
+
+def parts(subjects: int) -> np.ndarray:
+    """The part of every subject, (subjects,) int8: of 20 people 12 train, 3 validate and 5 test; at
+    least one each."""
+    test, val = max(1, subjects // 4), max(1, 3 * subjects // 20)
+    codes = np.full(subjects, PARTS["train"], dtype=np.int8)
+    codes[subjects - test - val : subjects - test] = PARTS["val"]
+    codes[subjects - test :] = PARTS["test"]
+    return codes
+
+
+def synthesize_recordings(
+    path: Path | str,
+    *,
+    recordings_per_subject: int = 1,
+    subjects: int = 20,
+    seed: int = 0,
+    overwrite: bool = False,
+) -> None:
+    """Write whole recordings with labelled intervals (see `recording`) as a store; otherwise as
+    `synthesize`."""
+
+    def named() -> Iterator[_Named]:
+        for subject in range(subjects):
+            for i in range(recordings_per_subject):
+                yield f"s{subject + 1:02}_r{i + 1:02}", *recording(subject, i, seed=seed)
+
+    counts = {"subjects": subjects, "recordings_per_subject": recordings_per_subject, "seed": seed}
+    _write(
+        path, counts, "recording per subject", named(), subjects * recordings_per_subject, overwrite
+    )
+
+
+def synthesize(
+    path: Path | str,
+    *,
+    clips_per_action_and_subject: int = 3,
+    subjects: int = 20,
+    seed: int = 0,
+    overwrite: bool = False,
+) -> None:
+    """Write the synthetic set as a store at `path`: 14 classes, 30 Hz, NTU-25, a protocol `xsub` by
+    subject.
+
+    The default 780 clips take a few seconds; the same arguments give the same files, bit for bit.
+    Raises `InputError` for fewer than three subjects (one for each part) or no clips, and where
+    `path` is taken.
+    """
+
+    def named() -> Iterator[_Named]:
+        for number, made in enumerate(make_clips(subjects, clips_per_action_and_subject, seed)):
+            take = number % clips_per_action_and_subject + 1
+            yield f"a{made.action + 1:02}_s{made.subject + 1:02}_t{take:02}", made, ()
+
+    counts = {
+        "subjects": subjects,
+        "clips_per_action_and_subject": clips_per_action_and_subject,
+        "seed": seed,
+    }
+    total = len(ACTIONS) * subjects * clips_per_action_and_subject
+    _write(path, counts, "clip per action and subject", named(), total, overwrite)
+
+
+def _write(
+    path: Path | str,
+    counts: dict[str, int],
+    unit: str,
+    named: Iterable[_Named],
+    total: int,
+    overwrite: bool,
+) -> None:
+    subjects, each, seed = counts.values()
+    if subjects < 3 or each < 1 or seed < 0:
+        raise InputError(
+            f"expected at least 3 subjects, 1 {unit} and a seed from 0, "
+            f"got {subjects}, {each} and {seed}"
+        )
+    made_by: dict[str, Any] = {"synthesize": counts, "cameras": list(CAMERAS)}
+    codes = parts(subjects)
+    with StoreWriter(
+        path,
+        name="synthetic",
+        layout=_LAYOUT,
+        labels=ACTIONS,
+        rate=RATE,
+        made_by=made_by,
+        overwrite=overwrite,
+    ) as writer:
+        for name, made, intervals in progress(named, "Making the synthetic set", total):
+            whose = {"subject": made.subject + 1, "camera": made.camera + 1}
+            writer.add(name, made.joints[None], label=made.action, intervals=intervals, **whose)
+        writer.protocol("xsub", lambda index: codes[index["subject"] - 1])

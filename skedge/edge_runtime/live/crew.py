@@ -1,0 +1,79 @@
+"""Threads that work together: they end together, and an error in one of them is everybody's end."""
+
+import threading
+import time
+from collections.abc import Callable
+
+from skedge.skeleton.errors import InputError
+
+
+class LiveError(RuntimeError):
+    """Something broke in a thread; the message names the thread and what happened."""
+
+
+class Crew:
+    """Starts threads, and ends all of them when one fails, or when `stop` is called from
+    anywhere."""
+
+    def __init__(self) -> None:
+        self.stopping = threading.Event()
+        self._error: BaseException | None = None
+        self._threads: list[threading.Thread] = []
+        self._endings: list[Callable[[], None]] = []
+        self._lock = threading.Lock()
+
+    def start(
+        self, name: str, work: Callable[[], None], ending: Callable[[], None] | None = None
+    ) -> None:
+        """Run `work` in a thread; `ending` wakes it up when all are to end, and is called from
+        another thread."""
+
+        def run() -> None:
+            try:
+                work()
+            except BaseException as error:
+                self.fail(name, error)
+
+        if ending is not None:
+            self._endings.append(ending)
+        # A daemon: should a driver never return, the process can still end.
+        thread = threading.Thread(target=run, name=name, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def fail(self, name: str, error: BaseException) -> None:
+        """Everybody ends because of this error; the first one counts."""
+        with self._lock:
+            if self._error is None and not self.stopping.is_set():
+                expected = isinstance(error, InputError | BrokenPipeError)
+                self._error = (
+                    error
+                    if expected
+                    else LiveError(" ".join(f"{name}: {type(error).__name__}: {error}".split()))
+                )
+                self._error.__cause__ = None if expected else error
+        self.stop()
+
+    def stop(self) -> None:
+        """Ask all threads to end; returns at once."""
+        self.stopping.set()
+        for ending in self._endings:
+            ending()
+
+    def join(self, patience: float = 5.0) -> list[str]:
+        """Wait for the threads, `patience` seconds in all; the names of those that are still at
+        work then."""
+        end = time.monotonic() + patience
+        for thread in self._threads:
+            if thread is not threading.current_thread():
+                thread.join(max(0.0, end - time.monotonic()))
+        return [
+            thread.name
+            for thread in self._threads
+            if thread.is_alive() and thread is not threading.current_thread()
+        ]
+
+    def raise_error(self) -> None:
+        """Raise what broke, if something did."""
+        if self._error is not None:
+            raise self._error

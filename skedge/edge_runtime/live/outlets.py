@@ -1,0 +1,105 @@
+"""Where events go beside the viewers: JSON lines, and a function of the user's own."""
+
+import importlib.util
+import json
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TextIO
+
+from skedge.edge_runtime.live.crew import Crew
+from skedge.skeleton.errors import InputError
+
+HELD = 1000
+
+Document = dict[str, Any]
+
+
+class Outlet:
+    """Gives events to a function in a thread of its own: however slow it is, nothing waits for it.
+
+    Of events that pile up the oldest are left out (`dropped`). What the function raises is handed
+    to `broken`.
+    """
+
+    def __init__(
+        self, name: str, deliver: Callable[[Document], object], broken: Callable[[Exception], None]
+    ) -> None:
+        self.name, self.dropped = name, 0
+        self._deliver, self._broken = deliver, broken
+        self._waiting: deque[Document] = deque()
+        self._closed = False
+        self._changed = threading.Condition()
+
+    def put(self, document: Document) -> None:
+        with self._changed:
+            if len(self._waiting) == HELD:
+                self._waiting.popleft()
+                self.dropped += 1
+            self._waiting.append(document)
+            self._changed.notify()
+
+    def start(self, crew: Crew) -> None:
+        crew.start(self.name, self._run, self.close)
+
+    def close(self) -> None:
+        """What is waiting is still delivered."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._waiting or self._closed)
+                if not self._waiting:
+                    return
+                document = self._waiting.popleft()
+            try:
+                self._deliver(dict(document))
+            except Exception as error:
+                self._broken(error)
+
+
+def json_lines(stream: TextIO) -> Callable[[Document], None]:
+    """Writes an event a line, at once."""
+
+    def deliver(document: Document) -> None:
+        stream.write(json.dumps(document, ensure_ascii=False) + "\n")
+        stream.flush()
+
+    return deliver
+
+
+def load_hook(text: str, flag: str = "--hook") -> Callable[..., Any]:
+    """The function that `text`, given with `flag`, names: `module:function`, the module a Python
+    file.
+
+    The file lies in the current folder, or has a folder before it: `lights:on_event` and
+    `hooks/lights.py:on_event` are fine. The file's folder is importable for it. Raises `InputError`
+    for another form, no such file, one that cannot be imported, and no such function in it.
+    """
+    module, _, function = text.rpartition(":")
+    path = Path(module if module.endswith(".py") else f"{module}.py")
+    if not module or not function.isidentifier():
+        raise InputError(f"{flag}: expected module:function, such as lights:on_event, got {text!r}")
+    if not path.is_file():
+        raise InputError(f"{flag} {text}: expected a Python file {path}, found none")
+    sys.path.insert(0, str(path.parent.absolute()))
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    loaded = importlib.util.module_from_spec(spec)
+    sys.modules[path.stem] = loaded
+    try:
+        spec.loader.exec_module(loaded)
+    except Exception as error:
+        raise InputError(
+            f"{flag} {text}: {path} cannot be imported: {type(error).__name__}: {error}"
+        ) from None
+    found = getattr(loaded, function, None)
+    if not callable(found):
+        raise InputError(f"{flag} {text}: expected a function {function} in {path}, found none")
+    return found

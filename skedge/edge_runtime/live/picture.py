@@ -1,0 +1,242 @@
+"""The picture that viewers and recordings get: the frame, who is in it and what they do. Needs
+OpenCV (extra `live`)."""
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from skedge.edge_runtime.interfaces import Person
+from skedge.edge_runtime.live.actions import Answer, Observation
+from skedge.edge_runtime.live.mailbox import Newest
+from skedge.skeleton.errors import InputError
+from skedge.skeleton.layout import Layout
+
+WIDEST = 960
+CANVAS = (480, 640)
+QUALITY = 80
+TALL = 2.6  # metres that the height of an empty canvas shows
+LEFT, RIGHT, MIDDLE, FAINT = (80, 190, 255), (255, 180, 70), (235, 235, 235), (120, 120, 120)
+RECORDED_RATE = 20
+RESERVE = 100 * 2**20
+# Frames of the recording between two looks at the disk.
+LOOK_EVERY = 100
+SUFFIXES = {".mp4": "mp4v", ".avi": "MJPG", ".mkv": "MJPG"}
+
+
+class Studio:
+    """Draws and encodes an observation once for everybody: JPEG pictures for `viewers`, and a film
+    where one is asked for."""
+
+    def __init__(self, viewers: Newest[bytes] | None, film: "Film | None" = None) -> None:
+        self.viewers, self.film = viewers, film
+        self._stage = Stage()
+
+    @property
+    def wanted(self) -> bool:
+        return self.film is not None or (self.viewers is not None and self.viewers.watchers > 0)
+
+    @property
+    def patient(self) -> bool:
+        return self.film is not None
+
+    def paint(self, observation: Observation, answers: tuple[Answer, ...]) -> None:
+        picture = draw(observation, answers, self._stage)
+        if self.film is not None:
+            self.film.add(picture, observation.frame.seconds)
+        if self.viewers is not None and self.viewers.watchers:
+            self.viewers.put(encode(picture))
+
+    def close(self) -> None:
+        if self.viewers is not None:
+            self.viewers.close()
+        if self.film is not None:
+            self.film.close()
+
+
+class Stage:
+    """Where people without pictures are drawn: an empty canvas that follows them softly."""
+
+    def __init__(self) -> None:
+        self._center: np.ndarray | None = None
+        self._height = TALL
+
+    def place(self, people: tuple[Person, ...]) -> list[np.ndarray]:
+        """Every person's joints on the canvas, (V, 2) in pixels, NaN where absent; seen from the
+        front."""
+        points = (
+            np.concatenate([person.joints[:, :2] for person in people])
+            if people
+            else np.zeros((0, 2))
+        )
+        points = points[np.isfinite(points).all(axis=1)]
+        if len(points):
+            low, high = points.min(axis=0), points.max(axis=0)
+            center = (low + high) / 2
+            self._center = (
+                center if self._center is None else self._center + 0.1 * (center - self._center)
+            )
+            width, height = np.maximum(
+                2 * np.abs(np.stack([low, high]) - self._center).max(axis=0) + 0.4, 0
+            )
+            wanted = min(max(TALL, height, width * CANVAS[0] / CANVAS[1]), 20.0)
+            self._height += (1.0 if wanted > self._height else 0.1) * (wanted - self._height)
+        center = np.zeros(2) if self._center is None else self._center
+        scale = CANVAS[0] / self._height
+        middle = np.array([CANVAS[1] / 2, CANVAS[0] / 2])
+        return [
+            middle + (person.joints[:, :2] - center) * np.array([scale, -scale])
+            for person in people
+        ]
+
+
+def draw(observation: Observation, answers: tuple[Answer, ...], stage: Stage) -> np.ndarray:
+    """A new picture (H, W, 3) uint8, blue green red, at most 960 pixels wide, of the frame with
+    skeletons and words on it."""
+    image = observation.frame.image
+    picture: np.ndarray
+    if image is None:
+        picture = np.full((*CANVAS, 3), (34, 28, 24), np.uint8)
+        places: list[np.ndarray | None] = list(stage.place(observation.people))
+    else:
+        shrink = min(1.0, WIDEST / image.shape[1])
+        size = (round(image.shape[1] * shrink), max(1, round(image.shape[0] * shrink)))
+        picture = (
+            cv2.resize(image, size, interpolation=cv2.INTER_AREA) if shrink < 1 else image.copy()
+        )
+        places = [
+            None if person.pixels is None else person.pixels * shrink
+            for person in observation.people
+        ]
+    thick = max(2, picture.shape[0] // 200)
+    known = {answer.id: answer for answer in answers}
+    for person, pixels in zip(observation.people, places, strict=True):
+        if pixels is None:
+            continue
+        _skeleton(picture, pixels, observation.layout, person.whole, thick)
+        answer = known.get(person.id)
+        text = f"{person.id}" if answer is None else f"{person.id}: {answer.text}"
+        _label(
+            picture, pixels, text if person.whole else f"{person.id}: no whole body in view", thick
+        )
+    return picture
+
+
+def encode(picture: np.ndarray) -> bytes:
+    """A picture as JPEG."""
+    return bytes(cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1])
+
+
+class Film:
+    """Records pictures to a file, at its own pace whatever that of the camera is. Until it is
+    closed it is called .partial.
+
+    It ends early, and says so through `note`, when less than 100 MB are left on the disk. Raises
+    `InputError` for a suffix other than .mp4, .avi and .mkv, a path where something stands or
+    nothing can be written.
+    """
+
+    def __init__(self, path: Path, note: Callable[[str], None] = lambda text: None) -> None:
+        self.path, self.note = path, note
+        if path.suffix.lower() not in SUFFIXES:
+            raise InputError(
+                f"--record: expected a file that ends in {', '.join(SUFFIXES)}, got {path}"
+            )
+        if os.path.lexists(path):
+            raise InputError(f"--record: {path} exists already; name another file")
+        if not os.access(path.parent, os.W_OK):
+            raise InputError(f"--record: {path.parent} is no folder that can be written to")
+        self._partial = path.with_name(f"{path.stem}.partial{path.suffix}")
+        self._writer: cv2.VideoWriter | None = None
+        self._size = (0, 0)
+        self._began = 0.0
+        self._frames = 0
+        self._looked = -LOOK_EVERY
+        self._full = False
+
+    def add(self, picture: np.ndarray, seconds: float) -> None:
+        """Show this picture from `seconds` on."""
+        if self._full:
+            return
+        if self._writer is None:
+            self._size = (picture.shape[1] // 2 * 2, picture.shape[0] // 2 * 2)
+            code = cv2.VideoWriter.fourcc(*SUFFIXES[self.path.suffix.lower()])
+            writer = cv2.VideoWriter(str(self._partial), code, RECORDED_RATE, self._size)
+            if not writer.isOpened():
+                raise InputError(
+                    f"--record: {self.path} cannot be written by this OpenCV; try one that ends in"
+                    " .avi"
+                )
+            self._writer, self._began = writer, seconds
+        if self._frames >= self._looked + LOOK_EVERY:
+            self._looked = self._frames
+            if shutil.disk_usage(self.path.parent).free < RESERVE:
+                self._full = True
+                self.note(f"recording ended: less than {RESERVE >> 20} MB are left for {self.path}")
+                return
+        picture = picture[: self._size[1], : self._size[0]]
+        if picture.shape[:2] != self._size[::-1]:
+            picture = cv2.resize(picture, self._size)
+        # A gap of the camera is not filled up: an hour without a picture would be an hour of the
+        # last one.
+        missing = min(
+            int((seconds - self._began) * RECORDED_RATE) + 1 - self._frames, RECORDED_RATE
+        )
+        for _ in range(missing):
+            self._writer.write(picture)
+        self._frames = max(self._frames, int((seconds - self._began) * RECORDED_RATE) + 1)
+
+    def close(self) -> None:
+        if self._writer is not None:
+            self._writer.release()
+            self._writer = None
+            os.replace(self._partial, self.path)
+
+
+def _skeleton(
+    picture: np.ndarray, pixels: np.ndarray, layout: Layout, whole: bool, thick: int
+) -> None:
+    left, right = {pair[0] for pair in layout.pairs}, {pair[1] for pair in layout.pairs}
+    known = np.isfinite(pixels).all(axis=1)
+    # Far outside lies what no driver draws: numbers too large for it.
+    points = np.clip(np.where(known[:, None], pixels, 0), -10_000, 10_000).round().astype(int)
+
+    def color(joint: int) -> tuple[int, int, int]:
+        return (
+            FAINT if not whole else LEFT if joint in left else RIGHT if joint in right else MIDDLE
+        )
+
+    for child, parent in layout.bones:
+        if known[child] and known[parent]:
+            cv2.line(
+                picture,
+                tuple(points[child].tolist()),
+                tuple(points[parent].tolist()),
+                color(child),
+                thick,
+                cv2.LINE_AA,
+            )
+    for joint in np.flatnonzero(known):
+        cv2.circle(
+            picture, tuple(points[joint].tolist()), thick + 1, color(int(joint)), -1, cv2.LINE_AA
+        )
+
+
+def _label(picture: np.ndarray, pixels: np.ndarray, text: str, thick: int) -> None:
+    known = pixels[np.isfinite(pixels).all(axis=1)]
+    if len(known):
+        scale = max(0.5, picture.shape[0] / 900)
+        (width, height), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, 1)
+        x = int(np.clip(known[:, 0].mean() - width / 2, 4, max(4, picture.shape[1] - width - 4)))
+        y = int(
+            np.clip(
+                known[:, 1].min() - 6 * thick, height + 8, max(height + 8, picture.shape[0] - 8)
+            )
+        )
+        cv2.rectangle(picture, (x - 4, y - height - 5), (x + width + 4, y + 6), (30, 26, 22), -1)
+        cv2.putText(
+            picture, text, (x, y), cv2.FONT_HERSHEY_SIMPLEX, scale, (255, 255, 255), 1, cv2.LINE_AA
+        )

@@ -1,0 +1,279 @@
+"""Camera, pose and action side by side: the picture never waits for anything but the pose, and
+nothing waits for a viewer."""
+
+import json
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+import numpy as np
+
+from skedge.edge_runtime.interfaces import Frame, PoseEstimator, Source
+from skedge.edge_runtime.live.actions import Answer, Observation, Outlook
+from skedge.edge_runtime.live.crew import Crew
+from skedge.edge_runtime.live.machine import health
+from skedge.edge_runtime.live.mailbox import Mailbox, Newest
+from skedge.edge_runtime.live.timing import Timing
+from skedge.skeleton.errors import InputError
+from skedge.skeleton.layout import Layout
+
+REMEMBERED = 100
+STATE_SECONDS = 0.1
+FIGURES_SECONDS = 1.0
+# Answers this old are nobody's any more: the camera was lost, or stands still.
+STALE_SECONDS = 2.0
+
+
+class Consumer(Protocol):
+    """What becomes of observations: actions (`Actions`), or clips for a store."""
+
+    def update(self, observation: Observation) -> Outlook: ...
+
+
+class Painter(Protocol):
+    """Makes one picture of an observation for all who look; called in a thread of its own, only
+    while `wanted`."""
+
+    @property
+    def wanted(self) -> bool: ...
+
+    @property
+    def patient(self) -> bool:
+        """Whether no frame may be left out, where the source waits (a recording of a film)."""
+        ...
+
+    def paint(self, observation: Observation, answers: tuple[Answer, ...]) -> None: ...
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, eq=False)
+class _Shot:
+    frame: Frame
+    taken: float
+
+
+class Live:
+    """Runs a source through a pose estimator into a consumer, each in a thread of its own with a
+    queue of one between them.
+
+    The newest frame wins: what a slower stage cannot take is left out, and the time stamps tell the
+    recognizer so. With `every_frame` stages wait for each other instead, as suits a film or
+    recorded skeletons.
+
+    `states` is the newest state as JSON, made ten times a second, once for all viewers (see
+    `state`); `log` keeps the last 100 events and notes, each with a number. Functions given to
+    `tell` are called in the thread where something happens: they must not take long.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        pose: PoseEstimator | None,
+        layout: Layout,
+        consumer: Consumer,
+        *,
+        name: str = "",
+        painter: Painter | None = None,
+        every_frame: bool = False,
+    ) -> None:
+        self.crew = Crew()
+        self.timing = Timing()
+        self.states: Newest[bytes] = Newest()
+        self.log = Log()
+        self.name = name
+        self._source, self._pose, self._layout, self._consumer, self._painter = (
+            source,
+            pose,
+            layout,
+            consumer,
+            painter,
+        )
+        self._frames: Mailbox[_Shot] = Mailbox(wait=every_frame)
+        self._observations: Mailbox[Observation] = Mailbox(wait=every_frame)
+        self._pictures: Mailbox[Observation] = Mailbox(
+            wait=every_frame and painter is not None and painter.patient
+        )
+        self._outlook = Outlook()
+        self._listeners: dict[str, list[Callable[[dict[str, Any]], None]]] = {
+            "action": [],
+            "note": [],
+        }
+        self._began = time.monotonic()
+        self._answered = -np.inf
+        self._figures: dict[str, Any] = {"rates": {}, "latencies": {}, "health": {}}
+        self._at_work = {"action", "picture"}
+        self._lock = threading.Lock()
+        self._status = ""
+
+    def tell(self, kind: str, listener: Callable[[dict[str, Any]], None]) -> None:
+        """Give a function every document of a kind, action or note; what it raises is everybody's
+        end."""
+        self._listeners[kind].append(listener)
+
+    def note(self, text: str) -> None:
+        """Say something to whoever looks on."""
+        self._announce("note", {"note": text})
+
+    def start(self) -> None:
+        crew = self.crew
+        crew.start("camera", self._film, self._frames.close)
+        crew.start("pose", self._find, self._observations.close)
+        crew.start("action", self._follow)
+        crew.start("picture", self._show, self._pictures.close)
+        crew.start("state", self._publish)
+
+    def wait(self) -> None:
+        """Until the source ends, somebody stops the crew or something breaks."""
+        while not self.crew.stopping.wait(0.2):
+            pass
+
+    def close(self) -> None:
+        """End all threads, then the source and the recording. Raises what broke in a thread, if
+        something did."""
+        self.crew.stop()
+        self.states.close()
+        late = self.crew.join(1.0)
+        # Only a camera's driver can still be at work: closing the source is what may free it.
+        self._source.close()
+        if late:
+            self.crew.join()
+        try:
+            if self._painter is not None:
+                self._painter.close()
+        finally:
+            # What broke first says more than what it left the recording in.
+            self.crew.raise_error()
+
+    def state(self) -> dict[str, Any]:
+        """What is so now, as plain JSON types: answers, rates (Hz), latencies (ms), dropped frames,
+        the computer's health."""
+        now = time.monotonic()
+        outlook = self._outlook if now - self._answered < STALE_SECONDS else Outlook()
+        return {
+            "source": self.name,
+            "status": self._status,
+            "uptime": round(now - self._began, 1),
+            "people": [answer.document() for answer in outlook.answers],
+            "banner": outlook.banner,
+            "dropped": {"pose": self._frames.dropped, "action": self._observations.dropped},
+            **self._figures,
+        }
+
+    def _film(self) -> None:
+        for frame in self._source:
+            if self.crew.stopping.is_set():
+                return
+            self.timing.happened("camera")
+            self._frames.put(_Shot(frame, time.monotonic()))
+        self._frames.close()
+
+    def _find(self) -> None:
+        while (shot := self._frames.take()) is not None and not self.crew.stopping.is_set():
+            start = time.monotonic()
+            people = shot.frame.people
+            if people is None:
+                if self._pose is None:
+                    raise InputError(
+                        f"{self.name}: expected recorded skeletons, got pictures and no pose"
+                        " estimator"
+                    )
+                people = self._pose.estimate(shot.frame)
+                self.timing.took("pose", time.monotonic() - start)
+            self.timing.happened("pose")
+            observation = Observation(shot.frame, people, self._layout, shot.taken)
+            self._observations.put(observation)
+            if self._painter is not None and self._painter.wanted:
+                self._pictures.put(observation)
+        self._observations.close()
+        self._pictures.close()
+
+    def _follow(self) -> None:
+        while (
+            observation := self._observations.take()
+        ) is not None and not self.crew.stopping.is_set():
+            start = time.monotonic()
+            self._outlook = outlook = self._consumer.update(observation)
+            self._answered = now = time.monotonic()
+            self.timing.took("action", now - start)
+            self.timing.took("camera to answer", now - observation.taken)
+            self.timing.happened("action")
+            for happening in outlook.happenings:
+                self._announce("action", happening.document())
+            if outlook.finished:
+                self.crew.stop()
+        self._done("action")
+
+    def _show(self) -> None:
+        while (
+            observation := self._pictures.take()
+        ) is not None and not self.crew.stopping.is_set():
+            start = time.monotonic()
+            assert self._painter is not None
+            self._painter.paint(observation, self._outlook.answers)
+            self.timing.took("picture", time.monotonic() - start)
+        self._done("picture")
+
+    def _done(self, name: str) -> None:
+        """The source has ended: whoever is last to finish what there was ends the others."""
+        with self._lock:
+            self._at_work.discard(name)
+        if not self._at_work:
+            self.crew.stop()
+
+    def _announce(self, kind: str, document: dict[str, Any]) -> None:
+        stamped = self.log.add(kind, document)
+        for listener in self._listeners[kind]:
+            listener(stamped)
+
+    def _publish(self) -> None:
+        due = 0.0
+        while True:
+            last, now = self.crew.stopping.is_set(), time.monotonic()
+            if now >= due or last:
+                figures = {
+                    "rates": self.timing.rates(),
+                    "latencies": self.timing.latencies(),
+                    "health": health(),
+                }
+                self._figures, due = figures, now + FIGURES_SECONDS
+            self._listen_to_source()
+            self.states.put(json.dumps(self.state()).encode())
+            if last:
+                return
+            self.crew.stopping.wait(STATE_SECONDS)
+
+    def _listen_to_source(self) -> None:
+        """Sources that can lose their camera have a `status`: a few words, empty while all is
+        well."""
+        status = str(getattr(self._source, "status", "") or "")
+        if status != self._status:
+            self._status = status
+            self.note(f"{self.name}: {status or 'is back'}")
+
+
+class Log:
+    """The last 100 events and notes, numbered from 1, for readers that come and go."""
+
+    def __init__(self) -> None:
+        self._entries: deque[tuple[int, str, dict[str, Any]]] = deque(maxlen=REMEMBERED)
+        self._number = 0
+        self._lock = threading.Lock()
+
+    def add(self, kind: str, document: dict[str, Any]) -> dict[str, Any]:
+        """Log a document of a kind, action or note; the document comes back with the time of the
+        day in it."""
+        with self._lock:
+            self._number += 1
+            stamped = document | {"time": datetime.now(UTC).isoformat(timespec="milliseconds")}
+            self._entries.append((self._number, kind, stamped))
+            return stamped
+
+    def since(self, number: int) -> list[tuple[int, str, dict[str, Any]]]:
+        """Entries with a greater number, oldest first: (number, kind, document)."""
+        with self._lock:
+            return [entry for entry in self._entries if entry[0] > number]

@@ -1,0 +1,289 @@
+"""`skedge live` and `skedge record`: the one place that puts source, pose, recognizer and viewers
+together."""
+
+import os
+import signal
+import socket
+import sys
+import threading
+import webbrowser
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+from rich.console import Console
+
+from skedge.datasets.store.lock import only_one
+from skedge.datasets.store.rewrite import append, check
+from skedge.edge_runtime.interfaces import PoseEstimator, Source
+from skedge.edge_runtime.live.actions import Actions
+from skedge.edge_runtime.live.mailbox import Newest
+from skedge.edge_runtime.live.outlets import Document, Outlet, json_lines, load_hook
+from skedge.edge_runtime.live.pipeline import Consumer, Live
+from skedge.edge_runtime.live.server import Feeds, Page, is_own, token_for
+from skedge.edge_runtime.live.takes import RATE, Takes
+from skedge.edge_runtime.live.terminal import Terminal
+from skedge.edge_runtime.recognizer import Recognizer
+from skedge.skeleton.errors import InputError
+from skedge.skeleton.layout import Layout
+
+ADDRESSES = 3
+
+
+@dataclass(frozen=True)
+class Viewing:
+    """How the live view is shown: a page at `host` and `port` (None: no page), opened in the
+    browser where there is one.
+
+    `token` is what viewers on other computers must know (None: made, where it is needed).
+    """
+
+    host: str = "127.0.0.1"
+    port: int | None = 8080
+    token: str | None = None
+    browser: bool = True
+
+
+@dataclass(frozen=True, eq=False)
+class Camera:
+    """Where pictures come from, and who finds people in them (None: the source brings its people);
+    `layout` is theirs."""
+
+    name: str
+    source: Source
+    pose: PoseEstimator | None
+    layout: Layout
+
+
+def open_camera(
+    text: str, people: int = 1, fast: bool = False, estimator: str | None = None
+) -> Camera:
+    """The source that `text` names, and what finds up to so many people where it brings none.
+
+    That is BlazePose, or what the `estimator` makes: `module:function` as for `load_hook`, called
+    with the number of people. With `fast` a film or clip plays as fast as it is taken. Raises
+    `InputError` where either is not to be had.
+    """
+    make = None if estimator is None else load_hook(estimator, "--pose")
+    from skedge.edge_runtime.sources import open_source
+    from skedge.edge_runtime.sources.cameras import without_password
+
+    source, name = open_source(text, fast), without_password(text)
+    layout = getattr(source, "layout", None)
+    if layout is not None:
+        return Camera(name, source, None, layout)
+    try:
+        pose = _blazepose(people) if make is None else _checked(make(people), estimator)
+    except BaseException:
+        source.close()
+        raise
+    return Camera(name, source, pose, pose.layout)
+
+
+def _blazepose(people: int) -> PoseEstimator:
+    from skedge.edge_runtime.pose.blazepose import BlazePose
+
+    return BlazePose(people)
+
+
+def _checked(pose: Any, named: str | None) -> PoseEstimator:
+    if not isinstance(getattr(pose, "layout", None), Layout) or not callable(
+        getattr(pose, "estimate", None)
+    ):
+        raise InputError(
+            f"--pose {named}: expected it to give a pose estimator, an object with `layout` and"
+            " `estimate` as in skedge.edge_runtime.interfaces.PoseEstimator, got"
+            f" {type(pose).__name__}"
+        )
+    return pose
+
+
+def live(
+    camera: Callable[[], Camera],
+    recognizer: Recognizer,
+    viewing: Viewing,
+    *,
+    record: Path | None = None,
+    hook: str | None = None,
+    every_frame: bool = False,
+) -> None:
+    """Show and tell what people do until the source ends or Ctrl-C comes. Events go to stdout as
+    JSON lines, unless that is a
+    terminal with the view in it, and to the `hook` (see `load_hook`).
+
+    Raises what broke in a thread (`LiveError`), and `InputError` for wrong input.
+    """
+    told = None if hook is None else load_hook(hook)
+    _look(
+        camera,
+        lambda layout: Actions(recognizer),
+        viewing,
+        record=record,
+        hook=told,
+        every_frame=every_frame,
+    )
+
+
+def record(
+    camera: Callable[[], Camera],
+    store: Path,
+    takes: Takes,
+    viewing: Viewing,
+    every_frame: bool = False,
+) -> tuple[int, int]:
+    """Add clips to a store, or make one: all that `takes` asks for, or none. How many were added,
+    and how many there are.
+
+    Raises `InputError` where the store is of another layout or rate or cannot be written, before
+    anything is recorded, and for an end before all clips were there.
+    """
+    layouts: list[Layout] = []
+
+    def consumer(layout: Layout) -> Consumer:
+        with only_one(store):
+            check(store, layout, RATE)
+        layouts.append(layout)
+        return takes
+
+    _look(camera, consumer, viewing, every_frame=every_frame)
+    if not takes.complete:
+        raise InputError(
+            f"the recording ended after {len(takes.clips)} of {takes.count} clips; nothing was"
+            " stored"
+        )
+    return len(takes.clips), len(append(store, takes.clips, layouts[0], RATE))
+
+
+def _look(
+    camera: Callable[[], Camera],
+    consumer: Callable[[Layout], Consumer],
+    viewing: Viewing,
+    *,
+    record: Path | None = None,
+    hook: Callable[[Document], object] | None = None,
+    every_frame: bool = False,
+) -> None:
+    token = token_for(viewing.host, viewing.token)
+    painter = None
+    pictures: Newest[bytes] | None = None if viewing.port is None else Newest()
+    notes: list[str] = []
+    if pictures is not None or record is not None:
+        from skedge.edge_runtime.live.picture import Film, Studio
+
+        painter = Studio(
+            pictures, None if record is None else Film(record, lambda text: running.note(text))
+        )
+    opened = camera()
+    try:
+        running = Live(
+            opened.source,
+            opened.pose,
+            opened.layout,
+            consumer(opened.layout),
+            name=opened.name,
+            painter=painter,
+            every_frame=every_frame,
+        )
+        page = None
+        if viewing.port is not None:
+            page = Page(
+                Feeds(pictures, running.states, running.log), viewing.host, viewing.port, token
+            )
+            # A token that was given is known already, and need not stand in a log.
+            said = token if viewing.token is None else "..."
+            notes = [
+                f"the page: {url}" for url in addresses(viewing.host, page.port, token and said)
+            ]
+    except BaseException:
+        opened.source.close()
+        raise
+    try:
+        with _ctrl_c():
+            _tell(running, hook)
+            for note in notes:
+                print(note, file=sys.stderr, flush=True)
+            if sys.stderr.isatty():
+                view = Terminal(running, Console(stderr=True), page.address if page else None)
+                running.crew.start("terminal", view.run)
+            if page is not None:
+                running.crew.start("page", page.run, page.stop)
+                if viewing.browser and _has_display():
+                    webbrowser.open(page.url)
+            running.start()
+            running.wait()
+    except KeyboardInterrupt:
+        pass
+    finally:
+        running.close()
+
+
+def addresses(host: str, port: int, token: str | None) -> list[str]:
+    """What a viewer can type: the given host, or where that means all of this computer's, its name
+    and addresses."""
+    query = f"?token={token}" if token else ""
+    hosts = [host]
+    if host in ("0.0.0.0", "::"):
+        found = [
+            one.address
+            for interface in psutil.net_if_addrs().values()
+            for one in interface
+            if one.family == socket.AF_INET
+        ]
+        hosts = [
+            f"{socket.gethostname()}.local",
+            *(address for address in found if not is_own(address)),
+        ][:ADDRESSES]
+    return [f"http://{f'[{one}]' if ':' in one else one}:{port}/{query}" for one in hosts]
+
+
+def _tell(running: Live, hook: Callable[[Document], object] | None) -> None:
+    """Events to stdout and to the hook, and notes to stderr, where no view in the terminal shows
+    them."""
+    if not (sys.stderr.isatty() and sys.stdout.isatty()):
+        out = Outlet(
+            "stdout", json_lines(sys.stdout), lambda error: running.crew.fail("stdout", error)
+        )
+        running.tell("action", out.put)
+        out.start(running.crew)
+    if not sys.stderr.isatty():
+        lines = Outlet(
+            "stderr",
+            lambda document: print(f"note: {document['note']}", file=sys.stderr, flush=True),
+            _ignore,
+        )
+        running.tell("note", lines.put)
+        lines.start(running.crew)
+    if hook is not None:
+        told = Outlet(
+            "hook", hook, lambda error: running.note(f"hook: {type(error).__name__}: {error}")
+        )
+        running.tell("action", told.put)
+        told.start(running.crew)
+
+
+def _ignore(error: Exception) -> None:
+    """A closed stderr is no reason to end."""
+
+
+@contextmanager
+def _ctrl_c() -> Iterator[None]:
+    """`systemctl stop` ends as cleanly as Ctrl-C does."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _has_display() -> bool:
+    remote = "SSH_CONNECTION" in os.environ
+    return not remote and (
+        sys.platform == "darwin"
+        or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+    )

@@ -1,0 +1,356 @@
+"""The page: video and figures for browsers near by, on the standard library's HTTP server."""
+
+import hmac
+import ipaddress
+import json
+import secrets
+import socket
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+from http.cookies import CookieError, SimpleCookie
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib import resources
+from socketserver import TCPServer
+from typing import Any, ClassVar
+from urllib.parse import parse_qs, urlsplit
+
+from skedge.edge_runtime.live.mailbox import Newest
+from skedge.edge_runtime.live.pipeline import Log
+from skedge.skeleton.errors import InputError
+
+COOKIE = "skedge_token"
+SHORTEST_TOKEN = 8
+CONNECTIONS = 64
+STREAMS = 32
+PATIENCE = 10.0
+KEEPALIVE = 5.0
+# What the kernel holds back for a slow viewer is what its picture lags behind: two or three
+# pictures, not fifty.
+SEND_BUFFER = 128 * 1024
+BOUNDARY = b"picture"
+
+FILES = {
+    "/": ("index.html", "text/html; charset=utf-8"),
+    "/live.js": ("live.js", "text/javascript; charset=utf-8"),
+    "/live.css": ("live.css", "text/css; charset=utf-8"),
+    "/icon.svg": ("icon.svg", "image/svg+xml"),
+}
+HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": (
+        "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+@dataclass(frozen=True)
+class Feeds:
+    """What the page shows: JPEG pictures (None: there are none), states as JSON, and the log of
+    events."""
+
+    pictures: Newest[bytes] | None
+    states: Newest[bytes]
+    log: Log
+
+
+class Page:
+    """Serves the page until it is closed. Without a `token` it answers only to this computer's own
+    names.
+
+    Raises `InputError` for a host other than this computer without a token (see `token_for`), and
+    for a port in use.
+    """
+
+    def __init__(
+        self, feeds: Feeds, host: str = "127.0.0.1", port: int = 8080, token: str | None = None
+    ) -> None:
+        if not is_own(host) and token is None:
+            raise InputError(
+                f"--host {host}: expected a token for viewers on other computers, got none"
+            )
+        self._server = _Server(feeds, host, port, token)
+        shown = f"[{host}]" if ":" in host else host
+        self.port = int(self._server.server_address[1])
+        self.address = f"http://{shown}:{self.port}/"
+        self.url = self.address + (f"?token={token}" if token else "")
+
+    def run(self) -> None:
+        """Answer requests until `stop`; comes back when all connections and their threads have
+        ended."""
+        self._server.serve_forever(poll_interval=0.1)
+        self._server.server_close()
+
+    def stop(self) -> None:
+        """Make `run` end, from another thread; it must have been called, or will be."""
+        self._server.stop_feeds()
+        self._server.shutdown()
+
+
+def is_own(host: str) -> bool:
+    """Whether only programs on this computer reach a server bound to that address."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def token_for(host: str, given: str | None) -> str | None:
+    """The token that viewers must show: the given one, a new one for a host that others reach, else
+    none.
+
+    Raises `InputError` for one that is too short or would need quoting in a URL.
+    """
+    if given is None:
+        return None if is_own(host) else secrets.token_urlsafe(16)
+    if len(given) < SHORTEST_TOKEN or not all(
+        letter.isascii() and (letter.isalnum() or letter in "-_.~") for letter in given
+    ):
+        raise InputError(
+            f"--token: expected at least {SHORTEST_TOKEN} letters, digits or any of - _ . ~ and got"
+            " something else; leave it out and one is made"
+        )
+    return given
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = False
+    allow_reuse_address = True
+    request_queue_size = 16
+
+    def __init__(self, feeds: Feeds, host: str, port: int, token: str | None) -> None:
+        self.feeds, self.token = feeds, token
+        self.streams = threading.BoundedSemaphore(STREAMS)
+        self.closing = threading.Event()
+        self.run = secrets.token_hex(4)
+        self._open: set[socket.socket] = set()
+        self._lock = threading.Lock()
+        self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        try:
+            super().__init__((host, port), _Handler)
+        except OSError as error:
+            raise InputError(
+                f"--host {host} --port {port}: expected an address of this computer and a free"
+                f" port, got: {error.strerror}; name others, or --port 0 for any free one"
+            ) from None
+
+    def server_bind(self) -> None:
+        # Not HTTPServer's: that looks up the host's name in the network.
+        TCPServer.server_bind(self)
+        self.server_name, self.server_port = (
+            str(self.server_address[0]),
+            int(self.server_address[1]),
+        )
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        with self._lock:
+            crowded = len(self._open) >= CONNECTIONS or self.closing.is_set()
+            if not crowded:
+                self._open.add(request)
+        if crowded:
+            self.shutdown_request(request)
+        else:
+            super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        with self._lock:
+            self._open.discard(request)
+        super().shutdown_request(request)
+
+    def stop_feeds(self) -> None:
+        self.closing.set()
+        for feed in (self.feeds.pictures, self.feeds.states):
+            if feed is not None:
+                feed.close()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A viewer that went away is no error worth a word; anything else is shown, and ends
+        nothing."""
+        error = sys.exc_info()[1]
+        if not isinstance(error, OSError):
+            self.feeds.log.add("note", {"note": f"page: {type(error).__name__}: {error}"})
+
+    def server_close(self) -> None:
+        with self._lock:
+            still = list(self._open)
+        for request in still:
+            try:
+                request.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                continue
+        super().server_close()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+    timeout = PATIENCE
+    server_version = "skedge"
+    sys_version = ""
+    pages: ClassVar[dict[str, bytes]] = {}
+    _grant = False
+
+    def do_GET(self) -> None:
+        try:
+            url = urlsplit(self.path)
+        except ValueError:
+            self._refuse(HTTPStatus.NOT_FOUND, "there is nothing of that name here")
+            return
+        try:
+            answers: dict[str, Callable[[], None]] = {
+                "/stream": self._stream,
+                "/events": self._events,
+                "/state": self._state,
+            }
+            if not self._allowed(parse_qs(url.query).get("token", [""])[0]):
+                return
+            if url.path in FILES:
+                self._file(url.path)
+            elif url.path in answers:
+                answers[url.path]()
+            else:
+                self._refuse(HTTPStatus.NOT_FOUND, "there is nothing of that name here")
+        except OSError:
+            self.close_connection = True  # the viewer has gone, or took nothing for ten seconds
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Requests are not logged: the address may hold the token."""
+
+    def _allowed(self, shown: str) -> bool:
+        token = self.server.token
+        if token is None:
+            # Another web page can make a browser ask this server, under a name of its own that
+            # leads here.
+            name = (self.headers.get("Host") or "").rpartition(":")
+            host = name[0] if name[2].isdigit() else "".join(name)
+            if is_own(host.strip("[]").lower()):
+                return True
+            self._refuse(HTTPStatus.FORBIDDEN, "this page answers only to localhost and 127.0.0.1")
+            return False
+        self._grant = hmac.compare_digest(shown.encode(), token.encode())
+        if self._grant or hmac.compare_digest(self._cookie().encode(), token.encode()):
+            return True
+        self._refuse(
+            HTTPStatus.UNAUTHORIZED,
+            "this page needs the address that skedge printed when it started, with its token",
+        )
+        return False
+
+    def _cookie(self) -> str:
+        try:
+            found = SimpleCookie(self.headers.get("Cookie", "")).get(COOKIE)
+        except CookieError:
+            found = None
+        return found.value if found else ""
+
+    def _start(
+        self, kind: str, length: int | None = None, status: HTTPStatus = HTTPStatus.OK
+    ) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        if length is not None:
+            self.send_header("Content-Length", str(length))
+        for name, value in HEADERS.items():
+            self.send_header(name, value)
+        if self._grant:
+            self.send_header(
+                "Set-Cookie", f"{COOKIE}={self.server.token}; HttpOnly; SameSite=Strict; Path=/"
+            )
+        self.end_headers()
+
+    def _whole(self, kind: str, content: bytes, status: HTTPStatus = HTTPStatus.OK) -> None:
+        self._start(kind, len(content), status)
+        self.wfile.write(content)
+
+    def _refuse(self, status: HTTPStatus, reason: str) -> None:
+        self._whole("text/plain; charset=utf-8", f"{status.value}: {reason}\n".encode(), status)
+
+    def _file(self, path: str) -> None:
+        name, kind = FILES[path]
+        if name not in self.pages:
+            self.pages[name] = (
+                resources.files("skedge.edge_runtime.live.page") / name
+            ).read_bytes()
+        self._whole(kind, self.pages[name])
+
+    def _state(self) -> None:
+        self._whole("application/json", self.server.feeds.states.newest or b"{}")
+
+    def _stream(self) -> None:
+        pictures = self.server.feeds.pictures
+        if pictures is None:
+            self._refuse(HTTPStatus.NOT_FOUND, "there are no pictures")
+            return
+        with _Seat(self, pictures) as free:
+            if not free:
+                return
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+            self._start(f"multipart/x-mixed-replace; boundary={BOUNDARY.decode()}")
+            self.wfile.write(b"--" + BOUNDARY + b"\r\n")
+            number = 0
+            shown: bytes | None = None
+            while not self.server.closing.is_set():
+                number, picture = pictures.next(number, KEEPALIVE)
+                shown = picture or shown
+                if number < 0:
+                    return
+                if shown is not None:  # an old one again shows whether the viewer is still there
+                    head = b"Content-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n" % len(shown)
+                    # The next boundary goes out with the picture: browsers show it only then.
+                    self.wfile.write(head + shown + b"\r\n--" + BOUNDARY + b"\r\n")
+
+    def _events(self) -> None:
+        feeds = self.server.feeds
+        with _Seat(self) as free:
+            if not free:
+                return
+            self._start("text/event-stream")
+            self.wfile.write(b"retry: 1000\n\n")
+            told = self._last_event()
+            number = 0
+            while not self.server.closing.is_set():
+                number, state = feeds.states.next(number, KEEPALIVE)
+                if number < 0:
+                    return
+                news = b""
+                for told, kind, document in feeds.log.since(told):  # noqa: B020 - goes on from there
+                    news += (
+                        f"event: {kind}\nid: {self.server.run}-{told}\ndata:"
+                        f" {json.dumps(document)}\n\n".encode()
+                    )
+                news += b"event: state\ndata: " + state + b"\n\n" if state else b": still here\n\n"
+                self.wfile.write(news)
+
+    def _last_event(self) -> int:
+        """The number of the last event that a viewer who comes back has seen, if it was of this
+        run."""
+        run, _, number = self.headers.get("Last-Event-ID", "").partition("-")
+        return (
+            int(number) if run == self.server.run and number.isascii() and number.isdecimal() else 0
+        )
+
+
+class _Seat:
+    """One of the places for streams, as long as its block lasts; refuses where all are taken."""
+
+    def __init__(self, handler: _Handler, watched: Newest[bytes] | None = None) -> None:
+        self._handler, self._watched = handler, watched
+        self._taken = False
+
+    def __enter__(self) -> bool:
+        self._taken = self._handler.server.streams.acquire(blocking=False)
+        if self._taken and self._watched:
+            self._watched.watch(1)
+        if not self._taken:
+            self._handler._refuse(HTTPStatus.SERVICE_UNAVAILABLE, "too many viewers")
+        return self._taken
+
+    def __exit__(self, *_: object) -> None:
+        if self._taken:
+            if self._watched:
+                self._watched.watch(-1)
+            self._handler.server.streams.release()

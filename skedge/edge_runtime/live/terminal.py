@@ -1,0 +1,102 @@
+"""The same figures in a terminal, drawn by rich."""
+
+from datetime import datetime
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live as Screen
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from skedge.edge_runtime.live.pipeline import Live
+
+REFRESH = 0.25
+EVENTS = 8
+PEOPLE = 4
+
+
+class Terminal:
+    """Draws the state four times a second until the crew stops; `address` is the page's, if there
+    is one."""
+
+    def __init__(self, live: Live, console: Console, address: str | None = None) -> None:
+        self._live, self._console, self._address = live, console, address
+
+    def run(self) -> None:
+        with Screen(console=self._console, auto_refresh=False) as screen:
+            while True:
+                screen.update(self.render(), refresh=True)
+                if self._live.crew.stopping.wait(REFRESH):
+                    return
+
+    def render(self) -> RenderableType:
+        state = self._live.state()
+        parts: list[RenderableType] = [_head(state, self._address)]
+        if state["banner"]:
+            parts.append(Text(state["banner"], style="bold yellow"))
+        parts.append(_people(state["people"]))
+        parts.append(_log(self._live.log.since(0)))
+        parts.append(_figures(state))
+        return Group(*parts)
+
+
+def _head(state: dict[str, Any], address: str | None) -> Text:
+    line = Text.assemble(
+        (f"{state['source']} ", "bold"),
+        (state["status"] or "running", "red" if state["status"] else "green"),
+    )
+    return line + Text(f"   {address}   Ctrl-C ends" if address else "   Ctrl-C ends", style="dim")
+
+
+def _people(people: list[dict[str, Any]]) -> RenderableType:
+    if not people:
+        return Text("nobody in view", style="dim")
+    grid = Table.grid(padding=(0, 1))
+    for person in people[:PEOPLE]:
+        name = "scene" if person["id"] is None else f"person {person['id']}"
+        if not person["top"]:
+            grid.add_row(
+                name,
+                Text("in view" if person["whole"] else "no whole body in view", style="yellow"),
+            )
+        for place, answer in enumerate(person["top"]):
+            bar = ProgressBar(total=1.0, completed=answer["probability"], width=30)
+            grid.add_row(
+                name if place == 0 else "",
+                Text(answer["label"]),
+                bar,
+                f"{100 * answer['probability']:3.0f} %",
+            )
+    if len(people) > PEOPLE:
+        grid.add_row(f"and {len(people) - PEOPLE} more")
+    return grid
+
+
+def _log(entries: list[tuple[int, str, dict[str, Any]]]) -> Text:
+    lines = Text()
+    for _, kind, document in entries[-EVENTS:]:
+        clock = datetime.fromisoformat(document["time"]).astimezone().strftime("%H:%M:%S")
+        if kind == "action":
+            whose = "" if document["person"] is None else f"  person {document['person']}"
+            lines.append(f"{clock}  {document['event']}", "bold").append(
+                f"  {document['confidence']:.2f}{whose}\n", "dim"
+            )
+        else:
+            lines.append(f"{clock}  {document['note']}\n", "yellow")
+    return lines
+
+
+def _figures(state: dict[str, Any]) -> Text:
+    rates = ", ".join(f"{name} {rate:g}" for name, rate in state["rates"].items())
+    times = ", ".join(
+        f"{name} {one['p50']:g}/{one['p95']:g}" for name, one in state["latencies"].items()
+    )
+    health = state["health"]
+    parts = [f"Hz: {rates}", f"ms p50/p95: {times}"]
+    if health:
+        memory = f"{health['rss'] / 2**20:.0f} MB of {health['total'] / 2**20:.0f}"
+        warm = "" if health["temperature"] is None else f"   {health['temperature']:g} °C"
+        slow = f"   {', '.join(health['throttled'])}" if health["throttled"] else ""
+        parts.append(f"memory {memory}   CPU {health['cpu']:.0f} %{warm}{slow}")
+    return Text("\n".join(parts), style="dim")

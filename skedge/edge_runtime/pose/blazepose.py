@@ -1,0 +1,180 @@
+"""BlazePose for one or more people, on ai-edge-litert alone."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from skedge.edge_runtime.interfaces import Frame, Person
+from skedge.edge_runtime.pose.detector import Detector
+from skedge.edge_runtime.pose.identity import BRIEF, Identities, Sighting, Track
+from skedge.edge_runtime.pose.landmarks import HIPS, LAYOUT, MAIN, SHOULDERS, Body, Landmarker
+from skedge.edge_runtime.pose.models import model_path
+from skedge.edge_runtime.pose.placement import Placement
+from skedge.edge_runtime.pose.region import Region
+from skedge.edge_runtime.pose.search import Search, covered, same
+from skedge.edge_runtime.pose.smoothing import OneEuro
+from skedge.edge_runtime.pose.whole import PRESENT, UPRIGHT, Whole, in_picture, is_whole
+from skedge.skeleton.errors import InputError
+
+# What the network's score must reach: for somebody new, and for somebody followed, whom a blurred
+# picture must not lose.
+NEW, FOLLOWED = 0.5, 0.3
+# Of the twelve main joints so many must be in the picture: less is no body.
+LEAST = 4
+# Seconds between two looks for people: while somebody is missed, and for newcomers.
+MISSED, LOOK = 0.1, 0.2
+# Seconds until a newcomer is believed: standing, and lying or upside down, as the network sees many
+# a thing.
+TRIAL, DOUBTFUL_TRIAL = 0.06, 0.5
+# The One-Euro filter of joints (Hz, and Hz more for every m/s) and of pixels, in which a region is
+# about so many metres.
+CUTOFF, SLOPE = 1.0, 3.0
+METRES = 2.3
+
+
+class _Followed:
+    def __init__(self, track: Track, region: Region) -> None:
+        self.track = track
+        self.region = region
+        self._joints = OneEuro(CUTOFF, SLOPE)
+        self._pixels = OneEuro(CUTOFF, SLOPE * METRES / region.size)
+        self._placement = Placement()
+        self._whole = Whole()
+
+    def update(self, body: Body, width: int, height: int, seconds: float) -> Person | None:
+        """The person as of this picture; None before there is a number."""
+        self.region = body.region
+        pixels = self._pixels.update(body.pixels, seconds)
+        joints = self._joints.update(body.world, seconds)
+        joints = self._placement.update(
+            joints, pixels, body.visibility * body.presence, width, height, seconds
+        )
+        joints = np.where((body.presence >= PRESENT)[:, None], joints, np.nan)
+        whole = self._whole.update(is_whole(body, width, height), body.region.angle, seconds)
+        if self.track.id is None:
+            return None
+        return Person(
+            self.track.id, joints.astype(np.float32), pixels.astype(np.float32), body.score, whole
+        )
+
+
+class BlazePose:
+    """Finds up to `people` bodies in a picture and gives each 33 joints in metres (Bazarevsky et
+    al., CVPRW 2020).
+
+    Somebody found is followed: the landmarks say where to look next, so the detector runs only
+    while fewer than `people` are in view. `threads` is for each network; `folder` is where the
+    networks are, by default the user's cache. `took` is told what each step of the work took, in
+    seconds: "detector" for a window searched, "landmarks" for a body.
+
+    Raises `InputError` where the networks are not there; `skedge pose fetch` gets them. Not for
+    several threads at once.
+    """
+
+    def __init__(
+        self,
+        people: int = 2,
+        threads: int = 1,
+        folder: Path | None = None,
+        took: Callable[[str, float], object] = lambda step, seconds: None,
+    ) -> None:
+        if people < 1:
+            raise InputError(f"--people: expected a number from 1, got {people}")
+        self.layout = LAYOUT
+        self._took = took
+        self._search = Search(Detector(model_path("detector", folder), threads), took)
+        self._landmarker = Landmarker(model_path("full", folder), threads)
+        self._identities = Identities(people)
+        self._followed: list[_Followed] = []
+        self._looked = -np.inf
+
+    def estimate(self, frame: Frame) -> tuple[Person, ...]:
+        """The people in `frame.image`; frames come in the order of their time stamps.
+
+        Joints (33, 3) are metres before a camera with 60 degrees across: x to its left, y up, z
+        away, as a Kinect gives them; NaN where a joint lies outside of the picture. Hidden ones are
+        the network's guess.
+        """
+        image, seconds = frame.image, frame.seconds
+        if image is None:
+            raise InputError(
+                "pose: expected a picture, got a frame without one; recorded skeletons need no pose"
+                " estimator"
+            )
+        bodies = self._find(image, seconds)
+        tracks = self._identities.update([_sighting(image, body) for body in bodies], seconds)
+        known = {one.track: one for one in self._followed}
+        missed = [track for track in self._identities.hidden if seconds - track.seconds <= BRIEF]
+        self._followed = [known[track] for track in missed if track in known]
+        people = []
+        for track, body in zip(tracks, bodies, strict=True):
+            if track is not None:
+                one = known.get(track) or _Followed(track, body.region)
+                self._followed.append(one)
+                people.append(one.update(body, image.shape[1], image.shape[0], seconds))
+        return tuple(person for person in people if person is not None)
+
+    def _find(self, image: np.ndarray, seconds: float) -> list[Body]:
+        """The bodies followed, and where it is time to look, others."""
+        bodies: list[Body] = []
+        lost = []
+        for one in self._followed:
+            body = self._body(image, one.region, FOLLOWED)
+            if body is None or any(same(body, other) for other in bodies):
+                lost.append(one.track)
+            else:
+                bodies.append(body)
+        free = self._identities.people - len(bodies)
+        missed = self._identities.hidden
+        if free > 0 and seconds - self._looked >= (0 if not bodies else MISSED if missed else LOOK):
+            self._looked = seconds
+            # While nobody is in view there is time for two windows.
+            regions = self._search.look(image, bodies, missed, seconds, windows=1 if bodies else 2)
+            if lost:
+                # Whoever was there a moment ago goes before others.
+                places = [track.expected(seconds) for track in lost]
+                regions.sort(key=lambda one: min(np.hypot(one.x - x, one.y - y) for x, y in places))
+            for region in regions[:free]:
+                body = self._body(image, region, NEW)
+                if body is not None and not any(
+                    same(body, other) or covered(body, other) for other in bodies
+                ):
+                    bodies.append(body)
+        return bodies
+
+    def _body(self, image: np.ndarray, region: Region, least: float) -> Body | None:
+        start = time.perf_counter()
+        body = self._landmarker.find(image, region)
+        self._took("landmarks", time.perf_counter() - start)
+        height, width = image.shape[:2]
+        believed = (
+            body is not None
+            and body.score >= least
+            and in_picture(body, width, height)[MAIN].sum() >= LEAST
+        )
+        return body if believed else None
+
+
+def _sighting(image: np.ndarray, body: Body) -> Sighting:
+    region = body.region
+    trial = TRIAL if abs(region.angle) < UPRIGHT else DOUBTFUL_TRIAL
+    return Sighting(region.x, region.y, region.size, region.angle, _clothes(image, body), trial)
+
+
+def _clothes(image: np.ndarray, body: Body) -> np.ndarray | None:
+    """The mean colour (3,) in CIELAB between shoulders and hips, or None where those lie outside of
+    the picture."""
+    share = np.linspace(0.2, 0.8, 8)[:, None]
+    left, right = (
+        body.pixels[SHOULDERS[side]] * (1 - share) + body.pixels[HIPS[side]] * share
+        for side in (0, 1)
+    )
+    grid = (left[:, None] * (1 - share) + right[:, None] * share).reshape(-1, 2)
+    grid = grid[((grid >= 0) & (grid < image.shape[1::-1])).all(axis=1)].astype(int)
+    if len(grid) < 16:
+        return None
+    patch = image[grid[:, 1], grid[:, 0]][None].astype(np.float32) / 255
+    return np.asarray(cv2.cvtColor(patch, cv2.COLOR_BGR2LAB)[0].mean(axis=0))

@@ -1,0 +1,123 @@
+"""Looking for people beside those who are followed."""
+
+import time
+from collections.abc import Callable, Sequence
+
+import cv2
+import numpy as np
+
+from skedge.edge_runtime.pose.detector import Detector
+from skedge.edge_runtime.pose.identity import Track
+from skedge.edge_runtime.pose.landmarks import MAIN, Body
+from skedge.edge_runtime.pose.region import Region
+
+# Two bodies of whose main joints half lie closer than this share of their size are one body found
+# twice.
+SAME = 0.08
+# What is painted over of a body goes beyond its landmarks by this share of its size.
+EDGE = 0.03
+# A picture this much wider than high, or higher than wide, is also searched in the squares at its
+# two ends: small people.
+LONG = 1.2
+# Around where somebody is missed, a square this much larger than the body's is searched.
+AROUND = 1.5
+Window = tuple[int, int, int, int]
+
+
+class Search:
+    """Runs the detector on one window of the picture after the other, so that a look costs the same
+    whatever the size."""
+
+    def __init__(
+        self, detector: Detector, took: Callable[[str, float], object] = lambda step, seconds: None
+    ) -> None:
+        self._detector, self._took = detector, took
+        self._looks = 0
+
+    def look(
+        self,
+        image: np.ndarray,
+        bodies: Sequence[Body],
+        missed: Sequence[Track],
+        seconds: float,
+        windows: int = 1,
+    ) -> list[Region]:
+        """Where in `image` (H, W, 3) the next so many windows show people beside `bodies`, the
+        surest of each window first.
+
+        There is a window around the place where each of `missed` is expected.
+        """
+        places = [*_around(image, missed, seconds), *_parts(image)]
+        picture = _without(image, bodies)
+        regions = []
+        for _ in range(min(windows, len(places))):
+            left, top, right, bottom = places[self._looks % len(places)]
+            self._looks += 1
+            start = time.perf_counter()
+            found = [
+                detection.region
+                for detection in self._detector.detect(picture[top:bottom, left:right])
+            ]
+            self._took("detector", time.perf_counter() - start)
+            regions += [Region(one.x + left, one.y + top, one.size, one.angle) for one in found]
+        return regions
+
+
+def same(body: Body, other: Body) -> bool:
+    """Whether two bodies are one, found twice."""
+    apart = np.linalg.norm(body.pixels[MAIN] - other.pixels[MAIN], axis=1)
+    return bool((apart < SAME * min(body.region.size, other.region.size)).mean() >= 0.5)
+
+
+def covered(body: Body, other: Body) -> bool:
+    """Whether a third of the main joints of a body lie on another's: too little of it is in view,
+    or it is that other one."""
+    hull, edge = _hull(other), EDGE * other.region.size
+    on = [
+        cv2.pointPolygonTest(hull, (float(x), float(y)), True) >= -edge
+        for x, y in body.pixels[MAIN]
+    ]
+    return sum(on) >= len(on) / 3
+
+
+def _parts(image: np.ndarray) -> list[Window]:
+    height, width = image.shape[:2]
+    side = min(width, height)
+    if max(width, height) <= LONG * side:
+        return [(0, 0, width, height)]
+    return [(0, 0, width, height), (0, 0, side, side), (width - side, height - side, width, height)]
+
+
+def _around(image: np.ndarray, missed: Sequence[Track], seconds: float) -> list[Window]:
+    height, width = image.shape[:2]
+    windows = []
+    for track in missed:
+        x, y = track.expected(seconds)
+        reach = AROUND * track.size / 2
+        left, top, right, bottom = np.clip(
+            [x - reach, y - reach, x + reach, y + reach], 0, [width, height] * 2
+        ).astype(int)
+        if min(right - left, bottom - top) > reach / 2:
+            windows.append((int(left), int(top), int(right), int(bottom)))
+    return windows
+
+
+def _without(image: np.ndarray, bodies: Sequence[Body]) -> np.ndarray:
+    """The picture with those bodies painted over: the detector goes for the clearest, and misses
+    others beside it."""
+    if not bodies:
+        return image
+    picture = image.copy()
+    color = cv2.mean(picture)
+    for body in bodies:
+        hull = _hull(body)
+        cv2.fillConvexPoly(picture, hull, color)
+        cv2.polylines(
+            picture, [hull], True, color, thickness=max(1, round(2 * EDGE * body.region.size))
+        )
+    return picture
+
+
+def _hull(body: Body) -> np.ndarray:
+    # OpenCV draws with 16 bits before the point.
+    return np.asarray(cv2.convexHull(body.pixels.round().clip(-16000, 16000).astype(np.int32)))

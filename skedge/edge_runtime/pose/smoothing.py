@@ -1,0 +1,43 @@
+"""The One-Euro filter: steady where the body rests, quick where it moves (Casiez, Roussel and
+Vogel, CHI 2012)."""
+
+import numpy as np
+
+
+class OneEuro:
+    """Smooths arrays of one shape that come at any rate.
+
+    `cutoff` (Hz) is how fast it follows at rest, `slope` how much faster for every unit a second of
+    movement, `rate` (Hz) how fast the movement itself is followed (the paper's f_cmin, beta, and
+    f_c of the derivative).
+    """
+
+    def __init__(self, cutoff: float, slope: float, rate: float = 1.0) -> None:
+        self._cutoff, self._slope, self._rate = cutoff, slope, rate
+        self._value: np.ndarray | None = None
+        self._speed: np.ndarray = np.zeros(())
+        self._seconds = 0.0
+
+    def update(self, value: np.ndarray, seconds: float) -> np.ndarray:
+        """The smoothed array at the time stamp `seconds`, which ascends; an element that is not
+        finite starts anew."""
+        if self._value is None:
+            self._value, self._speed = value.astype(np.float64), np.zeros(value.shape)
+        gap = seconds - self._seconds
+        self._seconds = seconds
+        if gap > 0:
+            known = np.isfinite(self._value)
+            speed = np.where(known, (value - self._value) / gap, 0)
+            self._speed = self._speed + _share(self._rate, gap) * (
+                np.nan_to_num(speed) - self._speed
+            )
+            share = _share(self._cutoff + self._slope * np.abs(self._speed), gap)
+            self._value = np.where(known, self._value + share * (value - self._value), value)
+        return self._value
+
+
+def _share(cutoff: float | np.ndarray, gap: float) -> float | np.ndarray:
+    """The weight of a new sample `gap` seconds after the last one: 1 / (1 + tau / gap) with tau = 1
+    / (2 pi cutoff)."""
+    turn = 2 * np.pi * cutoff * gap
+    return turn / (turn + 1)

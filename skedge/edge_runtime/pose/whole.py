@@ -1,0 +1,68 @@
+"""Whether enough of a body is in view to tell what it does."""
+
+import numpy as np
+
+from skedge.edge_runtime.pose.landmarks import HIPS, KNEES, MAIN, NOSE, SHOULDERS, Body
+
+# The crown of the head lies this share as far above the nose as the nose above the middle of the
+# shoulders.
+CROWN = 0.6
+# Radians of lean up to which a body stands or sits.
+UPRIGHT = np.pi / 4
+PRESENT = 0.5
+# What the network's score and the mean visibility of the main joints must reach: a body that is
+# half hidden, or guessed into a close-up, has less.
+SURE = 0.5
+VISIBLE = 0.65
+# Seconds over which it is averaged, and between which shares of whole pictures nothing changes: one
+# bad picture says little.
+STEADY = 0.4
+ON, OFF = 0.75, 0.3
+# For how many seconds one picture speaks: longer gaps are time in which nobody was seen.
+SPEAKS = 0.25
+
+
+def in_picture(body: Body, width: int, height: int) -> np.ndarray:
+    """Which of the 33 joints lie inside of the picture and are not just guessed beyond the region's
+    edge, (33,) bool."""
+    inside = ((body.pixels >= 0) & (body.pixels < (width, height))).all(axis=1)
+    return np.asarray(inside & (body.presence >= PRESENT))
+
+
+def is_whole(body: Body, width: int, height: int) -> bool:
+    """Whether one picture surely shows a body from its crown to its knees, most of whose joints are
+    not hidden."""
+    if body.score < SURE:
+        return False
+    inside = in_picture(body, width, height)
+    middle = body.pixels[SHOULDERS].mean(axis=0)
+    crown = body.pixels[NOSE] + CROWN * (body.pixels[NOSE] - middle)
+    head = 0 <= crown[0] < width and 0 <= crown[1] < height
+    return bool(
+        head
+        and inside[[*SHOULDERS, *HIPS, *KNEES]].all()
+        and body.visibility[MAIN].mean() >= VISIBLE
+    )
+
+
+class Whole:
+    """`is_whole` over time: it takes half a second to be believed, and as long to be doubted.
+
+    Who has not been seen upright yet is not believed: the network takes many a thing for somebody
+    lying.
+    """
+
+    def __init__(self) -> None:
+        self._share = 0.0
+        self._seconds: float | None = None
+        self._upright = False
+        self.value = False
+
+    def update(self, whole: bool, lean: float, seconds: float) -> bool:
+        gap = 0.0 if self._seconds is None else seconds - self._seconds
+        self._seconds = seconds
+        self._share *= np.exp(-max(gap - SPEAKS, 0) / STEADY)
+        self._share += (1 - np.exp(-min(gap, SPEAKS) / STEADY)) * (whole - self._share)
+        self._upright = self._upright or (whole and abs(lean) < UPRIGHT)
+        self.value = bool(self._upright and self._share >= (OFF if self.value else ON))
+        return self.value

@@ -1,0 +1,299 @@
+"""One object that turns skeletons into actions: a frame at a time, or a whole clip."""
+
+from collections.abc import Hashable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from skedge.edge_runtime.backends.backend import Backend, load_backend
+from skedge.edge_runtime.events import Event, EventDetector
+from skedge.edge_runtime.stream import Stream
+from skedge.edge_runtime.taught import Taught, beside
+from skedge.edge_runtime.window import Window
+from skedge.skeleton.errors import InputError
+from skedge.skeleton.layout import check_joint_count
+from skedge.skeleton.metadata import ModelMetadata
+from skedge.skeleton.prepare import prepare, seen
+from skedge.skeleton.resample import TOLERANCE, at_rate, newest
+
+HOP = 0.1
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """The answer for one person (or scene) as of the inference at `seconds`.
+
+    `fresh` says whether the model ran on this very frame; if not, everything but `event` is the
+    last inference's. Before `ready` there is no answer: `label`, `probabilities` (classes,) and
+    `embedding` (features,) are None, `confidence` 0. `label` is the likeliest, however unsure; an
+    `event` needs `threshold` and `patience`, and stands in one result only.
+    """
+
+    ready: bool = False
+    fresh: bool = False
+    label: str | None = None
+    confidence: float = 0.0
+    probabilities: np.ndarray | None = None
+    embedding: np.ndarray | None = None
+    seconds: float | None = None
+    event: Event | None = None
+
+
+@dataclass
+class _Person:
+    window: Window | Stream
+    events: EventDetector
+    seconds: float = -np.inf
+    due: float = -np.inf
+    result: Result = field(default_factory=Result)
+
+
+class Recognizer:
+    """Recognises actions with an exported model.
+
+    >>> recognizer = Recognizer.load("default")
+    >>> for joints, seconds in skeletons:  # (V, 3) in metres, NaN where a joint is absent
+    ...     result = recognizer.update(joints, seconds)
+    ...     if result.event:
+    ...         print(result.event)
+
+    The model runs at most every `hop` seconds (0: every frame; by default 0.1 s: ten answers a
+    second, so that `patience` 3 is a reaction within a third of a second); a streaming model runs
+    at its own rate, and is asked as often. `threshold`, `patience` and `debounce` (seconds) make
+    events of answers: see `skedge.edge_runtime.events.EventDetector`. Not safe for use by several
+    threads at once.
+    """
+
+    def __init__(
+        self,
+        backend: Backend,
+        hop: float | None = None,
+        threshold: float = 0.5,
+        patience: int = 3,
+        debounce: float = 1.0,
+        taught: Taught | None = None,
+    ) -> None:
+        self._backend, self._taught = backend, taught
+        self.hop = HOP if hop is None else hop
+        self.threshold, self.patience, self.debounce = threshold, patience, debounce
+        for name, fine, expected in (
+            ("hop", 0 <= self.hop < np.inf, "seconds from 0"),
+            ("threshold", 0 <= threshold <= 1, "a probability from 0 to 1"),
+            ("patience", patience >= 1, "a number of inferences from 1"),
+            ("debounce", 0 <= debounce < np.inf, "seconds from 0"),
+        ):
+            if not fine:
+                raise InputError(f"{name}: expected {expected}, got {getattr(self, name)}")
+        self._persons: dict[Hashable, _Person] = {}
+
+    @classmethod
+    def load(
+        cls,
+        path: str | Path,
+        threads: int = 1,
+        hop: float | None = None,
+        threshold: float = 0.5,
+        patience: int = 3,
+        debounce: float = 1.0,
+        taught: Path | bool = True,
+    ) -> "Recognizer":
+        """Open a model that `skedge export` made, and with it what `skedge teach` added to its
+        classes.
+
+        That is looked for beside the model (True), nowhere (False), or in the file `taught`. Raises
+        `InputError` if a file is not what it should be.
+        """
+        backend = load_backend(path, threads)
+        file = beside(Path(path)) if isinstance(taught, bool) else taught
+        there = file.exists() if taught is True else taught is not False
+        more = Taught.load(file, backend.metadata) if there else None
+        return cls(backend, hop, threshold, patience, debounce, more)
+
+    @property
+    def metadata(self) -> ModelMetadata:
+        return self._backend.metadata
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The model's own, then those that were taught to it: the order of the probabilities."""
+        return self.metadata.labels + (self._taught.labels if self._taught else ())
+
+    def update(self, joints: np.ndarray, seconds: float, person: Hashable = 0) -> Result:
+        """Take one frame of one person, (V, 3) in metres, NaN where a joint is absent, seen at the
+        time stamp `seconds`.
+
+        Time stamps come from one clock for all persons, at any rate and regularity; a second frame
+        with the same stamp replaces the first (but a streaming model may have run on that one). The
+        model sees the last `metadata.seconds`. It answers when as much has been seen as was shown
+        to it in training: from half a window on, then stretching what there is, or, with a fixed
+        rate, from `metadata.warm_up` frames on. A model made for two persons takes the scene, (2,
+        V, 3).
+
+        A frame with nobody in it returns the last result; when nobody was seen for longer than a
+        window, or no frame came, the person starts anew. `person` is any hashable name; persons
+        gone for that long are forgotten.
+
+        Raises `InputError` for a wrong number of joints or persons, and for time stamps that go
+        backwards or are NaN.
+        """
+        frame = self._frame(joints)
+        moment = _moment(seconds)
+        state = self._persons.get(person)
+        if state is not None and moment < state.seconds:
+            raise InputError(
+                f"expected time stamps in seconds that do not go backwards, got {moment} after"
+                f" {state.seconds} for person {person!r}; call reset() before another recording"
+            )
+        self._forget(moment)
+        state = self._persons.get(person)
+        if state is None:
+            detector = EventDetector(self.threshold, self.patience, self.debounce)
+            streaming = self.metadata.streaming is not None
+            window = (
+                Stream(self.metadata, self._backend.stepper())
+                if streaming
+                else Window(self.metadata)
+            )
+            state = self._persons[person] = _Person(window, detector)
+        self._push(state, frame, moment)
+        if moment < state.due - TOLERANCE or not seen(frame).any() or not state.window.ready:
+            return state.result
+        return self._infer(state, moment)
+
+    def predict(self, clip: np.ndarray, rate: float = 30) -> np.ndarray:
+        """Probabilities (classes,) of a whole clip (T, V, 3) or (T, M, V, 3) in metres, NaN where
+        absent.
+
+        The clip is prepared exactly as in training. Models that stretch a clip to their frames have
+        no use for `rate` (Hz); one of fixed rate sees the clip's end, and a streaming one every
+        frame: the mean of its answers from the warm-up on, or the last one where the clip is
+        shorter.
+
+        Raises `InputError` for a wrong shape and for a clip in which nothing was seen.
+        """
+        return self._run_clip(clip, rate)[0]
+
+    def embed(self, clip: np.ndarray, rate: float = 30) -> np.ndarray:
+        """The embedding (features,) of a whole clip; otherwise as `predict`."""
+        return self._run_clip(clip, rate)[1]
+
+    def reset(self, person: Hashable | None = None) -> None:
+        """Forget one person, or everybody: the next frame starts anew, at any time stamp."""
+        if person is None:
+            self._persons.clear()
+        else:
+            self._persons.pop(person, None)
+
+    def _run_clip(self, clip: np.ndarray, rate: float) -> tuple[np.ndarray, np.ndarray]:
+        joints = _numbers(clip, "the clip")
+        if joints.ndim not in (3, 4) or joints.shape[-1] != 3:
+            raise InputError(
+                "the clip: expected shape (frames, joints, 3) or (frames, persons, joints, 3), got"
+                f" {joints.shape}"
+            )
+        if not 0 < rate < np.inf:
+            raise InputError(f"rate: expected frames a second, more than 0, got {rate}")
+        clip = joints[None] if joints.ndim == 3 else joints.transpose(1, 0, 2, 3)
+        metadata = self.metadata
+        if metadata.hz is None:
+            return self._with_taught(
+                *self._backend.run(
+                    prepare(clip, metadata.layout, metadata.persons, metadata.frames)
+                )
+            )
+        clip = at_rate(prepare(clip, metadata.layout, metadata.persons), rate, metadata.hz)
+        if metadata.streaming is None:
+            return self._with_taught(*self._backend.run(newest(clip, metadata.frames)))
+        stepper = self._backend.stepper()
+        stepper.start(clip[:, 0])
+        answers = [
+            self._with_taught(*(part.copy() for part in stepper.step(clip[:, t])))
+            for t in range(clip.shape[1])
+        ]
+        ready = answers[min(metadata.warm_up, len(answers)) - 1 :]
+        probabilities, embedding = (np.mean(parts, axis=0) for parts in zip(*ready, strict=True))
+        return probabilities, embedding
+
+    def _with_taught(
+        self, probabilities: np.ndarray, embedding: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        return (
+            self._taught.combine(probabilities, embedding) if self._taught else probabilities
+        ), embedding
+
+    def _frame(self, joints: np.ndarray) -> np.ndarray:
+        """One frame as (persons, V, 3) float32, checked."""
+        frame = _numbers(joints, "the frame")
+        persons, layout = self.metadata.persons, self.metadata.layout
+        frame = frame[None] if frame.ndim == 2 else frame
+        if frame.ndim != 3 or frame.shape[-1] != 3 or not 1 <= frame.shape[0] <= persons:
+            expected = f"({len(layout)}, 3)" if persons == 1 else f"({persons}, {len(layout)}, 3)"
+            raise InputError(
+                f"the frame: expected joints of shape {expected}, got {np.shape(joints)}; other"
+                " persons go by `person`"
+            )
+        check_joint_count(frame.shape[1], layout, "the frame")
+        if len(frame) == persons:
+            return frame
+        return np.concatenate(
+            [frame, np.full((persons - len(frame), *frame.shape[1:]), np.nan, np.float32)]
+        )
+
+    def _forget(self, moment: float) -> None:
+        """Drop whoever has no more say: an empty window by now, and no event to debounce."""
+        limit = moment - max(self.metadata.seconds, self.debounce)
+        for person in [person for person, state in self._persons.items() if state.seconds < limit]:
+            del self._persons[person]
+
+    def _push(self, state: _Person, frame: np.ndarray, moment: float) -> None:
+        state.result = (
+            replace(state.result, fresh=False, event=None) if state.result.fresh else state.result
+        )
+        before = state.seconds
+        state.seconds = moment
+        state.window.push(frame, moment)
+        if len(state.window) == 0 or moment - before > self.metadata.seconds:
+            state.result = Result()
+            state.events.interrupt()
+
+    def _infer(self, state: _Person, moment: float) -> Result:
+        start, _ = state.window.bounds()
+        if isinstance(state.window, Stream):
+            answer = state.window.take()
+            if answer is None:
+                return state.result
+            probabilities, embedding = self._with_taught(*(part.copy() for part in answer))
+        else:
+            probabilities, embedding = self._with_taught(*self._backend.run(state.window.read()))
+        # The next one is due a hop after this one was, not after it came: a camera's jitter must
+        # not slow the answers down.
+        state.due = state.due + self.hop if moment - state.due < self.hop else moment + self.hop
+        best = int(probabilities.argmax())
+        label, confidence = self.labels[best], float(probabilities[best])
+        event = state.events.update(label, confidence, start, moment)
+        state.result = Result(
+            True, True, label, confidence, probabilities, embedding, moment, event
+        )
+        return state.result
+
+
+def _moment(seconds: float) -> float:
+    try:
+        moment = float(seconds)
+    except (TypeError, ValueError):
+        moment = np.nan
+    if not np.isfinite(moment):
+        raise InputError(f"expected a time stamp in seconds, got {seconds!r}")
+    return moment
+
+
+def _numbers(joints: Any, source: str) -> np.ndarray:
+    try:
+        with np.errstate(over="ignore"):
+            return np.asarray(joints, dtype=np.float32)
+    except (TypeError, ValueError):
+        raise InputError(
+            f"{source}: expected an array of coordinates in metres, got {type(joints).__name__}"
+        ) from None

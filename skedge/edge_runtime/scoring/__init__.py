@@ -1,0 +1,1 @@
+"""How well an exported model does on clips and whole recordings."""

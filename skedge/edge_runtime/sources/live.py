@@ -1,0 +1,116 @@
+"""Cameras and streams: what has no end, and comes back when it is lost."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+import numpy as np
+
+from skedge.edge_runtime.interfaces import Frame
+from skedge.skeleton.errors import InputError
+from skedge.skeleton.layout import Layout
+
+# Seconds until a lost camera is tried again: the first time, and at most, after doubling from try
+# to try.
+FIRST_WAIT, LONGEST_WAIT = 0.5, 10.0
+
+
+class Capture(Protocol):
+    """An open camera or stream."""
+
+    def read(self) -> np.ndarray | None:
+        """The next picture (H, W, 3) uint8 blue green red, None where there is none; may raise
+        OSError or RuntimeError."""
+        ...
+
+    def release(self) -> None: ...
+
+
+class Live:
+    """A camera or stream called `name`, which `opener` opens: a lost one is opened again until it
+    is back, or `close` called.
+
+    `status` is empty while pictures come, else what is being done about it; `losses` counts how
+    often they stopped coming. Time stamps are of the clock, in seconds from the first picture,
+    whatever comes between. `sleep` waits so many seconds; by default it is cut short by `close`.
+
+    Raises `InputError` at once where it cannot be opened at all. `close` may be called from another
+    thread; whoever iterates ends with the picture that is on its way.
+    """
+
+    layout: Layout | None = None
+
+    def __init__(
+        self,
+        name: str,
+        opener: Callable[[], Capture],
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], object] | None = None,
+    ) -> None:
+        self.name, self.status, self.losses = name, "", 0
+        self._opener, self._clock = opener, clock
+        self._closed = threading.Event()
+        self._sleep = sleep or self._closed.wait
+        self._iterated = False
+        self._capture: Capture | None = opener()
+
+    def __iter__(self) -> Iterator[Frame]:
+        self._iterated = True
+        began: float | None = None
+        try:
+            while not self._closed.is_set():
+                image = self._read() if self._capture is not None else None
+                if image is None:
+                    image = self._recover()
+                    if image is None:
+                        return
+                now = self._clock()
+                began = now if began is None else began
+                yield Frame(image, now - began)
+        finally:
+            self._release()
+
+    def close(self) -> None:
+        self._closed.set()
+        # A driver that is released while another thread reads from it may crash: then that thread
+        # does it.
+        if not self._iterated:
+            self._release()
+
+    def _recover(self) -> np.ndarray | None:
+        """The first picture after a loss, None where `close` came first."""
+        self.losses += 1
+        wait = FIRST_WAIT
+        while not self._closed.is_set():
+            self._release()
+            self.status = f"no picture, trying again in {wait:g} s"
+            self._sleep(wait)
+            wait = min(2 * wait, LONGEST_WAIT)
+            if self._closed.is_set():
+                return None
+            try:
+                self._capture = self._opener()
+            except (InputError, OSError, RuntimeError):
+                continue
+            # A device may open and give nothing: only a picture says that it is back.
+            image = self._read()
+            if image is not None:
+                self.status = ""
+                return image
+        return None
+
+    def _read(self) -> np.ndarray | None:
+        assert self._capture is not None
+        try:
+            return self._capture.read()
+        except (OSError, RuntimeError):
+            return None
+
+    def _release(self) -> None:
+        capture, self._capture = self._capture, None
+        if capture is not None:
+            try:
+                capture.release()
+            except (OSError, RuntimeError):
+                self.status = "could not be closed"

@@ -1,0 +1,226 @@
+"""A run folder as one file that says everything about itself, in every format and precision,
+checked before it is written."""
+
+import hashlib
+import tempfile
+from dataclasses import asdict, replace
+from functools import cache, cached_property
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Literal, get_args
+
+import numpy as np
+
+from skedge.datasets.store import Store
+from skedge.edge_runtime.backends.backend import load_backend
+from skedge.export.clip_form import ClipForm
+from skedge.export.clip_graph import macs
+from skedge.export.formats import onnx, quantize_onnx, quantize_tflite, tflite
+from skedge.export.frame_form import StreamingForm
+from skedge.export.graph import Answers, Clips, Form
+from skedge.export.quantize import ENOUGH, WEIGHTS_ENOUGH, Quantizer, leave_worst
+from skedge.export.verify import ExportError, choose, moved, verify
+from skedge.skeleton import InputError
+from skedge.skeleton.metadata import ModelMetadata
+from skedge.teacher.networks.classifier import Network
+from skedge.teacher.protocols.evaluate import check_layout
+from skedge.teacher.runs.folder import Card, read_metrics, write_whole
+from skedge.teacher.runs.load import load_classifier
+
+Precision = Literal["fp32", "fp16", "dynamic", "int8"]
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
+FORMATS: dict[str, ModuleType] = {".onnx": onnx, ".tflite": tflite}
+QUANTIZERS: dict[str, ModuleType] = {".onnx": quantize_onnx, ".tflite": quantize_tflite}
+
+# Of the training clips: half of them give activations their ranges, the other half measures what
+# quantising does.
+CALIBRATION_CLIPS, QUICK_CLIPS = 256, 24
+
+
+class Exporter:
+    """Exports the classifier of one run folder; what files have in common is made once.
+
+    `store` is the one it was trained on: its training clips calibrate, its held-out clips check
+    every file. With `streaming` the files take a frame and their own state, and are checked on
+    every frame; raises `InputError` for what cannot stream. `note` is a sentence that their
+    metadata keeps.
+    """
+
+    def __init__(
+        self, run: Path, store: Store, streaming: bool = False, note: str | None = None
+    ) -> None:
+        classifier, self._card = load_classifier(run)
+        check_layout(store, self._card, run)
+        self._store, self._form = store, _form(classifier, self._card, run, streaming)
+        graph = self._form.graph
+        metadata = _metadata(
+            classifier,
+            self._card,
+            macs(graph.module, *graph.inputs.values()),
+            read_metrics(run) or {},
+        )
+        told = metadata.provenance | {"note": note} if note else metadata.provenance
+        self._metadata = replace(metadata, streaming=self._form.streaming, provenance=told)
+        self._converted: dict[str, bytes] = {}
+        self._dynamic: dict[str, tuple[bytes, list[str]]] = {}
+
+    def write(self, file: Path, precision: Precision = "fp32") -> dict[str, Any]:
+        """Write the classifier to `file`, .onnx or .tflite, and return what the check found
+        (`skedge.export.verify`).
+
+        fp16 stores weights in half precision, dynamic in int8, and both compute in float; int8
+        computes in int8 too, but for the parts that `skedge.export.quantize` finds to need float,
+        which are returned as `left_in_float`.
+
+        Raises `InputError` for another suffix, and `ExportError` instead of writing a file that
+        answers otherwise than torch.
+        """
+        suffix = file.suffix.lower()
+        if suffix not in FORMATS:
+            raise InputError(
+                f"{file}: expected a file name that ends in {' or '.join(FORMATS)}, got"
+                f" {file.suffix or 'no suffix'!r}"
+            )
+        document = replace(self._metadata, precision=precision).to_json()
+        found: dict[str, Any] = {}
+
+        def write(draft: Path) -> None:
+            model, left = self._model(suffix, precision)
+            draft.write_bytes(FORMATS[suffix].describe(model, document))
+            clips, truth, expected = self._held_out
+            found.update(
+                verify(expected, self._answers(draft, clips), truth, precision, len(clips))
+            )
+            if left is not None:
+                found["left_in_float"] = left
+
+        write_whole(file, write)
+        sizes = {
+            "bytes": file.stat().st_size,
+            "parameters": self._metadata.parameters,
+            "macs": self._metadata.macs,
+        }
+        return {"precision": precision, **found, **sizes}
+
+    @cached_property
+    def _held_out(self) -> tuple[Clips, np.ndarray, Answers]:
+        clips, truth = self._form.read(
+            self._store, choose(self._store.split(self._card.input.protocol, "test"))
+        )
+        return clips, truth, self._form.expected(clips)
+
+    @cached_property
+    def _calibration(self) -> tuple[Clips, Clips]:
+        """Training clips that show what values there are, and others that show what goes wrong."""
+        chosen = choose(self._store.split(self._card.input.protocol, "train"), CALIBRATION_CLIPS)
+        clips, _ = self._form.read(self._store, chosen)
+        return clips[::2], clips[1::2] if len(clips) > 1 else clips
+
+    def _model(self, suffix: str, precision: Precision) -> tuple[bytes, list[str] | None]:
+        """The model, and which of its parts stayed float where others did not."""
+        if suffix not in self._converted:
+            try:
+                self._converted[suffix] = FORMATS[suffix].convert(self._form.graph)
+            except (ValueError, RuntimeError) as error:
+                reason = " ".join(str(error).split())[:300]
+                raise ExportError(
+                    f"the network cannot be converted to {suffix}: {reason}"
+                ) from None
+        model, quantizers = self._converted[suffix], QUANTIZERS[suffix]
+        if precision == "fp32":
+            return model, None
+        if precision == "fp16":
+            return quantizers.halve(model), None
+        if suffix not in self._dynamic:
+            self._dynamic[suffix] = self._search(
+                suffix, quantizers.DynamicQuantizer(model), WEIGHTS_ENOUGH
+            )
+        weights, left = self._dynamic[suffix]
+        if precision == "dynamic":
+            return weights, left
+        feeds = self._form.feeds(self._calibration[0])
+        return self._search(suffix, quantizers.StaticQuantizer(model, feeds, left), ENOUGH)
+
+    def _search(self, suffix: str, quantizer: Quantizer, enough: float) -> tuple[bytes, list[str]]:
+        """The quantised model, and the parts that were left in float so that it moves training
+        clips no further."""
+        tried = self._calibration[1]
+        expected = cache(lambda step: self._form.expected(tried[::step]))
+        with tempfile.TemporaryDirectory() as room:
+            draft = Path(room) / f"draft{suffix}"
+
+            def harm(model: bytes, step: int = 1) -> float:
+                draft.write_bytes(FORMATS[suffix].describe(model, self._metadata.to_json()))
+                try:
+                    got = self._answers(draft, tried[::step])
+                except (
+                    ValueError,
+                    RuntimeError,
+                ):  # a combination that the quantiser makes and no runtime takes
+                    return float("inf")
+                return max(
+                    moved(one, other) for one, other in zip(expected(step), got, strict=True)
+                )
+
+            best, left = leave_worst(
+                quantizer, harm, lambda model: harm(model, -(-len(tried) // QUICK_CLIPS)), enough
+            )
+        if set(left) == set(quantizer.parts):
+            raise ExportError(
+                "no part of the network can be quantised without moving its answers too far"
+            )
+        return best, left
+
+    def _answers(self, draft: Path, clips: Clips) -> Answers:
+        try:
+            backend = load_backend(draft)
+        except InputError as error:
+            raise ExportError(
+                f"the exported file cannot be opened, and was not written: {error}"
+            ) from None
+        return self._form.answers(backend, clips)
+
+
+def _form(classifier: Network, card: Card, run: Path, streaming: bool) -> Form:
+    if card.input.time == "uniform":
+        raise InputError(
+            f"{run}: trained on uniformly sampled clips, and a file for the edge sees them"
+            f" stretched to {card.input.frames} frames; train with --input.time stretched to export"
+        )
+    if not streaming:
+        return ClipForm(classifier, card.input, card.layout)
+    try:
+        return StreamingForm(classifier)
+    except InputError as error:
+        raise InputError(f"{run}: {error}") from None
+
+
+def weights_sha256(classifier: Network) -> str:
+    """SHA-256 of all floating-point weights in state-dict order as little-endian float32."""
+    digest = hashlib.sha256()
+    for tensor in classifier.state_dict().values():
+        if tensor.is_floating_point():
+            digest.update(np.ascontiguousarray(tensor.numpy(), dtype="<f4").tobytes())
+    return digest.hexdigest()
+
+
+def _metadata(classifier: Network, card: Card, work: int, metrics: dict[str, Any]) -> ModelMetadata:
+    live = card.input.time == "rate"
+    accuracy = {key: metrics[key] for key in ("top1", "top5", "clips") if key in metrics}
+    return ModelMetadata(
+        labels=card.labels,
+        layout=card.layout,
+        persons=card.input.persons,
+        frames=card.input.frames,
+        seconds=card.input.frames / card.input.hz if live else card.seconds,
+        time=card.input.time,
+        hz=card.input.hz if live else None,
+        warm_up=card.input.warm_up if live else 1,
+        normalization=card.input.normalization,
+        streams=tuple(card.input.fusion) if card.input.stream == "three" else (card.input.stream,),
+        parameters=sum(parameter.numel() for parameter in classifier.parameters()),
+        macs=work,
+        weights_sha256=weights_sha256(classifier),
+        accuracy=accuracy | ({"protocol": card.input.protocol} if accuracy else {}),
+        provenance=card.provenance | {"encoder": asdict(card.encoder)},
+    )

@@ -1,0 +1,139 @@
+"""Smaller TFLite models: weights in half precision or int8, or int8 arithmetic throughout."""
+
+import re
+from collections.abc import Collection, Iterable
+from typing import Any
+
+from skedge.export.formats.tflite import quiet
+from skedge.export.graph import Feed
+
+# What the quantiser calls configurations of a node.
+HALF: dict[str, Any] = {
+    "weight_tensor_config": {
+        "num_bits": 16,
+        "symmetric": True,
+        "granularity": "TENSORWISE",
+        "dtype": "FLOAT",
+    },
+    "compute_precision": "FLOAT",
+    "explicit_dequantize": True,
+}
+DYNAMIC: dict[str, Any] = {
+    "weight_tensor_config": {
+        "num_bits": 8,
+        "symmetric": True,
+        "granularity": "CHANNELWISE",
+        "dtype": "INT",
+    },
+    "compute_precision": "INTEGER",
+    "explicit_dequantize": False,
+}
+STATIC: dict[str, Any] = DYNAMIC | {
+    "activation_tensor_config": {
+        "num_bits": 8,
+        "symmetric": False,
+        "granularity": "TENSORWISE",
+        "dtype": "INT",
+    }
+}
+
+
+def halve(content: bytes) -> bytes:
+    """The model with its weights stored in half precision; the runtime computes in float32."""
+    return _quantize(content, [_rule(HALF, algorithm="float_casting")], None)
+
+
+class DynamicQuantizer:
+    """Weights in int8; activations are float32 between nodes, and inside of them quantised with the
+    range they just have."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+        self.parts = _operators(content)
+
+    def quantize(self, kept: Collection[str]) -> bytes:
+        return _quantize(self._content, [_rule(DYNAMIC), _rule(None, kept)], None)
+
+
+class StaticQuantizer:
+    """int8 arithmetic, with activations' ranges seen on real inputs; inputs and outputs stay
+    float32.
+
+    Nodes that take float activations have their weights in int8 all the same, but for those named
+    in `floats` (`DynamicQuantizer.parts`).
+    """
+
+    def __init__(self, content: bytes, feeds: Iterable[Feed], floats: Collection[str]) -> None:
+        from ai_edge_quantizer.calibrator import Calibrator
+        from ai_edge_quantizer.recipe_manager import RecipeManager
+        from ai_edge_quantizer.utils.qsv_utils import min_max_update
+
+        self._content, self._floats = content, floats
+        self.parts = _operators(content)
+        recipe = RecipeManager()
+        recipe.load_quantization_recipe([_rule(STATIC)])
+        # Not its moving average of the ranges, which cuts off what only few clips reach: three
+        # times the error.
+        with quiet():
+            calibrator = Calibrator(content, num_threads=1, qsv_update_func=min_max_update)
+            calibrator.calibrate({"serving_default": list(feeds)}, recipe)
+        self._ranges = calibrator.get_model_qsvs()
+
+    def quantize(self, kept: Collection[str]) -> bytes:
+        rules = [_rule(STATIC), _rule(None, operation="INPUT"), _rule(None, operation="OUTPUT")]
+        rules += [_rule(None, kept), _rule(DYNAMIC, set(kept) - set(self._floats))]
+        return _quantize(self._content, rules, self._ranges)
+
+
+def _operators(content: bytes) -> tuple[str, ...]:
+    """The nodes that the quantiser knows, by what it calls their scope: the names of their
+    outputs."""
+    from ai_edge_quantizer.utils import tfl_flatbuffer_utils as files
+
+    model = files.read_model(content)
+    graph = model.subgraphs[0]
+    known = [
+        operator
+        for operator in graph.operators
+        if model.operatorCodes[operator.opcodeIndex].builtinCode in files.TFL_OP_CODE_TO_NAME
+    ]
+    return tuple(files.get_op_scope(operator, graph.tensors) for operator in known)
+
+
+def _rule(
+    config: dict[str, Any] | None,
+    names: Collection[str] | None = None,
+    operation: str = "*",
+    algorithm: str = "min_max_uniform_quantize",
+) -> dict[str, Any]:
+    """How the quantiser takes nodes of these names (all of them for None); without a configuration
+    they are left alone.
+
+    Of the rules that fit a node the last one holds that its operation can take. Rules with the same
+    expression replace each other: so those that leave nodes alone spell theirs differently.
+    """
+    regex = ".*" if names is None else f"^(?:{'|'.join(map(re.escape, names))})$"
+    if config is None:
+        return {
+            "regex": regex,
+            "operation": operation,
+            "algorithm_key": "no_quantize",
+            "op_config": None,
+        }
+    return {
+        "regex": f"(?:{regex})",
+        "operation": operation,
+        "algorithm_key": algorithm,
+        "op_config": config,
+    }
+
+
+def _quantize(content: bytes, rules: list[dict[str, Any]], ranges: Any) -> bytes:
+    from ai_edge_quantizer.quantizer import Quantizer
+
+    with quiet():
+        made = Quantizer(content, rules).quantize(
+            ranges, enable_progress_bar=False, enable_progress_report=False
+        )
+    assert made.quantized_model is not None
+    return bytes(made.quantized_model)

@@ -1,0 +1,312 @@
+"""The deployable form of one step of a streaming student: plain matrix products on two-dimensional
+tensors."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from skedge.export.clip_graph import affine
+from skedge.skeleton.layout import Layout
+from skedge.skeleton.metadata import Streaming
+from skedge.student.streaming import StreamingClassifier, StreamingNetwork
+from skedge.teacher.networks.encoders import KERNEL, Block
+from skedge.teacher.networks.graphs import GraphConvolution
+
+# Added to the shoulders' line: nothing to a line of any length, and the direction of a body without
+# one (joints never seen).
+NO_TURN = 1e-12
+
+
+class StreamingStep(nn.Module):
+    """One frame of a scene, joints (M, V, 3) in metres, filled, and the states to probabilities,
+    embedding and new states.
+
+    A joint is a row and its channels are the columns, (M * V, C): the weights are then the
+    right-hand, constant factor of every product, which runtimes keep packed, and biases and ReLU
+    run inside it. Batch norms are folded into the products, edge importance into the adjacency, the
+    streams' weights into the heads. Persons are turned once for all streams, where any stream's
+    normalisation turns them.
+
+    States are (rows, frames * channels), oldest frame first, see
+    `skedge.skeleton.metadata.Streaming`.
+    """
+
+    line: Tensor
+    turn: Tensor
+    no_turn: Tensor
+    upright: Tensor
+
+    def __init__(self, model: StreamingNetwork) -> None:
+        super().__init__()
+        members, weights = (
+            ({"": model}, [1.0])
+            if isinstance(model, StreamingClassifier)
+            else (model.members, model.weights)
+        )
+        view = next(iter(members.values())).classifier.view
+        self.persons, self.rows, self.delay = (
+            view.data.persons,
+            view.data.persons * len(view.layout),
+            model.delay,
+        )
+        # A line's x and z to the nine entries of persons' turns by cosine and sine, see
+        # `skedge.skeleton.normalize`.
+        turn = torch.tensor(
+            [[1, 0, 0, 0, 0, 0, 0, 0, 1], [0] * 9, [0, 0, -1, 0, 0, 0, 1, 0, 0]]
+        ).float()
+        _keep(
+            self,
+            line=_each(self.persons, _shoulder_line(view.layout)),
+            turn=turn,
+            no_turn=NO_TURN * turn[0],
+            upright=torch.tensor([0.0, 0, 0, 0, 1, 0, 0, 0, 0]),
+        )
+        plan = zip(members.values(), weights, strict=True)
+        self.streams = [StreamingStream(member, weight) for member, weight in plan]
+        self.prefixes = [f"state_{stream}_" if stream else "state_" for stream in members]
+        self.members = nn.ModuleList(self.streams)
+
+    def states(self) -> dict[str, Tensor]:
+        """The states by name, all zeros, in the order in which `forward` takes them."""
+        named = zip(self.prefixes, self.streams, strict=True)
+        return {
+            f"{prefix}{name}": torch.zeros(one)
+            for prefix, stream in named
+            for name, one in stream.shapes().items()
+        }
+
+    def describe(self) -> Streaming:
+        """What the file's metadata says about running it."""
+        named = zip(self.prefixes, self.streams, strict=True)
+        states = {
+            f"{prefix}{name}": frames
+            for prefix, stream in named
+            for name, frames in stream.remembered().items()
+        }
+        return Streaming(states, self.delay, max(stream.settle for stream in self.streams))
+
+    def forward(self, joints: Tensor, *states: Tensor) -> tuple[Tensor, ...]:
+        rows, start = joints.reshape(self.rows, 3), 0
+        turned = self._turns(rows) if any(stream.turns for stream in self.streams) else rows
+        logits, embeddings, after = [], [], []
+        for stream in self.streams:
+            end = start + len(stream.shapes())
+            answer, embedding, *kept = stream(rows, turned, *states[start:end])
+            logits.append(answer)
+            embeddings.append(embedding)
+            after += kept
+            start = end
+        answer = logits[0] if len(logits) == 1 else torch.stack(logits).sum(0)
+        embedding = embeddings[0] if len(embeddings) == 1 else torch.cat(embeddings, 1)
+        return functional.softmax(answer, -1).flatten(), embedding.flatten(), *after
+
+    def _turns(self, joints: Tensor) -> Tensor:
+        """What turns every person to the front (M, 3, 3), by `skedge.skeleton.normalize`'s
+        per-frame form."""
+        turn = torch.addmm(self.no_turn, self.line @ joints, self.turn)
+        length = torch.linalg.vector_norm(turn[:, :3], dim=1, keepdim=True)
+        return (turn / length + self.upright).reshape(self.persons, 3, 3)
+
+
+class StreamingStream(nn.Module):
+    """A stream's step: joints (M * V, 3), turns (M, 3, 3) and its states to weighted logits,
+    embedding and new states.
+
+    Turns are looked at where `turns` says that the stream was trained with them.
+
+    A block is x -> A x, with the three partitions of a joint one after the other -> product, ReLU
+    -> the last frames beside it -> product, residual, ReLU. Normalisation and stream are products
+    as well.
+    """
+
+    place: Tensor
+    scale: Tensor
+    over_joints: Tensor
+    over_frames: Tensor
+    head: Tensor
+    head_bias: Tensor
+
+    def __init__(self, model: StreamingClassifier, weight: float) -> None:
+        super().__init__()
+        view, encoder, head = model.classifier.view, model.encoder, model.classifier.head
+        assert isinstance(head, nn.Linear), "a streaming model has no other"
+        persons, layout = view.data.persons, view.layout
+        self.persons, self.rows, self.window = persons, persons * len(layout), model.window
+        self.motion, self.turns = (
+            view.data.stream == "motion",
+            view.data.normalization == "per-frame",
+        )
+        scale, shift = (value.view(len(layout), -1) for value in affine(encoder.input_norm))
+        # What is added to the input of the first block goes through its graph and its weights, and
+        # becomes a constant.
+        shifts = [shift, *[None] * (len(model.blocks) - 1)]
+        plan = zip(model.blocks, encoder.edges(), shifts, strict=True)
+        self.steps = [
+            StreamingBlock(block, adjacency.detach(), persons, first)
+            for block, adjacency, first in plan
+        ]
+        self.blocks = nn.ModuleList(self.steps)
+        # Motion is right from the second run on, and every block is one run behind what it is fed
+        # with.
+        self.settle = len(self.steps) + 1 + self.motion
+        place = (
+            _bone(layout)
+            if view.data.stream == "bone"
+            else _about(layout, "chest" if self.turns else "hip")
+        )
+        over_frames, outwards = (
+            torch.full((1, self.window), 1 / self.window),
+            weight * head.weight.T,
+        )
+        _keep(
+            self,
+            place=_each(persons, place),
+            scale=scale.repeat(persons, 1),
+            over_joints=torch.full((1, self.rows), 1 / self.rows),
+            over_frames=over_frames,
+            head=outwards,
+            head_bias=weight * head.bias,
+        )
+
+    def shapes(self) -> dict[str, tuple[int, int]]:
+        """The states' shapes, in the order in which `forward` takes them."""
+        shapes = {"previous": (self.rows, 3)} if self.motion else {}
+        for number, block in enumerate(self.steps, 1):
+            shapes[f"ring{number}"] = (self.rows, (KERNEL - 1) * block.out_channels)
+            if block.delay:
+                shapes[f"delay{number}"] = (self.rows, block.delay * block.channels)
+        return shapes | {"pool": (1, (self.window - 1) * len(self.head))}
+
+    def remembered(self) -> dict[str, int]:
+        """How many frames each state holds."""
+        frames = {
+            "previous": 1,
+            "ring": KERNEL - 1,
+            "pool": self.window - 1,
+            "delay": max(b.delay for b in self.steps),
+        }
+        return {name: frames[name.rstrip("0123456789")] for name in self.shapes()}
+
+    def forward(self, joints: Tensor, turns: Tensor, *states: Tensor) -> tuple[Tensor, ...]:
+        waiting, after = list(states), []
+        x = self.place @ joints
+        if self.turns:
+            x = (x.reshape(self.persons, -1, 3) @ turns).reshape(self.rows, 3)
+        if self.motion:
+            after.append(x)
+            x = x - waiting.pop(0)
+        x = x * self.scale
+        for block in self.steps:
+            x, *kept = block(x, *(waiting.pop(0) for _ in range(block.inputs)))
+            after += kept
+        (pool,) = waiting
+        pool = torch.cat([pool, self.over_joints @ x], 1)
+        features = x.shape[1]
+        embedding = self.over_frames @ pool.reshape(self.window, features)
+        return (
+            torch.addmm(self.head_bias, embedding, self.head),
+            embedding,
+            *after,
+            pool[:, features:],
+        )
+
+
+class StreamingBlock(nn.Module):
+    """A block's step: x (M * V, C), its ring, and its delay if it has one, to y (M * V, out) and
+    both anew."""
+
+    graph: Tensor
+    kernel: Tensor
+    bias: Tensor
+    time: Tensor
+    time_bias: Tensor
+    across: Tensor
+
+    def __init__(self, block: Block, adjacency: Tensor, persons: int, shift: Tensor | None) -> None:
+        super().__init__()
+        assert isinstance(block.graph, GraphConvolution)
+        partitions, joints, _ = adjacency.shape
+        self.out_channels, self.channels = block.time.out_channels, block.graph.conv.in_channels
+        self.residual = block.residual is not None
+        self.delay = block.reach.after if self.residual else 0
+        self.inputs = 2 if self.delay else 1
+        self.persons, self.rows = persons, persons * joints
+
+        scale, offset = affine(block.graph_norm)
+        kernel = block.graph.kernel().flatten(1).T * scale
+        bias = block.graph.joint_bias(adjacency)[:, 0].T * scale + offset
+        # Row 3 w + k: what reaches joint w by partition k.
+        graph = adjacency.permute(2, 0, 1).reshape(partitions * joints, joints)
+        if shift is not None:
+            bias = bias + (graph @ shift).reshape(joints, -1) @ kernel
+        bias = bias.repeat(persons, 1)
+
+        scale, offset = affine(block.time_norm)
+        time = block.time.weight[..., 0].permute(2, 1, 0).flatten(0, 1) * scale
+        assert block.time.bias is not None
+        time_bias = block.time.bias * scale + offset
+        # The residual's weights are no rows of `time`: where an int8 column has one scale they are
+        # the largest and coarsen all others.
+        across = torch.empty(0)
+        if isinstance(block.residual, nn.Sequential):
+            conv, norm = block.residual
+            assert isinstance(conv, nn.Conv2d)
+            assert isinstance(norm, nn.BatchNorm2d)
+            assert conv.bias is not None
+            scale, offset = affine(norm)
+            across = conv.weight.flatten(1).T * scale
+            time_bias = time_bias + conv.bias * scale + offset
+        _keep(
+            self,
+            graph=graph,
+            kernel=kernel,
+            bias=bias,
+            time=time,
+            time_bias=time_bias,
+            across=across,
+        )
+
+    def forward(self, x: Tensor, ring: Tensor, delayed: Tensor | None = None) -> tuple[Tensor, ...]:
+        each = x if self.persons == 1 else x.reshape(self.persons, -1, self.channels)
+        spread = (self.graph @ each).reshape(self.rows, -1)
+        seen = functional.relu(torch.addmm(self.bias, spread, self.kernel))
+        inside = torch.cat([ring, seen], 1)
+        y = torch.addmm(self.time_bias, inside, self.time)
+        after = []
+        if delayed is not None:
+            after = [torch.cat([delayed[:, self.channels :], x], 1)]
+            x = delayed[:, : self.channels]
+        if self.residual:
+            y = y + (x @ self.across if len(self.across) else x)
+        return functional.relu(y), inside[:, self.out_channels :], *after
+
+
+def _keep(module: nn.Module, **constants: Tensor) -> None:
+    for name, value in constants.items():
+        module.register_buffer(name, value.detach().clone().contiguous())
+
+
+def _each(persons: int, matrix: Tensor) -> Tensor:
+    """One matrix for every person of (M * V, C), each for its own rows."""
+    return torch.block_diag(*[matrix] * persons)
+
+
+def _mean(layout: Layout, anchor: str) -> Tensor:
+    return torch.eye(len(layout))[list(layout.anchors[anchor])].mean(0, keepdim=True)
+
+
+def _about(layout: Layout, anchor: str) -> Tensor:
+    """Joints as seen from an anchor."""
+    return torch.eye(len(layout)) - _mean(layout, anchor)
+
+
+def _bone(layout: Layout) -> Tensor:
+    """Child minus parent: the same wherever the body's centre is, so it needs no centring
+    before."""
+    eye = torch.eye(len(layout))
+    return eye - eye[layout.parents.tolist()]
+
+
+def _shoulder_line(layout: Layout) -> Tensor:
+    eye, (left, right) = torch.eye(len(layout)), layout.shoulders
+    return (eye[right] - eye[left])[None]

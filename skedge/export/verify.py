@@ -1,0 +1,84 @@
+"""The exported file's answers against those of the network it came from."""
+
+from typing import Any
+
+import numpy as np
+
+from skedge.export.graph import Answers
+
+TOLERANCE = {"fp32": 1e-4, "fp16": 5e-3}
+AGREEMENT = 98.0
+LOST = 0.5
+# A file of rounded weights may move an embedding by a share of what lies between clips; more is not
+# rounding but a mistake.
+MOVED = {"fp32": 1e-4, "fp16": 0.05, "dynamic": 0.1, "int8": 0.1}
+MOST_CLIPS, FEWEST_CLIPS = 2000, 50
+
+
+class ExportError(RuntimeError):
+    """An exported file that does not give the numbers of its network."""
+
+
+def choose(indices: np.ndarray, most: int = MOST_CLIPS) -> np.ndarray:
+    """At most so many of the clips' indices, evenly."""
+    return indices[np.linspace(0, len(indices) - 1, min(len(indices), most)).astype(int)]
+
+
+def moved(expected: np.ndarray, got: np.ndarray) -> float:
+    """How far outputs (N, D) moved: the root of the mean square of the difference, as a share of
+    how the clips spread.
+
+    Infinitely far where one of them is not a number.
+    """
+    spread = float(np.square(expected - expected.mean(0)).mean()) ** 0.5
+    distance = float(np.square(got - expected).mean()) ** 0.5 / (spread or 1.0)
+    return float("inf") if np.isnan(distance) else distance
+
+
+def verify(
+    expected: Answers, got: Answers, truth: np.ndarray, precision: str, clips: int | None = None
+) -> dict[str, Any]:
+    """Compare a file's answers with its network's for clips of the classes `truth` (N,), or for all
+    frames of `clips` clips.
+
+    Returns how many clips were compared, the largest difference in probability, the top-1 agreement
+    (0 to 1), the accuracy lost (in points, negative where the file is the better one) and how far
+    the embedding moved, with a note where the clips were fewer than 50. Raises `ExportError` with
+    these figures where the difference in probability exceeds 1e-4 (fp32) or 5e-3 (fp16), or a
+    quantised file agrees on less than 98 % or loses more than 0.5 points; an embedding that moved
+    by more than 1e-4 (fp32), 0.05 (fp16) or 0.1 (quantised) of what lies between clips is refused
+    too.
+    """
+    answer, right = got.probabilities.argmax(1), expected.probabilities.argmax(1)
+    figures: dict[str, Any] = {
+        "clips": len(truth) if clips is None else clips,
+        "largest_difference": float(np.abs(got.probabilities - expected.probabilities).max()),
+        "agreement": float((answer == right).mean()),
+        "accuracy_lost": 100 * (float((right == truth).mean()) - float((answer == truth).mean())),
+        "embedding_moved": moved(expected.embeddings, got.embeddings),
+    }
+    if figures["clips"] < len(truth):
+        figures["frames"] = len(truth)
+    if figures["clips"] < FEWEST_CLIPS:
+        figures["note"] = (
+            f"compared on {figures['clips']} clips only; {FEWEST_CLIPS} or more would tell more"
+        )
+    if precision in TOLERANCE:
+        wanted = f"probabilities within {TOLERANCE[precision]:g} of torch's"
+        fine = figures["largest_difference"] <= TOLERANCE[precision]
+    else:
+        wanted = (
+            f"at least {AGREEMENT:g} % agreement with torch and at most {LOST:g} points of accuracy"
+            " lost"
+        )
+        fine = 100 * figures["agreement"] >= AGREEMENT and figures["accuracy_lost"] <= LOST + 1e-9
+    finite = bool(np.isfinite(got.probabilities).all())
+    if not (finite and fine and figures["embedding_moved"] <= MOVED[precision]):
+        raise ExportError(
+            f"{precision}: expected {wanted}, and an embedding moved by at most"
+            f" {MOVED[precision]:g}; got a difference of {figures['largest_difference']:.3g},"
+            f" {figures['agreement']:.1%} agreement, {figures['accuracy_lost']:.2f} points lost and"
+            f" an embedding moved by {figures['embedding_moved']:.3g} on {figures['clips']} clips;"
+            " the file was not written"
+        )
+    return figures

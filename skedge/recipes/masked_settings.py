@@ -1,0 +1,110 @@
+"""The settings of the masked methods and their encoders, as recipes spell them; free of torch."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+
+@dataclass
+class TransformerSettings:
+    """The encoder of MAMP and Skeleton2vec: a token is one joint over a few frames.
+
+    Args:
+        width: of a token.
+        depth: blocks.
+        heads: of every attention; they divide the width.
+        hidden: of the feed-forward networks, in widths.
+        segment: frames of a token: 3 in Skeleton2vec, 4 in MAMP; input.frames is a multiple of it.
+    """
+
+    width: int = 256
+    depth: int = 8
+    heads: int = 8
+    hidden: int = 4
+    segment: int = 3
+
+
+@dataclass
+class SttformerSettings:
+    """STTFormer, the encoder of SkeletonMAE: attention between all joints of a tuple of frames.
+
+    Args:
+        width: of the last blocks: 256 is STTFormer, 128 and 512 are SkeletonMAE's tables; others
+            scale 256's plan.
+        frames: of a tuple: 6 in STTFormer; SkeletonMAE does not say (2 here); input.frames is a
+            multiple of it.
+    """
+
+    width: int = 256
+    frames: int = 6
+
+
+@dataclass
+class TokenMaskSettings:
+    """Which tokens the student does not see: table 5 of Skeleton2vec, or MAMP's choice.
+
+    Args:
+        strategy: multi-tube (joints drawn anew for every few segments), random (for every segment),
+            single-tube (once for the whole clip), or motion-softmax (MAMP: any tokens, likelier
+            where more moves).
+        ratio: m, the share that is masked: ceil(V m - 0.5) of V joints, so 22 of 25 at 0.9.
+        tube: alpha, the segments of a tube of multi-tube.
+        beta: what motion adds to a joint's chance: 0.1 in Skeleton2vec, 0 in its rows without
+            motion. Not of motion-softmax.
+        temperature: of motion-softmax: 0.8 for NTU-60 in MAMP's program.
+    """
+
+    strategy: Literal["multi-tube", "random", "single-tube", "motion-softmax"] = "multi-tube"
+    ratio: float = 0.9
+    tube: int = 5
+    beta: float = 0.1
+    temperature: float = 0.8
+
+
+@dataclass
+class Skeleton2vecSettings:
+    """Skeleton2vec: the student predicts what a slow copy of itself makes of the unmasked clip.
+
+    Args:
+        mask: what the student does not see.
+        decoder_depth: blocks of the decoder.
+        ema: tau, what the teacher keeps of itself at the first step; it rises linearly to 1. By
+            default 0.9999, the paper's, and 0.99 for a training of fewer than 10,000 steps, in
+            which 0.9999 hardly moves.
+    """
+
+    mask: TokenMaskSettings = field(default_factory=TokenMaskSettings)
+    decoder_depth: int = 3
+    ema: float | None = None
+
+
+@dataclass
+class MampSettings:
+    """MAMP: the student predicts the motion of what it does not see.
+
+    Args:
+        mask: what the student does not see.
+        decoder_depth: blocks of the decoder: 5 in MAMP, or 3.
+        normalized: whether every token's motion is standardised first, as in MAMP's program.
+    """
+
+    mask: TokenMaskSettings = field(default_factory=lambda: TokenMaskSettings("motion-softmax"))
+    decoder_depth: int = 5
+    normalized: bool = True
+
+
+@dataclass
+class SkeletonMaeSettings:
+    """SkeletonMAE: whole frames go, then joints of the frames that stay; the decoder reconstructs
+    the clip.
+
+    Args:
+        frame_ratio: the share of frames that go: 0.4, 0.5 or 0.6 in the paper.
+        joint_ratio: the share of joints that go in every frame that stays.
+        joints: fresh (drawn anew in every frame) or fixed (once for a clip).
+        decoder_depth: 5, 7, 9 or 11, counting the output layer.
+    """
+
+    frame_ratio: float = 0.5
+    joint_ratio: float = 0.5
+    joints: Literal["fresh", "fixed"] = "fresh"
+    decoder_depth: int = 9

@@ -1,0 +1,65 @@
+"""The recipe: every setting of one experiment, the one parameter that each step takes."""
+
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from skedge.recipes.distill_settings import DistillSettings, student_plan
+from skedge.recipes.settings import (
+    ComputeSettings,
+    EncoderSettings,
+    FinetuneSettings,
+    InputSettings,
+    KnnSettings,
+    LinearSettings,
+    PartialSettings,
+    PretrainSettings,
+    SemiSettings,
+)
+
+Protocol = Literal[
+    "linear", "finetune", "semi", "transfer", "knn", "partial-body", "supervised", "ridge"
+]
+Source = Literal["linear", "finetune", "labels"]
+Precision = Literal["fp32", "fp16", "dynamic", "int8"]
+
+
+@dataclass
+class Recipe:
+    """One experiment.
+
+    Args:
+        name: of the run's folder.
+        students: one for each source: the linear-probed teacher, the finetuned one, or labels
+            alone; the first is exported.
+        input: what the networks see of a clip.
+        encoder: the teacher's plan.
+        pretrain: self-supervised pretraining.
+        linear: the linear probe.
+        finetune: finetuning and supervised training; semi and transfer use it too.
+        semi: semi-supervised evaluation.
+        knn: nearest neighbours.
+        partial: partial-body evaluation.
+        student: the student's plan.
+        distill: distillation.
+        compute: seed, device, precision.
+    """
+
+    name: str = "run"
+    students: tuple[Source, ...] = ("finetune",)
+    input: InputSettings = field(default_factory=InputSettings)
+    encoder: EncoderSettings = field(default_factory=EncoderSettings)
+    pretrain: PretrainSettings = field(default_factory=PretrainSettings)
+    linear: LinearSettings = field(default_factory=LinearSettings)
+    finetune: FinetuneSettings = field(default_factory=FinetuneSettings)
+    semi: SemiSettings = field(default_factory=SemiSettings)
+    knn: KnnSettings = field(default_factory=KnnSettings)
+    partial: PartialSettings = field(default_factory=PartialSettings)
+    student: EncoderSettings = field(default_factory=student_plan)
+    distill: DistillSettings = field(default_factory=DistillSettings)
+    compute: ComputeSettings = field(default_factory=ComputeSettings)
+
+    def sections(self, *names: str) -> dict[str, Any]:
+        """The named sections as plain JSON types."""
+        document = json.loads(json.dumps(asdict(self)))
+        return {name: document[name] for name in names or document}

@@ -1,0 +1,129 @@
+"""What an exported model says about itself: one JSON document under the key `skedge` in the file's
+metadata."""
+
+import json
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from skedge.skeleton.errors import InputError
+from skedge.skeleton.layout import Layout
+
+KEY = "skedge"
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Streaming:
+    """How a streaming file is run: one frame in, one answer out, and what it remembers beside them.
+
+    The file takes `joints` (persons, V, 3), one frame, and every state by its name in `states`; it
+    gives the state to be put in next time under that name and `_next`. Every state is (rows, frames
+    * width), oldest frame first, for the number of frames that `states` says. A person starts as if
+    they had stood still in their first pose: from zeros, the first frame is run `settle` times, and
+    after each the newest frame of every state is copied over its older ones. (The same comes of
+    running the first frame as often as the window has frames.) Answers speak of `delay` frames ago.
+    """
+
+    states: dict[str, int]
+    delay: int
+    settle: int
+
+
+@dataclass(frozen=True)
+class ModelMetadata:
+    """Everything the graph cannot hold.
+
+    The file takes `joints` (persons, frames, V, 3) in metres, absent joints filled by the rule
+    named `fill` (`skedge.skeleton.prepare.fill`), and gives `probabilities` (classes,) and
+    `embedding` (features,). With `time` "stretched" any clip is stretched to `frames` frames;
+    `seconds` is the median length of the training clips, the span that a live window covers. With
+    "rate" the model sees `hz` frames a second and never another tempo; `seconds` is what `frames`
+    then last, and an answer counts from `warm_up` frames of a person on. A `streaming` file takes
+    these frames one by one. `precision` is fp32, fp16 (weights in half precision), dynamic (weights
+    in int8) or int8 (activations too).
+    """
+
+    labels: tuple[str, ...]
+    layout: Layout
+    persons: int
+    frames: int
+    seconds: float
+    normalization: str
+    streams: tuple[str, ...]
+    parameters: int
+    macs: int
+    weights_sha256: str
+    time: str = "stretched"
+    hz: float | None = None
+    warm_up: int = 1
+    streaming: Streaming | None = None
+    fill: str = "last-seen"
+    precision: str = "fp32"
+    accuracy: dict[str, Any] = field(default_factory=dict)
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> str:
+        document = {f.name: getattr(self, f.name) for f in fields(self)} | {
+            "layout": self.layout.to_dict()
+        }
+        document["streaming"] = None if self.streaming is None else asdict(self.streaming)
+        return json.dumps({"version": VERSION, **document})
+
+    @classmethod
+    def from_json(cls, text: str | None, source: str) -> "ModelMetadata":
+        """Read the document; raises `InputError` naming `source` if there is none, it is damaged,
+        or it is too new."""
+        if text is None:
+            raise InputError(
+                f"{source}: expected a model made by `skedge export`, got one without {KEY!r}"
+                " metadata; export it again"
+            )
+        try:
+            document = dict(json.loads(text))
+            version = int(document.pop("version"))
+        except (KeyError, TypeError, ValueError):
+            damage = "expected a JSON object with a version"
+            raise InputError(
+                f"{source}: the {KEY!r} metadata is damaged ({damage}); export it again"
+            ) from None
+        if version > VERSION:
+            raise InputError(
+                f"{source}: metadata version {version} is newer than this skedge reads ({VERSION});"
+                " upgrade skedge"
+            )
+        try:
+            layout = Layout.from_dict(document.pop("layout"), f"{source}: layout")
+            for name in ("labels", "streams"):
+                document[name] = tuple(document[name])
+            if document.get("streaming") is not None:
+                document["streaming"] = Streaming(**document["streaming"])
+            metadata = cls(layout=layout, **document)
+            if (
+                metadata.persons < 1
+                or metadata.frames < 1
+                or not metadata.seconds > 0
+                or not metadata.labels
+            ):
+                raise ValueError("persons, frames, seconds and labels must be positive in number")
+            if metadata.time == "rate" and (
+                metadata.hz is None or not metadata.hz > 0 or metadata.warm_up < 1
+            ):
+                raise ValueError(
+                    "a model of fixed rate needs hz above 0 and a warm-up from 1 frame"
+                )
+            if metadata.streaming is not None and (
+                metadata.hz is None or min(metadata.streaming.states.values()) < 1
+            ):
+                raise ValueError("a streaming model needs hz and states of 1 frame at least")
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            if isinstance(error, InputError):
+                raise
+            raise InputError(
+                f"{source}: the {KEY!r} metadata is damaged ({error}); export it again"
+            ) from None
+        if metadata.time not in ("stretched", "rate") or metadata.fill != "last-seen":
+            raise InputError(
+                f"{source}: expected time 'stretched' or 'rate' and fill 'last-seen', got"
+                f" {metadata.time!r} and {metadata.fill!r}; upgrade skedge"
+            )
+        return metadata

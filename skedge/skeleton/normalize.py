@@ -1,0 +1,109 @@
+"""The normalisations in use, for raw joints in metres of shape (..., M, T, V, 3).
+
+As in `skedge.skeleton.streams`, one implementation serves NumPy and torch: `xp` is the arrays'
+module. An absent person is all zeros before and after.
+"""
+
+from types import ModuleType
+from typing import Any, Literal
+
+import numpy as np
+
+from skedge.skeleton.layout import Layout
+
+Normalization = Literal["per-frame", "root-relative", "first-frame", "first-frame-aligned"]
+
+# What a frame is placed by is the frame itself: these can be streamed.
+BY_FRAME: tuple[Normalization, ...] = ("per-frame", "root-relative")
+
+
+def normalize(joints: Any, layout: Layout, name: Normalization, xp: ModuleType = np) -> Any:
+    """Joints (..., M, T, V, 3) made independent of where (and, where aligned, which way) the body
+    stands.
+
+    - `per-frame`: every person and frame: the chest to the origin, then a yaw that lays the
+      shoulders along x (AimCLR and PSTL's pre-processing).
+    - `root-relative`: every person and frame: the hip, the skeleton's root, to the origin; which
+      way the body faces stays.
+    - `first-frame`: the spine of person 1's first frame to the origin (CTR-GCN).
+    - `first-frame-aligned`: the same, then that frame's spine along z and its shoulders along x
+      (PYSKL).
+
+    Leading frames without a person must be gone before (`skedge.skeleton.prepare` drops them).
+    """
+    present = abs(joints).sum((-2, -1))[..., None, None] > 0
+    if name == "per-frame":
+        centred = joints - _anchor(joints, layout, "chest")
+        placed = centred @ _yaw(_shoulder_line(centred, layout), xp)
+    elif name == "root-relative":
+        placed = joints - _anchor(joints, layout, "hip")
+    else:
+        first = joints[..., :1, :1, :, :]
+        placed = joints - _anchor(first, layout, "spine")
+        if name == "first-frame-aligned":
+            # All persons and frames at once: the TFLite converter fails on matrices that stand for
+            # several dimensions.
+            scene = placed.reshape((*joints.shape[:-4], -1, 3))
+            placed = (scene @ _upright(first[..., 0, 0, :, :], layout, xp)).reshape(joints.shape)
+    return xp.where(present, placed, joints)
+
+
+def _anchor(joints: Any, layout: Layout, name: str) -> Any:
+    """The anchor as (..., 1, 3) of joints (..., V, 3)."""
+    return sum(joints[..., j : j + 1, :] for j in layout.anchors[name]) / len(layout.anchors[name])
+
+
+def _shoulder_line(joints: Any, layout: Layout) -> Any:
+    """From the left to the right shoulder, (..., 3)."""
+    left, right = layout.shoulders
+    return joints[..., right, :] - joints[..., left, :]
+
+
+def _yaw(line: Any, xp: ModuleType) -> Any:
+    """Matrices (..., 3, 3) for `points @ R` about y that bring `line` into the half-plane of
+    positive x."""
+    x, z = line[..., 0], line[..., 2]
+    length = (x * x + z * z) ** 0.5
+    flat = length > 1e-6
+    safe = xp.where(flat, length, length * 0 + 1)
+    cosine, sine = xp.where(flat, x / safe, length * 0 + 1), xp.where(flat, z / safe, length * 0)
+    zero, one = length * 0, length * 0 + 1
+    return _matrix([[cosine, zero, -sine], [zero, one, zero], [sine, zero, cosine]], xp)
+
+
+def _upright(first: Any, layout: Layout, xp: ModuleType) -> Any:
+    """Matrices (..., 3, 3) for `points @ R` of bodies (..., V, 3): spine along z, then shoulders
+    along x, as PYSKL does."""
+    up = (_anchor(first, layout, "spine") - _anchor(first, layout, "hip"))[..., 0, :]
+    to_z = _turn(up, (0.0, 0.0, 1.0), xp)
+    line = (_shoulder_line(first, layout)[..., None, :] @ to_z)[..., 0, :]
+    return to_z @ _turn(line, (1.0, 0.0, 0.0), xp)
+
+
+def _turn(source: Any, target: tuple[float, float, float], xp: ModuleType) -> Any:
+    """Matrices (..., 3, 3) for `points @ R`: the shortest rotation from `source` to the unit vector
+    `target` (Rodrigues).
+
+    The identity where `source` has no length or points straight away from the target.
+    """
+    length = (source * source).sum(-1) ** 0.5
+    known = length > 1e-6
+    x, y, z = (source[..., i] / xp.where(known, length, length * 0 + 1) for i in range(3))
+    tx, ty, tz = target
+    cosine = x * tx + y * ty + z * tz
+    known = known & (cosine > -0.9999)
+    vx, vy, vz = (
+        xp.where(known, v, v * 0) for v in (y * tz - z * ty, z * tx - x * tz, x * ty - y * tx)
+    )
+    share = 1 / (1 + xp.where(known, cosine, cosine * 0 + 1))
+    cosine = xp.where(known, cosine, cosine * 0 + 1)
+    rows = [
+        [cosine + share * vx * vx, share * vx * vy + vz, share * vx * vz - vy],
+        [share * vx * vy - vz, cosine + share * vy * vy, share * vy * vz + vx],
+        [share * vx * vz + vy, share * vy * vz - vx, cosine + share * vz * vz],
+    ]
+    return _matrix(rows, xp)
+
+
+def _matrix(rows: list[list[Any]], xp: ModuleType) -> Any:
+    return xp.stack([xp.stack(row, -1) for row in rows], -2)

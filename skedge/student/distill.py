@@ -1,0 +1,212 @@
+"""Knowledge distillation: a student learns a frozen teacher's softened answers, without labels
+(ASMa, section 3.5)."""
+
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from skedge.datasets.store import Store
+from skedge.recipes.distill_settings import DistillSettings
+from skedge.recipes.settings import (
+    ComputeSettings,
+    EncoderSettings,
+    FinetuneSettings,
+    InputSettings,
+)
+from skedge.skeleton import InputError
+from skedge.teacher.augment import Augment
+from skedge.teacher.clips import Clips
+from skedge.teacher.networks.classifier import Classifier, Fused, Network, freeze
+from skedge.teacher.protocols.evaluate import Sets, check_layout, finish
+from skedge.teacher.protocols.finetune import finetune
+from skedge.teacher.runs.folder import Card, write_run
+from skedge.teacher.runs.load import load_classifier
+from skedge.teacher.training import Trained, fit, provenance, seeded
+
+
+def softened_divergence(student: Tensor, teacher: Tensor, settings: DistillSettings) -> Tensor:
+    """KL divergence of the answers softened by tau, for logits (N, classes), the mean over the
+    batch (ASMa eq. 13 and 14)."""
+    tau = settings.temperature
+    p, q = (
+        functional.log_softmax(teacher / tau, dim=1),
+        functional.log_softmax(student / tau, dim=1),
+    )
+    if settings.direction == "reverse":
+        p, q = q, p
+    loss = functional.kl_div(q, p, reduction="batchmean", log_target=True)
+    return loss * tau**2 if settings.scale_by_temperature else loss
+
+
+class Distillation(Trained):
+    """The teacher's and the student's answers, or features, to the same augmented clip, brought
+    together.
+
+    Features are compared behind a linear layer that takes the student's to the teacher's width and
+    is thrown away. ASMa (appendix C) has that layer on the teacher's side; but there, learned, it
+    makes one constant of all clips, which the student copies without an error.
+    """
+
+    def __init__(self, student: Classifier, teacher: Network, settings: DistillSettings) -> None:
+        super().__init__(settings.optim)
+        self.student, self.settings = student, settings
+        self.augment = Augment(settings.augment, student.view.layout)
+        self.widen = (
+            nn.Linear(student.features, teacher.features) if settings.feature_weight else None
+        )
+        self._frozen = [
+            teacher
+        ]  # in a list: not a part of what is trained, switched to training mode or stored
+        student.head.requires_grad_(trains_head(settings))
+
+    def on_fit_start(self) -> None:
+        self._frozen[0].to(self.device)
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_index: int) -> Tensor:
+        placed = self.student.view.place(batch[0], self.augment)
+        with torch.no_grad():
+            taught, shown = (each.float() for each in self._frozen[0].classify(placed))
+        logits, features = (each.float() for each in self.student.classify(placed))
+        settings, losses = self.settings, []
+        if settings.logit_weight:
+            losses.append(settings.logit_weight * softened_divergence(logits, taught, settings))
+        if self.widen is not None:
+            losses.append(
+                settings.feature_weight
+                * (1 - functional.cosine_similarity(self.widen(features), shown)).mean()
+            )
+        if settings.label_weight:
+            losses.append(
+                settings.label_weight
+                * labelled_cross_entropy(logits, batch[1], settings.label_smoothing)
+            )
+        loss = torch.stack(losses).sum()
+        self.log("loss", loss)
+        return loss
+
+
+def labelled_cross_entropy(logits: Tensor, labels: Tensor, smoothing: float) -> Tensor:
+    """Cross entropy of logits (N, classes) with labels (N,), the mean over those that are not -1; 0
+    where all are."""
+    total = functional.cross_entropy(
+        logits, labels, ignore_index=-1, reduction="sum", label_smoothing=smoothing
+    )
+    return total / (labels >= 0).sum().clamp(min=1)
+
+
+def trains_head(settings: DistillSettings) -> bool:
+    """Whether the student learns to answer, or features alone."""
+    return bool(settings.logit_weight or settings.label_weight)
+
+
+def distill(
+    store: Store,
+    folder: Path,
+    teachers: Sequence[Path],
+    data: InputSettings,
+    plan: EncoderSettings,
+    settings: DistillSettings,
+    compute: ComputeSettings,
+    recipe: dict[str, Any],
+    resume: bool = False,
+    unlabelled: Sequence[Store] = (),
+) -> dict[str, Any]:
+    """Train a student from the answers of the teachers in run folders, or on labels alone for none.
+
+    Of several teachers the logits' mean teaches, and their features side by side. The clips of
+    `unlabelled` stores, whatever their actions, are learned from as well, retargeted to the store's
+    layout.
+
+    Raises:
+        InputError: for teachers of other actions or another input, no weight above 0, and
+            unlabelled clips without a teacher.
+    """
+    if not teachers:
+        if unlabelled:
+            raise InputError(
+                "expected a teacher for unlabelled clips, got none; name one with --teacher"
+            )
+        supervised = FinetuneSettings(settings.label_smoothing, settings.augment, settings.optim)
+        return finetune(store, folder, None, data, plan, supervised, compute, recipe, resume)
+    weights = (settings.logit_weight, settings.feature_weight, settings.label_weight)
+    if min(weights) < 0 or not any(weights):
+        raise InputError(
+            "distill: expected weights of logits, features and labels that are not negative, one"
+            f" above 0, got {weights}"
+        )
+    if not settings.temperature > 0:
+        raise InputError(f"distill.temperature: expected above 0, got {settings.temperature:g}")
+    teacher, cards = load_teachers(teachers, store, data)
+    sets = Sets.read(store, data)
+    for other in unlabelled:
+        clips = Clips.read(other, np.arange(len(other)), data, store.layout)
+        sets = replace(sets, train=sets.train.with_unlabelled(clips))
+    seeded(compute)
+    student = Classifier(store.layout, data, plan, len(store.labels))
+    loader = sets.train.loader(settings.optim.batch_size, compute.processes)
+    fit(Distillation(student, teacher, settings), loader, compute, folder, "Distilling", resume)
+    extra: dict[str, Any] = {"protocol": "distill", "teacher": cards[0].provenance}
+    if len(cards) > 1:
+        extra["teachers"] = [card.provenance for card in cards]
+    if unlabelled:
+        extra["unlabelled"] = [other.name for other in unlabelled]
+    if trains_head(settings):
+        return finish(student, sets, folder, data, plan, settings, compute, recipe, extra)
+    proof = provenance(store, compute, settings, len(sets.train)) | extra
+    metrics = {"method": "distilled features", "clips": len(sets.train)}
+    write_run(
+        folder,
+        student.encoder,
+        Card("encoder", store.layout, store.labels, data, plan, sets.seconds, proof),
+        recipe,
+        metrics,
+    )
+    return metrics
+
+
+def load_teachers(
+    folders: Sequence[Path], store: Store, data: InputSettings
+) -> tuple[Network, list[Card]]:
+    """The teachers as one frozen network, and their cards; raises `InputError` unless they can
+    teach on this store."""
+    networks, cards = zip(*map(load_classifier, folders), strict=True)
+    for card, folder in zip(cards, folders, strict=True):
+        check_teacher(store, card, data, folder)
+    if len(networks) == 1:
+        return networks[0], list(cards)
+    return freeze(Fused(networks, [1 / len(networks)] * len(networks))), list(cards)
+
+
+def check_teacher(store: Store, card: Card, data: InputSettings, source: Path) -> None:
+    """Raise `InputError` unless teacher and student can look at the same clip and speak of the same
+    actions."""
+    check_layout(store, card, source)
+    if card.labels != store.labels:
+        raise InputError(
+            f"{source}: the teacher knows {len(card.labels)} actions, {store.path} has"
+            f" {len(store.labels)} or other ones; distil from a teacher of the same actions"
+        )
+    theirs, ours = (
+        replace(settings, protocol="", part="test", stream="joint", fusion={}, test_clips=1)
+        for settings in (card.input, data)
+    )
+    if theirs != ours:
+        names = [
+            field.name
+            for field in fields(ours)
+            if getattr(theirs, field.name) != getattr(ours, field.name)
+        ]
+        seen = [
+            ", ".join(f"{name} {getattr(settings, name)}" for name in names)
+            for settings in (theirs, ours)
+        ]
+        raise InputError(
+            f"{source}: the teacher sees {seen[0]}, the student {seen[1]}; make the recipe's data"
+            " settings equal"
+        )

@@ -1,0 +1,171 @@
+"""One point of a grid: its steps, what they depend on, and how they are taken."""
+
+import hashlib
+import json
+import os
+import shutil
+from dataclasses import asdict, dataclass, fields
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jsonargparse import ArgumentParser, Namespace
+
+from skedge import steps
+from skedge.datasets.store import Store
+from skedge.recipes.recipe import Recipe
+
+POINT, ASKED, METRICS = "point.json", "asked.json", "metrics.json"
+# Sections of the recipe that a step does not read: a change there does not train it again.
+UNREAD = {
+    "pretrain": ("linear", "finetune", "semi", "knn", "partial", "student", "distill"),
+    "evaluate": ("student", "distill"),
+    "distill": ("encoder", "pretrain", "linear", "finetune", "semi", "knn", "partial"),
+}
+
+
+@cache
+def parser() -> ArgumentParser:
+    """Knows the recipe's settings, as the command line does."""
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_class_arguments(Recipe)
+    return parser
+
+
+def make_recipe(settings: dict[str, Any], base: Namespace | None = None) -> Recipe:
+    """The recipe of settings by their dotted names or nested, the others as in `base`;
+    jsonargparse's errors for wrong ones."""
+    made = parser().instantiate(parser().parse_object(settings, namespace=base))
+    return Recipe(**{known.name: made[known.name] for known in fields(Recipe)})
+
+
+@dataclass(frozen=True)
+class Step:
+    """One command; `source` is where it starts from: an earlier step's folder, an absolute path, or
+    None."""
+
+    command: str
+    source: str | None
+
+    @property
+    def name(self) -> str:
+        return self.command.replace(" ", "-")
+
+
+@dataclass(frozen=True)
+class Point:
+    """One combination of the grid's values with one seed; `settings` are the labels of the values,
+    by axis."""
+
+    folder: Path
+    settings: dict[str, str]
+    seed: int
+    recipe: Recipe
+    steps: tuple[Step, ...]
+    store: Store
+
+    @property
+    def title(self) -> str:
+        return ", ".join(
+            [*(f"{axis} {label}" for axis, label in self.settings.items()), f"seed {self.seed}"]
+        )
+
+    def write(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        document = {
+            "settings": self.settings,
+            "seed": self.seed,
+            "recipe": self.recipe.sections(),
+            "steps": [asdict(step) for step in self.steps],
+            "store": os.path.abspath(self.store.path),
+        }
+        (self.folder / POINT).write_text(json.dumps(document, indent=2) + "\n")
+
+    @classmethod
+    def read(cls, folder: Path) -> "Point":
+        document = json.loads((folder / POINT).read_text())
+        recipe = make_recipe(document["recipe"])
+        steps = tuple(Step(**step) for step in document["steps"])
+        return cls(
+            folder, document["settings"], document["seed"], recipe, steps, Store(document["store"])
+        )
+
+    def asked(self, step: Step) -> dict[str, Any]:
+        """All that the step's result depends on."""
+        unread = ("name", "students", *UNREAD[step.command.split()[0]])
+        return {
+            "step": step.command,
+            "store": self.store.fingerprint,
+            "recipe": {
+                name: section
+                for name, section in self.recipe.sections().items()
+                if name not in unread
+            },
+            "source": None if step.source is None else _hash_of_weights(self.folder / step.source),
+        }
+
+    def metrics(self, step: Step) -> dict[str, Any] | None:
+        """The step's metrics, if it is complete with these settings."""
+        folder = self.folder / step.name
+        return (
+            _read_json(folder / METRICS) if _read_json(folder / ASKED) == self.asked(step) else None
+        )
+
+    def result(self) -> dict[str, dict[str, Any]] | None:
+        """Every step's metrics by its command, if all are complete with these settings."""
+        found = {
+            step.command: metrics
+            for step in self.steps
+            if (metrics := self.metrics(step)) is not None
+        }
+        return found if len(found) == len(self.steps) else None
+
+    def run(self) -> None:
+        """Take the steps that are not complete; an interrupted one goes on from its checkpoint if
+        its settings are the same."""
+        for step in self.steps:
+            if self.metrics(step) is None:
+                self._take(step)
+
+    def _take(self, step: Step) -> None:
+        folder, asked = self.folder / step.name, self.asked(step)
+        resume = _read_json(folder / ASKED) == asked
+        if not resume:
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
+            (folder / ASKED).write_text(json.dumps(asked))
+        source = None if step.source is None else self.folder / step.source
+        command, _, protocol = step.command.partition(" ")
+        if command == "pretrain":
+            steps.pretrain(self.recipe, self.store, folder, resume)
+        elif command == "evaluate":
+            steps.evaluate(protocol, self.recipe, self.store, folder, source, resume)  # type: ignore[arg-type]
+        else:
+            steps.distill(
+                self.recipe, self.store, [] if source is None else [source], folder, resume
+            )
+
+
+def weights(folder: Path) -> list[Path]:
+    """The weights of all networks in a run's folder."""
+    return sorted(folder.rglob("*.safetensors"))
+
+
+def _hash_of_weights(folder: Path) -> str:
+    digests = [
+        _hash_of_file(file, file.stat().st_mtime_ns, file.stat().st_size)
+        for file in weights(folder)
+    ]
+    return hashlib.sha256("".join(digests).encode()).hexdigest()
+
+
+@cache
+def _hash_of_file(file: Path, _changed: int, _size: int) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError):
+        return None

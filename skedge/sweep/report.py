@@ -1,0 +1,227 @@
+"""What came out of a sweep: sweep.json with everything, sweep.md with a table, sweep.png with a
+plot."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+from rich.box import SIMPLE
+from rich.table import Table
+
+from skedge.datasets.store import Store
+from skedge.sweep.grid import Sweep
+from skedge.sweep.point import Point
+from skedge.sweep.rows import FIGURES, Cell, Row, plot
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What stands of a point: the metrics of its steps if all are complete, the error if it was
+    tried and they are not."""
+
+    point: Point
+    metrics: dict[str, dict[str, Any]] | None
+    error: str | None = None
+    log: Path | None = None
+
+    @classmethod
+    def of(cls, point: Point, log: Path | None = None, said: str = "") -> "Outcome":
+        """`log` and `said` are of a point that has just ended."""
+        metrics = point.result()
+        if metrics is not None or log is None:
+            return cls(point, metrics, None, log)
+        lines = log.read_text(errors="replace").splitlines() if log.is_file() else []
+        last = [line.strip() for line in lines if line.strip() and not line.startswith("srun:")][
+            -1:
+        ]
+        return cls(point, None, " ".join([*last, f"({said})"]), log)
+
+    def figures(self, figure: str) -> dict[str, float]:
+        """That figure of every step, also of the parts of its metrics, such as partial-body's
+        numbers of hidden joints."""
+        return dict(_figures(figure, (), self.metrics or {}))
+
+
+def _figures(
+    figure: str, at: tuple[str, ...], metrics: dict[str, Any]
+) -> Iterator[tuple[str, float]]:
+    for name, value in metrics.items():
+        if isinstance(value, dict):
+            yield from _figures(figure, (*at, name), value)
+        elif name == figure:
+            yield " ".join(at), float(value)
+
+
+@dataclass(frozen=True)
+class Report:
+    """A sweep's outcome; `figure` is the metric that the rows hold."""
+
+    name: str
+    sweep: Sweep
+    store: Store
+    outcomes: list[Outcome]
+    pretrained: Path | None
+    teacher: Path | None
+
+    @property
+    def failed(self) -> list[str]:
+        """A line for every point that was tried and is not complete: its error and its log."""
+        return [
+            f"{one.point.title}: {one.error}, see {one.log}" for one in self.outcomes if one.error
+        ]
+
+    @property
+    def figure(self) -> str:
+        """Top-1, or the loss where no step has that."""
+        return next(
+            (figure for figure in FIGURES if any(one.figures(figure) for one in self.outcomes)),
+            "top1",
+        )
+
+    @property
+    def rows(self) -> list[Row]:
+        groups: dict[tuple[str, ...], list[Outcome]] = {}
+        for outcome in self.outcomes:
+            groups.setdefault(tuple(outcome.point.settings.values()), []).append(outcome)
+        figures = {id(one): one.figures(self.figure) for one in self.outcomes}
+        shown = dict.fromkeys(name for found in figures.values() for name in found)
+        rows = []
+        for group in groups.values():
+            found = [figures[id(one)] for one in group]
+            cells = {name: Cell(tuple(one[name] for one in found if name in one)) for name in shown}
+            rows.append(Row(group[0].point.settings, cells))
+        return rows
+
+    @property
+    def notes(self) -> list[str]:
+        """What the figures are, what they may be used for, and what is missing."""
+        measured = sorted(
+            {
+                (one.point.recipe.input.part, one.point.recipe.input.protocol)
+                for one in self.outcomes
+            }
+        )
+        where = " and ".join(f"the {part} part of {protocol}" for part, protocol in measured)
+        seeds = self.sweep.seeds
+        spread = (
+            f", mean ± standard deviation (n - 1) over the seeds {', '.join(map(str, seeds))}"
+            if len(seeds) > 1
+            else ""
+        )
+        notes = [f"{FIGURES[self.figure]}, measured on {where}{spread or f', seed {seeds[0]}'}."]
+        if any(part == "test" for part, _ in measured):
+            notes.append(
+                "These are test figures: a setting may be reported by them, not chosen; choose with"
+                " input.part: val."
+            )
+        for what, folder in (("encoder", self.pretrained), ("teacher", self.teacher)):
+            if folder is not None:
+                notes.append(
+                    f"All points start from the same {what}, {folder}; the seeds do not vary it."
+                )
+        missing = [one for one in self.outcomes if one.metrics is None]
+        if missing:
+            notes.append(
+                f"{len(missing)} of {len(self.outcomes)} points are not complete; their seeds are"
+                " not in the means:"
+            )
+        others = [f"{one.point.title}: not run to its end" for one in missing if not one.error]
+        return [*notes, *(f"- {line}" for line in self.failed + others)]
+
+    def write(self, out: Path) -> None:
+        """Write sweep.json, sweep.md and sweep.png, each whole or not at all."""
+        from skedge.teacher.runs.folder import write_whole
+
+        write_whole(
+            out / "sweep.json",
+            lambda path: path.write_text(json.dumps(self.document(out), indent=2) + "\n"),
+        )
+        write_whole(out / "sweep.md", lambda path: path.write_text(self.markdown()))
+        write_whole(
+            out / "sweep.png",
+            lambda path: plot(self.rows, f"{self.name} on {self.store.name}", self.figure, path),
+        )
+
+    def document(self, out: Path) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "sweep": asdict(self.sweep),
+            "store": {
+                "name": self.store.name,
+                "fingerprint": self.store.fingerprint,
+                "clips": len(self.store),
+            },
+            "pretrained": self.pretrained and str(self.pretrained),
+            "teacher": self.teacher and str(self.teacher),
+            "figure": self.figure,
+            "rows": [
+                {
+                    "settings": row.settings,
+                    "steps": {
+                        command: {
+                            "mean": cell.mean,
+                            "deviation": cell.deviation,
+                            "values": cell.values,
+                        }
+                        for command, cell in row.cells.items()
+                    },
+                }
+                for row in self.rows
+            ],
+            "points": [
+                {
+                    "settings": one.point.settings,
+                    "seed": one.point.seed,
+                    "protocol": one.point.recipe.input.protocol,
+                    "part": one.point.recipe.input.part,
+                    "folder": str(one.point.folder.relative_to(out)),
+                    "metrics": one.metrics,
+                    "error": one.error,
+                    "log": one.log and str(one.log),
+                }
+                for one in self.outcomes
+            ],
+        }
+
+    def table(self) -> tuple[list[str], list[list[str]]]:
+        rows = self.rows
+        columns = [*rows[0].settings, *rows[0].cells]
+        return columns, [
+            [*row.settings.values(), *(cell.text(self.figure) for cell in row.cells.values())]
+            for row in rows
+        ]
+
+    def markdown(self) -> str:
+        columns, rows = self.table()
+        cells = [
+            columns,
+            ["---"] * len(columns),
+            *([cell.replace("|", "\\|") for cell in row] for row in rows),
+        ]
+        shown = asdict(replace(self.sweep, base=Path(self.sweep.base).stem))
+        lines = [
+            f"# {self.name} on {self.store.name}",
+            "",
+            *(f"| {' | '.join(row)} |" for row in cells),
+        ]
+        for note in self.notes:
+            lines += [note] if note.startswith("- ") else ["", note]
+        document = yaml.safe_dump(shown, sort_keys=False, default_flow_style=None, width=120)
+        return "\n".join([*lines, "", "```yaml", document.rstrip(), "```", ""])
+
+    def printed(self) -> Table:
+        columns, rows = self.table()
+        table = Table(
+            box=SIMPLE,
+            pad_edge=False,
+            title=f"{self.name} on {self.store.name}",
+            caption=self.notes[0],
+        )
+        for column in columns:
+            table.add_column(column, justify="left" if column in self.sweep.grid else "right")
+        for row in rows:
+            table.add_row(*row)
+        return table

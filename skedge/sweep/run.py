@@ -1,0 +1,115 @@
+"""A sweep from its points to its report."""
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from skedge.datasets.store import Store
+from skedge.skeleton.errors import InputError
+from skedge.sweep.grid import Sweep, points_of, repeated
+from skedge.sweep.jobs import run_here, run_on_cluster, slurm_executor
+from skedge.sweep.point import Point
+from skedge.sweep.report import Outcome, Report
+
+
+def run(
+    name: str,
+    sweep: Sweep,
+    store: Store,
+    out: Path,
+    pretrained: Path | None = None,
+    teacher: Path | None = None,
+    jobs: int | None = None,
+    slurm: dict[str, Any] | None = None,
+) -> Report:
+    """Run every point that is not complete, and write sweep.json, sweep.md and sweep.png to `out`.
+
+    A point that fails does not stop the others; the report names it.
+
+    Args:
+        name: of the sweep.
+        sweep: what to run; its base is a path.
+        store: the data.
+        out: the folder that gets a folder for every point.
+        pretrained: the encoder's folder, for steps without `pretrain` before them.
+        teacher: the teacher's folder, for `distill` without a teacher before it.
+        jobs: points at the same time; by default one a GPU, or one; on a cluster as many as it
+            allows.
+        slurm: what submitit is to ask SLURM for, for every point; None runs on this machine.
+
+    Raises:
+        InputError: for wrong settings, before anything runs.
+        KeyboardInterrupt: on Ctrl-C, when the points at work have stopped behind their checkpoints.
+    """
+    if jobs is not None and jobs < 1:
+        raise InputError(f"--jobs: expected at least 1, got {jobs}")
+    points = points_of(sweep, store, out, pretrained, teacher)
+    if find_spec("lightning") is None:
+        raise ModuleNotFoundError("a sweep trains", name="lightning")
+    console = Console()
+    with _only_one(out):
+        executor = None if slurm is None else slurm_executor(out / "slurm", name, slurm, jobs)
+        outcomes = {point.folder: Outcome.of(point) for point in points}
+        waiting = [point for point in points if outcomes[point.folder].metrics is None]
+        for note in repeated(points):
+            console.print(f"[dim]note: {escape(note)}[/dim]", soft_wrap=True)
+        columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+        progress = Progress(TextColumn("{task.description}"), *columns, console=console)
+        task = progress.add_task(name, total=len(points), completed=len(points) - len(waiting))
+
+        def ended(point: Point, log: Path, said: str) -> None:
+            outcome = outcomes[point.folder] = Outcome.of(point, log, said)
+            top1 = [f"{step} {value:.1f}" for step, value in outcome.figures("top1").items()]
+            shown = outcome.error or ", ".join(top1) or "complete"
+            console.print(
+                f"{escape(point.title)}: {escape(shown)}",
+                soft_wrap=True,
+                style="red" if outcome.error else None,
+            )
+            progress.advance(task)
+
+        try:
+            with progress:
+                if executor is None:
+                    run_here(waiting, jobs, ended)
+                else:
+                    run_on_cluster(waiting, executor, ended)
+        finally:
+            # Behind Ctrl-C some may have come to their end without being seen.
+            every = [
+                one if one.metrics or one.error else Outcome.of(one.point)
+                for one in outcomes.values()
+            ]
+            report = Report(name, sweep, store, every, pretrained, teacher)
+            report.write(out)
+    console.print(report.printed())
+    console.print(f"Report: {out / 'sweep.md'}", soft_wrap=True)
+    return report
+
+
+@contextmanager
+def _only_one(out: Path) -> Iterator[None]:
+    """Holds the folder: two sweeps at work there would train the same points twice."""
+    out.mkdir(parents=True, exist_ok=True)
+    with (out / ".lock").open("w") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(
+                f"{out}: expected one sweep at a time in a folder, another one is at work there"
+            ) from None
+        yield

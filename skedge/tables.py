@@ -1,0 +1,215 @@
+"""Tables for people: of one run of the whole path, and of all evaluations under some folders."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.table import Table
+
+from skedge.skeleton import InputError
+
+
+def evaluations(folders: Sequence[Path]) -> str:
+    """A Markdown table with a row for every evaluation under the folders.
+
+    Members of three streams and seeds have their own rows, named by their folder. Raises
+    `InputError` if there is none.
+    """
+    files = sorted({file for folder in folders for file in folder.rglob("metrics.json")})
+    rows = []
+    for file in files:
+        try:
+            metrics = json.loads(file.read_text())
+        except (OSError, ValueError):
+            raise InputError(
+                f"{file}: expected an evaluation's figures, the file is damaged; evaluate again"
+            ) from None
+        if "protocol" in metrics:
+            rows += _rows(str(file.parent), metrics)
+    if not rows:
+        raise InputError(
+            f"{', '.join(map(str, folders))}: expected evaluated runs with metrics.json, found none"
+        )
+    columns = ["folder", "protocol", "of", "stream", "seeds", "epochs", "top-1", "top-5", "clips"]
+    return "\n".join(map(_markdown_row, [columns, ["---"] * len(columns), *rows])) + "\n"
+
+
+def _rows(folder: str, metrics: dict[str, Any]) -> list[list[str]]:
+    def figure(name: str) -> str:
+        if name not in metrics:
+            return ""
+        return f"{metrics[name]:.1f}" + (
+            f" ± {metrics[name + '_std']:.1f}" if f"{name}_std" in metrics else ""
+        )
+
+    protocol = metrics["protocol"] + (
+        f" {100 * metrics['share']:g} %" if "share" in metrics else ""
+    )
+    seeds = ", ".join(map(str, metrics.get("seeds", [metrics.get("seed", "")])))
+    shared = [metrics.get("stream", ""), seeds, str(metrics.get("epochs", ""))]
+    if protocol == "partial-body":
+        hidden = [
+            (f"{n} {kind} hidden", found)
+            for kind in ("joints", "parts")
+            for n, found in metrics[kind].items()
+        ]
+        return [
+            [
+                folder,
+                protocol,
+                what,
+                *shared,
+                f"{found['top1']:.1f} ± {found['std']:.1f}",
+                "",
+                str(metrics["clips"]),
+            ]
+            for what, found in hidden
+        ]
+    of = metrics.get("fusion", "")
+    part = "" if metrics.get("part", "test") == "test" else f" ({metrics['part']})"
+    return [
+        [
+            folder,
+            protocol + part,
+            of,
+            *shared,
+            figure("top1"),
+            figure("top5"),
+            str(metrics.get("clips", "")),
+        ]
+    ]
+
+
+def write_report(report: dict[str, Any], folder: Path, console: Console) -> None:
+    """Print the report's one table and write it to `folder` as report.json and report.md."""
+    from skedge.teacher.runs.folder import write_whole
+
+    columns, rows = _table(report)
+    part = report["recipe"]["input"]["part"]
+    measured = report["store"]["name"] + ("" if part == "test" else f", part {part}")
+    table = Table(
+        box=SIMPLE,
+        pad_edge=False,
+        collapse_padding=True,
+        title=f"{report['recipe']['name']} on {measured}",
+    )
+    for column in columns:
+        table.add_column(column, no_wrap=True, justify="right" if column else "left")
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)
+    lines = [
+        f"# {table.title}",
+        "",
+        _markdown_row(columns),
+        _markdown_row(["---"] * len(columns)),
+        *map(_markdown_row, rows),
+    ]
+    for name, edge in report["recognizer"].items():
+        lines += [
+            "",
+            (
+                f"The student through the edge runtime's `Recognizer`, {name}: {edge['top1']} % of"
+                f" {edge['clips']} clips."
+            ),
+        ]
+        lines += [f"- {note}" for note in edge["notes"]]
+    lines += [
+        "",
+        "Latency and memory are measured in onnxruntime on this machine's CPU, see bench/bench.md.",
+        "",
+        "## Recipe",
+        "",
+    ]
+    lines += ["```yaml", yaml.safe_dump(report["recipe"], sort_keys=False).rstrip(), "```", ""]
+    write_whole(
+        folder / "report.json", lambda path: path.write_text(json.dumps(report, indent=2) + "\n")
+    )
+    write_whole(folder / "report.md", lambda path: path.write_text("\n".join(lines)))
+    console.print(f"Report: {folder / 'report.md'}", soft_wrap=True)
+
+
+def _table(report: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
+    """One row a network: accuracy, and for the two exported ones what they cost."""
+    columns = ["", "top-1", "top-5", "ms", "MB", "KB", "params", "MMAC"]
+    rows = [
+        [name, f"{row['top1']:.1f}", f"{row['top5']:.1f}", *[""] * 5]
+        for name, row in report["accuracy"].items()
+    ]
+    rows += [
+        [
+            f"{model['name']}.onnx, 1 thread",
+            f"{model['accuracy']['top1']:.1f}",
+            f"{model['accuracy']['top5']:.1f}",
+            f"{model['latency']['p50_ms']:.3f}",
+            f"{model['process']['rss_above_imported_bytes'] / 1e6:.1f}",
+            f"{model['file']['bytes'] / 1e3:.0f}",
+            f"{model['model']['parameters'] / 1e3:.0f} k",
+            f"{model['model']['macs'] / 1e6:.0f}",
+        ]
+        for model in report["bench"]["models"]
+    ]
+    rows += [
+        [f"Recognizer, {name}", f"{edge['top1']:.1f}", *[""] * 6]
+        for name, edge in report["recognizer"].items()
+    ]
+    return columns, rows
+
+
+def formats(report: dict[str, Any]) -> str:
+    """One row a file: what it costs, and how its answers differ from torch's."""
+    columns = [
+        "",
+        "KB",
+        "p50 ms",
+        "fastest ms",
+        "peak RSS MB",
+        "largest difference",
+        "agreement %",
+        "points lost",
+        "in float",
+    ]
+    measured = {model["file"]["name"]: model for model in report["bench"]["models"]}
+    rows = []
+    for name, found in report["exported"].items():
+        if "refused" in found:
+            rows.append([name, found["refused"], *[""] * (len(columns) - 2)])
+            continue
+        model = measured[name]
+        rows.append(
+            [
+                name,
+                f"{found['bytes'] / 1e3:.0f}",
+                f"{model['latency']['p50_ms']:.3f}",
+                f"{model['latency']['min_ms']:.3f}",
+                f"{model['process']['peak_rss_bytes'] / 1e6:.1f}",
+                f"{found['largest_difference']:.2g}",
+                f"{100 * found['agreement']:.2f}",
+                f"{found['accuracy_lost']:.2f}",
+                str(len(found["left_in_float"])) if "left_in_float" in found else "",
+            ]
+        )
+    clips = max((found.get("clips", 0) for found in report["exported"].values()), default=0)
+    lines = [
+        _markdown_row(columns),
+        _markdown_row(["---"] * len(columns)),
+        *map(_markdown_row, rows),
+        "",
+    ]
+    lines += [
+        (
+            f"Answers are compared with torch's on {clips} held-out clips; the last column counts"
+            " the parts of the network that were left in float where others are int8. How latency"
+            " and memory are measured: bench/bench.md."
+        ),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _markdown_row(cells: list[str]) -> str:
+    return f"| {' | '.join(cells)} |"

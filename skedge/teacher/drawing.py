@@ -1,0 +1,245 @@
+"""Looks into trained runs: which joints spoke for an answer, what attends to what, where features
+lie, what masks leave."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from skedge.datasets.store import Store
+from skedge.recipes.settings import ComputeSettings, InputSettings, MaskSettings
+from skedge.skeleton import InputError
+from skedge.skeleton.streams import motion
+from skedge.teacher import pictures
+from skedge.teacher.clips import Clips
+from skedge.teacher.masks.joints import Mask
+from skedge.teacher.methods import skeletonmae
+from skedge.teacher.methods.skeletonmae import load_mae
+from skedge.teacher.networks.base import Encoder
+from skedge.teacher.networks.classifier import Network, View
+from skedge.teacher.networks.transformer import Attention
+from skedge.teacher.protocols.evaluate import check_layout
+from skedge.teacher.runs.folder import read_metrics
+from skedge.teacher.runs.load import load_classifier
+from skedge.teacher.training import forward_all
+
+
+def draw_features(
+    runs: list[Path],
+    store: Store,
+    data: InputSettings,
+    classes: int,
+    compute: ComputeSettings,
+    file: Path,
+) -> None:
+    """t-SNE of the features of every run side by side, on the test clips of `classes` classes drawn
+    by the seed."""
+    models, clips = {}, None
+    for run in runs:
+        network, card = load_classifier(run)
+        check_layout(store, card, run)
+        clips = Clips.read(
+            store,
+            store.split(data.protocol, data.part),
+            replace(card.input, protocol=data.protocol),
+        )
+        models[_name(run, runs)] = forward_all(network, clips.joints, compute)[1].numpy()
+    if clips is None:
+        raise InputError(
+            "draw features: expected the folders of one or more trained models, got none"
+        )
+    labels = clips.labels.numpy()
+    own = np.isin(labels, _some(labels, classes, compute.seed))
+    pictures.features(
+        {name: rows[own] for name, rows in models.items()},
+        labels[own],
+        store.labels,
+        file,
+        compute.seed,
+    )
+
+
+def draw_attention(
+    runs: list[Path], store: Store, data: InputSettings, compute: ComputeSettings, file: Path
+) -> None:
+    """What attends to what in every block of every run, mean of heads and test clips (Skeleton2vec,
+    figure 7a)."""
+    rows = {}
+    for run in runs:
+        network, card = load_classifier(run)
+        check_layout(store, card, run)
+        if not any(isinstance(module, Attention) for module in network.modules()):
+            raise InputError(
+                f"{run}: expected a model with encoder.backbone transformer, got"
+                f" {card.encoder.backbone}"
+            )
+        clips = Clips.read(
+            store,
+            store.split(data.protocol, data.part),
+            replace(card.input, protocol=data.protocol),
+        )
+        rows[_name(run, runs)] = mean_attention(network, clips.joints, compute)
+    pictures.attention(rows, len(store.layout), file)
+
+
+def mean_attention(network: nn.Module, joints: Tensor, compute: ComputeSettings) -> np.ndarray:
+    """The attention of every block, mean of heads and of clips (N, M, T, V, 3): (blocks, K, K), a
+    row a token that looks."""
+    blocks = [module for module in network.modules() if isinstance(module, Attention)]
+    sums = [torch.zeros(())] * len(blocks)
+    rows = 0
+
+    def look(place: int) -> Any:
+        def hook(block: Any, inputs: tuple[Tensor]) -> None:
+            nonlocal rows
+            weights = block.weights(inputs[0]).mean(1)
+            sums[place] = sums[place] + weights.sum(0).cpu()
+            rows += len(weights) if place == 0 else 0
+
+        return hook
+
+    hooks = [block.register_forward_pre_hook(look(place)) for place, block in enumerate(blocks)]
+    forward_all(network, joints, compute)
+    for hook in hooks:
+        hook.remove()
+    return (torch.stack(sums) / rows).numpy()
+
+
+def draw_motion(
+    store: Store, data: InputSettings, classes: int, compute: ComputeSettings, file: Path
+) -> None:
+    """How far every joint moves from frame to frame in `classes` actions drawn by the seed (ASMa,
+    figure 1b)."""
+    clips = Clips.read(
+        store, store.split(data.protocol, data.part), replace(data, time="stretched")
+    )
+    labels = clips.labels.numpy()
+    # Absent persons stand still at 0, and would halve what is seen.
+    moved = motion(clips.joints[:, :1], xp=torch).norm(dim=-1).mean((1, 2)).numpy()
+    chosen = sorted(_some(labels, classes, compute.seed))
+    pictures.motions(
+        {store.labels[one]: 100 * moved[labels == one].mean(0) for one in chosen},
+        store.layout,
+        file,
+    )
+
+
+def draw_difference(first: Path, second: Path, file: Path) -> None:
+    """Bars of the second run's per-class accuracy less the first's."""
+    found, labels = [], []
+    for run in (first, second):
+        metrics = read_metrics(run) or {}
+        if "per_class" not in metrics:
+            raise InputError(
+                f"{run}: expected an evaluated run with per-class accuracy in metrics.json, found"
+                " none"
+            )
+        found.append(metrics["per_class"])
+        labels.append(load_classifier(run)[1].labels)
+    if labels[0] != labels[1]:
+        raise InputError(f"{second}: expected the same actions as {first}, got others")
+    names = (_name(first, [first, second]), _name(second, [first, second]))
+    pictures.difference(found[0], found[1], names, labels[0], file)
+
+
+def draw_activation(run: Path, store: Store, clip: str, file: Path) -> None:
+    """Which joints and frames of a clip spoke for the run's answer."""
+    network, card = load_classifier(run)
+    check_layout(store, card, run)
+    number = store.find(clip)
+    joints = Clips.read(store, [number], card.input).joints
+    strength, answer = class_activation(network, joints)
+    title = f"{clip}: {store.labels[store.index['label'][number]]}, answer {card.labels[answer]}"
+    pictures.activation(joints[0, 0].numpy(), strength, card.layout, title, file)
+
+
+def class_activation(network: Network, joints: Tensor) -> tuple[np.ndarray, int]:
+    """How much every joint of person 1 speaks for the likeliest class, (T, V) from 0 to 1, and that
+    class.
+
+    For joints (1, M, T, V, 3): the gradient of the logit times the last features, positive parts
+    alone, summed over channels and over the encoders, stretched to the clip's frames. With one
+    linear layer behind the mean this is class activation mapping (Zhou et al. 2016).
+    """
+    maps: list[Tensor] = []
+    hooks = [
+        encoder.last.register_forward_hook(lambda _, __, output: maps.append(output))
+        for encoder in network.modules()
+        if isinstance(encoder, Encoder)
+    ]
+    with torch.enable_grad():
+        logits = network(joints.clone().requires_grad_())[0]
+        answer = int(logits.argmax())
+        gradients = torch.autograd.grad(logits[0, answer], maps)
+    for hook in hooks:
+        hook.remove()
+    spoken = torch.stack(
+        [(g * m).sum(1)[0].relu().detach() for g, m in zip(gradients, maps, strict=True)]
+    ).sum(0)
+    full = functional.interpolate(
+        spoken[None, None], size=tuple(joints.shape[2:4]), mode="bilinear"
+    )[0, 0]
+    return (full / full.max().clamp(min=1e-12)).numpy(), answer
+
+
+def draw_masks(
+    store: Store,
+    clip: str,
+    masks: dict[str, MaskSettings],
+    data: InputSettings,
+    compute: ComputeSettings,
+    file: Path,
+) -> None:
+    """One draw of every named mask over a clip."""
+    torch.manual_seed(compute.seed)
+    clips = Clips.read(store, [store.find(clip)], data)
+    views: dict[str, Any] = {}
+    seen: nn.Module = View(store.layout, replace(data, stream="joint"))
+    for name, settings in masks.items():
+        mask, joints = Mask(settings, store.layout, data), seen(clips.joints)
+        kept = (mask.joints(joints), mask.frames(joints))
+        everything = (range(len(store.layout)), range(data.frames))
+        views[name] = tuple(
+            all_ if one is None else one[0].tolist()
+            for one, all_ in zip(kept, everything, strict=True)
+        )
+    pictures.masks(clips.joints[0, 0].numpy(), views, store.layout, file)
+
+
+def draw_reconstruction(
+    run: Path, store: Store, clip: str, compute: ComputeSettings, file: Path
+) -> None:
+    """A clip, what a mask drawn by the seed leaves of it, and what SkeletonMAE makes of that (its
+    figure 5)."""
+    module, card = load_mae(run)
+    check_layout(store, card, run)
+    if card.input.stream != "joint":
+        raise InputError(
+            f"{run}: expected an encoder of joints, whose reconstruction can be drawn, got one of"
+            f" {card.input.stream}"
+        )
+    number = store.find(clip)
+    torch.manual_seed(compute.seed)
+    with torch.inference_mode():
+        x = module.bodies(Clips.read(store, [number], card.input).joints)[:1]
+        frames, joints = skeletonmae.draw(module.settings, x)
+        made = module.reconstruct(x, frames, joints)
+    hidden = torch.ones(x.shape[2:], dtype=torch.bool)
+    hidden[frames[0][:, None], joints[0]] = False
+    title = f"{clip}: {store.labels[store.index['label'][number]]}"
+    seen, built = (one[0].permute(1, 2, 0).numpy() for one in (x, made))
+    if card.input.normalization == "first-frame-aligned":  # there z is up
+        seen, built = seen[..., [0, 2, 1]], built[..., [0, 2, 1]]
+    pictures.reconstruction(seen, built, hidden.numpy(), card.layout, title, file)
+
+
+def _some(labels: np.ndarray, classes: int, seed: int) -> np.ndarray:
+    return np.random.default_rng(seed).permutation(np.unique(labels))[:classes]
+
+
+def _name(run: Path, runs: list[Path]) -> str:
+    return run.name if len({one.name for one in runs}) == len(runs) else str(run)

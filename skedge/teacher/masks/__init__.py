@@ -1,0 +1,1 @@
+"""Everything that hides a part of a clip."""

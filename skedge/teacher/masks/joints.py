@@ -1,0 +1,112 @@
+"""Which joints and frames stay: the masks of PSTL and ASMa, as objects that any method can put over
+its views."""
+
+import torch
+from torch import Tensor
+
+from skedge.recipes.settings import InputSettings, MaskSettings
+from skedge.skeleton import InputError
+from skedge.skeleton.layout import Layout
+
+
+class Mask:
+    """The joints and frames that stay of clips (N, C, T, V, M), as ascending indices or None where
+    all of them do.
+
+    Raises `InputError` if nothing would be left of a clip.
+    """
+
+    def __init__(self, settings: MaskSettings, layout: Layout, data: InputSettings) -> None:
+        self.settings = settings
+        self.degrees = torch.from_numpy(layout.degrees).float()
+        frames = settings.masked_frames + settings.random_frames
+        for what, masked, size in (
+            ("joints", settings.masked_joints, len(layout)),
+            ("frames", frames, data.frames),
+        ):
+            if getattr(settings, what) != "none" and not 0 <= masked < size:
+                raise InputError(
+                    f"mask: expected 0 to {size - 1} of {size} {what} to be masked, got {masked}"
+                )
+
+    def joints(self, clips: Tensor) -> Tensor | None:
+        """Joints that stay, (N, V - masked_joints)."""
+        s = self.settings
+        if s.joints == "none":
+            return None
+        weights = joint_weights(self.degrees, s.joints).to(clips.device)
+        return draw_joints(weights, s.masked_joints, len(clips), s.per == "sample")
+
+    def frames(self, clips: Tensor) -> Tensor | None:
+        """Frames that stay, (N, T - masked_frames - random_frames)."""
+        s = self.settings
+        if s.frames == "none":
+            return None
+        if s.frames == "random":
+            drawn = torch.rand(
+                len(clips) if s.per == "sample" else 1, clips.shape[2], device=clips.device
+            )
+            order = drawn.expand(len(clips), -1)
+        else:
+            order = motion_of_frames(clips, s.motion)
+        if s.frames == "low-motion":
+            order[:, -1] = torch.inf  # the last frame has no motion to be judged by
+            order = -order
+        return drop_frames(order, s.masked_frames, s.random_frames)
+
+
+def joint_weights(degrees: Tensor, choice: str) -> Tensor:
+    """What a joint's chance to be masked is proportional to, (V,), for its degree (V,).
+
+    high-degree: the degree (PSTL's central spatial masking, ASMa eq. 1). low-degree: 1 - degree /
+    sum (ASMa eq. 2), nearly uniform once normalised. inverse-degree: 1 / degree, what the words of
+    ASMa describe. random: equal.
+    """
+    return {
+        "high-degree": degrees,
+        "low-degree": 1 - degrees / degrees.sum(),
+        "inverse-degree": 1 / degrees,
+        "random": torch.ones_like(degrees),
+    }[choice]
+
+
+def draw_joints(weights: Tensor, masked: int, samples: int, per_sample: bool = True) -> Tensor:
+    """Joints that stay, (samples, V - masked).
+
+    `masked` different joints go, drawn without replacement in proportion to weights (V,); one draw
+    a sample, or one for the whole batch. (PSTL draws with probability degree / sum; its program
+    draws eight tokens from a list in which a joint stands degree-many times, so that a joint can be
+    drawn twice.)
+    """
+    weights = weights.float().expand(samples if per_sample else 1, -1)
+    if not masked:
+        return torch.arange(weights.shape[1], device=weights.device).expand(samples, -1)
+    gone = torch.multinomial(weights, masked, replacement=False)
+    return _kept(gone, weights.shape[1]).expand(samples, -1)
+
+
+def motion_of_frames(clips: Tensor, motion: str) -> Tensor:
+    """How much every frame moves, (N, T), the last one 0, for clips (N, C, T, V, M).
+
+    The mean over coordinates, joints and persons of x[t+1] - x[t], squared (PSTL's motion
+    attention) or absolute (ASMa eq. 3).
+    """
+    difference = clips[:, :, 1:] - clips[:, :, :-1]
+    size = (difference.square() if motion == "squared" else difference.abs()).mean((1, 3, 4))
+    return torch.cat([size, torch.zeros_like(size[:, :1])], dim=1)
+
+
+def drop_frames(order: Tensor, masked: int, random: int) -> Tensor:
+    """Frames that stay of order (N, T): the `masked` largest go, then `random` more at positions
+    that all samples share."""
+    kept = _kept(order.topk(masked, dim=1).indices, order.shape[1])
+    stay = torch.randperm(kept.shape[1], device=kept.device)[random:].sort().values
+    return kept[:, stay]
+
+
+def _kept(gone: Tensor, size: int) -> Tensor:
+    """The indices below `size` that are not in gone (N, K), ascending, (N, size - K)."""
+    stays = torch.ones(len(gone), size, dtype=torch.bool, device=gone.device).scatter(
+        1, gone, False
+    )
+    return stays.nonzero()[:, 1].view(len(gone), -1)

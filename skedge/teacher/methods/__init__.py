@@ -1,0 +1,1 @@
+"""The self-supervised methods, one module each, and the losses that they share."""

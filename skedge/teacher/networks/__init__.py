@@ -1,0 +1,1 @@
+"""Every encoder, and the classifier around it."""

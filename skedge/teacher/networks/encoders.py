@@ -1,0 +1,241 @@
+"""The encoders behind one interface, with the computation on chosen joints and frames that masking
+needs."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from skedge.recipes.settings import EncoderSettings, InputSettings
+from skedge.skeleton.errors import InputError
+from skedge.skeleton.graph import neighbours, partition
+from skedge.skeleton.layout import Layout
+from skedge.teacher.networks.base import Encoder, keep
+from skedge.teacher.networks.graphs import EdgeConvolution, GraphConvolution, GraphIsomorphism
+from skedge.teacher.networks.sttformer import STTFormer
+from skedge.teacher.networks.transformer import Transformer
+
+KERNEL = 9
+
+
+@dataclass(frozen=True)
+class Reach:
+    """The frames that a temporal kernel sees before and after its own, and whether zeros stand in
+    for those beyond a clip."""
+
+    before: int
+    after: int
+    padding: bool
+
+    @classmethod
+    def of(cls, settings: EncoderSettings) -> "Reach":
+        before = KERNEL - 1 if settings.causal else KERNEL // 2
+        return cls(before, KERNEL - 1 - before, settings.padding)
+
+    @property
+    def symmetric(self) -> int:
+        """The padding that a convolution does itself."""
+        return self.before if self.padding and self.before == self.after else 0
+
+    def lead(self, x: Tensor) -> Tensor:
+        """x (N, C, T, V) with the zeros that the convolution does not put there itself."""
+        return (
+            functional.pad(x, (0, 0, self.before, self.after))
+            if self.padding and not self.symmetric
+            else x
+        )
+
+    def beside(self, x: Tensor) -> Tensor:
+        """The frames of x (N, C, T, V) for which the kernel gives something."""
+        return x if self.padding else x[:, :, self.before : x.shape[2] - self.after]
+
+
+class Block(nn.Module):
+    """Graph layer, temporal convolution (9, 1), residual; as in PSTL's encoder."""
+
+    def __init__(
+        self,
+        channels: int,
+        out_channels: int,
+        stride: int,
+        graph: nn.Module,
+        dropout: float,
+        residual: bool,
+        reach: Reach,
+    ) -> None:
+        super().__init__()
+        self.graph, self.reach = graph, reach
+        self.graph_norm = nn.BatchNorm2d(out_channels)
+        self.time = nn.Conv2d(
+            out_channels, out_channels, (KERNEL, 1), (stride, 1), (reach.symmetric, 0)
+        )
+        self.time_norm = nn.BatchNorm2d(out_channels)
+        self.dropout = nn.Dropout(dropout)
+        self.residual: nn.Module | None = None
+        if residual:
+            self.residual = nn.Identity()
+            if channels != out_channels or stride != 1:
+                self.residual = nn.Sequential(
+                    nn.Conv2d(channels, out_channels, 1, (stride, 1)), nn.BatchNorm2d(out_channels)
+                )
+
+    def forward(self, x: Tensor, edges: Tensor | None) -> Tensor:
+        y = functional.relu(self.graph_norm(self.graph(x, edges)))
+        y = self.dropout(self.time_norm(self.time(self.reach.lead(y))))
+        return functional.relu(
+            y if self.residual is None else y + self.residual(self.reach.beside(x))
+        )
+
+
+class GraphEncoder(Encoder):
+    """Clips (N, C, T, V, M) to features (N, D): what the graph backbones share, which is all but
+    the blocks' graph layers.
+
+    Input batch norm over joints and coordinates, blocks after the plan of the settings, pooling
+    over frames and joints; persons are folded into the batch and averaged at the end. `graph` makes
+    a block's layer from its channels in and out.
+    """
+
+    def __init__(
+        self,
+        layout: Layout,
+        settings: EncoderSettings,
+        graph: Callable[[int, int], nn.Module],
+        channels: int = 3,
+    ) -> None:
+        super().__init__()
+        if not len(settings.widths) == len(settings.strides) > 0:
+            raise InputError(
+                "the encoder's plan: expected as many strides as widths, at least one, got widths"
+                f" {list(settings.widths)} and strides {list(settings.strides)}; name both"
+            )
+        if not settings.padding and set(settings.strides) != {1}:
+            raise InputError(
+                "the encoder's plan: expected strides of 1 without padding, got"
+                f" {list(settings.strides)}; set padding: true"
+            )
+        self.input_norm = nn.BatchNorm1d(len(layout) * channels)
+        sizes, reach = [channels, *settings.widths], Reach.of(settings)
+        self.blocks = nn.ModuleList(
+            Block(
+                sizes[i],
+                sizes[i + 1],
+                stride,
+                graph(sizes[i], sizes[i + 1]),
+                settings.dropout if i else 0.0,
+                i > 0,
+                reach,
+            )
+            for i, stride in enumerate(settings.strides)
+        )
+        self.context = 0 if settings.padding else (KERNEL - 1) * len(settings.widths)
+        self.features = settings.widths[-1]
+
+    def edges(self) -> Sequence[Tensor | None]:
+        """What each block's graph layer takes beside the features: (..., V, V), or None where it
+        finds its own edges."""
+        return [None] * len(self.blocks)
+
+    def feature_map(
+        self, clip: Tensor, joints: Tensor | None = None, frames: Tensor | None = None
+    ) -> Tensor:
+        """Features before pooling, (N, D, T', V'), the mean over persons.
+
+        `joints` (N, K) and `frames` (N, L) keep these alone, ascending indices: the others leave
+        the computation behind the input normalisation, joints with their rows and columns of the
+        edges.
+        """
+        samples, channels, _, size, persons = clip.shape
+        x = clip.permute(0, 4, 3, 1, 2).flatten(2, 3).flatten(0, 1)
+        x = self.input_norm(x).view(samples * persons, size, channels, -1).permute(0, 2, 3, 1)
+        if frames is not None:
+            x = keep(x, frames.repeat_interleave(persons, 0), 2)
+        if joints is not None:
+            joints = joints.repeat_interleave(persons, 0)
+            x = keep(x, joints, 3)
+        for block, edges in zip(self.blocks, self.edges(), strict=True):
+            if joints is not None and edges is not None:
+                edges = edges[..., joints[:, :, None], joints[:, None, :]].movedim(-3, 0)
+            x = block(x, edges)
+        return x.unflatten(0, (samples, persons)).mean(1)
+
+
+class STGCN(GraphEncoder):
+    """ST-GCN: with the default plan PSTL's encoder, 821,380 parameters on NTU-25.
+
+    A learned edge importance multiplies the adjacency of every block.
+    """
+
+    adjacency: Tensor
+
+    def __init__(self, layout: Layout, settings: EncoderSettings, channels: int = 3) -> None:
+        adjacency = torch.from_numpy(partition(layout, settings.distances))
+        super().__init__(
+            layout, settings, partial(GraphConvolution, partitions=len(adjacency)), channels
+        )
+        self.register_buffer("adjacency", adjacency, persistent=False)
+        self.importance = nn.ParameterList(torch.ones_like(adjacency) for _ in self.blocks)
+
+    def edges(self) -> Sequence[Tensor]:
+        return [self.adjacency * importance for importance in self.importance]
+
+
+class GIN(GraphEncoder):
+    """ASMa's second backbone: sums over the neighbours along the bones; 828,112 parameters with the
+    default plan on NTU-25.
+
+    The paper names it only; the plan is ST-GCN's.
+    """
+
+    neighbours: Tensor
+
+    def __init__(self, layout: Layout, settings: EncoderSettings, channels: int = 3) -> None:
+        super().__init__(layout, settings, GraphIsomorphism, channels)
+        self.register_buffer("neighbours", torch.from_numpy(neighbours(layout)), persistent=False)
+
+    def edges(self) -> Sequence[Tensor]:
+        return [self.neighbours] * len(self.blocks)
+
+
+class DGCNN(GraphEncoder):
+    """ASMa's third backbone: edges found in feature space; 776,182 parameters with the default plan
+    on NTU-25.
+
+    The paper names it only; the plan is ST-GCN's. The bones are not used.
+    """
+
+    def __init__(self, layout: Layout, settings: EncoderSettings, channels: int = 3) -> None:
+        super().__init__(layout, settings, EdgeConvolution, channels)
+
+
+GRAPHS: dict[str, Callable[[Layout, EncoderSettings], Encoder]] = {
+    "st-gcn": STGCN,
+    "gin": GIN,
+    "dgcnn": DGCNN,
+}
+BACKBONES: dict[str, Callable[..., Encoder]] = {
+    **GRAPHS,
+    "transformer": Transformer,
+    "sttformer": STTFormer,
+}
+
+
+def build_encoder(
+    layout: Layout, settings: EncoderSettings, frames: int = InputSettings.frames
+) -> Encoder:
+    """The encoder that `settings.backbone` names, for clips of so many frames.
+
+    Raises `InputError` for an unknown name, and where the backbone cannot take that number of
+    frames.
+    """
+    if settings.backbone not in BACKBONES:
+        raise InputError(
+            f"the encoder's backbone: expected one of {', '.join(BACKBONES)}, got"
+            f" {settings.backbone!r}"
+        )
+    if settings.backbone in GRAPHS:
+        return GRAPHS[settings.backbone](layout, settings)
+    return BACKBONES[settings.backbone](layout, settings, frames)

@@ -1,0 +1,1 @@
+"""How a pretrained encoder is evaluated."""

@@ -1,0 +1,45 @@
+"""The floor that any network must clear."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from skedge.datasets.store import Store
+from skedge.recipes.settings import ComputeSettings, InputSettings
+from skedge.skeleton.normalize import normalize
+from skedge.teacher.clips import Clips
+from skedge.teacher.protocols.evaluate import Sets, report
+from skedge.teacher.runs.folder import write_metrics
+
+
+def ridge(
+    store: Store, folder: Path, data: InputSettings, compute: ComputeSettings
+) -> dict[str, Any]:
+    """A linear ridge classifier on normalised coordinates and their velocities."""
+    from sklearn.linear_model import RidgeClassifierCV
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    sets = Sets.read(store, data)
+
+    def rows(clips: Clips) -> np.ndarray:
+        joints = normalize(clips.joints.numpy(), store.layout, data.normalization)
+        return np.concatenate(
+            [joints.reshape(len(joints), -1), np.diff(joints, axis=2).reshape(len(joints), -1)],
+            axis=1,
+        )
+
+    model = make_pipeline(StandardScaler(), RidgeClassifierCV(np.logspace(-1, 5, 13))).fit(
+        rows(sets.train), sets.train.labels.numpy()
+    )
+    scores = model.decision_function(rows(sets.test))
+    scores = np.stack([-scores, scores], axis=1) if scores.ndim == 1 else scores
+    full = np.full((len(scores), len(store.labels)), -np.inf, np.float32)
+    full[:, model.classes_] = scores
+    metrics = report(
+        torch.from_numpy(full), sets, folder, compute, {"protocol": "ridge", "part": data.part}
+    )
+    write_metrics(folder, metrics)
+    return metrics

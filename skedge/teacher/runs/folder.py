@@ -1,0 +1,138 @@
+"""Run folders: a trained thing as recipe.yaml, weights.safetensors, metrics.json and log/."""
+
+import json
+import os
+import re
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from skedge.skeleton import InputError, Layout
+from skedge.recipes.masked_settings import SttformerSettings, TransformerSettings
+from skedge.recipes.settings import EncoderSettings, InputSettings
+
+RECIPE, WEIGHTS, METRICS = "recipe.yaml", "weights.safetensors", "metrics.json"
+# Beside the weights of an encoder that learned by reconstruction: what pictures of it need.
+DECODER = "decoder.safetensors"
+# In a folder that holds one run folder a stream: what each stream counts in their fusion.
+STREAMS = "streams.json"
+# Where an unfinished training can go on.
+CHECKPOINT = "last.ckpt"
+# Folders of runs inside a run's: streams, the encoders of a pair, seeds.
+_PARTS = re.compile(r"joint|bone|motion|theta|phi|seed-\d+")
+
+
+@dataclass
+class Card:
+    """What is needed to build a trained network again; it stands in the header of its weights file.
+
+    `kind` is "encoder" (pretrained, no head) or "classifier"; `seconds` is the median length of the
+    training clips.
+    """
+
+    kind: str
+    layout: Layout
+    labels: tuple[str, ...]
+    input: InputSettings
+    encoder: EncoderSettings
+    seconds: float
+    provenance: dict[str, Any]
+
+
+def write_run(folder: Path, module: nn.Module, card: Card, recipe: dict[str, Any], metrics: dict[str, Any]) -> None:
+    """Write the folder's three files, each whole or not at all; the metrics last, as the sign that
+    the run is complete.
+
+    What a run of three streams left in the folder goes, and the checkpoint when all is written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / STREAMS).unlink(missing_ok=True)
+    document = asdict(card) | {"layout": card.layout.to_dict()}
+    weights = {name: tensor.contiguous() for name, tensor in module.state_dict().items()}
+    write_whole(folder / RECIPE, lambda path: path.write_text(yaml.safe_dump(recipe, sort_keys=False)))
+    write_whole(folder / WEIGHTS, lambda path: save_file(weights, path, {"skedge": json.dumps(document)}))
+    write_metrics(folder, metrics)
+    (folder / CHECKPOINT).unlink(missing_ok=True)
+
+
+def forget_parts(folder: Path) -> None:
+    """Take from the parts of an earlier run in `folder` what says that they are finished, or where
+    to go on."""
+    for part in folder.iterdir() if folder.is_dir() else ():
+        if part.is_dir() and _PARTS.fullmatch(part.name):
+            for name in (METRICS, CHECKPOINT):
+                (part / name).unlink(missing_ok=True)
+            forget_parts(part)
+
+
+def write_metrics(folder: Path, metrics: dict[str, Any]) -> None:
+    write_whole(folder / METRICS, lambda path: path.write_text(json.dumps(metrics, indent=2) + "\n"))
+
+
+def write_whole(path: Path, write: Callable[[Path], Any]) -> None:
+    """Let `write` fill a temporary file beside `path`, then move it there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as room:
+        draft = Path(room) / path.name
+        write(draft)
+        os.replace(draft, path)
+
+
+def read_metrics(folder: Path) -> dict[str, Any] | None:
+    """The metrics of a complete run, else None."""
+    try:
+        return dict(json.loads((folder / METRICS).read_text()))
+    except (OSError, ValueError):
+        return None
+
+
+def read_run(folder: Path) -> tuple[Card, dict[str, Tensor]]:
+    """Card and weights of a run folder; raises `InputError` if there is no finished run."""
+    path = Path(folder) / WEIGHTS
+    if not path.is_file():
+        raise InputError(
+            f"{folder}: expected a run folder with {WEIGHTS}, found none; train first, or name the folder of a finished run"
+        )
+    try:
+        with safe_open(path, "pt") as file:
+            document = json.loads(file.metadata()["skedge"])
+            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+        document["layout"] = Layout.from_dict(document["layout"], str(path))
+        document["labels"] = tuple(document["labels"])
+        document["input"] = InputSettings(**document["input"])
+        document["encoder"] = _encoder_settings(document["encoder"])
+        return Card(**document), weights
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{path}: expected weights written by skedge, the file is damaged ({error}); train again") from None
+
+
+def _encoder_settings(document: dict[str, Any]) -> EncoderSettings:
+    kinds = {"transformer": TransformerSettings, "sttformer": SttformerSettings}
+    plans = {name: kind(**document[name]) for name, kind in kinds.items() if name in document}
+    return EncoderSettings(**document | plans)
+
+
+def load_state(module: nn.Module, weights: dict[str, Tensor], source: Path) -> None:
+    """Load weights strictly; raises `InputError` naming `source` if they belong to another
+    network."""
+    try:
+        module.load_state_dict(weights)
+    except RuntimeError as error:
+        reason = str(error).splitlines()[-1].strip()
+        raise InputError(
+            f"{source}: the weights do not fit this network ({reason}); use the recipe they were trained with"
+        ) from None
+
+
+def median_seconds(frames: Any, rate: float | None) -> float:
+    """The median length in seconds of clips of these frame counts (N,); 30 Hz where the rate is not
+    known."""
+    return float(np.median(frames)) / (rate or 30.0)

@@ -1,0 +1,323 @@
+"""How everything here is trained: one trainer, one schedule, one progress bar."""
+
+import logging
+import math
+import signal
+import threading
+import warnings
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import torch
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint
+from lightning.pytorch.loggers import CSVLogger
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from torch import Tensor, nn
+
+from skedge.datasets.store import Store
+from skedge.recipes.settings import ComputeSettings, OptimSettings
+from skedge.skeleton import InputError
+from skedge.teacher.runs.folder import CHECKPOINT
+
+
+class Trained(L.LightningModule):
+    """Optimiser and schedule of `OptimSettings` for every module that learns."""
+
+    def __init__(self, optim: OptimSettings) -> None:
+        super().__init__()
+        self.optim = optim
+
+    def configure_optimizers(self) -> Any:
+        learned = self.parameter_groups()
+        rate, decay = self.optim.learning_rate, self.optim.weight_decay
+        optimizer: torch.optim.Optimizer
+        if self.optim.optimizer == "sgd":
+            optimizer = torch.optim.SGD(learned, rate, momentum=0.9, weight_decay=decay)
+        else:
+            kind = torch.optim.AdamW if self.optim.optimizer == "adamw" else torch.optim.Adam
+            optimizer = kind(learned, rate, self.optim.betas, weight_decay=decay)
+        steps = max(1, int(self.trainer.estimated_stepping_batches))
+        schedule = torch.optim.lr_scheduler.LambdaLR(
+            optimizer, lambda step: rate_share(self.optim, step, steps)
+        )
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """What is learned, for the optimiser; a group may have a rate of its own."""
+        return [{"params": [p for p in self.parameters() if p.requires_grad]}]
+
+
+def rate_share(optim: OptimSettings, step: int, steps: int) -> float:
+    """The learning rate's share at a step of `steps`: warm-up, then the cosine or the steps down of
+    the settings."""
+    epoch = steps / max(1, optim.epochs)
+    share = warmup_cosine(step, epoch * optim.warmup_epochs, steps)
+    if step < epoch * optim.warmup_epochs:
+        return share
+    if optim.milestones:
+        return float(0.1 ** sum(step >= milestone * epoch for milestone in optim.milestones))
+    low = optim.final_rate / optim.learning_rate if optim.learning_rate else 0.0
+    return low + (1 - low) * share
+
+
+def warmup_cosine(step: int, warmup: float, steps: int) -> float:
+    """The learning rate's share at a step: linear over `warmup` steps, never 0 there, then a cosine
+    to 0 at `steps`."""
+    if step < warmup:
+        return (step + 1) / (warmup + 1)
+    return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - warmup) / max(1.0, steps - warmup))))
+
+
+class ProgressBar(Callback):
+    """One bar over all epochs, with the loss and the time that is left."""
+
+    def __init__(self, title: str) -> None:
+        self.title = title
+        self.progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[loss]}"),
+        )
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        if trainer.is_global_zero:
+            steps = int(trainer.estimated_stepping_batches)
+            self.progress.start()
+            self.task = self.progress.add_task(
+                self.title, total=steps, completed=trainer.global_step, loss=""
+            )
+
+    def on_train_batch_end(
+        self,
+        trainer: L.Trainer,
+        pl_module: L.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
+        if trainer.is_global_zero:
+            loss = (
+                f"loss {trainer.callback_metrics['loss']:.4g}"
+                if "loss" in trainer.callback_metrics
+                else ""
+            )
+            self.progress.update(self.task, completed=trainer.global_step, loss=loss)
+
+    def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self.progress.stop()
+
+    def on_exception(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException
+    ) -> None:
+        self.progress.stop()
+
+
+class StopBetweenSteps(Callback):
+    """Takes Ctrl-C at the start of the next step: anywhere else it can be lost in a callback or cut
+    a step in two.
+
+    A second one stops at once.
+    """
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, self._take)
+
+    def _take(self, *_: Any) -> None:
+        self.asked = True
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def on_train_batch_start(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        if self.asked:
+            raise KeyboardInterrupt
+
+
+class OwnRandomness(Callback):
+    """Lets every process draw its own augmentations and masks."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        torch.manual_seed(self.seed + 1000003 * trainer.global_rank + trainer.global_step)
+
+
+def precision_of(compute: ComputeSettings) -> str:
+    """The Trainer's precision; `auto` is bf16-mixed where the device multiplies bfloat16 itself,
+    else 32-true."""
+    if compute.precision != "auto":
+        return compute.precision
+    if compute.accelerator != "cpu" and torch.cuda.is_available():
+        return "bf16-mixed" if torch.cuda.is_bf16_supported() else "16-mixed"
+    return "bf16-mixed" if torch.cpu._is_avx512_bf16_supported() else "32-true"
+
+
+def fit(
+    module: Trained,
+    loader: Iterable[Any],
+    compute: ComputeSettings,
+    folder: Path,
+    title: str,
+    resume: bool = False,
+    callbacks: Sequence[Callback] = (),
+    steps: int = -1,
+) -> L.Trainer:
+    """Train for the module's epochs, or for so many `steps` if those are fewer.
+
+    `last.ckpt` in `folder` is written ten times in a run and when it is interrupted; `resume` goes
+    on from it. It stays until what was trained is written (`write_run`).
+
+    Raises:
+        KeyboardInterrupt: on Ctrl-C, behind the checkpoint.
+        InputError: for a checkpoint that is damaged or of another network, and for too few clips
+            for a single step.
+    """
+    if module.optim.epochs < 0:
+        raise InputError(f"optim.epochs: expected at least 0, got {module.optim.epochs}")
+    _quiet()
+    checkpoint = folder / CHECKPOINT
+    if not resume:
+        checkpoint.unlink(missing_ok=True)
+    keep = ModelCheckpoint(
+        folder,
+        CHECKPOINT.removesuffix(".ckpt"),
+        every_n_epochs=max(1, module.optim.epochs // 10),
+        save_top_k=1,
+        save_on_exception=True,
+        enable_version_counter=False,
+    )
+    L.seed_everything(compute.seed, workers=True, verbose=False)
+    folder.mkdir(parents=True, exist_ok=True)
+    precision = precision_of(compute)
+    trainer = L.Trainer(
+        accelerator=compute.accelerator,
+        devices=compute.devices,
+        num_nodes=compute.nodes,
+        strategy=compute.strategy,
+        precision=precision,  # type: ignore[arg-type]
+        sync_batchnorm=compute.processes > 1
+        and torch.cuda.is_available()
+        and compute.accelerator != "cpu",
+        max_epochs=module.optim.epochs,
+        max_steps=steps,
+        logger=CSVLogger(folder, name="log", version=""),
+        log_every_n_steps=1,
+        callbacks=[
+            ProgressBar(title),
+            OwnRandomness(compute.seed),
+            StopBetweenSteps(),
+            keep,
+            *callbacks,
+        ],
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    if checkpoint.is_file():
+        _check_checkpoint(checkpoint, module)
+    interrupt = signal.getsignal(signal.SIGINT)
+    try:
+        trainer.fit(
+            module,
+            loader,
+            ckpt_path=checkpoint if checkpoint.is_file() else None,
+            weights_only=True,
+        )
+    except SystemExit:  # what Lightning makes of a KeyboardInterrupt
+        raise KeyboardInterrupt from None
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, interrupt)
+    if module.optim.epochs > 0 and trainer.global_step == 0:
+        raise InputError(
+            f"expected at least one batch for each of {compute.processes} processes, there are too"
+            " few clips; train with fewer processes (--compute.devices, --compute.nodes)"
+        )
+    return trainer
+
+
+def _check_checkpoint(checkpoint: Path, module: Trained) -> None:
+    """Raise `InputError` unless the checkpoint can be read, without running anything, and fits the
+    module."""
+    try:
+        document = torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)
+        state, epoch = document["state_dict"], int(document["epoch"])
+        fits = {name: tensor.shape for name, tensor in state.items()} == {
+            name: tensor.shape for name, tensor in module.state_dict().items()
+        }
+    except Exception as error:  # torch raises whatever the damage leads to
+        reason = " ".join(str(error).split())[:120]
+        raise InputError(
+            f"{checkpoint}: expected a checkpoint to resume from, it is damaged ({reason}); train"
+            " without --resume"
+        ) from None
+    if not fits:
+        raise InputError(
+            f"{checkpoint}: expected a checkpoint of this network, it is of another; resume with"
+            " the same recipe"
+        )
+    if epoch > module.optim.epochs:
+        raise InputError(
+            f"{checkpoint}: expected a checkpoint of at most {module.optim.epochs} epochs, it has"
+            f" {epoch}; resume with as many"
+        )
+
+
+@torch.inference_mode()
+def forward_all(
+    network: nn.Module, inputs: Tensor, compute: ComputeSettings, batch_size: int = 256
+) -> Any:
+    """What a frozen network gives for all inputs (N, ...), on the CPU in float32; a tuple of
+    tensors if it gives one."""
+    device = torch.device(
+        "cuda" if compute.accelerator != "cpu" and torch.cuda.is_available() else "cpu"
+    )
+    network = network.eval().to(device)
+    outputs = [network(batch.to(device)) for batch in inputs.split(batch_size)]
+    network.cpu()
+    if isinstance(outputs[0], tuple):
+        return tuple(torch.cat(part).float().cpu() for part in zip(*outputs, strict=True))
+    return torch.cat(outputs).float().cpu()
+
+
+def _quiet() -> None:
+    for name in ("lightning.pytorch", "lightning.fabric", "lightning"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module="lightning")
+    warnings.filterwarnings("ignore", message=".*lr_scheduler.step.*")
+
+
+def seeded(compute: ComputeSettings) -> None:
+    if not 0 <= compute.seed < 2**32:
+        raise InputError(f"compute.seed: expected from 0 to {2**32 - 1}, got {compute.seed}")
+    L.seed_everything(compute.seed, workers=True, verbose=False)
+
+
+def provenance(store: Store, compute: ComputeSettings, settings: Any, clips: int) -> dict[str, Any]:
+    """How a network came to be, for its card: data, settings, seed, precision and versions."""
+    return {
+        "store": store.name,
+        "store_fingerprint": store.fingerprint,
+        "training_clips": clips,
+        "settings": asdict(settings),
+        "seed": compute.seed,
+        "precision": precision_of(compute),
+        "torch": torch.__version__,
+    }

@@ -1,0 +1,530 @@
+"""The readers of PKU-MMD, MSR-Action3D, NW-UCLA, the arrays of ST-GCN and CTR-GCN, and own
+clips."""
+
+import codecs
+import csv
+import json
+import pickle
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from skedge.datasets.formats.pku_mmd import LABELS as PKU_LABELS
+from skedge.datasets.readers import import_dataset
+from skedge.datasets.store import Store
+from skedge.skeleton import InputError, load_layout
+
+RNG = np.random.default_rng(0)
+
+
+def reasons(report: dict[str, Any]) -> dict[str, tuple[str, int | None]]:
+    return {entry["file"]: (entry["reason"], entry["line"]) for entry in report["damaged"]}
+
+
+# PKU-MMD
+
+
+def test_pku_instances(dataset: Callable[[str], Path], tmp_path: Path) -> None:
+    source = dataset("pku-format-toy")
+    report = import_dataset("pku-mmd", source, tmp_path / "store")
+    store = Store(tmp_path / "store")
+    assert (report["damaged"], [str(name) for name in store.index["name"]]) == (
+        [],
+        ["0002-L-001", "0002-L-002", "0003-M-001", "0003-M-002"],
+    )
+    assert (store.index["label"].tolist(), store.index["camera"].tolist()) == (
+        [4, 50, 11, 0],
+        [1, 1, 2, 2],
+    )
+    assert store.index["frames"].tolist() == [50, 300, 50, 61]
+    assert store.codes("xsub").tolist() == store.codes("xview").tolist() == [1, 1, 3, 3]
+    rows = (
+        np.loadtxt(source / "skeleton" / "0003-M.txt")[199:260]
+        .reshape(61, 2, 25, 3)
+        .transpose(1, 0, 2, 3)
+    )
+    got = np.nan_to_num(store.clip(3))
+    np.testing.assert_allclose(got, rows[: len(got)], rtol=1e-6)
+    assert not rows[len(got) :].any()
+
+
+def test_pku_recordings(dataset: Callable[[str], Path], tmp_path: Path) -> None:
+    import_dataset("pku-mmd", dataset("pku-format-toy"), tmp_path / "store", continuous=True)
+    store = Store(tmp_path / "store")
+    assert store.index["frames"].tolist() == [400, 300]
+    assert store.intervals.tolist() == [
+        (0, 4, 9, 59),
+        (0, 50, 99, 399),
+        (1, 11, 139, 189),
+        (1, 0, 199, 260),
+    ]
+    assert store.codes("xview").tolist() == [1, 3]
+    assert len(set(PKU_LABELS)) == 51
+
+
+@pytest.mark.parametrize(
+    ("file", "change", "reason", "line", "left"),
+    [
+        ("skeleton", lambda text: text[:-50], "expected 150 numbers, got 14", 20, 0),
+        (
+            "skeleton",
+            lambda text: text.replace("0.5", "O.5", 1),
+            "expected numbers, got 'O.5",
+            1,
+            0,
+        ),
+        (
+            "skeleton",
+            lambda text: text.replace("0.5", "nan", 1),
+            "expected numbers, got 'nan",
+            1,
+            0,
+        ),
+        ("skeleton", lambda text: "", "got an empty file", None, 0),
+        (
+            "skeleton",
+            lambda text: "0 " * 150 + "\n",
+            "expected a body, got none in 1 frames",
+            None,
+            0,
+        ),
+        ("label", lambda text: "3,5,21,1\n", "class 3 in 5 to 21", 1, 0),
+        (
+            "label",
+            lambda text: text + "52,1,2,1\n",
+            "expected a class from 1 to 51 in frames 1 to 20",
+            2,
+            1,
+        ),
+        (
+            "label",
+            lambda text: "\n3;1;2;1\n" + text + "3,1,2,1\n",
+            "expected class,start,end,confidence",
+            2,
+            2,
+        ),
+        ("label", lambda text: "\n", "expected labelled instances, got none", None, 0),
+    ],
+)
+@pytest.mark.parametrize("continuous", [False, True])
+def test_pku_damage(
+    tmp_path: Path,
+    file: str,
+    change: Callable[[str], str],
+    reason: str,
+    line: int | None,
+    left: int,
+    continuous: bool,
+) -> None:
+    for folder in ("skeleton", "label"):
+        (tmp_path / "pku" / folder).mkdir(parents=True)
+    frames = (
+        "\n".join(" ".join(f"{0.5 + i / 1000:.4f}" for i in range(150)) for _ in range(20)) + "\n"
+    )
+    for name in ("A01N01-L", "A01N02-R"):
+        (tmp_path / "pku" / "skeleton" / f"{name}.txt").write_text(frames)
+        (tmp_path / "pku" / "label" / f"{name}.txt").write_text("7,2,20,1\n")
+    path = tmp_path / "pku" / file / "A01N02-R.txt"
+    path.write_text(change(path.read_text()))
+    found = reasons(
+        import_dataset("pku-mmd", tmp_path / "pku", tmp_path / "store", continuous=continuous)
+    )
+    ((name, (got, at)),) = found.items()
+    assert name == f"{file}/A01N02-R.txt"
+    assert reason in got
+    assert line in (None, at)
+    assert len(Store(tmp_path / "store")) == 1 + (min(left, 1) if continuous else left)
+
+
+def test_pku_instances_the_other_way_round_and_both_parts_in_one_folder(tmp_path: Path) -> None:
+    frames = (
+        "\n".join(" ".join(f"{0.5 + t + i / 1000:.4f}" for i in range(150)) for t in range(20))
+        + "\n"
+    )
+    for part, name in (("v1", "0002-L"), ("v2", "A01N02-R")):
+        for folder, content in (("skeleton", frames), ("Label_PKUMMD", "7,12,3,1\n8,14,20,1\n")):
+            (tmp_path / "pku" / part / folder).mkdir(parents=True)
+            (tmp_path / "pku" / part / folder / f"{name}.txt").write_text(content)
+    for split, lines in (
+        ("v1/cross_subject", ("0002-L, ", "0003-R")),
+        ("v2/cross_subject_v2", ("A01N03-L, ", "A01N02-R")),
+    ):
+        (tmp_path / "pku" / f"{split}.txt").write_text(
+            f"Training\n{lines[0]}\nValidation\n{lines[1]}\n"
+        )
+    report = import_dataset("pku-mmd", tmp_path / "pku", tmp_path / "store")
+    store = Store(tmp_path / "store")
+    assert store.index[["label", "frames"]].tolist() == [(6, 10), (7, 7)] * 2
+    np.testing.assert_allclose(store.clip(0)[0, :, 0, 0], 0.5 + np.arange(2, 12))
+    assert store.codes("xsub").tolist() == [1, 1, 3, 3]
+    assert [note["clip"] for note in report["notes"]] == ["0002-L-001", "A01N02-R-001"]
+
+
+# MSR-Action3D
+
+
+def test_msr_action3d(dataset: Callable[[str], Path], tmp_path: Path) -> None:
+    source = dataset("msr-action3d")
+    report = import_dataset("msr-action3d", source, tmp_path / "store")
+    store = Store(tmp_path / "store")
+    assert (report["clips"], report["damaged"], report["mismatches"]) == (557, [], [])
+    assert report["left_out"] == {"not on the list of files used": 10}
+    assert (store.rate, store.layout.name, len(store.labels)) == (15.0, "msr20", 20)
+    assert set(store.index["subject"][store.split("xsub", "train")].tolist()) == {1, 3, 5, 7, 9}
+    assert len(report["notes"]) == int(
+        sum(np.isnan(store.clip(i)).any() for i in range(len(store)))
+    )
+    rows = np.loadtxt(source / "real_world_coordinates" / "a07_s04_e02_skeleton3D.txt")[
+        :, :3
+    ].reshape(-1, 20, 3)
+    np.testing.assert_allclose(store.clip(store.find("a07_s04_e02"))[0], rows, rtol=1e-6)
+
+
+def test_msr_action3d_without_its_list(dataset: Callable[[str], Path], tmp_path: Path) -> None:
+    source = dataset("msr-action3d") / "real_world_coordinates"
+    shutil.copytree(source, tmp_path / "clips", ignore=shutil.ignore_patterns("files_used*"))
+    report = import_dataset("msr-action3d", tmp_path / "clips", tmp_path / "store")
+    assert report["sources"] == 567
+    assert all("only zeros" in entry["reason"] for entry in report["damaged"])
+    assert len(report["damaged"]) == 1
+    assert "clips: expected 557 clips, got 566" in report["mismatches"]
+
+
+def test_msr_damage(tmp_path: Path) -> None:
+    good = "0.1 0.2 0.3 1.0\n" * 40
+    for e, content in enumerate(
+        (good, good[:-16], good[:-4], good.replace("0.2", "x", 1), "", "0 0 0 0\n" * 40), 1
+    ):
+        (tmp_path / f"a01_s01_e{e:02}_skeleton3D.txt").write_text(content)
+    (tmp_path / "a21_s01_e01_skeleton3D.txt").write_text(good)
+    found = reasons(import_dataset("msr-action3d", tmp_path, tmp_path / "store"))
+    assert "expected 20 joints a frame, got 39 lines" in found["a01_s01_e02_skeleton3D.txt"][0]
+    assert found["a01_s01_e03_skeleton3D.txt"] == (
+        "expected 4 numbers, got 3; is it truncated?",
+        40,
+    )
+    assert found["a01_s01_e04_skeleton3D.txt"] == ("expected numbers, got 'x'", 1)
+    assert len(found) == 6
+
+
+# NW-UCLA
+
+
+def test_nw_ucla(tmp_path: Path) -> None:
+    clips = {
+        f"a{a:02}_s{s:02}_e00_v0{v}": RNG.normal(size=(7, 20, 3))
+        for a in (1, 8, 12)
+        for s in (1, 2)
+        for v in (1, 2, 3)
+    }
+    (tmp_path / "all_sqe").mkdir()
+    for name, joints in clips.items():
+        document = {"file_name": name, "skeletons": joints.tolist(), "label": 3}
+        (tmp_path / "all_sqe" / f"{name}.json").write_text(json.dumps(document))
+    bad = {
+        "truncated": json.dumps({"skeletons": RNG.normal(size=(7, 20, 3)).tolist()})[:500],
+        "no key": "{}",
+        "a list": "[1]",
+        "ragged": '{"skeletons": [[[1, 2, 3]], [[1]]]}',
+        "25 joints": json.dumps({"skeletons": np.ones((2, 25, 3)).tolist()}),
+        "no frames": '{"skeletons": []}',
+        "text": '{"skeletons": [[["a", "b", "c"]]]}',
+        "nan": json.dumps({"skeletons": np.full((2, 20, 3), np.nan).tolist()}),
+        "deep": "[" * 100_000,
+        "large": '{"skeletons": [[[1' + "0" * 5000 + ", 2, 3]]]}",
+        "zeros": json.dumps({"skeletons": np.zeros((2, 20, 3)).tolist()}),
+    }
+    for e, content in enumerate(bad.values(), 1):
+        (tmp_path / "all_sqe" / f"a01_s01_e{e:02}_v01.json").write_text(content)
+    (tmp_path / "all_sqe" / "a07_s01_e01_v01.json").write_text(
+        json.dumps({"skeletons": np.ones((2, 20, 3)).tolist()})
+    )
+    for other in ("._a01_s01_e00_v01.json", "train_label.pkl", "readme.json"):
+        (tmp_path / "all_sqe" / other).write_bytes(b"\0\5\26\7")
+    report = import_dataset("nw-ucla", tmp_path, tmp_path / "store")
+    store = Store(tmp_path / "store")
+    assert len(report["damaged"]) == len(bad) + 1
+    assert store.labels[0] == "pick up with one hand"
+    assert len(store.labels) == 10
+    assert sorted(set(store.index["label"].tolist())) == [0, 6, 9]
+    assert (len(store.split("xview", "train")), len(store.split("xview", "test"))) == (12, 6)
+    for i, name in enumerate(store.index["name"]):
+        np.testing.assert_allclose(store.clip(i)[0], clips[str(name)], rtol=1e-5)
+    zipped = shutil.make_archive(str(tmp_path / "all_sqe"), "zip", tmp_path, "all_sqe")
+    import_dataset("nw-ucla", Path(zipped), tmp_path / "from a zip", rate=15.0)
+    again = Store(tmp_path / "from a zip")
+    np.testing.assert_array_equal(again.index, store.index)
+    assert (store.rate, again.rate) == (None, 15.0)
+
+
+# ST-GCN and CTR-GCN
+
+
+def padded(count: int, people: int = 1) -> np.ndarray:
+    """(N, M, T, V, 3) padded to 12 frames and 2 persons."""
+    joints = np.zeros((count, 2, 12, 25, 3), np.float32)
+    for i in range(count):
+        joints[i, :people, : 4 + i] = RNG.normal(size=(people, 4 + i, 25, 3))
+    return joints
+
+
+def test_stgcn(tmp_path: Path) -> None:
+    data = {"train": padded(3), "val": padded(2, 2)}
+    names = {
+        "train": [f"S001C00{i + 1}P001R001A00{i + 1}.skeleton" for i in range(3)],
+        "val": ["one", "two"],
+    }
+    for part, joints in data.items():
+        np.save(tmp_path / f"{part}_data.npy", joints.transpose(0, 4, 2, 3, 1))
+        (tmp_path / f"{part}_label.pkl").write_bytes(
+            pickle.dumps((names[part], [0, 1, 2][: len(joints)]))
+        )
+    report = import_dataset("stgcn", tmp_path, tmp_path / "store")
+    store = Store(tmp_path / "store")
+    assert (report["clips"], report["damaged"], store.labels) == (5, [], ("0", "1", "2"))
+    assert [str(name) for name in store.index["name"][2:4]] == ["S001C003P001R001A003", "one"]
+    assert store.index[["frames", "persons", "camera"]].tolist() == [
+        (4, 1, 1),
+        (5, 1, 2),
+        (6, 1, 3),
+        (4, 2, -1),
+        (5, 2, -1),
+    ]
+    assert store.codes("official").tolist() == [1, 1, 1, 3, 3]
+    np.testing.assert_array_equal(store.clip(4), data["val"][1, :, :5])
+
+    data["train"][1, 0, 2, 3] = np.nan
+    data["train"][2] = 0
+    np.save(tmp_path / "train_data.npy", data["train"].transpose(0, 4, 2, 3, 1))
+    damaged = import_dataset("stgcn", tmp_path, tmp_path / "other")["damaged"]
+    assert ["NaN" in damaged[0]["reason"], "only zeros" in damaged[1]["reason"]] == [True, True]
+    (tmp_path / "train_data.npy").write_bytes((tmp_path / "train_data.npy").read_bytes()[:3000])
+    with pytest.raises(InputError, match=r"train_data.npy: expected an array, .* truncated"):
+        import_dataset("stgcn", tmp_path, tmp_path / "x")
+
+
+def test_ctrgcn(tmp_path: Path) -> None:
+    x = {"train": padded(3), "test": padded(2, 2)}
+    arrays = {
+        f"x_{part}": joints.transpose(0, 2, 1, 3, 4).reshape(len(joints), 12, 150)
+        for part, joints in x.items()
+    }
+    arrays |= {f"y_{part}": np.eye(5)[[3, 1, 4][: len(joints)]] for part, joints in x.items()}
+    np.savez(tmp_path / "NTU60_CS.npz", **arrays)
+    report = import_dataset("ctrgcn", tmp_path / "NTU60_CS.npz", tmp_path / "store")
+    store = Store(tmp_path / "store")
+    assert (report["clips"], store.index["label"].tolist()) == (5, [3, 1, 4, 3, 1])
+    assert store.index[["frames", "persons"]].tolist() == [(4, 1), (5, 1), (6, 1), (4, 2), (5, 2)]
+    assert store.codes("official").tolist() == [1, 1, 1, 3, 3]
+    np.testing.assert_array_equal(store.clip(4), x["test"][1, :, :5])
+
+    arrays["y_train"][1] = 0
+    np.savez_compressed(tmp_path / "bad.npz", **arrays)
+    found = import_dataset("ctrgcn", tmp_path / "bad.npz", tmp_path / "other")["damaged"]
+    assert len(found) == 1
+    assert "one-hot" in found[0]["reason"]
+    (tmp_path / "half.npz").write_bytes((tmp_path / "bad.npz").read_bytes()[:2000])
+    with pytest.raises(InputError, match=r"half.npz: expected an .npz file"):
+        import_dataset("ctrgcn", tmp_path / "half.npz", tmp_path / "x")
+
+
+# Own clips
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    folder = tmp_path / "my clips"
+    (folder / "morning").mkdir(parents=True)
+    (folder / "layout.json").write_text(
+        json.dumps(load_layout("kinect20").to_dict() | {"name": "mine"})
+    )
+    clips = [np.random.default_rng(i).normal(size=(2, 6, 20, 3)).round(4) for i in range(4)]
+    np.savez(folder / "a.npz", clips[0][0])
+    np.savez(folder / "b.npz", joints=clips[1], seconds=np.arange(6))
+    titles = ",".join(f"joint{v}_{axis}" for v in range(20) for axis in "xyz")
+    rows = [",".join(map(str, row.ravel())) for row in clips[2][0]]
+    rows[1] = ",,," + rows[1].split(",", 3)[3]
+    (folder / "morning" / "c.csv").write_text("\n".join([titles, *rows]) + "\n")
+    (folder / "d.csv").write_text(
+        "\n".join(",".join(map(str, row.ravel())) for row in clips[3].transpose(1, 0, 2, 3))
+    )
+    write_list(
+        folder,
+        [
+            ["a.npz", "lift", 1, ""],
+            ["b.npz", "carry", 2, 1],
+            ["morning/c.csv", "lift", 2, 2],
+            ["d.csv", "wait", 3, 2],
+        ],
+    )
+    return folder
+
+
+def write_list(
+    folder: Path,
+    rows: list[list[Any]],
+    columns: tuple[str, ...] = ("file", "label", "subject", "camera"),
+) -> None:
+    with open(folder / "clips.csv", "w", newline="", encoding="utf-8-sig") as file:
+        csv.writer(file).writerows([columns, *rows])
+
+
+def test_own_clips(own: Path, tmp_path: Path) -> None:
+    report = import_dataset("arrays", own, tmp_path / "store", rate=25.0)
+    store = Store(tmp_path / "store")
+    assert (report["damaged"], store.rate, store.layout.name, store.labels) == (
+        [],
+        25.0,
+        "mine",
+        ("carry", "lift", "wait"),
+    )
+    assert [str(name) for name in store.index["name"]] == ["a", "b", "morning/c", "d"]
+    assert store.index[["label", "subject", "camera", "persons"]].tolist() == [
+        (1, 1, -1, 1),
+        (0, 2, 1, 2),
+        (1, 2, 2, 1),
+        (2, 3, 2, 2),
+    ]
+    assert store.codes("xsub").tolist() == [1, 3, 3, 1]
+    np.testing.assert_array_equal(
+        store.clip(1), np.load(own / "b.npz")["joints"].astype(np.float32)
+    )
+    np.testing.assert_array_equal(
+        store.clip(3),
+        np.random.default_rng(3).normal(size=(2, 6, 20, 3)).round(4).astype(np.float32),
+    )
+    assert np.argwhere(np.isnan(store.clip(2)).any(axis=-1)).tolist() == [[0, 1, 0]]
+
+
+@pytest.mark.parametrize("first", ["", "None", "null", "NaN", "1e0", "-1.5E-1"])
+@pytest.mark.parametrize("mark", [b"", codecs.BOM_UTF8])
+def test_a_table_without_titles_keeps_its_first_row(
+    own: Path, tmp_path: Path, first: str, mark: bytes
+) -> None:
+    """Spreadsheets put a byte order mark before it; what is absent may stand in it as a word."""
+    rows = [[first, *["2.5"] * 59], *([str(i)] * 60 for i in range(2))]
+    (own / "d.csv").write_bytes(mark + "\r\n".join(",".join(row) for row in rows).encode())
+    write_list(own, [["d.csv", "wait", 3, 2]])
+    report = import_dataset("arrays", own, tmp_path / "store", rate=25.0)
+    clip = Store(tmp_path / "store").clip(0)
+    assert (report["damaged"], clip.shape) == ([], (1, 3, 20, 3))
+    joint = clip[0, 0, 0]
+    np.testing.assert_array_equal(
+        joint, [np.float32(first), 2.5, 2.5] if first[-1:].isdigit() else [np.nan] * 3
+    )
+
+
+def test_labels_of_an_editor_that_marks_its_files(own: Path, tmp_path: Path) -> None:
+    (tmp_path / "labels.txt").write_text("wait\nlift\ncarry\n", encoding="utf-8-sig")
+    report = import_dataset(
+        "arrays", own, tmp_path / "store", rate=25.0, labels=tmp_path / "labels.txt"
+    )
+    assert report["damaged"] == []
+    assert Store(tmp_path / "store").labels == ("wait", "lift", "carry")
+
+
+def test_own_clips_with_a_split_and_labels(own: Path, tmp_path: Path) -> None:
+    (tmp_path / "labels.txt").write_text("wait\nlift\ncarry\nrun\n")
+    rows = [["a.npz", "lift", "train"], ["b.npz", "carry", "val"], ["d.csv", "wait", "test"]]
+    write_list(own, rows, ("file", "label", "split"))
+    import_dataset("arrays", own, tmp_path / "store", labels=tmp_path / "labels.txt")
+    store = Store(tmp_path / "store")
+    assert (store.labels, store.protocols) == (("wait", "lift", "carry", "run"), ["official"])
+    assert (store.index["label"].tolist(), store.codes("official").tolist()) == (
+        [1, 2, 0],
+        [1, 2, 3],
+    )
+
+
+def test_damage_in_own_clips(own: Path, tmp_path: Path) -> None:
+    np.savez(own / "another layout.npz", np.ones((5, 25, 3)))
+    np.savez(own / "objects.npz", np.array([{}, 1], dtype=object))
+    np.savez(own / "nothing.npz", np.full((5, 20, 3), np.nan))
+    np.savez(own / "two.npz", one=np.ones(3), two=np.ones(3))
+    (own / "half.npz").write_bytes((own / "a.npz").read_bytes()[:300])
+    (own / "columns.csv").write_text("1,2,3\n4,5,6\n")
+    (own / "ragged.csv").write_text("1,2,3\n4,5\n")
+    (own / "word.csv").write_text(
+        ",".join(["1"] * 59 + ["up"]) + "\n" + ",".join(["1"] * 59 + ["up"]) + "\n"
+    )
+    shutil.copy(own / "a.npz", tmp_path / "outside.npz")
+    (own / "link.npz").symlink_to(tmp_path / "outside.npz")
+    names = [
+        "another layout.npz",
+        "objects.npz",
+        "nothing.npz",
+        "two.npz",
+        "half.npz",
+        "columns.csv",
+        "ragged.csv",
+        "word.csv",
+    ]
+    rows: list[list[Any]] = [[name, "lift", 1, 1] for name in (*names, "missing.npz")]
+    rows += [
+        [name, "lift", 1, 1]
+        for name in ("../outside.npz", "link.npz", str(tmp_path / "outside.npz"), "a.mat", "")
+    ]
+    rows += [
+        ["a.npz", "lift", "one", 1],
+        ["a.npz", "", 1, 1],
+        ["a.npz", "lift", 1, 1],
+        ["a.npz", "lift", 1, 1],
+    ]
+    write_list(own, rows)
+    report = import_dataset("arrays", own, tmp_path / "store")
+    assert (report["clips"], len(report["damaged"])) == (1, len(rows) - 1)
+    found = reasons(report)
+    assert "got 25; layouts with 25 joints" in found["another layout.npz"][0]
+    assert "array of numbers" in found["objects.npz"][0]
+    assert "no joint in 5 frames" in found["nothing.npz"][0]
+    assert "expected 60 columns a person" in found["columns.csv"][0]
+    assert found["ragged.csv"] == ("expected 3 numbers, got 2; is it truncated?", 2)
+    assert found["word.csv"] == ("expected numbers, got 'up'", 2)
+    outside = [entry for entry in report["damaged"] if "inside the folder" in entry["reason"]]
+    assert [entry["line"] for entry in outside] == [11, 12, 13, 15]
+
+
+def test_a_list_that_cannot_be_used(own: Path, tmp_path: Path) -> None:
+    (own / "clips.csv").write_text("path;class\na.npz;lift\n")
+    with pytest.raises(InputError, match=r"clips.csv: expected the columns file and label"):
+        import_dataset("arrays", own, tmp_path / "x")
+    (own / "clips.csv").write_bytes(b"file,label\n\xff\xfe")
+    with pytest.raises(InputError, match=r"clips.csv: expected a table in UTF-8"):
+        import_dataset("arrays", own, tmp_path / "x")
+    (own / "clips.csv").unlink()
+    with pytest.raises(InputError, match=r"clips.csv: expected a file"):
+        import_dataset("arrays", own, tmp_path / "x")
+    with pytest.raises(InputError, match="unknown layout"):
+        import_dataset("arrays", own, tmp_path / "x", layout="kinect21")
+
+
+def test_a_real_set_is_the_same_by_every_way(utd_store: Path, tmp_path: Path) -> None:
+    store = Store(utd_store)
+    (tmp_path / "own").mkdir()
+    rows: list[list[Any]] = []
+    annotations = []
+    for i in range(0, len(store), 9):
+        name, label, subject = (
+            store.index[field][i].item() for field in ("name", "label", "subject")
+        )
+        np.savez(tmp_path / "own" / f"{name}.npz", store.clip(i))
+        rows.append([f"{name}.npz", store.labels[label], subject])
+        annotations.append({"frame_dir": name, "label": label, "keypoint": np.array(store.clip(i))})
+    write_list(tmp_path / "own", rows, ("file", "label", "subject"))
+    (tmp_path / "labels.txt").write_text("\n".join(store.labels))
+    (tmp_path / "x.pkl").write_bytes(pickle.dumps({"split": {}, "annotations": annotations}))
+    how = {"layout": "utd-mhad20", "labels": tmp_path / "labels.txt", "rate": 30.0}
+    for format, source in (("arrays", tmp_path / "own"), ("pyskl", tmp_path / "x.pkl")):
+        import_dataset(format, source, tmp_path / format, **how)
+        again = Store(tmp_path / format)
+        assert (again.labels, len(again)) == (store.labels, len(rows))
+        for j, i in enumerate(range(0, len(store), 9)):
+            assert again.index["label"][j] == store.index["label"][i]
+            np.testing.assert_array_equal(again.clip(j), store.clip(i))
+    np.testing.assert_array_equal(
+        Store(tmp_path / "arrays").codes("xsub"), store.codes("xsub")[::9]
+    )

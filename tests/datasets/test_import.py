@@ -1,0 +1,213 @@
+"""The machinery of every import: damage, order, processes, breaks, the lock."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from skedge.datasets import importer
+from skedge.datasets.importer import Clip, Dataset, run_import
+from skedge.datasets.parsing.damage import damaged
+from skedge.datasets.store import Store
+from skedge.datasets.store.check import check
+from skedge.datasets.store.lock import only_one
+from skedge.skeleton import InputError, load_layout
+
+NTU = load_layout("ntu25")
+
+
+def read(number: int, bad: tuple[int, ...] = ()) -> list[Clip]:
+    if number in bad:
+        damaged(f"file {number}", "expected something else", 7)
+    joints = np.random.default_rng(number).normal(size=(1, 3 + number % 5, 25, 3))
+    return [Clip(f"clip {number}", joints, number % 2, subject=number % 3)]
+
+
+def dataset(count: int, read: Any = read, **changes: Any) -> Dataset:
+    protocols = {"xsub": lambda index: np.where(index["subject"] == 0, 1, 3)}
+    return Dataset(
+        "toy", NTU, ("a", "b"), 30.0, range(count), read, Path("toys"), protocols, **changes
+    )
+
+
+def files_of(store: Path) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in sorted(store.iterdir())}
+
+
+def test_the_report_lists_damage_and_the_store_holds_the_rest(tmp_path: Path) -> None:
+    expected = {"clips": 9, "xsub": {"train": 4, "test": 5}}
+    made = dataset(9, partial(read, bad=(2, 5)), expected=expected, left_out={"on a list": 3})
+    report = run_import(made, tmp_path / "store", made_by={"format": "toy"})
+    assert report == json.loads((tmp_path / "store" / "import-report.json").read_text())
+    assert (report["format"], report["sources"], report["clips"], report["left_out"]) == (
+        "toy",
+        9,
+        7,
+        {"on a list": 3},
+    )
+    assert report["damaged"] == [
+        {"file": f"file {number}", "reason": "expected something else", "line": 7}
+        for number in (2, 5)
+    ]
+    assert report["mismatches"] == [
+        "clips: expected 9 clips, got 7",
+        "xsub train: expected 4 clips, got 3",
+        "xsub test: expected 5 clips, got 4",
+    ]
+    store = Store(tmp_path / "store")
+    assert [str(name) for name in store.index["name"]] == [
+        f"clip {number}" for number in (0, 1, 3, 4, 6, 7, 8)
+    ]
+    assert check(store) == []
+    assert [path.name for path in tmp_path.iterdir()] == ["store"]
+
+
+def test_strict_makes_damage_an_error(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="file 2: line 7: expected something else"):
+        run_import(dataset(9, partial(read, bad=(2,))), tmp_path / "store", made_by={}, strict=True)
+    assert not list(tmp_path.iterdir())
+
+
+def test_nothing_but_damage(tmp_path: Path) -> None:
+    with pytest.raises(
+        InputError, match="all of 2 files are damaged; file 0: expected something else"
+    ):
+        run_import(dataset(2, partial(read, bad=(0, 1))), tmp_path / "store", made_by={})
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_name_twice_is_damage(tmp_path: Path) -> None:
+    report = run_import(
+        dataset(3, lambda number: read(number // 2)), tmp_path / "store", made_by={}
+    )
+    assert [entry["file"] for entry in report["damaged"]] == ["clip 0"]
+    assert "got it twice" in report["damaged"][0]["reason"]
+
+
+def test_processes_change_nothing(tmp_path: Path) -> None:
+    made = dataset(150, partial(read, bad=(3, 70, 149)))
+    run_import(made, tmp_path / "one", made_by={}, processes=1)
+    run_import(made, tmp_path / "two", made_by={}, processes=2)
+    assert files_of(tmp_path / "one") == files_of(tmp_path / "two")
+
+
+@pytest.mark.parametrize("seconds", [0.0, 1000.0])
+def test_a_break_and_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    monkeypatch.setattr(importer, "_SECONDS_BETWEEN_CHECKPOINTS", seconds)
+    seen: list[int] = []
+
+    def broken(number: int, until: int) -> list[Clip]:
+        if number == until:
+            raise KeyboardInterrupt
+        seen.append(number)
+        return read(number, bad=(1, 8))
+
+    for until in (4, 10):
+        with pytest.raises(KeyboardInterrupt):
+            run_import(
+                dataset(12, partial(broken, until=until)), tmp_path / "store", made_by={"x": 1}
+            )
+        assert not (tmp_path / "store").exists()
+    run_import(dataset(12, partial(broken, until=99)), tmp_path / "store", made_by={"x": 1})
+    assert seen == list(range(12)), "no source is read twice"
+    run_import(dataset(12, partial(read, bad=(1, 8))), tmp_path / "whole", made_by={"x": 1})
+    assert files_of(tmp_path / "store") == files_of(tmp_path / "whole")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["store", "whole"]
+
+
+def broken(number: int) -> list[Clip]:
+    if number == 4:
+        raise KeyboardInterrupt
+    return read(number)
+
+
+def test_a_break_of_another_import_is_not_taken_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importer, "_SECONDS_BETWEEN_CHECKPOINTS", 0.0)
+
+    with pytest.raises(KeyboardInterrupt):
+        run_import(dataset(12, broken), tmp_path / "store", made_by={"bodies": "first-two"})
+    report = run_import(dataset(3), tmp_path / "store", made_by={"bodies": "denoise"})
+    assert report["clips"] == 3
+    assert check(Store(tmp_path / "store")) == []
+
+
+def test_a_torn_journal_loses_no_more_than_its_last_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importer, "_SECONDS_BETWEEN_CHECKPOINTS", 0.0)
+
+    with pytest.raises(KeyboardInterrupt):
+        run_import(dataset(6, broken), tmp_path / "store", made_by={})
+    (partial_store,) = tmp_path.iterdir()
+    journal = partial_store / "journal.jsonl"
+    journal.write_bytes(journal.read_bytes()[:-20])
+    run_import(dataset(6), tmp_path / "store", made_by={})
+    run_import(dataset(6), tmp_path / "whole", made_by={})
+    assert files_of(tmp_path / "store") == files_of(tmp_path / "whole")
+
+
+def test_two_imports_at_once(tmp_path: Path) -> None:
+    with only_one(tmp_path / "store"), pytest.raises(InputError, match="another one is at work"):
+        run_import(dataset(3), tmp_path / "store", made_by={})
+    run_import(dataset(3), tmp_path / "store", made_by={})
+    assert [path.name for path in tmp_path.iterdir()] == ["store"]
+
+
+def test_checking_finds_a_changed_byte(tmp_path: Path) -> None:
+    run_import(dataset(5), tmp_path / "store", made_by={})
+    store = Store(tmp_path / "store")
+    joints = tmp_path / "store" / "joints.npy"
+    content = bytearray(joints.read_bytes())
+    content[len(content) - len(store.joints) * 300 + int(store.index["offset"][3]) * 300 + 5] ^= 1
+    joints.write_bytes(content)
+    assert check(Store(tmp_path / "store")) == ["clip 3"]
+
+
+def test_a_killed_import_leaves_no_store_and_goes_on(tmp_path: Path) -> None:
+    script = tmp_path / "slow.py"
+    script.write_text(
+        "import sys, time\n"
+        "sys.path.insert(0, sys.argv[2])\n"
+        "from tests.datasets.test_import import dataset, read\n"
+        "from skedge.datasets import importer\n"
+        "importer._SECONDS_BETWEEN_CHECKPOINTS = 0.0\n"
+        "def slow(number):\n"
+        "    time.sleep(0.02)\n"
+        "    return read(number)\n"
+        "importer.run_import(dataset(1000, slow), sys.argv[1], made_by={})\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, script, tmp_path / "store", Path(__file__).parents[2]],
+        stderr=subprocess.PIPE,
+    )
+    journal = tmp_path / ".store.import.partial" / "journal.jsonl"
+    until = time.monotonic() + 60
+    while time.monotonic() < until and not (
+        journal.exists() and journal.read_bytes().count(b"\n") > 5
+    ):
+        time.sleep(0.05)
+    with pytest.raises(InputError, match="another one is at work"):
+        run_import(dataset(1000), tmp_path / "store", made_by={})
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert not (tmp_path / "store").exists()
+    done = journal.read_bytes().count(b"\n") - 1
+    seen: list[int] = []
+    report = run_import(
+        dataset(1000, lambda number: [seen.append(number), *read(number)][1:]),
+        tmp_path / "store",
+        made_by={},
+    )
+    assert report["clips"] == 1000
+    assert len(seen) == 1000 - done
+    assert check(Store(tmp_path / "store")) == []

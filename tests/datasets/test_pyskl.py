@@ -1,0 +1,260 @@
+import os
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from skedge.datasets.formats.pyskl import PERSON_HEIGHT
+from skedge.datasets.readers import import_dataset
+from skedge.datasets.store import Store
+from skedge.skeleton import InputError
+
+
+def _annotation(name: str, label: int, **changes: Any) -> dict[str, Any]:
+    rng = np.random.default_rng(label)
+    keypoint = rng.normal(size=(2, 6, 25, 3)).astype(np.float16)
+    return {"frame_dir": name, "label": label, "total_frames": 6, "keypoint": keypoint} | changes
+
+
+def _content(**changes: Any) -> dict[str, Any]:
+    names = ["S001C002P003R001A001", "S017C001P040R002A003", "S005C003P009R001A002"]
+    return {
+        "split": {
+            "xsub_train": names[:2],
+            "xsub_val": names[2:],
+            "xview_train": names[1:],
+            "xview_val": names[:1],
+        },
+        "annotations": [
+            _annotation(name, label) for name, label in zip(names, (0, 2, 1), strict=True)
+        ],
+    } | changes
+
+
+def _import(content: Any, folder: Path, **options: Any) -> Store:
+    (folder / "ntu 60.pkl").write_bytes(pickle.dumps(content))
+    import_dataset("pyskl", folder / "ntu 60.pkl", folder / "a store", strict=True, **options)
+    return Store(folder / "a store")
+
+
+def test_ntu_in_three_dimensions(tmp_path: Path) -> None:
+    content = _content()
+    content["annotations"][0]["keypoint"][0, 2, 5] = 0
+    content["annotations"][1]["keypoint"][1] = 0
+    store = _import(content, tmp_path)
+    assert (store.layout.name, store.rate, store.labels, store.name) == (
+        "ntu25",
+        30.0,
+        ("0", "1", "2"),
+        "ntu 60",
+    )
+    assert store.index["label"].tolist() == [0, 2, 1]
+    assert store.index[["setup", "camera", "subject"]].tolist() == [
+        (1, 2, 3),
+        (17, 1, 40),
+        (5, 3, 9),
+    ]
+    assert store.split("xsub", "train").tolist() == [0, 1]
+    assert store.split("xsub", "test").tolist() == [2]
+    assert store.split("xview", "test").tolist() == [0]
+    expected = content["annotations"][2]["keypoint"].astype(np.float32)
+    np.testing.assert_array_equal(store.clip(2), expected)
+    assert np.argwhere(np.isnan(store.clip(0)).any(axis=-1)).tolist() == [[0, 2, 5]]
+    assert np.isnan(store.clip(1)[1]).all()
+    assert not np.isnan(store.clip(1)[0]).any()
+
+
+# A person 200 pixels from eyes to ankles, facing the camera in an image of 640 x 480, who raises an
+# arm above the head.
+FACING = {
+    "left_eye": (330, 100), "right_eye": (310, 100), "nose": (320, 110), "left_ear": (340, 105), "right_ear": (300, 105),
+    "left_shoulder": (350, 150), "right_shoulder": (290, 150), "left_elbow": (360, 100), "right_elbow": (280, 190),
+    "left_wrist": (360, 40), "right_wrist": (280, 230), "left_hip": (335, 220), "right_hip": (305, 220),
+    "left_knee": (335, 260), "right_knee": (305, 260), "left_ankle": (335, 300), "right_ankle": (305, 300),
+}  # fmt: skip
+
+
+def _pixels(frames: int = 6) -> tuple[np.ndarray, tuple[str, ...]]:
+    from skedge.skeleton import load_layout
+
+    joints = load_layout("coco17").joints
+    return (
+        np.tile(np.array([FACING[joint] for joint in joints], np.float16), (1, frames, 1, 1)),
+        joints,
+    )
+
+
+def test_two_dimensions_become_metres(tmp_path: Path) -> None:
+    pixels, joints = _pixels()
+    score = np.ones((1, 6, 17), np.float16)
+    score[0, 3, 0] = 0
+    annotation = _annotation(
+        "v_wave", 0, keypoint=pixels, keypoint_score=score, img_shape=(480, 640)
+    )
+    store = _import({"split": {}, "annotations": [annotation]}, tmp_path, rate=25.0)
+    assert (store.layout.name, store.rate, store.protocols) == ("coco17", 25.0, [])
+    clip = store.clip(0)
+    at = {joint: clip[0, 0, i] for i, joint in enumerate(joints)}
+    assert at["left_eye"][1] - at["left_ankle"][1] == pytest.approx(PERSON_HEIGHT, abs=1e-5)
+    assert at["left_wrist"][1] > at["left_eye"][1] > at["left_hip"][1], "y points up"
+    assert at["right_shoulder"][0] > at["left_shoulder"][0], "as with a Kinect"
+    assert at["nose"][0] == pytest.approx(0, abs=1e-6), "the middle of the image"
+    assert at["left_eye"][1] == pytest.approx((240 - 100) * PERSON_HEIGHT / 200, abs=1e-5)
+    assert not np.nan_to_num(clip[..., 2]).any()
+    assert np.argwhere(np.isnan(clip).any(axis=-1)).tolist() == [[0, 3, 0]]
+
+
+def test_the_scale_does_not_depend_on_the_image(tmp_path: Path) -> None:
+    pixels, _ = _pixels()
+    small = _annotation("small", 0, keypoint=pixels, img_shape=(480, 640))
+    large = _annotation("large", 0, keypoint=pixels * 2, img_shape=(960, 1280))
+    store = _import({"split": {}, "annotations": [small, large]}, tmp_path)
+    np.testing.assert_allclose(store.clip(0), store.clip(1), atol=1e-5)
+
+
+def test_one_scale_for_all_persons_of_a_clip(tmp_path: Path) -> None:
+    pixels, _ = _pixels()
+    child = pixels / 2 + 100
+    annotation = _annotation(
+        "two", 0, keypoint=np.concatenate([child, pixels]), img_shape=(480, 640)
+    )
+    clip = _import({"split": {}, "annotations": [annotation]}, tmp_path).clip(0)
+    child_height, height = np.ptp(clip[:, 0, [1, 15], 1], axis=-1)
+    assert height == pytest.approx(PERSON_HEIGHT, abs=1e-5)
+    assert child_height == pytest.approx(PERSON_HEIGHT / 2, abs=1e-5)
+
+
+def test_other_splits_and_labels(tmp_path: Path) -> None:
+    annotations = [_annotation(name, i) for i, name in enumerate("abc")]
+    split = {
+        "train1": ["a"],
+        "test1": ["b", "not there"],
+        "train": ["a"],
+        "val": ["c"],
+        "x_y_train": ["a"],
+        "x_y_val": ["b"],
+    }
+    split |= {"x_y_test": ["c"]}
+    (tmp_path / "labels.txt").write_text("stand\nsit down\n\nfall\njump\n")
+    store = _import(
+        {"split": split, "annotations": annotations}, tmp_path, labels=tmp_path / "labels.txt"
+    )
+    assert store.labels == ("stand", "sit down", "fall", "jump")
+    assert store.rate is None
+    assert (store.index["subject"] == -1).all()
+    assert {name: store.codes(name).tolist() for name in store.protocols} == {
+        "split1": [1, 3, 0],
+        "official": [1, 0, 3],
+        "x_y": [1, 2, 3],
+    }
+
+
+def test_a_layout_by_name(tmp_path: Path) -> None:
+    annotation = _annotation("a", 0, keypoint=np.ones((1, 4, 20, 3), np.float32))
+    with pytest.raises(
+        InputError, match=r"17 \(coco17\) or 25 \(ntu25\) joints, got 20; name a layout"
+    ):
+        _import({"annotations": [annotation]}, tmp_path)
+    assert (
+        _import({"annotations": [annotation]}, tmp_path, layout="kinect20").layout.name
+        == "kinect20"
+    )
+
+
+def test_a_wrong_joint_count_names_the_layouts(tmp_path: Path) -> None:
+    content = _content()
+    content["annotations"][2]["keypoint"] = np.ones((1, 4, 17, 3), np.float32)
+    with pytest.raises(
+        InputError,
+        match=r"S005C003P009R001A002: expected 25 joints \(ntu25\), got 17; layouts .*coco17",
+    ):
+        _import(content, tmp_path)
+    assert not (tmp_path / "a store").exists()
+
+
+def _with(**changes: Any) -> dict[str, Any]:
+    return {"split": {}, "annotations": [_annotation("good", 0), _annotation("bad", 1) | changes]}
+
+
+def _without(key: str) -> dict[str, Any]:
+    content = _with()
+    del content["annotations"][1][key]
+    return content
+
+
+PIXELS = {"keypoint": np.ones((1, 4, 25, 2), np.float32)}
+DAMAGE = {
+    "a list": ([1, 2], "expected PYSKL's pickle"),
+    "no annotations": ({"split": {}}, "expected PYSKL's pickle"),
+    "empty annotations": ({"annotations": []}, "expected PYSKL's pickle"),
+    "an annotation that is none": ({"annotations": [3]}, "expected keypoint .*, got -1"),
+    "no keypoint": (_without("keypoint"), "bad: .* missing: keypoint"),
+    "splits that are no lists": (_content(split={"xsub_train": "abc"}), "expected PYSKL's pickle"),
+    "a strange split": (_content(split={"holidays": []}), "expected splits called like xsub_train"),
+    "a label in words": (_with(label="jump"), "bad: expected a class number"),
+    "a negative label": (_with(label=-1), "bad: expected a class number"),
+    "a huge label": (_with(label=10**9), "bad: expected a class number"),
+    "a truth": (_with(label=True), "bad: expected a class number"),
+    "keypoint as a list": (_with(keypoint=[[1]]), "bad: expected keypoint as numbers .* got list"),
+    "keypoint as text": (_with(keypoint=np.array(["a"])), "bad: expected keypoint as numbers"),
+    "keypoint flat": (_with(keypoint=np.zeros((4, 25, 3))), "bad: expected keypoint"),
+    "four coordinates": (_with(keypoint=np.zeros((1, 4, 25, 4))), "bad: expected keypoint"),
+    "nothing seen": (
+        _with(keypoint=np.zeros((1, 4, 25, 3))),
+        "bad: expected coordinates, got no joint in 4 frames",
+    ),
+    "no frames": (
+        _with(keypoint=np.zeros((1, 0, 25, 3))),
+        "bad: expected coordinates, got no joint in 0 frames",
+    ),
+    "a score of another shape": (
+        _with(keypoint_score=np.ones((1, 2, 3))),
+        "bad: expected keypoint_score",
+    ),
+    "a score that is no array": (_with(keypoint_score=1), "bad: expected keypoint_score"),
+    "pixels without an image": (_with(**PIXELS), "bad: expected img_shape"),
+    "pixels in a strange image": (_with(**PIXELS, img_shape=(0, "x")), "bad: expected img_shape"),
+    "pixels in one point": (_with(**PIXELS, img_shape=(480, 640)), "more than one pixel's height"),
+    "a name twice": (_with(frame_dir="good"), "got it twice"),
+    "code": ({"annotations": [os.getcwd]}, "nothing was run"),
+}
+
+
+@pytest.mark.parametrize(("content", "message"), DAMAGE.values(), ids=DAMAGE)
+def test_a_damaged_pickle_is_one_line_and_leaves_no_store(
+    tmp_path: Path, content: Any, message: str
+) -> None:
+    with pytest.raises(InputError, match=message) as caught:
+        _import(content, tmp_path)
+    assert "\n" not in str(caught.value)
+    assert [file.name for file in tmp_path.iterdir()] == ["ntu 60.pkl"]
+
+
+def test_labels_that_do_not_suffice(tmp_path: Path) -> None:
+    (tmp_path / "labels.txt").write_text("one\ntwo\n")
+    with pytest.raises(
+        InputError, match=r"labels.txt: expected at least 3 classes, one a line, got 2"
+    ):
+        _import(_content(), tmp_path, labels=tmp_path / "labels.txt")
+    with pytest.raises(InputError, match=r"none.txt: expected a text file"):
+        _import(_content(), tmp_path, labels=tmp_path / "none.txt")
+
+
+def test_a_real_set_through_pyskls_format_is_the_same(utd_store: Path, tmp_path: Path) -> None:
+    utd = Store(utd_store)
+    annotations = [
+        {
+            "frame_dir": str(entry["name"]),
+            "label": int(entry["label"]),
+            "keypoint": np.array(utd.clip(i)),
+        }
+        for i, entry in enumerate(utd.index)
+    ]
+    names = utd.index["name"]
+    split = {f"xsub_{part}": names[utd.split("xsub", part)].tolist() for part in ("train", "test")}
+    store = _import({"split": split, "annotations": annotations}, tmp_path, layout="utd-mhad20")
+    np.testing.assert_array_equal(store.joints, utd.joints)
+    np.testing.assert_array_equal(store.index["label"], utd.index["label"])
+    np.testing.assert_array_equal(store.codes("xsub"), utd.codes("xsub"))

@@ -1,0 +1,212 @@
+"""Stores with clips added or classes left out: the old one stays whole whatever happens."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from skedge.datasets.store import Store, StoreWriter
+from skedge.datasets.store.lock import only_one
+from skedge.datasets.store.rewrite import Clip, append, merge, without
+from skedge.datasets.store.splits import add_folds
+from skedge.skeleton import InputError, load_layout
+from skedge.skeleton.resample import at_rate
+from skedge.skeleton.retarget import retarget
+
+LAYOUT = load_layout("kinect20")
+
+
+def joints(seed: int, frames: int = 12) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    made = rng.normal(size=(1, frames, 20, 3)).astype(np.float32)
+    made[0, 3, 5] = np.nan
+    return made
+
+
+def same(store: Store, number: int, expected: np.ndarray) -> None:
+    np.testing.assert_array_equal(store.clip(number), expected)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    path = tmp_path / "mine"
+    with StoreWriter(
+        path,
+        name="mine",
+        layout=LAYOUT,
+        labels=["walk", "run", "walk-2"],
+        rate=30.0,
+        made_by={"by": "hand"},
+    ) as one:
+        for number in range(6):
+            spans = [(number % 3, 2, 5)] if number else []
+            one.add(
+                f"clip {number}",
+                joints(number),
+                label=number % 3,
+                subject=number,
+                camera=1,
+                setup=2,
+                intervals=spans,
+            )
+        one.protocol("xsub", lambda index: np.array([1, 1, 1, 3, 3, 2], np.int8))
+        one.attach("import-report.json", lambda: {"damaged": ["x"]})
+    return path
+
+
+def test_clips_are_added_behind_what_was_there(store: Path) -> None:
+    before = Store(store)
+    index, codes, document = before.index.copy(), before.codes("xsub").copy(), before.made_by
+    added = [Clip("wave", joints(10, 7), 3), Clip("run", joints(11)), Clip("wave", joints(12))]
+    after = append(store, added, LAYOUT, 30.0)
+    assert len(after) == 9
+    assert after.labels == ("walk", "run", "walk-2", "wave")
+    assert list(after.index["name"]) == [*index["name"], "wave-1", "run-1", "wave-2"]
+    for number in range(6):
+        same(after, number, joints(number))
+    for name in ("label", "subject", "camera", "setup", "crc32"):
+        np.testing.assert_array_equal(after.index[name][:6], index[name])
+    for number, clip in enumerate(added):
+        same(after, 6 + number, clip.joints)
+    assert [after.labels[label] for label in after.index["label"][6:]] == ["wave", "run", "wave"]
+    assert list(after.index["subject"][6:]) == [3, -1, -1]
+    # No split changes unasked.
+    np.testing.assert_array_equal(after.codes("xsub"), [*codes, 0, 0, 0])
+    assert after.made_by == document
+    assert len(after.intervals) == 5
+    assert (store / "import-report.json").is_file()
+    assert [path.name for path in store.parent.iterdir()] == ["mine"]
+
+
+def test_names_stay_unique(store: Path) -> None:
+    for _ in range(2):
+        after = append(store, [Clip("walk", joints(1)), Clip("walk-2", joints(2))], LAYOUT, 30.0)
+    assert len(set(after.index["name"])) == len(after) == 10
+
+
+def test_a_store_is_made_where_there_is_none(tmp_path: Path) -> None:
+    made = append(tmp_path / "new" / "mine", [Clip("wave", joints(1), 1)], LAYOUT, 30.0)
+    assert (made.name, made.labels, made.rate, made.layout.name) == (
+        "mine",
+        ("wave",),
+        30.0,
+        "kinect20",
+    )
+    add_folds(made.path, "folds", 2) if len(
+        append(made.path, [Clip("wave", joints(2))], LAYOUT, 30.0)
+    ) > 1 else None
+    assert Store(made.path).protocols == ["folds-1", "folds-2"]
+
+
+@pytest.mark.parametrize(
+    ("layout", "rate", "words"),
+    [
+        ("ntu25", 30.0, "kinect20"),
+        ("kinect20", 25.0, "25 frames a second"),
+        ("kinect20", 15.0, "got one of 30"),
+    ],
+)
+def test_what_does_not_fit_is_refused_and_nothing_changes(
+    store: Path, layout: str, rate: float, words: str
+) -> None:
+    before = Store(store).fingerprint
+    with pytest.raises(InputError, match=words):
+        append(store, [Clip("wave", joints(1))], load_layout(layout), rate)
+    assert Store(store).fingerprint == before
+
+
+@pytest.mark.parametrize(
+    "bad", [np.zeros((1, 5, 19, 3)), np.zeros((5, 20, 3)), np.zeros((1, 0, 20, 3))]
+)
+def test_a_clip_that_cannot_be_stored_leaves_all_as_it_was(store: Path, bad: np.ndarray) -> None:
+    before = Store(store).fingerprint
+    with pytest.raises(InputError):
+        append(store, [Clip("wave", joints(1)), Clip("wave", bad)], LAYOUT, 30.0)
+    assert Store(store).fingerprint == before
+    assert [path.name for path in store.parent.iterdir()] == ["mine"]
+
+
+def test_two_writers_do_not_meet(store: Path) -> None:
+    with only_one(store), pytest.raises(InputError, match="another one is at work"):
+        append(store, [Clip("wave", joints(1))], LAYOUT, 30.0)
+
+
+def test_classes_are_left_out(store: Path, tmp_path: Path) -> None:
+    after = without(Store(store), tmp_path / "less", ["run"])
+    assert after.labels == ("walk", "walk-2")
+    assert list(after.index["name"]) == ["clip 0", "clip 2", "clip 3", "clip 5"]
+    assert list(after.index["label"]) == [0, 1, 0, 1]
+    np.testing.assert_array_equal(after.codes("xsub"), [1, 1, 3, 2])
+    for number, old in enumerate((0, 2, 3, 5)):
+        same(after, number, joints(old))
+    assert [(int(one["clip"]), int(one["label"])) for one in after.intervals] == [
+        (1, 1),
+        (2, 0),
+        (3, 1),
+    ]
+    assert after.made_by == {"by": "hand", "without": ["run"]}
+
+
+def test_unknown_classes_and_all_of_them_cannot_be_left_out(store: Path, tmp_path: Path) -> None:
+    for labels, words in (
+        (["fly"], "unknown class 'fly'"),
+        (["walk", "run", "walk-2"], "some classes"),
+    ):
+        with pytest.raises(InputError, match=words):
+            without(Store(store), tmp_path / "less", labels)
+    assert not (tmp_path / "less").exists()
+
+
+def clips(
+    path: Path,
+    layout: str,
+    labels: list[str],
+    rate: float | None,
+    protocol: str | None = None,
+    people: int = 2,
+) -> Store:
+    form = load_layout(layout)
+    with StoreWriter(path, name=path.name, layout=form, labels=labels, rate=rate) as writer:
+        for number in range(4):
+            made = (
+                np.random.default_rng(number).normal(size=(1, 12, len(form), 3)).astype(np.float32)
+            )
+            writer.add(f"clip {number}", made, label=number % len(labels), subject=number % people)
+        if protocol:
+            writer.protocol(protocol, lambda index: np.array([1, 1, 2, 3], np.int8))
+    return Store(path)
+
+
+def test_several_stores_become_one(tmp_path: Path) -> None:
+    first = clips(tmp_path / "one", "ntu25", ["walk", "run"], 30.0, "xsub")
+    other = clips(tmp_path / "two", "kinect20", ["run", "wave"], 15.0)
+    merged = merge([first, other, first], tmp_path / "all")
+    assert merged.labels == ("walk", "run", "wave")
+    assert (merged.name, merged.layout.name, merged.rate, len(merged)) == ("all", "ntu25", 30.0, 12)
+    assert [merged.labels[label] for label in merged.index["label"]] == ["walk", "run"] * 2 + [
+        "run",
+        "wave",
+    ] * 2 + [
+        "walk",
+        "run",
+    ] * 2
+    assert list(merged.index["name"][[0, 4, 8]]) == ["one-1/clip 0", "two/clip 0", "one-3/clip 0"]
+    assert list(merged.index["subject"]) == [0, 1, 0, 1, 2, 3, 2, 3, 4, 5, 4, 5]
+    np.testing.assert_array_equal(merged.codes("xsub"), [1, 1, 2, 3, 1, 1, 1, 1, 1, 1, 2, 3])
+    same(merged, 1, first.clip(1))
+    same(merged, 6, at_rate(retarget(other.clip(2), other.layout, first.layout), 15.0, 30.0))
+
+
+def test_what_cannot_be_merged(store: Path, tmp_path: Path) -> None:
+    one, timeless = (
+        clips(tmp_path / "one", "ntu25", ["walk"], 30.0),
+        clips(tmp_path / "timeless", "ntu25", ["walk"], None),
+    )
+    for stores, words in (
+        ([one], "at least two"),
+        ([one, timeless], "frames a second"),
+        ([one, Store(store)], "intervals"),
+    ):
+        with pytest.raises(InputError, match=words):
+            merge(stores, tmp_path / "all")
+    assert not (tmp_path / "all").exists()

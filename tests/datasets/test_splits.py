@@ -1,0 +1,93 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from skedge.datasets.store import Store, StoreWriter
+from skedge.datasets.store.check import check
+from skedge.datasets.store.splits import add_folds, add_split, add_subset, fold_of, subset
+from skedge.skeleton import InputError, load_layout
+
+RNG = np.random.default_rng(0)
+LABELS = np.repeat(np.arange(6), [100, 200, 5, 1, 40, 60])
+
+
+@pytest.mark.parametrize("balanced", [True, False])
+@pytest.mark.parametrize("share", [0.01, 0.05, 0.1, 1.0])
+def test_subsets(share: float, balanced: bool) -> None:
+    labels = RNG.permutation(LABELS)
+    chosen = subset(labels, share, seed=3, balanced=balanced)
+    assert set(labels[chosen].tolist()) == set(range(6)), "at least one clip a class"
+    assert len(set(chosen.tolist())) == len(chosen)
+    np.testing.assert_array_equal(chosen, subset(labels, share, seed=3, balanced=balanced))
+    if balanced:
+        counts = np.bincount(labels[chosen], minlength=6)
+        assert counts.tolist() == [max(1, round(share * count)) for count in np.bincount(LABELS)]
+    else:
+        assert round(share * 406) <= len(chosen) <= round(share * 406) + 6
+    if share < 1:
+        assert chosen.tolist() != subset(labels, share, seed=4, balanced=balanced).tolist()
+
+
+def test_folds_keep_groups_together_and_are_even() -> None:
+    groups = RNG.integers(0, 23, 1000)
+    fold = fold_of(groups, 5, seed=1)
+    assert all(len(set(fold[groups == group].tolist())) == 1 for group in range(23))
+    assert np.ptp(np.bincount(fold, minlength=5)) < 60
+    np.testing.assert_array_equal(np.bincount(fold_of(np.arange(10), 5)), [2] * 5)
+    with pytest.raises(InputError, match="from 2 to 23 folds"):
+        fold_of(groups, 24)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    path = tmp_path / "a store"
+    with StoreWriter(
+        path, name="toy", layout=load_layout("ntu25"), labels=("a", "b"), rate=30.0
+    ) as writer:
+        for i in range(40):
+            writer.add(f"clip {i}", np.zeros((1, 2, 25, 3)), label=i % 2, subject=i // 4)
+        writer.protocol("xsub", lambda index: np.where(index["subject"] < 5, 1, 3))
+    return path
+
+
+def test_splits_are_added_to_a_store(store: Path, tmp_path: Path) -> None:
+    before = np.array(Store(store).codes("xsub"))
+    add_subset(store, "xsub-10", "xsub", 0.1)
+    add_folds(store, "people", 5, by="subject")
+    (tmp_path / "mine.csv").write_text("clip 3,train\nclip 8,test\n\nclip 9,val\n")
+    add_split(store, "mine", tmp_path / "mine.csv")
+    opened = Store(store)
+    assert opened.protocols == ["xsub", "xsub-10", *(f"people-{i}" for i in range(1, 6)), "mine"]
+    np.testing.assert_array_equal(opened.codes("xsub"), before)
+    train = opened.split("xsub-10", "train")
+    assert opened.index["label"][train].tolist() in ([0, 1], [1, 0])
+    assert (before[train] == 1).all()
+    np.testing.assert_array_equal(opened.split("xsub-10", "test"), opened.split("xsub", "test"))
+    tested = np.concatenate([opened.split(f"people-{i}", "test") for i in range(1, 6)])
+    assert sorted(tested.tolist()) == list(range(40))
+    assert (opened.split("mine", "train").tolist(), opened.split("mine", "val").tolist()) == (
+        [3],
+        [9],
+    )
+    assert check(opened) == []
+
+
+def test_wrong_splits(store: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="expected a new name"):
+        add_subset(store, "xsub", "xsub", 0.1)
+    with pytest.raises(InputError, match="above 0"):
+        add_subset(store, "more", "xsub", 0)
+    with pytest.raises(InputError, match="unknown protocol"):
+        add_subset(store, "more", "xview", 0.1)
+    with pytest.raises(InputError, match="some are not known"):
+        add_folds(store, "more", 3, by="camera")
+    for content, message in (
+        ("clip 3,training\n", "line 1"),
+        ("clip 3,val\nclip 3,test\n", "line 2: .* twice"),
+        ("x,val\n", "x"),
+    ):
+        (tmp_path / "mine.csv").write_text(content)
+        with pytest.raises(InputError, match=message):
+            add_split(store, "mine", tmp_path / "mine.csv")
+    assert Store(store).protocols == ["xsub"]

@@ -1,0 +1,394 @@
+import json
+import os
+import pickle
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from skedge.datasets.store import Store, StoreWriter
+from skedge.skeleton import InputError, load_layout
+
+NTU = load_layout("ntu25")
+LABELS = ("wave", "clap", "bow")
+
+
+def _writer(path: Path, **changes: Any) -> StoreWriter:
+    given: dict[str, Any] = {
+        "name": "toy",
+        "layout": NTU,
+        "labels": LABELS,
+        "rate": 30.0,
+        "made_by": {"seed": 1},
+    }
+    return StoreWriter(path, **given | changes)
+
+
+def _clip(seed: int, persons: int = 1, frames: int = 4) -> np.ndarray:
+    joints = np.random.default_rng(seed).normal(size=(persons, frames, 25, 3)).astype(np.float32)
+    joints[..., 3, :] = np.nan
+    return joints
+
+
+def _write(path: Path, clips: int = 5, **changes: Any) -> Path:
+    with _writer(path, **changes) as writer:
+        for i in range(clips):
+            writer.add(
+                f"clip {i}",
+                _clip(i, 1 + i % 2, 3 + i),
+                label=i % 3,
+                subject=i,
+                camera=i % 2,
+                setup=7,
+            )
+        writer.protocol("xsub", lambda index: np.where(index["subject"] % 2 == 0, 1, 3))
+        writer.protocol(
+            "xview",
+            lambda index: np.where(index["camera"] == 0, 1, np.where(index["label"] == 0, 2, 0)),
+        )
+    return path
+
+
+clips = st.lists(
+    st.tuples(
+        st.text(st.characters(categories=["L", "N", "P"]), min_size=1, max_size=40),
+        st.integers(1, 3),
+        st.integers(1, 9),
+        st.integers(0, 2),
+        st.integers(-1, 200),
+        st.sampled_from([np.float16, np.float32, np.float64]),
+    ),
+    min_size=1,
+    max_size=12,
+    unique_by=lambda clip: clip[0],
+)
+
+
+@settings(max_examples=40)
+@given(described=clips, seed=st.integers(0, 999))
+def test_what_is_written_is_read(
+    described: list, seed: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = tmp_path_factory.mktemp("stores") / "a store"
+    rng = np.random.default_rng(seed)
+    written = []
+    with _writer(path) as writer:
+        for name, persons, frames, label, subject, dtype in described:
+            joints = rng.normal(size=(persons, frames, 25, 3)).astype(dtype)
+            joints[rng.random(joints.shape[:3]) < 0.2] = np.nan
+            writer.add(name, joints, label=label, subject=subject)
+            written.append(joints.astype(np.float32))
+        writer.protocol("drawn", lambda index: rng.integers(0, 4, len(index)))
+    store = Store(path)
+    assert len(store) == len(described)
+    assert [str(name) for name in store.index["name"]] == [clip[0] for clip in described]
+    assert store.index["label"].tolist() == [clip[3] for clip in described]
+    assert store.index["subject"].tolist() == [clip[4] for clip in described]
+    for i, joints in enumerate(written):
+        np.testing.assert_array_equal(store.clip(i), joints)
+        assert store.clip(i).dtype == np.float32
+        assert store.index[i]["crc32"] == zlib.crc32(store.clip(i).tobytes())
+        assert store.find(described[i][0]) == i
+    parts = [store.codes("drawn") == code for code in range(4)]
+    for part, code in (("train", 1), ("val", 2), ("test", 3)):
+        if parts[code].any():
+            np.testing.assert_array_equal(store.split("drawn", part), np.flatnonzero(parts[code]))
+        else:
+            with pytest.raises(InputError, match=f"{part} of protocol 'drawn' is empty"):
+                store.split("drawn", part)
+
+
+def test_what_a_store_says(tmp_path: Path) -> None:
+    store = Store(_write(tmp_path / "my store"))
+    assert (store.name, store.rate, store.labels, store.made_by) == (
+        "toy",
+        30.0,
+        LABELS,
+        {"seed": 1},
+    )
+    assert store.layout.to_dict() == NTU.to_dict()
+    assert store.protocols == ["xsub", "xview"]
+    assert store.split("xsub", "train").tolist() == [0, 2, 4]
+    assert store.split("xsub", "train").dtype == np.int64
+    assert store.split("xview", "val").tolist() == [3]
+    assert (store.index["setup"] == 7).all()
+    assert store.class_index("bow") == 2
+    assert sorted(file.name for file in store.path.iterdir()) == [
+        "index.npy",
+        "joints.npy",
+        "splits.npy",
+        "store.json",
+    ]
+
+
+def test_clips_are_views_of_the_file_that_cannot_be_written(tmp_path: Path) -> None:
+    store = Store(_write(tmp_path / "store"))
+    assert np.shares_memory(store.clip(2), store.joints)
+    with pytest.raises(ValueError, match="read-only"):
+        store.clip(2)[0, 0] = 0
+
+
+def test_a_store_travels_to_another_process_as_its_path(tmp_path: Path) -> None:
+    store = Store(_write(tmp_path / "store", clips=50))
+    carried = pickle.dumps(store)
+    assert len(carried) < 1000
+    np.testing.assert_array_equal(pickle.loads(carried).clip(7), store.clip(7))
+
+
+def test_a_store_without_protocols_or_rate(tmp_path: Path) -> None:
+    with _writer(tmp_path / "store", rate=None) as writer:
+        writer.add("one", _clip(0), label=0)
+    store = Store(tmp_path / "store")
+    assert store.rate is None
+    assert store.protocols == []
+    with pytest.raises(InputError, match="unknown protocol 'xsub'; this store's protocols: none"):
+        store.split("xsub", "train")
+
+
+def test_the_unknown_is_answered_with_the_known(tmp_path: Path) -> None:
+    store = Store(_write(tmp_path / "store"))
+    with pytest.raises(
+        InputError, match="unknown protocol 'xset'; this store's protocols: xsub, xview"
+    ):
+        store.split("xset", "train")
+    with pytest.raises(
+        InputError, match=r"val of protocol 'xsub' is empty; it has train \(3\), test \(2\)"
+    ):
+        store.split("xsub", "val")
+    with pytest.raises(
+        InputError, match="expected one of train, val, test of protocol 'xsub', got 'dev'"
+    ):
+        store.split("xsub", "dev")
+    with pytest.raises(InputError, match="unknown class 'jump'; its 3 classes: wave, clap, bow"):
+        store.class_index("jump")
+    with pytest.raises(InputError, match="no clip is called 'nobody'"):
+        store.find("nobody")
+
+
+def test_the_fingerprint_is_the_contents(tmp_path: Path) -> None:
+    one, same = Store(_write(tmp_path / "a")), Store(_write(tmp_path / "b"))
+    assert one.fingerprint == same.fingerprint
+    assert len(one.fingerprint) == 64
+    others = [Store(_write(tmp_path / "c", clips=4)), Store(_write(tmp_path / "d", rate=15.0))]
+    with _writer(tmp_path / "e") as writer:
+        for i in range(5):
+            joints = _clip(i, 1 + i % 2, 3 + i)
+            joints[0, 0, 0, 0] += i == 4  # one number differs: the index's checksum shows it
+            writer.add(f"clip {i}", joints, label=i % 3, subject=i, camera=i % 2, setup=7)
+        writer.protocol("xsub", lambda index: np.where(index["subject"] % 2 == 0, 1, 3))
+        writer.protocol(
+            "xview",
+            lambda index: np.where(index["camera"] == 0, 1, np.where(index["label"] == 0, 2, 0)),
+        )
+    others.append(Store(tmp_path / "e"))
+    assert len({one.fingerprint, *(other.fingerprint for other in others)}) == 4
+
+
+class _Interrupted(Exception):
+    pass
+
+
+@pytest.mark.parametrize("error", [_Interrupted, KeyboardInterrupt, InputError])
+def test_an_exception_leaves_nothing(tmp_path: Path, error: type[BaseException]) -> None:
+    with pytest.raises(error), _writer(tmp_path / "store") as writer:  # noqa: PT012
+        writer.add("one", _clip(0), label=0)
+        raise error
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nothing_stands_at_the_path_until_the_end(tmp_path: Path) -> None:
+    with _writer(tmp_path / "store") as writer:
+        writer.add("one", _clip(0), label=0)
+        assert not (tmp_path / "store").exists()
+    assert [file.name for file in tmp_path.iterdir()] == ["store"]
+
+
+def test_a_protocol_that_fails_leaves_nothing(tmp_path: Path) -> None:
+    for parts in (
+        lambda index: np.full(len(index), 4),
+        lambda index: np.ones(len(index) + 1),
+        lambda index: 1 / 0,
+    ):
+        with pytest.raises((InputError, ZeroDivisionError)), _writer(tmp_path / "store") as writer:  # noqa: PT012
+            writer.add("one", _clip(0), label=0)
+            writer.protocol("xsub", parts)
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_a_store_without_clips_is_none(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="expected at least one clip"), _writer(tmp_path / "store"):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_stands_at_the_path_stays(tmp_path: Path) -> None:
+    old = Store(_write(tmp_path / "store")).fingerprint
+    with pytest.raises(InputError, match="nothing stands"):
+        _writer(tmp_path / "store")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "thesis.txt").write_text("years of work")
+    for overwrite in (False, True):
+        with pytest.raises(InputError):
+            _writer(tmp_path / "folder", overwrite=overwrite)
+    assert (tmp_path / "folder" / "thesis.txt").exists()
+    assert Store(tmp_path / "store").fingerprint == old
+
+
+def test_a_store_is_replaced_at_the_end_and_never_before(tmp_path: Path) -> None:
+    old = Store(_write(tmp_path / "store")).fingerprint
+    with pytest.raises(_Interrupted), _writer(tmp_path / "store", overwrite=True) as writer:  # noqa: PT012
+        writer.add("one", _clip(0), label=0)
+        raise _Interrupted
+    assert Store(tmp_path / "store").fingerprint == old
+    with _writer(tmp_path / "store", overwrite=True) as writer:
+        writer.add("one", _clip(0), label=0)
+        assert Store(tmp_path / "store").fingerprint == old
+    assert len(Store(tmp_path / "store")) == 1
+    assert [file.name for file in tmp_path.iterdir()] == ["store"]
+
+
+def test_of_two_writers_to_one_path_the_second_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="nothing stands"), _writer(tmp_path / "store") as slow:  # noqa: PT012
+        slow.add("slow", _clip(0), label=0)
+        _write(tmp_path / "store")
+    assert len(Store(tmp_path / "store")) == 5
+    assert [file.name for file in tmp_path.iterdir()] == ["store"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"joints": np.zeros((4, 25, 3))}, "expected joints"),
+        ({"joints": np.zeros((1, 0, 25, 3))}, "expected joints"),
+        ({"joints": np.zeros((1, 4, 20, 3))}, "kinect20"),
+        ({"label": 3}, "expected a label from 0 to 2, got 3"),
+        ({"label": -1}, "expected a label"),
+        ({"name": "clip 0"}, "got it twice"),
+        ({"name": ""}, "name of 1 to 255"),
+        ({"name": "x" * 256}, "name of 1 to 255"),
+        ({"name": "two\nlines"}, "name of 1 to 255"),
+    ],
+)
+def test_a_bad_clip_is_one_line(tmp_path: Path, changes: dict, message: str) -> None:
+    arguments = {"name": "bad", "joints": _clip(0), "label": 0} | changes
+    with pytest.raises(InputError, match=message), _writer(tmp_path / "store") as writer:  # noqa: PT012
+        writer.add("clip 0", _clip(0), label=0)
+        writer.add(**arguments)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_infinite_means_absent(tmp_path: Path) -> None:
+    joints = np.ones((1, 2, 25, 3))
+    joints[0, 0, 1, 2], joints[0, 1, 4, 0] = np.inf, 1e300
+    with _writer(tmp_path / "store") as writer:
+        writer.add("one", joints, label=0)
+    clip = Store(tmp_path / "store").clip(0)
+    assert np.isnan(clip[0, 0, 1, 2])
+    assert np.isnan(clip[0, 1, 4, 0])
+    assert np.isnan(clip).sum() == 2
+
+
+def _truncate(path: Path, share: float) -> None:
+    os.truncate(path, int(path.stat().st_size * share))
+
+
+def _overwrite(path: Path, old: bytes, new: bytes) -> None:
+    path.write_bytes(path.read_bytes().replace(old, new, 1))
+
+
+def _change(path: Path, **changes: Any) -> None:
+    document = json.loads((path / "store.json").read_text()) | changes
+    (path / "store.json").write_text(json.dumps(document))
+
+
+DAMAGE = {
+    "joints truncated": (
+        lambda path: _truncate(path / "joints.npy", 0.9),
+        "joints.npy: a damaged store: it is truncated",
+    ),
+    "joints cut to nothing": (
+        lambda path: _truncate(path / "joints.npy", 0),
+        "joints.npy: a damaged store",
+    ),
+    "joints cut in the header": (
+        lambda path: os.truncate(path / "joints.npy", 20),
+        "joints.npy: a damaged store",
+    ),
+    "index truncated": (
+        lambda path: _truncate(path / "index.npy", 0.9),
+        "index.npy: a damaged store",
+    ),
+    "splits truncated": (
+        lambda path: _truncate(path / "splits.npy", 0.99),
+        "splits.npy: a damaged store",
+    ),
+    "joints missing": (
+        lambda path: (path / "joints.npy").unlink(),
+        "joints.npy: a damaged store: it is missing",
+    ),
+    "splits missing": (
+        lambda path: (path / "splits.npy").unlink(),
+        "splits.npy: a damaged store: it is missing",
+    ),
+    "an index with a damaged header": (
+        lambda path: _overwrite(path / "index.npy", b"{", b"("),
+        "index.npy: a damaged store",
+    ),
+    "joints with a damaged header": (
+        lambda path: _overwrite(path / "joints.npy", b"}", b"{"),
+        "joints.npy: a damaged store",
+    ),
+    "another index": (
+        lambda path: np.save(path / "index.npy", np.zeros(5)),
+        "index.npy: a damaged store",
+    ),
+    "other joints": (
+        lambda path: np.save(path / "joints.npy", np.zeros((2, 25, 3), "f4")),
+        "does not fit",
+    ),
+    "an index of objects": (
+        lambda path: np.save(path / "index.npy", np.array([None] * 5), allow_pickle=True),
+        "index.npy: a damaged store",
+    ),
+    "no document": (lambda path: (path / "store.json").unlink(), "folder without store.json"),
+    "a broken document": (
+        lambda path: _truncate(path / "store.json", 0.5),
+        "store.json: a damaged store",
+    ),
+    "a list": (lambda path: (path / "store.json").write_text("[1]"), "store.json: a damaged store"),
+    "a newer version": (
+        lambda path: _change(path, version=2),
+        r"version 2 is newer than .* \(1\); upgrade skedge",
+    ),
+    "no labels": (lambda path: _change(path, labels=None), "wrong kind: labels"),
+    "a rate in words": (lambda path: _change(path, rate="fast"), "wrong kind: rate"),
+    "a damaged layout": (lambda path: _change(path, layout={}), "layout: expected a layout"),
+}
+
+
+@pytest.mark.parametrize(("damage", "message"), DAMAGE.values(), ids=DAMAGE)
+def test_a_damaged_store_is_one_line(tmp_path: Path, damage: Any, message: str) -> None:
+    path = _write(tmp_path / "store")
+    damage(path)
+    with pytest.raises(InputError, match=message) as caught:
+        Store(path)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_what_is_no_store(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="got a file"):
+        Store(tmp_path / "file")
+    with pytest.raises(InputError, match="got nothing"):
+        Store(tmp_path / "nowhere")
+
+
+def test_labels_are_unique(tmp_path: Path) -> None:
+    for labels in ((), ("wave", "wave")):
+        with pytest.raises(InputError, match="at least one label"):
+            _writer(tmp_path / "store", labels=labels)

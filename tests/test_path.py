@@ -1,0 +1,393 @@
+"""Steps on three streams and several seeds: one folder that every later step takes."""
+
+import json
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from statistics import stdev
+from typing import Any
+
+import pytest
+import torch
+from rich.console import Console
+
+from skedge import path, steps
+from skedge.datasets.store import Store
+from skedge.datasets.synthetic.synthesize import synthesize
+from skedge.recipes.distill_settings import DistillSettings
+from skedge.recipes.recipe import Recipe
+from skedge.recipes.settings import (
+    AsmaSettings,
+    ComputeSettings,
+    ContrastSettings,
+    EncoderSettings,
+    FinetuneSettings,
+    InputSettings,
+    LinearSettings,
+    MaskSettings,
+    OptimSettings,
+    PretrainSettings,
+)
+from skedge.skeleton import InputError
+from skedge.skeleton.normalize import BY_FRAME
+from skedge.teacher.clips import Clips
+from skedge.teacher.runs.folder import CHECKPOINT, write_metrics
+from skedge.teacher.runs.load import load_classifier
+
+ONCE = OptimSettings(epochs=1, batch_size=16, learning_rate=1e-2)
+WEIGHTS = {"joint": 0.6, "bone": 0.5, "motion": 0.4}
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    path = tmp_path_factory.mktemp("pipeline") / "store"
+    synthesize(path, clips_per_action_and_subject=1, subjects=5)
+    return Store(path)
+
+
+@pytest.fixture(scope="module")
+def recipe() -> Recipe:
+    plan = EncoderSettings(widths=(4, 8), strides=(2, 2), dropout=0.0)
+    return Recipe(
+        input=InputSettings(frames=32, stream="three", fusion=dict(WEIGHTS)),  # type: ignore[arg-type]
+        encoder=plan, student=plan, pretrain=PretrainSettings(projector=8, optim=ONCE), linear=LinearSettings(ONCE),
+        finetune=FinetuneSettings(optim=ONCE), distill=replace(Recipe().distill, optim=ONCE),
+        compute=ComputeSettings(accelerator="cpu", precision="32-true"),
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def folders(store: Store, recipe: Recipe, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    room = tmp_path_factory.mktemp("three streams")
+    steps.pretrain(recipe, store, room / "pretrain")
+    steps.evaluate("linear", recipe, store, room / "linear", room / "pretrain")
+    steps.distill(recipe, store, [room / "linear"], room / "student")
+    return room
+
+
+@pytest.mark.parametrize("step", ["linear", "student"])
+def test_three_streams_answer_together(step: str, folders: Path, store: Store) -> None:
+    network, card = load_classifier(folders / step)
+    assert card.input.stream == "three"
+    clips = Clips.read(store, store.split("xsub", "test"), card.input)
+    logits, features = network(clips.joints)
+    expected = torch.zeros_like(logits)
+    for stream, weight in WEIGHTS.items():
+        member, one = load_classifier(folders / step / stream)
+        assert one.input.stream == stream
+        expected += weight * member(clips.joints)[0]
+    torch.testing.assert_close(logits, expected)
+    assert features.shape[1] == 3 * 8
+    metrics = json.loads((folders / step / "metrics.json").read_text())
+    assert metrics["top1"] == pytest.approx(
+        100 * float((expected.argmax(1) == clips.labels).float().mean()), abs=0.01
+    )
+    assert set(metrics["streams"]) == set(WEIGHTS)
+    assert (folders / step / "confusion.png").is_file()
+
+
+def test_each_stream_is_distilled_from_its_own_teacher(folders: Path) -> None:
+    for stream in WEIGHTS:
+        _, card = load_classifier(folders / "student" / stream)
+        teacher = card.provenance["teacher"]
+        assert teacher["protocol"] == "linear"
+        assert card.input.stream == stream
+
+
+def test_one_stream_learns_from_three(
+    folders: Path, store: Store, recipe: Recipe, tmp_path: Path
+) -> None:
+    joint = replace(recipe, input=replace(recipe.input, stream="joint"))
+    metrics = steps.distill(joint, store, [folders / "linear"], tmp_path / "student")
+    assert metrics["stream"] == "joint"
+
+
+def test_every_protocol_takes_the_folder(
+    folders: Path, store: Store, recipe: Recipe, tmp_path: Path
+) -> None:
+    for protocol in ("finetune", "semi", "knn", "transfer"):
+        metrics = steps.evaluate(protocol, recipe, store, tmp_path / protocol, folders / "pretrain")  # type: ignore[arg-type]
+        assert (metrics["protocol"], metrics["stream"]) == (protocol, "three")
+    found = steps.evaluate("partial-body", recipe, store, tmp_path / "partial", folders / "linear")
+    linear = json.loads((folders / "linear" / "metrics.json").read_text())
+    assert found["joints"]["0"]["top1"] == linear["top1"]
+
+
+def test_one_stream_of_three(folders: Path, store: Store, recipe: Recipe, tmp_path: Path) -> None:
+    bone = replace(recipe, input=replace(recipe.input, stream="bone"))
+    metrics = steps.evaluate("linear", bone, store, tmp_path, folders / "pretrain")
+    assert (
+        metrics["top1"]
+        == json.loads((folders / "linear" / "bone" / "metrics.json").read_text())["top1"]
+    )
+
+
+def test_a_finished_stream_is_not_trained_again(
+    folders: Path, store: Store, recipe: Recipe
+) -> None:
+    stamps = [
+        (folders / "pretrain" / stream / "weights.safetensors").stat().st_mtime_ns
+        for stream in WEIGHTS
+    ]
+    steps.pretrain(recipe, store, folders / "pretrain", resume=True)
+    assert stamps == [
+        (folders / "pretrain" / stream / "weights.safetensors").stat().st_mtime_ns
+        for stream in WEIGHTS
+    ]
+
+
+def test_what_an_earlier_run_finished_is_not_taken_for_this_ones(
+    recipe: Recipe, tmp_path: Path
+) -> None:
+    """Three streams; then other ones in their place, interrupted in the second, and gone on
+    with."""
+    trained: list[str] = []
+
+    def step(one: Recipe, folder: Path, part: Any) -> dict[str, Any]:
+        if len(trained) == stop:
+            raise KeyboardInterrupt
+        assert not (folder / CHECKPOINT).exists(), "it would go on from another run's"
+        trained.append(one.input.stream)
+        write_metrics(folder, {"top1": 50.0})
+        return {}
+
+    stop = -1
+    steps.each_stream(recipe, tmp_path, False, step)
+    (tmp_path / "motion" / CHECKPOINT).touch()
+    trained, stop = [], 1
+    with pytest.raises(KeyboardInterrupt):
+        steps.each_stream(recipe, tmp_path, False, step)
+    stop = -1
+    steps.each_stream(recipe, tmp_path, True, step)
+    assert trained == list(WEIGHTS), "each once, the first before the interruption"
+
+
+def test_a_folder_holds_one_network_or_three_never_both(
+    folders: Path, store: Store, recipe: Recipe, tmp_path: Path
+) -> None:
+    joint = replace(recipe, input=replace(recipe.input, stream="joint"))
+    for order in ((recipe, joint), (joint, recipe)):
+        for one in order:
+            steps.evaluate("linear", one, store, tmp_path / "linear", folders / "pretrain")
+        assert load_classifier(tmp_path / "linear")[1].input.stream == order[1].input.stream
+        assert (tmp_path / "linear" / "weights.safetensors").exists() == (order[1] is joint)
+
+
+def test_a_step_stands_while_what_it_starts_from_does(
+    recipe: Recipe, store: Store, tmp_path: Path
+) -> None:
+    taken = path.Steps(recipe, store, tmp_path, False, Console(quiet=True))
+    asked: list[tuple[str, bool]] = []
+
+    def train(figure: float, folder: Path, resume: bool) -> dict[str, Any]:
+        asked.append((folder.name, resume))
+        if figure < 0:
+            raise KeyboardInterrupt
+        write_metrics(folder, {"top1": figure})
+        return {"top1": figure}
+
+    def both(first: float, second: float) -> None:
+        taken.train("pretrain", (), partial(train, first))
+        taken.train("probe", (), partial(train, second), "pretrain")
+
+    both(1, 1)
+    both(1, 1)
+    assert asked == [("pretrain", False), ("probe", False)], "then both stand"
+    asked.clear()
+    with pytest.raises(KeyboardInterrupt):
+        path.Steps(recipe, store, tmp_path, True, Console(quiet=True)).train(
+            "pretrain", (), partial(train, -1)
+        )
+    both(2, 2)
+    assert asked == [
+        ("pretrain", False),
+        ("pretrain", True),
+        ("probe", False),
+    ], "the probe was of another encoder"
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"students": ()}, "students: expected one or more"),
+        ({"input": InputSettings(time="uniform")}, "input.time: expected stretched or rate"),
+        (
+            {"distill": DistillSettings(logit_weight=0, feature_weight=1)},
+            "distill: expected a logit_weight or a label_weight",
+        ),
+        *[
+            (
+                {
+                    "input": InputSettings(time="rate", hz=15, normalization=way),
+                    "student": EncoderSettings(widths=(4, 8), strides=(2, 1)),
+                },
+                "student.strides: expected 1 everywhere",
+            )
+            for way in BY_FRAME
+        ],
+    ],
+)
+def test_what_the_end_would_refuse_is_refused_at_the_beginning(
+    changes: dict[str, Any], words: str, store: Store, recipe: Recipe, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match=words):
+        path.run(replace(recipe, **changes), store, tmp_path / "runs")
+    assert not (tmp_path / "runs").exists()
+
+
+def test_settings_that_cannot_be_trained_with_are_one_line(
+    folders: Path, store: Store, recipe: Recipe
+) -> None:
+    def with_(section: str, **changes: Any) -> Recipe:
+        return replace(recipe, **{section: replace(getattr(recipe, section), **changes)})
+
+    out, start = folders / "wrong", folders / "pretrain"
+    endless = replace(ONCE, epochs=-1)
+    for words, train in {
+        "compute.seed": lambda: steps.evaluate(
+            "linear", with_("compute", seed=-1), store, out, start
+        ),
+        "knn.neighbors": lambda: steps.evaluate(
+            "knn", with_("knn", neighbors=0), store, out, start
+        ),
+        "optim.epochs": lambda: steps.evaluate(
+            "linear", with_("linear", optim=endless), store, out, start
+        ),
+        "distill.temperature": lambda: steps.distill(
+            with_("distill", temperature=0), store, [folders / "linear"], out
+        ),
+        "pretrain.asma.encoders": lambda: steps.pretrain(
+            with_("pretrain", method="asma", asma=AsmaSettings(encoders=())), store, out
+        ),
+    }.items():
+        with pytest.raises(InputError, match=words):
+            train()
+
+
+def test_top_5_of_one_neighbour_is_not_said(
+    folders: Path, store: Store, recipe: Recipe, tmp_path: Path
+) -> None:
+    for neighbors, said in ((1, False), (5, True)):
+        one = replace(recipe, knn=replace(recipe.knn, neighbors=neighbors))
+        found = steps.evaluate("knn", one, store, tmp_path / str(neighbors), folders / "pretrain")
+        assert ("top5" in found) == said
+
+
+def test_a_probe_behind_batch_norm_takes_any_number_of_clips(
+    folders: Path, store: Store, recipe: Recipe, tmp_path: Path
+) -> None:
+    clips = len(store.split("xsub", "train"))
+    optim = replace(ONCE, batch_size=clips - 1)
+    one = replace(
+        recipe,
+        input=replace(recipe.input, stream="joint"),
+        linear=LinearSettings(optim, batch_norm=True),
+    )
+    assert steps.evaluate("linear", one, store, tmp_path, folders / "pretrain")["clips"] > 0
+
+
+def test_streams_that_are_trained_together_become_a_folder_of_streams(
+    store: Store, recipe: Recipe, tmp_path: Path
+) -> None:
+    """What follows takes them as streams that were trained alone; so does any set of streams."""
+    weights: Any = {"joint": 0.6, "motion": 0.4}
+    pretraining = replace(recipe.pretrain, method="csclr", contrast=ContrastSettings(features=4))
+    two = replace(recipe, input=replace(recipe.input, fusion=weights), pretrain=pretraining)
+    metrics = steps.pretrain(two, store, tmp_path / "pretrain")
+    assert {stream: one["method"] for stream, one in metrics.items()} == dict.fromkeys(
+        weights, "csclr"
+    )
+    stamp = (tmp_path / "pretrain" / "joint" / "weights.safetensors").stat().st_mtime_ns
+    assert steps.pretrain(two, store, tmp_path / "pretrain", resume=True) == metrics
+    assert (tmp_path / "pretrain" / "joint" / "weights.safetensors").stat().st_mtime_ns == stamp, (
+        "finished"
+    )
+    found = steps.evaluate("linear", two, store, tmp_path / "linear", tmp_path / "pretrain")
+    assert (found["stream"], set(found["streams"])) == ("three", set(weights))
+    steps.distill(two, store, [tmp_path / "linear"], tmp_path / "student")
+    assert load_classifier(tmp_path / "student")[1].input.fusion == weights
+    alone = replace(two, input=replace(two.input, stream="motion"))
+    found = steps.evaluate("knn", alone, store, tmp_path / "knn", tmp_path / "pretrain")
+    assert found["stream"] == "motion"
+    with pytest.raises(
+        InputError,
+        match=r"expected input.stream three with two or three streams in input.fusion, got motion",
+    ):
+        steps.pretrain(alone, store, tmp_path / "none")
+    assert not (tmp_path / "none" / "streams.json").exists()
+
+
+def test_three_streams_from_a_folder_of_one_are_refused(
+    folders: Path, store: Store, recipe: Recipe, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match=r"three streams.*input.stream"):
+        steps.evaluate("linear", recipe, store, tmp_path, folders / "pretrain" / "joint")
+
+
+def test_seeds(folders: Path, store: Store, recipe: Recipe, tmp_path: Path) -> None:
+    joint = replace(recipe, input=replace(recipe.input, stream="joint"))
+    metrics = steps.evaluate(
+        "finetune", joint, store, tmp_path, folders / "pretrain", seeds=[0, 1, 5]
+    )
+    single = [
+        json.loads((tmp_path / f"seed-{seed}" / "metrics.json").read_text()) for seed in (0, 1, 5)
+    ]
+    tops = [one["top1"] for one in single]
+    assert metrics["seeds"] == [0, 1, 5]
+    assert metrics["top1"] == pytest.approx(sum(tops) / 3, abs=0.01)
+    assert metrics["top1_std"] == pytest.approx(stdev(tops), abs=0.01)
+    assert json.loads((tmp_path / "metrics.json").read_text()) == metrics
+    assert "seed" not in metrics
+
+
+def test_partial_bodies_are_drawn_not_seeded(
+    folders: Path, store: Store, recipe: Recipe, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match=r"partial\.draws"):
+        steps.evaluate("partial-body", recipe, store, tmp_path, folders / "linear", seeds=[0, 1])
+
+
+def test_means_over_seeds_keep_what_is_common() -> None:
+    runs: list[dict[str, Any]] = [
+        {
+            "protocol": "linear",
+            "seed": 0,
+            "top1": 50.0,
+            "top5": 90.0,
+            "per_class": [0.0, 100.0],
+            "confusion": [[1]],
+        },
+        {
+            "protocol": "linear",
+            "seed": 1,
+            "top1": 60.0,
+            "top5": 90.0,
+            "per_class": [20.0, 100.0],
+            "confusion": [[2]],
+        },
+    ]
+    assert steps.over_seeds(runs) == {
+        "protocol": "linear", "top1": 55.0, "top1_std": 7.07, "top5": 90.0, "top5_std": 0.0, "per_class": [10.0, 100.0],
+        "seeds": [0, 1],
+    }  # fmt: skip
+
+
+def test_the_whole_path_of_aligned_streams(store: Store, recipe: Recipe, tmp_path: Path) -> None:
+    masks = AsmaSettings(
+        theta=MaskSettings(masked_frames=5),
+        phi=MaskSettings("low-degree", "high-motion", masked_frames=5),
+    )
+    asma = replace(
+        recipe, name="asma", encoder=replace(recipe.encoder, fusion="alignment"),
+        input=replace(recipe.input, fusion={"joint": 0.6, "motion": 0.4}),
+        pretrain=replace(recipe.pretrain, method="asma", asma=masks), finetune=FinetuneSettings(optim=ONCE, fuse=ONCE),
+    )  # fmt: skip
+    report = path.run(asma, store, tmp_path)
+    student = report["accuracy"]["student of finetuned"]["top1"]
+    assert set(report["accuracy"]) - {"ridge on coordinates"} == {
+        "teacher, linear probe", "teacher, finetuned", "student of finetuned",
+    }  # fmt: skip
+    assert report["export"]["teacher"]["largest_difference"] < 1e-4
+    assert report["recognizer"]["whole clips"]["top1"] == pytest.approx(student, abs=0.01)
+    trained = len(list(tmp_path.rglob("weights.safetensors")))
+    assert trained == 2 + 2 + 6 + 2, "pretrained, probed, finetuned (theta, phi, both), students"

@@ -1,0 +1,82 @@
+"""The table of evaluations."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from skedge.skeleton import InputError
+from skedge.tables import evaluations
+
+
+def put(folder: Path, **metrics: object) -> None:
+    folder.mkdir(parents=True)
+    (folder / "metrics.json").write_text(json.dumps(metrics))
+
+
+def test_every_evaluation_has_a_row(tmp_path: Path) -> None:
+    put(
+        tmp_path / "a",
+        protocol="linear",
+        fusion="alignment",
+        stream="three",
+        seed=0,
+        epochs=9,
+        top1=61.25,
+        top5=90,
+        clips=430,
+    )
+    put(
+        tmp_path / "b",
+        protocol="semi",
+        share=0.1,
+        stream="joint",
+        seeds=[0, 1],
+        top1=50,
+        top1_std=2.54,
+        top5=80,
+        top5_std=0,
+    )
+    hidden = {
+        "joints": {"0": {"top1": 60, "std": 0}, "4": {"top1": 50.06, "std": 1.5}},
+        "parts": {},
+    }
+    put(
+        tmp_path / "c",
+        protocol="partial-body",
+        stream="joint",
+        seed=0,
+        clips=430,
+        part="val",
+        **hidden,
+    )
+    put(tmp_path / "pretrain", method="pstl", loss=3.0)
+    put(tmp_path / "v", protocol="finetune", part="val", top1=1.0)
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in evaluations([tmp_path]).splitlines()
+    ]
+    assert rows[2] == [
+        str(tmp_path / "a"),
+        "linear",
+        "alignment",
+        "three",
+        "0",
+        "9",
+        "61.2",
+        "90.0",
+        "430",
+    ]
+    assert rows[3][1:] == ["semi 10 %", "", "joint", "0, 1", "", "50.0 ± 2.5", "80.0 ± 0.0", ""]
+    assert [row[2] for row in rows[4:6]] == ["0 joints hidden", "4 joints hidden"]
+    assert rows[5][6] == "50.1 ± 1.5"
+    assert rows[6][1] == "finetune (val)"
+    assert len(rows) == 7
+
+
+def test_nothing_to_show(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="found none"):
+        evaluations([tmp_path])
+    (tmp_path / "metrics.json").write_text("{")
+    with pytest.raises(InputError, match="damaged"):
+        evaluations([tmp_path])
