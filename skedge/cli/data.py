@@ -177,7 +177,7 @@ def merge_command(parser: ArgumentParser) -> Callable[[Any], None]:
 
 
 def synth_command(parser: ArgumentParser) -> Callable[[Any], None]:
-    """Make the synthetic set: 13 actions by forward kinematics, as a camera would see them.
+    """Make the synthetic set: 12 actions, idle and other movement, as a camera would see them.
 
     Example: skedge data synth stores/synthetic --subjects 20
     """
@@ -189,9 +189,12 @@ def synth_command(parser: ArgumentParser) -> Callable[[Any], None]:
     parser.add_argument(
         "--continuous",
         type=int,
-        help="so many whole recordings per subject instead, of all actions with pauses",
+        help="so many recordings of a minute per subject instead, mostly of everyday movement",
     )
     parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same files")
+    parser.add_argument(
+        "--clean", action="store_true", help="bodies in a room, without a camera's view and errors"
+    )
     parser.add_argument(
         "--overwrite", action="store_true", help="replace a store that stands there"
     )
@@ -199,7 +202,7 @@ def synth_command(parser: ArgumentParser) -> Callable[[Any], None]:
     def main(args: Any) -> None:
         from skedge.datasets.synthetic.synthesize import synthesize, synthesize_recordings
 
-        how = {name: args[name] for name in ("subjects", "seed", "overwrite")}
+        how = {name: args[name] for name in ("subjects", "seed", "clean", "overwrite")}
         if args.continuous is None:
             synthesize(args.store, clips_per_action_and_subject=args.clips, **how)
         else:

@@ -30,7 +30,7 @@ def performances() -> list[np.ndarray]:
 
 @pytest.fixture(scope="module")
 def clips() -> list[synthetic.Clip]:
-    return list(synthetic.make_clips())
+    return list(synthetic.make_clips(clips_per_action_and_subject=2))
 
 
 def test_bones_keep_their_length(performances):
@@ -71,7 +71,7 @@ def test_every_action_moves_and_idle_moves_least(performances):
 
 def test_lengths_and_numbers(clips):
     frames = np.array([len(clip.joints) for clip in clips])
-    assert len(clips) == 20 * 3 * len(ACTIONS)
+    assert len(clips) == 20 * 2 * len(ACTIONS)
     assert frames.min() >= motion.SHORTEST
     assert frames.max() <= motion.LONGEST
     assert 55 < np.median(frames) < 110
@@ -192,18 +192,19 @@ def test_recordings_are_mostly_background_with_known_actions_between(tmp_path):
     for i, name in enumerate(store.index["name"]):
         own = store.intervals[store.intervals["clip"] == i]
         assert (own["start"] < own["end"]).all()
-        assert (own["start"][1:] >= own["end"][:-1]).all()
-        assert own["end"][-1] <= store.index["frames"][i]
         assert len(repetitions[name]) == len(own)
         assert min(repetitions[name]) >= 1
         labels = [store.labels[label] for label in own["label"]]
+        assert own["start"][0] == 0
+        assert (own["start"][1:] == own["end"][:-1]).all()
+        assert own["end"][-1] == store.index["frames"][i]
         seen |= set(labels)
-        busy += (own["end"] - own["start"]).sum()
+        known = [label not in ("idle", "other") for label in labels]
+        busy += (own["end"] - own["start"])[known].sum()
         # Nobody sits down who sits.
         chairs = [label for label in labels if label in ("sit down", "stand up")]
         assert all(one != next for one, next in pairwise(chairs))
-    assert len(seen) > 6
-    assert seen <= set(ACTIONS) - {"idle", "other"}
+    assert len(seen) > 8
     assert 0.1 < busy / store.index["frames"].sum() < 0.5
 
 

@@ -30,7 +30,7 @@ def _kicking(
     **how: Any,
 ) -> Variant:
     """The weight on the other leg, the knee up where it is, the foot out, and back on the floor."""
-    on_one = {"shift": (-0.14, -0.08), "down": (0.0, 0.05)}
+    on_one = {"shift": (-0.14, -0.08), "down": (0.0, 0.07)}
     up: list[Key] = []
     away: list[Key] = []
     if chamber is not None:
@@ -60,14 +60,15 @@ def _kicking(
 
 
 _STEP_UP: dict[str, Any] = {"other step": (0.0, 0.0, (0.1, 0.4)), "back": (-0.3, -0.05)}
-_AHEAD: Place = ((-0.1, 0.08), (0.4, 1.0), (0.5, 0.95))
+# Beyond what a leg reaches: it is straight.
+_AHEAD: Place = ((-0.1, 0.08), (0.35, 1.1), (0.85, 1.15))
 _KICKS = [
     # A ball; to the front with the knee up first; with a straight leg, leaning back.
     _kicking(
         0.2,
         ((0, 0.04), (0.08, 0.25), (-0.45, -0.2)),
-        ((-0.1, 0.05), (0.12, 0.45), (0.4, 0.7)),
-        (-12, 5),
+        ((-0.1, 0.05), (0.1, 0.45), (0.55, 0.95)),
+        (-15, 5),
         (-4, 4),
         None,
         repeats=(1, 2),
@@ -75,7 +76,7 @@ _KICKS = [
     _kicking(
         0.16,
         ((-0.06, 0.04), (0.35, 0.65), (0.1, 0.35)),
-        ((-0.08, 0.05), (0.45, 1.0), (0.55, 0.9)),
+        ((-0.08, 0.05), (0.45, 1.1), (0.7, 1.1)),
         (-35, 2),
         (-6, 4),
         GUARD,
@@ -96,19 +97,19 @@ _KICKS = [
     _kicking(
         0.1,
         ((0.0, 0.1), (0.3, 0.6), (0.05, 0.25)),
-        ((0.5, 0.9), (0.35, 0.95), (-0.1, 0.3)),
+        ((0.7, 1.1), (0.35, 1.05), (-0.1, 0.3)),
         (-10, 8),
         (-45, -8),
         GUARD,
         repeats=(1, 4),
     ),
     _kicking(
-        0.1, None, ((0.5, 0.9), (0.3, 0.9), (-0.1, 0.25)), (-10, 8), (-40, -4), None, repeats=(1, 4)
+        0.1, None, ((0.7, 1.1), (0.3, 1.0), (-0.1, 0.25)), (-10, 8), (-40, -4), None, repeats=(1, 4)
     ),
     _kicking(
         0.1,
         ((0.15, 0.45), (0.3, 0.65), (0.0, 0.25)),
-        ((-0.3, 0.25), (0.4, 1.0), (0.5, 0.85)),
+        ((-0.3, 0.25), (0.4, 1.1), (0.75, 1.1)),
         (-35, -5),
         (-30, -5),
         GUARD,
@@ -132,7 +133,7 @@ def _squatting(
     raised: dict[str, Any] = {} if arms is None else {"arms": arms, "swivel": swivel}
     feet: dict[str, Any] = {}
     if wide:
-        feet = {"step": ((0.06, 0.28), 0.0, 0.0), "other step": ((0.06, 0.28), 0.0, 0.0)}
+        feet = {"step": ((0.06, 0.34), 0.0, 0.0), "other step": ((0.06, 0.34), 0.0, 0.0)}
     down = {
         "down": (0.25, 0.62),
         "back": (0.05, 0.32),
@@ -166,19 +167,20 @@ def _squatting(
     )
 
 
-_ON_SHOULDERS: Place = ((0.08, 0.5), (-0.08, 0.18), (-0.08, 0.12))
+_ON_SHOULDERS: Place = ((0.08, 0.6), (-0.05, 0.3), (-0.1, 0.15))
 _CLASPED: Place = ((-0.33, -0.2), (-0.3, 0.05), (0.3, 0.5))
 _SQUATS = [
     _squatting(0.14, FRONT, wide=False),
     _squatting(0.1, FRONT, held=False),
     _squatting(0.08, ((-0.1, 0.1), (-0.35, 0.05), (0.6, 0.9)), held=False, wide=True),
-    _squatting(0.1, None),
-    _squatting(0.06, HANG, swivel=(0, 20), wide=True),
+    _squatting(0.06, None),
+    _squatting(0.04, HANG, swivel=(0, 20), wide=True),
     # Hands clasped, a weight before the chest; a bar on the shoulders; hands behind the head; arms
     # crossed, overhead, on the hips.
-    _squatting(0.14, _CLASPED, wide=True),
+    _squatting(0.12, _CLASPED, wide=True),
+    _squatting(0.04, ((0.85, 0.98), (-0.2, 0.15), (0.0, 0.2)), swivel=(30, 90), wide=True),
     _squatting(0.06, AT_CHEST, wide=True),
-    _squatting(0.16, _ON_SHOULDERS, swivel=(-30, 45), lean=(15, 60), wide=True, tempo=0.9),
+    _squatting(0.2, _ON_SHOULDERS, swivel=(-30, 45), lean=(15, 60), wide=True, tempo=0.9),
     _squatting(0.05, ((-0.2, 0.0), (0.25, 0.4), (-0.1, 0.05)), swivel=(60, 90)),
     _squatting(0.05, ((-0.55, -0.35), (-0.1, 0.05), (0.2, 0.35)), swivel=(40, 80)),
     _squatting(0.03, ((0.0, 0.45), (0.75, 0.95), (-0.05, 0.2)), swivel=(40, 90), wide=True),
@@ -228,7 +230,7 @@ def _hopping(share: float, arms: dict[str, Any], height: Range, bend: Range, **h
     )
 
 
-_ROPE: dict[str, Any] = {"arms": ((0.12, 0.5), (-0.75, -0.25), (0.05, 0.45)), "swivel": (0, 40)}
+_ROPE: dict[str, Any] = {"arms": ((0.15, 0.7), (-0.75, -0.15), (0.05, 0.5)), "swivel": (0, 40)}
 _UPWARDS: Place = ((-0.05, 0.35), (0.5, 0.95), (0.05, 0.5))
 _JUMPS = [
     _jumping(
@@ -246,7 +248,7 @@ _JUMPS = [
     _hopping(0.26, _ROPE, (0.03, 0.13), (0.01, 0.07)),
     _hopping(0.08, _ROPE, (0.1, 0.25), (0.04, 0.14), tempo=0.75),
     _hopping(0.08, {}, (0.03, 0.16), (0.02, 0.1)),
-    _hopping(0.05, {"arms": _FLUNG, "swivel": (10, 70)}, (0.04, 0.16), (0.02, 0.1)),
+    _hopping(0.08, {"arms": _FLUNG, "swivel": (10, 70)}, (0.04, 0.16), (0.02, 0.1)),
     # The feet apart and together; the knees up.
     Variant(
         0.04,
@@ -356,7 +358,13 @@ _BOWS = [
         before=[
             (
                 (0.35, 1.2),
-                {"lean": lean, "curl": (2, 28), "nod": (-5, 30), "back": (0.02, 0.16)}
+                {
+                    "lean": lean,
+                    "curl": (2, 28),
+                    "nod": (-8, 30),
+                    "back": (0.02, 0.2),
+                    "down": (0, 0.06),
+                }
                 | ({} if arms is None else {"arms": arms}),
             ),
             ((0.0, 1.0), {}),
@@ -371,8 +379,9 @@ _BOWS = [
         (0.15, ((0.08, 0.18), (-0.99, -0.93), (-0.25, 0.05)), (22, 65)),
         (0.1, ((-0.34, -0.25), (-0.8, -0.6), (0.3, 0.5)), (22, 65)),
         (0.08, ((-0.34, -0.3), (-0.3, -0.1), (0.35, 0.5)), (18, 55)),
+        (0.08, _ON_SHOULDERS, (35, 85)),
         (0.12, None, (20, 60)),
-        (0.12, ((0.0, 0.15), (-0.85, -0.3), (0.4, 0.9)), (50, 85)),
+        (0.16, ((0.0, 0.15), (-0.85, -0.15), (0.4, 0.98)), (50, 100)),
         (0.08, None, (14, 26)),
     )
 ]

@@ -19,7 +19,7 @@ _PLACE = [CHANNEL[name] for name in body.ROOM]
 
 
 class Interval(NamedTuple):
-    """An action in a recording: its number, the frames from `start` to before `end`, how often."""
+    """What is done in a recording's frames from `start` to before `end`, and how often."""
 
     action: int
     start: int
@@ -34,10 +34,10 @@ def recorded(
     seconds: float = SECONDS,
     actions: float = 0.35,
 ) -> tuple[np.ndarray, list[Interval]]:
-    """The channels (T, channels) of somebody in a room, and the intervals of known actions.
+    """The channels (T, channels) of somebody in a room, and intervals that cover all frames.
 
-    All frames outside of the intervals are everyday movement and standing about. `actions`: how
-    often what is done next is an action. Nobody leaves the room: who is far off walks back.
+    Most are everyday movement (`other`) and standing about (`idle`). `actions`: how often what is
+    done next is an action. Nobody leaves the room: who is far off walks back.
     """
     at = stance(who, rng, "seated" if rng.random() < 0.3 else "standing")
     pieces: list[np.ndarray] = []
@@ -60,13 +60,26 @@ def recorded(
             bridge = last + _ramp(pause, rng)[:, None] * (moved[0] - last)
             pieces.append(bridge)
             made += pause
-        if action not in (_IDLE, _OTHER):
+        if action != _OTHER:
             intervals.append(Interval(action, made + done.start, made + done.end, done.beats))
         pieces.append(moved)
         made += len(moved)
         last = moved[-1]
     moved = smooth(np.concatenate(pieces), 1.0)
-    return moved + sway(len(moved), who, rng), intervals
+    return moved + sway(len(moved), who, rng), _whole(intervals, made)
+
+
+def _whole(performed: list[Interval], frames: int) -> list[Interval]:
+    """Intervals without gaps: between what was performed people do something else."""
+    every: list[Interval] = []
+    end = 0
+    for one in [*performed, Interval(_OTHER, frames, frames, 0)]:
+        if one.start > end:
+            every.append(Interval(_OTHER, end, one.start, 1))
+        if one.end > one.start:
+            every.append(one)
+        end = one.end
+    return every
 
 
 def _next(seated: bool, rng: np.random.Generator, actions: float) -> int:

@@ -50,10 +50,12 @@ def clip(
     seed: int = 0,
     jitter: float = 1.0,
     dropped: float = 0.01,
+    clean: bool = False,
 ) -> Clip:
     """One clip of an action by a subject; the same numbers give the same clip, bit for bit.
 
-    `jitter` scales the camera's noise, `dropped` is the share of absent joints on average. Raises
+    `jitter` scales the camera's noise, `dropped` is the share of absent joints on average. `clean`:
+    without a camera, the joints where they are in the room (y up from the floor). Raises
     `InputError` for an unknown action and negative numbers.
     """
     if not 0 <= action < len(ACTIONS) or min(subject, repetition, seed) < 0:
@@ -66,25 +68,37 @@ def clip(
     who = person(seed, subject)
     shape = build(who, SENSORS[camera], rng)
     made = cut(motion(action, who, shape, rng), rng)
-    joints = _film(made.channels, shape, camera, rng, jitter, dropped)
+    if clean:
+        joints = body.joints(made.channels, shape).astype(np.float32)
+    else:
+        joints = _film(made.channels, shape, camera, rng, jitter, dropped)
     return Clip(joints, action, subject, camera, made.beats)
 
 
 def recording(
-    subject: int, repetition: int = 0, *, seed: int = 0, seconds: float = SECONDS
+    subject: int,
+    repetition: int = 0,
+    *,
+    seed: int = 0,
+    seconds: float = SECONDS,
+    clean: bool = False,
 ) -> tuple[Clip, list[Interval]]:
     """One subject before one camera for some time, mostly at everyday things (see `recorded`).
 
-    `action` is `other`; the same numbers give the same recording, bit for bit.
+    `action` is `other`, `beats` how many known actions were done; `clean` as of `clip`. The same
+    numbers give the same recording, bit for bit.
     """
     rng = np.random.default_rng([seed, 3, subject, repetition])
     camera = int(rng.integers(len(CAMERAS)))
     who = person(seed, subject)
     shape = build(who, SENSORS[camera], rng)
     moved, intervals = recorded(who, shape, rng, seconds)
-    return Clip(
-        _film(moved, shape, camera, rng), ACTIONS.index("other"), subject, camera
-    ), intervals
+    if clean:
+        joints = body.joints(moved, shape).astype(np.float32)
+    else:
+        joints = _film(moved, shape, camera, rng)
+    known = sum(ACTIONS[one.action] not in ("idle", "other") for one in intervals)
+    return Clip(joints, ACTIONS.index("other"), subject, camera, known), intervals
 
 
 def _film(
@@ -114,13 +128,17 @@ def _film(
 
 
 def make_clips(
-    subjects: int = 20, clips_per_action_and_subject: int = 3, seed: int = 0
+    subjects: int = 20,
+    clips_per_action_and_subject: int = 3,
+    seed: int = 0,
+    *,
+    clean: bool = False,
 ) -> Iterator[Clip]:
     """All clips of a set, subject by subject."""
     for subject in range(subjects):
         for action in range(len(ACTIONS)):
             for repetition in range(clips_per_action_and_subject):
-                yield clip(action, subject, repetition, seed=seed)
+                yield clip(action, subject, repetition, seed=seed, clean=clean)
 
 
 def parts(subjects: int) -> np.ndarray:
@@ -139,20 +157,21 @@ def synthesize_recordings(
     recordings_per_subject: int = 1,
     subjects: int = 20,
     seed: int = 0,
+    clean: bool = False,
     overwrite: bool = False,
 ) -> None:
-    """Write whole recordings with labelled intervals (see `recording`) as a store; otherwise as
-    `synthesize`. `repetitions.json` says how often each interval's action was done."""
+    """Write whole recordings whose intervals label every frame (see `recording`) as a store;
+    otherwise as `synthesize`. `repetitions.json` says how often each interval's action was done."""
 
     def named() -> Iterator[_Named]:
         for subject in range(subjects):
             for i in range(recordings_per_subject):
-                yield f"s{subject + 1:02}_r{i + 1:02}", *recording(subject, i, seed=seed)
+                name = f"s{subject + 1:02}_r{i + 1:02}"
+                yield name, *recording(subject, i, seed=seed, clean=clean)
 
     counts = {"subjects": subjects, "recordings_per_subject": recordings_per_subject, "seed": seed}
-    _write(
-        path, counts, "recording per subject", named(), subjects * recordings_per_subject, overwrite
-    )
+    total = subjects * recordings_per_subject
+    _write(path, counts, "recording per subject", named(), total, clean, overwrite)
 
 
 def synthesize(
@@ -161,6 +180,7 @@ def synthesize(
     clips_per_action_and_subject: int = 3,
     subjects: int = 20,
     seed: int = 0,
+    clean: bool = False,
     overwrite: bool = False,
 ) -> None:
     """Write the synthetic set as a store at `path`: 14 classes, 30 Hz, NTU-25, a protocol `xsub` by
@@ -169,10 +189,13 @@ def synthesize(
     The default 840 clips take a few seconds; the same arguments give the same files, bit for bit.
     `repetitions.json` beside them says how often each clip's action was done. Raises `InputError`
     for fewer than three subjects (one for each part) or no clips, and where `path` is taken.
+    `clean`: no camera sees them, the joints are where they are in the room (y up from the floor).
     """
 
     def named() -> Iterator[_Named]:
-        for number, made in enumerate(make_clips(subjects, clips_per_action_and_subject, seed)):
+        for number, made in enumerate(
+            make_clips(subjects, clips_per_action_and_subject, seed, clean=clean)
+        ):
             take = number % clips_per_action_and_subject + 1
             yield f"a{made.action + 1:02}_s{made.subject + 1:02}_t{take:02}", made, ()
 
@@ -182,7 +205,7 @@ def synthesize(
         "seed": seed,
     }
     total = len(ACTIONS) * subjects * clips_per_action_and_subject
-    _write(path, counts, "clip per action and subject", named(), total, overwrite)
+    _write(path, counts, "clip per action and subject", named(), total, clean, overwrite)
 
 
 def _write(
@@ -191,6 +214,7 @@ def _write(
     unit: str,
     named: Iterable[_Named],
     total: int,
+    clean: bool,
     overwrite: bool,
 ) -> None:
     subjects, each, seed = counts.values()
@@ -199,7 +223,8 @@ def _write(
             f"expected at least 3 subjects, 1 {unit} and a seed from 0, "
             f"got {subjects}, {each} and {seed}"
         )
-    made_by: dict[str, Any] = {"synthesize": counts, "cameras": list(CAMERAS)}
+    made_by: dict[str, Any] = {"synthesize": counts | ({"clean": True} if clean else {})}
+    made_by |= {} if clean else {"cameras": list(CAMERAS)}
     codes = parts(subjects)
     with StoreWriter(
         path,
