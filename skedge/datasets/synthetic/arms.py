@@ -129,8 +129,8 @@ def _clapping(
 
 _CLAPS = [
     # At the belly, at the chest, in the face's height, small and quick, overhead, at arm's length.
-    _clapping(0.2, (-0.45, -0.15), (0.45, 0.75), (0.12, 0.55), (10, 55), (0.09, 0.24)),
-    _clapping(0.32, (-0.2, 0.25), (0.4, 0.7), (0.12, 0.6), (5, 55), (0.09, 0.24)),
+    _clapping(0.2, (-0.45, -0.15), (0.45, 0.75), (0.12, 0.8), (10, 55), (0.09, 0.26)),
+    _clapping(0.32, (-0.2, 0.25), (0.4, 0.7), (0.12, 0.85), (5, 55), (0.09, 0.26)),
     _clapping(0.12, (0.1, 0.4), (0.35, 0.65), (0.1, 0.5), (5, 45), (0.09, 0.24)),
     _clapping(0.17, (-0.35, 0.15), (0.3, 0.55), (0.03, 0.14), (-5, 35), (0.07, 0.16), (2, 20)),
     _clapping(0.08, (0.55, 0.85), (0.1, 0.4), (0.1, 0.5), (10, 70), (0.12, 0.35)),
@@ -162,7 +162,7 @@ _CLAPS = [
     ),
 ]
 
-_BLOW: Place = ((-0.38, -0.02), (-0.12, 0.48), (0.82, 0.99))
+_BLOW: Place = ((-0.38, -0.02), (-0.1, 0.5), (0.85, 0.99))
 _OUTWARDS = {"swivel": (15, 65), "twist": (-35, -6)}
 _ON_GUARD: list[Key] = [
     (
@@ -364,7 +364,7 @@ def _overarm(share: float, **how: Any) -> Variant:
 
 
 _THROWS = [
-    _overarm(0.5, seated=0.06),
+    _overarm(0.62, seated=0.06),
     # Thrown at once from before the shoulder, as a dart or a ball of paper.
     Variant(
         0.12,
@@ -378,7 +378,7 @@ _THROWS = [
     ),
     # Underarm.
     Variant(
-        0.17,
+        0.12,
         before=[
             (
                 (0.3, 0.6),

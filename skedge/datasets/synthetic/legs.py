@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import numpy as np
+
 from skedge.datasets.synthetic.actions import (
     AT_CHEST,
     FRONT,
@@ -15,7 +17,7 @@ from skedge.datasets.synthetic.actions import (
     Variant,
 )
 
-_DOWN: Place = (0.0, 0.0, (-0.15, 0.1))
+_FLOOR: Place = (0.0, 0.0, (-0.15, 0.1))
 _FLUNG: Place = ((0.3, 0.8), (-0.6, 0.1), (-0.3, 0.5))
 
 
@@ -29,30 +31,30 @@ def _kicking(
     more: dict[str, Any] | None = None,
     **how: Any,
 ) -> Variant:
-    """The weight on the other leg, the knee up where it is, the foot out, and back on the floor."""
+    """The weight on the other leg, the foot out and back: with the knee up first, or all the way
+    on the circle of a straight leg."""
     on_one = {"shift": (-0.14, -0.08), "down": (0.0, 0.07)}
-    up: list[Key] = []
-    away: list[Key] = []
-    if chamber is not None:
-        up = [((0.15, 0.35), {"step": chamber, "lean": (-8, 8)} | on_one)]
-        away = [((0.12, 0.28), {"step": chamber, "lean": (-10, 5), "side": 0.0})]
-    first: dict[str, Any] = {"shift": (-0.1, -0.04), "step": (0.0, 0.0, (-0.3, 0.0))}
+    first: dict[str, Any] = {"shift": (-0.1, -0.04), "step": (0.0, 0.0, (-0.35, 0.0))}
     if arms is not None:
         first |= {"arms": arms, "swivel": (5, 50)}
+    if chamber is not None:
+        up: dict[str, Any] = {"step": chamber, "lean": (-8, 8)} | on_one
+        away: dict[str, Any] = {"step": chamber, "lean": (-10, 5), "side": 0.0}
+    else:
+        low = tuple((0.45 * part[0], 0.6 * part[1]) for part in (hit[0], hit[2]))
+        up = {"step": (low[0], (0.03, 0.15), low[1])} | on_one
+        away = {"step": (low[0], (0.03, 0.15), low[1])}
     return Variant(
         share,
         before=[((0.2, 0.5), first)],
         beat=[
-            *up,
-            (
-                (0.12, 0.3),
-                {"step": hit, "lean": lean, "side": side} | on_one | (more or {}),
-            ),
+            ((0.12, 0.32), up),
+            ((0.1, 0.28), {"step": hit, "lean": lean, "side": side} | on_one | (more or {})),
             ((0.0, 0.15), {}),
-            *away,
+            ((0.1, 0.28), away),
             (
-                (0.2, 0.45),
-                {"step": _DOWN, "side": 0.0, "lean": (-3, 8), "shift": (-0.06, 0.0), "face": 0.0},
+                (0.16, 0.4),
+                {"step": _FLOOR, "side": 0.0, "lean": (-3, 8), "shift": (-0.06, 0.0), "face": 0.0},
             ),
         ],
         **how,
@@ -61,53 +63,30 @@ def _kicking(
 
 _STEP_UP: dict[str, Any] = {"other step": (0.0, 0.0, (0.1, 0.4)), "back": (-0.3, -0.05)}
 # Beyond what a leg reaches: it is straight.
-_AHEAD: Place = ((-0.1, 0.08), (0.35, 1.1), (0.85, 1.15))
+_AHEAD = ((-0.1, 0.08), (0.35, 1.1), (0.85, 1.15))
+_ASIDE = ((0.75, 1.1), (0.35, 1.05), (-0.1, 0.3))
+_KNEE_UP: Place = ((-0.06, 0.06), (0.35, 0.65), (0.1, 0.35))
+_MORE = {"repeats": (1, 4)}
 _KICKS = [
     # A ball; to the front with the knee up first; with a straight leg, leaning back.
     _kicking(
-        0.2,
+        0.12,
         ((0, 0.04), (0.08, 0.25), (-0.45, -0.2)),
         ((-0.1, 0.05), (0.1, 0.45), (0.55, 0.95)),
         (-15, 5),
         (-4, 4),
         None,
-        repeats=(1, 2),
     ),
-    _kicking(
-        0.16,
-        ((-0.06, 0.04), (0.35, 0.65), (0.1, 0.35)),
-        ((-0.08, 0.05), (0.45, 1.1), (0.7, 1.1)),
-        (-35, 2),
-        (-6, 4),
-        GUARD,
-        repeats=(1, 4),
-    ),
-    _kicking(0.16, None, _AHEAD, (-45, -4), (-6, 6), None, repeats=(1, 4)),
-    _kicking(0.1, None, _AHEAD, (-50, -15), (-10, 6), _FLUNG, _STEP_UP),
-    _kicking(
-        0.08,
-        ((-0.06, 0.04), (0.35, 0.65), (0.1, 0.35)),
-        _AHEAD,
-        (-50, -15),
-        (-10, 6),
-        None,
-        _STEP_UP,
-    ),
+    _kicking(0.12, _KNEE_UP, _AHEAD, (-35, 2), (-6, 4), GUARD, **_MORE),
+    _kicking(0.1, None, ((-0.1, 0.08), (0.1, 0.5), (0.85, 1.1)), (-15, 5), (-5, 5), None, **_MORE),
+    _kicking(0.2, None, _AHEAD, (-45, -4), (-6, 6), None, **_MORE),
+    _kicking(0.1, None, _AHEAD, (-55, -15), (-10, 6), _FLUNG, _STEP_UP),
+    _kicking(0.07, _KNEE_UP, _AHEAD, (-50, -15), (-10, 6), None, _STEP_UP),
     # To the side; in a round, turning; without a guard.
+    _kicking(0.06, _KNEE_UP, _ASIDE, (-10, 8), (-45, -8), GUARD, **_MORE),
+    _kicking(0.14, None, _ASIDE, (-10, 8), (-45, -4), None, **_MORE),
     _kicking(
-        0.1,
-        ((0.0, 0.1), (0.3, 0.6), (0.05, 0.25)),
-        ((0.7, 1.1), (0.35, 1.05), (-0.1, 0.3)),
-        (-10, 8),
-        (-45, -8),
-        GUARD,
-        repeats=(1, 4),
-    ),
-    _kicking(
-        0.1, None, ((0.7, 1.1), (0.3, 1.0), (-0.1, 0.25)), (-10, 8), (-40, -4), None, repeats=(1, 4)
-    ),
-    _kicking(
-        0.1,
+        0.09,
         ((0.15, 0.45), (0.3, 0.65), (0.0, 0.25)),
         ((-0.3, 0.25), (0.4, 1.1), (0.75, 1.1)),
         (-35, -5),
@@ -129,12 +108,15 @@ def _squatting(
     wide: bool = False,
     tempo: float = 1.0,
 ) -> Variant:
-    """`held`: the arms stay in their place all the time, else they go there with every squat."""
+    """`held`: the arms stay in their place all the time, else they go there with every squat.
+
+    Arms that are stretched out before the body stay level when the trunk leans.
+    """
     raised: dict[str, Any] = {} if arms is None else {"arms": arms, "swivel": swivel}
     feet: dict[str, Any] = {}
     if wide:
         feet = {"step": ((0.06, 0.34), 0.0, 0.0), "other step": ((0.06, 0.34), 0.0, 0.0)}
-    down = {
+    down: dict[str, Any] = {
         "down": (0.25, 0.62),
         "back": (0.05, 0.32),
         "lean": lean,
@@ -148,6 +130,9 @@ def _squatting(
         "curl": 0.0,
         "nod": (-5, 5),
     }
+    if arms is not None and np.min(arms[2]) > 0.5:
+        down["arms+"] = (0.0, (0.0, 0.5), (-0.1, 0.0))
+        up |= {"arms+": 3 * (0.0,)} if held else {}
     before: list[Key] = []
     if held or wide:
         before = [((0.3, 0.9), (raised if held else {}) | feet), ((0.0, 1.2), {})]
@@ -170,7 +155,7 @@ def _squatting(
 _ON_SHOULDERS: Place = ((0.08, 0.6), (-0.05, 0.3), (-0.1, 0.15))
 _CLASPED: Place = ((-0.33, -0.2), (-0.3, 0.05), (0.3, 0.5))
 _SQUATS = [
-    _squatting(0.14, FRONT, wide=False),
+    _squatting(0.16, FRONT),
     _squatting(0.1, FRONT, held=False),
     _squatting(0.08, ((-0.1, 0.1), (-0.35, 0.05), (0.6, 0.9)), held=False, wide=True),
     _squatting(0.06, None),
@@ -234,7 +219,7 @@ _ROPE: dict[str, Any] = {"arms": ((0.15, 0.7), (-0.75, -0.15), (0.05, 0.5)), "sw
 _UPWARDS: Place = ((-0.05, 0.35), (0.5, 0.95), (0.05, 0.5))
 _JUMPS = [
     _jumping(
-        0.22,
+        0.17,
         {"arms": ((0.08, 0.2), (-0.9, -0.75), (-0.5, -0.15)), "swivel": (0, 30)},
         {"arms": ((0.0, 0.25), (-0.4, 0.4), (0.5, 0.8)), "swivel": (10, 50)},
     ),
@@ -245,7 +230,7 @@ _JUMPS = [
     ),
     _jumping(0.14, {}, {}),
     # A rope, slack or high; hopping with the arms hanging, on the hips or flung up.
-    _hopping(0.26, _ROPE, (0.03, 0.13), (0.01, 0.07)),
+    _hopping(0.32, _ROPE, (0.03, 0.13), (0.01, 0.07)),
     _hopping(0.08, _ROPE, (0.1, 0.25), (0.04, 0.14), tempo=0.75),
     _hopping(0.08, {}, (0.03, 0.16), (0.02, 0.1)),
     _hopping(0.08, {"arms": _FLUNG, "swivel": (10, 70)}, (0.04, 0.16), (0.02, 0.1)),
@@ -374,10 +359,10 @@ _BOWS = [
     # The hands hang, slide to the knees, stay at the sides, meet before the body, before the chest,
     # or stay wherever they are; a deep one; a small one.
     for share, arms, lean in (
-        (0.2, ((0.02, 0.15), (-0.95, -0.75), (0.1, 0.6)), (22, 65)),
-        (0.15, ((0.0, 0.1), (-0.9, -0.75), (0.3, 0.55)), (22, 65)),
-        (0.15, ((0.08, 0.18), (-0.99, -0.93), (-0.25, 0.05)), (22, 65)),
-        (0.1, ((-0.34, -0.25), (-0.8, -0.6), (0.3, 0.5)), (22, 65)),
+        (0.2, ((0.02, 0.15), (-0.95, -0.75), (0.1, 0.6)), (25, 75)),
+        (0.15, ((0.0, 0.1), (-0.9, -0.75), (0.3, 0.55)), (25, 75)),
+        (0.15, ((0.08, 0.18), (-0.99, -0.93), (-0.25, 0.05)), (25, 75)),
+        (0.1, ((-0.34, -0.25), (-0.8, -0.6), (0.3, 0.5)), (25, 75)),
         (0.08, ((-0.34, -0.3), (-0.3, -0.1), (0.35, 0.5)), (18, 55)),
         (0.08, _ON_SHOULDERS, (35, 85)),
         (0.12, None, (20, 60)),
