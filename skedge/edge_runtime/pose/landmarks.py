@@ -117,7 +117,8 @@ def refine(points: np.ndarray, heat: np.ndarray) -> np.ndarray:
     weights = 1 / (1 + np.exp(np.minimum(-logits, 80)))
     if cells.min() < REACH or cells.max() >= HEAT - REACH:
         # The part of a square that lies beyond the map weighs nothing.
-        within = (cells[:, :, None] + AROUND >= 0) & (cells[:, :, None] + AROUND < HEAT)
+        square = cells[:, :, None] + AROUND
+        within = np.logical_and(square >= 0, square < HEAT)
         weights *= within[:, 1, :, None] & within[:, 0, None, :]
     sure = inside & (weights.reshape(len(points), -1).max(axis=1) >= SURE)
     total = np.maximum(weights.sum(axis=(1, 2)), 1e-9)
