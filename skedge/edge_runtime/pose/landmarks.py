@@ -109,7 +109,7 @@ def refine(points: np.ndarray, heat: np.ndarray) -> np.ndarray:
     point stays.
     """
     scaled = points * HEAT
-    inside = ((scaled >= 0) & (scaled < HEAT)).all(axis=1)
+    inside = np.asarray(((scaled >= 0) & (scaled < HEAT)).all(axis=1))
     cells = np.where(inside[:, None], scaled, 0).astype(np.intp)
     maps = heat.shape[2]
     first = (cells[:, 1] * HEAT + cells[:, 0]) * maps + np.arange(len(points))
