@@ -97,8 +97,10 @@ def write_report(report: dict[str, Any], folder: Path, console: Console) -> None
         collapse_padding=True,
         title=f"{report['recipe']['name']} on {measured}",
     )
-    for column in columns:
-        table.add_column(column, no_wrap=True, justify="right" if column else "left")
+    # Names wrap where the terminal is narrow; a figure is never cut.
+    table.add_column(columns[0], overflow="fold")
+    for column in columns[1:]:
+        table.add_column(column, no_wrap=True, justify="right")
     for row in rows:
         table.add_row(*row)
     console.print(table)
