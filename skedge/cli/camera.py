@@ -33,6 +33,12 @@ def live_command(parser: ArgumentParser) -> Callable[[Any], None]:
         metavar="MODULE:FUNCTION",
         help="function in a Python file of your own, called with every event",
     )
+    parser.add_argument(
+        "--ended_only",
+        action="store_true",
+        help="one line for each action, when it has ended; else a second one when it begins",
+    )
+    parser.add_argument("--device", help="name that events carry; by default the computer's")
 
     def main(args: Any) -> None:
         from skedge.edge_runtime.live.run import live, open_camera
@@ -46,7 +52,7 @@ def live_command(parser: ArgumentParser) -> Callable[[Any], None]:
             args.fast,
             args.pose,
         )
-        how = {name: args[name] for name in ("record", "hook")}
+        how = {name: args[name] for name in ("record", "hook", "ended_only", "device")}
         live(camera, recognizer, _viewing(args), **how, every_frame=args.every_frame or args.fast)
 
     return main

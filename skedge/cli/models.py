@@ -231,15 +231,14 @@ def _predict(args: Any) -> None:
 
 
 def _evaluate_online(args: Any) -> None:
-    import json
 
     from rich.console import Console
     from rich.progress import track
 
-    from skedge.bench.report import write_whole
     from skedge.datasets.store import Store
     from skedge.edge_runtime.recognizer import Recognizer
     from skedge.edge_runtime.scoring.online import evaluate_online
+    from skedge.skeleton.files import write_json
 
     if args.out is not None:
         args.out.parent.mkdir(parents=True, exist_ok=True)
@@ -258,7 +257,5 @@ def _evaluate_online(args: Any) -> None:
     }
     show(figures)
     if args.out is not None:
-        write_whole(
-            args.out,
-            json.dumps({**figures, "notes": report.notes, "found": report.events}, indent=1) + "\n",
-        )
+        document = {**figures, "notes": report.notes, "found": report.events}
+        write_json(args.out, document, indent=1)

@@ -8,9 +8,11 @@ import tempfile
 import zipfile
 import zlib
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from skedge.skeleton.errors import InputError
+from skedge.skeleton.files import write_whole
 
 # The package whose wheel holds the networks (Apache-2.0). It is only unpacked, so one wheel serves
 # every platform.
@@ -147,12 +149,8 @@ def _unpack(wheel: Path, models: list[Model], folder: Path) -> None:
                 " it again"
             )
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         for model, content in contents.items():
-            with tempfile.TemporaryDirectory(dir=folder) as room:
-                draft = Path(room) / model.name
-                draft.write_bytes(content)
-                os.replace(draft, folder / model.name)
+            write_whole(folder / model.name, partial(Path.write_bytes, data=content))
     except OSError as error:
         raise InputError(
             f"{folder}: expected a folder that can be written to, got: {error.strerror}"
