@@ -6,7 +6,7 @@ where a body stands or which way it faces.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -178,7 +178,7 @@ class BodyCheck:
                 )
             )
         if self._added and not self._clips:
-            faults.append(Fault("nobody", "no joint is seen in any frame", "", True))
+            faults.append(Fault("nobody", "no joint is seen in any frame", "", False))
         frames = np.concatenate(self._clips) if self._clips else np.empty((0, len(self.layout), 3))
         if len(frames) < _FEWEST:
             return BodyReport(None, None, share, zero_share, False, tuple(faults))
@@ -195,8 +195,11 @@ class BodyCheck:
             return BodyReport(None, None, share, zero_share, flat, tuple(faults))
         unit = _unit(height) if third is None else None
         faults += [unit] if unit is not None else []
-        if wrong is None or layout is not self.layout:
+        human = misfit(frames, layout, flat) <= _HUMAN
+        if human:
             faults += _directions(clips, layout, height, flat, third is not None)
+        else:  # anything may be said of what is not even a body
+            faults = [replace(fault, sure=False) for fault in faults]
         speed = self._speed(faults, unit, third)
         return BodyReport(height, speed, share, zero_share, flat, tuple(faults))
 
@@ -358,6 +361,8 @@ def _directions(
             )
         )
         few = len(ups) < (2 if up == "-y" else 4)
+        if few and up[-1] == "x":  # somebody who lies
+            return faults
         remedy = f"--up {up}" + (" --flip-x" if flip else "")
         faults.append(Fault("up", what, remedy, not few))
     elif mirrored:

@@ -50,9 +50,8 @@ def open_pyskl(
     chosen = _layout(layout, annotations, source)
     numbers = [label for annotation in annotations if (label := _label(annotation)) is not None]
     names = read_labels(labels, max(numbers, default=0))
-    if rate is None and all(
-        _NTU_NAME.fullmatch(str(annotation.get("frame_dir"))) for annotation in annotations
-    ):
+    ntu = all(_NTU_NAME.fullmatch(str(annotation.get("frame_dir"))) for annotation in annotations)
+    if rate is None and ntu:
         rate = 30.0
     return Dataset(
         name=source.stem,
@@ -68,6 +67,7 @@ def open_pyskl(
             protocol: lambda index, parts=parts: _codes(index, parts)  # type: ignore[misc]
             for protocol, parts in _protocols(split, source).items()
         },
+        persons_chosen=ntu,
         parallel=False,
         unit="clips",
     )

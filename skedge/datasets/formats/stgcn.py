@@ -81,6 +81,7 @@ def open_stgcn(
             "official": in_order({name: _short(part.names) for name, part in parts.items()})
         },
         parallel=False,
+        persons_chosen=True,
         unit="clips",
     )
 
