@@ -55,7 +55,7 @@ class Mending:
         picture = np.where((score > 0)[..., None], joints[..., :2], np.nan)
         found = in_metres(picture, layout, file, up=self.up or "-y")
         # In a picture the right hand of a person who faces the camera is at smaller x.
-        return found * np.float32([1, 1, 1] if self.flip_x else [-1, 1, 1])
+        return found * np.array([1 if self.flip_x else -1, 1, 1], np.float32)
 
 
 AS_GIVEN = Mending()

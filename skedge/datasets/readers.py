@@ -63,8 +63,8 @@ def import_dataset(
     are left out.
 
     Returns the report of `run_import`, which says what `strict`, `processes` and `as_is` do;
-    `unit`, `up`, `flip_x` and `channels` are those of `Mending`. Raises `InputError` for an unknown format, for an option that the format has not, and whatever its
-    reader and `run_import` raise.
+    `unit`, `up`, `flip_x` and `channels` are those of `Mending`. Raises `InputError` for an unknown
+    format, for an option that the format has not, and whatever its reader and `run_import` raise.
     """
     if format not in FORMATS:
         raise InputError(f"unknown format {format!r}: expected one of {', '.join(FORMATS)}")
@@ -80,7 +80,7 @@ def import_dataset(
         raise InputError(f"expected a rate from 1 to 1000 frames per second, got {rate:g}")
     source = Path(source)
     dataset = FORMATS[format](source, **given)
-    coordinates = {"unit": unit, "up": up, "flip_x": flip_x, "channels": channels}
+    coordinates: dict[str, Any] = {"unit": unit, "up": up, "flip_x": flip_x, "channels": channels}
     asked = {name: value for name, value in coordinates.items() if value}
     return run_import(
         dataset,

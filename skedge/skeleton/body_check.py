@@ -117,6 +117,30 @@ def person_axis(shape: Sequence[int]) -> Fault | None:
     )
 
 
+def persons_first(joints: np.ndarray, frames_first: bool = False) -> tuple[np.ndarray, bool]:
+    """Joints (M, T, V, 3) of an array (M, T, V, 3) or (T, M, V, 3), and whether it was the other
+    order than the caller's own, which `frames_first` names.
+
+    The longer axis is the frames where the other one is no longer than ten; of short clips the axis
+    along which bodies hardly move.
+    """
+    few, many = joints.shape[:2]
+    if max(few, many) > _MOST_PERSONS >= min(few, many):
+        turn = few > many
+    else:
+        first, second = _step(joints), _step(joints.swapaxes(0, 1))
+        turn = frames_first if not min(first, second) * 3 < max(first, second) else first < second
+    return (joints.swapaxes(0, 1) if turn else joints), turn != frames_first
+
+
+def _step(joints: np.ndarray) -> float:
+    """How far joints are from those one further along the first axis, at the median; infinity where
+    there is none."""
+    steps = np.abs(np.diff(joints, axis=0))
+    steps = steps[np.isfinite(steps)]
+    return float(np.median(steps)) if len(steps) else np.inf
+
+
 @dataclass
 class BodyCheck:
     """Collects bodies of a layout and says what they look like; `rate` in frames a second, None
