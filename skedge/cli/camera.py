@@ -33,6 +33,12 @@ def live_command(parser: ArgumentParser) -> Callable[[Any], None]:
         metavar="MODULE:FUNCTION",
         help="function in a Python file of your own, called with every event",
     )
+    parser.add_argument(
+        "--ended_only",
+        action="store_true",
+        help="one line for each action, when it has ended; else a second one when it begins",
+    )
+    parser.add_argument("--device", help="name that events carry; by default the computer's")
 
     def main(args: Any) -> None:
         from skedge.edge_runtime.live.run import live, open_camera
@@ -46,7 +52,7 @@ def live_command(parser: ArgumentParser) -> Callable[[Any], None]:
             args.fast,
             args.pose,
         )
-        how = {name: args[name] for name in ("record", "hook")}
+        how = {name: args[name] for name in ("record", "hook", "ended_only", "device")}
         live(camera, recognizer, _viewing(args), **how, every_frame=args.every_frame or args.fast)
 
     return main
@@ -96,26 +102,23 @@ def record_command(parser: ArgumentParser) -> Callable[[Any], None]:
 
 
 def pose_fetch_command(parser: ArgumentParser) -> Callable[[Any], None]:
-    """Get the pose estimator's networks (9 MB), once. They go into the user's cache; nothing else
+    """Get the pose estimator's networks (12 MB), once. They go into the user's cache; nothing else
     is ever fetched.
 
     Example: skedge pose fetch
     """
-    from skedge.edge_runtime.pose.models import offline_command
+    from skedge.edge_runtime.pose.archives import tarball_command, wheel_command
 
-    parser.add_argument(
-        "--wheel",
-        type=Path,
-        help=(
-            "take them out of this file instead of the network; any computer with pip gets it by:"
-            f" {offline_command()}"
-        ),
-    )
+    instead = "take {} out of this file, and download nothing; any computer with {} gets it by: {}"
+    wheel = instead.format("detector and full network", "pip", wheel_command())
+    tarball = instead.format("the lite network", "npm", tarball_command())
+    parser.add_argument("--wheel", type=Path, help=wheel)
+    parser.add_argument("--tarball", type=Path, help=tarball)
 
     def main(args: Any) -> None:
-        from skedge.edge_runtime.pose.models import fetch
+        from skedge.edge_runtime.pose.fetch import fetch
 
-        for path in fetch(args.wheel):
+        for path in fetch(args.wheel, args.tarball):
             print(path)
 
     return main

@@ -87,7 +87,8 @@ def _notes(report: dict[str, Any], where: Path) -> list[str]:
 
 
 def synth_command(parser: ArgumentParser) -> Callable[[Any], None]:
-    """Make the synthetic set. Invented people do everyday actions before an invented camera.
+    """Make the synthetic set. Invented people before an invented camera do 12 actions, and all that
+    people do otherwise.
 
     Example: skedge data synth stores/synthetic --subjects 20
     """
@@ -101,15 +102,18 @@ def synth_command(parser: ArgumentParser) -> Callable[[Any], None]:
     parser.add_argument(
         "--continuous",
         type=int,
-        help="make this many whole recordings per person instead, of all actions with pauses",
+        help="make this many recordings of a minute per person instead, most of it everyday movement",
     )
     parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same files")
+    parser.add_argument(
+        "--clean", action="store_true", help="bodies in a room, without a camera's view and errors"
+    )
     _add_overwrite(parser)
 
     def main(args: Any) -> None:
         from skedge.datasets.synthetic.synthesize import synthesize, synthesize_recordings
 
-        how = {name: args[name] for name in ("subjects", "seed", "overwrite")}
+        how = {name: args[name] for name in ("subjects", "seed", "clean", "overwrite")}
         if args.continuous is None:
             synthesize(args.out, clips_per_action_and_subject=args.clips, **how)
         else:

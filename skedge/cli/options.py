@@ -59,13 +59,20 @@ def add_events(parser: ArgumentParser) -> None:
     parser.add_argument("--threads", type=int, default=1, help="threads of the model's runtime")
     parser.add_argument("--hop", type=float, help="seconds between two answers (default: 0.1)")
     parser.add_argument(
-        "--threshold", type=float, default=0.5, help="lowest probability of an event"
+        "--threshold",
+        type=float,
+        help="least probability of an event; by default that of its class in the model's file",
     )
     parser.add_argument(
-        "--patience", type=int, default=3, help="equal answers in a row that make an event"
+        "--patience",
+        type=int,
+        help="answers in a row that begin an event; by default as in the model's file",
     )
     parser.add_argument(
-        "--debounce", type=float, default=1.0, help="seconds before the same event can come again"
+        "--debounce",
+        type=float,
+        default=1.0,
+        help="seconds without an action after which its event has ended",
     )
 
 

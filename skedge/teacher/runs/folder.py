@@ -1,10 +1,7 @@
 """Run folders: a trained thing as recipe.yaml, weights.safetensors, metrics.json and log/."""
 
 import json
-import os
 import re
-import tempfile
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +15,7 @@ from torch import Tensor, nn
 from skedge.recipes.masked_settings import SttformerSettings, TransformerSettings
 from skedge.recipes.settings import EncoderSettings, InputSettings
 from skedge.skeleton import InputError, Layout
+from skedge.skeleton.files import read_json, write_json, write_text, write_whole
 
 RECIPE, WEIGHTS, METRICS = "recipe.yaml", "weights.safetensors", "metrics.json"
 # Beside the weights of an encoder that learned by reconstruction: what pictures of it need.
@@ -59,9 +57,7 @@ def write_run(
     (folder / STREAMS).unlink(missing_ok=True)
     document = asdict(card) | {"layout": card.layout.to_dict()}
     weights = {name: tensor.contiguous() for name, tensor in module.state_dict().items()}
-    write_whole(
-        folder / RECIPE, lambda path: path.write_text(yaml.safe_dump(recipe, sort_keys=False))
-    )
+    write_text(folder / RECIPE, yaml.safe_dump(recipe, sort_keys=False))
     write_whole(
         folder / WEIGHTS, lambda path: save_file(weights, path, {"skedge": json.dumps(document)})
     )
@@ -80,26 +76,13 @@ def forget_parts(folder: Path) -> None:
 
 
 def write_metrics(folder: Path, metrics: dict[str, Any]) -> None:
-    write_whole(
-        folder / METRICS, lambda path: path.write_text(json.dumps(metrics, indent=2) + "\n")
-    )
-
-
-def write_whole(path: Path, write: Callable[[Path], Any]) -> None:
-    """Let `write` fill a temporary file beside `path`, then move it there."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as room:
-        draft = Path(room) / path.name
-        write(draft)
-        os.replace(draft, path)
+    write_json(folder / METRICS, metrics)
 
 
 def read_metrics(folder: Path) -> dict[str, Any] | None:
     """The metrics of a complete run, else None."""
-    try:
-        return dict(json.loads((folder / METRICS).read_text()))
-    except (OSError, ValueError):
-        return None
+    metrics = read_json(folder / METRICS)
+    return metrics if isinstance(metrics, dict) else None
 
 
 def read_run(folder: Path) -> tuple[Card, dict[str, Tensor]]:
@@ -107,7 +90,8 @@ def read_run(folder: Path) -> tuple[Card, dict[str, Tensor]]:
     path = Path(folder) / WEIGHTS
     if not path.is_file():
         raise InputError(
-            f"{folder}: expected a run folder with {WEIGHTS}, found none; train first, or name the folder of a finished run"
+            f"{folder}: expected a run folder with {WEIGHTS}, found none; train first, or name the"
+            " folder of a finished run"
         )
     try:
         with safe_open(path, "pt") as file:
@@ -120,7 +104,8 @@ def read_run(folder: Path) -> tuple[Card, dict[str, Tensor]]:
         return Card(**document), weights
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise InputError(
-            f"{path}: expected weights written by skedge, the file is damaged ({error}); train again"
+            f"{path}: expected weights written by skedge, the file is damaged ({error}); train"
+            " again"
         ) from None
 
 
@@ -138,7 +123,8 @@ def load_state(module: nn.Module, weights: dict[str, Tensor], source: Path) -> N
     except RuntimeError as error:
         reason = str(error).splitlines()[-1].strip()
         raise InputError(
-            f"{source}: the weights do not fit this network ({reason}); use the recipe they were trained with"
+            f"{source}: the weights do not fit this network ({reason}); use the recipe they were"
+            " trained with"
         ) from None
 
 

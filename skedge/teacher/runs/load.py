@@ -35,12 +35,14 @@ def load_encoder(folder: Path, fusion: str = "one") -> tuple[AnyEncoder, Card]:
     """
     if (folder / STREAMS).is_file():
         raise InputError(
-            f"{folder}: expected one stream, got three; set input.stream to three, or name one of its folders"
+            f"{folder}: expected one stream, got three; set input.stream to three, or name one of"
+            " its folders"
         )
     card, weights = read_run(folder)
     if card.kind != "encoder":
         raise InputError(
-            f"{folder}: expected a pretrained encoder, got a {card.kind}; name the folder that `skedge pretrain` wrote"
+            f"{folder}: expected a pretrained encoder, got a {card.kind}; name the folder that"
+            " `skedge pretrain` wrote"
         )
     encoder = make_encoder(card.layout, card.encoder, card.input.frames)
     load_state(encoder, weights, folder)
@@ -66,8 +68,9 @@ def _load_one(folder: Path) -> tuple[Classifier, Card]:
     card, weights = read_run(folder)
     if card.kind != "classifier":
         raise InputError(
-            f"{folder}: expected a classifier (a linear-probed or finetuned teacher, or a student), got a pretrained encoder "
-            "without a head; run `skedge evaluate linear` or `skedge evaluate finetune` on it first"
+            f"{folder}: expected a classifier (a linear-probed or finetuned teacher, or a"
+            " student), got a pretrained encoder without a head; run `skedge evaluate linear` or"
+            " `skedge evaluate finetune` on it first"
         )
     classifier = Classifier(card.layout, card.input, card.encoder, len(card.labels))
     load_state(classifier, weights, folder)
