@@ -66,7 +66,6 @@ _STEP_UP: dict[str, Any] = {"other step": (0.0, 0.0, (0.1, 0.4)), "back": (-0.3,
 _AHEAD = ((-0.1, 0.08), (0.35, 1.1), (0.85, 1.15))
 _ASIDE = ((0.75, 1.1), (0.35, 1.05), (-0.1, 0.3))
 _KNEE_UP: Place = ((-0.06, 0.06), (0.35, 0.65), (0.1, 0.35))
-_MORE = {"repeats": (1, 4)}
 _KICKS = [
     # A ball; to the front with the knee up first; with a straight leg, leaning back.
     _kicking(
@@ -77,14 +76,16 @@ _KICKS = [
         (-4, 4),
         None,
     ),
-    _kicking(0.12, _KNEE_UP, _AHEAD, (-35, 2), (-6, 4), GUARD, **_MORE),
-    _kicking(0.1, None, ((-0.1, 0.08), (0.1, 0.5), (0.85, 1.1)), (-15, 5), (-5, 5), None, **_MORE),
-    _kicking(0.2, None, _AHEAD, (-45, -4), (-6, 6), None, **_MORE),
+    _kicking(0.12, _KNEE_UP, _AHEAD, (-35, 2), (-6, 4), GUARD, repeats=(1, 4)),
+    _kicking(
+        0.1, None, ((-0.1, 0.08), (0.1, 0.5), (0.85, 1.1)), (-15, 5), (-5, 5), None, repeats=(1, 4)
+    ),
+    _kicking(0.2, None, _AHEAD, (-45, -4), (-6, 6), None, repeats=(1, 4)),
     _kicking(0.1, None, _AHEAD, (-55, -15), (-10, 6), _FLUNG, _STEP_UP),
     _kicking(0.07, _KNEE_UP, _AHEAD, (-50, -15), (-10, 6), None, _STEP_UP),
     # To the side; in a round, turning; without a guard.
-    _kicking(0.06, _KNEE_UP, _ASIDE, (-10, 8), (-45, -8), GUARD, **_MORE),
-    _kicking(0.14, None, _ASIDE, (-10, 8), (-45, -4), None, **_MORE),
+    _kicking(0.06, _KNEE_UP, _ASIDE, (-10, 8), (-45, -8), GUARD, repeats=(1, 4)),
+    _kicking(0.14, None, _ASIDE, (-10, 8), (-45, -4), None, repeats=(1, 4)),
     _kicking(
         0.09,
         ((0.15, 0.45), (0.3, 0.65), (0.0, 0.25)),
