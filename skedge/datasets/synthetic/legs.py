@@ -41,9 +41,10 @@ def _kicking(
         up: dict[str, Any] = {"step": chamber, "lean": (-8, 8)} | on_one
         away: dict[str, Any] = {"step": chamber, "lean": (-10, 5), "side": 0.0}
     else:
-        low = tuple((0.45 * part[0], 0.6 * part[1]) for part in (hit[0], hit[2]))
-        up = {"step": (low[0], (0.03, 0.15), low[1])} | on_one
-        away = {"step": (low[0], (0.03, 0.15), low[1])}
+        out, front = np.broadcast_to(hit[0], 2), np.broadcast_to(hit[2], 2)
+        low = ((0.45 * out[0], 0.45 * out[1]), (0.03, 0.15), (0.45 * front[0], 0.6 * front[1]))
+        up = {"step": low} | on_one
+        away = {"step": low}
     return Variant(
         share,
         before=[((0.2, 0.5), first)],
