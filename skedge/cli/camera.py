@@ -102,26 +102,23 @@ def record_command(parser: ArgumentParser) -> Callable[[Any], None]:
 
 
 def pose_fetch_command(parser: ArgumentParser) -> Callable[[Any], None]:
-    """Get the pose estimator's networks (9 MB), once. They go into the user's cache; nothing else
+    """Get the pose estimator's networks (12 MB), once. They go into the user's cache; nothing else
     is ever fetched.
 
     Example: skedge pose fetch
     """
-    from skedge.edge_runtime.pose.models import offline_command
+    from skedge.edge_runtime.pose.archives import tarball_command, wheel_command
 
-    parser.add_argument(
-        "--wheel",
-        type=Path,
-        help=(
-            "take them out of this file instead of the network; any computer with pip gets it by:"
-            f" {offline_command()}"
-        ),
-    )
+    instead = "take {} out of this file, and download nothing; any computer with {} gets it by: {}"
+    wheel = instead.format("detector and full network", "pip", wheel_command())
+    tarball = instead.format("the lite network", "npm", tarball_command())
+    parser.add_argument("--wheel", type=Path, help=wheel)
+    parser.add_argument("--tarball", type=Path, help=tarball)
 
     def main(args: Any) -> None:
-        from skedge.edge_runtime.pose.models import fetch
+        from skedge.edge_runtime.pose.fetch import fetch
 
-        for path in fetch(args.wheel):
+        for path in fetch(args.wheel, args.tarball):
             print(path)
 
     return main

@@ -171,7 +171,8 @@ class Actions:
         return tuple(found)
 
     def _each(self, observation: Observation) -> tuple[tuple[Answer, ...], list[Event]]:
-        answers, events = [], []
+        answers: list[Answer] = []
+        events: list[Event] = []
         for person in observation.people:
             if not person.whole:
                 answers.append(Answer(person.id, False))
