@@ -195,24 +195,17 @@ def _jumping(share: float, wind_up: dict[str, Any], swing: dict[str, Any], **how
 
 def _hopping(share: float, arms: dict[str, Any], height: Range, bend: Range, **how: Any) -> Variant:
     """Small jumps one after the other; with a rope the hands turn beside the hips."""
-    turning = bool(arms)
+    up: dict[str, Any] = {"air": height, "down": 0.0}
+    landed: dict[str, Any] = {"air": 0.0, "down": bend}
+    if arms:
+        up["arms+"] = (0.05, (0.0, 0.06), (0.0, 0.08))
+        landed["arms+"] = (-0.02, (-0.06, 0.0), (-0.08, 0.0))
     return Variant(
         share,
         before=[((0.3, 0.9), arms | {"lean": (-2, 10)}), ((0.0, 1.0), {})],
-        beat=[
-            (
-                (0.12, 0.2),
-                {"air": height, "down": 0.0}
-                | ({"arms+": (0.05, (0.0, 0.06), (0.0, 0.08))} if turning else {}),
-            ),
-            (
-                (0.12, 0.22),
-                {"air": 0.0, "down": bend}
-                | ({"arms+": (-0.02, (-0.06, 0.0), (-0.08, 0.0))} if turning else {}),
-            ),
-        ],
+        beat=[((0.12, 0.2), up), ((0.12, 0.2), landed), ((0.07, 0.22), {"down": (0.0, 0.02)})],
         repeats=(3, 24),
-        after=[((0.15, 0.3), {"air": 0.0, "down": 0.0})],
+        after=[((0.15, 0.3), {"down": 0.0})],
         **how,
     )
 
