@@ -128,9 +128,12 @@ def probe(settings: Settings) -> dict[str, Any]:
     began, spent = time.monotonic(), _spent()
     used: dict[str, float] = {}
     live.start()
-    while not live.crew.stopping.wait(0.2):
-        used |= _used()
-        ended, total = time.monotonic(), _spent() - spent
+    going = True
+    while going:
+        going = not live.crew.stopping.wait(0.2)
+        # What a thread used is known while it is there.
+        used = {**used, **_used()} if going else used
+    ended, total = time.monotonic(), _spent() - spent
     live.close()
     if len(watched.delays) <= 2 * WARM:
         raise InputError(
