@@ -8,19 +8,15 @@ from typing import Any
 import torch
 
 from skedge.datasets.store import Store
-from skedge.recipes.settings import (
-    ComputeSettings,
-    EncoderSettings,
-    InputSettings,
-    PretrainSettings,
-)
+from skedge.recipes.recipe import Recipe
+from skedge.recipes.settings import EncoderSettings, PretrainSettings
 from skedge.skeleton import InputError, Layout
 from skedge.teacher.clips import Clips
 from skedge.teacher.methods import contrast, pstl
 from skedge.teacher.methods.masked import MAMP, Skeleton2vec
 from skedge.teacher.methods.skeletonmae import SkeletonMAE, write_decoder
 from skedge.teacher.networks.dual import make_encoder
-from skedge.teacher.runs.folder import Card, median_seconds, write_run
+from skedge.teacher.runs.folder import Card, Run, median_seconds, write_run
 from skedge.teacher.training import Trained, fit, provenance, seeded
 
 # Of one encoder, or of ASMa's two as one.
@@ -35,76 +31,67 @@ METHODS: dict[str, Callable[..., Trained]] = {**ALONE, **contrast.METHODS}
 BACKBONE_OF = {"skeleton2vec": "transformer", "mamp": "transformer", "skeletonmae": "sttformer"}
 
 
-def pretrain(
-    store: Store,
-    folder: Path,
-    data: InputSettings,
-    encoder: EncoderSettings,
-    settings: PretrainSettings,
-    compute: ComputeSettings,
-    recipe: dict[str, Any],
-    resume: bool = False,
-) -> dict[str, Any]:
-    """Train an encoder by `settings.method` on the store's training part; writes its run folder,
-    gives its metrics back.
+def pretrain(store: Store, folder: Path, recipe: Recipe, *, resume: bool = False) -> dict[str, Any]:
+    """The metrics of an encoder trained by `pretrain.method` on the store's training part; its run
+    folder is written.
 
     ASMa's two encoders become one folder, from which evaluation takes theta, phi, their mean or
     their alignment. A method that trains streams together writes a folder of each into `folder`.
     """
+    data, compute = recipe.input, recipe.compute
     indices = store.split(data.protocol, "train")
     clips = Clips.read(store, indices, data)
     # Nothing learns from labels here; a clip's number tells contrastive methods which keys are its
     # own.
     clips.labels = torch.arange(len(clips))
     seeded(compute)
-    encoder = pretrained_plan(encoder, settings)
-    loader = clips.loader(settings.optim.batch_size, compute.processes, drop_last=True)
-    settings = fitted(settings, len(clips), int(loader.batch_size or 1) * compute.processes)
-    module = make_method(store.layout, data, encoder, settings)
-    trainer = fit(module, loader, compute, folder, f"Pretraining {settings.method}", resume)
+    loader = clips.loader(recipe.pretrain.optim.batch_size, compute.processes, drop_last=True)
+    batch = int(loader.batch_size or 1) * compute.processes
+    settings = fitted(recipe.pretrain, len(clips), batch)
+    module = make_method(store.layout, replace(recipe, pretrain=settings))
+    run = Run(folder, recipe, resume)
+    trainer = fit(module, loader, run, title=f"Pretraining {settings.method}")
     metrics: dict[str, Any] = {"method": settings.method, "clips": len(clips)}
     if "loss" in trainer.callback_metrics:  # a checkpoint of the last step leaves nothing to train
         metrics["loss"] = float(trainer.callback_metrics["loss"])
     card = Card(
-        "encoder",
-        store.layout,
-        store.labels,
-        data,
-        encoder,
-        median_seconds(store.index["frames"][indices], store.rate),
-        provenance(store, compute, settings, len(clips)),
+        kind="encoder",
+        layout=store.layout,
+        labels=store.labels,
+        input=data,
+        encoder=pretrained_plan(recipe.encoder, settings),
+        seconds=median_seconds(store.index["frames"][indices], store.rate),
+        provenance=provenance(store, compute, settings, clips=len(clips)),
     )
     if isinstance(module, SkeletonMAE):
         write_decoder(folder, module)
     if isinstance(module, contrast.SkeletonCLR):
         for stream, trained in module.encoders.items():
             own = folder / stream if data.stream == "three" else folder
-            write_run(
-                own, trained, replace(card, input=replace(data, stream=stream)), recipe, metrics
-            )
+            one = replace(card, input=replace(data, stream=stream))
+            write_run(own, trained, one, recipe=recipe, metrics=metrics)
     else:
-        write_run(folder, module.get_submodule("encoder"), card, recipe, metrics)
+        encoder = module.get_submodule("encoder")
+        write_run(folder, encoder, card, recipe=recipe, metrics=metrics)
     return metrics
 
 
-def make_method(
-    layout: Layout, data: InputSettings, plan: EncoderSettings, settings: PretrainSettings
-) -> Trained:
-    """The module that `settings.method` trains, its encoder untrained.
+def make_method(layout: Layout, recipe: Recipe) -> Trained:
+    """The module that `pretrain.method` trains, its encoder untrained.
 
     Raises `InputError` for one stream where the method trains several together, and for a backbone
     that the method is not made for.
     """
-    plan, wanted = pretrained_plan(plan, settings), BACKBONE_OF.get(settings.method, plan.backbone)
+    data, settings = recipe.input, recipe.pretrain
+    plan = pretrained_plan(recipe.encoder, settings)
+    wanted = BACKBONE_OF.get(settings.method, plan.backbone)
     if plan.backbone != wanted:
         raise InputError(
             f"pretrain.method {settings.method}: expected encoder.backbone {wanted}, got"
             f" {plan.backbone}; add --encoder.backbone {wanted}"
         )
     if settings.method in ALONE:
-        return METHODS[settings.method](
-            make_encoder(layout, plan, data.frames), layout, data, settings
-        )
+        return METHODS[settings.method](make_encoder(layout, plan, data.frames), layout, recipe)
     if trains_streams_together(settings) and (data.stream != "three" or len(data.fusion) < 2):
         raise InputError(
             f"pretrain.method {settings.method}: its streams learn from each other; expected"
@@ -114,7 +101,7 @@ def make_method(
         )
     streams = data.fusion if data.stream == "three" else (data.stream,)
     encoders = {stream: make_encoder(layout, plan, data.frames) for stream in streams}
-    return contrast.METHODS[settings.method](encoders, layout, data, settings)
+    return contrast.METHODS[settings.method](encoders, layout, recipe)
 
 
 def trains_streams_together(settings: PretrainSettings) -> bool:

@@ -13,6 +13,7 @@ import torch
 
 from skedge.bench.studies import training
 from skedge.recipes.masked_settings import SttformerSettings, TransformerSettings
+from skedge.recipes.recipe import Recipe
 from skedge.recipes.settings import (
     AsmaSettings,
     AugmentSettings,
@@ -63,7 +64,8 @@ def measure(
     stream: Any = "three" if trains_streams_together(settings) else "joint"
     data = InputSettings(frames=FRAMES, persons=persons, stream=stream)
     compute = ComputeSettings(accelerator=device, precision="32-true")
-    return training.measure(NTU, data, plan, settings, compute, clips=3 * BATCH, steps=STEPS)
+    recipe = Recipe(input=data, encoder=plan, pretrain=settings, compute=compute)
+    return training.measure(NTU, recipe, clips=3 * BATCH, steps=STEPS)
 
 
 @pytest.mark.parametrize("device", ["cpu", pytest.param("gpu", marks=pytest.mark.gpu)])

@@ -13,6 +13,7 @@ import torch
 from scipy.special import log_softmax, logsumexp, softmax
 
 from skedge.datasets.store import Store
+from skedge.recipes.recipe import Recipe
 from skedge.recipes.settings import (
     AugmentSettings,
     ContrastSettings,
@@ -30,7 +31,7 @@ from skedge.teacher.methods.contrast import CSCLR, AimCLR, CrosSCLR, Embedded, S
 from skedge.teacher.methods.moco import MoCo
 from skedge.teacher.networks.dual import make_encoder
 from skedge.teacher.pretrain import make_method, pretrain
-from skedge.teacher.runs.folder import read_metrics, read_run
+from skedge.teacher.runs.folder import Run, read_metrics, read_run
 from skedge.teacher.runs.load import load_encoder
 from skedge.teacher.training import fit, seeded
 from tests.teacher.tiny import COMPUTE, INPUT, PLAN, motion, optim, randomise, scenes
@@ -46,7 +47,14 @@ SMALL_MASKS = ViewMasks(*(replace(mask, masked_frames=3) for mask in vars(ViewMa
 def build(method: str, contrast: ContrastSettings = CONTRAST, **changes: Any) -> SkeletonCLR:
     torch.manual_seed(2)
     data = THREE if method in ("csclr", "crossclr") else INPUT
-    module = make_method(NTU, data, PLAN, PretrainSettings(method, contrast=contrast, **changes))  # type: ignore[arg-type]
+    module = make_method(
+        NTU,
+        Recipe(
+            input=data,
+            encoder=PLAN,
+            pretrain=PretrainSettings(method, contrast=contrast, **changes),
+        ),
+    )  # type: ignore[arg-type]
     assert isinstance(module, SkeletonCLR)
     randomise(module.streams)
     for moco in module.streams.values():
@@ -380,11 +388,12 @@ def test_wrong_settings_are_refused(store: Store, tmp_path: Path) -> None:
         pretrain(
             store,
             tmp_path,
-            INPUT,
-            PLAN,
-            PretrainSettings("aimclr", optim=optim(batch_size=128)),
-            COMPUTE,
-            {},
+            Recipe(
+                input=INPUT,
+                encoder=PLAN,
+                pretrain=PretrainSettings("aimclr", optim=optim(batch_size=128)),
+                compute=COMPUTE,
+            ),
         )
     for data, got in ((INPUT, "joint"), (replace(THREE, fusion={"bone": 1.0}), r"\['bone'\]")):
         with pytest.raises(
@@ -396,11 +405,12 @@ def test_wrong_settings_are_refused(store: Store, tmp_path: Path) -> None:
             pretrain(
                 store,
                 tmp_path,
-                data,
-                PLAN,
-                PretrainSettings("csclr", optim=optim(batch_size=4)),
-                COMPUTE,
-                {},
+                Recipe(
+                    input=data,
+                    encoder=PLAN,
+                    pretrain=PretrainSettings("csclr", optim=optim(batch_size=4)),
+                    compute=COMPUTE,
+                ),
             )
     for stages in ((0, 0, 1), (-1, 2, 1)):
         with pytest.raises(
@@ -432,11 +442,16 @@ def overfit(method: str, data: InputSettings, folder: Path, **changes: Any) -> l
     settings = PretrainSettings(
         method, contrast=contrast, optim=optim(epochs=20, learning_rate=0.01), **changes
     )  # type: ignore[arg-type]
-    module = make_method(NTU, data, PLAN, settings)
+    module = make_method(NTU, Recipe(input=data, encoder=PLAN, pretrain=settings))
     joints = torch.stack(
         [torch.from_numpy(motion(NTU, i % 4, i, INPUT.frames))[None] for i in range(16)]
     )
-    fit(module, Clips(joints, torch.arange(16)).loader(8, drop_last=True), COMPUTE, folder, method)
+    fit(
+        module,
+        Clips(joints, torch.arange(16)).loader(8, drop_last=True),
+        Run(folder, Recipe(compute=COMPUTE)),
+        title=method,
+    )
     for moco in module.get_submodule("streams").children():
         torch.testing.assert_close(moco.keys.norm(dim=1), torch.ones(8))
         assert set(moco.owners.tolist()) <= set(range(16))
@@ -465,7 +480,11 @@ def test_streams_trained_together_become_a_folder_each(
 
     monkeypatch.setattr("skedge.teacher.pretrain.fit", noted)
     settings = PretrainSettings("csclr", contrast=CONTRAST, optim=optim(epochs=3, batch_size=4))
-    metrics = pretrain(store, tmp_path, THREE, PLAN, settings, COMPUTE, {"name": "tiny"})
+    metrics = pretrain(
+        store,
+        tmp_path,
+        Recipe("tiny", input=THREE, encoder=PLAN, pretrain=settings, compute=COMPUTE),
+    )
     assert metrics["method"] == "csclr"
     weights = []
     for name in STREAMS:
@@ -487,7 +506,7 @@ def test_streams_trained_together_become_a_folder_each(
 def test_one_stream_alone_is_one_folder(store: Store, tmp_path: Path) -> None:
     data = replace(INPUT, stream="bone")
     settings = PretrainSettings("aimclr", contrast=CONTRAST, optim=optim(epochs=1, batch_size=4))
-    pretrain(store, tmp_path, data, PLAN, settings, COMPUTE, {})
+    pretrain(store, tmp_path, Recipe(input=data, encoder=PLAN, pretrain=settings, compute=COMPUTE))
     assert load_encoder(tmp_path)[1].input.stream == "bone"
 
 

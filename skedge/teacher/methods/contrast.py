@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from skedge.recipes.settings import ContrastSettings, InputSettings, PretrainSettings
+from skedge.recipes.recipe import Recipe
+from skedge.recipes.settings import ContrastSettings, PretrainSettings
 from skedge.skeleton import InputError
 from skedge.skeleton.layout import Layout
 from skedge.skeleton.streams import Stream
@@ -57,12 +58,9 @@ class SkeletonCLR(Trained):
     stages = 1
 
     def __init__(
-        self,
-        encoders: Mapping[Stream, AnyEncoder],
-        layout: Layout,
-        data: InputSettings,
-        settings: PretrainSettings,
+        self, encoders: Mapping[Stream, AnyEncoder], layout: Layout, recipe: Recipe
     ) -> None:
+        data, settings = recipe.input, recipe.pretrain
         super().__init__(settings.optim)
         self.contrast = settings.contrast
         _check(self.contrast)
@@ -204,14 +202,10 @@ class CSCLR(AimCLR):
     stages = 3
 
     def __init__(
-        self,
-        encoders: Mapping[Stream, AnyEncoder],
-        layout: Layout,
-        data: InputSettings,
-        settings: PretrainSettings,
+        self, encoders: Mapping[Stream, AnyEncoder], layout: Layout, recipe: Recipe
     ) -> None:
-        super().__init__(encoders, layout, data, settings)
-        self.csclr = settings.csclr
+        super().__init__(encoders, layout, recipe)
+        self.csclr = recipe.pretrain.csclr
         if self.csclr.transform.alpha <= 0 or self.csclr.transform.mu < 0:
             raise InputError(
                 "pretrain.csclr.transform: expected an alpha above 0 and a mu of 0 or more, "
@@ -273,14 +267,10 @@ class CrosSCLR(SkeletonCLR):
     stages = 2
 
     def __init__(
-        self,
-        encoders: Mapping[Stream, AnyEncoder],
-        layout: Layout,
-        data: InputSettings,
-        settings: PretrainSettings,
+        self, encoders: Mapping[Stream, AnyEncoder], layout: Layout, recipe: Recipe
     ) -> None:
-        super().__init__(encoders, layout, data, settings)
-        self.context = settings.crossclr.context
+        super().__init__(encoders, layout, recipe)
+        self.context = recipe.pretrain.crossclr.context
 
     def loss(self, found: dict[str, Embedded], stage: int) -> Tensor:
         if not stage:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from skedge.recipes.masked_settings import TokenMaskSettings
-from skedge.recipes.settings import InputSettings, PretrainSettings
+from skedge.recipes.recipe import Recipe
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.layout import Layout
 from skedge.teacher.augment import Augment
@@ -72,12 +72,13 @@ class MaskedPrediction(Trained):
         self,
         encoder: nn.Module,
         layout: Layout,
-        data: InputSettings,
-        settings: PretrainSettings,
+        recipe: Recipe,
+        *,
         mask: TokenMaskSettings,
         depth: int,
         out: int | None = None,
     ) -> None:
+        data, settings = recipe.input, recipe.pretrain
         super().__init__(settings.optim)
         assert isinstance(encoder, Transformer), "skedge.teacher.pretrain sees to it"
         self.view, self.augment = View(layout, data), Augment(settings.augment, layout)
@@ -126,11 +127,9 @@ class Skeleton2vec(MaskedPrediction):
     (eq. 6).
     """
 
-    def __init__(
-        self, encoder: nn.Module, layout: Layout, data: InputSettings, settings: PretrainSettings
-    ) -> None:
-        s = settings.skeleton2vec
-        super().__init__(encoder, layout, data, settings, s.mask, s.decoder_depth)
+    def __init__(self, encoder: nn.Module, layout: Layout, recipe: Recipe) -> None:
+        s = recipe.pretrain.skeleton2vec
+        super().__init__(encoder, layout, recipe, mask=s.mask, depth=s.decoder_depth)
         if s.ema is not None and not 0 <= s.ema <= 1:
             raise InputError(f"pretrain.skeleton2vec.ema: expected 0 to 1, got {s.ema}")
         self.ema = s.ema
@@ -156,12 +155,11 @@ class Skeleton2vec(MaskedPrediction):
 class MAMP(MaskedPrediction):
     """The target is the motion of every token's joint and frames (Mao et al. 2023, section 3.3)."""
 
-    def __init__(
-        self, encoder: nn.Module, layout: Layout, data: InputSettings, settings: PretrainSettings
-    ) -> None:
+    def __init__(self, encoder: nn.Module, layout: Layout, recipe: Recipe) -> None:
         assert isinstance(encoder, Transformer), "skedge.teacher.pretrain sees to it"
-        s, out = settings.mamp, encoder.embedding.in_features
-        super().__init__(encoder, layout, data, settings, s.mask, s.decoder_depth, out)
+        s = recipe.pretrain.mamp
+        out = encoder.embedding.in_features
+        super().__init__(encoder, layout, recipe, mask=s.mask, depth=s.decoder_depth, out=out)
         self.normalized = s.normalized
 
     def target(self, x: Tensor) -> Tensor:

@@ -4,14 +4,15 @@ et al.)."""
 import torch
 from torch import Tensor, nn
 
-from skedge.recipes.settings import InputSettings, MaskSettings, PretrainSettings
+from skedge.recipes.recipe import Recipe
+from skedge.recipes.settings import MaskSettings
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.layout import Layout
 from skedge.teacher.augment import Augment
 from skedge.teacher.masks.joints import Mask
 from skedge.teacher.methods.barlow import BarlowLoss
 from skedge.teacher.networks.classifier import View
-from skedge.teacher.networks.dual import AnyEncoder, Pair
+from skedge.teacher.networks.dual import AnyEncoder, DualEncoder
 from skedge.teacher.training import Trained
 
 
@@ -32,12 +33,12 @@ def projector(features: int, width: int) -> nn.Sequential:
 class SkeletonBT(Trained):
     """Two augmented views of a clip, embedded alike: PSTL eq. 1."""
 
-    def __init__(
-        self, encoder: AnyEncoder, layout: Layout, data: InputSettings, settings: PretrainSettings
-    ) -> None:
+    def __init__(self, encoder: AnyEncoder, layout: Layout, recipe: Recipe) -> None:
+        settings = recipe.pretrain
         super().__init__(settings.optim)
         self.settings = settings
-        self.view, self.augment = View(layout, data), Augment(settings.augment, layout)
+        self.view = View(layout, recipe.input)
+        self.augment = Augment(settings.augment, layout)
         self.encoder, self.projector = encoder, projector(encoder.features, settings.projector)
         self.barlow = BarlowLoss(settings.redundancy)
 
@@ -60,11 +61,11 @@ class PSTL(SkeletonBT):
     """An anchor against a view without some joints and one without some frames: PSTL, figure 2 and
     eq. 7."""
 
-    def __init__(
-        self, encoder: AnyEncoder, layout: Layout, data: InputSettings, settings: PretrainSettings
-    ) -> None:
-        super().__init__(encoder, layout, data, settings)
-        self.masked = [(encoder, Mask(mask, layout, data)) for encoder, mask in self.masks()]
+    def __init__(self, encoder: AnyEncoder, layout: Layout, recipe: Recipe) -> None:
+        super().__init__(encoder, layout, recipe)
+        self.masked = [
+            (encoder, Mask(mask, layout, recipe.input)) for encoder, mask in self.masks()
+        ]
 
     def masks(self) -> list[tuple[nn.Module, MaskSettings]]:
         """Every encoder with its masks."""
@@ -92,7 +93,7 @@ class ASMa(PSTL):
         asma = self.settings.asma
         if not asma.encoders:
             raise InputError("pretrain.asma.encoders: expected theta, phi or both, got none")
-        if isinstance(self.encoder, Pair):
+        if isinstance(self.encoder, DualEncoder):
             return [(self.encoder.theta, asma.theta), (self.encoder.phi, asma.phi)]
         return [(self.encoder, getattr(asma, asma.encoders[0]))]
 

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from skedge.recipes.masked_settings import SkeletonMaeSettings
-from skedge.recipes.settings import AugmentSettings, InputSettings, PretrainSettings
+from skedge.recipes.recipe import Recipe
+from skedge.recipes.settings import AugmentSettings, PretrainSettings
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.files import write_whole
 from skedge.skeleton.layout import Layout
@@ -83,9 +84,8 @@ class SkeletonMAE(Trained):
     Persons are folded into the batch; absent ones are no rows of it.
     """
 
-    def __init__(
-        self, encoder: nn.Module, layout: Layout, data: InputSettings, settings: PretrainSettings
-    ) -> None:
+    def __init__(self, encoder: nn.Module, layout: Layout, recipe: Recipe) -> None:
+        data, settings = recipe.input, recipe.pretrain
         super().__init__(settings.optim)
         assert isinstance(encoder, STTFormer), "skedge.teacher.pretrain sees to it"
         s = self.settings = settings.skeletonmae
@@ -138,12 +138,8 @@ def load_mae(folder: Path) -> tuple[SkeletonMAE, Card]:
             f"{folder}: expected a decoder written by skedge, it is damaged ({error}); pretrain"
             " again"
         ) from None
-    module = SkeletonMAE(
-        encoder,
-        card.layout,
-        card.input,
-        PretrainSettings(skeletonmae=settings, augment=AugmentSettings()),
-    )
+    pretrain = PretrainSettings(skeletonmae=settings, augment=AugmentSettings())
+    module = SkeletonMAE(encoder, card.layout, Recipe(input=card.input, pretrain=pretrain))
     load_state(module.decoder, weights, folder / DECODER)
     return freeze(module), card
 
