@@ -204,6 +204,19 @@ def _train(steps: Steps) -> dict[str, dict[str, Any]]:
     return accuracy
 
 
+def store_of(data: Path | None, runs: Path) -> Store:
+    """The store at `data`; without it the synthetic set in `runs`, made where it is not there."""
+    if data is not None:
+        return Store(data)
+    from skedge.datasets.synthetic.synthesize import synthesize
+
+    path = runs / "stores" / "synthetic"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        synthesize(path)
+    return Store(path)
+
+
 def _is_live(recipe: Recipe) -> bool:
     """Whether the student is exported frame by frame."""
     return recipe.input.time == "rate" and recipe.input.normalization in BY_FRAME

@@ -4,6 +4,7 @@ import json
 import re
 import shlex
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from skedge.datasets.store import Store, StoreWriter
 from skedge.edge_runtime.interfaces import Frame
 from skedge.edge_runtime.live.outlets import load_hook
 from skedge.edge_runtime.live.run import open_camera
-from skedge.edge_runtime.pose.models import offline_command
+from skedge.edge_runtime.pose.archives import tarball_command, wheel_command
 from skedge.edge_runtime.sources import Played
 from skedge.recipes import RECIPES
 from skedge.skeleton import InputError, load_layout
@@ -129,5 +130,6 @@ def test_the_pose_estimator_on_the_page(tmp_path: Path, monkeypatch: pytest.Monk
         open_camera("film.mp4", estimator="other:build")
 
 
-def test_the_wheel_on_the_page_is_the_one_that_is_fetched() -> None:
-    assert offline_command() in (ROOT / "docs/on-the-pi.md").read_text()
+@pytest.mark.parametrize("command", [wheel_command, tarball_command])
+def test_what_the_page_fetches_by_hand_is_what_is_fetched(command: Callable[[], str]) -> None:
+    assert command() in (ROOT / "docs/on-the-pi.md").read_text()

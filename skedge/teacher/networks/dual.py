@@ -102,8 +102,8 @@ def make_encoder(
 
 
 def describe(encoder: nn.Module, clip: Tensor) -> Tensor:
-    """What a frozen encoder contributes to a probe: features (N, D), of two encoders (N, 2, T', D)."""
-    described: Tensor = (
-        encoder.describe(clip) if isinstance(encoder, DualEncoder) else encoder(clip)
-    )
+    """What a frozen encoder contributes to a probe: features (N, D); of two encoders (N, 2, T',
+    D)."""
+    dual = isinstance(encoder, DualEncoder)
+    described: Tensor = (encoder.describe if dual else encoder)(clip)
     return described
