@@ -19,7 +19,8 @@ from skedge.tables import formats
 def pretrain(store: Store, folder: Path, recipe: Recipe, *, resume: bool = False) -> dict[str, Any]:
     """The metrics of a pretrained encoder; for three streams those of one each, trained one by one
     or, where the method does so, together."""
-    from skedge.teacher.pretrain import pretrain, trains_streams_together
+    from skedge.teacher.methods.registry import method_named
+    from skedge.teacher.pretrain import pretrain
     from skedge.teacher.runs.folder import CHECKPOINT, Run, forget_parts, read_metrics
     from skedge.teacher.streams import each_stream, gather, write_streams
 
@@ -27,7 +28,7 @@ def pretrain(store: Store, folder: Path, recipe: Recipe, *, resume: bool = False
         return pretrain(store, run.folder, run.recipe, resume=run.resume)
 
     run = Run(folder, recipe, resume)
-    if not trains_streams_together(recipe.pretrain):
+    if not method_named(recipe.pretrain.method).together:
         return each_stream(run, step) or gather(folder, recipe)
     if not resume:
         forget_parts(folder)

@@ -18,8 +18,8 @@ from skedge.skeleton import InputError
 from skedge.skeleton.streams import motion
 from skedge.teacher import pictures
 from skedge.teacher.clips import Clips
+from skedge.teacher.masks.bodies import draw
 from skedge.teacher.masks.joints import Mask
-from skedge.teacher.methods import skeletonmae
 from skedge.teacher.methods.skeletonmae import load_mae
 from skedge.teacher.networks.base import Encoder
 from skedge.teacher.networks.classifier import Network, View
@@ -236,7 +236,7 @@ def draw_reconstruction(subject: Subject, recipe: Recipe, file: Path) -> None:
     torch.manual_seed(recipe.compute.seed)
     with torch.inference_mode():
         x = module.bodies(Clips.read(store, [number], card.input).joints)[:1]
-        frames, joints = skeletonmae.draw(module.settings, x)
+        frames, joints = draw(module.mask, x)
         made = module.reconstruct(x, frames, joints)
     hidden = torch.ones(x.shape[2:], dtype=torch.bool)
     hidden[frames[0][:, None], joints[0]] = False

@@ -11,7 +11,7 @@ from skedge.cli.options import recipe_first, recipe_names, recipe_of
 from skedge.recipes.recipe import Recipe
 from skedge.recipes.settings import AugmentSettings
 from skedge.skeleton import load_layout
-from skedge.teacher.pretrain import BACKBONE_OF, make_method
+from skedge.teacher.methods.registry import make_method, method_named
 
 RECIPES = [
     name
@@ -78,7 +78,7 @@ def test_a_recipe_holds_its_papers_settings(
 def test_every_recipe_can_be_built(parser: ArgumentParser, name: str) -> None:
     recipe = read(parser, name)
     assert recipe.name == name
-    assert recipe.encoder.backbone == BACKBONE_OF[recipe.pretrain.method]
+    assert recipe.encoder.backbone == method_named(recipe.pretrain.method).backbone
     left = recipe.pretrain.augment
     assert (left.temporal_padding, left.shear, left.rotation, left.flip) == (
         0,

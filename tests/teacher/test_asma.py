@@ -23,8 +23,8 @@ from skedge.recipes.settings import (
     PretrainSettings,
 )
 from skedge.skeleton import InputError, load_layout
+from skedge.teacher.methods.asma import ASMa
 from skedge.teacher.methods.barlow import BarlowLoss
-from skedge.teacher.methods.pstl import ASMa
 from skedge.teacher.networks.classifier import Classifier
 from skedge.teacher.networks.dual import Alignment, DualEncoder, make_encoder
 from skedge.teacher.pretrain import pretrain

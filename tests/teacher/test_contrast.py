@@ -27,10 +27,14 @@ from skedge.recipes.settings import (
 )
 from skedge.skeleton import InputError, load_layout
 from skedge.teacher.clips import Clips
-from skedge.teacher.methods.contrast import CSCLR, AimCLR, CrosSCLR, Embedded, SkeletonCLR, fitted
+from skedge.teacher.methods.aimclr import AimCLR
+from skedge.teacher.methods.crossclr import CrosSCLR
+from skedge.teacher.methods.csclr import CSCLR
 from skedge.teacher.methods.moco import MoCo
+from skedge.teacher.methods.registry import make_method
+from skedge.teacher.methods.skeletonclr import Embedded, SkeletonCLR, fitted
 from skedge.teacher.networks.dual import make_encoder
-from skedge.teacher.pretrain import make_method, pretrain
+from skedge.teacher.pretrain import pretrain
 from skedge.teacher.runs.folder import Run, read_metrics, read_run
 from skedge.teacher.runs.load import load_encoder
 from skedge.teacher.training import fit, seeded
@@ -312,7 +316,7 @@ def test_stages_are_shares_of_the_training(monkeypatch: pytest.MonkeyPatch) -> N
 def test_the_streams_of_a_view_come_from_the_same_change() -> None:
     """Augmented joints become bones and motion, not the other way round."""
     module = build("csclr")
-    seen = module.see(scenes(4, INPUT), "extreme")
+    seen = module.views.see(scenes(4, INPUT), "extreme")
     joint, bone, moved = (seen[name][0] for name in STREAMS)
     torch.testing.assert_close(bone, joint - joint[:, :, :, NTU.parents.tolist()])
     torch.testing.assert_close(moved[:, :, :-1], joint[:, :, 1:] - joint[:, :, :-1])
@@ -325,14 +329,14 @@ def test_asma_s_masks_in_place_of_a_method_s_own_changes(method: str) -> None:
     module = build(method, replace(CONTRAST, views="masks", masks=SMALL_MASKS))
     joints = scenes(4, INPUT)
     for role in ("query", "key", "extreme"):
-        for name, (clip, left, frames) in module.see(joints, role).items():  # type: ignore[arg-type]
+        for name, (clip, left, frames) in module.views.see(joints, role).items():  # type: ignore[arg-type]
             torch.testing.assert_close(
-                clip, module.views[name](joints), msg="unchanged but for what is left out"
+                clip, module.views.streams[name](joints), msg="unchanged but for what is left out"
             )
             assert left is not None
             assert frames is not None
             assert (left.shape, frames.shape) == ((4, 16), (4, 9))
-    moving = module.views["joint"](joints) if method == "aimclr" else None
+    moving = module.views.streams["joint"](joints) if method == "aimclr" else None
     if moving is not None:
         order = moving.diff(dim=2).abs().mean((1, 3, 4)).argsort(dim=1)
         for role, gone in (
@@ -340,7 +344,7 @@ def test_asma_s_masks_in_place_of_a_method_s_own_changes(method: str) -> None:
             ("key", order[:, -3:]),
             ("extreme", order[:, -3:]),
         ):
-            frames = module.see(joints, role)["joint"][2]  # type: ignore[arg-type]
+            frames = module.views.see(joints, role)["joint"][2]  # type: ignore[arg-type]
             assert frames is not None
             for row in range(4):
                 assert set(range(12)) - set(frames[row].tolist()) == set(gone[row].tolist())
@@ -349,7 +353,7 @@ def test_asma_s_masks_in_place_of_a_method_s_own_changes(method: str) -> None:
 
 def test_an_extreme_query_lacks_what_is_masked() -> None:
     module = build("aimclr", replace(CONTRAST, views="masks", masks=SMALL_MASKS)).eval()
-    clip, left, frames = module.see(scenes(4, INPUT), "extreme")["joint"]
+    clip, left, frames = module.views.see(scenes(4, INPUT), "extreme")["joint"]
     moco = module.streams["joint"]
     assert isinstance(moco, MoCo)
     whole, dropped = moco.dropped_queries(0.7, clip, left, frames)

@@ -30,14 +30,10 @@ from skedge.teacher.masks.tokens import (
     split,
     tube_mask,
 )
-from skedge.teacher.methods.masked import (
-    Skeleton2vec,
-    contextualized,
-    follow,
-    kept_share,
-    motion_target,
-)
-from skedge.teacher.pretrain import make_method, pretrain
+from skedge.teacher.methods.mamp import motion_target
+from skedge.teacher.methods.registry import make_method
+from skedge.teacher.methods.skeleton2vec import Skeleton2vec, contextualized, follow, kept_share
+from skedge.teacher.pretrain import pretrain
 from skedge.teacher.protocols.continued import continue_training
 from skedge.teacher.protocols.finetune import finetune
 from skedge.teacher.protocols.frozen import fold_norm
@@ -401,9 +397,8 @@ def test_from_pretraining_to_a_finetuned_teacher(store: Store, tmp_path: Path) -
     )
     assert card.provenance["settings"]["skeleton2vec"]["mask"]["tube"] == 2
     settings_ = LinearSettings(optim(epochs=3), batch_norm=True)
-    found = probe(
-        store, tmp_path / "probe", tmp_path / "encoder", DATA, TRANSFORMER, settings_, COMPUTE, {}
-    )
+    probing = Recipe(input=DATA, encoder=TRANSFORMER, linear=settings_, compute=COMPUTE)
+    found = probe(store, tmp_path / "probe", probing, encoder=tmp_path / "encoder")
     assert found["protocol"] == "linear"
     after = load_file(tmp_path / "probe" / WEIGHTS)
     kept = {

@@ -18,11 +18,14 @@ from skedge.recipes.recipe import Recipe
 from skedge.recipes.settings import EncoderSettings, FinetuneSettings
 from skedge.skeleton import InputError, load_layout
 from skedge.teacher import drawing as inspect
-from skedge.teacher.methods.skeletonmae import decoder_plan, draw, load_mae, visible
+from skedge.teacher.masks.bodies import draw, visible
+from skedge.teacher.methods.registry import make_method
+from skedge.teacher.methods.skeletonmae import load_mae
+from skedge.teacher.methods.tuple_decoder import decoder_plan
 from skedge.teacher.networks.classifier import Classifier
 from skedge.teacher.networks.encoders import build_encoder
 from skedge.teacher.networks.sttformer import elements, encoder_plan, tuples
-from skedge.teacher.pretrain import make_method, pretrain
+from skedge.teacher.pretrain import pretrain
 from skedge.teacher.protocols.finetune import finetune
 from skedge.teacher.runs.folder import DECODER
 from tests.teacher.masked_tiny import (

@@ -14,7 +14,8 @@ from skedge.recipes.recipe import Recipe
 from skedge.recipes.settings import AugmentSettings, ComputeSettings, MaskSettings, PretrainSettings
 from skedge.skeleton import InputError, load_layout
 from skedge.teacher.clips import Clips
-from skedge.teacher.methods.pstl import METHODS
+from skedge.teacher.methods.pstl import PSTL
+from skedge.teacher.methods.registry import method_named
 from skedge.teacher.networks.encoders import STGCN
 from skedge.teacher.runs.folder import Run
 from skedge.teacher.training import (
@@ -281,7 +282,7 @@ def test_the_loss_falls_on_sixteen_clips(method: str, tmp_path: Path) -> None:
         projector=16, pstl=MaskSettings("high-degree", "high-motion", 5, 2, 1, "squared"),
         augment=AugmentSettings(rotation=10.0), optim=optim(epochs=30, batch_size=16, learning_rate=1e-2),
     )  # fmt: skip
-    module = METHODS[method](STGCN(NTU, PLAN), NTU, Recipe(input=INPUT, pretrain=settings))
+    module = method_named(method)(STGCN(NTU, PLAN), NTU, Recipe(input=INPUT, pretrain=settings))
     loss: Callable[[Tensor], Tensor] = module.loss
 
     def noted(joints: Tensor) -> Tensor:
@@ -307,7 +308,7 @@ def test_pstl_compares_the_anchor_with_both_masked_views(
         pstl=MaskSettings("high-degree", "high-motion", 9, 3, 2, "squared", per),
         augment=AugmentSettings(),
     )
-    module = METHODS["pstl"](STGCN(NTU, PLAN), NTU, Recipe(input=INPUT, pretrain=settings))
+    module = PSTL(STGCN(NTU, PLAN), NTU, Recipe(input=INPUT, pretrain=settings))
     calls: list[tuple[Tensor | None, Tensor | None]] = []
     encoder = module.encoder.forward
 

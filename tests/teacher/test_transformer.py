@@ -14,10 +14,10 @@ from skedge.recipes.recipe import Recipe
 from skedge.recipes.settings import EncoderSettings
 from skedge.skeleton import InputError, load_layout
 from skedge.teacher.drawing import class_activation
+from skedge.teacher.methods.registry import make_method
 from skedge.teacher.networks.classifier import Classifier
 from skedge.teacher.networks.encoders import build_encoder
 from skedge.teacher.networks.transformer import TokenBlock, set_drop_path
-from skedge.teacher.pretrain import make_method
 from skedge.teacher.protocols.classify import Classification, depths
 from tests.teacher.masked_tiny import (
     NTU,

@@ -21,10 +21,10 @@ from skedge.recipes.settings import (
 from skedge.skeleton import load_layout
 from skedge.teacher.clips import Clips
 from skedge.teacher.methods.barlow import BarlowLoss
-from skedge.teacher.methods.contrast import SkeletonCLR
 from skedge.teacher.methods.pstl import SkeletonBT
+from skedge.teacher.methods.registry import make_method
+from skedge.teacher.methods.skeletonclr import SkeletonCLR
 from skedge.teacher.networks.encoders import STGCN
-from skedge.teacher.pretrain import make_method
 from skedge.teacher.runs.folder import Run
 from skedge.teacher.training import fit, seeded
 from tests.teacher.masked_tiny import DATA, STTFORMER, TRANSFORMER

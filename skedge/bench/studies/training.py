@@ -29,6 +29,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from skedge.bench import machine, report
 from skedge.bench.probe import resident
 from skedge.recipes.masked_settings import SttformerSettings
+from skedge.recipes.methods import METHODS
 from skedge.recipes.recipe import Recipe
 from skedge.recipes.settings import (
     ComputeSettings,
@@ -41,14 +42,8 @@ from skedge.skeleton import InputError, Layout, load_layout
 from skedge.skeleton.files import write_json, write_text
 from skedge.skeleton.markdown import table
 from skedge.teacher.clips import Clips
+from skedge.teacher.methods.registry import make_method, method_named
 from skedge.teacher.networks.encoders import BACKBONES
-from skedge.teacher.pretrain import (
-    BACKBONE_OF,
-    METHODS,
-    fitted,
-    make_method,
-    trains_streams_together,
-)
 from skedge.teacher.runs.folder import Run
 from skedge.teacher.training import fit, precision_of, seeded
 
@@ -153,7 +148,10 @@ def measure(layout: Layout, recipe: Recipe, *, clips: int, steps: int) -> dict[s
     seeded(compute)
     store = made_up(layout, data, clips)
     loader = Watched(store.loader(batch, drop_last=True))
-    module = make_method(layout, replace(recipe, pretrain=fitted(settings, clips, batch)))
+    method = method_named(settings.method)
+    module = make_method(
+        layout, replace(recipe, pretrain=method.fitted(settings, clips=clips, batch=batch))
+    )
     watch = Stopwatch(loader)
     with tempfile.TemporaryDirectory() as folder:
         title = f"{settings.method} on the {compute.accelerator.upper()}"
@@ -265,7 +263,8 @@ def markdown(document: dict[str, Any]) -> str:
         for run in document["runs"]
     ]
     first = document["runs"][0]
-    projector = "" if settings["method"] in BACKBONE_OF else f", projector {settings['projector']}"
+    masked = method_named(settings["method"]).backbone is not None
+    projector = "" if masked else f", projector {settings['projector']}"
     parts = [
         f"# A pretraining step of {settings['method']}",
         table(head, rows),
@@ -333,12 +332,12 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
     if args.threads:
         torch.set_num_threads(args.threads)
-    args.backbone = args.backbone or BACKBONE_OF.get(args.method, "st-gcn")
+    args.backbone = args.backbone or method_named(args.method).backbone or "st-gcn"
     args.frames = args.frames or FRAMES.get(args.method, InputSettings.frames)
     plan = EncoderSettings(backbone=args.backbone, sttformer=SttformerSettings(frames=2))
     optim = OptimSettings(epochs=150, batch_size=args.batch)
     settings = PretrainSettings(args.method, args.projector, optim=optim)
-    stream: Any = "three" if trains_streams_together(settings) else "joint"
+    stream: Any = "three" if method_named(args.method).together else "joint"
     layout = load_layout("ntu25")
     data = InputSettings(frames=args.frames, persons=args.persons, stream=stream)
     recipe = Recipe(input=data, encoder=plan, pretrain=settings)
