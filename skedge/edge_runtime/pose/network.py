@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from skedge.edge_runtime.backends.backend import silence
+from skedge.edge_runtime.backends.silence import silence
 from skedge.skeleton.errors import InputError
 
 
