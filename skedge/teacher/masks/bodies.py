@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from skedge.recipes.masked_settings import SkeletonMaeSettings
+from skedge.recipes.settings import SkeletonMaeSettings
 from skedge.skeleton.errors import InputError
 from skedge.teacher.masks.tokens import masked_count
 from skedge.teacher.networks.base import check_multiple, keep

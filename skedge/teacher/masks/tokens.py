@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from skedge.recipes.masked_settings import TokenMaskSettings
+from skedge.recipes.settings import TokenMaskSettings
 from skedge.skeleton.errors import InputError
 from skedge.teacher.networks.transformer import segments
 

@@ -3,8 +3,8 @@
 from torch import Tensor
 from torch.nn import functional
 
-from skedge.recipes.masked_settings import TokenMaskSettings
 from skedge.recipes.recipe import Recipe
+from skedge.recipes.settings import TokenMaskSettings
 from skedge.skeleton.layout import Layout
 from skedge.teacher.masks.tokens import TokenMask, present, split
 from skedge.teacher.methods.method import OneEncoder

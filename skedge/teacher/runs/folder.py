@@ -12,9 +12,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from skedge.recipes.masked_settings import SttformerSettings, TransformerSettings
 from skedge.recipes.recipe import Recipe
-from skedge.recipes.settings import EncoderSettings, InputSettings
+from skedge.recipes.settings import (
+    EncoderSettings,
+    InputSettings,
+    SttformerSettings,
+    TransformerSettings,
+)
 from skedge.skeleton import InputError, Layout
 from skedge.skeleton.files import read_json, write_json, write_text, write_whole
 

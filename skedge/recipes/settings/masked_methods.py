@@ -1,41 +1,7 @@
-"""The settings of the masked methods and their encoders, as recipes spell them; free of torch."""
+"""Masked methods."""
 
 from dataclasses import dataclass, field
 from typing import Literal
-
-
-@dataclass
-class TransformerSettings:
-    """The encoder of MAMP and Skeleton2vec: a token is one joint over a few frames.
-
-    Args:
-        width: of a token.
-        depth: blocks.
-        heads: of every attention; they divide the width.
-        hidden: of the feed-forward networks, in widths.
-        segment: frames of a token: 3 in Skeleton2vec, 4 in MAMP; input.frames is a multiple of it.
-    """
-
-    width: int = 256
-    depth: int = 8
-    heads: int = 8
-    hidden: int = 4
-    segment: int = 3
-
-
-@dataclass
-class SttformerSettings:
-    """STTFormer, the encoder of SkeletonMAE: attention between all joints of a tuple of frames.
-
-    Args:
-        width: of the last blocks: 256 is STTFormer, 128 and 512 are SkeletonMAE's tables; others
-            scale 256's plan.
-        frames: of a tuple: 6 in STTFormer; SkeletonMAE does not say (2 here); input.frames is a
-            multiple of it.
-    """
-
-    width: int = 256
-    frames: int = 6
 
 
 @dataclass
