@@ -35,7 +35,7 @@ def halve(content: bytes) -> bytes:
             model,
             tensor,
             [half],
-            helper.make_node("Cast", [half.name], [tensor.name], to=TensorProto.FLOAT),
+            nodes=[helper.make_node("Cast", [half.name], [tensor.name], to=TensorProto.FLOAT)],
         )
     return bytes(model.SerializeToString())
 
@@ -94,8 +94,7 @@ class DynamicQuantizer:
                     model,
                     tensor,
                     made,
-                    cast,
-                    helper.make_node("Mul", [floats, step], [tensor.name]),
+                    nodes=[cast, helper.make_node("Mul", [floats, step], [tensor.name])],
                 )
         return bytes(model.SerializeToString())
 
@@ -187,7 +186,11 @@ def _quantized(model: onnx.ModelProto) -> tuple[str, ...]:
 
 
 def _replace(
-    model: onnx.ModelProto, tensor: TensorProto, made: list[TensorProto], *nodes: onnx.NodeProto
+    model: onnx.ModelProto,
+    tensor: TensorProto,
+    made: list[TensorProto],
+    *,
+    nodes: list[onnx.NodeProto],
 ) -> None:
     """Let nodes make of other tensors what was stored as `tensor`."""
     model.graph.initializer.remove(tensor)
