@@ -8,11 +8,12 @@ class ComputeSettings:
     """Where and how exactly training runs.
 
     Args:
-        seed: of weights, order, augmentation and masks.
-        accelerator: auto, cpu, gpu.
-        devices: how many on every node.
-        nodes: how many machines, started by torchrun or SLURM.
-        strategy: Lightning's, for example ddp; auto is right for one device and for several.
+        seed: seed of weights, order, augmentation and masks.
+        accelerator: what it runs on: auto, cpu or gpu.
+        devices: number of devices on every node.
+        nodes: number of machines, started by torchrun or SLURM.
+        strategy: strategy of Lightning, for example ddp; auto is right for one device and for
+            several.
         precision: 32-true, bf16-mixed, 16-mixed, or auto: mixed where the device multiplies
             bfloat16, else 32-true.
     """
@@ -25,7 +26,7 @@ class ComputeSettings:
 
     @property
     def processes(self) -> int:
-        """How many share a batch."""
+        """Number of processes that share a batch."""
         return self.devices * self.nodes
 
     precision: str = "auto"

@@ -30,22 +30,22 @@ class ContrastSettings:
     built on it.
 
     Args:
-        features: the length of the embeddings that are compared.
-        temperature: the similarities' divisor.
-        momentum: how much of itself the key encoder keeps at every step.
-        queue: how many keys of earlier steps are kept.
+        features: length of the embeddings that are compared.
+        temperature: divisor of the similarities.
+        momentum: share of its weights that the key encoder keeps at every step.
+        queue: number of keys of earlier steps that are kept.
         small_set: keep whole batches of keys, of at most half of the training clips, with a
             momentum of at most 0.99 where that makes fewer of them; and never count a clip's own
             earlier key among its negatives.
         stages: lengths, in proportion, of basic training, training with mined neighbours (AimCLR,
             CSCLR) or streams that teach each other (CrosSCLR), and training with transformed
             positives (CSCLR). A method has the first of them.
-        neighbors: how many keys are mined from the queue for a query.
-        keep: AimCLR's attention drop loses the features whose attention is at least this.
+        neighbors: number of keys that are mined from the queue for a query.
+        keep: attention from which on AimCLR's attention drop leaves features out.
         views: random changes of a clip, or ASMa's masks in their place.
         masks: ASMa's masks.
-        normal: the random changes of query and key.
-        extreme: those of the extreme query of AimCLR and CSCLR.
+        normal: random changes of query and key.
+        extreme: random changes of the extreme query of AimCLR and CSCLR.
     """
 
     features: int = 128
@@ -67,9 +67,9 @@ class TransformSettings:
     """CSCLR's positive feature transformation: the amount is 1 + mu * Beta(alpha, alpha).
 
     Args:
-        alpha: of the Beta distribution.
-        mu: its scale.
-        per: an amount for every pair or one for the batch; the paper says neither.
+        alpha: parameter of the Beta distribution.
+        mu: scale of the Beta distribution.
+        per: one amount per pair or one per batch; the paper says neither.
         negatives: whether the negatives meet the query itself, as figure 2 suggests, or the
             transformed one; not in the text.
         key_gradient: whether the transformed key, which holds a part of the query, passes a
@@ -93,12 +93,11 @@ class CsclrSettings:
     """CSCLR: streams that are contrasted with each other.
 
     Args:
-        inter: the streams among which all ordered pairs are made (table 8); fewer than two make
-            none.
-        extreme: what the extreme augmentation does, which the paper uses and does not place: ddm
-            adds AimCLR's terms to every stream's own (the paper's base has AimCLR's figures, tables
-            6 and 7), query makes the query of it, none is without.
-        transform: the positive feature transformation.
+        inter: streams among which all ordered pairs are made (table 8); fewer than two make none.
+        extreme: use of the extreme augmentation, which the paper has and does not place: ddm adds
+            AimCLR's terms to every stream's own (the paper's base has AimCLR's figures, tables 6
+            and 7), query makes the query of it, none is without.
+        transform: positive feature transformation.
     """
 
     inter: tuple[Stream, ...] = ("joint", "bone", "motion")
@@ -111,7 +110,7 @@ class CrossclrSettings:
     """CrosSCLR: streams that name each other's neighbours.
 
     Args:
-        context: whether the product of both streams' similarities stands beside the stream's own,
+        context: whether the product of both streams' similarities is used beside the stream's own,
             as in its program.
     """
 

@@ -12,9 +12,9 @@ class LinearSettings:
     encoders are aligned.
 
     Args:
-        optim: optimisation of what is learned.
-        batch_norm: standardise features first, without an affine part (MAMP, Skeleton2vec); folded
-            into the layer behind it.
+        optim: optimisation of the layer, and of an alignment.
+        batch_norm: whether features are standardised first, without an affine part (MAMP,
+            Skeleton2vec); it becomes a part of the layer.
     """
 
     optim: OptimSettings = field(
@@ -28,14 +28,14 @@ class FinetuneSettings:
     """Training an encoder and its head on labels, from pretrained or (supervised) fresh weights.
 
     Args:
-        label_smoothing: the share of the target spread over all classes.
-        augment: the training clips' augmentation.
+        label_smoothing: share of the target that is spread over all classes.
+        augment: augmentation of the training clips.
         optim: optimisation.
-        fuse: of what joins two finetuned encoders (ASMa's second stage), which are then frozen.
-        layer_decay: what the rate is multiplied by from block to block, towards the input (MAMP:
-            0.8).
-        drop_path: of a transformer: the chance that its last block is left out for a clip, less
-            before it (MAMP: 0.3).
+        fuse: optimisation of what joins two finetuned encoders, which are then frozen (ASMa's
+            second stage).
+        layer_decay: factor of the learning rate from block to block, towards the input (MAMP: 0.8).
+        drop_path: chance that the last block of a transformer is left out for a clip; less for the
+            blocks before it (MAMP: 0.3).
     """
 
     label_smoothing: float = 0.0
@@ -53,7 +53,8 @@ class SemiSettings:
     """Semi-supervised evaluation: finetuning on a part of the labels.
 
     Args:
-        share: of every class's training clips, at least one; 0.01, 0.05 and 0.1 in the papers.
+        share: share of every class's training clips, at least one; 0.01, 0.05 and 0.1 in the
+            papers.
     """
 
     share: float = 0.1
@@ -64,7 +65,7 @@ class KnnSettings:
     """Nearest neighbours on frozen features.
 
     Args:
-        neighbors: how many vote, weighted by their similarity.
+        neighbors: number of neighbours that vote, weighted by their similarity.
     """
 
     neighbors: int = 1
@@ -75,9 +76,9 @@ class PartialSettings:
     """Partial-body evaluation.
 
     Args:
-        joints: how many random joints are hidden, one row of the table each.
-        parts: how many random body parts are hidden.
-        draws: of what is hidden, over which mean and deviation are taken.
+        joints: numbers of random joints that are hidden, one row of the table each.
+        parts: numbers of random body parts that are hidden, one row each.
+        draws: number of draws of what is hidden, over which mean and deviation are taken.
     """
 
     joints: tuple[int, ...] = (0, 2, 4, 6, 8, 10)

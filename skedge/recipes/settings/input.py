@@ -14,25 +14,23 @@ class InputSettings:
     Args:
         protocol: the store's named split, for example xsub.
         part: where accuracy is measured: test, or val while settings are being chosen.
-        frames: how many of them the network is given.
-        persons: the number of persons a clip holds; further ones are left out, missing ones are
-            zeros.
+        frames: number of frames that the network is given.
+        persons: number of persons in a clip; further ones are left out, missing ones are zeros.
         normalization: per-frame (PSTL, AimCLR), root-relative, first-frame (CTR-GCN) or
             first-frame-aligned (PYSKL).
         stream: joint, bone, motion, or three: all of them, trained alone and fused.
-        fusion: what the streams' logits are multiplied by before they are added, where there are
-            three.
+        fusion: weights of the streams' logits, which are added, where there are three.
         time: stretched (every clip to these frames, as the papers do), rate (windows as a camera
-            brings them: training cuts them at random, tests see the clip's end, and before a clip
-            its first pose stands still; motion looks back), or uniform (DG-STGCN, Skeleton2vec: a
+            brings them: training cuts them at random, tests see the clip's end, and the first pose
+            is repeated before a clip; motion looks back), or uniform (DG-STGCN, Skeleton2vec: a
             random frame of each of as many equal parts, anew in every epoch, shorter clips round
             and round; no file for the edge can be made of it).
-        hz: frames a second, with time rate.
-        warm_up: with time rate, the frames of a clip that every window shows at least, and a live
-            model waits for.
-        test_clips: with time uniform, how many samplings of a held-out clip are averaged (10 in
-            Skeleton2vec); a probe learns from the frozen features of as many of every training
-            clip.
+        hz: frames per second, with time rate.
+        warm_up: frames of a clip that every window shows at least, and that a live model waits for,
+            with time rate.
+        test_clips: number of samplings of a held-out clip that are averaged, with time uniform (10
+            in Skeleton2vec); a probe learns from the frozen features of as many samplings of every
+            training clip.
     """
 
     protocol: str = "xsub"

@@ -12,11 +12,11 @@ class MaskSettings:
         joints: high-degree, low-degree (nearly uniform, as ASMa defines it), inverse-degree,
             random, or none.
         frames: high-motion, low-motion, random, or none.
-        masked_joints: how many joints go.
-        masked_frames: how many frames go by this choice.
-        random_frames: further frames that go at random.
+        masked_joints: number of joints that go.
+        masked_frames: number of frames that go by this choice.
+        random_frames: number of further frames that go at random.
         motion: a frame's motion is the mean of squared (PSTL) or absolute (ASMa) differences.
-        per: sample (a mask a clip) or batch (one for all, as the reference programs).
+        per: sample (one mask per clip) or batch (one for all, as in the reference programs).
     """
 
     joints: Literal["high-degree", "low-degree", "inverse-degree", "random", "none"] = "high-degree"
@@ -39,8 +39,8 @@ class AsmaSettings:
 
     Args:
         encoders: both, or one of them alone.
-        theta: the masks of encoder theta: high-degree joints, low-motion frames.
-        phi: the masks of encoder phi: low-degree joints, high-motion frames.
+        theta: masks of encoder theta: high-degree joints, low-motion frames.
+        phi: masks of encoder phi: low-degree joints, high-motion frames.
     """
 
     encoders: tuple[Literal["theta", "phi"], ...] = ("theta", "phi")
@@ -57,9 +57,9 @@ class ViewMasks:
     high-motion frames.
 
     Args:
-        query: of the query: theta's masks.
-        key: of the key: phi's masks.
-        extreme: of AimCLR's and CSCLR's extreme query.
+        query: masks of the query: theta's.
+        key: masks of the key: phi's.
+        extreme: masks of AimCLR's and CSCLR's extreme query.
     """
 
     query: MaskSettings = field(default_factory=MaskSettings)

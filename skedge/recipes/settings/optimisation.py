@@ -10,14 +10,15 @@ class OptimSettings:
 
     Args:
         epochs: passes over the training clips.
-        batch_size: clips a step, over all devices.
-        learning_rate: after the warm-up.
-        weight_decay: as the optimizer defines it.
-        warmup_epochs: the learning rate rises linearly; the first step already learns.
+        batch_size: clips per step, over all devices.
+        learning_rate: learning rate after the warm-up.
+        weight_decay: weight decay as the optimizer defines it.
+        warmup_epochs: epochs in which the learning rate rises linearly; the first step already
+            learns.
         optimizer: adam, adamw or sgd (momentum 0.9).
-        betas: of adam and adamw.
-        final_rate: where the cosine ends.
-        milestones: epochs at which the rate is divided by ten, in place of the cosine.
+        betas: betas of adam and adamw.
+        final_rate: learning rate where the cosine ends.
+        milestones: epochs at which the learning rate is divided by ten, in place of the cosine.
     """
 
     epochs: int = 100

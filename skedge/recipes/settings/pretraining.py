@@ -29,16 +29,16 @@ class PretrainSettings:
             csclr or crossclr (streams trained together), skeleton2vec, mamp (both of a transformer)
             or skeletonmae (of an sttformer).
         projector: width of the three layers of the projector of skeleton-bt, pstl and asma.
-        redundancy: lambda, the weight of the off-diagonal terms of their Barlow loss.
-        pstl: the masks of method pstl.
-        asma: the masks of method asma.
-        augment: the augmentation of the clips, or of each view, but where `contrast` has its own.
-        contrast: what skeletonclr, aimclr, csclr and crossclr share.
-        csclr: what csclr adds.
-        crossclr: what crossclr adds.
-        skeleton2vec: of that method.
-        mamp: of that method.
-        skeletonmae: of that method.
+        redundancy: weight of the off-diagonal terms of their Barlow loss, lambda.
+        pstl: masks of method pstl.
+        asma: masks of method asma.
+        augment: augmentation of the clips, or of each view; `contrast` has its own.
+        contrast: settings of skeletonclr, aimclr, csclr and crossclr.
+        csclr: further settings of csclr.
+        crossclr: further settings of crossclr.
+        skeleton2vec: settings of that method.
+        mamp: settings of that method.
+        skeletonmae: settings of that method.
         optim: optimisation.
     """
 
