@@ -1,16 +1,15 @@
 """The everyday measure of one model over several sets, as a table, a page and JSON."""
 
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from skedge.bench import page
-from skedge.bench.report import write_whole
 from skedge.edge_runtime.recognizer import Recognizer
 from skedge.edge_runtime.scoring.everyday import (
     SYNONYMS,
+    Part,
     count,
     curve,
     figures,
@@ -18,6 +17,8 @@ from skedge.edge_runtime.scoring.everyday import (
     watch,
 )
 from skedge.skeleton.errors import InputError
+from skedge.skeleton.files import write_json, write_text
+from skedge.skeleton.markdown import table
 
 SCHEMA = 1
 HEAD = (
@@ -73,8 +74,8 @@ def measure(
     sets: Sequence[Set],
     *,
     synonyms: Mapping[str, str] | None = None,
-    part: str = "all",
-    protocol: str | None = None,
+    part: Part = "all",
+    protocol: str = "xsub",
     track: Callable[[Iterable[Any], str], Iterable[Any]] = lambda every, _: every,
 ) -> dict[str, Any]:
     """The figures of every set (`skedge.edge_runtime.scoring.everyday.figures`) with the model's
@@ -132,7 +133,7 @@ def _figure(value: float | None, digits: int) -> str:
 
 def markdown(document: Mapping[str, Any]) -> str:
     """The table, the recall of each class, and what raised the false events."""
-    lines = [*_table(HEAD, rows_of(document)), "", *(f"- {note}" for note in NOTES)]
+    lines = [table(HEAD, rows_of(document)), "", *(f"- {note}" for note in NOTES)]
     for one in document["sets"]:
         shares = [
             f"{label} {found['right']} of {found['performances']}"
@@ -144,10 +145,6 @@ def markdown(document: Mapping[str, Any]) -> str:
         lines += ["", f"## {one['name']}", "", f"Recall: {', '.join(shares) or 'nothing known'}."]
         lines += ["", f"False events: {', '.join(false) or 'none'}."]
     return "\n".join(lines) + "\n"
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    return [f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows)]
 
 
 def html(document: Mapping[str, Any], title: str) -> str:
@@ -172,7 +169,6 @@ def html(document: Mapping[str, Any], title: str) -> str:
 
 def write(document: Mapping[str, Any], folder: Path, title: str) -> None:
     """Write everyday.json, everyday.md and everyday.html to `folder`."""
-    folder.mkdir(parents=True, exist_ok=True)
-    write_whole(folder / "everyday.json", json.dumps(document, indent=1) + "\n")
-    write_whole(folder / "everyday.md", markdown(document))
-    write_whole(folder / "everyday.html", html(document, title))
+    write_json(folder / "everyday.json", document)
+    write_text(folder / "everyday.md", markdown(document))
+    write_text(folder / "everyday.html", html(document, title))

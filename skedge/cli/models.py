@@ -1,4 +1,4 @@
-"""Commands on exported models: export, predict, evaluate online, bench, bench compare."""
+"""Commands on exported models: export, predict, evaluate online and everyday, bench, compare."""
 
 import sys
 from collections.abc import Callable
@@ -10,6 +10,7 @@ from jsonargparse import ArgumentParser
 
 from skedge.cli.options import (
     MODEL,
+    PARTS,
     add_data,
     add_events,
     add_split,
@@ -120,6 +121,63 @@ def evaluate_online_command(parser: ArgumentParser) -> Callable[[Any], None]:
 
     def main(args: Any) -> None:
         _evaluate_online(args)
+
+    return main
+
+
+def evaluate_everyday_command(parser: ArgumentParser) -> Callable[[Any], None]:
+    """Measure a model as a user meets it: recall of events and false events per hour.
+
+    Example: skedge evaluate everyday --model default --data stores/utd films --out runs/everyday
+    """
+    parser.add_argument("--model", type=find, default=find("default"), metavar="MODEL", help=MODEL)
+    parser.add_argument(
+        "--data",
+        type=Path,
+        nargs="+",
+        required=True,
+        metavar="SET",
+        help="stores of clips or recordings, and files or folders of pose recordings",
+    )
+    parser.add_argument(
+        "--chose",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help="sets that trained the model or chose something of it; the table says so",
+    )
+    parser.add_argument("--protocol", default="xsub", help="name of the stores' split")
+    parser.add_argument(
+        "--part", choices=["all", *PARTS], default="all", help="part of the stores' split"
+    )
+    add_synonyms(parser)
+    add_events(parser)
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("runs/everyday"),
+        metavar="FOLDER",
+        help="folder for everyday.json, .md and .html (default: runs/everyday)",
+    )
+
+    def main(args: Any) -> None:
+        from rich.console import Console
+        from rich.progress import track
+
+        from skedge.bench import everyday
+        from skedge.edge_runtime.recognizer import Recognizer
+
+        bar = partial(track, console=Console(stderr=True), transient=True)
+        document = everyday.measure(
+            Recognizer.load(args.model, **event_settings(args)),
+            everyday.sets_of(args.data, args.chose),
+            synonyms=args.synonyms,
+            part=args.part,
+            protocol=args.protocol,
+            track=bar,
+        )
+        everyday.write(document, args.out, f"In front of a camera: {args.model.name}")
+        print((args.out / "everyday.md").read_text(), end="")
 
     return main
 

@@ -15,14 +15,15 @@ from skedge.skeleton.layout import load_layout
 
 SIDES = {"left": -1.0, "right": 1.0}
 TRUNK = ("lean", "curl", "side", "twist", "face", "nod", "look", "down", "back", "shift", "air")
+ROOM = ("room_x", "room_z")
 ARM = ("forward", "outward", "turn", "elbow", "bend", "wag")
 FOOT = ("foot_out", "foot_up", "foot_front")
-CHANNELS = TRUNK + tuple(f"{side}_{part}" for side in SIDES for part in ARM + FOOT)
+CHANNELS = TRUNK + ROOM + tuple(f"{side}_{part}" for side in SIDES for part in ARM + FOOT)
 """What moves. Trunk: `lean` at the hips, `curl` along the spine, `side`, `twist` of the shoulders,
-`face` (the whole body's yaw), `nod` and `look` of the head; pelvis `down`, `back`, `shift` (to the
-right); `air` lifts pelvis and feet together. Arms: `forward` and `outward` swing the upper arm from
-hanging, `turn` rolls it outwards, `elbow` bends, `bend` and `wag` are the wrist's. Feet: moved from
-where they stand."""
+`face` (the whole body's yaw, to the right), `nod` and `look` of the head; pelvis `down`, `back`,
+`shift` (to the right); `air` lifts pelvis and feet together. `room_x`, `room_z`: where in the room
+the body stands (m). Arms: `forward` and `outward` swing the upper arm from hanging, `turn` rolls it
+outwards, `elbow` bends, `bend` and `wag` are the wrist's. Feet: moved from where they stand."""
 
 LAYOUT = load_layout("ntu25")
 
@@ -77,9 +78,15 @@ def rotation(vector: np.ndarray) -> np.ndarray:
 
 
 def _about(axis: int, degrees: np.ndarray) -> np.ndarray:
-    vector = np.zeros((*np.shape(degrees), 3))
-    vector[..., axis] = degrees
-    return rotation(vector)
+    """Rotations (..., 3, 3) about one axis."""
+    radians = np.deg2rad(degrees)
+    made = np.zeros((*np.shape(radians), 3, 3))
+    one, two = (axis + 1) % 3, (axis + 2) % 3
+    made[..., axis, axis] = 1
+    made[..., one, one] = made[..., two, two] = np.cos(radians)
+    made[..., two, one] = np.sin(radians)
+    made[..., one, two] = -made[..., two, one]
+    return made
 
 
 def _unit(vector: np.ndarray) -> np.ndarray:
@@ -104,36 +111,29 @@ def two_bones(
     return middle, distance * axis
 
 
-def arm_angles(
-    hand: tuple[float, float, float], swivel: float, build: Build
-) -> tuple[float, float, float, float]:
-    """`forward`, `outward`, `turn` and `elbow` in degrees that bring the hand to a place seen from
-    its shoulder.
+def arm_angles(hand: np.ndarray, swivel: np.ndarray, build: Build) -> np.ndarray:
+    """`forward`, `outward`, `turn` and `elbow` (..., 4) in degrees that bring hands to their
+    places.
 
-    `hand` is (outward, up, front) in arm lengths; `swivel` lifts the elbow: 0 hangs down, 90 points
-    outwards.
+    `hand` (..., 3) is (outward, up, front) seen from its shoulder in arm lengths; `swivel` (...)
+    lifts the elbow: 0 hangs down, 90 points outwards.
     """
-    out, up, front = hand
+    out, up, front = np.moveaxis(np.asarray(hand, dtype=float), -1, 0)
     # Places are meant from the true shoulder, whatever the camera takes for it; a hanging arm just
     # hangs.
-    up += build.shoulder_drop / build.arm * min(1, 1 + up)
+    up = up + build.shoulder_drop / build.arm * np.minimum(1, 1 + up)
     lift = np.deg2rad(swivel)
-    pole = np.array([np.sin(lift), -np.cos(lift), 0.35])
-    elbow, end = two_bones(
-        np.array([out, up, -front]) * build.arm, build.upper_arm, build.forearm + build.hand, pole
-    )
+    pole = np.stack([np.sin(lift), -np.cos(lift), np.full(np.shape(lift), 0.35)], -1)
+    reach = np.stack([out, up, -front], -1) * build.arm
+    elbow, end = two_bones(reach, build.upper_arm, build.forearm + build.hand, pole)
     upper, fore = _unit(elbow), _unit(end - elbow)
-    raised = np.degrees(np.arccos(np.clip(-upper[1], -1, 1)))
-    heading = np.arctan2(upper[0], -upper[2])
-    swing = np.array([raised * np.cos(heading), 0, raised * np.sin(heading)])
-    local = rotation(swing).T @ fore
-    turn = np.degrees(np.arctan2(local[0], -local[2]))
-    return (
-        float(swing[0]),
-        float(swing[2]),
-        float(turn),
-        float(np.degrees(np.arccos(np.clip(upper @ fore, -1, 1)))),
-    )
+    raised = np.degrees(np.arccos(np.clip(-upper[..., 1], -1, 1)))
+    heading = np.arctan2(upper[..., 0], -upper[..., 2])
+    swing = np.stack([raised * np.cos(heading), 0 * raised, raised * np.sin(heading)], -1)
+    local = np.einsum("...ji,...j->...i", rotation(swing), fore)
+    turn = np.degrees(np.arctan2(local[..., 0], -local[..., 2]))
+    bent = np.degrees(np.arccos(np.clip((upper * fore).sum(-1), -1, 1)))
+    return np.stack([swing[..., 0], swing[..., 2], turn, bent], -1)
 
 
 def joints(motion: np.ndarray, build: Build) -> np.ndarray:
@@ -154,9 +154,10 @@ def joints(motion: np.ndarray, build: Build) -> np.ndarray:
     )
 
     height = build.ankle + build.hip_drop + build.leg * (0.996 - channel["down"] + channel["air"])
-    placed["hip_center"] = np.stack(
-        [channel["shift"] * build.leg, height, channel["back"] * build.leg], -1
-    )
+    offset = np.stack([channel["shift"], 0 * height, channel["back"]], -1) * build.leg
+    stands = np.stack([channel["room_x"], 0 * height, channel["room_z"]], -1)
+    placed["hip_center"] = stands + (face @ offset[..., None])[..., 0]
+    placed["hip_center"][:, 1] = height
     placed["spine"] = placed["hip_center"] + pelvis @ np.array([0, build.spine, 0])
     placed["shoulder_center"] = placed["spine"] + middle @ np.array(
         [0, build.trunk - build.spine, 0]
@@ -164,7 +165,7 @@ def joints(motion: np.ndarray, build: Build) -> np.ndarray:
     placed["neck"] = placed["shoulder_center"] + chest @ np.array([0, build.neck, 0])
     placed["head"] = placed["neck"] + head @ np.array([0, build.head, 0.0])
     for side, sign in SIDES.items():
-        placed |= _leg(channel, build, side, sign, placed["hip_center"], basin, face)
+        placed |= _leg(channel, build, side, sign, placed["hip_center"], basin, face, stands)
         placed |= _arm(channel, build, side, sign, placed["shoulder_center"], chest)
     return np.stack([placed[name] for name in LAYOUT.joints], axis=1)
 
@@ -177,13 +178,14 @@ def _leg(
     center: np.ndarray,
     basin: np.ndarray,
     face: np.ndarray,
+    stands: np.ndarray,
 ) -> dict[str, np.ndarray]:
     hip = center + basin @ np.array([sign * build.hip, -build.hip_drop, 0])
     out, up, front = (channel[f"{side}_foot_{way}"] for way in ("out", "up", "front"))
     standing = np.stack([sign * (build.stance + out * build.leg), 0 * out, -front * build.leg], -1)
-    target = (face @ standing[..., None])[..., 0]
+    target = stands + (face @ standing[..., None])[..., 0]
     target[:, 1] = build.ankle + (np.maximum(up, 0) + channel["air"]) * build.leg
-    turned = face @ _about(1, np.full(len(up), -sign * build.toes_out))
+    turned = face @ _about(1, np.array(-sign * build.toes_out))
     knee, ankle = two_bones(target - hip, build.thigh, build.shank, turned @ np.array([0, 0, -1.0]))
     knee, ankle = hip + knee, hip + ankle
     # On the floor the foot lies flat; lifted, it hangs at about a right angle to the shank.
@@ -225,8 +227,6 @@ def _arm(
         f"{side}_wrist": wrist,
         f"{side}_hand": hand,
         f"{side}_hand_tip": hand + palm @ np.array([0, -build.tip, 0]),
-        f"{side}_thumb": (
-            hand
-            + palm @ np.array([-sign * 0.7 * build.thumb, -0.5 * build.thumb, -0.5 * build.thumb])
-        ),
+        f"{side}_thumb": hand
+        + palm @ np.array([-sign * 0.7 * build.thumb, -0.5 * build.thumb, -0.5 * build.thumb]),
     }

@@ -1,13 +1,11 @@
-"""The synthetic set: 13 actions by invented people before an invented depth camera, in the NTU-25
-layout.
+"""The synthetic set: 14 classes of movement by invented people before an invented depth camera, in
+the NTU-25 layout.
 
-Key poses (`synthetic_actions`) become joint angles over time, those a moving body
-(`synthetic_body`), and that is seen by a camera with a view, noise and gaps of its own. Everything
-is drawn from the seed.
+Key poses (`actions`) become joint angles over time, those a moving body (`body`), and that is seen
+by a camera with a view, noise and gaps of its own. Everything is drawn from the seed.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,229 +14,32 @@ import numpy as np
 from skedge.datasets.progress import progress
 from skedge.datasets.store import PARTS, StoreWriter
 from skedge.datasets.synthetic import body
-from skedge.datasets.synthetic.actions import ACTIONS, HANG, VARIANTS, Key, Range, Variant
+from skedge.datasets.synthetic.actions import ACTIONS
+from skedge.datasets.synthetic.camera import gaps, noise, view
+from skedge.datasets.synthetic.gait import RATE
+from skedge.datasets.synthetic.motion import cut, motion
+from skedge.datasets.synthetic.people import SENSORS, build, person
+from skedge.datasets.synthetic.recordings import SECONDS, Interval, recorded
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.layout import load_layout
 
-RATE = 30.0
-SHORTEST, LONGEST = 41, 125
-PAUSE = (30, 90)
 CAMERAS = ("depth camera with 25 joints", "depth camera with 20 joints", "pose estimator")
 
 _LAYOUT = load_layout("ntu25")
-_CHANNEL = {name: i for i, name in enumerate(body.CHANNELS)}
-_SIDED = ("side", "twist", "face", "look", "shift")
-_SCALED = ("lean", "curl", "side", "twist", "down", "back", "air")
-# Which channels start together: their lags against each other are drawn per clip.
-_GROUPS = {"arm": 0.03, "trunk": 0.03, "head": 0.06, "legs": 0.0}
-
-
-@dataclass(frozen=True)
-class Person:
-    """One invented person: a height in metres, sizes as shares of it, and a way of moving.
-
-    `hang` is where the hands rest (outwards, up, front, in arm lengths), `lean` and `curl` how the
-    trunk does (degrees), `stance` how far each foot stands from the middle (m).
-    """
-
-    height: float
-    leg: float
-    thigh: float
-    trunk: float
-    neck: float
-    shoulder: float
-    arm: float
-    forearm: float
-    hip: float
-    left_handed: bool
-    tempo: float
-    amplitude: float
-    hang: tuple[float, float, float]
-    lean: float
-    curl: float
-    stance: float
-    toes_out: float
-    restless: float
-
-
-@dataclass(frozen=True)
-class Camera:
-    """Where one kind of sensor places the joints that have no fixed place on a body.
-
-    Metres; `spine` as a share of the trunk from the hips; `fingers` scales the way from the hand to
-    tip and thumb.
-    """
-
-    hip_drop: tuple[float, float]
-    spine: tuple[float, float]
-    shoulder_drop: tuple[float, float]
-    hand: tuple[float, float]
-    fingers: float
-
-
-_CAMERAS = (
-    Camera(
-        hip_drop=(0.0, 0.03),
-        spine=(0.4, 0.6),
-        shoulder_drop=(0.0, 0.05),
-        hand=(0.06, 0.09),
-        fingers=1.0,
-    ),
-    Camera(
-        hip_drop=(0.04, 0.1),
-        spine=(0.12, 0.3),
-        shoulder_drop=(0.03, 0.1),
-        hand=(0.05, 0.1),
-        fingers=0.0,
-    ),
-    Camera(
-        hip_drop=(0.0, 0.01),
-        spine=(0.45, 0.55),
-        shoulder_drop=(0.0, 0.01),
-        hand=(0.07, 0.1),
-        fingers=0.3,
-    ),
-)
 
 
 class Clip(NamedTuple):
     """One clip: `joints` (T, 25, 3) metres in the camera's frame, NaN where absent; numbers of
-    action, subject, camera."""
+    action, subject, camera; how often the action is done in it."""
 
     joints: np.ndarray
     action: int
     subject: int
     camera: int
+    beats: int = 1
 
 
-_Named = tuple[str, Clip, Sequence[tuple[int, int, int]]]
-
-
-def person(seed: int, subject: int) -> Person:
-    """The person with the number `subject` among those of `seed`."""
-    rng = np.random.default_rng([seed, 1, subject])
-
-    def near(mean: float, spread: float) -> float:
-        return float(mean * (1 + np.clip(rng.normal(0, spread), -2 * spread, 2 * spread)))
-
-    return Person(
-        height=float(rng.uniform(1.5, 1.95)),
-        leg=near(0.475, 0.03),
-        thigh=near(0.53, 0.03),
-        trunk=near(0.275, 0.06),
-        neck=near(0.115, 0.06),
-        shoulder=near(0.11, 0.08),
-        arm=near(0.345, 0.035),
-        forearm=near(0.46, 0.03),
-        hip=near(0.05, 0.12),
-        left_handed=bool(rng.random() < 0.15),
-        tempo=near(1.0, 0.13),
-        amplitude=near(1.0, 0.1),
-        hang=(_draw(rng, HANG[0]), _draw(rng, HANG[1]), _draw(rng, HANG[2])),
-        lean=float(rng.normal(0, 2)),
-        curl=float(rng.uniform(0, 12)),
-        stance=float(rng.uniform(0.07, 0.17)),
-        toes_out=float(rng.uniform(0, 20)),
-        restless=float(rng.uniform(0.5, 1.5)),
-    )
-
-
-def build(who: Person, camera: Camera, rng: np.random.Generator) -> body.Build:
-    """The lengths that `camera` sees of a person; a little different in every clip, as measured
-    ones are."""
-    leg, trunk, arm = (
-        length * who.height * rng.uniform(0.97, 1.03) for length in (who.leg, who.trunk, who.arm)
-    )
-    hip_drop = rng.uniform(*camera.hip_drop)
-    hand = rng.uniform(*camera.hand)
-    return body.Build(
-        thigh=who.thigh * leg,
-        shank=(1 - who.thigh) * leg,
-        ankle=rng.uniform(0.05, 0.1),
-        foot=rng.uniform(0.07, 0.14),
-        hip=who.hip * who.height * rng.uniform(0.85, 1.15),
-        hip_drop=hip_drop,
-        trunk=trunk - 0.5 * hip_drop,
-        spine=(trunk - 0.5 * hip_drop) * rng.uniform(*camera.spine),
-        shoulder=who.shoulder * who.height * rng.uniform(0.92, 1.08),
-        shoulder_drop=rng.uniform(*camera.shoulder_drop),
-        neck=0.38 * who.neck * who.height,
-        head=0.62 * who.neck * who.height * rng.uniform(0.9, 1.1),
-        upper_arm=(1 - who.forearm) * (arm - hand),
-        forearm=who.forearm * (arm - hand),
-        hand=hand,
-        tip=0.08 * camera.fingers * rng.uniform(0.7, 1.2),
-        thumb=0.05 * camera.fingers * rng.uniform(0.6, 1.2),
-        stance=who.stance * rng.uniform(0.7, 1.3),
-        toes_out=who.toes_out,
-    )
-
-
-def motion(action: int, who: Person, shape: body.Build, rng: np.random.Generator) -> np.ndarray:
-    """The channels over time, (T, channels) in degrees and leg lengths, of one performance of an
-    action."""
-    variants = VARIANTS[ACTIONS[action]]
-    shares = np.array([variant.share for variant in variants])
-    variant = variants[rng.choice(len(variants), p=shares / shares.sum())]
-    seconds, poses = _keys(variant, who, shape, rng)
-    frames = int(np.clip(round(seconds[-1] * RATE), SHORTEST, LONGEST))
-    if seconds[-1] * RATE > LONGEST:
-        seconds *= LONGEST / (seconds[-1] * RATE)
-    moments = np.arange(frames) / RATE
-    moved = np.empty((frames, len(body.CHANNELS)))
-    for group, spread in _GROUPS.items():
-        lag = np.clip(rng.normal(0, spread), -0.08, 0.08)
-        columns = [i for name, i in _CHANNEL.items() if _group(name) == group]
-        moved[:, columns] = _interpolate(seconds, poses[:, columns], moments - lag)
-    return _smooth(moved, rng.uniform(0.6, 1.6)) + _sway(frames, who, rng)
-
-
-def view(joints: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Joints (T, 25, 3) of the room as a camera 2 to 4 m away sees them: any yaw, mostly frontal; a
-    small tilt."""
-    kind = rng.random()
-    yaw = (
-        rng.normal(0, 15)
-        if kind < 0.55
-        else rng.uniform(-90, 90)
-        if kind < 0.9
-        else rng.uniform(-180, 180)
-    )
-    turned = joints @ body.rotation(np.array([0, yaw, 0])).T
-    turned = turned + np.array([rng.normal(0, 0.25), -rng.uniform(0.7, 1.5), rng.uniform(2.2, 3.8)])
-    tilt = np.clip(rng.normal(0, 5), -12, 12)
-    return turned @ body.rotation(np.array([tilt, 0, np.clip(rng.normal(0, 1.5), -4, 4)])).T
-
-
-def noise(frames: int, rng: np.random.Generator, size: float = 1.0) -> np.ndarray:
-    """A depth camera's error (frames, 25, 3) in metres: correlated in time, larger at hands and
-    feet, jumps now and then."""
-    joints = len(_LAYOUT)
-    scale = (
-        np.array([_JITTER[_LAYOUT.joints[j].split("_", 1)[-1]] for j in range(joints)])[:, None]
-        * size
-    )
-    wander = _smooth_noise(rng, frames, joints, sigma=3.0)
-    jitter = _smooth_noise(rng, frames, joints, sigma=0.7)
-    error = scale * (rng.normal(0, 0.8, (joints, 3)) + 0.8 * wander + 0.35 * jitter)
-    for _ in range(rng.poisson(0.6)):
-        # A joint snaps elsewhere for some frames; what hangs on it goes along.
-        joint = rng.choice([_LAYOUT.index(name) for name in _LOOSE])
-        start, length = rng.integers(frames), rng.integers(2, 10)
-        error[start : start + length, _beyond(joint)] += size * rng.normal(0, 0.06, 3)
-    return error
-
-
-def gaps(frames: int, rng: np.random.Generator, share: float = 0.01) -> np.ndarray:
-    """Which joints are absent, (frames, 25) bool: runs in which a joint and what hangs on it are
-    lost; `share` of all."""
-    lost = np.zeros((frames, len(_LAYOUT)), dtype=bool)
-    # A run takes 14 cells on average. Few clips have many runs, most have none.
-    for _ in range(rng.poisson(share * rng.exponential(1) * frames * len(_LAYOUT) / 14)):
-        joint = rng.choice([_LAYOUT.index(name) for name in _LOOSE])
-        start, length = rng.integers(frames), 1 + rng.geometric(0.2)
-        lost[start : start + length, _beyond(joint)] = True
-    return lost
+_Named = tuple[str, Clip, Sequence[Interval]]
 
 
 def clip(
@@ -249,62 +50,55 @@ def clip(
     seed: int = 0,
     jitter: float = 1.0,
     dropped: float = 0.01,
+    clean: bool = False,
 ) -> Clip:
     """One clip of an action by a subject; the same numbers give the same clip, bit for bit.
 
-    `jitter` scales the camera's noise, `dropped` is the share of absent joints on average. Raises
+    `jitter` scales the camera's noise, `dropped` is the share of absent joints on average. `clean`:
+    without a camera, the joints where they are in the room (y up from the floor). Raises
     `InputError` for an unknown action and negative numbers.
     """
     if not 0 <= action < len(ACTIONS) or min(subject, repetition, seed) < 0:
         raise InputError(
-            f"expected an action from 0 to {len(ACTIONS) - 1} and no negative subject, repetition"
-            f" or seed, got {action}, {subject}, {repetition} and {seed}"
+            f"expected an action from 0 to {len(ACTIONS) - 1} and no negative subject, repetition "
+            f"or seed, got {action}, {subject}, {repetition} and {seed}"
         )
     rng = np.random.default_rng([seed, 2, subject, action, repetition])
     camera = int(rng.integers(len(CAMERAS)))
     who = person(seed, subject)
-    shape = build(who, _CAMERAS[camera], rng)
-    return Clip(
-        _film(motion(action, who, shape, rng), shape, camera, rng, jitter, dropped),
-        action,
-        subject,
-        camera,
-    )
+    shape = build(who, SENSORS[camera], rng)
+    made = cut(motion(action, who, shape, rng), rng)
+    if clean:
+        joints = body.joints(made.channels, shape).astype(np.float32)
+    else:
+        joints = _film(made.channels, shape, camera, rng, jitter, dropped)
+    return Clip(joints, action, subject, camera, made.beats)
 
 
 def recording(
-    subject: int, repetition: int = 0, *, seed: int = 0
-) -> tuple[Clip, list[tuple[int, int, int]]]:
-    """One subject doing every action but idle once, with pauses between, before one camera; and the
-    actions' intervals.
+    subject: int,
+    repetition: int = 0,
+    *,
+    seed: int = 0,
+    seconds: float = SECONDS,
+    clean: bool = False,
+) -> tuple[Clip, list[Interval]]:
+    """One subject before one camera for some time, mostly at everyday things (see `recorded`).
 
-    Intervals are (action, first frame, frame after the last). In a pause the person goes over into
-    how the next action begins, and is never still. Whoever sits down stands up next. `action` is
-    the one that lasts longest.
+    `action` is `other`, `beats` how many known actions were done; `clean` as of `clip`. The same
+    numbers give the same recording, bit for bit.
     """
     rng = np.random.default_rng([seed, 3, subject, repetition])
     camera = int(rng.integers(len(CAMERAS)))
     who = person(seed, subject)
-    shape = build(who, _CAMERAS[camera], rng)
-    seated = [ACTIONS.index(action) for action in ("sit down", "stand up")]
-    order = [
-        int(i) for i in rng.permutation(len(ACTIONS)) if ACTIONS[i] != "idle" and i != seated[1]
-    ]
-    order.insert(order.index(seated[0]) + 1, seated[1])
-    performed = [motion(action, who, shape, rng) for action in order]
-    turns = [_CHANNEL[f"{side}_turn"] for side in body.SIDES]
-    moved, intervals = performed[0][:1], []
-    for action, poses in zip(order, performed, strict=True):
-        # An arm's turn is known up to whole turns, and must not go round in a pause.
-        poses[:, turns] += 360 * np.round((moved[-1, turns] - poses[0, turns]) / 360)
-        pause = int(rng.integers(*PAUSE))
-        share = _ramp(pause, rng)[:, None]
-        start = len(moved) + pause
-        bridge = moved[-1] + share * (poses[0] - moved[-1])
-        moved = np.concatenate([moved, bridge + _held(_sway(pause, who, rng)), poses])
-        intervals.append((action, start, len(moved)))
-    longest = max(intervals, key=lambda one: one[2] - one[1])[0]
-    return Clip(_film(moved, shape, camera, rng), longest, subject, camera), intervals
+    shape = build(who, SENSORS[camera], rng)
+    moved, intervals = recorded(who, shape, rng, seconds)
+    if clean:
+        joints = body.joints(moved, shape).astype(np.float32)
+    else:
+        joints = _film(moved, shape, camera, rng)
+    known = sum(ACTIONS[one.action] not in ("idle", "other") for one in intervals)
+    return Clip(joints, ACTIONS.index("other"), subject, camera, known), intervals
 
 
 def _film(
@@ -318,8 +112,10 @@ def _film(
     """What a camera makes of channels over time (T, channels): joints (T, 25, 3) float32, NaN where
     absent."""
     seen = view(body.joints(moved, shape), rng)
+    # Whoever walks stays before the camera.
+    seen[..., 2] += max(0.0, 1.0 - seen[..., 2].min())
     seen = seen + noise(len(seen), rng, jitter * rng.uniform(0.5, 1.6))
-    if _CAMERAS[camera].fingers == 0:
+    if SENSORS[camera].fingers == 0:
         # Such a camera has no fingers: what is not measured is placed on the hand.
         for side in body.SIDES:
             hand = _LAYOUT.index(f"{side}_hand")
@@ -331,27 +127,18 @@ def _film(
     return seen.astype(np.float32)
 
 
-def _ramp(frames: int, rng: np.random.Generator) -> np.ndarray:
-    """From 0 to 1 and at rest at both ends, (frames,): a second's change somewhere in a pause."""
-    start = rng.uniform(0, max(frames - RATE, 0))
-    share = np.clip((np.arange(frames) - start) / min(RATE, frames), 0, 1)
-    return share**2 * (3 - 2 * share)
-
-
-def _held(waves: np.ndarray) -> np.ndarray:
-    """Waves (T, channels) that grow from nothing and end in nothing, so that what they join has no
-    steps."""
-    return waves * np.sin(np.pi * np.linspace(0, 1, len(waves)))[:, None] ** 2
-
-
 def make_clips(
-    subjects: int = 20, clips_per_action_and_subject: int = 3, seed: int = 0
+    subjects: int = 20,
+    clips_per_action_and_subject: int = 3,
+    seed: int = 0,
+    *,
+    clean: bool = False,
 ) -> Iterator[Clip]:
     """All clips of a set, subject by subject."""
     for subject in range(subjects):
         for action in range(len(ACTIONS)):
             for repetition in range(clips_per_action_and_subject):
-                yield clip(action, subject, repetition, seed=seed)
+                yield clip(action, subject, repetition, seed=seed, clean=clean)
 
 
 def parts(subjects: int) -> np.ndarray:
@@ -370,20 +157,21 @@ def synthesize_recordings(
     recordings_per_subject: int = 1,
     subjects: int = 20,
     seed: int = 0,
+    clean: bool = False,
     overwrite: bool = False,
 ) -> None:
-    """Write whole recordings with labelled intervals (see `recording`) as a store; otherwise as
-    `synthesize`."""
+    """Write whole recordings whose intervals label every frame (see `recording`) as a store;
+    otherwise as `synthesize`. `repetitions.json` says how often each interval's action was done."""
 
     def named() -> Iterator[_Named]:
         for subject in range(subjects):
             for i in range(recordings_per_subject):
-                yield f"s{subject + 1:02}_r{i + 1:02}", *recording(subject, i, seed=seed)
+                name = f"s{subject + 1:02}_r{i + 1:02}"
+                yield name, *recording(subject, i, seed=seed, clean=clean)
 
     counts = {"subjects": subjects, "recordings_per_subject": recordings_per_subject, "seed": seed}
-    _write(
-        path, counts, "recording per subject", named(), subjects * recordings_per_subject, overwrite
-    )
+    total = subjects * recordings_per_subject
+    _write(path, counts, "recording per subject", named(), total, clean, overwrite)
 
 
 def synthesize(
@@ -392,18 +180,22 @@ def synthesize(
     clips_per_action_and_subject: int = 3,
     subjects: int = 20,
     seed: int = 0,
+    clean: bool = False,
     overwrite: bool = False,
 ) -> None:
-    """Write the synthetic set as a store at `path`: 13 actions, 30 Hz, NTU-25, a protocol `xsub` by
+    """Write the synthetic set as a store at `path`: 14 classes, 30 Hz, NTU-25, a protocol `xsub` by
     subject.
 
-    The default 780 clips take a few seconds; the same arguments give the same files, bit for bit.
-    Raises `InputError` for fewer than three subjects (one for each part) or no clips, and where
-    `path` is taken.
+    The default 840 clips take a few seconds; the same arguments give the same files, bit for bit.
+    `repetitions.json` beside them says how often each clip's action was done. Raises `InputError`
+    for fewer than three subjects (one for each part) or no clips, and where `path` is taken.
+    `clean`: no camera sees them, the joints are where they are in the room (y up from the floor).
     """
 
     def named() -> Iterator[_Named]:
-        for number, made in enumerate(make_clips(subjects, clips_per_action_and_subject, seed)):
+        for number, made in enumerate(
+            make_clips(subjects, clips_per_action_and_subject, seed, clean=clean)
+        ):
             take = number % clips_per_action_and_subject + 1
             yield f"a{made.action + 1:02}_s{made.subject + 1:02}_t{take:02}", made, ()
 
@@ -413,7 +205,7 @@ def synthesize(
         "seed": seed,
     }
     total = len(ACTIONS) * subjects * clips_per_action_and_subject
-    _write(path, counts, "clip per action and subject", named(), total, overwrite)
+    _write(path, counts, "clip per action and subject", named(), total, clean, overwrite)
 
 
 def _write(
@@ -422,15 +214,17 @@ def _write(
     unit: str,
     named: Iterable[_Named],
     total: int,
+    clean: bool,
     overwrite: bool,
 ) -> None:
     subjects, each, seed = counts.values()
     if subjects < 3 or each < 1 or seed < 0:
         raise InputError(
-            f"expected at least 3 subjects, 1 {unit} and a seed from 0, got {subjects}, {each} and"
-            f" {seed}"
+            f"expected at least 3 subjects, 1 {unit} and a seed from 0, "
+            f"got {subjects}, {each} and {seed}"
         )
-    made_by: dict[str, Any] = {"synthesize": counts, "cameras": list(CAMERAS)}
+    made_by: dict[str, Any] = {"synthesize": counts | ({"clean": True} if clean else {})}
+    made_by |= {} if clean else {"cameras": list(CAMERAS)}
     codes = parts(subjects)
     with StoreWriter(
         path,
@@ -441,228 +235,16 @@ def _write(
         made_by=made_by,
         overwrite=overwrite,
     ) as writer:
+        repetitions: dict[str, int | list[int]] = {}
+        writer.attach("repetitions.json", lambda: repetitions)
         for name, made, intervals in progress(named, "Making the synthetic set", total):
+            repetitions[name] = [one.beats for one in intervals] or made.beats
             whose = {"subject": made.subject + 1, "camera": made.camera + 1}
-            writer.add(name, made.joints[None], label=made.action, intervals=intervals, **whose)
-        writer.protocol("xsub", lambda index: codes[index["subject"] - 1])
-
-
-def _draw(rng: np.random.Generator, value: Range) -> float:
-    return float(rng.uniform(*value)) if isinstance(value, tuple) else float(value)
-
-
-class _Puppet:
-    """The state that keys change: hands by place, everything else by channel."""
-
-    def __init__(
-        self, who: Person, shape: body.Build, acting: str, rng: np.random.Generator
-    ) -> None:
-        self.who, self.shape, self.rng = who, shape, rng
-        self.sides = {"arm": acting, "other": "left" if acting == "right" else "right"}
-        self.sign = body.SIDES[acting]
-        self.hands: dict[str, list[float]] = {}
-        self.named: dict[str, list[float]] = {}
-        self.values: dict[str, float] = {}
-        self.hang = {side: [part + rng.normal(0, 0.02) for part in who.hang] for side in body.SIDES}
-        self.rest("all")
-
-    def rest(self, what: str) -> None:
-        for side in body.SIDES:
-            self.hands[side] = [*self.hang[side], 10.0]
-            self.named[side] = self.hang[side]
-            self.values |= {f"{side}_bend": 5.0, f"{side}_wag": 0.0}
-        if what == "all":
-            self.values |= dict.fromkeys(
-                body.TRUNK + tuple(f"{s}_{f}" for s in body.SIDES for f in body.FOOT), 0.0
+            writer.add(
+                name,
+                made.joints[None],
+                label=made.action,
+                intervals=[one[:3] for one in intervals],
+                **whose,
             )
-            self.values |= {"lean": self.who.lean, "curl": self.who.curl}
-
-    def change(self, pose: dict[str, Any]) -> None:
-        if "rest" in pose:
-            self.rest(pose["rest"])
-        alike = self.rng.bit_generator.state
-        for role in ("arm", "other"):
-            if "arms" in pose or "arms+" in pose:
-                # Both arms draw alike, and differ by a little.
-                self.rng.bit_generator.state = alike
-            self._change_arm(role, pose)
-        for hand in self.hands.values():
-            hand[:3] = [part + self.rng.normal(0, 0.008) for part in hand[:3]]
-        for name in ("step", "other step"):
-            if name in pose:
-                side = self.sides["arm" if name == "step" else "other"]
-                for way, value in zip(body.FOOT, pose[name], strict=True):
-                    self.values[f"{side}_{way}"] = _draw(self.rng, value)
-        for name in body.TRUNK:
-            if name in pose:
-                value = _draw(self.rng, pose[name])
-                value *= self.sign if name in _SIDED else 1
-                self.values[name] = value * (self.who.amplitude if name in _SCALED else 1)
-
-    def _change_arm(self, role: str, pose: dict[str, Any]) -> None:
-        side = self.sides[role]
-        place = pose.get("arms", pose.get(role))
-        move = pose.get("arms+", pose.get(f"{role}+"))
-        if place is not None:
-            self.named[side] = [_draw(self.rng, part) for part in place]
-            self.hands[side][:3] = self.named[side]
-        if move is not None:
-            self.hands[side][:3] = [
-                at + _draw(self.rng, part) for at, part in zip(self.named[side], move, strict=True)
-            ]
-        if "swivel" in pose and (place is not None or move is not None):
-            self.hands[side][3] = _draw(self.rng, pose["swivel"])
-        for part in ("bend", "wag"):
-            if part in pose and (role == "arm" or "arms" in pose or "arms+" in pose):
-                self.values[f"{side}_{part}"] = _draw(self.rng, pose[part])
-
-    def channels(self) -> np.ndarray:
-        for side, (out, up, front, swivel) in self.hands.items():
-            angles = body.arm_angles((out, up, front), swivel, self.shape)
-            self.values |= {
-                f"{side}_{part}": angle for part, angle in zip(body.ARM[:4], angles, strict=True)
-            }
-        return np.array([self.values[name] for name in body.CHANNELS])
-
-
-def _keys(
-    variant: Variant, who: Person, shape: body.Build, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """The variant's moments (K,) in seconds and its poses there, (K, channels); the first at 0, the
-    last at the end."""
-    usual, rare = ("left", "right") if who.left_handed else ("right", "left")
-    puppet = _Puppet(who, shape, usual if rng.random() < 0.8 else rare, rng)
-    puppet.change(variant.begin)
-    tempo = who.tempo * rng.uniform(1.05, 1.5)
-    keys: list[Key] = [
-        *variant.before,
-        *(variant.beat * int(rng.integers(variant.repeats[0], variant.repeats[1] + 1))),
-    ]
-    keys += variant.after
-    if not variant.stays:
-        keys.append((variant.back, {"rest": "all"}))
-    times, poses = [0.0, rng.uniform(0.05, 0.5)], [puppet.channels()] * 2
-    for seconds, pose in keys:
-        puppet.change(pose)
-        times.append(times[-1] + max(_draw(rng, seconds) / tempo, 0.03))
-        poses.append(puppet.channels())
-    times.append(max(times[-1] + rng.uniform(0.05, 0.8), SHORTEST / RATE))
-    poses.append(poses[-1])
-    table = np.stack(poses)
-    # An arm's turn is known up to whole turns: take the nearest.
-    turns = [_CHANNEL[f"{side}_turn"] for side in body.SIDES]
-    table[:, turns] = np.unwrap(table[:, turns], period=360, axis=0)
-    return np.array(times), table
-
-
-def _group(channel: str) -> str:
-    if channel in ("nod", "look"):
-        return "head"
-    if channel in ("lean", "curl", "side", "twist", "face"):
-        return "trunk"
-    return "arm" if channel.split("_", 1)[-1] in body.ARM else "legs"
-
-
-def _interpolate(at: np.ndarray, values: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """Monotone cubic curves (Fritsch and Carlson) through `values` (K, C): at rest wherever the
-    direction changes."""
-    step = np.diff(at)[:, None]
-    slope = np.diff(values, axis=0) / step
-    before, after = slope[:-1], slope[1:]
-    wide, narrow = 2 * step[1:] + step[:-1], step[1:] + 2 * step[:-1]
-    same = before * after > 0
-    safe = np.where(same, wide / np.where(same, before, 1) + narrow / np.where(same, after, 1), 1)
-    tangent = np.zeros_like(values)
-    tangent[1:-1] = np.where(same, (wide + narrow) / safe, 0)
-    wanted = np.clip(wanted, at[0], at[-1])
-    piece = np.clip(np.searchsorted(at, wanted, side="right") - 1, 0, len(step) - 1)
-    width = step[piece]
-    s = (wanted - at[piece])[:, None] / width
-    low, high = values[piece], values[piece + 1]
-    return (
-        low
-        + (high - low) * s**2 * (3 - 2 * s)
-        + width * tangent[piece] * s * (1 - s) ** 2
-        - width * tangent[piece + 1] * s**2 * (1 - s)
-    )
-
-
-def _smooth(values: np.ndarray, sigma: float) -> np.ndarray:
-    """A Gaussian of `sigma` frames along the first axis; the edges are held."""
-    reach = int(np.ceil(3 * sigma))
-    kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
-    kernel /= kernel.sum()
-    padded = np.concatenate(
-        [np.repeat(values[:1], reach, 0), values, np.repeat(values[-1:], reach, 0)]
-    )
-    return np.tensordot(
-        np.lib.stride_tricks.sliding_window_view(padded, len(kernel), axis=0), kernel, axes=(-1, 0)
-    )
-
-
-def _smooth_noise(rng: np.random.Generator, frames: int, joints: int, sigma: float) -> np.ndarray:
-    reach = int(np.ceil(3 * sigma))
-    made = _smooth(rng.normal(size=(frames + 2 * reach, joints, 3)), sigma)[reach : reach + frames]
-    return made * np.sqrt(2 * sigma * np.sqrt(np.pi))
-
-
-_SWAY = {
-    "lean": 0.8,
-    "side": 0.8,
-    "twist": 1.5,
-    "face": 1.0,
-    "nod": 2.5,
-    "look": 4.0,
-    "shift": 0.006,
-    "back": 0.004,
-}
-_SWAY |= {"forward": 1.5, "outward": 1.5, "turn": 3.0, "elbow": 2.5, "bend": 4.0, "wag": 4.0}
-
-
-def _sway(frames: int, who: Person, rng: np.random.Generator) -> np.ndarray:
-    """Nobody stands still: slow waves in every channel, (frames, channels)."""
-    size = np.array(
-        [_SWAY.get(name.split("_", 1)[-1] if "_" in name else name, 0.0) for name in body.CHANNELS]
-    )
-    waves = rng.normal(0, 0.7, (2, len(size)))
-    rates, phases = rng.uniform(0.1, 0.7, waves.shape), rng.uniform(0, 2 * np.pi, waves.shape)
-    moments = np.arange(frames)[:, None, None] / RATE
-    return who.restless * size * (waves * np.sin(2 * np.pi * rates * moments + phases)).sum(axis=1)
-
-
-_JITTER = {
-    "center": 0.008,
-    "spine": 0.006,
-    "neck": 0.008,
-    "head": 0.01,
-    "shoulder": 0.01,
-    "elbow": 0.015,
-    "wrist": 0.018,
-}
-_JITTER |= {
-    "hand": 0.022,
-    "hand_tip": 0.028,
-    "thumb": 0.028,
-    "hip": 0.01,
-    "knee": 0.018,
-    "ankle": 0.02,
-    "foot": 0.025,
-}
-_LOOSE = tuple(
-    f"{side}_{joint}"
-    for side in body.SIDES
-    for joint in ("elbow", "wrist", "hand", "knee", "ankle", "foot")
-)
-
-
-def _beyond(joint: int) -> list[int]:
-    """The joint and all that hang on it; fingers hang on the hand."""
-    parents = _LAYOUT.parents
-    found = [joint]
-    for _ in range(6):
-        found += [
-            j
-            for j in range(len(_LAYOUT))
-            if parents[j] in found and j not in found and j != _LAYOUT.center
-        ]
-    return found
+        writer.protocol("xsub", lambda index: codes[index["subject"] - 1])

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from skedge.skeleton.errors import InputError
 from skedge.skeleton.layout import Layout
 from skedge.skeleton.retarget import retarget
 
+Part = Literal["all", "train", "val", "test"]
 RATE = 30.0
 THRESHOLDS = (*np.round(np.arange(0.2, 0.95, 0.05), 2).tolist(), 0.95, 0.97, 0.98, 0.99, 0.995)
 # What public datasets and people call the actions of the model that comes with skedge.
@@ -126,7 +127,7 @@ class Tally:
 
 
 def read_recordings(
-    path: Path, synonyms: Mapping[str, str], labels: Sequence[str], part: str, protocol: str | None
+    path: Path, synonyms: Mapping[str, str], labels: Sequence[str], part: Part, protocol: str
 ) -> Iterator[Recording]:
     """The recordings of a store, or of a file or folder of pose recordings, with the performances
     of `labels`.
@@ -144,13 +145,13 @@ def _of_store(
     store: Store,
     synonyms: Mapping[str, str],
     labels: Sequence[str],
-    part: str,
-    protocol: str | None,
+    part: Part,
+    protocol: str,
 ) -> Iterator[Recording]:
     if part == "all":
         chosen: Iterable[int] = range(len(store))
     else:
-        chosen = map(int, store.split(protocol or "xsub", part))
+        chosen = map(int, store.split(protocol, part))
     rate = store.rate or RATE
     long = len(store.intervals) > 0
     for i in chosen:
