@@ -48,11 +48,14 @@ class Exporter:
     """
 
     def __init__(
-        self, run: Path, store: Store, streaming: bool = False, note: str | None = None
+        self, run: Path, store: Store, *, streaming: bool = False, note: str | None = None
     ) -> None:
         classifier, self._card = load_classifier(run)
         check_layout(store, self._card, run)
-        self._store, self._form = store, _form(classifier, self._card, run, streaming)
+        self._store, self._form = (
+            store,
+            _form(classifier, self._card, source=run, streaming=streaming),
+        )
         graph = self._form.graph
         metadata = _metadata(
             classifier,
@@ -182,10 +185,10 @@ class Exporter:
         return self._form.answers(backend, clips)
 
 
-def _form(classifier: Network, card: Card, run: Path, streaming: bool) -> Form:
+def _form(classifier: Network, card: Card, *, source: Path, streaming: bool) -> Form:
     if card.input.time == "uniform":
         raise InputError(
-            f"{run}: trained on uniformly sampled clips, and a file for the edge sees them"
+            f"{source}: trained on uniformly sampled clips, and a file for the edge sees them"
             f" stretched to {card.input.frames} frames; train with --input.time stretched to export"
         )
     if not streaming:
@@ -193,7 +196,7 @@ def _form(classifier: Network, card: Card, run: Path, streaming: bool) -> Form:
     try:
         return StreamingForm(classifier)
     except InputError as error:
-        raise InputError(f"{run}: {error}") from None
+        raise InputError(f"{source}: {error}") from None
 
 
 def weights_sha256(classifier: Network) -> str:
