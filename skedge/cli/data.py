@@ -18,7 +18,10 @@ def import_command(parser: ArgumentParser) -> Callable[[Any], None]:
     Example: skedge data import ntu60 downloads/nturgbd_skeletons_s001_to_s017.zip stores/ntu60
     --missing missing.txt
     """
-    from skedge.datasets.readers import options
+    from skedge.datasets.readers import add_format, options
+    from skedge.edge_runtime.sources.films import open_films
+
+    add_format("films", open_films)
 
     parser.add_argument("format", help="format of the source, one of those below")
     parser.add_argument("source", type=Path, help="folder or file of the recordings")
