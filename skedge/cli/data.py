@@ -145,6 +145,7 @@ def check_command(parser: ArgumentParser) -> Callable[[Any], None]:
     def main(args: Any) -> None:
         from skedge.datasets.store import Store
         from skedge.datasets.store.check import check
+        from skedge.datasets.store.look import look
 
         store = Store(args.data)
         damaged = check(store)
@@ -153,6 +154,8 @@ def check_command(parser: ArgumentParser) -> Callable[[Any], None]:
                 f"{args.data}: damaged clips: {', '.join(damaged[:10])}; {len(damaged)} in all;"
                 " import it again"
             )
+        for fault in look(store.clip, len(store), store.layout, store.rate).faults:
+            print(f"note: {fault}", file=sys.stderr)
         print(f"{len(store)} clips are as they were written")
 
     return main
