@@ -9,6 +9,7 @@ import numpy as np
 
 from skedge.edge_runtime.backends.backend import Backend, load_backend
 from skedge.edge_runtime.events import DEBOUNCE, Event, EventDetector, EventRules
+from skedge.edge_runtime.guard import Guard, Pace, check_clip
 from skedge.edge_runtime.models import find
 from skedge.edge_runtime.stream import Stream
 from skedge.edge_runtime.taught import Taught, beside
@@ -35,6 +36,10 @@ class Result:
     `events` are those that have begun or ended by this frame (see
     `skedge.edge_runtime.events.Event`); each beginning and each end is in one result only. The ends
     of other people's events are among them once those people have gone.
+
+    `problem` says why a frame makes no sense (see `skedge.edge_runtime.guard`): too few
+    joints, a body of impossible size, upside down or mirrored, time stamps that are no seconds.
+    Such a frame counts as one with nobody in it.
     """
 
     ready: bool = False
@@ -45,12 +50,14 @@ class Result:
     embedding: np.ndarray | None = None
     seconds: float | None = None
     events: tuple[Event, ...] = ()
+    problem: str = ""
 
 
 @dataclass
 class _Person:
     window: Window | Stream
     events: EventDetector
+    guard: Guard
     seconds: float = -np.inf
     seen: float = -np.inf
     due: float = -np.inf
@@ -71,7 +78,12 @@ class Recognizer:
     runs at its own rate, and is asked as often. `threshold`, `patience` (None: those in the model's
     file, class by class) and `debounce` (seconds) make events of answers: see
     `skedge.edge_runtime.events`. Not safe for use by several threads at once.
+
+    What makes no sense gets no answer but a sentence, unless `checks_bodies` is set to False: then
+    any numbers are answered.
     """
+
+    checks_bodies = True
 
     def __init__(
         self,
@@ -88,6 +100,7 @@ class Recognizer:
             raise InputError(f"hop: expected seconds from 0, got {self.hop}")
         self.rules = EventRules.of(self.metadata, self.labels, threshold, patience, debounce)
         self._persons: dict[Hashable, _Person] = {}
+        self._pace = Pace()
 
     @classmethod
     def load(
@@ -159,12 +172,21 @@ class Recognizer:
                 if streaming
                 else Window(self.metadata)
             )
-            state = self._persons[person] = _Person(window, EventDetector(self.rules))
+            state = self._persons[person] = _Person(
+                window, EventDetector(self.rules), Guard(self.metadata.layout)
+            )
+        problem = ""
+        if self.checks_bodies:
+            frame = state.guard.look(frame, moment)
+            problem = self._pace.look(moment) or state.guard.problem
+            frame = np.full_like(frame, np.nan) if problem else frame
         self._push(state, frame, moment)
         if seen(frame).any():
             state.seen = moment
             if moment >= state.due - TOLERANCE and state.window.ready:
                 events += self._infer(state, person, moment)
+        if problem:
+            return Result(events=tuple(events), problem=problem)
         return replace(state.result, events=tuple(events)) if events else state.result
 
     def end_events(self, seconds: float | None = None) -> tuple[Event, ...]:
@@ -200,7 +222,8 @@ class Recognizer:
         frame: the mean of its answers from the warm-up on, or the last one where the clip is
         shorter.
 
-        Raises `InputError` for a wrong shape and for a clip in which nothing was seen.
+        Raises `InputError` for a wrong shape, for a clip in which nothing was seen, and for bodies
+        that make no sense.
         """
         return self._run_clip(clip, rate)[0]
 
@@ -212,6 +235,7 @@ class Recognizer:
         """Forget one person, or everybody: the next frame starts anew, at any time stamp."""
         if person is None:
             self._persons.clear()
+            self._pace = Pace()
         else:
             self._persons.pop(person, None)
 
@@ -226,6 +250,9 @@ class Recognizer:
             raise InputError(f"rate: expected frames a second, more than 0, got {rate}")
         clip = joints[None] if joints.ndim == 3 else joints.transpose(1, 0, 2, 3)
         metadata = self.metadata
+        if self.checks_bodies:
+            check_joint_count(clip.shape[2], metadata.layout, "the clip")
+            clip = check_clip(clip, metadata.layout)
         if metadata.hz is None:
             return self._with_taught(
                 *self._backend.run(
