@@ -12,7 +12,7 @@ from skedge.edge_runtime.events import DEBOUNCE, Event, EventDetector, EventRule
 from skedge.edge_runtime.guard import Guard, Pace, check_clip
 from skedge.edge_runtime.models import find
 from skedge.edge_runtime.stream import Stream
-from skedge.edge_runtime.taught import Taught, beside
+from skedge.edge_runtime.taught import OutdatedError, Taught, beside
 from skedge.edge_runtime.window import Window
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.layout import check_joint_count
@@ -79,8 +79,8 @@ class Recognizer:
     file, class by class) and `debounce` (seconds) make events of answers: see
     `skedge.edge_runtime.events`. Not safe for use by several threads at once.
 
-    What makes no sense gets no answer but a sentence, unless `checks_bodies` is set to False: then
-    any numbers are answered.
+    `notes` are what its user should know about it. What makes no sense gets no answer but a
+    sentence, unless `checks_bodies` is set to False: then any numbers are answered.
     """
 
     checks_bodies = True
@@ -98,7 +98,9 @@ class Recognizer:
         self.hop = HOP if hop is None else hop
         if not 0 <= self.hop < np.inf:
             raise InputError(f"hop: expected seconds from 0, got {self.hop}")
-        self.rules = EventRules.of(self.metadata, self.labels, threshold, patience, debounce)
+        more = taught.thresholds if taught else None
+        self.rules = EventRules.of(self.metadata, self.labels, threshold, patience, debounce, more)
+        self.notes: tuple[str, ...] = ()
         self._persons: dict[Hashable, _Person] = {}
         self._pace = Pace()
 
@@ -116,15 +118,24 @@ class Recognizer:
         """Open a model that `skedge export` made, or `default` or `default.tflite`, the ones that
         come with skedge; and with it what `skedge teach` added to its classes.
 
-        That is looked for beside the model (True), nowhere (False), or in the file `taught`. Raises
-        `InputError` if a file is not what it should be.
+        That is looked for where `skedge teach` puts it (True), nowhere (False), or in the file
+        `taught`. What was taught to another model is left aside, and `notes` say so, unless that
+        file was asked for. Raises `InputError` if a file is not what it should be.
         """
         path = find(path)
         backend = load_backend(path, threads)
         file = beside(path) if isinstance(taught, bool) else taught
         there = file.exists() if taught is True else taught is not False
-        more = Taught.load(file, backend.metadata) if there else None
-        return cls(backend, hop, threshold, patience, debounce, more)
+        more, notes = None, []
+        try:
+            more = Taught.load(file, backend.metadata) if there else None
+        except OutdatedError as error:
+            if taught is not True:
+                raise
+            notes.append(str(error))
+        made = cls(backend, hop, threshold, patience, debounce, more)
+        made.notes = tuple(notes)
+        return made
 
     @property
     def metadata(self) -> ModelMetadata:

@@ -153,6 +153,7 @@ class Actions:
         self._going: dict[tuple[Any, str, float], tuple[int, float]] = {}
         self._begun = 0
         self._noted: set[str] = set()
+        self._first_words = recognizer.notes
         self._zero = 0.0
         self._places: list[int | None] = [None] * recognizer.metadata.persons
 
@@ -165,8 +166,10 @@ class Actions:
         return Outlook(answers, self._happenings(events), notes=self._notes(answers))
 
     def _notes(self, answers: tuple[Answer, ...]) -> tuple[str, ...]:
-        """What is wrong with somebody's body, each kind of it once."""
-        new = {}
+        """What there is to know about the recognizer, and what is wrong with somebody's body, each
+        kind of it once."""
+        new = {note: note for note in self._first_words}
+        self._first_words = ()
         for answer in answers:
             kind = "".join(letter for letter in answer.problem if not letter.isdigit())
             if kind and kind not in self._noted:
