@@ -135,7 +135,8 @@ def blur_kernels(sigma: Tensor) -> Tensor:
 
 
 def blurred(joints: Tensor) -> Tensor:
-    """Every clip blurred over time by a deviation of its own; beyond its ends a clip stands still.
+    """Clips blurred over time, each by a deviation of its own, and continued by their first and last
+    frame.
 
     AimCLR's program does not divide by the kernel's sum and takes zeros beyond the ends.
     """

@@ -11,7 +11,7 @@ from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_
 
 from skedge.export.graph import Feed
 
-# Where the output channels of a weight stand, by the node that multiplies by it.
+# The axis of the output channels of a weight, by the node that multiplies by it.
 CHANNELS = {"Conv": 0, "MatMul": -1, "Gemm": -1}
 SMALLEST = 64
 # What the attributes of a Gemm are where it is a product and a sum and nothing else.
@@ -192,7 +192,7 @@ def _replace(
     *,
     nodes: list[onnx.NodeProto],
 ) -> None:
-    """Let nodes make of other tensors what was stored as `tensor`."""
+    """Replace the stored `tensor` by nodes that make it of other tensors."""
     model.graph.initializer.remove(tensor)
     model.graph.initializer.extend(made)
     for node in reversed(nodes):

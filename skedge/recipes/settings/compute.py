@@ -1,11 +1,11 @@
-"""Where training runs, and how exactly."""
+"""Settings of the machine that trains."""
 
 from dataclasses import dataclass
 
 
 @dataclass
 class ComputeSettings:
-    """Where and how exactly training runs.
+    """Machine and precision of training.
 
     Args:
         seed: seed of weights, order, augmentation and masks.

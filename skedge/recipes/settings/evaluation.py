@@ -1,4 +1,4 @@
-"""How a pretrained encoder is evaluated."""
+"""Settings of the evaluation of pretrained encoders."""
 
 from dataclasses import dataclass, field
 

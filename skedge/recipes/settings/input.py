@@ -1,4 +1,4 @@
-"""What a network sees of a store."""
+"""Settings of a model's input."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -9,7 +9,7 @@ from skedge.skeleton.streams import Stream
 
 @dataclass
 class InputSettings:
-    """What a model sees of a store.
+    """The input of a model.
 
     Args:
         protocol: the store's named split, for example xsub.

@@ -6,7 +6,7 @@ from typing import Literal
 
 @dataclass
 class TokenMaskSettings:
-    """Which tokens the student does not see: table 5 of Skeleton2vec, or MAMP's choice.
+    """The tokens that the student does not see: table 5 of Skeleton2vec, or MAMP's choice.
 
     Args:
         strategy: multi-tube (joints drawn anew for every few segments), random (for every segment),

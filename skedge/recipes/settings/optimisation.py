@@ -1,4 +1,4 @@
-"""How networks are optimised."""
+"""Settings of the optimisation of networks."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -6,7 +6,7 @@ from typing import Literal
 
 @dataclass
 class OptimSettings:
-    """How a network is optimised: warm-up, then a cosine, or steps down.
+    """The optimisation of a network: warm-up, then a cosine, or steps down.
 
     Args:
         epochs: passes over the training clips.

@@ -73,7 +73,7 @@ def partial_body(store: Store, folder: Path, recipe: Recipe, classifier: Path) -
 
 
 def hide_joints(joints: int, count: int, clips: int, *, rng: np.random.Generator) -> np.ndarray:
-    """Which of `joints` are hidden, bool (clips, joints): `count` of each row."""
+    """The hidden ones of `joints`, bool (clips, joints): `count` of each row."""
     order = rng.random((clips, joints)).argsort(1)
     return order < count
 

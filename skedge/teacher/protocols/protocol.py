@@ -22,7 +22,8 @@ from skedge.teacher.streams import Part, each_stream
 
 
 class Training(Protocol):
-    """Trains on labels from the run folder of an encoder, and gives the metrics back."""
+    """A protocol that trains on labels from the run folder of an encoder, and gives the metrics
+    back."""
 
     def __call__(
         self, store: Store, folder: Path, recipe: Recipe, *, encoder: Path, resume: bool

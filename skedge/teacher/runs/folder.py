@@ -1,4 +1,4 @@
-"""Run folders: a trained thing as recipe.yaml, weights.safetensors, metrics.json and log/."""
+"""Run folders: a trained network as recipe.yaml, weights.safetensors, metrics.json and log/."""
 
 import json
 import re
@@ -35,8 +35,8 @@ _PARTS = re.compile(r"joint|bone|motion|theta|phi|seed-\d+")
 
 @dataclass(frozen=True)
 class Run:
-    """What one training is told: the folder that it writes, the recipe, and whether an interrupted
-    one goes on."""
+    """One training: the folder that it writes, its recipe, and whether an interrupted one is
+    resumed."""
 
     folder: Path
     recipe: Recipe
@@ -45,7 +45,8 @@ class Run:
 
 @dataclass
 class Card:
-    """What is needed to build a trained network again; it stands in the header of its weights file.
+    """The description from which a trained network is built again, in the header of its weights
+    file.
 
     `kind` is "encoder" (pretrained, no head) or "classifier"; `seconds` is the median length of the
     training clips.

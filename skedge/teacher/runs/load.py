@@ -1,4 +1,4 @@
-"""Opens any trained run as one frozen module."""
+"""Any trained run, opened as one frozen module."""
 
 import json
 from dataclasses import replace
