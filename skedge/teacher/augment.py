@@ -135,8 +135,8 @@ def blur_kernels(sigma: Tensor) -> Tensor:
 
 
 def blurred(joints: Tensor) -> Tensor:
-    """Clips blurred over time, each by a deviation of its own, and continued by their first and last
-    frame.
+    """Clips blurred over time, each by a deviation of its own; their first and last frames continue
+    them.
 
     AimCLR's program does not divide by the kernel's sum and takes zeros beyond the ends.
     """
