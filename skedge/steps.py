@@ -150,7 +150,8 @@ def export_all(
     row says why.
     """
     from skedge.bench.benchmark import benchmark
-    from skedge.export.exporter import FORMATS, PRECISIONS, Exporter
+    from skedge.export.exporter import PRECISIONS, Exporter
+    from skedge.export.formats.registry import FORMATS
     from skedge.export.verify import ExportError
 
     exporters = {

@@ -19,10 +19,11 @@ from rich.progress import track
 
 from skedge.datasets.store import Store
 from skedge.datasets.synthetic.synthesize import synthesize
-from skedge.export.exporter import FORMATS, PRECISIONS, Exporter, Precision
+from skedge.export.exporter import PRECISIONS, Exporter
+from skedge.export.formats.registry import FORMATS
 from skedge.export.verify import ExportError
 from skedge.recipes.distill_settings import student_plan
-from skedge.recipes.recipe import Recipe
+from skedge.recipes.recipe import Precision, Recipe
 from skedge.recipes.settings import (
     ComputeSettings,
     EncoderSettings,
