@@ -21,7 +21,7 @@ from skedge.recipes.recipe import Recipe
 from skedge.recipes.settings import AugmentSettings, MaskSettings
 from skedge.skeleton import load_layout
 from skedge.skeleton.streams import stream
-from skedge.sweep.grid import points_of, read_sweep
+from skedge.sweep.grid import Given, points_of, read_sweep
 from skedge.teacher.augment import Augment
 from tests.commands import settings as parsed
 
@@ -520,11 +520,16 @@ def test_rows_of_asma_end_to_end(
         [
             point.recipe
             for point in points_of(
-                swept, store, one.out, teacher=Path("runs/ntu60-xview/asma-linear/bone")
+                swept,
+                store,
+                one.out,
+                given=Given(teacher=Path("runs/ntu60-xview/asma-linear/bone")),
             )
         ]
         for one in (temperature, depth)
-        for swept, _ in [read_sweep(one.sweep, RECIPES, one.recipe, one.set, seeds_of(one))]
+        for swept, _ in [
+            read_sweep(one.sweep, RECIPES, base=one.recipe, settings=one.set, seeds=seeds_of(one))
+        ]
     )
     assert [one.distill.temperature for one in taus] == list(range(1, 11))
     assert [(list(one.student.widths), one.distill.temperature) for one in students] == [
