@@ -1,7 +1,8 @@
 """The settings of training, as recipes spell them; free of torch so that a command line can be
 built without it."""
 
-from dataclasses import dataclass, field
+import math
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from skedge.recipes.masked_settings import (
@@ -120,6 +121,10 @@ class OptimSettings:
         betas: of adam and adamw.
         final_rate: where the cosine ends.
         milestones: epochs at which the rate is divided by ten, in place of the cosine.
+        least_steps: epochs are added until there are so many steps, for small sets; warm-up keeps
+            its share.
+        most_steps: epochs are taken away until there are no more steps than this, for large sets; 0
+            is no limit.
     """
 
     epochs: int = 100
@@ -131,6 +136,25 @@ class OptimSettings:
     betas: tuple[float, float] = (0.9, 0.999)
     final_rate: float = 0.0
     milestones: tuple[float, ...] = ()
+    least_steps: int = 0
+    most_steps: int = 0
+
+    def for_clips(self, clips: int) -> "OptimSettings":
+        """These settings with as many epochs of so many clips as the least and the most steps
+        ask."""
+        each = math.ceil(clips / max(1, min(self.batch_size, clips)))
+        epochs = max(self.epochs, math.ceil(self.least_steps / each))
+        if self.most_steps:
+            epochs = min(epochs, max(1, self.most_steps // each))
+        if epochs == self.epochs or not self.epochs:
+            return self
+        share = epochs / self.epochs
+        return replace(
+            self,
+            epochs=epochs,
+            warmup_epochs=self.warmup_epochs * share,
+            milestones=tuple(milestone * share for milestone in self.milestones),
+        )
 
 
 @dataclass
