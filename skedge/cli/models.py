@@ -135,7 +135,7 @@ def evaluate_online_command(parser: ArgumentParser) -> Callable[[Any], None]:
 
 
 def evaluate_everyday_command(parser: ArgumentParser) -> Callable[[Any], None]:
-    """Measure a model as a user meets it: recall of events and false events per hour.
+    """Measure right events and false events per hour on several sets.
 
     Example: skedge evaluate everyday --model default --data stores/utd films --out runs/everyday
     """

@@ -165,6 +165,7 @@ def _document(one: Found) -> dict[str, Any]:
 def _notes(
     recognizer: Recognizer, store: "Store", every: list[Interval], intervals: list[Interval]
 ) -> Iterable[str]:
+    yield from recognizer.notes
     if len(intervals) < len(every):
         unknown = ", ".join(sorted({one.label for one in every} - {one.label for one in intervals}))
         yield (
