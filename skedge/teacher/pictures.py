@@ -17,8 +17,8 @@ DARK: dict[str, Any] = {"cmap": "inferno_r", "vmin": 0, "vmax": 1}
 
 
 def confusion_matrix(confusion: Any, labels: Sequence[str], file: Path) -> None:
-    """Draw the confusions [truth][answer] (classes, classes) of clips as shares of each row; of more
-    than a hundred classes without their names."""
+    """Draw the confusions [truth][answer] (classes, classes) of clips as shares of each row, of
+    more than a hundred classes without their names."""
     named = len(labels) <= _NAMED
     side = max(4.0, 0.22 * min(len(labels), _NAMED) + 2)
     figure, axes = _figure(side, side)
