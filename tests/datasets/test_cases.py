@@ -78,7 +78,7 @@ def test_info_shows_the_height_and_what_is_wrong(tmp_path):
     assert shown["looks"][0].endswith("--unit mm")
     good, _ = _import(_folder(tmp_path / "m", people()))
     assert summarize(good)["looks"] == []
-    with pytest.raises(InputError, match="mm-store: .*--unit mm"):
+    with pytest.raises(InputError, match=r"mm-store: .*--unit mm"):
         merge([good, store], tmp_path / "both")
 
 
@@ -115,7 +115,7 @@ def test_zeros_are_absent_joints_and_are_counted(tmp_path):
     clips = [clip.copy() for clip in people()]
     for clip in clips:
         clip[:, 2::4] = 0
-    store, report = _import(_folder(tmp_path / "zeros", clips))
+    store, _ = _import(_folder(tmp_path / "zeros", clips))
     assert np.isnan(store.clip(0)[0, 2]).all()
     assert np.isfinite(store.clip(0)[0, 1]).all()
     assert summarize(store)["missing"] == pytest.approx(0.25)
