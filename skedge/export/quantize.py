@@ -1,4 +1,5 @@
-"""Which parts of a graph stay in float: found by measurement, in every format the same way."""
+"""The search for the parts of a graph that stay in float: by measurement, in every format the same
+way."""
 
 from collections.abc import Callable, Collection
 from typing import Protocol

@@ -25,8 +25,8 @@ def choose(indices: np.ndarray, most: int = MOST_CLIPS) -> np.ndarray:
 
 
 def moved(expected: np.ndarray, got: np.ndarray) -> float:
-    """How far outputs (N, D) moved: the root of the mean square of the difference, as a share of
-    how the clips spread.
+    """The distance that outputs (N, D) moved: the root of the mean square of the difference, as a
+    share of the clips' spread.
 
     Infinitely far where one of them is not a number.
     """

@@ -63,21 +63,22 @@ class Clips(Dataset[tuple[Tensor, Tensor]]):
                 )
                 for i in rows
             ]
-            return Sampled(whole, labels, data.frames, data.test_clips)
+            return Sampled(whole, labels, frames=data.frames, draws=data.test_clips)
         if data.time == "rate":
-            clips = [prepare_at_rate(store, i, data, target) for i in rows]
+            clips = [prepare_at_rate(store, i, data, layout=target) for i in rows]
             frames = torch.from_numpy(
                 np.concatenate([clip.transpose(1, 0, 2, 3) for clip in clips])
             )
-            return Windows(frames, torch.tensor([clip.shape[1] for clip in clips]), labels, data)
+            lengths = torch.tensor([clip.shape[1] for clip in clips])
+            return Windows(frames, lengths, labels, data=data)
         joints = torch.empty(len(indices), data.persons, data.frames, len(target), 3)
         for row, i in enumerate(rows):
             clip = prepare(
                 _retargeted(store, i, target),
                 target,
                 data.persons,
-                data.frames,
-                f"{store.path}, clip {i}",
+                frames=data.frames,
+                source=f"{store.path}, clip {i}",
             )
             joints[row] = torch.from_numpy(clip)
         return cls(joints, labels)
@@ -127,9 +128,9 @@ class Sampled(Clips):
         super().__init__(self._sample(range(len(clips)), np.random.default_rng(0)), labels)
 
     def with_unlabelled(self, others: Self) -> Self:
-        return type(self)(
-            [*self.clips, *others.clips], _and_none(self, others), self.frames, self.draws
-        )
+        labels = _and_none(self, others)
+        clips = [*self.clips, *others.clips]
+        return type(self)(clips, labels, frames=self.frames, draws=self.draws)
 
     def samplings(self) -> Iterator[Tensor]:
         rng = np.random.default_rng(0)
@@ -163,11 +164,9 @@ class Windows(Clips):
         self._starts = lengths.cumsum(0) - lengths
 
     def with_unlabelled(self, others: Self) -> Self:
-        frames, lengths = (
-            torch.cat([self.frames, others.frames]),
-            torch.cat([self.lengths, others.lengths]),
-        )
-        return type(self)(frames, lengths, _and_none(self, others), self.data)
+        frames = torch.cat([self.frames, others.frames])
+        lengths = torch.cat([self.lengths, others.lengths])
+        return type(self)(frames, lengths, _and_none(self, others), data=self.data)
 
     @property
     def joints(self) -> Tensor:
@@ -218,7 +217,7 @@ def _retargeted(store: Store, index: int, target: Layout) -> np.ndarray:
     return clip if target.joints == store.layout.joints else retarget(clip, store.layout, target)
 
 
-def prepare_at_rate(store: Store, index: int, data: InputSettings, target: Layout) -> np.ndarray:
+def prepare_at_rate(store: Store, index: int, data: InputSettings, *, layout: Layout) -> np.ndarray:
     """A whole clip as a live model sees it, (persons, frames, V, 3) at `data.hz`; raises as
     `Clips.read`."""
     if not (data.hz > 0 and data.warm_up > 0):
@@ -232,8 +231,8 @@ def prepare_at_rate(store: Store, index: int, data: InputSettings, target: Layou
             " import it with --rate"
         )
     clip = prepare(
-        _retargeted(store, index, target),
-        target,
+        _retargeted(store, index, layout),
+        layout,
         data.persons,
         source=f"{store.path}, clip {index}",
     )

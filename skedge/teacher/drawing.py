@@ -1,5 +1,5 @@
-"""Looks into trained runs: which joints spoke for an answer, what attends to what, where features
-lie, what masks leave."""
+"""Pictures of trained runs: joints that spoke for an answer, attention, features, masks,
+reconstructions."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -32,8 +32,8 @@ from skedge.teacher.training import forward_all
 
 @dataclass(frozen=True)
 class Subject:
-    """What a picture shows: trained runs, a store, one of its clips by name, and how many of its
-    classes, drawn by the seed."""
+    """The subject of a picture: trained runs, a store, one of its clips by name, and a number of
+    its classes, drawn by the seed."""
 
     runs: Sequence[Path] = ()
     data: Store | None = None
@@ -78,8 +78,8 @@ def draw_features(subject: Subject, recipe: Recipe, file: Path) -> None:
 
 
 def draw_attention(subject: Subject, recipe: Recipe, file: Path) -> None:
-    """What attends to what in every block of every run, mean of heads and test clips (Skeleton2vec,
-    figure 7a)."""
+    """The attention between tokens in every block of every run, mean of heads and test clips
+    (Skeleton2vec, figure 7a)."""
     runs, store = subject.runs, subject.store
     rows = {}
     for run in runs:
@@ -123,7 +123,7 @@ def mean_attention(network: nn.Module, joints: Tensor, compute: ComputeSettings)
 
 
 def draw_motion(subject: Subject, recipe: Recipe, file: Path) -> None:
-    """How far every joint moves from frame to frame in some actions (ASMa, figure 1b)."""
+    """The distance that every joint moves from frame to frame in some actions (ASMa, figure 1b)."""
     store, data = subject.store, recipe.input
     clips = Clips.read(
         store, store.split(data.protocol, data.part), replace(data, time="stretched")
@@ -161,7 +161,7 @@ def draw_difference(subject: Subject, recipe: Recipe, file: Path) -> None:
 
 
 def draw_activation(subject: Subject, recipe: Recipe, file: Path) -> None:
-    """Which joints and frames of a clip spoke for the run's answer."""
+    """The joints and frames of a clip that spoke for the run's answer."""
     (run,) = subject.runs
     store, number = subject.store, subject.number
     network, card = load_classifier(run)
@@ -174,7 +174,7 @@ def draw_activation(subject: Subject, recipe: Recipe, file: Path) -> None:
 
 
 def class_activation(network: Network, joints: Tensor) -> tuple[np.ndarray, int]:
-    """How much every joint of person 1 speaks for the likeliest class, (T, V) from 0 to 1, and that
+    """The share of every joint of person 1 in the likeliest class, (T, V) from 0 to 1, and that
     class.
 
     For joints (1, M, T, V, 3): the gradient of the logit times the last features, positive parts

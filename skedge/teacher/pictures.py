@@ -114,8 +114,8 @@ def attention(runs: dict[str, np.ndarray], joints: int, file: Path) -> None:
     """A square for every block of every run, attention (blocks, K, K): a row a token that looks, a
     column one that is seen.
 
-    Tokens stand joint by joint within each stretch of time, of `joints` tokens; every square has
-    its own scale, whose top stands above it as a multiple of what an even look would give.
+    Tokens are in the order of the joints within each stretch of time, of `joints` tokens; every
+    square has its own scale, whose top is written above it as a multiple of an even look.
     """
     columns = max(len(blocks) for blocks in runs.values())
     figure, axes = _figure(

@@ -1,4 +1,4 @@
-"""How everything here is trained: one trainer, one schedule, one progress bar."""
+"""Training: one trainer, one schedule, one progress bar."""
 
 import json
 import logging
@@ -56,7 +56,8 @@ class Trained(L.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        """What is learned, for the optimiser; a group may have a rate of its own."""
+        """The parameters that are learned, for the optimiser; a group may have a rate of its
+        own."""
         return [{"params": [p for p in self.parameters() if p.requires_grad]}]
 
 
@@ -129,8 +130,8 @@ class ProgressBar(Callback):
 
 
 class StopBetweenSteps(Callback):
-    """Takes Ctrl-C at the start of the next step: anywhere else it can be lost in a callback or cut
-    a step in two.
+    """A stop by Ctrl-C at the start of the next step: anywhere else it can be lost in a callback or
+    cut a step in two.
 
     A second one stops at once.
     """
@@ -178,7 +179,7 @@ class LostError(InputError):
 
 
 class OwnRandomness(Callback):
-    """Lets every process draw its own augmentations and masks."""
+    """A callback with which every process draws its own augmentations and masks."""
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
@@ -348,7 +349,7 @@ def _check_checkpoint(checkpoint: Path, module: Trained) -> None:
 def forward_all(
     network: nn.Module, inputs: Tensor, compute: ComputeSettings, batch_size: int = 256
 ) -> Any:
-    """What a frozen network gives for all inputs (N, ...), on the CPU in float32; a tuple of
+    """The outputs of a frozen network for all inputs (N, ...), on the CPU in float32; a tuple of
     tensors if it gives one."""
     device = torch.device(
         "cuda" if compute.accelerator != "cpu" and torch.cuda.is_available() else "cpu"
@@ -377,7 +378,7 @@ def seeded(compute: ComputeSettings) -> None:
 def provenance(
     store: Store, compute: ComputeSettings, settings: Any, *, clips: int
 ) -> dict[str, Any]:
-    """How a network came to be, for its card: data, settings, seed, precision and versions."""
+    """The provenance of a network, for its card: data, settings, seed, precision and versions."""
     return {
         "store": store.name,
         "store_fingerprint": store.fingerprint,

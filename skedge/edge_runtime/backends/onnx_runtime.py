@@ -66,7 +66,7 @@ class OnnxBackend:
 
 
 def session_options(threads: int) -> Any:
-    """How onnxruntime, which is imported here, runs a model with exactly so many threads."""
+    """The session options of onnxruntime, which is imported here, for exactly so many threads."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

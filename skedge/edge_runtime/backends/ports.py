@@ -1,4 +1,4 @@
-"""Whether a file's inputs and outputs are those that its metadata promises."""
+"""The check of a file's inputs and outputs against its metadata."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -11,7 +11,7 @@ from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_
 
 from skedge.export.graph import Feed
 
-# Where the output channels of a weight stand, by the node that multiplies by it.
+# The axis of the output channels of a weight, by the node that multiplies by it.
 CHANNELS = {"Conv": 0, "MatMul": -1, "Gemm": -1}
 SMALLEST = 64
 # What the attributes of a Gemm are where it is a product and a sum and nothing else.
@@ -35,7 +35,7 @@ def halve(content: bytes) -> bytes:
             model,
             tensor,
             [half],
-            helper.make_node("Cast", [half.name], [tensor.name], to=TensorProto.FLOAT),
+            nodes=[helper.make_node("Cast", [half.name], [tensor.name], to=TensorProto.FLOAT)],
         )
     return bytes(model.SerializeToString())
 
@@ -94,8 +94,7 @@ class DynamicQuantizer:
                     model,
                     tensor,
                     made,
-                    cast,
-                    helper.make_node("Mul", [floats, step], [tensor.name]),
+                    nodes=[cast, helper.make_node("Mul", [floats, step], [tensor.name])],
                 )
         return bytes(model.SerializeToString())
 
@@ -187,9 +186,13 @@ def _quantized(model: onnx.ModelProto) -> tuple[str, ...]:
 
 
 def _replace(
-    model: onnx.ModelProto, tensor: TensorProto, made: list[TensorProto], *nodes: onnx.NodeProto
+    model: onnx.ModelProto,
+    tensor: TensorProto,
+    made: list[TensorProto],
+    *,
+    nodes: list[onnx.NodeProto],
 ) -> None:
-    """Let nodes make of other tensors what was stored as `tensor`."""
+    """Replace the stored `tensor` by nodes that make it of other tensors."""
     model.graph.initializer.remove(tensor)
     model.graph.initializer.extend(made)
     for node in reversed(nodes):

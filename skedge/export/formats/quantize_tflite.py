@@ -106,7 +106,7 @@ def _rule(
     operation: str = "*",
     algorithm: str = "min_max_uniform_quantize",
 ) -> dict[str, Any]:
-    """How the quantiser takes nodes of these names (all of them for None); without a configuration
+    """The quantiser's rule for nodes of these names (all of them for None); without a configuration
     they are left alone.
 
     Of the rules that fit a node the last one holds that its operation can take. Rules with the same

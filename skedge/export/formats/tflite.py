@@ -64,7 +64,7 @@ def describe(content: bytes, document: str) -> bytes:
     for buffer in model.buffers:
         # What the quantiser writes behind the rest of the file, packing would leave out.
         if buffer.offset > 1:
-            buffer.data = np.frombuffer(content, np.uint8, buffer.size, buffer.offset)
+            buffer.data = np.frombuffer(content, np.uint8, count=buffer.size, offset=buffer.offset)
             buffer.offset = buffer.size = 0
     text: Any = schema.BufferT()
     text.data = np.frombuffer(document.encode(), np.uint8)

@@ -27,7 +27,7 @@ class Seen(NamedTuple):
 
 
 class Views:
-    """Draws the views of a batch: random changes of the clips, or ASMa's masks in their place."""
+    """The views of a batch: random changes of the clips, or ASMa's masks in their place."""
 
     def __init__(self, streams: Iterable[Stream], layout: Layout, recipe: Recipe) -> None:
         data, contrast = recipe.input, recipe.pretrain.contrast

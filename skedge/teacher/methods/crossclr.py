@@ -20,7 +20,7 @@ class CrosSCLR(SkeletonCLR):
 
     In stage 2 a stream's positives are its key and the keys that are nearest in another stream, by
     the mean of log-probabilities, the mean over the other streams. With context, the products of
-    both streams' cosines stand beside the stream's own cosines, and the neighbours' count as
+    both streams' cosines are used beside the stream's own cosines, and the neighbours' count as
     positive too. This is its program, but for two things that look like slips there: here all key
     encoders follow in stage 2, and every stream has an MLP of its own.
     """

@@ -102,8 +102,9 @@ def make_encoder(
 
 
 def describe(encoder: nn.Module, clip: Tensor) -> Tensor:
-    """What a frozen encoder contributes to a probe: features (N, D); of two encoders (N, 2, T',
+    """The input of a probe from a frozen encoder: features (N, D); of two encoders (N, 2, T',
     D)."""
-    dual = isinstance(encoder, DualEncoder)
-    described: Tensor = (encoder.describe if dual else encoder)(clip)
+    if isinstance(encoder, DualEncoder):
+        return encoder.describe(clip)
+    described: Tensor = encoder(clip)
     return described

@@ -46,7 +46,7 @@ class TupleBlock(nn.Module):
             self.time_residual = nn.Sequential(nn.Conv2d(out, out, 1), nn.BatchNorm2d(out))
 
     def forward(self, x: Tensor, at: Tensor | None = None) -> Tensor:
-        """Of all elements, or of those that `at` (R, T', E') names."""
+        """The output (R, out, T', E) for all elements, or for those that `at` (R, T', E') names."""
         residual = self.residual(x)
         y = functional.leaky_relu(self.spread(self.mix(x, at)) + residual, SLOPE)
         y = functional.leaky_relu(self.feed(y) + residual, SLOPE)
@@ -140,8 +140,8 @@ def tuples(x: Tensor, frames: int) -> Tensor:
 
 
 def elements(joints: Tensor, frames: int, size: int) -> Tensor:
-    """Which elements the joints (R, T, V') of a body of `size` joints are, (R, T / frames, frames *
-    V')."""
+    """The elements that the joints (R, T, V') of a body of `size` joints are, (R, T / frames,
+    frames * V')."""
     inside = torch.arange(joints.shape[1], device=joints.device) % frames
     return tuples((joints + size * inside[:, None])[:, None], frames)[:, 0]
 

@@ -26,8 +26,8 @@ class Attention(nn.Module):
         )
 
     def weights(self, x: Tensor) -> Tensor:
-        """How much every token attends to every other, (R, heads, K, K); for looking at alone,
-        `forward` never makes them."""
+        """The attention of every token to every other, (R, heads, K, K); for pictures alone,
+        `forward` never makes it."""
         q, k, _ = self._heads(x)
         return (q @ k.transpose(-1, -2) / q.shape[-1] ** 0.5).softmax(-1)
 
@@ -70,7 +70,8 @@ class Places(nn.Module):
     def forward(
         self, x: Tensor, times: Tensor | None = None, joints: Tensor | None = None
     ) -> Tensor:
-        """Of all times and joints, or of those at `times` (R, T') and `joints` (R, V)."""
+        """The tokens with the places of all times and joints, or of those at `times` (R, T') and
+        `joints` (R, V)."""
         time = self.time if times is None else self.time[times]
         space = self.space if joints is None else self.space[0, joints][:, None]
         return x + time + space
@@ -147,7 +148,8 @@ class Transformer(Encoder):
         return self.places(self.embedding(segments(x, self.segment)), times, joints)
 
     def encode(self, tokens: Tensor) -> list[Tensor]:
-        """What every block makes of tokens (R, K, D), the last one last, before the last norm."""
+        """The outputs of all blocks for tokens (R, K, D), the last one last, before the last
+        norm."""
         outputs = []
         for block in self.blocks:
             tokens = block(tokens)
@@ -180,8 +182,8 @@ def start(module: nn.Module) -> None:
 
 
 def set_drop_path(encoder: nn.Module, rate: float) -> None:
-    """Let blocks be left out: the first never, the last with the chance `rate`, evenly between
-    (MAMP).
+    """Set the chances that blocks are left out: the first never, the last with the chance `rate`,
+    evenly between (MAMP).
 
     Raises `InputError` where there are no such blocks.
     """

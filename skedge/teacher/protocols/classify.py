@@ -64,7 +64,7 @@ class Classification(Trained):
 
 
 def depths(names: Sequence[str]) -> dict[str, int]:
-    """How far from the input every named parameter of a classifier stands: what comes before the
+    """The distance of every named parameter of a classifier from the input: what comes before the
     blocks 0, block i i + 1.
 
     Head and last norm come behind all blocks.

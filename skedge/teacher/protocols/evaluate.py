@@ -1,5 +1,4 @@
-"""What all evaluation protocols share: the clips, and how a trained classifier is tested once and
-written."""
+"""The clips of an evaluation, and the test of a trained classifier."""
 
 import sys
 from dataclasses import dataclass, replace
@@ -152,8 +151,8 @@ def check_layout(store: Store, card: Card, source: Path) -> None:
 
 
 def on_protocol(seen: InputSettings, data: InputSettings) -> InputSettings:
-    """What a trained network sees, `seen`, tested on the protocol and as often as a recipe's `data`
-    says."""
+    """The input of a trained network, `seen`, with the protocol, part and samplings of a recipe's
+    `data`."""
     return replace(seen, protocol=data.protocol, part=data.part, test_clips=data.test_clips)
 
 
