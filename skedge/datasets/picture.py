@@ -34,8 +34,8 @@ def draw(
 ) -> None:
     """Draw a clip (M, T, V, 3) in metres, NaN where absent, from the front and from the side.
 
-    A `.gif` moves at the clip's `rate` (30 where it is None), a long one faster; a `.png` shows `strip` frames beside
-    each other. Left is red, right is blue; joints that are absent are hollow, where
+    A `.gif` moves at the clip's `rate` (30 where it is None), a long one faster; a `.png` shows
+    `strip` frames beside each other. Left is red, right is blue; joints that are absent are hollow, where
     `skedge.skeleton.prepare.fill` puts them. The label of each of `intervals` (label, first frame,
     frame after the last) stands over its frames.
 
@@ -163,8 +163,12 @@ def _animate(
             yield Image.fromarray(np.asarray(figure.canvas.buffer_rgba())[..., :3]).quantize(64)
 
     drawn = pictures()  # one at a time
-    first, how = next(drawn), {"save_all": True, "duration": 1000 // GIF_RATE, "loop": 0}
-    write_whole(path, lambda draft: first.save(draft, append_images=drawn, **how))
+    first, pause = next(drawn), 1000 // GIF_RATE
+
+    def save(draft: Path) -> None:
+        first.save(draft, save_all=True, append_images=drawn, duration=pause, loop=0)
+
+    write_whole(path, save)
 
 
 class _Drawing:
