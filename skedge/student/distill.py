@@ -139,6 +139,7 @@ def distill(
     for other in unlabelled:
         clips = Clips.read(other, np.arange(len(other)), data, layout=store.layout)
         sets = replace(sets, train=sets.train.with_unlabelled(clips))
+    settings = replace(settings, optim=settings.optim.for_clips(len(sets.train)))
     job = Job(run, sets, recipe.student, settings=settings)
     student = job.classifier()
     loader = sets.train.loader(settings.optim.batch_size, recipe.compute.processes)

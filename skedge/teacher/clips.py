@@ -1,5 +1,6 @@
 """A store's clips as training batches."""
 
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Self
 
@@ -39,11 +40,13 @@ class Clips(Dataset[tuple[Tensor, Tensor]]):
         """Prepare the clips at `indices`, as `Windows` where `data.time` is "rate", as `Sampled`
         where it is "uniform".
 
-        They are retargeted to `layout` if it has other joints than the store's.
-        Raises `InputError` for a clip in which nothing was seen, for a layout that has joints no
+        They are retargeted to `layout` if it has other joints than the store's. Clips in which
+        nobody is seen are left out, with a note. Raises `InputError` where that leaves none, for a
+        layout that has joints no
         rule can place, and for a fixed rate from a store that does not know its own.
         """
         target = layout or store.layout
+        indices = usable(store, indices, data.persons)
         labels = torch.from_numpy(np.array(store.index["label"][indices], dtype=np.int64))
         rows = track(indices, "Reading clips", disable=len(indices) < MANY)
         if data.test_clips < 1 or (data.test_clips > 1 and data.time != "uniform"):
@@ -187,6 +190,28 @@ class Windows(Clips):
         steps = torch.arange(self.data.frames) - self.data.frames
         at = self._starts[clips, None] + (ends[:, None] + steps).clamp(min=0)
         return self.frames[at].transpose(1, 2)
+
+
+def usable(store: Store, indices: Sequence[int] | np.ndarray, persons: int) -> np.ndarray:
+    """Those of the clips at `indices` in which one of the first `persons` is seen; the others are
+    told."""
+    seen = [bool(np.isfinite(store.clip(int(i))[:persons]).any()) for i in indices]
+    kept = np.asarray(indices, np.int64)[np.array(seen, bool)]
+    if len(kept) == len(indices):
+        return kept
+    names = [
+        str(store.index["name"][int(i)]) for i, good in zip(indices, seen, strict=True) if not good
+    ]
+    if not len(kept):
+        raise InputError(
+            f"{store.path}: expected clips in which somebody is seen, got {len(names)} with no"
+            f" finite joint (NaN everywhere), such as {names[0]}"
+        )
+    print(
+        f"note: {len(names)} clips left out, nobody is seen in them, such as {names[0]}",
+        file=sys.stderr,
+    )
+    return kept
 
 
 def _and_none(labelled: Clips, others: Clips) -> Tensor:

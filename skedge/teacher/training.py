@@ -1,10 +1,12 @@
 """Training: one trainer, one schedule, one progress bar."""
 
+import json
 import logging
 import math
 import signal
 import threading
 import warnings
+import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -27,7 +29,8 @@ from torch import Tensor, nn
 from skedge.datasets.store import Store
 from skedge.recipes.settings import ComputeSettings, OptimSettings
 from skedge.skeleton import InputError
-from skedge.teacher.runs.folder import CHECKPOINT, Run
+from skedge.skeleton.files import read_json, write_json
+from skedge.teacher.runs.folder import ASKED, CHECKPOINT, Run
 
 
 class Trained(L.LightningModule):
@@ -152,6 +155,30 @@ class StopBetweenSteps(Callback):
             raise KeyboardInterrupt
 
 
+class StopWhereLost(Callback):
+    """Ends a training whose loss is no number any more."""
+
+    def on_train_batch_end(
+        self,
+        trainer: L.Trainer,
+        pl_module: L.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
+        loss = trainer.callback_metrics.get("loss")
+        if loss is not None and bool(loss.isnan()):
+            rate = getattr(pl_module.optim, "learning_rate", None)
+            raise LostError(
+                f"the loss is not a number since epoch {trainer.current_epoch + 1}, step"
+                f" {trainer.global_step}; train with a learning_rate below {rate:g}"
+            )
+
+
+class LostError(InputError):
+    """A training that came to nothing."""
+
+
 class OwnRandomness(Callback):
     """A callback with which every process draws its own augmentations and masks."""
 
@@ -227,6 +254,7 @@ def fit(
             ProgressBar(title),
             OwnRandomness(compute.seed),
             StopBetweenSteps(),
+            StopWhereLost(),
             keep,
             *callbacks,
         ],
@@ -235,6 +263,7 @@ def fit(
     )
     if checkpoint.is_file():
         _check_checkpoint(checkpoint, module)
+    _check_same(folder / ASKED, module, loader, run, going_on=checkpoint.is_file())
     interrupt = signal.getsignal(signal.SIGINT)
     try:
         trainer.fit(
@@ -243,6 +272,9 @@ def fit(
             ckpt_path=checkpoint if checkpoint.is_file() else None,
             weights_only=True,
         )
+    except LostError:
+        checkpoint.unlink(missing_ok=True)
+        raise
     except SystemExit:  # what Lightning makes of a KeyboardInterrupt
         raise KeyboardInterrupt from None
     finally:
@@ -254,6 +286,38 @@ def fit(
             " few clips; train with fewer processes (--compute.devices, --compute.nodes)"
         )
     return trainer
+
+
+def _check_same(
+    file: Path, module: Trained, loader: Iterable[Any], run: Run, *, going_on: bool
+) -> None:
+    """Raise `InputError` where an interrupted training would go on with other data or settings than
+    it began with; note them for the next time."""
+    settings = asdict(module.optim)
+    for name in ("epochs", "warmup_epochs", "milestones"):
+        settings.pop(name)
+    asked = {"data": _digest(loader), "input": asdict(run.recipe.input), "optim": settings}
+    asked = json.loads(json.dumps(asked))
+    before = read_json(file)
+    if going_on and isinstance(before, dict) and before != asked:
+        other = [name for name in asked if before.get(name) != asked[name]]
+        raise InputError(
+            f"{file.parent}: expected the data and settings that the interrupted run had, got other"
+            f" ones ({', '.join(other)}); train without --resume"
+        )
+    write_json(file, asked)
+
+
+def _digest(loader: Iterable[Any]) -> int:
+    """A number that differs where the training clips do."""
+    clips = getattr(loader, "dataset", None)
+    digest = 0
+    for name in ("labels", "_joints", "frames"):
+        tensor = getattr(clips, name, None)
+        if isinstance(tensor, Tensor):
+            some = tensor.flatten()[:: max(1, tensor.numel() // 4096)]
+            digest = zlib.crc32(some.contiguous().numpy().tobytes(), digest)
+    return digest
 
 
 def _check_checkpoint(checkpoint: Path, module: Trained) -> None:

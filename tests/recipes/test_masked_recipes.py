@@ -4,13 +4,16 @@ from other methods."""
 from typing import Any
 
 import pytest
+from jsonargparse import ArgumentParser
 
+from skedge.cli.arguments import as_registered
+from skedge.cli.main import COMMANDS
+from skedge.cli.options import recipe_of
 from skedge.recipes import recipe_names
 from skedge.recipes.recipe import Recipe
 from skedge.recipes.settings import AugmentSettings
 from skedge.skeleton import load_layout
 from skedge.teacher.methods.registry import make_method, method_named
-from tests.commands import settings
 
 RECIPES = [
     name
@@ -19,9 +22,16 @@ RECIPES = [
 ]
 
 
-def read(name: str, *flags: str) -> Any:
-    """The recipe of that name, with further flags, as `skedge run` reads it."""
-    return settings(("run", "--recipe", name, "--data", "x", *flags))
+@pytest.fixture(scope="module")
+def parser() -> ArgumentParser:
+    parser = ArgumentParser(exit_on_error=False)
+    COMMANDS["pretrain"](parser)
+    return parser
+
+
+def read(parser: ArgumentParser, name: str, *flags: str) -> Any:
+    arguments = ["--recipe", name, "--data", "x", "--out", "y", *flags]
+    return recipe_of(parser, parser.parse_args(as_registered(parser, arguments)))
 
 
 # Written from methods.md, sections 4 and 5; not from the recipes.
@@ -55,8 +65,10 @@ SKELETONMAE: dict[str, Any] = {
 @pytest.mark.parametrize(
     ("name", "paper"), [("paper_skeleton2vec", SKELETON2VEC), ("paper_skeletonmae", SKELETONMAE)]
 )
-def test_a_recipe_holds_its_papers_settings(name: str, paper: dict[str, Any]) -> None:
-    recipe = read(name)
+def test_a_recipe_holds_its_papers_settings(
+    parser: ArgumentParser, name: str, paper: dict[str, Any]
+) -> None:
+    recipe = read(parser, name)
     for path, expected in paper.items():
         value = recipe
         for part in path.split("."):
@@ -65,8 +77,8 @@ def test_a_recipe_holds_its_papers_settings(name: str, paper: dict[str, Any]) ->
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_every_recipe_can_be_built(name: str) -> None:
-    recipe = read(name)
+def test_every_recipe_can_be_built(parser: ArgumentParser, name: str) -> None:
+    recipe = read(parser, name)
     assert recipe.name == name
     assert recipe.encoder.backbone == method_named(recipe.pretrain.method).backbone
     left = recipe.pretrain.augment
@@ -84,8 +96,8 @@ def test_every_recipe_can_be_built(name: str) -> None:
         assert recipe.student.backbone == "st-gcn"
 
 
-def test_mamp_by_one_flag() -> None:
-    recipe = read("utd_mhad_skeleton2vec", "--pretrain.method", "mamp")
+def test_mamp_by_one_flag(parser: ArgumentParser) -> None:
+    recipe = read(parser, "utd_mhad_skeleton2vec", "--pretrain.method", "mamp")
     make_method(
         load_layout("utd-mhad20"),
         Recipe(input=recipe.input, encoder=recipe.encoder, pretrain=recipe.pretrain),

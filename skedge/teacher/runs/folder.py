@@ -29,6 +29,8 @@ DECODER = "decoder.safetensors"
 STREAMS = "streams.json"
 # Where an unfinished training can go on.
 CHECKPOINT = "last.ckpt"
+# What it was asked for: data and settings, beside it and with its life.
+ASKED = "last.json"
 # Folders of runs inside a run's: streams, the encoders of a pair, seeds.
 _PARTS = re.compile(r"joint|bone|motion|theta|phi|seed-\d+")
 
@@ -79,6 +81,7 @@ def write_run(
     )
     write_metrics(folder, metrics)
     (folder / CHECKPOINT).unlink(missing_ok=True)
+    (folder / ASKED).unlink(missing_ok=True)
 
 
 def forget_parts(folder: Path) -> None:
