@@ -112,7 +112,8 @@ def run(recipe: Recipe, store: Store, runs: Path, *, again: bool = False) -> dic
     from skedge.edge_runtime.scoring.predict import predict_store
 
     _check_ends(recipe)
-    console, folder = Console(), runs / recipe.name
+    console = Console()
+    folder = runs / recipe.name
     steps = Steps(recipe, store, folder, again=again, console=console)
     accuracy = _train(steps)
     taught = set(recipe.students) != {"labels"}
@@ -165,7 +166,9 @@ def run(recipe: Recipe, store: Store, runs: Path, *, again: bool = False) -> dic
 
 def _train(steps: Steps) -> dict[str, dict[str, Any]]:
     """The metrics of all networks of the path, by the names that the report gives them."""
-    recipe, store, folder = steps.recipe, steps.store, steps.folder
+    recipe = steps.recipe
+    store = steps.store
+    folder = steps.folder
     accuracy: dict[str, dict[str, Any]] = {}
     encoder = folder / "pretrain"
 

@@ -79,7 +79,7 @@ def pretrain_command(parser: ArgumentParser) -> Callable[[Any], None]:
 
 
 def evaluate_command(parser: ArgumentParser) -> Callable[[Any], None]:
-    """Train and test a classifier by one of the papers' protocols.
+    """Train and test a classifier by one of the protocols.
 
     Example: skedge evaluate linear --pretrained runs/pstl --data stores/utd --recipe utd_mhad --out
     runs/linear

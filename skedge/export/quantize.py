@@ -59,13 +59,15 @@ def leave_worst(
     short, count = 0, 1
     best, good = attempt(count)
     while not good and count < len(ranked):
-        short, count = count, min(2 * count, len(ranked))
+        short = count
+        count = min(2 * count, len(ranked))
         best, good = attempt(count)
     while count - short > 1:
         middle = (short + count) // 2
         model, good = attempt(middle)
         if good:
-            best, count = model, middle
+            best = model
+            count = middle
         else:
             short = middle
     return best, ranked[:count]

@@ -47,7 +47,8 @@ def run_here(points: Sequence[Point], jobs: int | None, ended: Ended) -> None:
     try:
         while waiting or running:
             while waiting and free:
-                point, place = waiting.popleft(), free.popleft()
+                point = waiting.popleft()
+                place = free.popleft()
                 running[_start(point, places[place])] = point, place
             for process in [process for process in running if process.poll() is not None]:
                 point, place = running.pop(process)

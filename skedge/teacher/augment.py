@@ -116,10 +116,12 @@ def rotation(samples: int, degrees: float, device: torch.device) -> Tensor:
 
 def rotation_matrix(degrees: Tensor) -> Tensor:
     """R = Rz Ry Rx for angles (N, 3) about x, y, z; PSTL's sign convention, for `joints @ R`."""
-    cosines, sines = degrees.deg2rad().cos(), degrees.deg2rad().sin()
+    cosines = degrees.deg2rad().cos()
+    sines = degrees.deg2rad().sin()
     result = torch.eye(3, device=degrees.device).expand(len(degrees), 3, 3)
     for axis in (0, 1, 2):
-        c, s = cosines[:, axis], sines[:, axis]
+        c = cosines[:, axis]
+        s = sines[:, axis]
         i, j = [(1, 2), (0, 2), (0, 1)][axis]
         matrix = torch.eye(3, device=degrees.device).repeat(len(degrees), 1, 1)
         matrix[:, i, i] = matrix[:, j, j] = c
@@ -140,7 +142,8 @@ def blurred(joints: Tensor) -> Tensor:
 
     AimCLR's program does not divide by the kernel's sum and takes zeros beyond the ends.
     """
-    samples, frames = len(joints), joints.shape[2]
+    samples = len(joints)
+    frames = joints.shape[2]
     kernels = blur_kernels(_uniform(samples, *SIGMA, device=joints.device))
     rows = joints.permute(0, 1, 3, 4, 2).reshape(samples, -1, frames)
     padded = functional.pad(rows, (TAPS // 2, TAPS // 2), mode="replicate").unfold(2, TAPS, 1)

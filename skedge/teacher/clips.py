@@ -25,7 +25,8 @@ class Clips(Dataset[tuple[Tensor, Tensor]]):
     at a time."""
 
     def __init__(self, joints: Tensor, labels: Tensor) -> None:
-        self._joints, self.labels = joints, labels
+        self._joints = joints
+        self.labels = labels
 
     @classmethod
     def read(
@@ -124,7 +125,9 @@ class Sampled(Clips):
     def __init__(
         self, clips: Sequence[np.ndarray], labels: Tensor, frames: int, draws: int
     ) -> None:
-        self.clips, self.frames, self.draws = clips, frames, draws
+        self.clips = clips
+        self.frames = frames
+        self.draws = draws
         super().__init__(self._sample(range(len(clips)), np.random.default_rng(0)), labels)
 
     def with_unlabelled(self, others: Self) -> Self:
@@ -160,7 +163,10 @@ class Windows(Clips):
     def __init__(
         self, frames: Tensor, lengths: Tensor, labels: Tensor, data: InputSettings
     ) -> None:
-        self.frames, self.lengths, self.labels, self.data = frames, lengths, labels, data
+        self.frames = frames
+        self.lengths = lengths
+        self.labels = labels
+        self.data = data
         self._starts = lengths.cumsum(0) - lengths
 
     def with_unlabelled(self, others: Self) -> Self:

@@ -42,7 +42,8 @@ class Trained(L.LightningModule):
 
     def configure_optimizers(self) -> Any:
         learned = self.parameter_groups()
-        rate, decay = self.optim.learning_rate, self.optim.weight_decay
+        rate = self.optim.learning_rate
+        decay = self.optim.weight_decay
         optimizer: torch.optim.Optimizer
         if self.optim.optimizer == "sgd":
             optimizer = torch.optim.SGD(learned, rate, momentum=0.9, weight_decay=decay)
@@ -220,7 +221,8 @@ def fit(
     if module.optim.epochs < 0:
         raise InputError(f"optim.epochs: expected at least 0, got {module.optim.epochs}")
     _quiet()
-    folder, compute = run.folder, run.recipe.compute
+    folder = run.folder
+    compute = run.recipe.compute
     checkpoint = folder / CHECKPOINT
     if not run.resume:
         checkpoint.unlink(missing_ok=True)
@@ -323,7 +325,8 @@ def _check_checkpoint(checkpoint: Path, module: Trained) -> None:
     module."""
     try:
         document = torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)
-        state, epoch = document["state_dict"], int(document["epoch"])
+        state = document["state_dict"]
+        epoch = int(document["epoch"])
         fits = {name: tensor.shape for name, tensor in state.items()} == {
             name: tensor.shape for name, tensor in module.state_dict().items()
         }

@@ -43,7 +43,8 @@ class OnnxBackend:
         self.metadata = ModelMetadata.from_json(
             self._session.get_modelmeta().custom_metadata_map.get(KEY), source
         )
-        inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
+        inputs = self._session.get_inputs()
+        outputs = self._session.get_outputs()
         self._outputs = [port.name for port in outputs]
         check_ports(
             {p.name: _onnx_port(p) for p in inputs},

@@ -73,16 +73,15 @@ class DynamicQuantizer:
         model = onnx.load_from_string(self._content)
         for tensor in [tensor for tensor in model.graph.initializer if tensor.name in self._axes]:
             if tensor.name not in kept:
-                axis, weights = self._axes[tensor.name], numpy_helper.to_array(tensor)
+                axis = self._axes[tensor.name]
+                weights = numpy_helper.to_array(tensor)
                 others = tuple(i for i in range(weights.ndim) if i != axis)
                 scale = np.maximum(
                     np.abs(weights).max(others, keepdims=True) / 127, np.finfo(np.float32).tiny
                 )
-                whole, floats, step = (
-                    f"{tensor.name}_int8",
-                    f"{tensor.name}_floats",
-                    f"{tensor.name}_scale",
-                )
+                whole = f"{tensor.name}_int8"
+                floats = f"{tensor.name}_floats"
+                step = f"{tensor.name}_scale"
                 made = [
                     numpy_helper.from_array(np.rint(weights / scale).astype(np.int8), whole),
                     numpy_helper.from_array(scale.astype(np.float32), step),
@@ -112,11 +111,9 @@ class StaticQuantizer:
         self._floats = floats
         self._room = tempfile.TemporaryDirectory()
         room = Path(self._room.name)
-        self._source, self._made, self._ranges = (
-            room / "float.onnx",
-            room / "int8.onnx",
-            room / "ranges.json",
-        )
+        self._source = room / "float.onnx"
+        self._made = room / "int8.onnx"
+        self._ranges = room / "ranges.json"
         self._source.write_bytes(_split_sums(onnx.load_from_string(content)).SerializeToString())
         self._reader = _Reader(feeds)
         self.parts: tuple[str, ...] = ()
@@ -158,7 +155,8 @@ def _split_sums(model: onnx.ModelProto) -> onnx.ModelProto:
             for attribute in node.attribute
         ):
             continue
-        at, product = list(model.graph.node).index(node), f"{node.output[0]}_product"
+        at = list(model.graph.node).index(node)
+        product = f"{node.output[0]}_product"
         made = helper.make_node(
             "MatMul", list(node.input[:2]), [product], name=f"{node.name}_product"
         )

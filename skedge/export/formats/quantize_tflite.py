@@ -68,7 +68,8 @@ class StaticQuantizer:
         from ai_edge_quantizer.recipe_manager import RecipeManager
         from ai_edge_quantizer.utils.qsv_utils import min_max_update
 
-        self._content, self._floats = content, floats
+        self._content = content
+        self._floats = floats
         self.parts = _operators(content)
         recipe = RecipeManager()
         recipe.load_quantization_recipe([_rule(STATIC)])

@@ -24,7 +24,9 @@ class _Named(nn.Module):
 
     def __init__(self, graph: Graph) -> None:
         super().__init__()
-        self.module, self.inputs, self.outputs = graph.module, tuple(graph.inputs), graph.outputs
+        self.module = graph.module
+        self.inputs = tuple(graph.inputs)
+        self.outputs = graph.outputs
 
     def forward(self, **inputs: Tensor) -> dict[str, Tensor]:
         return dict(
@@ -69,7 +71,8 @@ def describe(content: bytes, document: str) -> bytes:
     text: Any = schema.BufferT()
     text.data = np.frombuffer(document.encode(), np.uint8)
     entry: Any = schema.MetadataT()
-    entry.name, entry.buffer = KEY, len(model.buffers)
+    entry.name = KEY
+    entry.buffer = len(model.buffers)
     model.buffers.append(text)
     model.metadata.append(entry)
     builder = _Builder(len(content))

@@ -43,7 +43,8 @@ class CrosSCLR(SkeletonCLR):
     def taught(self, one: Embedded, teacher: Embedded) -> Tensor:
         """The loss of a stream whose neighbours another one names."""
         mined = nearest(teacher.negatives, self.contrast.neighbors, teacher.own)
-        negatives, own = one.negatives, one.own | teacher.own
+        negatives = one.negatives
+        own = one.own | teacher.own
         if self.context:
             negatives = torch.cat([negatives, negatives * teacher.negatives], dim=1)
             mined, own = torch.cat([mined, mined], dim=1), torch.cat([own, own], dim=1)

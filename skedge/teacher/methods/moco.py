@@ -79,7 +79,8 @@ class MoCo(nn.Module):
         on every one."""
         keys, clips = gathered(keys), gathered(clips)
         at = (self.pointer + torch.arange(len(keys), device=keys.device)) % len(self.keys)
-        self.keys[at], self.owners[at] = keys, clips
+        self.keys[at] = keys
+        self.owners[at] = clips
         self.pointer.copy_((self.pointer + len(keys)) % len(self.keys))
 
     def similarities(self, query: Tensor) -> Tensor:

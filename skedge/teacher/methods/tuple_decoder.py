@@ -44,7 +44,8 @@ class TupleDecoder(nn.Module):
         self.blocks = nn.Sequential(
             *(TupleBlock(*block, encoder.frames * encoder.joints) for block in plan)
         )
-        self.map, self.outward = TupleMap(encoder.frames), nn.Conv2d(plan[-1][1], out, 1)
+        self.map = TupleMap(encoder.frames)
+        self.outward = nn.Conv2d(plan[-1][1], out, 1)
 
     def forward(self, features: Tensor, frames: Tensor, joints: Tensor) -> Tensor:
         """Features (R, D, L, K) of joints (R, L, K) in frames (R, L)."""

@@ -57,7 +57,8 @@ class DualEncoder(nn.Module):
             build_encoder(layout, single, frames),
             build_encoder(layout, single, frames),
         )
-        self.features, self.context = self.theta.features, self.theta.context
+        self.features = self.theta.features
+        self.context = self.theta.context
         self.fuse: nn.Module = Alignment(self.features) if plan.fusion == "alignment" else Mean()
 
     def describe(

@@ -22,7 +22,8 @@ class GraphConvolution(nn.Module):
     def kernel(self) -> Tensor:
         """The weights as a 1x1 convolution (out, partitions * in, 1, 1) over the partitions'
         channels."""
-        out, channels = self.conv.out_channels // self.partitions, self.conv.in_channels
+        out = self.conv.out_channels // self.partitions
+        channels = self.conv.in_channels
         weight = self.conv.weight.view(self.partitions, out, channels)
         return weight.permute(1, 0, 2).reshape(out, self.partitions * channels, 1, 1)
 

@@ -95,9 +95,11 @@ class STTFormer(Encoder):
         self, layout: Layout, settings: EncoderSettings, frames: int, channels: int = 3
     ) -> None:
         super().__init__()
-        plan, self.frames = encoder_plan(settings.sttformer.width), settings.sttformer.frames
+        plan = encoder_plan(settings.sttformer.width)
+        self.frames = settings.sttformer.frames
         check_multiple(frames, self.frames, "encoder.sttformer.frames")
-        self.joints, self.features = len(layout), plan[-1][1]
+        self.joints = len(layout)
+        self.features = plan[-1][1]
         self.input = nn.Sequential(
             nn.Conv2d(channels, plan[0][0], 1), nn.BatchNorm2d(plan[0][0]), nn.LeakyReLU(SLOPE)
         )

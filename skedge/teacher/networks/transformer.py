@@ -41,12 +41,14 @@ class TokenBlock(nn.Module):
 
     def __init__(self, width: int, heads: int, hidden: int) -> None:
         super().__init__()
-        self.attention_norm, self.attention = nn.LayerNorm(width), Attention(width, heads)
+        self.attention_norm = nn.LayerNorm(width)
+        self.attention = Attention(width, heads)
         self.feed_norm = nn.LayerNorm(width)
         self.feed = nn.Sequential(
             nn.Linear(width, hidden * width), nn.GELU(), nn.Linear(hidden * width, width)
         )
-        self.hidden, self.drop_path = hidden, 0.0
+        self.hidden = hidden
+        self.drop_path = 0.0
 
     def forward(self, x: Tensor) -> Tensor:
         x = x + self._survive(self.attention(self.attention_norm(x)))
@@ -111,7 +113,9 @@ class Transformer(Encoder):
                 "encoder.transformer: expected at least one block, and heads that divide the width"
                 f" of {plan.width}, got {plan.depth} blocks and {plan.heads} heads"
             )
-        self.segment, self.frames, self.features = plan.segment, frames, plan.width
+        self.segment = plan.segment
+        self.frames = frames
+        self.features = plan.width
         self.embedding = nn.Linear(plan.segment * channels, plan.width)
         self.places = Places(frames // plan.segment, len(layout), plan.width)
         self.blocks = nn.ModuleList(
@@ -135,10 +139,8 @@ class Transformer(Encoder):
                 self.segment,
                 "encoder.transformer.segment, of the frames that stay",
             )
-            x, times = (
-                keep(x, frames, 1),
-                frames[:, self.segment // 2 :: self.segment] // self.segment,
-            )
+            x = keep(x, frames, 1)
+            times = frames[:, self.segment // 2 :: self.segment] // self.segment
         elif x.shape[1] != self.frames:
             raise InputError(
                 f"the encoder: expected clips of {self.frames} frames, got {x.shape[1]}"

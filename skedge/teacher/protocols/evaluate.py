@@ -96,7 +96,9 @@ class Job(Generic[Settings]):
     def finish(self, classifier: Classifier, extra: dict[str, Any]) -> dict[str, Any]:
         """The metrics of the trained classifier, which is tested once; its run folder is
         written."""
-        sets, settings, run = self.sets, self.settings, self.run
+        sets = self.sets
+        settings = self.settings
+        run = self.run
         data = sets.data
         epochs = {"epochs": settings.optim.epochs, "part": data.part, "stream": data.stream}
         metrics = measure(classifier, sets, run, extra=extra | epochs)

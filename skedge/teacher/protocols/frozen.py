@@ -59,7 +59,8 @@ def fold_norm(norm: nn.BatchNorm1d, layer: nn.Linear) -> None:
 class _Described(nn.Module):
     def __init__(self, view: View, encoder: nn.Module) -> None:
         super().__init__()
-        self.view, self.encoder = view, encoder
+        self.view = view
+        self.encoder = encoder
 
     def forward(self, joints: Tensor) -> Tensor:
         return describe(self.encoder, self.view(joints))

@@ -29,7 +29,8 @@ def knn(
     """
     from sklearn.neighbors import KNeighborsClassifier
 
-    data, neighbors = recipe.input, recipe.knn.neighbors
+    data = recipe.input
+    neighbors = recipe.knn.neighbors
     if neighbors < 1:
         raise InputError(f"knn.neighbors: expected at least 1, got {neighbors}")
     rows: dict[str, list[Tensor]] = {"train": [], "test": []}

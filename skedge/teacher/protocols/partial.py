@@ -29,7 +29,9 @@ def partial_body(store: Store, folder: Path, recipe: Recipe, classifier: Path) -
     """
     network, card = load_classifier(classifier)
     check_layout(store, card, classifier)
-    data, settings, compute = recipe.input, recipe.partial, recipe.compute
+    data = recipe.input
+    settings = recipe.partial
+    compute = recipe.compute
     sets = Sets.read(store, on_protocol(card.input, data))
     rng = np.random.default_rng(compute.seed)
     metrics: dict[str, Any] = {

@@ -60,7 +60,8 @@ def load_encoder(folder: Path, fusion: str = "one") -> tuple[AnyEncoder, Card]:
     plan = replace(card.encoder, fusion=fusion)  # type: ignore[arg-type]
     pair = make_encoder(card.layout, plan, card.input.frames)
     assert isinstance(pair, DualEncoder)
-    pair.theta, pair.phi = encoder.theta, encoder.phi
+    pair.theta = encoder.theta
+    pair.phi = encoder.phi
     return pair, replace(card, encoder=plan)
 
 
