@@ -245,7 +245,7 @@ def bench_command(parser: ArgumentParser) -> Callable[[Any], None]:
 
 
 def bench_live_command(parser: ArgumentParser) -> Callable[[Any], None]:
-    """Measure the whole way from camera to event, as `skedge live` goes it.
+    """Measure the live view from camera to event. Everything runs as in `skedge live`.
 
     Example: skedge bench live --pose lite full --out runs/live
     """
