@@ -285,7 +285,9 @@ def _predict(args: Any) -> None:
         print(f"top-1 {100 * report.accuracy:.2f} % of {len(report.predictions)} clips{scored}")
         return
     one = predict_file(args.model, args.data, args.rate, args.frame_by_frame)
-    print(f"{one.label or 'no answer: the clip ended before the first one'}\t{one.confidence:.3f}")
+    often = f"\t{one.repetitions} times" if (one.repetitions or 0) > 1 else ""
+    label = one.label or "no answer: the clip ended before the first one"
+    print(f"{label}\t{one.confidence:.3f}{often}")
 
 
 def _evaluate_online(args: Any) -> None:

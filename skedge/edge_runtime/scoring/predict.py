@@ -1,7 +1,7 @@
 """An exported model on recorded clips: those of a store, or one in a file."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -23,7 +23,8 @@ class Prediction:
     """The answer for one clip: `probabilities` (classes,) of the model's labels, or None where it
     was never ready.
 
-    `truth` is the clip's own label, None where it has none. Frame by frame the answer is the clip's
+    `truth` is the clip's own label, None where it has none; `repetitions` how often the movement is
+    repeated, None where nobody counted. Frame by frame the answer is the clip's
     last; `mean_label` is that of the mean of all its answers.
     """
 
@@ -33,6 +34,7 @@ class Prediction:
     confidence: float
     probabilities: np.ndarray | None
     mean_label: str | None = None
+    repetitions: int | None = None
 
     @property
     def right(self) -> bool:
@@ -141,9 +143,9 @@ def predict_file(
     The array is (T, V, 3) or (T, M, V, 3) in metres, NaN where absent, at `rate` frames a second.
     Nothing is unpickled.
     """
-    return _predict(
-        _recognizer(model), read_clip(Path(path)), rate, frame_by_frame, str(path), None
-    )
+    recognizer, clip = _recognizer(model), read_clip(Path(path))
+    found = _predict(recognizer, clip, rate, frame_by_frame, str(path), None)
+    return replace(found, repetitions=recognizer.repetitions(clip, rate))
 
 
 def _recognizer(model: Recognizer | str | Path) -> Recognizer:
