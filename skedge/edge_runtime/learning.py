@@ -52,8 +52,8 @@ def learn(new: Mapping[str, Clips], others: Clips, model: str = "") -> Taught:
     scale = (scale + 1e-3 * everything.std() + 1e-12) * np.sqrt(everything.shape[1])
 
     def taught(weights: np.ndarray) -> Taught:
-        arrays = (np.asarray(one, np.float64) for one in (mean, scale, weights[:-1], weights[-1]))
-        return Taught(tuple(new), tuple(len(clips) for clips in new.values()), model, *arrays)
+        counts = tuple(len(clips) for clips in new.values())
+        return Taught(tuple(new), counts, model, mean, scale, weights[:-1], weights[-1])
 
     chosen = [[_later(clip) for clip in clips] for clips in groups]
     found = None

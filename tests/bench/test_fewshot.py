@@ -8,8 +8,8 @@ import pytest
 
 from skedge.bench.studies.fewshot import few, main, measure
 from skedge.datasets.store import Store, StoreWriter
+from skedge.edge_runtime.learning import learn
 from skedge.edge_runtime.taught import Taught
-from skedge.edge_runtime.teach import learn
 from skedge.skeleton import InputError, load_layout
 from tests.edge_runtime.edge_models import metadata, walk, write_model
 
