@@ -14,13 +14,14 @@ import torch
 import yaml
 
 from skedge.cli.main import main
+from skedge.cli.options import seeds_of
 from skedge.datasets.store import Store, StoreWriter
 from skedge.recipes import RECIPES
 from skedge.recipes.recipe import Recipe
 from skedge.recipes.settings import AugmentSettings, MaskSettings
 from skedge.skeleton import load_layout
 from skedge.skeleton.streams import stream
-from skedge.sweep.grid import points_of, read_sweep
+from skedge.sweep.grid import Given, points_of, read_sweep
 from skedge.teacher.augment import Augment
 from tests.commands import settings as parsed
 
@@ -194,7 +195,7 @@ def test_a_recipe_holds_its_papers_settings(name: str) -> None:
         assert int(50 * recipe.pretrain.augment.temporal_padding) == 8, (
             "frames that are reflected at each end"
         )
-    written = yaml.safe_load((ROOT / "recipes" / f"{name}.yaml").read_text())
+    written = yaml.safe_load((RECIPES / f"{name}.yaml").read_text())
     assert written["name"] == name
 
 
@@ -519,11 +520,16 @@ def test_rows_of_asma_end_to_end(
         [
             point.recipe
             for point in points_of(
-                swept, store, one.out, teacher=Path("runs/ntu60-xview/asma-linear/bone")
+                swept,
+                store,
+                one.out,
+                given=Given(teacher=Path("runs/ntu60-xview/asma-linear/bone")),
             )
         ]
         for one in (temperature, depth)
-        for swept, _ in [read_sweep(one.sweep, RECIPES, one.base, one.set, one.seeds)]
+        for swept, _ in [
+            read_sweep(one.sweep, RECIPES, base=one.recipe, settings=one.set, seeds=seeds_of(one))
+        ]
     )
     assert [one.distill.temperature for one in taus] == list(range(1, 11))
     assert [(list(one.student.widths), one.distill.temperature) for one in students] == [

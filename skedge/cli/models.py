@@ -13,12 +13,14 @@ from skedge.cli.options import (
     PARTS,
     add_data,
     add_events,
+    add_model,
     add_split,
     add_synonyms,
     event_settings,
     show,
 )
 from skedge.edge_runtime.models import find
+from skedge.skeleton.errors import InputError
 
 
 def export_command(parser: ArgumentParser) -> Callable[[Any], None]:
@@ -53,12 +55,18 @@ def export_command(parser: ArgumentParser) -> Callable[[Any], None]:
         from skedge.datasets.store import Store
 
         if args.all:
-            steps.export_all(args.run, args.out, Store(args.data), args.streaming, args.note)
+            store = Store(args.data)
+            steps.export_all(args.run, args.out, store, streaming=args.streaming, note=args.note)
             print((args.out / "formats.md").read_text())
         else:
             show(
                 steps.export(
-                    args.run, args.out, Store(args.data), args.precision, args.streaming, args.note
+                    args.run,
+                    args.out,
+                    Store(args.data),
+                    precision=args.precision,
+                    streaming=args.streaming,
+                    note=args.note,
                 )
             )
 
@@ -81,7 +89,10 @@ def predict_command(parser: ArgumentParser) -> Callable[[Any], None]:
     parser.add_argument("--label", help="use the clips of this class only")
     add_synonyms(parser)
     parser.add_argument(
-        "--rate", type=float, default=30.0, help="frames per second of a clip in a file"
+        "--rate", type=float, help="frames per second of a clip in a file (default: 30)"
+    )
+    parser.add_argument(
+        "--layout", help="layout of the joints of a clip in a file, a name or a JSON file"
     )
     parser.add_argument(
         "--frame-by-frame",
@@ -126,7 +137,7 @@ def evaluate_online_command(parser: ArgumentParser) -> Callable[[Any], None]:
 
 
 def evaluate_everyday_command(parser: ArgumentParser) -> Callable[[Any], None]:
-    """Measure a model as a user meets it: recall of events and false events per hour.
+    """Measure right events and false events per hour.
 
     Example: skedge evaluate everyday --model default --data stores/utd films --out runs/everyday
     """
@@ -213,7 +224,7 @@ def bench_command(parser: ArgumentParser) -> Callable[[Any], None]:
         help="seconds that each model then runs without a pause",
     )
     add_data(parser, "store whose test clips accuracy is measured on", required=False)
-    parser.add_argument("--protocol", default="xsub", help="name of the store's split")
+    parser.add_argument("--protocol", help="name of the store's split (default: the model's own)")
 
     def main(args: Any) -> None:
         from skedge.bench.benchmark import benchmark
@@ -229,6 +240,69 @@ def bench_command(parser: ArgumentParser) -> Callable[[Any], None]:
             protocol=args.protocol,
         )
         print((args.out / "bench.md").read_text())
+
+    return main
+
+
+def bench_live_command(parser: ArgumentParser) -> Callable[[Any], None]:
+    """Measure the whole way from camera to event, as `skedge live` goes it.
+
+    Example: skedge bench live --pose lite full --out runs/live
+    """
+    add_model(parser, "exported model", "default")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("runs/live"),
+        metavar="FOLDER",
+        help="folder for live.json, live.md and live.html (default: runs/live)",
+    )
+    parser.add_argument(
+        "--source",
+        type=Path,
+        metavar="FILM",
+        help="film to show it (default: invented people in invented pictures)",
+    )
+    parser.add_argument(
+        "--pose", nargs="+", default=["lite", "full"], help="landmark networks to measure"
+    )
+    parser.add_argument("--people", type=int, nargs="+", default=[1], help="numbers of people")
+    parser.add_argument(
+        "--pose-threads",
+        dest="pose_threads",
+        type=int,
+        nargs="+",
+        default=[1],
+        help="numbers of threads of the pose estimator",
+    )
+    parser.add_argument("--pictures", type=int, default=300, help="pictures in each run")
+    parser.add_argument(
+        "--rate", type=float, default=30.0, help="pictures a second; 0 for as many as possible"
+    )
+    parser.add_argument("--width", type=int, default=640, help="pixels of an invented picture")
+    parser.add_argument("--height", type=int, default=480, help="pixels of an invented picture")
+    parser.add_argument("--viewer", action="store_true", help="draw, as for somebody at the page")
+
+    def main(args: Any) -> None:
+        from skedge.bench.live_view import benchmark_live
+
+        unknown = set(args.pose) - {"lite", "full"}
+        if unknown:
+            raise InputError(f"--pose: expected lite or full, got {', '.join(sorted(unknown))}")
+        benchmark_live(
+            args.model,
+            args.out,
+            args.pose,
+            args.people,
+            args.pose_threads,
+            args.source,
+            args.pictures,
+            args.rate,
+            (args.width, args.height),
+            args.viewer,
+            say=lambda text: print(text, file=sys.stderr, flush=True),
+        )
+        print((args.out / "live.md").read_text())
 
     return main
 
@@ -284,7 +358,12 @@ def _predict(args: Any) -> None:
         )
         print(f"top-1 {100 * report.accuracy:.2f} % of {len(report.predictions)} clips{scored}")
         return
-    one = predict_file(args.model, args.data, args.rate, args.frame_by_frame)
+    rate = 30.0 if args.rate is None else args.rate
+    one = predict_file(args.model, args.data, rate, args.frame_by_frame, args.layout)
+    for note in one.notes:
+        print(f"note: {note}", file=sys.stderr)
+    if args.rate is None and args.frame_by_frame:
+        print("note: 30 frames a second assumed, see --rate", file=sys.stderr)
     often = f"\t{one.repetitions} times" if (one.repetitions or 0) > 1 else ""
     label = one.label or "no answer: the clip ended before the first one"
     print(f"{label}\t{one.confidence:.3f}{often}")
@@ -298,21 +377,24 @@ def _evaluate_online(args: Any) -> None:
     from skedge.datasets.store import Store
     from skedge.edge_runtime.recognizer import Recognizer
     from skedge.edge_runtime.scoring.online import evaluate_online
+    from skedge.edge_runtime.scoring.predict import own_protocol
     from skedge.skeleton.files import write_json
 
     if args.out is not None:
         args.out.parent.mkdir(parents=True, exist_ok=True)
     recognizer = Recognizer.load(args.model, **event_settings(args))
     bar = partial(track, description="Watching", console=Console(stderr=True), transient=True)
+    store = Store(args.data)
+    protocol = args.protocol or own_protocol(recognizer, store)
     report = evaluate_online(
-        recognizer, Store(args.data), args.protocol, args.part, args.overlap, args.synonyms, bar
+        recognizer, store, protocol, args.part, args.overlap, args.synonyms, bar
     )
     for note in report.notes:
         print(f"note: {note}", file=sys.stderr)
     figures = report.figures | {
         "model": str(args.model),
         "data": str(args.data),
-        "protocol": args.protocol,
+        "protocol": protocol,
         "part": args.part,
     }
     show(figures)

@@ -43,12 +43,13 @@ class Row:
     cells: dict[str, Cell]
 
 
-def plot(rows: Sequence[Row], title: str, figure: str, path: Path) -> None:
+def plot(rows: Sequence[Row], path: Path, *, title: str, figure: str) -> None:
     """Draw a panel for every step: against the first numeric axis, a line for each combination of
     the others; else bars."""
     from matplotlib.figure import Figure
 
-    commands, axis = list(rows[0].cells), numeric_axis(rows)
+    commands = list(rows[0].cells)
+    axis = numeric_axis(rows)
     across, down = max(1, min(3, len(commands))), max(1, math.ceil(len(commands) / 3))
     page = Figure(
         figsize=(5.5 * across, down * (4.0 if axis else 1.5 + 0.3 * len(rows))),
@@ -68,7 +69,7 @@ def plot(rows: Sequence[Row], title: str, figure: str, path: Path) -> None:
                 lines.setdefault(_title(row, axis), []).append(
                     (float(row.settings[axis]), row.cells[command])
                 )
-            _lines(panel, lines, axis, FIGURES[figure])
+            _lines(panel, lines, axis=axis, unit=FIGURES[figure])
             handles, labels = panel.get_legend_handles_labels()
             if len(labels) > 1 and command == commands[0]:
                 page.legend(handles, labels, loc="outside right upper")
@@ -94,7 +95,7 @@ def _bars(panel: Any, bars: Sequence[tuple[str, Cell]], unit: str) -> None:
     panel.set_xlabel(unit)
 
 
-def _lines(panel: Any, lines: dict[str, list[tuple[float, Cell]]], axis: str, unit: str) -> None:
+def _lines(panel: Any, lines: dict[str, list[tuple[float, Cell]]], *, axis: str, unit: str) -> None:
     from matplotlib import colormaps
 
     colors = colormaps["viridis"].resampled(len(lines)) if len(lines) > 10 else colormaps["tab10"]

@@ -21,7 +21,7 @@ from skedge.bench.probe import resident
 from skedge.edge_runtime.backends.backend import import_runtime, load_backend
 from skedge.edge_runtime.recognizer import Recognizer
 
-LINE = "SKEDGE-MODEL "
+LINE, POSE_LINE = "SKEDGE-MODEL ", "SKEDGE-POSE "
 BLOCKS, MOST_CALLS, ENOUGH = 3, 40, 200e6
 CLIP = 80
 
@@ -126,5 +126,15 @@ def _apart(work: Callable[[], int]) -> int:
     return 0 if os.waitpid(child, 0)[1] == 0 else 1
 
 
+def main_pose(folder: Path) -> int:
+    """The pose stage in a process of its own, where the board has its networks in `folder`."""
+    if not folder.is_dir():
+        return 0
+    from skedge.bench.pi import pose
+
+    return _apart(lambda: pose.tell(folder))
+
+
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))
+    ended = main(Path(sys.argv[1]))
+    sys.exit(ended | (main_pose(Path(sys.argv[2])) if sys.argv[2:] else 0))

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from skedge.datasets.store import Store
-from skedge.recipes.settings import ComputeSettings, InputSettings, PartialSettings
+from skedge.recipes.recipe import Recipe
 from skedge.skeleton import InputError
 from skedge.skeleton.layout import Layout
 from skedge.teacher.networks.classifier import Network
@@ -21,21 +21,17 @@ from skedge.teacher.runs.folder import write_metrics
 from skedge.teacher.runs.load import load_classifier
 
 
-def partial_body(
-    store: Store,
-    folder: Path,
-    run: Path,
-    data: InputSettings,
-    settings: PartialSettings,
-    compute: ComputeSettings,
-) -> dict[str, Any]:
-    """Top-1 with 0 to 10 random joints, and 0 to 4 random parts, left out of the computation, drawn
-    for every clip.
+def partial_body(store: Store, folder: Path, recipe: Recipe, classifier: Path) -> dict[str, Any]:
+    """Top-1 of the classifier in a run folder with 0 to 10 random joints, and 0 to 4 random parts,
+    left out of the computation, drawn for every clip.
 
-    Mean and standard deviation over `settings.draws` draws of what is hidden.
+    Mean and standard deviation over `partial.draws` draws of what is hidden.
     """
-    network, card = load_classifier(run)
-    check_layout(store, card, run)
+    network, card = load_classifier(classifier)
+    check_layout(store, card, classifier)
+    data = recipe.input
+    settings = recipe.partial
+    compute = recipe.compute
     sets = Sets.read(store, on_protocol(card.input, data))
     rng = np.random.default_rng(compute.seed)
     metrics: dict[str, Any] = {
@@ -66,7 +62,7 @@ def partial_body(
         for count in counts:
             found = []
             for _ in range(settings.draws if count else 1):
-                hidden = draw(count, len(sets.test), rng)
+                hidden = draw(count, len(sets.test), rng=rng)
                 found.append(
                     score(answers(network, sets.test.joints, hidden), sets.test.labels)["top1"]
                 )
@@ -78,18 +74,18 @@ def partial_body(
     return metrics
 
 
-def hide_joints(joints: int, count: int, clips: int, rng: np.random.Generator) -> np.ndarray:
-    """Which of `joints` are hidden, bool (clips, joints): `count` of each row."""
+def hide_joints(joints: int, count: int, clips: int, *, rng: np.random.Generator) -> np.ndarray:
+    """The hidden ones of `joints`, bool (clips, joints): `count` of each row."""
     order = rng.random((clips, joints)).argsort(1)
     return order < count
 
 
-def hide_parts(layout: Layout, count: int, clips: int, rng: np.random.Generator) -> np.ndarray:
+def hide_parts(layout: Layout, count: int, clips: int, *, rng: np.random.Generator) -> np.ndarray:
     """The joints of `count` of the layout's body parts, drawn for every clip, bool (clips, V)."""
     parts = np.zeros((len(layout.parts), len(layout)), bool)
     for row, joints in enumerate(layout.parts.values()):
         parts[row, list(joints)] = True
-    return hide_joints(len(parts), count, clips, rng) @ parts
+    return hide_joints(len(parts), count, clips, rng=rng) @ parts
 
 
 @torch.inference_mode()
