@@ -364,7 +364,9 @@ def _predict(args: Any) -> None:
         print(f"note: {note}", file=sys.stderr)
     if args.rate is None and args.frame_by_frame:
         print("note: 30 frames a second assumed, see --rate", file=sys.stderr)
-    print(f"{one.label or 'no answer: the clip ended before the first one'}\t{one.confidence:.3f}")
+    often = f"\t{one.repetitions} times" if (one.repetitions or 0) > 1 else ""
+    label = one.label or "no answer: the clip ended before the first one"
+    print(f"{label}\t{one.confidence:.3f}{often}")
 
 
 def _evaluate_online(args: Any) -> None:
