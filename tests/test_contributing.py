@@ -144,13 +144,13 @@ def test_a_format_is_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     body = np.repeat(pose(load_layout("ntu25"))[None], 20, axis=0).astype(np.float32)
     for name in ("clap-1", "wave-1", "wave-2"):
         np.save(source / f"{name}.npy", body)
-    readers.import_dataset("one-array", source, tmp_path / "store", rate=30.0)
+    readers.import_dataset("npy", source, tmp_path / "store", rate=30.0)
     store = Store(tmp_path / "store")
     assert store.labels == ("clap", "wave")
     assert store.index["label"].tolist() == [0, 1, 1]
-    assert "--rate" in dict(readers.described())["one-array"]
-    with pytest.raises(InputError, match="one-array has no option layout; it has rate"):
-        readers.import_dataset("one-array", source, tmp_path / "other", layout="ntu25")
+    assert "--rate" in dict(readers.described())["npy"]
+    with pytest.raises(InputError, match="npy has no option layout; it has rate"):
+        readers.import_dataset("npy", source, tmp_path / "other", layout="ntu25")
 
 
 def test_a_runtime_runs_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
