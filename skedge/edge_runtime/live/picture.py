@@ -129,7 +129,7 @@ def shrunk(image: np.ndarray) -> np.ndarray:
     """A copy of a picture (H, W, 3), at most 960 pixels wide.
 
     By a whole factor first, over all pixels, and by less than two with linear interpolation, which
-    takes a sixth of the time that the mean over parts of pixels does.
+    takes a quarter of the time that the mean over parts of pixels does.
     """
     height, width = image.shape[:2]
     factor = max(1, width // WIDEST)
