@@ -187,7 +187,7 @@ def _curve(frames: np.ndarray, layout: Layout, joints: list[int]) -> np.ndarray 
     """Joints (T, V, 3) as the motion that is counted on, (T, C); None where too little is seen."""
     hip, chest = (_anchor(frames, layout, name) for name in ("hip", "chest"))
     size = np.linalg.norm(chest - hip, axis=-1)
-    if not np.isfinite(size).any():
+    if not np.isfinite(size).any() or not np.nanmedian(size) > 0:
         return None
     curve = (frames[:, joints] - hip[:, None]).reshape(len(frames), -1)
     curve = np.concatenate([curve, hip[:, 1:2] * np.sqrt(len(joints))], axis=1)

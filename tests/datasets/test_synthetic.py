@@ -126,7 +126,7 @@ def test_without_drops_nothing_is_absent():
 def test_any_draw_gives_a_usable_clip(action, subject, repetition, seed):
     made = synthetic.clip(action, subject, repetition, seed=seed)
     assert np.isfinite(prepare(made.joints[None], LAYOUT, 1, 50)).all()
-    assert np.nanmax(np.abs(made.joints)) < 7
+    assert np.nanmax(np.abs(made.joints)) < 10, "who walks stays before the camera"
     assert np.isfinite(made.joints).mean() > 0.5
 
 

@@ -413,29 +413,20 @@ def test_clips_without_labels_are_learned_from(time: Any, store: Store, tmp_path
     assert card.provenance["training_clips"] == len(store.split("xsub", "train")) + len(others)
     assert card.provenance["unlabelled"] == [others.name]
     clips = Clips.read(store, [0, 1], data).with_unlabelled(
-        Clips.read(others, [3], data, store.layout)
+        Clips.read(others, [3], data, layout=store.layout)
     )
     assert clips.labels.tolist() == [*store.index["label"][:2], -1]
-    torch.testing.assert_close(clips.joints[2:], Clips.read(others, [3], data, store.layout).joints)
+    torch.testing.assert_close(clips.joints[2:], Clips.read(others, [3], data, layout=store.layout).joints)
 
 
 def test_what_cannot_be_distilled(store: Store, teacher_run: Path, tmp_path: Path) -> None:
-    shared = (INPUT, SMALL)
+    recipe = Recipe(input=INPUT, student=SMALL, compute=COMPUTE)
     for weights in ((0, 0, 0), (1, -1, 0)):
+        wrong = replace(recipe, distill=DistillSettings(*weights))
         with pytest.raises(
             InputError, match=r"weights of logits, features and labels.*one above 0"
         ):
-            distill(
-                store,
-                tmp_path / "run",
-                [teacher_run],
-                *shared,
-                DistillSettings(*weights),
-                COMPUTE,
-                {},
-            )
+            distill(store, tmp_path / "run", wrong, [teacher_run])
     with pytest.raises(InputError, match="a teacher for unlabelled clips"):
-        distill(
-            store, tmp_path / "run", [], *shared, DistillSettings(), COMPUTE, {}, unlabelled=[store]
-        )
+        distill(store, tmp_path / "run", recipe, unlabelled=[store])
     assert not (tmp_path / "run").exists()
