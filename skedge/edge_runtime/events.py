@@ -1,55 +1,234 @@
-"""From a row of answers to events: one for every action, however long it goes on and however it
-flickers."""
+"""Events made of answers: an action begins and ends, however long it goes on and however the
+answers flicker.
 
-from dataclasses import dataclass
+The rule, the same for the camera, for recordings and for choosing thresholds. The likeliest label
+of `patience` answers in a row, each at least as probable as the label's threshold, begins an event.
+It goes on while that label is the likeliest and reaches its threshold, and has ended when that was
+not so for `debounce` seconds. The classes in `QUIET` never begin an event.
+
+An answer speaks of a moment before it. `lag_start` is how long before the first answer of its row
+an action begins, `lag_end` how long before its last answer it ends.
+"""
+
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from skedge.edge_runtime.window import READY
+from skedge.skeleton.errors import InputError
+from skedge.skeleton.metadata import ModelMetadata
+
+# Nothing happens, or something that is none of the actions.
+QUIET = frozenset({"idle", "other"})
+THRESHOLD, PATIENCE, DEBOUNCE = 0.5, 3, 1.0
 
 
 @dataclass(frozen=True)
 class Event:
-    """An action was recognised.
+    """An action that has begun (`end` is None) or has ended.
 
-    `confidence` is its probability in the inference that settled it, at `end` (seconds). `start`
-    (seconds) is where the window of the first inference that saw it begins: the action lies between
-    the two, and may go on after `end`.
+    `start` and `end` are estimates of when the action itself began and ended, `announced` is the
+    time stamp at which that was known, all in the seconds of the frames. `confidence` is the mean
+    probability of the answers that the event is made of so far. `repetitions` says how often the
+    movement was repeated (None: not counted). `person` is the name that the frames came under.
     """
 
     label: str
     confidence: float
     start: float
-    end: float
+    end: float | None
+    announced: float
+    repetitions: int | None = None
+    person: Hashable = 0
+
+    @property
+    def ended(self) -> bool:
+        return self.end is not None
+
+    @property
+    def length(self) -> float | None:
+        """Seconds from the start to the end; None while it goes on."""
+        return None if self.end is None else self.end - self.start
 
 
-class EventDetector:
-    """Emits a label whose probability is at least `threshold` in `patience` consecutive inferences.
+@dataclass(frozen=True, eq=False)
+class EventRules:
+    """When events of the classes `labels` (K) begin and end (see the module).
 
-    The label is then not emitted again while it goes on: until it has been below the threshold (or
-    another label was the likeliest) for `debounce` seconds and at least one inference.
+    `thresholds` (K,) are probabilities, `patience` (K,) numbers of answers; `debounce`, `lag_start`
+    and `lag_end` are seconds.
     """
 
-    def __init__(self, threshold: float, patience: int, debounce: float) -> None:
-        self.threshold, self.patience, self.debounce = threshold, patience, debounce
-        self._label: str | None = None
-        self._count = 0
-        self._start = 0.0
-        self._goes_on = False
-        self._last: dict[str, float] = {}
+    labels: tuple[str, ...]
+    thresholds: np.ndarray
+    patience: np.ndarray
+    debounce: float = DEBOUNCE
+    lag_start: float = 0.0
+    lag_end: float = 0.0
+
+    @classmethod
+    def of(
+        cls,
+        metadata: ModelMetadata,
+        labels: tuple[str, ...] | None = None,
+        threshold: float | None = None,
+        patience: int | None = None,
+        debounce: float = DEBOUNCE,
+        more: Mapping[str, float] | None = None,
+    ) -> "EventRules":
+        """The rules of a model's file for `labels` (default: its own); `threshold` and `patience`
+        replace those of all classes.
+
+        `more` holds thresholds of labels that are not the model's own. Raises `InputError` for a
+        threshold, patience or debounce that cannot be.
+        """
+        for name, value, fine, expected in (
+            ("threshold", threshold, lambda x: 0 <= x <= 1, "a probability from 0 to 1"),
+            ("patience", patience, lambda x: x >= 1, "a number of answers from 1"),
+            ("debounce", debounce, lambda x: 0 <= x < np.inf, "seconds from 0"),
+        ):
+            if value is not None and not fine(value):
+                raise InputError(f"{name}: expected {expected}, got {value}")
+        labels = metadata.labels if labels is None else labels
+        known = metadata.thresholds | dict(more or {})
+        lag = _lag(metadata)
+        return cls(
+            labels,
+            np.array([_given(threshold, known.get(label, THRESHOLD)) for label in labels]),
+            np.array(
+                [_given(patience, metadata.patience.get(label, PATIENCE)) for label in labels]
+            ),
+            debounce,
+            metadata.lags.get("start", lag),
+            metadata.lags.get("end", lag),
+        )
+
+
+def _given(one: float | None, other: float) -> float:
+    return other if one is None else one
+
+
+def _lag(metadata: ModelMetadata) -> float:
+    """How long before an answer that lies which it is about, in seconds, where nobody measured it.
+
+    In training every clip shows as much of its action as an answer waits for (half a window, or the
+    warm-up), and a window's class changes where the new action fills that much of it.
+    """
+    if metadata.hz is None:
+        return READY * metadata.seconds
+    delay = metadata.streaming.delay if metadata.streaming else 0
+    return (metadata.warm_up + delay) / metadata.hz
+
+
+@dataclass
+class _Row:
+    """Answers of one label: when the first and the last came, how many there are, and the sum of
+    their probabilities; `earliest` is the first moment that the first of them has seen."""
+
+    earliest: float
+    first: float
+    last: float
+    count: int = 0
+    total: float = 0.0
+
+    def add(self, moment: float, probability: float) -> None:
+        self.last, self.count, self.total = moment, self.count + 1, self.total + probability
+
+
+@dataclass(eq=False)
+class EventDetector:
+    """Makes one person's answers into events by `rules`; answers come in the order of time."""
+
+    rules: EventRules
+    _label: int | None = field(default=None, init=False)
+    _row: _Row = field(default_factory=lambda: _Row(0.0, 0.0, 0.0), init=False)
+    _open: dict[int, _Row] = field(default_factory=dict, init=False)
+    _ended: dict[int, float] = field(default_factory=dict, init=False)
+
+    @property
+    def open(self) -> tuple[Event, ...]:
+        """The events that go on, as of their last answers."""
+        return tuple(self._event(number, row, row.last) for number, row in self._open.items())
 
     def interrupt(self) -> None:
-        """The person was away: inferences before and after it are not consecutive."""
+        """Answers before and after this moment are not in a row; what goes on goes on."""
         self._label = None
 
-    def update(self, label: str, confidence: float, start: float, end: float) -> Event | None:
-        """Take the likeliest label of one inference on the window from `start` to `end`, in
-        seconds."""
-        if confidence < self.threshold:
+    def update(
+        self, probabilities: np.ndarray, seconds: float, earliest: float = -np.inf
+    ) -> tuple[Event, ...]:
+        """Take the answer (K,) given at `seconds`; the events that have ended or begun by it.
+
+        `earliest` is the first moment that the answer has seen of the person: no event starts
+        before it.
+        """
+        rules = self.rules
+        best = int(probabilities.argmax())
+        probability = float(probabilities[best])
+        loud = rules.labels[best] not in QUIET and probability >= rules.thresholds[best]
+        goes_on = self._open.get(best) if loud else None
+        if goes_on and best != self._label and seconds - goes_on.last >= rules.debounce:
+            goes_on = None  # it ended while something else was seen: this is another one
+        if goes_on:
+            goes_on.add(seconds, probability)
+        events = [
+            self._end(number, seconds)
+            for number, row in [*self._open.items()]
+            if row is not goes_on and seconds - row.last >= rules.debounce
+        ]
+        if not loud:
             self._label = None
-            return None
-        if label != self._label:
-            self._label, self._count, self._start = label, 0, start
-            self._goes_on = label in self._last and end - self._last[label] < self.debounce
-        self._count += 1
-        emit = self._count >= self.patience and not self._goes_on
-        self._goes_on = self._goes_on or emit
-        if self._goes_on:
-            self._last[label] = end
-        return Event(label, confidence, self._start, end) if emit else None
+        elif goes_on:
+            self._label = best
+        else:
+            if best != self._label:
+                self._label, self._row = best, _Row(earliest, seconds, seconds)
+            self._row.add(seconds, probability)
+            if self._row.count >= rules.patience[best]:
+                self._open[best] = self._row
+                events.append(self._event(best, self._row, seconds))
+        return tuple(events)
+
+    def finish(self, seconds: float | None = None) -> tuple[Event, ...]:
+        """End all events, known at `seconds` (default: when their last answers came): the person
+        is away, or the recording is over."""
+        self._label = None
+        return tuple(
+            self._end(number, row.last if seconds is None else seconds)
+            for number, row in [*self._open.items()]
+        )
+
+    def _end(self, number: int, seconds: float) -> Event:
+        row = self._open.pop(number)
+        event = self._event(number, row, seconds)
+        # Not before the middle of its answers: an action that was seen has a length.
+        middle = event.start + (row.last - row.first) / 2
+        end = max(row.last - self.rules.lag_end, middle)
+        self._ended[number] = end
+        return Event(event.label, event.confidence, event.start, end, seconds)
+
+    def _event(self, number: int, row: _Row, seconds: float) -> Event:
+        start = max(
+            row.earliest, row.first - self.rules.lag_start, self._ended.get(number, -np.inf)
+        )
+        return Event(self.rules.labels[number], row.total / row.count, start, None, seconds)
+
+
+def find_events(
+    rules: EventRules,
+    probabilities: Iterable[np.ndarray],
+    seconds: Iterable[float],
+    earliest: float = -np.inf,
+) -> list[Event]:
+    """The events, all ended, of one person's recorded answers (T, K) at the moments (T,).
+
+    `earliest` is when the person came into view.
+    """
+    detector = EventDetector(rules)
+    found = [
+        event
+        for answer, moment in zip(probabilities, seconds, strict=True)
+        for event in detector.update(answer, moment, earliest)
+    ]
+    return [event for event in (*found, *detector.finish()) if event.ended]

@@ -41,6 +41,10 @@ class ModelMetadata:
     then last, and an answer counts from `warm_up` frames of a person on. A `streaming` file takes
     these frames one by one. `precision` is fp32, fp16 (weights in half precision), dynamic (weights
     in int8) or int8 (activations too).
+
+    Events (`skedge.edge_runtime.events`): `thresholds` and `patience` (answers in a row) by label,
+    and `lags` in seconds, how long an action's `start` and `end` lie before its first and last
+    answer; what is missing has a default.
     """
 
     labels: tuple[str, ...]
@@ -59,6 +63,9 @@ class ModelMetadata:
     streaming: Streaming | None = None
     fill: str = "last-seen"
     precision: str = "fp32"
+    thresholds: dict[str, float] = field(default_factory=dict)
+    patience: dict[str, int] = field(default_factory=dict)
+    lags: dict[str, float] = field(default_factory=dict)
     accuracy: dict[str, Any] = field(default_factory=dict)
     provenance: dict[str, Any] = field(default_factory=dict)
 
@@ -105,6 +112,13 @@ class ModelMetadata:
                 or not metadata.labels
             ):
                 raise ValueError("persons, frames, seconds and labels must be positive in number")
+            if not (
+                {*metadata.thresholds, *metadata.patience} <= {*metadata.labels}
+                and all(0 <= one <= 1 for one in metadata.thresholds.values())
+                and all(one >= 1 for one in metadata.patience.values())
+                and all(-60 < one < 60 for one in metadata.lags.values())
+            ):
+                raise ValueError("thresholds, patience and lags are of its labels, and possible")
             if metadata.time == "rate" and (
                 metadata.hz is None or not metadata.hz > 0 or metadata.warm_up < 1
             ):

@@ -1,104 +1,221 @@
-"""Answers to events: threshold, patience, debounce."""
+"""Answers to events: an action begins once and ends once, whatever the answers do."""
 
-from itertools import groupby, pairwise
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any
 
+import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skedge.edge_runtime.events import Event, EventDetector
+from skedge.edge_runtime.events import QUIET, Event, EventDetector, EventRules, find_events
+from skedge.skeleton import InputError
+from tests.edge_runtime.edge_models import METADATA, STREAMING
 
 HOP = 0.1
-answers = st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from([0.2, 0.5, 0.9])), max_size=60)
+LABELS = ("wave", "clap", "idle", "other")
+Row = Sequence[tuple[str, float]]
+answers = st.lists(
+    st.tuples(st.sampled_from(LABELS), st.sampled_from([0.4, 0.5, 0.9])), max_size=60
+)
+debounces = st.sampled_from([0.0, 0.25, 0.55, 2.05])
+lags = st.sampled_from([0.0, 0.3, 2.0])
 
 
-def detect(
-    row: list[tuple[str, float]], patience: int, debounce: float, threshold: float = 0.5
-) -> list[tuple[int, Event]]:
-    detector = EventDetector(threshold, patience, debounce)
-    found = []
-    for i, (label, confidence) in enumerate(row):
-        event = detector.update(label, confidence, i * HOP - 1, i * HOP)
-        if event:
-            found.append((i, event))
-    return found
+def rules(
+    patience: int = 3, debounce: float = 1.0, start: float = 0.0, end: float = 0.0
+) -> EventRules:
+    return EventRules(
+        LABELS, np.full(4, 0.5), np.full(4, patience), debounce, lag_start=start, lag_end=end
+    )
 
 
-def test_one_event_for_one_action() -> None:
-    row = [("idle", 0.4)] * 5 + [("wave", 0.9)] * 30 + [("idle", 0.4)] * 5
-    [(i, event)] = detect(row, patience=3, debounce=1.0)
-    assert i == 7
-    assert event == Event("wave", 0.9, 5 * HOP - 1, 7 * HOP)
+def answer(label: str, confidence: float) -> np.ndarray:
+    """Probabilities in which that label is the likeliest, with that confidence."""
+    probabilities = np.full(4, (1 - confidence) / 3)
+    probabilities[LABELS.index(label)] = confidence
+    return probabilities
+
+
+def live(row: Row, how: EventRules) -> tuple[list[Event], EventDetector]:
+    detector = EventDetector(how)
+    found = [
+        event
+        for i, one in enumerate(row)
+        for event in detector.update(answer(*one), i * HOP, earliest=0.0)
+    ]
+    return found, detector
+
+
+def begun(row: Row, how: EventRules) -> list[tuple[int, str]]:
+    """(number of the answer, label) of every beginning."""
+    return [
+        (round(event.announced / HOP), event.label)
+        for event in live(row, how)[0]
+        if not event.ended
+    ]
+
+
+def test_one_action_begins_and_ends() -> None:
+    row = [("idle", 0.9)] * 20 + [("wave", 0.9)] * 30 + [("idle", 0.4)] * 15
+    [first, last], detector = live(row, rules(start=0.4, end=0.7))
+    assert (first.label, first.end, first.length, first.ended) == ("wave", None, None, False)
+    assert (first.announced, first.start) == pytest.approx((2.2, 1.6))
+    assert (last.label, last.start, last.confidence) == ("wave", first.start, pytest.approx(0.9))
+    # The last wave came at 4.9 s; that it was the last one is known a second later.
+    assert (last.end, last.announced, last.length) == pytest.approx((4.2, 5.9, 2.6))
+    assert detector.open == ()
+
+
+def test_what_goes_on_can_be_seen_and_ends_with_the_recording() -> None:
+    found, detector = live([("wave", 0.9)] * 200, rules())
+    assert [event.ended for event in found] == [False]
+    assert [event.label for event in detector.open] == ["wave"]
+    [ended] = detector.finish(20.0)
+    assert (ended.end, ended.announced) == pytest.approx((19.9, 20))
+    assert detector.open == detector.finish() == ()
 
 
 def test_threshold_is_reached_when_equal() -> None:
-    assert len(detect([("wave", 0.5)] * 3, patience=3, debounce=0)) == 1
-    assert detect([("wave", 0.499)] * 30, patience=3, debounce=0) == []
+    assert begun([("wave", 0.5)] * 3, rules())
+    assert begun([("wave", 0.499)] * 30, rules()) == []
+
+
+def test_every_class_has_its_own_threshold_and_patience() -> None:
+    own = replace(rules(), thresholds=np.array([0.8, 0.3, 0, 0]), patience=np.array([2, 5, 1, 1]))
+    assert begun([("wave", 0.79)] * 9, own) == []
+    assert begun([("wave", 0.81)] * 9, own) == [(1, "wave")]
+    assert begun([("clap", 0.4)] * 4, own) == []
+    assert begun([("clap", 0.4)] * 9, own) == [(4, "clap")]
+    assert begun([("idle", 1.0)] * 9 + [("other", 1.0)] * 9, own) == []
 
 
 def test_patience_wants_consecutive_answers() -> None:
-    assert detect([("wave", 0.9), ("wave", 0.9), ("clap", 0.9)] * 9, patience=3, debounce=0) == []
-    assert len(detect([("wave", 0.9)] * 3, patience=3, debounce=0)) == 1
-    assert len(detect([("wave", 0.9)], patience=1, debounce=0)) == 1
+    row = [("wave", 0.9), ("wave", 0.9), ("clap", 0.9)] * 9
+    assert begun(row, rules(debounce=0)) == []
+    assert len(begun(row, rules(patience=1, debounce=0))) == 18
+    detector = EventDetector(rules(patience=2))
+    assert detector.update(answer("wave", 0.9), 1.0) == ()
+    detector.interrupt()
+    assert detector.update(answer("wave", 0.9), 9.0) == ()
+    assert len(detector.update(answer("wave", 0.9), 9.1)) == 1
 
 
 def test_a_flicker_is_the_same_action() -> None:
-    row = ([("wave", 0.9)] * 4 + [("wave", 0.1)] * 2) * 9
-    assert len(detect(row, patience=3, debounce=0.5)) == 1
-    assert len(detect(row, patience=3, debounce=0.1)) == 9
+    row = ([("wave", 0.9)] * 4 + [("idle", 0.9)] * 2) * 9
+    assert len(begun(row, rules(debounce=0.5))) == 1
+    assert len(begun(row, rules(debounce=0.1))) == 9
 
 
 def test_the_same_action_after_a_pause() -> None:
     row = [("wave", 0.9)] * 4 + [("idle", 0.3)] * 11 + [("wave", 0.9)] * 4
-    assert [i for i, _ in detect(row, patience=3, debounce=1.0)] == [2, 17]
-    assert [i for i, _ in detect(row, patience=3, debounce=1.5)] == [2]
+    assert begun(row, rules(debounce=1.0)) == [(2, "wave"), (17, "wave")]
+    assert begun(row, rules(debounce=1.5)) == [(2, "wave")]
 
 
 def test_another_label_is_not_held_back() -> None:
     row = [("wave", 0.9)] * 4 + [("clap", 0.9)] * 4
-    assert [(i, event.label) for i, event in detect(row, patience=3, debounce=9)] == [
-        (2, "wave"),
-        (6, "clap"),
+    assert begun(row, rules(debounce=9)) == [(2, "wave"), (6, "clap")]
+
+
+def test_slow_answers_do_not_end_what_goes_on() -> None:
+    """Two seconds between answers, one of debounce: only another answer ends it."""
+    detector = EventDetector(rules(patience=2))
+    found = [
+        event for i in range(9) for event in detector.update(answer("wave", 0.9), 2.0 * i, 0.0)
     ]
+    assert [event.ended for event in found] == [False]
 
 
-def test_an_interruption_breaks_the_row() -> None:
-    detector = EventDetector(0.5, 2, 1.0)
-    assert detector.update("wave", 0.9, 0, 1) is None
-    detector.interrupt()
-    assert detector.update("wave", 0.9, 8, 9) is None
-    assert detector.update("wave", 0.9, 8.1, 9.1) == Event("wave", 0.9, 8, 9.1)
-
-
-@given(answers, st.integers(1, 4), st.sampled_from([0.0, 0.25, 0.55, 2.05]))
+@given(answers, st.integers(1, 4), debounces, lags, lags)
 def test_events_follow_the_rules(
-    row: list[tuple[str, float]], patience: int, debounce: float
+    row: Row, patience: int, debounce: float, start: float, end: float
 ) -> None:
-    found = detect(row, patience, debounce)
-    for i, event in found:
-        held = row[i - patience + 1 : i + 1]
-        assert len(held) == patience
-        assert all(label == event.label and confidence >= 0.5 for label, confidence in held)
-        assert event.start <= event.end == i * HOP
-    for label in "ab":
-        heard = [i for i, event in found if event.label == label]
-        for one, other in pairwise(heard):
-            gap = [i for i in range(one, other) if row[i][0] != label or row[i][1] < 0.5]
-            assert gap, "the same label was emitted again while it went on"
-            assert (other - one) * HOP >= debounce
+    how = rules(patience, debounce, start, end)
+    found, detector = live(row, how)
+    announced = [event.announced for event in found]
+    assert announced == sorted(announced)
+    goes_on: dict[str, Event] = {}
+    finished: dict[str, float] = {}
+    for event in found:
+        assert event.label not in QUIET
+        assert 0 <= event.start <= event.announced
+        if event.end is None:
+            assert event.label not in goes_on, "it began twice"
+            assert event.start >= finished.get(event.label, 0), "it overlaps the one before"
+            i = round(event.announced / HOP)
+            held = row[i - patience + 1 : i + 1]
+            assert len(held) == patience
+            assert all(label == event.label and sure >= 0.5 for label, sure in held)
+            goes_on[event.label] = event
+        else:
+            assert event.start <= event.end <= event.announced
+            assert event.start == goes_on.pop(event.label).start, "it ended without a beginning"
+            finished[event.label] = event.end
+    assert {event.label for event in detector.open} == set(goes_on)
+    for one, other in pairwise(event for event in found if not event.ended):
+        if one.label == other.label:
+            assert other.announced - one.announced >= debounce
+
+
+@given(answers, st.integers(1, 4), debounces, lags, lags)
+def test_recorded_answers_give_the_same_events_as_live_ones(
+    row: Row, patience: int, debounce: float, start: float, end: float
+) -> None:
+    how = rules(patience, debounce, start, end)
+    found, detector = live(row, how)
+    expected = [event for event in (*found, *detector.finish()) if event.ended]
+    moments = [i * HOP for i in range(len(row))]
+    assert find_events(how, [answer(*one) for one in row], moments, earliest=0.0) == expected
 
 
 @given(answers, st.integers(1, 4))
-def test_without_debounce_every_long_row_is_one_event(
-    row: list[tuple[str, float]], patience: int
-) -> None:
-    rows = groupby(label if confidence >= 0.5 else None for label, confidence in row)
-    expected = [label for label, same in rows if len(list(same)) >= patience and label]
-    assert [event.label for _, event in detect(row, patience, 0)] == expected
+def test_without_debounce_every_row_is_an_event(row: Row, patience: int) -> None:
+    rows: list[list[str]] = [[]]
+    for label, sure in row:
+        loud = label not in QUIET and sure >= 0.5
+        if not loud or (rows[-1] and rows[-1][-1] != label):
+            rows.append([])
+        if loud:
+            rows[-1].append(label)
+    expected = [one[0] for one in rows if len(one) >= patience]
+    assert [label for _, label in begun(row, rules(patience, debounce=0))] == expected
 
 
-@given(answers, st.integers(1, 3))
-def test_a_long_debounce_lets_every_label_through_once(
-    row: list[tuple[str, float]], patience: int
-) -> None:
-    labels = [event.label for _, event in detect(row, patience, 1e9)]
-    assert len(labels) == len(set(labels))
+def test_rules_come_from_the_models_file() -> None:
+    own = EventRules.of(
+        replace(
+            STREAMING,
+            thresholds={"clap": 0.8},
+            patience={"wave": 5},
+            lags={"start": 0.7, "end": 0.9},
+        )
+    )
+    assert own.thresholds.tolist() == [0.5, 0.8, 0.5]
+    assert own.patience.tolist() == [5, 3, 3]
+    assert (own.lag_start, own.lag_end) == (0.7, 0.9)
+    # Where nobody measured lags: the warm-up of four frames at 10 Hz, half a stretched window.
+    assert EventRules.of(STREAMING).lag_end == pytest.approx(0.4)
+    assert EventRules.of(METADATA).lag_start == pytest.approx(1.0)
+
+
+def test_flags_replace_what_the_file_says() -> None:
+    given_ = EventRules.of(
+        replace(METADATA, thresholds={"clap": 0.8}), threshold=0.3, patience=1, debounce=2.0
+    )
+    assert given_.thresholds.tolist() == [0.3] * 3
+    assert given_.patience.tolist() == [1] * 3
+    assert given_.debounce == 2
+    more = EventRules.of(METADATA, (*METADATA.labels, "knock"), more={"knock": 0.7})
+    assert more.thresholds.tolist() == [0.5, 0.5, 0.5, 0.7]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("threshold", 1.5), ("patience", 0), ("debounce", -1), ("threshold", np.nan)],
+)
+def test_impossible_settings_are_refused(name: str, value: Any) -> None:
+    with pytest.raises(InputError, match=f"{name}: expected"):
+        EventRules.of(METADATA, **{name: value})
