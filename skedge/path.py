@@ -14,7 +14,7 @@ from rich.progress import track
 from skedge.datasets.store import Store
 from skedge.recipes.recipe import Recipe
 from skedge.skeleton import InputError
-from skedge.skeleton.normalize import BY_FRAME
+from skedge.skeleton.normalize import STREAMABLE
 from skedge.steps import distill, evaluate, export, pretrain
 from skedge.tables import write_report
 
@@ -158,7 +158,7 @@ def run(recipe: Recipe, store: Store, runs: Path, again: bool = False) -> dict[s
 
 def _is_live(recipe: Recipe) -> bool:
     """Whether the student is exported frame by frame."""
-    return recipe.input.time == "rate" and recipe.input.normalization in BY_FRAME
+    return recipe.input.time == "rate" and recipe.input.normalization in STREAMABLE
 
 
 def _check_ends(recipe: Recipe) -> None:

@@ -8,6 +8,7 @@ from torch.nn import functional
 from skedge.export.clip_graph import affine
 from skedge.skeleton.layout import Layout
 from skedge.skeleton.metadata import Streaming
+from skedge.skeleton.normalize import ROOT_FRAMES
 from skedge.student.streaming import StreamingClassifier, StreamingNetwork
 from skedge.teacher.networks.encoders import KERNEL, Block
 from skedge.teacher.networks.graphs import GraphConvolution
@@ -120,6 +121,9 @@ class StreamingStream(nn.Module):
     """
 
     place: Tensor
+    root: Tensor
+    hips: Tensor
+    over_root: Tensor
     scale: Tensor
     over_joints: Tensor
     over_frames: Tensor
@@ -131,12 +135,14 @@ class StreamingStream(nn.Module):
         view, encoder, head = model.classifier.view, model.encoder, model.classifier.head
         assert isinstance(head, nn.Linear), "a streaming model has no other"
         persons, layout = view.data.persons, view.layout
-        self.persons, self.rows, self.window = persons, persons * len(layout), model.window
+        looked_at = encoder.looked_at or list(range(len(layout)))
+        self.persons, self.rows, self.window = persons, persons * len(looked_at), model.window
         self.motion, self.turns = (
             view.data.stream == "motion",
             view.data.normalization == "per-frame",
         )
-        scale, shift = (value.view(len(layout), -1) for value in affine(encoder.input_norm))
+        self.moves = view.data.normalization == "root-motion"
+        scale, shift = (value.view(len(looked_at), -1) for value in affine(encoder.input_norm))
         # What is added to the input of the first block goes through its graph and its weights, and
         # becomes a constant.
         shifts = [shift, *[None] * (len(model.blocks) - 1)]
@@ -146,21 +152,24 @@ class StreamingStream(nn.Module):
             for block, adjacency, first in plan
         ]
         self.blocks = nn.ModuleList(self.steps)
-        # Motion is right from the second run on, and every block is one run behind what it is fed
-        # with.
-        self.settle = len(self.steps) + 1 + self.motion
-        place = (
-            _bone(layout)
-            if view.data.stream == "bone"
-            else _about(layout, "chest" if self.turns else "hip")
-        )
+        # Motion and the root's mean are right from the second run on, and every block is one run
+        # behind what it is fed with.
+        self.settle = len(self.steps) + 1 + self.motion + self.moves
+        hips = _hips(layout)
+        if view.data.stream == "bone":
+            place, hips = _bone(layout), _bone(layout) @ hips
+        else:
+            place = _about(layout, "chest" if self.turns else "hip")
         over_frames, outwards = (
             torch.full((1, self.window), 1 / self.window),
             weight * head.weight.T,
         )
         _keep(
             self,
-            place=_each(persons, place),
+            place=_each(persons, place[looked_at]),
+            root=_each(persons, _mean(layout, "hip")),
+            hips=_each(persons, hips[looked_at]),
+            over_root=torch.full((1, ROOT_FRAMES), 1 / ROOT_FRAMES),
             scale=scale.repeat(persons, 1),
             over_joints=torch.full((1, self.rows), 1 / self.rows),
             over_frames=over_frames,
@@ -170,7 +179,8 @@ class StreamingStream(nn.Module):
 
     def shapes(self) -> dict[str, tuple[int, int]]:
         """The states' shapes, in the order in which `forward` takes them."""
-        shapes = {"previous": (self.rows, 3)} if self.motion else {}
+        shapes = {"root": (self.persons, (ROOT_FRAMES - 1) * 3)} if self.moves else {}
+        shapes |= {"previous": (self.rows, 3)} if self.motion else {}
         for number, block in enumerate(self.steps, 1):
             shapes[f"ring{number}"] = (self.rows, (KERNEL - 1) * block.out_channels)
             if block.delay:
@@ -180,6 +190,7 @@ class StreamingStream(nn.Module):
     def remembered(self) -> dict[str, int]:
         """How many frames each state holds."""
         frames = {
+            "root": ROOT_FRAMES - 1,
             "previous": 1,
             "ring": KERNEL - 1,
             "pool": self.window - 1,
@@ -192,6 +203,12 @@ class StreamingStream(nn.Module):
         x = self.place @ joints
         if self.turns:
             x = (x.reshape(self.persons, -1, 3) @ turns).reshape(self.rows, 3)
+        if self.moves:
+            here = self.root @ joints
+            path = torch.cat([waiting.pop(0), here], 1)
+            after.append(path[:, 3:])
+            mean = (self.over_root @ path.reshape(self.persons, ROOT_FRAMES, 3)).reshape(-1, 3)
+            x = x + self.hips @ (here - mean)
         if self.motion:
             after.append(x)
             x = x - waiting.pop(0)
@@ -298,6 +315,11 @@ def _mean(layout: Layout, anchor: str) -> Tensor:
 def _about(layout: Layout, anchor: str) -> Tensor:
     """Joints as seen from an anchor."""
     return torch.eye(len(layout)) - _mean(layout, anchor)
+
+
+def _hips(layout: Layout) -> Tensor:
+    """(V, 1): 1 at the joints that the hip is the mean of."""
+    return (_mean(layout, "hip") > 0).float().T
 
 
 def _bone(layout: Layout) -> Tensor:

@@ -154,6 +154,7 @@ class EncoderSettings:
             makes of it.
         head: of a finetuned classifier: linear, or mlp (Skeleton2vec, which does not say of what
             width).
+        joints: of the graph backbones: the only joints that they look at, by name; none is all.
         transformer: the plan of that backbone.
         sttformer: the plan of that backbone.
     """
@@ -167,6 +168,7 @@ class EncoderSettings:
     causal: bool = False
     padding: bool = True
     head: Literal["linear", "mlp"] = "linear"
+    joints: tuple[str, ...] = ()
     transformer: TransformerSettings = field(default_factory=TransformerSettings)
     sttformer: SttformerSettings = field(default_factory=SttformerSettings)
 

@@ -117,7 +117,8 @@ class GraphEncoder(Encoder):
                 "the encoder's plan: expected strides of 1 without padding, got"
                 f" {list(settings.strides)}; set padding: true"
             )
-        self.input_norm = nn.BatchNorm1d(len(layout) * channels)
+        self.looked_at = [layout.index(name) for name in settings.joints]
+        self.input_norm = nn.BatchNorm1d(len(settings.joints or layout) * channels)
         sizes, reach = [channels, *settings.widths], Reach.of(settings)
         self.blocks = nn.ModuleList(
             Block(
@@ -139,6 +140,10 @@ class GraphEncoder(Encoder):
         finds its own edges."""
         return [None] * len(self.blocks)
 
+    def look(self, clip: Tensor) -> Tensor:
+        """Of a clip (N, C, T, V, M) the joints that the encoder looks at."""
+        return clip[:, :, :, self.looked_at] if self.looked_at else clip
+
     def feature_map(
         self, clip: Tensor, joints: Tensor | None = None, frames: Tensor | None = None
     ) -> Tensor:
@@ -148,6 +153,9 @@ class GraphEncoder(Encoder):
         the computation behind the input normalisation, joints with their rows and columns of the
         edges.
         """
+        if self.looked_at and joints is not None:
+            raise InputError("the encoder's joints: expected none by name where others are masked")
+        clip = self.look(clip)
         samples, channels, _, size, persons = clip.shape
         x = clip.permute(0, 4, 3, 1, 2).flatten(2, 3).flatten(0, 1)
         x = self.input_norm(x).view(samples * persons, size, channels, -1).permute(0, 2, 3, 1)
@@ -163,6 +171,10 @@ class GraphEncoder(Encoder):
         return x.unflatten(0, (samples, persons)).mean(1)
 
 
+def _seen(layout: Layout, settings: EncoderSettings) -> Layout:
+    return layout.subset(settings.joints) if settings.joints else layout
+
+
 class STGCN(GraphEncoder):
     """ST-GCN: with the default plan PSTL's encoder, 821,380 parameters on NTU-25.
 
@@ -172,7 +184,7 @@ class STGCN(GraphEncoder):
     adjacency: Tensor
 
     def __init__(self, layout: Layout, settings: EncoderSettings, channels: int = 3) -> None:
-        adjacency = torch.from_numpy(partition(layout, settings.distances))
+        adjacency = torch.from_numpy(partition(_seen(layout, settings), settings.distances))
         super().__init__(
             layout, settings, partial(GraphConvolution, partitions=len(adjacency)), channels
         )
@@ -194,7 +206,8 @@ class GIN(GraphEncoder):
 
     def __init__(self, layout: Layout, settings: EncoderSettings, channels: int = 3) -> None:
         super().__init__(layout, settings, GraphIsomorphism, channels)
-        self.register_buffer("neighbours", torch.from_numpy(neighbours(layout)), persistent=False)
+        linked = torch.from_numpy(neighbours(_seen(layout, settings)))
+        self.register_buffer("neighbours", linked, persistent=False)
 
     def edges(self) -> Sequence[Tensor]:
         return [self.neighbours] * len(self.blocks)

@@ -1,0 +1,135 @@
+"""A student trained on whole recordings, as a camera brings them: every frame has an answer, also
+those in which somebody does nothing that has a name."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from skedge.datasets.store import Store
+from skedge.edge_runtime.events import QUIET
+from skedge.recipes.online_settings import OnlineSettings
+from skedge.recipes.settings import ComputeSettings, EncoderSettings, InputSettings, OptimSettings
+from skedge.skeleton import InputError
+from skedge.student.calibrate import Judged, calibrate, judge
+from skedge.student.recordings import NOTHING, UNASKED, Recordings
+from skedge.student.streaming import StreamingClassifier
+from skedge.teacher.camera import Camera
+from skedge.teacher.networks.classifier import Classifier
+from skedge.teacher.runs.folder import Card, median_seconds, write_run
+from skedge.teacher.training import Trained, fit, provenance, seeded
+
+
+class Online(Trained):
+    """The answers to all frames of filmed windows against what is done there."""
+
+    def __init__(
+        self,
+        classifier: Classifier,
+        labels: tuple[str, ...],
+        settings: OnlineSettings,
+        optim: OptimSettings,
+    ) -> None:
+        super().__init__(optim)
+        self.classifier = classifier
+        self.camera = Camera(settings.camera, classifier.view.layout)
+        self.register_buffer("allowed", allowed_answers(labels), persistent=False)
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_index: int) -> Tensor:
+        joints, labels = batch
+        placed = self.classifier.view.place(self.camera(joints))
+        loss = answer_loss(self.classifier.answers(placed), labels, self.allowed)
+        self.log("loss", loss)
+        return loss
+
+
+def allowed_answers(labels: tuple[str, ...]) -> Tensor:
+    """(classes + 1, classes) bool: which answers are right for each class, and where `NOTHING`
+    with a name is done."""
+    quiet = torch.tensor([label in QUIET for label in labels])
+    if not quiet.any():
+        raise InputError(
+            f"expected a class of recordings in which nothing is done ({' or '.join(QUIET)}),"
+            f" got {', '.join(labels)}"
+        )
+    return torch.cat([torch.eye(len(labels), dtype=torch.bool), quiet[None]])
+
+
+def answer_loss(logits: Tensor, labels: Tensor, allowed: Tensor) -> Tensor:
+    """The mean negative logarithm of the probability of an allowed answer, for logits
+    (N, T, classes) and labels (N, T); frames that are `UNASKED` do not count."""
+    asked = labels != UNASKED
+    answers, labels = logits[asked].float(), labels[asked]
+    right = allowed[torch.where(labels == NOTHING, len(allowed) - 1, labels)]
+    chances = answers.log_softmax(1).masked_fill(~right, -torch.inf)
+    return -chances.logsumexp(1).sum() / max(1, len(labels))
+
+
+def train_online(
+    store: Store,
+    folder: Path,
+    data: InputSettings,
+    plan: EncoderSettings,
+    settings: OnlineSettings,
+    optim: OptimSettings,
+    compute: ComputeSettings,
+    recipe: dict[str, Any],
+    resume: bool = False,
+) -> dict[str, Any]:
+    """Train a streaming student on a store of recordings; thresholds, delays and figures come from
+    its validation and test parts, filmed as the training part is.
+
+    Raises `InputError` for a student that cannot stream and for recordings without a quiet class.
+    """
+    if data.time != "rate" or plan.padding or not plan.causal:
+        raise InputError(
+            "recordings train a student that streams: expected input.time rate, student.causal"
+            f" true and student.padding false, got {data.time}, {plan.causal} and {plan.padding}"
+        )
+    seeded(compute)
+    classifier = Classifier(store.layout, data, plan, len(store.labels))
+    module = Online(classifier, store.labels, settings, optim)
+    train = store.split(data.protocol, "train")
+    windows = Recordings(store, train, data, settings, data.frames - 1)
+    loader = windows.loader(optim.batch_size, compute.processes)
+    fit(module, loader, compute, folder, "Training on recordings", resume)
+    classifier.cpu().eval()
+
+    held_out = _answered(classifier, store, "val", settings, compute)
+    rules, chosen = calibrate(held_out, store.labels, settings)
+    found = judge(_answered(classifier, store, "test", settings, compute), rules)
+    seconds = median_seconds(store.index["frames"][train], store.rate)
+    proof = provenance(store, compute, optim, len(train)) | {"protocol": "online"}
+    card = Card("classifier", store.layout, store.labels, data, plan, seconds, proof)
+    metrics = {
+        "protocol": "online",
+        "store": store.name,
+        "seed": compute.seed,
+        "epochs": optim.epochs,
+        **found,
+        **chosen,
+    }
+    write_run(folder, classifier, card, recipe, metrics)
+    return metrics
+
+
+@torch.inference_mode()
+def _answered(
+    classifier: Classifier, store: Store, part: Any, settings: OnlineSettings, compute: Any
+) -> list[Judged]:
+    """The answers to every recording of a part, each filmed once, by the same cameras always."""
+    data, camera = classifier.view.data, Camera(settings.camera, store.layout)
+    stream = StreamingClassifier(classifier)
+    own = store.split(data.protocol, part)
+    recordings = Recordings(store, own, data, replace(settings, tempo=0.0, fresh=0.0), 0)
+    answered = []
+    with torch.random.fork_rng():
+        torch.manual_seed(compute.seed)
+        for joints, spans in recordings.whole():
+            logits = stream(camera(torch.from_numpy(joints)[None]))[0][0]
+            answered.append(Judged(functional.softmax(logits, 1).numpy(), spans, data.hz))
+    return answered
