@@ -169,9 +169,9 @@ def _check_ends(recipe: Recipe) -> None:
     student = recipe.student
     if not recipe.students:
         raise InputError("students: expected one or more of finetune, linear and labels, got none")
-    if student.backbone != "st-gcn":
+    if student.backbone not in ("st-gcn", "tcn"):
         raise InputError(
-            "student.backbone: expected st-gcn, the one that can be exported, got"
+            "student.backbone: expected st-gcn or tcn, which can be exported, got"
             f" {student.backbone}"
         )
     if not trains_head(recipe.distill):

@@ -206,7 +206,8 @@ def weights_sha256(classifier: Network) -> str:
 
 def _metadata(classifier: Network, card: Card, work: int, metrics: dict[str, Any]) -> ModelMetadata:
     live = card.input.time == "rate"
-    accuracy = {key: metrics[key] for key in ("top1", "top5", "clips") if key in metrics}
+    figures = ("top1", "top5", "clips", "recall", "false_events_per_hour", "hours")
+    accuracy = {key: metrics[key] for key in figures if key in metrics}
     return ModelMetadata(
         labels=card.labels,
         layout=card.layout,
@@ -221,6 +222,8 @@ def _metadata(classifier: Network, card: Card, work: int, metrics: dict[str, Any
         parameters=sum(parameter.numel() for parameter in classifier.parameters()),
         macs=work,
         weights_sha256=weights_sha256(classifier),
+        thresholds=metrics.get("thresholds", {}),
+        lags=metrics.get("lags", {}),
         accuracy=accuracy | ({"protocol": card.input.protocol} if accuracy else {}),
         provenance=card.provenance | {"encoder": asdict(card.encoder)},
     )

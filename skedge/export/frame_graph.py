@@ -125,7 +125,7 @@ class StreamingStream(nn.Module):
     hips: Tensor
     over_root: Tensor
     scale: Tensor
-    over_joints: Tensor
+    over_nodes: Tensor
     over_frames: Tensor
     head: Tensor
     head_bias: Tensor
@@ -136,7 +136,9 @@ class StreamingStream(nn.Module):
         assert isinstance(head, nn.Linear), "a streaming model has no other"
         persons, layout = view.data.persons, view.layout
         looked_at = encoder.looked_at or list(range(len(layout)))
+        nodes = encoder.adjacency.shape[-1]
         self.persons, self.rows, self.window = persons, persons * len(looked_at), model.window
+        self.one_node, self.nodes = nodes < len(looked_at), persons * nodes
         self.motion, self.turns = (
             view.data.stream == "motion",
             view.data.normalization == "per-frame",
@@ -145,7 +147,7 @@ class StreamingStream(nn.Module):
         scale, shift = (value.view(len(looked_at), -1) for value in affine(encoder.input_norm))
         # What is added to the input of the first block goes through its graph and its weights, and
         # becomes a constant.
-        shifts = [shift, *[None] * (len(model.blocks) - 1)]
+        shifts = [shift.reshape(nodes, -1), *[None] * (len(model.blocks) - 1)]
         plan = zip(model.blocks, encoder.edges(), shifts, strict=True)
         self.steps = [
             StreamingBlock(block, adjacency.detach(), persons, first)
@@ -171,7 +173,7 @@ class StreamingStream(nn.Module):
             hips=_each(persons, hips[looked_at]),
             over_root=torch.full((1, ROOT_FRAMES), 1 / ROOT_FRAMES),
             scale=scale.repeat(persons, 1),
-            over_joints=torch.full((1, self.rows), 1 / self.rows),
+            over_nodes=torch.full((1, self.nodes), 1 / self.nodes),
             over_frames=over_frames,
             head=outwards,
             head_bias=weight * head.bias,
@@ -182,9 +184,9 @@ class StreamingStream(nn.Module):
         shapes = {"root": (self.persons, (ROOT_FRAMES - 1) * 3)} if self.moves else {}
         shapes |= {"previous": (self.rows, 3)} if self.motion else {}
         for number, block in enumerate(self.steps, 1):
-            shapes[f"ring{number}"] = (self.rows, (KERNEL - 1) * block.out_channels)
+            shapes[f"ring{number}"] = (self.nodes, (KERNEL - 1) * block.out_channels)
             if block.delay:
-                shapes[f"delay{number}"] = (self.rows, block.delay * block.channels)
+                shapes[f"delay{number}"] = (self.nodes, block.delay * block.channels)
         return shapes | {"pool": (1, (self.window - 1) * len(self.head))}
 
     def remembered(self) -> dict[str, int]:
@@ -213,11 +215,13 @@ class StreamingStream(nn.Module):
             after.append(x)
             x = x - waiting.pop(0)
         x = x * self.scale
+        if self.one_node:
+            x = x.reshape(self.nodes, -1)
         for block in self.steps:
             x, *kept = block(x, *(waiting.pop(0) for _ in range(block.inputs)))
             after += kept
         (pool,) = waiting
-        pool = torch.cat([pool, self.over_joints @ x], 1)
+        pool = torch.cat([pool, self.over_nodes @ x], 1)
         features = x.shape[1]
         embedding = self.over_frames @ pool.reshape(self.window, features)
         return (

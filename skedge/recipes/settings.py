@@ -163,7 +163,7 @@ class EncoderSettings:
     strides: tuple[int, ...] = (1, 1, 1, 1, 2, 1, 1, 2, 1, 1)
     dropout: float = 0.5
     distances: Distances = "one-hop"
-    backbone: Literal["st-gcn", "gin", "dgcnn", "transformer", "sttformer"] = "st-gcn"
+    backbone: Literal["st-gcn", "tcn", "gin", "dgcnn", "transformer", "sttformer"] = "st-gcn"
     fusion: Literal["one", "theta", "phi", "mean", "alignment"] = "one"
     causal: bool = False
     padding: bool = True

@@ -20,6 +20,7 @@ from skedge.recipes.settings import (
     InputSettings,
 )
 from skedge.skeleton import InputError
+from skedge.student.online import train_online
 from skedge.teacher.augment import Augment
 from skedge.teacher.clips import Clips
 from skedge.teacher.networks.classifier import Classifier, Fused, Network, freeze
@@ -117,7 +118,8 @@ def distill(
     resume: bool = False,
     unlabelled: Sequence[Store] = (),
 ) -> dict[str, Any]:
-    """Train a student from the answers of the teachers in run folders, or on labels alone for none.
+    """Train a student from the answers of the teachers in run folders, or on labels alone for none;
+    without a teacher a store of recordings trains it by the labels of their frames.
 
     Of several teachers the logits' mean teaches, and their features side by side. The clips of
     `unlabelled` stores, whatever their actions, are learned from as well, retargeted to the store's
@@ -131,6 +133,18 @@ def distill(
         if unlabelled:
             raise InputError(
                 "expected a teacher for unlabelled clips, got none; name one with --teacher"
+            )
+        if len(store.intervals):
+            return train_online(
+                store,
+                folder,
+                data,
+                plan,
+                settings.online,
+                settings.optim,
+                compute,
+                recipe,
+                resume,
             )
         supervised = FinetuneSettings(settings.label_smoothing, settings.augment, settings.optim)
         return finetune(store, folder, None, data, plan, supervised, compute, recipe, resume)

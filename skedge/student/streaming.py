@@ -129,7 +129,8 @@ class StreamingClassifier(nn.Module):
         clip = self.encoder.look(view.clip(placed)[:, :, -joints.shape[2] :])
         samples, channels, frames, size, persons = clip.shape
         rows = clip.permute(0, 4, 3, 1, 2).reshape(samples * persons, size * channels, frames)
-        return self.encoder.input_norm(rows).view(-1, size, channels, frames).permute(0, 2, 3, 1)
+        normed = self.encoder.input_norm(rows).view(-1, size, channels, frames)
+        return self.encoder.nodes(normed.permute(0, 2, 3, 1))
 
     def _block(self, number: int, x: Tensor, state: State, after: State) -> Tensor:
         block, frames = self.blocks[number - 1], x.shape[2]
