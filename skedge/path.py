@@ -1,7 +1,6 @@
 """The whole path: pretrain, evaluate, distil, export, recognise, benchmark, report; and what of it
 need not run again."""
 
-import json
 from collections.abc import Callable
 from functools import partial
 from hashlib import sha256
@@ -14,6 +13,7 @@ from rich.progress import track
 from skedge.datasets.store import Store
 from skedge.recipes.recipe import Recipe
 from skedge.skeleton import InputError
+from skedge.skeleton.files import read_json, write_json
 from skedge.skeleton.normalize import STREAMABLE
 from skedge.steps import distill, evaluate, export, pretrain
 from skedge.tables import write_report
@@ -55,14 +55,14 @@ class Steps:
             step: sha256((self.folder / step / "metrics.json").read_bytes()).hexdigest()
             for step in after
         }
-        same = not self.again and _read_json(folder / "asked.json") == asked
-        done = _read_json(folder / "metrics.json")
+        same = not self.again and read_json(folder / "asked.json") == asked
+        done = read_json(folder / "metrics.json")
         if same and done is not None:
             self.console.print(f"[dim]{name}: stands in {folder}[/dim]")
             return done
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "metrics.json").unlink(missing_ok=True)
-        (folder / "asked.json").write_text(json.dumps(asked))
+        write_json(folder / "asked.json", asked)
         return train(folder, same)
 
 
@@ -156,6 +156,19 @@ def run(recipe: Recipe, store: Store, runs: Path, again: bool = False) -> dict[s
     return report
 
 
+def store_of(data: Path | None, runs: Path) -> Store:
+    """The store at `data`; without it the synthetic set in `runs`, made where it is not there."""
+    if data is not None:
+        return Store(data)
+    from skedge.datasets.synthetic.synthesize import synthesize
+
+    path = runs / "stores" / "synthetic"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        synthesize(path)
+    return Store(path)
+
+
 def _is_live(recipe: Recipe) -> bool:
     """Whether the student is exported frame by frame."""
     return recipe.input.time == "rate" and recipe.input.normalization in STREAMABLE
@@ -188,10 +201,3 @@ def _check_ends(recipe: Recipe) -> None:
             "student.strides: expected 1 everywhere for a student of single frames, got"
             f" {list(student.strides)}"
         )
-
-
-def _read_json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text())
-    except (OSError, ValueError):
-        return None

@@ -1,7 +1,6 @@
 """One function per command: the steps that a recipe runs. Training rooms are imported when a step
 needs them."""
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -15,6 +14,7 @@ from rich.progress import track
 from skedge.datasets.store import Store
 from skedge.recipes.recipe import Precision, Protocol, Recipe
 from skedge.skeleton import InputError
+from skedge.skeleton.files import write_json, write_text
 from skedge.tables import formats
 
 
@@ -59,10 +59,10 @@ def each_stream(
 
 
 def _write_streams(recipe: Recipe, out: Path) -> None:
-    from skedge.teacher.runs.folder import STREAMS, WEIGHTS, write_whole
+    from skedge.teacher.runs.folder import STREAMS, WEIGHTS
 
     (out / WEIGHTS).unlink(missing_ok=True)
-    write_whole(out / STREAMS, lambda path: path.write_text(json.dumps(recipe.input.fusion) + "\n"))
+    write_json(out / STREAMS, recipe.input.fusion, indent=None)
 
 
 def pretrain(recipe: Recipe, store: Store, out: Path, resume: bool = False) -> dict[str, Any]:
@@ -320,7 +320,6 @@ def export_all(
     from skedge.bench.benchmark import benchmark
     from skedge.export.exporter import FORMATS, PRECISIONS, Exporter
     from skedge.export.verify import ExportError
-    from skedge.teacher.runs.folder import write_whole
 
     exporters = {
         form: Exporter(run, store, bool(form), note) for form in ("", "stream-")[: 1 + streaming]
@@ -342,10 +341,8 @@ def export_all(
             exported[name] = {"refused": str(error)}
     files = [folder / name for name, found in exported.items() if "refused" not in found]
     report = {"exported": exported, "bench": benchmark(files, folder / "bench")}
-    write_whole(
-        folder / "formats.json", lambda path: path.write_text(json.dumps(report, indent=2) + "\n")
-    )
-    write_whole(folder / "formats.md", lambda path: path.write_text(formats(report)))
+    write_json(folder / "formats.json", report)
+    write_text(folder / "formats.md", formats(report))
     return report
 
 

@@ -1,6 +1,5 @@
 """Tables for people: of one run of the whole path, and of all evaluations under some folders."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,8 @@ from rich.console import Console
 from rich.table import Table
 
 from skedge.skeleton import InputError
+from skedge.skeleton.files import read_json, write_json, write_text
+from skedge.skeleton.markdown import table
 
 
 def evaluations(folders: Sequence[Path]) -> str:
@@ -22,12 +23,11 @@ def evaluations(folders: Sequence[Path]) -> str:
     files = sorted({file for folder in folders for file in folder.rglob("metrics.json")})
     rows = []
     for file in files:
-        try:
-            metrics = json.loads(file.read_text())
-        except (OSError, ValueError):
+        metrics = read_json(file)
+        if metrics is None:
             raise InputError(
                 f"{file}: expected an evaluation's figures, the file is damaged; evaluate again"
-            ) from None
+            )
         if "protocol" in metrics:
             rows += _rows(str(file.parent), metrics)
     if not rows:
@@ -35,7 +35,7 @@ def evaluations(folders: Sequence[Path]) -> str:
             f"{', '.join(map(str, folders))}: expected evaluated runs with metrics.json, found none"
         )
     columns = ["folder", "protocol", "of", "stream", "seeds", "epochs", "top-1", "top-5", "clips"]
-    return "\n".join(map(_markdown_row, [columns, ["---"] * len(columns), *rows])) + "\n"
+    return table(columns, rows) + "\n"
 
 
 def _rows(folder: str, metrics: dict[str, Any]) -> list[list[str]]:
@@ -86,28 +86,24 @@ def _rows(folder: str, metrics: dict[str, Any]) -> list[list[str]]:
 
 def write_report(report: dict[str, Any], folder: Path, console: Console) -> None:
     """Print the report's one table and write it to `folder` as report.json and report.md."""
-    from skedge.teacher.runs.folder import write_whole
-
     columns, rows = _table(report)
     part = report["recipe"]["input"]["part"]
     measured = report["store"]["name"] + ("" if part == "test" else f", part {part}")
-    table = Table(
+    shown = Table(
         box=SIMPLE,
         pad_edge=False,
         collapse_padding=True,
         title=f"{report['recipe']['name']} on {measured}",
     )
     for column in columns:
-        table.add_column(column, no_wrap=True, justify="right" if column else "left")
+        shown.add_column(column, no_wrap=True, justify="right" if column else "left")
     for row in rows:
-        table.add_row(*row)
-    console.print(table)
+        shown.add_row(*row)
+    console.print(shown)
     lines = [
-        f"# {table.title}",
+        f"# {shown.title}",
         "",
-        _markdown_row(columns),
-        _markdown_row(["---"] * len(columns)),
-        *map(_markdown_row, rows),
+        table(columns, rows),
     ]
     for name, edge in report["recognizer"].items():
         lines += [
@@ -126,10 +122,8 @@ def write_report(report: dict[str, Any], folder: Path, console: Console) -> None
         "",
     ]
     lines += ["```yaml", yaml.safe_dump(report["recipe"], sort_keys=False).rstrip(), "```", ""]
-    write_whole(
-        folder / "report.json", lambda path: path.write_text(json.dumps(report, indent=2) + "\n")
-    )
-    write_whole(folder / "report.md", lambda path: path.write_text("\n".join(lines)))
+    write_json(folder / "report.json", report)
+    write_text(folder / "report.md", "\n".join(lines))
     console.print(f"Report: {folder / 'report.md'}", soft_wrap=True)
 
 
@@ -195,9 +189,7 @@ def formats(report: dict[str, Any]) -> str:
         )
     clips = max((found.get("clips", 0) for found in report["exported"].values()), default=0)
     lines = [
-        _markdown_row(columns),
-        _markdown_row(["---"] * len(columns)),
-        *map(_markdown_row, rows),
+        table(columns, rows),
         "",
     ]
     lines += [
@@ -209,7 +201,3 @@ def formats(report: dict[str, Any]) -> str:
         "",
     ]
     return "\n".join(lines)
-
-
-def _markdown_row(cells: list[str]) -> str:
-    return f"| {' | '.join(cells)} |"

@@ -70,23 +70,33 @@ def html(
     """The page of a benchmark's document, with its table, what spoils it and how it was
     measured."""
     body = ["<h1>Benchmark</h1>", *(f'<p class="warning">{escape(line)}</p>' for line in warnings)]
-    cells = ["".join(f"<td>{escape(cell)}</td>" for cell in row) for row in rows]
-    body.append(
-        '<div class="table"><table><thead><tr>'
-        + "".join(f"<th>{escape(cell)}</th>" for cell in head)
-        + "</tr></thead><tbody>"
-        + "".join(f"<tr>{row}</tr>" for row in cells)
-        + "</tbody></table></div>"
-    )
+    body.append(table(head, rows))
     body += ['<div class="plots">', *plots(document), "</div>"]
     body += [f'<p class="note">{escape(note)}</p>' for note in notes]
     title = f"Benchmark, {document['machine']['cpu']}"
+    return page(title, body)
+
+
+def page(title: str, body: Sequence[str]) -> str:
+    """A page of its own with the parts `body`, in HTML."""
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport"'
         ' content="width=device-width, initial-scale=1"><link rel="icon"'
         f' href="data:,"><title>{escape(title)}</title><style>{STYLE}</style></head>\n<body>\n'
         + "\n".join(body)
         + "\n</body></html>\n"
+    )
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table of plain text."""
+    cells = ["".join(f"<td>{escape(cell)}</td>" for cell in row) for row in rows]
+    return (
+        '<div class="table"><table><thead><tr>'
+        + "".join(f"<th>{escape(cell)}</th>" for cell in head)
+        + "</tr></thead><tbody>"
+        + "".join(f"<tr>{row}</tr>" for row in cells)
+        + "</tbody></table></div>"
     )
 
 

@@ -1,12 +1,11 @@
 """The benchmark's document: its schema, its Markdown, and how both get to the disk."""
 
-import json
-import os
-import secrets
 from pathlib import Path
 from typing import Any
 
 from skedge.bench import page
+from skedge.skeleton.files import write_json, write_text
+from skedge.skeleton.markdown import table
 
 SCHEMA = 2
 MEGABYTE = 1e6
@@ -139,10 +138,9 @@ def notes(document: dict[str, Any]) -> list[str]:
 
 def write(document: dict[str, Any], folder: Path) -> None:
     """Write bench.json, bench.md and bench.html into `folder`, each whole or not at all."""
-    folder.mkdir(parents=True, exist_ok=True)
-    write_whole(folder / "bench.json", json.dumps(document, indent=1) + "\n")
-    write_whole(folder / "bench.md", markdown(document))
-    write_whole(
+    write_json(folder / "bench.json", document, indent=1)
+    write_text(folder / "bench.md", markdown(document))
+    write_text(
         folder / "bench.html",
         page.html(document, *rows(document), spoiled(document), notes(document)),
     )
@@ -178,19 +176,3 @@ def _accuracy(accuracy: dict[str, Any]) -> str:
 
 def _ratio(value: float | None) -> str:
     return "" if value is None else f"{value:.3g}"
-
-
-def table(head: list[str], rows: list[list[str]]) -> str:
-    cells = [[cell.replace("|", "\\|") for cell in row] for row in [head, *rows]]
-    lines = ["| " + " | ".join(row) + " |" for row in cells]
-    rule = "|" + "|".join([" --- ", *(" ---: " for _ in head[1:])]) + "|"
-    return "\n".join([lines[0], rule, *lines[1:]])
-
-
-def write_whole(path: Path, text: str) -> None:
-    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        partial.write_text(text)
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)

@@ -8,33 +8,37 @@ from typing import Any
 
 from jsonargparse import ArgumentParser
 
-from skedge.cli.options import add_events, event_settings, show
-from skedge.edge_runtime.models import find
+from skedge.cli.options import MODEL, add_events, add_model, event_settings, show
 from skedge.skeleton.errors import InputError
 
 
 def live_command(parser: ArgumentParser) -> Callable[[Any], None]:
-    """Show what people in front of a camera do: in the terminal, on a page, as JSON lines, to a
-    function of your own.
+    """Show what people in front of a camera do. The events appear in the terminal, on a page, as
+    JSON lines, and go to a function of your own.
 
     Example: skedge live --source 0 --model student.onnx
     """
     _add_camera(parser)
-    known = (
-        "an exported model, by default the one that comes with skedge; what was taught to it is"
-        " found beside it"
-    )
-    parser.add_argument("--model", type=find, default=find("default"), help=known)
+    add_model(parser, "exported model; what was taught to it is found beside it", "default")
     parser.add_argument("--taught", type=Path, help="another file that `skedge teach` wrote")
     add_events(parser)
     parser.add_argument(
         "--record",
         type=Path,
-        help="store the pictures in this film (.mp4, .avi, .mkv); else none are stored",
+        metavar="FILE",
+        help="film to store the pictures in (.mp4, .avi, .mkv); without it none are stored",
     )
     parser.add_argument(
-        "--hook", help="module:function, called with every event; the module is a Python file"
+        "--hook",
+        metavar="MODULE:FUNCTION",
+        help="function in a Python file of your own, called with every event",
     )
+    parser.add_argument(
+        "--ended_only",
+        action="store_true",
+        help="one line for each action, when it has ended; else a second one when it begins",
+    )
+    parser.add_argument("--device", help="name that events carry; by default the computer's")
 
     def main(args: Any) -> None:
         from skedge.edge_runtime.live.run import live, open_camera
@@ -48,33 +52,35 @@ def live_command(parser: ArgumentParser) -> Callable[[Any], None]:
             args.fast,
             args.pose,
         )
-        how = {name: args[name] for name in ("record", "hook")}
+        how = {name: args[name] for name in ("record", "hook", "ended_only", "device")}
         live(camera, recognizer, _viewing(args), **how, every_frame=args.every_frame or args.fast)
 
     return main
 
 
 def record_command(parser: ArgumentParser) -> Callable[[Any], None]:
-    """Record clips of an action of your own with a camera, into a store that `skedge teach` or
-    training takes.
+    """Record clips of an action of your own with a camera. They go into a store, which
+    `skedge teach` and training read.
 
-    Example: skedge record "ring the bell" --store stores/mine --model student.onnx
+    Example: skedge record "ring the bell" --out stores/mine --model default
     """
-    parser.add_argument("label", help="of the action")
+    parser.add_argument("label", help="name of the action")
     parser.add_argument(
-        "--store", type=Path, required=True, help="the store to make, or to add the clips to"
+        "--out",
+        "--store",
+        type=Path,
+        required=True,
+        metavar="STORE",
+        help="store to make, or to add the clips to",
     )
     _add_camera(parser)
-    parser.add_argument("--clips", type=int, default=5, help="how many")
-    known = "an exported model, or default: clips are as long as what it sees at a time"
-    parser.add_argument("--model", type=find, help=known)
+    parser.add_argument("--clips", type=int, default=5, help="number of clips to record")
+    add_model(parser, "exported model: clips get the length of its window")
     parser.add_argument(
-        "--seconds", type=float, help="the length of a clip; by default the model's, or 2.5"
+        "--seconds", type=float, help="length of a clip (default: the model's window, or 2.5)"
     )
     parser.add_argument("--countdown", type=float, default=3.0, help="seconds before each clip")
-    parser.add_argument(
-        "--subject", type=int, default=1, help="a number for whoever is in the clips"
-    )
+    parser.add_argument("--subject", type=int, default=1, help="number of the person in the clips")
 
     def main(args: Any) -> None:
         from skedge.edge_runtime.live.run import open_camera, record
@@ -88,72 +94,66 @@ def record_command(parser: ArgumentParser) -> Callable[[Any], None]:
         takes = Takes(args.label, args.clips, seconds or 2.5, args.countdown, args.subject)
         camera = partial(open_camera, args.source, args.people or 1, args.fast, args.pose)
         added, there = record(
-            camera, args.store, takes, _viewing(args), args.every_frame or args.fast
+            camera, args.out, takes, _viewing(args), args.every_frame or args.fast
         )
-        print(f"{added} clips of {args.label!r} added; {args.store} holds {there}")
+        print(f"{added} clips of {args.label!r} added; {args.out} holds {there}")
 
     return main
 
 
 def pose_fetch_command(parser: ArgumentParser) -> Callable[[Any], None]:
-    """Get the pose estimator's networks (9 MB) into the user's cache, once; nothing else is ever
-    fetched.
+    """Get the pose estimator's networks (12 MB), once. They go into the user's cache; nothing else
+    is ever fetched.
 
     Example: skedge pose fetch
     """
-    from skedge.edge_runtime.pose.models import offline_command
+    from skedge.edge_runtime.pose.archives import tarball_command, wheel_command
 
-    parser.add_argument(
-        "--wheel",
-        type=Path,
-        help=(
-            "take them out of this file instead of the network; any computer with pip gets it by:"
-            f" {offline_command()}"
-        ),
-    )
+    instead = "take {} out of this file, and download nothing; any computer with {} gets it by: {}"
+    wheel = instead.format("detector and full network", "pip", wheel_command())
+    tarball = instead.format("the lite network", "npm", tarball_command())
+    parser.add_argument("--wheel", type=Path, help=wheel)
+    parser.add_argument("--tarball", type=Path, help=tarball)
 
     def main(args: Any) -> None:
-        from skedge.edge_runtime.pose.models import fetch
+        from skedge.edge_runtime.pose.fetch import fetch
 
-        for path in fetch(args.wheel):
+        for path in fetch(args.wheel, args.tarball):
             print(path)
 
     return main
 
 
 def teach_command(parser: ArgumentParser) -> Callable[[Any], None]:
-    """Teach a model the actions of a store that it does not know, from a few clips and without
-    training.
+    """Teach a model new actions from a few clips, without training.
 
-    Example: skedge teach student.onnx stores/mine
+    Example: skedge teach default stores/mine
     """
+    parser.add_argument("model", type=str, help=MODEL)
     parser.add_argument(
-        "model", type=find, help="an exported model, or default: the one that comes with skedge"
-    )
-    parser.add_argument(
-        "store", type=Path, help="clips of the new actions, such as `skedge record` makes"
+        "data", type=Path, help="store of clips of the new actions, as `skedge record` makes it"
     )
     parser.add_argument(
         "--known",
         type=Path,
-        help="a store with clips of actions that the model knows: the one it was trained on",
+        metavar="STORE",
+        help="store with clips of the actions that the model knows: the one it was trained on",
     )
     parser.add_argument(
-        "--out",
-        type=Path,
-        help="the file to write; by default it goes beside the model, where it is found",
+        "--out", type=Path, metavar="FILE", help="file to write (default: beside the model)"
     )
 
     def main(args: Any) -> None:
         from rich.console import Console
         from rich.progress import track
 
+        from skedge.edge_runtime.models import find
         from skedge.edge_runtime.teach import teach
 
         bar = partial(
             track, description="Looking at clips", console=Console(stderr=True), transient=True
         )
-        show(teach(args.model, args.store, args.known, args.out, bar))
+        show(teach(find(args.model), args.data, args.known, args.out, bar))
 
     return main
 
@@ -162,41 +162,42 @@ def _add_camera(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--source",
         default="0",
-        help="a camera's number or device, picamera, a film, a stream's address, ...",
+        help="camera's number or device, picamera, a film, a stream's address, ...",
     )
     parser.add_argument(
-        "--people",
-        type=int,
-        help="how many are looked for; by default as many as the model sees together",
+        "--people", type=int, help="number of people to look for (default: as the model sees)"
     )
     parser.add_argument(
-        "--every_frame",
+        "--every-frame",
         action="store_true",
-        help="leave out no frame of a film, however long it takes",
+        help="use every frame of a film, however long it takes",
     )
     parser.add_argument(
-        "--fast",
-        action="store_true",
-        help="every frame of a film, as fast as they can be worked through",
+        "--fast", action="store_true", help="use every frame of a film, as fast as possible"
     )
     parser.add_argument(
         "--pose",
-        help="module:function, called with a number of people: a pose estimator of your own",
+        metavar="MODULE:FUNCTION",
+        help="pose estimator of your own; the function is called with the number of people",
     )
     parser.add_argument(
         "--host",
         default="127.0.0.1",
-        help="who may see the page: 0.0.0.0 lets in others, with a token",
+        help="address the page listens on; 0.0.0.0 lets in other machines, with a token",
     )
-    parser.add_argument("--port", type=int, default=8080, help="of the page; 0 takes any free one")
+    parser.add_argument(
+        "--port", type=int, default=8080, help="port of the page; 0 takes a free one"
+    )
     parser.add_argument(
         "--token",
-        help="that others must know; made if left out; also from the environment's SKEDGE_TOKEN",
+        help="access token for other machines, also from SKEDGE_TOKEN; generated if omitted",
     )
     parser.add_argument(
-        "--no_page", action="store_true", help="no page: nothing listens on the network"
+        "--no-page", action="store_true", help="show no page: nothing listens on the network"
     )
-    parser.add_argument("--no_browser", action="store_true", help="do not open the page")
+    parser.add_argument(
+        "--no-browser", action="store_true", help="do not open the page in a browser"
+    )
 
 
 def _viewing(args: Any) -> Any:

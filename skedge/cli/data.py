@@ -1,4 +1,4 @@
-"""Commands on stores: data import, info, check, split, merge, show, synth."""
+"""Commands on stores: data import, synth, info, check, show, split, merge."""
 
 import sys
 from collections.abc import Callable
@@ -12,62 +12,40 @@ from skedge.skeleton.errors import InputError
 
 
 def import_command(parser: ArgumentParser) -> Callable[[Any], None]:
-    """Import a dataset into a store: raw NTU RGB+D, PKU-MMD and others, or a folder of your own
-    clips.
+    """Import a dataset into a store. The source is NTU RGB+D, PKU-MMD or another published set as
+    downloaded, or a folder of your own clips.
 
     Example: skedge data import ntu60 downloads/nturgbd_skeletons_s001_to_s017.zip stores/ntu60
     --missing missing.txt
     """
+    from skedge.datasets.readers import options
+
+    parser.add_argument("format", help="format of the source, one of those below")
+    parser.add_argument("source", type=Path, help="folder or file of the recordings")
+    parser.add_argument("out", type=Path, help="store to write")
+    for name, option in options().items():
+        how: dict[str, Any] = {"type": option.type}
+        if option.type is bool:
+            how = {"action": "store_true"}
+        known = f"{option.about} ({', '.join(option.formats)})"
+        parser.add_argument(f"--{name.replace('_', '-')}", help=known, **how)
     parser.add_argument(
-        "format", help="of the source; docs/own-data.md tells which there are and what they read"
-    )
-    parser.add_argument("source", type=Path, help="folder or file")
-    parser.add_argument("store", type=Path, help="the folder to write")
-    parser.add_argument(
-        "--layout",
-        help="the source's joints, a name or a JSON file, where the format leaves it open",
-    )
-    parser.add_argument(
-        "--labels",
-        type=Path,
-        help="a text file with one class name a line, where the format has none",
-    )
-    parser.add_argument(
-        "--rate", type=float, help="frames per second, where the format leaves it open"
+        "--strict", action="store_true", help="stop at the first damaged file instead of listing it"
     )
     parser.add_argument(
-        "--missing",
-        type=Path,
-        help="ntu60, ntu120: the list of samples without skeletons, to leave out",
+        "--processes", type=int, help="number of reading processes (default: one per core)"
     )
-    parser.add_argument(
-        "--bodies", help="ntu60, ntu120: how persons are chosen, denoise (the default) or first-two"
-    )
-    parser.add_argument(
-        "--continuous",
-        action="store_true",
-        help="pku-mmd: whole recordings and their labelled intervals",
-    )
-    parser.add_argument(
-        "--strict", action="store_true", help="end at the first damaged file instead of listing it"
-    )
-    parser.add_argument(
-        "--processes", type=int, help="that read at the same time; by default one a CPU core"
-    )
-    parser.add_argument(
-        "--overwrite", action="store_true", help="replace a store that stands there"
-    )
+    _add_overwrite(parser)
 
     def main(args: Any) -> None:
         from skedge.datasets.readers import import_dataset
 
-        options = {name: args[name] for name in ("layout", "labels", "rate", "missing", "bodies")}
-        options["continuous"] = args.continuous or None
-        how = {name: args[name] for name in ("overwrite", "strict", "processes")}
-        report = import_dataset(args.format, args.source, args.store, **how, **options)
-        show_store(args.store)
+        given: dict[str, Any] = {name: args[name] or None for name in options()}
+        given |= {name: args[name] for name in ("overwrite", "strict", "processes")}
+        report = import_dataset(args.format, args.source, args.out, **given)
+        show_store(args.out)
         if report["damaged"]:
-            where = args.store / "import-report.json"
+            where = args.out / "import-report.json"
             print(
                 f"note: {len(report['damaged'])} of {report['sources']} damaged and left out, see"
                 f" {where}",
@@ -82,31 +60,68 @@ def import_command(parser: ArgumentParser) -> Callable[[Any], None]:
     return main
 
 
+def synth_command(parser: ArgumentParser) -> Callable[[Any], None]:
+    """Make the synthetic set. Invented people before an invented camera do 12 actions, and all that
+    people do otherwise.
+
+    Example: skedge data synth stores/synthetic --subjects 20
+    """
+    parser.add_argument("out", type=Path, help="store to write")
+    parser.add_argument(
+        "--subjects", type=int, default=20, help="number of people, of different build and tempo"
+    )
+    parser.add_argument(
+        "--clips", type=int, default=3, help="number of clips per action and person"
+    )
+    parser.add_argument(
+        "--continuous",
+        type=int,
+        help="make this many recordings of a minute per person instead, most of it everyday movement",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same files")
+    parser.add_argument(
+        "--clean", action="store_true", help="bodies in a room, without a camera's view and errors"
+    )
+    _add_overwrite(parser)
+
+    def main(args: Any) -> None:
+        from skedge.datasets.synthetic.synthesize import synthesize, synthesize_recordings
+
+        how = {name: args[name] for name in ("subjects", "seed", "clean", "overwrite")}
+        if args.continuous is None:
+            synthesize(args.out, clips_per_action_and_subject=args.clips, **how)
+        else:
+            synthesize_recordings(args.out, recordings_per_subject=args.continuous, **how)
+        show_store(args.out)
+
+    return main
+
+
 def info_command(parser: ArgumentParser) -> Callable[[Any], None]:
-    """What a store holds: classes, subjects, splits, lengths, missing joints.
+    """Show what a store holds. These are classes, subjects, splits, lengths and absent joints.
 
     Example: skedge data info stores/utd
     """
-    parser.add_argument("store", type=Path, help="the store")
-    return lambda args: show_store(args.store)
+    _add_store(parser)
+    return lambda args: show_store(args.data)
 
 
 def check_command(parser: ArgumentParser) -> Callable[[Any], None]:
-    """Read a whole store again and compare every clip with its checksum.
+    """Compare every clip of a store with its checksum.
 
     Example: skedge data check stores/utd
     """
-    parser.add_argument("store", type=Path, help="the store")
+    _add_store(parser)
 
     def main(args: Any) -> None:
         from skedge.datasets.store import Store
         from skedge.datasets.store.check import check
 
-        store = Store(args.store)
+        store = Store(args.data)
         damaged = check(store)
         if damaged:
             raise InputError(
-                f"{args.store}: damaged clips: {', '.join(damaged[:10])}; {len(damaged)} in all;"
+                f"{args.data}: damaged clips: {', '.join(damaged[:10])}; {len(damaged)} in all;"
                 " import it again"
             )
         print(f"{len(store)} clips are as they were written")
@@ -114,25 +129,51 @@ def check_command(parser: ArgumentParser) -> Callable[[Any], None]:
     return main
 
 
+def show_command(parser: ArgumentParser) -> Callable[[Any], None]:
+    """Draw a clip of a store as a moving GIF or a PNG strip. A whole recording is drawn with its
+    labels over their frames.
+
+    Example: skedge data show stores/utd a3_s1_t1 wave.gif
+    """
+    _add_store(parser)
+    parser.add_argument("clip", help="name of the clip")
+    parser.add_argument("out", type=Path, help=".gif or .png file to write")
+
+    def main(args: Any) -> None:
+        from skedge.datasets.picture import draw_clip
+        from skedge.datasets.store import Store
+
+        draw_clip(Store(args.data), args.clip, args.out)
+        print(args.out)
+
+    return main
+
+
 def split_command(parser: ArgumentParser) -> Callable[[Any], None]:
-    """Add a split to a store: a share of another's training clips, folds, or what a file says.
+    """Add a split to a store. It is a share of another split's training clips, folds, or what a
+    file lists.
 
     Example: skedge data split stores/ntu60 xsub-5 --of xsub --share 0.05
     """
-    parser.add_argument("store", type=Path, help="the store")
-    parser.add_argument("name", help="of the new split; folds get -1, -2 and so on behind it")
+    _add_store(parser)
+    parser.add_argument("name", help="name of the new split; folds get -1, -2 and so on behind it")
     parser.add_argument(
-        "--of", default="xsub", help="the split whose training clips a share is taken of"
+        "--of", default="xsub", help="split whose training clips the share is taken from"
     )
-    parser.add_argument("--share", type=float, help="from 0 to 1: the semi-supervised subset")
+    parser.add_argument("--share", type=float, help="share from 0 to 1, for semi-supervision")
     parser.add_argument(
-        "--random", action="store_true", help="the share of all clips together, not of every class"
+        "--random", action="store_true", help="take the share of all clips, not of every class"
     )
-    parser.add_argument("--folds", type=int, help="how many folds")
+    parser.add_argument("--folds", type=int, help="number of folds")
     parser.add_argument(
-        "--by", default="clip", help="what folds keep together: clip, subject, camera or setup"
+        "--by",
+        choices=["clip", "subject", "camera", "setup"],
+        default="clip",
+        help="what a fold keeps together",
     )
-    parser.add_argument("--file", type=Path, help="lines like a1_s1_t1,train")
+    parser.add_argument(
+        "--file", type=Path, metavar="FILE", help="text file with lines like a1_s1_t1,train"
+    )
     parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same clips")
 
     def main(args: Any) -> None:
@@ -145,101 +186,42 @@ def split_command(parser: ArgumentParser) -> Callable[[Any], None]:
             )
         if args.share is not None:
             splits.add_subset(
-                args.store, args.name, args.of, args.share, seed=args.seed, balanced=not args.random
+                args.data, args.name, args.of, args.share, seed=args.seed, balanced=not args.random
             )
         elif args.folds is not None:
-            splits.add_folds(args.store, args.name, args.folds, by=args.by, seed=args.seed)
+            splits.add_folds(args.data, args.name, args.folds, by=args.by, seed=args.seed)
         else:
-            splits.add_split(args.store, args.name, args.file)
-        show_store(args.store)
+            splits.add_split(args.data, args.name, args.file)
+        show_store(args.data)
 
     return main
 
 
 def merge_command(parser: ArgumentParser) -> Callable[[Any], None]:
-    """Make one store of several: your own recordings and a dataset, say.
+    """Make one store of several. They may be your own recordings and a dataset.
 
     Example: skedge data merge stores/all stores/synthetic stores/mine
     """
-    parser.add_argument("store", type=Path, help="the folder to write")
+    parser.add_argument("out", type=Path, help="store to write")
     parser.add_argument(
-        "stores", type=Path, nargs="+", help="what goes in; the first names the layout and the rate"
+        "data", type=Path, nargs="+", help="stores to merge; the first sets layout and rate"
     )
 
     def main(args: Any) -> None:
         from skedge.datasets.store import Store
         from skedge.datasets.store.rewrite import merge
 
-        merge([Store(path) for path in args.stores], args.store)
-        show_store(args.store)
+        merge([Store(path) for path in args.data], args.out)
+        show_store(args.out)
 
     return main
 
 
-def synth_command(parser: ArgumentParser) -> Callable[[Any], None]:
-    """Make the synthetic set: 13 actions by forward kinematics, as a camera would see them.
+def _add_store(parser: ArgumentParser) -> None:
+    parser.add_argument("data", type=Path, help="the store")
 
-    Example: skedge data synth stores/synthetic --subjects 20
-    """
-    parser.add_argument("store", type=Path, help="the folder to write")
+
+def _add_overwrite(parser: ArgumentParser) -> None:
     parser.add_argument(
-        "--subjects", type=int, default=20, help="people of different build and tempo"
+        "--overwrite", action="store_true", help="replace a store that is there already"
     )
-    parser.add_argument("--clips", type=int, default=3, help="per action and subject")
-    parser.add_argument(
-        "--continuous",
-        type=int,
-        help="so many whole recordings per subject instead, of all actions with pauses",
-    )
-    parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same files")
-    parser.add_argument(
-        "--overwrite", action="store_true", help="replace a store that stands there"
-    )
-
-    def main(args: Any) -> None:
-        from skedge.datasets.synthetic.synthesize import synthesize, synthesize_recordings
-
-        how = {name: args[name] for name in ("subjects", "seed", "overwrite")}
-        if args.continuous is None:
-            synthesize(args.store, clips_per_action_and_subject=args.clips, **how)
-        else:
-            synthesize_recordings(args.store, recordings_per_subject=args.continuous, **how)
-        show_store(args.store)
-
-    return main
-
-
-def show_command(parser: ArgumentParser) -> Callable[[Any], None]:
-    """Draw a clip of a store as a moving GIF or a PNG strip, a continuous recording with its labels
-    over their frames.
-
-    Example: skedge data show stores/utd a3_s1_t1 wave.gif
-    """
-    parser.add_argument("store", type=Path, help="the store")
-    parser.add_argument("clip", help="its name")
-    parser.add_argument("file", type=Path, help="the .gif or .png to write")
-
-    def main(args: Any) -> None:
-        from skedge.datasets.picture import draw
-        from skedge.datasets.store import Store
-
-        store = Store(args.store)
-        number = store.find(args.clip)
-        own = store.intervals[store.intervals["clip"] == number]
-        intervals = [
-            (store.labels[one["label"]], int(one["start"]), int(one["end"])) for one in own
-        ]
-        title = (
-            args.clip if intervals else f"{args.clip}: {store.labels[store.index['label'][number]]}"
-        )
-        draw(
-            store.clip(number),
-            store.layout,
-            args.file,
-            rate=store.rate,
-            title=title,
-            intervals=intervals,
-        )
-        print(args.file)
-
-    return main

@@ -5,100 +5,115 @@ Every command imports what it needs when it runs, so the edge never loads the tr
 
 import os
 import sys
-from collections.abc import Callable
-from importlib.metadata import version
 from typing import Any
 
 from jsonargparse import ArgumentError, ArgumentParser
 
-from skedge.cli import camera, data, models, training
-from skedge.cli.options import recipe_first, stop
+from skedge import __version__
+from skedge.cli import camera, data, help, models, training
+from skedge.cli.arguments import as_registered, nearest
+from skedge.cli.options import stop
+from skedge.cli.wrong import explain
 from skedge.skeleton.errors import InputError
-
-EXTRAS = {
-    **dict.fromkeys(
-        (
-            "matplotlib",
-            "scipy",
-            "sklearn",
-            "torch",
-            "lightning",
-            "torchmetrics",
-            "safetensors",
-            "onnx",
-            "onnxscript",
-        ),
-        "train",
-    ),
-    **dict.fromkeys(("litert_torch", "ai_edge_quantizer"), "convert"),
-    **dict.fromkeys(("cv2", "ai_edge_litert"), "live"),
-    "submitit": "slurm",
-}
+from skedge.skeleton.install import EXTRAS, install_hint
 
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 # Threads of torch that wait by spinning make a training step many times slower where another
 # process shares the cores.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-COMMANDS: dict[str, Callable[[ArgumentParser], Callable[[Any], None]]] = {
-    "run": training.run_command,
-    "data import": data.import_command,
-    "data info": data.info_command,
-    "data check": data.check_command,
-    "data split": data.split_command,
-    "data merge": data.merge_command,
-    "data show": data.show_command,
-    "data synth": data.synth_command,
-    "pretrain": training.pretrain_command,
-    "evaluate online": models.evaluate_online_command,
-    "evaluate": training.evaluate_command,
-    "distill": training.distill_command,
-    "finetune": training.finetune_command,
-    "draw": training.draw_command,
-    "table": training.table_command,
-    "sweep": training.sweep_command,
-    "export": models.export_command,
-    "predict": models.predict_command,
-    "pose fetch": camera.pose_fetch_command,
-    "live": camera.live_command,
-    "record": camera.record_command,
-    "teach": camera.teach_command,
-    "bench compare": models.compare_command,
-    "bench": models.bench_command,
+GROUPS: dict[str, dict[str, help.Build]] = {
+    "The whole path": {
+        "run": training.run_command,
+    },
+    "In front of a camera": {
+        "live": camera.live_command,
+        "record": camera.record_command,
+        "teach": camera.teach_command,
+        "pose fetch": camera.pose_fetch_command,
+    },
+    "Exported models": {
+        "predict": models.predict_command,
+        "evaluate online": models.evaluate_online_command,
+        "evaluate everyday": models.evaluate_everyday_command,
+        "bench": models.bench_command,
+        "bench compare": models.compare_command,
+    },
+    "Datasets": {
+        "data import": data.import_command,
+        "data synth": data.synth_command,
+        "data info": data.info_command,
+        "data check": data.check_command,
+        "data show": data.show_command,
+        "data split": data.split_command,
+        "data merge": data.merge_command,
+    },
+    "Training": {
+        "pretrain": training.pretrain_command,
+        "evaluate": training.evaluate_command,
+        "distill": training.distill_command,
+        "finetune": training.finetune_command,
+        "export": models.export_command,
+        "sweep": training.sweep_command,
+        "table": training.table_command,
+        "draw": training.draw_command,
+    },
+}
+COMMANDS: dict[str, help.Build] = {
+    name: build for commands in GROUPS.values() for name, build in commands.items()
+}
+_GOES_ON = {
+    **dict.fromkeys(
+        ("pretrain", "evaluate", "distill", "finetune"),
+        "; the same command with --resume continues from the checkpoint",
+    ),
+    "run": "; the same command, without --again, continues from the checkpoint",
+    **dict.fromkeys(("data import", "sweep"), "; the same command goes on where it stopped"),
 }
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run the command line; exits with 2 and one line for wrong input, 3 for a refused export, 1
-    where a
-    thread of the live view broke, 130 on Ctrl-C."""
+    """Run the command line.
+
+    Exits with 2 and one line for wrong input, 3 for a refused export, 1 where a thread of the live
+    view broke, 130 on Ctrl-C.
+    """
     arguments = sys.argv[1:] if argv is None else argv
     if not arguments or arguments[0] in ("-h", "--help"):
-        print(_overview())
-        return
-    if arguments[0] == "--version":
-        print(version("skedge"))
-        return
-    name = next((name for name in COMMANDS if name.split() == arguments[: len(name.split())]), None)
+        print(help.overview(GROUPS))
+    elif arguments[0] == "--version":
+        print(__version__)
+    elif _is_group(arguments):
+        print(help.group_help(arguments[0], COMMANDS))
+    else:
+        _run_command(arguments)
+
+
+def parse(name: str, arguments: list[str]) -> Any:
+    """The arguments of the command `name` as it gets them; raises `InputError` for wrong ones."""
+    parser = _parser(name)
+    COMMANDS[name](parser)
+    return _parsed(name, parser, arguments)
+
+
+def _is_group(arguments: list[str]) -> bool:
+    """Whether a group is asked for that is no command itself, such as `data --help`."""
+    groups = {name.split()[0] for name in COMMANDS} - COMMANDS.keys()
+    return arguments[0] in groups and arguments[1:2] in ([], ["-h"], ["--help"])
+
+
+def _run_command(arguments: list[str]) -> None:
+    # The longest name first: `bench compare` is not `bench` with a file called compare.
+    names = sorted(COMMANDS, key=lambda name: -len(name.split()))
+    name = next((name for name in names if name.split() == arguments[: len(name.split())]), None)
     if name is None:
-        known = ", ".join(COMMANDS)
-        stop(
-            2,
-            f"unknown command {' '.join(arguments[:2])!r}: expected one of {known}; see `skedge"
-            " --help`",
-        )
+        stop(2, _unknown(arguments))
     try:
         _run(name, arguments[len(name.split()) :])
     except InputError as error:
         stop(2, str(error))
     except KeyboardInterrupt:
-        resumed = "; the same command with --resume goes on from the checkpoint"
-        goes_on = dict.fromkeys(("pretrain", "evaluate", "distill", "finetune"), resumed)
-        goes_on["run"] = "; the same command, without --again, goes on from the checkpoint"
-        goes_on |= dict.fromkeys(
-            ("data import", "sweep"), "; the same command goes on where it stopped"
-        )
-        stop(130, f"interrupted{goes_on.get(name, '')}")
+        stop(130, f"interrupted{_GOES_ON.get(name, '')}")
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except ModuleNotFoundError as error:
@@ -107,8 +122,8 @@ def main(argv: list[str] | None = None) -> None:
             raise
         stop(
             2,
-            f"`skedge {name}` needs {package}, which this installation has not: pip install"
-            f" 'skedge[{EXTRAS[package]}]'",
+            f"`skedge {name}` needs {package}, which is not installed here:"
+            f" {install_hint(EXTRAS[package])}",
         )
     except OSError as error:
         stop(2, f"{error.filename or name}: {error.strerror or error}")
@@ -119,36 +134,64 @@ def main(argv: list[str] | None = None) -> None:
         stop(code, str(error))
 
 
-def _run(name: str, arguments: list[str]) -> None:
-    build = COMMANDS[name]
-    description, example = (" ".join(part.split()) for part in (build.__doc__ or "").split("\n\n"))
-    parser = ArgumentParser(
+def _unknown(arguments: list[str]) -> str:
+    first, *rest = arguments
+    known = [name for name in COMMANDS if name.split()[0] == first]
+    if known:  # a group, of which this is no command
+        word = f"{first} {rest[0]}"
+        near = nearest(word, known) if nearest(rest[0], [one.split()[1] for one in known]) else ""
+    else:
+        word, known = first, list(COMMANDS)
+        near = nearest(word, {name.split()[0] for name in known})
+    expected = near or f": expected one of {', '.join(known)}"
+    return f"unknown command {word!r}{expected}; see `skedge --help`"
+
+
+def _parser(name: str) -> ArgumentParser:
+    return ArgumentParser(
         prog=f"skedge {name}",
-        description=description,
-        epilog=example,
         exit_on_error=False,
-        print_config="--print_config",
+        allow_abbrev=False,
+        print_config="--print-config",
     )
-    command = build(parser)
+
+
+def _parsed(name: str, parser: ArgumentParser, arguments: list[str]) -> Any:
     try:
-        args = parser.parse_args(recipe_first(arguments))
+        return parser.parse_args(as_registered(parser, arguments))
     except ArgumentError as error:
-        raise InputError(
-            f"skedge {name}: {' '.join(str(error).split())}; see `skedge {name} --help`"
-        ) from None
-    command(args)
+        wrong = explain(str(error), parser)
+        raise InputError(f"skedge {name}: {wrong}; see `skedge {name} --help`") from None
 
 
-def _first_sentence(build: Callable[..., Any]) -> str:
-    return " ".join((build.__doc__ or "").split("\n\n")[0].split())
+def _run(name: str, arguments: list[str]) -> None:
+    parser = _parser(name)
+    command = COMMANDS[name](parser)
+    asked = [word for word in ("-h", "--help", "--help-all") if word in arguments]
+    if asked:
+        print(_help(name, parser, arguments, asked[0]), end="")
+        return
+    command(_parsed(name, parser, arguments))
 
 
-def _overview() -> str:
-    lines = [
-        "skedge: skeleton action recognition at the edge",
-        "",
-        "usage: skedge COMMAND ...   (skedge COMMAND --help tells more)",
-        "",
-    ]
-    lines += [f"  {name:<15} {_first_sentence(build)}" for name, build in COMMANDS.items()]
-    return "\n".join(lines)
+def _help(name: str, parser: ArgumentParser, arguments: list[str], asked: str) -> str:
+    from skedge.cli.listed import WITH_RECIPE, listed
+
+    others = [f"`skedge {other}`" for other in COMMANDS if other.startswith(f"{name} ")]
+    more = [f"See also: {', '.join(others)}."] if others else []
+    sections: list[str] | None = None
+    if name in WITH_RECIPE:
+        from skedge.recipes.recipe import sections_read
+
+        places = [word for word in arguments if not word.startswith("-")]
+        sections = list(sections_read(" ".join([name, *places[:1]]))) or list(sections_read(name))
+        if asked == "--help-all":
+            named = arguments[arguments.index(asked) + 1 :][:1]
+            sections = [part.replace("-", "_") for part in named] or None
+        else:
+            more.insert(
+                0,
+                "Settings of a part: --help-all PART, such as --help-all"
+                f" {sections[-2]}; all settings of a recipe: --help-all.",
+            )
+    return help.command_help(parser, COMMANDS[name], sections, more, listed(name))

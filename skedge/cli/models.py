@@ -1,4 +1,4 @@
-"""Commands on exported models: export, predict, evaluate online, bench, bench compare."""
+"""Commands on exported models: export, predict, evaluate online and everyday, bench, compare."""
 
 import sys
 from collections.abc import Callable
@@ -8,44 +8,44 @@ from typing import Any
 
 from jsonargparse import ArgumentParser
 
-from skedge.cli.options import add_events, event_settings, show
+from skedge.cli.options import (
+    MODEL,
+    PARTS,
+    add_data,
+    add_events,
+    add_split,
+    add_synonyms,
+    event_settings,
+    show,
+)
 from skedge.edge_runtime.models import find
 
 
 def export_command(parser: ArgumentParser) -> Callable[[Any], None]:
-    """Export a student or teacher as one file, checked against torch on the store's held-out clips.
+    """Export a student or teacher as one file. The file's answers are checked against torch's on
+    the store's held-out clips before it is written.
 
     Example: skedge export runs/student student.tflite --data stores/utd --precision int8
     """
-    parser.add_argument("run", type=Path, help="the folder of a student or teacher")
-    parser.add_argument(
-        "file", type=Path, help="the file to write, in the format that .onnx or .tflite names"
-    )
-    parser.add_argument(
-        "--data",
-        type=Path,
-        required=True,
-        help="the store it was trained on: it is checked on its held-out clips",
-    )
+    parser.add_argument("run", type=Path, help="run folder of a student or teacher")
+    parser.add_argument("out", type=Path, help=".onnx or .tflite file to write")
+    add_data(parser, "store that the model was trained on")
     parser.add_argument(
         "--precision",
         choices=["fp32", "fp16", "dynamic", "int8"],
         default="fp32",
-        help="weights in half precision (fp16) or in int8 (dynamic), or int8 arithmetic too (int8)",
+        help="fp16: weights in half precision; dynamic: weights in int8; int8: all in int8",
     )
     parser.add_argument(
         "--streaming",
         action="store_true",
-        help="a frame in, an answer out, with the past as explicit state",
+        help="one frame in, one answer out, with the past as explicit state",
     )
-    parser.add_argument(
-        "--note",
-        help="a sentence about the model that its file keeps: how it was made, how good it is",
-    )
+    parser.add_argument("--note", help="sentence about the model to keep in its file")
     parser.add_argument(
         "--all",
         action="store_true",
-        help="FILE is a folder: every format, every precision, a table",
+        help="write every format and precision, and a table, into the folder OUT",
     )
 
     def main(args: Any) -> None:
@@ -53,12 +53,12 @@ def export_command(parser: ArgumentParser) -> Callable[[Any], None]:
         from skedge.datasets.store import Store
 
         if args.all:
-            steps.export_all(args.run, args.file, Store(args.data), args.streaming, args.note)
-            print((args.file / "formats.md").read_text())
+            steps.export_all(args.run, args.out, Store(args.data), args.streaming, args.note)
+            print((args.out / "formats.md").read_text())
         else:
             show(
                 steps.export(
-                    args.run, args.file, Store(args.data), args.precision, args.streaming, args.note
+                    args.run, args.out, Store(args.data), args.precision, args.streaming, args.note
                 )
             )
 
@@ -66,33 +66,27 @@ def export_command(parser: ArgumentParser) -> Callable[[Any], None]:
 
 
 def predict_command(parser: ArgumentParser) -> Callable[[Any], None]:
-    """Recognise the clips of a store, or one clip in a .npy or .npz file, with an exported model.
+    """Recognise clips with an exported model. The clips are those of a store, or one clip in a .npy
+    or .npz file.
 
     Example: skedge predict student.onnx stores/utd --protocol xsub
     """
+    parser.add_argument("model", type=find, help=MODEL)
     parser.add_argument(
-        "model", type=find, help="an exported model, or default: the one that comes with skedge"
-    )
-    parser.add_argument(
-        "clips",
+        "data",
         type=Path,
-        help="a store, or a .npy or .npz file with joints (T, V, 3) or (T, M, V, 3) in metres",
+        help="store, or a .npy or .npz file with joints (T, V, 3) or (T, M, V, 3) in metres",
     )
-    parser.add_argument("--protocol", default="xsub", help="the store's split")
-    parser.add_argument(
-        "--part", choices=["train", "val", "test"], default="test", help="of the split"
-    )
-    parser.add_argument("--label", help="only the clips of this class")
-    parser.add_argument(
-        "--synonyms",
-        type=dict[str, str],
-        help="the model's names of the store's classes: '{boxing: punch}'",
-    )
+    add_split(parser)
+    parser.add_argument("--label", help="use the clips of this class only")
+    add_synonyms(parser)
     parser.add_argument(
         "--rate", type=float, default=30.0, help="frames per second of a clip in a file"
     )
     parser.add_argument(
-        "--frame_by_frame", action="store_true", help="as a camera would bring them"
+        "--frame-by-frame",
+        action="store_true",
+        help="give the model one frame at a time, as a camera would",
     )
 
     def main(args: Any) -> None:
@@ -102,41 +96,27 @@ def predict_command(parser: ArgumentParser) -> Callable[[Any], None]:
 
 
 def evaluate_online_command(parser: ArgumentParser) -> Callable[[Any], None]:
-    """Score an exported model's events on whole recordings by their overlap with the labelled
-    intervals; needs no torch.
+    """Score the events of an exported model on whole recordings. An event is right where it
+    overlaps a labelled interval. Needs no torch.
 
     Example: skedge evaluate online --model student.onnx --data stores/pku --protocol xsub
     """
-    parser.add_argument(
-        "--model",
-        type=find,
-        required=True,
-        help="an exported model; what was taught to it is found beside it",
-    )
-    parser.add_argument(
-        "--data",
-        type=Path,
-        required=True,
-        help="a store of recordings: `skedge data import --continuous`",
-    )
-    parser.add_argument("--protocol", default="xsub", help="the store's split")
-    parser.add_argument(
-        "--part", choices=["train", "val", "test"], default="test", help="of the split"
-    )
+    parser.add_argument("--model", type=find, required=True, metavar="MODEL", help=MODEL)
+    add_data(parser, "store of recordings, from `skedge data import --continuous`")
+    add_split(parser)
     parser.add_argument(
         "--overlap",
         type=float,
         default=0.5,
-        help="an event is right from this intersection over union on",
+        help="least intersection over union of a right event",
     )
-    parser.add_argument(
-        "--synonyms",
-        type=dict[str, str],
-        help="the model's names of the store's classes: '{boxing: punch}'",
-    )
+    add_synonyms(parser)
     add_events(parser)
     parser.add_argument(
-        "--out", type=Path, help="a .json file for the figures, also per class, and for every event"
+        "--out",
+        type=Path,
+        metavar="FILE",
+        help=".json file for the figures, also per class, and for every event",
     )
 
     def main(args: Any) -> None:
@@ -145,47 +125,101 @@ def evaluate_online_command(parser: ArgumentParser) -> Callable[[Any], None]:
     return main
 
 
+def evaluate_everyday_command(parser: ArgumentParser) -> Callable[[Any], None]:
+    """Measure a model as a user meets it: recall of events and false events per hour.
+
+    Example: skedge evaluate everyday --model default --data stores/utd films --out runs/everyday
+    """
+    parser.add_argument("--model", type=find, default=find("default"), metavar="MODEL", help=MODEL)
+    parser.add_argument(
+        "--data",
+        type=Path,
+        nargs="+",
+        required=True,
+        metavar="SET",
+        help="stores of clips or recordings, and files or folders of pose recordings",
+    )
+    parser.add_argument(
+        "--chose",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help="sets that trained the model or chose something of it; the table says so",
+    )
+    parser.add_argument("--protocol", default="xsub", help="name of the stores' split")
+    parser.add_argument(
+        "--part", choices=["all", *PARTS], default="all", help="part of the stores' split"
+    )
+    add_synonyms(parser)
+    add_events(parser)
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("runs/everyday"),
+        metavar="FOLDER",
+        help="folder for everyday.json, .md and .html (default: runs/everyday)",
+    )
+
+    def main(args: Any) -> None:
+        from rich.console import Console
+        from rich.progress import track
+
+        from skedge.bench import everyday
+        from skedge.edge_runtime.recognizer import Recognizer
+
+        bar = partial(track, console=Console(stderr=True), transient=True)
+        document = everyday.measure(
+            Recognizer.load(args.model, **event_settings(args)),
+            everyday.sets_of(args.data, args.chose),
+            synonyms=args.synonyms,
+            part=args.part,
+            protocol=args.protocol,
+            track=bar,
+        )
+        everyday.write(document, args.out, f"In front of a camera: {args.model.name}")
+        print((args.out / "everyday.md").read_text(), end="")
+
+    return main
+
+
 def bench_command(parser: ArgumentParser) -> Callable[[Any], None]:
-    """Measure exported models side by side: latency, memory, load time, size.
+    """Measure the latency, memory and size of exported models.
 
     Example: skedge bench student.onnx teacher.onnx --out runs/bench
     """
-    known = (
-        "exported models; ratios are to the first; default and default.tflite are those that come"
-        " with skedge"
-    )
-    parser.add_argument("files", type=find, nargs="+", help=known)
+    parser.add_argument("model", type=find, nargs="+", help=f"{MODEL}; ratios are to the first one")
     parser.add_argument(
         "--out",
         type=Path,
         default=Path("runs/bench"),
-        help="the folder for bench.json, bench.md, bench.html",
+        metavar="FOLDER",
+        help="folder for bench.json, bench.md and bench.html (default: runs/bench)",
     )
     parser.add_argument(
         "--threads",
         type=int,
         nargs="+",
         default=[1],
-        help="of the runtime; each of several is measured",
+        help="numbers of threads of the runtime to measure",
     )
     parser.add_argument(
-        "--blocks", type=int, default=20, help="of calls, in random order between the models"
+        "--blocks", type=int, default=20, help="blocks of calls, in random order over the models"
     )
-    parser.add_argument("--calls", type=int, default=25, help="in every block at most")
+    parser.add_argument("--calls", type=int, default=25, help="most calls in a block")
     parser.add_argument(
         "--sustain",
         type=float,
         default=0.0,
         help="seconds that each model then runs without a pause",
     )
-    parser.add_argument("--data", type=Path, help="a store: accuracy is measured on its test clips")
-    parser.add_argument("--protocol", default="xsub", help="of the store")
+    add_data(parser, "store whose test clips accuracy is measured on", required=False)
+    parser.add_argument("--protocol", default="xsub", help="name of the store's split")
 
     def main(args: Any) -> None:
         from skedge.bench.benchmark import benchmark
 
         benchmark(
-            args.files,
+            args.model,
             args.out,
             args.threads,
             args.blocks,
@@ -200,13 +234,13 @@ def bench_command(parser: ArgumentParser) -> Callable[[Any], None]:
 
 
 def compare_command(parser: ArgumentParser) -> Callable[[Any], None]:
-    """What has become faster or slower between two benchmarks.
+    """Compare two benchmarks.
 
     Example: skedge bench compare before/bench.json after/bench.json
     """
-    parser.add_argument("first", type=Path, help="a bench.json")
+    parser.add_argument("first", type=Path, help="bench.json of the first benchmark")
     parser.add_argument(
-        "second", type=Path, help="another one, whose figures are divided by the first's"
+        "second", type=Path, help="bench.json whose figures are divided by the first's"
     )
     parser.add_argument("--across", action="store_true", help="compare different machines too")
 
@@ -224,13 +258,13 @@ def _predict(args: Any) -> None:
 
     from skedge.edge_runtime.scoring.predict import predict_file, predict_store
 
-    if args.clips.is_dir() or not args.clips.exists():
+    if args.data.is_dir() or not args.data.exists():
         bar = partial(
             track, description="Recognising", console=Console(stderr=True), transient=True
         )
         report = predict_store(
             args.model,
-            args.clips,
+            args.data,
             args.protocol,
             args.part,
             args.frame_by_frame,
@@ -250,20 +284,19 @@ def _predict(args: Any) -> None:
         )
         print(f"top-1 {100 * report.accuracy:.2f} % of {len(report.predictions)} clips{scored}")
         return
-    one = predict_file(args.model, args.clips, args.rate, args.frame_by_frame)
+    one = predict_file(args.model, args.data, args.rate, args.frame_by_frame)
     print(f"{one.label or 'no answer: the clip ended before the first one'}\t{one.confidence:.3f}")
 
 
 def _evaluate_online(args: Any) -> None:
-    import json
 
     from rich.console import Console
     from rich.progress import track
 
-    from skedge.bench.report import write_whole
     from skedge.datasets.store import Store
     from skedge.edge_runtime.recognizer import Recognizer
     from skedge.edge_runtime.scoring.online import evaluate_online
+    from skedge.skeleton.files import write_json
 
     if args.out is not None:
         args.out.parent.mkdir(parents=True, exist_ok=True)
@@ -282,7 +315,5 @@ def _evaluate_online(args: Any) -> None:
     }
     show(figures)
     if args.out is not None:
-        write_whole(
-            args.out,
-            json.dumps({**figures, "notes": report.notes, "found": report.events}, indent=1) + "\n",
-        )
+        document = {**figures, "notes": report.notes, "found": report.events}
+        write_json(args.out, document, indent=1)

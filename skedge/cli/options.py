@@ -1,4 +1,4 @@
-"""Options that several commands share, and how a recipe and figures get in and out."""
+"""Flags that several commands share, and how a recipe and figures get in and out."""
 
 import sys
 from pathlib import Path
@@ -6,8 +6,9 @@ from typing import Any, NoReturn
 
 from jsonargparse import ActionConfigFile, ArgumentParser, Namespace
 
-from skedge.recipes import RECIPES
-from skedge.skeleton.errors import InputError
+MODEL = "exported model, or default or default.tflite: the ones that come with skedge"
+# What `--part` takes: a split's clips are for training, for choosing settings, or for the figures.
+PARTS = ["train", "val", "test"]
 
 
 def add_recipe(parser: ArgumentParser) -> None:
@@ -16,34 +17,87 @@ def add_recipe(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--recipe",
         action=ActionConfigFile,
-        help=f"a YAML file, or one of {', '.join(recipe_names())}; flags override it",
+        metavar="RECIPE",
+        help="YAML file, or one of the recipes below; flags override its settings",
     )
     parser.add_class_arguments(Recipe)
 
 
 def add_training(parser: ArgumentParser) -> None:
     add_recipe(parser)
-    parser.add_argument("--data", type=Path, required=True, help="the store")
-    parser.add_argument("--out", type=Path, required=True, help="the run folder to write")
+    add_data(parser, "store to train on")
     parser.add_argument(
-        "--resume", action="store_true", help="go on from an interrupted run's checkpoint"
+        "--out", type=Path, required=True, metavar="RUN", help="run folder to write"
+    )
+    parser.add_argument(
+        "--resume", action="store_true", help="continue an interrupted run from its checkpoint"
+    )
+
+
+def add_data(parser: ArgumentParser, text: str, required: bool = True) -> None:
+    parser.add_argument("--data", type=Path, required=required, metavar="STORE", help=text)
+
+
+def add_model(parser: ArgumentParser, text: str, default: str | None = None) -> None:
+    parser.add_argument("--model", type=str, default=default, metavar="MODEL", help=text)
+
+
+def add_split(parser: ArgumentParser) -> None:
+    parser.add_argument("--protocol", default="xsub", help="name of the store's split")
+    parser.add_argument("--part", choices=PARTS, default="test", help="part of the split")
+
+
+def add_synonyms(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--synonyms",
+        type=dict[str, str],
+        help="the model's names for the store's classes, such as '{boxing: punch}'",
     )
 
 
 def add_events(parser: ArgumentParser) -> None:
-    parser.add_argument("--threads", type=int, default=1, help="of the model's runtime")
-    parser.add_argument("--hop", type=float, help="seconds between two answers; by default 0.1")
-    parser.add_argument("--threshold", type=float, default=0.5, help="an event's least probability")
+    parser.add_argument("--threads", type=int, default=1, help="threads of the model's runtime")
+    parser.add_argument("--hop", type=float, help="seconds between two answers (default: 0.1)")
     parser.add_argument(
-        "--patience", type=int, default=3, help="answers in a row that make an event"
+        "--threshold",
+        type=float,
+        help="least probability of an event; by default that of its class in the model's file",
     )
     parser.add_argument(
-        "--debounce", type=float, default=1.0, help="seconds until the same event can come again"
+        "--patience",
+        type=int,
+        help="answers in a row that begin an event; by default as in the model's file",
+    )
+    parser.add_argument(
+        "--debounce",
+        type=float,
+        default=1.0,
+        help="seconds without an action after which its event has ended",
     )
 
 
 def event_settings(args: Any) -> dict[str, Any]:
     return {name: args[name] for name in ("threads", "hop", "threshold", "patience", "debounce")}
+
+
+def add_seeds(parser: ArgumentParser, text: str) -> None:
+    parser.add_argument("--seeds", type=str, nargs="+", metavar="INT", help=text)
+
+
+def seeds_of(args: Any) -> list[int] | None:
+    """The seeds of `--seeds 0 1 2`, or of the older `--seeds '[0, 1, 2]'`; None without the flag.
+
+    Raises `InputError` where one is no whole number.
+    """
+    from skedge.skeleton.errors import InputError
+
+    if args.seeds is None:
+        return None
+    text = " ".join(args.seeds)
+    words = text.strip("[]").replace(",", " ").split()
+    if not words or not all(word.isdigit() for word in words):
+        raise InputError(f"--seeds: expected whole numbers such as 0 1 2, got {text}")
+    return [int(word) for word in words]
 
 
 def recipe_of(parser: ArgumentParser, args: Namespace) -> Any:
@@ -53,28 +107,6 @@ def recipe_of(parser: ArgumentParser, args: Namespace) -> Any:
 
     made = parser.instantiate(args)
     return Recipe(**{field.name: made[field.name] for field in fields(Recipe)})
-
-
-def recipe_names() -> list[str]:
-    return sorted(file.stem for file in RECIPES.glob("*.yaml"))
-
-
-def recipe_first(arguments: list[str]) -> list[str]:
-    """The arguments with the recipe before all else, so that flags override it wherever they stand,
-    and its name as a path."""
-    arguments = [
-        part
-        for argument in arguments
-        for part in (argument.split("=", 1) if argument.startswith("--recipe=") else [argument])
-    ]
-    if "--recipe" not in arguments[:-1]:
-        return arguments
-    at = arguments.index("--recipe")
-    name = arguments[at + 1]
-    path = str(RECIPES / f"{name}.yaml") if name in recipe_names() else name
-    if not Path(path).is_file():
-        raise InputError(f"{name}: expected a recipe's file or one of {', '.join(recipe_names())}")
-    return ["--recipe", path, *arguments[:at], *arguments[at + 2 :]]
 
 
 def show(figures: dict[str, Any]) -> None:

@@ -1,5 +1,4 @@
-"""Commands that train, evaluate and draw: run, pretrain, evaluate, distill, finetune, sweep, draw,
-table."""
+"""Commands that train: run, pretrain, evaluate, distill, finetune, sweep, table, draw."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,32 +6,44 @@ from typing import Any
 
 from jsonargparse import ArgumentParser
 
-from skedge.cli.options import add_recipe, add_training, recipe_of, show, stop
+from skedge.cli.options import (
+    add_data,
+    add_recipe,
+    add_seeds,
+    add_training,
+    recipe_of,
+    seeds_of,
+    show,
+    stop,
+)
 from skedge.recipes import RECIPES
 
 PROTOCOLS = ["linear", "finetune", "semi", "transfer", "knn", "partial-body", "supervised", "ridge"]
 
 
 def run_command(parser: ArgumentParser) -> Callable[[Any], None]:
-    """The whole path: pretrain, evaluate, distil, export, recognise, benchmark, report.
+    """Run the whole path, from pretraining to a report. It pretrains, evaluates, distils, exports,
+    recognises and benchmarks; what an earlier run left there is not made again.
 
     Example: skedge run --data stores/utd --recipe utd_mhad
     """
     add_recipe(parser)
+    add_data(parser, "store to train on; without it the synthetic set is made", required=False)
     parser.add_argument(
-        "--data",
-        type=str,
-        help="the store; without it the synthetic set is made in the runs folder",
+        "--out",
+        "--runs",
+        type=Path,
+        default=Path("runs"),
+        metavar="FOLDER",
+        help="folder in which the run gets a folder of its own (default: runs)",
     )
-    parser.add_argument(
-        "--runs", type=Path, default=Path("runs"), help="where the folder of this run goes"
-    )
-    parser.add_argument("--again", action="store_true", help="train anew what stands there already")
+    parser.add_argument("--again", action="store_true", help="train again what is there already")
 
     def main(args: Any) -> None:
         from skedge import path
 
-        path.run(recipe_of(parser, args), _store(args.data, args.runs), args.runs, args.again)
+        store = path.store_of(args.data, args.out)
+        path.run(recipe_of(parser, args), store, args.out, args.again)
 
     return main
 
@@ -55,22 +66,22 @@ def pretrain_command(parser: ArgumentParser) -> Callable[[Any], None]:
 
 
 def evaluate_command(parser: ArgumentParser) -> Callable[[Any], None]:
-    """Evaluate by a protocol: linear, finetune, semi, transfer, knn, partial-body; supervised and
-    ridge are baselines.
+    """Train and test a classifier by one of the papers' protocols.
 
     Example: skedge evaluate linear --pretrained runs/pstl --data stores/utd --recipe utd_mhad --out
     runs/linear
     """
-    parser.add_argument("protocol", choices=PROTOCOLS, help="what to train and test")
+    parser.add_argument(
+        "protocol", choices=PROTOCOLS, help="protocol; supervised and ridge are baselines"
+    )
     add_training(parser)
     parser.add_argument(
         "--pretrained",
         type=Path,
-        help="the folder that `skedge pretrain` wrote; partial-body: that of a linear probe",
+        metavar="RUN",
+        help="run folder of `skedge pretrain`; for partial-body of a linear probe",
     )
-    parser.add_argument(
-        "--seeds", type=list[int], default=[], help="several: mean and deviation over '[0, 1, 2]'"
-    )
+    add_seeds(parser, "several seeds such as 0 1 2, for their mean and deviation")
 
     def main(args: Any) -> None:
         from skedge import steps
@@ -80,7 +91,13 @@ def evaluate_command(parser: ArgumentParser) -> Callable[[Any], None]:
         store = Store(args.data)
         show(
             steps.evaluate(
-                args.protocol, recipe, store, args.out, args.pretrained, args.resume, args.seeds
+                args.protocol,
+                recipe,
+                store,
+                args.out,
+                args.pretrained,
+                args.resume,
+                seeds_of(args) or [],
             )
         )
 
@@ -88,17 +105,29 @@ def evaluate_command(parser: ArgumentParser) -> Callable[[Any], None]:
 
 
 def distill_command(parser: ArgumentParser) -> Callable[[Any], None]:
-    """Distil a teacher, or several, into the student; without a teacher, train the student on
+    """Distil one or more teachers into the student. Without a teacher the student is trained on
     labels alone.
 
     Example: skedge distill --teacher runs/finetune --data stores/utd --recipe utd_mhad --out
     runs/student
     """
     add_training(parser)
-    known = "the folder of a linear-probed or finetuned teacher; of several their mean teaches"
-    parser.add_argument("--teacher", type=Path, nargs="+", default=[], help=known)
-    more = "further stores whose clips the teacher answers for; their labels are not looked at"
-    parser.add_argument("--unlabelled", type=Path, nargs="+", default=[], help=more)
+    parser.add_argument(
+        "--teacher",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="RUN",
+        help="run folder of a linear-probed or finetuned teacher; of several their mean teaches",
+    )
+    parser.add_argument(
+        "--unlabelled",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="STORE",
+        help="more stores to distil on; their labels are not used",
+    )
 
     def main(args: Any) -> None:
         from skedge import steps
@@ -120,12 +149,12 @@ def distill_command(parser: ArgumentParser) -> Callable[[Any], None]:
 
 
 def finetune_command(parser: ArgumentParser) -> Callable[[Any], None]:
-    """Train a classifier on with the actions of another store: your own, merged
-    (`skedge data merge`) with those it knows.
+    """Train a classifier further on the actions of another store. That may be your own, merged by
+    `skedge data merge` with those it knows.
 
     Example: skedge finetune runs/student --data stores/all --recipe default --out runs/mine
     """
-    parser.add_argument("run", type=Path, help="the folder of a student or teacher")
+    parser.add_argument("run", type=Path, help="run folder of a student or teacher")
     add_training(parser)
 
     def main(args: Any) -> None:
@@ -142,34 +171,39 @@ def finetune_command(parser: ArgumentParser) -> Callable[[Any], None]:
 
 
 def sweep_command(parser: ArgumentParser) -> Callable[[Any], None]:
-    """Run a grid of settings and seeds, each point a chain of steps; goes on where it stopped; ends
-    in a table and a plot.
+    """Run a grid of settings and seeds. Each point is a chain of steps; the results are a table and
+    a plot; the same command goes on where it stopped.
 
     Example: skedge sweep temperature --teacher runs/finetune --data stores/utd --out
     runs/temperature
     """
-    known = ", ".join(sorted(file.stem for file in (RECIPES / "sweeps").glob("*.yaml")))
-    parser.add_argument("sweep", help=f"a YAML file as in docs/sweeps.md, or one of {known}")
-    parser.add_argument("--data", type=Path, required=True, help="the store")
+    parser.add_argument("sweep", help="YAML file as in docs/sweeps.md, or one of those below")
+    add_data(parser, "store to train on")
     parser.add_argument(
-        "--out", type=Path, required=True, help="the folder of all points, the table and the plot"
+        "--out", type=Path, required=True, metavar="FOLDER", help="folder of all points to write"
     )
-    parser.add_argument("--pretrained", type=Path, help="the encoder that evaluations start from")
-    parser.add_argument("--teacher", type=Path, help="the teacher to distil")
-    parser.add_argument("--base", help="another recipe than the file's, a name or a file")
+    parser.add_argument(
+        "--pretrained", type=Path, metavar="RUN", help="run folder that evaluations start from"
+    )
+    parser.add_argument("--teacher", type=Path, metavar="RUN", help="run folder of the teacher")
+    parser.add_argument(
+        "--recipe", "--base", metavar="RECIPE", help="recipe in place of the sweep's own"
+    )
     parser.add_argument(
         "--set",
         type=dict[str, Any],
-        help="further settings of all points: '{distill.optim.epochs: 20}'",
+        help="more settings of all points, such as '{distill.optim.epochs: 20}'",
     )
-    parser.add_argument("--seeds", type=list[int], help="other seeds than the file's: '[0, 1, 2]'")
+    add_seeds(parser, "seeds in place of the sweep's own")
     parser.add_argument(
         "--jobs",
         type=int,
-        help="points at the same time; by default one a GPU, or one; SLURM: no limit",
+        help="points at the same time (default: one per GPU, or one; with SLURM all)",
     )
     parser.add_argument(
-        "--slurm", help="run as SLURM jobs: partition=gpu,gpus_per_node=1,timeout_min=240"
+        "--slurm",
+        metavar="KEY=VALUE,...",
+        help="run as SLURM jobs: partition=gpu,gpus_per_node=1,timeout_min=240",
     )
 
     def main(args: Any) -> None:
@@ -179,7 +213,7 @@ def sweep_command(parser: ArgumentParser) -> Callable[[Any], None]:
         from skedge.sweep.run import run
 
         slurm = None if args.slurm is None else slurm_settings(args.slurm)
-        sweep, name = read_sweep(args.sweep, RECIPES, args.base, args.set, args.seeds)
+        sweep, name = read_sweep(args.sweep, RECIPES, args.recipe, args.set, seeds_of(args))
         report = run(
             name, sweep, Store(args.data), args.out, args.pretrained, args.teacher, args.jobs, slurm
         )
@@ -197,43 +231,41 @@ def sweep_command(parser: ArgumentParser) -> Callable[[Any], None]:
 
 
 def draw_command(parser: ArgumentParser) -> Callable[[Any], None]:
-    """Draw what trained models know: features, difference, activation, attention, masks, motion,
-    reconstruction.
+    """Draw what trained models know.
 
     Example: skedge draw features runs/finetune runs/student --data stores/utd --out tsne.png
     """
-    kinds = [
-        "features",
-        "difference",
-        "activation",
-        "attention",
-        "masks",
-        "motion",
-        "reconstruction",
-    ]
-    told = (
-        "t-SNE; accuracy per class of two runs; what spoke for an answer; what a transformer's"
-        " tokens look at; masks; how far joints move; a pretrained SkeletonMAE's reconstruction"
-    )
-    parser.add_argument("kind", choices=kinds, help=told)
-    parser.add_argument("runs", type=Path, nargs="*", help="the folders of trained models")
+    kinds = {
+        "features": "t-SNE of several models' features",
+        "difference": "accuracy per class of two models",
+        "activation": "which joints and frames spoke for an answer",
+        "attention": "which tokens a transformer looks at",
+        "masks": "what the recipe's masks hide of a clip",
+        "motion": "how far joints move",
+        "reconstruction": "what a pretrained SkeletonMAE makes of a masked clip",
+    }
+    known = "; ".join(f"{kind}: {what}" for kind, what in kinds.items())
+    parser.add_argument("kind", choices=list(kinds), help=known)
+    parser.add_argument("run", type=Path, nargs="*", help="run folders of trained models")
     add_recipe(parser)
-    parser.add_argument("--data", type=Path, help="the store; difference needs none")
-    parser.add_argument("--clip", help="activation, masks and reconstruction: the clip's name")
+    add_data(parser, "store; difference needs none", required=False)
+    parser.add_argument("--clip", help="name of the clip, for activation, masks and reconstruction")
     parser.add_argument(
         "--classes",
         type=int,
         default=9,
-        help="features and motion: of how many classes, drawn by the seed",
+        help="number of classes, drawn by the seed, for features and motion",
     )
-    parser.add_argument("--out", type=Path, required=True, help="the .png, .svg or .pdf to write")
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="FILE", help=".png, .svg or .pdf file to write"
+    )
 
     def main(args: Any) -> None:
         from skedge import steps
 
         steps.draw(
             args.kind,
-            args.runs,
+            args.run,
             recipe_of(parser, args),
             args.data,
             args.clip,
@@ -246,31 +278,15 @@ def draw_command(parser: ArgumentParser) -> Callable[[Any], None]:
 
 
 def table_command(parser: ArgumentParser) -> Callable[[Any], None]:
-    """A Markdown table of all evaluations under some folders.
+    """Print a Markdown table of all evaluations below a folder.
 
     Example: skedge table runs
     """
-    parser.add_argument(
-        "folders", type=Path, nargs="+", help="run folders, or folders that hold some"
-    )
+    parser.add_argument("run", type=Path, nargs="+", help="run folders, or folders that hold some")
 
     def main(args: Any) -> None:
         from skedge.tables import evaluations
 
-        print(evaluations(args.folders), end="")
+        print(evaluations(args.run), end="")
 
     return main
-
-
-def _store(data: str | None, runs: Path) -> Any:
-    from skedge.datasets.store import Store
-
-    if data is not None:
-        return Store(data)
-    from skedge.datasets.synthetic.synthesize import synthesize
-
-    path = runs / "stores" / "synthetic"
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        synthesize(path)
-    return Store(path)

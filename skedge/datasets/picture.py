@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from skedge.datasets.store import Store
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.layout import Layout, check_joint_count
 from skedge.skeleton.prepare import fill, seen
@@ -58,6 +59,25 @@ def draw(
         _animate(joints, measured, layout, path, rate or 30.0, title, intervals)
     else:
         _strip(joints, measured, layout, path, rate, title, strip, intervals)
+
+
+def draw_clip(store: Store, name: str, path: Path | str) -> None:
+    """Draw the clip called `name` of a store, with its label, or those of its intervals.
+
+    Raises `InputError` for a clip that the store does not hold, and as `draw` does.
+    """
+    number = store.find(name)
+    own = store.intervals[store.intervals["clip"] == number]
+    intervals = [(store.labels[one["label"]], int(one["start"]), int(one["end"])) for one in own]
+    title = name if intervals else f"{name}: {store.labels[store.index['label'][number]]}"
+    draw(
+        store.clip(number),
+        store.layout,
+        path,
+        rate=store.rate,
+        title=title,
+        intervals=intervals,
+    )
 
 
 def _labels(intervals: Intervals, frame: int) -> str:

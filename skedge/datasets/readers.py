@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 from functools import partial
-from inspect import signature
+from inspect import Parameter, signature
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, get_args
 
 from skedge.datasets.formats.arrays import open_arrays
 from skedge.datasets.formats.ctrgcn import open_ctrgcn
@@ -66,6 +66,52 @@ def import_dataset(
     return run_import(
         dataset, store, made_by=made_by, overwrite=overwrite, strict=strict, processes=processes
     )
+
+
+class Option(NamedTuple):
+    """An option of some formats: its type, what it is for, and which formats have it."""
+
+    type: type
+    about: str
+    formats: list[str]
+
+
+_ABOUT = {
+    "layout": "layout of the source's joints, a name or a JSON file",
+    "labels": "text file with one class name per line",
+    "rate": "frames per second of the source",
+    "missing": "the set's list of samples without skeletons, which are left out",
+    "bodies": "how persons are chosen: denoise (the default) or first-two",
+    "continuous": "whole recordings with labelled intervals, in place of clips",
+}
+
+
+def options() -> dict[str, Option]:
+    """Every option that a format has, by name: what its function takes beside the source."""
+    found: dict[str, Option] = {}
+    for format, read in READERS.items():
+        for name, parameter in signature(read, eval_str=True).parameters.items():
+            if name == "source":
+                continue
+            kinds = [kind for kind in (bool, float, int, Path) if _takes(parameter, kind)]
+            empty = Option(kinds[0] if kinds else str, _ABOUT.get(name, "see the format"), [])
+            found.setdefault(name, empty).formats.append(format)
+    return found
+
+
+def described() -> list[tuple[str, str]]:
+    """Every format's name, what it reads, and its options."""
+    rows = []
+    for format, read in READERS.items():
+        function = read.func if isinstance(read, partial) else read
+        about = " ".join((function.__doc__ or "").split("\n\n")[0].split())
+        own = [f"--{name}" for name, option in options().items() if format in option.formats]
+        rows.append((format, f"{about.rstrip('.')} ({', '.join(own) or 'no options'})"))
+    return rows
+
+
+def _takes(parameter: Parameter, kind: type) -> bool:
+    return kind in (parameter.annotation, *get_args(parameter.annotation))
 
 
 def _plain(options: dict[str, Any]) -> dict[str, Any]:

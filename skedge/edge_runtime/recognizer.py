@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from skedge.edge_runtime.backends.backend import Backend, load_backend
-from skedge.edge_runtime.events import Event, EventDetector
+from skedge.edge_runtime.events import DEBOUNCE, Event, EventDetector, EventRules
+from skedge.edge_runtime.models import find
 from skedge.edge_runtime.stream import Stream
 from skedge.edge_runtime.taught import Taught, beside
 from skedge.edge_runtime.window import Window
@@ -19,16 +20,21 @@ from skedge.skeleton.prepare import prepare, seen
 from skedge.skeleton.resample import TOLERANCE, at_rate, newest
 
 HOP = 0.1
+# A person not seen for the debounce, and for these seconds at the least, is away.
+AWAY = 0.5
 
 
 @dataclass(frozen=True, eq=False)
 class Result:
     """The answer for one person (or scene) as of the inference at `seconds`.
 
-    `fresh` says whether the model ran on this very frame; if not, everything but `event` is the
+    `fresh` says whether the model ran on this very frame; if not, everything but `events` is the
     last inference's. Before `ready` there is no answer: `label`, `probabilities` (classes,) and
-    `embedding` (features,) are None, `confidence` 0. `label` is the likeliest, however unsure; an
-    `event` needs `threshold` and `patience`, and stands in one result only.
+    `embedding` (features,) are None, `confidence` 0. `label` is the likeliest, however unsure.
+
+    `events` are those that have begun or ended by this frame (see
+    `skedge.edge_runtime.events.Event`); each beginning and each end is in one result only. The ends
+    of other people's events are among them once those people have gone.
     """
 
     ready: bool = False
@@ -38,7 +44,7 @@ class Result:
     probabilities: np.ndarray | None = None
     embedding: np.ndarray | None = None
     seconds: float | None = None
-    event: Event | None = None
+    events: tuple[Event, ...] = ()
 
 
 @dataclass
@@ -46,6 +52,7 @@ class _Person:
     window: Window | Stream
     events: EventDetector
     seconds: float = -np.inf
+    seen: float = -np.inf
     due: float = -np.inf
     result: Result = field(default_factory=Result)
 
@@ -56,36 +63,30 @@ class Recognizer:
     >>> recognizer = Recognizer.load("default")
     >>> for joints, seconds in skeletons:  # (V, 3) in metres, NaN where a joint is absent
     ...     result = recognizer.update(joints, seconds)
-    ...     if result.event:
-    ...         print(result.event)
+    ...     for event in result.events:
+    ...         print(event)
 
     The model runs at most every `hop` seconds (0: every frame; by default 0.1 s: ten answers a
-    second, so that `patience` 3 is a reaction within a third of a second); a streaming model runs
-    at its own rate, and is asked as often. `threshold`, `patience` and `debounce` (seconds) make
-    events of answers: see `skedge.edge_runtime.events.EventDetector`. Not safe for use by several
-    threads at once.
+    second, so that a patience of 3 is a reaction within a third of a second); a streaming model
+    runs at its own rate, and is asked as often. `threshold`, `patience` (None: those in the model's
+    file, class by class) and `debounce` (seconds) make events of answers: see
+    `skedge.edge_runtime.events`. Not safe for use by several threads at once.
     """
 
     def __init__(
         self,
         backend: Backend,
         hop: float | None = None,
-        threshold: float = 0.5,
-        patience: int = 3,
-        debounce: float = 1.0,
+        threshold: float | None = None,
+        patience: int | None = None,
+        debounce: float = DEBOUNCE,
         taught: Taught | None = None,
     ) -> None:
         self._backend, self._taught = backend, taught
         self.hop = HOP if hop is None else hop
-        self.threshold, self.patience, self.debounce = threshold, patience, debounce
-        for name, fine, expected in (
-            ("hop", 0 <= self.hop < np.inf, "seconds from 0"),
-            ("threshold", 0 <= threshold <= 1, "a probability from 0 to 1"),
-            ("patience", patience >= 1, "a number of inferences from 1"),
-            ("debounce", 0 <= debounce < np.inf, "seconds from 0"),
-        ):
-            if not fine:
-                raise InputError(f"{name}: expected {expected}, got {getattr(self, name)}")
+        if not 0 <= self.hop < np.inf:
+            raise InputError(f"hop: expected seconds from 0, got {self.hop}")
+        self.rules = EventRules.of(self.metadata, self.labels, threshold, patience, debounce)
         self._persons: dict[Hashable, _Person] = {}
 
     @classmethod
@@ -94,19 +95,20 @@ class Recognizer:
         path: str | Path,
         threads: int = 1,
         hop: float | None = None,
-        threshold: float = 0.5,
-        patience: int = 3,
-        debounce: float = 1.0,
+        threshold: float | None = None,
+        patience: int | None = None,
+        debounce: float = DEBOUNCE,
         taught: Path | bool = True,
     ) -> "Recognizer":
-        """Open a model that `skedge export` made, and with it what `skedge teach` added to its
-        classes.
+        """Open a model that `skedge export` made, or `default` or `default.tflite`, the ones that
+        come with skedge; and with it what `skedge teach` added to its classes.
 
         That is looked for beside the model (True), nowhere (False), or in the file `taught`. Raises
         `InputError` if a file is not what it should be.
         """
+        path = find(path)
         backend = load_backend(path, threads)
-        file = beside(Path(path)) if isinstance(taught, bool) else taught
+        file = beside(path) if isinstance(taught, bool) else taught
         there = file.exists() if taught is True else taught is not False
         more = Taught.load(file, backend.metadata) if there else None
         return cls(backend, hop, threshold, patience, debounce, more)
@@ -133,7 +135,8 @@ class Recognizer:
 
         A frame with nobody in it returns the last result; when nobody was seen for longer than a
         window, or no frame came, the person starts anew. `person` is any hashable name; persons
-        gone for that long are forgotten.
+        gone for that long are forgotten. Events of a person who is away end; where nobody is in
+        view any more, `end_events` tells so.
 
         Raises `InputError` for a wrong number of joints or persons, and for time stamps that go
         backwards or are NaN.
@@ -146,21 +149,47 @@ class Recognizer:
                 f"expected time stamps in seconds that do not go backwards, got {moment} after"
                 f" {state.seconds} for person {person!r}; call reset() before another recording"
             )
+        events = [*self.end_events(moment)]
         self._forget(moment)
         state = self._persons.get(person)
         if state is None:
-            detector = EventDetector(self.threshold, self.patience, self.debounce)
             streaming = self.metadata.streaming is not None
             window = (
                 Stream(self.metadata, self._backend.stepper())
                 if streaming
                 else Window(self.metadata)
             )
-            state = self._persons[person] = _Person(window, detector)
+            state = self._persons[person] = _Person(window, EventDetector(self.rules))
         self._push(state, frame, moment)
-        if moment < state.due - TOLERANCE or not seen(frame).any() or not state.window.ready:
-            return state.result
-        return self._infer(state, moment)
+        if seen(frame).any():
+            state.seen = moment
+            if moment >= state.due - TOLERANCE and state.window.ready:
+                events += self._infer(state, person, moment)
+        return replace(state.result, events=tuple(events)) if events else state.result
+
+    def end_events(self, seconds: float | None = None) -> tuple[Event, ...]:
+        """End the events of everybody who is away at `seconds`, or (None) of all: the recording is
+        over.
+
+        To be called where frames may come with nobody in them, for whom there is no `update`, and
+        at the end. Away is who was not seen for the debounce, half a second at the least.
+        """
+        away = max(self.rules.debounce, AWAY)
+        return tuple(
+            replace(event, person=person)
+            for person, state in self._persons.items()
+            if seconds is None or seconds - state.seen >= away
+            for event in state.events.finish(seconds)
+        )
+
+    @property
+    def open_events(self) -> tuple[Event, ...]:
+        """The events that go on: everybody's."""
+        return tuple(
+            replace(event, person=person)
+            for person, state in self._persons.items()
+            for event in state.events.open
+        )
 
     def predict(self, clip: np.ndarray, rate: float = 30) -> np.ndarray:
         """Probabilities (classes,) of a whole clip (T, V, 3) or (T, M, V, 3) in metres, NaN where
@@ -242,15 +271,14 @@ class Recognizer:
         )
 
     def _forget(self, moment: float) -> None:
-        """Drop whoever has no more say: an empty window by now, and no event to debounce."""
-        limit = moment - max(self.metadata.seconds, self.debounce)
+        """Drop whoever has no more say: an empty window by now, and no event that may go on."""
+        limit = moment - max(self.metadata.seconds, self.rules.debounce, AWAY)
         for person in [person for person, state in self._persons.items() if state.seconds < limit]:
             del self._persons[person]
 
     def _push(self, state: _Person, frame: np.ndarray, moment: float) -> None:
-        state.result = (
-            replace(state.result, fresh=False, event=None) if state.result.fresh else state.result
-        )
+        if state.result.fresh:
+            state.result = replace(state.result, fresh=False)
         before = state.seconds
         state.seconds = moment
         state.window.push(frame, moment)
@@ -258,12 +286,13 @@ class Recognizer:
             state.result = Result()
             state.events.interrupt()
 
-    def _infer(self, state: _Person, moment: float) -> Result:
+    def _infer(self, state: _Person, person: Hashable, moment: float) -> list[Event]:
+        """Let the model answer, unless it has nothing new; the events of it."""
         start, _ = state.window.bounds()
         if isinstance(state.window, Stream):
             answer = state.window.take()
             if answer is None:
-                return state.result
+                return []
             probabilities, embedding = self._with_taught(*(part.copy() for part in answer))
         else:
             probabilities, embedding = self._with_taught(*self._backend.run(state.window.read()))
@@ -272,11 +301,9 @@ class Recognizer:
         state.due = state.due + self.hop if moment - state.due < self.hop else moment + self.hop
         best = int(probabilities.argmax())
         label, confidence = self.labels[best], float(probabilities[best])
-        event = state.events.update(label, confidence, start, moment)
-        state.result = Result(
-            True, True, label, confidence, probabilities, embedding, moment, event
-        )
-        return state.result
+        state.result = Result(True, True, label, confidence, probabilities, embedding, moment)
+        events = state.events.update(probabilities, moment, start)
+        return [replace(event, person=person) for event in events]
 
 
 def _moment(seconds: float) -> float:

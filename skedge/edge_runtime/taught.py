@@ -3,14 +3,13 @@ rule: `skedge.edge_runtime.teach`)."""
 
 import base64
 import json
-import os
-import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from skedge.skeleton.errors import InputError
+from skedge.skeleton.files import write_json
 from skedge.skeleton.metadata import ModelMetadata
 
 VERSION = 1
@@ -62,19 +61,12 @@ class Taught:
             "model": self.model,
             **arrays,
         }
-        draft = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}")
         try:
-            with open(draft, "w", encoding="utf-8") as file:
-                file.write(json.dumps(document, indent=1) + "\n")
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(draft, path)
+            write_json(path, document, indent=1)
         except OSError as error:
             raise InputError(
                 f"{path}: expected a place where a file can be written, got: {error.strerror}"
             ) from None
-        finally:
-            draft.unlink(missing_ok=True)
 
     @classmethod
     def load(cls, path: Path, metadata: ModelMetadata) -> "Taught":

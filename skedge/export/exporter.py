@@ -21,10 +21,11 @@ from skedge.export.graph import Answers, Clips, Form
 from skedge.export.quantize import ENOUGH, WEIGHTS_ENOUGH, Quantizer, leave_worst
 from skedge.export.verify import ExportError, choose, moved, verify
 from skedge.skeleton import InputError
+from skedge.skeleton.files import write_whole
 from skedge.skeleton.metadata import ModelMetadata
 from skedge.teacher.networks.classifier import Network
 from skedge.teacher.protocols.evaluate import check_layout
-from skedge.teacher.runs.folder import Card, read_metrics, write_whole
+from skedge.teacher.runs.folder import Card, read_metrics
 from skedge.teacher.runs.load import load_classifier
 
 Precision = Literal["fp32", "fp16", "dynamic", "int8"]

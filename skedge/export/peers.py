@@ -8,7 +8,6 @@ others' weights are drawn from the seed, and their accuracy is not stated.
 """
 
 import argparse
-import json
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -31,9 +30,10 @@ from skedge.recipes.settings import (
     OptimSettings,
 )
 from skedge.skeleton.errors import InputError
+from skedge.skeleton.files import write_json
 from skedge.teacher.networks.classifier import Classifier
 from skedge.teacher.protocols.finetune import finetune
-from skedge.teacher.runs.folder import STREAMS, Card, write_run, write_whole
+from skedge.teacher.runs.folder import STREAMS, Card, write_run
 
 SUBJECTS, CLIPS, EPOCHS, SEED = 10, 2, 6, 0
 CLIP = InputSettings()
@@ -115,9 +115,7 @@ def _make(run: Path, store: Store, peer: Peer, seed: int = SEED) -> None:
                 peer._replace(data=replace(peer.data, stream=stream)),
                 seed + number,
             )
-        write_whole(
-            run / STREAMS, lambda path: path.write_text(json.dumps(peer.data.fusion) + "\n")
-        )
+        write_json(run / STREAMS, peer.data.fusion, indent=None)
     else:
         torch.manual_seed(seed)
         classifier = Classifier(store.layout, peer.data, peer.plan, len(store.labels))

@@ -1,7 +1,7 @@
 """The recipe: every setting of one experiment, the one parameter that each step takes."""
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
 
 from skedge.recipes.distill_settings import DistillSettings, student_plan
@@ -63,3 +63,34 @@ class Recipe:
         """The named sections as plain JSON types."""
         document = json.loads(json.dumps(asdict(self)))
         return {name: document[name] for name in names or document}
+
+
+# The sections that a step reads, by the words of its command. Path and sweeps keep a step's result
+# while these are the same; a command's help shows these alone.
+READS: dict[str, tuple[str, ...]] = {
+    "pretrain": ("input", "encoder", "pretrain", "compute"),
+    "evaluate linear": ("input", "encoder", "linear", "compute"),
+    "evaluate finetune": ("input", "encoder", "finetune", "compute"),
+    "evaluate semi": ("input", "encoder", "finetune", "semi", "compute"),
+    "evaluate transfer": ("input", "encoder", "finetune", "compute"),
+    "evaluate knn": ("input", "knn", "compute"),
+    "evaluate partial-body": ("input", "partial", "compute"),
+    "evaluate supervised": ("input", "encoder", "finetune", "compute"),
+    "evaluate ridge": ("input", "compute"),
+    "distill": ("input", "student", "distill", "compute"),
+    "finetune": ("input", "finetune", "compute"),
+    "draw": ("input", "pretrain", "compute"),
+    "run": tuple(each.name for each in fields(Recipe)),
+}
+
+
+def sections_read(command: str) -> tuple[str, ...]:
+    """The sections that a command reads, in the recipe's order: of `evaluate` those of all its
+    protocols, of `distill labels` those of `distill`."""
+    read = {
+        section
+        for step, sections in READS.items()
+        if f"{step} ".startswith(f"{command} ") or f"{command} ".startswith(f"{step} ")
+        for section in sections
+    }
+    return tuple(each.name for each in fields(Recipe) if each.name in read)

@@ -14,6 +14,7 @@ from jsonargparse import ArgumentParser, Namespace
 from skedge import steps
 from skedge.datasets.store import Store
 from skedge.recipes.recipe import Recipe
+from skedge.skeleton.files import read_json, write_json
 
 POINT, ASKED, METRICS = "point.json", "asked.json", "metrics.json"
 # Sections of the recipe that a step does not read: a change there does not train it again.
@@ -79,7 +80,7 @@ class Point:
             "steps": [asdict(step) for step in self.steps],
             "store": os.path.abspath(self.store.path),
         }
-        (self.folder / POINT).write_text(json.dumps(document, indent=2) + "\n")
+        write_json(self.folder / POINT, document)
 
     @classmethod
     def read(cls, folder: Path) -> "Point":
@@ -108,7 +109,7 @@ class Point:
         """The step's metrics, if it is complete with these settings."""
         folder = self.folder / step.name
         return (
-            _read_json(folder / METRICS) if _read_json(folder / ASKED) == self.asked(step) else None
+            read_json(folder / METRICS) if read_json(folder / ASKED) == self.asked(step) else None
         )
 
     def result(self) -> dict[str, dict[str, Any]] | None:
@@ -129,11 +130,11 @@ class Point:
 
     def _take(self, step: Step) -> None:
         folder, asked = self.folder / step.name, self.asked(step)
-        resume = _read_json(folder / ASKED) == asked
+        resume = read_json(folder / ASKED) == asked
         if not resume:
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True)
-            (folder / ASKED).write_text(json.dumps(asked))
+            write_json(folder / ASKED, asked)
         source = None if step.source is None else self.folder / step.source
         command, _, protocol = step.command.partition(" ")
         if command == "pretrain":
@@ -162,10 +163,3 @@ def _hash_of_weights(folder: Path) -> str:
 @cache
 def _hash_of_file(file: Path, _changed: int, _size: int) -> str:
     return hashlib.sha256(file.read_bytes()).hexdigest()
-
-
-def _read_json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text())
-    except (OSError, ValueError):
-        return None

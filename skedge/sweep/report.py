@@ -1,7 +1,6 @@
 """What came out of a sweep: sweep.json with everything, sweep.md with a table, sweep.png with a
 plot."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -12,6 +11,8 @@ from rich.box import SIMPLE
 from rich.table import Table
 
 from skedge.datasets.store import Store
+from skedge.skeleton.files import write_json, write_text, write_whole
+from skedge.skeleton.markdown import table
 from skedge.sweep.grid import Sweep
 from skedge.sweep.point import Point
 from skedge.sweep.rows import FIGURES, Cell, Row, plot
@@ -133,13 +134,8 @@ class Report:
 
     def write(self, out: Path) -> None:
         """Write sweep.json, sweep.md and sweep.png, each whole or not at all."""
-        from skedge.teacher.runs.folder import write_whole
-
-        write_whole(
-            out / "sweep.json",
-            lambda path: path.write_text(json.dumps(self.document(out), indent=2) + "\n"),
-        )
-        write_whole(out / "sweep.md", lambda path: path.write_text(self.markdown()))
+        write_json(out / "sweep.json", self.document(out))
+        write_text(out / "sweep.md", self.markdown())
         write_whole(
             out / "sweep.png",
             lambda path: plot(self.rows, f"{self.name} on {self.store.name}", self.figure, path),
@@ -196,16 +192,11 @@ class Report:
 
     def markdown(self) -> str:
         columns, rows = self.table()
-        cells = [
-            columns,
-            ["---"] * len(columns),
-            *([cell.replace("|", "\\|") for cell in row] for row in rows),
-        ]
         shown = asdict(replace(self.sweep, base=Path(self.sweep.base).stem))
         lines = [
             f"# {self.name} on {self.store.name}",
             "",
-            *(f"| {' | '.join(row)} |" for row in cells),
+            table(columns, rows),
         ]
         for note in self.notes:
             lines += [note] if note.startswith("- ") else ["", note]
@@ -214,14 +205,14 @@ class Report:
 
     def printed(self) -> Table:
         columns, rows = self.table()
-        table = Table(
+        shown = Table(
             box=SIMPLE,
             pad_edge=False,
             title=f"{self.name} on {self.store.name}",
             caption=self.notes[0],
         )
         for column in columns:
-            table.add_column(column, justify="left" if column in self.sweep.grid else "right")
+            shown.add_column(column, justify="left" if column in self.sweep.grid else "right")
         for row in rows:
-            table.add_row(*row)
-        return table
+            shown.add_row(*row)
+        return shown

@@ -1,8 +1,5 @@
 """A sweep from its points to its report."""
 
-import fcntl
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -20,6 +17,7 @@ from rich.progress import (
 
 from skedge.datasets.store import Store
 from skedge.skeleton.errors import InputError
+from skedge.skeleton.files import locked
 from skedge.sweep.grid import Sweep, points_of, repeated
 from skedge.sweep.jobs import run_here, run_on_cluster, slurm_executor
 from skedge.sweep.point import Point
@@ -61,7 +59,8 @@ def run(
     if find_spec("lightning") is None:
         raise ModuleNotFoundError("a sweep trains", name="lightning")
     console = Console()
-    with _only_one(out):
+    taken = f"{out}: expected one sweep at a time in a folder, another one is at work there"
+    with locked(out / ".lock", taken):
         executor = None if slurm is None else slurm_executor(out / "slurm", name, slurm, jobs)
         outcomes = {point.folder: Outcome.of(point) for point in points}
         waiting = [point for point in points if outcomes[point.folder].metrics is None]
@@ -99,17 +98,3 @@ def run(
     console.print(report.printed())
     console.print(f"Report: {out / 'sweep.md'}", soft_wrap=True)
     return report
-
-
-@contextmanager
-def _only_one(out: Path) -> Iterator[None]:
-    """Holds the folder: two sweeps at work there would train the same points twice."""
-    out.mkdir(parents=True, exist_ok=True)
-    with (out / ".lock").open("w") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise InputError(
-                f"{out}: expected one sweep at a time in a folder, another one is at work there"
-            ) from None
-        yield

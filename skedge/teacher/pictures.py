@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from skedge.skeleton import InputError, Layout
-from skedge.teacher.runs.folder import write_whole
+from skedge.skeleton.files import write_whole
 
 FRAMES = 10
 DARK: dict[str, Any] = {"cmap": "inferno_r", "vmin": 0, "vmax": 1}

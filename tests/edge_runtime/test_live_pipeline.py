@@ -4,6 +4,8 @@ together."""
 import json
 import threading
 import time
+from collections.abc import Hashable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ from skedge.edge_runtime.live import Live, LiveError
 from skedge.edge_runtime.live.actions import Actions, Answer, Happening, Observation, Outlook
 from skedge.edge_runtime.live.mailbox import Mailbox, Newest
 from skedge.edge_runtime.live.timing import Timing
-from skedge.edge_runtime.recognizer import Recognizer
+from skedge.edge_runtime.recognizer import Recognizer, Result
 from skedge.skeleton import InputError, load_layout
 from tests.edge_runtime.live_fakes import (
     NTU,
@@ -44,6 +46,9 @@ class Watcher:
             raise self.breaks
         self.seen.append(observation)
         return Outlook(finished=len(self.seen) == self.finished_after)
+
+    def finish(self) -> Outlook:
+        return Outlook()
 
 
 class Painter:
@@ -183,7 +188,7 @@ def test_persons_numbers_of_any_integer_kind_are_plain_json() -> None:
     numbers: Any = np.array([4, 5])
     answer, happening = (
         Answer(numbers[0], True),
-        Happening(Event("wave", 0.9, 0.0, 1.0), numbers[1]),
+        Happening(Event("wave", 0.9, 0.0, None, 1.0), numbers[1]),
     )
     assert json.loads(json.dumps(answer.document()))["id"] == 4
     assert json.loads(json.dumps(happening.document()))["person"] == 5
@@ -305,7 +310,12 @@ class TestActions:
             )
             assert outlook.happenings == ()
         assert outlook.answers[0].text == "no whole body in view"
-        assert outlook.answers[0].document() == {"id": 1, "whole": False, "top": []}
+        assert outlook.answers[0].document() == {
+            "id": 1,
+            "whole": False,
+            "top": [],
+            "doing": [],
+        }
 
     def test_events_say_whose_they_are(self, tmp_path: Path) -> None:
         actions = Actions(quick_recognizer(tmp_path / "m.onnx"))
@@ -315,9 +325,58 @@ class TestActions:
                 self.observe(Person(3, body(number / 30)), seconds=number / 30)
             ).happenings
         assert len({happening.event.label for happening in happenings}) > 2
-        document = happenings[0].document()
-        assert document["person"] == 3
-        assert set(document) == {"event", "confidence", "person", "start", "end"}
+        assert {happening.document()["person"] for happening in happenings} == {3}
+
+    def test_what_programs_get(self, tmp_path: Path) -> None:
+        """The schema of `docs/events.md`: whoever changes it counts its number up."""
+        recognizer = quick_recognizer(tmp_path / "m.onnx")
+        actions = Actions(recognizer, "hall")
+        found, doing = [], []
+        for number in range(90):
+            people = (Person(3, body(number / 30)),) if number < 60 else ()
+            outlook = actions.update(self.observe(*people, seconds=number / 30))
+            found += [happening.document() for happening in outlook.happenings]
+            doing += [event for one in outlook.answers for event in one.document()["doing"]]
+        found += [happening.document() for happening in actions.finish().happenings]
+        begun = {one["id"]: one for one in found if one["phase"] == "begun"}
+        ended = {one["id"]: one for one in found if one["phase"] == "ended"}
+        assert list(begun) == list(range(1, len(begun) + 1))
+        assert set(ended) == set(begun), "what has begun has an end"
+        for number, one in ended.items():
+            first = begun[number]
+            assert one["schema"] == first["schema"] == "skedge.event/1"
+            assert (one["device"], one["person"]) == ("hall", 3)
+            for name in ("event", "person", "device", "start", "start_time"):
+                assert one[name] == first[name]
+            assert first["end"] is first["length"] is first["end_time"] is None
+            assert one["length"] == pytest.approx(one["end"] - one["start"], abs=0.002)
+            took = datetime.fromisoformat(one["end_time"]) - datetime.fromisoformat(
+                one["start_time"]
+            )
+            assert took.total_seconds() == pytest.approx(one["length"], abs=0.2)
+        assert {(one["event"], one["start"]) for one in doing} == {
+            (one["event"], one["start"]) for one in begun.values()
+        }
+
+    def test_the_time_of_the_day_is_that_of_the_action(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A picture of second 1 taken at 12:00:10: second 0 was at 12:00:09, however late it is
+        now."""
+        noon = datetime(2026, 11, 26, 12, tzinfo=UTC).timestamp()
+        monkeypatch.setattr(time, "time", lambda: noon + 15)
+        monkeypatch.setattr(time, "monotonic", lambda: 1005.0)
+        actions = Actions(quick_recognizer(tmp_path / "m.onnx"))
+        for number in range(31):
+            moment = number / 30
+            person = Person(1, body(moment))
+            frame = Frame(None, moment, (person,))
+            outlook = actions.update(Observation(frame, (person,), NTU, 999 + moment))
+            for happening in outlook.happenings:
+                document = happening.document()
+                clock = datetime.fromisoformat(document["start_time"]).timestamp()
+                assert clock == pytest.approx(noon + 9 + document["start"], abs=0.002)
+        assert happening.device == ""
 
     def test_joints_are_placed_on_the_models_layout(self, tmp_path: Path) -> None:
         actions = Actions(quick_recognizer(tmp_path / "m.onnx"))
@@ -330,26 +389,25 @@ class TestActions:
         assert outlook.answers[0].top
 
     def test_a_model_for_two_sees_the_scene_and_people_keep_their_places(
-        self, tmp_path: Path
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        class Recorder:
-            def __init__(self, recognizer: Recognizer) -> None:
-                self.metadata, self.labels, self.given = recognizer.metadata, recognizer.labels, []
-                self.update_it = recognizer.update
+        recognizer = Recognizer.load(quick_model(tmp_path / "m.onnx", persons=2))
+        seen: list[np.ndarray] = []
+        update = recognizer.update
 
-            def update(self, joints: np.ndarray, seconds: float) -> object:
-                self.given.append(joints)
-                return self.update_it(joints, seconds)
+        def recorded(joints: np.ndarray, seconds: float, person: Hashable = 0) -> Result:
+            seen.append(joints)
+            return update(joints, seconds, person)
 
-        recorder = Recorder(Recognizer.load(quick_model(tmp_path / "m.onnx", persons=2)))
-        actions = Actions(recorder)  # type: ignore[arg-type]
+        monkeypatch.setattr(recognizer, "update", recorded)
+        actions = Actions(recognizer)
         one, two, three = (Person(id, np.full((25, 3), id, np.float32)) for id in (1, 2, 3))
         for number, people in enumerate(
             [(one, two), (two, one), (two,), (two, three), (three, two, one)]
         ):
             outlook = actions.update(self.observe(*people, seconds=number / 30))
             assert [answer.id for answer in outlook.answers] == [None]
-        places = [[float(person[0, 0]) for person in given] for given in recorder.given]
+        places = [[float(person[0, 0]) for person in given] for given in seen]
         np.testing.assert_equal(places, [[1, 2], [1, 2], [np.nan, 2], [3, 2], [3, 2]])
 
 

@@ -4,6 +4,7 @@ import io
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -127,7 +128,12 @@ def test_events_are_lines_of_json_and_nothing_is_opened_or_written(room: Path) -
     assert process.returncode == 0, err
     events = [json.loads(line) for line in out.splitlines()]
     assert len(events) > 5
-    assert set(events[0]) == {"event", "confidence", "person", "start", "end", "time"}
+    assert all(event["schema"] == "skedge.event/1" for event in events)
+    begun, ended = (
+        [event["id"] for event in events if event["phase"] == phase] for phase in ("begun", "ended")
+    )
+    assert sorted(begun) == sorted(ended), "also what goes on when the recording is over"
+    assert events[0]["device"] == socket.gethostname()
     assert err == ""
     found = report(room)
     assert found["happened"] == []
@@ -174,6 +180,17 @@ def test_the_page_binds_to_this_computer_only_and_nothing_is_written(room: Path)
     assert list((room / "home").iterdir()) == []
 
 
+def test_one_line_for_each_action(room: Path) -> None:
+    model = ("--model", room / "m.onnx", "--no_page", "--every_frame", *EVENTS)
+    process = start(room, "live", "--source", 200, *model, "--ended_only", "--device", "the hall")
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    events = [json.loads(line) for line in out.splitlines()]
+    assert [event["phase"] for event in events] == ["ended"] * len(events)
+    assert len({event["id"] for event in events}) == len(events) > 5
+    assert {event["device"] for event in events} == {"the hall"}
+
+
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_it_ends_cleanly_when_asked_to(room: Path, how: signal.Signals) -> None:
     process = start(
@@ -188,10 +205,16 @@ def test_it_ends_cleanly_when_asked_to(room: Path, how: signal.Signals) -> None:
         RATE="100",
     )
     assert process.stdout is not None
-    assert json.loads(process.stdout.readline())
+    first = json.loads(process.stdout.readline())
     process.send_signal(how)
-    _, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=60)
     assert process.returncode == 0
+    events = [first, *map(json.loads, out.splitlines())]
+    phases = {
+        phase: [one["id"] for one in events if one["phase"] == phase]
+        for phase in ("begun", "ended")
+    }
+    assert sorted(phases["begun"]) == sorted(phases["ended"]), "what goes on has ended"
     assert err == ""
     assert report(room)["threads"] == ["MainThread"]
 
@@ -398,10 +421,20 @@ def test_the_terminal_shows_what_the_page_shows(room: Path) -> None:
     console = Console(width=100, record=True, file=io.StringIO())
     console.print(Terminal(live, console, "http://127.0.0.1:8080/").render())
     console.print(
-        _people([{"id": 7, "whole": True, "top": [{"label": "wave [/left]", "probability": 1.0}]}])
+        _people(
+            [
+                {
+                    "id": 7,
+                    "whole": True,
+                    "top": [{"label": "wave [/left]", "probability": 1.0}],
+                    "doing": [{"event": "wave", "length": 2.0, "repetitions": 3}],
+                }
+            ]
+        )
     )
     shown = console.export_text()
     assert "wave [/left]" in shown
+    assert "wave goes on:  2.0 s  3 times" in shown
     for words in (
         "camera 0",
         "http://127.0.0.1:8080/",

@@ -19,7 +19,7 @@ import resource, sys
 limit, path = int(sys.argv[1]), sys.argv[2]
 if limit > 0:
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-from edge_runtime import Recognizer
+from skedge import Recognizer
 import numpy as np
 if limit < 0:
     with open("/proc/self/status") as status:

@@ -241,8 +241,8 @@ def test_the_command_needs_no_torch(streaming_model: Path, tmp_path: Path) -> No
         "all",
     ]
     run = (
-        f"import sys, skedge; skedge.main({[*map(str, arguments), '--out', str(out)]}); assert"
-        " 'torch' not in sys.modules"
+        "import sys; from skedge.cli import main;"
+        f" main({[*map(str, arguments), '--out', str(out)]}); assert 'torch' not in sys.modules"
     )
     done = subprocess.run([sys.executable, "-c", run], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

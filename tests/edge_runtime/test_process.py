@@ -24,7 +24,7 @@ def watch(event, arguments):
     if event == "open" and isinstance(arguments[0], str) and arguments[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
         written.append(arguments[0])
 sys.addaudithook(watch)
-from edge_runtime import Recognizer
+from skedge import Recognizer
 recognizer = Recognizer.load(sys.argv[1])
 import numpy as np
 recognizer.predict(np.random.default_rng(0).normal(size=(60, 25, 3)))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skedge.edge_runtime import Recognizer, Result
+from skedge.edge_runtime import Event, Recognizer, Result
 from skedge.edge_runtime.window import Window
 from skedge.skeleton import InputError
 from skedge.skeleton.metadata import ModelMetadata
@@ -40,6 +40,13 @@ def feed(
     return [
         recognizer.update(frame, moment, person)
         for frame, moment in zip(clip, seconds, strict=True)
+    ]
+
+
+def begun(results: list[Result]) -> list[tuple[int, Event]]:
+    """(number of the frame, event) of every beginning."""
+    return [
+        (i, event) for i, result in enumerate(results) for event in result.events if not event.ended
     ]
 
 
@@ -177,11 +184,11 @@ def test_ready_from_half_a_window_on() -> None:
     results = feed(every_frame(), walk(90, 30)[:, 0], np.arange(90) / 30)
     assert [result.ready for result in results] == [False] * 29 + [True] * 61
     first = results[0]
-    assert (first.label, first.confidence, first.probabilities, first.event) == (
+    assert (first.label, first.confidence, first.probabilities, first.events) == (
         None,
         0,
         None,
-        None,
+        (),
     )
 
 
@@ -245,22 +252,28 @@ def scripted(rows: list[tuple[float, float, float]]) -> np.ndarray:
 
 def test_events_come_once_and_say_when() -> None:
     # At the model's own rate the newest sample of a window is the newest frame.
-    rows = [(0.2, 0.2, 0.2)] * 20 + [(0.9, 0.1, 0.0)] * 15 + [(0.1, 0.8, 0.1)] * 8
+    rows = [(0.2, 0.2, 0.2)] * 20 + [(0.9, 0.1, 0.0)] * 15 + [(0.1, 0.8, 0.1)] * 12
     recognizer = every_frame(threshold=0.6, patience=4, debounce=1.0)
     results = feed(recognizer, scripted(rows), np.arange(len(rows)) / RATE)
-    found = [(i, result.event) for i, result in enumerate(results) if result.event]
+    found = begun(results)
     assert [(i, event.label) for i, event in found] == [(23, "wave"), (38, "clap")]
     wave = found[0][1]
     assert wave.confidence == pytest.approx(0.9)
-    assert wave.end == pytest.approx(2.3)
-    assert wave.start == pytest.approx(2.0 + 0.05 - METADATA.seconds)
+    assert (wave.end, wave.announced) == (None, pytest.approx(2.3))
+    # An answer is about the middle of its window of two seconds.
+    assert wave.start == pytest.approx(2.0 - METADATA.seconds / 2)
+    [ended] = [event for result in results for event in result.events if event.ended]
+    # Another action is seen from 3.5 s on; a second after the last wave at 3.4 s it is over.
+    assert (ended.label, ended.start) == ("wave", wave.start)
+    assert ended.announced == pytest.approx(4.4, abs=0.11)
+    assert [event.label for event in recognizer.open_events] == ["clap"]
 
 
 def test_an_event_stands_in_one_result_only() -> None:
     clip = scripted([(0.9, 0.1, 0.0)] * 120)
     results = feed(Recognizer(Echo(), patience=2), clip, np.arange(120) / 30)
-    assert sum(result.event is not None for result in results) == 1
-    assert all(result.fresh for result in results if result.event)
+    assert len(begun(results)) == 1
+    assert all(result.fresh for result in results if result.events)
 
 
 def test_debounce_outlasts_the_window() -> None:
@@ -268,7 +281,7 @@ def test_debounce_outlasts_the_window() -> None:
     for debounce, events in ((1.0, 2), (30.0, 1)):
         recognizer = every_frame(debounce=debounce)
         results = feed(recognizer, clip, seconds) + feed(recognizer, clip, seconds + 8)
-        assert sum(result.event is not None for result in results) == events
+        assert len(begun(results)) == events
 
 
 def test_answers_before_and_after_an_absence_are_not_consecutive() -> None:
@@ -279,9 +292,41 @@ def test_answers_before_and_after_an_absence_are_not_consecutive() -> None:
         feed(recognizer, scripted([(0.9, 0.1, 0.0)] * 12), 8 + seconds[:12]),
     )
     assert sum(result.label == "wave" and result.confidence > 0.5 for result in before) == 2
-    assert [i for i, result in enumerate(after) if result.event] == [11], (
-        "the third answer after it"
-    )
+    assert [i for i, _ in begun(after)] == [11], "the third answer after it"
+
+
+@pytest.mark.parametrize("how", ["nobody in the frame", "no frame", "somebody else's frames"])
+def test_events_of_those_who_leave_end(how: str) -> None:
+    clip, seconds = scripted([(0.9, 0.1, 0.0)] * 60), np.arange(60) / 30
+    recognizer = every_frame()
+    [(_, first)] = begun(feed(recognizer, clip, seconds, person="ann"))
+    assert (first.person, recognizer.open_events[0].person) == ("ann", "ann")
+    if how == "no frame":
+        assert recognizer.end_events(2.5) == ()
+        events = recognizer.end_events(3.5)
+    else:
+        frame, who = (NOBODY, "ann") if how.startswith("nobody") else (0 * clip[0], "bob")
+        later = feed(recognizer, [frame] * 50, 2 + np.arange(50) / 30, person=who)
+        events = tuple(event for result in later for event in result.events if event.ended)
+    [event] = events
+    assert (event.person, event.label, event.start) == ("ann", "wave", first.start)
+    assert event.start < event.end <= 2 < event.announced <= 3.5
+    assert recognizer.end_events() == ()
+
+
+def test_the_end_of_a_recording_ends_its_events() -> None:
+    recognizer = every_frame()
+    feed(recognizer, scripted([(0.9, 0.1, 0.0)] * 60), np.arange(60) / 30)
+    [event] = recognizer.end_events()
+    assert event.ended
+    assert recognizer.open_events == ()
+
+
+def test_idling_is_never_an_event() -> None:
+    recognizer = every_frame(threshold=0, patience=1)
+    results = feed(recognizer, scripted([(0.1, 0.1, 0.8)] * 90), np.arange(90) / 30)
+    assert results[-1].label == "idle"
+    assert begun(results) == []
 
 
 def test_reset_forgets_one_or_all() -> None:

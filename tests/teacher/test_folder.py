@@ -12,7 +12,6 @@ from safetensors.torch import save_file
 
 from skedge.datasets.store import Store
 from skedge.skeleton import InputError, load_layout
-from skedge.teacher.runs import folder as folders
 from skedge.teacher.runs.folder import (
     METRICS,
     RECIPE,
@@ -22,7 +21,6 @@ from skedge.teacher.runs.folder import (
     read_metrics,
     read_run,
     write_run,
-    write_whole,
 )
 from skedge.teacher.runs.load import load_classifier, load_encoder
 from tests.teacher.tiny import INPUT, PLAN, equal, random_classifier, state, write_classifier
@@ -167,27 +165,9 @@ def test_metrics_are_written_last(
 ) -> None:
     order: list[str] = []
     replace = os.replace
-    monkeypatch.setattr(
-        folders.os, "replace", lambda a, b: (order.append(Path(b).name), replace(a, b))
-    )
+    monkeypatch.setattr(os, "replace", lambda a, b: (order.append(Path(b).name), replace(a, b)))
     write_classifier(tmp_path, store)
     assert order == [RECIPE, WEIGHTS, METRICS]
-
-
-def test_an_interrupted_write_leaves_the_old_file(tmp_path: Path) -> None:
-    path = tmp_path / "file"
-    path.write_text("old")
-
-    def half(draft: Path) -> None:
-        draft.write_text("ne")
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        write_whole(path, half)
-    assert path.read_text() == "old"
-    assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
-    write_whole(path, lambda draft: draft.write_text("new"))
-    assert path.read_text() == "new"
 
 
 def test_half_written_metrics_are_none(tmp_path: Path) -> None:

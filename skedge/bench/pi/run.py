@@ -18,9 +18,10 @@ import numpy as np
 from skedge.bench import machine
 from skedge.bench.benchmark import describe, names
 from skedge.bench.pi import guest, root
-from skedge.bench.report import table, write_whole
 from skedge.edge_runtime.backends.backend import load_backend
 from skedge.skeleton.errors import InputError
+from skedge.skeleton.files import write_json, write_text
+from skedge.skeleton.markdown import table
 
 SCHEMA = 1
 MEMORY_MB, PATIENCE = 1024, 1500
@@ -125,8 +126,8 @@ def emulate(
         document, most_a_frame, [(core, ran[core]["ended"]) for core in cores]
     )
     out.mkdir(parents=True, exist_ok=True)
-    write_whole(out / "pi.json", json.dumps(document, indent=1) + "\n")
-    write_whole(out / "pi.md", markdown(document))
+    write_json(out / "pi.json", document, indent=1)
+    write_text(out / "pi.md", markdown(document))
     return document
 
 

@@ -22,6 +22,7 @@ from skedge.datasets.store.rewrite import without
 from skedge.edge_runtime.recognizer import Recognizer
 from skedge.edge_runtime.teach import embed, learn
 from skedge.skeleton.errors import InputError
+from skedge.skeleton.markdown import table
 
 
 def measure(
@@ -109,17 +110,14 @@ def few(
     return codes
 
 
-def table(rows: list[dict[str, Any]]) -> str:
-    """The rows as Markdown."""
+def markdown(rows: list[dict[str, Any]]) -> str:
+    """The rows as a Markdown table."""
     names = [name for name in rows[0] if name != "shots"]
-    lines = ["| clips a class | " + " | ".join(names) + " |", "|---" * (len(names) + 1) + "|"]
-    lines += [
-        f"| {row['shots']} | "
-        + " | ".join(f"{row[name][0]:.1f} ± {row[name][1]:.1f}" for name in names)
-        + " |"
+    cells = [
+        [str(row["shots"]), *(f"{row[name][0]:.1f} ± {row[name][1]:.1f}" for name in names)]
         for row in rows
     ]
-    return "\n".join(lines)
+    return table(["clips a class", *names], cells)
 
 
 def _row(shots: int, scores: list[list[float]]) -> dict[str, Any]:
@@ -180,7 +178,7 @@ def main() -> None:
             print(f"{args.shots} training clips of:", ", ".join(labels))
         else:
             rows = measure(args.model, store, args.protocol, args.shots, args.draws)
-            print(json.dumps(rows, indent=1) if args.json else table(rows))
+            print(json.dumps(rows, indent=1) if args.json else markdown(rows))
     except InputError as error:
         parser.exit(2, f"skedge.bench.studies.fewshot: {error}\n")
 

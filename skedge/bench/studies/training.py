@@ -6,7 +6,6 @@ and training.md.
 """
 
 import argparse
-import json
 import os
 import statistics
 import sys
@@ -37,6 +36,8 @@ from skedge.recipes.settings import (
     PretrainSettings,
 )
 from skedge.skeleton import InputError, Layout, load_layout
+from skedge.skeleton.files import write_json, write_text
+from skedge.skeleton.markdown import table
 from skedge.teacher.clips import Clips
 from skedge.teacher.networks.encoders import BACKBONES
 from skedge.teacher.pretrain import (
@@ -270,7 +271,7 @@ def markdown(document: dict[str, Any]) -> str:
     projector = "" if settings["method"] in BACKBONE_OF else f", projector {settings['projector']}"
     parts = [
         f"# A pretraining step of {settings['method']}",
-        report.table(head, rows),
+        table(head, rows),
         (
             f"{settings['backbone']}{projector} ({first['parameters']:,} parameters in all),"
             f" batches of {settings['batch']} clips of {settings['frames']} frames,"
@@ -391,8 +392,8 @@ def main(argv: list[str] | None = None) -> None:
         "runs": runs,
     }
     args.out.mkdir(parents=True, exist_ok=True)
-    report.write_whole(args.out / "training.json", json.dumps(document, indent=1) + "\n")
-    report.write_whole(args.out / "training.md", markdown(document))
+    write_json(args.out / "training.json", document, indent=1)
+    write_text(args.out / "training.md", markdown(document))
     print(markdown(document))
 
 

@@ -3,7 +3,6 @@ clip by clip."""
 
 import csv
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import numpy as np
 from skedge.datasets.store import PARTS, Store
 from skedge.datasets.store.lock import only_one
 from skedge.skeleton.errors import InputError
+from skedge.skeleton.files import write_json, write_whole
 
 _TRAIN, _TEST = PARTS["train"], PARTS["test"]
 
@@ -162,8 +162,5 @@ def add(path: Path | str, make: Callable[[Store], dict[str, np.ndarray]]) -> Non
         }
         # The splits first: a store may hold more of them than store.json names, should this be
         # interrupted between.
-        with open(path / ".splits.npy", "wb") as file:
-            np.save(file, splits, allow_pickle=False)
-        os.replace(path / ".splits.npy", path / "splits.npy")
-        (path / ".store.json").write_bytes(json.dumps(document, indent=1).encode())
-        os.replace(path / ".store.json", path / "store.json")
+        write_whole(path / "splits.npy", lambda draft: np.save(draft, splits, allow_pickle=False))
+        write_json(path / "store.json", document, indent=1)

@@ -64,13 +64,12 @@ def gait(
     shape: Build,
     rng: np.random.Generator,
     free: tuple[str, ...] = tuple(SIDES),
-    heading: float = 0.0,
 ) -> np.ndarray:
     """Channels (frames, channels) to add to a standing body's: legs, pelvis, trunk, place in the
     room.
 
-    It faces `heading` (degrees) at first. The arms named in `free` swing along. After the way's end
-    the body stands.
+    It faces the camera at first. The arms named in `free` swing along. After the way's end the body
+    stands.
     """
     speed, turning, aside, marching = _profile(way, frames)
     running = np.clip((speed - 1.9) / 1.2, 0, 1)
@@ -86,7 +85,7 @@ def gait(
     lift = how.lift * (1 + 1.2 * running) * np.where(marching > 0, 1.6, 1.0)
 
     added = np.zeros((frames, len(CHANNELS)))
-    face = heading + np.cumsum(turning) / RATE
+    face = np.cumsum(turning) / RATE
     _put(added, "face", face)
     ahead = np.deg2rad(face) + apart
     _put(added, "room_x", np.cumsum(speed * np.sin(ahead)) / RATE)
@@ -146,9 +145,22 @@ def _profile(
     return sums[:, 0], sums[:, 1], sums[:, 2], sums[:, 3]
 
 
-def confined(places: np.ndarray) -> np.ndarray:
-    """Places (T, 2) on the floor moved so that the middle of their extent is the origin."""
-    return places - (places.min(axis=0) + places.max(axis=0)) / 2
+def placed(channels: np.ndarray, facing: float, at: np.ndarray | None = None) -> np.ndarray:
+    """Channels of a motion (T, channels) that begins facing so many degrees to the right.
+
+    It begins at the place `at` (2,); without one the middle of its way is the room's.
+    """
+    face, x, z = (_CHANNEL[name] for name in ("face", "room_x", "room_z"))
+    moved = channels.copy()
+    moved[:, face] += facing
+    turn = np.deg2rad(facing)
+    east, south = channels[:, x], channels[:, z]
+    way = np.stack(
+        [east * np.cos(turn) - south * np.sin(turn), east * np.sin(turn) + south * np.cos(turn)], -1
+    )
+    start = -(way.min(axis=0) + way.max(axis=0)) / 2 if at is None else at - way[0]
+    moved[:, [x, z]] = way + start
+    return moved
 
 
 def walk_way(rng: np.random.Generator, seconds: float, kind: str | None = None) -> list[Stretch]:

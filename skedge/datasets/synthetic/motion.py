@@ -1,16 +1,19 @@
 """Bodies in motion, frame by frame: key poses carried out, walking added, and nobody ever quite
 still."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 
 from skedge.datasets.synthetic import body, everyday
-from skedge.datasets.synthetic.actions import ACTIONS, VARIANTS
-from skedge.datasets.synthetic.gait import RATE, confined, gait, style, walk_way
+from skedge.datasets.synthetic.actions import ACTIONS, Variant
+from skedge.datasets.synthetic.gait import RATE, Stretch, gait, placed, style, walk_way
+from skedge.datasets.synthetic.known import VARIANTS
 from skedge.datasets.synthetic.people import Person
 from skedge.datasets.synthetic.puppet import CHANNEL, perform
+from skedge.datasets.synthetic.stance import Stance, stance
 
 SHORTEST, LONGEST = 24, 180
 # Which channels start together: their lags against each other are drawn per clip.
@@ -30,43 +33,103 @@ class Motion(NamedTuple):
 
 
 def motion(action: int, who: Person, shape: body.Build, rng: np.random.Generator) -> Motion:
-    """One whole performance of an action, with what comes right before and after it."""
-    share = 1.0
+    """One performance of an action by itself, as in a clip; now and then the person walks in.
+
+    Whoever walks may walk in any direction, with the middle of the way at the room's.
+    """
+    variant, share = _what(action, rng)
+    at = stance(who, rng, "seated" if rng.random() < variant.seated else "standing")
+    way: list[Stretch] | None = None
+    lead = 0.0
+    if at.posture == "standing" and not variant.way and rng.random() < 0.15:
+        lead = rng.uniform(0.3, 1.0)
+        way = [replace(one, seconds=lead, turn=0.3 * one.turn) for one in walk_way(rng, 1, "walk")]
+    made, walks = _act(
+        variant, share, who, shape, at, rng, 5.5, lead, way, lambda s: walk_way(rng, s)
+    )
+    moved = made.channels + sway(len(made.channels), who, rng)
+    facing = float(rng.uniform(-180, 180)) if walks and rng.random() < 0.6 else 0.0
+    return made._replace(channels=placed(moved, facing))
+
+
+def act(
+    action: int,
+    who: Person,
+    shape: body.Build,
+    at: Stance,
+    rng: np.random.Generator,
+    ways: Callable[[float], list[Stretch]],
+    longest: float,
+) -> Motion:
+    """One performance of an action that follows on others, from a stance, which it may change.
+
+    `ways` says how somebody walks for so many seconds, from standing to standing. No repetition
+    begins later than `longest` seconds from the first.
+    """
+    variant, share = _what(action, rng, at.posture == "seated")
+    return _act(variant, share, who, shape, at, rng, longest, 0.0, None, ways)[0]
+
+
+def possible(action: int, seated: bool) -> bool:
+    """Whether an action can be begun on a chair, or without one."""
+    return ACTIONS[action] == "other" or everyday.possible(VARIANTS[ACTIONS[action]], seated)
+
+
+def _what(
+    action: int, rng: np.random.Generator, seated: bool | None = None
+) -> tuple[Variant, float]:
     if ACTIONS[action] == "other":
-        variant, share = everyday.draw(rng)
-    else:
-        variant = everyday.choose(VARIANTS[ACTIONS[action]], rng)
-    seated = bool(rng.random() < variant.seated)
-    walks = bool(variant.way) or (not seated and rng.random() < variant.walking)
-    comes = not (seated or walks or variant.begin) and rng.random() < 0.15
-    lead = rng.uniform(0.3, 1.0) if comes else 0.0
-    done = perform(variant, who, shape, rng, seated=seated, legs_busy=walks, lead=lead)
+        return everyday.draw(rng, seated)
+    return everyday.choose(VARIANTS[ACTIONS[action]], rng, seated), 1.0
+
+
+def _act(
+    variant: Variant,
+    share: float,
+    who: Person,
+    shape: body.Build,
+    at: Stance,
+    rng: np.random.Generator,
+    longest: float,
+    lead: float,
+    way: list[Stretch] | None,
+    ways: Callable[[float], list[Stretch]],
+) -> tuple[Motion, bool]:
+    """A variant carried out, `share` of its movement; whether the legs walked meanwhile.
+
+    `way` is walked before, within `lead` seconds.
+    """
+    walks = False
+    if at.posture == "standing" and way is None:
+        walks = bool(variant.way) or rng.random() < variant.walking
+    if walks:
+        at.posture = "walking"
+    done = perform(variant, who, shape, at, rng, lead=lead, longest=longest)
     poses = done.poses
     if share < 1:
         poses = poses[0] + share * (poses - poses[0])
         poses[:, CHANNEL["air"]] = 0
-    frames = max(round(done.seconds[-1] * RATE), SHORTEST)
+    if walks:
+        way = ways(done.seconds[-1])
+        at.posture = "standing"
+    seconds = max(done.seconds[-1], sum(one.seconds for one in way or []))
+    frames = max(round(seconds * RATE), SHORTEST)
     moments = np.arange(frames) / RATE
     moved = np.empty((frames, len(body.CHANNELS)))
     for group, spread in _GROUPS.items():
         lag = np.clip(rng.normal(0, spread), -0.08, 0.08)
         columns = [i for name, i in CHANNEL.items() if _group(name) == group]
         moved[:, columns] = _interpolate(done.seconds, poses[:, columns], moments - lag)
-    moved = smooth(moved, rng.uniform(0.6, 1.6)) + sway(frames, who, rng)
-    if walks or comes:
-        way = walk_way(rng, frames / RATE, None if walks else "walk")
-        if comes:
-            way = [replace(way[0], seconds=lead, turn=0.3 * way[0].turn)]
-        heading = float(rng.uniform(-180, 180)) if walks and rng.random() < 0.6 else 0.0
+    moved = smooth(moved, rng.uniform(0.6, 1.6))
+    if way:
         moved += gait(
-            way, frames, style(rng), shape, rng, done.free if walks else tuple(body.SIDES), heading
+            way, frames, style(rng), shape, rng, done.free if walks else tuple(body.SIDES)
         )
-        room = [CHANNEL[name] for name in body.ROOM]
-        moved[:, room] = confined(moved[:, room])
-    return Motion(moved, round(done.start * RATE), min(round(done.end * RATE), frames), done.beats)
+    ended = min(round(done.end * RATE), frames)
+    return Motion(moved, round(done.start * RATE), ended, done.beats), walks
 
 
-def cut(made: Motion, rng: np.random.Generator) -> np.ndarray:
+def cut(made: Motion, rng: np.random.Generator) -> Motion:
     """A clip of a performance as people cut clips: whole, close about the action, or in the midst
     of it.
 
@@ -78,14 +141,16 @@ def cut(made: Motion, rng: np.random.Generator) -> np.ndarray:
     kind = rng.random()
     if kind < 0.35:
         first = round(made.start + rng.uniform(-6, 0.5 * spare))
-        last = round(made.end + rng.uniform(-spare, 6))
+        last = round(made.end + rng.uniform(-0.5 * spare, 6))
     elif kind < 0.5:
         last = round(made.end - rng.uniform(0, 0.35) * length)
     if last - first > LONGEST:
         first += round(rng.uniform(0, last - first - LONGEST))
     first = min(max(first, 0), frames - SHORTEST)
     last = min(max(last, first + SHORTEST), first + LONGEST, frames)
-    return made.channels[first:last]
+    start, end = max(made.start, first), min(made.end, last)
+    beats = max(1, round(made.beats * (end - start) / length))
+    return Motion(made.channels[first:last], start - first, end - first, beats)
 
 
 def _group(channel: str) -> str:

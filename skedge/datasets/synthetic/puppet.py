@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from skedge.datasets.synthetic import body
-from skedge.datasets.synthetic.actions import RESTING, SEATED, STANDING, Key, Range, Variant
+from skedge.datasets.synthetic.actions import Key, Range, Variant
 from skedge.datasets.synthetic.people import Person
+from skedge.datasets.synthetic.stance import Stance
 
 CHANNEL = {name: i for i, name in enumerate(body.CHANNELS)}
 TURNS = [CHANNEL[f"{side}_turn"] for side in body.SIDES]
@@ -19,6 +20,7 @@ _SIDED = ("side", "twist", "face", "look", "shift")
 _SCALED = ("lean", "curl", "side", "twist", "down", "back", "air")
 # What a chair or walking legs decide, whatever a key says.
 _LEGS = ("down", "back", "shift", "air")
+_STANCE = body.TRUNK + tuple(f"{side}_{foot}" for side in body.SIDES for foot in body.FOOT)
 
 
 @dataclass(frozen=True)
@@ -41,32 +43,35 @@ def perform(
     variant: Variant,
     who: Person,
     shape: body.Build,
+    at: Stance,
     rng: np.random.Generator,
     *,
-    seated: bool = False,
-    legs_busy: bool = False,
     lead: float = 0.0,
     longest: float = 5.5,
 ) -> Performed:
-    """One performance of a variant; `lead` seconds pass before it, repetitions end after `longest`.
+    """One performance of a variant by somebody in a stance, which it may change.
 
-    `legs_busy`: somebody else moves the legs (walking), and no key does.
+    `lead` seconds pass before it; no repetition begins later than `longest` seconds from its start.
+    Where the stance is walking, the variant's keys leave the legs alone.
     """
     usual, rare = ("left", "right") if who.left_handed else ("right", "left")
-    acting = usual if rng.random() < 0.75 else rare
-    puppet = _Puppet(who, shape, acting, rng, seated=seated, legs_busy=legs_busy)
+    puppet = _Puppet(who, shape, at, usual if rng.random() < 0.75 else rare, rng)
     puppet.change(variant.begin)
     tempo = who.tempo * float(np.exp(np.clip(rng.normal(0.16, 0.26), -0.45, 0.75))) * variant.tempo
     start = lead + rng.uniform(0.05, 0.5)
     times = [0.0, start]
     poses = [puppet.pose()] * 2
+    end = start
 
     def go(keys: list[Key]) -> None:
+        nonlocal end
         for seconds, pose in keys:
             wait = max(puppet.draw(("s", id(pose)), seconds) / tempo, 0.03)
             puppet.change(pose)
             times.append(times[-1] + wait)
             poses.append(puppet.pose())
+            if pose or not variant.stays:
+                end = times[-1]
 
     go(variant.before)
     beats, wanted = 0, _repeats(variant, rng)
@@ -74,11 +79,13 @@ def perform(
         go(variant.beat)
         beats += 1
     go(variant.after)
-    if not variant.stays:
-        puppet.choose_rest(0.3)
+    if variant.stays:
+        at.resting = {side: list(hand) for side, hand in puppet.hands.items()}
+    else:
+        if rng.random() < 0.3:
+            at.rest_hands(rng, 0.3)
         go([(variant.back, {"rest": "all"})])
-    end = times[-1]
-    times.append(end + rng.uniform(0.05, 0.6))
+    times.append(times[-1] + rng.uniform(0.05, 0.6))
     poses.append(poses[-1])
     table = puppet.channels(poses)
     free = tuple(side for side in body.SIDES if side not in puppet.moved)
@@ -94,36 +101,16 @@ class _Puppet:
     """The state that keys change: hands by place, everything else by channel."""
 
     def __init__(
-        self,
-        who: Person,
-        shape: body.Build,
-        acting: str,
-        rng: np.random.Generator,
-        *,
-        seated: bool,
-        legs_busy: bool,
+        self, who: Person, shape: body.Build, at: Stance, acting: str, rng: np.random.Generator
     ) -> None:
-        self.who, self.shape, self.rng = who, shape, rng
+        self.who, self.shape, self.at, self.rng = who, shape, at, rng
         self.sides = {"arm": acting, "other": "left" if acting == "right" else "right"}
         self.sign = body.SIDES[acting]
-        self.bound = seated or legs_busy
         self.memory: dict[Any, float] = {}
         self.moved: set[str] = set()
-        self.hang = {side: [part + rng.normal(0, 0.02) for part in who.hang] for side in body.SIDES}
         self.hands: dict[str, list[float]] = {}
         self.named: dict[str, list[float]] = {}
         self.values: dict[str, float] = dict.fromkeys(body.CHANNELS, 0.0)
-        self.seated = seated
-        self.base = {"lean": who.lean, "curl": who.curl}
-        stance = SEATED if seated else {} if legs_busy else STANDING
-        for name, value in stance.items():
-            if name in ("step", "other step"):
-                for way, part in zip(body.FOOT, value, strict=True):
-                    self.base[f"{self._side(name)}_{way}"] = self.draw(("base", name, way), part)
-            else:
-                self.base[name] = self.base.get(name, 0.0) + self.draw(("base", name), value)
-        self.resting: dict[str, list[float]] = {}
-        self.choose_rest(0.7 if seated else 0.3)
         self.rest("all")
 
     def draw(self, what: Any, value: Range) -> float:
@@ -135,49 +122,37 @@ class _Puppet:
         share = self.memory[what] = min(max(share, 0.0), 1.0)
         return value[0] + share * (value[1] - value[0])
 
-    def choose_rest(self, chance: float) -> None:
-        """Where the hands rest from now on: mostly hanging, else in one of the usual places."""
-        if self.resting and self.rng.random() > chance:
-            return
-        self.resting = {side: [*self.hang[side], 10.0] for side in body.SIDES}
-        if self.rng.random() > chance:
-            return
-        kinds = RESTING["seated" if self.seated else "standing"]
-        place, swivel, always_both = kinds[self.rng.integers(len(kinds))]
-        sides = list(body.SIDES)
-        if not always_both and self.rng.random() < 0.6:
-            sides = [sides[self.rng.integers(2)]]
-        for side in sides:
-            self.resting[side] = [
-                *(self.rng.uniform(*np.broadcast_to(part, 2)) for part in place),
-                swivel,
-            ]
-
     def rest(self, what: str) -> None:
         for side in body.SIDES:
-            self.hands[side] = list(self.resting[side])
-            self.named[side] = self.resting[side][:3]
+            self.hands[side] = list(self.at.resting[side])
+            self.named[side] = self.at.resting[side][:3]
             self.values |= {f"{side}_bend": 5.0, f"{side}_wag": 0.0}
         if what == "all":
-            self.values |= dict.fromkeys(
-                body.TRUNK + tuple(f"{s}_{f}" for s in body.SIDES for f in body.FOOT), 0.0
-            )
-            self.values |= self.base
+            self.take_stance()
+
+    def take_stance(self) -> None:
+        self.values |= dict.fromkeys(_STANCE, 0.0)
+        self.values |= self.at.base
 
     def change(self, pose: dict[str, Any]) -> None:
+        if "posture" in pose:
+            self.at.posture = pose["posture"]
+            self.at.rest_hands(self.rng, 0.3)
+            self.take_stance()
         if "rest" in pose:
             self.rest(pose["rest"])
+        bound = self.at.posture != "standing"
         key = id(pose)
         for role in ("arm", "other"):
             self._change_arm(role, pose, key)
         for hand in self.hands.values():
             hand[:3] = [part + self.rng.normal(0, 0.008) for part in hand[:3]]
         for name in ("step", "other step", "foot"):
-            if name in pose and (name == "foot" or not self.bound):
+            if name in pose and (name == "foot" or not bound):
                 for way, value in zip(body.FOOT, pose[name], strict=True):
                     self.values[f"{self._side(name)}_{way}"] = self.draw((key, name, way), value)
         for name in body.TRUNK:
-            if name in pose and not (self.bound and name in _LEGS):
+            if name in pose and not (bound and name in _LEGS):
                 value = self.draw((key, name), pose[name])
                 value *= self.sign if name in _SIDED else 1
                 self.values[name] = value * (self.who.amplitude if name in _SCALED else 1)

@@ -17,13 +17,12 @@ from skedge.datasets.synthetic import body
 from skedge.datasets.synthetic.actions import ACTIONS
 from skedge.datasets.synthetic.camera import gaps, noise, view
 from skedge.datasets.synthetic.gait import RATE
-from skedge.datasets.synthetic.motion import cut, motion, sway
+from skedge.datasets.synthetic.motion import cut, motion
 from skedge.datasets.synthetic.people import SENSORS, build, person
-from skedge.datasets.synthetic.puppet import CHANNEL
+from skedge.datasets.synthetic.recordings import SECONDS, Interval, recorded
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.layout import load_layout
 
-PAUSE = (30, 90)
 CAMERAS = ("depth camera with 25 joints", "depth camera with 20 joints", "pose estimator")
 
 _LAYOUT = load_layout("ntu25")
@@ -31,15 +30,16 @@ _LAYOUT = load_layout("ntu25")
 
 class Clip(NamedTuple):
     """One clip: `joints` (T, 25, 3) metres in the camera's frame, NaN where absent; numbers of
-    action, subject, camera."""
+    action, subject, camera; how often the action is done in it."""
 
     joints: np.ndarray
     action: int
     subject: int
     camera: int
+    beats: int = 1
 
 
-_Named = tuple[str, Clip, Sequence[tuple[int, int, int]]]
+_Named = tuple[str, Clip, Sequence[Interval]]
 
 
 def clip(
@@ -50,10 +50,12 @@ def clip(
     seed: int = 0,
     jitter: float = 1.0,
     dropped: float = 0.01,
+    clean: bool = False,
 ) -> Clip:
     """One clip of an action by a subject; the same numbers give the same clip, bit for bit.
 
-    `jitter` scales the camera's noise, `dropped` is the share of absent joints on average. Raises
+    `jitter` scales the camera's noise, `dropped` is the share of absent joints on average. `clean`:
+    without a camera, the joints where they are in the room (y up from the floor). Raises
     `InputError` for an unknown action and negative numbers.
     """
     if not 0 <= action < len(ACTIONS) or min(subject, repetition, seed) < 0:
@@ -65,49 +67,38 @@ def clip(
     camera = int(rng.integers(len(CAMERAS)))
     who = person(seed, subject)
     shape = build(who, SENSORS[camera], rng)
-    return Clip(
-        _film(cut(motion(action, who, shape, rng), rng), shape, camera, rng, jitter, dropped),
-        action,
-        subject,
-        camera,
-    )
+    made = cut(motion(action, who, shape, rng), rng)
+    if clean:
+        joints = body.joints(made.channels, shape).astype(np.float32)
+    else:
+        joints = _film(made.channels, shape, camera, rng, jitter, dropped)
+    return Clip(joints, action, subject, camera, made.beats)
 
 
 def recording(
-    subject: int, repetition: int = 0, *, seed: int = 0
-) -> tuple[Clip, list[tuple[int, int, int]]]:
-    """One subject doing every action but idle once, with pauses between, before one camera; and the
-    actions' intervals.
+    subject: int,
+    repetition: int = 0,
+    *,
+    seed: int = 0,
+    seconds: float = SECONDS,
+    clean: bool = False,
+) -> tuple[Clip, list[Interval]]:
+    """One subject before one camera for some time, mostly at everyday things (see `recorded`).
 
-    Intervals are (action, first frame, frame after the last). In a pause the person goes over into
-    how the next action begins, and is never still. Whoever sits down stands up next. `action` is
-    the one that lasts longest.
+    `action` is `other`, `beats` how many known actions were done; `clean` as of `clip`. The same
+    numbers give the same recording, bit for bit.
     """
     rng = np.random.default_rng([seed, 3, subject, repetition])
     camera = int(rng.integers(len(CAMERAS)))
     who = person(seed, subject)
     shape = build(who, SENSORS[camera], rng)
-    seated = [ACTIONS.index(action) for action in ("sit down", "stand up")]
-    order = [
-        int(i)
-        for i in rng.permutation(len(ACTIONS))
-        if ACTIONS[i] not in ("idle", "other") and i != seated[1]
-    ]
-    order.insert(order.index(seated[0]) + 1, seated[1])
-    performed = [motion(action, who, shape, rng).channels for action in order]
-    turns = [CHANNEL[f"{side}_turn"] for side in body.SIDES]
-    moved, intervals = performed[0][:1], []
-    for action, poses in zip(order, performed, strict=True):
-        # An arm's turn is known up to whole turns, and must not go round in a pause.
-        poses[:, turns] += 360 * np.round((moved[-1, turns] - poses[0, turns]) / 360)
-        pause = int(rng.integers(*PAUSE))
-        share = _ramp(pause, rng)[:, None]
-        start = len(moved) + pause
-        bridge = moved[-1] + share * (poses[0] - moved[-1])
-        moved = np.concatenate([moved, bridge + _held(sway(pause, who, rng)), poses])
-        intervals.append((action, start, len(moved)))
-    longest = max(intervals, key=lambda one: one[2] - one[1])[0]
-    return Clip(_film(moved, shape, camera, rng), longest, subject, camera), intervals
+    moved, intervals = recorded(who, shape, rng, seconds)
+    if clean:
+        joints = body.joints(moved, shape).astype(np.float32)
+    else:
+        joints = _film(moved, shape, camera, rng)
+    known = sum(ACTIONS[one.action] not in ("idle", "other") for one in intervals)
+    return Clip(joints, ACTIONS.index("other"), subject, camera, known), intervals
 
 
 def _film(
@@ -136,27 +127,18 @@ def _film(
     return seen.astype(np.float32)
 
 
-def _ramp(frames: int, rng: np.random.Generator) -> np.ndarray:
-    """From 0 to 1 and at rest at both ends, (frames,): a second's change somewhere in a pause."""
-    start = rng.uniform(0, max(frames - RATE, 0))
-    share = np.clip((np.arange(frames) - start) / min(RATE, frames), 0, 1)
-    return share**2 * (3 - 2 * share)
-
-
-def _held(waves: np.ndarray) -> np.ndarray:
-    """Waves (T, channels) that grow from nothing and end in nothing, so that what they join has no
-    steps."""
-    return waves * np.sin(np.pi * np.linspace(0, 1, len(waves)))[:, None] ** 2
-
-
 def make_clips(
-    subjects: int = 20, clips_per_action_and_subject: int = 3, seed: int = 0
+    subjects: int = 20,
+    clips_per_action_and_subject: int = 3,
+    seed: int = 0,
+    *,
+    clean: bool = False,
 ) -> Iterator[Clip]:
     """All clips of a set, subject by subject."""
     for subject in range(subjects):
         for action in range(len(ACTIONS)):
             for repetition in range(clips_per_action_and_subject):
-                yield clip(action, subject, repetition, seed=seed)
+                yield clip(action, subject, repetition, seed=seed, clean=clean)
 
 
 def parts(subjects: int) -> np.ndarray:
@@ -175,20 +157,21 @@ def synthesize_recordings(
     recordings_per_subject: int = 1,
     subjects: int = 20,
     seed: int = 0,
+    clean: bool = False,
     overwrite: bool = False,
 ) -> None:
-    """Write whole recordings with labelled intervals (see `recording`) as a store; otherwise as
-    `synthesize`."""
+    """Write whole recordings whose intervals label every frame (see `recording`) as a store;
+    otherwise as `synthesize`. `repetitions.json` says how often each interval's action was done."""
 
     def named() -> Iterator[_Named]:
         for subject in range(subjects):
             for i in range(recordings_per_subject):
-                yield f"s{subject + 1:02}_r{i + 1:02}", *recording(subject, i, seed=seed)
+                name = f"s{subject + 1:02}_r{i + 1:02}"
+                yield name, *recording(subject, i, seed=seed, clean=clean)
 
     counts = {"subjects": subjects, "recordings_per_subject": recordings_per_subject, "seed": seed}
-    _write(
-        path, counts, "recording per subject", named(), subjects * recordings_per_subject, overwrite
-    )
+    total = subjects * recordings_per_subject
+    _write(path, counts, "recording per subject", named(), total, clean, overwrite)
 
 
 def synthesize(
@@ -197,18 +180,22 @@ def synthesize(
     clips_per_action_and_subject: int = 3,
     subjects: int = 20,
     seed: int = 0,
+    clean: bool = False,
     overwrite: bool = False,
 ) -> None:
     """Write the synthetic set as a store at `path`: 14 classes, 30 Hz, NTU-25, a protocol `xsub` by
     subject.
 
-    The default 780 clips take a few seconds; the same arguments give the same files, bit for bit.
-    Raises `InputError` for fewer than three subjects (one for each part) or no clips, and where
-    `path` is taken.
+    The default 840 clips take a few seconds; the same arguments give the same files, bit for bit.
+    `repetitions.json` beside them says how often each clip's action was done. Raises `InputError`
+    for fewer than three subjects (one for each part) or no clips, and where `path` is taken.
+    `clean`: no camera sees them, the joints are where they are in the room (y up from the floor).
     """
 
     def named() -> Iterator[_Named]:
-        for number, made in enumerate(make_clips(subjects, clips_per_action_and_subject, seed)):
+        for number, made in enumerate(
+            make_clips(subjects, clips_per_action_and_subject, seed, clean=clean)
+        ):
             take = number % clips_per_action_and_subject + 1
             yield f"a{made.action + 1:02}_s{made.subject + 1:02}_t{take:02}", made, ()
 
@@ -218,7 +205,7 @@ def synthesize(
         "seed": seed,
     }
     total = len(ACTIONS) * subjects * clips_per_action_and_subject
-    _write(path, counts, "clip per action and subject", named(), total, overwrite)
+    _write(path, counts, "clip per action and subject", named(), total, clean, overwrite)
 
 
 def _write(
@@ -227,6 +214,7 @@ def _write(
     unit: str,
     named: Iterable[_Named],
     total: int,
+    clean: bool,
     overwrite: bool,
 ) -> None:
     subjects, each, seed = counts.values()
@@ -235,7 +223,8 @@ def _write(
             f"expected at least 3 subjects, 1 {unit} and a seed from 0, "
             f"got {subjects}, {each} and {seed}"
         )
-    made_by: dict[str, Any] = {"synthesize": counts, "cameras": list(CAMERAS)}
+    made_by: dict[str, Any] = {"synthesize": counts | ({"clean": True} if clean else {})}
+    made_by |= {} if clean else {"cameras": list(CAMERAS)}
     codes = parts(subjects)
     with StoreWriter(
         path,
@@ -246,7 +235,16 @@ def _write(
         made_by=made_by,
         overwrite=overwrite,
     ) as writer:
+        repetitions: dict[str, int | list[int]] = {}
+        writer.attach("repetitions.json", lambda: repetitions)
         for name, made, intervals in progress(named, "Making the synthetic set", total):
+            repetitions[name] = [one.beats for one in intervals] or made.beats
             whose = {"subject": made.subject + 1, "camera": made.camera + 1}
-            writer.add(name, made.joints[None], label=made.action, intervals=intervals, **whose)
+            writer.add(
+                name,
+                made.joints[None],
+                label=made.action,
+                intervals=[one[:3] for one in intervals],
+                **whose,
+            )
         writer.protocol("xsub", lambda index: codes[index["subject"] - 1])

@@ -14,6 +14,7 @@ from skedge.edge_runtime.backends import memory
 from skedge.edge_runtime.backends.flatbuffer import read_text
 from skedge.edge_runtime.stream import OnnxStepper, Stepper, TfliteRunner, TfliteStepper
 from skedge.skeleton.errors import InputError
+from skedge.skeleton.install import install_hint
 from skedge.skeleton.metadata import KEY, ModelMetadata, Streaming
 
 # onnxruntime 1.29 and later writes files and opens sockets for telemetry unless this is set before
@@ -196,7 +197,7 @@ def _onnxruntime(source: str) -> Any:
         import onnxruntime
     except ImportError:
         raise InputError(
-            f"{source}: reading it needs onnxruntime, which is not installed: pip install skedge"
+            f"{source}: reading it needs onnxruntime, which is not installed: {install_hint()}"
         ) from None
     return onnxruntime
 
@@ -204,7 +205,7 @@ def _onnxruntime(source: str) -> Any:
 def _interpreter(source: str, precision: str = "fp32") -> Any:
     """The Interpreter class of ai-edge-litert, or of tflite-runtime for what that computes
     rightly."""
-    install = 'pip install "skedge[tflite]"'
+    install = install_hint("tflite")
     try:
         from ai_edge_litert.interpreter import Interpreter
 

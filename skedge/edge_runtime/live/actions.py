@@ -1,6 +1,9 @@
 """What everybody in view is doing: people's joints to answers and events."""
 
+import time
+from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -12,6 +15,8 @@ from skedge.skeleton.layout import Layout
 from skedge.skeleton.retarget import retarget
 
 TOP = 5
+# What the documents of events are called; the number grows when a field changes its meaning.
+SCHEMA = "skedge.event/1"
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,6 +30,10 @@ class Observation:
     taken: float
 
 
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 3)
+
+
 def _plain(number: int | None) -> int | None:
     """A person's number as JSON takes it, whatever integer a pose estimator of one's own gives."""
     return None if number is None else int(number)
@@ -33,7 +42,7 @@ def _plain(number: int | None) -> int | None:
 @dataclass(frozen=True, eq=False)
 class Answer:
     """What is known about one person: `top` the likeliest labels and their probabilities, empty
-    before the first answer.
+    before the first answer; `doing` the events that go on.
 
     `whole` is False where no whole body is in view: then there is no action. `id` is None for a
     scene of several people.
@@ -42,6 +51,7 @@ class Answer:
     id: int | None
     whole: bool
     top: tuple[tuple[str, float], ...] = ()
+    doing: tuple[Event, ...] = ()
 
     @property
     def text(self) -> str:
@@ -55,26 +65,56 @@ class Answer:
             {"label": label, "probability": round(probability, 4)}
             for label, probability in self.top
         ]
-        return {"id": _plain(self.id), "whole": self.whole, "top": top}
+        doing = [
+            {
+                "event": event.label,
+                "start": round(event.start, 3),
+                "length": round(event.announced - event.start, 3),
+                "repetitions": event.repetitions,
+            }
+            for event in self.doing
+        ]
+        return {"id": _plain(self.id), "whole": self.whole, "top": top, "doing": doing}
 
 
 @dataclass(frozen=True)
 class Happening:
-    """An event and whose it is; `person` is None where the model looks at the scene."""
+    """An event that has begun or ended, and whose it is; `person` is None where the model looks at
+    the scene.
+
+    `number` counts the actions of this run, and is the same when one begins and when it ends.
+    `zero` is the time of day (seconds since 1970) at the frames' second 0, `device` a name for who
+    tells it.
+    """
 
     event: Event
     person: int | None
+    number: int = 0
+    zero: float = 0.0
+    device: str = ""
 
     def document(self) -> dict[str, Any]:
-        """The event as plain JSON types: what programs get."""
+        """The event as plain JSON types: what programs get (`docs/events.md`)."""
         event = self.event
         return {
+            "schema": SCHEMA,
             "event": event.label,
-            "confidence": round(event.confidence, 4),
+            "phase": "ended" if event.ended else "begun",
+            "id": self.number,
             "person": _plain(self.person),
+            "device": self.device,
+            "confidence": round(event.confidence, 4),
             "start": round(event.start, 3),
-            "end": round(event.end, 3),
+            "end": _rounded(event.end),
+            "length": _rounded(event.length),
+            "repetitions": event.repetitions,
+            "announced": round(event.announced, 3),
+            "start_time": self._clock(event.start),
+            "end_time": None if event.end is None else self._clock(event.end),
         }
+
+    def _clock(self, seconds: float) -> str:
+        return datetime.fromtimestamp(self.zero + seconds, UTC).isoformat(timespec="milliseconds")
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,34 +133,62 @@ class Actions:
     answers.
 
     A model made for one person sees each person alone, under that person's id. A model made for two
-    sees the scene: people keep their places in it as long as they are in view.
+    sees the scene: people keep their places in it as long as they are in view. `device` is the name
+    that events are told under.
     """
 
-    def __init__(self, recognizer: Recognizer) -> None:
-        self.recognizer = recognizer
+    def __init__(self, recognizer: Recognizer, device: str = "") -> None:
+        self.recognizer, self.device = recognizer, device
+        # Of what goes on: its number, and the time of the day at second 0 as of its beginning.
+        self._going: dict[tuple[Any, str, float], tuple[int, float]] = {}
+        self._begun = 0
+        self._zero = 0.0
         self._places: list[int | None] = [None] * recognizer.metadata.persons
 
     def update(self, observation: Observation) -> Outlook:
-        if self.recognizer.metadata.persons > 1:
-            return self._scene(observation)
-        answers, happenings = [], []
+        age = time.monotonic() - observation.taken
+        self._zero = time.time() - age - observation.frame.seconds
+        see = self._scene if self.recognizer.metadata.persons > 1 else self._each
+        answers, events = see(observation)
+        events += self.recognizer.end_events(observation.frame.seconds)
+        return Outlook(answers, self._happenings(events))
+
+    def finish(self) -> Outlook:
+        """Nothing more will come: what goes on has ended."""
+        return Outlook(happenings=self._happenings(self.recognizer.end_events()))
+
+    def _happenings(self, events: Iterable[Event]) -> tuple[Happening, ...]:
+        scene = self.recognizer.metadata.persons > 1
+        found = []
+        for event in events:
+            key = (event.person, event.label, event.start)
+            if not event.ended:
+                self._begun += 1
+                self._going[key] = (self._begun, self._zero)
+            number, zero = self._going.pop(key) if event.ended else self._going[key]
+            person: Any = None if scene else event.person
+            found.append(Happening(event, person, number, zero, self.device))
+        return tuple(found)
+
+    def _each(self, observation: Observation) -> tuple[tuple[Answer, ...], list[Event]]:
+        answers: list[Answer] = []
+        events: list[Event] = []
         for person in observation.people:
             if not person.whole:
                 answers.append(Answer(person.id, False))
                 continue
             joints = self._placed(person, observation.layout)
             result = self.recognizer.update(joints, observation.frame.seconds, person.id)
-            answers.append(Answer(person.id, True, self._top(result)))
-            if result.event:
-                happenings.append(Happening(result.event, person.id))
-        return Outlook(tuple(answers), tuple(happenings))
+            answers.append(Answer(person.id, True, self._top(result), self._doing(person.id)))
+            events += result.events
+        return tuple(answers), events
 
-    def _scene(self, observation: Observation) -> Outlook:
+    def _scene(self, observation: Observation) -> tuple[tuple[Answer, ...], list[Event]]:
         if not observation.people:
-            return Outlook()
+            return (), []
         whole = {person.id: person for person in observation.people if person.whole}
         if not whole:
-            return Outlook((Answer(None, False),))
+            return (Answer(None, False),), []
         self._places = [place if place in whole else None for place in self._places]
         waiting = [id for id in whole if id not in self._places]
         self._places = [
@@ -133,8 +201,10 @@ class Actions:
             if place is not None:
                 joints[number] = self._placed(whole[place], observation.layout)
         result = self.recognizer.update(joints, observation.frame.seconds)
-        happenings = (Happening(result.event, None),) if result.event else ()
-        return Outlook((Answer(None, True, self._top(result)),), happenings)
+        return (Answer(None, True, self._top(result), self._doing(0)),), [*result.events]
+
+    def _doing(self, person: int) -> tuple[Event, ...]:
+        return tuple(event for event in self.recognizer.open_events if event.person == person)
 
     def _placed(self, person: Person, layout: Layout) -> np.ndarray:
         target = self.recognizer.metadata.layout

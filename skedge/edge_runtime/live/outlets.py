@@ -5,7 +5,7 @@ import json
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -13,6 +13,7 @@ from skedge.edge_runtime.live.crew import Crew
 from skedge.skeleton.errors import InputError
 
 HELD = 1000
+LAST_WORDS = 1.0
 
 Document = dict[str, Any]
 
@@ -21,14 +22,19 @@ class Outlet:
     """Gives events to a function in a thread of its own: however slow it is, nothing waits for it.
 
     Of events that pile up the oldest are left out (`dropped`). What the function raises is handed
-    to `broken`.
+    to `broken`. Once closed, it delivers what is still put until all of `after` are set, a second
+    at the most; then `ended` is set.
     """
 
     def __init__(
-        self, name: str, deliver: Callable[[Document], object], broken: Callable[[Exception], None]
+        self,
+        name: str,
+        deliver: Callable[[Document], object],
+        broken: Callable[[Exception], None],
+        after: Sequence[threading.Event] = (),
     ) -> None:
-        self.name, self.dropped = name, 0
-        self._deliver, self._broken = deliver, broken
+        self.name, self.dropped, self.ended = name, 0, threading.Event()
+        self._deliver, self._broken, self._after = deliver, broken, after
         self._waiting: deque[Document] = deque()
         self._closed = False
         self._changed = threading.Condition()
@@ -51,6 +57,16 @@ class Outlet:
             self._changed.notify()
 
     def _run(self) -> None:
+        try:
+            self._empty()
+            for one in self._after:
+                one.wait(LAST_WORDS)
+            self._empty()
+        finally:
+            self.ended.set()
+
+    def _empty(self) -> None:
+        """Deliver what comes, until it is closed and nothing is left."""
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._waiting or self._closed)
@@ -61,6 +77,17 @@ class Outlet:
                 self._deliver(dict(document))
             except Exception as error:
                 self._broken(error)
+
+
+def only_ended(put: Callable[[Document], None]) -> Callable[[Document], None]:
+    """One document for every action: those of its end go on to `put`, those of its beginning do
+    not."""
+
+    def filtered(document: Document) -> None:
+        if document["phase"] == "ended":
+            put(document)
+
+    return filtered
 
 
 def json_lines(stream: TextIO) -> Callable[[Document], None]:

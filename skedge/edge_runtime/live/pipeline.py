@@ -33,6 +33,10 @@ class Consumer(Protocol):
 
     def update(self, observation: Observation) -> Outlook: ...
 
+    def finish(self) -> Outlook:
+        """Nothing more will come: what is still to be told."""
+        ...
+
 
 class Painter(Protocol):
     """Makes one picture of an observation for all who look; called in a thread of its own, only
@@ -66,8 +70,9 @@ class Live:
     recorded skeletons.
 
     `states` is the newest state as JSON, made ten times a second, once for all viewers (see
-    `state`); `log` keeps the last 100 events and notes, each with a number. Functions given to
-    `tell` are called in the thread where something happens: they must not take long.
+    `state`); `log` keeps the last 100 events and notes, each with a number. `followed` is set when
+    no event comes any more. Functions given to `tell` are called in the thread where something
+    happens: they must not take long.
     """
 
     def __init__(
@@ -85,6 +90,7 @@ class Live:
         self.timing = Timing()
         self.states: Newest[bytes] = Newest()
         self.log = Log()
+        self.followed = threading.Event()
         self.name = name
         self._source, self._pose, self._layout, self._consumer, self._painter = (
             source,
@@ -202,11 +208,16 @@ class Live:
             self.timing.took("action", now - start)
             self.timing.took("camera to answer", now - observation.taken)
             self.timing.happened("action")
-            for happening in outlook.happenings:
-                self._announce("action", happening.document())
+            self._announce_all(outlook)
             if outlook.finished:
                 self.crew.stop()
+        self._announce_all(self._consumer.finish())
+        self.followed.set()
         self._done("action")
+
+    def _announce_all(self, outlook: Outlook) -> None:
+        for happening in outlook.happenings:
+            self._announce("action", happening.document())
 
     def _show(self) -> None:
         while (

@@ -10,6 +10,7 @@ import webbrowser
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,13 @@ from skedge.datasets.store.rewrite import append, check
 from skedge.edge_runtime.interfaces import PoseEstimator, Source
 from skedge.edge_runtime.live.actions import Actions
 from skedge.edge_runtime.live.mailbox import Newest
-from skedge.edge_runtime.live.outlets import Document, Outlet, json_lines, load_hook
+from skedge.edge_runtime.live.outlets import (
+    Document,
+    Outlet,
+    json_lines,
+    load_hook,
+    only_ended,
+)
 from skedge.edge_runtime.live.pipeline import Consumer, Live
 from skedge.edge_runtime.live.server import Feeds, Page, is_own, token_for
 from skedge.edge_runtime.live.takes import RATE, Takes
@@ -109,21 +116,26 @@ def live(
     record: Path | None = None,
     hook: str | None = None,
     every_frame: bool = False,
+    ended_only: bool = False,
+    device: str | None = None,
 ) -> None:
-    """Show and tell what people do until the source ends or Ctrl-C comes. Events go to stdout as
-    JSON lines, unless that is a
-    terminal with the view in it, and to the `hook` (see `load_hook`).
+    """Show and tell what people do until the source ends or Ctrl-C comes.
+
+    Events go to stdout as JSON lines (`docs/events.md`), unless that is a terminal with the view in
+    it, and to the `hook` (see `load_hook`): one when an action begins and one when it has ended, or
+    with `ended_only` the latter alone. They carry the name `device`, by default the computer's.
 
     Raises what broke in a thread (`LiveError`), and `InputError` for wrong input.
     """
     told = None if hook is None else load_hook(hook)
     _look(
         camera,
-        lambda layout: Actions(recognizer),
+        lambda layout: Actions(recognizer, socket.gethostname() if device is None else device),
         viewing,
         record=record,
         hook=told,
         every_frame=every_frame,
+        ended_only=ended_only,
     )
 
 
@@ -165,6 +177,7 @@ def _look(
     record: Path | None = None,
     hook: Callable[[Document], object] | None = None,
     every_frame: bool = False,
+    ended_only: bool = False,
 ) -> None:
     token = token_for(viewing.host, viewing.token)
     painter = None
@@ -202,7 +215,7 @@ def _look(
         raise
     try:
         with _ctrl_c():
-            _tell(running, hook)
+            _tell(running, hook, ended_only)
             for note in notes:
                 print(note, file=sys.stderr, flush=True)
             if sys.stderr.isatty():
@@ -239,29 +252,36 @@ def addresses(host: str, port: int, token: str | None) -> list[str]:
     return [f"http://{f'[{one}]' if ':' in one else one}:{port}/{query}" for one in hosts]
 
 
-def _tell(running: Live, hook: Callable[[Document], object] | None) -> None:
+def _tell(
+    running: Live, hook: Callable[[Document], object] | None, ended_only: bool = False
+) -> None:
     """Events to stdout and to the hook, and notes to stderr, where no view in the terminal shows
     them."""
+    last_words = [running.followed]
+
+    def give_actions(outlet: Outlet) -> None:
+        running.tell("action", only_ended(outlet.put) if ended_only else outlet.put)
+        outlet.start(running.crew)
+        last_words.append(outlet.ended)
+
     if not (sys.stderr.isatty() and sys.stdout.isatty()):
-        out = Outlet(
-            "stdout", json_lines(sys.stdout), lambda error: running.crew.fail("stdout", error)
-        )
-        running.tell("action", out.put)
-        out.start(running.crew)
-    if not sys.stderr.isatty():
-        lines = Outlet(
-            "stderr",
-            lambda document: print(f"note: {document['note']}", file=sys.stderr, flush=True),
-            _ignore,
-        )
-        running.tell("note", lines.put)
-        lines.start(running.crew)
+        lines = json_lines(sys.stdout)
+        failed = partial(running.crew.fail, "stdout")
+        give_actions(Outlet("stdout", lines, failed, [running.followed]))
     if hook is not None:
-        told = Outlet(
-            "hook", hook, lambda error: running.note(f"hook: {type(error).__name__}: {error}")
-        )
-        running.tell("action", told.put)
-        told.start(running.crew)
+
+        def broken(error: Exception) -> None:
+            running.note(f"hook: {type(error).__name__}: {error}")
+
+        give_actions(Outlet("hook", hook, broken, [running.followed]))
+    if not sys.stderr.isatty():
+        notes = Outlet("stderr", _print_note, _ignore, last_words)
+        running.tell("note", notes.put)
+        notes.start(running.crew)
+
+
+def _print_note(document: Document) -> None:
+    print(f"note: {document['note']}", file=sys.stderr, flush=True)
 
 
 def _ignore(error: Exception) -> None:

@@ -72,6 +72,9 @@ class Takes:
             finished=self.complete,
         )
 
+    def finish(self) -> Outlook:
+        return Outlook()
+
     def _follow(self, observation: Observation) -> str:
         """What to tell the person, after taking note of what was seen."""
         now = observation.frame.seconds

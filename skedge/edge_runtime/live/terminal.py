@@ -55,6 +55,9 @@ def _people(people: list[dict[str, Any]]) -> RenderableType:
     grid = Table.grid(padding=(0, 1))
     for person in people[:PEOPLE]:
         name = "scene" if person["id"] is None else f"person {person['id']}"
+        for event in person["doing"]:
+            grid.add_row(name, Text(_going(event), style="bold green"))
+            name = ""
         if not person["top"]:
             grid.add_row(
                 name,
@@ -74,17 +77,35 @@ def _people(people: list[dict[str, Any]]) -> RenderableType:
 
 
 def _log(entries: list[tuple[int, str, dict[str, Any]]]) -> Text:
+    """The last events and notes, a line each; the end of an action takes the place of its
+    beginning."""
     lines = Text()
-    for _, kind, document in entries[-EVENTS:]:
+    ended = {document["id"] for _, _, document in entries if document.get("phase") == "ended"}
+    shown = [
+        (kind, document)
+        for _, kind, document in entries
+        if document.get("phase") != "begun" or document["id"] not in ended
+    ]
+    for kind, document in shown[-EVENTS:]:
         clock = datetime.fromisoformat(document["time"]).astimezone().strftime("%H:%M:%S")
         if kind == "action":
             whose = "" if document["person"] is None else f"  person {document['person']}"
             lines.append(f"{clock}  {document['event']}", "bold").append(
-                f"  {document['confidence']:.2f}{whose}\n", "dim"
+                f"  {document['confidence']:.2f}{_length(document)}{whose}\n", "dim"
             )
         else:
             lines.append(f"{clock}  {document['note']}\n", "yellow")
     return lines
+
+
+def _length(document: dict[str, Any]) -> str:
+    """How long an action lasted and how often it was done, as far as that is known."""
+    seconds, times = document["length"], document["repetitions"]
+    return ("" if seconds is None else f"  {seconds:.1f} s") + (f"  {times} times" if times else "")
+
+
+def _going(event: dict[str, Any]) -> str:
+    return f"{event['event']} goes on:{_length(event)}"
 
 
 def _figures(state: dict[str, Any]) -> Text:

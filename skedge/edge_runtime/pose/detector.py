@@ -15,7 +15,9 @@ SIDE = 224
 # The network's grids and how many anchors each of their cells has: 28*28*2 + 14*14*2 + 7*7*6 =
 # 2254.
 GRIDS = ((28, 2), (14, 2), (7, 6))
+# As a probability and as the network's own number.
 THRESHOLD = 0.4
+LEAST = np.log(THRESHOLD / (1 - THRESHOLD))
 OVERLAP = 0.3
 
 
@@ -55,8 +57,9 @@ class Detector:
         height, width = image.shape[:2]
         whole = Region(width / 2, height / 2, max(height, width), 0.0)
         picture = cv2.cvtColor(whole.cut(image, SIDE, cv2.BORDER_CONSTANT), cv2.COLOR_BGR2RGB)
-        found = self._network.run(picture.astype(np.float32) / 127.5 - 1)
-        scores, boxes, points = decode(found["boxes"][0], found["scores"][0, :, 0])
+        self._network.run(picture, 1 / 127.5, -1)
+        boxes, scores = self._network.read("boxes")[0], self._network.read("scores")[0, :, 0]
+        scores, boxes, points = decode(boxes, scores)
         detections = []
         for score, box, (hips, top) in zip(
             scores,
@@ -78,11 +81,9 @@ def decode(boxes: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarra
     network saw. Boxes that overlap by more than `OVERLAP` (intersection over union) are one body:
     their average, weighted by their scores.
     """
-    with np.errstate(over="ignore"):
-        scores = 1 / (1 + np.exp(-scores.astype(np.float64)))
-    sure = np.flatnonzero(scores >= THRESHOLD)
+    sure = np.flatnonzero(scores >= LEAST)
     sure = sure[np.argsort(-scores[sure], kind="stable")]
-    scores = scores[sure]
+    scores = 1 / (1 + np.exp(-scores[sure].astype(np.float64)))
     numbers = boxes[sure].astype(np.float64) / SIDE
     centre, extent = numbers[:, :2] + anchors()[sure], np.abs(numbers[:, 2:4])
     points = (numbers[:, 4:].reshape(-1, 4, 2) + anchors()[sure, None]).reshape(-1, 8)

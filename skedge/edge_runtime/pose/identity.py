@@ -1,9 +1,9 @@
 """Who is who from picture to picture: bodies seen are given to the people known, by place, size and
 colour."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cache
 
 import numpy as np
 
@@ -31,6 +31,8 @@ COLOR_WEIGHT = 0.01
 # rest within the second.
 STEADY = 0.2
 REST = 0.4
+# In the search for the best assignment: a column without a row, and the start of a path.
+NOBODY = START = -1
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,25 +68,27 @@ class Track:
     def expected(self, seconds: float) -> np.ndarray:
         """The place (2,) at that moment: straight on, and slowing down while unseen."""
         gap = max(seconds - self.seconds, 0.0)
-        return self.place + self.velocity * REST * (1 - np.exp(-gap / REST))
+        return self.place + self.velocity * (REST * (1 - math.exp(-gap / REST)))
 
     def cost(self, sighting: Sighting, seconds: float) -> float:
         """How badly the sighting fits, infinite where it cannot be this person."""
         reach = min(NEAR + FASTEST * max(seconds - self.seconds, 0.0), FARTHEST)
-        distance = float(np.hypot(*(self.expected(seconds) - (sighting.x, sighting.y)))) / self.size
-        resized = abs(float(np.log(sighting.size / self.size)))
-        known = self.color is not None and sighting.color is not None
-        recolored = float(np.linalg.norm(self.color - sighting.color)) if known else 0.0  # type: ignore[operator]
-        turned = abs((sighting.lean - self.lean + np.pi) % (2 * np.pi) - np.pi)
+        x, y = self.expected(seconds)
+        distance = math.hypot(x - sighting.x, y - sighting.y) / self.size
+        resized = abs(math.log(sighting.size / self.size))
+        recolored = 0.0
+        if self.color is not None and sighting.color is not None:
+            recolored = math.dist(self.color, sighting.color)
+        turned = abs((sighting.lean - self.lean + math.pi) % (2 * math.pi) - math.pi)
         if distance > reach or resized > RESIZED or recolored > RECOLORED or turned > TURNED:
-            return np.inf
+            return math.inf
         return distance + SIZE_WEIGHT * resized + COLOR_WEIGHT * recolored
 
     def see(self, sighting: Sighting, seconds: float) -> None:
         gap = seconds - self.seconds
         place = np.array([sighting.x, sighting.y])
         if gap > 0:
-            share = 1 - np.exp(-gap / STEADY)
+            share = 1 - math.exp(-gap / STEADY)
             self.velocity = self.velocity + share * ((place - self.place) / gap - self.velocity)
             self.size = float(self.size * (sighting.size / self.size) ** share)
             if self.color is None:
@@ -195,22 +199,53 @@ def assign(costs: np.ndarray) -> list[int | None]:
     """The column of each row of `costs` (rows, columns) so that as many rows as can be have one, at
     the least total cost.
 
-    Infinite costs are never chosen; no column is given twice.
+    Infinite costs are never chosen; no column is given twice. Shortest augmenting paths (Jonker and
+    Volgenant, 1987): time grows with the cube of the size.
     """
     rows, columns = costs.shape
+    finite = costs[np.isfinite(costs)]
+    if not finite.size:
+        return [None] * rows
+    # Beside the columns there is one for every row to have none, dearer than all others together.
+    none = (rows + 1) * float(np.ptp(finite)) + float(finite.max()) + 1
+    table = np.hstack([costs, np.full((rows, rows), none)]).tolist()
+    owners = [NOBODY] * (columns + rows)
+    row_prices, prices = [0.0] * rows, [0.0] * (columns + rows)
+    for row in range(rows):
+        _augment(table, row, owners, row_prices, prices)
+    taken = {owner: column for column, owner in enumerate(owners) if owner != NOBODY}
+    return [taken[row] if taken[row] < columns else None for row in range(rows)]
 
-    @cache
-    def best(row: int, taken: int) -> tuple[int, float, tuple[int | None, ...]]:
-        if row == rows:
-            return 0, 0.0, ()
-        missed, cost, others = best(row + 1, taken)
-        choices: list[tuple[int, float, tuple[int | None, ...]]] = [
-            (missed + 1, cost, (None, *others))
-        ]
-        for column in range(columns):
-            if not taken >> column & 1 and np.isfinite(costs[row, column]):
-                missed, cost, others = best(row + 1, taken | 1 << column)
-                choices.append((missed, cost + float(costs[row, column]), (column, *others)))
-        return min(choices, key=lambda choice: choice[:2])
 
-    return list(best(0, 0)[2])
+def _augment(
+    table: list[list[float]],
+    row: int,
+    owners: list[int],
+    row_prices: list[float],
+    prices: list[float],
+) -> None:
+    """Gives `row` a column: others move along the cheapest path to a column that nobody has."""
+    nearest = [math.inf] * len(owners)
+    before = [START] * len(owners)
+    open_columns = set(range(len(owners)))
+    path: list[int] = []
+    owner, at = row, START
+    while owner != NOBODY:
+        for column in open_columns:
+            cost = table[owner][column] - row_prices[owner] - prices[column]
+            if cost < nearest[column]:
+                nearest[column], before[column] = cost, at
+        at = min(open_columns, key=lambda column: (nearest[column], column))
+        step = nearest[at]
+        row_prices[row] += step
+        for column in path:
+            prices[column] -= step
+            row_prices[owners[column]] += step
+        for column in open_columns:
+            nearest[column] -= step
+        open_columns.remove(at)
+        path.append(at)
+        owner = owners[at]
+    while at != START:
+        owners[at] = row if before[at] == START else owners[before[at]]
+        at = before[at]

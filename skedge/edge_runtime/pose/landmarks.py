@@ -29,8 +29,13 @@ JOINTS = len(LAYOUT)
 # Behind the 33 landmarks of the body come two that describe its circle, hips' centre and top, and
 # four that nobody uses.
 POINTS = 39
+CIRCLE = JOINTS + 2
 HEAT = 64
 KERNEL = 7
+REACH = KERNEL // 2
+AROUND = np.arange(-REACH, REACH + 1)
+# How many cells lie between a point's cell and the others of its square, (7, 7).
+SQUARE = AROUND[:, None] * HEAT + AROUND
 SURE = 0.5
 # Coordinates of the world: the network's x grows to the picture's right, its y downwards, its z
 # away from the camera.
@@ -73,20 +78,21 @@ class Landmarker:
 
     def find(self, image: np.ndarray, region: Region) -> Body | None:
         """The body in `region` of `image` (H, W, 3) uint8 blue green red; None where the network
-        describes none."""
-        picture = cv2.cvtColor(region.cut(image, SIDE, cv2.BORDER_REPLICATE), cv2.COLOR_BGR2RGB)
-        found = self._network.run(picture.astype(np.float32) / 255)
-        score = float(found["score"][0, 0])
-        points = found["points"].reshape(POINTS, 5)
-        places = region.to_picture(refine(points[:, :2] / SIDE, found["heat"][0]))
+        describes none.
+        """
+        cut = region.cut(image, SIDE, cv2.BORDER_REPLICATE)
+        self._network.run(cv2.cvtColor(cut, cv2.COLOR_BGR2RGB, cut), 1 / 255)
+        points = self._network.read("points").reshape(POINTS, 5)
+        refined = refine(points[:CIRCLE, :2] / SIDE, self._network.view("heat")[0])
+        places = region.to_picture(refined)
         following = around_body(places[JOINTS], places[JOINTS + 1])
         if following is None:
             return None
-        world = found["world"].reshape(POINTS, 3)[:JOINTS].copy()
+        world = self._network.read("world").reshape(POINTS, 3)[:JOINTS]
         world[:, :2] = world[:, :2] @ region.axes().T
         visibility, presence = _sigmoid(points[:JOINTS, 3:]).T
         return Body(
-            score,
+            float(self._network.read("score")[0, 0]),
             places[:JOINTS].astype(np.float32),
             world * TO_Y_UP,
             visibility,
@@ -96,31 +102,29 @@ class Landmarker:
 
 
 def refine(points: np.ndarray, heat: np.ndarray) -> np.ndarray:
-    """Points (39, 2), 0 to 1 over the region, drawn to the middle of the heat around them: maps
-    (64, 64, 39) of logits.
+    """Points (n, 2), 0 to 1 over the region, drawn to the middle of the heat around them: the first
+    n of the maps (64, 64, 39) of logits.
 
     Within the square of `KERNEL` cells around a point the cells' places are averaged, weighted by
     their probabilities; where none of those reaches `SURE`, and for a point outside of the map, the
     point stays.
     """
-    refined = points.astype(np.float64)
-    reach = KERNEL // 2
-    for i, (x, y) in enumerate(points * HEAT):
-        column, row = int(x), int(y)
-        if not (0 <= x < HEAT and 0 <= y < HEAT):
-            continue
-        left, top = max(column - reach, 0), max(row - reach, 0)
-        weights = _sigmoid(heat[top : row + reach + 1, left : column + reach + 1, i])
-        if weights.max() < SURE:
-            continue
-        total = weights.sum() * HEAT
-        columns, rows = (
-            np.arange(left, left + weights.shape[1]),
-            np.arange(top, top + weights.shape[0]),
-        )
-        refined[i] = (weights.sum(axis=0) @ columns) / total, (weights.sum(axis=1) @ rows) / total
-    return refined
+    scaled = points * HEAT
+    inside = ((scaled >= 0) & (scaled < HEAT)).all(axis=1)
+    cells = np.where(inside[:, None], scaled, 0).astype(np.intp)
+    maps = heat.shape[2]
+    first = (cells[:, 1] * HEAT + cells[:, 0]) * maps + np.arange(len(points))
+    logits = heat.ravel().take(first[:, None, None] + SQUARE * maps, mode="clip")
+    weights = 1 / (1 + np.exp(np.minimum(-logits, 80)))
+    if cells.min() < REACH or cells.max() >= HEAT - REACH:
+        # The part of a square that lies beyond the map weighs nothing.
+        within = (cells[:, :, None] + AROUND >= 0) & (cells[:, :, None] + AROUND < HEAT)
+        weights *= within[:, 1, :, None] & within[:, 0, None, :]
+    sure = inside & (weights.reshape(len(points), -1).max(axis=1) >= SURE)
+    total = np.maximum(weights.sum(axis=(1, 2)), 1e-9)
+    moved = np.stack([weights.sum(axis=1) @ AROUND, weights.sum(axis=2) @ AROUND], axis=1)
+    return np.where(sure[:, None], (cells + moved / total[:, None]) / HEAT, points)
 
 
 def _sigmoid(logits: np.ndarray) -> np.ndarray:
-    return 1 / (1 + np.exp(-np.clip(logits, -80, 80)))
+    return np.asarray(1 / (1 + np.exp(-np.clip(logits, -80, 80))))

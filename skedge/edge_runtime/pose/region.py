@@ -1,6 +1,7 @@
 """Squares in a picture: where a body is thought to be, turned so that it stands upright, cut out
 for a network."""
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -24,7 +25,7 @@ class Region:
     def axes(self) -> np.ndarray:
         """The picture's directions of the square's own x and y, as the columns of a rotation (2,
         2)."""
-        cosine, sine = np.cos(self.angle), np.sin(self.angle)
+        cosine, sine = math.cos(self.angle), math.sin(self.angle)
         return np.array([[cosine, -sine], [sine, cosine]])
 
     def to_picture(self, points: np.ndarray) -> np.ndarray:
@@ -34,10 +35,12 @@ class Region:
     def cut(self, image: np.ndarray, side: int, border: int) -> np.ndarray:
         """The square of `image` (H, W, 3) as (side, side, 3) uint8; `border` is OpenCV's mode for
         what lies outside."""
-        scale = self.size / side
-        turn = self.axes() * scale
-        corner = self.to_picture(np.zeros(2))
-        matrix = np.concatenate([turn, corner[:, None]], axis=1)
+        scale, half = self.size / side, self.size / 2
+        cosine, sine = math.cos(self.angle), math.sin(self.angle)
+        matrix = np.array([
+            [cosine * scale, -sine * scale, self.x - half * (cosine - sine)],
+            [sine * scale, cosine * scale, self.y - half * (sine + cosine)],
+        ])  # fmt: skip
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         return np.asarray(
             cv2.warpAffine(image, matrix, (side, side), flags=flags, borderMode=border)
@@ -51,9 +54,9 @@ def around_body(hips: np.ndarray, top: np.ndarray) -> Region | None:
     The direction from the hips to that point is the body's up. None where the two are not two
     points of a picture.
     """
-    across, down = (float(part) for part in np.asarray(top, np.float64) - hips)
-    radius = float(np.hypot(across, down))
-    if not np.isfinite(radius) or radius < 1:
+    across, down = float(top[0]) - float(hips[0]), float(top[1]) - float(hips[1])
+    radius = math.hypot(across, down)
+    if not math.isfinite(radius) or radius < 1:
         return None
-    angle = np.arctan2(across, -down)
-    return Region(float(hips[0]), float(hips[1]), 2 * radius * MARGIN, float(angle))
+    angle = math.atan2(across, -down)
+    return Region(float(hips[0]), float(hips[1]), 2 * radius * MARGIN, angle)

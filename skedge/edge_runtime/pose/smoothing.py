@@ -26,13 +26,17 @@ class OneEuro:
         gap = seconds - self._seconds
         self._seconds = seconds
         if gap > 0:
-            known = np.isfinite(self._value)
-            speed = np.where(known, (value - self._value) / gap, 0)
-            self._speed = self._speed + _share(self._rate, gap) * (
-                np.nan_to_num(speed) - self._speed
-            )
+            change = value - self._value
+            speed = change / gap
+            # The usual case first: all numbers there, and nothing to be told apart.
+            known = np.isfinite(speed)
+            if not known.all():
+                speed = np.where(known, speed, 0)
+                change = np.where(np.isfinite(self._value), change, 0)
+                self._value = np.where(np.isfinite(self._value), self._value, value)
+            self._speed = self._speed + _share(self._rate, gap) * (speed - self._speed)
             share = _share(self._cutoff + self._slope * np.abs(self._speed), gap)
-            self._value = np.where(known, self._value + share * (value - self._value), value)
+            self._value = self._value + share * change
         return self._value
 
 

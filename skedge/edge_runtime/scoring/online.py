@@ -7,95 +7,15 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from skedge.edge_runtime.events import Event
-from skedge.edge_runtime.recognizer import Recognizer, Result
+from skedge.edge_runtime.events import QUIET, Event
+from skedge.edge_runtime.recognizer import Recognizer
 from skedge.edge_runtime.scoring.overlap import Found, Interval, distinct, match, ranked, score
 from skedge.edge_runtime.scoring.predict import RATE
-from skedge.edge_runtime.window import READY
 from skedge.skeleton.errors import InputError
-from skedge.skeleton.metadata import ModelMetadata
 from skedge.skeleton.retarget import retarget
 
 if TYPE_CHECKING:
     from skedge.datasets.store import Store
-
-IDLE = "idle"
-
-
-@dataclass
-class _Going:
-    """An event, the time of the first answer of the row that made it, and of the last one while it
-    goes on."""
-
-    event: Event
-    since: float
-    last: float
-
-
-class Follower:
-    """Follows one person's answers from an event to where the action ends: an `Event` is announced
-    while it goes on.
-
-    In training every clip shows the model as much of its action as an answer waits for (half a
-    window, or the warm-up), and a window's class changes where the new action fills that much of
-    it. So an answer is about the moment that long before it, and an event lasts from what the first
-    answer of its row is about to what the last one is about. It goes on as
-    `skedge.edge_runtime.events.EventDetector` says, by the same threshold and debounce.
-    """
-
-    def __init__(self, recognizer: Recognizer) -> None:
-        self._threshold, self._debounce = recognizer.threshold, recognizer.debounce
-        self._lag = _lag(recognizer.metadata)
-        self._label: str | None = None
-        self._since = 0.0
-        self._goes_on = False
-        self._open: dict[str, _Going] = {}
-        self._all: list[_Going] = []
-
-    def take(self, result: Result) -> None:
-        """The answer to the next frame."""
-        if not result.fresh or result.seconds is None:
-            self._label = self._label if result.ready else None
-            return
-        if result.label is None or result.confidence < self._threshold:
-            self._label = None
-            return
-        label, moment = result.label, result.seconds
-        if label != self._label:
-            self._label, self._since = label, moment
-            self._goes_on = label in self._open and moment - self._open[label].last < self._debounce
-        if result.event is not None:
-            self._goes_on = True
-            self._open[label] = _Going(result.event, self._since, moment)
-            self._all.append(self._open[label])
-        elif self._goes_on:
-            self._open[label].last = moment
-
-    def found(self, recording: int) -> list[Found]:
-        """All events so far."""
-        every = []
-        for one in self._all:
-            event, lag = one.event, min(self._lag, one.since - one.event.start)
-            every.append(
-                Found(
-                    recording,
-                    event.label,
-                    one.since - lag,
-                    one.last - lag,
-                    event.confidence,
-                    event.end,
-                )
-            )
-        return every
-
-
-def _lag(metadata: ModelMetadata) -> float:
-    """How long before an answer that lies which it is about, in seconds."""
-    if metadata.hz is None:
-        return READY * metadata.seconds
-    return (
-        metadata.warm_up + (metadata.streaming.delay if metadata.streaming else 0)
-    ) / metadata.hz
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,10 +45,9 @@ def evaluate_online(
 
     Every person is followed alone, or with as many others as the model sees together; one action
     seen on two of them counts once. An event is right about an interval with its label that it
-    overlaps by `least` (intersection over union, above 0 to 1). Events of the class `IDLE` say that
-    nothing happens and are none. Labels are matched by name, with `synonyms` the model's names of
-    classes that the store calls otherwise; intervals of classes that the model does not know are
-    left out.
+    overlaps by `least` (intersection over union, above 0 to 1). Labels are matched by name, with
+    `synonyms` the model's names of classes that the store calls otherwise. Left out are intervals
+    of classes that the model does not know, and of those that say that nothing happens (`QUIET`).
 
     Raises `InputError` for a store of clips, an unknown or empty part, no class in common, and
     joints that cannot be retargeted.
@@ -150,7 +69,7 @@ def evaluate_online(
         Interval(int(i), names[label], start / rate, end / rate)
         for i, label, start, end in own.tolist()
     ]
-    intervals = [one for one in every if one.label in recognizer.labels and one.label != IDLE]
+    intervals = [one for one in every if one.label in recognizer.labels and one.label not in QUIET]
     if not intervals:
         raise InputError(
             f"{store.path}: expected intervals of the model's classes"
@@ -158,16 +77,17 @@ def evaluate_online(
             f" (classes: {', '.join(store.labels)}); choose a model trained on these"
         )
     found = [
-        one for i in track(chosen) for one in distinct(_events(recognizer, store, i, rate), least)
+        one for i in track(chosen) for one in distinct(_found(recognizer, store, i, rate), least)
     ]
     figures = {
         **score(found, intervals, least),
         "overlap": least,
         "recordings": len(chosen),
         "seconds": round(float(store.index["frames"][chosen].sum() / rate), 1),
-        **{
-            name: getattr(recognizer, name) for name in ("threshold", "patience", "debounce", "hop")
-        },
+        "threshold": _setting(recognizer.labels, recognizer.rules.thresholds),
+        "patience": _setting(recognizer.labels, recognizer.rules.patience),
+        "debounce": recognizer.rules.debounce,
+        "hop": recognizer.hop,
     }
     rows = [
         {
@@ -180,22 +100,57 @@ def evaluate_online(
     return OnlineReport(figures, rows, tuple(_notes(recognizer, store, every, intervals)))
 
 
-def _events(recognizer: Recognizer, store: "Store", i: int, rate: float) -> list[Found]:
-    """The events of one recording, nothing of another being remembered."""
-    target, together = recognizer.metadata.layout, recognizer.metadata.persons
-    joints = store.clip(i)
+def watch(recognizer: Recognizer, joints: np.ndarray, rate: float) -> list[Event]:
+    """All events, begun and ended, of a recording (M, T, V, 3) in the model's layout, as a camera
+    of `rate` frames a second would bring them.
+
+    Every person is followed alone, or with as many others as the model sees together. What the
+    recognizer remembers of anybody is forgotten.
+    """
+    together = recognizer.metadata.persons
+    recognizer.reset()
+    events = [
+        event
+        for number in range(joints.shape[1])
+        for first in range(0, len(joints), together)
+        for event in recognizer.update(
+            joints[first : first + together, number], number / rate, person=first
+        ).events
+    ]
+    events += recognizer.end_events()
+    recognizer.reset()
+    return events
+
+
+def _found(recognizer: Recognizer, store: "Store", i: int, rate: float) -> list[Found]:
+    """The events of one recording; `announced` is when they began to be told."""
+    joints, target = store.clip(i), recognizer.metadata.layout
     if store.layout.joints != target.joints:
         joints = retarget(joints, store.layout, target)
-    followers = {first: Follower(recognizer) for first in range(0, len(joints), together)}
-    recognizer.reset()
-    for number in range(joints.shape[1]):
-        for first, follower in followers.items():
-            frame = joints[first : first + together, number]
-            follower.take(recognizer.update(frame, number / rate, person=first))
-    recognizer.reset()
+    events = watch(recognizer, joints, rate)
+    began = {(one.person, one.label, one.start): one.announced for one in events if not one.ended}
     return [
-        one for follower in followers.values() for one in follower.found(i) if one.label != IDLE
+        Found(
+            i,
+            one.label,
+            one.start,
+            one.end,
+            one.confidence,
+            began[one.person, one.label, one.start],
+        )
+        for one in events
+        if one.end is not None
     ]
+
+
+def _setting(labels: tuple[str, ...], values: np.ndarray) -> Any:
+    """A setting of the classes that can be events, as JSON: one number where all have the same."""
+    own = {
+        label: value
+        for label, value in zip(labels, values.tolist(), strict=True)
+        if label not in QUIET
+    }
+    return next(iter(own.values())) if len(set(own.values())) == 1 else own
 
 
 def _document(one: Found) -> dict[str, Any]:

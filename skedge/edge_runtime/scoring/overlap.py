@@ -1,7 +1,7 @@
 """How well events in time fit the labelled intervals of recordings: matching by overlap, precision,
 recall, mean AP."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -102,19 +102,17 @@ def average_precision(scores: Sequence[float], right: Sequence[bool], intervals:
 
 
 def score(found: Sequence[Found], intervals: Sequence[Interval], least: float) -> dict[str, Any]:
-    """The figures of events against intervals (at least one): in percent, and `delay` in seconds,
-    None where none is right.
+    """The figures of events against intervals (at least one): in percent, and times in seconds,
+    None where no event is right.
 
-    `delay` is the mean from a matched interval's start to its event's announcement. `mAP` is the
+    Of the right events, `delay` is the mean from the interval's start to the announcement;
+    `start` and `end` are the medians of how late the event's are (below 0: early), `start_error`
+    and `end_error` the medians of how far off. `mAP` is the
     mean over the classes that have intervals; a class without any has AP None, and its events lower
     `precision` only.
     """
     order, matches = ranked(found), match(found, intervals, least)
-    delays = [
-        one.announced - its.start
-        for one, its in zip(order, matches, strict=True)
-        if its is not None
-    ]
+    pairs = [(one, its) for one, its in zip(order, matches, strict=True) if its is not None]
     per_class, precisions = {}, []
     for label in sorted({one.label for one in order} | {one.label for one in intervals}):
         own = [
@@ -131,8 +129,12 @@ def score(found: Sequence[Found], intervals: Sequence[Interval], least: float) -
             per_class[label]["AP"] = _percent(precisions[-1])
     return {
         "mAP": _percent(float(np.mean(precisions))),
-        **_counts(len(order), len(delays), len(intervals)),
-        "delay": round(float(np.mean(delays)), 3) if delays else None,
+        **_counts(len(order), len(pairs), len(intervals)),
+        "delay": _rounded(np.mean, [one.announced - its.start for one, its in pairs]),
+        "start": _rounded(np.median, [one.start - its.start for one, its in pairs]),
+        "end": _rounded(np.median, [one.end - its.end for one, its in pairs]),
+        "start_error": _rounded(np.median, [abs(one.start - its.start) for one, its in pairs]),
+        "end_error": _rounded(np.median, [abs(one.end - its.end) for one, its in pairs]),
         "per_class": per_class,
     }
 
@@ -145,3 +147,7 @@ def _counts(found: int, right: int, there: int) -> dict[str, Any]:
 
 def _percent(share: float | None) -> float | None:
     return None if share is None else round(100 * share, 2)
+
+
+def _rounded(average: Callable[[list[float]], Any], seconds: list[float]) -> float | None:
+    return round(float(average(seconds)), 3) if seconds else None

@@ -12,13 +12,14 @@ from torch.nn import functional
 from skedge.recipes.masked_settings import SkeletonMaeSettings
 from skedge.recipes.settings import AugmentSettings, InputSettings, PretrainSettings
 from skedge.skeleton.errors import InputError
+from skedge.skeleton.files import write_whole
 from skedge.skeleton.layout import Layout
 from skedge.teacher.augment import Augment
 from skedge.teacher.masks.tokens import masked_count, present
 from skedge.teacher.networks.base import check_multiple, keep, people, sinusoid
 from skedge.teacher.networks.classifier import View, freeze
 from skedge.teacher.networks.sttformer import STTFormer, TupleBlock, TupleMap, tuples
-from skedge.teacher.runs.folder import DECODER, Card, load_state, write_whole
+from skedge.teacher.runs.folder import DECODER, Card, load_state
 from skedge.teacher.runs.load import load_encoder
 from skedge.teacher.training import Trained
 

@@ -1,10 +1,7 @@
 """Run folders: a trained thing as recipe.yaml, weights.safetensors, metrics.json and log/."""
 
 import json
-import os
 import re
-import tempfile
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,9 +12,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from skedge.skeleton import InputError, Layout
 from skedge.recipes.masked_settings import SttformerSettings, TransformerSettings
 from skedge.recipes.settings import EncoderSettings, InputSettings
+from skedge.skeleton import InputError, Layout
+from skedge.skeleton.files import read_json, write_json, write_text, write_whole
 
 RECIPE, WEIGHTS, METRICS = "recipe.yaml", "weights.safetensors", "metrics.json"
 # Beside the weights of an encoder that learned by reconstruction: what pictures of it need.
@@ -47,7 +45,9 @@ class Card:
     provenance: dict[str, Any]
 
 
-def write_run(folder: Path, module: nn.Module, card: Card, recipe: dict[str, Any], metrics: dict[str, Any]) -> None:
+def write_run(
+    folder: Path, module: nn.Module, card: Card, recipe: dict[str, Any], metrics: dict[str, Any]
+) -> None:
     """Write the folder's three files, each whole or not at all; the metrics last, as the sign that
     the run is complete.
 
@@ -57,8 +57,10 @@ def write_run(folder: Path, module: nn.Module, card: Card, recipe: dict[str, Any
     (folder / STREAMS).unlink(missing_ok=True)
     document = asdict(card) | {"layout": card.layout.to_dict()}
     weights = {name: tensor.contiguous() for name, tensor in module.state_dict().items()}
-    write_whole(folder / RECIPE, lambda path: path.write_text(yaml.safe_dump(recipe, sort_keys=False)))
-    write_whole(folder / WEIGHTS, lambda path: save_file(weights, path, {"skedge": json.dumps(document)}))
+    write_text(folder / RECIPE, yaml.safe_dump(recipe, sort_keys=False))
+    write_whole(
+        folder / WEIGHTS, lambda path: save_file(weights, path, {"skedge": json.dumps(document)})
+    )
     write_metrics(folder, metrics)
     (folder / CHECKPOINT).unlink(missing_ok=True)
 
@@ -74,24 +76,13 @@ def forget_parts(folder: Path) -> None:
 
 
 def write_metrics(folder: Path, metrics: dict[str, Any]) -> None:
-    write_whole(folder / METRICS, lambda path: path.write_text(json.dumps(metrics, indent=2) + "\n"))
-
-
-def write_whole(path: Path, write: Callable[[Path], Any]) -> None:
-    """Let `write` fill a temporary file beside `path`, then move it there."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as room:
-        draft = Path(room) / path.name
-        write(draft)
-        os.replace(draft, path)
+    write_json(folder / METRICS, metrics)
 
 
 def read_metrics(folder: Path) -> dict[str, Any] | None:
     """The metrics of a complete run, else None."""
-    try:
-        return dict(json.loads((folder / METRICS).read_text()))
-    except (OSError, ValueError):
-        return None
+    metrics = read_json(folder / METRICS)
+    return metrics if isinstance(metrics, dict) else None
 
 
 def read_run(folder: Path) -> tuple[Card, dict[str, Tensor]]:
@@ -99,7 +90,8 @@ def read_run(folder: Path) -> tuple[Card, dict[str, Tensor]]:
     path = Path(folder) / WEIGHTS
     if not path.is_file():
         raise InputError(
-            f"{folder}: expected a run folder with {WEIGHTS}, found none; train first, or name the folder of a finished run"
+            f"{folder}: expected a run folder with {WEIGHTS}, found none; train first, or name the"
+            " folder of a finished run"
         )
     try:
         with safe_open(path, "pt") as file:
@@ -111,7 +103,10 @@ def read_run(folder: Path) -> tuple[Card, dict[str, Tensor]]:
         document["encoder"] = _encoder_settings(document["encoder"])
         return Card(**document), weights
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{path}: expected weights written by skedge, the file is damaged ({error}); train again") from None
+        raise InputError(
+            f"{path}: expected weights written by skedge, the file is damaged ({error}); train"
+            " again"
+        ) from None
 
 
 def _encoder_settings(document: dict[str, Any]) -> EncoderSettings:
@@ -128,7 +123,8 @@ def load_state(module: nn.Module, weights: dict[str, Tensor], source: Path) -> N
     except RuntimeError as error:
         reason = str(error).splitlines()[-1].strip()
         raise InputError(
-            f"{source}: the weights do not fit this network ({reason}); use the recipe they were trained with"
+            f"{source}: the weights do not fit this network ({reason}); use the recipe they were"
+            " trained with"
         ) from None
 
 

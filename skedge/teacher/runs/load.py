@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from skedge.skeleton import InputError
-from skedge.teacher.runs.folder import STREAMS, Card, load_state, read_run
 from skedge.teacher.networks.classifier import Classifier, Fused, Network, freeze
 from skedge.teacher.networks.dual import AnyEncoder, Pair, make_encoder
+from skedge.teacher.runs.folder import STREAMS, Card, load_state, read_run
 
 
 def load_classifier(folder: Path) -> tuple[Network, Card]:
@@ -21,7 +21,9 @@ def load_classifier(folder: Path) -> tuple[Network, Card]:
         opened = {name: _load_one(folder / name) for name in weights}
         card = next(iter(opened.values()))[1]
         fused = Fused([classifier for classifier, _ in opened.values()], list(weights.values()))
-        return freeze(fused), replace(card, input=replace(card.input, stream="three", fusion=weights))
+        return freeze(fused), replace(
+            card, input=replace(card.input, stream="three", fusion=weights)
+        )
     return _load_one(folder)
 
 
@@ -32,16 +34,24 @@ def load_encoder(folder: Path, fusion: str = "one") -> tuple[AnyEncoder, Card]:
     Raises `InputError` if there is no such encoder.
     """
     if (folder / STREAMS).is_file():
-        raise InputError(f"{folder}: expected one stream, got three; set input.stream to three, or name one of its folders")
+        raise InputError(
+            f"{folder}: expected one stream, got three; set input.stream to three, or name one of"
+            " its folders"
+        )
     card, weights = read_run(folder)
     if card.kind != "encoder":
         raise InputError(
-            f"{folder}: expected a pretrained encoder, got a {card.kind}; name the folder that `skedge pretrain` wrote"
+            f"{folder}: expected a pretrained encoder, got a {card.kind}; name the folder that"
+            " `skedge pretrain` wrote"
         )
     encoder = make_encoder(card.layout, card.encoder, card.input.frames)
     load_state(encoder, weights, folder)
     if isinstance(encoder, Pair) != (fusion != "one"):
-        held, legal = ("two encoders", "theta, phi, mean or alignment") if isinstance(encoder, Pair) else ("one encoder", "one")
+        held, legal = (
+            ("two encoders", "theta, phi, mean or alignment")
+            if isinstance(encoder, Pair)
+            else ("one encoder", "one")
+        )
         raise InputError(f"{folder}: holds {held}; expected encoder.fusion {legal}, got {fusion}")
     if not isinstance(encoder, Pair):
         return encoder, card
@@ -58,8 +68,9 @@ def _load_one(folder: Path) -> tuple[Classifier, Card]:
     card, weights = read_run(folder)
     if card.kind != "classifier":
         raise InputError(
-            f"{folder}: expected a classifier (a linear-probed or finetuned teacher, or a student), got a pretrained encoder "
-            "without a head; run `skedge evaluate linear` or `skedge evaluate finetune` on it first"
+            f"{folder}: expected a classifier (a linear-probed or finetuned teacher, or a"
+            " student), got a pretrained encoder without a head; run `skedge evaluate linear` or"
+            " `skedge evaluate finetune` on it first"
         )
     classifier = Classifier(card.layout, card.input, card.encoder, len(card.labels))
     load_state(classifier, weights, folder)
@@ -68,9 +79,13 @@ def _load_one(folder: Path) -> tuple[Classifier, Card]:
 
 def _read_weights(path: Path) -> Any:
     try:
-        weights = {str(name): float(weight) for name, weight in json.loads(path.read_text()).items()}
+        weights = {
+            str(name): float(weight) for name, weight in json.loads(path.read_text()).items()
+        }
         if not weights or not set(weights) <= {"joint", "bone", "motion"}:
             raise ValueError("no streams")
         return weights
     except (OSError, ValueError, TypeError, AttributeError):
-        raise InputError(f"{path}: expected the streams and their weights, the file is damaged; train again") from None
+        raise InputError(
+            f"{path}: expected the streams and their weights, the file is damaged; train again"
+        ) from None

@@ -52,8 +52,9 @@ function showPeople(people) {
   const cards = fit(part("people"), people.length, makePerson);
   people.forEach((person, i) => {
     const [title, words, answers] = cards[i].children;
+    const doing = person.doing.map((event) => event.event + " goes on: " + sizeOf(event)).join(", ");
     title.textContent = person.id === null ? "Scene" : "Person " + person.id;
-    words.textContent = !person.whole ? "no whole body in view" : person.top.length ? "" : "in view";
+    words.textContent = !person.whole ? "no whole body in view" : doing || (person.top.length ? "" : "in view");
     words.hidden = !words.textContent;
     const rows = fit(answers, person.top.length, makeAnswer);
     person.top.forEach((answer, k) => {
@@ -109,13 +110,28 @@ function showState(state) {
   showPairs(part("health"), pairs);
 }
 
+// How long an action lasted and how often it was done, as far as that is known.
+function sizeOf(event) {
+  const parts = [];
+  if (event.length !== null) parts.push(event.length.toFixed(1) + " s");
+  if (event.repetitions) parts.push(event.repetitions + " times");
+  return parts.join(" · ");
+}
+
+// The end of an action takes the place of its beginning.
 function showEntry(entry, kind) {
   const made = element("li", undefined, kind);
+  if (kind === "action") {
+    made.dataset.id = entry.id;
+    const before = part("events").querySelector('[data-id="' + entry.id + '"]');
+    if (before) before.remove();
+  }
   const time = element("time", new Date(entry.time).toLocaleTimeString([], {hour12: false}));
   made.append(time, element("b", kind === "note" ? entry.note : entry.event));
   if (kind === "action") {
     const whose = entry.person === null ? "" : "person " + entry.person + " · ";
-    made.append(element("small", whose + (100 * entry.confidence).toFixed(0) + " %"));
+    const sizes = sizeOf(entry);
+    made.append(element("small", whose + (100 * entry.confidence).toFixed(0) + " %" + (sizes ? " · " + sizes : "")));
   }
   part("events").prepend(made);
   part("none").hidden = true;

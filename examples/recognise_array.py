@@ -1,0 +1,32 @@
+"""Actions of a clip in an array: python examples/recognise_array.py CLIP.npy
+
+The file holds joints (T, 25, 3) in metres, y up, NaN where a joint is absent, in Kinect v2's order
+(layout `ntu25`), 30 frames a second.
+"""
+
+import sys
+
+import numpy as np
+
+from skedge import Recognizer
+
+RATE = 30.0
+
+
+def main(path: str) -> None:
+    """Print every event of the clip, then the three likeliest actions of all of it."""
+    clip = np.load(path)
+    recognizer = Recognizer.load("default")
+    for number, joints in enumerate(clip):
+        result = recognizer.update(joints, number / RATE)
+        for event in result.events:
+            how = "begins" if event.end is None else f"has ended, {event.length:.1f} s long"
+            print(f"{event.start:5.1f} s: {event.label} {how}")
+
+    probabilities = recognizer.predict(clip, rate=RATE)
+    for index in np.argsort(-probabilities)[:3]:
+        print(f"{recognizer.labels[index]:>15} {100 * probabilities[index]:3.0f} %")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

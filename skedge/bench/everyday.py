@@ -1,0 +1,174 @@
+"""The everyday measure of one model over several sets, as a table, a page and JSON."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from skedge.bench import page
+from skedge.edge_runtime.recognizer import Recognizer
+from skedge.edge_runtime.scoring.everyday import (
+    SYNONYMS,
+    Part,
+    count,
+    curve,
+    figures,
+    read_recordings,
+    watch,
+)
+from skedge.skeleton.errors import InputError
+from skedge.skeleton.files import write_json, write_text
+from skedge.skeleton.markdown import table
+
+SCHEMA = 1
+HEAD = (
+    "set",
+    "performances",
+    "recall %",
+    "wrong events / min",
+    "other movement, h",
+    "false events / h of it",
+    "precision %",
+    "delay s",
+    "last answer %",
+    "answered %",
+)
+NOTES = (
+    "Recall: the share of performances for which an event with the right label appears.",
+    "Wrong events per minute: of another label, while one action is performed throughout.",
+    "False events per hour: in recordings in which nothing is done that the model knows.",
+    "Delay: the median from a performance's start to its event's announcement.",
+    "Last answer: clips of one person whose last answer is right; answered: that got any answer.",
+)
+
+
+@dataclass(frozen=True)
+class Set:
+    """Recordings that are measured together: a store or pose recordings at `path`.
+
+    `chose` says that the set trained the model, or chose something of it: then its figures say
+    nothing about other people.
+    """
+
+    name: str
+    path: Path
+    chose: bool = False
+
+
+def sets_of(paths: Sequence[Path], chose: Sequence[str]) -> list[Set]:
+    """A set for each path, named by its folder or file; raises `InputError` where two have one
+    name, or where a name in `chose` is none of them."""
+    names = [path.stem if path.suffix == ".npz" else path.resolve().name for path in paths]
+    if len(set(names)) < len(names):
+        raise InputError(f"expected sets of different names, got {', '.join(names)}; rename one")
+    if strange := set(chose) - set(names):
+        raise InputError(
+            f"--chose: expected names of the sets ({', '.join(names)}), got"
+            f" {', '.join(sorted(strange))}"
+        )
+    return [Set(name, path, name in chose) for name, path in zip(names, paths, strict=True)]
+
+
+def measure(
+    recognizer: Recognizer,
+    sets: Sequence[Set],
+    *,
+    synonyms: Mapping[str, str] | None = None,
+    part: Part = "all",
+    protocol: str = "xsub",
+    track: Callable[[Iterable[Any], str], Iterable[Any]] = lambda every, _: every,
+) -> dict[str, Any]:
+    """The figures of every set (`skedge.edge_runtime.scoring.everyday.figures`) with the model's
+    own thresholds, and the curve over one threshold for all classes.
+
+    `synonyms` gives the model's names of classes that a set calls otherwise, beside the ones that
+    are known. Raises `InputError` as `read_recordings` and `watch` do.
+    """
+    names = {**SYNONYMS, **(synonyms or {})}
+    rows = []
+    for one in sets:
+        recordings = read_recordings(one.path, names, recognizer.labels, part, protocol)
+        watched = list(watch(recognizer, track(recordings, one.name)))
+        rows.append(
+            {
+                "name": one.name,
+                "chose": one.chose,
+                **figures(count(watched, recognizer.rules)),
+                "curve": curve(watched, recognizer.rules),
+            }
+        )
+    rules = recognizer.rules
+    return {
+        "schema": SCHEMA,
+        "labels": list(recognizer.labels),
+        "thresholds": dict(zip(rules.labels, rules.thresholds.round(4).tolist(), strict=True)),
+        "patience": dict(zip(rules.labels, rules.patience.tolist(), strict=True)),
+        "part": part,
+        "sets": rows,
+    }
+
+
+def rows_of(document: Mapping[str, Any]) -> list[list[str]]:
+    """The table's rows under `HEAD`."""
+    return [
+        [
+            one["name"] + (" (chose)" if one["chose"] else ""),
+            str(one["performances"]),
+            _figure(one["recall"], 1),
+            _figure(one["wrong_per_minute"], 2),
+            _figure(one["hours_of_other_movement"], 2),
+            _figure(one["false_per_hour_of_other_movement"], 1),
+            _figure(one["precision"], 1),
+            _figure(one["delay"], 2),
+            _figure(one["last_answer"], 1),
+            _figure(one["answered"], 1),
+        ]
+        for one in document["sets"]
+    ]
+
+
+def _figure(value: float | None, digits: int) -> str:
+    return "" if value is None else f"{value:.{digits}f}"
+
+
+def markdown(document: Mapping[str, Any]) -> str:
+    """The table, the recall of each class, and what raised the false events."""
+    lines = [table(HEAD, rows_of(document)), "", *(f"- {note}" for note in NOTES)]
+    for one in document["sets"]:
+        shares = [
+            f"{label} {found['right']} of {found['performances']}"
+            for label, found in one["recall_per_class"].items()
+        ]
+        false = [
+            f"{each['event']} in {each['in']} {each['number']}" for each in one["false_events"][:12]
+        ]
+        lines += ["", f"## {one['name']}", "", f"Recall: {', '.join(shares) or 'nothing known'}."]
+        lines += ["", f"False events: {', '.join(false) or 'none'}."]
+    return "\n".join(lines) + "\n"
+
+
+def html(document: Mapping[str, Any], title: str) -> str:
+    """One page with the table and the curve of misses against false events per hour."""
+    series = []
+    for one in document["sets"]:
+        points = [
+            (point["false_per_hour"], 100 - point["recall"])
+            for point in one["curve"]
+            if point["recall"] is not None and point["false_per_hour"]
+        ]
+        if points:
+            series.append(page.Series(one["name"], points))
+    body = [f"<h1>{page.escape(title)}</h1>", page.table(HEAD, rows_of(document))]
+    if series:
+        labels = ("false events per hour", "misses %")
+        drawn = page.plot("Misses against false events", *labels, series, log_x=True)
+        body += ['<div class="plots">', drawn, "</div>"]
+    body += [f'<p class="note">{page.escape(note)}</p>' for note in NOTES]
+    return page.page(title, body)
+
+
+def write(document: Mapping[str, Any], folder: Path, title: str) -> None:
+    """Write everyday.json, everyday.md and everyday.html to `folder`."""
+    write_json(folder / "everyday.json", document)
+    write_text(folder / "everyday.md", markdown(document))
+    write_text(folder / "everyday.html", html(document, title))

@@ -1,0 +1,119 @@
+"""Brings arguments as a person types them into the form that a command's parser has."""
+
+from argparse import SUPPRESS, Action, ArgumentError
+from collections import deque
+from collections.abc import Iterable
+from difflib import get_close_matches
+from pathlib import Path
+
+from jsonargparse import ArgumentParser
+
+from skedge.recipes import RECIPES, recipe_names
+from skedge.skeleton.errors import InputError
+
+
+def hyphened(flag: str) -> str:
+    """The flag as help texts spell it: `--input.test_clips` is `--input.test-clips`."""
+    return flag.replace("_", "-")
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """`; did you mean KNOWN?`, or nothing where no known word is near."""
+    bare = {one.lstrip("-"): one for one in known}
+    found = get_close_matches(word.lstrip("-"), list(bare), n=1, cutoff=0.6)
+    return f"; did you mean {bare[found[0]]}?" if found else ""
+
+
+def positionals(parser: ArgumentParser) -> list[Action]:
+    """What the command takes by its place, in order."""
+    return [a for a in parser._actions if not a.option_strings and a.dest != SUPPRESS]
+
+
+def as_registered(parser: ArgumentParser, arguments: list[str]) -> list[str]:
+    """The arguments with each flag spelt as the parser spells it, positionals in their places, and
+    the recipe first.
+
+    Hyphens and underscores in a flag mean the same. `--model FILE` is the same as FILE where the
+    command takes MODEL by its place. A recipe comes before all other flags, so that they override
+    it wherever they stand. Raises `InputError` for an unknown recipe, and argparse's error for a
+    missing positional.
+    """
+    places = {hyphened(f"--{action.dest}"): action for action in positionals(parser)}
+    known = {hyphened(flag): (flag, a) for a in parser._actions for flag in a.option_strings}
+    options: list[str] = []
+    loose: list[str] = []
+    named: dict[str, list[str]] = {}
+    in_order: list[str] = []
+    rest = deque(arguments)
+    while rest:
+        word = rest.popleft()
+        name, equals, value = word.partition("=")
+        name = hyphened(name)
+        if not word.startswith("--"):
+            loose.append(word)
+            in_order.append(word)
+        elif name in places and name not in known:
+            action = places[name]
+            many = action.nargs in ("+", "*")
+            named[action.dest] = [value] if equals else _values(rest, None if many else 1)
+        else:
+            flag, owner = known.get(name, (word.partition("=")[0], None))
+            taken = [] if equals or owner is None else _values(rest, _count(owner))
+            words = [f"{flag}={value}" if equals else flag, *taken]
+            options += words
+            in_order += words
+    if named:
+        # Before the flags: one that takes several values would take these, too.
+        in_order = [*_placed(places, named, loose), *options]
+    return _recipe_first(in_order)
+
+
+def _count(action: Action) -> int | None:
+    """How many values the flag takes; None: all up to the next flag."""
+    if action.dest == "print_config" or action.nargs == 0:
+        return 0
+    return None if action.nargs in ("+", "*") else 1
+
+
+def _values(rest: deque[str], count: int | None) -> list[str]:
+    found: list[str] = []
+    while rest and not rest[0].startswith("--") and (count is None or len(found) < count):
+        found.append(rest.popleft())
+    return found
+
+
+def _placed(places: dict[str, Action], named: dict[str, list[str]], loose: list[str]) -> list[str]:
+    """The positionals in order: those given by name, and the loose words for the others."""
+    found: list[str] = []
+    words = deque(loose)
+    open_places = [action for action in places.values() if action.dest not in named]
+    for action in places.values():
+        if action.dest in named:
+            found += named[action.dest]
+            continue
+        open_places.remove(action)
+        many = action.nargs in ("+", "*")
+        count = max(0, len(words) - len(open_places)) if many else 1
+        if len(words) < count or (count == 0 and action.nargs == "+"):
+            raise ArgumentError(None, f"the following arguments are required: {action.dest}")
+        found += [words.popleft() for _ in range(count)]
+    return [*found, *words]
+
+
+def _recipe_first(arguments: list[str]) -> list[str]:
+    arguments = [
+        part
+        for argument in arguments
+        for part in (argument.split("=", 1) if argument.startswith("--recipe=") else [argument])
+    ]
+    if "--recipe" not in arguments[:-1]:
+        return arguments
+    at = arguments.index("--recipe")
+    name = arguments[at + 1]
+    path = str(RECIPES / f"{name}.yaml") if name in recipe_names() else name
+    if not Path(path).is_file():
+        raise InputError(
+            f"{name}: expected a recipe's file or one of {', '.join(recipe_names())}"
+            f"{nearest(name, recipe_names())}"
+        )
+    return ["--recipe", path, *arguments[:at], *arguments[at + 2 :]]

@@ -1,0 +1,207 @@
+"""Help texts: one of each command, of each group of commands, and of all of them."""
+
+import re
+import shutil
+import textwrap
+from argparse import SUPPRESS, Action, HelpFormatter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from jsonargparse import ArgumentParser
+
+from skedge.cli.arguments import hyphened, positionals
+from skedge.cli.types import value_name
+
+Build = Callable[[ArgumentParser], Callable[[Any], None]]
+# A list below the flags: of formats, of recipes; its title and (name, text) rows.
+Listed = tuple[str, Sequence[tuple[str, str]]]
+
+
+# The most that the help of a step says about one setting of a recipe, in characters.
+BRIEF = 100
+
+
+class _Formatter(HelpFormatter):
+    """Lays out flags with hyphens, types by name, and defaults where they tell something."""
+
+    def __init__(self, prog: str, brief: bool) -> None:
+        super().__init__(prog, max_help_position=28, width=width())
+        self._brief = brief
+
+    def _format_action_invocation(self, action: Action) -> str:
+        if isinstance(action, _Row):
+            return action.dest
+        if not action.option_strings:
+            return action.dest.upper()
+        flag = hyphened(action.option_strings[0])
+        if action.nargs == 0 or action.dest == "print_config":
+            return flag
+        name = _short(value_name(action))
+        return f"{flag} {name}{' ...' if action.nargs in ('+', '*') else ''}"
+
+    def _expand_help(self, action: Action) -> str:
+        text = " ".join((action.help or "").split())
+        text = text if text.endswith("...") else text.removesuffix(".")
+        if action.dest == "print_config":
+            return "print all settings as a recipe, and stop"
+        if self._brief and "." in action.dest:
+            first = re.sub(r" \([^()]*\)", "", text.partition("; ")[0])
+            text = textwrap.shorten(first, BRIEF, placeholder=" ...")
+        taken = "" if isinstance(action, _Row) or action.nargs == 0 else value_name(action)
+        if action.choices or _short(taken) != taken:
+            missing = [one for one in taken[1:-1].split(",") if one not in text]
+            text += f": {', '.join(taken[1:-1].split(','))}" if missing else ""
+        default = _default(action)
+        return text + (f" (default: {default})" if default and "default" not in text else "")
+
+
+def command_help(
+    parser: ArgumentParser,
+    build: Build,
+    sections: Sequence[str] | None,
+    more: Iterable[str],
+    listed: Iterable[Listed],
+) -> str:
+    """The help of one command.
+
+    Of a recipe's settings only those of `sections` are shown (None: all), of their parts only the
+    names, unless a section is named itself, such as `pretrain.contrast`.
+    """
+    summary, example = (" ".join(part.split()) for part in (build.__doc__ or "").split("\n\n"))
+    formatter = _Formatter(parser.prog, brief=sections is not None)
+    formatter.add_usage(_usage(parser), [], [], "usage: ")
+    formatter.add_text(summary)
+    for title, actions in _arranged(parser, sections):
+        formatter.start_section(title)
+        formatter.add_arguments(actions)
+        formatter.end_section()
+    for title, rows in listed:
+        formatter.start_section(title)
+        formatter.add_arguments([_Row(name, text) for name, text in rows])
+        formatter.end_section()
+    for line in (*more, example):
+        formatter.add_text(line)
+    return formatter.format_help()
+
+
+def overview(groups: Mapping[str, Mapping[str, Build]]) -> str:
+    """All commands by group, each with its first sentence."""
+    lines = [
+        "skedge: skeleton action recognition at the edge",
+        "",
+        "usage: skedge COMMAND ...    (skedge COMMAND --help tells more)",
+    ]
+    for title, commands in groups.items():
+        lines += ["", title, *_table(commands)]
+    return "\n".join(lines)
+
+
+def group_help(name: str, commands: Mapping[str, Build]) -> str:
+    """The commands of one group, such as `data`."""
+    own = {other: build for other, build in commands.items() if other.split()[0] == name}
+    usage = f"usage: skedge {name} COMMAND ...    (skedge {name} COMMAND --help tells more)"
+    return "\n".join([usage, "", *_table(own)])
+
+
+def first_sentence(build: Build) -> str:
+    """What the command does, in one short sentence."""
+    text = " ".join((build.__doc__ or "").split("\n\n")[0].split())
+    return text.partition(". ")[0].removesuffix(".") + "."
+
+
+def width() -> int:
+    return min(shutil.get_terminal_size().columns, 100) - 2
+
+
+def _table(commands: Mapping[str, Build]) -> list[str]:
+    return [f"  {name:<16} {first_sentence(build)}" for name, build in commands.items()]
+
+
+class _Row(Action):
+    """A name and a text, laid out as a flag and its help are."""
+
+    def __init__(self, name: str, text: str) -> None:
+        super().__init__([], name, help=text)
+
+
+def _usage(parser: ArgumentParser) -> str:
+    shown = {"+": "{}...", "*": "[{}...]"}
+    parts = [
+        shown.get(str(action.nargs), "{}").format(action.dest.upper())
+        for action in positionals(parser)
+    ]
+    parts += [
+        f"{hyphened(action.option_strings[0])} {_short(value_name(action))}"
+        for action in parser._actions
+        if action.option_strings and action.required
+    ]
+    lines = textwrap.wrap(
+        " ".join([parser.prog, *parts, "[flags]"]), width() - 7, break_on_hyphens=False
+    )
+    return "\n       ".join(lines)
+
+
+def _arranged(
+    parser: ArgumentParser, sections: Sequence[str] | None
+) -> list[tuple[str, list[Action]]]:
+    """Titles, and the actions below each: what the command takes by its place, its flags, and the
+    recipe's sections."""
+    every = [action for action in parser._actions if action.dest != "help"]
+    held = {action.dest for action in every}
+    parts = [dest for dest in held if any(other.startswith(f"{dest}.") for other in held)]
+    titles = {
+        action.dest: (group.title or "").rstrip(".")
+        for group in parser._action_groups
+        for action in group._group_actions
+        if action.dest in parts
+    }
+    recipe = []
+    for dest in titles:
+        if not _is_shown(dest, sections):
+            continue
+        shown = [a for a in every if a.dest not in parts and a.dest.rpartition(".")[0] == dest]
+        if sections is not None:
+            shown += [
+                _Row(f"--{hyphened(part)}.*", titles[part])
+                for part in titles
+                if part.rpartition(".")[0] == dest and not _is_shown(part, sections)
+            ]
+        recipe.append((f"{hyphened(dest)}, {titles[dest]}", shown))
+    own = [
+        action
+        for action in every
+        if "." not in action.dest
+        and action.dest not in parts
+        and _is_shown(action.dest, sections if action.dest in ("name", "students") else None)
+        and (action.dest != "print_config" or "recipe" in held)
+    ]
+    places = [action for action in own if not action.option_strings]
+    flags = [action for action in own if action.option_strings]
+    return [("arguments", places), ("flags", flags), *recipe]
+
+
+def _is_shown(dest: str, sections: Sequence[str] | None) -> bool:
+    if sections is None or dest in sections:
+        return True
+    return any("." in one and dest.startswith(f"{one}.") for one in sections)
+
+
+def _short(name: str) -> str:
+    """Choices that would fill the line are told in the text instead."""
+    return "WORD" if len(name) > 44 and name.startswith("{") else name
+
+
+def _default(action: Action) -> str:
+    value = action.default
+    if value is None or value is False or isinstance(value, Path):
+        return ""
+    if value in ("", SUPPRESS, (), []):
+        return ""
+    if isinstance(value, list) and action.nargs == "+":
+        return " ".join(map(str, value))
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(str, value))}]"
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{key}: {one}' for key, one in value.items())}}}"
+    return "true" if value is True else str(value)

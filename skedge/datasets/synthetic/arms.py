@@ -1,0 +1,477 @@
+"""How people do the actions of the arms: wave, clap, punch, drink, throw, raise both arms."""
+
+from typing import Any
+
+from skedge.datasets.synthetic.actions import (
+    GUARD,
+    Key,
+    Place,
+    Range,
+    Variant,
+)
+
+
+def _waving(
+    share: float,
+    place: Place,
+    swivel: Range,
+    inwards: Place,
+    outwards: Place,
+    *,
+    role: str = "arm",
+    seconds: Range = (0.14, 0.36),
+    wag: float = 20,
+    repeats: tuple[int, int] = (1, 9),
+    seated: float = 0.25,
+) -> Variant:
+    """A hand brought to a place and swung about it."""
+    return Variant(
+        share,
+        before=[((0.3, 0.8), {role: place, "swivel": swivel, "wag": 0.0, "side": (-4, 6)})],
+        beat=[
+            (seconds, {f"{role}+": inwards, "wag": (-wag, 0), "side": (-8, 4)}),
+            (seconds, {f"{role}+": outwards, "wag": (0, wag), "side": (-4, 6)}),
+        ],
+        repeats=repeats,
+        seated=seated,
+        walking=0.06,
+    )
+
+
+_IN: Place = ((-0.5, -0.1), (-0.1, 0.05), (-0.08, 0.08))
+_OUT: Place = ((0.05, 0.35), (-0.05, 0.1), (-0.08, 0.08))
+_WAVES = [
+    # The forearm swings: beside the head, before it, modestly with the elbow at the waist.
+    _waving(0.2, ((0.05, 0.5), (0.1, 0.75), (0.2, 0.55)), (5, 60), _IN, _OUT),
+    _waving(0.2, ((-0.12, 0.35), (0.15, 0.75), (0.4, 0.75)), (-15, 40), _IN, _OUT),
+    _waving(
+        0.1,
+        ((-0.05, 0.35), (-0.15, 0.3), (0.25, 0.5)),
+        (-15, 25),
+        ((-0.25, -0.05), (-0.1, 0.05), (-0.08, 0.08)),
+        ((0.0, 0.15), (-0.05, 0.1), (-0.08, 0.08)),
+    ),
+    # High: the whole arm swings overhead; the whole arm from the side to overhead.
+    _waving(
+        0.12,
+        ((0.15, 0.5), (0.6, 0.95), (0.05, 0.4)),
+        (30, 80),
+        ((-0.45, -0.2), (0.0, 0.1), (-0.05, 0.05)),
+        ((0.0, 0.25), (-0.1, 0.0), (-0.05, 0.05)),
+        seconds=(0.16, 0.5),
+    ),
+    Variant(
+        0.05,
+        before=[((0.3, 0.7), {"arm": ((0.1, 0.4), (0.75, 0.95), (0.0, 0.3)), "swivel": (40, 90)})],
+        beat=[
+            ((0.25, 0.6), {"arm": ((0.55, 0.95), (-0.8, 0.4), (0.0, 0.3))}),
+            ((0.25, 0.6), {"arm": ((-0.3, 0.35), (0.55, 0.95), (0.0, 0.4))}),
+        ],
+        repeats=(2, 6),
+        seated=0.1,
+    ),
+    # Only the hand swings.
+    _waving(
+        0.12,
+        ((0.0, 0.4), (0.05, 0.6), (0.3, 0.6)),
+        (-10, 40),
+        ((-0.15, -0.05), 0.0, 0.0),
+        ((0.0, 0.1), 0.0, 0.0),
+        seconds=(0.11, 0.25),
+        wag=45,
+        repeats=(2, 9),
+    ),
+    # Both hands: beside the head, and both whole arms from the sides to overhead.
+    _waving(
+        0.1,
+        ((0.1, 0.5), (0.3, 0.85), (0.05, 0.5)),
+        (10, 70),
+        ((-0.4, -0.1), (-0.03, 0.08), 0.0),
+        ((0.0, 0.25), (-0.08, 0.03), 0.0),
+        role="arms",
+    ),
+    Variant(
+        0.11,
+        before=[((0.3, 0.8), {"arms": ((0.5, 0.9), (-0.3, 0.4), (0.0, 0.3)), "swivel": (40, 90)})],
+        beat=[
+            ((0.25, 0.7), {"arms": ((-0.3, 0.1), (0.7, 0.92), (0.0, 0.35))}),
+            ((0.25, 0.7), {"arms": ((0.35, 0.95), (-0.85, 0.4), (0.0, 0.3))}),
+        ],
+        repeats=(2, 7),
+        seated=0.1,
+    ),
+]
+
+
+def _clapping(
+    share: float,
+    up: Range,
+    front: Range,
+    opened: Range,
+    swivel: Range,
+    seconds: Range,
+    repeats: tuple[int, int] = (1, 14),
+) -> Variant:
+    """Both hands brought before the body, and together again and again."""
+    together: dict[str, Any] = {"arms+": (0.0, (-0.04, 0.04), (-0.04, 0.04))}
+    apart: dict[str, Any] = {"arms+": (opened, (-0.1, 0.04), (-0.08, 0.08))}
+    start = {"arms": ((-0.35, -0.28), up, front), "arms+": (opened, 0.0, 0.0), "swivel": swivel}
+    return Variant(
+        share,
+        before=[((0.3, 0.6), start)],
+        beat=[(seconds, together), (seconds, apart)],
+        repeats=repeats,
+        after=[(seconds, together)],
+        seated=0.3,
+        walking=0.05,
+    )
+
+
+_CLAPS = [
+    # At the belly, at the chest, in the face's height, small and quick, overhead, at arm's length.
+    _clapping(0.2, (-0.45, -0.15), (0.45, 0.75), (0.12, 0.8), (10, 55), (0.09, 0.26)),
+    _clapping(0.32, (-0.2, 0.25), (0.4, 0.7), (0.12, 0.85), (5, 55), (0.09, 0.26)),
+    _clapping(0.12, (0.1, 0.4), (0.35, 0.65), (0.1, 0.5), (5, 45), (0.09, 0.24)),
+    _clapping(0.17, (-0.35, 0.15), (0.3, 0.55), (0.03, 0.14), (-5, 35), (0.07, 0.16), (2, 20)),
+    _clapping(0.08, (0.55, 0.85), (0.1, 0.4), (0.1, 0.5), (10, 70), (0.12, 0.35)),
+    _clapping(0.05, (-0.25, 0.2), (0.75, 0.9), (0.15, 0.7), (10, 60), (0.15, 0.4)),
+    # From level arms to overhead.
+    Variant(
+        0.05,
+        before=[
+            ((0.3, 0.9), {"arms": ((0.85, 0.98), (-0.15, 0.2), (0.0, 0.25)), "swivel": (30, 90)})
+        ],
+        beat=[
+            ((0.25, 0.6), {"arms": ((-0.35, -0.29), (0.6, 0.88), (0.0, 0.3))}),
+            ((0.25, 0.7), {"arms": ((0.85, 0.98), (-0.15, 0.2), (0.0, 0.25))}),
+        ],
+        repeats=(1, 8),
+    ),
+    # One palm beats the other, which is held out.
+    Variant(
+        0.07,
+        before=[
+            ((0.3, 0.6), {"arms": ((-0.34, -0.26), (-0.35, 0.0), (0.35, 0.55)), "swivel": (5, 40)})
+        ],
+        beat=[
+            ((0.1, 0.25), {"arm+": ((0.0, 0.15), (0.08, 0.25), (-0.1, 0.0))}),
+            ((0.1, 0.25), {"arm+": (0.0, (-0.02, 0.02), 0.0)}),
+        ],
+        repeats=(2, 14),
+        seated=0.3,
+    ),
+]
+
+_BLOW: Place = ((-0.38, -0.02), (-0.1, 0.5), (0.85, 0.99))
+_OUTWARDS = {"swivel": (15, 65), "twist": (-35, -6)}
+_ON_GUARD: list[Key] = [
+    (
+        (0.25, 0.6),
+        {
+            "arms": GUARD,
+            "swivel": (5, 45),
+            "step": ((-0.02, 0.08), 0.0, (-0.4, 0.0)),
+            "lean": (0, 18),
+            "down": (0.0, 0.08),
+        },
+    )
+]
+_LUNGE = {
+    "other step": (0.0, 0.0, (0.3, 0.65)),
+    "step": (0.0, 0.0, (-0.3, 0.0)),
+    "back": (-0.25, -0.05),
+    "down": (0.04, 0.2),
+    "lean": (8, 45),
+}
+
+
+def _blow(
+    share: float, start: Place, hit: Place, swivel: Range, more: dict[str, Any], **how: Any
+) -> Variant:
+    """One blow at a time, drawn back first, from wherever the hands are."""
+    return Variant(
+        share,
+        beat=[
+            ((0.12, 0.45), {"arm": start, "swivel": (5, 60), "twist": (0, 25)}),
+            ((0.1, 0.28), {"arm": hit, "swivel": swivel, "twist": (-35, -5)} | more),
+            ((0.0, 0.3), {}),
+            ((0.14, 0.4), {"arm": start, "twist": (-5, 12)}),
+        ],
+        back=(0.25, 0.8),
+        **how,
+    )
+
+
+_PUNCHES = [
+    # Boxing: guard, then left and right in turn, a few times or many.
+    Variant(
+        0.26,
+        before=_ON_GUARD,
+        beat=[
+            ((0.11, 0.3), {"arm": _BLOW, "other": GUARD} | _OUTWARDS),
+            ((0.12, 0.32), {"arm": GUARD, "other": _BLOW, "swivel": (15, 65), "twist": (6, 35)}),
+        ],
+        repeats=(1, 7),
+        after=[((0.15, 0.3), {"arms": GUARD, "twist": 0.0})],
+        walking=0.06,
+    ),
+    # One hand from the guard.
+    Variant(
+        0.16,
+        before=_ON_GUARD,
+        beat=[
+            ((0.1, 0.28), {"arm": _BLOW} | _OUTWARDS),
+            ((0.14, 0.35), {"arm": GUARD, "twist": (0, 12)}),
+            ((0.0, 0.5), {}),
+        ],
+        repeats=(1, 6),
+    ),
+    # From the hip or the shoulder without a guard: standing, with a step, with a deep lunge.
+    _blow(
+        0.14,
+        ((0.05, 0.2), (-0.55, -0.1), (-0.15, 0.25)),
+        _BLOW,
+        (15, 65),
+        {"lean": (0, 12)},
+        repeats=(1, 3),
+    ),
+    _blow(
+        0.1,
+        ((0.0, 0.3), (-0.4, 0.1), (-0.1, 0.3)),
+        _BLOW,
+        (15, 65),
+        {"other step": (0.0, 0.0, (0.1, 0.3)), "back": (-0.12, 0.0), "lean": (0, 22)},
+    ),
+    _blow(0.18, ((0.0, 0.35), (-0.4, 0.15), (-0.2, 0.3)), _BLOW, (15, 75), _LUNGE),
+    # Both hands before the body in turn without much of a guard, as at a bag.
+    Variant(
+        0.07,
+        beat=[
+            (
+                (0.12, 0.3),
+                {"arm": _BLOW, "other": ((-0.1, 0.2), (-0.4, 0.0), (0.2, 0.5))} | _OUTWARDS,
+            ),
+            (
+                (0.12, 0.3),
+                {"other": _BLOW, "arm": ((-0.1, 0.2), (-0.4, 0.0), (0.2, 0.5)), "twist": (6, 35)},
+            ),
+        ],
+        repeats=(1, 8),
+        seated=0.05,
+    ),
+    # A hook, an uppercut, a blow to the side.
+    _blow(
+        0.07,
+        ((0.3, 0.65), (-0.2, 0.2), (0.1, 0.5)),
+        ((-0.6, -0.3), (-0.05, 0.3), (0.4, 0.65)),
+        (60, 100),
+        {"twist": (-50, -15), "lean": (0, 15)},
+        repeats=(1, 3),
+    ),
+    _blow(
+        0.04,
+        ((0.0, 0.2), (-0.7, -0.4), (0.0, 0.4)),
+        ((-0.35, -0.1), (0.1, 0.45), (0.4, 0.65)),
+        (0, 40),
+        {"lean": (-8, 6)},
+        repeats=(1, 3),
+    ),
+    _blow(
+        0.04,
+        ((-0.2, 0.1), (-0.3, 0.1), (0.2, 0.45)),
+        ((0.85, 0.98), (-0.15, 0.3), (-0.1, 0.3)),
+        (30, 80),
+        {"look": (20, 70), "twist": (0, 30), "side": (0, 10)},
+        repeats=(1, 4),
+    ),
+]
+
+_SIP: Place = ((-0.34, -0.22), (0.0, 0.4), (0.2, 0.38))
+# The glass is held before the body first.
+_GLASS: list[Key] = [
+    ((0.3, 0.8), {"arm": ((-0.2, 0.15), (-0.65, -0.25), (0.3, 0.65)), "swivel": (0, 30)}),
+    ((0.0, 0.6), {}),
+]
+# A second sip.
+_AGAIN: list[Key] = [
+    ((0.3, 0.6), {"arm": ((-0.2, 0.0), (-0.4, -0.1), (0.3, 0.5)), "nod": 0.0, "bend": 0.0}),
+    ((0.1, 0.8), {}),
+    ((0.3, 0.6), {"arm": _SIP, "nod": (-30, -5), "swivel": (10, 80)}),
+    ((0.2, 0.8), {}),
+]
+
+
+def _drinking(share: float, first: list[Key], after: list[Key], role: str = "arm") -> Variant:
+    tilted = {f"{role}+": (0.0, (0.0, 0.15), (-0.06, 0.03)), "swivel": (15, 85), "bend": (10, 45)}
+    return Variant(
+        share,
+        before=[
+            *first,
+            ((0.35, 1.0), {role: _SIP, "swivel": (5, 60), "nod": (-6, 6)}),
+            ((0.12, 0.5), {"nod": (-38, -4), "lean": (-8, 2)} | tilted),
+            ((0.2, 1.6), {}),
+        ],
+        after=after,
+        back=(0.35, 0.9),
+        seated=0.4,
+        walking=0.05,
+    )
+
+
+_DRINKS = [
+    _drinking(0.4, [], []),
+    _drinking(0.3, _GLASS, []),
+    _drinking(0.18, [], _AGAIN),
+    _drinking(0.12, [], [], role="arms"),
+]
+
+_FOLLOW: Place = ((-0.5, 0.0), (-0.85, -0.2), (0.3, 0.75))
+
+
+def _overarm(share: float, **how: Any) -> Variant:
+    """Over the shoulder: cocked behind, released in front of the head, followed through."""
+    stride = {"other step": (0.0, 0.0, (0.0, 0.3)), "back": (-0.12, 0.02)}
+    return Variant(
+        share,
+        before=[
+            ((0.2, 0.5), {"arm": ((0.1, 0.5), (-0.4, 0.3), (0.0, 0.45)), "swivel": (10, 70)}),
+            (
+                (0.2, 0.5),
+                {
+                    "arm": ((0.0, 0.6), (0.25, 0.85), (-0.4, 0.15)),
+                    "swivel": (40, 100),
+                    "twist": (5, 45),
+                    "lean": (-15, 2),
+                    "other": ((-0.1, 0.3), (-0.8, 0.1), (0.2, 0.7)),
+                },
+            ),
+            (
+                (0.1, 0.24),
+                {"arm": ((-0.2, 0.25), (0.5, 0.95), (0.25, 0.7)), "twist": (-15, 8)}
+                | {"swivel": (30, 80), "lean": (0, 15)},
+            ),
+            (
+                (0.1, 0.24),
+                {"arm": ((-0.35, 0.1), (-0.25, 0.35), (0.75, 0.97)), "swivel": (20, 70)}
+                | {"twist": (-40, -8), "lean": (2, 30)}
+                | stride,
+            ),
+            ((0.15, 0.45), {"arm": _FOLLOW, "twist": (-40, 0), "lean": (2, 45), "swivel": (0, 50)}),
+        ],
+        back=(0.3, 0.8),
+        **how,
+    )
+
+
+_THROWS = [
+    _overarm(0.62, seated=0.06),
+    # Thrown at once from before the shoulder, as a dart or a ball of paper.
+    Variant(
+        0.12,
+        before=[
+            ((0.25, 0.6), {"arm": ((-0.1, 0.3), (0.05, 0.5), (0.05, 0.35)), "swivel": (20, 70)}),
+            ((0.0, 0.4), {}),
+            ((0.1, 0.24), {"arm": ((-0.25, 0.1), (-0.1, 0.45), (0.75, 0.97)), "lean": (0, 15)}),
+            ((0.1, 0.4), {}),
+        ],
+        seated=0.3,
+    ),
+    # Underarm.
+    Variant(
+        0.12,
+        before=[
+            (
+                (0.3, 0.6),
+                {
+                    "arm": ((0.05, 0.3), (-0.9, -0.5), (-0.75, -0.3)),
+                    "swivel": (0, 40),
+                    "twist": (5, 30),
+                    "lean": (0, 30),
+                    "other step": (0.0, 0.0, (0.0, 0.25)),
+                },
+            ),
+            ((0.18, 0.4), {"arm": ((-0.1, 0.1), (-0.7, -0.4), (0.55, 0.85)), "twist": (-15, 0)}),
+            ((0.14, 0.35), {"arm": ((-0.2, 0.1), (-0.05, 0.6), (0.65, 0.95)), "lean": (0, 12)}),
+        ],
+    ),
+    # From the side, across the body; backhand, as a disc.
+    Variant(
+        0.12,
+        before=[
+            (
+                (0.3, 0.6),
+                {
+                    "arm": ((0.5, 0.9), (-0.4, 0.2), (-0.5, 0.0)),
+                    "swivel": (20, 80),
+                    "twist": (10, 50),
+                },
+            ),
+            ((0.16, 0.35), {"arm": ((-0.1, 0.25), (-0.25, 0.2), (0.8, 0.98)), "twist": (-25, 0)}),
+            ((0.14, 0.35), {"arm": ((-0.6, -0.3), (-0.3, 0.2), (0.45, 0.75)), "twist": (-45, -10)}),
+        ],
+    ),
+    Variant(
+        0.09,
+        before=[
+            (
+                (0.3, 0.6),
+                {
+                    "arm": ((-0.75, -0.45), (-0.4, 0.0), (0.2, 0.45)),
+                    "twist": (-50, -15),
+                    "swivel": (20, 70),
+                },
+            ),
+            ((0.14, 0.32), {"arm": ((0.0, 0.4), (-0.25, 0.1), (0.75, 0.95)), "twist": (-5, 15)}),
+            ((0.12, 0.35), {"arm": ((0.5, 0.9), (-0.3, 0.2), (0.2, 0.6)), "twist": (5, 30)}),
+        ],
+    ),
+]
+
+
+def _raising(share: float, way: list[Key], top: Place, swivel: Range, **how: Any) -> Variant:
+    raised = {"arms": top, "swivel": swivel, "nod": (-20, 5), "lean": (-8, 3)}
+    return Variant(
+        share,
+        before=[
+            *way,
+            ((0.2, 0.7), raised),
+            ((0.0, 1.5), {}),
+            *[
+                (seconds, {"arms": pose["arms"], "swivel": swivel})
+                for seconds, pose in reversed(way)
+            ],
+        ],
+        back=(0.25, 0.8),
+        seated=0.15,
+        walking=0.03,
+        **how,
+    )
+
+
+_RAISES = [
+    # Through the front, through the sides, into a V, with bent elbows, at once.
+    _raising(
+        0.3,
+        [((0.2, 0.6), {"arms": ((0.0, 0.2), (-0.1, 0.2), (0.85, 0.95))})],
+        ((-0.05, 0.25), (0.8, 0.98), (0.0, 0.35)),
+        (20, 80),
+    ),
+    _raising(
+        0.25,
+        [((0.2, 0.6), {"arms": ((0.85, 0.95), (-0.15, 0.2), (0.0, 0.25))})],
+        ((0.0, 0.3), (0.85, 0.98), (-0.05, 0.2)),
+        (60, 90),
+    ),
+    _raising(0.2, [], ((0.3, 0.65), (0.62, 0.9), (0.0, 0.3)), (30, 80)),
+    _raising(0.1, [], ((0.1, 0.35), (0.5, 0.75), (0.0, 0.3)), (20, 70)),
+    _raising(0.15, [], ((-0.1, 0.2), (0.8, 0.97), (0.0, 0.35)), (10, 80), tempo=1.3),
+]
+
+ARM_ACTIONS: dict[str, list[Variant]] = {
+    "wave": _WAVES,
+    "clap": _CLAPS,
+    "punch": _PUNCHES,
+    "drink": _DRINKS,
+    "throw": _THROWS,
+    "raise both arms": _RAISES,
+}

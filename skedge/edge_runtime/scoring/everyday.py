@@ -1,0 +1,349 @@
+"""How a model does in front of a camera: which performances raise their event, how often an event
+is wrong, how soon it comes, and what another threshold would change.
+
+The figures are those a user meets. *Recall* is the share of performances for which an event with
+the right label appears. *False events per hour* are events that fit no labelled performance, per
+hour in view. Classes in `skedge.edge_runtime.events.QUIET` are never events.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from statistics import median
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from skedge.datasets.poses import read_poses
+from skedge.datasets.store import Store
+from skedge.edge_runtime.events import QUIET, Event, EventDetector, EventRules
+from skedge.edge_runtime.recognizer import Recognizer
+from skedge.skeleton.errors import InputError
+from skedge.skeleton.layout import Layout
+from skedge.skeleton.retarget import retarget
+
+Part = Literal["all", "train", "val", "test"]
+RATE = 30.0
+THRESHOLDS = (*np.round(np.arange(0.2, 0.95, 0.05), 2).tolist(), 0.95, 0.97, 0.98, 0.99, 0.995)
+# What public datasets and people call the actions of the model that comes with skedge.
+SYNONYMS = {
+    "boxing": "punch",
+    "forward punch": "punch",
+    "side boxing": "punch",
+    "forward kick": "kick",
+    "side kick": "kick",
+    "sidekick": "kick",
+    "high throw": "throw",
+    "hand clap": "clap",
+    "clap hands": "clap",
+    "high arm wave": "wave",
+    "two hand wave": "wave",
+    "wave hands": "wave",
+    "wave-both-hands": "wave",
+    "wave-left-hand": "wave",
+    "wave-right-hand": "wave",
+    "bye": "wave",
+    "byebye": "wave",
+    "bend": "bow",
+    "sit": "sit down",
+    "stand to sit": "sit down",
+    "sit to stand": "stand up",
+    "raise-up-both-hands": "raise both arms",
+}
+
+
+class Track(NamedTuple):
+    """One person: `joints` (T, V, 3) in metres at `seconds` (T,)."""
+
+    seconds: np.ndarray
+    joints: np.ndarray
+
+
+class Span(NamedTuple):
+    """A performance of `label`, in seconds since the recording began."""
+
+    label: str
+    start: float
+    end: float
+
+
+@dataclass(frozen=True, eq=False)
+class Recording:
+    """People in view of one camera for `duration` seconds, and the performances in it.
+
+    `kind` is what is done in it as its owner calls it; `layout` names the joints.
+    """
+
+    name: str
+    kind: str
+    layout: Layout
+    people: tuple[Track, ...]
+    spans: tuple[Span, ...]
+    duration: float
+
+
+class Answers(NamedTuple):
+    """What a model said about one person: `probabilities` (T, K) at `seconds` (T,), and when the
+    person came into view."""
+
+    seconds: np.ndarray
+    probabilities: np.ndarray
+    earliest: float
+
+
+@dataclass(frozen=True, eq=False)
+class Watched:
+    """A recording and the answers about its people."""
+
+    recording: Recording
+    people: tuple[Answers, ...]
+
+
+@dataclass
+class Tally:
+    """What is counted over the recordings of one set; see `figures`.
+
+    `right` are performances with their event, `raised` events that fit a performance, `wrong` false
+    ones while one action is performed throughout (`performing` seconds), `idle` false ones in
+    recordings without any performance (`other` seconds). `clips` are performances by one lone
+    person, of which `answered` got an answer and `last` a right last one.
+    """
+
+    performances: Counter[str] = field(default_factory=Counter)
+    right: Counter[str] = field(default_factory=Counter)
+    false: Counter[tuple[str, str]] = field(default_factory=Counter)
+    delays: list[float] = field(default_factory=list)
+    events: int = 0
+    seconds: float = 0.0
+    wrong: int = 0
+    idle: int = 0
+    performing: float = 0.0
+    raised: int = 0
+    other: float = 0.0
+    clips: int = 0
+    answered: int = 0
+    last: int = 0
+
+
+def read_recordings(
+    path: Path, synonyms: Mapping[str, str], labels: Sequence[str], part: Part, protocol: str
+) -> Iterator[Recording]:
+    """The recordings of a store, or of a file or folder of pose recordings, with the performances
+    of `labels`.
+
+    `part` is all, or train, val or test of the store's `protocol`. Raises `InputError` where `path`
+    is neither, and for an unknown part.
+    """
+    if (path / "store.json").is_file():
+        yield from _of_store(Store(path), synonyms, labels, part, protocol)
+    else:
+        yield from _of_poses(path, synonyms, labels)
+
+
+def _of_store(
+    store: Store,
+    synonyms: Mapping[str, str],
+    labels: Sequence[str],
+    part: Part,
+    protocol: str,
+) -> Iterator[Recording]:
+    if part == "all":
+        chosen: Iterable[int] = range(len(store))
+    else:
+        chosen = map(int, store.split(protocol, part))
+    rate = store.rate or RATE
+    long = len(store.intervals) > 0
+    for i in chosen:
+        joints = store.clip(i)
+        seconds = np.arange(joints.shape[1]) / rate
+        duration = joints.shape[1] / rate
+        kind = store.labels[store.index["label"][i]]
+        own = store.intervals[store.intervals["clip"] == i] if long else ()
+        spans = [
+            Span(_named(store.labels[one["label"]], synonyms, labels), one["start"], one["end"])
+            for one in own
+        ]
+        spans = [Span(one.label, one.start / rate, one.end / rate) for one in spans]
+        if not long:
+            spans = [Span(_named(kind, synonyms, labels), 0.0, duration)]
+        yield Recording(
+            str(store.index["name"][i]),
+            "recording" if long else kind,
+            store.layout,
+            tuple(Track(seconds, one) for one in joints),
+            tuple(one for one in spans if one.label in labels and one.label not in QUIET),
+            duration,
+        )
+
+
+def _of_poses(
+    path: Path, synonyms: Mapping[str, str], labels: Sequence[str]
+) -> Iterator[Recording]:
+    for film in read_poses(path):
+        tracks = []
+        for person in np.unique(film.person):
+            own = (film.person == person) & film.whole
+            if own.any():
+                tracks.append(Track(film.seconds[own], film.joints[own]))
+        label = _named(film.label or "", synonyms, labels)
+        known = label in labels and label not in QUIET
+        spans = (Span(label, 0.0, film.duration),) if known else ()
+        kind = film.label or "nobody said"
+        yield Recording(film.name, kind, film.layout, tuple(tracks), spans, film.duration)
+
+
+def _named(label: str, synonyms: Mapping[str, str], labels: Sequence[str]) -> str:
+    """The model's name of what somebody else calls `label`."""
+    return label if label in labels else synonyms.get(label, label)
+
+
+def watch(recognizer: Recognizer, recordings: Iterable[Recording]) -> Iterator[Watched]:
+    """Every recording with the answers about its people, each alone, as a camera would bring them.
+
+    Raises `InputError` for a model of several people and for joints that cannot be retargeted.
+    """
+    if recognizer.metadata.persons > 1:
+        raise InputError(
+            "expected a model that looks at one person, got one of"
+            f" {recognizer.metadata.persons}; measure it with `skedge evaluate online`"
+        )
+    target = recognizer.metadata.layout
+    for one in recordings:
+        people = []
+        for track in one.people:
+            joints = track.joints
+            if one.layout.joints != target.joints:
+                joints = retarget(joints, one.layout, target)
+            people.append(_answers(recognizer, Track(track.seconds, joints)))
+        yield Watched(replace(one, people=()), tuple(people))
+
+
+def _answers(recognizer: Recognizer, track: Track) -> Answers:
+    recognizer.reset()
+    moments, answers = [], []
+    for seconds, joints in zip(track.seconds.tolist(), track.joints, strict=True):
+        result = recognizer.update(joints, seconds)
+        if result.fresh and result.probabilities is not None:
+            moments.append(seconds)
+            answers.append(result.probabilities)
+    recognizer.reset()
+    shape = (len(answers), len(recognizer.labels))
+    stacked = np.array(answers, np.float32).reshape(shape)
+    return Answers(np.array(moments), stacked, float(track.seconds[0]))
+
+
+def count(watched: Iterable[Watched], rules: EventRules) -> Tally:
+    """What the events by `rules` come to over the recordings of one set."""
+    tally = Tally()
+    for one in watched:
+        _count_one(tally, one, rules)
+    return tally
+
+
+def _count_one(tally: Tally, watched: Watched, rules: EventRules) -> None:
+    recording = watched.recording
+    events = sorted(
+        (event for one in watched.people for event in _events(rules, one)),
+        key=lambda event: event.announced,
+    )
+    tally.events += len(events)
+    tally.seconds += recording.duration
+    whole = len(recording.spans) == 1 and recording.spans[0].end >= recording.duration
+    hit: dict[Span, float] = {}
+    for event in events:
+        assert event.end is not None
+        fits = [
+            span
+            for span in recording.spans
+            if span.label == event.label and span.start < event.end and event.start < span.end
+        ]
+        if fits:
+            tally.raised += 1
+            for span in fits:
+                hit.setdefault(span, event.announced - span.start)
+        else:
+            tally.false[recording.kind, event.label] += 1
+            tally.wrong += whole
+            tally.idle += not recording.spans
+    for span in recording.spans:
+        tally.performances[span.label] += 1
+        tally.right[span.label] += span in hit
+    tally.delays += hit.values()
+    if whole:
+        tally.performing += recording.duration
+    elif not recording.spans:
+        tally.other += recording.duration
+    if whole and len(watched.people) == 1:
+        (answers,) = watched.people
+        tally.clips += 1
+        if len(answers.seconds):
+            tally.answered += 1
+            label = rules.labels[int(answers.probabilities[-1].argmax())]
+            tally.last += label == recording.spans[0].label
+
+
+def _events(rules: EventRules, answers: Answers) -> Iterator[Event]:
+    """The events about one person, all ended, `announced` when they began."""
+    detector = EventDetector(rules)
+    begun: dict[str, float] = {}
+    for moment, probabilities in zip(answers.seconds.tolist(), answers.probabilities, strict=True):
+        for event in detector.update(probabilities, moment, answers.earliest):
+            if event.ended:
+                yield replace(event, announced=begun.pop(event.label))
+            else:
+                begun[event.label] = event.announced
+    for event in detector.finish():
+        yield replace(event, announced=begun.pop(event.label))
+
+
+def figures(tally: Tally) -> dict[str, Any]:
+    """A tally as plain JSON types; a figure that there is nothing for is None.
+
+    Shares are in percent. `wrong_per_minute` counts events of another label while one action is
+    performed throughout, `false_per_hour_of_other_movement` all events where nothing that the model
+    knows is done, `false_per_hour` both, over all time in view; `last_answer` compares the last
+    answer about a lone person with what is done.
+    """
+    performances = sum(tally.performances.values())
+    return {
+        "performances": performances,
+        "recall": _share(sum(tally.right.values()), performances),
+        "precision": _share(tally.raised, tally.events),
+        "wrong_per_minute": _per(tally.wrong, tally.performing / 60),
+        "false_per_hour_of_other_movement": _per(tally.idle, tally.other / 3600),
+        "false_per_hour": _per(sum(tally.false.values()), tally.seconds / 3600),
+        "hours": round(tally.seconds / 3600, 4),
+        "hours_of_other_movement": round(tally.other / 3600, 4),
+        "delay": round(median(tally.delays), 3) if tally.delays else None,
+        "last_answer": _share(tally.last, tally.clips),
+        "answered": _share(tally.answered, tally.clips),
+        "recall_per_class": {
+            label: {"performances": number, "right": tally.right[label]}
+            for label, number in sorted(tally.performances.items())
+        },
+        "false_events": [
+            {"in": kind, "event": label, "number": number}
+            for (kind, label), number in sorted(tally.false.items(), key=lambda one: (-one[1], one))
+        ],
+    }
+
+
+def _share(part: float, whole: float) -> float | None:
+    return round(100 * part / whole, 2) if whole else None
+
+
+def _per(number: float, units: float) -> float | None:
+    return round(number / units, 3) if units else None
+
+
+def curve(watched: Sequence[Watched], rules: EventRules) -> list[dict[str, Any]]:
+    """Recall and false events per hour with the same threshold for all classes, for each of
+    `THRESHOLDS`."""
+    points = []
+    for threshold in THRESHOLDS:
+        same = replace(rules, thresholds=np.full(len(rules.labels), threshold))
+        found = figures(count(watched, same))
+        kept = ("recall", "false_per_hour", "false_per_hour_of_other_movement", "wrong_per_minute")
+        points.append({"threshold": threshold, **{name: found[name] for name in kept}})
+    return points

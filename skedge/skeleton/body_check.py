@@ -1,0 +1,383 @@
+"""A look at bodies before they are believed: their height, which way is up, whether they are
+mirrored, and whether the joints are in the order that the layout says.
+
+Decisions are taken over many frames, and never where too little is seen. Nothing here depends on
+where a body stands or which way it faces.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from skedge.skeleton.anatomy import backward, height_of, misfit, upward
+from skedge.skeleton.layout import Layout, layout_names, load_layout
+
+UNITS = {"m": 1.0, "mm": 0.001, "cm": 0.01, "in": 0.0254, "ft": 0.3048}
+# Heights of people in metres, children and animated figures too.
+SHORTEST, TALLEST = 0.5, 2.7
+# Misfits of `anatomy.misfit`: every set known lies below 0.13, and other orders above 0.2.
+_ODD, _ODD_CLIP, _HUMAN = 0.18, 0.3, 0.16
+# How much less of a human a body is with a score as its depth than without one.
+_NO_DEPTH = 0.03
+_FRAMES_PER_CLIP, _CLIPS, _FEWEST = 16, 400, 8
+_MOST_PERSONS = 10
+_FASTEST = 25.0  # metres a second, of a hand: faster than a thrower's
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What is wrong with bodies: `sentence` says it, `remedy` is the flag of `skedge data import`
+    that mends it (empty where none does), `sure` whether it cannot be anything else."""
+
+    kind: str
+    sentence: str
+    remedy: str
+    sure: bool
+
+    def __str__(self) -> str:
+        return f"{self.sentence}; {self.remedy}" if self.remedy else self.sentence
+
+
+@dataclass(frozen=True)
+class BodyReport:
+    """What bodies look like: `height` in metres and `speed` of the hands in metres a second, None
+    where that cannot be said; the share of joints that is `seen`, and of those that are exactly
+    zero (`zeros`), 0 to 1; whether all bodies are `flat` (two-dimensional)."""
+
+    height: float | None
+    speed: float | None
+    seen: float
+    zeros: float
+    flat: bool
+    faults: tuple[Fault, ...]
+
+    @property
+    def sure(self) -> tuple[Fault, ...]:
+        return tuple(fault for fault in self.faults if fault.sure)
+
+
+def absent_zeros(joints: np.ndarray, layout: Layout) -> np.ndarray:
+    """Joints (..., V, 3) with NaN where a joint is exactly zero, which nobody measures.
+
+    One joint of the trunk that is zero in every frame with other joints is the origin of the
+    coordinates, not an absent joint.
+    """
+    zero = (joints == 0).all(axis=-1)
+    if not zero.any():
+        return joints
+    body = ~zero.all(axis=-1)
+    trunk = {layout.center, *(joint for anchor in layout.anchors.values() for joint in anchor)}
+    origins = [joint for joint in sorted(trunk) if body.any() and zero[..., joint][body].all()]
+    if len(origins) == 1:
+        zero[..., origins[0]] = ~body
+    found = np.array(joints, dtype=np.result_type(joints, np.float32))
+    found[zero] = np.nan
+    return found
+
+
+def mend(joints: np.ndarray, *, unit: str = "m", up: str = "y", flip_x: bool = False) -> np.ndarray:
+    """Joints (..., 3) of other coordinates in the project's: metres, y up, as a Kinect gives x.
+
+    `unit` is one of `UNITS`; `up`, one of `UPWARDS`, is the axis that points up: the body is turned
+    so that this is y, but for -y, where y alone is negated; `flip_x` negates x afterwards.
+    """
+    first, second, signs = _TURNS[up]
+    found = np.array(joints, dtype=np.result_type(joints, np.float32))
+    if first != second:
+        found[..., [first, second]] = found[..., [second, first]]
+    factors = np.array(signs) * UNITS[unit]
+    factors[0] *= -1 if flip_x else 1
+    return found * factors.astype(found.dtype)
+
+
+# The two axes that change places, and the signs afterwards.
+_TURNS: dict[str, tuple[int, int, tuple[int, int, int]]] = {
+    "y": (0, 0, (1, 1, 1)),
+    "-y": (0, 0, (1, -1, 1)),
+    "z": (1, 2, (1, 1, -1)),
+    "-z": (1, 2, (1, -1, 1)),
+    "x": (0, 1, (-1, 1, 1)),
+    "-x": (0, 1, (1, -1, 1)),
+}
+UPWARDS = tuple(_TURNS)
+
+
+def person_axis(shape: Sequence[int]) -> Fault | None:
+    """What is wrong with an array (M, T, V, 3) of that shape whose persons are many and frames
+    few."""
+    persons, frames = shape[0], shape[1]
+    if persons <= _MOST_PERSONS or frames > 4:
+        return None
+    return Fault(
+        "axes",
+        f"{persons} persons in {frames} frames: persons and frames are exchanged",
+        "give them as (persons, frames, joints, 3)",
+        True,
+    )
+
+
+@dataclass
+class BodyCheck:
+    """Collects bodies of a layout and says what they look like; `rate` in frames a second, None
+    where unknown."""
+
+    layout: Layout
+    rate: float | None = None
+    _clips: list[np.ndarray] = field(default_factory=list)
+    _speeds: list[np.ndarray] = field(default_factory=list)
+    _axes: list[Fault] = field(default_factory=list)
+    _added: int = 0
+    _every: int = 1
+    _counts: np.ndarray = field(default_factory=lambda: np.zeros(3, np.int64))
+
+    def add(self, joints: np.ndarray) -> None:
+        """Take a clip (M, T, V, 3) or (T, V, 3) in; of many clips only some are looked at."""
+        clip = joints[None] if joints.ndim == 3 else joints
+        self._added += 1
+        if (fault := person_axis(clip.shape)) is not None:
+            self._axes.append(fault)
+        if (self._added - 1) % self._every:
+            return
+        for person in clip:
+            self._add_person(np.asarray(person, np.float64))
+        if len(self._clips) > _CLIPS:
+            self._clips, self._every = self._clips[::2], 2 * self._every
+
+    def _add_person(self, person: np.ndarray) -> None:
+        finite = np.isfinite(person).all(axis=-1)
+        person = absent_zeros(np.where(finite[..., None], person, np.nan), self.layout)
+        seen = np.isfinite(person).all(axis=-1)
+        zero = finite & ~seen
+        frames = np.flatnonzero(seen.any(axis=-1))
+        if len(frames) == 0:
+            return
+        there = slice(frames[0], frames[-1] + 1)
+        self._counts += [seen[there].sum(), zero[there].sum(), seen[there].size]
+        chosen = np.unique(np.linspace(0, len(frames) - 1, _FRAMES_PER_CLIP).astype(np.int64))
+        self._clips.append(person[frames[chosen]])
+        if len(person) > 2:
+            hands = [self.layout.index(joint) for joint in _HANDS if joint in self.layout.joints]
+            steps = np.linalg.norm(np.diff(person[: 30 * _FRAMES_PER_CLIP, hands], axis=0), axis=-1)
+            if np.isfinite(steps).any():
+                self._speeds.append(np.nanpercentile(steps, 90, keepdims=True).ravel())
+
+    def report(self) -> BodyReport:
+        """What the bodies look like so far."""
+        seen, zeros, all_joints = (int(count) for count in self._counts)
+        share = seen / all_joints if all_joints else 0.0
+        zero_share = zeros / all_joints if all_joints else 0.0
+        faults = list(dict.fromkeys(self._axes))[:1]
+        if zero_share:
+            faults.append(
+                Fault(
+                    "zeros",
+                    f"{zero_share:.1%} of the joints are exactly zero: taken as not seen",
+                    "",
+                    False,
+                )
+            )
+        if self._added and not self._clips:
+            faults.append(Fault("nobody", "no joint is seen in any frame", "", True))
+        frames = np.concatenate(self._clips) if self._clips else np.empty((0, len(self.layout), 3))
+        if len(frames) < _FEWEST:
+            return BodyReport(None, None, share, zero_share, False, tuple(faults))
+        clips, flat = self._clips, _flat(frames)
+        if (third := _third(frames, self.layout, flat)) is not None:
+            faults.append(third)
+        if flat or third is not None:
+            clips = [clip * (1, 1, 0) for clip in clips]
+            frames, flat = frames * (1, 1, 0), True
+        layout, wrong = _order(frames, self.layout, flat, len(clips))
+        faults += [wrong] if wrong is not None else []
+        height = height_of(frames, layout, flat)
+        if not np.isfinite(height):
+            return BodyReport(None, None, share, zero_share, flat, tuple(faults))
+        unit = _unit(height) if third is None else None
+        faults += [unit] if unit is not None else []
+        if wrong is None or layout is not self.layout:
+            faults += _directions(clips, layout, height, flat, third is not None)
+        speed = self._speed(faults, unit, third)
+        return BodyReport(height, speed, share, zero_share, flat, tuple(faults))
+
+    def _speed(self, faults: list[Fault], unit: Fault | None, third: Fault | None) -> float | None:
+        if self.rate is None or not self._speeds:
+            return None
+        speed = float(np.median(np.concatenate(self._speeds))) * self.rate
+        if unit is None and third is None and speed > _FASTEST:
+            faults.append(
+                Fault(
+                    "rate",
+                    f"hands move at {speed:.0f} m/s: are there really {self.rate:g} frames a"
+                    " second?",
+                    "--rate",
+                    False,
+                )
+            )
+        return speed
+
+
+def check_bodies(
+    clips: Iterator[np.ndarray] | Sequence[np.ndarray], layout: Layout, rate: float | None = None
+) -> BodyReport:
+    """What the bodies of clips, each (M, T, V, 3) or (T, V, 3), look like."""
+    check = BodyCheck(layout, rate)
+    for clip in clips:
+        check.add(clip)
+    return check.report()
+
+
+class BodyWatch:
+    """Says once what is wrong with the bodies of a stream, after some seconds of them."""
+
+    def __init__(self, layout: Layout, rate: float | None = None, frames: int = 90) -> None:
+        self.layout, self.rate, self._wanted = layout, rate, frames
+        self._frames: list[np.ndarray] = []
+        self._told = False
+
+    def update(self, joints: np.ndarray) -> tuple[Fault, ...]:
+        """Take one body (V, 3) in; what is wrong, the one time that it can be said."""
+        if self._told or not np.isfinite(joints).any():
+            return ()
+        self._frames.append(np.array(joints, np.float32))
+        if len(self._frames) < self._wanted:
+            return ()
+        self._told = True
+        report = check_bodies([np.stack(self._frames)], self.layout, self.rate)
+        self._frames.clear()
+        return report.faults
+
+
+_HANDS = ("left_wrist", "right_wrist")
+
+
+def _flat(frames: np.ndarray) -> bool:
+    """Whether every body lies in one plane across the view."""
+    spread = np.nanmax(frames, axis=1) - np.nanmin(frames, axis=1)
+    size = np.maximum(spread[:, 0], spread[:, 1])
+    return bool(np.mean(spread[:, 2] <= 0.01 * np.maximum(size, 1e-12)) > 0.9)
+
+
+def _third(frames: np.ndarray, layout: Layout, flat: bool) -> Fault | None:
+    """Whether the third number is a score, or nothing, beside pixels."""
+    known = frames[np.isfinite(frames).all(axis=-1)]
+    low, high = known[:, 2].min(), known[:, 2].max()
+    across = np.abs(known[:, :2]).max()
+    height = height_of(frames * (1, 1, 0), layout, True)
+    picture = across > 20 or across <= 1.05
+    if not picture or low < 0 or high > 1.0001 or (across <= 1.05 and high == 0):
+        return None
+    if high == 0:
+        return Fault(
+            "channels",
+            f"z is 0 and people are {_number(height)} tall: pixels",
+            "--channels xys",
+            True,
+        )
+    if across <= 1.05 and not flat:
+        shallow = misfit(frames * (1, 1, 0), layout, True)
+        if not misfit(frames, layout) > shallow + _NO_DEPTH:
+            return None
+    return Fault(
+        "channels",
+        "the third number lies between 0 and 1 and is no depth: x, y and a score",
+        "--channels xys",
+        True,
+    )
+
+
+def _order(
+    frames: np.ndarray, layout: Layout, flat: bool, clips: int
+) -> tuple[Layout, Fault | None]:
+    """The layout that these bodies have, and what is wrong with the one that was named."""
+    odd = misfit(frames, layout, flat)
+    if not odd > _ODD:
+        return layout, None
+    others = [load_layout(name) for name in layout_names()]
+    fitting = sorted(
+        (misfit(frames, other, flat), other.name)
+        for other in others
+        if len(other) == len(layout) and other.joints != layout.joints
+    )
+    if fitting and fitting[0][0] < min(_HUMAN, 0.7 * odd):
+        name = fitting[0][1]
+        sentence = f"limbs are not a human's in {layout.name}'s order of joints, but in {name}'s"
+        return load_layout(name), Fault("layout", sentence, f"--layout {name}", not flat)
+    if odd < (_ODD_CLIP if clips < 10 or flat else 0.22):
+        return layout, None
+    return layout, Fault(
+        "layout",
+        f"limbs are not a human's in {layout.name}'s order of joints: is the order another one?",
+        "--layout",
+        False,
+    )
+
+
+def _unit(height: float) -> Fault | None:
+    if SHORTEST <= height <= TALLEST:
+        return None
+    names = {"mm": "millimetres", "cm": "centimetres", "in": "inches", "ft": "feet"}
+    off = {name: abs(np.log(height * UNITS[name] / 1.65)) for name in names}
+    best = min(off, key=off.__getitem__)
+    sentence = f"people are {_number(height)} m tall"
+    if off[best] < 0.6:
+        return Fault("unit", f"{sentence}: are these {names[best]}?", f"--unit {best}", True)
+    what = "coordinates from 0 to 1 or -1 to 1" if height < SHORTEST else "no metres"
+    return Fault("unit", f"{sentence}: {what}?", "--unit any", True)
+
+
+def _directions(
+    clips: list[np.ndarray], layout: Layout, height: float, flat: bool, image: bool
+) -> list[Fault]:
+    """What is wrong with the axes: which one points up, and whether x points the other way."""
+    faults: list[Fault] = []
+    ups = _means([upward(clip, layout) for clip in clips])
+    up = "y"
+    if len(ups):
+        mean = ups.mean(axis=0)
+        axis = int(np.abs(mean).argmax())
+        sign = 1 if mean[axis] > 0 else -1
+        agree = np.mean(ups[:, axis] * sign > 0.6)
+        if (axis, sign) != (1, 1) and abs(mean[axis]) > 0.75 and agree > 0.8:
+            up = f"{'-' if sign < 0 else ''}{'xyz'[axis]}"
+    mirrored, known = False, False
+    if not flat:
+        votes = _means([backward(clip, layout, height)[:, None] for clip in clips])
+        if len(votes):
+            score, needed = float(votes.mean()), 0.15 + 0.45 / np.sqrt(len(votes))
+            known = abs(score) > needed
+            mirrored = score > needed
+    if up != "y" and not (image and up == "-y"):
+        # Negating y alone makes a mirror image, the other turns do not.
+        flip = known and mirrored != (up == "-y")
+        what = (
+            "the head is below the feet: y points down"
+            if up == "-y"
+            else (
+                f"people stand along {up[-1]}: {up[-1]} points {'down' if up[0] == '-' else 'up'}"
+            )
+        )
+        few = len(ups) < (2 if up == "-y" else 4)
+        remedy = f"--up {up}" + (" --flip-x" if flip else "")
+        faults.append(Fault("up", what, remedy, not few))
+    elif mirrored:
+        faults.append(
+            Fault(
+                "mirrored",
+                "feet, knees and faces point backwards: x points the other way, or left and right"
+                " are exchanged",
+                "--flip-x",
+                len(votes) >= 3,
+            )
+        )
+    return faults
+
+
+def _means(values: list[np.ndarray]) -> np.ndarray:
+    """The mean of every clip (n, k) that has any, as (clips, k)."""
+    known = [value[np.isfinite(value).all(axis=-1)] for value in values]
+    return np.array([value.mean(axis=0) for value in known if len(value)])
+
+
+def _number(height: float) -> str:
+    return f"{height:.0f}" if height >= 10 else f"{height:.2g}"

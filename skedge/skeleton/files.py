@@ -1,0 +1,80 @@
+"""Files: written whole or not at all, JSON that may be damaged, and locks between processes."""
+
+import fcntl
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from skedge.skeleton.errors import InputError
+
+
+def write_whole(path: Path, write: Callable[[Path], Any]) -> None:
+    """A file that is complete or absent: `write` fills a draft of the same name, which then
+    replaces `path`.
+
+    The folder is made where it is missing. Its content reaches the disk before the file does, so
+    that a power cut leaves the old file or the new one. Nothing remains of a draft that fails.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as room:
+        draft = Path(room) / path.name
+        write(draft)
+        with draft.open("rb") as content:
+            os.fsync(content.fileno())
+        os.replace(draft, path)
+
+
+def write_text(path: Path, text: str) -> None:
+    """A UTF-8 file with that text, complete or absent."""
+    write_whole(path, lambda draft: draft.write_text(text, encoding="utf-8"))
+
+
+def write_json(path: Path, document: Any, indent: int | None = 2) -> None:
+    """A JSON file with that document, complete or absent."""
+    write_text(path, json.dumps(document, indent=indent) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """The document of a JSON file; None where the file is missing or damaged."""
+    try:
+        return json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+
+
+@contextmanager
+def locked(path: Path, taken: str) -> Iterator[None]:
+    """Holds the lock file `path` for the length of a `with` block.
+
+    The lock ends with its process, however that ends. Raises `InputError` with the sentence `taken`
+    where another process holds the lock, and `OSError` where no file can be made.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        handle = _take(path)
+    except BlockingIOError:
+        raise InputError(taken) from None
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+        os.close(handle)
+
+
+def _take(path: Path) -> int:
+    while True:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Whoever held it before removes the file at the end: a lock on a removed file keeps
+            # nobody out.
+            if path.exists() and os.fstat(handle).st_ino == path.stat().st_ino:
+                return handle
+        except BaseException:
+            os.close(handle)
+            raise
+        os.close(handle)

@@ -1,0 +1,1 @@
+"""Run folders: how a trained network is written and opened."""

@@ -1,0 +1,76 @@
+"""The everyday measure of a model over several sets, as the command gives it."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from skedge.bench.everyday import Set, sets_of
+from skedge.cli import main
+from skedge.datasets.store import StoreWriter
+from skedge.skeleton import InputError, load_layout
+from tests.edge_runtime.edge_models import metadata, write_model
+
+
+@pytest.fixture(scope="module")
+def room(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model, a store of its first class and of another movement, and a pose recording."""
+    folder = tmp_path_factory.mktemp("every day")
+    made = metadata()
+    write_model(folder / "m.onnx", made)
+    rng = np.random.default_rng(0)
+    labels = [made.labels[0], "walk"]
+    with StoreWriter(
+        folder / "clips", name="clips", layout=made.layout, labels=labels, rate=30.0
+    ) as writer:
+        for i in range(4):
+            joints = rng.normal(size=(1, 90, len(made.layout), 3)).astype(np.float32)
+            writer.add(f"clip {i}", joints, label=i % 2, subject=i)
+        writer.protocol("xsub", lambda index: np.array([1, 1, 3, 3]))
+    body = rng.normal(size=(90, len(load_layout("blazepose33")), 3))
+    picture = np.arange(90)
+    np.savez(
+        folder / "film.npz",
+        picture=picture,
+        person=picture * 0,
+        joints=body,
+        rate=30.0,
+        label="walk",
+    )
+    return folder
+
+
+def test_one_row_per_set_and_a_page(
+    room: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sets = [str(room / "clips"), str(room / "film.npz")]
+    flags = ["--model", str(room / "m.onnx"), "--chose", "clips", "--out", str(tmp_path / "out")]
+    main(["evaluate", "everyday", "--data", *sets, *flags])
+    printed = capsys.readouterr().out
+    clips, film = json.loads((tmp_path / "out" / "everyday.json").read_text())["sets"]
+    assert "| clips (chose) | 2 |" in printed
+    assert (clips["name"], clips["chose"], clips["performances"]) == ("clips", True, 2)
+    assert clips["hours_of_other_movement"] == pytest.approx(2 * 3 / 3600, abs=1e-4)
+    assert (film["name"], film["performances"], film["recall"]) == ("film", 0, None)
+    assert film["hours"] == pytest.approx(3 / 3600, abs=1e-4)
+    assert [point["threshold"] for point in clips["curve"]][:2] == [0.2, 0.25]
+    assert "<table>" in (tmp_path / "out" / "everyday.html").read_text()
+
+
+def test_a_part_of_the_split(room: Path, tmp_path: Path) -> None:
+    flags = ["--model", str(room / "m.onnx"), "--part", "test", "--out", str(tmp_path)]
+    main(["evaluate", "everyday", "--data", str(room / "clips"), *flags])
+    (clips,) = json.loads((tmp_path / "everyday.json").read_text())["sets"]
+    assert clips["performances"] == 1
+
+
+def test_names_of_sets() -> None:
+    assert sets_of([Path("a/films"), Path("b/x.npz")], ["x"]) == [
+        Set("films", Path("a/films")),
+        Set("x", Path("b/x.npz"), chose=True),
+    ]
+    with pytest.raises(InputError, match="different names, got x, x"):
+        sets_of([Path("a/x"), Path("b/x")], [])
+    with pytest.raises(InputError, match="--chose: expected names of the sets"):
+        sets_of([Path("a/x")], ["y"])

@@ -1,0 +1,60 @@
+"""Pose recordings: what a file may leave out, and one line for what is none."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from skedge.datasets.poses import read_poses
+from skedge.skeleton import InputError
+
+BODY = np.random.default_rng(0).normal(size=(4, 33, 3)).astype(np.float32)
+
+
+def write(path: Path, **changes: Any) -> Path:
+    whole = {"picture": [0, 1, 1, 5], "person": [1, 1, 2, 1], "joints": BODY, "rate": 10.0}
+    np.savez(
+        path, **{name: value for name, value in (whole | changes).items() if value is not None}
+    )
+    return path
+
+
+def test_what_is_read(tmp_path: Path) -> None:
+    write(tmp_path / "b.npz", whole=[True, True, False, True], pictures=20, label="wave")
+    write(tmp_path / "a.npz")
+    plain, full = read_poses(tmp_path)
+    assert (plain.name, plain.label, plain.layout.name) == ("a", None, "blazepose33")
+    assert plain.whole.all()
+    assert plain.duration == pytest.approx(0.6), "up to the last picture with a body"
+    np.testing.assert_allclose(full.seconds, [0, 0.1, 0.1, 0.5])
+    assert (full.label, full.duration, full.rate) == ("wave", 2.0, 10.0)
+    np.testing.assert_array_equal(full.joints, BODY)
+    np.testing.assert_array_equal(full.whole, [True, True, False, True])
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"joints": None}, "got no joints"),
+        ({"rate": 0.0}, "expected a rate"),
+        ({"joints": BODY[:, :20]}, r"joints \(N, 33, 3\), got .*\(4, 20, 3\)"),
+        ({"person": [1]}, "expected picture and person"),
+        ({"joints": np.array([{}], object)}, "cannot be read"),
+        ({"layout": "nobody's"}, "nobody's"),
+    ],
+)
+def test_what_is_no_recording_is_one_line(
+    changes: dict[str, Any], words: str, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match=words) as refused:
+        list(read_poses(write(tmp_path / "x.npz", **changes)))
+    assert "\n" not in str(refused.value)
+
+
+def test_a_folder_without_any_and_a_damaged_file(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="found none"):
+        list(read_poses(tmp_path))
+    (tmp_path / "x.npz").write_bytes(b"PK\x03\x04 and nothing more")
+    with pytest.raises(InputError, match="cannot be read"):
+        list(read_poses(tmp_path))

@@ -1,0 +1,108 @@
+"""The everyday measure: what is counted, on answers written by hand."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from skedge.edge_runtime.events import EventRules
+from skedge.edge_runtime.scoring.everyday import (
+    Answers,
+    Recording,
+    Span,
+    Watched,
+    count,
+    curve,
+    figures,
+)
+from skedge.skeleton import load_layout
+
+LABELS = ("wave", "kick", "other", "idle")
+RULES = EventRules(LABELS, np.full(4, 0.5), np.full(4, 2), debounce=1.0)
+
+
+def said(*words: tuple[str, float], rate: float = 10.0) -> Answers:
+    """Answers, each a label and its probability, `rate` of them per second."""
+    probabilities = np.zeros((len(words), len(LABELS)), np.float32)
+    for row, (label, probability) in zip(probabilities, words, strict=True):
+        row[:] = (1 - probability) / (len(LABELS) - 1)
+        row[LABELS.index(label)] = probability
+    return Answers(np.arange(len(words)) / rate, probabilities, 0.0)
+
+
+def seen(*people: Answers, kind: str, spans: Sequence[Span] = (), duration: float = 6.0) -> Watched:
+    layout = load_layout("ntu25")
+    return Watched(Recording(kind, kind, layout, (), tuple(spans), duration), people)
+
+
+WAVING = said(*[("wave", 0.9)] * 20)
+KICKING = said(*[("kick", 0.8)] * 20)
+NOTHING = said(*[("other", 0.9)] * 20)
+
+
+def test_a_performance_is_found_by_its_own_event_alone() -> None:
+    spans = [Span("wave", 0, 6)]
+    right = seen(WAVING, kind="waves", spans=spans)
+    wrong = seen(KICKING, kind="waves", spans=spans)
+    found = figures(count([right, wrong], RULES))
+    assert (found["performances"], found["recall"], found["precision"]) == (2, 50.0, 50.0)
+    assert found["wrong_per_minute"] == pytest.approx(1 / 0.2)
+    assert found["recall_per_class"] == {"wave": {"performances": 2, "right": 1}}
+    assert found["false_events"] == [{"in": "waves", "event": "kick", "number": 1}]
+
+
+def test_other_movement_counts_every_event_by_the_hour() -> None:
+    walks = seen(KICKING, kind="walks", duration=1800)
+    stands = seen(NOTHING, kind="stands", duration=1800)
+    found = figures(count([walks, stands], RULES))
+    assert found["false_per_hour_of_other_movement"] == 1
+    assert found["false_per_hour"] == 1
+    assert found["recall"] is None
+    assert found["wrong_per_minute"] is None
+
+
+@pytest.mark.parametrize("label", ["other", "idle"])
+def test_quiet_classes_are_never_events(label: str) -> None:
+    found = count([seen(said(*[(label, 1.0)] * 20), kind="x")], RULES)
+    assert found.events == 0
+
+
+def test_an_event_outside_of_its_interval_is_false() -> None:
+    answers = said(*[("other", 0.9)] * 30, *[("wave", 0.9)] * 10, *[("other", 0.9)] * 20)
+    early = seen(answers, kind="recording", spans=[Span("wave", 0, 1)])
+    there = seen(answers, kind="recording", spans=[Span("wave", 3, 4)])
+    assert count([early], RULES).right["wave"] == 0
+    assert count([early], RULES).false["recording", "wave"] == 1
+    assert count([there], RULES).right["wave"] == 1
+    assert not count([there], RULES).false
+
+
+def test_the_delay_is_from_the_start_to_the_announcement() -> None:
+    answers = said(*[("other", 0.9)] * 10, *[("wave", 0.9)] * 10)
+    found = figures(count([seen(answers, kind="waves", spans=[Span("wave", 0, 6)])], RULES))
+    assert found["delay"] == pytest.approx(1.1), "the second answer of a row of two, at 1.1 s"
+
+
+def test_a_clip_that_ends_before_an_answer_is_not_answered() -> None:
+    none = Answers(np.zeros(0), np.zeros((0, 4), np.float32), 0.0)
+    spans = [Span("wave", 0, 6)]
+    clips = [seen(none, kind="wave", spans=spans), seen(WAVING, kind="wave", spans=spans)]
+    found = figures(count(clips, RULES))
+    assert (found["answered"], found["last_answer"]) == (50.0, 50.0)
+
+
+def test_a_higher_threshold_never_finds_more() -> None:
+    rng = np.random.default_rng(0)
+    watched = [
+        seen(
+            Answers(np.arange(200) / 10, rng.dirichlet(np.full(4, 0.3), 200), 0.0),
+            kind="x",
+            spans=[Span("wave", 0, 20)] if i % 2 else (),
+            duration=20,
+        )
+        for i in range(6)
+    ]
+    points = curve(watched, RULES)
+    recalls = [point["recall"] for point in points]
+    assert recalls == sorted(recalls, reverse=True)
+    assert points[-1]["false_per_hour"] < points[0]["false_per_hour"]

@@ -1,0 +1,69 @@
+"""The examples run as they are, and are short enough to be read."""
+
+import runpy
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from skedge.datasets.synthetic.synthesize import clip
+from skedge.edge_runtime.interfaces import Frame
+from skedge.edge_runtime.live.outlets import load_hook
+from skedge.edge_runtime.live.run import open_camera
+from skedge.edge_runtime.sources import Played
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+@pytest.fixture(autouse=True)
+def _as_a_user_would(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", sys.path.copy())
+
+
+def test_each_is_short_and_named_in_the_list() -> None:
+    named = (EXAMPLES / "README.md").read_text()
+    for example in EXAMPLES.glob("*.py"):
+        assert len(example.read_text().splitlines()) <= 40, example.name
+        assert f"({example.name})" in named
+
+
+def test_an_array_is_recognised(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    np.save("clip.npy", clip(4, 0, seed=1).joints)
+    monkeypatch.setattr(sys, "argv", ["recognise_array.py", "clip.npy"])
+    runpy.run_path(str(EXAMPLES / "recognise_array.py"), run_name="__main__")
+    *_, first, _, _ = capsys.readouterr().out.splitlines()
+    assert first.endswith(" %")
+    assert "squat" in first
+
+
+def test_a_wave_switches_the_light(capsys: pytest.CaptureFixture[str]) -> None:
+    hook = load_hook(f"{EXAMPLES / 'light'}:on_event")
+    begun = {"event": "wave", "confidence": 0.9, "person": 1, "start": 3.2, "end": None}
+    for event in (begun, begun | {"end": 5.4}, begun | {"event": "clap"}, begun):
+        hook(event)
+    hook(begun | {"confidence": 0.3})
+    assert capsys.readouterr().out == "light on\nlight off\n"
+
+
+def test_a_silhouette_is_a_body(monkeypatch: pytest.MonkeyPatch) -> None:
+    empty = np.zeros((60, 80, 3), np.uint8)
+    with_somebody = empty.copy()
+    with_somebody[10:50, 30:50] = 200
+    source = Played(iter([Frame(empty, 0.0), Frame(with_somebody, 0.1)]))
+    monkeypatch.setattr("skedge.edge_runtime.sources.open_source", lambda text, fast: source)
+    camera = open_camera("film.mp4", estimator=f"{EXAMPLES / 'silhouette'}:Silhouette")
+    assert camera.pose is not None
+    nobody, somebody = (camera.pose.estimate(frame) for frame in source)
+    assert nobody == ()
+    (person,) = somebody
+    assert person.pixels is not None
+    left, right = (camera.layout.index(f"{side}_wrist") for side in ("left", "right"))
+    ankle = camera.layout.index("left_ankle")
+    assert 30 <= person.pixels[:, 0].min() < person.pixels[:, 0].max() <= 50
+    assert person.pixels[ankle, 1] == pytest.approx(50)
+    assert person.pixels[left, 0] > person.pixels[right, 0], "a person who faces the camera"
+    assert np.ptp(person.joints[:, 1]) == pytest.approx(1.7, rel=0.06)

@@ -1,0 +1,224 @@
+"""What a look at bodies says: nothing of right ones, and the flag that mends of every wrong one."""
+
+from functools import cache
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from skedge.skeleton.body_check import (
+    UNITS,
+    UPWARDS,
+    BodyCheck,
+    BodyWatch,
+    absent_zeros,
+    check_bodies,
+    mend,
+)
+from skedge.skeleton.layout import load_layout
+from skedge.skeleton.retarget import retarget
+
+NTU = load_layout("ntu25")
+# A person of 1.7 m who faces the camera, right hand at larger x, in metres: knees and feet before
+# the hips (smaller z), elbows behind.
+_PERSON = {
+    "hip_center": (0, 0.95, 0), "spine": (0, 1.2, 0.01), "neck": (0, 1.5, 0), "head": (0, 1.65, 0),
+    "shoulder_center": (0, 1.42, 0),
+    "left_shoulder": (-0.18, 1.4, 0), "right_shoulder": (0.18, 1.4, 0),
+    "left_elbow": (-0.22, 1.15, 0.04), "right_elbow": (0.22, 1.15, 0.04),
+    "left_wrist": (-0.24, 0.93, -0.06), "right_wrist": (0.24, 0.93, -0.06),
+    "left_hand": (-0.24, 0.86, -0.09), "right_hand": (0.24, 0.86, -0.09),
+    "left_hand_tip": (-0.24, 0.8, -0.1), "right_hand_tip": (0.24, 0.8, -0.1),
+    "left_thumb": (-0.21, 0.85, -0.12), "right_thumb": (0.21, 0.85, -0.12),
+    "left_hip": (-0.09, 0.92, 0), "right_hip": (0.09, 0.92, 0),
+    "left_knee": (-0.1, 0.5, -0.05), "right_knee": (0.1, 0.5, -0.05),
+    "left_ankle": (-0.1, 0.09, 0.02), "right_ankle": (0.1, 0.09, 0.02),
+    "left_foot": (-0.11, 0.03, -0.13), "right_foot": (0.11, 0.03, -0.13),
+}  # fmt: skip
+
+
+@cache
+def people(clips: int = 12, frames: int = 20) -> tuple[np.ndarray, ...]:
+    """Clips (1, T, 25, 3) of people of different height who turn, sway and wave, as NTU has them."""
+    rng = np.random.default_rng(0)
+    person = np.array([_PERSON[joint] for joint in NTU.joints])
+    made = []
+    for _ in range(clips):
+        clip = np.repeat(person[None], frames, axis=0) * rng.uniform(0.7, 1.15)
+        angle = rng.uniform(-1.2, 1.2)
+        turn = np.array(
+            [[np.cos(angle), 0, np.sin(angle)], [0, 1, 0], [-np.sin(angle), 0, np.cos(angle)]]
+        )
+        clip = clip + rng.normal(0, 0.01, clip.shape)
+        clip[:, NTU.index("right_hand"), 1] += 0.03 * np.sin(np.arange(frames))
+        made.append((clip @ turn + (rng.uniform(-1, 1), -0.8, 2.5))[None])
+    return tuple(made)
+
+
+def remedies(clips, layout=NTU) -> str:
+    return " ".join(fault.remedy for fault in check_bodies(clips, layout).faults)
+
+
+def test_people_are_found_right_with_their_height():
+    report = check_bodies(people(), NTU, rate=30)
+    assert report.faults == ()
+    assert report.height == pytest.approx(1.6, abs=0.2)
+    assert report.seen == 1
+    assert not report.flat
+
+
+@pytest.mark.parametrize("clip", range(12))
+def test_a_single_clip_of_a_person_is_found_right(clip):
+    assert check_bodies([people()[clip]], NTU).faults == ()
+
+
+@pytest.mark.parametrize(
+    "order", [(0, 1, 2), (0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0)]
+)
+@pytest.mark.parametrize("signs", range(8))
+@pytest.mark.parametrize("unit", ["m", "mm"])
+def test_the_flags_that_are_named_mend_every_order_and_sign_of_axes(order, signs, unit):
+    """What `mend` makes of it stands upright, is as tall, and is no mirror image."""
+    sign = np.array([1 - 2 * (signs >> bit & 1) for bit in range(3)])
+    wrong = [clip[..., order] * sign / UNITS[unit] for clip in people()]
+    found = check_bodies(wrong, NTU)
+    assert all(fault.sure for fault in found.faults)
+    words = " ".join(fault.remedy for fault in found.faults).split()
+    value = dict(pairwise(words))
+    mended = [
+        mend(
+            clip,
+            unit=value.get("--unit", "m"),
+            up=value.get("--up", "y"),
+            flip_x="--flip-x" in words,
+        )
+        for clip in wrong
+    ]
+    assert check_bodies(mended, NTU).faults == ()
+    turned, right = mended[0].reshape(-1, 3), people()[0].reshape(-1, 3)
+    assert np.allclose(turned[:, 1], right[:, 1], atol=1e-6)
+    assert np.linalg.det(np.linalg.lstsq(right, turned, rcond=None)[0]) == pytest.approx(1)
+
+
+@pytest.mark.parametrize(("unit", "factor"), [("mm", 1000), ("cm", 100), ("in", 39.37)])
+def test_units_are_named(unit, factor):
+    assert remedies([clip * factor for clip in people()]) == f"--unit {unit}"
+
+
+def test_coordinates_without_a_unit_are_named():
+    assert remedies([(clip - clip.mean()) / 10 for clip in people()]) == "--unit any"
+
+
+def test_a_mirrored_set_is_named_however_people_turn():
+    assert remedies([clip * (-1, 1, 1) for clip in people()]) == "--flip-x"
+    assert remedies([clip[:, :, NTU.mirror] for clip in people()]) == "--flip-x"
+
+
+def test_the_order_of_another_layout_is_named():
+    kinect, utd, msr = (load_layout(name) for name in ("kinect20", "utd-mhad20", "msr20"))
+    for right in (kinect, utd, msr):
+        clips = [retarget(clip, NTU, right) for clip in people()]
+        for named in (kinect, utd, msr):
+            expected = "" if named is right else f"--layout {right.name}"
+            assert remedies(clips, named) == expected
+
+
+def test_an_order_that_no_layout_has_is_said_without_a_name():
+    faults = check_bodies([clip[:, :, ::-1] for clip in people()], NTU).faults
+    assert [(fault.kind, fault.sure) for fault in faults] == [("layout", False)]
+
+
+def test_pixels_and_a_score_are_named():
+    coco = load_layout("coco17")
+    rng = np.random.default_rng(1)
+    clips = []
+    for clip in people():
+        flat = retarget(clip, NTU, coco)
+        flat[..., :2] = (640, 400) - 200 * flat[..., :2]
+        flat[..., 2] = rng.uniform(0.3, 1, flat.shape[:-1])
+        clips.append(flat)
+    assert remedies(clips, coco) == "--channels xys"
+    small = [clip / (1280, 800, 1) for clip in clips]
+    assert remedies(small, coco) == "--channels xys"
+
+
+def test_flat_bodies_in_metres_are_right():
+    flat = [clip * (1, 1, 0) for clip in people()]
+    report = check_bodies(flat, NTU)
+    assert report.flat
+    assert report.faults == ()
+    assert remedies([clip * (1, -1, 1) for clip in flat]) == "--up -y"
+
+
+def test_exact_zeros_are_counted_and_are_no_joints():
+    clips = [clip.copy() for clip in people()]
+    for clip in clips:
+        clip[:, 2::4] = 0
+    report = check_bodies(clips, NTU)
+    assert report.zeros == pytest.approx(0.25)
+    assert report.height == pytest.approx(1.6, abs=0.2)
+    assert [fault.kind for fault in report.faults] == ["zeros"]
+    assert check_bodies([np.zeros((1, 20, 25, 3))], NTU).faults[0].kind == "nobody"
+
+
+def test_a_centre_that_is_the_origin_is_no_absent_joint():
+    centred = people()[0] - people()[0][:, :, :1]
+    assert np.isfinite(absent_zeros(centred, NTU)).all()
+    centred[0, 3] = 0
+    absent = np.isnan(absent_zeros(centred, NTU)).any(axis=-1)
+    assert absent[0, 3].all()
+    assert not np.delete(absent, 3, axis=1).any()
+
+
+def test_persons_and_frames_exchanged_are_named():
+    check = BodyCheck(NTU)
+    check.add(np.concatenate([people()[0], people()[1]]).transpose(1, 0, 2, 3))
+    assert [fault.kind for fault in check.report().faults] == ["axes"]
+
+
+def test_an_impossible_rate_is_named():
+    rng = np.random.default_rng(0)
+    clips = [clip + rng.normal(0, 0.05, clip.shape) for clip in people()]
+    assert [fault.remedy for fault in check_bodies(clips, NTU, rate=1000).faults] == ["--rate"]
+    assert check_bodies(clips, NTU, rate=30).speed < 10
+
+
+def test_too_little_seen_is_said_nothing_of():
+    one = people()[0][:, :3] * 1000
+    assert check_bodies([one], NTU).faults == ()
+    assert check_bodies([one], NTU).height is None
+    hands = np.full_like(people()[0], np.nan)
+    hands[:, :, [NTU.index("left_hand"), NTU.index("right_hand")]] = 1000.0
+    assert check_bodies([hands], NTU).faults == ()
+
+
+def test_a_stream_is_told_once():
+    watch = BodyWatch(NTU, frames=40)
+    told = [watch.update(frame) for _ in range(4) for frame in people()[0][0] * 1000]
+    assert [len(faults) for faults in told].count(1) == 1
+    assert told[39][0].remedy == "--unit mm"
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.integers(0, 2**32 - 1),
+    st.integers(1, 3),
+    st.integers(1, 12),
+    st.sampled_from(["ntu25", "coco17", "blazepose33"]),
+)
+def test_whatever_is_there_a_report_comes_out(seed, persons, frames, name):
+    layout, rng = load_layout(name), np.random.default_rng(seed)
+    clip = rng.normal(0, 10.0 ** rng.integers(-8, 9), (persons, frames, len(layout), 3))
+    clip[rng.random(clip.shape[:3]) < rng.random()] = rng.choice([0, np.nan, np.inf])
+    report = check_bodies([clip], layout, 30)
+    assert 0 <= report.seen <= 1
+    assert all(str(fault).isprintable() for fault in report.faults)
+
+
+def test_every_turn_is_its_axis_up():
+    for up in UPWARDS:
+        tall = np.zeros(3)
+        tall["xyz".index(up[-1])] = -1 if up[0] == "-" else 1
+        assert mend(tall, up=up).tolist() == [0, 1, 0]

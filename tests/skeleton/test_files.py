@@ -1,0 +1,67 @@
+"""Files are complete or absent, whatever interrupts their writing."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from skedge.skeleton import InputError
+from skedge.skeleton.files import locked, read_json, write_json, write_text, write_whole
+from skedge.skeleton.markdown import table
+
+
+def test_an_interrupted_write_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("old")
+
+    def half(draft: Path) -> None:
+        draft.write_text("ne")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_whole(path, half)
+    assert path.read_text() == "old"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
+    write_whole(path, lambda draft: draft.write_text("new"))
+    assert path.read_text() == "new"
+
+
+def test_a_folder_is_made_and_text_is_utf_8(tmp_path: Path) -> None:
+    write_text(tmp_path / "a" / "b" / "file", "± Ω")
+    assert (tmp_path / "a" / "b" / "file").read_bytes() == "± Ω".encode()
+
+
+def test_json_comes_back_and_damage_is_none(tmp_path: Path) -> None:
+    path = tmp_path / "file.json"
+    assert read_json(path) is None
+    write_json(path, {"top1": [1.5, None]})
+    assert read_json(path) == {"top1": [1.5, None]}
+    path.write_text('{"top1": ')
+    assert read_json(path) is None
+    path.write_bytes(b"\xff")
+    assert read_json(path) is None
+    with pytest.raises(TypeError):
+        write_json(path, object())
+    assert path.read_bytes() == b"\xff"
+
+
+def test_a_lock_keeps_another_process_out_and_ends_with_its_own(tmp_path: Path) -> None:
+    path = tmp_path / "room" / "lock"
+    ask = (
+        "import sys; from pathlib import Path; from skedge.skeleton.files import locked\n"
+        "with locked(Path(sys.argv[1]), 'taken'): print('held')"
+    )
+    command = [sys.executable, "-c", ask, str(path)]
+    with locked(path, "taken"):
+        refused = subprocess.run(command, capture_output=True, text=True)
+        assert "InputError: taken" in refused.stderr
+        with pytest.raises(InputError, match="taken"), locked(path, "taken"):
+            pass
+    assert not path.exists()
+    assert subprocess.run(command, capture_output=True, text=True).stdout == "held\n"
+
+
+def test_a_table_keeps_its_cells_apart() -> None:
+    rows = table(["model", "ms"], [["a|b", "1.5"]]).splitlines()
+    assert rows == ["| model | ms |", "| --- | ---: |", "| a\\|b | 1.5 |"]
