@@ -13,6 +13,7 @@ class CameraSettings:
         pitch_spread: its standard deviation in degrees.
         size: bodies come out by up to this share larger or smaller.
         limbs: the standard deviation of a limb's length, as a share of it.
+        lost_legs: the share of clips whose legs are out of view.
         one_eyed: the share of pose estimators that guess depth; the others measure it.
         flat: the share of those that give no depth at all.
         depth: the least share of the depth that the others give.
@@ -29,6 +30,7 @@ class CameraSettings:
     pitch_spread: float = 8.0
     size: float = 0.17
     limbs: float = 0.1
+    lost_legs: float = 0.12
     one_eyed: float = 0.5
     flat: float = 0.1
     depth: float = 0.5

@@ -16,6 +16,7 @@ class OnlineSettings:
         begun: seconds of an action, at most a third of it, before its answer is asked for.
         hold: seconds after an action in which it still is the answer, if no other begins.
         fade: seconds after an action from which on it must not be the answer any more.
+        weight: of a frame in which an action is the answer; of others it is 1.
         false_events: an hour of validation recordings, that the thresholds of events allow.
         thresholds: the least threshold of an event, by label.
         camera: what films the recordings.
@@ -25,8 +26,9 @@ class OnlineSettings:
     fresh: float = 0.5
     tempo: float = 0.18
     begun: float = 0.3
-    hold: float = 0.7
-    fade: float = 1.3
+    hold: float = 1.2
+    fade: float = 2.0
+    weight: float = 2.0
     false_events: float = 20.0
     thresholds: dict[str, float] = field(default_factory=dict)
     camera: CameraSettings = field(default_factory=CameraSettings)

@@ -38,11 +38,13 @@ class Online(Trained):
         self.classifier = classifier
         self.camera = Camera(settings.camera, classifier.view.layout)
         self.register_buffer("allowed", allowed_answers(labels), persistent=False)
+        weights = [1.0 if label in QUIET else settings.weight for label in labels]
+        self.register_buffer("weights", torch.tensor([*weights, 1.0]), persistent=False)
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_index: int) -> Tensor:
         joints, labels = batch
         placed = self.classifier.view.place(self.camera(joints))
-        loss = answer_loss(self.classifier.answers(placed), labels, self.allowed)
+        loss = answer_loss(self.classifier.answers(placed), labels, self.allowed, self.weights)
         self.log("loss", loss)
         return loss
 
@@ -59,14 +61,15 @@ def allowed_answers(labels: tuple[str, ...]) -> Tensor:
     return torch.cat([torch.eye(len(labels), dtype=torch.bool), quiet[None]])
 
 
-def answer_loss(logits: Tensor, labels: Tensor, allowed: Tensor) -> Tensor:
+def answer_loss(logits: Tensor, labels: Tensor, allowed: Tensor, weights: Tensor) -> Tensor:
     """The mean negative logarithm of the probability of an allowed answer, for logits
-    (N, T, classes) and labels (N, T); frames that are `UNASKED` do not count."""
+    (N, T, classes) and labels (N, T); frames that are `UNASKED` do not count. `weights`
+    (classes + 1,) are those of the frames of each class, and of `NOTHING`."""
     asked = labels != UNASKED
-    answers, labels = logits[asked].float(), labels[asked]
-    right = allowed[torch.where(labels == NOTHING, len(allowed) - 1, labels)]
-    chances = answers.log_softmax(1).masked_fill(~right, -torch.inf)
-    return -chances.logsumexp(1).sum() / max(1, len(labels))
+    rows = torch.where(labels[asked] == NOTHING, len(allowed) - 1, labels[asked])
+    chances = logits[asked].float().log_softmax(1).masked_fill(~allowed[rows], -torch.inf)
+    counts = weights[rows]
+    return -(counts * chances.logsumexp(1)).sum() / counts.sum().clamp(min=1)
 
 
 def train_online(

@@ -107,17 +107,18 @@ def frame_labels(store: Store, index: int, frames: int, settings: OnlineSettings
     """What the answer is for every frame of a recording, (frames,) int64.
 
     An action is the answer from `begun` seconds on, and for `hold` seconds after it, in which, up
-    to `fade`, nothing else need be; a class in `QUIET` is while it lasts. `NOTHING` is elsewhere.
+    to `fade`, nothing else need be. A class in `QUIET` is the answer while it lasts and nothing
+    else is; `NOTHING` is elsewhere.
     """
     rate = store.rate or 30.0
     labels = np.full(frames, NOTHING, dtype=np.int64)
     own = store.intervals[store.intervals["clip"] == index]
-    own = own[np.argsort(own["start"])]
-    for number, (label, start, end) in enumerate(own[["label", "start", "end"]].tolist()):
-        if store.labels[label] in QUIET:
-            labels[start:end] = label
-            continue
-        following = own["start"][number + 1] if number + 1 < len(own) else frames
+    quiet = np.array([store.labels[label] in QUIET for label in own["label"]], dtype=bool)
+    for label, start, end in own[quiet][["label", "start", "end"]].tolist():
+        labels[start:end] = label
+    loud = np.sort(own[~quiet], order="start")
+    for number, (label, start, end) in enumerate(loud[["label", "start", "end"]].tolist()):
+        following = loud["start"][number + 1] if number + 1 < len(loud) else frames
         begun = start + int(min(settings.begun * rate, (end - start) / 3))
         held, faded = (min(int(end + s * rate), following) for s in (settings.hold, settings.fade))
         labels[start:begun], labels[begun:held], labels[held:faded] = UNASKED, label, UNASKED

@@ -90,8 +90,9 @@ class StreamingClassifier(nn.Module):
     def still(self, joints: Tensor) -> State:
         """The state of persons who have always stood as in their first frame, joints (N, M, V, 3)
         in metres."""
-        frames = (KERNEL - 1) * len(self.blocks) + self.window
-        return self(joints[:, :, None].expand(-1, -1, frames, -1, -1), self.blank(len(joints)))[2]
+        blank, frames = self.blank(len(joints)), (KERNEL - 1) * len(self.blocks) + self.window
+        frames += ROOT_FRAMES if "root" in blank else 0
+        return self(joints[:, :, None].expand(-1, -1, frames, -1, -1), blank)[2]
 
     def forward_step(self, joints: Tensor, state: State) -> tuple[Tensor, Tensor, State]:
         """One frame (N, M, V, 3) in metres to logits (N, classes), embedding (N, D) and the state

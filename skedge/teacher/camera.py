@@ -3,7 +3,8 @@ that have one eye.
 
 Sizes are learnt from the skeletons that BlazePose found in films, and from four sets that Kinects
 recorded: limbs vary by 4 to 10 % in one track, heads come out nearer and feet farther than they
-are, depth is guessed, left and right are confused for some frames, limbs stay behind.
+are, depth is guessed, left and right are confused for some frames, limbs stay behind, hips of some
+trackers are twice as wide as those of others.
 """
 
 from collections.abc import Sequence
@@ -40,14 +41,15 @@ class Camera:
         self.parents = torch.from_numpy(layout.parents)
         self.mirror = torch.from_numpy(layout.mirror)
         self.arms = torch.tensor([kind in ARMS for kind in kinds])[:, None]
-        legs = torch.tensor([kind in LEGS for kind in kinds])
-        self.other_legs = torch.where(legs, self.mirror, torch.arange(len(layout)))
+        self.hips = torch.tensor([kind == "hip" for kind in kinds])[:, None]
+        self.legs = torch.tensor([kind in LEGS for kind in kinds])[:, None]
+        self.other_legs = torch.where(self.legs[:, 0], self.mirror, torch.arange(len(layout)))
         self.above = torch.from_numpy(_above(layout))
 
     def __call__(self, joints: Tensor) -> Tensor:
         s, n, frames = self.settings, len(joints), joints.shape[2]
         way = root(joints, self.layout)
-        body = self._proportioned(joints)
+        body = self._proportioned(self._legless(joints))
         body = body - root(body, self.layout)
         view, size = self._views(n), _each(_uniform(n, 1 - s.size, 1 + s.size))
         body, way = (body @ view) * size, ((way - way[:, :1, :1]) @ view) * size
@@ -61,12 +63,22 @@ class Camera:
         mirrored = found[..., self.mirror, :] * found.new_tensor([-1.0, 1.0, 1.0])
         return torch.where(_each(torch.rand(n) < s.mirror), mirrored, found)
 
+    def _legless(self, joints: Tensor) -> Tensor:
+        """Legs out of view, for which a sensor finds anything."""
+        n, persons, frames, size, axes = joints.shape
+        lost = _each(torch.rand(n) < self.settings.lost_legs) * self.legs
+        place = 0.22 * torch.randn(n, persons, 1, size, axes)
+        place = place + 0.05 * _wander(n, frames, (persons, size, axes), 15).movedim(1, 2)
+        return joints + lost * place
+
     def _proportioned(self, joints: Tensor) -> Tensor:
         """Bodies of other proportions, alike on both sides; the chest stays."""
         n, s = len(joints), self.settings
         scale = (1 + s.limbs * torch.randn(n, 1, 1, len(self.layout), 1)).clamp(0.7, 1.3)
         scale = (scale + scale[..., self.mirror, :]) / 2
         scale = torch.where(self.arms, scale * _each(_uniform(n, 0.8, 1.12)), scale)
+        wide = torch.where(torch.rand(n) < 0.3, _uniform(n, 1.0, 2.3), torch.ones(n))
+        scale = torch.where(self.hips, scale * _each(wide), scale)
         bones = (joints - joints[..., self.parents, :]) * scale
         return joints[..., [self.layout.center], :] + self.above @ bones
 

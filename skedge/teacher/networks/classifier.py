@@ -29,6 +29,11 @@ class View(nn.Module):
     def __init__(self, layout: Layout, data: InputSettings) -> None:
         super().__init__()
         self.layout, self.data = layout, data
+        if data.normalization == "root-motion" and data.persons > 1:
+            raise InputError(
+                "input.normalization: root-motion follows one person, expected input.persons 1,"
+                f" got {data.persons}"
+            )
 
     def place(
         self, joints: Tensor, augment: Augment | None = None, before: Tensor | None = None
