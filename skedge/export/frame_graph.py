@@ -8,7 +8,7 @@ from torch.nn import functional
 from skedge.export.clip_graph import affine
 from skedge.skeleton.layout import Layout
 from skedge.skeleton.metadata import Streaming
-from skedge.skeleton.normalize import ROOT_FRAMES
+from skedge.skeleton.normalize import ROOT_FRAMES, hip_joints
 from skedge.student.streaming import StreamingClassifier, StreamingNetwork
 from skedge.teacher.networks.encoders import KERNEL, Block
 from skedge.teacher.networks.graphs import GraphConvolution
@@ -157,9 +157,11 @@ class StreamingStream(nn.Module):
         # Motion and the root's mean are right from the second run on, and every block is one run
         # behind what it is fed with.
         self.settle = len(self.steps) + 1 + self.motion + self.moves
-        hips = _hips(layout)
+        hips = (_root(layout) > 0).float().T
         if view.data.stream == "bone":
             place, hips = _bone(layout), _bone(layout) @ hips
+        elif self.moves:
+            place = torch.eye(len(layout)) - _root(layout)
         else:
             place = _about(layout, "chest" if self.turns else "hip")
         over_frames, outwards = (
@@ -169,7 +171,7 @@ class StreamingStream(nn.Module):
         _keep(
             self,
             place=_each(persons, place[looked_at]),
-            root=_each(persons, _mean(layout, "hip")),
+            root=_each(persons, _root(layout)),
             hips=_each(persons, hips[looked_at]),
             over_root=torch.full((1, ROOT_FRAMES), 1 / ROOT_FRAMES),
             scale=scale.repeat(persons, 1),
@@ -321,9 +323,9 @@ def _about(layout: Layout, anchor: str) -> Tensor:
     return torch.eye(len(layout)) - _mean(layout, anchor)
 
 
-def _hips(layout: Layout) -> Tensor:
-    """(V, 1): 1 at the joints that the hip is the mean of."""
-    return (_mean(layout, "hip") > 0).float().T
+def _root(layout: Layout) -> Tensor:
+    """The root (1, V) as `skedge.skeleton.normalize.root` finds it."""
+    return torch.eye(len(layout))[list(hip_joints(layout))].mean(0, keepdim=True)
 
 
 def _bone(layout: Layout) -> Tensor:

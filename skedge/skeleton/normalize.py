@@ -35,10 +35,10 @@ def normalize(
       shoulders along x (AimCLR and PSTL's pre-processing).
     - `root-relative`: every person and frame: the hip, the skeleton's root, to the origin; which
       way the body faces stays.
-    - `root-motion`: the same, but the hip, which says nothing there, shows how the root moves: its
-      way from its mean over the last `ROOT_FRAMES` frames. `before` is where the root was in the
-      `ROOT_FRAMES` - 1 frames before the first (..., M, frames, 1, 3), see `root`; without it the
-      body stood still as in the first frame.
+    - `root-motion`: the middle between the hips to the origin, and to both hips is added how it
+      moves: its way from its mean over the last `ROOT_FRAMES` frames. `before` is where it was in
+      the `ROOT_FRAMES` - 1 frames before the first (..., M, frames, 1, 3), see `root`; without it
+      the body stood still as in the first frame.
     - `first-frame`: the spine of person 1's first frame to the origin (CTR-GCN).
     - `first-frame-aligned`: the same, then that frame's spine along z and its shoulders along x
       (PYSKL).
@@ -50,7 +50,7 @@ def normalize(
         centred = joints - _anchor(joints, layout, "chest")
         placed = centred @ _yaw(_shoulder_line(centred, layout), xp)
     elif name == "root-relative":
-        placed = joints - root(joints, layout)
+        placed = joints - _anchor(joints, layout, "hip")
     elif name == "root-motion":
         placed = _with_root_motion(joints, layout, xp, before)
     else:
@@ -65,8 +65,18 @@ def normalize(
 
 
 def root(joints: Any, layout: Layout) -> Any:
-    """Where the skeleton's root is, the hip as (..., 1, 3) of joints (..., V, 3)."""
-    return _anchor(joints, layout, "hip")
+    """Where the body's root is, as (..., 1, 3) of joints (..., V, 3): between the hips."""
+    hips = hip_joints(layout)
+    return sum(joints[..., j : j + 1, :] for j in hips) / len(hips)
+
+
+def hip_joints(layout: Layout) -> tuple[int, ...]:
+    """The two hips, whose middle all sensors find alike; without them what the layout calls hip.
+
+    A joint between them is placed before, behind or above them by one tracker and another.
+    """
+    both = tuple(j for j, name in enumerate(layout.joints) if name in ("left_hip", "right_hip"))
+    return both if len(both) == 2 else layout.anchors["hip"]
 
 
 def _with_root_motion(joints: Any, layout: Layout, xp: ModuleType, before: Any) -> Any:
@@ -75,8 +85,8 @@ def _with_root_motion(joints: Any, layout: Layout, xp: ModuleType, before: Any) 
         before = xp.concatenate([hips[..., :1, :, :]] * (ROOT_FRAMES - 1), -3)
     path = xp.concatenate([before, hips], -3)
     mean = sum(path[..., i : i + frames, :, :] for i in range(ROOT_FRAMES)) / ROOT_FRAMES
-    hip = set(layout.anchors["hip"])
-    moved = [hips - mean if joint in hip else hips * 0 for joint in range(len(layout))]
+    both = hip_joints(layout)
+    moved = [hips - mean if joint in both else hips * 0 for joint in range(len(layout))]
     return joints - hips + xp.concatenate(moved, -2)
 
 
