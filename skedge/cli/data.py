@@ -76,7 +76,7 @@ def synth_command(parser: ArgumentParser) -> Callable[[Any], None]:
     parser.add_argument(
         "--continuous",
         type=int,
-        help="make this many recordings of a minute per person instead, most of it everyday movement",
+        help="make this many recordings of a minute per person instead, mostly everyday movement",
     )
     parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same files")
     parser.add_argument(

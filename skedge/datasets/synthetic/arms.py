@@ -51,6 +51,16 @@ _WAVES = [
         ((-0.25, -0.05), (-0.1, 0.05), (-0.08, 0.08)),
         ((0.0, 0.15), (-0.05, 0.1), (-0.08, 0.08)),
     ),
+    # The forearm sweeps sideways in front, at the shoulder's height.
+    _waving(
+        0.07,
+        ((-0.15, 0.3), (-0.15, 0.25), (0.5, 0.8)),
+        (0, 60),
+        ((-0.6, -0.25), (-0.05, 0.05), (-0.1, 0.05)),
+        ((0.15, 0.6), (-0.05, 0.05), (-0.15, 0.0)),
+        seconds=(0.18, 0.5),
+        repeats=(2, 7),
+    ),
     # High: the whole arm swings overhead; the whole arm from the side to overhead.
     _waving(
         0.12,
@@ -135,6 +145,19 @@ _CLAPS = [
     _clapping(0.17, (-0.35, 0.15), (0.3, 0.55), (0.03, 0.14), (-5, 35), (0.07, 0.16), (2, 20)),
     _clapping(0.08, (0.55, 0.85), (0.1, 0.4), (0.1, 0.5), (10, 70), (0.12, 0.35)),
     _clapping(0.05, (-0.25, 0.2), (0.75, 0.9), (0.15, 0.7), (10, 60), (0.15, 0.4)),
+    # Slowly, the arms far out at the sides before each clap.
+    Variant(
+        0.16,
+        before=[
+            ((0.3, 0.7), {"arms": ((0.45, 0.95), (-0.7, 0.05), (-0.2, 0.4)), "swivel": (0, 60)})
+        ],
+        beat=[
+            ((0.2, 0.55), {"arms": ((-0.35, -0.28), (-0.5, 0.1), (0.4, 0.75))}),
+            ((0.2, 0.55), {"arms": ((0.45, 0.95), (-0.7, 0.05), (-0.2, 0.4))}),
+        ],
+        repeats=(1, 5),
+        seated=0.2,
+    ),
     # From level arms to overhead.
     Variant(
         0.05,
@@ -365,6 +388,27 @@ def _overarm(share: float, **how: Any) -> Variant:
 
 _THROWS = [
     _overarm(0.62, seated=0.06),
+    # Cocked already, as where a recording is cut; the arm stays out.
+    Variant(
+        0.14,
+        begin={
+            "arm": ((0.05, 0.6), (0.05, 0.6), (-0.3, 0.25)),
+            "swivel": (40, 100),
+            "other": ((-0.3, 0.2), (-0.9, -0.4), (0.0, 0.4)),
+            "lean": (-10, 5),
+            "twist": (0, 30),
+        },
+        before=[
+            ((0.1, 0.3), {"arm": ((-0.2, 0.25), (0.2, 0.8), (0.35, 0.75)), "twist": (-15, 8)}),
+            (
+                (0.1, 0.3),
+                {"arm": ((-0.35, 0.1), (-0.35, 0.2), (0.7, 0.95)), "lean": (0, 30)}
+                | {"twist": (-35, -5), "swivel": (10, 60)},
+            ),
+            ((0.15, 0.4), {"arm": ((-0.4, 0.1), (-0.85, -0.35), (0.4, 0.8)), "lean": (0, 40)}),
+        ],
+        back=(0.3, 1.0),
+    ),
     # Thrown at once from before the shoulder, as a dart or a ball of paper.
     Variant(
         0.12,

@@ -32,8 +32,8 @@ class Stretch:
 
 @dataclass(frozen=True)
 class Style:
-    """How one person walks: factors on the length of steps, how far a foot is lifted, arms,
-    trunk."""
+    """How one person walks: a factor on the length of steps, how far a foot is lifted, how arms and
+    trunk go along, and how lively steps on the spot (`march`) are."""
 
     stride: float
     lift: float
@@ -42,18 +42,20 @@ class Style:
     lean: float
     twist: float
     sway: float
+    march: float
 
 
 def style(rng: np.random.Generator) -> Style:
     """A way of walking, drawn."""
     return Style(
         stride=float(rng.uniform(0.85, 1.15)),
-        lift=float(rng.uniform(0.08, 0.2)),
-        swing=float(rng.uniform(3, 32)),
-        elbow=float(rng.uniform(0, 25)),
+        lift=float(rng.uniform(0.05, 0.16)),
+        swing=float(rng.uniform(3, 40)),
+        elbow=float(rng.choice([rng.uniform(0, 25), rng.uniform(20, 70)], p=[0.75, 0.25])),
         lean=float(rng.uniform(-2, 7)),
         twist=float(rng.uniform(1, 9)),
         sway=float(rng.uniform(0.01, 0.045)),
+        march=float(rng.uniform(0.5, 2.4)),
     )
 
 
@@ -82,7 +84,8 @@ def gait(
     duty = 0.63 - 0.27 * running
     travel = np.minimum(speed * duty / np.maximum(cadence / 2, 0.15) / shape.leg, 1.15)
     apart = np.deg2rad(aside)
-    lift = how.lift * (1 + 1.2 * running) * np.where(marching > 0, 1.6, 1.0)
+    marched = np.where(marching > 0, how.march, 1.0)
+    lift = how.lift * (1 + 1.2 * running * (speed > 1)) * marched
 
     added = np.zeros((frames, len(CHANNELS)))
     face = np.cumsum(turning) / RATE
@@ -98,7 +101,7 @@ def gait(
         _put(added, f"{side}_foot_front", forth * np.cos(apart) * active)
         _put(added, f"{side}_foot_out", SIDES[side] * forth * np.sin(apart) * active)
         # The heel leaves the floor before the foot does.
-        heel = 0.25 * travel * np.clip((planted - 0.7) / 0.3, 0, 1) ** 2 * (1 - swinging) ** 2
+        heel = 0.2 * travel * np.clip((planted - 0.7) / 0.3, 0, 1) ** 2 * (1 - swinging) ** 2
         up = lift * np.sin(np.pi * swinging**0.75) + heel * np.abs(np.cos(apart))
         _put(added, f"{side}_foot_up", up * active)
     left = np.cos(2 * np.pi * phase)
@@ -110,7 +113,8 @@ def gait(
     _put(added, "twist", -active * how.twist * left)
     forwards = active * np.cos(apart)
     _put(added, "lean", forwards * (how.lean * np.minimum(speed, 1.3) / 1.3 + 6 * running))
-    reach = how.swing * np.clip(travel / 0.7, 0.15, 1.2) * (1 - running) + 28 * running
+    pumped = np.clip(np.where(marching > 0, 0.6 * how.march, travel / 0.7), 0.15, 1.3)
+    reach = how.swing * pumped * (1 - running) + (20 + 0.6 * how.swing) * running
     for side in free:
         forward = SIDES[side] * left
         _put(added, f"{side}_forward", active * reach * forward)

@@ -41,9 +41,10 @@ def _kicking(
         up: dict[str, Any] = {"step": chamber, "lean": (-8, 8)} | on_one
         away: dict[str, Any] = {"step": chamber, "lean": (-10, 5), "side": 0.0}
     else:
-        low = tuple((0.45 * part[0], 0.6 * part[1]) for part in (hit[0], hit[2]))
-        up = {"step": (low[0], (0.03, 0.15), low[1])} | on_one
-        away = {"step": (low[0], (0.03, 0.15), low[1])}
+        out, front = np.broadcast_to(hit[0], 2), np.broadcast_to(hit[2], 2)
+        low = ((0.45 * out[0], 0.45 * out[1]), (0.03, 0.15), (0.45 * front[0], 0.6 * front[1]))
+        up = {"step": low} | on_one
+        away = {"step": low}
     return Variant(
         share,
         before=[((0.2, 0.5), first)],
@@ -66,7 +67,6 @@ _STEP_UP: dict[str, Any] = {"other step": (0.0, 0.0, (0.1, 0.4)), "back": (-0.3,
 _AHEAD = ((-0.1, 0.08), (0.35, 1.1), (0.85, 1.15))
 _ASIDE = ((0.75, 1.1), (0.35, 1.05), (-0.1, 0.3))
 _KNEE_UP: Place = ((-0.06, 0.06), (0.35, 0.65), (0.1, 0.35))
-_MORE = {"repeats": (1, 4)}
 _KICKS = [
     # A ball; to the front with the knee up first; with a straight leg, leaning back.
     _kicking(
@@ -77,14 +77,16 @@ _KICKS = [
         (-4, 4),
         None,
     ),
-    _kicking(0.12, _KNEE_UP, _AHEAD, (-35, 2), (-6, 4), GUARD, **_MORE),
-    _kicking(0.1, None, ((-0.1, 0.08), (0.1, 0.5), (0.85, 1.1)), (-15, 5), (-5, 5), None, **_MORE),
-    _kicking(0.2, None, _AHEAD, (-45, -4), (-6, 6), None, **_MORE),
+    _kicking(0.12, _KNEE_UP, _AHEAD, (-35, 2), (-6, 4), GUARD, repeats=(1, 4)),
+    _kicking(
+        0.1, None, ((-0.1, 0.08), (0.1, 0.5), (0.85, 1.1)), (-15, 5), (-5, 5), None, repeats=(1, 4)
+    ),
+    _kicking(0.2, None, _AHEAD, (-45, -4), (-6, 6), None, repeats=(1, 4)),
     _kicking(0.1, None, _AHEAD, (-55, -15), (-10, 6), _FLUNG, _STEP_UP),
     _kicking(0.07, _KNEE_UP, _AHEAD, (-50, -15), (-10, 6), None, _STEP_UP),
     # To the side; in a round, turning; without a guard.
-    _kicking(0.06, _KNEE_UP, _ASIDE, (-10, 8), (-45, -8), GUARD, **_MORE),
-    _kicking(0.14, None, _ASIDE, (-10, 8), (-45, -4), None, **_MORE),
+    _kicking(0.06, _KNEE_UP, _ASIDE, (-10, 8), (-45, -8), GUARD, repeats=(1, 4)),
+    _kicking(0.14, None, _ASIDE, (-10, 8), (-45, -4), None, repeats=(1, 4)),
     _kicking(
         0.09,
         ((0.15, 0.45), (0.3, 0.65), (0.0, 0.25)),
@@ -193,24 +195,17 @@ def _jumping(share: float, wind_up: dict[str, Any], swing: dict[str, Any], **how
 
 def _hopping(share: float, arms: dict[str, Any], height: Range, bend: Range, **how: Any) -> Variant:
     """Small jumps one after the other; with a rope the hands turn beside the hips."""
-    turning = bool(arms)
+    up: dict[str, Any] = {"air": height, "down": 0.0}
+    landed: dict[str, Any] = {"air": 0.0, "down": bend}
+    if arms:
+        up["arms+"] = (0.05, (0.0, 0.06), (0.0, 0.08))
+        landed["arms+"] = (-0.02, (-0.06, 0.0), (-0.08, 0.0))
     return Variant(
         share,
         before=[((0.3, 0.9), arms | {"lean": (-2, 10)}), ((0.0, 1.0), {})],
-        beat=[
-            (
-                (0.12, 0.2),
-                {"air": height, "down": 0.0}
-                | ({"arms+": (0.05, (0.0, 0.06), (0.0, 0.08))} if turning else {}),
-            ),
-            (
-                (0.12, 0.22),
-                {"air": 0.0, "down": bend}
-                | ({"arms+": (-0.02, (-0.06, 0.0), (-0.08, 0.0))} if turning else {}),
-            ),
-        ],
+        beat=[((0.12, 0.2), up), ((0.12, 0.2), landed), ((0.07, 0.22), {"down": (0.0, 0.02)})],
         repeats=(3, 24),
-        after=[((0.15, 0.3), {"air": 0.0, "down": 0.0})],
+        after=[((0.15, 0.3), {"down": 0.0})],
         **how,
     )
 
