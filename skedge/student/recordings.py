@@ -8,12 +8,12 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from skedge.datasets.store import Store
+from skedge.edge_runtime.events import QUIET
 from skedge.recipes.online_settings import OnlineSettings
 from skedge.recipes.settings import InputSettings
 from skedge.skeleton import InputError, prepare
 from skedge.skeleton.resample import at_rate
 from skedge.student.calibrate import Span
-from skedge.edge_runtime.events import QUIET
 
 # What a frame may be besides a class: nothing is asked, or it belongs to no interval.
 UNASKED, NOTHING = -1, -2
@@ -47,11 +47,13 @@ class Recordings(Dataset[tuple[Tensor, Tensor]]):
         self.frames = np.concatenate([clip.transpose(1, 0, 2, 3) for clip in clips])
         self.lengths = np.array([clip.shape[1] for clip in clips])
         self.labels = np.concatenate(
-            [frame_labels(store, int(i), n, settings) for i, n in zip(indices, self.lengths)]
+            [frame_labels(store, int(i), n, settings) for i, n in zip(indices, self.lengths, strict=True)]
         )
         self.starts = self.lengths.cumsum() - self.lengths
         step = settings.answers * self.rate / data.hz
-        self._windows = np.repeat(np.arange(len(clips)), np.maximum(self.lengths // step, 1).astype(int))
+        self._windows = np.repeat(
+            np.arange(len(clips)), np.maximum(self.lengths // step, 1).astype(int)
+        )
 
     def __len__(self) -> int:
         return len(self._windows)
@@ -73,7 +75,9 @@ class Recordings(Dataset[tuple[Tensor, Tensor]]):
         at = np.clip(at, 0, self.lengths[of, None] - 1)
         joints = self._read(of, at)
         labels = self.labels[self.starts[of, None] + np.round(at[:, self.lead :]).astype(int)]
-        waited = (first[:, None] + np.arange(s.answers) * tempo[:, None] - shown[:, None]) / tempo[:, None]
+        waited = (first[:, None] + np.arange(s.answers) * tempo[:, None] - shown[:, None]) / tempo[
+            :, None
+        ]
         labels = np.where(waited < self.data.warm_up - 1, UNASKED, labels)
         return torch.from_numpy(joints), torch.from_numpy(labels)
 

@@ -148,7 +148,9 @@ def test_distances_between_joints_stay(name: str) -> None:
     clips = _clips(layout)
     placed = normalize(clips, layout, name)
     if name == "root-motion":  # there the hips' entries say something else
-        kept = [j for j, joint in enumerate(layout.joints) if joint not in ("left_hip", "right_hip")]
+        kept = [
+            j for j, joint in enumerate(layout.joints) if joint not in ("left_hip", "right_hip")
+        ]
         clips, placed = clips[..., kept, :], placed[..., kept, :]
     before = np.linalg.norm(clips[..., :, None, :] - clips[..., None, :, :], axis=-1)
     after = np.linalg.norm(placed[..., :, None, :] - placed[..., None, :, :], axis=-1)

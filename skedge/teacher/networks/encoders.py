@@ -84,10 +84,19 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor, edges: Tensor | None) -> Tensor:
         y = functional.relu(self.graph_norm(self.graph(x, edges)))
-        y = self.dropout(self.time_norm(self.time(self.reach.lead(y))))
+        y = self.dropout(self.time_norm(self._over_time(self.reach.lead(y))))
         return functional.relu(
             y if self.residual is None else y + self.residual(self.reach.beside(x))
         )
+
+    def _over_time(self, y: Tensor) -> Tensor:
+        if y.shape[3] > 1 or self.time.stride != (1, 1):
+            over: Tensor = self.time(y)
+            return over
+        # One node: with time along the rows the convolution takes half as long on a CPU.
+        rows, weight = y.transpose(2, 3), self.time.weight.transpose(2, 3)
+        padding = self.time.padding[::-1]
+        return functional.conv2d(rows, weight, self.time.bias, padding=padding).transpose(2, 3)
 
 
 class GraphEncoder(Encoder):
