@@ -13,6 +13,10 @@ class CameraSettings:
         pitch_spread: its standard deviation in degrees.
         size: bodies come out by up to this share larger or smaller.
         limbs: the standard deviation of a limb's length, as a share of it.
+        trunk: by what factor the trunk comes out longer, from and to; trackers differ.
+        legs: by what factor the legs do.
+        shoulder_drop: up to what share of the trunk shoulders are found below its upper end.
+        legs_behind: metres by which ankles are found behind the hips, and its standard deviation.
         lost_legs: the share of clips whose legs are out of view.
         one_eyed: the share of pose estimators that guess depth; the others measure it.
         flat: the share of those that give no depth at all.
@@ -28,11 +32,15 @@ class CameraSettings:
     frontal: float = 0.45
     pitch: float = 9.0
     pitch_spread: float = 8.0
-    size: float = 0.17
+    size: float = 0.15
     limbs: float = 0.1
+    trunk: tuple[float, float] = (0.78, 1.2)
+    legs: tuple[float, float] = (0.84, 1.22)
+    shoulder_drop: float = 0.2
+    legs_behind: float = 0.06
     lost_legs: float = 0.12
     one_eyed: float = 0.5
-    flat: float = 0.1
+    flat: float = 0.15
     depth: float = 0.5
     depth_error: float = 0.05
     swaps: float = 0.15

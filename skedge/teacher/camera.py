@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from skedge.recipes.camera_settings import CameraSettings
 from skedge.skeleton.layout import Layout
-from skedge.skeleton.normalize import root
+from skedge.skeleton.normalize import hip_joints, root
 from skedge.teacher.augment import rotation_matrix
 
 # How much farther from its place than the trunk a joint is found, by the word its name ends with.
@@ -24,6 +24,8 @@ LOOSE = {
     "hip": 0.6, "center": 0.65, "spine": 0.65, "shoulder": 0.8, "elbow": 1.2, "wrist": 1.7,
     "knee": 1.2, "ankle": 1.5, "foot": 1.6, "hand": 1.8, "tip": 2.0, "thumb": 2.0,
 }  # fmt: skip
+# How far behind the hips legs are found, as a share of what an ankle is.
+BEHIND = {"knee": 0.6, "ankle": 1.0, "foot": 1.0}
 ARMS = ("elbow", "wrist", "hand")
 LEGS = ("knee", "ankle", "foot")
 
@@ -43,8 +45,13 @@ class Camera:
         self.arms = torch.tensor([kind in ARMS for kind in kinds])[:, None]
         self.hips = torch.tensor([kind == "hip" for kind in kinds])[:, None]
         self.legs = torch.tensor([kind in LEGS for kind in kinds])[:, None]
+        self.behind = torch.tensor([BEHIND.get(kind, 0.0) for kind in kinds])
         self.other_legs = torch.where(self.legs[:, 0], self.mirror, torch.arange(len(layout)))
         self.above = torch.from_numpy(_above(layout))
+        shoulders = list(layout.shoulders)
+        self.below_shoulders = self.above[:, shoulders].sum(1, keepdim=True).clamp(max=1)
+        way = self.above[list(hip_joints(layout))].amax(0)[:, None] > 0
+        self.trunk = way & ~self.hips
 
     def __call__(self, joints: Tensor) -> Tensor:
         s, n, frames = self.settings, len(joints), joints.shape[2]
@@ -53,6 +60,7 @@ class Camera:
         body = body - root(body, self.layout)
         view, size = self._views(n), _each(_uniform(n, 1 - s.size, 1 + s.size))
         body, way = (body @ view) * size, ((way - way[:, :1, :1]) @ view) * size
+        body[..., 2] += self.behind * _each(s.legs_behind + s.legs_behind * torch.randn(n))[..., 0]
         one_eyed = _each(torch.rand(n) < s.one_eyed)
         body = torch.where(one_eyed, self._guessed_depth(body), body)
         body = torch.where(one_eyed, self._confused(body), body)
@@ -78,9 +86,16 @@ class Camera:
         scale = (scale + scale[..., self.mirror, :]) / 2
         scale = torch.where(self.arms, scale * _each(_uniform(n, 0.8, 1.12)), scale)
         wide = torch.where(torch.rand(n) < 0.3, _uniform(n, 1.0, 2.3), torch.ones(n))
-        scale = torch.where(self.hips, scale * _each(wide), scale)
+        for part, factor in (
+            (self.hips, wide),
+            (self.trunk, _uniform(n, *s.trunk)),
+            (self.legs, _uniform(n, *s.legs)),
+        ):
+            scale = torch.where(part, scale * _each(factor), scale)
         bones = (joints - joints[..., self.parents, :]) * scale
-        return joints[..., [self.layout.center], :] + self.above @ bones
+        body = joints[..., [self.layout.center], :] + self.above @ bones
+        down = root(body, self.layout) - body[..., [self.layout.center], :]
+        return body + self.below_shoulders * down * _each(_uniform(n, 0.0, s.shoulder_drop))
 
     def _views(self, n: int) -> Tensor:
         """Rotations (N, 1, 1, 3, 3) for `joints @ R`: from any side, often the front; tilted."""
