@@ -5,11 +5,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 RUNS ?= runs
+DIST := dist
 
-.PHONY: run setup test lint bench models peers pi default-model clean
+.PHONY: run setup test lint wheel bench models peers pi default-model clean
 
 run: $(READY)
-	"$(BIN)/skedge" run --recipe synthetic --runs "$(RUNS)" $(ARGS)
+	"$(BIN)/skedge" run --recipe synthetic --out "$(RUNS)" $(ARGS)
 
 setup: $(READY)
 
@@ -30,6 +31,12 @@ lint: $(READY)
 	"$(BIN)/ruff" format --check
 	"$(BIN)/mypy"
 	"$(BIN)/lint-imports"
+
+# What can be installed elsewhere and published: the wheel is built from the sdist, so that the sdist is whole.
+wheel: $(READY)
+	rm -rf $(DIST)
+	"$(BIN)/python" -m build --outdir $(DIST)
+	"$(BIN)/twine" check --strict $(DIST)/*
 
 bench: $(READY)
 	"$(BIN)/pytest" tests/bench/test_speed.py --benchmark-enable --benchmark-only $(ARGS)
@@ -52,11 +59,11 @@ MADE := make default-model (skedge run --recipe default), seed 0; never saw a re
  stand to sit, sit to stand and squat by subjects 2 4 6 8 among all its actions: 91.9 % of 111 clips
 
 default-model: $(READY)
-	"$(BIN)/skedge" run --recipe default --runs "$(RUNS)"
+	"$(BIN)/skedge" run --recipe default --out "$(RUNS)"
 	"$(BIN)/skedge" export "$(RUNS)/default/student-labels" skedge/edge_runtime/models/default.onnx \
 	  --data "$(RUNS)/stores/synthetic" --streaming --note "$(MADE)"
 	"$(BIN)/skedge" export "$(RUNS)/default/student-labels" skedge/edge_runtime/models/default.tflite \
 	  --data "$(RUNS)/stores/synthetic" --streaming --precision fp16 --note "$(MADE)"
 
 clean:
-	rm -rf $(VENV) $(RUNS) .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis .benchmarks *.egg-info
+	rm -rf $(VENV) $(RUNS) $(DIST) build .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis .benchmarks *.egg-info

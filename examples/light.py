@@ -17,8 +17,7 @@ def switch(on: bool) -> None:
 def on_event(event: dict[str, Any]) -> None:
     """Called with every event, in a thread of its own."""
     global lit
-    if event["event"] != "wave" or event["end"] is not None:  # once for each wave: when it begins
-        return
-    if event["confidence"] >= LEAST:
+    begins = event["event"] == "wave" and event["phase"] == "begun"
+    if begins and event["confidence"] >= LEAST:
         lit = not lit
         switch(lit)

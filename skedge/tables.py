@@ -95,8 +95,10 @@ def write_report(report: dict[str, Any], folder: Path, console: Console) -> None
         collapse_padding=True,
         title=f"{report['recipe']['name']} on {measured}",
     )
-    for column in columns:
-        shown.add_column(column, no_wrap=True, justify="right" if column else "left")
+    # Names wrap where the terminal is narrow; a figure is never cut.
+    shown.add_column(columns[0], overflow="fold")
+    for column in columns[1:]:
+        shown.add_column(column, no_wrap=True, justify="right")
     for row in rows:
         shown.add_row(*row)
     console.print(shown)

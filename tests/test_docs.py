@@ -1,28 +1,34 @@
-"""What README and docs show works as it stands there."""
+"""The commands and programs of README and docs work as they are there."""
 
 import json
 import re
 import shlex
 import sys
+from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pytest
-from jsonargparse import ArgumentParser
 
-from skedge.cli.main import COMMANDS
 from skedge.datasets.store import Store, StoreWriter
 from skedge.edge_runtime.interfaces import Frame
 from skedge.edge_runtime.live.outlets import load_hook
 from skedge.edge_runtime.live.run import open_camera
-from skedge.edge_runtime.pose.models import offline_command
+from skedge.edge_runtime.pose.archives import tarball_command, wheel_command
 from skedge.edge_runtime.sources import Played
 from skedge.recipes import RECIPES
 from skedge.skeleton import InputError, load_layout
 from skedge.skeleton.layout import Layout
 from skedge.sweep.grid import points_of, read_sweep
+from tests.commands import settings
 
 ROOT = Path(__file__).parents[1]
+PAGES = sorted(
+    str(page.relative_to(ROOT))
+    for page in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
+    if page.name != "reproduce.md"  # tests/test_reproduce.py runs that one in a shell
+)
 
 
 def blocks(page: str, language: str) -> list[str]:
@@ -59,40 +65,37 @@ def test_a_sweep_of_ones_own(tmp_path: Path) -> None:
     assert len(points_of(sweep, Store(tmp_path / "store"), tmp_path)) == 4 * 2 * 3
 
 
-@pytest.mark.parametrize(
-    "page",
-    [
-        "README.md",
-        "docs/own-data.md",
-        "docs/on-the-pi.md",
-        "docs/results.md",
-        "docs/sweeps.md",
-        "docs/benchmark.md",
-    ],
-)
-def test_every_command_on_the_page_exists(page: str) -> None:
-    shown = [line.split("#")[0] for block in blocks(page, "sh") for line in block.splitlines()]
-    commands = [line for line in shown if line.startswith("skedge ")]
-    for line in commands:
-        assert any(line.removeprefix("skedge ").startswith(name) for name in COMMANDS), line
+def commands(page: str) -> list[str]:
+    """The commands of skedge on a page, each on one line, without comments and redirections."""
+    text = "\n".join(blocks(page, "sh") + blocks(page, "ini")).replace("\\\n", " ")
+    text = re.sub(r"\n {2,}(?=[\w.]+: )", " ", text)  # a setting that goes on over lines
+    found = re.findall(r"(?:^\s*|[;&] |/bin/)skedge ((?:[a-z-]+ )[^#>\n]*)", text, re.MULTILINE)
+    return [command for command in found if "..." not in command]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_command_on_the_page_is_understood(page: str) -> None:
+    for command in commands(page):
+        # What a loop of the shell would put there.
+        told = re.sub(r"\$\(\(.*?\)\)|\$epochs", "3", command).replace("$method", "pstl")
+        settings(tuple(shlex.split(told)))
+
+
+def test_commands_are_found_on_pages() -> None:
+    assert sum(len(commands(page)) for page in PAGES) > 100
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_target_of_make_on_the_page_is_there(page: str) -> None:
     targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
     for target in re.findall(r"(?:^|`)make ([a-z-]+)", (ROOT / page).read_text(), re.MULTILINE):
         assert target in targets
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/on-the-pi.md"])
-def test_the_live_commands_on_the_page_have_these_options(page: str) -> None:
-    lines = [
-        line for block in blocks(page, "sh") + blocks(page, "ini") for line in block.splitlines()
-    ]
-    commands = [re.sub(r"^.*?\bskedge (?=live|record|teach)", "", line) for line in lines]
-    commands = [line for line in commands if line.split(" ")[0] in ("live", "record", "teach")]
-    assert commands
-    for line in commands:
-        name, *arguments = shlex.split(line.split(">")[0], comments=True)
-        parser = ArgumentParser(exit_on_error=False)
-        COMMANDS[name](parser)
-        parser.parse_args(arguments)
+@pytest.mark.parametrize("page", PAGES)
+def test_every_module_that_a_page_runs_is_there(page: str) -> None:
+    for module in re.findall(r"python -m ([\w.]+)", (ROOT / page).read_text()):
+        assert find_spec(module) is not None, module
 
 
 def test_the_hook_on_the_page(
@@ -129,5 +132,7 @@ def test_the_pose_estimator_on_the_page(tmp_path: Path, monkeypatch: pytest.Monk
         open_camera("film.mp4", estimator="other:build")
 
 
-def test_the_wheel_on_the_page_is_the_one_that_is_fetched() -> None:
-    assert offline_command() in (ROOT / "docs/on-the-pi.md").read_text()
+@pytest.mark.parametrize("command", [wheel_command, tarball_command])
+def test_what_the_page_fetches_by_hand_is_what_is_fetched(command: Callable[[], str]) -> None:
+    shown = "\n".join(blocks("docs/on-the-pi.md", "sh"))
+    assert command() in re.sub(r"\s*\\\n\s*", " ", shown)

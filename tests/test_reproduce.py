@@ -12,10 +12,8 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from jsonargparse import ArgumentParser
 
-from skedge.cli.main import COMMANDS, main
-from skedge.cli.options import recipe_first, recipe_of
+from skedge.cli.main import main
 from skedge.datasets.store import Store, StoreWriter
 from skedge.recipes import RECIPES
 from skedge.recipes.recipe import Recipe
@@ -24,6 +22,7 @@ from skedge.skeleton import load_layout
 from skedge.skeleton.streams import stream
 from skedge.sweep.grid import points_of, read_sweep
 from skedge.teacher.augment import Augment
+from tests.commands import settings as parsed
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "reproduce.md").read_text()
@@ -67,21 +66,8 @@ def option(command: Command, flag: str, default: str | None = None) -> str | Non
 
 
 @cache
-def parser_of(name: str) -> ArgumentParser:
-    parser = ArgumentParser(exit_on_error=False)
-    COMMANDS[name](parser)
-    return parser
-
-
-@cache
 def settings(command: Command) -> Any:
-    name = next(
-        name for name in COMMANDS if tuple(name.split()) == command[1 : 1 + len(name.split())]
-    )
-    rest = list(command[1 + len(name.split()) :])
-    parser = parser_of(name)
-    args = parser.parse_args(recipe_first(rest))
-    return recipe_of(parser, args) if "--recipe" in rest else args
+    return parsed(command[1:])
 
 
 def get(document: Any, path: str) -> Any:
@@ -404,7 +390,7 @@ def test_every_folder_that_a_command_starts_from_is_made_by_another() -> None:
             continue
         origin, held = source(folder)
         wants_encoder = command[1] == "evaluate" and command[2] != "partial-body"
-        headless = origin[1] == "pretrain" or option(origin, "--distill.logit_weight") == "0"
+        headless = origin[1] == "pretrain" or option(origin, "--distill.logit-weight") == "0"
         assert headless == wants_encoder, command
         wanted = streams_of(command)
         if command[1] == "sweep":

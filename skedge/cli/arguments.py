@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
 
-from jsonargparse import ArgumentParser
+from jsonargparse import ActionConfigFile, ArgumentParser
 
 from skedge.recipes import RECIPES, recipe_names
 from skedge.skeleton.errors import InputError
@@ -65,7 +65,8 @@ def as_registered(parser: ArgumentParser, arguments: list[str]) -> list[str]:
     if named:
         # Before the flags: one that takes several values would take these, too.
         in_order = [*_placed(places, named, loose), *options]
-    return _recipe_first(in_order)
+    takes_recipe = any(isinstance(action, ActionConfigFile) for action in parser._actions)
+    return _recipe_first(in_order) if takes_recipe else in_order
 
 
 def _count(action: Action) -> int | None:

@@ -51,6 +51,7 @@ def live_command(parser: ArgumentParser) -> Callable[[Any], None]:
             args.people or recognizer.metadata.persons,
             args.fast,
             args.pose,
+            args.pose_threads,
         )
         how = {name: args[name] for name in ("record", "hook", "ended_only", "device")}
         live(camera, recognizer, _viewing(args), **how, every_frame=args.every_frame or args.fast)
@@ -92,7 +93,9 @@ def record_command(parser: ArgumentParser) -> Callable[[Any], None]:
 
             seconds = Recognizer.load(args.model, taught=False).metadata.seconds
         takes = Takes(args.label, args.clips, seconds or 2.5, args.countdown, args.subject)
-        camera = partial(open_camera, args.source, args.people or 1, args.fast, args.pose)
+        camera = partial(
+            open_camera, args.source, args.people or 1, args.fast, args.pose, args.pose_threads
+        )
         added, there = record(
             camera, args.out, takes, _viewing(args), args.every_frame or args.fast
         )
@@ -177,8 +180,17 @@ def _add_camera(parser: ArgumentParser) -> None:
     )
     parser.add_argument(
         "--pose",
-        metavar="MODULE:FUNCTION",
-        help="pose estimator of your own; the function is called with the number of people",
+        metavar="lite|full|MODULE:FUNCTION",
+        help=(
+            "landmark network, by default the better one that this computer is fast enough for; or"
+            " a pose estimator of your own, which is called with the number of people"
+        ),
+    )
+    parser.add_argument(
+        "--pose-threads",
+        dest="pose_threads",
+        type=int,
+        help="threads of the pose estimator (default: all cores but one)",
     )
     parser.add_argument(
         "--host",

@@ -30,6 +30,20 @@ def import_command(parser: ArgumentParser) -> Callable[[Any], None]:
         known = f"{option.about} ({', '.join(option.formats)})"
         parser.add_argument(f"--{name.replace('_', '-')}", help=known, **how)
     parser.add_argument(
+        "--unit", help="unit of the coordinates: m (the default), mm, cm, in, ft, or any"
+    )
+    parser.add_argument("--up", help="axis that points up: y (the default), -y, x, -x, z or -z")
+    parser.add_argument(
+        "--flip-x", action="store_true", help="negate x, for sources that are mirror images"
+    )
+    parser.add_argument(
+        "--channels",
+        help="numbers of a joint: xyz (the default), xys (place in a picture and score) or xy",
+    )
+    parser.add_argument(
+        "--as-is", action="store_true", help="import bodies that look wrong: they are right"
+    )
+    parser.add_argument(
         "--strict", action="store_true", help="stop at the first damaged file instead of listing it"
     )
     parser.add_argument(
@@ -40,24 +54,36 @@ def import_command(parser: ArgumentParser) -> Callable[[Any], None]:
     def main(args: Any) -> None:
         from skedge.datasets.readers import import_dataset
 
-        given: dict[str, Any] = {name: args[name] or None for name in options()}
-        given |= {name: args[name] for name in ("overwrite", "strict", "processes")}
+        given: dict[str, Any] = {
+            name: None if args[name] is False else args[name] for name in options()
+        }
+        how = ("overwrite", "strict", "processes", "unit", "up", "flip_x", "channels", "as_is")
+        given |= {name: args[name] for name in how}
         report = import_dataset(args.format, args.source, args.out, **given)
         show_store(args.out)
-        if report["damaged"]:
-            where = args.out / "import-report.json"
-            print(
-                f"note: {len(report['damaged'])} of {report['sources']} damaged and left out, see"
-                f" {where}",
-                file=sys.stderr,
-            )
-        for reason, count in report["left_out"].items():
-            if count:
-                print(f"note: left out {reason}: {count}", file=sys.stderr)
-        for mismatch in report["mismatches"]:
-            print(f"note: not the published count: {mismatch}", file=sys.stderr)
+        for note in _notes(report, args.out / "import-report.json"):
+            print(f"note: {note}", file=sys.stderr)
 
     return main
+
+
+def _notes(report: dict[str, Any], where: Path) -> list[str]:
+    """What a user should know of an import."""
+    damaged, of = len(report["damaged"]), f"{report['sources']} {report['unit']}"
+    notes = []
+    if damaged and damaged > report["sources_damaged"]:
+        notes.append(f"{damaged} damaged parts of {of} left out, see {where}")
+    elif damaged:
+        notes.append(f"{damaged} of {of} damaged and left out, see {where}")
+    notes += report["warnings"]
+    if report["notes"]:
+        first = report["notes"][0]
+        more = f", and {len(report['notes']) - 1} more" if len(report["notes"]) > 1 else ""
+        notes.append(f"{first['clip']}: {first['note']}{more}; see {where}")
+    notes += [
+        f"left out {reason}: {count}" for reason, count in report["left_out"].items() if count
+    ]
+    return notes + [f"not the published count: {one}" for one in report["mismatches"]]
 
 
 def synth_command(parser: ArgumentParser) -> Callable[[Any], None]:

@@ -167,7 +167,10 @@ def _arranged(
                 for part in titles
                 if part.rpartition(".")[0] == dest and not _is_shown(part, sections)
             ]
-        recipe.append((f"{hyphened(dest)}, {titles[dest]}", shown))
+        title = textwrap.shorten(
+            f"{hyphened(dest)}, {titles[dest]}", width() - 1, placeholder=" ..."
+        )
+        recipe.append((title, shown))
     own = [
         action
         for action in every

@@ -19,10 +19,13 @@ from typing import Any
 
 import numpy as np
 
-from skedge.datasets.parsing.damage import DamagedError
+from skedge.datasets.mending import AS_GIVEN, Mending
+from skedge.datasets.parsing.damage import DamagedError, damaged
+from skedge.datasets.persons import choose
 from skedge.datasets.progress import progress
 from skedge.datasets.store import PARTS, StoreWriter
 from skedge.datasets.store.lock import only_one
+from skedge.skeleton.body_check import BodyReport, check_bodies
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.layout import Layout
 
@@ -30,6 +33,8 @@ REPORT = "import-report.json"
 # Sources that one process reads at a time: enough that handing them over costs little, few enough
 # that memory stays flat.
 CHUNK = 16
+# Clips that tell what the bodies of a store look like.
+_LOOKED_AT = 400
 _SECONDS_BETWEEN_CHECKPOINTS = 5.0
 
 
@@ -63,7 +68,9 @@ class Dataset:
     is good otherwise. Where `parallel`, it goes to other processes, so it must be a module's
     function or a `partial` of one. `protocols` maps a split's name to a function of the finished
     index, see `StoreWriter.protocol`. `expected` holds published counts: "clips", or a protocol's
-    name with {part: clips}. `damaged` and `left_out` are what was found out while listing.
+    name with {part: clips}. `damaged` and `left_out` are what was found out while listing, `notes`
+    what the user should know. `persons_chosen` says that the source's own order of persons means
+    something. A process reads `chunk` sources at a time.
     """
 
     name: str
@@ -79,6 +86,9 @@ class Dataset:
     left_out: dict[str, int] = field(default_factory=dict)
     parallel: bool = True
     unit: str = "files"
+    notes: list[str] = field(default_factory=list)
+    persons_chosen: bool = False
+    chunk: int = CHUNK
 
 
 def run_import(
@@ -89,6 +99,8 @@ def run_import(
     overwrite: bool = False,
     strict: bool = False,
     processes: int | None = 1,
+    mending: Mending = AS_GIVEN,
+    as_is: bool = False,
 ) -> dict[str, Any]:
     """Import `dataset` into a new store and return the report, which also stands in the store as
     `import-report.json`.
@@ -98,8 +110,11 @@ def run_import(
     one a CPU core). An import that was interrupted goes on where it stopped when it is called again
     for the same sources; until it is done there is no store.
 
+    `mending` says what the source's coordinates are. Bodies that are wrong all the same (in
+    millimetres, upside down, mirrored) are not imported, unless `as_is` says that they are right.
+
     Raises `InputError` where another import is writing this store, where a store stands there
-    already, and where there is not one good source.
+    already, where there is not one good source, and for wrong bodies.
     """
     key = _key(dataset, made_by)
     report: dict[str, Any] = {}
@@ -116,9 +131,7 @@ def run_import(
             resume=key,
         ) as writer,
     ):
-        log = _Log(dataset, writer, strict)
-        for error in dataset.damaged:
-            log.add_damage(error)
+        log = _Log(dataset, writer, strict, mending)
         rest = dataset.sources[log.restore() :]
         with_bar = progress(
             _outcomes(dataset, rest, processes), "Importing", len(rest), dataset.unit
@@ -140,20 +153,38 @@ def run_import(
                 f"{dataset.root}: expected clips, all of {log.sources} {dataset.unit} are"
                 f" damaged{first}"
             )
+        body = look(writer.clip, log.clips, dataset.layout, dataset.rate)
+        wrong = [fault for fault in body.sure if fault.remedy]
+        if wrong and not as_is:
+            raise InputError(
+                f"{dataset.root}: {'; '.join(str(fault) for fault in wrong)} (--as-is if they are"
+                " right)"
+            )
         counts: dict[str, dict[str, int]] = {}
         for name, parts in dataset.protocols.items():
             writer.protocol(name, _counted(name, parts, counts))
         # Splits are counted while the writer finishes, just before it asks for the report.
-        writer.attach(REPORT, lambda: report.update(log.report(made_by, counts)) or report)
+        writer.attach(REPORT, lambda: report.update(log.report(made_by, counts, body)) or report)
     return report
+
+
+def look(
+    clip: Callable[[int], np.ndarray], clips: int, layout: Layout, rate: float | None
+) -> BodyReport:
+    """What the bodies of a store look like, from some of its `clips`; `clip` gives one of them."""
+    some = np.unique(np.linspace(0, clips - 1, _LOOKED_AT).astype(np.int64))
+    return check_bodies((clip(int(number)) for number in some), layout, rate)
 
 
 class _Log:
     """What came of each source."""
 
-    def __init__(self, dataset: Dataset, writer: StoreWriter, strict: bool) -> None:
+    def __init__(
+        self, dataset: Dataset, writer: StoreWriter, strict: bool, mending: Mending
+    ) -> None:
         self.dataset, self.writer, self.strict = dataset, writer, strict
-        self.sources = self.clips = 0
+        self.mending = mending
+        self.sources = self.clips = self.sources_damaged = 0
         self.damaged: list[dict[str, Any]] = []
         self.notes: list[dict[str, Any]] = []
         self._saved = (0, 0)
@@ -162,8 +193,12 @@ class _Log:
     def restore(self) -> int:
         for saved in self.writer.restored:
             self.sources, self.clips = saved["sources"], saved["clips"]
+            self.sources_damaged = saved["sources_damaged"]
             self.damaged += saved["damaged"]
             self.notes += saved["notes"]
+        if not self.writer.restored:
+            for error in self.dataset.damaged:
+                self.add_damage(error)
         if self.strict and self.damaged:
             one = self.damaged[0]
             raise DamagedError(self.dataset.root / one["file"], one["reason"], one["line"])
@@ -172,37 +207,56 @@ class _Log:
 
     def add(self, outcome: _Outcome) -> None:
         self.sources += 1
+        before = len(self.damaged)
         for found in outcome:
             if isinstance(found, DamagedError):
                 self.add_damage(found)
             else:
                 self._add_clip(found)
+        self.sources_damaged += len(self.damaged) > before
         if time.monotonic() - self._last > _SECONDS_BETWEEN_CHECKPOINTS:
             self.checkpoint()
 
     def add_damage(self, error: DamagedError) -> None:
         if self.strict:
             raise error
-        entry = {"file": self._short(error.file), "reason": error.reason, "line": error.line}
-        if entry not in self.damaged[:100]:
-            self.damaged.append(entry)
+        self.damaged.append(
+            {"file": self._short(error.file), "reason": error.reason, "line": error.line}
+        )
 
-    def report(self, made_by: dict[str, Any], counts: dict[str, dict[str, int]]) -> dict[str, Any]:
+    def report(
+        self, made_by: dict[str, Any], counts: dict[str, dict[str, int]], body: BodyReport
+    ) -> dict[str, Any]:
         return {
             **made_by,
             "sources": self.sources,
+            "unit": self.dataset.unit,
             "clips": self.clips,
             "left_out": self.dataset.left_out,
+            "sources_damaged": self.sources_damaged,
             "damaged": self.damaged,
             "notes": self.notes,
+            "warnings": [*self.dataset.notes, *self._warnings(counts, body)],
             "mismatches": _mismatches(self.dataset.expected, self.clips, counts),
         }
 
+    def _warnings(self, counts: dict[str, dict[str, int]], body: BodyReport) -> list[str]:
+        empty = [
+            f"split {name} has none of the clips"
+            for name, parts in counts.items()
+            if not any(parts.values())
+        ]
+        return [*(str(fault) for fault in body.faults), *empty]
+
     def _add_clip(self, clip: Clip) -> None:
         try:
+            joints = self.mending.apply(clip.joints, self.dataset.layout, clip.name)
+            if not np.isfinite(joints).all(axis=-1).any():
+                damaged(clip.name, f"nobody is seen in any of {joints.shape[1]} frames")
+            joints, note = choose(joints, self.dataset.persons_chosen)
             self.writer.add(
                 clip.name,
-                clip.joints,
+                joints,
                 label=clip.label,
                 subject=clip.subject,
                 camera=clip.camera,
@@ -213,13 +267,15 @@ class _Log:
             self.add_damage(DamagedError(clip.name, str(error).removeprefix(f"{clip.name}: ")))
             return
         self.clips += 1
-        if clip.note:
-            self.notes.append({"clip": clip.name, "note": clip.note})
+        note = "; ".join(text for text in (clip.note, note) if text)
+        if note:
+            self.notes.append({"clip": clip.name, "note": note})
 
     def checkpoint(self) -> None:
         damaged, notes = self._saved
         new = {"damaged": self.damaged[damaged:], "notes": self.notes[notes:]}
-        self.writer.checkpoint({"sources": self.sources, "clips": self.clips, **new})
+        done = {name: getattr(self, name) for name in ("sources", "clips", "sources_damaged")}
+        self.writer.checkpoint({**done, **new})
         self._saved = len(self.damaged), len(self.notes)
         self._last = time.monotonic()
 
@@ -231,7 +287,7 @@ def _outcomes(
     dataset: Dataset, sources: Sequence[Any], processes: int | None
 ) -> Iterator[_Outcome]:
     workers = (
-        min(processes or os.cpu_count() or 1, len(sources) // (2 * CHUNK))
+        min(processes or os.cpu_count() or 1, len(sources) // (2 * dataset.chunk))
         if dataset.parallel
         else 1
     )
@@ -246,7 +302,7 @@ def _outcomes(
         workers, mp_context=get_context("spawn"), initializer=_begin_worker
     ) as pool:
         try:
-            yield from _in_order(pool, dataset.read, sources, 3 * workers)
+            yield from _in_order(pool, dataset, sources, 3 * workers)
         except BrokenProcessPool:
             raise ChildProcessError(
                 "a process of the import was ended from outside; the same command goes on"
@@ -256,12 +312,13 @@ def _outcomes(
 
 
 def _in_order(
-    pool: ProcessPoolExecutor, read: Callable[[Any], _Outcome], sources: Sequence[Any], ahead: int
+    pool: ProcessPoolExecutor, dataset: Dataset, sources: Sequence[Any], ahead: int
 ) -> Iterator[_Outcome]:
     waiting: deque[Future[list[_Outcome]]] = deque()
-    for start in range(0, len(sources), CHUNK):
+    for start in range(0, len(sources), dataset.chunk):
+        chunk = sources[start : start + dataset.chunk]
         with _deaf_to_ctrl_c():
-            waiting.append(pool.submit(_read_chunk, read, sources[start : start + CHUNK]))
+            waiting.append(pool.submit(_read_chunk, dataset.read, chunk))
         if len(waiting) >= ahead:
             yield from waiting.popleft().result()
     while waiting:

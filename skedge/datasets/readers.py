@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from inspect import Parameter, signature
 from pathlib import Path
-from typing import Any, NamedTuple, get_args
+from typing import Any, NamedTuple, Protocol, get_args
 
 from skedge.datasets.formats.arrays import open_arrays
 from skedge.datasets.formats.ctrgcn import open_ctrgcn
@@ -16,11 +16,21 @@ from skedge.datasets.formats.pyskl import open_pyskl
 from skedge.datasets.formats.stgcn import open_stgcn
 from skedge.datasets.formats.utd_mhad import open_utd_mhad
 from skedge.datasets.importer import Dataset, run_import
+from skedge.datasets.mending import Mending
 from skedge.skeleton.errors import InputError
 
-# Format name -> function (source, options of its own) that lists what there is to read; its
-# docstring says what it takes.
-READERS: dict[str, Callable[..., Dataset]] = {
+
+class Format(Protocol):
+    """Finds what there is to read in a source, as a `Dataset`.
+
+    The keyword arguments of the function are the options of `skedge data import`, its docstring
+    what `--help` says of the format.
+    """
+
+    def __call__(self, source: Path, /, **options: Any) -> Dataset: ...
+
+
+FORMATS: dict[str, Callable[..., Dataset]] = {
     "arrays": open_arrays,
     "ctrgcn": open_ctrgcn,
     "msr-action3d": open_msr_action3d,
@@ -42,29 +52,45 @@ def import_dataset(
     overwrite: bool = False,
     strict: bool = False,
     processes: int | None = 1,
+    as_is: bool = False,
+    unit: str | None = None,
+    up: str | None = None,
+    flip_x: bool = False,
+    channels: str | None = None,
     **options: Any,
 ) -> dict[str, Any]:
     """Import `source`, which is in the format called `format`, into a new store; options of None
     are left out.
 
-    Returns the report of `run_import`, which says what `strict` and `processes` do. Raises
-    `InputError` for an unknown format, for an option that the format has not, and whatever its
-    reader and `run_import` raise.
+    Returns the report of `run_import`, which says what `strict`, `processes` and `as_is` do;
+    `unit`, `up`, `flip_x` and `channels` are those of `Mending`. Raises `InputError` for an unknown
+    format, for an option that the format has not, and whatever its reader and `run_import` raise.
     """
-    if format not in READERS:
-        raise InputError(f"unknown format {format!r}: expected one of {', '.join(READERS)}")
+    if format not in FORMATS:
+        raise InputError(f"unknown format {format!r}: expected one of {', '.join(FORMATS)}")
     given = {name: value for name, value in options.items() if value is not None}
-    known = [name for name in signature(READERS[format]).parameters if name != "source"]
+    known = [name for name in signature(FORMATS[format]).parameters if name != "source"]
     unknown = [name for name in given if name not in known]
     if unknown:
         raise InputError(
             f"{format} has no option {', '.join(unknown)}; it has {', '.join(known) or 'none'}"
         )
+    rate = given.get("rate")
+    if rate is not None and not 0 < rate < 1000:
+        raise InputError(f"expected a rate from 1 to 1000 frames per second, got {rate:g}")
     source = Path(source)
-    dataset = READERS[format](source, **given)
-    made_by = {"format": format, "source": source.name, **_plain(given)}
+    dataset = FORMATS[format](source, **given)
+    coordinates: dict[str, Any] = {"unit": unit, "up": up, "flip_x": flip_x, "channels": channels}
+    asked = {name: value for name, value in coordinates.items() if value}
     return run_import(
-        dataset, store, made_by=made_by, overwrite=overwrite, strict=strict, processes=processes
+        dataset,
+        store,
+        made_by={"format": format, "source": source.name, **_plain(given), **asked},
+        overwrite=overwrite,
+        strict=strict,
+        processes=processes,
+        mending=Mending(**asked),
+        as_is=as_is,
     )
 
 
@@ -89,7 +115,7 @@ _ABOUT = {
 def options() -> dict[str, Option]:
     """Every option that a format has, by name: what its function takes beside the source."""
     found: dict[str, Option] = {}
-    for format, read in READERS.items():
+    for format, read in FORMATS.items():
         for name, parameter in signature(read, eval_str=True).parameters.items():
             if name == "source":
                 continue
@@ -102,7 +128,7 @@ def options() -> dict[str, Option]:
 def described() -> list[tuple[str, str]]:
     """Every format's name, what it reads, and its options."""
     rows = []
-    for format, read in READERS.items():
+    for format, read in FORMATS.items():
         function = read.func if isinstance(read, partial) else read
         about = " ".join((function.__doc__ or "").split("\n\n")[0].split())
         own = [f"--{name}" for name, option in options().items() if format in option.formats]

@@ -10,7 +10,7 @@ from PIL import Image
 
 from skedge.cli import main
 from skedge.datasets.picture import LEFT, RIGHT, draw
-from skedge.datasets.readers import READERS, import_dataset
+from skedge.datasets.readers import FORMATS, import_dataset
 from skedge.datasets.store import Store, StoreWriter
 from skedge.datasets.store.summary import summarize
 from skedge.skeleton import InputError, load_layout
@@ -19,7 +19,7 @@ NTU = load_layout("ntu25")
 
 
 def test_an_unknown_format_lists_the_known(tmp_path: Path) -> None:
-    assert {"utd-mhad", "pyskl"} <= set(READERS)
+    assert {"utd-mhad", "pyskl"} <= set(FORMATS)
     with pytest.raises(
         InputError, match=r"unknown format 'nut60': expected one of .*pyskl.*utd-mhad"
     ):

@@ -140,6 +140,6 @@ def test_the_predecessor_is_refused_where_it_is_wrong(
     with pytest.raises(InputError, match=r"needs NumPy 1, found 2.*\[tflite\]"):
         Recognizer.load(model)
     monkeypatch.setattr(np, "__version__", "1.26.4")
-    with pytest.raises(InputError, match=r"fp32 models alone, this one is int8.*skedge\[tflite\]"):
+    with pytest.raises(InputError, match=r"fp32 models alone, this one is int8.*\[tflite\]"):
         Recognizer.load(write_tflite(tmp_path / "int8.tflite", metadata(precision="int8")))
     assert predecessor == []

@@ -42,8 +42,8 @@ def test_an_array_is_recognised(
 
 def test_a_wave_switches_the_light(capsys: pytest.CaptureFixture[str]) -> None:
     hook = load_hook(f"{EXAMPLES / 'light'}:on_event")
-    begun = {"event": "wave", "confidence": 0.9, "person": 1, "start": 3.2, "end": None}
-    for event in (begun, begun | {"end": 5.4}, begun | {"event": "clap"}, begun):
+    begun = {"event": "wave", "phase": "begun", "confidence": 0.9, "start": 3.2, "end": None}
+    for event in (begun, begun | {"phase": "ended", "end": 5.4}, begun | {"event": "clap"}, begun):
         hook(event)
     hook(begun | {"confidence": 0.3})
     assert capsys.readouterr().out == "light on\nlight off\n"

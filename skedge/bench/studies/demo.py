@@ -15,6 +15,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from skedge.edge_runtime.events import Event
 from skedge.edge_runtime.interfaces import Frame
 from skedge.edge_runtime.live.actions import Actions, Answer, Observation
 from skedge.edge_runtime.live.picture import Stage, draw
@@ -39,7 +40,7 @@ def pictures(
 
     Everything before `start` is recognised, too, and not shown.
     """
-    actions, stage, events = Actions(recognizer), Stage(), list[str]()
+    actions, stage, events = Actions(recognizer), Stage(), dict[int, Event]()
     due = start
     for frame in camera.source:
         if frame.seconds >= start + seconds:
@@ -47,11 +48,11 @@ def pictures(
         observation = _observe(camera, frame)
         outlook = actions.update(observation)
         for happening in outlook.happenings:
-            events.append(f"{frame.seconds:5.1f} s   {happening.event.label}")
+            events[happening.number] = happening.event
         picture = draw(observation, outlook.answers, stage)
         if frame.seconds >= due:
             due += 1 / rate
-            yield _compose(picture, outlook.answers, events)
+            yield _compose(picture, outlook.answers, list(events.values()))
 
 
 def save(drawn: Iterator[np.ndarray], path: Path, rate: float) -> int:
@@ -83,7 +84,7 @@ def _observe(camera: Camera, frame: Frame) -> Observation:
     return Observation(frame, people, camera.layout, frame.seconds)
 
 
-def _compose(picture: np.ndarray, answers: tuple[Answer, ...], events: list[str]) -> np.ndarray:
+def _compose(picture: np.ndarray, answers: tuple[Answer, ...], events: list[Event]) -> np.ndarray:
     """The live view's picture with a column beside it: actions of one person, the last events."""
     from PIL import Image, ImageDraw, ImageFont
 
@@ -93,13 +94,13 @@ def _compose(picture: np.ndarray, answers: tuple[Answer, ...], events: list[str]
     canvas.paste(Image.fromarray(cv2.cvtColor(small, cv2.COLOR_BGR2RGB)), (0, 0))
     pen = ImageDraw.Draw(canvas)
     small_font, font = ImageFont.load_default(11), ImageFont.load_default(14)
-    left, bar = width + LEFT_EDGE, width + LEFT_EDGE + 110
+    left, right = width + LEFT_EDGE, width + PANEL - LEFT_EDGE
+    bar = left + 110
     pen.text((left, 12), "ACTIONS", QUIET, small_font)
     top = next((answer.top for answer in answers if answer.top), ())
     for row, (label, probability) in enumerate(top):
         y = 34 + ROW * row
         pen.text((left, y), label, TEXT, font)
-        right = width + PANEL - LEFT_EDGE
         pen.rounded_rectangle((bar, y + 3, right, y + 13), 5, TRACK)
         length = round((right - bar) * probability)
         if length > 1:
@@ -107,8 +108,12 @@ def _compose(picture: np.ndarray, answers: tuple[Answer, ...], events: list[str]
             pen.rounded_rectangle(box, min(5, length // 2), BAR if row else STRONG)
     below = 34 + ROW * 5 + 16
     pen.text((left, below), "EVENTS", QUIET, small_font)
-    for row, words in enumerate(reversed(events[-EVENTS_SHOWN:])):
-        pen.text((left, below + 22 + ROW * row), words, TEXT if row else STRONG, font)
+    for row, event in enumerate(reversed(events[-EVENTS_SHOWN:])):
+        y, colour = below + 22 + ROW * row, TEXT if event.ended else STRONG
+        pen.text((left, y), f"{event.start:5.1f} s", QUIET, font)
+        pen.text((left + 64, y), event.label, colour, font)
+        if event.length is not None:
+            pen.text((right, y), f"{event.length:.1f} s", QUIET, font, anchor="ra")
     return np.asarray(canvas)
 
 

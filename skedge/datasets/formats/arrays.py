@@ -4,6 +4,8 @@ are, and a layout."""
 import codecs
 import csv
 import os
+import re
+import unicodedata
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -13,17 +15,20 @@ import numpy as np
 from skedge.datasets.importer import Clip, Dataset
 from skedge.datasets.parsing.damage import DamagedError, check_joints, damaged
 from skedge.datasets.parsing.labels import read_labels
-from skedge.datasets.parsing.npz import members, read_array
+from skedge.datasets.parsing.npz import LARGEST, members, read_array
 from skedge.datasets.parsing.ntu_text import LONGEST
 from skedge.datasets.parsing.padded import in_order
 from skedge.datasets.parsing.tables import is_title, read_table
 from skedge.datasets.source import File, read_bytes
 from skedge.datasets.store import PARTS
+from skedge.skeleton.body_check import persons_first
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.layout import Layout, load_layout
 
 LIST = "clips.csv"
 _NUMBERS = ("subject", "camera", "setup")
+_WHOLE = re.compile(r"-?\d+(\.0*)?")
+_PART_NAMES = {"training": "train", "validation": "val", "valid": "val", "testing": "test"}
 
 
 class _Row(NamedTuple):
@@ -47,8 +52,9 @@ def open_arrays(
     """The clips that `clips.csv` in the folder `source` lists: columns file, label, and if known
     subject, camera, setup, split.
 
-    A .npz file holds one array, or one called `joints`, of shape (T, V, 3) or (M, T, V, 3); a .csv
-    file has a row a frame, x, y, z of every joint of every person, with or without a line of
+    A .npy or .npz file holds one array, or one called `joints`, of shape (T, V, 3), (M, T, V, 3) or
+    (T, M, V, 3), told apart by their length; (T, V, 2) is a place in a picture, see `--channels`. A
+    .csv file has a row a frame, x, y, z of every joint of every person, with or without a line of
     titles. Metres, y up, NaN (in a .csv also nothing) where absent. `layout` is a name or a JSON
     file, by default `layout.json` in the folder. `labels` is a text file with one class a line,
     otherwise the classes are those of the list in their order. Protocols: `official` by the column
@@ -88,16 +94,26 @@ def open_arrays(
         root=source,
         protocols=protocols,
         damaged=wrong,
+        notes=_alike(classes),
     )
 
 
 def read_clip(row: _Row, layout: Layout, classes: dict[str, int]) -> list[Clip]:
     """The clip in one file of the list; `DamagedError` names it."""
-    joints = _from_npz(row.path) if row.path.suffix == ".npz" else _from_csv(row.path, layout)
+    read = {".npz": _from_npz, ".npy": _from_npy}.get(row.path.suffix.lower())
+    joints = read(row.path) if read is not None else _from_csv(row.path, layout)
     if joints.ndim == 3:
         joints = joints[None]
-    if joints.ndim != 4 or joints.shape[3] != 3 or 0 in joints.shape or joints.shape[1] > LONGEST:
+    if joints.ndim != 4 or joints.shape[3] not in (2, 3) or 0 in joints.shape:
         damaged(row.path, f"expected joints (T, V, 3) or (M, T, V, 3), got {joints.shape}")
+    note = ""
+    if joints.shape[2] == len(layout) and joints.shape[0] > 1:
+        joints, other = persons_first(joints)
+        note = f"read as (frames, persons, joints, 3), {len(joints)} persons" if other else ""
+    if joints.shape[1] > LONGEST:
+        damaged(row.path, f"expected at most {LONGEST} frames a clip, got {joints.shape[1]}")
+    if joints.shape[3] == 2:
+        joints = np.concatenate([joints, np.zeros_like(joints[..., :1])], axis=-1)
     check_joints(joints.shape[2], layout, row.path)
     with np.errstate(over="ignore"):
         joints = joints.astype(np.float32)
@@ -114,6 +130,7 @@ def read_clip(row: _Row, layout: Layout, classes: dict[str, int]) -> list[Clip]:
             subject=whose["subject"],
             camera=whose["camera"],
             setup=whose["setup"],
+            note=note,
         )
     ]
 
@@ -128,8 +145,23 @@ def _from_npz(path: Path) -> np.ndarray:
     return read_array(path, name, found[name])
 
 
+def _from_npy(path: Path) -> np.ndarray:
+    try:
+        array: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
+    except Exception as error:  # a damaged header makes NumPy raise almost anything
+        damaged(path, f"expected an array, it cannot be read ({type(error).__name__})")
+    if array.dtype.kind not in "fiu" or array.nbytes > LARGEST:
+        damaged(
+            path,
+            f"expected numbers of at most {LARGEST // 2**20} MB, got {array.dtype} of"
+            f" {array.nbytes // 2**20} MB",
+        )
+    return np.array(array)
+
+
 def _from_csv(path: Path, layout: Layout) -> np.ndarray:
     content = read_bytes(File(str(path))).removeprefix(codecs.BOM_UTF8)
+    content = content.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     first, _, rest = content.partition(b"\n")
     titles = any(is_title(cell) for cell in first.split(b","))
     table = read_table(b"\n" + rest if titles else content, 0, path, commas=True, absent=True)
@@ -147,9 +179,12 @@ def _from_csv(path: Path, layout: Layout) -> np.ndarray:
 def _rows(source: Path, wrong: list[DamagedError]) -> list[_Row]:
     path = source / LIST
     try:
-        text = read_bytes(File(str(path))).decode("utf-8-sig")
-        reader = csv.DictReader(text.splitlines())
-        columns = reader.fieldnames or []
+        text = unicodedata.normalize("NFC", read_bytes(File(str(path))).decode("utf-8-sig"))
+        first = text.lstrip().splitlines()[0] if text.strip() else ""
+        mark = ";" if first.count(";") > first.count(",") else ","
+        reader = csv.DictReader(text.splitlines(), delimiter=mark)
+        reader.fieldnames = [title.strip().lower() for title in reader.fieldnames or []]
+        columns = reader.fieldnames
         lines = [(reader.line_num, line) for line in reader]
     except UnicodeDecodeError:
         raise InputError(f"{path}: expected a table in UTF-8, got something else") from None
@@ -162,32 +197,49 @@ def _rows(source: Path, wrong: list[DamagedError]) -> list[_Row]:
             f"{path}: expected the columns file and label (subject, camera, setup, split), got"
             f" {list(columns)[:8]}"
         )
+    numbers = {field: _numbering(lines, field) for field in _NUMBERS}
     rows = []
     for number, line in lines:
         try:
-            rows.append(_row(source, line))
+            rows.append(_row(source, line, numbers))
         except ValueError as error:
             wrong.append(DamagedError(path, str(error), number))
     return rows
 
 
-def _row(source: Path, line: dict[str, str | None]) -> _Row:
+def _numbering(lines: list[tuple[int, dict[str, str | None]]], field: str) -> dict[str, int]:
+    """A number for every word of a column: its own where all words are numbers, else its place
+    among them."""
+    words = sorted({(line.get(field) or "").strip() for _, line in lines} - {""})
+    if all(_WHOLE.fullmatch(word) for word in words):
+        return {word: int(float(word)) for word in words}
+    return {word: place for place, word in enumerate(words, 1)}
+
+
+def _row(source: Path, line: dict[str, str | None], numbers: dict[str, dict[str, int]]) -> _Row:
     file, label = (line["file"] or "").strip(), (line["label"] or "").strip()
+    if "\\" in file and not (source / file).exists():
+        file = file.replace("\\", "/")
     path = source / file
     root = os.path.realpath(source)
     if not file or "\0" in file or os.path.commonpath([root, os.path.realpath(path)]) != root:
         raise ValueError(f"expected a file inside the folder, got {file[:80]!r}")
-    if path.suffix not in (".npz", ".csv") or not label.isprintable() or not 0 < len(label) <= 255:
+    if (
+        path.suffix.lower() not in (".npz", ".npy", ".csv")
+        or not label.isprintable()
+        or not 0 < len(label) <= 255
+    ):
         raise ValueError(
-            f"expected a .npz or .csv file and a label, got {file[:80]!r} and {label[:80]!r}"
+            f"expected a .npz, .npy or .csv file and a label, got {file[:80]!r} and {label[:80]!r}"
         )
     whose = {}
     for field in _NUMBERS:
         word = (line.get(field) or "").strip()
-        whose[field] = int(word) if word else -1
+        whose[field] = numbers[field][word] if word else -1
         if not -1 <= whose[field] < 2**31:
             raise ValueError(f"expected a {field} from 0, got {word[:40]}")
-    part = (line.get("split") or "").strip()
+    part = (line.get("split") or "").strip().lower()
+    part = _PART_NAMES.get(part, part)
     if part and part not in PARTS:
         raise ValueError(f"expected a split of {', '.join(PARTS)}, got {part[:40]!r}")
     return _Row(path, file.removesuffix(path.suffix), label, whose, part)
@@ -200,6 +252,18 @@ def _classes(rows: list[_Row], labels: Path | str | None) -> dict[str, int]:
         else read_labels(labels, 0)
     )
     return {name: number for number, name in enumerate(names)}
+
+
+def _alike(classes: dict[str, int]) -> list[str]:
+    """A note for classes that differ in capitals or spaces only."""
+    folded: dict[str, list[str]] = {}
+    for name in classes:
+        folded.setdefault(" ".join(name.casefold().replace("_", " ").split()), []).append(name)
+    return [
+        f"classes {' and '.join(map(repr, names))} differ in their spelling only: are they one?"
+        for names in folded.values()
+        if len(names) > 1
+    ]
 
 
 def _as_numbers(label: str) -> tuple[int, str]:

@@ -54,6 +54,7 @@ def open_ctrgcn(source: Path, *, labels: Path | str | None = None) -> Dataset:
             )
         },
         parallel=False,
+        persons_chosen=True,
         unit="clips",
     )
 

@@ -118,6 +118,7 @@ def open_ntu(
             },
         },
         damaged=found.damaged,
+        persons_chosen=True,
         left_out={
             "of other classes": len(found.files) - len(files),
             "on the missing list": len(files) - len(kept),

@@ -223,6 +223,12 @@ def _instance(line: bytes, frames: int, file: File, at: int) -> tuple[int, int, 
         # Known of a few instances of the set.
         note = f"labelled from frame {start} to {end}, taken the other way round"
         start, end = end, start
+    clipped = max(start, 1), min(end, frames)
+    if clipped != (start, end) and clipped[0] <= clipped[1]:
+        note = "; ".join(
+            text for text in (note, f"labelled from frame {start} to {end} of {frames}") if text
+        )
+        start, end = clipped
     if not 1 <= label <= len(LABELS) or not 1 <= start <= end <= frames:
         reason = f"expected a class from 1 to {len(LABELS)} in frames 1 to {frames}"
         damaged(file, f"{reason}, got class {label} in {start} to {end}", at)

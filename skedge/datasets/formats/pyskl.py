@@ -1,9 +1,10 @@
 """PYSKL's pickles (Duan et al., 2022): 2D and 3D skeletons of NTU RGB+D, FineGYM, Kinetics, UCF101,
 HMDB51 and others."""
 
+import os
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
@@ -19,6 +20,9 @@ DEFAULT_LAYOUTS = {17: "coco17", 25: "ntu25"}
 # What the seen height of an upright person, without the arms, stands for: eyes to ankles of a
 # person of 1.70 m.
 PERSON_HEIGHT = 1.55
+# A person of fewer pixels has no limbs; coordinates up to this are shares of the picture.
+_LEAST, _SHARE = 10, 1.05
+_MOST = 100_000
 _FORM = "a dict with `annotations`, a list of dicts with frame_dir, label and keypoint, and `split`"
 _NTU_NAME = re.compile(r"S(\d{3})C(\d{3})P(\d{3})R(\d{3})A(\d{3})")
 _SPLIT_NAME = re.compile(r"(?:(?P<before>.+)_)?(?P<part>train|val|test)(?P<after>\d*)")
@@ -31,12 +35,13 @@ def open_pyskl(
     labels: Path | str | None = None,
     rate: float | None = None,
 ) -> Dataset:
-    """The annotations of a PYSKL pickle.
+    """The annotations of PYSKL's or MMAction2's pickle, or of a folder with its train and val ones.
 
-    3D coordinates are taken as metres. 2D pixels become metres: y up, x as a Kinect gives it (a
-    person who faces the camera has the right hand at larger x), z 0, one scale a clip, by the
-    tallest person's height. Joints at zero, joints with score 0 and persons of such joints become
-    NaN.
+    3D coordinates are taken as metres, but x, y and a score where img_shape says that it is a
+    picture. Places in a picture (pixels, 0 to 1 or -1 to 1) become metres: y up, x as a Kinect
+    gives it (a person who faces the camera has the right hand at larger x), z 0, one scale a clip,
+    by the tallest person's height. Joints at zero, joints with score 0 and persons of such joints
+    become NaN.
 
     `layout` is a layout's name or JSON file, by default the one with as many joints (25: ntu25, 17:
     coco17). `labels` is a text file with one class a line; otherwise the numbers are the names.
@@ -50,24 +55,41 @@ def open_pyskl(
     chosen = _layout(layout, annotations, source)
     numbers = [label for annotation in annotations if (label := _label(annotation)) is not None]
     names = read_labels(labels, max(numbers, default=0))
-    if rate is None and all(
-        _NTU_NAME.fullmatch(str(annotation.get("frame_dir"))) for annotation in annotations
-    ):
+    ntu = all(_NTU_NAME.fullmatch(str(annotation.get("frame_dir"))) for annotation in annotations)
+    if rate is None and ntu:
         rate = 30.0
+    clips = {_name(annotation, number) for number, annotation in enumerate(annotations)}
+    protocols, notes = _protocols(split, source), []
+    for part, listed in split.items():
+        found = [name for name in listed if name in clips]
+        if listed and not found:
+            raise InputError(
+                f"{source}: {part}: expected names of clips, got none in {len(listed)} (such as"
+                f" {listed[0]!r:.60}; clips are called like {min(clips)!r:.60})"
+            )
+        if len(found) < len(listed):
+            notes.append(f"{part}: {len(found)} of {len(listed)} names are clips")
     return Dataset(
         name=source.stem,
         layout=chosen,
         labels=names,
         rate=rate,
+        notes=notes,
         sources=range(len(annotations)),
         read=lambda number: [
-            _clip(annotations[number], chosen, f"{source}: {_name(annotations[number], number)}")
+            _clip(
+                annotations[number],
+                chosen,
+                f"{source}: {_name(annotations[number], number)}",
+                source.parent,
+            )
         ],
         root=source,
         protocols={
             protocol: lambda index, parts=parts: _codes(index, parts)  # type: ignore[misc]
-            for protocol, parts in _protocols(split, source).items()
+            for protocol, parts in protocols.items()
         },
+        persons_chosen=ntu,
         parallel=False,
         unit="clips",
     )
@@ -77,7 +99,9 @@ def _name(annotation: dict[str, Any], number: int) -> str:
     return str(annotation.get("frame_dir", f"annotation {number}"))
 
 
-def _clip(annotation: dict[str, Any], layout: Layout, file: str) -> Clip:
+def _clip(annotation: dict[str, Any], layout: Layout, file: str, folder: Path) -> Clip:
+    if "raw_file" in annotation and "keypoint" not in annotation:
+        annotation = annotation | _raw(annotation["raw_file"], folder, file)
     missing = {"frame_dir", "label", "keypoint"} - annotation.keys()
     if missing:
         damaged(file, f"expected {_FORM}; missing: {', '.join(sorted(missing))}")
@@ -91,8 +115,22 @@ def _clip(annotation: dict[str, Any], layout: Layout, file: str) -> Clip:
     )
 
 
+def _raw(name: Any, folder: Path, file: str) -> dict[str, Any]:
+    """What the file of a clip holds that the annotation only names, as Kinetics' do."""
+    path = folder / str(name)
+    root = os.path.realpath(folder)
+    if os.path.commonpath([root, os.path.realpath(path)]) != root or not path.is_file():
+        damaged(file, f"expected its keypoints in {str(name)[:80]} beside the pickle, found none")
+    content = load_pickle(path)
+    return content if isinstance(content, dict) else {"keypoint": content}
+
+
 def _content(source: Path) -> tuple[dict[str, list[str]], list[dict[str, Any]]]:
+    if source.is_dir():
+        return _folder(source)
     content = load_pickle(source)
+    if isinstance(content, list):  # MMAction2 0.x: annotations without a split
+        content = {"annotations": content}
     if not isinstance(content, dict) or not isinstance(content.get("annotations"), list):
         raise InputError(
             f"{source}: expected PYSKL's pickle ({_FORM}), got {type(content).__name__}"
@@ -102,24 +140,35 @@ def _content(source: Path) -> tuple[dict[str, list[str]], list[dict[str, Any]]]:
     if (
         not annotations
         or not isinstance(split, dict)
-        or not all(isinstance(names, list) for names in split.values())
+        or not all(isinstance(names, list | tuple | np.ndarray) for names in split.values())
     ):
         raise InputError(
             f"{source}: expected PYSKL's pickle ({_FORM}), got no annotations or no lists in split"
         )
+    return {part: [str(name) for name in names] for part, names in split.items()}, annotations
+
+
+def _folder(source: Path) -> tuple[dict[str, list[str]], list[dict[str, Any]]]:
+    """The train and the val pickle of MMAction2 0.x, one list each."""
+    split: dict[str, list[str]] = {}
+    annotations: list[dict[str, Any]] = []
+    for path in sorted([*source.glob("*.pkl"), *source.glob("*.pickle")]):
+        if _SPLIT_NAME.fullmatch(path.stem) is None:
+            continue
+        _, found = _content(path)
+        split[path.stem] = [_name(one, number) for number, one in enumerate(found)]
+        annotations += found
+    if not annotations:
+        raise InputError(f"{source}: expected pickles called like train.pkl and val.pkl, got none")
     return split, annotations
 
 
 def _layout(name: str | None, annotations: list[dict[str, Any]], source: Path) -> Layout:
     if name is not None:
         return load_layout(name)
-    keypoints = [annotation.get("keypoint") for annotation in annotations]
-    counts = [
-        keypoint.shape[2]
-        for keypoint in keypoints
-        if isinstance(keypoint, np.ndarray) and keypoint.ndim == 4
-    ]
-    joints = max(set(counts), key=counts.count) if counts else -1
+    shapes = [np.shape(annotation.get("keypoint", ())) for annotation in annotations[:100]]
+    counts = [shape[-2] for shape in shapes if len(shape) > 2]
+    joints = max(set(counts), key=counts.count) if counts else 17
     if joints not in DEFAULT_LAYOUTS:
         raise InputError(
             f"{source}: expected keypoint (M, T, V, C) of 17 (coco17) or 25 (ntu25) joints, got"
@@ -129,14 +178,14 @@ def _layout(name: str | None, annotations: list[dict[str, Any]], source: Path) -
 
 
 def _label(annotation: dict[str, Any]) -> int | None:
-    label = annotation.get("label")
-    if not isinstance(label, int) or isinstance(label, bool) or not 0 <= label < 100_000:
+    label = np.asarray(annotation.get("label"))
+    if label.size != 1 or label.dtype.kind not in "iuf" or not 0 <= float(label.item()) < 100_000:
         return None
-    return label
+    return int(label.item()) if float(label.item()).is_integer() else None
 
 
 def _joints(annotation: dict[str, Any], layout: Layout, source: str) -> np.ndarray:
-    keypoint, score = annotation["keypoint"], annotation.get("keypoint_score")
+    keypoint, score = _arrays(annotation, source)
     if not _numbers(keypoint) or keypoint.ndim != 4 or keypoint.shape[-1] not in (2, 3):
         shape = getattr(keypoint, "shape", type(keypoint).__name__)
         damaged(
@@ -144,6 +193,8 @@ def _joints(annotation: dict[str, Any], layout: Layout, source: str) -> np.ndarr
             f"expected keypoint as numbers of shape (persons, frames, joints, 2 or 3), got {shape}",
         )
     check_joints(keypoint.shape[2], layout, source)
+    if keypoint.shape[-1] == 3 and score is None and annotation.get("img_shape") is not None:
+        keypoint, score = keypoint[..., :2], keypoint[..., 2]
     joints = keypoint.astype(np.float32)
     absent = ~np.isfinite(joints).all(axis=-1) | (joints == 0).all(axis=-1)
     if score is not None:
@@ -160,18 +211,61 @@ def _joints(annotation: dict[str, Any], layout: Layout, source: str) -> np.ndarr
     )
 
 
-def _numbers(array: Any) -> bool:
+def _arrays(annotation: dict[str, Any], source: str) -> tuple[Any, Any]:
+    """keypoint (M, T, V, C) and keypoint_score (M, T, V) or None: also of a list per frame, without
+    the axis of persons, and of rows of persons with the frame of each (frame_inds)."""
+    keypoint, score = annotation["keypoint"], annotation.get("keypoint_score")
+    frames = annotation.get("frame_inds")
+    if isinstance(keypoint, list | tuple):
+        try:
+            keypoint = _stacked(keypoint, 2)
+            score = _stacked(score, 1) if isinstance(score, list | tuple) else score
+        except (ValueError, TypeError, IndexError):
+            damaged(source, "expected a keypoint array (joints, 2 or 3) for every frame")
+    elif _numbers(keypoint) and keypoint.ndim == 3 and _numbers(frames):
+        if len(frames) != len(keypoint) or frames.min(initial=0) < 0 or frames.max() >= _MOST:
+            damaged(source, f"expected a frame for each of {len(keypoint)} bodies in frame_inds")
+        keypoint = _by_frame(keypoint, frames.astype(np.int64))
+        score = _by_frame(score, frames.astype(np.int64)) if _numbers(score) else None
+    elif _numbers(keypoint) and keypoint.ndim == 3:
+        keypoint = keypoint[None]
+        score = score[None] if _numbers(score) and score.ndim == 2 else score
+    return keypoint, score
+
+
+def _stacked(frames: list[Any] | tuple[Any, ...], rank: int) -> np.ndarray:
+    """Arrays of every frame, each (V, C) or (M, V, C) for a `rank` of 2, as (M, T, V, C); zeros
+    where there are fewer persons."""
+    each = [np.asarray(frame, np.float32) for frame in frames]
+    each = [frame[None] if frame.ndim == rank else frame for frame in each]
+    shape = next(frame.shape[1:] for frame in each if len(frame))
+    found = np.zeros((max(len(frame) for frame in each), len(each), *shape), np.float32)
+    for at, frame in enumerate(each):
+        if len(frame):
+            found[: len(frame), at] = frame
+    return found
+
+
+def _by_frame(rows: np.ndarray, frames: np.ndarray) -> np.ndarray:
+    """Bodies (N, V, C), each of one of `frames` (N,), as (M, T, V, C) in their order."""
+    place = np.array([(frames[:at] == frame).sum() for at, frame in enumerate(frames)])
+    found = np.zeros((place.max() + 1, frames.max() + 1, *rows.shape[1:]), np.float32)
+    found[place, frames] = rows
+    return found
+
+
+def _numbers(array: Any) -> TypeGuard[np.ndarray]:
     return isinstance(array, np.ndarray) and array.dtype.kind in "fiu"
 
 
 def _pixels_to_metres(pixels: np.ndarray, layout: Layout, image: Any, source: str) -> np.ndarray:
     """Pixels (M, T, V, 2), NaN where absent, as (M, T, V, 3) around the middle of the image."""
-    if not (
-        isinstance(image, tuple | list)
-        and len(image) == 2
-        and all(isinstance(size, int) and size > 0 for size in image)
-    ):
+    size = np.asarray(image if isinstance(image, list | tuple | np.ndarray) else ())
+    if size.shape not in ((2,), (3,)) or size.dtype.kind not in "iuf" or not (size > 0).all():
         damaged(source, f"expected img_shape as (height, width) beside 2D keypoints, got {image!r}")
+    across = np.array([size[1], size[0]], np.float32)
+    if np.nanmax(np.abs(pixels)) <= _SHARE:  # shares of the picture, from its corner or its middle
+        pixels = (pixels + 1) / 2 * across if np.nanmin(pixels) < 0 else pixels * across
     arms = ("elbow", "wrist", "hand")
     y = pixels[
         :,
@@ -188,14 +282,14 @@ def _pixels_to_metres(pixels: np.ndarray, layout: Layout, image: Any, source: st
         if np.isfinite(person).any()
     ]
     height = max(heights, default=0.0)
-    if not height > 1:
+    if not height > _LEAST:
         damaged(
             source,
-            f"expected a person of more than one pixel's height, got {height:.1f}; are these"
+            f"expected a person of more than {_LEAST} pixels' height, got {height:.1f}; are these"
             " pixels?",
         )
     metres = np.zeros((*pixels.shape[:-1], 3), np.float32)
-    metres[..., :2] = (np.array([image[1], image[0]]) / 2 - pixels) * (PERSON_HEIGHT / height)
+    metres[..., :2] = (across / 2 - pixels) * (PERSON_HEIGHT / height)
     metres[np.isnan(pixels).any(axis=-1)] = np.nan
     return metres
 

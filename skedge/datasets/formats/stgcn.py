@@ -38,9 +38,10 @@ def open_stgcn(
     """The folder of one split: arrays (N, 3, T, V, M) float, memory-mapped, and labels as a pickle
     (names, numbers).
 
-    Padding of zeros is taken off. `labels` is a text file with one class a line; otherwise the
-    numbers are the names. Protocol: `official`, the train and val files as train and test. Raises
-    `InputError` for a folder without them and for arrays that do not fit each other or the layout.
+    Where both parts have clips of one name they are called train-NAME and test-NAME. Padding of
+    zeros is taken off. `labels` is a text file with one class a line; otherwise the numbers are the
+    names. Protocol: `official`, the train and val files as train and test. Raises `InputError` for
+    a folder without them and for arrays that do not fit each other or the layout.
     """
     parts = {
         part: found for name, part in _PARTS.items() if (found := _part(source, name)) is not None
@@ -53,6 +54,11 @@ def open_stgcn(
     chosen = load_layout(layout)
     for part in parts.values():
         check_joint_count(part.data.shape[3], chosen, str(part.path))
+    if len(parts) > 1 and set(parts["train"].names) & set(parts["test"].names):
+        parts = {
+            name: part._replace(names=[f"{name}-{one}" for one in part.names])
+            for name, part in parts.items()
+        }
     numbers = [label for part in parts.values() for label in part.labels]
     names = read_labels(labels, max(numbers))
 
@@ -81,6 +87,7 @@ def open_stgcn(
             "official": in_order({name: _short(part.names) for name, part in parts.items()})
         },
         parallel=False,
+        persons_chosen=True,
         unit="clips",
     )
 

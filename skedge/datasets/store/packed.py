@@ -193,6 +193,20 @@ class StoreWriter:
         self._names.add(name)
         self._rows += persons * frames
 
+    def clip(self, number: int) -> np.ndarray:
+        """Joints (M, T, V, 3) of a clip that was added, by its number from 0."""
+        self._file.flush()
+        offset, frames, persons = self._clips[number][5:8]
+        shape = (persons, frames, len(self.layout), 3)
+        start = len(np.lib.format.magic(1, 0)) + 2
+        with open(self._partial / "joints.npy", "rb") as file:
+            file.seek(start - 2)
+            start += int.from_bytes(file.read(2), "little")
+            row = len(self.layout) * 3 * 4
+            file.seek(start + offset * row)
+            content = file.read(persons * frames * row)
+        return np.frombuffer(content, "<f4").reshape(shape)
+
     def checkpoint(self, note: Any) -> None:
         """Make sure that an interrupted writer can go on from here; `note` is any JSON document,
         see `restored`."""

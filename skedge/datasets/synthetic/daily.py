@@ -20,7 +20,7 @@ from skedge.datasets.synthetic.actions import (
 
 BODY_KINDS: dict[str, tuple[float, list[Variant]]] = {
     "walk": (
-        6.0,
+        8.0,
         [
             Variant(
                 0.55,
@@ -46,7 +46,7 @@ BODY_KINDS: dict[str, tuple[float, list[Variant]]] = {
         ],
     ),
     "pick up": (
-        2.5,
+        3.5,
         [
             stooping(0.4, (0.05, 0.3), (45, 85), FLOOR, "arm", (0.1, 0.5), {"arm": LIFTED}),
             stooping(0.25, (0.2, 0.5), (30, 65), FLOOR, "arms", (0.1, 0.5), {"arms": LIFTED}),

@@ -130,7 +130,7 @@ SPORT_KINDS: dict[str, tuple[float, list[Variant]]] = {
         ],
     ),
     "exercise": (
-        3.0,
+        4.0,
         [
             # Arms in circles, large or small; raised to the front or the sides; curled.
             Variant(
@@ -159,9 +159,9 @@ SPORT_KINDS: dict[str, tuple[float, list[Variant]]] = {
                 Variant(
                     0.1,
                     beat=[
-                        ((0.5, 1.2), {role: top, "swivel": swivel}),
+                        ((0.25, 1.2), {role: top, "swivel": swivel}),
                         ((0.0, 0.5), {}),
-                        ((0.5, 1.2), {role: HANG}),
+                        ((0.25, 1.2), {role: HANG}),
                     ],
                     repeats=(1, 6),
                 )
@@ -246,9 +246,15 @@ SPORT_KINDS: dict[str, tuple[float, list[Variant]]] = {
         ],
     ),
     "sport": (
-        2.5,
+        6.0,
         [
-            # Golf, a racket's forehand and serve, a bat, bowling, a ball shot and caught.
+            # Golf, a racket's forehand, drive and serve, a bat, bowling, a ball shot and caught.
+            stroke(
+                0.13,
+                ((0.25, 0.6), {"arm": ((0.2, 0.8), (-0.9, -0.4), (-0.5, 0.1)), "twist": (5, 40)}),
+                ((0.18, 0.4), {"arm": ((0.0, 0.4), (-0.4, 0.1), (0.7, 0.9)), "twist": (-20, 10)}),
+                ((0.15, 0.35), {"arm": ((-0.5, 0.05), (0.2, 0.75), (0.35, 0.7)), "lean": (-5, 10)}),
+            ),
             stroke(
                 0.13,
                 (
@@ -376,8 +382,8 @@ SPORT_KINDS: dict[str, tuple[float, list[Variant]]] = {
                     (0.25, 0.45),
                     {
                         "arm": ((-0.1, 0.1), (-0.8, -0.5), (0.6, 0.8)),
-                        "lean": (25, 50),
-                        "down": (0.1, 0.3),
+                        "lean": (20, 55),
+                        "down": (0.1, 0.45),
                     },
                 ),
                 ((0.2, 0.5), {"arm": ((-0.2, 0.1), (0.0, 0.5), (0.7, 0.9))}),

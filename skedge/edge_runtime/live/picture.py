@@ -44,6 +44,9 @@ class Studio:
         return self.film is not None
 
     def paint(self, observation: Observation, answers: tuple[Answer, ...]) -> None:
+        if not self.wanted:
+            # Whoever looked on has left since.
+            return
         picture = draw(observation, answers, self._stage)
         if self.film is not None:
             self.film.add(picture, observation.frame.seconds)
@@ -102,11 +105,8 @@ def draw(observation: Observation, answers: tuple[Answer, ...], stage: Stage) ->
         picture = np.full((*CANVAS, 3), (34, 28, 24), np.uint8)
         places: list[np.ndarray | None] = list(stage.place(observation.people))
     else:
-        shrink = min(1.0, WIDEST / image.shape[1])
-        size = (round(image.shape[1] * shrink), max(1, round(image.shape[0] * shrink)))
-        picture = (
-            cv2.resize(image, size, interpolation=cv2.INTER_AREA) if shrink < 1 else image.copy()
-        )
+        picture = shrunk(image)
+        shrink = picture.shape[1] / image.shape[1]
         places = [
             None if person.pixels is None else person.pixels * shrink
             for person in observation.people
@@ -123,6 +123,23 @@ def draw(observation: Observation, answers: tuple[Answer, ...], stage: Stage) ->
             picture, pixels, text if person.whole else f"{person.id}: no whole body in view", thick
         )
     return picture
+
+
+def shrunk(image: np.ndarray) -> np.ndarray:
+    """A copy of a picture (H, W, 3), at most 960 pixels wide.
+
+    By a whole factor first, over all pixels, and by less than two with linear interpolation, which
+    takes a sixth of the time that the mean over parts of pixels does.
+    """
+    height, width = image.shape[:2]
+    factor = max(1, width // WIDEST)
+    if factor > 1:
+        whole = (width // factor, max(1, height // factor))
+        image = cv2.resize(image, whole, interpolation=cv2.INTER_AREA)
+    if image.shape[1] > WIDEST:
+        size = (WIDEST, max(1, round(height * WIDEST / width)))
+        return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_LINEAR))
+    return image if factor > 1 else image.copy()
 
 
 def encode(picture: np.ndarray) -> bytes:

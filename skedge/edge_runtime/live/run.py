@@ -66,15 +66,22 @@ class Camera:
 
 
 def open_camera(
-    text: str, people: int = 1, fast: bool = False, estimator: str | None = None
+    text: str,
+    people: int = 1,
+    fast: bool = False,
+    estimator: str | None = None,
+    threads: int | None = None,
 ) -> Camera:
     """The source that `text` names, and what finds up to so many people where it brings none.
 
-    That is BlazePose, or what the `estimator` makes: `module:function` as for `load_hook`, called
+    That is BlazePose with its landmark network "lite" or "full", as the `estimator` says, by
+    default the one that suits this computer, on so many `threads`, by default the cores that
+    nothing else needs. Or the estimator is what `module:function` makes, as for `load_hook`, called
     with the number of people. With `fast` a film or clip plays as fast as it is taken. Raises
     `InputError` where either is not to be had.
     """
-    make = None if estimator is None else load_hook(estimator, "--pose")
+    named = estimator is None or estimator in ("lite", "full")
+    make = None if named else load_hook(str(estimator), "--pose")
     from skedge.edge_runtime.sources import open_source
     from skedge.edge_runtime.sources.cameras import without_password
 
@@ -83,17 +90,22 @@ def open_camera(
     if layout is not None:
         return Camera(name, source, None, layout)
     try:
-        pose = _blazepose(people) if make is None else _checked(make(people), estimator)
+        if make is not None:
+            pose = _checked(make(people), estimator)
+        else:
+            pose = _blazepose(people, estimator, threads)
     except BaseException:
         source.close()
         raise
     return Camera(name, source, pose, pose.layout)
 
 
-def _blazepose(people: int) -> PoseEstimator:
+def _blazepose(people: int, network: str | None, threads: int | None) -> PoseEstimator:
     from skedge.edge_runtime.pose.blazepose import BlazePose
+    from skedge.edge_runtime.pose.choice import free_threads, suitable_network
 
-    return BlazePose(people)
+    threads = free_threads() if threads is None else threads
+    return BlazePose(people, threads, network or suitable_network(max(threads, 1)))
 
 
 def _checked(pose: Any, named: str | None) -> PoseEstimator:

@@ -40,8 +40,16 @@ INTEGRITY = (
 )
 NPM = "https://registry.npmjs.org/"
 PATIENCE = 60
-_UNREADABLE = (OSError, zipfile.BadZipFile, tarfile.TarError, zlib.error, KeyError, EOFError)
-_UNREADABLE += (RuntimeError, NotImplementedError)
+_UNREADABLE = (
+    OSError,
+    EOFError,
+    KeyError,
+    RuntimeError,
+    NotImplementedError,
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    zlib.error,
+)
 
 
 @dataclass(frozen=True)
@@ -91,7 +99,7 @@ def open_tarball(path: Path) -> Archive:
 
 
 def download_wheel(room: Path) -> Path:
-    """The wheel, which pip puts into `room`; raises `InputError`, with what to do, where it cannot."""
+    """The wheel, which pip puts into `room`; raises `InputError` where it cannot."""
     command = [
         sys.executable,
         "-m",
@@ -147,12 +155,9 @@ def tarball_address() -> str:
     """Where the registry that npm is set to use (its environment variable, or ~/.npmrc) has the
     tarball.
     """
-    registry = (
-        os.environ.get("npm_config_registry")
-        or os.environ.get("NPM_CONFIG_REGISTRY")
-        or _npmrc()
-        or NPM
-    )
+    # npm reads its variables in both spellings.
+    set_to = {name.lower(): value for name, value in os.environ.items()}
+    registry = set_to.get("npm_config_registry") or _npmrc() or NPM
     return f"{registry.rstrip('/')}/{TARBALL}/-/{TARBALL.rpartition('/')[2]}-{VERSION}.tgz"
 
 

@@ -1,7 +1,9 @@
 """BlazePose for one or more people, on ai-edge-litert alone."""
 
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -12,6 +14,7 @@ from skedge.edge_runtime.pose.detector import Detector
 from skedge.edge_runtime.pose.identity import BRIEF, Identities, Sighting, Track
 from skedge.edge_runtime.pose.landmarks import HIPS, LAYOUT, MAIN, SHOULDERS, Body, Landmarker
 from skedge.edge_runtime.pose.models import model_path
+from skedge.edge_runtime.pose.parallel import Landmarkers
 from skedge.edge_runtime.pose.placement import Placement
 from skedge.edge_runtime.pose.region import Region
 from skedge.edge_runtime.pose.search import Search, covered, same
@@ -24,8 +27,11 @@ from skedge.skeleton.errors import InputError
 NEW, FOLLOWED = 0.5, 0.3
 # Of the twelve main joints so many must be in the picture: less is no body.
 LEAST = 4
-# Seconds between two looks for people: while somebody is missed, and for newcomers.
-MISSED, LOOK = 0.1, 0.2
+# Seconds between two looks for people: while somebody is missed, for newcomers, and while nothing
+# in the picture moves.
+MISSED, LOOK, CALM = 0.1, 0.2, 0.4
+# So many newcomers are looked at in one picture; in a crowd the others come in the next ones.
+NEWCOMERS = 3
 # Seconds until a newcomer is believed: standing, and lying or upside down, as the network sees many
 # a thing.
 TRIAL, DOUBTFUL_TRIAL = 0.06, 0.5
@@ -34,24 +40,24 @@ TRIAL, DOUBTFUL_TRIAL = 0.06, 0.5
 CUTOFF, SLOPE = 1.0, 3.0
 METRES = 2.3
 # Clothes are looked at in 8 x 8 places between these joints, the outer fifths left out.
-CORNERS = [SHOULDERS[0], HIPS[0], SHOULDERS[1], HIPS[1]]
+CORNERS = [*SHOULDERS, *HIPS]
 _SHARE = np.linspace(0.2, 0.8, 8)
 _SIDES = np.stack([1 - _SHARE, _SHARE], axis=1)
 TRUNK = np.einsum("ia,jb->ijab", _SIDES, _SIDES).reshape(64, 4).astype(np.float32)
 
 
 class _Followed:
-    def __init__(self, track: Track, region: Region) -> None:
+    def __init__(self, track: Track, body: Body) -> None:
         self.track = track
-        self.region = region
+        self.body = body
         self._joints = OneEuro(CUTOFF, SLOPE)
-        self._pixels = OneEuro(CUTOFF, SLOPE * METRES / region.size)
+        self._pixels = OneEuro(CUTOFF, SLOPE * METRES / body.region.size)
         self._placement = Placement()
         self._whole = Whole()
 
     def update(self, body: Body, width: int, height: int, seconds: float) -> Person | None:
         """The person as of this picture; None before there is a number."""
-        self.region = body.region
+        self.body = body
         pixels = self._pixels.update(body.pixels, seconds)
         joints = self._joints.update(body.world, seconds)
         joints = self._placement.update(
@@ -71,9 +77,10 @@ class BlazePose:
     al., CVPRW 2020).
 
     Somebody found is followed: the landmarks say where to look next, so the detector runs only
-    while fewer than `people` are in view. `threads` is for each network; `folder` is where the
-    networks are, by default the user's cache. `took` is told what each step of the work took, in
-    seconds: "detector" for a window searched, "landmarks" for a body.
+    while fewer than `people` are in view. The landmarks come from the `network` "full" or "lite",
+    on up to `threads` cores; `folder` is where the networks are, by default the user's cache.
+    `took` is told what each step of the work took, in seconds: "detector" for a window searched,
+    "landmarks" for a body.
 
     Raises `InputError` where the networks are not there; `skedge pose fetch` gets them. Not for
     several threads at once.
@@ -87,12 +94,15 @@ class BlazePose:
         folder: Path | None = None,
         took: Callable[[str, float], object] = lambda step, seconds: None,
     ) -> None:
-        if people < 1:
-            raise InputError(f"--people: expected a number from 1, got {people}")
+        for flag, number in (("--people", people), ("--pose-threads", threads)):
+            if number < 1:
+                raise InputError(f"{flag}: expected a number from 1, got {number}")
         self.layout = LAYOUT
         self._took = took
-        self._search = Search(Detector(model_path("detector", folder), threads), took)
-        self._landmarker = Landmarker(model_path(network, folder), threads)
+        detector = Detector(model_path("detector", folder), max(1, threads // 2))
+        self._search = Search(detector, took)
+        path = model_path(network, folder)
+        self._landmarkers = Landmarkers(lambda number: Landmarker(path, number), threads)
         self._identities = Identities(people)
         self._followed: list[_Followed] = []
         self._looked = -np.inf
@@ -118,50 +128,80 @@ class BlazePose:
         people = []
         for track, body in zip(tracks, bodies, strict=True):
             if track is not None:
-                one = known.get(track) or _Followed(track, body.region)
+                one = known.get(track) or _Followed(track, body)
                 self._followed.append(one)
                 people.append(one.update(body, image.shape[1], image.shape[0], seconds))
         return tuple(person for person in people if person is not None)
 
     def _find(self, image: np.ndarray, seconds: float) -> list[Body]:
         """The bodies followed, and where it is time to look, others."""
+        people, missed = self._identities.people, self._identities.hidden
+        look = partial(self._search.look, image, missed=missed, seconds=seconds)
+        beside = None
+        if (
+            self._followed
+            and people > len(self._followed)
+            and self._is_time(image, seconds, missed)
+        ):
+            # Beside the landmarks: those followed are painted over as they were a moment ago.
+            last = [one.body for one in self._followed]
+            beside = self._landmarkers.beside(partial(look, bodies=last, windows=1))
         bodies: list[Body] = []
         lost = []
-        for one in self._followed:
-            body = self._body(image, one.region, FOLLOWED)
+        regions = [one.body.region for one in self._followed]
+        for one, body in zip(self._followed, self._bodies(image, regions, FOLLOWED), strict=True):
             if body is None or any(same(body, other) for other in bodies):
                 lost.append(one.track)
             else:
                 bodies.append(body)
-        free = self._identities.people - len(bodies)
-        missed = self._identities.hidden
-        if free > 0 and seconds - self._looked >= (0 if not bodies else MISSED if missed else LOOK):
-            self._looked = seconds
+        free = people - len(bodies)
+        if beside is not None:
+            regions = beside.result()
+        elif free > 0 and ((lost and not bodies) or self._is_time(image, seconds, missed)):
             # While nobody is in view there is time for two windows.
-            regions = self._search.look(image, bodies, missed, seconds, windows=1 if bodies else 2)
-            if lost:
-                # Whoever was there a moment ago goes before others.
-                places = [track.expected(seconds) for track in lost]
-                regions.sort(key=lambda one: min(np.hypot(one.x - x, one.y - y) for x, y in places))
-            for region in regions[:free]:
-                body = self._body(image, region, NEW)
-                if body is not None and not any(
-                    same(body, other) or covered(body, other) for other in bodies
-                ):
-                    bodies.append(body)
+            regions = look(bodies=bodies, windows=1 if bodies else 2)
+        else:
+            return bodies
+        self._looked = seconds
+        if lost:
+            # Whoever was there a moment ago goes before others.
+            places = [track.expected(seconds) for track in lost]
+            regions.sort(key=lambda one: min(math.hypot(one.x - x, one.y - y) for x, y in places))
+        for body in self._bodies(image, regions[: min(free, NEWCOMERS)], NEW):
+            if body is not None and not any(
+                same(body, other) or covered(body, other) for other in bodies
+            ):
+                bodies.append(body)
         return bodies
 
-    def _body(self, image: np.ndarray, region: Region, least: float) -> Body | None:
+    def _is_time(self, image: np.ndarray, seconds: float, missed: Sequence[Track]) -> bool:
+        """Whether to look for people: seldom where nothing has moved since the last look."""
+        waited = seconds - self._looked
+        if waited >= CALM:
+            return True
+        least = MISSED if missed else LOOK if self._followed else 0
+        return waited >= least and (bool(missed) or self._search.has_changed(image))
+
+    def _bodies(
+        self, image: np.ndarray, regions: Sequence[Region], least: float
+    ) -> list[Body | None]:
+        """The body in each region, None where it is not believed."""
+        if not regions:
+            return []
         start = time.perf_counter()
-        body = self._landmarker.find(image, region)
-        self._took("landmarks", time.perf_counter() - start)
+        found = self._landmarkers.find(image, regions)
+        took = (time.perf_counter() - start) / len(regions)
         height, width = image.shape[:2]
-        believed = (
-            body is not None
+        for _ in regions:
+            self._took("landmarks", took)
+        return [
+            body
+            if body is not None
             and body.score >= least
             and in_picture(body, width, height)[MAIN].sum() >= LEAST
-        )
-        return body if believed else None
+            else None
+            for body in found
+        ]
 
 
 def _sighting(image: np.ndarray, body: Body) -> Sighting:

@@ -12,6 +12,7 @@ from skedge.edge_runtime.pose.network import Network
 from skedge.edge_runtime.pose.region import Region, around_body
 
 SIDE = 224
+BRIGHTNESS = np.arange(256, dtype=np.float32)
 # The network's grids and how many anchors each of their cells has: 28*28*2 + 14*14*2 + 7*7*6 =
 # 2254.
 GRIDS = ((28, 2), (14, 2), (7, 6))
@@ -50,14 +51,15 @@ class Detector:
     """
 
     def __init__(self, path: Path, threads: int = 1) -> None:
-        self._network = Network(path, threads, {"boxes": (1, 2254, 12), "scores": (1, 2254, 1)})
+        outputs = {"boxes": (1, 2254, 12), "scores": (1, 2254, 1)}
+        self._network = Network(path, threads, outputs, BRIGHTNESS / 127.5 - 1)
 
     def detect(self, image: np.ndarray) -> list[Detection]:
         """The bodies in `image` (H, W, 3) uint8 blue green red, the surest first."""
         height, width = image.shape[:2]
         whole = Region(width / 2, height / 2, max(height, width), 0.0)
         picture = cv2.cvtColor(whole.cut(image, SIDE, cv2.BORDER_CONSTANT), cv2.COLOR_BGR2RGB)
-        self._network.run(picture, 1 / 127.5, -1)
+        self._network.run(picture)
         boxes, scores = self._network.read("boxes")[0], self._network.read("scores")[0, :, 0]
         scores, boxes, points = decode(boxes, scores)
         detections = []

@@ -3,9 +3,9 @@ the cache.
 """
 
 import hashlib
-import os
 import tempfile
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from skedge.edge_runtime.pose.archives import (
@@ -18,6 +18,7 @@ from skedge.edge_runtime.pose.archives import (
 from skedge.edge_runtime.pose.cut import cut, same_outputs
 from skedge.edge_runtime.pose.models import MODELS, Model, default_folder
 from skedge.skeleton.errors import InputError
+from skedge.skeleton.files import write_whole
 
 
 def fetch(
@@ -91,13 +92,13 @@ def _store(published: dict[Model, bytes], folder: Path) -> None:
         return
     contents = {model: _prepared(model, content) for model, content in published.items()}
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         for model, content in contents.items():
-            with tempfile.TemporaryDirectory(dir=folder) as room:
-                draft = Path(room) / model.name
-                draft.write_bytes(content)
-                os.replace(draft, folder / model.name)
+            write_whole(folder / model.name, partial(_write, content))
     except OSError as error:
         raise InputError(
             f"{folder}: expected a folder that can be written to, got: {error.strerror}"
         ) from None
+
+
+def _write(content: bytes, path: Path) -> None:
+    path.write_bytes(content)

@@ -25,6 +25,7 @@ MAIN = [
 ]
 
 SIDE = 256
+BRIGHTNESS = np.arange(256, dtype=np.float32)
 JOINTS = len(LAYOUT)
 # Behind the 33 landmarks of the body come two that describe its circle, hips' centre and top, and
 # four that nobody uses.
@@ -68,23 +69,21 @@ class Landmarker:
     """
 
     def __init__(self, path: Path, threads: int = 1) -> None:
-        outputs = {
-            "points": (1, 5 * POINTS),
-            "score": (1, 1),
-            "heat": (1, HEAT, HEAT, POINTS),
-            "world": (1, 3 * POINTS),
-        }
-        self._network = Network(path, threads, outputs)
+        outputs = {"points": (1, 5 * POINTS), "score": (1, 1), "world": (1, 3 * POINTS)}
+        heat = {"heat": (1, HEAT, HEAT, POINTS)}
+        self._network = Network(path, threads, outputs, BRIGHTNESS / 255, heat)
 
     def find(self, image: np.ndarray, region: Region) -> Body | None:
         """The body in `region` of `image` (H, W, 3) uint8 blue green red; None where the network
         describes none.
         """
         cut = region.cut(image, SIDE, cv2.BORDER_REPLICATE)
-        self._network.run(cv2.cvtColor(cut, cv2.COLOR_BGR2RGB, cut), 1 / 255)
+        self._network.run(cv2.cvtColor(cut, cv2.COLOR_BGR2RGB, cut))
         points = self._network.read("points").reshape(POINTS, 5)
-        refined = refine(points[:CIRCLE, :2] / SIDE, self._network.view("heat")[0])
-        places = region.to_picture(refined)
+        places = points[:CIRCLE, :2] / SIDE
+        if self._network.gives("heat"):
+            places = refine(places, self._network.view("heat")[0])
+        places = region.to_picture(places)
         following = around_body(places[JOINTS], places[JOINTS + 1])
         if following is None:
             return None
@@ -110,7 +109,7 @@ def refine(points: np.ndarray, heat: np.ndarray) -> np.ndarray:
     point stays.
     """
     scaled = points * HEAT
-    inside = ((scaled >= 0) & (scaled < HEAT)).all(axis=1)
+    inside = np.asarray(((scaled >= 0) & (scaled < HEAT)).all(axis=1))
     cells = np.where(inside[:, None], scaled, 0).astype(np.intp)
     maps = heat.shape[2]
     first = (cells[:, 1] * HEAT + cells[:, 0]) * maps + np.arange(len(points))
@@ -118,7 +117,8 @@ def refine(points: np.ndarray, heat: np.ndarray) -> np.ndarray:
     weights = 1 / (1 + np.exp(np.minimum(-logits, 80)))
     if cells.min() < REACH or cells.max() >= HEAT - REACH:
         # The part of a square that lies beyond the map weighs nothing.
-        within = (cells[:, :, None] + AROUND >= 0) & (cells[:, :, None] + AROUND < HEAT)
+        square = cells[:, :, None] + AROUND
+        within = np.logical_and(square >= 0, square < HEAT)
         weights *= within[:, 1, :, None] & within[:, 0, None, :]
     sure = inside & (weights.reshape(len(points), -1).max(axis=1) >= SURE)
     total = np.maximum(weights.sum(axis=(1, 2)), 1e-9)

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from skedge.skeleton.errors import InputError
 
-# Outputs of the landmark networks that somebody reads; the mask of the body is the one that nobody
-# does.
-LANDMARKS = ((1, 195), (1, 1), (1, 64, 64, 39), (1, 117))
+# Outputs of the landmark networks that somebody reads. Nobody reads the mask of the body; the heat,
+# with which the full network's landmarks are refined, does not make the lite one's better.
+LANDMARKS = ((1, 195), (1, 1), (1, 117))
+HEAT = (1, 64, 64, 39)
 
 
 @dataclass(frozen=True)
@@ -43,14 +44,14 @@ MODELS = {
         "mediapipe/modules/pose_landmark/pose_landmark_full.tflite",
         "e9a5c5cb17f736fafd4c2ec1da3b3d331d6edbe8a0d32395855aeb2cdfd64b9f",
         "fc60e97fa3364a370251875d9032fe055363003a848ac64f490c6efffa1e23b1",
-        LANDMARKS,
+        (*LANDMARKS, HEAT),
     ),
     "lite": Model(
         "pose_landmark_lite.tflite",
         "tarball",
         "package/pose_landmark_lite.tflite",
         "f17bfbecadb61c3be1baa8b8d851cc6619c870a87167b32848ad20db306b9d61",
-        "0c7797632c8e88825d752cb2880088c48b76b9802debcb6e316003fe6fe166af",
+        "485eb3d1a47a7351d5dcd8946823fbd2b1ebca17b8cf57f2211f2d28e3b49144",
         LANDMARKS,
     ),
 }

@@ -1,7 +1,10 @@
 """A TensorFlow Lite file that takes one picture."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
+import cv2
 import numpy as np
 
 from skedge.edge_runtime.backends.backend import silence
@@ -9,13 +12,23 @@ from skedge.skeleton.errors import InputError
 
 
 class Network:
-    """Runs the .tflite file at `path` on ai-edge-litert; `outputs` names the outputs that are
-    wanted by their shapes.
+    """Runs the .tflite file at `path` on ai-edge-litert with `threads` threads.
+
+    `outputs` names the outputs that are wanted by their shapes, `optional` those that a file may
+    lack (see `gives`). `numbers` (256,) float32 are what the network is given for each of the 256
+    brightnesses.
 
     Raises `InputError` where the file cannot be read, or has no such outputs.
     """
 
-    def __init__(self, path: Path, threads: int, outputs: dict[str, tuple[int, ...]]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        threads: int,
+        outputs: Mapping[str, tuple[int, ...]],
+        numbers: np.ndarray,
+        optional: Mapping[str, tuple[int, ...]] = MappingProxyType({}),
+    ) -> None:
         from ai_edge_litert.interpreter import Interpreter
 
         try:
@@ -26,26 +39,26 @@ class Network:
             raise _other(
                 path, f"it cannot be read ({' '.join(str(error).split())[:160]})"
             ) from None
+        self._numbers = numbers
         (self._input,) = (detail["index"] for detail in self._interpreter.get_input_details())
-        numbers = {
+        known = {
             tuple(map(int, detail["shape"])): detail["index"]
             for detail in self._interpreter.get_output_details()
         }
-        missing = [f"{name} {shape}" for name, shape in outputs.items() if shape not in numbers]
+        missing = [f"{name} {shape}" for name, shape in outputs.items() if shape not in known]
         if missing:
             raise _other(path, f"it has no output {', '.join(missing)}")
-        self._outputs = {name: numbers[shape] for name, shape in outputs.items()}
+        wanted = {**outputs, **optional}
+        self._outputs = {name: known[shape] for name, shape in wanted.items() if shape in known}
 
-    def run(self, picture: np.ndarray, scale: float, shift: float = 0.0) -> None:
-        """Computes the outputs for a picture (side, side, 3) uint8, given to the network as float32
-        numbers `picture * scale + shift`.
-        """
+    def gives(self, output: str) -> bool:
+        """Whether the file has an output of that name."""
+        return output in self._outputs
+
+    def run(self, picture: np.ndarray) -> None:
+        """Computes the outputs for a picture (side, side, 3) uint8."""
         # No copy between: the numbers are written where the network reads them.
-        numbers = self._interpreter.tensor(self._input)()[0]
-        np.multiply(picture, np.float32(scale), out=numbers)
-        if shift:
-            numbers += np.float32(shift)
-        del numbers
+        cv2.LUT(picture, self._numbers, dst=self._interpreter.tensor(self._input)()[0])
         self._interpreter.invoke()
 
     def read(self, output: str) -> np.ndarray:

@@ -32,8 +32,8 @@ def locate(
     solution of the projection's equations, which are linear in the translation, each joint with its
     weight (V,).
     """
-    # A joint (x, y, z) on the ray (r, s): x + tx = r (z + tz) and y + ty = s (z + tz). For any tz the
-    # best tx and ty are means, so that only tz is left, of numbers from which the mean is taken away.
+    # A joint (x, y, z) on the ray (r, s): x + tx = r (z + tz) and y + ty = s (z + tz). For any tz
+    # the best tx and ty are means, so that only tz is left, of numbers without their mean.
     seen = rays(pixels, width, height)
     wanted = seen * joints[:, 2:] - joints[:, :2]
     shares = weights / max(float(weights.sum()), 1e-9)

@@ -21,6 +21,9 @@ EDGE = 0.03
 LONG = 1.2
 # Around where somebody is missed, a square this much larger than the body's is searched.
 AROUND = 1.5
+# Something has changed where in a picture of this many pixels across so many are brighter or
+# darker by this much of 255: noise is less, and a person who comes in is more.
+THUMBNAIL, CELLS, BRIGHTER = 40, 4, 24
 Window = tuple[int, int, int, int]
 
 
@@ -33,6 +36,7 @@ class Search:
     ) -> None:
         self._detector, self._took = detector, took
         self._looks = 0
+        self._seen: np.ndarray | None = None
 
     def look(
         self,
@@ -48,6 +52,7 @@ class Search:
         There is a window around the place where each of `missed` is expected.
         """
         places = [*_around(image, missed, seconds), *_parts(image)]
+        self._seen = _thumbnail(image)
         picture = _without(image, bodies)
         regions = []
         for _ in range(min(windows, len(places))):
@@ -61,6 +66,19 @@ class Search:
             self._took("detector", time.perf_counter() - start)
             regions += [Region(one.x + left, one.y + top, one.size, one.angle) for one in found]
         return regions
+
+    def has_changed(self, image: np.ndarray) -> bool:
+        """Whether anything in the picture is another than at the last look."""
+        seen, now = self._seen, _thumbnail(image)
+        if seen is None or seen.shape != now.shape:
+            return True
+        return int((np.abs(now - seen) > BRIGHTER).sum()) >= CELLS
+
+
+def _thumbnail(image: np.ndarray) -> np.ndarray:
+    """The brightness of every so many pixels, about `THUMBNAIL` across."""
+    step = max(1, max(image.shape[:2]) // THUMBNAIL)
+    return image[::step, ::step, 1].astype(np.int16)
 
 
 def same(body: Body, other: Body) -> bool:

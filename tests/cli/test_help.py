@@ -1,0 +1,108 @@
+"""What `--help` prints: short, in columns that fit, in words that can be typed."""
+
+import re
+
+import pytest
+
+from skedge.cli.main import COMMANDS, GROUPS, main
+from skedge.datasets.readers import READERS
+from skedge.recipes import RECIPES, recipe_names
+from skedge.recipes.recipe import READS
+
+TRAINING = ["pretrain", "distill", "finetune", "draw", *(name for name in READS if " " in name)]
+
+
+@pytest.fixture(autouse=True)
+def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+
+
+def shown(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    main(list(arguments))
+    return capsys.readouterr().out
+
+
+def flags(text: str) -> list[str]:
+    """The flags that the text explains, each at the begin of its line."""
+    return re.findall(r"^  (--[\w.*-]+)", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_help_fits_and_names_no_object(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    for asked in ("--help", "--help-all"):
+        text = shown(capsys, *name.split(), asked)
+        assert f"usage: skedge {name}" in text
+        assert f"Example: skedge {name}" in " ".join(text.split())
+        assert not [line for line in text.splitlines() if len(line) > 80]
+        for object_ in ("<class", "<function", "0x", "typing.", "null", "Literal"):
+            assert object_ not in text
+        assert not [flag for flag in flags(text) if "_" in flag]
+
+
+def test_the_overview_is_grouped_and_fits(capsys: pytest.CaptureFixture[str]) -> None:
+    text = shown(capsys)
+    assert text == shown(capsys, "--help")
+    assert not [line for line in text.splitlines() if len(line) > 80]
+    for title, commands in GROUPS.items():
+        assert f"\n{title}\n" in text
+        for name in commands:
+            (sentence,) = re.findall(rf"^  {name}  +(.*)$", text, re.MULTILINE)
+            assert re.fullmatch(r"[A-Z][^.;:]*\.", sentence), sentence
+
+
+@pytest.mark.parametrize("group", ["data", "pose"])
+def test_a_group_lists_its_commands(group: str, capsys: pytest.CaptureFixture[str]) -> None:
+    text = shown(capsys, group, "--help")
+    assert text == shown(capsys, group)
+    for name in COMMANDS:
+        assert (f"  {name} " in text) == name.startswith(f"{group} ")
+
+
+@pytest.mark.parametrize(("command", "other"), [("evaluate", "online"), ("bench", "compare")])
+def test_a_command_that_is_a_group_too_names_the_others(
+    command: str, other: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert f"`skedge {command} {other}`" in shown(capsys, command, "--help")
+
+
+@pytest.mark.parametrize("step", TRAINING)
+def test_a_step_shows_the_settings_that_it_reads(
+    step: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = shown(capsys, *step.split(), "--help")
+    assert len(text.splitlines()) <= 150
+    sections = {flag.removeprefix("--").split(".")[0] for flag in flags(text) if "." in flag}
+    assert sections == set(READS[step])
+    assert "(default: " in text
+
+
+def test_all_settings_are_shown_on_demand(capsys: pytest.CaptureFixture[str]) -> None:
+    text = shown(capsys, "pretrain", "--help-all")
+    assert "--finetune.layer-decay NUMBER" in text
+    assert "--pretrain.contrast.masks.key.masked-joints INT" in text
+    part = shown(capsys, "pretrain", "--help-all", "pretrain.contrast")
+    assert "--pretrain.contrast.temperature NUMBER" in part
+    assert "--input.frames" not in part
+
+
+def test_an_import_lists_what_each_format_reads(capsys: pytest.CaptureFixture[str]) -> None:
+    text = shown(capsys, "data", "import", "--help")
+    listed = text[text.index("formats:") :]
+    for format in READERS:
+        assert re.search(rf"^  {format} +\S", listed, re.MULTILINE)
+    assert "(--missing, --bodies" in " ".join(listed.split())
+
+
+def test_every_recipe_has_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    text = shown(capsys, "evaluate", "--help")
+    for name in recipe_names():
+        assert re.search(rf"^  {name} +[A-Z]\w*", text, re.MULTILINE), name
+    sweeps = shown(capsys, "sweep", "--help")
+    for file in (RECIPES / "sweeps").glob("*.yaml"):
+        assert re.search(rf"^  {file.stem} +[A-Z]\w*", sweeps, re.MULTILINE), file.stem
+
+
+def test_the_version_is_the_package_s(capsys: pytest.CaptureFixture[str]) -> None:
+    import skedge
+
+    assert shown(capsys, "--version") == f"{skedge.__version__}\n"

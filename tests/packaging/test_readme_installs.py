@@ -1,0 +1,45 @@
+"""Every line of the documents that installs something works, in a new environment."""
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.packaging.conftest import ROOT, copied, new_environment
+
+# What downloads gigabytes is resolved and checked, not installed.
+HEAVY = re.compile(r"\[[^\]]*(?:train|convert|dev)[^\]]*\]|torch")
+PAGES = ["README.md", *(str(page.relative_to(ROOT)) for page in (ROOT / "docs").rglob("*.md"))]
+
+
+def lines(page: str) -> list[str]:
+    blocks = re.findall(r"```sh\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
+    return [
+        line.partition("  #")[0].strip()
+        for block in blocks
+        for line in block.splitlines()
+        if re.search(r"(?:^|/|&& )pip install", line)
+    ]
+
+
+INSTALLS = sorted({line for page in PAGES for line in lines(page)})
+
+
+def test_the_readme_installs_something() -> None:
+    assert lines("README.md")
+
+
+@pytest.mark.parametrize("line", INSTALLS)
+def test_the_line_works(line: str, sdist_and_wheel: tuple[Path, Path], tmp_path: Path) -> None:
+    environment = new_environment(tmp_path)
+    copied(environment.room)  # the folder into which the repository was cloned
+    shutil.copytree(sdist_and_wheel[1].parent, environment.room / "dist")
+    if HEAVY.search(line):
+        line = re.sub(r"\bpip install", "pip install --dry-run", line)
+    # On the board the environment is ~/skedge; here it is the one that was made.
+    line = re.sub(r"\S*/bin/pip\b", "pip", line)
+    done = environment.run("bash", "-euc", line, HOME=str(environment.room))
+    assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
+    if "skedge" in line and "--dry-run" not in line:
+        assert environment.run("skedge", "--version").returncode == 0
