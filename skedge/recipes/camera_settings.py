@@ -13,7 +13,9 @@ class CameraSettings:
         pitch_spread: its standard deviation in degrees.
         size: bodies come out by up to this share larger or smaller.
         limbs: the standard deviation of a limb's length, as a share of it.
-        trunk: by what factor the trunk comes out longer, from and to; trackers differ.
+        wide_hips: the share of trackers that find hips up to 2.3 times as far apart.
+        arms: by what factor arms come out longer, from and to.
+        trunk: by what factor the trunk does.
         legs: by what factor the legs do.
         shoulder_drop: up to what share of the trunk shoulders are found below its upper end.
         legs_behind: metres by which ankles are found behind the hips, and its standard deviation.
@@ -34,6 +36,8 @@ class CameraSettings:
     pitch_spread: float = 8.0
     size: float = 0.15
     limbs: float = 0.1
+    wide_hips: float = 0.3
+    arms: tuple[float, float] = (0.8, 1.12)
     trunk: tuple[float, float] = (0.78, 1.2)
     legs: tuple[float, float] = (0.84, 1.22)
     shoulder_drop: float = 0.2

@@ -84,10 +84,10 @@ class Camera:
         n, s = len(joints), self.settings
         scale = (1 + s.limbs * torch.randn(n, 1, 1, len(self.layout), 1)).clamp(0.7, 1.3)
         scale = (scale + scale[..., self.mirror, :]) / 2
-        scale = torch.where(self.arms, scale * _each(_uniform(n, 0.8, 1.12)), scale)
-        wide = torch.where(torch.rand(n) < 0.3, _uniform(n, 1.0, 2.3), torch.ones(n))
+        wide = torch.where(torch.rand(n) < s.wide_hips, _uniform(n, 1.0, 2.3), torch.ones(n))
         for part, factor in (
             (self.hips, wide),
+            (self.arms, _uniform(n, *s.arms)),
             (self.trunk, _uniform(n, *s.trunk)),
             (self.legs, _uniform(n, *s.legs)),
         ):
