@@ -1,8 +1,9 @@
 """The whole path: pretrain, evaluate, distil, export, recognise, benchmark, report; and what of it
 need not run again."""
 
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache, partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -11,114 +12,115 @@ from rich.console import Console
 from rich.progress import track
 
 from skedge.datasets.store import Store
-from skedge.recipes.recipe import Recipe
+from skedge.recipes.recipe import Protocol, Recipe, sections_read
 from skedge.skeleton import InputError
 from skedge.skeleton.files import read_json, write_json
 from skedge.skeleton.normalize import STREAMABLE
 from skedge.steps import distill, evaluate, export, pretrain
 from skedge.tables import write_report
 
+ASKED, METRICS = "asked.json", "metrics.json"
+# What the report calls the students, by what they learn from.
+STUDENTS = {
+    "linear": "student of linear probe",
+    "finetune": "student of finetuned",
+    "labels": "student on labels",
+}
 
+Train = Callable[[Path, bool], dict[str, Any]]
+"""Trains into a folder, going on from a checkpoint there or not, and gives the metrics back."""
+
+
+def question(command: str, store: Store, recipe: Recipe, *, source: Path | None) -> dict[str, Any]:
+    """All that a step's result depends on, as JSON types: the sections that its command reads, the
+    store, and the networks that it starts from."""
+    return {
+        "step": command,
+        "store": store.fingerprint,
+        "recipe": recipe.sections(*sections_read(command)),
+        "source": None if source is None else hash_of_weights(source),
+    }
+
+
+def read_metrics(folder: Path) -> dict[str, Any] | None:
+    """The metrics of a complete step, else None."""
+    metrics = read_json(folder / METRICS)
+    return metrics if isinstance(metrics, dict) else None
+
+
+def weights(folder: Path) -> list[Path]:
+    """The weights of all networks in a run's folder."""
+    return sorted(folder.rglob("*.safetensors"))
+
+
+def hash_of_weights(folder: Path) -> str:
+    """SHA-256 of the weights of all networks in a run's folder."""
+    digests = []
+    for file in weights(folder):
+        found = file.stat()
+        digests.append(_hash_of_file(file, found.st_mtime_ns, found.st_size))
+    return sha256("".join(digests).encode()).hexdigest()
+
+
+@cache
+def _hash_of_file(file: Path, _changed: int, _size: int) -> str:
+    return sha256(file.read_bytes()).hexdigest()
+
+
+@dataclass(frozen=True)
 class Steps:
-    """The steps of one path; those whose result stands already (same settings and data, nothing
-    newer before) are left out."""
+    """The steps of one path; one whose result is there already (same settings and data, nothing
+    newer before) is left out."""
 
-    def __init__(
-        self, recipe: Recipe, store: Store, folder: Path, again: bool, console: Console
-    ) -> None:
-        self.recipe, self.store, self.folder, self.again, self.console = (
-            recipe,
-            store,
-            folder,
-            again,
-            console,
-        )
+    recipe: Recipe
+    store: Store
+    folder: Path
+    again: bool
+    console: Console
 
-    def train(
-        self,
-        name: str,
-        sections: tuple[str, ...],
-        train: Callable[[Path, bool], dict[str, Any]],
-        *after: str,
+    def take(
+        self, name: str, command: str, train: Train, *, after: str | None = None
     ) -> dict[str, Any]:
-        """The metrics of the step `name`, trained if the recipe's `sections`, the store or a step
-        in `after` changed.
+        """The metrics of the step in the folder `name`, trained if what its command reads of the
+        recipe, the store, or the step before it changed.
 
         An interrupted step goes on from its checkpoint if all of these are still the same.
         """
         folder = self.folder / name
-        asked = {
-            "store": self.store.fingerprint,
-            **self.recipe.sections("input", "compute", *sections),
-        }
-        asked["after"] = {
-            step: sha256((self.folder / step / "metrics.json").read_bytes()).hexdigest()
-            for step in after
-        }
-        same = not self.again and read_json(folder / "asked.json") == asked
-        done = read_json(folder / "metrics.json")
+        source = None if after is None else self.folder / after
+        asked = question(command, self.store, self.recipe, source=source)
+        same = not self.again and read_json(folder / ASKED) == asked
+        done = read_metrics(folder)
         if same and done is not None:
-            self.console.print(f"[dim]{name}: stands in {folder}[/dim]")
+            self.console.print(f"[dim]{name}: is in {folder}[/dim]")
             return done
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "metrics.json").unlink(missing_ok=True)
-        write_json(folder / "asked.json", asked)
+        (folder / METRICS).unlink(missing_ok=True)
+        write_json(folder / ASKED, asked)
         return train(folder, same)
 
 
-def run(recipe: Recipe, store: Store, runs: Path, again: bool = False) -> dict[str, Any]:
-    """Pretrain, probe, finetune, distil, export, recognise, benchmark; the report comes back and
-    stands in the run's folder.
+def run(recipe: Recipe, store: Store, runs: Path, *, again: bool = False) -> dict[str, Any]:
+    """The report of the whole path: pretrain, probe, finetune, distil, export, recognise,
+    benchmark; it is written to the run's folder too.
 
     Where all students learn from labels alone, there is no teacher to train.
-    What stands in `runs` under the recipe's name from an earlier run with the same settings and
-    data is not trained again unless `again`.
+    What is in `runs` under the recipe's name from an earlier run with the same settings and data is
+    not trained again unless `again`.
     """
     from skedge.bench.benchmark import benchmark
     from skedge.edge_runtime.scoring.predict import predict_store
 
     _check_ends(recipe)
     console, folder = Console(), runs / recipe.name
-    steps = Steps(recipe, store, folder, again, console)
-    accuracy: dict[str, dict[str, Any]] = {}
-    pretraining = ("encoder", "pretrain")
-    with console.status("Ridge classifier on coordinates"):
-        accuracy["ridge on coordinates"] = steps.train(
-            "ridge", (), lambda out, _: evaluate("ridge", recipe, store, out)
-        )
-    if taught := set(recipe.students) != {"labels"}:
-        encoder = folder / "pretrain"
-        steps.train(
-            "pretrain", pretraining, lambda out, resume: pretrain(recipe, store, out, resume)
-        )
-        accuracy["teacher, linear probe"] = steps.train(
-            "linear",
-            (*pretraining, "linear"),
-            lambda out, resume: evaluate("linear", recipe, store, out, encoder, resume),
-            "pretrain",
-        )
-        accuracy["teacher, finetuned"] = steps.train(
-            "finetune",
-            (*pretraining, "finetune"),
-            lambda out, resume: evaluate("finetune", recipe, store, out, encoder, resume),
-            "pretrain",
-        )
-    described = {
-        "linear": "student of linear probe",
-        "finetune": "student of finetuned",
-        "labels": "student on labels",
-    }
-    for source in recipe.students:
-        teacher = None if source == "labels" else folder / source
-        accuracy[described[source]] = steps.train(
-            f"student-{source}",
-            ("student", "distill", *((*pretraining, source) if teacher else ())),
-            partial(distill, recipe, store, [teacher] if teacher else []),
-            *((source,) if teacher else ()),
-        )
+    steps = Steps(recipe, store, folder, again=again, console=console)
+    accuracy = _train(steps)
+    taught = set(recipe.students) != {"labels"}
 
-    student_file, teacher_file = folder / "student.onnx", folder / "teacher.onnx"
-    exported, files = {}, {student_file: f"student-{recipe.students[0]}", teacher_file: "finetune"}
+    student_file = folder / "student.onnx"
+    teacher_file = folder / "teacher.onnx"
+    exported = {}
+    files = {student_file: f"student-{recipe.students[0]}", teacher_file: "finetune"}
     if not taught or recipe.encoder.backbone in ("gin", "dgcnn"):
         del files[teacher_file]
     for file, step in files.items():
@@ -129,7 +131,12 @@ def run(recipe: Recipe, store: Store, runs: Path, again: bool = False) -> dict[s
     for name, frame_by_frame in (("whole clips", False), ("frame by frame", True)):
         bar = partial(track, description=f"Recognising {name}", console=console)
         found = predict_store(
-            student_file, store, recipe.input.protocol, recipe.input.part, frame_by_frame, track=bar
+            student_file,
+            store,
+            recipe.input.protocol,
+            part=recipe.input.part,
+            frame_by_frame=frame_by_frame,
+            track=bar,
         )
         edge[name] = {
             "top1": round(100 * found.accuracy, 2),
@@ -154,6 +161,47 @@ def run(recipe: Recipe, store: Store, runs: Path, again: bool = False) -> dict[s
     write_report(report, folder, console)
     console.print(f"Model for the edge: {student_file}", soft_wrap=True)
     return report
+
+
+def _train(steps: Steps) -> dict[str, dict[str, Any]]:
+    """The metrics of all networks of the path, by the names that the report gives them."""
+    recipe, store, folder = steps.recipe, steps.store, steps.folder
+    accuracy: dict[str, dict[str, Any]] = {}
+    encoder = folder / "pretrain"
+
+    def by(protocol: Protocol, pretrained: Path | None = None) -> Train:
+        def train(out: Path, resume: bool) -> dict[str, Any]:
+            return evaluate(
+                store, out, recipe, protocol=protocol, pretrained=pretrained, resume=resume
+            )
+
+        return train
+
+    with steps.console.status("Ridge classifier on coordinates"):
+        accuracy["ridge on coordinates"] = steps.take("ridge", "evaluate ridge", by("ridge"))
+    if set(recipe.students) != {"labels"}:
+        steps.take(
+            "pretrain", "pretrain", lambda out, resume: pretrain(store, out, recipe, resume=resume)
+        )
+        named: dict[str, Protocol] = {
+            "teacher, linear probe": "linear",
+            "teacher, finetuned": "finetune",
+        }
+        for title, protocol in named.items():
+            accuracy[title] = steps.take(
+                protocol, f"evaluate {protocol}", by(protocol, encoder), after="pretrain"
+            )
+    for source in recipe.students:
+        after = None if source == "labels" else source
+        teachers = [] if after is None else [folder / after]
+
+        def student(out: Path, resume: bool, teachers: Sequence[Path] = teachers) -> dict[str, Any]:
+            return distill(store, out, recipe, teachers=teachers, resume=resume)
+
+        accuracy[STUDENTS[source]] = steps.take(
+            f"student-{source}", "distill", student, after=after
+        )
+    return accuracy
 
 
 def store_of(data: Path | None, runs: Path) -> Store:

@@ -31,8 +31,10 @@ from skedge.recipes.settings import (
 from skedge.skeleton import InputError
 from skedge.skeleton.normalize import STREAMABLE
 from skedge.teacher.clips import Clips
-from skedge.teacher.runs.folder import CHECKPOINT, write_metrics
+from skedge.teacher.runs.folder import CHECKPOINT, Run, write_metrics
 from skedge.teacher.runs.load import load_classifier
+from skedge.teacher.seeds import over_seeds
+from skedge.teacher.streams import each_stream
 
 ONCE = OptimSettings(epochs=1, batch_size=16, learning_rate=1e-2)
 WEIGHTS = {"joint": 0.6, "bone": 0.5, "motion": 0.4}
@@ -59,9 +61,9 @@ def recipe() -> Recipe:
 @pytest.fixture(scope="module")
 def folders(store: Store, recipe: Recipe, tmp_path_factory: pytest.TempPathFactory) -> Path:
     room = tmp_path_factory.mktemp("three streams")
-    steps.pretrain(recipe, store, room / "pretrain")
-    steps.evaluate("linear", recipe, store, room / "linear", room / "pretrain")
-    steps.distill(recipe, store, [room / "linear"], room / "student")
+    steps.pretrain(store, room / "pretrain", recipe)
+    steps.evaluate(store, room / "linear", recipe, protocol="linear", pretrained=room / "pretrain")
+    steps.distill(store, room / "student", recipe, teachers=[room / "linear"])
     return room
 
 
@@ -98,7 +100,7 @@ def test_one_stream_learns_from_three(
     folders: Path, store: Store, recipe: Recipe, tmp_path: Path
 ) -> None:
     joint = replace(recipe, input=replace(recipe.input, stream="joint"))
-    metrics = steps.distill(joint, store, [folders / "linear"], tmp_path / "student")
+    metrics = steps.distill(store, tmp_path / "student", joint, teachers=[folders / "linear"])
     assert metrics["stream"] == "joint"
 
 
@@ -106,16 +108,22 @@ def test_every_protocol_takes_the_folder(
     folders: Path, store: Store, recipe: Recipe, tmp_path: Path
 ) -> None:
     for protocol in ("finetune", "semi", "knn", "transfer"):
-        metrics = steps.evaluate(protocol, recipe, store, tmp_path / protocol, folders / "pretrain")  # type: ignore[arg-type]
+        metrics = steps.evaluate(
+            store, tmp_path / protocol, recipe, protocol=protocol, pretrained=folders / "pretrain"
+        )  # type: ignore[arg-type]
         assert (metrics["protocol"], metrics["stream"]) == (protocol, "three")
-    found = steps.evaluate("partial-body", recipe, store, tmp_path / "partial", folders / "linear")
+    found = steps.evaluate(
+        store, tmp_path / "partial", recipe, protocol="partial-body", pretrained=folders / "linear"
+    )
     linear = json.loads((folders / "linear" / "metrics.json").read_text())
     assert found["joints"]["0"]["top1"] == linear["top1"]
 
 
 def test_one_stream_of_three(folders: Path, store: Store, recipe: Recipe, tmp_path: Path) -> None:
     bone = replace(recipe, input=replace(recipe.input, stream="bone"))
-    metrics = steps.evaluate("linear", bone, store, tmp_path, folders / "pretrain")
+    metrics = steps.evaluate(
+        store, tmp_path, bone, protocol="linear", pretrained=folders / "pretrain"
+    )
     assert (
         metrics["top1"]
         == json.loads((folders / "linear" / "bone" / "metrics.json").read_text())["top1"]
@@ -129,7 +137,7 @@ def test_a_finished_stream_is_not_trained_again(
         (folders / "pretrain" / stream / "weights.safetensors").stat().st_mtime_ns
         for stream in WEIGHTS
     ]
-    steps.pretrain(recipe, store, folders / "pretrain", resume=True)
+    steps.pretrain(store, folders / "pretrain", recipe, resume=True)
     assert stamps == [
         (folders / "pretrain" / stream / "weights.safetensors").stat().st_mtime_ns
         for stream in WEIGHTS
@@ -143,22 +151,22 @@ def test_what_an_earlier_run_finished_is_not_taken_for_this_ones(
     with."""
     trained: list[str] = []
 
-    def step(one: Recipe, folder: Path, part: Any) -> dict[str, Any]:
+    def step(run: Run, part: Any) -> dict[str, Any]:
         if len(trained) == stop:
             raise KeyboardInterrupt
-        assert not (folder / CHECKPOINT).exists(), "it would go on from another run's"
-        trained.append(one.input.stream)
-        write_metrics(folder, {"top1": 50.0})
+        assert not (run.folder / CHECKPOINT).exists(), "it would go on from another run's"
+        trained.append(run.recipe.input.stream)
+        write_metrics(run.folder, {"top1": 50.0})
         return {}
 
     stop = -1
-    steps.each_stream(recipe, tmp_path, False, step)
+    each_stream(Run(tmp_path, recipe, False), step)
     (tmp_path / "motion" / CHECKPOINT).touch()
     trained, stop = [], 1
     with pytest.raises(KeyboardInterrupt):
-        steps.each_stream(recipe, tmp_path, False, step)
+        each_stream(Run(tmp_path, recipe, False), step)
     stop = -1
-    steps.each_stream(recipe, tmp_path, True, step)
+    each_stream(Run(tmp_path, recipe, True), step)
     assert trained == list(WEIGHTS), "each once, the first before the interruption"
 
 
@@ -168,7 +176,9 @@ def test_a_folder_holds_one_network_or_three_never_both(
     joint = replace(recipe, input=replace(recipe.input, stream="joint"))
     for order in ((recipe, joint), (joint, recipe)):
         for one in order:
-            steps.evaluate("linear", one, store, tmp_path / "linear", folders / "pretrain")
+            steps.evaluate(
+                store, tmp_path / "linear", one, protocol="linear", pretrained=folders / "pretrain"
+            )
         assert load_classifier(tmp_path / "linear")[1].input.stream == order[1].input.stream
         assert (tmp_path / "linear" / "weights.safetensors").exists() == (order[1] is joint)
 
@@ -176,27 +186,29 @@ def test_a_folder_holds_one_network_or_three_never_both(
 def test_a_step_stands_while_what_it_starts_from_does(
     recipe: Recipe, store: Store, tmp_path: Path
 ) -> None:
-    taken = path.Steps(recipe, store, tmp_path, False, Console(quiet=True))
+    quiet = Console(quiet=True)
+    taken = path.Steps(recipe, store, tmp_path, again=False, console=quiet)
     asked: list[tuple[str, bool]] = []
 
     def train(figure: float, folder: Path, resume: bool) -> dict[str, Any]:
         asked.append((folder.name, resume))
         if figure < 0:
             raise KeyboardInterrupt
-        write_metrics(folder, {"top1": figure})
-        return {"top1": figure}
+        (folder / "weights.safetensors").write_text(str(figure))
+        write_metrics(folder, {"top1": 50.0})
+        return {"top1": 50.0}
 
     def both(first: float, second: float) -> None:
-        taken.train("pretrain", (), partial(train, first))
-        taken.train("probe", (), partial(train, second), "pretrain")
+        taken.take("pretrain", "pretrain", partial(train, first))
+        taken.take("probe", "evaluate linear", partial(train, second), after="pretrain")
 
     both(1, 1)
     both(1, 1)
     assert asked == [("pretrain", False), ("probe", False)], "then both stand"
     asked.clear()
     with pytest.raises(KeyboardInterrupt):
-        path.Steps(recipe, store, tmp_path, True, Console(quiet=True)).train(
-            "pretrain", (), partial(train, -1)
+        path.Steps(recipe, store, tmp_path, again=True, console=quiet).take(
+            "pretrain", "pretrain", partial(train, -1)
         )
     both(2, 2)
     assert asked == [
@@ -245,19 +257,19 @@ def test_settings_that_cannot_be_trained_with_are_one_line(
     endless = replace(ONCE, epochs=-1)
     for words, train in {
         "compute.seed": lambda: steps.evaluate(
-            "linear", with_("compute", seed=-1), store, out, start
+            store, out, with_("compute", seed=-1), protocol="linear", pretrained=start
         ),
         "knn.neighbors": lambda: steps.evaluate(
-            "knn", with_("knn", neighbors=0), store, out, start
+            store, out, with_("knn", neighbors=0), protocol="knn", pretrained=start
         ),
         "optim.epochs": lambda: steps.evaluate(
-            "linear", with_("linear", optim=endless), store, out, start
+            store, out, with_("linear", optim=endless), protocol="linear", pretrained=start
         ),
         "distill.temperature": lambda: steps.distill(
-            with_("distill", temperature=0), store, [folders / "linear"], out
+            store, out, with_("distill", temperature=0), teachers=[folders / "linear"]
         ),
         "pretrain.asma.encoders": lambda: steps.pretrain(
-            with_("pretrain", method="asma", asma=AsmaSettings(encoders=())), store, out
+            store, out, with_("pretrain", method="asma", asma=AsmaSettings(encoders=()))
         ),
     }.items():
         with pytest.raises(InputError, match=words):
@@ -269,7 +281,9 @@ def test_top_5_of_one_neighbour_is_not_said(
 ) -> None:
     for neighbors, said in ((1, False), (5, True)):
         one = replace(recipe, knn=replace(recipe.knn, neighbors=neighbors))
-        found = steps.evaluate("knn", one, store, tmp_path / str(neighbors), folders / "pretrain")
+        found = steps.evaluate(
+            store, tmp_path / str(neighbors), one, protocol="knn", pretrained=folders / "pretrain"
+        )
         assert ("top5" in found) == said
 
 
@@ -283,7 +297,12 @@ def test_a_probe_behind_batch_norm_takes_any_number_of_clips(
         input=replace(recipe.input, stream="joint"),
         linear=LinearSettings(optim, batch_norm=True),
     )
-    assert steps.evaluate("linear", one, store, tmp_path, folders / "pretrain")["clips"] > 0
+    assert (
+        steps.evaluate(store, tmp_path, one, protocol="linear", pretrained=folders / "pretrain")[
+            "clips"
+        ]
+        > 0
+    )
 
 
 def test_streams_that_are_trained_together_become_a_folder_of_streams(
@@ -293,27 +312,31 @@ def test_streams_that_are_trained_together_become_a_folder_of_streams(
     weights: Any = {"joint": 0.6, "motion": 0.4}
     pretraining = replace(recipe.pretrain, method="csclr", contrast=ContrastSettings(features=4))
     two = replace(recipe, input=replace(recipe.input, fusion=weights), pretrain=pretraining)
-    metrics = steps.pretrain(two, store, tmp_path / "pretrain")
+    metrics = steps.pretrain(store, tmp_path / "pretrain", two)
     assert {stream: one["method"] for stream, one in metrics.items()} == dict.fromkeys(
         weights, "csclr"
     )
     stamp = (tmp_path / "pretrain" / "joint" / "weights.safetensors").stat().st_mtime_ns
-    assert steps.pretrain(two, store, tmp_path / "pretrain", resume=True) == metrics
+    assert steps.pretrain(store, tmp_path / "pretrain", two, resume=True) == metrics
     assert (tmp_path / "pretrain" / "joint" / "weights.safetensors").stat().st_mtime_ns == stamp, (
         "finished"
     )
-    found = steps.evaluate("linear", two, store, tmp_path / "linear", tmp_path / "pretrain")
+    found = steps.evaluate(
+        store, tmp_path / "linear", two, protocol="linear", pretrained=tmp_path / "pretrain"
+    )
     assert (found["stream"], set(found["streams"])) == ("three", set(weights))
-    steps.distill(two, store, [tmp_path / "linear"], tmp_path / "student")
+    steps.distill(store, tmp_path / "student", two, teachers=[tmp_path / "linear"])
     assert load_classifier(tmp_path / "student")[1].input.fusion == weights
     alone = replace(two, input=replace(two.input, stream="motion"))
-    found = steps.evaluate("knn", alone, store, tmp_path / "knn", tmp_path / "pretrain")
+    found = steps.evaluate(
+        store, tmp_path / "knn", alone, protocol="knn", pretrained=tmp_path / "pretrain"
+    )
     assert found["stream"] == "motion"
     with pytest.raises(
         InputError,
         match=r"expected input.stream three with two or three streams in input.fusion, got motion",
     ):
-        steps.pretrain(alone, store, tmp_path / "none")
+        steps.pretrain(store, tmp_path / "none", alone)
     assert not (tmp_path / "none" / "streams.json").exists()
 
 
@@ -321,13 +344,20 @@ def test_three_streams_from_a_folder_of_one_are_refused(
     folders: Path, store: Store, recipe: Recipe, tmp_path: Path
 ) -> None:
     with pytest.raises(InputError, match=r"three streams.*input.stream"):
-        steps.evaluate("linear", recipe, store, tmp_path, folders / "pretrain" / "joint")
+        steps.evaluate(
+            store, tmp_path, recipe, protocol="linear", pretrained=folders / "pretrain" / "joint"
+        )
 
 
 def test_seeds(folders: Path, store: Store, recipe: Recipe, tmp_path: Path) -> None:
     joint = replace(recipe, input=replace(recipe.input, stream="joint"))
     metrics = steps.evaluate(
-        "finetune", joint, store, tmp_path, folders / "pretrain", seeds=[0, 1, 5]
+        store,
+        tmp_path,
+        joint,
+        protocol="finetune",
+        pretrained=folders / "pretrain",
+        seeds=[0, 1, 5],
     )
     single = [
         json.loads((tmp_path / f"seed-{seed}" / "metrics.json").read_text()) for seed in (0, 1, 5)
@@ -344,7 +374,14 @@ def test_partial_bodies_are_drawn_not_seeded(
     folders: Path, store: Store, recipe: Recipe, tmp_path: Path
 ) -> None:
     with pytest.raises(InputError, match=r"partial\.draws"):
-        steps.evaluate("partial-body", recipe, store, tmp_path, folders / "linear", seeds=[0, 1])
+        steps.evaluate(
+            store,
+            tmp_path,
+            recipe,
+            protocol="partial-body",
+            pretrained=folders / "linear",
+            seeds=[0, 1],
+        )
 
 
 def test_means_over_seeds_keep_what_is_common() -> None:
@@ -366,7 +403,7 @@ def test_means_over_seeds_keep_what_is_common() -> None:
             "confusion": [[2]],
         },
     ]
-    assert steps.over_seeds(runs) == {
+    assert over_seeds(runs) == {
         "protocol": "linear", "top1": 55.0, "top1_std": 7.07, "top5": 90.0, "top5_std": 0.0, "per_class": [10.0, 100.0],
         "seeds": [0, 1],
     }  # fmt: skip

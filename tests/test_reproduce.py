@@ -20,7 +20,7 @@ from skedge.recipes.recipe import Recipe
 from skedge.recipes.settings import AugmentSettings, MaskSettings
 from skedge.skeleton import load_layout
 from skedge.skeleton.streams import stream
-from skedge.sweep.grid import points_of, read_sweep
+from skedge.sweep.grid import Given, points_of, read_sweep
 from skedge.teacher.augment import Augment
 from tests.commands import settings as parsed
 
@@ -519,11 +519,16 @@ def test_rows_of_asma_end_to_end(
         [
             point.recipe
             for point in points_of(
-                swept, store, one.out, teacher=Path("runs/ntu60-xview/asma-linear/bone")
+                swept,
+                store,
+                one.out,
+                given=Given(teacher=Path("runs/ntu60-xview/asma-linear/bone")),
             )
         ]
         for one in (temperature, depth)
-        for swept, _ in [read_sweep(one.sweep, RECIPES, one.base, one.set, one.seeds)]
+        for swept, _ in [
+            read_sweep(one.sweep, RECIPES, base=one.base, settings=one.set, seeds=one.seeds)
+        ]
     )
     assert [one.distill.temperature for one in taus] == list(range(1, 11))
     assert [(list(one.student.widths), one.distill.temperature) for one in students] == [

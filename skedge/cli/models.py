@@ -53,12 +53,18 @@ def export_command(parser: ArgumentParser) -> Callable[[Any], None]:
         from skedge.datasets.store import Store
 
         if args.all:
-            steps.export_all(args.run, args.out, Store(args.data), args.streaming, args.note)
+            store = Store(args.data)
+            steps.export_all(args.run, args.out, store, streaming=args.streaming, note=args.note)
             print((args.out / "formats.md").read_text())
         else:
             show(
                 steps.export(
-                    args.run, args.out, Store(args.data), args.precision, args.streaming, args.note
+                    args.run,
+                    args.out,
+                    Store(args.data),
+                    precision=args.precision,
+                    streaming=args.streaming,
+                    note=args.note,
                 )
             )
 

@@ -43,7 +43,7 @@ def run_command(parser: ArgumentParser) -> Callable[[Any], None]:
         from skedge import path
 
         store = path.store_of(args.data, args.out)
-        path.run(recipe_of(parser, args), store, args.out, args.again)
+        path.run(recipe_of(parser, args), store, args.out, again=args.again)
 
     return main
 
@@ -60,7 +60,8 @@ def pretrain_command(parser: ArgumentParser) -> Callable[[Any], None]:
         from skedge import steps
         from skedge.datasets.store import Store
 
-        show(steps.pretrain(recipe_of(parser, args), Store(args.data), args.out, args.resume))
+        recipe = recipe_of(parser, args)
+        show(steps.pretrain(Store(args.data), args.out, recipe, resume=args.resume))
 
     return main
 
@@ -91,13 +92,13 @@ def evaluate_command(parser: ArgumentParser) -> Callable[[Any], None]:
         store = Store(args.data)
         show(
             steps.evaluate(
-                args.protocol,
-                recipe,
                 store,
                 args.out,
-                args.pretrained,
-                args.resume,
-                seeds_of(args) or [],
+                recipe,
+                protocol=args.protocol,
+                pretrained=args.pretrained,
+                resume=args.resume,
+                seeds=seeds_of(args) or [],
             )
         )
 
@@ -136,12 +137,12 @@ def distill_command(parser: ArgumentParser) -> Callable[[Any], None]:
         others = [Store(path) for path in args.unlabelled]
         show(
             steps.distill(
-                recipe_of(parser, args),
                 Store(args.data),
-                args.teacher,
                 args.out,
-                args.resume,
-                others,
+                recipe_of(parser, args),
+                teachers=args.teacher,
+                resume=args.resume,
+                unlabelled=others,
             )
         )
 
@@ -161,11 +162,9 @@ def finetune_command(parser: ArgumentParser) -> Callable[[Any], None]:
         from skedge import steps
         from skedge.datasets.store import Store
 
-        show(
-            steps.finetune(
-                recipe_of(parser, args), Store(args.data), args.run, args.out, args.resume
-            )
-        )
+        recipe = recipe_of(parser, args)
+        store = Store(args.data)
+        show(steps.finetune(store, args.out, recipe, trained=args.run, resume=args.resume))
 
     return main
 
@@ -208,15 +207,17 @@ def sweep_command(parser: ArgumentParser) -> Callable[[Any], None]:
 
     def main(args: Any) -> None:
         from skedge.datasets.store import Store
-        from skedge.sweep.grid import read_sweep
+        from skedge.sweep.grid import Given, read_sweep
         from skedge.sweep.jobs import slurm_settings
         from skedge.sweep.run import run
 
         slurm = None if args.slurm is None else slurm_settings(args.slurm)
-        sweep, name = read_sweep(args.sweep, RECIPES, args.recipe, args.set, seeds_of(args))
-        report = run(
-            name, sweep, Store(args.data), args.out, args.pretrained, args.teacher, args.jobs, slurm
+        sweep, name = read_sweep(
+            args.sweep, RECIPES, base=args.recipe, settings=args.set, seeds=seeds_of(args)
         )
+        given = Given(args.pretrained, args.teacher)
+        store = Store(args.data)
+        report = run(name, sweep, store, out=args.out, given=given, jobs=args.jobs, slurm=slurm)
         if report.failed:
             named = "; ".join(report.failed[:3]) + (
                 "; the others are in sweep.md" if len(report.failed) > 3 else ""
@@ -266,11 +267,11 @@ def draw_command(parser: ArgumentParser) -> Callable[[Any], None]:
         steps.draw(
             args.kind,
             args.run,
-            recipe_of(parser, args),
-            args.data,
-            args.clip,
-            args.classes,
             args.out,
+            recipe=recipe_of(parser, args),
+            data=args.data,
+            clip=args.clip,
+            classes=args.classes,
         )
         print(args.out)
 

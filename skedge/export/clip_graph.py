@@ -8,7 +8,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from skedge.skeleton import InputError
 from skedge.teacher.networks.base import Encoder
 from skedge.teacher.networks.classifier import Classifier, Network
-from skedge.teacher.networks.dual import Pair
+from skedge.teacher.networks.dual import DualEncoder
 from skedge.teacher.networks.encoders import KERNEL, STGCN, Block
 from skedge.teacher.networks.graphs import GraphConvolution
 from skedge.teacher.networks.sttformer import STTFormer
@@ -52,9 +52,9 @@ class DeployedClassifier(nn.Module):
         super().__init__()
         self.view, self.head = classifier.view, classifier.head
         encoder = classifier.encoder
-        encoders = (encoder.theta, encoder.phi) if isinstance(encoder, Pair) else (encoder,)
+        encoders = (encoder.theta, encoder.phi) if isinstance(encoder, DualEncoder) else (encoder,)
         self.encoders = nn.ModuleList(deployed_encoder(one) for one in encoders)
-        self.fuse = encoder.fuse if isinstance(encoder, Pair) else None
+        self.fuse = encoder.fuse if isinstance(encoder, DualEncoder) else None
 
     def forward(self, placed: Tensor) -> tuple[Tensor, Tensor]:
         clip = self.view.clip(placed)[0].permute(3, 0, 1, 2)

@@ -6,8 +6,7 @@ import tempfile
 from dataclasses import asdict, replace
 from functools import cache, cached_property
 from pathlib import Path
-from types import ModuleType
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import numpy as np
 
@@ -15,11 +14,12 @@ from skedge.datasets.store import Store
 from skedge.edge_runtime.backends.backend import load_backend
 from skedge.export.clip_form import ClipForm
 from skedge.export.clip_graph import macs
-from skedge.export.formats import onnx, quantize_onnx, quantize_tflite, tflite
+from skedge.export.formats.registry import FORMATS
 from skedge.export.frame_form import StreamingForm
 from skedge.export.graph import Answers, Clips, Form
 from skedge.export.quantize import ENOUGH, WEIGHTS_ENOUGH, Quantizer, leave_worst
 from skedge.export.verify import ExportError, choose, moved, verify
+from skedge.recipes.recipe import Precision
 from skedge.skeleton import InputError
 from skedge.skeleton.files import write_whole
 from skedge.skeleton.metadata import ModelMetadata
@@ -28,10 +28,7 @@ from skedge.teacher.protocols.evaluate import check_layout
 from skedge.teacher.runs.folder import Card, read_metrics
 from skedge.teacher.runs.load import load_classifier
 
-Precision = Literal["fp32", "fp16", "dynamic", "int8"]
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
-FORMATS: dict[str, ModuleType] = {".onnx": onnx, ".tflite": tflite}
-QUANTIZERS: dict[str, ModuleType] = {".onnx": quantize_onnx, ".tflite": quantize_tflite}
 
 # Of the training clips: half of them give activations their ranges, the other half measures what
 # quantising does.
@@ -48,17 +45,20 @@ class Exporter:
     """
 
     def __init__(
-        self, run: Path, store: Store, streaming: bool = False, note: str | None = None
+        self, run: Path, store: Store, *, streaming: bool = False, note: str | None = None
     ) -> None:
         classifier, self._card = load_classifier(run)
         check_layout(store, self._card, run)
-        self._store, self._form = store, _form(classifier, self._card, run, streaming)
+        self._store, self._form = (
+            store,
+            _form(classifier, self._card, source=run, streaming=streaming),
+        )
         graph = self._form.graph
         metadata = _metadata(
             classifier,
             self._card,
-            macs(graph.module, *graph.inputs.values()),
-            read_metrics(run) or {},
+            work=macs(graph.module, *graph.inputs.values()),
+            metrics=read_metrics(run) or {},
         )
         told = metadata.provenance | {"note": note} if note else metadata.provenance
         self._metadata = replace(metadata, streaming=self._form.streaming, provenance=told)
@@ -90,7 +90,13 @@ class Exporter:
             draft.write_bytes(FORMATS[suffix].describe(model, document))
             clips, truth, expected = self._held_out
             found.update(
-                verify(expected, self._answers(draft, clips), truth, precision, len(clips))
+                verify(
+                    expected,
+                    self._answers(draft, clips),
+                    truth,
+                    precision=precision,
+                    clips=len(clips),
+                )
             )
             if left is not None:
                 found["left_in_float"] = left
@@ -127,20 +133,19 @@ class Exporter:
                 raise ExportError(
                     f"the network cannot be converted to {suffix}: {reason}"
                 ) from None
-        model, quantizers = self._converted[suffix], QUANTIZERS[suffix]
+        model = self._converted[suffix]
+        form = FORMATS[suffix]
         if precision == "fp32":
             return model, None
         if precision == "fp16":
-            return quantizers.halve(model), None
+            return form.halve(model), None
         if suffix not in self._dynamic:
-            self._dynamic[suffix] = self._search(
-                suffix, quantizers.DynamicQuantizer(model), WEIGHTS_ENOUGH
-            )
+            self._dynamic[suffix] = self._search(suffix, form.dynamic(model), WEIGHTS_ENOUGH)
         weights, left = self._dynamic[suffix]
         if precision == "dynamic":
             return weights, left
         feeds = self._form.feeds(self._calibration[0])
-        return self._search(suffix, quantizers.StaticQuantizer(model, feeds, left), ENOUGH)
+        return self._search(suffix, form.static(model, feeds, left), ENOUGH)
 
     def _search(self, suffix: str, quantizer: Quantizer, enough: float) -> tuple[bytes, list[str]]:
         """The quantised model, and the parts that were left in float so that it moves training
@@ -164,7 +169,10 @@ class Exporter:
                 )
 
             best, left = leave_worst(
-                quantizer, harm, lambda model: harm(model, -(-len(tried) // QUICK_CLIPS)), enough
+                quantizer,
+                harm,
+                quick_error=lambda model: harm(model, -(-len(tried) // QUICK_CLIPS)),
+                enough=enough,
             )
         if set(left) == set(quantizer.parts):
             raise ExportError(
@@ -182,10 +190,10 @@ class Exporter:
         return self._form.answers(backend, clips)
 
 
-def _form(classifier: Network, card: Card, run: Path, streaming: bool) -> Form:
+def _form(classifier: Network, card: Card, *, source: Path, streaming: bool) -> Form:
     if card.input.time == "uniform":
         raise InputError(
-            f"{run}: trained on uniformly sampled clips, and a file for the edge sees them"
+            f"{source}: trained on uniformly sampled clips, and a file for the edge sees them"
             f" stretched to {card.input.frames} frames; train with --input.time stretched to export"
         )
     if not streaming:
@@ -193,7 +201,7 @@ def _form(classifier: Network, card: Card, run: Path, streaming: bool) -> Form:
     try:
         return StreamingForm(classifier)
     except InputError as error:
-        raise InputError(f"{run}: {error}") from None
+        raise InputError(f"{source}: {error}") from None
 
 
 def weights_sha256(classifier: Network) -> str:
@@ -205,7 +213,9 @@ def weights_sha256(classifier: Network) -> str:
     return digest.hexdigest()
 
 
-def _metadata(classifier: Network, card: Card, work: int, metrics: dict[str, Any]) -> ModelMetadata:
+def _metadata(
+    classifier: Network, card: Card, *, work: int, metrics: dict[str, Any]
+) -> ModelMetadata:
     live = card.input.time == "rate"
     figures = ("top1", "top5", "clips", "recall", "false_events_per_hour", "hours")
     accuracy = {key: metrics[key] for key in figures if key in metrics}

@@ -19,9 +19,11 @@ from rich.progress import track
 
 from skedge.datasets.store import Store
 from skedge.datasets.synthetic.synthesize import synthesize
-from skedge.export.exporter import FORMATS, PRECISIONS, Exporter, Precision
+from skedge.export.exporter import PRECISIONS, Exporter
+from skedge.export.formats.registry import FORMATS
 from skedge.export.verify import ExportError
 from skedge.recipes.distill_settings import student_plan
+from skedge.recipes.recipe import Precision, Recipe
 from skedge.recipes.settings import (
     ComputeSettings,
     EncoderSettings,
@@ -90,7 +92,7 @@ def write(folder: Path) -> list[str]:
         if missing:
             run = folder / "made" / name
             _make(run, Store(store), peer)
-            exporter = Exporter(run, Store(store), peer.streaming)
+            exporter = Exporter(run, Store(store), streaming=peer.streaming)
             for file, precision in missing:
                 try:
                     exporter.write(file, precision)
@@ -99,30 +101,35 @@ def write(folder: Path) -> list[str]:
     return refused
 
 
-def _make(run: Path, store: Store, peer: Peer, seed: int = SEED) -> None:
+def _make(run: Path, store: Store, peer: Peer, *, seed: int = SEED) -> None:
     if peer.learns:
         settings = FinetuneSettings(
             0.1,
             optim=OptimSettings(epochs=EPOCHS, batch_size=16, learning_rate=5e-3, warmup_epochs=1),
         )
         compute = ComputeSettings(seed=SEED, accelerator="cpu", precision="32-true")
-        finetune(store, run, None, peer.data, peer.plan, settings, compute, {"name": run.name})
+        recipe = Recipe(
+            run.name, input=peer.data, encoder=peer.plan, finetune=settings, compute=compute
+        )
+        finetune(store, run, recipe)
     elif peer.data.stream == "three":
         for number, stream in enumerate(peer.data.fusion):
-            _make(
-                run / stream,
-                store,
-                peer._replace(data=replace(peer.data, stream=stream)),
-                seed + number,
-            )
+            one = peer._replace(data=replace(peer.data, stream=stream))
+            _make(run / stream, store, one, seed=seed + number)
         write_json(run / STREAMS, peer.data.fusion, indent=None)
     else:
         torch.manual_seed(seed)
-        classifier = Classifier(store.layout, peer.data, peer.plan, len(store.labels))
+        classifier = Classifier(store.layout, peer.data, peer.plan, classes=len(store.labels))
         card = Card(
-            "classifier", store.layout, store.labels, peer.data, peer.plan, 2.5, {"seed": seed}
+            kind="classifier",
+            layout=store.layout,
+            labels=store.labels,
+            input=peer.data,
+            encoder=peer.plan,
+            seconds=2.5,
+            provenance={"seed": seed},
         )
-        write_run(run, classifier, card, {"name": run.name}, {})
+        write_run(run, classifier, card, recipe=Recipe(run.name), metrics={})
 
 
 def main() -> None:

@@ -11,6 +11,8 @@ from skedge.recipes.masked_settings import (
     SttformerSettings,
     TransformerSettings,
 )
+from skedge.recipes.methods import METHODS
+from skedge.skeleton.errors import InputError
 from skedge.skeleton.graph import Distances
 from skedge.skeleton.normalize import Normalization
 from skedge.skeleton.streams import Stream
@@ -375,18 +377,7 @@ class PretrainSettings:
         optim: optimisation.
     """
 
-    method: Literal[
-        "skeleton-bt",
-        "pstl",
-        "asma",
-        "skeletonclr",
-        "aimclr",
-        "csclr",
-        "crossclr",
-        "skeleton2vec",
-        "mamp",
-        "skeletonmae",
-    ] = "pstl"
+    method: str = "pstl"
     projector: int = 6144
     redundancy: float = 2e-4
     pstl: MaskSettings = field(default_factory=pstl_mask)
@@ -401,6 +392,12 @@ class PretrainSettings:
     optim: OptimSettings = field(
         default_factory=lambda: OptimSettings(epochs=150, weight_decay=1e-5, warmup_epochs=10)
     )
+
+    def __post_init__(self) -> None:
+        if self.method not in METHODS:
+            raise InputError(
+                f"pretrain.method: expected one of {', '.join(METHODS)}, got {self.method}"
+            )
 
 
 @dataclass

@@ -13,22 +13,18 @@ from torch.nn import functional
 
 from skedge.datasets.store import Store
 from skedge.recipes.distill_settings import DistillSettings
-from skedge.recipes.settings import (
-    ComputeSettings,
-    EncoderSettings,
-    FinetuneSettings,
-    InputSettings,
-)
+from skedge.recipes.recipe import Recipe
+from skedge.recipes.settings import FinetuneSettings, InputSettings
 from skedge.skeleton import InputError
 from skedge.student.online import train_online
 from skedge.teacher.augment import Augment
 from skedge.teacher.clips import Clips
 from skedge.teacher.networks.classifier import Classifier, Fused, Network, freeze
-from skedge.teacher.protocols.evaluate import Sets, check_layout, finish
-from skedge.teacher.protocols.finetune import finetune
-from skedge.teacher.runs.folder import Card, write_run
+from skedge.teacher.protocols.evaluate import Job, Sets, check_layout
+from skedge.teacher.protocols.finetune import supervised
+from skedge.teacher.runs.folder import Card, Run, write_run
 from skedge.teacher.runs.load import load_classifier
-from skedge.teacher.training import Trained, fit, provenance, seeded
+from skedge.teacher.training import Trained, fit, provenance
 
 
 def softened_divergence(student: Tensor, teacher: Tensor, settings: DistillSettings) -> Tensor:
@@ -109,17 +105,14 @@ def trains_head(settings: DistillSettings) -> bool:
 def distill(
     store: Store,
     folder: Path,
-    teachers: Sequence[Path],
-    data: InputSettings,
-    plan: EncoderSettings,
-    settings: DistillSettings,
-    compute: ComputeSettings,
-    recipe: dict[str, Any],
+    recipe: Recipe,
+    teachers: Sequence[Path] = (),
+    *,
     resume: bool = False,
     unlabelled: Sequence[Store] = (),
 ) -> dict[str, Any]:
-    """Train a student from the answers of the teachers in run folders, or on labels alone for none;
-    without a teacher a store of recordings trains it by the labels of their frames.
+    """The metrics of a student trained from the answers of the teachers in run folders, or on
+    labels alone for none; a store of recordings by the labels of its frames.
 
     Of several teachers the logits' mean teaches, and their features side by side. The clips of
     `unlabelled` stores, whatever their actions, are learned from as well, retargeted to the store's
@@ -129,25 +122,40 @@ def distill(
         InputError: for teachers of other actions or another input, no weight above 0, and
             unlabelled clips without a teacher.
     """
+    run, settings = Run(folder, recipe, resume), recipe.distill
     if not teachers:
         if unlabelled:
             raise InputError(
                 "expected a teacher for unlabelled clips, got none; name one with --teacher"
             )
         if len(store.intervals):
-            return train_online(
-                store,
-                folder,
-                data,
-                plan,
-                settings.online,
-                settings.optim,
-                compute,
-                recipe,
-                resume,
-            )
-        supervised = FinetuneSettings(settings.label_smoothing, settings.augment, settings.optim)
-        return finetune(store, folder, None, data, plan, supervised, compute, recipe, resume)
+            return train_online(store, run)
+        labels = FinetuneSettings(settings.label_smoothing, settings.augment, settings.optim)
+        return supervised(store, run, plan=recipe.student, settings=labels)
+    check_settings(settings)
+    data = recipe.input
+    teacher, cards = load_teachers(teachers, store, data)
+    sets = Sets.read(store, data)
+    for other in unlabelled:
+        clips = Clips.read(other, np.arange(len(other)), data, layout=store.layout)
+        sets = replace(sets, train=sets.train.with_unlabelled(clips))
+    job = Job(run, sets, recipe.student, settings=settings)
+    student = job.classifier()
+    loader = sets.train.loader(settings.optim.batch_size, recipe.compute.processes)
+    fit(Distillation(student, teacher, settings), loader, run, title="Distilling")
+    extra: dict[str, Any] = {"protocol": "distill", "teacher": cards[0].provenance}
+    if len(cards) > 1:
+        extra["teachers"] = [card.provenance for card in cards]
+    if unlabelled:
+        extra["unlabelled"] = [other.name for other in unlabelled]
+    if trains_head(settings):
+        return job.finish(student, extra)
+    return _finish_features(job, student, extra)
+
+
+def check_settings(settings: DistillSettings) -> None:
+    """Raise `InputError` for weights of losses or a temperature that nothing can be learned
+    with."""
     weights = (settings.logit_weight, settings.feature_weight, settings.label_weight)
     if min(weights) < 0 or not any(weights):
         raise InputError(
@@ -156,31 +164,25 @@ def distill(
         )
     if not settings.temperature > 0:
         raise InputError(f"distill.temperature: expected above 0, got {settings.temperature:g}")
-    teacher, cards = load_teachers(teachers, store, data)
-    sets = Sets.read(store, data)
-    for other in unlabelled:
-        clips = Clips.read(other, np.arange(len(other)), data, store.layout)
-        sets = replace(sets, train=sets.train.with_unlabelled(clips))
-    seeded(compute)
-    student = Classifier(store.layout, data, plan, len(store.labels))
-    loader = sets.train.loader(settings.optim.batch_size, compute.processes)
-    fit(Distillation(student, teacher, settings), loader, compute, folder, "Distilling", resume)
-    extra: dict[str, Any] = {"protocol": "distill", "teacher": cards[0].provenance}
-    if len(cards) > 1:
-        extra["teachers"] = [card.provenance for card in cards]
-    if unlabelled:
-        extra["unlabelled"] = [other.name for other in unlabelled]
-    if trains_head(settings):
-        return finish(student, sets, folder, data, plan, settings, compute, recipe, extra)
-    proof = provenance(store, compute, settings, len(sets.train)) | extra
+
+
+def _finish_features(
+    job: Job[DistillSettings], student: Classifier, extra: dict[str, Any]
+) -> dict[str, Any]:
+    """The metrics of a student without a head; its encoder's run folder is written."""
+    run, sets = job.run, job.sets
     metrics = {"method": "distilled features", "clips": len(sets.train)}
-    write_run(
-        folder,
-        student.encoder,
-        Card("encoder", store.layout, store.labels, data, plan, sets.seconds, proof),
-        recipe,
-        metrics,
+    made = provenance(sets.store, run.recipe.compute, job.settings, clips=len(sets.train))
+    card = Card(
+        kind="encoder",
+        layout=sets.layout,
+        labels=sets.store.labels,
+        input=sets.data,
+        encoder=job.plan,
+        seconds=sets.seconds,
+        provenance=made | extra,
     )
+    write_run(run.folder, student.encoder, card, recipe=run.recipe, metrics=metrics)
     return metrics
 
 
@@ -191,13 +193,13 @@ def load_teachers(
     teach on this store."""
     networks, cards = zip(*map(load_classifier, folders), strict=True)
     for card, folder in zip(cards, folders, strict=True):
-        check_teacher(store, card, data, folder)
+        check_teacher(store, card, data, source=folder)
     if len(networks) == 1:
         return networks[0], list(cards)
     return freeze(Fused(networks, [1 / len(networks)] * len(networks))), list(cards)
 
 
-def check_teacher(store: Store, card: Card, data: InputSettings, source: Path) -> None:
+def check_teacher(store: Store, card: Card, data: InputSettings, *, source: Path) -> None:
     """Raise `InputError` unless teacher and student can look at the same clip and speak of the same
     actions."""
     check_layout(store, card, source)

@@ -2,8 +2,7 @@
 those in which somebody does nothing that has a name."""
 
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -12,15 +11,18 @@ from torch.nn import functional
 from skedge.datasets.store import Store
 from skedge.edge_runtime.events import QUIET
 from skedge.recipes.online_settings import OnlineSettings
-from skedge.recipes.settings import ComputeSettings, EncoderSettings, InputSettings, OptimSettings
+from skedge.recipes.recipe import Recipe
+from skedge.recipes.settings import OptimSettings
 from skedge.skeleton import InputError
 from skedge.student.calibrate import Judged, calibrate, judge
 from skedge.student.recordings import NOTHING, UNASKED, Recordings
 from skedge.student.streaming import StreamingClassifier
 from skedge.teacher.camera import Camera
 from skedge.teacher.networks.classifier import Classifier
-from skedge.teacher.runs.folder import Card, median_seconds, write_run
+from skedge.teacher.runs.folder import Card, Run, median_seconds, write_run
 from skedge.teacher.training import Trained, fit, provenance, seeded
+
+Part = Literal["val", "test"]
 
 
 class Online(Trained):
@@ -71,22 +73,15 @@ def answer_loss(logits: Tensor, labels: Tensor, allowed: Tensor, weights: Tensor
     return -(counts * chances.logsumexp(1)).sum() / counts.sum().clamp(min=1)
 
 
-def train_online(
-    store: Store,
-    folder: Path,
-    data: InputSettings,
-    plan: EncoderSettings,
-    settings: OnlineSettings,
-    optim: OptimSettings,
-    compute: ComputeSettings,
-    recipe: dict[str, Any],
-    resume: bool = False,
-) -> dict[str, Any]:
-    """Train a streaming student on a store of recordings; thresholds, delays and figures come from
-    its validation and test parts, filmed as the training part is.
+def train_online(store: Store, run: Run) -> dict[str, Any]:
+    """The metrics of a streaming student trained on a store of recordings: its thresholds and
+    delays come from the validation part, its figures from the test part, filmed as in training.
 
     Raises `InputError` for a student that cannot stream and for recordings without a quiet class.
     """
+    recipe = run.recipe
+    data, plan, compute = recipe.input, recipe.student, recipe.compute
+    settings, optim = recipe.distill.online, recipe.distill.optim
     if data.time != "rate" or plan.padding or not plan.causal:
         raise InputError(
             "recordings train a student that streams: expected input.time rate, student.causal"
@@ -97,16 +92,27 @@ def train_online(
     module = Online(classifier, store.labels, settings, optim)
     train = store.split(data.protocol, "train")
     windows = Recordings(store, train, data, settings, data.frames - 1)
-    loader = windows.loader(optim.batch_size, compute.processes)
-    fit(module, loader, compute, folder, "Training on recordings", resume)
+    fit(
+        module,
+        windows.loader(optim.batch_size, compute.processes),
+        run,
+        title="Training on recordings",
+    )
     classifier.cpu().eval()
 
-    held_out = _answered(classifier, store, "val", settings, compute)
+    held_out = _answered(classifier, store, "val", recipe)
     rules, chosen = calibrate(held_out, store.labels, settings)
-    found = judge(_answered(classifier, store, "test", settings, compute), rules)
-    seconds = median_seconds(store.index["frames"][train], store.rate)
-    proof = provenance(store, compute, optim, len(train)) | {"protocol": "online"}
-    card = Card("classifier", store.layout, store.labels, data, plan, seconds, proof)
+    found = judge(_answered(classifier, store, "test", recipe), rules)
+    made = provenance(store, compute, optim, clips=len(train)) | {"protocol": "online"}
+    card = Card(
+        kind="classifier",
+        layout=store.layout,
+        labels=store.labels,
+        input=data,
+        encoder=plan,
+        seconds=median_seconds(store.index["frames"][train], store.rate),
+        provenance=made,
+    )
     metrics = {
         "protocol": "online",
         "store": store.name,
@@ -115,22 +121,20 @@ def train_online(
         **found,
         **chosen,
     }
-    write_run(folder, classifier, card, recipe, metrics)
+    write_run(run.folder, classifier, card, recipe=recipe, metrics=metrics)
     return metrics
 
 
 @torch.inference_mode()
-def _answered(
-    classifier: Classifier, store: Store, part: Any, settings: OnlineSettings, compute: Any
-) -> list[Judged]:
-    """The answers to every recording of a part, each filmed once, by the same cameras always."""
-    data, camera = classifier.view.data, Camera(settings.camera, store.layout)
-    stream = StreamingClassifier(classifier)
+def _answered(classifier: Classifier, store: Store, part: Part, recipe: Recipe) -> list[Judged]:
+    """The answers to every recording of a part, each filmed once, always by the same cameras."""
+    data, settings = recipe.input, recipe.distill.online
+    camera, stream = Camera(settings.camera, store.layout), StreamingClassifier(classifier)
     own = store.split(data.protocol, part)
     recordings = Recordings(store, own, data, replace(settings, tempo=0.0, fresh=0.0), 0)
     answered = []
     with torch.random.fork_rng():
-        torch.manual_seed(compute.seed)
+        torch.manual_seed(recipe.compute.seed)
         for joints, spans in recordings.whole():
             logits = stream(camera(torch.from_numpy(joints)[None]))[0][0]
             answered.append(Judged(functional.softmax(logits, 1).numpy(), spans, data.hz))

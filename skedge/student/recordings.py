@@ -47,7 +47,10 @@ class Recordings(Dataset[tuple[Tensor, Tensor]]):
         self.frames = np.concatenate([clip.transpose(1, 0, 2, 3) for clip in clips])
         self.lengths = np.array([clip.shape[1] for clip in clips])
         self.labels = np.concatenate(
-            [frame_labels(store, int(i), n, settings) for i, n in zip(indices, self.lengths, strict=True)]
+            [
+                frame_labels(store, int(i), n, settings)
+                for i, n in zip(indices, self.lengths, strict=True)
+            ]
         )
         self.starts = self.lengths.cumsum() - self.lengths
         step = settings.answers * self.rate / data.hz

@@ -16,9 +16,10 @@ import yaml
 from jsonargparse import ArgumentError, ArgumentParser, Namespace
 
 from skedge.datasets.store import Store
+from skedge.path import weights
 from skedge.recipes.recipe import Protocol, Recipe
 from skedge.skeleton.errors import InputError
-from skedge.sweep.point import Point, Step, make_recipe, parser, weights
+from skedge.sweep.point import Point, Step, make_recipe, parser
 
 FROM_NOTHING = ("pretrain", "evaluate supervised", "evaluate ridge", "distill labels")
 FROM_CLASSIFIER = ("distill", "evaluate partial-body")
@@ -31,6 +32,15 @@ COMMANDS = (
     "distill",
     "distill labels",
 )
+
+
+@dataclass(frozen=True)
+class Given:
+    """The run folders from which steps start where no step before them makes one: an encoder, and a
+    teacher for `distill`."""
+
+    pretrained: Path | None = None
+    teacher: Path | None = None
 
 
 @dataclass
@@ -62,6 +72,7 @@ class Sweep:
 def read_sweep(
     file: str,
     recipes: Path,
+    *,
     base: str | None = None,
     settings: dict[str, Any] | None = None,
     seeds: list[int] | None = None,
@@ -97,15 +108,15 @@ def points_of(
     sweep: Sweep,
     store: Store,
     out: Path,
-    pretrained: Path | None = None,
-    teacher: Path | None = None,
+    *,
+    given: Given | None = None,
 ) -> list[Point]:
     """Every combination of the grid with every seed, seeds innermost.
 
     Raises `InputError` for a setting that the recipe does not know or take, axes that set the same
     one, a chain of steps that lacks its encoder or teacher, and a split that the store has not.
     """
-    steps = _chain(sweep.commands, pretrained, teacher)
+    steps = _chain(sweep.commands, given or Given())
     axes = {axis: _axis(axis, values) for axis, values in sweep.grid.items()}
     _check_apart(axes)
     if not sweep.seeds or len(set(sweep.seeds)) < len(sweep.seeds) or min(sweep.seeds) < 0:
@@ -141,11 +152,11 @@ def points_of(
         points += [
             Point(
                 folder / f"seed-{seed}",
-                shown,
-                seed,
-                _put(recipe, "compute.seed", seed),
-                steps,
-                store,
+                settings=shown,
+                seed=seed,
+                recipe=_put(recipe, "compute.seed", seed),
+                steps=steps,
+                store=store,
             )
             for seed in sweep.seeds
         ]
@@ -186,20 +197,18 @@ def _find(name: str, folder: Path, kind: str) -> Path:
     return path
 
 
-def _chain(
-    commands: Sequence[str], pretrained: Path | None, teacher: Path | None
-) -> tuple[Step, ...]:
+def _chain(commands: Sequence[str], given: Given) -> tuple[Step, ...]:
     """The steps, each with the newest folder before it that it can start from; what is given from
-    outside stands first."""
-    given = {"--pretrained": pretrained, "--teacher": teacher}
-    for flag, folder in given.items():
+    outside comes first."""
+    folders = {"--pretrained": given.pretrained, "--teacher": given.teacher}
+    for flag, folder in folders.items():
         if folder is not None and not weights(folder):
             raise InputError(
                 f"{flag} {folder}: expected the folder of a finished run, found no weights; train"
                 " it first"
             )
     encoder, classifier = outside = [
-        None if folder is None else os.path.abspath(folder) for folder in given.values()
+        None if folder is None else os.path.abspath(folder) for folder in folders.values()
     ]
     steps: list[Step] = []
     for command in commands:
@@ -231,7 +240,7 @@ def _chain(
             classifier = steps[-1].name
     if not steps:
         raise InputError(f"step: expected at least one of {', '.join(COMMANDS)}")
-    for flag, path in zip(given, outside, strict=True):
+    for flag, path in zip(folders, outside, strict=True):
         if path is not None and path not in [step.source for step in steps]:
             raise InputError(
                 f"{flag}: expected a step that starts from it, got {', '.join(commands)}; leave"

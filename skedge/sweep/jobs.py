@@ -123,7 +123,7 @@ def slurm_settings(text: str) -> dict[str, Any]:
     return {name.strip(): yaml.safe_load(value) for name, value in pairs}
 
 
-def slurm_executor(folder: Path, name: str, settings: dict[str, Any], jobs: int | None) -> Any:
+def slurm_executor(folder: Path, name: str, settings: dict[str, Any], *, jobs: int | None) -> Any:
     """submitit's executor for SLURM, at most `jobs` points at a time; `settings` are those of one
     point, in submitit's words.
 

@@ -1,6 +1,5 @@
 """One point of a grid: its steps, what they depend on, and how they are taken."""
 
-import hashlib
 import json
 import os
 import shutil
@@ -13,16 +12,11 @@ from jsonargparse import ArgumentParser, Namespace
 
 from skedge import steps
 from skedge.datasets.store import Store
+from skedge.path import ASKED, question, read_metrics
 from skedge.recipes.recipe import Recipe
 from skedge.skeleton.files import read_json, write_json
 
-POINT, ASKED, METRICS = "point.json", "asked.json", "metrics.json"
-# Sections of the recipe that a step does not read: a change there does not train it again.
-UNREAD = {
-    "pretrain": ("linear", "finetune", "semi", "knn", "partial", "student", "distill"),
-    "evaluate": ("student", "distill"),
-    "distill": ("encoder", "pretrain", "linear", "finetune", "semi", "knn", "partial"),
-}
+POINT = "point.json"
 
 
 @cache
@@ -88,29 +82,23 @@ class Point:
         recipe = make_recipe(document["recipe"])
         steps = tuple(Step(**step) for step in document["steps"])
         return cls(
-            folder, document["settings"], document["seed"], recipe, steps, Store(document["store"])
+            folder,
+            settings=document["settings"],
+            seed=document["seed"],
+            recipe=recipe,
+            steps=steps,
+            store=Store(document["store"]),
         )
 
     def asked(self, step: Step) -> dict[str, Any]:
         """All that the step's result depends on."""
-        unread = ("name", "students", *UNREAD[step.command.split()[0]])
-        return {
-            "step": step.command,
-            "store": self.store.fingerprint,
-            "recipe": {
-                name: section
-                for name, section in self.recipe.sections().items()
-                if name not in unread
-            },
-            "source": None if step.source is None else _hash_of_weights(self.folder / step.source),
-        }
+        source = None if step.source is None else self.folder / step.source
+        return question(step.command, self.store, self.recipe, source=source)
 
     def metrics(self, step: Step) -> dict[str, Any] | None:
         """The step's metrics, if it is complete with these settings."""
         folder = self.folder / step.name
-        return (
-            read_json(folder / METRICS) if read_json(folder / ASKED) == self.asked(step) else None
-        )
+        return read_metrics(folder) if read_json(folder / ASKED) == self.asked(step) else None
 
     def result(self) -> dict[str, dict[str, Any]] | None:
         """Every step's metrics by its command, if all are complete with these settings."""
@@ -138,28 +126,16 @@ class Point:
         source = None if step.source is None else self.folder / step.source
         command, _, protocol = step.command.partition(" ")
         if command == "pretrain":
-            steps.pretrain(self.recipe, self.store, folder, resume)
+            steps.pretrain(self.store, folder, self.recipe, resume=resume)
         elif command == "evaluate":
-            steps.evaluate(protocol, self.recipe, self.store, folder, source, resume)  # type: ignore[arg-type]
-        else:
-            steps.distill(
-                self.recipe, self.store, [] if source is None else [source], folder, resume
+            steps.evaluate(
+                self.store,
+                folder,
+                self.recipe,
+                protocol=protocol,  # type: ignore[arg-type]
+                pretrained=source,
+                resume=resume,
             )
-
-
-def weights(folder: Path) -> list[Path]:
-    """The weights of all networks in a run's folder."""
-    return sorted(folder.rglob("*.safetensors"))
-
-
-def _hash_of_weights(folder: Path) -> str:
-    digests = [
-        _hash_of_file(file, file.stat().st_mtime_ns, file.stat().st_size)
-        for file in weights(folder)
-    ]
-    return hashlib.sha256("".join(digests).encode()).hexdigest()
-
-
-@cache
-def _hash_of_file(file: Path, _changed: int, _size: int) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()
+        else:
+            teachers = [] if source is None else [source]
+            steps.distill(self.store, folder, self.recipe, teachers=teachers, resume=resume)

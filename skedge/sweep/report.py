@@ -13,7 +13,7 @@ from rich.table import Table
 from skedge.datasets.store import Store
 from skedge.skeleton.files import write_json, write_text, write_whole
 from skedge.skeleton.markdown import table
-from skedge.sweep.grid import Sweep
+from skedge.sweep.grid import Given, Sweep
 from skedge.sweep.point import Point
 from skedge.sweep.rows import FIGURES, Cell, Row, plot
 
@@ -33,12 +33,12 @@ class Outcome:
         """`log` and `said` are of a point that has just ended."""
         metrics = point.result()
         if metrics is not None or log is None:
-            return cls(point, metrics, None, log)
+            return cls(point, metrics, log=log)
         lines = log.read_text(errors="replace").splitlines() if log.is_file() else []
         last = [line.strip() for line in lines if line.strip() and not line.startswith("srun:")][
             -1:
         ]
-        return cls(point, None, " ".join([*last, f"({said})"]), log)
+        return cls(point, None, error=" ".join([*last, f"({said})"]), log=log)
 
     def figures(self, figure: str) -> dict[str, float]:
         """That figure of every step, also of the parts of its metrics, such as partial-body's
@@ -64,8 +64,7 @@ class Report:
     sweep: Sweep
     store: Store
     outcomes: list[Outcome]
-    pretrained: Path | None
-    teacher: Path | None
+    given: Given
 
     @property
     def failed(self) -> list[str]:
@@ -118,7 +117,7 @@ class Report:
                 "These are test figures: a setting may be reported by them, not chosen; choose with"
                 " input.part: val."
             )
-        for what, folder in (("encoder", self.pretrained), ("teacher", self.teacher)):
+        for what, folder in (("encoder", self.given.pretrained), ("teacher", self.given.teacher)):
             if folder is not None:
                 notes.append(
                     f"All points start from the same {what}, {folder}; the seeds do not vary it."
@@ -138,7 +137,9 @@ class Report:
         write_text(out / "sweep.md", self.markdown())
         write_whole(
             out / "sweep.png",
-            lambda path: plot(self.rows, f"{self.name} on {self.store.name}", self.figure, path),
+            lambda path: plot(
+                self.rows, path, title=f"{self.name} on {self.store.name}", figure=self.figure
+            ),
         )
 
     def document(self, out: Path) -> dict[str, Any]:
@@ -150,8 +151,8 @@ class Report:
                 "fingerprint": self.store.fingerprint,
                 "clips": len(self.store),
             },
-            "pretrained": self.pretrained and str(self.pretrained),
-            "teacher": self.teacher and str(self.teacher),
+            "pretrained": self.given.pretrained and str(self.given.pretrained),
+            "teacher": self.given.teacher and str(self.given.teacher),
             "figure": self.figure,
             "rows": [
                 {

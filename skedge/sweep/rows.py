@@ -43,7 +43,7 @@ class Row:
     cells: dict[str, Cell]
 
 
-def plot(rows: Sequence[Row], title: str, figure: str, path: Path) -> None:
+def plot(rows: Sequence[Row], path: Path, *, title: str, figure: str) -> None:
     """Draw a panel for every step: against the first numeric axis, a line for each combination of
     the others; else bars."""
     from matplotlib.figure import Figure
@@ -68,7 +68,7 @@ def plot(rows: Sequence[Row], title: str, figure: str, path: Path) -> None:
                 lines.setdefault(_title(row, axis), []).append(
                     (float(row.settings[axis]), row.cells[command])
                 )
-            _lines(panel, lines, axis, FIGURES[figure])
+            _lines(panel, lines, axis=axis, unit=FIGURES[figure])
             handles, labels = panel.get_legend_handles_labels()
             if len(labels) > 1 and command == commands[0]:
                 page.legend(handles, labels, loc="outside right upper")
@@ -94,7 +94,7 @@ def _bars(panel: Any, bars: Sequence[tuple[str, Cell]], unit: str) -> None:
     panel.set_xlabel(unit)
 
 
-def _lines(panel: Any, lines: dict[str, list[tuple[float, Cell]]], axis: str, unit: str) -> None:
+def _lines(panel: Any, lines: dict[str, list[tuple[float, Cell]]], *, axis: str, unit: str) -> None:
     from matplotlib import colormaps
 
     colors = colormaps["viridis"].resampled(len(lines)) if len(lines) > 10 else colormaps["tab10"]

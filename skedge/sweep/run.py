@@ -18,7 +18,7 @@ from rich.progress import (
 from skedge.datasets.store import Store
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.files import locked
-from skedge.sweep.grid import Sweep, points_of, repeated
+from skedge.sweep.grid import Given, Sweep, points_of, repeated
 from skedge.sweep.jobs import run_here, run_on_cluster, slurm_executor
 from skedge.sweep.point import Point
 from skedge.sweep.report import Outcome, Report
@@ -29,12 +29,13 @@ def run(
     sweep: Sweep,
     store: Store,
     out: Path,
-    pretrained: Path | None = None,
-    teacher: Path | None = None,
+    *,
+    given: Given | None = None,
     jobs: int | None = None,
     slurm: dict[str, Any] | None = None,
 ) -> Report:
-    """Run every point that is not complete, and write sweep.json, sweep.md and sweep.png to `out`.
+    """The report of a sweep, behind all points that were not complete; it is written to `out` as
+    sweep.json, sweep.md and sweep.png.
 
     A point that fails does not stop the others; the report names it.
 
@@ -43,8 +44,7 @@ def run(
         sweep: what to run; its base is a path.
         store: the data.
         out: the folder that gets a folder for every point.
-        pretrained: the encoder's folder, for steps without `pretrain` before them.
-        teacher: the teacher's folder, for `distill` without a teacher before it.
+        given: the networks from which steps start where no step before them makes one.
         jobs: points at the same time; by default one a GPU, or one; on a cluster as many as it
             allows.
         slurm: what submitit is to ask SLURM for, for every point; None runs on this machine.
@@ -55,13 +55,14 @@ def run(
     """
     if jobs is not None and jobs < 1:
         raise InputError(f"--jobs: expected at least 1, got {jobs}")
-    points = points_of(sweep, store, out, pretrained, teacher)
+    given = given or Given()
+    points = points_of(sweep, store, out, given=given)
     if find_spec("lightning") is None:
         raise ModuleNotFoundError("a sweep trains", name="lightning")
     console = Console()
     taken = f"{out}: expected one sweep at a time in a folder, another one is at work there"
     with locked(out / ".lock", taken):
-        executor = None if slurm is None else slurm_executor(out / "slurm", name, slurm, jobs)
+        executor = None if slurm is None else slurm_executor(out / "slurm", name, slurm, jobs=jobs)
         outcomes = {point.folder: Outcome.of(point) for point in points}
         waiting = [point for point in points if outcomes[point.folder].metrics is None]
         for note in repeated(points):
@@ -93,7 +94,7 @@ def run(
                 one if one.metrics or one.error else Outcome.of(one.point)
                 for one in outcomes.values()
             ]
-            report = Report(name, sweep, store, every, pretrained, teacher)
+            report = Report(name, sweep, store, outcomes=every, given=given)
             report.write(out)
     console.print(report.printed())
     console.print(f"Report: {out / 'sweep.md'}", soft_wrap=True)

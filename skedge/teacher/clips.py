@@ -32,6 +32,7 @@ class Clips(Dataset[tuple[Tensor, Tensor]]):
         store: Store,
         indices: Sequence[int] | np.ndarray,
         data: InputSettings,
+        *,
         layout: Layout | None = None,
     ) -> "Clips":
         """Prepare the clips at `indices`, as `Windows` where `data.time` is "rate", as `Sampled`

@@ -1,7 +1,8 @@
 """Looks into trained runs: which joints spoke for an answer, what attends to what, where features
 lie, what masks leave."""
 
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from skedge.datasets.store import Store
-from skedge.recipes.settings import ComputeSettings, InputSettings, MaskSettings
+from skedge.recipes.recipe import Recipe
+from skedge.recipes.settings import ComputeSettings
 from skedge.skeleton import InputError
 from skedge.skeleton.streams import motion
 from skedge.teacher import pictures
 from skedge.teacher.clips import Clips
+from skedge.teacher.masks.bodies import draw
 from skedge.teacher.masks.joints import Mask
-from skedge.teacher.methods import skeletonmae
 from skedge.teacher.methods.skeletonmae import load_mae
 from skedge.teacher.networks.base import Encoder
 from skedge.teacher.networks.classifier import Network, View
@@ -28,46 +30,57 @@ from skedge.teacher.runs.load import load_classifier
 from skedge.teacher.training import forward_all
 
 
-def draw_features(
-    runs: list[Path],
-    store: Store,
-    data: InputSettings,
-    classes: int,
-    compute: ComputeSettings,
-    file: Path,
-) -> None:
-    """t-SNE of the features of every run side by side, on the test clips of `classes` classes drawn
-    by the seed."""
-    models, clips = {}, None
+@dataclass(frozen=True)
+class Subject:
+    """What a picture shows: trained runs, a store, one of its clips by name, and how many of its
+    classes, drawn by the seed."""
+
+    runs: Sequence[Path] = ()
+    data: Store | None = None
+    clip: str | None = None
+    classes: int = 9
+
+    @property
+    def store(self) -> Store:
+        assert self.data is not None, "a picture's row says that it needs one"
+        return self.data
+
+    @property
+    def number(self) -> int:
+        """The clip's number in the store."""
+        assert self.clip is not None, "a picture's row says that it needs one"
+        return self.store.find(self.clip)
+
+
+def draw_features(subject: Subject, recipe: Recipe, file: Path) -> None:
+    """t-SNE of the features of every run side by side, on the test clips of some classes."""
+    runs, store = subject.runs, subject.store
+    models = {}
+    clips = None
     for run in runs:
         network, card = load_classifier(run)
         check_layout(store, card, run)
         clips = Clips.read(
             store,
-            store.split(data.protocol, data.part),
-            replace(card.input, protocol=data.protocol),
+            store.split(recipe.input.protocol, recipe.input.part),
+            replace(card.input, protocol=recipe.input.protocol),
         )
-        models[_name(run, runs)] = forward_all(network, clips.joints, compute)[1].numpy()
+        models[_name(run, runs)] = forward_all(network, clips.joints, recipe.compute)[1].numpy()
     if clips is None:
         raise InputError(
             "draw features: expected the folders of one or more trained models, got none"
         )
     labels = clips.labels.numpy()
-    own = np.isin(labels, _some(labels, classes, compute.seed))
-    pictures.features(
-        {name: rows[own] for name, rows in models.items()},
-        labels[own],
-        store.labels,
-        file,
-        compute.seed,
-    )
+    seed = recipe.compute.seed
+    own = np.isin(labels, _some(labels, subject.classes, seed))
+    chosen = {name: rows[own] for name, rows in models.items()}
+    pictures.features(chosen, labels[own], file, labels=store.labels, seed=seed)
 
 
-def draw_attention(
-    runs: list[Path], store: Store, data: InputSettings, compute: ComputeSettings, file: Path
-) -> None:
+def draw_attention(subject: Subject, recipe: Recipe, file: Path) -> None:
     """What attends to what in every block of every run, mean of heads and test clips (Skeleton2vec,
     figure 7a)."""
+    runs, store = subject.runs, subject.store
     rows = {}
     for run in runs:
         network, card = load_classifier(run)
@@ -79,10 +92,10 @@ def draw_attention(
             )
         clips = Clips.read(
             store,
-            store.split(data.protocol, data.part),
-            replace(card.input, protocol=data.protocol),
+            store.split(recipe.input.protocol, recipe.input.part),
+            replace(card.input, protocol=recipe.input.protocol),
         )
-        rows[_name(run, runs)] = mean_attention(network, clips.joints, compute)
+        rows[_name(run, runs)] = mean_attention(network, clips.joints, recipe.compute)
     pictures.attention(rows, len(store.layout), file)
 
 
@@ -109,18 +122,16 @@ def mean_attention(network: nn.Module, joints: Tensor, compute: ComputeSettings)
     return (torch.stack(sums) / rows).numpy()
 
 
-def draw_motion(
-    store: Store, data: InputSettings, classes: int, compute: ComputeSettings, file: Path
-) -> None:
-    """How far every joint moves from frame to frame in `classes` actions drawn by the seed (ASMa,
-    figure 1b)."""
+def draw_motion(subject: Subject, recipe: Recipe, file: Path) -> None:
+    """How far every joint moves from frame to frame in some actions (ASMa, figure 1b)."""
+    store, data = subject.store, recipe.input
     clips = Clips.read(
         store, store.split(data.protocol, data.part), replace(data, time="stretched")
     )
     labels = clips.labels.numpy()
     # Absent persons stand still at 0, and would halve what is seen.
     moved = motion(clips.joints[:, :1], xp=torch).norm(dim=-1).mean((1, 2)).numpy()
-    chosen = sorted(_some(labels, classes, compute.seed))
+    chosen = sorted(_some(labels, subject.classes, recipe.compute.seed))
     pictures.motions(
         {store.labels[one]: 100 * moved[labels == one].mean(0) for one in chosen},
         store.layout,
@@ -128,9 +139,11 @@ def draw_motion(
     )
 
 
-def draw_difference(first: Path, second: Path, file: Path) -> None:
+def draw_difference(subject: Subject, recipe: Recipe, file: Path) -> None:
     """Bars of the second run's per-class accuracy less the first's."""
-    found, labels = [], []
+    first, second = subject.runs
+    found = []
+    labels = []
     for run in (first, second):
         metrics = read_metrics(run) or {}
         if "per_class" not in metrics:
@@ -142,19 +155,22 @@ def draw_difference(first: Path, second: Path, file: Path) -> None:
         labels.append(load_classifier(run)[1].labels)
     if labels[0] != labels[1]:
         raise InputError(f"{second}: expected the same actions as {first}, got others")
-    names = (_name(first, [first, second]), _name(second, [first, second]))
-    pictures.difference(found[0], found[1], names, labels[0], file)
+    names = [_name(run, subject.runs) for run in subject.runs]
+    shares = dict(zip(names, found, strict=True))
+    pictures.difference(shares, labels[0], file)
 
 
-def draw_activation(run: Path, store: Store, clip: str, file: Path) -> None:
+def draw_activation(subject: Subject, recipe: Recipe, file: Path) -> None:
     """Which joints and frames of a clip spoke for the run's answer."""
+    (run,) = subject.runs
+    store, number = subject.store, subject.number
     network, card = load_classifier(run)
     check_layout(store, card, run)
-    number = store.find(clip)
     joints = Clips.read(store, [number], card.input).joints
     strength, answer = class_activation(network, joints)
-    title = f"{clip}: {store.labels[store.index['label'][number]]}, answer {card.labels[answer]}"
-    pictures.activation(joints[0, 0].numpy(), strength, card.layout, title, file)
+    title = f"{_title(subject)}, answer {card.labels[answer]}"
+    body = joints[0, 0].numpy()
+    pictures.activation(body, strength, file, layout=card.layout, title=title)
 
 
 def class_activation(network: Network, joints: Tensor) -> tuple[np.ndarray, int]:
@@ -186,17 +202,12 @@ def class_activation(network: Network, joints: Tensor) -> tuple[np.ndarray, int]
     return (full / full.max().clamp(min=1e-12)).numpy(), answer
 
 
-def draw_masks(
-    store: Store,
-    clip: str,
-    masks: dict[str, MaskSettings],
-    data: InputSettings,
-    compute: ComputeSettings,
-    file: Path,
-) -> None:
-    """One draw of every named mask over a clip."""
-    torch.manual_seed(compute.seed)
-    clips = Clips.read(store, [store.find(clip)], data)
+def draw_masks(subject: Subject, recipe: Recipe, file: Path) -> None:
+    """One draw of the masks of PSTL and of ASMa's two encoders over a clip."""
+    store, data, pretrain = subject.store, recipe.input, recipe.pretrain
+    masks = {"pstl": pretrain.pstl, "theta": pretrain.asma.theta, "phi": pretrain.asma.phi}
+    torch.manual_seed(recipe.compute.seed)
+    clips = Clips.read(store, [subject.number], data)
     views: dict[str, Any] = {}
     seen: nn.Module = View(store.layout, replace(data, stream="joint"))
     for name, settings in masks.items():
@@ -207,14 +218,14 @@ def draw_masks(
             all_ if one is None else one[0].tolist()
             for one, all_ in zip(kept, everything, strict=True)
         )
-    pictures.masks(clips.joints[0, 0].numpy(), views, store.layout, file)
+    pictures.masks(clips.joints[0, 0].numpy(), views, file, layout=store.layout)
 
 
-def draw_reconstruction(
-    run: Path, store: Store, clip: str, compute: ComputeSettings, file: Path
-) -> None:
+def draw_reconstruction(subject: Subject, recipe: Recipe, file: Path) -> None:
     """A clip, what a mask drawn by the seed leaves of it, and what SkeletonMAE makes of that (its
     figure 5)."""
+    (run,) = subject.runs
+    store, number = subject.store, subject.number
     module, card = load_mae(run)
     check_layout(store, card, run)
     if card.input.stream != "joint":
@@ -222,24 +233,50 @@ def draw_reconstruction(
             f"{run}: expected an encoder of joints, whose reconstruction can be drawn, got one of"
             f" {card.input.stream}"
         )
-    number = store.find(clip)
-    torch.manual_seed(compute.seed)
+    torch.manual_seed(recipe.compute.seed)
     with torch.inference_mode():
         x = module.bodies(Clips.read(store, [number], card.input).joints)[:1]
-        frames, joints = skeletonmae.draw(module.settings, x)
+        frames, joints = draw(module.mask, x)
         made = module.reconstruct(x, frames, joints)
     hidden = torch.ones(x.shape[2:], dtype=torch.bool)
     hidden[frames[0][:, None], joints[0]] = False
-    title = f"{clip}: {store.labels[store.index['label'][number]]}"
     seen, built = (one[0].permute(1, 2, 0).numpy() for one in (x, made))
     if card.input.normalization == "first-frame-aligned":  # there z is up
         seen, built = seen[..., [0, 2, 1]], built[..., [0, 2, 1]]
-    pictures.reconstruction(seen, built, hidden.numpy(), card.layout, title, file)
+    shown = pictures.Reconstruction(seen, built, hidden.numpy())
+    pictures.reconstruction(shown, file, layout=card.layout, title=_title(subject))
 
 
 def _some(labels: np.ndarray, classes: int, seed: int) -> np.ndarray:
     return np.random.default_rng(seed).permutation(np.unique(labels))[:classes]
 
 
-def _name(run: Path, runs: list[Path]) -> str:
+def _title(subject: Subject) -> str:
+    store = subject.store
+    return f"{subject.clip}: {store.labels[store.index['label'][subject.number]]}"
+
+
+def _name(run: Path, runs: Sequence[Path]) -> str:
     return run.name if len({one.name for one in runs}) == len(runs) else str(run)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One kind of picture: how it is drawn, of how many runs (least and most), and whether it needs
+    a store and a clip of it."""
+
+    draw: Callable[[Subject, Recipe, Path], None]
+    runs: tuple[int, int]
+    store: bool = True
+    clip: bool = False
+
+
+PICTURES: dict[str, Picture] = {
+    "features": Picture(draw_features, runs=(1, 9)),
+    "difference": Picture(draw_difference, runs=(2, 2), store=False),
+    "activation": Picture(draw_activation, runs=(1, 1), clip=True),
+    "attention": Picture(draw_attention, runs=(1, 9)),
+    "masks": Picture(draw_masks, runs=(0, 0), clip=True),
+    "motion": Picture(draw_motion, runs=(0, 0)),
+    "reconstruction": Picture(draw_reconstruction, runs=(1, 1), clip=True),
+}

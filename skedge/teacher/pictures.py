@@ -4,7 +4,7 @@ activations, masks."""
 import io
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -34,8 +34,9 @@ def confusion_matrix(confusion: Any, labels: Sequence[str], file: Path) -> None:
 def features(
     models: dict[str, np.ndarray],
     classes: np.ndarray,
-    labels: Sequence[str],
     file: Path,
+    *,
+    labels: Sequence[str],
     seed: int = 0,
 ) -> None:
     """t-SNE of features (N, D) of the same clips by several models, side by side; `classes` (N,)
@@ -62,15 +63,11 @@ def features(
     save(figure, file)
 
 
-def difference(
-    first: Sequence[float],
-    second: Sequence[float],
-    names: tuple[str, str],
-    labels: Sequence[str],
-    file: Path,
-) -> None:
-    """Bars of the second model's accuracy less the first's, per class in points (ASMa, figure
-    6)."""
+def difference(accuracies: dict[str, Sequence[float]], labels: Sequence[str], file: Path) -> None:
+    """Bars of the second model's accuracy less the first's, per class in points (ASMa, figure 6);
+    `accuracies` are both models', by their names."""
+    names = list(accuracies)
+    first, second = accuracies.values()
     points = np.asarray(second, float) - np.asarray(first, float)
     order = points.argsort()
     figure, axes = _figure(7.0, max(2.5, 0.2 * len(labels) + 1))
@@ -86,7 +83,7 @@ def difference(
 
 
 def activation(
-    joints: np.ndarray, strength: np.ndarray, layout: Layout, title: str, file: Path
+    joints: np.ndarray, strength: np.ndarray, file: Path, *, layout: Layout, title: str
 ) -> None:
     """A clip (T, V, 3) with every joint as large and dark as it spoke for the answer, strength (T,
     V) from 0 to 1.
@@ -97,10 +94,9 @@ def activation(
     figure, axes = _figure(1.5 * len(frames), 6.0, rows=2, height_ratios=[1, 1.3])
     _bodies(
         axes[0],
-        joints,
-        frames,
+        joints[frames],
         layout,
-        [{"c": strength[f], "s": 8 + 60 * strength[f], **DARK} for f in frames],
+        styles=[{"c": strength[f], "s": 8 + 60 * strength[f], **DARK} for f in frames],
     )
     image = axes[1].imshow(strength.T, aspect="auto", interpolation="nearest", **DARK)
     axes[1].set_yticks(range(len(layout)), layout.joints, fontsize=6)
@@ -167,8 +163,9 @@ def motions(actions: dict[str, np.ndarray], layout: Layout, file: Path) -> None:
 def masks(
     joints: np.ndarray,
     views: dict[str, tuple[Sequence[int], Sequence[int]]],
-    layout: Layout,
     file: Path,
+    *,
+    layout: Layout,
 ) -> None:
     """A clip (T, V, 3) once for every mask: `views` names the joints and frames that stay.
 
@@ -184,7 +181,7 @@ def masks(
         for frame in frames:
             dark = "#1f77b4" if frame in kept_frames else "#dddddd"
             styles.append({"c": np.where(stays, dark, "#ffffff"), "s": 18, "edgecolors": dark})
-        _bodies(axis, joints, frames, layout, styles)
+        _bodies(axis, joints[frames], layout, styles=styles)
         gone = len(joints) - len(kept_frames)
         axis.set_title(
             f"{name}: without {(~stays).sum()} of {len(layout)} joints, {gone} of {len(joints)}"
@@ -194,15 +191,22 @@ def masks(
     save(figure, file)
 
 
-def reconstruction(
-    joints: np.ndarray, made: np.ndarray, hidden: np.ndarray, layout: Layout, title: str, file: Path
-) -> None:
-    """A clip (T, V, 3), the same with its hidden joints, bool (T, V), hollow, and what was made of
-    the rest, (T, V, 3).
+class Reconstruction(NamedTuple):
+    """A clip (T, V, 3), what was made of the joints that stayed (T, V, 3), and which ones were
+    hidden, bool (T, V)."""
 
-    Frames of which nothing is left are grey. What was made up stands in another colour than what
-    was seen.
+    joints: np.ndarray
+    made: np.ndarray
+    hidden: np.ndarray
+
+
+def reconstruction(shown: Reconstruction, file: Path, *, layout: Layout, title: str) -> None:
+    """A clip, the same with its hidden joints hollow, and what was made of the rest.
+
+    Frames of which nothing is left are grey. What was made up has another colour than what was
+    seen.
     """
+    joints, made, hidden = shown
     frames = np.linspace(0, len(joints) - 1, min(FRAMES, len(joints))).round().astype(int)
     figure, axes = _figure(1.5 * len(frames), 7.8, rows=3)
     dark, light, made_up = "#1f77b4", "#dddddd", "#d1495b"
@@ -224,7 +228,7 @@ def reconstruction(
     # All rows about the input's middle, else a body that is made too large would also be moved.
     middle = joints[frames].mean(axis=(0, 1))
     for axis, (name, (bodies, styles)) in zip(axes, rows.items(), strict=True):
-        _bodies(axis, bodies, frames, layout, styles, middle)
+        _bodies(axis, bodies[frames], layout, styles=styles, middle=middle)
         axis.set_title(name, fontsize=9)
     figure.suptitle(f"{title}; {hidden.mean():.0%} hidden", fontsize=10)
     save(figure, file)
@@ -233,17 +237,13 @@ def reconstruction(
 def _bodies(
     axis: Any,
     joints: np.ndarray,
-    frames: np.ndarray,
     layout: Layout,
+    *,
     styles: list[dict[str, Any]],
     middle: Any = None,
 ) -> None:
-    """Skeletons of the named frames side by side, seen from the front; `middle` (3,) is theirs by
-    default."""
-    flat = (
-        joints[frames][..., :2]
-        - (joints[frames].mean(axis=(0, 1)) if middle is None else middle)[:2]
-    )
+    """Skeletons (K, V, 3) side by side, seen from the front; `middle` (3,) is theirs by default."""
+    flat = joints[..., :2] - (joints.mean(axis=(0, 1)) if middle is None else middle)[:2]
     width = 1.25 * max(float(np.ptp(flat[..., 0], axis=1).max()), 0.5)
     for place, (points, style) in enumerate(zip(flat, styles, strict=True)):
         moved = np.stack([width * place - points[:, 0] + points[:, 0].mean(), points[:, 1]], axis=1)

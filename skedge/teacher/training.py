@@ -27,7 +27,7 @@ from torch import Tensor, nn
 from skedge.datasets.store import Store
 from skedge.recipes.settings import ComputeSettings, OptimSettings
 from skedge.skeleton import InputError
-from skedge.teacher.runs.folder import CHECKPOINT
+from skedge.teacher.runs.folder import CHECKPOINT, Run
 
 
 class Trained(L.LightningModule):
@@ -173,17 +173,16 @@ def precision_of(compute: ComputeSettings) -> str:
 def fit(
     module: Trained,
     loader: Iterable[Any],
-    compute: ComputeSettings,
-    folder: Path,
+    run: Run,
+    *,
     title: str,
-    resume: bool = False,
     callbacks: Sequence[Callback] = (),
     steps: int = -1,
 ) -> L.Trainer:
-    """Train for the module's epochs, or for so many `steps` if those are fewer.
+    """The trainer behind the module's epochs, or behind so many `steps` if those are fewer.
 
-    `last.ckpt` in `folder` is written ten times in a run and when it is interrupted; `resume` goes
-    on from it. It stays until what was trained is written (`write_run`).
+    `last.ckpt` in the run's folder is written ten times in a run and when it is interrupted; a run
+    with `resume` goes on from it. It stays until what was trained is written (`write_run`).
 
     Raises:
         KeyboardInterrupt: on Ctrl-C, behind the checkpoint.
@@ -193,8 +192,9 @@ def fit(
     if module.optim.epochs < 0:
         raise InputError(f"optim.epochs: expected at least 0, got {module.optim.epochs}")
     _quiet()
+    folder, compute = run.folder, run.recipe.compute
     checkpoint = folder / CHECKPOINT
-    if not resume:
+    if not run.resume:
         checkpoint.unlink(missing_ok=True)
     keep = ModelCheckpoint(
         folder,
@@ -310,7 +310,9 @@ def seeded(compute: ComputeSettings) -> None:
     L.seed_everything(compute.seed, workers=True, verbose=False)
 
 
-def provenance(store: Store, compute: ComputeSettings, settings: Any, clips: int) -> dict[str, Any]:
+def provenance(
+    store: Store, compute: ComputeSettings, settings: Any, *, clips: int
+) -> dict[str, Any]:
     """How a network came to be, for its card: data, settings, seed, precision and versions."""
     return {
         "store": store.name,

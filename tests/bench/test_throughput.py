@@ -13,6 +13,8 @@ import torch
 
 from skedge.bench.studies import training
 from skedge.recipes.masked_settings import SttformerSettings, TransformerSettings
+from skedge.recipes.methods import METHODS
+from skedge.recipes.recipe import Recipe
 from skedge.recipes.settings import (
     AsmaSettings,
     AugmentSettings,
@@ -24,7 +26,9 @@ from skedge.recipes.settings import (
     PretrainSettings,
 )
 from skedge.skeleton import InputError, load_layout
-from skedge.teacher.pretrain import BACKBONE_OF, METHODS, trains_streams_together
+from skedge.teacher.methods import pstl
+from skedge.teacher.methods.pstl import SkeletonBT
+from skedge.teacher.methods.registry import method_named
 from skedge.teacher.training import Trained
 
 NTU, FRAMES, BATCH, WIDTH, STEPS = load_layout("ntu25"), 12, 4, 10, 3
@@ -59,11 +63,12 @@ def measure(
         optim=optim,
         **changes,
     )
-    plan = replace(PLAN, backbone=BACKBONE_OF.get(method, "st-gcn"))
-    stream: Any = "three" if trains_streams_together(settings) else "joint"
+    plan = replace(PLAN, backbone=method_named(method).backbone or "st-gcn")
+    stream: Any = "three" if method_named(method).together else "joint"
     data = InputSettings(frames=FRAMES, persons=persons, stream=stream)
     compute = ComputeSettings(accelerator=device, precision="32-true")
-    return training.measure(NTU, data, plan, settings, compute, clips=3 * BATCH, steps=STEPS)
+    recipe = Recipe(input=data, encoder=plan, pretrain=settings, compute=compute)
+    return training.measure(NTU, recipe, clips=3 * BATCH, steps=STEPS)
 
 
 @pytest.mark.parametrize("device", ["cpu", pytest.param("gpu", marks=pytest.mark.gpu)])
@@ -145,13 +150,13 @@ def test_the_steps_are_those_of_training(monkeypatch: pytest.MonkeyPatch) -> Non
     seen: list[torch.Tensor] = []
     weights: list[torch.Tensor] = []
 
-    class Spied(METHODS["skeleton-bt"]):  # type: ignore[misc]
+    class Spied(SkeletonBT):
         def loss(self, joints: torch.Tensor) -> torch.Tensor:
             seen.append(joints.clone())
             weights.append(self.encoder.blocks[0].time.weight.detach().clone())
             return super().loss(joints)
 
-    monkeypatch.setitem(METHODS, "skeleton-bt", Spied)
+    monkeypatch.setattr(pstl, "SkeletonBT", Spied)
     measure()
     assert [len(joints) for joints in seen] == [BATCH] * (training.WARMUP + STEPS)
     epoch = torch.cat(seen[:3]).flatten(1)

@@ -13,7 +13,8 @@ import psutil
 import pytest
 
 from skedge.edge_runtime import Recognizer
-from skedge.edge_runtime.backends.backend import OnnxBackend, load_backend
+from skedge.edge_runtime.backends.backend import load_backend
+from skedge.edge_runtime.backends.onnx_runtime import OnnxBackend
 from skedge.skeleton import InputError, prepare
 from skedge.skeleton.metadata import VERSION, ModelMetadata
 from tests.edge_runtime.edge_models import METADATA, metadata, walk, weights, write_model

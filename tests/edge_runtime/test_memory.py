@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from skedge.edge_runtime.backends import memory
+from skedge.edge_runtime.backends.onnx_runtime import MEMORY
 from skedge.skeleton.errors import InputError
 from tests.edge_runtime.edge_models import metadata, write_model
 from tests.edge_runtime.edge_tflite import write_tflite
@@ -106,16 +107,16 @@ def test_a_group_with_too_little_is_told(
     (tmp_path / "sys/fs/cgroup").mkdir(parents=True)
     (tmp_path / "sys/fs/cgroup/memory.max").write_text(str(limit * 10**6))
     if fits:
-        memory.check(model, imported=False, root=tmp_path)
+        memory.check(model, MEMORY, imported=False, root=tmp_path)
     else:
         with pytest.raises(
             InputError, match="limit of the control group is 48 MB and 35 MB are taken"
         ):
-            memory.check(model, imported=False, root=tmp_path)
+            memory.check(model, MEMORY, imported=False, root=tmp_path)
 
 
 def test_a_machine_without_memory_is_told(model: Path, tmp_path: Path) -> None:
     (tmp_path / "proc").mkdir()
     (tmp_path / "proc/meminfo").write_text("MemAvailable:      20000 kB\n")
     with pytest.raises(InputError, match="the machine has 20 MB left"):
-        memory.check(model, imported=False, root=tmp_path)
+        memory.check(model, MEMORY, imported=False, root=tmp_path)

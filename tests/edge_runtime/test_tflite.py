@@ -95,7 +95,7 @@ def hide(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
 
 def test_without_a_runtime_the_extra_is_named(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     hide(monkeypatch, "ai_edge_litert.interpreter")
-    monkeypatch.setattr("skedge.edge_runtime.backends.backend.find_spec", lambda name: None)
+    monkeypatch.setattr("skedge.edge_runtime.backends.litert.find_spec", lambda name: None)
     with pytest.raises(InputError, match=r'pip install .*\[tflite\]"') as caught:
         Recognizer.load(model)
     assert "\n" not in str(caught.value)
@@ -117,7 +117,7 @@ def predecessor(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setitem(sys.modules, "tflite_runtime", ModuleType("tflite_runtime"))
     monkeypatch.setitem(sys.modules, "tflite_runtime.interpreter", old)
     monkeypatch.setattr(
-        "skedge.edge_runtime.backends.backend.find_spec",
+        "skedge.edge_runtime.backends.litert.find_spec",
         lambda name: name == "tflite_runtime" or None,
     )
     hide(monkeypatch, "ai_edge_litert.interpreter")

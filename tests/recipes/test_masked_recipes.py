@@ -8,9 +8,10 @@ from jsonargparse import ArgumentParser
 
 from skedge.cli.main import COMMANDS
 from skedge.cli.options import recipe_first, recipe_names, recipe_of
+from skedge.recipes.recipe import Recipe
 from skedge.recipes.settings import AugmentSettings
 from skedge.skeleton import load_layout
-from skedge.teacher.pretrain import BACKBONE_OF, make_method
+from skedge.teacher.methods.registry import make_method, method_named
 
 RECIPES = [
     name
@@ -77,7 +78,7 @@ def test_a_recipe_holds_its_papers_settings(
 def test_every_recipe_can_be_built(parser: ArgumentParser, name: str) -> None:
     recipe = read(parser, name)
     assert recipe.name == name
-    assert recipe.encoder.backbone == BACKBONE_OF[recipe.pretrain.method]
+    assert recipe.encoder.backbone == method_named(recipe.pretrain.method).backbone
     left = recipe.pretrain.augment
     assert (left.temporal_padding, left.shear, left.rotation, left.flip) == (
         0,
@@ -87,11 +88,16 @@ def test_every_recipe_can_be_built(parser: ArgumentParser, name: str) -> None:
     ), "PSTL's are the defaults"
     if not name.startswith("paper"):
         layout = load_layout("kinect20" if name.startswith("synthetic") else "utd-mhad20")
-        make_method(layout, recipe.input, recipe.encoder, recipe.pretrain)
+        make_method(
+            layout, Recipe(input=recipe.input, encoder=recipe.encoder, pretrain=recipe.pretrain)
+        )
         assert recipe.student.backbone == "st-gcn"
 
 
 def test_mamp_by_one_flag(parser: ArgumentParser) -> None:
     recipe = read(parser, "utd_mhad_skeleton2vec", "--pretrain.method", "mamp")
-    make_method(load_layout("utd-mhad20"), recipe.input, recipe.encoder, recipe.pretrain)
+    make_method(
+        load_layout("utd-mhad20"),
+        Recipe(input=recipe.input, encoder=recipe.encoder, pretrain=recipe.pretrain),
+    )
     assert recipe.pretrain.mamp.mask.strategy == "motion-softmax"

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from skedge.datasets.store import Store
 from skedge.recipes.distill_settings import DistillSettings, student_plan
+from skedge.recipes.recipe import Recipe
 from skedge.recipes.settings import (
     AugmentSettings,
     EncoderSettings,
@@ -20,7 +21,7 @@ from skedge.student.distill import Distillation, distill, load_teachers, softene
 from skedge.teacher.clips import Clips
 from skedge.teacher.networks.classifier import Classifier
 from skedge.teacher.protocols.finetune import finetune
-from skedge.teacher.runs.folder import read_metrics
+from skedge.teacher.runs.folder import Run, read_metrics
 from skedge.teacher.runs.load import load_classifier
 from skedge.teacher.training import fit
 from tests.teacher.tiny import (
@@ -121,7 +122,12 @@ def _train(
     student = Classifier(store.layout, INPUT, SMALL, len(store.labels))
     settings = DistillSettings(augment=AugmentSettings(rotation=5.0), optim=optim(**changes))
     loader = Clips(clips.joints, clips.labels if labels is None else labels).loader(8)
-    fit(Distillation(student, teacher, settings), loader, COMPUTE, folder, "Distilling")
+    fit(
+        Distillation(student, teacher, settings),
+        loader,
+        Run(folder, Recipe(compute=COMPUTE)),
+        title="Distilling",
+    )
     return student
 
 
@@ -210,7 +216,10 @@ def test_a_distilled_run(source: str, store: Store, teacher_run: Path, tmp_path:
     teachers = [teacher_run] if source == "teacher" else []
     settings = DistillSettings(optim=optim())
     metrics = distill(
-        store, tmp_path / "run", teachers, INPUT, SMALL, settings, COMPUTE, {"name": "tiny"}
+        store,
+        tmp_path / "run",
+        Recipe("tiny", input=INPUT, student=SMALL, distill=settings, compute=COMPUTE),
+        teachers=teachers,
     )
     assert read_metrics(tmp_path / "run") == metrics
     assert metrics["protocol"] == ("distill" if source == "teacher" else "supervised")
@@ -239,12 +248,18 @@ def test_a_teacher_of_other_actions_is_refused(teacher_run: Path, tmp_path: Path
         store = make_store(tmp_path / name, labels=labels, subjects=2)
         with pytest.raises(InputError, match="distil from a teacher of the same actions"):
             distill(
-                store, tmp_path / "run", [teacher_run], INPUT, SMALL, DistillSettings(), COMPUTE, {}
+                store,
+                tmp_path / "run",
+                Recipe(input=INPUT, student=SMALL, distill=DistillSettings(), compute=COMPUTE),
+                teachers=[teacher_run],
             )
     kinect = make_store(tmp_path / "kinect", "kinect20", subjects=2)
     with pytest.raises(InputError, match=r"ntu25.*kinect20"):
         distill(
-            kinect, tmp_path / "run", [teacher_run], INPUT, SMALL, DistillSettings(), COMPUTE, {}
+            kinect,
+            tmp_path / "run",
+            Recipe(input=INPUT, student=SMALL, distill=DistillSettings(), compute=COMPUTE),
+            teachers=[teacher_run],
         )
     assert not (tmp_path / "run").exists()
 
@@ -261,7 +276,12 @@ def test_a_teacher_that_sees_clips_otherwise_is_refused(
     data: InputSettings, store: Store, teacher_run: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(InputError, match="make the recipe's data settings equal"):
-        distill(store, tmp_path / "run", [teacher_run], data, SMALL, DistillSettings(), COMPUTE, {})
+        distill(
+            store,
+            tmp_path / "run",
+            Recipe(input=data, student=SMALL, distill=DistillSettings(), compute=COMPUTE),
+            teachers=[teacher_run],
+        )
 
 
 def test_a_teacher_of_another_stream_will_do(
@@ -271,12 +291,13 @@ def test_a_teacher_of_another_stream_will_do(
     metrics = distill(
         store,
         tmp_path,
-        [teacher_run],
-        data,
-        SMALL,
-        DistillSettings(optim=optim(epochs=1)),
-        COMPUTE,
-        {},
+        Recipe(
+            input=data,
+            student=SMALL,
+            distill=DistillSettings(optim=optim(epochs=1)),
+            compute=COMPUTE,
+        ),
+        teachers=[teacher_run],
     )
     assert metrics["protocol"] == "distill"
 
@@ -339,23 +360,17 @@ def test_features_alone_make_a_pretrained_encoder(
     metrics = distill(
         store,
         tmp_path / "features",
-        [teacher_run],
-        INPUT,
-        SMALL,
-        settings,
-        COMPUTE,
-        {"name": "tiny"},
+        Recipe("tiny", input=INPUT, student=SMALL, distill=settings, compute=COMPUTE),
+        teachers=[teacher_run],
     )
     assert metrics == {"method": "distilled features", "clips": len(store.split("xsub", "train"))}
     found = finetune(
         store,
         tmp_path / "fine",
-        tmp_path / "features",
-        INPUT,
-        SMALL,
-        FinetuneSettings(optim=optim()),
-        COMPUTE,
-        {},
+        Recipe(
+            input=INPUT, encoder=SMALL, compute=COMPUTE, finetune=FinetuneSettings(optim=optim())
+        ),
+        encoder=tmp_path / "features",
     )
     assert found["protocol"] == "finetune"
 
@@ -374,12 +389,8 @@ def test_several_teachers_teach_their_mean(store: Store, teacher_run: Path, tmp_
     distill(
         store,
         tmp_path / "run",
-        [teacher_run, tmp_path / "bone"],
-        INPUT,
-        SMALL,
-        settings,
-        COMPUTE,
-        {},
+        Recipe(input=INPUT, student=SMALL, distill=settings, compute=COMPUTE),
+        teachers=[teacher_run, tmp_path / "bone"],
     )
     assert len(load_classifier(tmp_path / "run")[1].provenance["teachers"]) == 2
 
@@ -394,12 +405,8 @@ def test_clips_without_labels_are_learned_from(time: Any, store: Store, tmp_path
     distill(
         store,
         tmp_path / "run",
-        [tmp_path / "teacher"],
-        data,
-        SMALL,
-        settings,
-        COMPUTE,
-        {},
+        Recipe(input=data, student=SMALL, distill=settings, compute=COMPUTE),
+        teachers=[tmp_path / "teacher"],
         unlabelled=[others],
     )
     card = load_classifier(tmp_path / "run")[1]

@@ -17,6 +17,7 @@ from skedge.edge_runtime.events import QUIET, EventRules
 from skedge.export.exporter import Exporter
 from skedge.recipes.distill_settings import DistillSettings
 from skedge.recipes.online_settings import OnlineSettings
+from skedge.recipes.recipe import Recipe
 from skedge.recipes.settings import EncoderSettings, InputSettings, OptimSettings
 from skedge.skeleton import InputError
 from skedge.student.calibrate import Judged, Span, calibrate, judge
@@ -147,7 +148,11 @@ def test_from_recordings_to_a_file_that_knows_its_thresholds(store: Store, tmp_p
     how = DistillSettings(
         optim=OptimSettings(epochs=1, batch_size=32, learning_rate=1e-2), online=ONLINE
     )
-    metrics = distill(store, tmp_path / "run", [], DATA, PLAN, how, COMPUTE, {})
+    metrics = distill(
+        store,
+        Run(tmp_path / "run", Recipe(input=DATA, student=PLAN, distill=how, compute=COMPUTE)),
+        [],
+    )
     assert metrics["protocol"] == "online"
     assert metrics["hours"] > 0
     file = tmp_path / "student.onnx"
@@ -168,4 +173,4 @@ def test_a_student_that_cannot_stream_is_refused(
     data: InputSettings, plan: EncoderSettings, store: Store, tmp_path: Path
 ) -> None:
     with pytest.raises(InputError, match="recordings train a student that streams"):
-        distill(store, tmp_path / "run", [], data, plan, DistillSettings(), COMPUTE, {})
+        distill(store, tmp_path / "run", Recipe(input=data, student=plan))

@@ -53,18 +53,18 @@ def _step(
     return metrics
 
 
-def _pretrain(recipe: Recipe, store: Any, out: Path, resume: bool) -> dict[str, Any]:
+def _pretrain(store: Any, out: Path, recipe: Recipe, *, resume: bool) -> dict[str, Any]:
     return _step("pretrain", recipe, None, out, resume)
 
 
 def _evaluate(
-    protocol: str, recipe: Recipe, store: Any, out: Path, source: Path | None, resume: bool
+    store: Any, out: Path, recipe: Recipe, *, protocol: str, pretrained: Path | None, resume: bool
 ) -> dict[str, Any]:
-    return _step(f"evaluate {protocol}", recipe, source, out, resume)
+    return _step(f"evaluate {protocol}", recipe, pretrained, out, resume)
 
 
 def _distill(
-    recipe: Recipe, store: Any, teachers: list[Path], out: Path, resume: bool
+    store: Any, out: Path, recipe: Recipe, *, teachers: list[Path], resume: bool
 ) -> dict[str, Any]:
     return _step("distill", recipe, teachers[0] if teachers else None, out, resume)
 

@@ -16,7 +16,7 @@ from skedge.recipes import RECIPES
 from skedge.recipes.distill_settings import student_plan
 from skedge.recipes.recipe import Recipe
 from skedge.skeleton import InputError
-from skedge.sweep.grid import Sweep, folder_name, points_of, read_sweep, repeated
+from skedge.sweep.grid import Given, Sweep, folder_name, points_of, read_sweep, repeated
 from skedge.sweep.point import Point, make_recipe, parser
 
 OUT = Path("out")
@@ -165,7 +165,9 @@ def test_without_a_grid_there_are_the_seeds(store: Store) -> None:
 def test_a_step_starts_from_the_newest_folder_that_fits(
     steps: list[str], given: tuple[str, ...], sources: list[str | None], store: Store, trained: Path
 ) -> None:
-    point = points_of(sweep(step=steps), store, OUT, **dict.fromkeys(given, trained))[0]
+    point = points_of(sweep(step=steps), store, OUT, given=Given(**dict.fromkeys(given, trained)))[
+        0
+    ]
     assert [step.source for step in point.steps] == [
         str(trained) if source == "TRAINED" else source for source in sources
     ]
@@ -240,13 +242,13 @@ def test_a_folder_from_outside_must_be_trained_and_used(
 ) -> None:
     for flag in ("pretrained", "teacher"):
         with pytest.raises(InputError, match=f"--{flag} .*no weights"):
-            points_of(sweep(), store, OUT, **{flag: tmp_path})
+            points_of(sweep(), store, OUT, given=Given(**{flag: tmp_path}))
         with pytest.raises(InputError, match=f"--{flag}: .*leave it out"):
             points_of(
                 sweep(step=["pretrain", "evaluate linear", "distill"]),
                 store,
                 OUT,
-                **{flag: trained},
+                given=Given(**{flag: trained}),
             )
 
 
@@ -286,7 +288,11 @@ def test_what_the_command_line_adds(tmp_path: Path, store: Store) -> None:
     }
     (tmp_path / "mine.yaml").write_text(yaml.safe_dump(file))
     made, name = read_sweep(
-        str(tmp_path / "mine.yaml"), RECIPES, "synthetic", {"distill.temperature": 9}, [4, 5]
+        str(tmp_path / "mine.yaml"),
+        RECIPES,
+        base="synthetic",
+        settings={"distill.temperature": 9},
+        seeds=[4, 5],
     )
     assert name == "mine"
     points = points_of(made, store, OUT)
@@ -298,7 +304,9 @@ def test_what_the_command_line_adds(tmp_path: Path, store: Store) -> None:
 @pytest.mark.parametrize("name", sorted(file.stem for file in (RECIPES / "sweeps").glob("*.yaml")))
 def test_a_shipped_sweep(name: str, store: Store, trained: Path) -> None:
     made, _ = read_sweep(name, RECIPES)
-    points = points_of(made, store, OUT, teacher=None if name in ("plans", "stream") else trained)
+    points = points_of(
+        made, store, OUT, given=Given(teacher=None if name in ("plans", "stream") else trained)
+    )
     assert {point.seed for point in points} == {0, 1, 2}
     CHECKS[name]([point for point in points if point.seed == 0])
 

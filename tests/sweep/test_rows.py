@@ -34,7 +34,7 @@ def drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     )
 
     def drawn(given: list[Row]) -> list[Axes]:
-        plot(given, "a title", "top1", tmp_path / "plot.png")
+        plot(given, tmp_path / "plot.png", title="a title", figure="top1")
         assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG")
         return pages[-1].axes
 

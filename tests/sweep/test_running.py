@@ -18,7 +18,7 @@ from skedge.datasets.store import Store
 from skedge.recipes import RECIPES
 from skedge.skeleton import InputError
 from skedge.sweep import jobs
-from skedge.sweep.grid import Sweep, points_of
+from skedge.sweep.grid import Given, Sweep, points_of
 from skedge.sweep.point import Point
 from skedge.sweep.report import Report
 from skedge.sweep.run import run
@@ -61,7 +61,7 @@ def sweeping(in_processes: Sweeping, monkeypatch: pytest.MonkeyPatch) -> Sweepin
             ended(point, point.folder / jobs.LOG, "")
 
     monkeypatch.setattr("skedge.sweep.run.run_here", run_here)
-    monkeypatch.setattr("skedge.sweep.report.plot", lambda *given: given[-1].touch())
+    monkeypatch.setattr("skedge.sweep.report.plot", lambda rows, path, **_: path.touch())
     return in_processes
 
 
@@ -174,10 +174,10 @@ def test_a_step_is_taken_again_when_what_it_starts_from_changes(
     teacher.mkdir()
     (teacher / "weights.safetensors").write_text("first")
     given = replace(BASE, step="distill", seeds=[0])
-    assert len(sweeping(given, teacher=teacher).outcomes) == 2
+    assert len(sweeping(given, given=Given(teacher=teacher)).outcomes) == 2
     calls(tmp_path / "out")
     (teacher / "weights.safetensors").write_text("second")
-    sweeping(given, teacher=teacher)
+    sweeping(given, given=Given(teacher=teacher))
     assert len(calls(tmp_path / "out")) == 2
 
 

@@ -1,6 +1,7 @@
 import os
 import signal
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 # One thread: the arithmetic is tiny, and other tests' numbers must not depend on the machine's
@@ -10,12 +11,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import pytest
 
 from skedge.datasets.store import Store
-from skedge.recipes.settings import FinetuneSettings, PretrainSettings
+from skedge.recipes.settings import FinetuneSettings
 from skedge.teacher.pretrain import pretrain
 from skedge.teacher.protocols.finetune import finetune
-from tests.teacher.tiny import COMPUTE, INPUT, PLAN, make_store, optim, tiny_mask
-
-PRETRAIN = PretrainSettings(projector=16, pstl=tiny_mask(), optim=optim())
+from tests.teacher.tiny import PRETRAINED, make_store, optim
 
 
 @pytest.fixture(autouse=True)
@@ -35,7 +34,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
 def encoder_run(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A pretrained encoder's run folder; for reading only."""
     folder = tmp_path_factory.mktemp("runs") / "pre trained"
-    pretrain(store, folder, INPUT, PLAN, PRETRAIN, COMPUTE, {"name": "tiny"})
+    pretrain(store, folder, PRETRAINED)
     return folder
 
 
@@ -46,11 +45,7 @@ def teacher_run(store: Store, encoder_run: Path, tmp_path_factory: pytest.TempPa
     finetune(
         store,
         folder,
-        encoder_run,
-        INPUT,
-        PLAN,
-        FinetuneSettings(optim=optim()),
-        COMPUTE,
-        {"name": "tiny"},
+        replace(PRETRAINED, finetune=FinetuneSettings(optim=optim())),
+        encoder=encoder_run,
     )
     return folder

@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from skedge.datasets.store import Store
+from skedge.recipes.recipe import Recipe
 from skedge.recipes.settings import (
     AsmaSettings,
     AugmentSettings,
@@ -22,13 +23,13 @@ from skedge.recipes.settings import (
     PretrainSettings,
 )
 from skedge.skeleton import InputError, load_layout
+from skedge.teacher.methods.asma import ASMa
 from skedge.teacher.methods.barlow import BarlowLoss
-from skedge.teacher.methods.pstl import ASMa
 from skedge.teacher.networks.classifier import Classifier
-from skedge.teacher.networks.dual import Alignment, Pair, make_encoder
+from skedge.teacher.networks.dual import Alignment, DualEncoder, make_encoder
 from skedge.teacher.pretrain import pretrain
 from skedge.teacher.protocols.finetune import finetune
-from skedge.teacher.protocols.probe import linear
+from skedge.teacher.protocols.linear import linear
 from skedge.teacher.runs.folder import WEIGHTS, read_metrics
 from skedge.teacher.runs.load import load_classifier, load_encoder
 from tests.teacher.tiny import COMPUTE, INPUT, PLAN, equal, optim, randomise, scenes
@@ -82,7 +83,7 @@ def test_alignment_is_attention_both_ways_averaged_over_time() -> None:
 def test_a_pair_attends_over_time_and_not_over_joints() -> None:
     """50 frames become 13 steps; the mean of two encoders is the mean of their features."""
     pair = make_encoder(NTU, EncoderSettings(fusion="mean")).eval()
-    assert isinstance(pair, Pair)
+    assert isinstance(pair, DualEncoder)
     clip = torch.randn(2, 3, 50, 25, 1)
     with torch.no_grad():
         assert pair.describe(clip).shape == (2, 2, 13, 256)
@@ -111,7 +112,9 @@ class Recorded(torch.nn.Module):
 def test_the_loss_is_four_terms_each_encoder_with_its_own_masks() -> None:
     torch.manual_seed(1)
     pair = make_encoder(NTU, PAIR)
-    module = ASMa(pair, NTU, INPUT, replace(SETTINGS, augment=AugmentSettings()))
+    module = ASMa(
+        pair, NTU, Recipe(input=INPUT, pretrain=replace(SETTINGS, augment=AugmentSettings()))
+    )
     randomise(module)
     encoders = [Recorded(encoder) for encoder, _ in module.masked]
     module.masked = [
@@ -143,7 +146,11 @@ def test_the_loss_is_four_terms_each_encoder_with_its_own_masks() -> None:
 @pytest.fixture(scope="module")
 def pair_run(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("asma")
-    assert np.isfinite(pretrain(store, folder, INPUT, PLAN, SETTINGS, COMPUTE, {})["loss"])
+    assert np.isfinite(
+        pretrain(
+            store, folder, Recipe(input=INPUT, encoder=PLAN, pretrain=SETTINGS, compute=COMPUTE)
+        )["loss"]
+    )
     return folder
 
 
@@ -174,9 +181,9 @@ def test_a_wrong_fusion_is_refused(pair_run: Path, encoder_run: Path) -> None:
 @pytest.mark.parametrize("name", ["theta", "phi"])
 def test_one_encoder_is_pretrained_alone(name: Any, store: Store, tmp_path: Path) -> None:
     settings = replace(SETTINGS, asma=replace(MASKS, encoders=(name,)), optim=optim(epochs=1))
-    pretrain(store, tmp_path, INPUT, PLAN, settings, COMPUTE, {})
+    pretrain(store, tmp_path, Recipe(input=INPUT, encoder=PLAN, pretrain=settings, compute=COMPUTE))
     encoder, card = load_encoder(tmp_path)
-    assert not isinstance(encoder, Pair)
+    assert not isinstance(encoder, DualEncoder)
     assert card.encoder.fusion == "one"
 
 
@@ -185,7 +192,10 @@ def test_the_probe_of_two_encoders_learns_the_alignment_only(
 ) -> None:
     plan = replace(PLAN, fusion="alignment")
     metrics = linear(
-        store, tmp_path, pair_run, INPUT, plan, LinearSettings(optim(epochs=2)), COMPUTE, {}
+        store,
+        tmp_path,
+        Recipe(input=INPUT, encoder=plan, compute=COMPUTE, linear=LinearSettings(optim(epochs=2))),
+        encoder=pair_run,
     )
     assert metrics["fusion"] == "alignment"
     before, after = load_file(pair_run / WEIGHTS), load_file(tmp_path / WEIGHTS)
@@ -201,7 +211,15 @@ def test_the_probe_of_two_encoders_learns_the_alignment_only(
 def test_finetuning_in_two_stages(store: Store, pair_run: Path, tmp_path: Path) -> None:
     settings = FinetuneSettings(optim=optim(epochs=1), fuse=optim(epochs=2))
     metrics = finetune(
-        store, tmp_path, pair_run, INPUT, replace(PLAN, fusion="alignment"), settings, COMPUTE, {}
+        store,
+        tmp_path,
+        Recipe(
+            input=INPUT,
+            encoder=replace(PLAN, fusion="alignment"),
+            compute=COMPUTE,
+            finetune=settings,
+        ),
+        encoder=pair_run,
     )
     assert metrics["protocol"] == "finetune"
     before, after = load_file(pair_run / WEIGHTS), load_file(tmp_path / WEIGHTS)
@@ -223,12 +241,13 @@ def test_finetuning_in_two_stages(store: Store, pair_run: Path, tmp_path: Path) 
     finetune(
         store,
         tmp_path,
-        pair_run,
-        INPUT,
-        replace(PLAN, fusion="alignment"),
-        settings,
-        COMPUTE,
-        {},
+        Recipe(
+            input=INPUT,
+            encoder=replace(PLAN, fusion="alignment"),
+            compute=COMPUTE,
+            finetune=settings,
+        ),
+        encoder=pair_run,
         resume=True,
     )
     assert (tmp_path / "theta" / WEIGHTS).stat().st_mtime_ns == stamp, (

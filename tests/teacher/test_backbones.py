@@ -10,13 +10,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from skedge.datasets.store import Store
+from skedge.recipes.recipe import Recipe
 from skedge.recipes.settings import EncoderSettings, LinearSettings, PretrainSettings
 from skedge.skeleton import InputError, load_layout
 from skedge.skeleton.layout import Layout
 from skedge.teacher.networks.encoders import BACKBONES, GRAPHS, Encoder, build_encoder
 from skedge.teacher.networks.graphs import EdgeConvolution, GraphIsomorphism, nearest
 from skedge.teacher.pretrain import pretrain
-from skedge.teacher.protocols.probe import linear
+from skedge.teacher.protocols.linear import linear
 from skedge.teacher.runs.folder import read_run
 from skedge.teacher.runs.load import load_classifier, load_encoder
 from tests.teacher.tiny import COMPUTE, INPUT, PLAN, optim, randomise, scenes, state, tiny_mask
@@ -286,17 +287,17 @@ def test_an_unknown_backbone_is_refused() -> None:
 def test_pretrained_probed_and_opened_again(backbone: str, store: Store, tmp_path: Path) -> None:
     plan = replace(PLAN, backbone=backbone)
     settings = PretrainSettings(projector=16, pstl=tiny_mask(), optim=optim(epochs=1))
-    pretrain(store, tmp_path / "encoder", INPUT, plan, settings, COMPUTE, {"name": "tiny"})
+    pretrain(
+        store,
+        tmp_path / "encoder",
+        Recipe("tiny", input=INPUT, encoder=plan, pretrain=settings, compute=COMPUTE),
+    )
     assert load_encoder(tmp_path / "encoder")[0].__class__ is BACKBONES[backbone]
     linear(
         store,
         tmp_path / "probe",
-        tmp_path / "encoder",
-        INPUT,
-        plan,
-        LinearSettings(optim=optim()),
-        COMPUTE,
-        {},
+        Recipe(input=INPUT, encoder=plan, compute=COMPUTE, linear=LinearSettings(optim=optim())),
+        encoder=tmp_path / "encoder",
     )
     classifier, card = load_classifier(tmp_path / "probe")
     assert card.encoder.backbone == backbone

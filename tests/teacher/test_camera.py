@@ -35,9 +35,7 @@ def bodies(clips: int = 64, frames: int = 20) -> Tensor:
 def test_a_perfect_camera_turns_the_room_and_changes_nothing_else() -> None:
     joints = bodies()
     filmed = Camera(PERFECT, NTU)(joints)
-    before, after = (
-        torch.cdist(one.flatten(2, 3), one.flatten(2, 3)) for one in (joints, filmed)
-    )
+    before, after = (torch.cdist(one.flatten(2, 3), one.flatten(2, 3)) for one in (joints, filmed))
     torch.testing.assert_close(after, before, atol=2e-3, rtol=0)
 
 

@@ -13,6 +13,7 @@ import torch
 from scipy.special import log_softmax, logsumexp, softmax
 
 from skedge.datasets.store import Store
+from skedge.recipes.recipe import Recipe
 from skedge.recipes.settings import (
     AugmentSettings,
     ContrastSettings,
@@ -26,11 +27,15 @@ from skedge.recipes.settings import (
 )
 from skedge.skeleton import InputError, load_layout
 from skedge.teacher.clips import Clips
-from skedge.teacher.methods.contrast import CSCLR, AimCLR, CrosSCLR, Embedded, SkeletonCLR, fitted
+from skedge.teacher.methods.aimclr import AimCLR
+from skedge.teacher.methods.crossclr import CrosSCLR
+from skedge.teacher.methods.csclr import CSCLR
 from skedge.teacher.methods.moco import MoCo
+from skedge.teacher.methods.registry import make_method
+from skedge.teacher.methods.skeletonclr import Embedded, SkeletonCLR, fitted
 from skedge.teacher.networks.dual import make_encoder
-from skedge.teacher.pretrain import make_method, pretrain
-from skedge.teacher.runs.folder import read_metrics, read_run
+from skedge.teacher.pretrain import pretrain
+from skedge.teacher.runs.folder import Run, read_metrics, read_run
 from skedge.teacher.runs.load import load_encoder
 from skedge.teacher.training import fit, seeded
 from tests.teacher.tiny import COMPUTE, INPUT, PLAN, motion, optim, randomise, scenes
@@ -46,7 +51,14 @@ SMALL_MASKS = ViewMasks(*(replace(mask, masked_frames=3) for mask in vars(ViewMa
 def build(method: str, contrast: ContrastSettings = CONTRAST, **changes: Any) -> SkeletonCLR:
     torch.manual_seed(2)
     data = THREE if method in ("csclr", "crossclr") else INPUT
-    module = make_method(NTU, data, PLAN, PretrainSettings(method, contrast=contrast, **changes))  # type: ignore[arg-type]
+    module = make_method(
+        NTU,
+        Recipe(
+            input=data,
+            encoder=PLAN,
+            pretrain=PretrainSettings(method, contrast=contrast, **changes),
+        ),
+    )  # type: ignore[arg-type]
     assert isinstance(module, SkeletonCLR)
     randomise(module.streams)
     for moco in module.streams.values():
@@ -304,7 +316,7 @@ def test_stages_are_shares_of_the_training(monkeypatch: pytest.MonkeyPatch) -> N
 def test_the_streams_of_a_view_come_from_the_same_change() -> None:
     """Augmented joints become bones and motion, not the other way round."""
     module = build("csclr")
-    seen = module.see(scenes(4, INPUT), "extreme")
+    seen = module.views.see(scenes(4, INPUT), "extreme")
     joint, bone, moved = (seen[name][0] for name in STREAMS)
     torch.testing.assert_close(bone, joint - joint[:, :, :, NTU.parents.tolist()])
     torch.testing.assert_close(moved[:, :, :-1], joint[:, :, 1:] - joint[:, :, :-1])
@@ -317,14 +329,14 @@ def test_asma_s_masks_in_place_of_a_method_s_own_changes(method: str) -> None:
     module = build(method, replace(CONTRAST, views="masks", masks=SMALL_MASKS))
     joints = scenes(4, INPUT)
     for role in ("query", "key", "extreme"):
-        for name, (clip, left, frames) in module.see(joints, role).items():  # type: ignore[arg-type]
+        for name, (clip, left, frames) in module.views.see(joints, role).items():  # type: ignore[arg-type]
             torch.testing.assert_close(
-                clip, module.views[name](joints), msg="unchanged but for what is left out"
+                clip, module.views.streams[name](joints), msg="unchanged but for what is left out"
             )
             assert left is not None
             assert frames is not None
             assert (left.shape, frames.shape) == ((4, 16), (4, 9))
-    moving = module.views["joint"](joints) if method == "aimclr" else None
+    moving = module.views.streams["joint"](joints) if method == "aimclr" else None
     if moving is not None:
         order = moving.diff(dim=2).abs().mean((1, 3, 4)).argsort(dim=1)
         for role, gone in (
@@ -332,7 +344,7 @@ def test_asma_s_masks_in_place_of_a_method_s_own_changes(method: str) -> None:
             ("key", order[:, -3:]),
             ("extreme", order[:, -3:]),
         ):
-            frames = module.see(joints, role)["joint"][2]  # type: ignore[arg-type]
+            frames = module.views.see(joints, role)["joint"][2]  # type: ignore[arg-type]
             assert frames is not None
             for row in range(4):
                 assert set(range(12)) - set(frames[row].tolist()) == set(gone[row].tolist())
@@ -341,7 +353,7 @@ def test_asma_s_masks_in_place_of_a_method_s_own_changes(method: str) -> None:
 
 def test_an_extreme_query_lacks_what_is_masked() -> None:
     module = build("aimclr", replace(CONTRAST, views="masks", masks=SMALL_MASKS)).eval()
-    clip, left, frames = module.see(scenes(4, INPUT), "extreme")["joint"]
+    clip, left, frames = module.views.see(scenes(4, INPUT), "extreme")["joint"]
     moco = module.streams["joint"]
     assert isinstance(moco, MoCo)
     whole, dropped = moco.dropped_queries(0.7, clip, left, frames)
@@ -380,11 +392,12 @@ def test_wrong_settings_are_refused(store: Store, tmp_path: Path) -> None:
         pretrain(
             store,
             tmp_path,
-            INPUT,
-            PLAN,
-            PretrainSettings("aimclr", optim=optim(batch_size=128)),
-            COMPUTE,
-            {},
+            Recipe(
+                input=INPUT,
+                encoder=PLAN,
+                pretrain=PretrainSettings("aimclr", optim=optim(batch_size=128)),
+                compute=COMPUTE,
+            ),
         )
     for data, got in ((INPUT, "joint"), (replace(THREE, fusion={"bone": 1.0}), r"\['bone'\]")):
         with pytest.raises(
@@ -396,11 +409,12 @@ def test_wrong_settings_are_refused(store: Store, tmp_path: Path) -> None:
             pretrain(
                 store,
                 tmp_path,
-                data,
-                PLAN,
-                PretrainSettings("csclr", optim=optim(batch_size=4)),
-                COMPUTE,
-                {},
+                Recipe(
+                    input=data,
+                    encoder=PLAN,
+                    pretrain=PretrainSettings("csclr", optim=optim(batch_size=4)),
+                    compute=COMPUTE,
+                ),
             )
     for stages in ((0, 0, 1), (-1, 2, 1)):
         with pytest.raises(
@@ -432,11 +446,16 @@ def overfit(method: str, data: InputSettings, folder: Path, **changes: Any) -> l
     settings = PretrainSettings(
         method, contrast=contrast, optim=optim(epochs=20, learning_rate=0.01), **changes
     )  # type: ignore[arg-type]
-    module = make_method(NTU, data, PLAN, settings)
+    module = make_method(NTU, Recipe(input=data, encoder=PLAN, pretrain=settings))
     joints = torch.stack(
         [torch.from_numpy(motion(NTU, i % 4, i, INPUT.frames))[None] for i in range(16)]
     )
-    fit(module, Clips(joints, torch.arange(16)).loader(8, drop_last=True), COMPUTE, folder, method)
+    fit(
+        module,
+        Clips(joints, torch.arange(16)).loader(8, drop_last=True),
+        Run(folder, Recipe(compute=COMPUTE)),
+        title=method,
+    )
     for moco in module.get_submodule("streams").children():
         torch.testing.assert_close(moco.keys.norm(dim=1), torch.ones(8))
         assert set(moco.owners.tolist()) <= set(range(16))
@@ -465,7 +484,11 @@ def test_streams_trained_together_become_a_folder_each(
 
     monkeypatch.setattr("skedge.teacher.pretrain.fit", noted)
     settings = PretrainSettings("csclr", contrast=CONTRAST, optim=optim(epochs=3, batch_size=4))
-    metrics = pretrain(store, tmp_path, THREE, PLAN, settings, COMPUTE, {"name": "tiny"})
+    metrics = pretrain(
+        store,
+        tmp_path,
+        Recipe("tiny", input=THREE, encoder=PLAN, pretrain=settings, compute=COMPUTE),
+    )
     assert metrics["method"] == "csclr"
     weights = []
     for name in STREAMS:
@@ -487,7 +510,7 @@ def test_streams_trained_together_become_a_folder_each(
 def test_one_stream_alone_is_one_folder(store: Store, tmp_path: Path) -> None:
     data = replace(INPUT, stream="bone")
     settings = PretrainSettings("aimclr", contrast=CONTRAST, optim=optim(epochs=1, batch_size=4))
-    pretrain(store, tmp_path, data, PLAN, settings, COMPUTE, {})
+    pretrain(store, tmp_path, Recipe(input=data, encoder=PLAN, pretrain=settings, compute=COMPUTE))
     assert load_encoder(tmp_path)[1].input.stream == "bone"
 
 

@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import save_file
 
 from skedge.datasets.store import Store
+from skedge.recipes.recipe import Recipe
 from skedge.skeleton import InputError, load_layout
 from skedge.teacher.runs.folder import (
     METRICS,
@@ -62,7 +63,7 @@ def test_round_trip(store: Store, tmp_path: Path) -> None:
 def test_a_layout_of_ones_own_travels_with_the_weights(tmp_path: Path) -> None:
     layout = load_layout("msr20")
     card = Card("classifier", layout, ("a", "b", "c"), INPUT, PLAN, 1.0, {})
-    write_run(tmp_path, random_classifier(layout), card, {}, {})
+    write_run(tmp_path, random_classifier(layout), card, recipe=Recipe(), metrics={})
     assert load_classifier(tmp_path)[1].layout.to_dict() == layout.to_dict()
 
 

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from skedge.datasets.store import Store
 from skedge.recipes.masked_settings import MampSettings, Skeleton2vecSettings, TokenMaskSettings
+from skedge.recipes.recipe import Recipe
 from skedge.recipes.settings import (
     EncoderSettings,
     FinetuneSettings,
@@ -29,18 +30,15 @@ from skedge.teacher.masks.tokens import (
     split,
     tube_mask,
 )
-from skedge.teacher.methods.masked import (
-    Skeleton2vec,
-    contextualized,
-    follow,
-    kept_share,
-    motion_target,
-)
-from skedge.teacher.pretrain import make_method, pretrain
-from skedge.teacher.protocols.finetune import finetune, go_on
-from skedge.teacher.protocols.probe import fold_norm
-from skedge.teacher.protocols.probe import linear as probe
-from skedge.teacher.runs.folder import WEIGHTS
+from skedge.teacher.methods.mamp import motion_target
+from skedge.teacher.methods.registry import make_method
+from skedge.teacher.methods.skeleton2vec import Skeleton2vec, contextualized, follow, kept_share
+from skedge.teacher.pretrain import pretrain
+from skedge.teacher.protocols.continued import continue_training
+from skedge.teacher.protocols.finetune import finetune
+from skedge.teacher.protocols.frozen import fold_norm
+from skedge.teacher.protocols.linear import linear as probe
+from skedge.teacher.runs.folder import WEIGHTS, Run
 from skedge.teacher.runs.load import load_classifier, load_encoder
 from skedge.teacher.training import fit
 from tests.teacher.masked_tiny import (
@@ -67,7 +65,9 @@ MAMP = settings(
 
 def method(which: PretrainSettings = S2V, persons: int = 1) -> Any:
     torch.manual_seed(2)
-    module = make_method(NTU, replace(DATA, persons=persons), TRANSFORMER, which)
+    module = make_method(
+        NTU, Recipe(input=replace(DATA, persons=persons), encoder=TRANSFORMER, pretrain=which)
+    )
     randomise(module)
     return module
 
@@ -101,9 +101,13 @@ def test_a_mask_hides_something_and_leaves_something(ratio: float) -> None:
     with pytest.raises(InputError, match=r"mask: expected a ratio"):
         make_method(
             NTU,
-            DATA,
-            TRANSFORMER,
-            replace(S2V, skeleton2vec=Skeleton2vecSettings(replace(TOKENS, ratio=ratio), 1)),
+            Recipe(
+                input=DATA,
+                encoder=TRANSFORMER,
+                pretrain=replace(
+                    S2V, skeleton2vec=Skeleton2vecSettings(replace(TOKENS, ratio=ratio), 1)
+                ),
+            ),
         )
 
 
@@ -330,7 +334,12 @@ def test_the_teacher_follows_after_every_step(store: Store, tmp_path: Path) -> N
 
     module.__class__ = Spy
     clips = Clips.read(store, store.split("xsub", "train"), DATA)
-    fit(module, clips.loader(6, drop_last=True), COMPUTE, tmp_path, "Test")
+    fit(
+        module,
+        clips.loader(6, drop_last=True),
+        Run(tmp_path, Recipe(compute=COMPUTE)),
+        title="Test",
+    )
     assert len(weights) == 4
     for step, now in enumerate(weights):
         tau = 0.5 + 0.5 * step / 4
@@ -346,7 +355,12 @@ def test_the_teacher_follows_after_every_step(store: Store, tmp_path: Path) -> N
 def test_sixteen_clips_are_overfit(which: PretrainSettings, least: float, store: Store) -> None:
     torch.manual_seed(0)
     module = make_method(
-        NTU, DATA, TRANSFORMER, replace(which, optim=optim(learning_rate=3e-3, optimizer="adamw"))
+        NTU,
+        Recipe(
+            input=DATA,
+            encoder=TRANSFORMER,
+            pretrain=replace(which, optim=optim(learning_rate=3e-3, optimizer="adamw")),
+        ),
     )
     joints = scenes(16, DATA)
     optimizer = torch.optim.AdamW(module.parameters(), 3e-3)
@@ -371,7 +385,11 @@ def test_what_cannot_be_pretrained() -> None:
 
 def test_from_pretraining_to_a_finetuned_teacher(store: Store, tmp_path: Path) -> None:
     """The teacher's weights are what is kept, probed, and finetuned with a head of two layers."""
-    pretrain(store, tmp_path / "encoder", DATA, TRANSFORMER, S2V, COMPUTE, {"name": "tiny"})
+    pretrain(
+        store,
+        tmp_path / "encoder",
+        Recipe("tiny", input=DATA, encoder=TRANSFORMER, pretrain=S2V, compute=COMPUTE),
+    )
     encoder, card = load_encoder(tmp_path / "encoder")
     assert (card.encoder.backbone, card.encoder.transformer) == (
         "transformer",
@@ -379,9 +397,8 @@ def test_from_pretraining_to_a_finetuned_teacher(store: Store, tmp_path: Path) -
     )
     assert card.provenance["settings"]["skeleton2vec"]["mask"]["tube"] == 2
     settings_ = LinearSettings(optim(epochs=3), batch_norm=True)
-    found = probe(
-        store, tmp_path / "probe", tmp_path / "encoder", DATA, TRANSFORMER, settings_, COMPUTE, {}
-    )
+    probing = Recipe(input=DATA, encoder=TRANSFORMER, linear=settings_, compute=COMPUTE)
+    found = probe(store, tmp_path / "probe", probing, encoder=tmp_path / "encoder")
     assert found["protocol"] == "linear"
     after = load_file(tmp_path / "probe" / WEIGHTS)
     kept = {
@@ -397,18 +414,22 @@ def test_from_pretraining_to_a_finetuned_teacher(store: Store, tmp_path: Path) -
     tuned = FinetuneSettings(
         layer_decay=0.8, drop_path=0.2, optim=optim(optimizer="adamw", betas=(0.9, 0.95))
     )
-    finetune(store, tmp_path / "tuned", tmp_path / "encoder", DATA, plan, tuned, COMPUTE, {})
+    finetune(
+        store,
+        tmp_path / "tuned",
+        Recipe(input=DATA, encoder=plan, compute=COMPUTE, finetune=tuned),
+        encoder=tmp_path / "encoder",
+    )
     classifier, card = load_classifier(tmp_path / "tuned")
     assert (card.encoder.head, card.encoder.transformer) == ("mlp", TRANSFORMER.transformer)
     assert classifier(scenes(2, DATA))[0].shape == (2, 3)
-    go_on(
+    continue_training(
         store,
         tmp_path / "on",
-        tmp_path / "tuned",
-        DATA,
-        FinetuneSettings(optim=optim(learning_rate=0.0)),
-        COMPUTE,
-        {},
+        Recipe(
+            input=DATA, finetune=FinetuneSettings(optim=optim(learning_rate=0.0)), compute=COMPUTE
+        ),
+        trained=tmp_path / "tuned",
     )
     assert equal(load_file(tmp_path / "on" / WEIGHTS), load_file(tmp_path / "tuned" / WEIGHTS)), (
         "both layers of the head"

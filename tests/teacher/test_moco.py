@@ -7,16 +7,10 @@ from scipy.special import expit, log_softmax, logsumexp, softmax
 
 from skedge.recipes.settings import ContrastSettings
 from skedge.skeleton import load_layout
-from skedge.teacher.methods.moco import (
-    NOTHING,
-    MoCo,
-    attention_drop,
-    ddm,
-    gathered,
-    info_nce,
-    nearest,
-    transform,
-)
+from skedge.teacher.methods.attention_drop import attention_drop
+from skedge.teacher.methods.contrast_losses import NOTHING, ddm, info_nce, nearest
+from skedge.teacher.methods.csclr import transform
+from skedge.teacher.methods.moco import MoCo, gathered
 from skedge.teacher.networks.encoders import STGCN
 from tests.teacher.tiny import PLAN, equal, randomise, state
 

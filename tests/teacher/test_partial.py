@@ -8,14 +8,15 @@ import torch
 from sklearn.neighbors import KNeighborsClassifier
 
 from skedge.datasets.store import Store
-from skedge.recipes.settings import FinetuneSettings, InputSettings, PartialSettings
+from skedge.recipes.recipe import Recipe
+from skedge.recipes.settings import FinetuneSettings, InputSettings, KnnSettings, PartialSettings
 from skedge.skeleton import InputError, load_layout, prepare
 from skedge.skeleton.retarget import retarget
 from skedge.teacher.clips import Clips
 from skedge.teacher.networks.classifier import Classifier, View
 from skedge.teacher.protocols.finetune import finetune
+from skedge.teacher.protocols.knn import knn
 from skedge.teacher.protocols.partial import answers, hide_joints, hide_parts, partial_body
-from skedge.teacher.protocols.probe import knn
 from skedge.teacher.runs.load import load_classifier, load_encoder
 from tests.teacher.tiny import COMPUTE, INPUT, PLAN, make_store, optim, scenes, write_classifier
 
@@ -61,14 +62,24 @@ def test_hidden_joints_leave_the_computation(tmp_path: Path) -> None:
 def test_partial_body_evaluation(store: Store, tmp_path: Path) -> None:
     network = write_classifier(tmp_path / "run", store)
     settings = PartialSettings(joints=(0, 10), parts=(0, 4), draws=3)
-    metrics = partial_body(store, tmp_path / "partial", tmp_path / "run", INPUT, settings, COMPUTE)
+    metrics = partial_body(
+        store,
+        tmp_path / "partial",
+        Recipe(input=INPUT, partial=settings, compute=COMPUTE),
+        classifier=tmp_path / "run",
+    )
     tested = Clips.read(store, store.split("xsub", "test"), INPUT)
     plain = float((network(tested.joints)[0].argmax(1) == tested.labels).float().mean())
     for kind in ("joints", "parts"):
         assert metrics[kind]["0"]["top1"] == pytest.approx(100 * plain, abs=0.01)
         assert metrics[kind]["0"]["std"] == 0
     assert set(metrics["joints"]) == {"0", "10"}
-    again = partial_body(store, tmp_path / "partial", tmp_path / "run", INPUT, settings, COMPUTE)
+    again = partial_body(
+        store,
+        tmp_path / "partial",
+        Recipe(input=INPUT, partial=settings, compute=COMPUTE),
+        classifier=tmp_path / "run",
+    )
     assert again == metrics, "the same seed hides the same"
 
 
@@ -81,14 +92,22 @@ def test_nothing_left_to_see_is_refused(
     write_classifier(tmp_path / "run", store)
     with pytest.raises(InputError, match=words):
         partial_body(
-            store, tmp_path, tmp_path / "run", INPUT, PartialSettings(joints, parts), COMPUTE
+            store,
+            tmp_path,
+            Recipe(input=INPUT, partial=PartialSettings(joints, parts), compute=COMPUTE),
+            classifier=tmp_path / "run",
         )
 
 
 def test_nearest_neighbours_are_scikit_learns_on_the_features(
     store: Store, encoder_run: Path, tmp_path: Path
 ) -> None:
-    metrics = knn(store, tmp_path, {"joint": encoder_run}, INPUT, 3, COMPUTE)
+    metrics = knn(
+        store,
+        tmp_path,
+        Recipe(input=INPUT, knn=KnnSettings(3), compute=COMPUTE),
+        encoders={"joint": encoder_run},
+    )
     encoder, card = load_encoder(encoder_run)
     encoder.eval()
     features, labels = {}, {}
@@ -106,7 +125,12 @@ def test_nearest_neighbours_are_scikit_learns_on_the_features(
         100 * near.score(features["test"], labels["test"]), abs=0.01
     )
     assert metrics["neighbors"] == 3
-    two = knn(store, tmp_path, {"joint": encoder_run, "bone": encoder_run}, INPUT, 3, COMPUTE)
+    two = knn(
+        store,
+        tmp_path,
+        Recipe(input=INPUT, knn=KnnSettings(3), compute=COMPUTE),
+        encoders={"joint": encoder_run, "bone": encoder_run},
+    )
     assert two["top1"] == metrics["top1"], "the same stream twice changes nothing"
 
 
@@ -114,7 +138,13 @@ def test_semi_supervised_training_sees_a_share_of_every_class(
     store: Store, encoder_run: Path, tmp_path: Path
 ) -> None:
     settings = FinetuneSettings(optim=optim(epochs=1))
-    metrics = finetune(store, tmp_path, encoder_run, INPUT, PLAN, settings, COMPUTE, {}, share=0.5)
+    metrics = finetune(
+        store,
+        tmp_path,
+        Recipe(input=INPUT, encoder=PLAN, compute=COMPUTE, finetune=settings),
+        encoder=encoder_run,
+        share=0.5,
+    )
     assert (metrics["protocol"], metrics["share"], metrics["clips"]) == ("semi", 0.5, 12)
     _, card = load_classifier(tmp_path)
     assert card.provenance["training_clips"] == 6
@@ -124,7 +154,11 @@ def test_transfer_to_another_layout(encoder_run: Path, tmp_path: Path) -> None:
     other = make_store(tmp_path / "kinect", "kinect20", labels=("jump", "run"), subjects=4)
     settings = FinetuneSettings(optim=optim(epochs=1))
     metrics = finetune(
-        other, tmp_path / "run", encoder_run, INPUT, PLAN, settings, COMPUTE, {}, transfer=True
+        other,
+        tmp_path / "run",
+        Recipe(input=INPUT, encoder=PLAN, compute=COMPUTE, finetune=settings),
+        encoder=encoder_run,
+        transfer=True,
     )
     assert metrics["protocol"] == "transfer"
     assert metrics["pretrained_on"] == "tiny"

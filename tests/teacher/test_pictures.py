@@ -10,15 +10,32 @@ from matplotlib.image import imread
 
 from skedge.datasets.store import Store, StoreWriter
 from skedge.recipes.masked_settings import TransformerSettings
-from skedge.recipes.settings import EncoderSettings, MaskSettings
+from skedge.recipes.recipe import Recipe
+from skedge.recipes.settings import AsmaSettings, EncoderSettings, MaskSettings, PretrainSettings
 from skedge.skeleton import InputError, load_layout
 from skedge.teacher import drawing as inspect
 from skedge.teacher import pictures
+from skedge.teacher.drawing import Subject
 from skedge.teacher.networks.transformer import Attention
 from skedge.teacher.runs.folder import write_metrics
-from tests.teacher.tiny import COMPUTE, INPUT, PLAN, random_classifier, scenes, write_classifier
+from tests.teacher.tiny import (
+    COMPUTE,
+    INPUT,
+    PLAN,
+    random_classifier,
+    scenes,
+    tiny_mask,
+    write_classifier,
+)
 
 NTU = load_layout("ntu25")
+MASKS = PretrainSettings(
+    pstl=tiny_mask(),
+    asma=AsmaSettings(
+        theta=MaskSettings(masked_frames=3),
+        phi=MaskSettings("low-degree", "high-motion", masked_frames=3),
+    ),
+)
 TOKENS = EncoderSettings(
     backbone="transformer", transformer=TransformerSettings(width=8, depth=2, heads=2, segment=3)
 )
@@ -53,18 +70,18 @@ def test_every_picture_is_drawn(store: Store, tmp_path: Path) -> None:
     write_classifier(tmp_path / "student", store)
     clip = str(store.index["name"][1])
     runs = [tmp_path / "teacher", tmp_path / "student"]
-    inspect.draw_features(runs, store, INPUT, 2, COMPUTE, tmp_path / "features.png")
-    inspect.draw_difference(*runs, tmp_path / "difference.png")
-    inspect.draw_activation(runs[0], store, clip, tmp_path / "activation.png")
-    masks = {
-        "theta": MaskSettings(masked_frames=3),
-        "phi": MaskSettings("low-degree", "high-motion", masked_frames=3),
-    }
-    inspect.draw_masks(store, clip, masks, INPUT, COMPUTE, tmp_path / "masks.png")
+    recipe = Recipe(input=INPUT, pretrain=MASKS, compute=COMPUTE)
+    subject = Subject(runs, store, clip=clip, classes=2)
+    inspect.draw_features(subject, recipe, tmp_path / "features.png")
+    inspect.draw_difference(subject, recipe, tmp_path / "difference.png")
+    one = Subject(runs[:1], store, clip=clip)
+    inspect.draw_activation(one, recipe, tmp_path / "activation.png")
+    inspect.draw_masks(subject, recipe, tmp_path / "masks.png")
     pictures.confusion_matrix([[3, 1], [0, 0]], ("wave", "clap"), tmp_path / "confusion.png")
-    inspect.draw_motion(store, INPUT, 2, COMPUTE, tmp_path / "motion.png")
+    inspect.draw_motion(subject, recipe, tmp_path / "motion.png")
     write_classifier(tmp_path / "tokens", store, plan=TOKENS)
-    inspect.draw_attention([tmp_path / "tokens"], store, INPUT, COMPUTE, tmp_path / "attention.png")
+    tokens = Subject([tmp_path / "tokens"], store)
+    inspect.draw_attention(tokens, recipe, tmp_path / "attention.png")
     for name in (
         "features",
         "difference",
@@ -110,9 +127,9 @@ def test_motion_is_how_far_a_joint_goes(tmp_path: Path, monkeypatch: pytest.Monk
         writer.protocol("xsub", lambda index: np.full(len(index), 3))
     found: dict[str, np.ndarray] = {}
     monkeypatch.setattr(pictures, "motions", lambda actions, layout, file: found.update(actions))
-    inspect.draw_motion(
-        Store(tmp_path / "one"), replace(INPUT, frames=11), 2, COMPUTE, tmp_path / "x.png"
-    )
+    recipe = Recipe(input=replace(INPUT, frames=11), compute=COMPUTE)
+    subject = Subject(data=Store(tmp_path / "one"), classes=2)
+    inspect.draw_motion(subject, recipe, tmp_path / "x.png")
     assert found["still"] == pytest.approx(0)
     assert found["raise"][7] == pytest.approx(
         50 / 11
@@ -124,12 +141,14 @@ def test_what_cannot_be_drawn(store: Store, tmp_path: Path) -> None:
     write_classifier(tmp_path / "teacher", store)
     write_classifier(tmp_path / "student", store)
     write_metrics(tmp_path / "student", {"top1": 1.0})
+    both = Subject([tmp_path / "teacher", tmp_path / "student"])
+    one = Subject([tmp_path / "teacher"], store)
     with pytest.raises(InputError, match=r"student: expected an evaluated run"):
-        inspect.draw_difference(tmp_path / "teacher", tmp_path / "student", tmp_path / "x.png")
+        inspect.draw_difference(both, Recipe(), tmp_path / "x.png")
     with pytest.raises(InputError, match=r"\.png, \.svg or \.pdf"):
         pictures.confusion_matrix([[1]], ("wave",), tmp_path / "x.jpeg")
     with pytest.raises(
         InputError, match=r"teacher: expected a model with .* transformer, got st-gcn"
     ):
-        inspect.draw_attention([tmp_path / "teacher"], store, INPUT, COMPUTE, tmp_path / "x.png")
+        inspect.draw_attention(one, Recipe(input=INPUT, compute=COMPUTE), tmp_path / "x.png")
     assert not (tmp_path / "x.png").exists()

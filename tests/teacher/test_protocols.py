@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 from sklearn.metrics import accuracy_score, recall_score, top_k_accuracy_score
 
 from skedge.datasets.store import Store
+from skedge.recipes.recipe import Recipe
 from skedge.recipes.settings import (
     AugmentSettings,
     EncoderSettings,
@@ -25,13 +26,23 @@ from skedge.teacher.networks.classifier import View
 from skedge.teacher.networks.encoders import STGCN
 from skedge.teacher.pretrain import pretrain
 from skedge.teacher.protocols.classify import score
-from skedge.teacher.protocols.finetune import finetune, go_on
-from skedge.teacher.protocols.probe import linear
+from skedge.teacher.protocols.continued import continue_training
+from skedge.teacher.protocols.finetune import finetune
+from skedge.teacher.protocols.linear import linear
 from skedge.teacher.protocols.ridge import ridge
 from skedge.teacher.runs.folder import WEIGHTS, Card, read_metrics, write_run
 from skedge.teacher.runs.load import load_classifier, load_encoder
 from skedge.teacher.training import forward_all
-from tests.teacher.tiny import COMPUTE, INPUT, PLAN, equal, make_store, optim, write_classifier
+from tests.teacher.tiny import (
+    COMPUTE,
+    INPUT,
+    PLAN,
+    PRETRAINED,
+    equal,
+    make_store,
+    optim,
+    write_classifier,
+)
 
 
 def test_clips_are_prepared_as_on_the_device(store: Store) -> None:
@@ -62,7 +73,8 @@ def test_pretraining_makes_a_run_folder(store: Store, encoder_run: Path) -> None
     assert metrics["method"] == "pstl"
     assert metrics["clips"] == 12
     assert np.isfinite(metrics["loss"])
-    assert yaml.safe_load((encoder_run / "recipe.yaml").read_text()) == {"name": "tiny"}
+    written = yaml.safe_load((encoder_run / "recipe.yaml").read_text())
+    assert written == PRETRAINED.sections()
     assert not (encoder_run / "last.ckpt").exists()
     assert (encoder_run / "log" / "metrics.csv").is_file()
     _, card = load_encoder(encoder_run)
@@ -75,7 +87,9 @@ def test_pretraining_makes_a_run_folder(store: Store, encoder_run: Path) -> None
 
 def test_pretraining_with_fewer_clips_than_a_batch(store: Store, tmp_path: Path) -> None:
     settings = PretrainSettings("skeleton-bt", projector=8, optim=optim(batch_size=128, epochs=1))
-    metrics = pretrain(store, tmp_path, INPUT, PLAN, settings, COMPUTE, {})
+    metrics = pretrain(
+        store, tmp_path, Recipe(input=INPUT, encoder=PLAN, pretrain=settings, compute=COMPUTE)
+    )
     assert np.isfinite(metrics["loss"])
 
 
@@ -85,12 +99,14 @@ def probe(store: Store, encoder_run: Path, tmp_path_factory: pytest.TempPathFact
     linear(
         store,
         folder,
-        encoder_run,
-        INPUT,
-        PLAN,
-        LinearSettings(optim(batch_size=128, epochs=3)),
-        COMPUTE,
-        {"name": "probe"},
+        Recipe(
+            "probe",
+            input=INPUT,
+            encoder=PLAN,
+            compute=COMPUTE,
+            linear=LinearSettings(optim(batch_size=128, epochs=3)),
+        ),
+        encoder=encoder_run,
     )
     return folder
 
@@ -121,9 +137,14 @@ def test_a_probe_learns_from_the_features_of_plain_clips(store: Store, tmp_path:
         for _ in range(60):  # an encoder whose running statistics are those of its features
             network(View(store.layout, INPUT)(clips.joints))
     card = Card("encoder", store.layout, store.labels, INPUT, PLAN, 1.0, {})
-    write_run(tmp_path / "encoder", network.eval(), card, {}, {})
+    write_run(tmp_path / "encoder", network.eval(), card, recipe=Recipe(), metrics={})
     settings = LinearSettings(optim(epochs=300, learning_rate=0.1))
-    metrics = linear(store, tmp_path, tmp_path / "encoder", INPUT, PLAN, settings, COMPUTE, {})
+    metrics = linear(
+        store,
+        tmp_path,
+        Recipe(input=INPUT, encoder=PLAN, compute=COMPUTE, linear=settings),
+        encoder=tmp_path / "encoder",
+    )
     classifier, _ = load_classifier(tmp_path)
     with torch.no_grad():
         features = network(classifier.view(clips.joints))
@@ -142,11 +163,21 @@ def test_finetuning_starts_from_the_encoder_and_changes_it(
 ) -> None:
     before = load_file(encoder_run / WEIGHTS)
     still = FinetuneSettings(optim=optim(epochs=1, learning_rate=0.0))
-    finetune(store, tmp_path / "still", encoder_run, INPUT, PLAN, still, COMPUTE, {})
+    finetune(
+        store,
+        tmp_path / "still",
+        Recipe(input=INPUT, encoder=PLAN, compute=COMPUTE, finetune=still),
+        encoder=encoder_run,
+    )
     settings = FinetuneSettings(
         label_smoothing=0.1, augment=AugmentSettings(rotation=10.0), optim=optim(batch_size=128)
     )
-    metrics = finetune(store, tmp_path / "moved", encoder_run, INPUT, PLAN, settings, COMPUTE, {})
+    metrics = finetune(
+        store,
+        tmp_path / "moved",
+        Recipe(input=INPUT, encoder=PLAN, compute=COMPUTE, finetune=settings),
+        encoder=encoder_run,
+    )
     assert metrics["pretrained_on"] == "tiny"
     assert metrics["protocol"] == "finetune"
     same, moved = (load_file(tmp_path / name / WEIGHTS) for name in ("still", "moved"))
@@ -163,10 +194,7 @@ def test_finetuning_takes_the_pretrained_plan_and_input(
     store: Store, encoder_run: Path, tmp_path: Path
 ) -> None:
     other = EncoderSettings(widths=(8,), strides=(1,), dropout=0.25)
-    finetune(
-        store, tmp_path, encoder_run, InputSettings(frames=20, stream="bone"), other, FinetuneSettings(optim=optim(epochs=1)),
-        COMPUTE, {},
-    )  # fmt: skip
+    finetune(store, tmp_path, Recipe(input=InputSettings(frames=20, stream="bone"), encoder=other, compute=COMPUTE, finetune=FinetuneSettings(optim=optim(epochs=1))), encoder=encoder_run)  # fmt: skip
     _, card = load_classifier(tmp_path)
     assert card.input == INPUT
     assert tuple(card.encoder.widths) == PLAN.widths
@@ -175,7 +203,9 @@ def test_finetuning_takes_the_pretrained_plan_and_input(
 
 def test_supervised_training_learns(store: Store, tmp_path: Path) -> None:
     settings = FinetuneSettings(optim=optim(epochs=60, learning_rate=0.02, batch_size=4))
-    metrics = finetune(store, tmp_path, None, INPUT, PLAN, settings, COMPUTE, {})
+    metrics = finetune(
+        store, tmp_path, Recipe(input=INPUT, encoder=PLAN, compute=COMPUTE, finetune=settings)
+    )
     assert metrics["protocol"] == "supervised"
     assert metrics["clips"] == 12
     assert metrics["top1"] > 60, "three actions: a third by chance"
@@ -210,13 +240,13 @@ def test_scores_with_fewer_than_five_classes() -> None:
 
 
 def test_ridge(store: Store, tmp_path: Path) -> None:
-    metrics = ridge(store, tmp_path, INPUT, COMPUTE)
+    metrics = ridge(store, tmp_path, Recipe(input=INPUT, compute=COMPUTE))
     assert json.loads((tmp_path / "metrics.json").read_text()) == metrics
     assert metrics["protocol"] == "ridge"
     assert metrics["clips"] == 12
     assert metrics["top1"] > 60
     pair = make_store(tmp_path / "pair", labels=("wave", "clap"))
-    metrics = ridge(pair, tmp_path / "two classes", INPUT, COMPUTE)
+    metrics = ridge(pair, tmp_path / "two classes", Recipe(input=INPUT, compute=COMPUTE))
     assert metrics["top1"] > 60
     assert metrics["top5"] == 100
 
@@ -228,14 +258,11 @@ def test_a_classifier_goes_on_with_other_actions(store: Store, tmp_path: Path) -
     settings = FinetuneSettings(
         augment=AugmentSettings(), optim=optim(epochs=1, learning_rate=1e-12)
     )
-    metrics = go_on(
+    metrics = continue_training(
         mine,
         tmp_path / "run",
-        tmp_path / "known",
-        InputSettings(frames=99),
-        settings,
-        COMPUTE,
-        {"name": "tiny"},
+        Recipe("tiny", input=InputSettings(frames=99), finetune=settings, compute=COMPUTE),
+        trained=tmp_path / "known",
     )
     assert (metrics["protocol"], metrics["known"]) == ("finetune", 2)
     (before, _), (after, card) = (load_classifier(tmp_path / name) for name in ("known", "run"))
@@ -252,16 +279,28 @@ def test_another_layout_is_refused_with_both_names(encoder_run: Path, tmp_path: 
     other = make_store(tmp_path / "kinect", "kinect20", subjects=2)
     with pytest.raises(InputError, match=r"ntu25 \(25 joints\).*kinect20 \(20 joints\)"):
         linear(
-            other, tmp_path / "run", encoder_run, INPUT, PLAN, LinearSettings(optim()), COMPUTE, {}
+            other,
+            tmp_path / "run",
+            Recipe(input=INPUT, encoder=PLAN, compute=COMPUTE, linear=LinearSettings(optim())),
+            encoder=encoder_run,
         )
     with pytest.raises(InputError, match=r"ntu25 \(25 joints\).*kinect20 \(20 joints\)"):
-        finetune(other, tmp_path / "run", encoder_run, INPUT, PLAN, FinetuneSettings(), COMPUTE, {})
+        finetune(
+            other,
+            tmp_path / "run",
+            Recipe(input=INPUT, encoder=PLAN, compute=COMPUTE, finetune=FinetuneSettings()),
+            encoder=encoder_run,
+        )
     assert not (tmp_path / "run").exists()
 
 
 def test_an_unknown_protocol_is_refused(store: Store, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"xview.*xsub"):
-        ridge(store, tmp_path, InputSettings(protocol="xview", frames=12), COMPUTE)
+        ridge(
+            store,
+            tmp_path,
+            Recipe(input=InputSettings(protocol="xview", frames=12), compute=COMPUTE),
+        )
 
 
 def test_all_batches_of_a_frozen_network() -> None:

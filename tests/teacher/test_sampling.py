@@ -11,10 +11,12 @@ from sklearn.metrics import accuracy_score
 
 from skedge.datasets.store import Store
 from skedge.export.exporter import Exporter
+from skedge.recipes.recipe import Recipe
 from skedge.recipes.settings import OptimSettings
 from skedge.skeleton import InputError, prepare
 from skedge.teacher.clips import Clips
 from skedge.teacher.protocols.evaluate import Sets, measure, on_protocol
+from skedge.teacher.runs.folder import Run
 from skedge.teacher.runs.load import load_classifier
 from skedge.teacher.training import rate_share
 from tests.teacher.tiny import COMPUTE, INPUT, PLAN, write_classifier
@@ -77,7 +79,7 @@ def test_training_draws_anew_and_tests_do_not(clips: Clips) -> None:
 def test_the_answer_is_the_mean_of_several_samplings(store: Store, tmp_path: Path) -> None:
     classifier = write_classifier(tmp_path / "run", store, UNIFORM, PLAN)
     sets = Sets.read(store, on_protocol(load_classifier(tmp_path / "run")[1].input, UNIFORM))
-    found = measure(classifier, sets, tmp_path, COMPUTE, {})
+    found = measure(classifier, sets, Run(tmp_path, Recipe(compute=COMPUTE)), extra={})
     with torch.no_grad():
         answers = [
             classifier(joints)[0].softmax(1).double().numpy() for joints in sets.test.samplings()

@@ -14,14 +14,18 @@ from torch import nn
 from skedge.datasets.store import Store
 from skedge.export.clip_graph import Deployed
 from skedge.recipes.masked_settings import SkeletonMaeSettings, SttformerSettings
+from skedge.recipes.recipe import Recipe
 from skedge.recipes.settings import EncoderSettings, FinetuneSettings
 from skedge.skeleton import InputError, load_layout
 from skedge.teacher import drawing as inspect
-from skedge.teacher.methods.skeletonmae import decoder_plan, draw, load_mae, visible
+from skedge.teacher.masks.bodies import draw, visible
+from skedge.teacher.methods.registry import make_method
+from skedge.teacher.methods.skeletonmae import load_mae
+from skedge.teacher.methods.tuple_decoder import decoder_plan
 from skedge.teacher.networks.classifier import Classifier
 from skedge.teacher.networks.encoders import build_encoder
 from skedge.teacher.networks.sttformer import elements, encoder_plan, tuples
-from skedge.teacher.pretrain import make_method, pretrain
+from skedge.teacher.pretrain import pretrain
 from skedge.teacher.protocols.finetune import finetune
 from skedge.teacher.runs.folder import DECODER
 from tests.teacher.masked_tiny import (
@@ -206,14 +210,19 @@ def test_the_papers_parameters(width: int, millions: int) -> None:
     """Table 2, in whole millions, with tuples of 2 frames of 25 joints."""
     plan = EncoderSettings(backbone="sttformer", sttformer=SttformerSettings(width, 2))
     with torch.device("meta"):
-        module = make_method(NTU, replace(DATA, frames=20), plan, settings("skeletonmae"))
+        module = make_method(
+            NTU,
+            Recipe(input=replace(DATA, frames=20), encoder=plan, pretrain=settings("skeletonmae")),
+        )
     count = sum(parameter.numel() for parameter in module.parameters()) / 1e6
     assert abs(count - millions) < 0.8
 
 
 def method(which: Any = MAE, persons: int = 1, random: bool = True) -> Any:
     torch.manual_seed(2)
-    module = make_method(NTU, replace(DATA, persons=persons), STTFORMER, which)
+    module = make_method(
+        NTU, Recipe(input=replace(DATA, persons=persons), encoder=STTFORMER, pretrain=which)
+    )
     if random:
         randomise(module)
     return module
@@ -299,7 +308,7 @@ def test_the_loss_is_of_the_whole_clip_and_of_who_is_there() -> None:
 
 def test_sixteen_clips_are_overfit() -> None:
     torch.manual_seed(0)
-    module = make_method(NTU, DATA, STTFORMER, MAE)
+    module = make_method(NTU, Recipe(input=DATA, encoder=STTFORMER, pretrain=MAE))
     joints, losses = scenes(16, DATA), []
     optimizer = torch.optim.Adam(module.parameters(), 5e-3)
     for _ in range(14):
@@ -341,16 +350,27 @@ def test_what_no_sttformer_can_be() -> None:
 
 
 def test_from_pretraining_to_a_picture_and_a_teacher(store: Store, tmp_path: Path) -> None:
-    pretrain(store, tmp_path / "encoder", DATA, STTFORMER, MAE, COMPUTE, {"name": "tiny"})
+    pretrain(
+        store,
+        tmp_path / "encoder",
+        Recipe("tiny", input=DATA, encoder=STTFORMER, pretrain=MAE, compute=COMPUTE),
+    )
     module, card = load_mae(tmp_path / "encoder")
     assert (card.encoder.backbone, card.encoder.sttformer) == ("sttformer", STTFORMER.sttformer)
     assert not any(parameter.requires_grad for parameter in module.parameters())
     clip = str(store.index["name"][1])
-    inspect.draw_reconstruction(tmp_path / "encoder", store, clip, COMPUTE, tmp_path / "made.png")
+    made = inspect.Subject([tmp_path / "encoder"], store, clip=clip)
+    inspect.draw_reconstruction(made, Recipe(compute=COMPUTE), tmp_path / "made.png")
     assert imread(tmp_path / "made.png").std() > 0.02
     tuned = FinetuneSettings(label_smoothing=0.1, optim=optim(milestones=(1.0,)))
-    finetune(store, tmp_path / "tuned", tmp_path / "encoder", DATA, STTFORMER, tuned, COMPUTE, {})
-    inspect.draw_activation(tmp_path / "tuned", store, clip, tmp_path / "spoken.png")
+    finetune(
+        store,
+        tmp_path / "tuned",
+        Recipe(input=DATA, encoder=STTFORMER, compute=COMPUTE, finetune=tuned),
+        encoder=tmp_path / "encoder",
+    )
+    spoken = inspect.Subject([tmp_path / "tuned"], store, clip=clip)
+    inspect.draw_activation(spoken, Recipe(), tmp_path / "spoken.png")
     with pytest.raises(InputError, match=r"tuned: expected a pretrained encoder, got a classifier"):
         load_mae(tmp_path / "tuned")
     (tmp_path / "encoder" / DECODER).write_bytes(b"not a decoder")

@@ -10,11 +10,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import DataLoader
 
+from skedge.recipes.recipe import Recipe
 from skedge.recipes.settings import AugmentSettings, ComputeSettings, MaskSettings, PretrainSettings
 from skedge.skeleton import InputError, load_layout
 from skedge.teacher.clips import Clips
-from skedge.teacher.methods.pstl import METHODS
+from skedge.teacher.methods.pstl import PSTL
+from skedge.teacher.methods.registry import method_named
 from skedge.teacher.networks.encoders import STGCN
+from skedge.teacher.runs.folder import Run
 from skedge.teacher.training import (
     CHECKPOINT,
     Trained,
@@ -100,7 +103,7 @@ def _points(count: int = 12) -> Clips:
 def test_too_few_clips_for_a_step_are_refused(tmp_path: Path) -> None:
     nothing = DataLoader(_points(3), 4, drop_last=True, collate_fn=lambda batch: batch)
     with pytest.raises(InputError, match="too few clips"):
-        fit(Line(optim(epochs=2)), nothing, COMPUTE, tmp_path, "Line")
+        fit(Line(optim(epochs=2)), nothing, Run(tmp_path, Recipe(compute=COMPUTE)), title="Line")
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd"])
@@ -115,7 +118,7 @@ def test_every_optimizer_follows_the_schedule(optimizer: str, tmp_path: Path) ->
         optim(epochs=4, learning_rate=0.2, warmup_epochs=1, weight_decay=1e-3, optimizer=optimizer)
     )
     before = state(module)
-    trainer = fit(module, _points().loader(4), COMPUTE, tmp_path, "Line")
+    trainer = fit(module, _points().loader(4), Run(tmp_path, Recipe(compute=COMPUTE)), title="Line")
     assert trainer.global_step == 12
     assert rates == pytest.approx([0.2 * warmup_cosine(step, 3, 12) for step in range(12)])
     assert trainer.optimizers[0].param_groups[0]["weight_decay"] == 1e-3
@@ -128,23 +131,43 @@ def test_an_interrupted_training_goes_on_where_it_stopped(tmp_path: Path) -> Non
     """Without shuffling and augmentation: what is drawn after an interruption is drawn anew."""
     settings = optim(epochs=5, learning_rate=0.1, warmup_epochs=1)
     whole = Line(settings)
-    fit(whole, _points().loader(4, shuffle=False), COMPUTE, tmp_path / "whole", "Line")
+    fit(
+        whole,
+        _points().loader(4, shuffle=False),
+        Run(tmp_path / "whole", Recipe(compute=COMPUTE)),
+        title="Line",
+    )
 
     folder = tmp_path / "a folder"
     first = Line(settings, interrupt=6)
     with pytest.raises(KeyboardInterrupt):
-        fit(first, _points().loader(4, shuffle=False), COMPUTE, folder, "Line")
+        fit(
+            first,
+            _points().loader(4, shuffle=False),
+            Run(folder, Recipe(compute=COMPUTE)),
+            title="Line",
+        )
     assert (folder / CHECKPOINT).is_file()
 
     second = Line(settings)
-    trainer = fit(second, _points().loader(4, shuffle=False), COMPUTE, folder, "Line", resume=True)
+    trainer = fit(
+        second,
+        _points().loader(4, shuffle=False),
+        Run(folder, Recipe(compute=COMPUTE), resume=True),
+        title="Line",
+    )
     assert trainer.global_step == 15
     assert first.seen + second.seen == whole.seen, "every clip in every epoch, once"
     for name, value in state(whole).items():
         torch.testing.assert_close(state(second)[name], value, atol=1e-6, rtol=1e-6)
 
     third = Line(settings)
-    fit(third, _points().loader(4, shuffle=False), COMPUTE, folder, "Line", resume=True)
+    fit(
+        third,
+        _points().loader(4, shuffle=False),
+        Run(folder, Recipe(compute=COMPUTE), resume=True),
+        title="Line",
+    )
     assert third.seen == [], "what was trained but not yet written is not trained again"
     assert equal(state(third), state(second))
 
@@ -155,13 +178,21 @@ def test_within_an_epoch_it_draws_the_rest_anew(tmp_path: Path) -> None:
     settings = optim(epochs=5, learning_rate=0.1, warmup_epochs=1)
     first, second = Line(settings, interrupt=7), Line(settings)
     with pytest.raises(KeyboardInterrupt):
-        fit(first, _points().loader(4, shuffle=False), COMPUTE, tmp_path, "Line")
+        fit(
+            first,
+            _points().loader(4, shuffle=False),
+            Run(tmp_path, Recipe(compute=COMPUTE)),
+            title="Line",
+        )
     left = state(first)
     started: list[dict[str, Tensor]] = []
     second.on_train_start = lambda: started.append(state(second))
     assert (
         fit(
-            second, _points().loader(4, shuffle=False), COMPUTE, tmp_path, "Line", resume=True
+            second,
+            _points().loader(4, shuffle=False),
+            Run(tmp_path, Recipe(compute=COMPUTE), resume=True),
+            title="Line",
         ).global_step
         == 15
     )
@@ -172,10 +203,21 @@ def test_within_an_epoch_it_draws_the_rest_anew(tmp_path: Path) -> None:
 def test_shuffled_training_resumes_with_the_same_number_of_steps(tmp_path: Path) -> None:
     settings = optim(epochs=4)
     with pytest.raises(KeyboardInterrupt):
-        fit(Line(settings, interrupt=7), _points().loader(4), COMPUTE, tmp_path, "Line")
+        fit(
+            Line(settings, interrupt=7),
+            _points().loader(4),
+            Run(tmp_path, Recipe(compute=COMPUTE)),
+            title="Line",
+        )
     module = Line(settings)
     assert (
-        fit(module, _points().loader(4), COMPUTE, tmp_path, "Line", resume=True).global_step == 12
+        fit(
+            module,
+            _points().loader(4),
+            Run(tmp_path, Recipe(compute=COMPUTE), resume=True),
+            title="Line",
+        ).global_step
+        == 12
     )
     assert len(module.seen) == 5
 
@@ -183,14 +225,30 @@ def test_shuffled_training_resumes_with_the_same_number_of_steps(tmp_path: Path)
 def test_a_checkpoint_is_used_only_if_asked(tmp_path: Path) -> None:
     settings = optim(epochs=3)
     with pytest.raises(KeyboardInterrupt):
-        fit(Line(settings, interrupt=4), _points().loader(4), COMPUTE, tmp_path, "Line")
+        fit(
+            Line(settings, interrupt=4),
+            _points().loader(4),
+            Run(tmp_path, Recipe(compute=COMPUTE)),
+            title="Line",
+        )
     module = Line(settings)
-    assert fit(module, _points().loader(4), COMPUTE, tmp_path, "Line").global_step == 9
+    assert (
+        fit(
+            module, _points().loader(4), Run(tmp_path, Recipe(compute=COMPUTE)), title="Line"
+        ).global_step
+        == 9
+    )
     assert len(module.seen) == 9
     (tmp_path / CHECKPOINT).unlink()
     nothing = Line(settings)
     assert (
-        fit(nothing, _points().loader(4), COMPUTE, tmp_path, "Line", resume=True).global_step == 9
+        fit(
+            nothing,
+            _points().loader(4),
+            Run(tmp_path, Recipe(compute=COMPUTE), resume=True),
+            title="Line",
+        ).global_step
+        == 9
     ), "nothing to go on from"
 
 
@@ -201,9 +259,8 @@ def test_training_is_the_same_for_the_same_seed(tmp_path: Path) -> None:
         fit(
             module,
             _points().loader(4),
-            ComputeSettings(seed, "cpu", precision="32-true"),
-            tmp_path,
-            "Line",
+            Run(tmp_path, Recipe(compute=ComputeSettings(seed, "cpu", precision="32-true"))),
+            title="Line",
         )
         seen.append(module.seen)
     assert seen[0] == seen[1]
@@ -225,7 +282,7 @@ def test_the_loss_falls_on_sixteen_clips(method: str, tmp_path: Path) -> None:
         projector=16, pstl=MaskSettings("high-degree", "high-motion", 5, 2, 1, "squared"),
         augment=AugmentSettings(rotation=10.0), optim=optim(epochs=30, batch_size=16, learning_rate=1e-2),
     )  # fmt: skip
-    module = METHODS[method](STGCN(NTU, PLAN), NTU, INPUT, settings)
+    module = method_named(method)(STGCN(NTU, PLAN), NTU, Recipe(input=INPUT, pretrain=settings))
     loss: Callable[[Tensor], Tensor] = module.loss
 
     def noted(joints: Tensor) -> Tensor:
@@ -234,7 +291,7 @@ def test_the_loss_falls_on_sixteen_clips(method: str, tmp_path: Path) -> None:
         return value
 
     module.loss = noted
-    fit(module, _clips().loader(16), COMPUTE, tmp_path, method)
+    fit(module, _clips().loader(16), Run(tmp_path, Recipe(compute=COMPUTE)), title=method)
     assert len(losses) == 30
     assert sum(losses[-5:]) < 0.6 * sum(losses[:5])
 
@@ -251,7 +308,7 @@ def test_pstl_compares_the_anchor_with_both_masked_views(
         pstl=MaskSettings("high-degree", "high-motion", 9, 3, 2, "squared", per),
         augment=AugmentSettings(),
     )
-    module = METHODS["pstl"](STGCN(NTU, PLAN), NTU, INPUT, settings)
+    module = PSTL(STGCN(NTU, PLAN), NTU, Recipe(input=INPUT, pretrain=settings))
     calls: list[tuple[Tensor | None, Tensor | None]] = []
     encoder = module.encoder.forward
 
@@ -285,7 +342,12 @@ def test_a_useless_checkpoint_is_refused_in_one_line(damage: str, tmp_path: Path
 
     settings, checkpoint = optim(epochs=5), tmp_path / CHECKPOINT
     with pytest.raises(KeyboardInterrupt):
-        fit(Line(settings, interrupt=10), _points().loader(4), COMPUTE, tmp_path, "Line")
+        fit(
+            Line(settings, interrupt=10),
+            _points().loader(4),
+            Run(tmp_path, Recipe(compute=COMPUTE)),
+            title="Line",
+        )
     if damage == "fewer epochs":
         settings = optim(epochs=1)
     elif damage == "truncated":
@@ -300,7 +362,12 @@ def test_a_useless_checkpoint_is_refused_in_one_line(damage: str, tmp_path: Path
             checkpoint,
         )
     with pytest.raises(InputError, match="checkpoint") as refused:
-        fit(Line(settings), _points().loader(4), COMPUTE, tmp_path, "Line", resume=True)
+        fit(
+            Line(settings),
+            _points().loader(4),
+            Run(tmp_path, Recipe(compute=COMPUTE), resume=True),
+            title="Line",
+        )
     assert "\n" not in str(refused.value)
     assert not (tmp_path / "ran").exists()
 
@@ -317,12 +384,15 @@ def test_ctrl_c_is_taken_between_two_steps(tmp_path: Path) -> None:
     before = signal.getsignal(signal.SIGINT)
     module = Interrupted(optim(epochs=5))
     with pytest.raises(KeyboardInterrupt):
-        fit(module, _points().loader(4), COMPUTE, tmp_path, "Line")
+        fit(module, _points().loader(4), Run(tmp_path, Recipe(compute=COMPUTE)), title="Line")
     assert len(module.seen) == 5, "the step was finished, the next one not begun"
     assert signal.getsignal(signal.SIGINT) is before
     assert (
         fit(
-            Line(optim(epochs=5)), _points().loader(4), COMPUTE, tmp_path, "Line", resume=True
+            Line(optim(epochs=5)),
+            _points().loader(4),
+            Run(tmp_path, Recipe(compute=COMPUTE), resume=True),
+            title="Line",
         ).global_step
         == 15
     )

@@ -10,13 +10,14 @@ from torch import nn
 
 from skedge.export.clip_graph import Deployed, macs
 from skedge.recipes.masked_settings import TransformerSettings
+from skedge.recipes.recipe import Recipe
 from skedge.recipes.settings import EncoderSettings
 from skedge.skeleton import InputError, load_layout
 from skedge.teacher.drawing import class_activation
+from skedge.teacher.methods.registry import make_method
 from skedge.teacher.networks.classifier import Classifier
 from skedge.teacher.networks.encoders import build_encoder
 from skedge.teacher.networks.transformer import TokenBlock, set_drop_path
-from skedge.teacher.pretrain import make_method
 from skedge.teacher.protocols.classify import Classification, depths
 from tests.teacher.masked_tiny import (
     NTU,
@@ -229,4 +230,4 @@ def test_a_method_wants_its_backbone() -> None:
             InputError,
             match=rf"{method}: expected encoder.backbone {wanted}, got {plan.backbone}; add",
         ):
-            make_method(NTU, INPUT, plan, settings(method))
+            make_method(NTU, Recipe(input=INPUT, encoder=plan, pretrain=settings(method)))

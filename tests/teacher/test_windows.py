@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from skedge.datasets.store import Store, StoreWriter
+from skedge.recipes.recipe import Recipe
 from skedge.recipes.settings import EncoderSettings, FinetuneSettings, InputSettings
 from skedge.skeleton import InputError, prepare
 from skedge.skeleton.resample import at_rate
@@ -84,7 +85,9 @@ def test_a_network_is_trained_and_opened_again(store: Store, tmp_path: Path) -> 
     plan = EncoderSettings(widths=(4, 6), strides=(1, 1), causal=True, padding=False)
     settings = FinetuneSettings(optim=optim())
     metrics = finetune(
-        store, tmp_path / "run", None, DATA, plan, settings, COMPUTE, {"name": "live"}
+        store,
+        tmp_path / "run",
+        Recipe("live", input=DATA, encoder=plan, compute=COMPUTE, finetune=settings),
     )
     classifier, card = load_classifier(tmp_path / "run")
     assert card.input == DATA

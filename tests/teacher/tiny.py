@@ -9,12 +9,14 @@ import torch
 from torch import Tensor, nn
 
 from skedge.datasets.store import Store, StoreWriter
+from skedge.recipes.recipe import Recipe
 from skedge.recipes.settings import (
     ComputeSettings,
     EncoderSettings,
     InputSettings,
     MaskSettings,
     OptimSettings,
+    PretrainSettings,
 )
 from skedge.skeleton import load_layout
 from skedge.skeleton.layout import Layout
@@ -33,6 +35,15 @@ def tiny_mask() -> MaskSettings:
 
 def optim(**changes: Any) -> OptimSettings:
     return OptimSettings(**({"epochs": 2, "batch_size": 8, "learning_rate": 1e-2} | changes))
+
+
+PRETRAINED = Recipe(
+    "tiny",
+    input=INPUT,
+    encoder=PLAN,
+    pretrain=PretrainSettings(projector=16, pstl=tiny_mask(), optim=optim()),
+    compute=COMPUTE,
+)
 
 
 def pose(layout: Layout) -> np.ndarray:
@@ -150,8 +161,8 @@ def write_classifier(
         folder,
         classifier,
         card,
-        {"name": "random"},
-        {"top1": 61.5, "top5": 100.0, "clips": 12, "per_class": [1, 2, 3]},
+        recipe=Recipe("random"),
+        metrics={"top1": 61.5, "top5": 100.0, "clips": 12, "per_class": [1, 2, 3]},
     )
     return classifier
 

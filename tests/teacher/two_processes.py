@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, distributed, nn
 
+from skedge.recipes.recipe import Recipe
 from skedge.recipes.settings import (
     AsmaSettings,
     AugmentSettings,
@@ -20,10 +21,11 @@ from skedge.recipes.settings import (
 from skedge.skeleton import load_layout
 from skedge.teacher.clips import Clips
 from skedge.teacher.methods.barlow import BarlowLoss
-from skedge.teacher.methods.contrast import SkeletonCLR
 from skedge.teacher.methods.pstl import SkeletonBT
+from skedge.teacher.methods.registry import make_method
+from skedge.teacher.methods.skeletonclr import SkeletonCLR
 from skedge.teacher.networks.encoders import STGCN
-from skedge.teacher.pretrain import make_method
+from skedge.teacher.runs.folder import Run
 from skedge.teacher.training import fit, seeded
 from tests.teacher.masked_tiny import DATA, STTFORMER, TRANSFORMER
 from tests.teacher.tiny import COMPUTE, INPUT, PLAN, motion, optim, randomise, tiny_mask
@@ -76,9 +78,15 @@ def train_plain(folder: Path, devices: int) -> dict[str, Any]:
     fit(
         module,
         loader,
-        ComputeSettings(seed=3, accelerator="cpu", devices=devices, precision="32-true"),
-        folder,
-        "Plain",
+        Run(
+            folder,
+            Recipe(
+                compute=ComputeSettings(
+                    seed=3, accelerator="cpu", devices=devices, precision="32-true"
+                )
+            ),
+        ),
+        title="Plain",
     )
     return {"first": first, "last": {name: p.detach() for name, p in module.named_parameters()}}
 
@@ -101,9 +109,15 @@ def train_contrast(folder: Path, devices: int) -> dict[str, Any]:
     fit(
         module,
         loader,
-        ComputeSettings(seed=3, accelerator="cpu", devices=devices, precision="32-true"),
-        folder,
-        "Contrast",
+        Run(
+            folder,
+            Recipe(
+                compute=ComputeSettings(
+                    seed=3, accelerator="cpu", devices=devices, precision="32-true"
+                )
+            ),
+        ),
+        title="Contrast",
     )
     last = {name: p.detach() for name, p in module.named_parameters()}
     return {
@@ -133,11 +147,11 @@ def train(method: Any, folder: Path) -> dict[str, Any]:
     settings = PretrainSettings(
         method, projector=8, pstl=tiny_mask(), asma=asma, contrast=contrast, optim=optim(epochs=6)
     )
-    module = make_method(LAYOUT, data, plan, settings)
+    module = make_method(LAYOUT, Recipe(input=data, encoder=plan, pretrain=settings))
     first = {name: p.detach().clone() for name, p in module.named_parameters()}
     loader = clips(data.frames).loader(CLIPS, 2, drop_last=True)
     compute = ComputeSettings(seed=3, accelerator="cpu", devices=2, precision="32-true")
-    trainer = fit(module, loader, compute, folder, method)
+    trainer = fit(module, loader, Run(folder, Recipe(compute=compute)), title=method)
     draws = torch.rand(4)
     return {
         "first": first,

@@ -18,7 +18,8 @@ import numpy as np
 
 from skedge.bench import example
 from skedge.bench.latency import block_order
-from skedge.edge_runtime.backends.backend import load_backend, session_options
+from skedge.edge_runtime.backends.backend import load_backend
+from skedge.edge_runtime.backends.onnx_runtime import session_options
 from skedge.edge_runtime.recognizer import Recognizer
 
 BLOCKS, SHARE = 40, 0.01

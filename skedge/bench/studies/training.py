@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from skedge.bench import machine, report
 from skedge.bench.probe import resident
 from skedge.recipes.masked_settings import SttformerSettings
+from skedge.recipes.methods import METHODS
+from skedge.recipes.recipe import Recipe
 from skedge.recipes.settings import (
     ComputeSettings,
     EncoderSettings,
@@ -39,14 +42,9 @@ from skedge.skeleton import InputError, Layout, load_layout
 from skedge.skeleton.files import write_json, write_text
 from skedge.skeleton.markdown import table
 from skedge.teacher.clips import Clips
+from skedge.teacher.methods.registry import make_method, method_named
 from skedge.teacher.networks.encoders import BACKBONES
-from skedge.teacher.pretrain import (
-    BACKBONE_OF,
-    METHODS,
-    fitted,
-    make_method,
-    trains_streams_together,
-)
+from skedge.teacher.runs.folder import Run
 from skedge.teacher.training import fit, precision_of, seeded
 
 WARMUP = 2
@@ -132,20 +130,13 @@ class Stopwatch(L.Callback):
             self.cycles.append(self.ended - before)
 
 
-def measure(
-    layout: Layout,
-    data: InputSettings,
-    plan: EncoderSettings,
-    settings: PretrainSettings,
-    compute: ComputeSettings,
-    clips: int,
-    steps: int,
-) -> dict[str, Any]:
+def measure(layout: Layout, recipe: Recipe, *, clips: int, steps: int) -> dict[str, Any]:
     """Figures of `steps` pretraining steps, after a warm-up, on a set of `clips` made-up clips in
     memory.
 
     Raises `InputError` for a GPU where there is none, and for fewer clips than a batch.
     """
+    data, settings, compute = recipe.input, recipe.pretrain, recipe.compute
     gpu, batch = compute.accelerator == "gpu", settings.optim.batch_size
     if gpu and not torch.cuda.is_available():
         raise InputError("expected a GPU that torch can use, found none; measure with --device cpu")
@@ -157,11 +148,15 @@ def measure(
     seeded(compute)
     store = made_up(layout, data, clips)
     loader = Watched(store.loader(batch, drop_last=True))
-    module = make_method(layout, data, plan, fitted(settings, clips, batch))
+    method = method_named(settings.method)
+    module = make_method(
+        layout, replace(recipe, pretrain=method.fitted(settings, clips=clips, batch=batch))
+    )
     watch = Stopwatch(loader)
     with tempfile.TemporaryDirectory() as folder:
         title = f"{settings.method} on the {compute.accelerator.upper()}"
-        fit(module, loader, compute, Path(folder), title, callbacks=[watch], steps=WARMUP + steps)
+        run = Run(Path(folder), recipe)
+        fit(module, loader, run, title=title, callbacks=[watch], steps=WARMUP + steps)
     peak = torch.cuda.max_memory_allocated() if gpu else resident()[1]
     step, cycle, work = (
         statistics.median(times) for times in (watch.steps, watch.cycles, watch.work)
@@ -268,7 +263,8 @@ def markdown(document: dict[str, Any]) -> str:
         for run in document["runs"]
     ]
     first = document["runs"][0]
-    projector = "" if settings["method"] in BACKBONE_OF else f", projector {settings['projector']}"
+    masked = method_named(settings["method"]).backbone is not None
+    projector = "" if masked else f", projector {settings['projector']}"
     parts = [
         f"# A pretraining step of {settings['method']}",
         table(head, rows),
@@ -336,16 +332,15 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
     if args.threads:
         torch.set_num_threads(args.threads)
-    args.backbone = args.backbone or BACKBONE_OF.get(args.method, "st-gcn")
+    args.backbone = args.backbone or method_named(args.method).backbone or "st-gcn"
     args.frames = args.frames or FRAMES.get(args.method, InputSettings.frames)
     plan = EncoderSettings(backbone=args.backbone, sttformer=SttformerSettings(frames=2))
     optim = OptimSettings(epochs=150, batch_size=args.batch)
     settings = PretrainSettings(args.method, args.projector, optim=optim)
-    stream: Any = "three" if trains_streams_together(settings) else "joint"
-    layout, data = (
-        load_layout("ntu25"),
-        InputSettings(frames=args.frames, persons=args.persons, stream=stream),
-    )
+    stream: Any = "three" if method_named(args.method).together else "joint"
+    layout = load_layout("ntu25")
+    data = InputSettings(frames=args.frames, persons=args.persons, stream=stream)
+    recipe = Recipe(input=data, encoder=plan, pretrain=settings)
     devices = (
         [args.device]
         if args.device != "all"
@@ -353,18 +348,11 @@ def main(argv: list[str] | None = None) -> None:
         if torch.cuda.is_available()
         else ["cpu"]
     )
+    computes = [ComputeSettings(accelerator=device, precision=args.precision) for device in devices]
     try:
         runs = [
-            measure(
-                layout,
-                data,
-                plan,
-                settings,
-                ComputeSettings(accelerator=device, precision=args.precision),
-                args.clips,
-                args.steps,
-            )
-            for device in devices
+            measure(layout, replace(recipe, compute=compute), clips=args.clips, steps=args.steps)
+            for compute in computes
         ]
     except InputError as error:
         print(f"skedge.bench.studies.training: {error}", file=sys.stderr)

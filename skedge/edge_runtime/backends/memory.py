@@ -1,5 +1,5 @@
-"""Whether a model fits into the memory that a process may take: told before, since an out-of-memory
-kill tells nothing."""
+"""Whether a model fits into the memory that a process may take; checked before it is loaded, since
+an out-of-memory kill says nothing."""
 
 import resource
 from pathlib import Path
@@ -19,24 +19,25 @@ class Need(NamedTuple):
     copies: float
 
 
-# onnxruntime 1.31, ai-edge-litert 2.3; address space and resident memory.
-SPACE = {".onnx": Need(45, 20, 5), ".tflite": Need(28, 12, 4)}
-RESIDENT = {".onnx": Need(20, 16, 4), ".tflite": Need(10, 10, 3)}
+class Memory(NamedTuple):
+    """What a runtime needs of the address space, and of resident memory."""
+
+    space: Need
+    resident: Need
 
 
-def check(path: Path, imported: bool, root: Path = Path("/")) -> None:
+def check(path: Path, runtime: Memory, *, imported: bool, root: Path = Path("/")) -> None:
     """Raise `InputError` where loading and running the model at `path` would exceed a limit of this
     process.
 
     Limits are the address space (`ulimit -v`), those of the control groups above the process
-    (versions 1 and 2), and the machine's free memory. `imported` tells whether the runtime's code
-    is in memory already; `root` is where /proc and /sys are found.
+    (versions 1 and 2), and the machine's free memory. `imported` says whether the runtime's code
+    is in memory already; `root` is the folder of /proc and /sys.
     """
     size, resident = _own(root)
-    suffix, content = path.suffix.lower(), path.stat().st_size / MEGABYTE
+    content = path.stat().st_size / MEGABYTE
     space, memory = (
-        need.model + need.copies * content + (0 if imported else need.runtime)
-        for need in (SPACE[suffix], RESIDENT[suffix])
+        need.model + need.copies * content + (0 if imported else need.runtime) for need in runtime
     )
     limits = [("address space (ulimit -v)", _address_space(), size, space)]
     limits += [("control group", limit, resident, memory) for limit in groups(root)]

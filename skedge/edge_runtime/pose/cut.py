@@ -6,8 +6,8 @@ from collections.abc import Collection
 
 import numpy as np
 
-from skedge.edge_runtime.backends.backend import silence
 from skedge.edge_runtime.backends.flatbuffer import Kinds, Table, read_tree, write_tree
+from skedge.edge_runtime.backends.silence import silence
 
 # Slots of TensorFlow Lite's schema.fbs.
 MODEL_SUBGRAPHS, MODEL_BUFFERS, MODEL_METADATA, MODEL_SIGNATURES = 2, 4, 6, 7

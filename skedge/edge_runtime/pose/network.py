@@ -7,7 +7,7 @@ from types import MappingProxyType
 import cv2
 import numpy as np
 
-from skedge.edge_runtime.backends.backend import silence
+from skedge.edge_runtime.backends.silence import silence
 from skedge.skeleton.errors import InputError
 
 

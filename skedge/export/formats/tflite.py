@@ -11,7 +11,7 @@ import flatbuffers
 import numpy as np
 from torch import Tensor, nn
 
-from skedge.edge_runtime.backends.backend import silence
+from skedge.edge_runtime.backends.silence import silence
 from skedge.export.graph import Graph
 from skedge.skeleton.metadata import KEY
 

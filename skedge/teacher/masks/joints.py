@@ -1,6 +1,8 @@
 """Which joints and frames stay: the masks of PSTL and ASMa, as objects that any method can put over
 its views."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -35,39 +37,34 @@ class Mask:
         if s.joints == "none":
             return None
         weights = joint_weights(self.degrees, s.joints).to(clips.device)
-        return draw_joints(weights, s.masked_joints, len(clips), s.per == "sample")
+        return draw_joints(
+            weights, s.masked_joints, samples=len(clips), per_sample=s.per == "sample"
+        )
 
     def frames(self, clips: Tensor) -> Tensor | None:
         """Frames that stay, (N, T - masked_frames - random_frames)."""
         s = self.settings
         if s.frames == "none":
             return None
-        if s.frames == "random":
-            drawn = torch.rand(
-                len(clips) if s.per == "sample" else 1, clips.shape[2], device=clips.device
-            )
-            order = drawn.expand(len(clips), -1)
-        else:
-            order = motion_of_frames(clips, s.motion)
-        if s.frames == "low-motion":
-            order[:, -1] = torch.inf  # the last frame has no motion to be judged by
-            order = -order
-        return drop_frames(order, s.masked_frames, s.random_frames)
+        return drop_frames(FRAMES[s.frames](clips, s), s.masked_frames, s.random_frames)
+
+
+# By their names in a recipe: what a joint's chance to be masked is proportional to, (V,), for its
+# degree (V,).
+JOINTS: dict[str, Callable[[Tensor], Tensor]] = {
+    # PSTL's central spatial masking, ASMa eq. 1.
+    "high-degree": lambda degrees: degrees,
+    # ASMa eq. 2; nearly uniform once normalised.
+    "low-degree": lambda degrees: 1 - degrees / degrees.sum(),
+    # What the words of ASMa describe.
+    "inverse-degree": lambda degrees: 1 / degrees,
+    "random": torch.ones_like,
+}
 
 
 def joint_weights(degrees: Tensor, choice: str) -> Tensor:
-    """What a joint's chance to be masked is proportional to, (V,), for its degree (V,).
-
-    high-degree: the degree (PSTL's central spatial masking, ASMa eq. 1). low-degree: 1 - degree /
-    sum (ASMa eq. 2), nearly uniform once normalised. inverse-degree: 1 / degree, what the words of
-    ASMa describe. random: equal.
-    """
-    return {
-        "high-degree": degrees,
-        "low-degree": 1 - degrees / degrees.sum(),
-        "inverse-degree": 1 / degrees,
-        "random": torch.ones_like(degrees),
-    }[choice]
+    """What a joint's chance to be masked is proportional to, (V,), for its degree (V,)."""
+    return JOINTS[choice](degrees)
 
 
 def draw_joints(weights: Tensor, masked: int, samples: int, per_sample: bool = True) -> Tensor:
@@ -94,6 +91,34 @@ def motion_of_frames(clips: Tensor, motion: str) -> Tensor:
     difference = clips[:, :, 1:] - clips[:, :, :-1]
     size = (difference.square() if motion == "squared" else difference.abs()).mean((1, 3, 4))
     return torch.cat([size, torch.zeros_like(size[:, :1])], dim=1)
+
+
+def high_motion(clips: Tensor, settings: MaskSettings) -> Tensor:
+    """Frames (N, T) by how much they move: those that move most go."""
+    return motion_of_frames(clips, settings.motion)
+
+
+def low_motion(clips: Tensor, settings: MaskSettings) -> Tensor:
+    """Frames (N, T) by how little they move: those that move least go."""
+    moved = motion_of_frames(clips, settings.motion)
+    moved[:, -1] = torch.inf  # the last frame has no motion to be judged by
+    return -moved
+
+
+def any_frames(clips: Tensor, settings: MaskSettings) -> Tensor:
+    """Frames (N, T) in a random order."""
+    samples = len(clips) if settings.per == "sample" else 1
+    drawn = torch.rand(samples, clips.shape[2], device=clips.device)
+    return drawn.expand(len(clips), -1)
+
+
+# By their names in a recipe: an order of the frames (N, T) of clips (N, C, T, V, M); those with the
+# largest numbers go.
+FRAMES: dict[str, Callable[[Tensor, MaskSettings], Tensor]] = {
+    "high-motion": high_motion,
+    "low-motion": low_motion,
+    "random": any_frames,
+}
 
 
 def drop_frames(order: Tensor, masked: int, random: int) -> Tensor:

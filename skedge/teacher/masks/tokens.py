@@ -1,7 +1,8 @@
 """Which tokens of a clip the student of a masked method does not see."""
 
 import math
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -70,30 +71,67 @@ def softmax_mask(moved: Tensor, ratio: float, temperature: float, noise: Tensor)
     return torch.zeros_like(flat, dtype=torch.bool).scatter(1, gone, True).view(moved.shape)
 
 
+def multi_tube(moved: Tensor, settings: TokenMaskSettings) -> Tensor:
+    """Skeleton2vec's mask: joints drawn anew for every few segments."""
+    return _tubes(moved, settings, tube=settings.tube)
+
+
+def single_tube(moved: Tensor, settings: TokenMaskSettings) -> Tensor:
+    """The same joints for the whole clip."""
+    return _tubes(moved, settings, tube=moved.shape[1])
+
+
+def every_segment(moved: Tensor, settings: TokenMaskSettings) -> Tensor:
+    """Joints drawn anew for every segment."""
+    return _tubes(moved, settings, tube=1)
+
+
+def motion_softmax(moved: Tensor, settings: TokenMaskSettings) -> Tensor:
+    """MAMP's mask: any tokens, likelier where more moves."""
+    noise = torch.rand_like(moved)
+    return softmax_mask(moved, settings.ratio, temperature=settings.temperature, noise=noise)
+
+
+def _tubes(moved: Tensor, settings: TokenMaskSettings, *, tube: int) -> Tensor:
+    rows, times, joints = moved.shape
+    noise = torch.rand(rows, -(-times // tube), joints, device=moved.device)
+    return tube_mask(moved, settings.ratio, tube=tube, beta=settings.beta, noise=noise)
+
+
+class Strategy(NamedTuple):
+    """How tokens are masked: bool (R, T', V) for their intensity (R, T', V), and whether the ratio
+    is of all tokens of a clip, or of the joints of a segment."""
+
+    draw: Callable[[Tensor, TokenMaskSettings], Tensor]
+    of_all: bool = False
+
+
+# By their names in a recipe.
+STRATEGIES: dict[str, Strategy] = {
+    "multi-tube": Strategy(multi_tube),
+    "random": Strategy(every_segment),
+    "single-tube": Strategy(single_tube),
+    "motion-softmax": Strategy(motion_softmax, of_all=True),
+}
+
+
 class TokenMask:
     """Draws the masks of a recipe; raises `InputError` for one that cannot be drawn from T' times V
     tokens."""
 
     def __init__(self, settings: TokenMaskSettings, times: int, joints: int) -> None:
         self.settings = settings
-        masked_count(
-            times * joints if settings.strategy == "motion-softmax" else joints, settings.ratio
-        )
+        self.strategy = STRATEGIES[settings.strategy]
+        masked_count(times * joints if self.strategy.of_all else joints, settings.ratio)
         if settings.tube < 1 or not settings.temperature > 0:
             raise InputError(
                 "mask: expected a tube of at least 1 segment and a temperature above 0, got"
                 f" {settings.tube} and {settings.temperature:g}"
             )
-        self.tube = {"random": 1, "single-tube": times}.get(settings.strategy, settings.tube)
 
     def __call__(self, x: Tensor, segment: int) -> Tensor:
         """Masked tokens of bodies (R, T, V, C), bool (R, T / segment, V); of each row as many."""
-        moved, s = intensity(x.float(), segment), self.settings
-        if s.strategy == "motion-softmax":
-            return softmax_mask(moved, s.ratio, s.temperature, torch.rand_like(moved))
-        rows, times, joints = moved.shape
-        noise = torch.rand(rows, -(-times // self.tube), joints, device=x.device)
-        return tube_mask(moved, s.ratio, self.tube, s.beta, noise)
+        return self.strategy.draw(intensity(x.float(), segment), self.settings)
 
 
 def split(mask: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,21 +1,15 @@
-"""Momentum contrast: a query encoder, its slow copy, a queue of keys, and what is computed from
-their similarities."""
+"""Momentum contrast: a query encoder, its slow copy, and a queue of keys."""
 
 from collections.abc import Iterator
 from copy import deepcopy
-from typing import Literal
 
 import torch
 from torch import Tensor, distributed, nn
 from torch.nn import functional
 
 from skedge.recipes.settings import ContrastSettings
+from skedge.teacher.methods.attention_drop import attention_drop
 from skedge.teacher.networks.dual import AnyEncoder
-
-# A logit that counts for nothing: its exponential is 0 in float32, and 0 times it is 0, unlike with
-# infinity.
-NOTHING = -1e4
-ENERGY = 1e-4
 
 
 class MoCo(nn.Module):
@@ -105,68 +99,6 @@ def gathered(x: Tensor) -> Tensor:
     parts = [torch.empty_like(x) for _ in range(distributed.get_world_size())]
     distributed.all_gather(parts, x.contiguous())
     return torch.cat(parts)
-
-
-def info_nce(logits: Tensor, positives: Tensor, over: Literal["sum", "mean"] = "sum") -> Tensor:
-    """The mean over rows of logits (N, L) of how unlikely their positives, bool (N, L), are.
-
-    sum: minus the logarithm of the sum of the positives' probabilities (CSCLR eq. 2 and 11). mean:
-    minus the mean of their log-probabilities (the programs of AimCLR and CrosSCLR). The same for a
-    single positive.
-    """
-    if over == "sum":
-        return (logits.logsumexp(1) - logits.masked_fill(~positives, NOTHING).logsumexp(1)).mean()
-    return -(logits.log_softmax(1) * positives).sum(1).div(positives.sum(1)).mean()
-
-
-def ddm(logits: Tensor, target: Tensor) -> Tensor:
-    """AimCLR's distributional divergence: the cross entropy of logits (N, L) to the distribution of
-    the target's (N, L).
-
-    No gradient goes through the target.
-    """
-    return -(target.detach().softmax(1) * logits.log_softmax(1)).sum(1).mean()
-
-
-def nearest(similarities: Tensor, neighbors: int, own: Tensor) -> Tensor:
-    """The keys most similar to each query, bool (N, K), for cosines (N, K); never those in `own`,
-    bool (N, K)."""
-    at = (
-        similarities.detach()
-        .masked_fill(own, NOTHING)
-        .topk(min(neighbors, similarities.shape[1]), dim=1)
-        .indices
-    )
-    return torch.zeros_like(own).scatter(1, at, True) & ~own
-
-
-def transform(query: Tensor, key: Tensor, amount: Tensor) -> tuple[Tensor, Tensor]:
-    """CSCLR's positive feature transformation, eq. 8: query and key (N, D) drawn apart by amounts
-    (N, 1) of at least 1.
-
-    A pair whose similarity would become negative stays as it is. The new vectors are not unit
-    vectors.
-    """
-    far_query, far_key = amount * query + (1 - amount) * key, amount * key + (1 - amount) * query
-    refused = (far_query * far_key).sum(1, keepdim=True) < 0
-    return torch.where(refused, query, far_query), torch.where(refused, key, far_key)
-
-
-def attention_drop(features: Tensor, keep: float) -> Tensor:
-    """Features (N, D, T, V) without those that draw most attention, the rest enlarged by as much;
-    AimCLR, section 3.3.
-
-    Attention is the sigmoid of the inverse energy of SimAM (Yang et al. 2021, eq. 5). As in
-    AimCLR's program, joints go whose mean attention is at least `keep`, then single values whose
-    own is, and each time the batch is divided by the share that stays. (There on every person's
-    map, here on the persons' mean.)
-    """
-    apart = (features - features.mean((2, 3), keepdim=True)).square()
-    variance = apart.sum((2, 3), keepdim=True) / max(1, features[0, 0].numel() - 1)
-    attention = (apart / (4 * (variance + ENERGY)) + 0.5).sigmoid().detach()
-    for stays in (attention.mean((1, 2), keepdim=True) < keep, attention < keep):
-        features = features * stays / stays.float().mean().clamp(min=ENERGY)
-    return features
 
 
 def _unit(embedding: Tensor) -> Tensor:

@@ -44,7 +44,7 @@ class Mean(nn.Module):
         return features.mean((1, 2))
 
 
-class Pair(nn.Module):
+class DualEncoder(nn.Module):
     """Two encoders of one plan, theta and phi, and what joins them; used like one encoder.
 
     With alignment and a head for 60 classes 2,184,516 parameters a stream.
@@ -86,7 +86,7 @@ class Pair(nn.Module):
         return self.theta if name == "theta" else self.phi
 
 
-AnyEncoder = Encoder | Pair
+AnyEncoder = Encoder | DualEncoder
 
 
 def make_encoder(
@@ -95,13 +95,15 @@ def make_encoder(
     """The encoder, untrained, that a plan describes, for clips of so many frames; theta or phi
     alone is one encoder."""
     return (
-        Pair(layout, plan, frames)
+        DualEncoder(layout, plan, frames)
         if plan.fusion in ("mean", "alignment")
         else build_encoder(layout, plan, frames)
     )
 
 
 def describe(encoder: nn.Module, clip: Tensor) -> Tensor:
-    """What a frozen encoder contributes to a probe: features (N, D), of a pair (N, 2, T', D)."""
-    described: Tensor = encoder.describe(clip) if isinstance(encoder, Pair) else encoder(clip)
+    """What a frozen encoder contributes to a probe: features (N, D); of two encoders (N, 2, T',
+    D)."""
+    dual = isinstance(encoder, DualEncoder)
+    described: Tensor = (encoder.describe if dual else encoder)(clip)
     return described

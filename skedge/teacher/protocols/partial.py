@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from skedge.datasets.store import Store
-from skedge.recipes.settings import ComputeSettings, InputSettings, PartialSettings
+from skedge.recipes.recipe import Recipe
 from skedge.skeleton import InputError
 from skedge.skeleton.layout import Layout
 from skedge.teacher.networks.classifier import Network
@@ -21,21 +21,15 @@ from skedge.teacher.runs.folder import write_metrics
 from skedge.teacher.runs.load import load_classifier
 
 
-def partial_body(
-    store: Store,
-    folder: Path,
-    run: Path,
-    data: InputSettings,
-    settings: PartialSettings,
-    compute: ComputeSettings,
-) -> dict[str, Any]:
-    """Top-1 with 0 to 10 random joints, and 0 to 4 random parts, left out of the computation, drawn
-    for every clip.
+def partial_body(store: Store, folder: Path, recipe: Recipe, classifier: Path) -> dict[str, Any]:
+    """Top-1 of the classifier in a run folder with 0 to 10 random joints, and 0 to 4 random parts,
+    left out of the computation, drawn for every clip.
 
-    Mean and standard deviation over `settings.draws` draws of what is hidden.
+    Mean and standard deviation over `partial.draws` draws of what is hidden.
     """
-    network, card = load_classifier(run)
-    check_layout(store, card, run)
+    network, card = load_classifier(classifier)
+    check_layout(store, card, classifier)
+    data, settings, compute = recipe.input, recipe.partial, recipe.compute
     sets = Sets.read(store, on_protocol(card.input, data))
     rng = np.random.default_rng(compute.seed)
     metrics: dict[str, Any] = {

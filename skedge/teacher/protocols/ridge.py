@@ -7,21 +7,20 @@ import numpy as np
 import torch
 
 from skedge.datasets.store import Store
-from skedge.recipes.settings import ComputeSettings, InputSettings
+from skedge.recipes.recipe import Recipe
 from skedge.skeleton.normalize import normalize
 from skedge.teacher.clips import Clips
 from skedge.teacher.protocols.evaluate import Sets, report
-from skedge.teacher.runs.folder import write_metrics
+from skedge.teacher.runs.folder import Run, write_metrics
 
 
-def ridge(
-    store: Store, folder: Path, data: InputSettings, compute: ComputeSettings
-) -> dict[str, Any]:
-    """A linear ridge classifier on normalised coordinates and their velocities."""
+def ridge(store: Store, folder: Path, recipe: Recipe) -> dict[str, Any]:
+    """The metrics of a linear ridge classifier on normalised coordinates and their velocities."""
     from sklearn.linear_model import RidgeClassifierCV
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
+    data = recipe.input
     sets = Sets.read(store, data)
 
     def rows(clips: Clips) -> np.ndarray:
@@ -38,8 +37,7 @@ def ridge(
     scores = np.stack([-scores, scores], axis=1) if scores.ndim == 1 else scores
     full = np.full((len(scores), len(store.labels)), -np.inf, np.float32)
     full[:, model.classes_] = scores
-    metrics = report(
-        torch.from_numpy(full), sets, folder, compute, {"protocol": "ridge", "part": data.part}
-    )
+    extra = {"protocol": "ridge", "part": data.part}
+    metrics = report(torch.from_numpy(full), sets, Run(folder, recipe), extra=extra)
     write_metrics(folder, metrics)
     return metrics

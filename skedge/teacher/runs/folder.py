@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from skedge.recipes.masked_settings import SttformerSettings, TransformerSettings
+from skedge.recipes.recipe import Recipe
 from skedge.recipes.settings import EncoderSettings, InputSettings
 from skedge.skeleton import InputError, Layout
 from skedge.skeleton.files import read_json, write_json, write_text, write_whole
@@ -26,6 +27,16 @@ STREAMS = "streams.json"
 CHECKPOINT = "last.ckpt"
 # Folders of runs inside a run's: streams, the encoders of a pair, seeds.
 _PARTS = re.compile(r"joint|bone|motion|theta|phi|seed-\d+")
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one training is told: the folder that it writes, the recipe, and whether an interrupted
+    one goes on."""
+
+    folder: Path
+    recipe: Recipe
+    resume: bool = False
 
 
 @dataclass
@@ -46,7 +57,7 @@ class Card:
 
 
 def write_run(
-    folder: Path, module: nn.Module, card: Card, recipe: dict[str, Any], metrics: dict[str, Any]
+    folder: Path, module: nn.Module, card: Card, *, recipe: Recipe, metrics: dict[str, Any]
 ) -> None:
     """Write the folder's three files, each whole or not at all; the metrics last, as the sign that
     the run is complete.
@@ -57,7 +68,7 @@ def write_run(
     (folder / STREAMS).unlink(missing_ok=True)
     document = asdict(card) | {"layout": card.layout.to_dict()}
     weights = {name: tensor.contiguous() for name, tensor in module.state_dict().items()}
-    write_text(folder / RECIPE, yaml.safe_dump(recipe, sort_keys=False))
+    write_text(folder / RECIPE, yaml.safe_dump(recipe.sections(), sort_keys=False))
     write_whole(
         folder / WEIGHTS, lambda path: save_file(weights, path, {"skedge": json.dumps(document)})
     )

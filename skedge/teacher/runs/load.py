@@ -7,7 +7,7 @@ from typing import Any
 
 from skedge.skeleton import InputError
 from skedge.teacher.networks.classifier import Classifier, Fused, Network, freeze
-from skedge.teacher.networks.dual import AnyEncoder, Pair, make_encoder
+from skedge.teacher.networks.dual import AnyEncoder, DualEncoder, make_encoder
 from skedge.teacher.runs.folder import STREAMS, Card, load_state, read_run
 
 
@@ -46,20 +46,20 @@ def load_encoder(folder: Path, fusion: str = "one") -> tuple[AnyEncoder, Card]:
         )
     encoder = make_encoder(card.layout, card.encoder, card.input.frames)
     load_state(encoder, weights, folder)
-    if isinstance(encoder, Pair) != (fusion != "one"):
+    if isinstance(encoder, DualEncoder) != (fusion != "one"):
         held, legal = (
             ("two encoders", "theta, phi, mean or alignment")
-            if isinstance(encoder, Pair)
+            if isinstance(encoder, DualEncoder)
             else ("one encoder", "one")
         )
         raise InputError(f"{folder}: holds {held}; expected encoder.fusion {legal}, got {fusion}")
-    if not isinstance(encoder, Pair):
+    if not isinstance(encoder, DualEncoder):
         return encoder, card
     if fusion in ("theta", "phi"):
         return encoder.one(fusion), replace(card, encoder=replace(card.encoder, fusion="one"))  # type: ignore[arg-type]
     plan = replace(card.encoder, fusion=fusion)  # type: ignore[arg-type]
     pair = make_encoder(card.layout, plan, card.input.frames)
-    assert isinstance(pair, Pair)
+    assert isinstance(pair, DualEncoder)
     pair.theta, pair.phi = encoder.theta, encoder.phi
     return pair, replace(card, encoder=plan)
 

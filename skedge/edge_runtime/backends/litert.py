@@ -1,0 +1,107 @@
+"""TFLite files in LiteRT (ai-edge-litert)."""
+
+from collections.abc import Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from skedge.edge_runtime.backends.flatbuffer import read_text
+from skedge.edge_runtime.backends.memory import Memory, Need
+from skedge.edge_runtime.backends.ports import check_ports, damaged
+from skedge.edge_runtime.backends.silence import silence
+from skedge.edge_runtime.stream import Stepper, TfliteRunner, TfliteStepper
+from skedge.skeleton.errors import InputError
+from skedge.skeleton.install import install_hint
+from skedge.skeleton.metadata import KEY, ModelMetadata
+
+# ai-edge-litert 2.3.
+MEMORY = Memory(space=Need(28, 12, copies=4), resident=Need(10, 10, copies=3))
+
+
+class TfliteBackend:
+    """A model in LiteRT (ai-edge-litert) on the CPU with `threads` threads.
+
+    tflite-runtime, its predecessor, serves where it alone is installed and right: fp32 models,
+    NumPy 1.
+
+    Raises `InputError` for a file that is missing, damaged, not TFLite, not exported by skedge, or
+    of a newer skedge, and where no runtime is installed that can run it.
+    """
+
+    def __init__(self, path: str | Path, threads: int = 1) -> None:
+        source = str(path)
+        try:
+            document = read_text(Path(path).read_bytes(), KEY)
+        except ValueError as error:
+            raise damaged(source, "a TFLite model", error) from None
+        self.metadata = ModelMetadata.from_json(document, source)
+        interpreter = import_interpreter(source, self.metadata.precision)
+        try:
+            with silence():
+                self._interpreter = interpreter(model_path=source, num_threads=threads)
+                self._interpreter.allocate_tensors()
+                runner = self._interpreter.get_signature_runner()
+            inputs, outputs = runner.get_input_details(), runner.get_output_details()
+        except (ValueError, RuntimeError) as error:
+            raise damaged(source, "a TFLite model", error) from None
+        check_ports(
+            {name: _tflite_port(port) for name, port in inputs.items()},
+            {name: _tflite_port(port) for name, port in outputs.items()},
+            self.metadata,
+            source=source,
+        )
+        self._inputs = {name: port["index"] for name, port in inputs.items()}
+        self._outputs = {name: port["index"] for name, port in outputs.items()}
+        if self.metadata.streaming is not None:
+            self._runner = TfliteRunner(
+                self._interpreter, self._inputs, self._outputs, streaming=self.metadata.streaming
+            )
+
+    def infer(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        for name, index in self._inputs.items():
+            self._interpreter.set_tensor(index, inputs[name])
+        self._interpreter.invoke()
+        return {name: self._interpreter.get_tensor(index) for name, index in self._outputs.items()}
+
+    def run(self, joints: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        outputs = self.infer({"joints": joints})
+        return outputs["probabilities"], outputs["embedding"]
+
+    def stepper(self) -> Stepper:
+        return TfliteStepper(self._runner)
+
+
+def import_interpreter(source: str, precision: str = "fp32") -> Any:
+    """The Interpreter class of ai-edge-litert, or of tflite-runtime for what that computes
+    rightly."""
+    install = install_hint("tflite")
+    try:
+        from ai_edge_litert.interpreter import Interpreter
+
+        return Interpreter
+    except ImportError:
+        if find_spec("tflite_runtime") is None:
+            raise InputError(
+                f"{source}: reading it needs ai-edge-litert, which is not installed: {install}"
+            ) from None
+    # Importing it under NumPy 2 fails with pages of text, and its int8 kernels answer wrongly
+    # (2.14, the last one).
+    if not np.__version__.startswith("1."):
+        raise InputError(
+            f"{source}: tflite-runtime needs NumPy 1, found {np.__version__}; use its successor:"
+            f" {install}"
+        )
+    if precision != "fp32":
+        raise InputError(
+            f"{source}: tflite-runtime is right for fp32 models alone, this one is {precision}:"
+            f" {install}"
+        )
+    from tflite_runtime.interpreter import Interpreter as Predecessor
+
+    return Predecessor
+
+
+def _tflite_port(port: Any) -> tuple[list[int], str]:
+    return port["shape"].tolist(), np.dtype(port["dtype"]).name

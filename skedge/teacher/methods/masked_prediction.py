@@ -1,0 +1,66 @@
+"""What Skeleton2vec and MAMP share: a transformer predicts what it does not see."""
+
+from torch import Tensor
+from torch.nn import functional
+
+from skedge.recipes.masked_settings import TokenMaskSettings
+from skedge.recipes.recipe import Recipe
+from skedge.skeleton.layout import Layout
+from skedge.teacher.masks.tokens import TokenMask, present, split
+from skedge.teacher.methods.method import OneEncoder
+from skedge.teacher.methods.token_decoder import TokenDecoder
+from skedge.teacher.networks.base import keep, people
+from skedge.teacher.networks.dual import AnyEncoder
+from skedge.teacher.networks.transformer import Transformer
+
+
+class MaskedPrediction(OneEncoder):
+    """What the methods share: visible tokens through the encoder, all through the decoder, the
+    error where tokens were masked.
+
+    Persons are folded into the batch; absent ones are no rows of it.
+    """
+
+    backbone = "transformer"
+
+    def __init__(
+        self,
+        encoder: AnyEncoder,
+        layout: Layout,
+        recipe: Recipe,
+        *,
+        mask: TokenMaskSettings,
+        depth: int,
+        out: int | None = None,
+    ) -> None:
+        super().__init__(encoder, layout, recipe)
+        assert isinstance(encoder, Transformer), "the registry sees to it"
+        self.decoder = TokenDecoder(encoder, depth, out or encoder.features)
+        self.mask = TokenMask(mask, recipe.input.frames // encoder.segment, len(layout))
+
+    def student(self) -> Transformer:
+        """The encoder that learns."""
+        assert isinstance(self.encoder, Transformer)
+        return self.encoder
+
+    def bodies(self, joints: Tensor) -> Tensor:
+        """Joints (N, M, T, V, 3) as the encoder sees them, one row a person who is there: (R, T, V,
+        C)."""
+        return people(self.view(joints, self.augment))[present(joints)]
+
+    def predict(self, x: Tensor, visible: Tensor) -> Tensor:
+        """What is predicted for all tokens (R, T' * V, out) of bodies (R, T, V, C) from those at
+        `visible` (R, K)."""
+        student = self.student()
+        tokens = keep(student.embed(x).flatten(1, 2), visible, 1)
+        return self.decoder(student.map.norm(student.encode(tokens)[-1]), visible)
+
+    def target(self, x: Tensor) -> Tensor:
+        """What is right for all tokens (R, T' * V, out) of bodies (R, T, V, C)."""
+        raise NotImplementedError
+
+    def loss(self, joints: Tensor) -> Tensor:
+        x = self.bodies(joints)
+        visible, masked = split(self.mask(x, self.student().segment))
+        predicted = keep(self.predict(x, visible), masked, 1)
+        return functional.mse_loss(predicted.float(), keep(self.target(x), masked, 1))

@@ -1,0 +1,43 @@
+"""The decoder of masked prediction: from visible tokens to something for every token."""
+
+import torch
+from torch import Tensor, nn
+
+from skedge.skeleton.errors import InputError
+from skedge.teacher.networks.transformer import Places, TokenBlock, Transformer, start
+
+
+class TokenDecoder(nn.Module):
+    """From what is visible to `out` channels for every token: a learned token in the place of each
+    masked one, then blocks.
+
+    Linear in- and outputs and embeddings of its own, as in MAMP, whose architecture Skeleton2vec
+    takes.
+    """
+
+    def __init__(self, encoder: Transformer, depth: int, out: int) -> None:
+        super().__init__()
+        if depth < 1:
+            raise InputError(
+                f"pretrain: expected a decoder of at least one block, got decoder_depth {depth}"
+            )
+        width, block = encoder.features, encoder.blocks[0]
+        assert isinstance(block, TokenBlock)
+        heads, hidden = block.attention.heads, block.hidden
+        times, joints = len(encoder.places.time), encoder.places.space.shape[1]
+        self.inward = nn.Linear(width, width)
+        self.token = nn.Parameter(nn.init.trunc_normal_(torch.empty(width), std=0.02))
+        self.places = Places(times, joints, width)
+        self.blocks = nn.Sequential(*(TokenBlock(width, heads, hidden) for _ in range(depth)))
+        self.norm, self.outward = nn.LayerNorm(width), nn.Linear(width, out)
+        start(self)
+
+    def forward(self, x: Tensor, visible: Tensor) -> Tensor:
+        """Visible tokens (R, K, D) that stood at `visible` (R, K), to (R, T' * V, out)."""
+        x = self.inward(x)
+        times, joints = len(self.places.time), self.places.space.shape[1]
+        full = self.token.to(x.dtype).expand(len(x), times * joints, -1)
+        full = full.scatter(1, visible[..., None].expand_as(x), x)
+        full = self.places(full.unflatten(1, (times, joints))).flatten(1, 2)
+        predicted: Tensor = self.outward(self.norm(self.blocks(full)))
+        return predicted

@@ -1,0 +1,66 @@
+"""Nearest neighbours on frozen features."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from skedge.datasets.store import Store
+from skedge.recipes.recipe import Recipe
+from skedge.skeleton import InputError
+from skedge.skeleton.streams import Stream
+from skedge.teacher.networks.classifier import View, freeze
+from skedge.teacher.protocols.evaluate import Sets, check_layout, on_protocol, report
+from skedge.teacher.runs.folder import Run, read_run, write_metrics
+from skedge.teacher.runs.load import load_encoder
+from skedge.teacher.training import forward_all
+
+
+def knn(
+    store: Store, folder: Path, recipe: Recipe, encoders: Mapping[Stream, Path]
+) -> dict[str, Any]:
+    """The metrics of nearest neighbours by cosine similarity of frozen features; nothing is
+    learned, so two encoders are averaged.
+
+    The streams' similarities are added with their weights.
+    """
+    from sklearn.neighbors import KNeighborsClassifier
+
+    data, neighbors = recipe.input, recipe.knn.neighbors
+    if neighbors < 1:
+        raise InputError(f"knn.neighbors: expected at least 1, got {neighbors}")
+    rows: dict[str, list[Tensor]] = {"train": [], "test": []}
+    for stream, path in encoders.items():
+        network, card = load_encoder(path, "mean") if _is_dual(path) else load_encoder(path)
+        check_layout(store, card, path)
+        seen = on_protocol(card.input, data)
+        sets = Sets.read(store, seen)
+        module = nn.Sequential(View(card.layout, seen), network)
+        weight = data.fusion[stream] if len(encoders) > 1 else 1.0
+        for part, clips in (("train", sets.train), ("test", sets.test)):
+            features = forward_all(freeze(module), clips.joints, recipe.compute)
+            rows[part].append(weight**0.5 * functional.normalize(features, dim=1))
+    train, test = (torch.cat(parts, dim=1).numpy() for parts in rows.values())
+    model = KNeighborsClassifier(
+        min(neighbors, len(train)), metric="cosine", weights="distance"
+    ).fit(train, sets.train.labels)
+    scores = torch.full((len(test), len(store.labels)), -1.0)
+    scores[:, model.classes_] = torch.from_numpy(model.predict_proba(test)).float()
+    extra = {
+        "protocol": "knn",
+        "neighbors": neighbors,
+        "part": data.part,
+        "stream": seen.stream if len(encoders) == 1 else "three",
+    }
+    metrics = report(scores, sets, Run(folder, recipe), extra=extra)
+    if neighbors < 5:
+        del metrics["top5"]  # fewer neighbours than that have no five classes
+    write_metrics(folder, metrics)
+    return metrics
+
+
+def _is_dual(folder: Path) -> bool:
+    return read_run(folder)[0].encoder.fusion != "one"

@@ -1,0 +1,47 @@
+"""The linear probe."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from skedge.datasets.store import Store
+from skedge.recipes.recipe import Recipe
+from skedge.teacher.networks.dual import DualEncoder
+from skedge.teacher.protocols.evaluate import Job, Sets, check_layout, on_protocol
+from skedge.teacher.protocols.frozen import train_on_frozen
+from skedge.teacher.runs.folder import Run
+from skedge.teacher.runs.load import load_encoder
+
+
+def linear(
+    store: Store, folder: Path, recipe: Recipe, encoder: Path, *, resume: bool = False
+) -> dict[str, Any]:
+    """The metrics of one linear layer on the frozen encoder's features of unaugmented clips.
+
+    Two encoders are joined as `encoder.fusion` says; an alignment is learned with the layer.
+    """
+    network, card = load_encoder(encoder, recipe.encoder.fusion)
+    check_layout(store, card, encoder)
+    sets = Sets.read(store, on_protocol(card.input, recipe.input))
+    settings = recipe.linear
+    plan = replace(card.encoder, head="linear")
+    job = Job(Run(folder, recipe, resume), sets, plan, settings=settings)
+    classifier = job.classifier()
+    if isinstance(network, DualEncoder):
+        classifier.encoder.theta = network.theta
+        classifier.encoder.phi = network.phi
+    else:
+        classifier.encoder = network
+    train_on_frozen(
+        job,
+        classifier,
+        settings.optim,
+        title="Linear probe",
+        batch_norm=settings.batch_norm,
+    )
+    extra = {
+        "protocol": "linear",
+        "fusion": plan.fusion,
+        "pretrained_on": card.provenance.get("store"),
+    }
+    return job.finish(classifier, extra)

@@ -1,0 +1,104 @@
+"""The protocols by which `skedge evaluate` measures, one row each."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol
+
+from skedge.datasets.store import Store
+from skedge.recipes.recipe import Recipe
+from skedge.skeleton import InputError
+from skedge.skeleton.streams import Stream
+from skedge.teacher.protocols.finetune import finetune
+from skedge.teacher.protocols.fusion import fuse
+from skedge.teacher.protocols.knn import knn
+from skedge.teacher.protocols.linear import linear
+from skedge.teacher.protocols.partial import partial_body
+from skedge.teacher.protocols.ridge import ridge
+from skedge.teacher.protocols.semi import semi
+from skedge.teacher.runs.folder import STREAMS, Run
+from skedge.teacher.streams import Part, each_stream
+
+
+class Training(Protocol):
+    """Trains on labels from the run folder of an encoder, and gives the metrics back."""
+
+    def __call__(
+        self, store: Store, folder: Path, recipe: Recipe, encoder: Path, /, *, resume: bool
+    ) -> dict[str, Any]: ...
+
+
+Measure = Callable[[Store, Run, Path | None], dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One protocol: what `--pretrained` names, None where it needs nothing, the command that makes
+    that, and how it measures."""
+
+    measure: Measure
+    starts_from: str | None = "a pretrained encoder"
+    made_by: str = "pretrain"
+
+
+def _trained(train: Training, store: Store, run: Run, pretrained: Path | None) -> dict[str, Any]:
+    """The metrics of a protocol that trains each stream alone."""
+    assert pretrained is not None
+
+    def step(one: Run, part: Part) -> dict[str, Any]:
+        return train(store, one.folder, one.recipe, part(pretrained), resume=one.resume)
+
+    return each_stream(run, step) or fuse(store, run.folder, run.recipe)
+
+
+def _supervised(store: Store, run: Run, pretrained: Path | None) -> dict[str, Any]:
+    def step(one: Run, part: Part) -> dict[str, Any]:
+        return finetune(store, one.folder, one.recipe, resume=one.resume)
+
+    return each_stream(run, step) or fuse(store, run.folder, run.recipe)
+
+
+def _knn(store: Store, run: Run, pretrained: Path | None) -> dict[str, Any]:
+    assert pretrained is not None
+    data = run.recipe.input
+    three = data.stream == "three"
+    streams: list[Any] = list(data.fusion) if three else [data.stream]
+    held = (pretrained / STREAMS).is_file()
+    encoders: dict[Stream, Path] = {
+        stream: pretrained / stream if three or held else pretrained for stream in streams
+    }
+    return knn(store, run.folder, run.recipe, encoders=encoders)
+
+
+def _partial_body(store: Store, run: Run, pretrained: Path | None) -> dict[str, Any]:
+    assert pretrained is not None
+    return partial_body(store, run.folder, run.recipe, classifier=pretrained)
+
+
+def _ridge(store: Store, run: Run, pretrained: Path | None) -> dict[str, Any]:
+    return ridge(store, run.folder, run.recipe)
+
+
+PROTOCOLS: dict[str, Row] = {
+    "linear": Row(partial(_trained, linear)),
+    "finetune": Row(partial(_trained, finetune)),
+    "semi": Row(partial(_trained, semi)),
+    "transfer": Row(partial(_trained, partial(finetune, transfer=True))),
+    "knn": Row(_knn),
+    "partial-body": Row(_partial_body, "a trained classifier", "evaluate linear"),
+    "supervised": Row(_supervised, None),
+    "ridge": Row(_ridge, None),
+}
+
+
+def evaluate(name: str, store: Store, run: Run, pretrained: Path | None) -> dict[str, Any]:
+    """The metrics of a protocol; raises `InputError` where it starts from something that is not
+    given."""
+    row = PROTOCOLS[name]
+    if row.starts_from is not None and pretrained is None:
+        raise InputError(
+            f"evaluate {name}: expected --pretrained, the folder of {row.starts_from}; make one"
+            f" with `skedge {row.made_by}`"
+        )
+    return row.measure(store, run, pretrained)

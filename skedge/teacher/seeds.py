@@ -1,0 +1,50 @@
+"""One experiment under several seeds."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from statistics import fmean, stdev
+from typing import Any
+
+from skedge.teacher.runs.folder import Run, forget_parts, read_metrics, write_metrics
+
+
+def each_seed(
+    run: Run, seeds: Sequence[int], step: Callable[[Run], dict[str, Any]]
+) -> dict[str, Any]:
+    """Means and standard deviations of a step over several seeds, each in a folder of its own;
+    they are written."""
+    if not run.resume:
+        forget_parts(run.folder)
+    found = []
+    for seed in seeds:
+        recipe = replace(run.recipe, compute=replace(run.recipe.compute, seed=seed))
+        folder = run.folder / f"seed-{seed}"
+        done = read_metrics(folder) if run.resume else None
+        found.append(done or step(replace(run, folder=folder, recipe=recipe)))
+    metrics = over_seeds(found)
+    write_metrics(run.folder, metrics)
+    return metrics
+
+
+def over_seeds(found: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The metrics of runs that differ by their seed, as one: means, and standard deviations under
+    names with `_std`."""
+    metrics = {
+        name: value
+        for name, value in found[0].items()
+        if all(one.get(name) == value for one in found)
+    }
+    metrics["seeds"] = [one["seed"] for one in found]
+    for name in ("top1", "top5"):
+        if name in found[0]:
+            values = [one[name] for one in found]
+            metrics |= {
+                name: round(fmean(values), 2),
+                f"{name}_std": round(stdev(values) if len(values) > 1 else 0.0, 2),
+            }
+    if "per_class" in found[0]:
+        metrics["per_class"] = [
+            round(fmean(shares), 2)
+            for shares in zip(*(one["per_class"] for one in found), strict=True)
+        ]
+    return metrics
