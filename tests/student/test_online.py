@@ -148,11 +148,8 @@ def test_from_recordings_to_a_file_that_knows_its_thresholds(store: Store, tmp_p
     how = DistillSettings(
         optim=OptimSettings(epochs=1, batch_size=32, learning_rate=1e-2), online=ONLINE
     )
-    metrics = distill(
-        store,
-        Run(tmp_path / "run", Recipe(input=DATA, student=PLAN, distill=how, compute=COMPUTE)),
-        [],
-    )
+    recipe = Recipe(input=DATA, student=PLAN, distill=how, compute=COMPUTE)
+    metrics = distill(store, tmp_path / "run", recipe)
     assert metrics["protocol"] == "online"
     assert metrics["hours"] > 0
     file = tmp_path / "student.onnx"
