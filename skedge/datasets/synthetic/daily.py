@@ -48,11 +48,13 @@ BODY_KINDS: dict[str, tuple[float, list[Variant]]] = {
     "pick up": (
         3.5,
         [
-            stooping(0.4, (0.05, 0.3), (45, 85), FLOOR, "arm", (0.1, 0.5), {"arm": LIFTED}),
-            stooping(0.25, (0.2, 0.5), (30, 65), FLOOR, "arms", (0.1, 0.5), {"arms": LIFTED}),
+            stooping(0.25, (0.05, 0.3), (45, 85), FLOOR, "arm", (0.1, 0.5), {"arm": LIFTED}),
+            stooping(0.15, (0.2, 0.5), (30, 65), FLOOR, "arms", (0.1, 0.5), {"arms": LIFTED}),
+            # Crouched low.
+            stooping(0.25, (0.4, 0.66), (35, 68), FLOOR, "arm", (0.05, 0.6), {"arm": LIFTED}),
+            stooping(0.12, (0.4, 0.66), (35, 68), FLOOR, "arms", (0.1, 2.0), {}),
             stooping(0.2, (0.0, 0.05), (8, 35), TABLE, "arm", (0.1, 0.4), {"arm": LIFTED}),
             stooping(0.15, (0.0, 0.05), (8, 35), TABLE, "arms", (0.1, 0.4), {}),
-            stooping(0.15, (0.3, 0.55), (35, 70), FLOOR, "arms", (0.8, 2.0), {}),
         ],
     ),
     "carry": (

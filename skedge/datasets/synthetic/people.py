@@ -1,6 +1,7 @@
 """Invented people: their sizes, their ways, and the lengths that a camera measures of them."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -76,6 +77,7 @@ SENSORS = (
 )
 
 
+@lru_cache(maxsize=1024)
 def person(seed: int, subject: int) -> Person:
     """The person with the number `subject` among those of `seed`."""
     rng = np.random.default_rng([seed, 1, subject])

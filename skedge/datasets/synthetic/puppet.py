@@ -196,6 +196,12 @@ class _Puppet:
         angles = body.arm_angles(hands[..., :3], hands[..., 3], self.shape)
         for i, side in enumerate(body.SIDES):
             table[:, [CHANNEL[f"{side}_{part}"] for part in body.ARM[:4]]] = angles[:, i]
+        # Places are seen from the trunk, but an arm that hangs does so towards the floor.
+        lean = np.maximum(table[:, CHANNEL["lean"]] + 0.5 * table[:, CHANNEL["curl"]], 0)
+        hangs = np.clip((-0.75 - hands[..., 1]) / 0.15, 0, 1)
+        hangs = hangs * np.clip((0.15 + hands[..., 2]) / 0.1, 0, 1)
+        for i, side in enumerate(body.SIDES):
+            table[:, CHANNEL[f"{side}_forward"]] += 0.85 * hangs[:, i] * lean
         # An arm's turn is known up to whole turns: take the nearest.
         table[:, TURNS] = np.unwrap(table[:, TURNS], period=360, axis=0)
         return table
