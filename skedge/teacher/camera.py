@@ -128,8 +128,8 @@ class Camera:
 
     def _noise(self, body: Tensor) -> Tensor:
         n, persons, frames, joints, axes = body.shape
-        white = 0.008 * torch.randn_like(body)
-        slow = 0.012 * _wander(n, frames, (persons, joints, axes), 5).movedim(1, 2)
+        white = 0.004 * torch.randn_like(body)
+        slow = 0.009 * _wander(n, frames, (persons, joints, axes), 5).movedim(1, 2)
         still = 0.012 * torch.randn(n, persons, 1, joints, axes)
         size = self.settings.noise * _each(_uniform(n, 0.1, 1.6))
         return size * self.loose * (white + slow + still)
