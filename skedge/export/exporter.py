@@ -234,6 +234,7 @@ def _metadata(
         macs=work,
         weights_sha256=weights_sha256(classifier),
         thresholds=metrics.get("thresholds", {}),
+        patience=metrics.get("patience", {}),
         lags=metrics.get("lags", {}),
         accuracy=accuracy | ({"protocol": card.input.protocol} if accuracy else {}),
         provenance=card.provenance | {"encoder": asdict(card.encoder)},

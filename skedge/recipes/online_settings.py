@@ -18,7 +18,8 @@ class OnlineSettings:
         fade: seconds after an action from which on it must not be the answer any more.
         weight: of a frame in which an action is the answer; of others it is 1.
         false_events: an hour of validation recordings, that the thresholds of events allow.
-        thresholds: the least threshold of an event, by label.
+        thresholds: of events, by label, in place of those that validation recordings choose.
+        patience: how many answers in a row begin an event, by label; of others 3.
         camera: what films the recordings.
     """
 
@@ -31,4 +32,5 @@ class OnlineSettings:
     weight: float = 2.0
     false_events: float = 20.0
     thresholds: dict[str, float] = field(default_factory=dict)
+    patience: dict[str, int] = field(default_factory=dict)
     camera: CameraSettings = field(default_factory=CameraSettings)

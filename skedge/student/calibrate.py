@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from skedge.edge_runtime.events import QUIET, Event, EventRules, find_events
+from skedge.edge_runtime.events import PATIENCE, QUIET, Event, EventRules, find_events
 from skedge.edge_runtime.recognizer import HOP
 from skedge.recipes.online_settings import OnlineSettings
 
@@ -53,27 +53,43 @@ def calibrate(
     """The rules, and `thresholds`, `patience` and `lags` as a model's file holds them.
 
     Each class gets the lowest threshold with which its false events stay within its share of
-    `settings.false_events` an hour, and none below its own in `settings.thresholds`.
+    `settings.false_events` an hour, if `settings.thresholds` does not name it.
     """
-    loud = [label for label in labels if label not in QUIET]
+    patience = {
+        label: settings.patience.get(label, PATIENCE) for label in labels if label not in QUIET
+    }
+    rules = EventRules(
+        labels,
+        thresholds=np.ones(len(labels)),
+        patience=np.array([patience.get(label, PATIENCE) for label in labels]),
+    )
+    thresholds = _quiet_thresholds(recordings, rules, settings.false_events)
+    thresholds |= {
+        label: settings.thresholds[label] for label in thresholds if label in settings.thresholds
+    }
+    rules = replace(rules, thresholds=np.array([thresholds.get(label, 1.0) for label in labels]))
+    lags = _lags(recordings, rules)
+    rules = replace(rules, lag_start=lags["start"], lag_end=lags["end"])
+    return rules, {"thresholds": thresholds, "patience": patience, "lags": lags}
+
+
+def _quiet_thresholds(
+    recordings: Sequence[Judged], rules: EventRules, false_events: float
+) -> dict[str, float]:
+    """The lowest threshold of each class with which it is quiet enough."""
+    loud = [label for label in rules.labels if label not in QUIET]
     hours = sum(len(one.probabilities) / one.hz for one in recordings) / 3600
-    allowed = settings.false_events * hours / max(1, len(loud))
-    count = len(labels)
+    allowed = false_events * hours / max(1, len(loud))
     chosen, open_ = dict.fromkeys(loud, float(THRESHOLDS[-1])), set(loud)
     for threshold in THRESHOLDS[::-1]:
-        rules = EventRules(labels, np.full(count, threshold), np.full(count, 3))
+        rules = replace(rules, thresholds=np.full(len(rules.labels), threshold))
         false = dict.fromkeys(loud, 0)
         for one in recordings:
             for event in one.events(rules):
                 false[event.label] += not any(fits(event, span) for span in one.spans)
         open_ = {label for label in open_ if false[label] <= allowed}
         chosen |= dict.fromkeys(open_, float(threshold))
-    thresholds = {k: max(v, settings.thresholds.get(k, 0.0)) for k, v in chosen.items()}
-    values = np.array([thresholds.get(label, 1.0) for label in labels])
-    rules = EventRules(labels, values, np.full(count, 3))
-    lags = _lags(recordings, rules)
-    rules = replace(rules, lag_start=lags["start"], lag_end=lags["end"])
-    return rules, {"thresholds": thresholds, "lags": lags}
+    return chosen
 
 
 def _lags(recordings: Sequence[Judged], rules: EventRules) -> dict[str, float]:

@@ -127,8 +127,11 @@ def test_thresholds_are_the_lowest_that_are_quiet_enough() -> None:
     loose, chosen = calibrate(recordings, LABELS, replace(ONLINE, false_events=1000.0))
     assert chosen["thresholds"] == {"wave": 0.3, "clap": 0.3}
     assert judge(recordings, loose)["false_events_per_hour"] == pytest.approx(120, abs=1)
-    at_least = replace(ONLINE, false_events=1000.0, thresholds={"clap": 0.8})
-    assert calibrate(recordings, LABELS, at_least)[1]["thresholds"]["clap"] == 0.8
+    named = replace(ONLINE, false_events=1000.0, thresholds={"clap": 0.8}, patience={"wave": 5})
+    rules, chosen = calibrate(recordings, LABELS, named)
+    assert chosen["thresholds"] == {"wave": 0.3, "clap": 0.8}
+    assert chosen["patience"] == {"wave": 5, "clap": 3}
+    assert rules.patience.tolist() == [5, 3, 3, 3]
 
 
 def test_lags_are_how_late_the_answers_come() -> None:
@@ -157,6 +160,7 @@ def test_from_recordings_to_a_file_that_knows_its_thresholds(store: Store, tmp_p
     metadata = Recognizer.load(file).metadata
     assert set(metadata.thresholds) == set(store.labels) - QUIET
     assert metadata.thresholds == metrics["thresholds"]
+    assert metadata.patience == metrics["patience"]
     assert metadata.lags == metrics["lags"]
     assert metadata.accuracy["false_events_per_hour"] == metrics["false_events_per_hour"]
     assert metadata.warm_up == 5
