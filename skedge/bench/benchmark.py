@@ -14,7 +14,8 @@ from skedge.bench.latency import WARMUP, clock, measure, summarize
 from skedge.bench.memory import fresh_process
 from skedge.datasets.store import Store
 from skedge.edge_runtime.backends.backend import Backend, load_backend
-from skedge.edge_runtime.scoring.predict import predict_store
+from skedge.edge_runtime.recognizer import Recognizer
+from skedge.edge_runtime.scoring.predict import own_protocol, predict_store
 from skedge.skeleton.errors import InputError
 
 
@@ -27,7 +28,7 @@ def benchmark(
     seed: int = 0,
     sustain: float = 0.0,
     data: Path | str | None = None,
-    protocol: str = "xsub",
+    protocol: str | None = None,
 ) -> dict[str, Any]:
     """Measure exported models and write `bench.json`, `bench.md` and `bench.html` into the folder
     `out`; returns the document.
@@ -147,7 +148,8 @@ def _key(name: str, threads: int) -> str:
     return f"{name} @{threads}"
 
 
-def _accuracy(path: Path, store: Store, protocol: str) -> dict[str, Any]:
+def _accuracy(path: Path, store: Store, protocol: str | None) -> dict[str, Any]:
+    protocol = protocol or own_protocol(Recognizer.load(path), store)
     found = predict_store(path, store, protocol)
     return {
         "top1": 100 * found.accuracy,

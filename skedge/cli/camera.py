@@ -128,22 +128,28 @@ def pose_fetch_command(parser: ArgumentParser) -> Callable[[Any], None]:
 
 
 def teach_command(parser: ArgumentParser) -> Callable[[Any], None]:
-    """Teach a model new actions from a few clips, without training.
+    """Teach a model new actions from a few clips and a minute of anything else, without training.
 
     Example: skedge teach default stores/mine
     """
     parser.add_argument("model", type=str, help=MODEL)
     parser.add_argument(
-        "data", type=Path, help="store of clips of the new actions, as `skedge record` makes it"
+        "data",
+        type=Path,
+        help="store of clips of the new actions and of `other`, as `skedge record` makes it",
     )
     parser.add_argument(
+        "--other",
         "--known",
         type=Path,
         metavar="STORE",
-        help="store with clips of the actions that the model knows: the one it was trained on",
+        help="store of anything else: all of its clips that are of none of the new actions",
     )
     parser.add_argument(
-        "--out", type=Path, metavar="FILE", help="file to write (default: beside the model)"
+        "--out",
+        type=Path,
+        metavar="FILE",
+        help="file to write (default: where `skedge live` finds it)",
     )
 
     def main(args: Any) -> None:
@@ -156,7 +162,7 @@ def teach_command(parser: ArgumentParser) -> Callable[[Any], None]:
         bar = partial(
             track, description="Looking at clips", console=Console(stderr=True), transient=True
         )
-        show(teach(find(args.model), args.data, args.known, args.out, bar))
+        show(teach(find(args.model), args.data, args.other, args.out, bar))
 
     return main
 

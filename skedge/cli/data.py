@@ -18,7 +18,10 @@ def import_command(parser: ArgumentParser) -> Callable[[Any], None]:
     Example: skedge data import ntu60 downloads/nturgbd_skeletons_s001_to_s017.zip stores/ntu60
     --missing missing.txt
     """
-    from skedge.datasets.readers import options
+    from skedge.datasets.readers import add_format, options
+    from skedge.edge_runtime.sources.films import open_films
+
+    add_format("films", open_films)
 
     parser.add_argument("format", help="format of the source, one of those below")
     parser.add_argument("source", type=Path, help="folder or file of the recordings")
@@ -142,6 +145,7 @@ def check_command(parser: ArgumentParser) -> Callable[[Any], None]:
     def main(args: Any) -> None:
         from skedge.datasets.store import Store
         from skedge.datasets.store.check import check
+        from skedge.datasets.store.look import look
 
         store = Store(args.data)
         damaged = check(store)
@@ -150,6 +154,8 @@ def check_command(parser: ArgumentParser) -> Callable[[Any], None]:
                 f"{args.data}: damaged clips: {', '.join(damaged[:10])}; {len(damaged)} in all;"
                 " import it again"
             )
+        for fault in look(store.clip, len(store), store.layout, store.rate).faults:
+            print(f"note: {fault}", file=sys.stderr)
         print(f"{len(store)} clips are as they were written")
 
     return main

@@ -46,7 +46,7 @@ class _Formatter(HelpFormatter):
         if action.dest == "print_config":
             return "print all settings as a recipe, and stop"
         if self._brief and "." in action.dest:
-            first = re.sub(r" \([^()]*\)", "", text.partition("; ")[0])
+            first = re.sub(r" \([^()]*\)", "", text).partition("; ")[0]
             text = textwrap.shorten(first, BRIEF, placeholder=" ...")
         taken = "" if isinstance(action, _Row) or action.nargs == 0 else value_name(action)
         if action.choices or _short(taken) != taken:
@@ -115,7 +115,7 @@ def width() -> int:
 
 
 def _table(commands: Mapping[str, Build]) -> list[str]:
-    return [f"  {name:<16} {first_sentence(build)}" for name, build in commands.items()]
+    return [f"  {name:<18} {first_sentence(build)}" for name, build in commands.items()]
 
 
 class _Row(Action):

@@ -87,7 +87,10 @@ def predict_command(parser: ArgumentParser) -> Callable[[Any], None]:
     parser.add_argument("--label", help="use the clips of this class only")
     add_synonyms(parser)
     parser.add_argument(
-        "--rate", type=float, default=30.0, help="frames per second of a clip in a file"
+        "--rate", type=float, help="frames per second of a clip in a file (default: 30)"
+    )
+    parser.add_argument(
+        "--layout", help="layout of the joints of a clip in a file, a name or a JSON file"
     )
     parser.add_argument(
         "--frame-by-frame",
@@ -132,7 +135,7 @@ def evaluate_online_command(parser: ArgumentParser) -> Callable[[Any], None]:
 
 
 def evaluate_everyday_command(parser: ArgumentParser) -> Callable[[Any], None]:
-    """Measure a model as a user meets it: recall of events and false events per hour.
+    """Measure right events and false events per hour on several sets.
 
     Example: skedge evaluate everyday --model default --data stores/utd films --out runs/everyday
     """
@@ -219,7 +222,7 @@ def bench_command(parser: ArgumentParser) -> Callable[[Any], None]:
         help="seconds that each model then runs without a pause",
     )
     add_data(parser, "store whose test clips accuracy is measured on", required=False)
-    parser.add_argument("--protocol", default="xsub", help="name of the store's split")
+    parser.add_argument("--protocol", help="name of the store's split (default: the model's own)")
 
     def main(args: Any) -> None:
         from skedge.bench.benchmark import benchmark
@@ -290,7 +293,12 @@ def _predict(args: Any) -> None:
         )
         print(f"top-1 {100 * report.accuracy:.2f} % of {len(report.predictions)} clips{scored}")
         return
-    one = predict_file(args.model, args.data, args.rate, args.frame_by_frame)
+    rate = 30.0 if args.rate is None else args.rate
+    one = predict_file(args.model, args.data, rate, args.frame_by_frame, args.layout)
+    for note in one.notes:
+        print(f"note: {note}", file=sys.stderr)
+    if args.rate is None and args.frame_by_frame:
+        print("note: 30 frames a second assumed, see --rate", file=sys.stderr)
     print(f"{one.label or 'no answer: the clip ended before the first one'}\t{one.confidence:.3f}")
 
 
@@ -302,21 +310,24 @@ def _evaluate_online(args: Any) -> None:
     from skedge.datasets.store import Store
     from skedge.edge_runtime.recognizer import Recognizer
     from skedge.edge_runtime.scoring.online import evaluate_online
+    from skedge.edge_runtime.scoring.predict import own_protocol
     from skedge.skeleton.files import write_json
 
     if args.out is not None:
         args.out.parent.mkdir(parents=True, exist_ok=True)
     recognizer = Recognizer.load(args.model, **event_settings(args))
     bar = partial(track, description="Watching", console=Console(stderr=True), transient=True)
+    store = Store(args.data)
+    protocol = args.protocol or own_protocol(recognizer, store)
     report = evaluate_online(
-        recognizer, Store(args.data), args.protocol, args.part, args.overlap, args.synonyms, bar
+        recognizer, store, protocol, args.part, args.overlap, args.synonyms, bar
     )
     for note in report.notes:
         print(f"note: {note}", file=sys.stderr)
     figures = report.figures | {
         "model": str(args.model),
         "data": str(args.data),
-        "protocol": args.protocol,
+        "protocol": protocol,
         "part": args.part,
     }
     show(figures)

@@ -43,8 +43,8 @@ def add_model(parser: ArgumentParser, text: str, default: str | None = None) -> 
 
 
 def add_split(parser: ArgumentParser) -> None:
-    parser.add_argument("--protocol", default="xsub", help="name of the store's split")
-    parser.add_argument("--part", choices=PARTS, default="test", help="part of the split")
+    parser.add_argument("--protocol", help="name of the store's split (default: the model's own)")
+    parser.add_argument("--part", choices=[*PARTS, "all"], default="test", help="part of the split")
 
 
 def add_synonyms(parser: ArgumentParser) -> None:

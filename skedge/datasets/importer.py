@@ -25,7 +25,8 @@ from skedge.datasets.persons import choose
 from skedge.datasets.progress import progress
 from skedge.datasets.store import PARTS, StoreWriter
 from skedge.datasets.store.lock import only_one
-from skedge.skeleton.body_check import BodyReport, check_bodies
+from skedge.datasets.store.look import look
+from skedge.skeleton.body_check import BodyReport
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.layout import Layout
 
@@ -33,8 +34,6 @@ REPORT = "import-report.json"
 # Sources that one process reads at a time: enough that handing them over costs little, few enough
 # that memory stays flat.
 CHUNK = 16
-# Clips that tell what the bodies of a store look like.
-_LOOKED_AT = 400
 _SECONDS_BETWEEN_CHECKPOINTS = 5.0
 
 
@@ -166,14 +165,6 @@ def run_import(
         # Splits are counted while the writer finishes, just before it asks for the report.
         writer.attach(REPORT, lambda: report.update(log.report(made_by, counts, body)) or report)
     return report
-
-
-def look(
-    clip: Callable[[int], np.ndarray], clips: int, layout: Layout, rate: float | None
-) -> BodyReport:
-    """What the bodies of a store look like, from some of its `clips`; `clip` gives one of them."""
-    some = np.unique(np.linspace(0, clips - 1, _LOOKED_AT).astype(np.int64))
-    return check_bodies((clip(int(number)) for number in some), layout, rate)
 
 
 class _Log:

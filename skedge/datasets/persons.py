@@ -15,10 +15,12 @@ def choose(joints: np.ndarray, chosen: bool = False) -> tuple[np.ndarray, str]:
 
     A person who moves far more than the first one becomes the first. Ghosts are seen in less than
     12 frames, and a third of those of the person seen longest. Where persons are `chosen` already
-    only empty places go. Of a clip in which nobody is seen everything stays.
+    only empty places before the first go. Of a clip in which nobody is seen everything stays.
     """
     frames = np.isfinite(joints).all(axis=-1).any(axis=-1).sum(axis=-1)
     kept = np.flatnonzero(frames > 0)
+    if chosen and len(kept):
+        kept = np.arange(kept[0], len(frames))
     notes = []
     if len(kept) < len(frames) and len(kept) and kept[0] > 0:
         notes.append(f"nobody is in place {', '.join(str(i + 1) for i in range(kept[0]))}")

@@ -10,19 +10,24 @@ A recording is one .npz file with an entry per body and picture, N in all:
     pixels (N, V, 2) float place in the picture, or all NaN
     rate, pictures         pictures per second, and how many the film has
     width, height          of the picture, in pixels
-    layout                 name of the joint layout; "blazepose33" where it is missing
+    seconds (N,) float     time of the picture; picture / rate where it is missing
+    layout                 name of the joint layout, or the layout as JSON; "blazepose33" where it
+                           is missing
     label                  what is done in it; empty or missing where nobody said
 """
 
+import json
 import zipfile
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 
 from skedge.skeleton.errors import InputError
-from skedge.skeleton.layout import Layout, load_layout
+from skedge.skeleton.files import write_whole
+from skedge.skeleton.layout import Layout, layout_names, load_layout
 
 LAYOUT = "blazepose33"
 # Bytes that the arrays of one file may take: some ten hours of one person.
@@ -48,6 +53,115 @@ class PoseRecording:
     rate: float
 
 
+class Body(Protocol):
+    """One body in a picture, such as `skedge.edge_runtime.interfaces.Person`."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def joints(self) -> np.ndarray: ...
+    @property
+    def pixels(self) -> np.ndarray | None: ...
+    @property
+    def confidence(self) -> float: ...
+    @property
+    def whole(self) -> bool: ...
+
+
+@dataclass
+class PoseWriter:
+    """Collects the bodies of a film or a camera, picture by picture, for a recording.
+
+    It holds numbers only, never a picture: some 800 bytes for each body.
+    """
+
+    layout: Layout
+    _seconds: list[float] = field(default_factory=list)
+    _picture: list[int] = field(default_factory=list)
+    _bodies: list[tuple[int, bool, float]] = field(default_factory=list)
+    _joints: list[np.ndarray] = field(default_factory=list)
+    _pixels: list[np.ndarray] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        """How many bodies there are."""
+        return len(self._joints)
+
+    def add(self, seconds: float, bodies: Sequence[Body]) -> None:
+        """Take the bodies of the next picture in; `seconds` ascend."""
+        for body in bodies:
+            self._picture.append(len(self._seconds))
+            self._bodies.append((body.id, body.whole, body.confidence))
+            self._joints.append(np.asarray(body.joints, np.float32))
+            absent = np.full((len(self.layout), 2), np.nan, np.float32)
+            pixels = absent if body.pixels is None else np.asarray(body.pixels, np.float32)
+            self._pixels.append(pixels)
+        self._seconds.append(seconds)
+
+    def recording(self, name: str, label: str = "") -> "PoseRecording":
+        """What was taken in so far, as a recording."""
+        person, whole, _ = self._columns()
+        times = np.array(self._seconds, np.float64)
+        rate = rate_of(times)
+        return PoseRecording(
+            name,
+            label or None,
+            self.layout,
+            times[np.array(self._picture, np.int64)],
+            person,
+            whole,
+            self._array(self._joints, 3),
+            float(times[-1] + 1 / rate) if len(times) else 0.0,
+            rate,
+        )
+
+    def _columns(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        person, whole, confidence = zip(*self._bodies, strict=True) if self._bodies else ((),) * 3
+        return (
+            np.array(person, np.int32),
+            np.array(whole, bool),
+            np.array(confidence, np.float32),
+        )
+
+    def _array(self, rows: list[np.ndarray], width: int) -> np.ndarray:
+        return np.array(rows, np.float32).reshape(len(rows), len(self.layout), width)
+
+    def write(self, path: Path, size: tuple[int, int] = (0, 0), label: str = "") -> None:
+        """Write the recording, whole or not at all; `size` is the pictures' width and height."""
+        layout = self.layout
+        named = layout.name in layout_names() and load_layout(layout.name).joints == layout.joints
+        picture = np.array(self._picture, np.int64)
+        times = np.array(self._seconds, np.float64)
+        person, whole, confidence = self._columns()
+        arrays: dict[str, Any] = {
+            "picture": picture,
+            "person": person,
+            "whole": whole,
+            "confidence": confidence,
+            "joints": self._array(self._joints, 3),
+            "pixels": self._array(self._pixels, 2),
+            "seconds": times[picture],
+            "rate": np.float64(rate_of(times)),
+            "pictures": np.int64(len(times)),
+            "width": np.int64(size[0]),
+            "height": np.int64(size[1]),
+            "layout": np.str_(layout.name if named else json.dumps(layout.to_dict())),
+            "label": np.str_(label),
+        }
+
+        def save(draft: Path) -> None:
+            with draft.open("wb") as file:
+                np.savez_compressed(file, allow_pickle=False, **arrays)
+
+        write_whole(path, save)
+
+
+def rate_of(seconds: np.ndarray) -> float:
+    """Pictures per second of time stamps (n,), 30 where they do not tell."""
+    steps = np.diff(seconds)
+    steps = steps[steps > 0]
+    return float(1 / np.median(steps)) if len(steps) else 30.0
+
+
 def read_poses(path: Path) -> Iterator[PoseRecording]:
     """The recordings of one .npz file, or of all in a folder, by name.
 
@@ -71,7 +185,7 @@ def _read(file: Path) -> PoseRecording:
             f"{file}: expected a pose recording, got no {', '.join(sorted(missing))}; the format is"
             " described in docs/own-data.md"
         )
-    layout = load_layout(str(arrays["layout"]) if "layout" in arrays else LAYOUT)
+    layout = _layout(str(arrays["layout"]) if "layout" in arrays else LAYOUT, file)
     joints = np.asarray(arrays["joints"], np.float32)
     picture = np.asarray(arrays["picture"])
     rate = float(arrays["rate"])
@@ -88,13 +202,23 @@ def _read(file: Path) -> PoseRecording:
         file.stem,
         label or None,
         layout,
-        picture / rate,
+        np.asarray(arrays.get("seconds", picture / rate), np.float64),
         np.asarray(arrays["person"]),
         np.asarray(arrays.get("whole", np.ones(len(picture))), bool),
         joints,
         pictures / rate,
         rate,
     )
+
+
+def _layout(text: str, file: Path) -> Layout:
+    if not text.startswith("{"):
+        return load_layout(text)
+    try:
+        document: Any = json.loads(text)
+    except ValueError:
+        raise InputError(f"{file}: expected a layout in JSON, got something else") from None
+    return Layout.from_dict(document, str(file))
 
 
 def _arrays(file: Path) -> dict[str, np.ndarray]:

@@ -12,6 +12,7 @@ from skedge.datasets.formats.msr_action3d import open_msr_action3d
 from skedge.datasets.formats.ntu import open_ntu
 from skedge.datasets.formats.nw_ucla import open_nw_ucla
 from skedge.datasets.formats.pku_mmd import open_pku_mmd
+from skedge.datasets.formats.poses import open_poses
 from skedge.datasets.formats.pyskl import open_pyskl
 from skedge.datasets.formats.stgcn import open_stgcn
 from skedge.datasets.formats.utd_mhad import open_utd_mhad
@@ -38,10 +39,16 @@ FORMATS: dict[str, Callable[..., Dataset]] = {
     "ntu120": partial(open_ntu, "ntu120"),
     "nw-ucla": open_nw_ucla,
     "pku-mmd": open_pku_mmd,
+    "poses": open_poses,
     "pyskl": open_pyskl,
     "stgcn": open_stgcn,
     "utd-mhad": open_utd_mhad,
 }
+
+
+def add_format(name: str, format: Callable[..., Dataset]) -> None:
+    """Make a format known to `import_dataset` and to the command line."""
+    FORMATS[name] = format
 
 
 def import_dataset(
@@ -108,6 +115,10 @@ _ABOUT = {
     "rate": "frames per second of the source",
     "missing": "the set's list of samples without skeletons, which are left out",
     "bodies": "how persons are chosen: denoise (the default) or first-two",
+    "everyone": "all persons, in place of the one who moves most",
+    "poses": "folder in which pose recordings are kept, and found again",
+    "pose": "pose estimator of your own, as module:function",
+    "shard": "part of the films to read, such as 3/16",
     "continuous": "whole recordings with labelled intervals, in place of clips",
 }
 

@@ -9,9 +9,10 @@ import numpy as np
 
 from skedge.edge_runtime.backends.backend import Backend, load_backend
 from skedge.edge_runtime.events import DEBOUNCE, Event, EventDetector, EventRules
+from skedge.edge_runtime.guard import Guard, Pace, check_clip
 from skedge.edge_runtime.models import find
 from skedge.edge_runtime.stream import Stream
-from skedge.edge_runtime.taught import Taught, beside
+from skedge.edge_runtime.taught import OutdatedError, Taught, beside
 from skedge.edge_runtime.window import Window
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.layout import check_joint_count
@@ -35,6 +36,10 @@ class Result:
     `events` are those that have begun or ended by this frame (see
     `skedge.edge_runtime.events.Event`); each beginning and each end is in one result only. The ends
     of other people's events are among them once those people have gone.
+
+    `problem` says why a frame makes no sense (see `skedge.edge_runtime.guard`): too few
+    joints, a body of impossible size, upside down or mirrored, time stamps that are no seconds.
+    Such a frame counts as one with nobody in it.
     """
 
     ready: bool = False
@@ -45,12 +50,14 @@ class Result:
     embedding: np.ndarray | None = None
     seconds: float | None = None
     events: tuple[Event, ...] = ()
+    problem: str = ""
 
 
 @dataclass
 class _Person:
     window: Window | Stream
     events: EventDetector
+    guard: Guard
     seconds: float = -np.inf
     seen: float = -np.inf
     due: float = -np.inf
@@ -71,7 +78,12 @@ class Recognizer:
     runs at its own rate, and is asked as often. `threshold`, `patience` (None: those in the model's
     file, class by class) and `debounce` (seconds) make events of answers: see
     `skedge.edge_runtime.events`. Not safe for use by several threads at once.
+
+    `notes` are what its user should know about it. What makes no sense gets no answer but a
+    sentence, unless `checks_bodies` is set to False: then any numbers are answered.
     """
+
+    checks_bodies = True
 
     def __init__(
         self,
@@ -86,8 +98,11 @@ class Recognizer:
         self.hop = HOP if hop is None else hop
         if not 0 <= self.hop < np.inf:
             raise InputError(f"hop: expected seconds from 0, got {self.hop}")
-        self.rules = EventRules.of(self.metadata, self.labels, threshold, patience, debounce)
+        more = taught.thresholds if taught else None
+        self.rules = EventRules.of(self.metadata, self.labels, threshold, patience, debounce, more)
+        self.notes: tuple[str, ...] = ()
         self._persons: dict[Hashable, _Person] = {}
+        self._pace = Pace()
 
     @classmethod
     def load(
@@ -103,15 +118,24 @@ class Recognizer:
         """Open a model that `skedge export` made, or `default` or `default.tflite`, the ones that
         come with skedge; and with it what `skedge teach` added to its classes.
 
-        That is looked for beside the model (True), nowhere (False), or in the file `taught`. Raises
-        `InputError` if a file is not what it should be.
+        That is looked for where `skedge teach` puts it (True), nowhere (False), or in the file
+        `taught`. What was taught to another model is left aside, and `notes` say so, unless that
+        file was asked for. Raises `InputError` if a file is not what it should be.
         """
         path = find(path)
         backend = load_backend(path, threads)
         file = beside(path) if isinstance(taught, bool) else taught
         there = file.exists() if taught is True else taught is not False
-        more = Taught.load(file, backend.metadata) if there else None
-        return cls(backend, hop, threshold, patience, debounce, more)
+        more, notes = None, []
+        try:
+            more = Taught.load(file, backend.metadata) if there else None
+        except OutdatedError as error:
+            if taught is not True:
+                raise
+            notes.append(str(error))
+        made = cls(backend, hop, threshold, patience, debounce, more)
+        made.notes = tuple(notes)
+        return made
 
     @property
     def metadata(self) -> ModelMetadata:
@@ -159,12 +183,21 @@ class Recognizer:
                 if streaming
                 else Window(self.metadata)
             )
-            state = self._persons[person] = _Person(window, EventDetector(self.rules))
+            state = self._persons[person] = _Person(
+                window, EventDetector(self.rules), Guard(self.metadata.layout)
+            )
+        problem = ""
+        if self.checks_bodies:
+            frame = state.guard.look(frame, moment)
+            problem = self._pace.look(moment) or state.guard.problem
+            frame = np.full_like(frame, np.nan) if problem else frame
         self._push(state, frame, moment)
         if seen(frame).any():
             state.seen = moment
             if moment >= state.due - TOLERANCE and state.window.ready:
                 events += self._infer(state, person, moment)
+        if problem:
+            return Result(events=tuple(events), problem=problem)
         return replace(state.result, events=tuple(events)) if events else state.result
 
     def end_events(self, seconds: float | None = None) -> tuple[Event, ...]:
@@ -200,7 +233,8 @@ class Recognizer:
         frame: the mean of its answers from the warm-up on, or the last one where the clip is
         shorter.
 
-        Raises `InputError` for a wrong shape and for a clip in which nothing was seen.
+        Raises `InputError` for a wrong shape, for a clip in which nothing was seen, and for bodies
+        that make no sense.
         """
         return self._run_clip(clip, rate)[0]
 
@@ -212,6 +246,7 @@ class Recognizer:
         """Forget one person, or everybody: the next frame starts anew, at any time stamp."""
         if person is None:
             self._persons.clear()
+            self._pace = Pace()
         else:
             self._persons.pop(person, None)
 
@@ -226,6 +261,9 @@ class Recognizer:
             raise InputError(f"rate: expected frames a second, more than 0, got {rate}")
         clip = joints[None] if joints.ndim == 3 else joints.transpose(1, 0, 2, 3)
         metadata = self.metadata
+        if self.checks_bodies:
+            check_joint_count(clip.shape[2], metadata.layout, "the clip")
+            clip = check_clip(clip, metadata.layout)
         if metadata.hz is None:
             return self._with_taught(
                 *self._backend.run(

@@ -1,50 +1,66 @@
-"""What was taught to a model: classes beside its own, by the direction of their embeddings (the
-rule: `skedge.edge_runtime.teach`)."""
+"""What was taught to a model: classes beside its own, told apart on its embeddings (the rule:
+`skedge.edge_runtime.learning`), and the file that keeps them."""
 
 import base64
+import hashlib
 import json
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+import skedge
 from skedge.skeleton.errors import InputError
-from skedge.skeleton.files import write_json
+from skedge.skeleton.files import write_text
 from skedge.skeleton.metadata import ModelMetadata
 
-VERSION = 1
-SHARPNESS = 20.0
-ARRAYS = ("center", "whitening", "known", "means", "thresholds")
+VERSION = 2
+ARRAYS = ("mean", "scale", "weights", "bias")
+
+
+class OutdatedError(InputError):
+    """What was taught does not fit the model that it is found with."""
 
 
 @dataclass(frozen=True, eq=False)
 class Taught:
-    """Classes added to a model of `known` classes with embeddings of D features.
+    """N classes added to a model with embeddings of D features.
 
-    `labels` and `clips` (how many each was taught from) are of the N taught classes, `means` (N, D)
-    and `known` (K', D) directions in the whitened space, `thresholds` (N,) cosines, `center` (D,)
-    and `whitening` (D, D) lead there. `model` is the SHA-256 of the weights that the embeddings
-    come from.
+    An embedding minus `mean` (D,), divided by `scale` (D,), times `weights` (D, 1 + N) plus `bias`
+    (1 + N,) are logits: of everything else first, then of the `labels`. `thresholds` are those of
+    their events, by label; `clips` is how many each was taught from. `model` is the SHA-256 of the
+    weights that the embeddings come from, `command` how it was taught, `report` what was measured
+    then (see `skedge.edge_runtime.teach`).
     """
 
     labels: tuple[str, ...]
     clips: tuple[int, ...]
     model: str
-    center: np.ndarray
-    whitening: np.ndarray
-    known: np.ndarray
-    means: np.ndarray
-    thresholds: np.ndarray
+    mean: np.ndarray
+    scale: np.ndarray
+    weights: np.ndarray
+    bias: np.ndarray
+    thresholds: dict[str, float] = field(default_factory=dict)
+    command: str = ""
+    report: dict[str, Any] = field(default_factory=dict)
+
+    def shares(self, embedding: np.ndarray) -> np.ndarray:
+        """Embeddings (..., D) to probabilities (..., 1 + N): of everything else, and of the taught
+        classes."""
+        logits = ((embedding - self.mean) / self.scale) @ self.weights + self.bias
+        odds = np.exp(logits - logits.max(axis=-1, keepdims=True))
+        return np.asarray(odds / odds.sum(axis=-1, keepdims=True))
 
     def combine(self, probabilities: np.ndarray, embedding: np.ndarray) -> np.ndarray:
         """The model's probabilities (..., K) and embedding (..., D) to probabilities (..., K + N)
-        of both kinds of classes."""
-        direction = unit((embedding - self.center) @ self.whitening)
-        nearest = (direction @ self.known.T).max(axis=-1, keepdims=True)
-        odds = np.exp(SHARPNESS * (direction @ self.means.T - np.maximum(nearest, self.thresholds)))
-        both = np.concatenate([probabilities, odds], axis=-1)
-        # A softmax sums to 1 up to rounding: divided by its own sum, the proportions stay what they
-        # are.
+        of both kinds of classes.
+
+        The model's own classes share what the taught ones leave, in their own proportions.
+        """
+        shares = self.shares(embedding)
+        both = np.concatenate([probabilities * shares[..., :1], shares[..., 1:]], axis=-1)
         return (both / both.sum(axis=-1, keepdims=True)).astype(np.float32)
 
     def save(self, path: Path) -> None:
@@ -59,70 +75,101 @@ class Taught:
             "labels": self.labels,
             "clips": self.clips,
             "model": self.model,
+            "thresholds": self.thresholds,
+            "command": self.command,
+            "report": self.report,
             **arrays,
         }
         try:
-            write_json(path, document, indent=1)
+            write_text(path, json.dumps(document, indent=1) + "\n")
         except OSError as error:
             raise InputError(
-                f"{path}: expected a place where a file can be written, got: {error.strerror}"
+                f"{path}: expected a place where a file can be written, got: {error.strerror};"
+                " name another with --out"
             ) from None
 
     @classmethod
     def load(cls, path: Path, metadata: ModelMetadata) -> "Taught":
-        """Read what was taught to the model of that metadata; `InputError` for a damaged file and
-        for another model's."""
+        """Read what was taught to the model of that metadata.
+
+        Raises `OutdatedError` for what was taught to another model, or by an older skedge, and
+        `InputError` for a damaged file.
+        """
+        document = _read(path)
+        command = str(document.get("command") or "skedge teach MODEL STORE")
+        if document["version"] < VERSION or document.get("model") != metadata.weights_sha256:
+            raise OutdatedError(
+                f"{path}: what was taught no longer fits the model, which has changed since; it is"
+                f" left aside. Teach again: {command}"
+            )
         try:
-            document = dict(json.loads(path.read_bytes()))
-            version, model = int(document["version"]), str(document["model"])
-            labels, clips = tuple(map(str, document["labels"])), tuple(map(int, document["clips"]))
-            flat = {
-                name: np.frombuffer(base64.b64decode(document[name], validate=True), "<f4")
-                for name in ARRAYS
-            }
-            size = len(flat["center"])
-            shapes = {
-                "center": (size,),
-                "whitening": (size, size),
-                "known": (-1, size),
-                "means": (len(labels), size),
-            }
-            arrays = {name: flat[name].reshape(shape) for name, shape in shapes.items()} | {
-                "thresholds": flat["thresholds"]
-            }
-            counts = {len(labels), len(set(labels)), len(clips), len(arrays["thresholds"])}
-            if not (
-                labels
-                and len(counts) == 1
-                and all(len(one) and np.isfinite(one).all() for one in arrays.values())
-            ):
-                raise ValueError
-        except FileNotFoundError:
-            raise InputError(
-                f"{path}: expected a file that `skedge teach` wrote, found none"
-            ) from None
-        except (OSError, KeyError, TypeError, ValueError, OverflowError, RecursionError):
-            raise InputError(
-                f"{path}: expected a file that `skedge teach` wrote, got a damaged or different"
-                " one; teach again or remove it"
-            ) from None
-        if version > VERSION:
-            raise InputError(
-                f"{path}: version {version} is newer than this skedge reads ({VERSION}); upgrade"
-                " skedge"
-            )
-        if model != metadata.weights_sha256 or set(labels) & set(metadata.labels):
-            raise InputError(
-                f"{path}: taught to another model than the one beside it; teach again or remove it"
-            )
-        return cls(labels, clips, model, **arrays)
+            return _taught(document, metadata)
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
+            raise InputError(_damaged(path)) from None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        document = dict(json.loads(path.read_bytes()))
+        version = document["version"] = int(document["version"])
+    except FileNotFoundError:
+        raise InputError(f"{path}: expected a file that `skedge teach` wrote, found none") from None
+    except (OSError, KeyError, TypeError, ValueError, OverflowError, RecursionError):
+        raise InputError(_damaged(path)) from None
+    if version > VERSION:
+        raise InputError(
+            f"{path}: version {version} is newer than this skedge reads ({VERSION}); upgrade skedge"
+        )
+    return document
+
+
+def _damaged(path: Path) -> str:
+    return (
+        f"{path}: expected a file that `skedge teach` wrote, got a damaged or different one; teach"
+        " again or remove it"
+    )
+
+
+def _taught(document: dict[str, Any], metadata: ModelMetadata) -> Taught:
+    labels, clips = tuple(map(str, document["labels"])), tuple(map(int, document["clips"]))
+    flat = {
+        name: np.frombuffer(base64.b64decode(document[name], validate=True), "<f4")
+        for name in ARRAYS
+    }
+    size, classes = len(flat["mean"]), len(labels) + 1
+    arrays = flat | {"weights": flat["weights"].reshape(size, classes)}
+    thresholds = {str(label): float(one) for label, one in document["thresholds"].items()}
+    fine = (
+        labels
+        and len(clips) == len(set(labels)) == len(labels)
+        and not set(labels) & set(metadata.labels)
+        and len(flat["scale"]) == size
+        and len(flat["bias"]) == classes
+        and (flat["scale"] > 0).all()
+        and all(len(one) and np.isfinite(one).all() for one in flat.values())
+        and set(thresholds) <= set(labels)
+        and all(0 <= one <= 1 for one in thresholds.values())
+    )
+    if not fine:
+        raise ValueError
+    command, report = str(document["command"]), dict(document["report"])
+    return Taught(labels, clips, str(document["model"]), **arrays, thresholds=thresholds,
+                  command=command, report=report)  # fmt: skip
 
 
 def beside(model: Path) -> Path:
-    """Where what was taught to a model is looked for: student.taught.json beside student.onnx."""
-    return model.with_suffix(".taught.json")
+    """Where what was taught to a model is written and looked for: student.taught.json beside
+    student.onnx.
 
-
-def unit(vectors: np.ndarray) -> np.ndarray:
-    """Vectors (..., D) divided by their lengths."""
-    return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12))
+    For the model that comes with skedge, and where the model's folder cannot be written, it is a
+    file in the user's own folder: `$XDG_DATA_HOME/skedge/taught`, by default
+    `~/.local/share/skedge/taught`.
+    """
+    folder, name = model.absolute().parent, f"{model.stem}.taught.json"
+    package = Path(skedge.__file__).absolute().parent
+    shipped = package in model.absolute().parents
+    if not shipped and ((folder / name).exists() or os.access(folder, os.W_OK)):
+        return folder / name
+    home = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
+    place = "" if shipped else f"{hashlib.sha256(str(folder).encode()).hexdigest()[:8]}-"
+    return home / "skedge" / "taught" / f"{place}{name}"

@@ -1,30 +1,19 @@
-"""New actions from a few clips, without training: nearest class mean on the embedding of an
-exported model.
+"""New actions taught to an exported model from a few clips and a minute of anything else, and what
+they are worth: recall and false events per hour on clips that were left out."""
 
-The rule. Embeddings of clips of classes that the model knows give a centre (the mean of their class
-means) and a covariance within classes; embeddings minus the centre are whitened by it, which makes
-directions small in which one class varies by itself. In that space a class is the mean direction of
-its clips, and clips are compared with it by cosine similarity. A taught class c answers with the
-odds
-
-    exp(20 (s_c - max(k, t_c)))
-
-against everything that the model knows, where s_c is the similarity to c, k that to the nearest
-known class, and t_c the similarity that 95 of 100 clips of known classes stay under (the rejection
-threshold). The model's own probabilities share what is left, in their own proportions, so that all
-sum to 1. Nearest class means with cosine similarity are Snell et al. 2017 and, centred, Wang et al.
-2019 (SimpleShot, arXiv 1911.04623); whitening with a shrunk covariance follows linear discriminant
-analysis (Friedman 1989).
-"""
-
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import shlex
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from skedge.edge_runtime.events import PATIENCE, QUIET, find_events
+from skedge.edge_runtime.learning import HeldOut, hold_out, learn
 from skedge.edge_runtime.recognizer import Recognizer
-from skedge.edge_runtime.taught import Taught, beside, unit
+from skedge.edge_runtime.taught import Taught, beside
+from skedge.skeleton.body_check import check_bodies
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.retarget import retarget
 
@@ -32,203 +21,209 @@ if TYPE_CHECKING:
     from skedge.datasets.store import Store
 
 Track = Callable[[list[int]], Iterable[int]]
-Embeddings = dict[str, tuple[np.ndarray, np.ndarray]]
 
-QUANTILE = 0.95
-SHRINKAGE = 0.05
-CLIPS_PER_KNOWN_CLASS = 40
 RATE = 30.0
+# Seconds of anything else that are needed, and answers that are left out together.
+LEAST_OTHER, STRETCH = 60.0, 50
+# As several cameras would bring a clip: every frame, and every second one of a quicker and of a
+# slower performance.
+PACES = ((1, 1.0), (2, 0.87), (2, 1.15))
+# Below this recall, and above this many false events per hour, a class is of little use.
+POOR_RECALL, MANY_FALSE = 0.5, 20.0
 
 
-def learn(
-    clips: Mapping[str, np.ndarray], known: Mapping[str, np.ndarray], model: str = ""
-) -> Taught:
-    """Make classes of the embeddings `clips` (n, D) by label, n at least 1, beside classes that the
-    model knows.
+@dataclass(frozen=True, eq=False)
+class Played:
+    """The answers to one clip: `seconds` (T,), `probabilities` (T, K), `embeddings` (T, D)."""
 
-    `known` are embeddings (n, D) of at least two of those, n at least 1. Raises `InputError` for
-    less.
-    """
-    if len(known) < 2:
-        raise InputError(
-            f"expected clips of at least two classes that the model knows, got {len(known)}"
-        )
-    if not clips:
-        raise InputError(
-            "expected clips of at least one class that the model does not know, got none"
-        )
-    examples = [np.asarray(one, np.float64) for one in known.values()]
-    centers = np.stack([one.mean(axis=0) for one in examples])
-    center = centers.mean(axis=0)
-    whitening = _whitening(
-        np.concatenate([one - own for one, own in zip(examples, centers, strict=True)])
-    )
-
-    def directions(embeddings: np.ndarray) -> np.ndarray:
-        return unit((np.asarray(embeddings, np.float64) - center) @ whitening)
-
-    means = np.stack([unit(directions(one).mean(axis=0)) for one in clips.values()])
-    own = np.stack([unit(directions(one).mean(axis=0)) for one in examples])
-    thresholds = np.quantile(directions(np.concatenate(examples)) @ means.T, QUANTILE, axis=0)
-    counts = tuple(len(one) for one in clips.values())
-    arrays = [np.asarray(one, np.float32) for one in (center, whitening, own, means, thresholds)]
-    return Taught(tuple(clips), counts, model, *arrays)
+    seconds: np.ndarray
+    probabilities: np.ndarray
+    embeddings: np.ndarray
 
 
 def teach(
     model: Path,
     store: Path,
-    known: Path | None = None,
+    other: Path | None = None,
     out: Path | None = None,
     track: Track = iter,
 ) -> dict[str, Any]:
     """Teach a model the classes of a store that it does not know; what it learned goes to `out`, by
-    default beside it.
+    default where the model's user looks for it (`skedge.edge_runtime.taught.beside`).
 
-    Clips of classes that the model knows come from that store, from the store `known`, or, where
-    neither has two of them, from the synthetic set if the model knows its actions. What was taught
-    before is replaced. `track` goes over clips. The answer says what was taught from how many
-    clips, how many clips of known classes it was measured against, and of those how many in a
-    hundred are now taken for a taught class.
+    Everything else is the clips labelled `other` or `idle` in that store, those of classes that the
+    model knows, and all clips of the store `other` that are of none of the new classes: a minute at
+    the least. What was taught before is replaced. `track` goes over clips. The answer says for each
+    class how it did on clips that were left out, and what to expect: `warnings`.
 
-    Raises `InputError` for a store without new classes, and where there are no clips of known
-    classes.
+    Raises `InputError` for a store without new classes, for classes with one clip only, for less
+    than a minute of anything else, and for bodies that make no sense.
     """
     from skedge.datasets.store import Store
 
     recognizer = Recognizer.load(model, taught=False)
+    recognizer.checks_bodies = False
     own = Store(store)
-    new = embeddings(recognizer, own, lambda label: label not in recognizer.labels, track)
+    new = [one for one in own.labels if one not in recognizer.labels and one not in QUIET]
+    mine = _numbers(own, new.__contains__)
+    counts = {label: sum(own.labels[own.index["label"][i]] == label for i in mine) for label in new}
+    new = [label for label in new if counts[label]]
     if not new:
         raise InputError(
             f"{store}: expected clips of classes that {model} does not know, got only"
             f" {', '.join(own.labels)}"
         )
-    examples = _known(recognizer, own, known, track)
-    taught = learn(
-        {label: both[0] for label, both in new.items()},
-        {label: both[0] for label, both in examples.items()},
-        recognizer.metadata.weights_sha256,
-    )
-    path = out or beside(model)
-    taught.save(path)
-    mistaken = np.concatenate(
-        [
-            taught.combine(p, e).argmax(axis=-1) >= len(recognizer.labels)
-            for e, p in examples.values()
-        ]
-    )
-    return {
-        "taught": dict(zip(taught.labels, taught.clips, strict=True)),
-        "known": {
-            "classes": len(examples),
-            "clips": len(mistaken),
-            "taken for a taught one, %": round(100 * mistaken.mean(), 1),
-        },
-        "file": str(path),
-        "bytes": path.stat().st_size,
-    }
-
-
-def embeddings(
-    recognizer: Recognizer,
-    store: "Store",
-    wanted: Callable[[str], bool],
-    track: Track = iter,
-    most: int | None = None,
-) -> Embeddings:
-    """Embeddings (n, D) and probabilities (n, K) of the clips of every class whose label is wanted,
-    by label.
-
-    Of a class at most `most` clips are read, evenly from all.
-    """
-    numbers: list[int] = []
-    for label in filter(wanted, store.labels):
-        own = np.flatnonzero(store.index["label"] == store.class_index(label))
-        step = max(1.0, len(own) / most) if most else 1.0
-        numbers += [int(own[int(i * step)]) for i in range(int(len(own) / step))]
-    every, answers = embed(recognizer, store, numbers, track)
-    names = [store.labels[store.index["label"][i]] for i in numbers]
-    places = {
-        label: [k for k, name in enumerate(names) if name == label]
-        for label in dict.fromkeys(names)
-    }
-    return {label: (every[place], answers[place]) for label, place in places.items()}
-
-
-def embed(
-    recognizer: Recognizer, store: "Store", numbers: Sequence[int], track: Track = iter
-) -> tuple[np.ndarray, np.ndarray]:
-    """Embeddings (n, D) and probabilities (n, K) of a store's clips of those numbers, their joints
-    on the model's layout."""
-    target = recognizer.metadata.layout
-    pairs = []
-    for i in track([int(number) for number in numbers]):
-        clip = (
-            store.clip(i)
-            if store.layout.joints == target.joints
-            else retarget(store.clip(i), store.layout, target)
-        )
-        frames, rate = clip.transpose(1, 0, 2, 3), store.rate or RATE
-        try:
-            pairs.append((recognizer.embed(frames, rate), recognizer.predict(frames, rate)))
-        except InputError as error:
-            raise InputError(f"{store.path}: {store.index['name'][i]}: {error}") from None
-    if not pairs:
-        return np.zeros((0, 0), np.float32), np.zeros((0, len(recognizer.labels)), np.float32)
-    return np.stack([embedding for embedding, _ in pairs]), np.stack(
-        [probabilities for _, probabilities in pairs]
-    )
-
-
-def _known(recognizer: Recognizer, own: "Store", known: Path | None, track: Track) -> Embeddings:
-    from skedge.datasets.store import Store
-
-    def read(store: "Store") -> Embeddings:
-        return embeddings(
-            recognizer, store, recognizer.labels.__contains__, track, CLIPS_PER_KNOWN_CLASS
-        )
-
-    found = read(own)
-    if known is not None:
-        found |= read(Store(known))
-    elif len(found) < 2:
-        found |= _synthetic(recognizer.labels, read)
-    if len(found) < 2:
+    single = [label for label in new if counts[label] < 2]
+    if single:
         raise InputError(
-            f"{known or own.path}: expected clips of at least two of the classes that the model"
-            f" knows ({', '.join(recognizer.labels)}), got {len(found)}; name a store of them with"
-            " --known"
+            f"{store}: expected two clips of each new class at the least, five are good, got one of"
+            f" {', '.join(single)}"
         )
+    rest = [(own, _numbers(own, lambda label: label not in new))]
+    if other is not None:
+        more = Store(other)
+        rest.append((more, _numbers(more, lambda label: label not in new)))
+    seconds = sum(float(one.index["frames"][numbers].sum()) / _rate(one) for one, numbers in rest)
+    if seconds < LEAST_OTHER:
+        raise InputError(
+            f"{store}: expected a minute or more of anything else, so that the new actions can be"
+            f" told from it, got {seconds:.0f} s; move about as usual before the camera: `skedge"
+            f" record other --out {shlex.quote(str(store))}`, or name a store with --other"
+        )
+    for one, numbers in [(own, mine), *rest]:
+        _check(one, numbers)
+    clips: dict[str, list[list[Played]]] = {label: [] for label in new}
+    for i in track(mine):
+        clips[own.labels[own.index["label"][i]]].append(
+            [play(recognizer, own, i, *pace) for pace in PACES]
+        )
+    negatives = [
+        part
+        for one, numbers in rest
+        for i in track(numbers)
+        for part in _stretches(play(recognizer, one, i).embeddings)
+    ]
+    by_label = {
+        label: [[one.embeddings for one in paces] for paces in own_clips]
+        for label, own_clips in clips.items()
+    }
+    held_out = hold_out(by_label, negatives, seconds, PATIENCE)
+    thresholds = {label: held_out.threshold(label) for label in new}
+    path = out or beside(model)
+    command = " ".join(
+        [f"skedge teach {shlex.quote(str(model))} {shlex.quote(str(store))}"]
+        + ([f"--other {shlex.quote(str(other))}"] if other else [])
+        + ([f"--out {shlex.quote(str(out))}"] if out else [])
+    )
+    report = {
+        label: {
+            "clips": counts[label],
+            "threshold": thresholds[label],
+            "recall": round(100 * held_out.recall(label, thresholds[label]), 1),
+            "false_per_hour": round(held_out.false_per_hour(label, thresholds[label]), 1),
+        }
+        for label in new
+    }
+    flat = {label: [one for paces in own for one in paces] for label, own in by_label.items()}
+    taught = replace(
+        learn(flat, negatives, recognizer.metadata.weights_sha256),
+        clips=tuple(counts[label] for label in new),
+        thresholds=thresholds,
+        command=command,
+        report=report,
+    )
+    taught.save(path)
+    return {
+        "taught": report,
+        "other": {"seconds": round(seconds, 1), "stretches": len(negatives)},
+        "warnings": _warnings(recognizer, clips, held_out, report),
+        "file": str(path),
+    }
+
+
+def play(
+    recognizer: Recognizer, store: "Store", number: int, step: int = 1, tempo: float = 1.0
+) -> Played:
+    """The answers to a clip of a store as a camera would bring it: every `step`-th frame, and
+    `tempo` times as fast; the joints on the model's layout."""
+    target = recognizer.metadata.layout
+    clip = store.clip(number)
+    if store.layout.joints != target.joints:
+        clip = retarget(clip, store.layout, target)
+    clip = clip[: recognizer.metadata.persons]
+    rate = _rate(store) * tempo
+    recognizer.reset()
+    results = [
+        recognizer.update(clip[:, frame], frame / rate) for frame in range(0, clip.shape[1], step)
+    ]
+    recognizer.reset()
+    answers = [one for one in results if one.fresh and one.embedding is not None]
+    return Played(
+        np.array([one.seconds for one in answers]),
+        np.array([one.probabilities for one in answers]).reshape(len(answers), -1),
+        np.array([one.embedding for one in answers]).reshape(len(answers), -1),
+    )
+
+
+def _rate(store: "Store") -> float:
+    return store.rate or RATE
+
+
+def _numbers(store: "Store", wanted: Callable[[str], bool]) -> list[int]:
+    return [i for i, one in enumerate(store.index) if wanted(store.labels[one["label"]])]
+
+
+def _check(store: "Store", numbers: list[int]) -> None:
+    faults = check_bodies((store.clip(i) for i in numbers), store.layout, store.rate).sure
+    if faults:
+        raise InputError(f"{store.path}: {faults[0]}; import or record the clips again")
+
+
+def _stretches(embeddings: np.ndarray) -> list[np.ndarray]:
+    """The answers to a long clip in pieces of about five seconds."""
+    count = max(1, round(len(embeddings) / STRETCH))
+    return [part for part in np.array_split(embeddings, count) if len(part)]
+
+
+def _warnings(
+    recognizer: Recognizer,
+    clips: Mapping[str, list[list[Played]]],
+    held_out: HeldOut,
+    report: Mapping[str, Mapping[str, float]],
+) -> list[str]:
+    """What somebody should know before relying on it, a sentence each."""
+    found = []
+    for label, own in clips.items():
+        figures = report[label]
+        if figures["recall"] < 100 * POOR_RECALL:
+            found.append(
+                f"{label}: seen in {figures['recall']:g} % of the clips that were left out; the"
+                " model can hardly tell it from anything else: record more clips, or choose a"
+                " larger movement"
+            )
+        if figures["false_per_hour"] > MANY_FALSE:
+            found.append(
+                f"{label}: {figures['false_per_hour']:g} false events per hour are expected; record"
+                " more of anything else, above all what looks like it"
+            )
+        for known in recognizer.labels:
+            raised = sum(_raises(recognizer, paces[0], known) for paces in own)
+            if raised > len(own) / 2:
+                found.append(
+                    f"{label}: the model takes it for {known!r}, which it knows, in {raised} of"
+                    f" {len(own)} clips"
+                )
+        for another in clips:
+            column = held_out.labels.index(another)
+            taken = (held_out.mixed[label][:, column] >= report[another]["threshold"]).mean()
+            if another != label and taken > 1 / 3:
+                found.append(f"{label}: taken for {another!r} in {100 * taken:.0f} % of its clips")
     return found
 
 
-def _synthetic(labels: Sequence[str], read: Callable[["Store"], Embeddings]) -> Embeddings:
-    import tempfile
-
-    from skedge.datasets.store import Store
-    from skedge.datasets.synthetic.actions import ACTIONS
-    from skedge.datasets.synthetic.synthesize import synthesize
-
-    if len(set(labels) & set(ACTIONS)) < 2:
-        return {}
-    with tempfile.TemporaryDirectory(prefix="skedge-") as room:
-        path = Path(room) / "synthetic"
-        synthesize(path, clips_per_action_and_subject=2, subjects=6)
-        return read(Store(path))
+def _raises(recognizer: Recognizer, clip: Played, label: str) -> bool:
+    events = find_events(recognizer.rules, clip.probabilities, clip.seconds.tolist())
+    return any(event.label == label for event in events)
 
 
-def _whitening(residuals: np.ndarray) -> np.ndarray:
-    """The inverse square root (D, D) of the covariance of residuals (n, D), shrunk towards a
-    multiple of the identity."""
-    covariance = residuals.T @ residuals / len(residuals)
-    size = len(covariance)
-    spread = np.trace(covariance) / size
-    # One clip a class leaves no residuals at all: then nothing is known about directions.
-    covariance = (
-        (1 - SHRINKAGE) * covariance + SHRINKAGE * spread * np.eye(size)
-        if spread > 0
-        else np.eye(size)
-    )
-    values, vectors = np.linalg.eigh(covariance)
-    return np.asarray(vectors / np.sqrt(values) @ vectors.T)
+__all__ = ["Played", "Taught", "play", "teach"]

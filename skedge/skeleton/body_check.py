@@ -244,6 +244,19 @@ class BodyCheck:
         return speed
 
 
+def layout_of(clip: np.ndarray) -> Layout | None:
+    """The built-in layout in whose order of joints a clip (M, T, V, 3) is most a human's, or None."""
+    known = [load_layout(name) for name in layout_names()]
+    fitting = [layout for layout in known if len(layout) == clip.shape[2]]
+    frames = clip.reshape(-1, *clip.shape[2:]).astype(np.float64)
+    frames = frames[np.isfinite(frames).all(axis=-1).any(axis=-1)][:500]
+    if len(frames) == 0:
+        return None
+    odd = {layout.name: misfit(absent_zeros(frames, layout), layout) for layout in fitting}
+    human = [name for name, value in odd.items() if value <= _HUMAN]
+    return load_layout(min(human, key=odd.__getitem__)) if human else None
+
+
 def check_bodies(
     clips: Iterator[np.ndarray] | Sequence[np.ndarray], layout: Layout, rate: float | None = None
 ) -> BodyReport:

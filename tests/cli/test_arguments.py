@@ -73,7 +73,9 @@ def test_flags_may_stand_anywhere(order: list[list[str]]) -> None:
 def test_seeds_are_listed_plainly() -> None:
     from skedge.cli.options import seeds_of
 
-    assert seeds_of(parse("sweep", ["x", "--data", "a", "--out", "b", "--seeds", "0", "1", "2"])) == [0, 1, 2]
+    assert seeds_of(
+        parse("sweep", ["x", "--data", "a", "--out", "b", "--seeds", "0", "1", "2"])
+    ) == [0, 1, 2]
     assert seeds_of(parse("sweep", ["x", "--data=a", "--out=b", "--seeds", "[0, 1, 2]"])) == [
         0,
         1,

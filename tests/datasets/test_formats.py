@@ -92,7 +92,7 @@ def test_pku_recordings(dataset: Callable[[str], Path], tmp_path: Path) -> None:
             None,
             0,
         ),
-        ("label", lambda text: "3,5,21,1\n", "class 3 in 5 to 21", 1, 0),
+        ("label", lambda text: "3,5,22,1\n", "class 3 in 5 to 22", 1, 0),
         (
             "label",
             lambda text: text + "52,1,2,1\n",

@@ -137,7 +137,7 @@ def test_other_splits_and_labels(tmp_path: Path) -> None:
         "x_y_val": ["b"],
     }
     split |= {"x_y_test": ["c"]}
-    (tmp_path / "labels.txt").write_text("stand\nsit down\n\nfall\njump\n")
+    (tmp_path / "labels.txt").write_text("stand\nsit down\nfall\njump\n\n")
     store = _import(
         {"split": split, "annotations": annotations}, tmp_path, labels=tmp_path / "labels.txt"
     )

@@ -315,6 +315,7 @@ class TestActions:
             "whole": False,
             "top": [],
             "doing": [],
+            "problem": "",
         }
 
     def test_events_say_whose_they_are(self, tmp_path: Path) -> None:

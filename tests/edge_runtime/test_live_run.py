@@ -427,6 +427,7 @@ def test_the_terminal_shows_what_the_page_shows(room: Path) -> None:
                     "id": 7,
                     "whole": True,
                     "top": [{"label": "wave [/left]", "probability": 1.0}],
+                    "problem": "",
                     "doing": [{"event": "wave", "length": 2.0, "repetitions": 3}],
                 }
             ]

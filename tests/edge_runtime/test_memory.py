@@ -28,6 +28,7 @@ if limit < 0:
     resource.setrlimit(resource.RLIMIT_AS, (size - limit, size - limit))
 try:
     recognizer = Recognizer.load(path)
+    recognizer.checks_bodies = False
 except ValueError as error:
     print(error)
     sys.exit(2)

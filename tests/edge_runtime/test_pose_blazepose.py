@@ -184,9 +184,44 @@ def test_a_newcomer_is_believed_at_the_second_look_and_whole_after_half_a_second
     assert people[-1][0].joints.dtype == np.float32
 
 
+@pytest.mark.parametrize("people", [1, 2, 12])
+def test_threads_change_nothing_but_the_time(
+    people: int, estimate: Callable[..., BlazePose]
+) -> None:
+    found = []
+    for threads in (1, 3):
+        walks = {f"w{n}": lambda now, x=50 + 100 * n: x + 15 * now for n in range(4)}
+        scene = Scene(**walks)
+        found.append(scene.follow(estimate(scene, people, threads=threads), 1.0))
+    assert found[0] == found[1]
+    assert len(found[0][-1]) == min(people, 4)
+
+
+def test_while_nothing_moves_people_are_looked_for_less_often(
+    estimate: Callable[..., BlazePose],
+) -> None:
+    looks = {}
+    for moving in (False, True):
+        scene = Scene(a=lambda now: 200)
+        steps: list[str] = []
+        pose = estimate(scene, 2, took=lambda step, seconds, steps=steps: steps.append(step))
+        for number in range(90):
+            scene.now = number / RATE
+            image = scene.image.copy()
+            if moving:
+                # Something at the edge, where nobody is.
+                image[:60, 10 * (number % 30) : 10 * (number % 30) + 60] += 60
+            pose.estimate(Frame(image, scene.now))
+        looks[moving] = steps.count("detector")
+    assert looks[False] <= 10
+    assert looks[True] > 1.3 * looks[False]
+
+
 def test_wrong_use_is_refused(estimate: Callable[..., BlazePose]) -> None:
     scene = Scene()
     with pytest.raises(InputError, match="--people: expected a number from 1, got 0"):
         estimate(scene, 0)
+    with pytest.raises(InputError, match="--pose-threads: expected a number from 1, got 0"):
+        estimate(scene, 1, threads=0)
     with pytest.raises(InputError, match="expected a picture, got a frame without one"):
         estimate(scene, 1).estimate(Frame(None, 0.0))

@@ -171,6 +171,14 @@ def test_assignment_is_the_best_there_is(matrix: np.ndarray) -> None:
     assert sum(matrix[pair] for pair in pairs) == pytest.approx(chosen[np.isfinite(chosen)].sum())
 
 
+def test_a_crowd_is_told_apart_as_quickly_as_a_few() -> None:
+    """Trying all subsets of 60 would not end."""
+    rng = np.random.default_rng(0)
+    costs = rng.random((60, 60))
+    columns = assign(costs)
+    assert columns == linear_sum_assignment(costs)[1].tolist()
+
+
 @given(st.lists(st.lists(st.tuples(*[st.floats(0, 600)] * 2, st.floats(50, 300), st.booleans()), max_size=4), max_size=20),
        st.integers(1, 3))  # fmt: skip
 def test_whatever_is_seen_numbers_are_never_shared_or_used_again(

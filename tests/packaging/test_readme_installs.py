@@ -16,7 +16,8 @@ PAGES = ["README.md", *(str(page.relative_to(ROOT)) for page in (ROOT / "docs").
 def lines(page: str) -> list[str]:
     blocks = re.findall(r"```sh\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
     return [
-        line.partition("  #")[0].strip()
+        # On the board the environment is ~/skedge-env; here it is the one that is made.
+        re.sub(r"\S*/bin/pip\b", "pip", line.partition("  #")[0].strip())
         for block in blocks
         for line in block.splitlines()
         if re.search(r"(?:^|/|&& )pip install", line)
@@ -37,8 +38,6 @@ def test_the_line_works(line: str, sdist_and_wheel: tuple[Path, Path], tmp_path:
     shutil.copytree(sdist_and_wheel[1].parent, environment.room / "dist")
     if HEAVY.search(line):
         line = re.sub(r"\bpip install", "pip install --dry-run", line)
-    # On the board the environment is ~/skedge; here it is the one that was made.
-    line = re.sub(r"\S*/bin/pip\b", "pip", line)
     done = environment.run("bash", "-euc", line, HOME=str(environment.room))
     assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
     if "skedge" in line and "--dry-run" not in line:

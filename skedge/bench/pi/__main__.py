@@ -27,6 +27,13 @@ def main() -> None:
         type=float,
         help="instructions a streamed frame of one person and stream may take",
     )
+    parser.add_argument(
+        "--pose",
+        type=Path,
+        nargs="*",
+        metavar="FILE",
+        help="count the pose stage, too, and the networks in these files, such as uncut ones",
+    )
     args = parser.parse_args()
     files = [
         file
@@ -36,7 +43,9 @@ def main() -> None:
         )
     ]
     try:
-        document = emulate(files, args.out, args.wheel, args.cores, args.most_a_frame)
+        document = emulate(
+            files, args.out, args.wheel, args.cores, args.most_a_frame, pose=args.pose
+        )
     except InputError as error:
         parser.exit(2, f"skedge.bench.pi: {error}\n")
     print((args.out / "pi.md").read_text())

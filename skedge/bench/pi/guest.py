@@ -21,7 +21,7 @@ from skedge.bench.probe import resident
 from skedge.edge_runtime.backends.backend import import_runtime, load_backend
 from skedge.edge_runtime.recognizer import Recognizer
 
-LINE = "SKEDGE-MODEL "
+LINE, POSE_LINE = "SKEDGE-MODEL ", "SKEDGE-POSE "
 BLOCKS, MOST_CALLS, ENOUGH = 3, 40, 200e6
 CLIP = 80
 
@@ -42,7 +42,9 @@ def check(path: Path) -> dict[str, Any]:
     start = rng.normal(0, 0.4, (1, persons, joints, 3))
     walk = (start + rng.normal(0, 0.02, (CLIP, persons, joints, 3)).cumsum(0)).astype(np.float32)
     asked = time.perf_counter_ns()
-    answer = Recognizer(backend).predict(walk, rate=metadata.hz or 30.0)
+    recognizer = Recognizer(backend)
+    recognizer.checks_bodies = False
+    answer = recognizer.predict(walk, rate=metadata.hz or 30.0)
     first = time.perf_counter_ns()
     call = example.call(backend)
     called = time.perf_counter_ns()
@@ -124,5 +126,15 @@ def _apart(work: Callable[[], int]) -> int:
     return 0 if os.waitpid(child, 0)[1] == 0 else 1
 
 
+def main_pose(folder: Path) -> int:
+    """The pose stage in a process of its own, where the board has its networks in `folder`."""
+    if not folder.is_dir():
+        return 0
+    from skedge.bench.pi import pose
+
+    return _apart(lambda: pose.tell(folder))
+
+
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))
+    ended = main(Path(sys.argv[1]))
+    sys.exit(ended | (main_pose(Path(sys.argv[2])) if sys.argv[2:] else 0))

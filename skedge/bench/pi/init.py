@@ -20,7 +20,7 @@ if __name__ == "__main__":
     for place, kind in MOUNTS.items():
         system.mount(kind.encode(), place.encode(), kind.encode(), 0, None)
     code = subprocess.call(
-        [sys.executable, "-m", "skedge.bench.pi.guest", "/models"], env=ENVIRONMENT
+        [sys.executable, "-m", "skedge.bench.pi.guest", "/models", "/pose"], env=ENVIRONMENT
     )
     print(f"SKEDGE-ENDED {code}", flush=True)
     system.reboot(POWER_OFF)

@@ -26,7 +26,7 @@ TOOLS = {
     "dpkg": "dpkg",
 }
 PACKAGES, KERNEL = ("python3", "libstdc++6"), "linux-image-cloud-arm64"
-EXTRA = "tflite"
+EXTRA = "live"
 # What a Pi 4 says of its four cores; without a file like this onnxruntime does not start in an
 # emulated process.
 CORE = """processor\t: {}
@@ -181,7 +181,7 @@ def _system(room: Path, root: Path, kernel: Path) -> None:
         with _whole(root) as draft:
             for package in sorted((Path(place) / "cache" / "archives").glob("*.deb")):
                 _run("unpacking", ["dpkg", "--extract", str(package), str(draft)])
-            for name in ("proc", "sys", "dev", "tmp", "site", "models"):
+            for name in ("proc", "sys", "dev", "tmp", "site", "models", "pose"):
                 (draft / name).mkdir(exist_ok=True)
             for name in ("bin", "lib", "sbin"):
                 if not (draft / name).exists():

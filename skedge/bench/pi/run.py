@@ -17,16 +17,20 @@ import numpy as np
 
 from skedge.bench import machine
 from skedge.bench.benchmark import describe, names
-from skedge.bench.pi import guest, root
+from skedge.bench.pi import guest, pose_report, root
 from skedge.edge_runtime.backends.backend import load_backend
+from skedge.edge_runtime.pose.models import MODELS, model_path
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.files import write_json, write_text
 from skedge.skeleton.markdown import table
 
-SCHEMA = 1
-MEMORY_MB, PATIENCE = 1024, 1500
+SCHEMA = 2
+# What the pose stage's entry is called beside those of the models' files.
+POSE = "pose"
+MEMORY_MB, PATIENCE = 2048, 3000
 COMMAND_LINE = (
-    "console=ttyAMA0 quiet panic=-1 norandmaps rdinit=/usr/bin/python3 -- /site/bench/pi/init.py"
+    "console=ttyAMA0 quiet panic=-1 norandmaps rdinit=/usr/bin/python3 --"
+    " /site/skedge/bench/pi/init.py"
 )
 ENDED = "SKEDGE-ENDED "
 # Of the answers' largest number: what float arithmetic in another order may change, and one step of
@@ -59,15 +63,19 @@ def emulate(
     cores: Sequence[str] = tuple(CORES),
     most_a_frame: float | None = None,
     say: Callable[[str], None] = print,
+    pose: Sequence[Path] | None = None,
 ) -> dict[str, Any]:
     """Run exported models on an emulated board for each core and write pi.json and pi.md into
     `out`; returns the document.
 
-    Each board has 1 GB and one core, and this package as its own pip installed it from `wheel` (by
+    Each board has 2 GB and one core, and this package as its own pip installed it from `wheel` (by
     default one made of this checkout). `complaints` of the document lists what is not as it must
     be: a model that does not load or predict there, numbers that are not x86's, counts of which no
     two of three blocks agree within 0.1 %, and streaming models of one person that take more than
     `most_a_frame` instructions a frame and stream in fp32 in the better runtime on the first core.
+
+    With `pose` the pose stage is counted, too: the networks that `skedge pose fetch` stored, a
+    picture with one person followed, and the networks in the files given, such as uncut ones.
 
     Raises `InputError` for what is no model, and where a board cannot be made or does not end.
     """
@@ -91,6 +99,11 @@ def emulate(
         models.mkdir(parents=True)
         for copy, name in copies.items():
             shutil.copyfile(named[name], models / copy)
+        if pose is not None:
+            networks = Path(place) / "disk" / "pose"
+            networks.mkdir()
+            for path in [*(model_path(name) for name in MODELS), *pose]:
+                shutil.copyfile(path, networks / path.name)
         say(f"running {len(files)} models natively")
         native = _native(models)
         disk = Path(place) / "disk.cpio"
@@ -122,6 +135,8 @@ def emulate(
         "cores": {core: CORES[core]._asdict() for core in cores},
         "models": models_found,
     }
+    if pose is not None:
+        document["pose"] = {core: ran[core].get(POSE) for core in cores}
     document["complaints"] = complaints(
         document, most_a_frame, [(core, ran[core]["ended"]) for core in cores]
     )
@@ -231,6 +246,8 @@ def markdown(document: dict[str, Any]) -> str:
                 f" {assumed['bytes_per_second'] / 1e9:g} GB/s for every answer."
             ),
         ]
+    if "pose" in document:
+        parts += pose_report.markdown(document["pose"], document["cores"])
     parts.append(
         f"{document['emulator']}, one core and {MEMORY_MB} MB each, a Linux kernel of the board's"
         " architecture; the package was installed by the arm64 pip. Instructions are the whole"
@@ -344,7 +361,10 @@ def read(said: str) -> dict[str, dict[str, Any]]:
         if guest.LINE in line
     ]
     entries = [json.loads(line) for line in lines]
-    return {entry["file"]: entry for entry in entries}
+    found = {entry["file"]: entry for entry in entries}
+    mark = guest.POSE_LINE
+    stages = [line.partition(mark)[2] for line in said.splitlines() if mark in line]
+    return found | {POSE: json.loads(line) for line in stages}
 
 
 def _first_line(command: Sequence[str]) -> str:

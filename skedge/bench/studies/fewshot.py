@@ -19,10 +19,11 @@ import numpy as np
 
 from skedge.datasets.store import PARTS, Store
 from skedge.datasets.store.rewrite import without
+from skedge.edge_runtime.learning import learn
 from skedge.edge_runtime.recognizer import Recognizer
-from skedge.edge_runtime.teach import embed, learn
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.markdown import table
+from skedge.skeleton.retarget import retarget
 
 
 def measure(
@@ -38,8 +39,8 @@ def measure(
 
     One row for no teaching and one for each of `shots`: `new`, the mean over held-out classes'
     clips; `known`, over the others'; `all`, over all; `known taken for new`; each with its standard
-    deviation over random choices (`draws`) of the taught clips, which are training clips. The known
-    classes are represented by their training clips.
+    deviation over random choices (`draws`) of the taught clips, which are training clips. Whole
+    clips are taught and tested, with the known classes' training clips as everything else.
 
     Raises `InputError` where the model knows all classes or too few, or where a class has less
     clips than are to be taught.
@@ -64,7 +65,7 @@ def measure(
             f"{store.path}: expected from 1 to {fewest} clips to teach a class from, got"
             f" {', '.join(map(str, shots))}"
         )
-    examples = {label: embeddings[of_train][pools[label]] for label in known if len(pools[label])}
+    examples = _apart(embeddings[of_train][np.concatenate([pools[label] for label in known])])
     is_new = truth[test] >= len(recognizer.labels)
 
     def score(answers: np.ndarray) -> list[float]:
@@ -80,14 +81,34 @@ def measure(
         scores = []
         for _ in range(draws):
             clips = {
-                label: embeddings[of_train][rng.choice(pools[label], count, replace=False)]
+                label: _apart(embeddings[of_train][rng.choice(pools[label], count, replace=False)])
                 for label in new
             }
-            scores.append(
-                score(learn(clips, examples).combine(probabilities[of_test], embeddings[of_test]))
-            )
+            taught = learn(clips, examples)
+            scores.append(score(taught.combine(probabilities[of_test], embeddings[of_test])))
         rows.append(_row(count, scores))
     return rows
+
+
+def _apart(embeddings: np.ndarray) -> list[np.ndarray]:
+    """Embeddings (n, D) as n clips of one answer."""
+    return [one[None] for one in embeddings]
+
+
+def embed(
+    recognizer: Recognizer, store: Store, numbers: Sequence[int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Embeddings (n, D) and probabilities (n, K) of a store's whole clips of those numbers, their
+    joints on the model's layout."""
+    target, pairs = recognizer.metadata.layout, []
+    for i in (int(number) for number in numbers):
+        clip = store.clip(i)
+        if store.layout.joints != target.joints:
+            clip = retarget(clip, store.layout, target)
+        frames, rate = clip.transpose(1, 0, 2, 3), store.rate or 30.0
+        pairs.append((recognizer.embed(frames, rate), recognizer.predict(frames, rate)))
+    embeddings, probabilities = zip(*pairs, strict=True)
+    return np.stack(embeddings), np.stack(probabilities)
 
 
 def few(

@@ -224,7 +224,8 @@ def _instance(line: bytes, frames: int, file: File, at: int) -> tuple[int, int, 
         note = f"labelled from frame {start} to {end}, taken the other way round"
         start, end = end, start
     clipped = max(start, 1), min(end, frames)
-    if clipped != (start, end) and clipped[0] <= clipped[1]:
+    # Frames counted from 0, or an end that is the frame after the last.
+    if clipped != (start, end) and start >= 0 and end <= frames + 1:
         note = "; ".join(
             text for text in (note, f"labelled from frame {start} to {end} of {frames}") if text
         )

@@ -129,7 +129,9 @@ def _content(source: Path) -> tuple[dict[str, list[str]], list[dict[str, Any]]]:
     if source.is_dir():
         return _folder(source)
     content = load_pickle(source)
-    if isinstance(content, list):  # MMAction2 0.x: annotations without a split
+    if isinstance(content, list) and any(
+        isinstance(one, dict) for one in content
+    ):  # MMAction2 0.x: annotations without a split
         content = {"annotations": content}
     if not isinstance(content, dict) or not isinstance(content.get("annotations"), list):
         raise InputError(
@@ -168,7 +170,9 @@ def _layout(name: str | None, annotations: list[dict[str, Any]], source: Path) -
         return load_layout(name)
     shapes = [np.shape(annotation.get("keypoint", ())) for annotation in annotations[:100]]
     counts = [shape[-2] for shape in shapes if len(shape) > 2]
-    joints = max(set(counts), key=counts.count) if counts else 17
+    joints = max(set(counts), key=counts.count) if counts else -1
+    if not counts and any("raw_file" in annotation for annotation in annotations):
+        joints = 17
     if joints not in DEFAULT_LAYOUTS:
         raise InputError(
             f"{source}: expected keypoint (M, T, V, C) of 17 (coco17) or 25 (ntu25) joints, got"
@@ -218,7 +222,8 @@ def _arrays(annotation: dict[str, Any], source: str) -> tuple[Any, Any]:
     frames = annotation.get("frame_inds")
     if isinstance(keypoint, list | tuple):
         try:
-            keypoint = _stacked(keypoint, 2)
+            stacked = _stacked(keypoint, 2)
+            keypoint = stacked if stacked.ndim == 4 else keypoint
             score = _stacked(score, 1) if isinstance(score, list | tuple) else score
         except (ValueError, TypeError, IndexError):
             damaged(source, "expected a keypoint array (joints, 2 or 3) for every frame")
@@ -227,7 +232,7 @@ def _arrays(annotation: dict[str, Any], source: str) -> tuple[Any, Any]:
             damaged(source, f"expected a frame for each of {len(keypoint)} bodies in frame_inds")
         keypoint = _by_frame(keypoint, frames.astype(np.int64))
         score = _by_frame(score, frames.astype(np.int64)) if _numbers(score) else None
-    elif _numbers(keypoint) and keypoint.ndim == 3:
+    elif _numbers(keypoint) and keypoint.ndim == 3 and keypoint.any():
         keypoint = keypoint[None]
         score = score[None] if _numbers(score) and score.ndim == 2 else score
     return keypoint, score
@@ -285,8 +290,8 @@ def _pixels_to_metres(pixels: np.ndarray, layout: Layout, image: Any, source: st
     if not height > _LEAST:
         damaged(
             source,
-            f"expected a person of more than {_LEAST} pixels' height, got {height:.1f}; are these"
-            " pixels?",
+            f"expected a person of more than one pixel's height, {_LEAST} at least, got"
+            f" {height:.1f}; are these pixels?",
         )
     metres = np.zeros((*pixels.shape[:-1], 3), np.float32)
     metres[..., :2] = (across / 2 - pixels) * (PERSON_HEIGHT / height)

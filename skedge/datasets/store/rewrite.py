@@ -10,6 +10,7 @@ import numpy as np
 
 from skedge.datasets.store import PARTS, Store, StoreWriter
 from skedge.datasets.store.lock import only_one
+from skedge.datasets.store.look import look
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.layout import Layout
 from skedge.skeleton.resample import at_rate
@@ -127,7 +128,8 @@ def merge(stores: Sequence[Store], path: Path | str, name: str | None = None) ->
 
     Labels of the same name are one class. Clips are called store/clip, and people of different
     stores stay different people. A split that a store does not have counts all of its clips as
-    training. Intervals of continuous recordings are refused.
+    training. Intervals of continuous recordings are refused, and so are bodies that are wrong, and
+    classes that are only numbers in stores of different classes.
 
     Raises:
         InputError: for fewer than two stores, a layout that cannot be retargeted, an unknown rate
@@ -146,6 +148,16 @@ def merge(stores: Sequence[Store], path: Path | str, name: str | None = None) ->
             raise InputError(
                 f"{store.path}: expected a store of clips, got whole recordings with intervals"
             )
+    for store in stores:
+        wrong = look(store.clip, len(store), store.layout, store.rate).sure
+        if wrong:
+            raise InputError(f"{store.path}: {wrong[0]}; import it again")
+    sets = {store.labels for store in stores}
+    if len(sets) > 1 and any(label.isdecimal() for one in sets for label in one):
+        raise InputError(
+            "merge: expected classes with names, got numbers, which may mean something else in"
+            " every store; import with --labels"
+        )
     labels = list(dict.fromkeys(label for store in stores for label in store.labels))
     made_by = {"format": "merged", "of": [store.name for store in stores]}
     with StoreWriter(

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from skedge.datasets.store import PARTS, Store
+from skedge.datasets.store.look import look
 
 _ROWS = 100_000
 
@@ -15,8 +16,10 @@ def summarize(store: Store) -> dict[str, Any]:
     Keys: name, layout, joints, rate (Hz or None), clips, classes {label: clips}, subjects, cameras
     and setups {number: clips, without unknown ones}, protocols {name: {part: clips}}, frames {min,
     median, max, total}, persons {number: clips}, missing (share of joints that are absent, 0 to 1),
-    bytes (of the folder), fingerprint.
+    height (of people, metres), speed (of their hands, m/s) and looks (what looks wrong about them,
+    with what mends it), bytes (of the folder), fingerprint.
     """
+    body = look(store.clip, len(store), store.layout, store.rate)
     index = store.index
     frames = index["frames"]
     counts = np.bincount(index["label"], minlength=len(store.labels))
@@ -47,6 +50,9 @@ def summarize(store: Store) -> dict[str, Any]:
         },
         "persons": _counts(index["persons"]),
         "missing": _missing(store.joints),
+        "height": body.height and round(body.height, 3),
+        "speed": body.speed and round(body.speed, 3),
+        "looks": [str(fault) for fault in body.faults],
         "bytes": sum(file.stat().st_size for file in store.path.iterdir() if file.is_file()),
         "fingerprint": store.fingerprint,
     }

@@ -42,7 +42,7 @@ def _plain(number: int | None) -> int | None:
 @dataclass(frozen=True, eq=False)
 class Answer:
     """What is known about one person: `top` the likeliest labels and their probabilities, empty
-    before the first answer; `doing` the events that go on.
+    before the first answer; `doing` the events that go on; `problem` why there is no answer.
 
     `whole` is False where no whole body is in view: then there is no action. `id` is None for a
     scene of several people.
@@ -52,12 +52,15 @@ class Answer:
     whole: bool
     top: tuple[tuple[str, float], ...] = ()
     doing: tuple[Event, ...] = ()
+    problem: str = ""
 
     @property
     def text(self) -> str:
         """A few words for the picture."""
         if not self.whole:
             return "no whole body in view"
+        if self.problem:
+            return self.problem
         return f"{self.top[0][0]} {100 * self.top[0][1]:.0f} %" if self.top else "in view"
 
     def document(self) -> dict[str, Any]:
@@ -74,7 +77,13 @@ class Answer:
             }
             for event in self.doing
         ]
-        return {"id": _plain(self.id), "whole": self.whole, "top": top, "doing": doing}
+        return {
+            "id": _plain(self.id),
+            "whole": self.whole,
+            "top": top,
+            "doing": doing,
+            "problem": self.problem,
+        }
 
 
 @dataclass(frozen=True)
@@ -119,12 +128,13 @@ class Happening:
 
 @dataclass(frozen=True, eq=False)
 class Outlook:
-    """What came of an observation: answers, events, large words for whoever looks on, and whether
-    all is done now."""
+    """What came of an observation: answers, events, large words for whoever looks on, notes to be
+    told once, and whether all is done now."""
 
     answers: tuple[Answer, ...] = ()
     happenings: tuple[Happening, ...] = ()
     banner: str = ""
+    notes: tuple[str, ...] = ()
     finished: bool = False
 
 
@@ -142,6 +152,8 @@ class Actions:
         # Of what goes on: its number, and the time of the day at second 0 as of its beginning.
         self._going: dict[tuple[Any, str, float], tuple[int, float]] = {}
         self._begun = 0
+        self._noted: set[str] = set()
+        self._first_words = recognizer.notes
         self._zero = 0.0
         self._places: list[int | None] = [None] * recognizer.metadata.persons
 
@@ -151,7 +163,19 @@ class Actions:
         see = self._scene if self.recognizer.metadata.persons > 1 else self._each
         answers, events = see(observation)
         events += self.recognizer.end_events(observation.frame.seconds)
-        return Outlook(answers, self._happenings(events))
+        return Outlook(answers, self._happenings(events), notes=self._notes(answers))
+
+    def _notes(self, answers: tuple[Answer, ...]) -> tuple[str, ...]:
+        """What there is to know about the recognizer, and what is wrong with somebody's body, each
+        kind of it once."""
+        new = {note: note for note in self._first_words}
+        self._first_words = ()
+        for answer in answers:
+            kind = "".join(letter for letter in answer.problem if not letter.isdigit())
+            if kind and kind not in self._noted:
+                new[kind] = answer.problem
+        self._noted.update(new)
+        return tuple(new.values())
 
     def finish(self) -> Outlook:
         """Nothing more will come: what goes on has ended."""
@@ -179,7 +203,9 @@ class Actions:
                 continue
             joints = self._placed(person, observation.layout)
             result = self.recognizer.update(joints, observation.frame.seconds, person.id)
-            answers.append(Answer(person.id, True, self._top(result), self._doing(person.id)))
+            answers.append(
+                Answer(person.id, True, self._top(result), self._doing(person.id), result.problem)
+            )
             events += result.events
         return tuple(answers), events
 
@@ -201,7 +227,9 @@ class Actions:
             if place is not None:
                 joints[number] = self._placed(whole[place], observation.layout)
         result = self.recognizer.update(joints, observation.frame.seconds)
-        return (Answer(None, True, self._top(result), self._doing(0)),), [*result.events]
+        return (Answer(None, True, self._top(result), self._doing(0), result.problem),), [
+            *result.events
+        ]
 
     def _doing(self, person: int) -> tuple[Event, ...]:
         return tuple(event for event in self.recognizer.open_events if event.person == person)

@@ -218,6 +218,8 @@ class Live:
     def _announce_all(self, outlook: Outlook) -> None:
         for happening in outlook.happenings:
             self._announce("action", happening.document())
+        for note in outlook.notes:
+            self.note(note)
 
     def _show(self) -> None:
         while (

@@ -61,7 +61,11 @@ def _people(people: list[dict[str, Any]]) -> RenderableType:
         if not person["top"]:
             grid.add_row(
                 name,
-                Text("in view" if person["whole"] else "no whole body in view", style="yellow"),
+                Text(
+                    person["problem"]
+                    or ("in view" if person["whole"] else "no whole body in view"),
+                    style="yellow",
+                ),
             )
         for place, answer in enumerate(person["top"]):
             bar = ProgressBar(total=1.0, completed=answer["probability"], width=30)

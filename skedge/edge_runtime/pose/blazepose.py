@@ -99,13 +99,21 @@ class BlazePose:
                 raise InputError(f"{flag}: expected a number from 1, got {number}")
         self.layout = LAYOUT
         self._took = took
-        detector = Detector(model_path("detector", folder), max(1, threads // 2))
+        detector = self.open_detector(model_path("detector", folder), max(1, threads // 2))
         self._search = Search(detector, took)
         path = model_path(network, folder)
-        self._landmarkers = Landmarkers(lambda number: Landmarker(path, number), threads)
+        self._landmarkers = Landmarkers(partial(self.open_landmarker, path), threads)
         self._identities = Identities(people)
         self._followed: list[_Followed] = []
         self._looked = -np.inf
+
+    def open_detector(self, path: Path, threads: int) -> Detector:
+        """What finds bodies roughly, with the network in a file."""
+        return Detector(path, threads)
+
+    def open_landmarker(self, path: Path, threads: int) -> Landmarker:
+        """What finds the landmarks of one body, with the network in a file."""
+        return Landmarker(path, threads)
 
     def estimate(self, frame: Frame) -> tuple[Person, ...]:
         """The people in `frame.image`; frames come in the order of their time stamps.

@@ -2,6 +2,7 @@
 their buffers.
 """
 
+import struct
 from collections.abc import Collection
 
 import numpy as np
@@ -42,6 +43,13 @@ def cut(model: bytes, wanted: Collection[tuple[int, ...]]) -> bytes:
     The same bytes come out on every machine. Raises `ValueError` where `model` is no TFLite file of
     one graph, or has no such output.
     """
+    try:
+        return _cut(model, wanted)
+    except (struct.error, IndexError, KeyError, RecursionError) as error:
+        raise ValueError(f"a damaged file: {error}") from None
+
+
+def _cut(model: bytes, wanted: Collection[tuple[int, ...]]) -> bytes:
     root = read_tree(model, _MODEL)
     graphs = root.tables(MODEL_SUBGRAPHS)
     if len(graphs) != 1:

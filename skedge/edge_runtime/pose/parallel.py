@@ -47,7 +47,10 @@ class Landmarkers:
         if self._threads > 1:
             return self._pool.submit(work)
         done: Future[Any] = Future()
-        done.set_result(work())
+        try:
+            done.set_result(work())
+        except Exception as error:
+            done.set_exception(error)
         return done
 
     def _find(self, image: np.ndarray, region: Region) -> Body | None:

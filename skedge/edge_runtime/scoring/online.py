@@ -34,7 +34,7 @@ class OnlineReport:
 def evaluate_online(
     recognizer: Recognizer,
     store: "Store",
-    protocol: str,
+    protocol: str | None,
     part: Literal["train", "val", "test"] = "test",
     least: float = 0.5,
     synonyms: dict[str, str] | None = None,
@@ -54,7 +54,11 @@ def evaluate_online(
     """
     if not 0 < least <= 1:
         raise InputError(f"--overlap: expected a share above 0 up to 1, got {least}")
-    chosen = [int(i) for i in store.split(protocol, part)]
+    chosen = (
+        list(range(len(store)))
+        if part == "all" or protocol is None
+        else [int(i) for i in store.split(protocol, part)]
+    )
     own = store.intervals[np.isin(store.intervals["clip"], chosen)]
     if len(own) == 0:
         raise InputError(
@@ -161,6 +165,7 @@ def _document(one: Found) -> dict[str, Any]:
 def _notes(
     recognizer: Recognizer, store: "Store", every: list[Interval], intervals: list[Interval]
 ) -> Iterable[str]:
+    yield from recognizer.notes
     if len(intervals) < len(every):
         unknown = ", ".join(sorted({one.label for one in every} - {one.label for one in intervals}))
         yield (

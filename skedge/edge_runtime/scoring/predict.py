@@ -1,15 +1,17 @@
 """An exported model on recorded clips: those of a store, or one in a file."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from skedge.datasets.persons import choose
 from skedge.edge_runtime.recognizer import Recognizer
+from skedge.skeleton.body_check import absent_zeros, check_bodies, layout_of, persons_first
 from skedge.skeleton.errors import InputError
-from skedge.skeleton.layout import Layout
+from skedge.skeleton.layout import Layout, check_joint_count, load_layout
 from skedge.skeleton.retarget import retarget
 
 if TYPE_CHECKING:
@@ -24,7 +26,8 @@ class Prediction:
     was never ready.
 
     `truth` is the clip's own label, None where it has none. Frame by frame the answer is the clip's
-    last; `mean_label` is that of the mean of all its answers.
+    last; `mean_label` is that of the mean of all its answers. `notes` say what looks wrong about
+    the clip.
     """
 
     name: str
@@ -33,6 +36,7 @@ class Prediction:
     confidence: float
     probabilities: np.ndarray | None
     mean_label: str | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def right(self) -> bool:
@@ -57,14 +61,17 @@ class Report:
 def predict_store(
     model: Recognizer | str | Path,
     store: "Store | str | Path",
-    protocol: str,
-    part: Literal["train", "val", "test"] = "test",
+    protocol: str | None = None,
+    part: Literal["train", "val", "test", "all"] = "test",
     frame_by_frame: bool = False,
     track: Callable[[list[int]], Iterable[int]] = iter,
     label: str | None = None,
     synonyms: dict[str, str] | None = None,
 ) -> Report:
     """Recognise every clip of one part of a store's protocol.
+
+    Without a `protocol` it is the one that the model was measured on, else the store's first; a
+    store without any is taken whole, as with the part "all".
 
     With `frame_by_frame` the clip's frames go through `Recognizer.update` with their time stamps,
     as a camera's would, and the last answer counts, or the mean of all; a clip that ends before
@@ -80,7 +87,11 @@ def predict_store(
 
     recognizer = _recognizer(model)
     store = store if isinstance(store, Store) else Store(store)
-    chosen = [int(i) for i in store.split(protocol, part)]
+    protocol = protocol or own_protocol(recognizer, store)
+    if part == "all" or protocol is None:
+        part, chosen = "all", list(range(len(store)))
+    else:
+        chosen = [int(i) for i in store.split(protocol, part)]
     if label is not None:
         wanted = store.class_index(label)
         chosen = [i for i in chosen if store.index["label"][i] == wanted]
@@ -98,7 +109,8 @@ def predict_store(
             " choose a model trained on these"
         )
     target, rate = recognizer.metadata.layout, store.rate or RATE
-    notes = []
+    body = check_bodies((store.clip(i) for i in known[:: len(known) // 50 + 1]), store.layout)
+    notes = [str(fault) for fault in body.sure]
     if len(known) < len(chosen):
         notes.append(
             f"{len(chosen) - len(known)} of {len(chosen)} clips left out: the model does not know"
@@ -135,15 +147,58 @@ def predict_file(
     path: str | Path,
     rate: float = RATE,
     frame_by_frame: bool = False,
+    layout: str | None = None,
 ) -> Prediction:
     """Recognise the clip in a .npy file, or in an .npz file with one array or one called joints.
 
-    The array is (T, V, 3) or (T, M, V, 3) in metres, NaN where absent, at `rate` frames a second.
-    Nothing is unpickled.
+    The array is (T, V, 3), (T, M, V, 3) or (M, T, V, 3) in metres, NaN or zeros where absent, at
+    `rate` frames a second; of several persons the one that moves comes first. Its joints are those
+    of `layout`, by default the model's; of another number they are retargeted from the layout whose
+    order of joints makes a human of them. Nothing is unpickled.
     """
-    return _predict(
-        _recognizer(model), read_clip(Path(path)), rate, frame_by_frame, str(path), None
-    )
+    if not 0 < rate < 1000:
+        raise InputError(f"expected a rate up to 1000 frames per second, got {rate:g}")
+    recognizer = _recognizer(model)
+    clip, notes = understood(read_clip(Path(path)), recognizer.metadata.layout, layout, str(path))
+    answer = _predict(recognizer, clip, rate, frame_by_frame, str(path), None)
+    return replace(answer, notes=tuple(notes))
+
+
+def own_protocol(recognizer: Recognizer, store: "Store") -> str | None:
+    """The store's protocol that a model was measured on, else its first; None without any."""
+    measured = recognizer.metadata.accuracy.get("protocol")
+    if measured in store.protocols:
+        return str(measured)
+    return store.protocols[0] if store.protocols else None
+
+
+def understood(
+    clip: np.ndarray, target: Layout, named: str | None, source: str
+) -> tuple[np.ndarray, list[str]]:
+    """A clip of a file as (T, M, V, 3) in the layout `target`, and notes of what looks wrong.
+
+    What is no clip at all comes back as it is. Raises `InputError` for joints of another number
+    that are in no known order.
+    """
+    usable = clip.ndim in (3, 4) and clip.dtype.kind in "fiu" and 0 not in clip.shape
+    if not usable or clip.shape[-1] != 3:
+        return clip, []
+    joints, other = persons_first(clip, True) if clip.ndim == 4 else (clip[None], False)
+    notes = [f"read as (persons, frames, joints, 3), {len(joints)} persons"] if other else []
+    layout = load_layout(named) if named else target
+    if joints.shape[2] != len(layout):
+        found = layout_of(joints) if named is None else None
+        if found is None:
+            check_joint_count(joints.shape[2], layout, source)
+            return clip, notes
+        layout = found
+        notes.append(f"the joints are taken for {layout.name}'s; name another one by --layout")
+    notes += [str(fault) for fault in check_bodies([joints], layout).faults]
+    joints, note = choose(absent_zeros(joints.astype(np.float32), layout))
+    notes += [note] if note else []
+    if not _same(layout, target):
+        joints = retarget(joints, layout, target)
+    return (joints[0] if clip.ndim == 3 else joints.swapaxes(0, 1)), notes
 
 
 def _recognizer(model: Recognizer | str | Path) -> Recognizer:

@@ -1,0 +1,76 @@
+"""What runs on the emulated board for the pose stage: the networks, and the whole stage, counted.
+
+Prints one line of JSON behind `POSE_LINE`. Where the board's clock counts instructions (qemu's icount
+with a shift of 0), a nanosecond is one instruction.
+"""
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from skedge.bench.pi.guest import POSE_LINE, count
+from skedge.bench.probe import resident
+
+NETWORKS = ("lite", "full")
+WIDTH, HEIGHT, RATE = 640, 480, 30.0
+# Pictures until somebody is followed and known to be whole.
+WARM = 25
+
+
+def check(folder: Path) -> dict[str, Any]:
+    """Counts in this process.
+
+    `networks` holds instructions for each .tflite file in `folder` (from picture to outputs),
+    `stages` for a picture of 640 x 480 with one person followed, everything included, by landmark
+    network. Both are three means of a block. `detector` is one look of the detector.
+    """
+    import cv2
+
+    from skedge.bench.rehearsal import RehearsedPose, Scene
+
+    cv2.setNumThreads(1)
+    networks = {path.stem: _network(path) for path in sorted(folder.glob("*.tflite"))}
+    stages = {}
+    for network in NETWORKS:
+        scene = Scene(1, WIDTH, HEIGHT)
+        pose = RehearsedPose(scene, 1, 1, network, folder=folder)
+        frames = scene.frames(10_000, RATE)
+        for _ in range(WARM):
+            people = pose.estimate(next(frames))
+        assert people[0].whole
+        # The pictures are made before they are counted: a camera brings its own.
+        made = iter([next(frames) for _ in range(30)])
+        stages[network] = count(lambda pose=pose, made=made: pose.estimate(next(made)), 25e6)
+    rss, peak = resident()
+    return {
+        "networks": networks,
+        "stages": stages,
+        "rss_bytes": rss,
+        "peak_rss_bytes": peak,
+    }
+
+
+def _network(path: Path) -> list[float]:
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(str(path), num_threads=1)
+    interpreter.allocate_tensors()
+    (entry,) = interpreter.get_input_details()
+    picture = np.random.default_rng(0).random(entry["shape"], np.float32)
+
+    def call() -> None:
+        interpreter.set_tensor(entry["index"], picture)
+        interpreter.invoke()
+
+    before = time.perf_counter_ns()
+    call()
+    return count(call, time.perf_counter_ns() - before)
+
+
+def tell(folder: Path) -> int:
+    """Prints what `check` found."""
+    print(POSE_LINE + json.dumps(check(folder)), flush=True)
+    return 0

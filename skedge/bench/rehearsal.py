@@ -1,0 +1,117 @@
+"""Invented people in invented pictures, whom the pose stage follows at its full cost.
+
+The networks compute on what they are given, as in front of a camera; then each answer is replaced
+by a body that stands where the scene has one. So a benchmark needs no film of a person, and every
+machine does the same work.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from skedge.edge_runtime.interfaces import Frame
+from skedge.edge_runtime.pose.blazepose import BlazePose
+from skedge.edge_runtime.pose.detector import Detection, Detector
+from skedge.edge_runtime.pose.landmarks import LAYOUT, Body, Landmarker
+from skedge.edge_runtime.pose.region import Region
+
+# Where a part of somebody who stands is, in shares of the height from the nose to the feet, and
+# how far from the middle.
+DOWN = {"shoulder": 0.2, "elbow": 0.36, "wrist": 0.5, "hip": 0.52, "knee": 0.76, "ankle": 0.98}
+DOWN |= {"heel": 1.0, "foot": 1.0, "pinky": 0.53, "index": 0.53, "thumb": 0.52}
+WIDE = 0.1
+# Metres from the nose to the feet, and how often a second the arms swing.
+TALL, SWING = 1.6, 0.8
+
+
+class Scene:
+    """So many `people` who stand side by side in pictures of `width` x `height` pixels."""
+
+    def __init__(self, people: int, width: int, height: int, seed: int = 0) -> None:
+        self.width, self.height = width, height
+        self.seconds = 0.0
+        # Nobody is too wide for the place that there is.
+        self.tall = min(0.75 * height, 1.5 * width / people)
+        self.places = [(number + 0.5) * width / people for number in range(people)]
+        self._first = -1
+        rng = np.random.default_rng(seed)
+        self._wall = rng.integers(60, 200, (height, width, 3), np.uint8)
+
+    def frames(self, count: int, rate: float) -> Iterator[Frame]:
+        """So many pictures, `rate` a second; each is another one, as a camera's are."""
+        for number in range(count):
+            self.seconds = number / rate
+            image = np.roll(self._wall, number % 8, axis=1)
+            yield Frame(image, self.seconds)
+
+    def nearest(self, region: Region) -> Body:
+        """The body whose place is nearest to a region."""
+        x = min(self.places, key=lambda place: abs(place - region.x))
+        return standing(x, 0.15 * self.height, self.tall, self.seconds)
+
+    def regions(self) -> list[Region]:
+        """Where the people are, each time another one first, as a detector that sees those who are
+        not known yet."""
+        self._first = (self._first + 1) % len(self.places)
+        places = self.places[self._first :] + self.places[: self._first]
+        middle = 0.15 * self.height + DOWN["hip"] * self.tall
+        return [Region(x, middle, 1.3 * self.tall, 0.0) for x in places]
+
+
+def standing(x: float, top: float, tall: float, seconds: float) -> Body:
+    """Somebody who stands at `x`, nose `top` pixels below the picture's edge, and swings the arms."""
+    shares = np.zeros((len(LAYOUT), 2))
+    swing = 0.08 * np.sin(2 * np.pi * SWING * seconds)
+    for number, joint in enumerate(LAYOUT.joints):
+        side, _, rest = joint.partition("_")
+        part = rest.partition("_")[0]
+        shares[number] = {"left": WIDE, "right": -WIDE}.get(side, 0.0), DOWN.get(part, 0.0)
+        if part in ("wrist", "pinky", "index", "thumb"):
+            shares[number, 1] -= 2 * abs(swing)
+    pixels = (np.array([x, top]) + shares * tall).astype(np.float32)
+    hips = np.array([0.0, DOWN["hip"]])
+    world = np.zeros((len(LAYOUT), 3), np.float32)
+    world[:, :2] = (shares - hips) * (TALL, -TALL)
+    region = Region(x, top + DOWN["hip"] * tall, 1.3 * tall, 0.0)
+    sure = np.full(len(LAYOUT), 0.95)
+    return Body(0.95, pixels, world, sure, sure, region)
+
+
+class _Landmarker(Landmarker):
+    scene: Scene
+
+    def find(self, image: np.ndarray, region: Region) -> Body | None:
+        super().find(image, region)
+        return self.scene.nearest(region)
+
+
+class _Detector(Detector):
+    scene: Scene
+
+    def detect(self, image: np.ndarray) -> list[Detection]:
+        super().detect(image)
+        # A window is a cut of the picture without its place: everybody is in one that is as high.
+        if image.shape[0] < self.scene.height:
+            return []
+        return [Detection(0.9, region, np.zeros(4)) for region in self.scene.regions()]
+
+
+class RehearsedPose(BlazePose):
+    """BlazePose in front of a `scene`."""
+
+    def __init__(
+        self, scene: Scene, people: int, threads: int, network: str, **how: object
+    ) -> None:
+        self.scene = scene
+        super().__init__(people, threads, network, **how)  # type: ignore[arg-type]
+
+    def open_detector(self, path: Path, threads: int) -> Detector:
+        detector = _Detector(path, threads)
+        detector.scene = self.scene
+        return detector
+
+    def open_landmarker(self, path: Path, threads: int) -> Landmarker:
+        landmarker = _Landmarker(path, threads)
+        landmarker.scene = self.scene
+        return landmarker

@@ -1,0 +1,119 @@
+"""Pose recordings as clips: what a pose estimator saw, from `skedge live --record-poses` or from
+films."""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from skedge.datasets.importer import Clip, Dataset
+from skedge.datasets.parsing.damage import damaged
+from skedge.datasets.poses import PoseRecording, read_poses
+from skedge.skeleton.errors import InputError
+from skedge.skeleton.layout import load_layout
+from skedge.skeleton.resample import TOLERANCE, at_times
+
+RATE = 30.0
+# Frames that a clip must have, and the longest gap in seconds that is bridged.
+SHORTEST, GAP = 8, 0.5
+
+
+def open_poses(
+    source: Path, *, layout: str = "blazepose33", rate: float = RATE, everyone: bool = False
+) -> Dataset:
+    """Pose recordings (.npz) of one label each, in a folder or in a folder for each label.
+
+    A clip is what the person did who moved most, or with `everyone` all persons; only bodies of
+    which enough is in view count. The label is the recording's own, else its folder's name. Clips
+    are read `rate` times a second. Protocol: `films`, of every label four of five recordings train
+    and every fifth tests. Raises `InputError` for a source without recordings.
+    """
+    if not source.is_dir():
+        raise InputError(f"{source}: expected a folder of pose recordings (.npz)")
+    files = sorted(source.rglob("*.npz"))
+    if not files:
+        raise InputError(f"{source}: expected pose recordings (.npz), found none")
+    labels = {file: _label(file, source) for file in files}
+    return Dataset(
+        name=source.name,
+        layout=load_layout(layout),
+        labels=sorted(set(labels.values())),
+        rate=rate,
+        sources=files,
+        read=partial(
+            _read, root=source, names=sorted(set(labels.values())), rate=rate, everyone=everyone
+        ),
+        root=source,
+        protocols={"films": every_fifth},
+        unit="recordings",
+    )
+
+
+def clip_of(
+    recording: PoseRecording,
+    rate: float,
+    everyone: bool,
+    stretch: tuple[float, float] | None = None,
+) -> np.ndarray:
+    """Joints (M, T, V, 3) of a recording, read `rate` times a second, NaN where nobody is wholly in
+    view; of a `stretch` of seconds where one is given.
+
+    Raises `DamagedError` where that leaves less than 8 frames of anybody.
+    """
+    start, end = stretch or (0.0, recording.duration)
+    wanted = start + np.arange(int((end - start + TOLERANCE) * rate)) / rate
+    persons = []
+    for number in np.unique(recording.person):
+        own = (recording.person == number) & recording.whole
+        own &= (recording.seconds >= start - GAP) & (recording.seconds <= end + GAP)
+        seconds = recording.seconds[own]
+        if len(seconds) < 2:
+            continue
+        joints = at_times(recording.joints[own], seconds, wanted)
+        after = np.minimum(np.searchsorted(seconds, wanted), len(seconds) - 1)
+        before = np.maximum(after - 1, 0)
+        far = np.minimum(np.abs(seconds[after] - wanted), np.abs(wanted - seconds[before]))
+        joints[far > GAP / 2] = np.nan
+        if np.isfinite(joints).all(axis=-1).any(axis=-1).sum() >= SHORTEST:
+            persons.append(joints)
+    if not persons:
+        damaged(
+            recording.name,
+            f"expected somebody wholly in view for {SHORTEST} frames, got nobody",
+        )
+    if not everyone:
+        persons = [max(persons, key=_motion)]
+    clip = np.stack(persons)
+    there = np.flatnonzero(np.isfinite(clip).any(axis=(0, 2, 3)))
+    return clip[:, there[0] : there[-1] + 1]
+
+
+def every_fifth(index: np.ndarray) -> np.ndarray:
+    """Codes of a split: of every label's clips every fifth tests, the others train."""
+    codes = np.ones(len(index), np.int8)
+    for label in np.unique(index["label"]):
+        own = np.flatnonzero(index["label"] == label)
+        codes[own[4::5] if len(own) >= 5 else own[1:][-1:]] = 3
+    return codes
+
+
+def _motion(person: np.ndarray) -> float:
+    """How much a person moves in all: the path of the joints."""
+    return float(np.nansum(np.linalg.norm(np.diff(person, axis=0), axis=-1)))
+
+
+def _label(file: Path, source: Path) -> str:
+    if file.parent != source:
+        return file.parent.name
+    try:
+        label = next(iter(read_poses(file))).label
+    except InputError:
+        label = None
+    return label or "unlabelled"
+
+
+def _read(file: Path, root: Path, names: Sequence[str], rate: float, everyone: bool) -> list[Clip]:
+    recording = next(iter(read_poses(file)))
+    name = str(file.relative_to(root).with_suffix(""))
+    return [Clip(name, clip_of(recording, rate, everyone), names.index(_label(file, root)))]

@@ -1,0 +1,166 @@
+"""A guard before the model: bodies and time stamps that make no sense get a sentence and no
+answer."""
+
+from collections import deque
+
+import numpy as np
+
+from skedge.skeleton.body_check import Fault, absent_zeros, check_bodies
+from skedge.skeleton.errors import InputError
+from skedge.skeleton.layout import Layout
+from skedge.skeleton.prepare import seen
+
+# Fewer joints than this share are no body; from the hips up more than half are in view.
+FEWEST = 0.25
+# Metres that a body extends over, from a crouching child to somebody tall with raised arms, and far
+# beyond.
+SMALLEST, LARGEST = 0.15, 4.0
+# Frames that are looked at together, and when: after so many seconds in view.
+FRAMES, FIRST, EVERY = 30, 1.0, 30.0
+# Steps between frames, in seconds, that no camera makes, and that no model can follow.
+NO_CAMERA, TOO_SLOW, STEPS = 4.0, 0.34, 5
+REFUSED = frozenset({"unit", "up", "mirrored", "channels", "axes"})
+WANTED = {
+    "unit": "give joints in metres",
+    "channels": "give joints in metres, (x, y, z)",
+    "up": "give joints with y up",
+    "mirrored": "give x as a camera sees it, and left joints in the places of left joints",
+    "layout": "give joints in the order of the model's layout",
+    "axes": "give (frames, persons, joints, 3)",
+}
+
+
+class Guard:
+    """Looks at one person's frames (or one scene's) before the model does.
+
+    `problem` is a sentence about what makes no sense, with what to do about it, empty while all is
+    well. What a few frames show at once is seen at once; a longer look is taken after a second in
+    view and then every half minute.
+    """
+
+    def __init__(self, layout: Layout) -> None:
+        self.problem = ""
+        self._layout = layout
+        self._frames: deque[np.ndarray] = deque(maxlen=FRAMES)
+        self._due: float | None = None
+        self._verdict = ""
+
+    def look(self, frame: np.ndarray, moment: float) -> np.ndarray:
+        """The frame (M, V, 3) as the model may see it: without persons who are no bodies, NaN
+        throughout where there is a `problem`."""
+        frame, odd = without_nobodies(frame, self._layout)
+        there = seen(frame).any(axis=-1)
+        if there.any():
+            self._frames.append(frame[there.argmax()])
+            self._take_a_look(moment)
+        self.problem = odd or self._verdict
+        return np.full_like(frame, np.nan) if self.problem else frame
+
+    def _take_a_look(self, moment: float) -> None:
+        if self._due is None:
+            self._due = moment + FIRST
+        if moment < self._due or len(self._frames) < FRAMES // 2:
+            return
+        self._due = moment + EVERY
+        self._verdict = verdict(np.stack(self._frames), self._layout)
+
+
+class Pace:
+    """Looks at the time stamps of all frames: are they seconds, and do frames come often enough?"""
+
+    def __init__(self) -> None:
+        self._steps: deque[float] = deque(maxlen=STEPS)
+        self._last: float | None = None
+
+    def look(self, moment: float) -> str:
+        """What makes no sense about the time stamps up to this one, empty while all is well."""
+        if self._last is not None and moment > self._last:
+            self._steps.append(moment - self._last)
+        self._last = moment
+        if len(self._steps) < STEPS:
+            return ""
+        step = float(np.median(self._steps))
+        if step >= NO_CAMERA:
+            unit = "nanoseconds" if step > 1e6 else "microseconds" if step > 1e3 else "milliseconds"
+            return f"frames come every {step:g} s: are the time stamps {unit}? give seconds"
+        if step > TOO_SLOW:
+            return (
+                f"{1 / step:.1f} frames come per second, too few to tell actions; give 5 at least,"
+                " 15 to 30 are good"
+            )
+        return ""
+
+
+def without_nobodies(frame: np.ndarray, layout: Layout) -> tuple[np.ndarray, str]:
+    """A frame (M, V, 3) with NaN for whoever is no body, and why the first of them is none, empty
+    where all are."""
+    frame = absent_zeros(frame, layout) if (frame == 0).all(axis=-1).any() else frame
+    problem = ""
+    for person in range(len(frame)):
+        known = seen(frame[person])
+        if not known.any():
+            continue
+        reason = _nobody(frame[person][known], len(layout))
+        if reason:
+            problem = problem or reason
+            frame = frame.copy()
+            frame[person] = np.nan
+    return frame, problem
+
+
+def _nobody(joints: np.ndarray, expected: int) -> str:
+    if len(joints) < FEWEST * expected:
+        return (
+            f"{len(joints)} of {expected} joints are seen, too few for a body; give"
+            f" {int(np.ceil(FEWEST * expected))} at least"
+        )
+    size = float(np.ptp(joints, axis=0).max())
+    if SMALLEST <= size <= LARGEST:
+        return ""
+    if size > 400:
+        what = "are these millimetres, or pixels?"
+    elif size > 40:
+        what = "are these centimetres, or pixels?"
+    else:
+        what = "are these metres?"
+    return f"a body is {size:.3g} m in size: {what} give joints in metres"
+
+
+def verdict(joints: np.ndarray, layout: Layout) -> str:
+    """What is wrong with the bodies (T, V, 3) of one person, with what to do; empty where nothing
+    is."""
+    return next(
+        (
+            f"{fault.sentence}; {WANTED[fault.kind]}"
+            for fault in check_bodies([joints], layout).faults
+            if _refused(fault)
+        ),
+        "",
+    )
+
+
+def _refused(fault: Fault) -> bool:
+    return fault.kind in REFUSED or (fault.kind == "layout" and fault.sure)
+
+
+def check_clip(clip: np.ndarray, layout: Layout) -> np.ndarray:
+    """A clip (M, T, V, 3) with NaN for frames in which there is no body.
+
+    Raises `InputError` with a sentence where no frame has one, and for bodies that make no sense.
+    """
+    reasons: list[str] = []
+    frames = []
+    for t in range(clip.shape[1]):
+        frame, reason = without_nobodies(clip[:, t], layout)
+        reasons += [reason] if reason else []
+        frames.append(frame)
+    checked = np.stack(frames, axis=1) if frames else clip
+    if not seen(checked).any():
+        zeros = len(clip) > 0 and bool((clip == 0).all(axis=-1).any())
+        reason = reasons[0] if reasons else "all joints are zero" if zeros else "no joint is seen"
+        raise InputError(f"the clip: expected bodies in metres, but {reason}")
+    person = next(one for one in checked if seen(one).any())
+    wrong = verdict(person, layout)
+    if wrong:
+        raise InputError(f"the clip: {wrong}")
+    return checked

@@ -1,0 +1,239 @@
+"""Films as a dataset: every film through the pose estimator, the person who moves most as a clip.
+
+Pictures are looked at and forgotten; what is kept are bodies.
+"""
+
+import csv
+import re
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from skedge.datasets.formats.poses import RATE, clip_of, every_fifth
+from skedge.datasets.importer import Clip, Dataset
+from skedge.datasets.parsing.damage import DamagedError, damaged
+from skedge.datasets.parsing.padded import in_order
+from skedge.datasets.poses import PoseWriter, read_poses
+from skedge.datasets.store import PARTS
+from skedge.edge_runtime.interfaces import PoseEstimator
+from skedge.edge_runtime.live.outlets import load_hook
+from skedge.edge_runtime.sources.recordings import FILMS, read_film
+from skedge.skeleton.errors import InputError
+from skedge.skeleton.layout import load_layout
+
+PEOPLE = 2
+COLUMNS = ("film", "start", "end", "label", "subject", "split")
+
+
+@dataclass(frozen=True)
+class Shot:
+    """A film, or the stretch of it from `start` to `end` in seconds, and what is done in it."""
+
+    path: Path
+    name: str
+    label: str
+    stretch: tuple[float, float] | None = None
+    subject: int = -1
+    part: str = ""
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+
+def open_films(
+    source: Path,
+    *,
+    poses: Path | None = None,
+    pose: str | None = None,
+    layout: str = "blazepose33",
+    rate: float = RATE,
+    everyone: bool = False,
+    shard: str | None = None,
+) -> Dataset:
+    """Films in a folder for each class, or a table of them.
+
+    A table (.csv) has the columns film and label, and if known start and end (in seconds), subject
+    and split; films are found from its folder. Every film goes through the pose estimator:
+    BlazePose as `skedge pose fetch` gets it, or the `pose` of one's own (module:function), which
+    gives bodies of `layout`. The person who moves most becomes the clip, with `everyone` all;
+    bodies of which too little is in view do not count. Clips are read `rate` times a second. With
+    `poses`, a folder, the pose recordings are kept there, with places in the picture, and used
+    again. `shard`, such as 3/16, takes one of so many equal parts of the films.
+
+    Protocols: `official` by the column split, `xsub` where there are several subjects, else
+    `films`: of every class every fifth film tests. Raises `InputError` for a source without films.
+    """
+    wrong: list[DamagedError] = []
+    shots = _table(source, wrong) if source.is_file() else _folder(source)
+    if not shots:
+        more = f"; {wrong[0]}" if wrong else ""
+        raise InputError(
+            f"{source}: expected films ({', '.join(FILMS)}) in a folder for each class, or a table"
+            f" (.csv) with the columns film and label, found none{more}"
+        )
+    labels = sorted({shot.label for shot in shots})
+    return Dataset(
+        name=source.stem,
+        layout=load_layout(layout),
+        labels=labels,
+        rate=rate,
+        sources=_shard(shots, shard),
+        read=partial(
+            read_shot, labels=labels, poses=poses, pose=pose, rate=rate, everyone=everyone
+        ),
+        root=source if source.is_dir() else source.parent,
+        protocols=_protocols(shots),
+        damaged=wrong,
+        unit="films",
+        chunk=1,
+    )
+
+
+def read_shot(
+    shot: Shot,
+    labels: list[str],
+    poses: Path | None,
+    pose: str | None,
+    rate: float,
+    everyone: bool,
+) -> list[Clip]:
+    """The clip of one shot; `DamagedError` where nobody is wholly in view, `InputError` where the
+    film cannot be read."""
+    kept = None if poses is None else poses / f"{shot.name}.npz"
+    if kept is not None and kept.is_file():
+        recording = next(iter(read_poses(kept)))
+    else:
+        bodies, size = look_at(shot, pose)
+        recording = bodies.recording(shot.name, shot.label)
+        if kept is not None:
+            bodies.write(kept, size, shot.label)
+    joints = clip_of(recording, rate, everyone, shot.stretch)
+    return [Clip(shot.name, joints, labels.index(shot.label), subject=shot.subject)]
+
+
+def look_at(shot: Shot, pose: str | None = None) -> tuple[PoseWriter, tuple[int, int]]:
+    """The bodies of a film, and the width and height of its pictures."""
+    estimator = _estimator(pose)
+    bodies, size = PoseWriter(estimator.layout), (0, 0)
+    start, end = shot.stretch or (0.0, np.inf)
+    for frame in read_film(str(shot.path)):
+        if frame.seconds > end:
+            break
+        assert frame.image is not None
+        size = frame.image.shape[1], frame.image.shape[0]
+        people = estimator.estimate(frame) if frame.seconds >= start else ()
+        bodies.add(frame.seconds, people)
+    if not len(bodies):
+        damaged(shot, f"expected somebody in view in {size[0]} x {size[1]} pixels, got nobody")
+    return bodies, size
+
+
+def _estimator(pose: str | None) -> PoseEstimator:
+    """A new one for every film, as it follows people."""
+    if pose is not None:
+        made: PoseEstimator = load_hook(pose, "--pose")(PEOPLE)
+        return made
+    from skedge.edge_runtime.pose.blazepose import BlazePose
+
+    return BlazePose(PEOPLE)
+
+
+def _folder(source: Path) -> list[Shot]:
+    files = sorted(
+        file for file in source.glob("*/**/*") if file.suffix.lower() in FILMS and file.is_file()
+    )
+    shots = []
+    for file in files:
+        inside = file.relative_to(source)
+        shots.append(Shot(file, str(inside.with_suffix("")), inside.parts[0]))
+    return _apart(shots)
+
+
+def _table(source: Path, wrong: list[DamagedError]) -> list[Shot]:
+    try:
+        lines = source.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError):
+        raise InputError(f"{source}: expected a table of films (.csv) in UTF-8") from None
+    mark = ";" if lines and lines[0].count(";") > lines[0].count(",") else ","
+    reader = csv.DictReader(lines, delimiter=mark)
+    reader.fieldnames = [title.strip().lower() for title in reader.fieldnames or []]
+    if not {"film", "label"} <= set(reader.fieldnames):
+        raise InputError(
+            f"{source}: expected the columns film and label ({', '.join(COLUMNS)}), got"
+            f" {list(reader.fieldnames)[:8]}"
+        )
+    rows = [
+        (reader.line_num, {name: (line.get(name) or "").strip() for name in COLUMNS})
+        for line in reader
+    ]
+    people = sorted({row["subject"] for _, row in rows} - {""})
+    shots = []
+    for number, row in rows:
+        try:
+            shots.append(_shot(source.parent, row, people))
+        except ValueError as error:
+            wrong.append(DamagedError(source, str(error), number))
+    return _apart(shots)
+
+
+def _shot(folder: Path, row: dict[str, str], people: list[str]) -> Shot:
+    if not row["film"] or not row["label"]:
+        raise ValueError(f"expected a film and a label, got {row['film'][:60]!r}")
+    path = folder / row["film"].replace("\\", "/")
+    if not path.is_file():
+        raise ValueError(f"expected the film {row['film'][:80]!r}, found none")
+    stretch = None
+    if row["start"] or row["end"]:
+        try:
+            stretch = float(row["start"] or 0), float(row["end"] or "inf")
+        except ValueError:
+            raise ValueError(
+                f"expected start and end in seconds, got {row['start']!r} and {row['end']!r}"
+            ) from None
+        if not 0 <= stretch[0] < stretch[1]:
+            raise ValueError(f"expected a start before the end, got {stretch[0]} and {stretch[1]}")
+    part = row["split"].lower()
+    if part and part not in PARTS:
+        raise ValueError(f"expected a split of {', '.join(PARTS)}, got {part[:40]!r}")
+    subject = people.index(row["subject"]) if row["subject"] else -1
+    name = row["film"].rsplit(".", 1)[0]
+    return Shot(path, name, row["label"], stretch, subject, part)
+
+
+def _apart(shots: list[Shot]) -> list[Shot]:
+    """Every one with a name of its own."""
+    times: dict[str, int] = {}
+    named = []
+    for shot in shots:
+        times[shot.name] = times.get(shot.name, 0) + 1
+        again = f"-{times[shot.name]}" if times[shot.name] > 1 else ""
+        named.append(replace(shot, name=shot.name + again))
+    return named
+
+
+def _shard(shots: list[Shot], shard: str | None) -> list[Shot]:
+    if shard is None:
+        return shots
+    match = re.fullmatch(r"(\d+)/(\d+)", shard)
+    if match is None or not 1 <= int(match[1]) <= int(match[2]):
+        raise InputError(f"expected a shard like 3/16, got {shard!r}")
+    return shots[int(match[1]) - 1 :: int(match[2])]
+
+
+def _protocols(shots: list[Shot]) -> dict[str, Any]:
+    if any(shot.part for shot in shots):
+        parts = {
+            part: frozenset(shot.name for shot in shots if shot.part == part) for part in PARTS
+        }
+        return {"official": in_order(parts)}
+    people = sorted({shot.subject for shot in shots} - {-1})
+    if len(people) > 1:
+        return {
+            "xsub": lambda index: np.where(
+                index["subject"] < 0, 0, np.where(np.isin(index["subject"], people[::2]), 1, 3)
+            )
+        }
+    return {"films": every_fifth}

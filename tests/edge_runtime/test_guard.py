@@ -1,0 +1,161 @@
+"""Input that makes no sense: a sentence and no answer; and no ordinary body is refused."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from skedge.edge_runtime import Recognizer
+from skedge.edge_runtime.guard import Guard, Pace
+from skedge.skeleton import InputError, load_layout
+from tests.edge_runtime.edge_models import metadata, write_model
+from tests.edge_runtime.test_recognizer import Echo
+
+NTU = load_layout("ntu25")
+RATE = 15.0
+# Somebody who faces the camera: NTU's joints in metres, y up, the camera's z away from it.
+FRONT = np.array([
+    (0, .9, 0), (0, 1.15, .02), (0, 1.5, 0), (0, 1.65, -.02), (-.2, 1.4, 0), (-.25, 1.12, .03), (-.26, .88, -.05), (-.26, .8, -.07),
+    (.2, 1.4, 0), (.25, 1.12, .03), (.26, .88, -.05), (.26, .8, -.07), (-.1, .88, 0), (-.12, .48, -.04), (-.13, .08, 0), (-.15, .02, -.13),
+    (.1, .88, 0), (.12, .48, -.04), (.13, .08, 0), (.15, .02, -.13), (0, 1.42, 0), (-.26, .73, -.08), (-.23, .8, -.1), (.26, .73, -.08),
+    (.23, .8, -.1),
+], np.float32)  # fmt: skip
+
+
+def standing(frames: int = 45, size: float = 1.0, turned: float = 0.0, seed: int = 0) -> np.ndarray:
+    """Somebody who stands and moves the arms a little, (T, 25, 3), three metres before a camera."""
+    rng = np.random.default_rng(seed)
+    joints = np.repeat(FRONT[None], frames, axis=0)
+    swing = 0.15 * np.sin(np.arange(frames) / RATE * 4)[:, None]
+    joints[:, [6, 7, 21, 22], 2] -= swing
+    joints[:, [10, 11, 23, 24], 2] += swing
+    cosine, sine = np.cos(turned), np.sin(turned)
+    joints = size * joints @ np.array([[cosine, 0, -sine], [0, 1, 0], [sine, 0, cosine]])
+    joints += np.array([0.2, -0.9, 3.0])
+    return (joints + rng.normal(0, 0.006, joints.shape)).astype(np.float32)
+
+
+def look(clip: np.ndarray, rate: float = RATE) -> list[str]:
+    guard = Guard(NTU)
+    problems = []
+    for number, joints in enumerate(clip):
+        guard.look(joints[None], number / rate)
+        problems.append(guard.problem)
+    return problems
+
+
+def only_a_hand(clip: np.ndarray) -> np.ndarray:
+    clip[:, :6], clip[:, 7:] = np.nan, np.nan
+    return clip
+
+
+SENSELESS: dict[str, tuple[Callable[[np.ndarray], np.ndarray], str]] = {
+    "zeros": (np.zeros_like, "0 of 25 joints|no joint|all joints are zero"),
+    "one joint": (only_a_hand, "1 of 25 joints"),
+    "millimetres": (lambda clip: 1000 * clip, "millimetres"),
+    "centimetres": (lambda clip: 100 * clip, "centimetres"),
+    "pixels": (lambda clip: 250 * clip + np.float32(300), "pixels"),
+    "upside down": (lambda clip: clip * np.array([1, -1, 1], np.float32), "y points down"),
+    "turned over": (lambda clip: clip * np.array([-1, -1, 1], np.float32), "y points down"),
+    "mirrored": (lambda clip: clip * np.array([-1, 1, 1], np.float32), "left and right"),
+}
+
+
+@pytest.mark.parametrize("what", SENSELESS)
+def test_senseless_bodies_get_a_sentence_and_no_answer(what: str) -> None:
+    spoil, expected = SENSELESS[what]
+    recognizer = Recognizer(Echo(metadata(seconds=1.5)), hop=0)
+    recognizer.checks_bodies = True
+    clip = spoil(standing(75))
+    results = [recognizer.update(frame, i / RATE) for i, frame in enumerate(clip)]
+    told = [result for result in results if result.problem or not frame_seen(clip[0])]
+    assert told
+    assert results[-1].probabilities is None
+    assert not results[-1].ready
+    if what != "zeros":
+        assert any(matches(expected, result.problem) for result in results)
+    recognizer.reset()
+    with pytest.raises(InputError, match=expected):
+        recognizer.predict(clip, rate=RATE)
+
+
+def frame_seen(frame: np.ndarray) -> bool:
+    return bool((frame != 0).any())
+
+
+def matches(expected: str, sentence: str) -> bool:
+    return any(words in sentence for words in expected.split("|"))
+
+
+@pytest.mark.parametrize(
+    ("scale", "unit"), [(1e3, "milliseconds"), (1e6, "microseconds"), (1e9, "nanoseconds")]
+)
+def test_time_stamps_that_are_no_seconds(scale: float, unit: str) -> None:
+    recognizer = Recognizer(Echo())
+    recognizer.checks_bodies = True
+    for number, frame in enumerate(standing(10)):
+        result = recognizer.update(frame, 1.7e9 + scale * number / 30)
+    assert unit in result.problem
+    assert result.probabilities is None
+
+
+def test_a_rate_at_which_nothing_can_be_told() -> None:
+    told = {}
+    for rate in (2, 5):
+        pace = Pace()
+        told[rate] = [pace.look(number / rate) for number in range(20)][-1]
+    assert "too few" in told[2]
+    assert told[5] == ""
+
+
+def test_what_was_wrong_and_is_right_again_is_answered() -> None:
+    recognizer = Recognizer(Echo(metadata(seconds=1.5)), hop=0)
+    recognizer.checks_bodies = True
+    clip = np.concatenate([1000 * standing(30), standing(75)])
+    results = [recognizer.update(frame, i / RATE) for i, frame in enumerate(clip)]
+    assert results[29].problem
+    assert results[-1].problem == ""
+    assert results[-1].ready
+
+
+@settings(max_examples=30)
+@given(st.floats(0.55, 1.25), st.floats(-3.1, 3.1), st.integers(0, 99), st.booleans())
+def test_no_ordinary_body_is_refused(size: float, turned: float, seed: int, half: bool) -> None:
+    """Children and tall people, from any side, and whom a desk hides from the hips down."""
+    clip = standing(40, size, turned, seed)
+    if half:
+        clip[:, [13, 14, 15, 17, 18, 19]] = np.nan
+    assert set(look(clip)) == {""}
+
+
+def test_no_recorded_body_is_refused(utd_store: Path) -> None:
+    from skedge.datasets.store import Store
+
+    store = Store(utd_store)
+    for number in range(0, len(store), 60):
+        clip = store.clip(number)[0]
+        guard = Guard(store.layout)
+        for t in range(len(clip)):
+            guard.look(clip[None, t], t / 30)
+            assert guard.problem == "", store.index["name"][number]
+
+
+def test_the_live_view_says_it_once(tmp_path: Path) -> None:
+    from skedge.edge_runtime.interfaces import Frame, Person
+    from skedge.edge_runtime.live.actions import Actions, Observation
+
+    recognizer = Recognizer.load(write_model(tmp_path / "m.onnx"))
+    recognizer.checks_bodies = True
+    actions, notes = Actions(recognizer), []
+    for number, joints in enumerate(1000 * standing(60)):
+        person = Person(1, joints)
+        frame = Frame(None, number / RATE, (person,))
+        outlook = actions.update(Observation(frame, (person,), NTU, 0.0))
+        notes += outlook.notes
+        assert outlook.answers[0].top == ()
+        assert "millimetres" in outlook.answers[0].text
+    assert len(notes) == 1
+    assert "millimetres" in notes[0]
