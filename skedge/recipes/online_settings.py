@@ -17,6 +17,8 @@ class OnlineSettings:
         hold: seconds after an action in which it still is the answer, if no other begins.
         fade: seconds after an action from which on it must not be the answer any more.
         weight: of a frame in which an action is the answer; of others it is 1.
+        quiet: what the trained network's logits of `idle` and `other` are lowered by: most frames
+            of training are theirs, and an action that is done otherwise than there falls to them.
         false_events: an hour of validation recordings, that the thresholds of events allow.
         thresholds: of events, by label, in place of those that validation recordings choose.
         patience: how many answers in a row begin an event, by label; of others 3.
@@ -30,6 +32,7 @@ class OnlineSettings:
     hold: float = 1.2
     fade: float = 2.0
     weight: float = 2.0
+    quiet: float = 0.0
     false_events: float = 20.0
     thresholds: dict[str, float] = field(default_factory=dict)
     patience: dict[str, int] = field(default_factory=dict)

@@ -18,7 +18,7 @@ from skedge.student.calibrate import Judged, calibrate, judge
 from skedge.student.recordings import NOTHING, UNASKED, Recordings
 from skedge.student.streaming import StreamingClassifier
 from skedge.teacher.camera import Camera
-from skedge.teacher.networks.classifier import Classifier
+from skedge.teacher.networks.classifier import Classifier, last_layer
 from skedge.teacher.runs.folder import Card, Run, median_seconds, write_run
 from skedge.teacher.training import Trained, fit, provenance, seeded
 
@@ -99,6 +99,9 @@ def train_online(store: Store, run: Run) -> dict[str, Any]:
         title="Training on recordings",
     )
     classifier.cpu().eval()
+    with torch.no_grad():
+        quiet = torch.tensor([label in QUIET for label in store.labels])
+        last_layer(classifier.head).bias -= settings.quiet * quiet
 
     held_out = _answered(classifier, store, "val", recipe)
     rules, chosen = calibrate(held_out, store.labels, settings)

@@ -24,6 +24,8 @@ from skedge.student.calibrate import Judged, Span, calibrate, judge
 from skedge.student.distill import distill
 from skedge.student.online import allowed_answers, answer_loss
 from skedge.student.recordings import NOTHING, UNASKED, Recordings, frame_labels
+from skedge.teacher.networks.classifier import Classifier, last_layer
+from skedge.teacher.runs.load import load_classifier
 from tests.teacher.tiny import COMPUTE
 
 DATA = InputSettings(frames=30, normalization="root-motion", time="rate", hz=15.0, warm_up=5)
@@ -164,6 +166,19 @@ def test_from_recordings_to_a_file_that_knows_its_thresholds(store: Store, tmp_p
     assert metadata.lags == metrics["lags"]
     assert metadata.accuracy["false_events_per_hour"] == metrics["false_events_per_hour"]
     assert metadata.warm_up == 5
+
+
+def test_quiet_classes_can_be_made_less_likely(store: Store, tmp_path: Path) -> None:
+    biases = []
+    for quiet in (0.0, 2.0):
+        how = DistillSettings(optim=OptimSettings(epochs=0), online=replace(ONLINE, quiet=quiet))
+        recipe = Recipe(input=DATA, student=PLAN, distill=how, compute=COMPUTE)
+        distill(store, tmp_path / str(quiet), recipe)
+        network, card = load_classifier(tmp_path / str(quiet))
+        assert isinstance(network, Classifier)
+        biases.append(last_layer(network.head).bias)
+    lowered = (biases[0] - biases[1]).tolist()
+    assert lowered == pytest.approx([2.0 * (label in QUIET) for label in card.labels])
 
 
 @pytest.mark.parametrize(
