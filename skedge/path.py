@@ -2,7 +2,7 @@
 need not run again."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from hashlib import sha256
 from pathlib import Path
@@ -112,7 +112,8 @@ def run(recipe: Recipe, store: Store, runs: Path, *, again: bool = False) -> dic
     from skedge.edge_runtime.scoring.predict import predict_store
 
     _check_ends(recipe)
-    console, folder = Console(), runs / recipe.name
+    console = Console()
+    folder = runs / recipe.name
     steps = Steps(recipe, store, folder, again=again, console=console)
     accuracy = _train(steps)
     taught = set(recipe.students) != {"labels"}
@@ -165,7 +166,9 @@ def run(recipe: Recipe, store: Store, runs: Path, *, again: bool = False) -> dic
 
 def _train(steps: Steps) -> dict[str, dict[str, Any]]:
     """The metrics of all networks of the path, by the names that the report gives them."""
-    recipe, store, folder = steps.recipe, steps.store, steps.folder
+    recipe = steps.recipe
+    store = steps.store
+    folder = steps.folder
     accuracy: dict[str, dict[str, Any]] = {}
     encoder = folder / "pretrain"
 
@@ -215,6 +218,28 @@ def store_of(data: Path | None, runs: Path) -> Store:
         path.parent.mkdir(parents=True, exist_ok=True)
         synthesize(path)
     return Store(path)
+
+
+def run_films(recipe: Recipe, films: Path, runs: Path, *, again: bool = False) -> dict[str, Any]:
+    """The report of the whole path on films, which become a store in `runs` by the pose estimator
+    where they are none yet; on the store's first split where it lacks the recipe's."""
+    from skedge.datasets.readers import add_format, import_dataset
+    from skedge.edge_runtime.sources.films import open_films
+
+    name = films.resolve().stem
+    path = runs / "stores" / name
+    if not path.exists():
+        add_format("films", open_films)
+        import_dataset(
+            "films", films, path, processes=None, poses=runs / "stores" / f"{name}-poses"
+        )
+    store = Store(path)
+    if recipe.input.protocol not in store.protocols:
+        recipe = replace(recipe, input=replace(recipe.input, protocol=store.protocols[0]))
+    report = run(recipe, store, runs, again=again)
+    file = runs / recipe.name / "student.onnx"
+    Console().print(f"Try it: skedge live --model {file}", soft_wrap=True)
+    return report
 
 
 def _is_live(recipe: Recipe) -> bool:

@@ -133,7 +133,7 @@ def export(
     streaming: bool = False,
     note: str | None = None,
 ) -> dict[str, Any]:
-    """What the check of the exported file found; the file is written where it answers as torch
+    """The findings of the check of an exported file, which is written where it answers as torch
     does."""
     from skedge.export.exporter import Exporter
 

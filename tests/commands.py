@@ -29,4 +29,5 @@ def settings(words: tuple[str, ...]) -> Any:
     rest = list(words[len(name.split()) :])
     parser = parser_of(name)
     args = parser.parse_args(as_registered(parser, rest))
-    return recipe_of(parser, args) if "--recipe" in rest else args
+    # A sweep's recipe is only what its grid starts from.
+    return recipe_of(parser, args) if "--recipe" in rest and name != "sweep" else args

@@ -14,6 +14,7 @@ import torch
 import yaml
 
 from skedge.cli.main import main
+from skedge.cli.options import seeds_of
 from skedge.datasets.store import Store, StoreWriter
 from skedge.recipes import RECIPES
 from skedge.recipes.recipe import Recipe
@@ -194,7 +195,7 @@ def test_a_recipe_holds_its_papers_settings(name: str) -> None:
         assert int(50 * recipe.pretrain.augment.temporal_padding) == 8, (
             "frames that are reflected at each end"
         )
-    written = yaml.safe_load((ROOT / "recipes" / f"{name}.yaml").read_text())
+    written = yaml.safe_load((RECIPES / f"{name}.yaml").read_text())
     assert written["name"] == name
 
 
@@ -527,7 +528,7 @@ def test_rows_of_asma_end_to_end(
         ]
         for one in (temperature, depth)
         for swept, _ in [
-            read_sweep(one.sweep, RECIPES, base=one.base, settings=one.set, seeds=one.seeds)
+            read_sweep(one.sweep, RECIPES, base=one.recipe, settings=one.set, seeds=seeds_of(one))
         ]
     )
     assert [one.distill.temperature for one in taus] == list(range(1, 11))

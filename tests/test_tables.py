@@ -1,12 +1,13 @@
-"""The table of evaluations."""
+"""The table of evaluations, and the one that a run ends with."""
 
 import json
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from skedge.skeleton import InputError
-from skedge.tables import evaluations
+from skedge.tables import evaluations, write_report
 
 
 def put(folder: Path, **metrics: object) -> None:
@@ -80,3 +81,39 @@ def test_nothing_to_show(tmp_path: Path) -> None:
     (tmp_path / "metrics.json").write_text("{")
     with pytest.raises(InputError, match="damaged"):
         evaluations([tmp_path])
+
+
+def model(name: str) -> dict[str, object]:
+    return {
+        "name": name,
+        "accuracy": {"top1": 100.0, "top5": 99.9},
+        "latency": {"p50_ms": 123.456},
+        "process": {"rss_above_imported_bytes": 123.4e6},
+        "file": {"bytes": 12_345e3},
+        "model": {"parameters": 1234e3, "macs": 5678e6},
+    }
+
+
+@pytest.mark.parametrize("width", [60, 80, 200])
+def test_no_figure_of_a_run_is_cut(
+    width: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = ["student of linear probe", "teacher, finetuned"]
+    edge = "frame by frame, mean of all answers"
+    report = {
+        "recipe": {"name": "utd_mhad_skeleton2vec", "input": {"part": "test"}},
+        "store": {"name": "synthetic"},
+        "accuracy": {name: {"top1": 100.0, "top5": 98.7} for name in names},
+        "bench": {"models": [model("student"), model("teacher")]},
+        "recognizer": {edge: {"top1": 76.54, "clips": 9, "notes": []}},
+    }
+    write_report(report, tmp_path, Console(width=width))
+    shown = capsys.readouterr().out
+    assert "…" not in shown
+    assert not [
+        line for line in shown.splitlines() if len(line) > width and str(tmp_path) not in line
+    ]
+    for figure in ("100.0", "98.7", "99.9", "123.456", "123.4", "12345", "1234 k", "5678", "76.5"):
+        assert figure in shown
+    for column in ("top-1", "top-5", "ms", "MB", "KB", "params", "MMAC"):
+        assert column in shown

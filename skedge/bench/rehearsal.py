@@ -5,7 +5,7 @@ by a body that stands where the scene has one. So a benchmark needs no film of a
 machine does the same work.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -60,7 +60,7 @@ class Scene:
 
 
 def standing(x: float, top: float, tall: float, seconds: float) -> Body:
-    """Somebody who stands at `x`, nose `top` pixels below the picture's edge, and swings the arms."""
+    """Somebody who stands at `x`, nose `top` pixels below the edge, and swings the arms."""
     shares = np.zeros((len(LAYOUT), 2))
     swing = 0.08 * np.sin(2 * np.pi * SWING * seconds)
     for number, joint in enumerate(LAYOUT.joints):
@@ -101,10 +101,16 @@ class RehearsedPose(BlazePose):
     """BlazePose in front of a `scene`."""
 
     def __init__(
-        self, scene: Scene, people: int, threads: int, network: str, **how: object
+        self,
+        scene: Scene,
+        people: int,
+        threads: int,
+        network: str,
+        folder: Path | None = None,
+        took: Callable[[str, float], object] = lambda step, seconds: None,
     ) -> None:
         self.scene = scene
-        super().__init__(people, threads, network, **how)  # type: ignore[arg-type]
+        super().__init__(people, threads, network, folder, took)
 
     def open_detector(self, path: Path, threads: int) -> Detector:
         detector = _Detector(path, threads)

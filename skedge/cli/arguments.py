@@ -105,8 +105,12 @@ def _recipe_first(arguments: list[str]) -> list[str]:
     arguments = [
         part
         for argument in arguments
-        for part in (argument.split("=", 1) if argument.startswith("--recipe=") else [argument])
+        for part in (
+            argument.split("=", 1) if argument.startswith(("--recipe=", "--films=")) else [argument]
+        )
     ]
+    if "--films" in arguments and "--recipe" not in arguments:
+        arguments = ["--recipe", "own", *arguments]
     if "--recipe" not in arguments[:-1]:
         return arguments
     at = arguments.index("--recipe")

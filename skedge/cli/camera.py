@@ -128,7 +128,8 @@ def pose_fetch_command(parser: ArgumentParser) -> Callable[[Any], None]:
 
 
 def teach_command(parser: ArgumentParser) -> Callable[[Any], None]:
-    """Teach a model new actions from a few clips and a minute of anything else, without training.
+    """Teach a model new actions from a few clips. It needs a minute of anything else, too;
+    nothing is trained.
 
     Example: skedge teach default stores/mine
     """

@@ -182,8 +182,8 @@ def show_command(parser: ArgumentParser) -> Callable[[Any], None]:
 
 
 def split_command(parser: ArgumentParser) -> Callable[[Any], None]:
-    """Add a split to a store. It is a share of another split's training clips, folds, or what a
-    file lists.
+    """Add a split to a store. It is a share of another split's training clips, a validation part
+    inside of them, folds of them, or what a file lists.
 
     Example: skedge data split stores/ntu60 xsub-5 --of xsub --share 0.05
     """
@@ -196,7 +196,9 @@ def split_command(parser: ArgumentParser) -> Callable[[Any], None]:
     parser.add_argument(
         "--random", action="store_true", help="take the share of all clips, not of every class"
     )
-    parser.add_argument("--folds", type=int, help="number of folds")
+    parser.add_argument("--val", type=float, help="share of the training clips for validation")
+    parser.add_argument("--folds", type=int, help="number of folds of the training clips")
+    parser.add_argument("--all", action="store_true", help="make folds of the test clips, too")
     parser.add_argument(
         "--by",
         choices=["clip", "subject", "camera", "setup"],
@@ -209,19 +211,24 @@ def split_command(parser: ArgumentParser) -> Callable[[Any], None]:
     parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same clips")
 
     def main(args: Any) -> None:
-        from skedge.datasets.store import splits
+        from skedge.datasets.store import Store, splits
 
-        if sum(way is not None for way in (args.share, args.folds, args.file)) != 1:
+        if sum(way is not None for way in (args.share, args.val, args.folds, args.file)) != 1:
             raise InputError(
-                "skedge data split: expected one of --share, --folds and --file; see `skedge data"
-                " split --help`"
+                "skedge data split: expected one of --share, --val, --folds and --file; see"
+                " `skedge data split --help`"
             )
         if args.share is not None:
             splits.add_subset(
                 args.data, args.name, args.of, args.share, seed=args.seed, balanced=not args.random
             )
         elif args.folds is not None:
-            splits.add_folds(args.data, args.name, args.folds, by=args.by, seed=args.seed)
+            of = args.of if args.of in Store(args.data).protocols and not args.all else None
+            splits.add_folds(args.data, args.name, args.folds, by=args.by, seed=args.seed, of=of)
+        elif args.val is not None:
+            splits.add_validation(
+                args.data, args.name, args.of, args.val, by=args.by, seed=args.seed
+            )
         else:
             splits.add_split(args.data, args.name, args.file)
         show_store(args.data)

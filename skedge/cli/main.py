@@ -37,6 +37,7 @@ GROUPS: dict[str, dict[str, help.Build]] = {
         "evaluate online": models.evaluate_online_command,
         "evaluate everyday": models.evaluate_everyday_command,
         "bench": models.bench_command,
+        "bench live": models.bench_live_command,
         "bench compare": models.compare_command,
     },
     "Datasets": {

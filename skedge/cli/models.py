@@ -13,12 +13,14 @@ from skedge.cli.options import (
     PARTS,
     add_data,
     add_events,
+    add_model,
     add_split,
     add_synonyms,
     event_settings,
     show,
 )
 from skedge.edge_runtime.models import find
+from skedge.skeleton.errors import InputError
 
 
 def export_command(parser: ArgumentParser) -> Callable[[Any], None]:
@@ -135,7 +137,7 @@ def evaluate_online_command(parser: ArgumentParser) -> Callable[[Any], None]:
 
 
 def evaluate_everyday_command(parser: ArgumentParser) -> Callable[[Any], None]:
-    """Measure right events and false events per hour on several sets.
+    """Measure right events and false events per hour.
 
     Example: skedge evaluate everyday --model default --data stores/utd films --out runs/everyday
     """
@@ -238,6 +240,69 @@ def bench_command(parser: ArgumentParser) -> Callable[[Any], None]:
             protocol=args.protocol,
         )
         print((args.out / "bench.md").read_text())
+
+    return main
+
+
+def bench_live_command(parser: ArgumentParser) -> Callable[[Any], None]:
+    """Measure the whole way from camera to event, as `skedge live` goes it.
+
+    Example: skedge bench live --pose lite full --out runs/live
+    """
+    add_model(parser, "exported model", "default")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("runs/live"),
+        metavar="FOLDER",
+        help="folder for live.json, live.md and live.html (default: runs/live)",
+    )
+    parser.add_argument(
+        "--source",
+        type=Path,
+        metavar="FILM",
+        help="film to show it (default: invented people in invented pictures)",
+    )
+    parser.add_argument(
+        "--pose", nargs="+", default=["lite", "full"], help="landmark networks to measure"
+    )
+    parser.add_argument("--people", type=int, nargs="+", default=[1], help="numbers of people")
+    parser.add_argument(
+        "--pose-threads",
+        dest="pose_threads",
+        type=int,
+        nargs="+",
+        default=[1],
+        help="numbers of threads of the pose estimator",
+    )
+    parser.add_argument("--pictures", type=int, default=300, help="pictures in each run")
+    parser.add_argument(
+        "--rate", type=float, default=30.0, help="pictures a second; 0 for as many as possible"
+    )
+    parser.add_argument("--width", type=int, default=640, help="pixels of an invented picture")
+    parser.add_argument("--height", type=int, default=480, help="pixels of an invented picture")
+    parser.add_argument("--viewer", action="store_true", help="draw, as for somebody at the page")
+
+    def main(args: Any) -> None:
+        from skedge.bench.live_view import benchmark_live
+
+        unknown = set(args.pose) - {"lite", "full"}
+        if unknown:
+            raise InputError(f"--pose: expected lite or full, got {', '.join(sorted(unknown))}")
+        benchmark_live(
+            args.model,
+            args.out,
+            args.pose,
+            args.people,
+            args.pose_threads,
+            args.source,
+            args.pictures,
+            args.rate,
+            (args.width, args.height),
+            args.viewer,
+            say=lambda text: print(text, file=sys.stderr, flush=True),
+        )
+        print((args.out / "live.md").read_text())
 
     return main
 

@@ -17,6 +17,7 @@ from skedge.cli.options import (
     stop,
 )
 from skedge.recipes import RECIPES
+from skedge.skeleton.errors import InputError
 
 PROTOCOLS = ["linear", "finetune", "semi", "transfer", "knn", "partial-body", "supervised", "ridge"]
 
@@ -30,6 +31,12 @@ def run_command(parser: ArgumentParser) -> Callable[[Any], None]:
     add_recipe(parser)
     add_data(parser, "store to train on; without it the synthetic set is made", required=False)
     parser.add_argument(
+        "--films",
+        type=Path,
+        metavar="FOLDER",
+        help="films to train on, in a folder for each class (default recipe: own)",
+    )
+    parser.add_argument(
         "--out",
         "--runs",
         type=Path,
@@ -42,6 +49,11 @@ def run_command(parser: ArgumentParser) -> Callable[[Any], None]:
     def main(args: Any) -> None:
         from skedge import path
 
+        if args.films is not None:
+            if args.data is not None:
+                raise InputError("run: expected --data or --films, got both")
+            path.run_films(recipe_of(parser, args), args.films, args.out, again=args.again)
+            return
         store = path.store_of(args.data, args.out)
         path.run(recipe_of(parser, args), store, args.out, again=args.again)
 
@@ -67,7 +79,7 @@ def pretrain_command(parser: ArgumentParser) -> Callable[[Any], None]:
 
 
 def evaluate_command(parser: ArgumentParser) -> Callable[[Any], None]:
-    """Train and test a classifier by one of the papers' protocols.
+    """Train and test a classifier by one of the protocols.
 
     Example: skedge evaluate linear --pretrained runs/pstl --data stores/utd --recipe utd_mhad --out
     runs/linear

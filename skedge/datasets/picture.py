@@ -9,6 +9,7 @@ import numpy as np
 
 from skedge.datasets.store import Store
 from skedge.skeleton.errors import InputError
+from skedge.skeleton.files import write_whole
 from skedge.skeleton.layout import Layout, check_joint_count
 from skedge.skeleton.prepare import fill, seen
 
@@ -17,6 +18,7 @@ LEFT, RIGHT, MIDDLE, FLOOR = "#d1495b", "#1f77b4", "#333333", "#cccccc"
 VIEWS = {"front": (0, -1.0), "side": (2, 1.0)}
 # Frames per second: a GIF counts in hundredths of a second, and viewers slow down faster ones.
 GIF_RATE = 20
+MOST_PICTURES = 300
 Intervals = Sequence[tuple[str, int, int]]
 
 
@@ -32,8 +34,8 @@ def draw(
 ) -> None:
     """Draw a clip (M, T, V, 3) in metres, NaN where absent, from the front and from the side.
 
-    A `.gif` moves at the clip's `rate` (30 where it is None); a `.png` shows `strip` frames beside
-    each other. Left is red, right is blue; joints that are absent are hollow, where
+    A `.gif` moves at the clip's `rate` (30 where it is None), a long one faster; a `.png` shows
+    `strip` frames beside each other. Left is red, right is blue; joints that are absent are hollow, where
     `skedge.skeleton.prepare.fill` puts them. The label of each of `intervals` (label, first frame,
     frame after the last) stands over its frames.
 
@@ -132,7 +134,9 @@ def _animate(
 ) -> None:
     from PIL import Image  # comes with matplotlib
 
-    moments = np.arange(0, joints.shape[1] / rate, 1 / GIF_RATE)
+    seconds = joints.shape[1] / rate
+    # A recording of minutes is shown in as many pictures, faster.
+    moments = np.arange(0, seconds, max(1 / GIF_RATE, seconds / MOST_PICTURES))
     frames = np.minimum((moments * rate).round().astype(int), joints.shape[1] - 1)
     wide, high = _size(joints)
     figure = _figure(max(2 * wide * 3.6 / high, 3), 4.2)
@@ -158,8 +162,13 @@ def _animate(
             figure.canvas.draw()
             yield Image.fromarray(np.asarray(figure.canvas.buffer_rgba())[..., :3]).quantize(64)
 
-    drawn = pictures()  # one at a time: a recording of minutes has thousands
-    next(drawn).save(path, save_all=True, append_images=drawn, duration=1000 // GIF_RATE, loop=0)
+    drawn = pictures()  # one at a time
+    first, pause = next(drawn), 1000 // GIF_RATE
+
+    def save(draft: Path) -> None:
+        first.save(draft, save_all=True, append_images=drawn, duration=pause, loop=0)
+
+    write_whole(path, save)
 
 
 class _Drawing:

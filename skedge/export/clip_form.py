@@ -24,7 +24,8 @@ class ClipForm:
     streaming = None
 
     def __init__(self, classifier: Network, data: InputSettings, layout: Layout) -> None:
-        self._classifier, self._data = classifier, data
+        self._classifier = classifier
+        self._data = data
         deployed = Deployed(classifier).eval()
         shape = (data.persons, data.frames, len(layout), 3)
         self.graph = Graph(deployed, {"joints": torch.zeros(shape)}, ("probabilities", "embedding"))

@@ -171,7 +171,7 @@ def macs(deployed: nn.Module, *inputs: Tensor) -> int:
 
 
 def affine(norm: nn.BatchNorm1d | nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
-    """What a batch norm multiplies by and adds in evaluation mode."""
+    """The factor and the offset of a batch norm in evaluation mode."""
     assert norm.running_mean is not None
     assert norm.running_var is not None
     scale = (norm.weight / (norm.running_var + norm.eps).sqrt()).detach()

@@ -1,4 +1,4 @@
-"""A run folder as one file that says everything about itself, in every format and precision,
+"""Export of a run folder as one file that describes itself, in every format and precision; it is
 checked before it is written."""
 
 import hashlib
@@ -60,8 +60,8 @@ class Exporter:
             work=macs(graph.module, *graph.inputs.values()),
             metrics=read_metrics(run) or {},
         )
-        told = metadata.provenance | {"note": note} if note else metadata.provenance
-        self._metadata = replace(metadata, streaming=self._form.streaming, provenance=told)
+        provenance = metadata.provenance | {"note": note} if note else metadata.provenance
+        self._metadata = replace(metadata, streaming=self._form.streaming, provenance=provenance)
         self._converted: dict[str, bytes] = {}
         self._dynamic: dict[str, tuple[bytes, list[str]]] = {}
 
@@ -118,7 +118,7 @@ class Exporter:
 
     @cached_property
     def _calibration(self) -> tuple[Clips, Clips]:
-        """Training clips that show what values there are, and others that show what goes wrong."""
+        """Training clips that give values their ranges, and others that measure the harm."""
         chosen = choose(self._store.split(self._card.input.protocol, "train"), CALIBRATION_CLIPS)
         clips, _ = self._form.read(self._store, chosen)
         return clips[::2], clips[1::2] if len(clips) > 1 else clips

@@ -44,7 +44,7 @@ class StreamingForm:
 
     def read(self, store: Store, indices: np.ndarray) -> tuple[Clips, np.ndarray]:
         data, layout = self._view.data, self._view.layout
-        clips = [torch.from_numpy(prepare_at_rate(store, i, data, layout)) for i in indices]
+        clips = [torch.from_numpy(prepare_at_rate(store, i, data, layout=layout)) for i in indices]
         return clips, np.repeat(store.index["label"][indices], [clip.shape[1] for clip in clips])
 
     @torch.inference_mode()

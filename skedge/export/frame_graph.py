@@ -77,7 +77,7 @@ class StreamingStep(nn.Module):
         }
 
     def describe(self) -> Streaming:
-        """What the file's metadata says about running it."""
+        """The part of the file's metadata about running it frame by frame."""
         named = zip(self.prefixes, self.streams, strict=True)
         states = {
             f"{prefix}{name}": frames
@@ -102,8 +102,8 @@ class StreamingStep(nn.Module):
         return functional.softmax(answer, -1).flatten(), embedding.flatten(), *after
 
     def _turns(self, joints: Tensor) -> Tensor:
-        """What turns every person to the front (M, 3, 3), by `skedge.skeleton.normalize`'s
-        per-frame form."""
+        """The rotations that turn every person to the front (M, 3, 3), by
+        `skedge.skeleton.normalize`'s per-frame form."""
         turn = torch.addmm(self.no_turn, self.line @ joints, self.turn)
         length = torch.linalg.vector_norm(turn[:, :3], dim=1, keepdim=True)
         return (turn / length + self.upright).reshape(self.persons, 3, 3)
@@ -192,7 +192,7 @@ class StreamingStream(nn.Module):
         return shapes | {"pool": (1, (self.window - 1) * len(self.head))}
 
     def remembered(self) -> dict[str, int]:
-        """How many frames each state holds."""
+        """The number of frames in each state."""
         frames = {
             "root": ROOT_FRAMES - 1,
             "previous": 1,

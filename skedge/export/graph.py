@@ -1,5 +1,4 @@
-"""What an exporter is given, and what it hands back: the words that converters, quantisers and the
-verification share."""
+"""The types that converters, quantisers and the verification share."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -27,8 +26,8 @@ class Graph:
 
 
 class Answers(NamedTuple):
-    """What a model says: `probabilities` (N, classes) and `embeddings` (N, features), N clips or
-    all frames of the clips."""
+    """The answers of a model: `probabilities` (N, classes) and `embeddings` (N, features), of N
+    clips or of all frames of the clips."""
 
     probabilities: np.ndarray
     embeddings: np.ndarray
@@ -42,7 +41,7 @@ class Form(Protocol):
 
     @property
     def streaming(self) -> Streaming | None:
-        """What a file's metadata says about running it frame by frame; None where it takes
+        """The part of a file's metadata about running it frame by frame; None where it takes
         clips."""
         ...
 
@@ -51,11 +50,11 @@ class Form(Protocol):
         ...
 
     def expected(self, clips: Clips) -> Answers:
-        """What the classifier itself answers, in torch."""
+        """The answers of the classifier itself, in torch."""
         ...
 
     def answers(self, backend: Backend, clips: Clips) -> Answers:
-        """What an exported file answers in its own runtime."""
+        """The answers of an exported file in its own runtime."""
         ...
 
     def feeds(self, clips: Clips) -> Iterator[Feed]:

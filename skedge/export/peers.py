@@ -68,8 +68,8 @@ PEERS = {
 
 
 def write(folder: Path) -> list[str]:
-    """Export every peer into `folder`, unless it stands there already; returns what was refused, a
-    line for each file.
+    """The files that the exporter refused, a line for each; every peer that is not in `folder`
+    already is exported there.
 
     Files are NAME-PRECISION.onnx and .tflite; their run folders and the store that they learn on
     are kept in `made`.

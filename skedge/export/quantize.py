@@ -1,4 +1,5 @@
-"""Which parts of a graph stay in float: found by measurement, in every format the same way."""
+"""The search for the parts of a graph that stay in float: by measurement, in every format the same
+way."""
 
 from collections.abc import Callable, Collection
 from typing import Protocol
@@ -58,13 +59,15 @@ def leave_worst(
     short, count = 0, 1
     best, good = attempt(count)
     while not good and count < len(ranked):
-        short, count = count, min(2 * count, len(ranked))
+        short = count
+        count = min(2 * count, len(ranked))
         best, good = attempt(count)
     while count - short > 1:
         middle = (short + count) // 2
         model, good = attempt(middle)
         if good:
-            best, count = model, middle
+            best = model
+            count = middle
         else:
             short = middle
     return best, ranked[:count]

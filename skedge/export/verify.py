@@ -25,8 +25,8 @@ def choose(indices: np.ndarray, most: int = MOST_CLIPS) -> np.ndarray:
 
 
 def moved(expected: np.ndarray, got: np.ndarray) -> float:
-    """How far outputs (N, D) moved: the root of the mean square of the difference, as a share of
-    how the clips spread.
+    """The distance that outputs (N, D) moved: the root of the mean square of the difference, as a
+    share of the clips' spread.
 
     Infinitely far where one of them is not a number.
     """
@@ -49,7 +49,8 @@ def verify(
     by more than 1e-4 (fp32), 0.05 (fp16) or 0.1 (quantised) of what lies between clips is refused
     too.
     """
-    answer, right = got.probabilities.argmax(1), expected.probabilities.argmax(1)
+    answer = got.probabilities.argmax(1)
+    right = expected.probabilities.argmax(1)
     figures: dict[str, Any] = {
         "clips": len(truth) if clips is None else clips,
         "largest_difference": float(np.abs(got.probabilities - expected.probabilities).max()),

@@ -1,4 +1,4 @@
-"""Recipes: one YAML file per experiment, and the dataclasses that say what can stand in it."""
+"""Recipes: one YAML file per experiment, and the dataclasses of its settings."""
 
 from pathlib import Path
 
@@ -16,6 +16,7 @@ def sweep_names() -> list[str]:
 
 
 def about(name: str) -> str:
-    """What the recipe, or the sweep called `sweeps/NAME`, is for: the first line of its file."""
+    """The purpose of the recipe, or of the sweep called `sweeps/NAME`: the first line of its
+    file."""
     with (RECIPES / f"{name}.yaml").open(encoding="utf-8") as file:
         return file.readline().lstrip("# ").strip()

@@ -29,18 +29,18 @@ class Recipe:
     """One experiment.
 
     Args:
-        name: of the run's folder.
-        students: one for each source: the linear-probed teacher, the finetuned one, or labels
-            alone; the first is exported.
+        name: name of the run's folder.
+        students: one student per source: the linear-probed teacher, the finetuned one, or labels
+            alone; the first student is exported.
         input: what the networks see of a clip.
-        encoder: the teacher's plan.
+        encoder: plan of the teacher.
         pretrain: self-supervised pretraining.
-        linear: the linear probe.
+        linear: linear probe.
         finetune: finetuning and supervised training; semi and transfer use it too.
         semi: semi-supervised evaluation.
         knn: nearest neighbours.
         partial: partial-body evaluation.
-        student: the student's plan.
+        student: plan of the student.
         distill: distillation.
         compute: seed, device, precision.
     """

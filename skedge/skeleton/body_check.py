@@ -245,7 +245,7 @@ class BodyCheck:
 
 
 def layout_of(clip: np.ndarray) -> Layout | None:
-    """The built-in layout in whose order of joints a clip (M, T, V, 3) is most a human's, or None."""
+    """The built-in layout in whose order of joints a clip (M, T, V, 3) is a human's, or None."""
     known = [load_layout(name) for name in layout_names()]
     fitting = [layout for layout in known if len(layout) == clip.shape[2]]
     frames = clip.reshape(-1, *clip.shape[2:]).astype(np.float64)

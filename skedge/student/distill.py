@@ -52,7 +52,8 @@ class Distillation(Trained):
 
     def __init__(self, student: Classifier, teacher: Network, settings: DistillSettings) -> None:
         super().__init__(settings.optim)
-        self.student, self.settings = student, settings
+        self.student = student
+        self.settings = settings
         self.augment = Augment(settings.augment, student.view.layout)
         self.widen = (
             nn.Linear(student.features, teacher.features) if settings.feature_weight else None
@@ -70,7 +71,8 @@ class Distillation(Trained):
         with torch.no_grad():
             taught, shown = (each.float() for each in self._frozen[0].classify(placed))
         logits, features = (each.float() for each in self.student.classify(placed))
-        settings, losses = self.settings, []
+        settings = self.settings
+        losses = []
         if settings.logit_weight:
             losses.append(settings.logit_weight * softened_divergence(logits, taught, settings))
         if self.widen is not None:
@@ -122,7 +124,8 @@ def distill(
         InputError: for teachers of other actions or another input, no weight above 0, and
             unlabelled clips without a teacher.
     """
-    run, settings = Run(folder, recipe, resume), recipe.distill
+    run = Run(folder, recipe, resume)
+    settings = recipe.distill
     if not teachers:
         if unlabelled:
             raise InputError(
@@ -139,6 +142,7 @@ def distill(
     for other in unlabelled:
         clips = Clips.read(other, np.arange(len(other)), data, layout=store.layout)
         sets = replace(sets, train=sets.train.with_unlabelled(clips))
+    settings = replace(settings, optim=settings.optim.for_clips(len(sets.train)))
     job = Job(run, sets, recipe.student, settings=settings)
     student = job.classifier()
     loader = sets.train.loader(settings.optim.batch_size, recipe.compute.processes)
@@ -170,7 +174,8 @@ def _finish_features(
     job: Job[DistillSettings], student: Classifier, extra: dict[str, Any]
 ) -> dict[str, Any]:
     """The metrics of a student without a head; its encoder's run folder is written."""
-    run, sets = job.run, job.sets
+    run = job.run
+    sets = job.sets
     metrics = {"method": "distilled features", "clips": len(sets.train)}
     made = provenance(sets.store, run.recipe.compute, job.settings, clips=len(sets.train))
     card = Card(

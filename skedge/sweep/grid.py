@@ -45,7 +45,7 @@ class Given:
 
 @dataclass
 class Sweep:
-    """What a sweep file says.
+    """The content of a sweep file.
 
     Args:
         base: the recipe that every point starts from, a name or a file.
@@ -185,7 +185,7 @@ def repeated(points: Sequence[Point]) -> Iterator[str]:
 
 
 def line(error: Exception) -> str:
-    """What an error says, in one line."""
+    """The text of an error, in one line."""
     return " ".join(str(error).split())
 
 

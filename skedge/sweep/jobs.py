@@ -1,4 +1,4 @@
-"""Where points run: processes on this machine, or jobs on a SLURM cluster."""
+"""The places where points run: processes on this machine, or jobs on a SLURM cluster."""
 
 import os
 import signal
@@ -36,7 +36,7 @@ Ended = Callable[[Point, Path, str], None]
 
 
 def run_here(points: Sequence[Point], jobs: int | None, ended: Ended) -> None:
-    """Run points in processes of their own, `jobs` at a time; by default one a GPU, or one.
+    """Run points in processes of their own, `jobs` at a time; by default one per GPU, or one.
 
     Cores are divided among them, and GPUs if there are any. Ctrl-C lets every process stop behind a
     checkpoint; a second one kills them.
@@ -47,7 +47,8 @@ def run_here(points: Sequence[Point], jobs: int | None, ended: Ended) -> None:
     try:
         while waiting or running:
             while waiting and free:
-                point, place = waiting.popleft(), free.popleft()
+                point = waiting.popleft()
+                place = free.popleft()
                 running[_start(point, places[place])] = point, place
             for process in [process for process in running if process.poll() is not None]:
                 point, place = running.pop(process)
@@ -115,8 +116,8 @@ def _gpus() -> list[str]:
 
 
 def slurm_settings(text: str) -> dict[str, Any]:
-    """What --slurm says, as submitit takes it: "partition=gpu,gpus_per_node=1"; `InputError` where
-    it says something else."""
+    """The settings of --slurm, as submitit takes them: "partition=gpu,gpus_per_node=1";
+    `InputError` where it is something else."""
     pairs = [part.split("=", 1) for part in text.split(",")]
     if not all(len(pair) == 2 and all(pair) for pair in pairs):
         raise InputError(f"--slurm: expected name=value,name=value, got {text}")
@@ -154,8 +155,8 @@ def slurm_executor(folder: Path, name: str, settings: dict[str, Any], *, jobs: i
 
 
 class Job:
-    """What submitit runs for a point; at a time limit or when preempted it is queued again and goes
-    on from its checkpoint."""
+    """The job that submitit runs for a point; at a time limit or when preempted it is queued again
+    and goes on from its checkpoint."""
 
     def __call__(self, folder: str) -> None:
         Point.read(Path(folder)).run()

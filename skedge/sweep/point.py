@@ -117,7 +117,8 @@ class Point:
                 self._take(step)
 
     def _take(self, step: Step) -> None:
-        folder, asked = self.folder / step.name, self.asked(step)
+        folder = self.folder / step.name
+        asked = self.asked(step)
         resume = read_json(folder / ASKED) == asked
         if not resume:
             shutil.rmtree(folder, ignore_errors=True)

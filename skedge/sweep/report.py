@@ -1,4 +1,4 @@
-"""What came out of a sweep: sweep.json with everything, sweep.md with a table, sweep.png with a
+"""The report of a sweep: sweep.json with everything, sweep.md with a table, sweep.png with a
 plot."""
 
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ from skedge.sweep.rows import FIGURES, Cell, Row, plot
 
 @dataclass(frozen=True)
 class Outcome:
-    """What stands of a point: the metrics of its steps if all are complete, the error if it was
+    """The result of a point: the metrics of its steps if all are complete, the error if it was
     tried and they are not."""
 
     point: Point
@@ -97,7 +97,7 @@ class Report:
 
     @property
     def notes(self) -> list[str]:
-        """What the figures are, what they may be used for, and what is missing."""
+        """Notes on the figures: what they are, what they may be used for, and what is missing."""
         measured = sorted(
             {
                 (one.point.recipe.input.part, one.point.recipe.input.protocol)

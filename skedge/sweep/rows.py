@@ -48,7 +48,8 @@ def plot(rows: Sequence[Row], path: Path, *, title: str, figure: str) -> None:
     the others; else bars."""
     from matplotlib.figure import Figure
 
-    commands, axis = list(rows[0].cells), numeric_axis(rows)
+    commands = list(rows[0].cells)
+    axis = numeric_axis(rows)
     across, down = max(1, min(3, len(commands))), max(1, math.ceil(len(commands) / 3))
     page = Figure(
         figsize=(5.5 * across, down * (4.0 if axis else 1.5 + 0.3 * len(rows))),

@@ -1,4 +1,4 @@
-"""`python -m skedge.sweep.worker FOLDER` takes the steps of one point, whose settings stand in the
+"""`python -m skedge.sweep.worker FOLDER` takes the steps of one point, whose settings are in the
 folder."""
 
 import os

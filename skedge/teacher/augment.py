@@ -38,16 +38,14 @@ class Augment:
             matrix = matrix @ rotation(len(joints), s.rotation, joints.device)
         if s.yaw:
             angles = torch.zeros(len(joints), 3, device=joints.device)
-            angles[:, 1] = _uniform(len(joints), -s.yaw, s.yaw, joints.device)
+            angles[:, 1] = _uniform(len(joints), -s.yaw, s.yaw, device=joints.device)
             matrix = matrix @ rotation_matrix(angles)
         if s.tilt:
-            angles = _uniform((len(joints), 3), -s.tilt, s.tilt, joints.device)
+            angles = _uniform((len(joints), 3), -s.tilt, s.tilt, device=joints.device)
             matrix = matrix @ rotation_matrix(angles)
         if s.scale:
-            matrix = (
-                matrix
-                * _uniform(len(joints), 1 - s.scale, 1 + s.scale, joints.device)[:, None, None]
-            )
+            sizes = _uniform(len(joints), 1 - s.scale, 1 + s.scale, device=joints.device)
+            matrix = matrix * sizes[:, None, None]
         joints = joints @ matrix[:, None, None]
         if s.flip:
             joints = self._exchange(joints, s.flip, 1.0)
@@ -58,7 +56,7 @@ class Augment:
         present = joints.abs().sum((-2, -1), keepdim=True) > 0
         for size, frames in ((s.noise, joints.shape[2]), (s.offset, 1)):
             if size:
-                spread = _uniform(len(joints), 0.0, size, joints.device)[:, None, None, None, None]
+                spread = _uniform(len(joints), 0.0, size, device=joints.device).view(-1, 1, 1, 1, 1)
                 joints = joints + present * spread * torch.randn_like(joints[:, :, :frames])
         if s.gaussian_noise:
             noise = present * DEVIATION * torch.randn_like(joints)
@@ -92,7 +90,7 @@ def stretched_crop(joints: Tensor, shortest: float) -> Tensor:
     """Cut a random share, at least `shortest`, of every clip and stretch it back linearly to its T
     frames."""
     frames = joints.shape[2]
-    span = frames * _uniform(len(joints), shortest, 1.0, joints.device)
+    span = frames * _uniform(len(joints), shortest, 1.0, device=joints.device)
     start = torch.rand(len(joints), device=joints.device) * (frames - span)
     steps = (torch.arange(frames, device=joints.device) + 0.5) / frames
     position = (start[:, None] + steps * span[:, None] - 0.5).clamp(0, frames - 1)
@@ -103,7 +101,7 @@ def stretched_crop(joints: Tensor, shortest: float) -> Tensor:
 
 def shear(samples: int, amplitude: float, device: torch.device) -> Tensor:
     """Matrices (N, 3, 3): unit diagonal, off-diagonals uniform in +-amplitude."""
-    factors = _uniform((samples, 3, 3), -amplitude, amplitude, device)
+    factors = _uniform((samples, 3, 3), -amplitude, amplitude, device=device)
     eye = torch.eye(3, device=device)
     return factors * (1 - eye) + eye
 
@@ -118,10 +116,12 @@ def rotation(samples: int, degrees: float, device: torch.device) -> Tensor:
 
 def rotation_matrix(degrees: Tensor) -> Tensor:
     """R = Rz Ry Rx for angles (N, 3) about x, y, z; PSTL's sign convention, for `joints @ R`."""
-    cosines, sines = degrees.deg2rad().cos(), degrees.deg2rad().sin()
+    cosines = degrees.deg2rad().cos()
+    sines = degrees.deg2rad().sin()
     result = torch.eye(3, device=degrees.device).expand(len(degrees), 3, 3)
     for axis in (0, 1, 2):
-        c, s = cosines[:, axis], sines[:, axis]
+        c = cosines[:, axis]
+        s = sines[:, axis]
         i, j = [(1, 2), (0, 2), (0, 1)][axis]
         matrix = torch.eye(3, device=degrees.device).repeat(len(degrees), 1, 1)
         matrix[:, i, i] = matrix[:, j, j] = c
@@ -137,12 +137,14 @@ def blur_kernels(sigma: Tensor) -> Tensor:
 
 
 def blurred(joints: Tensor) -> Tensor:
-    """Every clip blurred over time by a deviation of its own; beyond its ends a clip stands still.
+    """Clips blurred over time, each by a deviation of its own; their first and last frames continue
+    them.
 
     AimCLR's program does not divide by the kernel's sum and takes zeros beyond the ends.
     """
-    samples, frames = len(joints), joints.shape[2]
-    kernels = blur_kernels(_uniform(samples, *SIGMA, joints.device))
+    samples = len(joints)
+    frames = joints.shape[2]
+    kernels = blur_kernels(_uniform(samples, *SIGMA, device=joints.device))
     rows = joints.permute(0, 1, 3, 4, 2).reshape(samples, -1, frames)
     padded = functional.pad(rows, (TAPS // 2, TAPS // 2), mode="replicate").unfold(2, TAPS, 1)
     rows = torch.einsum("nrtk,nk->nrt", padded, kernels)
@@ -155,7 +157,9 @@ def _chosen(joints: Tensor, share: float) -> Tensor:
     return torch.rand(len(joints), 1, 1, 1, 1, device=joints.device) < share
 
 
-def _uniform(shape: int | tuple[int, ...], low: float, high: float, device: torch.device) -> Tensor:
+def _uniform(
+    shape: int | tuple[int, ...], low: float, high: float, *, device: torch.device
+) -> Tensor:
     return torch.rand(shape, device=device) * (high - low) + low
 
 

@@ -1,5 +1,6 @@
 """A store's clips as training batches."""
 
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Self
 
@@ -24,7 +25,8 @@ class Clips(Dataset[tuple[Tensor, Tensor]]):
     at a time."""
 
     def __init__(self, joints: Tensor, labels: Tensor) -> None:
-        self._joints, self.labels = joints, labels
+        self._joints = joints
+        self.labels = labels
 
     @classmethod
     def read(
@@ -38,11 +40,13 @@ class Clips(Dataset[tuple[Tensor, Tensor]]):
         """Prepare the clips at `indices`, as `Windows` where `data.time` is "rate", as `Sampled`
         where it is "uniform".
 
-        They are retargeted to `layout` if it has other joints than the store's.
-        Raises `InputError` for a clip in which nothing was seen, for a layout that has joints no
+        They are retargeted to `layout` if it has other joints than the store's. Clips in which
+        nobody is seen are left out, with a note. Raises `InputError` where that leaves none, for a
+        layout that has joints no
         rule can place, and for a fixed rate from a store that does not know its own.
         """
         target = layout or store.layout
+        indices = usable(store, indices, data.persons)
         labels = torch.from_numpy(np.array(store.index["label"][indices], dtype=np.int64))
         rows = track(indices, "Reading clips", disable=len(indices) < MANY)
         if data.test_clips < 1 or (data.test_clips > 1 and data.time != "uniform"):
@@ -60,21 +64,22 @@ class Clips(Dataset[tuple[Tensor, Tensor]]):
                 )
                 for i in rows
             ]
-            return Sampled(whole, labels, data.frames, data.test_clips)
+            return Sampled(whole, labels, frames=data.frames, draws=data.test_clips)
         if data.time == "rate":
-            clips = [prepare_at_rate(store, i, data, target) for i in rows]
+            clips = [prepare_at_rate(store, i, data, layout=target) for i in rows]
             frames = torch.from_numpy(
                 np.concatenate([clip.transpose(1, 0, 2, 3) for clip in clips])
             )
-            return Windows(frames, torch.tensor([clip.shape[1] for clip in clips]), labels, data)
+            lengths = torch.tensor([clip.shape[1] for clip in clips])
+            return Windows(frames, lengths, labels, data=data)
         joints = torch.empty(len(indices), data.persons, data.frames, len(target), 3)
         for row, i in enumerate(rows):
             clip = prepare(
                 _retargeted(store, i, target),
                 target,
                 data.persons,
-                data.frames,
-                f"{store.path}, clip {i}",
+                frames=data.frames,
+                source=f"{store.path}, clip {i}",
             )
             joints[row] = torch.from_numpy(clip)
         return cls(joints, labels)
@@ -120,13 +125,15 @@ class Sampled(Clips):
     def __init__(
         self, clips: Sequence[np.ndarray], labels: Tensor, frames: int, draws: int
     ) -> None:
-        self.clips, self.frames, self.draws = clips, frames, draws
+        self.clips = clips
+        self.frames = frames
+        self.draws = draws
         super().__init__(self._sample(range(len(clips)), np.random.default_rng(0)), labels)
 
     def with_unlabelled(self, others: Self) -> Self:
-        return type(self)(
-            [*self.clips, *others.clips], _and_none(self, others), self.frames, self.draws
-        )
+        labels = _and_none(self, others)
+        clips = [*self.clips, *others.clips]
+        return type(self)(clips, labels, frames=self.frames, draws=self.draws)
 
     def samplings(self) -> Iterator[Tensor]:
         rng = np.random.default_rng(0)
@@ -156,15 +163,16 @@ class Windows(Clips):
     def __init__(
         self, frames: Tensor, lengths: Tensor, labels: Tensor, data: InputSettings
     ) -> None:
-        self.frames, self.lengths, self.labels, self.data = frames, lengths, labels, data
+        self.frames = frames
+        self.lengths = lengths
+        self.labels = labels
+        self.data = data
         self._starts = lengths.cumsum(0) - lengths
 
     def with_unlabelled(self, others: Self) -> Self:
-        frames, lengths = (
-            torch.cat([self.frames, others.frames]),
-            torch.cat([self.lengths, others.lengths]),
-        )
-        return type(self)(frames, lengths, _and_none(self, others), self.data)
+        frames = torch.cat([self.frames, others.frames])
+        lengths = torch.cat([self.lengths, others.lengths])
+        return type(self)(frames, lengths, _and_none(self, others), data=self.data)
 
     @property
     def joints(self) -> Tensor:
@@ -184,6 +192,28 @@ class Windows(Clips):
         return self.frames[at].transpose(1, 2)
 
 
+def usable(store: Store, indices: Sequence[int] | np.ndarray, persons: int) -> np.ndarray:
+    """Those of the clips at `indices` in which one of the first `persons` is seen; the others are
+    told."""
+    seen = [bool(np.isfinite(store.clip(int(i))[:persons]).any()) for i in indices]
+    kept = np.asarray(indices, np.int64)[np.array(seen, bool)]
+    if len(kept) == len(indices):
+        return kept
+    names = [
+        str(store.index["name"][int(i)]) for i, good in zip(indices, seen, strict=True) if not good
+    ]
+    if not len(kept):
+        raise InputError(
+            f"{store.path}: expected clips in which somebody is seen, got {len(names)} with no"
+            f" finite joint (NaN everywhere), such as {names[0]}"
+        )
+    print(
+        f"note: {len(names)} clips left out, nobody is seen in them, such as {names[0]}",
+        file=sys.stderr,
+    )
+    return kept
+
+
 def _and_none(labelled: Clips, others: Clips) -> Tensor:
     return torch.cat([labelled.labels, torch.full_like(others.labels, -1)])
 
@@ -193,7 +223,7 @@ def _retargeted(store: Store, index: int, target: Layout) -> np.ndarray:
     return clip if target.joints == store.layout.joints else retarget(clip, store.layout, target)
 
 
-def prepare_at_rate(store: Store, index: int, data: InputSettings, target: Layout) -> np.ndarray:
+def prepare_at_rate(store: Store, index: int, data: InputSettings, *, layout: Layout) -> np.ndarray:
     """A whole clip as a live model sees it, (persons, frames, V, 3) at `data.hz`; raises as
     `Clips.read`."""
     if not (data.hz > 0 and data.warm_up > 0):
@@ -207,8 +237,8 @@ def prepare_at_rate(store: Store, index: int, data: InputSettings, target: Layou
             " import it with --rate"
         )
     clip = prepare(
-        _retargeted(store, index, target),
-        target,
+        _retargeted(store, index, layout),
+        layout,
         data.persons,
         source=f"{store.path}, clip {index}",
     )

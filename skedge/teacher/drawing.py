@@ -1,5 +1,5 @@
-"""Looks into trained runs: which joints spoke for an answer, what attends to what, where features
-lie, what masks leave."""
+"""Pictures of trained runs: joints that spoke for an answer, attention, features, masks,
+reconstructions."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -32,8 +32,8 @@ from skedge.teacher.training import forward_all
 
 @dataclass(frozen=True)
 class Subject:
-    """What a picture shows: trained runs, a store, one of its clips by name, and how many of its
-    classes, drawn by the seed."""
+    """The subject of a picture: trained runs, a store, one of its clips by name, and a number of
+    its classes, drawn by the seed."""
 
     runs: Sequence[Path] = ()
     data: Store | None = None
@@ -54,7 +54,8 @@ class Subject:
 
 def draw_features(subject: Subject, recipe: Recipe, file: Path) -> None:
     """t-SNE of the features of every run side by side, on the test clips of some classes."""
-    runs, store = subject.runs, subject.store
+    runs = subject.runs
+    store = subject.store
     models = {}
     clips = None
     for run in runs:
@@ -78,9 +79,10 @@ def draw_features(subject: Subject, recipe: Recipe, file: Path) -> None:
 
 
 def draw_attention(subject: Subject, recipe: Recipe, file: Path) -> None:
-    """What attends to what in every block of every run, mean of heads and test clips (Skeleton2vec,
-    figure 7a)."""
-    runs, store = subject.runs, subject.store
+    """The attention between tokens in every block of every run, mean of heads and test clips
+    (Skeleton2vec, figure 7a)."""
+    runs = subject.runs
+    store = subject.store
     rows = {}
     for run in runs:
         network, card = load_classifier(run)
@@ -123,8 +125,9 @@ def mean_attention(network: nn.Module, joints: Tensor, compute: ComputeSettings)
 
 
 def draw_motion(subject: Subject, recipe: Recipe, file: Path) -> None:
-    """How far every joint moves from frame to frame in some actions (ASMa, figure 1b)."""
-    store, data = subject.store, recipe.input
+    """The distance that every joint moves from frame to frame in some actions (ASMa, figure 1b)."""
+    store = subject.store
+    data = recipe.input
     clips = Clips.read(
         store, store.split(data.protocol, data.part), replace(data, time="stretched")
     )
@@ -161,9 +164,10 @@ def draw_difference(subject: Subject, recipe: Recipe, file: Path) -> None:
 
 
 def draw_activation(subject: Subject, recipe: Recipe, file: Path) -> None:
-    """Which joints and frames of a clip spoke for the run's answer."""
+    """The joints and frames of a clip that spoke for the run's answer."""
     (run,) = subject.runs
-    store, number = subject.store, subject.number
+    store = subject.store
+    number = subject.number
     network, card = load_classifier(run)
     check_layout(store, card, run)
     joints = Clips.read(store, [number], card.input).joints
@@ -174,7 +178,7 @@ def draw_activation(subject: Subject, recipe: Recipe, file: Path) -> None:
 
 
 def class_activation(network: Network, joints: Tensor) -> tuple[np.ndarray, int]:
-    """How much every joint of person 1 speaks for the likeliest class, (T, V) from 0 to 1, and that
+    """The share of every joint of person 1 in the likeliest class, (T, V) from 0 to 1, and that
     class.
 
     For joints (1, M, T, V, 3): the gradient of the logit times the last features, positive parts
@@ -204,14 +208,17 @@ def class_activation(network: Network, joints: Tensor) -> tuple[np.ndarray, int]
 
 def draw_masks(subject: Subject, recipe: Recipe, file: Path) -> None:
     """One draw of the masks of PSTL and of ASMa's two encoders over a clip."""
-    store, data, pretrain = subject.store, recipe.input, recipe.pretrain
+    store = subject.store
+    data = recipe.input
+    pretrain = recipe.pretrain
     masks = {"pstl": pretrain.pstl, "theta": pretrain.asma.theta, "phi": pretrain.asma.phi}
     torch.manual_seed(recipe.compute.seed)
     clips = Clips.read(store, [subject.number], data)
     views: dict[str, Any] = {}
     seen: nn.Module = View(store.layout, replace(data, stream="joint"))
     for name, settings in masks.items():
-        mask, joints = Mask(settings, store.layout, data), seen(clips.joints)
+        mask = Mask(settings, store.layout, data)
+        joints = seen(clips.joints)
         kept = (mask.joints(joints), mask.frames(joints))
         everything = (range(len(store.layout)), range(data.frames))
         views[name] = tuple(
@@ -225,7 +232,8 @@ def draw_reconstruction(subject: Subject, recipe: Recipe, file: Path) -> None:
     """A clip, what a mask drawn by the seed leaves of it, and what SkeletonMAE makes of that (its
     figure 5)."""
     (run,) = subject.runs
-    store, number = subject.store, subject.number
+    store = subject.store
+    number = subject.number
     module, card = load_mae(run)
     check_layout(store, card, run)
     if card.input.stream != "joint":
@@ -242,7 +250,8 @@ def draw_reconstruction(subject: Subject, recipe: Recipe, file: Path) -> None:
     hidden[frames[0][:, None], joints[0]] = False
     seen, built = (one[0].permute(1, 2, 0).numpy() for one in (x, made))
     if card.input.normalization == "first-frame-aligned":  # there z is up
-        seen, built = seen[..., [0, 2, 1]], built[..., [0, 2, 1]]
+        seen = seen[..., [0, 2, 1]]
+        built = built[..., [0, 2, 1]]
     shown = pictures.Reconstruction(seen, built, hidden.numpy())
     pictures.reconstruction(shown, file, layout=card.layout, title=_title(subject))
 

@@ -12,19 +12,23 @@ from skedge.skeleton import InputError, Layout
 from skedge.skeleton.files import write_whole
 
 FRAMES = 10
+_NAMED = 100
 DARK: dict[str, Any] = {"cmap": "inferno_r", "vmin": 0, "vmax": 1}
 
 
 def confusion_matrix(confusion: Any, labels: Sequence[str], file: Path) -> None:
-    """Draw the confusions [truth][answer] (classes, classes) of clips as shares of each row."""
-    side = max(4.0, 0.22 * len(labels) + 2)
+    """Draw the confusions [truth][answer] (classes, classes) of clips as shares of each row, of
+    more than a hundred classes without their names."""
+    named = len(labels) <= _NAMED
+    side = max(4.0, 0.22 * min(len(labels), _NAMED) + 2)
     figure, axes = _figure(side, side)
     counts = np.asarray(confusion, float)
     shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
     image = axes.imshow(shares, vmin=0, vmax=1, cmap="Blues")
     places = range(len(labels))
-    axes.set_xticks(places, labels, rotation=90, fontsize=7)
-    axes.set_yticks(places, labels, fontsize=7)
+    if named:
+        axes.set_xticks(places, labels, rotation=90, fontsize=7)
+        axes.set_yticks(places, labels, fontsize=7)
     axes.set_xlabel("answer")
     axes.set_ylabel("truth")
     figure.colorbar(image, fraction=0.04)
@@ -110,8 +114,8 @@ def attention(runs: dict[str, np.ndarray], joints: int, file: Path) -> None:
     """A square for every block of every run, attention (blocks, K, K): a row a token that looks, a
     column one that is seen.
 
-    Tokens stand joint by joint within each stretch of time, of `joints` tokens; every square has
-    its own scale, whose top stands above it as a multiple of what an even look would give.
+    Tokens are in the order of the joints within each stretch of time, of `joints` tokens; every
+    square has its own scale, whose top is written above it as a multiple of an even look.
     """
     columns = max(len(blocks) for blocks in runs.values())
     figure, axes = _figure(

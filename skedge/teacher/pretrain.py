@@ -21,7 +21,8 @@ def pretrain(store: Store, folder: Path, recipe: Recipe, *, resume: bool = False
     ASMa's two encoders become one folder, from which evaluation takes theta, phi, their mean or
     their alignment. A method that trains streams together writes a folder of each into `folder`.
     """
-    data, compute = recipe.input, recipe.compute
+    data = recipe.input
+    compute = recipe.compute
     indices = store.split(data.protocol, "train")
     clips = Clips.read(store, indices, data)
     # Nothing learns from labels here; a clip's number tells contrastive methods which keys are its

@@ -1,10 +1,12 @@
-"""How everything here is trained: one trainer, one schedule, one progress bar."""
+"""Training: one trainer, one schedule, one progress bar."""
 
+import json
 import logging
 import math
 import signal
 import threading
 import warnings
+import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -27,7 +29,8 @@ from torch import Tensor, nn
 from skedge.datasets.store import Store
 from skedge.recipes.settings import ComputeSettings, OptimSettings
 from skedge.skeleton import InputError
-from skedge.teacher.runs.folder import CHECKPOINT, Run
+from skedge.skeleton.files import read_json, write_json
+from skedge.teacher.runs.folder import ASKED, CHECKPOINT, Run
 
 
 class Trained(L.LightningModule):
@@ -39,7 +42,8 @@ class Trained(L.LightningModule):
 
     def configure_optimizers(self) -> Any:
         learned = self.parameter_groups()
-        rate, decay = self.optim.learning_rate, self.optim.weight_decay
+        rate = self.optim.learning_rate
+        decay = self.optim.weight_decay
         optimizer: torch.optim.Optimizer
         if self.optim.optimizer == "sgd":
             optimizer = torch.optim.SGD(learned, rate, momentum=0.9, weight_decay=decay)
@@ -53,7 +57,8 @@ class Trained(L.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        """What is learned, for the optimiser; a group may have a rate of its own."""
+        """The parameters that are learned, for the optimiser; a group may have a rate of its
+        own."""
         return [{"params": [p for p in self.parameters() if p.requires_grad]}]
 
 
@@ -126,8 +131,8 @@ class ProgressBar(Callback):
 
 
 class StopBetweenSteps(Callback):
-    """Takes Ctrl-C at the start of the next step: anywhere else it can be lost in a callback or cut
-    a step in two.
+    """A stop by Ctrl-C at the start of the next step: anywhere else it can be lost in a callback or
+    cut a step in two.
 
     A second one stops at once.
     """
@@ -150,8 +155,32 @@ class StopBetweenSteps(Callback):
             raise KeyboardInterrupt
 
 
+class StopWhereLost(Callback):
+    """Ends a training whose loss is no number any more."""
+
+    def on_train_batch_end(
+        self,
+        trainer: L.Trainer,
+        pl_module: L.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
+        loss = trainer.callback_metrics.get("loss")
+        if loss is not None and bool(loss.isnan()):
+            rate = getattr(pl_module.optim, "learning_rate", None)
+            raise LostError(
+                f"the loss is not a number since epoch {trainer.current_epoch + 1}, step"
+                f" {trainer.global_step}; train with a learning_rate below {rate:g}"
+            )
+
+
+class LostError(InputError):
+    """A training that came to nothing."""
+
+
 class OwnRandomness(Callback):
-    """Lets every process draw its own augmentations and masks."""
+    """A callback with which every process draws its own augmentations and masks."""
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
@@ -192,7 +221,8 @@ def fit(
     if module.optim.epochs < 0:
         raise InputError(f"optim.epochs: expected at least 0, got {module.optim.epochs}")
     _quiet()
-    folder, compute = run.folder, run.recipe.compute
+    folder = run.folder
+    compute = run.recipe.compute
     checkpoint = folder / CHECKPOINT
     if not run.resume:
         checkpoint.unlink(missing_ok=True)
@@ -224,6 +254,7 @@ def fit(
             ProgressBar(title),
             OwnRandomness(compute.seed),
             StopBetweenSteps(),
+            StopWhereLost(),
             keep,
             *callbacks,
         ],
@@ -232,6 +263,7 @@ def fit(
     )
     if checkpoint.is_file():
         _check_checkpoint(checkpoint, module)
+    _check_same(folder / ASKED, module, loader, run, going_on=checkpoint.is_file())
     interrupt = signal.getsignal(signal.SIGINT)
     try:
         trainer.fit(
@@ -240,6 +272,9 @@ def fit(
             ckpt_path=checkpoint if checkpoint.is_file() else None,
             weights_only=True,
         )
+    except LostError:
+        checkpoint.unlink(missing_ok=True)
+        raise
     except SystemExit:  # what Lightning makes of a KeyboardInterrupt
         raise KeyboardInterrupt from None
     finally:
@@ -253,12 +288,45 @@ def fit(
     return trainer
 
 
+def _check_same(
+    file: Path, module: Trained, loader: Iterable[Any], run: Run, *, going_on: bool
+) -> None:
+    """Raise `InputError` where an interrupted training would go on with other data or settings than
+    it began with; note them for the next time."""
+    settings = asdict(module.optim)
+    for name in ("epochs", "warmup_epochs", "milestones"):
+        settings.pop(name)
+    asked = {"data": _digest(loader), "input": asdict(run.recipe.input), "optim": settings}
+    asked = json.loads(json.dumps(asked))
+    before = read_json(file)
+    if going_on and isinstance(before, dict) and before != asked:
+        other = [name for name in asked if before.get(name) != asked[name]]
+        raise InputError(
+            f"{file.parent}: expected the data and settings that the interrupted run had, got other"
+            f" ones ({', '.join(other)}); train without --resume"
+        )
+    write_json(file, asked)
+
+
+def _digest(loader: Iterable[Any]) -> int:
+    """A number that differs where the training clips do."""
+    clips = getattr(loader, "dataset", None)
+    digest = 0
+    for name in ("labels", "_joints", "frames"):
+        tensor = getattr(clips, name, None)
+        if isinstance(tensor, Tensor):
+            some = tensor.flatten()[:: max(1, tensor.numel() // 4096)]
+            digest = zlib.crc32(some.contiguous().numpy().tobytes(), digest)
+    return digest
+
+
 def _check_checkpoint(checkpoint: Path, module: Trained) -> None:
     """Raise `InputError` unless the checkpoint can be read, without running anything, and fits the
     module."""
     try:
         document = torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)
-        state, epoch = document["state_dict"], int(document["epoch"])
+        state = document["state_dict"]
+        epoch = int(document["epoch"])
         fits = {name: tensor.shape for name, tensor in state.items()} == {
             name: tensor.shape for name, tensor in module.state_dict().items()
         }
@@ -284,7 +352,7 @@ def _check_checkpoint(checkpoint: Path, module: Trained) -> None:
 def forward_all(
     network: nn.Module, inputs: Tensor, compute: ComputeSettings, batch_size: int = 256
 ) -> Any:
-    """What a frozen network gives for all inputs (N, ...), on the CPU in float32; a tuple of
+    """The outputs of a frozen network for all inputs (N, ...), on the CPU in float32; a tuple of
     tensors if it gives one."""
     device = torch.device(
         "cuda" if compute.accelerator != "cpu" and torch.cuda.is_available() else "cpu"
@@ -313,7 +381,7 @@ def seeded(compute: ComputeSettings) -> None:
 def provenance(
     store: Store, compute: ComputeSettings, settings: Any, *, clips: int
 ) -> dict[str, Any]:
-    """How a network came to be, for its card: data, settings, seed, precision and versions."""
+    """The provenance of a network, for its card: data, settings, seed, precision and versions."""
     return {
         "store": store.name,
         "store_fingerprint": store.fingerprint,

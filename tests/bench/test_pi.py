@@ -109,6 +109,26 @@ def test_the_report_models_a_range_and_no_clock(document: dict[str, Any], tmp_pa
     )
 
 
+def test_the_pose_stage_is_reported_in_pictures_a_second(
+    document: dict[str, Any],
+) -> None:
+    counted = {"networks": {"lite": [50e6] * 3}, "stages": {"lite": [75e6, 60e6, 61e6]}}
+    document["pose"] = {"cortex-a72": counted, "cortex-a76": None}
+    text = board.markdown(document)
+    assert "| lite | 50.0 |" in text
+    # 61 M instructions at 1.5 GHz.
+    assert "| Raspberry Pi 4 | lite | 61.0 | 41 (20 to 81) | 25 (12 to 49) |" in text
+    assert "Raspberry Pi 5 | lite" not in text
+    document["pose"] = {"cortex-a72": None, "cortex-a76": None}
+    assert "did not run" in board.markdown(document)
+
+
+def test_the_pose_stages_line_is_found_among_the_boards(tmp_path: Path) -> None:
+    said = f'[ 0.1] noise {guest.POSE_LINE}{{"stages": {{"lite": [1, 2, 3]}}}}\nend\n'
+    assert board.read(said) == {board.POSE: {"stages": {"lite": [1, 2, 3]}}}
+    assert guest.main_pose(tmp_path / "no networks") == 0
+
+
 def test_weights_that_no_cache_holds_cost_bandwidth() -> None:
     core = board.CORES["cortex-a72"]
     assert board.modelled(1.5e9, 4_000_000, core) == pytest.approx([501, 1001, 2001])

@@ -12,7 +12,6 @@ import pytest
 import torch
 
 from skedge.bench.studies import training
-from skedge.recipes.masked_settings import SttformerSettings, TransformerSettings
 from skedge.recipes.methods import METHODS
 from skedge.recipes.recipe import Recipe
 from skedge.recipes.settings import (
@@ -24,6 +23,8 @@ from skedge.recipes.settings import (
     MaskSettings,
     OptimSettings,
     PretrainSettings,
+    SttformerSettings,
+    TransformerSettings,
 )
 from skedge.skeleton import InputError, load_layout
 from skedge.teacher.methods import pstl

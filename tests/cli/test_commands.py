@@ -4,7 +4,6 @@ wrong input."""
 import json
 import os
 import pickle
-import shutil
 import signal
 import subprocess
 import sys
@@ -17,10 +16,9 @@ import numpy as np
 import onnx
 import pytest
 
-from skedge.cli.main import COMMANDS, main
+from skedge.cli.main import main
 from skedge.datasets.store import Store, StoreWriter
 from skedge.skeleton import load_layout
-from tests.edge_runtime.edge_tflite import write_tflite
 
 TINY = [
     "--pretrain.projector=16", "--pretrain.optim.epochs=1", "--pretrain.optim.batch_size=13", "--linear.optim.epochs=2",
@@ -50,9 +48,7 @@ def store(room: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def first_run(room: Path, store: Path) -> subprocess.CompletedProcess[str]:
-    return skedge(
-        "run", "--data", store, "--recipe", "synthetic", "--runs", room / "my runs", *TINY
-    )
+    return skedge("run", "--data", store, "--recipe", "synthetic", "--out", room / "my runs", *TINY)
 
 
 @pytest.fixture(scope="module")
@@ -108,6 +104,7 @@ def test_a_run_ends_in_a_table_a_report_and_a_model(
         assert row in shown
         assert row in (run / "report.md").read_text()
     assert "report.md" in shown
+    assert "…" not in shown  # without a terminal, where the table has 80 columns
     report = json.loads((run / "report.json").read_text())
     assert report["export"]["student"]["largest_difference"] < 1e-4
     assert [model["name"] for model in report["bench"]["models"]] == ["student", "teacher"]
@@ -128,7 +125,7 @@ def test_a_second_run_trains_nothing_again(run: Path, room: Path, store: Path) -
     before = {path: path.stat().st_mtime_ns for path in run.rglob("weights.safetensors")}
     assert len(before) == 4
     again = skedge(
-        "run", "--data", store, "--recipe", "synthetic", "--runs", room / "my runs", *TINY
+        "run", "--data", store, "--recipe", "synthetic", "--out", room / "my runs", *TINY
     )
     assert again.returncode == 0, again.stderr
     assert {path: path.stat().st_mtime_ns for path in run.rglob("weights.safetensors")} == before
@@ -144,7 +141,7 @@ def test_a_changed_setting_trains_what_depends_on_it(run: Path, room: Path, stor
         store,
         "--recipe",
         "synthetic",
-        "--runs",
+        "--out",
         room / "my runs",
         *TINY,
         "--finetune.label_smoothing=0.2",
@@ -166,7 +163,7 @@ def test_another_backbone_teaches_and_only_the_student_is_exported(
         "--student.widths=[4,8]",
         "--student.strides=[1,1]",
     ]
-    run = ["run", "--data", store, "--recipe", "synthetic", "--runs", tmp_path, *TINY, *small]
+    run = ["run", "--data", store, "--recipe", "synthetic", "--out", tmp_path, *TINY, *small]
     main([str(argument) for argument in [*run, "--encoder.backbone=gin"]])
     report = json.loads((tmp_path / "synthetic" / "report.json").read_text())
     assert report["recipe"]["encoder"]["backbone"] == "gin"
@@ -195,7 +192,7 @@ def test_each_step_alone(store: Path, tmp_path: Path, capsys: pytest.CaptureFixt
         ["distill", "--teacher", out / "linear", *training, out / "student"],
         ["export", out / "student", out / "a student.onnx", "--data", store],
         ["export", out / "student", out / "half.onnx", "--data", store, "--precision", "fp16"],
-        ["predict", out / "a student.onnx", store, "--frame_by_frame"],
+        ["predict", out / "a student.onnx", store, "--frame-by-frame"],
         ["bench", out / "a student.onnx", "--out", out / "bench", "--blocks", 2, "--calls", 2],
         ["data", "show", store, "a01_s01_t01", out / "wave.png"],
     ]
@@ -237,14 +234,6 @@ def test_an_interrupted_training_goes_on(store: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "run" / "metrics.json").is_file()
     assert not (tmp_path / "run" / "last.ckpt").exists()
-
-
-def test_help_has_an_example_for_every_command() -> None:
-    for name in COMMANDS:
-        shown = skedge(*name.split(), "--help")
-        assert shown.returncode == 0, shown.stderr
-        assert f"Example: skedge {name}" in " ".join(shown.stdout.split())
-    assert all(name in skedge().stdout for name in COMMANDS)
 
 
 def test_flags_override_the_recipe_wherever_they_stand() -> None:
@@ -468,59 +457,3 @@ def test_ctrl_c_in_an_import_leaves_no_store_and_it_goes_on(tmp_path: Path) -> N
     done = subprocess.run(list(map(str, command)), capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["clips"] == 3000
-
-
-EDGE = {
-    "numpy", "onnxruntime", "psutil", "jsonargparse", "PyYAML", "rich",  # what the architecture names
-    "flatbuffers", "protobuf", "packaging", "ml_dtypes",  # onnxruntime's
-    "markdown-it-py", "mdurl", "Pygments",  # rich's
-    "skedge", "pip", "setuptools",
-}  # fmt: skip
-
-
-def test_the_base_install_runs_a_model(run: Path, store: Path, tmp_path: Path) -> None:
-    """A wheel built from this tree, alone in a new environment: no torch, yet it recognises and
-    measures."""
-    source = Path(__file__).parents[2]
-    unwanted = shutil.ignore_patterns(
-        ".git", ".venv", "runs", "tests", "build", "*.egg-info", "__pycache__", ".*_cache"
-    )
-    tree = shutil.copytree(source, tmp_path / "tree", ignore=unwanted)
-    subprocess.run(
-        [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", tmp_path, tree], check=True
-    )
-    (wheel,) = tmp_path.glob("skedge-*.whl")
-    subprocess.run([sys.executable, "-m", "venv", tmp_path / "edge"], check=True)
-    python = tmp_path / "edge" / "bin" / "python"
-    subprocess.run([python, "-m", "pip", "install", "-q", wheel], check=True)
-
-    listed = subprocess.run(
-        [python, "-m", "pip", "list", "--format=json"], check=True, capture_output=True, text=True
-    ).stdout
-    assert {package["name"] for package in json.loads(listed)} <= EDGE
-
-    home = tmp_path / "home"
-    home.mkdir()
-    clean = {"HOME": str(home), "PATH": os.environ["PATH"]}
-    command = tmp_path / "edge" / "bin" / "skedge"
-
-    def edge(*arguments: object) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [command, *map(str, arguments)], capture_output=True, text=True, cwd=tmp_path, env=clean
-        )
-
-    predicted = edge("predict", run / "student.onnx", store)
-    assert predicted.returncode == 0, predicted.stderr
-    expected = json.loads((run / "report.json").read_text())["recognizer"]["whole clips"]["top1"]
-    assert f"top-1 {expected:.2f} %" in predicted.stdout
-    measured = edge(
-        "bench", run / "student.onnx", "--out", tmp_path / "bench", "--blocks", 2, "--calls", 2
-    )
-    assert measured.returncode == 0, measured.stderr
-    lite = edge("predict", write_tflite(tmp_path / "student.tflite"), store)
-    assert (lite.returncode, len(lite.stderr.splitlines())) == (2, 1)
-    assert 'pip install "skedge[tflite]"' in lite.stderr
-    training = edge("pretrain", "--data", store, "--recipe", "synthetic", "--out", tmp_path / "x")
-    assert training.returncode == 2
-    assert "skedge[train]" in training.stderr
-    assert not list(home.rglob("*"))

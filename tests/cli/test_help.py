@@ -5,7 +5,7 @@ import re
 import pytest
 
 from skedge.cli.main import COMMANDS, GROUPS, main
-from skedge.datasets.readers import READERS
+from skedge.datasets.readers import FORMATS
 from skedge.recipes import RECIPES, recipe_names
 from skedge.recipes.recipe import READS
 
@@ -88,7 +88,7 @@ def test_all_settings_are_shown_on_demand(capsys: pytest.CaptureFixture[str]) ->
 def test_an_import_lists_what_each_format_reads(capsys: pytest.CaptureFixture[str]) -> None:
     text = shown(capsys, "data", "import", "--help")
     listed = text[text.index("formats:") :]
-    for format in READERS:
+    for format in FORMATS:
         assert re.search(rf"^  {format} +\S", listed, re.MULTILINE)
     assert "(--missing, --bodies" in " ".join(listed.split())
 

@@ -182,10 +182,10 @@ def test_linear_classifier_does_not_suffice(clips):
 
 def test_recordings_are_mostly_background_with_known_actions_between(tmp_path):
     for path in ("one", "again"):
-        synthetic.synthesize_recordings(tmp_path / path, subjects=6)
+        synthetic.synthesize_recordings(tmp_path / path, subjects=4)
     store, again = Store(tmp_path / "one"), Store(tmp_path / "again")
     assert store.fingerprint == again.fingerprint
-    assert len(store) == 6
+    assert len(store) == 4
     repetitions = json.loads((tmp_path / "one" / "repetitions.json").read_text())
     seen: set[str] = set()
     busy = 0
@@ -204,7 +204,7 @@ def test_recordings_are_mostly_background_with_known_actions_between(tmp_path):
         # Nobody sits down who sits.
         chairs = [label for label in labels if label in ("sit down", "stand up")]
         assert all(one != next for one, next in pairwise(chairs))
-    assert len(seen) > 8
+    assert len(seen) > 6
     assert 0.1 < busy / store.index["frames"].sum() < 0.5
 
 

@@ -7,11 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from skedge.datasets.store import StoreWriter
 from skedge.datasets.synthetic.synthesize import clip
 from skedge.edge_runtime.interfaces import Frame
 from skedge.edge_runtime.live.outlets import load_hook
 from skedge.edge_runtime.live.run import open_camera
 from skedge.edge_runtime.sources import Played
+from skedge.recipes.methods import METHODS
+from skedge.skeleton import load_layout
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -47,6 +50,23 @@ def test_a_wave_switches_the_light(capsys: pytest.CaptureFixture[str]) -> None:
         hook(event)
     hook(begun | {"confidence": 0.3})
     assert capsys.readouterr().out == "light on\nlight off\n"
+
+
+def test_a_method_of_ones_own_pretrains(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(METHODS, "direction", "the example's row goes here, and goes again")
+    with StoreWriter(
+        "tiny", name="tiny", layout=load_layout("ntu25"), labels=["a", "b"], rate=30.0
+    ) as store:
+        for subject in range(4):
+            joints = clip(subject, subject, seed=1).joints[:30]
+            store.add(f"clip {subject}", joints[None], label=subject % 2, subject=subject)
+        store.protocol("xsub", lambda index: np.where(index["subject"] % 4 == 3, 3, 1))
+    monkeypatch.setattr(sys, "argv", ["new_method.py", "tiny", "run", "1"])
+    runpy.run_path(str(EXAMPLES / "new_method.py"), run_name="__main__")
+    assert "'method': 'direction'" in capsys.readouterr().out
+    assert Path("run/weights.safetensors").is_file()
 
 
 def test_a_silhouette_is_a_body(monkeypatch: pytest.MonkeyPatch) -> None:

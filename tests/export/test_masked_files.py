@@ -8,8 +8,12 @@ import pytest
 from skedge.datasets.store import Store
 from skedge.edge_runtime import Recognizer
 from skedge.export.exporter import Exporter
-from skedge.recipes.masked_settings import SttformerSettings, TransformerSettings
-from skedge.recipes.settings import EncoderSettings, InputSettings
+from skedge.recipes.settings import (
+    EncoderSettings,
+    InputSettings,
+    SttformerSettings,
+    TransformerSettings,
+)
 from tests.teacher.tiny import write_classifier
 
 DATA = InputSettings(frames=12, persons=2)

@@ -189,7 +189,7 @@ def test_the_recognizer_answers_as_torch(
     recognizer = Recognizer.load(streamed.file(kind, precision), hop=0)
     for i in range(0, len(store), 3):
         logits, features, _ = model(
-            torch.from_numpy(prepare_at_rate(store, i, data, store.layout))[None]
+            torch.from_numpy(prepare_at_rate(store, i, data, layout=store.layout))[None]
         )
         answers, size = logits[0].softmax(1).numpy()[4:], float(features.abs().max())
         clip = store.clip(i).transpose(1, 0, 2, 3)
@@ -212,7 +212,7 @@ def test_what_the_export_says(
     _, data = opened(streaming_run)
     assert found["clips"] == len(tested)
     assert found["frames"] == sum(
-        prepare_at_rate(store, i, data, store.layout).shape[1] for i in tested
+        prepare_at_rate(store, i, data, layout=store.layout).shape[1] for i in tested
     )
     assert 0 <= found["largest_difference"] < 1e-5
     assert found["agreement"] == 1

@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 from jsonargparse import ArgumentParser
 
+from skedge.cli.arguments import as_registered
 from skedge.cli.main import COMMANDS
-from skedge.cli.options import recipe_first, recipe_names, recipe_of
+from skedge.cli.options import recipe_of
+from skedge.recipes import recipe_names
 from skedge.recipes.recipe import Recipe
 from skedge.recipes.settings import AugmentSettings
 from skedge.skeleton import load_layout
@@ -29,7 +31,7 @@ def parser() -> ArgumentParser:
 
 def read(parser: ArgumentParser, name: str, *flags: str) -> Any:
     arguments = ["--recipe", name, "--data", "x", "--out", "y", *flags]
-    return recipe_of(parser, parser.parse_args(recipe_first(arguments)))
+    return recipe_of(parser, parser.parse_args(as_registered(parser, arguments)))
 
 
 # Written from methods.md, sections 4 and 5; not from the recipes.

@@ -9,8 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from skedge.recipes.masked_settings import SttformerSettings, TransformerSettings
-from skedge.recipes.settings import AugmentSettings, EncoderSettings, PretrainSettings
+from skedge.recipes.settings import (
+    AugmentSettings,
+    EncoderSettings,
+    PretrainSettings,
+    SttformerSettings,
+    TransformerSettings,
+)
 from skedge.skeleton import load_layout
 from skedge.skeleton.layout import Layout
 from skedge.teacher.networks.base import Encoder

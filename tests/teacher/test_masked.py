@@ -12,13 +12,15 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from skedge.datasets.store import Store
-from skedge.recipes.masked_settings import MampSettings, Skeleton2vecSettings, TokenMaskSettings
 from skedge.recipes.recipe import Recipe
 from skedge.recipes.settings import (
     EncoderSettings,
     FinetuneSettings,
     LinearSettings,
+    MampSettings,
     PretrainSettings,
+    Skeleton2vecSettings,
+    TokenMaskSettings,
 )
 from skedge.skeleton import InputError
 from skedge.teacher.clips import Clips

@@ -24,13 +24,13 @@ NTU = load_layout("ntu25")
 
 
 def test_as_many_joints_are_hidden_as_asked_and_all_alike() -> None:
-    hidden = hide_joints(25, 6, 4000, np.random.default_rng(0))
+    hidden = hide_joints(25, 6, 4000, rng=np.random.default_rng(0))
     assert (hidden.sum(1) == 6).all()
     np.testing.assert_allclose(hidden.mean(0), 6 / 25, atol=0.03)
 
 
 def test_whole_parts_are_hidden() -> None:
-    hidden = hide_parts(NTU, 2, 300, np.random.default_rng(0))
+    hidden = hide_parts(NTU, 2, 300, rng=np.random.default_rng(0))
     parts = [set(joints) for joints in NTU.parts.values()]
     for row in hidden:
         gone = set(np.flatnonzero(row).tolist())
@@ -44,7 +44,7 @@ def test_hidden_joints_leave_the_computation(tmp_path: Path) -> None:
     store = make_store(tmp_path / "store", subjects=2)
     network = write_classifier(tmp_path / "run", store)
     joints = scenes(7, INPUT)
-    hidden = hide_parts(NTU, 1, 7, np.random.default_rng(1))
+    hidden = hide_parts(NTU, 1, 7, rng=np.random.default_rng(1))
     got = answers(network, joints, hidden, batch=2)
     moved = joints.clone()
     for row in range(7):

@@ -9,9 +9,14 @@ import torch
 from matplotlib.image import imread
 
 from skedge.datasets.store import Store, StoreWriter
-from skedge.recipes.masked_settings import TransformerSettings
 from skedge.recipes.recipe import Recipe
-from skedge.recipes.settings import AsmaSettings, EncoderSettings, MaskSettings, PretrainSettings
+from skedge.recipes.settings import (
+    AsmaSettings,
+    EncoderSettings,
+    MaskSettings,
+    PretrainSettings,
+    TransformerSettings,
+)
 from skedge.skeleton import InputError, load_layout
 from skedge.teacher import drawing as inspect
 from skedge.teacher import pictures

@@ -13,9 +13,13 @@ from torch import nn
 
 from skedge.datasets.store import Store
 from skedge.export.clip_graph import Deployed
-from skedge.recipes.masked_settings import SkeletonMaeSettings, SttformerSettings
 from skedge.recipes.recipe import Recipe
-from skedge.recipes.settings import EncoderSettings, FinetuneSettings
+from skedge.recipes.settings import (
+    EncoderSettings,
+    FinetuneSettings,
+    SkeletonMaeSettings,
+    SttformerSettings,
+)
 from skedge.skeleton import InputError, load_layout
 from skedge.teacher import drawing as inspect
 from skedge.teacher.masks.bodies import draw, visible

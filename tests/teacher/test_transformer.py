@@ -9,9 +9,8 @@ import torch
 from torch import nn
 
 from skedge.export.clip_graph import Deployed, macs
-from skedge.recipes.masked_settings import TransformerSettings
 from skedge.recipes.recipe import Recipe
-from skedge.recipes.settings import EncoderSettings
+from skedge.recipes.settings import EncoderSettings, TransformerSettings
 from skedge.skeleton import InputError, load_layout
 from skedge.teacher.drawing import class_activation
 from skedge.teacher.methods.registry import make_method

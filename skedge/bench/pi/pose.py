@@ -1,11 +1,13 @@
 """What runs on the emulated board for the pose stage: the networks, and the whole stage, counted.
 
-Prints one line of JSON behind `POSE_LINE`. Where the board's clock counts instructions (qemu's icount
-with a shift of 0), a nanosecond is one instruction.
+Prints one line of JSON behind `POSE_LINE`. Where the board's clock counts instructions (qemu's
+icount with a shift of 0), a nanosecond is one instruction.
 """
 
 import json
 import time
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import numpy as np
 
 from skedge.bench.pi.guest import POSE_LINE, count
 from skedge.bench.probe import resident
+from skedge.edge_runtime.interfaces import Frame, PoseEstimator
 
 NETWORKS = ("lite", "full")
 WIDTH, HEIGHT, RATE = 640, 480, 30.0
@@ -43,7 +46,7 @@ def check(folder: Path) -> dict[str, Any]:
         assert people[0].whole
         # The pictures are made before they are counted: a camera brings its own.
         made = iter([next(frames) for _ in range(30)])
-        stages[network] = count(lambda pose=pose, made=made: pose.estimate(next(made)), 25e6)
+        stages[network] = count(partial(_step, pose, made), 25e6)
     rss, peak = resident()
     return {
         "networks": networks,
@@ -51,6 +54,10 @@ def check(folder: Path) -> dict[str, Any]:
         "rss_bytes": rss,
         "peak_rss_bytes": peak,
     }
+
+
+def _step(pose: PoseEstimator, frames: Iterator[Frame]) -> None:
+    pose.estimate(next(frames))
 
 
 def _network(path: Path) -> list[float]:

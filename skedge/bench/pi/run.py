@@ -364,7 +364,9 @@ def read(said: str) -> dict[str, dict[str, Any]]:
     found = {entry["file"]: entry for entry in entries}
     mark = guest.POSE_LINE
     stages = [line.partition(mark)[2] for line in said.splitlines() if mark in line]
-    return found | {POSE: json.loads(line) for line in stages}
+    if stages:
+        found[POSE] = json.loads(stages[-1])
+    return found
 
 
 def _first_line(command: Sequence[str]) -> str:

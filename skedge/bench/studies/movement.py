@@ -25,9 +25,9 @@ def figures(joints: np.ndarray, rate: float) -> dict[str, float]:
     """What one person does in a clip (T, 25, 3) in NTU-25, with y up or down; NaN where unknown.
 
     `seconds`; of the hand that does more: `hand up` (above its shoulder) and `reach` (away from it,
-    level) at most, in arm lengths, and `hand speed` (95th percentile, arm lengths per second); `hip drop`
-    and `foot lift` (one ankle above the other) in leg lengths; the `knee` bent most and the trunk's
-    `lean` in degrees.
+    level) at most, in arm lengths, and `hand speed` (95th percentile, arm lengths per second);
+    `hip drop` and `foot lift` (one ankle above the other) in leg lengths; the `knee` bent most and
+    the trunk's `lean` in degrees.
     """
 
     def at(name: str) -> np.ndarray:

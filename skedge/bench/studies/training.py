@@ -28,7 +28,6 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from skedge.bench import machine, report
 from skedge.bench.probe import resident
-from skedge.recipes.masked_settings import SttformerSettings
 from skedge.recipes.methods import METHODS
 from skedge.recipes.recipe import Recipe
 from skedge.recipes.settings import (
@@ -37,6 +36,7 @@ from skedge.recipes.settings import (
     InputSettings,
     OptimSettings,
     PretrainSettings,
+    SttformerSettings,
 )
 from skedge.skeleton import InputError, Layout, load_layout
 from skedge.skeleton.files import write_json, write_text

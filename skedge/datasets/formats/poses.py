@@ -62,7 +62,8 @@ def clip_of(
     Raises `DamagedError` where that leaves less than 8 frames of anybody.
     """
     start, end = stretch or (0.0, recording.duration)
-    wanted = start + np.arange(int((end - start + TOLERANCE) * rate)) / rate
+    end = min(end, recording.duration)
+    wanted = start + np.arange(max(0, int((end - start + TOLERANCE) * rate))) / rate
     persons = []
     for number in np.unique(recording.person):
         own = (recording.person == number) & recording.whole

@@ -110,23 +110,74 @@ def add_subset(
     add(path, make)
 
 
-def add_folds(path: Path | str, name: str, folds: int, *, by: str = "clip", seed: int = 0) -> None:
+def add_folds(
+    path: Path | str,
+    name: str,
+    folds: int,
+    *,
+    by: str = "clip",
+    seed: int = 0,
+    of: str | None = None,
+) -> None:
     """Add `name`-1 to `name`-K to the store at `path`: each tests on one fold of clips, or of
-    subjects, cameras or setups."""
+    subjects, cameras or setups.
+
+    The folds are of the training clips of the protocol `of`, so that its test part stays unseen, or
+    for None of all clips.
+    """
 
     def make(store: Store) -> dict[str, np.ndarray]:
-        fields = ("subject", "camera", "setup")
-        if by != "clip" and by not in fields:
-            raise InputError(f"expected folds by clip, {', '.join(fields)}, got {by!r}")
-        groups = np.arange(len(store)) if by == "clip" else np.asarray(store.index[by])
-        if (groups < 0).any():
-            raise InputError(
-                f"{path}: expected every clip's {by} for folds of it, some are not known"
-            )
-        fold = fold_of(groups, folds, seed)
-        return {f"{name}-{i + 1}": np.where(fold == i, _TEST, _TRAIN) for i in range(folds)}
+        chosen = np.arange(len(store)) if of is None else store.split(of, "train")
+        fold = fold_of(_groups(store, chosen, by), folds, seed)
+        made = {}
+        for i in range(folds):
+            codes = np.zeros(len(store), np.int8)
+            codes[chosen] = np.where(fold == i, _TEST, _TRAIN)
+            made[f"{name}-{i + 1}"] = codes
+        return made
 
     add(path, make)
+
+
+def add_validation(
+    path: Path | str, name: str, of: str, share: float, *, by: str = "clip", seed: int = 0
+) -> None:
+    """Add the protocol `name` to the store at `path`: that of `of`, with about a `share` of its
+    training clips as validation part, whole subjects, cameras or setups where `by` names one.
+
+    By clip it is that share of every class. Raises `InputError` for a share that is not between 0
+    and 1, and where there are too few groups.
+    """
+    if not 0 < share < 1:
+        raise InputError(f"expected a share between 0 and 1 for validation, got {share}")
+
+    def make(store: Store) -> dict[str, np.ndarray]:
+        codes, train = np.array(store.codes(of)), store.split(of, "train")
+        if by == "clip":
+            chosen = subset(np.asarray(store.index["label"][train]), share, seed)
+        else:
+            groups = _groups(store, train, by)
+            count = max(2, min(len(np.unique(groups)), round(1 / share)))
+            chosen = np.flatnonzero(fold_of(groups, count, seed) == 0)
+        if len(chosen) == len(train):
+            raise InputError(f"{path}: expected training clips to be left, got none")
+        codes[train[chosen]] = PARTS["val"]
+        return {name: codes}
+
+    add(path, make)
+
+
+def _groups(store: Store, clips: np.ndarray, by: str) -> np.ndarray:
+    """What a fold keeps together, for each of the clips."""
+    fields = ("subject", "camera", "setup")
+    if by != "clip" and by not in fields:
+        raise InputError(f"expected folds by clip, {', '.join(fields)}, got {by!r}")
+    groups = np.asarray(clips) if by == "clip" else np.asarray(store.index[by])[clips]
+    if (groups < 0).any():
+        raise InputError(
+            f"{store.path}: expected every clip's {by} for folds of it, some are not known"
+        )
+    return groups
 
 
 def add_split(path: Path | str, name: str, file: Path | str) -> None:

@@ -37,16 +37,17 @@ def motion(action: int, who: Person, shape: body.Build, rng: np.random.Generator
 
     Whoever walks may walk in any direction, with the middle of the way at the room's.
     """
-    variant, share = _what(action, rng)
+    what = _what(action, rng)
+    variant = what[0]
     at = stance(who, rng, "seated" if rng.random() < variant.seated else "standing")
-    way: list[Stretch] | None = None
-    lead = 0.0
+    arrival: list[Stretch] = []
     if at.posture == "standing" and not variant.way and rng.random() < 0.15:
         lead = rng.uniform(0.3, 1.0)
-        way = [replace(one, seconds=lead, turn=0.3 * one.turn) for one in walk_way(rng, 1, "walk")]
-    made, walks = _act(
-        variant, share, who, shape, at, rng, 5.5, lead, way, lambda s: walk_way(rng, s)
-    )
+        arrival = [
+            replace(one, seconds=lead, turn=0.3 * one.turn) for one in walk_way(rng, 1, "walk")
+        ]
+    actor = _Actor(who, shape, at, rng)
+    made, walks = _act(actor, what, arrival, lambda seconds: walk_way(rng, seconds))
     moved = made.channels + sway(len(made.channels), who, rng)
     facing = float(rng.uniform(-180, 180)) if walks and rng.random() < 0.6 else 0.0
     return made._replace(channels=placed(moved, facing))
@@ -66,8 +67,8 @@ def act(
     `ways` says how somebody walks for so many seconds, from standing to standing. No repetition
     begins later than `longest` seconds from the first.
     """
-    variant, share = _what(action, rng, at.posture == "seated")
-    return _act(variant, share, who, shape, at, rng, longest, 0.0, None, ways)[0]
+    what = _what(action, rng, at.posture == "seated")
+    return _act(_Actor(who, shape, at, rng), what, [], ways, longest)[0]
 
 
 def possible(action: int, seated: bool) -> bool:
@@ -83,36 +84,42 @@ def _what(
     return everyday.choose(VARIANTS[ACTIONS[action]], rng, seated), 1.0
 
 
-def _act(
-    variant: Variant,
-    share: float,
-    who: Person,
-    shape: body.Build,
-    at: Stance,
-    rng: np.random.Generator,
-    longest: float,
-    lead: float,
-    way: list[Stretch] | None,
-    ways: Callable[[float], list[Stretch]],
-) -> tuple[Motion, bool]:
-    """A variant carried out, `share` of its movement; whether the legs walked meanwhile.
+class _Actor(NamedTuple):
+    who: Person
+    shape: body.Build
+    at: Stance
+    rng: np.random.Generator
 
-    `way` is walked before, within `lead` seconds.
+
+def _act(
+    actor: _Actor,
+    what: tuple[Variant, float],
+    arrival: list[Stretch],
+    ways: Callable[[float], list[Stretch]],
+    longest: float = 5.5,
+) -> tuple[Motion, bool]:
+    """A variant carried out, so much of its movement; whether the legs walked meanwhile.
+
+    `arrival` is walked before.
     """
+    who, shape, at, rng = actor
+    variant, share = what
     walks = False
-    if at.posture == "standing" and way is None:
+    if at.posture == "standing" and not arrival:
         walks = bool(variant.way) or rng.random() < variant.walking
     if walks:
         at.posture = "walking"
+    lead = sum(one.seconds for one in arrival)
     done = perform(variant, who, shape, at, rng, lead=lead, longest=longest)
     poses = done.poses
     if share < 1:
         poses = poses[0] + share * (poses - poses[0])
         poses[:, CHANNEL["air"]] = 0
+    way = arrival
     if walks:
         way = ways(done.seconds[-1])
         at.posture = "standing"
-    seconds = max(done.seconds[-1], sum(one.seconds for one in way or []))
+    seconds = max(done.seconds[-1], sum(one.seconds for one in way))
     frames = max(round(seconds * RATE), SHORTEST)
     moments = np.arange(frames) / RATE
     moved = np.empty((frames, len(body.CHANNELS)))

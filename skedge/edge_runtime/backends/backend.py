@@ -35,7 +35,7 @@ class Backend(Protocol):
 
 @dataclass(frozen=True)
 class Runtime:
-    """What executes files of one suffix.
+    """A runtime that executes files of one suffix.
 
     `module` is its code, `package` the package that brings it, `memory` what it takes. `bring`
     imports it for a file of that name and raises `InputError` where it is not installed; `start`

@@ -64,7 +64,7 @@ class Table:
         return child if isinstance(child, list) else []
 
     def drop(self, slot: int) -> None:
-        """Takes a field away."""
+        """Removes a field."""
         if self._at(slot):
             struct.pack_into("<H", self.layout, 4 + 2 * slot, 0)
         self.children.pop(slot, None)
@@ -182,7 +182,7 @@ def _number(model: bytes, at: int) -> int:
 
 
 def _field(model: bytes, table: int, slot: int) -> int:
-    """Where the field number `slot` of the table at `table` stands, 0 where the table has none."""
+    """The place of the field number `slot` of the table at `table`, 0 where the table has none."""
     layout = table - struct.unpack_from("<i", model, table)[0]
     if layout < 0:
         raise IndexError(f"at {layout}")
@@ -193,7 +193,7 @@ def _field(model: bytes, table: int, slot: int) -> int:
 
 
 def _tables(model: bytes, table: int, slot: int) -> list[int]:
-    """Where the tables of a table's vector field start."""
+    """The places where the tables of a table's vector field start."""
     at = _field(model, table, slot)
     if not at:
         return []

@@ -43,7 +43,8 @@ class TfliteBackend:
                 self._interpreter = interpreter(model_path=source, num_threads=threads)
                 self._interpreter.allocate_tensors()
                 runner = self._interpreter.get_signature_runner()
-            inputs, outputs = runner.get_input_details(), runner.get_output_details()
+            inputs = runner.get_input_details()
+            outputs = runner.get_output_details()
         except (ValueError, RuntimeError) as error:
             raise damaged(source, "a TFLite model", error) from None
         check_ports(

@@ -1,5 +1,5 @@
-"""Whether a model fits into the memory that a process may take; checked before it is loaded, since
-an out-of-memory kill says nothing."""
+"""The check that a model fits into the memory of a process, before it is loaded: an out-of-memory
+kill says nothing."""
 
 import resource
 from pathlib import Path
@@ -20,7 +20,7 @@ class Need(NamedTuple):
 
 
 class Memory(NamedTuple):
-    """What a runtime needs of the address space, and of resident memory."""
+    """The needs of a runtime: address space, and resident memory."""
 
     space: Need
     resident: Need

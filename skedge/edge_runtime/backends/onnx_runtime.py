@@ -43,7 +43,8 @@ class OnnxBackend:
         self.metadata = ModelMetadata.from_json(
             self._session.get_modelmeta().custom_metadata_map.get(KEY), source
         )
-        inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
+        inputs = self._session.get_inputs()
+        outputs = self._session.get_outputs()
         self._outputs = [port.name for port in outputs]
         check_ports(
             {p.name: _onnx_port(p) for p in inputs},
@@ -66,7 +67,7 @@ class OnnxBackend:
 
 
 def session_options(threads: int) -> Any:
-    """How onnxruntime, which is imported here, runs a model with exactly so many threads."""
+    """The session options of onnxruntime, which is imported here, for exactly so many threads."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

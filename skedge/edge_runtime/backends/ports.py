@@ -1,4 +1,4 @@
-"""Whether a file's inputs and outputs are those that its metadata promises."""
+"""The check of a file's inputs and outputs against its metadata."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -50,7 +50,8 @@ def _check_states(
 ) -> None:
     """Raise `InputError` unless every state, (rows, frames * width), comes out as it goes in."""
     for name, port in states.items():
-        frames, after = streaming.states[name], outputs.get(f"{name}_next")
+        frames = streaming.states[name]
+        after = outputs.get(f"{name}_next")
         if port is None or port != after or len(port[0]) != 2 or port[0][1] % frames:
             raise InputError(
                 f"{source}: expected the state {name} of {frames} frames as input and, with _next"

@@ -157,7 +157,7 @@ def predict_file(
     order of joints makes a human of them. Nothing is unpickled.
     """
     if not 0 < rate < 1000:
-        raise InputError(f"expected a rate up to 1000 frames per second, got {rate:g}")
+        raise InputError(f"rate: expected up to 1000 frames per second, got {rate:g}")
     recognizer = _recognizer(model)
     clip, notes = understood(read_clip(Path(path)), recognizer.metadata.layout, layout, str(path))
     answer = _predict(recognizer, clip, rate, frame_by_frame, str(path), None)

@@ -11,7 +11,7 @@ from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_
 
 from skedge.export.graph import Feed
 
-# Where the output channels of a weight stand, by the node that multiplies by it.
+# The axis of the output channels of a weight, by the node that multiplies by it.
 CHANNELS = {"Conv": 0, "MatMul": -1, "Gemm": -1}
 SMALLEST = 64
 # What the attributes of a Gemm are where it is a product and a sum and nothing else.
@@ -35,7 +35,7 @@ def halve(content: bytes) -> bytes:
             model,
             tensor,
             [half],
-            helper.make_node("Cast", [half.name], [tensor.name], to=TensorProto.FLOAT),
+            nodes=[helper.make_node("Cast", [half.name], [tensor.name], to=TensorProto.FLOAT)],
         )
     return bytes(model.SerializeToString())
 
@@ -73,16 +73,15 @@ class DynamicQuantizer:
         model = onnx.load_from_string(self._content)
         for tensor in [tensor for tensor in model.graph.initializer if tensor.name in self._axes]:
             if tensor.name not in kept:
-                axis, weights = self._axes[tensor.name], numpy_helper.to_array(tensor)
+                axis = self._axes[tensor.name]
+                weights = numpy_helper.to_array(tensor)
                 others = tuple(i for i in range(weights.ndim) if i != axis)
                 scale = np.maximum(
                     np.abs(weights).max(others, keepdims=True) / 127, np.finfo(np.float32).tiny
                 )
-                whole, floats, step = (
-                    f"{tensor.name}_int8",
-                    f"{tensor.name}_floats",
-                    f"{tensor.name}_scale",
-                )
+                whole = f"{tensor.name}_int8"
+                floats = f"{tensor.name}_floats"
+                step = f"{tensor.name}_scale"
                 made = [
                     numpy_helper.from_array(np.rint(weights / scale).astype(np.int8), whole),
                     numpy_helper.from_array(scale.astype(np.float32), step),
@@ -94,8 +93,7 @@ class DynamicQuantizer:
                     model,
                     tensor,
                     made,
-                    cast,
-                    helper.make_node("Mul", [floats, step], [tensor.name]),
+                    nodes=[cast, helper.make_node("Mul", [floats, step], [tensor.name])],
                 )
         return bytes(model.SerializeToString())
 
@@ -113,11 +111,9 @@ class StaticQuantizer:
         self._floats = floats
         self._room = tempfile.TemporaryDirectory()
         room = Path(self._room.name)
-        self._source, self._made, self._ranges = (
-            room / "float.onnx",
-            room / "int8.onnx",
-            room / "ranges.json",
-        )
+        self._source = room / "float.onnx"
+        self._made = room / "int8.onnx"
+        self._ranges = room / "ranges.json"
         self._source.write_bytes(_split_sums(onnx.load_from_string(content)).SerializeToString())
         self._reader = _Reader(feeds)
         self.parts: tuple[str, ...] = ()
@@ -159,7 +155,8 @@ def _split_sums(model: onnx.ModelProto) -> onnx.ModelProto:
             for attribute in node.attribute
         ):
             continue
-        at, product = list(model.graph.node).index(node), f"{node.output[0]}_product"
+        at = list(model.graph.node).index(node)
+        product = f"{node.output[0]}_product"
         made = helper.make_node(
             "MatMul", list(node.input[:2]), [product], name=f"{node.name}_product"
         )
@@ -187,9 +184,13 @@ def _quantized(model: onnx.ModelProto) -> tuple[str, ...]:
 
 
 def _replace(
-    model: onnx.ModelProto, tensor: TensorProto, made: list[TensorProto], *nodes: onnx.NodeProto
+    model: onnx.ModelProto,
+    tensor: TensorProto,
+    made: list[TensorProto],
+    *,
+    nodes: list[onnx.NodeProto],
 ) -> None:
-    """Let nodes make of other tensors what was stored as `tensor`."""
+    """Replace the stored `tensor` by nodes that make it of other tensors."""
     model.graph.initializer.remove(tensor)
     model.graph.initializer.extend(made)
     for node in reversed(nodes):

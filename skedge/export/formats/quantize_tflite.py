@@ -68,7 +68,8 @@ class StaticQuantizer:
         from ai_edge_quantizer.recipe_manager import RecipeManager
         from ai_edge_quantizer.utils.qsv_utils import min_max_update
 
-        self._content, self._floats = content, floats
+        self._content = content
+        self._floats = floats
         self.parts = _operators(content)
         recipe = RecipeManager()
         recipe.load_quantization_recipe([_rule(STATIC)])
@@ -106,7 +107,7 @@ def _rule(
     operation: str = "*",
     algorithm: str = "min_max_uniform_quantize",
 ) -> dict[str, Any]:
-    """How the quantiser takes nodes of these names (all of them for None); without a configuration
+    """The quantiser's rule for nodes of these names (all of them for None); without a configuration
     they are left alone.
 
     Of the rules that fit a node the last one holds that its operation can take. Rules with the same

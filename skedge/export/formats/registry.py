@@ -10,7 +10,7 @@ from skedge.export.quantize import Quantizer
 
 @dataclass(frozen=True)
 class Format:
-    """How a graph becomes a file of one format.
+    """A format of exported files: the functions that make them of a graph.
 
     `convert` gives the model in float32, `describe` the model with a JSON document in its metadata,
     and `halve` the model with its weights in float16. `dynamic` quantises weights; `static`

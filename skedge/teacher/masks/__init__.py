@@ -1,1 +1,1 @@
-"""Everything that hides a part of a clip."""
+"""Masks: everything that hides a part of a clip."""

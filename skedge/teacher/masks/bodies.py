@@ -3,15 +3,15 @@
 import torch
 from torch import Tensor
 
-from skedge.recipes.masked_settings import SkeletonMaeSettings
+from skedge.recipes.settings import SkeletonMaeSettings
 from skedge.skeleton.errors import InputError
 from skedge.teacher.masks.tokens import masked_count
 from skedge.teacher.networks.base import check_multiple, keep
 
 
 def draw(settings: SkeletonMaeSettings, x: Tensor) -> tuple[Tensor, Tensor]:
-    """Which frames (R, L) stay of bodies (R, C, T, V), and which joints of each of them, (R, L, K);
-    both ascending."""
+    """The frames (R, L) that stay of bodies (R, C, T, V), and the joints that stay of each of them,
+    (R, L, K); both ascending."""
     rows, _, length, size = x.shape
     frames = _draw((rows, length), settings.frame_ratio, x.device)
     each = frames.shape[1] if settings.joints == "fresh" else 1
@@ -20,7 +20,8 @@ def draw(settings: SkeletonMaeSettings, x: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def visible(x: Tensor, frames: Tensor, joints: Tensor) -> Tensor:
-    """Of bodies (R, C, T, V) the joints (R, L, K) of the frames (R, L) that stay, (R, C, L, K)."""
+    """The joints (R, L, K) of the frames (R, L) that stay of bodies (R, C, T, V), as (R, C, L,
+    K)."""
     return keep(x, frames, 2).gather(3, joints[:, None].expand(-1, x.shape[1], -1, -1))
 
 

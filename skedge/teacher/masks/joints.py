@@ -1,5 +1,5 @@
-"""Which joints and frames stay: the masks of PSTL and ASMa, as objects that any method can put over
-its views."""
+"""Masks of joints and frames, those of PSTL and ASMa, as objects that any method can put over its
+views."""
 
 from collections.abc import Callable
 
@@ -63,7 +63,7 @@ JOINTS: dict[str, Callable[[Tensor], Tensor]] = {
 
 
 def joint_weights(degrees: Tensor, choice: str) -> Tensor:
-    """What a joint's chance to be masked is proportional to, (V,), for its degree (V,)."""
+    """Weights (V,) of the joints' chances to be masked, for their degrees (V,)."""
     return JOINTS[choice](degrees)
 
 
@@ -72,7 +72,7 @@ def draw_joints(weights: Tensor, masked: int, samples: int, per_sample: bool = T
 
     `masked` different joints go, drawn without replacement in proportion to weights (V,); one draw
     a sample, or one for the whole batch. (PSTL draws with probability degree / sum; its program
-    draws eight tokens from a list in which a joint stands degree-many times, so that a joint can be
+    draws eight tokens from a list in which a joint occurs degree-many times, so that a joint can be
     drawn twice.)
     """
     weights = weights.float().expand(samples if per_sample else 1, -1)
@@ -83,7 +83,7 @@ def draw_joints(weights: Tensor, masked: int, samples: int, per_sample: bool = T
 
 
 def motion_of_frames(clips: Tensor, motion: str) -> Tensor:
-    """How much every frame moves, (N, T), the last one 0, for clips (N, C, T, V, M).
+    """The motion of every frame (N, T), the last one 0, for clips (N, C, T, V, M).
 
     The mean over coordinates, joints and persons of x[t+1] - x[t], squared (PSTL's motion
     attention) or absolute (ASMa eq. 3).

@@ -1,4 +1,4 @@
-"""Which tokens of a clip the student of a masked method does not see."""
+"""Masks of tokens, which the student of a masked method does not see."""
 
 import math
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from skedge.recipes.masked_settings import TokenMaskSettings
+from skedge.recipes.settings import TokenMaskSettings
 from skedge.skeleton.errors import InputError
 from skedge.teacher.networks.transformer import segments
 
@@ -35,7 +35,7 @@ def motion_of(x: Tensor) -> Tensor:
 
 
 def intensity(x: Tensor, segment: int) -> Tensor:
-    """How much every token of bodies (R, T, V, C) moves, S (R, T / segment, V): the sum of |motion|
+    """The motion of every token, S (R, T / segment, V), of bodies (R, T, V, C): the sum of |motion|
     (Skeleton2vec eq. 9)."""
     return segments(motion_of(x).abs(), segment).sum(-1)
 
@@ -99,8 +99,8 @@ def _tubes(moved: Tensor, settings: TokenMaskSettings, *, tube: int) -> Tensor:
 
 
 class Strategy(NamedTuple):
-    """How tokens are masked: bool (R, T', V) for their intensity (R, T', V), and whether the ratio
-    is of all tokens of a clip, or of the joints of a segment."""
+    """A way to mask tokens: bool (R, T', V) for their intensity (R, T', V); the ratio is of all
+    tokens of a clip, or of the joints of a segment."""
 
     draw: Callable[[Tensor, TokenMaskSettings], Tensor]
     of_all: bool = False
@@ -116,7 +116,7 @@ STRATEGIES: dict[str, Strategy] = {
 
 
 class TokenMask:
-    """Draws the masks of a recipe; raises `InputError` for one that cannot be drawn from T' times V
+    """The masks of a recipe; raises `InputError` for one that cannot be drawn from T' times V
     tokens."""
 
     def __init__(self, settings: TokenMaskSettings, times: int, joints: int) -> None:
@@ -144,6 +144,6 @@ def split(mask: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def present(joints: Tensor) -> Any:
-    """Which persons of prepared joints (N, M, T, V, 3) are there, bool (N * M,): an absent one is
+    """The persons of prepared joints (N, M, T, V, 3) who are there, bool (N * M,): an absent one is
     all zeros."""
     return joints.flatten(2).abs().amax(2).flatten() > 0

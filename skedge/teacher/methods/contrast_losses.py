@@ -1,4 +1,4 @@
-"""What momentum contrast computes from similarities."""
+"""The losses of momentum contrast, computed from similarities."""
 
 from typing import Literal
 

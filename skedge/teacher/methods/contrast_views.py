@@ -27,10 +27,11 @@ class Seen(NamedTuple):
 
 
 class Views:
-    """Draws the views of a batch: random changes of the clips, or ASMa's masks in their place."""
+    """The views of a batch: random changes of the clips, or ASMa's masks in their place."""
 
     def __init__(self, streams: Iterable[Stream], layout: Layout, recipe: Recipe) -> None:
-        data, contrast = recipe.input, recipe.pretrain.contrast
+        data = recipe.input
+        contrast = recipe.pretrain.contrast
         self.streams = {name: View(layout, replace(data, stream=name)) for name in streams}
         self._augments: dict[Role, Augment] = {}
         self._masks: dict[Role, Mask] = {}

@@ -20,7 +20,7 @@ class CrosSCLR(SkeletonCLR):
 
     In stage 2 a stream's positives are its key and the keys that are nearest in another stream, by
     the mean of log-probabilities, the mean over the other streams. With context, the products of
-    both streams' cosines stand beside the stream's own cosines, and the neighbours' count as
+    both streams' cosines are used beside the stream's own cosines, and the neighbours' count as
     positive too. This is its program, but for two things that look like slips there: here all key
     encoders follow in stage 2, and every stream has an MLP of its own.
     """
@@ -43,7 +43,8 @@ class CrosSCLR(SkeletonCLR):
     def taught(self, one: Embedded, teacher: Embedded) -> Tensor:
         """The loss of a stream whose neighbours another one names."""
         mined = nearest(teacher.negatives, self.contrast.neighbors, teacher.own)
-        negatives, own = one.negatives, one.own | teacher.own
+        negatives = one.negatives
+        own = one.own | teacher.own
         if self.context:
             negatives = torch.cat([negatives, negatives * teacher.negatives], dim=1)
             mined, own = torch.cat([mined, mined], dim=1), torch.cat([own, own], dim=1)

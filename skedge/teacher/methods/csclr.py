@@ -64,7 +64,9 @@ class CSCLR(AimCLR):
     def pair(self, one: Embedded, other: Embedded, transformed: bool = False) -> Tensor:
         """Logits of one stream's query with another's (or its own) key and queue, the positive pair
         perhaps transformed."""
-        settings, query, key = self.csclr.transform, one.query, other.key
+        settings = self.csclr.transform
+        query = one.query
+        key = other.key
         against = query
         if transformed:
             query, key = transform(query, key, self.amount(query))
@@ -88,6 +90,7 @@ def transform(query: Tensor, key: Tensor, amount: Tensor) -> tuple[Tensor, Tenso
     A pair whose similarity would become negative stays as it is. The new vectors are not unit
     vectors.
     """
-    far_query, far_key = amount * query + (1 - amount) * key, amount * key + (1 - amount) * query
+    far_query = amount * query + (1 - amount) * key
+    far_key = amount * key + (1 - amount) * query
     refused = (far_query * far_key).sum(1, keepdim=True) < 0
     return torch.where(refused, query, far_query), torch.where(refused, key, far_key)

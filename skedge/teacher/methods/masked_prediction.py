@@ -1,10 +1,11 @@
-"""What Skeleton2vec and MAMP share: a transformer predicts what it does not see."""
+"""Masked prediction, the base of Skeleton2vec and MAMP: a transformer predicts what it does not
+see."""
 
 from torch import Tensor
 from torch.nn import functional
 
-from skedge.recipes.masked_settings import TokenMaskSettings
 from skedge.recipes.recipe import Recipe
+from skedge.recipes.settings import TokenMaskSettings
 from skedge.skeleton.layout import Layout
 from skedge.teacher.masks.tokens import TokenMask, present, split
 from skedge.teacher.methods.method import OneEncoder
@@ -15,8 +16,8 @@ from skedge.teacher.networks.transformer import Transformer
 
 
 class MaskedPrediction(OneEncoder):
-    """What the methods share: visible tokens through the encoder, all through the decoder, the
-    error where tokens were masked.
+    """A method of masked prediction: visible tokens through the encoder, all through the decoder,
+    the error where tokens were masked.
 
     Persons are folded into the batch; absent ones are no rows of it.
     """
@@ -49,14 +50,14 @@ class MaskedPrediction(OneEncoder):
         return people(self.view(joints, self.augment))[present(joints)]
 
     def predict(self, x: Tensor, visible: Tensor) -> Tensor:
-        """What is predicted for all tokens (R, T' * V, out) of bodies (R, T, V, C) from those at
+        """The predictions for all tokens (R, T' * V, out) of bodies (R, T, V, C) from those at
         `visible` (R, K)."""
         student = self.student()
         tokens = keep(student.embed(x).flatten(1, 2), visible, 1)
         return self.decoder(student.map.norm(student.encode(tokens)[-1]), visible)
 
     def target(self, x: Tensor) -> Tensor:
-        """What is right for all tokens (R, T' * V, out) of bodies (R, T, V, C)."""
+        """The targets of all tokens (R, T' * V, out) of bodies (R, T, V, C)."""
         raise NotImplementedError
 
     def loss(self, joints: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""What every method of pretraining is."""
+"""The base of all methods of pretraining."""
 
 from dataclasses import replace
 from pathlib import Path

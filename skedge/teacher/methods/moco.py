@@ -75,11 +75,12 @@ class MoCo(nn.Module):
 
     @torch.no_grad()
     def enqueue(self, keys: Tensor, clips: Tensor) -> None:
-        """Let the keys (N, D) of the clips numbered (N,) take the place of the oldest; all
-        processes' keys, on every one."""
+        """Replace the oldest keys by keys (N, D) of the clips numbered (N,); all processes' keys,
+        on every one."""
         keys, clips = gathered(keys), gathered(clips)
         at = (self.pointer + torch.arange(len(keys), device=keys.device)) % len(self.keys)
-        self.keys[at], self.owners[at] = keys, clips
+        self.keys[at] = keys
+        self.owners[at] = clips
         self.pointer.copy_((self.pointer + len(keys)) % len(self.keys))
 
     def similarities(self, query: Tensor) -> Tensor:
@@ -88,7 +89,7 @@ class MoCo(nn.Module):
         return query @ self.keys.clone().T
 
     def own(self, clips: Tensor) -> Tensor:
-        """Which keys of the queue belong to the clips numbered (N,) themselves, bool (N, K)."""
+        """The keys of the queue that belong to the clips numbered (N,) themselves, bool (N, K)."""
         return self.owners == clips[:, None]
 
 

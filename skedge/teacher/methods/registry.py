@@ -24,7 +24,9 @@ def make_method(layout: Layout, recipe: Recipe) -> Method:
     Raises `InputError` for one stream where the method trains several together, and for a backbone
     that the method is not made for.
     """
-    data, name, backbone = recipe.input, recipe.pretrain.method, recipe.encoder.backbone
+    data = recipe.input
+    name = recipe.pretrain.method
+    backbone = recipe.encoder.backbone
     method = method_named(name)
     if method.backbone not in (None, backbone):
         raise InputError(

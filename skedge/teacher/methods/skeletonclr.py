@@ -113,7 +113,8 @@ class SkeletonCLR(Method):
             moco.follow()
             key = moco.key(*keys[name])
             with torch.autocast(joints.device.type, enabled=False):
-                negatives, own = moco.similarities(query), moco.own(clips) & self.contrast.small_set
+                negatives = moco.similarities(query)
+                own = moco.own(clips) & self.contrast.small_set
             found[name] = Embedded(
                 moco, query, key, negatives=negatives, own=own, extreme=dropped, queued=key
             )

@@ -7,9 +7,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn import functional
 
-from skedge.recipes.masked_settings import SkeletonMaeSettings
 from skedge.recipes.recipe import Recipe
-from skedge.recipes.settings import AugmentSettings, PretrainSettings
+from skedge.recipes.settings import AugmentSettings, PretrainSettings, SkeletonMaeSettings
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.files import write_whole
 from skedge.skeleton.layout import Layout

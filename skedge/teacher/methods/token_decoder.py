@@ -21,21 +21,26 @@ class TokenDecoder(nn.Module):
             raise InputError(
                 f"pretrain: expected a decoder of at least one block, got decoder_depth {depth}"
             )
-        width, block = encoder.features, encoder.blocks[0]
+        width = encoder.features
+        block = encoder.blocks[0]
         assert isinstance(block, TokenBlock)
-        heads, hidden = block.attention.heads, block.hidden
-        times, joints = len(encoder.places.time), encoder.places.space.shape[1]
+        heads = block.attention.heads
+        hidden = block.hidden
+        times = len(encoder.places.time)
+        joints = encoder.places.space.shape[1]
         self.inward = nn.Linear(width, width)
         self.token = nn.Parameter(nn.init.trunc_normal_(torch.empty(width), std=0.02))
         self.places = Places(times, joints, width)
         self.blocks = nn.Sequential(*(TokenBlock(width, heads, hidden) for _ in range(depth)))
-        self.norm, self.outward = nn.LayerNorm(width), nn.Linear(width, out)
+        self.norm = nn.LayerNorm(width)
+        self.outward = nn.Linear(width, out)
         start(self)
 
     def forward(self, x: Tensor, visible: Tensor) -> Tensor:
         """Visible tokens (R, K, D) that stood at `visible` (R, K), to (R, T' * V, out)."""
         x = self.inward(x)
-        times, joints = len(self.places.time), self.places.space.shape[1]
+        times = len(self.places.time)
+        joints = self.places.space.shape[1]
         full = self.token.to(x.dtype).expand(len(x), times * joints, -1)
         full = full.scatter(1, visible[..., None].expand_as(x), x)
         full = self.places(full.unflatten(1, (times, joints))).flatten(1, 2)

@@ -22,7 +22,8 @@ WIDE = (512, 512, 256, 256, 128, 128, 64, 64)
 class TupleDecoder(nn.Module):
     """Features where something was seen to coordinates everywhere, (R, out, T, V).
 
-    A learned token stands at every masked joint, and a sine-cosine embedding is added, half of its
+    A learned token takes the place of every masked joint. A sine-cosine embedding is added, half
+    of its
     channels of the frame and half of the joint, as MAE's of rows and columns; the paper names
     neither the token nor where features go back. Tuples are the encoder's.
     """
@@ -43,7 +44,8 @@ class TupleDecoder(nn.Module):
         self.blocks = nn.Sequential(
             *(TupleBlock(*block, encoder.frames * encoder.joints) for block in plan)
         )
-        self.map, self.outward = TupleMap(encoder.frames), nn.Conv2d(plan[-1][1], out, 1)
+        self.map = TupleMap(encoder.frames)
+        self.outward = nn.Conv2d(plan[-1][1], out, 1)
 
     def forward(self, features: Tensor, frames: Tensor, joints: Tensor) -> Tensor:
         """Features (R, D, L, K) of joints (R, L, K) in frames (R, L)."""

@@ -1,4 +1,4 @@
-"""What every encoder is, whatever its blocks are."""
+"""The base of all encoders."""
 
 import torch
 from torch import Tensor, nn
@@ -54,7 +54,7 @@ def people(clip: Tensor) -> Tensor:
 
 
 def keep(x: Tensor, indices: Tensor, dim: int) -> Tensor:
-    """Of x (N, ...) what stands along `dim` at per-sample indices (N, K)."""
+    """The entries of x (N, ...) along `dim` at per-sample indices (N, K)."""
     shape = [1] * x.dim()
     shape[0], shape[dim] = indices.shape
     size = list(x.shape)

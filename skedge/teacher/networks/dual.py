@@ -57,7 +57,8 @@ class DualEncoder(nn.Module):
             build_encoder(layout, single, frames),
             build_encoder(layout, single, frames),
         )
-        self.features, self.context = self.theta.features, self.theta.context
+        self.features = self.theta.features
+        self.context = self.theta.context
         self.fuse: nn.Module = Alignment(self.features) if plan.fusion == "alignment" else Mean()
 
     def describe(
@@ -102,8 +103,9 @@ def make_encoder(
 
 
 def describe(encoder: nn.Module, clip: Tensor) -> Tensor:
-    """What a frozen encoder contributes to a probe: features (N, D); of two encoders (N, 2, T',
+    """The input of a probe from a frozen encoder: features (N, D); of two encoders (N, 2, T',
     D)."""
-    dual = isinstance(encoder, DualEncoder)
-    described: Tensor = (encoder.describe if dual else encoder)(clip)
+    if isinstance(encoder, DualEncoder):
+        return encoder.describe(clip)
+    described: Tensor = encoder(clip)
     return described

@@ -147,8 +147,8 @@ class GraphEncoder(Encoder):
         self.features = settings.widths[-1]
 
     def edges(self) -> Sequence[Tensor | None]:
-        """What each block's graph layer takes beside the features: (..., V, V), or None where it
-        finds its own edges."""
+        """The second input of each block's graph layer: (..., V, V), or None where it finds its own
+        edges."""
         return [None] * len(self.blocks)
 
     def nodes(self, x: Tensor) -> Tensor:

@@ -1,5 +1,4 @@
-"""How a block mixes joints: one layer for each backbone, all from (N, C, T, V) to (N, out, T,
-V)."""
+"""The graph layers of blocks, one for each backbone, all from (N, C, T, V) to (N, out, T, V)."""
 
 import torch
 from torch import Tensor, nn
@@ -23,12 +22,13 @@ class GraphConvolution(nn.Module):
     def kernel(self) -> Tensor:
         """The weights as a 1x1 convolution (out, partitions * in, 1, 1) over the partitions'
         channels."""
-        out, channels = self.conv.out_channels // self.partitions, self.conv.in_channels
+        out = self.conv.out_channels // self.partitions
+        channels = self.conv.in_channels
         weight = self.conv.weight.view(self.partitions, out, channels)
         return weight.permute(1, 0, 2).reshape(out, self.partitions * channels, 1, 1)
 
     def joint_bias(self, adjacency: Tensor) -> Tensor:
-        """What the bias becomes behind the graph: (..., out, 1, V), a value for every joint."""
+        """The bias behind the graph: (..., out, 1, V), a value for every joint."""
         assert self.conv.bias is not None
         return torch.einsum(
             "kc,...kvw->...cw", self.conv.bias.view(self.partitions, -1), adjacency

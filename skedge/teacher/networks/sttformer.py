@@ -46,7 +46,7 @@ class TupleBlock(nn.Module):
             self.time_residual = nn.Sequential(nn.Conv2d(out, out, 1), nn.BatchNorm2d(out))
 
     def forward(self, x: Tensor, at: Tensor | None = None) -> Tensor:
-        """Of all elements, or of those that `at` (R, T', E') names."""
+        """The output (R, out, T', E) for all elements, or for those that `at` (R, T', E') names."""
         residual = self.residual(x)
         y = functional.leaky_relu(self.spread(self.mix(x, at)) + residual, SLOPE)
         y = functional.leaky_relu(self.feed(y) + residual, SLOPE)
@@ -95,9 +95,11 @@ class STTFormer(Encoder):
         self, layout: Layout, settings: EncoderSettings, frames: int, channels: int = 3
     ) -> None:
         super().__init__()
-        plan, self.frames = encoder_plan(settings.sttformer.width), settings.sttformer.frames
+        plan = encoder_plan(settings.sttformer.width)
+        self.frames = settings.sttformer.frames
         check_multiple(frames, self.frames, "encoder.sttformer.frames")
-        self.joints, self.features = len(layout), plan[-1][1]
+        self.joints = len(layout)
+        self.features = plan[-1][1]
         self.input = nn.Sequential(
             nn.Conv2d(channels, plan[0][0], 1), nn.BatchNorm2d(plan[0][0]), nn.LeakyReLU(SLOPE)
         )
@@ -140,8 +142,8 @@ def tuples(x: Tensor, frames: int) -> Tensor:
 
 
 def elements(joints: Tensor, frames: int, size: int) -> Tensor:
-    """Which elements the joints (R, T, V') of a body of `size` joints are, (R, T / frames, frames *
-    V')."""
+    """The elements that the joints (R, T, V') of a body of `size` joints are, (R, T / frames,
+    frames * V')."""
     inside = torch.arange(joints.shape[1], device=joints.device) % frames
     return tuples((joints + size * inside[:, None])[:, None], frames)[:, 0]
 

@@ -26,8 +26,8 @@ class Attention(nn.Module):
         )
 
     def weights(self, x: Tensor) -> Tensor:
-        """How much every token attends to every other, (R, heads, K, K); for looking at alone,
-        `forward` never makes them."""
+        """The attention of every token to every other, (R, heads, K, K); for pictures alone,
+        `forward` never makes it."""
         q, k, _ = self._heads(x)
         return (q @ k.transpose(-1, -2) / q.shape[-1] ** 0.5).softmax(-1)
 
@@ -41,12 +41,14 @@ class TokenBlock(nn.Module):
 
     def __init__(self, width: int, heads: int, hidden: int) -> None:
         super().__init__()
-        self.attention_norm, self.attention = nn.LayerNorm(width), Attention(width, heads)
+        self.attention_norm = nn.LayerNorm(width)
+        self.attention = Attention(width, heads)
         self.feed_norm = nn.LayerNorm(width)
         self.feed = nn.Sequential(
             nn.Linear(width, hidden * width), nn.GELU(), nn.Linear(hidden * width, width)
         )
-        self.hidden, self.drop_path = hidden, 0.0
+        self.hidden = hidden
+        self.drop_path = 0.0
 
     def forward(self, x: Tensor) -> Tensor:
         x = x + self._survive(self.attention(self.attention_norm(x)))
@@ -70,7 +72,8 @@ class Places(nn.Module):
     def forward(
         self, x: Tensor, times: Tensor | None = None, joints: Tensor | None = None
     ) -> Tensor:
-        """Of all times and joints, or of those at `times` (R, T') and `joints` (R, V)."""
+        """The tokens with the places of all times and joints, or of those at `times` (R, T') and
+        `joints` (R, V)."""
         time = self.time if times is None else self.time[times]
         space = self.space if joints is None else self.space[0, joints][:, None]
         return x + time + space
@@ -110,7 +113,9 @@ class Transformer(Encoder):
                 "encoder.transformer: expected at least one block, and heads that divide the width"
                 f" of {plan.width}, got {plan.depth} blocks and {plan.heads} heads"
             )
-        self.segment, self.frames, self.features = plan.segment, frames, plan.width
+        self.segment = plan.segment
+        self.frames = frames
+        self.features = plan.width
         self.embedding = nn.Linear(plan.segment * channels, plan.width)
         self.places = Places(frames // plan.segment, len(layout), plan.width)
         self.blocks = nn.ModuleList(
@@ -134,10 +139,8 @@ class Transformer(Encoder):
                 self.segment,
                 "encoder.transformer.segment, of the frames that stay",
             )
-            x, times = (
-                keep(x, frames, 1),
-                frames[:, self.segment // 2 :: self.segment] // self.segment,
-            )
+            x = keep(x, frames, 1)
+            times = frames[:, self.segment // 2 :: self.segment] // self.segment
         elif x.shape[1] != self.frames:
             raise InputError(
                 f"the encoder: expected clips of {self.frames} frames, got {x.shape[1]}"
@@ -147,7 +150,8 @@ class Transformer(Encoder):
         return self.places(self.embedding(segments(x, self.segment)), times, joints)
 
     def encode(self, tokens: Tensor) -> list[Tensor]:
-        """What every block makes of tokens (R, K, D), the last one last, before the last norm."""
+        """The outputs of all blocks for tokens (R, K, D), the last one last, before the last
+        norm."""
         outputs = []
         for block in self.blocks:
             tokens = block(tokens)
@@ -180,8 +184,8 @@ def start(module: nn.Module) -> None:
 
 
 def set_drop_path(encoder: nn.Module, rate: float) -> None:
-    """Let blocks be left out: the first never, the last with the chance `rate`, evenly between
-    (MAMP).
+    """Set the chances that blocks are left out: the first never, the last with the chance `rate`,
+    evenly between (MAMP).
 
     Raises `InputError` where there are no such blocks.
     """

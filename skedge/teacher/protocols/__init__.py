@@ -1,1 +1,1 @@
-"""How a pretrained encoder is evaluated."""
+"""Protocols by which pretrained encoders are evaluated."""

@@ -34,7 +34,9 @@ class Classification(Trained):
             raise InputError(
                 f"finetune.layer_decay: expected a factor above 0, up to 1, got {layer_decay:g}"
             )
-        self.network, self.logits, self.label_smoothing = network, logits, label_smoothing
+        self.network = network
+        self.logits = logits
+        self.label_smoothing = label_smoothing
         self.layer_decay = layer_decay
 
     def parameter_groups(self) -> list[dict[str, Any]]:
@@ -48,7 +50,8 @@ class Classification(Trained):
         }
         for name, depth in depths(list(learned)).items():
             groups.setdefault(depth, []).append(learned[name])
-        top, rate = max(groups), self.optim.learning_rate
+        top = max(groups)
+        rate = self.optim.learning_rate
         return [
             {"params": own, "lr": rate * self.layer_decay ** (top - depth)}
             for depth, own in sorted(groups.items())
@@ -64,7 +67,7 @@ class Classification(Trained):
 
 
 def depths(names: Sequence[str]) -> dict[str, int]:
-    """How far from the input every named parameter of a classifier stands: what comes before the
+    """The distance of every named parameter of a classifier from the input: what comes before the
     blocks 0, block i i + 1.
 
     Head and last norm come behind all blocks.

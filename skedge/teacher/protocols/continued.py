@@ -1,4 +1,4 @@
-"""Training of a classifier that goes on, with the actions of another store."""
+"""Further training of a classifier, with the actions of another store."""
 
 from pathlib import Path
 from typing import Any

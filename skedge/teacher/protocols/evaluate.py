@@ -1,7 +1,8 @@
-"""What all evaluation protocols share: the clips, and how a trained classifier is tested once and
-written."""
+"""The clips of an evaluation, and the test of a trained classifier."""
 
+import sys
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -59,6 +60,7 @@ class Sets:
         store's; `share` of each class's clips train."""
         layout = layout or store.layout
         train = store.split(data.protocol, "train")
+        check_classes(store, train, data.persons)
         if share < 1:
             train = train[subset(np.asarray(store.index["label"][train]), share, seed)]
         tested = store.split(data.protocol, data.part)
@@ -94,7 +96,9 @@ class Job(Generic[Settings]):
     def finish(self, classifier: Classifier, extra: dict[str, Any]) -> dict[str, Any]:
         """The metrics of the trained classifier, which is tested once; its run folder is
         written."""
-        sets, settings, run = self.sets, self.settings, self.run
+        sets = self.sets
+        settings = self.settings
+        run = self.run
         data = sets.data
         epochs = {"epochs": settings.optim.epochs, "part": data.part, "stream": data.stream}
         metrics = measure(classifier, sets, run, extra=extra | epochs)
@@ -109,7 +113,33 @@ class Job(Generic[Settings]):
             provenance=made | extra,
         )
         write_run(run.folder, classifier.cpu(), card, recipe=run.recipe, metrics=metrics)
+        draw(metrics, run.folder)
         return metrics
+
+
+def check_classes(store: Store, train: np.ndarray, persons: int) -> None:
+    """Raise `InputError` unless there are two classes to tell apart; what else a user should know
+    of the training clips goes to stderr."""
+    clips = np.bincount(store.index["label"][train], minlength=len(store.labels))
+    if (clips > 0).sum() < 2:
+        raise InputError(
+            f"{store.path}: expected training clips of two classes at least, got those of"
+            f" {store.labels[int(clips.argmax())]!r}; add clips of other actions, or of none (idle)"
+        )
+    empty = [store.labels[i] for i in np.flatnonzero(clips == 0)]
+    if empty:
+        tell(f"no training clips of {len(empty)} classes: {', '.join(empty)[:200]}")
+    more = int((store.index["persons"][train] > persons).sum())
+    if more:
+        tell(f"{more} training clips hold more persons than input.persons ({persons}) takes in")
+    if store.rate is None:
+        tell("the store does not know its rate: 30 frames a second are assumed, see --rate")
+
+
+@cache
+def tell(note: str) -> None:
+    """Say a note once."""
+    print(f"note: {note}", file=sys.stderr)
 
 
 def check_layout(store: Store, card: Card, source: Path) -> None:
@@ -123,14 +153,13 @@ def check_layout(store: Store, card: Card, source: Path) -> None:
 
 
 def on_protocol(seen: InputSettings, data: InputSettings) -> InputSettings:
-    """What a trained network sees, `seen`, tested on the protocol and as often as a recipe's `data`
-    says."""
+    """The input of a trained network, `seen`, with the protocol, part and samplings of a recipe's
+    `data`."""
     return replace(seen, protocol=data.protocol, part=data.part, test_clips=data.test_clips)
 
 
 def measure(network: Network, sets: Sets, run: Run, *, extra: dict[str, Any]) -> dict[str, Any]:
-    """The figures of a network that is tested once on `sets.test`, and a picture of its confusions
-    in the run's folder.
+    """The figures of a network that is tested once on `sets.test`.
 
     Clips that are sampled several times are given the mean of their probabilities.
     """
@@ -143,13 +172,21 @@ def measure(network: Network, sets: Sets, run: Run, *, extra: dict[str, Any]) ->
 
 
 def report(logits: torch.Tensor, sets: Sets, run: Run, *, extra: dict[str, Any]) -> dict[str, Any]:
-    """The figures of logits (N, classes) for `sets.test`, with what is needed to repeat them, and
-    the confusion picture."""
+    """The figures of logits (N, classes) for `sets.test`, with what is needed to repeat them."""
     compute = run.recipe.compute
     found = score(logits, sets.test.labels)
-    confusion_matrix(found["confusion"], sets.store.labels, run.folder / "confusion.png")
+    labels = sets.store.labels
+    found["classes"] = dict(zip(labels, found["per_class"], strict=True))
     return (
         extra
         | {"store": sets.store.name, "seed": compute.seed, "precision": precision_of(compute)}
         | found
     )
+
+
+def draw(metrics: dict[str, Any], folder: Path) -> None:
+    """A picture of a run's confusions beside its metrics; a picture that fails is no harm."""
+    try:
+        confusion_matrix(metrics["confusion"], list(metrics["classes"]), folder / "confusion.png")
+    except (MemoryError, ValueError, OSError) as error:
+        tell(f"no picture of the confusions: {error}")

@@ -64,6 +64,7 @@ def supervised(
 ) -> dict[str, Any]:
     """The metrics of a fresh encoder and its head, trained on labels alone."""
     sets = Sets.read(store, run.recipe.input)
+    settings = replace(settings, optim=settings.optim.for_clips(len(sets.train)))
     job = Job(run, sets, replace(plan, fusion="one"), settings=settings)
     return train(job, None, {"protocol": "supervised"})
 

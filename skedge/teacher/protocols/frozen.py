@@ -1,4 +1,4 @@
-"""Training on what a frozen encoder makes of clips."""
+"""Training on the features of a frozen encoder."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ def train_on_frozen(
     title: str,
     batch_norm: bool = False,
 ) -> None:
-    """Train the head, and the alignment of two encoders, on what the frozen encoder makes of
+    """Train the head, and the alignment of two encoders, on the frozen encoder's features of
     unaugmented clips.
 
     A batch norm in front of the head becomes part of it.
@@ -59,7 +59,8 @@ def fold_norm(norm: nn.BatchNorm1d, layer: nn.Linear) -> None:
 class _Described(nn.Module):
     def __init__(self, view: View, encoder: nn.Module) -> None:
         super().__init__()
-        self.view, self.encoder = view, encoder
+        self.view = view
+        self.encoder = encoder
 
     def forward(self, joints: Tensor) -> Tensor:
         return describe(self.encoder, self.view(joints))

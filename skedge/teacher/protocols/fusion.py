@@ -5,7 +5,7 @@ from typing import Any
 
 from skedge.datasets.store import Store
 from skedge.recipes.recipe import Recipe
-from skedge.teacher.protocols.evaluate import Sets, measure, on_protocol
+from skedge.teacher.protocols.evaluate import Sets, draw, measure, on_protocol
 from skedge.teacher.runs.folder import Run, read_metrics, write_metrics
 from skedge.teacher.runs.load import load_classifier
 
@@ -26,4 +26,5 @@ def fuse(store: Store, folder: Path, recipe: Recipe) -> dict[str, Any]:
     sets = Sets.read(store, on_protocol(card.input, recipe.input), card.layout)
     metrics = measure(network, sets, Run(folder, recipe), extra=extra)
     write_metrics(folder, metrics)
+    draw(metrics, folder)
     return metrics

@@ -13,7 +13,7 @@ from skedge.recipes.recipe import Recipe
 from skedge.skeleton import InputError
 from skedge.skeleton.streams import Stream
 from skedge.teacher.networks.classifier import View, freeze
-from skedge.teacher.protocols.evaluate import Sets, check_layout, on_protocol, report
+from skedge.teacher.protocols.evaluate import Sets, check_layout, draw, on_protocol, report
 from skedge.teacher.runs.folder import Run, read_run, write_metrics
 from skedge.teacher.runs.load import load_encoder
 from skedge.teacher.training import forward_all
@@ -29,7 +29,8 @@ def knn(
     """
     from sklearn.neighbors import KNeighborsClassifier
 
-    data, neighbors = recipe.input, recipe.knn.neighbors
+    data = recipe.input
+    neighbors = recipe.knn.neighbors
     if neighbors < 1:
         raise InputError(f"knn.neighbors: expected at least 1, got {neighbors}")
     rows: dict[str, list[Tensor]] = {"train": [], "test": []}
@@ -59,6 +60,7 @@ def knn(
     if neighbors < 5:
         del metrics["top5"]  # fewer neighbours than that have no five classes
     write_metrics(folder, metrics)
+    draw(metrics, folder)
     return metrics
 
 

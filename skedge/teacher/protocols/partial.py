@@ -29,7 +29,9 @@ def partial_body(store: Store, folder: Path, recipe: Recipe, classifier: Path) -
     """
     network, card = load_classifier(classifier)
     check_layout(store, card, classifier)
-    data, settings, compute = recipe.input, recipe.partial, recipe.compute
+    data = recipe.input
+    settings = recipe.partial
+    compute = recipe.compute
     sets = Sets.read(store, on_protocol(card.input, data))
     rng = np.random.default_rng(compute.seed)
     metrics: dict[str, Any] = {
@@ -60,7 +62,7 @@ def partial_body(store: Store, folder: Path, recipe: Recipe, classifier: Path) -
         for count in counts:
             found = []
             for _ in range(settings.draws if count else 1):
-                hidden = draw(count, len(sets.test), rng)
+                hidden = draw(count, len(sets.test), rng=rng)
                 found.append(
                     score(answers(network, sets.test.joints, hidden), sets.test.labels)["top1"]
                 )
@@ -72,18 +74,18 @@ def partial_body(store: Store, folder: Path, recipe: Recipe, classifier: Path) -
     return metrics
 
 
-def hide_joints(joints: int, count: int, clips: int, rng: np.random.Generator) -> np.ndarray:
-    """Which of `joints` are hidden, bool (clips, joints): `count` of each row."""
+def hide_joints(joints: int, count: int, clips: int, *, rng: np.random.Generator) -> np.ndarray:
+    """The hidden ones of `joints`, bool (clips, joints): `count` of each row."""
     order = rng.random((clips, joints)).argsort(1)
     return order < count
 
 
-def hide_parts(layout: Layout, count: int, clips: int, rng: np.random.Generator) -> np.ndarray:
+def hide_parts(layout: Layout, count: int, clips: int, *, rng: np.random.Generator) -> np.ndarray:
     """The joints of `count` of the layout's body parts, drawn for every clip, bool (clips, V)."""
     parts = np.zeros((len(layout.parts), len(layout)), bool)
     for row, joints in enumerate(layout.parts.values()):
         parts[row, list(joints)] = True
-    return hide_joints(len(parts), count, clips, rng) @ parts
+    return hide_joints(len(parts), count, clips, rng=rng) @ parts
 
 
 @torch.inference_mode()

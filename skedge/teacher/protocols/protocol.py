@@ -22,10 +22,11 @@ from skedge.teacher.streams import Part, each_stream
 
 
 class Training(Protocol):
-    """Trains on labels from the run folder of an encoder, and gives the metrics back."""
+    """A protocol that trains on labels from the run folder of an encoder, and gives the metrics
+    back."""
 
     def __call__(
-        self, store: Store, folder: Path, recipe: Recipe, encoder: Path, /, *, resume: bool
+        self, store: Store, folder: Path, recipe: Recipe, *, encoder: Path, resume: bool
     ) -> dict[str, Any]: ...
 
 
@@ -47,7 +48,7 @@ def _trained(train: Training, store: Store, run: Run, pretrained: Path | None) -
     assert pretrained is not None
 
     def step(one: Run, part: Part) -> dict[str, Any]:
-        return train(store, one.folder, one.recipe, part(pretrained), resume=one.resume)
+        return train(store, one.folder, one.recipe, encoder=part(pretrained), resume=one.resume)
 
     return each_stream(run, step) or fuse(store, run.folder, run.recipe)
 

@@ -10,7 +10,7 @@ from skedge.datasets.store import Store
 from skedge.recipes.recipe import Recipe
 from skedge.skeleton.normalize import normalize
 from skedge.teacher.clips import Clips
-from skedge.teacher.protocols.evaluate import Sets, report
+from skedge.teacher.protocols.evaluate import Sets, draw, report
 from skedge.teacher.runs.folder import Run, write_metrics
 
 
@@ -40,4 +40,5 @@ def ridge(store: Store, folder: Path, recipe: Recipe) -> dict[str, Any]:
     extra = {"protocol": "ridge", "part": data.part}
     metrics = report(torch.from_numpy(full), sets, Run(folder, recipe), extra=extra)
     write_metrics(folder, metrics)
+    draw(metrics, folder)
     return metrics

@@ -1,1 +1,1 @@
-"""Run folders: how a trained network is written and opened."""
+"""Run folders: writing and opening trained networks."""

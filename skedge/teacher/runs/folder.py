@@ -1,4 +1,4 @@
-"""Run folders: a trained thing as recipe.yaml, weights.safetensors, metrics.json and log/."""
+"""Run folders: a trained network as recipe.yaml, weights.safetensors, metrics.json and log/."""
 
 import json
 import re
@@ -12,9 +12,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from skedge.recipes.masked_settings import SttformerSettings, TransformerSettings
 from skedge.recipes.recipe import Recipe
-from skedge.recipes.settings import EncoderSettings, InputSettings
+from skedge.recipes.settings import (
+    EncoderSettings,
+    InputSettings,
+    SttformerSettings,
+    TransformerSettings,
+)
 from skedge.skeleton import InputError, Layout
 from skedge.skeleton.files import read_json, write_json, write_text, write_whole
 
@@ -25,14 +29,16 @@ DECODER = "decoder.safetensors"
 STREAMS = "streams.json"
 # Where an unfinished training can go on.
 CHECKPOINT = "last.ckpt"
+# What it was asked for: data and settings, beside it and with its life.
+ASKED = "last.json"
 # Folders of runs inside a run's: streams, the encoders of a pair, seeds.
 _PARTS = re.compile(r"joint|bone|motion|theta|phi|seed-\d+")
 
 
 @dataclass(frozen=True)
 class Run:
-    """What one training is told: the folder that it writes, the recipe, and whether an interrupted
-    one goes on."""
+    """One training: the folder that it writes, its recipe, and whether an interrupted one is
+    resumed."""
 
     folder: Path
     recipe: Recipe
@@ -41,7 +47,8 @@ class Run:
 
 @dataclass
 class Card:
-    """What is needed to build a trained network again; it stands in the header of its weights file.
+    """The description from which a trained network is built again, in the header of its weights
+    file.
 
     `kind` is "encoder" (pretrained, no head) or "classifier"; `seconds` is the median length of the
     training clips.
@@ -74,6 +81,7 @@ def write_run(
     )
     write_metrics(folder, metrics)
     (folder / CHECKPOINT).unlink(missing_ok=True)
+    (folder / ASKED).unlink(missing_ok=True)
 
 
 def forget_parts(folder: Path) -> None:

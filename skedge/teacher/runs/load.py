@@ -1,4 +1,4 @@
-"""Opens any trained run as one frozen module."""
+"""Any trained run, opened as one frozen module."""
 
 import json
 from dataclasses import replace
@@ -60,7 +60,8 @@ def load_encoder(folder: Path, fusion: str = "one") -> tuple[AnyEncoder, Card]:
     plan = replace(card.encoder, fusion=fusion)  # type: ignore[arg-type]
     pair = make_encoder(card.layout, plan, card.input.frames)
     assert isinstance(pair, DualEncoder)
-    pair.theta, pair.phi = encoder.theta, encoder.phi
+    pair.theta = encoder.theta
+    pair.phi = encoder.phi
     return pair, replace(card, encoder=plan)
 
 
@@ -72,7 +73,7 @@ def _load_one(folder: Path) -> tuple[Classifier, Card]:
             " student), got a pretrained encoder without a head; run `skedge evaluate linear` or"
             " `skedge evaluate finetune` on it first"
         )
-    classifier = Classifier(card.layout, card.input, card.encoder, len(card.labels))
+    classifier = Classifier(card.layout, card.input, card.encoder, classes=len(card.labels))
     load_state(classifier, weights, folder)
     return freeze(classifier), card
 

@@ -1,0 +1,103 @@
+"""`skedge bench live`: the whole way from camera to event, as the live view goes it."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from skedge.bench import machine
+from skedge.bench.live_probe import Settings
+from skedge.bench.live_report import html, markdown
+from skedge.skeleton.errors import InputError
+from skedge.skeleton.files import write_json, write_text
+
+SCHEMA = 1
+PATIENCE = 1800
+
+
+def benchmark_live(
+    model: Path | str,
+    out: Path,
+    networks: Sequence[str] = ("lite", "full"),
+    people: Sequence[int] = (1,),
+    threads: Sequence[int] = (1,),
+    film: Path | None = None,
+    pictures: int = 300,
+    rate: float = 30.0,
+    size: tuple[int, int] = (640, 480),
+    viewer: bool = False,
+    say: Callable[[str], None] = lambda text: None,
+) -> dict[str, Any]:
+    """Measure the live view with every choice of landmark network, people and threads, and write
+    `live.json`, `live.md` and `live.html` into the folder `out`; returns the document.
+
+    Each choice runs in a process of its own, one after the other: as many `pictures` of the `film`
+    or of invented people, `rate` a second as from a camera (0: as many as it can). Raises
+    `InputError` for a film or model that cannot be used, and where networks are missing.
+    """
+    width, height = size
+    if min(*people, *threads, width, height) < 1 or rate < 0:
+        raise InputError(
+            "expected at least 1 person, thread and pixel, and no negative rate, got people"
+            f" {list(people)}, threads {list(threads)}, {width} x {height}, {rate:g} a second"
+        )
+    runs = []
+    for network, count, number in product(networks, people, threads):
+        settings = Settings(
+            str(model),
+            network,
+            count,
+            number,
+            None if film is None else str(film),
+            pictures,
+            rate,
+            width,
+            height,
+            viewer,
+        )
+        say(f"{network}, {count} people, {number} threads")
+        runs.append(_run(settings))
+    document = {
+        "schema": SCHEMA,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": machine.describe(),
+        "source": "invented people" if film is None else film.name,
+        "runs": runs,
+    }
+    write_json(out / "live.json", document, indent=1)
+    write_text(out / "live.md", markdown(document))
+    write_text(out / "live.html", html(document))
+    return document
+
+
+def _run(settings: Settings) -> dict[str, Any]:
+    root = str(Path(__file__).parents[2])
+    path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
+    command = [sys.executable, "-m", "skedge.bench.live_probe", json.dumps(asdict(settings))]
+    done = subprocess.run(
+        command,
+        env=os.environ | {"PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    try:
+        found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    except (ValueError, IndexError):
+        last = (done.stderr.strip().splitlines() or ["no message; out of memory?"])[-1][:200]
+        raise InputError(f"bench live: the run ended with code {done.returncode}: {last}") from None
+    if "error" in found:
+        raise InputError(str(found["error"]))
+    # A path says where somebody keeps films, and that is nobody's business.
+    found["settings"] |= {
+        name: found["settings"][name] and Path(found["settings"][name]).name
+        for name in ("model", "film")
+    }
+    return found

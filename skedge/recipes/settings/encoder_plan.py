@@ -1,0 +1,82 @@
+"""The plans of encoders."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from skedge.skeleton.graph import Distances
+
+
+@dataclass
+class TransformerSettings:
+    """The encoder of MAMP and Skeleton2vec: a token is one joint over a few frames.
+
+    Args:
+        width: channels of a token.
+        depth: number of blocks.
+        heads: heads of every attention; they divide the width.
+        hidden: width of the feed-forward networks, in widths of a token.
+        segment: frames of a token: 3 in Skeleton2vec, 4 in MAMP; input.frames is a multiple of it.
+    """
+
+    width: int = 256
+    depth: int = 8
+    heads: int = 8
+    hidden: int = 4
+    segment: int = 3
+
+
+@dataclass
+class SttformerSettings:
+    """STTFormer, the encoder of SkeletonMAE: attention between all joints of a tuple of frames.
+
+    Args:
+        width: channels of the last blocks: 256 is STTFormer, 128 and 512 are SkeletonMAE's tables;
+            others scale 256's plan.
+        frames: frames of a tuple: 6 in STTFormer; SkeletonMAE does not say (2 here); input.frames
+            is a multiple of it.
+    """
+
+    width: int = 256
+    frames: int = 6
+
+
+@dataclass
+class EncoderSettings:
+    """The plan of an encoder.
+
+    Args:
+        widths: output channels of every block.
+        strides: temporal stride of every block.
+        dropout: dropout in every block but the first.
+        distances: distances in st-gcn: one-hop (the partition behind the published numbers) or true
+            hops along the bones.
+        backbone: how joints are mixed: st-gcn (along the bones), tcn (all at once: the whole body
+            is one node), gin (along the bones, summed), dgcnn (near in feature space), transformer
+            (attention over the whole clip) or sttformer (within tuples of frames); the last two
+            have plans of their own, and neither widths nor strides.
+        fusion: how encoders are joined: one (there is one); of ASMa's two theta or phi alone, the
+            mean of both, or both aligned by cross attention.
+        causal: temporal kernels look back only, so that a live model answers without delay; else
+            they are centred.
+        padding: clips are continued by zeros, as the papers do it; without it only those frames
+            count around which the kernels see frames, 8 fewer per block: a clip then gives what a
+            live model makes of it.
+        head: head of a finetuned classifier: linear, or mlp (Skeleton2vec, which does not say of
+            what width).
+        joints: names of the joints that a backbone along the bones, or tcn, looks at; none is all.
+        transformer: plan of that backbone.
+        sttformer: plan of that backbone.
+    """
+
+    widths: tuple[int, ...] = (16, 16, 16, 16, 32, 32, 32, 64, 64, 256)
+    strides: tuple[int, ...] = (1, 1, 1, 1, 2, 1, 1, 2, 1, 1)
+    dropout: float = 0.5
+    distances: Distances = "one-hop"
+    backbone: Literal["st-gcn", "tcn", "gin", "dgcnn", "transformer", "sttformer"] = "st-gcn"
+    fusion: Literal["one", "theta", "phi", "mean", "alignment"] = "one"
+    causal: bool = False
+    padding: bool = True
+    head: Literal["linear", "mlp"] = "linear"
+    joints: tuple[str, ...] = ()
+    transformer: TransformerSettings = field(default_factory=TransformerSettings)
+    sttformer: SttformerSettings = field(default_factory=SttformerSettings)

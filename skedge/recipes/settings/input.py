@@ -1,0 +1,48 @@
+"""Settings of a model's input."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from skedge.skeleton.normalize import Normalization
+from skedge.skeleton.streams import Stream
+
+
+@dataclass
+class InputSettings:
+    """The input of a model.
+
+    Args:
+        protocol: the store's named split, for example xsub.
+        part: where accuracy is measured: test, or val while settings are being chosen.
+        frames: number of frames that the network is given.
+        persons: number of persons in a clip; further ones are left out, missing ones are zeros.
+        normalization: per-frame (PSTL, AimCLR), root-relative, root-motion (the hips show how the
+            body moves; one person), first-frame (CTR-GCN) or first-frame-aligned (PYSKL).
+        stream: joint, bone, motion, or three: all of them, trained alone and fused.
+        fusion: weights of the streams' logits, which are added, where there are three.
+        time: stretched (every clip to these frames, as the papers do), rate (windows as a camera
+            brings them: training cuts them at random, tests see the clip's end, and the first pose
+            is repeated before a clip; motion looks back), or uniform (DG-STGCN, Skeleton2vec: a
+            random frame of each of as many equal parts, anew in every epoch, shorter clips round
+            and round; no file for the edge can be made of it).
+        hz: frames per second, with time rate.
+        warm_up: frames of a clip that every window shows at least, and that a live model waits for,
+            with time rate.
+        test_clips: number of samplings of a held-out clip that are averaged, with time uniform (10
+            in Skeleton2vec); a probe learns from the frozen features of as many samplings of every
+            training clip.
+    """
+
+    protocol: str = "xsub"
+    part: Literal["val", "test"] = "test"
+    frames: int = 50
+    persons: int = 1
+    normalization: Normalization = "first-frame"
+    stream: Stream | Literal["three"] = "joint"
+    fusion: dict[Stream, float] = field(
+        default_factory=lambda: {"joint": 0.6, "bone": 0.6, "motion": 0.4}
+    )
+    time: Literal["stretched", "rate", "uniform"] = "stretched"
+    hz: float = 30.0
+    warm_up: int = 15
+    test_clips: int = 1

@@ -1,0 +1,54 @@
+"""Settings of the optimisation of networks."""
+
+import math
+from dataclasses import dataclass, replace
+from typing import Literal
+
+
+@dataclass
+class OptimSettings:
+    """The optimisation of a network: warm-up, then a cosine, or steps down.
+
+    Args:
+        epochs: passes over the training clips.
+        batch_size: clips per step, over all devices.
+        learning_rate: learning rate after the warm-up.
+        weight_decay: weight decay as the optimizer defines it.
+        warmup_epochs: epochs in which the learning rate rises linearly; the first step already
+            learns.
+        optimizer: adam, adamw or sgd (momentum 0.9).
+        betas: betas of adam and adamw.
+        final_rate: learning rate where the cosine ends.
+        milestones: epochs at which the learning rate is divided by ten, in place of the cosine.
+        least_steps: least number of steps; a small set gets more epochs, and a longer warm-up.
+        most_steps: largest number of steps; a large set gets fewer epochs. 0 is no limit.
+    """
+
+    epochs: int = 100
+    batch_size: int = 128
+    learning_rate: float = 5e-3
+    weight_decay: float = 0.0
+    warmup_epochs: float = 0.0
+    optimizer: Literal["adam", "adamw", "sgd"] = "adam"
+    betas: tuple[float, float] = (0.9, 0.999)
+    final_rate: float = 0.0
+    milestones: tuple[float, ...] = ()
+    least_steps: int = 0
+    most_steps: int = 0
+
+    def for_clips(self, clips: int) -> "OptimSettings":
+        """These settings with as many epochs of so many clips as the least and the most steps
+        ask."""
+        each = math.ceil(clips / max(1, min(self.batch_size, clips)))
+        epochs = max(self.epochs, math.ceil(self.least_steps / each))
+        if self.most_steps:
+            epochs = min(epochs, max(1, self.most_steps // each))
+        if epochs == self.epochs or not self.epochs:
+            return self
+        share = epochs / self.epochs
+        return replace(
+            self,
+            epochs=epochs,
+            warmup_epochs=self.warmup_epochs * share,
+            milestones=tuple(milestone * share for milestone in self.milestones),
+        )
