@@ -98,6 +98,14 @@ def train_online(store: Store, run: Run) -> dict[str, Any]:
         run,
         title="Training on recordings",
     )
+    return finish_online(classifier, store, run)
+
+
+def finish_online(classifier: Classifier, store: Store, run: Run) -> dict[str, Any]:
+    """The metrics of a trained network, calibrated and tested as the recipe says; its run folder is
+    written."""
+    recipe = run.recipe
+    data, compute, settings = recipe.input, recipe.compute, recipe.distill.online
     classifier.cpu().eval()
     with torch.no_grad():
         quiet = torch.tensor([label in QUIET for label in store.labels])
@@ -106,21 +114,22 @@ def train_online(store: Store, run: Run) -> dict[str, Any]:
     held_out = _answered(classifier, store, "val", recipe)
     rules, chosen = calibrate(held_out, store.labels, settings)
     found = judge(_answered(classifier, store, "test", recipe), rules)
-    made = provenance(store, compute, optim, clips=len(train)) | {"protocol": "online"}
+    train = store.split(data.protocol, "train")
+    made = provenance(store, compute, recipe.distill.optim, clips=len(train))
     card = Card(
         kind="classifier",
         layout=store.layout,
         labels=store.labels,
         input=data,
-        encoder=plan,
+        encoder=recipe.student,
         seconds=median_seconds(store.index["frames"][train], store.rate),
-        provenance=made,
+        provenance=made | {"protocol": "online"},
     )
     metrics = {
         "protocol": "online",
         "store": store.name,
         "seed": compute.seed,
-        "epochs": optim.epochs,
+        "epochs": recipe.distill.optim.epochs,
         **found,
         **chosen,
     }
