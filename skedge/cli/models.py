@@ -245,7 +245,7 @@ def bench_command(parser: ArgumentParser) -> Callable[[Any], None]:
 
 
 def bench_live_command(parser: ArgumentParser) -> Callable[[Any], None]:
-    """Measure the whole way from camera to event, as `skedge live` goes it.
+    """Measure the live view from camera to event. Everything runs as in `skedge live`.
 
     Example: skedge bench live --pose lite full --out runs/live
     """
@@ -364,7 +364,9 @@ def _predict(args: Any) -> None:
         print(f"note: {note}", file=sys.stderr)
     if args.rate is None and args.frame_by_frame:
         print("note: 30 frames a second assumed, see --rate", file=sys.stderr)
-    print(f"{one.label or 'no answer: the clip ended before the first one'}\t{one.confidence:.3f}")
+    often = f"\t{one.repetitions} times" if (one.repetitions or 0) > 1 else ""
+    label = one.label or "no answer: the clip ended before the first one"
+    print(f"{label}\t{one.confidence:.3f}{often}")
 
 
 def _evaluate_online(args: Any) -> None:

@@ -35,9 +35,9 @@ def draw(
     """Draw a clip (M, T, V, 3) in metres, NaN where absent, from the front and from the side.
 
     A `.gif` moves at the clip's `rate` (30 where it is None), a long one faster; a `.png` shows
-    `strip` frames beside each other. Left is red, right is blue; joints that are absent are hollow, where
-    `skedge.skeleton.prepare.fill` puts them. The label of each of `intervals` (label, first frame,
-    frame after the last) stands over its frames.
+    `strip` frames beside each other. Left is red, right is blue; joints that are absent are hollow,
+    where `skedge.skeleton.prepare.fill` puts them. The label of each of `intervals` (label, first
+    frame, frame after the last) stands over its frames.
 
     Raises `InputError` for another ending, a wrong joint count and a clip in which nothing was
     seen.

@@ -26,9 +26,12 @@ STEPS = 250
 SURE, ROUNDS, SKIPPED = 0.5, 3, 0.4
 FEWEST_ANSWERS = 3
 FOLDS = 10
-# False events an hour and class that a threshold is chosen for, and the thresholds to choose from.
-WANTED = 4.0
-LEAST, MOST = 0.3, 0.995
+# Thresholds are chosen for so many false events per hour and class, but not where fewer of its own
+# clips than `KEPT` would be seen.
+WANTED, KEPT = 5.0, 0.6
+LEAST, MOST = 0.3, 0.99
+# So many of the surest negatives say how the rate of false events falls.
+TAIL = 10
 
 Clips = Sequence[np.ndarray]
 
@@ -49,12 +52,10 @@ def learn(new: Mapping[str, Clips], others: Clips, model: str = "") -> Taught:
     scale = (scale + 1e-3 * everything.std() + 1e-12) * np.sqrt(everything.shape[1])
 
     def taught(weights: np.ndarray) -> Taught:
-        arrays = (np.asarray(one, np.float64) for one in (mean, scale, weights[:-1], weights[-1]))
-        return Taught(tuple(new), tuple(len(clips) for clips in new.values()), model, *arrays)
+        counts = tuple(len(clips) for clips in new.values())
+        return Taught(tuple(new), counts, model, mean, scale, weights[:-1], weights[-1])
 
-    chosen = [
-        [np.arange(int(SKIPPED * len(clip)), len(clip)) for clip in clips] for clips in groups
-    ]
+    chosen = [[_later(clip) for clip in clips] for clips in groups]
     found = None
     for _ in range(ROUNDS):
         found = taught(_regression(negatives, groups, chosen, mean, scale))
@@ -64,6 +65,10 @@ def learn(new: Mapping[str, Clips], others: Clips, model: str = "") -> Taught:
         ]
     assert found is not None
     return found
+
+
+def _later(clip: np.ndarray) -> np.ndarray:
+    return np.arange(int(SKIPPED * len(clip)), len(clip))
 
 
 def _surest(shares: np.ndarray) -> np.ndarray:
@@ -130,19 +135,24 @@ class HeldOut:
         limit, hours = _logit(np.array(threshold)), self.seconds / 3600
         above = int((logits >= limit).sum())
         order = np.sort(logits)[::-1]
-        tail = order[: max(3, len(order) // 4)]
-        if above >= len(tail) // 2 or len(order) < 4:
+        tail = order[: min(TAIL, len(order) // 2)]
+        if above > len(tail) // 2 or len(tail) < 2:
             return above / hours
         foot = tail[-1]
         spread = max(float(np.mean(tail[:-1] - foot)), 1e-3)
         return float((len(tail) - 1) * np.exp(-(limit - foot) / spread) / hours)
 
     def threshold(self, label: str) -> float:
-        """The least threshold from which on no more false events than wanted are expected."""
-        for threshold in np.linspace(LEAST, MOST, 60).tolist():
+        """The least threshold from which on no more false events than wanted are expected, or the
+        largest at which enough of the class's own clips are seen."""
+        chosen = LEAST
+        for threshold in np.round(np.linspace(LEAST, MOST, 70), 3).tolist():
+            if self.recall(label, threshold) < KEPT:
+                break
+            chosen = threshold
             if self.false_per_hour(label, threshold) <= WANTED:
-                return round(float(threshold), 3)
-        return MOST
+                break
+        return float(chosen)
 
 
 def _logit(share: np.ndarray) -> np.ndarray:

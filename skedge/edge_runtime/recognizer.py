@@ -11,6 +11,7 @@ from skedge.edge_runtime.backends.backend import Backend, load_backend
 from skedge.edge_runtime.events import DEBOUNCE, Event, EventDetector, EventRules
 from skedge.edge_runtime.guard import Guard, Pace, check_clip
 from skedge.edge_runtime.models import find
+from skedge.edge_runtime.repetitions import Counter
 from skedge.edge_runtime.stream import Stream
 from skedge.edge_runtime.taught import OutdatedError, Taught, beside
 from skedge.edge_runtime.window import Window
@@ -21,6 +22,8 @@ from skedge.skeleton.prepare import prepare, seen
 from skedge.skeleton.resample import TOLERANCE, at_rate, newest
 
 HOP = 0.1
+# Seconds between two counts of what goes on, and that are remembered for the next event's count.
+COUNTED, REMEMBERED = 2.0, 12.0
 # A person not seen for the debounce, and for these seconds at the least, is away.
 AWAY = 0.5
 
@@ -58,6 +61,9 @@ class _Person:
     window: Window | Stream
     events: EventDetector
     guard: Guard
+    counter: Counter
+    counts: dict[str, int | None] = field(default_factory=dict)
+    counted: float = -np.inf
     seconds: float = -np.inf
     seen: float = -np.inf
     due: float = -np.inf
@@ -183,8 +189,9 @@ class Recognizer:
                 if streaming
                 else Window(self.metadata)
             )
+            layout = self.metadata.layout
             state = self._persons[person] = _Person(
-                window, EventDetector(self.rules), Guard(self.metadata.layout)
+                window, EventDetector(self.rules), Guard(layout), Counter(layout)
             )
         problem = ""
         if self.checks_bodies:
@@ -194,6 +201,7 @@ class Recognizer:
         self._push(state, frame, moment)
         if seen(frame).any():
             state.seen = moment
+            state.counter.push(frame[0], moment)
             if moment >= state.due - TOLERANCE and state.window.ready:
                 events += self._infer(state, person, moment)
         if problem:
@@ -209,7 +217,7 @@ class Recognizer:
         """
         away = max(self.rules.debounce, AWAY)
         return tuple(
-            replace(event, person=person)
+            _whole(event, state, person)
             for person, state in self._persons.items()
             if seconds is None or seconds - state.seen >= away
             for event in state.events.finish(seconds)
@@ -217,9 +225,9 @@ class Recognizer:
 
     @property
     def open_events(self) -> tuple[Event, ...]:
-        """The events that go on: everybody's."""
+        """The events that go on: everybody's; their repetitions are counted every other second."""
         return tuple(
-            replace(event, person=person)
+            replace(event, person=person, repetitions=state.counts.get(event.label))
             for person, state in self._persons.items()
             for event in state.events.open
         )
@@ -241,6 +249,19 @@ class Recognizer:
     def embed(self, clip: np.ndarray, rate: float = 30) -> np.ndarray:
         """The embedding (features,) of a whole clip; otherwise as `predict`."""
         return self._run_clip(clip, rate)[1]
+
+    def repetitions(self, clip: np.ndarray, rate: float = 30) -> int | None:
+        """How often the movement in a clip (T, V, 3) of one person, in metres, is repeated; None
+        where nothing moves.
+
+        Of a clip (T, M, V, 3) the first person counts.
+        """
+        joints = _numbers(clip, "the clip")
+        joints = joints[:, 0] if joints.ndim == 4 else joints
+        counter = Counter(self.metadata.layout)
+        for number, frame in enumerate(joints):
+            counter.push(frame, number / rate)
+        return counter.count(0, len(joints) / rate)
 
     def reset(self, person: Hashable | None = None) -> None:
         """Forget one person, or everybody: the next frame starts anew, at any time stamp."""
@@ -341,7 +362,18 @@ class Recognizer:
         label, confidence = self.labels[best], float(probabilities[best])
         state.result = Result(True, True, label, confidence, probabilities, embedding, moment)
         events = state.events.update(probabilities, moment, start)
-        return [replace(event, person=person) for event in events]
+        found = [_whole(event, state, person) for event in events]
+        if moment - state.counted >= COUNTED:
+            state.counted, going = moment, state.events.open
+            state.counts = {one.label: state.counter.count(one.start, moment) for one in going}
+            state.counter.forget(min([moment, *(one.start for one in going)]) - REMEMBERED)
+        return found
+
+
+def _whole(event: Event, state: _Person, person: Hashable) -> Event:
+    """An event with whose it is and, once it has ended, how often the movement was repeated."""
+    count = None if event.end is None else state.counter.count(event.start, event.end)
+    return replace(event, person=person, repetitions=count)
 
 
 def _moment(seconds: float) -> float:

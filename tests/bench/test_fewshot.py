@@ -8,8 +8,8 @@ import pytest
 
 from skedge.bench.studies.fewshot import few, main, measure
 from skedge.datasets.store import Store, StoreWriter
+from skedge.edge_runtime.learning import learn
 from skedge.edge_runtime.taught import Taught
-from skedge.edge_runtime.teach import learn
 from skedge.skeleton import InputError, load_layout
 from tests.edge_runtime.edge_models import metadata, walk, write_model
 
@@ -61,13 +61,13 @@ def test_so_many_clips_are_taught_and_none_of_the_test(
 ) -> None:
     counts = []
 
-    def watched(clips: dict[str, np.ndarray], known: dict[str, np.ndarray]) -> Taught:
-        counts.append(([len(one) for one in clips.values()], [len(one) for one in known.values()]))
-        return learn(clips, known)
+    def watched(clips: dict[str, list[np.ndarray]], others: list[np.ndarray]) -> Taught:
+        counts.append(([len(one) for one in clips.values()], len(others)))
+        return learn(clips, others)
 
     monkeypatch.setattr("skedge.bench.studies.fewshot.learn", watched)
     measure(model, Store(store), shots=(1, 3), draws=2)
-    assert counts == [([1, 1], [4] * 4)] * 2 + [([3, 3], [4] * 4)] * 2
+    assert counts == [([1, 1], 16)] * 2 + [([3, 3], 16)] * 2
 
 
 def test_what_cannot_be_measured_is_one_line(store: Path, model: Path, tmp_path: Path) -> None:

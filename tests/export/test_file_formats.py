@@ -1,6 +1,7 @@
 """Every format and precision, as a person and the device see the files."""
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -18,6 +19,7 @@ from skedge.edge_runtime import Recognizer
 from skedge.export.exporter import PRECISIONS, Exporter
 from skedge.export.formats import onnx as onnx_format
 from skedge.export.formats import tflite as tflite_format
+from skedge.export.formats.registry import FORMATS
 from skedge.export.graph import Graph
 from skedge.export.verify import ExportError
 from skedge.skeleton import load_layout, prepare
@@ -239,7 +241,7 @@ def test_a_converter_that_fails_says_so(
     def fail(graph: Graph) -> bytes:
         raise ValueError("unsupported\noperator")
 
-    monkeypatch.setattr(tflite_format, "convert", fail)
+    monkeypatch.setitem(FORMATS, ".tflite", replace(FORMATS[".tflite"], convert=fail))
     monkeypatch.setattr(exporter, "_converted", {})
     with pytest.raises(ExportError, match=r"cannot be converted to \.tflite: unsupported operator"):
         exporter.write(tmp_path / "model.tflite")

@@ -18,7 +18,7 @@ from skedge.datasets.store import Store
 from skedge.edge_runtime import Recognizer
 from skedge.export.clip_graph import Deployed, macs
 from skedge.export.exporter import Exporter
-from skedge.export.formats import onnx as onnx_format
+from skedge.export.formats.registry import FORMATS
 from skedge.export.frame_graph import StreamingStep
 from skedge.export.verify import ExportError
 from skedge.recipes.distill_settings import student_plan
@@ -295,17 +295,17 @@ def test_a_file_that_answers_otherwise_is_not_written(
     change: Callable[[np.ndarray], np.ndarray], streaming_run: Path, store: Store, tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    convert = onnx_format.convert
+    form = FORMATS[".onnx"]
 
     def corrupt(*args: Any) -> bytes:
-        model = onnx.load_from_string(convert(*args))
+        model = onnx.load_from_string(form.convert(*args))
         largest = max(model.graph.initializer, key=lambda tensor: int(np.prod(tensor.dims)))
         largest.CopyFrom(
             numpy_helper.from_array(change(numpy_helper.to_array(largest).copy()), largest.name)
         )
         return model.SerializeToString()
 
-    monkeypatch.setattr(onnx_format, "convert", corrupt)
+    monkeypatch.setitem(FORMATS, ".onnx", replace(form, convert=corrupt))
     with pytest.raises(ExportError, match="not written"):
         Exporter(streaming_run, store, streaming=True).write(tmp_path / "new.onnx")
     assert list(tmp_path.iterdir()) == []

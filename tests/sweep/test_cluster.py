@@ -60,7 +60,7 @@ echo "$*" >> "$SLURM_ROOM/cancelled"
 @pytest.fixture(autouse=True)
 def _stubs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jobs, "Job", stubs.StubJob)
-    monkeypatch.setattr("skedge.sweep.report.plot", lambda *given: given[-1].touch())
+    monkeypatch.setattr("skedge.sweep.report.plot", lambda rows, path, **_: path.touch())
     path = [str(ROOT), os.environ.get("PYTHONPATH", "")]
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(path))
 

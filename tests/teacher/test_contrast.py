@@ -478,9 +478,9 @@ def test_streams_trained_together_become_a_folder_each(
     key's clip, not its label."""
     trained: list[Any] = []
 
-    def noted(module: Any, *rest: Any) -> Any:
+    def noted(module: Any, *rest: Any, **named: Any) -> Any:
         trained.append(module)
-        return fit(module, *rest)
+        return fit(module, *rest, **named)
 
     monkeypatch.setattr("skedge.teacher.pretrain.fit", noted)
     settings = PretrainSettings("csclr", contrast=CONTRAST, optim=optim(epochs=3, batch_size=4))

@@ -21,6 +21,7 @@ from skedge.edge_runtime.interfaces import Frame, Person
 from skedge.edge_runtime.live.actions import Actions, Observation
 from skedge.edge_runtime.models import find
 from skedge.edge_runtime.pose.blazepose import BlazePose
+from skedge.edge_runtime.pose.choice import NETWORKS
 from skedge.edge_runtime.recognizer import Recognizer
 from skedge.edge_runtime.sources import open_source
 from skedge.skeleton.errors import InputError
@@ -40,6 +41,7 @@ def measure(
     people: int,
     recognizer: Recognizer | None = None,
     truth: Truth | None = None,
+    network: str = "full",
 ) -> dict[str, Any]:
     """What happened and what it took: milliseconds a frame, a window of the detector and a body,
     the first ten frames left out.
@@ -49,7 +51,9 @@ def measure(
     action's mean time over the pose's.
     """
     steps: dict[str, list[float]] = {"detector": [], "landmarks": []}
-    pose = BlazePose(people, took=lambda step, seconds: steps[step].append(seconds))
+    pose = BlazePose(
+        people, network=network, took=lambda step, seconds: steps[step].append(seconds)
+    )
     actions = None if recognizer is None else Actions(recognizer)
     times: dict[str, list[float]] = {
         "pose": [],
@@ -159,6 +163,7 @@ def main() -> None:
     parser.add_argument("--people", type=int, default=2, help="how many are looked for")
     parser.add_argument("--model", type=find, help="an exported model, or default")
     parser.add_argument("--truth", type=Path, help="a table frame,who,x,y")
+    parser.add_argument("--pose", default="full", choices=NETWORKS, help="landmark network")
     args = parser.parse_args()
     try:
         recognizer = None if args.model is None else Recognizer.load(args.model)
@@ -166,7 +171,7 @@ def main() -> None:
         source = open_source(args.film, fast=True)
         if getattr(source, "layout", None) is not None:
             raise InputError(f"{args.film}: expected a film or pictures, got recorded skeletons")
-        found = measure(source, args.people, recognizer, truth)
+        found = measure(source, args.people, recognizer, truth, args.pose)
     except (InputError, OSError) as error:
         parser.exit(2, f"skedge.bench.studies.pose: {error}\n")
     print(json.dumps(found, indent=1))

@@ -83,7 +83,8 @@ def model_path(model: str, folder: Path | None = None) -> Path:
             "come from)"
         )
     try:
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        with open(path, "rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise InputError(
             f"{path}: expected a file that can be read, got: {error.strerror}"

@@ -27,7 +27,7 @@ class Prediction:
 
     `truth` is the clip's own label, None where it has none. Frame by frame the answer is the clip's
     last; `mean_label` is that of the mean of all its answers. `notes` say what looks wrong about
-    the clip.
+    the clip, `repetitions` how often the movement is repeated, None where nobody counted.
     """
 
     name: str
@@ -37,6 +37,7 @@ class Prediction:
     probabilities: np.ndarray | None
     mean_label: str | None = None
     notes: tuple[str, ...] = ()
+    repetitions: int | None = None
 
     @property
     def right(self) -> bool:
@@ -161,7 +162,8 @@ def predict_file(
     recognizer = _recognizer(model)
     clip, notes = understood(read_clip(Path(path)), recognizer.metadata.layout, layout, str(path))
     answer = _predict(recognizer, clip, rate, frame_by_frame, str(path), None)
-    return replace(answer, notes=tuple(notes))
+    counted = recognizer.repetitions(clip, rate)
+    return replace(answer, notes=tuple(notes), repetitions=counted)
 
 
 def own_protocol(recognizer: Recognizer, store: "Store") -> str | None:

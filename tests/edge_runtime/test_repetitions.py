@@ -1,0 +1,95 @@
+"""How often a movement was repeated: on bodies that move a known number of times."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from skedge.edge_runtime import Recognizer
+from skedge.edge_runtime.repetitions import Counter
+from tests.edge_runtime.edge_models import STREAMING, write_streaming_model
+from tests.edge_runtime.test_guard import FRONT, NTU
+
+RATE = 30.0
+HIPS = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 16, 20, 21, 22, 23, 24]
+RIGHT_ARM, LEFT_ARM = [9, 10, 11, 23, 24], [5, 6, 7, 21, 22]
+
+
+def performed(
+    kind: str, times: int, period: float, seed: int = 0, still: float = 1.0
+) -> np.ndarray:
+    """Somebody who stands, does it so many times, and stands, (T, 25, 3), as a noisy camera sees
+    it."""
+    rng = np.random.default_rng(seed)
+    moving = np.arange(round(times * period * RATE)) / RATE
+    share = (1 - np.cos(2 * np.pi * moving / period)) / 2
+    joints = np.repeat(FRONT[None], len(moving), axis=0).astype(np.float64)
+    if kind == "squat":
+        joints[:, HIPS, 1] -= 0.45 * share[:, None]
+        joints[:, [13, 17], 2] -= 0.3 * share[:, None]
+    elif kind == "jump":
+        joints[..., 1] += 0.25 * np.clip(2 * share - 1, 0, 1)[:, None]
+        joints[:, HIPS, 1] -= 0.15 * np.clip(1 - 2 * share, 0, 1)[:, None] * (share > 0.05)[:, None]
+    else:
+        joints[:, RIGHT_ARM, 1] += 0.6
+        joints[:, RIGHT_ARM, 0] += 0.35 * (share - 0.5)[:, None]
+    rest = np.repeat(FRONT[None], round(still * RATE), axis=0)
+    whole = np.concatenate([rest, joints, rest])
+    return (whole + rng.normal(0, 0.01, whole.shape) + np.array([0, -0.9, 3])).astype(np.float32)
+
+
+def counted(clip: np.ndarray, start: float, end: float, rate: float = RATE) -> int | None:
+    counter = Counter(NTU)
+    for number, joints in enumerate(clip):
+        counter.push(joints, number / rate)
+    return counter.count(start, end)
+
+
+@settings(max_examples=25)
+@given(
+    st.sampled_from(["squat", "wave"]), st.integers(5, 20), st.floats(0.6, 3.0), st.integers(0, 9)
+)
+def test_sets_of_five_to_twenty(kind: str, times: int, period: float, seed: int) -> None:
+    clip = performed(kind, times, period, seed)
+    found = counted(clip, 1.0, 1.0 + times * period)
+    assert found is not None
+    assert abs(found - times) <= 1
+
+
+@pytest.mark.parametrize("times", [1, 2, 3, 8])
+def test_squats_are_counted_exactly(times: int) -> None:
+    clip = performed("squat", times, 2.2)
+    assert counted(clip, 1.0, 1.0 + 2.2 * times) == times
+    # From a camera of half the pace, and where an event's bounds are half a second off.
+    assert counted(clip[::2], 0.6, 0.7 + 2.2 * times, RATE / 2) == times
+
+
+def test_nobody_moving_is_not_counted() -> None:
+    assert counted(performed("squat", 0, 1.0, still=3), 0, 6) is None
+    assert counted(np.full((90, 25, 3), np.nan, np.float32), 0, 3) is None
+    assert Counter(NTU).count(0, 1) is None
+
+
+def test_gaps_and_absent_joints_change_nothing() -> None:
+    clip = performed("squat", 6, 2.0)
+    clip[:, [21, 22, 23, 24]] = np.nan
+    clip[40:44] = np.nan
+    assert counted(clip, 1, 13) == 6
+
+
+def test_an_event_that_has_ended_says_how_often(tmp_path: Path) -> None:
+    recognizer = Recognizer.load(write_streaming_model(tmp_path / "m.onnx", STREAMING))
+    clip = performed("squat", 5, 2.0)
+    clip[30:330, :, 0] += 6  # the model says "wave" to whoever is far to the right
+    events = [
+        event
+        for number, joints in enumerate(clip)
+        for event in recognizer.update(joints, number / RATE).events
+    ]
+    events += recognizer.end_events()
+    [begun, ended] = events
+    assert begun.repetitions is None
+    assert ended.repetitions == 5
+    assert recognizer.repetitions(performed("squat", 7, 1.5), RATE) == 7

@@ -1,0 +1,101 @@
+"""Training that ends well on any set: enough steps, classes to tell apart, a loss that is a number,
+one set behind one checkpoint."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from skedge.datasets.store import Store, StoreWriter
+from skedge.recipes.recipe import Recipe
+from skedge.skeleton import InputError, load_layout
+from skedge.teacher.clips import Clips
+from skedge.teacher.pictures import confusion_matrix
+from skedge.teacher.protocols.classify import Classification
+from skedge.teacher.protocols.evaluate import check_classes
+from skedge.teacher.runs.folder import ASKED, CHECKPOINT, Run
+from skedge.teacher.training import fit
+from tests.teacher.tiny import COMPUTE, INPUT, motion, optim
+
+NTU = load_layout("ntu25")
+
+
+def test_a_small_set_gets_its_steps_and_a_large_one_no_more() -> None:
+    settings = optim(epochs=60, warmup_epochs=6, batch_size=16, least_steps=2000, most_steps=40_000)
+    small = settings.for_clips(100)  # 7 steps an epoch
+    assert (small.epochs, small.warmup_epochs) == (286, pytest.approx(28.6))
+    assert settings.for_clips(1000) is settings
+    assert settings.for_clips(1_000_000).epochs == 1
+    assert optim(epochs=2).for_clips(3).epochs == 2
+    assert settings.for_clips(5).epochs == 2000, "a set smaller than a batch is one step an epoch"
+
+
+def _points(count: int = 12, factor: float = 1.0) -> Clips:
+    x = torch.randn(count, 3, generator=torch.Generator().manual_seed(5))
+    return Clips(factor * x, (x[:, 0] > 0).long())
+
+
+def _train(folder: Path, clips: Clips, resume: bool = False, **settings: float) -> None:
+    layer = nn.Linear(3, 2)
+    module = Classification(layer, layer, optim(**settings))
+    run = Run(folder, Recipe(compute=COMPUTE), resume)
+    fit(module, clips.loader(4), run, title="Line")
+
+
+def test_a_loss_that_is_no_number_ends_the_training_and_says_where(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"not a number since epoch \d+, step \d+.*learning_rate"):
+        _train(tmp_path, _points(), learning_rate=1e38, epochs=9, optimizer="sgd")
+    assert not (tmp_path / CHECKPOINT).exists(), "there is nothing to go on from"
+
+
+def test_resuming_takes_the_same_data_and_settings_only(tmp_path: Path) -> None:
+    _train(tmp_path, _points(), epochs=1)
+    assert (tmp_path / ASKED).is_file()
+    with pytest.raises(InputError, match=r"got other ones \(data\); train without --resume"):
+        _train(tmp_path, _points(factor=1000), resume=True, epochs=2)
+    with pytest.raises(InputError, match=r"got other ones \(optim\)"):
+        _train(tmp_path, _points(), resume=True, epochs=2, learning_rate=0.5)
+    _train(tmp_path, _points(), resume=True, epochs=2)
+    _train(tmp_path, _points(factor=1000), epochs=1)
+
+
+def _store(path: Path, labels: list[int], absent: tuple[int, ...] = ()) -> Store:
+    with StoreWriter(path, name="own", layout=NTU, labels="abc", rate=None) as writer:
+        for number, label in enumerate(labels):
+            clip = motion(NTU, label, number)[None]
+            writer.add(
+                f"c{number}", np.full_like(clip, np.nan) if number in absent else clip, label=label
+            )
+        writer.protocol("xsub", lambda index: np.ones(len(index), np.int8))
+    return Store(path)
+
+
+def test_one_class_is_refused_before_training_and_empty_ones_are_told(tmp_path, capsys) -> None:
+    one = _store(tmp_path / "one", [1, 1])
+    with pytest.raises(InputError, match="two classes at least, got those of 'b'; add clips"):
+        check_classes(one, one.split("xsub", "train"), 1)
+    two = _store(tmp_path / "two", [0, 1])
+    check_classes(two, two.split("xsub", "train"), 1)
+    told = capsys.readouterr().err
+    assert "no training clips of 1 classes: c" in told
+    assert "does not know its rate" in told
+
+
+def test_a_clip_of_nobody_is_left_out_by_name(tmp_path, capsys) -> None:
+    store = _store(tmp_path / "set", [0, 1, 2], absent=(1,))
+    clips = Clips.read(store, [0, 1, 2], replace(INPUT))
+    assert clips.labels.tolist() == [0, 2]
+    assert "1 clips left out, nobody is seen in them, such as c1" in capsys.readouterr().err
+    with pytest.raises(InputError, match="NaN everywhere"):
+        Clips.read(store, [1], INPUT)
+
+
+def test_a_thousand_classes_make_a_small_picture(tmp_path: Path) -> None:
+    from PIL import Image
+
+    labels = [f"class {i}" for i in range(1000)]
+    confusion_matrix(np.eye(1000, dtype=int), labels, tmp_path / "confusion.png")
+    assert max(Image.open(tmp_path / "confusion.png").size) < 3000
