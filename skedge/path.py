@@ -15,7 +15,7 @@ from skedge.datasets.store import Store
 from skedge.recipes.recipe import Protocol, Recipe, sections_read
 from skedge.skeleton import InputError
 from skedge.skeleton.files import read_json, write_json
-from skedge.skeleton.normalize import BY_FRAME
+from skedge.skeleton.normalize import STREAMABLE
 from skedge.steps import distill, evaluate, export, pretrain
 from skedge.tables import write_report
 
@@ -244,7 +244,7 @@ def run_films(recipe: Recipe, films: Path, runs: Path, *, again: bool = False) -
 
 def _is_live(recipe: Recipe) -> bool:
     """Whether the student is exported frame by frame."""
-    return recipe.input.time == "rate" and recipe.input.normalization in BY_FRAME
+    return recipe.input.time == "rate" and recipe.input.normalization in STREAMABLE
 
 
 def _check_ends(recipe: Recipe) -> None:
@@ -255,9 +255,9 @@ def _check_ends(recipe: Recipe) -> None:
     student = recipe.student
     if not recipe.students:
         raise InputError("students: expected one or more of finetune, linear and labels, got none")
-    if student.backbone != "st-gcn":
+    if student.backbone not in ("st-gcn", "tcn"):
         raise InputError(
-            "student.backbone: expected st-gcn, the one that can be exported, got"
+            "student.backbone: expected st-gcn or tcn, which can be exported, got"
             f" {student.backbone}"
         )
     if not trains_head(recipe.distill):

@@ -29,7 +29,7 @@ from skedge.recipes.settings import (
     PretrainSettings,
 )
 from skedge.skeleton import InputError
-from skedge.skeleton.normalize import BY_FRAME
+from skedge.skeleton.normalize import STREAMABLE
 from skedge.teacher.clips import Clips
 from skedge.teacher.runs.folder import CHECKPOINT, Run, write_metrics
 from skedge.teacher.runs.load import load_classifier
@@ -235,7 +235,7 @@ def test_a_step_stands_while_what_it_starts_from_does(
                 },
                 "student.strides: expected 1 everywhere",
             )
-            for way in BY_FRAME
+            for way in STREAMABLE
         ],
     ],
 )

@@ -104,7 +104,8 @@ class DeployedEncoder(nn.Module):
 
     def __init__(self, encoder: STGCN) -> None:
         super().__init__()
-        joints = encoder.adjacency.shape[-1]
+        joints = encoder.input_norm.num_features // 3
+        self.look, self.nodes = encoder.look, encoder.nodes
         scale, shift = affine(encoder.input_norm)
         self.register_buffer("scale", scale.view(joints, -1).T[None, :, None].contiguous())
         self.register_buffer("shift", shift.view(joints, -1).T[None, :, None].contiguous())
@@ -115,7 +116,8 @@ class DeployedEncoder(nn.Module):
         )
 
     def forward(self, clip: Tensor) -> Tensor:
-        x = clip * self.scale + self.shift
+        x = self.look(clip.permute(1, 2, 3, 0)[None])[0].permute(3, 0, 1, 2)
+        x = self.nodes(x * self.scale + self.shift)
         for block in self.blocks:
             x = block(x)
         return x

@@ -18,7 +18,7 @@ from skedge.export.formats.registry import FORMATS
 from skedge.export.frame_form import StreamingForm
 from skedge.export.graph import Answers, Clips, Form
 from skedge.export.quantize import ENOUGH, WEIGHTS_ENOUGH, Quantizer, leave_worst
-from skedge.export.verify import ExportError, choose, moved, verify
+from skedge.export.verify import FEWEST_CLIPS, MOST_CLIPS, ExportError, choose, moved, verify
 from skedge.recipes.recipe import Precision
 from skedge.skeleton import InputError
 from skedge.skeleton.files import write_whole
@@ -111,9 +111,9 @@ class Exporter:
 
     @cached_property
     def _held_out(self) -> tuple[Clips, np.ndarray, Answers]:
-        clips, truth = self._form.read(
-            self._store, choose(self._store.split(self._card.input.protocol, "test"))
-        )
+        most = FEWEST_CLIPS if len(self._store.intervals) else MOST_CLIPS
+        held_out = self._store.split(self._card.input.protocol, "test")
+        clips, truth = self._form.read(self._store, choose(held_out, most))
         return clips, truth, self._form.expected(clips)
 
     @cached_property
@@ -217,7 +217,8 @@ def _metadata(
     classifier: Network, card: Card, *, work: int, metrics: dict[str, Any]
 ) -> ModelMetadata:
     live = card.input.time == "rate"
-    accuracy = {key: metrics[key] for key in ("top1", "top5", "clips") if key in metrics}
+    figures = ("top1", "top5", "clips", "recall", "false_events_per_hour", "hours")
+    accuracy = {key: metrics[key] for key in figures if key in metrics}
     return ModelMetadata(
         labels=card.labels,
         layout=card.layout,
@@ -232,6 +233,9 @@ def _metadata(
         parameters=sum(parameter.numel() for parameter in classifier.parameters()),
         macs=work,
         weights_sha256=weights_sha256(classifier),
+        thresholds=metrics.get("thresholds", {}),
+        patience=metrics.get("patience", {}),
+        lags=metrics.get("lags", {}),
         accuracy=accuracy | ({"protocol": card.input.protocol} if accuracy else {}),
         provenance=card.provenance | {"encoder": asdict(card.encoder)},
     )

@@ -11,6 +11,7 @@ from skedge.edge_runtime.backends.backend import Backend
 from skedge.export.frame_graph import StreamingStep
 from skedge.export.graph import Answers, Clips, Feed, Graph
 from skedge.skeleton import InputError
+from skedge.skeleton.normalize import ROOT_FRAMES
 from skedge.student.streaming import streaming
 from skedge.teacher.clips import prepare_at_rate
 from skedge.teacher.networks.classifier import Network
@@ -96,6 +97,6 @@ class StreamingForm:
         """The step's states of persons who always stood like this: by running it until all of its
         window is that."""
         states = self._states
-        for _ in range(self._view.data.frames):
+        for _ in range(self._view.data.frames + ROOT_FRAMES):
             states = dict(zip(states, self.graph.module(joints, *states.values())[2:], strict=True))
         return states

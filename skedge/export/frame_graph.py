@@ -8,6 +8,7 @@ from torch.nn import functional
 from skedge.export.clip_graph import affine
 from skedge.skeleton.layout import Layout
 from skedge.skeleton.metadata import Streaming
+from skedge.skeleton.normalize import ROOT_FRAMES, hip_joints
 from skedge.student.streaming import StreamingClassifier, StreamingNetwork
 from skedge.teacher.networks.encoders import KERNEL, Block
 from skedge.teacher.networks.graphs import GraphConvolution
@@ -120,8 +121,11 @@ class StreamingStream(nn.Module):
     """
 
     place: Tensor
+    root: Tensor
+    hips: Tensor
+    over_root: Tensor
     scale: Tensor
-    over_joints: Tensor
+    over_nodes: Tensor
     over_frames: Tensor
     head: Tensor
     head_bias: Tensor
@@ -131,38 +135,47 @@ class StreamingStream(nn.Module):
         view, encoder, head = model.classifier.view, model.encoder, model.classifier.head
         assert isinstance(head, nn.Linear), "a streaming model has no other"
         persons, layout = view.data.persons, view.layout
-        self.persons, self.rows, self.window = persons, persons * len(layout), model.window
+        looked_at = encoder.looked_at or list(range(len(layout)))
+        nodes = encoder.adjacency.shape[-1]
+        self.persons, self.rows, self.window = persons, persons * len(looked_at), model.window
+        self.one_node, self.nodes = nodes < len(looked_at), persons * nodes
         self.motion, self.turns = (
             view.data.stream == "motion",
             view.data.normalization == "per-frame",
         )
-        scale, shift = (value.view(len(layout), -1) for value in affine(encoder.input_norm))
+        self.moves = view.data.normalization == "root-motion"
+        scale, shift = (value.view(len(looked_at), -1) for value in affine(encoder.input_norm))
         # What is added to the input of the first block goes through its graph and its weights, and
         # becomes a constant.
-        shifts = [shift, *[None] * (len(model.blocks) - 1)]
+        shifts = [shift.reshape(nodes, -1), *[None] * (len(model.blocks) - 1)]
         plan = zip(model.blocks, encoder.edges(), shifts, strict=True)
         self.steps = [
             StreamingBlock(block, adjacency.detach(), persons, first)
             for block, adjacency, first in plan
         ]
         self.blocks = nn.ModuleList(self.steps)
-        # Motion is right from the second run on, and every block is one run behind what it is fed
-        # with.
-        self.settle = len(self.steps) + 1 + self.motion
-        place = (
-            _bone(layout)
-            if view.data.stream == "bone"
-            else _about(layout, "chest" if self.turns else "hip")
-        )
+        # Motion and the root's mean are right from the second run on, and every block is one run
+        # behind what it is fed with.
+        self.settle = len(self.steps) + 1 + self.motion + self.moves
+        hips = (_root(layout) > 0).float().T
+        if view.data.stream == "bone":
+            place, hips = _bone(layout), _bone(layout) @ hips
+        elif self.moves:
+            place = torch.eye(len(layout)) - _root(layout)
+        else:
+            place = _about(layout, "chest" if self.turns else "hip")
         over_frames, outwards = (
             torch.full((1, self.window), 1 / self.window),
             weight * head.weight.T,
         )
         _keep(
             self,
-            place=_each(persons, place),
+            place=_each(persons, place[looked_at]),
+            root=_each(persons, _root(layout)),
+            hips=_each(persons, hips[looked_at]),
+            over_root=torch.full((1, ROOT_FRAMES), 1 / ROOT_FRAMES),
             scale=scale.repeat(persons, 1),
-            over_joints=torch.full((1, self.rows), 1 / self.rows),
+            over_nodes=torch.full((1, self.nodes), 1 / self.nodes),
             over_frames=over_frames,
             head=outwards,
             head_bias=weight * head.bias,
@@ -170,16 +183,18 @@ class StreamingStream(nn.Module):
 
     def shapes(self) -> dict[str, tuple[int, int]]:
         """The states' shapes, in the order in which `forward` takes them."""
-        shapes = {"previous": (self.rows, 3)} if self.motion else {}
+        shapes = {"root": (self.persons, (ROOT_FRAMES - 1) * 3)} if self.moves else {}
+        shapes |= {"previous": (self.rows, 3)} if self.motion else {}
         for number, block in enumerate(self.steps, 1):
-            shapes[f"ring{number}"] = (self.rows, (KERNEL - 1) * block.out_channels)
+            shapes[f"ring{number}"] = (self.nodes, (KERNEL - 1) * block.out_channels)
             if block.delay:
-                shapes[f"delay{number}"] = (self.rows, block.delay * block.channels)
+                shapes[f"delay{number}"] = (self.nodes, block.delay * block.channels)
         return shapes | {"pool": (1, (self.window - 1) * len(self.head))}
 
     def remembered(self) -> dict[str, int]:
         """The number of frames in each state."""
         frames = {
+            "root": ROOT_FRAMES - 1,
             "previous": 1,
             "ring": KERNEL - 1,
             "pool": self.window - 1,
@@ -192,15 +207,23 @@ class StreamingStream(nn.Module):
         x = self.place @ joints
         if self.turns:
             x = (x.reshape(self.persons, -1, 3) @ turns).reshape(self.rows, 3)
+        if self.moves:
+            here = self.root @ joints
+            path = torch.cat([waiting.pop(0), here], 1)
+            after.append(path[:, 3:])
+            mean = (self.over_root @ path.reshape(self.persons, ROOT_FRAMES, 3)).reshape(-1, 3)
+            x = x + self.hips @ (here - mean)
         if self.motion:
             after.append(x)
             x = x - waiting.pop(0)
         x = x * self.scale
+        if self.one_node:
+            x = x.reshape(self.nodes, -1)
         for block in self.steps:
             x, *kept = block(x, *(waiting.pop(0) for _ in range(block.inputs)))
             after += kept
         (pool,) = waiting
-        pool = torch.cat([pool, self.over_joints @ x], 1)
+        pool = torch.cat([pool, self.over_nodes @ x], 1)
         features = x.shape[1]
         embedding = self.over_frames @ pool.reshape(self.window, features)
         return (
@@ -298,6 +321,11 @@ def _mean(layout: Layout, anchor: str) -> Tensor:
 def _about(layout: Layout, anchor: str) -> Tensor:
     """Joints as seen from an anchor."""
     return torch.eye(len(layout)) - _mean(layout, anchor)
+
+
+def _root(layout: Layout) -> Tensor:
+    """The root (1, V) as `skedge.skeleton.normalize.root` finds it."""
+    return torch.eye(len(layout))[list(hip_joints(layout))].mean(0, keepdim=True)
 
 
 def _bone(layout: Layout) -> Tensor:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+from skedge.recipes.online_settings import OnlineSettings
 from skedge.recipes.settings import AugmentSettings, EncoderSettings, OptimSettings
 
 
@@ -31,6 +32,7 @@ class DistillSettings:
         label_smoothing: smoothing of the labels.
         augment: augmentation of the clips; teacher and student see the same clip.
         optim: optimisation.
+        online: of a student that learns from the labels of whole recordings.
     """
 
     logit_weight: float = 1.0
@@ -44,3 +46,4 @@ class DistillSettings:
     optim: OptimSettings = field(
         default_factory=lambda: OptimSettings(epochs=150, learning_rate=1e-2)
     )
+    online: OnlineSettings = field(default_factory=OnlineSettings)

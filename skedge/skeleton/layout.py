@@ -1,6 +1,7 @@
 """Joint layouts: which joints a skeleton has, in which order, and how they hang together."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -57,6 +58,42 @@ class Layout:
 
     def index(self, joint: str) -> int:
         return self.joints.index(joint)
+
+    def subset(self, names: Sequence[str]) -> "Layout":
+        """The layout of the joints called `names` alone, in that order.
+
+        What hung on a joint that is left out hangs on the nearest one before it. Raises
+        `InputError` for unknown joints and where the centre is not among them.
+        """
+        unknown = [name for name in names if name not in self.joints]
+        if unknown or self.joints[self.center] not in names:
+            raise InputError(
+                f"{self.name}: expected joints out of {', '.join(self.joints)}, with the centre"
+                f" {self.joints[self.center]} among them, got {', '.join(unknown or names)}"
+            )
+        old = [self.index(name) for name in names]
+        new, parents, bones = {j: i for i, j in enumerate(old)}, self.parents, []
+        for joint in old:
+            parent = int(parents[joint])
+            while parent not in new:
+                parent = int(parents[parent])
+            if joint != self.center:
+                bones.append((new[joint], new[parent]))
+        kept = {
+            name: tuple(new[j] for j in joints if j in new)
+            for name, joints in (self.anchors | self.parts).items()
+        }
+        center = new[self.center]
+        return Layout(
+            f"{self.name}, {len(names)} joints",
+            tuple(names),
+            tuple(bones),
+            center,
+            {name: kept[name] or (center,) for name in self.anchors},
+            (new.get(self.shoulders[0], center), new.get(self.shoulders[1], center)),
+            tuple((new[a], new[b]) for a, b in self.pairs if a in new and b in new),
+            {name: kept[name] for name in self.parts},
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """The layout as plain JSON types, joints by name; `from_dict` reads it back."""

@@ -11,13 +11,23 @@ import numpy as np
 
 from skedge.skeleton.layout import Layout
 
-Normalization = Literal["per-frame", "root-relative", "first-frame", "first-frame-aligned"]
+Normalization = Literal[
+    "per-frame", "root-relative", "root-motion", "first-frame", "first-frame-aligned"
+]
 
-# What a frame is placed by is the frame itself: these can be streamed.
-BY_FRAME: tuple[Normalization, ...] = ("per-frame", "root-relative")
+# What a frame is placed by is known when it comes: these can be streamed.
+STREAMABLE: tuple[Normalization, ...] = ("per-frame", "root-relative", "root-motion")
+# Frames, with the present one, over whose mean `root-motion` sees the root move.
+ROOT_FRAMES = 16
 
 
-def normalize(joints: Any, layout: Layout, name: Normalization, xp: ModuleType = np) -> Any:
+def normalize(
+    joints: Any,
+    layout: Layout,
+    name: Normalization,
+    xp: ModuleType = np,
+    before: Any = None,
+) -> Any:
     """Joints (..., M, T, V, 3) made independent of where (and, where aligned, which way) the body
     stands.
 
@@ -25,6 +35,10 @@ def normalize(joints: Any, layout: Layout, name: Normalization, xp: ModuleType =
       shoulders along x (AimCLR and PSTL's pre-processing).
     - `root-relative`: every person and frame: the hip, the skeleton's root, to the origin; which
       way the body faces stays.
+    - `root-motion`: the middle between the hips to the origin, and to both hips is added how it
+      moves: its way from its mean over the last `ROOT_FRAMES` frames. `before` is where it was in
+      the `ROOT_FRAMES` - 1 frames before the first (..., M, frames, 1, 3), see `root`; without it
+      the body stood still as in the first frame.
     - `first-frame`: the spine of person 1's first frame to the origin (CTR-GCN).
     - `first-frame-aligned`: the same, then that frame's spine along z and its shoulders along x
       (PYSKL).
@@ -37,6 +51,8 @@ def normalize(joints: Any, layout: Layout, name: Normalization, xp: ModuleType =
         placed = centred @ _yaw(_shoulder_line(centred, layout), xp)
     elif name == "root-relative":
         placed = joints - _anchor(joints, layout, "hip")
+    elif name == "root-motion":
+        placed = _with_root_motion(joints, layout, xp, before)
     else:
         first = joints[..., :1, :1, :, :]
         placed = joints - _anchor(first, layout, "spine")
@@ -46,6 +62,32 @@ def normalize(joints: Any, layout: Layout, name: Normalization, xp: ModuleType =
             scene = placed.reshape((*joints.shape[:-4], -1, 3))
             placed = (scene @ _upright(first[..., 0, 0, :, :], layout, xp)).reshape(joints.shape)
     return xp.where(present, placed, joints)
+
+
+def root(joints: Any, layout: Layout) -> Any:
+    """Where the body's root is, as (..., 1, 3) of joints (..., V, 3): between the hips."""
+    hips = hip_joints(layout)
+    return sum(joints[..., j : j + 1, :] for j in hips) / len(hips)
+
+
+def hip_joints(layout: Layout) -> tuple[int, ...]:
+    """The two hips, whose middle all sensors find alike; without them what the layout calls hip.
+
+    A joint between them is placed before, behind or above them by one tracker and another.
+    """
+    both = tuple(j for j, name in enumerate(layout.joints) if name in ("left_hip", "right_hip"))
+    return both if len(both) == 2 else layout.anchors["hip"]
+
+
+def _with_root_motion(joints: Any, layout: Layout, xp: ModuleType, before: Any) -> Any:
+    hips, frames = root(joints, layout), joints.shape[-3]
+    if before is None:
+        before = xp.concatenate([hips[..., :1, :, :]] * (ROOT_FRAMES - 1), -3)
+    path = xp.concatenate([before, hips], -3)
+    mean = sum(path[..., i : i + frames, :, :] for i in range(ROOT_FRAMES)) / ROOT_FRAMES
+    both = hip_joints(layout)
+    moved = [hips - mean if joint in both else hips * 0 for joint in range(len(layout))]
+    return joints - hips + xp.concatenate(moved, -2)
 
 
 def _anchor(joints: Any, layout: Layout, name: str) -> Any:

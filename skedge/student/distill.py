@@ -16,6 +16,7 @@ from skedge.recipes.distill_settings import DistillSettings
 from skedge.recipes.recipe import Recipe
 from skedge.recipes.settings import FinetuneSettings, InputSettings
 from skedge.skeleton import InputError
+from skedge.student.online import train_online
 from skedge.teacher.augment import Augment
 from skedge.teacher.clips import Clips
 from skedge.teacher.networks.classifier import Classifier, Fused, Network, freeze
@@ -113,7 +114,7 @@ def distill(
     unlabelled: Sequence[Store] = (),
 ) -> dict[str, Any]:
     """The metrics of a student trained from the answers of the teachers in run folders, or on
-    labels alone for none.
+    labels alone for none; a store of recordings by the labels of its frames.
 
     Of several teachers the logits' mean teaches, and their features side by side. The clips of
     `unlabelled` stores, whatever their actions, are learned from as well, retargeted to the store's
@@ -130,6 +131,8 @@ def distill(
             raise InputError(
                 "expected a teacher for unlabelled clips, got none; name one with --teacher"
             )
+        if len(store.intervals):
+            return train_online(store, run)
         labels = FinetuneSettings(settings.label_smoothing, settings.augment, settings.optim)
         return supervised(store, run, plan=recipe.student, settings=labels)
     check_settings(settings)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from skedge.skeleton import InputError
-from skedge.skeleton.normalize import BY_FRAME
+from skedge.skeleton.normalize import ROOT_FRAMES, STREAMABLE, root
 from skedge.teacher.networks.classifier import Classifier, Fused, Network
 from skedge.teacher.networks.encoders import KERNEL, STGCN, Block
 
@@ -27,6 +27,7 @@ class StreamingClassifier(nn.Module):
     The state, all of it float32, oldest frame first; N scenes of M persons, folded into the first
     dimension:
 
+    - `root` (N, M, 15, 1, 3): where the roots were, where normalisation sees them move;
     - `previous` (NM, 1, V, 3): the joints of the last frame, where the stream is motion;
     - `ring1`, `ring2`, ... (NM, C, 8, V): what the temporal kernel of the block has seen;
     - `delay2`, ... (NM, C, 4, V): what the residual beside a centred kernel waits with;
@@ -44,10 +45,10 @@ class StreamingClassifier(nn.Module):
                 "a streaming model sees a fixed rate: expected a network trained with time 'rate',"
                 f" got {data.time!r}; train one with input.time: rate"
             )
-        if data.normalization not in BY_FRAME:
+        if data.normalization not in STREAMABLE:
             raise InputError(
-                "a streamed frame can only be normalised by itself: expected a network trained"
-                f" with normalization {' or '.join(map(repr, BY_FRAME))}, got"
+                "a streamed frame can only be normalised by what came before it: expected a network"
+                f" trained with normalization {' or '.join(map(repr, STREAMABLE))}, got"
                 f" {data.normalization!r}; train one with that input.normalization"
             )
         if not isinstance(encoder, STGCN):
@@ -72,10 +73,12 @@ class StreamingClassifier(nn.Module):
     def blank(self, scenes: int) -> State:
         """A state of zeros: what a clip padded by zeros starts from, if its kernels are causal."""
         data, layout = self.classifier.view.data, self.classifier.view.layout
-        rows, joints = scenes * data.persons, len(layout)
+        rows, joints = scenes * data.persons, self.encoder.adjacency.shape[-1]
         state = {}
+        if data.normalization == "root-motion":
+            state["root"] = torch.zeros(scenes, data.persons, ROOT_FRAMES - 1, 1, 3)
         if data.stream == "motion":
-            state["previous"] = torch.zeros(scenes, data.persons, 1, joints, 3)
+            state["previous"] = torch.zeros(scenes, data.persons, 1, len(layout), 3)
         for number, block in enumerate(self.blocks, 1):
             state[f"ring{number}"] = torch.zeros(rows, block.time.in_channels, KERNEL - 1, joints)
             if block.residual is not None and block.reach.after:
@@ -87,8 +90,9 @@ class StreamingClassifier(nn.Module):
     def still(self, joints: Tensor) -> State:
         """The state of persons who have always stood as in their first frame, joints (N, M, V, 3)
         in metres."""
-        frames = (KERNEL - 1) * len(self.blocks) + self.window
-        return self(joints[:, :, None].expand(-1, -1, frames, -1, -1), self.blank(len(joints)))[2]
+        blank, frames = self.blank(len(joints)), (KERNEL - 1) * len(self.blocks) + self.window
+        frames += ROOT_FRAMES if "root" in blank else 0
+        return self(joints[:, :, None].expand(-1, -1, frames, -1, -1), blank)[2]
 
     def forward_step(self, joints: Tensor, state: State) -> tuple[Tensor, Tensor, State]:
         """One frame (N, M, V, 3) in metres to logits (N, classes), embedding (N, D) and the state
@@ -116,14 +120,18 @@ class StreamingClassifier(nn.Module):
     def _clip(self, joints: Tensor, state: State, after: State) -> Tensor:
         """The encoder's normalised input (NM, 3, T, V)."""
         view = self.classifier.view
-        placed = view.place(joints)
+        if "root" in state:
+            path = torch.cat([state["root"], root(joints, view.layout)], 2)
+            after["root"] = path[:, :, 1 - ROOT_FRAMES :]
+        placed = view.place(joints, before=state.get("root"))
         if "previous" in state:
             after["previous"] = placed[:, :, -1:]
             placed = torch.cat([state["previous"], placed], 2)
-        clip = view.clip(placed)[:, :, -joints.shape[2] :]
+        clip = self.encoder.look(view.clip(placed)[:, :, -joints.shape[2] :])
         samples, channels, frames, size, persons = clip.shape
         rows = clip.permute(0, 4, 3, 1, 2).reshape(samples * persons, size * channels, frames)
-        return self.encoder.input_norm(rows).view(-1, size, channels, frames).permute(0, 2, 3, 1)
+        normed = self.encoder.input_norm(rows).view(-1, size, channels, frames)
+        return self.encoder.nodes(normed.permute(0, 2, 3, 1))
 
     def _block(self, number: int, x: Tensor, state: State, after: State) -> Tensor:
         block, frames = self.blocks[number - 1], x.shape[2]

@@ -2,15 +2,34 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from skedge.datasets.store import Store
+from skedge.datasets.synthetic import body
+from skedge.datasets.synthetic.actions import ACTIONS
+from skedge.datasets.synthetic.gait import Stretch, gait, style
+from skedge.datasets.synthetic.people import SENSORS, build, person
+from skedge.datasets.synthetic.synthesize import clip
 from skedge.edge_runtime import Recognizer
+from skedge.edge_runtime.events import QUIET
 from skedge.edge_runtime.models import find
 from skedge.edge_runtime.scoring.predict import predict_store
 
 FILES = ["default", "default.tflite"]
 SYNONYMS = {"boxing": "punch", "sit to stand": "stand up", "stand to sit": "sit down"}
+# People that training has never met.
+STRANGERS = 77
+
+
+def events(recognizer: Recognizer, joints: np.ndarray, rate: float = 30.0) -> list[str]:
+    """What begins while the frames (T, V, 3) pass."""
+    recognizer.reset()
+    found = []
+    for number, frame in enumerate(joints):
+        result = recognizer.update(frame, number / rate)
+        found += [event.label for event in result.events if not event.ended]
+    return found
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -18,14 +37,18 @@ def test_it_takes_a_cameras_frames_and_tells_how_it_was_made(name: str) -> None:
     metadata = Recognizer.load(find(name)).metadata
     assert metadata.streaming is not None
     assert metadata.streaming.delay == 0
-    assert len(metadata.labels) == 13
-    assert "idle" in metadata.labels
+    assert metadata.labels == ACTIONS
+    assert len(metadata.layout) == 25
     assert "make default-model" in metadata.provenance["note"]
-    assert metadata.accuracy["top1"] > 90
+    assert set(metadata.thresholds) == set(ACTIONS) - QUIET
+    assert metadata.accuracy["recall"] > 50
+    assert metadata.accuracy["false_events_per_hour"] < 60
 
 
-def test_both_files_are_small_together() -> None:
-    assert sum(find(name).stat().st_size for name in FILES) < 1.5e6
+def test_both_files_are_small() -> None:
+    sizes = [find(name).stat().st_size for name in FILES]
+    assert max(sizes) < 0.8e6
+    assert sum(sizes) < 1.5e6
 
 
 def test_a_file_of_that_name_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -37,11 +60,53 @@ def test_a_file_of_that_name_comes_first(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize("name", FILES)
+def test_strangers_actions_raise_their_event(name: str) -> None:
+    """Invented people it has never met, before the synthetic set's own cameras."""
+    recognizer, right = Recognizer.load(find(name)), {}
+    loud = [action for action, label in enumerate(ACTIONS) if label not in QUIET]
+    for action in loud:
+        clips = [clip(action, subject, seed=STRANGERS).joints for subject in range(4)]
+        right[ACTIONS[action]] = sum(ACTIONS[action] in events(recognizer, one) for one in clips)
+    assert sum(right.values()) >= 0.6 * 4 * len(loud), right
+    assert sum(found > 0 for found in right.values()) >= len(loud) - 2, right
+
+
+def test_nothing_is_an_event_that_means_nothing() -> None:
+    recognizer = Recognizer.load(find("default"))
+    for action in (ACTIONS.index(label) for label in QUIET):
+        clips = [clip(action, subject, seed=STRANGERS).joints for subject in range(6)]
+        found = [event for one in clips for event in events(recognizer, one)]
+        assert len(found) <= 1, found
+        assert QUIET.isdisjoint(found)
+
+
+def test_whoever_walks_past_does_nothing() -> None:
+    recognizer, found = Recognizer.load(find("default")), []
+    for subject in range(6):
+        rng = np.random.default_rng([STRANGERS, subject])
+        shape = build(person(STRANGERS, subject), SENSORS[subject % 3], rng)
+        way = [Stretch(5.0, speed) for speed in rng.uniform(0.8, 1.6, 1)]
+        walked = body.joints(gait(way, 150, style(rng), shape, rng), shape)
+        turned = walked @ body.rotation(np.array([0, rng.uniform(-180, 180), 0])).T
+        found += events(recognizer, turned + np.array([0, -1.0, 4.0]))
+    assert found == []
+
+
+def test_a_clip_of_a_second_gets_an_answer() -> None:
+    """From a third of a second on."""
+    recognizer = Recognizer.load(find("default"))
+    frames = clip(ACTIONS.index("wave"), 0, seed=STRANGERS).joints
+    results = [recognizer.update(frame, number / 30) for number, frame in enumerate(frames[:30])]
+    assert next(n for n, result in enumerate(results) if result.ready) <= 10
+    assert results[-1].label in ACTIONS
+
+
+@pytest.mark.parametrize("name", FILES)
 def test_real_people_it_has_never_seen(name: str, utd_store: Path) -> None:
     """UTD-MHAD's actions that it knows, subjects 2 4 6 8, by the last answer to each clip, among
-    all 13 actions."""
+    all 14 classes."""
     report = predict_store(
         find(name), Store(utd_store), "xsub", frame_by_frame=True, synonyms=SYNONYMS
     )
     assert len(report.predictions) == 111
-    assert report.accuracy >= 0.85
+    assert report.accuracy >= 0.8

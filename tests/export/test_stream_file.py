@@ -24,7 +24,7 @@ from skedge.export.verify import ExportError
 from skedge.recipes.distill_settings import student_plan
 from skedge.recipes.settings import EncoderSettings, InputSettings
 from skedge.skeleton import InputError, load_layout
-from skedge.skeleton.normalize import BY_FRAME, Normalization
+from skedge.skeleton.normalize import STREAMABLE, Normalization
 from skedge.skeleton.streams import Stream
 from skedge.student.streaming import StreamingClassifier, StreamingFusion, streaming
 from skedge.teacher.clips import prepare_at_rate
@@ -36,6 +36,8 @@ from tests.teacher.tiny import random_classifier, scenes, write_classifier
 NTU = load_layout("ntu25")
 LIVE = InputSettings(frames=30, normalization="per-frame", time="rate", hz=15.0, warm_up=5)
 PLAN = EncoderSettings(widths=(8, 12), strides=(1, 1), dropout=0.0, padding=False, causal=True)
+SOME = ("left_hip", "right_shoulder", "right_wrist", "left_ankle")
+ONE_NODE = replace(PLAN, backbone="tcn", joints=SOME)
 
 
 def still(step: StreamingStep, frame: Tensor) -> dict[str, Tensor]:
@@ -52,16 +54,19 @@ def still(step: StreamingStep, frame: Tensor) -> dict[str, Tensor]:
     ("causal", "stream"), list(product([False, True], ["joint", "bone", "motion"]))
 )
 @pytest.mark.parametrize(("persons", "layout"), [(1, "ntu25"), (2, "ntu25"), (2, "coco17")])
-@pytest.mark.parametrize("normalization", BY_FRAME)
+@pytest.mark.parametrize("normalization", STREAMABLE)
+@pytest.mark.parametrize("plan", [PLAN, ONE_NODE], ids=["graph", "one node"])
 @torch.no_grad()
 def test_a_step_answers_as_the_student(
-    normalization: Any, causal: bool, stream: Any, persons: int, layout: str
+    plan: EncoderSettings, normalization: Any, causal: bool, stream: Any, persons: int, layout: str
 ) -> None:
+    if normalization == "root-motion":
+        persons = 1
     joints, data = (
         load_layout(layout),
         replace(LIVE, stream=stream, persons=persons, normalization=normalization),
     )
-    model = StreamingClassifier(random_classifier(joints, data, replace(PLAN, causal=causal)))
+    model = StreamingClassifier(random_classifier(joints, data, replace(plan, causal=causal)))
     step = StreamingStep(model).eval()
     clip = scenes(1, replace(data, frames=50), len(joints))
     clip[:, 1:, :20] = 0
@@ -312,7 +317,7 @@ def test_a_file_that_answers_otherwise_is_not_written(
         (InputSettings(frames=12, normalization="per-frame"), "trained with time 'rate'"),
         (
             replace(LIVE, normalization="first-frame"),
-            "'per-frame' or 'root-relative', got 'first-frame'",
+            "'root-relative' or 'root-motion', got 'first-frame'",
         ),
         (replace(LIVE, frames=17), "more than 1 frame"),
     ],

@@ -9,7 +9,7 @@ import torch
 
 from skedge.skeleton import load_layout
 from skedge.skeleton.layout import Layout
-from skedge.skeleton.normalize import Normalization, normalize
+from skedge.skeleton.normalize import ROOT_FRAMES, Normalization, normalize, root
 
 NAMES = get_args(Normalization)
 
@@ -64,6 +64,16 @@ def _by_hand(clip: np.ndarray, layout: Layout, name: str) -> np.ndarray:
     if name == "root-relative":
         for m, t in np.ndindex(clip.shape[:2]):
             out[m, t] = clip[m, t] - _mean(clip[m, t], layout.anchors["hip"])
+        return out
+    if name == "root-motion":
+        for m, person in enumerate(clip):
+            both = layout.index("left_hip"), layout.index("right_hip")
+            hips = [_mean(frame, both) for frame in person]
+            for t, frame in enumerate(person):
+                out[m, t] = frame - hips[t]
+                past = [hips[max(k, 0)] for k in range(t - ROOT_FRAMES + 1, t + 1)]
+                for joint in both:
+                    out[m, t, joint] += hips[t] - np.mean(past, axis=0)
         return out
     first = clip[0, 0]
     origin = _mean(first, layout.anchors["spine"])
@@ -137,6 +147,11 @@ def test_distances_between_joints_stay(name: str) -> None:
     layout = load_layout("ntu25")
     clips = _clips(layout)
     placed = normalize(clips, layout, name)
+    if name == "root-motion":  # there the hips' entries say something else
+        kept = [
+            j for j, joint in enumerate(layout.joints) if joint not in ("left_hip", "right_hip")
+        ]
+        clips, placed = clips[..., kept, :], placed[..., kept, :]
     before = np.linalg.norm(clips[..., :, None, :] - clips[..., None, :, :], axis=-1)
     after = np.linalg.norm(placed[..., :, None, :] - placed[..., None, :, :], axis=-1)
     np.testing.assert_allclose(after, before, atol=1e-5)
@@ -172,3 +187,29 @@ def test_shoulders_that_face_away_are_turned_round() -> None:
     joints[..., 4, :], joints[..., 8, :], joints[..., 20, :] = (0.2, 1, 3), (-0.2, 1, 3), (0, 1, 3)
     placed = normalize(joints, layout, "per-frame")
     np.testing.assert_allclose(placed[0, 0, 8], (0.2, 0, 0), atol=1e-6)
+
+
+def test_root_motion_goes_on_where_a_stream_is_cut() -> None:
+    """Placed in pieces, with where the root was before, a clip is what it is in one."""
+    layout = load_layout("ntu25")
+    rng = np.random.default_rng(1)
+    clip = rng.normal(size=(1, 1, 60, 25, 3)).astype(np.float32).cumsum(2)
+    whole = normalize(clip, layout, "root-motion")
+    cut = 20
+    before = root(clip[:, :, cut - ROOT_FRAMES + 1 : cut], layout)
+    rest = normalize(clip[:, :, cut:], layout, "root-motion", before=before)
+    np.testing.assert_allclose(rest, whole[:, :, cut:], atol=1e-5)
+    alone = normalize(clip[:, :, cut:], layout, "root-motion")
+    assert np.abs(alone[:, :, : ROOT_FRAMES - 1] - whole[:, :, cut : cut + 15]).max() > 0.1
+
+
+def test_root_motion_shows_a_jump_that_root_relative_hides() -> None:
+    layout = load_layout("ntu25")
+    clip = np.repeat(_clips(layout)[:1, :1, :1], 40, axis=2)
+    clip[:, :, 30:33, :, 1] += 0.2
+    hip = layout.index("left_hip")
+    jump = normalize(clip, layout, "root-motion")[0, 0, :, hip]
+    assert np.abs(np.diff(jump[:30], axis=0)).max() < 1e-5
+    assert (jump[30:33, 1] - jump[0, 1]).min() > 0.15
+    hidden = normalize(clip, layout, "root-relative")[0, 0, :, hip]
+    assert np.abs(np.diff(hidden, axis=0)).max() < 1e-5

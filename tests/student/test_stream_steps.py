@@ -159,7 +159,7 @@ def test_what_cannot_stream_says_so() -> None:
         (
             replace(LIVE, normalization="first-frame"),
             PLAN,
-            "'per-frame' or 'root-relative', got 'first-frame'",
+            "'root-relative' or 'root-motion', got 'first-frame'",
         ),
         (LIVE, EncoderSettings(widths=(4, 4), strides=(1, 2)), r"strides of 1, got \[1, 2\]"),
     ):

@@ -50,10 +50,10 @@ class EncoderSettings:
         dropout: dropout in every block but the first.
         distances: distances in st-gcn: one-hop (the partition behind the published numbers) or true
             hops along the bones.
-        backbone: how joints are mixed: st-gcn (along the bones), gin (along them, summed), dgcnn
-            (near in feature space), transformer (attention over the whole clip) or sttformer
-            (within tuples of frames); the last two have plans of their own, and neither widths nor
-            strides.
+        backbone: how joints are mixed: st-gcn (along the bones), tcn (all at once: the whole body
+            is one node), gin (along the bones, summed), dgcnn (near in feature space), transformer
+            (attention over the whole clip) or sttformer (within tuples of frames); the last two
+            have plans of their own, and neither widths nor strides.
         fusion: how encoders are joined: one (there is one); of ASMa's two theta or phi alone, the
             mean of both, or both aligned by cross attention.
         causal: temporal kernels look back only, so that a live model answers without delay; else
@@ -63,6 +63,7 @@ class EncoderSettings:
             live model makes of it.
         head: head of a finetuned classifier: linear, or mlp (Skeleton2vec, which does not say of
             what width).
+        joints: names of the joints that a backbone along the bones, or tcn, looks at; none is all.
         transformer: plan of that backbone.
         sttformer: plan of that backbone.
     """
@@ -71,10 +72,11 @@ class EncoderSettings:
     strides: tuple[int, ...] = (1, 1, 1, 1, 2, 1, 1, 2, 1, 1)
     dropout: float = 0.5
     distances: Distances = "one-hop"
-    backbone: Literal["st-gcn", "gin", "dgcnn", "transformer", "sttformer"] = "st-gcn"
+    backbone: Literal["st-gcn", "tcn", "gin", "dgcnn", "transformer", "sttformer"] = "st-gcn"
     fusion: Literal["one", "theta", "phi", "mean", "alignment"] = "one"
     causal: bool = False
     padding: bool = True
     head: Literal["linear", "mlp"] = "linear"
+    joints: tuple[str, ...] = ()
     transformer: TransformerSettings = field(default_factory=TransformerSettings)
     sttformer: SttformerSettings = field(default_factory=SttformerSettings)

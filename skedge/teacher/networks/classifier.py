@@ -6,6 +6,7 @@ from typing import Literal, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from skedge.recipes.settings import EncoderSettings, InputSettings
 from skedge.skeleton.errors import InputError
@@ -13,6 +14,7 @@ from skedge.skeleton.layout import Layout
 from skedge.skeleton.normalize import normalize
 from skedge.skeleton.streams import stream
 from skedge.teacher.augment import Augment
+from skedge.teacher.networks.base import Encoder
 from skedge.teacher.networks.dual import make_encoder
 
 Frozen = TypeVar("Frozen", bound=nn.Module)
@@ -27,10 +29,17 @@ class View(nn.Module):
     def __init__(self, layout: Layout, data: InputSettings) -> None:
         super().__init__()
         self.layout, self.data = layout, data
+        if data.normalization == "root-motion" and data.persons > 1:
+            raise InputError(
+                "input.normalization: root-motion follows one person, expected input.persons 1,"
+                f" got {data.persons}"
+            )
 
-    def place(self, joints: Tensor, augment: Augment | None = None) -> Tensor:
-        """Joints normalised and augmented, (N, M, T, V, 3)."""
-        joints = normalize(joints, self.layout, self.data.normalization, torch)
+    def place(
+        self, joints: Tensor, augment: Augment | None = None, before: Tensor | None = None
+    ) -> Tensor:
+        """Joints normalised and augmented, (N, M, T, V, 3); `before` as `normalize` takes it."""
+        joints = normalize(joints, self.layout, self.data.normalization, torch, before)
         return joints if augment is None else augment(joints)
 
     def clip(self, placed: Tensor) -> Tensor:
@@ -77,6 +86,16 @@ class Classifier(nn.Module):
         """
         features = self.encoder(self.view.clip(placed), joints, frames)
         return self.head(features), features
+
+    def answers(self, placed: Tensor) -> Tensor:
+        """Logits (N, answers, classes) of every window of `data.frames` frames in placed joints:
+        those a live model gives, the first where the first window ends."""
+        encoder = self.encoder
+        assert isinstance(encoder, Encoder), "a pair of encoders has no answer to every frame"
+        features = encoder.feature_map(self.view.clip(placed)).mean(3)
+        window = self.view.data.frames - encoder.context
+        pooled: Tensor = self.head(functional.avg_pool1d(features, window, 1).transpose(1, 2))
+        return pooled
 
     def forward(self, joints: Tensor, augment: Augment | None = None) -> tuple[Tensor, Tensor]:
         return self.classify(self.view.place(joints, augment))

@@ -1,0 +1,54 @@
+"""How the cameras err that training films its people with, as recipes spell it; free of torch."""
+
+from dataclasses import dataclass
+
+
+@dataclass
+class CameraSettings:
+    """Random cameras, one a clip; see `skedge.teacher.camera`.
+
+    Args:
+        frontal: the share that sees a person from the front; others from any side.
+        pitch: degrees by which cameras look down on a body, so that its head comes out nearer.
+        pitch_spread: its standard deviation in degrees.
+        size: bodies come out by up to this share larger or smaller.
+        limbs: the standard deviation of a limb's length, as a share of it.
+        wide_hips: the share of trackers that find hips up to 2.3 times as far apart.
+        arms: by what factor arms come out longer, from and to.
+        trunk: by what factor the trunk does.
+        legs: by what factor the legs do.
+        shoulder_drop: up to what share of the trunk shoulders are found below its upper end.
+        legs_behind: metres by which ankles are found behind the hips, and its standard deviation.
+        lost_legs: the share of clips whose legs are out of view.
+        one_eyed: the share of pose estimators that guess depth; the others measure it.
+        flat: the share of those that give no depth at all.
+        depth: the least share of the depth that the others give.
+        depth_error: metres by which a guessed depth errs.
+        swaps: the share of one-eyed clips in which left and right are confused for a while.
+        snaps: the share of clips in which a limb is found elsewhere for a while; twice drawn.
+        noise: the size of the joints' noise; 1 is a centimetre at the trunk, twice that at a hand.
+        drift: the size of what a place in the room wanders; 1 is a hand-held camera's.
+        mirror: the probability of a mirror image, left and right exchanged.
+    """
+
+    frontal: float = 0.45
+    pitch: float = 9.0
+    pitch_spread: float = 8.0
+    size: float = 0.15
+    limbs: float = 0.1
+    wide_hips: float = 0.3
+    arms: tuple[float, float] = (0.8, 1.12)
+    trunk: tuple[float, float] = (0.78, 1.2)
+    legs: tuple[float, float] = (0.84, 1.22)
+    shoulder_drop: float = 0.2
+    legs_behind: float = 0.06
+    lost_legs: float = 0.12
+    one_eyed: float = 0.5
+    flat: float = 0.15
+    depth: float = 0.5
+    depth_error: float = 0.05
+    swaps: float = 0.15
+    snaps: float = 0.18
+    noise: float = 1.0
+    drift: float = 1.0
+    mirror: float = 0.5

@@ -1,0 +1,39 @@
+"""How a student learns from whole recordings, as recipes spell it; free of torch."""
+
+from dataclasses import dataclass, field
+
+from skedge.recipes.camera_settings import CameraSettings
+
+
+@dataclass
+class OnlineSettings:
+    """Training on recordings: an answer for every frame of a window cut out anywhere.
+
+    Args:
+        answers: the frames of a window that are answered.
+        fresh: the share of windows in which the person comes into view on the way.
+        tempo: the standard deviation of the logarithm of how much faster a window is played.
+        begun: seconds of an action, at most a third of it, before its answer is asked for.
+        hold: seconds after an action in which it still is the answer, if no other begins.
+        fade: seconds after an action from which on it must not be the answer any more.
+        weight: of a frame in which an action is the answer; of others it is 1.
+        quiet: what the trained network's logits of `idle` and `other` are lowered by: most frames
+            of training are theirs, and an action that is done otherwise than there falls to them.
+        false_events: an hour of validation recordings, that the thresholds of events allow.
+        thresholds: of events, by label, in place of those that validation recordings choose.
+        patience: how many answers in a row begin an event, by label; of others 3.
+        camera: what films the recordings.
+    """
+
+    answers: int = 96
+    fresh: float = 0.5
+    tempo: float = 0.18
+    begun: float = 0.3
+    hold: float = 1.2
+    fade: float = 2.0
+    weight: float = 2.0
+    quiet: float = 0.0
+    false_events: float = 20.0
+    thresholds: dict[str, float] = field(default_factory=dict)
+    patience: dict[str, int] = field(default_factory=dict)
+    camera: CameraSettings = field(default_factory=CameraSettings)

@@ -1,0 +1,126 @@
+"""Thresholds of events and their delays, chosen on validation recordings for a wanted number of
+false events an hour."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from skedge.edge_runtime.events import PATIENCE, QUIET, Event, EventRules, find_events
+from skedge.edge_runtime.recognizer import HOP
+from skedge.recipes.online_settings import OnlineSettings
+
+THRESHOLDS = (*np.round(np.arange(0.3, 0.95, 0.05), 2), 0.95, 0.97, 0.98, 0.99, 0.995)
+# An event may begin and end so many seconds outside of its action.
+SLACK = 0.5
+
+
+@dataclass(frozen=True)
+class Span:
+    """An action with this label from `start` to `end`, in seconds."""
+
+    label: str
+    start: float
+    end: float
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """The answers (T, classes) at `hz` to one recording, and what was done in it."""
+
+    probabilities: np.ndarray
+    spans: Sequence[Span]
+    hz: float
+
+    def events(self, rules: EventRules) -> list[Event]:
+        """The events that `rules` make of as many answers a second as a recognizer asks for."""
+        moments = np.arange(len(self.probabilities)) / self.hz
+        asked = np.unique(np.ceil(np.arange(0, moments[-1], HOP) * self.hz - 1e-6)).astype(int)
+        return find_events(rules, self.probabilities[asked], moments[asked])
+
+
+def fits(event: Event, span: Span) -> bool:
+    """Whether the event speaks of the action."""
+    assert event.end is not None
+    overlaps = span.start - SLACK <= event.end and event.start <= span.end + SLACK
+    return event.label == span.label and overlaps
+
+
+def calibrate(
+    recordings: Sequence[Judged], labels: tuple[str, ...], settings: OnlineSettings
+) -> tuple[EventRules, dict[str, Any]]:
+    """The rules, and `thresholds`, `patience` and `lags` as a model's file holds them.
+
+    Each class gets the lowest threshold with which its false events stay within its share of
+    `settings.false_events` an hour, if `settings.thresholds` does not name it.
+    """
+    patience = {
+        label: settings.patience.get(label, PATIENCE) for label in labels if label not in QUIET
+    }
+    rules = EventRules(
+        labels,
+        thresholds=np.ones(len(labels)),
+        patience=np.array([patience.get(label, PATIENCE) for label in labels]),
+    )
+    thresholds = _quiet_thresholds(recordings, rules, settings.false_events)
+    thresholds |= {
+        label: settings.thresholds[label] for label in thresholds if label in settings.thresholds
+    }
+    rules = replace(rules, thresholds=np.array([thresholds.get(label, 1.0) for label in labels]))
+    lags = _lags(recordings, rules)
+    rules = replace(rules, lag_start=lags["start"], lag_end=lags["end"])
+    return rules, {"thresholds": thresholds, "patience": patience, "lags": lags}
+
+
+def _quiet_thresholds(
+    recordings: Sequence[Judged], rules: EventRules, false_events: float
+) -> dict[str, float]:
+    """The lowest threshold of each class with which it is quiet enough."""
+    loud = [label for label in rules.labels if label not in QUIET]
+    hours = sum(len(one.probabilities) / one.hz for one in recordings) / 3600
+    allowed = false_events * hours / max(1, len(loud))
+    chosen, open_ = dict.fromkeys(loud, float(THRESHOLDS[-1])), set(loud)
+    for threshold in THRESHOLDS[::-1]:
+        rules = replace(rules, thresholds=np.full(len(rules.labels), threshold))
+        false = dict.fromkeys(loud, 0)
+        for one in recordings:
+            for event in one.events(rules):
+                false[event.label] += not any(fits(event, span) for span in one.spans)
+        open_ = {label for label in open_ if false[label] <= allowed}
+        chosen |= dict.fromkeys(open_, float(threshold))
+    return chosen
+
+
+def _lags(recordings: Sequence[Judged], rules: EventRules) -> dict[str, float]:
+    """How long after an action's start and end its first and last answer come: medians, in s."""
+    late: dict[str, list[float]] = {"start": [], "end": []}
+    for one in recordings:
+        for event in one.events(rules):
+            for span in one.spans:
+                if fits(event, span):
+                    assert event.end is not None
+                    late["start"].append(event.start - span.start)
+                    late["end"].append(event.end - span.end)
+    return {name: round(float(np.median(all_ or [0.0])), 2) for name, all_ in late.items()}
+
+
+def judge(recordings: Sequence[Judged], rules: EventRules) -> dict[str, Any]:
+    """`recall` in percent, of all actions and `per_class`, and `false_events_per_hour`."""
+    found: dict[str, list[int]] = {}
+    false, seconds = 0, 0.0
+    for one in recordings:
+        events = one.events(rules)
+        seconds += len(one.probabilities) / one.hz
+        for span in one.spans:
+            right = any(fits(event, span) for event in events)
+            found.setdefault(span.label, []).append(right)
+        false += sum(not any(fits(event, span) for span in one.spans) for event in events)
+    every = [right for rights in found.values() for right in rights]
+    return {
+        "recall": round(100 * float(np.mean(every or [0])), 2),
+        "false_events_per_hour": round(false * 3600 / max(seconds, 1e-9), 2),
+        "per_class": {k: round(100 * float(np.mean(v)), 2) for k, v in sorted(found.items())},
+        "recordings": len(recordings),
+        "hours": round(seconds / 3600, 3),
+    }

@@ -1,0 +1,153 @@
+"""A student trained on whole recordings, as a camera brings them: every frame has an answer, also
+those in which somebody does nothing that has a name."""
+
+from dataclasses import replace
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from skedge.datasets.store import Store
+from skedge.edge_runtime.events import QUIET
+from skedge.recipes.online_settings import OnlineSettings
+from skedge.recipes.recipe import Recipe
+from skedge.recipes.settings import OptimSettings
+from skedge.skeleton import InputError
+from skedge.student.calibrate import Judged, calibrate, judge
+from skedge.student.recordings import NOTHING, UNASKED, Recordings
+from skedge.student.streaming import StreamingClassifier
+from skedge.teacher.camera import Camera
+from skedge.teacher.networks.classifier import Classifier, last_layer
+from skedge.teacher.runs.folder import Card, Run, median_seconds, write_run
+from skedge.teacher.training import Trained, fit, provenance, seeded
+
+Part = Literal["val", "test"]
+
+
+class Online(Trained):
+    """The answers to all frames of filmed windows against what is done there."""
+
+    def __init__(
+        self,
+        classifier: Classifier,
+        labels: tuple[str, ...],
+        settings: OnlineSettings,
+        optim: OptimSettings,
+    ) -> None:
+        super().__init__(optim)
+        self.classifier = classifier
+        self.camera = Camera(settings.camera, classifier.view.layout)
+        self.register_buffer("allowed", allowed_answers(labels), persistent=False)
+        weights = [1.0 if label in QUIET else settings.weight for label in labels]
+        self.register_buffer("weights", torch.tensor([*weights, 1.0]), persistent=False)
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_index: int) -> Tensor:
+        joints, labels = batch
+        placed = self.classifier.view.place(self.camera(joints))
+        loss = answer_loss(self.classifier.answers(placed), labels, self.allowed, self.weights)
+        self.log("loss", loss)
+        return loss
+
+
+def allowed_answers(labels: tuple[str, ...]) -> Tensor:
+    """(classes + 1, classes) bool: which answers are right for each class, and where `NOTHING`
+    with a name is done."""
+    quiet = torch.tensor([label in QUIET for label in labels])
+    if not quiet.any():
+        raise InputError(
+            f"expected a class of recordings in which nothing is done ({' or '.join(QUIET)}),"
+            f" got {', '.join(labels)}"
+        )
+    return torch.cat([torch.eye(len(labels), dtype=torch.bool), quiet[None]])
+
+
+def answer_loss(logits: Tensor, labels: Tensor, allowed: Tensor, weights: Tensor) -> Tensor:
+    """The mean negative logarithm of the probability of an allowed answer, for logits
+    (N, T, classes) and labels (N, T); frames that are `UNASKED` do not count. `weights`
+    (classes + 1,) are those of the frames of each class, and of `NOTHING`."""
+    asked = labels != UNASKED
+    rows = torch.where(labels[asked] == NOTHING, len(allowed) - 1, labels[asked])
+    chances = logits[asked].float().log_softmax(1).masked_fill(~allowed[rows], -torch.inf)
+    counts = weights[rows]
+    return -(counts * chances.logsumexp(1)).sum() / counts.sum().clamp(min=1)
+
+
+def train_online(store: Store, run: Run) -> dict[str, Any]:
+    """The metrics of a streaming student trained on a store of recordings: its thresholds and
+    delays come from the validation part, its figures from the test part, filmed as in training.
+
+    Raises `InputError` for a student that cannot stream and for recordings without a quiet class.
+    """
+    recipe = run.recipe
+    data, plan, compute = recipe.input, recipe.student, recipe.compute
+    settings, optim = recipe.distill.online, recipe.distill.optim
+    if data.time != "rate" or plan.padding or not plan.causal:
+        raise InputError(
+            "recordings train a student that streams: expected input.time rate, student.causal"
+            f" true and student.padding false, got {data.time}, {plan.causal} and {plan.padding}"
+        )
+    seeded(compute)
+    classifier = Classifier(store.layout, data, plan, len(store.labels))
+    module = Online(classifier, store.labels, settings, optim)
+    train = store.split(data.protocol, "train")
+    windows = Recordings(store, train, data, settings, data.frames - 1)
+    fit(
+        module,
+        windows.loader(optim.batch_size, compute.processes),
+        run,
+        title="Training on recordings",
+    )
+    return finish_online(classifier, store, run)
+
+
+def finish_online(classifier: Classifier, store: Store, run: Run) -> dict[str, Any]:
+    """The metrics of a trained network, calibrated and tested as the recipe says; its run folder is
+    written."""
+    recipe = run.recipe
+    data, compute, settings = recipe.input, recipe.compute, recipe.distill.online
+    classifier.cpu().eval()
+    with torch.no_grad():
+        quiet = torch.tensor([label in QUIET for label in store.labels])
+        last_layer(classifier.head).bias -= settings.quiet * quiet
+
+    held_out = _answered(classifier, store, "val", recipe)
+    rules, chosen = calibrate(held_out, store.labels, settings)
+    found = judge(_answered(classifier, store, "test", recipe), rules)
+    train = store.split(data.protocol, "train")
+    made = provenance(store, compute, recipe.distill.optim, clips=len(train))
+    card = Card(
+        kind="classifier",
+        layout=store.layout,
+        labels=store.labels,
+        input=data,
+        encoder=recipe.student,
+        seconds=median_seconds(store.index["frames"][train], store.rate),
+        provenance=made | {"protocol": "online"},
+    )
+    metrics = {
+        "protocol": "online",
+        "store": store.name,
+        "seed": compute.seed,
+        "epochs": recipe.distill.optim.epochs,
+        **found,
+        **chosen,
+    }
+    write_run(run.folder, classifier, card, recipe=recipe, metrics=metrics)
+    return metrics
+
+
+@torch.inference_mode()
+def _answered(classifier: Classifier, store: Store, part: Part, recipe: Recipe) -> list[Judged]:
+    """The answers to every recording of a part, each filmed once, always by the same cameras."""
+    data, settings = recipe.input, recipe.distill.online
+    camera, stream = Camera(settings.camera, store.layout), StreamingClassifier(classifier)
+    own = store.split(data.protocol, part)
+    recordings = Recordings(store, own, data, replace(settings, tempo=0.0, fresh=0.0), 0)
+    answered = []
+    with torch.random.fork_rng():
+        torch.manual_seed(recipe.compute.seed)
+        for joints, spans in recordings.whole():
+            logits = stream(camera(torch.from_numpy(joints)[None]))[0][0]
+            answered.append(Judged(functional.softmax(logits, 1).numpy(), spans, data.hz))
+    return answered

@@ -1,0 +1,187 @@
+"""What cameras make of moving bodies: views, and the errors of depth cameras and of pose estimators
+that have one eye.
+
+Sizes are learnt from the skeletons that BlazePose found in films, and from four sets that Kinects
+recorded: limbs vary by 4 to 10 % in one track, heads come out nearer and feet farther than they
+are, depth is guessed, left and right are confused for some frames, limbs stay behind, hips of some
+trackers are twice as wide as those of others.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from skedge.recipes.camera_settings import CameraSettings
+from skedge.skeleton.layout import Layout
+from skedge.skeleton.normalize import hip_joints, root
+from skedge.teacher.augment import rotation_matrix
+
+# How much farther from its place than the trunk a joint is found, by the word its name ends with.
+LOOSE = {
+    "hip": 0.6, "center": 0.65, "spine": 0.65, "shoulder": 0.8, "elbow": 1.2, "wrist": 1.7,
+    "knee": 1.2, "ankle": 1.5, "foot": 1.6, "hand": 1.8, "tip": 2.0, "thumb": 2.0,
+}  # fmt: skip
+# How far behind the hips legs are found, as a share of what an ankle is.
+BEHIND = {"knee": 0.6, "ankle": 1.0, "foot": 1.0}
+ARMS = ("elbow", "wrist", "hand")
+LEGS = ("knee", "ankle", "foot")
+
+
+class Camera:
+    """Films bodies in a room, joints (N, M, T, V, 3) in metres, y up: every clip by another camera.
+
+    A clip's people keep their places: the room turns about the first person's first hip.
+    """
+
+    def __init__(self, settings: CameraSettings, layout: Layout) -> None:
+        self.settings, self.layout = settings, layout
+        kinds = [name.rsplit("_", 1)[-1] for name in layout.joints]
+        self.loose = torch.tensor([LOOSE.get(kind, 1.0) for kind in kinds])[:, None]
+        self.parents = torch.from_numpy(layout.parents)
+        self.mirror = torch.from_numpy(layout.mirror)
+        self.arms = torch.tensor([kind in ARMS for kind in kinds])[:, None]
+        self.hips = torch.tensor([kind == "hip" for kind in kinds])[:, None]
+        self.legs = torch.tensor([kind in LEGS for kind in kinds])[:, None]
+        self.behind = torch.tensor([BEHIND.get(kind, 0.0) for kind in kinds])
+        self.other_legs = torch.where(self.legs[:, 0], self.mirror, torch.arange(len(layout)))
+        self.above = torch.from_numpy(_above(layout))
+        shoulders = list(layout.shoulders)
+        self.below_shoulders = self.above[:, shoulders].sum(1, keepdim=True).clamp(max=1)
+        way = self.above[list(hip_joints(layout))].amax(0)[:, None] > 0
+        self.trunk = way & ~self.hips
+
+    def __call__(self, joints: Tensor) -> Tensor:
+        s, n, frames = self.settings, len(joints), joints.shape[2]
+        way = root(joints, self.layout)
+        body = self._proportioned(self._legless(joints))
+        body = body - root(body, self.layout)
+        view, size = self._views(n), _each(_uniform(n, 1 - s.size, 1 + s.size))
+        body, way = (body @ view) * size, ((way - way[:, :1, :1]) @ view) * size
+        body[..., 2] += self.behind * _each(s.legs_behind + s.legs_behind * torch.randn(n))[..., 0]
+        one_eyed = _each(torch.rand(n) < s.one_eyed)
+        body = torch.where(one_eyed, self._guessed_depth(body), body)
+        body = torch.where(one_eyed, self._confused(body), body)
+        body = self._snapped(body + self._noise(body))
+        way = way + s.drift * self._drift(n, frames)
+        depth = torch.where(one_eyed, _each(_uniform(n, 0.2, 1.2)), torch.ones(()))
+        found = body + way * torch.cat([torch.ones_like(depth).expand(n, 1, 1, 1, 2), depth], -1)
+        mirrored = found[..., self.mirror, :] * found.new_tensor([-1.0, 1.0, 1.0])
+        return torch.where(_each(torch.rand(n) < s.mirror), mirrored, found)
+
+    def _legless(self, joints: Tensor) -> Tensor:
+        """Legs out of view, for which a sensor finds anything."""
+        n, persons, frames, size, axes = joints.shape
+        lost = _each(torch.rand(n) < self.settings.lost_legs) * self.legs
+        place = 0.22 * torch.randn(n, persons, 1, size, axes)
+        place = place + 0.05 * _wander(n, frames, (persons, size, axes), 15).movedim(1, 2)
+        return joints + lost * place
+
+    def _proportioned(self, joints: Tensor) -> Tensor:
+        """Bodies of other proportions, alike on both sides; the chest stays."""
+        n, s = len(joints), self.settings
+        scale = (1 + s.limbs * torch.randn(n, 1, 1, len(self.layout), 1)).clamp(0.7, 1.3)
+        scale = (scale + scale[..., self.mirror, :]) / 2
+        wide = torch.where(torch.rand(n) < s.wide_hips, _uniform(n, 1.0, 2.3), torch.ones(n))
+        for part, factor in (
+            (self.hips, wide),
+            (self.arms, _uniform(n, *s.arms)),
+            (self.trunk, _uniform(n, *s.trunk)),
+            (self.legs, _uniform(n, *s.legs)),
+        ):
+            scale = torch.where(part, scale * _each(factor), scale)
+        bones = (joints - joints[..., self.parents, :]) * scale
+        body = joints[..., [self.layout.center], :] + self.above @ bones
+        down = root(body, self.layout) - body[..., [self.layout.center], :]
+        return body + self.below_shoulders * down * _each(_uniform(n, 0.0, s.shoulder_drop))
+
+    def _views(self, n: int) -> Tensor:
+        """Rotations (N, 1, 1, 3, 3) for `joints @ R`: from any side, often the front; tilted."""
+        s = self.settings
+        frontal = torch.rand(n) < s.frontal
+        yaw = torch.where(frontal, 18 * torch.randn(n), _uniform(n, -180, 180))
+        pitch = -s.pitch + s.pitch_spread * torch.randn(n).clamp(-2.5, 2.5)
+        roll, none = 3 * torch.randn(n), torch.zeros(n)
+        turns = ((none, yaw, none), (pitch, none, none), (none, none, roll))
+        y, x, z = (rotation_matrix(torch.stack(angles, 1)) for angles in turns)
+        return (y @ x @ z)[:, None, None]
+
+    def _guessed_depth(self, body: Tensor) -> Tensor:
+        """Depth that is foreshortened or missing, and wanders; bodies that grow and shrink."""
+        s, (n, persons, frames, joints, _) = self.settings, body.shape
+        share = torch.where(torch.rand(n) < s.flat, torch.zeros(n), _uniform(n, s.depth, 1.15))
+        wander = _wander(n, frames, (persons, joints, 1), 12).movedim(1, 2)
+        wander = wander + torch.randn(n, persons, 1, joints, 1)
+        z = body[..., 2:] * _each(share) + s.depth_error * wander * self.loose
+        grown = 1 + 0.03 * _wander(n, frames, (persons, 1, 1), 20).movedim(1, 2)
+        return torch.cat([body[..., :2], z], -1) * grown
+
+    def _confused(self, body: Tensor) -> Tensor:
+        """Left taken for right for a while: the legs, or everything."""
+        n, frames = len(body), body.shape[2]
+        other = torch.where(
+            _each(torch.rand(n) < 0.6), body[..., self.other_legs, :], body[..., self.mirror, :]
+        )
+        return torch.where(_while(n, frames, self.settings.swaps, 1.0, 22), other, body)
+
+    def _noise(self, body: Tensor) -> Tensor:
+        n, persons, frames, joints, axes = body.shape
+        white = 0.004 * torch.randn_like(body)
+        slow = 0.009 * _wander(n, frames, (persons, joints, axes), 5).movedim(1, 2)
+        still = 0.012 * torch.randn(n, persons, 1, joints, axes)
+        size = self.settings.noise * _each(_uniform(n, 0.1, 1.6))
+        return size * self.loose * (white + slow + still)
+
+    def _snapped(self, body: Tensor) -> Tensor:
+        """Limbs found elsewhere for a while."""
+        n, frames = len(body), body.shape[2]
+        for _ in range(2):
+            joint = int(torch.randint(len(self.layout), ()))
+            limb = self.above[:, joint, None]
+            away = 0.07 * torch.randn(n, 1, 1, 1, 3)
+            body = body + _while(n, frames, self.settings.snaps, 3.0, 62) * limb * away
+        return body
+
+    def _drift(self, n: int, frames: int) -> Tensor:
+        """How a place that is not measured well wanders, and a camera in somebody's hand."""
+        slow = _wander(n, frames, (1, 1, 3), 22).movedim(1, 2) * torch.tensor([0.06, 0.03, 0.1])
+        moving = _each((torch.rand(n) < 0.5) * _uniform(n, 0, 1.5))
+        return slow * moving + 0.004 * _each(_uniform(n, 0, 2)) * torch.randn(n, 1, frames, 1, 3)
+
+
+def _above(layout: Layout) -> np.ndarray:
+    """(V, V): 1 where the second joint's bone lies on the way from the centre to the first."""
+    parents, ways = layout.parents, np.zeros((len(layout), len(layout)), np.float32)
+    for joint in range(len(layout)):
+        at = joint
+        while at != layout.center:
+            ways[joint, at] = 1
+            at = parents[at]
+    return ways
+
+
+def _each(values: Tensor) -> Tensor:
+    """A value a clip (N,), for joints (N, M, T, V, 3)."""
+    return values[:, None, None, None, None]
+
+
+def _uniform(n: int, low: float, high: float) -> Tensor:
+    return torch.rand(n) * (high - low) + low
+
+
+def _while(n: int, frames: int, share: float, power: float, longest: int) -> Tensor:
+    """In a share of the clips some frames in a row, bool (N, 1, T, 1, 1)."""
+    start = torch.rand(n, 1) * frames
+    length = 2 + torch.rand(n, 1) ** power * (longest - 2)
+    time = torch.arange(frames)
+    chosen = (torch.rand(n, 1) < share) & (time >= start) & (time < start + length)
+    return chosen[:, None, :, None, None]
+
+
+def _wander(n: int, frames: int, shape: Sequence[int], pace: float) -> Tensor:
+    """Numbers (N, T, *shape) of about unit size that change within `pace` frames."""
+    knots = torch.randn(n, int(np.prod(shape)), max(2, int(frames / pace) + 2))
+    smooth = functional.interpolate(knots, size=frames, mode="linear", align_corners=True)
+    return 1.2 * smooth.view(n, *shape, frames).movedim(-1, 1)

@@ -1,0 +1,192 @@
+"""A student trained on recordings: labels of frames, windows, the loss, thresholds, the whole
+way."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from skedge.datasets.store import Store
+from skedge.datasets.synthetic.synthesize import synthesize_recordings
+from skedge.edge_runtime import Recognizer
+from skedge.edge_runtime.events import QUIET, EventRules
+from skedge.export.exporter import Exporter
+from skedge.recipes.distill_settings import DistillSettings
+from skedge.recipes.online_settings import OnlineSettings
+from skedge.recipes.recipe import Recipe
+from skedge.recipes.settings import EncoderSettings, InputSettings, OptimSettings
+from skedge.skeleton import InputError
+from skedge.student.calibrate import Judged, Span, calibrate, judge
+from skedge.student.distill import distill
+from skedge.student.online import allowed_answers, answer_loss
+from skedge.student.recordings import NOTHING, UNASKED, Recordings, frame_labels
+from skedge.teacher.networks.classifier import Classifier, last_layer
+from skedge.teacher.runs.load import load_classifier
+from tests.teacher.tiny import COMPUTE
+
+DATA = InputSettings(frames=30, normalization="root-motion", time="rate", hz=15.0, warm_up=5)
+PLAN = EncoderSettings(
+    backbone="tcn", widths=(8, 8), strides=(1, 1), dropout=0.0, causal=True, padding=False,
+    joints=("head", "left_wrist", "right_wrist", "left_hip", "right_hip"),
+)  # fmt: skip
+ONLINE = OnlineSettings(answers=24)
+LABELS = ("wave", "clap", "idle", "other")
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    path = tmp_path_factory.mktemp("recordings") / "store"
+    synthesize_recordings(path, recordings_per_subject=1, subjects=6, clean=True)
+    return Store(path)
+
+
+def test_frames_of_an_action_are_its_own_until_a_while_after_it(store: Store) -> None:
+    for index in range(len(store)):
+        frames = int(store.index["frames"][index])
+        labels = frame_labels(store, index, frames, ONLINE)
+        own = store.intervals[store.intervals["clip"] == index]
+        loud = [one for one in own if store.labels[one["label"]] not in QUIET]
+        assert loud, "a recording of nothing proves nothing"
+        for one in loud:
+            begun = one["start"] + int(min(0.3 * 30, (one["end"] - one["start"]) / 3))
+            assert (labels[one["start"] : begun] == UNASKED).all()
+            assert (labels[begun : one["end"]] == one["label"]).all()
+        near = np.zeros(frames, bool)
+        for one in loud:
+            near[one["start"] : one["end"] + int(ONLINE.fade * 30) + 1] = True
+        assert all(store.labels[label] in QUIET for label in np.unique(labels[~near]) if label >= 0)
+
+
+def test_windows_hold_what_the_camera_saw_and_ask_nothing_at_first(store: Store) -> None:
+    data = Recordings(store, np.arange(3), DATA, replace(ONLINE, tempo=0.0, fresh=1.0), 29)
+    torch.manual_seed(0)
+    joints, labels = data.__getitems__([*range(len(data))])
+    assert joints.shape == (len(data), 1, 29 + 24, 25, 3)
+    assert labels.shape == (len(data), 24)
+    assert len(data) > 100
+    # The person has just come: before, the first pose stands still, and answers are not asked for.
+    still = (joints[:, 0, 1:] == joints[:, 0, :-1]).all(-1).all(-1)
+    assert still[:, :29].all()
+    for row, window in zip(still[:, 28:], labels, strict=True):
+        comes = int((~row).float().argmax())
+        assert (window[: comes + DATA.warm_up - 2] == UNASKED).all()
+    assert (labels >= 0).any()
+
+
+def test_without_a_newcomer_windows_are_cut_from_the_recording(store: Store) -> None:
+    data = Recordings(store, [0], DATA, replace(ONLINE, tempo=0.0, fresh=0.0), 29)
+    joints, _ = data.__getitems__([3])
+    steps = (joints[0, 0, 40:] - joints[0, 0, 39:-1]).abs().amax((1, 2))
+    assert (steps > 0).all()
+    assert steps.max() < 1.0, "two recordings' frames in one window"
+
+
+@given(st.integers(0, 2**31 - 1))
+@settings(deadline=None, max_examples=30)
+def test_the_loss_asks_for_any_quiet_class_where_nothing_has_a_name(seed: int) -> None:
+    torch.manual_seed(seed)
+    allowed, weights = allowed_answers(LABELS), torch.ones(5)
+    logits = torch.randn(2, 6, 4)
+    labels = torch.randint(-2, 4, (2, 6))
+    expected, count = 0.0, 0
+    for row, label in zip(logits.view(-1, 4).softmax(1), labels.view(-1).tolist(), strict=True):
+        if label != UNASKED:
+            right = row[2] + row[3] if label == NOTHING else row[label]
+            expected, count = expected - right.log(), count + 1
+    loss = answer_loss(logits, labels, allowed, weights)
+    torch.testing.assert_close(loss, torch.as_tensor(expected / max(1, count)).float())
+
+
+def test_a_set_in_which_something_always_happens_is_refused() -> None:
+    with pytest.raises(InputError, match="expected a class of recordings in which nothing"):
+        allowed_answers(("wave", "clap"))
+
+
+def _recording(*stretches: tuple[int, int, str, float]) -> np.ndarray:
+    """A minute of `other`, but for frames from, to, of a label with a probability."""
+    answers = np.tile(np.array([0.0, 0.0, 0.0, 1.0]), (900, 1))
+    for start, end, label, sure in stretches:
+        answers[start:end] = (1 - sure) / 3
+        answers[start:end, LABELS.index(label)] = sure
+    return answers
+
+
+def test_thresholds_are_the_lowest_that_are_quiet_enough() -> None:
+    """A false wave at 0.72 an hour and a false clap at 0.9: their classes' thresholds lie above."""
+    right = [Span("wave", 10.0, 12.0), Span("clap", 20.0, 22.0)]
+    seen = [(150, 190, "wave", 0.97), (300, 340, "clap", 0.97)]
+    false = [(600, 640, "wave", 0.72), (700, 740, "clap", 0.9)]
+    recordings = [Judged(_recording(*seen, *false), right, 15.0) for _ in range(3)]
+    rules, chosen = calibrate(recordings, LABELS, replace(ONLINE, false_events=0.0))
+    assert chosen["thresholds"] == {"wave": 0.75, "clap": 0.95}
+    figures = judge(recordings, rules)
+    assert figures["recall"] == 100
+    assert figures["false_events_per_hour"] == 0
+    loose, chosen = calibrate(recordings, LABELS, replace(ONLINE, false_events=1000.0))
+    assert chosen["thresholds"] == {"wave": 0.3, "clap": 0.3}
+    assert judge(recordings, loose)["false_events_per_hour"] == pytest.approx(120, abs=1)
+    named = replace(ONLINE, false_events=1000.0, thresholds={"clap": 0.8}, patience={"wave": 5})
+    rules, chosen = calibrate(recordings, LABELS, named)
+    assert chosen["thresholds"] == {"wave": 0.3, "clap": 0.8}
+    assert chosen["patience"] == {"wave": 5, "clap": 3}
+    assert rules.patience.tolist() == [5, 3, 3, 3]
+
+
+def test_lags_are_how_late_the_answers_come() -> None:
+    late = Judged(_recording((160, 200, "wave", 0.9)), [Span("wave", 10.0, 12.0)], 15.0)
+    _, chosen = calibrate([late] * 3, LABELS, ONLINE)
+    assert chosen["lags"]["start"] == pytest.approx(160 / 15 - 10, abs=0.15)
+    assert chosen["lags"]["end"] == pytest.approx(199 / 15 - 12, abs=0.15)
+
+
+def test_quiet_classes_are_never_events() -> None:
+    recording = Judged(_recording((0, 900, "idle", 0.99)), [], 15.0)
+    rules = EventRules(LABELS, np.zeros(4), np.ones(4, int))
+    assert recording.events(rules) == []
+
+
+def test_from_recordings_to_a_file_that_knows_its_thresholds(store: Store, tmp_path: Path) -> None:
+    how = DistillSettings(
+        optim=OptimSettings(epochs=1, batch_size=32, learning_rate=1e-2), online=ONLINE
+    )
+    recipe = Recipe(input=DATA, student=PLAN, distill=how, compute=COMPUTE)
+    metrics = distill(store, tmp_path / "run", recipe)
+    assert metrics["protocol"] == "online"
+    assert metrics["hours"] > 0
+    file = tmp_path / "student.onnx"
+    Exporter(tmp_path / "run", store, streaming=True).write(file)
+    metadata = Recognizer.load(file).metadata
+    assert set(metadata.thresholds) == set(store.labels) - QUIET
+    assert metadata.thresholds == metrics["thresholds"]
+    assert metadata.patience == metrics["patience"]
+    assert metadata.lags == metrics["lags"]
+    assert metadata.accuracy["false_events_per_hour"] == metrics["false_events_per_hour"]
+    assert metadata.warm_up == 5
+
+
+def test_quiet_classes_can_be_made_less_likely(store: Store, tmp_path: Path) -> None:
+    biases = []
+    for quiet in (0.0, 2.0):
+        how = DistillSettings(optim=OptimSettings(epochs=0), online=replace(ONLINE, quiet=quiet))
+        recipe = Recipe(input=DATA, student=PLAN, distill=how, compute=COMPUTE)
+        distill(store, tmp_path / str(quiet), recipe)
+        network, card = load_classifier(tmp_path / str(quiet))
+        assert isinstance(network, Classifier)
+        biases.append(last_layer(network.head).bias)
+    lowered = (biases[0] - biases[1]).tolist()
+    assert lowered == pytest.approx([2.0 * (label in QUIET) for label in card.labels])
+
+
+@pytest.mark.parametrize(
+    ("data", "plan"),
+    [(replace(DATA, time="stretched"), PLAN), (DATA, replace(PLAN, causal=False))],
+)
+def test_a_student_that_cannot_stream_is_refused(
+    data: InputSettings, plan: EncoderSettings, store: Store, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match="recordings train a student that streams"):
+        distill(store, tmp_path / "run", Recipe(input=data, student=plan))
