@@ -28,6 +28,9 @@ Part = Literal["val", "test"]
 class Online(Trained):
     """The answers to all frames of filmed windows against what is done there."""
 
+    allowed: Tensor
+    weights: Tensor
+
     def __init__(
         self,
         classifier: Classifier,
@@ -109,7 +112,7 @@ def finish_online(classifier: Classifier, store: Store, run: Run) -> dict[str, A
     classifier.cpu().eval()
     with torch.no_grad():
         quiet = torch.tensor([label in QUIET for label in store.labels])
-        last_layer(classifier.head).bias -= settings.quiet * quiet
+        last_layer(classifier.head).bias.sub_(settings.quiet * quiet)
 
     held_out = _answered(classifier, store, "val", recipe)
     rules, chosen = calibrate(held_out, store.labels, settings)

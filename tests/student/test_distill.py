@@ -416,7 +416,9 @@ def test_clips_without_labels_are_learned_from(time: Any, store: Store, tmp_path
         Clips.read(others, [3], data, layout=store.layout)
     )
     assert clips.labels.tolist() == [*store.index["label"][:2], -1]
-    torch.testing.assert_close(clips.joints[2:], Clips.read(others, [3], data, layout=store.layout).joints)
+    torch.testing.assert_close(
+        clips.joints[2:], Clips.read(others, [3], data, layout=store.layout).joints
+    )
 
 
 def test_what_cannot_be_distilled(store: Store, teacher_run: Path, tmp_path: Path) -> None:

@@ -85,7 +85,7 @@ def study(model: str, sets: Sequence[Path], price: float) -> dict[str, Any]:
     rules = EventRules.of(recognizer.metadata)
     labels = recognizer.labels
     watched = {
-        path.stem: list(watch(recognizer, read_recordings(path, SYNONYMS, labels, "all", None)))
+        path.stem: list(watch(recognizer, read_recordings(path, SYNONYMS, labels, "all", "xsub")))
         for path in sets
     }
     found = tallies(watched, rules)
