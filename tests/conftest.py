@@ -1,7 +1,7 @@
 """What the tests of all rooms share."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,11 +13,13 @@ settings.register_profile("skedge", deadline=None, derandomize=bool(os.environ.g
 settings.load_profile("skedge")
 
 
-@pytest.fixture(autouse=True)
-def any_body(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="session", autouse=True)
+def any_body() -> Iterator[None]:
     """Models of a few numbers are asked about joints that are no bodies; `test_guard` looks at
     bodies."""
-    monkeypatch.setattr("skedge.edge_runtime.recognizer.Recognizer.checks_bodies", False)
+    with pytest.MonkeyPatch.context() as changed:
+        changed.setattr("skedge.edge_runtime.recognizer.Recognizer.checks_bodies", False)
+        yield
 
 
 @pytest.fixture(scope="session")

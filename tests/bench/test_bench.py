@@ -196,7 +196,7 @@ def test_a_protocol_that_the_store_does_not_have_shows_before_anything_takes_lon
         writer.protocol("xview", lambda index: np.array([3], np.int8))
     monkeypatch.setattr("skedge.bench.benchmark.measure", lambda *_: pytest.fail("was measured"))
     with pytest.raises(InputError, match="unknown protocol 'xsub'"):
-        benchmark(models, tmp_path / "out", sustain=60, data=tmp_path / "store")
+        benchmark(models, tmp_path / "out", sustain=60, data=tmp_path / "store", protocol="xsub")
 
 
 def test_a_report_replaces_the_last_one_whole(

@@ -322,7 +322,7 @@ def test_pictures_go_through_the_pose_estimator(
     pose = Pose()
     asked: list[int] = []
     monkeypatch.setattr(
-        "skedge.edge_runtime.live.run._blazepose", lambda people: asked.append(people) or pose
+        "skedge.edge_runtime.live.run._blazepose", lambda people, *_: asked.append(people) or pose
     )
     for arguments in ([], ["--people", "3"]):
         fake_sources.source = Pictures(10, rate=None)

@@ -108,8 +108,7 @@ def test_imports_nothing_that_the_device_lacks(runs: list[dict], kind: str) -> N
         "numpy",
         runtime,
         "psutil",
-        "skeleton",
-        "edge_runtime",
+        "skedge",
     }
 
 

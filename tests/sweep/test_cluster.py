@@ -123,7 +123,7 @@ def test_ctrl_c_cancels_the_jobs(
     slurm: Path, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (slurm / "hold").touch()
-    executor = jobs.slurm_executor(tmp_path / "logs", "mine", {"timeout_min": 5}, None)
+    executor = jobs.slurm_executor(tmp_path / "logs", "mine", {"timeout_min": 5}, jobs=None)
 
     def interrupted(_: float) -> None:
         raise KeyboardInterrupt
@@ -138,7 +138,7 @@ def test_jobs_that_a_lost_command_left_at_work_are_waited_for(
     slurm: Path, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (slurm / "hold").touch()
-    executor = jobs.slurm_executor(tmp_path / "logs", "mine", {"timeout_min": 5}, None)
+    executor = jobs.slurm_executor(tmp_path / "logs", "mine", {"timeout_min": 5}, jobs=None)
     (point,) = points(store, tmp_path / "out", 1)
     point.write()
     (point.folder / jobs.JOB).write_text("42_0")
@@ -188,7 +188,7 @@ def test_a_preempted_job_goes_on_from_its_checkpoint(
 )
 def test_wrong_settings_for_slurm(text: str, words: list[str], slurm: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError) as refused:
-        jobs.slurm_executor(tmp_path, "mine", jobs.slurm_settings(text), None)
+        jobs.slurm_executor(tmp_path, "mine", jobs.slurm_settings(text), jobs=None)
     assert "\n" not in str(refused.value)
     for word in ["--slurm", *words]:
         assert word in str(refused.value)
@@ -197,7 +197,7 @@ def test_wrong_settings_for_slurm(text: str, words: list[str], slurm: Path, tmp_
 def test_a_machine_without_slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(InputError, match=r"--slurm.*srun"):
-        jobs.slurm_executor(tmp_path, "mine", {"timeout_min": 5}, None)
+        jobs.slurm_executor(tmp_path, "mine", {"timeout_min": 5}, jobs=None)
 
 
 def test_the_command_says_what_to_install(
@@ -222,7 +222,7 @@ def test_the_command_says_what_to_install(
         main([*map(str, arguments)])
     shown = capsys.readouterr().err
     assert (ended.value.code, len(shown.splitlines())) == (2, 1)
-    assert "skedge[slurm]" in shown
+    assert "[slurm]" in shown
 
 
 def test_what_is_queued_again(tmp_path: Path) -> None:

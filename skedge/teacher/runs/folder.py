@@ -131,6 +131,7 @@ def read_run(folder: Path) -> tuple[Card, dict[str, Tensor]]:
 def _encoder_settings(document: dict[str, Any]) -> EncoderSettings:
     kinds = {"transformer": TransformerSettings, "sttformer": SttformerSettings}
     plans = {name: kind(**document[name]) for name, kind in kinds.items() if name in document}
+    document["joints"] = tuple(document.get("joints", ()))
     return EncoderSettings(**document | plans)
 
 
