@@ -57,15 +57,6 @@ def test_taught_clips_are_known_afterwards_and_others_are_not_taken_for_them() -
     assert (taught.shares(elsewhere).argmax(axis=1) == 0).mean() > 0.9
 
 
-def test_the_action_in_the_midst_of_a_clip_is_found() -> None:
-    """Before and after the action the clips show what the negatives show."""
-    quiet = cloud(20, 10)
-    clips = [np.concatenate([quiet[i], one, quiet[i + 5]]) for i, one in enumerate(cloud(10))]
-    taught = learn({"jump": clips}, OTHERS)
-    shares = taught.shares(np.concatenate([quiet[0], cloud(10, 9)[8], quiet[1]]))[:, 1]
-    assert shares[8:16].mean() > 0.5 > shares[:8].mean()
-
-
 def test_nothing_to_learn_from_is_refused() -> None:
     with pytest.raises(InputError, match="anything else"):
         learn(NEW, [])
