@@ -338,9 +338,10 @@ def test_classes_of_other_names(
 
 def test_an_empty_split(tmp_path: Path, refused: Refused) -> None:
     with StoreWriter(
-        tmp_path / "store", name="x", layout=load_layout("ntu25"), labels=["a"], rate=30.0
+        tmp_path / "store", name="x", layout=load_layout("ntu25"), labels=["a", "b"], rate=30.0
     ) as writer:
-        writer.add("one", np.zeros((1, 9, 25, 3), np.float32), label=0)
+        for label in (0, 1):
+            writer.add(f"clip {label}", np.zeros((1, 9, 25, 3), np.float32), label=label)
         writer.protocol("xsub", lambda index: np.ones(len(index), np.int8))
     refused(
         "evaluate",
@@ -375,7 +376,7 @@ def test_a_truncated_store(store: Path, tmp_path: Path, refused: Refused) -> Non
             content[: len(content) // 2] if file.name == "joints.npy" else content
         )
     refused("data", "info", copy, words=["joints.npy"])
-    assert len(Store(store)) == 39
+    assert len(Store(store)) == 42
 
 
 def test_an_import_with_damage_a_check_and_a_split(tmp_path: Path) -> None:
@@ -401,7 +402,7 @@ def test_an_import_with_damage_a_check_and_a_split(tmp_path: Path) -> None:
     done = skedge(*command)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["clips"] == 5
-    assert "1 of 6 damaged and left out" in done.stderr
+    assert "1 of 6 files damaged and left out" in done.stderr
     assert (
         json.loads((store / "import-report.json").read_text())["damaged"][0]["file"] == "clip 5.npz"
     )
