@@ -12,9 +12,10 @@ import pytest
 
 from skedge.bench.studies.soak import complaints, main, soak
 from skedge.datasets.store import Store, StoreWriter
+from skedge.datasets.synthetic.synthesize import clip
 from skedge.edge_runtime import Recognizer
 from skedge.skeleton import load_layout
-from tests.edge_runtime.edge_models import metadata, walk, write_model
+from tests.edge_runtime.edge_models import metadata, write_model
 
 FRAMES = int(os.environ.get("SKEDGE_SOAK", "6000"))
 
@@ -26,9 +27,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
         path, name="walks", layout=load_layout("ntu25"), labels=["walk"], rate=30.0
     ) as writer:
         for number in range(20):
-            writer.add(
-                f"walk {number}", walk(60 + number, 30, seed=number).transpose(1, 0, 2, 3), label=0
-            )
+            writer.add(f"walk {number}", clip(0, number).joints[None], label=0)
     return path
 
 

@@ -165,7 +165,7 @@ def test_transfer_to_another_layout(encoder_run: Path, tmp_path: Path) -> None:
     network, card = load_classifier(tmp_path / "run")
     assert card.layout.joints == NTU.joints
     assert card.labels == ("jump", "run")
-    tested = Clips.read(other, other.split("xsub", "test"), INPUT, NTU)
+    tested = Clips.read(other, other.split("xsub", "test"), INPUT, layout=NTU)
     clip = other.clip(int(other.split("xsub", "test")[0]))
     expected = prepare(retarget(clip, other.layout, NTU), NTU, 1, 12)
     np.testing.assert_array_equal(tested.joints[0].numpy(), expected)

@@ -70,7 +70,8 @@ def train_plain(folder: Path, devices: int) -> dict[str, Any]:
     settings = PretrainSettings(
         projector=8, augment=AugmentSettings(), optim=optim(optimizer="sgd", learning_rate=1e-3)
     )
-    module = Plain(STGCN(LAYOUT, PLAN), LAYOUT, INPUT, settings)
+    recipe = Recipe(input=INPUT, encoder=PLAN, pretrain=settings)
+    module = Plain(STGCN(LAYOUT, PLAN), LAYOUT, recipe)
     randomise(module)
     module.projector[-1].weight.data *= 30  # embeddings far larger than the loss's epsilon
     first = {name: p.detach().clone() for name, p in module.named_parameters()}
@@ -100,7 +101,8 @@ def train_contrast(folder: Path, devices: int) -> dict[str, Any]:
     settings = PretrainSettings(
         "skeletonclr", contrast=contrast, optim=optim(optimizer="sgd", learning_rate=0.5, epochs=3)
     )
-    module = PlainContrast({"joint": STGCN(LAYOUT, PLAN)}, LAYOUT, INPUT, settings)
+    recipe = Recipe(input=INPUT, encoder=PLAN, pretrain=settings)
+    module = PlainContrast({"joint": STGCN(LAYOUT, PLAN)}, LAYOUT, recipe)
     randomise(module)
     moco = module.streams["joint"]
     moco.keys.copy_(nn.functional.normalize(moco.keys, dim=1))

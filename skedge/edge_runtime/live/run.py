@@ -142,7 +142,7 @@ def live(
     told = None if hook is None else load_hook(hook)
     _look(
         camera,
-        lambda layout: Actions(recognizer, socket.gethostname() if device is None else device),
+        lambda layout: Actions(recognizer, os.uname().nodename if device is None else device),
         viewing,
         record=record,
         hook=told,
@@ -258,7 +258,7 @@ def addresses(host: str, port: int, token: str | None) -> list[str]:
             if one.family == socket.AF_INET
         ]
         hosts = [
-            f"{socket.gethostname()}.local",
+            f"{os.uname().nodename}.local",
             *(address for address in found if not is_own(address)),
         ][:ADDRESSES]
     return [f"http://{f'[{one}]' if ':' in one else one}:{port}/{query}" for one in hosts]
