@@ -67,9 +67,8 @@ def test_a_leak_and_a_drift_are_found(
     update = recognizer.update
 
     def leaking(joints: np.ndarray, seconds: float, person: int) -> object:
-        kept.append(
-            np.ones(5000)
-        )  # 120 MB: more than other tests may have left free in this process
+        # 480 MB: more than other tests may have left free in this process.
+        kept.append(np.ones(20_000))
         return update(joints, seconds, person)
 
     monkeypatch.setattr(recognizer, "update", leaking)

@@ -2,7 +2,7 @@
 be taken.
 
 `python -m skedge.bench.studies.soak MODEL STORE --frames 2592000` is a day at 30 frames a second.
-It ends with code 1 where memory grew by 1 MB or more, or where answers drifted in time.
+It ends with code 1 where memory grew by 5 MB or more, or where answers drifted in time.
 """
 
 import argparse
@@ -22,7 +22,9 @@ from skedge.skeleton.layout import Layout
 from skedge.skeleton.retarget import retarget
 
 RATE = 30.0
-GROWTH = 2**20
+# The first looks at bodies and the first counts of repetitions leave the allocator some megabytes
+# larger, once; a leak of 60 bytes per frame shows in 100,000 frames.
+GROWTH = 5 * 2**20
 SAMPLES = 200
 CLIPS = 100
 STAY = 1800
