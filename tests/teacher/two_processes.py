@@ -64,6 +64,11 @@ def clips(frames: int = INPUT.frames) -> Clips:
     return Clips(joints, torch.arange(CLIPS))
 
 
+def run_of(folder: Path, devices: int) -> Run:
+    compute = ComputeSettings(seed=3, accelerator="cpu", devices=devices, precision="32-true")
+    return Run(folder, Recipe(compute=compute))
+
+
 def train_plain(folder: Path, devices: int) -> dict[str, Any]:
     """Two steps of gradient descent, each on all clips."""
     seeded(COMPUTE)
@@ -79,14 +84,7 @@ def train_plain(folder: Path, devices: int) -> dict[str, Any]:
     fit(
         module,
         loader,
-        Run(
-            folder,
-            Recipe(
-                compute=ComputeSettings(
-                    seed=3, accelerator="cpu", devices=devices, precision="32-true"
-                )
-            ),
-        ),
+        run_of(folder, devices),
         title="Plain",
     )
     return {"first": first, "last": {name: p.detach() for name, p in module.named_parameters()}}
@@ -111,14 +109,7 @@ def train_contrast(folder: Path, devices: int) -> dict[str, Any]:
     fit(
         module,
         loader,
-        Run(
-            folder,
-            Recipe(
-                compute=ComputeSettings(
-                    seed=3, accelerator="cpu", devices=devices, precision="32-true"
-                )
-            ),
-        ),
+        run_of(folder, devices),
         title="Contrast",
     )
     last = {name: p.detach() for name, p in module.named_parameters()}
@@ -152,8 +143,7 @@ def train(method: Any, folder: Path) -> dict[str, Any]:
     module = make_method(LAYOUT, Recipe(input=data, encoder=plan, pretrain=settings))
     first = {name: p.detach().clone() for name, p in module.named_parameters()}
     loader = clips(data.frames).loader(CLIPS, 2, drop_last=True)
-    compute = ComputeSettings(seed=3, accelerator="cpu", devices=2, precision="32-true")
-    trainer = fit(module, loader, Run(folder, Recipe(compute=compute)), title=method)
+    trainer = fit(module, loader, run_of(folder, 2), title=method)
     draws = torch.rand(4)
     return {
         "first": first,
