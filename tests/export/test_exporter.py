@@ -54,11 +54,8 @@ def test_the_metadata(file: Path, run: Path, store: Store) -> None:
     assert metadata.accuracy == {"top1": 61.5, "top5": 100.0, "clips": 12, "protocol": "xsub"}
     assert metadata.provenance["store"] == "tiny"
     assert metadata.provenance["seed"] == 7
-    assert metadata.provenance["encoder"] == {
-        **asdict(card.encoder),
-        "widths": [8, 12],
-        "strides": [1, 2],
-    }
+    assert metadata.provenance["encoder"] == json.loads(json.dumps(asdict(card.encoder)))
+    assert metadata.provenance["encoder"]["widths"] == [8, 12]
 
 
 def test_the_checksum_can_be_made_again_from_the_run_folder(file: Path, run: Path) -> None:
