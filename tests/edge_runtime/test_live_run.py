@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from skedge.cli import main
+from skedge.datasets.poses import read_poses
 from skedge.edge_runtime.interfaces import Person
 from skedge.skeleton import InputError
 from tests.edge_runtime.held import SOCKETS
@@ -191,15 +192,15 @@ def test_one_line_for_each_action(room: Path) -> None:
     assert {event["device"] for event in events} == {"the hall"}
 
 
-def endless(room: Path) -> subprocess.Popen[str]:
+def endless(room: Path, *more: object) -> subprocess.Popen[str]:
     """A live view without a page, of a thousand seconds."""
-    model = ("--model", room / "m.onnx")
-    return start(room, "live", "--source", 100_000, *model, "--no_page", *EVENTS, RATE="100")
+    arguments = ("--source", 100_000, "--model", room / "m.onnx", "--no_page", *more, *EVENTS)
+    return start(room, "live", *arguments, RATE="100")
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_it_ends_cleanly_when_asked_to(room: Path, how: signal.Signals) -> None:
-    process = endless(room)
+    process = endless(room, "--record-poses", room / "seen.npz")
     assert process.stdout is not None
     first = json.loads(process.stdout.readline())
     process.send_signal(how)
@@ -212,6 +213,9 @@ def test_it_ends_cleanly_when_asked_to(room: Path, how: signal.Signals) -> None:
     }
     assert sorted(phases["begun"]) == sorted(phases["ended"]), "what goes on has ended"
     assert err == ""
+    (seen,) = read_poses(room / "seen.npz")
+    assert len(seen.person) > 1, "what was seen before the first event, and after it"
+    assert not [path for path in room.iterdir() if path.name.startswith(".seen")]
     assert report(room)["threads"] == ["MainThread"]
 
 
@@ -280,7 +284,8 @@ def test_a_camera_that_is_not_there_is_one_line(room: Path, fake_sources: Simple
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [(["--port", "70000"], "--port"), (["--host", "0.0.0.0", "--token", "short"], "--token"), (["--hook", "x"], "--hook"),
-     (["--record", "film.gif"], "--record"), (["--patience", "0"], "patience"), (["--taught", "none.json"], "none.json"),
+     (["--record", "film.gif"], "--record"), (["--record-poses", "seen.txt"], "--record-poses"),
+     (["--patience", "0"], "patience"), (["--taught", "none.json"], "none.json"),
      (["--host", "203.0.113.7", "--port", "0"], "--host")],
 )  # fmt: skip
 def test_wrong_settings_are_one_line_and_leave_the_camera_alone(
