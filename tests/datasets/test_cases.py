@@ -139,6 +139,23 @@ def test_either_order_of_persons_and_frames_is_read_alike(tmp_path, suffix):
         assert joints.shape[:2] == (20, 2)
 
 
+@pytest.mark.parametrize("order", [(2, 0, 1), (2, 1, 0), (0, 2, 1), (1, 0, 2), (1, 2, 0)])
+def test_axes_in_another_order_are_refused_with_what_turns_them(tmp_path, order):
+    """UTD-MHAD's own files, for one, are (joints, 3, frames)."""
+    clips = [clip[0][:18].transpose(order) for clip in people()[:4]]
+    with pytest.raises(InputError, match=r"of 25 joints, got .* turn it with numpy") as refusal:
+        _import(_folder(tmp_path / "set", clips, suffix=".npy"))
+    words = str(refusal.value)
+    turn = tuple(map(int, words[words.index("array, (") + 8 : -2].split(",")))
+    np.testing.assert_array_equal(clips[0].transpose(turn), people()[0][0][:18])
+
+
+def test_a_row_of_all_coordinates_for_each_frame_is_read(tmp_path):
+    rows = [clip[0].reshape(20, 75) for clip in people()[:4]]
+    store, _ = _import(_folder(tmp_path / "rows", rows, suffix=".npy"))
+    np.testing.assert_allclose(store.clip(1), people()[1], rtol=1e-6)
+
+
 def test_the_actor_is_found_in_the_second_place(tmp_path):
     actor = people()[0].copy()
     actor[0, :, NTU.index("right_hand"), 0] += np.linspace(0, 2, 20)
