@@ -16,9 +16,9 @@ from skedge.skeleton.layout import Layout, layout_names, load_layout
 UNITS = {"m": 1.0, "mm": 0.001, "cm": 0.01, "in": 0.0254, "ft": 0.3048}
 # Heights of people in metres, children and animated figures too.
 SHORTEST, TALLEST = 0.5, 2.7
-# Misfits of `anatomy.misfit`: every set known lies below 0.11 and every clip below 0.13; joints in
-# the order of another layout above 0.2, in any other order above 0.28.
-_ODD, _ODD_CLIP, _HUMAN, _NO_ORDER = 0.15, 0.3, 0.16, 0.26
+# Misfits of `anatomy.misfit`: every set known lies below 0.11 and every clip below 0.13, joints in
+# another order above 0.2.
+_ODD, _ODD_CLIP, _HUMAN = 0.15, 0.3, 0.16
 # How much less of a human a body is with a score as its depth than without one.
 _NO_DEPTH = 0.03
 _FRAMES_PER_CLIP, _CLIPS, _FEWEST = 16, 400, 8
@@ -350,15 +350,24 @@ def _order(
         name = fitting[0][1]
         sentence = f"limbs are not a human's in {layout.name}'s order of joints, but in {name}'s"
         return load_layout(name), Fault("layout", sentence, f"--layout {name}", not flat)
-    few = clips < 10 or flat
-    if few and odd < _ODD_CLIP:
+    for turned, sentence, remedy in (
+        (frames[:, ::-1], "the joints are in the reverse order", "--layout FILE.json"),
+        (
+            frames.reshape(len(frames), 3, -1).swapaxes(1, 2),
+            "x of all joints comes first, then y, then z",
+            "give x, y and z of every joint together",
+        ),
+    ):
+        if misfit(turned, layout, flat) < min(_HUMAN, 0.7 * odd):
+            return layout, Fault("layout", sentence, remedy, not flat)
+    if odd < _ODD_CLIP and (clips < 10 or flat):
         return layout, None
     return layout, Fault(
         "layout",
         f"limbs are not a human's in {layout.name}'s order of joints, nor in another that is known:"
         " which joint is which? Write the order into a layout",
         "--layout FILE.json",
-        odd > _NO_ORDER and not few,
+        False,
     )
 
 

@@ -89,14 +89,19 @@ def test_the_order_of_another_layout_is_named():
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_an_order_that_no_layout_has_is_refused_without_a_name(seed):
-    order = np.random.default_rng(seed).permutation(25) if seed else np.arange(25)[::-1]
-    wrong = [clip[:, :, order] for clip in people()]
-    faults = check_bodies(wrong, NTU).faults
+def test_an_order_that_no_layout_has_is_said_without_a_name(seed):
+    order = np.random.default_rng(seed).permutation(25)
+    faults = check_bodies([clip[:, :, order] for clip in people()], NTU).faults
     found = [(fault.remedy, fault.sure) for fault in faults if fault.kind == "layout"]
-    assert found == [("--layout FILE.json", True)]
-    few = check_bodies(wrong[:1], NTU).faults
-    assert not any(fault.sure for fault in few), "one clip may be of somebody who is bent double"
+    assert found == [("--layout FILE.json", False)]
+
+
+def test_orders_that_can_be_told_are_refused():
+    turned = check_bodies([clip[:, :, ::-1] for clip in people()], NTU).sure
+    assert [fault.sentence for fault in turned] == ["the joints are in the reverse order"]
+    apart = [clip.swapaxes(2, 3).reshape(clip.shape) for clip in people()]
+    found = check_bodies(apart, NTU).sure
+    assert [fault.remedy for fault in found] == ["give x, y and z of every joint together"]
 
 
 def _pictured(clip: np.ndarray, depth: float) -> np.ndarray:
