@@ -18,6 +18,7 @@ import pytest
 
 from skedge.cli.main import main
 from skedge.datasets.store import Store, StoreWriter
+from skedge.edge_runtime.backends.seal import seal
 from skedge.skeleton import load_layout
 
 TINY = [
@@ -292,7 +293,7 @@ def test_wrong_models(run: Path, store: Path, tmp_path: Path, refused: Refused) 
     refused("predict", tmp_path / "plain.onnx", store, words=["plain.onnx", "metadata"])
 
     plain.metadata_props.add(key="skedge", value=json.dumps(document | {"version": 99}))
-    onnx.save(plain, tmp_path / "newer.onnx")
+    (tmp_path / "newer.onnx").write_bytes(seal(plain.SerializeToString()))
     refused("predict", tmp_path / "newer.onnx", store, words=["99", "upgrade"])
 
 
