@@ -29,6 +29,14 @@ def live_command(parser: ArgumentParser) -> Callable[[Any], None]:
         help="film to store the pictures in (.mp4, .avi, .mkv); without it none are stored",
     )
     parser.add_argument(
+        "--record-poses",
+        dest="record_poses",
+        type=Path,
+        metavar="FILE",
+        help="file to store the bodies in (.npz), never a picture; `skedge data import poses` and"
+        " `skedge evaluate everyday` read it",
+    )
+    parser.add_argument(
         "--hook",
         metavar="MODULE:FUNCTION",
         help="function in a Python file of your own, called with every event",
@@ -53,7 +61,9 @@ def live_command(parser: ArgumentParser) -> Callable[[Any], None]:
             args.pose,
             args.pose_threads,
         )
-        how = {name: args[name] for name in ("record", "hook", "ended_only", "device")}
+        how = {
+            name: args[name] for name in ("record", "record_poses", "hook", "ended_only", "device")
+        }
         live(camera, recognizer, _viewing(args), **how, every_frame=args.every_frame or args.fast)
 
     return main

@@ -161,7 +161,7 @@ def test_who_was_there_a_moment_ago_goes_before_others(estimate: Callable[..., B
             return body(score=0.1)
         return find(image, region)
 
-    scene.find = blurred  # type: ignore[method-assign]
+    scene.find = blurred
     scene.now = 1.0
     people = pose.estimate(Frame(scene.image, scene.now))
     assert losses

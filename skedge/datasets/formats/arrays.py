@@ -242,7 +242,7 @@ def _row(source: Path, line: dict[str, str | None], numbers: dict[str, dict[str,
     part = _PART_NAMES.get(part, part)
     if part and part not in PARTS:
         raise ValueError(f"expected a split of {', '.join(PARTS)}, got {part[:40]!r}")
-    return _Row(path, file.removesuffix(path.suffix), label, whose, part)
+    return _Row(path, file.removesuffix(path.suffix), label, whose=whose, part=part)
 
 
 def _classes(rows: list[_Row], labels: Path | str | None) -> dict[str, int]:

@@ -30,6 +30,7 @@ from skedge.edge_runtime.live.outlets import (
     only_ended,
 )
 from skedge.edge_runtime.live.pipeline import Consumer, Live
+from skedge.edge_runtime.live.pose_file import PoseFile
 from skedge.edge_runtime.live.server import Feeds, Page, is_own, token_for
 from skedge.edge_runtime.live.takes import RATE, Takes
 from skedge.edge_runtime.live.terminal import Terminal
@@ -126,6 +127,7 @@ def live(
     viewing: Viewing,
     *,
     record: Path | None = None,
+    record_poses: Path | None = None,
     hook: str | None = None,
     every_frame: bool = False,
     ended_only: bool = False,
@@ -136,19 +138,32 @@ def live(
     Events go to stdout as JSON lines (`docs/events.md`), unless that is a terminal with the view in
     it, and to the `hook` (see `load_hook`): one when an action begins and one when it has ended, or
     with `ended_only` the latter alone. They carry the name `device`, by default the computer's.
+    Pictures go to the film `record`, and the bodies in them, however it ends, to the pose recording
+    `record_poses`; without these nothing is stored.
 
     Raises what broke in a thread (`LiveError`), and `InputError` for wrong input.
     """
     told = None if hook is None else load_hook(hook)
-    _look(
-        camera,
-        lambda layout: Actions(recognizer, os.uname().nodename if device is None else device),
-        viewing,
-        record=record,
-        hook=told,
-        every_frame=every_frame,
-        ended_only=ended_only,
-    )
+    poses = None if record_poses is None else PoseFile(record_poses)
+
+    def consumer(layout: Layout) -> Consumer:
+        actions = Actions(recognizer, os.uname().nodename if device is None else device)
+        return actions if poses is None else poses.before(actions, layout)
+
+    with _ctrl_c():
+        try:
+            _look(
+                camera,
+                consumer,
+                viewing,
+                record=record,
+                hook=told,
+                every_frame=every_frame,
+                ended_only=ended_only,
+            )
+        finally:
+            if poses is not None:
+                poses.write()
 
 
 def record(
