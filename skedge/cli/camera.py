@@ -8,6 +8,7 @@ from typing import Any
 
 from jsonargparse import ArgumentParser
 
+from skedge.cli.config import add_config
 from skedge.cli.options import MODEL, add_events, add_model, event_settings, show
 from skedge.skeleton.errors import InputError
 
@@ -18,6 +19,7 @@ def live_command(parser: ArgumentParser) -> Callable[[Any], None]:
 
     Example: skedge live --source 0 --model student.onnx
     """
+    add_config(parser)
     _add_camera(parser)
     add_model(parser, "exported model; what was taught to it is found beside it", "default")
     parser.add_argument("--taught", type=Path, help="another file that `skedge teach` wrote")
