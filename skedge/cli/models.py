@@ -360,7 +360,7 @@ def _predict(args: Any) -> None:
     )
     for note in one.notes:
         print(f"note: {note}", file=sys.stderr)
-    if args.rate is None and args.frame_by_frame:
+    if args.rate is None:
         print("note: 30 frames a second assumed, see --rate", file=sys.stderr)
     often = f"\t{one.repetitions} times" if (one.repetitions or 0) > 1 else ""
     label = one.label or "no answer: the clip ended before the first one"

@@ -11,6 +11,7 @@ import pytest
 
 from skedge.cli.main import main
 from skedge.datasets.store import StoreWriter
+from skedge.edge_runtime.backends.seal import seal
 from skedge.skeleton import load_layout
 from tests.cli.conftest import Refused
 from tests.cli.typed import TINY, skedge
@@ -151,7 +152,7 @@ def test_wrong_models(run: Path, store: Path, tmp_path: Path, refused: Refused) 
     refused("predict", tmp_path / "plain.onnx", store, words=["plain.onnx", "metadata"])
 
     plain.metadata_props.add(key="skedge", value=json.dumps(document | {"version": 99}))
-    onnx.save(plain, tmp_path / "newer.onnx")
+    (tmp_path / "newer.onnx").write_bytes(seal(plain.SerializeToString()))
     refused("predict", tmp_path / "newer.onnx", store, words=["99", "upgrade"])
 
 

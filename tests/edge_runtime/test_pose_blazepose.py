@@ -219,9 +219,9 @@ def test_while_nothing_moves_people_are_looked_for_less_often(
 
 def test_wrong_use_is_refused(estimate: Callable[..., BlazePose]) -> None:
     scene = Scene()
-    with pytest.raises(InputError, match="--people: expected a number from 1, got 0"):
+    with pytest.raises(InputError, match="--people: expected a number from 1 to 64, got 0"):
         estimate(scene, 0)
-    with pytest.raises(InputError, match="--pose-threads: expected a number from 1, got 0"):
+    with pytest.raises(InputError, match="--pose-threads: expected a number from 1 to 64, got 0"):
         estimate(scene, 1, threads=0)
     with pytest.raises(InputError, match="expected a picture, got a frame without one"):
         estimate(scene, 1).estimate(Frame(None, 0.0))

@@ -103,8 +103,8 @@ def emulate(
         if pose is not None:
             networks = Path(place) / "disk" / "pose"
             networks.mkdir()
-            for path in [*(model_path(name) for name in MODELS), *pose]:
-                shutil.copyfile(path, networks / path.name)
+            for name, path in _networks(pose).items():
+                shutil.copyfile(path, networks / name)
         say(f"running {len(files)} models natively")
         native = _native(models)
         disk = Path(place) / "disk.cpio"
@@ -145,6 +145,18 @@ def emulate(
     write_json(out / "pi.json", document, indent=1)
     write_text(out / "pi.md", markdown(document))
     return document
+
+
+def _networks(given: Sequence[Path]) -> dict[str, Path]:
+    """The networks to count by the board's names for them: those that `skedge pose fetch` stored,
+    and those `given`, which may be called the same."""
+    stored = {MODELS[name].name: model_path(name) for name in MODELS}
+    more = {path.name if path.name not in stored else f"given_{path.name}": path for path in given}
+    missing = [str(path) for path in given if not path.is_file()]
+    if missing or len(more) < len(given):
+        wrong = ", ".join(missing or map(str, given))
+        raise InputError(f"--pose: expected files of different names, got {wrong}")
+    return stored | more
 
 
 def complaints(

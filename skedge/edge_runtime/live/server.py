@@ -60,11 +60,12 @@ HEADERS = {
 @dataclass(frozen=True)
 class Feeds:
     """What the page shows: JPEG pictures (None: there are none), states as JSON, and the log of
-    events."""
+    events; `problems` are a few words each, none while all is well."""
 
     pictures: Newest[bytes] | None
     states: Newest[bytes]
     log: Log
+    problems: Callable[[], list[str]] = list
 
 
 class Page:
@@ -233,6 +234,8 @@ class _Handler(BaseHTTPRequestHandler):
                 return
             if url.path in FILES:
                 self._file(url.path)
+            elif url.path == "/healthz":
+                self._health()
             elif not self._allowed(shown or self._bearer()):
                 return
             elif url.path in answers:
@@ -385,6 +388,13 @@ class _Handler(BaseHTTPRequestHandler):
                 resources.files("skedge.edge_runtime.live.page") / name
             ).read_bytes()
         self._whole(kind, self.pages[name])
+
+    def _health(self) -> None:
+        """For monitors: 200 while all is well, 503 where not. What is wrong is for those with the
+        token."""
+        good = not self.server.feeds.problems()
+        status = HTTPStatus.OK if good else HTTPStatus.SERVICE_UNAVAILABLE
+        self._whole("text/plain; charset=utf-8", b"ok\n" if good else b"not well\n", status)
 
     def _state(self) -> None:
         self._whole("application/json", self.server.feeds.states.newest or b"{}")
