@@ -12,6 +12,12 @@ from skedge.cli.config import add_config
 from skedge.cli.options import MODEL, add_events, add_model, event_settings, show
 from skedge.skeleton.errors import InputError
 
+# The flags of `skedge live` that say where things go: the fields of `Telling`.
+TOLD = (
+    *("record", "record_poses", "hook", "ended_only", "device"),
+    *("json_notes", "mqtt", "mqtt_login", "mqtt_ca"),
+)
+
 
 def live_command(parser: ArgumentParser) -> Callable[[Any], None]:
     """Show what people in front of a camera do. The events appear in the terminal, on a page, as
@@ -56,6 +62,23 @@ def live_command(parser: ArgumentParser) -> Callable[[Any], None]:
         help="notes on stderr as JSON lines, like the events on stdout",
     )
     parser.add_argument(
+        "--mqtt", metavar="URL", help="broker to tell, mqtt://host:1883; Home Assistant finds it"
+    )
+    parser.add_argument(
+        "--mqtt-login",
+        dest="mqtt_login",
+        type=Path,
+        metavar="FILE",
+        help="file of two lines, the broker's user and password",
+    )
+    parser.add_argument(
+        "--mqtt-ca",
+        dest="mqtt_ca",
+        type=Path,
+        metavar="FILE",
+        help="certificates to trust with mqtts:// (default: the system's)",
+    )
+    parser.add_argument(
         "--wait",
         action="store_true",
         help="wait for a camera or stream that is not there yet; else that is an error",
@@ -77,8 +100,7 @@ def live_command(parser: ArgumentParser) -> Callable[[Any], None]:
             **_recorded(args),
             **({"wait": True} if args.wait else {}),
         )
-        names = ("record", "record_poses", "hook", "ended_only", "device", "json_notes")
-        telling = Telling(**{name: args[name] for name in names})
+        telling = Telling(**{name: args[name] for name in TOLD})
         live(camera, recognizer, _viewing(args), telling, args.every_frame or args.fast)
 
     return main
