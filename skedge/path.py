@@ -108,13 +108,21 @@ def run(recipe: Recipe, store: Store, runs: Path, *, again: bool = False) -> dic
     What is in `runs` under the recipe's name from an earlier run with the same settings and data is
     not trained again unless `again`.
     """
-    from skedge.bench.benchmark import benchmark
-    from skedge.edge_runtime.scoring.predict import predict_store
+    from skedge.teacher.runs.folder import only_training
 
     _check_ends(recipe)
     console = Console()
     folder = runs / recipe.name
-    steps = Steps(recipe, store, folder, again=again, console=console)
+    with only_training(folder):
+        return _walk(Steps(recipe, store, folder, again=again, console=console))
+
+
+def _walk(steps: Steps) -> dict[str, Any]:
+    """The report of the path, which the run's folder is held for."""
+    from skedge.bench.benchmark import benchmark
+    from skedge.edge_runtime.scoring.predict import predict_store
+
+    recipe, store, folder, console = steps.recipe, steps.store, steps.folder, steps.console
     accuracy = _train(steps)
     taught = set(recipe.students) != {"labels"}
 

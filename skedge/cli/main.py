@@ -5,6 +5,7 @@ Every command imports what it needs when it runs, so the edge never loads the tr
 
 import os
 import sys
+from io import TextIOWrapper
 from typing import Any
 
 from jsonargparse import ArgumentError, ArgumentParser
@@ -80,6 +81,9 @@ def main(argv: list[str] | None = None) -> None:
     Exits with 2 and one line for wrong input, 3 for a refused export, 1 where a thread of the live
     view broke, 130 on Ctrl-C.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # what its encoding lacks is written with a "?"
+            stream.reconfigure(errors="replace")
     arguments = sys.argv[1:] if argv is None else argv
     if not arguments or arguments[0] in ("-h", "--help"):
         print(help.overview(GROUPS))

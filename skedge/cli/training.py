@@ -15,6 +15,7 @@ from skedge.cli.options import (
     seeds_of,
     show,
     stop,
+    training_into,
 )
 from skedge.recipes import RECIPES
 from skedge.skeleton.errors import InputError
@@ -73,7 +74,8 @@ def pretrain_command(parser: ArgumentParser) -> Callable[[Any], None]:
         from skedge.datasets.store import Store
 
         recipe = recipe_of(parser, args)
-        show(steps.pretrain(Store(args.data), args.out, recipe, resume=args.resume))
+        with training_into(args) as out:
+            show(steps.pretrain(Store(args.data), out, recipe, resume=args.resume))
 
     return main
 
@@ -102,17 +104,18 @@ def evaluate_command(parser: ArgumentParser) -> Callable[[Any], None]:
 
         recipe = recipe_of(parser, args)
         store = Store(args.data)
-        show(
-            steps.evaluate(
-                store,
-                args.out,
-                recipe,
-                protocol=args.protocol,
-                pretrained=args.pretrained,
-                resume=args.resume,
-                seeds=seeds_of(args) or [],
+        with training_into(args) as out:
+            show(
+                steps.evaluate(
+                    store,
+                    out,
+                    recipe,
+                    protocol=args.protocol,
+                    pretrained=args.pretrained,
+                    resume=args.resume,
+                    seeds=seeds_of(args) or [],
+                )
             )
-        )
 
     return main
 
@@ -153,17 +156,18 @@ def distill_command(parser: ArgumentParser) -> Callable[[Any], None]:
         from skedge.datasets.store import Store
 
         others = [Store(path) for path in args.unlabelled]
-        show(
-            steps.distill(
-                Store(args.data),
-                args.out,
-                recipe_of(parser, args),
-                teachers=args.teacher,
-                resume=args.resume,
-                unlabelled=others,
-                pretrained=args.pretrained,
+        with training_into(args) as out:
+            show(
+                steps.distill(
+                    Store(args.data),
+                    out,
+                    recipe_of(parser, args),
+                    teachers=args.teacher,
+                    resume=args.resume,
+                    unlabelled=others,
+                    pretrained=args.pretrained,
+                )
             )
-        )
 
     return main
 
@@ -183,7 +187,8 @@ def finetune_command(parser: ArgumentParser) -> Callable[[Any], None]:
 
         recipe = recipe_of(parser, args)
         store = Store(args.data)
-        show(steps.finetune(store, args.out, recipe, trained=args.run, resume=args.resume))
+        with training_into(args) as out:
+            show(steps.finetune(store, out, recipe, trained=args.run, resume=args.resume))
 
     return main
 
