@@ -14,7 +14,16 @@ from skedge.skeleton.errors import InputError
 
 # The flags of `skedge live` that say where things go: the fields of `Telling`.
 TOLD = (
-    *("record", "record_poses", "hook", "ended_only", "device"),
+    *(
+        "record",
+        "segment",
+        "record_limit",
+        "no_pictures",
+        "record_poses",
+        "hook",
+        "ended_only",
+        "device",
+    ),
     *("json_notes", "mqtt", "mqtt_login", "mqtt_ca"),
 )
 
@@ -33,8 +42,26 @@ def live_command(parser: ArgumentParser) -> Callable[[Any], None]:
     parser.add_argument(
         "--record",
         type=Path,
-        metavar="FILE",
-        help="film to store the pictures in (.mp4, .avi, .mkv); without it none are stored",
+        metavar="FILE|FOLDER",
+        help="film to store the pictures in (.mp4, .avi, .mkv), or folder for one film a minute;"
+        " without it none are stored",
+    )
+    parser.add_argument(
+        "--segment", type=float, default=60.0, help="seconds of each film in a folder"
+    )
+    parser.add_argument(
+        "--record-limit",
+        dest="record_limit",
+        type=float,
+        default=10.0,
+        metavar="GB",
+        help="size of all films in a folder, the oldest make room",
+    )
+    parser.add_argument(
+        "--no-pictures",
+        dest="no_pictures",
+        action="store_true",
+        help="draw bodies alone, on the page and in films: no picture is shown or stored",
     )
     parser.add_argument(
         "--record-poses",

@@ -193,12 +193,10 @@ def _look(
     pictures: Newest[bytes] | None = None if viewing.port is None else Newest()
     notes: list[str] = []
     if pictures is not None or telling.record is not None:
-        from skedge.edge_runtime.live.picture import Film, Studio
+        from skedge.edge_runtime.live.picture import Studio
 
-        film = None
-        if telling.record is not None:
-            film = Film(telling.record, lambda text: running.note(text))
-        painter = Studio(pictures, film)
+        recording = telling.recording(lambda text: running.note(text))
+        painter = Studio(pictures, recording, telling.no_pictures)
     opened = camera()
     for note in opened.notes:
         telling.say({"note": note})

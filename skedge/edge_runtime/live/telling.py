@@ -18,7 +18,9 @@ from skedge.skeleton.errors import InputError
 class Telling:
     """What happens with events and pictures.
 
-    `record` is a film to store pictures in, `record_poses` a file to store bodies in (None: nothing
+    `record` is a film to store pictures in, or a folder for films of `segment` seconds that take
+    `record_limit` gigabytes at most (see `Segments`); with `no_pictures` bodies alone are drawn, in
+    films and on the page. `record_poses` is a file to store bodies in (None: nothing
     is stored); `hook` names a function of the user's own (see `load_hook`); with `ended_only` an
     action is told once, when it has ended. `mqtt`, `mqtt_login` and `mqtt_ca` are of a `Broker` to
     tell, and `labels` what it may hear of. `device` is the name that events carry, by default the
@@ -28,6 +30,9 @@ class Telling:
     """
 
     record: Path | None = None
+    segment: float = 60.0
+    record_limit: float = 10.0
+    no_pictures: bool = False
     record_poses: Path | None = None
     hook: str | None = None
     ended_only: bool = False
@@ -46,6 +51,18 @@ class Telling:
     @property
     def name(self) -> str:
         return os.uname().nodename if self.device is None else self.device
+
+    def recording(self, note: Callable[[str], None]) -> Any:
+        """What pictures go to, None where nothing is stored; raises `InputError` for a wrong path.
+        Needs OpenCV."""
+        if self.record is None:
+            return None
+        from skedge.edge_runtime.live.picture import Film
+        from skedge.edge_runtime.live.segments import GIGABYTE, Segments
+
+        if self.record.suffix:
+            return Film(self.record, note)
+        return Segments(self.record, self.segment, self.record_limit * GIGABYTE, note)
 
     def broker(self) -> Any:
         """The `Broker` to tell, None without one; raises `InputError` for an address or a file that
