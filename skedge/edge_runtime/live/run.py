@@ -9,7 +9,7 @@ import threading
 import webbrowser
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from skedge.datasets.store.rewrite import append, check
 from skedge.edge_runtime.interfaces import PoseEstimator, Source
 from skedge.edge_runtime.live.actions import Actions
 from skedge.edge_runtime.live.mailbox import Newest
+from skedge.edge_runtime.live.metrics import Metrics
 from skedge.edge_runtime.live.outlets import load_hook
 from skedge.edge_runtime.live.pipeline import Consumer, Live
 from skedge.edge_runtime.live.pose_file import PoseFile
@@ -142,6 +143,7 @@ def live(
 
     with _ctrl_c():
         try:
+            telling = replace(telling, labels=recognizer.labels)
             _look(camera, consumer, viewing, telling, every_frame)
         finally:
             if poses is not None:
@@ -191,12 +193,10 @@ def _look(
     pictures: Newest[bytes] | None = None if viewing.port is None else Newest()
     notes: list[str] = []
     if pictures is not None or telling.record is not None:
-        from skedge.edge_runtime.live.picture import Film, Studio
+        from skedge.edge_runtime.live.picture import Studio
 
-        film = None
-        if telling.record is not None:
-            film = Film(telling.record, lambda text: running.note(text))
-        painter = Studio(pictures, film)
+        recording = telling.recording(lambda text: running.note(text))
+        painter = Studio(pictures, recording, telling.no_pictures)
     opened = camera()
     for note in opened.notes:
         telling.say({"note": note})
@@ -212,7 +212,9 @@ def _look(
         )
         page = None
         if viewing.port is not None:
-            feeds = Feeds(pictures, running.states, running.log, running.problems)
+            feeds = Feeds(
+                pictures, running.states, running.log, running.problems, Metrics(running).text
+            )
             page = Page(feeds, viewing.host, viewing.port, token)
             # A token that was given is known already, and need not stand in a log.
             said = token if viewing.token is None else "..."

@@ -60,12 +60,14 @@ HEADERS = {
 @dataclass(frozen=True)
 class Feeds:
     """What the page shows: JPEG pictures (None: there are none), states as JSON, and the log of
-    events; `problems` are a few words each, none while all is well."""
+    events; `problems` are a few words each, none while all is well; `metrics` is text for
+    Prometheus."""
 
     pictures: Newest[bytes] | None
     states: Newest[bytes]
     log: Log
     problems: Callable[[], list[str]] = list
+    metrics: Callable[[], bytes] | None = None
 
 
 class Page:
@@ -228,6 +230,7 @@ class _Handler(BaseHTTPRequestHandler):
             "/stream": self._stream,
             "/events": self._events,
             "/state": self._state,
+            "/metrics": self._metrics,
         }
         try:
             if not self._named():
@@ -395,6 +398,17 @@ class _Handler(BaseHTTPRequestHandler):
         good = not self.server.feeds.problems()
         status = HTTPStatus.OK if good else HTTPStatus.SERVICE_UNAVAILABLE
         self._whole("text/plain; charset=utf-8", b"ok\n" if good else b"not well\n", status)
+
+    def _metrics(self) -> None:
+        metrics = self.server.feeds.metrics
+        try:
+            text = None if metrics is None else metrics()
+        except ModuleNotFoundError:
+            text = None
+        if text is None:
+            self._refuse(HTTPStatus.NOT_IMPLEMENTED, "metrics need the extra `home` of skedge")
+        else:
+            self._whole("text/plain; version=0.0.4; charset=utf-8", text)
 
     def _state(self) -> None:
         self._whole("application/json", self.server.feeds.states.newest or b"{}")

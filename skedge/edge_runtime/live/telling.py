@@ -7,31 +7,71 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from skedge.edge_runtime.live.outlets import Document, Outlet, json_lines, load_hook, only_ended
 from skedge.edge_runtime.live.pipeline import Live
+from skedge.skeleton.errors import InputError
 
 
 @dataclass(frozen=True)
 class Telling:
-    """What happens with events and pictures: `record` is a film to store pictures in,
-    `record_poses` a file to store bodies in (None: nothing is stored); `hook` names a function of
-    the user's own (see `load_hook`); with `ended_only` an action is told once, when it has ended.
+    """What happens with events and pictures.
 
-    `device` is the name that events carry, by default the computer's. With `json_notes` notes are
-    JSON lines on stderr, too, else plain text.
+    `record` is a film to store pictures in, or a folder for films of `segment` seconds that take
+    `record_limit` gigabytes at most (see `Segments`); with `no_pictures` bodies alone are drawn, in
+    films and on the page. `record_poses` is a file to store bodies in (None: nothing
+    is stored); `hook` names a function of the user's own (see `load_hook`); with `ended_only` an
+    action is told once, when it has ended. `mqtt`, `mqtt_login` and `mqtt_ca` are of a `Broker` to
+    tell, and `labels` what it may hear of. `device` is the name that events carry, by default the
+    computer's. With `json_notes` notes are JSON lines on stderr, too, else plain text.
+
+    Raises `InputError` for a broker that cannot be one.
     """
 
     record: Path | None = None
+    segment: float = 60.0
+    record_limit: float = 10.0
+    no_pictures: bool = False
     record_poses: Path | None = None
     hook: str | None = None
     ended_only: bool = False
     device: str | None = None
     json_notes: bool = False
+    mqtt: str | None = None
+    mqtt_login: Path | None = None
+    mqtt_ca: Path | None = None
+    labels: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.mqtt is None and (self.mqtt_login or self.mqtt_ca):
+            raise InputError("expected --mqtt with --mqtt-login and --mqtt-ca, got none")
+        self.broker()
 
     @property
     def name(self) -> str:
         return os.uname().nodename if self.device is None else self.device
+
+    def recording(self, note: Callable[[str], None]) -> Any:
+        """What pictures go to, None where nothing is stored; raises `InputError` for a wrong path.
+        Needs OpenCV."""
+        if self.record is None:
+            return None
+        from skedge.edge_runtime.live.picture import Film
+        from skedge.edge_runtime.live.segments import GIGABYTE, Segments
+
+        if self.record.suffix:
+            return Film(self.record, note)
+        return Segments(self.record, self.segment, self.record_limit * GIGABYTE, note)
+
+    def broker(self) -> Any:
+        """The `Broker` to tell, None without one; raises `InputError` for an address or a file that
+        is none."""
+        if self.mqtt is None:
+            return None
+        from skedge.edge_runtime.live.mqtt import Broker
+
+        return Broker(self.mqtt, self.mqtt_login, self.mqtt_ca)
 
     def load_hook(self) -> Callable[[Document], object] | None:
         """The function of the user's own; raises `InputError` where there is none of that name."""
@@ -66,6 +106,13 @@ def tell(running: Live, telling: Telling, hook: Callable[[Document], object] | N
             running.note(f"hook: {type(error).__name__}: {error}")
 
         give_actions(Outlet("hook", hook, broken, [running.followed]))
+    broker = telling.broker()
+    if broker is not None:
+        from skedge.edge_runtime.live.mqtt import Home
+
+        home = Home(broker, telling.name, telling.labels, running)
+        running.tell("action", only_ended(home.tell) if telling.ended_only else home.tell)
+        running.crew.start("mqtt", home.run)
     if not sys.stderr.isatty():
         notes = Outlet("stderr", telling.say, _ignore, last_words)
         running.tell("note", notes.put)
