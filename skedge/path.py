@@ -223,6 +223,7 @@ def store_of(data: Path | None, runs: Path) -> Store:
 def run_films(recipe: Recipe, films: Path, runs: Path, *, again: bool = False) -> dict[str, Any]:
     """The report of the whole path on films, which become a store in `runs` by the pose estimator
     where they are none yet; on the store's first split where it lacks the recipe's."""
+    from skedge.datasets.importer import Importing
     from skedge.datasets.readers import add_format, import_dataset
     from skedge.edge_runtime.sources.films import open_films
 
@@ -231,7 +232,11 @@ def run_films(recipe: Recipe, films: Path, runs: Path, *, again: bool = False) -
     if not path.exists():
         add_format("films", open_films)
         import_dataset(
-            "films", films, path, processes=None, poses=runs / "stores" / f"{name}-poses"
+            "films",
+            films,
+            path,
+            how=Importing(processes=None),
+            poses=runs / "stores" / f"{name}-poses",
         )
     store = Store(path)
     if recipe.input.protocol not in store.protocols:

@@ -60,6 +60,7 @@ def live_command(parser: ArgumentParser) -> Callable[[Any], None]:
             args.fast,
             args.pose,
             args.pose_threads,
+            **_recorded(args),
         )
         how = {
             name: args[name] for name in ("record", "record_poses", "hook", "ended_only", "device")
@@ -104,7 +105,13 @@ def record_command(parser: ArgumentParser) -> Callable[[Any], None]:
             seconds = Recognizer.load(args.model, taught=False).metadata.seconds
         takes = Takes(args.label, args.clips, seconds or 2.5, args.countdown, args.subject)
         camera = partial(
-            open_camera, args.source, args.people or 1, args.fast, args.pose, args.pose_threads
+            open_camera,
+            args.source,
+            args.people or 1,
+            args.fast,
+            args.pose,
+            args.pose_threads,
+            **_recorded(args),
         )
         added, there = record(
             camera, args.out, takes, _viewing(args), args.every_frame or args.fast
@@ -185,6 +192,12 @@ def _add_camera(parser: ArgumentParser) -> None:
         help="camera's number or device, picamera, a film, a stream's address, ...",
     )
     parser.add_argument(
+        "--rate", type=float, help="frames per second of skeletons in a file (default: 30)"
+    )
+    parser.add_argument(
+        "--layout", help="layout of the joints of skeletons in a file, a name or a JSON file"
+    )
+    parser.add_argument(
         "--people", type=int, help="number of people to look for (default: as the model sees)"
     )
     parser.add_argument(
@@ -227,6 +240,11 @@ def _add_camera(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--no-browser", action="store_true", help="do not open the page in a browser"
     )
+
+
+def _recorded(args: Any) -> dict[str, Any]:
+    """What a file of skeletons does not say, as far as it was given."""
+    return {name: args[name] for name in ("rate", "layout") if args[name] is not None}
 
 
 def _viewing(args: Any) -> Any:

@@ -170,7 +170,7 @@ def _run(name: str, arguments: list[str]) -> None:
     command = COMMANDS[name](parser)
     asked = [word for word in ("-h", "--help", "--help-all") if word in arguments]
     if asked:
-        print(_help(name, parser, arguments, asked[0]), end="")
+        print(_help(name, parser, arguments, asked=asked[0]), end="")
         return
     command(_parsed(name, parser, arguments))
 
@@ -195,4 +195,4 @@ def _help(name: str, parser: ArgumentParser, arguments: list[str], asked: str) -
                 "Settings of a part: --help-all PART, such as --help-all"
                 f" {sections[-2]}; all settings of a recipe: --help-all.",
             )
-    return help.command_help(parser, COMMANDS[name], sections, more, listed(name))
+    return help.command_help(parser, COMMANDS[name], sections, more=more, listed=listed(name))

@@ -141,6 +141,12 @@ def distill_command(parser: ArgumentParser) -> Callable[[Any], None]:
         metavar="STORE",
         help="more stores to distil on; their labels are not used",
     )
+    parser.add_argument(
+        "--pretrained",
+        type=Path,
+        metavar="RUN",
+        help="run folder of a pretrained encoder of the student's plan, to begin with",
+    )
 
     def main(args: Any) -> None:
         from skedge import steps
@@ -155,6 +161,7 @@ def distill_command(parser: ArgumentParser) -> Callable[[Any], None]:
                 teachers=args.teacher,
                 resume=args.resume,
                 unlabelled=others,
+                pretrained=args.pretrained,
             )
         )
 

@@ -40,7 +40,7 @@ def check(folder: Path) -> dict[str, Any]:
     stages = {}
     for network in NETWORKS:
         scene = Scene(1, WIDTH, HEIGHT)
-        pose = RehearsedPose(scene, 1, 1, network, folder=folder)
+        pose = RehearsedPose(scene, 1, 1, network=network, folder=folder)
         frames = scene.frames(10_000, RATE)
         for _ in range(WARM):
             people = pose.estimate(next(frames))

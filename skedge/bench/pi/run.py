@@ -50,8 +50,8 @@ class Core(NamedTuple):
 
 
 CORES = {
-    "cortex-a72": Core("Raspberry Pi 4", 1.5e9, 1e6, 4e9),
-    "cortex-a76": Core("Raspberry Pi 5", 2.4e9, 2e6, 8e9),
+    "cortex-a72": Core("Raspberry Pi 4", 1.5e9, 1e6, bytes_per_second=4e9),
+    "cortex-a76": Core("Raspberry Pi 5", 2.4e9, 2e6, bytes_per_second=8e9),
 }
 # Instructions a cycle, from a good day to a bad one.
 PER_CYCLE = (2.0, 1.0, 0.5)
@@ -123,7 +123,7 @@ def emulate(
     for copy, name in copies.items():
         entry = describe(name, named[name], backends[name])
         entry["cores"] = {
-            core: _entry(ran[core][copy], native.get(copy), entry, CORES[core])
+            core: _entry(ran[core][copy], native.get(copy), entry, core=CORES[core])
             for core in cores
             if copy in ran[core]
         }

@@ -20,6 +20,7 @@ from skedge.edge_runtime.live.mailbox import Mailbox, Newest
 from skedge.edge_runtime.live.timing import Timing
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.layout import Layout
+from skedge.skeleton.text import printable
 
 REMEMBERED = 100
 STATE_SECONDS = 0.1
@@ -91,7 +92,7 @@ class Live:
         self.states: Newest[bytes] = Newest()
         self.log = Log()
         self.followed = threading.Event()
-        self.name = name
+        self.name = printable(name)
         self._source, self._pose, self._layout, self._consumer, self._painter = (
             source,
             pose,
@@ -123,7 +124,7 @@ class Live:
 
     def note(self, text: str) -> None:
         """Say something to whoever looks on."""
-        self._announce("note", {"note": text})
+        self._announce("note", {"note": printable(" ".join(text.split()))})
 
     def start(self) -> None:
         crew = self.crew
@@ -263,7 +264,7 @@ class Live:
     def _listen_to_source(self) -> None:
         """Sources that can lose their camera have a `status`: a few words, empty while all is
         well."""
-        status = str(getattr(self._source, "status", "") or "")
+        status = printable(str(getattr(self._source, "status", "") or ""))
         if status != self._status:
             self._status = status
             self.note(f"{self.name}: {status or 'is back'}")

@@ -58,12 +58,14 @@ class Viewing:
 @dataclass(frozen=True, eq=False)
 class Camera:
     """Where pictures come from, and who finds people in them (None: the source brings its people);
-    `layout` is theirs."""
+    `layout` is theirs,
+    `notes` what was assumed about the source."""
 
     name: str
     source: Source
     pose: PoseEstimator | None
     layout: Layout
+    notes: tuple[str, ...] = ()
 
 
 def open_camera(
@@ -72,24 +74,26 @@ def open_camera(
     fast: bool = False,
     estimator: str | None = None,
     threads: int | None = None,
+    **recorded: Any,
 ) -> Camera:
     """The source that `text` names, and what finds up to so many people where it brings none.
 
     That is BlazePose with its landmark network "lite" or "full", as the `estimator` says, by
     default the one that suits this computer, on so many `threads`, by default the cores that
     nothing else needs. Or the estimator is what `module:function` makes, as for `load_hook`, called
-    with the number of people. With `fast` a film or clip plays as fast as it is taken. Raises
-    `InputError` where either is not to be had.
+    with the number of people. With `fast` a film or clip plays as fast as it is taken. `recorded`
+    are the `rate` and `layout` of skeletons in a file, as `open_source` takes them. Raises
+    `InputError` where source or estimator is not to be had.
     """
     named = estimator is None or estimator in ("lite", "full")
     make = None if named else load_hook(str(estimator), "--pose")
     from skedge.edge_runtime.sources import open_source
     from skedge.edge_runtime.sources.cameras import without_password
 
-    source, name = open_source(text, fast), without_password(text)
+    source, name = open_source(text, fast, **recorded), without_password(text)
     layout = getattr(source, "layout", None)
     if layout is not None:
-        return Camera(name, source, None, layout)
+        return Camera(name, source, None, layout, getattr(source, "notes", ()))
     try:
         if make is not None:
             pose = _checked(make(people), estimator)
@@ -217,6 +221,8 @@ def _look(
             pictures, None if record is None else Film(record, lambda text: running.note(text))
         )
     opened = camera()
+    for note in opened.notes:
+        _print_note({"note": note})
     try:
         running = Live(
             opened.source,

@@ -18,7 +18,9 @@ __all__ = ["Live", "Played", "open_source"]
 PI_CAMERAS = ("picamera", "picamera2")
 
 
-def open_source(text: str, fast: bool = False) -> Source:
+def open_source(
+    text: str, fast: bool = False, rate: float | None = None, layout: str | None = None
+) -> Source:
     """The source that a text names.
 
     A number or a path in /dev is a camera; `picamera` is a Raspberry Pi's own (`picamera:1` the
@@ -29,7 +31,7 @@ def open_source(text: str, fast: bool = False) -> Source:
     A camera or stream that is lost comes back (see `Live`). What is recorded plays at its own pace,
     or with `fast` as fast as it is taken (see `Played`). Every source has a `status` in a few
     words, empty while all is well, and a `layout`: of the skeletons that it brings, or None where
-    it brings pictures.
+    it brings pictures. `rate` (frames a second) and `layout` say what a .npy or .npz file does not.
 
     Raises `InputError` for what is not there or cannot be opened.
     """
@@ -44,10 +46,10 @@ def open_source(text: str, fast: bool = False) -> Source:
         if urlsplit(text).path.lower().endswith(FILMS):
             return Played(read_film(text), fast=fast)
         return Live(text, partial(open_stream, text))
-    return _open_path(text, fast)
+    return _open_path(text, fast, rate, layout)
 
 
-def _open_path(text: str, fast: bool) -> Source:
+def _open_path(text: str, fast: bool, rate: float | None, named: str | None) -> Source:
     path = Path(text)
     store, mark, clip = text.rpartition("#")
     if mark and not path.exists():
@@ -65,8 +67,8 @@ def _open_path(text: str, fast: bool) -> Source:
             " STORE#CLIP, found nothing at that path"
         )
     if path.suffix.lower() in (".npy", ".npz"):
-        frames, layout = clip_of_file(path)
-        return Played(frames, layout, fast=fast)
+        frames, layout, notes = clip_of_file(path, rate, named)
+        return Played(frames, layout, fast=fast, notes=notes)
     return Played(
         read_pictures(path) if path.suffix.lower() in PICTURES else read_film(text), fast=fast
     )
