@@ -26,6 +26,11 @@ STUDENTS = {
     "finetune": "student of finetuned",
     "labels": "student on labels",
 }
+# What it calls the untrained encoder under the same probe.
+UNTRAINED = {
+    "initialised": "untrained, linear probe",
+    "statistics": "untrained, batch norms of the data",
+}
 
 Train = Callable[[Path, bool], dict[str, Any]]
 """Trains into a folder, going on from a checkpoint there or not, and gives the metrics back."""
@@ -183,7 +188,13 @@ def _train(steps: Steps) -> dict[str, dict[str, Any]]:
     def by(protocol: Protocol, pretrained: Path | None = None) -> Train:
         def train(out: Path, resume: bool) -> dict[str, Any]:
             return evaluate(
-                store, out, recipe, protocol=protocol, pretrained=pretrained, resume=resume
+                store,
+                out,
+                recipe,
+                protocol=protocol,
+                pretrained=pretrained,
+                untrained=protocol == "linear",
+                resume=resume,
             )
 
         return train
@@ -199,9 +210,12 @@ def _train(steps: Steps) -> dict[str, dict[str, Any]]:
             "teacher, finetuned": "finetune",
         }
         for title, protocol in named.items():
-            accuracy[title] = steps.take(
+            found = steps.take(
                 protocol, f"evaluate {protocol}", by(protocol, encoder), after="pretrain"
             )
+            for form, figures in found.get("untrained", {}).items():
+                accuracy[UNTRAINED[form]] = figures | {"clips": found["clips"]}
+            accuracy[title] = found
     for source in recipe.students:
         after = None if source == "labels" else source
         teachers = [] if after is None else [folder / after]
