@@ -38,6 +38,11 @@ def run_command(parser: ArgumentParser) -> Callable[[Any], None]:
         help="films to train on, in a folder for each class (default recipe: own)",
     )
     parser.add_argument(
+        "--pose",
+        metavar="MODULE:FUNCTION",
+        help="pose estimator of your own that looks at the films",
+    )
+    parser.add_argument(
         "--out",
         "--runs",
         type=Path,
@@ -53,8 +58,11 @@ def run_command(parser: ArgumentParser) -> Callable[[Any], None]:
         if args.films is not None:
             if args.data is not None:
                 raise InputError("run: expected --data or --films, got both")
-            path.run_films(recipe_of(parser, args), args.films, args.out, again=args.again)
+            recipe = recipe_of(parser, args)
+            path.run_films(recipe, args.films, args.out, again=args.again, pose=args.pose)
             return
+        if args.pose is not None:
+            raise InputError("run: expected --films with --pose, got none")
         store = path.store_of(args.data, args.out)
         path.run(recipe_of(parser, args), store, args.out, again=args.again)
 
