@@ -28,6 +28,11 @@ STUDENTS = {
     "finetune": "student of finetuned",
     "labels": "student on labels",
 }
+# What it calls the untrained encoder under the same probe.
+UNTRAINED = {
+    "initialised": "untrained, linear probe",
+    "statistics": "untrained, batch norms of the data",
+}
 
 Train = Callable[[Path, bool], dict[str, Any]]
 """Trains into a folder, going on from a checkpoint there or not, and gives the metrics back."""
@@ -185,7 +190,13 @@ def _train(steps: Steps) -> dict[str, dict[str, Any]]:
     def by(protocol: Protocol, pretrained: Path | None = None) -> Train:
         def train(out: Path, resume: bool) -> dict[str, Any]:
             return evaluate(
-                store, out, recipe, protocol=protocol, pretrained=pretrained, resume=resume
+                store,
+                out,
+                recipe,
+                protocol=protocol,
+                pretrained=pretrained,
+                untrained=protocol == "linear",
+                resume=resume,
             )
 
         return train
@@ -201,9 +212,12 @@ def _train(steps: Steps) -> dict[str, dict[str, Any]]:
             "teacher, finetuned": "finetune",
         }
         for title, protocol in named.items():
-            accuracy[title] = steps.take(
+            found = steps.take(
                 protocol, f"evaluate {protocol}", by(protocol, encoder), after="pretrain"
             )
+            for form, figures in found.get("untrained", {}).items():
+                accuracy[UNTRAINED[form]] = figures | {"clips": found["clips"]}
+            accuracy[title] = found
     for source in recipe.students:
         after = None if source == "labels" else source
         teachers = [] if after is None else [folder / after]
@@ -253,7 +267,7 @@ def store_of_films(films: Path, runs: Path, pose: str | None = None) -> Store:
     The bodies of every film are kept beside it, so none goes through the pose estimator twice.
     Films that are left out are told, with the reason. Raises `InputError` for films of one class.
     """
-    from skedge.datasets.importer import REPORT
+    from skedge.datasets.importer import REPORT, Importing
     from skedge.datasets.readers import add_format, import_dataset
     from skedge.edge_runtime.sources.films import open_films
 
@@ -270,8 +284,8 @@ def store_of_films(films: Path, runs: Path, pose: str | None = None) -> Store:
         add_format("films", open_films)
         whose = f"-{re.sub(r'[^A-Za-z0-9]+', '-', pose)}" if pose else ""
         kept = runs / "stores" / f"{name}-poses{whose}"
-        how: dict[str, Any] = {"processes": None, "overwrite": True, "pose": pose, "poses": kept}
-        import_dataset("films", films, path, **how)
+        how = Importing(processes=None, overwrite=True)
+        import_dataset("films", films, path, how=how, pose=pose, poses=kept)
         write_json(listed, asked)
     report = read_json(path / REPORT) or {}
     notes = [f"{one['file']}: {one['reason']}" for one in report.get("damaged", ())]

@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 from jsonargparse import ActionConfigFile, ArgumentParser, Namespace
 
 from skedge.skeleton.errors import InputError
+from skedge.skeleton.text import printable
 
 MODEL = "exported model, or default or default.tflite: the ones that come with skedge"
 # What `--part` takes: a split's clips are for training, for choosing settings, or for the figures.
@@ -150,5 +151,5 @@ def show_store(path: Path) -> None:
 
 
 def stop(code: int, message: str) -> NoReturn:
-    print(f"skedge: {' '.join(message.split())}", file=sys.stderr)
+    print(f"skedge: {printable(' '.join(message.split()))}", file=sys.stderr)
     sys.exit(code)

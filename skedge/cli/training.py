@@ -104,6 +104,12 @@ def evaluate_command(parser: ArgumentParser) -> Callable[[Any], None]:
         metavar="RUN",
         help="run folder of `skedge pretrain`; for partial-body of a linear probe",
     )
+    parser.add_argument(
+        "--untrained",
+        action="store_true",
+        help="measure the same encoder untrained too: as initialised, and with the batch-norm"
+        " statistics of one pass over the training clips",
+    )
     add_seeds(parser, "several seeds such as 0 1 2, for their mean and deviation")
 
     def main(args: Any) -> None:
@@ -120,6 +126,7 @@ def evaluate_command(parser: ArgumentParser) -> Callable[[Any], None]:
                     recipe,
                     protocol=args.protocol,
                     pretrained=args.pretrained,
+                    untrained=args.untrained,
                     resume=args.resume,
                     seeds=seeds_of(args) or [],
                 )

@@ -1,15 +1,19 @@
 """How often a movement was repeated, counted on the body's motion, whatever the action.
 
-The rule. The joints, seen from the hip and measured in torso lengths, with the hip's own height
-beside them, are a curve through many dimensions. What changes slowly is taken away from it (a
-moving mean), for each of several lengths of "slowly"; how far the body then is along the first
-principal direction is a signal. The signal that repeats itself best (the height of the
-autocorrelation's peak, times the root of the amplitude) gives the period; its swings with that
-period, seen from either side, are the repetitions. Where nothing repeats itself, as in one squat or
-two, the ways away from rest are counted instead.
+The rule. The arms, the legs and the trunk, measured in torso lengths, are each a curve through many
+dimensions. What changes slowly is taken away from it (a moving mean), for each of several lengths
+of "slowly". Of what is left, the direction that is most like itself after so many samples is looked
+for: the largest eigenvalue of the lagged covariance, whitened within the first principal directions
+(periodic component analysis; Saul & Allen, NIPS 2000). The part of the body and the period that are
+most alike, most often and by the largest movement are counted: the swings of that period to the
+side away from rest. Where rest is at neither side it is the fewer of both, since who begins and
+ends on one side is there once more. At both ends, swings at which the body is elsewhere than at the
+others are the way there and back. Where nothing repeats itself, as in one squat or two, the ways
+away from rest are counted instead.
 """
 
 from collections import deque
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -23,16 +27,30 @@ RATE, LONGEST = 30.0, 120.0
 MARGIN = 0.7
 SMOOTH = 3
 # Seconds that a slow change takes at the least.
-SLOW = (0.5, 0.8, 1.25, 2.0, 3.2)
-# A period needs so much autocorrelation, amplitude in torso lengths, and repetitions.
-ALIKE, AMPLITUDE, CYCLES = 0.45, 0.1, 2.5
-# A swing passes the middle by this share of the amplitude; one that is so much larger than the
-# others, or nearer or further than these shares of a period, is not one of them.
-HYSTERESIS, HUGE, NEAR, FAR = 0.35, 2.2, 0.6, 1.6
+SLOW = (0.4, 0.6, 0.9, 1.4, 2.0, 3.2)
+# How many principal directions are whitened, and what is added to their variances, as a share of
+# the largest.
+DIRECTIONS, FLOOR = 4, 0.02
+# A period is so long at the least (samples), and needs so much likeness (1: all), so many
+# repetitions and an amplitude of so many torso lengths. Noise is alike by `CHANCE`.
+SHORTEST, ALIKE, CYCLES, AMPLITUDE, CHANCE = 4, 0.4, 2.5, 0.06, 0.3
+# A swing passes the middle by this share of the amplitude. At the ends, one that is so much larger
+# than the others, nearer or further than these shares of a period, or so many times as far from
+# where the body usually is at a swing, is not one of them.
+HYSTERESIS, HUGE, NEAR, FAR, ELSEWHERE = 0.35, 2.2, 0.6, 1.6, 3.0
+# Rest is at one end of a swing where its middle is so many amplitudes from it.
+REST = (0.7, 1.1)
 # A way away from rest passes the middle by this share of the swing. Who moves by less than so many
 # torso lengths stands still.
 WAY, STILL = 0.2, 0.25
-LIMBS = ("head", "shoulder", "elbow", "wrist", "hand", "hip", "knee", "ankle")
+# How much the hip's height counts beside a joint's place in the trunk.
+HEIGHT = 3.0
+# The parts of the body by their joints, and what those are measured from.
+PARTS = (
+    ("chest", ("elbow", "wrist", "hand", "hand_tip", "thumb", "index", "pinky")),
+    ("hip", ("knee", "ankle", "foot")),
+    ("hip", ("head", "neck", "nose", "shoulder")),
+)
 
 
 class Counter:
@@ -40,11 +58,6 @@ class Counter:
 
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
-        self._joints = [
-            number
-            for number, name in enumerate(layout.joints)
-            if name.split("_", 1)[-1] in LIMBS or name in LIMBS
-        ]
         length = int(RATE * LONGEST)
         self._frames: deque[np.ndarray] = deque(maxlen=length)
         self._moments: deque[float] = deque(maxlen=length)
@@ -72,69 +85,94 @@ class Counter:
             return None
         # At even steps, whatever the camera's were.
         times = np.arange(moments[chosen[0]], moments[chosen[-1]], 1 / RATE)
-        curve = _curve(np.stack([self._frames[i] for i in chosen]), self._layout, self._joints)
-        if curve is None:
-            return None
-        even = [np.interp(times, moments[chosen], column) for column in curve.T]
-        return repetitions(_mean(np.stack(even, axis=1), SMOOTH), (times >= start) & (times <= end))
+        parts = _parts(np.stack([self._frames[i] for i in chosen]), self._layout)
+        even = [
+            np.stack([np.interp(times, moments[chosen], column) for column in part.T], axis=1)
+            for part in parts
+        ]
+        smooth = [_mean(part, SMOOTH) for part in even]
+        return repetitions(smooth, (times >= start) & (times <= end)) if smooth else None
 
 
-def repetitions(curve: np.ndarray, inside: np.ndarray) -> int | None:
-    """How often the motion (T, C) at `RATE` is repeated in the frames that are `inside` (T,) bool;
-    None where nothing moves."""
+def repetitions(parts: Sequence[np.ndarray], inside: np.ndarray) -> int | None:
+    """How often the motion of a body's parts (T, C) at `RATE` is repeated in the frames that are
+    `inside` (T,) bool; None where nothing moves."""
     if inside.sum() < 8:
         return None
-    centred = curve - curve[inside].mean(axis=0)
+    body = np.concatenate(parts, axis=1)
+    centred = body - body[inside].mean(axis=0)
     along = centred @ _direction(centred[inside])
     if np.ptp(np.percentile(along[inside], (5, 95))) < STILL:
         return None
-    found = [one for slow in SLOW if (one := _period(curve, inside, slow)) is not None]
+    found = [
+        one for part in parts for slow in SLOW if (one := _period(part, inside, slow)) is not None
+    ]
     if not found:
         return _ways(along)
-    best = max(found, key=lambda one: one.alike * np.sqrt(one.amplitude))
-    margin = HYSTERESIS * float(np.percentile(np.abs(best.signal[inside]), 80))
-    up, down = (_swings(side * best.signal, margin, best.length, inside) for side in (1, -1))
-    # Swings go away from rest, which is seen at the edges; where it is in the middle, either side.
-    edge = max(1, min(len(curve) // 8, int(MARGIN * RATE)))
-    rest = (curve[:edge].mean(axis=0) + curve[-edge:].mean(axis=0)) / 2
-    away = float((curve[inside].mean(axis=0) - rest) @ best.direction)
-    if abs(away) < 0.5 * best.amplitude:
-        return max(1, min(up, down))
-    return max(1, up if away > 0 else down)
+    best = max(found, key=lambda one: one.worth)
+    up, down = (_swings(best, side, inside) for side in (1, -1))
+    # Who rests at one end of the swing goes to the other one each time.
+    if REST[0] <= abs(best.away) <= REST[1]:
+        return max(1, up if best.away > 0 else down)
+    return max(1, min(up, down))
 
 
 class _Period(NamedTuple):
-    """A signal (T,), the motion along `direction` (C,), that repeats itself after `length` samples;
-    `alike` is how well, 0 to 1."""
+    """A `signal` (T,) of the motion of a `part` (T, C) that repeats itself after `length` samples.
 
-    alike: float
+    `worth` is how well, how often and how far, `away` how many amplitudes its middle is from rest.
+    """
+
+    worth: float
     length: int
-    amplitude: float
+    away: float
     signal: np.ndarray
-    direction: np.ndarray
+    part: np.ndarray
 
 
-def _period(curve: np.ndarray, inside: np.ndarray, slow: float) -> _Period | None:
-    quick = curve - _mean(curve, round(slow * RATE) | 1)
-    direction = _direction(quick[inside])
-    signal = quick @ direction
-    own = signal[inside] - signal[inside].mean()
-    amplitude = float(np.percentile(np.abs(own), 75))
+def _period(part: np.ndarray, inside: np.ndarray, slow: float) -> _Period | None:
+    quick = part - _mean(part, round(slow * RATE) | 1)
+    own = quick[inside] - quick[inside].mean(axis=0)
     longest = min(int(1.6 * slow * RATE), int(len(own) / CYCLES))
-    if amplitude < AMPLITUDE or longest < 5:
+    if longest <= SHORTEST:
         return None
-    energy = float((own * own).mean())
-    alike = np.array([(own[: len(own) - k] * own[k:]).mean() for k in range(longest + 1)]) / energy
-    peaks = [k for k in range(3, longest) if alike[k] >= max(alike[k - 1], alike[k + 1], ALIKE)]
+    variances, directions = np.linalg.eigh(own.T @ own / len(own))
+    variances, directions = variances[-DIRECTIONS:], directions[:, -DIRECTIONS:]
+    whiten = directions / np.sqrt(variances + FLOOR * variances[-1] + 1e-12)
+    white = own @ whiten
+    lags = np.arange(SHORTEST - 1, longest + 1)
+    waves = np.fft.rfft(white, len(own) + longest, axis=0)
+    products = np.fft.irfft(waves.conj()[:, :, None] * waves[:, None], len(own) + longest, axis=0)
+    lagged = products[lags] / (len(own) - lags)[:, None, None]
+    values, vectors = np.linalg.eigh((lagged + lagged.transpose(0, 2, 1)) / 2)
+    alike = values[:, -1]
+    peaks = [
+        k for k in range(1, len(alike) - 1) if alike[k] >= max(alike[k - 1], alike[k + 1], ALIKE)
+    ]
     if not peaks:
         return None
     # The first of equally good ones: twice the period is as good as the period.
-    length = next(k for k in peaks if alike[k] > 0.9 * max(alike[p] for p in peaks))
-    return _Period(float(alike[length]), length, amplitude, signal, direction)
+    peak = next(k for k in peaks if alike[k] > 0.9 * max(alike[p] for p in peaks))
+    direction = whiten @ vectors[peak, :, -1]
+    direction /= np.linalg.norm(direction)
+    signal = quick @ direction
+    centred = signal[inside] - signal[inside].mean()
+    amplitude = float(np.percentile(np.abs(centred), 75))
+    if amplitude < AMPLITUDE:
+        return None
+    length = int(lags[peak])
+    worth = (alike[peak] - CHANCE) * np.sqrt(len(own) / length * amplitude)
+    # At rest is who has not begun, or has ended.
+    edge = max(1, min(len(part) // 8, int(MARGIN * RATE)))
+    rest = (part[:edge].mean(axis=0) + part[-edge:].mean(axis=0)) / 2
+    away = float((part[inside].mean(axis=0) - rest) @ direction) / amplitude
+    return _Period(float(worth), length, away, signal, part)
 
 
-def _swings(signal: np.ndarray, margin: float, period: int, inside: np.ndarray) -> int:
-    """How many swings to one side there are, a period apart."""
+def _swings(found: _Period, side: int, inside: np.ndarray) -> int:
+    """How many swings to one `side` (1 or -1) there are, a period apart."""
+    signal = side * found.signal
+    margin = HYSTERESIS * float(np.percentile(np.abs(signal[inside]), 80))
     tops: list[int] = []
     out = False
     for place, value in enumerate(signal.tolist()):
@@ -146,11 +184,16 @@ def _swings(signal: np.ndarray, margin: float, period: int, inside: np.ndarray) 
         elif out and value < -margin:
             out = False
     tops = [place for place in tops if inside[place]]
-    usual = float(np.median(signal[tops])) if tops else 0.0
+    if not tops:
+        return 0
+    usual = float(np.median(signal[tops]))
+    poses = found.part[tops]
+    away = np.linalg.norm(poses - np.median(poses, axis=0), axis=1)
+    strange = dict(zip(tops, away > ELSEWHERE * np.median(away), strict=True))
 
     def odd(top: int, neighbour: int) -> bool:
-        apart = abs(top - neighbour) / period
-        return signal[top] > HUGE * usual or not NEAR <= apart <= FAR
+        apart = abs(top - neighbour) / found.length
+        return strange[top] or signal[top] > HUGE * usual or not NEAR <= apart <= FAR
 
     while len(tops) > 2 and odd(tops[0], tops[1]):
         tops.pop(0)
@@ -183,22 +226,37 @@ def _direction(curve: np.ndarray) -> np.ndarray:
     return np.asarray(np.linalg.eigh(curve.T @ curve)[1][:, -1])
 
 
-def _curve(frames: np.ndarray, layout: Layout, joints: list[int]) -> np.ndarray | None:
-    """Joints (T, V, 3) as the motion that is counted on, (T, C); None where too little is seen."""
-    hip, chest = (_anchor(frames, layout, name) for name in ("hip", "chest"))
-    size = np.linalg.norm(chest - hip, axis=-1)
+def _parts(frames: np.ndarray, layout: Layout) -> list[np.ndarray]:
+    """The joints (T, V, 3) of the body's parts, (T, C) each, in torso lengths; with the trunk goes
+    the hip's own height. Parts of which too little is seen are left out."""
+    anchors = {name: _anchor(frames, layout, name) for name in ("hip", "chest")}
+    size = np.linalg.norm(anchors["chest"] - anchors["hip"], axis=-1)
     if not np.isfinite(size).any() or not np.nanmedian(size) > 0:
-        return None
-    curve = (frames[:, joints] - hip[:, None]).reshape(len(frames), -1)
-    curve = np.concatenate([curve, hip[:, 1:2] * np.sqrt(len(joints))], axis=1)
-    curve = curve[:, np.isfinite(curve).mean(axis=0) > 0.7] / np.nanmedian(size)
-    if curve.shape[1] == 0:
-        return None
-    places = np.arange(len(curve))
-    for column in curve.T:
+        return []
+    found = []
+    for centre, names in PARTS:
+        joints = [i for i, name in enumerate(layout.joints) if _plain(name) in names]
+        part = (frames[:, joints] - anchors[centre][:, None]).reshape(len(frames), -1)
+        if "head" in names:
+            part = np.concatenate([part, HEIGHT * anchors["hip"][:, 1:2]], axis=1)
+        part = part[:, np.isfinite(part).mean(axis=0) > 0.7] / np.nanmedian(size)
+        if part.shape[1]:
+            found.append(_filled(part))
+    return found
+
+
+def _plain(joint: str) -> str:
+    """A joint's name without its side."""
+    return joint.removeprefix("left_").removeprefix("right_")
+
+
+def _filled(part: np.ndarray) -> np.ndarray:
+    """Columns (T, C) with what is absent between its neighbours."""
+    places = np.arange(len(part))
+    for column in part.T:
         gaps = ~np.isfinite(column)
         column[gaps] = np.interp(places[gaps], places[~gaps], column[~gaps])
-    return curve
+    return part
 
 
 def _anchor(frames: np.ndarray, layout: Layout, name: str) -> np.ndarray:

@@ -12,6 +12,7 @@ import numpy as np
 
 from skedge.datasets.store import Store
 from skedge.edge_runtime.backends.backend import load_backend
+from skedge.edge_runtime.backends.seal import OPEN, seal
 from skedge.export.clip_form import ClipForm
 from skedge.export.clip_graph import macs
 from skedge.export.formats.registry import FORMATS
@@ -83,12 +84,12 @@ class Exporter:
                 f"{file}: expected a file name that ends in {' or '.join(FORMATS)}, got"
                 f" {file.suffix or 'no suffix'!r}"
             )
-        document = replace(self._metadata, precision=precision).to_json()
+        document = replace(self._metadata, precision=precision, file_sha256=OPEN).to_json()
         found: dict[str, Any] = {}
 
         def write(draft: Path) -> None:
             model, left = self._model(suffix, precision)
-            draft.write_bytes(FORMATS[suffix].describe(model, document))
+            draft.write_bytes(seal(FORMATS[suffix].describe(model, document)))
             clips, truth, expected = self._held_out
             found.update(
                 verify(
@@ -157,7 +158,8 @@ class Exporter:
             draft = Path(room) / f"draft{suffix}"
 
             def harm(model: bytes, step: int = 1) -> float:
-                draft.write_bytes(FORMATS[suffix].describe(model, self._metadata.to_json()))
+                document = replace(self._metadata, file_sha256=OPEN).to_json()
+                draft.write_bytes(seal(FORMATS[suffix].describe(model, document)))
                 try:
                     got = self._answers(draft, tried[::step])
                 except (

@@ -3,12 +3,15 @@
 import json
 import pickle
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from skedge.datasets.importer import Importing
+from skedge.datasets.mending import Mending
 from skedge.datasets.picture import draw
 from skedge.datasets.poses import PoseWriter, read_poses
 from skedge.datasets.readers import import_dataset
@@ -44,7 +47,13 @@ def _import(folder: Path, format: str = "arrays", **options: Any) -> tuple[Store
     if format == "arrays":
         options = {"layout": "ntu25", "rate": 30.0} | options
     out = folder.parent / f"{folder.name}-store"
-    report = import_dataset(format, folder, out, **options)
+    how = {name: options.pop(name) for name in ("overwrite", "as_is") if name in options}
+    coordinates = {
+        one.name: options.pop(one.name) for one in fields(Mending) if one.name in options
+    }
+    report = import_dataset(
+        format, folder, out, how=Importing(**how), mending=Mending(**coordinates), **options
+    )
     return Store(out), report
 
 

@@ -11,13 +11,15 @@ import pytest
 from tests.edge_runtime.chromium import Chromium, Tab, find_chromium
 from tests.edge_runtime.live_fakes import Pictures, Pose, quick_recognizer
 
-cv2 = pytest.importorskip("cv2", reason="needs OpenCV: pip install 'skedge[live]'")
+pytest.importorskip("cv2", reason="needs OpenCV: pip install 'skedge[live]'")
 
-from skedge.edge_runtime.live import Live  # noqa: E402
-from skedge.edge_runtime.live.actions import Actions, Answer, Observation  # noqa: E402
-from skedge.edge_runtime.live.mailbox import Newest  # noqa: E402
-from skedge.edge_runtime.live.picture import Studio  # noqa: E402
-from skedge.edge_runtime.live.server import Feeds, Page  # noqa: E402
+import cv2
+
+from skedge.edge_runtime.live import Live
+from skedge.edge_runtime.live.actions import Actions, Answer, Observation
+from skedge.edge_runtime.live.mailbox import Newest
+from skedge.edge_runtime.live.picture import Studio
+from skedge.edge_runtime.live.server import Feeds, Page
 
 TOKEN = "let-me-in-please"
 BARS = "Array.from(document.querySelectorAll('.answer')).map(row => row.textContent).join()"

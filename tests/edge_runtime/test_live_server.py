@@ -30,7 +30,9 @@ class Served:
         self.pictures: Newest[bytes] | None = Newest() if pictures else None
         self.states: Newest[bytes] = Newest()
         self.log = Log()
-        self.page = Page(Feeds(self.pictures, self.states, self.log), port=0, token=token)
+        self.problems: list[str] = []
+        feeds = Feeds(self.pictures, self.states, self.log, lambda: self.problems)
+        self.page = Page(feeds, port=0, token=token)
         self.thread = threading.Thread(target=self.page.run)
         self.thread.start()
 
@@ -324,7 +326,7 @@ class TestStreams:
         served.states.put(b'{"people": []}')
         first, second = messages(answer, 2)
         assert first[0] == "action"
-        assert first[2]["event"] == "wave"  # type: ignore[index]
+        assert first[2]["event"] == "wave"
         assert second == ("state", "", {"people": []})
         served.log.add("note", {"note": "two\nlines"})
         served.states.put(b'{"people": [1]}')
@@ -335,12 +337,12 @@ class TestStreams:
             served.log.add("action", {"event": str(number)})
         served.states.put(b"{}")
         told = messages(served.ask("/events"), 3, ("action",))
-        assert [one[2]["event"] for one in told] == ["0", "1", "2"]  # type: ignore[index]
+        assert [one[2]["event"] for one in told] == ["0", "1", "2"]
         again = messages(served.ask("/events", Last_Event_ID=told[1][1]), 1, ("action",))
-        assert again[0][2]["event"] == "2"  # type: ignore[index]
+        assert again[0][2]["event"] == "2"
         for strange in ("other-2", "2", "x" * 100, f"{told[0][1].split('-')[0]}-", "-"):
             anew = messages(served.ask("/events", Last_Event_ID=strange), 3, ("action",))
-            assert [one[2]["event"] for one in anew] == ["0", "1", "2"]  # type: ignore[index]
+            assert [one[2]["event"] for one in anew] == ["0", "1", "2"]
 
     def test_the_log_is_limited(self) -> None:
         log = Log()

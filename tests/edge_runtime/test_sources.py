@@ -162,7 +162,7 @@ def test_a_real_film(dataset: Callable[[str], Path]) -> None:
         frames.append(frame)
         if len(frames) == 4:
             source.close()
-    assert [frame.image.shape for frame in frames] == [(256, 340, 3)] * 4  # type: ignore[union-attr]
+    assert [frame.image.shape for frame in frames] == [(256, 340, 3)] * 4
     assert frames[0].seconds == 0
     assert np.diff([frame.seconds for frame in frames]) == pytest.approx(1 / 28, abs=0.002)
 
@@ -206,7 +206,7 @@ def test_a_folder_of_pictures_goes_by_numbers_and_leaves_out_damaged_ones(tmp_pa
     (tmp_path / "shot9.png").write_bytes(b"no picture")
     (tmp_path / "notes.txt").write_text("not asked")
     found = list(read_pictures(tmp_path, rate=10.0))
-    assert [int(frame.image[0, 0, 0]) for frame in found] == [1, 2, 10, 11]  # type: ignore[index]
+    assert [int(frame.image[0, 0, 0]) for frame in found] == [1, 2, 10, 11]
     assert [frame.seconds for frame in found] == pytest.approx([0, 0.1, 0.3, 0.4])
     (tmp_path / "shot1.png").write_bytes(b"no picture")
     with pytest.raises(InputError, match=r"shot1\.png: expected a picture"):
@@ -218,10 +218,10 @@ def test_recorded_skeletons(tmp_path: Path) -> None:
     joints[3:, 1] = np.nan
     np.save(tmp_path / "clip.npy", joints)
     source = open_source(str(tmp_path / "clip.npy"), fast=True)
-    assert source.layout.joints == NTU.joints  # type: ignore[attr-defined]
+    assert source.layout.joints == NTU.joints
     frames = list(source)
     assert [len(frame.people or ()) for frame in frames] == [2, 2, 2, 1, 1, 1]
-    assert np.array_equal(frames[2].people[1].joints, joints[2, 1])  # type: ignore[index]
+    assert np.array_equal(frames[2].people[1].joints, joints[2, 1])
     assert frames[5].seconds == pytest.approx(5 / 30)
 
 
@@ -284,7 +284,7 @@ def test_a_clip_of_a_store(utd_store: Path) -> None:
     store = Store(utd_store)
     name = str(store.index["name"][0])
     first = next(iter(open_source(f"{utd_store}#{name}", fast=True)))
-    assert np.array_equal(first.people[0].joints, store.clip(0)[0, 0])  # type: ignore[index]
+    assert np.array_equal(first.people[0].joints, store.clip(0)[0, 0])
     with pytest.raises(InputError, match="nobody"):
         open_source(f"{utd_store}#nobody")
     with pytest.raises(InputError, match="one clip of this store"):
@@ -426,7 +426,7 @@ class TestPiCamera:
         def refuse(name: str, *how: object) -> object:
             if name == "picamera2":
                 raise ValueError("numpy.dtype size changed, may indicate binary incompatibility")
-            return imported(name, *how)  # type: ignore[arg-type]
+            return imported(name, *how)
 
         imported = __import__
         monkeypatch.setattr("builtins.__import__", refuse)

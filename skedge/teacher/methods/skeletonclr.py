@@ -3,7 +3,7 @@ CrosSCLR."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Literal, Self
+from typing import Literal, Self, cast
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +14,7 @@ from skedge.skeleton import InputError
 from skedge.skeleton.layout import Layout
 from skedge.skeleton.streams import Stream
 from skedge.teacher.methods.contrast_losses import NOTHING, first_and, info_nce
-from skedge.teacher.methods.contrast_views import Views
+from skedge.teacher.methods.contrast_views import Seen, Views
 from skedge.teacher.methods.method import Method
 from skedge.teacher.methods.moco import MoCo
 from skedge.teacher.networks.dual import AnyEncoder, make_encoder
@@ -90,7 +90,11 @@ class SkeletonCLR(Method):
     @property
     def encoders(self) -> dict[Stream, nn.Module]:
         """The trained encoders, by stream."""
-        return {name: moco.get_submodule("encoder") for name, moco in self.streams.items()}  # type: ignore[misc]
+        found = {name: moco.get_submodule("encoder") for name, moco in self.streams.items()}
+        return cast(dict[Stream, nn.Module], found)
+
+    def seen(self, joints: Tensor) -> dict[Stream, Seen]:
+        return self.views.see(joints, "query")
 
     @property
     def stage(self) -> int:
