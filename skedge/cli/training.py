@@ -38,6 +38,11 @@ def run_command(parser: ArgumentParser) -> Callable[[Any], None]:
         help="films to train on, in a folder for each class (default recipe: own)",
     )
     parser.add_argument(
+        "--pose",
+        metavar="MODULE:FUNCTION",
+        help="pose estimator of your own that looks at the films",
+    )
+    parser.add_argument(
         "--out",
         "--runs",
         type=Path,
@@ -53,8 +58,11 @@ def run_command(parser: ArgumentParser) -> Callable[[Any], None]:
         if args.films is not None:
             if args.data is not None:
                 raise InputError("run: expected --data or --films, got both")
-            path.run_films(recipe_of(parser, args), args.films, args.out, again=args.again)
+            recipe = recipe_of(parser, args)
+            path.run_films(recipe, args.films, args.out, again=args.again, pose=args.pose)
             return
+        if args.pose is not None:
+            raise InputError("run: expected --films with --pose, got none")
         store = path.store_of(args.data, args.out)
         path.run(recipe_of(parser, args), store, args.out, again=args.again)
 
@@ -96,6 +104,12 @@ def evaluate_command(parser: ArgumentParser) -> Callable[[Any], None]:
         metavar="RUN",
         help="run folder of `skedge pretrain`; for partial-body of a linear probe",
     )
+    parser.add_argument(
+        "--untrained",
+        action="store_true",
+        help="measure the same encoder untrained too: as initialised, and with the batch-norm"
+        " statistics of one pass over the training clips",
+    )
     add_seeds(parser, "several seeds such as 0 1 2, for their mean and deviation")
 
     def main(args: Any) -> None:
@@ -112,6 +126,7 @@ def evaluate_command(parser: ArgumentParser) -> Callable[[Any], None]:
                     recipe,
                     protocol=args.protocol,
                     pretrained=args.pretrained,
+                    untrained=args.untrained,
                     resume=args.resume,
                     seeds=seeds_of(args) or [],
                 )
@@ -148,7 +163,7 @@ def distill_command(parser: ArgumentParser) -> Callable[[Any], None]:
         "--pretrained",
         type=Path,
         metavar="RUN",
-        help="run folder of a pretrained encoder of the student's plan, to begin with",
+        help="run folder to begin as: a pretrained encoder, or a student, of the same plan",
     )
 
     def main(args: Any) -> None:

@@ -240,6 +240,8 @@ def test_a_student_begins_as_what_was_pretrained(store: Store, tmp_path: Path) -
     pretrained = _pretrained(tmp_path / "pretrained", store, PLAN)
     student = _student(store, tmp_path / "run", 0, pretrained=pretrained)
     assert equal(student.encoder.state_dict(), load_encoder(pretrained, "one")[0].state_dict())
+    further = _student(store, tmp_path / "further", 0, pretrained=tmp_path / "run")
+    assert equal(further.encoder.state_dict(), student.encoder.state_dict())
     other = _pretrained(tmp_path / "other", store, replace(PLAN, widths=(8, 12)))
     with pytest.raises(InputError, match="an encoder of the student's plan, got other widths"):
         _student(store, tmp_path / "no", 0, pretrained=other)

@@ -31,6 +31,7 @@ from skedge.edge_runtime.live.takes import RATE, Takes
 from skedge.edge_runtime.live.telling import Telling, tell
 from skedge.edge_runtime.live.terminal import Terminal
 from skedge.edge_runtime.live.view import View
+from skedge.edge_runtime.pose.own import OwnPose
 from skedge.edge_runtime.recognizer import Recognizer
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.layout import Layout
@@ -56,9 +57,10 @@ class Viewing:
 
 @dataclass(frozen=True, eq=False)
 class Camera:
-    """Where pictures come from, and who finds people in them (None: the source brings its people);
-    `layout` is theirs,
-    `notes` what was assumed about the source."""
+    """Where pictures come from, and who finds people in them (None: the source brings its people).
+
+    `layout` is theirs, `notes` what was assumed about the source.
+    """
 
     name: str
     source: Source
@@ -95,7 +97,7 @@ def open_camera(
         return Camera(name, source, None, layout, getattr(source, "notes", ()))
     try:
         if make is not None:
-            pose = _checked(make(people), estimator)
+            pose: PoseEstimator = OwnPose(make(people), f"--pose {estimator}")
         else:
             pose = _blazepose(people, estimator, threads)
     except BaseException:
@@ -110,18 +112,6 @@ def _blazepose(people: int, network: str | None, threads: int | None) -> PoseEst
 
     threads = free_threads() if threads is None else threads
     return BlazePose(people, threads, network or suitable_network(max(threads, 1)))
-
-
-def _checked(pose: Any, named: str | None) -> PoseEstimator:
-    if not isinstance(getattr(pose, "layout", None), Layout) or not callable(
-        getattr(pose, "estimate", None)
-    ):
-        raise InputError(
-            f"--pose {named}: expected it to give a pose estimator, an object with `layout` and"
-            " `estimate` as in skedge.edge_runtime.interfaces.PoseEstimator, got"
-            f" {type(pose).__name__}"
-        )
-    return pose
 
 
 def live(
