@@ -1,6 +1,7 @@
 """The whole path: pretrain, evaluate, distil, export, recognise, benchmark, report; and what of it
 need not run again."""
 
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
@@ -25,6 +26,11 @@ STUDENTS = {
     "linear": "student of linear probe",
     "finetune": "student of finetuned",
     "labels": "student on labels",
+}
+# What it calls the untrained encoder under the same probe.
+UNTRAINED = {
+    "initialised": "untrained, linear probe",
+    "statistics": "untrained, batch norms of the data",
 }
 
 Train = Callable[[Path, bool], dict[str, Any]]
@@ -108,13 +114,21 @@ def run(recipe: Recipe, store: Store, runs: Path, *, again: bool = False) -> dic
     What is in `runs` under the recipe's name from an earlier run with the same settings and data is
     not trained again unless `again`.
     """
-    from skedge.bench.benchmark import benchmark
-    from skedge.edge_runtime.scoring.predict import predict_store
+    from skedge.teacher.runs.folder import only_training
 
     _check_ends(recipe)
     console = Console()
     folder = runs / recipe.name
-    steps = Steps(recipe, store, folder, again=again, console=console)
+    with only_training(folder):
+        return _walk(Steps(recipe, store, folder, again=again, console=console))
+
+
+def _walk(steps: Steps) -> dict[str, Any]:
+    """The report of the path, which the run's folder is held for."""
+    from skedge.bench.benchmark import benchmark
+    from skedge.edge_runtime.scoring.predict import predict_store
+
+    recipe, store, folder, console = steps.recipe, steps.store, steps.folder, steps.console
     accuracy = _train(steps)
     taught = set(recipe.students) != {"labels"}
 
@@ -175,7 +189,13 @@ def _train(steps: Steps) -> dict[str, dict[str, Any]]:
     def by(protocol: Protocol, pretrained: Path | None = None) -> Train:
         def train(out: Path, resume: bool) -> dict[str, Any]:
             return evaluate(
-                store, out, recipe, protocol=protocol, pretrained=pretrained, resume=resume
+                store,
+                out,
+                recipe,
+                protocol=protocol,
+                pretrained=pretrained,
+                untrained=protocol == "linear",
+                resume=resume,
             )
 
         return train
@@ -191,9 +211,12 @@ def _train(steps: Steps) -> dict[str, dict[str, Any]]:
             "teacher, finetuned": "finetune",
         }
         for title, protocol in named.items():
-            accuracy[title] = steps.take(
+            found = steps.take(
                 protocol, f"evaluate {protocol}", by(protocol, encoder), after="pretrain"
             )
+            for form, figures in found.get("untrained", {}).items():
+                accuracy[UNTRAINED[form]] = figures | {"clips": found["clips"]}
+            accuracy[title] = found
     for source in recipe.students:
         after = None if source == "labels" else source
         teachers = [] if after is None else [folder / after]
@@ -220,31 +243,53 @@ def store_of(data: Path | None, runs: Path) -> Store:
     return Store(path)
 
 
-def run_films(recipe: Recipe, films: Path, runs: Path, *, again: bool = False) -> dict[str, Any]:
+def run_films(
+    recipe: Recipe, films: Path, runs: Path, *, again: bool = False, pose: str | None = None
+) -> dict[str, Any]:
     """The report of the whole path on films, which become a store in `runs` by the pose estimator
-    where they are none yet; on the store's first split where it lacks the recipe's."""
-    from skedge.datasets.importer import Importing
-    from skedge.datasets.readers import add_format, import_dataset
-    from skedge.edge_runtime.sources.films import open_films
-
-    name = films.resolve().stem
-    path = runs / "stores" / name
-    if not path.exists():
-        add_format("films", open_films)
-        import_dataset(
-            "films",
-            films,
-            path,
-            how=Importing(processes=None),
-            poses=runs / "stores" / f"{name}-poses",
-        )
-    store = Store(path)
+    (the one of one's own, `pose`, as `open_films` takes it); on the store's first split where it
+    lacks the recipe's."""
+    store = store_of_films(films, runs, pose)
     if recipe.input.protocol not in store.protocols:
         recipe = replace(recipe, input=replace(recipe.input, protocol=store.protocols[0]))
     report = run(recipe, store, runs, again=again)
     file = runs / recipe.name / "student.onnx"
-    Console().print(f"Try it: skedge live --model {file}", soft_wrap=True)
+    own = f" --pose {pose}" if pose else ""
+    Console().print(f"Try it: skedge live --model {file}{own}", soft_wrap=True)
     return report
+
+
+def store_of_films(films: Path, runs: Path, pose: str | None = None) -> Store:
+    """The store of films in `runs`: made where it is missing, and made again where there are other
+    films than it was made of.
+
+    The bodies of every film are kept beside it, so none goes through the pose estimator twice.
+    Films that are left out are told, with the reason. Raises `InputError` for films of one class.
+    """
+    from skedge.datasets.importer import REPORT, Importing
+    from skedge.datasets.readers import add_format, import_dataset
+    from skedge.edge_runtime.sources.films import open_films
+
+    found = open_films(films, pose=pose)
+    if len(found.labels) < 2:
+        raise InputError(
+            f"{films}: expected films of two classes at least, got those of {found.labels[0]!r};"
+            " add a folder of other actions, or of none (idle)"
+        )
+    name = films.resolve().stem
+    path, listed = runs / "stores" / name, runs / "stores" / f"{name}-films.json"
+    asked = {"films": [repr(source) for source in found.sources], "pose": pose}
+    if not path.exists() or read_json(listed) != asked:
+        add_format("films", open_films)
+        kept = runs / "stores" / f"{name}-poses"
+        how = Importing(processes=None, overwrite=True)
+        import_dataset("films", films, path, how=how, pose=pose, poses=kept)
+        write_json(listed, asked)
+    report = read_json(path / REPORT) or {}
+    notes = [f"{one['file']}: {one['reason']}" for one in report.get("damaged", ())]
+    for note in [*(f"left out {text}" for text in notes), *report.get("warnings", ())]:
+        print(f"note: {note}", file=sys.stderr)
+    return Store(path)
 
 
 def _is_live(recipe: Recipe) -> bool:

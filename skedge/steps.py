@@ -46,11 +46,13 @@ def evaluate(
     *,
     protocol: Protocol,
     pretrained: Path | None = None,
+    untrained: bool = False,
     resume: bool = False,
     seeds: Sequence[int] = (),
 ) -> dict[str, Any]:
     """The metrics of one protocol; with several seeds each in a folder of its own, and mean and
-    standard deviation over them in `folder`."""
+    standard deviation over them in `folder`. With `untrained` the same encoder is measured before
+    any training too."""
     from skedge.teacher.protocols.protocol import evaluate
     from skedge.teacher.runs.folder import Run
     from skedge.teacher.seeds import each_seed
@@ -62,7 +64,7 @@ def evaluate(
         )
 
     def step(run: Run) -> dict[str, Any]:
-        return evaluate(protocol, store, run, pretrained=pretrained)
+        return evaluate(protocol, store, run, pretrained=pretrained, untrained=untrained)
 
     run = Run(folder, recipe, resume)
     return each_seed(run, seeds, step) if seeds else step(run)

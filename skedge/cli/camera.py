@@ -8,8 +8,24 @@ from typing import Any
 
 from jsonargparse import ArgumentParser
 
+from skedge.cli.config import add_config
 from skedge.cli.options import MODEL, add_events, add_model, event_settings, show
 from skedge.skeleton.errors import InputError
+
+# The flags of `skedge live` that say where things go: the fields of `Telling`.
+TOLD = (
+    *(
+        "record",
+        "segment",
+        "record_limit",
+        "no_pictures",
+        "record_poses",
+        "hook",
+        "ended_only",
+        "device",
+    ),
+    *("json_notes", "mqtt", "mqtt_login", "mqtt_ca"),
+)
 
 
 def live_command(parser: ArgumentParser) -> Callable[[Any], None]:
@@ -18,6 +34,7 @@ def live_command(parser: ArgumentParser) -> Callable[[Any], None]:
 
     Example: skedge live --source 0 --model student.onnx
     """
+    add_config(parser)
     _add_camera(parser)
     add_model(parser, "exported model; what was taught to it is found beside it", "default")
     parser.add_argument("--taught", type=Path, help="another file that `skedge teach` wrote")
@@ -25,8 +42,26 @@ def live_command(parser: ArgumentParser) -> Callable[[Any], None]:
     parser.add_argument(
         "--record",
         type=Path,
-        metavar="FILE",
-        help="film to store the pictures in (.mp4, .avi, .mkv); without it none are stored",
+        metavar="FILE|FOLDER",
+        help="film to store the pictures in (.mp4, .avi, .mkv), or folder for one film a minute;"
+        " without it none are stored",
+    )
+    parser.add_argument(
+        "--segment", type=float, default=60.0, help="seconds of each film in a folder"
+    )
+    parser.add_argument(
+        "--record-limit",
+        dest="record_limit",
+        type=float,
+        default=10.0,
+        metavar="GB",
+        help="size of all films in a folder, the oldest make room",
+    )
+    parser.add_argument(
+        "--no-pictures",
+        dest="no_pictures",
+        action="store_true",
+        help="draw bodies alone, on the page and in films: no picture is shown or stored",
     )
     parser.add_argument(
         "--record-poses",
@@ -47,9 +82,38 @@ def live_command(parser: ArgumentParser) -> Callable[[Any], None]:
         help="one line for each action, when it has ended; else a second one when it begins",
     )
     parser.add_argument("--device", help="name that events carry; by default the computer's")
+    parser.add_argument(
+        "--json-notes",
+        dest="json_notes",
+        action="store_true",
+        help="notes on stderr as JSON lines, like the events on stdout",
+    )
+    parser.add_argument(
+        "--mqtt", metavar="URL", help="broker to tell, mqtt://host:1883; Home Assistant finds it"
+    )
+    parser.add_argument(
+        "--mqtt-login",
+        dest="mqtt_login",
+        type=Path,
+        metavar="FILE",
+        help="file of two lines, the broker's user and password",
+    )
+    parser.add_argument(
+        "--mqtt-ca",
+        dest="mqtt_ca",
+        type=Path,
+        metavar="FILE",
+        help="certificates to trust with mqtts:// (default: the system's)",
+    )
+    parser.add_argument(
+        "--wait",
+        action="store_true",
+        help="wait for a camera or stream that is not there yet; else that is an error",
+    )
 
     def main(args: Any) -> None:
         from skedge.edge_runtime.live.run import live, open_camera
+        from skedge.edge_runtime.live.telling import Telling
         from skedge.edge_runtime.recognizer import Recognizer
 
         recognizer = Recognizer.load(args.model, **event_settings(args), taught=args.taught or True)
@@ -61,11 +125,10 @@ def live_command(parser: ArgumentParser) -> Callable[[Any], None]:
             args.pose,
             args.pose_threads,
             **_recorded(args),
+            **({"wait": True} if args.wait else {}),
         )
-        how = {
-            name: args[name] for name in ("record", "record_poses", "hook", "ended_only", "device")
-        }
-        live(camera, recognizer, _viewing(args), **how, every_frame=args.every_frame or args.fast)
+        telling = Telling(**{name: args[name] for name in TOLD})
+        live(camera, recognizer, _viewing(args), telling, args.every_frame or args.fast)
 
     return main
 

@@ -15,6 +15,7 @@ from skedge.cli.options import (
     seeds_of,
     show,
     stop,
+    training_into,
 )
 from skedge.recipes import RECIPES
 from skedge.skeleton.errors import InputError
@@ -37,6 +38,11 @@ def run_command(parser: ArgumentParser) -> Callable[[Any], None]:
         help="films to train on, in a folder for each class (default recipe: own)",
     )
     parser.add_argument(
+        "--pose",
+        metavar="MODULE:FUNCTION",
+        help="pose estimator of your own that looks at the films",
+    )
+    parser.add_argument(
         "--out",
         "--runs",
         type=Path,
@@ -52,8 +58,11 @@ def run_command(parser: ArgumentParser) -> Callable[[Any], None]:
         if args.films is not None:
             if args.data is not None:
                 raise InputError("run: expected --data or --films, got both")
-            path.run_films(recipe_of(parser, args), args.films, args.out, again=args.again)
+            recipe = recipe_of(parser, args)
+            path.run_films(recipe, args.films, args.out, again=args.again, pose=args.pose)
             return
+        if args.pose is not None:
+            raise InputError("run: expected --films with --pose, got none")
         store = path.store_of(args.data, args.out)
         path.run(recipe_of(parser, args), store, args.out, again=args.again)
 
@@ -73,7 +82,8 @@ def pretrain_command(parser: ArgumentParser) -> Callable[[Any], None]:
         from skedge.datasets.store import Store
 
         recipe = recipe_of(parser, args)
-        show(steps.pretrain(Store(args.data), args.out, recipe, resume=args.resume))
+        with training_into(args) as out:
+            show(steps.pretrain(Store(args.data), out, recipe, resume=args.resume))
 
     return main
 
@@ -94,6 +104,12 @@ def evaluate_command(parser: ArgumentParser) -> Callable[[Any], None]:
         metavar="RUN",
         help="run folder of `skedge pretrain`; for partial-body of a linear probe",
     )
+    parser.add_argument(
+        "--untrained",
+        action="store_true",
+        help="measure the same encoder untrained too: as initialised, and with the batch-norm"
+        " statistics of one pass over the training clips",
+    )
     add_seeds(parser, "several seeds such as 0 1 2, for their mean and deviation")
 
     def main(args: Any) -> None:
@@ -102,17 +118,19 @@ def evaluate_command(parser: ArgumentParser) -> Callable[[Any], None]:
 
         recipe = recipe_of(parser, args)
         store = Store(args.data)
-        show(
-            steps.evaluate(
-                store,
-                args.out,
-                recipe,
-                protocol=args.protocol,
-                pretrained=args.pretrained,
-                resume=args.resume,
-                seeds=seeds_of(args) or [],
+        with training_into(args) as out:
+            show(
+                steps.evaluate(
+                    store,
+                    out,
+                    recipe,
+                    protocol=args.protocol,
+                    pretrained=args.pretrained,
+                    untrained=args.untrained,
+                    resume=args.resume,
+                    seeds=seeds_of(args) or [],
+                )
             )
-        )
 
     return main
 
@@ -153,17 +171,18 @@ def distill_command(parser: ArgumentParser) -> Callable[[Any], None]:
         from skedge.datasets.store import Store
 
         others = [Store(path) for path in args.unlabelled]
-        show(
-            steps.distill(
-                Store(args.data),
-                args.out,
-                recipe_of(parser, args),
-                teachers=args.teacher,
-                resume=args.resume,
-                unlabelled=others,
-                pretrained=args.pretrained,
+        with training_into(args) as out:
+            show(
+                steps.distill(
+                    Store(args.data),
+                    out,
+                    recipe_of(parser, args),
+                    teachers=args.teacher,
+                    resume=args.resume,
+                    unlabelled=others,
+                    pretrained=args.pretrained,
+                )
             )
-        )
 
     return main
 
@@ -183,7 +202,8 @@ def finetune_command(parser: ArgumentParser) -> Callable[[Any], None]:
 
         recipe = recipe_of(parser, args)
         store = Store(args.data)
-        show(steps.finetune(store, args.out, recipe, trained=args.run, resume=args.resume))
+        with training_into(args) as out:
+            show(steps.finetune(store, out, recipe, trained=args.run, resume=args.resume))
 
     return main
 

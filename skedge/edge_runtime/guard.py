@@ -22,7 +22,7 @@ NO_CAMERA, TOO_SLOW, STEPS = 4.0, 0.34, 5
 REFUSED = frozenset({"unit", "up", "mirrored", "channels", "axes"})
 WANTED = {
     "unit": "give joints in metres",
-    "channels": "give joints in metres, (x, y, z)",
+    "channels": "give joints in metres, (x, y, z); an estimator of pixels says `channels = 'xys'`",
     "up": "give joints with y up",
     "mirrored": "give x as a camera sees it, and left joints in the places of left joints",
     "layout": "give joints in the order of the model's layout",

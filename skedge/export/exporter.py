@@ -25,7 +25,7 @@ from skedge.skeleton import InputError
 from skedge.skeleton.files import write_whole
 from skedge.skeleton.metadata import ModelMetadata
 from skedge.teacher.networks.classifier import Network
-from skedge.teacher.protocols.evaluate import check_layout
+from skedge.teacher.protocols.evaluate import check_layout, tell_rate
 from skedge.teacher.runs.folder import Card, read_metrics
 from skedge.teacher.runs.load import load_classifier
 
@@ -50,6 +50,7 @@ class Exporter:
     ) -> None:
         classifier, self._card = load_classifier(run)
         check_layout(store, self._card, run)
+        tell_rate(store)
         self._store, self._form = (
             store,
             _form(classifier, self._card, source=run, streaming=streaming),

@@ -306,6 +306,8 @@ def _third(frames: np.ndarray, layout: Layout, flat: bool) -> Fault | None:
     if not picture or low < 0 or high > 1.0001 or (across <= 1.05 and high == 0):
         return None
     if high == 0:
+        if SHORTEST <= height <= TALLEST:
+            return None
         return Fault(
             "channels",
             f"z is 0 and people are {_number(height)} tall: pixels",

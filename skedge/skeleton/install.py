@@ -28,6 +28,7 @@ EXTRAS = {
     ),
     **dict.fromkeys(("ai_edge_quantizer", "litert_torch"), "convert"),
     **dict.fromkeys(("ai_edge_litert", "cv2"), "live"),
+    **dict.fromkeys(("paho", "prometheus_client"), "home"),
     "submitit": "slurm",
 }
 

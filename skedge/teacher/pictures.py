@@ -2,7 +2,7 @@
 activations, masks."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -64,6 +64,17 @@ def features(
         axis.set_xticks([])
         axis.set_yticks([])
     axis.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=8, frameon=False)
+    save(figure, file)
+
+
+def spread(steps: Sequence[int], lines: Mapping[str, Sequence[float]], file: Path) -> None:
+    """Curves side by side, a panel for each of `lines`: what was seen behind so many steps."""
+    figure, axes = _figure(3.2 * len(lines), 2.8, columns=len(lines))
+    for axis, (name, values) in zip(np.atleast_1d(axes), lines.items(), strict=True):
+        axis.plot(steps, values, marker="o", markersize=3, color="#1f77b4")
+        axis.set_title(name.replace("_", " "), fontsize=10)
+        axis.set_xlabel("steps", fontsize=8)
+        axis.tick_params(labelsize=7)
     save(figure, file)
 
 

@@ -11,6 +11,7 @@ from skedge.recipes.recipe import Recipe
 from skedge.teacher.clips import Clips
 from skedge.teacher.methods.registry import make_method, method_named
 from skedge.teacher.runs.folder import Card, Run, median_seconds, write_run
+from skedge.teacher.spread import Spread
 from skedge.teacher.training import fit, provenance, seeded
 
 
@@ -35,7 +36,8 @@ def pretrain(store: Store, folder: Path, recipe: Recipe, *, resume: bool = False
     settings = method.fitted(recipe.pretrain, clips=len(clips), batch=batch)
     module = make_method(store.layout, replace(recipe, pretrain=settings))
     run = Run(folder, recipe, resume)
-    trainer = fit(module, loader, run, title=f"Pretraining {settings.method}")
+    spread = Spread(clips, store.layout, data)
+    trainer = fit(module, loader, run, title=f"Pretraining {settings.method}", callbacks=[spread])
     metrics: dict[str, Any] = {"method": settings.method, "clips": len(clips)}
     if "loss" in trainer.callback_metrics:  # a checkpoint of the last step leaves nothing to train
         metrics["loss"] = float(trainer.callback_metrics["loss"])
@@ -52,5 +54,7 @@ def pretrain(store: Store, folder: Path, recipe: Recipe, *, resume: bool = False
     for stream, trained in module.encoders.items():
         own = folder / stream if data.stream == "three" else folder
         one = replace(card, input=replace(data, stream=stream))
-        write_run(own, trained, one, recipe=recipe, metrics=metrics)
-    return metrics
+        found = metrics | spread.metrics(stream)
+        write_run(own, trained, one, recipe=recipe, metrics=found)
+        spread.finish(own, stream)
+    return found if len(module.encoders) == 1 else metrics

@@ -42,6 +42,13 @@ def over_seeds(found: Sequence[dict[str, Any]]) -> dict[str, Any]:
                 name: round(fmean(values), 2),
                 f"{name}_std": round(stdev(values) if len(values) > 1 else 0.0, 2),
             }
+    if "untrained" in found[0]:
+        metrics["untrained"] = {
+            form: {
+                name: round(fmean(one["untrained"][form][name] for one in found), 2) for name in top
+            }
+            for form, top in found[0]["untrained"].items()
+        }
     if "per_class" in found[0]:
         metrics["per_class"] = [
             round(fmean(shares), 2)

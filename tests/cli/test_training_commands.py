@@ -1,15 +1,20 @@
 """The commands of training, one after the other."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from skedge.cli.main import main
+from skedge.datasets.store import StoreWriter
+from skedge.skeleton import load_layout
+from skedge.teacher.runs.folder import only_training
 from tests.cli.conftest import Refused
 from tests.cli.typed import TINY, ctrl_c_works
 
@@ -87,3 +92,37 @@ def test_an_interrupted_training_goes_on(store: Path, tmp_path: Path) -> None:
     main([*map(str, training), "--resume"])
     assert (tmp_path / "run" / "metrics.json").is_file()
     assert not (tmp_path / "run" / "last.ckpt").exists()
+
+
+def test_a_finished_run_is_trained_again_only_where_asked(
+    store: Path, tmp_path: Path, refused: Refused
+) -> None:
+    """The same command once overwrote a finished run, and two at a time wrote into one folder."""
+    out = tmp_path / "ridge"
+    command = ["evaluate", "ridge", "--data", store, "--recipe", "synthetic", "--out", out]
+    main([str(word) for word in command])
+    before = (out / "metrics.json").stat().st_mtime_ns
+    refused(*command, words=["ridge", "finished", "--again"])
+    refused(*command, "--resume", words=["finished", "--again"])
+    assert (out / "metrics.json").stat().st_mtime_ns == before
+    with only_training(out):
+        refused(*command, "--again", words=["one training at a time", "wait for it"])
+    main([str(word) for word in [*command, "--again"]])
+    assert (out / "metrics.json").stat().st_mtime_ns > before
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["ridge"]
+
+
+def test_what_a_terminal_cannot_write_ends_nothing(tmp_path: Path) -> None:
+    """A class called grüßen, on a terminal without UTF-8."""
+    with StoreWriter(
+        tmp_path / "s", name="s", layout=load_layout("ntu25"), labels=["grüßen"], rate=30
+    ) as writer:
+        writer.add("a", np.ones((1, 4, 25, 3), np.float32), label=0)
+    shown = subprocess.run(
+        [sys.executable, "-m", "skedge", "data", "info", str(tmp_path / "s")],
+        env=os.environ | {"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0", "LC_ALL": "C"},
+        capture_output=True,
+        text=True,
+    )
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert '"gr??en": 1' in shown.stdout

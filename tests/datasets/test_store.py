@@ -23,9 +23,10 @@ def _writer(path: Path, **changes: Any) -> StoreWriter:
         "layout": NTU,
         "labels": LABELS,
         "rate": 30.0,
-        "made_by": {"seed": 1},
     }
-    return StoreWriter(path, **given | changes)
+    writer = StoreWriter(path, **given | changes)
+    writer.made_by = {"seed": 1}
+    return writer
 
 
 def _clip(seed: int, persons: int = 1, frames: int = 4) -> np.ndarray:

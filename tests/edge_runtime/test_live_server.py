@@ -30,7 +30,9 @@ class Served:
         self.pictures: Newest[bytes] | None = Newest() if pictures else None
         self.states: Newest[bytes] = Newest()
         self.log = Log()
-        self.page = Page(Feeds(self.pictures, self.states, self.log), port=0, token=token)
+        self.problems: list[str] = []
+        feeds = Feeds(self.pictures, self.states, self.log, lambda: self.problems)
+        self.page = Page(feeds, port=0, token=token)
         self.thread = threading.Thread(target=self.page.run)
         self.thread.start()
 

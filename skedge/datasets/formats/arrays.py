@@ -27,6 +27,7 @@ from skedge.skeleton.errors import InputError
 from skedge.skeleton.layout import Layout, load_layout
 
 LIST = "clips.csv"
+MOST_PEOPLE = 100
 _NUMBERS = ("subject", "camera", "setup")
 _WHOLE = re.compile(r"-?\d+(\.0*)?")
 _PART_NAMES = {"training": "train", "validation": "val", "valid": "val", "testing": "test"}
@@ -183,16 +184,21 @@ def _from_csv(path: Path, layout: Layout) -> np.ndarray:
     content = read_bytes(File(str(path))).removeprefix(codecs.BOM_UTF8)
     content = content.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     first, _, rest = content.partition(b"\n")
+    person = len(layout) * 3
+
+    def check(columns: int, line: int) -> None:
+        if columns % person or columns > MOST_PEOPLE * person:
+            damaged(
+                path,
+                f"expected {person} columns a person ({len(layout)} joints, x y z), got {columns}",
+                line,
+            )
+
+    if first.count(b",") >= MOST_PEOPLE * person:  # before each of them is looked at
+        check(first.count(b",") + 1, 1)
     titles = any(is_title(cell) for cell in first.split(b","))
     table = read_table(b"\n" + rest if titles else content, 0, path, commas=True, absent=True)
-    person = len(layout) * 3
-    if table.shape[1] % person:
-        damaged(
-            path,
-            f"expected {person} columns a person ({len(layout)} joints, x y z), got"
-            f" {table.shape[1]}",
-            1 + titles,
-        )
+    check(table.shape[1], 1 + titles)
     return table.reshape(len(table), -1, len(layout), 3).transpose(1, 0, 2, 3)
 
 

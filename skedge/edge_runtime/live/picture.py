@@ -5,6 +5,7 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -17,6 +18,7 @@ from skedge.skeleton.layout import Layout
 
 WIDEST = 960
 CANVAS = (480, 640)
+EMPTY = (34, 28, 24)
 QUALITY = 80
 TALL = 2.6  # metres that the height of an empty canvas shows
 LEFT, RIGHT, MIDDLE, FAINT = (80, 190, 255), (255, 180, 70), (235, 235, 235), (120, 120, 120)
@@ -27,12 +29,25 @@ LOOK_EVERY = 100
 SUFFIXES = {".mp4": "mp4v", ".avi": "MJPG", ".mkv": "MJPG"}
 
 
+class Recording(Protocol):
+    """What pictures are stored in: a `Film`, or `Segments`."""
+
+    def add(self, picture: np.ndarray, seconds: float) -> None: ...
+
+    def close(self) -> None: ...
+
+
 class Studio:
     """Draws and encodes an observation once for everybody: JPEG pictures for `viewers`, and a film
-    where one is asked for."""
+    where one is asked for. With `bodies_only` nothing of the camera's picture is ever drawn."""
 
-    def __init__(self, viewers: Newest[bytes] | None, film: "Film | None" = None) -> None:
-        self.viewers, self.film = viewers, film
+    def __init__(
+        self,
+        viewers: Newest[bytes] | None,
+        film: Recording | None = None,
+        bodies_only: bool = False,
+    ) -> None:
+        self.viewers, self.film, self._bodies_only = viewers, film, bodies_only
         self._stage = Stage()
 
     @property
@@ -47,7 +62,7 @@ class Studio:
         if not self.wanted:
             # Whoever looked on has left since.
             return
-        picture = draw(observation, answers, self._stage)
+        picture = draw(observation, answers, self._stage, self._bodies_only)
         if self.film is not None:
             self.film.add(picture, observation.frame.seconds)
         if self.viewers is not None and self.viewers.watchers:
@@ -96,16 +111,23 @@ class Stage:
         ]
 
 
-def draw(observation: Observation, answers: tuple[Answer, ...], stage: Stage) -> np.ndarray:
+def draw(
+    observation: Observation,
+    answers: tuple[Answer, ...],
+    stage: Stage,
+    bodies_only: bool = False,
+) -> np.ndarray:
     """A new picture (H, W, 3) uint8, blue green red, at most 960 pixels wide, of the frame with
-    skeletons and words on it."""
+    skeletons and words on it; with `bodies_only` of these alone."""
     image = observation.frame.image
     picture: np.ndarray
     if image is None:
-        picture = np.full((*CANVAS, 3), (34, 28, 24), np.uint8)
+        picture = np.full((*CANVAS, 3), EMPTY, np.uint8)
         places: list[np.ndarray | None] = list(stage.place(observation.people))
     else:
         picture = shrunk(image)
+        if bodies_only:
+            picture = np.full_like(picture, EMPTY)
         shrink = picture.shape[1] / image.shape[1]
         places = [
             None if person.pixels is None else person.pixels * shrink
@@ -149,15 +171,21 @@ def encode(picture: np.ndarray) -> bytes:
 
 class Film:
     """Records pictures to a file, at its own pace whatever that of the camera is. Until it is
-    closed it is called .partial.
+    closed it is called .partial. Only its owner may read it; `code` is the codec, by default the
+    usual one of the suffix.
 
     It ends early, and says so through `note`, when less than 100 MB are left on the disk. Raises
     `InputError` for a suffix other than .mp4, .avi and .mkv, a path where something stands or
     nothing can be written.
     """
 
-    def __init__(self, path: Path, note: Callable[[str], None] = lambda text: None) -> None:
-        self.path, self.note = path, note
+    def __init__(
+        self,
+        path: Path,
+        note: Callable[[str], None] = lambda text: None,
+        code: str | None = None,
+    ) -> None:
+        self.path, self.note, self._code = path, note, code
         if path.suffix.lower() not in SUFFIXES:
             raise InputError(
                 f"--record: expected a file that ends in {', '.join(SUFFIXES)}, got {path}"
@@ -180,9 +208,12 @@ class Film:
             return
         if self._writer is None:
             self._size = (picture.shape[1] // 2 * 2, picture.shape[0] // 2 * 2)
-            code = cv2.VideoWriter.fourcc(*SUFFIXES[self.path.suffix.lower()])
+            code = cv2.VideoWriter.fourcc(*(self._code or SUFFIXES[self.path.suffix.lower()]))
+            # OpenCV would make it readable for everybody.
+            os.close(os.open(self._partial, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600))
             writer = cv2.VideoWriter(str(self._partial), code, RECORDED_RATE, self._size)
             if not writer.isOpened():
+                self._partial.unlink(missing_ok=True)
                 raise InputError(
                     f"--record: {self.path} cannot be written by this OpenCV; try one that ends in"
                     " .avi"
@@ -210,6 +241,8 @@ class Film:
         if self._writer is not None:
             self._writer.release()
             self._writer = None
+            with self._partial.open("rb") as content:
+                os.fsync(content.fileno())
             os.replace(self._partial, self.path)
 
 

@@ -9,8 +9,7 @@ import threading
 import webbrowser
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,18 +21,16 @@ from skedge.datasets.store.rewrite import append, check
 from skedge.edge_runtime.interfaces import PoseEstimator, Source
 from skedge.edge_runtime.live.actions import Actions
 from skedge.edge_runtime.live.mailbox import Newest
-from skedge.edge_runtime.live.outlets import (
-    Document,
-    Outlet,
-    json_lines,
-    load_hook,
-    only_ended,
-)
+from skedge.edge_runtime.live.metrics import Metrics
+from skedge.edge_runtime.live.outlets import load_hook
 from skedge.edge_runtime.live.pipeline import Consumer, Live
 from skedge.edge_runtime.live.pose_file import PoseFile
 from skedge.edge_runtime.live.server import Feeds, Page, is_own, token_for
+from skedge.edge_runtime.live.systemd import Manager
 from skedge.edge_runtime.live.takes import RATE, Takes
+from skedge.edge_runtime.live.telling import Telling, tell
 from skedge.edge_runtime.live.terminal import Terminal
+from skedge.edge_runtime.pose.own import OwnPose
 from skedge.edge_runtime.recognizer import Recognizer
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.layout import Layout
@@ -57,9 +54,10 @@ class Viewing:
 
 @dataclass(frozen=True, eq=False)
 class Camera:
-    """Where pictures come from, and who finds people in them (None: the source brings its people);
-    `layout` is theirs,
-    `notes` what was assumed about the source."""
+    """Where pictures come from, and who finds people in them (None: the source brings its people).
+
+    `layout` is theirs, `notes` what was assumed about the source.
+    """
 
     name: str
     source: Source
@@ -96,7 +94,7 @@ def open_camera(
         return Camera(name, source, None, layout, getattr(source, "notes", ()))
     try:
         if make is not None:
-            pose = _checked(make(people), estimator)
+            pose: PoseEstimator = OwnPose(make(people), f"--pose {estimator}")
         else:
             pose = _blazepose(people, estimator, threads)
     except BaseException:
@@ -113,58 +111,30 @@ def _blazepose(people: int, network: str | None, threads: int | None) -> PoseEst
     return BlazePose(people, threads, network or suitable_network(max(threads, 1)))
 
 
-def _checked(pose: Any, named: str | None) -> PoseEstimator:
-    if not isinstance(getattr(pose, "layout", None), Layout) or not callable(
-        getattr(pose, "estimate", None)
-    ):
-        raise InputError(
-            f"--pose {named}: expected it to give a pose estimator, an object with `layout` and"
-            " `estimate` as in skedge.edge_runtime.interfaces.PoseEstimator, got"
-            f" {type(pose).__name__}"
-        )
-    return pose
-
-
 def live(
     camera: Callable[[], Camera],
     recognizer: Recognizer,
     viewing: Viewing,
-    *,
-    record: Path | None = None,
-    record_poses: Path | None = None,
-    hook: str | None = None,
+    telling: Telling,
     every_frame: bool = False,
-    ended_only: bool = False,
-    device: str | None = None,
 ) -> None:
     """Show and tell what people do until the source ends or Ctrl-C comes.
 
     Events go to stdout as JSON lines (`docs/events.md`), unless that is a terminal with the view in
-    it, and to the `hook` (see `load_hook`): one when an action begins and one when it has ended, or
-    with `ended_only` the latter alone. They carry the name `device`, by default the computer's.
-    Pictures go to the film `record`, and the bodies in them, however it ends, to the pose recording
-    `record_poses`; without these nothing is stored.
+    it, and wherever `telling` says: one when an action begins and one when it has ended.
 
     Raises what broke in a thread (`LiveError`), and `InputError` for wrong input.
     """
-    told = None if hook is None else load_hook(hook)
-    poses = None if record_poses is None else PoseFile(record_poses)
+    poses = None if telling.record_poses is None else PoseFile(telling.record_poses)
 
     def consumer(layout: Layout) -> Consumer:
-        actions = Actions(recognizer, os.uname().nodename if device is None else device)
+        actions = Actions(recognizer, telling.name)
         return actions if poses is None else poses.before(actions, layout)
 
     with _ctrl_c():
         try:
-            _look(
-                camera,
-                consumer,
-                viewing,
-                record=record,
-                hook=told,
-                every_frame=every_frame,
-                ended_only=ended_only,
-            )
+            telling = replace(telling, labels=recognizer.labels)
+            _look(camera, consumer, viewing, telling, every_frame)
         finally:
             if poses is not None:
                 poses.write()
@@ -191,7 +161,7 @@ def record(
         layouts.append(layout)
         return takes
 
-    _look(camera, consumer, viewing, every_frame=every_frame)
+    _look(camera, consumer, viewing, Telling(), every_frame)
     if not takes.complete:
         raise InputError(
             f"the recording ended after {len(takes.clips)} of {takes.count} clips; nothing was"
@@ -204,25 +174,22 @@ def _look(
     camera: Callable[[], Camera],
     consumer: Callable[[Layout], Consumer],
     viewing: Viewing,
-    *,
-    record: Path | None = None,
-    hook: Callable[[Document], object] | None = None,
+    telling: Telling,
     every_frame: bool = False,
-    ended_only: bool = False,
 ) -> None:
+    hook = telling.load_hook()
     token = token_for(viewing.host, viewing.token)
     painter = None
     pictures: Newest[bytes] | None = None if viewing.port is None else Newest()
     notes: list[str] = []
-    if pictures is not None or record is not None:
-        from skedge.edge_runtime.live.picture import Film, Studio
+    if pictures is not None or telling.record is not None:
+        from skedge.edge_runtime.live.picture import Studio
 
-        painter = Studio(
-            pictures, None if record is None else Film(record, lambda text: running.note(text))
-        )
+        recording = telling.recording(lambda text: running.note(text))
+        painter = Studio(pictures, recording, telling.no_pictures)
     opened = camera()
     for note in opened.notes:
-        _print_note({"note": note})
+        telling.say({"note": note})
     try:
         running = Live(
             opened.source,
@@ -235,9 +202,10 @@ def _look(
         )
         page = None
         if viewing.port is not None:
-            page = Page(
-                Feeds(pictures, running.states, running.log), viewing.host, viewing.port, token
+            feeds = Feeds(
+                pictures, running.states, running.log, running.problems, Metrics(running).text
             )
+            page = Page(feeds, viewing.host, viewing.port, token)
             # A token that was given is known already, and need not stand in a log.
             said = token if viewing.token is None else "..."
             notes = [
@@ -248,7 +216,7 @@ def _look(
         raise
     try:
         with _ctrl_c():
-            _tell(running, hook, ended_only)
+            tell(running, telling, hook)
             for note in notes:
                 print(note, file=sys.stderr, flush=True)
             if sys.stderr.isatty():
@@ -259,6 +227,9 @@ def _look(
                 if viewing.browser and _has_display():
                     webbrowser.open(page.url)
             running.start()
+            manager = Manager()
+            if manager.listens:
+                running.crew.start("service manager", lambda: manager.follow(running))
             running.wait()
     except KeyboardInterrupt:
         pass
@@ -283,42 +254,6 @@ def addresses(host: str, port: int, token: str | None) -> list[str]:
             *(address for address in found if not is_own(address)),
         ][:ADDRESSES]
     return [f"http://{f'[{one}]' if ':' in one else one}:{port}/{query}" for one in hosts]
-
-
-def _tell(
-    running: Live, hook: Callable[[Document], object] | None, ended_only: bool = False
-) -> None:
-    """Events to stdout and to the hook, and notes to stderr, where no view in the terminal shows
-    them."""
-    last_words = [running.followed]
-
-    def give_actions(outlet: Outlet) -> None:
-        running.tell("action", only_ended(outlet.put) if ended_only else outlet.put)
-        outlet.start(running.crew)
-        last_words.append(outlet.ended)
-
-    if not (sys.stderr.isatty() and sys.stdout.isatty()):
-        lines = json_lines(sys.stdout)
-        failed = partial(running.crew.fail, "stdout")
-        give_actions(Outlet("stdout", lines, failed, [running.followed]))
-    if hook is not None:
-
-        def broken(error: Exception) -> None:
-            running.note(f"hook: {type(error).__name__}: {error}")
-
-        give_actions(Outlet("hook", hook, broken, [running.followed]))
-    if not sys.stderr.isatty():
-        notes = Outlet("stderr", _print_note, _ignore, last_words)
-        running.tell("note", notes.put)
-        notes.start(running.crew)
-
-
-def _print_note(document: Document) -> None:
-    print(f"note: {document['note']}", file=sys.stderr, flush=True)
-
-
-def _ignore(error: Exception) -> None:
-    """A closed stderr is no reason to end."""
 
 
 @contextmanager

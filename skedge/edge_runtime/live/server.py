@@ -60,11 +60,14 @@ HEADERS = {
 @dataclass(frozen=True)
 class Feeds:
     """What the page shows: JPEG pictures (None: there are none), states as JSON, and the log of
-    events."""
+    events; `problems` are a few words each, none while all is well; `metrics` is text for
+    Prometheus."""
 
     pictures: Newest[bytes] | None
     states: Newest[bytes]
     log: Log
+    problems: Callable[[], list[str]] = list
+    metrics: Callable[[], bytes] | None = None
 
 
 class Page:
@@ -227,12 +230,15 @@ class _Handler(BaseHTTPRequestHandler):
             "/stream": self._stream,
             "/events": self._events,
             "/state": self._state,
+            "/metrics": self._metrics,
         }
         try:
             if not self._named():
                 return
             if url.path in FILES:
                 self._file(url.path)
+            elif url.path == "/healthz":
+                self._health()
             elif not self._allowed(shown or self._bearer()):
                 return
             elif url.path in answers:
@@ -385,6 +391,24 @@ class _Handler(BaseHTTPRequestHandler):
                 resources.files("skedge.edge_runtime.live.page") / name
             ).read_bytes()
         self._whole(kind, self.pages[name])
+
+    def _health(self) -> None:
+        """For monitors: 200 while all is well, 503 where not. What is wrong is for those with the
+        token."""
+        good = not self.server.feeds.problems()
+        status = HTTPStatus.OK if good else HTTPStatus.SERVICE_UNAVAILABLE
+        self._whole("text/plain; charset=utf-8", b"ok\n" if good else b"not well\n", status)
+
+    def _metrics(self) -> None:
+        metrics = self.server.feeds.metrics
+        try:
+            text = None if metrics is None else metrics()
+        except ModuleNotFoundError:
+            text = None
+        if text is None:
+            self._refuse(HTTPStatus.NOT_IMPLEMENTED, "metrics need the extra `home` of skedge")
+        else:
+            self._whole("text/plain; version=0.0.4; charset=utf-8", text)
 
     def _state(self) -> None:
         self._whole("application/json", self.server.feeds.states.newest or b"{}")

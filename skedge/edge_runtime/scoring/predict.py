@@ -95,6 +95,7 @@ def predict_store(
     model, and joints that cannot be retargeted.
     """
     from skedge.datasets.store import Store
+    from skedge.datasets.store.check import is_whole
 
     recognizer = _recognizer(model)
     store = store if isinstance(store, Store) else Store(store)
@@ -121,13 +122,25 @@ def predict_store(
             f" got none in {part} of protocol {protocol!r} (classes: {', '.join(store.labels)});"
             " choose a model trained on these"
         )
+    damaged = [i for i in known if not is_whole(store, i)]
+    known = sorted(set(known) - set(damaged))
+    if not known:
+        raise InputError(
+            f"{store.path}: expected clips as they were written, got {len(damaged)} with other"
+            " bytes; import them again"
+        )
     target, rate = recognizer.metadata.layout, store.rate or RATE
     body = check_bodies((store.clip(i) for i in known[:: len(known) // 50 + 1]), store.layout)
     notes = [str(fault) for fault in body.sure]
-    if len(known) < len(chosen):
+    if damaged:
+        name = store.index["name"][damaged[0]]
         notes.append(
-            f"{len(chosen) - len(known)} of {len(chosen)} clips left out: the model does not know"
-            " their class"
+            f"{len(damaged)} clips left out, their bytes are not what was written, such as {name}"
+        )
+    unknown = len(chosen) - len(known) - len(damaged)
+    if unknown:
+        notes.append(
+            f"{unknown} of {len(chosen)} clips left out: the model does not know their class"
         )
     if not _same(store.layout, target):
         notes.append(f"joints retargeted from {store.layout.name} to {target.name}")

@@ -19,7 +19,12 @@ PI_CAMERAS = ("picamera", "picamera2")
 
 
 def open_source(
-    text: str, fast: bool = False, rate: float | None = None, layout: str | None = None
+    text: str,
+    fast: bool = False,
+    rate: float | None = None,
+    layout: str | None = None,
+    *,
+    wait: bool = False,
 ) -> Source:
     """The source that a text names.
 
@@ -33,19 +38,20 @@ def open_source(
     words, empty while all is well, and a `layout`: of the skeletons that it brings, or None where
     it brings pictures. `rate` (frames a second) and `layout` say what a .npy or .npz file does not.
 
-    Raises `InputError` for what is not there or cannot be opened.
+    Raises `InputError` for what is not there or cannot be opened; with `wait` a camera or stream
+    may come later.
     """
     kind, _, number = text.partition(":")
     if kind in PI_CAMERAS and (number or "0").isdecimal():
-        return Live(text, partial(open_pi_camera, int(number or 0)))
+        return Live(text, partial(open_pi_camera, int(number or 0)), wait=wait)
     if text.isdecimal():
-        return Live(f"camera {text}", partial(open_device, int(text)))
+        return Live(f"camera {text}", partial(open_device, int(text)), wait=wait)
     if text.startswith("/dev/"):
-        return Live(text, partial(open_device, text))
+        return Live(text, partial(open_device, text), wait=wait)
     if "://" in text:
         if urlsplit(text).path.lower().endswith(FILMS):
             return Played(read_film(text), fast=fast)
-        return Live(text, partial(open_stream, text))
+        return Live(text, partial(open_stream, text), wait=wait)
     return _open_path(text, fast, rate, layout)
 
 

@@ -20,9 +20,10 @@ from skedge.datasets.poses import PoseWriter, read_poses
 from skedge.datasets.store import PARTS
 from skedge.edge_runtime.interfaces import PoseEstimator
 from skedge.edge_runtime.live.outlets import load_hook
+from skedge.edge_runtime.pose.own import OwnPose
 from skedge.edge_runtime.sources.recordings import FILMS, read_film
 from skedge.skeleton.errors import InputError
-from skedge.skeleton.layout import load_layout
+from skedge.skeleton.layout import Layout, load_layout
 
 PEOPLE = 2
 COLUMNS = ("film", "start", "end", "label", "subject", "split")
@@ -48,7 +49,7 @@ def open_films(
     *,
     poses: Path | None = None,
     pose: str | None = None,
-    layout: str = "blazepose33",
+    layout: str | None = None,
     rate: float = RATE,
     everyone: bool = False,
     shard: str | None = None,
@@ -58,9 +59,10 @@ def open_films(
     A table (.csv) has the columns film and label, and if known start and end (in seconds), subject
     and split; films are found from its folder. Every film goes through the pose estimator:
     BlazePose as `skedge pose fetch` gets it, or the `pose` of one's own (module:function), which
-    gives bodies of `layout`. The person who moves most becomes the clip, with `everyone` all;
-    bodies of which too little is in view do not count. Clips are read `rate` times a second. With
-    `poses`, a folder, the pose recordings are kept there, with places in the picture, and used
+    gives bodies of its own layout (or `layout`, by name). The person who moves most becomes the
+    clip, with `everyone` all; bodies of which too little is in view do not count. Clips are read
+    `rate` times a second. With `poses`, a folder, the pose recordings are kept there, with places
+    in the picture, and used
     again. `shard`, such as 3/16, takes one of so many equal parts of the films.
 
     Protocols: `official` by the column split, `xsub` where there are several subjects, else
@@ -77,7 +79,7 @@ def open_films(
     labels = sorted({shot.label for shot in shots})
     return Dataset(
         name=source.stem,
-        layout=load_layout(layout),
+        layout=_layout(pose, layout),
         labels=labels,
         rate=rate,
         sources=_shard(shots, shard),
@@ -134,11 +136,16 @@ def look_at(shot: Shot, pose: str | None = None) -> tuple[PoseWriter, tuple[int,
 def _estimator(pose: str | None) -> PoseEstimator:
     """A new one for every film, as it follows people."""
     if pose is not None:
-        made: PoseEstimator = load_hook(pose, "--pose")(PEOPLE)
-        return made
+        return OwnPose(load_hook(pose, "--pose")(PEOPLE), f"--pose {pose}")
     from skedge.edge_runtime.pose.blazepose import BlazePose
 
     return BlazePose(PEOPLE)
+
+
+def _layout(pose: str | None, named: str | None) -> Layout:
+    if named is not None or pose is None:
+        return load_layout(named or "blazepose33")
+    return _estimator(pose).layout
 
 
 def _folder(source: Path) -> list[Shot]:

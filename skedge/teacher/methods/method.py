@@ -11,6 +11,7 @@ from skedge.recipes.settings import EncoderSettings, PretrainSettings
 from skedge.skeleton.layout import Layout
 from skedge.skeleton.streams import Stream
 from skedge.teacher.augment import Augment
+from skedge.teacher.methods.contrast_views import Seen
 from skedge.teacher.networks.classifier import View
 from skedge.teacher.networks.dual import AnyEncoder, make_encoder
 from skedge.teacher.training import Trained
@@ -48,6 +49,10 @@ class Method(Trained):
         """The encoders that evaluations take, by stream."""
         raise NotImplementedError
 
+    def seen(self, joints: Tensor) -> dict[Stream, Seen]:
+        """A random view of the clips (N, M, T, V, 3) in every stream, as training sees them."""
+        raise NotImplementedError
+
     def leave(self, folder: Path) -> None:
         """Write into the run folder what the method leaves there beside the weights: nothing."""
 
@@ -72,6 +77,9 @@ class OneEncoder(Method):
         stream = self.view.data.stream
         assert stream != "three", "three streams are three trainings"
         return {stream: self.get_submodule("encoder")}
+
+    def seen(self, joints: Tensor) -> dict[Stream, Seen]:
+        return {stream: Seen(self.view(joints, self.augment)) for stream in self.encoders}
 
     def loss(self, joints: Tensor) -> Tensor:
         """The loss of a batch of joints (N, M, T, V, 3)."""

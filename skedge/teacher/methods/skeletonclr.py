@@ -14,7 +14,7 @@ from skedge.skeleton import InputError
 from skedge.skeleton.layout import Layout
 from skedge.skeleton.streams import Stream
 from skedge.teacher.methods.contrast_losses import NOTHING, first_and, info_nce
-from skedge.teacher.methods.contrast_views import Views
+from skedge.teacher.methods.contrast_views import Seen, Views
 from skedge.teacher.methods.method import Method
 from skedge.teacher.methods.moco import MoCo
 from skedge.teacher.networks.dual import AnyEncoder, make_encoder
@@ -92,6 +92,9 @@ class SkeletonCLR(Method):
         """The trained encoders, by stream."""
         found = {name: moco.get_submodule("encoder") for name, moco in self.streams.items()}
         return cast(dict[Stream, nn.Module], found)
+
+    def seen(self, joints: Tensor) -> dict[Stream, Seen]:
+        return self.views.see(joints, "query")
 
     @property
     def stage(self) -> int:

@@ -17,7 +17,8 @@ from skedge.teacher.protocols.linear import linear
 from skedge.teacher.protocols.partial import partial_body
 from skedge.teacher.protocols.ridge import ridge
 from skedge.teacher.protocols.semi import semi
-from skedge.teacher.runs.folder import STREAMS, Run
+from skedge.teacher.protocols.untrained import measure_untrained
+from skedge.teacher.runs.folder import STREAMS, Run, forget_parts, write_metrics
 from skedge.teacher.streams import Part, each_stream
 
 
@@ -93,13 +94,36 @@ PROTOCOLS: dict[str, Row] = {
 }
 
 
-def evaluate(name: str, store: Store, run: Run, pretrained: Path | None) -> dict[str, Any]:
-    """The metrics of a protocol; raises `InputError` where it starts from something that is not
-    given."""
+def evaluate(
+    name: str, store: Store, run: Run, pretrained: Path | None, *, untrained: bool = False
+) -> dict[str, Any]:
+    """The metrics of a protocol; with `untrained` also what it measures of the same encoder before
+    any training, under that name.
+
+    Raises `InputError` where a protocol starts from something that is not given, and for
+    `untrained` where it starts from no pretrained encoder.
+    """
     row = PROTOCOLS[name]
     if row.starts_from is not None and pretrained is None:
         raise InputError(
             f"evaluate {name}: expected --pretrained, the folder of {row.starts_from}; make one"
             f" with `skedge {row.made_by}`"
         )
-    return row.measure(store, run, pretrained)
+    if not run.resume:
+        forget_parts(run.folder)
+    if not untrained:
+        return row.measure(store, run, pretrained)
+    if pretrained is None or not _takes_encoder(row):
+        takes = ", ".join(one for one, row in PROTOCOLS.items() if _takes_encoder(row))
+        raise InputError(
+            f"evaluate {name}: it starts from no pretrained encoder, expected no --untrained; that"
+            f" is for {takes}"
+        )
+    metrics = row.measure(store, run, pretrained)
+    metrics["untrained"] = measure_untrained(row.measure, store, run, pretrained)
+    write_metrics(run.folder, metrics)
+    return metrics
+
+
+def _takes_encoder(row: Row) -> bool:
+    return row.starts_from is not None and row.made_by == "pretrain"

@@ -1,0 +1,225 @@
+"""Events and state for an MQTT broker, found by Home Assistant. Needs paho-mqtt (extra `home`)."""
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from paho.mqtt.client import Client, MQTTMessageInfo
+from paho.mqtt.enums import CallbackAPIVersion
+
+from skedge import __version__
+from skedge.edge_runtime.live.pipeline import Live
+from skedge.skeleton.errors import InputError
+
+PORTS = {"mqtt": 1883, "mqtts": 8883}
+KEEPALIVE = 30
+# Messages kept while the broker is away, and seconds between tries to reach it.
+HELD = 1000
+FIRST_WAIT, LONGEST_WAIT = 1, 30
+STATE_SECONDS = 1.0
+LAST_WORDS = 2.0
+# What has an event of its own in the metadata but is none.
+NO_ACTIONS = ("idle", "other")
+
+
+@dataclass(frozen=True)
+class Broker:
+    """Where the broker is: `mqtt://host:port`, or `mqtts://` for TLS.
+
+    `login` is a file of two lines, user and password, that nobody else may read; `ca` is a file of
+    certificates to trust in place of the system's. Raises `InputError` for what is none of that.
+    """
+
+    url: str
+    login: Path | None = None
+    ca: Path | None = None
+
+    def __post_init__(self) -> None:
+        try:
+            parts = urlsplit(self.url)
+            known = parts.scheme in PORTS and parts.hostname and (parts.port or 1) > 0
+        except ValueError:
+            known = False
+        if not known:
+            raise InputError(f"--mqtt: expected mqtt://host:port or mqtts://, got {self.url!r}")
+        if parts.username or parts.password:
+            raise InputError(
+                "--mqtt: expected no password in the address, where other programs see it; write"
+                " user and password into a file, two lines, and name it with --mqtt-login"
+            )
+        if self.ca is not None and not self.ca.is_file():
+            raise InputError(f"--mqtt-ca {self.ca}: expected a file of certificates, found none")
+        self.user()
+
+    def user(self) -> tuple[str, str] | None:
+        """User and password, None without a login."""
+        if self.login is None:
+            return None
+        try:
+            lines = self.login.read_text(encoding="utf-8").splitlines()
+            mode = self.login.stat().st_mode
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(f"--mqtt-login {self.login}: expected a text file: {error}") from None
+        if mode & 0o077:
+            raise InputError(
+                f"--mqtt-login {self.login}: expected a file that only its owner may read: chmod"
+                " 600"
+            )
+        if len(lines) != 2:
+            raise InputError(
+                f"--mqtt-login {self.login}: expected two lines, user and password, got"
+                f" {len(lines)}"
+            )
+        return lines[0], lines[1]
+
+    def client(self, name: str) -> Client:
+        """A client that is set up but not connected."""
+        parts = urlsplit(self.url)
+        client = Client(CallbackAPIVersion.VERSION2, client_id=f"skedge-{name}")
+        user = self.user()
+        if user is not None:
+            client.username_pw_set(*user)
+        if parts.scheme == "mqtts":
+            client.tls_set(ca_certs=None if self.ca is None else str(self.ca))
+        client.max_queued_messages_set(HELD)
+        client.reconnect_delay_set(FIRST_WAIT, LONGEST_WAIT)
+        return client
+
+
+class Home:
+    """Tells a broker what people do, under `skedge/DEVICE/`: `event` (each event, once), `state`
+    and `availability` (retained), and Home Assistant how to show them (retained).
+
+    A broker that is away is tried again for ever; up to a thousand events wait for it.
+    """
+
+    def __init__(self, broker: Broker, device: str, labels: tuple[str, ...], live: Live) -> None:
+        self._live, self._device, self._labels = live, device, labels
+        self._name = re.sub(r"[^a-zA-Z0-9_-]", "_", device) or "_"
+        self._base = f"skedge/{self._name}"
+        self._begun = 0
+        self._doing: dict[int, str] = {}
+        self._told: str | None = None
+        self._lost = False
+        self._client = broker.client(self._name)
+        self._client.will_set(f"{self._base}/availability", "offline", qos=1, retain=True)
+        self._client.on_connect = self._connected
+        self._client.on_disconnect = self._disconnected
+        self._client.on_connect_fail = lambda *_: self._say_lost("cannot be reached")
+        parts = urlsplit(broker.url)
+        self._client.connect_async(
+            str(parts.hostname), parts.port or PORTS[parts.scheme], KEEPALIVE
+        )
+
+    def run(self) -> None:
+        """Keep the connection and the state until the live view ends, then say that it is away."""
+        self._client.loop_start()
+        try:
+            while not self._live.crew.stopping.wait(STATE_SECONDS):
+                self._tell_state()
+            self._live.followed.wait(LAST_WORDS)
+        finally:
+            last = self._publish("availability", "offline", retain=True)
+            if self._client.is_connected():
+                last.wait_for_publish(LAST_WORDS)
+            self._client.disconnect()
+            self._client.loop_stop()
+
+    def tell(self, document: dict[str, Any]) -> None:
+        """An event that has begun or ended. It is delivered in the order it was told."""
+        ended = document["phase"] == "ended"
+        if ended:
+            self._doing.pop(document["id"], None)
+        else:
+            self._begun += 1
+            self._doing[document["id"]] = document["event"]
+        kind = f"{document['event']} ended" if ended else document["event"]
+        self._publish("event", json.dumps({"event_type": kind, **document}))
+
+    def discovery(self) -> dict[str, Any]:
+        """What Home Assistant needs to know (MQTT discovery of a device)."""
+        labels = [label for label in self._labels if label not in NO_ACTIONS]
+        state = f"{self._base}/state"
+
+        def part(platform: str, key: str, name: str, **more: Any) -> dict[str, Any]:
+            unique = f"skedge_{self._name}_{key}"
+            return {"platform": platform, "unique_id": unique, "name": name, **more}
+
+        def sensor(key: str, name: str, **more: Any) -> dict[str, Any]:
+            template = f"{{{{ value_json.{key} }}}}"
+            return part("sensor", key, name, state_topic=state, value_template=template, **more)
+
+        return {
+            "device": {
+                "identifiers": [f"skedge_{self._name}"],
+                "name": self._device,
+                "manufacturer": "skedge",
+                "model": "action recognition",
+                "sw_version": __version__,
+            },
+            "origin": {"name": "skedge", "sw_version": __version__},
+            "availability_topic": f"{self._base}/availability",
+            "components": {
+                "event": part(
+                    "event",
+                    "event",
+                    "Action",
+                    state_topic=f"{self._base}/event",
+                    event_types=[one for label in labels for one in (label, f"{label} ended")],
+                ),
+                "action": sensor("action", "Current action"),
+                "people": sensor("people", "People in view", state_class="measurement"),
+                "actions": sensor("actions", "Actions so far", state_class="total_increasing"),
+                "problem": part(
+                    "binary_sensor",
+                    "problem",
+                    "Problem",
+                    state_topic=state,
+                    value_template="{{ 'ON' if value_json.problem else 'OFF' }}",
+                    device_class="problem",
+                    entity_category="diagnostic",
+                ),
+            },
+        }
+
+    def _connected(self, client: Client, data: Any, flags: Any, reason: Any, *_: Any) -> None:
+        if reason.is_failure:
+            self._say_lost(f"refuses: {reason}")
+            return
+        if self._lost:
+            self._live.note("mqtt: the broker is back")
+        self._lost = False
+        topic = f"homeassistant/device/skedge_{self._name}/config"
+        client.publish(topic, json.dumps(self.discovery()), qos=1, retain=True)
+        self._publish("availability", "online", retain=True)
+        self._told = None
+        self._tell_state()
+
+    def _disconnected(self, client: Client, data: Any, flags: Any, reason: Any, *_: Any) -> None:
+        if not self._live.crew.stopping.is_set():
+            self._say_lost(f"connection lost ({reason})")
+
+    def _say_lost(self, why: str) -> None:
+        if not self._lost:
+            self._lost = True
+            self._live.note(f"mqtt: the broker {why}, trying again")
+
+    def _tell_state(self) -> None:
+        """The state, where it has changed and somebody is there to hear it: it is retained."""
+        state = json.dumps(
+            {
+                "action": next(reversed(self._doing.values()), "none"),
+                "people": len(self._live.state()["people"]),
+                "actions": self._begun,
+                "problem": "; ".join(self._live.problems()),
+            }
+        )
+        if state != self._told and self._client.is_connected():
+            self._told = state
+            self._publish("state", state, retain=True)
+
+    def _publish(self, topic: str, payload: str, *, retain: bool = False) -> MQTTMessageInfo:
+        return self._client.publish(f"{self._base}/{topic}", payload, qos=1, retain=retain)

@@ -1,0 +1,106 @@
+"""A recording without end: films of a minute each in one folder, the oldest of which make room.
+Needs OpenCV (extra `live`)."""
+
+import os
+import shutil
+from collections.abc import Callable
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from skedge.edge_runtime.live.picture import RESERVE, Film
+from skedge.skeleton.errors import InputError
+from skedge.skeleton.files import locked
+
+# Matroska with MPEG-4: what was written of it can be read after a power cut, unlike an .mp4.
+SUFFIX, PARTIAL, CODE = ".mkv", ".partial.mkv", "mp4v"
+GIGABYTE = 1_000_000_000
+
+
+class Segments:
+    """Records pictures into `folder`, which only its owner may read, in films of so many `seconds`
+    that are named after the time they begin.
+
+    The oldest films are removed so that all of them take at most `limit` bytes and 200 MB of the
+    disk stay free. What an earlier run left unfinished is kept where there is a picture in it, else
+    removed. Raises `InputError` where nothing can be written, where the folder is another program's
+    recording, and for lengths and limits that are none.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        seconds: float = 60.0,
+        limit: float = 10 * GIGABYTE,
+        note: Callable[[str], None] = lambda text: None,
+    ) -> None:
+        if not 1 <= seconds <= 86400:
+            raise InputError(f"--segment: expected from 1 to 86400 seconds, got {seconds}")
+        if not limit >= GIGABYTE / 100:
+            raise InputError(f"--record-limit: expected from 0.01 GB, got {limit / GIGABYTE}")
+        self.folder, self._seconds, self._limit, self._note = folder, seconds, limit, note
+        self._film: Film | None = None
+        self._began = 0.0
+        self._held = ExitStack()
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            folder.chmod(0o700)
+            taken = f"--record: {folder} is the recording of another program that runs"
+            self._held.enter_context(locked(folder / ".lock", taken))
+        except OSError as error:
+            raise InputError(
+                f"--record: {folder} is no folder that can be written to: {error.strerror}"
+            ) from None
+        for left in folder.glob(f"*{PARTIAL}"):
+            if _has_picture(left):
+                os.replace(left, _free(folder, left.name.removesuffix(PARTIAL)))
+            else:
+                left.unlink()
+
+    def add(self, picture: np.ndarray, seconds: float) -> None:
+        """Show this picture from `seconds` on."""
+        if self._film is not None and not 0 <= seconds - self._began < self._seconds:
+            self._finish()
+        if self._film is None:
+            self._make_room()
+            name = datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%SZ")
+            self._film = Film(_free(self.folder, name), self._note, CODE)
+            self._began = seconds
+        self._film.add(picture, seconds)
+
+    def close(self) -> None:
+        self._finish()
+        self._held.close()
+
+    def _finish(self) -> None:
+        film, self._film = self._film, None
+        if film is not None:
+            film.close()
+
+    def _make_room(self) -> None:
+        films = sorted(self.folder.glob(f"*{SUFFIX}"), key=lambda film: film.stat().st_mtime)
+        total = sum(film.stat().st_size for film in films)
+        while films and (total > self._limit or shutil.disk_usage(self.folder).free < 2 * RESERVE):
+            oldest = films.pop(0)
+            total -= oldest.stat().st_size
+            oldest.unlink()
+
+
+def _free(folder: Path, name: str) -> Path:
+    """A name that no film has yet: the clock may have been set back."""
+    path, number = folder / f"{name}{SUFFIX}", 1
+    while path.exists() or path.with_name(f"{path.stem}{PARTIAL}").exists():
+        number += 1
+        path = folder / f"{name}-{number}{SUFFIX}"
+    return path
+
+
+def _has_picture(film: Path) -> bool:
+    capture = cv2.VideoCapture(str(film))
+    try:
+        return bool(capture.read()[0])
+    finally:
+        capture.release()

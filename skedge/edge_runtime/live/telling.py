@@ -1,0 +1,123 @@
+"""Where events, notes and pictures of the live view go beside the page and the terminal."""
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from skedge.edge_runtime.live.outlets import Document, Outlet, json_lines, load_hook, only_ended
+from skedge.edge_runtime.live.pipeline import Live
+from skedge.skeleton.errors import InputError
+
+
+@dataclass(frozen=True)
+class Telling:
+    """What happens with events and pictures.
+
+    `record` is a film to store pictures in, or a folder for films of `segment` seconds that take
+    `record_limit` gigabytes at most (see `Segments`); with `no_pictures` bodies alone are drawn, in
+    films and on the page. `record_poses` is a file to store bodies in (None: nothing
+    is stored); `hook` names a function of the user's own (see `load_hook`); with `ended_only` an
+    action is told once, when it has ended. `mqtt`, `mqtt_login` and `mqtt_ca` are of a `Broker` to
+    tell, and `labels` what it may hear of. `device` is the name that events carry, by default the
+    computer's. With `json_notes` notes are JSON lines on stderr, too, else plain text.
+
+    Raises `InputError` for a broker that cannot be one.
+    """
+
+    record: Path | None = None
+    segment: float = 60.0
+    record_limit: float = 10.0
+    no_pictures: bool = False
+    record_poses: Path | None = None
+    hook: str | None = None
+    ended_only: bool = False
+    device: str | None = None
+    json_notes: bool = False
+    mqtt: str | None = None
+    mqtt_login: Path | None = None
+    mqtt_ca: Path | None = None
+    labels: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.mqtt is None and (self.mqtt_login or self.mqtt_ca):
+            raise InputError("expected --mqtt with --mqtt-login and --mqtt-ca, got none")
+        self.broker()
+
+    @property
+    def name(self) -> str:
+        return os.uname().nodename if self.device is None else self.device
+
+    def recording(self, note: Callable[[str], None]) -> Any:
+        """What pictures go to, None where nothing is stored; raises `InputError` for a wrong path.
+        Needs OpenCV."""
+        if self.record is None:
+            return None
+        from skedge.edge_runtime.live.picture import Film
+        from skedge.edge_runtime.live.segments import GIGABYTE, Segments
+
+        if self.record.suffix:
+            return Film(self.record, note)
+        return Segments(self.record, self.segment, self.record_limit * GIGABYTE, note)
+
+    def broker(self) -> Any:
+        """The `Broker` to tell, None without one; raises `InputError` for an address or a file that
+        is none."""
+        if self.mqtt is None:
+            return None
+        from skedge.edge_runtime.live.mqtt import Broker
+
+        return Broker(self.mqtt, self.mqtt_login, self.mqtt_ca)
+
+    def load_hook(self) -> Callable[[Document], object] | None:
+        """The function of the user's own; raises `InputError` where there is none of that name."""
+        return None if self.hook is None else load_hook(self.hook)
+
+    def say(self, document: Document) -> None:
+        """Print a note on stderr."""
+        if self.json_notes:
+            line = {"schema": "skedge.note/1", "device": self.name, **document}
+            print(json.dumps(line, ensure_ascii=False), file=sys.stderr, flush=True)
+        else:
+            print(f"note: {document['note']}", file=sys.stderr, flush=True)
+
+
+def tell(running: Live, telling: Telling, hook: Callable[[Document], object] | None) -> None:
+    """Events to stdout and to the hook, and notes to stderr, where no view in the terminal shows
+    them."""
+    last_words = [running.followed]
+
+    def give_actions(outlet: Outlet) -> None:
+        running.tell("action", only_ended(outlet.put) if telling.ended_only else outlet.put)
+        outlet.start(running.crew)
+        last_words.append(outlet.ended)
+
+    if not (sys.stderr.isatty() and sys.stdout.isatty()):
+        lines = json_lines(sys.stdout)
+        failed = partial(running.crew.fail, "stdout")
+        give_actions(Outlet("stdout", lines, failed, [running.followed]))
+    if hook is not None:
+
+        def broken(error: Exception) -> None:
+            running.note(f"hook: {type(error).__name__}: {error}")
+
+        give_actions(Outlet("hook", hook, broken, [running.followed]))
+    broker = telling.broker()
+    if broker is not None:
+        from skedge.edge_runtime.live.mqtt import Home
+
+        home = Home(broker, telling.name, telling.labels, running)
+        running.tell("action", only_ended(home.tell) if telling.ended_only else home.tell)
+        running.crew.start("mqtt", home.run)
+    if not sys.stderr.isatty():
+        notes = Outlet("stderr", telling.say, _ignore, last_words)
+        running.tell("note", notes.put)
+        notes.start(running.crew)
+
+
+def _ignore(error: Exception) -> None:
+    """A closed stderr is no reason to end."""

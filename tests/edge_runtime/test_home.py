@@ -1,0 +1,357 @@
+"""What a home hears: events and state through a real MQTT broker, in Home Assistant's format, and
+metrics as Prometheus' own parser reads them."""
+
+import json
+import os
+import queue
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from paho.mqtt.client import Client
+from paho.mqtt.enums import CallbackAPIVersion
+from prometheus_client.parser import text_string_to_metric_families
+
+from skedge.edge_runtime.live import Live, mqtt
+from skedge.edge_runtime.live.actions import Outlook
+from skedge.edge_runtime.live.metrics import Metrics
+from skedge.edge_runtime.live.mqtt import Broker, Home
+from skedge.edge_runtime.live.telling import Telling
+from skedge.skeleton import InputError
+from tests.edge_runtime.live_fakes import Pictures, Pose
+from tests.edge_runtime.test_live_server import Served
+
+PATIENCE = 60.0
+LABELS = ("wave", "clap", "idle", "other")
+
+
+class Mosquitto:
+    """Debian's broker on a port of this computer."""
+
+    def __init__(self, room: Path, *more: str) -> None:
+        program = shutil.which("mosquitto", path=f"{os.environ['PATH']}:/usr/sbin")
+        if program is None:
+            pytest.skip("needs a broker: apt-get install mosquitto")
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port = free.getsockname()[1]
+        lines = [f"listener {self.port} 127.0.0.1", *(more or ("allow_anonymous true",))]
+        self._command = [program, "-c", str(room / "mosquitto.conf")]
+        (room / "mosquitto.conf").write_text("\n".join(lines) + "\n")
+        self.url = f"mqtt://127.0.0.1:{self.port}"
+        self.start()
+
+    def start(self) -> None:
+        self._process = subprocess.Popen(
+            self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            with socket.socket() as tried:
+                if tried.connect_ex(("127.0.0.1", self.port)) == 0:
+                    return
+            time.sleep(0.02)
+
+    def stop(self) -> None:
+        self._process.send_signal(signal.SIGKILL)
+        self._process.wait(PATIENCE)
+
+
+class Listener:
+    """Hears all that the broker is told."""
+
+    def __init__(self, broker: Mosquitto) -> None:
+        self._messages: queue.Queue[tuple[str, str, bool]] = queue.Queue()
+        self._client = Client(CallbackAPIVersion.VERSION2)
+        self._client.reconnect_delay_set(1, 1)
+        self._client.on_message = lambda client, data, one: self._messages.put(
+            (one.topic, one.payload.decode(), bool(one.retain))
+        )
+        self._client.on_connect = lambda client, *_: client.subscribe("#", qos=1)
+        self._client.connect("127.0.0.1", broker.port)
+        self._client.loop_start()
+
+    def hear(self, topic: str, **wanted: Any) -> dict[str, Any]:
+        """The next message of a topic with these values, as JSON or {"text": ...}."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            name, text, retained = self._messages.get(timeout=max(0.1, deadline - time.monotonic()))
+            content = json.loads(text) if text.startswith("{") else {"text": text}
+            content["retained"] = retained
+            if name == topic and all(content[key] == value for key, value in wanted.items()):
+                return dict(content)
+
+    def close(self) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+
+def wait_until(true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+class Nothing:
+    def update(self, observation: object) -> Outlook:
+        return Outlook()
+
+    def finish(self) -> Outlook:
+        return Outlook()
+
+
+def happening(number: int, label: str, phase: str) -> dict[str, Any]:
+    return {"schema": "skedge.event/1", "id": number, "event": label, "phase": phase}
+
+
+class House:
+    """A live view that tells a broker."""
+
+    def __init__(self, broker: Broker, name: str = "the hall") -> None:
+        pose = Pose()
+        self.live = Live(Pictures(rate=20), pose, pose.layout, Nothing(), name="camera 0")
+        self.home = Home(broker, name, LABELS, self.live)
+        self.live.tell("action", self.home.tell)
+        self.live.crew.start("mqtt", self.home.run)
+        self.live.start()
+
+    def happens(self, number: int, label: str, phase: str) -> None:
+        self.live._announce("action", happening(number, label, phase))
+
+    def close(self) -> None:
+        self.live.close()
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Mosquitto]:
+    one = Mosquitto(tmp_path)
+    yield one
+    one.stop()
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mqtt, "STATE_SECONDS", 0.05)
+    monkeypatch.setattr(mqtt, "LONGEST_WAIT", 1)
+
+
+def test_a_home_hears_events_and_the_state(broker: Mosquitto) -> None:
+    listener = Listener(broker)
+    house = House(Broker(broker.url))
+    try:
+        assert listener.hear("skedge/the_hall/availability")["text"] == "online"
+        house.happens(1, "wave", "begun")
+        event = listener.hear("skedge/the_hall/event")
+        assert (event["event_type"], event["id"], event["retained"]) == ("wave", 1, False)
+        listener.hear("skedge/the_hall/state", action="wave", actions=1, problem="")
+        house.happens(1, "wave", "ended")
+        assert listener.hear("skedge/the_hall/event")["event_type"] == "wave ended"
+        listener.hear("skedge/the_hall/state", action="none", actions=1)
+        late = Listener(broker)  # such as Home Assistant after a restart
+        assert late.hear("skedge/the_hall/availability", retained=True)["text"] == "online"
+        late.close()
+    finally:
+        house.close()
+    listener.hear("skedge/the_hall/availability", text="offline")
+    listener.close()
+
+
+def test_events_wait_for_a_broker_that_is_away(broker: Mosquitto) -> None:
+    house = House(Broker(broker.url))
+    taken: list[int] = []
+    house.home._client.on_publish = lambda client, data, number, *_: taken.append(number)
+    try:
+        wait_until(house.home._client.is_connected)
+        broker.stop()
+        wait_until(lambda: "broker" in str(house.live.log.since(0)))
+        before = len(taken)
+        for number in range(1, 31):
+            house.happens(number, "clap", "begun")
+        time.sleep(0.2)
+        assert len(taken) == before
+        broker.start()
+        # The broker has confirmed each of them, the device and its state.
+        wait_until(lambda: len(set(taken[before:])) >= 30 + 3)
+        notes = [entry[2]["note"] for entry in house.live.log.since(0) if entry[1] == "note"]
+        assert notes[-1] == "mqtt: the broker is back"
+    finally:
+        house.close()
+
+
+def test_who_dies_is_away(broker: Mosquitto) -> None:
+    """The broker says so in its place."""
+    house = House(Broker(broker.url))
+    listener = Listener(broker)
+    listener.hear("skedge/the_hall/availability", text="online")
+    house.home._client.socket().shutdown(socket.SHUT_RDWR)
+    listener.hear("skedge/the_hall/availability", text="offline")
+    listener.hear("skedge/the_hall/availability", text="online")
+    house.close()
+    listener.close()
+
+
+def test_a_login_is_needed_and_never_said(tmp_path: Path) -> None:
+    passwords = tmp_path / "passwords"
+    passwords.touch(mode=0o600)
+    command = shutil.which("mosquitto_passwd")
+    assert command is not None
+    subprocess.run([command, "-b", str(passwords), "pi", "secret word"], check=True)
+    os.chmod(passwords, 0o644)  # the broker gives up its rights before it reads them
+    os.chmod(tmp_path, 0o755)
+    broker = Mosquitto(tmp_path, "allow_anonymous false", f"password_file {passwords}", "user root")
+    login = tmp_path / "login"
+    login.write_text("pi\nsecret word\n")
+    with pytest.raises(InputError, match="chmod 600"):
+        Broker(broker.url, login)
+    login.chmod(0o600)
+    refused, house = House(Broker(broker.url), "stranger"), House(Broker(broker.url, login))
+    try:
+        wait_until(house.home._client.is_connected)
+        wait_until(lambda: refused.live.log.since(0) != [])
+        note = refused.live.log.since(0)[0][2]["note"]
+        assert note == "mqtt: the broker refuses: Not authorized, trying again"
+        assert not refused.home._client.is_connected()
+        assert "secret" not in str(house.live.log.since(0)) + repr(Broker(broker.url, login))
+    finally:
+        house.close()
+        refused.close()
+        broker.stop()
+
+
+def test_the_way_to_the_broker_may_be_encrypted(tmp_path: Path) -> None:
+    for command in (
+        "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout key.pem -out cert.pem -days 2"
+        " -subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1",
+    ):
+        subprocess.run(["openssl", *command.split()], cwd=tmp_path, check=True, capture_output=True)
+    files = (f"certfile {tmp_path}/cert.pem", f"keyfile {tmp_path}/key.pem")
+    broker = Mosquitto(tmp_path, "allow_anonymous true", *files, "user root")
+    url = f"mqtts://127.0.0.1:{broker.port}"
+    trusting, doubting = House(Broker(url, ca=tmp_path / "cert.pem")), House(Broker(url), "other")
+    try:
+        wait_until(trusting.home._client.is_connected)
+        wait_until(lambda: doubting.live.log.since(0) != [])
+        assert not doubting.home._client.is_connected()
+    finally:
+        trusting.close()
+        doubting.close()
+        broker.stop()
+
+
+# What Home Assistant takes (homeassistant/components/mqtt: schemas.py, sensor.py, event.py,
+# binary_sensor.py): keys that each platform must have and may have.
+COMMON = {"platform", "unique_id", "name", "state_topic", "value_template", "device_class", "entity_category", "icon"}  # fmt: skip
+PLATFORMS = {
+    "event": ({"state_topic", "event_types"}, COMMON | {"event_types"}),
+    "sensor": ({"state_topic"}, COMMON | {"state_class", "unit_of_measurement"}),
+    "binary_sensor": ({"state_topic"}, COMMON | {"payload_on", "payload_off"}),
+}
+
+
+def test_home_assistant_finds_the_device(broker: Mosquitto) -> None:
+    listener = Listener(broker)
+    house = House(Broker(broker.url), "küche/1 +#")
+    try:
+        topic = "homeassistant/device/skedge_k_che_1___/config"
+        assert re.fullmatch(r"homeassistant/\w+/[a-zA-Z0-9_-]+/config", topic)
+        found = listener.hear(topic)
+        found.pop("retained")
+        assert {"device", "origin", "components"} <= set(found)
+        assert set(found) <= {"device", "origin", "components", "availability_topic"}
+        assert found["device"]["identifiers"]
+        assert found["device"]["name"] == "küche/1 +#"
+        assert set(found["device"]) <= {
+            "identifiers",
+            "name",
+            "manufacturer",
+            "model",
+            "sw_version",
+        }
+        assert found["origin"]["name"] == "skedge"
+        unique = [part["unique_id"] for part in found["components"].values()]
+        assert len(set(unique)) == len(unique)
+        for part in found["components"].values():
+            needed, may = PLATFORMS[part["platform"]]
+            assert needed <= set(part) <= may
+            assert not {"+", "#"} & set(part["state_topic"])
+        types = found["components"]["event"]["event_types"]
+        assert types == ["wave", "wave ended", "clap", "clap ended"]
+        state = listener.hear("skedge/k_che_1___/state")
+        for part in found["components"].values():
+            keys = re.findall(r"value_json\.(\w+)", part.get("value_template", ""))
+            assert set(keys) <= set(state)
+    finally:
+        house.close()
+        listener.close()
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("localhost", "expected mqtt://host:port"),
+        ("http://localhost", "expected mqtt://host:port"),
+        ("mqtt://", "expected mqtt://host:port"),
+        ("mqtt://host:port", "expected mqtt://host:port"),
+        ("mqtt://me:secret@host", "expected no password in the address"),
+    ],
+)
+def test_a_wrong_address_is_one_line(url: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=message) as caught:
+        Telling(mqtt=url)
+    assert "\n" not in str(caught.value)
+    if "secret" in url:
+        assert "secret" not in str(caught.value)
+
+
+def test_wrong_files_are_one_line(tmp_path: Path) -> None:
+    (tmp_path / "login").write_text("me")
+    (tmp_path / "login").chmod(0o600)
+    for login, message in (("login", "two lines"), ("none", "a text file"), (".", "a text file")):
+        with pytest.raises(InputError, match=message):
+            Broker("mqtt://host", tmp_path / login)
+    with pytest.raises(InputError, match="--mqtt-ca"):
+        Broker("mqtt://host", ca=tmp_path / "none")
+    with pytest.raises(InputError, match="expected --mqtt with"):
+        Telling(mqtt_ca=tmp_path / "login")
+
+
+def test_prometheus_reads_the_metrics() -> None:
+    pose = Pose()
+    live = Live(Pictures(rate=50), pose, pose.layout, Nothing(), name="camera 0")
+    metrics = Metrics(live)
+    live.start()
+    try:
+        for number, label in enumerate(('wave "twice"', "clap", "clap")):
+            live._announce("action", happening(number, label, "begun"))
+            live._announce("action", happening(number, label, "ended"))
+        wait_until(lambda: live.state()["health"] and live.state()["rates"].get("pose"))
+        families = {
+            one.name: one for one in text_string_to_metric_families(metrics.text().decode())
+        }
+    finally:
+        live.close()
+    counts = {sample.labels["event"]: sample.value for sample in families["skedge_events"].samples}
+    assert counts == {'wave "twice"': 1, "clap": 2}
+    assert families["skedge_problems"].samples[0].value == 0
+    assert families["skedge_memory_rss_bytes"].samples[0].value > 1e6
+    rates = {one.labels["stage"]: one.value for one in families["skedge_rate_hertz"].samples}
+    assert rates["pose"] > 0
+    assert all(one.documentation and one.name.startswith("skedge_") for one in families.values())
+
+
+def test_metrics_are_for_those_with_the_token() -> None:
+    served = Served("correct-horse")
+    try:
+        assert served.ask("/metrics").status == 401
+        answer = served.ask("/metrics", Authorization="Bearer correct-horse")
+        assert answer.status == 501, "nobody made any"
+        assert b"extra `home`" in answer.read()
+    finally:
+        served.close()

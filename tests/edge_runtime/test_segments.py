@@ -1,0 +1,172 @@
+"""A recording that goes on: films that survive the program's end, room on the disk, and nobody else
+who may look."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from skedge.edge_runtime.interfaces import Frame, Person
+from skedge.edge_runtime.live.actions import Observation
+from skedge.edge_runtime.live.mailbox import Newest
+from skedge.skeleton import InputError
+from tests.edge_runtime.live_fakes import NTU, Pictures, body
+
+cv2 = pytest.importorskip("cv2", reason="needs OpenCV: pip install 'skedge[live]'")
+
+from skedge.edge_runtime.live import picture, segments  # noqa: E402
+from skedge.edge_runtime.live.segments import Segments  # noqa: E402
+
+ROOT = Path(__file__).parents[2]
+KILLS = int(os.environ.get("SKEDGE_KILLS", "3"))
+CHILD = """
+import sys, time
+from pathlib import Path
+from skedge.edge_runtime.live.segments import Segments
+from tests.edge_runtime.live_fakes import Pictures
+there = Segments(Path(sys.argv[1]), seconds=1)
+print("recording", flush=True)
+pictures, number = Pictures(), 0
+while True:
+    there.add(pictures.picture(number), number / 20)
+    number += 1
+"""
+
+
+def frames(film: Path) -> int:
+    capture = cv2.VideoCapture(str(film))
+    count = 0
+    while capture.read()[0]:
+        count += 1
+    capture.release()
+    return count
+
+
+def films(folder: Path) -> list[Path]:
+    return sorted(one for one in folder.iterdir() if one.name != ".lock")
+
+
+def record(there: Segments, seconds: float, begin: float = 0.0) -> None:
+    for number in range(int(seconds * 20)):
+        there.add(Pictures().picture(number), begin + number / 20)
+
+
+def test_a_film_a_minute(tmp_path: Path) -> None:
+    there = Segments(tmp_path / "films", seconds=2)
+    record(there, 5.0)
+    there.close()
+    found = films(tmp_path / "films")
+    assert sorted(frames(film) for film in found) == [20, 40, 40]
+    assert all(film.stat().st_mode & 0o777 == 0o600 for film in found)
+    assert (tmp_path / "films").stat().st_mode & 0o777 == 0o700
+    again = Segments(tmp_path / "films", seconds=2)  # as after a restart
+    record(again, 1.0)
+    again.close()
+    assert set(found) < set(films(tmp_path / "films"))
+
+
+def test_every_film_survives_being_killed(tmp_path: Path) -> None:
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
+    random.seed(0)
+    finished: set[Path] = set()
+    for _ in range(KILLS):
+        process = subprocess.Popen(
+            [sys.executable, "-c", CHILD, str(tmp_path / "films")], env=environment, stdout=subprocess.PIPE
+        )  # fmt: skip
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"recording\n"
+        time.sleep(random.uniform(0, 1.0))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
+        there = {film for film in films(tmp_path / "films") if ".partial" not in film.name}
+        assert finished <= there
+        assert all(frames(film) > 0 for film in there - finished)
+        finished = there
+    Segments(tmp_path / "films").close()
+    after = films(tmp_path / "films")
+    assert not [film for film in after if ".partial" in film.name]
+    assert all(frames(film) > 0 for film in after)
+    assert after
+
+
+def test_what_holds_no_picture_is_removed_and_the_rest_kept(tmp_path: Path) -> None:
+    folder = tmp_path / "films"
+    folder.mkdir()
+    (folder / "one.partial.mkv").write_bytes(b"")
+    (folder / "two.partial.mkv").write_bytes(b"nonsense" * 1000)
+    Segments(folder).close()
+    assert films(folder) == []
+
+
+def test_the_oldest_films_make_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "films"
+    folder.mkdir()
+    (folder / "notes.txt").write_text("somebody's own")
+    for number in range(5):
+        (folder / f"old-{number}.mkv").write_bytes(bytes(4_000_000))
+        os.utime(folder / f"old-{number}.mkv", (number, number))
+    there = Segments(folder, limit=12_000_000)
+    record(there, 0.5)
+    there.close()
+    names = [film.name for film in films(folder)]
+    assert names[1:] == ["notes.txt", "old-2.mkv", "old-3.mkv", "old-4.mkv"]
+    free = iter([0, 0, 10**12])
+    monkeypatch.setattr(
+        segments.shutil, "disk_usage", lambda path: type("Usage", (), {"free": next(free, 10**12)})
+    )
+    there = Segments(folder)
+    record(there, 0.5)
+    there.close()
+    assert "old-3.mkv" not in [film.name for film in films(folder)]
+    assert "old-4.mkv" in [film.name for film in films(folder)]
+
+
+def test_a_folder_is_one_programs(tmp_path: Path) -> None:
+    first = Segments(tmp_path / "films")
+    with pytest.raises(InputError, match="another program that runs"):
+        Segments(tmp_path / "films")
+    first.close()
+    Segments(tmp_path / "films").close()
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="no folder that can be written to"):
+        Segments(tmp_path / "file")
+    with pytest.raises(InputError, match="--segment: expected from 1"):
+        Segments(tmp_path / "films", seconds=0)
+    with pytest.raises(InputError, match=r"--record-limit: expected from 0\.01 GB"):
+        Segments(tmp_path / "films", limit=float("nan"))
+
+
+def test_a_camera_that_begins_anew_begins_a_film(tmp_path: Path) -> None:
+    there = Segments(tmp_path / "films")
+    record(there, 0.5, begin=100.0)
+    record(there, 0.5, begin=0.0)
+    there.close()
+    assert [frames(film) for film in films(tmp_path / "films")] == [10, 10]
+
+
+def test_without_pictures_bodies_alone_are_seen(tmp_path: Path) -> None:
+    """On the page and in the film: nothing of the room is left, and the body stays in its place."""
+    joints = body(0.0)
+    pixels = np.stack([320 + 200 * joints[:, 0], 460 - 200 * joints[:, 1]], axis=1)
+    room = np.random.default_rng(0).integers(100, 255, (480, 640, 3)).astype(np.uint8)
+    person = Person(1, joints, pixels.astype(np.float32))
+    seen, there = (Newest[bytes](), Segments(tmp_path / "films"))
+    studio = picture.Studio(seen, there, bodies_only=True)
+    seen.watch(1)
+    for number in range(5):
+        studio.paint(Observation(Frame(room, number / 20), (person,), NTU, 0.0), ())
+    jpeg = cv2.imdecode(np.frombuffer(seen.newest or b"", np.uint8), cv2.IMREAD_COLOR)
+    studio.close()
+    (film,) = films(tmp_path / "films")
+    _, stored = cv2.VideoCapture(str(film)).read()
+    for shown in (jpeg, stored):
+        assert np.abs(shown[:100, :100].astype(int) - picture.EMPTY).max() < 12, "the room is seen"
+        x, y = pixels[0].round().astype(int)
+        assert shown[y - 3 : y + 4, x - 3 : x + 4].max() > 150, "the body is not where it was"
