@@ -50,9 +50,12 @@ peers: models
 	"$(BIN)/skedge" bench "$(RUNS)"/peers/*.onnx "$(RUNS)"/peers/*.tflite --out "$(RUNS)/bench" $(ARGS)
 
 # On an emulated Raspberry Pi 4 and 5; needs qemu-system-arm, qemu-user-static and cpio. Not the plain ST-GCN: it takes minutes.
+# The pose stage with the networks of `skedge pose fetch`, and those in the files POSE, such as uncut ones.
+POSE ?=
+
 pi: models
 	"$(BIN)/python" -m skedge.bench.pi default default.tflite "$(RUNS)"/peers/student-* "$(RUNS)"/peers/stream-* "$(RUNS)"/peers/teacher-* \
-	  --out "$(RUNS)/pi" --most-a-frame 2e6 $(ARGS)
+	  --out "$(RUNS)/pi" --most-a-frame 2e6 --pose $(POSE) $(ARGS)
 
 # The model that comes with skedge; its files go into the repository. Half an hour on two cores.
 MADE := make default-model (recipe default, seed 0): trained on recordings of invented people alone; \

@@ -113,13 +113,21 @@ def run(recipe: Recipe, store: Store, runs: Path, *, again: bool = False) -> dic
     What is in `runs` under the recipe's name from an earlier run with the same settings and data is
     not trained again unless `again`.
     """
-    from skedge.bench.benchmark import benchmark
-    from skedge.edge_runtime.scoring.predict import predict_store
+    from skedge.teacher.runs.folder import only_training
 
     _check_ends(recipe)
     console = Console()
     folder = runs / recipe.name
-    steps = Steps(recipe, store, folder, again=again, console=console)
+    with only_training(folder):
+        return _walk(Steps(recipe, store, folder, again=again, console=console))
+
+
+def _walk(steps: Steps) -> dict[str, Any]:
+    """The report of the path, which the run's folder is held for."""
+    from skedge.bench.benchmark import benchmark
+    from skedge.edge_runtime.scoring.predict import predict_store
+
+    recipe, store, folder, console = steps.recipe, steps.store, steps.folder, steps.console
     accuracy = _train(steps)
     taught = set(recipe.students) != {"labels"}
 
@@ -237,6 +245,7 @@ def store_of(data: Path | None, runs: Path) -> Store:
 def run_films(recipe: Recipe, films: Path, runs: Path, *, again: bool = False) -> dict[str, Any]:
     """The report of the whole path on films, which become a store in `runs` by the pose estimator
     where they are none yet; on the store's first split where it lacks the recipe's."""
+    from skedge.datasets.importer import Importing
     from skedge.datasets.readers import add_format, import_dataset
     from skedge.edge_runtime.sources.films import open_films
 
@@ -245,7 +254,11 @@ def run_films(recipe: Recipe, films: Path, runs: Path, *, again: bool = False) -
     if not path.exists():
         add_format("films", open_films)
         import_dataset(
-            "films", films, path, processes=None, poses=runs / "stores" / f"{name}-poses"
+            "films",
+            films,
+            path,
+            how=Importing(processes=None),
+            poses=runs / "stores" / f"{name}-poses",
         )
     store = Store(path)
     if recipe.input.protocol not in store.protocols:

@@ -78,6 +78,7 @@ def distill(
     *,
     resume: bool = False,
     unlabelled: Sequence[Store] = (),
+    pretrained: Path | None = None,
 ) -> dict[str, Any]:
     """The metrics of a student: of one stream it learns from whole teachers, each of three streams
     from the teachers' own, or the only one."""
@@ -94,7 +95,13 @@ def distill(
             for teacher in teachers
         ]
         return distill(
-            store, run.folder, run.recipe, teachers=own, resume=run.resume, unlabelled=unlabelled
+            store,
+            run.folder,
+            run.recipe,
+            teachers=own,
+            resume=run.resume,
+            unlabelled=unlabelled,
+            pretrained=part(pretrained) if three and pretrained else pretrained,
         )
 
     metrics = each_stream(Run(folder, recipe, resume), step)

@@ -52,3 +52,15 @@ def utd_store(dataset: Callable[[str], Path], tmp_path_factory: pytest.TempPathF
     path = tmp_path_factory.mktemp("stores") / "utd mhad"
     import_dataset("utd-mhad", dataset("utd-mhad"), path)
     return path
+
+
+@pytest.fixture(scope="session")
+def networks() -> Path:
+    """The folder of the pose estimator's networks; the test is skipped where nobody has fetched
+    them."""
+    from skedge.edge_runtime.pose.models import MODELS, default_folder
+
+    folder = default_folder()
+    if not all((folder / one.name).is_file() for one in MODELS.values()):
+        pytest.skip("needs the pose estimator's networks: run `skedge pose fetch`")
+    return folder

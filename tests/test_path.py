@@ -51,7 +51,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
 def recipe() -> Recipe:
     plan = EncoderSettings(widths=(4, 8), strides=(2, 2), dropout=0.0)
     return Recipe(
-        input=InputSettings(frames=32, stream="three", fusion=dict(WEIGHTS)),  # type: ignore[arg-type]
+        input=InputSettings(frames=32, stream="three", fusion=dict(WEIGHTS)),
         encoder=plan, student=plan, pretrain=PretrainSettings(projector=8, optim=ONCE), linear=LinearSettings(ONCE),
         finetune=FinetuneSettings(optim=ONCE), distill=replace(Recipe().distill, optim=ONCE),
         compute=ComputeSettings(accelerator="cpu", precision="32-true"),
@@ -110,7 +110,7 @@ def test_every_protocol_takes_the_folder(
     for protocol in ("finetune", "semi", "knn", "transfer"):
         metrics = steps.evaluate(
             store, tmp_path / protocol, recipe, protocol=protocol, pretrained=folders / "pretrain"
-        )  # type: ignore[arg-type]
+        )
         assert (metrics["protocol"], metrics["stream"]) == (protocol, "three")
     found = steps.evaluate(
         store, tmp_path / "partial", recipe, protocol="partial-body", pretrained=folders / "linear"

@@ -4,6 +4,7 @@ import hashlib
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,24 +20,45 @@ from skedge.edge_runtime.scoring.predict import own_protocol, predict_store
 from skedge.skeleton.errors import InputError
 
 
+@dataclass(frozen=True)
+class Plan:
+    """How much is measured: `blocks` of at most so many `calls`, in an order that `seed` decides.
+
+    Of several numbers of `threads` the first is that of all figures, and the others' latencies
+    stand beside it. `sustain` is for how many seconds each model then runs without a pause. Raises
+    `InputError` for a plan that measures nothing.
+    """
+
+    threads: tuple[int, ...] = (1,)
+    blocks: int = 20
+    calls: int = 25
+    seed: int = 0
+    sustain: float = 0.0
+
+    def __post_init__(self) -> None:
+        counts = self.threads
+        twice = not counts or len(set(counts)) < len(counts)
+        if self.blocks < 1 or self.calls < 1 or self.sustain < 0 or twice:
+            raise InputError(
+                "expected at least 1 block of 1 call, different numbers of threads, no negative"
+                f" time, got {self.blocks} of {self.calls}, threads {list(counts)},"
+                f" {self.sustain:g} s"
+            )
+
+
 def benchmark(
     files: Sequence[Path | str],
     out: Path | str,
-    threads: int | Sequence[int] = 1,
-    blocks: int = 20,
-    calls: int = 25,
-    seed: int = 0,
-    sustain: float = 0.0,
+    plan: Plan = Plan(),
+    *,
     data: Path | str | None = None,
     protocol: str | None = None,
 ) -> dict[str, Any]:
     """Measure exported models and write `bench.json`, `bench.md` and `bench.html` into the folder
     `out`; returns the document.
 
-    Every figure is compared with the first model's. Of several `threads` the first is that of all
-    figures, and the others' latencies stand beside it. `sustain` is for how many seconds each model
-    then runs without a pause; `data` is a store on whose test clips of `protocol` accuracy is
-    measured, instead of repeating what the file says of itself.
+    Every figure is compared with the first model's. `data` is a store on whose test clips of
+    `protocol` accuracy is measured, instead of repeating what the file says of itself.
 
     Raises `InputError` for a file that is no model, a store that does not fit and `out` where no
     folder can be, all before latency is measured.
@@ -45,12 +67,7 @@ def benchmark(
     from rich.progress import Progress
 
     out = Path(out)
-    counts = [threads] if isinstance(threads, int) else list(threads)
-    if blocks < 1 or calls < 1 or sustain < 0 or not counts or len(set(counts)) < len(counts):
-        raise InputError(
-            "expected at least 1 block of 1 call, different numbers of threads, no negative time,"
-            f" got {blocks} of {calls}, threads {counts}, {sustain:g} s"
-        )
+    counts = plan.threads
     named = names([Path(file) for file in files])
     backends = {
         (name, count): load_backend(path, count) for name, path in named.items() for count in counts
@@ -82,15 +99,17 @@ def benchmark(
                 yield name
             conditions.sample()
 
-        taken = measure(loops, blocks, calls, seed, track)
+        taken = measure(loops, plan.blocks, plan.calls, seed=plan.seed, track=track)
         watts = conditions.watts()
         sustained = {}
-        if sustain:
+        if plan.sustain:
             for name in progress.track(list(named), description="sustained"):
-                sustained[name] = run_on(loops[_key(name, counts[0])], sustain, conditions)
+                sustained[name] = run_on(loops[_key(name, counts[0])], plan.sustain, conditions)
     models = []
     for name, path in named.items():
-        latencies = {count: summarize(taken[_key(name, count)], blocks, seed) for count in counts}
+        latencies = {
+            count: summarize(taken[_key(name, count)], plan.blocks, plan.seed) for count in counts
+        }
         entry = describe(name, path, backends[name, counts[0]])
         entry["latency"] = {"calls": len(taken[_key(name, counts[0])]), **latencies[counts[0]]}
         entry["threads"] = {str(count): latency for count, latency in latencies.items()}
@@ -107,12 +126,12 @@ def benchmark(
         "clock": clock(),
         "settings": {
             "threads": counts[0],
-            "all_threads": counts,
-            "blocks": blocks,
-            "calls": calls,
+            "all_threads": list(counts),
+            "blocks": plan.blocks,
+            "calls": plan.calls,
             "warmup": WARMUP,
-            "seed": seed,
-            "sustain": sustain,
+            "seed": plan.seed,
+            "sustain": plan.sustain,
         },
         "conditions": conditions.summary(),
         "models": models,

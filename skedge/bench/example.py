@@ -8,7 +8,7 @@ import numpy as np
 from skedge.edge_runtime.backends.backend import Backend
 
 
-def call(backend: Backend) -> Callable[[], object]:
+def call(backend: Backend) -> Callable[[], tuple[np.ndarray, np.ndarray]]:
     """The model on a clip of random joints; a streaming model on a frame, with the state behind the
     frame before."""
     metadata = backend.metadata

@@ -2,7 +2,7 @@
 minute hits all alike."""
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -35,7 +35,7 @@ def block_order(names: Sequence[str], blocks: int, seed: int) -> list[str]:
 
 
 def measure(
-    models: dict[str, Callable[[], object]],
+    models: Mapping[str, Callable[[], object]],
     blocks: int = 20,
     calls: int = 25,
     seed: int = 0,

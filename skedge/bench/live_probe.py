@@ -32,14 +32,17 @@ STAGES = ("camera", "pose", "action", "picture", "state")
 
 @dataclass(frozen=True)
 class Settings:
-    """What is measured: a film's path, or None for invented people in pictures of `width` x
-    `height`; `rate` pictures a second, 0 for as many as can be worked through; `viewer` for
-    somebody who looks at the page."""
+    """What is measured: a `model` behind a pose estimator.
+
+    Its landmark `network` follows `people` on so many `threads`. It sees a `film`, or invented
+    people (None) in pictures of `width` x `height`, `rate` pictures per second, 0 for as many as
+    can be worked through. `viewer` is for somebody who looks at the page.
+    """
 
     model: str
-    network: str
-    people: int
-    threads: int
+    network: str = "lite"
+    people: int = 1
+    threads: int = 1
     film: str | None = None
     pictures: int = 300
     rate: float = 30.0
@@ -170,7 +173,9 @@ def _open(settings: Settings, took: Any) -> tuple[Source, PoseEstimator]:
 
     scene = Scene(settings.people, settings.width, settings.height)
     frames = scene.frames(settings.pictures, settings.rate or 30.0)
-    pose = RehearsedPose(scene, settings.people, settings.threads, settings.network, took=took)
+    pose = RehearsedPose(
+        scene, settings.people, settings.threads, network=settings.network, took=took
+    )
     return Played(frames, fast=not settings.rate), pose
 
 

@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from itertools import product
 from pathlib import Path
@@ -22,26 +22,22 @@ PATIENCE = 1800
 
 
 def benchmark_live(
-    model: Path | str,
+    settings: Settings,
     out: Path,
+    *,
     networks: Sequence[str] = ("lite", "full"),
     people: Sequence[int] = (1,),
     threads: Sequence[int] = (1,),
-    film: Path | None = None,
-    pictures: int = 300,
-    rate: float = 30.0,
-    size: tuple[int, int] = (640, 480),
-    viewer: bool = False,
     say: Callable[[str], None] = lambda text: None,
 ) -> dict[str, Any]:
-    """Measure the live view with every choice of landmark network, people and threads, and write
-    `live.json`, `live.md` and `live.html` into the folder `out`; returns the document.
+    """Measure the live view with every choice of landmark network, people and threads in place of
+    the `settings`' own, and write `live.json`, `live.md` and `live.html` into the folder `out`;
+    returns the document.
 
-    Each choice runs in a process of its own, one after the other: as many `pictures` of the `film`
-    or of invented people, `rate` a second as from a camera (0: as many as it can). Raises
-    `InputError` for a film or model that cannot be used, and where networks are missing.
+    Each choice runs in a process of its own, one after the other. Raises `InputError` for a film or
+    model that cannot be used, and where networks are missing.
     """
-    width, height = size
+    width, height, rate = settings.width, settings.height, settings.rate
     if min(*people, *threads, width, height) < 1 or rate < 0:
         raise InputError(
             "expected at least 1 person, thread and pixel, and no negative rate, got people"
@@ -49,25 +45,13 @@ def benchmark_live(
         )
     runs = []
     for network, count, number in product(networks, people, threads):
-        settings = Settings(
-            str(model),
-            network,
-            count,
-            number,
-            None if film is None else str(film),
-            pictures,
-            rate,
-            width,
-            height,
-            viewer,
-        )
         say(f"{network}, {count} people, {number} threads")
-        runs.append(_run(settings))
+        runs.append(_run(replace(settings, network=network, people=count, threads=number)))
     document = {
         "schema": SCHEMA,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": machine.describe(),
-        "source": "invented people" if film is None else film.name,
+        "source": "invented people" if settings.film is None else Path(settings.film).name,
         "runs": runs,
     }
     write_json(out / "live.json", document, indent=1)

@@ -109,13 +109,13 @@ def plots(document: dict[str, Any]) -> list[str]:
         Series(m["name"], list(zip(m["latency"]["percentiles_ms"], PERCENTILES, strict=True)))
         for m in models
     ]
-    found = [plot("Latency distribution", "ms", "% of calls", shares, log_x=True)]
+    found = [plot("Latency distribution", "ms", "% of calls", series=shares, log_x=True)]
     found.append(
         plot(
             "Median latency of every block",
             "seconds since the start",
             "ms",
-            _blocks(document),
+            series=_blocks(document),
             log_y=True,
         )
     )
@@ -129,7 +129,9 @@ def plots(document: dict[str, Any]) -> list[str]:
     )
     for series, unit in ((warm, "°C"), (fast, "MHz")):
         if series.points:
-            found.append(plot(f"CPU {series.name}", "seconds since the start", unit, [series]))
+            found.append(
+                plot(f"CPU {series.name}", "seconds since the start", unit, series=[series])
+            )
     held = [
         Series(m["name"], [(at, rate) for at, rate, _ in m["sustained"]["series"]])
         for m in models
@@ -137,7 +139,9 @@ def plots(document: dict[str, Any]) -> list[str]:
     ]
     if held:
         found.append(
-            plot("Answers a second, without a pause", "seconds", "answers/s", held, log_y=True)
+            plot(
+                "Answers a second, without a pause", "seconds", "answers/s", series=held, log_y=True
+            )
         )
     known = [m for m in models if "top1" in m["accuracy"]]
     if known:
@@ -145,12 +149,16 @@ def plots(document: dict[str, Any]) -> list[str]:
             Series(m["name"], [(m["latency"]["p50_ms"], m["accuracy"]["top1"])], marks=True)
             for m in known
         ]
-        found.append(plot("Accuracy against latency", "median ms", "top-1 %", against, log_x=True))
+        found.append(
+            plot("Accuracy against latency", "median ms", "top-1 %", series=against, log_x=True)
+        )
         against = [
             Series(m["name"], [(m["file"]["bytes"] / 1e3, m["accuracy"]["top1"])], marks=True)
             for m in known
         ]
-        found.append(plot("Accuracy against size", "file KB", "top-1 %", against, log_x=True))
+        found.append(
+            plot("Accuracy against size", "file KB", "top-1 %", series=against, log_x=True)
+        )
     return found
 
 
@@ -163,8 +171,8 @@ def plot(
     log_y: bool = False,
 ) -> str:
     """A figure with axes, the series in colours of their own, and a legend."""
-    across = _Axis([x for one in series for x, _ in one.points], LEFT, WIDTH - RIGHT, log_x)
-    up = _Axis([y for one in series for _, y in one.points], HEIGHT - BOTTOM, TOP, log_y)
+    across = _Axis([x for one in series for x, _ in one.points], LEFT, WIDTH - RIGHT, log=log_x)
+    up = _Axis([y for one in series for _, y in one.points], HEIGHT - BOTTOM, TOP, log=log_y)
     marks = []
     for tick in across.ticks:
         at = across.place(tick)

@@ -48,7 +48,7 @@ class Scene:
     def nearest(self, region: Region) -> Body:
         """The body whose place is nearest to a region."""
         x = min(self.places, key=lambda place: abs(place - region.x))
-        return standing(x, 0.15 * self.height, self.tall, self.seconds)
+        return standing(x, 0.15 * self.height, self.tall, seconds=self.seconds)
 
     def regions(self) -> list[Region]:
         """Where the people are, each time another one first, as a detector that sees those who are
@@ -56,7 +56,7 @@ class Scene:
         self._first = (self._first + 1) % len(self.places)
         places = self.places[self._first :] + self.places[: self._first]
         middle = 0.15 * self.height + DOWN["hip"] * self.tall
-        return [Region(x, middle, 1.3 * self.tall, 0.0) for x in places]
+        return [Region(x, middle, 1.3 * self.tall, angle=0.0) for x in places]
 
 
 def standing(x: float, top: float, tall: float, seconds: float) -> Body:
@@ -73,7 +73,7 @@ def standing(x: float, top: float, tall: float, seconds: float) -> Body:
     hips = np.array([0.0, DOWN["hip"]])
     world = np.zeros((len(LAYOUT), 3), np.float32)
     world[:, :2] = (shares - hips) * (TALL, -TALL)
-    region = Region(x, top + DOWN["hip"] * tall, 1.3 * tall, 0.0)
+    region = Region(x, top + DOWN["hip"] * tall, 1.3 * tall, angle=0.0)
     sure = np.full(len(LAYOUT), 0.95)
     return Body(0.95, pixels, world, sure, sure, region)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from jsonargparse import ArgumentParser
 
+from skedge.cli.config import add_config
 from skedge.cli.options import MODEL, add_events, add_model, event_settings, show
 from skedge.skeleton.errors import InputError
 
@@ -18,6 +19,7 @@ def live_command(parser: ArgumentParser) -> Callable[[Any], None]:
 
     Example: skedge live --source 0 --model student.onnx
     """
+    add_config(parser)
     _add_camera(parser)
     add_model(parser, "exported model; what was taught to it is found beside it", "default")
     parser.add_argument("--taught", type=Path, help="another file that `skedge teach` wrote")
@@ -27,6 +29,14 @@ def live_command(parser: ArgumentParser) -> Callable[[Any], None]:
         type=Path,
         metavar="FILE",
         help="film to store the pictures in (.mp4, .avi, .mkv); without it none are stored",
+    )
+    parser.add_argument(
+        "--record-poses",
+        dest="record_poses",
+        type=Path,
+        metavar="FILE",
+        help="file to store the bodies in (.npz), never a picture; `skedge data import poses` and"
+        " `skedge evaluate everyday` read it",
     )
     parser.add_argument(
         "--hook",
@@ -39,9 +49,21 @@ def live_command(parser: ArgumentParser) -> Callable[[Any], None]:
         help="one line for each action, when it has ended; else a second one when it begins",
     )
     parser.add_argument("--device", help="name that events carry; by default the computer's")
+    parser.add_argument(
+        "--json-notes",
+        dest="json_notes",
+        action="store_true",
+        help="notes on stderr as JSON lines, like the events on stdout",
+    )
+    parser.add_argument(
+        "--wait",
+        action="store_true",
+        help="wait for a camera or stream that is not there yet; else that is an error",
+    )
 
     def main(args: Any) -> None:
         from skedge.edge_runtime.live.run import live, open_camera
+        from skedge.edge_runtime.live.telling import Telling
         from skedge.edge_runtime.recognizer import Recognizer
 
         recognizer = Recognizer.load(args.model, **event_settings(args), taught=args.taught or True)
@@ -52,9 +74,12 @@ def live_command(parser: ArgumentParser) -> Callable[[Any], None]:
             args.fast,
             args.pose,
             args.pose_threads,
+            **_recorded(args),
+            **({"wait": True} if args.wait else {}),
         )
-        how = {name: args[name] for name in ("record", "hook", "ended_only", "device")}
-        live(camera, recognizer, _viewing(args), **how, every_frame=args.every_frame or args.fast)
+        names = ("record", "record_poses", "hook", "ended_only", "device", "json_notes")
+        telling = Telling(**{name: args[name] for name in names})
+        live(camera, recognizer, _viewing(args), telling, args.every_frame or args.fast)
 
     return main
 
@@ -94,7 +119,13 @@ def record_command(parser: ArgumentParser) -> Callable[[Any], None]:
             seconds = Recognizer.load(args.model, taught=False).metadata.seconds
         takes = Takes(args.label, args.clips, seconds or 2.5, args.countdown, args.subject)
         camera = partial(
-            open_camera, args.source, args.people or 1, args.fast, args.pose, args.pose_threads
+            open_camera,
+            args.source,
+            args.people or 1,
+            args.fast,
+            args.pose,
+            args.pose_threads,
+            **_recorded(args),
         )
         added, there = record(
             camera, args.out, takes, _viewing(args), args.every_frame or args.fast
@@ -175,6 +206,12 @@ def _add_camera(parser: ArgumentParser) -> None:
         help="camera's number or device, picamera, a film, a stream's address, ...",
     )
     parser.add_argument(
+        "--rate", type=float, help="frames per second of skeletons in a file (default: 30)"
+    )
+    parser.add_argument(
+        "--layout", help="layout of the joints of skeletons in a file, a name or a JSON file"
+    )
+    parser.add_argument(
         "--people", type=int, help="number of people to look for (default: as the model sees)"
     )
     parser.add_argument(
@@ -217,6 +254,11 @@ def _add_camera(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--no-browser", action="store_true", help="do not open the page in a browser"
     )
+
+
+def _recorded(args: Any) -> dict[str, Any]:
+    """What a file of skeletons does not say, as far as it was given."""
+    return {name: args[name] for name in ("rate", "layout") if args[name] is not None}
 
 
 def _viewing(args: Any) -> Any:

@@ -55,14 +55,24 @@ def import_command(parser: ArgumentParser) -> Callable[[Any], None]:
     _add_overwrite(parser)
 
     def main(args: Any) -> None:
+        from skedge.datasets.importer import Importing
+        from skedge.datasets.mending import Mending
         from skedge.datasets.readers import import_dataset
 
         given: dict[str, Any] = {
             name: None if args[name] is False else args[name] for name in options()
         }
-        how = ("overwrite", "strict", "processes", "unit", "up", "flip_x", "channels", "as_is")
-        given |= {name: args[name] for name in how}
-        report = import_dataset(args.format, args.source, args.out, **given)
+        how = Importing(
+            overwrite=args.overwrite,
+            strict=args.strict,
+            processes=args.processes,
+            as_is=args.as_is,
+        )
+        named = {name: args[name] for name in ("unit", "up", "flip_x", "channels")}
+        mending = Mending(**{name: value for name, value in named.items() if value})
+        report = import_dataset(
+            args.format, args.source, args.out, how=how, mending=mending, **given
+        )
         show_store(args.out)
         for note in _notes(report, args.out / "import-report.json"):
             print(f"note: {note}", file=sys.stderr)
@@ -154,7 +164,7 @@ def check_command(parser: ArgumentParser) -> Callable[[Any], None]:
                 f"{args.data}: damaged clips: {', '.join(damaged[:10])}; {len(damaged)} in all;"
                 " import it again"
             )
-        for fault in look(store.clip, len(store), store.layout, store.rate).faults:
+        for fault in look(store.clip, len(store), store.layout, rate=store.rate).faults:
             print(f"note: {fault}", file=sys.stderr)
         print(f"{len(store)} clips are as they were written")
 
@@ -220,14 +230,19 @@ def split_command(parser: ArgumentParser) -> Callable[[Any], None]:
             )
         if args.share is not None:
             splits.add_subset(
-                args.data, args.name, args.of, args.share, seed=args.seed, balanced=not args.random
+                args.data,
+                args.name,
+                args.of,
+                share=args.share,
+                seed=args.seed,
+                balanced=not args.random,
             )
         elif args.folds is not None:
             of = args.of if args.of in Store(args.data).protocols and not args.all else None
             splits.add_folds(args.data, args.name, args.folds, by=args.by, seed=args.seed, of=of)
         elif args.val is not None:
             splits.add_validation(
-                args.data, args.name, args.of, args.val, by=args.by, seed=args.seed
+                args.data, args.name, args.of, share=args.val, by=args.by, seed=args.seed
             )
         else:
             splits.add_split(args.data, args.name, args.file)

@@ -5,6 +5,7 @@ Every command imports what it needs when it runs, so the edge never loads the tr
 
 import os
 import sys
+from io import TextIOWrapper
 from typing import Any
 
 from jsonargparse import ArgumentError, ArgumentParser
@@ -12,6 +13,7 @@ from jsonargparse import ArgumentError, ArgumentParser
 from skedge import __version__
 from skedge.cli import camera, data, help, models, training
 from skedge.cli.arguments import as_registered, nearest
+from skedge.cli.config import with_config
 from skedge.cli.options import stop
 from skedge.cli.wrong import explain
 from skedge.skeleton.errors import InputError
@@ -79,6 +81,9 @@ def main(argv: list[str] | None = None) -> None:
     Exits with 2 and one line for wrong input, 3 for a refused export, 1 where a thread of the live
     view broke, 130 on Ctrl-C.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # what its encoding lacks is written with a "?"
+            stream.reconfigure(errors="replace")
     arguments = sys.argv[1:] if argv is None else argv
     if not arguments or arguments[0] in ("-h", "--help"):
         print(help.overview(GROUPS))
@@ -159,7 +164,7 @@ def _parser(name: str) -> ArgumentParser:
 
 def _parsed(name: str, parser: ArgumentParser, arguments: list[str]) -> Any:
     try:
-        return parser.parse_args(as_registered(parser, arguments))
+        return parser.parse_args(as_registered(parser, with_config(parser, arguments)))
     except ArgumentError as error:
         wrong = explain(str(error), parser)
         raise InputError(f"skedge {name}: {wrong}; see `skedge {name} --help`") from None
@@ -170,7 +175,7 @@ def _run(name: str, arguments: list[str]) -> None:
     command = COMMANDS[name](parser)
     asked = [word for word in ("-h", "--help", "--help-all") if word in arguments]
     if asked:
-        print(_help(name, parser, arguments, asked[0]), end="")
+        print(_help(name, parser, arguments, asked=asked[0]), end="")
         return
     command(_parsed(name, parser, arguments))
 
@@ -195,4 +200,4 @@ def _help(name: str, parser: ArgumentParser, arguments: list[str], asked: str) -
                 "Settings of a part: --help-all PART, such as --help-all"
                 f" {sections[-2]}; all settings of a recipe: --help-all.",
             )
-    return help.command_help(parser, COMMANDS[name], sections, more, listed(name))
+    return help.command_help(parser, COMMANDS[name], sections, more=more, listed=listed(name))

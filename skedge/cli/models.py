@@ -227,18 +227,10 @@ def bench_command(parser: ArgumentParser) -> Callable[[Any], None]:
     parser.add_argument("--protocol", help="name of the store's split (default: the model's own)")
 
     def main(args: Any) -> None:
-        from skedge.bench.benchmark import benchmark
+        from skedge.bench.benchmark import Plan, benchmark
 
-        benchmark(
-            args.model,
-            args.out,
-            args.threads,
-            args.blocks,
-            args.calls,
-            sustain=args.sustain,
-            data=args.data,
-            protocol=args.protocol,
-        )
+        plan = Plan(tuple(args.threads), args.blocks, args.calls, sustain=args.sustain)
+        benchmark(args.model, args.out, plan, data=args.data, protocol=args.protocol)
         print((args.out / "bench.md").read_text())
 
     return main
@@ -284,22 +276,27 @@ def bench_live_command(parser: ArgumentParser) -> Callable[[Any], None]:
     parser.add_argument("--viewer", action="store_true", help="draw, as for somebody at the page")
 
     def main(args: Any) -> None:
+        from skedge.bench.live_probe import Settings
         from skedge.bench.live_view import benchmark_live
 
         unknown = set(args.pose) - {"lite", "full"}
         if unknown:
             raise InputError(f"--pose: expected lite or full, got {', '.join(sorted(unknown))}")
+        settings = Settings(
+            model=str(args.model),
+            film=None if args.source is None else str(args.source),
+            pictures=args.pictures,
+            rate=args.rate,
+            width=args.width,
+            height=args.height,
+            viewer=args.viewer,
+        )
         benchmark_live(
-            args.model,
+            settings,
             args.out,
-            args.pose,
-            args.people,
-            args.pose_threads,
-            args.source,
-            args.pictures,
-            args.rate,
-            (args.width, args.height),
-            args.viewer,
+            networks=args.pose,
+            people=args.people,
+            threads=args.pose_threads,
             say=lambda text: print(text, file=sys.stderr, flush=True),
         )
         print((args.out / "live.md").read_text())
@@ -330,7 +327,7 @@ def _predict(args: Any) -> None:
     from rich.console import Console
     from rich.progress import track
 
-    from skedge.edge_runtime.scoring.predict import predict_file, predict_store
+    from skedge.edge_runtime.scoring.predict import Classes, predict_file, predict_store
 
     if args.data.is_dir() or not args.data.exists():
         bar = partial(
@@ -340,11 +337,10 @@ def _predict(args: Any) -> None:
             args.model,
             args.data,
             args.protocol,
-            args.part,
-            args.frame_by_frame,
-            bar,
-            args.label,
-            args.synonyms,
+            part=args.part,
+            frame_by_frame=args.frame_by_frame,
+            classes=Classes(args.label, args.synonyms or {}),
+            track=bar,
         )
         for one in report.predictions:
             print(f"{one.name}\t{one.truth}\t{one.label or '-'}\t{one.confidence:.3f}")
@@ -359,10 +355,12 @@ def _predict(args: Any) -> None:
         print(f"top-1 {100 * report.accuracy:.2f} % of {len(report.predictions)} clips{scored}")
         return
     rate = 30.0 if args.rate is None else args.rate
-    one = predict_file(args.model, args.data, rate, args.frame_by_frame, args.layout)
+    one = predict_file(
+        args.model, args.data, rate, frame_by_frame=args.frame_by_frame, layout=args.layout
+    )
     for note in one.notes:
         print(f"note: {note}", file=sys.stderr)
-    if args.rate is None and args.frame_by_frame:
+    if args.rate is None:
         print("note: 30 frames a second assumed, see --rate", file=sys.stderr)
     often = f"\t{one.repetitions} times" if (one.repetitions or 0) > 1 else ""
     label = one.label or "no answer: the clip ended before the first one"
@@ -387,7 +385,13 @@ def _evaluate_online(args: Any) -> None:
     store = Store(args.data)
     protocol = args.protocol or own_protocol(recognizer, store)
     report = evaluate_online(
-        recognizer, store, protocol, args.part, args.overlap, args.synonyms, bar
+        recognizer,
+        store,
+        protocol,
+        part=args.part,
+        least=args.overlap,
+        synonyms=args.synonyms,
+        track=bar,
     )
     for note in report.notes:
         print(f"note: {note}", file=sys.stderr)

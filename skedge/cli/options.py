@@ -1,10 +1,15 @@
 """Flags that several commands share, and how a recipe and figures get in and out."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
 from jsonargparse import ActionConfigFile, ArgumentParser, Namespace
+
+from skedge.skeleton.errors import InputError
+from skedge.skeleton.text import printable
 
 MODEL = "exported model, or default or default.tflite: the ones that come with skedge"
 # What `--part` takes: a split's clips are for training, for choosing settings, or for the figures.
@@ -32,6 +37,25 @@ def add_training(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--resume", action="store_true", help="continue an interrupted run from its checkpoint"
     )
+    parser.add_argument("--again", action="store_true", help="train a finished run again")
+
+
+@contextmanager
+def training_into(args: Any) -> Iterator[Path]:
+    """The run folder of a training, held for it alone.
+
+    Raises `InputError` where another training writes into it, and where a finished run is in it
+    that may not be trained again.
+    """
+    from skedge.teacher.runs.folder import only_training, read_metrics
+
+    with only_training(args.out):
+        if read_metrics(args.out) is not None and not args.again:
+            raise InputError(
+                f"{args.out}: expected a new or unfinished run, it holds a finished one; --again"
+                " trains it again, or name another folder"
+            )
+        yield args.out
 
 
 def add_data(parser: ArgumentParser, text: str, required: bool = True) -> None:
@@ -127,5 +151,5 @@ def show_store(path: Path) -> None:
 
 
 def stop(code: int, message: str) -> NoReturn:
-    print(f"skedge: {' '.join(message.split())}", file=sys.stderr)
+    print(f"skedge: {printable(' '.join(message.split()))}", file=sys.stderr)
     sys.exit(code)

@@ -15,6 +15,7 @@ from skedge.cli.options import (
     seeds_of,
     show,
     stop,
+    training_into,
 )
 from skedge.recipes import RECIPES
 from skedge.skeleton.errors import InputError
@@ -73,7 +74,8 @@ def pretrain_command(parser: ArgumentParser) -> Callable[[Any], None]:
         from skedge.datasets.store import Store
 
         recipe = recipe_of(parser, args)
-        show(steps.pretrain(Store(args.data), args.out, recipe, resume=args.resume))
+        with training_into(args) as out:
+            show(steps.pretrain(Store(args.data), out, recipe, resume=args.resume))
 
     return main
 
@@ -108,18 +110,19 @@ def evaluate_command(parser: ArgumentParser) -> Callable[[Any], None]:
 
         recipe = recipe_of(parser, args)
         store = Store(args.data)
-        show(
-            steps.evaluate(
-                store,
-                args.out,
-                recipe,
-                protocol=args.protocol,
-                pretrained=args.pretrained,
-                untrained=args.untrained,
-                resume=args.resume,
-                seeds=seeds_of(args) or [],
+        with training_into(args) as out:
+            show(
+                steps.evaluate(
+                    store,
+                    out,
+                    recipe,
+                    protocol=args.protocol,
+                    pretrained=args.pretrained,
+                    untrained=args.untrained,
+                    resume=args.resume,
+                    seeds=seeds_of(args) or [],
+                )
             )
-        )
 
     return main
 
@@ -148,22 +151,30 @@ def distill_command(parser: ArgumentParser) -> Callable[[Any], None]:
         metavar="STORE",
         help="more stores to distil on; their labels are not used",
     )
+    parser.add_argument(
+        "--pretrained",
+        type=Path,
+        metavar="RUN",
+        help="run folder of a pretrained encoder of the student's plan, to begin with",
+    )
 
     def main(args: Any) -> None:
         from skedge import steps
         from skedge.datasets.store import Store
 
         others = [Store(path) for path in args.unlabelled]
-        show(
-            steps.distill(
-                Store(args.data),
-                args.out,
-                recipe_of(parser, args),
-                teachers=args.teacher,
-                resume=args.resume,
-                unlabelled=others,
+        with training_into(args) as out:
+            show(
+                steps.distill(
+                    Store(args.data),
+                    out,
+                    recipe_of(parser, args),
+                    teachers=args.teacher,
+                    resume=args.resume,
+                    unlabelled=others,
+                    pretrained=args.pretrained,
+                )
             )
-        )
 
     return main
 
@@ -183,7 +194,8 @@ def finetune_command(parser: ArgumentParser) -> Callable[[Any], None]:
 
         recipe = recipe_of(parser, args)
         store = Store(args.data)
-        show(steps.finetune(store, args.out, recipe, trained=args.run, resume=args.resume))
+        with training_into(args) as out:
+            show(steps.finetune(store, out, recipe, trained=args.run, resume=args.resume))
 
     return main
 

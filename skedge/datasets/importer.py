@@ -90,27 +90,42 @@ class Dataset:
     chunk: int = CHUNK
 
 
+@dataclass(frozen=True)
+class Importing:
+    """How an import is done.
+
+    `overwrite` replaces a store that stands there. With `strict` the first damaged source ends it.
+    So many `processes` read (None: one per CPU core). Bodies that look wrong are imported where
+    `as_is` says that they are right.
+    """
+
+    overwrite: bool = False
+    strict: bool = False
+    processes: int | None = 1
+    as_is: bool = False
+
+
+AS_USUAL = Importing()
+
+
 def run_import(
     dataset: Dataset,
     store: Path | str,
     *,
     made_by: dict[str, Any],
-    overwrite: bool = False,
-    strict: bool = False,
-    processes: int | None = 1,
+    how: Importing = AS_USUAL,
     mending: Mending = AS_GIVEN,
-    as_is: bool = False,
 ) -> dict[str, Any]:
     """Import `dataset` into a new store and return the report, which also stands in the store as
     `import-report.json`.
 
-    A damaged source is listed there with file, reason and line, and left out; with `strict` it
-    raises. The clips stand in the order of the sources whatever the number of `processes` (None:
-    one a CPU core). An import that was interrupted goes on where it stopped when it is called again
-    for the same sources; until it is done there is no store.
+    A damaged source is listed there with file, reason and line, and left out, unless `how` is
+    strict. The clips stand in the order of the sources whatever the number of processes. An import
+    that was interrupted goes on where it stopped when it is called again for the same sources;
+    until it is done there is no store.
 
     `mending` says what the source's coordinates are. Bodies that are wrong all the same (in
-    millimetres, upside down, mirrored) are not imported, unless `as_is` says that they are right.
+    millimetres, upside down, mirrored) are not imported, unless `how` says that they are right.
 
     Raises `InputError` where another import is writing this store, where a store stands there
     already, where there is not one good source, and for wrong bodies.
@@ -125,15 +140,15 @@ def run_import(
             layout=dataset.layout,
             labels=dataset.labels,
             rate=dataset.rate,
-            made_by=made_by,
-            overwrite=overwrite,
+            overwrite=how.overwrite,
             resume=key,
         ) as writer,
     ):
-        log = _Log(dataset, writer, strict, mending)
+        writer.made_by = made_by
+        log = _Log(dataset, writer, how.strict, mending=mending)
         rest = dataset.sources[log.restore() :]
         with_bar = progress(
-            _outcomes(dataset, rest, processes), "Importing", len(rest), dataset.unit
+            _outcomes(dataset, rest, how.processes), "Importing", len(rest), unit=dataset.unit
         )
         try:
             with _ctrl_c_noted() as noted:
@@ -152,9 +167,9 @@ def run_import(
                 f"{dataset.root}: expected clips, all of {log.sources} {dataset.unit} are"
                 f" damaged{first}"
             )
-        body = look(writer.clip, log.clips, dataset.layout, dataset.rate)
+        body = look(writer.clip, log.clips, dataset.layout, rate=dataset.rate)
         wrong = [fault for fault in body.sure if fault.remedy]
-        if wrong and not as_is:
+        if wrong and not how.as_is:
             raise InputError(
                 f"{dataset.root}: {'; '.join(str(fault) for fault in wrong)} (--as-is if they are"
                 " right)"
@@ -293,7 +308,7 @@ def _outcomes(
         workers, mp_context=get_context("spawn"), initializer=_begin_worker
     ) as pool:
         try:
-            yield from _in_order(pool, dataset, sources, 3 * workers)
+            yield from _in_order(pool, dataset, sources, ahead=3 * workers)
         except BrokenProcessPool:
             raise ChildProcessError(
                 "a process of the import was ended from outside; the same command goes on"

@@ -2,6 +2,7 @@
 
 import textwrap
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -57,10 +58,13 @@ def draw(
         measured.any(axis=-1), axis=1
     )  # fill gives zeros to a person not seen yet
     joints[~present] = np.nan
+    shown = _Shown(
+        joints, measured=measured, layout=layout, rate=rate, title=title, intervals=intervals
+    )
     if path.suffix.lower() == ".gif":
-        _animate(joints, measured, layout, path, rate or 30.0, title, intervals)
+        _animate(shown, path)
     else:
-        _strip(joints, measured, layout, path, rate, title, strip, intervals)
+        _strip(shown, path, strip)
 
 
 def draw_clip(store: Store, name: str, path: Path | str) -> None:
@@ -82,20 +86,27 @@ def draw_clip(store: Store, name: str, path: Path | str) -> None:
     )
 
 
-def _labels(intervals: Intervals, frame: int) -> str:
-    return ", ".join(label for label, start, end in intervals if start <= frame < end)
+@dataclass(frozen=True, eq=False)
+class _Shown:
+    """What a picture is made of: joints (M, T, V, 3) without a gap, and which were `measured`, (M,
+    T, V)."""
+
+    joints: np.ndarray
+    measured: np.ndarray
+    layout: Layout
+    rate: float | None
+    title: str
+    intervals: Intervals
+
+    def labels(self, frame: int) -> str:
+        return ", ".join(label for label, start, end in self.intervals if start <= frame < end)
+
+    def drawing(self, axis: Any, view: str) -> "_Drawing":
+        return _Drawing(axis, self.layout, view, persons=len(self.joints))
 
 
-def _strip(
-    joints: np.ndarray,
-    measured: np.ndarray,
-    layout: Layout,
-    path: Path,
-    rate: float | None,
-    title: str,
-    count: int,
-    intervals: Intervals,
-) -> None:
+def _strip(shown: _Shown, path: Path, count: int) -> None:
+    joints, rate = shown.joints, shown.rate
     frames = np.unique(np.linspace(0, joints.shape[1] - 1, count).round().astype(int))
     wide, high = _size(joints)
     figure = _figure(len(frames) * wide * 2.2 / high, 2 * 2.2 + 0.5)
@@ -103,10 +114,10 @@ def _strip(
     for row, view in zip(axes, VIEWS, strict=True):
         for column, (frame, axis) in enumerate(zip(frames, row, strict=True)):
             heading = f"{frame / rate:.2f} s" if rate else f"frame {frame}"
-            if intervals:
-                heading += "\n" + textwrap.fill(_labels(intervals, int(frame)), 16)
-            _prepare(axis, joints, view, heading if view == "front" else "")
-            _Drawing(axis, layout, view, len(joints)).show(joints[:, frame], measured[:, frame])
+            if shown.intervals:
+                heading += "\n" + textwrap.fill(shown.labels(int(frame)), 16)
+            _prepare(axis, joints, view, heading=heading if view == "front" else "")
+            shown.drawing(axis, view).show(joints[:, frame], shown.measured[:, frame])
             if column == 0:
                 axis.text(
                     0,
@@ -118,22 +129,15 @@ def _strip(
                     va="center",
                     fontsize=9,
                 )
-    if title:
-        figure.suptitle(title, fontsize=10)
+    if shown.title:
+        figure.suptitle(shown.title, fontsize=10)
     figure.savefig(path, dpi=100)
 
 
-def _animate(
-    joints: np.ndarray,
-    measured: np.ndarray,
-    layout: Layout,
-    path: Path,
-    rate: float,
-    title: str,
-    intervals: Intervals,
-) -> None:
+def _animate(shown: _Shown, path: Path) -> None:
     from PIL import Image  # comes with matplotlib
 
+    joints, title, rate = shown.joints, shown.title, shown.rate or 30.0
     seconds = joints.shape[1] / rate
     # A recording of minutes is shown in as many pictures, faster.
     moments = np.arange(0, seconds, max(1 / GIF_RATE, seconds / MOST_PICTURES))
@@ -143,10 +147,10 @@ def _animate(
     axes = figure.subplots(1, 2)
     drawings = []
     for axis, view in zip(axes, VIEWS, strict=True):
-        _prepare(axis, joints, view, view)
-        drawings.append(_Drawing(axis, layout, view, len(joints)))
+        _prepare(axis, joints, view, heading=view)
+        drawings.append(shown.drawing(axis, view))
 
-    second = "\n" if intervals else ""
+    second = "\n" if shown.intervals else ""
     heading = figure.suptitle((title or " ") + second, fontsize=10)
     figure.draw_without_rendering()
     figure.set_layout_engine(
@@ -155,10 +159,10 @@ def _animate(
 
     def pictures() -> Iterator[Image.Image]:
         for frame in frames:
-            label = second + _labels(intervals, int(frame))
+            label = second + shown.labels(int(frame))
             heading.set_text(f"{title}  {frame / rate:4.1f} s".strip() + label)
             for drawing in drawings:
-                drawing.show(joints[:, frame], measured[:, frame])
+                drawing.show(joints[:, frame], shown.measured[:, frame])
             figure.canvas.draw()
             yield Image.fromarray(np.asarray(figure.canvas.buffer_rgba())[..., :3]).quantize(64)
 

@@ -106,12 +106,12 @@ class PoseWriter:
             name,
             label or None,
             self.layout,
-            times[np.array(self._picture, np.int64)],
-            person,
-            whole,
-            self._array(self._joints, 3),
-            float(times[-1] + 1 / rate) if len(times) else 0.0,
-            rate,
+            seconds=times[np.array(self._picture, np.int64)],
+            person=person,
+            whole=whole,
+            joints=self._array(self._joints, 3),
+            duration=float(times[-1] + 1 / rate) if len(times) else 0.0,
+            rate=rate,
         )
 
     def _columns(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -202,12 +202,12 @@ def _read(file: Path) -> PoseRecording:
         file.stem,
         label or None,
         layout,
-        np.asarray(arrays.get("seconds", picture / rate), np.float64),
-        np.asarray(arrays["person"]),
-        np.asarray(arrays.get("whole", np.ones(len(picture))), bool),
-        joints,
-        pictures / rate,
-        rate,
+        seconds=np.asarray(arrays.get("seconds", picture / rate), np.float64),
+        person=np.asarray(arrays["person"]),
+        whole=np.asarray(arrays.get("whole", np.ones(len(picture))), bool),
+        joints=joints,
+        duration=pictures / rate,
+        rate=rate,
     )
 
 

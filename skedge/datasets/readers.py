@@ -1,6 +1,7 @@
 """The formats that `skedge data import` knows."""
 
 from collections.abc import Callable
+from dataclasses import asdict
 from functools import partial
 from inspect import Parameter, signature
 from pathlib import Path
@@ -16,8 +17,8 @@ from skedge.datasets.formats.poses import open_poses
 from skedge.datasets.formats.pyskl import open_pyskl
 from skedge.datasets.formats.stgcn import open_stgcn
 from skedge.datasets.formats.utd_mhad import open_utd_mhad
-from skedge.datasets.importer import Dataset, run_import
-from skedge.datasets.mending import Mending
+from skedge.datasets.importer import AS_USUAL, Dataset, Importing, run_import
+from skedge.datasets.mending import AS_GIVEN, Mending
 from skedge.skeleton.errors import InputError
 
 
@@ -56,22 +57,15 @@ def import_dataset(
     source: Path | str,
     store: Path | str,
     *,
-    overwrite: bool = False,
-    strict: bool = False,
-    processes: int | None = 1,
-    as_is: bool = False,
-    unit: str | None = None,
-    up: str | None = None,
-    flip_x: bool = False,
-    channels: str | None = None,
+    how: Importing = AS_USUAL,
+    mending: Mending = AS_GIVEN,
     **options: Any,
 ) -> dict[str, Any]:
     """Import `source`, which is in the format called `format`, into a new store; options of None
     are left out.
 
-    Returns the report of `run_import`, which says what `strict`, `processes` and `as_is` do;
-    `unit`, `up`, `flip_x` and `channels` are those of `Mending`. Raises `InputError` for an unknown
-    format, for an option that the format has not, and whatever its reader and `run_import` raise.
+    Returns the report of `run_import`. Raises `InputError` for an unknown format, for an option
+    that the format has not, and whatever its reader and `run_import` raise.
     """
     if format not in FORMATS:
         raise InputError(f"unknown format {format!r}: expected one of {', '.join(FORMATS)}")
@@ -87,17 +81,14 @@ def import_dataset(
         raise InputError(f"expected a rate from 1 to 1000 frames per second, got {rate:g}")
     source = Path(source)
     dataset = FORMATS[format](source, **given)
-    coordinates: dict[str, Any] = {"unit": unit, "up": up, "flip_x": flip_x, "channels": channels}
-    asked = {name: value for name, value in coordinates.items() if value}
+    usual = asdict(AS_GIVEN)
+    asked = {name: value for name, value in asdict(mending).items() if value != usual[name]}
     return run_import(
         dataset,
         store,
         made_by={"format": format, "source": source.name, **_plain(given), **asked},
-        overwrite=overwrite,
-        strict=strict,
-        processes=processes,
-        mending=Mending(**asked),
-        as_is=as_is,
+        how=how,
+        mending=mending,
     )
 
 

@@ -4,12 +4,11 @@ of them."""
 import os
 import re
 import zipfile
-import zlib
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-from skedge.datasets.parsing.damage import DamagedError, damaged
+from skedge.datasets.parsing.damage import BAD_ZIP, DamagedError, damaged
 from skedge.skeleton.errors import InputError
 
 # No recording of any format comes near; a file beyond it is hostile or something else.
@@ -74,15 +73,7 @@ def read_bytes(file: File) -> bytes:
                 content = member.read(LARGEST + 1)
     except OSError as error:
         damaged(file, f"expected a file that can be read, got: {error.strerror or error}")
-    except (
-        zipfile.BadZipFile,
-        zlib.error,
-        EOFError,
-        RuntimeError,
-        NotImplementedError,
-        KeyError,
-        ValueError,
-    ) as error:
+    except (KeyError, *BAD_ZIP) as error:
         damaged(
             file,
             f"expected a file in a zip that can be read, got: {type(error).__name__}; is it"

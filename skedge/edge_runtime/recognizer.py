@@ -307,6 +307,11 @@ class Recognizer:
     def _with_taught(
         self, probabilities: np.ndarray, embedding: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
+        if not (np.isfinite(probabilities).all() and np.isfinite(embedding).all()):
+            raise InputError(
+                "the model: expected numbers as its answer, got NaN or infinity for a body that"
+                " makes sense; its file is damaged, export it again"
+            )
         return (
             self._taught.combine(probabilities, embedding) if self._taught else probabilities
         ), embedding

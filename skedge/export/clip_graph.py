@@ -180,10 +180,18 @@ def affine(norm: nn.BatchNorm1d | nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
 
 def _folded(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> nn.Conv2d:
     scale, shift = affine(norm)
-    size, stride, padding = conv.kernel_size, conv.stride, conv.padding
-    assert isinstance(padding, tuple)
-    assert size in ((KERNEL, 1), (1, 1))
-    folded = nn.Conv2d(conv.in_channels, conv.out_channels, size, stride, padding)  # type: ignore[arg-type]
+    assert isinstance(conv.padding, tuple)
+    assert conv.kernel_size in ((KERNEL, 1), (1, 1))
+    frames, joints = conv.kernel_size
+    over_frames, over_joints = conv.stride
+    around_frames, around_joints = conv.padding
+    folded = nn.Conv2d(
+        conv.in_channels,
+        conv.out_channels,
+        kernel_size=(frames, joints),
+        stride=(over_frames, over_joints),
+        padding=(around_frames, around_joints),
+    )
     assert folded.bias is not None
     assert conv.bias is not None
     folded.weight.data = (conv.weight * scale[:, None, None, None]).detach()

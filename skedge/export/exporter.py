@@ -12,6 +12,7 @@ import numpy as np
 
 from skedge.datasets.store import Store
 from skedge.edge_runtime.backends.backend import load_backend
+from skedge.edge_runtime.backends.seal import OPEN, seal
 from skedge.export.clip_form import ClipForm
 from skedge.export.clip_graph import macs
 from skedge.export.formats.registry import FORMATS
@@ -24,7 +25,7 @@ from skedge.skeleton import InputError
 from skedge.skeleton.files import write_whole
 from skedge.skeleton.metadata import ModelMetadata
 from skedge.teacher.networks.classifier import Network
-from skedge.teacher.protocols.evaluate import check_layout
+from skedge.teacher.protocols.evaluate import check_layout, tell_rate
 from skedge.teacher.runs.folder import Card, read_metrics
 from skedge.teacher.runs.load import load_classifier
 
@@ -49,6 +50,7 @@ class Exporter:
     ) -> None:
         classifier, self._card = load_classifier(run)
         check_layout(store, self._card, run)
+        tell_rate(store)
         self._store, self._form = (
             store,
             _form(classifier, self._card, source=run, streaming=streaming),
@@ -82,12 +84,12 @@ class Exporter:
                 f"{file}: expected a file name that ends in {' or '.join(FORMATS)}, got"
                 f" {file.suffix or 'no suffix'!r}"
             )
-        document = replace(self._metadata, precision=precision).to_json()
+        document = replace(self._metadata, precision=precision, file_sha256=OPEN).to_json()
         found: dict[str, Any] = {}
 
         def write(draft: Path) -> None:
             model, left = self._model(suffix, precision)
-            draft.write_bytes(FORMATS[suffix].describe(model, document))
+            draft.write_bytes(seal(FORMATS[suffix].describe(model, document)))
             clips, truth, expected = self._held_out
             found.update(
                 verify(
@@ -156,7 +158,8 @@ class Exporter:
             draft = Path(room) / f"draft{suffix}"
 
             def harm(model: bytes, step: int = 1) -> float:
-                draft.write_bytes(FORMATS[suffix].describe(model, self._metadata.to_json()))
+                document = replace(self._metadata, file_sha256=OPEN).to_json()
+                draft.write_bytes(seal(FORMATS[suffix].describe(model, document)))
                 try:
                     got = self._answers(draft, tried[::step])
                 except (

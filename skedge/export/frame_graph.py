@@ -150,7 +150,7 @@ class StreamingStream(nn.Module):
         shifts = [shift.reshape(nodes, -1), *[None] * (len(model.blocks) - 1)]
         plan = zip(model.blocks, encoder.edges(), shifts, strict=True)
         self.steps = [
-            StreamingBlock(block, adjacency.detach(), persons, first)
+            StreamingBlock(block, adjacency.detach(), persons, shift=first)
             for block, adjacency, first in plan
         ]
         self.blocks = nn.ModuleList(self.steps)

@@ -70,7 +70,7 @@ def misfit(frames: np.ndarray, layout: Layout, flat: bool = False) -> float:
     if not height > 0:
         return float("nan") if np.isnan(height) else 1.0
     pairs, shares = segments(layout)
-    costs = list(_cost(frames, pairs, shares, height, flat))
+    costs = list(_cost(frames, pairs, shares, height=height, flat=flat))
     ends = [
         (layout.index(f"{side}_{end}"), layout.index(f"{side}_{root}"), share)
         for side in ("left", "right")
@@ -79,7 +79,9 @@ def misfit(frames: np.ndarray, layout: Layout, flat: bool = False) -> float:
     ]
     if ends:
         places = np.array([one[:2] for one in ends])
-        costs += list(_cost(frames, places, np.array([one[2] for one in ends]), height, flat))
+        costs += list(
+            _cost(frames, places, np.array([one[2] for one in ends]), height=height, flat=flat)
+        )
     hips, shoulders = _middle(frames, layout, "hip"), _middle(frames, layout, "shoulder")
     trunk = shoulders - hips
     length = np.maximum((trunk**2).sum(-1), 1e-12)

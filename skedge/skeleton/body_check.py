@@ -16,12 +16,14 @@ from skedge.skeleton.layout import Layout, layout_names, load_layout
 UNITS = {"m": 1.0, "mm": 0.001, "cm": 0.01, "in": 0.0254, "ft": 0.3048}
 # Heights of people in metres, children and animated figures too.
 SHORTEST, TALLEST = 0.5, 2.7
-# Misfits of `anatomy.misfit`: every set known lies below 0.13, and other orders above 0.2.
-_ODD, _ODD_CLIP, _HUMAN = 0.18, 0.3, 0.16
+# Misfits of `anatomy.misfit`: every set known lies below 0.11 and every clip below 0.13, joints in
+# another order above 0.2.
+_ODD, _ODD_CLIP, _HUMAN = 0.15, 0.3, 0.16
 # How much less of a human a body is with a score as its depth than without one.
 _NO_DEPTH = 0.03
 _FRAMES_PER_CLIP, _CLIPS, _FEWEST = 16, 400, 8
 _MOST_PERSONS = 10
+_LARGEST_PICTURE = 8192  # pixels
 _FASTEST = 25.0  # metres a second, of a hand: faster than a thrower's
 
 
@@ -58,13 +60,14 @@ class BodyReport:
 
 
 def absent_zeros(joints: np.ndarray, layout: Layout) -> np.ndarray:
-    """Joints (..., V, 3) with NaN where a joint is exactly zero, which nobody measures.
+    """Joints (..., V, 3) with NaN where a joint is exactly zero, which nobody measures, or exactly
+    -1 thrice.
 
     One joint of the trunk that is zero in every frame with other joints is the origin of the
     coordinates, not an absent joint.
     """
-    zero = (joints == 0).all(axis=-1)
-    if not zero.any():
+    zero, minus = (joints == 0).all(axis=-1), (joints == -1).all(axis=-1)
+    if not (zero.any() or minus.any()):
         return joints
     body = ~zero.all(axis=-1)
     trunk = {layout.center, *(joint for anchor in layout.anchors.values() for joint in anchor)}
@@ -72,7 +75,7 @@ def absent_zeros(joints: np.ndarray, layout: Layout) -> np.ndarray:
     if len(origins) == 1:
         zero[..., origins[0]] = ~body
     found = np.array(joints, dtype=np.result_type(joints, np.float32))
-    found[zero] = np.nan
+    found[zero | minus] = np.nan
     return found
 
 
@@ -196,7 +199,7 @@ class BodyCheck:
             faults.append(
                 Fault(
                     "zeros",
-                    f"{zero_share:.1%} of the joints are exactly zero: taken as not seen",
+                    f"{zero_share:.1%} of the joints are exactly zero, or -1: taken as not seen",
                     "",
                     False,
                 )
@@ -209,6 +212,8 @@ class BodyCheck:
         clips, flat = self._clips, _flat(frames)
         if (third := _third(frames, self.layout, flat)) is not None:
             faults.append(third)
+        elif flat and (depth := np.nanmedian(frames[..., 2])) and _same_depth(frames, depth):
+            faults.append(Fault("flat", f"z is {depth:.4g} everywhere: no depth", "", False))
         if flat or third is not None:
             clips = [clip * (1, 1, 0) for clip in clips]
             frames, flat = frames * (1, 1, 0), True
@@ -217,13 +222,13 @@ class BodyCheck:
         height = height_of(frames, layout, flat)
         if not np.isfinite(height):
             return BodyReport(None, None, share, zero_share, flat, tuple(faults))
-        unit = _unit(height) if third is None else None
+        unit = _unit(height, frames) if third is None else None
         faults += [unit] if unit is not None else []
         human = misfit(frames, layout, flat) <= _HUMAN
         if human:
             faults += _directions(clips, layout, height, flat, third is not None)
         else:  # anything may be said of what is not even a body
-            faults = [replace(fault, sure=False) for fault in faults]
+            faults = [replace(f, sure=f.sure and f.kind in ("layout", "axes")) for f in faults]
         speed = self._speed(faults, unit, third)
         return BodyReport(height, speed, share, zero_share, flat, tuple(faults))
 
@@ -267,27 +272,6 @@ def check_bodies(
     return check.report()
 
 
-class BodyWatch:
-    """Says once what is wrong with the bodies of a stream, after some seconds of them."""
-
-    def __init__(self, layout: Layout, rate: float | None = None, frames: int = 90) -> None:
-        self.layout, self.rate, self._wanted = layout, rate, frames
-        self._frames: list[np.ndarray] = []
-        self._told = False
-
-    def update(self, joints: np.ndarray) -> tuple[Fault, ...]:
-        """Take one body (V, 3) in; what is wrong, the one time that it can be said."""
-        if self._told or not np.isfinite(joints).any():
-            return ()
-        self._frames.append(np.array(joints, np.float32))
-        if len(self._frames) < self._wanted:
-            return ()
-        self._told = True
-        report = check_bodies([np.stack(self._frames)], self.layout, self.rate)
-        self._frames.clear()
-        return report.faults
-
-
 _HANDS = ("left_wrist", "right_wrist")
 
 
@@ -298,12 +282,26 @@ def _flat(frames: np.ndarray) -> bool:
     return bool(np.mean(spread[:, 2] <= 0.01 * np.maximum(size, 1e-12)) > 0.9)
 
 
+def _same_depth(frames: np.ndarray, depth: float) -> bool:
+    return bool(np.nanmax(np.abs(frames[..., 2] - depth)) < 1e-6 * abs(depth))
+
+
 def _third(frames: np.ndarray, layout: Layout, flat: bool) -> Fault | None:
-    """Whether the third number is a score, or nothing, beside pixels."""
+    """Whether the third number is a score, nothing, or a depth of another unit beside pixels."""
     known = frames[np.isfinite(frames).all(axis=-1)]
     low, high = known[:, 2].min(), known[:, 2].max()
     across = np.abs(known[:, :2]).max()
     height = height_of(frames * (1, 1, 0), layout, True)
+    if across > 20 and (low < 0 or high > 1.0001):
+        if not _beside_pixels(frames, known, layout, flat):
+            return None
+        return Fault(
+            "channels",
+            f"people are {_number(height)} tall across, and z is of another unit: pixels and a"
+            " depth",
+            "--channels xys",
+            True,
+        )
     picture = across > 20 or across <= 1.05
     if not picture or low < 0 or high > 1.0001 or (across <= 1.05 and high == 0):
         return None
@@ -326,6 +324,15 @@ def _third(frames: np.ndarray, layout: Layout, flat: bool) -> Fault | None:
     )
 
 
+def _beside_pixels(frames: np.ndarray, known: np.ndarray, layout: Layout, flat: bool) -> bool:
+    """Whether bodies are people across the view only, in places that a picture can have."""
+    inside = np.mean((known[:, :2] >= 0).all(axis=-1)) > 0.98
+    if not inside or known[:, :2].max() > _LARGEST_PICTURE:
+        return False
+    across = misfit(frames * (1, 1, 0), layout, True)
+    return flat or (across <= _HUMAN and misfit(frames, layout) > across + _NO_DEPTH / 2)
+
+
 def _order(
     frames: np.ndarray, layout: Layout, flat: bool, clips: int
 ) -> tuple[Layout, Fault | None]:
@@ -343,18 +350,33 @@ def _order(
         name = fitting[0][1]
         sentence = f"limbs are not a human's in {layout.name}'s order of joints, but in {name}'s"
         return load_layout(name), Fault("layout", sentence, f"--layout {name}", not flat)
-    if odd < (_ODD_CLIP if clips < 10 or flat else 0.22):
+    for turned, sentence, remedy in (
+        (frames[:, ::-1], "the joints are in the reverse order", "--layout FILE.json"),
+        (
+            frames.reshape(len(frames), 3, -1).swapaxes(1, 2),
+            "x of all joints comes first, then y, then z",
+            "give x, y and z of every joint together",
+        ),
+    ):
+        if misfit(turned, layout, flat) < min(_HUMAN, 0.7 * odd):
+            return layout, Fault("layout", sentence, remedy, not flat)
+    if odd < _ODD_CLIP and (clips < 10 or flat):
         return layout, None
     return layout, Fault(
         "layout",
-        f"limbs are not a human's in {layout.name}'s order of joints: is the order another one?",
-        "--layout",
+        f"limbs are not a human's in {layout.name}'s order of joints, nor in another that is known:"
+        " which joint is which? Write the order into a layout",
+        "--layout FILE.json",
         False,
     )
 
 
-def _unit(height: float) -> Fault | None:
+def _unit(height: float, frames: np.ndarray) -> Fault | None:
     if SHORTEST <= height <= TALLEST:
+        # No camera stands within a metre of people, at their feet, at the corner of their room.
+        if np.nanmin(frames) >= 0 and np.nanmax(frames) <= 1.0001 and np.nanmax(frames[..., 2]) > 0:
+            sentence = "all coordinates lie between 0 and 1: are these shares of a picture?"
+            return Fault("unit", sentence, "--unit any", True)
         return None
     names = {"mm": "millimetres", "cm": "centimetres", "in": "inches", "ft": "feet"}
     off = {name: abs(np.log(height * UNITS[name] / 1.65)) for name in names}

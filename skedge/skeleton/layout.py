@@ -88,11 +88,11 @@ class Layout:
             f"{self.name}, {len(names)} joints",
             tuple(names),
             tuple(bones),
-            center,
-            {name: kept[name] or (center,) for name in self.anchors},
-            (new.get(self.shoulders[0], center), new.get(self.shoulders[1], center)),
-            tuple((new[a], new[b]) for a, b in self.pairs if a in new and b in new),
-            {name: kept[name] for name in self.parts},
+            center=center,
+            anchors={name: kept[name] or (center,) for name in self.anchors},
+            shoulders=(new.get(self.shoulders[0], center), new.get(self.shoulders[1], center)),
+            pairs=tuple((new[a], new[b]) for a, b in self.pairs if a in new and b in new),
+            parts={name: kept[name] for name in self.parts},
         )
 
     def to_dict(self) -> dict[str, Any]:

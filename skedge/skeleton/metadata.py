@@ -9,7 +9,13 @@ from skedge.skeleton.errors import InputError
 from skedge.skeleton.layout import Layout
 
 KEY = "skedge"
-VERSION = 1
+VERSION = 2
+
+# More than any model of a small computer has: such numbers in a file would keep it busy for ever,
+# or take all of its memory.
+LARGEST = {"persons": 16, "frames": 3000, "warm_up": 3000, "hz": 240, "seconds": 600}
+MOST_LABELS, LONGEST_LABEL, MOST_JOINTS, MOST_STATES = 10_000, 250, 300, 500
+LONGEST_DOCUMENT = 4_000_000
 
 
 @dataclass(frozen=True)
@@ -68,6 +74,7 @@ class ModelMetadata:
     lags: dict[str, float] = field(default_factory=dict)
     accuracy: dict[str, Any] = field(default_factory=dict)
     provenance: dict[str, Any] = field(default_factory=dict)
+    file_sha256: str | None = None
 
     def to_json(self) -> str:
         document = {f.name: getattr(self, f.name) for f in fields(self)} | {
@@ -86,9 +93,11 @@ class ModelMetadata:
                 " metadata; export it again"
             )
         try:
+            if len(text) > LONGEST_DOCUMENT:
+                raise ValueError("too long")
             document = dict(json.loads(text))
             version = int(document.pop("version"))
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, RecursionError):
             damage = "expected a JSON object with a version"
             raise InputError(
                 f"{source}: the {KEY!r} metadata is damaged ({damage}); export it again"
@@ -105,6 +114,7 @@ class ModelMetadata:
             if document.get("streaming") is not None:
                 document["streaming"] = Streaming(**document["streaming"])
             metadata = cls(layout=layout, **document)
+            _check_size(metadata)
             if (
                 metadata.persons < 1
                 or metadata.frames < 1
@@ -141,3 +151,22 @@ class ModelMetadata:
                 f" {metadata.time!r} and {metadata.fill!r}; upgrade skedge"
             )
         return metadata
+
+
+def _check_size(metadata: ModelMetadata) -> None:
+    """Raise `ValueError` for numbers and names that no model has."""
+    for name, most in LARGEST.items():
+        value = getattr(metadata, name)
+        if value is not None and not value <= most:
+            raise ValueError(f"{name} is {value}, {most} at most")
+    labels = metadata.labels
+    if len(labels) > MOST_LABELS or len(metadata.layout) > MOST_JOINTS:
+        raise ValueError(f"{len(labels)} labels and {len(metadata.layout)} joints")
+    for label in (*labels, *metadata.layout.joints):
+        if not (isinstance(label, str) and 0 < len(label) <= LONGEST_LABEL and label.isprintable()):
+            raise ValueError(f"a label or joint called {str(label)[:40]!r}")
+    streaming = metadata.streaming
+    if streaming is not None:
+        numbers = (streaming.settle, streaming.delay, *streaming.states.values())
+        if len(streaming.states) > MOST_STATES or max(numbers) > LARGEST["frames"]:
+            raise ValueError(f"{len(streaming.states)} states of up to {max(numbers)} frames")

@@ -52,7 +52,7 @@ def normalize(
     elif name == "root-relative":
         placed = joints - _anchor(joints, layout, "hip")
     elif name == "root-motion":
-        placed = _with_root_motion(joints, layout, xp, before)
+        placed = _with_root_motion(joints, layout, xp, before=before)
     else:
         first = joints[..., :1, :1, :, :]
         placed = joints - _anchor(first, layout, "spine")

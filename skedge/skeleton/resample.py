@@ -38,7 +38,7 @@ def crop_resize(
     """A random run of at least `shortest` of the clip's frames, stretched to `frames` frames."""
     length = clip.shape[-3]
     span = length * rng.uniform(shortest, 1)
-    return take(clip, positions(length, frames, rng.uniform(0, length - span), span))
+    return take(clip, positions(length, frames, rng.uniform(0, length - span), span=span))
 
 
 def at_rate(clip: np.ndarray, rate: float, hz: float) -> np.ndarray:

@@ -16,6 +16,7 @@ from skedge.recipes.distill_settings import DistillSettings
 from skedge.recipes.recipe import Recipe
 from skedge.recipes.settings import FinetuneSettings, InputSettings
 from skedge.skeleton import InputError
+from skedge.student.divergence import softened_divergence
 from skedge.student.online import train_online
 from skedge.teacher.augment import Augment
 from skedge.teacher.clips import Clips
@@ -23,22 +24,8 @@ from skedge.teacher.networks.classifier import Classifier, Fused, Network, freez
 from skedge.teacher.protocols.evaluate import Job, Sets, check_layout
 from skedge.teacher.protocols.finetune import supervised
 from skedge.teacher.runs.folder import Card, Run, write_run
-from skedge.teacher.runs.load import load_classifier
+from skedge.teacher.runs.load import load_classifier, load_encoder
 from skedge.teacher.training import Trained, fit, provenance
-
-
-def softened_divergence(student: Tensor, teacher: Tensor, settings: DistillSettings) -> Tensor:
-    """KL divergence of the answers softened by tau, for logits (N, classes), the mean over the
-    batch (ASMa eq. 13 and 14)."""
-    tau = settings.temperature
-    p, q = (
-        functional.log_softmax(teacher / tau, dim=1),
-        functional.log_softmax(student / tau, dim=1),
-    )
-    if settings.direction == "reverse":
-        p, q = q, p
-    loss = functional.kl_div(q, p, reduction="batchmean", log_target=True)
-    return loss * tau**2 if settings.scale_by_temperature else loss
 
 
 class Distillation(Trained):
@@ -112,32 +99,46 @@ def distill(
     *,
     resume: bool = False,
     unlabelled: Sequence[Store] = (),
+    pretrained: Path | None = None,
 ) -> dict[str, Any]:
     """The metrics of a student trained from the answers of the teachers in run folders, or on
-    labels alone for none; a store of recordings by the labels of its frames.
+    labels alone for none; a store of recordings by the labels of its frames, of the teacher's
+    answers to every frame, or both.
 
     Of several teachers the logits' mean teaches, and their features side by side. The clips of
     `unlabelled` stores, whatever their actions, are learned from as well, retargeted to the store's
-    layout.
+    layout. The student begins as the encoder in the run folder `pretrained`, if one is named.
 
     Raises:
-        InputError: for teachers of other actions or another input, no weight above 0, and
-            unlabelled clips without a teacher.
+        InputError: for teachers of other actions or another input, no weight above 0, unlabelled
+            clips without a teacher, and a pretrained encoder of another plan.
     """
     run = Run(folder, recipe, resume)
     settings = recipe.distill
+    encoder = None if pretrained is None else load_beginning(pretrained, store, recipe)
     if not teachers:
         if unlabelled:
             raise InputError(
                 "expected a teacher for unlabelled clips, got none; name one with --teacher"
             )
         if len(store.intervals):
-            return train_online(store, run)
+            return train_online(store, run, encoder=encoder)
+        if encoder is not None:
+            raise InputError(
+                f"{pretrained}: expected recordings or a teacher; on the labels of clips alone a"
+                " pretrained encoder is trained by skedge evaluate finetune"
+            )
         labels = FinetuneSettings(settings.label_smoothing, settings.augment, settings.optim)
         return supervised(store, run, plan=recipe.student, settings=labels)
     check_settings(settings)
     data = recipe.input
     teacher, cards = load_teachers(teachers, store, data)
+    if len(store.intervals):
+        if not isinstance(teacher, Classifier):
+            raise InputError(
+                f"recordings are learned from one teacher of one stream, got {len(teachers)}"
+            )
+        return train_online(store, run, encoder=encoder, teacher=teacher, unlabelled=unlabelled)
     sets = Sets.read(store, data)
     for other in unlabelled:
         clips = Clips.read(other, np.arange(len(other)), data, layout=store.layout)
@@ -145,6 +146,8 @@ def distill(
     settings = replace(settings, optim=settings.optim.for_clips(len(sets.train)))
     job = Job(run, sets, recipe.student, settings=settings)
     student = job.classifier()
+    if encoder is not None:
+        student.encoder.load_state_dict(encoder.state_dict())
     loader = sets.train.loader(settings.optim.batch_size, recipe.compute.processes)
     fit(Distillation(student, teacher, settings), loader, run, title="Distilling")
     extra: dict[str, Any] = {"protocol": "distill", "teacher": cards[0].provenance}
@@ -189,6 +192,27 @@ def _finish_features(
     )
     write_run(run.folder, student.encoder, card, recipe=run.recipe, metrics=metrics)
     return metrics
+
+
+def load_beginning(folder: Path, store: Store, recipe: Recipe) -> nn.Module:
+    """The pretrained encoder in a run folder; raises `InputError` where it is none of the student's
+    plan."""
+    encoder, card = load_encoder(folder, recipe.student.fusion)
+    check_layout(store, card, folder)
+    theirs, ours = (
+        replace(plan, dropout=0.0, head="linear") for plan in (card.encoder, recipe.student)
+    )
+    if theirs != ours:
+        names = [
+            field.name
+            for field in fields(ours)
+            if getattr(theirs, field.name) != getattr(ours, field.name)
+        ]
+        raise InputError(
+            f"{folder}: expected an encoder of the student's plan, got other {', '.join(names)};"
+            " pretrain one with the same settings under encoder as under student"
+        )
+    return encoder
 
 
 def load_teachers(

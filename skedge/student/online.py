@@ -1,21 +1,23 @@
 """A student trained on whole recordings, as a camera brings them: every frame has an answer, also
 those in which somebody does nothing that has a name."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
+import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from skedge.datasets.store import Store
 from skedge.edge_runtime.events import QUIET
-from skedge.recipes.online_settings import OnlineSettings
+from skedge.recipes.distill_settings import DistillSettings
 from skedge.recipes.recipe import Recipe
-from skedge.recipes.settings import OptimSettings
 from skedge.skeleton import InputError
 from skedge.student.calibrate import Judged, calibrate, judge
-from skedge.student.recordings import NOTHING, UNASKED, Recordings
+from skedge.student.divergence import softened_divergence
+from skedge.student.recordings import NOTHING, UNASKED, Recordings, Several
 from skedge.student.streaming import StreamingClassifier
 from skedge.teacher.camera import Camera
 from skedge.teacher.networks.classifier import Classifier, last_layer
@@ -26,31 +28,58 @@ Part = Literal["val", "test"]
 
 
 class Online(Trained):
-    """The answers to all frames of filmed windows against what is done there."""
+    """The answers to all frames of filmed windows against what is done there, and against those of
+    a teacher that sees the same film, if there is one."""
 
     allowed: Tensor
     weights: Tensor
+    lowered: Tensor
 
     def __init__(
         self,
         classifier: Classifier,
         labels: tuple[str, ...],
-        settings: OnlineSettings,
-        optim: OptimSettings,
+        settings: DistillSettings,
+        teacher: Classifier | None = None,
     ) -> None:
-        super().__init__(optim)
-        self.classifier = classifier
-        self.camera = Camera(settings.camera, classifier.view.layout)
-        self.register_buffer("allowed", allowed_answers(labels), persistent=False)
-        weights = [1.0 if label in QUIET else settings.weight for label in labels]
-        self.register_buffer("weights", torch.tensor([*weights, 1.0]), persistent=False)
+        super().__init__(settings.optim)
+        online = settings.online
+        self.classifier, self.settings = classifier, settings
+        self.camera = Camera(online.camera, classifier.view.layout)
+        # In a list: not a part of what is trained or stored.
+        self._frozen = [teacher] if teacher is not None else []
+        weights = [1.0 if label in QUIET else online.weight for label in labels]
+        for name, values in (
+            ("allowed", allowed_answers(labels)),
+            ("weights", torch.tensor([*weights, 1.0])),
+            ("lowered", lowered_answers(labels, online.quiet)),
+        ):
+            self.register_buffer(name, values, persistent=False)
+
+    def on_fit_start(self) -> None:
+        for teacher in self._frozen:
+            teacher.to(self.device)
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_index: int) -> Tensor:
         joints, labels = batch
         placed = self.classifier.view.place(self.camera(joints))
-        loss = answer_loss(self.classifier.answers(placed), labels, self.allowed, self.weights)
+        logits = self.classifier.answers(placed)
+        loss = answer_loss(logits, labels, self.allowed, self.weights)
+        for teacher in self._frozen:
+            with torch.no_grad():
+                taught = teacher.answers(placed).flatten(0, 1).float()
+            own = (logits - self.lowered).flatten(0, 1).float()
+            loss = self.settings.label_weight * loss + self.settings.logit_weight * (
+                softened_divergence(own, taught, self.settings)
+            )
         self.log("loss", loss)
         return loss
+
+
+def lowered_answers(labels: tuple[str, ...], by: float) -> Tensor:
+    """(classes,): what is taken from the logits of a trained network, `by` from those of `QUIET`
+    (`OnlineSettings.quiet`); a teacher's have been lowered already."""
+    return by * torch.tensor([float(label in QUIET) for label in labels])
 
 
 def allowed_answers(labels: tuple[str, ...]) -> Tensor:
@@ -76,9 +105,20 @@ def answer_loss(logits: Tensor, labels: Tensor, allowed: Tensor, weights: Tensor
     return -(counts * chances.logsumexp(1)).sum() / counts.sum().clamp(min=1)
 
 
-def train_online(store: Store, run: Run) -> dict[str, Any]:
+def train_online(
+    store: Store,
+    run: Run,
+    *,
+    encoder: nn.Module | None = None,
+    teacher: Classifier | None = None,
+    unlabelled: Sequence[Store] = (),
+) -> dict[str, Any]:
     """The metrics of a streaming student trained on a store of recordings: its thresholds and
     delays come from the validation part, its figures from the test part, filmed as in training.
+
+    It begins with the weights of `encoder` (of the recipe's plan), where there is one. A teacher's
+    answers to every frame are learned beside the labels, also where there are none: in all clips of
+    the `unlabelled` stores, as they were recorded and filmed as the others are.
 
     Raises `InputError` for a student that cannot stream and for recordings without a quiet class.
     """
@@ -92,9 +132,14 @@ def train_online(store: Store, run: Run) -> dict[str, Any]:
         )
     seeded(compute)
     classifier = Classifier(store.layout, data, plan, len(store.labels))
-    module = Online(classifier, store.labels, settings, optim)
-    train = store.split(data.protocol, "train")
-    windows = Recordings(store, train, data, settings, data.frames - 1)
+    if encoder is not None:
+        classifier.encoder.load_state_dict(encoder.state_dict())
+    module = Online(classifier, store.labels, recipe.distill, teacher)
+    train, lead = store.split(data.protocol, "train"), data.frames - 1
+    windows = Several([Recordings(store, train, data, settings, lead)])
+    for other in unlabelled:
+        every = np.arange(len(other))
+        windows.add(Recordings(other, every, data, settings, lead, unlabelled_in=store.layout))
     fit(
         module,
         windows.loader(optim.batch_size, compute.processes),
@@ -111,8 +156,7 @@ def finish_online(classifier: Classifier, store: Store, run: Run) -> dict[str, A
     data, compute, settings = recipe.input, recipe.compute, recipe.distill.online
     classifier.cpu().eval()
     with torch.no_grad():
-        quiet = torch.tensor([label in QUIET for label in store.labels])
-        last_layer(classifier.head).bias.sub_(settings.quiet * quiet)
+        last_layer(classifier.head).bias.sub_(lowered_answers(store.labels, settings.quiet))
 
     held_out = _answered(classifier, store, "val", recipe)
     rules, chosen = calibrate(held_out, store.labels, settings)

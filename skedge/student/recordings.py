@@ -12,8 +12,11 @@ from skedge.edge_runtime.events import QUIET
 from skedge.recipes.online_settings import OnlineSettings
 from skedge.recipes.settings import InputSettings
 from skedge.skeleton import InputError, prepare
+from skedge.skeleton.layout import Layout
 from skedge.skeleton.resample import at_rate
+from skedge.skeleton.retarget import retarget
 from skedge.student.calibrate import Span
+from skedge.teacher.clips import usable
 
 # What a frame may be besides a class: nothing is asked, or it belongs to no interval.
 UNASKED, NOTHING = -1, -2
@@ -35,21 +38,31 @@ class Recordings(Dataset[tuple[Tensor, Tensor]]):
         data: InputSettings,
         settings: OnlineSettings,
         lead: int,
+        *,
+        unlabelled_in: Layout | None = None,
     ) -> None:
+        """With `unlabelled_in` bodies are retargeted to that layout and no frame has a label."""
         if store.rate is None:
             raise InputError(f"{store.path}: expected recordings that know their frames a second")
+        layout = unlabelled_in or store.layout
+        indices = usable(store, np.asarray(indices), data.persons)
         self.store, self.indices, self.rate = store, [int(i) for i in indices], store.rate
         self.data, self.settings, self.lead = data, settings, lead
         clips = [
-            prepare(store.clip(i), store.layout, data.persons, source=f"{store.path}, clip {i}")
-            for i in indices
+            prepare(
+                retarget(store.clip(i), store.layout, layout),
+                layout,
+                data.persons,
+                source=f"{store.path}, clip {i}",
+            )
+            for i in self.indices
         ]
         self.frames = np.concatenate([clip.transpose(1, 0, 2, 3) for clip in clips])
         self.lengths = np.array([clip.shape[1] for clip in clips])
         self.labels = np.concatenate(
             [
-                frame_labels(store, int(i), n, settings)
-                for i, n in zip(indices, self.lengths, strict=True)
+                np.full(n, UNASKED) if unlabelled_in else frame_labels(store, i, n, settings)
+                for i, n in zip(self.indices, self.lengths, strict=True)
             ]
         )
         self.starts = self.lengths.cumsum() - self.lengths
@@ -103,6 +116,39 @@ class Recordings(Dataset[tuple[Tensor, Tensor]]):
         share = (at - low).astype(np.float32)[..., None, None, None]
         before, after = (self.frames[self.starts[of, None] + one] for one in (low, high))
         return (before + share * (after - before)).swapaxes(1, 2)
+
+
+class Several(Dataset[tuple[Tensor, Tensor]]):
+    """The windows of several sets of recordings, as one set."""
+
+    def __init__(self, sets: Sequence[Recordings]) -> None:
+        self.sets = list(sets)
+
+    def add(self, recordings: Recordings) -> None:
+        """The windows of one more."""
+        self.sets.append(recordings)
+
+    def __len__(self) -> int:
+        return sum(map(len, self.sets))
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+        joints, labels = self.__getitems__([index])
+        return joints[0], labels[0]
+
+    def __getitems__(self, indices: list[int]) -> tuple[Tensor, Tensor]:
+        ends = np.cumsum([len(one) for one in self.sets])
+        of = np.searchsorted(ends, indices, side="right")
+        parts = []
+        for number, one in enumerate(self.sets):
+            own = [
+                i - int(ends[number]) + len(one)
+                for i, at in zip(indices, of, strict=True)
+                if at == number
+            ]
+            if own:
+                parts.append(one.__getitems__(own))
+        joints, labels = zip(*parts, strict=True)
+        return torch.cat(joints), torch.cat(labels)
 
     def loader(self, batch_size: int, devices: int = 1) -> DataLoader[tuple[Tensor, Tensor]]:
         """Batches of (joints, labels), `batch_size` over all `devices` together."""

@@ -110,7 +110,7 @@ class StreamingClassifier(nn.Module):
         after: State = {}
         x = self._clip(joints, state, after)
         for number in range(1, len(self.blocks) + 1):
-            x = self._block(number, x, state, after)
+            x = self._block(number, x, state=state, after=after)
         features = x.unflatten(0, (len(joints), -1)).mean((1, 4))
         pool = torch.cat([state["pool"], features], 2)
         after["pool"] = pool[:, :, features.shape[2] :]

@@ -8,18 +8,17 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass, replace
-from operator import attrgetter
 from pathlib import Path
 from typing import Any, get_args
 
 import yaml
-from jsonargparse import ArgumentError, ArgumentParser, Namespace
+from jsonargparse import ArgumentError, ArgumentParser
 
 from skedge.datasets.store import Store
 from skedge.path import weights
 from skedge.recipes.recipe import Protocol, Recipe
 from skedge.skeleton.errors import InputError
-from skedge.sweep.point import Point, Step, make_recipe, parser
+from skedge.sweep.point import Point, Step, make_recipe, parser, typed_setting
 
 FROM_NOTHING = ("pretrain", "evaluate supervised", "evaluate ridge", "distill labels")
 FROM_CLASSIFIER = ("distill", "evaluate partial-body")
@@ -126,7 +125,6 @@ def points_of(
     except ArgumentError as error:
         raise InputError(f"{sweep.base}: {line(error)}") from None
     everywhere = _typed(
-        base,
         {
             name: value
             for key, given in sweep.set.items()
@@ -135,7 +133,7 @@ def points_of(
         "set",
     )
     typed = {
-        axis: {label: _typed(base, settings, "grid") for label, settings in values.items()}
+        axis: {label: _typed(settings, "grid") for label, settings in values.items()}
         for axis, values in axes.items()
     }
     start = make_recipe({}, base)
@@ -320,7 +318,7 @@ def _check_apart(axes: dict[str, dict[str, dict[str, Any]]]) -> None:
                 )
 
 
-def _typed(base: Namespace, settings: dict[str, Any], where: str) -> dict[str, Any]:
+def _typed(settings: dict[str, Any], where: str) -> dict[str, Any]:
     """The settings as the recipe takes them; raises `InputError` naming the first that it does not
     take."""
     typed = {}
@@ -328,12 +326,12 @@ def _typed(base: Namespace, settings: dict[str, Any], where: str) -> dict[str, A
         if name == "compute.seed":
             raise InputError(f"{where}: compute.seed: expected the seeds under seeds")
         try:
-            made = make_recipe({name: value}, base)
+            made = typed_setting(name, value)
             if is_dataclass(_usual(name)):
                 raise TypeError(f"expected settings in this section, got {_label(value)}")
             if value is None and _usual(name) is not None:
                 raise TypeError("expected a value, got null")
-            typed[name] = attrgetter(name)(made)
+            typed[name] = made
         except (ArgumentError, TypeError, AttributeError, KeyError, ValueError) as error:
             raise InputError(
                 f"{where}: {name}: {line(error)}; skedge run --help lists the settings"

@@ -76,7 +76,7 @@ class Camera:
         n, persons, frames, size, axes = joints.shape
         lost = _each(torch.rand(n) < self.settings.lost_legs) * self.legs
         place = 0.22 * torch.randn(n, persons, 1, size, axes)
-        place = place + 0.05 * _wander(n, frames, (persons, size, axes), 15).movedim(1, 2)
+        place = place + 0.05 * _wander(n, frames, (persons, size, axes), pace=15).movedim(1, 2)
         return joints + lost * place
 
     def _proportioned(self, joints: Tensor) -> Tensor:
@@ -112,10 +112,10 @@ class Camera:
         """Depth that is foreshortened or missing, and wanders; bodies that grow and shrink."""
         s, (n, persons, frames, joints, _) = self.settings, body.shape
         share = torch.where(torch.rand(n) < s.flat, torch.zeros(n), _uniform(n, s.depth, 1.15))
-        wander = _wander(n, frames, (persons, joints, 1), 12).movedim(1, 2)
+        wander = _wander(n, frames, (persons, joints, 1), pace=12).movedim(1, 2)
         wander = wander + torch.randn(n, persons, 1, joints, 1)
         z = body[..., 2:] * _each(share) + s.depth_error * wander * self.loose
-        grown = 1 + 0.03 * _wander(n, frames, (persons, 1, 1), 20).movedim(1, 2)
+        grown = 1 + 0.03 * _wander(n, frames, (persons, 1, 1), pace=20).movedim(1, 2)
         return torch.cat([body[..., :2], z], -1) * grown
 
     def _confused(self, body: Tensor) -> Tensor:
@@ -124,12 +124,14 @@ class Camera:
         other = torch.where(
             _each(torch.rand(n) < 0.6), body[..., self.other_legs, :], body[..., self.mirror, :]
         )
-        return torch.where(_while(n, frames, self.settings.swaps, 1.0, 22), other, body)
+        return torch.where(
+            _while(n, frames, self.settings.swaps, power=1.0, longest=22), other, body
+        )
 
     def _noise(self, body: Tensor) -> Tensor:
         n, persons, frames, joints, axes = body.shape
         white = 0.004 * torch.randn_like(body)
-        slow = 0.009 * _wander(n, frames, (persons, joints, axes), 5).movedim(1, 2)
+        slow = 0.009 * _wander(n, frames, (persons, joints, axes), pace=5).movedim(1, 2)
         still = 0.012 * torch.randn(n, persons, 1, joints, axes)
         size = self.settings.noise * _each(_uniform(n, 0.1, 1.6))
         return size * self.loose * (white + slow + still)
@@ -141,12 +143,16 @@ class Camera:
             joint = int(torch.randint(len(self.layout), ()))
             limb = self.above[:, joint, None]
             away = 0.07 * torch.randn(n, 1, 1, 1, 3)
-            body = body + _while(n, frames, self.settings.snaps, 3.0, 62) * limb * away
+            body = (
+                body + _while(n, frames, self.settings.snaps, power=3.0, longest=62) * limb * away
+            )
         return body
 
     def _drift(self, n: int, frames: int) -> Tensor:
         """How a place that is not measured well wanders, and a camera in somebody's hand."""
-        slow = _wander(n, frames, (1, 1, 3), 22).movedim(1, 2) * torch.tensor([0.06, 0.03, 0.1])
+        slow = _wander(n, frames, (1, 1, 3), pace=22).movedim(1, 2) * torch.tensor(
+            [0.06, 0.03, 0.1]
+        )
         moving = _each((torch.rand(n) < 0.5) * _uniform(n, 0, 1.5))
         return slow * moving + 0.004 * _each(_uniform(n, 0, 2)) * torch.randn(n, 1, frames, 1, 3)
 

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from typing import Self
 
 import numpy as np
@@ -11,6 +12,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from skedge.datasets.store import Store
+from skedge.datasets.store.check import is_whole
+from skedge.datasets.store.look import look
 from skedge.recipes.settings import InputSettings
 from skedge.skeleton import InputError, prepare
 from skedge.skeleton.layout import Layout
@@ -193,25 +196,41 @@ class Windows(Clips):
 
 
 def usable(store: Store, indices: Sequence[int] | np.ndarray, persons: int) -> np.ndarray:
-    """Those of the clips at `indices` in which one of the first `persons` is seen; the others are
-    told."""
-    seen = [bool(np.isfinite(store.clip(int(i))[:persons]).any()) for i in indices]
-    kept = np.asarray(indices, np.int64)[np.array(seen, bool)]
-    if len(kept) == len(indices):
+    """Those of the clips at `indices` that are as they were written, and in which one of the first
+    `persons` is seen.
+
+    What is left out, and what is wrong with the bodies, is told. Raises `InputError` where nothing
+    is left.
+    """
+    indices = np.asarray(indices, np.int64)
+    whole = np.array([is_whole(store, int(i)) for i in indices], bool)
+    seen = np.array([bool(np.isfinite(store.clip(int(i))[:persons]).any()) for i in indices[whole]])
+    kept = indices[whole][seen.astype(bool)]
+    empty = indices[whole][~seen.astype(bool)]
+    for found, why in (
+        (empty, "nobody is seen in them"),
+        (indices[~whole], "their bytes are not what was written (`skedge data check` names all)"),
+    ):
+        if len(found):
+            first = store.index["name"][found[0]]
+            tell(f"{len(found)} clips left out, {why}, such as {first}")
+    if not len(indices):
         return kept
-    names = [
-        str(store.index["name"][int(i)]) for i, good in zip(indices, seen, strict=True) if not good
-    ]
     if not len(kept):
+        first = store.index["name"][indices[0]]
         raise InputError(
-            f"{store.path}: expected clips in which somebody is seen, got {len(names)} with no"
-            f" finite joint (NaN everywhere), such as {names[0]}"
+            f"{store.path}: expected clips in which somebody is seen, got {len(indices)} with no"
+            f" finite joint (NaN everywhere) or damaged, such as {first}"
         )
-    print(
-        f"note: {len(names)} clips left out, nobody is seen in them, such as {names[0]}",
-        file=sys.stderr,
-    )
+    for fault in look(lambda i: store.clip(int(kept[i])), len(kept), store.layout, None).sure:
+        tell(f"{store.path}: {fault}")
     return kept
+
+
+@cache
+def tell(note: str) -> None:
+    """Say a note once."""
+    print(f"note: {note}", file=sys.stderr)
 
 
 def _and_none(labelled: Clips, others: Clips) -> Tensor:

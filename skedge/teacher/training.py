@@ -105,14 +105,7 @@ class ProgressBar(Callback):
                 self.title, total=steps, completed=trainer.global_step, loss=""
             )
 
-    def on_train_batch_end(
-        self,
-        trainer: L.Trainer,
-        pl_module: L.LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
-    ) -> None:
+    def on_train_batch_end(self, trainer: L.Trainer, pl_module: L.LightningModule, *_: Any) -> None:
         if trainer.is_global_zero:
             loss = (
                 f"loss {trainer.callback_metrics['loss']:.4g}"
@@ -158,14 +151,7 @@ class StopBetweenSteps(Callback):
 class StopWhereLost(Callback):
     """Ends a training whose loss is no number any more."""
 
-    def on_train_batch_end(
-        self,
-        trainer: L.Trainer,
-        pl_module: L.LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
-    ) -> None:
+    def on_train_batch_end(self, trainer: L.Trainer, pl_module: L.LightningModule, *_: Any) -> None:
         loss = trainer.callback_metrics.get("loss")
         if loss is not None and bool(loss.isnan()):
             rate = getattr(pl_module.optim, "learning_rate", None)
@@ -242,6 +228,7 @@ def fit(
         devices=compute.devices,
         num_nodes=compute.nodes,
         strategy=compute.strategy,
+        # The recipe's own word, which Lightning checks.
         precision=precision,  # type: ignore[arg-type]
         sync_batchnorm=compute.processes > 1
         and torch.cuda.is_available()
@@ -263,7 +250,7 @@ def fit(
     )
     if checkpoint.is_file():
         _check_checkpoint(checkpoint, module)
-    _check_same(folder / ASKED, module, loader, run, going_on=checkpoint.is_file())
+    _check_same(folder / ASKED, module, loader, run=run, going_on=checkpoint.is_file())
     interrupt = signal.getsignal(signal.SIGINT)
     try:
         trainer.fit(

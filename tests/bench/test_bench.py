@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from skedge.bench import latency, machine, memory, report
-from skedge.bench.benchmark import benchmark
+from skedge.bench.benchmark import Plan, benchmark
 from skedge.datasets.store import StoreWriter
 from skedge.skeleton import InputError, load_layout
 from tests.edge_runtime.edge_models import METADATA, metadata, walk, write_model
@@ -134,7 +134,7 @@ def test_the_document_and_its_table(
     models: list[Path], tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "a new folder" / "deep"
-    document = benchmark(models, out, blocks=4, calls=5, seed=7)
+    document = benchmark(models, out, Plan(blocks=4, calls=5, seed=7))
     assert sorted(os.listdir(out)) == ["bench.html", "bench.json", "bench.md"]
     assert json.loads((out / "bench.json").read_text()) == document
     assert capfd.readouterr().out == ""
@@ -194,15 +194,19 @@ def test_a_protocol_that_the_store_does_not_have_shows_before_anything_takes_lon
     ) as writer:
         writer.add("one", walk(30, 20).transpose(1, 0, 2, 3), label=0)
         writer.protocol("xview", lambda index: np.array([3], np.int8))
-    monkeypatch.setattr("skedge.bench.benchmark.measure", lambda *_: pytest.fail("was measured"))
+    monkeypatch.setattr(
+        "skedge.bench.benchmark.measure", lambda *_, **__: pytest.fail("was measured")
+    )
     with pytest.raises(InputError, match="unknown protocol 'xsub'"):
-        benchmark(models, tmp_path / "out", sustain=60, data=tmp_path / "store", protocol="xsub")
+        benchmark(
+            models, tmp_path / "out", Plan(sustain=60), data=tmp_path / "store", protocol="xsub"
+        )
 
 
 def test_a_report_replaces_the_last_one_whole(
     models: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = benchmark(models[:1], tmp_path, blocks=1, calls=1)
+    first = benchmark(models[:1], tmp_path, Plan(blocks=1, calls=1))
     assert "Divided by" not in (tmp_path / "bench.md").read_text()
 
     def broken(*_: object) -> None:
@@ -220,7 +224,7 @@ def test_models_of_one_name_go_by_their_folder(tmp_path: Path) -> None:
     for run in ("first", "second"):
         (tmp_path / run).mkdir()
         paths.append(write_model(tmp_path / run / "student.onnx", metadata(macs=0, accuracy={})))
-    document = benchmark(paths, tmp_path / "out", blocks=1, calls=1)
+    document = benchmark(paths, tmp_path / "out", Plan(blocks=1, calls=1))
     assert [model["name"] for model in document["models"]] == ["first/student", "second/student"]
     assert document["models"][1]["ratios"]["macs"] is None
     assert "not measured" in (tmp_path / "out" / "bench.md").read_text()
@@ -233,7 +237,7 @@ def test_both_formats_of_one_name(tmp_path: Path) -> None:
         write_model(tmp_path / "int8.onnx"),
         write_tflite(tmp_path / "int8.tflite", metadata(precision="int8")),
     ]
-    first, second = benchmark(files, tmp_path / "out", blocks=1, calls=2)["models"]
+    first, second = benchmark(files, tmp_path / "out", Plan(blocks=1, calls=2))["models"]
     assert [first["name"], second["name"]] == ["int8.onnx", "int8.tflite"]
     assert (second["file"]["format"], second["model"]["precision"]) == ("tflite", "int8")
     assert second["process"]["peak_rss_bytes"] < first["process"]["peak_rss_bytes"], (
@@ -247,10 +251,10 @@ def test_wrong_input(models: list[Path], tmp_path: Path) -> None:
         ([], {}, "at least one exported model"),
         ([tmp_path / "none.onnx"], {}, "found none"),
         (models, {"blocks": 0}, "at least 1 block"),
-        (models, {"threads": 0}, "at least 1 thread"),
+        (models, {"threads": (0,)}, "at least 1 thread"),
     ):
         with pytest.raises(InputError, match=expected):
-            benchmark(files, tmp_path / "out", **options)
+            benchmark(files, tmp_path / "out", Plan(**options))
     assert not (tmp_path / "out").exists()
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match="expected a folder"):

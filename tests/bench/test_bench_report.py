@@ -13,7 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from skedge.bench import conditions, latency, page, report
-from skedge.bench.benchmark import benchmark
+from skedge.bench.benchmark import Plan, benchmark
 from skedge.bench.compare import compare, interval
 from skedge.cli import main
 from skedge.datasets.store import StoreWriter
@@ -42,10 +42,7 @@ def measured(models: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Pa
     benchmark(
         [*models, stream],
         folder / "out",
-        threads=[1, 2],
-        blocks=6,
-        calls=8,
-        sustain=0.2,
+        Plan((1, 2), blocks=6, calls=8, sustain=0.2),
         data=folder / "store",
     )
     return folder / "out"
@@ -182,7 +179,7 @@ def test_the_page_escapes_what_people_call_their_models(document: dict[str, Any]
 
 
 def test_a_page_of_one_call_and_no_accuracy(models: list[Path], tmp_path: Path) -> None:
-    benchmark(models[1:], tmp_path, blocks=1, calls=1)
+    benchmark(models[1:], tmp_path, Plan(blocks=1, calls=1))
     assert "Latency distribution" in (tmp_path / "bench.html").read_text()
 
 

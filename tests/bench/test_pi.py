@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 
 from skedge.bench.pi import __main__ as command
-from skedge.bench.pi import guest, root
+from skedge.bench.pi import guest, pose, root
 from skedge.bench.pi import run as board
+from skedge.edge_runtime.pose.models import MODELS
 from skedge.skeleton.errors import InputError
 from tests.edge_runtime.edge_models import write_model, write_streaming_model
 
@@ -191,3 +192,27 @@ def test_a_board_that_does_not_end_is_told(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(board.subprocess, "run", lambda *_, **__: said)
     with pytest.raises(InputError, match="no init"):
         board._boot("cortex-a72", tmp_path, tmp_path)
+
+
+def test_given_networks_lie_beside_those_of_the_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An uncut network is called as the cut one is, and must not take its place."""
+    monkeypatch.setattr(board, "model_path", lambda name: Path("cache") / name)
+    given = tmp_path / "pose_landmark_lite.tflite"
+    with pytest.raises(InputError, match=r"files of different names, got .*lite"):
+        board._networks([given])
+    given.touch()
+    found = board._networks([given])
+    assert found["pose_landmark_lite.tflite"] == Path("cache") / "lite"
+    assert found["given_pose_landmark_lite.tflite"] == given
+    with pytest.raises(InputError, match="expected files of different names"):
+        board._networks([given, given])
+
+
+def test_the_pose_stage_is_counted_as_it_runs_here(networks: Path) -> None:
+    """What the board does, natively: somebody is followed before anything is counted."""
+    found = pose.check(networks)
+    assert set(found["networks"]) >= {Path(one.name).stem for one in MODELS.values()}
+    assert all(min(blocks) > 0 for blocks in [*found["networks"].values()])
+    assert set(found["stages"]) == {"lite", "full"}

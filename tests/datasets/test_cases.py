@@ -3,12 +3,16 @@
 import json
 import pickle
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from skedge.datasets.importer import Importing
+from skedge.datasets.mending import Mending
+from skedge.datasets.picture import draw
 from skedge.datasets.poses import PoseWriter, read_poses
 from skedge.datasets.readers import import_dataset
 from skedge.datasets.store import Store
@@ -43,7 +47,13 @@ def _import(folder: Path, format: str = "arrays", **options: Any) -> tuple[Store
     if format == "arrays":
         options = {"layout": "ntu25", "rate": 30.0} | options
     out = folder.parent / f"{folder.name}-store"
-    report = import_dataset(format, folder, out, **options)
+    how = {name: options.pop(name) for name in ("overwrite", "as_is") if name in options}
+    coordinates = {
+        one.name: options.pop(one.name) for one in fields(Mending) if one.name in options
+    }
+    report = import_dataset(
+        format, folder, out, how=Importing(**how), mending=Mending(**coordinates), **options
+    )
     return Store(out), report
 
 
@@ -137,6 +147,23 @@ def test_either_order_of_persons_and_frames_is_read_alike(tmp_path, suffix):
     for clip in (two[0], two[0].swapaxes(0, 1)):
         joints, _ = understood(clip, NTU, None, "clip")
         assert joints.shape[:2] == (20, 2)
+
+
+@pytest.mark.parametrize("order", [(2, 0, 1), (2, 1, 0), (0, 2, 1), (1, 0, 2), (1, 2, 0)])
+def test_axes_in_another_order_are_refused_with_what_turns_them(tmp_path, order):
+    """UTD-MHAD's own files, for one, are (joints, 3, frames)."""
+    clips = [clip[0][:18].transpose(order) for clip in people()[:4]]
+    with pytest.raises(InputError, match=r"of 25 joints, got .* turn it with numpy") as refusal:
+        _import(_folder(tmp_path / "set", clips, suffix=".npy"))
+    words = str(refusal.value)
+    turn = tuple(map(int, words[words.index("array, (") + 8 : -2].split(",")))
+    np.testing.assert_array_equal(clips[0].transpose(turn), people()[0][0][:18])
+
+
+def test_a_row_of_all_coordinates_for_each_frame_is_read(tmp_path):
+    rows = [clip[0].reshape(20, 75) for clip in people()[:4]]
+    store, _ = _import(_folder(tmp_path / "rows", rows, suffix=".npy"))
+    np.testing.assert_allclose(store.clip(1), people()[1], rtol=1e-6)
 
 
 def test_the_actor_is_found_in_the_second_place(tmp_path):
@@ -333,6 +360,48 @@ def test_a_validation_part_lies_inside_the_training_part(tmp_path):
     assert not subjects["train"] & subjects["val"]
     for fold in ("fold-1", "fold-2", "fold-3"):
         assert (found.codes(fold)[test] == 0).all()
+
+
+def test_ten_minutes_are_shown_in_as_many_pictures_as_one_can_wait_for(tmp_path, monkeypatch):
+    """18 000 frames once took more than five minutes and left an empty file."""
+    image = pytest.importorskip("PIL.Image", reason="pictures need matplotlib and Pillow")
+    monkeypatch.setattr("skedge.datasets.picture.MOST_PICTURES", 6)
+    long = np.tile(people()[0], (1, 90, 1, 1))
+    draw(long, NTU, tmp_path / "long.gif", rate=30)
+    with image.open(tmp_path / "long.gif") as shown:
+        assert shown.n_frames == 6
+
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError("disk full")
+
+    monkeypatch.setattr("PIL.Image.Image.save", full)
+    with pytest.raises(OSError, match="disk full"):
+        draw(long, NTU, tmp_path / "none.gif", rate=30)
+    assert [file.name for file in tmp_path.iterdir()] == ["long.gif"]
+
+
+def test_a_clip_that_is_too_long_is_refused_with_the_length(tmp_path):
+    hours = np.zeros((100_001, 1, 3), np.float16)
+    folder = _folder(tmp_path / "set", [*people()[:2]])
+    np.save(folder / "c2.npy", np.broadcast_to(hours, (100_001, 25, 3)).astype(np.float16))
+    (folder / "clips.csv").write_text("file,label\nc0.npz,wave\nc1.npz,jump\nc2.npy,wave\n")
+    _, report = _import(folder)
+    assert report["damaged"][0]["reason"] == "expected at most 100000 frames a clip, got 100001"
+
+
+@pytest.mark.parametrize(("start", "end", "kept"), [(0, 80, 80), (30, 101, 71), (90, 20, 71)])
+def test_labels_of_pku_mmd_that_pass_the_ends_are_cut_to_the_recording(tmp_path, start, end, kept):
+    """Frames that are counted from 0, or up to one past the end, once lost the instance."""
+    for kind in ("label", "skeleton"):
+        (tmp_path / "set" / kind).mkdir(parents=True)
+    rows = np.tile(people()[0][0].reshape(20, 75), (5, 1))
+    lines = [" ".join(f"{value:.4f}" for value in [*row, *np.zeros(75)]) for row in rows]
+    (tmp_path / "set" / "skeleton" / "0002-L.txt").write_text("\n".join(lines))
+    (tmp_path / "set" / "label" / "0002-L.txt").write_text(f"12,{start},{end},1\n3,5,40,1\n")
+    store, report = _import(tmp_path / "set", "pku-mmd")
+    assert report["damaged"] == []
+    assert sorted(store.index["frames"].tolist()) == [36, kept]
+    assert report["notes"][0]["note"].startswith(f"labelled from frame {start} to {end}")
 
 
 def _people_of(clip: np.ndarray) -> Iterator[tuple[Person, ...]]:

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from skedge.datasets import importer
-from skedge.datasets.importer import Clip, Dataset, run_import
+from skedge.datasets.importer import Clip, Dataset, Importing, run_import
 from skedge.datasets.parsing.damage import damaged
 from skedge.datasets.store import Store
 from skedge.datasets.store.check import check
@@ -72,7 +72,12 @@ def test_the_report_lists_damage_and_the_store_holds_the_rest(tmp_path: Path) ->
 
 def test_strict_makes_damage_an_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="file 2: line 7: expected something else"):
-        run_import(dataset(9, partial(read, bad=(2,))), tmp_path / "store", made_by={}, strict=True)
+        run_import(
+            dataset(9, partial(read, bad=(2,))),
+            tmp_path / "store",
+            made_by={},
+            how=Importing(strict=True),
+        )
     assert not list(tmp_path.iterdir())
 
 
@@ -94,8 +99,8 @@ def test_a_name_twice_is_damage(tmp_path: Path) -> None:
 
 def test_processes_change_nothing(tmp_path: Path) -> None:
     made = dataset(150, partial(read, bad=(3, 70, 149)))
-    run_import(made, tmp_path / "one", made_by={}, processes=1)
-    run_import(made, tmp_path / "two", made_by={}, processes=2)
+    run_import(made, tmp_path / "one", made_by={}, how=Importing(processes=1))
+    run_import(made, tmp_path / "two", made_by={}, how=Importing(processes=2))
     assert files_of(tmp_path / "one") == files_of(tmp_path / "two")
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from skedge.datasets.formats.ntu import EDITIONS, MORE_TRAIN_SUBJECTS, TRAIN_SUBJECTS
+from skedge.datasets.importer import Importing
 from skedge.datasets.parsing.bodies import denoise, first_two
 from skedge.datasets.parsing.damage import DamagedError
 from skedge.datasets.parsing.ntu_labels import LABELS
@@ -33,7 +34,8 @@ def test_the_toy_clips_give_what_a_plain_program_gives(
     processes: int,
 ) -> None:
     source = dataset("ntu-format-toy")
-    report = import_dataset("ntu60", source, tmp_path / "store", bodies=bodies, processes=processes)
+    how = Importing(processes=processes)
+    report = import_dataset("ntu60", source, tmp_path / "store", bodies=bodies, how=how)
     store = Store(tmp_path / "store")
     assert (len(store), report["damaged"], store.rate) == (3, [], 30.0)
     assert store.index[["setup", "camera", "subject", "label"]].tolist() == [
@@ -227,7 +229,7 @@ def test_every_kind_of_damage_is_listed(
         assert entry["line"] == line
     assert (report["clips"], len(Store(tmp_path / "store"))) == (1, 1)
     with pytest.raises(DamagedError, match=NAME):
-        import_dataset("ntu60", tmp_path / "raw", tmp_path / "strict", strict=True)
+        import_dataset("ntu60", tmp_path / "raw", tmp_path / "strict", how=Importing(strict=True))
 
 
 def test_links_that_lead_out_and_broken_zips_are_listed(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from skedge.datasets.formats.pyskl import PERSON_HEIGHT
+from skedge.datasets.importer import Importing
 from skedge.datasets.readers import import_dataset
 from skedge.datasets.store import Store
 from skedge.skeleton import InputError
@@ -35,7 +36,9 @@ def _content(**changes: Any) -> dict[str, Any]:
 
 def _import(content: Any, folder: Path, **options: Any) -> Store:
     (folder / "ntu 60.pkl").write_bytes(pickle.dumps(content))
-    import_dataset("pyskl", folder / "ntu 60.pkl", folder / "a store", strict=True, **options)
+    import_dataset(
+        "pyskl", folder / "ntu 60.pkl", folder / "a store", how=Importing(strict=True), **options
+    )
     return Store(folder / "a store")
 
 

@@ -36,8 +36,8 @@ def store(tmp_path: Path) -> Path:
         layout=LAYOUT,
         labels=["walk", "run", "walk-2"],
         rate=30.0,
-        made_by={"by": "hand"},
     ) as one:
+        one.made_by = {"by": "hand"}
         for number in range(6):
             spans = [(number % 3, 2, 5)] if number else []
             one.add(

@@ -8,6 +8,7 @@ import pytest
 from scipy.io import loadmat, savemat
 
 from skedge.datasets.formats.utd_mhad import LABELS, read_clip
+from skedge.datasets.importer import Importing
 from skedge.datasets.readers import import_dataset
 from skedge.datasets.source import File
 from skedge.datasets.store import Store
@@ -125,7 +126,7 @@ def test_a_folder_at_any_depth(source: Path, tmp_path: Path) -> None:
     assert store.made_by["source"] == "utd mhad"
     with pytest.raises(InputError, match="nothing stands"):
         import_dataset("utd-mhad", source, tmp_path / "a store")
-    import_dataset("utd-mhad", source, tmp_path / "a store", overwrite=True)
+    import_dataset("utd-mhad", source, tmp_path / "a store", how=Importing(overwrite=True))
 
 
 def _save(**variables: Any) -> Callable[[Path], None]:
@@ -175,7 +176,7 @@ def test_a_damaged_file_is_named_and_leaves_no_store(
     path = source / "a3_s3_t3_skeleton.mat"
     damage(path)
     with pytest.raises(InputError, match=message) as caught:
-        import_dataset("utd-mhad", source, tmp_path / "store", strict=True)
+        import_dataset("utd-mhad", source, tmp_path / "store", how=Importing(strict=True))
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
     assert sorted(file.name for file in tmp_path.iterdir()) == ["utd mhad"]

@@ -8,6 +8,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from skedge.edge_runtime.backends.seal import OPEN, seal
 from skedge.skeleton import load_layout
 from skedge.skeleton.metadata import KEY, ModelMetadata, Streaming
 
@@ -89,10 +90,9 @@ def write_model(
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
     if document is not None:
-        helper.set_model_props(
-            model, {KEY: metadata.to_json() if document == "metadata" else document}
-        )
-    onnx.save(model, path)
+        text = replace(metadata, file_sha256=OPEN).to_json() if document == "metadata" else document
+        helper.set_model_props(model, {KEY: text})
+    path.write_bytes(seal(model.SerializeToString()))
     return path
 
 
@@ -160,8 +160,8 @@ def write_streaming_model(
         tensors,
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
-    helper.set_model_props(model, {KEY: metadata.to_json()})
-    onnx.save(model, path)
+    helper.set_model_props(model, {KEY: replace(metadata, file_sha256=OPEN).to_json()})
+    path.write_bytes(seal(model.SerializeToString()))
     return path
 
 

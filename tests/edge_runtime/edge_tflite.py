@@ -1,12 +1,14 @@
 """The model of `edge_models.write_model` in the TFLite format, table by table, made without a
 converter."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
+from skedge.edge_runtime.backends.seal import OPEN, seal
 from skedge.skeleton.metadata import KEY, ModelMetadata
 from tests.edge_runtime.edge_models import METADATA, weights
 
@@ -108,10 +110,10 @@ def write_tflite(
         metadata=[],
     )
     if document is not None:
-        text = metadata.to_json() if document == "metadata" else document
+        text = replace(metadata, file_sha256=OPEN).to_json() if document == "metadata" else document
         buffers.append(schema.BufferT(data=np.frombuffer(text.encode(), np.uint8)))
         model.metadata.append(schema.MetadataT(name=KEY, buffer=len(buffers) - 1))
     builder = flatbuffers.Builder(1024)
     builder.Finish(model.Pack(builder), b"TFL3")
-    path.write_bytes(builder.Output())
+    path.write_bytes(seal(bytes(builder.Output())))
     return path

@@ -14,7 +14,7 @@ from skedge.datasets.synthetic.synthesize import clip
 from skedge.edge_runtime import Recognizer
 from skedge.edge_runtime.events import QUIET
 from skedge.edge_runtime.models import find
-from skedge.edge_runtime.scoring.predict import predict_store
+from skedge.edge_runtime.scoring.predict import Classes, predict_store
 
 FILES = ["default", "default.tflite"]
 SYNONYMS = {"boxing": "punch", "sit to stand": "stand up", "stand to sit": "sit down"}
@@ -105,8 +105,9 @@ def test_a_clip_of_a_second_gets_an_answer() -> None:
 def test_real_people_it_has_never_seen(name: str, utd_store: Path) -> None:
     """UTD-MHAD's actions that it knows, subjects 2 4 6 8, by the last answer to each clip, among
     all 14 classes."""
+    classes = Classes(synonyms=SYNONYMS)
     report = predict_store(
-        find(name), Store(utd_store), "xsub", frame_by_frame=True, synonyms=SYNONYMS
+        find(name), Store(utd_store), "xsub", frame_by_frame=True, classes=classes
     )
     assert len(report.predictions) == 111
     assert report.accuracy >= 0.8

@@ -11,13 +11,15 @@ import pytest
 from tests.edge_runtime.chromium import Chromium, Tab, find_chromium
 from tests.edge_runtime.live_fakes import Pictures, Pose, quick_recognizer
 
-cv2 = pytest.importorskip("cv2", reason="needs OpenCV: pip install 'skedge[live]'")
+pytest.importorskip("cv2", reason="needs OpenCV: pip install 'skedge[live]'")
 
-from skedge.edge_runtime.live import Live  # noqa: E402
-from skedge.edge_runtime.live.actions import Actions, Answer, Observation  # noqa: E402
-from skedge.edge_runtime.live.mailbox import Newest  # noqa: E402
-from skedge.edge_runtime.live.picture import Studio  # noqa: E402
-from skedge.edge_runtime.live.server import Feeds, Page  # noqa: E402
+import cv2
+
+from skedge.edge_runtime.live import Live
+from skedge.edge_runtime.live.actions import Actions, Answer, Observation
+from skedge.edge_runtime.live.mailbox import Newest
+from skedge.edge_runtime.live.picture import Studio
+from skedge.edge_runtime.live.server import Feeds, Page
 
 TOKEN = "let-me-in-please"
 BARS = "Array.from(document.querySelectorAll('.answer')).map(row => row.textContent).join()"
@@ -42,7 +44,12 @@ class View:
     """A whole live view in front of a made-up camera."""
 
     def __init__(
-        self, folder: Path, people: int = 1, whole: bool = True, token: str | None = None
+        self,
+        folder: Path,
+        people: int = 1,
+        whole: bool = True,
+        token: str | None = None,
+        port: int = 0,
     ) -> None:
         self.pose, self.source = Pose(people, takes=0.005, whole=whole), Pictures(rate=15)
         pictures: Newest[bytes] = Newest()
@@ -56,7 +63,8 @@ class View:
             name="camera 0",
             painter=self.studio,
         )
-        self.page = Page(Feeds(pictures, self.live.states, self.live.log), port=0, token=token)
+        feeds = Feeds(pictures, self.live.states, self.live.log)
+        self.page = Page(feeds, port=port, token=token)
         self.live.crew.start("page", self.page.run, self.page.stop)
         self.live.start()
 
@@ -98,7 +106,7 @@ def test_a_viewer_sees_all_of_it_and_a_second_one_costs_nothing(
     try:
         tab = browser.open(view.page.url)
         tab.wait("document.getElementById('events').children.length > 2")
-        tab.wait("document.getElementById('video').naturalWidth == 640")
+        tab.wait("document.getElementById('video').width == 640")
         changes(tab, MOVED)
         changes(tab, BARS)
         assert tab.value("document.querySelectorAll('.person').length") == 2
@@ -114,7 +122,7 @@ def test_a_viewer_sees_all_of_it_and_a_second_one_costs_nothing(
 
         phone = browser.open(view.page.url, 390, 844, phone=True)
         phone.wait("document.getElementById('events').children.length > 2")
-        phone.wait("document.getElementById('video').naturalWidth == 640")
+        phone.wait("document.getElementById('video').width == 640")
         changes(phone, MOVED)
         shows_something(phone.screenshot(tmp_path / "phone.png"))
         assert phone.value("document.documentElement.scrollWidth") <= 390, (
@@ -153,9 +161,10 @@ def test_a_guarded_page_hides_its_token_and_says_when_nobody_is_whole(
             "document.querySelector('.person') &&"
             " document.querySelector('.person').innerText.includes('no whole body in view')"
         )
-        tab.wait("document.getElementById('video').naturalWidth == 640")
+        tab.wait("document.getElementById('video').width == 640")
         assert tab.value("location.search") == ""
         assert tab.value("document.cookie") == ""  # kept from scripts
+        assert TOKEN not in tab.value("document.documentElement.outerHTML")
         assert tab.complaints() == []
         tab.call("Page.reload")
         tab.wait("document.querySelector('.person')")
@@ -182,9 +191,83 @@ def test_a_page_whose_camera_has_gone_says_so_and_comes_back(
     finally:
         view.close()
     tab.wait("document.getElementById('status').textContent.includes('connection lost')")
-    again = View(tmp_path)
+    tab.wait("document.body.classList.contains('lost')")  # the last picture is no news
+    again = View(tmp_path, port=port)
     try:
-        assert again.page.port != port
+        tab.wait("document.getElementById('status').textContent.trim() == 'camera 0'")
+        tab.wait("document.querySelectorAll('#events .action').length > 1")
+        assert not tab.value("document.getElementById('events').innerText.includes('lost')"), (
+            "events of the run before, as if they were of this one"
+        )
+        changes(tab, MOVED)
         tab.close()
     finally:
         again.close()
+
+
+def test_a_page_without_the_token_asks_and_goes_on_with_a_new_one(
+    browser: Chromium, tmp_path: Path
+) -> None:
+    view = View(tmp_path, token=TOKEN)
+    port = view.page.port
+    entered = "document.getElementById('status').textContent.trim() == 'camera 0'"
+    asks = "document.getElementById('entry').open"
+    try:
+        tab = browser.open(view.page.address)
+        tab.wait(asks)
+        type_token(tab, "wrong-token")
+        tab.wait("document.getElementById('wrong').textContent == 'that is not the token'")
+        tab.screenshot(tmp_path / "token.png")
+        type_token(tab, TOKEN)
+        tab.wait(f"{entered} && !{asks}")
+        changes(tab, MOVED)
+    finally:
+        view.close()
+    tab.wait("document.body.classList.contains('lost')")
+    view = View(tmp_path, token=TOKEN, port=port)  # the same token: nobody is asked
+    try:
+        tab.wait(f"{entered} && !document.body.classList.contains('lost') && !{asks}")
+    finally:
+        view.close()
+    view = View(tmp_path, token=f"another-{TOKEN}", port=port)
+    try:
+        tab.wait(asks)
+        type_token(tab, f"another-{TOKEN}")
+        tab.wait(f"{entered} && !{asks}")
+        changes(tab, MOVED)
+        tab.close()
+    finally:
+        view.close()
+
+
+def type_token(tab: Tab, token: str) -> None:
+    tab.value("document.getElementById('token').focus()")
+    tab.value("document.getElementById('token').select()")
+    tab.call("Input.insertText", text=token)
+    for kind in ("keyDown", "keyUp"):
+        tab.call(
+            "Input.dispatchKeyEvent",
+            type=kind,
+            key="Enter",
+            code="Enter",
+            windowsVirtualKeyCode=13,
+            text="\r",
+        )
+
+
+def test_any_number_of_tabs_shares_one_picture_stream(browser: Chromium, tmp_path: Path) -> None:
+    view = View(tmp_path)
+    try:
+        tabs = [browser.open(view.page.url) for _ in range(8)]  # a browser has six connections
+        for tab in tabs:
+            tab.wait("document.querySelector('.person')")
+        assert view.studio.viewers is not None
+        assert view.studio.viewers.watchers == 1
+        seen = [tab for tab in tabs if not tab.value("document.hidden")]
+        assert seen
+        for tab in seen:
+            changes(tab, MOVED, times=1)
+        for tab in tabs:
+            tab.close()
+    finally:
+        view.close()

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from skedge.cli import main
+from skedge.datasets.poses import read_poses
 from skedge.edge_runtime.interfaces import Person
 from skedge.skeleton import InputError
 from tests.edge_runtime.held import SOCKETS
@@ -191,19 +192,15 @@ def test_one_line_for_each_action(room: Path) -> None:
     assert {event["device"] for event in events} == {"the hall"}
 
 
+def endless(room: Path, *more: object) -> subprocess.Popen[str]:
+    """A live view without a page, of a thousand seconds."""
+    arguments = ("--source", 100_000, "--model", room / "m.onnx", "--no_page", *more, *EVENTS)
+    return start(room, "live", *arguments, RATE="100")
+
+
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_it_ends_cleanly_when_asked_to(room: Path, how: signal.Signals) -> None:
-    process = start(
-        room,
-        "live",
-        "--source",
-        100_000,
-        "--model",
-        room / "m.onnx",
-        "--no_page",
-        *EVENTS,
-        RATE="100",
-    )
+    process = endless(room, "--record-poses", room / "seen.npz")
     assert process.stdout is not None
     first = json.loads(process.stdout.readline())
     process.send_signal(how)
@@ -216,21 +213,14 @@ def test_it_ends_cleanly_when_asked_to(room: Path, how: signal.Signals) -> None:
     }
     assert sorted(phases["begun"]) == sorted(phases["ended"]), "what goes on has ended"
     assert err == ""
+    (seen,) = read_poses(room / "seen.npz")
+    assert len(seen.person) > 1, "what was seen before the first event, and after it"
+    assert not [path for path in room.iterdir() if path.name.startswith(".seen")]
     assert report(room)["threads"] == ["MainThread"]
 
 
 def test_who_reads_the_events_may_leave(room: Path) -> None:
-    process = start(
-        room,
-        "live",
-        "--source",
-        100_000,
-        "--model",
-        room / "m.onnx",
-        "--no_page",
-        *EVENTS,
-        RATE="100",
-    )
+    process = endless(room)
     assert process.stdout is not None
     assert json.loads(process.stdout.readline())
     process.stdout.close()
@@ -276,7 +266,7 @@ def test_a_film_is_stored_only_where_that_is_asked_for(
 def test_an_error_of_the_camera_is_one_line(
     room: Path, fake_sources: SimpleNamespace, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    fake_sources.source = Skeletons(lambda seconds: 1 / 0, 60)  # type: ignore[arg-type, return-value]
+    fake_sources.source = Skeletons(lambda seconds: 1 / 0, 60)
     with pytest.raises(SystemExit) as ended:
         main(["live", "--model", str(room / "m.onnx"), "--no_page"])
     assert ended.value.code == 1
@@ -294,7 +284,8 @@ def test_a_camera_that_is_not_there_is_one_line(room: Path, fake_sources: Simple
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [(["--port", "70000"], "--port"), (["--host", "0.0.0.0", "--token", "short"], "--token"), (["--hook", "x"], "--hook"),
-     (["--record", "film.gif"], "--record"), (["--patience", "0"], "patience"), (["--taught", "none.json"], "none.json"),
+     (["--record", "film.gif"], "--record"), (["--record-poses", "seen.txt"], "--record-poses"),
+     (["--patience", "0"], "patience"), (["--taught", "none.json"], "none.json"),
      (["--host", "203.0.113.7", "--port", "0"], "--host")],
 )  # fmt: skip
 def test_wrong_settings_are_one_line_and_leave_the_camera_alone(
@@ -456,7 +447,7 @@ def test_a_frozen_driver_does_not_keep_the_program_alive(room: Path) -> None:
     from skedge.edge_runtime.recognizer import Recognizer
 
     class Frozen(Pictures):
-        def __iter__(self):  # type: ignore[no-untyped-def]
+        def __iter__(self):
             yield from Pictures(3, rate=None)
             self.closed.wait(60)
 

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skedge.edge_runtime.live import server
+from skedge.edge_runtime.live.guesses import FREE, RECOVERY
 from skedge.edge_runtime.live.mailbox import Newest
 from skedge.edge_runtime.live.pipeline import Log
 from skedge.edge_runtime.live.run import Viewing, addresses
@@ -29,7 +30,9 @@ class Served:
         self.pictures: Newest[bytes] | None = Newest() if pictures else None
         self.states: Newest[bytes] = Newest()
         self.log = Log()
-        self.page = Page(Feeds(self.pictures, self.states, self.log), port=0, token=token)
+        self.problems: list[str] = []
+        feeds = Feeds(self.pictures, self.states, self.log, lambda: self.problems)
+        self.page = Page(feeds, port=0, token=token)
         self.thread = threading.Thread(target=self.page.run)
         self.thread.start()
 
@@ -38,6 +41,11 @@ class Served:
         connection.request(
             method, path, headers={name.replace("_", "-"): value for name, value in headers.items()}
         )
+        return connection.getresponse()
+
+    def post(self, body: str, **headers: str) -> HTTPResponse:
+        connection = HTTPConnection("127.0.0.1", self.page.port, timeout=30)
+        connection.request("POST", "/token", body, headers)
         return connection.getresponse()
 
     def raw(self, text: bytes) -> socket.socket:
@@ -106,6 +114,7 @@ class TestWhoMaySeeIt:
         for path, kind in (
             ("/", "text/html"),
             ("/live.js", "text/javascript"),
+            ("/feed.js", "text/javascript"),
             ("/live.css", "text/css"),
             ("/icon.svg", "image/"),
         ):
@@ -114,7 +123,7 @@ class TestWhoMaySeeIt:
             assert answer.headers["Content-Type"].startswith(kind)
             assert len(answer.read()) == int(answer.headers["Content-Length"])
 
-    @pytest.mark.parametrize("path", ["/", "/live.js", "/stream", "/events", "/state", "/nothing"])
+    @pytest.mark.parametrize("path", ["/stream", "/events", "/state", "/nothing"])
     @pytest.mark.parametrize(
         "shown",
         ["", "?token=", "?token=correct-hors", "?token=correct-horsf", "?token=%C3%A9%00", "?x"],
@@ -123,21 +132,64 @@ class TestWhoMaySeeIt:
         self, guarded: Served, path: str, shown: str
     ) -> None:
         guarded.states.put(b'{"secret": 1}')
-        answer = guarded.ask(path + shown, Cookie="skedge_token=wrong")
+        answer = guarded.ask(path + shown, Cookie=f"skedge_{guarded.page.port}=wrong")
         assert answer.status == 401
         assert b"secret" not in answer.read()
         assert "Set-Cookie" not in answer.headers
 
-    def test_the_token_opens_and_the_cookie_goes_on(self, guarded: Served) -> None:
-        answer = guarded.ask(f"/?token={TOKEN}")
-        assert answer.status == 200
+    def test_the_page_itself_asks_for_the_token(self, guarded: Served) -> None:
+        for path in server.FILES:
+            assert guarded.ask(f"{path}?token=wrong").status == 200
+        assert guarded.log.since(0) == []
+
+    @pytest.mark.parametrize("how", ["address", "head", "form"])
+    def test_the_token_opens_and_the_cookie_goes_on(self, guarded: Served, how: str) -> None:
+        guarded.states.put(b"{}")
+        if how == "address":
+            answer = guarded.ask(f"/state?token={TOKEN}")
+        elif how == "head":
+            answer = guarded.ask("/state", Authorization=f"Bearer {TOKEN}")
+        else:
+            answer = guarded.post(f"token={TOKEN}")
+        assert answer.status == (204 if how == "form" else 200)
         cookie = answer.headers["Set-Cookie"]
         assert "HttpOnly" in cookie
         assert "SameSite=Strict" in cookie
-        guarded.states.put(b"{}")
+        assert TOKEN not in cookie
         assert guarded.ask("/state", Cookie=f"other=1; {cookie.split(';')[0]}").status == 200
-        assert guarded.ask("/state", Cookie=f"skedge_token={TOKEN}x").status == 401
+        assert guarded.ask("/state", Cookie=f"{cookie.split(';')[0]}x").status == 401
         assert guarded.ask("/state", Cookie="=;;;==\x7f").status == 401
+
+    def test_two_servers_of_one_host_keep_their_cookies_apart(self, guarded: Served) -> None:
+        other = Served(TOKEN)
+        names = {
+            one.post(f"token={TOKEN}").headers["Set-Cookie"].partition("=")[0]
+            for one in (guarded, other)
+        }
+        other.close()
+        assert len(names) == 2
+
+    def test_a_form_of_another_page_is_refused(self, guarded: Served) -> None:
+        there = f"127.0.0.1:{guarded.page.port}"
+        body = f"token={TOKEN}"
+        assert guarded.post(body, Origin="http://evil.example").status == 403
+        assert guarded.post(body, Origin=f"http://{there}").status == 204
+        assert guarded.post("token=" + "x" * 2000).status == 413
+        assert guarded.ask("/token", method="POST", Content_Length="-1").status == 413
+        assert guarded.ask("/state", method="POST").status == 404
+
+    def test_guessing_is_slowed_down_and_said_while_viewers_go_on(self, guarded: Served) -> None:
+        guarded.states.put(b"{}")
+        cookie = guarded.post(f"token={TOKEN}").headers["Set-Cookie"].split(";")[0]
+        ways = [guarded.ask("/state?token=guess"), guarded.post("token=guess")]
+        ways += [guarded.ask("/state", Authorization="Bearer guess") for _ in range(FREE - 2)]
+        assert [answer.status for answer in ways] == [401] * FREE
+        late = guarded.post(f"token={TOKEN}")
+        assert late.status == 429, "a right guess must not be told from a wrong one"
+        assert 0 < int(late.headers["Retry-After"]) <= RECOVERY
+        assert guarded.ask("/state", Cookie=cookie).status == 200
+        notes = [entry[2]["note"] for entry in guarded.log.since(0)]
+        assert notes == ["page: a wrong token from 127.0.0.1"]
 
     def test_the_token_is_compared_in_constant_time(
         self, guarded: Served, monkeypatch: pytest.MonkeyPatch
@@ -149,8 +201,8 @@ class TestWhoMaySeeIt:
             return one == other
 
         monkeypatch.setattr(server.hmac, "compare_digest", compare)
-        guarded.ask("/?token=nonsense")
-        assert compared == [TOKEN.encode(), TOKEN.encode()]
+        guarded.ask("/state?token=nonsense")
+        assert compared[-1] == TOKEN.encode()
 
     @pytest.mark.parametrize(
         "host",
@@ -274,7 +326,7 @@ class TestStreams:
         served.states.put(b'{"people": []}')
         first, second = messages(answer, 2)
         assert first[0] == "action"
-        assert first[2]["event"] == "wave"  # type: ignore[index]
+        assert first[2]["event"] == "wave"
         assert second == ("state", "", {"people": []})
         served.log.add("note", {"note": "two\nlines"})
         served.states.put(b'{"people": [1]}')
@@ -285,12 +337,12 @@ class TestStreams:
             served.log.add("action", {"event": str(number)})
         served.states.put(b"{}")
         told = messages(served.ask("/events"), 3, ("action",))
-        assert [one[2]["event"] for one in told] == ["0", "1", "2"]  # type: ignore[index]
+        assert [one[2]["event"] for one in told] == ["0", "1", "2"]
         again = messages(served.ask("/events", Last_Event_ID=told[1][1]), 1, ("action",))
-        assert again[0][2]["event"] == "2"  # type: ignore[index]
+        assert again[0][2]["event"] == "2"
         for strange in ("other-2", "2", "x" * 100, f"{told[0][1].split('-')[0]}-", "-"):
             anew = messages(served.ask("/events", Last_Event_ID=strange), 3, ("action",))
-            assert [one[2]["event"] for one in anew] == ["0", "1", "2"]  # type: ignore[index]
+            assert [one[2]["event"] for one in anew] == ["0", "1", "2"]
 
     def test_the_log_is_limited(self) -> None:
         log = Log()
@@ -345,7 +397,9 @@ def test_what_is_not_there_is_not_found(served: Served) -> None:
         assert served.ask(path).status == 404
     with served.raw(b"GET http://[/ HTTP/1.0\r\nHost: localhost\r\n\r\n") as connection:
         assert connection.recv(100).startswith(b"HTTP/1.0 404")
-    assert served.ask("/", method="POST").status == 501
+    assert served.ask("/", method="POST").status == 404
+    for method in ("PUT", "DELETE", "TRACE", "CONNECT", "X" * 3000):
+        assert served.ask("/", method=method).status == 501
     assert served.log.since(0) == []
 
 

@@ -161,7 +161,7 @@ def test_who_was_there_a_moment_ago_goes_before_others(estimate: Callable[..., B
             return body(score=0.1)
         return find(image, region)
 
-    scene.find = blurred  # type: ignore[method-assign]
+    scene.find = blurred
     scene.now = 1.0
     people = pose.estimate(Frame(scene.image, scene.now))
     assert losses
@@ -219,9 +219,9 @@ def test_while_nothing_moves_people_are_looked_for_less_often(
 
 def test_wrong_use_is_refused(estimate: Callable[..., BlazePose]) -> None:
     scene = Scene()
-    with pytest.raises(InputError, match="--people: expected a number from 1, got 0"):
+    with pytest.raises(InputError, match="--people: expected a number from 1 to 64, got 0"):
         estimate(scene, 0)
-    with pytest.raises(InputError, match="--pose-threads: expected a number from 1, got 0"):
+    with pytest.raises(InputError, match="--pose-threads: expected a number from 1 to 64, got 0"):
         estimate(scene, 1, threads=0)
     with pytest.raises(InputError, match="expected a picture, got a frame without one"):
         estimate(scene, 1).estimate(Frame(None, 0.0))

@@ -15,19 +15,21 @@ import pytest
 from tests.edge_runtime.held import SOCKETS
 from tests.edge_runtime.live_fakes import quick_model
 
-cv2 = pytest.importorskip("cv2", reason="needs OpenCV: pip install 'skedge[live]'")
+pytest.importorskip("cv2", reason="needs OpenCV: pip install 'skedge[live]'")
 pytest.importorskip("ai_edge_litert", reason="needs LiteRT: pip install 'skedge[live]'")
 
-from skedge.bench.studies.pose import measure, read_truth  # noqa: E402
-from skedge.cli import main  # noqa: E402
-from skedge.datasets.store import Store  # noqa: E402
-from skedge.edge_runtime.interfaces import Frame  # noqa: E402
-from skedge.edge_runtime.live.actions import Actions, Observation  # noqa: E402
-from skedge.edge_runtime.pose.blazepose import BlazePose  # noqa: E402
-from skedge.edge_runtime.pose.detector import Detector  # noqa: E402
-from skedge.edge_runtime.pose.landmarks import LAYOUT, Landmarker  # noqa: E402
-from skedge.edge_runtime.recognizer import Recognizer  # noqa: E402
-from skedge.edge_runtime.sources import open_source  # noqa: E402
+import cv2
+
+from skedge.bench.studies.pose import measure, read_truth
+from skedge.cli import main
+from skedge.datasets.store import Store
+from skedge.edge_runtime.interfaces import Frame
+from skedge.edge_runtime.live.actions import Actions, Observation
+from skedge.edge_runtime.pose.blazepose import BlazePose
+from skedge.edge_runtime.pose.detector import Detector
+from skedge.edge_runtime.pose.landmarks import LAYOUT, Landmarker
+from skedge.edge_runtime.recognizer import Recognizer
+from skedge.edge_runtime.sources import open_source
 
 ROOT = Path(__file__).parents[2]
 DATA = Path(__file__).parent / "data"
@@ -125,7 +127,7 @@ def test_two_people_stand_where_the_photograph_shows_them(video: Path, networks:
         )
     # Who is seen on the right stands at the camera's right: x grows to its left, as a Kinect has
     # it.
-    assert right.pixels[nose, 0] > left.pixels[nose, 0]  # type: ignore[index]
+    assert right.pixels[nose, 0] > left.pixels[nose, 0]
     assert 0.5 < left.joints[nose, 0] - right.joints[nose, 0] < 3
 
 

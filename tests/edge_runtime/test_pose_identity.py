@@ -46,7 +46,7 @@ def follow(walks: dict[str, tuple[Walk, np.ndarray | None]], seconds: float, peo
 
 
 def numbers(followed: Iterator[dict[str, int | None]], who: str) -> set[int]:
-    return {frame[who] for frame in followed if frame.get(who) is not None}  # type: ignore[misc]
+    return {frame[who] for frame in followed if frame.get(who) is not None}
 
 
 def line(start: float, speed: float, y: float = 300.0) -> Walk:

@@ -11,15 +11,17 @@ from hypothesis import strategies as st
 
 from tests.edge_runtime.pose_bodies import body
 
-cv2 = pytest.importorskip("cv2", reason="needs OpenCV: pip install 'skedge[live]'")
+pytest.importorskip("cv2", reason="needs OpenCV: pip install 'skedge[live]'")
 
-from skedge.edge_runtime.pose.detector import anchors, decode, overlap  # noqa: E402
-from skedge.edge_runtime.pose.landmarks import LAYOUT, MAIN, refine  # noqa: E402
-from skedge.edge_runtime.pose.placement import Placement, locate, rays  # noqa: E402
-from skedge.edge_runtime.pose.region import Region, around_body  # noqa: E402
-from skedge.edge_runtime.pose.search import Search, covered, same  # noqa: E402
-from skedge.edge_runtime.pose.smoothing import OneEuro  # noqa: E402
-from skedge.edge_runtime.pose.whole import Whole, is_whole  # noqa: E402
+import cv2
+
+from skedge.edge_runtime.pose.detector import anchors, decode, overlap
+from skedge.edge_runtime.pose.landmarks import LAYOUT, MAIN, refine
+from skedge.edge_runtime.pose.placement import Placement, locate, rays
+from skedge.edge_runtime.pose.region import Region, around_body
+from skedge.edge_runtime.pose.search import Search, covered, same
+from skedge.edge_runtime.pose.smoothing import OneEuro
+from skedge.edge_runtime.pose.whole import Whole, is_whole
 
 angles = st.floats(-math.pi, math.pi)
 
@@ -324,7 +326,7 @@ class TestSearch:
 
     def test_windows_take_turns_and_known_bodies_are_painted_over(self) -> None:
         detector = self.Detector()
-        search = Search(detector)  # type: ignore[arg-type]
+        search = Search(detector)
         image = np.random.default_rng(0).integers(0, 255, (240, 426, 3), np.uint8)
         for _ in range(6):
             search.look(image, [], [], 0.0)

@@ -9,7 +9,7 @@ import pytest
 
 from skedge.datasets.store import PARTS, StoreWriter
 from skedge.edge_runtime import Recognizer
-from skedge.edge_runtime.scoring.predict import predict_file, predict_store
+from skedge.edge_runtime.scoring.predict import Classes, predict_file, predict_store
 from skedge.skeleton import InputError, load_layout, retarget
 from tests.edge_runtime.edge_models import METADATA, metadata, walk, write_model
 
@@ -75,16 +75,16 @@ def test_one_class_only(model: Path, tmp_path: Path) -> None:
     store = write_store(
         tmp_path / "store", ("idle", "juggle", "wave", "clap"), lengths=(40, 50, 60)
     )
-    assert [one.name for one in predict_store(model, store, "all", label="wave").predictions] == [
-        "clip2"
-    ]
+    assert [
+        one.name for one in predict_store(model, store, "all", classes=Classes("wave")).predictions
+    ] == ["clip2"]
     for label, expected in (
         ("sneeze", "unknown class 'sneeze'"),
         ("clap", "expected clips of 'clap'"),
         ("juggle", "expected clips of the model's classes"),
     ):
         with pytest.raises(InputError, match=expected):
-            predict_store(model, store, "all", label=label)
+            predict_store(model, store, "all", classes=Classes(label))
 
 
 def test_another_layout_is_retargeted(model: Path, tmp_path: Path) -> None:

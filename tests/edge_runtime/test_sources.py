@@ -18,6 +18,8 @@ from skedge.edge_runtime.sources import Live, Played, open_source
 from skedge.edge_runtime.sources.cameras import open_pi_camera, without_password
 from skedge.edge_runtime.sources.recordings import read_pictures
 from skedge.skeleton import InputError, load_layout
+from skedge.skeleton.retarget import retarget
+from tests.skeleton.people import people
 
 ROOT = Path(__file__).parents[2]
 NTU = load_layout("ntu25")
@@ -160,7 +162,7 @@ def test_a_real_film(dataset: Callable[[str], Path]) -> None:
         frames.append(frame)
         if len(frames) == 4:
             source.close()
-    assert [frame.image.shape for frame in frames] == [(256, 340, 3)] * 4  # type: ignore[union-attr]
+    assert [frame.image.shape for frame in frames] == [(256, 340, 3)] * 4
     assert frames[0].seconds == 0
     assert np.diff([frame.seconds for frame in frames]) == pytest.approx(1 / 28, abs=0.002)
 
@@ -204,7 +206,7 @@ def test_a_folder_of_pictures_goes_by_numbers_and_leaves_out_damaged_ones(tmp_pa
     (tmp_path / "shot9.png").write_bytes(b"no picture")
     (tmp_path / "notes.txt").write_text("not asked")
     found = list(read_pictures(tmp_path, rate=10.0))
-    assert [int(frame.image[0, 0, 0]) for frame in found] == [1, 2, 10, 11]  # type: ignore[index]
+    assert [int(frame.image[0, 0, 0]) for frame in found] == [1, 2, 10, 11]
     assert [frame.seconds for frame in found] == pytest.approx([0, 0.1, 0.3, 0.4])
     (tmp_path / "shot1.png").write_bytes(b"no picture")
     with pytest.raises(InputError, match=r"shot1\.png: expected a picture"):
@@ -216,18 +218,73 @@ def test_recorded_skeletons(tmp_path: Path) -> None:
     joints[3:, 1] = np.nan
     np.save(tmp_path / "clip.npy", joints)
     source = open_source(str(tmp_path / "clip.npy"), fast=True)
-    assert source.layout.joints == NTU.joints  # type: ignore[attr-defined]
+    assert source.layout.joints == NTU.joints
     frames = list(source)
     assert [len(frame.people or ()) for frame in frames] == [2, 2, 2, 1, 1, 1]
-    assert np.array_equal(frames[2].people[1].joints, joints[2, 1])  # type: ignore[index]
+    assert np.array_equal(frames[2].people[1].joints, joints[2, 1])
     assert frames[5].seconds == pytest.approx(5 / 30)
+
+
+def _played(path: Path, **told: Any) -> Played:
+    source = open_source(str(path), True, **told)
+    assert isinstance(source, Played)
+    return source
+
+
+def _rate_of(source: Played) -> float:
+    first, second = list(source)[:2]
+    return float(1 / (second.seconds - first.seconds))
+
+
+def test_skeletons_play_at_the_rate_they_were_taken_at(tmp_path: Path) -> None:
+    """A throw at 120 frames a second was once watched in slow motion, without a word."""
+    path = tmp_path / "clip.npy"
+    np.save(path, people()[0][0])
+    assumed = _played(path)
+    assert _rate_of(assumed) == pytest.approx(30)
+    assert "30 frames a second are assumed, see --rate" in assumed.notes[0]
+    told = _played(path, rate=120)
+    assert _rate_of(told) == pytest.approx(120)
+    assert told.notes == ()
+    for rate in (0, -1, float("nan"), 1e6):
+        with pytest.raises(InputError, match="--rate: expected frames a second"):
+            open_source(str(path), rate=rate)
+
+
+@pytest.mark.parametrize("name", ["kinect20", "utd-mhad20", "msr20", "coco17"])
+def test_joints_of_a_number_that_several_layouts_have_are_known_by_their_limbs(
+    name: str, tmp_path: Path
+) -> None:
+    np.save(tmp_path / "clip.npy", retarget(people()[0], NTU, load_layout(name))[0])
+    found = _played(tmp_path / "clip.npy", rate=30)
+    assert found.layout == load_layout(name)
+    assert f"taken for {name}'s" in found.notes[0]
+    told = _played(tmp_path / "clip.npy", rate=30, layout=name)
+    assert (told.layout, told.notes) == (load_layout(name), ())
+    noise = np.random.default_rng(0).normal(size=(20, len(load_layout(name)), 3))
+    np.save(tmp_path / "noise.npy", noise)
+    with pytest.raises(InputError, match=f"{name}.*name the layout of the joints with --layout"):
+        open_source(str(tmp_path / "noise.npy"))
+    with pytest.raises(InputError, match=r"clip\.npy"):
+        open_source(str(tmp_path / "clip.npy"), layout="ntu25")
+
+
+def test_skeletons_in_a_file_are_read_as_predict_reads_them(tmp_path: Path) -> None:
+    """Persons before frames or behind them, and nobody where all is zero."""
+    two = np.concatenate([people()[0], people()[1]])
+    two[1, 5:] = 0
+    for clip in (two, two.swapaxes(0, 1)):
+        np.savez(tmp_path / "clip.npz", joints=clip)
+        frames = list(_played(tmp_path / "clip.npz"))
+        assert [len(frame.people or ()) for frame in frames] == [2] * 5 + [1] * 15
+        np.testing.assert_allclose((frames[2].people or ())[1].joints, two[1, 2], atol=1e-5)
 
 
 def test_a_clip_of_a_store(utd_store: Path) -> None:
     store = Store(utd_store)
     name = str(store.index["name"][0])
     first = next(iter(open_source(f"{utd_store}#{name}", fast=True)))
-    assert np.array_equal(first.people[0].joints, store.clip(0)[0, 0])  # type: ignore[index]
+    assert np.array_equal(first.people[0].joints, store.clip(0)[0, 0])
     with pytest.raises(InputError, match="nobody"):
         open_source(f"{utd_store}#nobody")
     with pytest.raises(InputError, match="one clip of this store"):
@@ -369,7 +426,7 @@ class TestPiCamera:
         def refuse(name: str, *how: object) -> object:
             if name == "picamera2":
                 raise ValueError("numpy.dtype size changed, may indicate binary incompatibility")
-            return imported(name, *how)  # type: ignore[arg-type]
+            return imported(name, *how)
 
         imported = __import__
         monkeypatch.setattr("builtins.__import__", refuse)

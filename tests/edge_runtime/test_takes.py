@@ -132,7 +132,7 @@ def test_the_largest_one_is_recorded_and_stays_the_one() -> None:
 )
 def test_what_no_store_would_take_is_refused(wrong: dict[str, object], words: str) -> None:
     with pytest.raises(InputError, match=words):
-        Takes(**({"label": "wave", "count": 1, "seconds": 1.0} | wrong))  # type: ignore[arg-type]
+        Takes(**({"label": "wave", "count": 1, "seconds": 1.0} | wrong))
 
 
 class TestCommand:

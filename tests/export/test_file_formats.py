@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from skedge.datasets.store import Store
 from skedge.edge_runtime import Recognizer
+from skedge.edge_runtime.backends.seal import seal
 from skedge.export.exporter import PRECISIONS, Exporter
 from skedge.export.formats import onnx as onnx_format
 from skedge.export.formats import tflite as tflite_format
@@ -140,7 +141,7 @@ def test_weights_behind_the_rest_of_a_tflite_file_are_kept(
         largest.offset, largest.size = len(rest) + -len(rest) % 16, len(weights)
     apart = rest + bytes(-len(rest) % 16) + weights
     document = Recognizer.load(exported.file("tflite", "fp32")).metadata.to_json()
-    (tmp_path / "again.tflite").write_bytes(tflite_format.describe(apart, document))
+    (tmp_path / "again.tflite").write_bytes(seal(tflite_format.describe(apart, document)))
     scene = store.clip(0).transpose(1, 0, 2, 3)
     expected = Recognizer.load(exported.file("tflite", "fp32")).predict(scene)
     np.testing.assert_array_equal(

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,10 +15,11 @@ ROOT = Path(__file__).parents[2]
 
 @dataclass(frozen=True)
 class Environment:
-    """A virtual environment, and a folder beside it to work in."""
+    """A virtual environment, a folder beside it to work in, and where pip keeps downloads."""
 
     folder: Path
     room: Path
+    cache: Path
 
     @property
     def python(self) -> Path:
@@ -32,7 +34,15 @@ class Environment:
             for name, value in os.environ.items()
             if not name.startswith(("PYTHON", "COV_", "VIRTUAL_ENV"))
         }
-        variables |= {"HOME": str(home), "PATH": f"{self.folder}/bin:{os.environ['PATH']}"}
+        variables |= {
+            "HOME": str(home),
+            "PATH": f"{self.folder}/bin:{os.environ['PATH']}",
+            # What one environment has downloaded, the next one need not; nor is much compiled that
+            # nobody will run.
+            "PIP_CACHE_DIR": str(self.cache),
+            "PIP_NO_COMPILE": "no",  # as pip reads it: not to compile
+            "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+        }
         return subprocess.run(
             list(map(str, command)),
             capture_output=True,
@@ -42,11 +52,27 @@ class Environment:
         )
 
 
-def new_environment(folder: Path) -> Environment:
-    subprocess.run([sys.executable, "-m", "venv", folder / "venv"], check=True)
-    room = folder / "room"
-    room.mkdir()
-    return Environment(folder / "venv", room)
+@pytest.fixture(scope="session")
+def new_environment(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Callable[[Path], Environment]:
+    """Makes an environment in a folder, as `python -m venv` does, pip included.
+
+    pip is unpacked and compiled once: the others have a copy of its files.
+    """
+    first = tmp_path_factory.mktemp("first") / "venv"
+    cache = tmp_path_factory.mktemp("downloads")
+    subprocess.run([sys.executable, "-m", "venv", first], check=True)
+
+    def make(folder: Path) -> Environment:
+        shutil.copytree(first, folder / "venv", symlinks=True)
+        for script in (folder / "venv" / "bin").glob("pip*"):
+            script.write_text(script.read_text().replace(str(first), str(folder / "venv")))
+        room = folder / "room"
+        room.mkdir()
+        return Environment(folder / "venv", room, cache)
+
+    return make
 
 
 def copied(folder: Path) -> Path:
@@ -75,7 +101,9 @@ def sdist_and_wheel(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Pat
 
 @pytest.fixture(scope="session")
 def installed(
-    sdist_and_wheel: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory
+    sdist_and_wheel: tuple[Path, Path],
+    new_environment: Callable[[Path], Environment],
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Environment:
     """A new environment in which the wheel alone was installed: the base installation."""
     environment = new_environment(tmp_path_factory.mktemp("installed"))

@@ -2,11 +2,12 @@
 
 import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.packaging.conftest import ROOT, copied, new_environment
+from tests.packaging.conftest import ROOT, Environment, copied
 
 # What downloads gigabytes takes minutes: its wheel is built and its extra looked up, and what it
 # needs is left out (`make setup` installs all of it).
@@ -33,7 +34,12 @@ def test_the_readme_installs_something() -> None:
 
 
 @pytest.mark.parametrize("line", INSTALLS)
-def test_the_line_works(line: str, sdist_and_wheel: tuple[Path, Path], tmp_path: Path) -> None:
+def test_the_line_works(
+    line: str,
+    sdist_and_wheel: tuple[Path, Path],
+    new_environment: Callable[[Path], Environment],
+    tmp_path: Path,
+) -> None:
     environment = new_environment(tmp_path)
     copied(environment.room)  # the folder into which the repository was cloned
     shutil.copytree(sdist_and_wheel[1].parent, environment.room / "dist")

@@ -7,6 +7,8 @@ import numpy as np
 from skedge.skeleton.layout import load_layout
 
 NTU = load_layout("ntu25")
+# NTU's joints with left and right exchanged.
+NTU_FLIP = [0, 1, 2, 3, 8, 9, 10, 11, 4, 5, 6, 7, 16, 17, 18, 19, 12, 13, 14, 15, 20, 23, 24, 21, 22]  # fmt: skip
 # A person of 1.7 m who faces the camera, right hand at larger x, in metres: knees and feet before
 # the hips (smaller z), elbows behind.
 _PERSON = {

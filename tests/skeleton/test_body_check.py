@@ -11,7 +11,6 @@ from skedge.skeleton.body_check import (
     UNITS,
     UPWARDS,
     BodyCheck,
-    BodyWatch,
     absent_zeros,
     check_bodies,
     mend,
@@ -89,9 +88,55 @@ def test_the_order_of_another_layout_is_named():
             assert remedies(clips, named) == expected
 
 
-def test_an_order_that_no_layout_has_is_said_without_a_name():
-    faults = check_bodies([clip[:, :, ::-1] for clip in people()], NTU).faults
-    assert [(fault.kind, fault.sure) for fault in faults] == [("layout", False)]
+@pytest.mark.parametrize("seed", range(6))
+def test_an_order_that_no_layout_has_is_said_without_a_name(seed):
+    order = np.random.default_rng(seed).permutation(25)
+    faults = check_bodies([clip[:, :, order] for clip in people()], NTU).faults
+    found = [(fault.remedy, fault.sure) for fault in faults if fault.kind == "layout"]
+    assert found == [("--layout FILE.json", False)]
+
+
+def test_orders_that_can_be_told_are_refused():
+    turned = check_bodies([clip[:, :, ::-1] for clip in people()], NTU).sure
+    assert [fault.sentence for fault in turned] == ["the joints are in the reverse order"]
+    apart = [clip.swapaxes(2, 3).reshape(clip.shape) for clip in people()]
+    found = check_bodies(apart, NTU).sure
+    assert [fault.remedy for fault in found] == ["give x, y and z of every joint together"]
+
+
+def _pictured(clip: np.ndarray, depth: float) -> np.ndarray:
+    """A clip in the pixels of a picture of 640 x 480, and its depth in other units."""
+    far = clip[..., 2:] + 1
+    flat = np.array([320, 240]) + np.array([525, -525]) * clip[..., :2] / far
+    return np.concatenate([flat, far * depth], axis=-1)
+
+
+@pytest.mark.parametrize("depth", [1, 1000])
+def test_pixels_beside_a_depth_are_named(depth):
+    """What depth sensors' other file holds: x and y in the picture, z in metres or millimetres."""
+    assert remedies([_pictured(clip, depth) for clip in people()]) == "--channels xys"
+
+
+def test_coordinates_of_every_clip_from_0_to_1_are_named():
+    clips = []
+    for clip in people():
+        low, high = clip.min(axis=(0, 1, 2)), clip.max(axis=(0, 1, 2))
+        clips.append((clip - low) / (high - low).max())
+    assert remedies(clips).startswith("--unit any")
+
+
+def test_a_third_number_that_never_changes_is_said():
+    faults = check_bodies([clip * (1, 1, 0) + (0, 0, 1) for clip in people()], NTU).faults
+    assert [(fault.kind, fault.sure) for fault in faults] == [("flat", False)]
+
+
+def test_minus_one_for_a_joint_nobody_saw_is_no_place():
+    clips = [clip.copy() for clip in people()]
+    for clip in clips:
+        clip[:, :, NTU.index("left_hand")] = -1
+    report = check_bodies(clips, NTU, rate=30)
+    assert [fault.kind for fault in report.faults] == ["zeros"]
+    assert report.zeros == pytest.approx(1 / 25)
 
 
 def test_pixels_and_a_score_are_named():
@@ -156,13 +201,6 @@ def test_too_little_seen_is_said_nothing_of():
     hands = np.full_like(people()[0], np.nan)
     hands[:, :, [NTU.index("left_hand"), NTU.index("right_hand")]] = 1000.0
     assert check_bodies([hands], NTU).faults == ()
-
-
-def test_a_stream_is_told_once():
-    watch = BodyWatch(NTU, frames=40)
-    told = [watch.update(frame) for _ in range(4) for frame in people()[0][0] * 1000]
-    assert [len(faults) for faults in told].count(1) == 1
-    assert told[39][0].remedy == "--unit mm"
 
 
 @settings(max_examples=30, deadline=None)

@@ -6,34 +6,7 @@ import pytest
 
 from skedge.skeleton import InputError, layout_names, load_layout
 from skedge.skeleton.layout import Layout, check_joint_count
-
-NTU_FLIP = [
-    0,
-    1,
-    2,
-    3,
-    8,
-    9,
-    10,
-    11,
-    4,
-    5,
-    6,
-    7,
-    16,
-    17,
-    18,
-    19,
-    12,
-    13,
-    14,
-    15,
-    20,
-    23,
-    24,
-    21,
-    22,
-]
+from tests.skeleton.people import NTU_FLIP
 
 
 def test_ntu25_is_the_papers() -> None:

@@ -65,7 +65,7 @@ DAMAGE = {
     "a version in words": (_document(version="new"), "is damaged"),
     "a newer version": (
         _document(version=99),
-        r"version 99 is newer than .* \(1\); upgrade skedge",
+        r"version 99 is newer than .* \(2\); upgrade skedge",
     ),
     "no labels": (_document(labels=[]), "is damaged"),
     "labels missing": (_without("labels"), "is damaged"),
@@ -99,6 +99,16 @@ DAMAGE = {
         _document(time="rate", hz=15, streaming={"states": {}}),
         "is damaged",
     ),
+    "a rate that keeps a computer busy for ever": (_document(time="rate", hz=1e5), "hz is 100000"),
+    "frames that no memory holds": (_document(frames=10**9), "frames is 1000000000"),
+    "a start that never ends": (
+        _document(time="rate", hz=15, streaming={"states": {"a": 1}, "delay": 0, "settle": 10**9}),
+        "is damaged",
+    ),
+    "a label that paints the terminal": (_document(labels=["\x1b[31mwave"]), "a label or joint"),
+    "a label that turns the line around": (_document(labels=["wave\u202e"]), "a label or joint"),
+    "a label that is a number": (_document(labels=[3]), "a label or joint"),
+    "a label without end": (_document(labels=["a" * 1000]), "a label or joint"),
     "an unknown rule to fill": (_document(fill="linear"), "fill 'last-seen'"),
 }
 

@@ -22,11 +22,13 @@ from skedge.recipes.settings import EncoderSettings, InputSettings, OptimSetting
 from skedge.skeleton import InputError
 from skedge.student.calibrate import Judged, Span, calibrate, judge
 from skedge.student.distill import distill
-from skedge.student.online import allowed_answers, answer_loss
+from skedge.student.online import Online, allowed_answers, answer_loss
 from skedge.student.recordings import NOTHING, UNASKED, Recordings, frame_labels
 from skedge.teacher.networks.classifier import Classifier, last_layer
-from skedge.teacher.runs.load import load_classifier
-from tests.teacher.tiny import COMPUTE
+from skedge.teacher.networks.dual import make_encoder
+from skedge.teacher.runs.folder import Card, write_run
+from skedge.teacher.runs.load import load_classifier, load_encoder
+from tests.teacher.tiny import COMPUTE, equal, make_store, write_classifier
 
 DATA = InputSettings(frames=30, normalization="root-motion", time="rate", hz=15.0, warm_up=5)
 PLAN = EncoderSettings(
@@ -190,3 +192,60 @@ def test_a_student_that_cannot_stream_is_refused(
 ) -> None:
     with pytest.raises(InputError, match="recordings train a student that streams"):
         distill(store, tmp_path / "run", Recipe(input=data, student=plan))
+
+
+def _student(store: Store, folder: Path, epochs: int = 3, **how: object) -> Classifier:
+    settings = DistillSettings(
+        optim=OptimSettings(epochs=epochs, batch_size=32, learning_rate=1e-2), online=ONLINE
+    )
+    recipe = Recipe(input=DATA, student=PLAN, distill=settings, compute=COMPUTE)
+    distill(store, folder, recipe, **how)  # type: ignore[arg-type]
+    network = load_classifier(folder)[0]
+    assert isinstance(network, Classifier)
+    return network
+
+
+def test_a_teachers_answers_are_learned_where_there_are_no_labels(
+    store: Store, tmp_path: Path
+) -> None:
+    """What is left to learn is the divergence from the teacher, whose quiet answers are lowered."""
+    other = make_store(tmp_path / "real", layout="kinect20", labels=("knock",))
+    sees = Recordings(other, range(len(other)), DATA, ONLINE, 29, unlabelled_in=store.layout)
+    joints, labels = sees.__getitems__([*range(len(sees))])
+    assert joints.shape[3] == len(store.layout)
+    assert (labels == UNASKED).all()
+    teacher, student = (write_classifier(tmp_path / name, store, DATA, PLAN) for name in "ab")
+    how = DistillSettings(label_weight=1.0, online=replace(ONLINE, quiet=2.0))
+    left = []
+    for lowered in (0.0, 2.0):
+        last_layer(teacher.head).bias.sub_(
+            lowered * torch.tensor([float(label in QUIET) for label in store.labels])
+        )
+        module = Online(student, store.labels, how, teacher)
+        left.append(module.training_step((joints, labels), 0).item())
+    assert left[0] > 0.01
+    assert left[1] == pytest.approx(0, abs=1e-5)
+    folder = tmp_path / "run"
+    assert _student(store, folder, 1, teachers=[tmp_path / "a"], unlabelled=[other])
+
+
+def _pretrained(folder: Path, store: Store, plan: EncoderSettings) -> Path:
+    encoder = make_encoder(store.layout, plan, DATA.frames)
+    card = Card("encoder", store.layout, store.labels, DATA, plan, 0.9, {"store": store.name})
+    write_run(folder, encoder, card, recipe=Recipe("pretrained"), metrics={})
+    return folder
+
+
+def test_a_student_begins_as_what_was_pretrained(store: Store, tmp_path: Path) -> None:
+    pretrained = _pretrained(tmp_path / "pretrained", store, PLAN)
+    student = _student(store, tmp_path / "run", 0, pretrained=pretrained)
+    assert equal(student.encoder.state_dict(), load_encoder(pretrained, "one")[0].state_dict())
+    other = _pretrained(tmp_path / "other", store, replace(PLAN, widths=(8, 12)))
+    with pytest.raises(InputError, match="an encoder of the student's plan, got other widths"):
+        _student(store, tmp_path / "no", 0, pretrained=other)
+
+
+def test_recordings_have_one_teacher(store: Store, tmp_path: Path) -> None:
+    _student(store, tmp_path / "teacher", 0)
+    with pytest.raises(InputError, match="one teacher of one stream, got 2"):
+        _student(store, tmp_path / "no", 0, teachers=[tmp_path / "teacher"] * 2)

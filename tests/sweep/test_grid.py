@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,11 @@ def setting(recipe: Recipe, name: str) -> Any:
     return list(at) if isinstance(at, tuple) else at
 
 
+@cache
+def base_sections() -> dict[str, Any]:
+    return make_recipe({}, parser().parse_path(BASE)).sections()
+
+
 @st.composite
 def grids(draw: st.DrawFn) -> dict[str, list[Any]]:
     names = draw(st.lists(st.sampled_from(sorted(AXES)), unique=True, max_size=3))
@@ -65,7 +71,7 @@ def test_every_combination_is_a_point_once_with_every_seed(
         (*values, seed) for values in itertools.product(*grid.values()) for seed in seeds
     ]
     assert len({point.folder for point in points}) == len(points)
-    base = make_recipe({}, parser().parse_path(BASE)).sections()
+    base = base_sections()
     for point in points:
         changed = point.recipe.sections()
         for name in [*grid, "compute.seed"]:

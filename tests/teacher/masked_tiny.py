@@ -68,7 +68,7 @@ def bodies(count: int = 4, persons: int = 1, absent: bool = False) -> Tensor:
 
 
 def settings(method: str, **changes: Any) -> PretrainSettings:
-    return PretrainSettings(method=method, augment=PLAIN, **changes)  # type: ignore[arg-type]
+    return PretrainSettings(method=method, augment=PLAIN, **changes)
 
 
 Weights = Mapping[str, np.ndarray]

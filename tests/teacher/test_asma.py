@@ -106,7 +106,7 @@ class Recorded(torch.nn.Module):
         self, clip: Tensor, joints: Tensor | None = None, frames: Tensor | None = None
     ) -> Tensor:
         self.calls.append((clip, joints, frames))
-        return self.encoder(clip, joints, frames)  # type: ignore[no-any-return]
+        return self.encoder(clip, joints, frames)
 
 
 def test_the_loss_is_four_terms_each_encoder_with_its_own_masks() -> None:
@@ -210,17 +210,13 @@ def test_the_probe_of_two_encoders_learns_the_alignment_only(
 
 def test_finetuning_in_two_stages(store: Store, pair_run: Path, tmp_path: Path) -> None:
     settings = FinetuneSettings(optim=optim(epochs=1), fuse=optim(epochs=2))
-    metrics = finetune(
-        store,
-        tmp_path,
-        Recipe(
-            input=INPUT,
-            encoder=replace(PLAN, fusion="alignment"),
-            compute=COMPUTE,
-            finetune=settings,
-        ),
-        encoder=pair_run,
+    recipe = Recipe(
+        input=INPUT,
+        encoder=replace(PLAN, fusion="alignment"),
+        compute=COMPUTE,
+        finetune=settings,
     )
+    metrics = finetune(store, tmp_path, recipe, encoder=pair_run)
     assert metrics["protocol"] == "finetune"
     before, after = load_file(pair_run / WEIGHTS), load_file(tmp_path / WEIGHTS)
     for name in ("theta", "phi"):
@@ -238,18 +234,7 @@ def test_finetuning_in_two_stages(store: Store, pair_run: Path, tmp_path: Path) 
             "trained in the first"
         )
     stamp = (tmp_path / "theta" / WEIGHTS).stat().st_mtime_ns
-    finetune(
-        store,
-        tmp_path,
-        Recipe(
-            input=INPUT,
-            encoder=replace(PLAN, fusion="alignment"),
-            compute=COMPUTE,
-            finetune=settings,
-        ),
-        encoder=pair_run,
-        resume=True,
-    )
+    finetune(store, tmp_path, recipe, encoder=pair_run, resume=True)
     assert (tmp_path / "theta" / WEIGHTS).stat().st_mtime_ns == stamp, (
         "a finished first stage is not trained again"
     )

@@ -17,6 +17,7 @@ from skedge.teacher.augment import (
     shear,
     stretched_crop,
 )
+from tests.skeleton.people import NTU_FLIP
 
 NTU = load_layout("ntu25")
 CPU = torch.device("cpu")
@@ -124,40 +125,13 @@ def test_shear_has_a_unit_diagonal_and_uniform_factors() -> None:
 
 
 def test_flip_exchanges_left_and_right_without_mirroring() -> None:
-    permutation = [
-        0,
-        1,
-        2,
-        3,
-        8,
-        9,
-        10,
-        11,
-        4,
-        5,
-        6,
-        7,
-        16,
-        17,
-        18,
-        19,
-        12,
-        13,
-        14,
-        15,
-        20,
-        23,
-        24,
-        21,
-        22,
-    ]
     joints = scenes(200, frames=2)
     assert torch.allclose(
-        Augment(AugmentSettings(flip=1.0), NTU)(joints), joints[..., permutation, :], atol=1e-6
+        Augment(AugmentSettings(flip=1.0), NTU)(joints), joints[..., NTU_FLIP, :], atol=1e-6
     )
     torch.manual_seed(0)
     half = Augment(AugmentSettings(flip=0.5), NTU)(joints)
-    flipped = torch.isclose(half, joints[..., permutation, :], atol=1e-6).flatten(1).all(1)
+    flipped = torch.isclose(half, joints[..., NTU_FLIP, :], atol=1e-6).flatten(1).all(1)
     kept = torch.isclose(half, joints, atol=1e-6).flatten(1).all(1)
     assert (flipped ^ kept).all(), "the whole clip or nothing of it"
     assert 70 < flipped.sum() < 130

@@ -82,7 +82,7 @@ GRAPH_LAYERS = {
 )
 def test_parameters_by_hand(backbone: str, expected: int) -> None:
     assert SHARED + GRAPH_LAYERS[backbone] == expected
-    encoder = build_encoder(NTU, EncoderSettings(backbone=backbone))  # type: ignore[arg-type]
+    encoder = build_encoder(NTU, EncoderSettings(backbone=backbone))
     assert sum(parameter.numel() for parameter in encoder.parameters()) == expected
     assert encoder.features == 256
 
@@ -280,7 +280,7 @@ def test_an_unknown_backbone_is_refused() -> None:
     with pytest.raises(
         InputError, match=r"one of st-gcn, tcn, gin, dgcnn, transformer, sttformer, got 'mlp'"
     ):
-        build_encoder(NTU, replace(PLAN, backbone="mlp"))  # type: ignore[arg-type]
+        build_encoder(NTU, replace(PLAN, backbone="mlp"))
 
 
 @pytest.mark.parametrize("backbone", OTHERS)

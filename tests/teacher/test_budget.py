@@ -18,6 +18,7 @@ from skedge.teacher.protocols.classify import Classification
 from skedge.teacher.protocols.evaluate import check_classes
 from skedge.teacher.runs.folder import ASKED, CHECKPOINT, Run
 from skedge.teacher.training import fit
+from tests.skeleton.people import people
 from tests.teacher.tiny import COMPUTE, INPUT, motion, optim
 
 NTU = load_layout("ntu25")
@@ -91,6 +92,34 @@ def test_a_clip_of_nobody_is_left_out_by_name(tmp_path, capsys) -> None:
     assert "1 clips left out, nobody is seen in them, such as c1" in capsys.readouterr().err
     with pytest.raises(InputError, match="NaN everywhere"):
         Clips.read(store, [1], INPUT)
+
+
+def test_a_clip_with_other_bytes_is_left_out_by_name_and_not_the_whole_store(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = _store(tmp_path / "set", [0, 1, 2, 0])
+    row = int(store.index["offset"][2])
+    joints = np.load(store.path / "joints.npy", mmap_mode="r+")
+    joints[row] += 100
+    joints.flush()
+    clips = Clips.read(store, [0, 1, 2, 3], INPUT)
+    assert clips.labels.tolist() == [0, 1, 0]
+    told = capsys.readouterr().err
+    assert "1 clips left out, their bytes are not what was written" in told
+    assert "such as c2" in told
+    with pytest.raises(InputError, match="or damaged, such as c2"):
+        Clips.read(store, [2], INPUT)
+
+
+def test_wrong_bodies_are_told_before_training(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A store that was written from a program, in millimetres, trains and says so."""
+    with StoreWriter(tmp_path / "mm", name="mm", layout=NTU, labels="ab", rate=30) as writer:
+        for number, clip in enumerate(people()):
+            writer.add(f"c{number}", 1000 * clip, label=number % 2)
+    Clips.read(Store(tmp_path / "mm"), range(12), INPUT)
+    assert "are these millimetres?; --unit mm" in capsys.readouterr().err
 
 
 def test_a_thousand_classes_make_a_small_picture(tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ def build(method: str, contrast: ContrastSettings = CONTRAST, **changes: Any) ->
             encoder=PLAN,
             pretrain=PretrainSettings(method, contrast=contrast, **changes),
         ),
-    )  # type: ignore[arg-type]
+    )
     assert isinstance(module, SkeletonCLR)
     randomise(module.streams)
     for moco in module.streams.values():
@@ -329,7 +329,7 @@ def test_asma_s_masks_in_place_of_a_method_s_own_changes(method: str) -> None:
     module = build(method, replace(CONTRAST, views="masks", masks=SMALL_MASKS))
     joints = scenes(4, INPUT)
     for role in ("query", "key", "extreme"):
-        for name, (clip, left, frames) in module.views.see(joints, role).items():  # type: ignore[arg-type]
+        for name, (clip, left, frames) in module.views.see(joints, role).items():
             torch.testing.assert_close(
                 clip, module.views.streams[name](joints), msg="unchanged but for what is left out"
             )
@@ -344,7 +344,7 @@ def test_asma_s_masks_in_place_of_a_method_s_own_changes(method: str) -> None:
             ("key", order[:, -3:]),
             ("extreme", order[:, -3:]),
         ):
-            frames = module.views.see(joints, role)["joint"][2]  # type: ignore[arg-type]
+            frames = module.views.see(joints, role)["joint"][2]
             assert frames is not None
             for row in range(4):
                 assert set(range(12)) - set(frames[row].tolist()) == set(gone[row].tolist())
@@ -425,7 +425,7 @@ def test_wrong_settings_are_refused(store: Store, tmp_path: Path) -> None:
     for name, value, legal in (("features", 0, "one or more"), ("temperature", 0.0, "more than 0"), ("momentum", 1.5, "0 to 1"),
                                ("queue", 0, "one or more"), ("neighbors", 0, "one or more")):  # fmt: skip
         with pytest.raises(InputError, match=rf"contrast.{name}: expected {legal}, got {value:g}"):
-            build("skeletonclr", replace(CONTRAST, **{name: value}))  # type: ignore[arg-type]
+            build("skeletonclr", replace(CONTRAST, **{name: value}))
     with pytest.raises(
         InputError,
         match=r"csclr.transform: expected an alpha above 0 and a mu of 0 or more, got 0 and 1",
@@ -445,7 +445,7 @@ def overfit(method: str, data: InputSettings, folder: Path, **changes: Any) -> l
     contrast = fitted(contrast, 16, 8)
     settings = PretrainSettings(
         method, contrast=contrast, optim=optim(epochs=20, learning_rate=0.01), **changes
-    )  # type: ignore[arg-type]
+    )
     module = make_method(NTU, Recipe(input=data, encoder=PLAN, pretrain=settings))
     joints = torch.stack(
         [torch.from_numpy(motion(NTU, i % 4, i, INPUT.frames))[None] for i in range(16)]

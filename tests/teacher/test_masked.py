@@ -177,7 +177,7 @@ def test_moving_joints_are_masked_more_often() -> None:
     x = torch.zeros(400, 12, 25, 3)
     x[:, ::2, [4, 7]] = 1.0
     for strategy, beta in (("multi-tube", 0.7), ("motion-softmax", 0.0)):
-        mask = TokenMask(TokenMaskSettings(strategy, 0.5, 2, beta, 0.3), 4, 25)  # type: ignore[arg-type]
+        mask = TokenMask(TokenMaskSettings(strategy, 0.5, 2, beta, 0.3), 4, 25)
         share = mask(x, 3).float().mean((0, 1))
         assert share[[4, 7]].min() > 0.8 > 0.55 > share[[0, 3, 20]].max()
 

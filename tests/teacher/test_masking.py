@@ -163,7 +163,7 @@ def test_random_frames_and_no_mask() -> None:
     assert joints.shape == (30, 20)
     assert len({tuple(row) for row in frames.tolist()}) > 20
     common = Mask(MaskSettings("random", "random", 5, 8, 0, per="batch"), NTU, DATA)
-    assert len({tuple(row) for row in common.frames(clips).tolist()}) == 1  # type: ignore[union-attr]
+    assert len({tuple(row) for row in common.frames(clips).tolist()}) == 1
     nothing = Mask(MaskSettings("none", "none", 99, 99), NTU, DATA)
     assert nothing.frames(clips) is None
     assert nothing.joints(clips) is None

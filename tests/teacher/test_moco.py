@@ -29,7 +29,7 @@ def tensor(x: np.ndarray) -> torch.Tensor:
 
 def moco(queue: int = 10, **changes: object) -> MoCo:
     torch.manual_seed(1)
-    module = MoCo(STGCN(NTU, PLAN), ContrastSettings(features=6, queue=queue, **changes))  # type: ignore[arg-type]
+    module = MoCo(STGCN(NTU, PLAN), ContrastSettings(features=6, queue=queue, **changes))
     randomise(module.encoder)
     return module
 

@@ -63,7 +63,7 @@ def test_activation_is_class_activation_mapping() -> None:
 
 @pytest.mark.parametrize("fusion", ["one", "alignment"])
 def test_activation_has_a_value_for_every_joint_and_frame(fusion: str) -> None:
-    classifier = random_classifier(NTU, INPUT, replace(PLAN, fusion=fusion))  # type: ignore[arg-type]
+    classifier = random_classifier(NTU, INPUT, replace(PLAN, fusion=fusion))
     strength, _ = inspect.class_activation(classifier, scenes(1, INPUT))
     assert strength.shape == (12, 25)
     assert strength.min() >= 0

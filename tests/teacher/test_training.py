@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import lightning as L
 import pytest
 import torch
 from torch import Tensor, nn
@@ -100,6 +101,12 @@ def _points(count: int = 12) -> Clips:
     return Clips(x, (x[:, 0] > 0).long())
 
 
+def train(module: Line, folder: Path, *, resume: bool = False, shuffle: bool = True) -> L.Trainer:
+    """Trains on the points, four at a time."""
+    run = Run(folder, Recipe(compute=COMPUTE), resume=resume)
+    return fit(module, _points().loader(4, shuffle=shuffle), run, title="Line")
+
+
 def test_too_few_clips_for_a_step_are_refused(tmp_path: Path) -> None:
     nothing = DataLoader(_points(3), 4, drop_last=True, collate_fn=lambda batch: batch)
     with pytest.raises(InputError, match="too few clips"):
@@ -118,7 +125,7 @@ def test_every_optimizer_follows_the_schedule(optimizer: str, tmp_path: Path) ->
         optim(epochs=4, learning_rate=0.2, warmup_epochs=1, weight_decay=1e-3, optimizer=optimizer)
     )
     before = state(module)
-    trainer = fit(module, _points().loader(4), Run(tmp_path, Recipe(compute=COMPUTE)), title="Line")
+    trainer = train(module, tmp_path)
     assert trainer.global_step == 12
     assert rates == pytest.approx([0.2 * warmup_cosine(step, 3, 12) for step in range(12)])
     assert trainer.optimizers[0].param_groups[0]["weight_decay"] == 1e-3
@@ -141,33 +148,18 @@ def test_an_interrupted_training_goes_on_where_it_stopped(tmp_path: Path) -> Non
     folder = tmp_path / "a folder"
     first = Line(settings, interrupt=6)
     with pytest.raises(KeyboardInterrupt):
-        fit(
-            first,
-            _points().loader(4, shuffle=False),
-            Run(folder, Recipe(compute=COMPUTE)),
-            title="Line",
-        )
+        train(first, folder, shuffle=False)
     assert (folder / CHECKPOINT).is_file()
 
     second = Line(settings)
-    trainer = fit(
-        second,
-        _points().loader(4, shuffle=False),
-        Run(folder, Recipe(compute=COMPUTE), resume=True),
-        title="Line",
-    )
+    trainer = train(second, folder, resume=True, shuffle=False)
     assert trainer.global_step == 15
     assert first.seen + second.seen == whole.seen, "every clip in every epoch, once"
     for name, value in state(whole).items():
         torch.testing.assert_close(state(second)[name], value, atol=1e-6, rtol=1e-6)
 
     third = Line(settings)
-    fit(
-        third,
-        _points().loader(4, shuffle=False),
-        Run(folder, Recipe(compute=COMPUTE), resume=True),
-        title="Line",
-    )
+    train(third, folder, resume=True, shuffle=False)
     assert third.seen == [], "what was trained but not yet written is not trained again"
     assert equal(state(third), state(second))
 
@@ -178,24 +170,11 @@ def test_within_an_epoch_it_draws_the_rest_anew(tmp_path: Path) -> None:
     settings = optim(epochs=5, learning_rate=0.1, warmup_epochs=1)
     first, second = Line(settings, interrupt=7), Line(settings)
     with pytest.raises(KeyboardInterrupt):
-        fit(
-            first,
-            _points().loader(4, shuffle=False),
-            Run(tmp_path, Recipe(compute=COMPUTE)),
-            title="Line",
-        )
+        train(first, tmp_path, shuffle=False)
     left = state(first)
     started: list[dict[str, Tensor]] = []
     second.on_train_start = lambda: started.append(state(second))
-    assert (
-        fit(
-            second,
-            _points().loader(4, shuffle=False),
-            Run(tmp_path, Recipe(compute=COMPUTE), resume=True),
-            title="Line",
-        ).global_step
-        == 15
-    )
+    assert train(second, tmp_path, resume=True, shuffle=False).global_step == 15
     assert equal(started[0], left), "no step is lost"
     assert (len(first.seen), len(second.seen)) == (7, 8)
 
@@ -203,53 +182,22 @@ def test_within_an_epoch_it_draws_the_rest_anew(tmp_path: Path) -> None:
 def test_shuffled_training_resumes_with_the_same_number_of_steps(tmp_path: Path) -> None:
     settings = optim(epochs=4)
     with pytest.raises(KeyboardInterrupt):
-        fit(
-            Line(settings, interrupt=7),
-            _points().loader(4),
-            Run(tmp_path, Recipe(compute=COMPUTE)),
-            title="Line",
-        )
+        train(Line(settings, interrupt=7), tmp_path)
     module = Line(settings)
-    assert (
-        fit(
-            module,
-            _points().loader(4),
-            Run(tmp_path, Recipe(compute=COMPUTE), resume=True),
-            title="Line",
-        ).global_step
-        == 12
-    )
+    assert train(module, tmp_path, resume=True).global_step == 12
     assert len(module.seen) == 5
 
 
 def test_a_checkpoint_is_used_only_if_asked(tmp_path: Path) -> None:
     settings = optim(epochs=3)
     with pytest.raises(KeyboardInterrupt):
-        fit(
-            Line(settings, interrupt=4),
-            _points().loader(4),
-            Run(tmp_path, Recipe(compute=COMPUTE)),
-            title="Line",
-        )
+        train(Line(settings, interrupt=4), tmp_path)
     module = Line(settings)
-    assert (
-        fit(
-            module, _points().loader(4), Run(tmp_path, Recipe(compute=COMPUTE)), title="Line"
-        ).global_step
-        == 9
-    )
+    assert train(module, tmp_path).global_step == 9
     assert len(module.seen) == 9
     (tmp_path / CHECKPOINT).unlink()
     nothing = Line(settings)
-    assert (
-        fit(
-            nothing,
-            _points().loader(4),
-            Run(tmp_path, Recipe(compute=COMPUTE), resume=True),
-            title="Line",
-        ).global_step
-        == 9
-    ), "nothing to go on from"
+    assert train(nothing, tmp_path, resume=True).global_step == 9, "nothing to go on from"
 
 
 def test_training_is_the_same_for_the_same_seed(tmp_path: Path) -> None:
@@ -342,12 +290,7 @@ def test_a_useless_checkpoint_is_refused_in_one_line(damage: str, tmp_path: Path
 
     settings, checkpoint = optim(epochs=5), tmp_path / CHECKPOINT
     with pytest.raises(KeyboardInterrupt):
-        fit(
-            Line(settings, interrupt=10),
-            _points().loader(4),
-            Run(tmp_path, Recipe(compute=COMPUTE)),
-            title="Line",
-        )
+        train(Line(settings, interrupt=10), tmp_path)
     if damage == "fewer epochs":
         settings = optim(epochs=1)
     elif damage == "truncated":
@@ -362,12 +305,7 @@ def test_a_useless_checkpoint_is_refused_in_one_line(damage: str, tmp_path: Path
             checkpoint,
         )
     with pytest.raises(InputError, match="checkpoint") as refused:
-        fit(
-            Line(settings),
-            _points().loader(4),
-            Run(tmp_path, Recipe(compute=COMPUTE), resume=True),
-            title="Line",
-        )
+        train(Line(settings), tmp_path, resume=True)
     assert "\n" not in str(refused.value)
     assert not (tmp_path / "ran").exists()
 
@@ -384,15 +322,7 @@ def test_ctrl_c_is_taken_between_two_steps(tmp_path: Path) -> None:
     before = signal.getsignal(signal.SIGINT)
     module = Interrupted(optim(epochs=5))
     with pytest.raises(KeyboardInterrupt):
-        fit(module, _points().loader(4), Run(tmp_path, Recipe(compute=COMPUTE)), title="Line")
+        train(module, tmp_path)
     assert len(module.seen) == 5, "the step was finished, the next one not begun"
     assert signal.getsignal(signal.SIGINT) is before
-    assert (
-        fit(
-            Line(optim(epochs=5)),
-            _points().loader(4),
-            Run(tmp_path, Recipe(compute=COMPUTE), resume=True),
-            title="Line",
-        ).global_step
-        == 15
-    )
+    assert train(Line(optim(epochs=5)), tmp_path, resume=True).global_step == 15

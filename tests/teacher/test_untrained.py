@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from skedge import steps
 from skedge.datasets.store import Store
+from skedge.recipes.recipe import Protocol
 from skedge.recipes.settings import FinetuneSettings, LinearSettings, PretrainSettings
 from skedge.skeleton import InputError
 from skedge.tables import evaluations

@@ -54,7 +54,7 @@ class PlainContrast(SkeletonCLR):
     """SkeletonCLR with batch norms that stand still."""
 
     def on_train_start(self) -> None:
-        Plain.on_train_start(self)  # type: ignore[arg-type]
+        Plain.on_train_start(self)
 
 
 def clips(frames: int = INPUT.frames) -> Clips:

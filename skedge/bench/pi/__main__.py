@@ -44,7 +44,12 @@ def main() -> None:
     ]
     try:
         document = emulate(
-            files, args.out, args.wheel, args.cores, args.most_a_frame, pose=args.pose
+            files,
+            args.out,
+            args.wheel,
+            cores=args.cores,
+            most_a_frame=args.most_a_frame,
+            pose=args.pose,
         )
     except InputError as error:
         parser.exit(2, f"skedge.bench.pi: {error}\n")

@@ -11,6 +11,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,7 @@ def check(path: Path) -> dict[str, Any]:
     first = time.perf_counter_ns()
     call = example.call(backend)
     called = time.perf_counter_ns()
-    probabilities, embedding = (part.copy() for part in call())  # type: ignore[attr-defined]
+    probabilities, embedding = (part.copy() for part in call())
     counts = count(call, time.perf_counter_ns() - called)
     rss, peak = resident()
     return {
@@ -95,7 +96,7 @@ def main(folder: Path) -> int:
     for suffix in (".onnx", ".tflite"):
         files = sorted(file for file in folder.iterdir() if file.suffix == suffix)
         if files:
-            failed |= _apart(lambda files=files: _each(files))  # type: ignore[misc]
+            failed |= _apart(partial(_each, files))
     return failed
 
 
@@ -103,7 +104,7 @@ def _each(files: list[Path]) -> int:
     before = time.perf_counter_ns()
     import_runtime(files[0])
     imported = time.perf_counter_ns() - before
-    return max(_apart(lambda file=file: _tell(file, imported)) for file in files)  # type: ignore[misc]
+    return max(_apart(partial(_tell, file, imported)) for file in files)
 
 
 def _tell(file: Path, imported: int) -> int:

@@ -90,7 +90,7 @@ def build(wheel: Path, room: Path, say: Callable[[str], None] = print) -> Board:
         for old in room.glob("disk-*.cpio"):
             old.unlink()
         with _whole(room / "site") as site:
-            _install(wheel, room, root, site)
+            _install(wheel, room, root, site=site)
         with _whole(disk) as draft:
             archive(root, draft)
             with tempfile.TemporaryDirectory(dir=room) as alone:
@@ -173,7 +173,10 @@ def _system(room: Path, root: Path, kernel: Path) -> None:
             line.split()[-1] for line in depends.splitlines() if "Depends: linux-image-" in line
         )
         _run(
-            fetching, ["apt-get", "--quiet", "download", image], environment, Path(place) / "kernel"
+            fetching,
+            ["apt-get", "--quiet", "download", image],
+            environment,
+            cwd=Path(place) / "kernel",
         )
         (package,) = (Path(place) / "kernel").glob("*.deb")
         _run("unpacking", ["dpkg", "--extract", str(package), str(package.parent / "unpacked")])

@@ -50,8 +50,8 @@ class Core(NamedTuple):
 
 
 CORES = {
-    "cortex-a72": Core("Raspberry Pi 4", 1.5e9, 1e6, 4e9),
-    "cortex-a76": Core("Raspberry Pi 5", 2.4e9, 2e6, 8e9),
+    "cortex-a72": Core("Raspberry Pi 4", 1.5e9, 1e6, bytes_per_second=4e9),
+    "cortex-a76": Core("Raspberry Pi 5", 2.4e9, 2e6, bytes_per_second=8e9),
 }
 # Instructions a cycle, from a good day to a bad one.
 PER_CYCLE = (2.0, 1.0, 0.5)
@@ -103,8 +103,8 @@ def emulate(
         if pose is not None:
             networks = Path(place) / "disk" / "pose"
             networks.mkdir()
-            for path in [*(model_path(name) for name in MODELS), *pose]:
-                shutil.copyfile(path, networks / path.name)
+            for name, path in _networks(pose).items():
+                shutil.copyfile(path, networks / name)
         say(f"running {len(files)} models natively")
         native = _native(models)
         disk = Path(place) / "disk.cpio"
@@ -123,7 +123,7 @@ def emulate(
     for copy, name in copies.items():
         entry = describe(name, named[name], backends[name])
         entry["cores"] = {
-            core: _entry(ran[core][copy], native.get(copy), entry, CORES[core])
+            core: _entry(ran[core][copy], native.get(copy), entry, core=CORES[core])
             for core in cores
             if copy in ran[core]
         }
@@ -145,6 +145,18 @@ def emulate(
     write_json(out / "pi.json", document, indent=1)
     write_text(out / "pi.md", markdown(document))
     return document
+
+
+def _networks(given: Sequence[Path]) -> dict[str, Path]:
+    """The networks to count by the board's names for them: those that `skedge pose fetch` stored,
+    and those `given`, which may be called the same."""
+    stored = {MODELS[name].name: model_path(name) for name in MODELS}
+    more = {path.name if path.name not in stored else f"given_{path.name}": path for path in given}
+    missing = [str(path) for path in given if not path.is_file()]
+    if missing or len(more) < len(given):
+        wrong = ", ".join(missing or map(str, given))
+        raise InputError(f"--pose: expected files of different names, got {wrong}")
+    return stored | more
 
 
 def complaints(

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from skedge.edge_runtime.recognizer import Recognizer
-from skedge.edge_runtime.scoring.predict import Prediction, predict_store
+from skedge.edge_runtime.scoring.predict import Classes, Prediction, predict_store
 from skedge.skeleton.errors import InputError
 from skedge.teacher.pictures import confusion_matrix
 
@@ -45,8 +45,9 @@ def main() -> None:
     args = parser.parse_args()
     try:
         recognizer = Recognizer.load(args.model)
+        classes = Classes(synonyms=args.synonyms or {})
         report = predict_store(
-            recognizer, args.store, args.protocol, frame_by_frame=True, synonyms=args.synonyms
+            recognizer, args.store, args.protocol, frame_by_frame=True, classes=classes
         )
     except InputError as error:
         parser.exit(2, f"skedge.bench.studies.confusions: {error}\n")

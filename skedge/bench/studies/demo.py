@@ -81,7 +81,7 @@ def _observe(camera: Camera, frame: Frame) -> Observation:
     if people is None:
         assert camera.pose is not None
         people = camera.pose.estimate(frame)
-    return Observation(frame, people, camera.layout, frame.seconds)
+    return Observation(frame, people, camera.layout, taken=frame.seconds)
 
 
 def _compose(picture: np.ndarray, answers: tuple[Answer, ...], events: list[Event]) -> np.ndarray:
@@ -131,7 +131,9 @@ def main() -> None:
     args = parser.parse_args()
     try:
         camera = open_camera(args.source, fast=True)
-        drawn = pictures(camera, Recognizer.load(args.model), args.start, args.seconds, args.rate)
+        drawn = pictures(
+            camera, Recognizer.load(args.model), args.start, seconds=args.seconds, rate=args.rate
+        )
         count = save(drawn, args.out, args.rate)
     except InputError as error:
         parser.exit(2, f"skedge.bench.studies.demo: {error}\n")

@@ -195,10 +195,13 @@ def main() -> None:
             from skedge.datasets.store.splits import add
 
             labels = _every(store, args.every)
-            add(args.store, lambda there: {args.new: few(there, args.protocol, labels, args.shots)})
+            add(
+                args.store,
+                lambda there: {args.new: few(there, args.protocol, labels, shots=args.shots)},
+            )
             print(f"{args.shots} training clips of:", ", ".join(labels))
         else:
-            rows = measure(args.model, store, args.protocol, args.shots, args.draws)
+            rows = measure(args.model, store, args.protocol, shots=args.shots, draws=args.draws)
             print(json.dumps(rows, indent=1) if args.json else markdown(rows))
     except InputError as error:
         parser.exit(2, f"skedge.bench.studies.fewshot: {error}\n")

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from skedge.datasets.importer import Importing
 from skedge.datasets.readers import import_dataset
 from skedge.datasets.store import Store, StoreWriter
 from skedge.skeleton import load_layout
@@ -76,7 +77,8 @@ def measure_import(folder: Path, copies: int, processes: int | None) -> dict[str
             name = f"S{setup:03}C{camera:03}P{person:03}R{repetition:03}A{action:03}.skeleton"
             os.link(masters[i % len(files)], many / name)
         start, cpu = time.perf_counter(), _cpu_seconds()
-        report = import_dataset("ntu60", many, Path(scratch) / "store", processes=processes)
+        how = Importing(processes=processes)
+        report = import_dataset("ntu60", many, Path(scratch) / "store", how=how)
         rate = report["clips"] / (time.perf_counter() - start)
         import_cpu = (_cpu_seconds() - cpu) / report["clips"]
     plain_seconds, plain_cpu = np.mean([before, _measure_plain(sample)], axis=0).tolist()

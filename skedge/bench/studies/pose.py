@@ -75,7 +75,7 @@ def measure(
         ].append(took)
         if actions is not None:
             start = time.perf_counter()
-            actions.update(Observation(frame, seen, pose.layout, 0.0))
+            actions.update(Observation(frame, seen, pose.layout, taken=0.0))
             times["action"].append(time.perf_counter() - start)
         followed.append(seen)
     report: dict[str, Any] = {
@@ -171,7 +171,7 @@ def main() -> None:
         source = open_source(args.film, fast=True)
         if getattr(source, "layout", None) is not None:
             raise InputError(f"{args.film}: expected a film or pictures, got recorded skeletons")
-        found = measure(source, args.people, recognizer, truth, args.pose)
+        found = measure(source, args.people, recognizer, truth=truth, network=args.pose)
     except (InputError, OSError) as error:
         parser.exit(2, f"skedge.bench.studies.pose: {error}\n")
     print(json.dumps(found, indent=1))

@@ -111,14 +111,7 @@ class Stopwatch(L.Callback):
             self.counter.__enter__()
             self.keeping.__enter__()
 
-    def on_train_batch_end(
-        self,
-        trainer: L.Trainer,
-        pl_module: L.LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
-    ) -> None:
+    def on_train_batch_end(self, trainer: L.Trainer, pl_module: L.LightningModule, *_: Any) -> None:
         if trainer.global_step == 1:
             self.keeping.__exit__(None, None, None)
             self.counter.__exit__(None, None, None)

@@ -7,6 +7,7 @@ import os
 import re
 import unicodedata
 from functools import partial
+from itertools import permutations
 from pathlib import Path
 from typing import NamedTuple
 
@@ -102,10 +103,11 @@ def read_clip(row: _Row, layout: Layout, classes: dict[str, int]) -> list[Clip]:
     """The clip in one file of the list; `DamagedError` names it."""
     read = {".npz": _from_npz, ".npy": _from_npy}.get(row.path.suffix.lower())
     joints = read(row.path) if read is not None else _from_csv(row.path, layout)
+    if joints.ndim == 2 and joints.shape[1] == 3 * len(layout):
+        joints = joints.reshape(len(joints), len(layout), 3)
+    _check_axes(joints.shape, layout, row.path)
     if joints.ndim == 3:
         joints = joints[None]
-    if joints.ndim != 4 or joints.shape[3] not in (2, 3) or 0 in joints.shape:
-        damaged(row.path, f"expected joints (T, V, 3) or (M, T, V, 3), got {joints.shape}")
     note = ""
     if joints.shape[2] == len(layout) and joints.shape[0] > 1:
         joints, other = persons_first(joints)
@@ -133,6 +135,24 @@ def read_clip(row: _Row, layout: Layout, classes: dict[str, int]) -> list[Clip]:
             note=note,
         )
     ]
+
+
+def _check_axes(shape: tuple[int, ...], layout: Layout, file: Path) -> None:
+    """Raise `DamagedError` unless the shape is that of joints; of axes in another order it says
+    how to turn them."""
+    size = len(shape)
+    placed = shape[-2:-1] == (len(layout),) or len(layout) not in shape
+    if size in (3, 4) and shape[-1] in (2, 3) and 0 not in shape and placed:
+        return
+    turn = ""
+    for order in permutations(range(size)) if size in (3, 4) else ():
+        if shape[order[-1]] in (3, 2) and shape[order[-2]] == len(layout):
+            turn = f"; its axes are in another order: turn it with numpy.transpose(array, {order})"
+            break
+    damaged(
+        file,
+        f"expected joints (T, V, 3) or (M, T, V, 3) of {len(layout)} joints, got {shape}{turn}",
+    )
 
 
 def _from_npz(path: Path) -> np.ndarray:
@@ -242,7 +262,7 @@ def _row(source: Path, line: dict[str, str | None], numbers: dict[str, dict[str,
     part = _PART_NAMES.get(part, part)
     if part and part not in PARTS:
         raise ValueError(f"expected a split of {', '.join(PARTS)}, got {part[:40]!r}")
-    return _Row(path, file.removesuffix(path.suffix), label, whose, part)
+    return _Row(path, file.removesuffix(path.suffix), label, whose=whose, part=part)
 
 
 def _classes(rows: list[_Row], labels: Path | str | None) -> dict[str, int]:

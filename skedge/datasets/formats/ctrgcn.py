@@ -37,7 +37,7 @@ def open_ctrgcn(source: Path, *, labels: Path | str | None = None) -> Dataset:
             f" {', '.join(found)[:80] or 'nothing'}"
         )
     for part in parts:
-        _check(source, part, found[f"x_{part}"], found[f"y_{part}"])
+        _check(source, part, found[f"x_{part}"], y=found[f"y_{part}"])
     classes = max(found[f"y_{part}"].shape[1] for part in parts)
     return Dataset(
         name=source.stem,
@@ -85,7 +85,7 @@ class _Reader:
         if (y != 0).sum() != 1:
             damaged(file, "expected a one-hot label, got another number of ones")
         joints = x.reshape(-1, PERSONS, JOINTS, 3).transpose(1, 0, 2, 3)
-        return [unpad(joints, f"{part}-{row}", int(y.argmax()), file)]
+        return [unpad(joints, f"{part}-{row}", int(y.argmax()), file=file)]
 
 
 def _check(source: Path, part: str, x: Header, y: Header) -> None:

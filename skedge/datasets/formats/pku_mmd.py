@@ -169,7 +169,7 @@ def read_recording(source: _Source, continuous: bool = False) -> list[Clip | Dam
     intervals, notes = [], []
     for number, (at, line) in enumerate(lines, 1):
         try:
-            label, start, end, note = _instance(line, joints.shape[1], source.label, at)
+            label, start, end, note = _instance(line, joints.shape[1], source.label, at=at)
             if not continuous and np.isnan(joints[:, start:end]).all():
                 damaged(
                     source.skeleton,

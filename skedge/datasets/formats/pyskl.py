@@ -3,6 +3,7 @@ HMDB51 and others."""
 
 import os
 import re
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeGuard
 
@@ -81,14 +82,11 @@ def open_pyskl(
                 annotations[number],
                 chosen,
                 f"{source}: {_name(annotations[number], number)}",
-                source.parent,
+                folder=source.parent,
             )
         ],
         root=source,
-        protocols={
-            protocol: lambda index, parts=parts: _codes(index, parts)  # type: ignore[misc]
-            for protocol, parts in protocols.items()
-        },
+        protocols={protocol: partial(_codes, parts=parts) for protocol, parts in protocols.items()},
         persons_chosen=ntu,
         parallel=False,
         unit="clips",
@@ -211,7 +209,7 @@ def _joints(annotation: dict[str, Any], layout: Layout, source: str) -> np.ndarr
     return (
         joints
         if joints.shape[-1] == 3
-        else _pixels_to_metres(joints, layout, annotation.get("img_shape"), source)
+        else _pixels_to_metres(joints, layout, annotation.get("img_shape"), source=source)
     )
 
 

@@ -71,7 +71,10 @@ def open_stgcn(
             )
         return [
             unpad(
-                part.data[row].transpose(3, 1, 2, 0), name, part.labels[row], f"{part.path}: {name}"
+                part.data[row].transpose(3, 1, 2, 0),
+                name,
+                part.labels[row],
+                file=f"{part.path}: {name}",
             )
         ]
 
@@ -123,7 +126,7 @@ def _part(source: Path, name: str) -> _Part | None:
             f"{path}: expected clips of at most {LARGEST // 2**20} MB, got an array of {data.shape}"
         )
     names, labels = _labels(source / f"{name}_label.pkl", len(data))
-    return _Part(path, data, names, labels)
+    return _Part(path, data, names, labels=labels)
 
 
 def _labels(path: Path, count: int) -> tuple[list[str], list[int]]:

@@ -1,10 +1,17 @@
 """What a reader raises for one file that cannot be used, so that an import can list it and go
 on."""
 
+import zipfile
+import zlib
 from typing import NoReturn
 
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.layout import Layout, check_joint_count
+
+# What `zipfile` raises for an archive that is truncated, encrypted or none at all.
+BAD_ZIP = (
+    zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, ValueError,
+)  # fmt: skip
 
 
 class DamagedError(InputError):

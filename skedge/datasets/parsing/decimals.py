@@ -40,7 +40,7 @@ def decimals(text: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> np.ndarr
     long = np.flatnonzero((dots - digits > 1) | (fraction > 8))
     long = long[good[long]]
     if len(long):
-        values[long], good[long] = _long(text, digits[long], dots[long], ends[long])
+        values[long], good[long] = _long(text, digits[long], dots[long], ends=ends[long])
     np.copysign(values, 0.5 - sign, out=values)
     for i in np.flatnonzero(~good):
         values[i] = _number(text[starts[i] : ends[i]].tobytes())

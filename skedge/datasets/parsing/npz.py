@@ -9,7 +9,7 @@ from typing import IO, NamedTuple, NoReturn
 
 import numpy as np
 
-from skedge.datasets.parsing.damage import DamagedError, damaged
+from skedge.datasets.parsing.damage import BAD_ZIP, DamagedError, damaged
 
 # Of one clip, and of one row of a large array.
 LARGEST = 64 * 2**20
@@ -37,14 +37,7 @@ def members(file: Path) -> dict[str, Header]:
         raise
     except OSError as error:
         damaged(file, f"expected an .npz file, got: {error.strerror or error}")
-    except (
-        zipfile.BadZipFile,
-        zlib.error,
-        EOFError,
-        RuntimeError,
-        NotImplementedError,
-        ValueError,
-    ) as error:
+    except BAD_ZIP as error:
         _unreadable(file, error)
 
 

@@ -50,7 +50,7 @@ def parse(content: bytes, file: object) -> Recording:
             return parse(tidy, file)
         structure = words.walk()
     frames, frame, body, first = structure
-    return Recording(frames, frame, body, words.joints(first))
+    return Recording(frames, frame, body, joints=words.joints(first))
 
 
 class _Words:
@@ -124,7 +124,7 @@ class _Words:
 
         Line by line, so that what is wrong can be told.
         """
-        lines = _Lines(self.text, self.bytes, self.breaks, self.file)
+        lines = _Lines(self.text, self.bytes, self.breaks, file=self.file)
         codes: dict[int, int] = {}
         frame: list[int] = []
         body: list[int] = []

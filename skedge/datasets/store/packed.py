@@ -44,8 +44,8 @@ class StoreWriter:
     without an exception.
 
     Until then everything goes to a hidden folder beside it; clips are written as they come, so
-    memory stays flat. `rate` is in frames per second, None where it is unknown. `made_by` is any
-    JSON document that tells how the store came to be.
+    memory stays flat. `rate` is in frames per second, None where it is unknown. The attribute
+    `made_by` is any JSON document that tells how the store came to be.
 
     With `resume`, a text that says what is being written, work that was interrupted after a
     `checkpoint` goes on: a writer with the same text finds the clips of that checkpoint in place
@@ -64,7 +64,6 @@ class StoreWriter:
         layout: Layout,
         labels: Sequence[str],
         rate: float | None,
-        made_by: dict[str, Any] | None = None,
         overwrite: bool = False,
         resume: str | None = None,
     ) -> None:
@@ -74,10 +73,11 @@ class StoreWriter:
         self._document = {
             "name": name,
             "rate": rate,
-            "made_by": made_by or {},
+            "made_by": {},
             "layout": layout.to_dict(),
             "labels": self._labels,
         }
+        self.made_by: dict[str, Any] = {}
         self._overwrite = overwrite
         self._clips: list[tuple[Any, ...]] = []
         self._names: set[str] = set()
@@ -212,7 +212,7 @@ class StoreWriter:
         see `restored`."""
         if self._journal is not None:
             _sync(self._file)
-            self._journal.append(self._clips, self._intervals, self._rows, note)
+            self._journal.append(self._clips, self._intervals, self._rows, note=note)
 
     def attach(self, name: str, document: Callable[[], Any]) -> None:
         """Put a JSON document beside the arrays under that file name; it is asked for last, once
@@ -290,6 +290,7 @@ class StoreWriter:
         document = {
             "version": VERSION,
             **self._document,
+            "made_by": self.made_by,
             "clips": len(index),
             "rows": self._rows,
             "protocols": list(self._protocols),

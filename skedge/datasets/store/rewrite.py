@@ -2,9 +2,10 @@
 written whole."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -54,12 +55,12 @@ def append(
             layout=old.layout if old else layout,
             labels=labels,
             rate=rate,
-            made_by=old.made_by if old else {"format": "recorded"},
             overwrite=old is not None,
         ) as writer:
+            writer.made_by = old.made_by if old else {"format": "recorded"}
             taken: set[str] = set()
             if old:
-                _copy(old, writer, labels, np.arange(len(old)))
+                _copy(old, writer, labels, chosen=np.arange(len(old)))
                 taken.update(str(known) for known in old.index["name"])
             for clip in clips:
                 number = sum(known.rpartition("-")[0] == clip.label for known in taken) + 1
@@ -75,7 +76,7 @@ def append(
                     if old
                     else np.zeros(0)
                 )
-                writer.protocol(protocol, lambda index, codes=codes: codes)  # type: ignore[misc]
+                writer.protocol(protocol, _always(codes))
     return Store(path)
 
 
@@ -111,14 +112,14 @@ def without(store: Store, path: Path | str, labels: Sequence[str]) -> Store:
     chosen = np.flatnonzero(~np.isin(store.index["label"], list(left_out)))
     if not kept or len(chosen) == 0:
         raise InputError(f"{store.path}: expected some classes with clips to be left, got none")
-    made_by = {**store.made_by, "without": list(labels)}
     with StoreWriter(
-        path, name=store.name, layout=store.layout, labels=kept, rate=store.rate, made_by=made_by
+        path, name=store.name, layout=store.layout, labels=kept, rate=store.rate
     ) as writer:
-        _copy(store, writer, kept, chosen)
+        writer.made_by = {**store.made_by, "without": list(labels)}
+        _copy(store, writer, kept, chosen=chosen)
         for protocol in store.protocols:
             codes = store.codes(protocol)[chosen]
-            writer.protocol(protocol, lambda index, codes=codes: codes)  # type: ignore[misc]
+            writer.protocol(protocol, _always(codes))
     return Store(path)
 
 
@@ -149,7 +150,7 @@ def merge(stores: Sequence[Store], path: Path | str, name: str | None = None) ->
                 f"{store.path}: expected a store of clips, got whole recordings with intervals"
             )
     for store in stores:
-        wrong = look(store.clip, len(store), store.layout, store.rate).sure
+        wrong = look(store.clip, len(store), store.layout, rate=store.rate).sure
         if wrong:
             raise InputError(f"{store.path}: {wrong[0]}; import it again")
     sets = {store.labels for store in stores}
@@ -159,15 +160,14 @@ def merge(stores: Sequence[Store], path: Path | str, name: str | None = None) ->
             " every store; import with --labels"
         )
     labels = list(dict.fromkeys(label for store in stores for label in store.labels))
-    made_by = {"format": "merged", "of": [store.name for store in stores]}
     with StoreWriter(
         path,
         name=name or path.name,
         layout=first.layout,
         labels=labels,
         rate=first.rate,
-        made_by=made_by,
     ) as writer:
+        writer.made_by = {"format": "merged", "of": [store.name for store in stores]}
         people = 0
         for number, store in enumerate(stores, 1):
             twice = sum(other.name == store.name for other in stores) > 1
@@ -199,7 +199,7 @@ def merge(stores: Sequence[Store], path: Path | str, name: str | None = None) ->
                 for store in stores
             ]
             codes = np.concatenate(parts)
-            writer.protocol(protocol, lambda index, codes=codes: codes)  # type: ignore[misc]
+            writer.protocol(protocol, _always(codes))
     return Store(path)
 
 
@@ -224,4 +224,9 @@ def _copy(store: Store, writer: StoreWriter, labels: list[str], chosen: np.ndarr
     for file in store.path.glob("*.json"):
         if file.name not in OWN:
             document = json.loads(file.read_bytes())
-            writer.attach(file.name, lambda document=document: document)  # type: ignore[misc]
+            writer.attach(file.name, _always(document))
+
+
+def _always(value: Any) -> Callable[..., Any]:
+    """A function that gives `value`, whatever it is asked."""
+    return lambda *_: value

@@ -102,9 +102,9 @@ def add_subset(
         codes = np.array(store.codes(of))
         train = store.split(of, "train")
         codes[train] = 0
-        codes[train[subset(np.asarray(store.index["label"][train]), share, seed, balanced)]] = (
-            _TRAIN
-        )
+        codes[
+            train[subset(np.asarray(store.index["label"][train]), share, seed, balanced=balanced)]
+        ] = _TRAIN
         return {name: codes}
 
     add(path, make)

@@ -19,7 +19,7 @@ def summarize(store: Store) -> dict[str, Any]:
     height (of people, metres), speed (of their hands, m/s) and looks (what looks wrong about them,
     with what mends it), bytes (of the folder), fingerprint.
     """
-    body = look(store.clip, len(store), store.layout, store.rate)
+    body = look(store.clip, len(store), store.layout, rate=store.rate)
     index = store.index
     frames = index["frames"]
     counts = np.bincount(index["label"], minlength=len(store.labels))

@@ -232,9 +232,9 @@ def _write(
         layout=_LAYOUT,
         labels=ACTIONS,
         rate=RATE,
-        made_by=made_by,
         overwrite=overwrite,
     ) as writer:
+        writer.made_by = made_by
         repetitions: dict[str, int | list[int]] = {}
         writer.attach("repetitions.json", lambda: repetitions)
         for name, made, intervals in progress(named, "Making the synthetic set", total):

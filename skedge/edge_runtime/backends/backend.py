@@ -13,6 +13,9 @@ from skedge.edge_runtime.stream import Stepper
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.metadata import ModelMetadata
 
+MOST_THREADS = 64
+LARGEST = 512 * 2**20
+
 
 class Backend(Protocol):
     """An exported model that is ready to run."""
@@ -95,9 +98,17 @@ def load_backend(path: str | Path, threads: int = 1) -> Backend:
             f"{path}: expected a model file, found {'a folder' if path.is_dir() else 'none'}; make"
             " one with `skedge export`"
         )
-    if threads < 1:
-        raise InputError(f"expected at least 1 thread, got {threads}")
+    if not 1 <= threads <= MOST_THREADS:
+        raise InputError(
+            f"expected at least 1 thread and at most {MOST_THREADS}, got {threads}; more than the"
+            " computer's cores are of no use"
+        )
     runtime = runtime_of(path)
+    if path.stat().st_size > LARGEST:
+        raise InputError(
+            f"{path}: expected a model of at most {LARGEST >> 20} MB, got"
+            f" {path.stat().st_size >> 20} MB"
+        )
     memory.check(path, runtime.memory, imported=runtime.module in sys.modules)
     return runtime.start(path, threads)
 

@@ -9,12 +9,15 @@ import numpy as np
 
 from skedge.edge_runtime.backends.flatbuffer import read_text
 from skedge.edge_runtime.backends.memory import Memory, Need
-from skedge.edge_runtime.backends.ports import check_ports, damaged
+from skedge.edge_runtime.backends.outline import check_outline
+from skedge.edge_runtime.backends.ports import check_ports, damaged, described
+from skedge.edge_runtime.backends.probe import probe
+from skedge.edge_runtime.backends.seal import read_sealed
 from skedge.edge_runtime.backends.silence import silence
 from skedge.edge_runtime.stream import Stepper, TfliteRunner, TfliteStepper
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.install import install_hint
-from skedge.skeleton.metadata import KEY, ModelMetadata
+from skedge.skeleton.metadata import KEY
 
 # ai-edge-litert 2.3.
 MEMORY = Memory(space=Need(28, 12, copies=4), resident=Need(10, 10, copies=3))
@@ -26,18 +29,28 @@ class TfliteBackend:
     tflite-runtime, its predecessor, serves where it alone is installed and right: fp32 models,
     NumPy 1.
 
+    A file without a checksum is opened in a process of its own first, unless it was `probed`: some
+    damage ends the process that LiteRT runs in.
+
     Raises `InputError` for a file that is missing, damaged, not TFLite, not exported by skedge, or
     of a newer skedge, and where no runtime is installed that can run it.
     """
 
-    def __init__(self, path: str | Path, threads: int = 1) -> None:
+    def __init__(self, path: str | Path, threads: int = 1, *, probed: bool = False) -> None:
         source = str(path)
+        content, checksum = read_sealed(Path(path))
         try:
-            document = read_text(Path(path).read_bytes(), KEY)
+            document = read_text(content, KEY)
+            self.metadata = described(document, checksum, source)
+            check_outline(content)
+        except InputError:
+            raise
         except ValueError as error:
             raise damaged(source, "a TFLite model", error) from None
-        self.metadata = ModelMetadata.from_json(document, source)
+        del content
         interpreter = import_interpreter(source, self.metadata.precision)
+        if checksum is None and not probed:
+            probe(Path(path))
         try:
             with silence():
                 self._interpreter = interpreter(model_path=source, num_threads=threads)
@@ -69,6 +82,13 @@ class TfliteBackend:
     def run(self, joints: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         outputs = self.infer({"joints": joints})
         return outputs["probabilities"], outputs["embedding"]
+
+    def try_out(self) -> None:
+        """Run it once, on zeros."""
+        tensor = self._interpreter.get_tensor
+        zeros = {name: np.zeros_like(tensor(index)) for name, index in self._inputs.items()}
+        with silence():
+            self.infer(zeros)
 
     def stepper(self) -> Stepper:
         return TfliteStepper(self._runner)

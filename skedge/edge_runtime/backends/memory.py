@@ -82,9 +82,10 @@ def groups(root: Path = Path("/")) -> list[float]:
 def _own(root: Path) -> tuple[float, float]:
     """Address space and resident memory of this process in MB."""
     values = dict(line.split(":", 1) for line in _lines(root / "proc/self/status") if ":" in line)
-    return tuple(
+    size, resident = (
         int(values.get(name, "0 kB").split()[0]) * 1024 / MEGABYTE for name in ("VmSize", "VmRSS")
-    )  # type: ignore[return-value]
+    )
+    return size, resident
 
 
 def _address_space() -> float | None:

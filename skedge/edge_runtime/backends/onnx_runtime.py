@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 
 from skedge.edge_runtime.backends.memory import Memory, Need
-from skedge.edge_runtime.backends.ports import check_ports, damaged
+from skedge.edge_runtime.backends.ports import check_ports, damaged, described
+from skedge.edge_runtime.backends.protobuf import read_document
+from skedge.edge_runtime.backends.seal import read_sealed
 from skedge.edge_runtime.stream import OnnxStepper, Stepper
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.install import install_hint
-from skedge.skeleton.metadata import KEY, ModelMetadata
+from skedge.skeleton.metadata import KEY
 
 # onnxruntime 1.29 and later writes files and opens sockets for telemetry unless this is set before
 # it is imported.
@@ -32,6 +34,13 @@ class OnnxBackend:
 
     def __init__(self, path: str | Path, threads: int = 1) -> None:
         source = str(path)
+        content, checksum = read_sealed(Path(path))
+        try:
+            document = read_document(content, KEY)
+        except ValueError as error:
+            raise damaged(source, "an ONNX model", error) from None
+        del content
+        self.metadata = described(document, checksum, source)
         options = session_options(threads)
         runtime = import_onnxruntime(source)
         try:
@@ -40,9 +49,6 @@ class OnnxBackend:
             )
         except Exception as error:  # its exceptions have no common base class
             raise damaged(source, "an ONNX model", error) from None
-        self.metadata = ModelMetadata.from_json(
-            self._session.get_modelmeta().custom_metadata_map.get(KEY), source
-        )
         inputs = self._session.get_inputs()
         outputs = self._session.get_outputs()
         self._outputs = [port.name for port in outputs]

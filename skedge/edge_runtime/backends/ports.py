@@ -1,4 +1,4 @@
-"""The check of a file's inputs and outputs against its metadata."""
+"""A file's metadata, and the check of its inputs and outputs against them."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,6 +17,14 @@ def damaged(source: str, expected: str, error: Exception) -> InputError:
         f"{source}: expected {expected}, got a damaged, truncated or different file ({reason});"
         " export it again"
     )
+
+
+def described(document: str | None, checksum: str | None, source: str) -> ModelMetadata:
+    """The metadata in a document, whose checksum must be the one that was found in the file."""
+    metadata = ModelMetadata.from_json(document, source)
+    if metadata.file_sha256 != checksum:
+        raise damaged(source, "a file with its checksum", ValueError("it cannot be read"))
+    return metadata
 
 
 def check_ports(inputs: Ports, outputs: Ports, metadata: ModelMetadata, *, source: str) -> None:

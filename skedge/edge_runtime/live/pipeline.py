@@ -17,9 +17,11 @@ from skedge.edge_runtime.live.actions import Answer, Observation, Outlook
 from skedge.edge_runtime.live.crew import Crew
 from skedge.edge_runtime.live.machine import health
 from skedge.edge_runtime.live.mailbox import Mailbox, Newest
+from skedge.edge_runtime.live.pulse import Pulse
 from skedge.edge_runtime.live.timing import Timing
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.layout import Layout
+from skedge.skeleton.text import printable
 
 REMEMBERED = 100
 STATE_SECONDS = 0.1
@@ -88,10 +90,11 @@ class Live:
     ) -> None:
         self.crew = Crew()
         self.timing = Timing()
+        self.pulse = Pulse()
         self.states: Newest[bytes] = Newest()
         self.log = Log()
         self.followed = threading.Event()
-        self.name = name
+        self.name = printable(name)
         self._source, self._pose, self._layout, self._consumer, self._painter = (
             source,
             pose,
@@ -123,7 +126,7 @@ class Live:
 
     def note(self, text: str) -> None:
         """Say something to whoever looks on."""
-        self._announce("note", {"note": text})
+        self._announce("note", {"note": printable(" ".join(text.split()))})
 
     def start(self) -> None:
         crew = self.crew
@@ -170,8 +173,23 @@ class Live:
             **self._figures,
         }
 
+    def hanging(self) -> list[str]:
+        """Stages that have been at one frame for ten seconds. A camera that is lost and said to be
+        so is none: it is tried again."""
+        status = getattr(self._source, "status", "")
+        return [stage for stage in self.pulse.hangs() if stage != "camera" or not status]
+
+    def problems(self) -> list[str]:
+        """What keeps events from coming, in a few words each; empty while all is well."""
+        return [self._status] if self._status else []
+
     def _film(self) -> None:
-        for frame in self._source:
+        frames = iter(self._source)
+        while True:
+            with self.pulse.work("camera"):
+                frame = next(frames, None)
+            if frame is None:
+                break
             if self.crew.stopping.is_set():
                 return
             self.timing.happened("camera")
@@ -188,7 +206,8 @@ class Live:
                         f"{self.name}: expected recorded skeletons, got pictures and no pose"
                         " estimator"
                     )
-                people = self._pose.estimate(shot.frame)
+                with self.pulse.work("pose"):
+                    people = self._pose.estimate(shot.frame)
                 self.timing.took("pose", time.monotonic() - start)
             self.timing.happened("pose")
             observation = Observation(shot.frame, people, self._layout, shot.taken)
@@ -203,7 +222,8 @@ class Live:
             observation := self._observations.take()
         ) is not None and not self.crew.stopping.is_set():
             start = time.monotonic()
-            self._outlook = outlook = self._consumer.update(observation)
+            with self.pulse.work("action"):
+                self._outlook = outlook = self._consumer.update(observation)
             self._answered = now = time.monotonic()
             self.timing.took("action", now - start)
             self.timing.took("camera to answer", now - observation.taken)
@@ -227,7 +247,8 @@ class Live:
         ) is not None and not self.crew.stopping.is_set():
             start = time.monotonic()
             assert self._painter is not None
-            self._painter.paint(observation, self._outlook.answers)
+            with self.pulse.work("picture"):
+                self._painter.paint(observation, self._outlook.answers)
             self.timing.took("picture", time.monotonic() - start)
         self._done("picture")
 
@@ -262,8 +283,11 @@ class Live:
 
     def _listen_to_source(self) -> None:
         """Sources that can lose their camera have a `status`: a few words, empty while all is
-        well."""
-        status = str(getattr(self._source, "status", "") or "")
+        well. A stage that hangs is worse."""
+        status = printable(str(getattr(self._source, "status", "") or ""))
+        hanging = self.hanging()
+        if hanging:
+            status = f"{' and '.join(hanging)} hangs"
         if status != self._status:
             self._status = status
             self.note(f"{self.name}: {status or 'is back'}")

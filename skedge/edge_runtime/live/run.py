@@ -10,7 +10,6 @@ import webbrowser
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,16 +21,13 @@ from skedge.datasets.store.rewrite import append, check
 from skedge.edge_runtime.interfaces import PoseEstimator, Source
 from skedge.edge_runtime.live.actions import Actions
 from skedge.edge_runtime.live.mailbox import Newest
-from skedge.edge_runtime.live.outlets import (
-    Document,
-    Outlet,
-    json_lines,
-    load_hook,
-    only_ended,
-)
+from skedge.edge_runtime.live.outlets import load_hook
 from skedge.edge_runtime.live.pipeline import Consumer, Live
+from skedge.edge_runtime.live.pose_file import PoseFile
 from skedge.edge_runtime.live.server import Feeds, Page, is_own, token_for
+from skedge.edge_runtime.live.systemd import Manager
 from skedge.edge_runtime.live.takes import RATE, Takes
+from skedge.edge_runtime.live.telling import Telling, tell
 from skedge.edge_runtime.live.terminal import Terminal
 from skedge.edge_runtime.recognizer import Recognizer
 from skedge.skeleton.errors import InputError
@@ -57,12 +53,14 @@ class Viewing:
 @dataclass(frozen=True, eq=False)
 class Camera:
     """Where pictures come from, and who finds people in them (None: the source brings its people);
-    `layout` is theirs."""
+    `layout` is theirs,
+    `notes` what was assumed about the source."""
 
     name: str
     source: Source
     pose: PoseEstimator | None
     layout: Layout
+    notes: tuple[str, ...] = ()
 
 
 def open_camera(
@@ -71,24 +69,26 @@ def open_camera(
     fast: bool = False,
     estimator: str | None = None,
     threads: int | None = None,
+    **recorded: Any,
 ) -> Camera:
     """The source that `text` names, and what finds up to so many people where it brings none.
 
     That is BlazePose with its landmark network "lite" or "full", as the `estimator` says, by
     default the one that suits this computer, on so many `threads`, by default the cores that
     nothing else needs. Or the estimator is what `module:function` makes, as for `load_hook`, called
-    with the number of people. With `fast` a film or clip plays as fast as it is taken. Raises
-    `InputError` where either is not to be had.
+    with the number of people. With `fast` a film or clip plays as fast as it is taken. `recorded`
+    are the `rate` and `layout` of skeletons in a file, as `open_source` takes them. Raises
+    `InputError` where source or estimator is not to be had.
     """
     named = estimator is None or estimator in ("lite", "full")
     make = None if named else load_hook(str(estimator), "--pose")
     from skedge.edge_runtime.sources import open_source
     from skedge.edge_runtime.sources.cameras import without_password
 
-    source, name = open_source(text, fast), without_password(text)
+    source, name = open_source(text, fast, **recorded), without_password(text)
     layout = getattr(source, "layout", None)
     if layout is not None:
-        return Camera(name, source, None, layout)
+        return Camera(name, source, None, layout, getattr(source, "notes", ()))
     try:
         if make is not None:
             pose = _checked(make(people), estimator)
@@ -124,31 +124,28 @@ def live(
     camera: Callable[[], Camera],
     recognizer: Recognizer,
     viewing: Viewing,
-    *,
-    record: Path | None = None,
-    hook: str | None = None,
+    telling: Telling,
     every_frame: bool = False,
-    ended_only: bool = False,
-    device: str | None = None,
 ) -> None:
     """Show and tell what people do until the source ends or Ctrl-C comes.
 
     Events go to stdout as JSON lines (`docs/events.md`), unless that is a terminal with the view in
-    it, and to the `hook` (see `load_hook`): one when an action begins and one when it has ended, or
-    with `ended_only` the latter alone. They carry the name `device`, by default the computer's.
+    it, and wherever `telling` says: one when an action begins and one when it has ended.
 
     Raises what broke in a thread (`LiveError`), and `InputError` for wrong input.
     """
-    told = None if hook is None else load_hook(hook)
-    _look(
-        camera,
-        lambda layout: Actions(recognizer, os.uname().nodename if device is None else device),
-        viewing,
-        record=record,
-        hook=told,
-        every_frame=every_frame,
-        ended_only=ended_only,
-    )
+    poses = None if telling.record_poses is None else PoseFile(telling.record_poses)
+
+    def consumer(layout: Layout) -> Consumer:
+        actions = Actions(recognizer, telling.name)
+        return actions if poses is None else poses.before(actions, layout)
+
+    with _ctrl_c():
+        try:
+            _look(camera, consumer, viewing, telling, every_frame)
+        finally:
+            if poses is not None:
+                poses.write()
 
 
 def record(
@@ -172,7 +169,7 @@ def record(
         layouts.append(layout)
         return takes
 
-    _look(camera, consumer, viewing, every_frame=every_frame)
+    _look(camera, consumer, viewing, Telling(), every_frame)
     if not takes.complete:
         raise InputError(
             f"the recording ended after {len(takes.clips)} of {takes.count} clips; nothing was"
@@ -185,23 +182,24 @@ def _look(
     camera: Callable[[], Camera],
     consumer: Callable[[Layout], Consumer],
     viewing: Viewing,
-    *,
-    record: Path | None = None,
-    hook: Callable[[Document], object] | None = None,
+    telling: Telling,
     every_frame: bool = False,
-    ended_only: bool = False,
 ) -> None:
+    hook = telling.load_hook()
     token = token_for(viewing.host, viewing.token)
     painter = None
     pictures: Newest[bytes] | None = None if viewing.port is None else Newest()
     notes: list[str] = []
-    if pictures is not None or record is not None:
+    if pictures is not None or telling.record is not None:
         from skedge.edge_runtime.live.picture import Film, Studio
 
-        painter = Studio(
-            pictures, None if record is None else Film(record, lambda text: running.note(text))
-        )
+        film = None
+        if telling.record is not None:
+            film = Film(telling.record, lambda text: running.note(text))
+        painter = Studio(pictures, film)
     opened = camera()
+    for note in opened.notes:
+        telling.say({"note": note})
     try:
         running = Live(
             opened.source,
@@ -214,9 +212,8 @@ def _look(
         )
         page = None
         if viewing.port is not None:
-            page = Page(
-                Feeds(pictures, running.states, running.log), viewing.host, viewing.port, token
-            )
+            feeds = Feeds(pictures, running.states, running.log, running.problems)
+            page = Page(feeds, viewing.host, viewing.port, token)
             # A token that was given is known already, and need not stand in a log.
             said = token if viewing.token is None else "..."
             notes = [
@@ -227,7 +224,7 @@ def _look(
         raise
     try:
         with _ctrl_c():
-            _tell(running, hook, ended_only)
+            tell(running, telling, hook)
             for note in notes:
                 print(note, file=sys.stderr, flush=True)
             if sys.stderr.isatty():
@@ -238,6 +235,9 @@ def _look(
                 if viewing.browser and _has_display():
                     webbrowser.open(page.url)
             running.start()
+            manager = Manager()
+            if manager.listens:
+                running.crew.start("service manager", lambda: manager.follow(running))
             running.wait()
     except KeyboardInterrupt:
         pass
@@ -262,42 +262,6 @@ def addresses(host: str, port: int, token: str | None) -> list[str]:
             *(address for address in found if not is_own(address)),
         ][:ADDRESSES]
     return [f"http://{f'[{one}]' if ':' in one else one}:{port}/{query}" for one in hosts]
-
-
-def _tell(
-    running: Live, hook: Callable[[Document], object] | None, ended_only: bool = False
-) -> None:
-    """Events to stdout and to the hook, and notes to stderr, where no view in the terminal shows
-    them."""
-    last_words = [running.followed]
-
-    def give_actions(outlet: Outlet) -> None:
-        running.tell("action", only_ended(outlet.put) if ended_only else outlet.put)
-        outlet.start(running.crew)
-        last_words.append(outlet.ended)
-
-    if not (sys.stderr.isatty() and sys.stdout.isatty()):
-        lines = json_lines(sys.stdout)
-        failed = partial(running.crew.fail, "stdout")
-        give_actions(Outlet("stdout", lines, failed, [running.followed]))
-    if hook is not None:
-
-        def broken(error: Exception) -> None:
-            running.note(f"hook: {type(error).__name__}: {error}")
-
-        give_actions(Outlet("hook", hook, broken, [running.followed]))
-    if not sys.stderr.isatty():
-        notes = Outlet("stderr", _print_note, _ignore, last_words)
-        running.tell("note", notes.put)
-        notes.start(running.crew)
-
-
-def _print_note(document: Document) -> None:
-    print(f"note: {document['note']}", file=sys.stderr, flush=True)
-
-
-def _ignore(error: Exception) -> None:
-    """A closed stderr is no reason to end."""
 
 
 @contextmanager

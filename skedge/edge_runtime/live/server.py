@@ -1,12 +1,15 @@
 """The page: video and figures for browsers near by, on the standard library's HTTP server."""
 
 import hmac
+import io
 import ipaddress
 import json
+import math
 import secrets
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -17,14 +20,18 @@ from socketserver import TCPServer
 from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
+from skedge import __version__
+from skedge.edge_runtime.live.crowd import Crowd
+from skedge.edge_runtime.live.guesses import Guesses
 from skedge.edge_runtime.live.mailbox import Newest
 from skedge.edge_runtime.live.pipeline import Log
 from skedge.skeleton.errors import InputError
 
-COOKIE = "skedge_token"
 SHORTEST_TOKEN = 8
-CONNECTIONS = 64
 STREAMS = 32
+# Seconds and bytes for a request's head, and bytes for its body.
+HEAD_SECONDS, HEAD_BYTES, BODY_BYTES = 5.0, 16 * 1024, 1024
+# Seconds that a viewer may take for an answer, or for one picture.
 PATIENCE = 10.0
 KEEPALIVE = 5.0
 # What the kernel holds back for a slow viewer is what its picture lags behind: two or three
@@ -35,13 +42,14 @@ BOUNDARY = b"picture"
 FILES = {
     "/": ("index.html", "text/html; charset=utf-8"),
     "/live.js": ("live.js", "text/javascript; charset=utf-8"),
+    "/feed.js": ("feed.js", "text/javascript; charset=utf-8"),
     "/live.css": ("live.css", "text/css; charset=utf-8"),
     "/icon.svg": ("icon.svg", "image/svg+xml"),
 }
 HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": (
-        "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
     ),
     "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
@@ -52,16 +60,22 @@ HEADERS = {
 @dataclass(frozen=True)
 class Feeds:
     """What the page shows: JPEG pictures (None: there are none), states as JSON, and the log of
-    events."""
+    events; `problems` are a few words each, none while all is well."""
 
     pictures: Newest[bytes] | None
     states: Newest[bytes]
     log: Log
+    problems: Callable[[], list[str]] = list
 
 
 class Page:
     """Serves the page until it is closed. Without a `token` it answers only to this computer's own
     names.
+
+    With one, everybody gets the page's files, and nothing else without the token: in the address
+    (`?token=`), in the head `Authorization: Bearer`, or by the page's form. A browser that has
+    shown it gets a cookie, which holds until the server ends. Wrong tokens are slowed down
+    (`Guesses`). Connections are bounded in number, time and size (`Crowd`).
 
     Raises `InputError` for a host other than this computer without a token (see `token_for`), and
     for a port in use.
@@ -121,15 +135,16 @@ def token_for(host: str, given: str | None) -> str | None:
 class _Server(ThreadingHTTPServer):
     daemon_threads = False
     allow_reuse_address = True
-    request_queue_size = 16
+    request_queue_size = 1024
 
     def __init__(self, feeds: Feeds, host: str, port: int, token: str | None) -> None:
         self.feeds, self.token = feeds, token
         self.streams = threading.BoundedSemaphore(STREAMS)
         self.closing = threading.Event()
         self.run = secrets.token_hex(4)
-        self._open: set[socket.socket] = set()
-        self._lock = threading.Lock()
+        self.session = secrets.token_urlsafe(24)
+        self.guesses = Guesses(lambda text: feeds.log.add("note", {"note": text}))
+        self.crowd = Crowd()
         self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
         try:
             super().__init__((host, port), _Handler)
@@ -147,19 +162,19 @@ class _Server(ThreadingHTTPServer):
             int(self.server_address[1]),
         )
 
+    @property
+    def cookie(self) -> str:
+        """Name of the cookie. Browsers keep one set of cookies for all ports of a host."""
+        return f"skedge_{self.server_port}"
+
     def process_request(self, request: Any, client_address: Any) -> None:
-        with self._lock:
-            crowded = len(self._open) >= CONNECTIONS or self.closing.is_set()
-            if not crowded:
-                self._open.add(request)
-        if crowded:
-            self.shutdown_request(request)
-        else:
+        if self.crowd.enter(request, str(client_address[0])):
             super().process_request(request, client_address)
+        else:
+            self.shutdown_request(request)
 
     def shutdown_request(self, request: Any) -> None:
-        with self._lock:
-            self._open.discard(request)
+        self.crowd.leave(request)
         super().shutdown_request(request)
 
     def stop_feeds(self) -> None:
@@ -176,13 +191,7 @@ class _Server(ThreadingHTTPServer):
             self.feeds.log.add("note", {"note": f"page: {type(error).__name__}: {error}"})
 
     def server_close(self) -> None:
-        with self._lock:
-            still = list(self._open)
-        for request in still:
-            try:
-                request.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                continue
+        self.crowd.close()
         super().server_close()
 
 
@@ -193,56 +202,156 @@ class _Handler(BaseHTTPRequestHandler):
     sys_version = ""
     pages: ClassVar[dict[str, bytes]] = {}
     _grant = False
+    _wait = 0
+    _due = 0.0
+
+    def handle_one_request(self) -> None:
+        self._due = time.monotonic() + HEAD_SECONDS
+        self.close_connection = True
+        try:
+            head = self._read_head()
+        except OSError:
+            return
+        # What the library reads from the connection has neither a size nor an end.
+        self.rfile.close()
+        self.rfile = io.BytesIO(head)
+        super().handle_one_request()
 
     def do_GET(self) -> None:
         try:
             url = urlsplit(self.path)
+            shown = parse_qs(url.query).get("token", [""])[0]
         except ValueError:
             self._refuse(HTTPStatus.NOT_FOUND, "there is nothing of that name here")
             return
+        answers: dict[str, Callable[[], None]] = {
+            "/stream": self._stream,
+            "/events": self._events,
+            "/state": self._state,
+        }
         try:
-            answers: dict[str, Callable[[], None]] = {
-                "/stream": self._stream,
-                "/events": self._events,
-                "/state": self._state,
-            }
-            if not self._allowed(parse_qs(url.query).get("token", [""])[0]):
+            if not self._named():
                 return
             if url.path in FILES:
                 self._file(url.path)
+            elif url.path == "/healthz":
+                self._health()
+            elif not self._allowed(shown or self._bearer()):
+                return
             elif url.path in answers:
+                self.server.crowd.admit(self.connection)
                 answers[url.path]()
             else:
                 self._refuse(HTTPStatus.NOT_FOUND, "there is nothing of that name here")
         except OSError:
             self.close_connection = True  # the viewer has gone, or took nothing for ten seconds
 
+    def do_POST(self) -> None:
+        """`/token` takes the token as a form's field and gives the cookie for it."""
+        try:
+            if self.path != "/token":
+                self._refuse(HTTPStatus.NOT_FOUND, "there is nothing of that name here")
+            elif self._named() and self._of_this_page():
+                body = self._read_body()
+                if body is None:
+                    self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "a token is shorter")
+                elif self._allowed(parse_qs(body.decode(errors="replace")).get("token", [""])[0]):
+                    self._start("text/plain", 0, HTTPStatus.NO_CONTENT)
+        except (OSError, ValueError):
+            self.close_connection = True
+
     def log_message(self, format: str, *args: Any) -> None:
         """Requests are not logged: the address may hold the token."""
 
+    def _read_head(self) -> bytes:
+        """A request's head, and what came with it; raises OSError where it is too long or slow."""
+        got = b""
+        while b"\r\n\r\n" not in got and b"\n\n" not in got:
+            if len(got) > HEAD_BYTES:
+                self.connection.sendall(
+                    b"HTTP/1.0 431 Request Header Fields Too Large\r\nContent-Length: 0\r\n\r\n"
+                )
+                raise OSError("the head is too long")
+            got += self._receive()
+        self.connection.settimeout(PATIENCE)
+        return got
+
+    def _read_body(self) -> bytes | None:
+        """A request's body, None where it is too long."""
+        length = self.headers.get("Content-Length", "")
+        size = int(length) if length.isascii() and length.isdecimal() else BODY_BYTES + 1
+        if size > BODY_BYTES:
+            return None
+        body = self.rfile.read(size)
+        while len(body) < size:
+            body += self._receive()
+        self.connection.settimeout(PATIENCE)
+        return body[:size]
+
+    def _receive(self) -> bytes:
+        left = self._due - time.monotonic()
+        if left <= 0:
+            raise OSError("the request is too slow")
+        self.connection.settimeout(left)
+        piece = self.connection.recv(4096)
+        if not piece:
+            raise OSError("the request is not whole")
+        return piece
+
+    def _named(self) -> bool:
+        """Whether the server was asked by a name of its own; refuses where it was not.
+
+        Another web page can make a browser ask this server, under a name of its own that leads
+        here. It has no cookie of ours, but where there is no token it needs none.
+        """
+        if self.server.token is not None:
+            return True
+        name = (self.headers.get("Host") or "").rpartition(":")
+        host = name[0] if name[2].isdigit() else "".join(name)
+        if is_own(host.strip("[]").lower()):
+            return True
+        self._refuse(HTTPStatus.FORBIDDEN, "this page answers only to localhost and 127.0.0.1")
+        return False
+
+    def _of_this_page(self) -> bool:
+        """Whether a form was sent from this page, not from another one in the same browser."""
+        origin = self.headers.get("Origin")
+        if origin is None or urlsplit(origin).netloc == self.headers.get("Host"):
+            return True
+        self._refuse(HTTPStatus.FORBIDDEN, "another page has sent this")
+        return False
+
     def _allowed(self, shown: str) -> bool:
-        token = self.server.token
-        if token is None:
-            # Another web page can make a browser ask this server, under a name of its own that
-            # leads here.
-            name = (self.headers.get("Host") or "").rpartition(":")
-            host = name[0] if name[2].isdigit() else "".join(name)
-            if is_own(host.strip("[]").lower()):
-                return True
-            self._refuse(HTTPStatus.FORBIDDEN, "this page answers only to localhost and 127.0.0.1")
+        """Whether the viewer has a cookie of this run or shows the token; refuses where not."""
+        token, session = self.server.token, self.server.session
+        if token is None or hmac.compare_digest(self._cookie().encode(), session.encode()):
+            return True
+        address = str(self.client_address[0])
+        wait = self.server.guesses.wait(address) if shown else 0.0
+        if wait:
+            self._wait = math.ceil(wait)
+            self._refuse(
+                HTTPStatus.TOO_MANY_REQUESTS, f"too many wrong tokens, wait {self._wait} s"
+            )
             return False
         self._grant = hmac.compare_digest(shown.encode(), token.encode())
-        if self._grant or hmac.compare_digest(self._cookie().encode(), token.encode()):
+        if self._grant:
             return True
+        if shown:
+            self.server.guesses.wrong(address)
         self._refuse(
             HTTPStatus.UNAUTHORIZED,
             "this page needs the address that skedge printed when it started, with its token",
         )
         return False
 
+    def _bearer(self) -> str:
+        kind, _, token = self.headers.get("Authorization", "").partition(" ")
+        return token.strip() if kind.lower() == "bearer" else ""
+
     def _cookie(self) -> str:
         try:
-            found = SimpleCookie(self.headers.get("Cookie", "")).get(COOKIE)
+            found = SimpleCookie(self.headers.get("Cookie", "")).get(self.server.cookie)
         except CookieError:
             found = None
         return found.value if found else ""
@@ -256,9 +365,12 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Length", str(length))
         for name, value in HEADERS.items():
             self.send_header(name, value)
+        if self._wait:
+            self.send_header("Retry-After", str(self._wait))
         if self._grant:
             self.send_header(
-                "Set-Cookie", f"{COOKIE}={self.server.token}; HttpOnly; SameSite=Strict; Path=/"
+                "Set-Cookie",
+                f"{self.server.cookie}={self.server.session}; HttpOnly; SameSite=Strict; Path=/",
             )
         self.end_headers()
 
@@ -276,6 +388,13 @@ class _Handler(BaseHTTPRequestHandler):
                 resources.files("skedge.edge_runtime.live.page") / name
             ).read_bytes()
         self._whole(kind, self.pages[name])
+
+    def _health(self) -> None:
+        """For monitors: 200 while all is well, 503 where not. What is wrong is for those with the
+        token."""
+        good = not self.server.feeds.problems()
+        status = HTTPStatus.OK if good else HTTPStatus.SERVICE_UNAVAILABLE
+        self._whole("text/plain; charset=utf-8", b"ok\n" if good else b"not well\n", status)
 
     def _state(self) -> None:
         self._whole("application/json", self.server.feeds.states.newest or b"{}")
@@ -309,7 +428,8 @@ class _Handler(BaseHTTPRequestHandler):
             if not free:
                 return
             self._start("text/event-stream")
-            self.wfile.write(b"retry: 1000\n\n")
+            server = json.dumps({"run": self.server.run, "version": __version__})
+            self.wfile.write(f"retry: 1000\nevent: server\ndata: {server}\n\n".encode())
             told = self._last_event()
             number = 0
             while not self.server.closing.is_set():

@@ -27,6 +27,8 @@ from skedge.skeleton.errors import InputError
 NEW, FOLLOWED = 0.5, 0.3
 # Of the twelve main joints so many must be in the picture: less is no body.
 LEAST = 4
+# People, and threads: more are of no use on any computer.
+MOST = 64
 # Seconds between two looks for people: while somebody is missed, for newcomers, and while nothing
 # in the picture moves.
 MISSED, LOOK, CALM = 0.1, 0.2, 0.4
@@ -95,8 +97,8 @@ class BlazePose:
         took: Callable[[str, float], object] = lambda step, seconds: None,
     ) -> None:
         for flag, number in (("--people", people), ("--pose-threads", threads)):
-            if number < 1:
-                raise InputError(f"{flag}: expected a number from 1, got {number}")
+            if not 1 <= number <= MOST:
+                raise InputError(f"{flag}: expected a number from 1 to {MOST}, got {number}")
         self.layout = LAYOUT
         self._took = took
         detector = self.open_detector(model_path("detector", folder), max(1, threads // 2))

@@ -1,7 +1,7 @@
 """An exported model on recorded clips: those of a store, or one in a file."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -59,15 +59,26 @@ class Report:
     mean_accuracy: float | None = None
 
 
+@dataclass(frozen=True)
+class Classes:
+    """The classes of a store that are asked for: `only` the one of this name, or all (None).
+
+    `synonyms` gives the model's names of classes that the store calls otherwise.
+    """
+
+    only: str | None = None
+    synonyms: Mapping[str, str] = field(default_factory=dict)
+
+
 def predict_store(
     model: Recognizer | str | Path,
     store: "Store | str | Path",
     protocol: str | None = None,
     part: Literal["train", "val", "test", "all"] = "test",
+    *,
     frame_by_frame: bool = False,
+    classes: Classes = Classes(),
     track: Callable[[list[int]], Iterable[int]] = iter,
-    label: str | None = None,
-    synonyms: dict[str, str] | None = None,
 ) -> Report:
     """Recognise every clip of one part of a store's protocol.
 
@@ -78,30 +89,32 @@ def predict_store(
     as a camera's would, and the last answer counts, or the mean of all; a clip that ends before
     there is one is wrong. Labels are matched by name: clips of classes that the model does not know
     are left out, and the notes say so, as they do of a retargeted layout. `track` goes over the
-    clips' numbers (a progress bar). With `label` only the clips of that class are recognised.
-    `synonyms` gives the model's names of classes that the store calls otherwise.
+    clips' numbers (a progress bar).
 
     Raises `InputError` for an unknown class, an unknown or empty part, no label in common with the
     model, and joints that cannot be retargeted.
     """
     from skedge.datasets.store import Store
+    from skedge.datasets.store.check import is_whole
 
     recognizer = _recognizer(model)
     store = store if isinstance(store, Store) else Store(store)
     protocol = protocol or own_protocol(recognizer, store)
-    if part == "all" or protocol is None:
-        part, chosen = "all", list(range(len(store)))
+    part = "all" if protocol is None else part
+    if protocol is None or part == "all":
+        chosen = list(range(len(store)))
     else:
         chosen = [int(i) for i in store.split(protocol, part)]
-    if label is not None:
-        wanted = store.class_index(label)
+    only = classes.only
+    if only is not None:
+        wanted = store.class_index(only)
         chosen = [i for i in chosen if store.index["label"][i] == wanted]
         if not chosen:
             raise InputError(
-                f"{store.path}: expected clips of {label!r} in {part} of protocol {protocol!r}, got"
+                f"{store.path}: expected clips of {only!r} in {part} of protocol {protocol!r}, got"
                 " none; name another part"
             )
-    names = [(synonyms or {}).get(name, name) for name in store.labels]
+    names = [classes.synonyms.get(name, name) for name in store.labels]
     known = [i for i in chosen if names[store.index["label"][i]] in recognizer.labels]
     if not known:
         raise InputError(
@@ -109,13 +122,25 @@ def predict_store(
             f" got none in {part} of protocol {protocol!r} (classes: {', '.join(store.labels)});"
             " choose a model trained on these"
         )
+    damaged = [i for i in known if not is_whole(store, i)]
+    known = sorted(set(known) - set(damaged))
+    if not known:
+        raise InputError(
+            f"{store.path}: expected clips as they were written, got {len(damaged)} with other"
+            " bytes; import them again"
+        )
     target, rate = recognizer.metadata.layout, store.rate or RATE
     body = check_bodies((store.clip(i) for i in known[:: len(known) // 50 + 1]), store.layout)
     notes = [str(fault) for fault in body.sure]
-    if len(known) < len(chosen):
+    if damaged:
+        name = store.index["name"][damaged[0]]
         notes.append(
-            f"{len(chosen) - len(known)} of {len(chosen)} clips left out: the model does not know"
-            " their class"
+            f"{len(damaged)} clips left out, their bytes are not what was written, such as {name}"
+        )
+    unknown = len(chosen) - len(known) - len(damaged)
+    if unknown:
+        notes.append(
+            f"{unknown} of {len(chosen)} clips left out: the model does not know their class"
         )
     if not _same(store.layout, target):
         notes.append(f"joints retargeted from {store.layout.name} to {target.name}")
@@ -147,6 +172,7 @@ def predict_file(
     model: Recognizer | str | Path,
     path: str | Path,
     rate: float = RATE,
+    *,
     frame_by_frame: bool = False,
     layout: str | None = None,
 ) -> Prediction:

@@ -18,7 +18,14 @@ __all__ = ["Live", "Played", "open_source"]
 PI_CAMERAS = ("picamera", "picamera2")
 
 
-def open_source(text: str, fast: bool = False) -> Source:
+def open_source(
+    text: str,
+    fast: bool = False,
+    rate: float | None = None,
+    layout: str | None = None,
+    *,
+    wait: bool = False,
+) -> Source:
     """The source that a text names.
 
     A number or a path in /dev is a camera; `picamera` is a Raspberry Pi's own (`picamera:1` the
@@ -29,25 +36,26 @@ def open_source(text: str, fast: bool = False) -> Source:
     A camera or stream that is lost comes back (see `Live`). What is recorded plays at its own pace,
     or with `fast` as fast as it is taken (see `Played`). Every source has a `status` in a few
     words, empty while all is well, and a `layout`: of the skeletons that it brings, or None where
-    it brings pictures.
+    it brings pictures. `rate` (frames a second) and `layout` say what a .npy or .npz file does not.
 
-    Raises `InputError` for what is not there or cannot be opened.
+    Raises `InputError` for what is not there or cannot be opened; with `wait` a camera or stream
+    may come later.
     """
     kind, _, number = text.partition(":")
     if kind in PI_CAMERAS and (number or "0").isdecimal():
-        return Live(text, partial(open_pi_camera, int(number or 0)))
+        return Live(text, partial(open_pi_camera, int(number or 0)), wait=wait)
     if text.isdecimal():
-        return Live(f"camera {text}", partial(open_device, int(text)))
+        return Live(f"camera {text}", partial(open_device, int(text)), wait=wait)
     if text.startswith("/dev/"):
-        return Live(text, partial(open_device, text))
+        return Live(text, partial(open_device, text), wait=wait)
     if "://" in text:
         if urlsplit(text).path.lower().endswith(FILMS):
             return Played(read_film(text), fast=fast)
-        return Live(text, partial(open_stream, text))
-    return _open_path(text, fast)
+        return Live(text, partial(open_stream, text), wait=wait)
+    return _open_path(text, fast, rate, layout)
 
 
-def _open_path(text: str, fast: bool) -> Source:
+def _open_path(text: str, fast: bool, rate: float | None, named: str | None) -> Source:
     path = Path(text)
     store, mark, clip = text.rpartition("#")
     if mark and not path.exists():
@@ -65,8 +73,8 @@ def _open_path(text: str, fast: bool) -> Source:
             " STORE#CLIP, found nothing at that path"
         )
     if path.suffix.lower() in (".npy", ".npz"):
-        frames, layout = clip_of_file(path)
-        return Played(frames, layout, fast=fast)
+        frames, layout, notes = clip_of_file(path, rate, named)
+        return Played(frames, layout, fast=fast, notes=notes)
     return Played(
         read_pictures(path) if path.suffix.lower() in PICTURES else read_film(text), fast=fast
     )

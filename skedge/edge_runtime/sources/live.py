@@ -35,8 +35,9 @@ class Live:
     often they stopped coming. Time stamps are of the clock, in seconds from the first picture,
     whatever comes between. `sleep` waits so many seconds; by default it is cut short by `close`.
 
-    Raises `InputError` at once where it cannot be opened at all. `close` may be called from another
-    thread; whoever iterates ends with the picture that is on its way.
+    Raises `InputError` at once where it cannot be opened at all, unless it is to `wait` for it:
+    then the reason is its status, and it is tried again like a lost one. `close` may be called from
+    another thread; whoever iterates ends with the picture that is on its way.
     """
 
     layout: Layout | None = None
@@ -47,13 +48,21 @@ class Live:
         opener: Callable[[], Capture],
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], object] | None = None,
+        wait: bool = False,
     ) -> None:
         self.name, self.status, self.losses = name, "", 0
         self._opener, self._clock = opener, clock
         self._closed = threading.Event()
         self._sleep = sleep or self._closed.wait
         self._iterated = False
-        self._capture: Capture | None = opener()
+        self._capture: Capture | None = None
+        self._reason = "no picture"
+        try:
+            self._capture = opener()
+        except InputError as error:
+            if not wait:
+                raise
+            self.status = self._reason = str(error)
 
     def __iter__(self) -> Iterator[Frame]:
         self._iterated = True
@@ -80,11 +89,11 @@ class Live:
 
     def _recover(self) -> np.ndarray | None:
         """The first picture after a loss, None where `close` came first."""
-        self.losses += 1
+        self.losses += self._capture is not None
         wait = FIRST_WAIT
         while not self._closed.is_set():
             self._release()
-            self.status = f"no picture, trying again in {wait:g} s"
+            self.status = f"{self._reason}, trying again in {wait:g} s"
             self._sleep(wait)
             wait = min(2 * wait, LONGEST_WAIT)
             if self._closed.is_set():
@@ -93,6 +102,7 @@ class Live:
                 self._capture = self._opener()
             except (InputError, OSError, RuntimeError):
                 continue
+            self._reason = "no picture"
             # A device may open and give nothing: only a picture says that it is back.
             image = self._read()
             if image is not None:

@@ -13,8 +13,8 @@ class Played:
     taken.
 
     Who takes them too slowly misses none and falls behind. `layout` is that of the skeletons which
-    the frames bring, None for pictures. `sleep` waits so many seconds; by default it is cut short
-    by `close`, which may come from another thread.
+    the frames bring, None for pictures, `notes` what was assumed about them. `sleep` waits so many
+    seconds; by default it is cut short by `close`, which may come from another thread.
     """
 
     status = ""
@@ -25,10 +25,11 @@ class Played:
         layout: Layout | None = None,
         *,
         fast: bool = False,
+        notes: tuple[str, ...] = (),
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], object] | None = None,
     ) -> None:
-        self.layout = layout
+        self.layout, self.notes = layout, notes
         self._frames, self._fast, self._clock = frames, fast, clock
         self._closed = threading.Event()
         self._sleep = sleep or self._closed.wait

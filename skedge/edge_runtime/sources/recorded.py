@@ -7,11 +7,9 @@ import numpy as np
 
 from skedge.edge_runtime.interfaces import Frame, Person
 from skedge.edge_runtime.scoring.predict import RATE, read_clip
+from skedge.skeleton.body_check import absent_zeros, layout_of, persons_first
 from skedge.skeleton.errors import InputError
-from skedge.skeleton.layout import Layout, load_layout
-
-# Which layout a file of so many joints is taken for.
-LAYOUTS = {"coco17": 17, "kinect20": 20, "ntu25": 25, "blazepose33": 33}
+from skedge.skeleton.layout import Layout, check_joint_count, layout_names, load_layout
 
 
 def frames_of(clip: np.ndarray, rate: float) -> Iterator[Frame]:
@@ -35,25 +33,56 @@ def clip_of_store(store: Path, name: str) -> tuple[Iterator[Frame], Layout]:
     ), opened.layout
 
 
-def clip_of_file(path: Path) -> tuple[Iterator[Frame], Layout]:
-    """The clip (T, V, 3) or (T, M, V, 3) in a .npy or .npz file, 30 frames a second; raises
-    `InputError` for anything else.
+def clip_of_file(
+    path: Path, rate: float | None = None, layout: str | None = None
+) -> tuple[Iterator[Frame], Layout, tuple[str, ...]]:
+    """The clip (T, V, 3) or (T, M, V, 3) in a .npy or .npz file, `rate` frames a second (30 where
+    it is None), its layout, and what was assumed about it.
 
-    The layout is that of so many joints (`LAYOUTS`); a clip of another one goes into a store first,
-    which names it.
+    The layout is the one named, else the built-in one of so many joints; of several the one in
+    whose order the joints are a human's. Raises `InputError` for what is no clip, and for joints
+    that are in no known order.
     """
+    if rate is not None and not 0 < rate < 1000:
+        raise InputError(f"--rate: expected frames a second, up to 1000, got {rate:g}")
     clip = read_clip(path)
-    shape = clip.shape
-    numbers = np.issubdtype(clip.dtype, np.floating) or np.issubdtype(clip.dtype, np.integer)
-    names = [
-        name
-        for name, joints in LAYOUTS.items()
-        if len(shape) in (3, 4) and shape[-2:] == (joints, 3)
-    ]
-    if not names or not numbers or 0 in shape:
+    if (
+        clip.ndim not in (3, 4)
+        or clip.shape[-1] != 3
+        or clip.dtype.kind not in "fiu"
+        or 0 in clip.shape
+    ):
         raise InputError(
-            f"{path}: expected skeletons (frames, joints, 3) or (frames, persons, joints, 3) of "
-            f"{', '.join(map(str, LAYOUTS.values()))} joints, got an array {shape} of {clip.dtype}"
+            f"{path}: expected skeletons (frames, joints, 3) or (frames, persons, joints, 3), got"
+            f" an array {clip.shape} of {clip.dtype}"
         )
-    joints = clip.astype(np.float32)
-    return frames_of(joints if joints.ndim == 4 else joints[:, None], RATE), load_layout(names[0])
+    notes = [] if rate else [f"{path}: {RATE:g} frames a second are assumed, see --rate"]
+    persons, turned = persons_first(clip, True) if clip.ndim == 4 else (clip[None], False)
+    if turned:
+        notes.append(f"read as (persons, frames, joints, 3), {len(persons)} persons")
+    known = load_layout(layout) if layout else _layout_of(persons, path, notes)
+    check_joint_count(persons.shape[2], known, str(path))
+    joints = absent_zeros(persons.astype(np.float32), known)
+    return frames_of(joints.swapaxes(0, 1), rate or RATE), known, tuple(notes)
+
+
+def _layout_of(joints: np.ndarray, path: Path, notes: list[str]) -> Layout:
+    """The built-in layout of joints (M, T, V, 3), noted where it is not the only one of so many."""
+    layouts = [load_layout(name) for name in layout_names()]
+    fitting = [layout for layout in layouts if len(layout) == joints.shape[2]]
+    if len(fitting) == 1:
+        return fitting[0]
+    found = layout_of(joints) if fitting else None
+    if found is None:
+        counts = sorted({len(layout) for layout in layouts})
+        wanted = (
+            f"a body in the order of {', '.join(layout.name for layout in fitting)}"
+            if fitting
+            else f"{', '.join(map(str, counts))} joints"
+        )
+        raise InputError(
+            f"{path}: expected {wanted}, got an array {joints.shape[1:]} for each person; name the"
+            " layout of the joints with --layout (a name or a JSON file)"
+        )
+    notes.append(f"the joints are taken for {found.name}'s; name another one by --layout")
+    return found

@@ -5,6 +5,8 @@ from typing import Literal
 
 from skedge.skeleton.graph import Distances
 
+Fusion = Literal["one", "theta", "phi", "mean", "alignment"]
+
 
 @dataclass
 class TransformerSettings:
@@ -73,7 +75,7 @@ class EncoderSettings:
     dropout: float = 0.5
     distances: Distances = "one-hop"
     backbone: Literal["st-gcn", "tcn", "gin", "dgcnn", "transformer", "sttformer"] = "st-gcn"
-    fusion: Literal["one", "theta", "phi", "mean", "alignment"] = "one"
+    fusion: Fusion = "one"
     causal: bool = False
     padding: bool = True
     head: Literal["linear", "mlp"] = "linear"

@@ -3,7 +3,7 @@ CrosSCLR."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Literal, Self
+from typing import Literal, Self, cast
 
 import torch
 from torch import Tensor, nn
@@ -90,9 +90,10 @@ class SkeletonCLR(Method):
     @property
     def encoders(self) -> dict[Stream, nn.Module]:
         """The trained encoders, by stream."""
-        return {name: moco.get_submodule("encoder") for name, moco in self.streams.items()}  # type: ignore[misc]
+        found = {name: moco.get_submodule("encoder") for name, moco in self.streams.items()}
+        return cast(dict[Stream, nn.Module], found)
 
-    def seen(self, joints: Tensor) -> dict[Stream, Seen]:
+    def seen(self, joints: Tensor) -> dict[str, Seen]:
         return self.views.see(joints, "query")
 
     @property

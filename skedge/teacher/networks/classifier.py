@@ -39,14 +39,15 @@ class View(nn.Module):
         self, joints: Tensor, augment: Augment | None = None, before: Tensor | None = None
     ) -> Tensor:
         """Joints normalised and augmented, (N, M, T, V, 3); `before` as `normalize` takes it."""
-        joints = normalize(joints, self.layout, self.data.normalization, torch, before)
+        name = self.data.normalization
+        joints = normalize(joints, self.layout, name, xp=torch, before=before)
         return joints if augment is None else augment(joints)
 
     def clip(self, placed: Tensor) -> Tensor:
         """The stream of placed joints, (N, C, T, V, M)."""
         assert self.data.stream != "three", "three streams are three views"
         live = self.data.time == "rate"
-        return stream(placed, self.layout, self.data.stream, torch, look_back=live).permute(
+        return stream(placed, self.layout, self.data.stream, xp=torch, look_back=live).permute(
             0, 4, 2, 3, 1
         )
 

@@ -60,6 +60,7 @@ class Block(nn.Module):
         self,
         channels: int,
         out_channels: int,
+        *,
         stride: int,
         graph: nn.Module,
         dropout: float,
@@ -70,7 +71,11 @@ class Block(nn.Module):
         self.graph, self.reach = graph, reach
         self.graph_norm = nn.BatchNorm2d(out_channels)
         self.time = nn.Conv2d(
-            out_channels, out_channels, (KERNEL, 1), (stride, 1), (reach.symmetric, 0)
+            out_channels,
+            out_channels,
+            kernel_size=(KERNEL, 1),
+            stride=(stride, 1),
+            padding=(reach.symmetric, 0),
         )
         self.time_norm = nn.BatchNorm2d(out_channels)
         self.dropout = nn.Dropout(dropout)
@@ -79,7 +84,8 @@ class Block(nn.Module):
             self.residual = nn.Identity()
             if channels != out_channels or stride != 1:
                 self.residual = nn.Sequential(
-                    nn.Conv2d(channels, out_channels, 1, (stride, 1)), nn.BatchNorm2d(out_channels)
+                    nn.Conv2d(channels, out_channels, kernel_size=1, stride=(stride, 1)),
+                    nn.BatchNorm2d(out_channels),
                 )
 
     def forward(self, x: Tensor, edges: Tensor | None) -> Tensor:
@@ -114,6 +120,7 @@ class GraphEncoder(Encoder):
         layout: Layout,
         settings: EncoderSettings,
         graph: Callable[[int, int], nn.Module],
+        *,
         channels: int = 3,
         inputs: int = 0,
     ) -> None:
@@ -135,11 +142,11 @@ class GraphEncoder(Encoder):
             Block(
                 sizes[i],
                 sizes[i + 1],
-                stride,
-                graph(sizes[i], sizes[i + 1]),
-                settings.dropout if i else 0.0,
-                i > 0,
-                reach,
+                stride=stride,
+                graph=graph(sizes[i], sizes[i + 1]),
+                dropout=settings.dropout if i else 0.0,
+                residual=i > 0,
+                reach=reach,
             )
             for i, stride in enumerate(settings.strides)
         )
@@ -201,9 +208,8 @@ class STGCN(GraphEncoder):
 
     def __init__(self, layout: Layout, settings: EncoderSettings, channels: int = 3) -> None:
         adjacency = torch.from_numpy(partition(_seen(layout, settings), settings.distances))
-        super().__init__(
-            layout, settings, partial(GraphConvolution, partitions=len(adjacency)), channels
-        )
+        graph = partial(GraphConvolution, partitions=len(adjacency))
+        super().__init__(layout, settings, graph, channels=channels)
         self.register_buffer("adjacency", adjacency, persistent=False)
         self.importance = nn.ParameterList(torch.ones_like(adjacency) for _ in self.blocks)
 
@@ -223,9 +229,9 @@ class TCN(STGCN):
             self,
             layout,
             settings,
-            partial(GraphConvolution, partitions=1),
-            channels,
-            channels * len(settings.joints or layout),
+            graph=partial(GraphConvolution, partitions=1),
+            channels=channels,
+            inputs=channels * len(settings.joints or layout),
         )
         self.register_buffer("adjacency", torch.ones(1, 1, 1), persistent=False)
         self.importance = nn.ParameterList(torch.ones(1, 1, 1) for _ in self.blocks)
@@ -245,7 +251,7 @@ class GIN(GraphEncoder):
     neighbours: Tensor
 
     def __init__(self, layout: Layout, settings: EncoderSettings, channels: int = 3) -> None:
-        super().__init__(layout, settings, GraphIsomorphism, channels)
+        super().__init__(layout, settings, GraphIsomorphism, channels=channels)
         linked = torch.from_numpy(neighbours(_seen(layout, settings)))
         self.register_buffer("neighbours", linked, persistent=False)
 
@@ -261,7 +267,7 @@ class DGCNN(GraphEncoder):
     """
 
     def __init__(self, layout: Layout, settings: EncoderSettings, channels: int = 3) -> None:
-        super().__init__(layout, settings, EdgeConvolution, channels)
+        super().__init__(layout, settings, EdgeConvolution, channels=channels)
 
 
 GRAPHS: dict[str, Callable[[Layout, EncoderSettings], Encoder]] = {

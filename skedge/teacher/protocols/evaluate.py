@@ -1,8 +1,6 @@
 """The clips of an evaluation, and the test of a trained classifier."""
 
-import sys
 from dataclasses import dataclass, replace
-from functools import cache
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -19,7 +17,7 @@ from skedge.recipes.settings import (
     LinearSettings,
 )
 from skedge.skeleton import InputError, Layout
-from skedge.teacher.clips import Clips
+from skedge.teacher.clips import Clips, tell
 from skedge.teacher.networks.classifier import Classifier, Network
 from skedge.teacher.pictures import confusion_matrix
 from skedge.teacher.protocols.classify import score
@@ -132,14 +130,13 @@ def check_classes(store: Store, train: np.ndarray, persons: int) -> None:
     more = int((store.index["persons"][train] > persons).sum())
     if more:
         tell(f"{more} training clips hold more persons than input.persons ({persons}) takes in")
+    tell_rate(store)
+
+
+def tell_rate(store: Store) -> None:
+    """Say once of a store without a rate which one is assumed."""
     if store.rate is None:
-        tell("the store does not know its rate: 30 frames a second are assumed, see --rate")
-
-
-@cache
-def tell(note: str) -> None:
-    """Say a note once."""
-    print(f"note: {note}", file=sys.stderr)
+        tell(f"{store.path} does not know its rate: 30 frames a second are assumed, see --rate")
 
 
 def check_layout(store: Store, card: Card, source: Path) -> None:

@@ -1,7 +1,9 @@
 """Run folders: a trained network as recipe.yaml, weights.safetensors, metrics.json and log/."""
 
 import json
+import os
 import re
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +22,7 @@ from skedge.recipes.settings import (
     TransformerSettings,
 )
 from skedge.skeleton import InputError, Layout
-from skedge.skeleton.files import read_json, write_json, write_text, write_whole
+from skedge.skeleton.files import locked, read_json, write_json, write_text, write_whole
 
 RECIPE, WEIGHTS, METRICS = "recipe.yaml", "weights.safetensors", "metrics.json"
 # Beside the weights of an encoder that learned by reconstruction: what pictures of it need.
@@ -61,6 +63,16 @@ class Card:
     encoder: EncoderSettings
     seconds: float
     provenance: dict[str, Any]
+
+
+def only_training(folder: Path) -> AbstractContextManager[None]:
+    """Holds a run's folder for one training; raises `InputError` where another one is at it."""
+    folder = Path(os.path.abspath(folder))
+    return locked(
+        folder.with_name(f".{folder.name}.lock"),
+        f"{folder}: expected one training at a time into a folder, another one is at work there;"
+        " wait for it or name another",
+    )
 
 
 def write_run(

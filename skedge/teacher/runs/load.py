@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from skedge.recipes.settings.encoder_plan import Fusion
 from skedge.skeleton import InputError
 from skedge.teacher.networks.classifier import Classifier, Fused, Network, freeze
 from skedge.teacher.networks.dual import AnyEncoder, DualEncoder, make_encoder
@@ -27,7 +28,7 @@ def load_classifier(folder: Path) -> tuple[Network, Card]:
     return _load_one(folder)
 
 
-def load_encoder(folder: Path, fusion: str = "one") -> tuple[AnyEncoder, Card]:
+def load_encoder(folder: Path, fusion: Fusion = "one") -> tuple[AnyEncoder, Card]:
     """The pretrained encoder of a run folder, trainable; of two encoders what `fusion` says, an
     alignment untrained.
 
@@ -56,8 +57,8 @@ def load_encoder(folder: Path, fusion: str = "one") -> tuple[AnyEncoder, Card]:
     if not isinstance(encoder, DualEncoder):
         return encoder, card
     if fusion in ("theta", "phi"):
-        return encoder.one(fusion), replace(card, encoder=replace(card.encoder, fusion="one"))  # type: ignore[arg-type]
-    plan = replace(card.encoder, fusion=fusion)  # type: ignore[arg-type]
+        return encoder.one(fusion), replace(card, encoder=replace(card.encoder, fusion="one"))
+    plan = replace(card.encoder, fusion=fusion)
     pair = make_encoder(card.layout, plan, card.input.frames)
     assert isinstance(pair, DualEncoder)
     pair.theta = encoder.theta

@@ -1,12 +1,7 @@
 "use strict";
-// The token stays in the address only until the page has it; after that the browser's cookie shows it.
-const token = new URLSearchParams(location.search).get("token");
-const query = token ? "?token=" + encodeURIComponent(token) : "";
-if (token) history.replaceState(null, "", location.pathname);
-
 const part = (id) => document.getElementById(id);
 const EVENTS = 100;
-let lost = false;
+const KEPT = "skedge token";
 
 function element(name, text, kind) {
   const made = document.createElement(name);
@@ -20,10 +15,14 @@ function sayStatus(text, kind) {
   part("status").lastElementChild.textContent = text;
 }
 
-function showVideo() {
-  const still = document.hidden;  // nobody looks: the camera's computer need not draw
-  if (still) part("video").removeAttribute("src");
-  else part("video").src = "/stream" + query + (query ? "&" : "?") + "at=" + Date.now();
+async function showPicture(picture) {
+  const image = await createImageBitmap(picture), canvas = part("video");
+  if (canvas.width !== image.width || canvas.height !== image.height) {
+    canvas.width = image.width;
+    canvas.height = image.height;
+  }
+  canvas.getContext("2d").drawImage(image, 0, 0);
+  image.close();
 }
 
 // Elements are kept and changed, so that the bars move instead of being made anew.
@@ -138,13 +137,53 @@ function showEntry(entry, kind) {
   if (part("events").children.length > EVENTS) part("events").lastElementChild.remove();
 }
 
-const feed = new EventSource("/events" + query);
-feed.addEventListener("state", (message) => showState(JSON.parse(message.data)));
-feed.addEventListener("action", (message) => showEntry(JSON.parse(message.data), "action"));
-feed.addEventListener("note", (message) => showEntry(JSON.parse(message.data), "note"));
-feed.addEventListener("error", () => { lost = true; sayStatus("connection lost, trying again", "bad"); });
-feed.addEventListener("open", () => { if (lost) showVideo(); lost = false; });
+function forget() {
+  part("events").replaceChildren();
+  part("none").hidden = false;
+}
 
-part("video").addEventListener("error", () => { if (!document.hidden) setTimeout(showVideo, 2000); });
-document.addEventListener("visibilitychange", showVideo);
-showVideo();
+function ask(wrong, wait) {
+  sayStatus("the token is needed", "bad");
+  part("wrong").textContent = wait ? "too many wrong tokens, wait " + wait + " s" : wrong ? "that is not the token" : "";
+  if (wrong) localStorage.removeItem(KEPT);
+  if (!part("entry").open) part("entry").showModal();
+}
+
+const told = {
+  anew: forget,
+  server: () => {},
+  open: () => { document.body.classList.remove("lost"); part("entry").close(); },
+  lost: () => { document.body.classList.add("lost"); sayStatus("connection lost, trying again", "bad"); },
+  locked: (message) => { document.body.classList.add("lost"); ask(message.wrong, message.wait); },
+  entered: (message) => localStorage.setItem(KEPT, message.token),
+  state: (message) => { document.body.classList.remove("lost"); showState(message.data); },
+  action: (message) => showEntry(message.data, "action"),
+  note: (message) => showEntry(message.data, "note"),
+  picture: (message) => showPicture(message.picture),
+};
+
+// The feed is one for all tabs where the browser has shared workers, else the page's own.
+function openFeed() {
+  if (window.SharedWorker) return new SharedWorker("/feed.js").port;
+  const {port1, port2} = new MessageChannel();
+  import("/feed.js").then(() => self.connectFeed(port1));
+  return port2;
+}
+
+const feed = openFeed();
+const see = () => feed.postMessage({see: !document.hidden});
+feed.onmessage = ({data}) => { if (told[data.kind]) told[data.kind](data); };
+
+// The token stays in the address only until the page has it.
+const token = new URLSearchParams(location.search).get("token") || localStorage.getItem(KEPT);
+if (location.search) history.replaceState(null, "", location.pathname);
+if (token) feed.postMessage({token});
+see();
+document.addEventListener("visibilitychange", see);
+addEventListener("pagehide", () => feed.postMessage({bye: true}));
+addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
+part("entry").addEventListener("cancel", (event) => event.preventDefault());
+part("entry").firstElementChild.addEventListener("submit", (event) => {
+  event.preventDefault();
+  feed.postMessage({token: part("token").value});
+});

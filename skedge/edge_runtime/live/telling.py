@@ -1,0 +1,76 @@
+"""Where events, notes and pictures of the live view go beside the page and the terminal."""
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from skedge.edge_runtime.live.outlets import Document, Outlet, json_lines, load_hook, only_ended
+from skedge.edge_runtime.live.pipeline import Live
+
+
+@dataclass(frozen=True)
+class Telling:
+    """What happens with events and pictures: `record` is a film to store pictures in,
+    `record_poses` a file to store bodies in (None: nothing is stored); `hook` names a function of
+    the user's own (see `load_hook`); with `ended_only` an action is told once, when it has ended.
+
+    `device` is the name that events carry, by default the computer's. With `json_notes` notes are
+    JSON lines on stderr, too, else plain text.
+    """
+
+    record: Path | None = None
+    record_poses: Path | None = None
+    hook: str | None = None
+    ended_only: bool = False
+    device: str | None = None
+    json_notes: bool = False
+
+    @property
+    def name(self) -> str:
+        return os.uname().nodename if self.device is None else self.device
+
+    def load_hook(self) -> Callable[[Document], object] | None:
+        """The function of the user's own; raises `InputError` where there is none of that name."""
+        return None if self.hook is None else load_hook(self.hook)
+
+    def say(self, document: Document) -> None:
+        """Print a note on stderr."""
+        if self.json_notes:
+            line = {"schema": "skedge.note/1", "device": self.name, **document}
+            print(json.dumps(line, ensure_ascii=False), file=sys.stderr, flush=True)
+        else:
+            print(f"note: {document['note']}", file=sys.stderr, flush=True)
+
+
+def tell(running: Live, telling: Telling, hook: Callable[[Document], object] | None) -> None:
+    """Events to stdout and to the hook, and notes to stderr, where no view in the terminal shows
+    them."""
+    last_words = [running.followed]
+
+    def give_actions(outlet: Outlet) -> None:
+        running.tell("action", only_ended(outlet.put) if telling.ended_only else outlet.put)
+        outlet.start(running.crew)
+        last_words.append(outlet.ended)
+
+    if not (sys.stderr.isatty() and sys.stdout.isatty()):
+        lines = json_lines(sys.stdout)
+        failed = partial(running.crew.fail, "stdout")
+        give_actions(Outlet("stdout", lines, failed, [running.followed]))
+    if hook is not None:
+
+        def broken(error: Exception) -> None:
+            running.note(f"hook: {type(error).__name__}: {error}")
+
+        give_actions(Outlet("hook", hook, broken, [running.followed]))
+    if not sys.stderr.isatty():
+        notes = Outlet("stderr", telling.say, _ignore, last_words)
+        running.tell("note", notes.put)
+        notes.start(running.crew)
+
+
+def _ignore(error: Exception) -> None:
+    """A closed stderr is no reason to end."""

@@ -1,0 +1,69 @@
+"""`skedge live --config`: a file says what flags say, what is typed goes first, and what is wrong
+in it is one line."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from skedge.cli.main import parse
+from skedge.skeleton import InputError
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "skedge.toml"
+
+
+def test_a_file_says_what_flags_say(file: Path) -> None:
+    file.write_text(
+        'source = "rtsp://camera/1"\npeople = 2\nno-browser = true\nno_page = false\n'
+        'threshold = 0.4\ndevice = "the hall"\npose-threads = 3\nrecord = "walk.mp4"\n'
+    )
+    args = parse("live", ["--config", str(file)])
+    assert (args.source, args.people, args.device) == ("rtsp://camera/1", 2, "the hall")
+    assert (args.no_browser, args.no_page) == (True, False)
+    assert (args.threshold, args.pose_threads, args.record) == (0.4, 3, Path("walk.mp4"))
+
+
+def test_what_is_typed_goes_first(file: Path) -> None:
+    file.write_text('source = "1"\nport = 9000\n')
+    for typed in (["--config", str(file), "--source", "2"], ["--source=2", f"--config={file}"]):
+        args = parse("live", typed)
+        assert (args.source, args.port) == ("2", 9000)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("soruce = 1", "expected the name of a flag, got 'soruce'; did you mean source"),
+        ("source = \nport = 1", "expected TOML: .*line 1"),
+        ("no-page = 1", "no-page: expected true or false, got 1"),
+        ("source = true", "source: expected a text or a number, got True"),
+        ("[source]\na = 1", "source: expected a text or a number"),
+        ("people = 'many'", "people"),
+        ("config = 'other.toml'", "expected the name of a flag, got 'config'"),
+        ("help = true", "expected the name of a flag, got 'help'"),
+    ],
+)
+def test_what_is_wrong_is_one_line(file: Path, text: str, message: str) -> None:
+    file.write_text(text)
+    with pytest.raises(InputError, match=message) as caught:
+        parse("live", ["--config", str(file)])
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_that_is_not_there(file: Path) -> None:
+    with pytest.raises(InputError, match="expected a file: No such file"):
+        parse("live", ["--config", str(file)])
+
+
+@settings(max_examples=20)
+@given(st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=20))
+def test_any_text_arrives_as_it_is(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
+    """Also one that looks like a flag."""
+    file = tmp_path_factory.getbasetemp() / "any.toml"
+    escaped = "".join(f"\\U{ord(one):08x}" for one in text)
+    file.write_text(f'device = "{escaped}"\n')
+    assert parse("live", ["--config", str(file)]).device == text

@@ -1,0 +1,142 @@
+"""The commands on data: what is damaged, hostile or interrupted."""
+
+import json
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from skedge.datasets.store import Store, StoreWriter
+from skedge.skeleton import load_layout
+from tests.cli.conftest import Refused
+from tests.cli.typed import ctrl_c_works, skedge
+
+
+def test_an_empty_split(tmp_path: Path, refused: Refused) -> None:
+    with StoreWriter(
+        tmp_path / "store", name="x", layout=load_layout("ntu25"), labels=["a", "b"], rate=30.0
+    ) as writer:
+        for label in (0, 1):
+            writer.add(f"clip {label}", np.zeros((1, 9, 25, 3), np.float32), label=label)
+        writer.protocol("xsub", lambda index: np.ones(len(index), np.int8))
+    refused(
+        "evaluate",
+        "ridge",
+        "--data",
+        tmp_path / "store",
+        "--out",
+        tmp_path / "x",
+        words=["xsub", "test"],
+    )
+
+
+def test_a_pickle_that_runs_code_runs_nothing(tmp_path: Path, refused: Refused) -> None:
+    class Evil:
+        def __reduce__(self) -> tuple[Any, ...]:
+            return os.system, (f"touch '{tmp_path}/ran'",)
+
+    (tmp_path / "evil.pkl").write_bytes(pickle.dumps({"split": {}, "annotations": [Evil()]}))
+    refused(
+        "data", "import", "pyskl", tmp_path / "evil.pkl", tmp_path / "store", words=["evil.pkl"]
+    )
+    assert not (tmp_path / "ran").exists()
+    assert not (tmp_path / "store").exists()
+
+
+def test_a_truncated_store(store: Path, tmp_path: Path, refused: Refused) -> None:
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    for file in store.iterdir():
+        content = file.read_bytes()
+        (copy / file.name).write_bytes(
+            content[: len(content) // 2] if file.name == "joints.npy" else content
+        )
+    refused("data", "info", copy, words=["joints.npy"])
+    assert len(Store(store)) == 42
+
+
+def test_an_import_with_damage_a_check_and_a_split(tmp_path: Path) -> None:
+    (tmp_path / "my clips").mkdir()
+    names = [f"clip {i}" for i in range(6)]
+    for i, name in enumerate(names):
+        np.savez(
+            tmp_path / "my clips" / f"{name}.npz", np.random.default_rng(i).normal(size=(9, 20, 3))
+        )
+    (tmp_path / "my clips" / "clip 5.npz").write_bytes(b"PK")
+    lines = [
+        "file,label,subject",
+        *(f"{name}.npz,{'ab'[i % 2]},{i}" for i, name in enumerate(names)),
+    ]
+    (tmp_path / "my clips" / "clips.csv").write_text("\n".join(lines))
+    store = tmp_path / "a store"
+    command = ["data", "import", "arrays", tmp_path / "my clips", store, "--layout", "kinect20"]
+    strict = skedge(*command, "--strict")
+    assert (strict.returncode, len(strict.stderr.splitlines())) == (2, 1)
+    assert "clip 5.npz" in strict.stderr
+    assert not store.exists()
+
+    done = skedge(*command)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["clips"] == 5
+    assert "1 of 6 files damaged and left out" in done.stderr
+    assert (
+        json.loads((store / "import-report.json").read_text())["damaged"][0]["file"] == "clip 5.npz"
+    )
+
+    split = skedge("data", "split", store, "half", "--share", "0.5")
+    assert json.loads(split.stdout)["protocols"]["half"] == {"train": 2, "test": 2}
+    assert skedge("data", "split", store, "x").returncode == 2
+    assert "5 clips are as they were written" in skedge("data", "check", store).stdout
+    joints = bytearray((store / "joints.npy").read_bytes())
+    joints[-3] ^= 1
+    (store / "joints.npy").write_bytes(joints)
+    checked = skedge("data", "check", store)
+    assert (checked.returncode, "clip 4" in checked.stderr) == (2, True)
+
+
+def test_ctrl_c_in_an_import_leaves_no_store_and_it_goes_on(tmp_path: Path) -> None:
+    source = tmp_path / "raw"
+    source.mkdir()
+    line = "0.1 0.2 3.0 " + " ".join("1" * 9) + "\n"
+    frame = "1\n7 " + " ".join("0" * 9) + "\n25\n" + line * 25
+    for i in range(3000):
+        (source / f"S001C001P{i // 60 + 1:03}R001A{i % 60 + 1:03}.skeleton").write_text(
+            "30\n" + frame * 30
+        )
+    command = [
+        sys.executable,
+        "-m",
+        "skedge",
+        "data",
+        "import",
+        "ntu60",
+        source,
+        tmp_path / "store",
+        "--processes",
+        "2",
+    ]
+    process = subprocess.Popen(
+        list(map(str, command)),
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=ctrl_c_works,
+    )
+    partial = tmp_path / ".store.import.partial" / "joints.npy"
+    until = time.monotonic() + 60
+    while time.monotonic() < until and not (partial.exists() and partial.stat().st_size > 100_000):
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: the processes that read get it too
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 130, stderr
+    assert (len(stderr.splitlines()), "goes on" in stderr) == (1, True), stderr
+    assert not (tmp_path / "store").exists()
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["clips"] == 3000

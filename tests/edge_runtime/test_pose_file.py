@@ -1,0 +1,111 @@
+"""`skedge live --record-poses`: what was seen, and nothing else, in a file that other commands
+read."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from skedge.cli import main
+from skedge.datasets.poses import read_poses
+from skedge.datasets.store import Store
+from skedge.edge_runtime.interfaces import Frame, Person
+from skedge.edge_runtime.live.actions import Observation, Outlook
+from skedge.edge_runtime.live.pose_file import PoseFile
+from skedge.skeleton import InputError
+from tests.edge_runtime.live_fakes import NTU, Skeletons, body, quick_model
+
+
+class Silent:
+    """A consumer that has nothing to say."""
+
+    def update(self, observation: Observation) -> Outlook:
+        return Outlook(notes=("a note of its own",))
+
+    def finish(self) -> Outlook:
+        return Outlook()
+
+
+def seen_at(seconds: float, *people: Person) -> Observation:
+    image = np.full((48, 64, 3), 200, np.uint8)
+    return Observation(Frame(image, seconds), people, NTU, 0.0)
+
+
+def test_the_bodies_are_in_the_file_as_they_were_seen_and_no_picture(tmp_path: Path) -> None:
+    path = tmp_path / "seen.npz"
+    file = PoseFile(path).before(Silent(), NTU)
+    pixels = np.arange(50, dtype=np.float32).reshape(25, 2)
+    for number in range(30):
+        both = (Person(7, body(number / 30), pixels), Person(2, body(1.0), whole=False))
+        file.update(seen_at(1000 + number / 30, *(both if number % 2 else both[:1])))
+    file.write()
+    (found,) = read_poses(path)
+    assert found.layout.joints == NTU.joints
+    assert found.duration == pytest.approx(1.0), "times count from the first picture"
+    np.testing.assert_allclose(found.joints[found.person == 7][3], body(0.1), atol=1e-6)
+    assert (found.person == 2).sum() == 15
+    np.testing.assert_array_equal(found.whole, found.person == 7)
+    with np.load(path) as arrays:
+        assert {name for name, one in arrays.items() if one.dtype == np.uint8} == set()
+        np.testing.assert_array_equal(arrays["pixels"][0], pixels)
+        assert (int(arrays["width"]), int(arrays["height"])) == (64, 48)
+
+
+def test_it_says_once_when_no_more_has_room_and_keeps_what_it_has(tmp_path: Path) -> None:
+    file = PoseFile(tmp_path / "seen.npz", most=3).before(Silent(), NTU)
+    notes = [file.update(seen_at(i / 30, Person(1, body(0.0)))).notes for i in range(6)]
+    assert [len(one) for one in notes] == [1, 1, 1, 2, 1, 1]
+    file.write()
+    (found,) = read_poses(tmp_path / "seen.npz")
+    assert len(found.person) == 3
+
+
+def test_nothing_is_written_over_nor_where_no_picture_came(tmp_path: Path) -> None:
+    there = tmp_path / "seen.npz"
+    there.write_bytes(b"mine")
+    with pytest.raises(InputError, match="exists already"):
+        PoseFile(there)
+    with pytest.raises(InputError, match="no folder"):
+        PoseFile(tmp_path / "none" / "seen.npz")
+    assert there.read_bytes() == b"mine"
+    PoseFile(tmp_path / "empty.npz").before(Silent(), NTU).write()
+    assert not (tmp_path / "empty.npz").exists()
+
+
+def test_other_commands_read_what_the_live_view_recorded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quick_model(tmp_path / "m.onnx")
+    source = Skeletons(lambda seconds: (Person(1, body(seconds)),), 120)
+    monkeypatch.setattr("skedge.edge_runtime.sources.open_source", lambda text, fast: source)
+    path, store = tmp_path / "stretching" / "seen.npz", tmp_path / "store"
+    path.parent.mkdir()
+    quiet = ["--model", str(tmp_path / "m.onnx"), "--no_page", "--every_frame"]
+    main(["live", *quiet, "--record-poses", str(path)])
+    main(["data", "import", "poses", str(path.parent), str(store), "--layout", "ntu25"])
+    assert Store(store).clip(0).shape == (1, 120, 25, 3)
+    main(
+        ["evaluate", "everyday", "--model", str(tmp_path / "m.onnx"), "--data", str(path),
+         "--out", str(tmp_path / "report")]
+    )  # fmt: skip
+    document = json.loads((tmp_path / "report" / "everyday.json").read_text())
+    assert document["sets"], "four seconds of somebody who does nothing in particular"
+
+
+def test_what_broke_leaves_the_bodies_that_were_seen_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def people(seconds: float) -> tuple[Person, ...]:
+        if seconds > 1:
+            raise OSError("unplugged")
+        return (Person(1, body(seconds)),)
+
+    quick_model(tmp_path / "m.onnx")
+    source = Skeletons(people, 60)
+    monkeypatch.setattr("skedge.edge_runtime.sources.open_source", lambda text, fast: source)
+    with pytest.raises(SystemExit):
+        main(["live", "--model", str(tmp_path / "m.onnx"), "--no_page", "--every_frame",
+              "--record-poses", str(tmp_path / "seen.npz")])  # fmt: skip
+    (found,) = read_poses(tmp_path / "seen.npz")
+    assert len(found.person) >= 25
