@@ -17,7 +17,9 @@ def masked_count(size: int, ratio: float) -> int:
 
     (Skeleton2vec's K = V (1 - m) is what stays visible, and its program's truncation leaves 2 of
     25. MAMP's keeps int(750 * (1 - 0.9)) of 750 tokens, which floating point makes 74, so that it
-    masks 676; here 675 go, which is the ratio that the recipe names.) Raises `InputError` unless at least one goes and one stays.
+    masks 676; here 675 go, which is the ratio that the recipe names.)
+
+    Raises `InputError` unless at least one goes and one stays.
     """
     # Rounded first: 25 * (1 - 0.9) is 2.4999... in floating point, and so may be what should be a
     # whole number here.
