@@ -53,6 +53,8 @@ def test_a_run_ends_in_a_table_a_report_and_a_model(
     shown = first_run.stdout
     for row in (
         "ridge on coordinates",
+        "untrained, linear probe",
+        "untrained, batch norms of the data",
         "teacher, linear probe",
         "teacher, finetuned",
         "student of finetuned",
