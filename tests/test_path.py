@@ -422,7 +422,7 @@ def test_the_whole_path_of_aligned_streams(store: Store, recipe: Recipe, tmp_pat
     report = path.run(asma, store, tmp_path)
     student = report["accuracy"]["student of finetuned"]["top1"]
     assert set(report["accuracy"]) - {"ridge on coordinates"} == {
-        "untrained, linear probe", "untrained, batch norms of the data",
+        "untrained, linear probe", "untrained, norms fitted",
         "teacher, linear probe", "teacher, finetuned", "student of finetuned",
     }  # fmt: skip
     assert report["export"]["teacher"]["largest_difference"] < 1e-4
