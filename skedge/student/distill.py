@@ -1,8 +1,9 @@
 """Knowledge distillation: a student learns a frozen teacher's softened answers, without labels
 (ASMa, section 3.5)."""
 
+import json
 from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -203,15 +204,13 @@ def load_beginning(folder: Path, store: Store, recipe: Recipe) -> nn.Module:
     else:
         encoder, card = load_encoder(folder, recipe.student.fusion)
     check_layout(store, card, folder)
+    # As JSON: a recipe's lists are a card's tuples.
     theirs, ours = (
-        replace(plan, dropout=0.0, head="linear") for plan in (card.encoder, recipe.student)
+        json.loads(json.dumps(asdict(replace(plan, dropout=0.0, head="linear"))))
+        for plan in (card.encoder, recipe.student)
     )
     if theirs != ours:
-        names = [
-            field.name
-            for field in fields(ours)
-            if getattr(theirs, field.name) != getattr(ours, field.name)
-        ]
+        names = [name for name in ours if theirs[name] != ours[name]]
         raise InputError(
             f"{folder}: expected an encoder of the student's plan, got other {', '.join(names)};"
             " pretrain one with the same settings under encoder as under student"
