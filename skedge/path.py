@@ -1,6 +1,7 @@
 """The whole path: pretrain, evaluate, distil, export, recognise, benchmark, report; and what of it
 need not run again."""
 
+import re
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -281,7 +282,8 @@ def store_of_films(films: Path, runs: Path, pose: str | None = None) -> Store:
     asked = {"films": [repr(source) for source in found.sources], "pose": pose}
     if not path.exists() or read_json(listed) != asked:
         add_format("films", open_films)
-        kept = runs / "stores" / f"{name}-poses"
+        whose = f"-{re.sub(r'[^A-Za-z0-9]+', '-', pose)}" if pose else ""
+        kept = runs / "stores" / f"{name}-poses{whose}"
         how = Importing(processes=None, overwrite=True)
         import_dataset("films", films, path, how=how, pose=pose, poses=kept)
         write_json(listed, asked)

@@ -157,3 +157,15 @@ def test_a_student_of_pixels_and_scores_runs_live(
         main(command.split())
     lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith('{"schema')]
     assert [json.loads(line)["event"] for line in lines] == ["wave"] * len(lines) != []
+
+
+def test_the_estimator_on_the_page() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "two-dimensional.md").read_text()
+    program = page.split("```python\n")[1].split("```")[0]
+    found = np.stack([_pictured(0, False)[0], _pictured(1, True)[0]])
+    made: dict[str, Any] = {"my_network": lambda people: lambda image: found[:people]}
+    exec(program, made)
+    own = OwnPose(made["Flat"](2), "--pose flat.py:Flat")
+    people_seen = own.estimate(Frame(np.zeros((4, 4, 3), np.uint8), 0.0))
+    assert [person.id for person in people_seen] == [0, 1]
+    assert all(np.isfinite(person.joints).all() for person in people_seen)

@@ -42,6 +42,7 @@ BOUNDARY = b"picture"
 FILES = {
     "/": ("index.html", "text/html; charset=utf-8"),
     "/live.js": ("live.js", "text/javascript; charset=utf-8"),
+    "/demo.js": ("demo.js", "text/javascript; charset=utf-8"),
     "/feed.js": ("feed.js", "text/javascript; charset=utf-8"),
     "/live.css": ("live.css", "text/css; charset=utf-8"),
     "/icon.svg": ("icon.svg", "image/svg+xml"),
@@ -61,13 +62,14 @@ HEADERS = {
 class Feeds:
     """What the page shows: JPEG pictures (None: there are none), states as JSON, and the log of
     events; `problems` are a few words each, none while all is well; `metrics` is text for
-    Prometheus."""
+    Prometheus; `change` takes what a viewer wants of the view."""
 
     pictures: Newest[bytes] | None
     states: Newest[bytes]
     log: Log
     problems: Callable[[], list[str]] = list
     metrics: Callable[[], bytes] | None = None
+    change: Callable[[Any], None] | None = None
 
 
 class Page:
@@ -250,18 +252,34 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True  # the viewer has gone, or took nothing for ten seconds
 
     def do_POST(self) -> None:
-        """`/token` takes the token as a form's field and gives the cookie for it."""
+        """`/token` takes the token as a form's field and gives the cookie for it; `/view` takes
+        changes of the view as JSON."""
         try:
-            if self.path != "/token":
+            if self.path not in ("/token", "/view"):
                 self._refuse(HTTPStatus.NOT_FOUND, "there is nothing of that name here")
             elif self._named() and self._of_this_page():
                 body = self._read_body()
                 if body is None:
-                    self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "a token is shorter")
+                    self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "that is too long")
+                elif self.path == "/view":
+                    self._change(body)
                 elif self._allowed(parse_qs(body.decode(errors="replace")).get("token", [""])[0]):
                     self._start("text/plain", 0, HTTPStatus.NO_CONTENT)
         except (OSError, ValueError):
             self.close_connection = True
+
+    def _change(self, body: bytes) -> None:
+        if not self._allowed(self._bearer()):
+            return
+        try:
+            if self.server.feeds.change is None:
+                raise InputError("there is no view to change")
+            self.server.feeds.change(json.loads(body))
+        except (ValueError, RecursionError) as error:
+            reason = str(error) if isinstance(error, InputError) else "expected JSON"
+            self._refuse(HTTPStatus.BAD_REQUEST, reason)
+        else:
+            self._start("text/plain", 0, HTTPStatus.NO_CONTENT)
 
     def log_message(self, format: str, *args: Any) -> None:
         """Requests are not logged: the address may hold the token."""

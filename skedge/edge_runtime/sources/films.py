@@ -105,7 +105,7 @@ def read_shot(
     """The clip of one shot; `DamagedError` where nobody is wholly in view, `InputError` where the
     film cannot be read."""
     kept = None if poses is None else poses / f"{shot.name}.npz"
-    if kept is not None and kept.is_file():
+    if kept is not None and _as_new(kept, shot.path):
         recording = next(iter(read_poses(kept)))
     else:
         bodies, size = look_at(shot, pose)
@@ -114,6 +114,11 @@ def read_shot(
             bodies.write(kept, size, shot.label)
     joints = clip_of(recording, rate, everyone, shot.stretch)
     return [Clip(shot.name, joints, labels.index(shot.label), subject=shot.subject)]
+
+
+def _as_new(kept: Path, film: Path) -> bool:
+    """Whether bodies were kept since the film was last changed."""
+    return kept.is_file() and kept.stat().st_mtime >= film.stat().st_mtime
 
 
 def look_at(shot: Shot, pose: str | None = None) -> tuple[PoseWriter, tuple[int, int]]:

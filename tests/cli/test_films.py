@@ -1,0 +1,116 @@
+"""Films in a folder for each class become a model by one command."""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from skedge.cli import main
+from skedge.datasets.store import Store
+from skedge.path import store_of_films
+from skedge.skeleton import InputError
+from tests.skeleton.people import NTU, people
+
+cv2 = pytest.importorskip("cv2", reason="films need OpenCV (the extra live)")
+
+# Somebody stands in dark pictures, and raises the right hand in bright ones.
+ESTIMATOR = """
+import numpy as np
+from skedge.edge_runtime.interfaces import Person
+from skedge.skeleton.layout import load_layout
+
+class Bright:
+    layout = load_layout("ntu25")
+
+    def __init__(self, people):
+        self.frames = np.load({frames!r})
+
+    def estimate(self, frame):
+        with open({seen!r}, "a") as file:
+            file.write("x")
+        body = self.frames[int(frame.image.mean() > 128), round(frame.seconds * 30) % 20]
+        return (Person(0, body),)
+"""
+
+
+def _film(path: Path, brightness: int, frames: int = 16) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    film = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 30, (64, 48))
+    for _ in range(frames):
+        film.write(np.full((48, 64, 3), brightness, np.uint8))
+    film.release()
+
+
+@pytest.fixture
+def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    stand = people()[0][0]
+    raised = stand.copy()
+    for joint, up in (("elbow", 0.25), ("wrist", 0.5), ("hand", 0.55), ("hand_tip", 0.6)):
+        raised[:, NTU.index(f"right_{joint}")] = raised[:, NTU.index("right_shoulder")] + (0, up, 0)
+    np.save(tmp_path / "frames.npy", np.stack([stand, raised]))
+    source = ESTIMATOR.format(frames=str(tmp_path / "frames.npy"), seen=str(tmp_path / "seen"))
+    (tmp_path / "bright.py").write_text(source)
+    for number in range(3):
+        _film(tmp_path / "films" / "stand" / f"{number}.avi", 10 + number)
+        _film(tmp_path / "films" / "raise" / f"{number}.avi", 200 + number)
+    (tmp_path / "films" / "raise" / "cut.avi").write_bytes(b"no film")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", sys.path.copy())
+    return tmp_path
+
+
+def test_films_end_in_a_model_and_the_command_that_tries_it(
+    room: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    small = (
+        "--distill.optim.epochs 1 --distill.optim.least_steps 60 --distill.optim.learning_rate 0.02"
+        " --student.widths [8,16] --student.strides [1,1] --input.frames 16"
+        " --compute.precision 32-true --compute.accelerator cpu"
+    )
+    main(f"run --films films --pose bright.py:Bright --out runs {small}".split())
+    shown = capsys.readouterr()
+    assert "skedge live --model runs/own/student.onnx --pose bright.py:Bright" in shown.out
+    assert "note: left out raise/cut.avi: expected a film" in shown.err
+    report = json.loads(Path("runs/own/report.json").read_text())
+    assert report["recognizer"]["whole clips"]["top1"] == 100
+
+
+def test_only_films_that_are_new_are_looked_at(
+    room: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The second time none, after one was added that one, and another estimator's all."""
+
+    def looks() -> int:
+        seen = Path("seen")
+        count = len(seen.read_text()) if seen.exists() else 0
+        seen.unlink(missing_ok=True)
+        return count
+
+    def names(pose: str = "bright.py:Bright") -> list[str]:
+        store = store_of_films(Path("films"), Path("runs"), pose)
+        return [str(name) for name in store.index["name"]]
+
+    assert len(names()) == 6
+    assert looks() == 6 * 16
+    assert len(names()) == 6
+    assert looks() == 0
+    _film(room / "films" / "stand" / "new.avi", 20)
+    assert "stand/new" in names()
+    assert looks() == 16
+    (room / "films" / "stand" / "new.avi").unlink()
+    assert "stand/new" not in names()
+    assert looks() == 0
+    (room / "other.py").write_text((room / "bright.py").read_text())
+    assert len(names("other.py:Bright")) == 6
+    assert looks() == 6 * 16
+    assert Store("runs/stores/films").rate == 30
+
+
+def test_films_of_one_class_are_refused_before_anybody_looks(room: Path) -> None:
+    for film in (room / "films" / "stand").iterdir():
+        film.unlink()
+    with pytest.raises(InputError, match=r"two classes at least, got those of 'raise'"):
+        store_of_films(Path("films"), Path("runs"), "bright.py:Bright")
+    assert not Path("seen").exists()
