@@ -14,17 +14,8 @@ from skedge.skeleton.errors import InputError
 
 # The flags of `skedge live` that say where things go: the fields of `Telling`.
 TOLD = (
-    *(
-        "record",
-        "segment",
-        "record_limit",
-        "no_pictures",
-        "record_poses",
-        "hook",
-        "ended_only",
-        "device",
-    ),
-    *("json_notes", "mqtt", "mqtt_login", "mqtt_ca"),
+    *("record", "segment", "record_limit", "record_poses", "hook", "ended_only"),
+    *("device", "json_notes", "mqtt", "mqtt_login", "mqtt_ca"),
 )
 
 
@@ -56,12 +47,6 @@ def live_command(parser: ArgumentParser) -> Callable[[Any], None]:
         default=10.0,
         metavar="GB",
         help="size of all films in a folder, the oldest make room",
-    )
-    parser.add_argument(
-        "--no-pictures",
-        dest="no_pictures",
-        action="store_true",
-        help="draw bodies alone, on the page and in films: no picture is shown or stored",
     )
     parser.add_argument(
         "--record-poses",
@@ -298,6 +283,19 @@ def _add_camera(parser: ArgumentParser) -> None:
         help="access token for other machines, also from SKEDGE_TOKEN; generated if omitted",
     )
     parser.add_argument(
+        "--rotate",
+        type=int,
+        choices=[0, 90, 180, 270],
+        default=0,
+        help="degrees to turn the camera's picture by, clockwise",
+    )
+    parser.add_argument(
+        "--no-pictures",
+        dest="no_pictures",
+        action="store_true",
+        help="draw bodies alone, on the page and in films: no picture is shown or stored",
+    )
+    parser.add_argument(
         "--no-page", action="store_true", help="show no page: nothing listens on the network"
     )
     parser.add_argument(
@@ -312,8 +310,11 @@ def _recorded(args: Any) -> dict[str, Any]:
 
 def _viewing(args: Any) -> Any:
     from skedge.edge_runtime.live.run import Viewing
+    from skedge.edge_runtime.live.view import View
 
     if not 0 <= args.port < 65536:
         raise InputError(f"--port: expected a number from 0 to 65535, got {args.port}")
     token = args.token or os.environ.get("SKEDGE_TOKEN")
-    return Viewing(args.host, None if args.no_page else args.port, token, not args.no_browser)
+    view = View(rotation=args.rotate, private=args.no_pictures)
+    port = None if args.no_page else args.port
+    return Viewing(args.host, port, token, not args.no_browser, view)

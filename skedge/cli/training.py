@@ -163,7 +163,7 @@ def distill_command(parser: ArgumentParser) -> Callable[[Any], None]:
         "--pretrained",
         type=Path,
         metavar="RUN",
-        help="run folder of a pretrained encoder of the student's plan, to begin with",
+        help="run folder to begin as: a pretrained encoder, or a student, of the same plan",
     )
 
     def main(args: Any) -> None:

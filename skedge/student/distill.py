@@ -1,8 +1,9 @@
 """Knowledge distillation: a student learns a frozen teacher's softened answers, without labels
 (ASMa, section 3.5)."""
 
+import json
 from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from skedge.teacher.clips import Clips
 from skedge.teacher.networks.classifier import Classifier, Fused, Network, freeze
 from skedge.teacher.protocols.evaluate import Job, Sets, check_layout
 from skedge.teacher.protocols.finetune import supervised
-from skedge.teacher.runs.folder import Card, Run, write_run
+from skedge.teacher.runs.folder import Card, Run, read_run, write_run
 from skedge.teacher.runs.load import load_classifier, load_encoder
 from skedge.teacher.training import Trained, fit, provenance
 
@@ -195,19 +196,21 @@ def _finish_features(
 
 
 def load_beginning(folder: Path, store: Store, recipe: Recipe) -> nn.Module:
-    """The pretrained encoder in a run folder; raises `InputError` where it is none of the student's
-    plan."""
-    encoder, card = load_encoder(folder, recipe.student.fusion)
+    """The encoder in a run folder, pretrained or a classifier's; raises `InputError` where it is
+    none of the student's plan."""
+    encoder: nn.Module
+    if (card := read_run(folder)[0]).kind == "classifier":
+        encoder = load_classifier(folder)[0].get_submodule("encoder")
+    else:
+        encoder, card = load_encoder(folder, recipe.student.fusion)
     check_layout(store, card, folder)
+    # As JSON: a recipe's lists are a card's tuples.
     theirs, ours = (
-        replace(plan, dropout=0.0, head="linear") for plan in (card.encoder, recipe.student)
+        json.loads(json.dumps(asdict(replace(plan, dropout=0.0, head="linear"))))
+        for plan in (card.encoder, recipe.student)
     )
     if theirs != ours:
-        names = [
-            field.name
-            for field in fields(ours)
-            if getattr(theirs, field.name) != getattr(ours, field.name)
-        ]
+        names = [name for name in ours if theirs[name] != ours[name]]
         raise InputError(
             f"{folder}: expected an encoder of the student's plan, got other {', '.join(names)};"
             " pretrain one with the same settings under encoder as under student"

@@ -107,15 +107,24 @@ def shear(samples: int, amplitude: float, device: torch.device) -> Tensor:
 
 
 def rotation(samples: int, degrees: float, device: torch.device) -> Tensor:
-    """Matrices (N, 3, 3): a random main axis turns by up to `degrees`, the others by up to one
-    degree."""
+    """Matrices (N, 3, 3) for `joints @ M`: a random main axis turns by up to `degrees`, the others
+    by up to one degree.
+
+    M is the transpose of R = Rz Ry Rx (`rotation_matrix`), as in AimCLR's program: about x, then y,
+    then z. Angles are never negative there, so that the sense is a part of the augmentation.
+    """
     angles = torch.rand(samples, 3, device=device)
     main = torch.randint(0, 3, (samples, 1), device=device)
-    return rotation_matrix(angles * torch.ones_like(angles).scatter(1, main, degrees))
+    turned = rotation_matrix(angles * torch.ones_like(angles).scatter(1, main, degrees))
+    return turned.transpose(1, 2)
 
 
 def rotation_matrix(degrees: Tensor) -> Tensor:
-    """R = Rz Ry Rx for angles (N, 3) about x, y, z; PSTL's sign convention, for `joints @ R`."""
+    """R = Rz Ry Rx (N, 3, 3) for angles (N, 3) about x, y, z.
+
+    Rx is [[1, 0, 0], [0, c, s], [0, -s, c]], and so on: for positive angles `joints @ R` turns from
+    y to z, from z to x and from x to y.
+    """
     cosines = degrees.deg2rad().cos()
     sines = degrees.deg2rad().sin()
     result = torch.eye(3, device=degrees.device).expand(len(degrees), 3, 3)

@@ -50,8 +50,9 @@ class View:
         whole: bool = True,
         token: str | None = None,
         port: int = 0,
+        rate: float = 15,
     ) -> None:
-        self.pose, self.source = Pose(people, takes=0.005, whole=whole), Pictures(rate=15)
+        self.pose, self.source = Pose(people, takes=0.005, whole=whole), Pictures(rate=rate)
         pictures: Newest[bytes] = Newest()
         self.studio = CountingStudio(pictures)
         recognizer = quick_recognizer(folder / "m.onnx", threshold=0.3)
@@ -63,7 +64,8 @@ class View:
             name="camera 0",
             painter=self.studio,
         )
-        feeds = Feeds(pictures, self.live.states, self.live.log)
+        self.studio._view = self.live.view
+        feeds = Feeds(pictures, self.live.states, self.live.log, change=self.live.view.change)
         self.page = Page(feeds, port=port, token=token)
         self.live.crew.start("page", self.page.run, self.page.stop)
         self.live.start()
@@ -240,6 +242,50 @@ def test_a_page_without_the_token_asks_and_goes_on_with_a_new_one(
         view.close()
 
 
+def test_the_page_is_one_to_show(browser: Chromium, tmp_path: Path) -> None:
+    """Large action, last minute, buttons by mouse and keyboard, and the table of events."""
+    view = View(tmp_path)
+    try:
+        tab = browser.open(view.page.url)
+        tab.wait("document.getElementById('events').children.length > 4")
+        tab.wait("!document.getElementById('now').hidden")
+        large = tab.value("document.getElementById('now').firstElementChild.textContent")
+        assert large in ("wave", "clap", "idle", "throw", "jump", "squat")
+        inked = (
+            "document.getElementById('timeline').getContext('2d')"
+            ".getImageData(0, 0, 2000, 40).data.some((one) => one > 0)"
+        )
+        tab.wait(inked)
+
+        def pressed(name: str) -> str:
+            return f"document.getElementById('{name}').getAttribute('aria-pressed') == 'true'"
+
+        tab.value("document.getElementById('mirror').click()")
+        tab.wait(pressed("mirror"))
+        assert view.live.view.mirrored
+        press_key(tab, "b")
+        tab.wait(pressed("bodies"))
+        assert view.live.view.bodies_only
+        press_key(tab, "r")
+        tab.wait("document.getElementById('video').width == 480")
+        shows_something(tab.screenshot(tmp_path / "demo.png"))
+        press_key(tab, "s")
+        tab.wait(pressed("sound"))
+        lines = tab.value("demo.table()").splitlines()
+        assert lines[0].startswith("time,event,phase,id,person,confidence")
+        assert len(lines) > 4
+        assert tab.value("document.querySelectorAll('button:not([aria-keyshortcuts])').length") == 1
+        assert tab.complaints() == []
+        tab.close()
+    finally:
+        view.close()
+
+
+def press_key(tab: Tab, key: str) -> None:
+    for kind in ("keyDown", "keyUp"):
+        tab.call("Input.dispatchKeyEvent", type=kind, key=key, text=key)
+
+
 def type_token(tab: Tab, token: str) -> None:
     tab.value("document.getElementById('token').focus()")
     tab.value("document.getElementById('token').select()")
@@ -256,9 +302,9 @@ def type_token(tab: Tab, token: str) -> None:
 
 
 def test_any_number_of_tabs_shares_one_picture_stream(browser: Chromium, tmp_path: Path) -> None:
-    view = View(tmp_path)
+    view = View(tmp_path, rate=4)
     try:
-        tabs = [browser.open(view.page.url) for _ in range(8)]  # a browser has six connections
+        tabs = [browser.open(view.page.url) for _ in range(4)]  # a browser has six connections
         for tab in tabs:
             tab.wait("document.querySelector('.person')")
         assert view.studio.viewers is not None

@@ -33,6 +33,9 @@ class Served:
         self.problems: list[str] = []
         feeds = Feeds(self.pictures, self.states, self.log, lambda: self.problems)
         self.page = Page(feeds, port=0, token=token)
+        self.start()
+
+    def start(self) -> None:
         self.thread = threading.Thread(target=self.page.run)
         self.thread.start()
 
@@ -43,9 +46,9 @@ class Served:
         )
         return connection.getresponse()
 
-    def post(self, body: str, **headers: str) -> HTTPResponse:
+    def post(self, body: str, path: str = "/token", **headers: str) -> HTTPResponse:
         connection = HTTPConnection("127.0.0.1", self.page.port, timeout=30)
-        connection.request("POST", "/token", body, headers)
+        connection.request("POST", path, body, headers)
         return connection.getresponse()
 
     def raw(self, text: bytes) -> socket.socket:
@@ -115,6 +118,7 @@ class TestWhoMaySeeIt:
             ("/", "text/html"),
             ("/live.js", "text/javascript"),
             ("/feed.js", "text/javascript"),
+            ("/demo.js", "text/javascript"),
             ("/live.css", "text/css"),
             ("/icon.svg", "image/"),
         ):

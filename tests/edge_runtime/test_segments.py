@@ -22,6 +22,7 @@ cv2 = pytest.importorskip("cv2", reason="needs OpenCV: pip install 'skedge[live]
 
 from skedge.edge_runtime.live import picture, segments  # noqa: E402
 from skedge.edge_runtime.live.segments import Segments  # noqa: E402
+from skedge.edge_runtime.live.view import View  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
 KILLS = int(os.environ.get("SKEDGE_KILLS", "3"))
@@ -158,7 +159,7 @@ def test_without_pictures_bodies_alone_are_seen(tmp_path: Path) -> None:
     room = np.random.default_rng(0).integers(100, 255, (480, 640, 3)).astype(np.uint8)
     person = Person(1, joints, pixels.astype(np.float32))
     seen, there = (Newest[bytes](), Segments(tmp_path / "films"))
-    studio = picture.Studio(seen, there, bodies_only=True)
+    studio = picture.Studio(seen, there, View(private=True))
     seen.watch(1)
     for number in range(5):
         studio.paint(Observation(Frame(room, number / 20), (person,), NTU, 0.0), ())

@@ -194,11 +194,13 @@ def test_a_student_that_cannot_stream_is_refused(
         distill(store, tmp_path / "run", Recipe(input=data, student=plan))
 
 
-def _student(store: Store, folder: Path, epochs: int = 3, **how: object) -> Classifier:
+def _student(
+    store: Store, folder: Path, epochs: int = 3, plan: EncoderSettings = PLAN, **how: object
+) -> Classifier:
     settings = DistillSettings(
         optim=OptimSettings(epochs=epochs, batch_size=32, learning_rate=1e-2), online=ONLINE
     )
-    recipe = Recipe(input=DATA, student=PLAN, distill=settings, compute=COMPUTE)
+    recipe = Recipe(input=DATA, student=plan, distill=settings, compute=COMPUTE)
     distill(store, folder, recipe, **how)  # type: ignore[arg-type]
     network = load_classifier(folder)[0]
     assert isinstance(network, Classifier)
@@ -238,8 +240,13 @@ def _pretrained(folder: Path, store: Store, plan: EncoderSettings) -> Path:
 
 def test_a_student_begins_as_what_was_pretrained(store: Store, tmp_path: Path) -> None:
     pretrained = _pretrained(tmp_path / "pretrained", store, PLAN)
-    student = _student(store, tmp_path / "run", 0, pretrained=pretrained)
+    lists = replace(
+        PLAN, widths=[*PLAN.widths], strides=[*PLAN.strides]
+    )  # as a recipe file spells it
+    student = _student(store, tmp_path / "run", 0, plan=lists, pretrained=pretrained)
     assert equal(student.encoder.state_dict(), load_encoder(pretrained, "one")[0].state_dict())
+    further = _student(store, tmp_path / "further", 0, pretrained=tmp_path / "run")
+    assert equal(further.encoder.state_dict(), student.encoder.state_dict())
     other = _pretrained(tmp_path / "other", store, replace(PLAN, widths=(8, 12)))
     with pytest.raises(InputError, match="an encoder of the student's plan, got other widths"):
         _student(store, tmp_path / "no", 0, pretrained=other)

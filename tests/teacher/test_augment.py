@@ -90,11 +90,22 @@ def test_a_random_axis_turns_most() -> None:
     assert angle.max() < 31.5
     assert angle.max() > 28
     assert angle.mean() == pytest.approx(15, abs=1), "uniform from 0 to 30 degrees"
-    main = (
-        torch.stack([matrices[:, 1, 2], -matrices[:, 0, 2], matrices[:, 0, 1]], 1).abs().argmax(1)
-    )
+    turns = torch.stack([-matrices[:, 1, 2], matrices[:, 0, 2], -matrices[:, 0, 1]], 1)
+    main = turns.abs().argmax(1)
+    assert (turns.amax(1)[angle > 5] > 0).all(), "no angle is negative, in the sense of the program"
     shares = torch.bincount(main[angle > 5], minlength=3) / (angle > 5).sum()
     torch.testing.assert_close(shares, torch.full((3,), 1 / 3), atol=0.04, rtol=0)
+
+
+def test_a_rotation_turns_as_aimclrs_program() -> None:
+    """Its `seq @ R.T` for each axis: about x a point on y goes to -z, about y one on z to -x, about
+    z one on x to -y."""
+    torch.manual_seed(3)
+    matrices = rotation(200, 90.0, CPU)
+    for start, end in ((1, 2), (2, 0), (0, 1)):
+        gone = torch.eye(3)[start] @ matrices
+        most = gone[:, end].abs().argmax()
+        assert gone[most, end] < -0.9
 
 
 def test_a_rotation_keeps_lengths() -> None:

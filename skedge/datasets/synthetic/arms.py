@@ -91,9 +91,22 @@ _WAVES = [
         wag=45,
         repeats=(2, 9),
     ),
-    # Both hands: beside the head, and both whole arms from the sides to overhead.
+    # Both hands: beside the head; swept from before the face far outwards; both whole arms from the
+    # sides to overhead.
+    Variant(
+        0.22,
+        before=[
+            ((0.3, 0.8), {"arms": ((-0.5, 0.3), (0.1, 0.65), (0.3, 0.75)), "swivel": (10, 70)})
+        ],
+        beat=[
+            ((0.2, 0.6), {"arms": ((0.5, 0.95), (-0.1, 0.65), (0.05, 0.5))}),
+            ((0.2, 0.6), {"arms": ((-0.65, -0.05), (0.1, 0.65), (0.3, 0.8))}),
+        ],
+        repeats=(1, 6),
+        seated=0.15,
+    ),
     _waving(
-        0.1,
+        0.16,
         ((0.1, 0.5), (0.3, 0.85), (0.05, 0.5)),
         (10, 70),
         ((-0.4, -0.1), (-0.03, 0.08), 0.0),
@@ -411,7 +424,7 @@ _THROWS = [
     ),
     # Thrown at once from before the shoulder, as a dart or a ball of paper.
     Variant(
-        0.12,
+        0.24,
         before=[
             ((0.25, 0.6), {"arm": ((-0.1, 0.3), (0.05, 0.5), (0.05, 0.35)), "swivel": (20, 70)}),
             ((0.0, 0.4), {}),
@@ -422,12 +435,12 @@ _THROWS = [
     ),
     # Underarm.
     Variant(
-        0.12,
+        0.22,
         before=[
             (
-                (0.3, 0.6),
+                (0.2, 0.6),
                 {
-                    "arm": ((0.05, 0.3), (-0.9, -0.5), (-0.75, -0.3)),
+                    "arm": ((0.05, 0.3), (-0.95, -0.5), (-0.75, 0.0)),
                     "swivel": (0, 40),
                     "twist": (5, 30),
                     "lean": (0, 30),

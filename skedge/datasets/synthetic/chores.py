@@ -418,8 +418,8 @@ HAND_KINDS: dict[str, tuple[float, list[Variant]]] = {
             # The arms crossed before the chest; a hand that catches; knocking; pressing.
             *[
                 stroke(
-                    0.15,
-                    (seconds, {"arms": ((-0.1, 0.6), (-0.6, 0.2), (0.2, 0.7)), "swivel": (5, 60)}),
+                    0.3,
+                    (seconds, {"arms": ((-0.1, 0.6), (-0.8, 0.2), (0.2, 0.7)), "swivel": (5, 60)}),
                     ((0.15, 0.5), {"arms": ((-0.65, -0.32), (-0.4, 0.2), (0.25, 0.6))}),
                     (hold, {}),
                 )
@@ -435,11 +435,11 @@ HAND_KINDS: dict[str, tuple[float, list[Variant]]] = {
                 ((0.0, 0.5), {}),
             ),
             busy(
-                0.12,
-                {"arm": ((-0.2, 0.1), (-0.1, 0.3), (0.5, 0.7))},
-                (0.0, 0.03, 0.1),
-                (0.1, 0.25),
-                (1, 4),
+                0.3,
+                {"arm": ((-0.25, 0.2), (-0.1, 0.5), (0.4, 0.7)), "swivel": (0, 50)},
+                (0.02, 0.05, 0.13),
+                (0.09, 0.25),
+                (1, 6),
             ),
             stroke(
                 0.1,

@@ -51,7 +51,7 @@ def style(rng: np.random.Generator) -> Style:
         stride=float(rng.uniform(0.85, 1.15)),
         lift=float(rng.uniform(0.05, 0.16)),
         swing=float(rng.uniform(3, 40)),
-        elbow=float(rng.choice([rng.uniform(0, 25), rng.uniform(20, 95)], p=[0.68, 0.32])),
+        elbow=float(rng.choice([rng.uniform(0, 25), rng.uniform(20, 95)], p=[0.6, 0.4])),
         lean=float(rng.uniform(-2, 7)),
         twist=float(rng.uniform(1, 9)),
         sway=float(rng.uniform(0.01, 0.045)),
@@ -219,4 +219,4 @@ def walk_way(rng: np.random.Generator, seconds: float, kind: str | None = None) 
 
 
 _SHARES = {"walk": 0.3, "start": 0.1, "stop": 0.1, "curve": 0.1, "there and back": 0.1, "turn": 0.1}
-_SHARES |= {"aside": 0.08, "march": 0.1, "jog": 0.08, "jog on the spot": 0.1}
+_SHARES |= {"aside": 0.08, "march": 0.14, "jog": 0.08, "jog on the spot": 0.14}

@@ -1,5 +1,6 @@
 """Whole recordings: people who now and then do an action, and mostly something else."""
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -104,6 +105,13 @@ def _way_about(last: np.ndarray, seconds: float, rng: np.random.Generator) -> li
         way = [Stretch(0.3 + abs(turn) / 150, 0.1, turn), Stretch(away / speed, speed)]
     else:
         way = walk_way(rng, min(seconds, rng.uniform(1.5, 4.0)))
+        # A jog of seconds ends outside.
+        length = sum(one.seconds * one.speed for one in way)
+        way = (
+            [replace(one, seconds=one.seconds * min(1, 4 / length)) for one in way]
+            if length
+            else way
+        )
     if rng.random() < 0.7:
         facing += sum(one.turn for one in way)
         turn = _least(float(rng.normal(0, 25)) - facing)

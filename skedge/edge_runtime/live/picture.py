@@ -13,6 +13,7 @@ import numpy as np
 from skedge.edge_runtime.interfaces import Person
 from skedge.edge_runtime.live.actions import Answer, Observation
 from skedge.edge_runtime.live.mailbox import Newest
+from skedge.edge_runtime.live.view import View
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.layout import Layout
 
@@ -39,15 +40,15 @@ class Recording(Protocol):
 
 class Studio:
     """Draws and encodes an observation once for everybody: JPEG pictures for `viewers`, and a film
-    where one is asked for. With `bodies_only` nothing of the camera's picture is ever drawn."""
+    where one is asked for, as the `view` says."""
 
     def __init__(
         self,
         viewers: Newest[bytes] | None,
         film: Recording | None = None,
-        bodies_only: bool = False,
+        view: View | None = None,
     ) -> None:
-        self.viewers, self.film, self._bodies_only = viewers, film, bodies_only
+        self.viewers, self.film, self._view = viewers, film, view or View()
         self._stage = Stage()
 
     @property
@@ -62,7 +63,7 @@ class Studio:
         if not self.wanted:
             # Whoever looked on has left since.
             return
-        picture = draw(observation, answers, self._stage, self._bodies_only)
+        picture = draw(observation, answers, self._stage, self._view)
         if self.film is not None:
             self.film.add(picture, observation.frame.seconds)
         if self.viewers is not None and self.viewers.watchers:
@@ -115,10 +116,11 @@ def draw(
     observation: Observation,
     answers: tuple[Answer, ...],
     stage: Stage,
-    bodies_only: bool = False,
+    view: View | None = None,
 ) -> np.ndarray:
     """A new picture (H, W, 3) uint8, blue green red, at most 960 pixels wide, of the frame with
-    skeletons and words on it; with `bodies_only` of these alone."""
+    skeletons and words on it, as the `view` says."""
+    view = view or View()
     image = observation.frame.image
     picture: np.ndarray
     if image is None:
@@ -126,13 +128,18 @@ def draw(
         places: list[np.ndarray | None] = list(stage.place(observation.people))
     else:
         picture = shrunk(image)
-        if bodies_only:
+        if view.bodies_only:
             picture = np.full_like(picture, EMPTY)
+        elif view.mirrored:
+            picture = np.ascontiguousarray(picture[:, ::-1])
         shrink = picture.shape[1] / image.shape[1]
         places = [
             None if person.pixels is None else person.pixels * shrink
             for person in observation.people
         ]
+    if view.mirrored:
+        right = picture.shape[1] - 1
+        places = [None if one is None else one * (-1, 1) + (right, 0) for one in places]
     thick = max(2, picture.shape[0] // 200)
     known = {answer.id: answer for answer in answers}
     for person, pixels in zip(observation.people, places, strict=True):

@@ -6,7 +6,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -19,6 +19,7 @@ from skedge.edge_runtime.live.machine import health
 from skedge.edge_runtime.live.mailbox import Mailbox, Newest
 from skedge.edge_runtime.live.pulse import Pulse
 from skedge.edge_runtime.live.timing import Timing
+from skedge.edge_runtime.live.view import View
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.layout import Layout
 from skedge.skeleton.text import printable
@@ -69,7 +70,7 @@ class Live:
 
     The newest frame wins: what a slower stage cannot take is left out, and the time stamps tell the
     recognizer so. With `every_frame` stages wait for each other instead, as suits a film or
-    recorded skeletons.
+    recorded skeletons. The `view` may be changed while it runs.
 
     `states` is the newest state as JSON, made ten times a second, once for all viewers (see
     `state`); `log` keeps the last 100 events and notes, each with a number. `followed` is set when
@@ -95,6 +96,7 @@ class Live:
         self.log = Log()
         self.followed = threading.Event()
         self.name = printable(name)
+        self.view = View()
         self._source, self._pose, self._layout, self._consumer, self._painter = (
             source,
             pose,
@@ -169,6 +171,7 @@ class Live:
             "uptime": round(now - self._began, 1),
             "people": [answer.document() for answer in outlook.answers],
             "banner": outlook.banner,
+            "view": self.view.document(),
             "dropped": {"pose": self._frames.dropped, "action": self._observations.dropped},
             **self._figures,
         }
@@ -199,6 +202,9 @@ class Live:
     def _find(self) -> None:
         while (shot := self._frames.take()) is not None and not self.crew.stopping.is_set():
             start = time.monotonic()
+            if shot.frame.image is not None and self.view.rotation:
+                turned = replace(shot.frame, image=self.view.turned(shot.frame.image))
+                shot = _Shot(turned, shot.taken)
             people = shot.frame.people
             if people is None:
                 if self._pose is None:

@@ -9,7 +9,7 @@ import threading
 import webbrowser
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ from skedge.edge_runtime.live.systemd import Manager
 from skedge.edge_runtime.live.takes import RATE, Takes
 from skedge.edge_runtime.live.telling import Telling, tell
 from skedge.edge_runtime.live.terminal import Terminal
+from skedge.edge_runtime.live.view import View
 from skedge.edge_runtime.pose.own import OwnPose
 from skedge.edge_runtime.recognizer import Recognizer
 from skedge.skeleton.errors import InputError
@@ -43,13 +44,15 @@ class Viewing:
     """How the live view is shown: a page at `host` and `port` (None: no page), opened in the
     browser where there is one.
 
-    `token` is what viewers on other computers must know (None: made, where it is needed).
+    `token` is what viewers on other computers must know (None: made, where it is needed); `view` is
+    how the picture is turned and drawn at first.
     """
 
     host: str = "127.0.0.1"
     port: int | None = 8080
     token: str | None = None
     browser: bool = True
+    view: View = field(default_factory=View)
 
 
 @dataclass(frozen=True, eq=False)
@@ -186,7 +189,7 @@ def _look(
         from skedge.edge_runtime.live.picture import Studio
 
         recording = telling.recording(lambda text: running.note(text))
-        painter = Studio(pictures, recording, telling.no_pictures)
+        painter = Studio(pictures, recording, viewing.view)
     opened = camera()
     for note in opened.notes:
         telling.say({"note": note})
@@ -200,10 +203,16 @@ def _look(
             painter=painter,
             every_frame=every_frame,
         )
+        running.view = viewing.view
         page = None
         if viewing.port is not None:
             feeds = Feeds(
-                pictures, running.states, running.log, running.problems, Metrics(running).text
+                pictures,
+                running.states,
+                running.log,
+                running.problems,
+                Metrics(running).text,
+                running.view.change,
             )
             page = Page(feeds, viewing.host, viewing.port, token)
             # A token that was given is known already, and need not stand in a log.

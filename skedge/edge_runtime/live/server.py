@@ -11,17 +11,18 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.cookies import CookieError, SimpleCookie
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from importlib import resources
 from socketserver import TCPServer
 from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
 from skedge import __version__
-from skedge.edge_runtime.live.crowd import Crowd
+from skedge.edge_runtime.live.crowd import CONNECTIONS, Crowd
 from skedge.edge_runtime.live.guesses import Guesses
 from skedge.edge_runtime.live.mailbox import Newest
 from skedge.edge_runtime.live.pipeline import Log
@@ -42,6 +43,7 @@ BOUNDARY = b"picture"
 FILES = {
     "/": ("index.html", "text/html; charset=utf-8"),
     "/live.js": ("live.js", "text/javascript; charset=utf-8"),
+    "/demo.js": ("demo.js", "text/javascript; charset=utf-8"),
     "/feed.js": ("feed.js", "text/javascript; charset=utf-8"),
     "/live.css": ("live.css", "text/css; charset=utf-8"),
     "/icon.svg": ("icon.svg", "image/svg+xml"),
@@ -61,13 +63,14 @@ HEADERS = {
 class Feeds:
     """What the page shows: JPEG pictures (None: there are none), states as JSON, and the log of
     events; `problems` are a few words each, none while all is well; `metrics` is text for
-    Prometheus."""
+    Prometheus; `change` takes what a viewer wants of the view."""
 
     pictures: Newest[bytes] | None
     states: Newest[bytes]
     log: Log
     problems: Callable[[], list[str]] = list
     metrics: Callable[[], bytes] | None = None
+    change: Callable[[Any], None] | None = None
 
 
 class Page:
@@ -134,8 +137,7 @@ def token_for(host: str, given: str | None) -> str | None:
     return given
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = False
+class _Server(HTTPServer):
     allow_reuse_address = True
     request_queue_size = 1024
 
@@ -147,6 +149,8 @@ class _Server(ThreadingHTTPServer):
         self.session = secrets.token_urlsafe(24)
         self.guesses = Guesses(lambda text: feeds.log.add("note", {"note": text}))
         self.crowd = Crowd()
+        # Threads that stay: starting one for every connection would keep the next ones waiting.
+        self._workers = ThreadPoolExecutor(CONNECTIONS, "page")
         self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
         try:
             super().__init__((host, port), _Handler)
@@ -171,8 +175,16 @@ class _Server(ThreadingHTTPServer):
 
     def process_request(self, request: Any, client_address: Any) -> None:
         if self.crowd.enter(request, str(client_address[0])):
-            super().process_request(request, client_address)
+            self._workers.submit(self._answer, request, client_address)
         else:
+            self.shutdown_request(request)
+
+    def _answer(self, request: Any, client_address: Any) -> None:
+        try:
+            self.finish_request(request, client_address)
+        except Exception:
+            self.handle_error(request, client_address)
+        finally:
             self.shutdown_request(request)
 
     def shutdown_request(self, request: Any) -> None:
@@ -195,6 +207,7 @@ class _Server(ThreadingHTTPServer):
     def server_close(self) -> None:
         self.crowd.close()
         super().server_close()
+        self._workers.shutdown()
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -250,18 +263,34 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True  # the viewer has gone, or took nothing for ten seconds
 
     def do_POST(self) -> None:
-        """`/token` takes the token as a form's field and gives the cookie for it."""
+        """`/token` takes the token as a form's field and gives the cookie for it; `/view` takes
+        changes of the view as JSON."""
         try:
-            if self.path != "/token":
+            if self.path not in ("/token", "/view"):
                 self._refuse(HTTPStatus.NOT_FOUND, "there is nothing of that name here")
             elif self._named() and self._of_this_page():
                 body = self._read_body()
                 if body is None:
-                    self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "a token is shorter")
+                    self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "that is too long")
+                elif self.path == "/view":
+                    self._change(body)
                 elif self._allowed(parse_qs(body.decode(errors="replace")).get("token", [""])[0]):
                     self._start("text/plain", 0, HTTPStatus.NO_CONTENT)
         except (OSError, ValueError):
             self.close_connection = True
+
+    def _change(self, body: bytes) -> None:
+        if not self._allowed(self._bearer()):
+            return
+        try:
+            if self.server.feeds.change is None:
+                raise InputError("there is no view to change")
+            self.server.feeds.change(json.loads(body))
+        except (ValueError, RecursionError) as error:
+            reason = str(error) if isinstance(error, InputError) else "expected JSON"
+            self._refuse(HTTPStatus.BAD_REQUEST, reason)
+        else:
+            self._start("text/plain", 0, HTTPStatus.NO_CONTENT)
 
     def log_message(self, format: str, *args: Any) -> None:
         """Requests are not logged: the address may hold the token."""

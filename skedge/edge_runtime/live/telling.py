@@ -19,12 +19,12 @@ class Telling:
     """What happens with events and pictures.
 
     `record` is a film to store pictures in, or a folder for films of `segment` seconds that take
-    `record_limit` gigabytes at most (see `Segments`); with `no_pictures` bodies alone are drawn, in
-    films and on the page. `record_poses` is a file to store bodies in (None: nothing
-    is stored); `hook` names a function of the user's own (see `load_hook`); with `ended_only` an
-    action is told once, when it has ended. `mqtt`, `mqtt_login` and `mqtt_ca` are of a `Broker` to
-    tell, and `labels` what it may hear of. `device` is the name that events carry, by default the
-    computer's. With `json_notes` notes are JSON lines on stderr, too, else plain text.
+    `record_limit` gigabytes at most (see `Segments`). `record_poses` is a file to store bodies in
+    (None: nothing is stored); `hook` names a function of the user's own (see `load_hook`); with
+    `ended_only` an action is told once, when it has ended. `mqtt`, `mqtt_login` and `mqtt_ca` are
+    of a `Broker` to tell, and `labels` what it may hear of. `device` is the name that events carry,
+    by default the computer's. With `json_notes` notes are JSON lines on stderr, too, else plain
+    text.
 
     Raises `InputError` for a broker that cannot be one.
     """
@@ -32,7 +32,6 @@ class Telling:
     record: Path | None = None
     segment: float = 60.0
     record_limit: float = 10.0
-    no_pictures: bool = False
     record_poses: Path | None = None
     hook: str | None = None
     ended_only: bool = False

@@ -16,7 +16,10 @@ def masked_count(size: int, ratio: float) -> int:
     """ceil(size * ratio - 0.5): how many of `size` go; 22 of 25 joints at 0.9.
 
     (Skeleton2vec's K = V (1 - m) is what stays visible, and its program's truncation leaves 2 of
-    25.) Raises `InputError` unless at least one goes and one stays.
+    25. MAMP's keeps int(750 * (1 - 0.9)) of 750 tokens, which floating point makes 74, so that it
+    masks 676; here 675 go, which is the ratio that the recipe names.)
+
+    Raises `InputError` unless at least one goes and one stays.
     """
     # Rounded first: 25 * (1 - 0.9) is 2.4999... in floating point, and so may be what should be a
     # whole number here.

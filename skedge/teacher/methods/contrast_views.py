@@ -42,7 +42,7 @@ class Views:
                 change = contrast.extreme if role == "extreme" else contrast.normal
                 self._augments[role] = Augment(change, layout)
 
-    def see(self, joints: Tensor, role: Role) -> dict[Stream, Seen]:
+    def see(self, joints: Tensor, role: Role) -> dict[str, Seen]:
         """A view of the clips (N, M, T, V, 3) in every stream. The streams share what is random in
         it."""
         placed = next(iter(self.streams.values())).place(joints, self._augments.get(role))

@@ -49,7 +49,7 @@ class Method(Trained):
         """The encoders that evaluations take, by stream."""
         raise NotImplementedError
 
-    def seen(self, joints: Tensor) -> dict[Stream, Seen]:
+    def seen(self, joints: Tensor) -> dict[str, Seen]:
         """A random view of the clips (N, M, T, V, 3) in every stream, as training sees them."""
         raise NotImplementedError
 
@@ -78,7 +78,7 @@ class OneEncoder(Method):
         assert stream != "three", "three streams are three trainings"
         return {stream: self.get_submodule("encoder")}
 
-    def seen(self, joints: Tensor) -> dict[Stream, Seen]:
+    def seen(self, joints: Tensor) -> dict[str, Seen]:
         return {stream: Seen(self.view(joints, self.augment)) for stream in self.encoders}
 
     def loss(self, joints: Tensor) -> Tensor:

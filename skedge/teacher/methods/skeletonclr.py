@@ -93,7 +93,7 @@ class SkeletonCLR(Method):
         found = {name: moco.get_submodule("encoder") for name, moco in self.streams.items()}
         return cast(dict[Stream, nn.Module], found)
 
-    def seen(self, joints: Tensor) -> dict[Stream, Seen]:
+    def seen(self, joints: Tensor) -> dict[str, Seen]:
         return self.views.see(joints, "query")
 
     @property

@@ -31,7 +31,7 @@ def measure_untrained(
     The encoder is drawn from the recipe's seed after the plan of the one in `pretrained`: the one
     that a pretraining with this seed began with. An encoder without batch norm has one form.
     """
-    found = {}
+    found: dict[str, dict[str, Any]] = {}
     for form in get_args(Form):
         folder = run.folder / FOLDER / form
         done = read_metrics(folder) if run.resume else None

@@ -15,7 +15,24 @@ function sayStatus(text, kind) {
   part("status").lastElementChild.textContent = text;
 }
 
+// Where the browser is slower than the camera only the newest picture counts.
+let newest = null, drawing = false;
 async function showPicture(picture) {
+  newest = picture;
+  if (drawing) return;
+  drawing = true;
+  try {
+    while (newest) {
+      const next = newest;
+      newest = null;
+      await draw(next);
+    }
+  } finally {
+    drawing = false;
+  }
+}
+
+async function draw(picture) {
   const image = await createImageBitmap(picture), canvas = part("video");
   if (canvas.width !== image.width || canvas.height !== image.height) {
     canvas.width = image.width;
@@ -138,6 +155,7 @@ function showEntry(entry, kind) {
 }
 
 function forget() {
+  demo.anew();
   part("events").replaceChildren();
   part("none").hidden = false;
 }
@@ -156,8 +174,8 @@ const told = {
   lost: () => { document.body.classList.add("lost"); sayStatus("connection lost, trying again", "bad"); },
   locked: (message) => { document.body.classList.add("lost"); ask(message.wrong, message.wait); },
   entered: (message) => localStorage.setItem(KEPT, message.token),
-  state: (message) => { document.body.classList.remove("lost"); showState(message.data); },
-  action: (message) => showEntry(message.data, "action"),
+  state: (message) => { document.body.classList.remove("lost"); showState(message.data); demo.state(message.data); },
+  action: (message) => { showEntry(message.data, "action"); demo.action(message.data); },
   note: (message) => showEntry(message.data, "note"),
   picture: (message) => showPicture(message.picture),
 };

@@ -1,0 +1,89 @@
+"""How often a movement was repeated, against what invented people did.
+
+`python -m skedge.bench.studies.counting STORE` counts between the true start and end of every set
+of five to twenty in the recordings of `skedge data synth --continuous`, and prints for each action
+in how many sets the count is exact, and within one.
+"""
+
+import argparse
+import json
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+
+from skedge.datasets.store import Store
+from skedge.edge_runtime.events import QUIET
+from skedge.edge_runtime.repetitions import LONGEST, RATE, Counter
+from skedge.skeleton.errors import InputError
+from skedge.skeleton.markdown import table
+
+FEWEST, MOST = 5, 20
+
+
+def count(store: Store, fewest: int = FEWEST, most: int = MOST) -> dict[str, np.ndarray]:
+    """By action, the true and the counted repetitions (sets, 2) of its sets in a store's
+    recordings, -1 where nothing was counted.
+
+    Raises `InputError` for a store that does not say how often something was done.
+    """
+    try:
+        true = json.loads((store.path / "repetitions.json").read_text())
+    except (OSError, ValueError):
+        raise InputError(
+            f"{store.path}: expected recordings with repetitions.json, as `skedge data synth"
+            " --continuous` makes them"
+        ) from None
+    rate = store.rate or RATE
+    found: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    for number, name in enumerate(store.index["name"]):
+        own = store.intervals[store.intervals["clip"] == number]
+        if len(own) == 0:
+            continue
+        wanted = [
+            (store.labels[one["label"]], beats, one["start"] / rate, one["end"] / rate)
+            for one, beats in zip(own, np.atleast_1d(true[str(name)]).tolist(), strict=True)
+            if fewest <= beats <= most and store.labels[one["label"]] not in QUIET
+        ]
+        joints = store.clip(number)[0] if wanted else ()
+        if len(joints) > LONGEST * rate:
+            raise InputError(f"{store.path}: expected recordings of {LONGEST:g} s at the most")
+        counter = Counter(store.layout)
+        for frame, body in enumerate(joints):
+            counter.push(body, frame / rate)
+        for label, beats, start, end in wanted:
+            counted = counter.count(start, end)
+            found[label].append((beats, -1 if counted is None else counted))
+    return {label: np.array(rows) for label, rows in sorted(found.items())}
+
+
+def markdown(found: dict[str, np.ndarray]) -> str:
+    """The shares of exact counts and of those within one, a row for each action and one for all."""
+    rows = []
+    for label, pairs in [*found.items(), ("all", np.concatenate([*found.values()]))]:
+        off = np.abs(pairs[:, 0] - pairs[:, 1])
+        shares = [f"{100 * (off <= most).mean():.0f} %" for most in (0, 1)]
+        rows.append([label, str(len(pairs)), *shares])
+    return table(["action", "sets", "exact", "within one"], rows)
+
+
+def main() -> None:
+    """Do what the arguments say and print the table."""
+    parser = argparse.ArgumentParser(
+        prog="python -m skedge.bench.studies.counting", description=__doc__
+    )
+    parser.add_argument("store", type=Path, help="recordings of `skedge data synth --continuous`")
+    parser.add_argument("--fewest", type=int, default=FEWEST, help="repetitions in a set")
+    parser.add_argument("--most", type=int, default=MOST)
+    args = parser.parse_args()
+    try:
+        found = count(Store(args.store), args.fewest, args.most)
+        if not found:
+            raise InputError(f"{args.store}: expected sets of so many repetitions, got none")
+        print(markdown(found))
+    except InputError as error:
+        parser.exit(2, f"skedge.bench.studies.counting: {error}\n")
+
+
+if __name__ == "__main__":
+    main()

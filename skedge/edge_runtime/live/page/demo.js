@@ -1,0 +1,137 @@
+"use strict";
+// What makes the page one to show: the large current action, the last minute, buttons, sound, the table
+// of events. live.js tells it what came.
+const demo = (() => {
+  const find = (id) => document.getElementById(id);
+  const MINUTE = 60000, KEPT = 1000, NEWS = 5000;
+  const samples = [];  // of the last minute: {time, label, probability}
+  const marks = [];  // events of the last minute: {time, label}
+  let actions = [];  // for the table
+  let sound = null;
+  let view = {rotation: 0, mirrored: false, bodies_only: false, private: false};
+  let drawn = 0;
+
+  const colour = (label) => {
+    let hash = 0;
+    for (const letter of label) hash = (hash * 31 + letter.codePointAt(0)) % 360;
+    return "hsl(" + (hash * 47) % 360 + " 65% 55%)";
+  };
+
+  function showNow(people) {
+    const person = people.find((one) => one.whole && one.top.length);
+    const going = people.flatMap((one) => one.doing)[0];
+    find("now").hidden = !person;
+    if (!person) return null;
+    const best = person.top[0];
+    const [label, share] = find("now").children;
+    label.textContent = going ? going.event : best.label;
+    share.textContent = (100 * best.probability).toFixed(0) + " %";
+    find("now").classList.toggle("going", Boolean(going));
+    return best;
+  }
+
+  function state(message) {
+    const now = Date.now(), best = showNow(message.people);
+    samples.push({time: now, label: best ? best.label : "", probability: best ? best.probability : 0});
+    while (samples.length && samples[0].time < now - MINUTE) samples.shift();
+    while (marks.length && marks[0].time < now - MINUTE) marks.shift();
+    if (now - drawn > 500 && !document.hidden) { drawn = now; draw(now); }
+    view = message.view || view;
+    press("mirror", view.mirrored);
+    press("bodies", view.bodies_only);
+    find("bodies").disabled = view.private;
+  }
+
+  function draw(now) {
+    const canvas = find("timeline"), scale = devicePixelRatio || 1;
+    const width = canvas.clientWidth * scale, height = canvas.clientHeight * scale;
+    if (canvas.width !== width || canvas.height !== height) { canvas.width = width; canvas.height = height; }
+    const pen = canvas.getContext("2d"), style = getComputedStyle(document.body);
+    const across = (time) => width * (1 - (now - time) / MINUTE);
+    pen.clearRect(0, 0, width, height);
+    pen.font = 11 * scale + "px " + style.fontFamily;
+    let begin = 0;
+    samples.forEach((sample, i) => {
+      const next = samples[i + 1], end = next ? next.time : now;
+      if (sample.label) {
+        pen.fillStyle = colour(sample.label);
+        const tall = (height - 16 * scale) * sample.probability;
+        pen.fillRect(across(sample.time), height - tall, Math.max(across(end) - across(sample.time), 1) + 0.5, tall);
+      }
+      if (next && next.label === sample.label) return;
+      const room = across(end) - across(samples[begin].time);
+      if (sample.label && pen.measureText(sample.label).width + 4 * scale < room) {
+        pen.fillStyle = style.color;
+        pen.fillText(sample.label, across(samples[begin].time) + 2 * scale, 11 * scale);
+      }
+      begin = i + 1;
+    });
+    pen.fillStyle = style.color;
+    for (const mark of marks) pen.fillRect(across(mark.time), 0, 2 * scale, height);
+  }
+
+  function action(entry) {
+    actions.push(entry);
+    if (actions.length > KEPT) actions.shift();
+    const time = Date.parse(entry.time);
+    if (entry.phase !== "begun" || Date.now() - time > NEWS) return;
+    marks.push({time: Date.now(), label: entry.event});
+    if (sound) beep();
+  }
+
+  function beep() {
+    const tone = sound.createOscillator(), loud = sound.createGain(), at = sound.currentTime;
+    tone.frequency.value = 880;
+    loud.gain.setValueAtTime(0.2, at);
+    loud.gain.exponentialRampToValueAtTime(0.001, at + 0.25);
+    tone.connect(loud).connect(sound.destination);
+    tone.start(at);
+    tone.stop(at + 0.25);
+  }
+
+  // A table that spreadsheets open; a text that looks like a formula is made none.
+  function table() {
+    const columns = ["time", "event", "phase", "id", "person", "confidence", "start", "end", "length", "repetitions", "device"];
+    const cell = (value) => {
+      const text = value === null || value === undefined ? "" : String(value);
+      return '"' + (typeof value === "string" && /^[=+\-@]/.test(text) ? "'" : "") + text.replaceAll('"', '""') + '"';
+    };
+    return [columns.join(), ...actions.map((one) => columns.map((name) => cell(one[name])).join())].join("\r\n") + "\r\n";
+  }
+
+  function download() {
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob([table()], {type: "text/csv"}));
+    link.download = "events.csv";
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+  }
+
+  const press = (id, on) => find(id).setAttribute("aria-pressed", String(on));
+
+  // The camera's computer draws for all who look: the others see the change, too.
+  const change = (wanted) => fetch("/view", {method: "POST", body: JSON.stringify(wanted)});
+
+  const tools = {
+    mirror: () => change({mirrored: !view.mirrored}),
+    bodies: () => change({bodies_only: !view.bodies_only}),
+    rotate: () => change({rotation: (view.rotation + 90) % 360}),
+    full: () => (document.fullscreenElement ? document.exitFullscreen() : find("stage").requestFullscreen()),
+    sound: () => {
+      if (sound) sound.close();
+      sound = sound ? null : new AudioContext();
+      press("sound", Boolean(sound));
+      if (sound) beep();
+    },
+    download,
+  };
+  for (const [id, use] of Object.entries(tools)) find(id).addEventListener("click", use);
+  document.addEventListener("fullscreenchange", () => press("full", Boolean(document.fullscreenElement)));
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || find("entry").open) return;
+    const button = document.querySelector('button[aria-keyshortcuts="' + CSS.escape(event.key.toLowerCase()) + '"]');
+    if (button && !button.disabled) button.click();
+  });
+
+  return {state, action, table, anew: () => { actions = []; }};
+})();

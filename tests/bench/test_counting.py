@@ -1,0 +1,47 @@
+"""The study of counts: what is compared with what."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from skedge.bench.studies import counting
+from skedge.datasets.store import Store, StoreWriter
+from skedge.skeleton import InputError
+from tests.edge_runtime.test_guard import NTU
+from tests.edge_runtime.test_repetitions import performed
+
+
+def test_sets_are_counted_where_they_are_and_compared_with_what_was_done(tmp_path: Path) -> None:
+    """Six squats and seven in one recording, one of which the file says were nine."""
+    squats = np.concatenate([performed("squat", times, 2.0) for times in (6, 7)])
+    with StoreWriter(
+        tmp_path / "store", name="counts", layout=NTU, labels=("squat", "other"), rate=30.0
+    ) as writer:
+        true = {"one": [6, 9, 1]}
+        writer.attach("repetitions.json", lambda: true)
+        middle = 14 * 30
+        spans = [(0, 30, 30 + 360), (0, middle + 30, middle + 30 + 420), (1, 0, 20)]
+        writer.add("one", squats[None], label=1, intervals=spans)
+    found = counting.count(Store(tmp_path / "store"))
+    assert found["squat"].tolist() == [[6, 6], [9, 7]]
+    text = counting.markdown(found)
+    assert "| squat | 2 | 50 % | 50 % |" in text
+    assert "| all | 2 |" in text
+
+
+def test_a_store_that_does_not_say_how_often_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with StoreWriter(
+        tmp_path / "store", name="x", layout=NTU, labels=("squat",), rate=30.0
+    ) as writer:
+        writer.add("one", performed("squat", 2, 2.0)[None], label=0)
+    with pytest.raises(InputError, match="data synth --continuous"):
+        counting.count(Store(tmp_path / "store"))
+    (tmp_path / "store" / "repetitions.json").write_text(json.dumps({"one": 2}))
+    monkeypatch.setattr("sys.argv", ["counting", str(tmp_path / "store")])
+    with pytest.raises(SystemExit):
+        counting.main()
+    assert "sets of so many repetitions, got none" in capsys.readouterr().err
