@@ -1,16 +1,17 @@
-"""New classes from a few clips, without training the model: softmax regression on its embeddings,
+"""New classes from a few clips, without training the model: a linear discriminant on embeddings,
 frame by frame, against real negatives.
 
-The rule. The embeddings of all answers of the negatives, and of those answers of every new clip in
-which the action shows most, are standardised and told apart by one softmax regression (of "anything
-else" and the new classes) with a penalty on its weights. Which answers show an action is not known:
-at first it is the later part of a clip, then, twice, the half that the regression is surest about
-(multiple-instance learning; Andrews et al. 2002, mi-SVM). Classes weigh the same, and "anything
-else" as much as all of them.
+The rule. A class is where its answers differ from those of anything else, measured by how those
+scatter: with the means m of its answers and 0 of the negatives and their covariance S, an
+embedding x scores m' S^-1 (x - m / 2), of which a share is the logit beside 0 for anything else
+(linear discriminant analysis against a background; Hariharan et al., ECCV 2012). The negatives are
+many, so S is known well, however few clips there are. Which answers show an action is not known: at
+first it is the later part of a clip, then, twice, the half that is surest (multiple-instance
+learning; Andrews et al. 2002, mi-SVM).
 
-What a class will do is measured on what its regression has not seen: every clip, and every stretch
-of the negatives, is left out once. Where no negative reaches a threshold any more, the rate of
-false events there is extrapolated from those that come near (an exponential tail of the logits).
+What a class will do is measured on what its discriminant has not seen: every clip, and every
+stretch of the negatives, is left out once. Where no negative reaches a threshold any more, the rate
+of false events there is extrapolated from those that come near (an exponential tail of the logits).
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,8 +22,10 @@ import numpy as np
 from skedge.edge_runtime.taught import Taught
 from skedge.skeleton.errors import InputError
 
-PENALTY = 1e-4
-STEPS = 250
+# Of S's mean variance, so much is added to every direction's; and so much of a clip's own scatter.
+RIDGE, OWN = 0.01, 0.5
+# The share of a score that is a logit: answers scatter more than a Gaussian says.
+SHARE = 0.5
 SURE, ROUNDS, SKIPPED = 0.5, 3, 0.4
 FEWEST_ANSWERS = 3
 FOLDS = 10
@@ -46,73 +49,57 @@ def learn(new: Mapping[str, Clips], others: Clips, model: str = "") -> Taught:
     if not sum(len(clip) for clip in others):
         raise InputError("expected clips of anything else, got none")
     negatives = np.concatenate([clip for clip in others if len(clip)])
-    groups = [[clip for clip in clips if len(clip)] for clips in new.values()]
-    everything = np.concatenate([negatives, *(clip for clips in groups for clip in clips)])
-    mean, scale = everything.mean(axis=0), everything.std(axis=0)
-    scale = (scale + 1e-3 * everything.std() + 1e-12) * np.sqrt(everything.shape[1])
-
-    def taught(weights: np.ndarray) -> Taught:
-        counts = tuple(len(clips) for clips in new.values())
-        return Taught(tuple(new), counts, model, mean, scale, weights[:-1], weights[-1])
-
+    mean, scale = negatives.mean(axis=0), negatives.std(axis=0)
+    scale = scale + 1e-3 * negatives.std() + 1e-12
+    inputs = (negatives - mean) / scale
+    background = inputs.T @ inputs / len(inputs)
+    groups = [[(clip - mean) / scale for clip in clips if len(clip)] for clips in new.values()]
     chosen = [[_later(clip) for clip in clips] for clips in groups]
-    found = None
+    weights, bias = np.zeros((0, 0)), np.zeros(0)
     for _ in range(ROUNDS):
-        found = taught(_regression(negatives, groups, chosen, mean, scale))
+        weights, bias = _discriminant(background, groups, chosen)
         chosen = [
-            [_surest(found.shares(clip)[:, number]) for clip in clips]
+            [_surest((clip @ weights + bias)[:, number]) for clip in clips]
             for number, clips in enumerate(groups, 1)
         ]
-    assert found is not None
-    return found
+    counts = tuple(len(clips) for clips in new.values())
+    return Taught(tuple(new), counts, model, mean, scale, weights, bias)
 
 
 def _later(clip: np.ndarray) -> np.ndarray:
     return np.arange(int(SKIPPED * len(clip)), len(clip))
 
 
-def _surest(shares: np.ndarray) -> np.ndarray:
-    count = max(FEWEST_ANSWERS, int(np.ceil(SURE * len(shares))))
-    return np.argsort(-shares, kind="stable")[:count]
+def _surest(logits: np.ndarray) -> np.ndarray:
+    count = max(FEWEST_ANSWERS, int(np.ceil(SURE * len(logits))))
+    return np.argsort(-logits, kind="stable")[:count]
 
 
-def _regression(
-    negatives: np.ndarray,
-    groups: list[list[np.ndarray]],
-    chosen: list[list[np.ndarray]],
-    mean: np.ndarray,
-    scale: np.ndarray,
-) -> np.ndarray:
-    """Weights (D + 1, 1 + N), the last row the bias, by Nesterov's accelerated gradient."""
-    parts, labels, shares = [negatives], [np.zeros(len(negatives), int)], []
-    shares.append(np.full(len(negatives), len(groups) / len(negatives)))
-    for number, (clips, places) in enumerate(zip(groups, chosen, strict=True), 1):
-        for clip, place in zip(clips, places, strict=True):
-            parts.append(clip[place])
-            labels.append(np.full(len(place), number))
-            shares.append(np.full(len(place), 1 / len(place) / len(clips)))
-    inputs = (np.concatenate(parts) - mean) / scale
-    inputs = np.concatenate([inputs, np.ones((len(inputs), 1))], axis=1)
-    share = np.concatenate(shares) / np.sum(np.concatenate(shares))
-    wanted = np.eye(len(groups) + 1)[np.concatenate(labels)]
-    # No curvature is larger: half of the largest eigenvalue of the weighted second moments.
-    step = 1 / (0.5 * np.linalg.norm(inputs.T @ (inputs * share[:, None]), 2) + PENALTY)
-    weights = ahead = np.zeros((inputs.shape[1], wanted.shape[1]))
-    for number in range(STEPS):
-        logits = inputs @ ahead
-        odds = np.exp(logits - logits.max(axis=1, keepdims=True))
-        error = odds / odds.sum(axis=1, keepdims=True) - wanted
-        slope = inputs.T @ (error * share[:, None])
-        slope[:-1] += PENALTY * ahead[:-1]
-        after = ahead - step * slope
-        ahead = after + number / (number + 3) * (after - weights)
-        weights = after
-    return weights
+def _discriminant(
+    background: np.ndarray, groups: list[list[np.ndarray]], chosen: list[list[np.ndarray]]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Weights (D, 1 + N) and biases (1 + N,) of the `chosen` answers of every group's clips,
+    against negatives of mean 0 and the covariance `background` (D, D)."""
+    shown = [
+        [clip[place] for clip, place in zip(clips, places, strict=True)]
+        for clips, places in zip(groups, chosen, strict=True)
+    ]
+    means = [np.mean([clip.mean(axis=0) for clip in clips], axis=0) for clips in shown]
+    own = np.concatenate(
+        [clip - mean for clips, mean in zip(shown, means, strict=True) for clip in clips]
+    )
+    size = len(background)
+    spread = background + OWN * own.T @ own / len(own)
+    spread = spread + RIDGE * np.trace(spread) / size * np.eye(size)
+    weights = SHARE * np.linalg.solve(spread, np.stack(means, axis=1))
+    bias = -0.5 * np.einsum("dn,nd->n", weights, np.stack(means))
+    zero = np.zeros((size, 1))
+    return np.concatenate([zero, weights], axis=1), np.concatenate([[0.0], bias])
 
 
 @dataclass(frozen=True, eq=False)
 class HeldOut:
-    """How sure the regression was of clips that it had not seen: the probability that `PATIENCE`
+    """How sure the discriminant was of clips that it had not seen: the probability that `PATIENCE`
     answers in a row reach, 0 to 1.
 
     `own[label]` (clips,) is that of the class in its own clips, `mixed[label]` (clips, N) those of

@@ -101,7 +101,7 @@ def teach(
         part
         for one, numbers in rest
         for i in track(numbers)
-        for part in _stretches(play(recognizer, one, i).embeddings)
+        for part in stretches(play(recognizer, one, i).embeddings)
     ]
     by_label = {
         label: [[one.embeddings for one in paces] for paces in own_clips]
@@ -179,7 +179,7 @@ def _check(store: "Store", numbers: list[int]) -> None:
         raise InputError(f"{store.path}: {faults[0]}; import or record the clips again")
 
 
-def _stretches(embeddings: np.ndarray) -> list[np.ndarray]:
+def stretches(embeddings: np.ndarray) -> list[np.ndarray]:
     """The answers to a long clip in pieces of about five seconds."""
     count = max(1, round(len(embeddings) / STRETCH))
     return [part for part in np.array_split(embeddings, count) if len(part)]
@@ -226,4 +226,4 @@ def _raises(recognizer: Recognizer, clip: Played, label: str) -> bool:
     return any(event.label == label for event in events)
 
 
-__all__ = ["Played", "Taught", "play", "teach"]
+__all__ = ["Played", "Taught", "play", "stretches", "teach"]

@@ -14,7 +14,10 @@ import pytest
 from skedge.cli import main
 from skedge.datasets.store import PARTS, Store, StoreWriter
 from skedge.edge_runtime import Recognizer
+from skedge.edge_runtime.events import QUIET
+from skedge.edge_runtime.live.actions import Actions, Observation
 from skedge.edge_runtime.scoring.online import evaluate_online
+from skedge.edge_runtime.sources.recorded import frames_of
 from skedge.skeleton import InputError, load_layout
 from skedge.skeleton.layout import Layout
 from tests.edge_runtime.edge_models import STREAMING, write_model, write_streaming_model
@@ -280,3 +283,44 @@ def test_the_command_in_one_line_when_wrong(
         error = capsys.readouterr().err
         assert word in error
         assert error.count("\n") == 1
+
+
+def test_what_the_live_view_prints_scores_the_same(streaming_model: Path, tmp_path: Path) -> None:
+    """The lines' own start and end are those that are scored, and fit what was done."""
+    store = write_store(tmp_path / "store", STORE)
+    recognizer = Recognizer.load(streaming_model)
+    report = evaluate_online(recognizer, store, "all")
+    printed = []
+    for number in range(len(store)):
+        actions = Actions(recognizer)
+        lines = []
+        for frame in frames_of(store.clip(number).transpose(1, 0, 2, 3), RATE):
+            seen = Observation(frame, frame.people or (), store.layout, 0.0)
+            lines += [one.document() for one in actions.update(seen).happenings]
+        lines += [one.document() for one in actions.finish().happenings]
+        ended = [one for one in lines if one["phase"] == "ended"]
+        printed += [(f"r{number}", one["event"], one["start"], one["end"]) for one in ended]
+        recognizer.reset()
+    scored = [(one["recording"], one["label"], one["start"], one["end"]) for one in report.events]
+    assert sorted(printed) == sorted(scored)
+    true = sorted(
+        (f"r{number}", LABELS[label], start / RATE, end / RATE)
+        for number, doing in enumerate(DONE)
+        for label, start, end in doing
+    )
+    for (_, _, start, end), (_, _, began, over) in zip(sorted(printed), true, strict=True):
+        assert abs(start - began) <= 0.5
+        assert abs(end - over) <= 0.5
+
+
+@pytest.mark.parametrize("label", sorted(QUIET))
+def test_intervals_of_quiet_classes_are_left_out(label: str, tmp_path: Path) -> None:
+    """Nobody can be right about them: an interval of `other` must not count as missed."""
+    labels = ("wave", "clap", label)
+    model = write_streaming_model(tmp_path / "m.onnx", replace(STREAMING, labels=labels))
+    doing = [(0, 40, 80), (2, 80, 200)]
+    store = write_store(tmp_path / "store", [(recording(200, doing), doing)], labels)
+    report = evaluate_online(Recognizer.load(model), store, "all")
+    assert {one["label"] for one in report.events} == {"wave"}
+    assert report.figures["recall"] == 100
+    assert label in report.notes[0]

@@ -1,0 +1,52 @@
+"""The study of taught actions: what is taught, what is measured, and on whom."""
+
+from argparse import Namespace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from skedge.bench.studies import teaching
+from skedge.datasets.store import PARTS, Store, StoreWriter
+from skedge.edge_runtime import Recognizer
+from skedge.skeleton import InputError
+from tests.edge_runtime.edge_models import write_streaming_model
+from tests.edge_runtime.test_guard import NTU
+from tests.edge_runtime.test_repetitions import performed
+
+HOW = Namespace(protocol="xsub", clips=2, minutes=0.1, seed=0)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    """Three clips of each class train and two test; two classes are none that anybody teaches."""
+    kinds = ("squat", "jump", "bow", "rest")
+    with StoreWriter(tmp_path / "store", name="x", layout=NTU, labels=kinds, rate=30.0) as writer:
+        for label, kind in enumerate(("squat", "jump", "wave", "squat")):
+            for take in range(5):
+                clip = performed(kind, 0 if label == 3 else 2, 1.0, take, still=2)
+                writer.add(f"{label}_{take}", clip[None], label=label, subject=take)
+        codes = PARTS["train"], PARTS["test"]
+        writer.protocol("xsub", lambda index: np.where(index["subject"] < 3, *codes).astype("i1"))
+    return Store(tmp_path / "store")
+
+
+def test_each_class_is_measured_on_the_test_clips(store: Store, tmp_path: Path) -> None:
+    model = write_streaming_model(tmp_path / "m.onnx")
+    recognizer = Recognizer.load(model, taught=False)
+    found = teaching.measure(recognizer, store, ["squat", "jump"], HOW)
+    assert list(found) == ["squat", "jump"]
+    for row in found.values():
+        assert 0 <= row["recall"] <= 100
+        assert row["recall"] % 50 == 0, "two test clips of each"
+        assert row["false"] >= 0
+    text = teaching.markdown(found)
+    assert "| mean |" in text
+    assert teaching.measure(recognizer, store, ["squat", "jump"], HOW) == found, "by the seed"
+
+
+def test_too_few_clips_are_refused(store: Store, tmp_path: Path) -> None:
+    model = write_streaming_model(tmp_path / "m.onnx")
+    recognizer = Recognizer.load(model, taught=False)
+    with pytest.raises(InputError, match="expected 9 clips of 'squat'"):
+        teaching.measure(recognizer, store, ["squat"], Namespace(**vars(HOW) | {"clips": 9}))
