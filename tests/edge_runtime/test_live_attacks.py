@@ -4,11 +4,13 @@ the viewer must be answered within a second."""
 
 import os
 import socket
-import threading
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from itertools import count
+from pathlib import Path
 
 import psutil
 import pytest
@@ -20,6 +22,7 @@ from skedge.edge_runtime.live.crowd import Crowd
 from skedge.edge_runtime.live.guesses import FREE, FREE_OF_ALL, RECOVERY, Guesses
 from tests.edge_runtime.test_live_server import TOKEN, Served, messages
 
+ROOT = Path(__file__).parents[2]
 SIZE = int(os.environ.get("SKEDGE_ATTACK", "2000"))
 GROWTH = 20e6
 # Other tests may keep the machine busy.
@@ -41,14 +44,24 @@ def guarded() -> Iterator[Served]:
     one.close()
 
 
-def connect(served: Served, text: bytes) -> socket.socket:
+class Target:
+    """A server to attack from a process of its own."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+
+    def raw(self, text: bytes) -> socket.socket:
+        return socket.create_connection(("127.0.0.1", self.port), timeout=30)
+
+
+def connect(served: Served | Target, text: bytes) -> socket.socket:
     connection = served.raw(b"")
     with suppress(OSError):  # sent away while it still talks
         connection.sendall(text)
     return connection
 
 
-def endless_heads(served: Served, _: int) -> None:
+def endless_heads(served: Target, _: int) -> None:
     """Sixty-four heads of megabytes each, all at once."""
     there = [connect(served, b"GET / HTTP/1.1\r\n") for _ in range(64)]
     line = b"X-Padding: " + b"a" * 60_000 + b"\r\n"
@@ -60,13 +73,13 @@ def endless_heads(served: Served, _: int) -> None:
         one.close()
 
 
-def many_small_heads(served: Served, _: int) -> None:
+def many_small_heads(served: Target, _: int) -> None:
     there = [connect(served, b"GET / HTTP/1.1\r\n" + b"a: b\r\n" * 20_000) for _ in range(64)]
     for one in there:
         one.close()
 
 
-def slow_clients(served: Served, _: int) -> None:
+def slow_clients(served: Target, _: int) -> None:
     """Two hundred that never finish a sentence, with a letter now and then."""
     there = [connect(served, b"GET /state") for _ in range(200)]
     for _ in range(5):
@@ -78,7 +91,7 @@ def slow_clients(served: Served, _: int) -> None:
         one.close()
 
 
-def slow_bodies(served: Served, _: int) -> None:
+def slow_bodies(served: Target, _: int) -> None:
     head = b"POST /token HTTP/1.1\r\nContent-Length: 900\r\n\r\ntoken="
     there = [connect(served, head) for _ in range(100)]
     time.sleep(0.3)
@@ -86,12 +99,12 @@ def slow_bodies(served: Served, _: int) -> None:
         one.close()
 
 
-def one_after_another(served: Served, number: int) -> None:
+def one_after_another(served: Target, number: int) -> None:
     for _ in range(number // 10):
         connect(served, b"").close()
 
 
-def hostile_requests(served: Served, number: int) -> None:
+def hostile_requests(served: Target, number: int) -> None:
     lines = [
         b"DELETE / HTTP/1.1", b"GET /../../etc/passwd HTTP/1.1", b"GET /%00 HTTP/1.1", b"\x16\x03\x01",
         b"GET http://[/ HTTP/1.1", b"GET / HTTP/9.9", b"PRI * HTTP/2.0", b"GET /\xff\xfe HTTP/1.1",
@@ -102,7 +115,7 @@ def hostile_requests(served: Served, number: int) -> None:
             one.recv(100)
 
 
-def guessing(served: Served, number: int) -> None:
+def guessing(served: Target, number: int) -> None:
     for guess in range(number):
         head = f"GET /state?token=guess{guess} HTTP/1.1\r\n\r\n".encode()
         with connect(served, head) as one, suppress(OSError):
@@ -113,23 +126,16 @@ def guessing(served: Served, number: int) -> None:
     "attack",
     [endless_heads, many_small_heads, slow_clients, slow_bodies, one_after_another, hostile_requests, guessing],
 )  # fmt: skip
-def test_an_attack_hurts_nobody(guarded: Served, attack: Callable[[Served, int], None]) -> None:
+def test_an_attack_hurts_nobody(guarded: Served, attack: Callable[[Target, int], None]) -> None:
     cookie = guarded.post(f"token={TOKEN}").headers["Set-Cookie"].split(";")[0]
     assert guarded.ask("/state", Cookie=cookie).status == 200
     stream = guarded.ask("/events", Cookie=cookie)
     messages(stream, 1)
     before = psutil.Process().memory_info().rss
-    ended = threading.Event()
     waits: list[float] = []
-
-    def run() -> None:
-        try:
-            attack(guarded, SIZE)
-        finally:
-            ended.set()
-
-    attacker = threading.Thread(target=run)
-    attacker.start()
+    code = f"from {__name__} import *; {attack.__name__}(Target({guarded.page.port}), {SIZE})"
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
+    attacker = subprocess.Popen([sys.executable, "-c", code], env=environment)
     for number in count():
         begin = time.monotonic()
         assert guarded.ask("/state", Cookie=cookie).status == 200
@@ -137,9 +143,10 @@ def test_an_attack_hurts_nobody(guarded: Served, attack: Callable[[Served, int],
         guarded.log.add("action", {"event": number})
         guarded.states.put(b'{"people": []}')
         assert messages(stream, 1, ("action",))[0][2]["event"] == number  # type: ignore[index]
-        if ended.wait(0.02):
+        time.sleep(0.02)
+        if attacker.poll() is not None:
             break
-    attacker.join()
+    assert attacker.returncode == 0
     growth = psutil.Process().memory_info().rss - before
     figures = f"answers within {max(waits):.3f} s, {growth / 1e6:.1f} MB more, {len(waits)} events"
     print(f"{attack.__name__}: {figures}")

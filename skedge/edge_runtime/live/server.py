@@ -11,17 +11,18 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.cookies import CookieError, SimpleCookie
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from importlib import resources
 from socketserver import TCPServer
 from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
 from skedge import __version__
-from skedge.edge_runtime.live.crowd import Crowd
+from skedge.edge_runtime.live.crowd import CONNECTIONS, Crowd
 from skedge.edge_runtime.live.guesses import Guesses
 from skedge.edge_runtime.live.mailbox import Newest
 from skedge.edge_runtime.live.pipeline import Log
@@ -136,8 +137,7 @@ def token_for(host: str, given: str | None) -> str | None:
     return given
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = False
+class _Server(HTTPServer):
     allow_reuse_address = True
     request_queue_size = 1024
 
@@ -149,6 +149,8 @@ class _Server(ThreadingHTTPServer):
         self.session = secrets.token_urlsafe(24)
         self.guesses = Guesses(lambda text: feeds.log.add("note", {"note": text}))
         self.crowd = Crowd()
+        # Threads that stay: starting one for every connection would keep the next ones waiting.
+        self._workers = ThreadPoolExecutor(CONNECTIONS, "page")
         self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
         try:
             super().__init__((host, port), _Handler)
@@ -173,8 +175,16 @@ class _Server(ThreadingHTTPServer):
 
     def process_request(self, request: Any, client_address: Any) -> None:
         if self.crowd.enter(request, str(client_address[0])):
-            super().process_request(request, client_address)
+            self._workers.submit(self._answer, request, client_address)
         else:
+            self.shutdown_request(request)
+
+    def _answer(self, request: Any, client_address: Any) -> None:
+        try:
+            self.finish_request(request, client_address)
+        except Exception:
+            self.handle_error(request, client_address)
+        finally:
             self.shutdown_request(request)
 
     def shutdown_request(self, request: Any) -> None:
@@ -197,6 +207,7 @@ class _Server(ThreadingHTTPServer):
     def server_close(self) -> None:
         self.crowd.close()
         super().server_close()
+        self._workers.shutdown()
 
 
 class _Handler(BaseHTTPRequestHandler):
