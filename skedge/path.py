@@ -31,7 +31,7 @@ STUDENTS = {
 # What it calls the untrained encoder under the same probe.
 UNTRAINED = {
     "initialised": "untrained, linear probe",
-    "statistics": "untrained, batch norms of the data",
+    "statistics": "untrained, norms fitted",
 }
 
 Train = Callable[[Path, bool], dict[str, Any]]

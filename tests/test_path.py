@@ -422,9 +422,14 @@ def test_the_whole_path_of_aligned_streams(store: Store, recipe: Recipe, tmp_pat
     report = path.run(asma, store, tmp_path)
     student = report["accuracy"]["student of finetuned"]["top1"]
     assert set(report["accuracy"]) - {"ridge on coordinates"} == {
+        "untrained, linear probe", "untrained, norms fitted",
         "teacher, linear probe", "teacher, finetuned", "student of finetuned",
     }  # fmt: skip
     assert report["export"]["teacher"]["largest_difference"] < 1e-4
     assert report["recognizer"]["whole clips"]["top1"] == pytest.approx(student, abs=0.01)
-    trained = len(list(tmp_path.rglob("weights.safetensors")))
-    assert trained == 2 + 2 + 6 + 2, "pretrained, probed, finetuned (theta, phi, both), students"
+    written = list(tmp_path.rglob("weights.safetensors"))
+    untrained = [file for file in written if "untrained" in file.parts]
+    assert len(untrained) == 2 * (2 + 2), "two forms of encoders, probed"
+    assert len(written) - len(untrained) == 2 + 2 + 6 + 2, (
+        "pretrained, probed, finetuned (theta, phi, both), students"
+    )

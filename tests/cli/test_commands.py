@@ -53,6 +53,8 @@ def test_a_run_ends_in_a_table_a_report_and_a_model(
     shown = first_run.stdout
     for row in (
         "ridge on coordinates",
+        "untrained, linear probe",
+        "untrained, norms fitted",
         "teacher, linear probe",
         "teacher, finetuned",
         "student of finetuned",
@@ -79,7 +81,7 @@ def test_a_run_ends_in_a_table_a_report_and_a_model(
 
 def test_a_second_run_trains_nothing_again(run: Path, typed: list[str]) -> None:
     before = {path: path.stat().st_mtime_ns for path in run.rglob("weights.safetensors")}
-    assert len(before) == 4
+    assert len(before) == 4 + 4, "the untrained encoder in two forms, and its probes"
     main(typed)
     assert {path: path.stat().st_mtime_ns for path in run.rglob("weights.safetensors")} == before
 
