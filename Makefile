@@ -50,12 +50,12 @@ peers: models
 	"$(BIN)/skedge" bench "$(RUNS)"/peers/*.onnx "$(RUNS)"/peers/*.tflite --out "$(RUNS)/bench" $(ARGS)
 
 # On an emulated Raspberry Pi 4 and 5; needs qemu-system-arm, qemu-user-static and cpio. Not the plain ST-GCN: it takes minutes.
-# The pose stage with the networks of `skedge pose fetch`, and those in the files POSE, such as uncut ones.
+# POSE=stored counts the pose stage, too, with the networks of `skedge pose fetch`; POSE="stored FILES" others beside them.
 POSE ?=
 
 pi: models
 	"$(BIN)/python" -m skedge.bench.pi default default.tflite "$(RUNS)"/peers/student-* "$(RUNS)"/peers/stream-* "$(RUNS)"/peers/teacher-* \
-	  --out "$(RUNS)/pi" --most-a-frame 2e6 --pose $(POSE) $(ARGS)
+	  --out "$(RUNS)/pi" --most-a-frame 2e6 $(if $(POSE),--pose $(filter-out stored,$(POSE))) $(ARGS)
 
 # The model that comes with skedge; its files go into the repository. Two hours on two cores: a
 # first training, and a second one on other people that begins with the first one's weights.

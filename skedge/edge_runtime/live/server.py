@@ -174,7 +174,7 @@ class _Server(HTTPServer):
         return f"skedge_{self.server_port}"
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        if self.crowd.enter(request, str(client_address[0])):
+        if not _gone(request) and self.crowd.enter(request, str(client_address[0])):
             self._workers.submit(self._answer, request, client_address)
         else:
             self.shutdown_request(request)
@@ -208,6 +208,17 @@ class _Server(HTTPServer):
         self.crowd.close()
         super().server_close()
         self._workers.shutdown()
+
+
+def _gone(request: socket.socket) -> bool:
+    """Whether a client has left before it was let in: thousands of such wait in one another's
+    place."""
+    try:
+        return not request.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
 
 
 class _Handler(BaseHTTPRequestHandler):
