@@ -212,7 +212,12 @@ class BodyCheck:
         clips, flat = self._clips, _flat(frames)
         if (third := _third(frames, self.layout, flat)) is not None:
             faults.append(third)
-        elif flat and (depth := np.nanmedian(frames[..., 2])) and _same_depth(frames, depth):
+        elif (
+            flat
+            and np.isfinite(height_of(frames, self.layout, True))
+            and (depth := np.nanmedian(frames[..., 2]))
+            and _same_depth(frames, depth)
+        ):
             faults.append(Fault("flat", f"z is {depth:.4g} everywhere: no depth", "", False))
         if flat or third is not None:
             clips = [clip * (1, 1, 0) for clip in clips]
@@ -293,7 +298,7 @@ def _third(frames: np.ndarray, layout: Layout, flat: bool) -> Fault | None:
     across = np.abs(known[:, :2]).max()
     height = height_of(frames * (1, 1, 0), layout, True)
     if across > 20 and (low < 0 or high > 1.0001):
-        if not _beside_pixels(frames, known, layout, flat):
+        if not (np.isfinite(height) and _beside_pixels(frames, known, layout, flat)):
             return None
         return Fault(
             "channels",

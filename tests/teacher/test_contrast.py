@@ -493,7 +493,10 @@ def test_streams_trained_together_become_a_folder_each(
     weights = []
     for name in STREAMS:
         encoder, card = load_encoder(tmp_path / name)
-        assert read_metrics(tmp_path / name) == metrics
+        written = read_metrics(tmp_path / name)
+        assert written is not None
+        assert written.items() >= metrics.items()
+        assert {"effective_rank", "alignment", "uniformity"} < set(written), "a stream's own"
         assert card.input == replace(THREE, stream=name)
         assert card.provenance["settings"]["contrast"]["queue"] == 4, (
             "what was really used, not what was asked"
