@@ -31,6 +31,13 @@ def describe() -> dict[str, Any]:
     }
 
 
+def saturates() -> bool:
+    """Whether onnxruntime's products of int8 with uint8 lose what sums of two have above 16 bits:
+    on x86 without VNNI, so that an int8 model answers otherwise there than on an Arm."""
+    flags = _cpuinfo("flags") or ""
+    return platform.machine() in ("x86_64", "AMD64") and "vnni" not in flags
+
+
 def _describe() -> dict[str, Any]:
     return {
         "cpu": _cpu(),

@@ -147,6 +147,11 @@ def test_what_is_not_as_it_must_be_is_told(document: dict[str, Any]) -> None:
     ):
         assert words in line
     document["models"][0]["model"]["precision"] = "int8"
+    clip["difference"] = 0.2
+    for saturates, expected in ((False, True), (True, False)):
+        document["saturates"] = saturates
+        assert any("0.2" in line for line in board.complaints(document, None)) is expected
+        assert ("no VNNI" in board.markdown(document)) is saturates
     clip["difference"] = float("nan")
     assert any("nan" in line for line in board.complaints(document, None))
 
