@@ -142,7 +142,7 @@ def test_an_attack_hurts_nobody(guarded: Served, attack: Callable[[Target, int],
         waits.append(time.monotonic() - begin)
         guarded.log.add("action", {"event": number})
         guarded.states.put(b'{"people": []}')
-        assert messages(stream, 1, ("action",))[0][2]["event"] == number  # type: ignore[index]
+        assert messages(stream, 1, ("action",))[0][2]["event"] == number
         time.sleep(0.02)
         if attacker.poll() is not None:
             break
@@ -238,15 +238,15 @@ def test_the_crowd_is_bounded_and_viewers_stay(steps: list[tuple[str, int]]) -> 
     for number, (what, which) in enumerate(steps):
         if what == "in":
             one = _Connection(number)
-            if there.enter(one, f"10.0.0.{which}"):  # type: ignore[arg-type]
+            if there.enter(one, f"10.0.0.{which}"):
                 waiting[one] = which
         elif waiting:
             one = next(reversed(waiting))
             if what == "admit":
-                there.admit(one)  # type: ignore[arg-type]
+                there.admit(one)
                 viewers[one] = which
             else:
-                there.leave(one)  # type: ignore[arg-type]
+                there.leave(one)
             del waiting[one]
         assert len(there._guests) <= crowd.CONNECTIONS
     assert not any(one.sent_away for one in viewers)

@@ -2,6 +2,7 @@
 service manager hears of it, and a camera may come later."""
 
 import json
+import shutil
 import socket
 import subprocess
 import sys
@@ -191,9 +192,8 @@ def test_the_unit_file_is_hardened_and_its_command_is_one() -> None:
     from skedge.cli.main import parse
 
     assert parse("live", words).wait
-    analyze = "/usr/bin/systemd-analyze"
-    if not Path(analyze).exists():
-        return
+    if (analyze := shutil.which("systemd-analyze")) is None:
+        return  # the lines above hold everywhere; the score needs systemd's own program
     done = subprocess.run(
         [analyze, "security", "--offline=true", "--no-pager", "--threshold=30", str(ROOT / "examples" / "skedge.service")],
         capture_output=True, text=True,

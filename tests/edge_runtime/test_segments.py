@@ -18,11 +18,13 @@ from skedge.edge_runtime.live.mailbox import Newest
 from skedge.skeleton import InputError
 from tests.edge_runtime.live_fakes import NTU, Pictures, body
 
-cv2 = pytest.importorskip("cv2", reason="needs OpenCV: pip install 'skedge[live]'")
+pytest.importorskip("cv2", reason="needs OpenCV: pip install 'skedge[live]'")
 
-from skedge.edge_runtime.live import picture, segments  # noqa: E402
-from skedge.edge_runtime.live.segments import Segments  # noqa: E402
-from skedge.edge_runtime.live.view import View  # noqa: E402
+import cv2
+
+from skedge.edge_runtime.live import picture, segments
+from skedge.edge_runtime.live.segments import Segments
+from skedge.edge_runtime.live.view import View
 
 ROOT = Path(__file__).parents[2]
 KILLS = int(os.environ.get("SKEDGE_KILLS", "3"))

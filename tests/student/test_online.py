@@ -201,7 +201,7 @@ def _student(
         optim=OptimSettings(epochs=epochs, batch_size=32, learning_rate=1e-2), online=ONLINE
     )
     recipe = Recipe(input=DATA, student=plan, distill=settings, compute=COMPUTE)
-    distill(store, folder, recipe, **how)  # type: ignore[arg-type]
+    distill(store, folder, recipe, **how)
     network = load_classifier(folder)[0]
     assert isinstance(network, Classifier)
     return network
