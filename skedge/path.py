@@ -265,7 +265,8 @@ def store_of_films(films: Path, runs: Path, pose: str | None = None) -> Store:
     films than it was made of.
 
     The bodies of every film are kept beside it, so none goes through the pose estimator twice.
-    Films that are left out are told, with the reason. Raises `InputError` for films of one class.
+    Films that are left out are listed, each with the reason. Raises `InputError` for films of one
+    class.
     """
     from skedge.datasets.importer import REPORT, Importing
     from skedge.datasets.readers import add_format, import_dataset

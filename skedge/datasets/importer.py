@@ -94,9 +94,9 @@ class Dataset:
 class Importing:
     """How an import is done.
 
-    `overwrite` replaces a store that stands there. With `strict` the first damaged source ends it.
-    So many `processes` read (None: one per CPU core). Bodies that look wrong are imported where
-    `as_is` says that they are right.
+    `overwrite` replaces a store that is already there. With `strict` the first damaged source ends
+    it. `processes` is how many read (None: one per CPU core). With `as_is` bodies that look wrong
+    are imported as they are.
     """
 
     overwrite: bool = False

@@ -31,8 +31,8 @@ SLOW = (0.4, 0.6, 0.9, 1.4, 2.0, 3.2)
 # How many principal directions are whitened, and what is added to their variances, as a share of
 # the largest.
 DIRECTIONS, FLOOR = 4, 0.02
-# A period is so long at the least (samples), and needs so much likeness (1: all), so many
-# repetitions and an amplitude of so many torso lengths. Noise is alike by `CHANCE`.
+# The least period (samples), and what it needs: likeness (1: all), a number of
+# repetitions and an amplitude in torso lengths. Noise is alike by `CHANCE`.
 SHORTEST, ALIKE, CYCLES, AMPLITUDE, CHANCE = 4, 0.4, 2.5, 0.06, 0.3
 # A swing passes the middle by this share of the amplitude. At the ends, one that is so much larger
 # than the others, nearer or further than these shares of a period, or so many times as far from

@@ -199,8 +199,8 @@ def usable(store: Store, indices: Sequence[int] | np.ndarray, persons: int) -> n
     """Those of the clips at `indices` that are as they were written, and in which one of the first
     `persons` is seen.
 
-    What is left out, and what is wrong with the bodies, is told. Raises `InputError` where nothing
-    is left.
+    What is left out, and what is wrong with the bodies, is printed. Raises `InputError` where
+    nothing is left.
     """
     indices = np.asarray(indices, np.int64)
     whole = np.array([is_whole(store, int(i)) for i in indices], bool)

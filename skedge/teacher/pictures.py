@@ -68,7 +68,7 @@ def features(
 
 
 def spread(steps: Sequence[int], lines: Mapping[str, Sequence[float]], file: Path) -> None:
-    """Curves side by side, a panel for each of `lines`: what was seen behind so many steps."""
+    """Curves side by side, a panel for each of `lines`: what was seen after a number of steps."""
     figure, axes = _figure(3.2 * len(lines), 2.8, columns=len(lines))
     for axis, (name, values) in zip(np.atleast_1d(axes), lines.items(), strict=True):
         axis.plot(steps, values, marker="o", markersize=3, color="#1f77b4")

@@ -64,7 +64,7 @@ def uniformity(features: Tensor) -> float:
 
 @dataclass(frozen=True)
 class Look:
-    """The features of one stream's encoder behind so many steps."""
+    """The features of one stream's encoder after this many steps."""
 
     step: int
     effective_rank: float

@@ -45,7 +45,7 @@ class StoreWriter:
 
     Until then everything goes to a hidden folder beside it; clips are written as they come, so
     memory stays flat. `rate` is in frames per second, None where it is unknown. The attribute
-    `made_by` is any JSON document that tells how the store came to be.
+    `made_by` is any JSON document that says how the store was made.
 
     With `resume`, a text that says what is being written, work that was interrupted after a
     `checkpoint` goes on: a writer with the same text finds the clips of that checkpoint in place

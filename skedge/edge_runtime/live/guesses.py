@@ -18,8 +18,8 @@ class Guesses:
     """Counts wrong tokens and says how long an address must wait before it may try again.
 
     Every wrong token costs one of `FREE` tries; they come back one by one. Any number of addresses
-    takes bounded memory. Wrong tokens are told to `note`, at most once a minute, with their number
-    and the last address. Addresses of IPv6 count by their network (/64).
+    takes bounded memory. Wrong tokens are reported to `note`, at most once a minute, with their
+    number and the last address. Addresses of IPv6 count by their network (/64).
     """
 
     def __init__(

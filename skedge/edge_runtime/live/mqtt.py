@@ -129,7 +129,7 @@ class Home:
             self._client.loop_stop()
 
     def tell(self, document: dict[str, Any]) -> None:
-        """An event that has begun or ended. It is delivered in the order it was told."""
+        """An event that has begun or ended. Events arrive in the order in which they were sent."""
         ended = document["phase"] == "ended"
         if ended:
             self._doing.pop(document["id"], None)

@@ -1,4 +1,4 @@
-"""What a service manager is told: that the live view is ready, how it is, that it goes on."""
+"""Messages to the service manager: ready, how it is doing, still alive."""
 
 import os
 import socket

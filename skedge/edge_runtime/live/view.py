@@ -12,8 +12,8 @@ TURNS = (0, 90, 180, 270)
 
 @dataclass
 class View:
-    """`rotation` turns the camera's picture before anybody is looked for in it, by so many degrees
-    clockwise; `mirrored` shows it as a mirror does; with `bodies_only` nothing of it is drawn.
+    """`rotation` turns the camera's picture clockwise, in degrees, before anybody is looked for in
+    it; `mirrored` shows it as a mirror does; with `bodies_only` nothing of it is drawn.
 
     A `private` view never draws it.
     """

@@ -96,7 +96,7 @@ class _Scale:
 
     def metres(self, places: np.ndarray, seconds: float) -> np.ndarray:
         """Joints (V, 3) of places (V, 2) in pixels: y up, x as a Kinect gives it, z 0; NaN while no
-        limb tells the size."""
+        limb shows the size."""
         self.last = seconds
         if self._origin is None and np.isfinite(places).any():
             self._origin = np.nanmedian(places, axis=0)

@@ -67,7 +67,7 @@ def clip_of_file(
 
 
 def _layout_of(joints: np.ndarray, path: Path, notes: list[str]) -> Layout:
-    """The built-in layout of joints (M, T, V, 3), noted where it is not the only one of so many."""
+    """The built-in layout of joints (M, T, V, 3), noted where several layouts have that number."""
     layouts = [load_layout(name) for name in layout_names()]
     fitting = [layout for layout in layouts if len(layout) == joints.shape[2]]
     if len(fitting) == 1:
