@@ -74,7 +74,9 @@ def live_command(parser: ArgumentParser) -> Callable[[Any], None]:
         help="notes on stderr as JSON lines, like the events on stdout",
     )
     parser.add_argument(
-        "--mqtt", metavar="URL", help="broker to tell, mqtt://host:1883; Home Assistant finds it"
+        "--mqtt",
+        metavar="URL",
+        help="broker to send events to, mqtt://host:1883; Home Assistant finds it",
     )
     parser.add_argument(
         "--mqtt-login",
