@@ -81,6 +81,8 @@ def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Room]:
     """With lessons that take seconds, not minutes."""
     for module in (teach, lessons):
         monkeypatch.setattr(module, "LEAST_OTHER", 5.0)
+    # Bodies that are none, but for the model of a few numbers.
+    monkeypatch.setattr(teach, "_check", lambda store, numbers: None)
     monkeypatch.setattr(lessons, "COUNTDOWN", 0.3)
     monkeypatch.setattr(lessons, "OTHER_SECONDS", 1.0)
     monkeypatch.setattr(model_watch, "SECONDS", 0.1)
