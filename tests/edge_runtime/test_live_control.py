@@ -226,6 +226,13 @@ def test_what_there_is_not_cannot_be_changed(tmp_path: Path) -> None:
             one.change(wanted)
 
 
+def test_clips_that_cannot_be_stored_are_not_recorded(room: Room) -> None:
+    room.lessons.store = room.films / ".lock" / "clips"  # in a file
+    with pytest.raises(InputError, match="a place where a store can be written"):
+        room.lessons.record("ring", 5)
+    assert room.lessons.document()["doing"] == ""
+
+
 def test_a_change_needs_the_token(room: Room) -> None:
     def ask(**headers: str) -> int:
         connection = HTTPConnection("127.0.0.1", room.page.port, timeout=30)
