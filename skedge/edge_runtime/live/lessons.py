@@ -67,7 +67,7 @@ class Lessons:
         if label in metadata.labels and label not in QUIET:
             raise InputError(f"the model knows {label!r} already; give the action another name")
         seconds = OTHER_SECONDS if label in QUIET else metadata.seconds
-        takes = Takes(label, clips, seconds, COUNTDOWN)
+        takes = Takes(label, clips, seconds, countdown=COUNTDOWN)
         with only_one(self.store):
             check(self.store, self._layout, RATE)
         self._begin(f"recording {label}")
@@ -147,7 +147,7 @@ class Lessons:
             self._note(f"own actions: {problem}")
 
     def _store(self, takes: Takes) -> None:
-        append(self.store, takes.clips, self._layout, RATE)
+        append(self.store, takes.clips, self._layout, rate=RATE)
         self._count()
 
     def _teach(self) -> None:

@@ -141,20 +141,35 @@ def live(
     def consumer(layout: Layout, note: Callable[[str], None]) -> Consumer:
         first: Consumer = actions
         if model is not None:
-            lessons.append(Lessons(actions, model, layout, note))
+            lessons.append(Lessons(actions, model, layout, note=note))
             first = lessons[0]
         return first if poses is None else poses.before(first, layout)
 
     def prepare(running: Live, opened: Camera, studio: Any) -> None:
-        running.control = Control(running.view, actions, opened.pose, studio, *lessons)
+        running.control = Control(
+            running.view,
+            actions,
+            pose=opened.pose,
+            studio=studio,
+            lessons=lessons[0] if lessons else None,
+        )
         if model is not None:
             stopping = running.crew.stopping
-            running.crew.start("model", lambda: watch(model, actions.use, running.note, stopping))
+            running.crew.start(
+                "model", lambda: watch(model, actions.use, note=running.note, stopping=stopping)
+            )
             running.crew.start("lessons", lessons[0].run, lessons[0].close)
 
     with _ctrl_c():
         try:
-            _look(camera, consumer, viewing, telling, every_frame, prepare)
+            _look(
+                camera,
+                consumer,
+                viewing=viewing,
+                telling=telling,
+                every_frame=every_frame,
+                prepare=prepare,
+            )
         finally:
             if poses is not None:
                 poses.write()
