@@ -20,6 +20,7 @@ from skedge.edge_runtime.interfaces import Frame, Person, PoseEstimator, Source
 from skedge.edge_runtime.live.actions import Actions, Observation, Outlook
 from skedge.edge_runtime.live.mailbox import Newest
 from skedge.edge_runtime.live.pipeline import Consumer, Live
+from skedge.edge_runtime.models import find_beside_pose
 from skedge.edge_runtime.recognizer import Recognizer
 from skedge.edge_runtime.sources import open_source
 from skedge.edge_runtime.sources.played import Played
@@ -119,7 +120,7 @@ def probe(settings: Settings) -> dict[str, Any]:
     for found in steps.values():
         found.clear()
     camera, timed = _Camera(source, settings.pictures), _Timed(pose)
-    watched = _Watched(Actions(Recognizer.load(settings.model)))
+    watched = _Watched(Actions(Recognizer.load(find_beside_pose(settings.model))))
     viewers: Newest[bytes] = Newest()
     painter = None
     if settings.viewer:

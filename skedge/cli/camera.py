@@ -101,9 +101,11 @@ def live_command(parser: ArgumentParser) -> Callable[[Any], None]:
     def main(args: Any) -> None:
         from skedge.edge_runtime.live.run import live, open_camera
         from skedge.edge_runtime.live.telling import Telling
+        from skedge.edge_runtime.models import find_beside_pose
         from skedge.edge_runtime.recognizer import Recognizer
 
-        recognizer = Recognizer.load(args.model, **event_settings(args), taught=args.taught or True)
+        model, taught = find_beside_pose(args.model), args.taught or True
+        recognizer = Recognizer.load(model, **event_settings(args), taught=taught)
         camera = partial(
             open_camera,
             args.source,
