@@ -18,6 +18,7 @@ import psutil
 from skedge.bench.probe import resident
 from skedge.edge_runtime.interfaces import Frame, Person, PoseEstimator, Source
 from skedge.edge_runtime.live.actions import Actions, Observation, Outlook
+from skedge.edge_runtime.live.machine import share_heaps
 from skedge.edge_runtime.live.mailbox import Newest
 from skedge.edge_runtime.live.pipeline import Consumer, Live
 from skedge.edge_runtime.models import find_beside_pose
@@ -113,6 +114,7 @@ def probe(settings: Settings) -> dict[str, Any]:
     uses of a core ("pose workers" are the threads of networks and libraries), `dropped` the
     pictures that no stage had time for.
     """
+    share_heaps()
     steps: dict[str, list[float]] = {"detector": [], "landmarks": []}
     source, pose = _open(settings, lambda step, seconds: steps[step].append(seconds))
     # Networks are slow the first time, and no camera waits for them.

@@ -20,6 +20,7 @@ from skedge.datasets.store.lock import only_one
 from skedge.datasets.store.rewrite import append, check
 from skedge.edge_runtime.interfaces import PoseEstimator, Source
 from skedge.edge_runtime.live.actions import Actions
+from skedge.edge_runtime.live.machine import share_heaps
 from skedge.edge_runtime.live.mailbox import Newest
 from skedge.edge_runtime.live.metrics import Metrics
 from skedge.edge_runtime.live.outlets import load_hook
@@ -180,6 +181,7 @@ def _look(
     telling: Telling,
     every_frame: bool = False,
 ) -> None:
+    share_heaps()
     hook = telling.load_hook()
     token = token_for(viewing.host, viewing.token)
     painter = None
