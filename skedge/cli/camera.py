@@ -109,8 +109,9 @@ def live_command(parser: ArgumentParser) -> Callable[[Any], None]:
         from skedge.edge_runtime.live.model_watch import ModelFile
         from skedge.edge_runtime.live.run import live, open_camera
         from skedge.edge_runtime.live.telling import Telling
+        from skedge.edge_runtime.models import find_beside_pose
 
-        model = ModelFile(args.model, args.taught, **event_settings(args))
+        model = ModelFile(find_beside_pose(args.model), args.taught, **event_settings(args))
         recognizer = model.load()
         camera = partial(
             open_camera,

@@ -22,6 +22,7 @@ from skedge.edge_runtime.interfaces import PoseEstimator, Source
 from skedge.edge_runtime.live.actions import Actions
 from skedge.edge_runtime.live.control import Control
 from skedge.edge_runtime.live.lessons import Lessons
+from skedge.edge_runtime.live.machine import share_heaps
 from skedge.edge_runtime.live.mailbox import Newest
 from skedge.edge_runtime.live.metrics import Metrics
 from skedge.edge_runtime.live.model_watch import ModelFile, watch
@@ -213,6 +214,7 @@ def _look(
     every_frame: bool = False,
     prepare: Callable[[Live, Camera, Any], None] = lambda running, opened, studio: None,
 ) -> None:
+    share_heaps()
     hook = telling.load_hook()
     token = token_for(viewing.host, viewing.token)
     painter = None
