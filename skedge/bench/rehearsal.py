@@ -75,7 +75,7 @@ def standing(x: float, top: float, tall: float, seconds: float) -> Body:
     world[:, :2] = (shares - hips) * (TALL, -TALL)
     region = Region(x, top + DOWN["hip"] * tall, 1.3 * tall, angle=0.0)
     sure = np.full(len(LAYOUT), 0.95)
-    return Body(0.95, pixels, world, sure, sure, region)
+    return Body(0.95, pixels=pixels, world=world, visibility=sure, presence=sure, region=region)
 
 
 class _Landmarker(Landmarker):
@@ -110,7 +110,7 @@ class RehearsedPose(BlazePose):
         took: Callable[[str, float], object] = lambda step, seconds: None,
     ) -> None:
         self.scene = scene
-        super().__init__(people, threads, network, folder, took)
+        super().__init__(people, threads=threads, network=network, folder=folder, took=took)
 
     def open_detector(self, path: Path, threads: int) -> Detector:
         detector = _Detector(path, threads)
