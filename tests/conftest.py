@@ -16,6 +16,34 @@ settings.load_profile("skedge")
 MadeOnce = Callable[[str, Callable[[Path], object]], Path]
 
 
+# The files that take longest. With several processes each gets whole files; a long one that came
+# last would keep one core busy while the others have nothing left.
+LONGEST = (
+    "packaging/test_readme_installs.py",
+    "packaging/test_installed.py",
+    "export/test_stream_file.py",
+    "test_path.py",
+    "cli/test_commands.py",
+    "cli/test_training_commands.py",
+    "datasets/test_fuzz.py",
+    "export/test_file_formats.py",
+    "export/test_exporter.py",
+    "bench/test_soak.py",
+    "edge_runtime/test_pose_film.py",
+    "teacher/test_distributed.py",
+    "edge_runtime/test_live_browser.py",
+    "teacher/test_contrast.py",
+    "test_reproduce.py",
+    "edge_runtime/test_teach.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    room = Path(__file__).parent
+    order = {room / name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: order.get(item.path, len(order)))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def any_body() -> Iterator[None]:
     """Models of a few numbers are asked about joints that are no bodies; `test_guard` looks at
