@@ -71,7 +71,9 @@ class Landmarker:
     def __init__(self, path: Path, threads: int = 1) -> None:
         outputs = {"points": (1, 5 * POINTS), "score": (1, 1), "world": (1, 3 * POINTS)}
         heat = {"heat": (1, HEAT, HEAT, POINTS)}
-        self._network = Network(path, threads, outputs, BRIGHTNESS / 255, heat)
+        self._network = Network(
+            path, threads, outputs=outputs, numbers=BRIGHTNESS / 255, optional=heat
+        )
 
     def find(self, image: np.ndarray, region: Region) -> Body | None:
         """The body in `region` of `image` (H, W, 3) uint8 blue green red; None where the network
@@ -92,11 +94,11 @@ class Landmarker:
         visibility, presence = _sigmoid(points[:JOINTS, 3:]).T
         return Body(
             float(self._network.read("score")[0, 0]),
-            places[:JOINTS].astype(np.float32),
-            world * TO_Y_UP,
-            visibility,
-            presence,
-            following,
+            pixels=places[:JOINTS].astype(np.float32),
+            world=world * TO_Y_UP,
+            visibility=visibility,
+            presence=presence,
+            region=following,
         )
 
 

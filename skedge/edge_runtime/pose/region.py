@@ -59,4 +59,4 @@ def around_body(hips: np.ndarray, top: np.ndarray) -> Region | None:
     if not math.isfinite(radius) or radius < 1:
         return None
     angle = math.atan2(across, -down)
-    return Region(float(hips[0]), float(hips[1]), 2 * radius * MARGIN, angle)
+    return Region(float(hips[0]), float(hips[1]), 2 * radius * MARGIN, angle=angle)
