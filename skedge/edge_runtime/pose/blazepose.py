@@ -109,6 +109,15 @@ class BlazePose:
         self._followed: list[_Followed] = []
         self._looked = -np.inf
 
+    @property
+    def people(self) -> int:
+        """How many are looked for; another number holds from the next picture on."""
+        return self._identities.people
+
+    @people.setter
+    def people(self, number: int) -> None:
+        self._identities.people = number
+
     def open_detector(self, path: Path, threads: int) -> Detector:
         """What finds bodies roughly, with the network in a file."""
         return Detector(path, threads)
