@@ -18,8 +18,10 @@ import psutil
 from skedge.bench.probe import resident
 from skedge.edge_runtime.interfaces import Frame, Person, PoseEstimator, Source
 from skedge.edge_runtime.live.actions import Actions, Observation, Outlook
+from skedge.edge_runtime.live.machine import share_heaps
 from skedge.edge_runtime.live.mailbox import Newest
 from skedge.edge_runtime.live.pipeline import Consumer, Live
+from skedge.edge_runtime.models import find_beside_pose
 from skedge.edge_runtime.recognizer import Recognizer
 from skedge.edge_runtime.sources import open_source
 from skedge.edge_runtime.sources.played import Played
@@ -112,6 +114,7 @@ def probe(settings: Settings) -> dict[str, Any]:
     uses of a core ("pose workers" are the threads of networks and libraries), `dropped` the
     pictures that no stage had time for.
     """
+    share_heaps()
     steps: dict[str, list[float]] = {"detector": [], "landmarks": []}
     source, pose = _open(settings, lambda step, seconds: steps[step].append(seconds))
     # Networks are slow the first time, and no camera waits for them.
@@ -119,7 +122,7 @@ def probe(settings: Settings) -> dict[str, Any]:
     for found in steps.values():
         found.clear()
     camera, timed = _Camera(source, settings.pictures), _Timed(pose)
-    watched = _Watched(Actions(Recognizer.load(settings.model)))
+    watched = _Watched(Actions(Recognizer.load(find_beside_pose(settings.model))))
     viewers: Newest[bytes] = Newest()
     painter = None
     if settings.viewer:

@@ -5,6 +5,7 @@ by a body that stands where the scene has one. So a benchmark needs no film of a
 machine does the same work.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -59,23 +60,35 @@ class Scene:
         return [Region(x, middle, 1.3 * self.tall, angle=0.0) for x in places]
 
 
-def standing(x: float, top: float, tall: float, seconds: float) -> Body:
-    """Somebody who stands at `x`, nose `top` pixels below the edge, and swings the arms."""
+def _shares() -> np.ndarray:
+    """Where the joints (33, 2) of somebody who stands are, in shares of the height, right and
+    down from the nose."""
     shares = np.zeros((len(LAYOUT), 2))
-    swing = 0.08 * np.sin(2 * np.pi * SWING * seconds)
     for number, joint in enumerate(LAYOUT.joints):
         side, _, rest = joint.partition("_")
         part = rest.partition("_")[0]
         shares[number] = {"left": WIDE, "right": -WIDE}.get(side, 0.0), DOWN.get(part, 0.0)
-        if part in ("wrist", "pinky", "index", "thumb"):
-            shares[number, 1] -= 2 * abs(swing)
-    pixels = (np.array([x, top]) + shares * tall).astype(np.float32)
-    hips = np.array([0.0, DOWN["hip"]])
+    return shares
+
+
+STANDS = _shares()
+HANDS = [
+    number
+    for number, joint in enumerate(LAYOUT.joints)
+    if joint.partition("_")[2] in ("wrist", "pinky", "index", "thumb")
+]
+SURE = np.full(len(LAYOUT), 0.95)
+
+
+def standing(x: float, top: float, tall: float, seconds: float) -> Body:
+    """Somebody who stands at `x`, nose `top` pixels below the edge, and swings the arms."""
+    shares = STANDS.copy()
+    shares[HANDS, 1] -= 0.16 * abs(math.sin(2 * math.pi * SWING * seconds))
+    pixels = ((x, top) + shares * tall).astype(np.float32)
     world = np.zeros((len(LAYOUT), 3), np.float32)
-    world[:, :2] = (shares - hips) * (TALL, -TALL)
+    world[:, :2] = (shares - (0.0, DOWN["hip"])) * (TALL, -TALL)
     region = Region(x, top + DOWN["hip"] * tall, 1.3 * tall, angle=0.0)
-    sure = np.full(len(LAYOUT), 0.95)
-    return Body(0.95, pixels, world, sure, sure, region)
+    return Body(0.95, pixels, world, SURE, SURE, region)
 
 
 class _Landmarker(Landmarker):

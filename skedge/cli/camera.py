@@ -14,7 +14,8 @@ from skedge.skeleton.errors import InputError
 
 # The flags of `skedge live` that say where things go: the fields of `Telling`.
 TOLD = (
-    *("record", "segment", "record_limit", "record_poses", "hook", "ended_only"),
+    *("record", "segment", "record_limit", "record_later", "record_poses"),
+    *("hook", "ended_only"),
     *("device", "json_notes", "mqtt", "mqtt_login", "mqtt_ca"),
 )
 
@@ -47,6 +48,12 @@ def live_command(parser: ArgumentParser) -> Callable[[Any], None]:
         default=10.0,
         metavar="GB",
         help="size of all films in a folder, the oldest make room",
+    )
+    parser.add_argument(
+        "--record-later",
+        dest="record_later",
+        action="store_true",
+        help="store no picture before somebody presses Record on the page",
     )
     parser.add_argument(
         "--record-poses",
@@ -99,11 +106,13 @@ def live_command(parser: ArgumentParser) -> Callable[[Any], None]:
     )
 
     def main(args: Any) -> None:
+        from skedge.edge_runtime.live.model_watch import ModelFile
         from skedge.edge_runtime.live.run import live, open_camera
         from skedge.edge_runtime.live.telling import Telling
-        from skedge.edge_runtime.recognizer import Recognizer
+        from skedge.edge_runtime.models import find_beside_pose
 
-        recognizer = Recognizer.load(args.model, **event_settings(args), taught=args.taught or True)
+        model = ModelFile(find_beside_pose(args.model), args.taught, **event_settings(args))
+        recognizer = model.load()
         camera = partial(
             open_camera,
             args.source,
@@ -115,7 +124,8 @@ def live_command(parser: ArgumentParser) -> Callable[[Any], None]:
             **({"wait": True} if args.wait else {}),
         )
         telling = Telling(**{name: args[name] for name in TOLD})
-        live(camera, recognizer, _viewing(args), telling, args.every_frame or args.fast)
+        every = args.every_frame or args.fast
+        live(camera, recognizer, _viewing(args), telling, every, model)
 
     return main
 

@@ -36,6 +36,7 @@ GROUPS: dict[str, dict[str, help.Build]] = {
     },
     "Exported models": {
         "predict": models.predict_command,
+        "model update": models.update_command,
         "evaluate online": models.evaluate_online_command,
         "evaluate everyday": models.evaluate_everyday_command,
         "bench": models.bench_command,

@@ -73,6 +73,24 @@ def export_command(parser: ArgumentParser) -> Callable[[Any], None]:
     return main
 
 
+def update_command(parser: ArgumentParser) -> Callable[[Any], None]:
+    """Replace a model file in its place, whole or not at all. The new one is tried first. The old
+    one is kept, and used where the new one does not load later. A live view that runs takes the new
+    one over.
+
+    Example: skedge model update new.onnx student.onnx
+    """
+    parser.add_argument("new", type=find, help=MODEL)
+    parser.add_argument("place", type=Path, help="file that `skedge live --model` names")
+
+    def main(args: Any) -> None:
+        from skedge.edge_runtime.update import update
+
+        show(update(args.new, args.place))
+
+    return main
+
+
 def predict_command(parser: ArgumentParser) -> Callable[[Any], None]:
     """Recognise clips with an exported model. The clips are those of a store, or one clip in a .npy
     or .npz file.

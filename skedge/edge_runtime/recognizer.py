@@ -104,8 +104,10 @@ class Recognizer:
         self.hop = HOP if hop is None else hop
         if not 0 <= self.hop < np.inf:
             raise InputError(f"hop: expected seconds from 0, got {self.hop}")
-        more = taught.thresholds if taught else None
-        self.rules = EventRules.of(self.metadata, self.labels, threshold, patience, debounce, more)
+        self._more = taught.thresholds if taught else None
+        self.rules = EventRules.of(
+            self.metadata, self.labels, threshold, patience, debounce, self._more
+        )
         self.notes: tuple[str, ...] = ()
         self._persons: dict[Hashable, _Person] = {}
         self._pace = Pace()
@@ -151,6 +153,16 @@ class Recognizer:
     def labels(self) -> tuple[str, ...]:
         """The model's own, then those that were taught to it: the order of the probabilities."""
         return self.metadata.labels + (self._taught.labels if self._taught else ())
+
+    def set_threshold(self, threshold: float | None) -> None:
+        """Replace the least probability of an event, of all classes; None: by those in the files.
+
+        It holds from the next answer on. Raises `InputError` for what is no probability.
+        """
+        wanted = EventRules.of(self.metadata, self.labels, threshold, more=self._more)
+        self.rules = replace(self.rules, thresholds=wanted.thresholds)
+        for state in self._persons.values():
+            state.events.rules = self.rules
 
     def update(self, joints: np.ndarray, seconds: float, person: Hashable = 0) -> Result:
         """Take one frame of one person, (V, 3) in metres, NaN where a joint is absent, seen at the

@@ -18,6 +18,8 @@ from skedge.skeleton.metadata import ModelMetadata
 
 VERSION = 2
 ARRAYS = ("mean", "scale", "weights", "bias")
+# What the file of the model before an update has in its name (`skedge.edge_runtime.update`).
+BEFORE = ".before"
 
 
 class OutdatedError(InputError):
@@ -159,13 +161,13 @@ def _taught(document: dict[str, Any], metadata: ModelMetadata) -> Taught:
 
 def beside(model: Path) -> Path:
     """Where what was taught to a model is written and looked for: student.taught.json beside
-    student.onnx.
+    student.onnx, also for student.before.onnx.
 
     For the model that comes with skedge, and where the model's folder cannot be written, it is a
     file in the user's own folder: `$XDG_DATA_HOME/skedge/taught`, by default
     `~/.local/share/skedge/taught`.
     """
-    folder, name = model.absolute().parent, f"{model.stem}.taught.json"
+    folder, name = model.absolute().parent, f"{model.stem.removesuffix(BEFORE)}.taught.json"
     package = Path(skedge.__file__).absolute().parent
     shipped = package in model.absolute().parents
     if not shipped and ((folder / name).exists() or os.access(folder, os.W_OK)):

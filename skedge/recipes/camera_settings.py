@@ -27,6 +27,7 @@ class CameraSettings:
         swaps: the share of one-eyed clips in which left and right are confused for a while.
         snaps: the share of clips in which a limb is found elsewhere for a while; twice drawn.
         noise: the size of the joints' noise; 1 is a centimetre at the trunk, twice that at a hand.
+        meeting: metres by which hands err that are close to each other.
         drift: the size of what a place in the room wanders; 1 is a hand-held camera's.
         mirror: the probability of a mirror image, left and right exchanged.
     """
@@ -50,5 +51,6 @@ class CameraSettings:
     swaps: float = 0.15
     snaps: float = 0.18
     noise: float = 1.0
+    meeting: float = 0.025
     drift: float = 1.0
     mirror: float = 0.5

@@ -233,7 +233,11 @@ class BodyCheck:
         if human:
             faults += _directions(clips, layout, height, flat, third is not None)
         else:  # anything may be said of what is not even a body
-            faults = [replace(f, sure=f.sure and f.kind in ("layout", "axes")) for f in faults]
+            faults = [
+                replace(fault, sure=fault.sure and fault.kind in ("layout", "axes"))
+                for fault in faults
+                if wrong is None or fault.kind != "unit"
+            ]
         speed = self._speed(faults, unit, third)
         return BodyReport(height, speed, share, zero_share, flat, tuple(faults))
 
@@ -333,7 +337,7 @@ def _third(frames: np.ndarray, layout: Layout, flat: bool) -> Fault | None:
 
 def _beside_pixels(frames: np.ndarray, known: np.ndarray, layout: Layout, flat: bool) -> bool:
     """Whether bodies are people across the view only, in places that a picture can have."""
-    inside = np.mean((known[:, :2] >= 0).all(axis=-1)) > 0.98
+    inside = np.mean((known[:, :2] >= 0).all(axis=-1)) > 0.9
     if not inside or known[:, :2].max() > _LARGEST_PICTURE:
         return False
     across = misfit(frames * (1, 1, 0), layout, True)

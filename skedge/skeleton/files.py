@@ -1,5 +1,6 @@
 """Files: written whole or not at all, JSON that may be damaged, and locks between processes."""
 
+import ctypes
 import fcntl
 import json
 import os
@@ -10,6 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from skedge.skeleton.errors import InputError
+
+# Linux: fcntl.h and stdio.h.
+_AT_FDCWD, _RENAME_EXCHANGE = -100, 2
 
 
 def write_whole(path: Path, write: Callable[[Path], Any]) -> None:
@@ -44,6 +48,17 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_bytes())
     except (OSError, ValueError):
         return None
+
+
+def exchange(one: Path, other: Path) -> bool:
+    """Swap two files or folders of one disk at once, so that no interruption leaves one of them
+    missing; False where the system cannot."""
+    rename = getattr(ctypes.CDLL(None), "renameat2", None)
+    names = os.fsencode(one), os.fsencode(other)
+    return (
+        rename is not None
+        and rename(_AT_FDCWD, names[0], _AT_FDCWD, names[1], _RENAME_EXCHANGE) == 0
+    )
 
 
 @contextmanager

@@ -33,7 +33,7 @@ def resize(clip: np.ndarray, frames: int) -> np.ndarray:
 
 
 def crop_resize(
-    clip: np.ndarray, frames: int, rng: np.random.Generator, shortest: float = 0.5
+    clip: np.ndarray, frames: int, rng: "np.random.Generator", shortest: float = 0.5
 ) -> np.ndarray:
     """A random run of at least `shortest` of the clip's frames, stretched to `frames` frames."""
     length = clip.shape[-3]
@@ -62,7 +62,7 @@ def at_times(clip: np.ndarray, seconds: np.ndarray, wanted: np.ndarray) -> np.nd
     return take(clip, np.interp(wanted, seconds, np.arange(len(seconds))))
 
 
-def uniform_sample(length: int, frames: int, rng: np.random.Generator) -> np.ndarray:
+def uniform_sample(length: int, frames: int, rng: "np.random.Generator") -> np.ndarray:
     """Frame indices (frames,) int64 by PYSKL's uniform sampling: one random frame from each of
     `frames` equal segments.
 

@@ -28,6 +28,7 @@ LOOSE = {
 BEHIND = {"knee": 0.6, "ankle": 1.0, "foot": 1.0}
 ARMS = ("elbow", "wrist", "hand")
 LEGS = ("knee", "ankle", "foot")
+HANDS = ("wrist", "hand", "tip", "thumb")
 
 
 class Camera:
@@ -43,6 +44,7 @@ class Camera:
         self.parents = torch.from_numpy(layout.parents)
         self.mirror = torch.from_numpy(layout.mirror)
         self.arms = torch.tensor([kind in ARMS for kind in kinds])[:, None]
+        self.hands = torch.tensor([kind in HANDS for kind in kinds])[:, None]
         self.hips = torch.tensor([kind == "hip" for kind in kinds])[:, None]
         self.legs = torch.tensor([kind in LEGS for kind in kinds])[:, None]
         self.behind = torch.tensor([BEHIND.get(kind, 0.0) for kind in kinds])
@@ -134,7 +136,16 @@ class Camera:
         slow = 0.009 * _wander(n, frames, (persons, joints, axes), pace=5).movedim(1, 2)
         still = 0.012 * torch.randn(n, persons, 1, joints, axes)
         size = self.settings.noise * _each(_uniform(n, 0.1, 1.6))
-        return size * self.loose * (white + slow + still)
+        return size * self.loose * (white + slow + still) + self._meeting(body)
+
+    def _meeting(self, body: Tensor) -> Tensor:
+        """Hands that hide each other are found now here, now there."""
+        n, persons, frames, joints, axes = body.shape
+        apart = (body - body[..., self.mirror, :]).norm(dim=-1, keepdim=True)
+        near = self.hands * torch.exp(-((apart / 0.18) ** 2))
+        wander = _wander(n, frames, (persons, joints, axes), pace=3).movedim(1, 2)
+        size = self.settings.meeting * _each(_uniform(n, 0, 2))
+        return size * near * (wander + 0.4 * torch.randn_like(body))
 
     def _snapped(self, body: Tensor) -> Tensor:
         """Limbs found elsewhere for a while."""

@@ -29,8 +29,8 @@ from tests.edge_runtime.edge_tflite import write_tflite
 
 FILES = int(os.environ.get("SKEDGE_FUZZ", "300"))
 WRITE: dict[str, Callable[..., Path]] = {"onnx": write_model, "tflite": write_tflite}
-# No file may take longer, on a machine that other tests keep busy.
-PATIENCE = 20.0
+# No file may take longer, in seconds.
+HANGS = 2.0
 
 
 @pytest.fixture(params=WRITE)
@@ -39,10 +39,14 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 
 def refused(path: Path) -> str:
-    begin = time.monotonic()
-    with pytest.raises(InputError) as caught:
-        load_backend(path)
-    assert time.monotonic() - begin < PATIENCE
+    for _ in range(3):  # what hangs, hangs again; a machine that others keep busy does not
+        begin = time.monotonic()
+        with pytest.raises(InputError) as caught:
+            load_backend(path)
+        if time.monotonic() - begin < HANGS:
+            break
+    else:
+        pytest.fail(f"{path} keeps its reader for {HANGS:g} s")
     assert "\n" not in str(caught.value)
     assert str(path) in str(caught.value)
     return str(caught.value)

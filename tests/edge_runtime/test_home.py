@@ -117,7 +117,7 @@ class House:
     def __init__(self, broker: Broker, name: str = "the hall") -> None:
         pose = Pose()
         self.live = Live(Pictures(rate=20), pose, pose.layout, Nothing(), name="camera 0")
-        self.home = Home(broker, name, LABELS, self.live)
+        self.home = Home(broker, name, lambda: LABELS, self.live)
         self.live.tell("action", self.home.tell)
         self.live.crew.start("mqtt", self.home.run)
         self.live.start()

@@ -201,20 +201,23 @@ def test_while_nothing_moves_people_are_looked_for_less_often(
     estimate: Callable[..., BlazePose],
 ) -> None:
     looks = {}
-    for moving in (False, True):
+    for moving in ("nothing", "the one followed", "the edge"):
         scene = Scene(a=lambda now: 200)
         steps: list[str] = []
         pose = estimate(scene, 2, took=lambda step, seconds, steps=steps: steps.append(step))
         for number in range(90):
             scene.now = number / RATE
             image = scene.image.copy()
-            if moving:
-                # Something at the edge, where nobody is.
+            if moving == "the edge":
+                # Where nobody is.
                 image[:60, 10 * (number % 30) : 10 * (number % 30) + 60] += 60
+            elif moving == "the one followed":
+                image[70:150, 180 + number % 20 : 200 + number % 20] += 60
             pose.estimate(Frame(image, scene.now))
         looks[moving] = steps.count("detector")
-    assert looks[False] <= 10
-    assert looks[True] > 1.3 * looks[False]
+    assert looks["nothing"] <= 10
+    assert looks["the one followed"] == looks["nothing"]
+    assert looks["the edge"] > 1.3 * looks["nothing"]
 
 
 def test_wrong_use_is_refused(estimate: Callable[..., BlazePose]) -> None:

@@ -344,6 +344,19 @@ class TestSearch:
         assert painted[60:160, 185:215].mean() > 0.95
         assert not painted[:, 300:].any()
 
+    def test_a_window_lies_where_somebody_comes_in(self) -> None:
+        detector = self.Detector()
+        search = Search(detector)
+        image = np.full((240, 426, 3), 90, np.uint8)
+        search.look(image, [], [], 0.0)
+        assert not search.has_changed(image, [])
+        image[40:200, 330:400] = 200
+        assert search.has_changed(image, [])
+        assert not search.has_changed(image, [body(height=160, x=365, top=40)])
+        search.look(image, [], [], 0.2, windows=2)
+        (square,) = (one for one in detector.seen[1:] if one.shape == (240, 240, 3))
+        np.testing.assert_array_equal(square, image[:, 186:])
+
     def test_one_body_found_twice_is_one(self) -> None:
         assert same(body(), body(x=325))
         assert not same(body(), body(x=420))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from skedge.skeleton import InputError
-from skedge.skeleton.files import locked, read_json, write_json, write_text, write_whole
+from skedge.skeleton.files import exchange, locked, read_json, write_json, write_text, write_whole
 from skedge.skeleton.markdown import table
 
 
@@ -25,6 +25,16 @@ def test_an_interrupted_write_leaves_the_old_file(tmp_path: Path) -> None:
     assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
     write_whole(path, lambda draft: draft.write_text("new"))
     assert path.read_text() == "new"
+
+
+def test_two_folders_change_places(tmp_path: Path) -> None:
+    for name in ("one", "other"):
+        write_text(tmp_path / name / "file", name)
+    if exchange(tmp_path / "one", tmp_path / "other"):
+        assert (tmp_path / "one" / "file").read_text() == "other"
+        assert (tmp_path / "other" / "file").read_text() == "one"
+    assert not exchange(tmp_path / "one", tmp_path / "nowhere")
+    assert (tmp_path / "one").exists()
 
 
 def test_a_folder_is_made_and_text_is_utf_8(tmp_path: Path) -> None:

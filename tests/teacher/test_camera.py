@@ -15,7 +15,7 @@ NTU = load_layout("ntu25")
 PERFECT = CameraSettings(
     frontal=1.0, pitch=0.0, pitch_spread=0.0, size=0.0, limbs=0.0, wide_hips=0.0,
     arms=(1.0, 1.0), trunk=(1.0, 1.0), legs=(1.0, 1.0), shoulder_drop=0.0, legs_behind=0.0, lost_legs=0.0, one_eyed=0.0, swaps=0.0,
-    snaps=0.0, noise=0.0, drift=0.0, mirror=0.0,
+    snaps=0.0, noise=0.0, meeting=0.0, drift=0.0, mirror=0.0,
 )  # fmt: skip
 
 
@@ -78,3 +78,17 @@ def test_lost_legs_leave_arms_alone() -> None:
     assert {name for name, one in zip(NTU.joints, moved, strict=True) if one} == {
         f"{side}_{joint}" for side in ("left", "right") for joint in ("knee", "ankle", "foot")
     }
+
+
+def test_hands_that_meet_are_found_worse() -> None:
+    joints = bodies()
+    wrists = [NTU.index("left_wrist"), NTU.index("right_wrist")]
+    apart = joints.clone()
+    joints[..., wrists, :] = joints[..., NTU.index("spine"), None, :]
+    camera = Camera(replace(PERFECT, meeting=0.05), NTU)
+
+    def jitter(body: Tensor) -> float:
+        hands = camera(body)[..., wrists, :]
+        return float(hands.diff(n=2, dim=2).abs().mean())
+
+    assert jitter(joints) > 5 * jitter(apart)

@@ -21,6 +21,7 @@ import numpy as np
 
 from skedge.datasets.store.journal import Journal
 from skedge.skeleton.errors import InputError
+from skedge.skeleton.files import exchange
 from skedge.skeleton.layout import Layout, check_joint_count
 
 VERSION = 1
@@ -324,6 +325,9 @@ class StoreWriter:
         try:
             if not self._overwrite or not self.path.exists():
                 os.rename(self._partial, self.path)
+                return
+            if exchange(self._partial, self.path):
+                shutil.rmtree(self._partial, ignore_errors=True)
                 return
             old = self._partial.with_suffix(".old")
             os.rename(self.path, old)

@@ -50,11 +50,44 @@ BODY_KINDS: dict[str, tuple[float, list[Variant]]] = {
         [
             stooping(0.25, (0.05, 0.3), (45, 85), FLOOR, "arm", (0.1, 0.5), {"arm": LIFTED}),
             stooping(0.15, (0.2, 0.5), (30, 65), FLOOR, "arms", (0.1, 0.5), {"arms": LIFTED}),
+            stooping(0.25, (0.0, 0.12), (50, 95), FLOOR, "arm", (0.0, 0.3), {"arm": LIFTED}),
             # Crouched low.
             stooping(0.25, (0.4, 0.66), (35, 68), FLOOR, "arm", (0.05, 0.6), {"arm": LIFTED}),
             stooping(0.12, (0.4, 0.66), (35, 68), FLOOR, "arms", (0.1, 2.0), {}),
             stooping(0.2, (0.0, 0.05), (8, 35), TABLE, "arm", (0.1, 0.4), {"arm": LIFTED}),
             stooping(0.15, (0.0, 0.05), (8, 35), TABLE, "arms", (0.1, 0.4), {}),
+        ],
+    ),
+    # Struck, dodging or stumbling: bent over in an instant, with steps.
+    "stagger": (
+        1.5,
+        [
+            stroke(
+                1.0,
+                (
+                    (0.12, 0.35),
+                    {
+                        "lean": (-25, 65),
+                        "curl": (0, 30),
+                        "side": (-30, 30),
+                        "twist": (-45, 45),
+                        "nod": (-25, 35),
+                        "arms": ((-0.3, 0.6), (-0.7, 0.3), (-0.2, 0.6)),
+                        "down": (0.0, 0.3),
+                    },
+                ),
+                (
+                    (0.12, 0.4),
+                    {
+                        "step": ((0.0, 0.2), 0.0, (-0.5, 0.3)),
+                        "arm": ((-0.35, 0.3), (-0.5, 0.3), (0.1, 0.5)),
+                        "back": (-0.1, 0.3),
+                        "side": (-20, 20),
+                    },
+                ),
+                ((0.0, 1.0), {"twist": (-20, 20), "lean": (0, 50)}),
+                back=(0.3, 1.0),
+            )
         ],
     ),
     "carry": (

@@ -303,7 +303,7 @@ SPORT_KINDS: dict[str, tuple[float, list[Variant]]] = {
                 ),
             ),
             stroke(
-                0.13,
+                0.25,
                 (
                     (0.3, 0.7),
                     {
@@ -389,7 +389,7 @@ SPORT_KINDS: dict[str, tuple[float, list[Variant]]] = {
                 ((0.2, 0.5), {"arm": ((-0.2, 0.1), (0.0, 0.5), (0.7, 0.9))}),
             ),
             stroke(
-                0.12,
+                0.2,
                 (
                     (0.3, 0.7),
                     {

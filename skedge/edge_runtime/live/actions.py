@@ -145,10 +145,17 @@ class Actions:
     A model made for one person sees each person alone, under that person's id. A model made for two
     sees the scene: people keep their places in it as long as they are in view. `device` is the name
     that events are told under.
+
+    `threshold`, which is that of the recognizer at first, may be set by any thread, and so may
+    another recognizer be given to `use`: both hold from the next frame on.
     """
 
-    def __init__(self, recognizer: Recognizer, device: str = "") -> None:
-        self.recognizer, self.device = recognizer, device
+    def __init__(
+        self, recognizer: Recognizer, device: str = "", threshold: float | None = None
+    ) -> None:
+        self.recognizer, self.device, self.threshold = recognizer, device, threshold
+        self._given = self._threshold = threshold
+        self._next: Recognizer | None = None
         # Of what goes on: its number, and the time of the day at second 0 as of its beginning.
         self._going: dict[tuple[Any, str, float], tuple[int, float]] = {}
         self._begun = 0
@@ -157,13 +164,33 @@ class Actions:
         self._zero = 0.0
         self._places: list[int | None] = [None] * recognizer.metadata.persons
 
+    def use(self, recognizer: Recognizer) -> None:
+        """Ask another recognizer from the next frame on; what goes on has ended then."""
+        self._next = recognizer
+
     def update(self, observation: Observation) -> Outlook:
+        before = self._take_over()
         age = time.monotonic() - observation.taken
         self._zero = time.time() - age - observation.frame.seconds
         see = self._scene if self.recognizer.metadata.persons > 1 else self._each
         answers, events = see(observation)
         events += self.recognizer.end_events(observation.frame.seconds)
-        return Outlook(answers, self._happenings(events), notes=self._notes(answers))
+        return Outlook(answers, before + self._happenings(events), notes=self._notes(answers))
+
+    def _take_over(self) -> tuple[Happening, ...]:
+        """Take the recognizer and the threshold that are wanted now; what has ended by it."""
+        ended: tuple[Happening, ...] = ()
+        following, self._next = self._next, None
+        if following is not None:
+            ended = self._happenings(self.recognizer.end_events())
+            self.recognizer, self._threshold = following, self._given
+            self._first_words = following.notes
+            self._places = [None] * following.metadata.persons
+        wanted = self.threshold
+        if wanted != self._threshold:
+            self.recognizer.set_threshold(wanted)
+            self._threshold = wanted
+        return ended
 
     def _notes(self, answers: tuple[Answer, ...]) -> tuple[str, ...]:
         """What there is to know about the recognizer, and what is wrong with somebody's body, each

@@ -1,6 +1,7 @@
 """How the computer is: temperature, throttling, memory. Nothing here needs rights, and nothing
 fails where it is not told."""
 
+import ctypes
 import os
 import shutil
 import subprocess
@@ -13,6 +14,8 @@ import psutil
 # Bits of the Raspberry Pi firmware's get_throttled: what is so now; the same 16 bits higher, what
 # was so since it started.
 THROTTLED = {0: "under-voltage", 1: "frequency capped", 2: "throttled", 3: "temperature limit"}
+# glibc's malloc.h: M_ARENA_MAX.
+ARENA_MAX = -8
 
 
 def health(root: Path = Path("/")) -> dict[str, Any]:
@@ -31,6 +34,15 @@ def health(root: Path = Path("/")) -> dict[str, Any]:
         "total": memory.total,
         "cpu": psutil.cpu_percent(),
     }
+
+
+def share_heaps() -> None:
+    """Lets all threads of this process take their memory from two heaps, where the system's C
+    library is glibc: by default each has one of its own, and what one has freed no other may use.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(ARENA_MAX, 2)
 
 
 def temperature(root: Path = Path("/")) -> float | None:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -93,11 +94,15 @@ class Home:
     """Tells a broker what people do, under `skedge/DEVICE/`: `event` (each event, once), `state`
     and `availability` (retained), and Home Assistant how to show them (retained).
 
-    A broker that is away is tried again for ever; up to a thousand events wait for it.
+    A broker that is away is tried again for ever; up to a thousand events wait for it. `labels`
+    gives those of the model; where they have changed, Home Assistant is told before an event is.
     """
 
-    def __init__(self, broker: Broker, device: str, labels: tuple[str, ...], live: Live) -> None:
+    def __init__(
+        self, broker: Broker, device: str, labels: Callable[[], tuple[str, ...]], live: Live
+    ) -> None:
         self._live, self._device, self._labels = live, device, labels
+        self._known: tuple[str, ...] = ()
         self._name = re.sub(r"[^a-zA-Z0-9_-]", "_", device) or "_"
         self._base = f"skedge/{self._name}"
         self._begun = 0
@@ -130,6 +135,8 @@ class Home:
 
     def tell(self, document: dict[str, Any]) -> None:
         """An event that has begun or ended. Events arrive in the order in which they were sent."""
+        if self._known and self._known != self._labels():
+            self._tell_device()
         ended = document["phase"] == "ended"
         if ended:
             self._doing.pop(document["id"], None)
@@ -141,7 +148,7 @@ class Home:
 
     def discovery(self) -> dict[str, Any]:
         """What Home Assistant needs to know (MQTT discovery of a device)."""
-        labels = [label for label in self._labels if label not in NO_ACTIONS]
+        labels = [label for label in self._labels() if label not in NO_ACTIONS]
         state = f"{self._base}/state"
 
         def part(platform: str, key: str, name: str, **more: Any) -> dict[str, Any]:
@@ -192,11 +199,15 @@ class Home:
         if self._lost:
             self._live.note("mqtt: the broker is back")
         self._lost = False
-        topic = f"homeassistant/device/skedge_{self._name}/config"
-        client.publish(topic, json.dumps(self.discovery()), qos=1, retain=True)
+        self._tell_device()
         self._publish("availability", "online", retain=True)
         self._told = None
         self._tell_state()
+
+    def _tell_device(self) -> None:
+        self._known = self._labels()
+        topic = f"homeassistant/device/skedge_{self._name}/config"
+        self._client.publish(topic, json.dumps(self.discovery()), qos=1, retain=True)
 
     def _disconnected(self, client: Client, data: Any, flags: Any, reason: Any, *_: Any) -> None:
         if not self._live.crew.stopping.is_set():

@@ -35,12 +35,16 @@ class Recording(Protocol):
 
     def add(self, picture: np.ndarray, seconds: float) -> None: ...
 
+    def pause(self) -> None:
+        """No picture comes for a while."""
+        ...
+
     def close(self) -> None: ...
 
 
 class Studio:
     """Draws and encodes an observation once for everybody: JPEG pictures for `viewers`, and a film
-    where one is asked for, as the `view` says."""
+    where one is asked for, as the `view` says. Any thread may set whether it is `recording`."""
 
     def __init__(
         self,
@@ -49,11 +53,14 @@ class Studio:
         view: View | None = None,
     ) -> None:
         self.viewers, self.film, self._view = viewers, film, view or View()
+        self.recording = film is not None
+        self._running = False
         self._stage = Stage()
 
     @property
     def wanted(self) -> bool:
-        return self.film is not None or (self.viewers is not None and self.viewers.watchers > 0)
+        watched = self.viewers is not None and self.viewers.watchers > 0
+        return self.recording or self._running or watched
 
     @property
     def patient(self) -> bool:
@@ -65,9 +72,17 @@ class Studio:
             return
         picture = draw(observation, answers, self._stage, self._view)
         if self.film is not None:
-            self.film.add(picture, observation.frame.seconds)
+            self._record(self.film, picture, observation.frame.seconds)
         if self.viewers is not None and self.viewers.watchers:
             self.viewers.put(encode(picture))
+
+    def _record(self, film: Recording, picture: np.ndarray, seconds: float) -> None:
+        recording = self.recording
+        if recording:
+            film.add(picture, seconds)
+        elif self._running:
+            film.pause()
+        self._running = recording
 
     def close(self) -> None:
         if self.viewers is not None:
@@ -243,6 +258,9 @@ class Film:
         for _ in range(missing):
             self._writer.write(picture)
         self._frames = max(self._frames, int((seconds - self._began) * RECORDED_RATE) + 1)
+
+    def pause(self) -> None:
+        """What comes later goes on in the same file."""
 
     def close(self) -> None:
         if self._writer is not None:

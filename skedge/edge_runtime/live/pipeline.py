@@ -14,6 +14,7 @@ import numpy as np
 
 from skedge.edge_runtime.interfaces import Frame, PoseEstimator, Source
 from skedge.edge_runtime.live.actions import Answer, Observation, Outlook
+from skedge.edge_runtime.live.control import Control
 from skedge.edge_runtime.live.crew import Crew
 from skedge.edge_runtime.live.machine import health
 from skedge.edge_runtime.live.mailbox import Mailbox, Newest
@@ -70,7 +71,7 @@ class Live:
 
     The newest frame wins: what a slower stage cannot take is left out, and the time stamps tell the
     recognizer so. With `every_frame` stages wait for each other instead, as suits a film or
-    recorded skeletons. The `view` may be changed while it runs.
+    recorded skeletons. The `view` may be changed while it runs; `control` says what else may.
 
     `states` is the newest state as JSON, made ten times a second, once for all viewers (see
     `state`); `log` keeps the last 100 events and notes, each with a number. `followed` is set when
@@ -97,6 +98,7 @@ class Live:
         self.followed = threading.Event()
         self.name = printable(name)
         self.view = View()
+        self.control: Control | None = None
         self._source, self._pose, self._layout, self._consumer, self._painter = (
             source,
             pose,
@@ -172,6 +174,7 @@ class Live:
             "people": [answer.document() for answer in outlook.answers],
             "banner": outlook.banner,
             "view": self.view.document(),
+            "control": None if self.control is None else self.control.document(),
             "dropped": {"pose": self._frames.dropped, "action": self._observations.dropped},
             **self._figures,
         }

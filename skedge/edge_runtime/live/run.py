@@ -20,8 +20,12 @@ from skedge.datasets.store.lock import only_one
 from skedge.datasets.store.rewrite import append, check
 from skedge.edge_runtime.interfaces import PoseEstimator, Source
 from skedge.edge_runtime.live.actions import Actions
+from skedge.edge_runtime.live.control import Control
+from skedge.edge_runtime.live.lessons import Lessons
+from skedge.edge_runtime.live.machine import share_heaps
 from skedge.edge_runtime.live.mailbox import Newest
 from skedge.edge_runtime.live.metrics import Metrics
+from skedge.edge_runtime.live.model_watch import ModelFile, watch
 from skedge.edge_runtime.live.outlets import load_hook
 from skedge.edge_runtime.live.pipeline import Consumer, Live
 from skedge.edge_runtime.live.pose_file import PoseFile
@@ -120,24 +124,38 @@ def live(
     viewing: Viewing,
     telling: Telling,
     every_frame: bool = False,
+    model: ModelFile | None = None,
 ) -> None:
     """Show and tell what people do until the source ends or Ctrl-C comes.
 
     Events go to stdout as JSON lines (`docs/events.md`), unless that is a terminal with the view in
-    it, and wherever `telling` says: one when an action begins and one when it has ended.
+    it, and wherever `telling` says: one when an action begins and one when it has ended. Where the
+    `model` is that of the recognizer, it is taken over when it changes, and taught from the page.
 
     Raises what broke in a thread (`LiveError`), and `InputError` for wrong input.
     """
     poses = None if telling.record_poses is None else PoseFile(telling.record_poses)
+    actions = Actions(recognizer, telling.name, model.settings.get("threshold") if model else None)
+    telling = replace(telling, labels=lambda: actions.recognizer.labels)
+    lessons: list[Lessons] = []
 
-    def consumer(layout: Layout) -> Consumer:
-        actions = Actions(recognizer, telling.name)
-        return actions if poses is None else poses.before(actions, layout)
+    def consumer(layout: Layout, note: Callable[[str], None]) -> Consumer:
+        first: Consumer = actions
+        if model is not None:
+            lessons.append(Lessons(actions, model, layout, note))
+            first = lessons[0]
+        return first if poses is None else poses.before(first, layout)
+
+    def prepare(running: Live, opened: Camera, studio: Any) -> None:
+        running.control = Control(running.view, actions, opened.pose, studio, *lessons)
+        if model is not None:
+            stopping = running.crew.stopping
+            running.crew.start("model", lambda: watch(model, actions.use, running.note, stopping))
+            running.crew.start("lessons", lessons[0].run, lessons[0].close)
 
     with _ctrl_c():
         try:
-            telling = replace(telling, labels=recognizer.labels)
-            _look(camera, consumer, viewing, telling, every_frame)
+            _look(camera, consumer, viewing, telling, every_frame, prepare)
         finally:
             if poses is not None:
                 poses.write()
@@ -158,7 +176,7 @@ def record(
     """
     layouts: list[Layout] = []
 
-    def consumer(layout: Layout) -> Consumer:
+    def consumer(layout: Layout, note: Callable[[str], None]) -> Consumer:
         with only_one(store):
             check(store, layout, RATE)
         layouts.append(layout)
@@ -175,11 +193,13 @@ def record(
 
 def _look(
     camera: Callable[[], Camera],
-    consumer: Callable[[Layout], Consumer],
+    consumer: Callable[[Layout, Callable[[str], None]], Consumer],
     viewing: Viewing,
     telling: Telling,
     every_frame: bool = False,
+    prepare: Callable[[Live, Camera, Any], None] = lambda running, opened, studio: None,
 ) -> None:
+    share_heaps()
     hook = telling.load_hook()
     token = token_for(viewing.host, viewing.token)
     painter = None
@@ -190,6 +210,7 @@ def _look(
 
         recording = telling.recording(lambda text: running.note(text))
         painter = Studio(pictures, recording, viewing.view)
+        painter.recording &= not telling.record_later
     opened = camera()
     for note in opened.notes:
         telling.say({"note": note})
@@ -198,7 +219,7 @@ def _look(
             opened.source,
             opened.pose,
             opened.layout,
-            consumer(opened.layout),
+            consumer(opened.layout, lambda text: running.note(text)),
             name=opened.name,
             painter=painter,
             every_frame=every_frame,
@@ -212,7 +233,7 @@ def _look(
                 running.log,
                 running.problems,
                 Metrics(running).text,
-                running.view.change,
+                lambda wanted: (running.control or running.view).change(wanted),
             )
             page = Page(feeds, viewing.host, viewing.port, token)
             # A token that was given is known already, and need not stand in a log.
@@ -235,6 +256,7 @@ def _look(
                 running.crew.start("page", page.run, page.stop)
                 if viewing.browser and _has_display():
                     webbrowser.open(page.url)
+            prepare(running, opened, painter)
             running.start()
             manager = Manager()
             if manager.listens:

@@ -71,6 +71,10 @@ class Segments:
             self._began = seconds
         self._film.add(picture, seconds)
 
+    def pause(self) -> None:
+        """The film is finished: what comes later begins another one."""
+        self._finish()
+
     def close(self) -> None:
         self._finish()
         self._held.close()

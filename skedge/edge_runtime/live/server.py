@@ -44,6 +44,7 @@ FILES = {
     "/": ("index.html", "text/html; charset=utf-8"),
     "/live.js": ("live.js", "text/javascript; charset=utf-8"),
     "/demo.js": ("demo.js", "text/javascript; charset=utf-8"),
+    "/control.js": ("control.js", "text/javascript; charset=utf-8"),
     "/feed.js": ("feed.js", "text/javascript; charset=utf-8"),
     "/live.css": ("live.css", "text/css; charset=utf-8"),
     "/icon.svg": ("icon.svg", "image/svg+xml"),
@@ -275,7 +276,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         """`/token` takes the token as a form's field and gives the cookie for it; `/view` takes
-        changes of the view as JSON."""
+        changes of the view and of settings as JSON (`Control`)."""
         try:
             if self.path not in ("/token", "/view"):
                 self._refuse(HTTPStatus.NOT_FOUND, "there is nothing of that name here")

@@ -19,12 +19,12 @@ class Telling:
     """What happens with events and pictures.
 
     `record` is a film to store pictures in, or a folder for films of `segment` seconds that take
-    `record_limit` gigabytes at most (see `Segments`). `record_poses` is a file to store bodies in
-    (None: nothing is stored); `hook` names a function of the user's own (see `load_hook`); with
-    `ended_only` an action is reported once, when it has ended. `mqtt`, `mqtt_login` and `mqtt_ca`
-    describe a `Broker`, and `labels` what it may hear of. `device` is the name that events carry,
-    by default the computer's. With `json_notes` notes are JSON lines on stderr, too, else plain
-    text.
+    `record_limit` gigabytes at most (see `Segments`), with `record_later` not before a viewer asks
+    for it. `record_poses` is a file to store bodies in (None: nothing is stored); `hook` names a
+    function of the user's own (see `load_hook`); with `ended_only` an action is reported once, when
+    it has ended. `mqtt`, `mqtt_login` and `mqtt_ca` describe a `Broker`, and `labels` gives what it
+    may hear of. `device` is the name that events carry, by default the computer's. With
+    `json_notes` notes are JSON lines on stderr, too, else plain text.
 
     Raises `InputError` for a broker that cannot be one.
     """
@@ -32,6 +32,7 @@ class Telling:
     record: Path | None = None
     segment: float = 60.0
     record_limit: float = 10.0
+    record_later: bool = False
     record_poses: Path | None = None
     hook: str | None = None
     ended_only: bool = False
@@ -40,9 +41,11 @@ class Telling:
     mqtt: str | None = None
     mqtt_login: Path | None = None
     mqtt_ca: Path | None = None
-    labels: tuple[str, ...] = ()
+    labels: Callable[[], tuple[str, ...]] = tuple
 
     def __post_init__(self) -> None:
+        if self.record is None and self.record_later:
+            raise InputError("expected --record with --record-later, got none")
         if self.mqtt is None and (self.mqtt_login or self.mqtt_ca):
             raise InputError("expected --mqtt with --mqtt-login and --mqtt-ca, got none")
         self.broker()

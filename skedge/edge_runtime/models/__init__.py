@@ -1,6 +1,7 @@
 """The model that comes with skedge: 13 everyday actions, frame by frame, in both formats (recipe
 `default`)."""
 
+from importlib.util import find_spec
 from pathlib import Path
 
 NAME = "default"
@@ -13,3 +14,14 @@ def find(name: Path | str) -> Path:
     if str(path) not in (NAME, f"{NAME}.onnx", f"{NAME}.tflite") or path.exists():
         return path
     return Path(__file__).with_name(f"{NAME}{path.suffix or '.onnx'}")
+
+
+def find_beside_pose(name: Path | str) -> Path:
+    """As `find`, for a process that also finds people in pictures: of both forms of `default` the
+    one for LiteRT, where that is installed.
+
+    The pose estimator needs LiteRT in any case, and onnxruntime beside it takes 30 MB more.
+    """
+    if str(name) == NAME and not Path(name).exists() and find_spec("ai_edge_litert") is not None:
+        return find(f"{NAME}.tflite")
+    return find(name)

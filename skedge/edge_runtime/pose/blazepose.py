@@ -109,6 +109,15 @@ class BlazePose:
         self._followed: list[_Followed] = []
         self._looked = -np.inf
 
+    @property
+    def people(self) -> int:
+        """How many are looked for; another number holds from the next picture on."""
+        return self._identities.people
+
+    @people.setter
+    def people(self, number: int) -> None:
+        self._identities.people = number
+
     def open_detector(self, path: Path, threads: int) -> Detector:
         """What finds bodies roughly, with the network in a file."""
         return Detector(path, threads)
@@ -148,13 +157,13 @@ class BlazePose:
         people, missed = self._identities.people, self._identities.hidden
         look = partial(self._search.look, image, missed=missed, seconds=seconds)
         beside = None
+        last = [one.body for one in self._followed]
         if (
             self._followed
             and people > len(self._followed)
-            and self._is_time(image, seconds, missed)
+            and self._is_time(image, seconds, missed, last)
         ):
             # Beside the landmarks: those followed are painted over as they were a moment ago.
-            last = [one.body for one in self._followed]
             beside = self._landmarkers.beside(partial(look, bodies=last, windows=1))
         bodies: list[Body] = []
         lost = []
@@ -167,7 +176,7 @@ class BlazePose:
         free = people - len(bodies)
         if beside is not None:
             regions = beside.result()
-        elif free > 0 and ((lost and not bodies) or self._is_time(image, seconds, missed)):
+        elif free > 0 and ((lost and not bodies) or self._is_time(image, seconds, missed, bodies)):
             # While nobody is in view there is time for two windows.
             regions = look(bodies=bodies, windows=1 if bodies else 2)
         else:
@@ -184,13 +193,16 @@ class BlazePose:
                 bodies.append(body)
         return bodies
 
-    def _is_time(self, image: np.ndarray, seconds: float, missed: Sequence[Track]) -> bool:
-        """Whether to look for people: seldom where nothing has moved since the last look."""
+    def _is_time(
+        self, image: np.ndarray, seconds: float, missed: Sequence[Track], bodies: Sequence[Body]
+    ) -> bool:
+        """Whether to look for people: seldom where nothing but `bodies` has moved since the last
+        look."""
         waited = seconds - self._looked
         if waited >= CALM:
             return True
         least = MISSED if missed else LOOK if self._followed else 0
-        return waited >= least and (bool(missed) or self._search.has_changed(image))
+        return waited >= least and (bool(missed) or self._search.has_changed(image, bodies))
 
     def _bodies(
         self, image: np.ndarray, regions: Sequence[Region], least: float

@@ -164,6 +164,8 @@ class Identities:
         seconds: float,
     ) -> None:
         left = [i for i, track in enumerate(found) if track is None]
+        if not (group and left):
+            return
         costs = [[track.cost(sightings[i], seconds) for i in left] for track in group]
         for track, column in zip(
             group, assign(np.reshape(costs, (len(group), len(left)))), strict=True
@@ -180,6 +182,8 @@ class Identities:
             for i, track in enumerate(found)
             if track is not None and track.id is None and seconds >= track.believed
         ]
+        if not new:
+            return
         missed = [
             track for track in self.tracks if track.id is not None and track.seconds < seconds
         ]
@@ -203,6 +207,8 @@ def assign(costs: np.ndarray) -> list[int | None]:
     Volgenant, 1987): time grows with the cube of the size.
     """
     rows, columns = costs.shape
+    if rows == columns == 1:
+        return [0 if costs[0, 0] < math.inf else None]
     finite = costs[np.isfinite(costs)]
     if not finite.size:
         return [None] * rows

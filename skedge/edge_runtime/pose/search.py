@@ -24,6 +24,9 @@ AROUND = 1.5
 # Something has changed where in a picture of this many pixels across so many are brighter or
 # darker by this much of 255: noise is less, and a person who comes in is more.
 THUMBNAIL, CELLS, BRIGHTER = 40, 4, 24
+# What changes within so much of a followed body's size around its landmarks is its own doing:
+# limbs, shadow, and the wall that it has left.
+OWN = 0.1
 Window = tuple[int, int, int, int]
 
 
@@ -37,6 +40,7 @@ class Search:
         self._detector, self._took = detector, took
         self._looks = 0
         self._seen: np.ndarray | None = None
+        self._bodies: tuple[Body, ...] = ()
 
     def look(
         self,
@@ -49,10 +53,13 @@ class Search:
         """Where in `image` (H, W, 3) the next so many windows show people beside `bodies`, the
         surest of each window first.
 
-        There is a window around the place where each of `missed` is expected.
+        There is a window around the place where each of `missed` is expected. A picture that is
+        wider than high has one where all is that has changed since the last look, or one at either
+        end.
         """
-        places = [*_around(image, missed, seconds), *_parts(image)]
-        self._seen = _thumbnail(image)
+        changed = np.flatnonzero(self._changes(image, bodies).any(axis=0)) * _step(image)
+        places = [*_around(image, missed, seconds), *_parts(image, changed)]
+        self._seen, self._bodies = _thumbnail(image), tuple(bodies)
         picture = _without(image, bodies)
         regions = []
         for _ in range(min(windows, len(places))):
@@ -67,17 +74,35 @@ class Search:
             regions += [Region(one.x + left, one.y + top, one.size, one.angle) for one in found]
         return regions
 
-    def has_changed(self, image: np.ndarray) -> bool:
-        """Whether anything in the picture is another than at the last look."""
+    def has_changed(self, image: np.ndarray, bodies: Sequence[Body]) -> bool:
+        """Whether anything in the picture is another than at the last look, beside `bodies`, who
+        are followed."""
+        return int(self._changes(image, bodies).sum()) >= CELLS
+
+    def _changes(self, image: np.ndarray, bodies: Sequence[Body]) -> np.ndarray:
+        """Which cells of the thumbnail are brighter or darker than at the last look, bool; all of
+        them before the first."""
         seen, now = self._seen, _thumbnail(image)
         if seen is None or seen.shape != now.shape:
-            return True
-        return int((np.abs(now - seen) > BRIGHTER).sum()) >= CELLS
+            return np.ones(now.shape, bool)
+        changed = np.abs(now - seen) > BRIGHTER
+        for body in (*self._bodies, *bodies):
+            edge = OWN * body.region.size
+            low, high = body.pixels.min(axis=0) - edge, body.pixels.max(axis=0) + edge
+            left, top = np.maximum(np.floor(low / _step(image)), 0).astype(int)
+            right, bottom = np.maximum(np.ceil(high / _step(image)), 0).astype(int)
+            changed[top:bottom, left:right] = False
+        return np.asarray(changed)
+
+
+def _step(image: np.ndarray) -> int:
+    """Pixels from one cell of the thumbnail to the next."""
+    return max(1, max(image.shape[:2]) // THUMBNAIL)
 
 
 def _thumbnail(image: np.ndarray) -> np.ndarray:
     """The brightness of every so many pixels, about `THUMBNAIL` across."""
-    step = max(1, max(image.shape[:2]) // THUMBNAIL)
+    step = _step(image)
     return image[::step, ::step, 1].astype(np.int16)
 
 
@@ -98,12 +123,17 @@ def covered(body: Body, other: Body) -> bool:
     return sum(on) >= len(on) / 3
 
 
-def _parts(image: np.ndarray) -> list[Window]:
+def _parts(image: np.ndarray, changed: np.ndarray) -> list[Window]:
+    """The whole picture, and where it is long a square around the columns that have `changed`
+    (pixels), or the squares at its ends where those are none or too far apart."""
     height, width = image.shape[:2]
-    side = min(width, height)
+    side, whole = min(width, height), (0, 0, width, height)
     if max(width, height) <= LONG * side:
-        return [(0, 0, width, height)]
-    return [(0, 0, width, height), (0, 0, side, side), (width - side, height - side, width, height)]
+        return [whole]
+    if width > height and len(changed) and np.ptp(changed) < side:
+        left = int(np.clip((changed.min() + changed.max() - side) // 2, 0, width - side))
+        return [whole, (left, 0, left + side, height)]
+    return [whole, (0, 0, side, side), (width - side, height - side, width, height)]
 
 
 def _around(image: np.ndarray, missed: Sequence[Track], seconds: float) -> list[Window]:

@@ -40,6 +40,7 @@ const demo = (() => {
     press("mirror", view.mirrored);
     press("bodies", view.bodies_only);
     find("bodies").disabled = view.private;
+    control.state(message.control);
   }
 
   function draw(now) {
@@ -110,7 +111,7 @@ const demo = (() => {
   const press = (id, on) => find(id).setAttribute("aria-pressed", String(on));
 
   // The camera's computer draws for all who look: the others see the change, too.
-  const change = (wanted) => fetch("/view", {method: "POST", body: JSON.stringify(wanted)});
+  const change = (wanted) => control.change(wanted);
 
   const tools = {
     mirror: () => change({mirrored: !view.mirrored}),
@@ -128,7 +129,7 @@ const demo = (() => {
   for (const [id, use] of Object.entries(tools)) find(id).addEventListener("click", use);
   document.addEventListener("fullscreenchange", () => press("full", Boolean(document.fullscreenElement)));
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || find("entry").open) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || find("entry").open || event.target.matches("input")) return;
     const button = document.querySelector('button[aria-keyshortcuts="' + CSS.escape(event.key.toLowerCase()) + '"]');
     if (button && !button.disabled) button.click();
   });

@@ -1,0 +1,170 @@
+"""Actions of one's own from the page: clips are recorded, kept in a store, and taught."""
+
+import queue
+import threading
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from skedge.datasets.store import Store
+from skedge.datasets.store.rewrite import append, check
+from skedge.edge_runtime.events import QUIET
+from skedge.edge_runtime.live.actions import Actions, Observation, Outlook
+from skedge.edge_runtime.live.model_watch import ModelFile
+from skedge.edge_runtime.live.takes import RATE, Takes
+from skedge.edge_runtime.teach import LEAST_OTHER, teach
+from skedge.skeleton.errors import InputError
+from skedge.skeleton.layout import Layout
+
+OTHER = "other"
+# Clips of anything else are as long as that; a new action's have the length of the model's window.
+OTHER_SECONDS = 10.0
+COUNTDOWN = 4.0
+LONGEST_LABEL, MOST_CLIPS = 40, 50
+
+
+class Lessons:
+    """Hands observations to `actions`, or while clips are recorded to `Takes`; `record`, `stop` and
+    `teach` may be called from any thread.
+
+    The clips, of bodies in `layout`, go to a store beside the file of what is taught to the
+    `model` (`store`). What fails is said to `note`. `run` does what takes long, in a thread of its
+    own.
+    """
+
+    def __init__(
+        self, actions: Actions, model: ModelFile, layout: Layout, note: Callable[[str], None]
+    ) -> None:
+        taught = model.taught
+        stem = taught.name.removesuffix(".json").removesuffix(".taught")
+        self.store = taught.with_name(f"{stem}.clips")
+        self._actions, self._model, self._layout, self._note = actions, model, layout, note
+        self._takes: Takes | None = None
+        self._begins = False
+        self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._doing = ""
+        self._seconds: dict[str, float] = {}
+        self._clips: dict[str, int] = {}
+        self._report: dict[str, Any] | None = None
+        self._problem = ""
+        self._count()
+
+    def record(self, label: str, clips: int) -> None:
+        """Record so many clips of an action, or of anything else (`other`).
+
+        Raises `InputError` for a label or a number that cannot be, for an action that the model
+        knows already, and while something else is going on.
+        """
+        if not 0 < len(label) <= LONGEST_LABEL or label != label.strip():
+            raise InputError(f"expected a name of 1 to {LONGEST_LABEL} letters, got {label[:80]!r}")
+        if not 1 <= clips <= MOST_CLIPS:
+            raise InputError(f"expected from 1 to {MOST_CLIPS} clips, got {clips}")
+        metadata = self._actions.recognizer.metadata
+        if label in metadata.labels and label not in QUIET:
+            raise InputError(f"the model knows {label!r} already; give the action another name")
+        seconds = OTHER_SECONDS if label in QUIET else metadata.seconds
+        takes = Takes(label, clips, seconds, COUNTDOWN)
+        check(self.store, self._layout, RATE)
+        self._begin(f"recording {label}")
+        self._begins, self._takes = True, takes
+
+    def stop(self) -> None:
+        """Give the recording up; its clips are not kept. Without one nothing happens."""
+        if self._takes is not None:
+            self._takes = None
+            self._end("")
+
+    def teach(self) -> None:
+        """Teach the model the actions in the store, as `skedge teach` does; raises `InputError`
+        while something else is going on."""
+        self._begin("teaching")
+        self._jobs.put(self._teach)
+
+    def document(self) -> dict[str, Any]:
+        """What viewers see, as plain JSON types: what is going on, the clips that there are, and
+        what came of the last teaching."""
+        other = sum(seconds for label, seconds in self._seconds.items() if label in QUIET)
+        return {
+            "doing": self._doing,
+            "clips": {label: n for label, n in self._clips.items() if label not in QUIET},
+            "other_seconds": round(other, 1),
+            "least_other_seconds": LEAST_OTHER,
+            "report": self._report,
+            "problem": self._problem,
+        }
+
+    def update(self, observation: Observation) -> Outlook:
+        takes = self._takes
+        if takes is None:
+            return self._actions.update(observation)
+        ended = Outlook()
+        if self._begins:
+            self._begins = False
+            ended = self._actions.finish()
+        try:
+            outlook = takes.update(observation)
+        except InputError as error:
+            self._takes = None
+            self._end(str(error))
+            return ended
+        if takes.complete and self._takes is takes:
+            self._takes = None
+            self._jobs.put(lambda: self._store(takes))
+        return replace(outlook, happenings=ended.happenings, finished=False)
+
+    def finish(self) -> Outlook:
+        return self._actions.finish()
+
+    def run(self) -> None:
+        """Do what is asked for until `close`."""
+        while (job := self._jobs.get()) is not None:
+            problem = ""
+            try:
+                job()
+            except (InputError, OSError) as error:
+                problem = str(error)
+            except Exception as error:  # a device that is left alone goes on without it
+                problem = f"{type(error).__name__}: {error}"
+            self._end(problem)
+
+    def close(self) -> None:
+        self._jobs.put(None)
+
+    def _begin(self, doing: str) -> None:
+        with self._lock:
+            if self._doing:
+                raise InputError(f"wait for the end of this: {self._doing}")
+            self._doing, self._problem, self._report = doing, "", None
+
+    def _end(self, problem: str) -> None:
+        self._doing, self._problem = "", problem
+        if problem:
+            self._note(f"own actions: {problem}")
+
+    def _store(self, takes: Takes) -> None:
+        append(self.store, takes.clips, self._layout, RATE)
+        self._count()
+
+    def _teach(self) -> None:
+        if not self.store.exists():
+            raise InputError("expected clips of a new action, got none; record some first")
+        found = teach(self._model.path, self.store, out=self._model.taught)
+        self._report = {"taught": found["taught"], "warnings": found["warnings"]}
+
+    def _count(self) -> None:
+        """Look what the store holds."""
+        if not Path(self.store, "store.json").is_file():
+            return
+        try:
+            store = Store(self.store)
+        except InputError as error:
+            self._problem = str(error)
+            return
+        labels = [store.labels[one["label"]] for one in store.index]
+        seconds = dict.fromkeys(labels, 0.0)
+        for label, one in zip(labels, store.index, strict=True):
+            seconds[label] += float(one["frames"]) / (store.rate or RATE)
+        self._clips, self._seconds = dict(Counter(labels)), seconds

@@ -1,0 +1,238 @@
+"""What a viewer changes on the page: threshold, people, recording, and actions of one's own from the
+first clip to the event. Screenshots stay in tmp."""
+
+import json
+import time
+from collections.abc import Iterator
+from http.client import HTTPConnection
+from pathlib import Path
+
+import pytest
+
+from skedge.edge_runtime.interfaces import Frame, Person
+from skedge.skeleton import InputError
+from tests.edge_runtime.chromium import Chromium, Tab
+from tests.edge_runtime.live_fakes import Pictures, Pose, quick_model
+
+pytest.importorskip("cv2", reason="needs OpenCV: pip install 'skedge[live]'")
+
+from skedge.edge_runtime import teach
+from skedge.edge_runtime.live import Live, lessons, model_watch
+from skedge.edge_runtime.live.actions import Actions
+from skedge.edge_runtime.live.control import Control
+from skedge.edge_runtime.live.lessons import Lessons
+from skedge.edge_runtime.live.mailbox import Newest
+from skedge.edge_runtime.live.model_watch import ModelFile, watch
+from skedge.edge_runtime.live.picture import Studio
+from skedge.edge_runtime.live.segments import Segments
+from skedge.edge_runtime.live.server import Feeds, Page
+from skedge.edge_runtime.live.view import View
+
+TOKEN = "let-me-in-please"
+
+
+class Actor(Pose):
+    """Sways, or lifts both hands and bends when told to ring."""
+
+    ringing = False
+
+    def estimate(self, frame: Frame) -> tuple[Person, ...]:
+        found = super().estimate(frame)
+        if not self.ringing:
+            return found
+        (person,) = found
+        joints = person.joints.copy()
+        joints[:, 0] = joints[:, 0].mean() + 0.2 * (joints[:, 0] - joints[:, 0].mean())
+        joints[[5, 6, 7, 9, 10, 11, 21, 22, 23, 24], 1] += 1.0
+        joints[:, 2] += 1.5
+        return (Person(person.id, joints, person.pixels, whole=True),)
+
+
+class Room:
+    """A whole live view of which everything may be changed."""
+
+    def __init__(self, folder: Path, token: str | None = None) -> None:
+        self.pose = Actor(takes=0.002)
+        model = ModelFile(quick_model(folder / "m.onnx"), patience=2)
+        self.actions = Actions(model.load(), "the hall")
+        notes: list[str] = []
+        self.lessons = Lessons(self.actions, model, self.pose.layout, notes.append)
+        pictures: Newest[bytes] = Newest()
+        self.films = folder / "films"
+        studio = Studio(pictures, Segments(self.films, seconds=60))
+        studio.recording = False
+        self.live = Live(Pictures(rate=20), self.pose, self.pose.layout, self.lessons, name="camera 0", painter=studio)  # fmt: skip
+        self.notes = notes
+        self.live.control = Control(self.live.view, self.actions, self.pose, studio, self.lessons)
+        crew = self.live.crew
+        feeds = Feeds(pictures, self.live.states, self.live.log, change=self.live.control.change)
+        self.page = Page(feeds, port=0, token=token)
+        crew.start("page", self.page.run, self.page.stop)
+        crew.start("model", lambda: watch(model, self.actions.use, self.live.note, crew.stopping))
+        crew.start("lessons", self.lessons.run, self.lessons.close)
+        self.live.start()
+
+    def close(self) -> None:
+        self.live.close()
+
+
+@pytest.fixture
+def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Room]:
+    """With lessons that take seconds, not minutes."""
+    for module in (teach, lessons):
+        monkeypatch.setattr(module, "LEAST_OTHER", 5.0)
+    # Bodies that are none, but for the model of a few numbers.
+    monkeypatch.setattr(teach, "_check", lambda store, numbers: None)
+    monkeypatch.setattr(lessons, "COUNTDOWN", 0.3)
+    monkeypatch.setattr(lessons, "OTHER_SECONDS", 1.0)
+    monkeypatch.setattr(model_watch, "SECONDS", 0.1)
+    monkeypatch.setattr(model_watch, "SETTLED", 0.05)
+    one = Room(tmp_path, TOKEN)
+    yield one
+    one.close()
+
+
+def click(tab: Tab, name: str) -> None:
+    tab.value(f"document.getElementById('{name}').click()")
+
+
+def choose(tab: Tab, name: str, value: str) -> None:
+    tab.value(
+        f"(() => {{ const field = document.getElementById('{name}'); field.value = '{value}';"
+        " field.dispatchEvent(new Event('change')); })()"
+    )
+
+
+def test_settings_are_changed_on_the_page(browser: Chromium, room: Room, tmp_path: Path) -> None:
+    tab = browser.open(room.page.url)
+    tab.wait("document.querySelectorAll('#events .action').length > 1")
+    choose(tab, "threshold", "0.95")
+    tab.wait("document.getElementById('least').textContent == '95 %'")
+    assert room.actions.threshold == 0.95
+    click(tab, "own-threshold")
+    tab.wait("document.getElementById('least').textContent.includes('own')")
+    choose(tab, "number", "3")
+    tab.wait("document.getElementById('number').value == '3'")
+    assert room.pose.people == 3
+    choose(tab, "number", "99")
+    tab.wait("document.getElementById('refused').textContent.includes('from 1 to 8')")
+    assert room.pose.people == 3
+    assert not [*room.films.glob("*.mkv")], "nobody has asked for a film yet"
+    click(tab, "record")
+    tab.wait("document.getElementById('record').getAttribute('aria-pressed') == 'true'")
+    deadline = time.monotonic() + 30
+    while not [*room.films.glob("*.mkv")]:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    click(tab, "record")
+    while not (finished := [one for one in room.films.glob("*.mkv") if ".partial" not in one.name]):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert finished[0].stat().st_size > 0
+    tab.screenshot(tmp_path / "settings.png")
+    refusals = [line for line in tab.complaints() if "400" not in line]
+    assert refusals == []
+    tab.close()
+
+
+def test_an_own_action_from_the_first_clip_to_the_event(
+    browser: Chromium, room: Room, tmp_path: Path
+) -> None:
+    tab = browser.open(room.page.url, 1280, 1300)
+    tab.wait("document.querySelectorAll('#events .action').length > 0")
+    stored = "document.getElementById('stored').textContent"
+    assert tab.value("document.getElementById('teach').disabled")
+    tab.value("document.getElementById('name').value = 'ring'")
+    tab.value("document.getElementById('clips').value = '4'")
+    room.pose.ringing = True
+    tab.value("document.getElementById('lesson').requestSubmit()")
+    tab.wait("document.getElementById('banner').textContent.includes('ring')")
+    tab.screenshot(tmp_path / "recording.png")
+    tab.wait(f"{stored}.includes('4 clips of ring')")
+    room.pose.ringing = False
+    click(tab, "other")
+    tab.wait(f"{stored}.includes('6 s of anything else')")
+    tab.wait("!document.getElementById('teach').disabled")
+    click(tab, "teach")
+    tab.wait("document.getElementById('taught').textContent.includes('ring is known now')")
+    tab.wait("document.getElementById('events').textContent.includes('is used now: 7 classes')")
+    room.pose.ringing = True
+    tab.wait("document.querySelector('#events .action b') && [...document.querySelectorAll('#events .action b')].some((one) => one.textContent == 'ring')")  # fmt: skip
+    tab.screenshot(tmp_path / "taught.png")
+    assert room.notes == []
+    assert tab.complaints() == []
+    tab.close()
+    phone = browser.open(room.page.url, 390, 1600, phone=True)
+    phone.wait("document.getElementById('video').width == 640")
+    assert phone.value("document.documentElement.scrollWidth") <= 390
+    phone.screenshot(tmp_path / "phone.png")
+    phone.close()
+
+
+def test_a_recording_may_be_given_up(room: Room) -> None:
+    room.lessons.record("ring", 50)
+    with pytest.raises(InputError, match="wait for the end of this: recording ring"):
+        room.lessons.record("bow", 2)
+    with pytest.raises(InputError, match="wait for the end"):
+        room.lessons.teach()
+    room.lessons.stop()
+    assert room.lessons.document()["doing"] == ""
+    assert not room.lessons.store.exists()
+    room.lessons.teach()
+    deadline = time.monotonic() + 30
+    while not room.notes:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    assert room.notes == [
+        "own actions: expected clips of a new action, got none; record some first"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "message"),
+    [
+        ({"threshold": 1.5}, "from 0 to 1"),
+        ({"threshold": True}, "from 0 to 1"),
+        ({"threshold": "0.5"}, "from 0 to 1"),
+        ({"people": 0}, "from 1 to 8"),
+        ({"people": 2.0}, "from 1 to 8"),
+        ({"recording": 1}, "true or false"),
+        ({"lesson": "teach"}, "expected an object"),
+        ({"lesson": {"record": "ring"}}, "expected record and clips"),
+        ({"lesson": {"record": " ", "clips": 1}}, "a name of 1 to 40"),
+        ({"lesson": {"record": "wave", "clips": 5}}, "knows 'wave' already"),
+        ({"lesson": {"record": "a\x1bb", "clips": 5}}, "printable"),
+        ({"lesson": {"record": "ring", "clips": 51}}, "from 1 to 50"),
+        ({"lesson": {"record": "ring", "clips": 0}}, "from 1 to 50"),
+        ({"rotation": 45}, "rotation"),
+        ({"unknown": 1}, "expected some of"),
+        ([], "expected some of"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_one_line(room: Room, wanted: object, message: str) -> None:
+    assert room.live.control is not None
+    with pytest.raises(InputError, match=message) as caught:
+        room.live.control.change(json.loads(json.dumps(wanted)))
+    assert "\n" not in str(caught.value)
+    assert room.lessons.document()["doing"] == ""
+
+
+def test_what_there_is_not_cannot_be_changed(tmp_path: Path) -> None:
+    recognizer = ModelFile(quick_model(tmp_path / "m.onnx")).load()
+    one = Control(View(), Actions(recognizer))
+    assert one.document() == {"threshold": None, "people": None, "recording": None, "lessons": None}
+    for wanted in ({"people": 2}, {"recording": True}, {"lesson": {"teach": True}}):
+        with pytest.raises(InputError):
+            one.change(wanted)
+
+
+def test_a_change_needs_the_token(room: Room) -> None:
+    def ask(**headers: str) -> int:
+        connection = HTTPConnection("127.0.0.1", room.page.port, timeout=30)
+        connection.request("POST", "/view", '{"threshold": 0.1}', headers)
+        return connection.getresponse().status
+
+    assert ask() == 401
+    assert room.actions.threshold is None
+    assert ask(Authorization=f"Bearer {TOKEN}") == 204
+    assert room.actions.threshold == 0.1
