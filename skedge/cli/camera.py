@@ -124,13 +124,12 @@ def live_command(parser: ArgumentParser) -> Callable[[Any], None]:
             **({"wait": True} if args.wait else {}),
         )
         telling = Telling(**{name: args[name] for name in TOLD})
-        every = args.every_frame or args.fast
         live(
             camera,
-            recognizer=recognizer,
-            viewing=_viewing(args),
+            recognizer,
+            _viewing(args),
             telling=telling,
-            every_frame=every,
+            every_frame=args.every_frame or args.fast,
             model=model,
         )
 

@@ -166,7 +166,9 @@ class Recognizer:
 
         It holds from the next answer on. Raises `InputError` for what is no probability.
         """
-        wanted = EventRules.of(self.metadata, self.labels, threshold, more=self._more)
+        wanted = EventRules.of(
+            self.metadata, labels=self.labels, threshold=threshold, more=self._more
+        )
         self.rules = replace(self.rules, thresholds=wanted.thresholds)
         for state in self._persons.values():
             state.events.rules = self.rules

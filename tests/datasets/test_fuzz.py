@@ -26,11 +26,13 @@ from hypothesis import strategies as st
 from skedge.datasets.formats import (
     arrays,
     ctrgcn,
+    jhmdb,
     msr_action3d,
     ntu,
     nw_ucla,
     pku_mmd,
     pyskl,
+    sbu,
     stgcn,
     utd_mhad,
 )
@@ -50,11 +52,11 @@ def _npz(**content: np.ndarray) -> bytes:
     return stream.getvalue()
 
 
-def _mat() -> bytes:
+def _mat(name: str, shape: tuple[int, ...]) -> bytes:
     from scipy.io import savemat
 
     stream = BytesIO()
-    savemat(stream, {"d_skel": np.random.default_rng(0).normal(size=(20, 3, 4))})
+    savemat(stream, {name: np.random.default_rng(0).normal(size=shape)})
     return stream.getvalue()
 
 
@@ -126,11 +128,25 @@ READERS: dict[str, tuple[str, bytes, Callable[[Path], Any]]] = {
     "pku skeletons": ("0002-L.txt", _table(3, 150), partial(_pku, label=False)),
     "pku labels": ("0002-L.txt", b"5,1,2,1\n7,2,4,2\n", partial(_pku, label=True)),
     "msr": ("a01_s01_e01_skeleton3D.txt", _table(20, 4), partial(_file, msr_action3d.read_clip)),
-    "utd": ("a1_s1_t1_skeleton.mat", _mat(), partial(_file, utd_mhad.read_clip)),
+    "utd": (
+        "a1_s1_t1_skeleton.mat",
+        _mat("d_skel", (20, 3, 4)),
+        partial(_file, utd_mhad.read_clip),
+    ),
     "nw-ucla": (
         "a01_s01_e01_v01.json",
         json.dumps({"skeletons": _ONE.tolist()}).encode(),
         partial(_file, nw_ucla.read_clip),
+    ),
+    "sbu": (
+        "s01s02/01/001/skeleton_pos.txt",
+        _table(3, 91, ","),
+        partial(_file, sbu.read_clip),
+    ),
+    "jhmdb": (
+        "wave/one/joint_positions.mat",
+        _mat("pos_img", (2, 15, 4)),
+        partial(_file, jhmdb.read_clip),
     ),
     "own npz": ("one.npz", _npz(joints=_ONE), _own),
     "own csv": ("one.csv", _table(2, 60, ","), _own),
@@ -217,6 +233,7 @@ def in_one_line(read: Callable[[Path], Any], path: Path) -> None:
 def test_a_harmed_file_is_read_or_refused(format: str, tmp_path: Path) -> None:
     name, good, read = READERS[format]
     path = tmp_path / name
+    path.parent.mkdir(parents=True, exist_ok=True)
 
     @fuzzed
     @given(harmed(good))

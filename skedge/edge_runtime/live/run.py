@@ -147,12 +147,17 @@ def live(
         return first if poses is None else poses.before(first, layout)
 
     def prepare(running: Live, opened: Camera, studio: Any) -> None:
-        lesson = lessons[0] if lessons else None
-        running.control = Control(running.view, actions, opened.pose, studio=studio, lessons=lesson)
+        running.control = Control(
+            running.view,
+            actions,
+            pose=opened.pose,
+            studio=studio,
+            lessons=lessons[0] if lessons else None,
+        )
         if model is not None:
             stopping = running.crew.stopping
             running.crew.start(
-                "model", lambda: watch(model, actions.use, running.note, stopping=stopping)
+                "model", lambda: watch(model, actions.use, note=running.note, stopping=stopping)
             )
             running.crew.start("lessons", lessons[0].run, lessons[0].close)
 
@@ -160,7 +165,7 @@ def live(
         try:
             _look(
                 camera,
-                consumer=consumer,
+                consumer,
                 viewing=viewing,
                 telling=telling,
                 every_frame=every_frame,

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from skedge.edge_runtime.pose.network import Network
-from skedge.edge_runtime.pose.region import Region, around_body
+from skedge.edge_runtime.pose.region import Region, around_body, cut_level
 from skedge.skeleton.layout import load_layout
 
 LAYOUT = load_layout("blazepose33")
@@ -25,6 +25,9 @@ MAIN = [
 ]
 
 SIDE = 256
+# Somebody who leans by less (radians) is shown to the network leaning: turning the picture is most
+# of the work around the network.
+LEVEL = 0.04
 BRIGHTNESS = np.arange(256, dtype=np.float32)
 JOINTS = len(LAYOUT)
 # Behind the 33 landmarks of the body come two that describe its circle, hips' centre and top, and
@@ -79,7 +82,11 @@ class Landmarker:
         """The body in `region` of `image` (H, W, 3) uint8 blue green red; None where the network
         describes none.
         """
-        cut = region.cut(image, SIDE, cv2.BORDER_REPLICATE)
+        level = cut_level(image, region, SIDE) if abs(region.angle) <= LEVEL else None
+        if level is None:
+            cut = region.cut(image, SIDE, cv2.BORDER_REPLICATE)
+        else:
+            cut, region = level
         self._network.run(cv2.cvtColor(cut, cv2.COLOR_BGR2RGB, cut))
         points = self._network.read("points").reshape(POINTS, 5)
         places = points[:CIRCLE, :2] / SIDE

@@ -12,12 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from skedge.datasets.formats.poses import RATE, clip_of, every_fifth
+from skedge.datasets.formats.poses import RATE, clip_of
 from skedge.datasets.importer import Clip, Dataset
 from skedge.datasets.parsing.damage import DamagedError, damaged
 from skedge.datasets.parsing.padded import in_order
 from skedge.datasets.poses import PoseWriter, read_poses
 from skedge.datasets.store import PARTS
+from skedge.datasets.store.splits import every_fifth
 from skedge.edge_runtime.interfaces import PoseEstimator
 from skedge.edge_runtime.live.outlets import load_hook
 from skedge.edge_runtime.pose.own import OwnPose
