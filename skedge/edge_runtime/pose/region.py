@@ -68,7 +68,7 @@ def cut_level(image: np.ndarray, region: Region, side: int) -> tuple[np.ndarray,
         square = cv2.copyMakeBorder(square, above, below, before, behind, cv2.BORDER_REPLICATE)
     # Resizing takes a pixel for its middle, a region for its upper left corner.
     middle = size / 2 + (size / side - 1) / 2
-    shown = Region(left + middle, top + middle, size=float(size), angle=0.0)
+    shown = Region(left + middle, top + middle, float(size), angle=0.0)
     return np.asarray(cv2.resize(square, (side, side), interpolation=cv2.INTER_LINEAR)), shown
 
 
