@@ -96,7 +96,7 @@ def _try_out(model: Path) -> None:
     metadata = recognizer.metadata
     shape = (metadata.frames, metadata.persons, len(metadata.layout), 3)
     joints = np.random.default_rng(0).normal(0, 0.5, shape)
-    recognizer.predict(joints, metadata.hz or 30)
+    recognizer.predict(joints, rate=metadata.hz or 30)
 
 
 def _loads(model: Path) -> bool:

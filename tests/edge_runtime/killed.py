@@ -39,7 +39,7 @@ def prepare(room: Path) -> None:
     write_model(room / "new.onnx", metadata(frames=4, seconds=1.0, labels=NEW))
     update(room / "old.onnx", room / "updated.onnx")
     update(room / "new.onnx", room / "updated.onnx")
-    append(room / "mine", [*clips("ring", 4), *clips("other", 5)], NTU, 30.0)
+    append(room / "mine", [*clips("ring", 4), *clips("other", 5)], NTU, rate=30.0)
 
 
 def importing(room: Path) -> None:
@@ -49,7 +49,7 @@ def importing(room: Path) -> None:
 
 def appending(room: Path) -> None:
     while True:
-        append(room / "grows", clips("bow", APPENDED), NTU, 30.0)
+        append(room / "grows", clips("bow", APPENDED), NTU, rate=30.0)
 
 
 def teaching(room: Path) -> None:

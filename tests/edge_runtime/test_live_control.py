@@ -56,19 +56,24 @@ class Room:
         model = ModelFile(quick_model(folder / "m.onnx"), patience=2)
         self.actions = Actions(model.load(), "the hall")
         notes: list[str] = []
-        self.lessons = Lessons(self.actions, model, self.pose.layout, notes.append)
+        self.lessons = Lessons(self.actions, model, self.pose.layout, note=notes.append)
         pictures: Newest[bytes] = Newest()
         self.films = folder / "films"
         studio = Studio(pictures, Segments(self.films, seconds=60))
         studio.recording = False
         self.live = Live(Pictures(rate=20), self.pose, self.pose.layout, self.lessons, name="camera 0", painter=studio)  # fmt: skip
         self.notes = notes
-        self.live.control = Control(self.live.view, self.actions, self.pose, studio, self.lessons)
+        self.live.control = Control(
+            self.live.view, self.actions, pose=self.pose, studio=studio, lessons=self.lessons
+        )
         crew = self.live.crew
         feeds = Feeds(pictures, self.live.states, self.live.log, change=self.live.control.change)
         self.page = Page(feeds, port=0, token=token)
         crew.start("page", self.page.run, self.page.stop)
-        crew.start("model", lambda: watch(model, self.actions.use, self.live.note, crew.stopping))
+        crew.start(
+            "model",
+            lambda: watch(model, self.actions.use, note=self.live.note, stopping=crew.stopping),
+        )
         crew.start("lessons", self.lessons.run, self.lessons.close)
         self.live.start()
 
@@ -224,6 +229,13 @@ def test_what_there_is_not_cannot_be_changed(tmp_path: Path) -> None:
     for wanted in ({"people": 2}, {"recording": True}, {"lesson": {"teach": True}}):
         with pytest.raises(InputError):
             one.change(wanted)
+
+
+def test_clips_that_cannot_be_stored_are_not_recorded(room: Room) -> None:
+    room.lessons.store = room.films / ".lock" / "clips"  # in a file
+    with pytest.raises(InputError, match="a place where a store can be written"):
+        room.lessons.record("ring", 5)
+    assert room.lessons.document()["doing"] == ""
 
 
 def test_a_change_needs_the_token(room: Room) -> None:

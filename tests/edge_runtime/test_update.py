@@ -140,7 +140,7 @@ def test_a_live_view_takes_a_new_model_over(
         assert look() & {"wave", "clap", "throw", "jump", "squat"}
         update(quick_model(tmp_path / "new.onnx", labels=("one", "two", "three")), place)
         wait_until(lambda: len(notes) == 1)
-        assert notes == [f"{place} has changed and is used now: 3 classes"]
+        assert notes == ["m.onnx has changed and is used now: 3 classes"]
         look(1)  # what went on has ended by this
         actions.threshold = 1.0
         assert look() <= {"one", "two", "three"}

@@ -60,11 +60,11 @@ class Ledger(Home):
 
     events = 0
 
-    def __init__(self, *args: Any) -> None:
+    def __init__(self, *args: Any, **named: Any) -> None:
         self.pending: set[int] = set()
         self.early: set[int] = set()
         self.lock = threading.Lock()
-        super().__init__(*args)
+        super().__init__(*args, **named)
         self._client.on_publish = self._confirmed
 
     def _publish(self, topic: str, payload: str, *, retain: bool = False) -> Any:
@@ -121,7 +121,7 @@ def main() -> None:
     recognizer = Recognizer.load(model, threshold=0.0, patience=1, debounce=0.1)
     live = Live(camera, pose, pose.layout, Actions(recognizer, "the hall"), name="camera 0", every_frame=True)  # fmt: skip
     metrics = Metrics(live)
-    home = Ledger(Broker(url), "the hall", lambda: recognizer.labels, live)
+    home = Ledger(Broker(url), "the hall", lambda: recognizer.labels, live=live)
     live.tell("action", home.tell)
     done = threading.Event()
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from skedge.datasets.store import Store
+from skedge.datasets.store.lock import only_one
 from skedge.datasets.store.rewrite import append, check
 from skedge.edge_runtime.events import QUIET
 from skedge.edge_runtime.live.actions import Actions, Observation, Outlook
@@ -56,7 +57,7 @@ class Lessons:
         """Record so many clips of an action, or of anything else (`other`).
 
         Raises `InputError` for a label or a number that cannot be, for an action that the model
-        knows already, and while something else is going on.
+        knows already, where no clips can be stored, and while something else is going on.
         """
         if not 0 < len(label) <= LONGEST_LABEL or label != label.strip():
             raise InputError(f"expected a name of 1 to {LONGEST_LABEL} letters, got {label[:80]!r}")
@@ -66,8 +67,9 @@ class Lessons:
         if label in metadata.labels and label not in QUIET:
             raise InputError(f"the model knows {label!r} already; give the action another name")
         seconds = OTHER_SECONDS if label in QUIET else metadata.seconds
-        takes = Takes(label, clips, seconds, COUNTDOWN)
-        check(self.store, self._layout, RATE)
+        takes = Takes(label, clips, seconds, countdown=COUNTDOWN)
+        with only_one(self.store):
+            check(self.store, self._layout, RATE)
         self._begin(f"recording {label}")
         self._begins, self._takes = True, takes
 
@@ -145,7 +147,7 @@ class Lessons:
             self._note(f"own actions: {problem}")
 
     def _store(self, takes: Takes) -> None:
-        append(self.store, takes.clips, self._layout, RATE)
+        append(self.store, takes.clips, self._layout, rate=RATE)
         self._count()
 
     def _teach(self) -> None:

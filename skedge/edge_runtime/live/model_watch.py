@@ -73,7 +73,7 @@ def watch(
             continue
         if recognizer is not None:
             use(recognizer)
-            note(f"{model.path} has changed and is used now: {len(recognizer.labels)} classes")
+            note(f"{model.path.name} has changed and is used now: {len(recognizer.labels)} classes")
 
 
 def _settled(stamps: tuple[Stamp, ...], again: Callable[[], tuple[Stamp, ...]]) -> bool:
