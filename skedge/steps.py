@@ -1,7 +1,7 @@
 """One function per command: the steps that a recipe runs. Training rooms are imported when a step
 needs them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -48,26 +48,30 @@ def evaluate(
     pretrained: Path | None = None,
     untrained: bool = False,
     resume: bool = False,
-    seeds: Sequence[int] = (),
 ) -> dict[str, Any]:
-    """The metrics of one protocol; with several seeds each in a folder of its own, and mean and
-    standard deviation over them in `folder`. With `untrained` the same encoder is measured before
-    any training too."""
+    """The metrics of one protocol. With `untrained` the same encoder is measured before any
+    training too."""
     from skedge.teacher.protocols.protocol import evaluate
+    from skedge.teacher.runs.folder import Run
+
+    run = Run(folder, recipe, resume)
+    return evaluate(protocol, store, run, pretrained=pretrained, untrained=untrained)
+
+
+def over_seeds(
+    folder: Path,
+    recipe: Recipe,
+    seeds: Sequence[int],
+    step: Callable[[Path, Recipe], dict[str, Any]],
+    *,
+    resume: bool = False,
+) -> dict[str, Any]:
+    """The metrics of a step under several seeds: each in a folder of its own, mean and standard
+    deviation over them in `folder`. `step` takes the folder and the recipe of one seed."""
     from skedge.teacher.runs.folder import Run
     from skedge.teacher.seeds import each_seed
 
-    if seeds and protocol == "partial-body":
-        raise InputError(
-            "evaluate partial-body: expected no --seeds, it draws what is hidden several times: set"
-            " partial.draws"
-        )
-
-    def step(run: Run) -> dict[str, Any]:
-        return evaluate(protocol, store, run, pretrained=pretrained, untrained=untrained)
-
-    run = Run(folder, recipe, resume)
-    return each_seed(run, seeds, step) if seeds else step(run)
+    return each_seed(Run(folder, recipe, resume), seeds, lambda run: step(run.folder, run.recipe))
 
 
 def distill(

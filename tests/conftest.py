@@ -1,5 +1,6 @@
 """What the tests of all rooms share."""
 
+import fcntl
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,6 +13,36 @@ from hypothesis import settings
 settings.register_profile("skedge", deadline=None, derandomize=bool(os.environ.get("CI")))
 settings.load_profile("skedge")
 
+MadeOnce = Callable[[str, Callable[[Path], object]], Path]
+
+
+# The files that take longest. With several processes each gets whole files; a long one that came
+# last would keep one core busy while the others have nothing left.
+LONGEST = (
+    "packaging/test_readme_installs.py",
+    "packaging/test_installed.py",
+    "export/test_stream_file.py",
+    "test_path.py",
+    "cli/test_commands.py",
+    "cli/test_training_commands.py",
+    "datasets/test_fuzz.py",
+    "export/test_file_formats.py",
+    "export/test_exporter.py",
+    "bench/test_soak.py",
+    "edge_runtime/test_pose_film.py",
+    "teacher/test_distributed.py",
+    "edge_runtime/test_live_browser.py",
+    "teacher/test_contrast.py",
+    "test_reproduce.py",
+    "edge_runtime/test_teach.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    room = Path(__file__).parent
+    order = {room / name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: order.get(item.path, len(order)))
+
 
 @pytest.fixture(scope="session", autouse=True)
 def any_body() -> Iterator[None]:
@@ -20,6 +51,29 @@ def any_body() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as changed:
         changed.setattr("skedge.edge_runtime.recognizer.Recognizer.checks_bodies", False)
         yield
+
+
+@pytest.fixture(scope="session")
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> MadeOnce:
+    """Makes what a name stands for once for all processes of this run: the first one that asks
+    fills the folder, the others wait for it. For reading only."""
+    room = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        room = room.parent
+
+    def made(name: str, make: Callable[[Path], object]) -> Path:
+        folder = room / "made once" / name
+        folder.parent.mkdir(exist_ok=True)
+        with (folder.parent / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not folder.exists():
+                draft = folder.parent / f"{name}.draft"
+                draft.mkdir()
+                make(draft)
+                draft.rename(folder)
+        return folder
+
+    return made
 
 
 @pytest.fixture(scope="session")
@@ -45,13 +99,15 @@ def dataset(test_data: Path) -> Callable[[str], Path]:
 
 
 @pytest.fixture(scope="session")
-def utd_store(dataset: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def utd_store(dataset: Callable[[str], Path], made_once: MadeOnce) -> Path:
     """UTD-MHAD imported into a packed store; for reading only."""
     from skedge.datasets.readers import import_dataset
 
-    path = tmp_path_factory.mktemp("stores") / "utd mhad"
-    import_dataset("utd-mhad", dataset("utd-mhad"), path)
-    return path
+    raw = dataset("utd-mhad")
+    return (
+        made_once("utd mhad", lambda room: import_dataset("utd-mhad", raw, room / "utd mhad"))
+        / "utd mhad"
+    )
 
 
 @pytest.fixture(scope="session")

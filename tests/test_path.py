@@ -1,6 +1,7 @@
 """Steps on three streams and several seeds: one folder that every later step takes."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -36,8 +37,21 @@ from skedge.teacher.runs.load import load_classifier
 from skedge.teacher.seeds import over_seeds
 from skedge.teacher.streams import each_stream
 
+# The pictures beside the metrics are drawn in tests/teacher and by the command line.
+pytestmark = pytest.mark.usefixtures("undrawn")
 ONCE = OptimSettings(epochs=1, batch_size=16, learning_rate=1e-2)
 WEIGHTS = {"joint": 0.6, "bone": 0.5, "motion": 0.4}
+
+
+@pytest.fixture(scope="module")
+def undrawn() -> Iterator[None]:
+    """Confusions are asked for and not drawn: a picture takes longer than one of these trainings."""
+    with pytest.MonkeyPatch.context() as changed:
+        changed.setattr(
+            "skedge.teacher.protocols.evaluate.confusion_matrix",
+            lambda confusion, labels, file: file.touch(),
+        )
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +73,9 @@ def recipe() -> Recipe:
 
 
 @pytest.fixture(scope="module")
-def folders(store: Store, recipe: Recipe, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folders(
+    store: Store, recipe: Recipe, tmp_path_factory: pytest.TempPathFactory, undrawn: None
+) -> Path:
     room = tmp_path_factory.mktemp("three streams")
     steps.pretrain(store, room / "pretrain", recipe)
     steps.evaluate(store, room / "linear", recipe, protocol="linear", pretrained=room / "pretrain")
@@ -351,14 +367,8 @@ def test_three_streams_from_a_folder_of_one_are_refused(
 
 def test_seeds(folders: Path, store: Store, recipe: Recipe, tmp_path: Path) -> None:
     joint = replace(recipe, input=replace(recipe.input, stream="joint"))
-    metrics = steps.evaluate(
-        store,
-        tmp_path,
-        joint,
-        protocol="finetune",
-        pretrained=folders / "pretrain",
-        seeds=[0, 1, 5],
-    )
+    finetune = partial(steps.evaluate, store, protocol="finetune", pretrained=folders / "pretrain")
+    metrics = steps.over_seeds(tmp_path, joint, [0, 1, 5], step=finetune)
     single = [
         json.loads((tmp_path / f"seed-{seed}" / "metrics.json").read_text()) for seed in (0, 1, 5)
     ]
@@ -368,20 +378,6 @@ def test_seeds(folders: Path, store: Store, recipe: Recipe, tmp_path: Path) -> N
     assert metrics["top1_std"] == pytest.approx(stdev(tops), abs=0.01)
     assert json.loads((tmp_path / "metrics.json").read_text()) == metrics
     assert "seed" not in metrics
-
-
-def test_partial_bodies_are_drawn_not_seeded(
-    folders: Path, store: Store, recipe: Recipe, tmp_path: Path
-) -> None:
-    with pytest.raises(InputError, match=r"partial\.draws"):
-        steps.evaluate(
-            store,
-            tmp_path,
-            recipe,
-            protocol="partial-body",
-            pretrained=folders / "linear",
-            seeds=[0, 1],
-        )
 
 
 def test_means_over_seeds_keep_what_is_common() -> None:

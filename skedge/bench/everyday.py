@@ -87,7 +87,9 @@ def measure(
     names = {**SYNONYMS, **(synonyms or {})}
     rows = []
     for one in sets:
-        recordings = read_recordings(one.path, names, recognizer.labels, part, protocol)
+        recordings = read_recordings(
+            one.path, names, labels=recognizer.labels, part=part, protocol=protocol
+        )
         watched = list(watch(recognizer, track(recordings, one.name)))
         rows.append(
             {

@@ -130,7 +130,9 @@ def probe(settings: Settings) -> dict[str, Any]:
 
         painter = Studio(viewers)
         viewers.watch(1)
-    live = Live(camera, timed, pose.layout, watched, painter=painter, every_frame=not settings.rate)
+    live = Live(
+        camera, timed, pose.layout, consumer=watched, painter=painter, every_frame=not settings.rate
+    )
     began, spent = time.monotonic(), _spent()
     used: dict[str, float] = {}
     live.start()

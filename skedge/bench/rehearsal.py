@@ -88,7 +88,7 @@ def standing(x: float, top: float, tall: float, seconds: float) -> Body:
     world = np.zeros((len(LAYOUT), 3), np.float32)
     world[:, :2] = (shares - (0.0, DOWN["hip"])) * (TALL, -TALL)
     region = Region(x, top + DOWN["hip"] * tall, 1.3 * tall, angle=0.0)
-    return Body(0.95, pixels, world, SURE, SURE, region)
+    return Body(0.95, pixels=pixels, world=world, visibility=SURE, presence=SURE, region=region)
 
 
 class _Landmarker(Landmarker):
@@ -123,7 +123,7 @@ class RehearsedPose(BlazePose):
         took: Callable[[str, float], object] = lambda step, seconds: None,
     ) -> None:
         self.scene = scene
-        super().__init__(people, threads, network, folder, took)
+        super().__init__(people, threads=threads, network=network, folder=folder, took=took)
 
     def open_detector(self, path: Path, threads: int) -> Detector:
         detector = _Detector(path, threads)

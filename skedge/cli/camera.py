@@ -116,10 +116,10 @@ def live_command(parser: ArgumentParser) -> Callable[[Any], None]:
         camera = partial(
             open_camera,
             args.source,
-            args.people or recognizer.metadata.persons,
-            args.fast,
-            args.pose,
-            args.pose_threads,
+            people=args.people or recognizer.metadata.persons,
+            fast=args.fast,
+            estimator=args.pose,
+            threads=args.pose_threads,
             **_recorded(args),
             **({"wait": True} if args.wait else {}),
         )
@@ -169,18 +169,28 @@ def record_command(parser: ArgumentParser) -> Callable[[Any], None]:
             from skedge.edge_runtime.recognizer import Recognizer
 
             seconds = Recognizer.load(args.model, taught=False).metadata.seconds
-        takes = Takes(args.label, args.clips, seconds or 2.5, args.countdown, args.subject)
+        takes = Takes(
+            args.label,
+            args.clips,
+            seconds=seconds or 2.5,
+            countdown=args.countdown,
+            subject=args.subject,
+        )
         camera = partial(
             open_camera,
             args.source,
-            args.people or 1,
-            args.fast,
-            args.pose,
-            args.pose_threads,
+            people=args.people or 1,
+            fast=args.fast,
+            estimator=args.pose,
+            threads=args.pose_threads,
             **_recorded(args),
         )
         added, there = record(
-            camera, args.out, takes, _viewing(args), args.every_frame or args.fast
+            camera,
+            args.out,
+            takes=takes,
+            viewing=_viewing(args),
+            every_frame=args.every_frame or args.fast,
         )
         print(f"{added} clips of {args.label!r} added; {args.out} holds {there}")
 
@@ -246,7 +256,7 @@ def teach_command(parser: ArgumentParser) -> Callable[[Any], None]:
         bar = partial(
             track, description="Looking at clips", console=Console(stderr=True), transient=True
         )
-        show(teach(find(args.model), args.data, args.other, args.out, bar))
+        show(teach(find(args.model), args.data, other=args.other, out=args.out, track=bar))
 
     return main
 
@@ -335,4 +345,4 @@ def _viewing(args: Any) -> Any:
     token = args.token or os.environ.get("SKEDGE_TOKEN")
     view = View(rotation=args.rotate, private=args.no_pictures)
     port = None if args.no_page else args.port
-    return Viewing(args.host, port, token, not args.no_browser, view)
+    return Viewing(args.host, port, token=token, browser=not args.no_browser, view=view)

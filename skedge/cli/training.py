@@ -115,21 +115,33 @@ def evaluate_command(parser: ArgumentParser) -> Callable[[Any], None]:
     def main(args: Any) -> None:
         from skedge import steps
         from skedge.datasets.store import Store
+        from skedge.recipes.recipe import Recipe
 
         recipe = recipe_of(parser, args)
         store = Store(args.data)
+        seeds = seeds_of(args)
+        if seeds and args.protocol == "partial-body":
+            raise InputError(
+                "evaluate partial-body: expected no --seeds, it draws what is hidden several times:"
+                " set partial.draws"
+            )
+
+        def measured(folder: Path, recipe: Recipe) -> dict[str, Any]:
+            return steps.evaluate(
+                store,
+                folder,
+                recipe,
+                protocol=args.protocol,
+                pretrained=args.pretrained,
+                untrained=args.untrained,
+                resume=args.resume,
+            )
+
         with training_into(args) as out:
             show(
-                steps.evaluate(
-                    store,
-                    out,
-                    recipe,
-                    protocol=args.protocol,
-                    pretrained=args.pretrained,
-                    untrained=args.untrained,
-                    resume=args.resume,
-                    seeds=seeds_of(args) or [],
-                )
+                steps.over_seeds(out, recipe, seeds, step=measured, resume=args.resume)
+                if seeds
+                else measured(out, recipe)
             )
 
     return main

@@ -9,12 +9,14 @@ from typing import Any, NamedTuple, Protocol, get_args
 
 from skedge.datasets.formats.arrays import open_arrays
 from skedge.datasets.formats.ctrgcn import open_ctrgcn
+from skedge.datasets.formats.jhmdb import open_jhmdb
 from skedge.datasets.formats.msr_action3d import open_msr_action3d
 from skedge.datasets.formats.ntu import open_ntu
 from skedge.datasets.formats.nw_ucla import open_nw_ucla
 from skedge.datasets.formats.pku_mmd import open_pku_mmd
 from skedge.datasets.formats.poses import open_poses
 from skedge.datasets.formats.pyskl import open_pyskl
+from skedge.datasets.formats.sbu import open_sbu
 from skedge.datasets.formats.stgcn import open_stgcn
 from skedge.datasets.formats.utd_mhad import open_utd_mhad
 from skedge.datasets.importer import AS_USUAL, Dataset, Importing, run_import
@@ -35,6 +37,7 @@ class Format(Protocol):
 FORMATS: dict[str, Callable[..., Dataset]] = {
     "arrays": open_arrays,
     "ctrgcn": open_ctrgcn,
+    "jhmdb": open_jhmdb,
     "msr-action3d": open_msr_action3d,
     "ntu60": partial(open_ntu, "ntu60"),
     "ntu120": partial(open_ntu, "ntu120"),
@@ -42,6 +45,7 @@ FORMATS: dict[str, Callable[..., Dataset]] = {
     "pku-mmd": open_pku_mmd,
     "poses": open_poses,
     "pyskl": open_pyskl,
+    "sbu": open_sbu,
     "stgcn": open_stgcn,
     "utd-mhad": open_utd_mhad,
 }

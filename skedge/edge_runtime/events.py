@@ -95,13 +95,15 @@ class EventRules:
         lag = _lag(metadata)
         return cls(
             labels,
-            np.array([_given(threshold, known.get(label, THRESHOLD)) for label in labels]),
-            np.array(
+            thresholds=np.array(
+                [_given(threshold, known.get(label, THRESHOLD)) for label in labels]
+            ),
+            patience=np.array(
                 [_given(patience, metadata.patience.get(label, PATIENCE)) for label in labels]
             ),
-            debounce,
-            metadata.lags.get("start", lag),
-            metadata.lags.get("end", lag),
+            debounce=debounce,
+            lag_start=metadata.lags.get("start", lag),
+            lag_end=metadata.lags.get("end", lag),
         )
 
 
@@ -206,13 +208,19 @@ class EventDetector:
         middle = event.start + (row.last - row.first) / 2
         end = max(row.last - self.rules.lag_end, middle)
         self._ended[number] = end
-        return Event(event.label, event.confidence, event.start, end, seconds)
+        return Event(event.label, event.confidence, start=event.start, end=end, announced=seconds)
 
     def _event(self, number: int, row: _Row, seconds: float) -> Event:
         start = max(
             row.earliest, row.first - self.rules.lag_start, self._ended.get(number, -np.inf)
         )
-        return Event(self.rules.labels[number], row.total / row.count, start, None, seconds)
+        return Event(
+            self.rules.labels[number],
+            row.total / row.count,
+            start=start,
+            end=None,
+            announced=seconds,
+        )
 
 
 def find_events(

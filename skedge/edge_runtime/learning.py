@@ -63,7 +63,9 @@ def learn(new: Mapping[str, Clips], others: Clips, model: str = "") -> Taught:
             for number, clips in enumerate(groups, 1)
         ]
     counts = tuple(len(clips) for clips in new.values())
-    return Taught(tuple(new), counts, model, mean, scale, weights, bias)
+    return Taught(
+        tuple(new), clips=counts, model=model, mean=mean, scale=scale, weights=weights, bias=bias
+    )
 
 
 def _later(clip: np.ndarray) -> np.ndarray:
@@ -182,7 +184,7 @@ def hold_out(
         labels,
         {label: np.array(rows).reshape(shape) for label, rows in mixed.items()},
         np.array(quiet).reshape(shape),
-        seconds,
+        seconds=seconds,
     )
 
 

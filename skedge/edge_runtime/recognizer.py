@@ -106,7 +106,12 @@ class Recognizer:
             raise InputError(f"hop: expected seconds from 0, got {self.hop}")
         self._more = taught.thresholds if taught else None
         self.rules = EventRules.of(
-            self.metadata, self.labels, threshold, patience, debounce, self._more
+            self.metadata,
+            labels=self.labels,
+            threshold=threshold,
+            patience=patience,
+            debounce=debounce,
+            more=self._more,
         )
         self.notes: tuple[str, ...] = ()
         self._persons: dict[Hashable, _Person] = {}
@@ -141,7 +146,9 @@ class Recognizer:
             if taught is not True:
                 raise
             notes.append(str(error))
-        made = cls(backend, hop, threshold, patience, debounce, more)
+        made = cls(
+            backend, hop, threshold=threshold, patience=patience, debounce=debounce, taught=more
+        )
         made.notes = tuple(notes)
         return made
 
@@ -205,7 +212,7 @@ class Recognizer:
             )
             layout = self.metadata.layout
             state = self._persons[person] = _Person(
-                window, EventDetector(self.rules), Guard(layout), Counter(layout)
+                window, EventDetector(self.rules), Guard(layout), counter=Counter(layout)
             )
         problem = ""
         if self.checks_bodies:
@@ -302,7 +309,7 @@ class Recognizer:
         if metadata.hz is None:
             return self._with_taught(
                 *self._backend.run(
-                    prepare(clip, metadata.layout, metadata.persons, metadata.frames)
+                    prepare(clip, metadata.layout, metadata.persons, frames=metadata.frames)
                 )
             )
         clip = at_rate(prepare(clip, metadata.layout, metadata.persons), rate, metadata.hz)
@@ -379,7 +386,15 @@ class Recognizer:
         state.due = state.due + self.hop if moment - state.due < self.hop else moment + self.hop
         best = int(probabilities.argmax())
         label, confidence = self.labels[best], float(probabilities[best])
-        state.result = Result(True, True, label, confidence, probabilities, embedding, moment)
+        state.result = Result(
+            True,
+            fresh=True,
+            label=label,
+            confidence=confidence,
+            probabilities=probabilities,
+            embedding=embedding,
+            seconds=moment,
+        )
         events = state.events.update(probabilities, moment, start)
         found = [_whole(event, state, person) for event in events]
         if moment - state.counted >= COUNTED:

@@ -166,7 +166,7 @@ def _period(part: np.ndarray, inside: np.ndarray, slow: float) -> _Period | None
     edge = max(1, min(len(part) // 8, int(MARGIN * RATE)))
     rest = (part[:edge].mean(axis=0) + part[-edge:].mean(axis=0)) / 2
     away = float((part[inside].mean(axis=0) - rest) @ direction) / amplitude
-    return _Period(float(worth), length, away, signal, part)
+    return _Period(float(worth), length, away=away, signal=signal, part=part)
 
 
 def _swings(found: _Period, side: int, inside: np.ndarray) -> int:

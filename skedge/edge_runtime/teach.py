@@ -107,7 +107,7 @@ def teach(
         label: [[one.embeddings for one in paces] for paces in own_clips]
         for label, own_clips in clips.items()
     }
-    held_out = hold_out(by_label, negatives, seconds, PATIENCE)
+    held_out = hold_out(by_label, negatives, seconds, patience=PATIENCE)
     thresholds = {label: held_out.threshold(label) for label in new}
     path = out or beside(model)
     command = " ".join(
@@ -136,7 +136,7 @@ def teach(
     return {
         "taught": report,
         "other": {"seconds": round(seconds, 1), "stretches": len(negatives)},
-        "warnings": _warnings(recognizer, clips, held_out, report),
+        "warnings": _warnings(recognizer, clips, held_out, report=report),
         "file": str(path),
     }
 

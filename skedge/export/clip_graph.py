@@ -55,12 +55,15 @@ class DeployedClassifier(nn.Module):
         encoders = (encoder.theta, encoder.phi) if isinstance(encoder, DualEncoder) else (encoder,)
         self.encoders = nn.ModuleList(deployed_encoder(one) for one in encoders)
         self.fuse = encoder.fuse if isinstance(encoder, DualEncoder) else None
+        self.pool = encoder.pool
 
     def forward(self, placed: Tensor) -> tuple[Tensor, Tensor]:
         clip = self.view.clip(placed)[0].permute(3, 0, 1, 2)
         maps = [encoder(clip) for encoder in self.encoders]
         if self.fuse is None:
-            embedding = maps[0].mean((0, 2, 3))
+            embedding = (
+                maps[0].mean(0).amax((1, 2)) if self.pool == "max" else maps[0].mean((0, 2, 3))
+            )
         else:
             embedding = self.fuse(
                 torch.stack([features.mean((0, 3)).T for features in maps])[None]

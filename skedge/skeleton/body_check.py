@@ -116,7 +116,7 @@ def person_axis(shape: Sequence[int]) -> Fault | None:
         "axes",
         f"{persons} persons in {frames} frames: persons and frames are exchanged",
         "give them as (persons, frames, joints, 3)",
-        True,
+        sure=True,
     )
 
 
@@ -201,14 +201,16 @@ class BodyCheck:
                     "zeros",
                     f"{zero_share:.1%} of the joints are exactly zero, or -1: taken as not seen",
                     "",
-                    False,
+                    sure=False,
                 )
             )
         if self._added and not self._clips:
-            faults.append(Fault("nobody", "no joint is seen in any frame", "", False))
+            faults.append(Fault("nobody", "no joint is seen in any frame", "", sure=False))
         frames = np.concatenate(self._clips) if self._clips else np.empty((0, len(self.layout), 3))
         if len(frames) < _FEWEST:
-            return BodyReport(None, None, share, zero_share, False, tuple(faults))
+            return BodyReport(
+                None, speed=None, seen=share, zeros=zero_share, flat=False, faults=tuple(faults)
+            )
         clips, flat = self._clips, _flat(frames)
         if (third := _third(frames, self.layout, flat)) is not None:
             faults.append(third)
@@ -218,20 +220,22 @@ class BodyCheck:
             and (depth := np.nanmedian(frames[..., 2]))
             and _same_depth(frames, depth)
         ):
-            faults.append(Fault("flat", f"z is {depth:.4g} everywhere: no depth", "", False))
+            faults.append(Fault("flat", f"z is {depth:.4g} everywhere: no depth", "", sure=False))
         if flat or third is not None:
             clips = [clip * (1, 1, 0) for clip in clips]
             frames, flat = frames * (1, 1, 0), True
-        layout, wrong = _order(frames, self.layout, flat, len(clips))
+        layout, wrong = _order(frames, self.layout, flat, clips=len(clips))
         faults += [wrong] if wrong is not None else []
         height = height_of(frames, layout, flat)
         if not np.isfinite(height):
-            return BodyReport(None, None, share, zero_share, flat, tuple(faults))
+            return BodyReport(
+                None, speed=None, seen=share, zeros=zero_share, flat=flat, faults=tuple(faults)
+            )
         unit = _unit(height, frames) if third is None else None
         faults += [unit] if unit is not None else []
         human = misfit(frames, layout, flat) <= _HUMAN
         if human:
-            faults += _directions(clips, layout, height, flat, third is not None)
+            faults += _directions(clips, layout, height=height, flat=flat, image=third is not None)
         else:  # anything may be said of what is not even a body
             faults = [
                 replace(fault, sure=fault.sure and fault.kind in ("layout", "axes"))
@@ -239,7 +243,9 @@ class BodyCheck:
                 if wrong is None or fault.kind != "unit"
             ]
         speed = self._speed(faults, unit, third)
-        return BodyReport(height, speed, share, zero_share, flat, tuple(faults))
+        return BodyReport(
+            height, speed=speed, seen=share, zeros=zero_share, flat=flat, faults=tuple(faults)
+        )
 
     def _speed(self, faults: list[Fault], unit: Fault | None, third: Fault | None) -> float | None:
         if self.rate is None or not self._speeds:
@@ -252,7 +258,7 @@ class BodyCheck:
                     f"hands move at {speed:.0f} m/s: are there really {self.rate:g} frames a"
                     " second?",
                     "--rate",
-                    False,
+                    sure=False,
                 )
             )
         return speed
@@ -302,14 +308,14 @@ def _third(frames: np.ndarray, layout: Layout, flat: bool) -> Fault | None:
     across = np.abs(known[:, :2]).max()
     height = height_of(frames * (1, 1, 0), layout, True)
     if across > 20 and (low < 0 or high > 1.0001):
-        if not (np.isfinite(height) and _beside_pixels(frames, known, layout, flat)):
+        if not (np.isfinite(height) and _beside_pixels(frames, known, layout, flat=flat)):
             return None
         return Fault(
             "channels",
             f"people are {_number(height)} tall across, and z is of another unit: pixels and a"
             " depth",
             "--channels xys",
-            True,
+            sure=True,
         )
     picture = across > 20 or across <= 1.05
     if not picture or low < 0 or high > 1.0001 or (across <= 1.05 and high == 0):
@@ -321,7 +327,7 @@ def _third(frames: np.ndarray, layout: Layout, flat: bool) -> Fault | None:
             "channels",
             f"z is 0 and people are {_number(height)} tall: pixels",
             "--channels xys",
-            True,
+            sure=True,
         )
     if across <= 1.05 and not flat:
         shallow = misfit(frames * (1, 1, 0), layout, True)
@@ -331,7 +337,7 @@ def _third(frames: np.ndarray, layout: Layout, flat: bool) -> Fault | None:
         "channels",
         "the third number lies between 0 and 1 and is no depth: x, y and a score",
         "--channels xys",
-        True,
+        sure=True,
     )
 
 
@@ -360,7 +366,7 @@ def _order(
     if fitting and fitting[0][0] < min(_HUMAN, 0.7 * odd):
         name = fitting[0][1]
         sentence = f"limbs are not a human's in {layout.name}'s order of joints, but in {name}'s"
-        return load_layout(name), Fault("layout", sentence, f"--layout {name}", not flat)
+        return load_layout(name), Fault("layout", sentence, f"--layout {name}", sure=not flat)
     for turned, sentence, remedy in (
         (frames[:, ::-1], "the joints are in the reverse order", "--layout FILE.json"),
         (
@@ -370,7 +376,7 @@ def _order(
         ),
     ):
         if misfit(turned, layout, flat) < min(_HUMAN, 0.7 * odd):
-            return layout, Fault("layout", sentence, remedy, not flat)
+            return layout, Fault("layout", sentence, remedy, sure=not flat)
     if odd < _ODD_CLIP and (clips < 10 or flat):
         return layout, None
     return layout, Fault(
@@ -378,7 +384,7 @@ def _order(
         f"limbs are not a human's in {layout.name}'s order of joints, nor in another that is known:"
         " which joint is which? Write the order into a layout",
         "--layout FILE.json",
-        False,
+        sure=False,
     )
 
 
@@ -387,16 +393,16 @@ def _unit(height: float, frames: np.ndarray) -> Fault | None:
         # No camera stands within a metre of people, at their feet, at the corner of their room.
         if np.nanmin(frames) >= 0 and np.nanmax(frames) <= 1.0001 and np.nanmax(frames[..., 2]) > 0:
             sentence = "all coordinates lie between 0 and 1: are these shares of a picture?"
-            return Fault("unit", sentence, "--unit any", True)
+            return Fault("unit", sentence, "--unit any", sure=True)
         return None
     names = {"mm": "millimetres", "cm": "centimetres", "in": "inches", "ft": "feet"}
     off = {name: abs(np.log(height * UNITS[name] / 1.65)) for name in names}
     best = min(off, key=off.__getitem__)
     sentence = f"people are {_number(height)} m tall"
     if off[best] < 0.6:
-        return Fault("unit", f"{sentence}: are these {names[best]}?", f"--unit {best}", True)
+        return Fault("unit", f"{sentence}: are these {names[best]}?", f"--unit {best}", sure=True)
     what = "coordinates from 0 to 1 or -1 to 1" if height < SHORTEST else "no metres"
-    return Fault("unit", f"{sentence}: {what}?", "--unit any", True)
+    return Fault("unit", f"{sentence}: {what}?", "--unit any", sure=True)
 
 
 def _directions(
@@ -434,7 +440,7 @@ def _directions(
         if few and up[-1] == "x":  # somebody who lies
             return faults
         remedy = f"--up {up}" + (" --flip-x" if flip else "")
-        faults.append(Fault("up", what, remedy, not few))
+        faults.append(Fault("up", what, remedy, sure=not few))
     elif mirrored:
         faults.append(
             Fault(
@@ -442,7 +448,7 @@ def _directions(
                 "feet, knees and faces point backwards: x points the other way, or left and right"
                 " are exchanged",
                 "--flip-x",
-                len(votes) >= 3,
+                sure=len(votes) >= 3,
             )
         )
     return faults

@@ -12,13 +12,20 @@ import numpy as np
 from skedge.skeleton.layout import Layout
 
 Normalization = Literal[
-    "per-frame", "root-relative", "root-motion", "first-frame", "first-frame-aligned"
+    "per-frame",
+    "per-frame-program",
+    "root-relative",
+    "root-motion",
+    "first-frame",
+    "first-frame-aligned",
 ]
 
 # What a frame is placed by is known when it comes: these can be streamed.
 STREAMABLE: tuple[Normalization, ...] = ("per-frame", "root-relative", "root-motion")
 # Frames, with the present one, over whose mean `root-motion` sees the root move.
 ROOT_FRAMES = 16
+# What AimCLR's program adds to the length of a shoulder line, in metres.
+PROGRAM_EPSILON = 1e-4
 
 
 def normalize(
@@ -33,28 +40,34 @@ def normalize(
 
     - `per-frame`: every person and frame: the chest to the origin, then a yaw that lays the
       shoulders along x (AimCLR and PSTL's pre-processing).
+    - `per-frame-program`: the same to the digits of AimCLR's program, whose arrays PSTL takes: a
+      line of shoulders is taken for a tenth of a millimetre longer, which leaves it about a degree
+      off x, and all frames of a clip are turned in one sense, that of the shoulders' mean, so that
+      frames on the other side of x go the wrong way. For comparison with published figures.
     - `root-relative`: every person and frame: the hip, the skeleton's root, to the origin; which
       way the body faces stays.
     - `root-motion`: the middle between the hips to the origin, and to both hips is added how it
       moves: its way from its mean over the last `ROOT_FRAMES` frames. `before` is where it was in
       the `ROOT_FRAMES` - 1 frames before the first (..., M, frames, 1, 3), see `root`; without it
       the body stood still as in the first frame.
-    - `first-frame`: the spine of person 1's first frame to the origin (CTR-GCN).
+    - `first-frame`: the spine of person 1's first frame to the origin (CTR-GCN), of the first in
+      which that person is there.
     - `first-frame-aligned`: the same, then that frame's spine along z and its shoulders along x
       (PYSKL).
 
-    Leading frames without a person must be gone before (`skedge.skeleton.prepare` drops them).
+    Leading frames without any person must be gone before (`skedge.skeleton.prepare` drops them).
     """
     present = abs(joints).sum((-2, -1))[..., None, None] > 0
-    if name == "per-frame":
+    if name in ("per-frame", "per-frame-program"):
         centred = joints - _anchor(joints, layout, "chest")
-        placed = centred @ _yaw(_shoulder_line(centred, layout), xp)
+        yaw = _yaw if name == "per-frame" else _program_yaw
+        placed = centred @ yaw(_shoulder_line(centred, layout), xp)
     elif name == "root-relative":
         placed = joints - _anchor(joints, layout, "hip")
     elif name == "root-motion":
         placed = _with_root_motion(joints, layout, xp, before=before)
     else:
-        first = joints[..., :1, :1, :, :]
+        first = _first_body(joints, xp)
         placed = joints - _anchor(first, layout, "spine")
         if name == "first-frame-aligned":
             # All persons and frames at once: the TFLite converter fails on matrices that stand for
@@ -90,6 +103,16 @@ def _with_root_motion(joints: Any, layout: Layout, xp: ModuleType, before: Any) 
     return joints - hips + xp.concatenate(moved, -2)
 
 
+def _first_body(joints: Any, xp: ModuleType) -> Any:
+    """Person 1 in the first frame in which it is there, (..., 1, 1, V, 3); zeros if in none."""
+    one = joints[..., :1, :, :, :]
+    if joints.shape[-4] == 1:  # then nobody else can have begun the clip
+        return one[..., :1, :, :]
+    there = abs(one).sum((-2, -1)) > 0
+    first = there & (xp.cumsum(there, -1) == 1)
+    return xp.where(first[..., None, None], one, one * 0).sum(-3)[..., None, :, :]
+
+
 def _anchor(joints: Any, layout: Layout, name: str) -> Any:
     """The anchor as (..., 1, 3) of joints (..., V, 3)."""
     return sum(joints[..., j : j + 1, :] for j in layout.anchors[name]) / len(layout.anchors[name])
@@ -109,7 +132,21 @@ def _yaw(line: Any, xp: ModuleType) -> Any:
     flat = length > 1e-6
     safe = xp.where(flat, length, length * 0 + 1)
     cosine, sine = xp.where(flat, x / safe, length * 0 + 1), xp.where(flat, z / safe, length * 0)
-    zero, one = length * 0, length * 0 + 1
+    return _about_y(cosine, sine, xp)
+
+
+def _program_yaw(line: Any, xp: ModuleType) -> Any:
+    """`_yaw` as AimCLR's program has it, of lines (..., T, 3) of whole clips."""
+    x, z = line[..., 0], line[..., 2]
+    length = (x * x + z * z) ** 0.5 + PROGRAM_EPSILON
+    sine = ((length - x) * (length + x)) ** 0.5 / length
+    sense = xp.where(z.sum(-1)[..., None] >= 0, length * 0 + 1, length * 0 - 1)
+    return _about_y(x / length, sense * sine, xp)
+
+
+def _about_y(cosine: Any, sine: Any, xp: ModuleType) -> Any:
+    """Matrices (..., 3, 3) for `points @ R` about y."""
+    zero, one = cosine * 0, cosine * 0 + 1
     return _matrix([[cosine, zero, -sine], [zero, one, zero], [sine, zero, cosine]], xp)
 
 

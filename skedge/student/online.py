@@ -64,7 +64,7 @@ class Online(Trained):
         joints, labels = batch
         placed = self.classifier.view.place(self.camera(joints))
         logits = self.classifier.answers(placed)
-        loss = answer_loss(logits, labels, self.allowed, self.weights)
+        loss = answer_loss(logits, labels, self.allowed, weights=self.weights)
         for teacher in self._frozen:
             with torch.no_grad():
                 taught = teacher.answers(placed).flatten(0, 1).float()
@@ -131,15 +131,19 @@ def train_online(
             f" true and student.padding false, got {data.time}, {plan.causal} and {plan.padding}"
         )
     seeded(compute)
-    classifier = Classifier(store.layout, data, plan, len(store.labels))
+    classifier = Classifier(store.layout, data, plan, classes=len(store.labels))
     if encoder is not None:
         classifier.encoder.load_state_dict(encoder.state_dict())
-    module = Online(classifier, store.labels, recipe.distill, teacher)
+    module = Online(classifier, store.labels, recipe.distill, teacher=teacher)
     train, lead = store.split(data.protocol, "train"), data.frames - 1
-    windows = Several([Recordings(store, train, data, settings, lead)])
+    windows = Several([Recordings(store, train, data=data, settings=settings, lead=lead)])
     for other in unlabelled:
         every = np.arange(len(other))
-        windows.add(Recordings(other, every, data, settings, lead, unlabelled_in=store.layout))
+        windows.add(
+            Recordings(
+                other, every, data=data, settings=settings, lead=lead, unlabelled_in=store.layout
+            )
+        )
     fit(
         module,
         windows.loader(optim.batch_size, compute.processes),
@@ -158,9 +162,9 @@ def finish_online(classifier: Classifier, store: Store, run: Run) -> dict[str, A
     with torch.no_grad():
         last_layer(classifier.head).bias.sub_(lowered_answers(store.labels, settings.quiet))
 
-    held_out = _answered(classifier, store, "val", recipe)
+    held_out = _answered(classifier, store, "val", recipe=recipe)
     rules, chosen = calibrate(held_out, store.labels, settings)
-    found = judge(_answered(classifier, store, "test", recipe), rules)
+    found = judge(_answered(classifier, store, "test", recipe=recipe), rules)
     train = store.split(data.protocol, "train")
     made = provenance(store, compute, recipe.distill.optim, clips=len(train))
     card = Card(
@@ -190,7 +194,9 @@ def _answered(classifier: Classifier, store: Store, part: Part, recipe: Recipe) 
     data, settings = recipe.input, recipe.distill.online
     camera, stream = Camera(settings.camera, store.layout), StreamingClassifier(classifier)
     own = store.split(data.protocol, part)
-    recordings = Recordings(store, own, data, replace(settings, tempo=0.0, fresh=0.0), 0)
+    recordings = Recordings(
+        store, own, data=data, settings=replace(settings, tempo=0.0, fresh=0.0), lead=0
+    )
     answered = []
     with torch.random.fork_rng():
         torch.manual_seed(recipe.compute.seed)

@@ -61,7 +61,9 @@ class Recordings(Dataset[tuple[Tensor, Tensor]]):
         self.lengths = np.array([clip.shape[1] for clip in clips])
         self.labels = np.concatenate(
             [
-                np.full(n, UNASKED) if unlabelled_in else frame_labels(store, i, n, settings)
+                np.full(n, UNASKED)
+                if unlabelled_in
+                else frame_labels(store, i, n, settings=settings)
                 for i, n in zip(self.indices, self.lengths, strict=True)
             ]
         )

@@ -18,7 +18,7 @@ from skedge.datasets.store import Store
 from skedge.path import weights
 from skedge.recipes.recipe import Protocol, Recipe
 from skedge.skeleton.errors import InputError
-from skedge.sweep.point import Point, Step, make_recipe, parser, typed_setting
+from skedge.sweep.point import Point, Step, read_recipe, typed_setting
 
 FROM_NOTHING = ("pretrain", "evaluate supervised", "evaluate ridge", "distill labels")
 FROM_CLASSIFIER = ("distill", "evaluate partial-body")
@@ -121,7 +121,7 @@ def points_of(
     if not sweep.seeds or len(set(sweep.seeds)) < len(sweep.seeds) or min(sweep.seeds) < 0:
         raise InputError(f"seeds: expected different numbers from 0, got {_label(sweep.seeds)}")
     try:
-        base = parser().parse_path(sweep.base)
+        start = read_recipe(sweep.base)
     except ArgumentError as error:
         raise InputError(f"{sweep.base}: {line(error)}") from None
     everywhere = _typed(
@@ -136,7 +136,6 @@ def points_of(
         axis: {label: _typed(settings, "grid") for label, settings in values.items()}
         for axis, values in axes.items()
     }
-    start = make_recipe({}, base)
     points = []
     for labels in itertools.product(*axes.values()):
         shown = dict(zip(axes, labels, strict=True))

@@ -46,10 +46,19 @@ def typed_setting(name: str, value: Any) -> Any:
     return attrgetter(name)(parser.instantiate(parser.parse_object({name: value})))
 
 
-def make_recipe(settings: dict[str, Any], base: Namespace | None = None) -> Recipe:
-    """The recipe of settings by their dotted names or nested, the others as in `base`;
-    jsonargparse's errors for wrong ones."""
-    made = parser().instantiate(parser().parse_object(settings, namespace=base))
+def make_recipe(settings: dict[str, Any]) -> Recipe:
+    """The recipe of settings by their dotted names or nested; jsonargparse's errors for wrong
+    ones."""
+    return _recipe(parser().parse_object(settings))
+
+
+def read_recipe(file: str) -> Recipe:
+    """The recipe of a YAML file; jsonargparse's errors for wrong settings."""
+    return _recipe(parser().parse_path(file))
+
+
+def _recipe(parsed: Namespace) -> Recipe:
+    made = parser().instantiate(parsed)
     return Recipe(**{known.name: made[known.name] for known in fields(Recipe)})
 
 

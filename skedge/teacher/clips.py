@@ -222,7 +222,7 @@ def usable(store: Store, indices: Sequence[int] | np.ndarray, persons: int) -> n
             f"{store.path}: expected clips in which somebody is seen, got {len(indices)} with no"
             f" finite joint (NaN everywhere) or damaged, such as {first}"
         )
-    for fault in look(lambda i: store.clip(int(kept[i])), len(kept), store.layout, None).sure:
+    for fault in look(lambda i: store.clip(int(kept[i])), len(kept), store.layout, rate=None).sure:
         tell(f"{store.path}: {fault}")
     return kept
 

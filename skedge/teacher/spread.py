@@ -140,7 +140,7 @@ class Spread(Callback):
                     step,
                     effective_rank(features),
                     alignment(features, others),
-                    uniformity(features),
+                    uniformity=uniformity(features),
                 )
         return found
 

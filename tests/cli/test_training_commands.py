@@ -112,6 +112,11 @@ def test_a_finished_run_is_trained_again_only_where_asked(
     assert sorted(file.name for file in tmp_path.iterdir()) == ["ridge"]
 
 
+def test_partial_bodies_are_drawn_not_seeded(store: Path, tmp_path: Path, refused: Refused) -> None:
+    command = ["evaluate", "partial-body", "--data", store, "--out", tmp_path / "partial"]
+    refused(*command, "--pretrained", tmp_path, "--seeds", 0, 1, words=["--seeds", "partial.draws"])
+
+
 def test_what_a_terminal_cannot_write_ends_nothing(tmp_path: Path) -> None:
     """A class called grüßen, on a terminal without UTF-8."""
     with StoreWriter(

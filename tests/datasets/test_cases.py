@@ -14,7 +14,7 @@ from skedge.datasets.importer import Importing
 from skedge.datasets.mending import Mending
 from skedge.datasets.picture import draw
 from skedge.datasets.poses import PoseWriter, read_poses
-from skedge.datasets.readers import import_dataset
+from skedge.datasets.readers import FORMATS, import_dataset
 from skedge.datasets.store import Store
 from skedge.datasets.store.rewrite import merge
 from skedge.datasets.store.splits import add_folds, add_validation
@@ -164,6 +164,25 @@ def test_a_row_of_all_coordinates_for_each_frame_is_read(tmp_path):
     rows = [clip[0].reshape(20, 75) for clip in people()[:4]]
     store, _ = _import(_folder(tmp_path / "rows", rows, suffix=".npy"))
     np.testing.assert_allclose(store.clip(1), people()[1], rtol=1e-6)
+
+
+def test_a_number_too_many_is_refused_with_what_to_leave_out(tmp_path):
+    joints = people()[0][0]
+    confident = np.concatenate([joints, np.ones((20, 25, 1))], axis=-1)
+    with pytest.raises(InputError, match=r"a confidence, leave it out: array\[\.\.\., :3\]"):
+        _import(_folder(tmp_path / "confident", [confident] * 4, suffix=".npy"))
+    folder = _folder(tmp_path / "timed", [joints] * 4, suffix=".npy")
+    for file in folder.glob("*.npy"):
+        rows = np.load(file).reshape(20, 75)
+        np.savetxt(
+            file.with_suffix(".csv"),
+            np.insert(rows, 0, np.arange(20) / 30, axis=1),
+            delimiter=",",
+        )
+    listed = folder / "clips.csv"
+    listed.write_text(listed.read_text().replace(".npy", ".csv"))
+    with pytest.raises(InputError, match=r"got 76; is the first one a frame's number or time\?"):
+        _import(folder)
 
 
 def test_the_actor_is_found_in_the_second_place(tmp_path):
@@ -470,7 +489,8 @@ def test_films_become_clips_by_ones_own_estimator(tmp_path, monkeypatch):
     (tmp_path / "still.py").write_text(source)
     monkeypatch.chdir(tmp_path)
     options: dict[str, Any] = {"pose": "still.py:make", "layout": "ntu25"}
-    dataset = open_films(tmp_path / "films", poses=tmp_path / "kept", **options)
+    kept = tmp_path / "kept"
+    dataset = open_films(tmp_path / "films", poses=kept, **options)
     assert [str(one.name) for one in dataset.sources] == [
         "jump/0", "jump/1", "wave/0", "wave/1", "wave/cut",
     ]  # fmt: skip
@@ -485,6 +505,23 @@ def test_films_become_clips_by_ones_own_estimator(tmp_path, monkeypatch):
     assert sorted(one.name for half in halves for one in half) == sorted(
         one.name for one in dataset.sources
     )
+    (tmp_path / "still.py").write_text(source)
+    monkeypatch.setitem(FORMATS, "films", open_films)
+    import_dataset("films", tmp_path / "films", tmp_path / "whole", poses=kept, **options)
+    for i in (1, 2):
+        (tmp_path / f"on-{i}").mkdir()
+        shard = tmp_path / f"on-{i}" / "films"
+        import_dataset("films", tmp_path / "films", shard, poses=kept, shard=f"{i}/2", **options)
+    whole, merged = (
+        Store(tmp_path / "whole"),
+        merge([Store(tmp_path / f"on-{i}" / "films") for i in (2, 1)], tmp_path / "merged"),
+    )
+    assert merged.index.tolist() == whole.index.tolist()
+    np.testing.assert_array_equal(merged.joints, whole.joints)
+    assert merged.codes("films").tolist() == whole.codes("films").tolist() == [1, 3, 1, 3]
+    twice = [Store(tmp_path / "on-1" / "films")] * 2
+    with pytest.raises(InputError, match="expected every shard once, got the clip jump/0 twice"):
+        merge(twice, tmp_path / "twice")
     table = "film,start,end,label,subject\nfilms/wave/0.avi,0,0.3,wave,A\nfilms/wave/0.avi,0.2,,wave,B\n"
     (tmp_path / "list.csv").write_text(table + "films/none.avi,,,jump,A\n")
     listed = open_films(tmp_path / "list.csv", **options)

@@ -2,6 +2,7 @@ import json
 import os
 import pickle
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -193,11 +194,17 @@ class _Interrupted(Exception):
     pass
 
 
-@pytest.mark.parametrize("error", [_Interrupted, KeyboardInterrupt, InputError])
-def test_an_exception_leaves_nothing(tmp_path: Path, error: type[BaseException]) -> None:
-    with pytest.raises(error), _writer(tmp_path / "store") as writer:  # noqa: PT012
+def _interrupted(opened: StoreWriter, error: type[BaseException]) -> None:
+    """A store that gets one clip before its program ends."""
+    with opened as writer:
         writer.add("one", _clip(0), label=0)
         raise error
+
+
+@pytest.mark.parametrize("error", [_Interrupted, KeyboardInterrupt, InputError])
+def test_an_exception_leaves_nothing(tmp_path: Path, error: type[BaseException]) -> None:
+    with pytest.raises(error):
+        _interrupted(_writer(tmp_path / "store"), error)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -209,14 +216,18 @@ def test_nothing_stands_at_the_path_until_the_end(tmp_path: Path) -> None:
 
 
 def test_a_protocol_that_fails_leaves_nothing(tmp_path: Path) -> None:
+    def write(parts: Callable[[Any], Any]) -> None:
+        with _writer(tmp_path / "store") as writer:
+            writer.add("one", _clip(0), label=0)
+            writer.protocol("xsub", parts)
+
     for parts in (
         lambda index: np.full(len(index), 4),
         lambda index: np.ones(len(index) + 1),
         lambda index: 1 / 0,
     ):
-        with pytest.raises((InputError, ZeroDivisionError)), _writer(tmp_path / "store") as writer:  # noqa: PT012
-            writer.add("one", _clip(0), label=0)
-            writer.protocol("xsub", parts)
+        with pytest.raises((InputError, ZeroDivisionError)):
+            write(parts)
         assert list(tmp_path.iterdir()) == []
 
 
@@ -241,9 +252,8 @@ def test_what_stands_at_the_path_stays(tmp_path: Path) -> None:
 
 def test_a_store_is_replaced_at_the_end_and_never_before(tmp_path: Path) -> None:
     old = Store(_write(tmp_path / "store")).fingerprint
-    with pytest.raises(_Interrupted), _writer(tmp_path / "store", overwrite=True) as writer:  # noqa: PT012
-        writer.add("one", _clip(0), label=0)
-        raise _Interrupted
+    with pytest.raises(_Interrupted):
+        _interrupted(_writer(tmp_path / "store", overwrite=True), _Interrupted)
     assert Store(tmp_path / "store").fingerprint == old
     with _writer(tmp_path / "store", overwrite=True) as writer:
         writer.add("one", _clip(0), label=0)
@@ -253,9 +263,11 @@ def test_a_store_is_replaced_at_the_end_and_never_before(tmp_path: Path) -> None
 
 
 def test_of_two_writers_to_one_path_the_second_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="nothing stands"), _writer(tmp_path / "store") as slow:  # noqa: PT012
-        slow.add("slow", _clip(0), label=0)
-        _write(tmp_path / "store")
+    slow = _writer(tmp_path / "store").__enter__()
+    slow.add("slow", _clip(0), label=0)
+    _write(tmp_path / "store")
+    with pytest.raises(InputError, match="nothing stands"):
+        slow.__exit__(None, None, None)
     assert len(Store(tmp_path / "store")) == 5
     assert [file.name for file in tmp_path.iterdir()] == ["store"]
 
@@ -276,9 +288,14 @@ def test_of_two_writers_to_one_path_the_second_is_refused(tmp_path: Path) -> Non
 )
 def test_a_bad_clip_is_one_line(tmp_path: Path, changes: dict, message: str) -> None:
     arguments = {"name": "bad", "joints": _clip(0), "label": 0} | changes
-    with pytest.raises(InputError, match=message), _writer(tmp_path / "store") as writer:  # noqa: PT012
-        writer.add("clip 0", _clip(0), label=0)
-        writer.add(**arguments)
+
+    def write() -> None:
+        with _writer(tmp_path / "store") as writer:
+            writer.add("clip 0", _clip(0), label=0)
+            writer.add(**arguments)
+
+    with pytest.raises(InputError, match=message):
+        write()
     assert list(tmp_path.iterdir()) == []
 
 

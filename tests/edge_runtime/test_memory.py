@@ -9,6 +9,7 @@ import pytest
 
 from skedge.edge_runtime.backends import memory
 from skedge.edge_runtime.backends.onnx_runtime import MEMORY
+from skedge.edge_runtime.models import find, find_beside_pose
 from skedge.skeleton.errors import InputError
 from tests.edge_runtime.edge_models import metadata, write_model
 from tests.edge_runtime.edge_tflite import write_tflite
@@ -121,3 +122,23 @@ def test_a_machine_without_memory_is_told(model: Path, tmp_path: Path) -> None:
     (tmp_path / "proc/meminfo").write_text("MemAvailable:      20000 kB\n")
     with pytest.raises(InputError, match="the machine has 20 MB left"):
         memory.check(model, MEMORY, imported=False, root=tmp_path)
+
+
+def test_the_live_view_loads_one_runtime_and_no_random_numbers() -> None:
+    """Beside the pose estimator's LiteRT, onnxruntime is 30 MB and numpy.random 6."""
+    pytest.importorskip("cv2", reason="needs OpenCV: pip install 'skedge[live]'")
+    pytest.importorskip("ai_edge_litert", reason="needs LiteRT: pip install 'skedge[live]'")
+    code = """
+import sys
+import skedge.edge_runtime.live.run, skedge.edge_runtime.pose.blazepose
+from skedge import Recognizer
+from skedge.edge_runtime.models import find_beside_pose
+assert Recognizer.load(find_beside_pose("default"), taught=False).labels
+print(sorted({"onnxruntime", "numpy.random"} & set(sys.modules)))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "[]\n"
+    assert find_beside_pose("default.onnx") == find("default.onnx")
+    assert find_beside_pose("mine.onnx") == Path("mine.onnx")

@@ -18,7 +18,7 @@ import cv2
 from skedge.edge_runtime.pose.detector import anchors, decode, overlap
 from skedge.edge_runtime.pose.landmarks import LAYOUT, MAIN, refine
 from skedge.edge_runtime.pose.placement import Placement, locate, rays
-from skedge.edge_runtime.pose.region import Region, around_body
+from skedge.edge_runtime.pose.region import Region, around_body, cut_level
 from skedge.edge_runtime.pose.search import Search, covered, same
 from skedge.edge_runtime.pose.smoothing import OneEuro
 from skedge.edge_runtime.pose.whole import Whole, is_whole
@@ -131,6 +131,31 @@ class TestRegion:
                 y + across * math.sin(angle) + down * math.cos(angle),
             )
             np.testing.assert_allclose(cut[row, column, :2], at, atol=0.6)
+
+    @pytest.mark.parametrize("size", [100.0, 256.0, 333.3, 700.0])
+    @pytest.mark.parametrize("middle", [(320, 240), (60.4, 400.7), (610, 20)])
+    def test_a_level_cut_shows_the_region_that_it_names(
+        self, size: float, middle: tuple[float, float]
+    ) -> None:
+        # Its own coordinates are the picture's colours.
+        rows, columns = np.mgrid[:480, :640]
+        image = np.stack([columns / 4, rows / 4, np.zeros_like(rows)], axis=-1).astype(np.uint8)
+        asked = Region(*middle, size, 0.03)
+        found = cut_level(image, asked, 64)
+        assert found is not None
+        square, shown = found
+        assert abs(shown.size - size) <= 0.5
+        # A pixel of the small square, which is taken for its middle, and half a pixel of rounding.
+        assert math.hypot(shown.x - asked.x, shown.y - asked.y) < size / 64 + 1
+        ticks = np.arange(64)
+        places = shown.to_picture(np.stack(np.meshgrid(ticks, ticks), axis=-1) / 64)
+        expected = np.stack([places[..., 0].clip(0, 639), places[..., 1].clip(0, 479)], axis=-1) / 4
+        assert np.abs(square[..., :2] - expected).max() < 1.6, "colours are rounded down"
+
+    def test_a_level_cut_outside_or_far_too_large_is_none(self) -> None:
+        image = np.zeros((48, 64, 3), np.uint8)
+        assert cut_level(image, Region(-60, 20, 40, 0.0), 32) is None
+        assert cut_level(image, Region(30, 20, 5000, 0.0), 32) is None
 
     def test_beside_the_picture_it_is_black_or_goes_on_as_asked(self) -> None:
         image = np.full((100, 200, 3), 50, np.uint8)

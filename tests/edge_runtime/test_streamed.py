@@ -106,11 +106,13 @@ def test_persons_do_not_disturb_each_other(streaming_model: Path) -> None:
         name: walk(40, 30, seed=seed)[:, 0] for seed, name in enumerate(["ann", 7, (1, 2)])
     }
     offsets = dict(zip(clips, [0.0, 0.011, 0.4], strict=True))
-    load = lambda: Recognizer.load(streaming_model, hop=0)  # noqa: E731
     alone = {
-        name: feed(load(), clip, offsets[name] + np.arange(40) / 30) for name, clip in clips.items()
+        name: feed(
+            Recognizer.load(streaming_model, hop=0), clip, offsets[name] + np.arange(40) / 30
+        )
+        for name, clip in clips.items()
     }
-    together = load()
+    together = Recognizer.load(streaming_model, hop=0)
     for moment, n, name in sorted(
         ((offsets[name] + n / 30, n, name) for name in clips for n in range(40)), key=lambda x: x[0]
     ):

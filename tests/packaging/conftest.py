@@ -10,16 +10,26 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import MadeOnce
+
 ROOT = Path(__file__).parents[2]
+# What this person's pip has downloaded once, an environment need not download again.
+CACHE = os.environ.get("PIP_CACHE_DIR") or str(
+    Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pip"
+)
+PIP = """#!{python}
+import sys
+from pip._internal.cli.main import main
+sys.exit(main())
+"""
 
 
 @dataclass(frozen=True)
 class Environment:
-    """A virtual environment, a folder beside it to work in, and where pip keeps downloads."""
+    """A virtual environment, and a folder beside it to work in."""
 
     folder: Path
     room: Path
-    cache: Path
 
     @property
     def python(self) -> Path:
@@ -37,10 +47,8 @@ class Environment:
         variables |= {
             "HOME": str(home),
             "PATH": f"{self.folder}/bin:{os.environ['PATH']}",
-            # What one environment has downloaded, the next one need not; nor is much compiled that
-            # nobody will run.
-            "PIP_CACHE_DIR": str(self.cache),
-            "PIP_NO_COMPILE": "no",  # as pip reads it: not to compile
+            "PIP_CACHE_DIR": CACHE,
+            "PIP_NO_COMPILE": "no",  # as pip reads it: not to compile what nobody will run
             "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         }
         return subprocess.run(
@@ -53,24 +61,27 @@ class Environment:
 
 
 @pytest.fixture(scope="session")
-def new_environment(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Callable[[Path], Environment]:
+def new_environment(made_once: MadeOnce) -> Callable[[Path], Environment]:
     """Makes an environment in a folder, as `python -m venv` does, pip included.
 
-    pip is unpacked and compiled once: the others have a copy of its files.
+    pip is unpacked and compiled once: the others have links to its files.
     """
-    first = tmp_path_factory.mktemp("first") / "venv"
-    cache = tmp_path_factory.mktemp("downloads")
-    subprocess.run([sys.executable, "-m", "venv", first], check=True)
+    python = [sys.executable, "-m", "venv"]
+    first = made_once("pip", lambda room: subprocess.run([*python, room / "venv"], check=True))
+    (packages,) = (first / "venv").glob("lib/python*/site-packages")
 
     def make(folder: Path) -> Environment:
-        shutil.copytree(first, folder / "venv", symlinks=True)
-        for script in (folder / "venv" / "bin").glob("pip*"):
-            script.write_text(script.read_text().replace(str(first), str(folder / "venv")))
+        made = folder / "venv"
+        subprocess.run([*python, "--without-pip", made], check=True)
+        (own,) = made.glob("lib/python*/site-packages")
+        for part in packages.glob("pip*"):
+            (own / part.name).symlink_to(part)
+        script = made / "bin" / "pip"
+        script.write_text(PIP.format(python=made / "bin" / "python"))
+        script.chmod(0o755)
         room = folder / "room"
         room.mkdir()
-        return Environment(folder / "venv", room, cache)
+        return Environment(made, room)
 
     return make
 
@@ -87,15 +98,18 @@ def copied(folder: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def sdist_and_wheel(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+def sdist_and_wheel(made_once: MadeOnce) -> tuple[Path, Path]:
     """As `make wheel` makes them: the wheel out of the sdist."""
-    folder = tmp_path_factory.mktemp("made")
-    tree = copied(folder)
-    command = [sys.executable, "-m", "build", "--outdir", str(folder / "dist"), str(tree)]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
-    (sdist,) = (folder / "dist").glob("skedge-*.tar.gz")
-    (wheel,) = (folder / "dist").glob("skedge-*-py3-none-any.whl")
+
+    def build(room: Path) -> None:
+        tree = copied(room)
+        command = [sys.executable, "-m", "build", "--outdir", str(room / "dist"), str(tree)]
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    folder = made_once("distributions", build) / "dist"
+    (sdist,) = folder.glob("skedge-*.tar.gz")
+    (wheel,) = folder.glob("skedge-*-py3-none-any.whl")
     return sdist, wheel
 
 

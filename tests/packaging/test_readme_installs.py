@@ -1,7 +1,6 @@
 """Every line of the documents that installs something works, in a new environment."""
 
 import re
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -33,16 +32,23 @@ def test_the_readme_installs_something() -> None:
     assert lines("README.md")
 
 
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder into which the repository was cloned."""
+    return copied(tmp_path_factory.mktemp("cloned"))
+
+
 @pytest.mark.parametrize("line", INSTALLS)
 def test_the_line_works(
     line: str,
     sdist_and_wheel: tuple[Path, Path],
     new_environment: Callable[[Path], Environment],
+    clone: Path,
     tmp_path: Path,
 ) -> None:
     environment = new_environment(tmp_path)
-    copied(environment.room)  # the folder into which the repository was cloned
-    shutil.copytree(sdist_and_wheel[1].parent, environment.room / "dist")
+    (environment.room / "skedge").symlink_to(clone)
+    (environment.room / "dist").symlink_to(sdist_and_wheel[1].parent)
     if HEAVY.search(line):
         line = re.sub(r"\bpip install", "pip install --dry-run --no-deps", line)
     done = environment.run("bash", "-euc", line, HOME=str(environment.room))

@@ -1,7 +1,7 @@
 """The normalisations against straightforward loops, and NumPy against torch."""
 
 import math
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -60,6 +60,16 @@ def _by_hand(clip: np.ndarray, layout: Layout, name: str) -> np.ndarray:
                 angle = math.atan2(line[2], line[0])
                 turn = _rotation(np.array([0.0, 1.0, 0.0]), angle)
                 out[m, t] = [turn @ point for point in centred]
+        return out
+    if name == "per-frame-program":  # angles, and one sign of them for a whole clip
+        for m, person in enumerate(clip):
+            centred = [frame - _mean(frame, layout.anchors["chest"]) for frame in person]
+            lines = [frame[right] - frame[left] for frame in centred]
+            sign = -1 if sum(line[2] for line in lines) >= 0 else 1
+            for t, (frame, line) in enumerate(zip(centred, lines, strict=True)):
+                angle = sign * math.acos(line[0] / (math.hypot(line[0], line[2]) + 1e-4))
+                turn = _rotation(np.array([0.0, 1.0, 0.0]), -angle)
+                out[m, t] = [turn @ point for point in frame]
         return out
     if name == "root-relative":
         for m, t in np.ndindex(clip.shape[:2]):
@@ -179,6 +189,22 @@ def test_degenerate_bodies_stay_finite(name: str, line: tuple[float, float, floa
         placed = normalize(joints, layout, name)
     assert np.isfinite(placed).all()
     assert np.isfinite(normalize(torch.from_numpy(joints), layout, name, torch).numpy()).all()
+
+
+@pytest.mark.parametrize("xp", [np, torch])
+def test_the_origin_is_where_person_1_enters(xp: Any) -> None:
+    """Of a clip that person 2 begins alone; without an origin it would stay in the camera's
+    coordinates."""
+    layout = load_layout("ntu25")
+    clips = _clips(layout)
+    clips[:, 0, :2] = 0
+    given = clips if xp is np else torch.from_numpy(clips)
+    for name in ("first-frame", "first-frame-aligned"):
+        placed = np.asarray(normalize(given, layout, name, xp))
+        np.testing.assert_allclose(placed[:, 0, 2, 1], 0, atol=1e-6)
+        assert not placed[:, 0, :2].any()
+        later = normalize(clips[:, :, 2:], layout, name)
+        np.testing.assert_allclose(placed[:, :, 2:], later, atol=1e-6)
 
 
 def test_shoulders_that_face_away_are_turned_round() -> None:

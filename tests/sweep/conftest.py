@@ -1,10 +1,28 @@
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from skedge.datasets.store import Store, StoreWriter
+from skedge.recipes import RECIPES
 from skedge.skeleton import load_layout
+from skedge.sweep import grid
+from skedge.sweep.point import read_recipe
+
+
+@pytest.fixture(scope="session", autouse=True)
+def shipped_recipes_are_read_once() -> Iterator[None]:
+    """Most grids start from one of them; the parser takes a quarter of a second for a recipe."""
+    shipped = cache(read_recipe)
+
+    def read(file: str) -> object:
+        return (shipped if Path(file).parent == RECIPES else read_recipe)(file)
+
+    with pytest.MonkeyPatch.context() as changed:
+        changed.setattr(grid, "read_recipe", read)
+        yield
 
 
 @pytest.fixture(scope="session")

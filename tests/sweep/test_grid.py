@@ -18,7 +18,7 @@ from skedge.recipes.distill_settings import student_plan
 from skedge.recipes.recipe import Recipe
 from skedge.skeleton import InputError
 from skedge.sweep.grid import Given, Sweep, folder_name, points_of, read_sweep, repeated
-from skedge.sweep.point import Point, make_recipe, parser
+from skedge.sweep.point import Point, read_recipe
 
 OUT = Path("out")
 BASE = str(RECIPES / "synthetic.yaml")
@@ -46,7 +46,7 @@ def setting(recipe: Recipe, name: str) -> Any:
 
 @cache
 def base_sections() -> dict[str, Any]:
-    return make_recipe({}, parser().parse_path(BASE)).sections()
+    return read_recipe(BASE).sections()
 
 
 @st.composite
@@ -361,7 +361,7 @@ def _check_stream(points: list[Point]) -> None:
     }
     pooled = [one.input.frames - 8 * len(one.student.widths) for one in recipes]
     assert pooled == [50, 50, 50, 50, 30, 30, 30, 30, 30, 30]
-    shipped = make_recipe({}, parser().parse_path(str(RECIPES / "utd_mhad_stream.yaml")))
+    shipped = read_recipe(str(RECIPES / "utd_mhad_stream.yaml"))
     meant = (
         replace(shipped.input, protocol="xsub-val", part="val"),
         shipped.student,

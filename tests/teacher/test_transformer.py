@@ -15,11 +15,13 @@ from skedge.skeleton import InputError, load_layout
 from skedge.teacher.drawing import class_activation
 from skedge.teacher.methods.registry import make_method
 from skedge.teacher.networks.classifier import Classifier
+from skedge.teacher.networks.dual import make_encoder
 from skedge.teacher.networks.encoders import build_encoder
 from skedge.teacher.networks.transformer import TokenBlock, set_drop_path
 from skedge.teacher.protocols.classify import Classification, depths
 from tests.teacher.masked_tiny import (
     NTU,
+    STTFORMER,
     TRANSFORMER,
     clips,
     encoder_of,
@@ -196,6 +198,25 @@ def test_the_deployed_form(persons: int, head: str) -> None:
         probabilities, embedding = deployed(joints[i])
         torch.testing.assert_close(probabilities, logits[i].softmax(0), atol=1e-6, rtol=1e-5)
         torch.testing.assert_close(embedding, features[i], atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("plan", [TRANSFORMER, STTFORMER], ids=["transformer", "sttformer"])
+def test_the_largest_of_every_channel(plan: EncoderSettings) -> None:
+    """With `pool: max` one joint's moment is enough, where a mean over all tokens drowns it; probe
+    and exported file see the same."""
+    classifier = random_classifier(NTU, INPUT, replace(plan, pool="max"))
+    joints = scenes(3, INPUT)
+    clip = classifier.view(joints)
+    features = classifier.encoder(clip)
+    torch.testing.assert_close(features, classifier.encoder.feature_map(clip).amax((2, 3)))
+    _, embedding = Deployed(classifier).eval()(joints[0])
+    torch.testing.assert_close(embedding, features[0], atol=1e-5, rtol=1e-5)
+
+
+def test_graphs_and_pairs_have_their_mean() -> None:
+    for plan in (EncoderSettings(pool="max"), replace(TRANSFORMER, pool="max", fusion="mean")):
+        with pytest.raises(InputError, match=r"encoder\.pool: expected mean of .*, got max"):
+            make_encoder(NTU, plan, 12)
 
 
 @pytest.mark.parametrize("fusion", ["one", "alignment"])

@@ -3,6 +3,7 @@ encoder."""
 
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -108,15 +109,14 @@ def test_three_streams_and_seeds_have_their_untrained_ones(store: Store, tmp_pat
     )
     one = replace(three, pretrain=replace(three.pretrain, optim=optim(epochs=1)))
     steps.pretrain(store, tmp_path / "encoders", one)
-    metrics = steps.evaluate(
+    knn = partial(
+        steps.evaluate,
         store,
-        tmp_path / "knn",
-        three,
         protocol="knn",
         pretrained=tmp_path / "encoders",
         untrained=True,
-        seeds=[0, 1],
     )
+    metrics = steps.over_seeds(tmp_path / "knn", three, [0, 1], step=knn)
     each = [
         json.loads((tmp_path / "knn" / f"seed-{seed}" / "metrics.json").read_text())
         for seed in (0, 1)

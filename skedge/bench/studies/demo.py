@@ -97,24 +97,24 @@ def _compose(picture: np.ndarray, answers: tuple[Answer, ...], events: list[Even
     small_font, font = ImageFont.load_default(11), ImageFont.load_default(14)
     left, right = width + LEFT_EDGE, width + PANEL - LEFT_EDGE
     bar = left + 110
-    pen.text((left, 12), "ACTIONS", QUIET, small_font)
+    pen.text((left, 12), "ACTIONS", fill=QUIET, font=small_font)
     top = next((answer.top for answer in answers if answer.top), ())
     for row, (label, probability) in enumerate(top):
         y = 34 + ROW * row
-        pen.text((left, y), label, TEXT, font)
+        pen.text((left, y), label, fill=TEXT, font=font)
         pen.rounded_rectangle((bar, y + 3, right, y + 13), 5, TRACK)
         length = round((right - bar) * probability)
         if length > 1:
             box = (bar, y + 3, bar + length, y + 13)
             pen.rounded_rectangle(box, min(5, length // 2), BAR if row else STRONG)
     below = 34 + ROW * 5 + 16
-    pen.text((left, below), "EVENTS", QUIET, small_font)
+    pen.text((left, below), "EVENTS", fill=QUIET, font=small_font)
     for row, event in enumerate(reversed(events[-EVENTS_SHOWN:])):
         y, colour = below + 22 + ROW * row, TEXT if event.ended else STRONG
-        pen.text((left, y), f"{event.start:5.1f} s", QUIET, font)
-        pen.text((left + 64, y), event.label, colour, font)
+        pen.text((left, y), f"{event.start:5.1f} s", fill=QUIET, font=font)
+        pen.text((left + 64, y), event.label, fill=colour, font=font)
         if event.length is not None:
-            pen.text((right, y), f"{event.length:.1f} s", QUIET, font, anchor="ra")
+            pen.text((right, y), f"{event.length:.1f} s", fill=QUIET, font=font, anchor="ra")
     return np.asarray(canvas)
 
 

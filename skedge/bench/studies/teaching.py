@@ -49,7 +49,7 @@ def measure(
     rest = rest[: int(np.searchsorted(lengths, 60 * how.minutes)) + 1]
     seconds = float(store.index["frames"][rest].sum() / rate)
     others = [part for i in rest for part in stretches(play(recognizer, store, int(i)).embeddings)]
-    held = hold_out(taught, others, seconds, PATIENCE)
+    held = hold_out(taught, others, seconds, patience=PATIENCE)
     limits = {label: held.threshold(label) for label in new}
     found = learn(
         {label: [one for paces in clips for one in paces] for label, clips in taught.items()},
@@ -105,7 +105,7 @@ def main() -> None:
     try:
         recognizer = Recognizer.load(args.model, taught=False)
         recognizer.checks_bodies = False
-        print(markdown(measure(recognizer, Store(args.store), args.new, args)))
+        print(markdown(measure(recognizer, Store(args.store), args.new, how=args)))
     except InputError as error:
         parser.exit(2, f"skedge.bench.studies.teaching: {error}\n")
 

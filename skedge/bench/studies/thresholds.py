@@ -85,14 +85,19 @@ def study(model: str, sets: Sequence[Path], price: float) -> dict[str, Any]:
     rules = EventRules.of(recognizer.metadata)
     labels = recognizer.labels
     watched = {
-        path.stem: list(watch(recognizer, read_recordings(path, SYNONYMS, labels, "all", "xsub")))
+        path.stem: list(
+            watch(
+                recognizer,
+                read_recordings(path, SYNONYMS, labels=labels, part="all", protocol="xsub"),
+            )
+        )
         for path in sets
     }
     found = tallies(watched, rules)
     loud = [label for label in labels if label not in QUIET]
 
     def by(names: Sequence[str]) -> EventRules:
-        chosen = choose(found, names, loud, price)
+        chosen = choose(found, names, loud, price=price)
         return replace(
             rules,
             thresholds=np.array([chosen.get(label, (1.0, 1))[0] for label in labels]),
@@ -100,7 +105,7 @@ def study(model: str, sets: Sequence[Path], price: float) -> dict[str, Any]:
         )
 
     names = list(watched)
-    every = choose(found, names, loud, price)
+    every = choose(found, names, loud, price=price)
     return {
         "model": model,
         "price": price,

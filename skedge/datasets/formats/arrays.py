@@ -146,6 +146,8 @@ def _check_axes(shape: tuple[int, ...], layout: Layout, file: Path) -> None:
     if size in (3, 4) and shape[-1] in (2, 3) and 0 not in shape and placed:
         return
     turn = ""
+    if shape[-1] == 4 and placed:
+        turn = "; if the fourth number of a joint is a confidence, leave it out: array[..., :3]"
     for order in permutations(range(size)) if size in (3, 4) else ():
         if shape[order[-1]] in (3, 2) and shape[order[-2]] == len(layout):
             turn = f"; its axes are in another order: turn it with numpy.transpose(array, {order})"
@@ -188,9 +190,11 @@ def _from_csv(path: Path, layout: Layout) -> np.ndarray:
 
     def check(columns: int, line: int) -> None:
         if columns % person or columns > MOST_PEOPLE * person:
+            number = "; is the first one a frame's number or time? Leave it out"
             damaged(
                 path,
-                f"expected {person} columns a person ({len(layout)} joints, x y z), got {columns}",
+                f"expected {person} columns a person ({len(layout)} joints, x y z), got"
+                f" {columns}{number if columns % person == 1 else ''}",
                 line,
             )
 

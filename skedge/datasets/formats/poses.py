@@ -10,6 +10,7 @@ import numpy as np
 from skedge.datasets.importer import Clip, Dataset
 from skedge.datasets.parsing.damage import damaged
 from skedge.datasets.poses import PoseRecording, read_poses
+from skedge.datasets.store.splits import every_fifth
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.layout import load_layout
 from skedge.skeleton.resample import TOLERANCE, at_times
@@ -88,15 +89,6 @@ def clip_of(
     clip = np.stack(persons)
     there = np.flatnonzero(np.isfinite(clip).any(axis=(0, 2, 3)))
     return clip[:, there[0] : there[-1] + 1]
-
-
-def every_fifth(index: np.ndarray) -> np.ndarray:
-    """Codes of a split: of every label's clips every fifth tests, the others train."""
-    codes = np.ones(len(index), np.int8)
-    for label in np.unique(index["label"]):
-        own = np.flatnonzero(index["label"] == label)
-        codes[own[4::5] if len(own) >= 5 else own[1:][-1:]] = 3
-    return codes
 
 
 def _motion(person: np.ndarray) -> float:

@@ -4,6 +4,7 @@ written whole."""
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy as np
 from skedge.datasets.store import PARTS, Store, StoreWriter
 from skedge.datasets.store.lock import only_one
 from skedge.datasets.store.look import look
+from skedge.datasets.store.splits import every_fifth
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.layout import Layout
 from skedge.skeleton.resample import at_rate
@@ -132,6 +134,9 @@ def merge(stores: Sequence[Store], path: Path | str, name: str | None = None) ->
     training. Intervals of continuous recordings are refused, and so are bodies that are wrong, and
     classes that are only numbers in stores of different classes.
 
+    Stores that were imported with `--shard` of the same source become the store of the whole: clips
+    keep their names, and people are the same people.
+
     Raises:
         InputError: for fewer than two stores, a layout that cannot be retargeted, an unknown rate
             beside a known one, intervals, and where something stands at `path`.
@@ -159,6 +164,8 @@ def merge(stores: Sequence[Store], path: Path | str, name: str | None = None) ->
             "merge: expected classes with names, got numbers, which may mean something else in"
             " every store; import with --labels"
         )
+    if all(_of_a_shard(store) == _of_a_shard(first) for store in stores) and _of_a_shard(first):
+        return _whole(stores, path, name)
     labels = list(dict.fromkeys(label for store in stores for label in store.labels))
     with StoreWriter(
         path,
@@ -200,6 +207,49 @@ def merge(stores: Sequence[Store], path: Path | str, name: str | None = None) ->
             ]
             codes = np.concatenate(parts)
             writer.protocol(protocol, _always(codes))
+    return Store(path)
+
+
+def _of_a_shard(store: Store) -> dict[str, Any]:
+    """How a store of a shard was made, but for which shard it is; nothing where it is of none."""
+    if "shard" not in store.made_by:
+        return {}
+    made = {key: value for key, value in store.made_by.items() if key not in ("shard", "poses")}
+    return made | {"labels": list(store.labels)}
+
+
+def _whole(stores: Sequence[Store], path: Path, name: str | None) -> Store:
+    """The store that an import without shards makes, its clips in the order of their names."""
+    first = stores[0]
+    clips = sorted(
+        (str(entry["name"]), number, i)
+        for number, store in enumerate(stores)
+        for i, entry in enumerate(store.index)
+    )
+    for (one, _, _), (other, _, _) in pairwise(clips):
+        if one == other:
+            raise InputError(f"merge: expected every shard once, got the clip {one} twice")
+    with StoreWriter(
+        path,
+        name=name or path.name,
+        layout=first.layout,
+        labels=list(first.labels),
+        rate=first.rate,
+    ) as writer:
+        writer.made_by = {key: what for key, what in first.made_by.items() if key != "shard"}
+        for clip, number, i in clips:
+            entry = stores[number].index[i]
+            writer.add(
+                clip,
+                stores[number].clip(i),
+                label=int(entry["label"]),
+                subject=int(entry["subject"]),
+                camera=int(entry["camera"]),
+                setup=int(entry["setup"]),
+            )
+        for protocol in first.protocols:
+            codes = np.array([stores[number].codes(protocol)[i] for _, number, i in clips], np.int8)
+            writer.protocol(protocol, every_fifth if protocol == "films" else _always(codes))
     return Store(path)
 
 

@@ -135,7 +135,7 @@ def _table(model: bytes, at: int, kinds: Kinds) -> Table:
             continue
         if isinstance(kind, int):
             size = 1 if kind == 16 else kind
-            table.children[slot] = Vector(_bytes(model, at, slot, size), kind)
+            table.children[slot] = Vector(_bytes(model, at, slot, size=size), kind)
         elif isinstance(kind, list):
             table.children[slot] = [
                 _table(model, place, kind[0]) for place in _tables(model, at, slot)

@@ -218,7 +218,7 @@ class Actions:
                 self._going[key] = (self._begun, self._zero)
             number, zero = self._going.pop(key) if event.ended else self._going[key]
             person: Any = None if scene else event.person
-            found.append(Happening(event, person, number, zero, self.device))
+            found.append(Happening(event, person, number=number, zero=zero, device=self.device))
         return tuple(found)
 
     def _each(self, observation: Observation) -> tuple[tuple[Answer, ...], list[Event]]:
@@ -231,7 +231,13 @@ class Actions:
             joints = self._placed(person, observation.layout)
             result = self.recognizer.update(joints, observation.frame.seconds, person.id)
             answers.append(
-                Answer(person.id, True, self._top(result), self._doing(person.id), result.problem)
+                Answer(
+                    person.id,
+                    True,
+                    top=self._top(result),
+                    doing=self._doing(person.id),
+                    problem=result.problem,
+                )
             )
             events += result.events
         return tuple(answers), events
@@ -254,9 +260,9 @@ class Actions:
             if place is not None:
                 joints[number] = self._placed(whole[place], observation.layout)
         result = self.recognizer.update(joints, observation.frame.seconds)
-        return (Answer(None, True, self._top(result), self._doing(0), result.problem),), [
-            *result.events
-        ]
+        return (
+            Answer(None, True, top=self._top(result), doing=self._doing(0), problem=result.problem),
+        ), [*result.events]
 
     def _doing(self, person: int) -> tuple[Event, ...]:
         return tuple(event for event in self.recognizer.open_events if event.person == person)

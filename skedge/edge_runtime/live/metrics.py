@@ -44,15 +44,29 @@ class Metrics:
         state = self._live.state()
         with self._lock:
             events = dict(self._events)
-        yield by(GaugeMetricFamily, "info", "Version", "version", {__version__: 1})
+        yield by(
+            GaugeMetricFamily, "info", text="Version", label="version", values={__version__: 1}
+        )
         problems = len(self._live.problems())
         yield gauge("problems", "What keeps events from coming; 0 while all is well", problems)
         yield gauge("uptime_seconds", "Time since the start", state["uptime"])
         yield gauge("people", "People in view", len(state["people"]))
-        yield by(CounterMetricFamily, "events", "Actions begun", "event", events)
-        yield by(GaugeMetricFamily, "rate_hertz", "Frames per second", "stage", state["rates"])
+        yield by(CounterMetricFamily, "events", text="Actions begun", label="event", values=events)
+        yield by(
+            GaugeMetricFamily,
+            "rate_hertz",
+            text="Frames per second",
+            label="stage",
+            values=state["rates"],
+        )
         left_out = "Frames left out before a stage"
-        yield by(CounterMetricFamily, "dropped_frames", left_out, "stage", state["dropped"])
+        yield by(
+            CounterMetricFamily,
+            "dropped_frames",
+            text=left_out,
+            label="stage",
+            values=state["dropped"],
+        )
         latency = GaugeMetricFamily(
             "skedge_latency_seconds", "Duration of a stage", labels=["stage", "quantile"]
         )

@@ -70,7 +70,7 @@ class Studio:
         if not self.wanted:
             # Whoever looked on has left since.
             return
-        picture = draw(observation, answers, self._stage, self._view)
+        picture = draw(observation, answers, self._stage, view=self._view)
         if self.film is not None:
             self._record(self.film, picture, observation.frame.seconds)
         if self.viewers is not None and self.viewers.watchers:
@@ -160,11 +160,14 @@ def draw(
     for person, pixels in zip(observation.people, places, strict=True):
         if pixels is None:
             continue
-        _skeleton(picture, pixels, observation.layout, person.whole, thick)
+        _skeleton(picture, pixels, layout=observation.layout, whole=person.whole, thick=thick)
         answer = known.get(person.id)
         text = f"{person.id}" if answer is None else f"{person.id}: {answer.text}"
         _label(
-            picture, pixels, text if person.whole else f"{person.id}: no whole body in view", thick
+            picture,
+            pixels,
+            text if person.whole else f"{person.id}: no whole body in view",
+            thick=thick,
         )
     return picture
 

@@ -219,7 +219,7 @@ class Live:
                     people = self._pose.estimate(shot.frame)
                 self.timing.took("pose", time.monotonic() - start)
             self.timing.happened("pose")
-            observation = Observation(shot.frame, people, self._layout, shot.taken)
+            observation = Observation(shot.frame, people, self._layout, taken=shot.taken)
             self._observations.put(observation)
             if self._painter is not None and self._painter.wanted:
                 self._pictures.put(observation)

@@ -98,7 +98,7 @@ def open_camera(
     source, name = open_source(text, fast, **recorded), without_password(text)
     layout = getattr(source, "layout", None)
     if layout is not None:
-        return Camera(name, source, None, layout, getattr(source, "notes", ()))
+        return Camera(name, source, pose=None, layout=layout, notes=getattr(source, "notes", ()))
     try:
         if make is not None:
             pose: PoseEstimator = OwnPose(make(people), f"--pose {estimator}")
@@ -107,7 +107,7 @@ def open_camera(
     except BaseException:
         source.close()
         raise
-    return Camera(name, source, pose, pose.layout)
+    return Camera(name, source, pose, layout=pose.layout)
 
 
 def _blazepose(people: int, network: str | None, threads: int | None) -> PoseEstimator:
@@ -197,13 +197,13 @@ def record(
         layouts.append(layout)
         return takes
 
-    _look(camera, consumer, viewing, Telling(), every_frame)
+    _look(camera, consumer, viewing=viewing, telling=Telling(), every_frame=every_frame)
     if not takes.complete:
         raise InputError(
             f"the recording ended after {len(takes.clips)} of {takes.count} clips; nothing was"
             " stored"
         )
-    return len(takes.clips), len(append(store, takes.clips, layouts[0], RATE))
+    return len(takes.clips), len(append(store, takes.clips, layouts[0], rate=RATE))
 
 
 def _look(
@@ -234,7 +234,7 @@ def _look(
             opened.source,
             opened.pose,
             opened.layout,
-            consumer(opened.layout, lambda text: running.note(text)),
+            consumer=consumer(opened.layout, lambda text: running.note(text)),
             name=opened.name,
             painter=painter,
             every_frame=every_frame,
@@ -244,13 +244,13 @@ def _look(
         if viewing.port is not None:
             feeds = Feeds(
                 pictures,
-                running.states,
-                running.log,
-                running.problems,
-                Metrics(running).text,
-                lambda wanted: (running.control or running.view).change(wanted),
+                states=running.states,
+                log=running.log,
+                problems=running.problems,
+                metrics=Metrics(running).text,
+                change=lambda wanted: (running.control or running.view).change(wanted),
             )
-            page = Page(feeds, viewing.host, viewing.port, token)
+            page = Page(feeds, viewing.host, viewing.port, token=token)
             # A token that was given is known already, and need not stand in a log.
             said = token if viewing.token is None else "..."
             notes = [

@@ -94,7 +94,7 @@ class Page:
             raise InputError(
                 f"--host {host}: expected a token for viewers on other computers, got none"
             )
-        self._server = _Server(feeds, host, port, token)
+        self._server = _Server(feeds, host, port, token=token)
         shown = f"[{host}]" if ":" in host else host
         self.port = int(self._server.server_address[1])
         self.address = f"http://{shown}:{self.port}/"

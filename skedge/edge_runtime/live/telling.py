@@ -64,7 +64,7 @@ class Telling:
 
         if self.record.suffix:
             return Film(self.record, note)
-        return Segments(self.record, self.segment, self.record_limit * GIGABYTE, note)
+        return Segments(self.record, self.segment, self.record_limit * GIGABYTE, note=note)
 
     def broker(self) -> Any:
         """The `Broker` to tell, None without one; raises `InputError` for an address or a file that
@@ -101,22 +101,22 @@ def tell(running: Live, telling: Telling, hook: Callable[[Document], object] | N
     if not (sys.stderr.isatty() and sys.stdout.isatty()):
         lines = json_lines(sys.stdout)
         failed = partial(running.crew.fail, "stdout")
-        give_actions(Outlet("stdout", lines, failed, [running.followed]))
+        give_actions(Outlet("stdout", lines, failed, after=[running.followed]))
     if hook is not None:
 
         def broken(error: Exception) -> None:
             running.note(f"hook: {type(error).__name__}: {error}")
 
-        give_actions(Outlet("hook", hook, broken, [running.followed]))
+        give_actions(Outlet("hook", hook, broken, after=[running.followed]))
     broker = telling.broker()
     if broker is not None:
         from skedge.edge_runtime.live.mqtt import Home
 
-        home = Home(broker, telling.name, telling.labels, running)
+        home = Home(broker, telling.name, telling.labels, live=running)
         running.tell("action", only_ended(home.tell) if telling.ended_only else home.tell)
         running.crew.start("mqtt", home.run)
     if not sys.stderr.isatty():
-        notes = Outlet("stderr", telling.say, _ignore, last_words)
+        notes = Outlet("stderr", telling.say, _ignore, after=last_words)
         running.tell("note", notes.put)
         notes.start(running.crew)
 

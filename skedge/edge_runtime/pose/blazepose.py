@@ -63,14 +63,23 @@ class _Followed:
         pixels = self._pixels.update(body.pixels, seconds)
         joints = self._joints.update(body.world, seconds)
         joints = self._placement.update(
-            joints, pixels, body.visibility * body.presence, width, height, seconds
+            joints,
+            pixels,
+            weights=body.visibility * body.presence,
+            width=width,
+            height=height,
+            seconds=seconds,
         )
         joints = np.where((body.presence >= PRESENT)[:, None], joints, np.nan)
         whole = self._whole.update(is_whole(body, width, height), body.region.angle, seconds)
         if self.track.id is None:
             return None
         return Person(
-            self.track.id, joints.astype(np.float32), pixels.astype(np.float32), body.score, whole
+            self.track.id,
+            joints.astype(np.float32),
+            pixels=pixels.astype(np.float32),
+            confidence=body.score,
+            whole=whole,
         )
 
 
@@ -149,7 +158,8 @@ class BlazePose:
             if track is not None:
                 one = known.get(track) or _Followed(track, body)
                 self._followed.append(one)
-                people.append(one.update(body, image.shape[1], image.shape[0], seconds))
+                height, width = image.shape[:2]
+                people.append(one.update(body, width, height, seconds=seconds))
         return tuple(person for person in people if person is not None)
 
     def _find(self, image: np.ndarray, seconds: float) -> list[Body]:
@@ -161,7 +171,7 @@ class BlazePose:
         if (
             self._followed
             and people > len(self._followed)
-            and self._is_time(image, seconds, missed, last)
+            and self._is_time(image, seconds, missed, bodies=last)
         ):
             # Beside the landmarks: those followed are painted over as they were a moment ago.
             beside = self._landmarkers.beside(partial(look, bodies=last, windows=1))
@@ -176,7 +186,9 @@ class BlazePose:
         free = people - len(bodies)
         if beside is not None:
             regions = beside.result()
-        elif free > 0 and ((lost and not bodies) or self._is_time(image, seconds, missed, bodies)):
+        elif free > 0 and (
+            (lost and not bodies) or self._is_time(image, seconds, missed, bodies=bodies)
+        ):
             # While nobody is in view there is time for two windows.
             regions = look(bodies=bodies, windows=1 if bodies else 2)
         else:
@@ -229,7 +241,14 @@ class BlazePose:
 def _sighting(image: np.ndarray, body: Body) -> Sighting:
     region = body.region
     trial = TRIAL if abs(region.angle) < UPRIGHT else DOUBTFUL_TRIAL
-    return Sighting(region.x, region.y, region.size, region.angle, _clothes(image, body), trial)
+    return Sighting(
+        region.x,
+        y=region.y,
+        size=region.size,
+        lean=region.angle,
+        color=_clothes(image, body),
+        trial=trial,
+    )
 
 
 def _clothes(image: np.ndarray, body: Body) -> np.ndarray | None:

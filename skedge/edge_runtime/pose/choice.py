@@ -36,6 +36,6 @@ def suitable_network(threads: int, folder: Path | None = None) -> str:
     times = []
     for _ in range(RUNS):
         start = time.perf_counter()
-        landmarker.find(picture, Region(SIDE / 2, SIDE / 2, SIDE, 0.0))
+        landmarker.find(picture, Region(SIDE / 2, SIDE / 2, SIDE, angle=0.0))
         times.append(time.perf_counter() - start)
     return "full" if min(times) * DEARER <= MOST else "lite"

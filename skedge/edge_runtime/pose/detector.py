@@ -52,12 +52,12 @@ class Detector:
 
     def __init__(self, path: Path, threads: int = 1) -> None:
         outputs = {"boxes": (1, 2254, 12), "scores": (1, 2254, 1)}
-        self._network = Network(path, threads, outputs, BRIGHTNESS / 127.5 - 1)
+        self._network = Network(path, threads, outputs, numbers=BRIGHTNESS / 127.5 - 1)
 
     def detect(self, image: np.ndarray) -> list[Detection]:
         """The bodies in `image` (H, W, 3) uint8 blue green red, the surest first."""
         height, width = image.shape[:2]
-        whole = Region(width / 2, height / 2, max(height, width), 0.0)
+        whole = Region(width / 2, height / 2, max(height, width), angle=0.0)
         picture = cv2.cvtColor(whole.cut(image, SIDE, cv2.BORDER_CONSTANT), cv2.COLOR_BGR2RGB)
         self._network.run(picture)
         boxes, scores = self._network.read("boxes")[0], self._network.read("scores")[0, :, 0]

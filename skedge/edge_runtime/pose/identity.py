@@ -136,13 +136,18 @@ class Identities:
             [track for track in self.tracks if track.id is None],
         )
         for group in groups:
-            self._give(group, sightings, found, seconds)
+            self._give(group, sightings, found, seconds=seconds)
         for i, sighting in enumerate(sightings):
             if found[i] is None and self._room(found):
                 place = np.array([sighting.x, sighting.y])
                 believed = seconds + sighting.trial
                 track = Track(
-                    place, sighting.size, sighting.lean, sighting.color, seconds, believed
+                    place,
+                    size=sighting.size,
+                    lean=sighting.lean,
+                    color=sighting.color,
+                    seconds=seconds,
+                    believed=believed,
                 )
                 self.tracks.append(track)
                 found[i] = track
@@ -218,7 +223,7 @@ def assign(costs: np.ndarray) -> list[int | None]:
     owners = [NOBODY] * (columns + rows)
     row_prices, prices = [0.0] * rows, [0.0] * (columns + rows)
     for row in range(rows):
-        _augment(table, row, owners, row_prices, prices)
+        _augment(table, row, owners=owners, row_prices=row_prices, prices=prices)
     taken = {owner: column for column, owner in enumerate(owners) if owner != NOBODY}
     return [taken[row] if taken[row] < columns else None for row in range(rows)]
 

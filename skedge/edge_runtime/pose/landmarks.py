@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from skedge.edge_runtime.pose.network import Network
-from skedge.edge_runtime.pose.region import Region, around_body
+from skedge.edge_runtime.pose.region import Region, around_body, cut_level
 from skedge.skeleton.layout import load_layout
 
 LAYOUT = load_layout("blazepose33")
@@ -25,6 +25,9 @@ MAIN = [
 ]
 
 SIDE = 256
+# Somebody who leans by less (radians) is shown to the network leaning: turning the picture is most
+# of the work around the network.
+LEVEL = 0.04
 BRIGHTNESS = np.arange(256, dtype=np.float32)
 JOINTS = len(LAYOUT)
 # Behind the 33 landmarks of the body come two that describe its circle, hips' centre and top, and
@@ -71,13 +74,19 @@ class Landmarker:
     def __init__(self, path: Path, threads: int = 1) -> None:
         outputs = {"points": (1, 5 * POINTS), "score": (1, 1), "world": (1, 3 * POINTS)}
         heat = {"heat": (1, HEAT, HEAT, POINTS)}
-        self._network = Network(path, threads, outputs, BRIGHTNESS / 255, heat)
+        self._network = Network(
+            path, threads, outputs=outputs, numbers=BRIGHTNESS / 255, optional=heat
+        )
 
     def find(self, image: np.ndarray, region: Region) -> Body | None:
         """The body in `region` of `image` (H, W, 3) uint8 blue green red; None where the network
         describes none.
         """
-        cut = region.cut(image, SIDE, cv2.BORDER_REPLICATE)
+        level = cut_level(image, region, SIDE) if abs(region.angle) <= LEVEL else None
+        if level is None:
+            cut = region.cut(image, SIDE, cv2.BORDER_REPLICATE)
+        else:
+            cut, region = level
         self._network.run(cv2.cvtColor(cut, cv2.COLOR_BGR2RGB, cut))
         points = self._network.read("points").reshape(POINTS, 5)
         places = points[:CIRCLE, :2] / SIDE
@@ -92,11 +101,11 @@ class Landmarker:
         visibility, presence = _sigmoid(points[:JOINTS, 3:]).T
         return Body(
             float(self._network.read("score")[0, 0]),
-            places[:JOINTS].astype(np.float32),
-            world * TO_Y_UP,
-            visibility,
-            presence,
-            following,
+            pixels=places[:JOINTS].astype(np.float32),
+            world=world * TO_Y_UP,
+            visibility=visibility,
+            presence=presence,
+            region=following,
         )
 
 

@@ -63,7 +63,7 @@ class Placement:
     ) -> np.ndarray:
         """The joints (33, 3) as `locate` places them, with a smoothed distance and the hips on the
         ray of their pixel."""
-        away = locate(joints, pixels, weights, width, height)[2:]
+        away = locate(joints, pixels, weights=weights, width=width, height=height)[2:]
         distance = self._distance.update(np.clip(away, NEAREST, FARTHEST), seconds)[0]
         left, right = HIPS
         hips = np.append(rays((pixels[left] + pixels[right]) / 2, width, height), 1) * distance

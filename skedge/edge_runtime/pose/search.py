@@ -71,7 +71,9 @@ class Search:
                 for detection in self._detector.detect(picture[top:bottom, left:right])
             ]
             self._took("detector", time.perf_counter() - start)
-            regions += [Region(one.x + left, one.y + top, one.size, one.angle) for one in found]
+            regions += [
+                Region(one.x + left, one.y + top, one.size, angle=one.angle) for one in found
+            ]
         return regions
 
     def has_changed(self, image: np.ndarray, bodies: Sequence[Body]) -> bool:

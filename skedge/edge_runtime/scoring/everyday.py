@@ -136,7 +136,7 @@ def read_recordings(
     is neither, and for an unknown part.
     """
     if (path / "store.json").is_file():
-        yield from _of_store(Store(path), synonyms, labels, part, protocol)
+        yield from _of_store(Store(path), synonyms, labels=labels, part=part, protocol=protocol)
     else:
         yield from _of_poses(path, synonyms, labels)
 
@@ -169,11 +169,11 @@ def _of_store(
             spans = [Span(_named(kind, synonyms, labels), 0.0, duration)]
         yield Recording(
             str(store.index["name"][i]),
-            "recording" if long else kind,
-            store.layout,
-            tuple(Track(seconds, one) for one in joints),
-            tuple(one for one in spans if one.label in labels and one.label not in QUIET),
-            duration,
+            kind="recording" if long else kind,
+            layout=store.layout,
+            people=tuple(Track(seconds, one) for one in joints),
+            spans=tuple(one for one in spans if one.label in labels and one.label not in QUIET),
+            duration=duration,
         )
 
 
@@ -190,7 +190,14 @@ def _of_poses(
         known = label in labels and label not in QUIET
         spans = (Span(label, 0.0, film.duration),) if known else ()
         kind = film.label or "nobody said"
-        yield Recording(film.name, kind, film.layout, tuple(tracks), spans, film.duration)
+        yield Recording(
+            film.name,
+            kind=kind,
+            layout=film.layout,
+            people=tuple(tracks),
+            spans=spans,
+            duration=film.duration,
+        )
 
 
 def _named(label: str, synonyms: Mapping[str, str], labels: Sequence[str]) -> str:

@@ -70,7 +70,7 @@ def evaluate_online(
         store.class_index(label)
     names, rate = [(synonyms or {}).get(name, name) for name in store.labels], store.rate or RATE
     every = [
-        Interval(int(i), names[label], start / rate, end / rate)
+        Interval(int(i), names[label], start / rate, end=end / rate)
         for i, label, start, end in own.tolist()
     ]
     intervals = [one for one in every if one.label in recognizer.labels and one.label not in QUIET]
@@ -81,7 +81,9 @@ def evaluate_online(
             f" (classes: {', '.join(store.labels)}); choose a model trained on these"
         )
     found = [
-        one for i in track(chosen) for one in distinct(_found(recognizer, store, i, rate), least)
+        one
+        for i in track(chosen)
+        for one in distinct(_found(recognizer, store, i, rate=rate), least)
     ]
     figures = {
         **score(found, intervals, least),
@@ -101,7 +103,7 @@ def evaluate_online(
         }
         for one, its in zip(ranked(found), match(found, intervals, least), strict=True)
     ]
-    return OnlineReport(figures, rows, tuple(_notes(recognizer, store, every, intervals)))
+    return OnlineReport(figures, rows, tuple(_notes(recognizer, store, every, intervals=intervals)))
 
 
 def watch(recognizer: Recognizer, joints: np.ndarray, rate: float) -> list[Event]:
@@ -136,11 +138,11 @@ def _found(recognizer: Recognizer, store: "Store", i: int, rate: float) -> list[
     return [
         Found(
             i,
-            one.label,
-            one.start,
-            one.end,
-            one.confidence,
-            began[one.person, one.label, one.start],
+            label=one.label,
+            start=one.start,
+            end=one.end,
+            score=one.confidence,
+            announced=began[one.person, one.label, one.start],
         )
         for one in events
         if one.end is not None

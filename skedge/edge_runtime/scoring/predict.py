@@ -156,7 +156,14 @@ def predict_store(
         )
         truth = names[store.index["label"][i]]
         predictions.append(
-            _predict(recognizer, clip.transpose(1, 0, 2, 3), rate, frame_by_frame, name, truth)
+            _predict(
+                recognizer,
+                clip=clip.transpose(1, 0, 2, 3),
+                rate=rate,
+                frame_by_frame=frame_by_frame,
+                name=name,
+                truth=truth,
+            )
         )
     late = sum(prediction.label is None for prediction in predictions)
     if late:
@@ -165,7 +172,9 @@ def predict_store(
     mean = sum(prediction.mean_label == prediction.truth for prediction in predictions) / len(
         predictions
     )
-    return Report(accuracy, predictions, tuple(notes), mean if frame_by_frame else None)
+    return Report(
+        accuracy, predictions, tuple(notes), mean_accuracy=mean if frame_by_frame else None
+    )
 
 
 def predict_file(
@@ -186,8 +195,12 @@ def predict_file(
     if not 0 < rate < 1000:
         raise InputError(f"rate: expected up to 1000 frames per second, got {rate:g}")
     recognizer = _recognizer(model)
-    clip, notes = understood(read_clip(Path(path)), recognizer.metadata.layout, layout, str(path))
-    answer = _predict(recognizer, clip, rate, frame_by_frame, str(path), None)
+    clip, notes = understood(
+        read_clip(Path(path)), recognizer.metadata.layout, layout, source=str(path)
+    )
+    answer = _predict(
+        recognizer, clip=clip, rate=rate, frame_by_frame=frame_by_frame, name=str(path), truth=None
+    )
     counted = recognizer.repetitions(clip, rate)
     return replace(answer, notes=tuple(notes), repetitions=counted)
 
@@ -257,15 +270,15 @@ def _predict(
     except InputError as error:
         raise InputError(f"{name}: {error}") from None
     if not answers:
-        return Prediction(name, truth, None, 0.0, None)
+        return Prediction(name, truth, label=None, confidence=0.0, probabilities=None)
     best, mean = int(answers[-1].argmax()), int(np.mean(answers, axis=0).argmax())
     return Prediction(
         name,
-        truth,
-        recognizer.labels[best],
-        float(answers[-1][best]),
-        answers[-1],
-        recognizer.labels[mean],
+        truth=truth,
+        label=recognizer.labels[best],
+        confidence=float(answers[-1][best]),
+        probabilities=answers[-1],
+        mean_label=recognizer.labels[mean],
     )
 
 

@@ -52,7 +52,7 @@ def open_source(
         if urlsplit(text).path.lower().endswith(FILMS):
             return Played(read_film(text), fast=fast)
         return Live(text, partial(open_stream, text), wait=wait)
-    return _open_path(text, fast, rate, layout)
+    return _open_path(text, fast, rate, named=layout)
 
 
 def _open_path(text: str, fast: bool, rate: float | None, named: str | None) -> Source:

@@ -12,12 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from skedge.datasets.formats.poses import RATE, clip_of, every_fifth
+from skedge.datasets.formats.poses import RATE, clip_of
 from skedge.datasets.importer import Clip, Dataset
 from skedge.datasets.parsing.damage import DamagedError, damaged
 from skedge.datasets.parsing.padded import in_order
 from skedge.datasets.poses import PoseWriter, read_poses
 from skedge.datasets.store import PARTS
+from skedge.datasets.store.splits import every_fifth
 from skedge.edge_runtime.interfaces import PoseEstimator
 from skedge.edge_runtime.live.outlets import load_hook
 from skedge.edge_runtime.pose.own import OwnPose
@@ -112,7 +113,7 @@ def read_shot(
         recording = bodies.recording(shot.name, shot.label)
         if kept is not None:
             bodies.write(kept, size, shot.label)
-    joints = clip_of(recording, rate, everyone, shot.stretch)
+    joints = clip_of(recording, rate, everyone, stretch=shot.stretch)
     return [Clip(shot.name, joints, labels.index(shot.label), subject=shot.subject)]
 
 
@@ -212,7 +213,7 @@ def _shot(folder: Path, row: dict[str, str], people: list[str]) -> Shot:
         raise ValueError(f"expected a split of {', '.join(PARTS)}, got {part[:40]!r}")
     subject = people.index(row["subject"]) if row["subject"] else -1
     name = row["film"].rsplit(".", 1)[0]
-    return Shot(path, name, row["label"], stretch, subject, part)
+    return Shot(path, name=name, label=row["label"], stretch=stretch, subject=subject, part=part)
 
 
 def _apart(shots: list[Shot]) -> list[Shot]:

@@ -6,6 +6,7 @@ from typing import Literal
 from skedge.skeleton.graph import Distances
 
 Fusion = Literal["one", "theta", "phi", "mean", "alignment"]
+Pool = Literal["mean", "max"]
 
 
 @dataclass
@@ -66,6 +67,9 @@ class EncoderSettings:
         head: head of a finetuned classifier: linear, or mlp (Skeleton2vec, which does not say of
             what width).
         joints: names of the joints that a backbone along the bones, or tcn, looks at; none is all.
+        pool: how the features of all frames and joints become a clip's: their mean, as in all
+            papers, or of transformer and sttformer the largest of each channel, which keeps what a
+            few joints do for a moment; a mean over 160 tokens drowns it.
         transformer: plan of that backbone.
         sttformer: plan of that backbone.
     """
@@ -80,5 +84,6 @@ class EncoderSettings:
     padding: bool = True
     head: Literal["linear", "mlp"] = "linear"
     joints: tuple[str, ...] = ()
+    pool: Pool = "mean"
     transformer: TransformerSettings = field(default_factory=TransformerSettings)
     sttformer: SttformerSettings = field(default_factory=SttformerSettings)

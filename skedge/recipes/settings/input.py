@@ -16,7 +16,8 @@ class InputSettings:
         part: where accuracy is measured: test, or val while settings are being chosen.
         frames: number of frames that the network is given.
         persons: number of persons in a clip; further ones are left out, missing ones are zeros.
-        normalization: per-frame (PSTL, AimCLR), root-relative, root-motion (the hips show how the
+        normalization: per-frame (PSTL, AimCLR), per-frame-program (the same to the digits of
+            AimCLR's program), root-relative, root-motion (the hips show how the
             body moves; one person), first-frame (CTR-GCN) or first-frame-aligned (PYSKL).
         stream: joint, bone, motion, or three: all of them, trained alone and fused.
         fusion: weights of the streams' logits, which are added, where there are three.

@@ -9,6 +9,7 @@ from torch.nn import functional
 
 from skedge.recipes.settings import ContrastSettings
 from skedge.teacher.methods.attention_drop import attention_drop
+from skedge.teacher.networks.base import pooled
 from skedge.teacher.networks.dual import AnyEncoder
 
 
@@ -52,7 +53,8 @@ class MoCo(nn.Module):
         left out."""
         features = self.encoder.feature_map(clip, joints, frames)
         whole, dropped = (
-            self.mlp(x.mean((2, 3))) for x in (features, attention_drop(features, keep))
+            self.mlp(pooled(x, self.encoder.pool))
+            for x in (features, attention_drop(features, keep))
         )
         return _unit(whole), _unit(dropped)
 

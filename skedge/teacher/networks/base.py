@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from skedge.recipes.settings.encoder_plan import Pool
 from skedge.skeleton.errors import InputError
 
 
@@ -12,11 +13,13 @@ class Encoder(nn.Module):
     `joints` (N, K) and `frames` (N, L), ascending indices, keep these alone: the others leave the
     computation. Persons are folded into the batch and averaged at the end. `last` is the module
     whose output are the last features of every person over frames and joints, (N * M, D, T', V');
-    `context` frames of a clip are lost where convolutions are not padded.
+    `context` frames of a clip are lost where convolutions are not padded. `pool` is how these
+    features become the clip's.
     """
 
     features: int
     context = 0
+    pool: Pool = "mean"
     blocks: nn.ModuleList
 
     @property
@@ -32,7 +35,12 @@ class Encoder(nn.Module):
     def forward(
         self, clip: Tensor, joints: Tensor | None = None, frames: Tensor | None = None
     ) -> Tensor:
-        return self.feature_map(clip, joints, frames).mean((2, 3))
+        return pooled(self.feature_map(clip, joints, frames), self.pool)
+
+
+def pooled(features: Tensor, pool: Pool) -> Tensor:
+    """Features of frames and joints (N, D, T', V') as a clip's, (N, D)."""
+    return features.amax((2, 3)) if pool == "max" else features.mean((2, 3))
 
 
 def check_multiple(frames: int, step: int, what: str) -> None:

@@ -7,6 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from skedge.recipes.settings import EncoderSettings, InputSettings
+from skedge.recipes.settings.encoder_plan import Pool
+from skedge.skeleton.errors import InputError
 from skedge.skeleton.layout import Layout
 from skedge.teacher.networks.base import Encoder
 from skedge.teacher.networks.encoders import build_encoder
@@ -50,8 +52,14 @@ class DualEncoder(nn.Module):
     With alignment and a head for 60 classes 2,184,516 parameters a stream.
     """
 
+    pool: Pool = "mean"
+
     def __init__(self, layout: Layout, plan: EncoderSettings, frames: int) -> None:
         super().__init__()
+        if plan.pool != "mean":
+            raise InputError(
+                f"encoder.pool: expected mean of two encoders, got {plan.pool}; max is for one"
+            )
         single = replace(plan, fusion="one")
         self.theta, self.phi = (
             build_encoder(layout, single, frames),

@@ -288,14 +288,22 @@ def build_encoder(
 ) -> Encoder:
     """The encoder that `settings.backbone` names, for clips of so many frames.
 
-    Raises `InputError` for an unknown name, and where the backbone cannot take that number of
-    frames.
+    Raises `InputError` for an unknown name, where the backbone cannot take that number of frames,
+    and for a pool that it does not have.
     """
     if settings.backbone not in BACKBONES:
         raise InputError(
             f"the encoder's backbone: expected one of {', '.join(BACKBONES)}, got"
             f" {settings.backbone!r}"
         )
-    if settings.backbone in GRAPHS:
+    graph = settings.backbone in GRAPHS
+    if graph and settings.pool != "mean":
+        raise InputError(
+            f"encoder.pool: expected mean of {settings.backbone}, got {settings.pool}; max is for"
+            " transformer and sttformer"
+        )
+    if graph:
         return GRAPHS[settings.backbone](layout, settings)
-    return BACKBONES[settings.backbone](layout, settings, frames)
+    encoder = BACKBONES[settings.backbone](layout, settings, frames)
+    encoder.pool = settings.pool
+    return encoder

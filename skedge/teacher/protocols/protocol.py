@@ -120,7 +120,7 @@ def evaluate(
             f" is for {takes}"
         )
     metrics = row.measure(store, run, pretrained)
-    metrics["untrained"] = measure_untrained(row.measure, store, run, pretrained)
+    metrics["untrained"] = measure_untrained(row.measure, store, run, pretrained=pretrained)
     write_metrics(run.folder, metrics)
     return metrics
 
