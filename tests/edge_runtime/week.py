@@ -24,7 +24,7 @@ from skedge.edge_runtime.sources.live import Live as Camera
 from tests.edge_runtime.live_fakes import Pose
 
 WEEK = 7 * 86400.0
-PICTURES = 40
+PICTURES = 20
 LAST_WORDS = 60.0
 
 

@@ -1,5 +1,10 @@
 """Masked prediction, the base of Skeleton2vec and MAMP: a transformer predicts what it does not
-see."""
+see.
+
+What it learns it has token by token. Of few steps a mean over all tokens, the papers' feature,
+shows little: a probe on it fell below the untrained encoder's. `encoder.pool: max` shows it
+(docs/results/accuracy.md, "Against an untrained encoder").
+"""
 
 from torch import Tensor
 from torch.nn import functional
