@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import psutil
-from paho.mqtt.client import MQTT_ERR_SUCCESS
+from paho.mqtt.client import MQTT_ERR_NO_CONN, MQTT_ERR_SUCCESS
 
 from skedge.edge_runtime.live import Live, actions, mqtt
 from skedge.edge_runtime.live.actions import Actions
@@ -61,30 +61,22 @@ class Ledger(Home):
     events = 0
 
     def __init__(self, *args: Any, **named: Any) -> None:
-        self.pending: set[int] = set()
-        self.early: set[int] = set()
-        self.lock = threading.Lock()
+        self._pending: list[Any] = []
         super().__init__(*args, **named)
-        self._client.on_publish = self._confirmed
 
     def _publish(self, topic: str, payload: str, *, retain: bool = False) -> Any:
         told = super()._publish(topic, payload, retain=retain)
         if topic == "event":
-            with self.lock:
-                self.events += 1
-                assert told.rc in (MQTT_ERR_SUCCESS, 4), "the queue is full"  # 4: away now
-                if told.mid in self.early:
-                    self.early.discard(told.mid)
-                else:
-                    self.pending.add(told.mid)
+            assert told.rc in (MQTT_ERR_SUCCESS, MQTT_ERR_NO_CONN), "the queue is full"
+            told.rc = MQTT_ERR_SUCCESS  # it waits: whether it is published may be asked
+            self.events += 1
+            self._pending = [*self.pending, told]
         return told
 
-    def _confirmed(self, client: Any, data: Any, number: int, *_: Any) -> None:
-        with self.lock:
-            if number in self.pending:
-                self.pending.discard(number)
-            elif len(self.early) < 1000:
-                self.early.add(number)
+    @property
+    def pending(self) -> list[Any]:
+        """Events that the broker has not confirmed."""
+        return [one for one in self._pending if not one.is_published()]
 
     def cut(self) -> None:
         """The network is gone."""
