@@ -104,13 +104,19 @@ def _with_root_motion(joints: Any, layout: Layout, xp: ModuleType, before: Any) 
 
 
 def _first_body(joints: Any, xp: ModuleType) -> Any:
-    """Person 1 in the first frame in which it is there, (..., 1, 1, V, 3); zeros if in none."""
+    """Person 1 in the frame in which it enters, (..., 1, 1, V, 3); zeros if in none.
+
+    The mean over all, where a clip that is read round and round lets it enter more than once.
+    """
     one = joints[..., :1, :, :, :]
     if joints.shape[-4] == 1:  # then nobody else can have begun the clip
         return one[..., :1, :, :]
     there = abs(one).sum((-2, -1)) > 0
-    first = there & (xp.cumsum(there, -1) == 1)
-    return xp.where(first[..., None, None], one, one * 0).sum(-3)[..., None, :, :]
+    before = xp.concatenate([there[..., :1] & False, there[..., :-1]], -1)
+    enters = (there & ~before)[..., None, None]
+    body = xp.where(enters, one, one * 0).sum(-3)
+    times = xp.where(enters, one * 0 + 1, one * 0).sum(-3)
+    return (body / xp.where(times > 0, times, times * 0 + 1))[..., None, :, :]
 
 
 def _anchor(joints: Any, layout: Layout, name: str) -> Any:
