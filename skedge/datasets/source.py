@@ -38,8 +38,7 @@ class Found(NamedTuple):
 
 def find(source: Path, pattern: str, what: str) -> Found:
     """The files below `source` whose names match `pattern` whole, in small letters or capitals;
-    zips in it, or `source`
-    itself, count as folders.
+    zips in it, or `source` itself, count as folders.
 
     A link that leads out of `source` is not followed but listed as damaged, as is a zip that cannot
     be read. `what` says what was looked for. Raises `InputError` where there is nothing of it.
@@ -59,6 +58,26 @@ def find(source: Path, pattern: str, what: str) -> Found:
         raise InputError(f"{source}: expected {what}, got none{more}")
     found.files.sort(key=lambda file: (file.name, file))
     return found
+
+
+def find_placed(source: Path, name: str, place: re.Pattern[str], like: str) -> tuple[Found, int]:
+    """The files called `name` below `source` whose folders match `place`, in the order of their
+    paths, and how many lie in other folders.
+
+    `like` is an example of such folders. Raises `InputError` where no file is in one.
+    """
+    found = find(source, re.escape(name), f"files called {like}/{name}")
+    files = [file for file in found.files if placed(file, place) is not None]
+    if not files:
+        raise InputError(
+            f"{source}: expected folders like {like} around {name}, got {found.files[0]}"
+        )
+    return Found(sorted(files, key=str), found.damaged), len(found.files) - len(files)
+
+
+def placed(file: File, place: re.Pattern[str]) -> re.Match[str] | None:
+    """The match of `place` in the path of a file, with / between folders on every system."""
+    return place.search(str(file).replace("\\", "/"))
 
 
 def read_bytes(file: File) -> bytes:

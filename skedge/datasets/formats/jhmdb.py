@@ -11,7 +11,7 @@ from skedge.datasets.mending import in_metres
 from skedge.datasets.parsing.damage import check_joints, damaged
 from skedge.datasets.parsing.mat5 import MatError, read_variable
 from skedge.datasets.parsing.padded import in_order
-from skedge.datasets.source import File, find, read_bytes
+from skedge.datasets.source import File, find, find_placed, placed, read_bytes
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.layout import load_layout
 
@@ -23,7 +23,7 @@ LABELS = (
 RATE = 30.0
 LARGEST = 1e6  # pixels: no picture is as wide
 _FILE = "joint_positions.mat"
-_PLACE = re.compile(rf"([^/]+)/([^/]+)/{re.escape(_FILE)}", re.IGNORECASE)
+_PLACE = re.compile(rf"(?:^|/)({'|'.join(LABELS)})/([^/]+)/{re.escape(_FILE)}", re.IGNORECASE)
 _SPLIT = re.compile(r"(.+)_test_split([123])\.txt", re.IGNORECASE)
 _PARTS = {"1": "train", "2": "test"}
 
@@ -35,31 +35,26 @@ def open_jhmdb(source: Path) -> Dataset:
     `split-3`, where the set's lists `ACTION_test_splitN.txt` are below `source` too. Raises
     `InputError` for a source without such files.
     """
-    found = find(source, re.escape(_FILE), f"files called ACTION/CLIP/{_FILE}")
-    files = [file for file in found.files if _place(file) is not None]
-    if not files:
-        raise InputError(
-            f"{source}: expected folders like wave/CLIP around {_FILE}, got {found.files[0]}"
-        )
+    found, elsewhere = find_placed(source, _FILE, _PLACE, like="wave/CLIP")
     splits = _splits(source)
     return Dataset(
         name="jhmdb",
         layout=load_layout("jhmdb15"),
         labels=LABELS,
         rate=RATE,
-        sources=sorted(files, key=str),
+        sources=found.files,
         read=read_clip,
         root=source,
         protocols={name: in_order(parts) for name, parts in splits.items()},
         expected={"clips": 928},
         damaged=found.damaged,
-        left_out={"not in the folder of an action": len(found.files) - len(files)},
+        left_out={"not in the folder of an action": elsewhere},
     )
 
 
 def read_clip(file: File) -> list[Clip]:
     """The clip in one .mat file, pos_img (2, 15, frames) in pixels; `DamagedError` names it."""
-    place = _place(file)
+    place = placed(file, _PLACE)
     assert place is not None, "only files in an action's folder are read"
     try:
         picture = read_variable(read_bytes(file), "pos_img")
@@ -77,12 +72,6 @@ def read_clip(file: File) -> list[Clip]:
     # In a picture the right hand of a person who faces the camera is at smaller x.
     joints = in_metres(places, layout, file) * np.array([-1, 1, 1], np.float32)
     return [Clip(f"{place[1].lower()}/{place[2]}", joints, LABELS.index(place[1].lower()))]
-
-
-def _place(file: File) -> re.Match[str] | None:
-    """The match of the folders that the file lies in, of one of the set's actions."""
-    match = _PLACE.search(str(file).replace("\\", "/"))
-    return match if match is not None and match[1].lower() in LABELS else None
 
 
 def _splits(source: Path) -> dict[str, dict[str, frozenset[str]]]:

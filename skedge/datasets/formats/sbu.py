@@ -11,8 +11,7 @@ from skedge.datasets.importer import Clip, Dataset
 from skedge.datasets.parsing.damage import damaged
 from skedge.datasets.parsing.ntu_text import LONGEST
 from skedge.datasets.parsing.tables import read_table
-from skedge.datasets.source import File, find, read_bytes
-from skedge.skeleton.errors import InputError
+from skedge.datasets.source import File, find_placed, placed, read_bytes
 from skedge.skeleton.layout import load_layout
 
 LABELS = (
@@ -39,18 +38,13 @@ def open_sbu(source: Path) -> Dataset:
     on four or five of the 21 pairs of people (`setup`). Raises `InputError` for a source without
     such files.
     """
-    found = find(source, re.escape(_FILE), f"files called sAAsBB/CC/DDD/{_FILE}")
-    files = [file for file in found.files if _place(file) is not None]
-    if not files:
-        raise InputError(
-            f"{source}: expected folders like s01s02/01/001 around {_FILE}, got {found.files[0]}"
-        )
+    found, elsewhere = find_placed(source, _FILE, _PLACE, like="s01s02/01/001")
     return Dataset(
         name="sbu",
         layout=load_layout("sbu15"),
         labels=LABELS,
         rate=RATE,
-        sources=sorted(files, key=str),
+        sources=found.files,
         read=read_clip,
         root=source,
         protocols={
@@ -59,7 +53,7 @@ def open_sbu(source: Path) -> Dataset:
         },
         expected={"clips": 282},
         damaged=found.damaged,
-        left_out={"not in a folder like s01s02/01/001": len(found.files) - len(files)},
+        left_out={"not in a folder like s01s02/01/001": elsewhere},
         persons_chosen=True,
     )
 
@@ -70,7 +64,7 @@ def read_clip(file: File) -> list[Clip]:
 
     In metres x is 1.28 - 2.56 x', y 0.96 - 1.92 y' and z 1.28 z', as the set's description has it.
     """
-    place = _place(file)
+    place = placed(file, _PLACE)
     if place is None or not 1 <= int(place[3]) <= len(LABELS) or place[1].lower() not in PAIRS:
         damaged(
             file,
@@ -90,11 +84,6 @@ def read_clip(file: File) -> list[Clip]:
     name = f"{pair}_{place[3]}_{place[4]}"
     label, setup = int(place[3]) - 1, PAIRS.index(pair) + 1
     return [Clip(name, joints.astype(np.float32), label, subject=int(place[2]), setup=setup)]
-
-
-def _place(file: File) -> re.Match[str] | None:
-    """The match of the folders that the file lies in."""
-    return _PLACE.search(str(file).replace("\\", "/"))
 
 
 def _fold(index: np.ndarray, tested: tuple[int, ...]) -> np.ndarray:
