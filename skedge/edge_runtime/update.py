@@ -16,10 +16,10 @@ from skedge.skeleton.files import locked, write_whole
 
 
 def update(new: Path | str, place: Path) -> dict[str, Any]:
-    """Put a copy of the model `new` in the place of the model file `place`; what came of it.
+    """Replace the model file `place` by a copy of the model `new`; returns a report.
 
-    The copy is opened and asked once before anything changes. The model that was there is kept (see
-    `before`) if it loads. Whatever interrupts this, `place` holds the old file or the new one.
+    The copy is opened and answers once before anything changes. The model that was there is kept
+    (see `before`) if it loads. Whatever interrupts this, `place` holds the old file or the new one.
 
     Raises `InputError` for a model that does not load or gives no numbers, for another suffix, for
     a place that is skedge's own, and while another update of the same place runs.

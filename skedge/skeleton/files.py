@@ -52,7 +52,7 @@ def read_json(path: Path) -> Any:
 
 def exchange(one: Path, other: Path) -> bool:
     """Swap two files or folders of one disk at once, so that no interruption leaves one of them
-    missing; False where the system cannot."""
+    missing; False where the system has no such call."""
     rename = getattr(ctypes.CDLL(None), "renameat2", None)
     names = os.fsencode(one), os.fsencode(other)
     return (

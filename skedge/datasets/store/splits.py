@@ -218,7 +218,7 @@ def add(path: Path | str, make: Callable[[Store], dict[str, np.ndarray]]) -> Non
 
 
 def every_fifth(index: np.ndarray) -> np.ndarray:
-    """Codes of a split: of every label's clips every fifth tests, the others train."""
+    """The codes of a split: every fifth clip of each label for testing, the others for training."""
     codes = np.ones(len(index), np.int8)
     for label in np.unique(index["label"]):
         own = np.flatnonzero(index["label"] == label)

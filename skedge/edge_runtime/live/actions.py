@@ -165,7 +165,7 @@ class Actions:
         self._places: list[int | None] = [None] * recognizer.metadata.persons
 
     def use(self, recognizer: Recognizer) -> None:
-        """Ask another recognizer from the next frame on; what goes on has ended then."""
+        """Use another recognizer from the next frame on; actions that are going on end there."""
         self._next = recognizer
 
     def update(self, observation: Observation) -> Outlook:
@@ -178,7 +178,7 @@ class Actions:
         return Outlook(answers, before + self._happenings(events), notes=self._notes(answers))
 
     def _take_over(self) -> tuple[Happening, ...]:
-        """Take the recognizer and the threshold that are wanted now; what has ended by it."""
+        """Change to the recognizer and threshold that are wanted now; returns what that ends."""
         ended: tuple[Happening, ...] = ()
         following, self._next = self._next, None
         if following is not None:

@@ -8,7 +8,7 @@ from skedge.edge_runtime.live.lessons import Lessons
 from skedge.edge_runtime.live.view import View
 from skedge.skeleton.errors import InputError
 
-# Everybody costs the computer as much again.
+# Each person needs as much computing time as the first one.
 MOST_PEOPLE = 8
 
 
@@ -46,7 +46,7 @@ class Control:
             self._view.change(wanted)
 
     def document(self) -> dict[str, Any]:
-        """What is so now, as plain JSON types; None for what cannot be changed."""
+        """The present settings, as plain JSON types; None for what cannot be changed."""
         return {
             "threshold": self._actions.threshold,
             "people": getattr(self._pose, "people", None),
@@ -66,7 +66,9 @@ class Control:
 
     def _set_people(self, wanted: Any) -> None:
         if not hasattr(self._pose, "people"):
-            raise InputError("people: what finds them here cannot be told how many to look for")
+            raise InputError(
+                "people: this pose estimator has no setting for how many people it looks for"
+            )
         if type(wanted) is not int or not 1 <= wanted <= MOST_PEOPLE:
             raise InputError(f"people: expected a number from 1 to {MOST_PEOPLE}")
         self._pose.people = wanted

@@ -20,7 +20,7 @@ from skedge.skeleton.errors import InputError
 from skedge.skeleton.layout import Layout
 
 OTHER = "other"
-# Clips of anything else are as long as that; a new action's have the length of the model's window.
+# The length of a clip of anything else; a new action's clips are as long as the model's window.
 OTHER_SECONDS = 10.0
 COUNTDOWN = 4.0
 LONGEST_LABEL, MOST_CLIPS = 40, 50
@@ -54,7 +54,7 @@ class Lessons:
         self._count()
 
     def record(self, label: str, clips: int) -> None:
-        """Record so many clips of an action, or of anything else (`other`).
+        """Record `clips` clips of an action, or of anything else (`other`).
 
         Raises `InputError` for a label or a number that cannot be, for an action that the model
         knows already, where no clips can be stored, and while something else is going on.
@@ -157,7 +157,7 @@ class Lessons:
         self._report = {"taught": found["taught"], "warnings": found["warnings"]}
 
     def _count(self) -> None:
-        """Look what the store holds."""
+        """Count the clips in the store."""
         if not Path(self.store, "store.json").is_file():
             return
         try:

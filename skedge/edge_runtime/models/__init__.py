@@ -17,8 +17,8 @@ def find(name: Path | str) -> Path:
 
 
 def find_beside_pose(name: Path | str) -> Path:
-    """As `find`, for a process that also finds people in pictures: of both forms of `default` the
-    one for LiteRT, where that is installed.
+    """As `find`, for a process that also finds people in pictures: where LiteRT is
+    installed, `default` is the file in its format.
 
     The pose estimator needs LiteRT in any case, and onnxruntime beside it takes 30 MB more.
     """

@@ -24,7 +24,7 @@ AROUND = 1.5
 # Something has changed where in a picture of this many pixels across so many are brighter or
 # darker by this much of 255: noise is less, and a person who comes in is more.
 THUMBNAIL, CELLS, BRIGHTER = 40, 4, 24
-# What changes within so much of a followed body's size around its landmarks is its own doing:
+# Changes within this share of a followed body's size around its landmarks are that body's own:
 # limbs, shadow, and the wall that it has left.
 OWN = 0.1
 Window = tuple[int, int, int, int]
@@ -77,8 +77,8 @@ class Search:
         return regions
 
     def has_changed(self, image: np.ndarray, bodies: Sequence[Body]) -> bool:
-        """Whether anything in the picture is another than at the last look, beside `bodies`, who
-        are followed."""
+        """Whether anything in the picture has changed since the last look, apart from the followed
+        `bodies`."""
         return int(self._changes(image, bodies).sum()) >= CELLS
 
     def _changes(self, image: np.ndarray, bodies: Sequence[Body]) -> np.ndarray:
