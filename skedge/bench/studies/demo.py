@@ -1,8 +1,8 @@
 """Moving picture of the live view: the skeleton, the likeliest actions, the events.
 
 `skedge data synth stores/recordings --continuous 1 --seed 1`, then
-`python -m skedge.bench.studies.demo stores/recordings#s01_r01 docs/pictures/live.gif --start 5.5
---seconds 13`
+`python -m skedge.bench.studies.demo stores/recordings#s08_r01 docs/pictures/live.gif --start 27.5
+--seconds 14.5`
 
 The source is any that `skedge live` takes; the skeleton is the live view's own drawing. Needs the
 extras `live` and `train` (Pillow comes with matplotlib).
