@@ -231,7 +231,7 @@ class BodyCheck:
             return BodyReport(
                 None, speed=None, seen=share, zeros=zero_share, flat=flat, faults=tuple(faults)
             )
-        unit = _unit(height, frames) if third is None else None
+        unit = _unit(height, frames, flat) if third is None else None
         faults += [unit] if unit is not None else []
         human = misfit(frames, layout, flat) <= _HUMAN
         if human:
@@ -388,7 +388,7 @@ def _order(
     )
 
 
-def _unit(height: float, frames: np.ndarray) -> Fault | None:
+def _unit(height: float, frames: np.ndarray, flat: bool) -> Fault | None:
     if SHORTEST <= height <= TALLEST:
         # No camera stands within a metre of people, at their feet, at the corner of their room.
         if np.nanmin(frames) >= 0 and np.nanmax(frames) <= 1.0001 and np.nanmax(frames[..., 2]) > 0:
@@ -399,7 +399,7 @@ def _unit(height: float, frames: np.ndarray) -> Fault | None:
     off = {name: abs(np.log(height * UNITS[name] / 1.65)) for name in names}
     best = min(off, key=off.__getitem__)
     sentence = f"people are {_number(height)} m tall"
-    if off[best] < 0.6:
+    if off[best] < 0.6 and not flat:  # a picture has no unit
         return Fault("unit", f"{sentence}: are these {names[best]}?", f"--unit {best}", sure=True)
     what = "coordinates from 0 to 1 or -1 to 1" if height < SHORTEST else "no metres"
     return Fault("unit", f"{sentence}: {what}?", "--unit any", sure=True)
