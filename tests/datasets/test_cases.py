@@ -404,6 +404,7 @@ def _sentinel(clip: np.ndarray) -> np.ndarray:
         (lambda c: c * (1, -1, 1), 1, "c3: upside down"),
         (lambda c: c * (-1, 1, 1), 5, "c3: mirrored"),
         (_sentinel, 1, r"c3: with joints \d\d\d body sizes away: write NaN"),
+        (lambda c: np.concatenate([c[:, :9], 2.2 * c[:, 9:]], 1), 1, r"c3: with limbs 2\.\d times"),
         (lambda c: c[:, :1], 1, "c3: without any movement"),
         (lambda _: people()[0], 1, "c3: copies of other clips"),
     ],
@@ -437,6 +438,16 @@ def test_a_line_of_labels_is_a_class(tmp_path, lines):
 def test_a_rate_that_is_none_is_refused(tmp_path, rate):
     with pytest.raises(InputError, match="expected a rate"):
         _import(_folder(tmp_path / "set", people()[:2]), rate=rate)
+
+
+def test_what_is_odd_about_a_single_clip_is_told():
+    clip = people()[0]
+    half = np.concatenate([clip[:, :9], 2.2 * clip[:, 9:]], axis=1)
+    for odd, said in ((half, "limbs are 2.3 times longer"), (clip[:, :1], "a single frame")):
+        _, notes = understood(odd.swapaxes(0, 1), NTU, None, "clip.npy")
+        assert any(said in note for note in notes)
+    with pytest.raises(InputError, match=r"clip.npy: expected .* of some frames, got \(0, 25, 3\)"):
+        understood(clip[0, :0], NTU, None, "clip.npy")
 
 
 def test_joints_of_another_number_are_named_by_their_limbs():
