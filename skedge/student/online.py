@@ -98,11 +98,10 @@ def answer_loss(logits: Tensor, labels: Tensor, allowed: Tensor, weights: Tensor
     """The mean negative logarithm of the probability of an allowed answer, for logits
     (N, T, classes) and labels (N, T); frames that are `UNASKED` do not count. `weights`
     (classes + 1,) are those of the frames of each class, and of `NOTHING`."""
-    asked = labels != UNASKED
-    rows = torch.where(labels[asked] == NOTHING, len(allowed) - 1, labels[asked])
-    chances = logits[asked].float().log_softmax(1).masked_fill(~allowed[rows], -torch.inf)
-    counts = weights[rows]
-    return -(counts * chances.logsumexp(1)).sum() / counts.sum().clamp(min=1)
+    rows = torch.where(labels == NOTHING, len(allowed) - 1, labels.clamp(min=0))
+    chances = logits.float().log_softmax(-1).masked_fill(~allowed[rows], -torch.inf)
+    counts = weights[rows] * (labels != UNASKED)
+    return -(counts * chances.logsumexp(-1)).sum() / counts.sum().clamp(min=1)
 
 
 def train_online(

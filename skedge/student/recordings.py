@@ -50,7 +50,7 @@ class Recordings(Dataset[tuple[Tensor, Tensor]]):
         self.data, self.settings, self.lead = data, settings, lead
         clips = [
             prepare(
-                retarget(store.clip(i), store.layout, layout),
+                retarget(store.clip(i), store.layout, layout) if unlabelled_in else store.clip(i),
                 layout,
                 data.persons,
                 source=f"{store.path}, clip {i}",
