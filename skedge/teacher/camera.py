@@ -126,8 +126,9 @@ class Camera(nn.Module):
         ):
             scale = torch.where(part, scale * _each(factor), scale)
         bones = (joints - joints[..., self.parents, :]) * scale
-        body = joints[..., [self.layout.center], :] + self.above @ bones
-        down = root(body, self.layout) - body[..., [self.layout.center], :]
+        middle = slice(self.layout.center, self.layout.center + 1)
+        body = joints[..., middle, :] + self.above @ bones
+        down = root(body, self.layout) - body[..., middle, :]
         return body + self.below_shoulders * down * _each(_uniform(n, 0.0, s.shoulder_drop))
 
     def _views(self, n: int) -> Tensor:
