@@ -248,8 +248,8 @@ SPORT_KINDS: dict[str, tuple[float, list[Variant]]] = {
     "sport": (
         8.0,
         [
-            # A racket swung from far behind, low and then high across the body; backhand. A bat held
-            # with both hands, the trunk turned little. A hammer's single blows.
+            # A racket swung from far behind, low and then high across the body; backhand. A bat
+            # held with both hands, the trunk turned little. A hammer's single blows.
             stroke(
                 0.3,
                 (
