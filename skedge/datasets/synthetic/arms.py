@@ -80,6 +80,21 @@ _WAVES = [
         repeats=(2, 6),
         seated=0.1,
     ),
+    # Brought up through the side, and swung once or twice.
+    Variant(
+        0.2,
+        before=[
+            ((0.2, 0.5), {"arm": ((0.35, 0.9), (-0.6, 0.2), (0.05, 0.35)), "swivel": (0, 70)}),
+            ((0.15, 0.4), {"arm": ((0.2, 0.7), (0.3, 0.8), (0.1, 0.45))}),
+        ],
+        beat=[
+            ((0.13, 0.4), {"arm": ((-0.3, 0.2), (0.4, 0.85), (0.2, 0.5)), "wag": (-20, 0)}),
+            ((0.13, 0.4), {"arm": ((0.25, 0.8), (0.3, 0.8), (0.1, 0.45)), "wag": (0, 20)}),
+        ],
+        repeats=(1, 4),
+        seated=0.2,
+        walking=0.06,
+    ),
     # Only the hand swings.
     _waving(
         0.12,
@@ -91,16 +106,16 @@ _WAVES = [
         wag=45,
         repeats=(2, 9),
     ),
-    # Both hands: beside the head; swept from before the face far outwards; both whole arms from the
-    # sides to overhead.
+    # Both hands: swept from before the face far outwards; beside the head; both whole arms from the
+    # sides to overhead; through the sides to above the head, where the forearms swing.
     Variant(
-        0.22,
+        0.28,
         before=[
             ((0.3, 0.8), {"arms": ((-0.5, 0.3), (0.1, 0.65), (0.3, 0.75)), "swivel": (10, 70)})
         ],
         beat=[
-            ((0.2, 0.6), {"arms": ((0.5, 0.95), (-0.1, 0.65), (0.05, 0.5))}),
-            ((0.2, 0.6), {"arms": ((-0.65, -0.05), (0.1, 0.65), (0.3, 0.8))}),
+            ((0.16, 0.55), {"arms": ((0.5, 0.95), (-0.4, 0.65), (0.05, 0.5))}),
+            ((0.16, 0.55), {"arms": ((-0.65, -0.05), (0.1, 0.75), (0.3, 0.8))}),
         ],
         repeats=(1, 6),
         seated=0.15,
@@ -120,7 +135,21 @@ _WAVES = [
             ((0.25, 0.7), {"arms": ((-0.3, 0.1), (0.7, 0.92), (0.0, 0.35))}),
             ((0.25, 0.7), {"arms": ((0.35, 0.95), (-0.85, 0.4), (0.0, 0.3))}),
         ],
-        repeats=(2, 7),
+        repeats=(1, 7),
+        seated=0.1,
+    ),
+    Variant(
+        0.2,
+        before=[
+            ((0.25, 0.6), {"arms": ((0.75, 0.98), (-0.35, 0.25), (0.1, 0.35)), "swivel": (20, 80)}),
+            ((0.15, 0.45), {"arms": ((0.25, 0.75), (0.45, 0.85), (0.1, 0.45))}),
+        ],
+        beat=[
+            ((0.15, 0.45), {"arms": ((-0.2, 0.15), (0.65, 0.92), (0.15, 0.45))}),
+            ((0.15, 0.45), {"arms": ((0.25, 0.85), (0.4, 0.85), (0.1, 0.45))}),
+        ],
+        repeats=(1, 4),
+        after=[((0.2, 0.5), {"arms": ((0.7, 0.98), (-0.4, 0.3), (0.1, 0.4))})],
         seated=0.1,
     ),
 ]
@@ -152,10 +181,10 @@ def _clapping(
 
 _CLAPS = [
     # At the belly, at the chest, in the face's height, small and quick, overhead, at arm's length.
-    _clapping(0.2, (-0.45, -0.15), (0.45, 0.75), (0.12, 0.8), (10, 55), (0.09, 0.26)),
-    _clapping(0.32, (-0.2, 0.25), (0.4, 0.7), (0.12, 0.85), (5, 55), (0.09, 0.26)),
-    _clapping(0.12, (0.1, 0.4), (0.35, 0.65), (0.1, 0.5), (5, 45), (0.09, 0.24)),
-    _clapping(0.17, (-0.35, 0.15), (0.3, 0.55), (0.03, 0.14), (-5, 35), (0.07, 0.16), (2, 20)),
+    _clapping(0.2, (-0.45, -0.15), (0.45, 0.75), (0.16, 0.8), (10, 55), (0.12, 0.28)),
+    _clapping(0.32, (-0.2, 0.25), (0.4, 0.7), (0.16, 0.85), (5, 55), (0.12, 0.28)),
+    _clapping(0.12, (0.1, 0.4), (0.35, 0.65), (0.12, 0.5), (5, 45), (0.11, 0.26)),
+    _clapping(0.17, (-0.35, 0.15), (0.3, 0.55), (0.05, 0.16), (-5, 35), (0.1, 0.2), (2, 20)),
     _clapping(0.08, (0.55, 0.85), (0.1, 0.4), (0.1, 0.5), (10, 70), (0.12, 0.35)),
     _clapping(0.05, (-0.25, 0.2), (0.75, 0.9), (0.15, 0.7), (10, 60), (0.15, 0.4)),
     # Slowly, the arms far out at the sides before each clap.
@@ -170,6 +199,20 @@ _CLAPS = [
         ],
         repeats=(1, 5),
         seated=0.2,
+    ),
+    # Once or twice with nearly straight arms that were opened before.
+    Variant(
+        0.14,
+        before=[
+            ((0.2, 0.6), {"arms": ((0.35, 0.9), (-0.75, -0.1), (0.1, 0.75)), "swivel": (0, 60)})
+        ],
+        beat=[
+            ((0.15, 0.45), {"arms": ((-0.35, -0.27), (-0.4, 0.25), (0.72, 0.93))}),
+            ((0.0, 0.25), {}),
+            ((0.15, 0.45), {"arms": ((0.1, 0.8), (-0.6, 0.0), (0.3, 0.8))}),
+        ],
+        repeats=(1, 3),
+        seated=0.15,
     ),
     # From level arms to overhead.
     Variant(
@@ -344,9 +387,41 @@ _PUNCHES = [
         ],
         back=(0.25, 0.8),
     ),
+    # From wherever the hand hangs: up before the shoulder, out, held, and down; a small one.
+    Variant(
+        0.3,
+        before=[
+            ((0.2, 0.5), {"arm": ((0.0, 0.25), (-0.6, 0.2), (0.1, 0.5)), "swivel": (0, 60)}),
+            ((0.0, 0.2), {}),
+            (
+                (0.1, 0.32),
+                {"arm": ((-0.35, 0.12), (-0.15, 0.42), (0.82, 0.99)), "twist": (-25, 3)}
+                | {"swivel": (5, 70), "lean": (-3, 12)},
+            ),
+            ((0.0, 0.5), {}),
+            ((0.1, 0.35), {"arm": ((0.0, 0.2), (-0.7, 0.1), (0.2, 0.7)), "twist": 0.0}),
+        ],
+        back=(0.2, 0.6),
+    ),
+    # A fist thrown to the side, with the trunk turned little or not at all.
+    Variant(
+        0.12,
+        before=[
+            ((0.2, 0.5), {"arm": ((-0.1, 0.3), (-0.5, 0.3), (0.15, 0.5)), "swivel": (0, 60)}),
+            ((0.0, 0.2), {}),
+            (
+                (0.1, 0.32),
+                {"arm": ((0.6, 0.95), (-0.1, 0.45), (0.1, 0.6)), "twist": (0, 35)}
+                | {"look": (0, 70), "side": (-4, 12), "swivel": (10, 70)},
+            ),
+            ((0.0, 0.4), {}),
+            ((0.12, 0.35), {"arm": ((-0.05, 0.3), (-0.6, 0.2), (0.2, 0.6)), "twist": 0.0}),
+        ],
+        back=(0.2, 0.6),
+    ),
     # Both hands before the body in turn without much of a guard, as at a bag.
     Variant(
-        0.07,
+        0.14,
         beat=[
             (
                 (0.12, 0.3),
@@ -387,7 +462,8 @@ _PUNCHES = [
     ),
 ]
 
-_SIP: Place = ((-0.34, -0.22), (0.0, 0.4), (0.2, 0.38))
+_SIP: Place = ((-0.36, -0.16), (0.0, 0.5), (0.16, 0.38))
+_SIP_HIGH: Place = ((-0.34, -0.1), (0.2, 0.55), (0.16, 0.38))
 # The glass is held before the body first.
 _GLASS: list[Key] = [
     ((0.3, 0.8), {"arm": ((-0.2, 0.15), (-0.65, -0.25), (0.3, 0.65)), "swivel": (0, 30)}),
@@ -424,6 +500,19 @@ _DRINKS = [
     _drinking(0.3, _GLASS, []),
     _drinking(0.18, [], _AGAIN),
     _drinking(0.12, [], [], role="arms"),
+    # At once, with hardly any tilt of the head; the elbow before the body.
+    Variant(
+        0.55,
+        before=[
+            ((0.2, 0.5), {"arm": ((-0.1, 0.3), (-0.55, 0.0), (0.3, 0.6)), "swivel": (0, 50)}),
+            ((0.15, 0.5), {"arm": _SIP_HIGH, "nod": (-10, 4), "bend": (0, 40)}),
+            ((0.1, 0.35), {"arm+": (0.0, (0.0, 0.08), (-0.04, 0.02)), "nod": (-22, 2)}),
+            ((0.1, 1.0), {}),
+        ],
+        back=(0.3, 0.8),
+        seated=0.35,
+        walking=0.05,
+    ),
 ]
 
 _FOLLOW: Place = ((-0.5, 0.0), (-0.85, -0.2), (0.3, 0.75))
@@ -464,8 +553,37 @@ def _overarm(share: float, **how: Any) -> Variant:
     )
 
 
+def _short(start: Place, past: Place, share: float, cocking: list[Key], **how: Any) -> Variant:
+    """The hand beside the head, then out ahead; the trunk goes along a little or not at all."""
+    return Variant(
+        share,
+        before=[
+            *cocking,
+            (
+                (0.1, 0.3),
+                {"arm": ((-0.12, 0.4), (0.1, 0.85), (0.5, 0.92)), "twist": (-15, 5)}
+                | {"swivel": (10, 70), "lean": (-2, 14)},
+            ),
+            ((0.08, 0.3), {"arm": past, "lean": (-2, 22)}),
+            ((0.0, 0.3), {}),
+        ],
+        begin={} if cocking else {"arm": start, "swivel": (0, 90)},
+        back=(0.25, 0.8),
+        **how,
+    )
+
+
+_COCKED: Place = ((0.0, 0.6), (0.15, 0.65), (-0.15, 0.45))
+_DROPPED: Place = ((-0.2, 0.45), (-0.8, 0.25), (0.5, 0.92))
+_UP_TO_IT: list[Key] = [
+    ((0.2, 0.6), {"arm": _COCKED, "swivel": (0, 90), "twist": (-3, 15), "lean": (-8, 4)}),
+    ((0.0, 0.4), {"arm+": ((-0.05, 0.1), (0.0, 0.15), (-0.15, 0.0))}),
+]
 _THROWS = [
-    _overarm(0.62, seated=0.06),
+    _overarm(0.5, seated=0.06),
+    # With a short way and from a stand; from an arm that is up already, and down at once.
+    _short(_COCKED, _DROPPED, 0.5, _UP_TO_IT, seated=0.12, walking=0.05),
+    _short(((0.0, 0.45), (-0.1, 0.5), (0.05, 0.55)), _DROPPED, 0.25, [], seated=0.1),
     # Cocked already, as where a recording is cut; the arm stays out.
     Variant(
         0.3,
@@ -503,12 +621,12 @@ _THROWS = [
     ),
     # Underarm.
     Variant(
-        0.22,
+        0.15,
         before=[
             (
                 (0.2, 0.6),
                 {
-                    "arm": ((0.05, 0.3), (-0.95, -0.5), (-0.75, 0.0)),
+                    "arm": ((0.05, 0.3), (-0.95, -0.5), (-0.6, 0.0)),
                     "swivel": (0, 40),
                     "twist": (5, 30),
                     "lean": (0, 30),
@@ -536,7 +654,7 @@ _THROWS = [
         ],
     ),
     Variant(
-        0.09,
+        0.06,
         before=[
             (
                 (0.3, 0.6),

@@ -1,5 +1,6 @@
 """How people do the actions of the whole body: kick, squat, jump, sit down, stand up, bow, idle."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -159,6 +160,9 @@ _CLASPED: Place = ((-0.33, -0.2), (-0.3, 0.05), (0.3, 0.5))
 _SQUATS = [
     _squatting(0.16, FRONT),
     _squatting(0.1, FRONT, held=False),
+    # Once or twice, briskly, the arms raised first or with it.
+    replace(_squatting(0.12, FRONT, tempo=1.3), repeats=(1, 2)),
+    replace(_squatting(0.08, FRONT, held=False, tempo=1.2), repeats=(1, 2)),
     _squatting(0.08, ((-0.1, 0.1), (-0.35, 0.05), (0.6, 0.9)), held=False, wide=True),
     _squatting(0.06, None),
     _squatting(0.04, HANG, swivel=(0, 20), wide=True),
@@ -228,6 +232,8 @@ _JUMPS = [
     _hopping(0.32, _ROPE, (0.03, 0.13), (0.01, 0.07)),
     _hopping(0.08, _ROPE, (0.1, 0.25), (0.04, 0.14), tempo=0.75),
     _hopping(0.08, {}, (0.03, 0.16), (0.02, 0.1)),
+    # A small jump or two on the spot.
+    replace(_hopping(0.1, {}, (0.05, 0.18), (0.05, 0.16), tempo=0.85), repeats=(1, 3)),
     _hopping(0.08, {"arms": _FLUNG, "swivel": (10, 70)}, (0.04, 0.16), (0.02, 0.1)),
     # The feet apart and together; the knees up.
     Variant(
