@@ -16,7 +16,7 @@ _OTHER_SIZE, _FAR, _DOWN = 2.5, 3.0, -0.5
 _MIRRORED, _MIRRORED_SHARE, _MIRRORED_CLIPS = 0.2, 0.03, 3
 _FRAMES = 16
 # Of more clips than these only some are looked at.
-_MOST = 2000
+_MOST = 1000
 
 
 def odd_clips(
@@ -69,13 +69,13 @@ def _look(clip: np.ndarray, layout: Layout) -> tuple[float, ...]:
     frames = frames[np.isfinite(frames).all(axis=-1).sum(axis=-1) > 1]
     if not len(frames):
         return (np.nan,) * 6
-    spans = np.linalg.norm(np.nanmax(frames, axis=1) - np.nanmin(frames, axis=1), axis=-1)
+    spans = np.linalg.norm(np.fmax.reduce(frames, 1) - np.fmin.reduce(frames, 1), axis=-1)
     size = float(np.median(spans))
-    some = frames[np.unique(np.linspace(0, len(frames) - 1, _FRAMES).astype(np.int64))]
+    some = _some(frames)
     ups = upward(some, layout)[:, 1]
     height = height_of(some, layout)
     backs = backward(some, layout, height) if height > 0 else np.full(len(some), np.nan)
-    grown = np.array([limb_change(person, layout) for person in joints])
+    grown = np.array([limb_change(_some(person), layout) for person in joints])
     steps = np.abs(np.diff(joints, axis=1))
     return (
         size,
@@ -85,6 +85,10 @@ def _look(clip: np.ndarray, layout: Layout) -> tuple[float, ...]:
         np.nan if _flat(some) else float(grown[np.isfinite(grown)].max(initial=1.0)),
         float(steps[np.isfinite(steps)].max(initial=0.0)),
     )
+
+
+def _some(frames: np.ndarray) -> np.ndarray:
+    return frames[np.unique(np.linspace(0, len(frames) - 1, _FRAMES).astype(np.int64))]
 
 
 def _flat(frames: np.ndarray) -> bool:
