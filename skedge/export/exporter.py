@@ -25,9 +25,9 @@ from skedge.skeleton import InputError
 from skedge.skeleton.files import write_whole
 from skedge.skeleton.metadata import ModelMetadata
 from skedge.teacher.networks.classifier import Network
-from skedge.teacher.protocols.evaluate import check_layout, tell_rate
 from skedge.teacher.runs.folder import Card, read_metrics
 from skedge.teacher.runs.load import load_classifier
+from skedge.teacher.runs.store_check import check_layout, tell_rate
 
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 

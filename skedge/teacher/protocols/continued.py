@@ -9,10 +9,11 @@ from torch import nn
 from skedge.datasets.store import Store
 from skedge.recipes.recipe import Recipe
 from skedge.teacher.networks.classifier import Classifier, last_layer
-from skedge.teacher.protocols.evaluate import Job, Sets, check_layout, on_protocol
+from skedge.teacher.protocols.evaluate import Job, Sets, on_protocol
 from skedge.teacher.protocols.finetune import train_classifier
 from skedge.teacher.runs.folder import Run
 from skedge.teacher.runs.load import load_classifier
+from skedge.teacher.runs.store_check import check_layout
 
 
 def continue_training(
