@@ -67,8 +67,8 @@ class EncoderSettings:
         head: head of a finetuned classifier: linear, or mlp (Skeleton2vec, which does not say of
             what width).
         joints: names of the joints that a backbone along the bones, or tcn, looks at; none is all.
-        pool: pooling over frames and joints; max is for transformer and sttformer, and keeps what a few
-            joints do for a moment, which a mean over 160 tokens drowns.
+        pool: pooling over frames and joints; max is for transformer and sttformer, and keeps what a
+            few joints do for a moment, which a mean over 160 tokens drowns.
         transformer: plan of that backbone.
         sttformer: plan of that backbone.
     """
