@@ -112,7 +112,8 @@ def _given(one: float | None, other: float) -> float:
 
 
 def _lag(metadata: ModelMetadata) -> float:
-    """How long before an answer that lies which it is about, in seconds, where nobody measured it.
+    """The lag of an answer behind the movement that it is about, in seconds, where it was not
+    measured.
 
     In training every clip shows as much of its action as an answer waits for (half a window, or the
     warm-up), and a window's class changes where the new action fills that much of it.

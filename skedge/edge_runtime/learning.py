@@ -189,7 +189,8 @@ def hold_out(
 
 
 def _reached(taught: Taught, clip: np.ndarray, patience: int) -> np.ndarray:
-    """What every class reaches in `patience` answers in a row of a clip (T, D), (N,)."""
+    """The probability (N,) that every class reaches in `patience` answers in a row of a clip (T,
+    D)."""
     if len(clip) < patience:
         return np.zeros(len(taught.labels))
     shares = taught.shares(clip)[:, 1:]

@@ -104,7 +104,7 @@ class Window:
 
     @property
     def ready(self) -> bool:
-        """Whether as much has been seen as was shown to the model in training at the least."""
+        """Whether the window holds at least as much as the model was shown in training."""
         rate = self._metadata.time == "rate"
         return (
             self.share()

@@ -128,7 +128,7 @@ class Several(Dataset[tuple[Tensor, Tensor]]):
         self.sets = list(sets)
 
     def add(self, recordings: Recordings) -> None:
-        """The windows of one more."""
+        """Add the windows of another set of recordings."""
         self.sets.append(recordings)
 
     def __len__(self) -> int:

@@ -1,5 +1,5 @@
-"""What cameras make of moving bodies: views, and the errors of depth cameras and of pose estimators
-that have one eye.
+"""Views of moving bodies by cameras, with the errors of depth cameras and of pose estimators that
+see one picture.
 
 Sizes are learnt from the skeletons that BlazePose found in films, and from four sets that Kinects
 recorded: limbs vary by 4 to 10 % in one track, heads come out nearer and feet farther than they

@@ -66,8 +66,8 @@ def check(path: Path) -> dict[str, Any]:
 
 
 def count(call: Callable[[], object], about: float) -> list[float]:
-    """Nanoseconds a call, the mean of every block; what an empty call takes is subtracted. One took
-    `about` so many before."""
+    """Nanoseconds per call, the mean of every block, without the cost of an empty call; `about` is
+    a first estimate."""
     calls = int(np.clip(ENOUGH / max(about, 1), 1, MOST_CALLS))
     empty = _block(lambda: None, MOST_CALLS)
     return [_block(call, calls) - empty for _ in range(BLOCKS)]
@@ -85,7 +85,7 @@ def _text(values: np.ndarray) -> str:
 
 
 def array(text: str) -> np.ndarray:
-    """What `check` wrote as text."""
+    """The array that `check` wrote as text."""
     return np.frombuffer(base64.b64decode(text), "<f4")
 
 

@@ -229,7 +229,7 @@ def _install(wheel: Path, room: Path, root: Path, site: Path) -> None:
 
 
 def _key(wheel: Path) -> str:
-    """Of what the wheel holds, not of when it was made."""
+    """A key of the wheel's content, whatever its date."""
     with zipfile.ZipFile(wheel) as file:
         content = sorted((entry.filename, entry.CRC) for entry in file.infolist())
     return hashlib.sha256(repr(content).encode()).hexdigest()[:16]

@@ -31,8 +31,7 @@ STAY = 1800
 
 
 def soak(recognizer: Recognizer, store: Store, frames: int) -> dict[str, Any]:
-    """Feed `frames` frames at 30 a second of made-up time: people come, are half seen, go, and are
-    never the same again.
+    """Feed `frames` frames at 30 a second of made-up time: people come, are partly hidden, and go.
 
     `growth_bytes` is how much more resident memory there was at its lowest in the last fifth than
     in the second one. A person's first answer is due when half a window was seen (`first_late_s` is
@@ -76,7 +75,7 @@ def soak(recognizer: Recognizer, store: Store, frames: int) -> dict[str, Any]:
 
 
 def complaints(found: dict[str, Any]) -> list[str]:
-    """What in a soak's figures is not as it must be of something that runs for days."""
+    """One line for each figure of a soak that a program must not show if it is to run for days."""
     limits = {
         "growth_bytes": GROWTH,
         "first_late_s": 1.5 / RATE,

@@ -1,4 +1,4 @@
-"""Actions taught to a model from a few clips, and what that is worth on other people.
+"""Actions taught to a model from a few clips: recall and false events on other people.
 
 `python -m skedge.bench.studies.teaching MODEL STORE --new knock bowling` teaches five training
 clips of each of these classes, with other training clips as anything else, and prints what `skedge

@@ -379,7 +379,7 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def _now(device: torch.device) -> float:
-    """Seconds, when all that was asked of the device is done."""
+    """The time in seconds, once the device has done all that it was asked."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     return time.perf_counter()

@@ -114,7 +114,7 @@ def _empty(persons: int, frames: int, recording: Recording) -> np.ndarray:
 
 
 def _present(joints: np.ndarray) -> np.ndarray:
-    """Without a second person of nothing; joints at the camera's own place were not seen."""
+    """The bodies without an empty second person; joints at the camera's own place are absent."""
     zero = joints == 0
     if zero.any():
         joints[zero.all(axis=-1)] = np.nan

@@ -196,7 +196,7 @@ class _Words:
         return np.ascontiguousarray(values.T).reshape(-1, JOINTS, 3)
 
     def _check_letters(self) -> None:
-        """Letters are rare (exponents, nan): look at each word that has one, in all columns."""
+        """Check every word that has a letter (exponents, nan), in all columns."""
         if self.largest <= ord("9"):
             return
         for word in np.unique(

@@ -211,7 +211,8 @@ def merge(stores: Sequence[Store], path: Path | str, name: str | None = None) ->
 
 
 def _of_a_shard(store: Store) -> dict[str, Any]:
-    """How a store of a shard was made, but for which shard it is; nothing where it is of none."""
+    """How a shard's store was made, without the shard's number; nothing for a store that is no
+    shard."""
     if "shard" not in store.made_by:
         return {}
     made = {key: value for key, value in store.made_by.items() if key not in ("shard", "poses")}

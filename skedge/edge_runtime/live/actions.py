@@ -205,7 +205,7 @@ class Actions:
         return tuple(new.values())
 
     def finish(self) -> Outlook:
-        """Nothing more will come: what goes on has ended."""
+        """End all events that go on: no frame will come any more."""
         return Outlook(happenings=self._happenings(self.recognizer.end_events()))
 
     def _happenings(self, events: Iterable[Event]) -> tuple[Happening, ...]:

@@ -51,7 +51,7 @@ class Outlet:
         crew.start(self.name, self._run, self.close)
 
     def close(self) -> None:
-        """What is waiting is still delivered."""
+        """Close the outlet once all that waits is delivered."""
         with self._changed:
             self._closed = True
             self._changed.notify()

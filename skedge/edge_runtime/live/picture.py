@@ -36,7 +36,7 @@ class Recording(Protocol):
     def add(self, picture: np.ndarray, seconds: float) -> None: ...
 
     def pause(self) -> None:
-        """No picture comes for a while."""
+        """Note that no picture comes for a while."""
         ...
 
     def close(self) -> None: ...
@@ -263,7 +263,7 @@ class Film:
         self._frames = max(self._frames, int((seconds - self._began) * RECORDED_RATE) + 1)
 
     def pause(self) -> None:
-        """What comes later goes on in the same file."""
+        """Note a gap; later pictures go on in the same file."""
 
     def close(self) -> None:
         if self._writer is not None:

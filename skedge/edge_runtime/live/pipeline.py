@@ -38,7 +38,7 @@ class Consumer(Protocol):
     def update(self, observation: Observation) -> Outlook: ...
 
     def finish(self) -> Outlook:
-        """Nothing more will come: what is still to be told."""
+        """The last events and notes: no observation will come any more."""
         ...
 
 
@@ -124,8 +124,8 @@ class Live:
         self._status = ""
 
     def tell(self, kind: str, listener: Callable[[dict[str, Any]], None]) -> None:
-        """Give a function every document of a kind, action or note; what it raises is everybody's
-        end."""
+        """Give a function every document of a kind, action or note; an error in it ends the live
+        view."""
         self._listeners[kind].append(listener)
 
     def note(self, text: str) -> None:
@@ -141,13 +141,13 @@ class Live:
         crew.start("state", self._publish)
 
     def wait(self) -> None:
-        """Until the source ends, somebody stops the crew or something breaks."""
+        """Wait until the source ends, the crew is stopped or a thread fails."""
         while not self.crew.stopping.wait(0.2):
             pass
 
     def close(self) -> None:
-        """End all threads, then the source and the recording. Raises what broke in a thread, if
-        something did."""
+        """End all threads, then the source and the recording. Raises the error of a thread, if
+        there was one."""
         self.crew.stop()
         self.states.close()
         late = self.crew.join(1.0)
@@ -163,8 +163,8 @@ class Live:
             self.crew.raise_error()
 
     def state(self) -> dict[str, Any]:
-        """What is so now, as plain JSON types: answers, rates (Hz), latencies (ms), dropped frames,
-        the computer's health."""
+        """The present state as plain JSON types: answers, rates (Hz), latencies (ms), dropped
+        frames, the computer's health."""
         now = time.monotonic()
         outlook = self._outlook if now - self._answered < STALE_SECONDS else Outlook()
         return {
@@ -262,7 +262,7 @@ class Live:
         self._done("picture")
 
     def _done(self, name: str) -> None:
-        """The source has ended: whoever is last to finish what there was ends the others."""
+        """Note that a stage is done with all that the source gave; the last one stops the crew."""
         with self._lock:
             self._at_work.discard(name)
         if not self._at_work:

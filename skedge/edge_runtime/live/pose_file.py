@@ -38,7 +38,8 @@ class PoseFile:
         self._full = False
 
     def before(self, consumer: Consumer, layout: Layout) -> "PoseFile":
-        """This, with what is handed on going to `consumer`; bodies are of `layout`."""
+        """This recorder in front of `consumer`, to which it hands observations on; bodies are of
+        `layout`."""
         self._consumer, self._writer = consumer, PoseWriter(layout)
         return self
 

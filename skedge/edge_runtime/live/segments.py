@@ -72,7 +72,7 @@ class Segments:
         self._film.add(picture, seconds)
 
     def pause(self) -> None:
-        """The film is finished: what comes later begins another one."""
+        """Finish the film; later pictures begin another one."""
         self._finish()
 
     def close(self) -> None:

@@ -212,8 +212,8 @@ class _Server(HTTPServer):
 
 
 def _gone(request: socket.socket) -> bool:
-    """Whether a client has left before it was let in: thousands of such wait in one another's
-    place."""
+    """Whether a client has left while it waited, so that thousands of such do not hold up the
+    others."""
     try:
         return not request.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
     except BlockingIOError:

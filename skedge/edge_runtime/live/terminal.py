@@ -1,4 +1,4 @@
-"""The same figures in a terminal, drawn by rich."""
+"""The live view in a terminal, drawn by rich."""
 
 from datetime import datetime
 from typing import Any

@@ -140,7 +140,7 @@ def look_at(shot: Shot, pose: str | None = None) -> tuple[PoseWriter, tuple[int,
 
 
 def _estimator(pose: str | None) -> PoseEstimator:
-    """A new one for every film, as it follows people."""
+    """A new pose estimator for every film, as it follows people."""
     if pose is not None:
         return OwnPose(load_hook(pose, "--pose")(PEOPLE), f"--pose {pose}")
     from skedge.edge_runtime.pose.blazepose import BlazePose
@@ -217,7 +217,7 @@ def _shot(folder: Path, row: dict[str, str], people: list[str]) -> Shot:
 
 
 def _apart(shots: list[Shot]) -> list[Shot]:
-    """Every one with a name of its own."""
+    """The shots, each with a name of its own."""
     times: dict[str, int] = {}
     named = []
     for shot in shots:
