@@ -129,7 +129,10 @@ def _walk(steps: Steps) -> dict[str, Any]:
     from skedge.bench.benchmark import benchmark
     from skedge.edge_runtime.scoring.predict import predict_store
 
-    recipe, store, folder, console = steps.recipe, steps.store, steps.folder, steps.console
+    recipe = steps.recipe
+    store = steps.store
+    folder = steps.folder
+    console = steps.console
     accuracy = _train(steps)
     taught = set(recipe.students) != {"labels"}
 

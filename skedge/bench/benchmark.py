@@ -144,9 +144,11 @@ def run_on(call: Callable[[], object], seconds: float, conditions: Conditions) -
     """Call the model without a pause for so long; `series` holds the second, the calls a second in
     it, and the temperature."""
     begin = time.perf_counter()
-    series, total = [], 0
+    series = []
+    total = 0
     while (start := time.perf_counter() - begin) < seconds:
-        calls, until = 0, min(start + 1, seconds)
+        calls = 0
+        until = min(start + 1, seconds)
         while (now := time.perf_counter() - begin) < until:
             call()
             calls += 1
@@ -204,7 +206,8 @@ def names(paths: list[Path]) -> dict[str, Path]:
 
 
 def describe(name: str, path: Path, backend: Backend) -> dict[str, Any]:
-    metadata, content = backend.metadata, path.read_bytes()
+    metadata = backend.metadata
+    content = path.read_bytes()
     return {
         "name": name,
         "file": {

@@ -28,11 +28,10 @@ class Conditions:
     def sample(self) -> dict[str, Any]:
         """Note the machine's present state: `at` in seconds since the first, `others` the cores
         that other processes used since."""
-        now, (all_of_it, own) = time.perf_counter() - self._begin, _cpu_seconds()
-        past, (before, own_before) = (
-            now - (self.samples[-1]["at"] if self.samples else 0.0),
-            self._cpu,
-        )
+        now = time.perf_counter() - self._begin
+        all_of_it, own = _cpu_seconds()
+        past = now - (self.samples[-1]["at"] if self.samples else 0.0)
+        before, own_before = self._cpu
         self._cpu = all_of_it, own
         found = {
             "at": round(now, 6),
@@ -128,7 +127,8 @@ def energy(root: Path = Path("/")) -> float | None:
 def _cpu_seconds() -> tuple[float, float]:
     """Processor time that was spent so far by all processes, and by this one and those it started
     and waited for."""
-    times, own = psutil.cpu_times(), psutil.Process().cpu_times()
+    times = psutil.cpu_times()
+    own = psutil.Process().cpu_times()
     busy = (
         times.user
         + times.nice

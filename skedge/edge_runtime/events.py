@@ -136,7 +136,9 @@ class _Row:
     total: float = 0.0
 
     def add(self, moment: float, probability: float) -> None:
-        self.last, self.count, self.total = moment, self.count + 1, self.total + probability
+        self.last = moment
+        self.count += 1
+        self.total += probability
 
 
 @dataclass(eq=False)
@@ -186,7 +188,8 @@ class EventDetector:
             self._label = best
         else:
             if best != self._label:
-                self._label, self._row = best, _Row(earliest, seconds, seconds)
+                self._label = best
+                self._row = _Row(earliest, seconds, seconds)
             self._row.add(seconds, probability)
             if self._row.count >= rules.patience[best]:
                 self._open[best] = self._row

@@ -55,7 +55,8 @@ def learn(new: Mapping[str, Clips], others: Clips, model: str = "") -> Taught:
     background = inputs.T @ inputs / len(inputs)
     groups = [[(clip - mean) / scale for clip in clips if len(clip)] for clips in new.values()]
     chosen = [[_later(clip) for clip in clips] for clips in groups]
-    weights, bias = np.zeros((0, 0)), np.zeros(0)
+    weights = np.zeros((0, 0))
+    bias = np.zeros(0)
     for _ in range(ROUNDS):
         weights, bias = _discriminant(background, groups, chosen)
         chosen = [
@@ -121,7 +122,8 @@ class HeldOut:
     def false_per_hour(self, label: str, threshold: float) -> float:
         """False events per hour of the negatives, extrapolated where few are left."""
         logits = _logit(self.others[:, self.labels.index(label)])
-        limit, hours = _logit(np.array(threshold)), self.seconds / 3600
+        limit = _logit(np.array(threshold))
+        hours = self.seconds / 3600
         above = int((logits >= limit).sum())
         order = np.sort(logits)[::-1]
         tail = order[: min(TAIL, len(order) // 2)]

@@ -137,7 +137,8 @@ def _period(part: np.ndarray, inside: np.ndarray, slow: float) -> _Period | None
     if longest <= SHORTEST:
         return None
     variances, directions = np.linalg.eigh(own.T @ own / len(own))
-    variances, directions = variances[-DIRECTIONS:], directions[:, -DIRECTIONS:]
+    variances = variances[-DIRECTIONS:]
+    directions = directions[:, -DIRECTIONS:]
     whiten = directions / np.sqrt(variances + FLOOR * variances[-1] + 1e-12)
     white = own @ whiten
     lags = np.arange(SHORTEST - 1, longest + 1)
@@ -206,7 +207,8 @@ def _ways(signal: np.ndarray) -> int:
     """How often a signal (T,) goes away from where it rests at its edges."""
     ordered = np.sort(signal)
     tenth = max(1, len(ordered) // 10)
-    low, high = float(ordered[:tenth].mean()), float(ordered[-tenth:].mean())
+    low = float(ordered[:tenth].mean())
+    high = float(ordered[-tenth:].mean())
     middle, margin = (low + high) / 2, WAY * (high - low)
     edge = max(1, min(len(signal) // 8, 10))
     rests_high = np.mean([signal[:edge].mean(), signal[-edge:].mean()]) > middle

@@ -51,10 +51,8 @@ class Exporter:
         classifier, self._card = load_classifier(run)
         check_layout(store, self._card, run)
         tell_rate(store)
-        self._store, self._form = (
-            store,
-            _form(classifier, self._card, source=run, streaming=streaming),
-        )
+        self._store = store
+        self._form = _form(classifier, self._card, source=run, streaming=streaming)
         graph = self._form.graph
         metadata = _metadata(
             classifier,

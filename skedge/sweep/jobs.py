@@ -42,7 +42,8 @@ def run_here(points: Sequence[Point], jobs: int | None, ended: Ended) -> None:
     checkpoint; a second one kills them.
     """
     places = _places(points, jobs)
-    free, waiting = deque(range(len(places))), deque(points)
+    free = deque(range(len(places)))
+    waiting = deque(points)
     running: dict[subprocess.Popen[bytes], tuple[Point, int]] = {}
     try:
         while waiting or running:

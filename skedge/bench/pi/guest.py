@@ -39,7 +39,8 @@ def check(path: Path) -> dict[str, Any]:
     loaded = time.perf_counter_ns()
     metadata = backend.metadata
     rng = np.random.default_rng(0)
-    persons, joints = metadata.persons, len(metadata.layout)
+    persons = metadata.persons
+    joints = len(metadata.layout)
     start = rng.normal(0, 0.4, (1, persons, joints, 3))
     walk = (start + rng.normal(0, 0.02, (CLIP, persons, joints, 3)).cumsum(0)).astype(np.float32)
     asked = time.perf_counter_ns()

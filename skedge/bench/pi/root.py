@@ -25,7 +25,8 @@ TOOLS = {
     "apt-cache": "apt",
     "dpkg": "dpkg",
 }
-PACKAGES, KERNEL = ("python3", "libstdc++6"), "linux-image-cloud-arm64"
+PACKAGES = ("python3", "libstdc++6")
+KERNEL = "linux-image-cloud-arm64"
 EXTRA = "live"
 # What a Pi 4 says of its four cores; without a file like this onnxruntime does not start in an
 # emulated process.

@@ -41,18 +41,22 @@ def soak(recognizer: Recognizer, store: Store, frames: int) -> dict[str, Any]:
     """
     memory: list[int] = []
     process = psutil.Process()
-    hop, half = max(recognizer.hop, 1 / RATE), recognizer.metadata.seconds / 2
+    hop = max(recognizer.hop, 1 / RATE)
+    half = recognizer.metadata.seconds / 2
     answers, people, drift, off, late = 0, 0, 0.0, 0.0, 0.0
     came, first, counted = 0.0, 0.0, 0
     start, cpu = time.perf_counter(), time.process_time()
     for number, (person, joints) in enumerate(_people(store, recognizer.metadata.layout, frames)):
         moment = number / RATE
         if person == people:
-            people, came, counted = people + 1, moment, 0
+            people += 1
+            came = moment
+            counted = 0
         result = recognizer.update(joints, moment, person)
         if result.fresh:
             if counted == 0:
-                first, late = moment, max(late, moment - came - half)
+                first = moment
+                late = max(late, moment - came - half)
             drift = max(drift, abs(moment - first - counted * hop))
             off = max(off, abs((result.seconds or 0.0) - moment))
             answers, counted = answers + 1, counted + 1

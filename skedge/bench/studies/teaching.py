@@ -33,7 +33,8 @@ def measure(
     """
     rng = np.random.default_rng(how.seed)
     numbers = {label: store.class_index(label) for label in new}
-    kinds, rate = store.index["label"], store.rate or RATE
+    kinds = store.index["label"]
+    rate = store.rate or RATE
     train, test = (store.split(how.protocol, part) for part in ("train", "test"))
     taught = {}
     for label, number in numbers.items():

@@ -28,7 +28,8 @@ def read_table(
         content = _spaced(content)
     text = np.frombuffer(_PAD + content + _PAD, np.uint8)
     edges = np.flatnonzero(np.diff(text > 32)) + 1
-    starts, ends = edges[::2], edges[1::2]
+    starts = edges[::2]
+    ends = edges[1::2]
     if not len(starts):
         damaged(file, "expected a table of numbers, got an empty file")
     line = np.searchsorted(np.flatnonzero(text == 10), starts)

@@ -143,7 +143,8 @@ def merge(stores: Sequence[Store], path: Path | str, name: str | None = None) ->
     """
     if len(stores) < 2:
         raise InputError(f"merge: expected at least two stores, got {len(stores)}")
-    first, path = stores[0], Path(path)
+    first = stores[0]
+    path = Path(path)
     for store in stores:
         if (store.rate is None) != (first.rate is None):
             raise InputError(

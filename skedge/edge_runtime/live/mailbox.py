@@ -35,7 +35,8 @@ class Mailbox(Generic[T]):
         """Wait for an item and take it; None once the box is closed and empty."""
         with self._changed:
             self._changed.wait_for(lambda: self._item is not None or self._closed)
-            item, self._item = self._item, None
+            item = self._item
+            self._item = None
             self._changed.notify_all()
             return item
 

@@ -125,7 +125,8 @@ def _as_new(kept: Path, film: Path) -> bool:
 def look_at(shot: Shot, pose: str | None = None) -> tuple[PoseWriter, tuple[int, int]]:
     """The bodies of a film, and the width and height of its pictures."""
     estimator = _estimator(pose)
-    bodies, size = PoseWriter(estimator.layout), (0, 0)
+    bodies = PoseWriter(estimator.layout)
+    size = (0, 0)
     start, end = shot.stretch or (0.0, np.inf)
     for frame in read_film(str(shot.path)):
         if frame.seconds > end:

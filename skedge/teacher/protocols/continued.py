@@ -51,6 +51,7 @@ def _copy_rows(source: nn.Module, target: nn.Module, rows: dict[int, int]) -> No
     if isinstance(source, nn.Sequential) and isinstance(target, nn.Sequential):
         target[:-1].load_state_dict(source[:-1].state_dict())
     before, after = last_layer(source), last_layer(target)
-    ours, theirs = list(rows), list(rows.values())
+    ours = list(rows)
+    theirs = list(rows.values())
     for mine, known in ((after.weight, before.weight), (after.bias, before.bias)):
         mine[ours] = known[theirs]
