@@ -39,6 +39,13 @@ LONGEST = (
 )
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One process more than there are cores: some tests wait for a browser, a broker, pip or a
+    process that they stop."""
+    return (os.cpu_count() or 1) + 1
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     room = Path(__file__).parent
     order = {room / name: place for place, name in enumerate(LONGEST)}
