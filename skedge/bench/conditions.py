@@ -10,7 +10,11 @@ import psutil
 
 from skedge.edge_runtime.live.machine import temperature, throttled
 
-HOT, SLOWER, OTHERS = 80.0, 0.95, 0.15
+# Degrees Celsius, the share of the fastest frequency, and cores of other processes from which on
+# figures are spoiled.
+HOT = 80.0
+SLOWER = 0.95
+OTHERS = 0.15
 
 
 @dataclass

@@ -22,11 +22,17 @@ import numpy as np
 from skedge.edge_runtime.taught import Taught
 from skedge.skeleton.errors import InputError
 
-# Of S's mean variance, so much is added to every direction's; and so much of a clip's own scatter.
-RIDGE, OWN = 0.01, 0.5
+# So much of the mean variance is added to every direction's.
+RIDGE = 0.01
+# So much of the clips' own scatter is added to that of the negatives.
+OWN = 0.5
 # The share of a score that is a logit: answers scatter more than a Gaussian says.
 SHARE = 0.5
-SURE, ROUNDS, SKIPPED = 0.5, 3, 0.4
+# The first share of a clip that is left out at first: the action has hardly begun.
+SKIPPED = 0.4
+# Then so many times the surest share of its answers is learned from anew.
+ROUNDS = 3
+SURE = 0.5
 FEWEST_ANSWERS = 3
 FOLDS = 10
 # Thresholds are chosen for so many false events per hour and class, but not where fewer of its own

@@ -23,7 +23,10 @@ from skedge.edge_runtime.backends.backend import import_runtime, load_backend
 from skedge.edge_runtime.recognizer import Recognizer
 
 LINE, POSE_LINE = "SKEDGE-MODEL ", "SKEDGE-POSE "
-BLOCKS, MOST_CALLS, ENOUGH = 3, 40, 200e6
+BLOCKS = 3
+# Calls of a block: about so many nanoseconds, which are instructions there, and no more than so many.
+ENOUGH = 200e6
+MOST_CALLS = 40
 CLIP = 80
 
 
