@@ -24,7 +24,7 @@ from skedge.edge_runtime.recognizer import Recognizer
 
 LINE, POSE_LINE = "SKEDGE-MODEL ", "SKEDGE-POSE "
 BLOCKS = 3
-# Calls of a block: about so many nanoseconds, which are instructions there, and no more than so many.
+# A block takes about so many nanoseconds, which are instructions there, and at most so many calls.
 ENOUGH = 200e6
 MOST_CALLS = 40
 CLIP = 80
