@@ -1,5 +1,5 @@
 """Model files that are damaged or made to do harm: refused in one line, in no time, and no answer
-comes from any of them. `SKEDGE_FUZZ` says how many damaged files are tried."""
+comes from any of them. `SKEDGE_FUZZ` says how many damaged files of each kind are tried."""
 
 import os
 import struct
@@ -69,8 +69,12 @@ def damage(content: bytes, random: np.random.Generator) -> bytes:
     return bytes(changed)
 
 
-def test_no_damaged_file_is_opened(kind: str, tmp_path: Path) -> None:
-    content = WRITE[kind](tmp_path / f"whole.{kind}", metadata(frames=2)).read_bytes()
+@pytest.mark.parametrize("shipped", [False, True], ids=["small", "default"])
+def test_no_damaged_file_is_opened(kind: str, shipped: bool, tmp_path: Path) -> None:
+    """Neither a small one, where most damage meets the structure, nor the model that comes with
+    skedge."""
+    whole = WRITE[kind](tmp_path / f"whole.{kind}", metadata(frames=2))
+    content = (find(f"default.{kind}") if shipped else whole).read_bytes()
     random, path = np.random.default_rng(0), tmp_path / f"damaged.{kind}"
     for _ in range(FILES):
         changed = damage(content, random)

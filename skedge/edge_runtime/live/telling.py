@@ -59,12 +59,12 @@ class Telling:
         Needs OpenCV."""
         if self.record is None:
             return None
-        from skedge.edge_runtime.live.picture import Film
+        from skedge.edge_runtime.live.film import Film
         from skedge.edge_runtime.live.segments import GIGABYTE, Segments
 
         if self.record.suffix:
             return Film(self.record, note)
-        return Segments(self.record, self.segment, self.record_limit * GIGABYTE, note=note)
+        return Segments(self.record, self.segment, self.record_limit * GIGABYTE)
 
     def broker(self) -> Any:
         """The `Broker` to tell, None without one; raises `InputError` for an address or a file that
