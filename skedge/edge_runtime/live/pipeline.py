@@ -175,6 +175,7 @@ class Live:
         return {
             "source": self.name,
             "status": self._status,
+            "time": _clock(),
             "uptime": round(now - self._began, 1),
             "people": [answer.document() for answer in outlook.answers],
             "banner": outlook.banner,
@@ -310,6 +311,10 @@ class Live:
             self.note(f"{self.name}: {status or 'is back'}")
 
 
+def _clock() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
 class Log:
     """The last 100 events and notes, numbered from 1, for readers that come and go."""
 
@@ -323,7 +328,7 @@ class Log:
         day in it."""
         with self._lock:
             self._number += 1
-            stamped = document | {"time": datetime.now(UTC).isoformat(timespec="milliseconds")}
+            stamped = document | {"time": _clock()}
             self._entries.append((self._number, kind, stamped))
             return stamped
 

@@ -7,9 +7,15 @@ const control = (() => {
 
   // The server refuses in one line what cannot be.
   async function change(wanted) {
-    const answer = await fetch("/view", {method: "POST", body: JSON.stringify(wanted)});
-    find("refused").textContent = answer.ok ? "" : (await answer.text()).replace(/^\d+: /, "").trim();
-    return answer.ok;
+    let refused = "";
+    try {
+      const answer = await fetch("/view", {method: "POST", body: JSON.stringify(wanted)});
+      if (!answer.ok) refused = (await answer.text()).replace(/^\d+: /, "").trim();
+    } catch (error) {
+      refused = "the camera cannot be reached: nothing was changed";
+    }
+    find("refused").textContent = refused;
+    return !refused;
   }
 
   function put(field, value) {

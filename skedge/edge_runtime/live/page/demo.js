@@ -10,6 +10,7 @@ const demo = (() => {
   let sound = null;
   let view = {rotation: 0, mirrored: false, bodies_only: false, private: false};
   let drawn = 0;
+  let ahead = null;  // how far the camera's clock is before this one, in milliseconds
 
   const colour = (label) => {
     let hash = 0;
@@ -36,6 +37,7 @@ const demo = (() => {
     while (samples.length && samples[0].time < now - MINUTE) samples.shift();
     while (marks.length && marks[0].time < now - MINUTE) marks.shift();
     if (now - drawn > 500 && !document.hidden) { drawn = now; draw(now); }
+    ahead = Date.parse(message.time) - now;
     view = message.view || view;
     press("mirror", view.mirrored);
     press("bodies", view.bodies_only);
@@ -75,7 +77,7 @@ const demo = (() => {
     actions.push(entry);
     if (actions.length > KEPT) actions.shift();
     const time = Date.parse(entry.time);
-    if (entry.phase !== "begun" || Date.now() - time > NEWS) return;
+    if (entry.phase !== "begun" || ahead === null || Date.now() + ahead - time > NEWS) return;
     marks.push({time: Date.now(), label: entry.event});
     if (sound) beep();
   }
