@@ -29,9 +29,11 @@ const control = (() => {
     if (!message) return;
     find("record").setAttribute("aria-pressed", String(Boolean(message.recording)));
     find("record").title = message.recording === null ? "start skedge with --record FOLDER to store films" : "store films (V)";
-    find("least").textContent = message.threshold === null ? "the model's own" : percent(message.threshold);
+    find("least").textContent = message.threshold === null ? "model's own" : percent(message.threshold);
     put(find("threshold"), message.threshold === null ? 0.5 : message.threshold);
-    find("number").disabled = message.people === null;
+    find("threshold").classList.toggle("unset", message.threshold === null);
+    find("own-threshold").disabled = message.threshold === null;
+    find("crowd").hidden = message.people === null;
     put(find("number"), message.people === null ? "" : message.people);
     find("lessons").hidden = !message.lessons;
     if (message.lessons) showLessons(message.lessons);
