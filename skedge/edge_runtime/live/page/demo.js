@@ -83,7 +83,7 @@ const demo = (() => {
       const place = across(mark.time), long = pen.measureText(mark.label).width;
       pen.fillStyle = style.color;
       pen.fillRect(place, top * 0.2, 2 * scale, bottom - top * 0.2);
-      const left = Math.min(place + 6 * scale, width - long - 2 * scale);
+      const right = place + 6 * scale, left = right + long < width ? right : place - long - 4 * scale;
       if (left + long > free) continue;
       free = left - 8 * scale;
       pen.fillText(mark.label, left, top / 2);
