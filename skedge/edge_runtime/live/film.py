@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from skedge.edge_runtime.sources.opencv import opencv
 from skedge.skeleton.errors import InputError
 
 RECORDED_RATE = 20
@@ -106,7 +107,7 @@ class Film:
 def keep_or_remove(partial: Path, path: Path) -> Path | None:
     """What an earlier run left unfinished gets a free name like `path` where there is a picture in
     it, which comes back; else it is removed, and None comes back."""
-    capture = cv2.VideoCapture(str(partial))
+    capture = opencv().VideoCapture(str(partial))
     try:
         readable = bool(capture.read()[0])
     finally:
