@@ -32,6 +32,7 @@ lint: $(READY)
 	"$(BIN)/ruff" format --check
 	"$(BIN)/mypy"
 	"$(BIN)/lint-imports"
+	"$(BIN)/hadolint" Containerfile
 
 # What can be installed elsewhere and published: the wheel is built from the sdist, so that the sdist is whole.
 wheel: $(READY)

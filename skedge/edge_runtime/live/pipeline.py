@@ -54,6 +54,11 @@ class Painter(Protocol):
         """Whether no frame may be left out, where the source waits (a recording of a film)."""
         ...
 
+    @property
+    def problem(self) -> str:
+        """Why it cannot record, empty while all is well."""
+        ...
+
     def paint(self, observation: Observation, answers: tuple[Answer, ...]) -> None: ...
 
     def close(self) -> None: ...
@@ -170,6 +175,7 @@ class Live:
         return {
             "source": self.name,
             "status": self._status,
+            "time": _clock(),
             "uptime": round(now - self._began, 1),
             "people": [answer.document() for answer in outlook.answers],
             "banner": outlook.banner,
@@ -186,7 +192,8 @@ class Live:
         return [stage for stage in self.pulse.hangs() if stage != "camera" or not status]
 
     def problems(self) -> list[str]:
-        """What keeps events from coming, in a few words each; empty while all is well."""
+        """What keeps events from coming or films from being stored, in a few words each; empty
+        while all is well."""
         return [self._status] if self._status else []
 
     def _film(self) -> None:
@@ -292,14 +299,20 @@ class Live:
 
     def _listen_to_source(self) -> None:
         """Sources that can lose their camera have a `status`: a few words, empty while all is
-        well. A stage that hangs is worse."""
-        status = printable(str(getattr(self._source, "status", "") or ""))
+        well. A stage that hangs is worse, a recording that fails is not as bad."""
+        recording = "" if self._painter is None else self._painter.problem
+        status = str(getattr(self._source, "status", "") or "")
+        status = printable(status or (recording and f"recording: {recording}"))
         hanging = self.hanging()
         if hanging:
             status = f"{' and '.join(hanging)} hangs"
         if status != self._status:
             self._status = status
             self.note(f"{self.name}: {status or 'is back'}")
+
+
+def _clock() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 class Log:
@@ -315,7 +328,7 @@ class Log:
         day in it."""
         with self._lock:
             self._number += 1
-            stamped = document | {"time": datetime.now(UTC).isoformat(timespec="milliseconds")}
+            stamped = document | {"time": _clock()}
             self._entries.append((self._number, kind, stamped))
             return stamped
 

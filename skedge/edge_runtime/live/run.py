@@ -171,6 +171,8 @@ def live(
                 every_frame=every_frame,
                 prepare=prepare,
             )
+        except KeyboardInterrupt:
+            pass  # asked to stop before it had begun
         finally:
             if poses is not None:
                 poses.write()
