@@ -335,8 +335,8 @@ def _in_order(
 
 @contextmanager
 def _ctrl_c_noted() -> Iterator[threading.Event]:
-    """Ctrl-C sets the event instead of cutting what is being written in two; a second one ends at
-    once."""
+    """Within the block Ctrl-C sets the event, so that nothing is cut off while it is written; a
+    second one ends at once."""
     noted = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield noted
@@ -355,7 +355,7 @@ def _ctrl_c_noted() -> Iterator[threading.Event]:
 
 @contextmanager
 def _deaf_to_ctrl_c() -> Iterator[None]:
-    """What is started in here never hears Ctrl-C, not even while it starts; this process hears it
+    """Processes started in the block ignore Ctrl-C from their start; this process receives it
     afterwards."""
     # It is started with the first process otherwise, and clears the mask.
     resource_tracker.ensure_running()
@@ -394,7 +394,7 @@ def _begin_worker() -> None:
 
 
 def _key(dataset: Dataset, made_by: dict[str, Any]) -> str:
-    """Says which import this is: another layout, option or list of sources is another one."""
+    """The key of this import: it differs with the layout, the options and the list of sources."""
     digest = hashlib.sha256(
         json.dumps([made_by, dataset.layout.to_dict(), list(dataset.labels)], default=str).encode()
     )

@@ -1,5 +1,5 @@
-"""A look at bodies before they are believed: their height, which way is up, whether they are
-mirrored, and whether the joints are in the order that the layout says.
+"""Check of bodies before they are used: their height, which way is up, whether they are mirrored,
+and whether the joints are in the layout's order.
 
 Decisions are taken over many frames, and never where too little is seen. Nothing here depends on
 where a body stands or which way it faces.
@@ -161,7 +161,7 @@ class BodyCheck:
     _counts: np.ndarray = field(default_factory=lambda: np.zeros(3, np.int64))
 
     def add(self, joints: np.ndarray) -> None:
-        """Take a clip (M, T, V, 3) or (T, V, 3) in; of many clips only some are looked at."""
+        """Add a clip (M, T, V, 3) or (T, V, 3); of many clips only some are looked at."""
         clip = joints[None] if joints.ndim == 3 else joints
         self._added += 1
         if (fault := person_axis(clip.shape)) is not None:

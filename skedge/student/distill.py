@@ -23,10 +23,11 @@ from skedge.teacher.augment import Augment
 from skedge.teacher.clips import Clips
 from skedge.teacher.handedness import for_sides
 from skedge.teacher.networks.classifier import Classifier, Fused, Network, freeze
-from skedge.teacher.protocols.evaluate import Job, Sets, check_layout
+from skedge.teacher.protocols.evaluate import Job, Sets
 from skedge.teacher.protocols.finetune import supervised
 from skedge.teacher.runs.folder import Card, Run, read_run, write_run
 from skedge.teacher.runs.load import load_classifier, load_encoder
+from skedge.teacher.runs.store_check import check_layout
 from skedge.teacher.training import Trained, fit, provenance
 
 

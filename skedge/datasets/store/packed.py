@@ -221,8 +221,8 @@ class StoreWriter:
             self._journal.append(self._clips, self._intervals, self._rows, note=note)
 
     def attach(self, name: str, document: Callable[[], Any]) -> None:
-        """Put a JSON document beside the arrays under that file name; it is asked for last, once
-        the splits are known."""
+        """Put a JSON document beside the arrays under that file name; it is made last, once the
+        splits are known."""
         self._documents[name] = document
 
     def protocol(self, name: str, parts: Callable[[np.ndarray], np.ndarray]) -> None:

@@ -13,10 +13,11 @@ from skedge.teacher.networks.classifier import Classifier
 from skedge.teacher.networks.dual import AnyEncoder, DualEncoder
 from skedge.teacher.networks.transformer import set_drop_path
 from skedge.teacher.protocols.classify import Classification
-from skedge.teacher.protocols.evaluate import Job, Sets, check_layout, on_protocol
+from skedge.teacher.protocols.evaluate import Job, Sets, on_protocol
 from skedge.teacher.protocols.frozen import train_on_frozen
 from skedge.teacher.runs.folder import Run, read_metrics
 from skedge.teacher.runs.load import load_classifier, load_encoder
+from skedge.teacher.runs.store_check import check_layout
 from skedge.teacher.training import fit
 
 
