@@ -51,6 +51,8 @@ def pretrain(store: Store, folder: Path, recipe: Recipe, *, resume: bool = False
         provenance=provenance(store, compute, settings, clips=len(clips)),
     )
     module.leave(folder)
+    for name, beside in module.companions.items():
+        write_run(folder / name, beside, card, recipe=recipe, metrics=metrics)
     for stream, trained in module.encoders.items():
         own = folder / stream if data.stream == "three" else folder
         one = replace(card, input=replace(data, stream=stream))
