@@ -14,6 +14,9 @@ from skedge.teacher.runs.folder import Card, Run, median_seconds, write_run
 from skedge.teacher.spread import Spread
 from skedge.teacher.training import fit, provenance, seeded
 
+# Clips, at least, of a large set that encoders are made fit for whole clips with.
+SETTLED = 1024
+
 
 def pretrain(store: Store, folder: Path, recipe: Recipe, *, resume: bool = False) -> dict[str, Any]:
     """The metrics of an encoder trained by `pretrain.method` on the store's training part; its run
@@ -50,7 +53,11 @@ def pretrain(store: Store, folder: Path, recipe: Recipe, *, resume: bool = False
         seconds=median_seconds(store.index["frames"][indices], store.rate),
         provenance=provenance(store, compute, settings, clips=len(clips)),
     )
+    if trainer.global_step:
+        module.settle(clips.joints[:: max(1, len(clips) // SETTLED)])
     module.leave(folder)
+    for name, beside in module.companions.items():
+        write_run(folder / name, beside, card, recipe=recipe, metrics=metrics)
     for stream, trained in module.encoders.items():
         own = folder / stream if data.stream == "three" else folder
         one = replace(card, input=replace(data, stream=stream))

@@ -506,6 +506,11 @@ def test_streams_trained_together_become_a_folder_each(
             "no key encoder, MLP or queue"
         )
     assert not torch.equal(weights[0], weights[1])
+    with (tmp_path / "log" / "metrics.csv").open() as file:
+        logged = [row for row in csv.DictReader(file) if row["positive_similarity"]]
+    assert 0 < len(logged) < trained[0].trainer.global_step, "in the third stage alone"
+    for row in logged:  # 1 + 2 l (l - 1) (similarity - 1) at an amount of l, or as it was
+        assert float(row["transformed_similarity"]) <= float(row["positive_similarity"]) <= 1
     for moco in trained[0].streams.values():
         assert len(set(moco.owners.tolist())) == 4, "a batch of four clips"
 

@@ -398,6 +398,9 @@ def test_from_pretraining_to_a_finetuned_teacher(store: Store, tmp_path: Path) -
         TRANSFORMER.transformer,
     )
     assert card.provenance["settings"]["skeleton2vec"]["mask"]["tube"] == 2
+    learner, of = load_encoder(tmp_path / "encoder" / "learner")
+    assert of.encoder == card.encoder
+    assert not equal(state(learner), state(encoder)), "the student, which the teacher lags behind"
     settings_ = LinearSettings(optim(epochs=3), batch_norm=True)
     probing = Recipe(input=DATA, encoder=TRANSFORMER, linear=settings_, compute=COMPUTE)
     found = probe(store, tmp_path / "probe", probing, encoder=tmp_path / "encoder")

@@ -22,16 +22,19 @@ from skedge.recipes.settings import (
 )
 from skedge.skeleton import InputError, load_layout
 from skedge.teacher import drawing as inspect
+from skedge.teacher.clips import Clips
 from skedge.teacher.masks.bodies import draw, visible
 from skedge.teacher.methods.registry import make_method
 from skedge.teacher.methods.skeletonmae import load_mae
 from skedge.teacher.methods.tuple_decoder import decoder_plan
-from skedge.teacher.networks.classifier import Classifier
+from skedge.teacher.networks.classifier import Classifier, View
 from skedge.teacher.networks.encoders import build_encoder
+from skedge.teacher.networks.statistics import with_statistics
 from skedge.teacher.networks.sttformer import elements, encoder_plan, tuples
 from skedge.teacher.pretrain import pretrain
 from skedge.teacher.protocols.finetune import finetune
 from skedge.teacher.runs.folder import DECODER
+from skedge.teacher.runs.load import load_encoder
 from tests.teacher.masked_tiny import (
     DATA,
     NTU,
@@ -43,7 +46,16 @@ from tests.teacher.masked_tiny import (
     settings,
     weights_of,
 )
-from tests.teacher.tiny import COMPUTE, INPUT, optim, random_classifier, randomise, scenes
+from tests.teacher.tiny import (
+    COMPUTE,
+    INPUT,
+    equal,
+    optim,
+    random_classifier,
+    randomise,
+    scenes,
+    state,
+)
 
 MAE = settings(
     "skeletonmae", skeletonmae=SkeletonMaeSettings(decoder_depth=5), optim=optim(epochs=2)
@@ -362,6 +374,12 @@ def test_from_pretraining_to_a_picture_and_a_teacher(store: Store, tmp_path: Pat
     module, card = load_mae(tmp_path / "encoder")
     assert (card.encoder.backbone, card.encoder.sttformer) == ("sttformer", STTFORMER.sttformer)
     assert not any(parameter.requires_grad for parameter in module.parameters())
+    kept = load_encoder(tmp_path / "encoder")[0]
+    whole = Clips.read(store, store.split("xsub", "train"), DATA).joints
+    of_whole = state(with_statistics(kept, View(NTU, DATA), whole))
+    for name, value in state(kept).items():
+        torch.testing.assert_close(value, of_whole[name], msg=f"{name}: of whole clips")
+    assert not equal(state(kept), state(module.encoder)), "reconstructs with those of masked clips"
     clip = str(store.index["name"][1])
     made = inspect.Subject([tmp_path / "encoder"], store, clip=clip)
     inspect.draw_reconstruction(made, Recipe(compute=COMPUTE), tmp_path / "made.png")

@@ -40,9 +40,22 @@ class CSCLR(AimCLR):
                 f"got {self.csclr.transform.alpha:g} and {self.csclr.transform.mu:g}"
             )
 
+        # Of the batch at hand, mean similarities of transformed pairs before and behind it.
+        self.positives: list[tuple[Tensor, Tensor]] = []
+
     @staticmethod
     def use_of_extreme(settings: PretrainSettings) -> Extreme:
         return settings.csclr.extreme
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_index: int) -> Tensor:
+        self.positives.clear()
+        loss = super().training_step(batch, batch_index)
+        if self.positives:  # what CSCLR's figure 4 shows
+            before, behind = (
+                torch.stack(each).mean() for each in zip(*self.positives, strict=True)
+            )
+            self.log_dict({"positive_similarity": before, "transformed_similarity": behind})
+        return loss
 
     def loss(self, found: dict[str, Embedded], stage: int) -> Tensor:
         pairs = permutations([found[name] for name in self.csclr.inter if name in found], 2)
@@ -69,7 +82,9 @@ class CSCLR(AimCLR):
         key = other.key
         against = query
         if transformed:
+            before = (query * key).detach().sum(1).mean()
             query, key = transform(query, key, self.amount(query))
+            self.positives.append((before, (query * key).detach().sum(1).mean()))
             key = key if settings.key_gradient else key.detach()
             against = query if settings.negatives == "transformed" else against
             if settings.queued and other is one:

@@ -53,6 +53,16 @@ class Method(Trained):
         """A random view of the clips (N, M, T, V, 3) in every stream, as training sees them."""
         raise NotImplementedError
 
+    def settle(self, joints: Tensor) -> None:
+        """Behind training, make the encoders fit for whole clips such as joints (N, M, T, V, 3):
+        those that saw some in training are."""
+
+    @property
+    def companions(self) -> dict[str, nn.Module]:
+        """Further encoders of the same plan that are written beside the one that counts, by the
+        name of their folder in its own: none."""
+        return {}
+
     def leave(self, folder: Path) -> None:
         """Write into the run folder what the method leaves there beside the weights: nothing."""
 

@@ -37,6 +37,11 @@ class Skeleton2vec(MaskedPrediction):
         self.learner = deepcopy(self.encoder)
         self.encoder.requires_grad_(False)
 
+    @property
+    def companions(self) -> dict[str, nn.Module]:
+        """The learner, which figure 4 of Skeleton2vec compares with the teacher."""
+        return {"learner": self.learner}
+
     def student(self) -> Transformer:
         assert isinstance(self.learner, Transformer)
         return self.learner

@@ -1,10 +1,16 @@
-"""Pretraining by reconstruction: SkeletonMAE (Wu et al. 2023)."""
+"""Pretraining by reconstruction: SkeletonMAE (Wu et al. 2023).
+
+The encoder never sees a whole clip in training, and STTFormer adds up what it sees: with the batch
+norms of masked clips, features of whole ones are out of place, and a probe falls far below what it
+finds with norms of whole clips (docs/results/accuracy.md, "Against an untrained encoder"). So the
+encoder that is kept has the latter; the former stay beside the decoder.
+"""
 
 from pathlib import Path
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from skedge.recipes.recipe import Recipe
@@ -19,6 +25,7 @@ from skedge.teacher.methods.tuple_decoder import TupleDecoder
 from skedge.teacher.networks.base import people
 from skedge.teacher.networks.classifier import freeze
 from skedge.teacher.networks.dual import AnyEncoder
+from skedge.teacher.networks.statistics import batch_norms, with_statistics
 from skedge.teacher.networks.sttformer import STTFormer
 from skedge.teacher.runs.folder import DECODER, Card, load_state
 from skedge.teacher.runs.load import load_encoder
@@ -40,6 +47,7 @@ class SkeletonMAE(OneEncoder):
         check_mask(self.mask, frames, len(layout), step=encoder.frames)
         channels = encoder.input[0].in_channels
         assert isinstance(channels, int)
+        self.masked_norms: dict[str, Tensor] = {}
         self.decoder = TupleDecoder(encoder, self.mask.decoder_depth, frames=frames, out=channels)
 
     def bodies(self, joints: Tensor) -> Tensor:
@@ -56,11 +64,27 @@ class SkeletonMAE(OneEncoder):
         x = self.bodies(joints)
         return functional.mse_loss(self.reconstruct(x, *draw(self.mask, x)).float(), x)
 
+    def settle(self, joints: Tensor) -> None:
+        self.masked_norms = norms_of(self.encoder)
+        self.encoder = with_statistics(self.encoder, self.view, joints.to(self.device))
+
     def leave(self, folder: Path) -> None:
-        """Write the decoder, which pictures of reconstructions need."""
-        state = self.decoder.state_dict()
+        """Write the decoder and the encoder's batch norms for masked clips, which pictures of
+        reconstructions need."""
+        state = self.decoder.state_dict() | self.masked_norms
         weights = {name: tensor.contiguous() for name, tensor in state.items()}
         write_whole(folder / DECODER, lambda path: save_file(weights, path))
+
+
+def norms_of(encoder: nn.Module) -> dict[str, Tensor]:
+    """Copies of the statistics of an encoder's batch norms, by their names behind `encoder.`."""
+    norms = set(batch_norms(encoder))
+    return {
+        f"encoder.{name}.{part}": value.clone()
+        for name, module in encoder.named_modules()
+        if module in norms
+        for part, value in module.named_buffers()
+    }
 
 
 def load_mae(folder: Path) -> tuple[SkeletonMAE, Card]:
@@ -82,5 +106,13 @@ def load_mae(folder: Path) -> tuple[SkeletonMAE, Card]:
         ) from None
     pretrain = PretrainSettings(skeletonmae=settings, augment=AugmentSettings())
     module = SkeletonMAE(encoder, card.layout, Recipe(input=card.input, pretrain=pretrain))
+    norms = {name: weights.pop(name) for name in list(weights) if name.startswith("encoder.")}
     load_state(module.decoder, weights, folder / DECODER)
+    if norms:  # not in a folder of an older skedge, whose encoder has them itself
+        load_state(
+            module.encoder,
+            module.encoder.state_dict()
+            | {n.removeprefix("encoder."): norm for n, norm in norms.items()},
+            folder / DECODER,
+        )
     return freeze(module), card

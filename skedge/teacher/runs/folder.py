@@ -33,8 +33,11 @@ STREAMS = "streams.json"
 CHECKPOINT = "last.ckpt"
 # What it was asked for: data and settings, beside it and with its life.
 ASKED = "last.json"
-# Folders of runs inside a run's: streams, the encoders of a pair, seeds, the untrained encoder's.
-_PARTS = re.compile(r"joint|bone|motion|theta|phi|seed-\d+|untrained|initialised|statistics")
+# Folders of runs inside a run's: streams, the encoders of a pair, seeds, the untrained encoder's,
+# what a method writes beside its encoder.
+_PARTS = re.compile(
+    r"joint|bone|motion|theta|phi|seed-\d+|untrained|initialised|statistics|learner"
+)
 
 
 @dataclass(frozen=True)
