@@ -251,7 +251,7 @@ class BlazePose:
             body
             if body is not None
             and body.score >= least
-            and in_picture(body, width, height)[MAIN].sum() >= LEAST
+            and np.count_nonzero(in_picture(body, width, height)[MAIN]) >= LEAST
             else None
             for body in found
         ]
@@ -276,12 +276,11 @@ def _clothes(image: np.ndarray, body: Body) -> np.ndarray | None:
     height, width = image.shape[:2]
     trunk = body.pixels[CORNERS]
     grid = TRUNK @ trunk
-    (left, top), (right, bottom) = trunk.min(axis=0), trunk.max(axis=0)
-    if left < 0 or top < 0 or right >= width or bottom >= height:
+    if not (trunk.min() >= 0 and (trunk.max(axis=0) < (width, height)).all()):
         within = (grid >= 0) & (grid < (width, height))
         grid = grid[within[:, 0] & within[:, 1]]
         if len(grid) < 16:
             return None
     columns, rows = grid.astype(np.intp).T
-    mean = image[rows, columns].mean(axis=0, dtype=np.float32) / 255
-    return np.asarray(cv2.cvtColor(mean[None, None], cv2.COLOR_BGR2LAB)[0, 0])
+    mean = np.array([[cv2.mean(image[rows, columns][None])[:3]]], np.float32) / 255
+    return np.asarray(cv2.cvtColor(mean, cv2.COLOR_BGR2LAB)[0, 0])
