@@ -21,6 +21,8 @@ def fill(joints: np.ndarray, layout: Layout, last: np.ndarray | None = None) -> 
     frame depends on a later one, so frames may come in pieces: `last` (M, V, 3), NaN where unknown,
     is what was seen before, see `last_seen`.
     """
+    if seen(joints).all():
+        return joints.astype(np.float32)
     latest = _hold(joints, last)
     known = seen(latest)
     zeroed = np.where(known[..., None], latest, 0)

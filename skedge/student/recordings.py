@@ -1,6 +1,7 @@
 """A store's recordings as training windows with a label for every frame."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -50,7 +51,7 @@ class Recordings(Dataset[tuple[Tensor, Tensor]]):
         self.data, self.settings, self.lead = data, settings, lead
         clips = [
             prepare(
-                retarget(store.clip(i), store.layout, layout),
+                retarget(store.clip(i), store.layout, layout) if unlabelled_in else store.clip(i),
                 layout,
                 data.persons,
                 source=f"{store.path}, clip {i}",
@@ -152,10 +153,24 @@ class Several(Dataset[tuple[Tensor, Tensor]]):
         joints, labels = zip(*parts, strict=True)
         return torch.cat(joints), torch.cat(labels)
 
-    def loader(self, batch_size: int, devices: int = 1) -> DataLoader[tuple[Tensor, Tensor]]:
-        """Batches of (joints, labels), `batch_size` over all `devices` together."""
-        size = max(1, min(batch_size, len(self)) // devices)
-        return DataLoader(self, size, shuffle=True, drop_last=True, collate_fn=lambda batch: batch)
+    def loader(
+        self, batch_size: int, devices: int = 1, *, workers: int = 0
+    ) -> DataLoader[tuple[Tensor, Tensor]]:
+        """Batches of (joints, labels), `batch_size` over all `devices` together, cut out by so many
+        processes beside this one."""
+        return DataLoader(
+            self,
+            max(1, min(batch_size, len(self)) // devices),
+            shuffle=True,
+            drop_last=True,
+            collate_fn=_as_it_is,
+            num_workers=workers,
+            persistent_workers=workers > 0,
+        )
+
+
+def _as_it_is(batch: Any) -> Any:
+    return batch
 
 
 def frame_labels(store: Store, index: int, frames: int, settings: OnlineSettings) -> np.ndarray:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from skedge.recipes.camera_settings import CameraSettings
@@ -31,31 +31,62 @@ LEGS = ("knee", "ankle", "foot")
 HANDS = ("wrist", "hand", "tip", "thumb")
 
 
-class Camera:
+class Camera(nn.Module):
     """Films bodies in a room, joints (N, M, T, V, 3) in metres, y up: every clip by another camera.
 
-    A clip's people keep their places: the room turns about the first person's first hip.
+    A clip's people keep their places: the room turns about the first person's first hip. What is
+    drawn at random is drawn on the device of the joints.
     """
 
+    loose: Tensor
+    parents: Tensor
+    mirror: Tensor
+    arms: Tensor
+    hands: Tensor
+    hips: Tensor
+    legs: Tensor
+    behind: Tensor
+    other_legs: Tensor
+    above: Tensor
+    below_shoulders: Tensor
+    trunk: Tensor
+    wandering: Tensor
+    flipped: Tensor
+
     def __init__(self, settings: CameraSettings, layout: Layout) -> None:
+        super().__init__()
         self.settings, self.layout = settings, layout
         kinds = [name.rsplit("_", 1)[-1] for name in layout.joints]
-        self.loose = torch.tensor([LOOSE.get(kind, 1.0) for kind in kinds])[:, None]
-        self.parents = torch.from_numpy(layout.parents)
-        self.mirror = torch.from_numpy(layout.mirror)
-        self.arms = torch.tensor([kind in ARMS for kind in kinds])[:, None]
-        self.hands = torch.tensor([kind in HANDS for kind in kinds])[:, None]
-        self.hips = torch.tensor([kind == "hip" for kind in kinds])[:, None]
-        self.legs = torch.tensor([kind in LEGS for kind in kinds])[:, None]
-        self.behind = torch.tensor([BEHIND.get(kind, 0.0) for kind in kinds])
-        self.other_legs = torch.where(self.legs[:, 0], self.mirror, torch.arange(len(layout)))
-        self.above = torch.from_numpy(_above(layout))
-        shoulders = list(layout.shoulders)
-        self.below_shoulders = self.above[:, shoulders].sum(1, keepdim=True).clamp(max=1)
-        way = self.above[list(hip_joints(layout))].amax(0)[:, None] > 0
-        self.trunk = way & ~self.hips
+        mirror = torch.from_numpy(layout.mirror)
+        hips, legs = _among(kinds, ("hip",)), _among(kinds, LEGS)
+        above = torch.from_numpy(_above(layout))
+        way = above[list(hip_joints(layout))].amax(0)[:, None] > 0
+        for name, values in (
+            ("loose", torch.tensor([LOOSE.get(kind, 1.0) for kind in kinds])[:, None]),
+            ("parents", torch.from_numpy(layout.parents)),
+            ("mirror", mirror),
+            ("arms", _among(kinds, ARMS)),
+            ("hands", _among(kinds, HANDS)),
+            ("hips", hips),
+            ("legs", legs),
+            ("behind", torch.tensor([BEHIND.get(kind, 0.0) for kind in kinds])),
+            ("other_legs", torch.where(legs[:, 0], mirror, torch.arange(len(layout)))),
+            ("above", above),
+            (
+                "below_shoulders",
+                above[:, list(layout.shoulders)].sum(1, keepdim=True).clamp(max=1),
+            ),
+            ("trunk", way & ~hips),
+            ("wandering", torch.tensor([0.06, 0.03, 0.1])),
+            ("flipped", torch.tensor([-1.0, 1.0, 1.0])),
+        ):
+            self.register_buffer(name, values, persistent=False)
 
-    def __call__(self, joints: Tensor) -> Tensor:
+    def forward(self, joints: Tensor) -> Tensor:
+        with joints.device:
+            return self._filmed(joints)
+
+    def _filmed(self, joints: Tensor) -> Tensor:
         s, n, frames = self.settings, len(joints), joints.shape[2]
         way = root(joints, self.layout)
         body = self._proportioned(self._legless(joints))
@@ -70,7 +101,7 @@ class Camera:
         way = way + s.drift * self._drift(n, frames)
         depth = torch.where(one_eyed, _each(_uniform(n, 0.2, 1.2)), torch.ones(()))
         found = body + way * torch.cat([torch.ones_like(depth).expand(n, 1, 1, 1, 2), depth], -1)
-        mirrored = found[..., self.mirror, :] * found.new_tensor([-1.0, 1.0, 1.0])
+        mirrored = found[..., self.mirror, :] * self.flipped
         return torch.where(_each(torch.rand(n) < s.mirror), mirrored, found)
 
     def _legless(self, joints: Tensor) -> Tensor:
@@ -95,8 +126,9 @@ class Camera:
         ):
             scale = torch.where(part, scale * _each(factor), scale)
         bones = (joints - joints[..., self.parents, :]) * scale
-        body = joints[..., [self.layout.center], :] + self.above @ bones
-        down = root(body, self.layout) - body[..., [self.layout.center], :]
+        middle = slice(self.layout.center, self.layout.center + 1)
+        body = joints[..., middle, :] + self.above @ bones
+        down = root(body, self.layout) - body[..., middle, :]
         return body + self.below_shoulders * down * _each(_uniform(n, 0.0, s.shoulder_drop))
 
     def _views(self, n: int) -> Tensor:
@@ -151,8 +183,8 @@ class Camera:
         """Limbs found elsewhere for a while."""
         n, frames = len(body), body.shape[2]
         for _ in range(2):
-            joint = int(torch.randint(len(self.layout), ()))
-            limb = self.above[:, joint, None]
+            joint = torch.randint(len(self.layout), (n,))
+            limb = self.above.T[joint][:, None, None, :, None]
             away = 0.07 * torch.randn(n, 1, 1, 1, 3)
             body = (
                 body + _while(n, frames, self.settings.snaps, power=3.0, longest=62) * limb * away
@@ -161,11 +193,14 @@ class Camera:
 
     def _drift(self, n: int, frames: int) -> Tensor:
         """How a place that is not measured well wanders, and a camera in somebody's hand."""
-        slow = _wander(n, frames, (1, 1, 3), pace=22).movedim(1, 2) * torch.tensor(
-            [0.06, 0.03, 0.1]
-        )
+        slow = _wander(n, frames, (1, 1, 3), pace=22).movedim(1, 2) * self.wandering
         moving = _each((torch.rand(n) < 0.5) * _uniform(n, 0, 1.5))
         return slow * moving + 0.004 * _each(_uniform(n, 0, 2)) * torch.randn(n, 1, frames, 1, 3)
+
+
+def _among(kinds: Sequence[str], wanted: Sequence[str]) -> Tensor:
+    """(V, 1) bool: which joints are of the wanted kinds."""
+    return torch.tensor([kind in wanted for kind in kinds])[:, None]
 
 
 def _above(layout: Layout) -> np.ndarray:

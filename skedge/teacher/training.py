@@ -175,12 +175,17 @@ class OwnRandomness(Callback):
         torch.manual_seed(self.seed + 1000003 * trainer.global_rank + trainer.global_step)
 
 
+def on_gpu(compute: ComputeSettings) -> bool:
+    """Whether training runs on a GPU: there is one, and the settings do not say cpu."""
+    return compute.accelerator != "cpu" and torch.cuda.is_available()
+
+
 def precision_of(compute: ComputeSettings) -> str:
     """The Trainer's precision; `auto` is bf16-mixed where the device multiplies bfloat16 itself,
     else 32-true."""
     if compute.precision != "auto":
         return compute.precision
-    if compute.accelerator != "cpu" and torch.cuda.is_available():
+    if on_gpu(compute):
         return "bf16-mixed" if torch.cuda.is_bf16_supported() else "16-mixed"
     return "bf16-mixed" if torch.cpu._is_avx512_bf16_supported() else "32-true"
 
@@ -230,9 +235,7 @@ def fit(
         strategy=compute.strategy,
         # The recipe's own word, which Lightning checks.
         precision=precision,  # type: ignore[arg-type]
-        sync_batchnorm=compute.processes > 1
-        and torch.cuda.is_available()
-        and compute.accelerator != "cpu",
+        sync_batchnorm=compute.processes > 1 and on_gpu(compute),
         max_epochs=module.optim.epochs,
         max_steps=steps,
         logger=CSVLogger(folder, name="log", version=""),
@@ -341,9 +344,7 @@ def forward_all(
 ) -> Any:
     """The outputs of a frozen network for all inputs (N, ...), on the CPU in float32; a tuple of
     tensors if it gives one."""
-    device = torch.device(
-        "cuda" if compute.accelerator != "cpu" and torch.cuda.is_available() else "cpu"
-    )
+    device = torch.device("cuda" if on_gpu(compute) else "cpu")
     network = network.eval().to(device)
     outputs = [network(batch.to(device)) for batch in inputs.split(batch_size)]
     network.cpu()

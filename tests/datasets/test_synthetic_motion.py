@@ -1,5 +1,7 @@
 """What invented people do is what its label says, and looks like people."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 
@@ -9,7 +11,7 @@ from skedge.datasets.synthetic.gait import RATE, Stretch, gait, placed, style, w
 from skedge.datasets.synthetic.known import VARIANTS
 from skedge.datasets.synthetic.motion import Motion, cut, motion
 from skedge.datasets.synthetic.puppet import perform
-from skedge.datasets.synthetic.stance import stance
+from skedge.datasets.synthetic.stance import Stance, stance
 from skedge.skeleton import load_layout
 
 LAYOUT = load_layout("ntu25")
@@ -188,6 +190,38 @@ def test_every_kind_of_everyday_movement_can_be_carried_out():
             assert np.isfinite(joints).all(), name
             assert at(joints, "head")[:, 1].min() > 0.3, name
             assert made.seconds[-1] < 25, name
+
+
+def carried_out(name: str) -> Iterator[tuple[np.ndarray, body.Build]]:
+    """The key poses' joints (K, 25, 3) of every variant of a kind of everyday movement."""
+    for i, variant in enumerate(everyday.KINDS[name][1]):
+        rng = np.random.default_rng([17, i])
+        shape = people.build(people.person(4, i), people.SENSORS[0], rng)
+        made = perform(variant, people.person(4, i), shape, at=upright(), rng=rng)
+        yield body.joints(made.poses, shape), shape
+
+
+def upright() -> Stance:
+    """Standing with hanging hands."""
+    who = people.person(4, 0)
+    made = stance(who, np.random.default_rng(0))
+    made.rest_hands(np.random.default_rng(0), 0.0)
+    return made
+
+
+def test_figures_in_the_air_are_drawn_by_one_hand_while_the_other_hangs():
+    for joints, shape in carried_out("draw in the air"):
+        ways = [np.ptp(at(joints, f"{s}_hand"), axis=0).max() / shape.arm for s in body.SIDES]
+        assert max(ways) > 0.5
+        assert hands(joints, shape).min(axis=1).max() < -0.7
+
+
+def test_crossed_arms_bring_each_hand_to_the_other_side():
+    crossed = 0
+    for joints, _ in carried_out("cross the arms"):
+        gap = at(joints, "right_hand")[:, 0] - at(joints, "left_hand")[:, 0]
+        crossed += gap.min() < 0
+    assert crossed == 3
 
 
 def test_every_action_but_the_last_has_its_variants():

@@ -23,7 +23,7 @@ from skedge.skeleton import InputError
 from skedge.student.calibrate import Judged, Span, calibrate, judge
 from skedge.student.distill import distill
 from skedge.student.online import Online, allowed_answers, answer_loss
-from skedge.student.recordings import NOTHING, UNASKED, Recordings, frame_labels
+from skedge.student.recordings import NOTHING, UNASKED, Recordings, Several, frame_labels
 from skedge.teacher.networks.classifier import Classifier, last_layer
 from skedge.teacher.networks.dual import make_encoder
 from skedge.teacher.runs.folder import Card, write_run
@@ -85,6 +85,14 @@ def test_without_a_newcomer_windows_are_cut_from_the_recording(store: Store) -> 
     steps = (joints[0, 0, 40:] - joints[0, 0, 39:-1]).abs().amax((1, 2))
     assert (steps > 0).all()
     assert steps.max() < 1.0, "two recordings' frames in one window"
+
+
+def test_windows_cut_out_by_other_processes_are_all_different_in_every_epoch(store: Store) -> None:
+    windows = Several([Recordings(store, [0], DATA, ONLINE, 29)])
+    loader = windows.loader(4, workers=2)
+    seen = torch.cat([joints for _ in range(2) for joints, _ in loader])
+    assert len(seen) >= 16
+    assert len(seen.flatten(1).unique(dim=0)) == len(seen)
 
 
 @given(st.integers(0, 2**31 - 1))

@@ -92,3 +92,8 @@ def test_hands_that_meet_are_found_worse() -> None:
         return float(hands.diff(n=2, dim=2).abs().mean())
 
     assert jitter(joints) > 5 * jitter(apart)
+
+
+def test_everything_is_drawn_where_the_joints_are() -> None:
+    joints = bodies().to("meta")
+    assert Camera(CameraSettings(), NTU).to("meta")(joints).device.type == "meta"

@@ -171,6 +171,6 @@ def stooping(
     )
 
 
-def stroke(share: float, *places: tuple[Range, dict[str, Any]], **how: Any) -> Variant:
-    """A movement through places at its own pace."""
-    return Variant(share, before=list(places), **how)
+def stroke(share: float, keys: list[Key], **how: Any) -> Variant:
+    """A movement through keys at its own pace, once."""
+    return Variant(share, before=keys, **how)

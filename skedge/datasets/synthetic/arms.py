@@ -1,5 +1,6 @@
 """How people do the actions of the arms: wave, clap, punch, drink, throw, raise both arms."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from skedge.datasets.synthetic.actions import (
@@ -11,28 +12,37 @@ from skedge.datasets.synthetic.actions import (
 )
 
 
+@dataclass(frozen=True)
+class _Swing:
+    """How far a waving hand goes either way, how quickly, how the wrist wags (degrees), how
+    often."""
+
+    inwards: Place
+    outwards: Place
+    seconds: Range = (0.12, 0.34)
+    wag: float = 20
+    repeats: tuple[int, int] = (1, 9)
+
+
 def _waving(
     share: float,
     place: Place,
     swivel: Range,
-    inwards: Place,
-    outwards: Place,
+    swing: _Swing,
     *,
     role: str = "arm",
-    seconds: Range = (0.12, 0.34),
-    wag: float = 20,
-    repeats: tuple[int, int] = (1, 9),
     seated: float = 0.25,
 ) -> Variant:
     """A hand brought to a place and swung about it."""
+    wag = swing.wag
     return Variant(
         share,
         before=[((0.3, 0.8), {role: place, "swivel": swivel, "wag": 0.0, "side": (-4, 6)})],
         beat=[
-            (seconds, {f"{role}+": inwards, "wag": (-wag, 0), "side": (-8, 4)}),
-            (seconds, {f"{role}+": outwards, "wag": (0, wag), "side": (-4, 6)}),
+            (swing.seconds, {f"{role}+": swing.inwards, "wag": (-wag, 0), "side": (-8, 4)}),
+            (swing.seconds, {f"{role}+": swing.outwards, "wag": (0, wag), "side": (-4, 6)}),
         ],
-        repeats=repeats,
+        repeats=swing.repeats,
         seated=seated,
         walking=0.06,
     )
@@ -42,33 +52,39 @@ _IN: Place = ((-0.5, -0.1), (-0.1, 0.05), (-0.08, 0.08))
 _OUT: Place = ((0.05, 0.35), (-0.05, 0.1), (-0.08, 0.08))
 _WAVES = [
     # The forearm swings: beside the head, before it, modestly with the elbow at the waist.
-    _waving(0.2, ((0.05, 0.5), (0.1, 0.75), (0.2, 0.55)), (5, 60), _IN, _OUT),
-    _waving(0.2, ((-0.12, 0.35), (0.15, 0.75), (0.4, 0.75)), (-15, 40), _IN, _OUT),
+    _waving(0.2, ((0.05, 0.5), (0.1, 0.75), (0.2, 0.55)), (5, 60), swing=_Swing(_IN, _OUT)),
+    _waving(0.2, ((-0.12, 0.35), (0.15, 0.75), (0.4, 0.75)), (-15, 40), swing=_Swing(_IN, _OUT)),
     _waving(
         0.07,
         ((-0.05, 0.35), (-0.1, 0.35), (0.25, 0.5)),
         (-15, 25),
-        ((-0.25, -0.05), (-0.1, 0.05), (-0.08, 0.08)),
-        ((0.0, 0.15), (-0.05, 0.1), (-0.08, 0.08)),
+        swing=_Swing(
+            ((-0.25, -0.05), (-0.1, 0.05), (-0.08, 0.08)),
+            ((0.0, 0.15), (-0.05, 0.1), (-0.08, 0.08)),
+        ),
     ),
     # The forearm sweeps sideways in front, at the shoulder's height.
     _waving(
         0.07,
         ((-0.15, 0.3), (-0.15, 0.25), (0.5, 0.8)),
         (0, 60),
-        ((-0.6, -0.25), (-0.05, 0.05), (-0.1, 0.05)),
-        ((0.15, 0.6), (-0.05, 0.05), (-0.15, 0.0)),
-        seconds=(0.18, 0.5),
-        repeats=(2, 7),
+        swing=_Swing(
+            ((-0.6, -0.25), (-0.05, 0.05), (-0.1, 0.05)),
+            ((0.15, 0.6), (-0.05, 0.05), (-0.15, 0.0)),
+            seconds=(0.18, 0.5),
+            repeats=(2, 7),
+        ),
     ),
     # High: the whole arm swings overhead; the whole arm from the side to overhead.
     _waving(
         0.12,
         ((0.15, 0.5), (0.6, 0.95), (0.05, 0.4)),
         (30, 80),
-        ((-0.45, -0.2), (0.0, 0.1), (-0.05, 0.05)),
-        ((0.0, 0.25), (-0.1, 0.0), (-0.05, 0.05)),
-        seconds=(0.16, 0.5),
+        swing=_Swing(
+            ((-0.45, -0.2), (0.0, 0.1), (-0.05, 0.05)),
+            ((0.0, 0.25), (-0.1, 0.0), (-0.05, 0.05)),
+            seconds=(0.16, 0.5),
+        ),
     ),
     Variant(
         0.05,
@@ -80,27 +96,44 @@ _WAVES = [
         repeats=(2, 6),
         seated=0.1,
     ),
+    # Brought up through the side, and swung once or twice.
+    Variant(
+        0.2,
+        before=[
+            ((0.2, 0.5), {"arm": ((0.35, 0.9), (-0.6, 0.2), (0.05, 0.35)), "swivel": (0, 70)}),
+            ((0.15, 0.4), {"arm": ((0.2, 0.7), (0.3, 0.8), (0.1, 0.45))}),
+        ],
+        beat=[
+            ((0.13, 0.4), {"arm": ((-0.3, 0.2), (0.4, 0.85), (0.2, 0.5)), "wag": (-20, 0)}),
+            ((0.13, 0.4), {"arm": ((0.25, 0.8), (0.3, 0.8), (0.1, 0.45)), "wag": (0, 20)}),
+        ],
+        repeats=(1, 4),
+        seated=0.2,
+        walking=0.06,
+    ),
     # Only the hand swings.
     _waving(
         0.12,
         ((0.0, 0.4), (0.05, 0.6), (0.3, 0.6)),
         (-10, 40),
-        ((-0.15, -0.05), 0.0, 0.0),
-        ((0.0, 0.1), 0.0, 0.0),
-        seconds=(0.11, 0.25),
-        wag=45,
-        repeats=(2, 9),
+        swing=_Swing(
+            ((-0.15, -0.05), 0.0, 0.0),
+            ((0.0, 0.1), 0.0, 0.0),
+            seconds=(0.11, 0.25),
+            wag=45,
+            repeats=(2, 9),
+        ),
     ),
-    # Both hands: beside the head; swept from before the face far outwards; both whole arms from the
-    # sides to overhead.
+    # Both hands: swept from before the face far outwards; beside the head; both whole arms from the
+    # sides to overhead; through the sides to above the head, where the forearms swing.
     Variant(
-        0.22,
+        0.28,
         before=[
             ((0.3, 0.8), {"arms": ((-0.5, 0.3), (0.1, 0.65), (0.3, 0.75)), "swivel": (10, 70)})
         ],
         beat=[
-            ((0.2, 0.6), {"arms": ((0.5, 0.95), (-0.1, 0.65), (0.05, 0.5))}),
-            ((0.2, 0.6), {"arms": ((-0.65, -0.05), (0.1, 0.65), (0.3, 0.8))}),
+            ((0.16, 0.55), {"arms": ((0.5, 0.95), (-0.4, 0.65), (0.05, 0.5))}),
+            ((0.16, 0.55), {"arms": ((-0.65, -0.05), (0.1, 0.75), (0.3, 0.8))}),
         ],
         repeats=(1, 6),
         seated=0.15,
@@ -109,8 +142,7 @@ _WAVES = [
         0.16,
         ((0.1, 0.5), (0.3, 0.85), (0.05, 0.5)),
         (10, 70),
-        ((-0.4, -0.1), (-0.03, 0.08), 0.0),
-        ((0.0, 0.25), (-0.08, 0.03), 0.0),
+        swing=_Swing(((-0.4, -0.1), (-0.03, 0.08), 0.0), ((0.0, 0.25), (-0.08, 0.03), 0.0)),
         role="arms",
     ),
     Variant(
@@ -120,7 +152,21 @@ _WAVES = [
             ((0.25, 0.7), {"arms": ((-0.3, 0.1), (0.7, 0.92), (0.0, 0.35))}),
             ((0.25, 0.7), {"arms": ((0.35, 0.95), (-0.85, 0.4), (0.0, 0.3))}),
         ],
-        repeats=(2, 7),
+        repeats=(1, 7),
+        seated=0.1,
+    ),
+    Variant(
+        0.2,
+        before=[
+            ((0.25, 0.6), {"arms": ((0.75, 0.98), (-0.35, 0.25), (0.1, 0.35)), "swivel": (20, 80)}),
+            ((0.15, 0.45), {"arms": ((0.25, 0.75), (0.45, 0.85), (0.1, 0.45))}),
+        ],
+        beat=[
+            ((0.15, 0.45), {"arms": ((-0.2, 0.15), (0.65, 0.92), (0.15, 0.45))}),
+            ((0.15, 0.45), {"arms": ((0.25, 0.85), (0.4, 0.85), (0.1, 0.45))}),
+        ],
+        repeats=(1, 4),
+        after=[((0.2, 0.5), {"arms": ((0.7, 0.98), (-0.4, 0.3), (0.1, 0.4))})],
         seated=0.1,
     ),
 ]
@@ -152,12 +198,55 @@ def _clapping(
 
 _CLAPS = [
     # At the belly, at the chest, in the face's height, small and quick, overhead, at arm's length.
-    _clapping(0.2, (-0.45, -0.15), (0.45, 0.75), (0.12, 0.8), (10, 55), (0.09, 0.26)),
-    _clapping(0.32, (-0.2, 0.25), (0.4, 0.7), (0.12, 0.85), (5, 55), (0.09, 0.26)),
-    _clapping(0.12, (0.1, 0.4), (0.35, 0.65), (0.1, 0.5), (5, 45), (0.09, 0.24)),
-    _clapping(0.17, (-0.35, 0.15), (0.3, 0.55), (0.03, 0.14), (-5, 35), (0.07, 0.16), (2, 20)),
-    _clapping(0.08, (0.55, 0.85), (0.1, 0.4), (0.1, 0.5), (10, 70), (0.12, 0.35)),
-    _clapping(0.05, (-0.25, 0.2), (0.75, 0.9), (0.15, 0.7), (10, 60), (0.15, 0.4)),
+    _clapping(
+        0.2,
+        up=(-0.45, -0.15),
+        front=(0.45, 0.75),
+        opened=(0.16, 0.8),
+        swivel=(10, 55),
+        seconds=(0.12, 0.28),
+    ),
+    _clapping(
+        0.32,
+        up=(-0.2, 0.25),
+        front=(0.4, 0.7),
+        opened=(0.16, 0.85),
+        swivel=(5, 55),
+        seconds=(0.12, 0.28),
+    ),
+    _clapping(
+        0.12,
+        up=(0.1, 0.4),
+        front=(0.35, 0.65),
+        opened=(0.12, 0.5),
+        swivel=(5, 45),
+        seconds=(0.11, 0.26),
+    ),
+    _clapping(
+        0.17,
+        up=(-0.35, 0.15),
+        front=(0.3, 0.55),
+        opened=(0.05, 0.16),
+        swivel=(-5, 35),
+        seconds=(0.1, 0.2),
+        repeats=(2, 20),
+    ),
+    _clapping(
+        0.08,
+        up=(0.55, 0.85),
+        front=(0.1, 0.4),
+        opened=(0.1, 0.5),
+        swivel=(10, 70),
+        seconds=(0.12, 0.35),
+    ),
+    _clapping(
+        0.05,
+        up=(-0.25, 0.2),
+        front=(0.75, 0.9),
+        opened=(0.15, 0.7),
+        swivel=(10, 60),
+        seconds=(0.15, 0.4),
+    ),
     # Slowly, the arms far out at the sides before each clap.
     Variant(
         0.16,
@@ -170,6 +259,20 @@ _CLAPS = [
         ],
         repeats=(1, 5),
         seated=0.2,
+    ),
+    # Once or twice with nearly straight arms that were opened before.
+    Variant(
+        0.14,
+        before=[
+            ((0.2, 0.6), {"arms": ((0.35, 0.9), (-0.75, -0.1), (0.1, 0.75)), "swivel": (0, 60)})
+        ],
+        beat=[
+            ((0.15, 0.45), {"arms": ((-0.35, -0.27), (-0.4, 0.25), (0.72, 0.93))}),
+            ((0.0, 0.25), {}),
+            ((0.15, 0.45), {"arms": ((0.1, 0.8), (-0.6, 0.0), (0.3, 0.8))}),
+        ],
+        repeats=(1, 3),
+        seated=0.15,
     ),
     # From level arms to overhead.
     Variant(
@@ -295,38 +398,38 @@ _PUNCHES = [
         0.14,
         ((0.05, 0.2), (-0.55, -0.1), (-0.15, 0.25)),
         _BLOW,
-        (15, 65),
-        {"lean": (0, 12)},
+        swivel=(15, 65),
+        more={"lean": (0, 12)},
         repeats=(1, 3),
     ),
     _blow(
         0.1,
         ((0.0, 0.3), (-0.4, 0.1), (-0.1, 0.3)),
         _BLOW,
-        (15, 65),
-        {"other step": (0.0, 0.0, (0.1, 0.3)), "back": (-0.12, 0.0), "lean": (0, 22)},
+        swivel=(15, 65),
+        more={"other step": (0.0, 0.0, (0.1, 0.3)), "back": (-0.12, 0.0), "lean": (0, 22)},
     ),
-    _blow(0.18, ((0.0, 0.35), (-0.4, 0.15), (-0.2, 0.3)), _BLOW, (15, 75), _LUNGE),
+    _blow(0.18, ((0.0, 0.35), (-0.4, 0.15), (-0.2, 0.3)), _BLOW, swivel=(15, 75), more=_LUNGE),
     # As in a brawl: swung wide, straight, from below.
     _brawl(
         0.14,
-        ((0.4, 0.95), (-0.3, 0.4), (-0.5, 0.3)),
-        ((-0.5, 0.05), (-0.1, 0.4), (0.6, 0.95)),
-        ((-0.7, -0.3), (-0.6, 0.1), (0.3, 0.7)),
+        drawn=((0.4, 0.95), (-0.3, 0.4), (-0.5, 0.3)),
+        hit=((-0.5, 0.05), (-0.1, 0.4), (0.6, 0.95)),
+        past=((-0.7, -0.3), (-0.6, 0.1), (0.3, 0.7)),
         walking=0.1,
     ),
     _brawl(
         0.14,
-        ((0.05, 0.4), (-0.4, 0.25), (-0.4, 0.2)),
-        _BLOW,
-        ((-0.5, 0.0), (-0.5, 0.2), (0.5, 0.9)),
+        drawn=((0.05, 0.4), (-0.4, 0.25), (-0.4, 0.2)),
+        hit=_BLOW,
+        past=((-0.5, 0.0), (-0.5, 0.2), (0.5, 0.9)),
         walking=0.1,
     ),
     _brawl(
         0.05,
-        ((0.05, 0.4), (-0.95, -0.4), (-0.4, 0.2)),
-        ((-0.4, 0.0), (0.0, 0.5), (0.4, 0.85)),
-        ((-0.5, 0.0), (0.2, 0.7), (0.2, 0.6)),
+        drawn=((0.05, 0.4), (-0.95, -0.4), (-0.4, 0.2)),
+        hit=((-0.4, 0.0), (0.0, 0.5), (0.4, 0.85)),
+        past=((-0.5, 0.0), (0.2, 0.7), (0.2, 0.6)),
     ),
     # Straight ahead from the chest, and held there; the fist is never above the shoulder.
     Variant(
@@ -344,9 +447,41 @@ _PUNCHES = [
         ],
         back=(0.25, 0.8),
     ),
+    # From wherever the hand hangs: up before the shoulder, out, held, and down; a small one.
+    Variant(
+        0.3,
+        before=[
+            ((0.2, 0.5), {"arm": ((0.0, 0.25), (-0.6, 0.2), (0.1, 0.5)), "swivel": (0, 60)}),
+            ((0.0, 0.2), {}),
+            (
+                (0.1, 0.32),
+                {"arm": ((-0.35, 0.12), (-0.15, 0.42), (0.82, 0.99)), "twist": (-25, 3)}
+                | {"swivel": (5, 70), "lean": (-3, 12)},
+            ),
+            ((0.0, 0.5), {}),
+            ((0.1, 0.35), {"arm": ((0.0, 0.2), (-0.7, 0.1), (0.2, 0.7)), "twist": 0.0}),
+        ],
+        back=(0.2, 0.6),
+    ),
+    # A fist thrown to the side, with the trunk turned little or not at all.
+    Variant(
+        0.12,
+        before=[
+            ((0.2, 0.5), {"arm": ((-0.1, 0.3), (-0.5, 0.3), (0.15, 0.5)), "swivel": (0, 60)}),
+            ((0.0, 0.2), {}),
+            (
+                (0.1, 0.32),
+                {"arm": ((0.6, 0.95), (-0.1, 0.45), (0.1, 0.6)), "twist": (0, 35)}
+                | {"look": (0, 70), "side": (-4, 12), "swivel": (10, 70)},
+            ),
+            ((0.0, 0.4), {}),
+            ((0.12, 0.35), {"arm": ((-0.05, 0.3), (-0.6, 0.2), (0.2, 0.6)), "twist": 0.0}),
+        ],
+        back=(0.2, 0.6),
+    ),
     # Both hands before the body in turn without much of a guard, as at a bag.
     Variant(
-        0.07,
+        0.14,
         beat=[
             (
                 (0.12, 0.3),
@@ -365,29 +500,30 @@ _PUNCHES = [
         0.07,
         ((0.3, 0.65), (-0.2, 0.2), (0.1, 0.5)),
         ((-0.6, -0.3), (-0.05, 0.3), (0.4, 0.65)),
-        (60, 100),
-        {"twist": (-50, -15), "lean": (0, 15)},
+        swivel=(60, 100),
+        more={"twist": (-50, -15), "lean": (0, 15)},
         repeats=(1, 3),
     ),
     _blow(
         0.04,
         ((0.0, 0.2), (-0.7, -0.4), (0.0, 0.4)),
         ((-0.35, -0.1), (0.1, 0.45), (0.4, 0.65)),
-        (0, 40),
-        {"lean": (-8, 6)},
+        swivel=(0, 40),
+        more={"lean": (-8, 6)},
         repeats=(1, 3),
     ),
     _blow(
         0.04,
         ((-0.2, 0.1), (-0.3, 0.1), (0.2, 0.45)),
         ((0.85, 0.98), (-0.15, 0.3), (-0.1, 0.3)),
-        (30, 80),
-        {"look": (20, 70), "twist": (0, 30), "side": (0, 10)},
+        swivel=(30, 80),
+        more={"look": (20, 70), "twist": (0, 30), "side": (0, 10)},
         repeats=(1, 4),
     ),
 ]
 
-_SIP: Place = ((-0.34, -0.22), (0.0, 0.4), (0.2, 0.38))
+_SIP: Place = ((-0.36, -0.16), (0.0, 0.5), (0.16, 0.38))
+_SIP_HIGH: Place = ((-0.34, -0.1), (0.2, 0.55), (0.16, 0.38))
 # The glass is held before the body first.
 _GLASS: list[Key] = [
     ((0.3, 0.8), {"arm": ((-0.2, 0.15), (-0.65, -0.25), (0.3, 0.65)), "swivel": (0, 30)}),
@@ -424,6 +560,19 @@ _DRINKS = [
     _drinking(0.3, _GLASS, []),
     _drinking(0.18, [], _AGAIN),
     _drinking(0.12, [], [], role="arms"),
+    # At once, with hardly any tilt of the head; the elbow before the body.
+    Variant(
+        0.55,
+        before=[
+            ((0.2, 0.5), {"arm": ((-0.1, 0.3), (-0.55, 0.0), (0.3, 0.6)), "swivel": (0, 50)}),
+            ((0.15, 0.5), {"arm": _SIP_HIGH, "nod": (-10, 4), "bend": (0, 40)}),
+            ((0.1, 0.35), {"arm+": (0.0, (0.0, 0.08), (-0.04, 0.02)), "nod": (-22, 2)}),
+            ((0.1, 1.0), {}),
+        ],
+        back=(0.3, 0.8),
+        seated=0.35,
+        walking=0.05,
+    ),
 ]
 
 _FOLLOW: Place = ((-0.5, 0.0), (-0.85, -0.2), (0.3, 0.75))
@@ -464,8 +613,39 @@ def _overarm(share: float, **how: Any) -> Variant:
     )
 
 
+def _short(share: float, start: Place, past: Place, cocking: list[Key], **how: Any) -> Variant:
+    """The hand beside the head, then out ahead; the trunk goes along a little or not at all."""
+    return Variant(
+        share,
+        before=[
+            *cocking,
+            (
+                (0.1, 0.3),
+                {"arm": ((-0.12, 0.4), (0.1, 0.85), (0.5, 0.92)), "twist": (-15, 5)}
+                | {"swivel": (10, 70), "lean": (-2, 14)},
+            ),
+            ((0.08, 0.3), {"arm": past, "lean": (-2, 22)}),
+            ((0.0, 0.3), {}),
+        ],
+        begin={} if cocking else {"arm": start, "swivel": (0, 90)},
+        back=(0.25, 0.8),
+        **how,
+    )
+
+
+_COCKED: Place = ((0.0, 0.6), (0.15, 0.65), (-0.15, 0.45))
+_DROPPED: Place = ((-0.2, 0.45), (-0.8, 0.25), (0.5, 0.92))
+_UP_TO_IT: list[Key] = [
+    ((0.2, 0.6), {"arm": _COCKED, "swivel": (0, 90), "twist": (-3, 15), "lean": (-8, 4)}),
+    ((0.0, 0.4), {"arm+": ((-0.05, 0.1), (0.0, 0.15), (-0.15, 0.0))}),
+]
 _THROWS = [
-    _overarm(0.62, seated=0.06),
+    _overarm(0.5, seated=0.06),
+    # With a short way and from a stand; from an arm that is up already, and down at once.
+    _short(0.5, start=_COCKED, past=_DROPPED, cocking=_UP_TO_IT, seated=0.12, walking=0.05),
+    _short(
+        0.25, start=((0.0, 0.45), (-0.1, 0.5), (0.05, 0.55)), past=_DROPPED, cocking=[], seated=0.1
+    ),
     # Cocked already, as where a recording is cut; the arm stays out.
     Variant(
         0.3,
@@ -503,12 +683,12 @@ _THROWS = [
     ),
     # Underarm.
     Variant(
-        0.22,
+        0.15,
         before=[
             (
                 (0.2, 0.6),
                 {
-                    "arm": ((0.05, 0.3), (-0.95, -0.5), (-0.75, 0.0)),
+                    "arm": ((0.05, 0.3), (-0.95, -0.5), (-0.6, 0.0)),
                     "swivel": (0, 40),
                     "twist": (5, 30),
                     "lean": (0, 30),
@@ -536,7 +716,7 @@ _THROWS = [
         ],
     ),
     Variant(
-        0.09,
+        0.06,
         before=[
             (
                 (0.3, 0.6),
@@ -577,19 +757,19 @@ _RAISES = [
     # Through the front, through the sides, into a V, with bent elbows, at once.
     _raising(
         0.3,
-        [((0.2, 0.6), {"arms": ((0.0, 0.2), (-0.1, 0.2), (0.85, 0.95))})],
-        ((-0.05, 0.25), (0.8, 0.98), (0.0, 0.35)),
-        (20, 80),
+        way=[((0.2, 0.6), {"arms": ((0.0, 0.2), (-0.1, 0.2), (0.85, 0.95))})],
+        top=((-0.05, 0.25), (0.8, 0.98), (0.0, 0.35)),
+        swivel=(20, 80),
     ),
     _raising(
         0.25,
-        [((0.2, 0.6), {"arms": ((0.85, 0.95), (-0.15, 0.2), (0.0, 0.25))})],
-        ((0.0, 0.3), (0.85, 0.98), (-0.05, 0.2)),
-        (60, 90),
+        way=[((0.2, 0.6), {"arms": ((0.85, 0.95), (-0.15, 0.2), (0.0, 0.25))})],
+        top=((0.0, 0.3), (0.85, 0.98), (-0.05, 0.2)),
+        swivel=(60, 90),
     ),
-    _raising(0.2, [], ((0.3, 0.65), (0.62, 0.9), (0.0, 0.3)), (30, 80)),
-    _raising(0.1, [], ((0.1, 0.35), (0.5, 0.75), (0.0, 0.3)), (20, 70)),
-    _raising(0.15, [], ((-0.1, 0.2), (0.8, 0.97), (0.0, 0.35)), (10, 80), tempo=1.3),
+    _raising(0.2, way=[], top=((0.3, 0.65), (0.62, 0.9), (0.0, 0.3)), swivel=(30, 80)),
+    _raising(0.1, way=[], top=((0.1, 0.35), (0.5, 0.75), (0.0, 0.3)), swivel=(20, 70)),
+    _raising(0.15, way=[], top=((-0.1, 0.2), (0.8, 0.97), (0.0, 0.35)), swivel=(10, 80), tempo=1.3),
 ]
 
 ARM_ACTIONS: dict[str, list[Variant]] = {

@@ -125,7 +125,9 @@ def arm_angles(hand: np.ndarray, swivel: np.ndarray, build: Build) -> np.ndarray
     lift = np.deg2rad(swivel)
     pole = np.stack([np.sin(lift), -np.cos(lift), np.full(np.shape(lift), 0.35)], -1)
     reach = np.stack([out, up, -front], -1) * build.arm
-    elbow, end = two_bones(reach, build.upper_arm, build.forearm + build.hand, pole)
+    elbow, end = two_bones(
+        reach, first=build.upper_arm, second=build.forearm + build.hand, pole=pole
+    )
     upper, fore = _unit(elbow), _unit(end - elbow)
     raised = np.degrees(np.arccos(np.clip(-upper[..., 1], -1, 1)))
     heading = np.arctan2(upper[..., 0], -upper[..., 2])
@@ -164,29 +166,37 @@ def joints(motion: np.ndarray, build: Build) -> np.ndarray:
     )
     placed["neck"] = placed["shoulder_center"] + chest @ np.array([0, build.neck, 0])
     placed["head"] = placed["neck"] + head @ np.array([0, build.head, 0.0])
-    for side, sign in SIDES.items():
-        placed |= _leg(channel, build, side, sign, placed["hip_center"], basin, face, stands)
-        placed |= _arm(channel, build, side, sign, placed["shoulder_center"], chest)
+    hips = _Pelvis(placed["hip_center"], basin, face=face, stands=stands)
+    for side in SIDES:
+        placed |= _leg(channel, build, side, pelvis=hips)
+        placed |= _arm(channel, build, side, center=placed["shoulder_center"], chest=chest)
     return np.stack([placed[name] for name in LAYOUT.joints], axis=1)
 
 
+@dataclass(frozen=True)
+class _Pelvis:
+    """Over time (T, ...): the hips' center and how they are tipped, which way the body faces, where
+    it stands in the room."""
+
+    center: np.ndarray
+    basin: np.ndarray
+    face: np.ndarray
+    stands: np.ndarray
+
+
 def _leg(
-    channel: dict[str, np.ndarray],
-    build: Build,
-    side: str,
-    sign: float,
-    center: np.ndarray,
-    basin: np.ndarray,
-    face: np.ndarray,
-    stands: np.ndarray,
+    channel: dict[str, np.ndarray], build: Build, side: str, pelvis: _Pelvis
 ) -> dict[str, np.ndarray]:
-    hip = center + basin @ np.array([sign * build.hip, -build.hip_drop, 0])
+    sign, face = SIDES[side], pelvis.face
+    hip = pelvis.center + pelvis.basin @ np.array([sign * build.hip, -build.hip_drop, 0])
     out, up, front = (channel[f"{side}_foot_{way}"] for way in ("out", "up", "front"))
     standing = np.stack([sign * (build.stance + out * build.leg), 0 * out, -front * build.leg], -1)
-    target = stands + (face @ standing[..., None])[..., 0]
+    target = pelvis.stands + (face @ standing[..., None])[..., 0]
     target[:, 1] = build.ankle + (np.maximum(up, 0) + channel["air"]) * build.leg
     turned = face @ _about(1, np.array(-sign * build.toes_out))
-    knee, ankle = two_bones(target - hip, build.thigh, build.shank, turned @ np.array([0, 0, -1.0]))
+    knee, ankle = two_bones(
+        target - hip, first=build.thigh, second=build.shank, pole=turned @ np.array([0, 0, -1.0])
+    )
     knee, ankle = hip + knee, hip + ankle
     # On the floor the foot lies flat; lifted, it hangs at about a right angle to the shank.
     flat = turned @ np.array([0, -0.35, -1.0])
@@ -202,10 +212,10 @@ def _arm(
     channel: dict[str, np.ndarray],
     build: Build,
     side: str,
-    sign: float,
     center: np.ndarray,
     chest: np.ndarray,
 ) -> dict[str, np.ndarray]:
+    sign = SIDES[side]
     forward, outward, turn, elbow, bend, wag = (channel[f"{side}_{part}"] for part in ARM)
     zero = np.zeros_like(forward)
     # The shoulder girdle helps the arm up.

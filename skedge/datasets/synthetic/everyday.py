@@ -12,10 +12,13 @@ import numpy as np
 from skedge.datasets.synthetic.actions import Key, Variant
 from skedge.datasets.synthetic.chores import HAND_KINDS
 from skedge.datasets.synthetic.daily import BODY_KINDS
+from skedge.datasets.synthetic.gestures import GESTURE_KINDS
 from skedge.datasets.synthetic.known import VARIANTS
 from skedge.datasets.synthetic.sport import SPORT_KINDS
 
-KINDS: dict[str, tuple[float, list[Variant]]] = HAND_KINDS | BODY_KINDS | SPORT_KINDS
+KINDS: dict[str, tuple[float, list[Variant]]] = (
+    HAND_KINDS | GESTURE_KINDS | BODY_KINDS | SPORT_KINDS
+)
 
 
 def aimless(rng: np.random.Generator) -> Variant:

@@ -50,7 +50,7 @@ def style(rng: np.random.Generator) -> Style:
     return Style(
         stride=float(rng.uniform(0.85, 1.15)),
         lift=float(rng.uniform(0.05, 0.16)),
-        swing=float(rng.uniform(3, 40)),
+        swing=float(rng.choice([rng.uniform(0, 40), rng.uniform(35, 60)], p=[0.8, 0.2])),
         elbow=float(rng.choice([rng.uniform(0, 25), rng.uniform(20, 95)], p=[0.6, 0.4])),
         lean=float(rng.uniform(-2, 7)),
         twist=float(rng.uniform(1, 9)),
@@ -118,7 +118,7 @@ def gait(
     for side in free:
         forward = SIDES[side] * left
         _put(added, f"{side}_forward", active * reach * forward)
-        bent = how.elbow * (1 - running) + running * (75 + 12 * forward)
+        bent = how.elbow * (1 - running) + running * (62 + 0.5 * how.elbow + 12 * forward)
         _put(added, f"{side}_elbow", active * bent)
     return added
 

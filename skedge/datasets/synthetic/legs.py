@@ -1,5 +1,6 @@
 """How people do the actions of the whole body: kick, squat, jump, sit down, stand up, bow, idle."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -25,10 +26,8 @@ def _kicking(
     share: float,
     chamber: Place | None,
     hit: Place,
-    lean: Range,
-    side: Range,
-    arms: Place | None,
-    more: dict[str, Any] | None = None,
+    trunk: dict[str, Any],
+    arms: Place | None = None,
     **how: Any,
 ) -> Variant:
     """The weight on the other leg, the foot out and back: with the knee up first, or all the way
@@ -50,7 +49,7 @@ def _kicking(
         before=[((0.2, 0.5), first)],
         beat=[
             ((0.12, 0.32), up),
-            ((0.1, 0.28), {"step": hit, "lean": lean, "side": side} | on_one | (more or {})),
+            ((0.1, 0.28), {"step": hit} | on_one | trunk),
             ((0.0, 0.15), {}),
             ((0.1, 0.28), away),
             (
@@ -73,28 +72,44 @@ _KICKS = [
         0.12,
         ((0, 0.04), (0.08, 0.25), (-0.45, -0.2)),
         ((-0.1, 0.05), (0.1, 0.45), (0.55, 0.95)),
-        (-15, 5),
-        (-4, 4),
-        None,
+        trunk={"lean": (-15, 5), "side": (-4, 4)},
     ),
-    _kicking(0.12, _KNEE_UP, _AHEAD, (-35, 2), (-6, 4), GUARD, repeats=(1, 4)),
     _kicking(
-        0.1, None, ((-0.1, 0.08), (0.1, 0.5), (0.85, 1.1)), (-15, 5), (-5, 5), None, repeats=(1, 4)
+        0.12,
+        _KNEE_UP,
+        _AHEAD,
+        trunk={"lean": (-35, 2), "side": (-6, 4)},
+        arms=GUARD,
+        repeats=(1, 4),
     ),
-    _kicking(0.2, None, _AHEAD, (-45, -4), (-6, 6), None, repeats=(1, 4)),
-    _kicking(0.1, None, _AHEAD, (-55, -15), (-10, 6), _FLUNG, _STEP_UP),
-    _kicking(0.07, _KNEE_UP, _AHEAD, (-50, -15), (-10, 6), None, _STEP_UP),
+    _kicking(
+        0.1,
+        None,
+        ((-0.1, 0.08), (0.1, 0.5), (0.85, 1.1)),
+        trunk={"lean": (-15, 5), "side": (-5, 5)},
+        repeats=(1, 4),
+    ),
+    _kicking(0.2, None, _AHEAD, trunk={"lean": (-45, -4), "side": (-6, 6)}, repeats=(1, 4)),
+    _kicking(
+        0.1, None, _AHEAD, trunk={"lean": (-55, -15), "side": (-10, 6)} | _STEP_UP, arms=_FLUNG
+    ),
+    _kicking(0.07, _KNEE_UP, _AHEAD, trunk={"lean": (-50, -15), "side": (-10, 6)} | _STEP_UP),
     # To the side; in a round, turning; without a guard.
-    _kicking(0.06, _KNEE_UP, _ASIDE, (-10, 8), (-45, -8), GUARD, repeats=(1, 4)),
-    _kicking(0.14, None, _ASIDE, (-10, 8), (-45, -4), None, repeats=(1, 4)),
+    _kicking(
+        0.06,
+        _KNEE_UP,
+        _ASIDE,
+        trunk={"lean": (-10, 8), "side": (-45, -8)},
+        arms=GUARD,
+        repeats=(1, 4),
+    ),
+    _kicking(0.14, None, _ASIDE, trunk={"lean": (-10, 8), "side": (-45, -4)}, repeats=(1, 4)),
     _kicking(
         0.09,
         ((0.15, 0.45), (0.3, 0.65), (0.0, 0.25)),
         ((-0.3, 0.25), (0.4, 1.1), (0.75, 1.1)),
-        (-35, -5),
-        (-30, -5),
-        GUARD,
-        {"face": (-60, -15)},
+        trunk={"lean": (-35, -5), "side": (-30, -5), "face": (-60, -15)},
+        arms=GUARD,
         repeats=(1, 3),
     ),
 ]
@@ -159,6 +174,9 @@ _CLASPED: Place = ((-0.33, -0.2), (-0.3, 0.05), (0.3, 0.5))
 _SQUATS = [
     _squatting(0.16, FRONT),
     _squatting(0.1, FRONT, held=False),
+    # Once or twice, briskly, the arms raised first or with it.
+    replace(_squatting(0.12, FRONT, tempo=1.3), repeats=(1, 2)),
+    replace(_squatting(0.08, FRONT, held=False, tempo=1.2), repeats=(1, 2)),
     _squatting(0.08, ((-0.1, 0.1), (-0.35, 0.05), (0.6, 0.9)), held=False, wide=True),
     _squatting(0.06, None),
     _squatting(0.04, HANG, swivel=(0, 20), wide=True),
@@ -225,10 +243,12 @@ _JUMPS = [
     ),
     _jumping(0.14, {}, {}),
     # A rope, slack or high; hopping with the arms hanging, on the hips or flung up.
-    _hopping(0.32, _ROPE, (0.03, 0.13), (0.01, 0.07)),
-    _hopping(0.08, _ROPE, (0.1, 0.25), (0.04, 0.14), tempo=0.75),
-    _hopping(0.08, {}, (0.03, 0.16), (0.02, 0.1)),
-    _hopping(0.08, {"arms": _FLUNG, "swivel": (10, 70)}, (0.04, 0.16), (0.02, 0.1)),
+    _hopping(0.32, _ROPE, height=(0.03, 0.13), bend=(0.01, 0.07)),
+    _hopping(0.08, _ROPE, height=(0.1, 0.25), bend=(0.04, 0.14), tempo=0.75),
+    _hopping(0.08, {}, height=(0.03, 0.16), bend=(0.02, 0.1)),
+    # A small jump or two on the spot.
+    replace(_hopping(0.1, {}, height=(0.05, 0.18), bend=(0.05, 0.16), tempo=0.85), repeats=(1, 3)),
+    _hopping(0.08, {"arms": _FLUNG, "swivel": (10, 70)}, height=(0.04, 0.16), bend=(0.02, 0.1)),
     # The feet apart and together; the knees up.
     Variant(
         0.04,

@@ -46,8 +46,8 @@ def motion(action: int, who: Person, shape: body.Build, rng: np.random.Generator
         arrival = [
             replace(one, seconds=lead, turn=0.3 * one.turn) for one in walk_way(rng, 1, "walk")
         ]
-    actor = _Actor(who, shape, at, rng)
-    made, walks = _act(actor, what, arrival, lambda seconds: walk_way(rng, seconds))
+    actor = _Actor(who, shape, at=at, rng=rng)
+    made, walks = _act(actor, what, arrival=arrival, ways=lambda seconds: walk_way(rng, seconds))
     moved = made.channels + sway(len(made.channels), who, rng)
     facing = float(rng.uniform(-180, 180)) if walks and rng.random() < 0.6 else 0.0
     return made._replace(channels=placed(moved, facing))
@@ -68,7 +68,7 @@ def act(
     begins later than `longest` seconds from the first.
     """
     what = _what(action, rng, at.posture == "seated")
-    return _act(_Actor(who, shape, at, rng), what, [], ways, longest)[0]
+    return _act(_Actor(who, shape, at=at, rng=rng), what, arrival=[], ways=ways, longest=longest)[0]
 
 
 def possible(action: int, seated: bool) -> bool:
@@ -110,7 +110,7 @@ def _act(
     if walks:
         at.posture = "walking"
     lead = sum(one.seconds for one in arrival)
-    done = perform(variant, who, shape, at, rng, lead=lead, longest=longest)
+    done = perform(variant, who, shape, at=at, rng=rng, lead=lead, longest=longest)
     poses = done.poses
     if share < 1:
         poses = poses[0] + share * (poses - poses[0])
@@ -130,10 +130,15 @@ def _act(
     moved = smooth(moved, rng.uniform(0.6, 1.6))
     if way:
         moved += gait(
-            way, frames, style(rng), shape, rng, done.free if walks else tuple(body.SIDES)
+            way,
+            frames,
+            style(rng),
+            shape=shape,
+            rng=rng,
+            free=done.free if walks else tuple(body.SIDES),
         )
     ended = min(round(done.end * RATE), frames)
-    return Motion(moved, round(done.start * RATE), ended, done.beats), walks
+    return Motion(moved, start=round(done.start * RATE), end=ended, beats=done.beats), walks
 
 
 def cut(made: Motion, rng: np.random.Generator) -> Motion:
@@ -157,7 +162,7 @@ def cut(made: Motion, rng: np.random.Generator) -> Motion:
     last = min(max(last, first + SHORTEST), first + LONGEST, frames)
     start, end = max(made.start, first), min(made.end, last)
     beats = max(1, round(made.beats * (end - start) / length))
-    return Motion(made.channels[first:last], start - first, end - first, beats)
+    return Motion(made.channels[first:last], start=start - first, end=end - first, beats=beats)
 
 
 def _group(channel: str) -> str:

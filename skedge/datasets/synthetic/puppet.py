@@ -55,7 +55,7 @@ def perform(
     Where the stance is walking, the variant's keys leave the legs alone.
     """
     usual, rare = ("left", "right") if who.left_handed else ("right", "left")
-    puppet = _Puppet(who, shape, at, usual if rng.random() < 0.75 else rare, rng)
+    puppet = _Puppet(who, shape, at, acting=usual if rng.random() < 0.75 else rare, rng=rng)
     puppet.change(variant.begin)
     tempo = who.tempo * float(np.exp(np.clip(rng.normal(0.16, 0.26), -0.45, 0.75))) * variant.tempo
     start = lead + rng.uniform(0.05, 0.5)
@@ -89,7 +89,7 @@ def perform(
     poses.append(poses[-1])
     table = puppet.channels(poses)
     free = tuple(side for side in body.SIDES if side not in puppet.moved)
-    return Performed(np.array(times), table, start, end, beats, free)
+    return Performed(np.array(times), table, start=start, end=end, beats=beats, free=free)
 
 
 def _repeats(variant: Variant, rng: np.random.Generator) -> int:

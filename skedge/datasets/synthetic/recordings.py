@@ -52,7 +52,7 @@ def recorded(
     while made < seconds * RATE:
         action = _next(at.posture == "seated", rng, actions)
         longest = float(rng.choice([3.0, 6.0, 20.0], p=[0.5, 0.3, 0.2]))
-        done = act(action, who, shape, at, rng, ways, longest)
+        done = act(action, who, shape, at=at, rng=rng, ways=ways, longest=longest)
         moved = placed(done.channels, last[CHANNEL["face"]], last[_PLACE])
         if pieces:
             # An arm's turn is known up to whole turns, and must not go round in between.
@@ -62,7 +62,9 @@ def recorded(
             pieces.append(bridge)
             made += pause
         if action != _OTHER:
-            intervals.append(Interval(action, made + done.start, made + done.end, done.beats))
+            intervals.append(
+                Interval(action, start=made + done.start, end=made + done.end, beats=done.beats)
+            )
         pieces.append(moved)
         made += len(moved)
         last = moved[-1]
@@ -74,9 +76,9 @@ def _whole(performed: list[Interval], frames: int) -> list[Interval]:
     """Intervals without gaps: between what was performed people do something else."""
     every: list[Interval] = []
     end = 0
-    for one in [*performed, Interval(_OTHER, frames, frames, 0)]:
+    for one in [*performed, Interval(_OTHER, start=frames, end=frames, beats=0)]:
         if one.start > end:
-            every.append(Interval(_OTHER, end, one.start, 1))
+            every.append(Interval(_OTHER, start=end, end=one.start, beats=1))
         if one.end > one.start:
             every.append(one)
         end = one.end

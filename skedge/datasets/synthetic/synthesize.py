@@ -67,12 +67,12 @@ def clip(
     camera = int(rng.integers(len(CAMERAS)))
     who = person(seed, subject)
     shape = build(who, SENSORS[camera], rng)
-    made = cut(motion(action, who, shape, rng), rng)
+    made = cut(motion(action, who, shape, rng=rng), rng)
     if clean:
         joints = body.joints(made.channels, shape).astype(np.float32)
     else:
-        joints = _film(made.channels, shape, camera, rng, jitter, dropped)
-    return Clip(joints, action, subject, camera, made.beats)
+        joints = _film(made.channels, shape, camera, rng=rng, jitter=jitter, dropped=dropped)
+    return Clip(joints, action=action, subject=subject, camera=camera, beats=made.beats)
 
 
 def recording(
@@ -92,13 +92,15 @@ def recording(
     camera = int(rng.integers(len(CAMERAS)))
     who = person(seed, subject)
     shape = build(who, SENSORS[camera], rng)
-    moved, intervals = recorded(who, shape, rng, seconds)
+    moved, intervals = recorded(who, shape, rng, seconds=seconds)
     if clean:
         joints = body.joints(moved, shape).astype(np.float32)
     else:
-        joints = _film(moved, shape, camera, rng)
+        joints = _film(moved, shape, camera, rng=rng)
     known = sum(ACTIONS[one.action] not in ("idle", "other") for one in intervals)
-    return Clip(joints, ACTIONS.index("other"), subject, camera, known), intervals
+    return Clip(
+        joints, action=ACTIONS.index("other"), subject=subject, camera=camera, beats=known
+    ), intervals
 
 
 def _film(
@@ -171,7 +173,15 @@ def synthesize_recordings(
 
     counts = {"subjects": subjects, "recordings_per_subject": recordings_per_subject, "seed": seed}
     total = subjects * recordings_per_subject
-    _write(path, counts, "recording per subject", named(), total, clean, overwrite)
+    _write(
+        path,
+        counts,
+        unit="recording per subject",
+        named=named(),
+        total=total,
+        clean=clean,
+        overwrite=overwrite,
+    )
 
 
 def synthesize(
@@ -205,7 +215,15 @@ def synthesize(
         "seed": seed,
     }
     total = len(ACTIONS) * subjects * clips_per_action_and_subject
-    _write(path, counts, "clip per action and subject", named(), total, clean, overwrite)
+    _write(
+        path,
+        counts,
+        unit="clip per action and subject",
+        named=named(),
+        total=total,
+        clean=clean,
+        overwrite=overwrite,
+    )
 
 
 def _write(
