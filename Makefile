@@ -22,8 +22,8 @@ $(READY): pyproject.toml constraints.txt
 	"$(BIN)/pip" install --quiet --constraint constraints.txt --editable ".[train,convert,live,dev]"
 	touch $(READY)
 
-# One process per core, each with whole files, so that a file's fixtures are made once. The longest
-# files come first (tests/conftest.py), so that no core waits for the other one at the end.
+# One process more than there are cores (tests/conftest.py), each with whole files, so that a file's
+# fixtures are made once. The longest files come first, so that no core waits at the end.
 test: $(READY) lint
 	OMP_NUM_THREADS=1 "$(BIN)/pytest" --numprocesses auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
@@ -32,6 +32,7 @@ lint: $(READY)
 	"$(BIN)/ruff" format --check
 	"$(BIN)/mypy"
 	"$(BIN)/lint-imports"
+	"$(BIN)/hadolint" Containerfile
 
 # What can be installed elsewhere and published: the wheel is built from the sdist, so that the sdist is whole.
 wheel: $(READY)

@@ -1,7 +1,5 @@
-"""A pretraining method in one file: python examples/new_method.py STORE RUN [EPOCHS]
-
-Its encoder learns without labels whether a clip is played forwards or backwards.
-"""
+"""A pretraining method in one file, which learns whether a clip is played forwards or backwards:
+python examples/new_method.py STORE RUN [EPOCHS]"""
 
 import sys
 from pathlib import Path
@@ -36,5 +34,5 @@ METHODS["direction"] = f"{__name__}:Direction"
 if __name__ == "__main__":
     store, run, *epochs = sys.argv[1:]
     optim = OptimSettings(epochs=int(*epochs) or 20)
-    recipe = Recipe(pretrain=PretrainSettings(method="direction", optim=optim))
-    print(steps.pretrain(Store(store), Path(run), recipe))
+    settings = PretrainSettings(method="direction", optim=optim)
+    print(steps.pretrain(Store(store), Path(run), Recipe(pretrain=settings)))

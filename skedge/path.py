@@ -1,5 +1,5 @@
-"""The whole path: pretrain, evaluate, distil, export, recognise, benchmark, report; and what of it
-need not run again."""
+"""The whole path: pretrain, evaluate, distil, export, recognise, benchmark, report; steps whose
+result is there are left out."""
 
 import re
 import sys
@@ -125,11 +125,14 @@ def run(recipe: Recipe, store: Store, runs: Path, *, again: bool = False) -> dic
 
 
 def _walk(steps: Steps) -> dict[str, Any]:
-    """The report of the path, which the run's folder is held for."""
+    """The report of the path; the run's folder is locked by the caller."""
     from skedge.bench.benchmark import benchmark
     from skedge.edge_runtime.scoring.predict import predict_store
 
-    recipe, store, folder, console = steps.recipe, steps.store, steps.folder, steps.console
+    recipe = steps.recipe
+    store = steps.store
+    folder = steps.folder
+    console = steps.console
     accuracy = _train(steps)
     taught = set(recipe.students) != {"labels"}
 

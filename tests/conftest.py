@@ -3,6 +3,7 @@
 import fcntl
 import os
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,13 @@ LONGEST = (
     "test_reproduce.py",
     "edge_runtime/test_teach.py",
 )
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One process more than there are cores: some tests wait for a browser, a broker, pip or a
+    process that they stop."""
+    return (os.cpu_count() or 1) + 1
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -74,6 +82,18 @@ def made_once(tmp_path_factory: pytest.TempPathFactory) -> MadeOnce:
         return folder
 
     return made
+
+
+@pytest.fixture(scope="session")
+def one_registry() -> Iterator[None]:
+    """torch's exporter reads the source of its five hundred functions at every export, which takes
+    as long as the rest of a small one; with this it reads them once a process."""
+    from torch.onnx._internal.exporter._registration import ONNXRegistry
+
+    with pytest.MonkeyPatch.context() as changed:
+        read_once = staticmethod(cache(ONNXRegistry.from_torchlib))
+        changed.setattr(ONNXRegistry, "from_torchlib", read_once)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -38,7 +38,7 @@ from skedge.teacher.seeds import over_seeds
 from skedge.teacher.streams import each_stream
 
 # The pictures beside the metrics are drawn in tests/teacher and by the command line.
-pytestmark = pytest.mark.usefixtures("undrawn")
+pytestmark = pytest.mark.usefixtures("undrawn", "one_registry")
 ONCE = OptimSettings(epochs=1, batch_size=16, learning_rate=1e-2)
 WEIGHTS = {"joint": 0.6, "bone": 0.5, "motion": 0.4}
 

@@ -141,12 +141,14 @@ def benchmark(
 
 
 def run_on(call: Callable[[], object], seconds: float, conditions: Conditions) -> dict[str, Any]:
-    """Call for so long without a pause; `series` holds the second, the calls a second in it, and
-    the temperature."""
+    """Call the model without a pause for so long; `series` holds the second, the calls a second in
+    it, and the temperature."""
     begin = time.perf_counter()
-    series, total = [], 0
+    series = []
+    total = 0
     while (start := time.perf_counter() - begin) < seconds:
-        calls, until = 0, min(start + 1, seconds)
+        calls = 0
+        until = min(start + 1, seconds)
         while (now := time.perf_counter() - begin) < until:
             call()
             calls += 1
@@ -180,7 +182,7 @@ def _accuracy(path: Path, store: Store, protocol: str | None) -> dict[str, Any]:
 
 
 def names(paths: list[Path]) -> dict[str, Path]:
-    """Every file by its stem, or by as much more of its path as tells it from the others."""
+    """The name of every file: its stem, with as much of its path as makes it unique."""
     if not paths:
         raise InputError(
             "expected at least one exported model to measure, got none; make one with `skedge"
@@ -204,7 +206,8 @@ def names(paths: list[Path]) -> dict[str, Path]:
 
 
 def describe(name: str, path: Path, backend: Backend) -> dict[str, Any]:
-    metadata, content = backend.metadata, path.read_bytes()
+    metadata = backend.metadata
+    content = path.read_bytes()
     return {
         "name": name,
         "file": {

@@ -1,4 +1,4 @@
-"""Two benchmarks against each other: was it faster before?"""
+"""Comparison of two benchmarks, to see whether a model was faster before."""
 
 import json
 from pathlib import Path

@@ -1,5 +1,5 @@
-"""How the machine was while it measured: temperature, frequency, throttling, power, and what that
-does to the figures."""
+"""State of the machine during a measurement: temperature, frequency, throttling, power, and their
+effect on the figures."""
 
 import time
 from dataclasses import dataclass, field
@@ -10,12 +10,17 @@ import psutil
 
 from skedge.edge_runtime.live.machine import temperature, throttled
 
-HOT, SLOWER, OTHERS = 80.0, 0.95, 0.15
+# Degrees Celsius, the share of the fastest frequency, and cores of other processes from which on
+# figures are spoiled.
+HOT = 80.0
+SLOWER = 0.95
+OTHERS = 0.15
 
 
 @dataclass
 class Conditions:
-    """Samples, one a `sample()`; `root` is where /sys is found."""
+    """Samples of the machine's state, one per call of `sample()`; `root` is the folder that holds
+    /sys."""
 
     root: Path = Path("/")
     samples: list[dict[str, Any]] = field(default_factory=list)
@@ -25,13 +30,12 @@ class Conditions:
         self._cpu = _cpu_seconds()
 
     def sample(self) -> dict[str, Any]:
-        """Note how the machine is now: `at` in seconds since the first, `others` the cores that
-        other processes used since."""
-        now, (all_of_it, own) = time.perf_counter() - self._begin, _cpu_seconds()
-        past, (before, own_before) = (
-            now - (self.samples[-1]["at"] if self.samples else 0.0),
-            self._cpu,
-        )
+        """Note the machine's present state: `at` in seconds since the first, `others` the cores
+        that other processes used since."""
+        now = time.perf_counter() - self._begin
+        all_of_it, own = _cpu_seconds()
+        past = now - (self.samples[-1]["at"] if self.samples else 0.0)
+        before, own_before = self._cpu
         self._cpu = all_of_it, own
         found = {
             "at": round(now, 6),
@@ -66,7 +70,7 @@ class Conditions:
 
 
 def warnings(samples: list[dict[str, Any]]) -> list[str]:
-    """What in the samples spoils latencies measured meanwhile, a line each."""
+    """One line for each thing in the samples that spoils latencies measured meanwhile."""
     found = []
     reasons = sorted(
         {
@@ -107,7 +111,7 @@ def frequency(root: Path = Path("/")) -> float | None:
 
 
 def governor(root: Path = Path("/")) -> str | None:
-    """What decides on the frequency."""
+    """The kernel's frequency governor."""
     for path in sorted((root / "sys/devices/system/cpu/cpufreq").glob("policy*/scaling_governor")):
         return path.read_text().strip()
     return None
@@ -127,7 +131,8 @@ def energy(root: Path = Path("/")) -> float | None:
 def _cpu_seconds() -> tuple[float, float]:
     """Processor time that was spent so far by all processes, and by this one and those it started
     and waited for."""
-    times, own = psutil.cpu_times(), psutil.Process().cpu_times()
+    times = psutil.cpu_times()
+    own = psutil.Process().cpu_times()
     busy = (
         times.user
         + times.nice

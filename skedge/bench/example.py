@@ -16,6 +16,7 @@ def call(backend: Backend) -> Callable[[], tuple[np.ndarray, np.ndarray]]:
     joints = np.random.default_rng(0).normal(0, 0.5, shape).astype(np.float32)
     if metadata.streaming is None:
         return lambda: backend.run(joints)
-    stepper, frame = backend.stepper(), joints[:, 0]
+    stepper = backend.stepper()
+    frame = joints[:, 0]
     stepper.start(frame)
     return lambda: stepper.step(frame)

@@ -57,7 +57,8 @@ class _Camera:
     """A source, until so many pictures have been given."""
 
     def __init__(self, source: Source, pictures: int) -> None:
-        self._source, self._pictures = source, pictures
+        self._source = source
+        self._pictures = pictures
         self.given = 0
 
     def __iter__(self) -> Iterator[Frame]:
@@ -97,7 +98,8 @@ class _Timed:
     """A pose estimator whose seconds a picture are kept."""
 
     def __init__(self, pose: PoseEstimator) -> None:
-        self._pose, self.layout = pose, pose.layout
+        self._pose = pose
+        self.layout = pose.layout
         self.seconds: list[float] = []
 
     def estimate(self, frame: Frame) -> tuple[Person, ...]:
@@ -121,7 +123,8 @@ def probe(settings: Settings) -> dict[str, Any]:
     pose.estimate(Frame(np.zeros((settings.height, settings.width, 3), np.uint8), -1.0))
     for found in steps.values():
         found.clear()
-    camera, timed = _Camera(source, settings.pictures), _Timed(pose)
+    camera = _Camera(source, settings.pictures)
+    timed = _Timed(pose)
     watched = _Watched(Actions(Recognizer.load(find_beside_pose(settings.model))))
     viewers: Newest[bytes] = Newest()
     painter = None
@@ -133,7 +136,8 @@ def probe(settings: Settings) -> dict[str, Any]:
     live = Live(
         camera, timed, pose.layout, consumer=watched, painter=painter, every_frame=not settings.rate
     )
-    began, spent = time.monotonic(), _spent()
+    began = time.monotonic()
+    spent = _spent()
     used: dict[str, float] = {}
     live.start()
     going = True
@@ -141,7 +145,8 @@ def probe(settings: Settings) -> dict[str, Any]:
         going = not live.crew.stopping.wait(0.2)
         # What a thread used is known while it is there.
         used = {**used, **_used()} if going else used
-    ended, total = time.monotonic(), _spent() - spent
+    ended = time.monotonic()
+    total = _spent() - spent
     live.close()
     if len(watched.delays) <= 2 * WARM:
         raise InputError(

@@ -37,7 +37,9 @@ def benchmark_live(
     Each choice runs in a process of its own, one after the other. Raises `InputError` for a film or
     model that cannot be used, and where networks are missing.
     """
-    width, height, rate = settings.width, settings.height, settings.rate
+    width = settings.width
+    height = settings.height
+    rate = settings.rate
     if min(*people, *threads, width, height) < 1 or rate < 0:
         raise InputError(
             "expected at least 1 person, thread and pixel, and no negative rate, got people"

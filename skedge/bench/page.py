@@ -238,7 +238,8 @@ class _Axis:
     """Numbers to places between `start` and `end`, with round ticks."""
 
     def __init__(self, values: Sequence[float], start: float, end: float, log: bool) -> None:
-        self._start, self._end = start, end
+        self._start = start
+        self._end = end
         self._log = log and min(values) > 0
         low, high = self._scale(min(values)), self._scale(max(values))
         # Ticks have a few digits: values that lie closer together than these can tell still get 4

@@ -27,7 +27,7 @@ TALL, SWING = 1.6, 0.8
 
 
 class Scene:
-    """So many `people` who stand side by side in pictures of `width` x `height` pixels."""
+    """A number of `people` who stand side by side in pictures of `width` x `height` pixels."""
 
     def __init__(self, people: int, width: int, height: int, seed: int = 0) -> None:
         self.width, self.height = width, height
@@ -40,7 +40,7 @@ class Scene:
         self._wall = rng.integers(60, 200, (height, width, 3), np.uint8)
 
     def frames(self, count: int, rate: float) -> Iterator[Frame]:
-        """So many pictures, `rate` a second; each is another one, as a camera's are."""
+        """Pictures, `rate` a second, each an object of its own as from a camera."""
         for number in range(count):
             seconds = number / rate
             self._stand(seconds)

@@ -26,7 +26,7 @@ class _Formatter(HelpFormatter):
     """Lays out flags with hyphens, types by name, and defaults where they tell something."""
 
     def __init__(self, prog: str, brief: bool) -> None:
-        super().__init__(prog, max_help_position=28, width=width())
+        super().__init__(prog, max_help_position=30 if brief else 28, width=width())
         self._brief = brief
 
     def _format_action_invocation(self, action: Action) -> str:
@@ -192,7 +192,7 @@ def _is_shown(dest: str, sections: Sequence[str] | None) -> bool:
 
 def _short(name: str) -> str:
     """Choices that would fill the line are told in the text instead."""
-    return "WORD" if len(name) > 44 and name.startswith("{") else name
+    return "WORD" if len(name) > 20 and name.startswith("{") else name
 
 
 def _default(action: Action) -> str:

@@ -148,7 +148,8 @@ def _unknown(arguments: list[str]) -> str:
         word = f"{first} {rest[0]}"
         near = nearest(word, known) if nearest(rest[0], [one.split()[1] for one in known]) else ""
     else:
-        word, known = first, list(COMMANDS)
+        word = first
+        known = list(COMMANDS)
         near = nearest(word, {name.split()[0] for name in known})
     expected = near or f": expected one of {', '.join(known)}"
     return f"unknown command {word!r}{expected}; see `skedge --help`"

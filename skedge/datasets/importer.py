@@ -26,6 +26,7 @@ from skedge.datasets.progress import progress
 from skedge.datasets.store import PARTS, StoreWriter
 from skedge.datasets.store.lock import only_one
 from skedge.datasets.store.look import look
+from skedge.datasets.store.odd import odd_clips
 from skedge.skeleton.body_check import BodyReport
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.layout import Layout
@@ -252,7 +253,8 @@ class _Log:
             for name, parts in counts.items()
             if not any(parts.values())
         ]
-        return [*(str(fault) for fault in body.faults), *empty]
+        odd = odd_clips(self.writer.clip, self.writer.names, self.dataset.layout)
+        return [*(str(fault) for fault in body.faults), *odd, *empty]
 
     def _add_clip(self, clip: Clip) -> None:
         try:
@@ -333,8 +335,8 @@ def _in_order(
 
 @contextmanager
 def _ctrl_c_noted() -> Iterator[threading.Event]:
-    """Ctrl-C sets the event instead of cutting what is being written in two; a second one ends at
-    once."""
+    """Within the block Ctrl-C sets the event, so that nothing is cut off while it is written; a
+    second one ends at once."""
     noted = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield noted
@@ -353,7 +355,7 @@ def _ctrl_c_noted() -> Iterator[threading.Event]:
 
 @contextmanager
 def _deaf_to_ctrl_c() -> Iterator[None]:
-    """What is started in here never hears Ctrl-C, not even while it starts; this process hears it
+    """Processes started in the block ignore Ctrl-C from their start; this process receives it
     afterwards."""
     # It is started with the first process otherwise, and clears the mask.
     resource_tracker.ensure_running()
@@ -392,7 +394,7 @@ def _begin_worker() -> None:
 
 
 def _key(dataset: Dataset, made_by: dict[str, Any]) -> str:
-    """Says which import this is: another layout, option or list of sources is another one."""
+    """The key of this import: it differs with the layout, the options and the list of sources."""
     digest = hashlib.sha256(
         json.dumps([made_by, dataset.layout.to_dict(), list(dataset.labels)], default=str).encode()
     )

@@ -53,7 +53,8 @@ def draw(
     if len(persons) == 0:
         raise InputError(f"{path}: expected a clip in which someone is seen, got NaN everywhere")
     clip = clip[persons]
-    measured, joints = seen(clip), fill(clip, layout)
+    measured = seen(clip)
+    joints = fill(clip, layout)
     present = np.logical_or.accumulate(
         measured.any(axis=-1), axis=1
     )  # fill gives zeros to a person not seen yet
@@ -137,7 +138,9 @@ def _strip(shown: _Shown, path: Path, count: int) -> None:
 def _animate(shown: _Shown, path: Path) -> None:
     from PIL import Image  # comes with matplotlib
 
-    joints, title, rate = shown.joints, shown.title, shown.rate or 30.0
+    joints = shown.joints
+    title = shown.title
+    rate = shown.rate or 30.0
     seconds = joints.shape[1] / rate
     # A recording of minutes is shown in as many pictures, faster.
     moments = np.arange(0, seconds, max(1 / GIF_RATE, seconds / MOST_PICTURES))
@@ -167,7 +170,8 @@ def _animate(shown: _Shown, path: Path) -> None:
             yield Image.fromarray(np.asarray(figure.canvas.buffer_rgba())[..., :3]).quantize(64)
 
     drawn = pictures()  # one at a time
-    first, pause = next(drawn), 1000 // GIF_RATE
+    first = next(drawn)
+    pause = 1000 // GIF_RATE
 
     def save(draft: Path) -> None:
         first.save(draft, save_all=True, append_images=drawn, duration=pause, loop=0)
@@ -223,7 +227,8 @@ def _figure(width: float, height: float) -> Any:
 def _prepare(axis: Any, joints: np.ndarray, view: str, heading: str) -> None:
     along, sign = VIEWS[view]
     wide, high = _size(joints)
-    horizontal, vertical = _middle(joints[..., along]) * sign, _middle(joints[..., 1])
+    horizontal = _middle(joints[..., along]) * sign
+    vertical = _middle(joints[..., 1])
     axis.set_xlim(horizontal - wide / 2, horizontal + wide / 2)
     axis.set_ylim(vertical - high / 2, vertical + high / 2)
     axis.set_aspect("equal")
@@ -246,5 +251,6 @@ def _middle(values: np.ndarray) -> float:
 def _colours(layout: Layout) -> list[str]:
     colours = [MIDDLE] * len(layout)
     for left, right in layout.pairs:
-        colours[left], colours[right] = LEFT, RIGHT
+        colours[left] = LEFT
+        colours[right] = RIGHT
     return colours

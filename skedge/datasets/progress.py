@@ -1,4 +1,4 @@
-"""The progress bar of everything here that takes its time."""
+"""The progress bar of all slow work on datasets."""
 
 from collections.abc import Iterable, Iterator
 from typing import TypeVar

@@ -112,7 +112,8 @@ def _given(one: float | None, other: float) -> float:
 
 
 def _lag(metadata: ModelMetadata) -> float:
-    """How long before an answer that lies which it is about, in seconds, where nobody measured it.
+    """The lag of an answer behind the movement that it is about, in seconds, where it was not
+    measured.
 
     In training every clip shows as much of its action as an answer waits for (half a window, or the
     warm-up), and a window's class changes where the new action fills that much of it.
@@ -135,7 +136,9 @@ class _Row:
     total: float = 0.0
 
     def add(self, moment: float, probability: float) -> None:
-        self.last, self.count, self.total = moment, self.count + 1, self.total + probability
+        self.last = moment
+        self.count += 1
+        self.total += probability
 
 
 @dataclass(eq=False)
@@ -185,7 +188,8 @@ class EventDetector:
             self._label = best
         else:
             if best != self._label:
-                self._label, self._row = best, _Row(earliest, seconds, seconds)
+                self._label = best
+                self._row = _Row(earliest, seconds, seconds)
             self._row.add(seconds, probability)
             if self._row.count >= rules.patience[best]:
                 self._open[best] = self._row

@@ -15,10 +15,16 @@ FEWEST = 0.25
 # Metres that a body extends over, from a crouching child to somebody tall with raised arms, and far
 # beyond.
 SMALLEST, LARGEST = 0.15, 4.0
-# Frames that are looked at together, and when: after so many seconds in view.
-FRAMES, FIRST, EVERY = 30, 1.0, 30.0
+# Frames that are looked at together.
+FRAMES = 30
+# When: after so many seconds in view, and every so many from then on.
+FIRST = 1.0
+EVERY = 30.0
 # Steps between frames, in seconds, that no camera makes, and that no model can follow.
-NO_CAMERA, TOO_SLOW, STEPS = 4.0, 0.34, 5
+NO_CAMERA = 4.0
+TOO_SLOW = 0.34
+# So many steps in a row are looked at.
+STEPS = 5
 REFUSED = frozenset({"unit", "up", "mirrored", "channels", "axes"})
 WANTED = {
     "unit": "give joints in metres",

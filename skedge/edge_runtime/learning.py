@@ -22,11 +22,17 @@ import numpy as np
 from skedge.edge_runtime.taught import Taught
 from skedge.skeleton.errors import InputError
 
-# Of S's mean variance, so much is added to every direction's; and so much of a clip's own scatter.
-RIDGE, OWN = 0.01, 0.5
+# So much of the mean variance is added to every direction's.
+RIDGE = 0.01
+# So much of the clips' own scatter is added to that of the negatives.
+OWN = 0.5
 # The share of a score that is a logit: answers scatter more than a Gaussian says.
 SHARE = 0.5
-SURE, ROUNDS, SKIPPED = 0.5, 3, 0.4
+# The first share of a clip that is left out at first: the action has hardly begun.
+SKIPPED = 0.4
+# Then so many times the surest share of its answers is learned from anew.
+ROUNDS = 3
+SURE = 0.5
 FEWEST_ANSWERS = 3
 FOLDS = 10
 # Thresholds are chosen for so many false events per hour and class, but not where fewer of its own
@@ -55,7 +61,8 @@ def learn(new: Mapping[str, Clips], others: Clips, model: str = "") -> Taught:
     background = inputs.T @ inputs / len(inputs)
     groups = [[(clip - mean) / scale for clip in clips if len(clip)] for clips in new.values()]
     chosen = [[_later(clip) for clip in clips] for clips in groups]
-    weights, bias = np.zeros((0, 0)), np.zeros(0)
+    weights = np.zeros((0, 0))
+    bias = np.zeros(0)
     for _ in range(ROUNDS):
         weights, bias = _discriminant(background, groups, chosen)
         chosen = [
@@ -121,7 +128,8 @@ class HeldOut:
     def false_per_hour(self, label: str, threshold: float) -> float:
         """False events per hour of the negatives, extrapolated where few are left."""
         logits = _logit(self.others[:, self.labels.index(label)])
-        limit, hours = _logit(np.array(threshold)), self.seconds / 3600
+        limit = _logit(np.array(threshold))
+        hours = self.seconds / 3600
         above = int((logits >= limit).sum())
         order = np.sort(logits)[::-1]
         tail = order[: min(TAIL, len(order) // 2)]
@@ -189,7 +197,8 @@ def hold_out(
 
 
 def _reached(taught: Taught, clip: np.ndarray, patience: int) -> np.ndarray:
-    """What every class reaches in `patience` answers in a row of a clip (T, D), (N,)."""
+    """The probability (N,) that every class reaches in `patience` answers in a row of a clip (T,
+    D)."""
     if len(clip) < patience:
         return np.zeros(len(taught.labels))
     shares = taught.shares(clip)[:, 1:]

@@ -100,7 +100,8 @@ class Recognizer:
         debounce: float = DEBOUNCE,
         taught: Taught | None = None,
     ) -> None:
-        self._backend, self._taught = backend, taught
+        self._backend = backend
+        self._taught = taught
         self.hop = HOP if hop is None else hop
         if not 0 <= self.hop < np.inf:
             raise InputError(f"hop: expected seconds from 0, got {self.hop}")
@@ -139,7 +140,8 @@ class Recognizer:
         backend = load_backend(path, threads)
         file = beside(path) if isinstance(taught, bool) else taught
         there = file.exists() if taught is True else taught is not False
-        more, notes = None, []
+        more = None
+        notes = []
         try:
             more = Taught.load(file, backend.metadata) if there else None
         except OutdatedError as error:
@@ -385,7 +387,8 @@ class Recognizer:
         # not slow the answers down.
         state.due = state.due + self.hop if moment - state.due < self.hop else moment + self.hop
         best = int(probabilities.argmax())
-        label, confidence = self.labels[best], float(probabilities[best])
+        label = self.labels[best]
+        confidence = float(probabilities[best])
         state.result = Result(
             True,
             fresh=True,
@@ -398,7 +401,8 @@ class Recognizer:
         events = state.events.update(probabilities, moment, start)
         found = [_whole(event, state, person) for event in events]
         if moment - state.counted >= COUNTED:
-            state.counted, going = moment, state.events.open
+            state.counted = moment
+            going = state.events.open
             state.counts = {one.label: state.counter.count(one.start, moment) for one in going}
             state.counter.forget(min([moment, *(one.start for one in going)]) - REMEMBERED)
         return found

@@ -21,28 +21,42 @@ import numpy as np
 from skedge.skeleton.layout import Layout
 from skedge.skeleton.prepare import seen
 
-# Samples a second, and how many seconds are remembered at the most.
-RATE, LONGEST = 30.0, 120.0
+# Samples a second.
+RATE = 30.0
+# How many seconds are remembered at the most.
+LONGEST = 120.0
 # Seconds before an action's estimated start and after its end that are looked at as well.
 MARGIN = 0.7
 SMOOTH = 3
 # Seconds that a slow change takes at the least.
 SLOW = (0.4, 0.6, 0.9, 1.4, 2.0, 3.2)
-# How many principal directions are whitened, and what is added to their variances, as a share of
-# the largest.
-DIRECTIONS, FLOOR = 4, 0.02
-# The least period (samples), and what it needs: likeness (1: all), a number of
-# repetitions and an amplitude in torso lengths. Noise is alike by `CHANCE`.
-SHORTEST, ALIKE, CYCLES, AMPLITUDE, CHANCE = 4, 0.4, 2.5, 0.06, 0.3
-# A swing passes the middle by this share of the amplitude. At the ends, one that is so much larger
-# than the others, nearer or further than these shares of a period, or so many times as far from
-# where the body usually is at a swing, is not one of them.
-HYSTERESIS, HUGE, NEAR, FAR, ELSEWHERE = 0.35, 2.2, 0.6, 1.6, 3.0
+# How many principal directions are whitened.
+DIRECTIONS = 4
+# What is added to their variances, as a share of the largest.
+FLOOR = 0.02
+# The least period, in samples.
+SHORTEST = 4
+# What a period needs: likeness (1: all), a number of repetitions, an amplitude in torso lengths.
+ALIKE = 0.4
+CYCLES = 2.5
+AMPLITUDE = 0.06
+# Noise is alike by this much.
+CHANCE = 0.3
+# A swing passes the middle by this share of the amplitude.
+HYSTERESIS = 0.35
+# A swing at the ends is none of the others if it is so many times as large,
+HUGE = 2.2
+# nearer or further than these shares of a period,
+NEAR = 0.6
+FAR = 1.6
+# or so many times as far from where the body usually is at a swing.
+ELSEWHERE = 3.0
 # Rest is at one end of a swing where its middle is so many amplitudes from it.
 REST = (0.7, 1.1)
-# A way away from rest passes the middle by this share of the swing. Who moves by less than so many
-# torso lengths stands still.
-WAY, STILL = 0.2, 0.25
+# A way away from rest passes the middle by this share of the swing.
+WAY = 0.2
+# Who moves by less than so many torso lengths stands still.
+STILL = 0.25
 # How much the hip's height counts beside a joint's place in the trunk.
 HEIGHT = 3.0
 # The parts of the body by their joints, and what those are measured from.
@@ -137,7 +151,8 @@ def _period(part: np.ndarray, inside: np.ndarray, slow: float) -> _Period | None
     if longest <= SHORTEST:
         return None
     variances, directions = np.linalg.eigh(own.T @ own / len(own))
-    variances, directions = variances[-DIRECTIONS:], directions[:, -DIRECTIONS:]
+    variances = variances[-DIRECTIONS:]
+    directions = directions[:, -DIRECTIONS:]
     whiten = directions / np.sqrt(variances + FLOOR * variances[-1] + 1e-12)
     white = own @ whiten
     lags = np.arange(SHORTEST - 1, longest + 1)
@@ -206,7 +221,8 @@ def _ways(signal: np.ndarray) -> int:
     """How often a signal (T,) goes away from where it rests at its edges."""
     ordered = np.sort(signal)
     tenth = max(1, len(ordered) // 10)
-    low, high = float(ordered[:tenth].mean()), float(ordered[-tenth:].mean())
+    low = float(ordered[:tenth].mean())
+    high = float(ordered[-tenth:].mean())
     middle, margin = (low + high) / 2, WAY * (high - low)
     edge = max(1, min(len(signal) // 8, 10))
     rests_high = np.mean([signal[:edge].mean(), signal[-edge:].mean()]) > middle

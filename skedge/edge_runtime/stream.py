@@ -43,13 +43,12 @@ class OnnxStepper:
 
     def __init__(self, session: Any, metadata: ModelMetadata) -> None:
         assert metadata.streaming is not None
-        self._session, self._streaming = session, metadata.streaming
+        self._session = session
+        self._streaming = metadata.streaming
         ports = {port.name: port.shape for port in [*session.get_inputs(), *session.get_outputs()]}
         arrays = {name: np.zeros(shape, np.float32) for name, shape in ports.items()}
-        self._joints, self._answer = (
-            arrays["joints"],
-            (arrays["probabilities"], arrays["embedding"]),
-        )
+        self._joints = arrays["joints"]
+        self._answer = (arrays["probabilities"], arrays["embedding"])
         states = self._streaming.states
         self._ways = [
             (
@@ -102,12 +101,10 @@ class TfliteRunner:
         outputs: dict[str, int],
         streaming: Streaming,
     ) -> None:
-        self.interpreter, self.inputs, self.outputs, self.streaming = (
-            interpreter,
-            inputs,
-            outputs,
-            streaming,
-        )
+        self.interpreter = interpreter
+        self.inputs = inputs
+        self.outputs = outputs
+        self.streaming = streaming
         self.last: TfliteStepper | None = None
 
 
@@ -116,7 +113,8 @@ class TfliteStepper:
     else's frame comes."""
 
     def __init__(self, runner: TfliteRunner) -> None:
-        self._runner, self._tensor = runner, runner.interpreter.tensor
+        self._runner = runner
+        self._tensor = runner.interpreter.tensor
         self._states = [
             (runner.inputs[name], runner.outputs[f"{name}_next"], frames)
             for name, frames in runner.streaming.states.items()
@@ -175,7 +173,9 @@ class Stream:
 
     def __init__(self, metadata: ModelMetadata, stepper: Stepper) -> None:
         assert metadata.hz is not None
-        self._metadata, self._stepper, self._hz = metadata, stepper, metadata.hz
+        self._metadata = metadata
+        self._stepper = stepper
+        self._hz = metadata.hz
         self._seen = LastSeen(metadata)
         self._frame = np.zeros(0)
         self._begin = self._time = -np.inf
@@ -206,11 +206,13 @@ class Stream:
         while (due := self._begin + self._steps / self._hz) <= moment + TOLERANCE:
             share = np.float32(min((due - self._time) / (moment - self._time), 1))
             self._run(self._frame + share * (frame - self._frame))
-        self._time, self._frame = moment, frame
+        self._time = moment
+        self._frame = frame
 
     def take(self) -> Answer | None:
         """The newest answer, None if it was taken already or there is none."""
-        answer, self._answer = self._answer, None
+        answer = self._answer
+        self._answer = None
         return answer
 
     def bounds(self) -> tuple[float, float]:

@@ -138,7 +138,8 @@ def _taught(document: dict[str, Any], metadata: ModelMetadata) -> Taught:
         name: np.frombuffer(base64.b64decode(document[name], validate=True), "<f4")
         for name in ARRAYS
     }
-    size, classes = len(flat["mean"]), len(labels) + 1
+    size = len(flat["mean"])
+    classes = len(labels) + 1
     arrays = flat | {"weights": flat["weights"].reshape(size, classes)}
     thresholds = {str(label): float(one) for label, one in document["thresholds"].items()}
     fine = (
@@ -167,7 +168,8 @@ def beside(model: Path) -> Path:
     file in the user's own folder: `$XDG_DATA_HOME/skedge/taught`, by default
     `~/.local/share/skedge/taught`.
     """
-    folder, name = model.absolute().parent, f"{model.stem.removesuffix(BEFORE)}.taught.json"
+    folder = model.absolute().parent
+    name = f"{model.stem.removesuffix(BEFORE)}.taught.json"
     package = Path(skedge.__file__).absolute().parent
     shipped = package in model.absolute().parents
     if not shipped and ((folder / name).exists() or os.access(folder, os.W_OK)):

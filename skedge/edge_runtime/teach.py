@@ -194,7 +194,7 @@ def _warnings(
     held_out: HeldOut,
     report: Mapping[str, Mapping[str, float]],
 ) -> list[str]:
-    """What somebody should know before relying on it, a sentence each."""
+    """The warnings to a user who relies on it, a sentence each."""
     found = []
     for label, own in clips.items():
         figures = report[label]

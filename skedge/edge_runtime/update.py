@@ -108,7 +108,7 @@ def _loads(model: Path) -> bool:
 
 
 def _remove_rooms(*files: Path) -> None:
-    """Remove what an update that was killed has left of its drafts."""
+    """Remove the drafts that a killed update has left."""
     for file in files:
         for room in file.parent.iterdir() if file.parent.is_dir() else ():
             if room.is_dir() and room.name.startswith(f".{file.name}."):

@@ -64,7 +64,8 @@ class Window:
     def push(self, joints: np.ndarray, moment: float) -> None:
         """Add the frame (M, V, 3) float32 seen at `moment`, in seconds, which is not before the
         last one's."""
-        times, seconds = self._times, self._metadata.seconds
+        times = self._times
+        seconds = self._metadata.seconds
         if times and moment - times[-1] > seconds:
             self.clear()
             times = self._times
@@ -104,7 +105,7 @@ class Window:
 
     @property
     def ready(self) -> bool:
-        """Whether as much has been seen as was shown to the model in training at the least."""
+        """Whether the window holds at least as much as the model was shown in training."""
         rate = self._metadata.time == "rate"
         return (
             self.share()

@@ -25,9 +25,9 @@ from skedge.skeleton import InputError
 from skedge.skeleton.files import write_whole
 from skedge.skeleton.metadata import ModelMetadata
 from skedge.teacher.networks.classifier import Network
-from skedge.teacher.protocols.evaluate import check_layout, tell_rate
 from skedge.teacher.runs.folder import Card, read_metrics
 from skedge.teacher.runs.load import load_classifier
+from skedge.teacher.runs.store_check import check_layout, tell_rate
 
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
@@ -51,10 +51,8 @@ class Exporter:
         classifier, self._card = load_classifier(run)
         check_layout(store, self._card, run)
         tell_rate(store)
-        self._store, self._form = (
-            store,
-            _form(classifier, self._card, source=run, streaming=streaming),
-        )
+        self._store = store
+        self._form = _form(classifier, self._card, source=run, streaming=streaming)
         graph = self._form.graph
         metadata = _metadata(
             classifier,

@@ -29,7 +29,8 @@ class StreamingForm:
     """
 
     def __init__(self, network: Network) -> None:
-        self._model, self._view = streaming(network), network.view
+        self._model = streaming(network)
+        self._view = network.view
         if self._model.window < 2:
             raise InputError(
                 "expected a window that pools more than 1 frame of features; train one of more"
@@ -62,7 +63,8 @@ class StreamingForm:
                     for i in several
                 ]
             )
-            state, found = self._model.still(batch[:, :, 0]), []
+            state = self._model.still(batch[:, :, 0])
+            found = []
             for frame in batch.unbind(2):
                 logits, embedding, state = self._model.forward_step(frame, state)
                 found.append((logits.softmax(1), embedding))
@@ -76,7 +78,8 @@ class StreamingForm:
         return Answers(*(np.concatenate(part) for part in zip(*ordered, strict=True)))
 
     def answers(self, backend: Backend, clips: Clips) -> Answers:
-        stepper, found = backend.stepper(), []
+        stepper = backend.stepper()
+        found = []
         for clip in clips:
             frames = clip.transpose(0, 1).numpy()
             stepper.start(frames[0])

@@ -45,11 +45,9 @@ class StreamingStep(nn.Module):
             else (model.members, model.weights)
         )
         view = next(iter(members.values())).classifier.view
-        self.persons, self.rows, self.delay = (
-            view.data.persons,
-            view.data.persons * len(view.layout),
-            model.delay,
-        )
+        self.persons = view.data.persons
+        self.rows = view.data.persons * len(view.layout)
+        self.delay = model.delay
         # A line's x and z to the nine entries of persons' turns by cosine and sine, see
         # `skedge.skeleton.normalize`.
         turn = torch.tensor(
@@ -87,7 +85,8 @@ class StreamingStep(nn.Module):
         return Streaming(states, self.delay, max(stream.settle for stream in self.streams))
 
     def forward(self, joints: Tensor, *states: Tensor) -> tuple[Tensor, ...]:
-        rows, start = joints.reshape(self.rows, 3), 0
+        rows = joints.reshape(self.rows, 3)
+        start = 0
         turned = self._turns(rows) if any(stream.turns for stream in self.streams) else rows
         logits, embeddings, after = [], [], []
         for stream in self.streams:
@@ -132,13 +131,19 @@ class StreamingStream(nn.Module):
 
     def __init__(self, model: StreamingClassifier, weight: float) -> None:
         super().__init__()
-        view, encoder, head = model.classifier.view, model.encoder, model.classifier.head
+        view = model.classifier.view
+        encoder = model.encoder
+        head = model.classifier.head
         assert isinstance(head, nn.Linear), "a streaming model has no other"
-        persons, layout = view.data.persons, view.layout
+        persons = view.data.persons
+        layout = view.layout
         looked_at = encoder.looked_at or list(range(len(layout)))
         nodes = encoder.adjacency.shape[-1]
-        self.persons, self.rows, self.window = persons, persons * len(looked_at), model.window
-        self.one_node, self.nodes = nodes < len(looked_at), persons * nodes
+        self.persons = persons
+        self.rows = persons * len(looked_at)
+        self.window = model.window
+        self.one_node = nodes < len(looked_at)
+        self.nodes = persons * nodes
         self.motion, self.turns = (
             view.data.stream == "motion",
             view.data.normalization == "per-frame",
@@ -159,15 +164,14 @@ class StreamingStream(nn.Module):
         self.settle = len(self.steps) + 1 + self.motion + self.moves
         hips = (_root(layout) > 0).float().T
         if view.data.stream == "bone":
-            place, hips = _bone(layout), _bone(layout) @ hips
+            place = _bone(layout)
+            hips = _bone(layout) @ hips
         elif self.moves:
             place = torch.eye(len(layout)) - _root(layout)
         else:
             place = _about(layout, "chest" if self.turns else "hip")
-        over_frames, outwards = (
-            torch.full((1, self.window), 1 / self.window),
-            weight * head.weight.T,
-        )
+        over_frames = torch.full((1, self.window), 1 / self.window)
+        outwards = weight * head.weight.T
         _keep(
             self,
             place=_each(persons, place[looked_at]),
@@ -203,7 +207,8 @@ class StreamingStream(nn.Module):
         return {name: frames[name.rstrip("0123456789")] for name in self.shapes()}
 
     def forward(self, joints: Tensor, turns: Tensor, *states: Tensor) -> tuple[Tensor, ...]:
-        waiting, after = list(states), []
+        waiting = list(states)
+        after = []
         x = self.place @ joints
         if self.turns:
             x = (x.reshape(self.persons, -1, 3) @ turns).reshape(self.rows, 3)
@@ -249,11 +254,13 @@ class StreamingBlock(nn.Module):
         super().__init__()
         assert isinstance(block.graph, GraphConvolution)
         partitions, joints, _ = adjacency.shape
-        self.out_channels, self.channels = block.time.out_channels, block.graph.conv.in_channels
+        self.out_channels = block.time.out_channels
+        self.channels = block.graph.conv.in_channels
         self.residual = block.residual is not None
         self.delay = block.reach.after if self.residual else 0
         self.inputs = 2 if self.delay else 1
-        self.persons, self.rows = persons, persons * joints
+        self.persons = persons
+        self.rows = persons * joints
 
         scale, offset = affine(block.graph_norm)
         kernel = block.graph.kernel().flatten(1).T * scale
@@ -336,5 +343,6 @@ def _bone(layout: Layout) -> Tensor:
 
 
 def _shoulder_line(layout: Layout) -> Tensor:
-    eye, (left, right) = torch.eye(len(layout)), layout.shoulders
+    eye = torch.eye(len(layout))
+    left, right = layout.shoulders
     return (eye[right] - eye[left])[None]

@@ -1,4 +1,4 @@
-"""The exported file's answers against those of the network it came from."""
+"""Comparison of an exported file's answers with those of the network it came from."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ class ExportError(RuntimeError):
 
 
 def choose(indices: np.ndarray, most: int = MOST_CLIPS) -> np.ndarray:
-    """At most so many of the clips' indices, evenly."""
+    """At most `most` of the clips' indices, evenly spread."""
     return indices[np.linspace(0, len(indices) - 1, min(len(indices), most)).astype(int)]
 
 

@@ -23,12 +23,12 @@ class DistillSettings:
     Args:
         logit_weight: weight of the divergence of the softened answers.
         feature_weight: weight of the features' cosine distance (ASMa, appendix C).
-        label_weight: weight of the cross entropy with the labels of the clips that have one.
+        label_weight: weight of the cross entropy with the clips' labels; of clips that have one.
         temperature: divisor of both logits, tau.
         direction: direction of the divergence: forward is KL(teacher || student); reverse is
             KL(student || teacher), as ASMa writes it.
-        scale_by_temperature: whether the divergence is multiplied by tau^2, so that the gradient's
-            size does not depend on tau.
+        scale_by_temperature: multiply the divergence by tau^2; the gradient's size then does not
+            depend on tau.
         label_smoothing: smoothing of the labels.
         augment: augmentation of the clips; teacher and student see the same clip.
         optim: optimisation.

@@ -24,7 +24,8 @@ def partition(layout: Layout, distances: Distances = "one-hop") -> np.ndarray:
 
     hops = _hops_to(layout) if distances == "true" else np.where(linked[layout.center], 1, 2)
     hops[layout.center] = 0
-    source, target = hops[:, None], hops[None, :]
+    source = hops[:, None]
+    target = hops[None, :]
     apart = ~np.eye(joints, dtype=bool)
     # The programs list "source is at least as far as target" with the closer group, equally far
     # neighbours included.
@@ -46,7 +47,9 @@ def neighbours(layout: Layout) -> np.ndarray:
 
 
 def _hops_to(layout: Layout) -> np.ndarray:
-    parents, at, hops = layout.parents, np.arange(len(layout)), np.zeros(len(layout), dtype=int)
+    parents = layout.parents
+    at = np.arange(len(layout))
+    hops = np.zeros(len(layout), dtype=int)
     while (at != layout.center).any():
         hops += at != layout.center
         at = parents[at]

@@ -72,7 +72,9 @@ class Layout:
                 f" {self.joints[self.center]} among them, got {', '.join(unknown or names)}"
             )
         old = [self.index(name) for name in names]
-        new, parents, bones = {j: i for i, j in enumerate(old)}, self.parents, []
+        new = {j: i for i, j in enumerate(old)}
+        parents = self.parents
+        bones = []
         for joint in old:
             parent = int(parents[joint])
             while parent not in new:

@@ -14,7 +14,10 @@ VERSION = 2
 # More than any model of a small computer has: such numbers in a file would keep it busy for ever,
 # or take all of its memory.
 LARGEST = {"persons": 16, "frames": 3000, "warm_up": 3000, "hz": 240, "seconds": 600}
-MOST_LABELS, LONGEST_LABEL, MOST_JOINTS, MOST_STATES = 10_000, 250, 300, 500
+MOST_LABELS = 10_000
+LONGEST_LABEL = 250
+MOST_JOINTS = 300
+MOST_STATES = 500
 LONGEST_DOCUMENT = 4_000_000
 
 

@@ -93,7 +93,8 @@ def hip_joints(layout: Layout) -> tuple[int, ...]:
 
 
 def _with_root_motion(joints: Any, layout: Layout, xp: ModuleType, before: Any) -> Any:
-    hips, frames = root(joints, layout), joints.shape[-3]
+    hips = root(joints, layout)
+    frames = joints.shape[-3]
     if before is None:
         before = xp.concatenate([hips[..., :1, :, :]] * (ROOT_FRAMES - 1), -3)
     path = xp.concatenate([before, hips], -3)
@@ -137,7 +138,8 @@ def _yaw(line: Any, xp: ModuleType) -> Any:
     length = (x * x + z * z) ** 0.5
     flat = length > 1e-6
     safe = xp.where(flat, length, length * 0 + 1)
-    cosine, sine = xp.where(flat, x / safe, length * 0 + 1), xp.where(flat, z / safe, length * 0)
+    cosine = xp.where(flat, x / safe, length * 0 + 1)
+    sine = xp.where(flat, z / safe, length * 0)
     return _about_y(cosine, sine, xp)
 
 

@@ -80,7 +80,8 @@ def _quiet_thresholds(
     loud = [label for label in rules.labels if label not in QUIET]
     hours = sum(len(one.probabilities) / one.hz for one in recordings) / 3600
     allowed = false_events * hours / max(1, len(loud))
-    chosen, open_ = dict.fromkeys(loud, float(THRESHOLDS[-1])), set(loud)
+    chosen = dict.fromkeys(loud, float(THRESHOLDS[-1]))
+    open_ = set(loud)
     for threshold in THRESHOLDS[::-1]:
         rules = replace(rules, thresholds=np.full(len(rules.labels), threshold))
         false = dict.fromkeys(loud, 0)

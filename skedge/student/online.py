@@ -47,7 +47,8 @@ class Online(Trained):
     ) -> None:
         super().__init__(settings.optim)
         online = settings.online
-        self.classifier, self.settings = classifier, settings
+        self.classifier = classifier
+        self.settings = settings
         self.camera = Camera(online.camera, classifier.view.layout)
         # In a list: not a part of what is trained or stored.
         self._frozen = [teacher] if teacher is not None else []
@@ -125,7 +126,9 @@ def train_online(
     Raises `InputError` for a student that cannot stream and for recordings without a quiet class.
     """
     recipe = run.recipe
-    data, plan, compute = recipe.input, recipe.student, recipe.compute
+    data = recipe.input
+    plan = recipe.student
+    compute = recipe.compute
     settings, optim = recipe.distill.online, recipe.distill.optim
     if data.time != "rate" or plan.padding or not plan.causal:
         raise InputError(
@@ -137,7 +140,8 @@ def train_online(
     if encoder is not None:
         classifier.encoder.load_state_dict(encoder.state_dict())
     module = Online(classifier, store.labels, recipe.distill, teacher=teacher)
-    train, lead = store.split(data.protocol, "train"), data.frames - 1
+    train = store.split(data.protocol, "train")
+    lead = data.frames - 1
     windows = Several([Recordings(store, train, data=data, settings=settings, lead=lead)])
     for other in unlabelled:
         every = np.arange(len(other))
@@ -159,7 +163,9 @@ def finish_online(classifier: Classifier, store: Store, run: Run) -> dict[str, A
     """The metrics of a trained network, calibrated and tested as the recipe says; its run folder is
     written."""
     recipe = run.recipe
-    data, compute, settings = recipe.input, recipe.compute, recipe.distill.online
+    data = recipe.input
+    compute = recipe.compute
+    settings = recipe.distill.online
     classifier.cpu().eval()
     with torch.no_grad():
         last_layer(classifier.head).bias.sub_(lowered_answers(store.labels, settings.quiet))
@@ -193,8 +199,10 @@ def finish_online(classifier: Classifier, store: Store, run: Run) -> dict[str, A
 @torch.inference_mode()
 def _answered(classifier: Classifier, store: Store, part: Part, recipe: Recipe) -> list[Judged]:
     """The answers to every recording of a part, each filmed once, always by the same cameras."""
-    data, settings = recipe.input, recipe.distill.online
-    camera, stream = Camera(settings.camera, store.layout), StreamingClassifier(classifier)
+    data = recipe.input
+    settings = recipe.distill.online
+    camera = Camera(settings.camera, store.layout)
+    stream = StreamingClassifier(classifier)
     own = store.split(data.protocol, part)
     recordings = Recordings(
         store, own, data=data, settings=replace(settings, tempo=0.0, fresh=0.0), lead=0

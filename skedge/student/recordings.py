@@ -47,8 +47,12 @@ class Recordings(Dataset[tuple[Tensor, Tensor]]):
             raise InputError(f"{store.path}: expected recordings that know their frames a second")
         layout = unlabelled_in or store.layout
         indices = usable(store, np.asarray(indices), data.persons)
-        self.store, self.indices, self.rate = store, [int(i) for i in indices], store.rate
-        self.data, self.settings, self.lead = data, settings, lead
+        self.store = store
+        self.indices = [int(i) for i in indices]
+        self.rate = store.rate
+        self.data = data
+        self.settings = settings
+        self.lead = lead
         clips = [
             prepare(
                 retarget(store.clip(i), store.layout, layout) if unlabelled_in else store.clip(i),
@@ -83,7 +87,9 @@ class Recordings(Dataset[tuple[Tensor, Tensor]]):
 
     def __getitems__(self, indices: list[int]) -> tuple[Tensor, Tensor]:
         rng = np.random.default_rng(int(torch.randint(2**62, ())))
-        s, n, of = self.settings, len(indices), self._windows[indices]
+        s = self.settings
+        n = len(indices)
+        of = self._windows[indices]
         tempo = np.exp(np.clip(rng.normal(0, s.tempo, n), -0.5, 0.5)) * self.rate / self.data.hz
         first = rng.uniform(0, 1, n) * np.maximum(self.lengths[of] - s.answers * tempo, 1)
         # The answer from which on the person is in view; before it nothing is known.
@@ -128,7 +134,7 @@ class Several(Dataset[tuple[Tensor, Tensor]]):
         self.sets = list(sets)
 
     def add(self, recordings: Recordings) -> None:
-        """The windows of one more."""
+        """Add the windows of another set of recordings."""
         self.sets.append(recordings)
 
     def __len__(self) -> int:
@@ -191,5 +197,7 @@ def frame_labels(store: Store, index: int, frames: int, settings: OnlineSettings
         following = loud["start"][number + 1] if number + 1 < len(loud) else frames
         begun = start + int(min(settings.begun * rate, (end - start) / 3))
         held, faded = (min(int(end + s * rate), following) for s in (settings.hold, settings.fade))
-        labels[start:begun], labels[begun:held], labels[held:faded] = UNASKED, label, UNASKED
+        labels[start:begun] = UNASKED
+        labels[begun:held] = label
+        labels[held:faded] = UNASKED
     return labels

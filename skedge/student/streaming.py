@@ -39,7 +39,8 @@ class StreamingClassifier(nn.Module):
 
     def __init__(self, classifier: Classifier) -> None:
         super().__init__()
-        data, encoder = classifier.view.data, classifier.encoder
+        data = classifier.view.data
+        encoder = classifier.encoder
         if data.time != "rate":
             raise InputError(
                 "a streaming model sees a fixed rate: expected a network trained with time 'rate',"
@@ -65,7 +66,8 @@ class StreamingClassifier(nn.Module):
                 f"a streaming model has no temporal strides: expected strides of 1, got {strides};"
                 " train such a plan"
             )
-        self.classifier, self.encoder = classifier, encoder
+        self.classifier = classifier
+        self.encoder = encoder
         self.window = data.frames - encoder.context
         self.delay = sum(block.reach.after for block in self.blocks)
         self.eval()
@@ -73,7 +75,8 @@ class StreamingClassifier(nn.Module):
     def blank(self, scenes: int) -> State:
         """A state of zeros: what a clip padded by zeros starts from, if its kernels are causal."""
         data, layout = self.classifier.view.data, self.classifier.view.layout
-        rows, joints = scenes * data.persons, self.encoder.adjacency.shape[-1]
+        rows = scenes * data.persons
+        joints = self.encoder.adjacency.shape[-1]
         state = {}
         if data.normalization == "root-motion":
             state["root"] = torch.zeros(scenes, data.persons, ROOT_FRAMES - 1, 1, 3)
@@ -90,7 +93,8 @@ class StreamingClassifier(nn.Module):
     def still(self, joints: Tensor) -> State:
         """The state of persons who have always stood as in their first frame, joints (N, M, V, 3)
         in metres."""
-        blank, frames = self.blank(len(joints)), (KERNEL - 1) * len(self.blocks) + self.window
+        blank = self.blank(len(joints))
+        frames = (KERNEL - 1) * len(self.blocks) + self.window
         frames += ROOT_FRAMES if "root" in blank else 0
         return self(joints[:, :, None].expand(-1, -1, frames, -1, -1), blank)[2]
 
@@ -134,7 +138,8 @@ class StreamingClassifier(nn.Module):
         return self.encoder.nodes(normed.permute(0, 2, 3, 1))
 
     def _block(self, number: int, x: Tensor, state: State, after: State) -> Tensor:
-        block, frames = self.blocks[number - 1], x.shape[2]
+        block = self.blocks[number - 1]
+        frames = x.shape[2]
         seen = functional.relu(block.graph_norm(block.graph(x, self.encoder.edges()[number - 1])))
         seen = torch.cat([state[f"ring{number}"], seen], 2)
         after[f"ring{number}"] = seen[:, :, frames:]
@@ -178,7 +183,9 @@ class StreamingFusion(nn.Module):
 
     def forward_step(self, joints: Tensor, state: State) -> tuple[Tensor, Tensor, State]:
         """As in `StreamingClassifier`: one frame (N, M, V, 3) and the state."""
-        logits, embeddings, after = [], [], {}
+        logits = []
+        embeddings = []
+        after = {}
         for (stream, member), weight in zip(self.members.items(), self.weights, strict=True):
             own = {
                 name.removeprefix(f"{stream}_"): value

@@ -1,5 +1,5 @@
-"""The sweep file, and the points it spans; everything about it that can be wrong is found here,
-before anything runs."""
+"""The sweep file and the points it spans; all mistakes in it are found here, before anything
+runs."""
 
 import hashlib
 import itertools

@@ -42,7 +42,8 @@ def run_here(points: Sequence[Point], jobs: int | None, ended: Ended) -> None:
     checkpoint; a second one kills them.
     """
     places = _places(points, jobs)
-    free, waiting = deque(range(len(places))), deque(points)
+    free = deque(range(len(places)))
+    waiting = deque(points)
     running: dict[subprocess.Popen[bytes], tuple[Point, int]] = {}
     try:
         while waiting or running:
@@ -209,7 +210,7 @@ def _at_work(executor: Any, point: Point) -> Any:
 
 
 def _wait_for_files(job: Any, point: Point) -> None:
-    """A network's file system may show only a minute later what another machine wrote."""
+    """Wait for files of another machine: a network's file system may show them a minute later."""
     until = time.monotonic() + 60
     while (
         job.paths.result_pickle.is_file() and job.exception() is None and time.monotonic() < until

@@ -50,7 +50,8 @@ def plot(rows: Sequence[Row], path: Path, *, title: str, figure: str) -> None:
 
     commands = list(rows[0].cells)
     axis = numeric_axis(rows)
-    across, down = max(1, min(3, len(commands))), max(1, math.ceil(len(commands) / 3))
+    across = max(1, min(3, len(commands)))
+    down = max(1, math.ceil(len(commands) / 3))
     page = Figure(
         figsize=(5.5 * across, down * (4.0 if axis else 1.5 + 0.3 * len(rows))),
         layout="constrained",

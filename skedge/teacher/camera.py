@@ -1,5 +1,5 @@
-"""What cameras make of moving bodies: views, and the errors of depth cameras and of pose estimators
-that have one eye.
+"""Views of moving bodies by cameras, with the errors of depth cameras and of pose estimators that
+see one picture.
 
 Sizes are learnt from the skeletons that BlazePose found in films, and from four sets that Kinects
 recorded: limbs vary by 4 to 10 % in one track, heads come out nearer and feet farther than they
@@ -55,10 +55,12 @@ class Camera(nn.Module):
 
     def __init__(self, settings: CameraSettings, layout: Layout) -> None:
         super().__init__()
-        self.settings, self.layout = settings, layout
+        self.settings = settings
+        self.layout = layout
         kinds = [name.rsplit("_", 1)[-1] for name in layout.joints]
         mirror = torch.from_numpy(layout.mirror)
-        hips, legs = _among(kinds, ("hip",)), _among(kinds, LEGS)
+        hips = _among(kinds, ("hip",))
+        legs = _among(kinds, LEGS)
         above = torch.from_numpy(_above(layout))
         way = above[list(hip_joints(layout))].amax(0)[:, None] > 0
         for name, values in (
@@ -87,11 +89,14 @@ class Camera(nn.Module):
             return self._filmed(joints)
 
     def _filmed(self, joints: Tensor) -> Tensor:
-        s, n, frames = self.settings, len(joints), joints.shape[2]
+        s = self.settings
+        n = len(joints)
+        frames = joints.shape[2]
         way = root(joints, self.layout)
         body = self._proportioned(self._legless(joints))
         body = body - root(body, self.layout)
-        view, size = self._views(n), _each(_uniform(n, 1 - s.size, 1 + s.size))
+        view = self._views(n)
+        size = _each(_uniform(n, 1 - s.size, 1 + s.size))
         body, way = (body @ view) * size, ((way - way[:, :1, :1]) @ view) * size
         body[..., 2] += self.behind * _each(s.legs_behind + s.legs_behind * torch.randn(n))[..., 0]
         one_eyed = _each(torch.rand(n) < s.one_eyed)
@@ -114,7 +119,8 @@ class Camera(nn.Module):
 
     def _proportioned(self, joints: Tensor) -> Tensor:
         """Bodies of other proportions, alike on both sides; the chest stays."""
-        n, s = len(joints), self.settings
+        n = len(joints)
+        s = self.settings
         scale = (1 + s.limbs * torch.randn(n, 1, 1, len(self.layout), 1)).clamp(0.7, 1.3)
         scale = (scale + scale[..., self.mirror, :]) / 2
         wide = torch.where(torch.rand(n) < s.wide_hips, _uniform(n, 1.0, 2.3), torch.ones(n))
@@ -137,7 +143,8 @@ class Camera(nn.Module):
         frontal = torch.rand(n) < s.frontal
         yaw = torch.where(frontal, 18 * torch.randn(n), _uniform(n, -180, 180))
         pitch = -s.pitch + s.pitch_spread * torch.randn(n).clamp(-2.5, 2.5)
-        roll, none = 3 * torch.randn(n), torch.zeros(n)
+        roll = 3 * torch.randn(n)
+        none = torch.zeros(n)
         turns = ((none, yaw, none), (pitch, none, none), (none, none, roll))
         y, x, z = (rotation_matrix(torch.stack(angles, 1)) for angles in turns)
         return (y @ x @ z)[:, None, None]
@@ -154,7 +161,8 @@ class Camera(nn.Module):
 
     def _confused(self, body: Tensor) -> Tensor:
         """Left taken for right for a while: the legs, or everything."""
-        n, frames = len(body), body.shape[2]
+        n = len(body)
+        frames = body.shape[2]
         other = torch.where(
             _each(torch.rand(n) < 0.6), body[..., self.other_legs, :], body[..., self.mirror, :]
         )
@@ -181,7 +189,8 @@ class Camera(nn.Module):
 
     def _snapped(self, body: Tensor) -> Tensor:
         """Limbs found elsewhere for a while."""
-        n, frames = len(body), body.shape[2]
+        n = len(body)
+        frames = body.shape[2]
         for _ in range(2):
             joint = torch.randint(len(self.layout), (n,))
             limb = self.above.T[joint][:, None, None, :, None]
@@ -205,7 +214,8 @@ def _among(kinds: Sequence[str], wanted: Sequence[str]) -> Tensor:
 
 def _above(layout: Layout) -> np.ndarray:
     """(V, V): 1 where the second joint's bone lies on the way from the centre to the first."""
-    parents, ways = layout.parents, np.zeros((len(layout), len(layout)), np.float32)
+    parents = layout.parents
+    ways = np.zeros((len(layout), len(layout)), np.float32)
     for joint in range(len(layout)):
         at = joint
         while at != layout.center:

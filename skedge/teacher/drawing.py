@@ -24,9 +24,9 @@ from skedge.teacher.methods.skeletonmae import load_mae
 from skedge.teacher.networks.base import Encoder
 from skedge.teacher.networks.classifier import Network, View
 from skedge.teacher.networks.transformer import Attention
-from skedge.teacher.protocols.evaluate import check_layout
 from skedge.teacher.runs.folder import read_metrics
 from skedge.teacher.runs.load import load_classifier
+from skedge.teacher.runs.store_check import check_layout
 from skedge.teacher.training import forward_all
 
 

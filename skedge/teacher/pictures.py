@@ -13,6 +13,8 @@ from skedge.skeleton.files import write_whole
 
 FRAMES = 10
 _NAMED = 100
+# The width of a letter of a class's name, in inches.
+_LETTER = 0.062
 DARK: dict[str, Any] = {"cmap": "inferno_r", "vmin": 0, "vmax": 1}
 
 
@@ -20,18 +22,24 @@ def confusion_matrix(confusion: Any, labels: Sequence[str], file: Path) -> None:
     """Draw the confusions [truth][answer] (classes, classes) of clips as shares of each row, of
     more than a hundred classes without their names."""
     named = len(labels) <= _NAMED
-    side = max(4.0, 0.22 * min(len(labels), _NAMED) + 2)
-    figure, axes = _figure(side, side)
     counts = np.asarray(confusion, float)
     shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
+    # Margins by the names' lengths: a layout engine would draw everything twice.
+    side = max(2.5, 0.22 * min(len(labels), _NAMED))
+    margin = 0.6 + (max(map(len, labels)) * _LETTER if named else 0.3)
+    width, height = margin + side + 0.9, margin + side + 0.2
+    figure = _page(width, height)
+    axes = figure.add_axes((margin / width, margin / height, side / width, side / height))
     image = axes.imshow(shares, vmin=0, vmax=1, cmap="Blues")
-    places = range(len(labels))
     if named:
+        places = range(len(labels))
         axes.set_xticks(places, labels, rotation=90, fontsize=7)
         axes.set_yticks(places, labels, fontsize=7)
     axes.set_xlabel("answer")
     axes.set_ylabel("truth")
-    figure.colorbar(image, fraction=0.04)
+    beside = (margin + side + 0.15) / width
+    scale = figure.add_axes((beside, margin / height, 0.15 / width, side / height))
+    figure.colorbar(image, cax=scale)
     save(figure, file)
 
 
@@ -278,12 +286,16 @@ def _colour(number: int, classes: np.ndarray) -> Any:
     )
 
 
+def _page(width: float, height: float, layout: Any = None) -> Any:
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout=layout)
+
+
 def _figure(
     width: float, height: float, rows: int = 1, columns: int = 1, squeeze: bool = True, **grid: Any
 ) -> Any:
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), layout="constrained")
+    figure = _page(width, height, layout="constrained")
     return figure, figure.subplots(rows, columns, squeeze=squeeze, gridspec_kw=grid)
 
 

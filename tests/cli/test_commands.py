@@ -2,7 +2,8 @@
 wrong input."""
 
 import json
-import subprocess
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
@@ -29,13 +30,17 @@ def typed(store: Path, runs: Path) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def first_run(typed: list[str]) -> subprocess.CompletedProcess[str]:
-    return skedge(*typed)
+def first_run(typed: list[str], one_registry: None) -> str:
+    """What the whole path prints without a terminal."""
+    shown = StringIO()
+    with redirect_stdout(shown), pytest.MonkeyPatch.context() as changed:
+        changed.delenv("COLUMNS", raising=False)
+        main(typed)
+    return shown.getvalue()
 
 
 @pytest.fixture(scope="module")
-def run(first_run: subprocess.CompletedProcess[str], runs: Path) -> Path:
-    assert first_run.returncode == 0, first_run.stdout + first_run.stderr
+def run(first_run: str, runs: Path) -> Path:
     return runs / "synthetic"
 
 
@@ -47,10 +52,8 @@ def test_wrong_input_ends_without_a_traceback() -> None:
     assert not done.stdout
 
 
-def test_a_run_ends_in_a_table_a_report_and_a_model(
-    first_run: subprocess.CompletedProcess[str], run: Path
-) -> None:
-    shown = first_run.stdout
+def test_a_run_ends_in_a_table_a_report_and_a_model(first_run: str, run: Path) -> None:
+    shown = first_run
     for row in (
         "ridge on coordinates",
         "untrained, linear probe",

@@ -18,6 +18,8 @@ from skedge.teacher.runs.folder import only_training
 from tests.cli.conftest import Refused
 from tests.cli.typed import TINY, ctrl_c_works
 
+pytestmark = pytest.mark.usefixtures("one_registry")
+
 
 def test_another_backbone_teaches_and_only_the_student_is_exported(
     store: Path, tmp_path: Path, refused: Refused

@@ -141,10 +141,10 @@ class Tab:
             assert time.monotonic() < end, f"{expression} did not become true within {seconds:g} s"
             time.sleep(0.05)
 
-    def screenshot(self, path: Path) -> Path:
-        path.write_bytes(
-            base64.b64decode(self.call("Page.captureScreenshot", format="png")["data"])
-        )
+    def screenshot(self, path: Path, whole: bool = False) -> Path:
+        """A PNG of what is seen, or of the whole page."""
+        taken = self.call("Page.captureScreenshot", format="png", captureBeyondViewport=whole)
+        path.write_bytes(base64.b64decode(taken["data"]))
         return path
 
     def complaints(self) -> list[str]:

@@ -1,7 +1,8 @@
 """Model files that are damaged or made to do harm: refused in one line, in no time, and no answer
-comes from any of them. `SKEDGE_FUZZ` says how many damaged files are tried."""
+comes from any of them. `SKEDGE_FUZZ` says how many damaged files of each kind are tried."""
 
 import os
+import signal
 import struct
 import time
 from collections.abc import Callable
@@ -69,14 +70,47 @@ def damage(content: bytes, random: np.random.Generator) -> bytes:
     return bytes(changed)
 
 
-def test_no_damaged_file_is_opened(kind: str, tmp_path: Path) -> None:
-    content = WRITE[kind](tmp_path / f"whole.{kind}", metadata(frames=2)).read_bytes()
+@pytest.mark.parametrize("shipped", [False, True], ids=["small", "default"])
+def test_no_damaged_file_is_opened(kind: str, shipped: bool, tmp_path: Path) -> None:
+    """Neither a small one, where most damage meets the structure, nor the model that comes with
+    skedge."""
+    whole = WRITE[kind](tmp_path / f"whole.{kind}", metadata(frames=2))
+    content = (find(f"default.{kind}") if shipped else whole).read_bytes()
     random, path = np.random.default_rng(0), tmp_path / f"damaged.{kind}"
     for _ in range(FILES):
         changed = damage(content, random)
         if changed != content:
             path.write_bytes(changed)
             refused(path)
+
+
+def test_a_hostile_file_is_refused_or_runs(kind: str, tmp_path: Path) -> None:
+    """One that was damaged on purpose and got a right checksum afterwards. It runs in a process of
+    its own here: what it may do to that is told by how that ends."""
+    content = WRITE[kind](tmp_path / f"whole.{kind}", metadata(frames=2)).read_bytes()
+    random, path = np.random.default_rng(1), tmp_path / f"hostile.{kind}"
+    load_backend(tmp_path / f"whole.{kind}")  # what is imported is not imported again
+    for _ in range(FILES // 10):
+        with suppress(ValueError):
+            path.write_bytes(seal(damage(content, random)))
+            assert ends(path) == 0
+
+
+def ends(path: Path) -> int:
+    """How a process ends that opens the file and runs it."""
+    child = os.fork()
+    if child == 0:
+        signal.alarm(30)  # who hangs ends by that
+        try:
+            backend = load_backend(path)
+            backend.run(np.zeros((1, backend.metadata.frames, 25, 3), np.float32))
+        except InputError:
+            pass
+        except BaseException as error:
+            print(type(error).__name__, error, flush=True)
+            os._exit(1)
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
 def test_every_byte_of_the_metadata_counts(kind: str, tmp_path: Path) -> None:

@@ -62,10 +62,10 @@ def connect(served: Served | Target, text: bytes) -> socket.socket:
 
 
 def endless_heads(served: Target, _: int) -> None:
-    """Sixty-four heads of megabytes each, all at once."""
+    """Sixty-four heads of 6.4 MB each, all at once."""
     there = [connect(served, b"GET / HTTP/1.1\r\n") for _ in range(64)]
     line = b"X-Padding: " + b"a" * 60_000 + b"\r\n"
-    for _ in range(20):
+    for _ in range(107):
         for one in there:
             with suppress(OSError):
                 one.send(line, socket.MSG_DONTWAIT)

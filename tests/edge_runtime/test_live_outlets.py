@@ -266,7 +266,7 @@ class TestPictures:
     def test_a_film_lasts_as_long_as_what_it_shows(self, tmp_path: Path, suffix: str) -> None:
         import cv2
 
-        from skedge.edge_runtime.live.picture import RECORDED_RATE, Film
+        from skedge.edge_runtime.live.film import RECORDED_RATE, Film
 
         path = tmp_path / f"film{suffix}"
         film = Film(path)
@@ -282,7 +282,7 @@ class TestPictures:
         assert frames == pytest.approx(2.9 * RECORDED_RATE + 1, abs=1)
 
     def test_a_film_goes_where_nothing_is(self, tmp_path: Path) -> None:
-        from skedge.edge_runtime.live.picture import Film
+        from skedge.edge_runtime.live.film import Film
 
         (tmp_path / "there.mp4").write_bytes(b"precious")
         for path in (
@@ -299,13 +299,13 @@ class TestPictures:
     def test_a_film_ends_before_the_disk_is_full(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rate: float
     ) -> None:
-        from skedge.edge_runtime.live import picture
+        from skedge.edge_runtime.live import film as films
 
         notes: list[str] = []
-        film = picture.Film(tmp_path / "film.avi", notes.append)
+        film = films.Film(tmp_path / "film.avi", notes.append)
         film.add(Pictures().picture(0), 0.0)
         monkeypatch.setattr(
-            picture.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 1000})
+            films.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 1000})
         )
         for number in range(1, 300):
             film.add(Pictures().picture(number), number / rate)
@@ -316,10 +316,10 @@ class TestPictures:
     def test_a_film_that_cannot_be_written_says_so_and_leaves_nothing(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        from skedge.edge_runtime.live import picture
+        from skedge.edge_runtime.live import film as films
 
-        monkeypatch.setitem(picture.SUFFIXES, ".mp4", "????")
-        film = picture.Film(tmp_path / "film.mp4")
+        monkeypatch.setitem(films.SUFFIXES, ".mp4", "????")
+        film = films.Film(tmp_path / "film.mp4")
         with pytest.raises(InputError, match=r"--record: .* try one that ends in \.avi"):
             film.add(Pictures().picture(0), 0.0)
         film.close()

@@ -4,7 +4,7 @@ together."""
 import json
 import threading
 import time
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -52,6 +52,8 @@ class Watcher:
 
 
 class Painter:
+    problem = ""
+
     def __init__(self, wanted: bool = True, patient: bool = False) -> None:
         self.wanted, self.patient = wanted, patient
         self.painted: list[float] = []
@@ -77,6 +79,13 @@ def run(live: Live, seconds: float = 30.0) -> None:
 def threads() -> set[str]:
     names = {"camera", "pose", "action", "picture", "state", "page", "hook", "stdout", "terminal"}
     return {thread.name for thread in threading.enumerate()} & names
+
+
+def wait_until(true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def test_the_newest_frame_wins_and_the_last_one_is_seen() -> None:
@@ -107,6 +116,21 @@ def test_every_frame_of_a_film_where_that_is_asked_for() -> None:
     assert [round(observation.frame.seconds * 30) for observation in watcher.seen] == list(
         range(50)
     )
+
+
+def test_a_recording_that_fails_is_said_until_it_goes_on() -> None:
+    painter = Painter()
+    live = Live(Pictures(rate=50), Pose(), NTU, Watcher(), name="camera 0", painter=painter)
+    live.start()
+    try:
+        painter.problem = "the disk is full"
+        wait_until(lambda: live.problems() == ["recording: the disk is full"])
+        painter.problem = ""
+        wait_until(lambda: live.problems() == [])
+        notes = [document["note"] for _, _, document in live.log.since(0)]
+        assert notes == ["camera 0: recording: the disk is full", "camera 0: is back"]
+    finally:
+        live.close()
 
 
 def test_a_recording_of_a_film_has_every_frame_but_a_viewer_never_holds_it_up() -> None:

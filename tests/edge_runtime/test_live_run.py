@@ -1,5 +1,6 @@
 """`skedge live` as a person runs it: what it prints, what it opens, what it writes, how it ends."""
 
+import errno
 import io
 import json
 import os
@@ -246,6 +247,53 @@ def test_a_hook_gets_events_and_may_break(room: Path, fake_sources: SimpleNamesp
     assert fake_sources.source.closed
 
 
+def test_who_stops_it_before_it_has_begun_sees_no_error(
+    room: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`systemctl stop` while a stream is being opened."""
+
+    def stopped(text: str, fast: bool) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(10)
+
+    monkeypatch.setattr("skedge.edge_runtime.sources.open_source", stopped)
+    main(["live", "--source", "rtsp://there/", "--model", str(room / "m.onnx"), "--no_page"])
+    assert capsys.readouterr().err == ""
+
+
+def test_an_address_that_may_come_later_is_worth_another_try(
+    room: Path, fake_sources: SimpleNamespace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A device may be up before its network: the service manager starts it again after code 1."""
+    fake_sources.source = Skeletons(lambda seconds: (Person(1, body(seconds)),), 10)
+    with pytest.raises(SystemExit) as ended:
+        main(["live", "--model", str(room / "m.onnx"), "--host", "203.0.113.7", "--port", "0"])
+    assert ended.value.code == 1
+    assert "expected an address of this computer" in capsys.readouterr().err
+    assert fake_sources.source.closed
+
+
+class Full(io.StringIO):
+    """A file on a disk that is full."""
+
+    def flush(self) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_events_on_a_full_disk_are_lost_and_nothing_else(
+    room: Path, fake_sources: SimpleNamespace, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
+    monkeypatch.setattr(sys, "path", sys.path.copy())
+    (room / "heard.py").write_text("seen = []\non_event = seen.append\n")
+    fake_sources.source = Skeletons(lambda seconds: (Person(1, body(seconds)),), 200)
+    arguments = ["--no_page", "--every_frame", "--hook", f"{room / 'heard.py'}:on_event"]
+    monkeypatch.setattr(sys, "stdout", Full())
+    main(["live", "--model", str(room / "m.onnx"), *arguments, *map(str, EVENTS)])
+    said = capsys.readouterr().err
+    assert said.count("note: stdout: No space left on device: events are lost there") == 1
+    assert len(sys.modules["heard"].seen) > 2
+
+
 def test_a_film_is_stored_only_where_that_is_asked_for(
     room: Path, fake_sources: SimpleNamespace
 ) -> None:
@@ -286,7 +334,7 @@ def test_a_camera_that_is_not_there_is_one_line(room: Path, fake_sources: Simple
     [(["--port", "70000"], "--port"), (["--host", "0.0.0.0", "--token", "short"], "--token"), (["--hook", "x"], "--hook"),
      (["--record", "film.gif"], "--record"), (["--record-poses", "seen.txt"], "--record-poses"),
      (["--patience", "0"], "patience"), (["--taught", "none.json"], "none.json"),
-     (["--host", "203.0.113.7", "--port", "0"], "--host")],
+     (["--host", "no address", "--port", "0"], "--host")],
 )  # fmt: skip
 def test_wrong_settings_are_one_line_and_leave_the_camera_alone(
     room: Path,

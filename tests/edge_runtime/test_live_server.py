@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skedge.edge_runtime.live import server
+from skedge.edge_runtime.live.crew import LiveError
 from skedge.edge_runtime.live.guesses import FREE, RECOVERY
 from skedge.edge_runtime.live.mailbox import Newest
 from skedge.edge_runtime.live.pipeline import Log
@@ -266,7 +267,7 @@ class TestWhoMaySeeIt:
         assert not any("0.0.0.0" in one or "127.0.0.1" in one for one in several)
 
     def test_a_port_in_use_is_one_line(self, served: Served) -> None:
-        with pytest.raises(InputError, match=rf"--port {served.page.port}: .*in use"):
+        with pytest.raises(LiveError, match=rf"--port {served.page.port}: .*in use"):
             Page(Feeds(None, Newest(), Log()), port=served.page.port)
         with pytest.raises(InputError, match="--host nowhere"):
             Page(Feeds(None, Newest(), Log()), host="nowhere.invalid", port=0, token=TOKEN)

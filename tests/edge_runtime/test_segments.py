@@ -23,6 +23,7 @@ pytest.importorskip("cv2", reason="needs OpenCV: pip install 'skedge[live]'")
 import cv2
 
 from skedge.edge_runtime.live import picture, segments
+from skedge.edge_runtime.live.film import Film
 from skedge.edge_runtime.live.segments import Segments
 from skedge.edge_runtime.live.view import View
 
@@ -129,6 +130,69 @@ def test_the_oldest_films_make_room(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     there.close()
     assert "old-3.mkv" not in [film.name for film in films(folder)]
     assert "old-4.mkv" in [film.name for film in films(folder)]
+
+
+class Usage:
+    """A disk that others fill and empty."""
+
+    free = 10**12
+
+    def __call__(self, path: Path) -> "Usage":
+        return self
+
+
+def test_a_disk_that_others_have_filled_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = Usage()
+    monkeypatch.setattr("shutil.disk_usage", disk)
+    there = Segments(tmp_path / "films", seconds=2)
+    record(there, 1.0)
+    disk.free = 1000
+    record(there, 8.0, begin=1.0)
+    assert there.problem.startswith("less than 100 MB are left for ")
+    assert films(tmp_path / "films") == [], "the oldest made room, and none is without pictures"
+    disk.free = 10**12
+    record(there, 3.0, begin=9.0)
+    assert there.problem == ""
+    there.close()
+    found = films(tmp_path / "films")
+    assert len(found) >= 1
+    assert all(frames(film) > 0 for film in found)
+
+
+def test_a_disk_that_takes_no_more_ends_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An old memory card turns read-only: events go on, and the status says so."""
+    there = Segments(tmp_path / "films", seconds=1)
+    record(there, 0.5)
+    monkeypatch.setattr("skedge.edge_runtime.live.film.os.access", lambda path, mode: False)
+    studio = picture.Studio(None, there)
+    for number in range(60):
+        seen = Observation(Frame(Pictures().picture(number), 0.5 + number / 20), (), NTU, 0.0)
+        studio.paint(seen, ())
+    assert "no folder that can be written to" in studio.problem
+    studio.recording = False
+    assert studio.problem == ""
+    studio.close()
+
+
+def test_a_film_that_was_killed_is_kept_when_the_next_begins(tmp_path: Path) -> None:
+    notes: list[str] = []
+    killed = Film(tmp_path / "film.mkv")
+    for number in range(200):
+        killed.add(Pictures().picture(number), number / 20)
+    killed._writer.release()
+    killed._writer = None  # as kill -9 leaves it: never called by its name
+    again = Film(tmp_path / "film.mkv", notes.append)
+    again.add(Pictures().picture(0), 0.0)
+    again.close()
+    assert frames(tmp_path / "film.mkv") == 1
+    assert frames(tmp_path / "film-2.mkv") == 200
+    assert notes == [
+        f"{tmp_path}/film-2.mkv is what an earlier run has recorded before it was killed"
+    ]
 
 
 def test_a_folder_is_one_programs(tmp_path: Path) -> None:

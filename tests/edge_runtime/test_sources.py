@@ -99,6 +99,54 @@ class TestLive:
         assert max(clock.waits) == 10
         assert said[1] == "no picture, trying again in 0.5 s"
 
+    def test_a_camera_that_has_frozen_is_opened_again(self) -> None:
+        clock, said = Clock(), []
+        pictures = np.random.default_rng(0).integers(0, 255, (400, 48, 64, 3)).astype(np.uint8)
+
+        class Freezing(Unplugged):
+            opened = 0
+
+            def __init__(self) -> None:
+                Freezing.opened += 1
+                self.number = 0
+
+            def read(self) -> np.ndarray:
+                clock.now += 1
+                self.number += 1
+                if Freezing.opened == 1:
+                    return pictures[min(self.number, 20)]
+                said.append(camera.status)
+                return pictures[20 if Freezing.opened < 4 else 100 + self.number]
+
+        camera = Live("camera 0", Freezing, clock, clock.sleep)
+        given = []
+        for frame in camera:
+            given.append(frame.image)
+            if len(given) == 200:
+                camera.close()
+        stood = sum((image == pictures[20]).all() for image in given if image is not None)
+        assert 55 <= stood <= 65
+        assert said[:3] == [
+            f"the picture has frozen, trying again in {wait:g} s" for wait in (0.5, 1, 2)
+        ]
+        assert (camera.losses, camera.status) == (1, "")
+
+    def test_a_dark_room_is_no_frozen_camera(self) -> None:
+        clock = Clock()
+
+        class Dark(Unplugged):
+            def __init__(self) -> None: ...
+
+            def read(self) -> np.ndarray:
+                clock.now += 1
+                return np.full((48, 64, 3), 3, np.uint8)
+
+        camera = Live("camera 0", Dark, clock, clock.sleep)
+        for number, _ in enumerate(camera):
+            if number == 500:
+                camera.close()
+        assert camera.losses == 0
+
     def test_a_driver_that_breaks_on_release_breaks_nothing(self) -> None:
         class Broken(Unplugged):
             def __init__(self) -> None: ...

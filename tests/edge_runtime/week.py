@@ -1,6 +1,7 @@
 """A week of a live view as `test_week` lets it pass: a camera that is lost and comes back, a wall
 clock that is stepped, a network that goes, events for a broker. As a program it takes the broker's
-address, a model file and how often the camera is lost, and prints what came of it as JSON."""
+address, a model file and how often the camera is lost, and prints what came of it as JSON. It reads
+a line whenever the broker has been started again: the week does not end before the last of them."""
 
 import json
 import random
@@ -26,6 +27,8 @@ from tests.edge_runtime.live_fakes import Pose
 WEEK = 7 * 86400.0
 PICTURES = 20
 LAST_WORDS = 60.0
+# The broker restarts once for so many losses of the camera, and lags behind by so many restarts.
+RESTARTS, LAG = 10, 5
 
 
 class Clock:
@@ -94,6 +97,16 @@ def main() -> None:
     opened = [0]
     memory: list[int] = []
     process = psutil.Process()
+    restarted = [0]
+    heard = threading.Condition()
+
+    def hear() -> None:
+        for _ in sys.stdin:
+            with heard:
+                restarted[0] += 1
+                heard.notify()
+
+    threading.Thread(target=hear, daemon=True).start()
 
     def sleep(seconds: float) -> None:
         """A loss: minutes pass at once, and sometimes the clock is set or the network goes."""
@@ -105,6 +118,9 @@ def main() -> None:
             home.cut()
         if opened[0] % max(1, losses // 100) == 0:
             memory.append(process.memory_info().rss)
+        wanted = opened[0] // RESTARTS - (0 if opened[0] >= losses else LAG)
+        with heard:
+            heard.wait_for(lambda: restarted[0] >= wanted, LAST_WORDS)
         if opened[0] >= losses:
             camera.close()
 
@@ -140,6 +156,7 @@ def main() -> None:
     found = {
         "losses": camera.losses,
         "days": clock.now / 86400,
+        "restarts": restarted[0],
         "events": home.events,
         "unconfirmed": len(home.pending),
         "growth_bytes": min(memory[-fifth:]) - min(memory[fifth : 2 * fifth]),

@@ -16,6 +16,11 @@ DATA = InputSettings(frames=12, persons=2, normalization="per-frame", stream="mo
 PLAN = EncoderSettings(widths=(8, 12), strides=(1, 2), dropout=0.0)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _quick(one_registry: None) -> None:
+    """Every file of this room exports."""
+
+
 @pytest.fixture(scope="session")
 def utd_first(utd_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Store:
     """UTD-MHAD's 27 actions, each by its 8 people as they do it the first time."""

@@ -19,8 +19,9 @@ from skedge.recipes.distill_settings import student_plan
 from skedge.recipes.settings import InputSettings
 from skedge.skeleton import InputError
 from skedge.teacher.runs.load import load_classifier
+from tests.export.conftest import PLAN
 from tests.export.exported_files import Exported
-from tests.teacher.tiny import INPUT, PLAN, make_store, scenes, write_classifier
+from tests.teacher.tiny import INPUT, make_store, scenes, write_classifier
 
 
 @pytest.fixture(scope="module")
@@ -86,14 +87,14 @@ def test_normalisations_and_streams_in_a_file(
     normalization: Any, stream: Any, store: Store, tmp_path: Path
 ) -> None:
     data = InputSettings(frames=12, persons=1, normalization=normalization, stream=stream)
-    write_classifier(tmp_path / "run", store, data)
+    write_classifier(tmp_path / "run", store, data, PLAN)
     found = Exporter(tmp_path / "run", store).write(tmp_path / "model.onnx")
     assert found["largest_difference"] < 1e-5
 
 
 def test_another_layout_in_a_file(tmp_path: Path) -> None:
     store = make_store(tmp_path / "coco", "coco17", subjects=2)
-    write_classifier(tmp_path / "run", store)
+    write_classifier(tmp_path / "run", store, plan=PLAN)
     assert (
         Exporter(tmp_path / "run", store).write(tmp_path / "model.onnx")["largest_difference"]
         < 1e-5

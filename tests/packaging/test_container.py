@@ -1,5 +1,6 @@
 """The container file, as far as that can be looked at without a builder: what it copies is there and
-enough to install from, and it runs as somebody without rights. `.ci/run` builds it where it can."""
+enough to install from, and it runs as somebody without rights. `make lint` runs hadolint on it, and
+`.ci/run` builds and runs it where it can."""
 
 import json
 import re

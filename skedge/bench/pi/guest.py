@@ -23,7 +23,10 @@ from skedge.edge_runtime.backends.backend import import_runtime, load_backend
 from skedge.edge_runtime.recognizer import Recognizer
 
 LINE, POSE_LINE = "SKEDGE-MODEL ", "SKEDGE-POSE "
-BLOCKS, MOST_CALLS, ENOUGH = 3, 40, 200e6
+BLOCKS = 3
+# A block takes about so many nanoseconds, which are instructions there, and at most so many calls.
+ENOUGH = 200e6
+MOST_CALLS = 40
 CLIP = 80
 
 
@@ -39,7 +42,8 @@ def check(path: Path) -> dict[str, Any]:
     loaded = time.perf_counter_ns()
     metadata = backend.metadata
     rng = np.random.default_rng(0)
-    persons, joints = metadata.persons, len(metadata.layout)
+    persons = metadata.persons
+    joints = len(metadata.layout)
     start = rng.normal(0, 0.4, (1, persons, joints, 3))
     walk = (start + rng.normal(0, 0.02, (CLIP, persons, joints, 3)).cumsum(0)).astype(np.float32)
     asked = time.perf_counter_ns()
@@ -66,8 +70,8 @@ def check(path: Path) -> dict[str, Any]:
 
 
 def count(call: Callable[[], object], about: float) -> list[float]:
-    """Nanoseconds a call, the mean of every block; what an empty call takes is subtracted. One took
-    `about` so many before."""
+    """Nanoseconds per call, the mean of every block, without the cost of an empty call; `about` is
+    a first estimate."""
     calls = int(np.clip(ENOUGH / max(about, 1), 1, MOST_CALLS))
     empty = _block(lambda: None, MOST_CALLS)
     return [_block(call, calls) - empty for _ in range(BLOCKS)]
@@ -85,7 +89,7 @@ def _text(values: np.ndarray) -> str:
 
 
 def array(text: str) -> np.ndarray:
-    """What `check` wrote as text."""
+    """The array that `check` wrote as text."""
     return np.frombuffer(base64.b64decode(text), "<f4")
 
 

@@ -25,7 +25,8 @@ TOOLS = {
     "apt-cache": "apt",
     "dpkg": "dpkg",
 }
-PACKAGES, KERNEL = ("python3", "libstdc++6"), "linux-image-cloud-arm64"
+PACKAGES = ("python3", "libstdc++6")
+KERNEL = "linux-image-cloud-arm64"
 EXTRA = "live"
 # What a Pi 4 says of its four cores; without a file like this onnxruntime does not start in an
 # emulated process.
@@ -229,7 +230,7 @@ def _install(wheel: Path, room: Path, root: Path, site: Path) -> None:
 
 
 def _key(wheel: Path) -> str:
-    """Of what the wheel holds, not of when it was made."""
+    """A key of the wheel's content, whatever its date."""
     with zipfile.ZipFile(wheel) as file:
         content = sorted((entry.filename, entry.CRC) for entry in file.infolist())
     return hashlib.sha256(repr(content).encode()).hexdigest()[:16]

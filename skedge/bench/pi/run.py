@@ -163,7 +163,7 @@ def _networks(given: Sequence[Path]) -> dict[str, Path]:
 def complaints(
     document: dict[str, Any], most_a_frame: float | None, ended: Sequence[tuple[str, Any]] = ()
 ) -> list[str]:
-    """What in a document is not as it must be, a line each."""
+    """One line for each figure of a document that must not be so."""
     found = [f"{core}: the check ended with code {code}" for core, code in ended if code != 0]
     for model in document["models"]:
         near = NEAR[model["model"]["precision"]]

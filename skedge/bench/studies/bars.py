@@ -28,7 +28,8 @@ def read_column(page: str, heading: str, column: str) -> list[tuple[str, float]]
     cells = [[cell.strip() for cell in row] for row in rows]
     if not found or not cells or column not in cells[0]:
         raise InputError(f"expected a table with a column {column!r} under {heading!r}, found none")
-    place, width = cells[0].index(column), len(cells[0])
+    place = cells[0].index(column)
+    width = len(cells[0])
     read = []
     for row in cells[2:]:
         if len(row) != width or set(row[0]) <= set("-"):

@@ -41,7 +41,9 @@ def pictures(
 
     Everything before `start` is recognised, too, and not shown.
     """
-    actions, stage, events = Actions(recognizer), Stage(), dict[int, Event]()
+    actions = Actions(recognizer)
+    stage = Stage()
+    events = dict[int, Event]()
     due = start
     for frame in camera.source:
         if frame.seconds >= start + seconds:
@@ -110,7 +112,8 @@ def _compose(picture: np.ndarray, answers: tuple[Answer, ...], events: list[Even
     below = 34 + ROW * 5 + 16
     pen.text((left, below), "EVENTS", fill=QUIET, font=small_font)
     for row, event in enumerate(reversed(events[-EVENTS_SHOWN:])):
-        y, colour = below + 22 + ROW * row, TEXT if event.ended else STRONG
+        y = below + 22 + ROW * row
+        colour = TEXT if event.ended else STRONG
         pen.text((left, y), f"{event.start:5.1f} s", fill=QUIET, font=font)
         pen.text((left + 64, y), event.label, fill=colour, font=font)
         if event.length is not None:

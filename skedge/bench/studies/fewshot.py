@@ -57,7 +57,8 @@ def measure(
     truth = np.array([names.index(store.labels[label]) for label in store.index["label"]])
     train, test = store.split(protocol, "train"), store.split(protocol, "test")
     embeddings, probabilities = embed(recognizer, store, [*train, *test])
-    of_train, of_test = slice(0, len(train)), slice(len(train), None)
+    of_train = slice(0, len(train))
+    of_test = slice(len(train), None)
     pools = {label: np.flatnonzero(truth[train] == names.index(label)) for label in [*known, *new]}
     fewest = min(len(pools[label]) for label in new)
     if max(shots) > fewest or min(shots) < 1:
@@ -100,12 +101,14 @@ def embed(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Embeddings (n, D) and probabilities (n, K) of a store's whole clips of those numbers, their
     joints on the model's layout."""
-    target, pairs = recognizer.metadata.layout, []
+    target = recognizer.metadata.layout
+    pairs = []
     for i in (int(number) for number in numbers):
         clip = store.clip(i)
         if store.layout.joints != target.joints:
             clip = retarget(clip, store.layout, target)
-        frames, rate = clip.transpose(1, 0, 2, 3), store.rate or 30.0
+        frames = clip.transpose(1, 0, 2, 3)
+        rate = store.rate or 30.0
         pairs.append((recognizer.embed(frames, rate), recognizer.predict(frames, rate)))
     embeddings, probabilities = zip(*pairs, strict=True)
     return np.stack(embeddings), np.stack(probabilities)

@@ -76,7 +76,8 @@ def measure_import(folder: Path, copies: int, processes: int | None) -> dict[str
             person, repetition = 1 + i // 3 % 100, 1 + i // 300 % 100
             name = f"S{setup:03}C{camera:03}P{person:03}R{repetition:03}A{action:03}.skeleton"
             os.link(masters[i % len(files)], many / name)
-        start, cpu = time.perf_counter(), _cpu_seconds()
+        start = time.perf_counter()
+        cpu = _cpu_seconds()
         how = Importing(processes=processes)
         report = import_dataset("ntu60", many, Path(scratch) / "store", how=how)
         rate = report["clips"] / (time.perf_counter() - start)
@@ -105,7 +106,8 @@ def measure_import(folder: Path, copies: int, processes: int | None) -> dict[str
 
 def _measure_plain(files: list[Path]) -> tuple[float, float]:
     """Seconds a file, by the clock and of the processor."""
-    start, cpu = time.perf_counter(), _cpu_seconds()
+    start = time.perf_counter()
+    cpu = _cpu_seconds()
     for path in files:
         plain(path)
     return (time.perf_counter() - start) / len(files), (_cpu_seconds() - cpu) / len(files)

@@ -66,7 +66,8 @@ def measure(
         if number == COLD:
             for found in (*steps.values(), *times.values()):
                 found.clear()
-        looks, start = len(steps["detector"]), time.perf_counter()
+        looks = len(steps["detector"])
+        start = time.perf_counter()
         seen = pose.estimate(frame)
         took = time.perf_counter() - start
         times["pose"].append(took)

@@ -30,12 +30,11 @@ def ways(clip: Path, stream: Path) -> dict[str, Callable[[], object]]:
     it."""
     import onnxruntime
 
-    backend, session = (
-        load_backend(stream),
-        onnxruntime.InferenceSession(str(stream), session_options(1)),
-    )
+    backend = load_backend(stream)
+    session = onnxruntime.InferenceSession(str(stream), session_options(1))
     feed = {port.name: np.zeros(port.shape, np.float32) for port in session.get_inputs()}
-    recognizer, metadata = Recognizer(backend), backend.metadata
+    recognizer = Recognizer(backend)
+    metadata = backend.metadata
     recognizer.checks_bodies = False
     frame = np.random.default_rng(0).normal(0, 0.5, (metadata.persons, len(metadata.layout), 3))
     moments = iter(range(1 << 60))
@@ -78,7 +77,8 @@ def nodes(stream: Path, runs: int = 500) -> dict[str, tuple[int, float]]:
 
     with tempfile.TemporaryDirectory() as room:
         options = session_options(1)
-        options.enable_profiling, options.profile_file_prefix = True, str(Path(room) / "profile")
+        options.enable_profiling = True
+        options.profile_file_prefix = str(Path(room) / "profile")
         session = onnxruntime.InferenceSession(str(stream), options)
         feed = {port.name: np.zeros(port.shape, np.float32) for port in session.get_inputs()}
         for _ in range(runs):

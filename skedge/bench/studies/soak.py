@@ -31,8 +31,7 @@ STAY = 1800
 
 
 def soak(recognizer: Recognizer, store: Store, frames: int) -> dict[str, Any]:
-    """Feed `frames` frames at 30 a second of made-up time: people come, are half seen, go, and are
-    never the same again.
+    """Feed `frames` frames at 30 a second of made-up time: people come, are partly hidden, and go.
 
     `growth_bytes` is how much more resident memory there was at its lowest in the last fifth than
     in the second one. A person's first answer is due when half a window was seen (`first_late_s` is
@@ -42,18 +41,22 @@ def soak(recognizer: Recognizer, store: Store, frames: int) -> dict[str, Any]:
     """
     memory: list[int] = []
     process = psutil.Process()
-    hop, half = max(recognizer.hop, 1 / RATE), recognizer.metadata.seconds / 2
+    hop = max(recognizer.hop, 1 / RATE)
+    half = recognizer.metadata.seconds / 2
     answers, people, drift, off, late = 0, 0, 0.0, 0.0, 0.0
     came, first, counted = 0.0, 0.0, 0
     start, cpu = time.perf_counter(), time.process_time()
     for number, (person, joints) in enumerate(_people(store, recognizer.metadata.layout, frames)):
         moment = number / RATE
         if person == people:
-            people, came, counted = people + 1, moment, 0
+            people += 1
+            came = moment
+            counted = 0
         result = recognizer.update(joints, moment, person)
         if result.fresh:
             if counted == 0:
-                first, late = moment, max(late, moment - came - half)
+                first = moment
+                late = max(late, moment - came - half)
             drift = max(drift, abs(moment - first - counted * hop))
             off = max(off, abs((result.seconds or 0.0) - moment))
             answers, counted = answers + 1, counted + 1
@@ -76,7 +79,7 @@ def soak(recognizer: Recognizer, store: Store, frames: int) -> dict[str, Any]:
 
 
 def complaints(found: dict[str, Any]) -> list[str]:
-    """What in a soak's figures is not as it must be of something that runs for days."""
+    """One line for each figure of a soak that a program must not show if it is to run for days."""
     limits = {
         "growth_bytes": GROWTH,
         "first_late_s": 1.5 / RATE,

@@ -1,4 +1,4 @@
-"""Actions taught to a model from a few clips, and what that is worth on other people.
+"""Actions taught to a model from a few clips: recall and false events on other people.
 
 `python -m skedge.bench.studies.teaching MODEL STORE --new knock bowling` teaches five training
 clips of each of these classes, with other training clips as anything else, and prints what `skedge
@@ -33,7 +33,8 @@ def measure(
     """
     rng = np.random.default_rng(how.seed)
     numbers = {label: store.class_index(label) for label in new}
-    kinds, rate = store.index["label"], store.rate or RATE
+    kinds = store.index["label"]
+    rate = store.rate or RATE
     train, test = (store.split(how.protocol, part) for part in ("train", "test"))
     taught = {}
     for label, number in numbers.items():

@@ -58,7 +58,8 @@ class Watched:
     """A loader that knows when it was last asked for a batch."""
 
     def __init__(self, loader: DataLoader) -> None:
-        self.loader, self.asked = loader, 0.0
+        self.loader = loader
+        self.asked = 0.0
 
     def __len__(self) -> int:
         return len(self.loader)
@@ -81,7 +82,8 @@ class Stopwatch(L.Callback):
     """
 
     def __init__(self, loader: Watched) -> None:
-        self.loader, self.counter = loader, FlopCounterMode(display=False)
+        self.loader = loader
+        self.counter = FlopCounterMode(display=False)
         self.waits: list[float] = []
         self.steps: list[float] = []
         self.cycles: list[float] = []
@@ -103,7 +105,8 @@ class Stopwatch(L.Callback):
     def on_train_batch_start(
         self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        self.began, self.used = _now(pl_module.device), time.process_time()
+        self.began = _now(pl_module.device)
+        self.used = time.process_time()
         if trainer.global_step == 0:
             self.weights = {
                 weight.untyped_storage().data_ptr() for weight in pl_module.parameters()
@@ -115,7 +118,8 @@ class Stopwatch(L.Callback):
         if trainer.global_step == 1:
             self.keeping.__exit__(None, None, None)
             self.counter.__exit__(None, None, None)
-        before, self.ended = self.ended, _now(pl_module.device)
+        before = self.ended
+        self.ended = _now(pl_module.device)
         if trainer.global_step > WARMUP:
             self.waits.append(self.began - self.loader.asked)
             self.steps.append(self.ended - self.began)
@@ -129,8 +133,11 @@ def measure(layout: Layout, recipe: Recipe, *, clips: int, steps: int) -> dict[s
 
     Raises `InputError` for a GPU where there is none, and for fewer clips than a batch.
     """
-    data, settings, compute = recipe.input, recipe.pretrain, recipe.compute
-    gpu, batch = compute.accelerator == "gpu", settings.optim.batch_size
+    data = recipe.input
+    settings = recipe.pretrain
+    compute = recipe.compute
+    gpu = compute.accelerator == "gpu"
+    batch = settings.optim.batch_size
     if gpu and not torch.cuda.is_available():
         raise InputError("expected a GPU that torch can use, found none; measure with --device cpu")
     if not 0 < batch <= clips or steps < 1:
@@ -154,7 +161,8 @@ def measure(layout: Layout, recipe: Recipe, *, clips: int, steps: int) -> dict[s
     step, cycle, work = (
         statistics.median(times) for times in (watch.steps, watch.cycles, watch.work)
     )
-    flops, precision = watch.counter.get_total_flops(), precision_of(compute)
+    flops = watch.counter.get_total_flops()
+    precision = precision_of(compute)
     highest, highest_of_work = ceiling(compute.accelerator, precision)
     return {
         "device": compute.accelerator,
@@ -203,7 +211,8 @@ def ceiling(accelerator: str, precision: str) -> tuple[float, float]:
     first, second = (torch.randn(size, size, device=device).to(kind) for _ in range(2))
     taken, used = [], []
     for _ in range(1 + PRODUCTS):
-        start, before = _now(device), time.process_time()
+        start = _now(device)
+        before = time.process_time()
         first @ second
         taken.append(_now(device) - start)
         used.append(time.process_time() - before)
@@ -379,7 +388,7 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def _now(device: torch.device) -> float:
-    """Seconds, when all that was asked of the device is done."""
+    """The time in seconds, once the device has done all that it was asked."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     return time.perf_counter()

@@ -25,7 +25,7 @@ def open_ctrgcn(source: Path, *, labels: Path | str | None = None) -> Dataset:
     """x (N, T, 150) as [person][joint][xyz], and y (N, classes) one-hot; clips are called train-0
     and so on.
 
-    Padding of zeros is taken off. `labels` is a text file with one class a line; otherwise the
+    Padding of zeros is taken off. `labels` is a text file with one class per line; otherwise the
     numbers are the names. Protocol: `official`. Raises `InputError` for a file without these
     arrays.
     """
@@ -63,7 +63,8 @@ class _Reader:
     """Goes through the file once; clips may be passed over but not read again."""
 
     def __init__(self, source: Path, found: dict[str, Header]) -> None:
-        self.source, self.found = source, found
+        self.source = source
+        self.found = found
         self.part, self.row = "", 0
         self.x: Iterator[np.ndarray] = iter(())
         self.y: Iterator[np.ndarray] = iter(())
@@ -71,7 +72,8 @@ class _Reader:
     def __call__(self, at: tuple[str, int]) -> list[Clip]:
         part, row = at
         if part != self.part:
-            self.part, self.row = part, 0
+            self.part = part
+            self.row = 0
             self.x, self.y = (
                 rows(self.source, f"{axis}_{part}", self.found[f"{axis}_{part}"]) for axis in "xy"
             )

@@ -44,7 +44,8 @@ def denoise(recording: Recording) -> np.ndarray:
     new = np.concatenate(([True], recording.frame[1:] != recording.frame[:-1]))
     frame = np.cumsum(new) - 1
     rows = np.argsort(recording.body, kind="stable")
-    body, when = recording.body[rows], frame[rows]
+    body = recording.body[rows]
+    when = frame[rows]
     again = (body[1:] == body[:-1]) & (when[1:] == when[:-1])
     if again.any():
         # Of a body twice in one frame the first counts.
@@ -58,7 +59,8 @@ def denoise(recording: Recording) -> np.ndarray:
     joints = _empty(2, int(frame[-1]) + 1, recording)
     spans: list[tuple[int, int] | None] = [None, None]
     for start, end in bodies:
-        first, last = int(when[start]), int(when[end - 1])
+        first = int(when[start])
+        last = int(when[end - 1])
         for person, span in enumerate(spans):
             if span is None or min(span[1], last) <= max(span[0], first):
                 joints[person, when[start:end]] = seen[start:end]
@@ -114,7 +116,7 @@ def _empty(persons: int, frames: int, recording: Recording) -> np.ndarray:
 
 
 def _present(joints: np.ndarray) -> np.ndarray:
-    """Without a second person of nothing; joints at the camera's own place were not seen."""
+    """The bodies without an empty second person; joints at the camera's own place are absent."""
     zero = joints == 0
     if zero.any():
         joints[zero.all(axis=-1)] = np.nan

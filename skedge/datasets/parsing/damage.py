@@ -19,7 +19,9 @@ class DamagedError(InputError):
     where that is known."""
 
     def __init__(self, file: object, reason: str, line: int | None = None) -> None:
-        self.file, self.reason, self.line = str(file), reason, line
+        self.file = str(file)
+        self.reason = reason
+        self.line = line
         super().__init__(
             f"{file}: line {line}: {reason}" if line is not None else f"{file}: {reason}"
         )

@@ -70,7 +70,8 @@ class _Words:
     def at_once(self) -> _Structure | None:
         """The structure as `walk` gives it, computed from the numbers of bodies; None unless all of
         the text is in order."""
-        text, ends = self.text, self.breaks.data
+        text = self.text
+        ends = self.breaks.data
         # A line's end is one break, or two: then an empty word is between them.
         end = 1 + (text[ends[PADDING]] == 13)
         joint = _COLUMNS - 1 + end
@@ -196,7 +197,7 @@ class _Words:
         return np.ascontiguousarray(values.T).reshape(-1, JOINTS, 3)
 
     def _check_letters(self) -> None:
-        """Letters are rare (exponents, nan): look at each word that has one, in all columns."""
+        """Check every word that has a letter (exponents, nan), in all columns."""
         if self.largest <= ord("9"):
             return
         for word in np.unique(
@@ -222,7 +223,8 @@ class _Lines:
     each ends."""
 
     def __init__(self, text: bytes, codes: np.ndarray, breaks: np.ndarray, file: object) -> None:
-        self._text, self._file = text, file
+        self._text = text
+        self._file = file
         newline = np.flatnonzero(codes[breaks] == 10)
         ends = breaks[newline]
         self.first = np.concatenate(([PADDING], newline[:-1] + 1))

@@ -15,7 +15,7 @@ _ABSENT = ("nan", "-nan", "none", "null")
 def read_table(
     content: bytes, columns: int, file: object, *, commas: bool = False, absent: bool = False
 ) -> np.ndarray:
-    """Numbers (rows, columns) float64 of a text with a row a line; blank lines are passed over.
+    """Numbers (rows, columns) float64 of a text with one row per line; blank lines are passed over.
 
     The numbers stand apart by spaces, or `commas`. Where `absent` is given, NaN and (between
     commas) nothing mean absent. `columns` of 0 takes the first line's. Raises `DamagedError` with
@@ -28,7 +28,8 @@ def read_table(
         content = _spaced(content)
     text = np.frombuffer(_PAD + content + _PAD, np.uint8)
     edges = np.flatnonzero(np.diff(text > 32)) + 1
-    starts, ends = edges[::2], edges[1::2]
+    starts = edges[::2]
+    ends = edges[1::2]
     if not len(starts):
         damaged(file, "expected a table of numbers, got an empty file")
     line = np.searchsorted(np.flatnonzero(text == 10), starts)

@@ -42,7 +42,9 @@ class Journal:
         self._path = folder / "journal.jsonl"
         clips: Clips = []
         intervals: Intervals = []
-        rows, notes, whole = 0, [], 0
+        rows = 0
+        notes = []
+        whole = 0
         try:
             lines = self._path.read_bytes().splitlines(keepends=True)
             if not lines or json.loads(lines[0]) != self._key:

@@ -194,6 +194,11 @@ class StoreWriter:
         self._names.add(name)
         self._rows += persons * frames
 
+    @property
+    def names(self) -> list[str]:
+        """Of the clips that were added, in their order."""
+        return [clip[0] for clip in self._clips]
+
     def clip(self, number: int) -> np.ndarray:
         """Joints (M, T, V, 3) of a clip that was added, by its number from 0."""
         self._file.flush()
@@ -216,8 +221,8 @@ class StoreWriter:
             self._journal.append(self._clips, self._intervals, self._rows, note=note)
 
     def attach(self, name: str, document: Callable[[], Any]) -> None:
-        """Put a JSON document beside the arrays under that file name; it is asked for last, once
-        the splits are known."""
+        """Put a JSON document beside the arrays under that file name; it is made last, once the
+        splits are known."""
         self._documents[name] = document
 
     def protocol(self, name: str, parts: Callable[[np.ndarray], np.ndarray]) -> None:

@@ -143,7 +143,8 @@ def merge(stores: Sequence[Store], path: Path | str, name: str | None = None) ->
     """
     if len(stores) < 2:
         raise InputError(f"merge: expected at least two stores, got {len(stores)}")
-    first, path = stores[0], Path(path)
+    first = stores[0]
+    path = Path(path)
     for store in stores:
         if (store.rate is None) != (first.rate is None):
             raise InputError(
@@ -211,7 +212,8 @@ def merge(stores: Sequence[Store], path: Path | str, name: str | None = None) ->
 
 
 def _of_a_shard(store: Store) -> dict[str, Any]:
-    """How a store of a shard was made, but for which shard it is; nothing where it is of none."""
+    """How a shard's store was made, without the shard's number; nothing for a store that is no
+    shard."""
     if "shard" not in store.made_by:
         return {}
     made = {key: value for key, value in store.made_by.items() if key not in ("shard", "poses")}

@@ -54,7 +54,8 @@ def fold_of(groups: np.ndarray, folds: int, seed: int = 0) -> np.ndarray:
         )
     order = np.random.default_rng(seed).permutation(len(names))
     order = order[np.argsort(-counts[order], kind="stable")]
-    filled, fold = np.zeros(folds), np.zeros(len(names), np.int64)
+    filled = np.zeros(folds)
+    fold = np.zeros(len(names), np.int64)
     for number in order:  # the largest first, each into the emptiest
         fold[number] = filled.argmin()
         filled[fold[number]] += counts[number]
@@ -152,7 +153,8 @@ def add_validation(
         raise InputError(f"expected a share between 0 and 1 for validation, got {share}")
 
     def make(store: Store) -> dict[str, np.ndarray]:
-        codes, train = np.array(store.codes(of)), store.split(of, "train")
+        codes = np.array(store.codes(of))
+        train = store.split(of, "train")
         if by == "clip":
             chosen = subset(np.asarray(store.index["label"][train]), share, seed)
         else:

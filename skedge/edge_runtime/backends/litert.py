@@ -58,7 +58,8 @@ class TfliteBackend:
                 runner = self._interpreter.get_signature_runner()
             inputs = runner.get_input_details()
             outputs = runner.get_output_details()
-        except (ValueError, RuntimeError) as error:
+            del runner  # while there is one, nothing may run
+        except (ValueError, RuntimeError, TypeError) as error:
             raise damaged(source, "a TFLite model", error) from None
         check_ports(
             {name: _tflite_port(port) for name, port in inputs.items()},
@@ -68,6 +69,7 @@ class TfliteBackend:
         )
         self._inputs = {name: port["index"] for name, port in inputs.items()}
         self._outputs = {name: port["index"] for name, port in outputs.items()}
+        self._try_out(source)
         if self.metadata.streaming is not None:
             self._runner = TfliteRunner(
                 self._interpreter, self._inputs, self._outputs, streaming=self.metadata.streaming
@@ -83,12 +85,15 @@ class TfliteBackend:
         outputs = self.infer({"joints": joints})
         return outputs["probabilities"], outputs["embedding"]
 
-    def try_out(self) -> None:
-        """Run it once, on zeros."""
+    def _try_out(self, source: str) -> None:
+        """Run it once, on zeros: some files fail only then."""
         tensor = self._interpreter.get_tensor
         zeros = {name: np.zeros_like(tensor(index)) for name, index in self._inputs.items()}
-        with silence():
-            self.infer(zeros)
+        try:
+            with silence():
+                self.infer(zeros)
+        except (ValueError, RuntimeError) as error:
+            raise damaged(source, "a TFLite model that runs", error) from None
 
     def stepper(self) -> Stepper:
         return TfliteStepper(self._runner)

@@ -11,8 +11,8 @@ MEGABYTE = 1_000_000
 
 
 class Need(NamedTuple):
-    """Megabytes of a runtime's code, of what any model takes, and how often it holds a model's
-    file; measured, rounded up."""
+    """Megabytes of a runtime's code, of what any model takes, and how many copies of a model's file
+    it holds; measured, rounded up."""
 
     runtime: float
     model: float

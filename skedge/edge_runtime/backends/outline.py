@@ -1,6 +1,7 @@
 """What a TFLite model consists of, looked at before a runtime sees it."""
 
 import math
+import struct
 
 from skedge.edge_runtime.backends.flatbuffer import Kinds, Table, read_tree
 
@@ -28,7 +29,13 @@ LARGEST, MOST = 2**26, 2**28
 def check_outline(content: bytes) -> None:
     """Raise `ValueError` for a TFLite model that holds more than a plain network of one graph:
     other operators, or tensors too large for a small computer."""
-    root = read_tree(content, KINDS)
+    try:
+        _check(read_tree(content, KINDS))
+    except struct.error as error:
+        raise ValueError(f"a table leads outside of it: {error}") from None
+
+
+def _check(root: Table) -> None:
     graphs = root.tables(MODEL_SUBGRAPHS)
     if len(graphs) != 1:
         raise ValueError(f"it holds {len(graphs)} graphs")

@@ -14,7 +14,7 @@ import sys
 from skedge.edge_runtime.backends.litert import TfliteBackend
 from skedge.skeleton.errors import InputError
 try:
-    TfliteBackend(sys.argv[1], probed=True).try_out()
+    TfliteBackend(sys.argv[1], probed=True)
 except InputError as error:
     sys.exit(str(error))
 """

@@ -153,7 +153,9 @@ class Actions:
     def __init__(
         self, recognizer: Recognizer, device: str = "", threshold: float | None = None
     ) -> None:
-        self.recognizer, self.device, self.threshold = recognizer, device, threshold
+        self.recognizer = recognizer
+        self.device = device
+        self.threshold = threshold
         self._given = self._threshold = threshold
         self._next: Recognizer | None = None
         # Of what goes on: its number, and the time of the day at second 0 as of its beginning.
@@ -180,10 +182,12 @@ class Actions:
     def _take_over(self) -> tuple[Happening, ...]:
         """Change to the recognizer and threshold that are wanted now; returns what that ends."""
         ended: tuple[Happening, ...] = ()
-        following, self._next = self._next, None
+        following = self._next
+        self._next = None
         if following is not None:
             ended = self._happenings(self.recognizer.end_events())
-            self.recognizer, self._threshold = following, self._given
+            self.recognizer = following
+            self._threshold = self._given
             self._first_words = following.notes
             self._places = [None] * following.metadata.persons
         wanted = self.threshold
@@ -205,7 +209,7 @@ class Actions:
         return tuple(new.values())
 
     def finish(self) -> Outlook:
-        """Nothing more will come: what goes on has ended."""
+        """End all events that go on: no frame will come any more."""
         return Outlook(happenings=self._happenings(self.recognizer.end_events()))
 
     def _happenings(self, events: Iterable[Event]) -> tuple[Happening, ...]:

@@ -28,8 +28,11 @@ class Control:
         studio: Any = None,
         lessons: Lessons | None = None,
     ) -> None:
-        self._view, self._actions, self._pose = view, actions, pose
-        self._studio, self._lessons = studio, lessons
+        self._view = view
+        self._actions = actions
+        self._pose = pose
+        self._studio = studio
+        self._lessons = lessons
 
     def change(self, wanted: Any) -> None:
         """Take what a viewer asks for, all of it or nothing; raises `InputError` for what cannot

@@ -1,4 +1,4 @@
-"""Threads that work together: they end together, and an error in one of them is everybody's end."""
+"""A group of threads that end together: when one of them fails, all stop."""
 
 import threading
 import time
@@ -42,7 +42,7 @@ class Crew:
         thread.start()
 
     def fail(self, name: str, error: BaseException) -> None:
-        """Everybody ends because of this error; the first one counts."""
+        """Stop all threads because of this error; the first error is the one that is raised."""
         with self._lock:
             if self._error is None and not self.stopping.is_set():
                 expected = isinstance(error, InputError | BrokenPipeError)
@@ -74,6 +74,6 @@ class Crew:
         ]
 
     def raise_error(self) -> None:
-        """Raise what broke, if something did."""
+        """Raise the error that ended the crew, if there was one."""
         if self._error is not None:
             raise self._error

@@ -54,7 +54,7 @@ class Crowd:
             self._guests.pop(connection, None)
 
     def close(self) -> None:
-        """Nobody is taken in any more; whoever is there is sent away."""
+        """Refuse new connections and end the open ones."""
         with self._lock:
             self._closed = True
             for connection in self._guests:

@@ -36,13 +36,13 @@ class Guesses:
         """Seconds until this address may try a token; 0 where it may now."""
         with self._lock:
             now = self._clock()
-            own = self._whole.get(_network(address), now) - now - (FREE - 1) * RECOVERY
+            own = self._whole.get(network(address), now) - now - (FREE - 1) * RECOVERY
             everybody = self._all - now - (FREE_OF_ALL - 1) * RECOVERY_OF_ALL
             return max(0.0, own, everybody)
 
     def wrong(self, address: str) -> None:
         """That address has shown a wrong token."""
-        name = _network(address)
+        name = network(address)
         with self._lock:
             now = self._clock()
             self._whole[name] = max(self._whole.pop(name, now), now) + RECOVERY
@@ -57,7 +57,9 @@ class Guesses:
         self._note(f"page: {tokens} from {address}")
 
 
-def _network(address: str) -> str:
+def network(address: str) -> str:
+    """What counts as one computer: an address of IPv4, a network (/64) of IPv6, of which a computer
+    has as many addresses as it likes."""
     try:
         found = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:

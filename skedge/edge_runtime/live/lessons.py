@@ -41,7 +41,10 @@ class Lessons:
         taught = model.taught
         stem = taught.name.removesuffix(".json").removesuffix(".taught")
         self.store = taught.with_name(f"{stem}.clips")
-        self._actions, self._model, self._layout, self._note = actions, model, layout, note
+        self._actions = actions
+        self._model = model
+        self._layout = layout
+        self._note = note
         self._takes: Takes | None = None
         self._begins = False
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
@@ -71,7 +74,8 @@ class Lessons:
         with only_one(self.store):
             check(self.store, self._layout, RATE)
         self._begin(f"recording {label}")
-        self._begins, self._takes = True, takes
+        self._begins = True
+        self._takes = takes
 
     def stop(self) -> None:
         """Give the recording up; its clips are not kept. Without one nothing happens."""
@@ -139,10 +143,13 @@ class Lessons:
         with self._lock:
             if self._doing:
                 raise InputError(f"wait for the end of this: {self._doing}")
-            self._doing, self._problem, self._report = doing, "", None
+            self._doing = doing
+            self._problem = ""
+            self._report = None
 
     def _end(self, problem: str) -> None:
-        self._doing, self._problem = "", problem
+        self._doing = ""
+        self._problem = problem
         if problem:
             self._note(f"own actions: {problem}")
 
@@ -169,4 +176,5 @@ class Lessons:
         seconds = dict.fromkeys(labels, 0.0)
         for label, one in zip(labels, store.index, strict=True):
             seconds[label] += float(one["frames"]) / (store.rate or RATE)
-        self._clips, self._seconds = dict(Counter(labels)), seconds
+        self._clips = dict(Counter(labels))
+        self._seconds = seconds

@@ -1,5 +1,5 @@
-"""How the computer is: temperature, throttling, memory. Nothing here needs rights, and nothing
-fails where it is not told."""
+"""Health of the computer: temperature, throttling, memory. Needs no rights; a figure that the
+system does not tell is None."""
 
 import ctypes
 import os

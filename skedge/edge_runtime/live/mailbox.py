@@ -1,4 +1,4 @@
-"""What lies between two threads: a queue of one, and one thing that many look at."""
+"""Handing over between threads: a queue of one item, and a newest item that many threads read."""
 
 import threading
 from typing import Generic, TypeVar
@@ -21,7 +21,7 @@ class Mailbox(Generic[T]):
         self._changed = threading.Condition()
 
     def put(self, item: T) -> None:
-        """Leave an item; after `close` nothing happens."""
+        """Put an item into the box; a closed box takes none."""
         with self._changed:
             if self._wait:
                 self._changed.wait_for(lambda: self._item is None or self._closed)
@@ -35,12 +35,13 @@ class Mailbox(Generic[T]):
         """Wait for an item and take it; None once the box is closed and empty."""
         with self._changed:
             self._changed.wait_for(lambda: self._item is not None or self._closed)
-            item, self._item = self._item, None
+            item = self._item
+            self._item = None
             self._changed.notify_all()
             return item
 
     def close(self) -> None:
-        """Nothing more will come: whoever waits is woken. What lies there may still be taken."""
+        """Close the box and wake whoever waits; an item that is left may still be taken."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()

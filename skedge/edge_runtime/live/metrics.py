@@ -48,7 +48,9 @@ class Metrics:
             GaugeMetricFamily, "info", text="Version", label="version", values={__version__: 1}
         )
         problems = len(self._live.problems())
-        yield gauge("problems", "What keeps events from coming; 0 while all is well", problems)
+        yield gauge(
+            "problems", "What keeps events or films from coming; 0 while all is well", problems
+        )
         yield gauge("uptime_seconds", "Time since the start", state["uptime"])
         yield gauge("people", "People in view", len(state["people"]))
         yield by(CounterMetricFamily, "events", text="Actions begun", label="event", values=events)

@@ -22,7 +22,8 @@ class ModelFile:
     puts it); `settings` are those of `Recognizer.load`."""
 
     def __init__(self, path: Path | str, taught: Path | None = None, **settings: Any) -> None:
-        self.path, self.settings = find(path), settings
+        self.path = find(path)
+        self.settings = settings
         self._taught = taught
         self._loaded: tuple[Stamp, ...] = ()
 

@@ -101,7 +101,9 @@ class Home:
     def __init__(
         self, broker: Broker, device: str, labels: Callable[[], tuple[str, ...]], live: Live
     ) -> None:
-        self._live, self._device, self._labels = live, device, labels
+        self._live = live
+        self._device = device
+        self._labels = labels
         self._known: tuple[str, ...] = ()
         self._name = re.sub(r"[^a-zA-Z0-9_-]", "_", device) or "_"
         self._base = f"skedge/{self._name}"

@@ -33,8 +33,12 @@ class Outlet:
         broken: Callable[[Exception], None],
         after: Sequence[threading.Event] = (),
     ) -> None:
-        self.name, self.dropped, self.ended = name, 0, threading.Event()
-        self._deliver, self._broken, self._after = deliver, broken, after
+        self.name = name
+        self.dropped = 0
+        self.ended = threading.Event()
+        self._deliver = deliver
+        self._broken = broken
+        self._after = after
         self._waiting: deque[Document] = deque()
         self._closed = False
         self._changed = threading.Condition()
@@ -51,7 +55,7 @@ class Outlet:
         crew.start(self.name, self._run, self.close)
 
     def close(self) -> None:
-        """What is waiting is still delivered."""
+        """Close the outlet once all that waits is delivered."""
         with self._changed:
             self._closed = True
             self._changed.notify()

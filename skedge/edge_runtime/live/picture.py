@@ -1,10 +1,6 @@
 """The picture that viewers and recordings get: the frame, who is in it and what they do. Needs
 OpenCV (extra `live`)."""
 
-import os
-import shutil
-from collections.abc import Callable
-from pathlib import Path
 from typing import Protocol
 
 import cv2
@@ -14,7 +10,6 @@ from skedge.edge_runtime.interfaces import Person
 from skedge.edge_runtime.live.actions import Answer, Observation
 from skedge.edge_runtime.live.mailbox import Newest
 from skedge.edge_runtime.live.view import View
-from skedge.skeleton.errors import InputError
 from skedge.skeleton.layout import Layout
 
 WIDEST = 960
@@ -23,20 +18,18 @@ EMPTY = (34, 28, 24)
 QUALITY = 80
 TALL = 2.6  # metres that the height of an empty canvas shows
 LEFT, RIGHT, MIDDLE, FAINT = (80, 190, 255), (255, 180, 70), (235, 235, 235), (120, 120, 120)
-RECORDED_RATE = 20
-RESERVE = 100 * 2**20
-# Frames of the recording between two looks at the disk.
-LOOK_EVERY = 100
-SUFFIXES = {".mp4": "mp4v", ".avi": "MJPG", ".mkv": "MJPG"}
 
 
 class Recording(Protocol):
-    """What pictures are stored in: a `Film`, or `Segments`."""
+    """What pictures are stored in: a `Film`, or `Segments`. `problem` says why none are stored just
+    now, empty while all is well."""
+
+    problem: str
 
     def add(self, picture: np.ndarray, seconds: float) -> None: ...
 
     def pause(self) -> None:
-        """No picture comes for a while."""
+        """Note that no picture comes for a while."""
         ...
 
     def close(self) -> None: ...
@@ -65,6 +58,11 @@ class Studio:
     @property
     def patient(self) -> bool:
         return self.film is not None
+
+    @property
+    def problem(self) -> str:
+        """Why nothing is recorded although it is wanted, empty while all is well."""
+        return self.film.problem if self.film is not None and self.recording else ""
 
     def paint(self, observation: Observation, answers: tuple[Answer, ...]) -> None:
         if not self.wanted:
@@ -192,86 +190,6 @@ def shrunk(image: np.ndarray) -> np.ndarray:
 def encode(picture: np.ndarray) -> bytes:
     """A picture as JPEG."""
     return bytes(cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1])
-
-
-class Film:
-    """Records pictures to a file, at its own pace whatever that of the camera is. Until it is
-    closed it is called .partial. Only its owner may read it; `code` is the codec, by default the
-    usual one of the suffix.
-
-    It ends early, and says so through `note`, when less than 100 MB are left on the disk. Raises
-    `InputError` for a suffix other than .mp4, .avi and .mkv, a path where something stands or
-    nothing can be written.
-    """
-
-    def __init__(
-        self,
-        path: Path,
-        note: Callable[[str], None] = lambda text: None,
-        code: str | None = None,
-    ) -> None:
-        self.path, self.note, self._code = path, note, code
-        if path.suffix.lower() not in SUFFIXES:
-            raise InputError(
-                f"--record: expected a file that ends in {', '.join(SUFFIXES)}, got {path}"
-            )
-        if os.path.lexists(path):
-            raise InputError(f"--record: {path} exists already; name another file")
-        if not os.access(path.parent, os.W_OK):
-            raise InputError(f"--record: {path.parent} is no folder that can be written to")
-        self._partial = path.with_name(f"{path.stem}.partial{path.suffix}")
-        self._writer: cv2.VideoWriter | None = None
-        self._size = (0, 0)
-        self._began = 0.0
-        self._frames = 0
-        self._looked = -LOOK_EVERY
-        self._full = False
-
-    def add(self, picture: np.ndarray, seconds: float) -> None:
-        """Show this picture from `seconds` on."""
-        if self._full:
-            return
-        if self._writer is None:
-            self._size = (picture.shape[1] // 2 * 2, picture.shape[0] // 2 * 2)
-            code = cv2.VideoWriter.fourcc(*(self._code or SUFFIXES[self.path.suffix.lower()]))
-            # OpenCV would make it readable for everybody.
-            os.close(os.open(self._partial, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600))
-            writer = cv2.VideoWriter(str(self._partial), code, RECORDED_RATE, self._size)
-            if not writer.isOpened():
-                self._partial.unlink(missing_ok=True)
-                raise InputError(
-                    f"--record: {self.path} cannot be written by this OpenCV; try one that ends in"
-                    " .avi"
-                )
-            self._writer, self._began = writer, seconds
-        if self._frames >= self._looked + LOOK_EVERY:
-            self._looked = self._frames
-            if shutil.disk_usage(self.path.parent).free < RESERVE:
-                self._full = True
-                self.note(f"recording ended: less than {RESERVE >> 20} MB are left for {self.path}")
-                return
-        picture = picture[: self._size[1], : self._size[0]]
-        if picture.shape[:2] != self._size[::-1]:
-            picture = cv2.resize(picture, self._size)
-        # A gap of the camera is not filled up: an hour without a picture would be an hour of the
-        # last one.
-        missing = min(
-            int((seconds - self._began) * RECORDED_RATE) + 1 - self._frames, RECORDED_RATE
-        )
-        for _ in range(missing):
-            self._writer.write(picture)
-        self._frames = max(self._frames, int((seconds - self._began) * RECORDED_RATE) + 1)
-
-    def pause(self) -> None:
-        """What comes later goes on in the same file."""
-
-    def close(self) -> None:
-        if self._writer is not None:
-            self._writer.release()
-            self._writer = None
-            with self._partial.open("rb") as content:
-                os.fsync(content.fileno())
-            os.replace(self._partial, self.path)
 
 
 def _skeleton(

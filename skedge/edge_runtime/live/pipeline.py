@@ -38,7 +38,7 @@ class Consumer(Protocol):
     def update(self, observation: Observation) -> Outlook: ...
 
     def finish(self) -> Outlook:
-        """Nothing more will come: what is still to be told."""
+        """The last events and notes: no observation will come any more."""
         ...
 
 
@@ -52,6 +52,11 @@ class Painter(Protocol):
     @property
     def patient(self) -> bool:
         """Whether no frame may be left out, where the source waits (a recording of a film)."""
+        ...
+
+    @property
+    def problem(self) -> str:
+        """Why it cannot record, empty while all is well."""
         ...
 
     def paint(self, observation: Observation, answers: tuple[Answer, ...]) -> None: ...
@@ -124,8 +129,8 @@ class Live:
         self._status = ""
 
     def tell(self, kind: str, listener: Callable[[dict[str, Any]], None]) -> None:
-        """Give a function every document of a kind, action or note; what it raises is everybody's
-        end."""
+        """Give a function every document of a kind, action or note; an error in it ends the live
+        view."""
         self._listeners[kind].append(listener)
 
     def note(self, text: str) -> None:
@@ -141,13 +146,13 @@ class Live:
         crew.start("state", self._publish)
 
     def wait(self) -> None:
-        """Until the source ends, somebody stops the crew or something breaks."""
+        """Wait until the source ends, the crew is stopped or a thread fails."""
         while not self.crew.stopping.wait(0.2):
             pass
 
     def close(self) -> None:
-        """End all threads, then the source and the recording. Raises what broke in a thread, if
-        something did."""
+        """End all threads, then the source and the recording. Raises the error of a thread, if
+        there was one."""
         self.crew.stop()
         self.states.close()
         late = self.crew.join(1.0)
@@ -163,13 +168,14 @@ class Live:
             self.crew.raise_error()
 
     def state(self) -> dict[str, Any]:
-        """What is so now, as plain JSON types: answers, rates (Hz), latencies (ms), dropped frames,
-        the computer's health."""
+        """The present state as plain JSON types: answers, rates (Hz), latencies (ms), dropped
+        frames, the computer's health."""
         now = time.monotonic()
         outlook = self._outlook if now - self._answered < STALE_SECONDS else Outlook()
         return {
             "source": self.name,
             "status": self._status,
+            "time": _clock(),
             "uptime": round(now - self._began, 1),
             "people": [answer.document() for answer in outlook.answers],
             "banner": outlook.banner,
@@ -186,7 +192,8 @@ class Live:
         return [stage for stage in self.pulse.hangs() if stage != "camera" or not status]
 
     def problems(self) -> list[str]:
-        """What keeps events from coming, in a few words each; empty while all is well."""
+        """What keeps events from coming or films from being stored, in a few words each; empty
+        while all is well."""
         return [self._status] if self._status else []
 
     def _film(self) -> None:
@@ -262,7 +269,7 @@ class Live:
         self._done("picture")
 
     def _done(self, name: str) -> None:
-        """The source has ended: whoever is last to finish what there was ends the others."""
+        """Note that a stage is done with all that the source gave; the last one stops the crew."""
         with self._lock:
             self._at_work.discard(name)
         if not self._at_work:
@@ -292,14 +299,20 @@ class Live:
 
     def _listen_to_source(self) -> None:
         """Sources that can lose their camera have a `status`: a few words, empty while all is
-        well. A stage that hangs is worse."""
-        status = printable(str(getattr(self._source, "status", "") or ""))
+        well. A stage that hangs is worse, a recording that fails is not as bad."""
+        recording = "" if self._painter is None else self._painter.problem
+        status = str(getattr(self._source, "status", "") or "")
+        status = printable(status or (recording and f"recording: {recording}"))
         hanging = self.hanging()
         if hanging:
             status = f"{' and '.join(hanging)} hangs"
         if status != self._status:
             self._status = status
             self.note(f"{self.name}: {status or 'is back'}")
+
+
+def _clock() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 class Log:
@@ -315,7 +328,7 @@ class Log:
         day in it."""
         with self._lock:
             self._number += 1
-            stamped = document | {"time": datetime.now(UTC).isoformat(timespec="milliseconds")}
+            stamped = document | {"time": _clock()}
             self._entries.append((self._number, kind, stamped))
             return stamped
 

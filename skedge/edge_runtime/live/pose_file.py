@@ -30,7 +30,8 @@ class PoseFile:
             raise InputError(f"--record-poses: {path} exists already; name another file")
         if not os.access(path.parent, os.W_OK):
             raise InputError(f"--record-poses: {path.parent} is no folder that can be written to")
-        self.path, self._most = path, most
+        self.path = path
+        self._most = most
         self._writer: PoseWriter | None = None
         self._consumer: Consumer | None = None
         self._began: float | None = None
@@ -38,8 +39,10 @@ class PoseFile:
         self._full = False
 
     def before(self, consumer: Consumer, layout: Layout) -> "PoseFile":
-        """This, with what is handed on going to `consumer`; bodies are of `layout`."""
-        self._consumer, self._writer = consumer, PoseWriter(layout)
+        """This recorder in front of `consumer`, to which it hands observations on; bodies are of
+        `layout`."""
+        self._consumer = consumer
+        self._writer = PoseWriter(layout)
         return self
 
     def update(self, observation: Observation) -> Outlook:

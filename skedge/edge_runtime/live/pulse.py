@@ -1,4 +1,4 @@
-"""Whether every stage of the live view goes on: what one works on, and for how long already."""
+"""The work of every stage of the live view, and for how long it has been at it: does one hang?"""
 
 import threading
 import time

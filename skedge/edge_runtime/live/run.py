@@ -171,6 +171,8 @@ def live(
                 every_frame=every_frame,
                 prepare=prepare,
             )
+        except KeyboardInterrupt:
+            pass  # asked to stop before it had begun
         finally:
             if poses is not None:
                 poses.write()
@@ -284,8 +286,8 @@ def _look(
 
 
 def addresses(host: str, port: int, token: str | None) -> list[str]:
-    """What a viewer can type: the given host, or where that means all of this computer's, its name
-    and addresses."""
+    """The addresses that a viewer can type: the given host, or where that means all of this
+    computer's, its name and addresses."""
     query = f"?token={token}" if token else ""
     hosts = [host]
     if host in ("0.0.0.0", "::"):

@@ -1,17 +1,14 @@
 """A recording without end: films of a minute each in one folder, the oldest of which make room.
 Needs OpenCV (extra `live`)."""
 
-import os
 import shutil
-from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
-import cv2
 import numpy as np
 
-from skedge.edge_runtime.live.picture import RESERVE, Film
+from skedge.edge_runtime.live.film import RESERVE, Film, free_path, keep_or_remove
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.files import locked
 
@@ -26,22 +23,20 @@ class Segments:
 
     The oldest films are removed so that all of them take at most `limit` bytes and 200 MB of the
     disk stay free. What an earlier run left unfinished is kept where there is a picture in it, else
-    removed. Raises `InputError` where nothing can be written, where the folder is another program's
+    removed. Where no film can be written any more, as on a disk that others have filled, `problem`
+    says why, and the next film is tried when its time comes.
+
+    Raises `InputError` where nothing can be written at first, where the folder is another program's
     recording, and for lengths and limits that are none.
     """
 
-    def __init__(
-        self,
-        folder: Path,
-        seconds: float = 60.0,
-        limit: float = 10 * GIGABYTE,
-        note: Callable[[str], None] = lambda text: None,
-    ) -> None:
+    def __init__(self, folder: Path, seconds: float = 60.0, limit: float = 10 * GIGABYTE) -> None:
         if not 1 <= seconds <= 86400:
             raise InputError(f"--segment: expected from 1 to 86400 seconds, got {seconds}")
         if not limit >= GIGABYTE / 100:
             raise InputError(f"--record-limit: expected from 0.01 GB, got {limit / GIGABYTE}")
-        self.folder, self._seconds, self._limit, self._note = folder, seconds, limit, note
+        self.folder, self._seconds, self._limit = folder, seconds, limit
+        self.problem = ""
         self._film: Film | None = None
         self._began = 0.0
         self._held = ExitStack()
@@ -55,24 +50,31 @@ class Segments:
                 f"--record: {folder} is no folder that can be written to: {error.strerror}"
             ) from None
         for left in folder.glob(f"*{PARTIAL}"):
-            if _has_picture(left):
-                os.replace(left, _free(folder, left.name.removesuffix(PARTIAL)))
-            else:
-                left.unlink()
+            keep_or_remove(left, folder / f"{left.name.removesuffix(PARTIAL)}{SUFFIX}")
 
     def add(self, picture: np.ndarray, seconds: float) -> None:
         """Show this picture from `seconds` on."""
-        if self._film is not None and not 0 <= seconds - self._began < self._seconds:
+        due = not 0 <= seconds - self._began < self._seconds
+        if due:
             self._finish()
         if self._film is None:
-            self._make_room()
-            name = datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%SZ")
-            self._film = Film(_free(self.folder, name), self._note, CODE)
+            if self.problem and not due:
+                return
             self._began = seconds
-        self._film.add(picture, seconds)
+        try:
+            if self._film is None:
+                self._make_room()
+                name = datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%SZ")
+                self._film = Film(free_path(self.folder / f"{name}{SUFFIX}"), code=CODE)
+            self._film.add(picture, seconds)
+            self.problem = self._film.problem
+        except (InputError, OSError) as error:
+            self._film, self.problem = None, str(error)
+        if self.problem:
+            self._finish()
 
     def pause(self) -> None:
-        """The film is finished: what comes later begins another one."""
+        """Finish the film; later pictures begin another one."""
         self._finish()
 
     def close(self) -> None:
@@ -82,7 +84,10 @@ class Segments:
     def _finish(self) -> None:
         film, self._film = self._film, None
         if film is not None:
-            film.close()
+            try:
+                film.close()
+            except OSError as error:
+                self.problem = str(error)
 
     def _make_room(self) -> None:
         films = sorted(self.folder.glob(f"*{SUFFIX}"), key=lambda film: film.stat().st_mtime)
@@ -91,20 +96,3 @@ class Segments:
             oldest = films.pop(0)
             total -= oldest.stat().st_size
             oldest.unlink()
-
-
-def _free(folder: Path, name: str) -> Path:
-    """A name that no film has yet: the clock may have been set back."""
-    path, number = folder / f"{name}{SUFFIX}", 1
-    while path.exists() or path.with_name(f"{path.stem}{PARTIAL}").exists():
-        number += 1
-        path = folder / f"{name}-{number}{SUFFIX}"
-    return path
-
-
-def _has_picture(film: Path) -> bool:
-    capture = cv2.VideoCapture(str(film))
-    try:
-        return bool(capture.read()[0])
-    finally:
-        capture.release()

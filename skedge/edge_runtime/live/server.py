@@ -1,5 +1,6 @@
 """The page: video and figures for browsers near by, on the standard library's HTTP server."""
 
+import errno
 import hmac
 import io
 import ipaddress
@@ -22,8 +23,9 @@ from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
 from skedge import __version__
+from skedge.edge_runtime.live.crew import LiveError
 from skedge.edge_runtime.live.crowd import CONNECTIONS, Crowd
-from skedge.edge_runtime.live.guesses import Guesses
+from skedge.edge_runtime.live.guesses import Guesses, network
 from skedge.edge_runtime.live.mailbox import Newest
 from skedge.edge_runtime.live.pipeline import Log
 from skedge.skeleton.errors import InputError
@@ -83,8 +85,9 @@ class Page:
     shown it gets a cookie, which holds until the server ends. Wrong tokens are slowed down
     (`Guesses`). Connections are bounded in number, time and size (`Crowd`).
 
-    Raises `InputError` for a host other than this computer without a token (see `token_for`), and
-    for a port in use.
+    Raises `InputError` for a host other than this computer without a token (see `token_for`) and
+    for one that is no address, `LiveError` for a port in use and an address that this computer has
+    not, or not yet.
     """
 
     def __init__(
@@ -156,7 +159,9 @@ class _Server(HTTPServer):
         try:
             super().__init__((host, port), _Handler)
         except OSError as error:
-            raise InputError(
+            # At boot the network may come later, and another program may go: worth another try.
+            may_change = error.errno in (errno.EADDRNOTAVAIL, errno.EADDRINUSE)
+            raise (LiveError if may_change else InputError)(
                 f"--host {host} --port {port}: expected an address of this computer and a free"
                 f" port, got: {error.strerror}; name others, or --port 0 for any free one"
             ) from None
@@ -175,7 +180,7 @@ class _Server(HTTPServer):
         return f"skedge_{self.server_port}"
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        if not _gone(request) and self.crowd.enter(request, str(client_address[0])):
+        if not _gone(request) and self.crowd.enter(request, network(str(client_address[0]))):
             self._workers.submit(self._answer, request, client_address)
         else:
             self.shutdown_request(request)
@@ -212,8 +217,8 @@ class _Server(HTTPServer):
 
 
 def _gone(request: socket.socket) -> bool:
-    """Whether a client has left before it was let in: thousands of such wait in one another's
-    place."""
+    """Whether a client has left while it waited, so that thousands of such do not hold up the
+    others."""
     try:
         return not request.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
     except BlockingIOError:

@@ -25,8 +25,8 @@ class Manager:
         return bool(self._address)
 
     def follow(self, live: Live) -> None:
-        """Tell how the live view is until its crew stops. While a stage hangs the watchdog is told
-        nothing, so that the manager restarts the service."""
+        """Report the live view's state until its crew stops. While a stage hangs the watchdog is
+        told nothing, so that the manager restarts the service."""
         self.tell("READY=1", f"STATUS={_status(live)}")
         while not live.crew.stopping.wait(self.interval):
             self.tell(*([] if live.hanging() else ["WATCHDOG=1"]), f"STATUS={_status(live)}")

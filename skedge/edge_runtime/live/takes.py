@@ -47,12 +47,10 @@ class Takes:
             raise InputError(f"--subject: expected from -1 to {2**31 - 1}, got {subject}")
         self.clips: list[Clip] = []
         self.count = count
-        self._label, self._seconds, self._countdown, self._subject = (
-            label,
-            seconds,
-            countdown,
-            subject,
-        )
+        self._label = label
+        self._seconds = seconds
+        self._countdown = countdown
+        self._subject = subject
         self._tries = 0
         self._began: float | None = None
         self._person: int | None = None
@@ -117,7 +115,10 @@ class Takes:
             moments_wanted = self._began + (np.arange(round(self._seconds * RATE)) + 0.5) / RATE
             joints = at_times(np.stack(self._frames)[None], np.array(self._times), moments_wanted)
             self.clips.append(Clip(self._label, joints, self._subject))
-        self._began, self._person, self._frames, self._times = None, None, [], []
+        self._began = None
+        self._person = None
+        self._frames = []
+        self._times = []
 
 
 def _size(person: Person) -> float:

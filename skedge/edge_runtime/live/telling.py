@@ -1,17 +1,20 @@
 """Where events, notes and pictures of the live view go beside the page and the terminal."""
 
+import errno
 import json
 import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from skedge.edge_runtime.live.outlets import Document, Outlet, json_lines, load_hook, only_ended
 from skedge.edge_runtime.live.pipeline import Live
 from skedge.skeleton.errors import InputError
+
+# A disk that takes no more, or not just now.
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
 
 
 @dataclass(frozen=True)
@@ -59,12 +62,12 @@ class Telling:
         Needs OpenCV."""
         if self.record is None:
             return None
-        from skedge.edge_runtime.live.picture import Film
+        from skedge.edge_runtime.live.film import Film
         from skedge.edge_runtime.live.segments import GIGABYTE, Segments
 
         if self.record.suffix:
             return Film(self.record, note)
-        return Segments(self.record, self.segment, self.record_limit * GIGABYTE, note=note)
+        return Segments(self.record, self.segment, self.record_limit * GIGABYTE)
 
     def broker(self) -> Any:
         """The `Broker` to tell, None without one; raises `InputError` for an address or a file that
@@ -100,8 +103,7 @@ def tell(running: Live, telling: Telling, hook: Callable[[Document], object] | N
 
     if not (sys.stderr.isatty() and sys.stdout.isatty()):
         lines = json_lines(sys.stdout)
-        failed = partial(running.crew.fail, "stdout")
-        give_actions(Outlet("stdout", lines, failed, after=[running.followed]))
+        give_actions(Outlet("stdout", lines, _Stdout(running), after=[running.followed]))
     if hook is not None:
 
         def broken(error: Exception) -> None:
@@ -119,6 +121,21 @@ def tell(running: Live, telling: Telling, hook: Callable[[Document], object] | N
         notes = Outlet("stderr", telling.say, _ignore, after=last_words)
         running.tell("note", notes.put)
         notes.start(running.crew)
+
+
+class _Stdout:
+    """What cannot be written to stdout is everybody's end, since nobody reads it any more; but a
+    disk that is full is said once."""
+
+    def __init__(self, running: Live) -> None:
+        self._running, self._said = running, False
+
+    def __call__(self, error: Exception) -> None:
+        if not isinstance(error, OSError) or error.errno not in FULL:
+            self._running.crew.fail("stdout", error)
+        elif not self._said:
+            self._said = True
+            self._running.note(f"stdout: {error.strerror}: events are lost there")
 
 
 def _ignore(error: Exception) -> None:

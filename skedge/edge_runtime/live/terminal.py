@@ -1,4 +1,4 @@
-"""The same figures in a terminal, drawn by rich."""
+"""The live view in a terminal, drawn by rich."""
 
 from datetime import datetime
 from typing import Any
@@ -21,7 +21,9 @@ class Terminal:
     is one."""
 
     def __init__(self, live: Live, console: Console, address: str | None = None) -> None:
-        self._live, self._console, self._address = live, console, address
+        self._live = live
+        self._console = console
+        self._address = address
 
     def run(self) -> None:
         with Screen(console=self._console, auto_refresh=False) as screen:

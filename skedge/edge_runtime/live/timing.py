@@ -1,4 +1,4 @@
-"""How long things take and how often they happen, over the last while."""
+"""Durations and rates of the last seconds, by name."""
 
 import threading
 import time

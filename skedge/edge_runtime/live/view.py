@@ -1,4 +1,4 @@
-"""How the picture is turned and drawn, for all who look on; it may be changed while it runs."""
+"""Settings of the picture, the same for all viewers; they may be changed while it runs."""
 
 from dataclasses import asdict, dataclass
 from typing import Any

@@ -95,7 +95,9 @@ class Track:
                 self.color = sighting.color
             elif sighting.color is not None:
                 self.color = self.color + share * (sighting.color - self.color)
-        self.place, self.lean, self.seconds = place, sighting.lean, seconds
+        self.place = place
+        self.lean = sighting.lean
+        self.seconds = seconds
 
 
 class Identities:
@@ -240,12 +242,14 @@ def _augment(
     before = [START] * len(owners)
     open_columns = set(range(len(owners)))
     path: list[int] = []
-    owner, at = row, START
+    owner = row
+    at = START
     while owner != NOBODY:
         for column in open_columns:
             cost = table[owner][column] - row_prices[owner] - prices[column]
             if cost < nearest[column]:
-                nearest[column], before[column] = cost, at
+                nearest[column] = cost
+                before[column] = at
         at = min(open_columns, key=lambda column: (nearest[column], column))
         step = nearest[at]
         row_prices[row] += step

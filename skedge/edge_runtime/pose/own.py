@@ -45,7 +45,8 @@ class OwnPose:
             raise InputError(
                 f"{named}: expected channels of {', '.join(CHANNELS)}, got {self.channels!r}"
             )
-        self._pose, self._named = pose, named
+        self._pose = pose
+        self._named = named
         self._scales: dict[Any, _Scale] = {}
 
     def estimate(self, frame: Frame) -> tuple[Person, ...]:
@@ -92,7 +93,8 @@ class _Scale:
         self._layout = layout
         self._frames: deque[np.ndarray] = deque(maxlen=REMEMBERED)
         self._origin: np.ndarray | None = None
-        self._taken, self._height = 0, float("nan")
+        self._taken = 0
+        self._height = float("nan")
 
     def metres(self, places: np.ndarray, seconds: float) -> np.ndarray:
         """Joints (V, 3) of places (V, 2) in pixels: y up, x as a Kinect gives it, z 0; NaN while no

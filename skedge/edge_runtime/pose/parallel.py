@@ -27,7 +27,8 @@ class Landmarkers:
     """
 
     def __init__(self, make: Callable[[int], Finder], threads: int = 1) -> None:
-        self._make, self._threads = make, threads
+        self._make = make
+        self._threads = threads
         self._wide = make(threads)
         self._narrow: SimpleQueue[Finder] = SimpleQueue()
         self._made = 0

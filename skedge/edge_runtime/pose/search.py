@@ -37,7 +37,8 @@ class Search:
     def __init__(
         self, detector: Detector, took: Callable[[str, float], object] = lambda step, seconds: None
     ) -> None:
-        self._detector, self._took = detector, took
+        self._detector = detector
+        self._took = took
         self._looks = 0
         self._seen: np.ndarray | None = None
         self._bodies: tuple[Body, ...] = ()
@@ -84,7 +85,8 @@ class Search:
     def _changes(self, image: np.ndarray, bodies: Sequence[Body]) -> np.ndarray:
         """Which cells of the thumbnail are brighter or darker than at the last look, bool; all of
         them before the first."""
-        seen, now = self._seen, _thumbnail(image)
+        seen = self._seen
+        now = _thumbnail(image)
         if seen is None or seen.shape != now.shape:
             return np.ones(now.shape, bool)
         changed = np.abs(now - seen) > BRIGHTER
@@ -117,7 +119,8 @@ def same(body: Body, other: Body) -> bool:
 def covered(body: Body, other: Body) -> bool:
     """Whether a third of the main joints of a body lie on another's: too little of it is in view,
     or it is that other one."""
-    hull, edge = _hull(other), EDGE * other.region.size
+    hull = _hull(other)
+    edge = EDGE * other.region.size
     on = [
         cv2.pointPolygonTest(hull, (float(x), float(y)), True) >= -edge
         for x, y in body.pixels[MAIN]
@@ -129,7 +132,8 @@ def _parts(image: np.ndarray, changed: np.ndarray) -> list[Window]:
     """The whole picture, and where it is long a square around the columns that have `changed`
     (pixels), or the squares at its ends where those are none or too far apart."""
     height, width = image.shape[:2]
-    side, whole = min(width, height), (0, 0, width, height)
+    side = min(width, height)
+    whole = (0, 0, width, height)
     if max(width, height) <= LONG * side:
         return [whole]
     if width > height and len(changed) and np.ptp(changed) < side:

@@ -1,5 +1,5 @@
-"""How a model does in front of a camera: which performances raise their event, how often an event
-is wrong, how soon it comes, and what another threshold would change.
+"""The everyday measure of a model in front of a camera: recall, false events per hour and delay of
+its events, and what another threshold would change.
 
 The figures are those a user meets. *Recall* is the share of performances for which an event with
 the right label appears. *False events per hour* are events that fit no labelled performance, per

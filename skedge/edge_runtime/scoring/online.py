@@ -68,7 +68,8 @@ def evaluate_online(
         )
     for label in synonyms or {}:
         store.class_index(label)
-    names, rate = [(synonyms or {}).get(name, name) for name in store.labels], store.rate or RATE
+    names = [(synonyms or {}).get(name, name) for name in store.labels]
+    rate = store.rate or RATE
     every = [
         Interval(int(i), names[label], start / rate, end=end / rate)
         for i, label, start, end in own.tolist()
@@ -130,7 +131,8 @@ def watch(recognizer: Recognizer, joints: np.ndarray, rate: float) -> list[Event
 
 def _found(recognizer: Recognizer, store: "Store", i: int, rate: float) -> list[Found]:
     """The events of one recording; `announced` is when they began to be told."""
-    joints, target = store.clip(i), recognizer.metadata.layout
+    joints = store.clip(i)
+    target = recognizer.metadata.layout
     if store.layout.joints != target.joints:
         joints = retarget(joints, store.layout, target)
     events = watch(recognizer, joints, rate)

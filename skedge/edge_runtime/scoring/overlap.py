@@ -92,10 +92,8 @@ def average_precision(scores: Sequence[float], right: Sequence[bool], intervals:
     if len(scores) == 0:
         return 0.0
     order = np.argsort(-np.asarray(scores, float), kind="stable")
-    sorted_scores, hits = (
-        np.asarray(scores, float)[order],
-        np.cumsum(np.asarray(right, float)[order]),
-    )
+    sorted_scores = np.asarray(scores, float)[order]
+    hits = np.cumsum(np.asarray(right, float)[order])
     last = np.append(np.diff(sorted_scores) != 0, True)  # equally sure events come at once
     precision, recall = hits[last] / (np.flatnonzero(last) + 1), hits[last] / intervals
     return float(np.sum(np.diff(recall, prepend=0) * precision))
@@ -111,9 +109,11 @@ def score(found: Sequence[Found], intervals: Sequence[Interval], least: float) -
     mean over the classes that have intervals; a class without any has AP None, and its events lower
     `precision` only.
     """
-    order, matches = ranked(found), match(found, intervals, least)
+    order = ranked(found)
+    matches = match(found, intervals, least)
     pairs = [(one, its) for one, its in zip(order, matches, strict=True) if its is not None]
-    per_class, precisions = {}, []
+    per_class = {}
+    precisions = []
     for label in sorted({one.label for one in order} | {one.label for one in intervals}):
         own = [
             (one.score, its is not None)

@@ -125,7 +125,8 @@ def _as_new(kept: Path, film: Path) -> bool:
 def look_at(shot: Shot, pose: str | None = None) -> tuple[PoseWriter, tuple[int, int]]:
     """The bodies of a film, and the width and height of its pictures."""
     estimator = _estimator(pose)
-    bodies, size = PoseWriter(estimator.layout), (0, 0)
+    bodies = PoseWriter(estimator.layout)
+    size = (0, 0)
     start, end = shot.stretch or (0.0, np.inf)
     for frame in read_film(str(shot.path)):
         if frame.seconds > end:
@@ -140,7 +141,7 @@ def look_at(shot: Shot, pose: str | None = None) -> tuple[PoseWriter, tuple[int,
 
 
 def _estimator(pose: str | None) -> PoseEstimator:
-    """A new one for every film, as it follows people."""
+    """A new pose estimator for every film, as it follows people."""
     if pose is not None:
         return OwnPose(load_hook(pose, "--pose")(PEOPLE), f"--pose {pose}")
     from skedge.edge_runtime.pose.blazepose import BlazePose
@@ -217,7 +218,7 @@ def _shot(folder: Path, row: dict[str, str], people: list[str]) -> Shot:
 
 
 def _apart(shots: list[Shot]) -> list[Shot]:
-    """Every one with a name of its own."""
+    """The shots, each with a name of its own."""
     times: dict[str, int] = {}
     named = []
     for shot in shots:

@@ -14,6 +14,9 @@ from skedge.skeleton.layout import Layout
 # Seconds until a lost camera is tried again: the first time, and at most, after doubling from try
 # to try.
 FIRST_WAIT, LONGEST_WAIT = 0.5, 10.0
+# Seconds of one and the same picture after which a camera has frozen; every so many of its pixels
+# are looked at; and between how many grey levels nothing is to be seen: then it may be dark.
+FROZEN, EVERY, PLAIN = 60.0, 8, 16
 
 
 class Capture(Protocol):
@@ -27,9 +30,27 @@ class Capture(Protocol):
     def release(self) -> None: ...
 
 
+class Freeze:
+    """Tells a camera that gives one and the same picture for a minute from a real one, whose noise
+    makes every picture another. Dark or plain pictures tell nothing."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._seen: np.ndarray | None = None
+        self._since = 0.0
+
+    def look(self, picture: np.ndarray) -> bool:
+        """Whether the camera has frozen at this picture, (H, W, 3) uint8."""
+        some = picture[::EVERY, ::EVERY]
+        if self._seen is not None and np.array_equal(some, self._seen):
+            return self._clock() - self._since > FROZEN and int(np.ptp(some)) >= PLAIN
+        self._seen, self._since = some.copy(), self._clock()
+        return False
+
+
 class Live:
-    """A camera or stream called `name`, which `opener` opens: a lost one is opened again until it
-    is back, or `close` called.
+    """A camera or stream called `name`, which `opener` opens: a lost one, or one that has frozen,
+    is opened again until it is back, or `close` called.
 
     `status` is empty while pictures come, else what is being done about it; `losses` counts how
     often they stopped coming. Time stamps are of the clock, in seconds from the first picture,
@@ -56,7 +77,8 @@ class Live:
         self._sleep = sleep or self._closed.wait
         self._iterated = False
         self._capture: Capture | None = None
-        self._reason = "no picture"
+        self._reason = ""
+        self._freeze = Freeze(clock)
         try:
             self._capture = opener()
         except InputError as error:
@@ -102,7 +124,6 @@ class Live:
                 self._capture = self._opener()
             except (InputError, OSError, RuntimeError):
                 continue
-            self._reason = "no picture"
             # A device may open and give nothing: only a picture says that it is back.
             image = self._read()
             if image is not None:
@@ -112,10 +133,15 @@ class Live:
 
     def _read(self) -> np.ndarray | None:
         assert self._capture is not None
+        self._reason = "no picture"
         try:
-            return self._capture.read()
+            picture = self._capture.read()
         except (OSError, RuntimeError):
             return None
+        if picture is not None and self._freeze.look(picture):
+            self._reason = "the picture has frozen"
+            return None
+        return picture
 
     def _release(self) -> None:
         capture, self._capture = self._capture, None

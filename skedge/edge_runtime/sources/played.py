@@ -29,8 +29,11 @@ class Played:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], object] | None = None,
     ) -> None:
-        self.layout, self.notes = layout, notes
-        self._frames, self._fast, self._clock = frames, fast, clock
+        self.layout = layout
+        self.notes = notes
+        self._frames = frames
+        self._fast = fast
+        self._clock = clock
         self._closed = threading.Event()
         self._sleep = sleep or self._closed.wait
 

@@ -82,7 +82,7 @@ def describe(content: bytes, document: str) -> bytes:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """The converter, the quantiser and what they import tell what they do, by logging, warnings,
+    """Quiet for the converter, the quantiser and what they import, which use logging, warnings,
     stdout and C++'s stderr."""
     os.environ["LITERT_TORCH_SHOW_PROGRESS"] = "n"
     before = logging.root.manager.disable

@@ -57,8 +57,8 @@ class EncoderSettings:
             is one node), gin (along the bones, summed), dgcnn (near in feature space), transformer
             (attention over the whole clip) or sttformer (within tuples of frames); the last two
             have plans of their own, and neither widths nor strides.
-        fusion: how encoders are joined: one (there is one); of ASMa's two theta or phi alone, the
-            mean of both, or both aligned by cross attention.
+        fusion: one, or how ASMa's two encoders are joined: theta, phi, mean or alignment (theta or
+            phi alone, the mean of both, both aligned by cross attention).
         causal: temporal kernels look back only, so that a live model answers without delay; else
             they are centred.
         padding: clips are continued by zeros, as the papers do it; without it only those frames
@@ -67,8 +67,8 @@ class EncoderSettings:
         head: head of a finetuned classifier: linear, or mlp (Skeleton2vec, which does not say of
             what width).
         joints: names of the joints that a backbone along the bones, or tcn, looks at; none is all.
-        pool: over frames and joints; max is for transformer and sttformer, and keeps what a few
-            joints do for a moment, which a mean over 160 tokens drowns.
+        pool: pooling over frames and joints; max is for transformer and sttformer, and keeps what a
+            few joints do for a moment, which a mean over 160 tokens drowns.
         transformer: plan of that backbone.
         sttformer: plan of that backbone.
     """

@@ -14,23 +14,22 @@ class InputSettings:
     Args:
         protocol: the store's named split, for example xsub.
         part: where accuracy is measured: test, or val while settings are being chosen.
-        frames: number of frames that the network is given.
-        persons: number of persons in a clip; further ones are left out, missing ones are zeros.
+        frames: frames that the network is given.
+        persons: persons in a clip; further ones are left out, missing ones are zeros.
         normalization: per-frame (PSTL, AimCLR), per-frame-program (the same to the digits of
             AimCLR's program), root-relative, root-motion (the hips show how the
             body moves; one person), first-frame (CTR-GCN) or first-frame-aligned (PYSKL).
         stream: joint, bone, motion, or three: all of them, trained alone and fused.
-        fusion: weights of the streams' logits, which are added, where there are three.
+        fusion: weights of the streams where there are three; their logits are added.
         time: stretched (every clip to these frames, as the papers do), rate (windows as a camera
             brings them: training cuts them at random, tests see the clip's end, and the first pose
             is repeated before a clip; motion looks back), or uniform (DG-STGCN, Skeleton2vec: a
             random frame of each of as many equal parts, anew in every epoch, shorter clips round
             and round; no file for the edge can be made of it).
-        hz: frames per second, with time rate.
-        warm_up: frames of a clip that every window shows at least, and that a live model waits for,
-            with time rate.
-        test_clips: number of samplings of a held-out clip that are averaged, with time uniform (10
-            in Skeleton2vec); a probe learns from the frozen features of as many samplings of every
+        hz: frames per second, for time rate.
+        warm_up: fewest frames of a clip in a window, for time rate; a live model waits for them.
+        test_clips: samplings of a held-out clip, for time uniform (10 in Skeleton2vec); they are
+            averaged, and a probe learns from the frozen features of as many samplings of every
             training clip.
     """
 

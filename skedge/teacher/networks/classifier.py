@@ -28,7 +28,8 @@ class View(nn.Module):
 
     def __init__(self, layout: Layout, data: InputSettings) -> None:
         super().__init__()
-        self.layout, self.data = layout, data
+        self.layout = layout
+        self.data = data
         if data.normalization == "root-motion" and data.persons > 1:
             raise InputError(
                 "input.normalization: root-motion follows one person, expected input.persons 1,"
@@ -127,7 +128,8 @@ class Fused(nn.Module):
 
     def __init__(self, members: "Sequence[Network]", weights: Sequence[float]) -> None:
         super().__init__()
-        self.members, self.weights = nn.ModuleList(members), list(weights)
+        self.members = nn.ModuleList(members)
+        self.weights = list(weights)
         self.view: View = members[0].view
 
     @property

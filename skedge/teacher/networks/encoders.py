@@ -68,7 +68,8 @@ class Block(nn.Module):
         reach: Reach,
     ) -> None:
         super().__init__()
-        self.graph, self.reach = graph, reach
+        self.graph = graph
+        self.reach = reach
         self.graph_norm = nn.BatchNorm2d(out_channels)
         self.time = nn.Conv2d(
             out_channels,
@@ -100,7 +101,8 @@ class Block(nn.Module):
             over: Tensor = self.time(y)
             return over
         # One node: with time along the rows the convolution takes half as long on a CPU.
-        rows, weight = y.transpose(2, 3), self.time.weight.transpose(2, 3)
+        rows = y.transpose(2, 3)
+        weight = self.time.weight.transpose(2, 3)
         padding = self.time.padding[::-1]
         return functional.conv2d(rows, weight, self.time.bias, padding=padding).transpose(2, 3)
 
@@ -137,7 +139,8 @@ class GraphEncoder(Encoder):
             )
         self.looked_at = [layout.index(name) for name in settings.joints]
         self.input_norm = nn.BatchNorm1d(len(settings.joints or layout) * channels)
-        sizes, reach = [inputs or channels, *settings.widths], Reach.of(settings)
+        sizes = [inputs or channels, *settings.widths]
+        reach = Reach.of(settings)
         self.blocks = nn.ModuleList(
             Block(
                 sizes[i],

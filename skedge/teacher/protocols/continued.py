@@ -9,10 +9,11 @@ from torch import nn
 from skedge.datasets.store import Store
 from skedge.recipes.recipe import Recipe
 from skedge.teacher.networks.classifier import Classifier, last_layer
-from skedge.teacher.protocols.evaluate import Job, Sets, check_layout, on_protocol
+from skedge.teacher.protocols.evaluate import Job, Sets, on_protocol
 from skedge.teacher.protocols.finetune import train_classifier
 from skedge.teacher.runs.folder import Run
 from skedge.teacher.runs.load import load_classifier
+from skedge.teacher.runs.store_check import check_layout
 
 
 def continue_training(
@@ -50,6 +51,7 @@ def _copy_rows(source: nn.Module, target: nn.Module, rows: dict[int, int]) -> No
     if isinstance(source, nn.Sequential) and isinstance(target, nn.Sequential):
         target[:-1].load_state_dict(source[:-1].state_dict())
     before, after = last_layer(source), last_layer(target)
-    ours, theirs = list(rows), list(rows.values())
+    ours = list(rows)
+    theirs = list(rows.values())
     for mine, known in ((after.weight, before.weight), (after.bias, before.bias)):
         mine[ours] = known[theirs]

@@ -21,12 +21,8 @@ from skedge.teacher.clips import Clips, tell
 from skedge.teacher.networks.classifier import Classifier, Network
 from skedge.teacher.pictures import confusion_matrix
 from skedge.teacher.protocols.classify import score
-from skedge.teacher.runs.folder import (
-    Card,
-    Run,
-    median_seconds,
-    write_run,
-)
+from skedge.teacher.runs.folder import Card, Run, median_seconds, write_run
+from skedge.teacher.runs.store_check import tell_rate
 from skedge.teacher.training import forward_all, precision_of, provenance, seeded
 
 
@@ -131,22 +127,6 @@ def check_classes(store: Store, train: np.ndarray, persons: int) -> None:
     if more:
         tell(f"{more} training clips hold more persons than input.persons ({persons}) takes in")
     tell_rate(store)
-
-
-def tell_rate(store: Store) -> None:
-    """Say once of a store without a rate which one is assumed."""
-    if store.rate is None:
-        tell(f"{store.path} does not know its rate: 30 frames a second are assumed, see --rate")
-
-
-def check_layout(store: Store, card: Card, source: Path) -> None:
-    """Raise `InputError` if the store's joints are not those that the network was trained on."""
-    if store.layout.joints != card.layout.joints:
-        raise InputError(
-            f"{source}: trained on layout {card.layout.name} ({len(card.layout)} joints), but"
-            f" {store.path} holds {store.layout.name} ({len(store.layout)} joints); use a store of"
-            " the same layout, or `skedge evaluate transfer`"
-        )
 
 
 def on_protocol(seen: InputSettings, data: InputSettings) -> InputSettings:

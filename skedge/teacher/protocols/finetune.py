@@ -8,14 +8,16 @@ from skedge.datasets.store import Store
 from skedge.recipes.recipe import Recipe
 from skedge.recipes.settings import EncoderSettings, FinetuneSettings
 from skedge.teacher.augment import Augment
+from skedge.teacher.handedness import for_sides
 from skedge.teacher.networks.classifier import Classifier
 from skedge.teacher.networks.dual import AnyEncoder, DualEncoder
 from skedge.teacher.networks.transformer import set_drop_path
 from skedge.teacher.protocols.classify import Classification
-from skedge.teacher.protocols.evaluate import Job, Sets, check_layout, on_protocol
+from skedge.teacher.protocols.evaluate import Job, Sets, on_protocol
 from skedge.teacher.protocols.frozen import train_on_frozen
 from skedge.teacher.runs.folder import Run, read_metrics
 from skedge.teacher.runs.load import load_classifier, load_encoder
+from skedge.teacher.runs.store_check import check_layout
 from skedge.teacher.training import fit
 
 
@@ -85,8 +87,16 @@ def train_classifier(
 ) -> dict[str, Any]:
     """The metrics of a classifier that is trained from the weights it has."""
     settings = job.settings
+    sets = job.sets
     set_drop_path(classifier, settings.drop_path)
-    augment = Augment(settings.augment, job.sets.layout)
+    sided = for_sides(
+        settings.augment,
+        sets.train.joints,
+        sets.train.labels,
+        names=sets.store.labels,
+        layout=sets.layout,
+    )
+    augment = Augment(sided, sets.layout)
     module = Classification(
         classifier,
         lambda joints: classifier(joints, augment)[0],

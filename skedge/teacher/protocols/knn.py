@@ -13,9 +13,10 @@ from skedge.recipes.recipe import Recipe
 from skedge.skeleton import InputError
 from skedge.skeleton.streams import Stream
 from skedge.teacher.networks.classifier import View, freeze
-from skedge.teacher.protocols.evaluate import Sets, check_layout, draw, on_protocol, report
+from skedge.teacher.protocols.evaluate import Sets, draw, on_protocol, report
 from skedge.teacher.runs.folder import Run, read_run, write_metrics
 from skedge.teacher.runs.load import load_encoder
+from skedge.teacher.runs.store_check import check_layout
 from skedge.teacher.training import forward_all
 
 

@@ -7,10 +7,11 @@ from typing import Any
 from skedge.datasets.store import Store
 from skedge.recipes.recipe import Recipe
 from skedge.teacher.networks.dual import DualEncoder
-from skedge.teacher.protocols.evaluate import Job, Sets, check_layout, on_protocol
+from skedge.teacher.protocols.evaluate import Job, Sets, on_protocol
 from skedge.teacher.protocols.frozen import train_on_frozen
 from skedge.teacher.runs.folder import Run
 from skedge.teacher.runs.load import load_encoder
+from skedge.teacher.runs.store_check import check_layout
 
 
 def linear(

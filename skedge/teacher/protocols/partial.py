@@ -16,9 +16,10 @@ from skedge.skeleton import InputError
 from skedge.skeleton.layout import Layout
 from skedge.teacher.networks.classifier import Network
 from skedge.teacher.protocols.classify import score
-from skedge.teacher.protocols.evaluate import Sets, check_layout, on_protocol
+from skedge.teacher.protocols.evaluate import Sets, on_protocol
 from skedge.teacher.runs.folder import write_metrics
 from skedge.teacher.runs.load import load_classifier
+from skedge.teacher.runs.store_check import check_layout
 
 
 def partial_body(store: Store, folder: Path, recipe: Recipe, classifier: Path) -> dict[str, Any]:

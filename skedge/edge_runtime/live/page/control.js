@@ -7,9 +7,15 @@ const control = (() => {
 
   // The server refuses in one line what cannot be.
   async function change(wanted) {
-    const answer = await fetch("/view", {method: "POST", body: JSON.stringify(wanted)});
-    find("refused").textContent = answer.ok ? "" : (await answer.text()).replace(/^\d+: /, "").trim();
-    return answer.ok;
+    let refused = "";
+    try {
+      const answer = await fetch("/view", {method: "POST", body: JSON.stringify(wanted)});
+      if (!answer.ok) refused = (await answer.text()).replace(/^\d+: /, "").trim();
+    } catch (error) {
+      refused = "the camera cannot be reached: nothing was changed";
+    }
+    find("refused").textContent = refused;
+    return !refused;
   }
 
   function put(field, value) {
@@ -23,9 +29,11 @@ const control = (() => {
     if (!message) return;
     find("record").setAttribute("aria-pressed", String(Boolean(message.recording)));
     find("record").title = message.recording === null ? "start skedge with --record FOLDER to store films" : "store films (V)";
-    find("least").textContent = message.threshold === null ? "the model's own" : percent(message.threshold);
+    find("least").textContent = message.threshold === null ? "model's own" : percent(message.threshold);
     put(find("threshold"), message.threshold === null ? 0.5 : message.threshold);
-    find("number").disabled = message.people === null;
+    find("threshold").classList.toggle("unset", message.threshold === null);
+    find("own-threshold").disabled = message.threshold === null;
+    find("crowd").hidden = message.people === null;
     put(find("number"), message.people === null ? "" : message.people);
     find("lessons").hidden = !message.lessons;
     if (message.lessons) showLessons(message.lessons);

@@ -10,11 +10,14 @@ const demo = (() => {
   let sound = null;
   let view = {rotation: 0, mirrored: false, bodies_only: false, private: false};
   let drawn = 0;
+  let ahead = null;  // how far the camera's clock is before this one, in milliseconds
 
+  // What is no action is grey; actions are as far apart on the wheel as they come.
+  const NO_ACTIONS = ["idle", "other"], known = [];
   const colour = (label) => {
-    let hash = 0;
-    for (const letter of label) hash = (hash * 31 + letter.codePointAt(0)) % 360;
-    return "hsl(" + (hash * 47) % 360 + " 65% 55%)";
+    if (NO_ACTIONS.includes(label)) return "hsl(215 10% 55%)";
+    if (!known.includes(label)) known.push(label);
+    return "hsl(" + (28 + 137.5 * known.indexOf(label)) % 360 + " 70% 55%)";
   };
 
   function showNow(people) {
@@ -27,6 +30,7 @@ const demo = (() => {
     label.textContent = going ? going.event : best.label;
     share.textContent = (100 * best.probability).toFixed(0) + " %";
     find("now").classList.toggle("going", Boolean(going));
+    find("now").classList.toggle("quiet", !going && NO_ACTIONS.includes(best.label));
     return best;
   }
 
@@ -36,6 +40,7 @@ const demo = (() => {
     while (samples.length && samples[0].time < now - MINUTE) samples.shift();
     while (marks.length && marks[0].time < now - MINUTE) marks.shift();
     if (now - drawn > 500 && !document.hidden) { drawn = now; draw(now); }
+    ahead = Date.parse(message.time) - now;
     view = message.view || view;
     press("mirror", view.mirrored);
     press("bodies", view.bodies_only);
@@ -43,39 +48,53 @@ const demo = (() => {
     control.state(message.control);
   }
 
+  // Above the bars the events' names, below them the seconds.
   function draw(now) {
-    const canvas = find("timeline"), scale = devicePixelRatio || 1;
+    const canvas = find("timeline"), scale = devicePixelRatio || 1, line = 15 * scale;
     const width = canvas.clientWidth * scale, height = canvas.clientHeight * scale;
     if (canvas.width !== width || canvas.height !== height) { canvas.width = width; canvas.height = height; }
     const pen = canvas.getContext("2d"), style = getComputedStyle(document.body);
-    const across = (time) => width * (1 - (now - time) / MINUTE);
+    const quiet = style.getPropertyValue("--quiet"), across = (time) => width * (1 - (now - time) / MINUTE);
+    const top = line * 1.4, bottom = height - line * 1.2, tall = bottom - top;
     pen.clearRect(0, 0, width, height);
+    pen.textBaseline = "middle";
     pen.font = 11 * scale + "px " + style.fontFamily;
-    let begin = 0;
+    pen.fillStyle = quiet;
+    for (let seconds = 10; seconds < 60; seconds += 10) {
+      pen.textAlign = "center";
+      pen.fillText("-" + seconds + " s", across(now - 1000 * seconds), bottom + line * 0.65);
+    }
+    pen.textAlign = "left";
     samples.forEach((sample, i) => {
-      const next = samples[i + 1], end = next ? next.time : now;
-      if (sample.label) {
-        pen.fillStyle = colour(sample.label);
-        const tall = (height - 16 * scale) * sample.probability;
-        pen.fillRect(across(sample.time), height - tall, Math.max(across(end) - across(sample.time), 1) + 0.5, tall);
-      }
-      if (next && next.label === sample.label) return;
-      const room = across(end) - across(samples[begin].time);
-      if (sample.label && pen.measureText(sample.label).width + 4 * scale < room) {
-        pen.fillStyle = style.color;
-        pen.fillText(sample.label, across(samples[begin].time) + 2 * scale, 11 * scale);
-      }
-      begin = i + 1;
+      if (!sample.label) return;
+      const end = samples[i + 1] ? samples[i + 1].time : now, high = tall * sample.probability;
+      pen.fillStyle = colour(sample.label);
+      pen.fillRect(across(sample.time), bottom - high, Math.max(across(end) - across(sample.time), 1) + 0.5, high);
     });
-    pen.fillStyle = style.color;
-    for (const mark of marks) pen.fillRect(across(mark.time), 0, 2 * scale, height);
+    pen.globalAlpha = 0.35;
+    pen.fillStyle = quiet;
+    for (const share of [0, 0.5, 1]) pen.fillRect(0, bottom - share * tall, width, scale);
+    pen.globalAlpha = 1;
+    pen.fillText("100 %", 4 * scale, top + line * 0.6);
+    pen.fillText("50 %", 4 * scale, top + tall / 2 + line * 0.6);
+    pen.font = "600 " + 12 * scale + "px " + style.fontFamily;
+    let free = width;  // names do not overlap: an older one that has no room is left out
+    for (const mark of [...marks].reverse()) {
+      const place = across(mark.time), long = pen.measureText(mark.label).width;
+      pen.fillStyle = style.color;
+      pen.fillRect(place, top * 0.2, 2 * scale, bottom - top * 0.2);
+      const right = place + 6 * scale, left = right + long < width ? right : place - long - 4 * scale;
+      if (left + long > free) continue;
+      free = left - 8 * scale;
+      pen.fillText(mark.label, left, top / 2);
+    }
   }
 
   function action(entry) {
     actions.push(entry);
     if (actions.length > KEPT) actions.shift();
     const time = Date.parse(entry.time);
-    if (entry.phase !== "begun" || Date.now() - time > NEWS) return;
+    if (entry.phase !== "begun" || ahead === null || Date.now() + ahead - time > NEWS) return;
     marks.push({time: Date.now(), label: entry.event});
     if (sound) beep();
   }

@@ -130,11 +130,12 @@ function showState(state) {
 function sizeOf(event) {
   const parts = [];
   if (event.length !== null) parts.push(event.length.toFixed(1) + " s");
-  if (event.repetitions) parts.push(event.repetitions + " times");
+  if (event.repetitions > 1) parts.push(event.repetitions + "\u00d7");
   return parts.join(" · ");
 }
 
-// The end of an action takes the place of its beginning.
+// The end of an action takes the place of its beginning. Whose it is stands there once there are several.
+const people = new Set();
 function showEntry(entry, kind) {
   const made = element("li", undefined, kind);
   if (kind === "action") {
@@ -145,7 +146,8 @@ function showEntry(entry, kind) {
   const time = element("time", new Date(entry.time).toLocaleTimeString([], {hour12: false}));
   made.append(time, element("b", kind === "note" ? entry.note : entry.event));
   if (kind === "action") {
-    const whose = entry.person === null ? "" : "person " + entry.person + " · ";
+    people.add(entry.person);
+    const whose = people.size < 2 ? "" : "person " + entry.person + " · ";
     const sizes = sizeOf(entry);
     made.append(element("small", whose + (100 * entry.confidence).toFixed(0) + " %" + (sizes ? " · " + sizes : "")));
   }
@@ -156,6 +158,7 @@ function showEntry(entry, kind) {
 
 function forget() {
   demo.anew();
+  people.clear();
   part("events").replaceChildren();
   part("none").hidden = false;
 }

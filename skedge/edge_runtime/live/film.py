@@ -1,0 +1,134 @@
+"""A recording in one file. Needs OpenCV (extra `live`)."""
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from skedge.edge_runtime.sources.opencv import opencv
+from skedge.skeleton.errors import InputError
+
+RECORDED_RATE = 20
+RESERVE = 100 * 2**20
+# Frames of the recording between two looks at the disk.
+LOOK_EVERY = 100
+SUFFIXES = {".mp4": "mp4v", ".avi": "MJPG", ".mkv": "MJPG"}
+
+
+class Film:
+    """Records pictures to a file, at its own pace whatever that of the camera is. Until it is
+    closed it is called .partial; of one that an earlier run left, what can be read is kept under a
+    name of its own. Only its owner may read it; `code` is the codec, by default the usual one of
+    the suffix.
+
+    It ends early, says so through `note` and has a `problem`, when less than 100 MB are left on the
+    disk. Raises `InputError` for a suffix other than .mp4, .avi and .mkv, a path where something
+    stands or nothing can be written.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        note: Callable[[str], None] = lambda text: None,
+        code: str | None = None,
+    ) -> None:
+        self.path, self.note, self._code = path, note, code
+        self.problem = ""
+        if path.suffix.lower() not in SUFFIXES:
+            raise InputError(
+                f"--record: expected a file that ends in {', '.join(SUFFIXES)}, got {path}"
+            )
+        if os.path.lexists(path):
+            raise InputError(f"--record: {path} exists already; name another file")
+        if not os.access(path.parent, os.W_OK):
+            raise InputError(f"--record: {path.parent} is no folder that can be written to")
+        self._partial = partial_of(path)
+        self._writer: cv2.VideoWriter | None = None
+        self._size = (0, 0)
+        self._began = 0.0
+        self._frames = 0
+        self._looked = -LOOK_EVERY
+
+    def add(self, picture: np.ndarray, seconds: float) -> None:
+        """Show this picture from `seconds` on."""
+        if self.problem:
+            return
+        if self._frames >= self._looked + LOOK_EVERY:
+            self._looked = self._frames
+            if shutil.disk_usage(self.path.parent).free < RESERVE:
+                self.problem = f"less than {RESERVE >> 20} MB are left for {self.path}"
+                self.note(f"recording ended: {self.problem}")
+                return
+        if self._writer is None:
+            self._writer, self._began = self._open(picture), seconds
+        picture = picture[: self._size[1], : self._size[0]]
+        if picture.shape[:2] != self._size[::-1]:
+            picture = cv2.resize(picture, self._size)
+        # A gap of the camera is not filled up: an hour without a picture would be an hour of the
+        # last one.
+        missing = min(
+            int((seconds - self._began) * RECORDED_RATE) + 1 - self._frames, RECORDED_RATE
+        )
+        for _ in range(missing):
+            self._writer.write(picture)
+        self._frames = max(self._frames, int((seconds - self._began) * RECORDED_RATE) + 1)
+
+    def _open(self, picture: np.ndarray) -> cv2.VideoWriter:
+        kept = keep_or_remove(self._partial, self.path) if self._partial.exists() else None
+        if kept is not None:
+            self.note(f"{kept} is what an earlier run has recorded before it was killed")
+        self._size = (picture.shape[1] // 2 * 2, picture.shape[0] // 2 * 2)
+        code = cv2.VideoWriter.fourcc(*(self._code or SUFFIXES[self.path.suffix.lower()]))
+        # OpenCV would make it readable for everybody.
+        os.close(os.open(self._partial, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600))
+        writer = cv2.VideoWriter(str(self._partial), code, RECORDED_RATE, self._size)
+        if not writer.isOpened():
+            self._partial.unlink(missing_ok=True)
+            raise InputError(
+                f"--record: {self.path} cannot be written by this OpenCV; try one that ends in .avi"
+            )
+        return writer
+
+    def pause(self) -> None:
+        """What comes later goes on in the same file."""
+
+    def close(self) -> None:
+        if self._writer is not None:
+            self._writer.release()
+            self._writer = None
+            with self._partial.open("rb") as content:
+                os.fsync(content.fileno())
+            os.replace(self._partial, self.path)
+
+
+def keep_or_remove(partial: Path, path: Path) -> Path | None:
+    """What an earlier run left unfinished gets a free name like `path` where there is a picture in
+    it, which comes back; else it is removed, and None comes back."""
+    capture = opencv().VideoCapture(str(partial))
+    try:
+        readable = bool(capture.read()[0])
+    finally:
+        capture.release()
+    if not readable:
+        partial.unlink(missing_ok=True)
+        return None
+    kept = free_path(path)
+    os.replace(partial, kept)
+    return kept
+
+
+def free_path(path: Path) -> Path:
+    """The path, or one with a number, that no film has yet."""
+    free, number = path, 1
+    while os.path.lexists(free) or os.path.lexists(partial_of(free)):
+        number += 1
+        free = path.with_name(f"{path.stem}-{number}{path.suffix}")
+    return free
+
+
+def partial_of(path: Path) -> Path:
+    """What a film is called until it is whole."""
+    return path.with_name(f"{path.stem}.partial{path.suffix}")
