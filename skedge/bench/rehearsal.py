@@ -52,7 +52,9 @@ class Scene:
         return min(self._bodies, key=lambda body: abs(body.region.x - region.x))
 
     def _stand(self, seconds: float) -> None:
-        self._bodies = [standing(x, 0.15 * self.height, self.tall, seconds) for x in self.places]
+        self._bodies = [
+            standing(x, 0.15 * self.height, self.tall, seconds=seconds) for x in self.places
+        ]
 
     def regions(self) -> list[Region]:
         """Where the people are, each time another one first, as a detector that sees those who are

@@ -57,7 +57,7 @@ def measure(
         others,
     )
     rules = EventRules.of(recognizer.metadata, recognizer.labels + found.labels, more=limits)
-    events = {}
+    events: dict[int, list[str]] = {}
     for i in test:
         clip = play(recognizer, store, int(i))
         if not len(clip.seconds):
