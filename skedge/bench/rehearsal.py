@@ -31,25 +31,30 @@ class Scene:
 
     def __init__(self, people: int, width: int, height: int, seed: int = 0) -> None:
         self.width, self.height = width, height
-        self.seconds = 0.0
         # Nobody is too wide for the place that there is.
         self.tall = min(0.75 * height, 1.5 * width / people)
         self.places = [(number + 0.5) * width / people for number in range(people)]
         self._first = -1
+        self._stand(0.0)
         rng = np.random.default_rng(seed)
         self._wall = rng.integers(60, 200, (height, width, 3), np.uint8)
 
     def frames(self, count: int, rate: float) -> Iterator[Frame]:
         """Pictures, `rate` a second, each an object of its own as from a camera."""
         for number in range(count):
-            self.seconds = number / rate
+            seconds = number / rate
+            self._stand(seconds)
             image = np.roll(self._wall, number % 8, axis=1)
-            yield Frame(image, self.seconds)
+            yield Frame(image, seconds)
 
     def nearest(self, region: Region) -> Body:
         """The body whose place is nearest to a region."""
-        x = min(self.places, key=lambda place: abs(place - region.x))
-        return standing(x, 0.15 * self.height, self.tall, seconds=self.seconds)
+        return min(self._bodies, key=lambda body: abs(body.region.x - region.x))
+
+    def _stand(self, seconds: float) -> None:
+        self._bodies = [
+            standing(x, 0.15 * self.height, self.tall, seconds=seconds) for x in self.places
+        ]
 
     def regions(self) -> list[Region]:
         """Where the people are, each time another one first, as a detector that sees those who are

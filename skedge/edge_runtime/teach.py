@@ -158,10 +158,13 @@ def play(
     ]
     recognizer.reset()
     answers = [one for one in results if one.fresh and one.embedding is not None]
+    if not answers:
+        # Shorter than the model's warm-up.
+        return Played(np.zeros(0), np.zeros((0, 0)), np.zeros((0, 0)))
     return Played(
         np.array([one.seconds for one in answers]),
-        np.array([one.probabilities for one in answers]).reshape(len(answers), -1),
-        np.array([one.embedding for one in answers]).reshape(len(answers), -1),
+        np.array([one.probabilities for one in answers]),
+        np.array([one.embedding for one in answers]),
     )
 
 

@@ -2,6 +2,7 @@
 see."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -168,6 +169,31 @@ def test_who_was_there_a_moment_ago_goes_before_others(estimate: Callable[..., B
     assert [person.id for person in people] == [first[-1]["a"]]
     assert people[0].pixels is not None
     assert abs(people[0].pixels[[11, 12], 0].mean() - scene.visible()["a"]) < 10
+
+
+@pytest.mark.parametrize(("angle", "stands"), [(3.1, True), (-1.9, True), (3.1, False)])
+def test_who_stands_but_is_taken_for_fallen_over_is_believed_as_soon(
+    estimate: Callable[..., BlazePose], angle: float, stands: bool
+) -> None:
+    """A blurred picture: the detector, and the landmarks in its region, have somebody's head where
+    the feet are. Things that look like that are not people, and do not stand either."""
+    scene = Scene(a=lambda now: 200.0)
+
+    def detect(window: np.ndarray) -> list[Detection]:
+        return [
+            replace(one, region=replace(one.region, angle=angle))
+            for one in Scene.detect(scene, window)
+        ]
+
+    def find(image: np.ndarray, region: Region) -> Body | None:
+        found = Scene.find(scene, image, region)
+        if found is None or abs(region.angle) < 0.1:
+            return found if stands else body(score=0.3)
+        return replace(found, region=replace(found.region, angle=region.angle))
+
+    scene.detect, scene.find = detect, find
+    found = scene.follow(estimate(scene, 1), 0.4)
+    assert [bool(one) for one in found[3:]] == [stands] * len(found[3:])
 
 
 def test_a_newcomer_is_believed_at_the_second_look_and_whole_after_half_a_second(

@@ -63,6 +63,21 @@ def test_what_is_left_gives_the_same_numbers(
     assert read_text(part, "min_runtime_version") == "1.5.0"
 
 
+def test_an_opened_output_comes_as_what_it_is_made_of() -> None:
+    part = cut(NETWORK, [WANTED], [UNREAD])
+    picture = np.random.default_rng(1).random(INPUT, np.float32)
+    whole, left = run(NETWORK, picture), run(part, picture)
+    assert set(left) == {"wanted", "sum", "half weights", "bias"}
+    np.testing.assert_array_equal(left["wanted"], whole["wanted"])
+    assert left["half weights"].dtype == np.float16, "as it is stored"
+    around = np.lib.stride_tricks.sliding_window_view(
+        np.pad(left["sum"][0], ((1, 1), (1, 1), (0, 0))), (3, 3), axis=(0, 1)
+    )
+    made = np.einsum("yxckl,klc->yx", around, left["half weights"][0].astype(np.float32))
+    np.testing.assert_allclose(made + left["bias"], whole["unread"][0, :, :, 0], rtol=1e-5)
+    assert same_outputs(NETWORK, part)
+
+
 def test_the_same_file_every_time_and_none_from_a_cut_one() -> None:
     part = cut(NETWORK, [WANTED])
     assert cut(NETWORK, [WANTED]) == part

@@ -54,7 +54,9 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in MODELS:
         published, stored = digest(PUBLISHED[name]), digest(STORED[name])
         wanted = () if name == "detector" else (WANTED,)
-        changed = replace(MODELS[name], published=published, sha256=stored, wanted=wanted)
+        changed = replace(
+            MODELS[name], published=published, sha256=stored, wanted=wanted, opened=()
+        )
         monkeypatch.setitem(MODELS, name, changed)
     return tmp_path / "cache" / "skedge" / "pose"
 

@@ -16,7 +16,8 @@ pytest.importorskip("cv2", reason="needs OpenCV: pip install 'skedge[live]'")
 import cv2
 
 from skedge.edge_runtime.pose.detector import anchors, decode, overlap
-from skedge.edge_runtime.pose.landmarks import LAYOUT, MAIN, refine
+from skedge.edge_runtime.pose.heat import Heat
+from skedge.edge_runtime.pose.landmarks import LAYOUT, MAIN
 from skedge.edge_runtime.pose.placement import Placement, locate, rays
 from skedge.edge_runtime.pose.region import Region, around_body, cut_level
 from skedge.edge_runtime.pose.search import Search, covered, same
@@ -165,6 +166,14 @@ class TestRegion:
         assert (letterbox[11:29] == 50).all()
         assert (letterbox[31:] == 0).all()
         assert (whole.cut(image, 40, cv2.BORDER_REPLICATE) == 50).all()
+
+
+def refine(points: np.ndarray, heat: np.ndarray) -> np.ndarray:
+    """`points` drawn to the heat (64, 64, n), which two features a map sum to, with a bias."""
+    maps = heat.shape[2]
+    features = np.concatenate([heat / 2 - 1, heat], axis=2)
+    weights = np.concatenate([np.eye(maps), np.eye(maps) / 2], axis=1).astype(np.float32)
+    return Heat(weights, np.ones((maps, 1), np.float32)).refine(points, features)
 
 
 class TestHeat:

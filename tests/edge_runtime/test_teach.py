@@ -174,6 +174,15 @@ class TestTeaching:
                 events += after.update(frame, number / 30, label).events
             assert {event.label for event in events} == {label}
 
+    def test_a_clip_too_short_for_an_answer_does_no_harm(self, room: Path) -> None:
+        with StoreWriter(
+            room / "short", name="short", layout=load_layout("ntu25"), labels=["other"], rate=30.0
+        ) as writer:
+            writer.add("cut off", self.motion(100, 1)[:, :2], label=0)
+            writer.protocol("all", lambda index: np.full(len(index), 3, np.int8))
+        found = teach(room / "m.onnx", room / "mine", other=room / "short")
+        assert found["taught"]["jump"]["recall"] == 100
+
     def test_it_insists_on_a_minute_of_anything_else(self, room: Path) -> None:
         self.store(room / "bare", ["jump", "bow"])
         with pytest.raises(InputError, match=r"a minute or more.*skedge record other --out"):

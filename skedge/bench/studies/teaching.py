@@ -57,9 +57,12 @@ def measure(
         others,
     )
     rules = EventRules.of(recognizer.metadata, recognizer.labels + found.labels, more=limits)
-    events = {}
+    events: dict[int, list[str]] = {}
     for i in test:
         clip = play(recognizer, store, int(i))
+        if not len(clip.seconds):
+            events[i] = []
+            continue
         answers = found.combine(clip.probabilities, clip.embeddings)
         events[i] = [one.label for one in find_events(rules, answers, clip.seconds.tolist())]
     other = [i for i in test if kinds[i] not in numbers.values()]

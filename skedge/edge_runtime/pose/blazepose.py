@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -22,9 +23,9 @@ from skedge.edge_runtime.pose.smoothing import OneEuro
 from skedge.edge_runtime.pose.whole import PRESENT, UPRIGHT, Whole, in_picture, is_whole
 from skedge.skeleton.errors import InputError
 
-# What the network's score must reach: for somebody new, and for somebody followed, whom a blurred
-# picture must not lose.
-NEW, FOLLOWED = 0.5, 0.3
+# What the network's score must reach: for somebody new, for somebody followed who is on trial, and
+# for somebody believed, whom a blurred picture must not lose.
+NEW, FOLLOWED, BELIEVED = 0.5, 0.3, 0.2
 # Of the twelve main joints so many must be in the picture: less is no body.
 LEAST = 4
 # People, and threads: more are of no use on any computer.
@@ -52,16 +53,16 @@ class _Followed:
     def __init__(self, track: Track, body: Body) -> None:
         self.track = track
         self.body = body
-        self._joints = OneEuro(CUTOFF, SLOPE)
-        self._pixels = OneEuro(CUTOFF, SLOPE * METRES / body.region.size)
+        pixels = SLOPE * METRES / body.region.size
+        self._motion = OneEuro(CUTOFF, np.array([pixels, pixels, SLOPE, SLOPE, SLOPE]))
         self._placement = Placement()
         self._whole = Whole()
 
     def update(self, body: Body, width: int, height: int, seconds: float) -> Person | None:
         """The person as of this picture; None before there is a number."""
         self.body = body
-        pixels = self._pixels.update(body.pixels, seconds)
-        joints = self._joints.update(body.world, seconds)
+        both = self._motion.update(np.concatenate([body.pixels, body.world], axis=1), seconds)
+        pixels, joints = both[:, :2], both[:, 2:]
         joints = self._placement.update(
             joints,
             pixels,
@@ -70,7 +71,7 @@ class _Followed:
             height=height,
             seconds=seconds,
         )
-        joints = np.where((body.presence >= PRESENT)[:, None], joints, np.nan)
+        joints[body.presence < PRESENT] = np.nan
         whole = self._whole.update(is_whole(body, width, height), body.region.angle, seconds)
         if self.track.id is None:
             return None
@@ -178,8 +179,9 @@ class BlazePose:
         bodies: list[Body] = []
         lost = []
         regions = [one.body.region for one in self._followed]
-        for one, body in zip(self._followed, self._bodies(image, regions, FOLLOWED), strict=True):
-            if body is None or any(same(body, other) for other in bodies):
+        for one, body in zip(self._followed, self._bodies(image, regions, BELIEVED), strict=True):
+            least = FOLLOWED if one.track.id is None else BELIEVED
+            if body is None or body.score < least or any(same(body, other) for other in bodies):
                 lost.append(one.track)
             else:
                 bodies.append(body)
@@ -198,12 +200,28 @@ class BlazePose:
             # Whoever was there a moment ago goes before others.
             places = [track.expected(seconds) for track in lost]
             regions.sort(key=lambda one: min(math.hypot(one.x - x, one.y - y) for x, y in places))
-        for body in self._bodies(image, regions[: min(free, NEWCOMERS)], NEW):
-            if body is not None and not any(
+        for body in self._newcomers(image, regions[: min(free, NEWCOMERS)]):
+            known = any(track.cost(_sighting(image, body), seconds) < math.inf for track in lost)
+            if (body.score >= NEW or known) and not any(
                 same(body, other) or covered(body, other) for other in bodies
             ):
                 bodies.append(body)
         return bodies
+
+    def _newcomers(self, image: np.ndarray, regions: Sequence[Region]) -> list[Body]:
+        """The bodies in regions that the detector found. In a blurred picture it takes many who
+        stand for lying or upside down: those are looked at upright, too."""
+        found = self._bodies(image, regions, FOLLOWED)
+        doubtful = [
+            number
+            for number, body in enumerate(found)
+            if abs((body.region if body else regions[number]).angle) >= UPRIGHT
+        ]
+        raised = [replace(regions[number], angle=0.0) for number in doubtful]
+        for number, body in zip(doubtful, self._bodies(image, raised, NEW), strict=True):
+            if body is not None and abs(body.region.angle) < UPRIGHT:
+                found[number] = body
+        return [body for body in found if body is not None]
 
     def _is_time(
         self, image: np.ndarray, seconds: float, missed: Sequence[Track], bodies: Sequence[Body]
@@ -213,7 +231,8 @@ class BlazePose:
         waited = seconds - self._looked
         if waited >= CALM:
             return True
-        least = MISSED if missed else LOOK if self._followed else 0
+        # Nobody in view leaves time for it.
+        least = 0 if not bodies else MISSED if missed else LOOK
         return waited >= least and (bool(missed) or self._search.has_changed(image, bodies))
 
     def _bodies(
@@ -232,7 +251,7 @@ class BlazePose:
             body
             if body is not None
             and body.score >= least
-            and in_picture(body, width, height)[MAIN].sum() >= LEAST
+            and np.count_nonzero(in_picture(body, width, height)[MAIN]) >= LEAST
             else None
             for body in found
         ]
@@ -252,12 +271,16 @@ def _sighting(image: np.ndarray, body: Body) -> Sighting:
 
 
 def _clothes(image: np.ndarray, body: Body) -> np.ndarray | None:
-    """The mean colour (3,) in CIELAB between shoulders and hips, or None where those lie outside of
-    the picture."""
-    grid = TRUNK @ body.pixels[CORNERS]
-    within = (grid >= 0) & (grid < image.shape[1::-1])
-    grid = grid[within[:, 0] & within[:, 1]].astype(np.intp)
-    if len(grid) < 16:
-        return None
-    patch = image[grid[:, 1], grid[:, 0]][None].astype(np.float32) / 255
-    return np.asarray(cv2.cvtColor(patch, cv2.COLOR_BGR2LAB)[0].mean(axis=0))
+    """The colour (3,) in CIELAB of what lies between shoulders and hips, in the mean, or None where
+    those lie outside of the picture."""
+    height, width = image.shape[:2]
+    trunk = body.pixels[CORNERS]
+    grid = TRUNK @ trunk
+    if not (trunk.min() >= 0 and (trunk.max(axis=0) < (width, height)).all()):
+        within = (grid >= 0) & (grid < (width, height))
+        grid = grid[within[:, 0] & within[:, 1]]
+        if len(grid) < 16:
+            return None
+    columns, rows = grid.astype(np.intp).T
+    mean = np.array([[cv2.mean(image[rows, columns][None])[:3]]], np.float32) / 255
+    return np.asarray(cv2.cvtColor(mean, cv2.COLOR_BGR2LAB)[0, 0])

@@ -36,20 +36,26 @@ _MODEL: Kinds = {
 }
 
 
-def cut(model: bytes, wanted: Collection[tuple[int, ...]]) -> bytes:
+def cut(
+    model: bytes, wanted: Collection[tuple[int, ...]], opened: Collection[tuple[int, ...]] = ()
+) -> bytes:
     """A TFLite file that computes only the outputs of `wanted` shapes, each exactly as `model`
     does.
 
-    The same bytes come out on every machine. Raises `ValueError` where `model` is no TFLite file of
-    one graph, or has no such output.
+    The operators that make outputs of `opened` shapes are left to the reader: in place of such an
+    output come what its operator reads, constants (a convolution's weights and bias) as they are
+    stored. The same bytes come out on every machine. Raises `ValueError` where `model` is no TFLite
+    file of one graph, or has no such output.
     """
     try:
-        return _cut(model, wanted)
+        return _cut(model, wanted, opened)
     except (struct.error, IndexError, KeyError, RecursionError) as error:
         raise ValueError(f"a damaged file: {error}") from None
 
 
-def _cut(model: bytes, wanted: Collection[tuple[int, ...]]) -> bytes:
+def _cut(
+    model: bytes, wanted: Collection[tuple[int, ...]], opened: Collection[tuple[int, ...]]
+) -> bytes:
     root = read_tree(model, _MODEL)
     graphs = root.tables(MODEL_SUBGRAPHS)
     if len(graphs) != 1:
@@ -59,14 +65,31 @@ def _cut(model: bytes, wanted: Collection[tuple[int, ...]]) -> bytes:
         number: tuple(table.numbers(TENSOR_SHAPE))
         for number, table in enumerate(graph.tables(TENSORS))
     }
-    outputs = [number for number in graph.numbers(OUTPUTS) if shapes[number] in wanted]
-    missing = set(wanted) - {shapes[number] for number in outputs}
+    given = graph.numbers(OUTPUTS)
+    missing = {*wanted, *opened} - {shapes[number] for number in given}
     if missing:
         raise ValueError(f"no output of shape {sorted(missing)[0]}")
+    outputs = [number for number in given if shapes[number] in wanted]
+    for number in given:
+        if shapes[number] in opened:
+            outputs += _inputs(graph, number)
     _keep(root, graph, outputs)
     # Signatures name outputs of before.
     root.drop(MODEL_SIGNATURES)
     return write_tree(root)
+
+
+def _inputs(graph: Table, tensor: int) -> list[int]:
+    """What the operator that makes a tensor reads; of constants that are unpacked first, the packed
+    ones."""
+    makers = {made: one for one in graph.tables(OPERATORS) for made in one.numbers(WRITES)}
+    read = []
+    for number in makers[tensor].numbers(READS):
+        maker = makers.get(number)
+        packed = maker.numbers(READS) if maker is not None else []
+        constant = len(packed) == 1 and packed[0] not in {*makers, *graph.numbers(INPUTS)}
+        read.append(packed[0] if constant else number)
+    return read
 
 
 def _keep(root: Table, graph: Table, outputs: list[int]) -> None:
@@ -99,8 +122,8 @@ def _keep(root: Table, graph: Table, outputs: list[int]) -> None:
 
 
 def same_outputs(whole: bytes, part: bytes, pictures: int = 3) -> bool:
-    """Whether a cut network gives bit for bit what the whole one does, on `pictures` random
-    pictures.
+    """Whether what a cut network still gives is bit for bit what the whole one does, on `pictures`
+    random pictures.
     """
     from ai_edge_litert.interpreter import Interpreter
 
@@ -118,6 +141,7 @@ def same_outputs(whole: bytes, part: bytes, pictures: int = 3) -> bool:
             network.invoke()
             details = network.get_output_details()
             given.append({tuple(one["shape"]): network.get_tensor(one["index"]) for one in details})
-        if not all(np.array_equal(given[0][shape], values) for shape, values in given[1].items()):
+        both = given[0].keys() & given[1].keys()
+        if not both or not all(np.array_equal(given[0][one], given[1][one]) for one in both):
             return False
     return True

@@ -12,7 +12,6 @@ from skedge.edge_runtime.pose.network import Network
 from skedge.edge_runtime.pose.region import Region, around_body
 
 SIDE = 224
-BRIGHTNESS = np.arange(256, dtype=np.float32)
 # The network's grids and how many anchors each of their cells has: 28*28*2 + 14*14*2 + 7*7*6 =
 # 2254.
 GRIDS = ((28, 2), (14, 2), (7, 6))
@@ -52,7 +51,7 @@ class Detector:
 
     def __init__(self, path: Path, threads: int = 1) -> None:
         outputs = {"boxes": (1, 2254, 12), "scores": (1, 2254, 1)}
-        self._network = Network(path, threads, outputs, numbers=BRIGHTNESS / 127.5 - 1)
+        self._network = Network(path, threads, outputs, darkest=-1.0)
 
     def detect(self, image: np.ndarray) -> list[Detection]:
         """The bodies in `image` (H, W, 3) uint8 blue green red, the surest first."""

@@ -77,7 +77,7 @@ def _checked(archive: Archive, models: Sequence[Model]) -> dict[Model, bytes]:
 def _prepared(model: Model, content: bytes) -> bytes:
     if not model.wanted:
         return content
-    part = cut(content, model.wanted)
+    part = cut(content, model.wanted, model.opened)
     if hashlib.sha256(part).hexdigest() != model.sha256 or not same_outputs(content, part):
         raise InputError(
             f"pose fetch: {model.name} without its mask does not give the landmarks that it gives "

@@ -7,6 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from skedge.edge_runtime.pose.heat import FEATURES, HEAT, Heat
 from skedge.edge_runtime.pose.network import Network
 from skedge.edge_runtime.pose.region import Region, around_body, cut_level
 from skedge.skeleton.layout import load_layout
@@ -28,19 +29,11 @@ SIDE = 256
 # Somebody who leans by less (radians) is shown to the network leaning: turning the picture is most
 # of the work around the network.
 LEVEL = 0.04
-BRIGHTNESS = np.arange(256, dtype=np.float32)
 JOINTS = len(LAYOUT)
 # Behind the 33 landmarks of the body come two that describe its circle, hips' centre and top, and
 # four that nobody uses.
 POINTS = 39
 CIRCLE = JOINTS + 2
-HEAT = 64
-KERNEL = 7
-REACH = KERNEL // 2
-AROUND = np.arange(-REACH, REACH + 1)
-# How many cells lie between a point's cell and the others of its square, (7, 7).
-SQUARE = AROUND[:, None] * HEAT + AROUND
-SURE = 0.5
 # Coordinates of the world: the network's x grows to the picture's right, its y downwards, its z
 # away from the camera.
 TO_Y_UP = np.array([-1, -1, 1], dtype=np.float32)
@@ -73,10 +66,20 @@ class Landmarker:
 
     def __init__(self, path: Path, threads: int = 1) -> None:
         outputs = {"points": (1, 5 * POINTS), "score": (1, 1), "world": (1, 3 * POINTS)}
-        heat = {"heat": (1, HEAT, HEAT, POINTS)}
-        self._network = Network(
-            path, threads, outputs=outputs, numbers=BRIGHTNESS / 255, optional=heat
-        )
+        heat = {
+            "features": (1, HEAT, HEAT, FEATURES),
+            "weights": (POINTS, 1, 1, FEATURES),
+            "bias": (POINTS,),
+        }
+        self._network = Network(path, threads, outputs=outputs, darkest=0.0, optional=heat)
+        self._heat = None
+        if all(map(self._network.gives, heat)):
+            # Unpacked from fp16 once.
+            weights, bias = (
+                self._network.read(name).reshape(POINTS, -1)[:CIRCLE].astype(np.float32)
+                for name in ("weights", "bias")
+            )
+            self._heat = Heat(weights, bias)
 
     def find(self, image: np.ndarray, region: Region) -> Body | None:
         """The body in `region` of `image` (H, W, 3) uint8 blue green red; None where the network
@@ -90,14 +93,15 @@ class Landmarker:
         self._network.run(cv2.cvtColor(cut, cv2.COLOR_BGR2RGB, cut))
         points = self._network.read("points").reshape(POINTS, 5)
         places = points[:CIRCLE, :2] / SIDE
-        if self._network.gives("heat"):
-            places = refine(places, self._network.view("heat")[0])
+        if self._heat is not None:
+            places = self._heat.refine(places, self._network.view("features")[0])
         places = region.to_picture(places)
         following = around_body(places[JOINTS], places[JOINTS + 1])
         if following is None:
             return None
         world = self._network.read("world").reshape(POINTS, 3)[:JOINTS]
-        world[:, :2] = world[:, :2] @ region.axes().T
+        if region.angle:
+            world[:, :2] = world[:, :2] @ region.axes().T
         visibility, presence = _sigmoid(points[:JOINTS, 3:]).T
         return Body(
             float(self._network.read("score")[0, 0]),
@@ -107,32 +111,6 @@ class Landmarker:
             presence=presence,
             region=following,
         )
-
-
-def refine(points: np.ndarray, heat: np.ndarray) -> np.ndarray:
-    """Points (n, 2), 0 to 1 over the region, drawn to the middle of the heat around them: the first
-    n of the maps (64, 64, 39) of logits.
-
-    Within the square of `KERNEL` cells around a point the cells' places are averaged, weighted by
-    their probabilities; where none of those reaches `SURE`, and for a point outside of the map, the
-    point stays.
-    """
-    scaled = points * HEAT
-    inside = np.asarray(((scaled >= 0) & (scaled < HEAT)).all(axis=1))
-    cells = np.where(inside[:, None], scaled, 0).astype(np.intp)
-    maps = heat.shape[2]
-    first = (cells[:, 1] * HEAT + cells[:, 0]) * maps + np.arange(len(points))
-    logits = heat.ravel().take(first[:, None, None] + SQUARE * maps, mode="clip")
-    weights = 1 / (1 + np.exp(np.minimum(-logits, 80)))
-    if cells.min() < REACH or cells.max() >= HEAT - REACH:
-        # The part of a square that lies beyond the map weighs nothing.
-        square = cells[:, :, None] + AROUND
-        within = np.logical_and(square >= 0, square < HEAT)
-        weights *= within[:, 1, :, None] & within[:, 0, None, :]
-    sure = inside & (weights.reshape(len(points), -1).max(axis=1) >= SURE)
-    total = np.maximum(weights.sum(axis=(1, 2)), 1e-9)
-    moved = np.stack([weights.sum(axis=1) @ AROUND, weights.sum(axis=2) @ AROUND], axis=1)
-    return np.where(sure[:, None], (cells + moved / total[:, None]) / HEAT, points)
 
 
 def _sigmoid(logits: np.ndarray) -> np.ndarray:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from skedge.skeleton.errors import InputError
 
-# Outputs of the landmark networks that somebody reads. Nobody reads the mask of the body; the heat,
-# with which the full network's landmarks are refined, does not make the lite one's better.
+# Outputs of the landmark networks that somebody reads. Nobody reads the mask of the body. The full
+# network's landmarks are refined with their heat, of which a 40th is read: its last convolution is
+# left to `landmarks`. Heat does not make the lite one's better.
 LANDMARKS = ((1, 195), (1, 1), (1, 117))
 HEAT = (1, 64, 64, 39)
 
@@ -19,7 +20,8 @@ class Model:
     a `package`.
 
     `published` is the SHA-256 of that member, `sha256` that of the file in the cache: the same
-    network, cut down to the outputs of the shapes in `wanted`, where those are given.
+    network, cut down to the outputs of the shapes in `wanted` and what those in `opened` are made
+    of, where shapes are given.
     """
 
     name: str
@@ -28,6 +30,7 @@ class Model:
     published: str
     sha256: str
     wanted: tuple[tuple[int, ...], ...] = ()
+    opened: tuple[tuple[int, ...], ...] = ()
 
 
 MODELS = {
@@ -43,8 +46,9 @@ MODELS = {
         package="wheel",
         member="mediapipe/modules/pose_landmark/pose_landmark_full.tflite",
         published="e9a5c5cb17f736fafd4c2ec1da3b3d331d6edbe8a0d32395855aeb2cdfd64b9f",
-        sha256="fc60e97fa3364a370251875d9032fe055363003a848ac64f490c6efffa1e23b1",
-        wanted=(*LANDMARKS, HEAT),
+        sha256="6df382100a999af31a3089e78c5e4d59a3f1a0dcf3d180d09b308dfb85cb83ac",
+        wanted=LANDMARKS,
+        opened=(HEAT,),
     ),
     "lite": Model(
         "pose_landmark_lite.tflite",

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-import cv2
 import numpy as np
 
 from skedge.edge_runtime.backends.silence import silence
@@ -15,8 +14,8 @@ class Network:
     """Runs the .tflite file at `path` on ai-edge-litert with `threads` threads.
 
     `outputs` names the outputs that are wanted by their shapes, `optional` those that a file may
-    lack (see `gives`). `numbers` (256,) float32 are what the network is given for each of the 256
-    brightnesses.
+    lack (see `gives`). The network is given numbers from `darkest` to 1 for brightnesses from 0 to
+    255.
 
     Raises `InputError` where the file cannot be read, or has no such outputs.
     """
@@ -26,7 +25,7 @@ class Network:
         path: Path,
         threads: int,
         outputs: Mapping[str, tuple[int, ...]],
-        numbers: np.ndarray,
+        darkest: float,
         optional: Mapping[str, tuple[int, ...]] = MappingProxyType({}),
     ) -> None:
         from ai_edge_litert.interpreter import Interpreter
@@ -39,7 +38,8 @@ class Network:
             raise _other(
                 path, f"it cannot be read ({' '.join(str(error).split())[:160]})"
             ) from None
-        self._numbers = numbers
+        self._darkest = np.float32(darkest)
+        self._step = np.float32((1 - darkest) / 255)
         (self._input,) = (detail["index"] for detail in self._interpreter.get_input_details())
         known = {
             tuple(map(int, detail["shape"])): detail["index"]
@@ -58,7 +58,11 @@ class Network:
     def run(self, picture: np.ndarray) -> None:
         """Computes the outputs for a picture (side, side, 3) uint8."""
         # No copy between: the numbers are written where the network reads them.
-        cv2.LUT(picture, self._numbers, dst=self._interpreter.tensor(self._input)()[0])
+        entry = self._interpreter.tensor(self._input)()[0]
+        np.multiply(picture, self._step, out=entry)
+        if self._darkest:
+            entry += self._darkest
+        del entry
         self._interpreter.invoke()
 
     def read(self, output: str) -> np.ndarray:

@@ -19,7 +19,7 @@ NEAREST, FARTHEST = 0.3, 30.0
 def rays(pixels: np.ndarray, width: int, height: int) -> np.ndarray:
     """What a pinhole camera's pixels (..., 2) look at: metres to the camera's left and up, (...,
     2), for a metre away."""
-    return (np.array([width / 2, height / 2]) - pixels) / (FOCAL * max(width, height))
+    return ((width / 2, height / 2) - pixels) / (FOCAL * max(width, height))
 
 
 def locate(
@@ -43,7 +43,8 @@ def locate(
     spreads = float((weighed * spread).sum())
     # All joints on one ray say nothing of the distance.
     away = -float((weighed * wanted).sum()) / spreads if spreads > 1e-12 else 0.0
-    return np.append(wanted_mean + seen_mean * away, away)
+    across, up = wanted_mean + seen_mean * away
+    return np.array([across, up, away])
 
 
 class Placement:
@@ -63,8 +64,10 @@ class Placement:
     ) -> np.ndarray:
         """The joints (33, 3) as `locate` places them, with a smoothed distance and the hips on the
         ray of their pixel."""
-        away = locate(joints, pixels, weights=weights, width=width, height=height)[2:]
-        distance = self._distance.update(np.clip(away, NEAREST, FARTHEST), seconds)[0]
+        away = float(locate(joints, pixels, weights=weights, width=width, height=height)[2])
+        away = min(max(away, NEAREST), FARTHEST)
+        distance = float(self._distance.update(np.array(away), seconds))
         left, right = HIPS
-        hips = np.append(rays((pixels[left] + pixels[right]) / 2, width, height), 1) * distance
+        across, up = rays((pixels[left] + pixels[right]) / 2, width, height).tolist()
+        hips = np.array([across * distance, up * distance, distance])
         return joints + (hips - (joints[left] + joints[right]) / 2)

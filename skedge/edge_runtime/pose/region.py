@@ -32,7 +32,10 @@ class Region:
 
     def to_picture(self, points: np.ndarray) -> np.ndarray:
         """Points (..., 2), from (0, 0) to (1, 1) over the square, as pixels of the picture."""
-        return (points - 0.5) * self.size @ self.axes().T + (self.x, self.y)
+        turned = (points - 0.5) * self.size
+        if self.angle:
+            turned = turned @ self.axes().T
+        return np.asarray(turned + np.array([self.x, self.y]))
 
     def cut(self, image: np.ndarray, side: int, border: int) -> np.ndarray:
         """The square of `image` (H, W, 3) as (side, side, 3) uint8; `border` is OpenCV's mode for

@@ -1,6 +1,8 @@
 """The One-Euro filter: steady where the body rests, quick where it moves (Casiez, Roussel and
 Vogel, CHI 2012)."""
 
+import math
+
 import numpy as np
 
 
@@ -8,11 +10,11 @@ class OneEuro:
     """Smooths arrays of one shape that come at any rate.
 
     `cutoff` (Hz) is how fast it follows at rest, `slope` how much faster for every unit a second of
-    movement, `rate` (Hz) how fast the movement itself is followed (the paper's f_cmin, beta, and
-    f_c of the derivative).
+    movement (one number, or one for each element of the last axis), `rate` (Hz) how fast the
+    movement itself is followed (the paper's f_cmin, beta, and f_c of the derivative).
     """
 
-    def __init__(self, cutoff: float, slope: float, rate: float = 1.0) -> None:
+    def __init__(self, cutoff: float, slope: float | np.ndarray, rate: float = 1.0) -> None:
         self._cutoff, self._slope, self._rate = cutoff, slope, rate
         self._value: np.ndarray | None = None
         self._speed: np.ndarray = np.zeros(())
@@ -29,8 +31,8 @@ class OneEuro:
             change = value - self._value
             speed = change / gap
             # The usual case first: all numbers there, and nothing to be told apart.
-            known = np.isfinite(speed)
-            if not known.all():
+            if not math.isfinite(speed.sum()):
+                known = np.isfinite(speed)
                 speed = np.where(known, speed, 0)
                 change = np.where(np.isfinite(self._value), change, 0)
                 self._value = np.where(np.isfinite(self._value), self._value, value)

@@ -7,6 +7,8 @@ from skedge.edge_runtime.pose.landmarks import HIPS, KNEES, MAIN, NOSE, SHOULDER
 # The crown of the head lies this share as far above the nose as the nose above the middle of the
 # shoulders.
 CROWN = 0.6
+CROWNED = [NOSE, *SHOULDERS]
+DOWN_TO_KNEES = [*SHOULDERS, *HIPS, *KNEES]
 # Radians of lean up to which a body stands or sits.
 UPRIGHT = np.pi / 4
 PRESENT = 0.5
@@ -25,8 +27,8 @@ SPEAKS = 0.25
 def in_picture(body: Body, width: int, height: int) -> np.ndarray:
     """Which of the 33 joints lie inside of the picture and are not just guessed beyond the region's
     edge, (33,) bool."""
-    inside = ((body.pixels >= 0) & (body.pixels < (width, height))).all(axis=1)
-    return np.asarray(inside & (body.presence >= PRESENT))
+    x, y = body.pixels.T
+    return np.asarray((x >= 0) & (x < width) & (y >= 0) & (y < height) & (body.presence >= PRESENT))
 
 
 def is_whole(body: Body, width: int, height: int) -> bool:
@@ -34,14 +36,16 @@ def is_whole(body: Body, width: int, height: int) -> bool:
     not hidden."""
     if body.score < SURE:
         return False
-    inside = in_picture(body, width, height)
-    middle = body.pixels[SHOULDERS].mean(axis=0)
-    crown = body.pixels[NOSE] + CROWN * (body.pixels[NOSE] - middle)
-    head = 0 <= crown[0] < width and 0 <= crown[1] < height
-    return bool(
-        head
-        and inside[[*SHOULDERS, *HIPS, *KNEES]].all()
-        and body.visibility[MAIN].mean() >= VISIBLE
+    nose, left, right = body.pixels[CROWNED].tolist()
+    x, y = (
+        at + CROWN * (at - (one + other) / 2)
+        for at, one, other in zip(nose, left, right, strict=True)
+    )
+    return (
+        0 <= x < width
+        and 0 <= y < height
+        and bool(in_picture(body, width, height)[DOWN_TO_KNEES].all())
+        and float(body.visibility[MAIN].sum()) >= VISIBLE * len(MAIN)
     )
 
 
