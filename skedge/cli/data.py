@@ -156,6 +156,7 @@ def check_command(parser: ArgumentParser) -> Callable[[Any], None]:
         from skedge.datasets.store import Store
         from skedge.datasets.store.check import check
         from skedge.datasets.store.look import look
+        from skedge.datasets.store.odd import odd_clips
 
         store = Store(args.data)
         damaged = check(store)
@@ -164,8 +165,9 @@ def check_command(parser: ArgumentParser) -> Callable[[Any], None]:
                 f"{args.data}: damaged clips: {', '.join(damaged[:10])}; {len(damaged)} in all;"
                 " import it again"
             )
-        for fault in look(store.clip, len(store), store.layout, rate=store.rate).faults:
-            print(f"note: {fault}", file=sys.stderr)
+        body = look(store.clip, len(store), store.layout, rate=store.rate)
+        for note in (*body.faults, *odd_clips(store.clip, store.index["name"], store.layout)):
+            print(f"note: {note}", file=sys.stderr)
         print(f"{len(store)} clips are as they were written")
 
     return main

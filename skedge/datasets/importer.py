@@ -26,6 +26,7 @@ from skedge.datasets.progress import progress
 from skedge.datasets.store import PARTS, StoreWriter
 from skedge.datasets.store.lock import only_one
 from skedge.datasets.store.look import look
+from skedge.datasets.store.odd import odd_clips
 from skedge.skeleton.body_check import BodyReport
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.layout import Layout
@@ -252,7 +253,8 @@ class _Log:
             for name, parts in counts.items()
             if not any(parts.values())
         ]
-        return [*(str(fault) for fault in body.faults), *empty]
+        odd = odd_clips(self.writer.clip, self.writer.names, self.dataset.layout)
+        return [*(str(fault) for fault in body.faults), *odd, *empty]
 
     def _add_clip(self, clip: Clip) -> None:
         try:

@@ -1,4 +1,4 @@
-"""What runs on the device: a model file, a skeleton a frame in, an action out. NumPy and
+"""What runs on the device: a model file, one skeleton per frame in, an action out. NumPy and
 onnxruntime, nothing else."""
 
 import os

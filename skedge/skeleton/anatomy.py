@@ -63,6 +63,22 @@ def height_of(frames: np.ndarray, layout: Layout, flat: bool = False) -> float:
     return _median(_percentile(distances, 90 if flat else 50) / shares)
 
 
+def limb_change(frames: np.ndarray, layout: Layout) -> float:
+    """How many times longer the limbs are in some of the frames (N, V, 3) of one person than in
+    others, 1 at least; NaN where too few are seen.
+
+    The 95th and the 5th percentile of the frames are compared, each by its median limb.
+    """
+    pairs, shares = segments(layout)
+    distances = np.linalg.norm(frames[:, pairs[:, 0]] - frames[:, pairs[:, 1]], axis=-1)
+    distances = distances[np.isfinite(distances).any(axis=-1)]
+    if not distances.size:
+        return float("nan")
+    sizes = np.nanmedian(distances / shares, axis=-1)
+    low, high = np.percentile(sizes, (5, 95))
+    return float(high / low) if low > 0 else float("nan")
+
+
 def misfit(frames: np.ndarray, layout: Layout, flat: bool = False) -> float:
     """How unlike a human body frames (N, V, 3) are in this order of joints: about 0.1 for people,
     above 0.25 for a wrong order, NaN where too few joints are seen."""

@@ -21,6 +21,7 @@ from skedge.student.divergence import softened_divergence
 from skedge.student.online import train_online
 from skedge.teacher.augment import Augment
 from skedge.teacher.clips import Clips
+from skedge.teacher.handedness import for_sides
 from skedge.teacher.networks.classifier import Classifier, Fused, Network, freeze
 from skedge.teacher.protocols.evaluate import Job, Sets
 from skedge.teacher.protocols.finetune import supervised
@@ -145,7 +146,17 @@ def distill(
     for other in unlabelled:
         clips = Clips.read(other, np.arange(len(other)), data, layout=store.layout)
         sets = replace(sets, train=sets.train.with_unlabelled(clips))
-    settings = replace(settings, optim=settings.optim.for_clips(len(sets.train)))
+    settings = replace(
+        settings,
+        optim=settings.optim.for_clips(len(sets.train)),
+        augment=for_sides(
+            settings.augment,
+            sets.train.joints,
+            sets.train.labels,
+            names=store.labels,
+            layout=sets.layout,
+        ),
+    )
     job = Job(run, sets, recipe.student, settings=settings)
     student = job.classifier()
     if encoder is not None:

@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import re
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
@@ -235,6 +236,8 @@ def _score(annotation: dict[str, Any]) -> np.ndarray:
         _pickle(img_shape=[480.0, 640.0]),
         _pickle(label=lambda one: float(one["label"])),
         _pickle(label=lambda one: [one["label"]]),
+        _pickle(label=lambda one: str(one["label"])),
+        _pickle(img_shape=None, original_shape=(480, 640)),
         _pickle(keypoint=lambda one: list(one["keypoint"][0])),
         _pickle(keypoint=lambda one: list(one["keypoint"].swapaxes(0, 1))),
         _pickle(keypoint=lambda one: one["keypoint"][0]),
@@ -275,6 +278,39 @@ def test_lists_of_mmaction2_and_files_of_kinetics_are_read(tmp_path):
     assert "kpfiles/other.pkl beside the pickle, found none" in report["damaged"][0]["reason"]
 
 
+def test_labels_that_are_words_name_their_classes(tmp_path):
+    words = _pickle(label=lambda one: ("wave", "jump")[one["label"]])
+    store, _ = _import_pickle(tmp_path, words)
+    assert store.labels == ("jump", "wave")
+    assert store.index["label"].tolist() == [1, 0, 1, 0]
+    (tmp_path / "labels.txt").write_text("wave\nclap\njump\n")
+    store, _ = _import_pickle(tmp_path, words, labels=tmp_path / "labels.txt")
+    assert store.index["label"].tolist() == [0, 2, 0, 2]
+
+
+def test_a_clip_of_both_parts_tests_and_that_is_told(tmp_path):
+    content = _pickle()
+    content["split"]["xsub_train"] = ["clip0", "clip1", "clip2"]
+    store, report = _import_pickle(tmp_path, content)
+    assert store.split("xsub", "train").tolist() == [0, 1]
+    assert report["warnings"] == ["xsub: 1 clips stand in train and test; they only test"]
+
+
+@pytest.mark.parametrize("absent", [0.0, np.nan])
+def test_the_origin_of_padded_arrays_is_a_joint(tmp_path, absent):
+    """Clips around a joint, as ST-GCN's own scripts place them, keep it: only whole zeros are
+    padding."""
+    folder = tmp_path / "set"
+    folder.mkdir()
+    clips = [clip - clip[:, :, NTU.center, None] for clip in people()[:4]]
+    data = np.pad(np.stack(clips), ((0, 0), (0, 1), (0, 5), (0, 0), (0, 0)), constant_values=absent)
+    np.save(folder / "train_data.npy", data.transpose(0, 4, 2, 3, 1).astype(np.float32))
+    (folder / "train_label.pkl").write_bytes(pickle.dumps((list("abcd"), [0, 1, 0, 1])))
+    store, report = _import(folder, "stgcn", rate=None)
+    np.testing.assert_allclose(store.clip(2), clips[2], atol=1e-6)
+    assert report["warnings"] == ["30 frames a second are assumed; --rate"]
+
+
 def test_a_split_whose_names_are_no_clips_is_an_error(tmp_path):
     content = _pickle()
     content["split"]["xsub_val"] = ["clip2.avi", "clip3.avi"]
@@ -310,6 +346,7 @@ TABLES = {
     "semicolons": "file;label;subject\nc0.npz;wave;1\nc1.npz;jump;2\n",
     "numbers as pandas writes them": "file,label,subject\nc0.npz,wave,1.0\nc1.npz,jump,2.0\n",
     "subjects with names": "file,label,subject\nc0.npz,wave,P01\nc1.npz,jump,P02\n",
+    "tabs": "file\tlabel\tsubject\nc0.npz\twave\t1\nc1.npz\tjump\t2\n",
     "line ends of an old Mac": "file,label,subject\rc0.npz,wave,1\rc1.npz,jump,2\r",
     "parts in capitals": "file,label,split,subject\nc0.npz,wave,Train,1\nc1.npz,jump,testing,2\n",
 }
@@ -321,6 +358,64 @@ def test_tables_of_other_programs_are_read(tmp_path, table):
     assert report["damaged"] == []
     assert store.labels == ("jump", "wave")
     assert store.index["subject"].tolist() == [1, 2]
+
+
+def test_a_table_in_two_bytes_a_letter_and_words_for_unknown_people(tmp_path):
+    folder = _folder(tmp_path / "set", people()[:2])
+    table = "file\tlabel\tsubject\nc0.npz\twave\tNaN\nc1.npz\tjump\tnone\n"
+    (folder / "clips.csv").write_bytes(table.encode("utf-16"))
+    store, report = _import(folder)
+    assert store.labels == ("jump", "wave")
+    assert store.index["subject"].tolist() == [-1, -1]
+    assert report["damaged"] == []
+
+
+@pytest.mark.parametrize(("mark", "point"), [(";", "."), (";", ","), ("\t", "."), (" ", ".")])
+def test_numbers_between_other_marks_are_the_same_numbers(tmp_path, mark, point):
+    clip = people()[0].copy()
+    clip[0, 3, 5] = np.nan
+    folder = tmp_path / "set"
+    folder.mkdir()
+    words = [[f"{x:.6f}".replace(".", point) for x in frame.ravel()] for frame in clip[0]]
+    (folder / "c0.csv").write_text("\n".join(mark.join(row) for row in words) + "\n")
+    (folder / "clips.csv").write_text("file,label\nc0.csv,wave\n")
+    store, _ = _import(folder)
+    np.testing.assert_allclose(store.clip(0), clip, atol=1e-5)
+
+
+def test_what_else_a_file_holds_is_told(tmp_path):
+    folder = _folder(tmp_path / "set", people()[:2])
+    np.savez(folder / "c0.npz", joints=people()[0], rate=30.0)
+    _, report = _import(folder)
+    assert [note["clip"] for note in report["notes"]] == ["c0"]
+    assert "not rate" in report["notes"][0]["note"]
+
+
+def _sentinel(clip: np.ndarray) -> np.ndarray:
+    clip = clip.copy()
+    clip[:, 4:7, 7] = 999.0
+    return clip
+
+
+@pytest.mark.parametrize(
+    ("make", "clips", "said"),
+    [
+        (lambda c: 1000 * c, 1, r"c3: 1\d{3} times as large as the others"),
+        (lambda c: c * (1, -1, 1), 1, "c3: upside down"),
+        (lambda c: c * (-1, 1, 1), 5, "c3: mirrored"),
+        (_sentinel, 1, r"c3: with joints \d\d\d body sizes away: write NaN"),
+        (lambda c: np.concatenate([c[:, :9], 2.2 * c[:, 9:]], 1), 1, r"c3: with limbs 2\.\d times"),
+        (lambda c: c[:, :1], 1, "c3: without any movement"),
+        (lambda _: people()[0], 1, "c3: copies of other clips"),
+    ],
+)
+def test_some_clips_of_another_kind_are_named(tmp_path, make, clips, said):
+    """What is wrong with a few clips only is drowned in the look at all of them."""
+    mixed = [make(c) if 3 <= n < 3 + clips else c for n, c in enumerate(people())]
+    store, report = _import(_folder(tmp_path / "set", mixed))
+    assert len(report["warnings"]) == 1
+    assert re.match(f"{clips} of 12 clips, such as {said}", report["warnings"][0])
+    assert report["warnings"][0] in summarize(store)["looks"]
 
 
 def test_one_word_in_two_forms_is_one_class_and_two_spellings_are_told(tmp_path):
@@ -343,6 +438,16 @@ def test_a_line_of_labels_is_a_class(tmp_path, lines):
 def test_a_rate_that_is_none_is_refused(tmp_path, rate):
     with pytest.raises(InputError, match="expected a rate"):
         _import(_folder(tmp_path / "set", people()[:2]), rate=rate)
+
+
+def test_what_is_odd_about_a_single_clip_is_told():
+    clip = people()[0]
+    half = np.concatenate([clip[:, :9], 2.2 * clip[:, 9:]], axis=1)
+    for odd, said in ((half, "limbs are 2.3 times longer"), (clip[:, :1], "a single frame")):
+        _, notes = understood(odd.swapaxes(0, 1), NTU, None, "clip.npy")
+        assert any(said in note for note in notes)
+    with pytest.raises(InputError, match=r"clip.npy: expected .* of some frames, got \(0, 25, 3\)"):
+        understood(clip[0, :0], NTU, None, "clip.npy")
 
 
 def test_joints_of_another_number_are_named_by_their_limbs():

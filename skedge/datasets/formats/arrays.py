@@ -24,12 +24,14 @@ from skedge.datasets.source import File, read_bytes
 from skedge.datasets.store import PARTS
 from skedge.skeleton.body_check import persons_first
 from skedge.skeleton.errors import InputError
-from skedge.skeleton.layout import Layout, load_layout
+from skedge.skeleton.layout import Layout, layout_names, load_layout
 
 LIST = "clips.csv"
 MOST_PEOPLE = 100
 _NUMBERS = ("subject", "camera", "setup")
 _WHOLE = re.compile(r"-?\d+(\.0*)?")
+_UNKNOWN = ("nan", "none", "null", "na", "n/a")
+_MARKS = ",;\t|"
 _PART_NAMES = {"training": "train", "validation": "val", "valid": "val", "testing": "test"}
 
 
@@ -54,19 +56,28 @@ def open_arrays(
     """The clips that `clips.csv` in the folder `source` lists: columns file, label, and if known
     subject, camera, setup, split.
 
-    A .npy or .npz file holds one array, or one called `joints`, of shape (T, V, 3), (M, T, V, 3) or
-    (T, M, V, 3), told apart by their length; (T, V, 2) is a place in a picture, see `--channels`. A
-    .csv file has a row a frame, x, y, z of every joint of every person, with or without a line of
-    titles. Metres, y up, NaN (in a .csv also nothing) where absent. `layout` is a name or a JSON
-    file, by default `layout.json` in the folder. `labels` is a text file with one class a line,
-    otherwise the classes are those of the list in their order. Protocols: `official` by the column
-    split (train, val or test), `xsub` where there are at least two subjects: every other one
-    trains. Raises `InputError` for a list or layout that cannot be read; a row or a file that
-    cannot is damage.
+    The list's columns stand apart by commas, semicolons, tabs or bars. A .npy or .npz file holds
+    one array, or one called `joints`, of shape (T, V, 3), (M, T, V, 3) or (T, M, V, 3), told apart
+    by their length; (T, V, 2) is a place in a picture, see `--channels`. A .csv file has a row a
+    frame, x, y, z of every joint of every person, with or without a line of titles, between commas,
+    semicolons (the numbers may have decimal commas then), tabs or spaces. Metres, y up, NaN (in a
+    .csv also nothing) where absent.
+
+    `layout` is a name or a JSON file, by default `layout.json` in the folder. `labels` is a text
+    file with one class a line, otherwise the classes are those of the list in their order.
+    Protocols: `official` by the column split (train, val or test), `xsub` where there are at least
+    two subjects: every other one trains. Raises `InputError` for a list or layout that cannot be
+    read; a row or a file that cannot is damage.
     """
     if not source.is_dir():
         raise InputError(f"{source}: expected a folder with {LIST} and the files that it lists")
-    chosen = load_layout(layout if layout is not None else str(source / "layout.json"))
+    own = source / "layout.json"
+    if layout is None and not own.is_file():
+        raise InputError(
+            f"{source}: expected layout.json, which names the joints, or a layout by name, got"
+            f" neither; --layout {' or '.join(layout_names())}"
+        )
+    chosen = load_layout(layout if layout is not None else str(own))
     wrong: list[DamagedError] = []
     rows = _rows(source, wrong)
     classes = _classes(rows, labels)
@@ -109,10 +120,10 @@ def read_clip(row: _Row, layout: Layout, classes: dict[str, int]) -> list[Clip]:
     _check_axes(joints.shape, layout, row.path)
     if joints.ndim == 3:
         joints = joints[None]
-    note = ""
+    note = _unread(row.path)
     if joints.shape[2] == len(layout) and joints.shape[0] > 1:
         joints, other = persons_first(joints)
-        note = f"read as (frames, persons, joints, 3), {len(joints)} persons" if other else ""
+        note = f"read as (frames, persons, joints, 3), {len(joints)} persons" if other else note
     if joints.shape[1] > LONGEST:
         damaged(row.path, f"expected at most {LONGEST} frames a clip, got {joints.shape[1]}")
     if joints.shape[3] == 2:
@@ -168,6 +179,16 @@ def _from_npz(path: Path) -> np.ndarray:
     return read_array(path, name, found[name])
 
 
+def _unread(path: Path) -> str:
+    """What else a file holds, for the report."""
+    if path.suffix.lower() != ".npz":
+        return ""
+    others = [name for name in members(path) if name != "joints"]
+    if "joints" not in members(path) or not others:
+        return ""
+    return f"only joints is read, not {', '.join(others)[:80]} (frames a second are --rate)"
+
+
 def _from_npy(path: Path) -> np.ndarray:
     try:
         array: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
@@ -184,7 +205,7 @@ def _from_npy(path: Path) -> np.ndarray:
 
 def _from_csv(path: Path, layout: Layout) -> np.ndarray:
     content = read_bytes(File(str(path))).removeprefix(codecs.BOM_UTF8)
-    content = content.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    content = _with_commas(content.replace(b"\r\n", b"\n").replace(b"\r", b"\n"))
     first, _, rest = content.partition(b"\n")
     person = len(layout) * 3
 
@@ -206,12 +227,26 @@ def _from_csv(path: Path, layout: Layout) -> np.ndarray:
     return table.reshape(len(table), -1, len(layout), 3).transpose(1, 0, 2, 3)
 
 
+def _with_commas(content: bytes) -> bytes:
+    """A table whose cells stand apart by semicolons, tabs or spaces, with commas and points."""
+    first = content.lstrip().partition(b"\n")[0]
+    if b";" in first:
+        return content.replace(b",", b".").replace(b";", b",")
+    if b"\t" in first:
+        return content.replace(b"\t", b",")
+    if b"," not in first and b" " in first.strip():
+        return b"\n".join(b",".join(line.split()) for line in content.split(b"\n"))
+    return content
+
+
 def _rows(source: Path, wrong: list[DamagedError]) -> list[_Row]:
     path = source / LIST
     try:
-        text = unicodedata.normalize("NFC", read_bytes(File(str(path))).decode("utf-8-sig"))
+        content = read_bytes(File(str(path)))
+        wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        text = unicodedata.normalize("NFC", content.decode("utf-16" if wide else "utf-8-sig"))
         first = text.lstrip().splitlines()[0] if text.strip() else ""
-        mark = ";" if first.count(";") > first.count(",") else ","
+        mark = max(_MARKS, key=first.count)
         reader = csv.DictReader(text.splitlines(), delimiter=mark)
         reader.fieldnames = [title.strip().lower() for title in reader.fieldnames or []]
         columns = reader.fieldnames
@@ -227,6 +262,8 @@ def _rows(source: Path, wrong: list[DamagedError]) -> list[_Row]:
             f"{path}: expected the columns file and label (subject, camera, setup, split), got"
             f" {list(columns)[:8]}"
         )
+    for _, line in lines:
+        line.update({f: "" for f in _NUMBERS if (line.get(f) or "").strip().lower() in _UNKNOWN})
     numbers = {field: _numbering(lines, field) for field in _NUMBERS}
     rows = []
     for number, line in lines:

@@ -25,7 +25,7 @@ def open_ctrgcn(source: Path, *, labels: Path | str | None = None) -> Dataset:
     """x (N, T, 150) as [person][joint][xyz], and y (N, classes) one-hot; clips are called train-0
     and so on.
 
-    Padding of zeros is taken off. `labels` is a text file with one class a line; otherwise the
+    Padding of zeros is taken off. `labels` is a text file with one class per line; otherwise the
     numbers are the names. Protocol: `official`. Raises `InputError` for a file without these
     arrays.
     """

@@ -77,7 +77,7 @@ def open_msr_action3d(source: Path) -> Dataset:
 
 
 def read_clip(file: File) -> list[Clip]:
-    """The clip in one text file: x, y, z in metres and a confidence a line, 20 lines a frame;
+    """The clip in one text file: x, y, z in metres and a confidence per line, 20 lines per frame;
     `DamagedError` names it."""
     match = _NAME.fullmatch(file.name)
     if match is None or not 1 <= int(match[2]) <= len(LABELS):

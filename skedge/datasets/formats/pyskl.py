@@ -45,7 +45,8 @@ def open_pyskl(
     become NaN.
 
     `layout` is a layout's name or JSON file, by default the one with as many joints (25: ntu25, 17:
-    coco17). `labels` is a text file with one class a line; otherwise the numbers are the names.
+    coco17). `labels` is a text file with one class a line; otherwise the numbers are the names, or
+    the labels where they are words.
     `rate` in frames per second defaults to 30 for NTU RGB+D (known by the clips' names), and to
     unknown. Splits become protocols: `xsub_train` and `xsub_val` are train and test of `xsub`,
     `train1` and `test1` those of `split1`, `train` and `val` those of `official`.
@@ -54,8 +55,9 @@ def open_pyskl(
     """
     split, annotations = _content(source)
     chosen = _layout(layout, annotations, source)
+    annotations, words = _numbered(annotations, labels)
     numbers = [label for annotation in annotations if (label := _label(annotation)) is not None]
-    names = read_labels(labels, max(numbers, default=0))
+    names = words or read_labels(labels, max(numbers, default=0))
     ntu = all(_NTU_NAME.fullmatch(str(annotation.get("frame_dir"))) for annotation in annotations)
     if rate is None and ntu:
         rate = 30.0
@@ -70,6 +72,10 @@ def open_pyskl(
             )
         if len(found) < len(listed):
             notes.append(f"{part}: {len(found)} of {len(listed)} names are clips")
+    for name, parts in protocols.items():
+        both = set(parts.get("train", ())) & set(parts.get("test", ()))
+        if both:
+            notes.append(f"{name}: {len(both)} clips stand in train and test; they only test")
     return Dataset(
         name=source.stem,
         layout=chosen,
@@ -91,6 +97,27 @@ def open_pyskl(
         parallel=False,
         unit="clips",
     )
+
+
+def _numbered(
+    annotations: list[dict[str, Any]], labels: Path | str | None
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """Annotations with class numbers, and the classes' names where the labels are words, in the
+    order of the file of `labels` or their own; numbers that are written as words are numbers."""
+    words = [one.get("label") for one in annotations]
+    if not words or not all(isinstance(word, str) for word in words):
+        return annotations, []
+    texts = [str(word).strip() for word in words]
+    if all(text.isdecimal() for text in texts):
+        return [
+            one | {"label": int(text)} for one, text in zip(annotations, texts, strict=True)
+        ], []
+    names = sorted(set(texts)) if labels is None else read_labels(labels, 0)
+    places = {name: place for place, name in enumerate(names)}
+    return [
+        one | {"label": places.get(text, text)}
+        for one, text in zip(annotations, texts, strict=True)
+    ], names
 
 
 def _name(annotation: dict[str, Any], number: int) -> str:
@@ -195,7 +222,7 @@ def _joints(annotation: dict[str, Any], layout: Layout, source: str) -> np.ndarr
             f"expected keypoint as numbers of shape (persons, frames, joints, 2 or 3), got {shape}",
         )
     check_joints(keypoint.shape[2], layout, source)
-    if keypoint.shape[-1] == 3 and score is None and annotation.get("img_shape") is not None:
+    if keypoint.shape[-1] == 3 and score is None and _image(annotation) is not None:
         keypoint, score = keypoint[..., :2], keypoint[..., 2]
     joints = keypoint.astype(np.float32)
     absent = ~np.isfinite(joints).all(axis=-1) | (joints == 0).all(axis=-1)
@@ -209,8 +236,13 @@ def _joints(annotation: dict[str, Any], layout: Layout, source: str) -> np.ndarr
     return (
         joints
         if joints.shape[-1] == 3
-        else _pixels_to_metres(joints, layout, annotation.get("img_shape"), source=source)
+        else _pixels_to_metres(joints, layout, _image(annotation), source=source)
     )
+
+
+def _image(annotation: dict[str, Any]) -> Any:
+    shape = annotation.get("img_shape")
+    return annotation.get("original_shape") if shape is None else shape
 
 
 def _arrays(annotation: dict[str, Any], source: str) -> tuple[Any, Any]:

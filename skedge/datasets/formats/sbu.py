@@ -59,7 +59,7 @@ def open_sbu(source: Path) -> Dataset:
 
 
 def read_clip(file: File) -> list[Clip]:
-    """The clip in one text file: a frame a line, its number, then x, y, z of 15 joints of two
+    """The clip in one text file: one frame per line, its number, then x, y, z of 15 joints of two
     persons, as shares of the picture and of the depth; `DamagedError` names it.
 
     In metres x is 1.28 - 2.56 x', y 0.96 - 1.92 y' and z 1.28 z', as the set's description has it.

@@ -10,7 +10,7 @@ from skedge.datasets.importer import Clip, Dataset
 from skedge.datasets.parsing.damage import damaged
 from skedge.datasets.parsing.labels import read_labels
 from skedge.datasets.parsing.npz import LARGEST
-from skedge.datasets.parsing.padded import in_order, unpad
+from skedge.datasets.parsing.padded import in_order, is_ntu, unpad
 from skedge.datasets.parsing.safe_pickle import load_pickle
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.layout import check_joint_count, load_layout
@@ -40,7 +40,8 @@ def open_stgcn(
 
     Where both parts have clips of one name they are called train-NAME and test-NAME. Padding of
     zeros is taken off. `labels` is a text file with one class a line; otherwise the numbers are the
-    names. Protocol: `official`, the train and val files as train and test. Raises `InputError` for
+    names. `rate` is 30 frames a second by default, as NTU RGB+D and Kinetics have. Protocol:
+    `official`, the train and val files as train and test. Raises `InputError` for
     a folder without them and for arrays that do not fit each other or the layout.
     """
     parts = {
@@ -61,6 +62,7 @@ def open_stgcn(
         }
     numbers = [label for part in parts.values() for label in part.labels]
     names = read_labels(labels, max(numbers))
+    known = rate is not None or all(is_ntu(one) for part in parts.values() for one in part.names)
 
     def read(at: tuple[str, int]) -> list[Clip]:
         part, row = parts[at[0]], at[1]
@@ -86,6 +88,7 @@ def open_stgcn(
         sources=[(name, row) for name, part in parts.items() for row in range(len(part.labels))],
         read=read,
         root=source,
+        notes=[] if known else [f"{RATE:g} frames a second are assumed; --rate"],
         protocols={
             "official": in_order({name: _short(part.names) for name, part in parts.items()})
         },

@@ -7,8 +7,8 @@ from skedge.skeleton.errors import InputError
 
 
 def read_labels(path: Path | str | None, largest: int) -> list[str]:
-    """The names in a text file with one class a line; without a file the numbers 0 to `largest` are
-    the names.
+    """The names in a text file with one class per line; without a file the numbers 0 to `largest`
+    are the names.
 
     The n-th line names class n, so a line that is empty or begins with # is refused unless nothing
     but such lines follows. Raises `InputError` for that, for a file that cannot be read and for one
@@ -20,7 +20,7 @@ def read_labels(path: Path | str | None, largest: int) -> list[str]:
         names = [line.strip() for line in _text(path).splitlines()]
     except (OSError, UnicodeDecodeError):
         raise InputError(
-            f"{path}: expected a text file with one class a line, got one that cannot be read"
+            f"{path}: expected a text file with one class per line, got one that cannot be read"
         ) from None
     while names and not names[-1]:
         names.pop()

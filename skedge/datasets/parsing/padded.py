@@ -12,17 +12,23 @@ from skedge.datasets.store import PARTS
 _NTU_NAME = re.compile(r"S(\d{3})C(\d{3})P(\d{3})R(\d{3})A(\d{3})")
 
 
+def is_ntu(name: str) -> bool:
+    """Whether a clip is called as NTU RGB+D's are."""
+    return _NTU_NAME.fullmatch(name.removesuffix(".skeleton")) is not None
+
+
 def unpad(joints: np.ndarray, name: str, label: int, file: object) -> Clip:
     """A clip of joints (M, T, V, 3) with zeros where nobody is: trailing frames and persons of
-    zeros go, others are NaN.
+    zeros go, others are NaN. NaN and infinity are absent joints.
 
     Subject, camera and setup are read off the name where it is one of NTU RGB+D's. Raises
-    `DamagedError` for a clip of zeros and for NaN.
+    `DamagedError` for a clip in which nobody is.
     """
-    if not (np.abs(joints) < 3e38).all():
-        damaged(file, "expected coordinates, got NaN or infinity")
-    joints = np.array(joints, np.float32)
-    joints[(joints == 0).all(axis=-1)] = np.nan
+    with np.errstate(over="ignore", invalid="ignore"):
+        joints = np.array(joints, np.float32)
+    joints[~np.isfinite(joints).all(axis=-1)] = np.nan
+    # A single joint at zero may be the origin of the coordinates (`absent_zeros`).
+    joints[(np.nan_to_num(joints) == 0).all(axis=(2, 3))] = np.nan
     seen = np.isfinite(joints).any(axis=(2, 3))
     if not seen.any():
         damaged(file, f"expected a body, got only zeros in {joints.shape[1]} frames")

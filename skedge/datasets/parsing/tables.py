@@ -15,7 +15,7 @@ _ABSENT = ("nan", "-nan", "none", "null")
 def read_table(
     content: bytes, columns: int, file: object, *, commas: bool = False, absent: bool = False
 ) -> np.ndarray:
-    """Numbers (rows, columns) float64 of a text with a row a line; blank lines are passed over.
+    """Numbers (rows, columns) float64 of a text with one row per line; blank lines are passed over.
 
     The numbers stand apart by spaces, or `commas`. Where `absent` is given, NaN and (between
     commas) nothing mean absent. `columns` of 0 takes the first line's. Raises `DamagedError` with

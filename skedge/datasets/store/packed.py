@@ -194,6 +194,11 @@ class StoreWriter:
         self._names.add(name)
         self._rows += persons * frames
 
+    @property
+    def names(self) -> list[str]:
+        """Of the clips that were added, in their order."""
+        return [clip[0] for clip in self._clips]
+
     def clip(self, number: int) -> np.ndarray:
         """Joints (M, T, V, 3) of a clip that was added, by its number from 0."""
         self._file.flush()

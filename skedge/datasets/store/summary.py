@@ -6,6 +6,7 @@ import numpy as np
 
 from skedge.datasets.store import PARTS, Store
 from skedge.datasets.store.look import look
+from skedge.datasets.store.odd import odd_clips
 
 _ROWS = 100_000
 
@@ -52,7 +53,10 @@ def summarize(store: Store) -> dict[str, Any]:
         "missing": _missing(store.joints),
         "height": body.height and round(body.height, 3),
         "speed": body.speed and round(body.speed, 3),
-        "looks": [str(fault) for fault in body.faults],
+        "looks": [
+            *(str(fault) for fault in body.faults),
+            *odd_clips(store.clip, store.index["name"], store.layout),
+        ],
         "bytes": sum(file.stat().st_size for file in store.path.iterdir() if file.is_file()),
         "fingerprint": store.fingerprint,
     }

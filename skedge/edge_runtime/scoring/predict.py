@@ -221,7 +221,9 @@ def understood(
     What is no clip at all comes back as it is. Raises `InputError` for joints of another number
     that are in no known order.
     """
-    usable = clip.ndim in (3, 4) and clip.dtype.kind in "fiu" and 0 not in clip.shape
+    if 0 in clip.shape:
+        raise InputError(f"{source}: expected joints (T, V, 3) of some frames, got {clip.shape}")
+    usable = clip.ndim in (3, 4) and clip.dtype.kind in "fiu"
     if not usable or clip.shape[-1] != 3:
         return clip, []
     joints, other = persons_first(clip, True) if clip.ndim == 4 else (clip[None], False)
@@ -234,6 +236,8 @@ def understood(
             return clip, notes
         layout = found
         notes.append(f"the joints are taken for {layout.name}'s; name another one by --layout")
+    if joints.shape[1] == 1:
+        notes.append("a single frame, in which nothing moves")
     notes += [str(fault) for fault in check_bodies([joints], layout).faults]
     joints, note = choose(absent_zeros(joints.astype(np.float32), layout))
     notes += [note] if note else []

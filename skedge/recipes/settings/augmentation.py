@@ -1,6 +1,7 @@
 """Random changes of clips."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass
@@ -21,6 +22,8 @@ class AugmentSettings:
         scale: largest relative change of the body's size, either way.
         flip: probability of exchanging left and right joints where they are (PSTL, AimCLR).
         mirror: probability of a true mirror image: left and right exchanged and x negated.
+        mirror_when: always; or either-side: where labels are learned, only if the training clips
+            show people who do an action now with one hand or foot, now with the other.
         noise: largest standard deviation in metres of a clip's white noise; drawn between 0 and it.
         offset: largest standard deviation in metres of a joint's displacement for a whole clip;
             drawn between 0 and it.
@@ -40,6 +43,7 @@ class AugmentSettings:
     scale: float = 0.0
     flip: float = 0.0
     mirror: float = 0.0
+    mirror_when: Literal["always", "either-side"] = "always"
     noise: float = 0.0
     offset: float = 0.0
     reverse: float = 0.0

@@ -8,6 +8,7 @@ from skedge.datasets.store import Store
 from skedge.recipes.recipe import Recipe
 from skedge.recipes.settings import EncoderSettings, FinetuneSettings
 from skedge.teacher.augment import Augment
+from skedge.teacher.handedness import for_sides
 from skedge.teacher.networks.classifier import Classifier
 from skedge.teacher.networks.dual import AnyEncoder, DualEncoder
 from skedge.teacher.networks.transformer import set_drop_path
@@ -86,8 +87,16 @@ def train_classifier(
 ) -> dict[str, Any]:
     """The metrics of a classifier that is trained from the weights it has."""
     settings = job.settings
+    sets = job.sets
     set_drop_path(classifier, settings.drop_path)
-    augment = Augment(settings.augment, job.sets.layout)
+    sided = for_sides(
+        settings.augment,
+        sets.train.joints,
+        sets.train.labels,
+        names=sets.store.labels,
+        layout=sets.layout,
+    )
+    augment = Augment(sided, sets.layout)
     module = Classification(
         classifier,
         lambda joints: classifier(joints, augment)[0],

@@ -1,0 +1,102 @@
+"""Clips of a set that are unlike its others: of another size, upside down, mirrored, still, with
+joints far from their bodies, or copies."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from skedge.skeleton.anatomy import backward, height_of, limb_change, upward
+from skedge.skeleton.body_check import CHANGING
+from skedge.skeleton.layout import Layout
+
+# Of five real sets (UTD-MHAD, MSR-Action3D, UTKinect, Florence, Bandai-Namco; 4,908 clips) no clip
+# is 1.6 times as large or small as the set's median, has a frame 1.6 times as wide as its median
+# frame, or has its shoulders lower than 0.9 up from its feet; 1 % seem mirrored at most.
+_OTHER_SIZE, _FAR, _DOWN = 2.5, 3.0, -0.5
+_MIRRORED, _MIRRORED_SHARE, _MIRRORED_CLIPS = 0.2, 0.03, 3
+_FRAMES = 16
+# Of more clips than these only some are looked at.
+_MOST = 2000
+
+
+def odd_clips(
+    clip: Callable[[int], np.ndarray], names: Sequence[str] | np.ndarray, layout: Layout
+) -> list[str]:
+    """A sentence for each way in which some clips differ from the others, with the first one's
+    name; `clip` gives one of them, (M, T, V, 3) in metres.
+
+    Whether they are wrong nobody can tell: somebody may well stand on the hands.
+    """
+    chosen = np.unique(np.linspace(0, len(names) - 1, _MOST).astype(np.int64))
+    clips = (clip(int(number)) for number in chosen)
+    looks = [(_look(joints, layout), hash(joints.tobytes())) for joints in clips]
+    size, far, up, back, grown, moved = np.array([one for one, _ in looks]).reshape(-1, 6).T
+    with np.errstate(invalid="ignore", divide="ignore"):
+        times = size / np.nanmedian(size) if np.isfinite(size).any() else size
+        other = np.maximum(times, 1 / times) > _OTHER_SIZE
+    upright = np.isfinite(up).any() and np.nanmedian(up) > -_DOWN
+    mirrored = back > _MIRRORED
+    some = max(_MIRRORED_CLIPS, _MIRRORED_SHARE * len(mirrored)) <= mirrored.sum()
+    contents = np.array([content for _, content in looks])
+    _, firsts = np.unique(contents, return_index=True)
+    copies = np.ones(len(looks), bool)
+    copies[firsts] = False
+    found = []
+    for odd, what in (
+        (other, "{times} times as large as the others: in another unit?"),
+        ((up < _DOWN) & upright, "upside down, unlike the others"),
+        (mirrored & some & ~mirrored.all(), "mirrored: feet and faces point backwards"),
+        (far > _FAR, "with joints {far} body sizes away: write NaN for what was not seen"),
+        (grown > CHANGING, "with limbs {grown} times longer in some frames than in others"),
+        (moved == 0, "without any movement"),
+        (copies, "copies of other clips"),
+    ):
+        if odd.any():
+            first = int(np.flatnonzero(odd)[0])
+            said = what.format(
+                times=_short(times[first]), far=_short(far[first]), grown=_short(grown[first])
+            )
+            found.append(f"{odd.sum()} of {len(odd)} clips, such as {names[chosen[first]]}: {said}")
+    return found
+
+
+def _look(clip: np.ndarray, layout: Layout) -> tuple[float, ...]:
+    """Of a clip (M, T, V, 3) the size of its bodies in metres, the widest frame in such sizes, how
+    far up the shoulders are from the feet (1 to -1), how surely it is mirrored (1 to -1), how much
+    limbs grow, and the largest step of a joint in metres."""
+    joints = np.asarray(clip, np.float64)
+    frames = joints.reshape(-1, *joints.shape[2:])
+    frames = frames[np.isfinite(frames).all(axis=-1).sum(axis=-1) > 1]
+    if not len(frames):
+        return (np.nan,) * 6
+    spans = np.linalg.norm(np.nanmax(frames, axis=1) - np.nanmin(frames, axis=1), axis=-1)
+    size = float(np.median(spans))
+    some = frames[np.unique(np.linspace(0, len(frames) - 1, _FRAMES).astype(np.int64))]
+    ups = upward(some, layout)[:, 1]
+    height = height_of(some, layout)
+    backs = backward(some, layout, height) if height > 0 else np.full(len(some), np.nan)
+    grown = np.array([limb_change(person, layout) for person in joints])
+    steps = np.abs(np.diff(joints, axis=1))
+    return (
+        size,
+        float(spans.max() / size) if size > 0 else np.nan,
+        _middle(ups, np.median),
+        _middle(backs, np.mean),
+        np.nan if _flat(some) else float(grown[np.isfinite(grown)].max(initial=1.0)),
+        float(steps[np.isfinite(steps)].max(initial=0.0)),
+    )
+
+
+def _flat(frames: np.ndarray) -> bool:
+    """Whether bodies are places in a picture, whose limbs are foreshortened."""
+    depths = frames[..., 2]
+    return bool(np.ptp(depths[np.isfinite(depths)]) == 0)
+
+
+def _middle(values: np.ndarray, of: Callable[[np.ndarray], np.floating]) -> float:
+    known = values[np.isfinite(values)]
+    return float(of(known)) if len(known) else np.nan
+
+
+def _short(number: float) -> str:
+    return f"{number:.0f}" if number >= 10 else f"{number:.2g}"

@@ -1,0 +1,62 @@
+"""Mirror images are trained on where people use either hand, and only there."""
+
+import numpy as np
+import pytest
+import torch
+
+from skedge.recipes.settings import AugmentSettings
+from skedge.skeleton.layout import load_layout
+from skedge.teacher.handedness import either_side, for_sides
+
+NTU = load_layout("ntu25")
+
+
+def _clip(side: str | None, rng: np.random.Generator) -> np.ndarray:
+    """Somebody (1, 20, 25, 3) who waves with one hand, or bows for None."""
+    body = rng.normal(0, 0.002, (1, 20, 25, 3)).astype(np.float32)
+    swing = np.sin(np.arange(20) / 2)[:, None]
+    if side is None:
+        body[0, :, :, 1] += 0.2 * swing
+        return body
+    arm = [NTU.index(f"{side}_{joint}") for joint in ("elbow", "wrist", "hand")]
+    body[0][:, arm, 0] += 0.3 * swing
+    return body
+
+
+def _set(classes: list[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Clips of each class, whose letters are the sides of its clips: r, l, or b for a bow."""
+    rng = np.random.default_rng(0)
+    sides = {"r": "right", "l": "left", "b": None}
+    clips = [_clip(sides[letter], rng) for letters in classes for letter in letters]
+    return np.stack(clips), np.repeat(np.arange(len(classes)), [len(each) for each in classes])
+
+
+@pytest.mark.parametrize(
+    ("classes", "names", "either"),
+    [
+        (["rrrrl", "bbbbb"], ["wave", "bow"], True),
+        (["rrlll", "rrrrr"], ["wave", "throw"], True),
+        (["rrrrr", "bbbbb"], ["wave", "bow"], False),  # all were asked to take the right one
+        (["bbbbb", "bbbbb"], ["bow", "squat"], False),
+        (["rrrrr", "lllll", "rrrrl"], ["raise", "lift", "wave"], False),  # actions of one side
+        (["rrrrl", "rrrrl"], ["Swipe-Left", "swipe_right"], False),  # a direction, not a hand
+        (["rrrrl", "rrrrl"], ["circle counter-clockwise", "wave"], False),
+        (["r" * 99 + "l"], ["wave"], False),  # one in a hundred may be an error of the sensor
+        (["bbbbl", "bbbbr"], ["bow", "walk"], False),
+    ],
+)
+def test_what_clips_show(classes: list[str], names: list[str], either: bool) -> None:
+    joints, labels = _set(classes)
+    assert either_side(joints, labels, names, layout=NTU) is either
+
+
+def test_the_settings_for_clips(capsys: pytest.CaptureFixture[str]) -> None:
+    asked = AugmentSettings(mirror=0.5, mirror_when="either-side", yaw=60)
+    for classes, share in ((["rrrrl"], 0.5), (["rrrrr"], 0.0)):
+        joints, labels = (torch.from_numpy(array) for array in _set(classes))
+        found = for_sides(asked, joints, labels, names=["wave"], layout=NTU)
+        assert (found.mirror, found.yaw) == (share, 60)
+    always = AugmentSettings(mirror=0.5)
+    assert for_sides(always, joints, labels, names=["wave"], layout=NTU) == always
+    # Clips without a label, of an unlabelled store, say nothing.
+    assert not either_side(joints.numpy(), np.full(len(joints), -1), [], layout=NTU)
