@@ -30,7 +30,8 @@ class Scene:
     """A number of `people` who stand side by side in pictures of `width` x `height` pixels."""
 
     def __init__(self, people: int, width: int, height: int, seed: int = 0) -> None:
-        self.width, self.height = width, height
+        self.width = width
+        self.height = height
         # Nobody is too wide for the place that there is.
         self.tall = min(0.75 * height, 1.5 * width / people)
         self.places = [(number + 0.5) * width / people for number in range(people)]

@@ -82,7 +82,8 @@ def import_command(parser: ArgumentParser) -> Callable[[Any], None]:
 
 def _notes(report: dict[str, Any], where: Path) -> list[str]:
     """What a user should know of an import."""
-    damaged, of = len(report["damaged"]), f"{report['sources']} {report['unit']}"
+    damaged = len(report["damaged"])
+    of = f"{report['sources']} {report['unit']}"
     notes = []
     if damaged and damaged > report["sources_damaged"]:
         notes.append(f"{damaged} damaged parts of {of} left out, see {where}")

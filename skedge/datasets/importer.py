@@ -189,7 +189,9 @@ class _Log:
     def __init__(
         self, dataset: Dataset, writer: StoreWriter, strict: bool, mending: Mending
     ) -> None:
-        self.dataset, self.writer, self.strict = dataset, writer, strict
+        self.dataset = dataset
+        self.writer = writer
+        self.strict = strict
         self.mending = mending
         self.sources = self.clips = self.sources_damaged = 0
         self.damaged: list[dict[str, Any]] = []

@@ -133,7 +133,8 @@ def persons_first(joints: np.ndarray, frames_first: bool = False) -> tuple[np.nd
     if max(few, many) > _MOST_PERSONS >= min(few, many):
         turn = few > many
     else:
-        first, second = _step(joints), _step(joints.swapaxes(0, 1))
+        first = _step(joints)
+        second = _step(joints.swapaxes(0, 1))
         turn = frames_first if not min(first, second) * 3 < max(first, second) else first < second
     return (joints.swapaxes(0, 1) if turn else joints), turn != frames_first
 
@@ -171,7 +172,8 @@ class BodyCheck:
         for person in clip:
             self._add_person(np.asarray(person, np.float64))
         if len(self._clips) > _CLIPS:
-            self._clips, self._every = self._clips[::2], 2 * self._every
+            self._clips = self._clips[::2]
+            self._every = 2 * self._every
 
     def _add_person(self, person: np.ndarray) -> None:
         finite = np.isfinite(person).all(axis=-1)
@@ -213,7 +215,8 @@ class BodyCheck:
             return BodyReport(
                 None, speed=None, seen=share, zeros=zero_share, flat=False, faults=tuple(faults)
             )
-        clips, flat = self._clips, _flat(frames)
+        clips = self._clips
+        flat = _flat(frames)
         if (third := _third(frames, self.layout, flat)) is not None:
             faults.append(third)
         elif (
@@ -440,7 +443,8 @@ def _directions(
     if not flat:
         votes = _means([backward(clip, layout, height)[:, None] for clip in clips])
         if len(votes):
-            score, needed = float(votes.mean()), 0.15 + 0.45 / np.sqrt(len(votes))
+            score = float(votes.mean())
+            needed = 0.15 + 0.45 / np.sqrt(len(votes))
             known = abs(score) > needed
             mirrored = score > needed
     if up != "y" and not (image and up == "-y"):

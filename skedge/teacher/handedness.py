@@ -57,7 +57,8 @@ def either_side(
     one_sided = others = 0
     for label in np.unique(labels[labels >= 0]):
         own = sides[labels == label]
-        right, left = int((own > _ONE_SIDED).sum()), int((own < -_ONE_SIDED).sum())
+        right = int((own > _ONE_SIDED).sum())
+        left = int((own < -_ONE_SIDED).sum())
         if 2 * (right + left) < len(own):
             continue
         one_sided, others = one_sided + right + left, others + min(right, left)

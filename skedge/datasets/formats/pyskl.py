@@ -62,7 +62,8 @@ def open_pyskl(
     if rate is None and ntu:
         rate = 30.0
     clips = {_name(annotation, number) for number, annotation in enumerate(annotations)}
-    protocols, notes = _protocols(split, source), []
+    protocols = _protocols(split, source)
+    notes = []
     for part, listed in split.items():
         found = [name for name in listed if name in clips]
         if listed and not found:
@@ -162,7 +163,8 @@ def _content(source: Path) -> tuple[dict[str, list[str]], list[dict[str, Any]]]:
         raise InputError(
             f"{source}: expected PYSKL's pickle ({_FORM}), got {type(content).__name__}"
         )
-    split, annotations = content.get("split", {}), content["annotations"]
+    split = content.get("split", {})
+    annotations = content["annotations"]
     annotations = [annotation if isinstance(annotation, dict) else {} for annotation in annotations]
     if (
         not annotations
@@ -248,7 +250,8 @@ def _image(annotation: dict[str, Any]) -> Any:
 def _arrays(annotation: dict[str, Any], source: str) -> tuple[Any, Any]:
     """keypoint (M, T, V, C) and keypoint_score (M, T, V) or None: also of a list per frame, without
     the axis of persons, and of rows of persons with the frame of each (frame_inds)."""
-    keypoint, score = annotation["keypoint"], annotation.get("keypoint_score")
+    keypoint = annotation["keypoint"]
+    score = annotation.get("keypoint_score")
     frames = annotation.get("frame_inds")
     if isinstance(keypoint, list | tuple):
         try:

@@ -65,7 +65,8 @@ def open_stgcn(
     known = rate is not None or all(is_ntu(one) for part in parts.values() for one in part.names)
 
     def read(at: tuple[str, int]) -> list[Clip]:
-        part, row = parts[at[0]], at[1]
+        part = parts[at[0]]
+        row = at[1]
         name = part.names[row]
         if part.labels[row] < 0:
             damaged(

@@ -35,7 +35,9 @@ class Film:
         note: Callable[[str], None] = lambda text: None,
         code: str | None = None,
     ) -> None:
-        self.path, self.note, self._code = path, note, code
+        self.path = path
+        self.note = note
+        self._code = code
         self.problem = ""
         if path.suffix.lower() not in SUFFIXES:
             raise InputError(
@@ -63,7 +65,8 @@ class Film:
                 self.note(f"recording ended: {self.problem}")
                 return
         if self._writer is None:
-            self._writer, self._began = self._open(picture), seconds
+            self._writer = self._open(picture)
+            self._began = seconds
         picture = picture[: self._size[1], : self._size[0]]
         if picture.shape[:2] != self._size[::-1]:
             picture = cv2.resize(picture, self._size)
@@ -122,7 +125,8 @@ def keep_or_remove(partial: Path, path: Path) -> Path | None:
 
 def free_path(path: Path) -> Path:
     """The path, or one with a number, that no film has yet."""
-    free, number = path, 1
+    free = path
+    number = 1
     while os.path.lexists(free) or os.path.lexists(partial_of(free)):
         number += 1
         free = path.with_name(f"{path.stem}-{number}{path.suffix}")

@@ -25,7 +25,8 @@ class Guesses:
     def __init__(
         self, note: Callable[[str], object], clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._note, self._clock = note, clock
+        self._note = note
+        self._clock = clock
         # When all tries of an address will have come back.
         self._whole: OrderedDict[str, float] = OrderedDict()
         self._all = 0.0
@@ -52,7 +53,9 @@ class Guesses:
             self._untold += 1
             if now - self._told < NOTE_EVERY:
                 return
-            count, self._untold, self._told = self._untold, 0, now
+            count = self._untold
+            self._untold = 0
+            self._told = now
         tokens = "a wrong token" if count == 1 else f"{count} wrong tokens, the last"
         self._note(f"page: {tokens} from {address}")
 

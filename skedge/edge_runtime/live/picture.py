@@ -45,7 +45,9 @@ class Studio:
         film: Recording | None = None,
         view: View | None = None,
     ) -> None:
-        self.viewers, self.film, self._view = viewers, film, view or View()
+        self.viewers = viewers
+        self.film = film
+        self._view = view or View()
         self.recording = film is not None
         self._running = False
         self._stage = Stage()

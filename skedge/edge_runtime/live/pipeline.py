@@ -104,13 +104,11 @@ class Live:
         self.name = printable(name)
         self.view = View()
         self.control: Control | None = None
-        self._source, self._pose, self._layout, self._consumer, self._painter = (
-            source,
-            pose,
-            layout,
-            consumer,
-            painter,
-        )
+        self._source = source
+        self._pose = pose
+        self._layout = layout
+        self._consumer = consumer
+        self._painter = painter
         self._frames: Mailbox[_Shot] = Mailbox(wait=every_frame)
         self._observations: Mailbox[Observation] = Mailbox(wait=every_frame)
         self._pictures: Mailbox[Observation] = Mailbox(
@@ -283,14 +281,16 @@ class Live:
     def _publish(self) -> None:
         due = 0.0
         while True:
-            last, now = self.crew.stopping.is_set(), time.monotonic()
+            last = self.crew.stopping.is_set()
+            now = time.monotonic()
             if now >= due or last:
                 figures = {
                     "rates": self.timing.rates(),
                     "latencies": self.timing.latencies(),
                     "health": health(),
                 }
-                self._figures, due = figures, now + FIGURES_SECONDS
+                self._figures = figures
+                due = now + FIGURES_SECONDS
             self._listen_to_source()
             self.states.put(json.dumps(self.state()).encode())
             if last:

@@ -95,7 +95,8 @@ def open_camera(
     from skedge.edge_runtime.sources import open_source
     from skedge.edge_runtime.sources.cameras import without_password
 
-    source, name = open_source(text, fast, **recorded), without_password(text)
+    source = open_source(text, fast, **recorded)
+    name = without_password(text)
     layout = getattr(source, "layout", None)
     if layout is not None:
         return Camera(name, source, pose=None, layout=layout, notes=getattr(source, "notes", ()))

@@ -35,7 +35,9 @@ class Segments:
             raise InputError(f"--segment: expected from 1 to 86400 seconds, got {seconds}")
         if not limit >= GIGABYTE / 100:
             raise InputError(f"--record-limit: expected from 0.01 GB, got {limit / GIGABYTE}")
-        self.folder, self._seconds, self._limit = folder, seconds, limit
+        self.folder = folder
+        self._seconds = seconds
+        self._limit = limit
         self.problem = ""
         self._film: Film | None = None
         self._began = 0.0
@@ -69,7 +71,8 @@ class Segments:
             self._film.add(picture, seconds)
             self.problem = self._film.problem
         except (InputError, OSError) as error:
-            self._film, self.problem = None, str(error)
+            self._film = None
+            self.problem = str(error)
         if self.problem:
             self._finish()
 
@@ -82,7 +85,8 @@ class Segments:
         self._held.close()
 
     def _finish(self) -> None:
-        film, self._film = self._film, None
+        film = self._film
+        self._film = None
         if film is not None:
             try:
                 film.close()

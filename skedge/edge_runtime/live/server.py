@@ -146,7 +146,8 @@ class _Server(HTTPServer):
     request_queue_size = 1024
 
     def __init__(self, feeds: Feeds, host: str, port: int, token: str | None) -> None:
-        self.feeds, self.token = feeds, token
+        self.feeds = feeds
+        self.token = token
         self.streams = threading.BoundedSemaphore(STREAMS)
         self.closing = threading.Event()
         self.run = secrets.token_hex(4)
@@ -518,7 +519,8 @@ class _Seat:
     """One of the places for streams, as long as its block lasts; refuses where all are taken."""
 
     def __init__(self, handler: _Handler, watched: Newest[bytes] | None = None) -> None:
-        self._handler, self._watched = handler, watched
+        self._handler = handler
+        self._watched = watched
         self._taken = False
 
     def __enter__(self) -> bool:

@@ -128,7 +128,8 @@ class _Stdout:
     disk that is full is said once."""
 
     def __init__(self, running: Live) -> None:
-        self._running, self._said = running, False
+        self._running = running
+        self._said = False
 
     def __call__(self, error: Exception) -> None:
         if not isinstance(error, OSError) or error.errno not in FULL:

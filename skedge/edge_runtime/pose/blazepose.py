@@ -62,7 +62,8 @@ class _Followed:
         """The person as of this picture; None before there is a number."""
         self.body = body
         both = self._motion.update(np.concatenate([body.pixels, body.world], axis=1), seconds)
-        pixels, joints = both[:, :2], both[:, 2:]
+        pixels = both[:, :2]
+        joints = both[:, 2:]
         joints = self._placement.update(
             joints,
             pixels,

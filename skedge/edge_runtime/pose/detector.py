@@ -59,7 +59,8 @@ class Detector:
         whole = Region(width / 2, height / 2, max(height, width), angle=0.0)
         picture = cv2.cvtColor(whole.cut(image, SIDE, cv2.BORDER_CONSTANT), cv2.COLOR_BGR2RGB)
         self._network.run(picture)
-        boxes, scores = self._network.read("boxes")[0], self._network.read("scores")[0, :, 0]
+        boxes = self._network.read("boxes")[0]
+        scores = self._network.read("scores")[0, :, 0]
         scores, boxes, points = decode(boxes, scores)
         detections = []
         for score, box, (hips, top) in zip(
@@ -86,7 +87,8 @@ def decode(boxes: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarra
     sure = sure[np.argsort(-scores[sure], kind="stable")]
     scores = 1 / (1 + np.exp(-scores[sure].astype(np.float64)))
     numbers = boxes[sure].astype(np.float64) / SIDE
-    centre, extent = numbers[:, :2] + anchors()[sure], np.abs(numbers[:, 2:4])
+    centre = numbers[:, :2] + anchors()[sure]
+    extent = np.abs(numbers[:, 2:4])
     points = (numbers[:, 4:].reshape(-1, 4, 2) + anchors()[sure, None]).reshape(-1, 8)
     rows = np.concatenate([centre - extent / 2, centre + extent / 2, points], axis=1)
     left = np.ones(len(rows), dtype=bool)

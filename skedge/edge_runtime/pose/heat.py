@@ -17,7 +17,8 @@ class Heat:
     weighted by `weights` (n, C), plus `bias` (n, 1), as logits."""
 
     def __init__(self, weights: np.ndarray, bias: np.ndarray) -> None:
-        self._weights, self._bias = weights[:, :, None], bias
+        self._weights = weights[:, :, None]
+        self._bias = bias
 
     def refine(self, points: np.ndarray, features: np.ndarray) -> np.ndarray:
         """The n points (n, 2), 0 to 1 over the region, drawn to the middle of the heat around

@@ -15,7 +15,9 @@ class OneEuro:
     """
 
     def __init__(self, cutoff: float, slope: float | np.ndarray, rate: float = 1.0) -> None:
-        self._cutoff, self._slope, self._rate = cutoff, slope, rate
+        self._cutoff = cutoff
+        self._slope = slope
+        self._rate = rate
         self._value: np.ndarray | None = None
         self._speed: np.ndarray = np.zeros(())
         self._seconds = 0.0

@@ -129,7 +129,8 @@ def predict_store(
             f"{store.path}: expected clips as they were written, got {len(damaged)} with other"
             " bytes; import them again"
         )
-    target, rate = recognizer.metadata.layout, store.rate or RATE
+    target = recognizer.metadata.layout
+    rate = store.rate or RATE
     body = check_bodies((store.clip(i) for i in known[:: len(known) // 50 + 1]), store.layout)
     notes = [str(fault) for fault in body.sure]
     if damaged:
@@ -275,7 +276,8 @@ def _predict(
         raise InputError(f"{name}: {error}") from None
     if not answers:
         return Prediction(name, truth, label=None, confidence=0.0, probabilities=None)
-    best, mean = int(answers[-1].argmax()), int(np.mean(answers, axis=0).argmax())
+    best = int(answers[-1].argmax())
+    mean = int(np.mean(answers, axis=0).argmax())
     return Prediction(
         name,
         truth=truth,

@@ -71,8 +71,11 @@ class Live:
         sleep: Callable[[float], object] | None = None,
         wait: bool = False,
     ) -> None:
-        self.name, self.status, self.losses = name, "", 0
-        self._opener, self._clock = opener, clock
+        self.name = name
+        self.status = ""
+        self.losses = 0
+        self._opener = opener
+        self._clock = clock
         self._closed = threading.Event()
         self._sleep = sleep or self._closed.wait
         self._iterated = False
@@ -144,7 +147,8 @@ class Live:
         return picture
 
     def _release(self) -> None:
-        capture, self._capture = self._capture, None
+        capture = self._capture
+        self._capture = None
         if capture is not None:
             try:
                 capture.release()
