@@ -1,0 +1,174 @@
+"""What landmarks lose in int8: BlazePose's landmark network, quantised for a film.
+
+`python -m skedge.bench.studies.pose_precision FILM --pose lite` shows what the network sees in the
+film to the network as it is and to quantised forms of it: weights alone, and activations in 8 or 16
+bits, calibrated over their full range on a hundred of these pictures. Needs the extras `live` and
+`convert`.
+"""
+
+import argparse
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+
+from skedge.edge_runtime.pose.blazepose import BlazePose
+from skedge.edge_runtime.pose.choice import NETWORKS
+from skedge.edge_runtime.pose.models import LANDMARKS, model_path
+from skedge.edge_runtime.pose.network import Network
+from skedge.edge_runtime.sources import open_source
+from skedge.skeleton.markdown import table
+
+FORMS = ("dynamic_wi8_afp32", "static_wi8_ai8", "static_wi8_ai16")
+CALIBRATED = 100
+TRIED = 120
+SIDE = 256
+SIGNATURE = "serving_default"
+
+
+def seen_by_network(film: str) -> np.ndarray:
+    """(N, 256, 256, 3) uint8: what the landmark network is given in a film of two people."""
+    seen: list[np.ndarray] = []
+    run = Network.run
+
+    def watched(network: Network, picture: np.ndarray) -> None:
+        if len(picture) == SIDE:
+            seen.append(picture.copy())
+        run(network, picture)
+
+    with patch.object(Network, "run", watched):
+        pose = BlazePose(2, network="full")
+        for frame in open_source(film):
+            pose.estimate(frame)
+    return np.stack(seen)
+
+
+def in_float32(model: bytes) -> bytes:
+    """A .tflite file whose weights are fp16 behind a conversion, with weights in float32 and a name
+    for its inputs and outputs: what a quantiser takes."""
+    import flatbuffers
+    from ai_edge_litert import schema_py_generated as schema
+
+    content = schema.ModelT.InitFromObj(schema.Model.GetRootAs(model, 0))
+    (graph,) = content.subgraphs
+    kept = []
+    for operator in graph.operators:
+        code = content.operatorCodes[operator.opcodeIndex]
+        kind = max(code.builtinCode, code.deprecatedBuiltinCode)
+        half = graph.tensors[operator.inputs[0]]
+        if kind != schema.BuiltinOperator.DEQUANTIZE or half.type != schema.TensorType.FLOAT16:
+            kept.append(operator)
+            continue
+        values = np.frombuffer(bytes(content.buffers[half.buffer].data), np.float16)
+        buffer = schema.BufferT()
+        buffer.data = np.frombuffer(values.astype(np.float32).tobytes(), np.uint8)
+        content.buffers.append(buffer)
+        graph.tensors[operator.outputs[0]].buffer = len(content.buffers) - 1
+    graph.operators = kept
+
+    def named(name: str, index: int) -> Any:
+        tensor = schema.TensorMapT()
+        tensor.name = name
+        tensor.tensorIndex = int(index)
+        return tensor
+
+    signature = schema.SignatureDefT()
+    signature.signatureKey = SIGNATURE
+    signature.inputs = [named("picture", graph.inputs[0])]
+    signature.outputs = [named(f"output{i}", index) for i, index in enumerate(graph.outputs)]
+    content.signatureDefs = [signature]
+    builder = flatbuffers.Builder(1 << 20)
+    builder.Finish(content.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
+
+
+def quantised(path: Path, form: str, pictures: np.ndarray) -> bytes:
+    """A form of the network at `path`, calibrated on pictures (N, 256, 256, 3) uint8 where it has
+    activations to calibrate."""
+    from ai_edge_quantizer import quantizer, recipe
+
+    maker = quantizer.Quantizer(str(path), getattr(recipe, form)())
+    shown = [{"picture": picture[None].astype(np.float32) / 255} for picture in pictures]
+    ranges = maker.calibrate({SIGNATURE: shown}) if form.startswith("static") else None
+    return bytes(maker.quantize(ranges).quantized_model)
+
+
+def answers(path: Path, pictures: np.ndarray) -> tuple[list[list[np.ndarray]], float]:
+    """The outputs of `LANDMARKS` for every picture, and the median milliseconds of one on one
+    thread."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(str(path), num_threads=1)
+    interpreter.allocate_tensors()
+    (entry,) = interpreter.get_input_details()
+    details = {tuple(map(int, one["shape"])): one for one in interpreter.get_output_details()}
+
+    def read(one: dict[str, Any]) -> np.ndarray:
+        scale, zero = one["quantization"]
+        values: np.ndarray = interpreter.get_tensor(one["index"]).astype(np.float32)
+        return (values - zero) * scale if scale else values
+
+    found = []
+    took = []
+    for picture in pictures:
+        given = picture[None].astype(np.float32) / 255
+        scale, zero = entry["quantization"]
+        if scale:
+            limits = np.iinfo(entry["dtype"])
+            given = np.clip(np.round(given / scale + zero), limits.min, limits.max)
+        interpreter.set_tensor(entry["index"], given.astype(entry["dtype"]))
+        began = time.perf_counter()
+        interpreter.invoke()
+        took.append(time.perf_counter() - began)
+        found.append([read(details[shape]) for shape in LANDMARKS])
+    return found, 1000 * float(np.median(took))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("film", help="the film of people")
+    parser.add_argument("--pose", choices=NETWORKS, default="lite", help="the landmark network")
+    asked = parser.parse_args()
+    pictures = seen_by_network(asked.film)
+    shown = pictures[:: max(1, len(pictures) // CALIBRATED)][:CALIBRATED]
+    tried = pictures[7 :: max(1, len(pictures) // TRIED)][:TRIED]
+    rows = []
+    with tempfile.TemporaryDirectory() as room:
+        path = Path(room) / "float32.tflite"
+        path.write_bytes(in_float32(model_path(asked.pose).read_bytes()))
+        expected, milliseconds = answers(path, tried)
+        sure = [i for i, (_, score, _) in enumerate(expected) if score.item() > 0.5]
+        rows.append(["float32", f"{len(sure)}", "0", "0", f"{milliseconds:.1f}"])
+        for form in FORMS:
+            draft = Path(room) / f"{form}.tflite"
+            draft.write_bytes(quantised(path, form, shown))
+            got, milliseconds = answers(draft, tried)
+            pixels, metres = (
+                np.concatenate(
+                    [
+                        np.linalg.norm(
+                            (got[i][which] - expected[i][which]).reshape(39, -1)[:33, :axes], axis=1
+                        )
+                        for i in sure
+                    ]
+                )
+                for which, axes in ((0, 2), (2, 3))
+            )
+            kept = sum(got[i][1].item() > 0.5 for i in sure)
+            rows.append(
+                [
+                    form,
+                    f"{kept}",
+                    f"{pixels.mean():.1f} ({np.quantile(pixels, 0.95):.0f})",
+                    f"{100 * metres.mean():.1f} ({100 * np.quantile(metres, 0.95):.0f})",
+                    f"{milliseconds:.1f}",
+                ]
+            )
+    print(table(["form", "bodies", "pixels of 256, mean (p95)", "cm, mean (p95)", "ms"], rows))
+
+
+if __name__ == "__main__":
+    main()
