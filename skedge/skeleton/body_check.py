@@ -416,7 +416,7 @@ def _unit(height: float, frames: np.ndarray, flat: bool) -> Fault | None:
             return Fault("unit", sentence, "--unit any", sure=True)
         return None
     names = {"mm": "millimetres", "cm": "centimetres", "in": "inches", "ft": "feet"}
-    off = {name: abs(np.log(height * UNITS[name] / 1.65)) for name in names}
+    off = {name: abs(np.log(max(height, 1e-9) * UNITS[name] / 1.65)) for name in names}
     best = min(off, key=off.__getitem__)
     sentence = f"people are {_number(height)} m tall"
     if off[best] < 0.6 and not flat:  # a picture has no unit

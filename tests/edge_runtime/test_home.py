@@ -10,7 +10,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from skedge.edge_runtime.live.telling import Telling
 from skedge.skeleton import InputError
 from tests.edge_runtime.live_fakes import Pictures, Pose
 from tests.edge_runtime.test_live_server import Served
+from tests.edge_runtime.waiting import wait_until
 
 PATIENCE = 60.0
 LABELS = ("wave", "clap", "idle", "other")
@@ -90,13 +91,6 @@ class Listener:
     def close(self) -> None:
         self._client.disconnect()
         self._client.loop_stop()
-
-
-def wait_until(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 class Nothing:

@@ -27,6 +27,7 @@ from skedge.edge_runtime.live.picture import Studio
 from skedge.edge_runtime.live.segments import Segments
 from skedge.edge_runtime.live.server import Feeds, Page
 from skedge.edge_runtime.live.view import View
+from tests.edge_runtime.waiting import wait_until
 
 TOKEN = "let-me-in-please"
 
@@ -117,8 +118,7 @@ def test_settings_are_changed_on_the_page(browser: Chromium, room: Room, tmp_pat
     click(tab, "own-threshold")
     tab.wait("document.getElementById('least').textContent.includes('own')")
     choose(tab, "number", "3")
-    tab.wait("document.getElementById('number').value == '3'")
-    assert room.pose.people == 3
+    wait_until(lambda: room.pose.people == 3)
     choose(tab, "number", "99")
     tab.wait("document.getElementById('refused').textContent.includes('from 1 to 8')")
     assert room.pose.people == 3

@@ -7,8 +7,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -24,15 +22,9 @@ from skedge.edge_runtime.sources import live as live_source
 from skedge.skeleton import InputError
 from tests.edge_runtime.live_fakes import Pictures, Pose, quick_recognizer
 from tests.edge_runtime.test_live_server import Served
+from tests.edge_runtime.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
-
-
-def wait_until(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 class HangingPose(Pose):

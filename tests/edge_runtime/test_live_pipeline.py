@@ -4,7 +4,7 @@ together."""
 import json
 import threading
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ from tests.edge_runtime.live_fakes import (
     quick_model,
     quick_recognizer,
 )
+from tests.edge_runtime.waiting import wait_until
 
 
 class Watcher:
@@ -79,13 +80,6 @@ def run(live: Live, seconds: float = 30.0) -> None:
 def threads() -> set[str]:
     names = {"camera", "pose", "action", "picture", "state", "page", "hook", "stdout", "terminal"}
     return {thread.name for thread in threading.enumerate()} & names
-
-
-def wait_until(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def test_the_newest_frame_wins_and_the_last_one_is_seen() -> None:

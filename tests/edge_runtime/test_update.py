@@ -18,6 +18,7 @@ from skedge.edge_runtime.update import before, load_or_before, update
 from skedge.skeleton import InputError
 from tests.edge_runtime.edge_models import metadata, write_model
 from tests.edge_runtime.live_fakes import NTU, Skeletons, quick_model, stroll
+from tests.edge_runtime.waiting import wait_until
 
 OLD, NEW = ("wave", "clap", "idle"), ("jump", "bow", "idle")
 
@@ -107,13 +108,6 @@ def test_wrong_places_are_one_line(place: Path, tmp_path: Path) -> None:
     ):
         with pytest.raises(InputError, match=words):
             update(tmp_path / "nowhere.onnx" if "none" in str(where) else place, where)
-
-
-def wait_until(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def test_a_live_view_takes_a_new_model_over(
