@@ -17,7 +17,7 @@ FEWEST = 0.25
 SMALLEST, LARGEST = 0.15, 4.0
 # Frames that are looked at together.
 FRAMES = 30
-# When: after so many seconds in view, and every so many from then on.
+# Seconds in view after which they are looked at, and seconds between two looks.
 FIRST = 1.0
 EVERY = 30.0
 # Steps between frames, in seconds, that no camera makes, and that no model can follow.

@@ -152,7 +152,9 @@ def train_online(
         )
     fit(
         module,
-        windows.loader(optim.batch_size, compute.processes, workers=CUTTERS * on_gpu(compute)),
+        windows.loader(
+            optim.batch_size, compute.processes, workers=CUTTERS if on_gpu(compute) else 0
+        ),
         run,
         title="Training on recordings",
     )

@@ -162,8 +162,8 @@ class Several(Dataset[tuple[Tensor, Tensor]]):
     def loader(
         self, batch_size: int, devices: int = 1, *, workers: int = 0
     ) -> DataLoader[tuple[Tensor, Tensor]]:
-        """Batches of (joints, labels), `batch_size` over all `devices` together, cut out by so many
-        processes beside this one."""
+        """Batches of (joints, labels), `batch_size` over all `devices` together, cut out by
+        `workers` further processes, or by this one."""
         return DataLoader(
             self,
             max(1, min(batch_size, len(self)) // devices),

@@ -17,6 +17,7 @@ import numpy as np
 
 from skedge.edge_runtime.pose.blazepose import BlazePose
 from skedge.edge_runtime.pose.choice import NETWORKS
+from skedge.edge_runtime.pose.landmarks import SIDE
 from skedge.edge_runtime.pose.models import LANDMARKS, model_path
 from skedge.edge_runtime.pose.network import Network
 from skedge.edge_runtime.sources import open_source
@@ -25,7 +26,6 @@ from skedge.skeleton.markdown import table
 FORMS = ("dynamic_wi8_afp32", "static_wi8_ai8", "static_wi8_ai16")
 CALIBRATED = 100
 TRIED = 120
-SIDE = 256
 SIGNATURE = "serving_default"
 
 
@@ -127,6 +127,16 @@ def answers(path: Path, pictures: np.ndarray) -> tuple[list[list[np.ndarray]], f
     return found, 1000 * float(np.median(took))
 
 
+def distances(
+    got: list[list[np.ndarray]], expected: list[list[np.ndarray]], sure: list[int], *, output: int
+) -> np.ndarray:
+    """How far the 33 landmarks of the `sure` pictures lie apart, (33 * len(sure),): in pixels of
+    the network's picture (output 0) or in metres (output 2)."""
+    axes = 2 if output == 0 else 3
+    apart = [(got[i][output] - expected[i][output]).reshape(39, -1)[:33, :axes] for i in sure]
+    return np.asarray(np.linalg.norm(np.concatenate(apart), axis=1))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("film", help="the film of people")
@@ -146,17 +156,8 @@ def main() -> None:
             draft = Path(room) / f"{form}.tflite"
             draft.write_bytes(quantised(path, form, shown))
             got, milliseconds = answers(draft, tried)
-            pixels, metres = (
-                np.concatenate(
-                    [
-                        np.linalg.norm(
-                            (got[i][which] - expected[i][which]).reshape(39, -1)[:33, :axes], axis=1
-                        )
-                        for i in sure
-                    ]
-                )
-                for which, axes in ((0, 2), (2, 3))
-            )
+            pixels = distances(got, expected, sure, output=0)
+            metres = distances(got, expected, sure, output=2)
             kept = sum(got[i][1].item() > 0.5 for i in sure)
             rows.append(
                 [

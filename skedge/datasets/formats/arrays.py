@@ -56,7 +56,7 @@ def open_arrays(
     """The clips that `clips.csv` in the folder `source` lists: columns file, label, and if known
     subject, camera, setup, split.
 
-    The list's columns stand apart by commas, semicolons, tabs or bars. A .npy or .npz file holds
+    The list's columns are separated by commas, semicolons, tabs or bars. A .npy or .npz file holds
     one array, or one called `joints`, of shape (T, V, 3), (M, T, V, 3) or (T, M, V, 3), told apart
     by their length; (T, V, 2) is a place in a picture, see `--channels`. A .csv file has a row a
     frame, x, y, z of every joint of every person, with or without a line of titles, between commas,
@@ -180,7 +180,7 @@ def _from_npz(path: Path) -> np.ndarray:
 
 
 def _unread(path: Path) -> str:
-    """What else a file holds, for the report."""
+    """A note about arrays in a file that are not read, empty where there are none."""
     if path.suffix.lower() != ".npz":
         return ""
     others = [name for name in members(path) if name != "joints"]
@@ -228,7 +228,7 @@ def _from_csv(path: Path, layout: Layout) -> np.ndarray:
 
 
 def _with_commas(content: bytes) -> bytes:
-    """A table whose cells stand apart by semicolons, tabs or spaces, with commas and points."""
+    """A table separated by semicolons, tabs or spaces as one that is separated by commas."""
     first = content.lstrip().partition(b"\n")[0]
     if b";" in first:
         return content.replace(b",", b".").replace(b";", b",")

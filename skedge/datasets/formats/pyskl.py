@@ -76,7 +76,7 @@ def open_pyskl(
     for name, parts in protocols.items():
         both = set(parts.get("train", ())) & set(parts.get("test", ()))
         if both:
-            notes.append(f"{name}: {len(both)} clips stand in train and test; they only test")
+            notes.append(f"{name}: {len(both)} clips are in train and in test; they only test")
     return Dataset(
         name=source.stem,
         layout=chosen,

@@ -25,7 +25,7 @@ def odd_clips(
     """A sentence for each way in which some clips differ from the others, with the first one's
     name; `clip` gives one of them, (M, T, V, 3) in metres.
 
-    Whether they are wrong nobody can tell: somebody may well stand on the hands.
+    They are not always wrong: a clip may show a handstand.
     """
     chosen = np.unique(np.linspace(0, len(names) - 1, _MOST).astype(np.int64))
     clips = (clip(int(number)) for number in chosen)
@@ -61,9 +61,9 @@ def odd_clips(
 
 
 def _look(clip: np.ndarray, layout: Layout) -> tuple[float, ...]:
-    """Of a clip (M, T, V, 3) the size of its bodies in metres, the widest frame in such sizes, how
-    far up the shoulders are from the feet (1 to -1), how surely it is mirrored (1 to -1), how much
-    limbs grow, and the largest step of a joint in metres."""
+    """Six figures about a clip (M, T, V, 3): the size of its bodies in metres, its widest frame in
+    such sizes, how far up the shoulders are from the feet (1 to -1), how surely it is mirrored (1
+    to -1), how much limbs grow, and the largest step of a joint in metres."""
     joints = np.asarray(clip, np.float64)
     frames = joints.reshape(-1, *joints.shape[2:])
     frames = frames[np.isfinite(frames).all(axis=-1).sum(axis=-1) > 1]

@@ -196,7 +196,7 @@ class StoreWriter:
 
     @property
     def names(self) -> list[str]:
-        """Of the clips that were added, in their order."""
+        """The names of the clips, in the order in which they were added."""
         return [clip[0] for clip in self._clips]
 
     def clip(self, number: int) -> np.ndarray:

@@ -96,7 +96,7 @@ class Film:
         return writer
 
     def pause(self) -> None:
-        """What comes later goes on in the same file."""
+        """Note a gap; later pictures go on in the same file."""
 
     def close(self) -> None:
         if self._writer is not None:
@@ -108,8 +108,8 @@ class Film:
 
 
 def keep_or_remove(partial: Path, path: Path) -> Path | None:
-    """What an earlier run left unfinished gets a free name like `path` where there is a picture in
-    it, which comes back; else it is removed, and None comes back."""
+    """Rename a film that an earlier run left unfinished to a free name like `path`, and return that
+    name; without a picture in it, remove it and return None."""
     capture = opencv().VideoCapture(str(partial))
     try:
         readable = bool(capture.read()[0])
@@ -134,5 +134,5 @@ def free_path(path: Path) -> Path:
 
 
 def partial_of(path: Path) -> Path:
-    """What a film is called until it is whole."""
+    """The path of a film until it is finished."""
     return path.with_name(f"{path.stem}.partial{path.suffix}")

@@ -61,8 +61,8 @@ class Guesses:
 
 
 def network(address: str) -> str:
-    """What counts as one computer: an address of IPv4, a network (/64) of IPv6, of which a computer
-    has as many addresses as it likes."""
+    """The name by which a computer is counted: its IPv4 address, or its IPv6 network (/64), in
+    which it can use any number of addresses."""
     try:
         found = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:

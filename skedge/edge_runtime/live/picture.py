@@ -21,8 +21,8 @@ LEFT, RIGHT, MIDDLE, FAINT = (80, 190, 255), (255, 180, 70), (235, 235, 235), (1
 
 
 class Recording(Protocol):
-    """What pictures are stored in: a `Film`, or `Segments`. `problem` says why none are stored just
-    now, empty while all is well."""
+    """A recording: a `Film`, or `Segments`. `problem` says why nothing is stored at present; it is
+    empty while all is well."""
 
     problem: str
 

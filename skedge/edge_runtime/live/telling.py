@@ -124,8 +124,8 @@ def tell(running: Live, telling: Telling, hook: Callable[[Document], object] | N
 
 
 class _Stdout:
-    """What cannot be written to stdout is everybody's end, since nobody reads it any more; but a
-    disk that is full is said once."""
+    """Handles an error in writing to stdout: a full disk is noted once, any other error ends the
+    live view, since nobody reads its output any more."""
 
     def __init__(self, running: Live) -> None:
         self._running = running

@@ -210,8 +210,8 @@ class BlazePose:
         return bodies
 
     def _newcomers(self, image: np.ndarray, regions: Sequence[Region]) -> list[Body]:
-        """The bodies in regions that the detector found. In a blurred picture it takes many who
-        stand for lying or upside down: those are looked at upright, too."""
+        """The bodies in regions that the detector found. In a blurred picture it takes many
+        upright people for lying or upside down: those are looked at upright, too."""
         found = self._bodies(image, regions, FOLLOWED)
         doubtful = [
             number

@@ -80,8 +80,8 @@ def _cut(
 
 
 def _inputs(graph: Table, tensor: int) -> list[int]:
-    """What the operator that makes a tensor reads; of constants that are unpacked first, the packed
-    ones."""
+    """The inputs of the operator that makes a tensor; for a constant that is unpacked before, the
+    packed constant."""
     makers = {made: one for one in graph.tables(OPERATORS) for made in one.numbers(WRITES)}
     read = []
     for number in makers[tensor].numbers(READS):

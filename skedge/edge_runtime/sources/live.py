@@ -14,9 +14,12 @@ from skedge.skeleton.layout import Layout
 # Seconds until a lost camera is tried again: the first time, and at most, after doubling from try
 # to try.
 FIRST_WAIT, LONGEST_WAIT = 0.5, 10.0
-# Seconds of one and the same picture after which a camera has frozen; every so many of its pixels
-# are looked at; and between how many grey levels nothing is to be seen: then it may be dark.
-FROZEN, EVERY, PLAIN = 60.0, 8, 16
+# Seconds of one and the same picture after which a camera has frozen.
+FROZEN = 60.0
+# Every 8th row and column of a picture is compared.
+EVERY = 8
+# Pictures of fewer grey levels show nothing: it may be dark.
+PLAIN = 16
 
 
 class Capture(Protocol):
@@ -31,8 +34,8 @@ class Capture(Protocol):
 
 
 class Freeze:
-    """Tells a camera that gives one and the same picture for a minute from a real one, whose noise
-    makes every picture another. Dark or plain pictures tell nothing."""
+    """Notices a camera that gives one and the same picture for a minute: noise makes every picture
+    of a working camera different. Dark or plain pictures are not judged."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -44,7 +47,8 @@ class Freeze:
         some = picture[::EVERY, ::EVERY]
         if self._seen is not None and np.array_equal(some, self._seen):
             return self._clock() - self._since > FROZEN and int(np.ptp(some)) >= PLAIN
-        self._seen, self._since = some.copy(), self._clock()
+        self._seen = some.copy()
+        self._since = self._clock()
         return False
 
 
