@@ -501,6 +501,31 @@ _PUNCHES = [
         hit=((-0.4, 0.0), (0.0, 0.5), (0.4, 0.85)),
         past=((-0.5, 0.0), (0.2, 0.7), (0.2, 0.6)),
     ),
+    # From the hanging arm, nearly straight, out and around across the other one's face, on the way
+    # there or with a step.
+    Variant(
+        0.26,
+        before=[
+            (
+                (0.15, 0.5),
+                {"arm": ((0.25, 0.9), (-0.7, 0.15), (0.2, 0.75)), "swivel": (10, 90)}
+                | {"other": ((0.0, 0.5), (-0.95, -0.3), (0.0, 0.6)), "twist": (0, 40)},
+            ),
+            (
+                (0.12, 0.35),
+                {"arm": ((0.0, 0.7), (-0.15, 0.3), (0.55, 0.95)), "twist": (-40, 5)}
+                | {"lean": (5, 40), "other step": (0.0, 0.0, (0.1, 0.5)), "back": (-0.2, 0.0)},
+            ),
+            (
+                (0.12, 0.35),
+                {"arm": ((-0.7, -0.1), (-0.75, 0.05), (0.4, 0.85)), "twist": (-65, -10)}
+                | {"lean": (8, 50)},
+            ),
+            ((0.0, 0.5), {}),
+        ],
+        back=(0.25, 0.8),
+        walking=0.25,
+    ),
     # Straight ahead from the chest, and held there; the fist is never above the shoulder.
     Variant(
         0.14,
