@@ -39,9 +39,7 @@ class Scene:
         self.walks = walks
         self.now = 0.0
         rows, columns = np.mgrid[:HEIGHT, :WIDTH]
-        self.image = np.stack([columns // 2, rows, np.full_like(rows, 90)], axis=-1).astype(
-            np.uint8
-        )
+        self.image = np.stack([columns // 2, rows, columns % 2], axis=-1).astype(np.uint8)
 
     def visible(self) -> dict[str, float]:
         found: dict[str, float] = {}
@@ -52,7 +50,7 @@ class Scene:
         return found
 
     def detect(self, window: np.ndarray) -> list[Detection]:
-        left, top = 2 * int(window[0, 0, 0]), int(window[0, 0, 1])
+        left, top = 2 * int(window[0, 0, 0]) + int(window[0, 0, 2]), int(window[0, 0, 1])
         found = []
         for x in self.visible().values():
             at = round(x) - left, 112 - top
@@ -132,6 +130,40 @@ def test_the_detector_rests_while_everybody_asked_for_is_in_view(
         for number in range(30):
             pose.estimate(Frame(scene.image, 0.5 + number / RATE))
         assert steps == ["landmarks"] * 30 * people
+
+
+def test_a_moving_view_without_anybody_costs_no_look_in_every_picture(
+    estimate: Callable[..., BlazePose],
+) -> None:
+    scene = Scene()
+    steps: list[str] = []
+    pose = estimate(scene, 1, took=lambda step, seconds: steps.append(step))
+    for number in range(2 * RATE):
+        pose.estimate(Frame(np.full_like(scene.image, 200 * (number % 2)), number / RATE))
+    assert 2 * RATE / 3 <= steps.count("detector") <= RATE, "one in two pictures at most"
+
+
+def test_who_vanishes_is_looked_for_at_once_and_around_that_place_first(
+    estimate: Callable[..., BlazePose], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = Scene(a=lambda now: 200 if now < 1 else None)
+    windows: list[tuple[int, ...]] = []
+    detect = scene.detect
+
+    def watched(window: np.ndarray) -> list[Detection]:
+        if scene.now >= 1:
+            windows.append(window.shape[:2])
+        return detect(window)
+
+    monkeypatch.setattr(scene, "detect", watched)
+    pose = estimate(scene, 1)
+    scene.follow(pose, 1.0)
+    for number in range(RATE, RATE + 6):
+        scene.now = number / RATE
+        pose.estimate(Frame(scene.image, scene.now))
+    assert len(windows) == 6
+    assert windows[0] < (HEIGHT, HEIGHT)
+    assert windows[1] == (HEIGHT, WIDTH)
 
 
 def test_while_one_is_followed_the_other_is_looked_for_now_and_then(

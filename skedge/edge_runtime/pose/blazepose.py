@@ -31,9 +31,10 @@ NEW, FOLLOWED, BELIEVED = 0.5, 0.3, 0.2
 LEAST = 4
 # People, and threads: more are of no use on any computer.
 MOST = 64
-# Seconds between two looks for people: while somebody is missed, for newcomers, and while nothing
-# in the picture moves.
-MISSED, LOOK, CALM = 0.1, 0.2, 0.4
+# Seconds between two looks for people: while nobody is in view, somebody is missed, for newcomers,
+# and while nothing in the picture moves. A look costs as much as one to two bodies followed: a view
+# without anybody shall cost no more than one with somebody.
+EMPTY, MISSED, LOOK, CALM = 0.06, 0.1, 0.2, 0.4
 # So many newcomers are looked at in one picture; in a crowd the others come in the next ones.
 NEWCOMERS = 3
 # Seconds until a newcomer is believed: standing, and lying or upside down, as the network sees many
@@ -183,7 +184,7 @@ class BlazePose:
             and self._is_time(image, seconds, missed, bodies=last)
         ):
             # Beside the landmarks: those followed are painted over as they were a moment ago.
-            beside = self._landmarkers.beside(partial(look, bodies=last, windows=1))
+            beside = self._landmarkers.beside(partial(look, bodies=last))
         bodies: list[Body] = []
         lost = []
         regions = [one.body.region for one in self._followed]
@@ -194,13 +195,15 @@ class BlazePose:
             else:
                 bodies.append(body)
         free = people - len(bodies)
+        # For a quarter of a second after everybody was lost every picture is searched.
+        vanished = bool(lost) and not bodies
         if beside is not None:
             regions = beside.result()
-        elif free > 0 and (
-            (lost and not bodies) or self._is_time(image, seconds, missed, bodies=bodies)
-        ):
-            # While nobody is in view there is time for two windows.
-            regions = look(bodies=bodies, windows=1 if bodies else 2)
+        elif free > 0 and (vanished or self._is_time(image, seconds, missed, bodies=bodies)):
+            # First around those who were there in the last picture.
+            anew = vanished and any(track not in missed for track in lost)
+            out = [*lost, *(track for track in missed if track not in lost)]
+            regions = look(bodies=bodies, missed=out, anew=anew)
         else:
             return bodies
         self._looked = seconds
@@ -239,8 +242,7 @@ class BlazePose:
         waited = seconds - self._looked
         if waited >= CALM:
             return True
-        # Nobody in view leaves time for it.
-        least = 0 if not bodies else MISSED if missed else LOOK
+        least = EMPTY if not bodies else MISSED if missed else LOOK
         return waited >= least and (bool(missed) or self._search.has_changed(image, bodies))
 
     def _bodies(

@@ -57,8 +57,7 @@ class Detector:
         """The bodies in `image` (H, W, 3) uint8 blue green red, the surest first."""
         height, width = image.shape[:2]
         whole = Region(width / 2, height / 2, max(height, width), angle=0.0)
-        picture = cv2.cvtColor(whole.cut(image, SIDE, cv2.BORDER_CONSTANT), cv2.COLOR_BGR2RGB)
-        self._network.run(picture)
+        self._network.run(whole.cut(image, SIDE, cv2.BORDER_CONSTANT))
         boxes = self._network.read("boxes")[0]
         scores = self._network.read("scores")[0, :, 0]
         scores, boxes, points = decode(boxes, scores)

@@ -91,7 +91,7 @@ class Landmarker:
             cut = region.cut(image, SIDE, cv2.BORDER_REPLICATE)
         else:
             cut, region = level
-        self._network.run(cv2.cvtColor(cut, cv2.COLOR_BGR2RGB, cut))
+        self._network.run(cut)
         points = self._network.read("points").reshape(POINTS, 5)
         places = points[:CIRCLE, :2] / SIDE
         if self._heat is not None:

@@ -12,6 +12,8 @@ import numpy as np
 MARGIN = 1.25
 # A square that is more times larger than the picture is not filled up around it.
 LARGEST = 2
+# Pixels around a square that its edge is mixed from.
+BESIDE = 3
 
 
 @dataclass(frozen=True)
@@ -38,22 +40,29 @@ class Region:
         return np.asarray(turned + np.array([self.x, self.y]))
 
     def cut(self, image: np.ndarray, side: int, border: int) -> np.ndarray:
-        """The square of `image` (H, W, 3) as (side, side, 3) uint8; `border` is OpenCV's mode for
-        what lies outside."""
+        """The square of `image` (H, W, 3) uint8 blue green red as (side, side, 3) red green blue;
+        `border` is OpenCV's mode for what lies outside."""
         scale, half = self.size / side, self.size / 2
         cosine, sine = math.cos(self.angle), math.sin(self.angle)
+        reach = half * (abs(cosine) + abs(sine)) + BESIDE
+        left, top = max(int(self.x - reach), 0), max(int(self.y - reach), 0)
+        part = image[top : max(int(self.y + reach), 0), left : max(int(self.x + reach), 0)]
+        if not part.size:
+            part, left, top = image, 0, 0
         matrix = np.array([
-            [cosine * scale, -sine * scale, self.x - half * (cosine - sine)],
-            [sine * scale, cosine * scale, self.y - half * (sine + cosine)],
+            [cosine * scale, -sine * scale, self.x - left - half * (cosine - sine)],
+            [sine * scale, cosine * scale, self.y - top - half * (sine + cosine)],
         ])  # fmt: skip
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        return np.asarray(
-            cv2.warpAffine(image, matrix, (side, side), flags=flags, borderMode=border)
-        )
+        # Of four channels OpenCV turns a picture in less than half the time that it takes for
+        # three.
+        part = cv2.cvtColor(part, cv2.COLOR_BGR2BGRA)
+        turned = cv2.warpAffine(part, matrix, (side, side), flags=flags, borderMode=border)
+        return np.asarray(cv2.cvtColor(turned, cv2.COLOR_BGRA2RGB))
 
 
 def cut_level(image: np.ndarray, region: Region, side: int) -> tuple[np.ndarray, Region] | None:
-    """A square of `image` (H, W, 3) near a region, but not turned, as (side, side, 3) uint8, and
+    """A square of `image` (H, W, 3) near a region, but not turned, as `Region.cut` gives it, and
     the region that it shows; what lies outside of the picture is as its edge.
 
     Cut out at whole pixels and shrunk it costs a fraction of what `Region.cut` does. None where the
@@ -72,7 +81,8 @@ def cut_level(image: np.ndarray, region: Region, side: int) -> tuple[np.ndarray,
     # Resizing takes a pixel for its middle, a region for its upper left corner.
     middle = size / 2 + (size / side - 1) / 2
     shown = Region(left + middle, top + middle, float(size), angle=0.0)
-    return np.asarray(cv2.resize(square, (side, side), interpolation=cv2.INTER_LINEAR)), shown
+    small = cv2.resize(square, (side, side), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2RGB, small)), shown
 
 
 def around_body(hips: np.ndarray, top: np.ndarray) -> Region | None:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -49,33 +50,28 @@ class Search:
         bodies: Sequence[Body],
         missed: Sequence[Track],
         seconds: float,
-        windows: int = 1,
+        anew: bool = False,
     ) -> list[Region]:
-        """Where in `image` (H, W, 3) the next so many windows show people beside `bodies`, the
-        surest of each window first.
+        """Where in `image` (H, W, 3) the next window shows people beside `bodies`, the surest
+        first.
 
-        There is a window around the place where each of `missed` is expected. A picture that is
-        wider than high has one where all is that has changed since the last look, or one at either
-        end.
+        Windows take turns: one around the place where each of `missed` is expected, the whole
+        picture, and in one that is wider than high the square where all is that has changed since
+        the last look, or one at either end. `anew` begins with the first of them.
         """
         changed = np.flatnonzero(self._changes(image, bodies).any(axis=0)) * _step(image)
         places = [*_around(image, missed, seconds), *_parts(image, changed)]
         self._seen, self._bodies = _thumbnail(image), tuple(bodies)
         picture = _without(image, bodies)
-        regions = []
-        for _ in range(min(windows, len(places))):
-            left, top, right, bottom = places[self._looks % len(places)]
-            self._looks += 1
-            start = time.perf_counter()
-            found = [
-                detection.region
-                for detection in self._detector.detect(picture[top:bottom, left:right])
-            ]
-            self._took("detector", time.perf_counter() - start)
-            regions += [
-                Region(one.x + left, one.y + top, one.size, angle=one.angle) for one in found
-            ]
-        return regions
+        if anew:
+            self._looks = 0
+        left, top, right, bottom = places[self._looks % len(places)]
+        self._looks += 1
+        start = time.perf_counter()
+        found = self._detector.detect(picture[top:bottom, left:right])
+        self._took("detector", time.perf_counter() - start)
+        regions = [detection.region for detection in found]
+        return [replace(one, x=one.x + left, y=one.y + top) for one in regions]
 
     def has_changed(self, image: np.ndarray, bodies: Sequence[Body]) -> bool:
         """Whether anything in the picture has changed since the last look, apart from the followed
