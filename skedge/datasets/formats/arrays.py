@@ -15,7 +15,7 @@ import numpy as np
 
 from skedge.datasets.importer import Clip, Dataset
 from skedge.datasets.parsing.damage import DamagedError, check_joints, damaged
-from skedge.datasets.parsing.labels import read_labels
+from skedge.datasets.parsing.labels import alike, read_labels
 from skedge.datasets.parsing.npz import LARGEST, members, read_array
 from skedge.datasets.parsing.ntu_text import LONGEST
 from skedge.datasets.parsing.padded import in_order
@@ -110,7 +110,7 @@ def open_arrays(
         root=source,
         protocols=protocols,
         damaged=wrong,
-        notes=notes + _alike(classes),
+        notes=notes + alike(classes),
     )
 
 
@@ -328,18 +328,6 @@ def _classes(rows: list[_Row], labels: Path | str | None) -> dict[str, int]:
         else read_labels(labels, 0)
     )
     return {name: number for number, name in enumerate(names)}
-
-
-def _alike(classes: dict[str, int]) -> list[str]:
-    """A note for classes that differ in capitals or spaces only."""
-    folded: dict[str, list[str]] = {}
-    for name in classes:
-        folded.setdefault(" ".join(name.casefold().replace("_", " ").split()), []).append(name)
-    return [
-        f"classes {' and '.join(map(repr, names))} differ in their spelling only: are they one?"
-        for names in folded.values()
-        if len(names) > 1
-    ]
 
 
 def _as_numbers(label: str) -> tuple[int, str]:

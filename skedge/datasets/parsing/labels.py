@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 from skedge.skeleton.errors import InputError
@@ -46,6 +47,18 @@ def read_labels(path: Path | str | None, largest: int) -> list[str]:
             f"{path}: expected at least {largest + 1} classes, one a line, got {len(names)}"
         )
     return names
+
+
+def alike(classes: Iterable[str]) -> list[str]:
+    """A note for classes that differ in capitals or spaces only."""
+    folded: dict[str, list[str]] = {}
+    for name in classes:
+        folded.setdefault(" ".join(name.casefold().replace("_", " ").split()), []).append(name)
+    return [
+        f"classes {' and '.join(map(repr, names))} differ in their spelling only: are they one?"
+        for names in folded.values()
+        if len(names) > 1
+    ]
 
 
 def _by_number(names: list[str]) -> list[str]:
