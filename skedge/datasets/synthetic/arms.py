@@ -35,11 +35,12 @@ def _waving(
 ) -> Variant:
     """A hand brought to a place and swung about it."""
     wag = swing.wag
+    turn: dict[str, Any] = {"twist": (-12, 10)} if role == "arm" else {}
     return Variant(
         share,
-        before=[((0.3, 0.8), {role: place, "swivel": swivel, "wag": 0.0, "side": (-4, 6)})],
+        before=[((0.3, 0.8), {role: place, "swivel": swivel, "wag": 0.0, "side": (-4, 6)} | turn)],
         beat=[
-            (swing.seconds, {f"{role}+": swing.inwards, "wag": (-wag, 0), "side": (-8, 4)}),
+            (swing.seconds, {f"{role}+": swing.inwards, "wag": (-wag, 0), "side": (-8, 4)} | turn),
             (swing.seconds, {f"{role}+": swing.outwards, "wag": (0, wag), "side": (-4, 6)}),
         ],
         repeats=swing.repeats,
@@ -111,6 +112,57 @@ _WAVES = [
         seated=0.2,
         walking=0.06,
     ),
+    # The whole straight arm high in front, far to either side, with the trunk going along.
+    Variant(
+        0.28,
+        before=[
+            (
+                (0.3, 0.9),
+                {"arm": ((-0.3, 0.5), (0.4, 0.85), (0.45, 0.9)), "swivel": (0, 80)}
+                | {"twist": (-20, 15)},
+            )
+        ],
+        beat=[
+            ((0.2, 0.6), {"arm": ((0.45, 1.0), (0.25, 0.85), (0.1, 0.6)), "twist": (-30, 10)}),
+            ((0.2, 0.6), {"arm": ((-0.4, 0.2), (0.45, 0.9), (0.45, 0.9)), "twist": (-10, 15)}),
+        ],
+        repeats=(1, 5),
+        back=(0.25, 0.8),
+        seated=0.1,
+        walking=0.05,
+    ),
+    # The straight arm slowly up through the side to overhead, and across once or twice.
+    Variant(
+        0.22,
+        before=[
+            ((0.25, 0.9), {"arm": ((0.7, 0.99), (-0.45, 0.2), (0.02, 0.3)), "swivel": (10, 90)}),
+            ((0.2, 0.7), {"arm": ((0.1, 0.6), (0.55, 0.93), (0.1, 0.35)), "side": (-4, 8)}),
+        ],
+        beat=[
+            ((0.15, 0.5), {"arm": ((-0.4, 0.1), (0.4, 0.9), (0.2, 0.45)), "wag": (-20, 0)}),
+            ((0.15, 0.5), {"arm": ((0.1, 0.6), (0.5, 0.93), (0.1, 0.4)), "wag": (0, 20)}),
+        ],
+        repeats=(1, 2),
+        back=(0.25, 0.9),
+        seated=0.15,
+        walking=0.05,
+    ),
+    # The bent elbow lifted to the side, the hand swung in before the shoulder, and no more.
+    Variant(
+        0.2,
+        before=[
+            ((0.12, 0.4), {"arm": ((0.45, 0.85), (-0.5, 0.15), (0.05, 0.35)), "swivel": (20, 90)}),
+            ((0.12, 0.4), {"arm": ((0.05, 0.4), (0.2, 0.6), (0.2, 0.45)), "swivel": (0, 60)}),
+        ],
+        beat=[
+            ((0.12, 0.35), {"arm+": ((-0.2, 0.0), (-0.06, 0.04), (-0.02, 0.08)), "wag": (-25, 0)}),
+            ((0.12, 0.35), {"arm+": ((0.0, 0.2), (-0.04, 0.06), (-0.08, 0.02)), "wag": (0, 25)}),
+        ],
+        repeats=(1, 3),
+        back=(0.25, 0.7),
+        seated=0.25,
+        walking=0.06,
+    ),
     # Only the hand swings.
     _waving(
         0.12,
@@ -162,8 +214,8 @@ _WAVES = [
             ((0.15, 0.45), {"arms": ((0.25, 0.75), (0.45, 0.85), (0.1, 0.45))}),
         ],
         beat=[
-            ((0.15, 0.45), {"arms": ((-0.2, 0.15), (0.65, 0.92), (0.15, 0.45))}),
-            ((0.15, 0.45), {"arms": ((0.25, 0.85), (0.4, 0.85), (0.1, 0.45))}),
+            ((0.15, 0.45), {"arms": ((-0.45, 0.15), (0.5, 0.92), (0.15, 0.7))}),
+            ((0.15, 0.45), {"arms": ((0.25, 0.9), (0.3, 0.85), (0.1, 0.55))}),
         ],
         repeats=(1, 4),
         after=[((0.2, 0.5), {"arms": ((0.7, 0.98), (-0.4, 0.3), (0.1, 0.4))})],
@@ -223,10 +275,10 @@ _CLAPS = [
         seconds=(0.11, 0.26),
     ),
     _clapping(
-        0.17,
-        up=(-0.35, 0.15),
+        0.22,
+        up=(-0.6, 0.15),
         front=(0.3, 0.55),
-        opened=(0.05, 0.16),
+        opened=(0.04, 0.16),
         swivel=(-5, 35),
         seconds=(0.1, 0.2),
         repeats=(2, 20),
@@ -246,6 +298,24 @@ _CLAPS = [
         opened=(0.15, 0.7),
         swivel=(10, 60),
         seconds=(0.15, 0.4),
+    ),
+    # Low before the belly; once or twice with bent arms.
+    _clapping(
+        0.12,
+        up=(-0.62, -0.35),
+        front=(0.3, 0.65),
+        opened=(0.08, 0.5),
+        swivel=(0, 45),
+        seconds=(0.1, 0.3),
+    ),
+    _clapping(
+        0.14,
+        up=(-0.45, 0.15),
+        front=(0.4, 0.75),
+        opened=(0.15, 0.75),
+        swivel=(5, 55),
+        seconds=(0.1, 0.35),
+        repeats=(1, 3),
     ),
     # Slowly, the arms far out at the sides before each clap.
     Variant(
@@ -431,6 +501,31 @@ _PUNCHES = [
         hit=((-0.4, 0.0), (0.0, 0.5), (0.4, 0.85)),
         past=((-0.5, 0.0), (0.2, 0.7), (0.2, 0.6)),
     ),
+    # From the hanging arm, nearly straight, out and around across the other one's face, on the way
+    # there or with a step.
+    Variant(
+        0.26,
+        before=[
+            (
+                (0.15, 0.5),
+                {"arm": ((0.25, 0.9), (-0.7, 0.15), (0.2, 0.75)), "swivel": (10, 90)}
+                | {"other": ((0.0, 0.5), (-0.95, -0.3), (0.0, 0.6)), "twist": (0, 40)},
+            ),
+            (
+                (0.12, 0.35),
+                {"arm": ((0.0, 0.7), (-0.15, 0.3), (0.55, 0.95)), "twist": (-40, 5)}
+                | {"lean": (5, 40), "other step": (0.0, 0.0, (0.1, 0.5)), "back": (-0.2, 0.0)},
+            ),
+            (
+                (0.12, 0.35),
+                {"arm": ((-0.7, -0.1), (-0.75, 0.05), (0.4, 0.85)), "twist": (-65, -10)}
+                | {"lean": (8, 50)},
+            ),
+            ((0.0, 0.5), {}),
+        ],
+        back=(0.25, 0.8),
+        walking=0.25,
+    ),
     # Straight ahead from the chest, and held there; the fist is never above the shoulder.
     Variant(
         0.14,
@@ -455,11 +550,57 @@ _PUNCHES = [
             ((0.0, 0.2), {}),
             (
                 (0.1, 0.32),
-                {"arm": ((-0.35, 0.12), (-0.15, 0.42), (0.82, 0.99)), "twist": (-25, 3)}
+                {"arm": ((-0.35, 0.3), (-0.15, 0.42), (0.8, 0.99)), "twist": (-55, 3)}
                 | {"swivel": (5, 70), "lean": (-3, 12)},
             ),
             ((0.0, 0.5), {}),
             ((0.1, 0.35), {"arm": ((0.0, 0.2), (-0.7, 0.1), (0.2, 0.7)), "twist": 0.0}),
+        ],
+        back=(0.2, 0.6),
+    ),
+    # From the fist folded at the shoulder straight out and aslant, the shoulder far ahead of the
+    # other one; once or twice, and held.
+    Variant(
+        0.34,
+        before=[
+            ((0.15, 0.4), {"arm": ((-0.05, 0.3), (-0.7, -0.1), (0.1, 0.5)), "swivel": (0, 60)})
+        ],
+        beat=[
+            (
+                (0.1, 0.35),
+                {"arm": ((-0.15, 0.3), (-0.35, 0.15), (0.12, 0.5)), "swivel": (0, 70)}
+                | {"twist": (-5, 30)},
+            ),
+            (
+                (0.1, 0.3),
+                {"arm": ((0.1, 0.95), (-0.02, 0.45), (0.5, 1.0)), "twist": (-75, -5)}
+                | {"swivel": (5, 70), "lean": (-4, 15)},
+            ),
+            ((0.0, 0.5), {}),
+            ((0.12, 0.4), {"arm": ((-0.1, 0.3), (-0.6, 0.05), (0.2, 0.6)), "twist": (-15, 10)}),
+        ],
+        repeats=(1, 2),
+        back=(0.2, 0.6),
+        walking=0.04,
+    ),
+    # One hand and then the other, each from where it hangs.
+    Variant(
+        0.16,
+        before=[
+            ((0.15, 0.45), {"arm": ((-0.05, 0.3), (-0.4, 0.15), (0.1, 0.5)), "swivel": (0, 60)}),
+            (
+                (0.1, 0.32),
+                {"arm": ((-0.3, 0.6), (-0.1, 0.42), (0.6, 0.98)), "twist": (-50, 0)}
+                | {"swivel": (5, 70), "other": ((-0.35, 0.1), (-0.7, -0.1), (0.2, 0.6))},
+            ),
+            ((0.0, 0.25), {}),
+            (
+                (0.12, 0.35),
+                {"arm": ((-0.2, 0.2), (-0.45, 0.05), (0.2, 0.6)), "twist": (0, 50)}
+                | {"other": ((-0.35, 0.5), (-0.2, 0.42), (0.6, 0.98))},
+            ),
+            ((0.0, 0.3), {}),
+            ((0.12, 0.4), {"arms": ((-0.2, 0.15), (-0.75, -0.2), (0.2, 0.6)), "twist": 0.0}),
         ],
         back=(0.2, 0.6),
     ),
@@ -523,7 +664,7 @@ _PUNCHES = [
 ]
 
 _SIP: Place = ((-0.36, -0.16), (0.0, 0.5), (0.16, 0.38))
-_SIP_HIGH: Place = ((-0.34, -0.1), (0.2, 0.55), (0.16, 0.38))
+_SIP_HIGH: Place = ((-0.34, 0.0), (0.2, 0.58), (0.12, 0.38))
 # The glass is held before the body first.
 _GLASS: list[Key] = [
     ((0.3, 0.8), {"arm": ((-0.2, 0.15), (-0.65, -0.25), (0.3, 0.65)), "swivel": (0, 30)}),
@@ -560,6 +701,24 @@ _DRINKS = [
     _drinking(0.3, _GLASS, []),
     _drinking(0.18, [], _AGAIN),
     _drinking(0.12, [], [], role="arms"),
+    # A glass held out ahead and taken slowly in an arc to a hand's breadth before the face.
+    Variant(
+        0.4,
+        before=[
+            ((0.15, 0.6), {"arm": ((-0.15, 0.4), (-0.75, -0.3), (0.35, 0.65)), "swivel": (0, 40)}),
+            ((0.1, 0.6), {"arm": ((-0.15, 0.42), (-0.35, 0.25), (0.4, 0.68)), "swivel": (0, 60)}),
+            (
+                (0.2, 0.7),
+                {"arm": ((-0.3, 0.02), (0.25, 0.56), (0.12, 0.38)), "swivel": (5, 85)}
+                | {"nod": (-18, 6), "twist": (-8, 12)},
+            ),
+            ((0.1, 0.9), {"arm+": ((-0.1, 0.0), (0.0, 0.06), (-0.08, 0.0)), "bend": (0, 40)}),
+            ((0.0, 1.0), {}),
+        ],
+        back=(0.3, 1.0),
+        seated=0.3,
+        walking=0.05,
+    ),
     # At once, with hardly any tilt of the head; the elbow before the body.
     Variant(
         0.55,
@@ -621,7 +780,7 @@ def _short(share: float, start: Place, past: Place, cocking: list[Key], **how: A
             *cocking,
             (
                 (0.1, 0.3),
-                {"arm": ((-0.12, 0.4), (0.1, 0.85), (0.5, 0.92)), "twist": (-15, 5)}
+                {"arm": ((-0.12, 0.5), (0.1, 0.85), (0.4, 0.92)), "twist": (-40, 5)}
                 | {"swivel": (10, 70), "lean": (-2, 14)},
             ),
             ((0.08, 0.3), {"arm": past, "lean": (-2, 22)}),
@@ -645,6 +804,79 @@ _THROWS = [
     _short(0.5, start=_COCKED, past=_DROPPED, cocking=_UP_TO_IT, seated=0.12, walking=0.05),
     _short(
         0.25, start=((0.0, 0.45), (-0.1, 0.5), (0.05, 0.55)), past=_DROPPED, cocking=[], seated=0.1
+    ),
+    # The fist folded at the ear, then the arm straight out, high or aslant, and left there: nothing
+    # follows through, the trunk turns a little or far.
+    Variant(
+        0.6,
+        before=[
+            ((0.15, 0.5), {"arm": ((0.1, 0.5), (-0.6, 0.0), (0.1, 0.55)), "swivel": (0, 70)}),
+            (
+                (0.12, 0.45),
+                {"arm": ((0.05, 0.45), (0.08, 0.5), (0.0, 0.35)), "swivel": (10, 95)}
+                | {"twist": (-5, 30), "lean": (-10, 5)},
+            ),
+            ((0.0, 0.4), {"arm+": ((-0.1, 0.02), (0.0, 0.15), (-0.12, 0.02))}),
+            (
+                (0.1, 0.32),
+                {"arm": ((0.0, 0.95), (0.05, 0.8), (0.4, 1.0)), "twist": (-70, 5)}
+                | {"swivel": (10, 80), "lean": (-4, 15)},
+            ),
+            ((0.05, 0.6), {"arm+": ((-0.08, 0.08), (-0.15, 0.05), (-0.05, 0.1))}),
+            ((0.1, 0.4), {"arm": ((0.0, 0.6), (-0.5, 0.4), (0.2, 0.8)), "twist": (-20, 5)}),
+        ],
+        back=(0.2, 0.8),
+        seated=0.08,
+        walking=0.05,
+    ),
+    # Released overhead, the hand stays up or falls back over the shoulder.
+    _short(
+        0.15,
+        start=_COCKED,
+        past=((-0.2, 0.4), (0.35, 0.75), (0.05, 0.65)),
+        cocking=_UP_TO_IT,
+        seated=0.1,
+    ),
+    # Tossed from the chest: the ball is taken from the other hand, back a little, and pushed off.
+    Variant(
+        0.3,
+        before=[
+            (
+                (0.2, 0.6),
+                {"arms": ((-0.35, 0.1), (-0.55, 0.3), (0.35, 0.65)), "swivel": (0, 50)},
+            ),
+            (
+                (0.12, 0.4),
+                {"arm": ((0.0, 0.45), (-0.35, 0.4), (0.05, 0.5)), "swivel": (5, 80)}
+                | {"other": ((-0.2, 0.4), (-0.99, -0.3), (-0.1, 0.5)), "twist": (-3, 25)},
+            ),
+            (
+                (0.1, 0.3),
+                {"arm": ((-0.1, 0.45), (-0.4, 0.6), (0.6, 0.97)), "twist": (-35, 5)}
+                | {"lean": (-3, 18), "swivel": (5, 70)},
+            ),
+            ((0.05, 0.4), {"arm+": ((-0.15, 0.1), (-0.35, 0.05), (-0.1, 0.05))}),
+        ],
+        back=(0.2, 0.8),
+        seated=0.15,
+    ),
+    # Flung to the ground before the feet, or over the hip.
+    Variant(
+        0.12,
+        before=[
+            (
+                (0.15, 0.5),
+                {"arm": ((0.0, 0.55), (-0.2, 0.6), (0.0, 0.5)), "swivel": (10, 90)}
+                | {"twist": (0, 25)},
+            ),
+            (
+                (0.1, 0.3),
+                {"arm": ((-0.2, 0.5), (-0.75, -0.3), (0.5, 0.85)), "twist": (-35, 0)}
+                | {"lean": (0, 30), "swivel": (0, 60)},
+            ),
+            ((0.0, 0.3), {"arm+": ((-0.2, 0.1), (-0.1, 0.0), (-0.3, 0.0))}),
+        ],
+        back=(0.25, 0.8),
     ),
     # Cocked already, as where a recording is cut; the arm stays out.
     Variant(
@@ -769,6 +1001,13 @@ _RAISES = [
     ),
     _raising(0.2, way=[], top=((0.3, 0.65), (0.62, 0.9), (0.0, 0.3)), swivel=(30, 80)),
     _raising(0.1, way=[], top=((0.1, 0.35), (0.5, 0.75), (0.0, 0.3)), swivel=(20, 70)),
+    # As on "hands up": the hands beside the head with bent elbows.
+    _raising(
+        0.2,
+        way=[((0.2, 0.5), {"arms": ((0.1, 0.45), (-0.5, 0.1), (0.3, 0.75))})],
+        top=((0.08, 0.4), (0.45, 0.72), (0.12, 0.5)),
+        swivel=(0, 60),
+    ),
     _raising(0.15, way=[], top=((-0.1, 0.2), (0.8, 0.97), (0.0, 0.35)), swivel=(10, 80), tempo=1.3),
 ]
 

@@ -1,15 +1,15 @@
 """Gestures that are none of the known actions: figures drawn in the air, swipes, crossed arms,
-catching, knocking."""
+catching, knocking, hammering, letting something fall."""
 
 from typing import Any
 
 from skedge.datasets.synthetic.actions import Place, Variant, busy, held, stroke
 
-_RIGHT_UP: Place = ((0.05, 0.5), (0.15, 0.6), (0.5, 0.85))
-_LEFT_UP: Place = ((-0.55, -0.05), (0.1, 0.6), (0.5, 0.85))
-_RIGHT_DOWN: Place = ((0.05, 0.55), (-0.75, -0.1), (0.4, 0.8))
-_LEFT_DOWN: Place = ((-0.65, -0.15), (-0.75, -0.1), (0.4, 0.8))
-_TOP: Place = ((-0.2, 0.2), (0.2, 0.7), (0.55, 0.85))
+_RIGHT_UP: Place = ((0.05, 0.6), (0.1, 0.7), (0.5, 0.95))
+_LEFT_UP: Place = ((-0.55, -0.05), (0.1, 0.65), (0.5, 0.95))
+_RIGHT_DOWN: Place = ((0.05, 0.7), (-0.75, -0.05), (0.45, 0.95))
+_LEFT_DOWN: Place = ((-0.65, -0.1), (-0.8, -0.05), (0.45, 0.9))
+_TOP: Place = ((-0.2, 0.3), (0.15, 0.7), (0.55, 0.95))
 _BOTTOM: Place = ((-0.25, 0.2), (-0.8, -0.2), (0.4, 0.8))
 _OUTER: Place = ((0.2, 0.75), (-0.25, 0.4), (0.4, 0.8))
 _INNER: Place = ((-0.75, -0.2), (-0.25, 0.35), (0.4, 0.75))
@@ -52,15 +52,15 @@ _LARGE_FIGURES = [
             share,
             [
                 ((0.3, 0.7), {"arm": places[0], "swivel": (0, 60)}),
-                ((0.0, 0.3), {}),
-                *[((0.14, 0.4), {"arm": place}) for place in places[1:]],
+                ((0.0, 0.2), {}),
+                *[((0.13, 0.4), {"arm": place}) for place in places[1:]],
                 ((0.0, 0.3), {}),
             ],
         )
         for share, places in (
-            (0.2, (_RIGHT_UP, _LEFT_DOWN, _LEFT_UP, _RIGHT_DOWN)),
+            (0.35, (_RIGHT_UP, _LEFT_DOWN, _LEFT_UP, _RIGHT_DOWN)),
             (0.1, (_LEFT_UP, _RIGHT_DOWN, _RIGHT_UP, _LEFT_DOWN)),
-            (0.14, (_LEFT_UP, _BOTTOM, _RIGHT_UP)),
+            (0.2, (_LEFT_UP, _BOTTOM, _RIGHT_UP)),
             (0.06, (_RIGHT_UP, _LEFT_DOWN)),
         )
     ],
@@ -141,7 +141,7 @@ _CROSSINGS = [
             0.3,
             [
                 (seconds, {"arms": _OPENED, "swivel": (5, 60)}),
-                ((0.15, 0.5), {"arms": ((-0.7, -0.32), (-0.4, 0.4), (0.15, 0.6))}),
+                ((0.15, 0.5), {"arms": ((-0.85, -0.32), (-0.5, 0.4), (0.15, 0.65))}),
                 (hold, {}),
             ],
         )
@@ -183,9 +183,25 @@ _CATCHES = [
             ((0.0, 0.3), {}),
         ],
     ),
+    # Up to it with a nearly straight arm, without a bend before; held there, and again.
+    Variant(
+        0.35,
+        beat=[
+            (
+                (0.2, 0.6),
+                {"arm": ((0.1, 0.95), (0.1, 0.75), (0.3, 0.8)), "swivel": (10, 70)}
+                | {"twist": (-35, 10), "bend": (-30, 40)},
+            ),
+            ((0.0, 0.5), {}),
+            ((0.12, 0.4), {"arm": ((0.0, 0.5), (-0.3, 0.4), (0.3, 0.8)), "twist": (-12, 10)}),
+            ((0.0, 0.3), {}),
+        ],
+        repeats=(1, 3),
+        back=(0.2, 0.7),
+    ),
     # With both hands.
     stroke(
-        0.12,
+        0.2,
         [
             ((0.2, 0.6), {"arms": ((-0.25, 0.1), (-0.2, 0.6), (0.45, 0.85)), "swivel": (0, 60)}),
             ((0.1, 0.3), {"arms": ((-0.33, -0.2), (-0.3, 0.3), (0.25, 0.5))}),
@@ -220,10 +236,54 @@ _KNOCKS = [
     ),
 ]
 
+_HAMMERS = [
+    # A fist raised beside the head and brought down before the body, with a straight arm or a bent
+    # one; the elbow is never folded at the ear.
+    Variant(
+        share,
+        beat=[
+            (
+                (0.2, 0.6),
+                {"arm": ((0.0, 0.6), (0.0, 0.8), (0.15, 0.65)), "swivel": (0, 70)}
+                | {"twist": (-5, 20), "bend": (-20, 30)},
+            ),
+            ((0.0, 0.3), {}),
+            ((0.1, 0.35), {"arm": ((-0.25, 0.3), down, (0.45, 0.85)), "twist": (-30, 5)} | bent),
+            ((0.0, hold), {}),
+        ],
+        repeats=repeats,
+        back=(0.2, 0.8),
+    )
+    for share, down, hold, repeats, bent in (
+        (0.5, (-0.8, -0.4), 0.6, (1, 3), {"lean": (0, 20)}),
+        (0.4, (-0.5, 0.1), 0.2, (1, 5), {}),
+    )
+]
+_DROPS = [
+    # Something held away from the body and let go: low ahead, aside, with a bend over it.
+    stroke(
+        share,
+        [
+            ((0.25, 0.8), {"arm": ((-0.3, 0.2), (-0.65, -0.2), (0.3, 0.6)), "swivel": (0, 50)}),
+            ((0.25, 0.8), {"arm": place, "bend": (-20, 50), "nod": (0, 35)} | trunk),
+            ((0.0, 0.5), {"bend": (-40, 20)}),
+        ],
+        back=(0.25, 0.8),
+        walking=0.2,
+    )
+    for share, place, trunk in (
+        (0.5, ((-0.2, 0.3), (-0.75, -0.15), (0.55, 0.9)), {"lean": (0, 25)}),
+        (0.25, ((0.3, 0.9), (-0.75, -0.2), (0.0, 0.5)), {"side": (0, 15), "look": (0, 50)}),
+        (0.25, ((-0.2, 0.2), (-0.8, -0.5), (0.4, 0.8)), {"lean": (15, 50), "down": (0.0, 0.12)}),
+    )
+]
+
 GESTURE_KINDS: dict[str, tuple[float, list[Variant]]] = {
-    "draw in the air": (4.5, _LARGE_FIGURES + _SMALL_FIGURES),
+    "draw in the air": (5.5, _LARGE_FIGURES + _SMALL_FIGURES),
     "swipe": (1.5, _SWIPES),
-    "cross the arms": (2.6, _CROSSINGS),
-    "catch": (1.0, _CATCHES),
+    "cross the arms": (3.2, _CROSSINGS),
+    "catch": (2.0, _CATCHES),
     "knock": (1.3, _KNOCKS),
+    "hammer": (2.0, _HAMMERS),
+    "let fall": (1.0, _DROPS),
 }

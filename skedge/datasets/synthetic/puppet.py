@@ -16,6 +16,9 @@ from skedge.datasets.synthetic.stance import Stance
 
 CHANNEL = {name: i for i, name in enumerate(body.CHANNELS)}
 TURNS = [CHANNEL[f"{side}_turn"] for side in body.SIDES]
+_ANGLES = [CHANNEL[f"{side}_{part}"] for side in body.SIDES for part in body.ARM[:4]]
+# Degrees a second from one key to the next; 1.5 times that in between.
+_FASTEST = 1100.0
 _SIDED = ("side", "twist", "face", "look", "shift")
 _SCALED = ("lean", "curl", "side", "twist", "down", "back", "air")
 # What a chair or walking legs decide, whatever a key says.
@@ -61,17 +64,17 @@ def perform(
     start = lead + rng.uniform(0.05, 0.5)
     times = [0.0, start]
     poses = [puppet.pose()] * 2
-    end = start
+    last = 1
 
     def go(keys: list[Key]) -> None:
-        nonlocal end
+        nonlocal last
         for seconds, pose in keys:
             wait = max(puppet.draw(("s", id(pose)), seconds) / tempo, 0.03)
             puppet.change(pose)
             times.append(times[-1] + wait)
             poses.append(puppet.pose())
             if pose or not variant.stays:
-                end = times[-1]
+                last = len(times) - 1
 
     go(variant.before)
     beats, wanted = 0, _repeats(variant, rng)
@@ -89,7 +92,16 @@ def perform(
     poses.append(poses[-1])
     table = puppet.channels(poses)
     free = tuple(side for side in body.SIDES if side not in puppet.moved)
-    return Performed(np.array(times), table, start=start, end=end, beats=beats, free=free)
+    seconds = _unhurried(np.array(times), table)
+    start, end = float(seconds[1]), float(seconds[last])
+    return Performed(seconds, table, start=start, end=end, beats=beats, free=free)
+
+
+def _unhurried(seconds: np.ndarray, table: np.ndarray) -> np.ndarray:
+    """Moments (K,), later where an arm would turn about a joint faster than anybody's does."""
+    turned = np.abs(np.diff(table[:, _ANGLES], axis=0)).max(axis=1)
+    gaps = np.maximum(np.diff(seconds), turned / _FASTEST)
+    return seconds[0] + np.concatenate([[0.0], np.cumsum(gaps)])
 
 
 def _repeats(variant: Variant, rng: np.random.Generator) -> int:

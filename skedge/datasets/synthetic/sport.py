@@ -179,15 +179,15 @@ SPORT_KINDS: dict[str, tuple[float, list[Variant]]] = {
             ],
             # A lunge; feet out and arms up in jumps; a knee up.
             Variant(
-                0.2,
+                0.5,
                 beat=[
                     (
-                        (0.4, 1.0),
+                        (0.3, 1.0),
                         {
-                            "step": (0.0, 0.0, (0.5, 0.8)),
+                            "step": (0.0, 0.0, (0.4, 0.8)),
                             "down": (0.15, 0.42),
-                            "back": (-0.35, -0.2),
-                            "lean": (-2, 15),
+                            "back": (-0.35, -0.15),
+                            "lean": (-2, 20),
                         },
                     ),
                     ((0.1, 0.6), {}),
