@@ -14,11 +14,12 @@ from rich.console import Console
 from rich.progress import track
 
 from skedge.datasets.store import Store
-from skedge.recipes.recipe import Protocol, Recipe, sections_read
+from skedge.recipes.recipe import Protocol, Recipe, Source, sections_read
 from skedge.skeleton import InputError
 from skedge.skeleton.files import read_json, write_json
+from skedge.skeleton.layout import load_layout
 from skedge.skeleton.normalize import STREAMABLE
-from skedge.steps import distill, evaluate, export, pretrain
+from skedge.steps import distill, evaluate, export, pretrain, teach_head
 from skedge.tables import write_report
 
 ASKED, METRICS = "asked.json", "metrics.json"
@@ -27,7 +28,12 @@ STUDENTS = {
     "linear": "student of linear probe",
     "finetune": "student of finetuned",
     "labels": "student on labels",
+    "shipped": "shipped model, own head",
 }
+# What learns without a teacher.
+ALONE = {"labels", "shipped"}
+# The pose estimator's joints; of so many clips of them `own` students are shipped ones.
+POSE_LAYOUT, FEW = "blazepose33", 100
 # What it calls the untrained encoder under the same probe.
 UNTRAINED = {
     "initialised": "untrained, linear probe",
@@ -117,11 +123,29 @@ def run(recipe: Recipe, store: Store, runs: Path, *, again: bool = False) -> dic
     """
     from skedge.teacher.runs.folder import only_training
 
+    recipe = replace(recipe, students=tuple(who_learns(recipe, store)))
     _check_ends(recipe)
     console = Console()
     folder = runs / recipe.name
     with only_training(folder):
         return _walk(Steps(recipe, store, folder, again=again, console=console))
+
+
+def who_learns(recipe: Recipe, store: Store) -> list[Source]:
+    """The students of a recipe on a store, `own` among them replaced.
+
+    It is the shipped model's encoder for `FEW` clips of the pose estimator, of one person and one
+    stream, and a network of their own otherwise.
+    """
+    seen = recipe.input
+    few = (
+        store.layout.joints == load_layout(POSE_LAYOUT).joints
+        and store.rate is not None
+        and len(store.split(seen.protocol, "train")) <= FEW
+        and (seen.stream, seen.persons) == ("joint", 1)
+    )
+    fitting: Source = "shipped" if few else "labels"
+    return [fitting if source == "own" else source for source in recipe.students]
 
 
 def _walk(steps: Steps) -> dict[str, Any]:
@@ -134,7 +158,7 @@ def _walk(steps: Steps) -> dict[str, Any]:
     folder = steps.folder
     console = steps.console
     accuracy = _train(steps)
-    taught = set(recipe.students) != {"labels"}
+    taught = not set(recipe.students) <= ALONE
 
     student_file = folder / "student.onnx"
     teacher_file = folder / "teacher.onnx"
@@ -143,7 +167,8 @@ def _walk(steps: Steps) -> dict[str, Any]:
     if not taught or recipe.encoder.backbone in ("gin", "dgcnn"):
         del files[teacher_file]
     for file, step in files.items():
-        live = file == student_file and _is_live(recipe)
+        shipped = step == "student-shipped"
+        live = file == student_file and (shipped or _is_live(recipe))
         with console.status(f"Exporting and verifying {file.name}"):
             exported[file.stem] = export(folder / step, file, store, streaming=live)
     edge = {}
@@ -206,7 +231,7 @@ def _train(steps: Steps) -> dict[str, dict[str, Any]]:
 
     with steps.console.status("Ridge classifier on coordinates"):
         accuracy["ridge on coordinates"] = steps.take("ridge", "evaluate ridge", by("ridge"))
-    if set(recipe.students) != {"labels"}:
+    if not set(recipe.students) <= ALONE:
         steps.take(
             "pretrain", "pretrain", lambda out, resume: pretrain(store, out, recipe, resume=resume)
         )
@@ -222,6 +247,13 @@ def _train(steps: Steps) -> dict[str, dict[str, Any]]:
                 accuracy[UNTRAINED[form]] = figures | {"clips": found["clips"]}
             accuracy[title] = found
     for source in recipe.students:
+        if source == "shipped":
+            accuracy[STUDENTS[source]] = steps.take(
+                f"student-{source}",
+                f"distill {source}",
+                lambda out, _: teach_head(store, out, recipe),
+            )
+            continue
         after = None if source == "labels" else source
         teachers = [] if after is None else [folder / after]
 

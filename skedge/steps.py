@@ -115,6 +115,13 @@ def distill(
     return fuse(store, folder, recipe) if answers else gather(folder, recipe)
 
 
+def teach_head(store: Store, folder: Path, recipe: Recipe) -> dict[str, Any]:
+    """The metrics of the shipped model with a head of its own for the store's actions."""
+    from skedge.student.heading import teach_head
+
+    return teach_head(store, folder, recipe)
+
+
 def finetune(
     store: Store, folder: Path, recipe: Recipe, trained: Path, *, resume: bool = False
 ) -> dict[str, Any]:

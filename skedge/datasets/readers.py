@@ -81,8 +81,9 @@ def import_dataset(
             f"{format} has no option {', '.join(unknown)}; it has {', '.join(known) or 'none'}"
         )
     rate = given.get("rate")
-    if rate is not None and not 0 < rate < 1000:
-        raise InputError(f"expected a rate from 1 to 1000 frames per second, got {rate:g}")
+    if rate is not None and not 1 <= rate <= 1000:
+        seconds = f"; is that the seconds of a frame? --rate {1 / rate:.3g}" if 0 < rate < 1 else ""
+        raise InputError(f"expected a rate from 1 to 1000 frames per second, got {rate:g}{seconds}")
     source = Path(source)
     dataset = FORMATS[format](source, **given)
     usual = asdict(AS_GIVEN)

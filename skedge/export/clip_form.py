@@ -26,12 +26,13 @@ class ClipForm:
     def __init__(self, classifier: Network, data: InputSettings, layout: Layout) -> None:
         self._classifier = classifier
         self._data = data
+        self._layout = layout
         deployed = Deployed(classifier).eval()
         shape = (data.persons, data.frames, len(layout), 3)
         self.graph = Graph(deployed, {"joints": torch.zeros(shape)}, ("probabilities", "embedding"))
 
     def read(self, store: Store, indices: np.ndarray) -> tuple[Clips, np.ndarray]:
-        found = training_clips.Clips.read(store, indices, self._data)
+        found = training_clips.Clips.read(store, indices, self._data, layout=self._layout)
         return found.joints, found.labels.numpy()
 
     @torch.inference_mode()

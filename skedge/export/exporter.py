@@ -27,7 +27,7 @@ from skedge.skeleton.metadata import ModelMetadata
 from skedge.teacher.networks.classifier import Network
 from skedge.teacher.runs.folder import Card, read_metrics
 from skedge.teacher.runs.load import load_classifier
-from skedge.teacher.runs.store_check import check_layout, tell_rate
+from skedge.teacher.runs.store_check import check_joints, tell_rate
 
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
@@ -49,7 +49,7 @@ class Exporter:
         self, run: Path, store: Store, *, streaming: bool = False, note: str | None = None
     ) -> None:
         classifier, self._card = load_classifier(run)
-        check_layout(store, self._card, run)
+        check_joints(store, self._card, run)
         tell_rate(store)
         self._store = store
         self._form = _form(classifier, self._card, source=run, streaming=streaming)

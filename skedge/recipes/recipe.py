@@ -20,7 +20,7 @@ from skedge.recipes.settings import (
 Protocol = Literal[
     "linear", "finetune", "semi", "transfer", "knn", "partial-body", "supervised", "ridge"
 ]
-Source = Literal["linear", "finetune", "labels"]
+Source = Literal["linear", "finetune", "labels", "shipped", "own"]
 Precision = Literal["fp32", "fp16", "dynamic", "int8"]
 
 
@@ -30,8 +30,9 @@ class Recipe:
 
     Args:
         name: name of the run's folder.
-        students: one student per source: the linear-probed teacher, the finetuned one, or labels
-            alone; the first student is exported.
+        students: one student per source: the linear-probed teacher, the finetuned one, labels
+            alone, the shipped model with a head of its own (shipped), or (own) that for a few films
+            and labels alone otherwise; the first student is exported.
         input: what the networks see of a clip.
         encoder: plan of the teacher.
         pretrain: self-supervised pretraining.

@@ -26,6 +26,7 @@ _MOST_PERSONS = 10
 _LARGEST_PICTURE = 8192  # pixels
 # In no clip of five real sets and of films do limbs grow 1.5 times within a clip.
 CHANGING = 2.0
+_REACH = 1e4  # metres from the origin, where float32 has steps of a millimetre
 _FASTEST = 25.0  # metres a second, of a hand: faster than a thrower's
 
 
@@ -240,6 +241,16 @@ class BodyCheck:
             )
         unit = _unit(height, frames, flat) if third is None else None
         faults += [unit] if unit is not None else []
+        if unit is None and not flat and (reach := np.nanmax(np.abs(frames))) > _REACH:
+            faults.append(
+                Fault(
+                    "reach",
+                    f"joints lie {reach:.2g} m from the origin, where numbers are no longer exact:"
+                    " write NaN for what was not seen, subtract where the set is",
+                    "",
+                    sure=False,
+                )
+            )
         human = misfit(frames, layout, flat) <= _HUMAN
         if human:
             faults += _directions(clips, layout, height=height, flat=flat, image=third is not None)

@@ -9,6 +9,7 @@ import pytest
 
 from skedge.cli import main
 from skedge.datasets.store import Store
+from skedge.edge_runtime.sources.films import open_films, read_shot
 from skedge.path import store_of_films
 from skedge.skeleton import InputError
 from tests.skeleton.people import NTU, people
@@ -114,3 +115,50 @@ def test_films_of_one_class_are_refused_before_anybody_looks(room: Path) -> None
     with pytest.raises(InputError, match=r"two classes at least, got those of 'raise'"):
         store_of_films(Path("films"), Path("runs"), "bright.py:Bright")
     assert not Path("seen").exists()
+
+
+def _notes(source: str) -> str:
+    found = open_films(Path(source), pose="bright.py:Bright")
+    return " ".join(found.notes)
+
+
+def test_what_is_no_film_of_a_class_is_told(room: Path) -> None:
+    assert _notes("films") == ""
+    _film(room / "films" / "loose.avi", 10)
+    _film(room / "films" / "Stand " / "1.avi", 10)
+    _film(room / "films" / "stand" / "anna" / "1.avi", 10)
+    (room / "films" / "jump").mkdir()
+    (room / "films" / "stand" / "._0.avi").write_bytes(b"no film")
+    notes = _notes("films")
+    assert "1 films in no class's folder left out, such as loose.avi" in notes
+    assert "no film in jump" in notes
+    assert "classes 'Stand' and 'stand' differ in their spelling only" in notes
+    assert "classes are Stand, raise, stand; folders in theirs (anna) are not" in notes
+    names = {shot.name for shot in open_films(Path("films"), pose="bright.py:Bright").sources}
+    assert "stand/._0" not in names
+
+
+def test_a_stretch_in_frames_is_told_by_the_end_of_its_film(room: Path) -> None:
+    _film(room / "long.avi", 10, frames=60)
+    table = room / "list.csv"
+    table.write_text("film;start;end;label\nlong.avi;0;1,5;stand\nlong.avi;0;45;raise\n")
+    clips = [
+        clip
+        for shot in open_films(table).sources
+        for clip in read_shot(
+            shot,
+            labels=["raise", "stand"],
+            poses=None,
+            pose="bright.py:Bright",
+            rate=30.0,
+            everyone=False,
+        )
+    ]
+    assert [clip.note for clip in clips] == ["", "to end at 45 s, but the film does at 2.0 s"]
+
+
+def test_a_table_beside_films_is_named(room: Path) -> None:
+    _film(room / "set" / "a.avi", 10)
+    (room / "set" / "list.csv").write_text("film,label\na.avi,stand\n")
+    with pytest.raises(InputError, match=r"set/list.csv the table\? Name it"):
+        open_films(Path("set"))

@@ -15,7 +15,7 @@ import numpy as np
 
 from skedge.datasets.importer import Clip, Dataset
 from skedge.datasets.parsing.damage import DamagedError, check_joints, damaged
-from skedge.datasets.parsing.labels import read_labels
+from skedge.datasets.parsing.labels import alike, read_labels
 from skedge.datasets.parsing.npz import LARGEST, members, read_array
 from skedge.datasets.parsing.ntu_text import LONGEST
 from skedge.datasets.parsing.padded import in_order
@@ -79,7 +79,7 @@ def open_arrays(
         )
     chosen = load_layout(layout if layout is not None else str(own))
     wrong: list[DamagedError] = []
-    rows = _rows(source, wrong)
+    rows, notes = _rows(source, wrong)
     classes = _classes(rows, labels)
     unknown = [row for row in rows if row.label not in classes]
     wrong += [
@@ -97,6 +97,9 @@ def open_arrays(
     subjects = sorted({row.whose["subject"] for row in known} - {-1})
     if len(subjects) > 1:
         protocols["xsub"] = partial(_cross_subject, train=subjects[::2])
+        nobody = sum(row.whose["subject"] == -1 for row in known)
+        if nobody:
+            notes.append(f"{nobody} clips without a subject are in no part of xsub")
     return Dataset(
         name=source.name,
         layout=chosen,
@@ -107,7 +110,7 @@ def open_arrays(
         root=source,
         protocols=protocols,
         damaged=wrong,
-        notes=_alike(classes),
+        notes=notes + alike(classes),
     )
 
 
@@ -115,6 +118,8 @@ def read_clip(row: _Row, layout: Layout, classes: dict[str, int]) -> list[Clip]:
     """The clip in one file of the list; `DamagedError` names it."""
     read = {".npz": _from_npz, ".npy": _from_npy}.get(row.path.suffix.lower())
     joints = read(row.path) if read is not None else _from_csv(row.path, layout)
+    if joints.dtype.kind == "b":
+        damaged(row.path, "expected coordinates, got true and false")
     if joints.ndim == 2 and joints.shape[1] == 3 * len(layout):
         joints = joints.reshape(len(joints), len(layout), 3)
     _check_axes(joints.shape, layout, row.path)
@@ -205,7 +210,8 @@ def _from_npy(path: Path) -> np.ndarray:
 
 def _from_csv(path: Path, layout: Layout) -> np.ndarray:
     content = read_bytes(File(str(path))).removeprefix(codecs.BOM_UTF8)
-    content = _with_commas(content.replace(b"\r\n", b"\n").replace(b"\r", b"\n"))
+    content = content.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b'"', b"")
+    content = _with_commas(content)
     first, _, rest = content.partition(b"\n")
     person = len(layout) * 3
 
@@ -239,7 +245,8 @@ def _with_commas(content: bytes) -> bytes:
     return content
 
 
-def _rows(source: Path, wrong: list[DamagedError]) -> list[_Row]:
+def _rows(source: Path, wrong: list[DamagedError]) -> tuple[list[_Row], list[str]]:
+    """The rows of the list that can be used, and notes about what else it has."""
     path = source / LIST
     try:
         content = read_bytes(File(str(path)))
@@ -271,7 +278,9 @@ def _rows(source: Path, wrong: list[DamagedError]) -> list[_Row]:
             rows.append(_row(source, line, numbers))
         except ValueError as error:
             wrong.append(DamagedError(path, str(error), number))
-    return rows
+    others = [title for title in columns if title not in ("", "file", "label", "split", *_NUMBERS)]
+    unread = f"{LIST}: columns not read: {', '.join(others)[:80]} (frames a second are --rate)"
+    return rows, [unread] if others else []
 
 
 def _numbering(lines: list[tuple[int, dict[str, str | None]]], field: str) -> dict[str, int]:
@@ -319,18 +328,6 @@ def _classes(rows: list[_Row], labels: Path | str | None) -> dict[str, int]:
         else read_labels(labels, 0)
     )
     return {name: number for number, name in enumerate(names)}
-
-
-def _alike(classes: dict[str, int]) -> list[str]:
-    """A note for classes that differ in capitals or spaces only."""
-    folded: dict[str, list[str]] = {}
-    for name in classes:
-        folded.setdefault(" ".join(name.casefold().replace("_", " ").split()), []).append(name)
-    return [
-        f"classes {' and '.join(map(repr, names))} differ in their spelling only: are they one?"
-        for names in folded.values()
-        if len(names) > 1
-    ]
 
 
 def _as_numbers(label: str) -> tuple[int, str]:

@@ -1,9 +1,14 @@
 """Names of classes for formats that only number them."""
 
+import re
 import unicodedata
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 from skedge.skeleton.errors import InputError
+
+_NUMBERED = re.compile(r"(\d+)\s*[,;:.)\s]\s*(.+)")
 
 
 def read_labels(path: Path | str | None, largest: int) -> list[str]:
@@ -11,8 +16,9 @@ def read_labels(path: Path | str | None, largest: int) -> list[str]:
     are the names.
 
     The n-th line names class n, so a line that is empty or begins with # is refused unless nothing
-    but such lines follows. Raises `InputError` for that, for a file that cannot be read and for one
-    that names less classes than there are.
+    but such lines follows. Lines may begin with the classes' numbers, from 0 or 1 on, below a line
+    of titles too. Raises `InputError` for a line that is no class, a class named twice, a file that
+    cannot be read and one that names less classes than there are.
     """
     if path is None:
         return [str(number) for number in range(largest + 1)]
@@ -30,12 +36,39 @@ def read_labels(path: Path | str | None, largest: int) -> list[str]:
                 f"{path}: line {number}: expected the name of class {number - 1}, got"
                 f" {name[:40]!r}; every line is a class"
             )
+    names = _by_number(names)
+    for number, name in enumerate(names, 1):
         if not name.isprintable():
             raise InputError(f"{path}: line {number}: expected a name to print, got {name[:40]!r}")
+    if twice := [name for name, count in Counter(names).items() if count > 1]:
+        raise InputError(f"{path}: expected every class once, got {twice[0][:40]!r} twice")
     if len(names) <= largest:
         raise InputError(
             f"{path}: expected at least {largest + 1} classes, one a line, got {len(names)}"
         )
+    return names
+
+
+def alike(classes: Iterable[str]) -> list[str]:
+    """A note for classes that differ in capitals or spaces only."""
+    folded: dict[str, list[str]] = {}
+    for name in classes:
+        folded.setdefault(" ".join(name.casefold().replace("_", " ").split()), []).append(name)
+    return [
+        f"classes {' and '.join(map(repr, names))} differ in their spelling only: are they one?"
+        for names in folded.values()
+        if len(names) > 1
+    ]
+
+
+def _by_number(names: list[str]) -> list[str]:
+    """The names without the numbers in front of all of them, in the numbers' order."""
+    for lines in (names, names[1:]):
+        numbered = [_NUMBERED.fullmatch(line) for line in lines]
+        found = {int(one[1]): one[2] for one in numbered if one}
+        consecutive = set(found) in ({*range(len(lines))}, {*range(1, len(lines) + 1)})
+        if len(lines) > 1 and len(set(found.values())) == len(lines) and consecutive:
+            return [found[number] for number in sorted(found)]
     return names
 
 

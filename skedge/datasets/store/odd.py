@@ -1,5 +1,5 @@
-"""Clips of a set that are unlike its others: of another size, upside down, mirrored, still, with
-joints far from their bodies, or copies."""
+"""Clips of a set that are unlike its others: of another size, upside down, lying, mirrored, still,
+with joints far from their bodies, or copies."""
 
 from collections.abc import Callable, Sequence
 
@@ -13,6 +13,8 @@ from skedge.skeleton.layout import Layout
 # is 1.6 times as large or small as the set's median, has a frame 1.6 times as wide as its median
 # frame, or has its shoulders lower than 0.9 up from its feet; 1 % seem mirrored at most.
 _OTHER_SIZE, _FAR, _DOWN = 2.5, 3.0, -0.5
+# So many clips of upright people make others odd.
+_UPRIGHT = 0.3
 _MIRRORED, _MIRRORED_SHARE, _MIRRORED_CLIPS = 0.2, 0.03, 3
 _FRAMES = 16
 # Of more clips than these only some are looked at.
@@ -34,7 +36,7 @@ def odd_clips(
     with np.errstate(invalid="ignore", divide="ignore"):
         times = size / np.nanmedian(size) if np.isfinite(size).any() else size
         other = np.maximum(times, 1 / times) > _OTHER_SIZE
-    upright = np.isfinite(up).any() and np.nanmedian(up) > -_DOWN
+    upright = (up > -_DOWN).mean() >= _UPRIGHT
     mirrored = back > _MIRRORED
     some = max(_MIRRORED_CLIPS, _MIRRORED_SHARE * len(mirrored)) <= mirrored.sum()
     contents = np.array([content for _, content in looks])
@@ -45,6 +47,7 @@ def odd_clips(
     for odd, what in (
         (other, "{times} times as large as the others: in another unit?"),
         ((up < _DOWN) & upright, "upside down, unlike the others"),
+        ((np.abs(up) < -_DOWN) & upright, "lying, unlike the others: is another axis up in them?"),
         (mirrored & some & ~mirrored.all(), "mirrored: feet and faces point backwards"),
         (far > _FAR, "with joints {far} body sizes away: write NaN for what was not seen"),
         (grown > CHANGING, "with limbs {grown} times longer in some frames than in others"),

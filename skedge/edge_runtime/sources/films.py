@@ -15,6 +15,7 @@ import numpy as np
 from skedge.datasets.formats.poses import RATE, clip_of
 from skedge.datasets.importer import Clip, Dataset
 from skedge.datasets.parsing.damage import DamagedError, damaged
+from skedge.datasets.parsing.labels import alike
 from skedge.datasets.parsing.padded import in_order
 from skedge.datasets.poses import PoseWriter, read_poses
 from skedge.datasets.store import PARTS
@@ -27,6 +28,7 @@ from skedge.skeleton.errors import InputError
 from skedge.skeleton.layout import Layout, load_layout
 
 PEOPLE = 2
+LATE = 1.0  # seconds that a stretch may end behind its film
 COLUMNS = ("film", "start", "end", "label", "subject", "split")
 
 
@@ -72,7 +74,9 @@ def open_films(
     wrong: list[DamagedError] = []
     shots = _table(source, wrong) if source.is_file() else _folder(source)
     if not shots:
-        more = f"; {wrong[0]}" if wrong else ""
+        tables = sorted(source.glob("*.csv"))
+        more = f"; is {tables[0]} the table? Name it" if tables else ""
+        more = f"; {wrong[0]}" if wrong else more
         raise InputError(
             f"{source}: expected films ({', '.join(FILMS)}) in a folder for each class, or a table"
             f" (.csv) with the columns film and label, found none{more}"
@@ -90,6 +94,7 @@ def open_films(
         root=source if source.is_dir() else source.parent,
         protocols=_protocols(shots),
         damaged=wrong,
+        notes=alike(labels) + ([] if source.is_file() else _beside(source, shots)),
         unit="films",
         chunk=1,
     )
@@ -114,7 +119,12 @@ def read_shot(
         if kept is not None:
             bodies.write(kept, size, shot.label)
     joints = clip_of(recording, rate, everyone, stretch=shot.stretch)
-    return [Clip(shot.name, joints, labels.index(shot.label), subject=shot.subject)]
+    end = shot.stretch[1] if shot.stretch else 0.0
+    note = ""
+    if recording.duration + LATE < end < np.inf:
+        note = f"to end at {end:g} s, but the film does at {recording.duration:.1f} s"
+    label = labels.index(shot.label)
+    return [Clip(shot.name, joints, label, subject=shot.subject, note=note)]
 
 
 def _as_new(kept: Path, film: Path) -> bool:
@@ -156,14 +166,36 @@ def _layout(pose: str | None, named: str | None) -> Layout:
 
 
 def _folder(source: Path) -> list[Shot]:
-    files = sorted(
-        file for file in source.glob("*/**/*") if file.suffix.lower() in FILMS and file.is_file()
-    )
     shots = []
-    for file in files:
+    for file in _films(source, "*/**/*"):
         inside = file.relative_to(source)
-        shots.append(Shot(file, str(inside.with_suffix("")), inside.parts[0]))
+        shots.append(Shot(file, str(inside.with_suffix("")), inside.parts[0].strip()))
     return _apart(shots)
+
+
+def _films(folder: Path, pattern: str) -> list[Path]:
+    return sorted(
+        file
+        for file in folder.glob(pattern)
+        if file.suffix.lower() in FILMS and file.is_file() and not file.name.startswith(".")
+    )
+
+
+def _beside(source: Path, shots: list[Shot]) -> list[str]:
+    """Notes about what else lies in a folder of films, and about folders in those of classes."""
+    labels = {shot.label for shot in shots}
+    notes = []
+    if loose := _films(source, "*"):
+        notes.append(f"{len(loose)} films in no class's folder left out, such as {loose[0].name}")
+    folders = {one.name.strip() for one in source.iterdir() if one.is_dir()}
+    if empty := sorted(one for one in folders - labels if not one.startswith(".")):
+        notes.append(f"no film in {', '.join(empty)[:80]}")
+    deeper = {shot.path.relative_to(source).parts[1:-1] for shot in shots} - {()}
+    if deeper:
+        inner = ", ".join(sorted({parts[0] for parts in deeper}))
+        outer = ", ".join(sorted(labels))
+        notes.append(f"classes are {outer[:80]}; folders in theirs ({inner[:80]}) are not")
+    return notes
 
 
 def _table(source: Path, wrong: list[DamagedError]) -> list[Shot]:
@@ -202,7 +234,8 @@ def _shot(folder: Path, row: dict[str, str], people: list[str]) -> Shot:
     stretch = None
     if row["start"] or row["end"]:
         try:
-            stretch = float(row["start"] or 0), float(row["end"] or "inf")
+            begin, end = (row[name].replace(",", ".") for name in ("start", "end"))
+            stretch = float(begin or 0), float(end or "inf")
         except ValueError:
             raise ValueError(
                 f"expected start and end in seconds, got {row['start']!r} and {row['end']!r}"

@@ -90,18 +90,24 @@ class Job(Generic[Settings]):
     def finish(self, classifier: Classifier, extra: dict[str, Any]) -> dict[str, Any]:
         """The metrics of the trained classifier, which is tested once; its run folder is
         written."""
-        sets = self.sets
         settings = self.settings
-        run = self.run
-        data = sets.data
+        data = self.sets.data
         epochs = {"epochs": settings.optim.epochs, "part": data.part, "stream": data.stream}
-        metrics = measure(classifier, sets, run, extra=extra | epochs)
-        made = provenance(sets.store, run.recipe.compute, settings, clips=len(sets.train))
+        metrics = measure(classifier, self.sets, self.run, extra=extra | epochs)
+        return self.write(classifier, extra, metrics)
+
+    def write(
+        self, classifier: Classifier, extra: dict[str, Any], metrics: dict[str, Any]
+    ) -> dict[str, Any]:
+        """The metrics of a classifier that was tested; its run folder is written."""
+        sets = self.sets
+        run = self.run
+        made = provenance(sets.store, run.recipe.compute, self.settings, clips=len(sets.train))
         card = Card(
             kind="classifier",
             layout=sets.layout,
             labels=sets.store.labels,
-            input=data,
+            input=sets.data,
             encoder=self.plan,
             seconds=sets.seconds,
             provenance=made | extra,

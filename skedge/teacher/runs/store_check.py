@@ -2,8 +2,11 @@
 
 from pathlib import Path
 
+import numpy as np
+
 from skedge.datasets.store import Store
 from skedge.skeleton import InputError
+from skedge.skeleton.retarget import retarget
 from skedge.teacher.clips import tell
 from skedge.teacher.runs.folder import Card
 
@@ -22,3 +25,14 @@ def check_layout(store: Store, card: Card, source: Path) -> None:
             f" {store.path} holds {store.layout.name} ({len(store.layout)} joints); use a store of"
             " the same layout, or `skedge evaluate transfer`"
         )
+
+
+def check_joints(store: Store, card: Card, source: Path) -> None:
+    """Raise `InputError` if the store's joints cannot be placed on those that the network was
+    trained on."""
+    try:
+        retarget(np.zeros((len(store.layout), 3)), store.layout, card.layout)
+    except InputError as error:
+        raise InputError(
+            f"{source}, {store.path}: {error}; use a store of the same layout"
+        ) from None

@@ -1,0 +1,107 @@
+"""More of what people really have: inputs that came out wrong without a word."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from skedge.datasets.parsing.labels import read_labels
+from skedge.datasets.readers import import_dataset
+from skedge.datasets.store import Store
+from skedge.skeleton.errors import InputError
+from tests.skeleton.people import people
+
+
+def _folder(folder: Path, clips: Any, table: str | None = None) -> Path:
+    """Clips of two classes and two subjects, as `arrays` takes them."""
+    folder.mkdir()
+    for number, clip in enumerate(clips):
+        np.savez(folder / f"c{number}.npz", joints=clip)
+    rows = [f"c{i}.npz,{('wave', 'jump')[i % 2]},{i // 2 + 1}" for i in range(len(clips))]
+    (folder / "clips.csv").write_text(table or "\n".join(["file,label,subject", *rows]) + "\n")
+    return folder
+
+
+def _notes(folder: Path) -> str:
+    store = folder.parent / f"{folder.name}-store"
+    found = import_dataset("arrays", folder, store, layout="ntu25", rate=30.0)
+    return " ".join(found["warnings"])
+
+
+def test_columns_that_are_not_read_and_clips_of_nobody_are_told(tmp_path: Path) -> None:
+    table = "file,label,subject,fps\nc0.npz,wave,1,30\nc1.npz,jump,2,30\nc2.npz,wave,,60\n"
+    notes = _notes(_folder(tmp_path / "set", people()[:3], table))
+    assert "columns not read: fps (frames a second are --rate)" in notes
+    assert "1 clips without a subject are in no part of xsub" in notes
+    assert _notes(_folder(tmp_path / "plain", people())) == ""
+
+
+@pytest.mark.parametrize("rate", [1 / 15, 0.0, -30.0, 2000.0])
+def test_seconds_a_frame_are_no_rate(tmp_path: Path, rate: float) -> None:
+    folder = _folder(tmp_path / "set", people())
+    hint = "--rate 15" if rate == 1 / 15 else "expected a rate from 1 to 1000"
+    with pytest.raises(InputError, match=hint):
+        import_dataset("arrays", folder, tmp_path / "store", layout="ntu25", rate=rate)
+
+
+def test_true_and_false_are_no_coordinates(tmp_path: Path) -> None:
+    folder = _folder(tmp_path / "set", [clip > 0 for clip in people()])
+    with pytest.raises(InputError, match="expected coordinates, got true and false"):
+        _notes(folder)
+
+
+def test_numbers_between_quotes_are_numbers(tmp_path: Path) -> None:
+    clips = people()
+    folder = _folder(tmp_path / "set", clips, "file,label\nc0.csv,wave\nc1.csv,jump\n")
+    for number, clip in enumerate(clips[:2]):
+        text = io.StringIO()
+        np.savetxt(text, np.asarray(clip)[0].reshape(clip.shape[1], -1), delimiter='","', fmt="%f")
+        lines = [f'"{line}"' for line in text.getvalue().splitlines()]
+        (folder / f"c{number}.csv").write_text("\n".join(lines))
+    _notes(folder)
+    store = Store(tmp_path / "set-store")
+    np.testing.assert_allclose(store.clip(0), clips[0], atol=1e-5)
+
+
+def test_single_clips_with_another_axis_up_are_named(tmp_path: Path) -> None:
+    clips = [
+        clip[..., [0, 2, 1]] * (1, -1, 1) if i == 1 else clip for i, clip in enumerate(people())
+    ]
+    assert "such as c1: lying, unlike the others" in _notes(_folder(tmp_path / "set", clips))
+
+
+@pytest.mark.parametrize("far", [1e6, 1e30])
+def test_joints_where_float32_has_no_millimetres_are_told(tmp_path: Path, far: float) -> None:
+    clips = [np.array(clip, np.float64) for clip in people()]
+    for clip in clips:
+        if far == 1e6:
+            clip += far
+        else:
+            clip[..., -1, :] = far
+    assert "m from the origin" in _notes(_folder(tmp_path / "set", clips))
+
+
+@pytest.mark.parametrize(
+    ("lines", "names"),
+    [
+        ("0 wave\n1 jump\n", ["wave", "jump"]),
+        ("id,name\n0,wave\n1,jump\n", ["wave", "jump"]),
+        ("A1. wave\n", ["A1. wave"]),
+        ("2\tjump\n1\twave\n", ["wave", "jump"]),
+        ("10 steps\n20 steps\n", ["10 steps", "20 steps"]),
+        ("1 hand\n2 hand\n", ["1 hand", "2 hand"]),
+    ],
+)
+def test_numbers_in_front_of_all_classes_are_not_their_names(
+    tmp_path: Path, lines: str, names: list[str]
+) -> None:
+    (tmp_path / "labels.txt").write_text(lines)
+    assert read_labels(tmp_path / "labels.txt", 0) == names
+
+
+def test_a_class_named_twice_is_refused_with_its_name(tmp_path: Path) -> None:
+    (tmp_path / "labels.txt").write_text("wave\njump\nwave\n")
+    with pytest.raises(InputError, match=r"labels.txt: expected every class once, got 'wave'"):
+        read_labels(tmp_path / "labels.txt", 0)

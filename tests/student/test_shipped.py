@@ -1,0 +1,125 @@
+"""A few films taught to the model that comes with skedge."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from skedge.datasets.store import Store, StoreWriter
+from skedge.edge_runtime.models import find
+from skedge.edge_runtime.recognizer import Recognizer
+from skedge.edge_runtime.scoring.predict import predict_store
+from skedge.path import FEW, who_learns
+from skedge.recipes.recipe import Recipe
+from skedge.recipes.settings import InputSettings
+from skedge.skeleton import InputError, load_layout
+from skedge.skeleton.layout import Layout
+from skedge.steps import export, teach_head
+from skedge.student.heading import fit_head
+from skedge.student.shipped import Shipped
+from skedge.student.streaming import StreamingClassifier
+
+POSE = load_layout("blazepose33")
+STANDING = {"nose": (0, 1.6), "left_shoulder": (0.2, 1.4), "left_elbow": (0.25, 1.1),
+            "left_wrist": (0.25, 0.85), "left_hip": (0.12, 0.95), "left_knee": (0.12, 0.5),
+            "left_ankle": (0.12, 0.08), "left_heel": (0.12, 0.03), "left_foot_index": (0.12, 0.02)}  # fmt: skip
+
+
+def body() -> np.ndarray:
+    """A standing person (33, 3) who faces the camera."""
+    joints = np.zeros((33, 3))
+    for number, name in enumerate(POSE.joints):
+        x, y = STANDING.get(name.replace("right", "left"), (0.03, 1.62))
+        if name.endswith(("pinky", "index", "thumb")) and "foot" not in name:
+            x, y = 0.25, 0.78
+        joints[number] = (-x if name.startswith("right") else x, y, -0.15 if "foot" in name else 0)
+    return joints
+
+
+def films(path: Path, clips: int = 6, rate: float | None = 30.0, layout: Layout = POSE) -> Store:
+    """Clips of arms that rise and knees that bend, as the pose estimator gives them; every third
+    is for testing."""
+    rng = np.random.default_rng(0)
+    with StoreWriter(path, name="films", layout=layout, labels=("rise", "bend"), rate=rate) as out:
+        for number in range(2 * clips):
+            frames = int(rng.integers(50, 90))
+            swing = np.sin(np.linspace(0, np.pi * rng.uniform(3, 6), frames)) ** 2
+            joints = np.repeat(body()[None], frames, axis=0)
+            if number % 2 == 0:
+                hands = [i for i, name in enumerate(POSE.joints) if "wrist" in name]
+                joints[:, hands, 1] += 0.9 * swing[:, None]
+            else:
+                above = joints[0, :, 1] > 0.6
+                joints[:, above, 1] -= 0.4 * swing[:, None]
+            joints += rng.normal(0, 0.005, joints.shape)
+            out.add(f"c{number}", joints[None, :, : len(layout)], label=number % 2)
+        parts = np.where(np.arange(2 * clips) // 2 % 3 == 2, 3, 1)
+        out.protocol("films", lambda _: parts.astype(np.int8))
+    return Store(path)
+
+
+def test_the_shipped_encoder_answers_as_the_shipped_file_does() -> None:
+    shipped = Shipped()
+    network = shipped.classifier(3)
+    recognizer = Recognizer.load(find("default"), taught=False)
+    rng = np.random.default_rng(1)
+    path = rng.normal(0, 0.02, (40, len(shipped.layout), 3)).cumsum(0).astype(np.float32)
+    clip = path + np.linspace(0, 1.7, len(shipped.layout), dtype=np.float32)[:, None]
+    recognizer.checks_bodies = False
+    expected = recognizer.embed(clip, rate=shipped.input.hz)
+    with torch.no_grad():
+        found = StreamingClassifier(network)(torch.from_numpy(clip)[None, None])[1][0]
+    mean = found[shipped.input.warm_up - 1 :].mean(0).numpy()
+    np.testing.assert_allclose(mean, expected, atol=1e-3 * np.abs(expected).max())
+
+
+def test_a_few_films_become_a_live_model_that_tells_them_apart(tmp_path: Path) -> None:
+    store = films(tmp_path / "store")
+    recipe = Recipe(students=("own",), input=InputSettings(protocol="films"))
+    assert who_learns(recipe, store) == ["shipped"]
+    metrics = teach_head(store, tmp_path / "run", recipe)
+    assert (metrics["top1"], metrics["clips"]) == (100.0, 4)
+    export(tmp_path / "run", tmp_path / "student.onnx", store, streaming=True)
+    found = predict_store(tmp_path / "student.onnx", store, "films")
+    assert 100 * found.accuracy == metrics["top1"]
+    assert Recognizer.load(tmp_path / "student.onnx").metadata.labels == ("rise", "bend")
+
+
+def test_what_the_shipped_model_cannot_see_is_learned_by_a_network_of_its_own(
+    tmp_path: Path,
+) -> None:
+    recipe = Recipe(students=("own",), input=InputSettings(protocol="films"))
+    store = films(tmp_path / "films")
+    for seen in ({"stream": "three"}, {"persons": 2}):
+        assert who_learns(replace(recipe, input=replace(recipe.input, **seen)), store) == ["labels"]
+    assert who_learns(recipe, films(tmp_path / "no-rate", rate=None)) == ["labels"]
+    assert who_learns(recipe, films(tmp_path / "flat", layout=load_layout("coco17"))) == ["labels"]
+    assert who_learns(recipe, films(tmp_path / "many", clips=3 * FEW // 4 + 3)) == ["labels"]
+    asked = replace(recipe, students=("labels",))
+    assert who_learns(asked, store) == ["labels"]
+
+
+def test_joints_that_cannot_be_placed_are_named(tmp_path: Path) -> None:
+    hands = Layout.from_dict(
+        {"name": "hand", "joints": ["wrist", "tip"], "bones": [["tip", "wrist"]], "center": "wrist",
+         "anchors": {"hip": ["wrist"], "spine": ["wrist"], "chest": ["wrist"]},
+         "shoulders": ["wrist", "tip"], "pairs": [], "parts": {}},
+        "hand",
+    )  # fmt: skip
+    store = films(tmp_path / "store", layout=hands)
+    with pytest.raises(InputError, match=r"hand.*no counterpart"):
+        teach_head(store, tmp_path / "run", Recipe(input=InputSettings(protocol="films")))
+
+
+def test_a_clip_counts_once_however_long_it_is() -> None:
+    rng = np.random.default_rng(0)
+    clips = [torch.from_numpy(rng.normal(i % 2, 1, (5, 4))).float() for i in range(8)]
+    labels = torch.arange(8) % 2
+    once, longer = nn.Linear(4, 2), nn.Linear(4, 2)
+    fit_head(once, clips, labels)
+    fit_head(longer, [clips[0].repeat(9, 1), *clips[1:]], labels)
+    torch.testing.assert_close(once.weight, longer.weight, atol=1e-4, rtol=0)
+    torch.testing.assert_close(once.bias, longer.bias, atol=1e-4, rtol=0)
