@@ -52,7 +52,7 @@ def count(store: Store, fewest: int = FEWEST, most: int = MOST) -> dict[str, np.
         for frame, body in enumerate(joints):
             counter.push(body, frame / rate)
         for label, beats, start, end in wanted:
-            counted = counter.count(start, end)
+            counted = counter.count(start, end, label)
             found[label].append((beats, -1 if counted is None else counted))
     return {label: np.array(rows) for label, rows in sorted(found.items())}
 
