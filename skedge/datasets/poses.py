@@ -4,7 +4,8 @@ A recording is one .npz file with an entry per body and picture, N in all:
 
     picture (N,) int       number of the picture, from 0
     person (N,) int        who it is: the same number while the body is followed
-    whole (N,) bool        whether enough of the body is in view to recognise actions
+    whole (N,) bool        whether enough of the body is in view to recognise actions; of somebody
+                           who is seen from the hips up the legs are NaN
     confidence (N,) float  of the body, 0 to 1
     joints (N, V, 3) float metres, y up, NaN where a joint is absent
     pixels (N, V, 2) float place in the picture, or all NaN

@@ -27,8 +27,9 @@ class Person:
     """One body in a frame: `joints` (V, 3) float32 in metres, y up, NaN where absent; `pixels` (V,
     2) in the image, or None.
 
-    `id` stays the same while the person is in view. `whole` is False where too little of the body
-    is seen to tell actions.
+    `id` stays the same while the person is in view. `whole` is False where the body is not seen
+    down to its knees. `upper` is True where it is seen from the hips up at least, and its legs are
+    NaN: some models tell actions of the arms then.
     """
 
     id: int
@@ -36,6 +37,7 @@ class Person:
     pixels: np.ndarray | None = None
     confidence: float = 1.0
     whole: bool = True
+    upper: bool = False
 
 
 class Source(Protocol):

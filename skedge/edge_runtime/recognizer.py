@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from skedge.edge_runtime.backends.backend import Backend, load_backend
-from skedge.edge_runtime.events import DEBOUNCE, Event, EventDetector, EventRules
+from skedge.edge_runtime.events import DEBOUNCE, QUIET, Event, EventDetector, EventRules
 from skedge.edge_runtime.guard import Guard, Pace, check_clip
 from skedge.edge_runtime.models import find
 from skedge.edge_runtime.repetitions import Counter
@@ -16,6 +16,7 @@ from skedge.edge_runtime.stream import Stream
 from skedge.edge_runtime.taught import OutdatedError, Taught, beside
 from skedge.edge_runtime.window import Window
 from skedge.skeleton.errors import InputError
+from skedge.skeleton.hanging import hanging, leg_joints
 from skedge.skeleton.layout import check_joint_count
 from skedge.skeleton.metadata import ModelMetadata
 from skedge.skeleton.prepare import prepare, seen
@@ -40,6 +41,9 @@ class Result:
     `skedge.edge_runtime.events.Event`); each beginning and each end is in one result only. The ends
     of other people's events are among them once those people have gone.
 
+    `upper` says that the legs are out of view: only the labels in `metadata.upper_body` and taught
+    ones are told apart then, and what else is likely counts as `other`.
+
     `problem` says why a frame makes no sense (see `skedge.edge_runtime.guard`): too few
     joints, a body of impossible size, upside down or mirrored, time stamps that are no seconds.
     Such a frame counts as one with nobody in it.
@@ -53,6 +57,7 @@ class Result:
     embedding: np.ndarray | None = None
     seconds: float | None = None
     events: tuple[Event, ...] = ()
+    upper: bool = False
     problem: str = ""
 
 
@@ -117,6 +122,10 @@ class Recognizer:
         self.notes: tuple[str, ...] = ()
         self._persons: dict[Hashable, _Person] = {}
         self._pace = Pace()
+        told = {*self.metadata.upper_body, *QUIET, *(taught.labels if taught else ())}
+        self._of_legs = np.array([label not in told for label in self.labels])
+        quiet = [label for label in ("other", "idle") if label in self.labels]
+        self._rest = self.labels.index(quiet[0]) if quiet else None
 
     @classmethod
     def load(
@@ -310,6 +319,15 @@ class Recognizer:
         if self.checks_bodies:
             check_joint_count(clip.shape[2], metadata.layout, "the clip")
             clip = check_clip(clip, metadata.layout)
+        legs = list(leg_joints(metadata.layout)) if metadata.upper_body else []
+        if legs and not seen(clip[..., legs, :]).any():
+            probabilities, embedding = self._answers(hanging(clip, metadata.layout), rate)
+            return self._without_legs(probabilities), embedding
+        return self._answers(clip, rate)
+
+    def _answers(self, clip: np.ndarray, rate: float) -> tuple[np.ndarray, np.ndarray]:
+        """The answer and the embedding of a clip (M, T, V, 3)."""
+        metadata = self.metadata
         if metadata.hz is None:
             return self._with_taught(
                 *self._backend.run(
@@ -340,6 +358,13 @@ class Recognizer:
         return (
             self._taught.combine(probabilities, embedding) if self._taught else probabilities
         ), embedding
+
+    def _without_legs(self, probabilities: np.ndarray) -> np.ndarray:
+        """Probabilities without those of actions that nobody can see; `other` gets them."""
+        told = np.where(self._of_legs, 0, probabilities).astype(probabilities.dtype)
+        if self._rest is not None:
+            told[self._rest] += probabilities[self._of_legs].sum()
+        return told
 
     def _frame(self, joints: np.ndarray) -> np.ndarray:
         """One frame as (persons, V, 3) float32, checked."""
@@ -385,6 +410,8 @@ class Recognizer:
             probabilities, embedding = self._with_taught(*(part.copy() for part in answer))
         else:
             probabilities, embedding = self._with_taught(*self._backend.run(state.window.read()))
+        upper = state.window.legless
+        probabilities = self._without_legs(probabilities) if upper else probabilities
         # The next one is due a hop after this one was, not after it came: a camera's jitter must
         # not slow the answers down.
         state.due = state.due + self.hop if moment - state.due < self.hop else moment + self.hop
@@ -399,6 +426,7 @@ class Recognizer:
             probabilities=probabilities,
             embedding=embedding,
             seconds=moment,
+            upper=upper,
         )
         events = state.events.update(probabilities, moment, start)
         found = [_whole(event, state, person) for event in events]

@@ -186,6 +186,11 @@ class Stream:
         return self._steps
 
     @property
+    def legless(self) -> bool:
+        """Whether the model answers for a body without legs."""
+        return self._seen.legless
+
+    @property
     def ready(self) -> bool:
         return self._steps >= self._metadata.warm_up
 

@@ -4,6 +4,7 @@ from collections import deque
 
 import numpy as np
 
+from skedge.skeleton.hanging import hanging, leg_joints
 from skedge.skeleton.metadata import ModelMetadata
 from skedge.skeleton.prepare import fill, last_seen, seen
 from skedge.skeleton.resample import TOLERANCE, at_times
@@ -14,16 +15,26 @@ READY = 0.5
 
 class LastSeen:
     """What was last seen of every joint, up to `metadata.seconds` ago; an older value is
-    forgotten."""
+    forgotten.
+
+    Where the legs are forgotten, a model that can do without them is shown hanging ones
+    (`skedge.skeleton.hanging`).
+    """
 
     def __init__(self, metadata: ModelMetadata) -> None:
         self._metadata = metadata
+        self._legs = list(leg_joints(metadata.layout)) if metadata.upper_body else []
         self.clear()
 
     def clear(self) -> None:
         shape = (self._metadata.persons, len(self._metadata.layout))
         self._last = np.full((*shape, 3), np.nan, np.float32)
         self._seen_at = np.full(shape, -np.inf)
+
+    @property
+    def legless(self) -> bool:
+        """Whether the model can do without legs, and none have been seen."""
+        return bool(self._legs) and not seen(self._last[:, self._legs]).any()
 
     def fill(self, joints: np.ndarray, moment: float) -> np.ndarray | None:
         """The frame (M, V, 3) float32 seen at `moment` with its absent joints filled; None where
@@ -34,7 +45,9 @@ class LastSeen:
         if not seen(self._last).any():
             self.clear()
             return None
-        return fill(self._last[:, None], self._metadata.layout)[:, 0]
+        layout = self._metadata.layout
+        known = hanging(self._last, layout) if self.legless else self._last
+        return fill(known[:, None], layout)[:, 0]
 
 
 class Window:
@@ -60,6 +73,11 @@ class Window:
 
     def __len__(self) -> int:
         return len(self._times)
+
+    @property
+    def legless(self) -> bool:
+        """Whether the model answers for a body without legs."""
+        return self._seen.legless
 
     def push(self, joints: np.ndarray, moment: float) -> None:
         """Add the frame (M, V, 3) float32 seen at `moment`, in seconds, which is not before the

@@ -237,6 +237,7 @@ def _metadata(
         thresholds=metrics.get("thresholds", {}),
         patience=metrics.get("patience", {}),
         lags=metrics.get("lags", {}),
+        upper_body=tuple(metrics.get("upper_body", ())),
         accuracy=accuracy | ({"protocol": card.input.protocol} if accuracy else {}),
         provenance=card.provenance | {"encoder": asdict(card.encoder)},
     )

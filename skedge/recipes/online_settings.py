@@ -22,6 +22,7 @@ class OnlineSettings:
         false_events: an hour of validation recordings, that the thresholds of events allow.
         thresholds: of events, by label, in place of those that validation recordings choose.
         patience: how many answers in a row begin an event, by label; of others 3.
+        upper_body: labels that can be told of people who are seen from the hips up.
         camera: what films the recordings.
     """
 
@@ -36,4 +37,5 @@ class OnlineSettings:
     false_events: float = 20.0
     thresholds: dict[str, float] = field(default_factory=dict)
     patience: dict[str, int] = field(default_factory=dict)
+    upper_body: list[str] = field(default_factory=list)
     camera: CameraSettings = field(default_factory=CameraSettings)

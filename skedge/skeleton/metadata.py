@@ -9,7 +9,7 @@ from skedge.skeleton.errors import InputError
 from skedge.skeleton.layout import Layout
 
 KEY = "skedge"
-VERSION = 2
+VERSION = 3
 
 # More than any model of a small computer has: such numbers in a file would keep it busy for ever,
 # or take all of its memory.
@@ -53,7 +53,8 @@ class ModelMetadata:
 
     Events (`skedge.edge_runtime.events`): `thresholds` and `patience` (answers in a row) by label,
     and `lags` in seconds, how long an action's `start` and `end` lie before its first and last
-    answer; what is missing has a default.
+    answer; what is missing has a default. `upper_body` names the labels that the model can tell of
+    people whose legs are out of view; without any it wants whole bodies.
     """
 
     labels: tuple[str, ...]
@@ -75,6 +76,7 @@ class ModelMetadata:
     thresholds: dict[str, float] = field(default_factory=dict)
     patience: dict[str, int] = field(default_factory=dict)
     lags: dict[str, float] = field(default_factory=dict)
+    upper_body: tuple[str, ...] = ()
     accuracy: dict[str, Any] = field(default_factory=dict)
     provenance: dict[str, Any] = field(default_factory=dict)
     file_sha256: str | None = None
@@ -114,6 +116,7 @@ class ModelMetadata:
             layout = Layout.from_dict(document.pop("layout"), f"{source}: layout")
             for name in ("labels", "streams"):
                 document[name] = tuple(document[name])
+            document["upper_body"] = tuple(document.get("upper_body", ()))
             if document.get("streaming") is not None:
                 document["streaming"] = Streaming(**document["streaming"])
             metadata = cls(layout=layout, **document)
@@ -126,12 +129,15 @@ class ModelMetadata:
             ):
                 raise ValueError("persons, frames, seconds and labels must be positive in number")
             if not (
-                {*metadata.thresholds, *metadata.patience} <= {*metadata.labels}
+                {*metadata.thresholds, *metadata.patience, *metadata.upper_body}
+                <= {*metadata.labels}
                 and all(0 <= one <= 1 for one in metadata.thresholds.values())
                 and all(one >= 1 for one in metadata.patience.values())
                 and all(-60 < one < 60 for one in metadata.lags.values())
             ):
-                raise ValueError("thresholds, patience and lags are of its labels, and possible")
+                raise ValueError(
+                    "thresholds, patience, lags and upper_body are of its labels, and possible"
+                )
             if metadata.time == "rate" and (
                 metadata.hz is None or not metadata.hz > 0 or metadata.warm_up < 1
             ):

@@ -174,6 +174,7 @@ def finish_online(classifier: Classifier, store: Store, run: Run) -> dict[str, A
 
     held_out = _answered(classifier, store, "val", recipe=recipe)
     rules, chosen = calibrate(held_out, store.labels, settings)
+    chosen["upper_body"] = [label for label in store.labels if label in settings.upper_body]
     found = judge(_answered(classifier, store, "test", recipe=recipe), rules)
     train = store.split(data.protocol, "train")
     made = provenance(store, compute, recipe.distill.optim, clips=len(train))

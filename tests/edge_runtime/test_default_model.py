@@ -15,11 +15,14 @@ from skedge.edge_runtime import Recognizer
 from skedge.edge_runtime.events import QUIET
 from skedge.edge_runtime.models import find
 from skedge.edge_runtime.scoring.predict import Classes, predict_store
+from skedge.skeleton import load_layout
+from skedge.skeleton.hanging import leg_joints
 
 FILES = ["default", "default.tflite"]
 SYNONYMS = {"boxing": "punch", "sit to stand": "stand up", "stand to sit": "sit down"}
 # People that training has never met.
 STRANGERS = 77
+NTU = load_layout("ntu25")
 
 
 def events(recognizer: Recognizer, joints: np.ndarray, rate: float = 30.0) -> list[str]:
@@ -90,6 +93,25 @@ def test_whoever_walks_past_does_nothing() -> None:
         turned = walked @ body.rotation(np.array([0, rng.uniform(-180, 180), 0])).T
         found += events(recognizer, turned + np.array([0, -1.0, 4.0]))
     assert found == []
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_who_sits_at_a_desk_waves_and_claps_and_never_kicks(name: str) -> None:
+    """Strangers whose legs, and then hips too, are out of view."""
+    recognizer = Recognizer.load(find(name))
+    hips = [NTU.index("left_hip"), NTU.index("right_hip"), NTU.index("hip_center")]
+    for hidden in ([*leg_joints(NTU)], [*leg_joints(NTU), *hips]):
+        right = raised = 0
+        for label in ("wave", "clap", "kick", "squat"):
+            for subject in range(4):
+                joints = clip(ACTIONS.index(label), subject, seed=STRANGERS).joints.copy()
+                joints[:, hidden] = np.nan
+                found = events(recognizer, joints)
+                assert {*found} <= {*recognizer.metadata.upper_body}
+                right += label in found
+                raised += len(found) if label in ("kick", "squat") else 0
+        assert right >= 5
+        assert raised <= 2
 
 
 def test_a_clip_of_a_second_gets_an_answer() -> None:

@@ -22,6 +22,7 @@ from skedge.edge_runtime.live.mailbox import Mailbox, Newest
 from skedge.edge_runtime.live.timing import Timing
 from skedge.edge_runtime.recognizer import Recognizer, Result
 from skedge.skeleton import InputError, load_layout
+from skedge.skeleton.hanging import leg_joints
 from tests.edge_runtime.live_fakes import (
     NTU,
     Pictures,
@@ -331,10 +332,32 @@ class TestActions:
         assert outlook.answers[0].document() == {
             "id": 1,
             "whole": False,
+            "upper": False,
             "top": [],
             "doing": [],
             "problem": "",
         }
+
+    @pytest.mark.parametrize("told", [(), ("wave", "clap")])
+    def test_who_is_seen_from_the_hips_up_gets_answers_where_the_model_can(
+        self, tmp_path: Path, told: tuple[str, ...]
+    ) -> None:
+        recognizer = Recognizer.load(
+            quick_model(tmp_path / "m.onnx", upper_body=told), threshold=0.0, patience=1, debounce=0
+        )
+        actions = Actions(recognizer)
+        said, raised = set(), set()
+        for number in range(90):
+            joints = body(number / 30)
+            joints[list(leg_joints(load_layout("ntu25")))] = np.nan
+            person = Person(1, joints, whole=False, upper=True)
+            outlook = actions.update(self.observe(person, seconds=number / 30))
+            said.add(outlook.answers[0].text.partition(",")[2])
+            raised |= {happening.event.label for happening in outlook.happenings}
+        assert raised == {*told}
+        assert said == ({" upper body"} | {""} if told else {""})
+        assert outlook.answers[0].whole == bool(told)
+        assert outlook.answers[0].document()["upper"] == bool(told)
 
     def test_events_say_whose_they_are(self, tmp_path: Path) -> None:
         actions = Actions(quick_recognizer(tmp_path / "m.onnx"))

@@ -30,6 +30,7 @@ from skedge.edge_runtime.pose.detector import Detector
 from skedge.edge_runtime.pose.landmarks import LAYOUT, Landmarker
 from skedge.edge_runtime.recognizer import Recognizer
 from skedge.edge_runtime.sources import open_source
+from skedge.skeleton.hanging import leg_joints
 
 ROOT = Path(__file__).parents[2]
 DATA = Path(__file__).parent / "data"
@@ -89,6 +90,22 @@ def test_a_close_up_is_no_body_and_has_no_actions(
         said |= {answer.text for answer in outlook.answers}
         assert outlook.happenings == ()
     assert said == {"no whole body in view"}
+
+
+def test_whoever_is_cut_off_below_the_hips_is_seen_from_the_hips_up(
+    video: Path, networks: Path
+) -> None:
+    """The photograph's lower part cut away, as a desk or a near camera does it."""
+    photograph = cv2.imread(str(video / "full_body.jpg"))
+    upper = np.ascontiguousarray(photograph[: int(0.6 * len(photograph))])
+    pose = BlazePose(1)
+    for number in range(30):
+        people = pose.estimate(Frame(upper, number / 30))
+    (person,) = people
+    assert person.upper
+    assert not person.whole
+    assert np.isnan(person.joints[list(leg_joints(LAYOUT))]).all()
+    assert np.isfinite(person.joints[LAYOUT.index("left_wrist")]).all()
 
 
 def test_landmarks_are_those_of_the_reference_implementation(video: Path, networks: Path) -> None:

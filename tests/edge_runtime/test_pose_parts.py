@@ -22,7 +22,7 @@ from skedge.edge_runtime.pose.placement import Placement, locate, rays
 from skedge.edge_runtime.pose.region import Region, around_body, cut_level
 from skedge.edge_runtime.pose.search import Search, covered, same
 from skedge.edge_runtime.pose.smoothing import OneEuro
-from skedge.edge_runtime.pose.whole import Whole, is_whole
+from skedge.edge_runtime.pose.whole import Whole, is_upper, is_whole
 
 angles = st.floats(-math.pi, math.pi)
 
@@ -321,6 +321,16 @@ class TestWhole:
         assert not is_whole(body(x=10), 640, 480)
         assert not is_whole(body(visible=0.4), 640, 480)
         assert not is_whole(body(score=0.4), 640, 480)
+
+    def test_from_the_crown_to_the_elbows_with_the_knees_out_of_the_picture(self) -> None:
+        desk = body(height=700, top=120)
+        assert is_upper(desk, 640, 480)
+        assert not is_whole(desk, 640, 480)
+        assert not is_upper(body(), 640, 480), "a whole body is not"
+        assert not is_upper(body(height=1200, top=120), 640, 480), "elbows must be in the picture"
+        assert not is_upper(body(height=700, top=40), 640, 480), "and the crown"
+        assert not is_upper(body(height=700, top=120, visible=0.4), 640, 480)
+        assert not is_upper(body(height=700, top=120, score=0.4), 640, 480)
 
     def test_one_bad_picture_changes_nothing(self) -> None:
         whole = Whole()

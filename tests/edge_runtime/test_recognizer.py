@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 from skedge.edge_runtime import Event, Recognizer, Result
 from skedge.edge_runtime.window import Window
 from skedge.skeleton import InputError
+from skedge.skeleton.hanging import leg_joints
 from skedge.skeleton.metadata import ModelMetadata
 from tests.edge_runtime.edge_models import METADATA, metadata, walk, write_model
+from tests.skeleton.people import standing
 
 RATE = METADATA.frames / METADATA.seconds
 NOBODY = np.full((25, 3), np.nan)
@@ -167,6 +169,43 @@ def test_absent_joints_before_the_window_are_remembered_and_then_forgotten() -> 
     assert held[-1] == 1.0
     changes = np.flatnonzero(np.diff(held))
     assert 0 < len(changes) < 10, "first its last value, then, a window later, the body's centre"
+
+
+def seated(frames: int) -> np.ndarray:
+    """Somebody (T, 25, 3) at rest whose legs are out of view, who says "clap" by the first joint
+    (`Echo`)."""
+    clip = np.repeat(standing()[None], frames, axis=0)
+    clip[:, 0] = (0.3, 0.6, 0.1)
+    clip[:, list(leg_joints(METADATA.layout))] = np.nan
+    return clip
+
+
+def test_a_model_that_can_is_shown_hanging_legs_and_tells_actions_of_the_arms() -> None:
+    recognizer = Recognizer(Echo(metadata(upper_body=("wave",))), hop=0)
+    result = feed(recognizer, seated(60), np.arange(60) / 30)[-1]
+    assert result.upper
+    assert result.label == "idle"
+    np.testing.assert_allclose(result.probabilities, (0.3, 0, 0.7), atol=1e-6)
+    frame = result.embedding.reshape(20, 25, 3)[-1]
+    for name in ("left_knee", "right_ankle"):
+        joint = METADATA.layout.index(name)
+        assert np.linalg.norm(frame[joint] - standing()[joint]) < 0.15, name
+    probabilities, _ = recognizer.predict(seated(60)), recognizer.embed(seated(60))
+    assert probabilities.argmax() == 2, "a whole clip is answered alike"
+
+
+def test_legs_that_went_out_of_view_are_remembered_for_a_window() -> None:
+    recognizer = Recognizer(Echo(metadata(upper_body=("wave",))), hop=0)
+    clip = seated(150)
+    clip[:30, list(leg_joints(METADATA.layout))] = standing()[list(leg_joints(METADATA.layout))]
+    results = feed(recognizer, clip, np.arange(150) / 30)
+    assert [result.upper for result in results].index(True) / 30 == pytest.approx(3.0, abs=0.1)
+
+
+def test_a_model_of_whole_bodies_says_nothing_of_legs() -> None:
+    result = feed(every_frame(), seated(60), np.arange(60) / 30)[-1]
+    assert not result.upper
+    assert result.label == "clap"
 
 
 def test_infinite_coordinates_are_absent() -> None:

@@ -27,11 +27,16 @@ _PERSON = {
 }  # fmt: skip
 
 
+def standing() -> np.ndarray:
+    """Somebody of 1.7 m who stands before the camera, (25, 3) float32, NTU's joints."""
+    return np.array([_PERSON[joint] for joint in NTU.joints], np.float32)
+
+
 @cache
 def people(clips: int = 12, frames: int = 20) -> tuple[np.ndarray, ...]:
     """Clips (1, T, 25, 3) of people of different height who turn, sway and wave, as NTU has them."""
     rng = np.random.default_rng(0)
-    person = np.array([_PERSON[joint] for joint in NTU.joints])
+    person = standing()
     made = []
     for _ in range(clips):
         clip = np.repeat(person[None], frames, axis=0) * rng.uniform(0.7, 1.15)

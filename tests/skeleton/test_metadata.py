@@ -65,7 +65,7 @@ DAMAGE = {
     "a version in words": (_document(version="new"), "is damaged"),
     "a newer version": (
         _document(version=99),
-        r"version 99 is newer than .* \(2\); upgrade skedge",
+        r"version 99 is newer than .* \(3\); upgrade skedge",
     ),
     "no labels": (_document(labels=[]), "is damaged"),
     "labels missing": (_without("labels"), "is damaged"),

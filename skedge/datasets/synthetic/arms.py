@@ -502,6 +502,31 @@ _PUNCHES = [
         hit=((-0.4, 0.0), (0.0, 0.5), (0.4, 0.85)),
         past=((-0.5, 0.0), (0.2, 0.7), (0.2, 0.6)),
     ),
+    # From the hanging arm, nearly straight, out and around across the other one's face, on the way
+    # there or with a step.
+    Variant(
+        0.26,
+        before=[
+            (
+                (0.15, 0.5),
+                {"arm": ((0.25, 0.9), (-0.7, 0.15), (0.2, 0.75)), "swivel": (10, 90)}
+                | {"other": ((0.0, 0.5), (-0.95, -0.3), (0.0, 0.6)), "twist": (0, 40)},
+            ),
+            (
+                (0.12, 0.35),
+                {"arm": ((0.0, 0.7), (-0.15, 0.3), (0.55, 0.95)), "twist": (-40, 5)}
+                | {"lean": (5, 40), "other step": (0.0, 0.0, (0.1, 0.5)), "back": (-0.2, 0.0)},
+            ),
+            (
+                (0.12, 0.35),
+                {"arm": ((-0.7, -0.1), (-0.75, 0.05), (0.4, 0.85)), "twist": (-65, -10)}
+                | {"lean": (8, 50)},
+            ),
+            ((0.0, 0.5), {}),
+        ],
+        back=(0.25, 0.8),
+        walking=0.25,
+    ),
     # Straight ahead from the chest, and held there; the fist is never above the shoulder.
     Variant(
         0.14,
@@ -640,7 +665,7 @@ _PUNCHES = [
 ]
 
 _SIP: Place = ((-0.36, -0.16), (0.0, 0.5), (0.16, 0.38))
-_SIP_HIGH: Place = ((-0.34, 0.12), (0.2, 0.62), (0.12, 0.4))
+_SIP_HIGH: Place = ((-0.34, 0.0), (0.2, 0.58), (0.12, 0.38))
 # The glass is held before the body first.
 _GLASS: list[Key] = [
     ((0.3, 0.8), {"arm": ((-0.2, 0.15), (-0.65, -0.25), (0.3, 0.65)), "swivel": (0, 30)}),
@@ -685,7 +710,7 @@ _DRINKS = [
             ((0.1, 0.6), {"arm": ((-0.15, 0.42), (-0.35, 0.25), (0.4, 0.68)), "swivel": (0, 60)}),
             (
                 (0.2, 0.7),
-                {"arm": ((-0.28, 0.18), (0.3, 0.66), (0.12, 0.45)), "swivel": (5, 85)}
+                {"arm": ((-0.3, 0.02), (0.25, 0.56), (0.12, 0.38)), "swivel": (5, 85)}
                 | {"nod": (-18, 6), "twist": (-8, 12)},
             ),
             ((0.1, 0.9), {"arm+": ((-0.1, 0.0), (0.0, 0.06), (-0.08, 0.0)), "bend": (0, 40)}),
@@ -977,14 +1002,13 @@ _RAISES = [
     ),
     _raising(0.2, way=[], top=((0.3, 0.65), (0.62, 0.9), (0.0, 0.3)), swivel=(30, 80)),
     _raising(0.1, way=[], top=((0.1, 0.35), (0.5, 0.75), (0.0, 0.3)), swivel=(20, 70)),
-    # As on "hands up": the hands beside the head with bent elbows; only as high as the shoulders.
+    # As on "hands up": the hands beside the head with bent elbows.
     _raising(
         0.2,
         way=[((0.2, 0.5), {"arms": ((0.1, 0.45), (-0.5, 0.1), (0.3, 0.75))})],
-        top=((0.08, 0.4), (0.35, 0.7), (0.15, 0.55)),
+        top=((0.08, 0.4), (0.45, 0.72), (0.12, 0.5)),
         swivel=(0, 60),
     ),
-    _raising(0.06, way=[], top=((0.05, 0.35), (-0.12, 0.3), (0.15, 0.4)), swivel=(0, 50)),
     _raising(0.15, way=[], top=((-0.1, 0.2), (0.8, 0.97), (0.0, 0.35)), swivel=(10, 80), tempo=1.3),
 ]
 

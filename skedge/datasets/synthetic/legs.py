@@ -94,6 +94,21 @@ _KICKS = [
         0.1, None, _AHEAD, trunk={"lean": (-55, -15), "side": (-10, 6)} | _STEP_UP, arms=_FLUNG
     ),
     _kicking(0.07, _KNEE_UP, _AHEAD, trunk={"lean": (-50, -15), "side": (-10, 6)} | _STEP_UP),
+    # As in a brawl: aslant or to the side with the trunk far over and the arms flung; a low one.
+    _kicking(
+        0.12,
+        ((0.0, 0.4), (0.25, 0.6), (0.0, 0.3)),
+        ((0.3, 1.05), (0.2, 1.0), (0.1, 0.85)),
+        trunk={"lean": (-35, 10), "side": (-60, -10)} | _STEP_UP,
+        arms=_FLUNG,
+    ),
+    _kicking(
+        0.08,
+        None,
+        ((-0.15, 0.45), (0.1, 0.45), (0.5, 1.0)),
+        trunk={"lean": (-25, 20), "side": (-20, 5), "face": (-40, 0)} | _STEP_UP,
+        arms=_FLUNG,
+    ),
     # To the side; in a round, turning; without a guard.
     _kicking(
         0.06,

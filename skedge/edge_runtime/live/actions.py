@@ -44,14 +44,15 @@ class Answer:
     """What is known about one person: `top` the likeliest labels and their probabilities, empty
     before the first answer; `doing` the events that go on; `problem` why there is no answer.
 
-    `whole` is False where no whole body is in view: then there is no action. `id` is None for a
-    scene of several people.
+    `whole` is False where too little of the body is in view for the model: then there is no action.
+    `upper` is True where that is done without the legs. `id` is None for a scene of several people.
     """
 
     id: int | None
     whole: bool
     top: tuple[tuple[str, float], ...] = ()
     doing: tuple[Event, ...] = ()
+    upper: bool = False
     problem: str = ""
 
     @property
@@ -61,7 +62,8 @@ class Answer:
             return "no whole body in view"
         if self.problem:
             return self.problem
-        return f"{self.top[0][0]} {100 * self.top[0][1]:.0f} %" if self.top else "in view"
+        words = f"{self.top[0][0]} {100 * self.top[0][1]:.0f} %" if self.top else "in view"
+        return f"{words}, upper body" if self.upper else words
 
     def document(self) -> dict[str, Any]:
         top = [
@@ -80,6 +82,7 @@ class Answer:
         return {
             "id": _plain(self.id),
             "whole": self.whole,
+            "upper": self.upper,
             "top": top,
             "doing": doing,
             "problem": self.problem,
@@ -229,7 +232,7 @@ class Actions:
         answers: list[Answer] = []
         events: list[Event] = []
         for person in observation.people:
-            if not person.whole:
+            if not (person.whole or (person.upper and self.recognizer.metadata.upper_body)):
                 answers.append(Answer(person.id, False))
                 continue
             joints = self._placed(person, observation.layout)
@@ -240,6 +243,7 @@ class Actions:
                     True,
                     top=self._top(result),
                     doing=self._doing(person.id),
+                    upper=result.upper,
                     problem=result.problem,
                 )
             )

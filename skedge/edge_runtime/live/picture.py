@@ -160,15 +160,10 @@ def draw(
     for person, pixels in zip(observation.people, places, strict=True):
         if pixels is None:
             continue
-        _skeleton(picture, pixels, layout=observation.layout, whole=person.whole, thick=thick)
-        answer = known.get(person.id)
-        text = f"{person.id}" if answer is None else f"{person.id}: {answer.text}"
-        _label(
-            picture,
-            pixels,
-            text if person.whole else f"{person.id}: no whole body in view",
-            thick=thick,
-        )
+        answer = known.get(person.id, Answer(person.id, person.whole))
+        _skeleton(picture, pixels, layout=observation.layout, whole=answer.whole, thick=thick)
+        text = f"{person.id}: {answer.text}" if person.id in known or not answer.whole else ""
+        _label(picture, pixels, text or f"{person.id}", thick=thick)
     return picture
 
 

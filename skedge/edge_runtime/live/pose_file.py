@@ -66,7 +66,8 @@ class PoseFile:
             self._began = frame.seconds
         if frame.image is not None:
             self._size = (frame.image.shape[1], frame.image.shape[0])
-        self._writer.add(frame.seconds - self._began, observation.people)
+        people = [replace(one, whole=one.whole or one.upper) for one in observation.people]
+        self._writer.add(frame.seconds - self._began, people)
         return False
 
     def finish(self) -> Outlook:

@@ -21,9 +21,9 @@ class Takes:
     one; `clips` holds them.
 
     The person in a clip is the one who takes up most of the picture when it begins, and must stay
-    in view as a whole: a take with a gap of more than half a second is done again. Observations
-    must be given in the order of their time stamps. Clips are (1, T, V, 3) at 30 frames a second,
-    in the pose estimator's layout.
+    in view, as a whole or from the hips up: a take with a gap of more than half a second is done
+    again. Observations must be given in the order of their time stamps. Clips are (1, T, V, 3) at
+    30 frames a second, in the pose estimator's layout.
 
     Raises `InputError` for a label or a subject that no store takes, and from `update` when four
     times as many takes were made and still clips are missing.
@@ -65,7 +65,7 @@ class Takes:
     def update(self, observation: Observation) -> Outlook:
         banner = self._follow(observation)
         return Outlook(
-            tuple(Answer(one.id, one.whole) for one in observation.people),
+            tuple(Answer(one.id, one.whole or one.upper) for one in observation.people),
             banner=banner,
             finished=self.complete,
         )
@@ -76,7 +76,7 @@ class Takes:
     def _follow(self, observation: Observation) -> str:
         """What to tell the person, after taking note of what was seen."""
         now = observation.frame.seconds
-        whole = [person for person in observation.people if person.whole]
+        whole = [person for person in observation.people if person.whole or person.upper]
         if self._began is None:
             if not whole:
                 return "no whole body in view: step back"

@@ -57,6 +57,7 @@ def _people(people: list[dict[str, Any]]) -> RenderableType:
     grid = Table.grid(padding=(0, 1))
     for person in people[:PEOPLE]:
         name = "scene" if person["id"] is None else f"person {person['id']}"
+        name += " (upper body)" if person["upper"] else ""
         for event in person["doing"]:
             grid.add_row(name, Text(_going(event), style="bold green"))
             name = ""

@@ -20,8 +20,9 @@ from skedge.edge_runtime.pose.placement import Placement
 from skedge.edge_runtime.pose.region import Region
 from skedge.edge_runtime.pose.search import Search, covered, same
 from skedge.edge_runtime.pose.smoothing import OneEuro
-from skedge.edge_runtime.pose.whole import PRESENT, UPRIGHT, Whole, in_picture, is_whole
+from skedge.edge_runtime.pose.whole import PRESENT, UPRIGHT, Whole, in_picture, is_upper, is_whole
 from skedge.skeleton.errors import InputError
+from skedge.skeleton.hanging import leg_joints
 
 # What the network's score must reach: for somebody new, for somebody followed who is on trial, and
 # for somebody believed, whom a blurred picture must not lose.
@@ -57,6 +58,7 @@ class _Followed:
         self._motion = OneEuro(CUTOFF, np.array([pixels, pixels, SLOPE, SLOPE, SLOPE]))
         self._placement = Placement()
         self._whole = Whole()
+        self._upper = Whole()
 
     def update(self, body: Body, width: int, height: int, seconds: float) -> Person | None:
         """The person as of this picture; None before there is a number."""
@@ -73,7 +75,11 @@ class _Followed:
             seconds=seconds,
         )
         joints[body.presence < PRESENT] = np.nan
-        whole = self._whole.update(is_whole(body, width, height), body.region.angle, seconds)
+        lean = body.region.angle
+        whole = self._whole.update(is_whole(body, width, height), lean, seconds)
+        upper = self._upper.update(is_upper(body, width, height), lean, seconds) and not whole
+        if upper:
+            joints[list(leg_joints(LAYOUT))] = np.nan
         if self.track.id is None:
             return None
         return Person(
@@ -82,6 +88,7 @@ class _Followed:
             pixels=pixels.astype(np.float32),
             confidence=body.score,
             whole=whole,
+            upper=upper,
         )
 
 

@@ -15,8 +15,9 @@ from skedge.skeleton.layout import load_layout
 LAYOUT = load_layout("blazepose33")
 _SIDES = ("left", "right")
 NOSE = LAYOUT.index("nose")
-SHOULDERS, HIPS, KNEES = (
-    [LAYOUT.index(f"{side}_{part}") for side in _SIDES] for part in ("shoulder", "hip", "knee")
+SHOULDERS, ELBOWS, WRISTS, HIPS, KNEES = (
+    [LAYOUT.index(f"{side}_{part}") for side in _SIDES]
+    for part in ("shoulder", "elbow", "wrist", "hip", "knee")
 )
 MAIN = [
     *SHOULDERS,

@@ -2,13 +2,24 @@
 
 import numpy as np
 
-from skedge.edge_runtime.pose.landmarks import HIPS, KNEES, MAIN, NOSE, SHOULDERS, Body
+from skedge.edge_runtime.pose.landmarks import (
+    ELBOWS,
+    HIPS,
+    KNEES,
+    MAIN,
+    NOSE,
+    SHOULDERS,
+    WRISTS,
+    Body,
+)
 
 # The crown of the head lies this share as far above the nose as the nose above the middle of the
 # shoulders.
 CROWN = 0.6
 CROWNED = [NOSE, *SHOULDERS]
 DOWN_TO_KNEES = [*SHOULDERS, *HIPS, *KNEES]
+DOWN_TO_ELBOWS = [*SHOULDERS, *ELBOWS]
+ARMS = [*DOWN_TO_ELBOWS, *WRISTS]
 # Radians of lean up to which a body stands or sits.
 UPRIGHT = np.pi / 4
 PRESENT = 0.5
@@ -34,23 +45,41 @@ def in_picture(body: Body, width: int, height: int) -> np.ndarray:
 def is_whole(body: Body, width: int, height: int) -> bool:
     """Whether one picture surely shows a body from its crown to its knees, most of whose joints are
     not hidden."""
-    if body.score < SURE:
-        return False
+    return (
+        _has_crown(body, width, height)
+        and bool(in_picture(body, width, height)[DOWN_TO_KNEES].all())
+        and _visible(body, MAIN)
+    )
+
+
+def is_upper(body: Body, width: int, height: int) -> bool:
+    """Whether one picture surely shows a body from its crown to its elbows, with its knees out of
+    the picture, and most of its arms not hidden."""
+    inside = in_picture(body, width, height)
+    return (
+        _has_crown(body, width, height)
+        and bool(inside[DOWN_TO_ELBOWS].all() and not inside[KNEES].any())
+        and _visible(body, ARMS)
+    )
+
+
+def _has_crown(body: Body, width: int, height: int) -> bool:
+    """Whether somebody is surely there, with the crown in the picture."""
     nose, left, right = body.pixels[CROWNED].tolist()
     x, y = (
         at + CROWN * (at - (one + other) / 2)
         for at, one, other in zip(nose, left, right, strict=True)
     )
-    return (
-        0 <= x < width
-        and 0 <= y < height
-        and bool(in_picture(body, width, height)[DOWN_TO_KNEES].all())
-        and float(body.visibility[MAIN].sum()) >= VISIBLE * len(MAIN)
-    )
+    return body.score >= SURE and 0 <= x < width and 0 <= y < height
+
+
+def _visible(body: Body, joints: list[int]) -> bool:
+    return float(body.visibility[joints].sum()) >= VISIBLE * len(joints)
 
 
 class Whole:
-    """`is_whole` over time: it takes half a second to be believed, and as long to be doubted.
+    """`is_whole` or `is_upper` over time: it takes half a second to be believed, and as long to be
+    doubted.
 
     Who has not been seen upright yet is not believed: the network takes many a thing for somebody
     lying.

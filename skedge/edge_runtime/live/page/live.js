@@ -70,7 +70,7 @@ function showPeople(people) {
     const [title, words, answers] = cards[i].children;
     const doing = person.doing.map((event) => event.event + " goes on: " + sizeOf(event)).join(", ");
     title.textContent = person.id === null ? "Scene" : "Person " + person.id;
-    words.textContent = !person.whole ? "no whole body in view" : person.problem || doing || (person.top.length ? "" : "in view");
+    words.textContent = !person.whole ? "no whole body in view" : person.problem || doing || (person.upper ? "from the hips up: actions of the arms" : person.top.length ? "" : "in view");
     words.hidden = !words.textContent;
     const rows = fit(answers, person.top.length, makeAnswer);
     person.top.forEach((answer, k) => {
