@@ -24,8 +24,8 @@ def is_clap(label: str | None) -> bool:
 
 
 def arms_apart(frames: np.ndarray, layout: Layout) -> np.ndarray | None:
-    """The mean distance (T,) of the arms' joints (T, V, 3) from the other side's, as long as `frames`
-    are measured in; None where a layout or the camera has none. What is absent lies between its
+    """The mean distance (T,) of the arms' joints (T, V, 3) from the other side's, in the unit of
+    `frames`; None where a layout or the camera has none. What is absent lies between its
     neighbours."""
     columns = []
     for name in ARM:

@@ -36,12 +36,13 @@ SURE = 0.5
 FEWEST_ANSWERS = 3
 FOLDS = 10
 # Thresholds are chosen for so many false events per hour and class, but not where fewer of its own
-# clips than `KEPT` would be seen. So many is the upper end of what the negatives allow for, `CAREFUL`
-# standard deviations above what they say (95 %): minutes of them are little, and strangers differ.
+# clips than `KEPT` would be seen. So many is the upper end of what the negatives allow for,
+# `CAREFUL` standard deviations above what they say (95 %): minutes of them are little, and
+# strangers differ.
 WANTED, KEPT = 5.0, 0.6
 CAREFUL = 1.64
 LEAST, MOST = 0.3, 0.99
-# From there it goes by this share of the way to the least sure of its own clips, where none is lost.
+# From there it goes by this share of the way to the least sure of its own clips: none is lost.
 APART = 0.25
 # So many of the surest negatives say how the rate of false events falls.
 TAIL = 10

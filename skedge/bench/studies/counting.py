@@ -2,8 +2,8 @@
 
 `python -m skedge.bench.studies.counting STORE` counts between the true start and end of every set
 of five to twenty in the recordings of `skedge data synth --continuous`, and prints for each action
-in how many sets the count is exact, and within one. With `--model` it is the model that says when an
-action begins and ends: the counts of its events are compared, 0 where it raises none.
+in how many sets the count is exact, and within one. With `--model` it is the model that says when
+an action begins and ends: the counts of its events are compared, 0 where it raises none.
 """
 
 import argparse
@@ -56,7 +56,9 @@ def count(
         if len(joints) > LONGEST * rate:
             raise InputError(f"{store.path}: expected recordings of {LONGEST:g} s at the most")
         tally = (
-            _between(store, joints, rate) if recognizer is None else _events(recognizer, joints, rate)
+            _between(store, joints, rate)
+            if recognizer is None
+            else _events(recognizer, joints, rate)
         )
         for label, beats, start, end in wanted:
             found[label].append((beats, tally(label, start, end)))
