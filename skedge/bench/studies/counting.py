@@ -120,7 +120,7 @@ def main() -> None:
     args = parser.parse_args()
     try:
         recognizer = Recognizer.load(args.model, taught=False) if args.model else None
-        found = count(Store(args.store), args.fewest, args.most, recognizer)
+        found = count(Store(args.store), args.fewest, args.most, recognizer=recognizer)
         if not found:
             raise InputError(f"{args.store}: expected sets of so many repetitions, got none")
         print(markdown(found))
