@@ -36,9 +36,14 @@ SURE = 0.5
 FEWEST_ANSWERS = 3
 FOLDS = 10
 # Thresholds are chosen for so many false events per hour and class, but not where fewer of its own
-# clips than `KEPT` would be seen.
+# clips than `KEPT` would be seen. So many is the upper end of what the negatives allow for,
+# `CAREFUL` standard deviations above what they say (95 %): minutes of them are little, and
+# strangers differ.
 WANTED, KEPT = 5.0, 0.6
+CAREFUL = 1.64
 LEAST, MOST = 0.3, 0.99
+# From there it goes by this share of the way to the least sure of its own clips: none is lost.
+APART = 0.25
 # So many of the surest negatives say how the rate of false events falls.
 TAIL = 10
 
@@ -125,8 +130,9 @@ class HeldOut:
         """The share of its own clips that would have raised the event, 0 to 1."""
         return float(np.mean(self.mixed[label][:, self.labels.index(label)] >= threshold))
 
-    def false_per_hour(self, label: str, threshold: float) -> float:
-        """False events per hour of the negatives, extrapolated where few are left."""
+    def false_per_hour(self, label: str, threshold: float, careful: float = 0.0) -> float:
+        """False events per hour of the negatives, extrapolated where few are left; or so many
+        standard deviations above it."""
         logits = _logit(self.others[:, self.labels.index(label)])
         limit = _logit(np.array(threshold))
         hours = self.seconds / 3600
@@ -134,22 +140,29 @@ class HeldOut:
         order = np.sort(logits)[::-1]
         tail = order[: min(TAIL, len(order) // 2)]
         if above > len(tail) // 2 or len(tail) < 2:
-            return above / hours
-        foot = tail[-1]
-        spread = max(float(np.mean(tail[:-1] - foot)), 1e-3)
-        return float((len(tail) - 1) * np.exp(-(limit - foot) / spread) / hours)
+            return float((above + careful * np.sqrt(above)) / hours)
+        foot, few = tail[-1], len(tail) - 1
+        spread = max(float(np.mean(tail[:-1] - foot)), 1e-3) * (1 + careful / np.sqrt(few))
+        return float(few * np.exp(-(limit - foot) / spread) / hours)
 
     def threshold(self, label: str) -> float:
-        """The least threshold from which on no more false events than wanted are expected, or the
-        largest at which enough of the class's own clips are seen."""
+        """The least threshold from which on, carefully estimated, no more false events than wanted
+        are expected, or the largest at which enough of the class's own clips are seen; then up by a
+        share of the way to the least sure one of those."""
         chosen = LEAST
         for threshold in np.round(np.linspace(LEAST, MOST, 70), 3).tolist():
             if self.recall(label, threshold) < KEPT:
                 break
             chosen = threshold
-            if self.false_per_hour(label, threshold) <= WANTED:
+            if self.false_per_hour(label, threshold, CAREFUL) <= WANTED:
                 break
-        return float(chosen)
+        own = self.mixed[label][:, self.labels.index(label)]
+        seen = own[own >= chosen]
+        if not len(seen):
+            return float(chosen)
+        low, high = _logit(np.array([chosen, seen.min()])).tolist()
+        # Rounded down: the clip that it is measured by is still seen.
+        return float(np.floor(1e4 / (1 + np.exp(-(low + APART * (high - low))))) / 1e4)
 
 
 def _logit(share: np.ndarray) -> np.ndarray:

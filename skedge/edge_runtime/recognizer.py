@@ -282,18 +282,20 @@ class Recognizer:
         """The embedding (features,) of a whole clip; otherwise as `predict`."""
         return self._run_clip(clip, rate)[1]
 
-    def repetitions(self, clip: np.ndarray, rate: float = 30) -> int | None:
+    def repetitions(
+        self, clip: np.ndarray, rate: float = 30, label: str | None = None
+    ) -> int | None:
         """How often the movement in a clip (T, V, 3) of one person, in metres, is repeated; None
         where nothing moves.
 
-        Of a clip (T, M, V, 3) the first person counts.
+        Of a clip (T, M, V, 3) the first person counts. `label` says which action it is.
         """
         joints = _numbers(clip, "the clip")
         joints = joints[:, 0] if joints.ndim == 4 else joints
         counter = Counter(self.metadata.layout)
         for number, frame in enumerate(joints):
             counter.push(frame, number / rate)
-        return counter.count(0, len(joints) / rate)
+        return counter.count(0, len(joints) / rate, label)
 
     def reset(self, person: Hashable | None = None) -> None:
         """Forget one person, or everybody: the next frame starts anew, at any time stamp."""
@@ -431,14 +433,18 @@ class Recognizer:
         if moment - state.counted >= COUNTED:
             state.counted = moment
             going = state.events.open
-            state.counts = {one.label: state.counter.count(one.start, moment) for one in going}
+            state.counts = {
+                one.label: state.counter.count(one.start, moment, one.label) for one in going
+            }
             state.counter.forget(min([moment, *(one.start for one in going)]) - REMEMBERED)
         return found
 
 
 def _whole(event: Event, state: _Person, person: Hashable) -> Event:
     """An event with whose it is and, once it has ended, how often the movement was repeated."""
-    count = None if event.end is None else state.counter.count(event.start, event.end)
+    count = None
+    if event.end is not None:
+        count = state.counter.count(event.start, event.end, event.label)
     return replace(event, person=person, repetitions=count)
 
 

@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from skedge.edge_runtime.claps import arms_apart, claps, is_clap
 from skedge.skeleton.layout import Layout
 from skedge.skeleton.prepare import seen
 
@@ -91,21 +92,29 @@ class Counter:
             self._moments.popleft()
             self._frames.popleft()
 
-    def count(self, start: float, end: float) -> int | None:
-        """Repetitions between two moments; None where nothing was seen or nothing moves."""
+    def count(self, start: float, end: float, label: str | None = None) -> int | None:
+        """Repetitions of an action between two moments; None where nothing was seen or nothing
+        moves. Claps are counted on the hands (`skedge.edge_runtime.claps`)."""
         moments = np.array(self._moments)
         chosen = np.flatnonzero((moments >= start - MARGIN) & (moments <= end + MARGIN))
         if len(chosen) < 8 or moments[chosen[-1]] - moments[chosen[0]] < MARGIN:
             return None
         # At even steps, whatever the camera's were.
         times = np.arange(moments[chosen[0]], moments[chosen[-1]], 1 / RATE)
-        parts = _parts(np.stack([self._frames[i] for i in chosen]), self._layout)
+        frames = np.stack([self._frames[i] for i in chosen])
+        inside = (times >= start) & (times <= end)
+        size = _torso(frames, self._layout)
+        if not size > 0:
+            return None
+        apart = arms_apart(frames, self._layout) if is_clap(label) else None
+        if apart is not None:
+            return claps(np.interp(times, moments[chosen], apart / size), inside)
         even = [
             np.stack([np.interp(times, moments[chosen], column) for column in part.T], axis=1)
-            for part in parts
+            for part in _parts(frames, self._layout, size)
         ]
         smooth = [_mean(part, SMOOTH) for part in even]
-        return repetitions(smooth, (times >= start) & (times <= end)) if smooth else None
+        return repetitions(smooth, inside) if smooth else None
 
 
 def repetitions(parts: Sequence[np.ndarray], inside: np.ndarray) -> int | None:
@@ -242,20 +251,24 @@ def _direction(curve: np.ndarray) -> np.ndarray:
     return np.asarray(np.linalg.eigh(curve.T @ curve)[1][:, -1])
 
 
-def _parts(frames: np.ndarray, layout: Layout) -> list[np.ndarray]:
-    """The joints (T, V, 3) of the body's parts, (T, C) each, in torso lengths; with the trunk goes
-    the hip's own height. Parts of which too little is seen are left out."""
+def _torso(frames: np.ndarray, layout: Layout) -> float:
+    """The usual distance from hip to chest in joints (T, V, 3); 0 where it is never seen."""
+    ends = [_anchor(frames, layout, name) for name in ("hip", "chest")]
+    size = np.linalg.norm(ends[1] - ends[0], axis=-1)
+    return float(np.nanmedian(size)) if np.isfinite(size).any() else 0.0
+
+
+def _parts(frames: np.ndarray, layout: Layout, size: float) -> list[np.ndarray]:
+    """The joints (T, V, 3) of the body's parts, (T, C) each, in torso lengths of that `size`; with
+    the trunk goes the hip's own height. Parts of which too little is seen are left out."""
     anchors = {name: _anchor(frames, layout, name) for name in ("hip", "chest")}
-    size = np.linalg.norm(anchors["chest"] - anchors["hip"], axis=-1)
-    if not np.isfinite(size).any() or not np.nanmedian(size) > 0:
-        return []
     found = []
     for centre, names in PARTS:
         joints = [i for i, name in enumerate(layout.joints) if _plain(name) in names]
         part = (frames[:, joints] - anchors[centre][:, None]).reshape(len(frames), -1)
         if "head" in names:
             part = np.concatenate([part, HEIGHT * anchors["hip"][:, 1:2]], axis=1)
-        part = part[:, np.isfinite(part).mean(axis=0) > 0.7] / np.nanmedian(size)
+        part = part[:, np.isfinite(part).mean(axis=0) > 0.7] / size
         if part.shape[1]:
             found.append(_filled(part))
     return found

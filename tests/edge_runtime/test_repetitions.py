@@ -32,6 +32,12 @@ def performed(
     elif kind == "jump":
         joints[..., 1] += 0.25 * np.clip(2 * share - 1, 0, 1)[:, None]
         joints[:, HIPS, 1] -= 0.15 * np.clip(1 - 2 * share, 0, 1)[:, None] * (share > 0.05)[:, None]
+    elif kind == "clap":
+        for arm, side in ((LEFT_ARM, 1), (RIGHT_ARM, -1)):
+            joints[:, arm, 1] += 0.45
+            joints[:, arm, 2] -= 0.3
+            hands = side * (0.03 + 0.12 * (1 - share))
+            joints[:, arm, 0] += (hands - joints[0, arm, 0].mean())[:, None]
     else:
         joints[:, RIGHT_ARM, 1] += 0.6
         joints[:, RIGHT_ARM, 0] += 0.35 * (share - 0.5)[:, None]
@@ -40,11 +46,13 @@ def performed(
     return (whole + rng.normal(0, 0.01, whole.shape) + np.array([0, -0.9, 3])).astype(np.float32)
 
 
-def counted(clip: np.ndarray, start: float, end: float, rate: float = RATE) -> int | None:
+def counted(
+    clip: np.ndarray, start: float, end: float, rate: float = RATE, label: str | None = None
+) -> int | None:
     counter = Counter(NTU)
     for number, joints in enumerate(clip):
         counter.push(joints, number / rate)
-    return counter.count(start, end)
+    return counter.count(start, end, label)
 
 
 @settings(max_examples=25)
@@ -93,3 +101,16 @@ def test_an_event_that_has_ended_says_how_often(tmp_path: Path) -> None:
     assert begun.repetitions is None
     assert ended.repetitions == 5
     assert recognizer.repetitions(performed("squat", 7, 1.5), RATE) == 7
+
+
+@pytest.mark.parametrize("period", [0.3, 0.4, 0.7])
+@pytest.mark.parametrize("times", [5, 12])
+def test_claps_are_counted_on_the_hands_also_quick_ones(times: int, period: float) -> None:
+    clip = performed("clap", times, period)
+    end = 1.0 + times * period
+    assert counted(clip, 1.0, end, label="clap") == times
+    # A few frames without the hands hide one clap, which lies between its neighbours all the same.
+    hidden = round((1 + 2.5 * period) * RATE)
+    reach = round(0.4 * period * RATE)
+    clip[hidden - reach : hidden + reach, [*LEFT_ARM, *RIGHT_ARM]] = np.nan
+    assert counted(clip, 1.0, end, label="clap hands") == times

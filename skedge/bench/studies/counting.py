@@ -2,28 +2,35 @@
 
 `python -m skedge.bench.studies.counting STORE` counts between the true start and end of every set
 of five to twenty in the recordings of `skedge data synth --continuous`, and prints for each action
-in how many sets the count is exact, and within one.
+in how many sets the count is exact, and within one. With `--model` it is the model that says when
+an action begins and ends: the counts of its events are compared, 0 where it raises none.
 """
 
 import argparse
 import json
 from collections import defaultdict
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from skedge.datasets.store import Store
 from skedge.edge_runtime.events import QUIET
+from skedge.edge_runtime.recognizer import Recognizer
 from skedge.edge_runtime.repetitions import LONGEST, RATE, Counter
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.markdown import table
 
 FEWEST, MOST = 5, 20
+# The count of an action between two moments, in seconds.
+Tally = Callable[[str, float, float], int]
 
 
-def count(store: Store, fewest: int = FEWEST, most: int = MOST) -> dict[str, np.ndarray]:
+def count(
+    store: Store, fewest: int = FEWEST, most: int = MOST, recognizer: Recognizer | None = None
+) -> dict[str, np.ndarray]:
     """By action, the true and the counted repetitions (sets, 2) of its sets in a store's
-    recordings, -1 where nothing was counted.
+    recordings, -1 where nothing was counted; between true bounds, or in a recognizer's events.
 
     Raises `InputError` for a store that does not say how often something was done.
     """
@@ -48,13 +55,47 @@ def count(store: Store, fewest: int = FEWEST, most: int = MOST) -> dict[str, np.
         joints = store.clip(number)[0] if wanted else ()
         if len(joints) > LONGEST * rate:
             raise InputError(f"{store.path}: expected recordings of {LONGEST:g} s at the most")
-        counter = Counter(store.layout)
-        for frame, body in enumerate(joints):
-            counter.push(body, frame / rate)
+        tally = (
+            _between(store, joints, rate)
+            if recognizer is None
+            else _events(recognizer, joints, rate)
+        )
         for label, beats, start, end in wanted:
-            counted = counter.count(start, end)
-            found[label].append((beats, -1 if counted is None else counted))
+            found[label].append((beats, tally(label, start, end)))
     return {label: np.array(rows) for label, rows in sorted(found.items())}
+
+
+def _between(store: Store, joints: Sequence[np.ndarray], rate: float) -> Tally:
+    counter = Counter(store.layout)
+    for frame, body in enumerate(joints):
+        counter.push(body, frame / rate)
+
+    def tally(label: str, start: float, end: float) -> int:
+        counted = counter.count(start, end, label)
+        return -1 if counted is None else counted
+
+    return tally
+
+
+def _events(recognizer: Recognizer, joints: Sequence[np.ndarray], rate: float) -> Tally:
+    recognizer.reset()
+    events = [
+        event
+        for frame, body in enumerate(joints)
+        for event in recognizer.update(body, frame / rate).events
+    ]
+    events += recognizer.end_events()
+    ended = [event for event in events if event.end is not None]
+
+    def tally(label: str, start: float, end: float) -> int:
+        """The counts of the events of that label that lie there with their middle."""
+        return sum(
+            event.repetitions or 0
+            for event in ended
+            if event.label == label and start <= (event.start + (event.end or 0)) / 2 <= end
+        )
+
+    return tally
 
 
 def markdown(found: dict[str, np.ndarray]) -> str:
@@ -75,9 +116,11 @@ def main() -> None:
     parser.add_argument("store", type=Path, help="recordings of `skedge data synth --continuous`")
     parser.add_argument("--fewest", type=int, default=FEWEST, help="repetitions in a set")
     parser.add_argument("--most", type=int, default=MOST)
+    parser.add_argument("--model", help="count in the events of this model, or default")
     args = parser.parse_args()
     try:
-        found = count(Store(args.store), args.fewest, args.most)
+        recognizer = Recognizer.load(args.model, taught=False) if args.model else None
+        found = count(Store(args.store), args.fewest, args.most, recognizer=recognizer)
         if not found:
             raise InputError(f"{args.store}: expected sets of so many repetitions, got none")
         print(markdown(found))

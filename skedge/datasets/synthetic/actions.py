@@ -48,7 +48,8 @@ class Variant:
 
     `share` is how common it is. The rest pose ends a variant unless it `stays` in its last key. On
     a chair, and walking, it is done as often as `seated` and `walking` say (0 to 1); `tempo` makes
-    all of it quicker. `way`: how the legs walk meanwhile (`gait.walk_way`).
+    all of it quicker. `way`: how the legs walk meanwhile (`gait.walk_way`). `closes`: what
+    comes `after` is one more repetition, as hands that come together for a last time.
     """
 
     share: float
@@ -63,6 +64,7 @@ class Variant:
     walking: float = 0.0
     tempo: float = 1.0
     way: str = ""
+    closes: bool = False
 
 
 HANG: Place = ((0.08, 0.2), (-0.99, -0.95), (-0.05, 0.15))

@@ -243,6 +243,7 @@ def _clapping(
         beat=[(seconds, together), (seconds, apart)],
         repeats=repeats,
         after=[(seconds, together)],
+        closes=True,
         seated=0.3,
         walking=0.05,
     )

@@ -81,7 +81,7 @@ def unfinished(rng: np.random.Generator, seated: bool | None = None) -> tuple[Va
     variant = choose(VARIANTS[action], rng, seated)
     if action in ("wave", "clap") and rng.random() < 0.5:
         # Hands up and down again: nothing done there.
-        return replace(variant, beat=[], repeats=(0, 0), after=[]), 1.0
+        return replace(variant, beat=[], repeats=(0, 0), after=[], closes=False), 1.0
     small = action in ("wave", "clap", "squat", "kick")
     keys = [key for key in variant.before if "posture" not in key[1]]
     unfinished = replace(variant, before=keys, repeats=(1, 2), stays=False)

@@ -82,6 +82,7 @@ def perform(
         go(variant.beat)
         beats += 1
     go(variant.after)
+    beats += variant.closes
     if variant.stays:
         at.resting = {side: list(hand) for side, hand in puppet.hands.items()}
     else:

@@ -202,7 +202,7 @@ def predict_file(
     answer = _predict(
         recognizer, clip=clip, rate=rate, frame_by_frame=frame_by_frame, name=str(path), truth=None
     )
-    counted = recognizer.repetitions(clip, rate)
+    counted = recognizer.repetitions(clip, rate, answer.label)
     return replace(answer, notes=tuple(notes), repetitions=counted)
 
 
