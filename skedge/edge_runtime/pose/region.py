@@ -54,8 +54,7 @@ class Region:
             [sine * scale, cosine * scale, self.y - top - half * (sine + cosine)],
         ])  # fmt: skip
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        # Of four channels OpenCV turns a picture in less than half the time that it takes for
-        # three.
+        # On x86 OpenCV turns four channels in less than half the time that it takes for three.
         part = cv2.cvtColor(part, cv2.COLOR_BGR2BGRA)
         turned = cv2.warpAffine(part, matrix, (side, side), flags=flags, borderMode=border)
         return np.asarray(cv2.cvtColor(turned, cv2.COLOR_BGRA2RGB))
