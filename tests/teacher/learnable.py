@@ -1,10 +1,8 @@
 """Invented clips that a method of pretraining learns something from in some fifty steps, and how
 well features know them.
 
-Everybody walks on a path through space, all joints alike, by which they are to be known; what
-features know before training is mostly something else. Methods that compare views get 48 people,
-and are asked who it is that is seen from another side. Masked methods get 24 paths, each of people
-of several shapes, and are asked for the path, which is what hidden joints can be told from.
+48 people walk, each of a shape and on a path through space of their own, and features are asked who
+it is that is seen from another side. What they know before training is mostly the side.
 """
 
 from dataclasses import dataclass, replace
@@ -22,12 +20,9 @@ from skedge.recipes.settings import (
     ContrastSettings,
     EncoderSettings,
     InputSettings,
-    MampSettings,
     MaskSettings,
     OptimSettings,
     PretrainSettings,
-    TokenMaskSettings,
-    TransformerSettings,
     pstl_mask,
 )
 from skedge.skeleton import load_layout
@@ -45,13 +40,12 @@ LAYOUT = load_layout("sbu15")
 FRAMES = 12
 JOINTS = len(LAYOUT)
 SEGMENT = 3
-MASKED = ("mamp",)
 ANYWHERE = AugmentSettings(yaw=180)
 
 
 def walking(seed: int, label: int) -> np.ndarray:
-    """A body of any shape that walks on the label's path, another way in every token of three
-    frames, (1, T, V, 3) in metres, the first joint at the origin."""
+    """A body of any shape that walks on the label's path, another way every three frames, (1, T, V,
+    3) in metres, the first joint at the origin."""
     ways = np.random.default_rng(label).normal(0, 1, (FRAMES // SEGMENT, 3))
     ways /= np.linalg.norm(ways, axis=1, keepdims=True)
     random = np.random.default_rng((seed, label))
@@ -111,37 +105,6 @@ def people(method: str, seed: int) -> Case:
     return Case(recipe, (known, labels), (asked, labels.repeat(6)))
 
 
-def walks(method: str, seed: int) -> Case:
-    """Four people on each of 24 paths, and six others on each."""
-    parts = []
-    for others in (range(4), range(4, 10)):
-        clips = [walking(one, label) for one in others for label in range(24)]
-        parts.append((torch.from_numpy(np.stack(clips)), torch.arange(24).repeat(len(others))))
-    recipe = Recipe(
-        method,
-        input=InputSettings(frames=FRAMES),
-        encoder=EncoderSettings(
-            backbone="transformer", transformer=TransformerSettings(32, 2, 4, 2, segment=SEGMENT)
-        ),
-        pretrain=PretrainSettings(
-            method,
-            augment=AugmentSettings(),
-            mamp=MampSettings(TokenMaskSettings("motion-softmax", ratio=0.7), decoder_depth=1),
-            optim=OptimSettings(
-                epochs=30,
-                batch_size=48,
-                learning_rate=1e-2,
-                warmup_epochs=3,
-                optimizer="adamw",
-                betas=(0.9, 0.95),
-                weight_decay=0.05,
-            ),
-        ),
-        compute=replace(COMPUTE, seed=seed),
-    )
-    return Case(recipe, *parts)
-
-
 @dataclass(frozen=True)
 class Known:
     """Shares of clips whose nearest neighbour is of their class, in percent."""
@@ -153,8 +116,7 @@ class Known:
 def learn(method: str, folder: Path, seed: int = 0) -> Known:
     """What the features of a method's encoder know before and behind its training; of the untrained
     ones the best of as initialised, and with batch norms fitted to either part of the clips."""
-    make = walks if method in MASKED else people
-    case = make(method, seed)
+    case = people(method, seed)
     recipe = case.recipe
     clips = Clips(case.known[0], torch.arange(len(case.known[0])))
     seeded(recipe.compute)
