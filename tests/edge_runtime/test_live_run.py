@@ -465,6 +465,7 @@ def test_the_terminal_shows_what_the_page_shows(room: Path) -> None:
                 {
                     "id": 7,
                     "whole": True,
+                    "upper": True,
                     "top": [{"label": "wave [/left]", "probability": 1.0}],
                     "problem": "",
                     "doing": [{"event": "wave", "length": 2.0, "repetitions": 3}],
@@ -474,6 +475,7 @@ def test_the_terminal_shows_what_the_page_shows(room: Path) -> None:
     )
     shown = console.export_text()
     assert "wave [/left]" in shown
+    assert "person 7 (upper body)" in shown
     assert "wave goes on:  2.0 s  3 times" in shown
     for words in (
         "camera 0",

@@ -17,7 +17,7 @@ from skedge.export.clip_graph import Deployed, macs
 from skedge.export.exporter import Exporter
 from skedge.recipes.distill_settings import student_plan
 from skedge.recipes.settings import InputSettings
-from skedge.skeleton import InputError
+from skedge.skeleton import InputError, load_layout
 from skedge.teacher.runs.load import load_classifier
 from tests.export.conftest import PLAN
 from tests.export.exported_files import Exported
@@ -125,9 +125,19 @@ def test_another_suffix_is_refused(name: str, exporter: Exporter, tmp_path: Path
 def test_what_cannot_be_exported_says_so(run: Path, store: Store, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="expected a run folder"):
         Exporter(tmp_path / "nothing", store)
-    kinect = make_store(tmp_path / "kinect", "kinect20", subjects=2)
-    with pytest.raises(InputError, match=r"ntu25.*kinect20"):
-        Exporter(run, kinect)
+    other = load_layout("ntu25").to_dict()
+    text = json.dumps(other | {"name": "robot"}).replace("left_wrist", "left_claw")
+    (tmp_path / "robot.json").write_text(text)
+    robots = make_store(tmp_path / "robots", str(tmp_path / "robot.json"), subjects=2)
+    with pytest.raises(InputError, match=r"retarget robot to ntu25.*left_wrist.*same layout"):
+        Exporter(run, robots)
+
+
+def test_a_store_whose_joints_can_be_placed_will_do(run: Path, tmp_path: Path) -> None:
+    """Its clips are compared on the network's joints."""
+    kinect = make_store(tmp_path / "kinect", "kinect20", subjects=4)
+    found = Exporter(run, kinect).write(tmp_path / "student.onnx")
+    assert found["largest_difference"] < 1e-4
 
 
 def test_the_student_on_real_people(utd_first: Store, tmp_path: Path) -> None:
