@@ -32,7 +32,7 @@ STUDENTS = {
 }
 # What learns without a teacher.
 ALONE = {"labels", "shipped"}
-# The pose estimator's joints; of so many clips of them `own` students are shipped ones.
+# The pose estimator's joints, and up to how many clips of them make `own` students shipped ones.
 POSE_LAYOUT, FEW = "blazepose33", 100
 # What it calls the untrained encoder under the same probe.
 UNTRAINED = {

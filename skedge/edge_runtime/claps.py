@@ -13,8 +13,8 @@ from skedge.skeleton.layout import Layout
 ARM = ("elbow", "wrist", "hand")
 # The least rise and fall that is no noise, in torso lengths, and as a share of the usual one.
 LEAST, SHARE = 0.02, 0.3
-# Two claps so many usual periods apart have others between them that were not seen; more than so
-# many are a pause.
+# In usual periods: two claps further apart than `UNSEEN` have others between them that were not
+# seen; further apart than `PAUSE` they have a pause between them.
 UNSEEN, PAUSE = 1.6, 3.5
 
 

@@ -29,7 +29,7 @@ class Person:
 
     `id` stays the same while the person is in view. `whole` is False where the body is not seen
     down to its knees. `upper` is True where it is seen from the hips up at least, and its legs are
-    NaN: some models tell actions of the arms then.
+    NaN: some models still recognise actions of the arms.
     """
 
     id: int

@@ -131,8 +131,8 @@ class HeldOut:
         return float(np.mean(self.mixed[label][:, self.labels.index(label)] >= threshold))
 
     def false_per_hour(self, label: str, threshold: float, careful: float = 0.0) -> float:
-        """False events per hour of the negatives, extrapolated where few are left; or so many
-        standard deviations above it."""
+        """False events per hour of the negatives, extrapolated where few are left;
+        `careful` standard deviations are added to them."""
         logits = _logit(self.others[:, self.labels.index(label)])
         limit = _logit(np.array(threshold))
         hours = self.seconds / 3600

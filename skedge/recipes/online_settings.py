@@ -22,7 +22,7 @@ class OnlineSettings:
         false_events: an hour of validation recordings, that the thresholds of events allow.
         thresholds: of events, by label, in place of those that validation recordings choose.
         patience: how many answers in a row begin an event, by label; of others 3.
-        upper_body: labels that can be told of people who are seen from the hips up.
+        upper_body: labels that are recognised for people who are seen from the hips up.
         camera: what films the recordings.
     """
 

@@ -53,8 +53,8 @@ class ModelMetadata:
 
     Events (`skedge.edge_runtime.events`): `thresholds` and `patience` (answers in a row) by label,
     and `lags` in seconds, how long an action's `start` and `end` lie before its first and last
-    answer; what is missing has a default. `upper_body` names the labels that the model can tell of
-    people whose legs are out of view; without any it wants whole bodies.
+    answer; what is missing has a default. `upper_body` names the labels that the model recognises
+    for people whose legs are out of view; without any it wants whole bodies.
     """
 
     labels: tuple[str, ...]

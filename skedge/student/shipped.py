@@ -78,7 +78,7 @@ class Shipped:
 
     @torch.no_grad()
     def classifier(self, classes: int) -> Classifier:
-        """A frozen encoder with the shipped weights, and an untrained head for so many classes."""
+        """A frozen encoder with the shipped weights, and an untrained head for `classes`."""
         network = Classifier(self.layout, self.input, self.plan, classes=classes)
         encoder = network.encoder
         assert isinstance(encoder, TCN), "the plan says tcn"

@@ -58,7 +58,7 @@ def walking(seed: int, label: int) -> np.ndarray:
 @dataclass(frozen=True)
 class Case:
     """What a method learns from, and its recipe; `known` are the clips that features are compared
-    with, `asked` those that they shall know, each with its class."""
+    with, `asked` those that they are to know, each with its class."""
 
     recipe: Recipe
     known: tuple[Tensor, Tensor]

@@ -1,7 +1,7 @@
 """A method leaves an encoder that knows more than the one it began with.
 
 Not held of the masked methods, MAMP, Skeleton2vec and SkeletonMAE: what they gain in fifty steps
-changes its sign with the seed, or is too little to tell.
+changes its sign with the seed, or is too small to be sure of.
 """
 
 from pathlib import Path

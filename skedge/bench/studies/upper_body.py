@@ -1,6 +1,6 @@
-"""What a model tells of people who are seen from the hips up, behind a desk or on a chair: recall
-and false events of the actions in its file's `upper_body`, whole bodies against the same bodies
-without their legs, and without legs and hips.
+"""How well a model recognises actions of people who are seen from the hips up, behind a desk or on
+a chair: recall and false events of the actions in its file's `upper_body`, whole bodies against the
+same bodies without their legs, and without legs and hips.
 
 Real sets show whole bodies; what is out of view is taken away here, as the live view takes it away
 (joints become NaN). Events of other actions do not count, and what is done there is other movement.

@@ -33,7 +33,7 @@ LEAST = 4
 MOST = 64
 # Seconds between two looks for people: while nobody is in view, somebody is missed, for newcomers,
 # and while nothing in the picture moves. A look costs as much as one to two bodies followed: a view
-# without anybody shall cost no more than one with somebody.
+# without anybody must not cost more than one with somebody.
 EMPTY, MISSED, LOOK, CALM = 0.06, 0.1, 0.2, 0.4
 # So many newcomers are looked at in one picture; in a crowd the others come in the next ones.
 NEWCOMERS = 3
