@@ -228,6 +228,37 @@ def test_who_stands_but_is_taken_for_fallen_over_is_believed_as_soon(
     assert [bool(one) for one in found[3:]] == [stands] * len(found[3:])
 
 
+@pytest.mark.parametrize("sharp", [0.2, 1.5])
+def test_who_was_found_upside_down_stands_again_when_the_picture_is_sharp(
+    estimate: Callable[..., BlazePose], sharp: float
+) -> None:
+    """At first, on trial or believed already, both networks have the head where the feet are, and
+    nobody stands there; whoever is followed so would be followed so for good."""
+    scene = Scene(a=lambda now: 200.0)
+
+    def detect(window: np.ndarray) -> list[Detection]:
+        return [
+            replace(one, region=replace(one.region, angle=3.1))
+            for one in Scene.detect(scene, window)
+        ]
+
+    def find(image: np.ndarray, region: Region) -> Body | None:
+        found = Scene.find(scene, image, region)
+        if abs(region.angle) < 0.1:
+            return found if scene.now >= sharp else body(score=0.3)
+        return replace(found, region=replace(found.region, angle=region.angle)) if found else None
+
+    scene.detect, scene.find = detect, find
+    pose = estimate(scene, 1)
+    scene.follow(pose, sharp)
+    leans = []
+    for number in range(round(sharp * RATE), round((sharp + 0.5) * RATE)):
+        scene.now = number / RATE
+        people = pose.estimate(Frame(scene.image, scene.now))
+        leans.append(bool(people) and abs(pose._followed[0].body.region.angle) < 0.1)
+    assert all(leans[round(0.3 * RATE) :])
+
+
 def test_a_newcomer_is_believed_at_the_second_look_and_whole_after_half_a_second(
     estimate: Callable[..., BlazePose],
 ) -> None:

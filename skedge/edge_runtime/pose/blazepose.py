@@ -77,8 +77,11 @@ class _Followed:
         )
         joints[body.presence < PRESENT] = np.nan
         lean = body.region.angle
-        whole = self._whole.update(is_whole(body, width, height), lean, seconds)
-        upper = self._upper.update(is_upper(body, width, height), lean, seconds) and not whole
+        seen_whole = is_whole(body, width, height)
+        # One picture never shows both.
+        seen_upper = not seen_whole and is_upper(body, width, height)
+        whole = self._whole.update(seen_whole, lean, seconds)
+        upper = self._upper.update(seen_upper, lean, seconds) and not whole
         if upper:
             joints[list(leg_joints(LAYOUT))] = np.nan
         if self.track.id is None:
@@ -127,6 +130,7 @@ class BlazePose:
         self._identities = Identities(people)
         self._followed: list[_Followed] = []
         self._looked = -np.inf
+        self._doubted = -np.inf
 
     @property
     def people(self) -> int:
@@ -188,7 +192,15 @@ class BlazePose:
         bodies: list[Body] = []
         lost = []
         regions = [one.body.region for one in self._followed]
-        for one, body in zip(self._followed, self._bodies(image, regions, BELIEVED), strict=True):
+        found = self._bodies(image, regions, BELIEVED)
+        # Whoever lies is doubted now and then for good, and in every picture of the trial, or
+        # after one in which that body was found upright, as somebody else.
+        doubted = seconds - self._doubted >= LOOK
+        if doubted:
+            self._doubted = seconds
+        which = [doubted or one.track.id is None or one.track in missed for one in self._followed]
+        found = self._upright(image, regions, found, which)
+        for one, body in zip(self._followed, found, strict=True):
             least = FOLLOWED if one.track.id is None else BELIEVED
             if body is None or body.score < least or any(same(body, other) for other in bodies):
                 lost.append(one.track)
@@ -220,19 +232,31 @@ class BlazePose:
         return bodies
 
     def _newcomers(self, image: np.ndarray, regions: Sequence[Region]) -> list[Body]:
-        """The bodies in regions that the detector found. In a blurred picture it takes many
-        upright people for lying or upside down: those are looked at upright, too."""
+        """The bodies in regions that the detector found."""
         found = self._bodies(image, regions, FOLLOWED)
+        found = self._upright(image, regions, found, [True] * len(found))
+        return [body for body in found if body is not None]
+
+    def _upright(
+        self,
+        image: np.ndarray,
+        regions: Sequence[Region],
+        found: Sequence[Body | None],
+        which: Sequence[bool],
+    ) -> list[Body | None]:
+        """The bodies `found` in regions. In a blurred picture both networks take many upright
+        people for lying or upside down: of those, `which` are looked at upright, too."""
         doubtful = [
             number
             for number, body in enumerate(found)
-            if abs((body.region if body else regions[number]).angle) >= UPRIGHT
+            if which[number] and abs((body.region if body else regions[number]).angle) >= UPRIGHT
         ]
         raised = [replace(regions[number], angle=0.0) for number in doubtful]
+        better = list(found)
         for number, body in zip(doubtful, self._bodies(image, raised, NEW), strict=True):
             if body is not None and abs(body.region.angle) < UPRIGHT:
-                found[number] = body
-        return [body for body in found if body is not None]
+                better[number] = body
+        return better
 
     def _is_time(
         self, image: np.ndarray, seconds: float, missed: Sequence[Track], bodies: Sequence[Body]

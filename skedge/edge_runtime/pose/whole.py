@@ -1,5 +1,7 @@
 """Whether enough of a body is in view to tell what it does."""
 
+import math
+
 import numpy as np
 
 from skedge.edge_runtime.pose.landmarks import (
@@ -94,8 +96,8 @@ class Whole:
     def update(self, whole: bool, lean: float, seconds: float) -> bool:
         gap = 0.0 if self._seconds is None else seconds - self._seconds
         self._seconds = seconds
-        self._share *= np.exp(-max(gap - SPEAKS, 0) / STEADY)
-        self._share += (1 - np.exp(-min(gap, SPEAKS) / STEADY)) * (whole - self._share)
+        self._share *= math.exp(-max(gap - SPEAKS, 0) / STEADY)
+        self._share += (1 - math.exp(-min(gap, SPEAKS) / STEADY)) * (whole - self._share)
         self._upright = self._upright or (whole and abs(lean) < UPRIGHT)
         self.value = bool(self._upright and self._share >= (OFF if self.value else ON))
         return self.value
