@@ -115,4 +115,4 @@ class Landmarker:
 
 
 def _sigmoid(logits: np.ndarray) -> np.ndarray:
-    return np.asarray(1 / (1 + np.exp(-np.clip(logits, -80, 80))))
+    return np.asarray(1 / (1 + np.exp(np.minimum(-logits, 80))))

@@ -68,6 +68,11 @@ class Placement:
         away = min(max(away, NEAREST), FARTHEST)
         distance = float(self._distance.update(np.array(away), seconds))
         left, right = HIPS
-        across, up = rays((pixels[left] + pixels[right]) / 2, width, height).tolist()
-        hips = np.array([across * distance, up * distance, distance])
+        (across, up), (across_too, up_too) = pixels[HIPS].tolist()
+        away = distance / (FOCAL * max(width, height))
+        hips = np.array([
+            (width - across - across_too) / 2 * away,
+            (height - up - up_too) / 2 * away,
+            distance,
+        ])  # fmt: skip
         return joints + (hips - (joints[left] + joints[right]) / 2)
