@@ -11,7 +11,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from skedge.skeleton.anatomy import backward, height_of, limb_change, misfit, upward
+from skedge.skeleton.doubts import backs, loose_bone, new_frames, repeated
 from skedge.skeleton.layout import Layout, layout_names, load_layout
+from skedge.skeleton.sides import contradiction, skipped
 
 UNITS = {"m": 1.0, "mm": 0.001, "cm": 0.01, "in": 0.0254, "ft": 0.3048}
 # Heights of people in metres, children and animated figures too.
@@ -157,6 +159,7 @@ class BodyCheck:
     rate: float | None = None
     _clips: list[np.ndarray] = field(default_factory=list)
     _speeds: list[np.ndarray] = field(default_factory=list)
+    _new: list[float] = field(default_factory=list)
     _axes: list[Fault] = field(default_factory=list)
     _added: int = 0
     _every: int = 1
@@ -188,6 +191,7 @@ class BodyCheck:
         self._counts += [seen[there].sum(), zero[there].sum(), seen[there].size]
         chosen = np.unique(np.linspace(0, len(frames) - 1, _FRAMES_PER_CLIP).astype(np.int64))
         self._clips.append(person[frames[chosen]])
+        self._new.append(new_frames(person[: 30 * _FRAMES_PER_CLIP]))
         if len(person) > 2:
             hands = [self.layout.index(joint) for joint in _HANDS if joint in self.layout.joints]
             steps = np.linalg.norm(np.diff(person[: 30 * _FRAMES_PER_CLIP, hands], axis=0), axis=-1)
@@ -209,6 +213,7 @@ class BodyCheck:
                     sure=False,
                 )
             )
+        faults += _said("repeated", repeated(self._new, self.rate))
         if self._added and not self._clips:
             faults.append(Fault("nobody", "no joint is seen in any frame", "", sure=False))
         frames = np.concatenate(self._clips) if self._clips else np.empty((0, len(self.layout), 3))
@@ -232,8 +237,12 @@ class BodyCheck:
             frames, flat = frames * (1, 1, 0), True
         layout, wrong = _order(frames, self.layout, flat, clips=len(clips))
         faults += [wrong] if wrong is not None else []
+        if text := contradiction(layout) or skipped(layout):
+            faults.append(Fault("layout", text, "--layout FILE.json", sure=False))
         if not flat and (changing := _changing(clips, layout)) is not None:
             faults.append(changing)
+        elif not flat and wrong is None:
+            faults += _said("bones", loose_bone(clips, layout))
         height = height_of(frames, layout, flat)
         if not np.isfinite(height):
             return BodyReport(
@@ -252,6 +261,8 @@ class BodyCheck:
                 )
             )
         human = misfit(frames, layout, flat) <= _HUMAN
+        if human and flat and third is None:
+            faults += _said("mirrored", backs(clips, layout), "--flip-x")
         if human:
             faults += _directions(clips, layout, height=height, flat=flat, image=third is not None)
         else:  # anything may be said of what is not even a body
@@ -306,6 +317,11 @@ def check_bodies(
 
 
 _HANDS = ("left_wrist", "right_wrist")
+
+
+def _said(kind: str, sentence: str, remedy: str = "") -> list[Fault]:
+    """A fault that may be none, where there is a sentence."""
+    return [Fault(kind, sentence, remedy, sure=False)] if sentence else []
 
 
 def _flat(frames: np.ndarray) -> bool:
