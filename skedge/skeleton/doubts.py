@@ -1,5 +1,6 @@
 """What looks odd about many bodies together, though each of them could be right: bones that change
-their lengths, frames that are there twice, people who all turn their backs."""
+their lengths, shoulders against hips, people who all turn their backs, numbers that were made of
+coordinates."""
 
 from collections.abc import Sequence
 
@@ -12,8 +13,6 @@ from skedge.skeleton.layout import Layout
 # bones of five real sets and of films, 0.2 to 0.9 between hands, feet and head.
 _LOOSE = 0.25
 _FEWEST_CLIPS = 5
-# In five real sets a frame that equals the one before is one of a thousand at most.
-_NEW = 0.6
 # A sixth of the films at hand are seen from behind, and up to nine tenths of the clips of a set of
 # motion capture, which no camera took.
 _BACKS, _BACKS_CLIPS = 0.95, 10
@@ -43,32 +42,6 @@ def loose_bone(clips: Sequence[np.ndarray], layout: Layout) -> str:
     )
 
 
-def new_frames(person: np.ndarray) -> float:
-    """The share of the frames (T, V, 3) that differ from the one before; NaN where nobody moves or
-    there are too few."""
-    steps = person[1:] != person[:-1]
-    both = np.isfinite(person[1:]) & np.isfinite(person[:-1])
-    there = both.any(axis=(1, 2))
-    changed = (steps & both).any(axis=(1, 2))[there]
-    return float(changed.mean()) if len(changed) >= 8 and changed.any() else float("nan")
-
-
-def repeated(shares: Sequence[float], rate: float | None) -> str:
-    """A sentence about frames that are there several times, from `new_frames` of each clip; empty
-    where hardly any are."""
-    known = np.array([share for share in shares if np.isfinite(share)])
-    if len(known) == 0 or not np.median(known) < _NEW:
-        return ""
-    times = max(2, round(1 / float(np.median(known))))
-    said = f"most frames are there {times} times"
-    if rate is None:
-        return f"{said}: the rate to name by --rate is that of all frames, copies too"
-    return (
-        f"{said}, {rate / times:g} new ones a second: if actions take {times} times as long as they"
-        f" did, --rate {rate * times:g}"
-    )
-
-
 def backs(clips: Sequence[np.ndarray], layout: Layout) -> str:
     """A sentence where people in flat clips (T, V, 3) turn their backs nearly always, empty where
     they do not."""
@@ -79,3 +52,47 @@ def backs(clips: Sequence[np.ndarray], layout: Layout) -> str:
     if len(known) < _BACKS_CLIPS or left == right or behind < _BACKS * len(known):
         return ""
     return f"people turn their backs in {behind} of {len(known)} clips: is x mirrored?"
+
+
+def crossed(clips: Sequence[np.ndarray], layout: Layout) -> bool:
+    """Whether left is on one side by the shoulders and on the other by the hips, in clips (T, V,
+    3): the cosine between them is 0.9 and more in nearly all clips of real sets."""
+    names = ("left_shoulder", "right_shoulder", "left_hip", "right_hip")
+    if not all(name in layout.joints for name in names):
+        return False
+    cosines = []
+    for clip in clips:
+        one, two, three, four = (clip[:, layout.index(name)] for name in names)
+        shoulders, hips = two - one, four - three
+        lengths = np.linalg.norm(shoulders, axis=-1) * np.linalg.norm(hips, axis=-1)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            cosine = (shoulders * hips).sum(axis=-1) / lengths
+        cosines += [np.median(cosine[np.isfinite(cosine)])] if np.isfinite(cosine).any() else []
+    return len(cosines) > 0 and float(np.median(cosines)) < -0.3
+
+
+def made_of(clips: Sequence[np.ndarray]) -> str:
+    """What was made of the coordinates of clips (T, V, 3) that lost a body's proportions, as words
+    for a sentence; empty where nothing shows."""
+    frames = np.concatenate(clips)
+    low, high = np.nanmin(frames, axis=1), np.nanmax(frames, axis=1)
+    stretched = (np.abs(low) < 1e-6) & (np.abs(high - 1) < 1e-6)
+    if (np.nanmean(stretched, axis=0) > 0.9).sum() >= 2:
+        return "every frame reaches from 0 to 1 along each axis"
+    deviations = np.array([np.nanstd(clip, axis=(0, 1)) for clip in clips])
+    means = np.array([np.nanmean(clip, axis=(0, 1)) for clip in clips])
+    standard = (np.abs(deviations - 1) < 0.1) & (np.abs(means) < 0.1)
+    if (standard.mean(axis=0) > 0.9).sum() >= 2 and len(clips) > 2:
+        return "every clip has mean 0 and deviation 1 along each axis"
+    known = frames[np.isfinite(frames)]
+    if (known == np.round(known)).all() and 0 < np.ptp(known) < 20:
+        return "all coordinates are whole numbers"
+    return ""
+
+
+def thin_axis(frames: np.ndarray) -> int | None:
+    """Which of x and y (0, 1) is the same for all joints of nearly every frame (N, V, 3); None
+    where neither is."""
+    spread = np.nanmax(frames, axis=1) - np.nanmin(frames, axis=1)
+    thin = np.mean(spread <= 0.01 * np.maximum(spread.max(axis=1, keepdims=True), 1e-12), axis=0)
+    return next((axis for axis in (0, 1) if thin[axis] > 0.9 and thin[2] < 0.5), None)
