@@ -3,11 +3,12 @@ answers flicker.
 
 The rule, the same for the camera, for recordings and for choosing thresholds. The likeliest label
 of `patience` answers in a row, each at least as probable as the label's threshold, begins an event.
-It goes on while that label is the likeliest and reaches its threshold, and has ended when that was
-not so for `debounce` seconds. The classes in `QUIET` never begin an event.
+It goes on while that label is at least `KEPT` times as probable as that, likeliest or not, and has
+ended when that was not so for `debounce` seconds. The classes in `QUIET` never begin an event.
 
 An answer speaks of a moment before it. `lag_start` is how long before the first answer of its row
-an action begins, `lag_end` how long before its last answer it ends.
+an action begins, `lag_end` how long before its last answer it ends; the row of an event begins with
+the first of the answers in a row that would have kept it.
 """
 
 from collections.abc import Hashable, Iterable, Mapping
@@ -22,6 +23,8 @@ from skedge.skeleton.metadata import ModelMetadata
 # Nothing happens, or something that is none of the actions.
 QUIET = frozenset({"idle", "other"})
 THRESHOLD, PATIENCE, DEBOUNCE = 0.5, 3, 1.0
+# What keeps an event going, as a share of the probability that begins one.
+KEPT = 0.5
 
 
 @dataclass(frozen=True)
@@ -30,8 +33,8 @@ class Event:
 
     `start` and `end` are estimates of when the action itself began and ended, `announced` is the
     time stamp at which that was known, all in the seconds of the frames. `confidence` is the mean
-    probability of the answers that the event is made of so far. `repetitions` says how often the
-    movement was repeated (None: not counted). `person` is the name that the frames came under.
+    probability of its answers so far that reach the label's threshold. `repetitions` says how often
+    the movement was repeated (None: not counted). `person` is the name that the frames came under.
     """
 
     label: str
@@ -126,8 +129,9 @@ def _lag(metadata: ModelMetadata) -> float:
 
 @dataclass
 class _Row:
-    """Answers of one label: when the first and the last came, how many there are, and the sum of
-    their probabilities; `earliest` is the first moment that the first of them has seen."""
+    """Answers that keep an event of one label: when the first and the last came; how many of them
+    reach its threshold, and the sum of their probabilities. `earliest` is the first moment that the
+    first of them has seen."""
 
     earliest: float
     first: float
@@ -135,8 +139,7 @@ class _Row:
     count: int = 0
     total: float = 0.0
 
-    def add(self, moment: float, probability: float) -> None:
-        self.last = moment
+    def add(self, probability: float) -> None:
         self.count += 1
         self.total += probability
 
@@ -147,9 +150,14 @@ class EventDetector:
 
     rules: EventRules
     _label: int | None = field(default=None, init=False)
-    _row: _Row = field(default_factory=lambda: _Row(0.0, 0.0, 0.0), init=False)
+    _sure: int = field(default=0, init=False)
+    _rows: dict[int, _Row] = field(default_factory=dict, init=False)
     _open: dict[int, _Row] = field(default_factory=dict, init=False)
     _ended: dict[int, float] = field(default_factory=dict, init=False)
+    _loud: list[int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._loud = [n for n, label in enumerate(self.rules.labels) if label not in QUIET]
 
     @property
     def open(self) -> tuple[Event, ...]:
@@ -159,6 +167,7 @@ class EventDetector:
     def interrupt(self) -> None:
         """Answers before and after this moment are not in a row; what goes on goes on."""
         self._label = None
+        self._rows.clear()
 
     def update(
         self, probabilities: np.ndarray, seconds: float, earliest: float = -np.inf
@@ -169,37 +178,40 @@ class EventDetector:
         before it.
         """
         rules = self.rules
-        best = int(probabilities.argmax())
-        probability = float(probabilities[best])
-        loud = rules.labels[best] not in QUIET and probability >= rules.thresholds[best]
-        goes_on = self._open.get(best) if loud else None
-        if goes_on and best != self._label and seconds - goes_on.last >= rules.debounce:
-            goes_on = None  # it ended while something else was seen: this is another one
-        if goes_on:
-            goes_on.add(seconds, probability)
+        kept = {
+            number: float(probabilities[number])
+            for number in self._loud
+            if probabilities[number] >= KEPT * rules.thresholds[number]
+        }
+        in_a_row = self._rows
+        self._rows = {n: in_a_row.get(n) or _Row(earliest, seconds, seconds) for n in kept}
         events = [
             self._end(number, seconds)
             for number, row in [*self._open.items()]
-            if row is not goes_on and seconds - row.last >= rules.debounce
+            # Slow answers in a row are one action still.
+            if number not in in_a_row or number not in kept
+            if seconds - row.last >= rules.debounce
         ]
-        if not loud:
+        for number, probability in kept.items():
+            row = self._rows[number] = self._open.get(number, self._rows[number])
+            row.last = seconds
+            if probability >= rules.thresholds[number]:
+                row.add(probability)
+        best = int(probabilities.argmax())
+        if kept.get(best, -1.0) < rules.thresholds[best]:
             self._label = None
-        elif goes_on:
-            self._label = best
-        else:
-            if best != self._label:
-                self._label = best
-                self._row = _Row(earliest, seconds, seconds)
-            self._row.add(seconds, probability)
-            if self._row.count >= rules.patience[best]:
-                self._open[best] = self._row
-                events.append(self._event(best, self._row, seconds))
+            return tuple(events)
+        self._sure = self._sure + 1 if best == self._label else 1
+        self._label = best
+        if self._sure >= rules.patience[best] and best not in self._open:
+            row = self._open[best] = self._rows[best]
+            events.append(self._event(best, row, seconds))
         return tuple(events)
 
     def finish(self, seconds: float | None = None) -> tuple[Event, ...]:
         """End all events, known at `seconds` (default: when their last answers came): the person
         is away, or the recording is over."""
-        self._label = None
+        self.interrupt()
         return tuple(
             self._end(number, row.last if seconds is None else seconds)
             for number, row in [*self._open.items()]

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from skedge.recipes.camera_settings import CameraSettings
+from skedge.recipes.style_settings import StyleSettings
 
 
 @dataclass
@@ -24,6 +25,7 @@ class OnlineSettings:
         patience: how many answers in a row begin an event, by label; of others 3.
         upper_body: labels that are recognised for people who are seen from the hips up.
         camera: what films the recordings.
+        style: in what other manners their people move.
     """
 
     answers: int = 96
@@ -39,3 +41,4 @@ class OnlineSettings:
     patience: dict[str, int] = field(default_factory=dict)
     upper_body: list[str] = field(default_factory=list)
     camera: CameraSettings = field(default_factory=CameraSettings)
+    style: StyleSettings = field(default_factory=StyleSettings)

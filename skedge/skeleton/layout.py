@@ -57,6 +57,15 @@ class Layout:
             order[[left, right]] = right, left
         return order
 
+    @property
+    def ways(self) -> np.ndarray:
+        """(V, V): 1 where the second joint's bone lies on the way from the centre to the first."""
+        ways = np.eye(len(self), dtype=np.float32)
+        ways[:, self.center] = 0
+        for _ in range(len(self)):
+            ways = np.maximum(ways, ways[self.parents])
+        return ways
+
     def index(self, joint: str) -> int:
         return self.joints.index(joint)
 

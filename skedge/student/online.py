@@ -22,6 +22,7 @@ from skedge.student.streaming import StreamingClassifier
 from skedge.teacher.camera import Camera
 from skedge.teacher.networks.classifier import Classifier, last_layer
 from skedge.teacher.runs.folder import Card, Run, median_seconds, write_run
+from skedge.teacher.style import Style
 from skedge.teacher.training import Trained, fit, on_gpu, provenance, seeded
 
 Part = Literal["val", "test"]
@@ -49,6 +50,7 @@ class Online(Trained):
         online = settings.online
         self.classifier = classifier
         self.settings = settings
+        self.style = Style(online.style, classifier.view.layout)
         self.camera = Camera(online.camera, classifier.view.layout)
         # In a list: not a part of what is trained or stored.
         self._frozen = [teacher] if teacher is not None else []
@@ -66,7 +68,7 @@ class Online(Trained):
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_index: int) -> Tensor:
         joints, labels = batch
-        placed = self.classifier.view.place(self.camera(joints))
+        placed = self.classifier.view.place(self.camera(self.style(joints)))
         logits = self.classifier.answers(placed)
         loss = answer_loss(logits, labels, self.allowed, weights=self.weights)
         for teacher in self._frozen:

@@ -21,6 +21,8 @@ from skedge.teacher.clips import usable
 
 # What a frame may be besides a class: nothing is asked, or it belongs to no interval.
 UNASKED, NOTHING = -1, -2
+# Frames in which the pace of a window changes.
+CHANGES = 8
 
 
 class Recordings(Dataset[tuple[Tensor, Tensor]]):
@@ -29,7 +31,7 @@ class Recordings(Dataset[tuple[Tensor, Tensor]]):
 
     `lead` are the frames of past that the first answer needs. Before a recording, and before a
     person comes into view, the first pose stands still. Windows begin anywhere, anew in every
-    epoch, and are played at other tempos.
+    epoch, and are played at other tempos, now quicker and now slower.
     """
 
     def __init__(
@@ -95,15 +97,14 @@ class Recordings(Dataset[tuple[Tensor, Tensor]]):
         # The answer from which on the person is in view; before it nothing is known.
         comes = np.where(rng.random(n) < s.fresh, rng.integers(0, int(0.6 * s.answers), n), -np.inf)
         shown = np.maximum(first + comes * tempo, 0)
-        frame = np.arange(-self.lead, s.answers)
-        at = np.maximum(first[:, None] + frame * tempo[:, None], shown[:, None])
-        at = np.clip(at, 0, self.lengths[of, None] - 1)
+        passed = np.cumsum(_paces(rng, n, self.lead + s.answers, spread=s.style.pace), axis=1)
+        passed -= passed[:, self.lead, None]
+        moments = first[:, None] + passed * tempo[:, None]
+        at = np.clip(np.maximum(moments, shown[:, None]), 0, self.lengths[of, None] - 1)
         joints = self._read(of, at)
         labels = self.labels[self.starts[of, None] + np.round(at[:, self.lead :]).astype(int)]
-        waited = (first[:, None] + np.arange(s.answers) * tempo[:, None] - shown[:, None]) / tempo[
-            :, None
-        ]
-        labels = np.where(waited < self.data.warm_up - 1, UNASKED, labels)
+        in_view = np.cumsum(moments >= shown[:, None], axis=1)[:, self.lead :]
+        labels = np.where(in_view < self.data.warm_up, UNASKED, labels)
         return torch.from_numpy(joints), torch.from_numpy(labels)
 
     def whole(self) -> Iterator[tuple[np.ndarray, list[Span]]]:
@@ -177,6 +178,15 @@ class Several(Dataset[tuple[Tensor, Tensor]]):
 
 def _as_it_is(batch: Any) -> Any:
     return batch
+
+
+def _paces(rng: np.random.Generator, n: int, frames: int, spread: float) -> np.ndarray:
+    """By what factor `n` windows are quicker from frame to frame, (n, frames): now more, now less,
+    with a logarithm of that standard deviation, which changes within half a second."""
+    knots = rng.normal(0, 1.2 * spread, (n, frames // CHANGES + 2))
+    at = np.linspace(0, knots.shape[1] - 1, frames)
+    low = np.minimum(at.astype(int), knots.shape[1] - 2)
+    return np.exp(knots[:, low] + (at - low) * (knots[:, low + 1] - knots[:, low]))
 
 
 def frame_labels(store: Store, index: int, frames: int, settings: OnlineSettings) -> np.ndarray:

@@ -61,7 +61,7 @@ class Camera(nn.Module):
         mirror = torch.from_numpy(layout.mirror)
         hips = _among(kinds, ("hip",))
         legs = _among(kinds, LEGS)
-        above = torch.from_numpy(_above(layout))
+        above = torch.from_numpy(layout.ways)
         way = above[list(hip_joints(layout))].amax(0)[:, None] > 0
         for name, values in (
             ("loose", torch.tensor([LOOSE.get(kind, 1.0) for kind in kinds])[:, None]),
@@ -210,18 +210,6 @@ class Camera(nn.Module):
 def _among(kinds: Sequence[str], wanted: Sequence[str]) -> Tensor:
     """(V, 1) bool: which joints are of the wanted kinds."""
     return torch.tensor([kind in wanted for kind in kinds])[:, None]
-
-
-def _above(layout: Layout) -> np.ndarray:
-    """(V, V): 1 where the second joint's bone lies on the way from the centre to the first."""
-    parents = layout.parents
-    ways = np.zeros((len(layout), len(layout)), np.float32)
-    for joint in range(len(layout)):
-        at = joint
-        while at != layout.center:
-            ways[joint, at] = 1
-            at = parents[at]
-    return ways
 
 
 def _each(values: Tensor) -> Tensor:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import Any
 
 import numpy as np
@@ -173,15 +173,34 @@ def test_recorded_answers_give_the_same_events_as_live_ones(
 
 @given(answers, st.integers(1, 4))
 def test_without_debounce_every_row_is_an_event(row: Row, patience: int) -> None:
-    rows: list[list[str]] = [[]]
-    for label, sure in row:
-        loud = label not in QUIET and sure >= 0.5
-        if not loud or (rows[-1] and rows[-1][-1] != label):
-            rows.append([])
-        if loud:
-            rows[-1].append(label)
-    expected = [one[0] for one in rows if len(one) >= patience]
+    """Of an unlikely label (0.4) an event goes on, but none begins."""
+    sides = groupby(row, key=lambda one: one[0])
+    stretches = [(label, [sure >= 0.5 for _, sure in side]) for label, side in sides]
+    expected = [
+        label
+        for label, sure in stretches
+        if label not in QUIET
+        and any(all(sure[i : i + patience]) for i in range(len(sure) - patience + 1))
+    ]
     assert [label for _, label in begun(row, rules(patience, debounce=0))] == expected
+
+
+def test_an_action_lasts_longer_than_the_answers_that_are_sure_of_it() -> None:
+    """It begins with the first answer that takes it for half as likely, and ends with the last."""
+    unsure = np.array([0.3, 0.1, 0.0, 0.6])
+    other = answer("other", 0.9)
+    detector = EventDetector(rules())
+    rows = [other] * 5 + [unsure] * 4 + [answer("wave", 0.9)] * 3 + [unsure] * 6 + [other] * 11
+    found = [event for i, one in enumerate(rows) for event in detector.update(one, i * HOP, 0.0)]
+    [first, last] = found
+    assert (first.announced, first.start, first.end) == pytest.approx((1.1, 0.5, None))
+    assert (last.start, last.end) == pytest.approx((0.5, 1.7))
+    # Alone they begin nothing, and what was unsure before a gap is of another action.
+    assert [*find_events(rules(), [unsure] * 50, np.arange(50) * HOP)] == []
+    detector = EventDetector(rules())
+    gap = [unsure] * 4 + [other] + [answer("wave", 0.9)] * 3
+    [event] = [event for i, one in enumerate(gap) for event in detector.update(one, i * HOP, 0.0)]
+    assert event.start == pytest.approx(0.5)
 
 
 def test_rules_come_from_the_models_file() -> None:

@@ -19,6 +19,7 @@ from skedge.recipes.distill_settings import DistillSettings
 from skedge.recipes.online_settings import OnlineSettings
 from skedge.recipes.recipe import Recipe
 from skedge.recipes.settings import EncoderSettings, InputSettings, OptimSettings
+from skedge.recipes.style_settings import StyleSettings
 from skedge.skeleton import InputError
 from skedge.student.calibrate import Judged, Span, calibrate, judge
 from skedge.student.distill import distill
@@ -85,6 +86,28 @@ def test_without_a_newcomer_windows_are_cut_from_the_recording(store: Store) -> 
     steps = (joints[0, 0, 40:] - joints[0, 0, 39:-1]).abs().amax((1, 2))
     assert (steps > 0).all()
     assert steps.max() < 1.0, "two recordings' frames in one window"
+
+
+def test_windows_are_played_now_quicker_and_now_slower_with_their_own_labels(store: Store) -> None:
+    """A body that moves by a metre a frame, and another action every hundred frames."""
+    steps = {}
+    for pace in (0.0, 0.15):
+        own = replace(ONLINE, tempo=0.0, fresh=0.0, style=StyleSettings(pace=pace))
+        data = Recordings(store, [0], DATA, own, 29)
+        times = np.arange(len(data.frames))
+        data.frames = np.zeros_like(data.frames) + times[:, None, None, None].astype(np.float32)
+        data.labels = times // 100
+        torch.manual_seed(1)
+        joints, labels = data.__getitems__([0] * 64)
+        at = joints[:, 0, :, 0, 0].numpy()
+        labels_there = np.round(at[:, 29:]) // 100
+        assert (labels.numpy() == labels_there).mean() > 0.99
+        inside = ((at > 0) & (at < times[-1])).all(1)
+        steps[pace] = np.diff(at[inside], axis=1)
+    np.testing.assert_allclose(steps[0.0], 2.0, atol=0.01)
+    assert 0.2 < steps[0.15].std() < 0.5
+    assert steps[0.15].mean() == pytest.approx(2.0, abs=0.1)
+    assert np.abs(np.diff(steps[0.15], axis=1)).max() < 0.5, "a jump is no other pace"
 
 
 def test_windows_cut_out_by_other_processes_are_all_different_in_every_epoch(store: Store) -> None:

@@ -1,0 +1,20 @@
+"""How much the manner of movement varies in training, as recipes spell it; free of torch."""
+
+from dataclasses import dataclass
+
+
+@dataclass
+class StyleSettings:
+    """Random manners of movement, one a clip; see `skedge.teacher.style`.
+
+    Args:
+        pose: how far limbs are turned for a whole clip; 1 is 8 degrees at an upper arm.
+        sway: how far they are turned by an angle that wanders.
+        swing: the standard deviation of the logarithm of how much wider limbs swing.
+        pace: the standard deviation of the logarithm of how much quicker they are for a while.
+    """
+
+    pose: float = 1.0
+    sway: float = 0.6
+    swing: float = 0.2
+    pace: float = 0.15
