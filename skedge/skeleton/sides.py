@@ -52,16 +52,17 @@ def contradiction(layout: "Layout") -> str:
     other = {**dict(named), **{right: left for left, right in named}}
     given = [(joints[one], joints[two]) for one, two in layout.pairs]
     for one, two in given:
-        expected = other.get(one) or other.get(two)
-        if (expected and other.get(one) != two) or (two, one) in named:
-            right = next(pair for pair in named if one in pair or two in pair)
-            return f"pairs: expected {list(right)} (left, right), got {[one, two]}"
+        sided = one in other or two in other
+        if (sided and other.get(one) != two) or (two, one) in named:
+            pair = next(pair for pair in named if one in pair or two in pair)
+            return f"pairs: expected {list(pair)} (left, right), got {[one, two]}"
     missing = [list(pair) for pair in named if pair not in given]
     if missing:
         return f"pairs: expected {missing[0]} among them, got {len(given)} pairs without it"
-    left, right = (joints[joint] for joint in layout.shoulders)
-    if (right, left) in named:
-        return f"shoulders: expected {[right, left]} (left, right), got {[left, right]}"
+    left, right = layout.shoulders
+    if (joints[right], joints[left]) in named:
+        expected = [joints[right], joints[left]]
+        return f"shoulders: expected {expected} (left, right), got {expected[::-1]}"
     for child, parent in ((joints[child], joints[parent]) for child, parent in layout.bones):
         sides = child in other and parent in other and is_left(child) != is_left(parent)
         if sides and other[child] != parent:

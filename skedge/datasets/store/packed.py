@@ -23,6 +23,7 @@ from skedge.datasets.store.journal import Journal
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.files import exchange
 from skedge.skeleton.layout import Layout, check_joint_count
+from skedge.skeleton.prepare import unmasked
 
 VERSION = 1
 PARTS: dict[str, int] = {"train": 1, "val": 2, "test": 3}
@@ -171,9 +172,7 @@ class StoreWriter:
                 f"{name}: expected every clip's name once, got it twice; rename one of the two"
             )
         with np.errstate(over="ignore"):
-            if isinstance(joints, np.ma.MaskedArray):
-                joints = joints.astype("<f4").filled(np.nan)
-            rows = np.ascontiguousarray(joints, dtype="<f4")
+            rows = np.ascontiguousarray(unmasked(joints), dtype="<f4")
         infinite = np.isinf(rows)
         if infinite.any():
             rows = np.where(infinite, np.float32(np.nan), rows)
