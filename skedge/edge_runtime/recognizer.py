@@ -461,6 +461,8 @@ def _moment(seconds: float) -> float:
 def _numbers(joints: Any, source: str) -> np.ndarray:
     try:
         with np.errstate(over="ignore"):
+            if isinstance(joints, np.ma.MaskedArray):
+                joints = joints.astype(np.float32).filled(np.nan)
             return np.asarray(joints, dtype=np.float32)
     except (TypeError, ValueError):
         raise InputError(

@@ -137,8 +137,8 @@ class StoreWriter:
         setup: int = -1,
         intervals: Sequence[tuple[int, int, int]] = (),
     ) -> None:
-        """Append a clip: joints (M, T, V, 3) in metres, y up, NaN where absent; -1 for what is not
-        known about it.
+        """Append a clip: joints (M, T, V, 3) in metres, y up, NaN or masked where absent; -1 for
+        what is not known about it.
 
         `intervals` are the labelled stretches (label, first frame, frame after the last) of a
         recording that holds several. Raises `InputError` for another shape or joint count, a label
@@ -171,6 +171,8 @@ class StoreWriter:
                 f"{name}: expected every clip's name once, got it twice; rename one of the two"
             )
         with np.errstate(over="ignore"):
+            if isinstance(joints, np.ma.MaskedArray):
+                joints = joints.astype("<f4").filled(np.nan)
             rows = np.ascontiguousarray(joints, dtype="<f4")
         infinite = np.isinf(rows)
         if infinite.any():
@@ -198,6 +200,11 @@ class StoreWriter:
     def names(self) -> list[str]:
         """The names of the clips, in the order in which they were added."""
         return [clip[0] for clip in self._clips]
+
+    @property
+    def classes(self) -> np.ndarray:
+        """The class of each clip (clips,), in the order in which they were added."""
+        return np.array([clip[1] for clip in self._clips], np.int64)
 
     def clip(self, number: int) -> np.ndarray:
         """Joints (M, T, V, 3) of a clip that was added, by its number from 0."""
