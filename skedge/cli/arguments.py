@@ -59,6 +59,8 @@ def as_registered(parser: ArgumentParser, arguments: list[str]) -> list[str]:
         else:
             flag, owner = known.get(name, (word.partition("=")[0], None))
             taken = [] if equals or owner is None else _values(rest, _count(owner))
+            if len(taken) == 1 and taken[0].startswith("-"):  # --up -y is no flag called -y
+                equals, value = "=", taken.pop()
             words = [f"{flag}={value}" if equals else flag, *taken]
             options += words
             in_order += words

@@ -167,7 +167,9 @@ def check_command(parser: ArgumentParser) -> Callable[[Any], None]:
                 " import it again"
             )
         body = look(store.clip, len(store), store.layout, rate=store.rate)
-        for note in (*body.faults, *odd_clips(store.clip, store.index["name"], store.layout)):
+        names, labels = store.index["name"], store.index["label"]
+        odd = odd_clips(store.clip, names, store.layout, labels=labels)
+        for note in (*body.faults, *odd):
             print(f"note: {note}", file=sys.stderr)
         print(f"{len(store)} clips are as they were written")
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,9 @@ REPORT = "import-report.json"
 # Sources that one process reads at a time: enough that handing them over costs little, few enough
 # that memory stays flat.
 CHUNK = 16
+_COUNTS = ("sources", "clips", "sources_damaged", "absent", "reach")
+# Places in a picture up to this are shares of it: nobody is so small in pixels.
+_SHARES = 3.0
 _SECONDS_BETWEEN_CHECKPOINTS = 5.0
 
 
@@ -169,6 +172,8 @@ def run_import(
                 f" damaged{first}"
             )
         body = look(writer.clip, log.clips, dataset.layout, rate=dataset.rate)
+        faults = (replace(one, remedy=mending.instead(one.remedy)) for one in body.faults)
+        body = replace(body, faults=tuple(faults))
         wrong = [fault for fault in body.sure if fault.remedy]
         if wrong and not how.as_is:
             raise InputError(
@@ -193,7 +198,8 @@ class _Log:
         self.writer = writer
         self.strict = strict
         self.mending = mending
-        self.sources = self.clips = self.sources_damaged = 0
+        self.sources = self.clips = self.sources_damaged = self.absent = 0
+        self.reach = 0.0
         self.damaged: list[dict[str, Any]] = []
         self.notes: list[dict[str, Any]] = []
         self._saved = (0, 0)
@@ -202,7 +208,8 @@ class _Log:
     def restore(self) -> int:
         for saved in self.writer.restored:
             self.sources, self.clips = saved["sources"], saved["clips"]
-            self.sources_damaged = saved["sources_damaged"]
+            self.sources_damaged, self.absent = saved["sources_damaged"], saved["absent"]
+            self.reach = saved["reach"]
             self.damaged += saved["damaged"]
             self.notes += saved["notes"]
         if not self.writer.restored:
@@ -255,12 +262,24 @@ class _Log:
             for name, parts in counts.items()
             if not any(parts.values())
         ]
-        odd = odd_clips(self.writer.clip, self.writer.names, self.dataset.layout)
-        return [*(str(fault) for fault in body.faults), *odd, *empty]
+        writer = self.writer
+        odd = odd_clips(writer.clip, writer.names, self.dataset.layout, labels=writer.classes)
+        absent = [f"{self.absent} joints are exactly 0, -1, 999 or such: taken as not seen"]
+        told = absent if self.absent else []
+        if self.mending.picture and self.reach <= _SHARES:
+            told.append(
+                "places in the picture are shares of its width and height: multiply them by these,"
+                " or people are as narrow as the picture is wide"
+            )
+        return [*(str(fault) for fault in body.faults), *odd, *told, *empty]
 
     def _add_clip(self, clip: Clip) -> None:
         try:
             joints = self.mending.apply(clip.joints, self.dataset.layout, clip.name)
+            before, after = (np.isfinite(one).all(axis=-1).sum() for one in (clip.joints, joints))
+            self.absent += int(before - after)
+            places = clip.joints[..., :2][np.isfinite(clip.joints[..., :2])]
+            self.reach = max(self.reach, float(np.abs(places).max(initial=0.0)))
             if not np.isfinite(joints).all(axis=-1).any():
                 damaged(clip.name, f"nobody is seen in any of {joints.shape[1]} frames")
             joints, note = choose(joints, self.dataset.persons_chosen)
@@ -284,7 +303,7 @@ class _Log:
     def checkpoint(self) -> None:
         damaged, notes = self._saved
         new = {"damaged": self.damaged[damaged:], "notes": self.notes[notes:]}
-        done = {name: getattr(self, name) for name in ("sources", "clips", "sources_damaged")}
+        done = {name: getattr(self, name) for name in _COUNTS}
         self.writer.checkpoint({**done, **new})
         self._saved = len(self.damaged), len(self.notes)
         self._last = time.monotonic()

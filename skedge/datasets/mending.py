@@ -1,6 +1,7 @@
 """Coordinates of other kinds turned into the project's: metres, y up, as a Kinect gives x."""
 
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 
@@ -36,6 +37,49 @@ class Mending:
             if getattr(self, name) not in values:
                 choices = ", ".join(value for value in values if value)
                 raise InputError(f"expected a {name} of {choices}, got {getattr(self, name)!r}")
+
+    @property
+    def picture(self) -> bool:
+        """Whether joints are places in a picture."""
+        return self.channels != "xyz"
+
+    def instead(self, remedy: str) -> str:
+        """The flags to give in the place of this mending's own where what it made needs those of
+        `remedy` (--unit, --up, --flip-x) still; any other remedy as it is."""
+        words = remedy.split()
+        if self == AS_GIVEN or not words or words[0] not in ("--unit", "--up", "--flip-x"):
+            return remedy
+        value = dict(zip(words, [*words[1:], ""], strict=True))
+        still = mend(self._axes(self.up, self.flip_x), up=value.get("--up", "y"))
+        still[:, 0] *= -1 if "--flip-x" in value else 1
+        usual = "-y" if self.picture else "y"
+        up, flip = next(
+            (up, flip)
+            for up, flip in product((usual, *UPWARDS), (False, True))
+            if np.allclose(self._axes(up, flip)[:, 1], still[:, 1])
+            and np.linalg.det(self._axes(up, flip)) * np.linalg.det(still) > 0
+        )
+        flags = [f"--unit {self._unit(value['--unit'])}"] if "--unit" in value else []
+        flags += [f"--up {up}"] if up != usual else []
+        flags += ["--flip-x"] if flip else []
+        return " ".join(flags) or f"leave out {' and '.join(self._flags())}"
+
+    def _axes(self, up: str | None, flip: bool) -> np.ndarray:
+        """Where the three axes (3, 3) of a source come to lie."""
+        turned = mend(np.eye(3), up=up or ("-y" if self.picture else "y"), flip_x=flip)
+        return turned * np.array([-1, 1, 1]) if self.picture else turned
+
+    def _unit(self, then: str) -> str:
+        factor = UNITS.get(self.unit, np.nan) * UNITS.get(then, np.nan)
+        fitting = (unit for unit, size in UNITS.items() if np.isclose(size, factor, rtol=0.01))
+        return next(fitting, ANY)
+
+    def _flags(self) -> list[str]:
+        return [
+            *([f"--unit {self.unit}"] if self.unit != "m" else []),
+            *([f"--up {self.up}"] if self.up else []),
+            *(["--flip-x"] if self.flip_x else []),
+        ]
 
     def apply(self, joints: np.ndarray, layout: Layout, file: object) -> np.ndarray:
         """Joints (M, T, V, 3) as numbers of the source, in metres, NaN where absent; exact zeros

@@ -167,7 +167,7 @@ class EventDetector:
     def interrupt(self) -> None:
         """Answers before and after this moment are not in a row; what goes on goes on."""
         self._label = None
-        self._rows.clear()
+        self._rows = {}
 
     def update(
         self, probabilities: np.ndarray, seconds: float, earliest: float = -np.inf
@@ -186,7 +186,7 @@ class EventDetector:
         in_a_row = self._rows
         self._rows = {n: in_a_row.get(n) or _Row(earliest, seconds, seconds) for n in kept}
         events = [
-            self._end(number, seconds)
+            self._end(number, seconds, lag=rules.lag_end)
             for number, row in [*self._open.items()]
             # Slow answers in a row are one action still.
             if number not in in_a_row or number not in kept
@@ -210,19 +210,24 @@ class EventDetector:
 
     def finish(self, seconds: float | None = None) -> tuple[Event, ...]:
         """End all events, known at `seconds` (default: when their last answers came): the person
-        is away, or the recording is over."""
+        is away, or the recording is over. What goes on by then lasts until its last answer."""
+        goes_on = self._rows
         self.interrupt()
         return tuple(
-            self._end(number, row.last if seconds is None else seconds)
+            self._end(
+                number,
+                row.last if seconds is None else seconds,
+                lag=0.0 if number in goes_on else self.rules.lag_end,
+            )
             for number, row in [*self._open.items()]
         )
 
-    def _end(self, number: int, seconds: float) -> Event:
+    def _end(self, number: int, seconds: float, lag: float) -> Event:
         row = self._open.pop(number)
         event = self._event(number, row, seconds)
         # Not before the middle of its answers: an action that was seen has a length.
         middle = event.start + (row.last - row.first) / 2
-        end = max(row.last - self.rules.lag_end, middle)
+        end = max(row.last - lag, middle)
         self._ended[number] = end
         return Event(event.label, event.confidence, start=event.start, end=end, announced=seconds)
 

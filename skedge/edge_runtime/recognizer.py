@@ -19,7 +19,7 @@ from skedge.skeleton.errors import InputError
 from skedge.skeleton.hanging import hanging, leg_joints
 from skedge.skeleton.layout import check_joint_count
 from skedge.skeleton.metadata import ModelMetadata
-from skedge.skeleton.prepare import prepare, seen
+from skedge.skeleton.prepare import prepare, seen, unmasked
 from skedge.skeleton.resample import TOLERANCE, at_rate, newest
 
 HOP = 0.1
@@ -461,7 +461,7 @@ def _moment(seconds: float) -> float:
 def _numbers(joints: Any, source: str) -> np.ndarray:
     try:
         with np.errstate(over="ignore"):
-            return np.asarray(joints, dtype=np.float32)
+            return np.asarray(unmasked(joints), dtype=np.float32)
     except (TypeError, ValueError):
         raise InputError(
             f"{source}: expected an array of coordinates in metres, got {type(joints).__name__}"

@@ -11,11 +11,16 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from skedge.skeleton.anatomy import backward, height_of, limb_change, misfit, upward
+from skedge.skeleton.doubts import backs, crossed, loose_bone, made_of, thin_axis
 from skedge.skeleton.layout import Layout, layout_names, load_layout
+from skedge.skeleton.moments import jump, mixed, new_frames, repeated
+from skedge.skeleton.sides import contradiction, skipped
 
 UNITS = {"m": 1.0, "mm": 0.001, "cm": 0.01, "in": 0.0254, "ft": 0.3048}
 # Heights of people in metres, children and animated figures too.
 SHORTEST, TALLEST = 0.5, 2.7
+# Heights, in a unit's metres, that make it likely.
+_SMALL, _TALL = 0.9, 2.4
 # Misfits of `anatomy.misfit`: every set known lies below 0.11 and every clip below 0.13, joints in
 # another order above 0.2.
 _ODD, _ODD_CLIP, _HUMAN = 0.15, 0.3, 0.16
@@ -23,10 +28,25 @@ _ODD, _ODD_CLIP, _HUMAN = 0.15, 0.3, 0.16
 _NO_DEPTH = 0.03
 _FRAMES_PER_CLIP, _CLIPS, _FEWEST = 16, 400, 8
 _MOST_PERSONS = 10
+# Shares of a picture are up to 1, and somewhat more where an estimator places joints outside.
+_SHARES = 2.0
+_CENTRED = 0.3  # shares from -1 to 1 reach further down than this
 _LARGEST_PICTURE = 8192  # pixels
 # In no clip of five real sets and of films do limbs grow 1.5 times within a clip.
 CHANGING = 2.0
 _REACH = 1e4  # metres from the origin, where float32 has steps of a millimetre
+# What programs write three times for a joint nobody saw; 1e20 and 999999 are what numpy fills its
+# masked arrays with.
+_NOT_SEEN = np.array(
+    [
+        *(-1, 1e20, float(np.float32(1e20))),
+        *(sign * (10.0**digits - 1) for sign in (1, -1) for digits in (3, 4, 5, 6)),
+    ]
+)
+_AS_MEASURED = "give coordinates as they were measured"
+_CROSSED = "shoulders and hips disagree which side is left: arms or legs are exchanged"
+_PLACE_FIRST = "give x, y first, and a depth or a score as the third number"
+_EXTENT = ("width", "height")
 _FASTEST = 25.0  # metres a second, of a hand: faster than a thrower's
 
 
@@ -63,22 +83,24 @@ class BodyReport:
 
 
 def absent_zeros(joints: np.ndarray, layout: Layout) -> np.ndarray:
-    """Joints (..., V, 3) with NaN where a joint is exactly zero, which nobody measures, or exactly
-    -1 thrice.
+    """Joints (..., V, 3) with NaN where a joint is exactly zero, which nobody measures, or thrice a
+    number that programs write for what was not seen (-1, 999, 1e20 of a masked array, ...).
 
     One joint of the trunk that is zero in every frame with other joints is the origin of the
     coordinates, not an absent joint.
     """
-    zero, minus = (joints == 0).all(axis=-1), (joints == -1).all(axis=-1)
-    if not (zero.any() or minus.any()):
+    alike = (joints[..., 0] == joints[..., 1]) & (joints[..., 1] == joints[..., 2])
+    if not alike.any():
         return joints
+    zero = alike & (joints[..., 0] == 0)
+    written = alike & np.isin(joints[..., 0], _NOT_SEEN.astype(joints.dtype))
     body = ~zero.all(axis=-1)
     trunk = {layout.center, *(joint for anchor in layout.anchors.values() for joint in anchor)}
     origins = [joint for joint in sorted(trunk) if body.any() and zero[..., joint][body].all()]
     if len(origins) == 1:
         zero[..., origins[0]] = ~body
     found = np.array(joints, dtype=np.result_type(joints, np.float32))
-    found[zero | minus] = np.nan
+    found[zero | written] = np.nan
     return found
 
 
@@ -157,6 +179,8 @@ class BodyCheck:
     rate: float | None = None
     _clips: list[np.ndarray] = field(default_factory=list)
     _speeds: list[np.ndarray] = field(default_factory=list)
+    _new: list[float] = field(default_factory=list)
+    _jumps: list[float] = field(default_factory=list)
     _axes: list[Fault] = field(default_factory=list)
     _added: int = 0
     _every: int = 1
@@ -188,6 +212,8 @@ class BodyCheck:
         self._counts += [seen[there].sum(), zero[there].sum(), seen[there].size]
         chosen = np.unique(np.linspace(0, len(frames) - 1, _FRAMES_PER_CLIP).astype(np.int64))
         self._clips.append(person[frames[chosen]])
+        self._new.append(new_frames(person[: 30 * _FRAMES_PER_CLIP]))
+        self._jumps.append(jump(person[: 30 * _FRAMES_PER_CLIP]))
         if len(person) > 2:
             hands = [self.layout.index(joint) for joint in _HANDS if joint in self.layout.joints]
             steps = np.linalg.norm(np.diff(person[: 30 * _FRAMES_PER_CLIP, hands], axis=0), axis=-1)
@@ -204,11 +230,13 @@ class BodyCheck:
             faults.append(
                 Fault(
                     "zeros",
-                    f"{zero_share:.1%} of the joints are exactly zero, or -1: taken as not seen",
+                    f"{zero_share:.1%} of the joints are exactly zero, -1, 999 or such: taken as"
+                    " not seen",
                     "",
                     sure=False,
                 )
             )
+        faults += _said("repeated", repeated(self._new, self.rate))
         if self._added and not self._clips:
             faults.append(Fault("nobody", "no joint is seen in any frame", "", sure=False))
         frames = np.concatenate(self._clips) if self._clips else np.empty((0, len(self.layout), 3))
@@ -217,6 +245,17 @@ class BodyCheck:
                 None, speed=None, seen=share, zeros=zero_share, flat=False, faults=tuple(faults)
             )
         clips = self._clips
+        if what := made_of(clips):
+            made = Fault("made", f"{what}: bodies lost their shape", _AS_MEASURED, sure=True)
+            return BodyReport(
+                None, speed=None, seen=share, zeros=zero_share, flat=False, faults=(made,)
+            )
+        if (axis := thin_axis(frames)) is not None:
+            sentence = f"{'xy'[axis]} is the same for all joints: bodies have no {_EXTENT[axis]}"
+            thin = Fault("channels", sentence, _PLACE_FIRST, sure=True)
+            return BodyReport(
+                None, speed=None, seen=share, zeros=zero_share, flat=True, faults=(thin,)
+            )
         flat = _flat(frames)
         if (third := _third(frames, self.layout, flat)) is not None:
             faults.append(third)
@@ -227,13 +266,22 @@ class BodyCheck:
             and _same_depth(frames, depth)
         ):
             faults.append(Fault("flat", f"z is {depth:.4g} everywhere: no depth", "", sure=False))
+        if third is None:
+            faults += _said("mixed", mixed(self._jumps))
         if flat or third is not None:
             clips = [clip * (1, 1, 0) for clip in clips]
             frames, flat = frames * (1, 1, 0), True
         layout, wrong = _order(frames, self.layout, flat, clips=len(clips))
         faults += [wrong] if wrong is not None else []
+        if wrong is None and crossed(clips, layout):
+            wrong = Fault("layout", _CROSSED, "--layout FILE.json", sure=True)
+            faults.append(wrong)
+        if text := contradiction(layout) or skipped(layout):
+            faults.append(Fault("layout", text, "--layout FILE.json", sure=False))
         if not flat and (changing := _changing(clips, layout)) is not None:
             faults.append(changing)
+        elif not flat and wrong is None:
+            faults += _said("bones", loose_bone(clips, layout))
         height = height_of(frames, layout, flat)
         if not np.isfinite(height):
             return BodyReport(
@@ -252,6 +300,8 @@ class BodyCheck:
                 )
             )
         human = misfit(frames, layout, flat) <= _HUMAN
+        if human and flat and third is None:
+            faults += _said("mirrored", backs(clips, layout), "--flip-x")
         if human:
             faults += _directions(clips, layout, height=height, flat=flat, image=third is not None)
         else:  # anything may be said of what is not even a body
@@ -308,6 +358,11 @@ def check_bodies(
 _HANDS = ("left_wrist", "right_wrist")
 
 
+def _said(kind: str, sentence: str, remedy: str = "") -> list[Fault]:
+    """A fault that may be none, where there is a sentence."""
+    return [Fault(kind, sentence, remedy, sure=False)] if sentence else []
+
+
 def _flat(frames: np.ndarray) -> bool:
     """Whether every body lies in one plane across the view."""
     spread = np.nanmax(frames, axis=1) - np.nanmin(frames, axis=1)
@@ -332,11 +387,11 @@ def _third(frames: np.ndarray, layout: Layout, flat: bool) -> Fault | None:
             "channels",
             f"people are {_number(height)} tall across, and z is of another unit: pixels and a"
             " depth",
-            "--channels xys",
+            "--channels xy",
             sure=True,
         )
-    picture = across > 20 or across <= 1.05
-    if not picture or low < 0 or high > 1.0001 or (across <= 1.05 and high == 0):
+    shares = across <= (1.05 if flat else _SHARES)
+    if not (across > 20 or shares) or low < 0 or high > 1.0001 or (shares and high == 0):
         return None
     if high == 0:
         if SHORTEST <= height <= TALLEST:
@@ -344,12 +399,16 @@ def _third(frames: np.ndarray, layout: Layout, flat: bool) -> Fault | None:
         return Fault(
             "channels",
             f"z is 0 and people are {_number(height)} tall: pixels",
-            "--channels xys",
+            "--channels xy",
             sure=True,
         )
-    if across <= 1.05 and not flat:
+    if shares and not flat:
         shallow = misfit(frames * (1, 1, 0), layout, True)
-        if not misfit(frames, layout) > shallow + _NO_DEPTH:
+        ups = upward(frames * (1, 1, 0), layout)[:, 1]
+        down = bool(np.median(ups[np.isfinite(ups)]) < -0.6) if np.isfinite(ups).any() else False
+        # Of pictures y points down, and no camera stands within a metre of people.
+        centred = down and known[:, :2].min() < -_CENTRED
+        if not centred and not misfit(frames, layout) > shallow + (0 if down else _NO_DEPTH):
             return None
     return Fault(
         "channels",
@@ -392,6 +451,11 @@ def _order(
             "x of all joints comes first, then y, then z",
             "give x, y and z of every joint together",
         ),
+        (
+            _summed(frames, layout),
+            "joints are places beside the joint that they hang on",
+            "add that joint's place to each, from the centre on",
+        ),
     ):
         if misfit(turned, layout, flat) < min(_HUMAN, 0.7 * odd):
             return layout, Fault("layout", sentence, remedy, sure=not flat)
@@ -400,10 +464,28 @@ def _order(
     return layout, Fault(
         "layout",
         f"limbs are not a human's in {layout.name}'s order of joints, nor in another that is known:"
-        " which joint is which? Write the order into a layout",
+        " which joint is which? Write the order into a layout (or are these no places, but angles,"
+        " directions or speeds?)",
         "--layout FILE.json",
         sure=False,
     )
+
+
+def _summed(frames: np.ndarray, layout: Layout) -> np.ndarray:
+    """Frames (N, V, 3) of places beside the joint that each hangs on, as places beside the
+    centre."""
+    total, parents = frames.copy(), layout.parents
+    total[:, layout.center] = 0
+    waiting = [child for child, _ in layout.bones]
+    placed = {layout.center}
+    while waiting:
+        child = waiting.pop(0)
+        if int(parents[child]) in placed:
+            total[:, child] += total[:, parents[child]]
+            placed.add(child)
+        else:
+            waiting.append(child)
+    return total
 
 
 def _changing(clips: list[np.ndarray], layout: Layout) -> Fault | None:
@@ -430,10 +512,10 @@ def _unit(height: float, frames: np.ndarray, flat: bool) -> Fault | None:
     off = {name: abs(np.log(max(height, 1e-9) * UNITS[name] / 1.65)) for name in names}
     best = min(off, key=off.__getitem__)
     sentence = f"people are {_number(height)} m tall"
-    if off[best] < 0.6 and not flat:  # a picture has no unit
+    if _SMALL <= height * UNITS[best] <= _TALL and not flat:  # a picture has no unit
         return Fault("unit", f"{sentence}: are these {names[best]}?", f"--unit {best}", sure=True)
-    what = "coordinates from 0 to 1 or -1 to 1" if height < SHORTEST else "no metres"
-    return Fault("unit", f"{sentence}: {what}?", "--unit any", sure=True)
+    what = "coordinates from 0 to 1 or -1 to 1" if height < SHORTEST else "pixels, or another unit"
+    return Fault("unit", f"{sentence}: are these {what}?", "--unit any", sure=True)
 
 
 def _directions(
@@ -472,6 +554,7 @@ def _directions(
         if few and up[-1] == "x":  # somebody who lies
             return faults
         remedy = f"--up {up}" + (" --flip-x" if flip else "")
+        what += " (of places in a picture: --channels xy)" if flat and up == "-y" else ""
         faults.append(Fault("up", what, remedy, sure=not few))
     elif mirrored:
         faults.append(

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from skedge.skeleton.errors import InputError
+from skedge.skeleton.sides import contradiction, pairs_by_name
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,7 +126,10 @@ class Layout:
     @classmethod
     def from_dict(cls, document: Any, source: str = "the layout") -> "Layout":
         """Read a layout from its JSON document; raises `InputError` that names `source` and what is
-        wrong."""
+        wrong.
+
+        Without `pairs` they are those of joints whose names say left and right.
+        """
         try:
             joints = tuple(str(joint) for joint in document["joints"])
             number = {joint: i for i, joint in enumerate(joints)}
@@ -140,7 +144,8 @@ class Layout:
                 },
                 shoulders=(number[document["shoulders"][0]], number[document["shoulders"][1]]),
                 pairs=tuple(
-                    (number[left], number[right]) for left, right in document.get("pairs", [])
+                    (number[left], number[right])
+                    for left, right in document.get("pairs", pairs_by_name(joints))
                 ),
                 parts={
                     part: tuple(number[j] for j in names)
@@ -184,7 +189,11 @@ def layout_names() -> list[str]:
 
 @cache
 def load_layout(name: str) -> Layout:
-    """The layout called `name`, or the one in the JSON file at the path `name`."""
+    """The layout called `name`, or the one in the JSON file at the path `name`.
+
+    Raises `InputError` for an unknown name, a file that holds no layout, and for pairs, shoulders
+    or bones that contradict the names of their joints.
+    """
     if name in layout_names():
         return Layout.from_dict(
             json.loads((resources.files("skedge.skeleton.layouts") / f"{name}.json").read_text()),
@@ -202,7 +211,10 @@ def load_layout(name: str) -> Layout:
         raise InputError(
             f"{path}: expected a layout in JSON, got something else ({error})"
         ) from None
-    return Layout.from_dict(document, str(path))
+    layout = Layout.from_dict(document, str(path))
+    if wrong := contradiction(layout):
+        raise InputError(f"{path}: {wrong}")
+    return layout
 
 
 def check_joint_count(joints: int, layout: Layout, source: str) -> None:

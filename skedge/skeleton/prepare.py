@@ -1,6 +1,8 @@
 """From raw frames with absent joints to the array that a model takes; the same in training and on
 the device."""
 
+from typing import Any
+
 import numpy as np
 
 from skedge.skeleton.errors import InputError
@@ -11,6 +13,14 @@ from skedge.skeleton.resample import resize
 def seen(joints: np.ndarray) -> np.ndarray:
     """Which joints (..., V, 3) were measured, (..., V) bool: not NaN, not infinite."""
     return np.isfinite(joints).all(axis=-1)
+
+
+def unmasked(joints: Any) -> Any:
+    """Joints with NaN where an array of numpy masks them, which takes no mask along; anything else
+    as it is."""
+    if not isinstance(joints, np.ma.MaskedArray):
+        return joints
+    return np.where(np.ma.getmaskarray(joints), np.float32(np.nan), np.ma.getdata(joints))
 
 
 def fill(joints: np.ndarray, layout: Layout, last: np.ndarray | None = None) -> np.ndarray:

@@ -1,6 +1,7 @@
 """What the bench of the pretraining step says about a tiny network, against what can be known
 without it."""
 
+import copy
 import json
 import time
 from dataclasses import replace
@@ -28,8 +29,9 @@ from skedge.recipes.settings import (
 )
 from skedge.skeleton import InputError, load_layout
 from skedge.teacher.methods import pstl
+from skedge.teacher.methods.method import OneEncoder
 from skedge.teacher.methods.pstl import SkeletonBT
-from skedge.teacher.methods.registry import method_named
+from skedge.teacher.methods.registry import make_method, method_named
 from skedge.teacher.training import Trained
 
 NTU, FRAMES, BATCH, WIDTH, STEPS = load_layout("ntu25"), 12, 4, 10, 3
@@ -212,3 +214,35 @@ def test_the_command_refuses_in_one_line(capsys: pytest.CaptureFixture[str]) -> 
         training.main(["--batch", "8", "--clips", "4", "--device", "cpu"])
     assert ended.value.code == 2
     assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_the_usual_order_of_the_graph_product_is_the_same_step() -> None:
+    """The baseline of the step's speed learns what the step learns, or its time says nothing."""
+    torch.manual_seed(0)
+    recipe = Recipe(
+        input=InputSettings(frames=FRAMES),
+        encoder=PLAN,
+        pretrain=PretrainSettings("pstl", WIDTH, pstl=MASK, augment=AugmentSettings()),
+    )
+    module = make_method(NTU, recipe)
+    other = copy.deepcopy(module)
+    training.in_usual_order(other)
+    joints = training.made_up(NTU, recipe.input, BATCH).joints
+    found = []
+    for one in (module, other):
+        torch.manual_seed(1)
+        assert isinstance(one, OneEncoder)
+        loss = one.loss(joints)
+        loss.backward()
+        grads = {name: p.grad for name, p in one.named_parameters() if p.grad is not None}
+        found.append((float(loss.detach()), grads))
+    (loss, grads), (usual_loss, usual_grads) = found
+    assert usual_loss == pytest.approx(loss, rel=1e-4)
+    assert grads.keys() == usual_grads.keys()
+    for name, grad in grads.items():
+        torch.testing.assert_close(usual_grads[name], grad, rtol=1e-2, atol=1e-3, msg=name)
+
+
+def test_no_usual_order_without_a_graph() -> None:
+    with pytest.raises(InputError, match="expected --backbone st-gcn or tcn"):
+        training.in_usual_order(torch.nn.Linear(2, 2))

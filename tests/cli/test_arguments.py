@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skedge.cli.main import main, parse
+from skedge.skeleton.body_check import UPWARDS
 from skedge.skeleton.errors import InputError
 
 PREDICT = [["--frame-by-frame"], ["--rate", "15"], ["--part", "val"], ["--label", "wave"]]
@@ -37,6 +38,14 @@ def same(args: Any, other: Any) -> bool:
 )
 def test_old_words_mean_the_same(name: str, new: str, old: str) -> None:
     assert same(parse(name, new.split()), parse(name, old.split()))
+
+
+@pytest.mark.parametrize("up", UPWARDS)
+def test_every_direction_that_is_advised_can_be_typed(up: str) -> None:
+    """`--up -y`, as sentences about bodies say it, is a flag and its value."""
+    typed = parse("data import", ["pyskl", "set.pkl", "store", "--up", up, "--flip-x"])
+    assert (typed.up, typed.flip_x) == (up, True)
+    assert same(typed, parse("data import", f"pyskl set.pkl store --up={up} --flip-x".split()))
 
 
 @pytest.mark.parametrize(

@@ -393,7 +393,7 @@ def test_what_else_a_file_holds_is_told(tmp_path):
 
 def _sentinel(clip: np.ndarray) -> np.ndarray:
     clip = clip.copy()
-    clip[:, 4:7, 7] = 999.0
+    clip[:, 4:7, 7] = 777.0
     return clip
 
 

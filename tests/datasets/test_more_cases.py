@@ -31,9 +31,9 @@ def _notes(folder: Path) -> str:
 
 
 def test_columns_that_are_not_read_and_clips_of_nobody_are_told(tmp_path: Path) -> None:
-    table = "file,label,subject,fps\nc0.npz,wave,1,30\nc1.npz,jump,2,30\nc2.npz,wave,,60\n"
+    table = "file,label,subject,sensor\nc0.npz,wave,1,a\nc1.npz,jump,2,b\nc2.npz,wave,,b\n"
     notes = _notes(_folder(tmp_path / "set", people()[:3], table))
-    assert "columns not read: fps (frames a second are --rate)" in notes
+    assert "columns not read: sensor (frames a second are --rate)" in notes
     assert "1 clips without a subject are in no part of xsub" in notes
     assert _notes(_folder(tmp_path / "plain", people())) == ""
 

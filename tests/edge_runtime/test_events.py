@@ -78,6 +78,14 @@ def test_what_goes_on_can_be_seen_and_ends_with_the_recording() -> None:
     assert detector.open == detector.finish() == ()
 
 
+def test_only_what_has_stopped_before_the_end_has_ended_before_its_last_answer() -> None:
+    waving = [("wave", 0.9)] * 30
+    for rest, end in (([], 2.9), ([("idle", 0.9)] * 5, 2.9 - 0.7)):
+        _, detector = live(waving + rest, rules(end=0.7))
+        [ended] = detector.finish(4.0)
+        assert ended.end == pytest.approx(end)
+
+
 def test_threshold_is_reached_when_equal() -> None:
     assert begun([("wave", 0.5)] * 3, rules())
     assert begun([("wave", 0.499)] * 30, rules()) == []

@@ -56,6 +56,15 @@ def every_frame(**options: float) -> Recognizer:
     return Recognizer(Echo(), hop=0, **options)
 
 
+def test_masked_joints_are_absent(model: Path) -> None:
+    clip = walk(30, RATE)
+    clip[3:6] = np.nan
+    masked = np.ma.masked_invalid(clip)
+    masked.data[3:6] = 7.0
+    recognizer = Recognizer.load(model, hop=0)
+    np.testing.assert_array_equal(recognizer.predict(masked, RATE), recognizer.predict(clip, RATE))
+
+
 def test_at_the_models_rate_it_equals_predict(model: Path) -> None:
     recognizer = Recognizer.load(model, hop=0)
     clip = walk(60, RATE)[:, 0]

@@ -1,5 +1,6 @@
 """What a look at bodies says: nothing of right ones, and the flag that mends of every wrong one."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -16,6 +17,7 @@ from skedge.skeleton.body_check import (
     mend,
 )
 from skedge.skeleton.layout import load_layout
+from skedge.skeleton.resample import take
 from skedge.skeleton.retarget import retarget
 from tests.skeleton.people import NTU, people
 
@@ -114,7 +116,7 @@ def _pictured(clip: np.ndarray, depth: float) -> np.ndarray:
 @pytest.mark.parametrize("depth", [1, 1000])
 def test_pixels_beside_a_depth_are_named(depth):
     """What depth sensors' other file holds: x and y in the picture, z in metres or millimetres."""
-    assert remedies([_pictured(clip, depth) for clip in people()]) == "--channels xys"
+    assert remedies([_pictured(clip, depth) for clip in people()]) == "--channels xy"
 
 
 def test_coordinates_of_every_clip_from_0_to_1_are_named():
@@ -224,3 +226,100 @@ def test_every_turn_is_its_axis_up():
         tall = np.zeros(3)
         tall["xyz".index(up[-1])] = -1 if up[0] == "-" else 1
         assert mend(tall, up=up).tolist() == [0, 1, 0]
+
+
+def kinds(clips, layout=NTU, rate=None) -> list[tuple[str, bool]]:
+    return [(fault.kind, fault.sure) for fault in check_bodies(clips, layout, rate).faults]
+
+
+@pytest.mark.parametrize("times", [2, 3])
+def test_frames_that_are_there_several_times_are_said_with_the_rate(times):
+    smooth = [take(clip, np.arange(0, clip.shape[1] - 1, 0.25)) for clip in people()]
+    assert check_bodies(smooth, NTU, rate=60).faults == ()
+    (found,) = check_bodies([np.repeat(clip, times, axis=1) for clip in smooth], NTU, 60).faults
+    assert (found.kind, found.sure) == ("repeated", False)
+    assert f"--rate {60 * times}" in found.sentence
+    ended = [np.concatenate([clip, np.repeat(clip[:, -1:], 90, axis=1)], 1) for clip in smooth]
+    assert kinds(ended) == []  # padding is no repetition
+
+
+def test_frames_in_another_order_than_that_of_time_are_said():
+    way = 0.5 * np.sin(np.arange(77) / 12)[:, None, None] * (1, 0, 0)
+    smooth = [take(clip, np.arange(0, clip.shape[1] - 1, 0.25)) + way[:76] for clip in people()]
+    assert kinds(smooth) == []
+    rng = np.random.default_rng(0)
+    assert kinds([rng.permutation(clip, axis=1) for clip in smooth]) == [("mixed", False)]
+
+
+def test_arms_of_the_other_side_are_refused():
+    crossed = np.arange(25)
+    for left, right in NTU.pairs:
+        if any(
+            part in NTU.joints[left] for part in ("shoulder", "elbow", "wrist", "hand", "thumb")
+        ):
+            crossed[[left, right]] = right, left
+    assert ("layout", True) in kinds([clip[:, :, crossed] for clip in people()])
+
+
+def test_joints_beside_the_joint_that_they_hang_on_are_refused():
+    beside = [clip - clip[:, :, NTU.parents] for clip in people()]
+    assert remedies(beside).startswith("add that joint's place to each")
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda c: (c - c.mean((0, 1, 2))) / c.std((0, 1, 2)), "mean 0 and deviation 1"),
+        (lambda c: (c - c.min(2, keepdims=True)) / np.ptp(c, 2, keepdims=True), "from 0 to 1"),
+        (lambda c: np.round(2 * c), "whole numbers"),
+    ],
+)
+def test_numbers_that_were_made_of_coordinates_are_refused(make, said):
+    (found,) = check_bodies([make(clip) for clip in people()], NTU).faults
+    assert said in found.sentence
+    assert found.sure
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_a_score_before_the_places_is_refused(axis):
+    first = [clip * (np.arange(3) != axis) + (np.arange(3) == axis) for clip in people()]
+    (found,) = check_bodies(first, NTU).faults
+    assert (found.kind, found.sure) == ("channels", True)
+    assert found.sentence.startswith(f"{'xy'[axis]} is the same for all joints")
+
+
+@pytest.mark.parametrize("number", [-1, 999, -9999, 99999, 1e20])
+def test_numbers_that_stand_for_nothing_are_no_places(number):
+    clips = [clip.astype(np.float32) for clip in people()]
+    for clip in clips:
+        clip[:, 1::5, NTU.index("left_hand")] = number
+    assert kinds(clips) == [("zeros", False)]
+
+
+def test_a_bone_that_changes_its_length_is_named():
+    names = tuple(f"j{joint}" for joint in range(25))
+    foot, hand = NTU.index("left_foot"), NTU.index("right_hand")
+    bones = tuple((one, hand if one == foot else other) for one, other in NTU.bones)
+    layout = replace(NTU, joints=names, bones=bones)
+    waving = [clip.copy() for clip in people()]
+    for clip in waving:
+        clip[:, 10:, hand] += (0, 0.9, 0)
+    (found,) = check_bodies(waving, layout).faults
+    assert found.kind == "bones"
+    assert f"{names[hand]} " in found.sentence
+
+
+def test_flat_people_who_all_turn_their_backs_are_asked_about():
+    flat = [clip * (1, 1, 0) for clip in facing()]
+    assert kinds(flat) == []
+    assert remedies([clip * (-1, 1, 1) for clip in flat]) == "--flip-x"
+
+
+def facing() -> list[np.ndarray]:
+    """People whose left shoulder is where a Kinect sees it of somebody who faces it."""
+    left, right = NTU.shoulders
+    clips = []
+    for clip in people():
+        across = (clip[..., right, :] - clip[..., left, :]).mean(axis=(0, 1))
+        clips.append(clip if across[0] > 0 else clip * (-1, 1, -1))
+    return clips

@@ -2,7 +2,8 @@
 
 `python -m skedge.bench.studies.training --out runs/training` trains for a few steps on made-up
 clips, on the CPU and on a GPU if there is one, as `skedge pretrain` would, and writes training.json
-and training.md.
+and training.md. With `--usual` it measures the baseline as well: the same step with the arithmetic
+of the published programs.
 """
 
 import argparse
@@ -23,6 +24,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import lightning as L
 import torch
+from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -44,6 +46,7 @@ from skedge.skeleton.markdown import table
 from skedge.teacher.clips import Clips
 from skedge.teacher.methods.registry import make_method, method_named
 from skedge.teacher.networks.encoders import BACKBONES
+from skedge.teacher.networks.graphs import GraphConvolution
 from skedge.teacher.runs.folder import Run
 from skedge.teacher.training import fit, precision_of, seeded
 
@@ -127,9 +130,37 @@ class Stopwatch(L.Callback):
             self.cycles.append(self.ended - before)
 
 
-def measure(layout: Layout, recipe: Recipe, *, clips: int, steps: int) -> dict[str, Any]:
+class UsualOrder(GraphConvolution):
+    """The same graph convolution as ST-GCN's program and those built on it compute it: weights
+    first, for every partition, then the graph."""
+
+    def forward(self, x: Tensor, adjacency: Tensor) -> Tensor:
+        y = self.conv(x).unflatten(1, (self.partitions, -1))
+        graph = "nkvw" if adjacency.dim() == 4 else "kvw"
+        return torch.einsum(f"nkctv,{graph}->nctw", y, adjacency)
+
+
+def in_usual_order(module: nn.Module) -> None:
+    """Make every graph convolution within a module one in the usual order, with its weights; raises
+    `InputError` where there is none."""
+    if not any(isinstance(part, GraphConvolution) for part in module.modules()):
+        raise InputError("--usual: expected --backbone st-gcn or tcn, others have no such order")
+    for parent in list(module.modules()):
+        for name, child in parent.named_children():
+            if isinstance(child, GraphConvolution):
+                conv = child.conv
+                other = UsualOrder(
+                    conv.in_channels, conv.out_channels // child.partitions, child.partitions
+                )
+                other.load_state_dict(child.state_dict())
+                setattr(parent, name, other)
+
+
+def measure(
+    layout: Layout, recipe: Recipe, *, clips: int, steps: int, usual: bool = False
+) -> dict[str, Any]:
     """Figures of `steps` pretraining steps, after a warm-up, on a set of `clips` made-up clips in
-    memory.
+    memory; `usual` is with graph convolutions in the usual order.
 
     Raises `InputError` for a GPU where there is none, and for fewer clips than a batch.
     """
@@ -152,6 +183,8 @@ def measure(layout: Layout, recipe: Recipe, *, clips: int, steps: int) -> dict[s
     module = make_method(
         layout, replace(recipe, pretrain=method.fitted(settings, clips=clips, batch=batch))
     )
+    if usual:
+        in_usual_order(module)
     watch = Stopwatch(loader)
     with tempfile.TemporaryDirectory() as folder:
         title = f"{settings.method} on the {compute.accelerator.upper()}"
@@ -166,6 +199,7 @@ def measure(layout: Layout, recipe: Recipe, *, clips: int, steps: int) -> dict[s
     highest, highest_of_work = ceiling(compute.accelerator, precision)
     return {
         "device": compute.accelerator,
+        "order": "usual" if usual else "graph first",
         "name": torch.cuda.get_device_name() if gpu else machine.describe()["cpu"],
         "precision": precision,
         "threads": torch.get_num_threads(),
@@ -224,6 +258,7 @@ def markdown(document: dict[str, Any]) -> str:
     settings, host = document["settings"], document["machine"]
     head = [
         "device",
+        "order of the graph product",
         "precision",
         "clips/s",
         "step ms",
@@ -244,6 +279,7 @@ def markdown(document: dict[str, Any]) -> str:
     rows = [
         [
             f"{run['name']}, {run['threads']} threads" if run["device"] == "cpu" else run["name"],
+            run["order"],
             run["precision"],
             f"{run['clips_per_second']:.1f}",
             *(
@@ -284,7 +320,8 @@ def markdown(document: dict[str, Any]) -> str:
             " CPU time, step and matrix product are both measured in processor seconds, which other"
             " processes disturb less than the clock. Activations are what a step keeps from forward"
             " to backward, weights aside; peak memory is the process's with the clips, on a GPU"
-            " what torch allocated there (MB: a million bytes)."
+            " what torch allocated there (MB: a million bytes). In the usual order, that of"
+            " published programs, weights come before the graph."
         ),
         (
             f"{host['cpu']}, {host['usable_cores']} of {host['cores']} cores usable,"
@@ -330,6 +367,11 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument(
         "--precision", choices=["auto", "32-true", "bf16-mixed", "16-mixed"], default="auto"
     )
+    parser.add_argument(
+        "--usual",
+        action="store_true",
+        help="measure the step in the usual order of the graph product too",
+    )
     parser.add_argument("--threads", type=int, help="of torch; by default one a core")
     args = parser.parse_args(argv)
     if args.threads:
@@ -353,8 +395,15 @@ def main(argv: list[str] | None = None) -> None:
     computes = [ComputeSettings(accelerator=device, precision=args.precision) for device in devices]
     try:
         runs = [
-            measure(layout, replace(recipe, compute=compute), clips=args.clips, steps=args.steps)
+            measure(
+                layout,
+                replace(recipe, compute=compute),
+                clips=args.clips,
+                steps=args.steps,
+                usual=usual,
+            )
             for compute in computes
+            for usual in ([False, True] if args.usual else [False])
         ]
     except InputError as error:
         print(f"skedge.bench.studies.training: {error}", file=sys.stderr)

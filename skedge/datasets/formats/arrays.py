@@ -25,13 +25,19 @@ from skedge.datasets.store import PARTS
 from skedge.skeleton.body_check import persons_first
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.layout import Layout, layout_names, load_layout
+from skedge.skeleton.resample import at_rate
 
 LIST = "clips.csv"
 MOST_PEOPLE = 100
 _NUMBERS = ("subject", "camera", "setup")
+# A number, then a space: 0,25 -1,5
+_DECIMAL_COMMA = re.compile(rb"\d,\d+ +-?\d")
+_RATES = ("rate", "fps", "hz", "frame_rate", "framerate")
 _WHOLE = re.compile(r"-?\d+(\.0*)?")
+_NUMBER = re.compile(r"\d{1,4}(\.\d+)?")
 _UNKNOWN = ("nan", "none", "null", "na", "n/a")
 _MARKS = ",;\t|"
+_WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _PART_NAMES = {"training": "train", "validation": "val", "valid": "val", "testing": "test"}
 
 
@@ -41,6 +47,7 @@ class _Row(NamedTuple):
     label: str
     whose: dict[str, int]
     part: str
+    rate: float | None = None
 
     def __str__(self) -> str:
         return str(self.path)
@@ -90,6 +97,8 @@ def open_arrays(
     if not known:
         more = f"; {wrong[0]}" if wrong else ""
         raise InputError(f"{source / LIST}: expected clips, got none that can be used{more}")
+    rate, told = _one_rate(known, rate)
+    notes += told
     protocols = {}
     if any(row.part for row in known):
         parts = {part: frozenset(row.name for row in known if row.part == part) for part in PARTS}
@@ -106,7 +115,7 @@ def open_arrays(
         labels=list(classes),
         rate=rate,
         sources=known,
-        read=partial(read_clip, layout=chosen, classes=classes),
+        read=partial(read_clip, layout=chosen, classes=classes, rate=rate),
         root=source,
         protocols=protocols,
         damaged=wrong,
@@ -114,8 +123,11 @@ def open_arrays(
     )
 
 
-def read_clip(row: _Row, layout: Layout, classes: dict[str, int]) -> list[Clip]:
-    """The clip in one file of the list; `DamagedError` names it."""
+def read_clip(
+    row: _Row, layout: Layout, classes: dict[str, int], rate: float | None = None
+) -> list[Clip]:
+    """The clip in one file of the list, at `rate` frames a second where it has a rate of its own;
+    `DamagedError` names it."""
     read = {".npz": _from_npz, ".npy": _from_npy}.get(row.path.suffix.lower())
     joints = read(row.path) if read is not None else _from_csv(row.path, layout)
     if joints.dtype.kind == "b":
@@ -129,6 +141,8 @@ def read_clip(row: _Row, layout: Layout, classes: dict[str, int]) -> list[Clip]:
     if joints.shape[2] == len(layout) and joints.shape[0] > 1:
         joints, other = persons_first(joints)
         note = f"read as (frames, persons, joints, 3), {len(joints)} persons" if other else note
+    if row.rate and rate and row.rate != rate:
+        joints = at_rate(joints, row.rate, rate)
     if joints.shape[1] > LONGEST:
         damaged(row.path, f"expected at most {LONGEST} frames a clip, got {joints.shape[1]}")
     if joints.shape[3] == 2:
@@ -154,6 +168,20 @@ def read_clip(row: _Row, layout: Layout, classes: dict[str, int]) -> list[Clip]:
     ]
 
 
+def _one_rate(rows: list[_Row], rate: float | None) -> tuple[float | None, list[str]]:
+    """The rate that all clips get: `rate` where it is given, else the commonest of the list's own;
+    and a note where clips are read at other moments for it."""
+    own = [row.rate for row in rows if row.rate]
+    if not own:
+        return rate, []
+    chosen = rate or max(sorted(set(own)), key=own.count)
+    others = sum(one != chosen for one in own)
+    unknown = len(rows) - len(own)
+    notes = [f"{others} clips of another rate are read {chosen:g} times a second"] if others else []
+    notes += [f"{unknown} clips have no rate: taken as {chosen:g}"] if unknown else []
+    return chosen, notes
+
+
 def _check_axes(shape: tuple[int, ...], layout: Layout, file: Path) -> None:
     """Raise `DamagedError` unless the shape is that of joints; of axes in another order it says
     how to turn them."""
@@ -164,6 +192,8 @@ def _check_axes(shape: tuple[int, ...], layout: Layout, file: Path) -> None:
     turn = ""
     if shape[-1] == 4 and placed:
         turn = "; if the fourth number of a joint is a confidence, leave it out: array[..., :3]"
+    elif size == 2 and shape[-1] % (3 * len(layout)) == 1:
+        turn = "; if the first column is a frame's number or time, leave it out: array[:, 1:]"
     for order in permutations(range(size)) if size in (3, 4) else ():
         if shape[order[-1]] in (3, 2) and shape[order[-2]] == len(layout):
             turn = f"; its axes are in another order: turn it with numpy.transpose(array, {order})"
@@ -209,7 +239,10 @@ def _from_npy(path: Path) -> np.ndarray:
 
 
 def _from_csv(path: Path, layout: Layout) -> np.ndarray:
-    content = read_bytes(File(str(path))).removeprefix(codecs.BOM_UTF8)
+    content = read_bytes(File(str(path)))
+    if content.startswith(_WIDE):
+        content = content.decode("utf-16", "replace").encode()
+    content = content.removeprefix(codecs.BOM_UTF8)
     content = content.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b'"', b"")
     content = _with_commas(content)
     first, _, rest = content.partition(b"\n")
@@ -230,17 +263,29 @@ def _from_csv(path: Path, layout: Layout) -> np.ndarray:
     titles = any(is_title(cell) for cell in first.split(b","))
     table = read_table(b"\n" + rest if titles else content, 0, path, commas=True, absent=True)
     check(table.shape[1], 1 + titles)
+    if table.shape[1] == 2 * person and _halves(table):
+        damaged(path, "expected decimal points, got commas: put semicolons between the numbers")
     return table.reshape(len(table), -1, len(layout), 3).transpose(1, 0, 2, 3)
 
 
+def _halves(table: np.ndarray) -> bool:
+    """Whether every other number is what stands behind a decimal comma: all whole and none
+    negative."""
+    whole = bool((table == np.round(table)).all())
+    return whole and bool((table[:, 1::2] >= 0).all()) and float(table[:, 1::2].max()) > 99
+
+
 def _with_commas(content: bytes) -> bytes:
-    """A table separated by semicolons, tabs or spaces as one that is separated by commas."""
-    first = content.lstrip().partition(b"\n")[0]
+    """A table separated by semicolons, tabs or spaces, with decimal commas or points, as one that
+    is separated by commas."""
+    lines = content.lstrip().splitlines()
+    first = lines[-1] if lines else b""  # the first one may be titles
     if b";" in first:
         return content.replace(b",", b".").replace(b";", b",")
     if b"\t" in first:
-        return content.replace(b"\t", b",")
-    if b"," not in first and b" " in first.strip():
+        return content.replace(b",", b".").replace(b"\t", b",")
+    if b" " in first.strip() and (b"," not in first or _DECIMAL_COMMA.search(first)):
+        content = content.replace(b",", b".")
         return b"\n".join(b",".join(line.split()) for line in content.split(b"\n"))
     return content
 
@@ -250,8 +295,8 @@ def _rows(source: Path, wrong: list[DamagedError]) -> tuple[list[_Row], list[str
     path = source / LIST
     try:
         content = read_bytes(File(str(path)))
-        wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-        text = unicodedata.normalize("NFC", content.decode("utf-16" if wide else "utf-8-sig"))
+        wide = "utf-16" if content.startswith(_WIDE) else "utf-8-sig"
+        text = unicodedata.normalize("NFC", content.decode(wide))
         first = text.lstrip().splitlines()[0] if text.strip() else ""
         mark = max(_MARKS, key=first.count)
         reader = csv.DictReader(text.splitlines(), delimiter=mark)
@@ -278,7 +323,8 @@ def _rows(source: Path, wrong: list[DamagedError]) -> tuple[list[_Row], list[str
             rows.append(_row(source, line, numbers))
         except ValueError as error:
             wrong.append(DamagedError(path, str(error), number))
-    others = [title for title in columns if title not in ("", "file", "label", "split", *_NUMBERS)]
+    read = ("", "file", "label", "split", *_NUMBERS, *_RATES)
+    others = [title for title in columns if title not in read]
     unread = f"{LIST}: columns not read: {', '.join(others)[:80]} (frames a second are --rate)"
     return rows, [unread] if others else []
 
@@ -318,7 +364,18 @@ def _row(source: Path, line: dict[str, str | None], numbers: dict[str, dict[str,
     part = _PART_NAMES.get(part, part)
     if part and part not in PARTS:
         raise ValueError(f"expected a split of {', '.join(PARTS)}, got {part[:40]!r}")
-    return _Row(path, file.removesuffix(path.suffix), label, whose=whose, part=part)
+    rates = [word for word in ((line.get(title) or "").strip() for title in _RATES) if word]
+    rate = rates[0].replace(",", ".") if rates and rates[0].lower() not in _UNKNOWN else ""
+    if rate and not (_NUMBER.fullmatch(rate) and 1 <= float(rate) <= 1000):
+        raise ValueError(f"expected a rate of 1 to 1000 frames a second, got {rate[:40]!r}")
+    return _Row(
+        path,
+        file.removesuffix(path.suffix),
+        label,
+        whose=whose,
+        part=part,
+        rate=float(rate) if rate else None,
+    )
 
 
 def _classes(rows: list[_Row], labels: Path | str | None) -> dict[str, int]:

@@ -21,8 +21,9 @@ DEFAULT_LAYOUTS = {17: "coco17", 25: "ntu25"}
 # What the seen height of an upright person, without the arms, stands for: eyes to ankles of a
 # person of 1.70 m.
 PERSON_HEIGHT = 1.55
-# A person of fewer pixels has no limbs; coordinates up to this are shares of the picture.
-_LEAST, _SHARE = 10, 1.05
+# A person of fewer pixels has no limbs; coordinates up to this are shares of the picture, of which
+# an estimator may place a foot outside.
+_LEAST, _SHARE = 10, 3.0
 _MOST = 100_000
 _FORM = "a dict with `annotations`, a list of dicts with frame_dir, label and keypoint, and `split`"
 _NTU_NAME = re.compile(r"S(\d{3})C(\d{3})P(\d{3})R(\d{3})A(\d{3})")
@@ -155,10 +156,8 @@ def _content(source: Path) -> tuple[dict[str, list[str]], list[dict[str, Any]]]:
     if source.is_dir():
         return _folder(source)
     content = load_pickle(source)
-    if isinstance(content, list) and any(
-        isinstance(one, dict) for one in content
-    ):  # MMAction2 0.x: annotations without a split
-        content = {"annotations": content}
+    if isinstance(content, list | tuple) and any(isinstance(one, dict) for one in content):
+        content = {"annotations": list(content)}  # MMAction2 0.x: annotations without a split
     if not isinstance(content, dict) or not isinstance(content.get("annotations"), list):
         raise InputError(
             f"{source}: expected PYSKL's pickle ({_FORM}), got {type(content).__name__}"
@@ -195,8 +194,8 @@ def _folder(source: Path) -> tuple[dict[str, list[str]], list[dict[str, Any]]]:
 def _layout(name: str | None, annotations: list[dict[str, Any]], source: Path) -> Layout:
     if name is not None:
         return load_layout(name)
-    shapes = [np.shape(annotation.get("keypoint", ())) for annotation in annotations[:100]]
-    counts = [shape[-2] for shape in shapes if len(shape) > 2]
+    shapes = [_shape(annotation.get("keypoint", ())) for annotation in annotations[:100]]
+    counts = [shape[-2] for shape in shapes if len(shape) > 1]
     joints = max(set(counts), key=counts.count) if counts else -1
     if not counts and any("raw_file" in annotation for annotation in annotations):
         joints = 17
@@ -206,6 +205,16 @@ def _layout(name: str | None, annotations: list[dict[str, Any]], source: Path) -
             f" {joints}; name a layout"
         )
     return load_layout(DEFAULT_LAYOUTS[joints])
+
+
+def _shape(keypoint: Any) -> tuple[int, ...]:
+    """The shape of an array, or of the first frame with somebody in a list of them."""
+    try:
+        if isinstance(keypoint, list | tuple):
+            return next((np.shape(frame) for frame in keypoint if np.size(frame)), ())
+        return np.shape(keypoint)
+    except ValueError:  # lists of several lengths
+        return ()
 
 
 def _label(annotation: dict[str, Any]) -> int | None:
@@ -276,7 +285,9 @@ def _stacked(frames: list[Any] | tuple[Any, ...], rank: int) -> np.ndarray:
     where there are fewer persons."""
     each = [np.asarray(frame, np.float32) for frame in frames]
     each = [frame[None] if frame.ndim == rank else frame for frame in each]
-    shape = next(frame.shape[1:] for frame in each if len(frame))
+    shape = next((frame.shape[1:] for frame in each if len(frame)), None)
+    if shape is None:
+        raise ValueError("nobody in any frame")
     found = np.zeros((max(len(frame) for frame in each), len(each), *shape), np.float32)
     for at, frame in enumerate(each):
         if len(frame):
@@ -297,7 +308,11 @@ def _numbers(array: Any) -> TypeGuard[np.ndarray]:
 
 
 def _pixels_to_metres(pixels: np.ndarray, layout: Layout, image: Any, source: str) -> np.ndarray:
-    """Pixels (M, T, V, 2), NaN where absent, as (M, T, V, 3) around the middle of the image."""
+    """Pixels (M, T, V, 2), NaN where absent, as (M, T, V, 3) around the middle of the image, or of
+    what is seen where its size is not known."""
+    if image is None and np.nanmax(np.abs(pixels)) > _SHARE:
+        low, high = np.nanmin(pixels, axis=(0, 1, 2)), np.nanmax(pixels, axis=(0, 1, 2))
+        image = (low[1] + high[1], low[0] + high[0]) if (low + high > 0).all() else None
     size = np.asarray(image if isinstance(image, list | tuple | np.ndarray) else ())
     if size.shape not in ((2,), (3,)) or size.dtype.kind not in "iuf" or not (size > 0).all():
         damaged(source, f"expected img_shape as (height, width) beside 2D keypoints, got {image!r}")

@@ -5,9 +5,11 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from skedge.skeleton.anatomy import backward, height_of, limb_change, upward
+from skedge.datasets.store.paces import mixed_rates
+from skedge.skeleton.anatomy import backward, height_of, limb_change, misfit, upward
 from skedge.skeleton.body_check import CHANGING
 from skedge.skeleton.layout import Layout
+from skedge.skeleton.moments import PADDED, padding
 
 # Of five real sets (UTD-MHAD, MSR-Action3D, UTKinect, Florence, Bandai-Namco; 4,908 clips) no clip
 # is 1.6 times as large or small as the set's median, has a frame 1.6 times as wide as its median
@@ -16,30 +18,40 @@ _OTHER_SIZE, _FAR, _DOWN = 2.5, 3.0, -0.5
 # So many clips of upright people make others odd.
 _UPRIGHT = 0.3
 _MIRRORED, _MIRRORED_SHARE, _MIRRORED_CLIPS = 0.2, 0.03, 3
+_PADDED = 0.05
 _FRAMES = 16
+# Clips whose limbs are less a human's than this have no directions.
+_NO_BODY = 0.3
 # Of more clips than these only some are looked at.
 _MOST = 1000
 
 
 def odd_clips(
-    clip: Callable[[int], np.ndarray], names: Sequence[str] | np.ndarray, layout: Layout
+    clip: Callable[[int], np.ndarray],
+    names: Sequence[str] | np.ndarray,
+    layout: Layout,
+    *,
+    labels: np.ndarray,
 ) -> list[str]:
     """A sentence for each way in which some clips differ from the others, with the first one's
-    name; `clip` gives one of them, (M, T, V, 3) in metres.
+    name, and one where they are of several rates; `clip` gives one of them, (M, T, V, 3) in metres,
+    `labels` (clips,) are their classes.
 
     They are not always wrong: a clip may show a handstand.
     """
     chosen = np.unique(np.linspace(0, len(names) - 1, _MOST).astype(np.int64))
     clips = (clip(int(number)) for number in chosen)
-    looks = [(_look(joints, layout), hash(joints.tobytes())) for joints in clips]
-    size, far, up, back, grown, moved = np.array([one for one, _ in looks]).reshape(-1, 6).T
+    looks = [(_look(one, layout), hash(one.tobytes()), padding(one)) for one in clips]
+    size, far, up, back, grown, moved = np.array([look[0] for look in looks]).reshape(-1, 6).T
     with np.errstate(invalid="ignore", divide="ignore"):
         times = size / np.nanmedian(size) if np.isfinite(size).any() else size
         other = np.maximum(times, 1 / times) > _OTHER_SIZE
     upright = (up > -_DOWN).mean() >= _UPRIGHT
     mirrored = back > _MIRRORED
     some = max(_MIRRORED_CLIPS, _MIRRORED_SHARE * len(mirrored)) <= mirrored.sum()
-    contents = np.array([content for _, content in looks])
+    contents = np.array([look[1] for look in looks])
+    ends = [(np.array([look[2] == how for look in looks]), how) for how in PADDED]
+    padded = [(which, how) for which, how in ends if which.mean() > _PADDED]
     _, firsts = np.unique(contents, return_index=True)
     copies = np.ones(len(looks), bool)
     copies[firsts] = False
@@ -53,6 +65,7 @@ def odd_clips(
         (grown > CHANGING, "with limbs {grown} times longer in some frames than in others"),
         (moved == 0, "without any movement"),
         (copies, "copies of other clips"),
+        *((which, f"{how}: padded? Cut it off") for which, how in padded),
     ):
         if odd.any():
             first = int(np.flatnonzero(odd)[0])
@@ -60,7 +73,7 @@ def odd_clips(
                 times=_short(times[first]), far=_short(far[first]), grown=_short(grown[first])
             )
             found.append(f"{odd.sum()} of {len(odd)} clips, such as {names[chosen[first]]}: {said}")
-    return found
+    return [*found, *mixed_rates(clip, labels)]
 
 
 def _look(clip: np.ndarray, layout: Layout) -> tuple[float, ...]:
@@ -75,8 +88,9 @@ def _look(clip: np.ndarray, layout: Layout) -> tuple[float, ...]:
     spans = np.linalg.norm(np.fmax.reduce(frames, 1) - np.fmin.reduce(frames, 1), axis=-1)
     size = float(np.median(spans))
     some = _some(frames)
-    ups = upward(some, layout)[:, 1]
-    height = height_of(some, layout)
+    human = not misfit(some, layout, _flat(some)) > _NO_BODY
+    ups = upward(some, layout)[:, 1] if human else np.full(len(some), np.nan)
+    height = height_of(some, layout) if human else 0.0
     backs = backward(some, layout, height) if height > 0 else np.full(len(some), np.nan)
     grown = np.array([limb_change(_some(person), layout) for person in joints])
     steps = np.abs(np.diff(joints, axis=1))

@@ -23,6 +23,7 @@ from skedge.datasets.store.journal import Journal
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.files import exchange
 from skedge.skeleton.layout import Layout, check_joint_count
+from skedge.skeleton.prepare import unmasked
 
 VERSION = 1
 PARTS: dict[str, int] = {"train": 1, "val": 2, "test": 3}
@@ -137,8 +138,8 @@ class StoreWriter:
         setup: int = -1,
         intervals: Sequence[tuple[int, int, int]] = (),
     ) -> None:
-        """Append a clip: joints (M, T, V, 3) in metres, y up, NaN where absent; -1 for what is not
-        known about it.
+        """Append a clip: joints (M, T, V, 3) in metres, y up, NaN or masked where absent; -1 for
+        what is not known about it.
 
         `intervals` are the labelled stretches (label, first frame, frame after the last) of a
         recording that holds several. Raises `InputError` for another shape or joint count, a label
@@ -171,7 +172,7 @@ class StoreWriter:
                 f"{name}: expected every clip's name once, got it twice; rename one of the two"
             )
         with np.errstate(over="ignore"):
-            rows = np.ascontiguousarray(joints, dtype="<f4")
+            rows = np.ascontiguousarray(unmasked(joints), dtype="<f4")
         infinite = np.isinf(rows)
         if infinite.any():
             rows = np.where(infinite, np.float32(np.nan), rows)
@@ -198,6 +199,11 @@ class StoreWriter:
     def names(self) -> list[str]:
         """The names of the clips, in the order in which they were added."""
         return [clip[0] for clip in self._clips]
+
+    @property
+    def classes(self) -> np.ndarray:
+        """The class of each clip (clips,), in the order in which they were added."""
+        return np.array([clip[1] for clip in self._clips], np.int64)
 
     def clip(self, number: int) -> np.ndarray:
         """Joints (M, T, V, 3) of a clip that was added, by its number from 0."""

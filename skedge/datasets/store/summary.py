@@ -55,7 +55,7 @@ def summarize(store: Store) -> dict[str, Any]:
         "speed": body.speed and round(body.speed, 3),
         "looks": [
             *(str(fault) for fault in body.faults),
-            *odd_clips(store.clip, store.index["name"], store.layout),
+            *odd_clips(store.clip, index["name"], store.layout, labels=index["label"]),
         ],
         "bytes": sum(file.stat().st_size for file in store.path.iterdir() if file.is_file()),
         "fingerprint": store.fingerprint,

@@ -1,11 +1,12 @@
 """Masked prediction, the base of Skeleton2vec and MAMP: a transformer predicts what it does not
 see.
 
-What it learns it has token by token. Of 60 steps a mean over all tokens, the papers' feature, shows
-little: a probe on it fell below the untrained encoder's; after 2,160 MAMP's is above. The largest
-of every channel (`encoder.pool`) shows more, of the untrained encoder too. The papers' share of
-0.9 leaves 16 of a short clip's 160 tokens: with 0.7 MAMP learns more (docs/results/accuracy.md,
-"Against an untrained encoder").
+How much is masked decides what a small set gives. The papers' share of 0.9 leaves 16 of a short
+clip's 160 tokens: of 2,160 steps Skeleton2vec's features then told a probe no more than an
+untrained encoder's. With 0.7 both methods are above it by 5 to 20 points (docs/results/accuracy.md,
+"Against an untrained encoder"); targets, rate and the slow copy's pace mattered less. Of 60 steps a
+mean over all tokens, the papers' feature, shows little yet. The largest of every channel
+(`encoder.pool`) says more, of the untrained encoder too.
 """
 
 from torch import Tensor
