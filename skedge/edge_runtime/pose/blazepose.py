@@ -199,7 +199,7 @@ class BlazePose:
         if doubted:
             self._doubted = seconds
         which = [doubted or one.track.id is None or one.track in missed for one in self._followed]
-        found = self._upright(image, regions, found, which)
+        found = self._upright(image, regions, found, which=which)
         for one, body in zip(self._followed, found, strict=True):
             least = FOLLOWED if one.track.id is None else BELIEVED
             if body is None or body.score < least or any(same(body, other) for other in bodies):
@@ -234,7 +234,7 @@ class BlazePose:
     def _newcomers(self, image: np.ndarray, regions: Sequence[Region]) -> list[Body]:
         """The bodies in regions that the detector found."""
         found = self._bodies(image, regions, FOLLOWED)
-        found = self._upright(image, regions, found, [True] * len(found))
+        found = self._upright(image, regions, found, which=[True] * len(found))
         return [body for body in found if body is not None]
 
     def _upright(
