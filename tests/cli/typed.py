@@ -9,7 +9,7 @@ from typing import Any
 # Networks and trainings of a second: what is looked at is the way from one command to the next.
 TINY = [
     "--encoder.widths=[4,8]", "--encoder.strides=[1,2]", "--student.widths=[4,8]", "--student.strides=[1,1]",
-    "--pretrain.projector=16", "--pretrain.optim.epochs=1", "--pretrain.optim.batch_size=13", "--linear.optim.epochs=2",
+    "--pretrain.projector=16", "--pretrain.optim.epochs=1", "--pretrain.optim.batch_size=7", "--linear.optim.epochs=2",
     "--finetune.optim.epochs=1", "--distill.optim.epochs=1", "--compute.precision=32-true", "--compute.accelerator=cpu",
 ]  # fmt: skip
 
