@@ -277,7 +277,7 @@ class BodyCheck:
             wrong = Fault("layout", _CROSSED, "--layout FILE.json", sure=True)
             faults.append(wrong)
         if text := contradiction(layout) or skipped(layout):
-            faults.append(Fault("layout", text, "--layout FILE.json", sure=False))
+            faults.append(Fault("names", text, "--layout FILE.json", sure=False))
         if not flat and (changing := _changing(clips, layout)) is not None:
             faults.append(changing)
         elif not flat and wrong is None:

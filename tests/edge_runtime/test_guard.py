@@ -12,6 +12,7 @@ from skedge.datasets.store import Store
 from skedge.edge_runtime import Recognizer
 from skedge.edge_runtime.guard import Guard, Pace
 from skedge.skeleton import InputError, load_layout
+from skedge.skeleton.body_check import check_bodies
 from skedge.skeleton.layout import Layout
 from tests.edge_runtime.edge_models import metadata, write_model
 from tests.edge_runtime.test_recognizer import Echo
@@ -136,6 +137,19 @@ def test_no_ordinary_body_is_refused(size: float, turned: float, seed: int, half
 def test_who_lies_on_a_sofa_is_no_mistake() -> None:
     lying = standing(300)[..., [1, 0, 2]] * np.array([1, -1, 1], np.float32)
     assert set(look(lying)) == {""}
+
+
+def test_a_layout_with_an_odd_bone_is_no_reason_to_be_silent() -> None:
+    """`data check` tells of it; a camera's people can do nothing about it."""
+    document = NTU.to_dict()
+    bones = [bone for bone in document["bones"] if bone[0] != "left_hand"]
+    document["bones"] = [*bones, ["left_hand", "left_elbow"]]
+    layout = Layout.from_dict(document)
+    assert [fault.kind for fault in check_bodies([standing()], layout).faults] == ["names"]
+    guard = Guard(layout)
+    for number, frame in enumerate(standing(200)):
+        guard.look(frame[None], number / RATE)
+        assert guard.problem == ""
 
 
 def stream(utd_store: Path, seed: int, clips: int) -> tuple[np.ndarray, Layout]:
