@@ -7,9 +7,9 @@ import numpy as np
 
 from skedge.datasets.parsing.damage import damaged
 from skedge.skeleton.anatomy import height_of
-from skedge.skeleton.body_check import UNITS, UPWARDS, absent_zeros, mend
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.layout import Layout
+from skedge.skeleton.mend import UNITS, UPWARDS, absent_zeros, mend
 
 CHANNELS = ("xyz", "xys", "xy")
 ANY = "any"

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from skedge.skeleton.body_check import Fault, absent_zeros, check_bodies
+from skedge.skeleton.body_check import check_bodies
 from skedge.skeleton.errors import InputError
+from skedge.skeleton.fault import Fault
 from skedge.skeleton.layout import Layout
+from skedge.skeleton.mend import absent_zeros
 from skedge.skeleton.prepare import seen
 
 # Fewer joints than this share are no body; from the hips up more than half are in view.

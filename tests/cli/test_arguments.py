@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skedge.cli.main import main, parse
-from skedge.skeleton.body_check import UPWARDS
 from skedge.skeleton.errors import InputError
+from skedge.skeleton.mend import UPWARDS
 
 PREDICT = [["--frame-by-frame"], ["--rate", "15"], ["--part", "val"], ["--label", "wave"]]
 

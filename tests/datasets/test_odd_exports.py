@@ -14,9 +14,10 @@ from skedge.datasets.mending import Mending
 from skedge.datasets.readers import import_dataset
 from skedge.datasets.store import Store, StoreWriter
 from skedge.datasets.store.paces import mixed_rates
-from skedge.skeleton.body_check import UPWARDS, check_bodies, mend
+from skedge.skeleton.body_check import check_bodies
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.layout import load_layout
+from skedge.skeleton.mend import UPWARDS, mend
 from skedge.skeleton.moments import padding
 from skedge.skeleton.resample import take
 from skedge.skeleton.retarget import retarget

@@ -10,8 +10,9 @@ import pytest
 
 from skedge.datasets.importer import Clip, Dataset
 from skedge.datasets.readers import FORMATS
-from skedge.skeleton.body_check import UNITS, BodyReport, check_bodies, mend
+from skedge.skeleton.body_check import BodyReport, check_bodies
 from skedge.skeleton.layout import Layout, layout_names, load_layout
+from skedge.skeleton.mend import UNITS, mend
 
 # How each set is read: its format, where in its folder it lies, and the options that it needs.
 SETS: dict[str, tuple[str, str, dict[str, object]]] = {

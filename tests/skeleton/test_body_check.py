@@ -8,15 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skedge.skeleton.body_check import (
-    UNITS,
-    UPWARDS,
-    BodyCheck,
-    absent_zeros,
-    check_bodies,
-    mend,
-)
+from skedge.skeleton.body_check import BodyCheck, check_bodies
 from skedge.skeleton.layout import load_layout
+from skedge.skeleton.mend import UNITS, UPWARDS, absent_zeros, mend
 from skedge.skeleton.resample import take
 from skedge.skeleton.retarget import retarget
 from tests.skeleton.people import NTU, people

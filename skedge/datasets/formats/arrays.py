@@ -22,9 +22,9 @@ from skedge.datasets.parsing.padded import in_order
 from skedge.datasets.parsing.tables import is_title, read_table
 from skedge.datasets.source import File, read_bytes
 from skedge.datasets.store import PARTS
-from skedge.skeleton.body_check import persons_first
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.layout import Layout, layout_names, load_layout
+from skedge.skeleton.mend import persons_first
 from skedge.skeleton.resample import at_rate
 
 LIST = "clips.csv"

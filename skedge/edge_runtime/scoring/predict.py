@@ -9,9 +9,11 @@ import numpy as np
 
 from skedge.datasets.persons import choose
 from skedge.edge_runtime.recognizer import Recognizer
-from skedge.skeleton.body_check import absent_zeros, check_bodies, layout_of, persons_first
+from skedge.skeleton.body_check import check_bodies
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.layout import Layout, check_joint_count, load_layout
+from skedge.skeleton.mend import absent_zeros, persons_first
+from skedge.skeleton.order import layout_of
 from skedge.skeleton.retarget import retarget
 
 if TYPE_CHECKING:

@@ -7,9 +7,10 @@ import numpy as np
 
 from skedge.edge_runtime.interfaces import Frame, Person
 from skedge.edge_runtime.scoring.predict import RATE, read_clip
-from skedge.skeleton.body_check import absent_zeros, layout_of, persons_first
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.layout import Layout, check_joint_count, layout_names, load_layout
+from skedge.skeleton.mend import absent_zeros, persons_first
+from skedge.skeleton.order import layout_of
 
 
 def frames_of(clip: np.ndarray, rate: float) -> Iterator[Frame]:
