@@ -3,8 +3,9 @@ answers flicker.
 
 The rule, the same for the camera, for recordings and for choosing thresholds. The likeliest label
 of `patience` answers in a row, each at least as probable as the label's threshold, begins an event.
-It goes on while that label is at least `KEPT` times as probable as that, likeliest or not, and has
-ended when that was not so for `debounce` seconds. The classes in `QUIET` never begin an event.
+It goes on while that label is at least half as far above chance (`KEPT`; one in the number of
+classes), likeliest or not, and has ended when that was not so for `debounce` seconds. The classes
+in `QUIET` never begin an event.
 
 An answer speaks of a moment before it. `lag_start` is how long before the first answer of its row
 an action begins, `lag_end` how long before its last answer it ends; the row of an event begins with
@@ -23,7 +24,7 @@ from skedge.skeleton.metadata import ModelMetadata
 # Nothing happens, or something that is none of the actions.
 QUIET = frozenset({"idle", "other"})
 THRESHOLD, PATIENCE, DEBOUNCE = 0.5, 3, 1.0
-# What keeps an event going, as a share of the probability that begins one.
+# What keeps an event going: this share of the way from chance to the probability that begins one.
 KEPT = 0.5
 
 
@@ -105,7 +106,8 @@ class EventRules:
                 [_given(patience, metadata.patience.get(label, PATIENCE)) for label in labels]
             ),
             debounce=debounce,
-            lag_start=metadata.lags.get("start", lag),
+            # Half of what makes an answer sure is enough to begin the row of an event.
+            lag_start=metadata.lags.get("start", KEPT * lag),
             lag_end=metadata.lags.get("end", lag),
         )
 
@@ -155,9 +157,14 @@ class EventDetector:
     _open: dict[int, _Row] = field(default_factory=dict, init=False)
     _ended: dict[int, float] = field(default_factory=dict, init=False)
     _loud: list[int] = field(init=False)
+    _keeping: np.ndarray = field(init=False)
 
     def __post_init__(self) -> None:
-        self._loud = [n for n, label in enumerate(self.rules.labels) if label not in QUIET]
+        rules = self.rules
+        self._loud = [n for n, label in enumerate(rules.labels) if label not in QUIET]
+        chance = 1 / len(rules.labels)
+        half_way = chance + KEPT * (rules.thresholds - chance)
+        self._keeping = np.minimum(half_way, rules.thresholds)
 
     @property
     def open(self) -> tuple[Event, ...]:
@@ -181,7 +188,7 @@ class EventDetector:
         kept = {
             number: float(probabilities[number])
             for number in self._loud
-            if probabilities[number] >= KEPT * rules.thresholds[number]
+            if probabilities[number] >= self._keeping[number]
         }
         in_a_row = self._rows
         self._rows = {n: in_a_row.get(n) or _Row(earliest, seconds, seconds) for n in kept}

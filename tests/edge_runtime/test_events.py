@@ -179,6 +179,17 @@ def test_recorded_answers_give_the_same_events_as_live_ones(
     assert find_events(how, [answer(*one) for one in row], moments, earliest=0.0) == expected
 
 
+@pytest.mark.parametrize("labels", [LABELS[:3], LABELS])
+def test_an_answer_that_knows_nothing_keeps_no_event_going(labels: tuple[str, ...]) -> None:
+    """Of three classes each is more likely than half of the threshold by chance alone."""
+    size = len(labels)
+    how = EventRules(labels, np.full(size, 0.5), np.full(size, 3))
+    sure, nothing = np.eye(size)[0], np.full(size, 1 / size)
+    rows = [sure] * 5 + [nothing] * 30
+    [event] = find_events(how, rows, np.arange(len(rows)) * HOP)
+    assert event.end == pytest.approx(0.4)
+
+
 @given(answers, st.integers(1, 4))
 def test_without_debounce_every_row_is_an_event(row: Row, patience: int) -> None:
     """Of an unlikely label (0.4) an event goes on, but none begins."""
@@ -194,8 +205,9 @@ def test_without_debounce_every_row_is_an_event(row: Row, patience: int) -> None
 
 
 def test_an_action_lasts_longer_than_the_answers_that_are_sure_of_it() -> None:
-    """It begins with the first answer that takes it for half as likely, and ends with the last."""
-    unsure = np.array([0.3, 0.1, 0.0, 0.6])
+    """It begins with the first answer that takes it for half as sure, and ends with the last: at
+    0.375, half-way from the chance of four classes to 0.5."""
+    unsure = np.array([0.4, 0.1, 0.0, 0.5])
     other = answer("other", 0.9)
     detector = EventDetector(rules())
     rows = [other] * 5 + [unsure] * 4 + [answer("wave", 0.9)] * 3 + [unsure] * 6 + [other] * 11
@@ -225,7 +237,9 @@ def test_rules_come_from_the_models_file() -> None:
     assert (own.lag_start, own.lag_end) == (0.7, 0.9)
     # Where nobody measured lags: the warm-up of four frames at 10 Hz, half a stretched window.
     assert EventRules.of(STREAMING).lag_end == pytest.approx(0.4)
-    assert EventRules.of(METADATA).lag_start == pytest.approx(1.0)
+    assert EventRules.of(METADATA).lag_end == pytest.approx(1.0)
+    # Half of that is enough for the answer that begins the row of an event.
+    assert EventRules.of(METADATA).lag_start == pytest.approx(0.5)
 
 
 def test_flags_replace_what_the_file_says() -> None:
