@@ -308,8 +308,8 @@ def test_events_come_once_and_say_when() -> None:
     wave = found[0][1]
     assert wave.confidence == pytest.approx(0.9)
     assert (wave.end, wave.announced) == (None, pytest.approx(2.3))
-    # An answer is about the middle of its window of two seconds.
-    assert wave.start == pytest.approx(2.0 - METADATA.seconds / 2)
+    # Half-way sure is an answer of which a quarter of the window of two seconds shows the action.
+    assert wave.start == pytest.approx(2.0 - METADATA.seconds / 4)
     [ended] = [event for result in results for event in result.events if event.ended]
     # Another action is seen from 3.5 s on; a second after the last wave at 3.4 s it is over.
     assert (ended.label, ended.start) == ("wave", wave.start)
