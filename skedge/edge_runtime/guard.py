@@ -18,8 +18,8 @@ FEWEST = 0.25
 # Metres that a body extends over, from a crouching child to somebody tall with raised arms, and far
 # beyond.
 SMALLEST, LARGEST = 0.15, 4.0
-# Frames of a piece of what was seen, and how many pieces are looked at together: knees that bend
-# backwards are told from a sensor's errors by several movements.
+# Frames of a piece of what was seen, and how many pieces are looked at together: it takes several
+# movements to distinguish knees that bend backwards from a sensor's errors.
 FRAMES = 30
 PIECES = 20
 # Seconds in view after which they are looked at, and seconds between two later looks.
@@ -166,7 +166,7 @@ def verdict(pieces: Sequence[np.ndarray], layout: Layout) -> str:
 
 
 def _refused(fault: Fault) -> bool:
-    if fault.kind == "up":  # along x lies whoever lies on a sofa
+    if fault.kind == "up":  # a body along x may be somebody on a sofa
         return not fault.remedy.startswith(("--up x", "--up -x"))
     return fault.kind in REFUSED
 

@@ -15,6 +15,6 @@ class StyleSettings:
     """
 
     pose: float = 1.0
-    sway: float = 0.6
+    sway: float = 0.5
     swing: float = 0.2
     pace: float = 0.15

@@ -65,7 +65,7 @@ def third_number(frames: np.ndarray, layout: Layout, flat: bool) -> Fault | None
         shallow = misfit(frames * (1, 1, 0), layout, True)
         ups = upward(frames * (1, 1, 0), layout)[:, 1]
         down = bool(np.median(ups[np.isfinite(ups)]) < -0.6) if np.isfinite(ups).any() else False
-        # Of pictures y points down, and no camera stands within a metre of people.
+        # In pictures y points down, and no camera is within a metre of people.
         centred = down and known[:, :2].min() < -_CENTRED
         if not centred and not misfit(frames, layout) > shallow + (0 if down else _NO_DEPTH):
             return None
@@ -89,7 +89,7 @@ def _beside_pixels(frames: np.ndarray, known: np.ndarray, layout: Layout, flat: 
 def unit(height: float, frames: np.ndarray, flat: bool) -> Fault | None:
     """What is wrong with the unit of bodies of that height."""
     if SHORTEST <= height <= TALLEST:
-        # No camera stands within a metre of people, at their feet, at the corner of their room.
+        # No camera is within a metre of people, at their feet, at the corner of their room.
         if np.nanmin(frames) >= 0 and np.nanmax(frames) <= 1.0001 and np.nanmax(frames[..., 2]) > 0:
             sentence = "all coordinates lie between 0 and 1: are these shares of a picture?"
             return Fault("unit", sentence, "--unit any", sure=True)

@@ -23,5 +23,5 @@ def said(kind: str, sentence: str, remedy: str = "") -> list[Fault]:
 
 
 def number(height: float) -> str:
-    """A height or a factor as a sentence tells it."""
+    """A height or a factor as it is written in a sentence."""
     return f"{height:.0f}" if height >= 10 else f"{height:.2g}"

@@ -58,6 +58,11 @@ class Layout:
         return order
 
     @property
+    def kinds(self) -> tuple[str, ...]:
+        """The last word of every joint's name, without its side: wrist, knee, head."""
+        return tuple(name.rsplit("_", 1)[-1] for name in self.joints)
+
+    @property
     def ways(self) -> np.ndarray:
         """(V, V): 1 where the second joint's bone lies on the way from the centre to the first."""
         ways = np.eye(len(self), dtype=np.float32)

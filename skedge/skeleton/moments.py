@@ -12,7 +12,7 @@ _NEW = 0.6
 _MIXED, _CLIPS = 0.75, 5
 _MOVES = 0.1  # of the body's extent
 _FEWEST = 8
-# So many frames at an end that are the same are padding.
+# The least number of equal frames at an end that is padding.
 _STILL = 8
 PADDED = ("ending in copies of one frame", "beginning again before their end")
 

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from skedge.skeleton.layout import Layout
 
 _WORDS = re.compile(r"left|right", re.IGNORECASE)
-# One letter stands for a side where something else than a letter, or a capital, follows or precedes
+# One letter means a side where something else than a letter, or a capital, follows or precedes
 # it: l_hand, hand.R, LHand.
 _LETTERS = re.compile(r"^[lr](?=[_.\- A-Z])|^[LR](?=[_.\- ]|[A-Z][a-z])|(?<=[_.\- ])[lrLR]$")
 # What lies between what in a body; a side's joints are left and right.

@@ -9,15 +9,14 @@ trackers are twice as wide as those of others.
 
 from collections.abc import Sequence
 
-import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from skedge.recipes.camera_settings import CameraSettings
 from skedge.skeleton.layout import Layout
 from skedge.skeleton.normalize import hip_joints, root
 from skedge.teacher.augment import rotation_matrix
+from skedge.teacher.wander import wander
 
 # How much farther from its place than the trunk a joint is found, by the word its name ends with.
 LOOSE = {
@@ -57,7 +56,7 @@ class Camera(nn.Module):
         super().__init__()
         self.settings = settings
         self.layout = layout
-        kinds = [name.rsplit("_", 1)[-1] for name in layout.joints]
+        kinds = layout.kinds
         mirror = torch.from_numpy(layout.mirror)
         hips = _among(kinds, ("hip",))
         legs = _among(kinds, LEGS)
@@ -114,7 +113,7 @@ class Camera(nn.Module):
         n, persons, frames, size, axes = joints.shape
         lost = _each(torch.rand(n) < self.settings.lost_legs) * self.legs
         place = 0.22 * torch.randn(n, persons, 1, size, axes)
-        place = place + 0.05 * _wander(n, frames, (persons, size, axes), pace=15).movedim(1, 2)
+        place = place + 0.05 * wander(n, frames, (persons, size, axes), pace=15)
         return joints + lost * place
 
     def _proportioned(self, joints: Tensor) -> Tensor:
@@ -153,10 +152,10 @@ class Camera(nn.Module):
         """Depth that is foreshortened or missing, and wanders; bodies that grow and shrink."""
         s, (n, persons, frames, joints, _) = self.settings, body.shape
         share = torch.where(torch.rand(n) < s.flat, torch.zeros(n), _uniform(n, s.depth, 1.15))
-        wander = _wander(n, frames, (persons, joints, 1), pace=12).movedim(1, 2)
-        wander = wander + torch.randn(n, persons, 1, joints, 1)
-        z = body[..., 2:] * _each(share) + s.depth_error * wander * self.loose
-        grown = 1 + 0.03 * _wander(n, frames, (persons, 1, 1), pace=20).movedim(1, 2)
+        wandering = wander(n, frames, (persons, joints, 1), pace=12)
+        wandering = wandering + torch.randn(n, persons, 1, joints, 1)
+        z = body[..., 2:] * _each(share) + s.depth_error * wandering * self.loose
+        grown = 1 + 0.03 * wander(n, frames, (persons, 1, 1), pace=20)
         return torch.cat([body[..., :2], z], -1) * grown
 
     def _confused(self, body: Tensor) -> Tensor:
@@ -173,7 +172,7 @@ class Camera(nn.Module):
     def _noise(self, body: Tensor) -> Tensor:
         n, persons, frames, joints, axes = body.shape
         white = 0.004 * torch.randn_like(body)
-        slow = 0.009 * _wander(n, frames, (persons, joints, axes), pace=5).movedim(1, 2)
+        slow = 0.009 * wander(n, frames, (persons, joints, axes), pace=5)
         still = 0.012 * torch.randn(n, persons, 1, joints, axes)
         size = self.settings.noise * _each(_uniform(n, 0.1, 1.6))
         return size * self.loose * (white + slow + still) + self._meeting(body)
@@ -183,9 +182,9 @@ class Camera(nn.Module):
         n, persons, frames, joints, axes = body.shape
         apart = (body - body[..., self.mirror, :]).norm(dim=-1, keepdim=True)
         near = self.hands * torch.exp(-((apart / 0.18) ** 2))
-        wander = _wander(n, frames, (persons, joints, axes), pace=3).movedim(1, 2)
+        wandering = wander(n, frames, (persons, joints, axes), pace=3)
         size = self.settings.meeting * _each(_uniform(n, 0, 2))
-        return size * near * (wander + 0.4 * torch.randn_like(body))
+        return size * near * (wandering + 0.4 * torch.randn_like(body))
 
     def _snapped(self, body: Tensor) -> Tensor:
         """Limbs found elsewhere for a while."""
@@ -202,7 +201,7 @@ class Camera(nn.Module):
 
     def _drift(self, n: int, frames: int) -> Tensor:
         """How a place that is not measured well wanders, and a camera in somebody's hand."""
-        slow = _wander(n, frames, (1, 1, 3), pace=22).movedim(1, 2) * self.wandering
+        slow = wander(n, frames, (1, 1, 3), pace=22) * self.wandering
         moving = _each((torch.rand(n) < 0.5) * _uniform(n, 0, 1.5))
         return slow * moving + 0.004 * _each(_uniform(n, 0, 2)) * torch.randn(n, 1, frames, 1, 3)
 
@@ -228,10 +227,3 @@ def _while(n: int, frames: int, share: float, power: float, longest: int) -> Ten
     time = torch.arange(frames)
     chosen = (torch.rand(n, 1) < share) & (time >= start) & (time < start + length)
     return chosen[:, None, :, None, None]
-
-
-def _wander(n: int, frames: int, shape: Sequence[int], pace: float) -> Tensor:
-    """Numbers (N, T, *shape) of about unit size that change within `pace` frames."""
-    knots = torch.randn(n, int(np.prod(shape)), max(2, int(frames / pace) + 2))
-    smooth = functional.interpolate(knots, size=frames, mode="linear", align_corners=True)
-    return 1.2 * smooth.view(n, *shape, frames).movedim(-1, 1)

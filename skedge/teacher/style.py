@@ -7,6 +7,7 @@ from torch.nn import functional
 from skedge.recipes.style_settings import StyleSettings
 from skedge.skeleton.layout import Layout
 from skedge.skeleton.normalize import hip_joints
+from skedge.teacher.wander import wander
 
 # Degrees by which a limb is turned at the joint that its bone begins at (standard deviation), by
 # the word that the name of the bone's end ends with.
@@ -30,8 +31,7 @@ class Style(nn.Module):
         super().__init__()
         self.settings = settings
         self.layout = layout
-        kinds = [name.rsplit("_", 1)[-1] for name in layout.joints]
-        turns = torch.tensor([TURNS.get(kind, 0.0) for kind in kinds]).deg2rad()[:, None]
+        turns = torch.tensor([TURNS.get(kind, 0.0) for kind in layout.kinds]).deg2rad()[:, None]
         for name, values in (
             ("parents", torch.from_numpy(layout.parents)),
             ("chains", torch.from_numpy(layout.ways)),
@@ -63,9 +63,7 @@ class Style(nn.Module):
     def _turned(self, bones: Tensor) -> Tensor:
         """Limbs turned at their joints, and what hangs on them as well (Rodrigues' formula)."""
         n, persons, frames, joints, axes = bones.shape
-        knots = torch.randn(n, persons * joints * axes, 2 + frames // 15)
-        sway = functional.interpolate(knots, size=frames, mode="linear", align_corners=True)
-        sway = sway.view(n, persons, joints, axes, frames).movedim(-1, 2)
+        sway = wander(n, frames, (persons, joints, axes), pace=15)
         angles = self.settings.pose * torch.randn(n, persons, 1, joints, axes)
         angles = (angles + self.settings.sway * sway) * self.turns
         angles = self.chains @ angles

@@ -1,5 +1,5 @@
 """What programs of other people write: rates in the list, decimal commas, masked arrays, padding,
-scores of another form. Each is read rightly, or told with what mends it."""
+scores of another form. Each is read rightly, or named with what mends it."""
 
 import pickle
 from pathlib import Path

@@ -181,7 +181,7 @@ def test_recorded_answers_give_the_same_events_as_live_ones(
 
 @pytest.mark.parametrize("labels", [LABELS[:3], LABELS])
 def test_an_answer_that_knows_nothing_keeps_no_event_going(labels: tuple[str, ...]) -> None:
-    """Of three classes each is more likely than half of the threshold by chance alone."""
+    """By chance alone each of three classes is more likely than half of the threshold."""
     size = len(labels)
     how = EventRules(labels, np.full(size, 0.5), np.full(size, 3))
     sure, nothing = np.eye(size)[0], np.full(size, 1 / size)
@@ -192,7 +192,7 @@ def test_an_answer_that_knows_nothing_keeps_no_event_going(labels: tuple[str, ..
 
 @given(answers, st.integers(1, 4))
 def test_without_debounce_every_row_is_an_event(row: Row, patience: int) -> None:
-    """Of an unlikely label (0.4) an event goes on, but none begins."""
+    """An event goes on with an unlikely label (0.4), but none begins."""
     sides = groupby(row, key=lambda one: one[0])
     stretches = [(label, [sure >= 0.5 for _, sure in side]) for label, side in sides]
     expected = [

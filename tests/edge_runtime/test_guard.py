@@ -140,7 +140,7 @@ def test_who_lies_on_a_sofa_is_no_mistake() -> None:
 
 
 def test_a_layout_with_an_odd_bone_is_no_reason_to_be_silent() -> None:
-    """`data check` tells of it; a camera's people can do nothing about it."""
+    """`data check` names it; people before a camera can do nothing about it."""
     document = NTU.to_dict()
     bones = [bone for bone in document["bones"] if bone[0] != "left_hand"]
     document["bones"] = [*bones, ["left_hand", "left_elbow"]]
@@ -181,7 +181,8 @@ def test_no_recorded_body_is_refused(utd_store: Path, seed: int) -> None:
 def test_what_one_second_hides_ten_show(
     utd_store: Path, seed: int, spoil: Callable[[np.ndarray], np.ndarray], named: str
 ) -> None:
-    """A Kinect's knees hardly bend in a second: mirrored bodies are told by several movements."""
+    """A Kinect's knees hardly bend in a second: it takes several movements to find
+    that bodies are mirrored."""
     frames, layout = stream(utd_store, seed, clips=6)
     guard = Guard(layout)
     for t, frame in enumerate(spoil(frames)):

@@ -233,7 +233,7 @@ def test_who_was_found_upside_down_stands_again_when_the_picture_is_sharp(
     estimate: Callable[..., BlazePose], sharp: float
 ) -> None:
     """At first, on trial or believed already, both networks have the head where the feet are, and
-    nobody stands there; whoever is followed so would be followed so for good."""
+    nobody is there; who is followed upside down would stay so for good."""
     scene = Scene(a=lambda now: 200.0)
 
     def detect(window: np.ndarray) -> list[Detection]:

@@ -1,4 +1,4 @@
-"""Layouts whose pairs, shoulders and bones contradict the names of their joints are told."""
+"""Layouts whose pairs, shoulders and bones contradict the names of their joints are named."""
 
 import json
 

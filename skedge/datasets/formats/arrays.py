@@ -269,7 +269,7 @@ def _from_csv(path: Path, layout: Layout) -> np.ndarray:
 
 
 def _halves(table: np.ndarray) -> bool:
-    """Whether every other number is what stands behind a decimal comma: all whole and none
+    """Whether every other number is what follows a decimal comma: all whole and none
     negative."""
     whole = bool((table == np.round(table)).all())
     return whole and bool((table[:, 1::2] >= 0).all()) and float(table[:, 1::2].max()) > 99

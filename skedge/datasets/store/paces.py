@@ -14,8 +14,8 @@ _FEWEST = 5
 
 
 def mixed_rates(clip: Callable[[int], np.ndarray], labels: np.ndarray) -> list[str]:
-    """A sentence where the clips of most classes (`labels`, one a clip) fall into two paces, each
-    so many times as long and as slow as the other; `clip` gives one of them, (M, T, V, 3)."""
+    """A sentence where the clips of most classes (`labels`, one per clip) are either short and fast
+    or long and slow, empty list where they are not; `clip` gives one of them, (M, T, V, 3)."""
     chosen = np.unique(np.linspace(0, len(labels) - 1, _MOST).astype(np.int64))
     paces: dict[int, list[float]] = defaultdict(list)
     for number in chosen:
