@@ -1,5 +1,6 @@
 """A TensorFlow Lite file that takes one picture."""
 
+import ctypes
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -34,6 +35,7 @@ class Network:
             with silence():
                 self._interpreter = Interpreter(str(path), num_threads=threads)
                 self._interpreter.allocate_tensors()
+            _release(path)
         except (ValueError, RuntimeError) as error:
             raise _other(
                 path, f"it cannot be read ({' '.join(str(error).split())[:160]})"
@@ -74,6 +76,26 @@ class Network:
         """As `read`, but not copied: nothing may hold it when the network runs again."""
         values: np.ndarray = self._interpreter.tensor(self._outputs[output])()
         return values
+
+
+# Linux's mman.h: MADV_DONTNEED.
+DONTNEED = 4
+
+
+def _release(path: Path) -> None:
+    """Gives back the memory that a file takes which is mapped for reading: the runtime has made its
+    own copy of the weights, and whatever else it reads comes from the file again.
+    """
+    maps = Path("/proc/self/maps")
+    madvise = getattr(ctypes.CDLL(None), "madvise", None)
+    if madvise is None or not maps.exists():
+        return
+    mapped = str(path.resolve())
+    for line in maps.read_text(errors="replace").splitlines():
+        place, rights, *_, name = line.split(maxsplit=5)
+        if name == mapped and "w" not in rights:
+            start, end = (int(address, 16) for address in place.split("-"))
+            madvise(ctypes.c_void_p(start), ctypes.c_size_t(end - start), DONTNEED)
 
 
 def _other(path: Path, reason: str) -> InputError:
