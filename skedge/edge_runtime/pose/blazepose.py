@@ -12,7 +12,7 @@ import numpy as np
 
 from skedge.edge_runtime.interfaces import Frame, Person
 from skedge.edge_runtime.pose.detector import Detector
-from skedge.edge_runtime.pose.identity import BRIEF, Identities, Sighting, Track
+from skedge.edge_runtime.pose.identity import BRIEF, Color, Identities, Sighting, Track
 from skedge.edge_runtime.pose.landmarks import HIPS, LAYOUT, MAIN, SHOULDERS, Body, Landmarker
 from skedge.edge_runtime.pose.models import model_path
 from skedge.edge_runtime.pose.parallel import Beside
@@ -306,8 +306,8 @@ def _sighting(image: np.ndarray, body: Body) -> Sighting:
     )
 
 
-def _clothes(image: np.ndarray, body: Body) -> np.ndarray | None:
-    """The colour (3,) in CIELAB of what lies between shoulders and hips, in the mean, or None where
+def _clothes(image: np.ndarray, body: Body) -> Color | None:
+    """The colour in CIELAB of what lies between shoulders and hips, in the mean, or None where
     those lie outside of the picture."""
     height, width = image.shape[:2]
     trunk = body.pixels.take(CORNERS, axis=0)
@@ -319,4 +319,4 @@ def _clothes(image: np.ndarray, body: Body) -> np.ndarray | None:
             return None
     columns, rows = grid.astype(np.intp).T
     mean = np.array([[cv2.mean(image[rows, columns][None])[:3]]], np.float32) / 255
-    return np.asarray(cv2.cvtColor(mean, cv2.COLOR_BGR2LAB)[0, 0])
+    return tuple(cv2.cvtColor(mean, cv2.COLOR_BGR2LAB)[0, 0].tolist())

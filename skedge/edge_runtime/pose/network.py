@@ -59,9 +59,11 @@ class Network:
 
     def run(self, picture: np.ndarray) -> None:
         """Computes the outputs for a picture (side, side, 3) uint8."""
-        # No copy between: the numbers are written where the network reads them.
+        # No copy between: the numbers are written where the network reads them. First as they are,
+        # and then scaled: numpy has no multiplication of bytes by floats, and goes in small steps.
         entry = self._interpreter.tensor(self._input)()[0]
-        np.multiply(picture, self._step, out=entry)
+        np.copyto(entry, picture)
+        entry *= self._step
         if self._darkest:
             entry += self._darkest
         del entry

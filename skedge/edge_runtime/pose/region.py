@@ -73,43 +73,15 @@ def cut_level(image: np.ndarray, region: Region, side: int) -> tuple[np.ndarray,
     square = image[max(top, 0) : max(top + size, 0), max(left, 0) : max(left + size, 0)]
     if not square.size or size > LARGEST * max(height, width):
         return None
-    above, before = max(-top, 0), max(-left, 0)
-    if above or before:
-        square = cv2.copyMakeBorder(square, above, 0, before, 0, cv2.BORDER_REPLICATE)
-    small = _shrunk(square, side / size, side)
-    if small is None:
-        return None
+    if square.shape[:2] != (size, size):
+        above, before = max(-top, 0), max(-left, 0)
+        below, behind = size - above - square.shape[0], size - before - square.shape[1]
+        square = cv2.copyMakeBorder(square, above, below, before, behind, cv2.BORDER_REPLICATE)
     # Resizing takes a pixel for its middle, a region for its upper left corner.
     middle = size / 2 + (size / side - 1) / 2
     shown = Region(left + middle, top + middle, float(size), angle=0.0)
+    small = cv2.resize(square, (side, side), interpolation=cv2.INTER_LINEAR)
     return np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2RGB, small)), shown
-
-
-def _shrunk(part: np.ndarray, factor: float, side: int) -> np.ndarray | None:
-    """The upper left part of a square, shrunk by `factor` and continued as its edges to (side,
-    side, 3): a pixel of the edge is shrunk once, not once for every row beyond it.
-
-    None where less than half a pixel is left of it.
-    """
-    rows, columns = (round(length * factor) for length in part.shape[:2])
-    if not rows or not columns:
-        return None
-    small = np.empty((side, side, 3), np.uint8)
-    _resize(part, small[:rows, :columns], across=factor, down=factor)
-    if columns < side:
-        edge = np.empty((rows, 1, 3), np.uint8)
-        small[:rows, columns:] = _resize(part[:, -1:], edge, across=1.0, down=factor)
-    if rows < side:
-        _resize(part[-1:], small[rows : rows + 1, :columns], across=factor, down=1.0)
-        small[rows, columns:] = part[-1, -1]
-        small[rows + 1 :] = small[rows]
-    return small
-
-
-def _resize(part: np.ndarray, out: np.ndarray, across: float, down: float) -> np.ndarray:
-    return np.asarray(
-        cv2.resize(part, None, out, fx=across, fy=down, interpolation=cv2.INTER_LINEAR)
-    )
 
 
 def around_body(hips: np.ndarray, top: np.ndarray) -> Region | None:
