@@ -35,7 +35,6 @@ class Network:
             with silence():
                 self._interpreter = Interpreter(str(path), num_threads=threads)
                 self._interpreter.allocate_tensors()
-            _release(path)
         except (ValueError, RuntimeError) as error:
             raise _other(
                 path, f"it cannot be read ({' '.join(str(error).split())[:160]})"
@@ -52,6 +51,7 @@ class Network:
             raise _other(path, f"it has no output {', '.join(missing)}")
         wanted = {**outputs, **optional}
         self._outputs = {name: known[shape] for name, shape in wanted.items() if shape in known}
+        _release(path)
 
     def gives(self, output: str) -> bool:
         """Whether the file has an output of that name."""
