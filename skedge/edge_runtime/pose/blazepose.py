@@ -287,7 +287,7 @@ class BlazePose:
             body
             if body is not None
             and body.score >= least
-            and in_picture(body, MAIN, width, height) >= LEAST
+            and in_picture(body, MAIN, width=width, height=height) >= LEAST
             else None
             for body in found
         ]

@@ -55,7 +55,7 @@ def is_whole(body: Body, width: int, height: int) -> bool:
     not hidden."""
     return (
         _has_crown(body, width, height)
-        and in_picture(body, DOWN_TO_KNEES, width, height) == len(DOWN_TO_KNEES)
+        and in_picture(body, DOWN_TO_KNEES, width=width, height=height) == len(DOWN_TO_KNEES)
         and _visible(body, MAIN)
     )
 
@@ -65,8 +65,8 @@ def is_upper(body: Body, width: int, height: int) -> bool:
     the picture, and most of its arms not hidden."""
     return (
         _has_crown(body, width, height)
-        and in_picture(body, DOWN_TO_ELBOWS, width, height) == len(DOWN_TO_ELBOWS)
-        and not in_picture(body, BELOW, width, height)
+        and in_picture(body, DOWN_TO_ELBOWS, width=width, height=height) == len(DOWN_TO_ELBOWS)
+        and not in_picture(body, BELOW, width=width, height=height)
         and _visible(body, ARMS)
     )
 
