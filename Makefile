@@ -66,8 +66,8 @@ MADE := recipe default, seed 0, on recordings of invented people alone (make def
  chose its thresholds
 PEOPLE ?= 2500
 
-# For a machine with a GPU, 32 GB of memory and 17 GB of disk; docs/results/default-model.md says
-# what two cores can do instead.
+# For a GPU and a computer with 24 GB of memory each, and 17 GB of disk;
+# docs/results/default-model.md says what two cores can do instead.
 default-model: $(READY)
 	"$(BIN)/skedge" data synth "$(RUNS)/stores/recordings" --subjects $(PEOPLE) --continuous 12 --clean --overwrite
 	"$(BIN)/skedge" distill --data "$(RUNS)/stores/recordings" --recipe default --out "$(RUNS)/default" $(ARGS)

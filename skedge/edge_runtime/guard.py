@@ -30,6 +30,10 @@ NO_CAMERA = 4.0
 TOO_SLOW = 0.34
 # So many steps in a row are looked at.
 STEPS = 5
+# Steps shorter than this, in seconds, are no camera's: of the last `FRAMES` so many, and more than
+# this share. A frame may come twice, the second in place of the first.
+TOO_QUICK = 0.0005
+QUICK, SHARE = 10, 0.8
 REFUSED = frozenset({"unit", "mirrored", "channels", "axes", "layout"})
 WANTED = {
     "unit": "give joints in metres",
@@ -57,6 +61,8 @@ class Guard:
         self._begun: float | None = None
         self._looks = 0
         self._verdict = ""
+        self._last: float | None = None
+        self._steps: deque[float] = deque(maxlen=FRAMES)
 
     def look(self, frame: np.ndarray, moment: float) -> np.ndarray:
         """The frame (M, V, 3) as the model may see it: without persons who are no bodies, NaN
@@ -66,8 +72,21 @@ class Guard:
         if there.any():
             self._frames.append(frame[there.argmax()])
             self._take_a_look(moment)
-        self.problem = odd or self._verdict
+        self.problem = self._stamped(moment) or odd or self._verdict
         return np.full_like(frame, np.nan) if self.problem else frame
+
+    def _stamped(self, moment: float) -> str:
+        """What makes no sense about time stamps that hardly move from frame to frame."""
+        if self._last is not None:
+            self._steps.append(moment - self._last)
+        self._last = moment
+        quick = sum(step < TOO_QUICK for step in self._steps)
+        if quick < QUICK or quick <= SHARE * len(self._steps):
+            return ""
+        return (
+            f"{quick + 1} frames have time stamps within {sum(self._steps):.3g} s; give each frame"
+            " its own, in seconds, with three decimals at least"
+        )
 
     def _take_a_look(self, moment: float) -> None:
         if self._begun is None:

@@ -228,7 +228,8 @@ class Recognizer:
         problem = ""
         if self.checks_bodies:
             frame = state.guard.look(frame, moment)
-            problem = self._pace.look(moment) or state.guard.problem
+            paced = self._pace.look(moment)
+            problem = state.guard.problem or paced
             frame = np.full_like(frame, np.nan) if problem else frame
         self._push(state, frame, moment)
         if seen(frame).any():

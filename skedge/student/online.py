@@ -2,7 +2,6 @@
 those in which somebody does nothing that has a name."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -15,20 +14,19 @@ from skedge.edge_runtime.events import QUIET
 from skedge.recipes.distill_settings import DistillSettings
 from skedge.recipes.recipe import Recipe
 from skedge.skeleton import InputError
+from skedge.skeleton.resample import at_rate
 from skedge.student.calibrate import Judged, calibrate, judge
 from skedge.student.divergence import softened_divergence
-from skedge.student.recordings import NOTHING, UNASKED, Recordings, Several
+from skedge.student.recordings import NOTHING, UNASKED, Recordings, prepared, spans
 from skedge.student.streaming import StreamingClassifier
 from skedge.teacher.camera import Camera
+from skedge.teacher.clips import usable
 from skedge.teacher.networks.classifier import Classifier, last_layer
 from skedge.teacher.runs.folder import Card, Run, median_seconds, write_run
 from skedge.teacher.style import Style
-from skedge.teacher.training import Trained, fit, on_gpu, provenance, seeded
+from skedge.teacher.training import Trained, fit, provenance, seeded
 
 Part = Literal["val", "test"]
-
-# Processes that cut out windows beside a GPU, which takes them faster than one of them can.
-CUTTERS = 4
 
 
 class Online(Trained):
@@ -44,11 +42,14 @@ class Online(Trained):
         classifier: Classifier,
         labels: tuple[str, ...],
         settings: DistillSettings,
+        recordings: Recordings,
+        *,
         teacher: Classifier | None = None,
     ) -> None:
         super().__init__(settings.optim)
         online = settings.online
         self.classifier = classifier
+        self.recordings = recordings
         self.settings = settings
         self.style = Style(online.style, classifier.view.layout)
         self.camera = Camera(online.camera, classifier.view.layout)
@@ -63,12 +64,20 @@ class Online(Trained):
             self.register_buffer(name, values, persistent=False)
 
     def on_fit_start(self) -> None:
+        self.recordings.to(self.device)
         for teacher in self._frozen:
             teacher.to(self.device)
 
-    def training_step(self, batch: tuple[Tensor, Tensor], batch_index: int) -> Tensor:
-        joints, labels = batch
-        placed = self.classifier.view.place(self.camera(self.style(joints)))
+    def film(self, of: Tensor) -> tuple[Tensor, Tensor]:
+        """Windows of the recordings `of` (N,) as a camera sees them, placed, and their labels;
+        exactly, since metres in bfloat16 are off by a centimetre."""
+        view = self.classifier.view
+        with torch.autocast(self.device.type, enabled=False):
+            joints, labels = self.recordings.cut(of, view.data.frames - 1)
+            return view.place(self.camera(self.style(joints))), labels
+
+    def training_step(self, batch: tuple[Tensor], batch_index: int) -> Tensor:
+        placed, labels = self.film(*batch)
         logits = self.classifier.answers(placed)
         loss = answer_loss(logits, labels, self.allowed, weights=self.weights)
         for teacher in self._frozen:
@@ -141,22 +150,19 @@ def train_online(
     classifier = Classifier(store.layout, data, plan, classes=len(store.labels))
     if encoder is not None:
         classifier.encoder.load_state_dict(encoder.state_dict())
-    module = Online(classifier, store.labels, recipe.distill, teacher=teacher)
     train = store.split(data.protocol, "train")
-    lead = data.frames - 1
-    windows = Several([Recordings(store, train, data=data, settings=settings, lead=lead)])
+    recordings = Recordings(store, train, data, settings=settings)
     for other in unlabelled:
         every = np.arange(len(other))
-        windows.add(
-            Recordings(
-                other, every, data=data, settings=settings, lead=lead, unlabelled_in=store.layout
-            )
+        recordings.join(
+            Recordings(other, every, data, settings=settings, unlabelled_in=store.layout)
         )
+    module = Online(
+        classifier, store.labels, recipe.distill, recordings=recordings, teacher=teacher
+    )
     fit(
         module,
-        windows.loader(
-            optim.batch_size, compute.processes, workers=CUTTERS if on_gpu(compute) else 0
-        ),
+        recordings.loader(optim.batch_size, compute.processes),
         run,
         title="Training on recordings",
     )
@@ -208,14 +214,13 @@ def _answered(classifier: Classifier, store: Store, part: Part, recipe: Recipe) 
     settings = recipe.distill.online
     camera = Camera(settings.camera, store.layout)
     stream = StreamingClassifier(classifier)
-    own = store.split(data.protocol, part)
-    recordings = Recordings(
-        store, own, data=data, settings=replace(settings, tempo=0.0, fresh=0.0), lead=0
-    )
+    assert store.rate is not None, "recordings without a rate have trained nothing"
     answered = []
     with torch.random.fork_rng():
         torch.manual_seed(recipe.compute.seed)
-        for joints, spans in recordings.whole():
-            logits = stream(camera(torch.from_numpy(joints)[None]))[0][0]
-            answered.append(Judged(functional.softmax(logits, 1).numpy(), spans, data.hz))
+        for index in usable(store, store.split(data.protocol, part), data.persons):
+            clip, first = prepared(store, int(index), data.persons)
+            joints = torch.from_numpy(at_rate(clip, store.rate, data.hz))
+            chances = functional.softmax(stream(camera(joints[None]))[0][0], 1).numpy()
+            answered.append(Judged(chances, spans(store, int(index), first), data.hz))
     return answered

@@ -105,6 +105,38 @@ def test_time_stamps_that_are_no_seconds(scale: float, unit: str) -> None:
     assert result.probabilities is None
 
 
+@pytest.mark.parametrize(
+    "stamps",
+    [
+        pytest.param(np.full(40, 7.0), id="always the same"),
+        pytest.param(np.arange(240) // 30.0, id="whole seconds"),
+        pytest.param(np.arange(40) / 30 / 3600, id="hours"),
+    ],
+)
+def test_time_stamps_that_stand_still(stamps: np.ndarray) -> None:
+    recognizer = Recognizer(Echo())
+    recognizer.checks_bodies = True
+    clip = standing(len(stamps))
+    results = [recognizer.update(*one) for one in zip(clip, stamps, strict=True)]
+    assert "give each frame its own" in results[-1].problem
+    assert results[-1].probabilities is None
+
+
+@given(st.floats(5, 400), st.integers(1, 3), st.integers(1, 3))
+def test_no_cameras_pace_is_refused(rate: float, twice: int, persons: int) -> None:
+    """Not a quick camera's, nor frames that come twice, nor several people's, each stamped when
+    it is passed on."""
+    recognizer = Recognizer(Echo())
+    recognizer.checks_bodies = True
+    clip = standing(60)
+    for number, frame in enumerate(clip):
+        for person in range(persons):
+            for _ in range(twice):
+                late = 0.0002 * person
+                result = recognizer.update(frame, number / rate + late, person=person)
+                assert not result.problem
+
+
 def test_a_rate_at_which_nothing_can_be_told() -> None:
     told = {}
     for rate in (2, 5):

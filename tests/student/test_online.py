@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skedge.datasets.store import Store
+from skedge.datasets.store import Store, StoreWriter
 from skedge.datasets.synthetic.synthesize import synthesize_recordings
 from skedge.edge_runtime import Recognizer
 from skedge.edge_runtime.events import QUIET, EventRules
@@ -24,7 +24,7 @@ from skedge.skeleton import InputError
 from skedge.student.calibrate import Judged, Span, calibrate, judge
 from skedge.student.distill import distill
 from skedge.student.online import Online, allowed_answers, answer_loss
-from skedge.student.recordings import NOTHING, UNASKED, Recordings, Several, frame_labels
+from skedge.student.recordings import NOTHING, UNASKED, Recordings, frame_labels, spans
 from skedge.teacher.networks.classifier import Classifier, last_layer
 from skedge.teacher.networks.dual import make_encoder
 from skedge.teacher.runs.folder import Card, write_run
@@ -50,7 +50,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
 def test_frames_of_an_action_are_its_own_until_a_while_after_it(store: Store) -> None:
     for index in range(len(store)):
         frames = int(store.index["frames"][index])
-        labels = frame_labels(store, index, frames, ONLINE)
+        labels = frame_labels(store, index, ONLINE)
         own = store.intervals[store.intervals["clip"] == index]
         loud = [one for one in own if store.labels[one["label"]] not in QUIET]
         assert loud, "a recording of nothing proves nothing"
@@ -65,12 +65,15 @@ def test_frames_of_an_action_are_its_own_until_a_while_after_it(store: Store) ->
 
 
 def test_windows_hold_what_the_camera_saw_and_ask_nothing_at_first(store: Store) -> None:
-    data = Recordings(store, np.arange(3), DATA, replace(ONLINE, tempo=0.0, fresh=1.0), 29)
+    own = replace(ONLINE, tempo=0.0, fresh=1.0, style=StyleSettings(pace=0.0))
+    data = Recordings(store, np.arange(3), DATA, own)
     torch.manual_seed(0)
-    joints, labels = data.__getitems__([*range(len(data))])
-    assert joints.shape == (len(data), 1, 29 + 24, 25, 3)
-    assert labels.shape == (len(data), 24)
-    assert len(data) > 100
+    of = torch.cat([batch for (batch,) in data.loader(16)])
+    joints, labels = data.cut(of, 29)
+    assert joints.shape == (len(of), 1, 29 + 24, 25, 3)
+    assert labels.shape == (len(of), 24)
+    assert len(of) > 100
+    assert set(of.tolist()) == {0, 1, 2}
     # The person has just come: before, the first pose stands still, and answers are not asked for.
     still = (joints[:, 0, 1:] == joints[:, 0, :-1]).all(-1).all(-1)
     assert still[:, :29].all()
@@ -81,8 +84,9 @@ def test_windows_hold_what_the_camera_saw_and_ask_nothing_at_first(store: Store)
 
 
 def test_without_a_newcomer_windows_are_cut_from_the_recording(store: Store) -> None:
-    data = Recordings(store, [0], DATA, replace(ONLINE, tempo=0.0, fresh=0.0), 29)
-    joints, _ = data.__getitems__([3])
+    data = Recordings(store, [0], DATA, replace(ONLINE, tempo=0.0, fresh=0.0))
+    torch.manual_seed(2)
+    joints, _ = data.cut(torch.tensor([0]), 29)
     steps = (joints[0, 0, 40:] - joints[0, 0, 39:-1]).abs().amax((1, 2))
     assert (steps > 0).all()
     assert steps.max() < 1.0, "two recordings' frames in one window"
@@ -93,16 +97,16 @@ def test_windows_are_played_now_quicker_and_now_slower_with_their_own_labels(sto
     steps = {}
     for pace in (0.0, 0.15):
         own = replace(ONLINE, tempo=0.0, fresh=0.0, style=StyleSettings(pace=pace))
-        data = Recordings(store, [0], DATA, own, 29)
-        times = np.arange(len(data.frames))
-        data.frames = np.zeros_like(data.frames) + times[:, None, None, None].astype(np.float32)
+        data = Recordings(store, [0], DATA, own)
+        times = torch.arange(len(data.frames))
+        data.frames = torch.zeros_like(data.frames) + times[:, None, None, None]
         data.labels = times // 100
         torch.manual_seed(1)
-        joints, labels = data.__getitems__([0] * 64)
+        joints, labels = data.cut(torch.zeros(64, dtype=torch.int64), 29)
         at = joints[:, 0, :, 0, 0].numpy()
         labels_there = np.round(at[:, 29:]) // 100
         assert (labels.numpy() == labels_there).mean() > 0.99
-        inside = ((at > 0) & (at < times[-1])).all(1)
+        inside = ((at > 0) & (at < len(times) - 1)).all(1)
         steps[pace] = np.diff(at[inside], axis=1)
     np.testing.assert_allclose(steps[0.0], 2.0, atol=0.01)
     assert 0.2 < steps[0.15].std() < 0.5
@@ -110,12 +114,47 @@ def test_windows_are_played_now_quicker_and_now_slower_with_their_own_labels(sto
     assert np.abs(np.diff(steps[0.15], axis=1)).max() < 0.5, "a jump is no other pace"
 
 
-def test_windows_cut_out_by_other_processes_are_all_different_in_every_epoch(store: Store) -> None:
-    windows = Several([Recordings(store, [0], DATA, ONLINE, 29)])
-    loader = windows.loader(4, workers=2)
-    seen = torch.cat([joints for _ in range(2) for joints, _ in loader])
+def test_windows_are_all_different_in_every_epoch(store: Store) -> None:
+    data = Recordings(store, [0], DATA, ONLINE)
+    batches = [batch for _ in range(2) for (batch,) in data.loader(4)]
+    seen = torch.cat([data.cut(batch, 29)[0] for batch in batches])
     assert len(seen) >= 16
     assert len(seen.flatten(1).unique(dim=0)) == len(seen)
+
+
+def test_recordings_of_two_rates_are_cut_at_the_models_own(store: Store) -> None:
+    """Bodies that move by a metre a second in recordings of 30 and of 60 frames a second."""
+    steady = replace(ONLINE, tempo=0.0, fresh=0.0, style=StyleSettings(pace=0.0))
+    slow, quick = (Recordings(store, [0], DATA, steady) for _ in range(2))
+    for one, rate in ((slow, 30.0), (quick, 60.0)):
+        one.paces[:] = rate / DATA.hz
+        moments = torch.arange(len(one.frames)) / rate
+        one.frames = torch.zeros_like(one.frames) + moments[:, None, None, None]
+    slow.join(quick)
+    joints, _ = slow.cut(torch.tensor([0, 1] * 32), 29)
+    steps = joints[:, 0, 40:, 0, 0].diff(dim=1)
+    torch.testing.assert_close(steps, torch.full_like(steps, 1 / DATA.hz), atol=1e-4, rtol=0)
+
+
+def test_labels_stay_with_their_frames_where_nobody_is_seen_at_first(
+    store: Store, tmp_path: Path
+) -> None:
+    """The frames before somebody comes are dropped: what follows keeps its own labels."""
+    joints = np.array(store.clip(0))
+    empty = 45
+    joints[:, :empty] = np.nan
+    intervals = [tuple(one)[1:] for one in store.intervals if one["clip"] == 0]
+    with StoreWriter(
+        tmp_path / "late", name="late", layout=store.layout, labels=store.labels, rate=30.0
+    ) as writer:
+        writer.add("late", joints, label=0, intervals=intervals)
+    whole, cut = (Recordings(one, [0], DATA, ONLINE) for one in (store, Store(tmp_path / "late")))
+    assert len(cut.labels) == len(whole.labels) - empty
+    torch.testing.assert_close(cut.labels, whole.labels[empty:])
+    own = spans(store, 0)
+    assert [one.start - empty / 30 for one in own] == pytest.approx(
+        [one.start for one in spans(store, 0, empty)]
+    )
 
 
 @given(st.integers(0, 2**31 - 1))
@@ -243,8 +282,8 @@ def test_a_teachers_answers_are_learned_where_there_are_no_labels(
 ) -> None:
     """What is left to learn is the divergence from the teacher, whose quiet answers are lowered."""
     other = make_store(tmp_path / "real", layout="kinect20", labels=("knock",))
-    sees = Recordings(other, range(len(other)), DATA, ONLINE, 29, unlabelled_in=store.layout)
-    joints, labels = sees.__getitems__([*range(len(sees))])
+    sees = Recordings(other, range(len(other)), DATA, ONLINE, unlabelled_in=store.layout)
+    joints, labels = sees.cut(torch.arange(len(sees.lengths)), 29)
     assert joints.shape[3] == len(store.layout)
     assert (labels == UNASKED).all()
     teacher, student = (write_classifier(tmp_path / name, store, DATA, PLAN) for name in "ab")
@@ -254,12 +293,24 @@ def test_a_teachers_answers_are_learned_where_there_are_no_labels(
         last_layer(teacher.head).bias.sub_(
             lowered * torch.tensor([float(label in QUIET) for label in store.labels])
         )
-        module = Online(student, store.labels, how, teacher)
-        left.append(module.training_step((joints, labels), 0).item())
+        module = Online(student, store.labels, how, sees, teacher=teacher)
+        left.append(module.training_step((torch.arange(len(sees.lengths)),), 0).item())
     assert left[0] > 0.01
     assert left[1] == pytest.approx(0, abs=1e-5)
     folder = tmp_path / "run"
     assert _student(store, folder, 1, teachers=[tmp_path / "a"], unlabelled=[other])
+
+
+def test_half_precision_moves_no_joint(store: Store, tmp_path: Path) -> None:
+    data = Recordings(store, [0], DATA, ONLINE)
+    student = write_classifier(tmp_path / "student", store, DATA, PLAN)
+    module = Online(student, store.labels, DistillSettings(online=ONLINE), data)
+    seen = []
+    for half in (False, True):
+        torch.manual_seed(0)
+        with torch.autocast("cpu", torch.bfloat16, enabled=half):
+            seen.append(module.film(torch.zeros(4, dtype=torch.int64))[0])
+    torch.testing.assert_close(*seen)
 
 
 def _pretrained(folder: Path, store: Store, plan: EncoderSettings) -> Path:
