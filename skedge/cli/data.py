@@ -85,10 +85,11 @@ def _notes(report: dict[str, Any], where: Path) -> list[str]:
     damaged = len(report["damaged"])
     of = f"{report['sources']} {report['unit']}"
     notes = []
-    if damaged and damaged > report["sources_damaged"]:
-        notes.append(f"{damaged} damaged parts of {of} left out, see {where}")
-    elif damaged:
-        notes.append(f"{damaged} of {of} damaged and left out, see {where}")
+    if damaged:
+        parts = damaged > report["sources_damaged"]
+        many = f"{damaged} damaged parts of {of}" if parts else f"{damaged} of {of} damaged and"
+        first = report["damaged"][0]
+        notes.append(f"{many} left out, see {where}; {first['file']}: {first['reason']}")
     notes += report["warnings"]
     if report["notes"]:
         first = report["notes"][0]

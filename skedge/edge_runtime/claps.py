@@ -3,7 +3,7 @@
 The periodic motion that `skedge.edge_runtime.repetitions` looks for drowns in the way up and down
 where somebody claps a few times, quickly. What makes a clap is known, so it is counted itself: each
 time that elbows, wrists and hands are nearer to those of the other side than before and after, by a
-share of what is usual in this stretch.
+share of what is usual in this stretch. The last time may be the one after which they stay together.
 """
 
 import numpy as np
@@ -16,6 +16,9 @@ LEAST, SHARE = 0.02, 0.3
 # In usual periods: two claps further apart than `UNSEEN` have others between them that were not
 # seen; further apart than `PAUSE` they have a pause between them.
 UNSEEN, PAUSE = 1.6, 3.5
+# Hands are together where their distance is below this share of the way up from the usual least one
+# to the greatest, and stay together where it falls to this one.
+TOGETHER, STAYED = 0.45, 0.1
 
 
 def is_clap(label: str | None) -> bool:
@@ -46,12 +49,19 @@ def claps(apart: np.ndarray, inside: np.ndarray) -> int:
     own = apart[inside]
     rises = np.abs(np.diff(own[[place for place, _ in _turns(own, LEAST)]]))
     limit = max(LEAST, SHARE * float(np.median(rises))) if len(rises) else LEAST
-    together = [place for place, least in _turns(apart, limit) if least and inside[place]]
+    turns = _turns(apart, limit)
+    # Where the first turn is a least one, hands were together from the beginning.
+    least = [place for place, low in turns[1:] if low and inside[place]]
+    usual, most = float(np.median(apart[least])) if least else 0.0, float(own.max())
+    together = [at for at in least if apart[at] <= usual + TOGETHER * (most - usual)]
+    last, low = turns[-1] if turns else (0, True)
+    ends = not low and inside[last] and len(together) > 0
+    stay = int(ends and apart[last:].min() <= usual + STAYED * (apart[last] - usual))
     if len(together) < 4:
-        return max(1, len(together))
+        return max(1, len(together) + stay)
     gaps = np.diff(together) / np.median(np.diff(together))
     unseen = np.where((gaps > UNSEEN) & (gaps < PAUSE), np.round(gaps) - 1, 0)
-    return len(together) + int(unseen.sum())
+    return len(together) + stay + int(unseen.sum())
 
 
 def _turns(curve: np.ndarray, limit: float) -> list[tuple[int, bool]]:

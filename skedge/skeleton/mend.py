@@ -10,10 +10,12 @@ from skedge.skeleton.layout import Layout
 UNITS = {"m": 1.0, "mm": 0.001, "cm": 0.01, "in": 0.0254, "ft": 0.3048}
 _MOST_PERSONS = 10
 # What programs write three times for a joint nobody saw; 1e20 and 999999 are what numpy fills its
-# masked arrays with.
+# masked arrays with, 32768 and 3.4e38 the ends of what their numbers can say.
+_LARGEST = float(np.finfo(np.float32).max)
 _NOT_SEEN = np.array(
     [
-        *(-1, 1e20, float(np.float32(1e20))),
+        *(-1, 1e20, float(np.float32(1e20)), _LARGEST, -_LARGEST, 32767, -32767, -32768, 65535),
+        *(-(10.0**digits) for digits in (3, 4, 5, 6)),
         *(sign * (10.0**digits - 1) for sign in (1, -1) for digits in (3, 4, 5, 6)),
     ]
 )

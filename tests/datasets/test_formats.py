@@ -484,7 +484,7 @@ def test_damage_in_own_clips(own: Path, tmp_path: Path) -> None:
     assert "array of numbers" in found["objects.npz"][0]
     assert "no joint in 5 frames" in found["nothing.npz"][0]
     assert "expected 60 columns a person" in found["columns.csv"][0]
-    assert found["ragged.csv"] == ("expected 3 numbers, got 2; is it truncated?", 2)
+    assert found["ragged.csv"] == ("expected 60 columns a person (20 joints, x y z), got 3", 1)
     assert found["word.csv"] == ("expected numbers, got 'up'", 2)
     outside = [entry for entry in report["damaged"] if "inside the folder" in entry["reason"]]
     assert [entry["line"] for entry in outside] == [11, 12, 13, 15]
@@ -498,7 +498,7 @@ def test_a_list_that_cannot_be_used(own: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"clips.csv: expected a table in UTF-8"):
         import_dataset("arrays", own, tmp_path / "x")
     (own / "clips.csv").unlink()
-    with pytest.raises(InputError, match=r"clips.csv: expected a file"):
+    with pytest.raises(InputError, match=r"clips.csv: expected the list of the clips"):
         import_dataset("arrays", own, tmp_path / "x")
     with pytest.raises(InputError, match="unknown layout"):
         import_dataset("arrays", own, tmp_path / "x", layout="kinect21")

@@ -105,3 +105,25 @@ def test_a_class_named_twice_is_refused_with_its_name(tmp_path: Path) -> None:
     (tmp_path / "labels.txt").write_text("wave\njump\nwave\n")
     with pytest.raises(InputError, match=r"labels.txt: expected every class once, got 'wave'"):
         read_labels(tmp_path / "labels.txt", 0)
+
+
+def test_a_list_of_another_name_is_named(tmp_path: Path) -> None:
+    folder = _folder(tmp_path / "set", people())
+    (folder / "clips.csv").rename(folder / "labels.csv")
+    with pytest.raises(InputError, match=r"if it is labels\.csv, call it clips\.csv"):
+        _notes(folder)
+
+
+def test_objects_of_python_are_named(tmp_path: Path) -> None:
+    folder = _folder(tmp_path / "set", people()[:1], "file,label\na.npy,wave\n")
+    np.save(folder / "a.npy", np.array([{"joints": people()[0]}], object), allow_pickle=True)
+    with pytest.raises(InputError, match="got Python objects: save one array a clip"):
+        _notes(folder)
+
+
+def test_words_for_validation_and_test(tmp_path: Path) -> None:
+    rows = ["c0.npz,wave,train", "c1.npz,jump,dev", "c2.npz,wave,eval"]
+    folder = _folder(tmp_path / "set", people()[:3], "\n".join(["file,label,split", *rows]) + "\n")
+    assert _notes(folder) == ""
+    store = Store(tmp_path / "set-store")
+    assert store.codes("official").tolist() == [1, 2, 3]

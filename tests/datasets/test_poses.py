@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from skedge.datasets.formats.poses import clip_of
 from skedge.datasets.poses import read_poses
 from skedge.skeleton import InputError
 
@@ -58,3 +59,26 @@ def test_a_folder_without_any_and_a_damaged_file(tmp_path: Path) -> None:
     (tmp_path / "x.npz").write_bytes(b"PK\x03\x04 and nothing more")
     with pytest.raises(InputError, match="cannot be read"):
         list(read_poses(tmp_path))
+
+
+@pytest.mark.parametrize(("rate", "times"), [(30.0, 8), (5.0, 2)])
+def test_two_glimpses_of_somebody_are_no_clip(tmp_path: Path, rate: float, times: int) -> None:
+    """A close-up in which a body was believed for two pictures: eight frames between and beside
+    them were made up."""
+    body = np.random.default_rng(0).normal(size=(1, 33, 3)).repeat(16, axis=0)
+    pictures = np.arange(16)
+
+    def seen(whole: int) -> np.ndarray:
+        file = write(
+            tmp_path / "close.npz",
+            picture=pictures,
+            person=np.ones(16, int),
+            joints=body,
+            rate=rate,
+            whole=pictures < whole,
+        )
+        return clip_of(next(iter(read_poses(file))), 30.0, everyone=False)
+
+    assert seen(times).shape[1] >= 8
+    with pytest.raises(InputError, match="expected somebody wholly in view for 8 frames"):
+        seen(1 if rate < 30 else 2)

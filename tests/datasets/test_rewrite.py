@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from skedge.datasets.store import Store, StoreWriter
+from skedge.datasets.store.check import check
 from skedge.datasets.store.lock import only_one
 from skedge.datasets.store.rewrite import Clip, append, merge, without
 from skedge.datasets.store.splits import add_folds
@@ -210,3 +211,21 @@ def test_what_cannot_be_merged(store: Path, tmp_path: Path) -> None:
         with pytest.raises(InputError, match=words):
             merge(stores, tmp_path / "all")
     assert not (tmp_path / "all").exists()
+
+
+def test_a_damaged_clip_does_not_look_whole_in_a_copy(tmp_path: Path) -> None:
+    """Its bytes got a new checksum, which was right for them: nobody could tell any more."""
+    clips(tmp_path / "a", "kinect20", ["walk", "run"], 30.0)
+    clips(tmp_path / "b", "kinect20", ["walk", "run"], 30.0)
+    with open(tmp_path / "a" / "joints.npy", "r+b") as file:
+        file.seek(-40, 2)
+        file.write(b"\xff" * 8)
+    damaged = check(Store(tmp_path / "a"))
+    assert len(damaged) == 1
+    merged = merge([Store(tmp_path / "a"), Store(tmp_path / "b")], tmp_path / "merged")
+    assert check(merged) == [f"a/{damaged[0]}"]
+    left = without(Store(tmp_path / "a"), tmp_path / "left", ["walk"])
+    assert check(left) == damaged
+    one = Store(tmp_path / "a")
+    assert one.rate is not None
+    assert check(append(tmp_path / "a", [Clip("run", joints(3))], one.layout, one.rate)) == damaged

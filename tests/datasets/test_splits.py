@@ -86,6 +86,7 @@ def test_wrong_splits(store: Path, tmp_path: Path) -> None:
         ("clip 3,training\n", "line 1"),
         ("clip 3,val\nclip 3,test\n", "line 2: .* twice"),
         ("x,val\n", "x"),
+        ("\n", "expected lines like .* got none"),
     ):
         (tmp_path / "mine.csv").write_text(content)
         with pytest.raises(InputError, match=message):

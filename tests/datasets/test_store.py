@@ -147,7 +147,10 @@ def test_a_store_without_protocols_or_rate(tmp_path: Path) -> None:
     store = Store(tmp_path / "store")
     assert store.rate is None
     assert store.protocols == []
-    with pytest.raises(InputError, match="unknown protocol 'xsub'; this store's protocols: none"):
+    with pytest.raises(
+        InputError,
+        match="unknown protocol 'xsub'; this store's protocols: none; `skedge data split",
+    ):
         store.split("xsub", "train")
 
 

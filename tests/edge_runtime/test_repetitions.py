@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skedge.edge_runtime import Recognizer
+from skedge.edge_runtime.claps import claps
 from skedge.edge_runtime.repetitions import Counter
 from tests.edge_runtime.edge_models import STREAMING, write_streaming_model
 from tests.edge_runtime.test_guard import FRONT, NTU
@@ -114,3 +115,26 @@ def test_claps_are_counted_on_the_hands_also_quick_ones(times: int, period: floa
     reach = round(0.4 * period * RATE)
     clip[hidden - reach : hidden + reach, [*LEFT_ARM, *RIGHT_ARM]] = np.nan
     assert counted(clip, 1.0, end, label="clap hands") == times
+
+
+@pytest.mark.parametrize("times", [3, 5, 12])
+def test_hands_that_stay_together_have_clapped_once_more(times: int) -> None:
+    """Who rests with the hands folded opens them so many times, and ends where she began."""
+    still = np.full(20, 0.35)
+    beats = 0.8 - 0.3 * np.cos(2 * np.pi * np.arange(times * 15) / 15)
+    apart = np.concatenate([still, beats, still])
+    inside = np.zeros(len(apart), bool)
+    inside[16:-16] = True
+    assert claps(apart, inside) == times
+
+
+@pytest.mark.parametrize("times", [3, 5, 12])
+def test_arms_that_come_up_from_the_side_have_not_clapped_there(times: int) -> None:
+    """A dip on the way out is no clap: the hands are far apart."""
+    still = np.full(20, 1.0)
+    dip = 1.0 - 0.15 * np.sin(np.pi * np.arange(12) / 12)
+    beats = 0.7 + 0.3 * np.cos(2 * np.pi * np.arange(times * 15) / 15)
+    apart = np.concatenate([still, dip, beats, still])
+    inside = np.zeros(len(apart), bool)
+    inside[16:-16] = True
+    assert claps(apart, inside) == times

@@ -1,7 +1,6 @@
 """Anybody's own clips: a folder with a .npz or .csv file a clip, `clips.csv` that tells whose they
 are, and a layout."""
 
-import codecs
 import csv
 import os
 import re
@@ -15,11 +14,11 @@ import numpy as np
 
 from skedge.datasets.importer import Clip, Dataset
 from skedge.datasets.parsing.damage import DamagedError, check_joints, damaged
+from skedge.datasets.parsing.joint_tables import WIDE, read_joints
 from skedge.datasets.parsing.labels import alike, read_labels
 from skedge.datasets.parsing.npz import LARGEST, members, read_array
 from skedge.datasets.parsing.ntu_text import LONGEST
 from skedge.datasets.parsing.padded import in_order
-from skedge.datasets.parsing.tables import is_title, read_table
 from skedge.datasets.source import File, read_bytes
 from skedge.datasets.store import PARTS
 from skedge.skeleton.errors import InputError
@@ -28,17 +27,17 @@ from skedge.skeleton.mend import persons_first
 from skedge.skeleton.resample import at_rate
 
 LIST = "clips.csv"
-MOST_PEOPLE = 100
 _NUMBERS = ("subject", "camera", "setup")
-# A number, then a space: 0,25 -1,5
-_DECIMAL_COMMA = re.compile(rb"\d,\d+ +-?\d")
 _RATES = ("rate", "fps", "hz", "frame_rate", "framerate")
 _WHOLE = re.compile(r"-?\d+(\.0*)?")
 _NUMBER = re.compile(r"\d{1,4}(\.\d+)?")
 _UNKNOWN = ("nan", "none", "null", "na", "n/a")
 _MARKS = ",;\t|"
-_WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-_PART_NAMES = {"training": "train", "validation": "val", "valid": "val", "testing": "test"}
+_PART_NAMES = {
+    "training": "train",
+    **dict.fromkeys(("validation", "valid", "dev"), "val"),
+    **dict.fromkeys(("testing", "eval", "evaluation"), "test"),
+}
 
 
 class _Row(NamedTuple):
@@ -129,7 +128,7 @@ def read_clip(
     """The clip in one file of the list, at `rate` frames a second where it has a rate of its own;
     `DamagedError` names it."""
     read = {".npz": _from_npz, ".npy": _from_npy}.get(row.path.suffix.lower())
-    joints = read(row.path) if read is not None else _from_csv(row.path, layout)
+    joints = read(row.path) if read is not None else read_joints(row.path, layout)
     if joints.dtype.kind == "b":
         damaged(row.path, "expected coordinates, got true and false")
     if joints.ndim == 2 and joints.shape[1] == 3 * len(layout):
@@ -228,6 +227,8 @@ def _from_npy(path: Path) -> np.ndarray:
     try:
         array: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
     except Exception as error:  # a damaged header makes NumPy raise almost anything
+        if "object" in str(error).lower():
+            damaged(path, "expected an array of numbers, got Python objects: save one array a clip")
         damaged(path, f"expected an array, it cannot be read ({type(error).__name__})")
     if array.dtype.kind not in "fiu" or array.nbytes > LARGEST:
         damaged(
@@ -238,64 +239,18 @@ def _from_npy(path: Path) -> np.ndarray:
     return np.array(array)
 
 
-def _from_csv(path: Path, layout: Layout) -> np.ndarray:
-    content = read_bytes(File(str(path)))
-    if content.startswith(_WIDE):
-        content = content.decode("utf-16", "replace").encode()
-    content = content.removeprefix(codecs.BOM_UTF8)
-    content = content.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b'"', b"")
-    content = _with_commas(content)
-    first, _, rest = content.partition(b"\n")
-    person = len(layout) * 3
-
-    def check(columns: int, line: int) -> None:
-        if columns % person or columns > MOST_PEOPLE * person:
-            number = "; is the first one a frame's number or time? Leave it out"
-            damaged(
-                path,
-                f"expected {person} columns a person ({len(layout)} joints, x y z), got"
-                f" {columns}{number if columns % person == 1 else ''}",
-                line,
-            )
-
-    if first.count(b",") >= MOST_PEOPLE * person:  # before each of them is looked at
-        check(first.count(b",") + 1, 1)
-    titles = any(is_title(cell) for cell in first.split(b","))
-    table = read_table(b"\n" + rest if titles else content, 0, path, commas=True, absent=True)
-    check(table.shape[1], 1 + titles)
-    if table.shape[1] == 2 * person and _halves(table):
-        damaged(path, "expected decimal points, got commas: put semicolons between the numbers")
-    return table.reshape(len(table), -1, len(layout), 3).transpose(1, 0, 2, 3)
-
-
-def _halves(table: np.ndarray) -> bool:
-    """Whether every other number is what follows a decimal comma: all whole and none
-    negative."""
-    whole = bool((table == np.round(table)).all())
-    return whole and bool((table[:, 1::2] >= 0).all()) and float(table[:, 1::2].max()) > 99
-
-
-def _with_commas(content: bytes) -> bytes:
-    """A table separated by semicolons, tabs or spaces, with decimal commas or points, as one that
-    is separated by commas."""
-    lines = content.lstrip().splitlines()
-    first = lines[-1] if lines else b""  # the first one may be titles
-    if b";" in first:
-        return content.replace(b",", b".").replace(b";", b",")
-    if b"\t" in first:
-        return content.replace(b",", b".").replace(b"\t", b",")
-    if b" " in first.strip() and (b"," not in first or _DECIMAL_COMMA.search(first)):
-        content = content.replace(b",", b".")
-        return b"\n".join(b",".join(line.split()) for line in content.split(b"\n"))
-    return content
-
-
 def _rows(source: Path, wrong: list[DamagedError]) -> tuple[list[_Row], list[str]]:
     """The rows of the list that can be used, and notes about what else it has."""
     path = source / LIST
+    if not path.is_file():
+        others = [one.name for one in sorted(source.glob("*.csv")) if b"label" in _first(one)]
+        raise InputError(
+            f"{path}: expected the list of the clips, with the columns file and label, found none"
+            + (f"; if it is {others[0]}, call it {LIST}" if others else "")
+        )
     try:
         content = read_bytes(File(str(path)))
-        wide = "utf-16" if content.startswith(_WIDE) else "utf-8-sig"
+        wide = "utf-16" if content.startswith(WIDE) else "utf-8-sig"
         text = unicodedata.normalize("NFC", content.decode(wide))
         first = text.lstrip().splitlines()[0] if text.strip() else ""
         mark = max(_MARKS, key=first.count)
@@ -327,6 +282,12 @@ def _rows(source: Path, wrong: list[DamagedError]) -> tuple[list[_Row], list[str
     others = [title for title in columns if title not in read]
     unread = f"{LIST}: columns not read: {', '.join(others)[:80]} (frames a second are --rate)"
     return rows, [unread] if others else []
+
+
+def _first(table: Path) -> bytes:
+    """The first line of a table, in small letters."""
+    with open(table, "rb") as file:
+        return file.readline(1000).lower()
 
 
 def _numbering(lines: list[tuple[int, dict[str, str | None]]], field: str) -> dict[str, int]:

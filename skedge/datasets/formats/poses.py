@@ -70,7 +70,8 @@ def clip_of(
         own = (recording.person == number) & recording.whole
         own &= (recording.seconds >= start - GAP) & (recording.seconds <= end + GAP)
         seconds = recording.seconds[own]
-        if len(seconds) < 2:
+        # Frames between two glimpses of somebody do not count, unless few pictures were looked at.
+        if len(seconds) < max(2, SHORTEST * min(1, recording.rate / rate)):
             continue
         joints = at_times(recording.joints[own], seconds, wanted)
         after = np.minimum(np.searchsorted(seconds, wanted), len(seconds) - 1)

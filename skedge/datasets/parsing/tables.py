@@ -9,7 +9,7 @@ from skedge.datasets.parsing.decimals import PADDING, decimals
 _BLOCK = 100_000
 MOST = 3_000_000
 _PAD = b" " * PADDING
-_ABSENT = ("nan", "-nan", "none", "null")
+_ABSENT = ("nan", "-nan", "-nan(ind)", "nan(ind)", "none", "null", "na", "n/a", "#n/a", "-", "--")
 
 
 def read_table(

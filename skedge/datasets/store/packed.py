@@ -195,6 +195,12 @@ class StoreWriter:
         self._names.add(name)
         self._rows += persons * frames
 
+    def still_damaged(self) -> None:
+        """Say that the clip that was added last is a copy of a damaged one: its checksum stays
+        wrong."""
+        *clip, checksum = self._clips[-1]
+        self._clips[-1] = (*clip, checksum ^ 0xFFFFFFFF)
+
     @property
     def names(self) -> list[str]:
         """The names of the clips, in the order in which they were added."""
@@ -423,9 +429,11 @@ class Store:
         """Every clip's part in `protocol`, (clips,) int8: 0 unused, 1 train, 2 val, 3 test;
         `InputError` if it is unknown."""
         if self._splits is None or protocol not in self.protocols:
-            known = ", ".join(self.protocols) or "none"
+            known = ", ".join(self.protocols)
+            none = f"none; `skedge data split {self.path} mine --folds 5` makes mine-1 to mine-5"
             raise InputError(
-                f"{self.path}: unknown protocol {protocol!r}; this store's protocols: {known}"
+                f"{self.path}: unknown protocol {protocol!r}; this store's protocols:"
+                f" {known or none}"
             )
         return self._splits[protocol]
 

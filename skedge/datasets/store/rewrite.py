@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from skedge.datasets.store import PARTS, Store, StoreWriter
+from skedge.datasets.store.check import is_whole
 from skedge.datasets.store.lock import only_one
 from skedge.datasets.store.look import look
 from skedge.datasets.store.splits import every_fifth
@@ -196,6 +197,7 @@ def merge(stores: Sequence[Store], path: Path | str, name: str | None = None) ->
                     camera=int(entry["camera"]),
                     setup=int(entry["setup"]),
                 )
+                _mark(store, i, writer)
             people += max(0, int(store.index["subject"].max()) + 1)
         for protocol in dict.fromkeys(protocol for store in stores for protocol in store.protocols):
             parts = [
@@ -249,6 +251,7 @@ def _whole(stores: Sequence[Store], path: Path, name: str | None) -> Store:
                 camera=int(entry["camera"]),
                 setup=int(entry["setup"]),
             )
+            _mark(stores[number], i, writer)
         for protocol in first.protocols:
             codes = np.array([stores[number].codes(protocol)[i] for _, number, i in clips], np.int8)
             writer.protocol(protocol, every_fifth if protocol == "films" else _always(codes))
@@ -273,10 +276,17 @@ def _copy(store: Store, writer: StoreWriter, labels: list[str], chosen: np.ndarr
             setup=int(entry["setup"]),
             intervals=intervals,
         )
+        _mark(store, int(i), writer)
     for file in store.path.glob("*.json"):
         if file.name not in OWN:
             document = json.loads(file.read_bytes())
             writer.attach(file.name, _always(document))
+
+
+def _mark(store: Store, number: int, writer: StoreWriter) -> None:
+    """Leave the copy of a damaged clip, which was added last, damaged."""
+    if not is_whole(store, number):
+        writer.still_damaged()
 
 
 def _always(value: Any) -> Callable[..., Any]:

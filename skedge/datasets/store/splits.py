@@ -67,7 +67,7 @@ def read_split(path: Path | str, store: Store) -> np.ndarray:
     them a comma.
 
     Clips that are not in it are unused. Raises `InputError` with the line for an unknown clip or
-    part and a clip twice.
+    part and a clip twice, and for an empty file.
     """
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
@@ -90,6 +90,8 @@ def read_split(path: Path | str, store: Store) -> np.ndarray:
         if codes[place[name]]:
             raise InputError(f"{path}: line {number}: expected every clip once, got {name} twice")
         codes[place[name]] = PARTS[part]
+    if not codes.any():
+        raise InputError(f"{path}: expected lines like a1_s1_t1,train, got none")
     return codes
 
 

@@ -1,0 +1,145 @@
+"""Joints in a table of text, as spreadsheets and other programs write it: a row a frame."""
+
+import codecs
+import re
+from pathlib import Path
+
+import numpy as np
+
+from skedge.datasets.parsing.damage import damaged
+from skedge.datasets.parsing.tables import is_title, read_table
+from skedge.datasets.source import File, read_bytes
+from skedge.skeleton.layout import Layout
+
+MOST_PEOPLE = 100
+WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+# gzip, zip (also .xlsx), HDF5 (also MATLAB's)
+_PACKED = (b"\x1f\x8b", b"PK\x03\x04", b"\x89HDF")
+# A number, then a space: 0,25 -1,5
+_DECIMAL_COMMA = re.compile(rb"\d,\d+ +-?\d")
+_WHO = ("person", "personid", "body", "bodyid", "skeleton", "track", "trackid", "player")
+
+
+def read_joints(path: Path, layout: Layout) -> np.ndarray:
+    """Joints (M, T, V, 3) of a .csv file: x, y, z of every joint of every person, NaN where a cell
+    is empty.
+
+    Between the numbers are commas, semicolons (the numbers may have decimal commas then), tabs or
+    spaces; brackets are passed over. Titles that name all joints of the layout with their axis
+    (head_x, Head.X, x_head) say where each is, and other columns are left out; without such titles
+    the columns are in the layout's order. Raises `DamagedError` with the line for another number of
+    columns, other words, several people below each other, and what is no text.
+    """
+    content = _commas_between(_text(path))
+    first, _, rest = content.partition(b"\n")
+    cells = first.split(b",", MOST_PEOPLE * len(layout) * 3)
+    titles = any(is_title(cell) for cell in cells)
+    body = rest if titles else content
+    places = _places(cells, layout) if titles else None
+    if places is not None:
+        body = _columns(body, cells, places, path=path)
+    _check_columns(_with_the_last(body), layout, path, line=1 + titles)
+    table = read_table(b"\n" + body if titles else body, 0, path, commas=True, absent=True)
+    person = len(layout) * 3
+    if table.shape[1] % person == 1 and np.isnan(table[:, -1]).all():
+        table = table[:, :-1]  # a comma at the end of every line
+    if table.shape[1] % person:
+        _check_columns(table.shape[1], layout, path, line=1 + titles)
+    if table.shape[1] == 2 * person and _halves(table):
+        damaged(path, "expected decimal points, got commas: put semicolons between the numbers")
+    return table.reshape(len(table), -1, len(layout), 3).transpose(1, 0, 2, 3)
+
+
+def _text(path: Path) -> bytes:
+    """What a file says, in UTF-8 and with ends of lines of one kind, without quotes."""
+    content = read_bytes(File(str(path)))
+    if content.startswith(WIDE):
+        content = content.decode("utf-16", "replace").encode()
+    content = content.removeprefix(codecs.BOM_UTF8)
+    if content.startswith(_PACKED) or b"\0" in content[:1000]:
+        damaged(path, "expected a table of text, got a packed or binary file: unpack or export it")
+    return content.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b'"', b"").strip(b" \n")
+
+
+def _commas_between(content: bytes) -> bytes:
+    """A table between semicolons, tabs or spaces, with decimal commas or points, or with brackets,
+    as one between commas."""
+    last = content[content.rfind(b"\n") + 1 :]  # the first one may be titles
+    if b"(" in last or b"[" in last:
+        content = content.translate(None, b"()[]")
+        return content.replace(b";", b",")
+    if b";" in last:
+        return content.replace(b",", b".").replace(b";", b",")
+    if b"\t" in last:
+        return content.replace(b",", b".").replace(b"\t", b",")
+    if b" " in last and (b"," not in last or _DECIMAL_COMMA.search(last)):
+        content = content.replace(b",", b".")
+        return b"\n".join(b",".join(line.split()) for line in content.split(b"\n"))
+    return content
+
+
+def _plain(title: bytes) -> str:
+    """A title in small letters and digits alone, without a unit in brackets."""
+    word = re.sub(r"\(.*?\)|\[.*?\]", "", title.decode("latin1").lower())
+    return re.sub("[^a-z0-9]", "", word)
+
+
+def _places(titles: list[bytes], layout: Layout) -> list[int] | None:
+    """The columns of x, y, z of every joint in the layout's order, as titles name them; None where
+    not every one is named, once."""
+    found = [_plain(title) for title in titles]
+    places = []
+    for joint in layout.joints:
+        name = _plain(joint.encode())
+        for axis in "xyz":
+            own = [i for i, title in enumerate(found) if title in (name + axis, axis + name)]
+            if len(own) != 1:
+                return None
+            places += own
+    return places
+
+
+def _columns(body: bytes, titles: list[bytes], places: list[int], *, path: Path) -> bytes:
+    """The columns at `places` of a table; `DamagedError` where its rows are of several people."""
+    if places == list(range(len(titles))):
+        return body
+    rows = [(i, line.split(b",")) for i, line in enumerate(body.split(b"\n"), 2) if line.strip()]
+    for number, cells in rows:
+        if len(cells) < len(titles) - (not titles[-1].strip()):
+            damaged(
+                path, f"expected {len(titles)} cells, got {len(cells)}; is it truncated?", number
+            )
+    for i, title in enumerate(titles):
+        if _plain(title) in _WHO and len({cells[i].strip() for _, cells in rows}) > 1:
+            name = title.decode("latin1").strip()
+            damaged(path, f"expected one person, got rows of several ({name}): a file for each")
+    return b"\n".join(b",".join(cells[i] for i in places) for _, cells in rows)
+
+
+def _with_the_last(body: bytes) -> int:
+    """How many columns the first row has, one that is empty at its end left out."""
+    row = body.lstrip().partition(b"\n")[0].strip()
+    return row.count(b",") + (not row.endswith(b","))
+
+
+def _check_columns(columns: int, layout: Layout, path: Path, line: int) -> None:
+    person = len(layout) * 3
+    if columns % person == 0 and 0 < columns <= MOST_PEOPLE * person:
+        return
+    hint = ""
+    if columns > person and columns % person in (1, 2):
+        hint = "; is the first one a frame's number or time? Leave it out"
+    elif columns % len(layout) == 0:
+        hint = f"; {columns // len(layout)} numbers a joint? Keep x, y and z"
+    damaged(
+        path,
+        f"expected {person} columns a person ({len(layout)} joints, x y z), got {columns}{hint}",
+        line,
+    )
+
+
+def _halves(table: np.ndarray) -> bool:
+    """Whether every other number is what follows a decimal comma: all whole and none
+    negative."""
+    whole = bool((table == np.round(table)).all())
+    return whole and bool((table[:, 1::2] >= 0).all()) and float(table[:, 1::2].max()) > 99

@@ -1,0 +1,110 @@
+"""Tables of joints as other programs write them: the same joints whatever the form, or one line."""
+
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from skedge.datasets.parsing.joint_tables import read_joints
+from skedge.skeleton.errors import InputError
+from tests.skeleton.people import NTU, people
+
+CLIP = np.round(people()[0][0, :6].astype(float), 4)
+TITLES = [f"{joint}_{axis}" for joint in NTU.joints for axis in "xyz"]
+ROWS = [[f"{one:.4f}" for one in frame.ravel()] for frame in CLIP]
+
+
+def _text(rows: list[list[str]], mark: str = ",") -> str:
+    return "\n".join(mark.join(row) for row in rows) + "\n"
+
+
+def _joints(folder: Path, text: str | bytes) -> np.ndarray:
+    file = folder / "a.csv"
+    file.write_bytes(text.encode() if isinstance(text, str) else text)
+    return read_joints(file, NTU)[0]
+
+
+def _brackets(form: str, mark: str) -> str:
+    return "\n".join(mark.join(form.format(*joint) for joint in frame) for frame in CLIP)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(_text([[*row, ""] for row in ROWS]), id="a comma at the end of every line"),
+        pytest.param(_text([[*TITLES, ""], *([*row, ""] for row in ROWS)]), id="and of titles"),
+        pytest.param("  " + _text(ROWS, "   ").replace("\n", "\n  "), id="spaces around lines"),
+        pytest.param(_brackets("[{:.4f}, {:.4f}, {:.4f}]", ", "), id="lists"),
+        pytest.param(_brackets('"({:.4f}, {:.4f}, {:.4f})"', ","), id="cells of three numbers"),
+        pytest.param(_brackets("({:.4f},{:.4f},{:.4f})", ";"), id="the same between semicolons"),
+        pytest.param(
+            "\t" + _text([TITLES], "\t") + _text([["0", *row] for row in ROWS], "\t"),
+            id="a number before every line, between tabs",
+        ),
+        pytest.param(
+            _text([["frame", "time", *TITLES, "label"]])
+            + _text([["7", "0.1", *row, "wave"] for row in ROWS]),
+            id="other columns around those of the joints",
+        ),
+    ],
+)
+def test_forms_of_one_table_are_the_same_joints(tmp_path: Path, text: str) -> None:
+    np.testing.assert_allclose(_joints(tmp_path, text), CLIP)
+
+
+@given(
+    st.permutations(range(75)), st.sampled_from(["{0}_{1}", "{0}.{1}", "{1} {0}", "{0}_{1} (m)"])
+)
+def test_titles_say_where_joints_are(
+    tmp_path_factory: pytest.TempPathFactory, order: list[int], form: str
+) -> None:
+    """Right before left, in the order of the alphabet, z before x: taken in the layout's order they
+    were a mirrored set, whose remedy mirrored it for good."""
+    titles = [form.format(title[:-2].title(), title[-1]) for title in TITLES]
+    rows = [[row[i] for i in order] for row in [titles, *ROWS]]
+    found = _joints(tmp_path_factory.mktemp("order"), _text(rows))
+    np.testing.assert_allclose(found, CLIP)
+
+
+def test_confidences_between_named_joints_are_left_out(tmp_path: Path) -> None:
+    titles = [f"{joint}_{part}" for joint in NTU.joints for part in ("x", "y", "z", "visibility")]
+    rows = [[f"{one:.4f}" for joint in frame for one in (*joint, 0.5)] for frame in CLIP]
+    np.testing.assert_allclose(_joints(tmp_path, _text([titles, *rows])), CLIP)
+    with pytest.raises(InputError, match="got 100; 4 numbers a joint"):
+        _joints(tmp_path, _text(rows))
+
+
+def test_people_below_each_other_are_told(tmp_path: Path) -> None:
+    rows = [[str(who), *row] for row in ROWS for who in (0, 1)]
+    with pytest.raises(InputError, match=r"rows of several \(Body ID\): a file for each"):
+        _joints(tmp_path, _text([["Body ID", *TITLES], *rows]))
+    alone = [["3", *row] for row in ROWS]
+    np.testing.assert_allclose(_joints(tmp_path, _text([["Body ID", *TITLES], *alone])), CLIP)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (gzip.compress(_text(ROWS).encode()), "got a packed or binary file"),
+        (b"PK\x03\x04" + bytes(99), "got a packed or binary file"),
+        ("Trajectories\n100\n" + _text(ROWS), "expected 75 columns .*, got 1$"),
+        (_text([["1", *row] for row in ROWS]), "the first one a frame's number or time"),
+        (_text([*ROWS, ROWS[0][:-1]]), "expected 75 numbers, got 74; is it truncated"),
+        (_text([["t", *TITLES], ["1", *ROWS[0]], ROWS[0]]), "expected 76 cells, got 75"),
+    ],
+)
+def test_what_is_no_table_of_joints_is_one_line(
+    tmp_path: Path, text: str | bytes, words: str
+) -> None:
+    with pytest.raises(InputError, match=words):
+        _joints(tmp_path, text)
+
+
+@pytest.mark.parametrize("word", ["NaN", "-nan(ind)", "#N/A", "NA", "null", "None", "--", ""])
+def test_words_for_nothing_are_absent_joints(tmp_path: Path, word: str) -> None:
+    found = _joints(tmp_path, _text([[word, *ROWS[0][1:]], *ROWS[1:]]))
+    assert np.isnan(found[0, 0, 0])
+    np.testing.assert_allclose(found[1:], CLIP[1:])
