@@ -102,6 +102,20 @@ def numbers(found: list[dict[str, int]], who: str) -> set[int]:
     return {one[who] for one in found if who in one}
 
 
+@pytest.mark.parametrize("threads", [1, 3])
+def test_everybody_is_looked_at_with_one_network_on_all_threads(
+    threads: int, estimate: Callable[..., BlazePose], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = Scene(left=lambda now: 60.0, middle=lambda now: 200.0, right=lambda now: 340.0)
+    estimate(scene, 3)
+    opened: list[int] = []
+    monkeypatch.setattr(
+        blazepose, "Landmarker", lambda path, threads: opened.append(threads) or scene
+    )
+    assert len(scene.follow(BlazePose(3, threads=threads), 2.0)[-1]) == 3
+    assert opened == [threads], "each copy of the network would take its memory"
+
+
 def test_two_who_cross_keep_their_numbers_though_one_hides_the_other(
     estimate: Callable[..., BlazePose],
 ) -> None:

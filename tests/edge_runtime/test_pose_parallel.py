@@ -1,4 +1,4 @@
-"""Several bodies on several cores: the same bodies in the same order, and never more at a time."""
+"""Work beside the landmarks, and which network and how many threads suit a computer."""
 
 import threading
 from pathlib import Path
@@ -10,70 +10,38 @@ pytest.importorskip("cv2", reason="needs OpenCV: pip install 'skedge[live]'")
 
 from skedge.edge_runtime.pose import choice
 from skedge.edge_runtime.pose.landmarks import Body
-from skedge.edge_runtime.pose.parallel import Landmarkers
+from skedge.edge_runtime.pose.parallel import Beside
 from skedge.edge_runtime.pose.region import Region
 from tests.edge_runtime.pose_bodies import body
 
-IMAGE = np.zeros((8, 8, 3), np.uint8)
+
+def test_where_two_threads_are_free_work_goes_on_beside() -> None:
+    # It ends only when this thread has come by.
+    met = threading.Event()
+    beside = Beside(2).start(lambda: met.wait(30))
+    met.set()
+    assert beside.result(30)
+
+
+def test_one_thread_has_the_result_at_once() -> None:
+    assert Beside(1).start(threading.get_ident).result(0) == threading.get_ident()
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_what_breaks_beside_is_raised_where_it_is_asked_for(threads: int) -> None:
+    broken = Beside(threads).start(lambda: 1 // 0)
+    with pytest.raises(ZeroDivisionError):
+        broken.result(30)
 
 
 class Network:
-    """Sees a body at the region's x, and nobody at even ones; counts how many look at once."""
+    """Sees somebody everywhere."""
 
-    def __init__(self, threads: int, together: threading.Barrier | None = None) -> None:
+    def __init__(self, threads: int) -> None:
         self.threads = threads
-        self._together = together
-        self._busy = threading.Lock()
 
-    def find(self, image: np.ndarray, region: Region) -> Body | None:
-        assert self._busy.acquire(blocking=False), "a network is not for several threads at once"
-        if self._together is not None and self.threads == 1:
-            self._together.wait(30)
-        self._busy.release()
-        return body(x=region.x) if region.x % 2 else None
-
-
-def regions(*places: float) -> list[Region]:
-    return [Region(x, 0.0, 1.0, 0.0) for x in places]
-
-
-@pytest.mark.parametrize("threads", [1, 2, 3, 8])
-def test_bodies_come_in_the_order_of_their_regions(threads: int) -> None:
-    landmarkers = Landmarkers(Network, threads)
-    for places in ((), (1,), (5, 3, 1, 7, 2, 9), (2, 4)):
-        found = landmarkers.find(IMAGE, regions(*places))
-        seen = [None if one is None else one.region.x for one in found]
-        assert seen == [x if x % 2 else None for x in places]
-
-
-def test_two_bodies_are_looked_at_together_where_two_threads_are_free() -> None:
-    # Neither look ends before the other has begun.
-    together = threading.Barrier(2)
-    landmarkers = Landmarkers(lambda threads: Network(threads, together), 2)
-    assert len(landmarkers.find(IMAGE, regions(1, 3, 5, 7))) == 4
-
-
-def test_networks_for_several_bodies_are_loaded_when_there_are_several() -> None:
-    made: list[int] = []
-
-    def make(threads: int) -> Network:
-        made.append(threads)
-        return Network(threads)
-
-    landmarkers = Landmarkers(make, 3)
-    landmarkers.find(IMAGE, regions(1))
-    assert made == [3]
-    landmarkers.find(IMAGE, regions(1, 3))
-    landmarkers.find(IMAGE, regions(1, 3, 5, 7, 9))
-    assert made == [3, 1, 1, 1]
-
-
-def test_what_breaks_beside_is_raised_where_it_is_asked_for() -> None:
-    for threads in (1, 2):
-        landmarkers = Landmarkers(Network, threads)
-        assert landmarkers.beside(lambda: 7).result() == 7
-        with pytest.raises(ZeroDivisionError):
-            landmarkers.beside(lambda: 1 // 0).result()
+    def find(self, image: np.ndarray, region: Region) -> Body:
+        return body(x=region.x)
 
 
 @pytest.mark.parametrize(("milliseconds", "expected"), [(2, "full"), (40, "lite")])

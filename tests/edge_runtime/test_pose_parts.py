@@ -18,7 +18,7 @@ import cv2
 from skedge.edge_runtime.pose.detector import anchors, decode, overlap
 from skedge.edge_runtime.pose.heat import Heat
 from skedge.edge_runtime.pose.landmarks import LAYOUT, MAIN
-from skedge.edge_runtime.pose.placement import Placement, locate, rays
+from skedge.edge_runtime.pose.placement import Placement, distance, rays
 from skedge.edge_runtime.pose.region import Region, around_body, cut_level
 from skedge.edge_runtime.pose.search import Search, covered, same
 from skedge.edge_runtime.pose.smoothing import OneEuro
@@ -286,9 +286,15 @@ class TestPlacement:
         self, seed: int, x: float, y: float, z: float, size: tuple[int, int]
     ) -> None:
         joints = np.random.default_rng(seed).normal(0, 0.4, (33, 3)).clip(-1, 1)
+        # About the hips, as the network gives them, both as far away.
+        joints[24] = -joints[23] * (1, 1, 0)
+        joints[23, 2] = 0
         place = np.array([x, y, z])
-        found = locate(joints, seen_by_a_camera(joints + place, *size), np.ones(33), *size)
-        np.testing.assert_allclose(found, place, atol=1e-6)
+        pixels = seen_by_a_camera(joints + place, *size)
+        found = distance(joints, pixels, np.ones(33), *size)
+        assert found == pytest.approx(z, abs=1e-6)
+        placed = Placement().update(joints, pixels, np.ones(33), *size, 0.0)
+        np.testing.assert_allclose(placed, joints + place, atol=1e-6)
 
     def test_rays_and_pixels_are_the_same_thing(self) -> None:
         rng = np.random.default_rng(0)

@@ -12,10 +12,10 @@ import numpy as np
 
 from skedge.edge_runtime.interfaces import Frame, Person
 from skedge.edge_runtime.pose.detector import Detector
-from skedge.edge_runtime.pose.identity import BRIEF, Identities, Sighting, Track
+from skedge.edge_runtime.pose.identity import BRIEF, Color, Identities, Sighting, Track
 from skedge.edge_runtime.pose.landmarks import HIPS, LAYOUT, MAIN, SHOULDERS, Body, Landmarker
 from skedge.edge_runtime.pose.models import model_path
-from skedge.edge_runtime.pose.parallel import Landmarkers
+from skedge.edge_runtime.pose.parallel import Beside
 from skedge.edge_runtime.pose.placement import Placement
 from skedge.edge_runtime.pose.region import Region
 from skedge.edge_runtime.pose.search import Search, covered, same
@@ -45,7 +45,7 @@ TRIAL, DOUBTFUL_TRIAL = 0.06, 0.5
 CUTOFF, SLOPE = 1.0, 3.0
 METRES = 2.3
 # Clothes are looked at in 8 x 8 places between these joints, the outer fifths left out.
-CORNERS = [*SHOULDERS, *HIPS]
+CORNERS = np.array([*SHOULDERS, *HIPS])
 _SHARE = np.linspace(0.2, 0.8, 8)
 _SIDES = np.stack([1 - _SHARE, _SHARE], axis=1)
 TRUNK = np.einsum("ia,jb->ijab", _SIDES, _SIDES).reshape(64, 4).astype(np.float32)
@@ -64,13 +64,14 @@ class _Followed:
     def update(self, body: Body, width: int, height: int, seconds: float) -> Person | None:
         """The person as of this picture; None before there is a number."""
         self.body = body
-        both = self._motion.update(np.concatenate([body.pixels, body.world], axis=1), seconds)
+        seen = np.concatenate([body.pixels, body.world], axis=1, dtype=np.float64)
+        both = self._motion.update(seen, seconds)
         pixels = both[:, :2]
         joints = both[:, 2:]
         joints = self._placement.update(
             joints,
             pixels,
-            weights=body.visibility * body.presence,
+            weights=(body.visibility * body.presence).astype(np.float64),
             width=width,
             height=height,
             seconds=seconds,
@@ -125,8 +126,9 @@ class BlazePose:
         self._took = took
         detector = self.open_detector(model_path("detector", folder), max(1, threads // 2))
         self._search = Search(detector, took)
-        path = model_path(network, folder)
-        self._landmarkers = Landmarkers(partial(self.open_landmarker, path), threads)
+        # One for everybody: a network for each core would take more memory, and is no faster.
+        self._landmarker = self.open_landmarker(model_path(network, folder), threads)
+        self._beside = Beside(threads)
         self._identities = Identities(people)
         self._followed: list[_Followed] = []
         self._looked = -np.inf
@@ -188,7 +190,7 @@ class BlazePose:
             and self._is_time(image, seconds, missed, bodies=last)
         ):
             # Beside the landmarks: those followed are painted over as they were a moment ago.
-            beside = self._landmarkers.beside(partial(look, bodies=last))
+            beside = self._beside.start(partial(look, bodies=last))
         bodies: list[Body] = []
         lost = []
         regions = [one.body.region for one in self._followed]
@@ -276,7 +278,7 @@ class BlazePose:
         if not regions:
             return []
         start = time.perf_counter()
-        found = self._landmarkers.find(image, regions)
+        found = [self._landmarker.find(image, region) for region in regions]
         took = (time.perf_counter() - start) / len(regions)
         height, width = image.shape[:2]
         for _ in regions:
@@ -285,7 +287,7 @@ class BlazePose:
             body
             if body is not None
             and body.score >= least
-            and np.count_nonzero(in_picture(body, width, height)[MAIN]) >= LEAST
+            and in_picture(body, MAIN, width=width, height=height) >= LEAST
             else None
             for body in found
         ]
@@ -304,17 +306,17 @@ def _sighting(image: np.ndarray, body: Body) -> Sighting:
     )
 
 
-def _clothes(image: np.ndarray, body: Body) -> np.ndarray | None:
-    """The colour (3,) in CIELAB of what lies between shoulders and hips, in the mean, or None where
+def _clothes(image: np.ndarray, body: Body) -> Color | None:
+    """The colour in CIELAB of what lies between shoulders and hips, in the mean, or None where
     those lie outside of the picture."""
     height, width = image.shape[:2]
-    trunk = body.pixels[CORNERS]
+    trunk = body.pixels.take(CORNERS, axis=0)
     grid = TRUNK @ trunk
-    if not (trunk.min() >= 0 and (trunk.max(axis=0) < (width, height)).all()):
+    if not all(0 <= x < width and 0 <= y < height for x, y in trunk.tolist()):
         within = (grid >= 0) & (grid < (width, height))
         grid = grid[within[:, 0] & within[:, 1]]
         if len(grid) < 16:
             return None
     columns, rows = grid.astype(np.intp).T
     mean = np.array([[cv2.mean(image[rows, columns][None])[:3]]], np.float32) / 255
-    return np.asarray(cv2.cvtColor(mean, cv2.COLOR_BGR2LAB)[0, 0])
+    return tuple(cv2.cvtColor(mean, cv2.COLOR_BGR2LAB)[0, 0].tolist())

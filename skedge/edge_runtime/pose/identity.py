@@ -3,7 +3,7 @@ colour."""
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -35,40 +35,46 @@ REST = 0.4
 NOBODY = START = -1
 
 
+Color = tuple[float, ...]
+
+
 @dataclass(frozen=True, eq=False)
 class Sighting:
     """A body in a picture: the centre of its hips (`x`, `y`) and its `size`, in pixels.
 
-    `lean` is the angle of the trunk (radians); `color` (3,) is that of the clothes in CIELAB, None
-    where it is not known. A newcomer is believed after `trial` seconds.
+    `lean` is the angle of the trunk (radians); `color` is that of the clothes in CIELAB, None where
+    it is not known. A newcomer is believed after `trial` seconds.
     """
 
     x: float
     y: float
     size: float
     lean: float = 0.0
-    color: np.ndarray | None = None
+    color: Color | None = None
     trial: float = 0.0
 
 
 @dataclass(eq=False)
 class Track:
     """Somebody followed: `id` is None until the trial ends at `believed`; `seconds` is when last
-    seen."""
+    seen at (`x`, `y`), and `across` and `down` how fast that moves (pixels a second)."""
 
-    place: np.ndarray
+    x: float
+    y: float
     size: float
     lean: float
-    color: np.ndarray | None
+    color: Color | None
     seconds: float
     believed: float
     id: int | None = None
-    velocity: np.ndarray = field(default_factory=lambda: np.zeros(2))
+    across: float = 0.0
+    down: float = 0.0
 
-    def expected(self, seconds: float) -> np.ndarray:
-        """The place (2,) at that moment: straight on, and slowing down while unseen."""
+    def expected(self, seconds: float) -> tuple[float, float]:
+        """The place at that moment: straight on, and slowing down while unseen."""
         gap = max(seconds - self.seconds, 0.0)
-        return self.place + self.velocity * (REST * (1 - math.exp(-gap / REST)))
+        moving = REST * (1 - math.exp(-gap / REST))
+        return self.x + self.across * moving, self.y + self.down * moving
 
     def cost(self, sighting: Sighting, seconds: float) -> float:
         """How badly the sighting fits, infinite where it cannot be this person."""
@@ -86,16 +92,17 @@ class Track:
 
     def see(self, sighting: Sighting, seconds: float) -> None:
         gap = seconds - self.seconds
-        place = np.array([sighting.x, sighting.y])
         if gap > 0:
             share = 1 - math.exp(-gap / STEADY)
-            self.velocity = self.velocity + share * ((place - self.place) / gap - self.velocity)
+            self.across += share * ((sighting.x - self.x) / gap - self.across)
+            self.down += share * ((sighting.y - self.y) / gap - self.down)
             self.size = float(self.size * (sighting.size / self.size) ** share)
             if self.color is None:
                 self.color = sighting.color
             elif sighting.color is not None:
-                self.color = self.color + share * (sighting.color - self.color)
-        self.place = place
+                pairs = zip(self.color, sighting.color, strict=True)
+                self.color = tuple(old + share * (new - old) for old, new in pairs)
+        self.x, self.y = sighting.x, sighting.y
         self.lean = sighting.lean
         self.seconds = seconds
 
@@ -141,10 +148,10 @@ class Identities:
             self._give(group, sightings, found, seconds=seconds)
         for i, sighting in enumerate(sightings):
             if found[i] is None and self._room(found):
-                place = np.array([sighting.x, sighting.y])
                 believed = seconds + sighting.trial
                 track = Track(
-                    place,
+                    sighting.x,
+                    y=sighting.y,
                     size=sighting.size,
                     lean=sighting.lean,
                     color=sighting.color,

@@ -19,32 +19,30 @@ NEAREST, FARTHEST = 0.3, 30.0
 def rays(pixels: np.ndarray, width: int, height: int) -> np.ndarray:
     """What a pinhole camera's pixels (..., 2) look at: metres to the camera's left and up, (...,
     2), for a metre away."""
-    return ((width / 2, height / 2) - pixels) / (FOCAL * max(width, height))
+    middle = np.array([width / 2, height / 2])
+    return np.asarray((middle - pixels) / (FOCAL * max(width, height)))
 
 
-def locate(
+def distance(
     joints: np.ndarray, pixels: np.ndarray, weights: np.ndarray, width: int, height: int
-) -> np.ndarray:
-    """The translation (3,) by which `joints` (V, 3) come to appear at `pixels` (V, 2) of a picture
-    of that size.
+) -> float:
+    """How far `joints` (V, 3) must be moved away to appear at `pixels` (V, 2) of a picture of that
+    size, in metres.
 
-    Metres; x to the camera's left, y up, z away, the camera at the origin. The least-squares
-    solution of the projection's equations, which are linear in the translation, each joint with its
-    weight (V,).
+    x to the camera's left, y up, z away, the camera at the origin. The least-squares solution of
+    the projection's equations, which are linear in the translation, each joint with its weight
+    (V,).
     """
     # A joint (x, y, z) on the ray (r, s): x + tx = r (z + tz) and y + ty = s (z + tz). For any tz
-    # the best tx and ty are means, so that only tz is left, of numbers without their mean.
+    # the best tx and ty are means, so that only tz is left, of rays without their mean.
     seen = rays(pixels, width, height)
     wanted = seen * joints[:, 2:] - joints[:, :2]
-    shares = weights / max(float(weights.sum()), 1e-9)
-    seen_mean, wanted_mean = shares @ seen, shares @ wanted
-    spread = seen - seen_mean
-    weighed = shares[:, None] * spread
-    spreads = float((weighed * spread).sum())
+    total = max(float(weights.sum()), 1e-9)
+    spread = seen - weights @ seen / total
+    weighed = weights[:, None] * spread
+    spreads = float(np.vdot(weighed, spread))
     # All joints on one ray say nothing of the distance.
-    away = -float((weighed * wanted).sum()) / spreads if spreads > 1e-12 else 0.0
-    across, up = wanted_mean + seen_mean * away
-    return np.array([across, up, away])
+    return -float(np.vdot(weighed, wanted)) / spreads if spreads > 1e-12 * total else 0.0
 
 
 class Placement:
@@ -62,17 +60,17 @@ class Placement:
         height: int,
         seconds: float,
     ) -> np.ndarray:
-        """The joints (33, 3) as `locate` places them, with a smoothed distance and the hips on the
-        ray of their pixel."""
-        away = float(locate(joints, pixels, weights=weights, width=width, height=height)[2])
+        """The joints (33, 3) at their `distance`, which is smoothed, and the hips on the ray of
+        their pixel."""
+        away = distance(joints, pixels, weights=weights, width=width, height=height)
         away = min(max(away, NEAREST), FARTHEST)
-        distance = float(self._distance.update(np.array(away), seconds))
-        left, right = HIPS
-        (across, up), (across_too, up_too) = pixels[HIPS].tolist()
-        away = distance / (FOCAL * max(width, height))
-        hips = np.array([
-            (width - across - across_too) / 2 * away,
-            (height - up - up_too) / 2 * away,
-            distance,
+        away = float(self._distance.update(np.array(away), seconds))
+        # Of six numbers each, in which Python is quicker than numpy.
+        (across, down), (across_too, down_too) = (pixels[hip].tolist() for hip in HIPS)
+        (x, y, z), (x_too, y_too, z_too) = (joints[hip].tolist() for hip in HIPS)
+        ray = away / (FOCAL * max(width, height))
+        return joints + np.array([
+            ((width - across - across_too) * ray - x - x_too) / 2,
+            ((height - down - down_too) * ray - y - y_too) / 2,
+            away - (z + z_too) / 2,
         ])  # fmt: skip
-        return joints + (hips - (joints[left] + joints[right]) / 2)

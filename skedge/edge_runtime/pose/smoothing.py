@@ -33,13 +33,13 @@ class OneEuro:
             change = value - self._value
             speed = change / gap
             # The usual case first: all numbers there, and nothing to be told apart.
-            if not math.isfinite(speed.sum()):
+            if not math.isfinite(np.vdot(speed, speed)):
                 known = np.isfinite(speed)
                 speed = np.where(known, speed, 0)
                 change = np.where(np.isfinite(self._value), change, 0)
                 self._value = np.where(np.isfinite(self._value), self._value, value)
             self._speed = self._speed + _share(self._rate, gap) * (speed - self._speed)
-            share = _share(self._cutoff + self._slope * np.abs(self._speed), gap)
+            share = _share(self._cutoff + self._slope * abs(self._speed), gap)
             self._value = self._value + share * change
         return self._value
 
@@ -47,5 +47,5 @@ class OneEuro:
 def _share(cutoff: float | np.ndarray, gap: float) -> float | np.ndarray:
     """The weight of a new sample `gap` seconds after the last one: 1 / (1 + tau / gap) with tau = 1
     / (2 pi cutoff)."""
-    turn = 2 * np.pi * cutoff * gap
+    turn = 2 * np.pi * gap * cutoff
     return turn / (turn + 1)

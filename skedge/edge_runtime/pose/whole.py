@@ -18,10 +18,11 @@ from skedge.edge_runtime.pose.landmarks import (
 # The crown of the head lies this share as far above the nose as the nose above the middle of the
 # shoulders.
 CROWN = 0.6
-CROWNED = [NOSE, *SHOULDERS]
-DOWN_TO_KNEES = [*SHOULDERS, *HIPS, *KNEES]
-DOWN_TO_ELBOWS = [*SHOULDERS, *ELBOWS]
-ARMS = [*DOWN_TO_ELBOWS, *WRISTS]
+CROWNED = np.array([NOSE, *SHOULDERS])
+DOWN_TO_KNEES = np.array([*SHOULDERS, *HIPS, *KNEES])
+DOWN_TO_ELBOWS = np.array([*SHOULDERS, *ELBOWS])
+BELOW = np.array(KNEES)
+ARMS = np.array([*SHOULDERS, *ELBOWS, *WRISTS])
 # Radians of lean up to which a body stands or sits.
 UPRIGHT = np.pi / 4
 PRESENT = 0.5
@@ -37,11 +38,16 @@ ON, OFF = 0.75, 0.3
 SPEAKS = 0.25
 
 
-def in_picture(body: Body, width: int, height: int) -> np.ndarray:
-    """Which of the 33 joints lie inside of the picture and are not just guessed beyond the region's
-    edge, (33,) bool."""
-    x, y = body.pixels.T
-    return np.asarray((x >= 0) & (x < width) & (y >= 0) & (y < height) & (body.presence >= PRESENT))
+def in_picture(body: Body, joints: np.ndarray, width: int, height: int) -> int:
+    """How many of those joints lie inside of the picture and are not just guessed beyond the
+    region's edge."""
+    places = body.pixels.take(joints, axis=0).tolist()
+    presence = body.presence.take(joints).tolist()
+    # Of a dozen joints, in which Python is quicker than numpy.
+    return sum(
+        0 <= x < width and 0 <= y < height and there >= PRESENT
+        for (x, y), there in zip(places, presence, strict=True)
+    )
 
 
 def is_whole(body: Body, width: int, height: int) -> bool:
@@ -49,7 +55,7 @@ def is_whole(body: Body, width: int, height: int) -> bool:
     not hidden."""
     return (
         _has_crown(body, width, height)
-        and bool(in_picture(body, width, height)[DOWN_TO_KNEES].all())
+        and in_picture(body, DOWN_TO_KNEES, width=width, height=height) == len(DOWN_TO_KNEES)
         and _visible(body, MAIN)
     )
 
@@ -57,17 +63,17 @@ def is_whole(body: Body, width: int, height: int) -> bool:
 def is_upper(body: Body, width: int, height: int) -> bool:
     """Whether one picture surely shows a body from its crown to its elbows, with its knees out of
     the picture, and most of its arms not hidden."""
-    inside = in_picture(body, width, height)
     return (
         _has_crown(body, width, height)
-        and bool(inside[DOWN_TO_ELBOWS].all() and not inside[KNEES].any())
+        and in_picture(body, DOWN_TO_ELBOWS, width=width, height=height) == len(DOWN_TO_ELBOWS)
+        and not in_picture(body, BELOW, width=width, height=height)
         and _visible(body, ARMS)
     )
 
 
 def _has_crown(body: Body, width: int, height: int) -> bool:
     """Whether somebody is surely there, with the crown in the picture."""
-    nose, left, right = body.pixels[CROWNED].tolist()
+    nose, left, right = body.pixels.take(CROWNED, axis=0).tolist()
     x, y = (
         at + CROWN * (at - (one + other) / 2)
         for at, one, other in zip(nose, left, right, strict=True)
@@ -75,8 +81,8 @@ def _has_crown(body: Body, width: int, height: int) -> bool:
     return body.score >= SURE and 0 <= x < width and 0 <= y < height
 
 
-def _visible(body: Body, joints: list[int]) -> bool:
-    return float(body.visibility[joints].sum()) >= VISIBLE * len(joints)
+def _visible(body: Body, joints: np.ndarray) -> bool:
+    return float(body.visibility.take(joints).sum()) >= VISIBLE * len(joints)
 
 
 class Whole:
