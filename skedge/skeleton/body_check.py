@@ -16,7 +16,7 @@ from skedge.skeleton.doubts import backs, crossed, loose_bone, made_of, thin_axi
 from skedge.skeleton.fault import Fault, number, said
 from skedge.skeleton.layout import Layout
 from skedge.skeleton.mend import absent_zeros, person_axis
-from skedge.skeleton.moments import jump, mixed, new_frames, repeated
+from skedge.skeleton.moments import bodies, jump, mixed, new_frames, repeated, taking_turns
 from skedge.skeleton.order import HUMAN, order
 from skedge.skeleton.sides import contradiction, skipped
 
@@ -27,6 +27,7 @@ _REACH = 1e4  # metres from the origin, where float32 has steps of a millimetre
 _AS_MEASURED = "give coordinates as they were measured"
 _CROSSED = "shoulders and hips disagree which side is left: arms or legs are exchanged"
 _PLACE_FIRST = "give x, y first, and a depth or a score as the third number"
+_PEOPLE_FIRST = "give arrays (persons, frames, joints, 3), or a file for each"
 _EXTENT = ("width", "height")
 _FASTEST = 25.0  # metres a second, of a hand: faster than a thrower's
 _HANDS = ("left_wrist", "right_wrist")
@@ -61,6 +62,7 @@ class BodyCheck:
     _speeds: list[np.ndarray] = field(default_factory=list)
     _new: list[float] = field(default_factory=list)
     _jumps: list[float] = field(default_factory=list)
+    _bodies: list[float] = field(default_factory=list)
     _axes: list[Fault] = field(default_factory=list)
     _added: int = 0
     _every: int = 1
@@ -94,6 +96,7 @@ class BodyCheck:
         self._clips.append(person[frames[chosen]])
         self._new.append(new_frames(person[: 30 * _FRAMES_PER_CLIP]))
         self._jumps.append(jump(person[: 30 * _FRAMES_PER_CLIP]))
+        self._bodies.append(bodies(person[: 30 * _FRAMES_PER_CLIP]))
         if len(person) > 2:
             hands = [self.layout.index(joint) for joint in _HANDS if joint in self.layout.joints]
             steps = np.linalg.norm(np.diff(person[: 30 * _FRAMES_PER_CLIP, hands], axis=0), axis=-1)
@@ -146,7 +149,9 @@ class BodyCheck:
             and same_depth(frames, depth)
         ):
             faults.append(Fault("flat", f"z is {depth:.4g} everywhere: no depth", "", sure=False))
-        if third is None:
+        if text := taking_turns(self._bodies):
+            faults.append(Fault("axes", text, _PEOPLE_FIRST, sure=True))
+        elif third is None:
             faults += said("mixed", mixed(self._jumps))
         if flat or third is not None:
             clips = [clip * (1, 1, 0) for clip in clips]

@@ -12,6 +12,9 @@ _NEW = 0.6
 _MIXED, _CLIPS = 0.75, 5
 _MOVES = 0.1  # of the body's extent
 _FEWEST = 8
+# Bodies that take turns in the frames: how many at most, and how much farther it is to the next
+# frame than to the next one of the same body.
+_BODIES, _FARTHER = 6, 4.0
 # The least number of equal frames at an end that is padding.
 _STILL = 8
 PADDED = ("ending in copies of one frame", "beginning again before their end")
@@ -79,6 +82,35 @@ def mixed(jumps: Sequence[float]) -> str:
         "bodies move as much from frame to frame as between any two frames: are the frames in the"
         " order of time (frame 2 before frame 10)?"
     )
+
+
+def bodies(person: np.ndarray) -> float:
+    """How many bodies take turns in the frames (T, V, 3) of what should be one: from 2 to 6, or 1;
+    NaN for too few frames."""
+    person = person[np.isfinite(person).all(axis=-1).any(axis=1)]
+    if len(person) < _FEWEST:
+        return float("nan")
+    extent = np.nanmedian(np.linalg.norm(np.ptp(np.nan_to_num(person), axis=1), axis=-1))
+
+    def step(frames: int) -> float:
+        moved = np.linalg.norm(person[frames:] - person[:-frames], axis=-1)
+        known = np.isfinite(moved)
+        return float(np.median(moved[known])) if known.any() else float("nan")
+
+    near = step(1)
+    several = range(2, min(_BODIES, len(person) // 3) + 1)
+    if near > _MOVES * extent:
+        return float(next((many for many in several if step(many) * _FARTHER < near), 1))
+    return 1.0
+
+
+def taking_turns(counts: Sequence[float]) -> str:
+    """A sentence about frames of several bodies by turns, from `bodies` of each clip; empty where
+    most clips are of one."""
+    known = [one for one in counts if np.isfinite(one)]
+    if len(known) < _CLIPS or not (many := int(np.median(known))) > 1:
+        return ""
+    return f"{many} bodies take turns from frame to frame: people below each other, not beside"
 
 
 def padding(clip: np.ndarray) -> str:

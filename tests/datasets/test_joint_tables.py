@@ -88,8 +88,10 @@ def test_people_below_each_other_are_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        (gzip.compress(_text(ROWS).encode()), "got a packed or binary file"),
-        (b"PK\x03\x04" + bytes(99), "got a packed or binary file"),
+        (gzip.compress(_text(ROWS).encode()), "got a file packed by gzip: unpack it"),
+        (b"PK\x03\x04" + bytes(99), "got a zip or a spreadsheet: unpack or export it"),
+        ('{"joints": [[1, 2, 3]]}', "got JSON"),
+        (b"\x02\x50" + bytes(99), "got a binary file"),
         ("Trajectories\n100\n" + _text(ROWS), "expected 75 columns .*, got 1$"),
         (_text([["1", *row] for row in ROWS]), "the first one a frame's number or time"),
         (_text([*ROWS, ROWS[0][:-1]]), "expected 75 numbers, got 74; is it truncated"),

@@ -261,3 +261,8 @@ def test_a_real_set_through_pyskls_format_is_the_same(utd_store: Path, tmp_path:
     np.testing.assert_array_equal(store.joints, utd.joints)
     np.testing.assert_array_equal(store.index["label"], utd.index["label"])
     np.testing.assert_array_equal(store.codes("xsub"), utd.codes("xsub"))
+
+
+def test_no_split_is_a_store_without_splits(tmp_path: Path) -> None:
+    store = _import(_content(split=None), tmp_path)
+    assert (len(store), store.protocols) == (3, [])

@@ -2,6 +2,7 @@
 it could."""
 
 import builtins
+import gzip
 import io
 import os
 import pickle
@@ -278,3 +279,20 @@ def test_an_odd_name_stays_on_one_line(tmp_path: Path) -> None:
         load_pickle(path)
     assert "\n" not in str(refused.value)
     assert "run" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (gzip.compress(pickle.dumps([1])), "packed by gzip: unpack it"),
+        (b"PK\x03\x04" + bytes(90), "a zip or a spreadsheet"),
+        (b"\x89HDF\r\n\x1a\n" + bytes(90), "HDF5"),
+        (b'{"annotations": []}', "JSON"),
+    ],
+)
+def test_other_forms_are_named(tmp_path: Path, content: bytes, words: str) -> None:
+    """They were called truncated, or not to be trusted."""
+    (tmp_path / "a.pkl").write_bytes(content)
+    with pytest.raises(InputError, match=f"expected a pickle, got .*{words}") as told:
+        load_pickle(tmp_path / "a.pkl")
+    assert "trust" not in str(told.value)

@@ -51,6 +51,20 @@ def test_both_people_of_sbu_are_read_in_metres_and_its_folds_divide_the_pairs(
     assert len(store.split("fold-2", "train")) == 3
 
 
+def test_coordinates_of_sbu_that_are_metres_are_told(tmp_path: Path) -> None:
+    """They became people of three metres upside down, and were called feet."""
+    metres = _sbu(tmp_path, "s01s02", 1, people()[0]).swapaxes(0, 1)
+    metres = metres - metres.mean(axis=(0, 1, 2))
+    rows = [
+        ",".join([str(i + 1), *map(repr, row.ravel().tolist())]) for i, row in enumerate(metres)
+    ]
+    (tmp_path / "s01s02/01/001/skeleton_pos.txt").write_text("\n".join(rows))
+    with pytest.raises(
+        InputError, match=r"shares of the picture, 0 to 1, got .*: are these metres"
+    ):
+        import_dataset("sbu", tmp_path, tmp_path / "store")
+
+
 def test_zeros_of_sbu_are_absent_joints(tmp_path: Path) -> None:
     _sbu(tmp_path, "s01s02", 1, people()[0])
     file = tmp_path / "s01s02/01/001/skeleton_pos.txt"

@@ -146,6 +146,12 @@ def _cut(share: float) -> Callable[[Path], None]:
 DAMAGE: dict[str, tuple[Callable[[Path], Any], str]] = {
     "truncated": (_cut(0.6), "cannot be read .* is it truncated"),
     "cut in the header": (_cut(0.02), "expected a MATLAB file"),
+    "MATLAB 7.3": (
+        lambda path: path.write_bytes(
+            b"MATLAB 7.3 MAT-file".ljust(124) + b"\x00\x02IM" + bytes(384) + b"\x89HDF" + bytes(99)
+        ),
+        "level 7.3: save it with -v7",
+    ),
     "empty": (lambda path: path.write_bytes(b""), "expected a MATLAB file"),
     "text": (lambda path: path.write_text("0 0 0\n" * 500), "expected a MATLAB file"),
     "another variable": (_save(d_iner=np.zeros((20, 3, 5))), "expected the variable d_skel"),

@@ -317,3 +317,28 @@ def facing() -> list[np.ndarray]:
         across = (clip[..., right, :] - clip[..., left, :]).mean(axis=(0, 1))
         clips.append(clip if across[0] > 0 else clip * (-1, 1, -1))
     return clips
+
+
+@pytest.mark.parametrize("many", [2, 3])
+@pytest.mark.parametrize("centred", [False, True])
+def test_people_below_each_other_are_told(many, centred):
+    """A table with a row for each person and frame was a clip of one who is here and there."""
+    clips = []
+    for one in people():
+        both = []
+        for i, angle in enumerate(np.arange(many) * 2 * np.pi / many):
+            sin, cos = np.sin(angle), np.cos(angle)
+            turned = np.roll(one[0], 7 * i, axis=0) @ np.array(
+                [[cos, 0, -sin], [0, 1, 0], [sin, 0, cos]]
+            )
+            both.append(turned - turned[:, :1] if centred else turned + np.array([i, 0, 0]))
+        clips.append(np.stack(both, axis=1).reshape(1, -1, *one.shape[2:]))
+    told = [fault for fault in check_bodies(clips, NTU, 30).faults if "take turns" in str(fault)]
+    assert [fault.sure for fault in told] == [True]
+    assert str(told[0]).startswith(f"{many} bodies take turns")
+
+
+@pytest.mark.parametrize("step", [1, 2, 4])
+def test_one_person_at_any_rate_does_not_take_turns(step):
+    clips = [np.asarray(one)[:, ::step] for one in people()]
+    assert not any("take turns" in str(fault) for fault in check_bodies(clips, NTU, 30).faults)

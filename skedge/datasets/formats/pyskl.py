@@ -162,7 +162,7 @@ def _content(source: Path) -> tuple[dict[str, list[str]], list[dict[str, Any]]]:
         raise InputError(
             f"{source}: expected PYSKL's pickle ({_FORM}), got {type(content).__name__}"
         )
-    split = content.get("split", {})
+    split = content.get("split") or {}
     annotations = content["annotations"]
     annotations = [annotation if isinstance(annotation, dict) else {} for annotation in annotations]
     if (

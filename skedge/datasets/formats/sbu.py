@@ -20,6 +20,7 @@ LABELS = (
 )
 RATE = 15.0
 JOINTS, PERSONS = 15, 2
+_BESIDE = 0.1  # of the picture, that joints may lie beside it
 # The 21 pairs of people, in the order by which the five folds number them.
 PAIRS = (
     *("s01s02", "s01s03", "s01s07", "s02s01", "s02s03", "s02s06", "s02s07"),
@@ -78,6 +79,14 @@ def read_clip(file: File) -> list[Clip]:
     absent = (shares == 0).all(axis=-1) | ~np.isfinite(shares).all(axis=-1)
     if absent.all():
         damaged(file, f"expected bodies, got only zeros in {len(table)} frames")
+    picture = shares[~absent][:, :2]
+    if ((picture < -_BESIDE) | (picture > 1 + _BESIDE)).any(axis=1).mean() > 0.5:
+        low, high = picture.min(), picture.max()
+        damaged(
+            file,
+            f"expected x and y as shares of the picture, 0 to 1, got {low:.1f} to {high:.1f}: are"
+            " these metres, or otherwise normalised?",
+        )
     joints = np.array([1.28, 0.96, 0]) + np.array([-2.56, -1.92, 1.28]) * shares
     joints[absent] = np.nan
     pair = place[1].lower()

@@ -7,14 +7,13 @@ from pathlib import Path
 import numpy as np
 
 from skedge.datasets.parsing.damage import damaged
+from skedge.datasets.parsing.forms import form_of
 from skedge.datasets.parsing.tables import is_title, read_table
 from skedge.datasets.source import File, read_bytes
 from skedge.skeleton.layout import Layout
 
 MOST_PEOPLE = 100
 WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-# gzip, zip (also .xlsx), HDF5 (also MATLAB's)
-_PACKED = (b"\x1f\x8b", b"PK\x03\x04", b"\x89HDF")
 # A number, then a space: 0,25 -1,5
 _DECIMAL_COMMA = re.compile(rb"\d,\d+ +-?\d")
 _WHO = ("person", "personid", "body", "bodyid", "skeleton", "track", "trackid", "player")
@@ -56,8 +55,9 @@ def _text(path: Path) -> bytes:
     if content.startswith(WIDE):
         content = content.decode("utf-16", "replace").encode()
     content = content.removeprefix(codecs.BOM_UTF8)
-    if content.startswith(_PACKED) or b"\0" in content[:1000]:
-        damaged(path, "expected a table of text, got a packed or binary file: unpack or export it")
+    form = form_of(content) or ("a binary file: export it" if b"\0" in content[:1000] else "")
+    if form and not content.startswith(b"["):  # brackets are passed over
+        damaged(path, f"expected a table of text, got {form}")
     return content.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b'"', b"").strip(b" \n")
 
 

@@ -70,6 +70,8 @@ def read_text(content: bytes) -> bytes:
 
 
 def _order(content: bytes) -> str:
+    if content[512:516] == b"\x89HDF":
+        raise MatError("it is of level 7.3: save it with -v7")
     order = {b"IM": "<", b"MI": ">"}.get(content[126:128])
     if order is None or not content.startswith(b"MATLAB"):
         raise MatError("its header is none of a MATLAB file of level 5")

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from skedge.datasets.parsing.forms import form_of
 from skedge.skeleton.errors import InputError
 
 
@@ -156,11 +157,21 @@ def load_pickle(path: Path | str) -> Any:
         ):
             return _Unpickler(mapped).load()
     except InputError as error:
+        _check_form(path)
         raise InputError(f"{path}: {error}; nothing was run, do not trust this file") from None
     except OSError as error:
         raise InputError(f"{path}: expected a pickle, got: {error.strerror}") from None
     except Exception as error:  # a damaged pickle makes the unpickler raise almost anything
+        _check_form(path)
         raise InputError(
             f"{path}: expected a pickle, it cannot be read ({type(error).__name__}); is it"
             " truncated?"
         ) from None
+
+
+def _check_form(path: Path) -> None:
+    """Raise `InputError` for a file of another known form."""
+    with open(path, "rb") as file:
+        form = form_of(file.read(16))
+    if form:
+        raise InputError(f"{path}: expected a pickle, got {form}") from None

@@ -37,9 +37,11 @@ def read_table(
     columns = columns or int(counts[0])
     if (counts != columns).any():
         wrong = int(np.argmax(counts != columns))
+        mark = "commas" if commas else "spaces"
+        why = "is it truncated?" if (counts == columns).any() else f"between them are {mark}"
         damaged(
             file,
-            f"expected {columns} numbers, got {counts[wrong]}; is it truncated?",
+            f"expected {columns} numbers, got {counts[wrong]}; {why}",
             int(used[wrong]) + 1,
         )
     values = np.empty(len(starts))
