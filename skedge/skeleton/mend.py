@@ -103,7 +103,8 @@ def persons_first(joints: np.ndarray, frames_first: bool = False) -> tuple[np.nd
 
 def _step(joints: np.ndarray) -> float:
     """How far joints are from those one further along the first axis, at the median; infinity where
-    there is none."""
-    steps = np.abs(np.diff(joints, axis=0))
+    there is none, as in empty places, or all are copies of each other."""
+    seen = np.where((joints == 0).all(axis=-1, keepdims=True), np.nan, joints)
+    steps = np.abs(np.diff(seen, axis=0))
     steps = steps[np.isfinite(steps)]
-    return float(np.median(steps)) if len(steps) else np.inf
+    return float(np.median(steps)) if steps.any() else np.inf

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from skedge.skeleton.body_check import BodyCheck, check_bodies
 from skedge.skeleton.layout import load_layout
-from skedge.skeleton.mend import UNITS, UPWARDS, absent_zeros, mend
+from skedge.skeleton.mend import UNITS, UPWARDS, absent_zeros, mend, persons_first
 from skedge.skeleton.resample import take
 from skedge.skeleton.retarget import retarget
 from tests.skeleton.people import NTU, people
@@ -342,3 +342,16 @@ def test_people_below_each_other_are_told(many, centred):
 def test_one_person_at_any_rate_does_not_take_turns(step):
     clips = [np.asarray(one)[:, ::step] for one in people()]
     assert not any("take turns" in str(fault) for fault in check_bodies(clips, NTU, 30).faults)
+
+
+@pytest.mark.parametrize("frames", [4, 7, 10])
+@pytest.mark.parametrize("frames_first", [False, True])
+@pytest.mark.parametrize("others", ["nobody", "nobody as NaN", "copies"])
+def test_persons_of_short_clips_are_told_from_frames(frames, frames_first, others):
+    """Seven frames of ten places, nine of them empty, were seven persons."""
+    one = np.asarray(people()[0])[0, 5 : 5 + frames]
+    rest = {"nobody": one * 0, "nobody as NaN": one * np.nan, "copies": one}[others]
+    places = np.stack([one, *[rest] * 5])
+    for array in (places, places.swapaxes(0, 1)):
+        found, _ = persons_first(array, frames_first)
+        np.testing.assert_array_equal(found, places)
