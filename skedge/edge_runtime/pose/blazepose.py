@@ -126,7 +126,7 @@ class BlazePose:
         self._took = took
         detector = self.open_detector(model_path("detector", folder), max(1, threads // 2))
         self._search = Search(detector, took)
-        # One for everybody: a network for each core would take more memory, and is no faster.
+        # One for everybody, on all threads: one for each thread would take 13 to 24 MB each.
         self._landmarker = self.open_landmarker(model_path(network, folder), threads)
         self._beside = Beside(threads)
         self._identities = Identities(people)
