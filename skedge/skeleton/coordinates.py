@@ -146,8 +146,8 @@ def directions(
         faults.append(
             Fault(
                 "mirrored",
-                "feet, knees and faces point backwards: x points the other way, or left and right"
-                " are exchanged",
+                "feet, knees and faces point backwards: x points the other way (or left and right"
+                " are exchanged: then mend the layout)",
                 "--flip-x",
                 sure=len(votes) >= 3,
             )
