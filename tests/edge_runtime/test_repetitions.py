@@ -132,7 +132,7 @@ def test_hands_that_stay_together_have_clapped_once_more(times: int) -> None:
 def test_arms_that_come_up_from_the_side_have_not_clapped_there(times: int) -> None:
     """A dip on the way out is no clap: the hands are far apart."""
     still = np.full(20, 1.0)
-    dip = 1.0 - 0.15 * np.sin(np.pi * np.arange(12) / 12)
+    dip = 1.0 - 0.25 * np.sin(np.pi * np.arange(12) / 12)
     beats = 0.7 + 0.3 * np.cos(2 * np.pi * np.arange(times * 15) / 15)
     apart = np.concatenate([still, dip, beats, still])
     inside = np.zeros(len(apart), bool)
