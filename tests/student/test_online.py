@@ -1,6 +1,7 @@
 """A student trained on recordings: labels of frames, windows, the loss, thresholds, the whole
 way."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,8 +28,9 @@ from skedge.student.online import Online, allowed_answers, answer_loss
 from skedge.student.recordings import NOTHING, UNASKED, Recordings, frame_labels, spans
 from skedge.teacher.networks.classifier import Classifier, last_layer
 from skedge.teacher.networks.dual import make_encoder
-from skedge.teacher.runs.folder import Card, write_run
+from skedge.teacher.runs.folder import Card, Run, write_run
 from skedge.teacher.runs.load import load_classifier, load_encoder
+from skedge.teacher.training import fit
 from tests.teacher.tiny import COMPUTE, equal, make_store, write_classifier
 
 DATA = InputSettings(frames=30, normalization="root-motion", time="rate", hz=15.0, warm_up=5)
@@ -299,6 +301,21 @@ def test_a_teachers_answers_are_learned_where_there_are_no_labels(
     assert left[1] == pytest.approx(0, abs=1e-5)
     folder = tmp_path / "run"
     assert _student(store, folder, 1, teachers=[tmp_path / "a"], unlabelled=[other])
+
+
+def test_a_training_goes_on_with_the_same_recordings_alone(store: Store, tmp_path: Path) -> None:
+    def trained(epochs: int, taken: Sequence[int], resume: bool) -> None:
+        data = Recordings(store, taken, DATA, ONLINE)
+        student = Classifier(store.layout, DATA, PLAN, classes=len(store.labels))
+        how = DistillSettings(optim=OptimSettings(epochs=epochs, batch_size=4), online=ONLINE)
+        module = Online(student, store.labels, how, data)
+        run = Run(tmp_path, Recipe(compute=COMPUTE), resume=resume)
+        fit(module, data.loader(64), run, title="recordings", steps=3 * epochs)
+
+    trained(1, [0, 1], resume=False)
+    with pytest.raises(InputError, match=r"got other ones \(data\); train without --resume"):
+        trained(2, [0, 2], resume=True)
+    trained(2, [0, 1], resume=True)
 
 
 def test_half_precision_moves_no_joint(store: Store, tmp_path: Path) -> None:
