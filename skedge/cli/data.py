@@ -123,6 +123,9 @@ def synth_command(parser: ArgumentParser) -> Callable[[Any], None]:
     parser.add_argument(
         "--clean", action="store_true", help="bodies in a room, without a camera's view and errors"
     )
+    parser.add_argument(
+        "--processes", type=int, help="that make recordings (default: one per core)"
+    )
     _add_overwrite(parser)
 
     def main(args: Any) -> None:
@@ -132,7 +135,9 @@ def synth_command(parser: ArgumentParser) -> Callable[[Any], None]:
         if args.continuous is None:
             synthesize(args.out, clips_per_action_and_subject=args.clips, **how)
         else:
-            synthesize_recordings(args.out, recordings_per_subject=args.continuous, **how)
+            synthesize_recordings(
+                args.out, recordings_per_subject=args.continuous, processes=args.processes, **how
+            )
         show_store(args.out)
 
     return main

@@ -7,13 +7,10 @@ import os
 import signal
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from multiprocessing import resource_tracker
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +19,7 @@ import numpy as np
 from skedge.datasets.mending import AS_GIVEN, Mending
 from skedge.datasets.parsing.damage import DamagedError, damaged
 from skedge.datasets.persons import choose
+from skedge.datasets.processes import in_order
 from skedge.datasets.progress import progress
 from skedge.datasets.store import PARTS, StoreWriter
 from skedge.datasets.store.lock import only_one
@@ -320,38 +318,11 @@ def _outcomes(
         if dataset.parallel
         else 1
     )
-    if workers <= 1:
-        _keep_memory()
-        for source in sources:
-            yield _read(dataset.read, source)
-        return
-    from multiprocessing import get_context
-
-    with ProcessPoolExecutor(
-        workers, mp_context=get_context("spawn"), initializer=_begin_worker
-    ) as pool:
-        try:
-            yield from _in_order(pool, dataset, sources, ahead=3 * workers)
-        except BrokenProcessPool:
-            raise ChildProcessError(
-                "a process of the import was ended from outside; the same command goes on"
-            ) from None
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _in_order(
-    pool: ProcessPoolExecutor, dataset: Dataset, sources: Sequence[Any], ahead: int
-) -> Iterator[_Outcome]:
-    waiting: deque[Future[list[_Outcome]]] = deque()
-    for start in range(0, len(sources), dataset.chunk):
-        chunk = sources[start : start + dataset.chunk]
-        with _deaf_to_ctrl_c():
-            waiting.append(pool.submit(_read_chunk, dataset.read, chunk))
-        if len(waiting) >= ahead:
-            yield from waiting.popleft().result()
-    while waiting:
-        yield from waiting.popleft().result()
+    read = partial(_read, dataset.read)
+    try:
+        yield from in_order(read, sources, workers, chunk=dataset.chunk)
+    except ChildProcessError as error:
+        raise ChildProcessError(f"{error}; the same command goes on") from None
 
 
 @contextmanager
@@ -374,23 +345,6 @@ def _ctrl_c_noted() -> Iterator[threading.Event]:
         signal.signal(signal.SIGINT, before)
 
 
-@contextmanager
-def _deaf_to_ctrl_c() -> Iterator[None]:
-    """Processes started in the block ignore Ctrl-C from their start; this process receives it
-    afterwards."""
-    # It is started with the first process otherwise, and clears the mask.
-    resource_tracker.ensure_running()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _read_chunk(read: Callable[[Any], _Outcome], sources: Sequence[Any]) -> list[_Outcome]:
-    return [_read(read, source) for source in sources]
-
-
 def _read(read: Callable[[Any], _Outcome], source: Any) -> _Outcome:
     try:
         return read(source)
@@ -398,20 +352,6 @@ def _read(read: Callable[[Any], _Outcome], source: Any) -> _Outcome:
         return [error]
     except InputError as error:
         return [DamagedError(source, str(error).removeprefix(f"{source}: "))]
-
-
-def _keep_memory() -> None:
-    # glibc's allocator hands memory of more than 128 kB back to the kernel at once, which clears it
-    # again for every file; having freed a larger block it keeps what is smaller. The block itself
-    # is never touched, so it costs nothing.
-    np.empty(2**24, np.uint8)
-
-
-def _begin_worker() -> None:
-    import signal
-
-    _keep_memory()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the main process hears it and ends the others
 
 
 def _key(dataset: Dataset, made_by: dict[str, Any]) -> str:

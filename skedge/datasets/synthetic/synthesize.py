@@ -5,12 +5,15 @@ Key poses (`actions`) become joint angles over time, those a moving body (`body`
 by a camera with a view, noise and gaps of its own. Everything is drawn from the seed.
 """
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from skedge.datasets.processes import in_order
 from skedge.datasets.progress import progress
 from skedge.datasets.store import PARTS, StoreWriter
 from skedge.datasets.synthetic import body
@@ -25,6 +28,8 @@ from skedge.skeleton.layout import load_layout
 
 CAMERAS = ("depth camera with 25 joints", "depth camera with 20 joints", "pose estimator")
 
+# Recordings that one process makes at a time.
+CHUNK = 4
 _LAYOUT = load_layout("ntu25")
 
 
@@ -161,27 +166,34 @@ def synthesize_recordings(
     seed: int = 0,
     clean: bool = False,
     overwrite: bool = False,
+    processes: int | None = 1,
 ) -> None:
     """Write whole recordings whose intervals label every frame (see `recording`) as a store;
-    otherwise as `synthesize`. `repetitions.json` says how often each interval's action was done."""
+    otherwise as `synthesize`. `repetitions.json` says how often each interval's action was done.
 
-    def named() -> Iterator[_Named]:
-        for subject in range(subjects):
-            for i in range(recordings_per_subject):
-                name = f"s{subject + 1:02}_r{i + 1:02}"
-                yield name, *recording(subject, i, seed=seed, clean=clean)
-
+    `processes` is how many make them (None: one per CPU core): the files are the same.
+    """
+    every = [(subject, i) for subject in range(subjects) for i in range(recordings_per_subject)]
+    workers = min(processes or os.cpu_count() or 1, len(every) // (2 * CHUNK))
+    named = in_order(partial(_recorded, seed=seed, clean=clean), every, workers, chunk=CHUNK)
     counts = {"subjects": subjects, "recordings_per_subject": recordings_per_subject, "seed": seed}
     total = subjects * recordings_per_subject
     _write(
         path,
         counts,
         unit="recording per subject",
-        named=named(),
+        named=named,
         total=total,
         clean=clean,
         overwrite=overwrite,
     )
+
+
+def _recorded(of: tuple[int, int], seed: int, clean: bool) -> _Named:
+    """The name of a subject's recording, and what is in it."""
+    subject, number = of
+    name = f"s{subject + 1:02}_r{number + 1:02}"
+    return name, *recording(subject, number, seed=seed, clean=clean)
 
 
 def synthesize(
