@@ -59,8 +59,7 @@ pi: models
 	"$(BIN)/python" -m skedge.bench.pi default default.tflite "$(RUNS)"/peers/student-* "$(RUNS)"/peers/stream-* "$(RUNS)"/peers/teacher-* \
 	  --out "$(RUNS)/pi" --most-a-frame 2e6 $(if $(POSE),--pose $(filter-out stored,$(POSE))) $(ARGS)
 
-# The model that comes with skedge; its files go into the repository. Three hours on two cores: a
-# first training, and two more on other people, each of which goes on from the one before.
+# The model that comes with skedge; its files go into the repository.
 MADE := recipe default, seed 0, on recordings of invented people alone (make default-model); \
  docs/results/default-model.md says how the shipped file was trained, and which sets of real people \
  chose its thresholds

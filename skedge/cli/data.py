@@ -124,7 +124,7 @@ def synth_command(parser: ArgumentParser) -> Callable[[Any], None]:
         "--clean", action="store_true", help="bodies in a room, without a camera's view and errors"
     )
     parser.add_argument(
-        "--processes", type=int, help="that make recordings (default: one per core)"
+        "--processes", type=int, help="number of processes for --continuous (default: one per core)"
     )
     _add_overwrite(parser)
 

@@ -13,15 +13,15 @@ import numpy as np
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-# For each process so many chunks are waiting or done: memory stays flat.
+# Chunks for each process that are waiting or done: few, so that memory stays flat.
 AHEAD = 3
 
 
 def in_order(
     work: Callable[[Item], Result], items: Sequence[Item], processes: int, *, chunk: int
 ) -> Iterator[Result]:
-    """The results of `work`, a module's function, for all items in their order, made by so many
-    other processes, `chunk` items at a time; of one process by this one.
+    """The results of `work`, a module's function, for all items in their order, made by that
+    number of other processes, `chunk` items at a time; for one process, by this one.
 
     Ctrl-C is heard here alone, and ends the others. Raises `ChildProcessError` where one of them
     was ended from outside, and what `work` raises.

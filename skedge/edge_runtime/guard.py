@@ -30,8 +30,8 @@ NO_CAMERA = 4.0
 TOO_SLOW = 0.34
 # So many steps in a row are looked at.
 STEPS = 5
-# Steps shorter than this, in seconds, are no camera's: of the last `FRAMES` so many, and more than
-# this share. A frame may come twice, the second in place of the first.
+# Steps shorter than this, in seconds, are no camera's where they are at least this many of the last
+# `FRAMES`, and more than this share: a frame may come twice, the second in place of the first.
 TOO_QUICK = 0.0005
 QUICK, SHARE = 10, 0.8
 REFUSED = frozenset({"unit", "mirrored", "channels", "axes", "layout"})
@@ -84,8 +84,8 @@ class Guard:
         if quick < QUICK or quick <= SHARE * len(self._steps):
             return ""
         return (
-            f"{quick + 1} frames have time stamps within {sum(self._steps):.3g} s; give each frame"
-            " its own, in seconds, with three decimals at least"
+            f"{quick} of {len(self._steps)} frames have the time stamp of the frame before; give"
+            " each frame its own, in seconds, with three decimals at least"
         )
 
     def _take_a_look(self, moment: float) -> None:

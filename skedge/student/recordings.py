@@ -23,7 +23,7 @@ from skedge.teacher.wander import wander
 UNASKED, NOTHING = -1, -2
 # Frames in which the pace of a window changes.
 CHANGES = 8
-# Of recordings whose store does not say how many frames a second they have.
+# Frames a second of recordings whose store does not say.
 RATE = 30.0
 TENSORS = ("frames", "labels", "lengths", "paces")
 

@@ -46,8 +46,11 @@ def test_bodies_are_disturbed_in_the_order_of_pictures_and_nothing_else_is() -> 
     recording["joints"][0, 3] = np.nan
     found = disturbed(recording, changes, seed=1)
     assert {name: found[name] is recording[name] for name in recording} == {
-        "picture": True, "person": True, "rate": True, "joints": False,
-    }  # fmt: skip
+        "picture": True,
+        "person": True,
+        "rate": True,
+        "joints": False,
+    }
     assert np.isnan(found["joints"][0, 3]).all(), "what was not seen stays unseen"
     assert not recording["joints"][1:].any(), "the recording itself stays as it was"
     # To and fro, and of pictures at 15 a second every other one.

@@ -25,7 +25,7 @@ def resident(path: Path) -> list[int]:
     return found
 
 
-@pytest.mark.skipif(not SMAPS.exists(), reason="the system does not tell what is in memory")
+@pytest.mark.skipif(not SMAPS.exists(), reason="needs Linux, which lists what is in memory")
 def test_a_files_memory_is_given_back_and_what_is_read_again_is_right(tmp_path: Path) -> None:
     path = tmp_path / "a network.tflite"
     path.write_bytes(small_network())

@@ -4,7 +4,7 @@ network's in a film, added to recorded bodies.
 `python -m skedge.bench.studies.pose_events FILM POSES --out FOLDER` follows one person in FILM with
 both networks, and writes the recordings in the folder POSES, which the full network made, into
 FOLDER/lite with those differences. FOLDER/full is the control: differences of the full network
-between the film and the same film one and a half times as large. `skedge evaluate everyday` tells
+between the film and the same film one and a half times as large. `skedge evaluate everyday` shows
 what becomes of the events.
 """
 
@@ -25,7 +25,7 @@ from skedge.edge_runtime.sources import open_source
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.files import write_whole
 
-# The film's pictures a second where its frames do not tell, and the control's size.
+# Pictures a second at which the film is followed, and how much larger the control sees it.
 RATE = 30.0
 LARGER = 1.5
 # Two skeletons are one person's where their joints lie no farther apart, as a share of the
@@ -41,8 +41,7 @@ def followed(frames: Sequence[np.ndarray], network: str, scale: float = 1.0) -> 
     seen = []
     for number, picture in enumerate(frames):
         image = picture if scale == 1 else cv2.resize(picture, None, fx=scale, fy=scale)
-        people = pose.estimate(Frame(image, number / RATE))
-        seen.append(people)
+        seen.append(pose.estimate(Frame(image, number / RATE)))
     return seen
 
 

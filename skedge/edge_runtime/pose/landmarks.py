@@ -19,12 +19,8 @@ SHOULDERS, ELBOWS, WRISTS, HIPS, KNEES = (
     [LAYOUT.index(f"{side}_{part}") for side in _SIDES]
     for part in ("shoulder", "elbow", "wrist", "hip", "knee")
 )
-MAIN = np.array([
-    *SHOULDERS,
-    *HIPS,
-    *KNEES,
-    *(LAYOUT.index(f"{side}_{part}") for part in ("elbow", "wrist", "ankle") for side in _SIDES),
-])  # fmt: skip
+_ENDS = [LAYOUT.index(f"{side}_{part}") for part in ("elbow", "wrist", "ankle") for side in _SIDES]
+MAIN = np.array([*SHOULDERS, *HIPS, *KNEES, *_ENDS])
 
 SIDE = 256
 # Somebody who leans by less (radians) is shown to the network leaning: turning the picture is most

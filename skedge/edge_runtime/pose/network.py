@@ -89,9 +89,9 @@ def _release(path: Path) -> None:
     own copy of the weights, and whatever else it reads comes from the file again.
     """
     maps = Path("/proc/self/maps")
-    madvise = getattr(ctypes.CDLL(None), "madvise", None)
-    if madvise is None or not maps.exists():
+    if not maps.exists():
         return
+    madvise = ctypes.CDLL(None).madvise
     mapped = str(path.resolve())
     for line in maps.read_text(errors="replace").splitlines():
         place, rights, *_, name = line.split(maxsplit=5)

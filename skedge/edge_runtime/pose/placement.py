@@ -65,7 +65,7 @@ class Placement:
         away = distance(joints, pixels, weights=weights, width=width, height=height)
         away = min(max(away, NEAREST), FARTHEST)
         away = float(self._distance.update(np.array(away), seconds))
-        # Of six numbers each, in which Python is quicker than numpy.
+        # These are six numbers each, for which Python is quicker than numpy.
         (across, down), (across_too, down_too) = (pixels[hip].tolist() for hip in HIPS)
         (x, y, z), (x_too, y_too, z_too) = (joints[hip].tolist() for hip in HIPS)
         ray = away / (FOCAL * max(width, height))

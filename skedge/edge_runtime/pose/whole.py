@@ -43,7 +43,7 @@ def in_picture(body: Body, joints: np.ndarray, width: int, height: int) -> int:
     region's edge."""
     places = body.pixels.take(joints, axis=0).tolist()
     presence = body.presence.take(joints).tolist()
-    # Of a dozen joints, in which Python is quicker than numpy.
+    # For a dozen joints Python is quicker than numpy.
     return sum(
         0 <= x < width and 0 <= y < height and there >= PRESENT
         for (x, y), there in zip(places, presence, strict=True)
