@@ -183,6 +183,14 @@ def test_missing_tools_are_named(
         board.emulate([model], tmp_path, cores=["pentium"])
 
 
+def test_a_report_that_cannot_be_written_is_said_first(tmp_path: Path) -> None:
+    model = write_model(tmp_path / "m.onnx")
+    file = tmp_path / "taken"
+    file.touch()
+    with pytest.raises(InputError, match="taken: expected a folder for the report, got a file"):
+        board.emulate([model], file, cores=["cortex-a72"])
+
+
 def test_a_wheel_is_known_by_what_it_holds(tmp_path: Path) -> None:
     keys = []
     for name, content, year in (("a", "x", 2020), ("b", "x", 2021), ("c", "y", 2020)):

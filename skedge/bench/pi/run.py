@@ -78,13 +78,16 @@ def emulate(
     With `pose` the pose stage is counted, too: the networks that `skedge pose fetch` stored, a
     picture with one person followed, and the networks in the files given, such as uncut ones.
 
-    Raises `InputError` for what is no model, and where a board cannot be made or does not end.
+    Raises `InputError` for what is no model or no folder, and where a board cannot be made or does
+    not end.
     """
     unknown = set(cores) - set(CORES)
     if unknown or not cores:
         raise InputError(
             f"expected cores of {', '.join(CORES)}, got {', '.join(sorted(unknown)) or 'none'}"
         )
+    if out.exists() and not out.is_dir():  # before all that takes minutes
+        raise InputError(f"{out}: expected a folder for the report, got a file")
     named = names(list(files))
     backends = {name: load_backend(path) for name, path in named.items()}
     room = root.cache()
