@@ -4,13 +4,24 @@ The periodic motion that `skedge.edge_runtime.repetitions` looks for drowns in t
 where somebody claps a few times, quickly. What makes a clap is known, so it is counted itself: each
 time that elbows, wrists and hands are nearer to those of the other side than before and after, by a
 share of what is usual in this stretch. The last time may be the one after which they stay together.
+
+How far the arms are apart is measured along the line between the shoulders, on which a hand that is
+found beyond the other one is at a negative distance, not at a small one. Elbows move little and are
+found well, hands move far and are found badly, above all where they meet. Which of them show the
+claps best differs: the claps are counted on elbows, on elbows and wrists, and on all, and the count
+is given whose claps follow each other most evenly.
 """
+
+from collections.abc import Sequence
 
 import numpy as np
 
+from skedge.edge_runtime.curves import filled, moving_mean
 from skedge.skeleton.layout import Layout
 
 ARM = ("elbow", "wrist", "hand")
+# Frames over which the line across the body is averaged.
+STEADY = 31
 # The least rise and fall that is no noise, in torso lengths, and as a share of the usual one.
 LEAST, SHARE = 0.02, 0.3
 # In usual periods: two claps further apart than `UNSEEN` have others between them that were not
@@ -26,26 +37,42 @@ def is_clap(label: str | None) -> bool:
     return "clap" in (label or "").lower()
 
 
-def arms_apart(frames: np.ndarray, layout: Layout) -> np.ndarray | None:
-    """The mean distance (T,) of the arms' joints (T, V, 3) from the other side's, in the unit of
-    `frames`; None where a layout or the camera has none. What is absent lies between its
-    neighbours."""
-    columns = []
-    for name in ARM:
-        pair = [f"{side}_{name}" for side in ("left", "right")]
-        if not set(pair) <= set(layout.joints):
-            continue
-        left, right = (frames[:, layout.joints.index(joint)] for joint in pair)
-        apart = np.linalg.norm(left - right, axis=-1)
-        known = np.flatnonzero(np.isfinite(apart))
-        if len(known) > len(apart) / 2:
-            columns.append(np.interp(np.arange(len(apart)), known, apart[known]))
-    return np.mean(columns, axis=0) if columns else None
+def arms_apart(frames: np.ndarray, layout: Layout) -> list[np.ndarray]:
+    """How far the left arm's joints (T, V, 3) are from the right one's across the body, in the unit
+    of `frames`, (T,) each: elbows; elbows and wrists; with the hands. Fewer where a layout or the
+    camera has no more; plain distances where there are no shoulders. What is absent is filled in
+    from its neighbours."""
+    pairs = [tuple(f"{side}_{name}" for side in ("left", "right")) for name in ARM]
+    joints = [
+        tuple(map(layout.joints.index, pair)) for pair in pairs if {*pair} <= {*layout.joints}
+    ]
+    apart = _apart(frames, joints)
+    # A layout without shoulders names one joint for both.
+    lines = _apart(frames, [layout.shoulders] if len({*layout.shoulders}) > 1 else [])
+    if lines:
+        across = moving_mean(lines[0], STEADY)
+        across /= np.linalg.norm(across, axis=-1, keepdims=True) + 1e-9
+        along = [(one * across).sum(axis=-1) for one in apart]
+    else:
+        along = [np.linalg.norm(one, axis=-1) for one in apart]
+    return [np.mean(along[:number], axis=0) for number in range(1, len(along) + 1)]
 
 
-def claps(apart: np.ndarray, inside: np.ndarray) -> int:
-    """How often a distance (T,), in torso lengths, is least in the frames that are `inside` (T,)
-    bool; at least once."""
+def _apart(frames: np.ndarray, pairs: Sequence[tuple[int, ...]]) -> list[np.ndarray]:
+    """From the right joint to the left one (T, 3), of those pairs that are mostly seen."""
+    found = [frames[:, left] - frames[:, right] for left, right in pairs]
+    return [filled(one) for one in found if np.isfinite(one).all(axis=-1).mean() > 0.5]
+
+
+def claps(curves: Sequence[np.ndarray], inside: np.ndarray) -> int:
+    """How often distances (T,), in torso lengths, are least in the frames that are `inside` (T,)
+    bool, by the curve in which that happens most evenly; at least once."""
+    return min((_claps(apart, inside) for apart in curves), key=lambda found: found[1])[0]
+
+
+def _claps(apart: np.ndarray, inside: np.ndarray) -> tuple[int, float]:
+    """How often, and the deviation of the times between as a share of their mean, infinite where
+    there are fewer than four claps."""
     own = apart[inside]
     rises = np.abs(np.diff(own[[place for place, _ in _turns(own, LEAST)]]))
     limit = max(LEAST, SHARE * float(np.median(rises))) if len(rises) else LEAST
@@ -58,10 +85,11 @@ def claps(apart: np.ndarray, inside: np.ndarray) -> int:
     ends = not low and inside[last] and len(together) > 0
     stay = int(ends and apart[last:].min() <= usual + STAYED * (apart[last] - usual))
     if len(together) < 4:
-        return max(1, len(together) + stay)
-    gaps = np.diff(together) / np.median(np.diff(together))
+        return max(1, len(together) + stay), np.inf
+    times = np.diff(together)
+    gaps = times / np.median(times)
     unseen = np.where((gaps > UNSEEN) & (gaps < PAUSE), np.round(gaps) - 1, 0)
-    return len(together) + stay + int(unseen.sum())
+    return len(together) + stay + int(unseen.sum()), float(times.std() / times.mean())
 
 
 def _turns(curve: np.ndarray, limit: float) -> list[tuple[int, bool]]:

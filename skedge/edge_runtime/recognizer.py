@@ -223,7 +223,10 @@ class Recognizer:
             )
             layout = self.metadata.layout
             state = self._persons[person] = _Person(
-                window, EventDetector(self.rules), Guard(layout), counter=Counter(layout)
+                window,
+                EventDetector(self.rules),
+                Guard(layout),
+                counter=Counter(layout, self.metadata.upper_body),
             )
         problem = ""
         if self.checks_bodies:
@@ -293,7 +296,7 @@ class Recognizer:
         """
         joints = _numbers(clip, "the clip")
         joints = joints[:, 0] if joints.ndim == 4 else joints
-        counter = Counter(self.metadata.layout)
+        counter = Counter(self.metadata.layout, self.metadata.upper_body)
         for number, frame in enumerate(joints):
             counter.push(frame, number / rate)
         return counter.count(0, len(joints) / rate, label)

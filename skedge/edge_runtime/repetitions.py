@@ -4,21 +4,23 @@ The rule. The arms, the legs and the trunk, measured in torso lengths, are each 
 dimensions. What changes slowly is taken away from it (a moving mean), for each of several lengths
 of "slowly". Of what is left, the direction that is most like itself after so many samples is looked
 for: the largest eigenvalue of the lagged covariance, whitened within the first principal directions
-(periodic component analysis; Saul & Allen, NIPS 2000). The part of the body and the period that are
-most alike, most often and by the largest movement are counted: the swings of that period to the
-side away from rest. Where rest is at neither side it is the fewer of both, since who begins and
-ends on one side is there once more. At both ends, swings at which the body is elsewhere than at the
-others are the way there and back. Where nothing repeats itself, as in one squat or two, the ways
-away from rest are counted instead.
+(periodic component analysis; Saul & Allen, NIPS 2000). A part and its period are worth the
+more, the more alike, the more often and the larger the movement. The swings of that period to the
+side away from rest are counted. Where rest is at neither side it is the fewer of both, since who
+begins and ends on one side is there once more. At both ends, swings at which the body is elsewhere
+than at the others are the way there and back. Of the counts of the best parts and periods the one
+is given that they are worth most together. Where nothing repeats itself, as in one squat or two,
+the ways away from rest are counted instead.
 """
 
-from collections import deque
-from collections.abc import Sequence
+from collections import defaultdict, deque
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from skedge.edge_runtime.claps import arms_apart, claps, is_clap
+from skedge.edge_runtime.curves import filled, moving_mean
 from skedge.skeleton.layout import Layout
 from skedge.skeleton.prepare import seen
 
@@ -28,6 +30,7 @@ RATE = 30.0
 LONGEST = 120.0
 # Seconds before an action's estimated start and after its end that are looked at as well.
 MARGIN = 0.7
+# Over so many samples a joint's noise is averaged, where it is to be seen how far it moves.
 SMOOTH = 3
 # Seconds that a slow change takes at the least.
 SLOW = (0.4, 0.6, 0.9, 1.4, 2.0, 3.2)
@@ -43,6 +46,9 @@ CYCLES = 2.5
 AMPLITUDE = 0.06
 # Noise is alike by this much.
 CHANCE = 0.3
+# What is worth less is noise; of the rest, what is worth this share of the best one has a say.
+WORTH = 0.2
+HEARD = 0.7
 # A swing passes the middle by this share of the amplitude.
 HYSTERESIS = 0.35
 # A swing at the ends is none of the others if it is so many times as large,
@@ -60,19 +66,24 @@ WAY = 0.2
 STILL = 0.25
 # How much the hip's height counts beside a joint's place in the trunk.
 HEIGHT = 3.0
-# The parts of the body by their joints, and what those are measured from.
-PARTS = (
-    ("chest", ("elbow", "wrist", "hand", "hand_tip", "thumb", "index", "pinky")),
-    ("hip", ("knee", "ankle", "foot")),
-    ("hip", ("head", "neck", "nose", "shoulder")),
-)
+# The parts of the body, what they are measured from, and their joints.
+PARTS = {
+    "arms": ("chest", ("elbow", "wrist", "hand", "hand_tip", "thumb", "index", "pinky")),
+    "legs": ("hip", ("knee", "ankle", "foot")),
+    "trunk": ("hip", ("head", "neck", "nose", "shoulder")),
+}
 
 
 class Counter:
-    """Remembers one person's joints and counts repetitions in any stretch of the recent past."""
+    """Remembers one person's joints and counts repetitions in any stretch of the recent past.
 
-    def __init__(self, layout: Layout) -> None:
+    Actions of these labels are done with the `arms`. Their repetitions are counted without the
+    legs, in whose noise something always repeats itself.
+    """
+
+    def __init__(self, layout: Layout, arms: Collection[str] = ()) -> None:
         self._layout = layout
+        self._arms = arms
         length = int(RATE * LONGEST)
         self._frames: deque[np.ndarray] = deque(maxlen=length)
         self._moments: deque[float] = deque(maxlen=length)
@@ -106,15 +117,16 @@ class Counter:
         size = _torso(frames, self._layout)
         if not size > 0:
             return None
-        apart = arms_apart(frames, self._layout) if is_clap(label) else None
-        if apart is not None:
-            return claps(np.interp(times, moments[chosen], apart / size), inside)
-        even = [
+        apart = arms_apart(frames, self._layout) if is_clap(label) else []
+        if apart:
+            even = [np.interp(times, moments[chosen], curve / size) for curve in apart]
+            return claps(even, inside)
+        names = [name for name in PARTS if name != "legs" or label not in self._arms]
+        parts = [
             np.stack([np.interp(times, moments[chosen], column) for column in part.T], axis=1)
-            for part in _parts(frames, self._layout, size)
+            for part in _parts(frames, self._layout, size, names)
         ]
-        smooth = [_mean(part, SMOOTH) for part in even]
-        return repetitions(smooth, inside) if smooth else None
+        return repetitions(parts, inside) if parts else None
 
 
 def repetitions(parts: Sequence[np.ndarray], inside: np.ndarray) -> int | None:
@@ -122,7 +134,7 @@ def repetitions(parts: Sequence[np.ndarray], inside: np.ndarray) -> int | None:
     `inside` (T,) bool; None where nothing moves."""
     if inside.sum() < 8:
         return None
-    body = np.concatenate(parts, axis=1)
+    body = moving_mean(np.concatenate(parts, axis=1), SMOOTH)
     centred = body - body[inside].mean(axis=0)
     along = centred @ _direction(centred[inside])
     if np.ptp(np.percentile(along[inside], (5, 95))) < STILL:
@@ -132,12 +144,12 @@ def repetitions(parts: Sequence[np.ndarray], inside: np.ndarray) -> int | None:
     ]
     if not found:
         return _ways(along)
-    best = max(found, key=lambda one: one.worth)
-    up, down = (_swings(best, side, inside) for side in (1, -1))
-    # Who rests at one end of the swing goes to the other one each time.
-    if REST[0] <= abs(best.away) <= REST[1]:
-        return max(1, up if best.away > 0 else down)
-    return max(1, min(up, down))
+    heard = HEARD * max(one.worth for one in found)
+    worth: dict[int, float] = defaultdict(float)
+    for one in found:
+        if one.worth >= heard:
+            worth[_times(one, inside)] += one.worth
+    return max(worth, key=lambda count: worth[count])
 
 
 class _Period(NamedTuple):
@@ -154,7 +166,7 @@ class _Period(NamedTuple):
 
 
 def _period(part: np.ndarray, inside: np.ndarray, slow: float) -> _Period | None:
-    quick = part - _mean(part, round(slow * RATE) | 1)
+    quick = part - moving_mean(part, round(slow * RATE) | 1)
     own = quick[inside] - quick[inside].mean(axis=0)
     longest = min(int(1.6 * slow * RATE), int(len(own) / CYCLES))
     if longest <= SHORTEST:
@@ -180,17 +192,31 @@ def _period(part: np.ndarray, inside: np.ndarray, slow: float) -> _Period | None
     direction = whiten @ vectors[peak, :, -1]
     direction /= np.linalg.norm(direction)
     signal = quick @ direction
-    centred = signal[inside] - signal[inside].mean()
-    amplitude = float(np.percentile(np.abs(centred), 75))
-    if amplitude < AMPLITUDE:
+    amplitude = _amplitude(signal, inside)
+    if _amplitude(moving_mean(signal[:, None], SMOOTH)[:, 0], inside) < AMPLITUDE:
         return None
     length = int(lags[peak])
-    worth = (alike[peak] - CHANCE) * np.sqrt(len(own) / length * amplitude)
+    worth = float((alike[peak] - CHANCE) * np.sqrt(len(own) / length * amplitude))
+    if worth < WORTH:
+        return None
     # At rest is who has not begun, or has ended.
     edge = max(1, min(len(part) // 8, int(MARGIN * RATE)))
     rest = (part[:edge].mean(axis=0) + part[-edge:].mean(axis=0)) / 2
     away = float((part[inside].mean(axis=0) - rest) @ direction) / amplitude
-    return _Period(float(worth), length, away=away, signal=signal, part=part)
+    return _Period(worth, length, away=away, signal=signal, part=part)
+
+
+def _amplitude(signal: np.ndarray, inside: np.ndarray) -> float:
+    return float(np.percentile(np.abs(signal[inside] - signal[inside].mean()), 75))
+
+
+def _times(found: _Period, inside: np.ndarray) -> int:
+    """How often the movement of a period is repeated; at least once."""
+    up, down = (_swings(found, side, inside) for side in (1, -1))
+    # Who rests at one end of the swing goes to the other one each time.
+    if REST[0] <= abs(found.away) <= REST[1]:
+        return max(1, up if found.away > 0 else down)
+    return max(1, min(up, down))
 
 
 def _swings(found: _Period, side: int, inside: np.ndarray) -> int:
@@ -258,19 +284,23 @@ def _torso(frames: np.ndarray, layout: Layout) -> float:
     return float(np.nanmedian(size)) if np.isfinite(size).any() else 0.0
 
 
-def _parts(frames: np.ndarray, layout: Layout, size: float) -> list[np.ndarray]:
-    """The joints (T, V, 3) of the body's parts, (T, C) each, in torso lengths of that `size`; with
-    the trunk goes the hip's own height. Parts of which too little is seen are left out."""
+def _parts(
+    frames: np.ndarray, layout: Layout, size: float, names: Sequence[str]
+) -> list[np.ndarray]:
+    """The joints (T, V, 3) of those parts of the body, (T, C) each, in torso lengths of that
+    `size`; with the trunk goes the hip's own height. Parts of which too little is seen are left
+    out."""
     anchors = {name: _anchor(frames, layout, name) for name in ("hip", "chest")}
     found = []
-    for centre, names in PARTS:
-        joints = [i for i, name in enumerate(layout.joints) if _plain(name) in names]
+    for name in names:
+        centre, own = PARTS[name]
+        joints = [place for place, joint in enumerate(layout.joints) if _plain(joint) in own]
         part = (frames[:, joints] - anchors[centre][:, None]).reshape(len(frames), -1)
-        if "head" in names:
+        if name == "trunk":
             part = np.concatenate([part, HEIGHT * anchors["hip"][:, 1:2]], axis=1)
         part = part[:, np.isfinite(part).mean(axis=0) > 0.7] / size
         if part.shape[1]:
-            found.append(_filled(part))
+            found.append(filled(part))
     return found
 
 
@@ -279,22 +309,5 @@ def _plain(joint: str) -> str:
     return joint.removeprefix("left_").removeprefix("right_")
 
 
-def _filled(part: np.ndarray) -> np.ndarray:
-    """Columns (T, C) with what is absent between its neighbours."""
-    places = np.arange(len(part))
-    for column in part.T:
-        gaps = ~np.isfinite(column)
-        column[gaps] = np.interp(places[gaps], places[~gaps], column[~gaps])
-    return part
-
-
 def _anchor(frames: np.ndarray, layout: Layout, name: str) -> np.ndarray:
     return np.asarray(frames[:, list(layout.anchors[name])].mean(axis=1))
-
-
-def _mean(curve: np.ndarray, length: int) -> np.ndarray:
-    """The moving mean of `length` samples, an odd number, of (T, C); the edges are held."""
-    half = length // 2
-    padded = np.concatenate([curve[:1].repeat(half + 1, 0), curve, curve[-1:].repeat(half, 0)])
-    sums = padded.cumsum(axis=0)
-    return np.asarray((sums[length:] - sums[:-length]) / length)

@@ -2,7 +2,8 @@
 
 `python -m skedge.bench.studies.counting STORE` counts between the true start and end of every set
 of five to twenty in the recordings of `skedge data synth --continuous`, and prints for each action
-in how many sets the count is exact, and within one. With `--model` it is the model that says when
+in how many sets the count is exact, and within one; the default model says which actions are the
+arms'. With `--model` it is the model that says when
 an action begins and ends: the counts of its events are compared, 0 where it raises none.
 """
 
@@ -15,7 +16,9 @@ from pathlib import Path
 import numpy as np
 
 from skedge.datasets.store import Store
+from skedge.edge_runtime.backends.backend import load_backend
 from skedge.edge_runtime.events import QUIET
+from skedge.edge_runtime.models import find
 from skedge.edge_runtime.recognizer import Recognizer
 from skedge.edge_runtime.repetitions import LONGEST, RATE, Counter
 from skedge.skeleton.errors import InputError
@@ -66,7 +69,7 @@ def count(
 
 
 def _between(store: Store, joints: Sequence[np.ndarray], rate: float) -> Tally:
-    counter = Counter(store.layout)
+    counter = Counter(store.layout, load_backend(find("default")).metadata.upper_body)
     for frame, body in enumerate(joints):
         counter.push(body, frame / rate)
 
