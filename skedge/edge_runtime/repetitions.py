@@ -54,8 +54,8 @@ HYSTERESIS = 0.35
 # A swing at the ends is none of the others if it is so many times as large,
 HUGE = 2.2
 # nearer or further than these shares of a period,
-NEAR = 0.6
-FAR = 1.6
+NEAR = 0.7
+FAR = 1.4
 # or so many times as far from where the body usually is at a swing.
 ELSEWHERE = 3.0
 # Rest is at one end of a swing where its middle is so many amplitudes from it.
@@ -233,23 +233,33 @@ def _swings(found: _Period, side: int, inside: np.ndarray) -> int:
             tops[-1] = place
         elif out and value < -margin:
             out = False
-    tops = [place for place in tops if inside[place]]
-    if not tops:
+    own = [number for number, place in enumerate(tops) if inside[place]]
+    if not own:
         return 0
-    usual = float(np.median(signal[tops]))
+    usual = float(np.median(signal[[tops[number] for number in own]]))
     poses = found.part[tops]
-    away = np.linalg.norm(poses - np.median(poses, axis=0), axis=1)
-    strange = dict(zip(tops, away > ELSEWHERE * np.median(away), strict=True))
+    away = np.linalg.norm(poses - np.median(poses[own], axis=0), axis=1)
+    strange = away > ELSEWHERE * np.median(away[own])
 
-    def odd(top: int, neighbour: int) -> bool:
-        apart = abs(top - neighbour) / found.length
-        return strange[top] or signal[top] > HUGE * usual or not NEAR <= apart <= FAR
+    def odd(number: int, neighbour: int) -> bool:
+        top = tops[number]
+        apart = abs(top - tops[neighbour]) / found.length
+        return bool(strange[number]) or signal[top] > HUGE * usual or not NEAR <= apart <= FAR
 
-    while len(tops) > 2 and odd(tops[0], tops[1]):
-        tops.pop(0)
-    while len(tops) > 2 and odd(tops[-1], tops[-2]):
-        tops.pop()
-    return len(tops)
+    def end(number: int, out: int, other: int) -> int:
+        """The outermost swing on one side. Odd ones are left out. Where there is none, those that
+        follow beyond the bounds belong to it as well: an event's are not exact."""
+        inner = number
+        while abs(inner - other) > 1 and odd(inner, inner - out):
+            inner -= out
+        if inner != number:
+            return inner
+        while 0 <= number + out < len(tops) and not odd(number + out, number):
+            number += out
+        return number
+
+    first = end(own[0], -1, own[-1])
+    return end(own[-1], 1, first) - first + 1
 
 
 def _ways(signal: np.ndarray) -> int:

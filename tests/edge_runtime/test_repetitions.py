@@ -82,6 +82,12 @@ def test_squats_are_counted_exactly(times: int, seed: int) -> None:
     assert counted(clip[::2], 0.6, 0.7 + 2.2 * times, RATE / 2) == times
 
 
+@pytest.mark.parametrize(("late", "early"), [(0.6, 0.0), (0.0, 0.6), (0.5, 0.5)])
+def test_what_lies_just_beyond_an_event_belongs_to_it(late: float, early: float) -> None:
+    clip = performed("wave", 9, 0.6)
+    assert counted(clip, 1.0 + late, 6.4 - early) == 9
+
+
 def test_nobody_moving_is_not_counted() -> None:
     assert counted(performed("squat", 0, 1.0, still=3), 0, 6) is None
     assert counted(np.full((90, 25, 3), np.nan, np.float32), 0, 3) is None
