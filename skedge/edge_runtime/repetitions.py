@@ -41,20 +41,19 @@ FLOOR = 0.02
 # The least period, in samples.
 SHORTEST = 4
 # What a period needs: likeness (1: all), a number of repetitions, an amplitude in torso lengths.
-ALIKE = 0.4
+ALIKE = 0.5
 CYCLES = 2.5
 AMPLITUDE = 0.06
 # Noise is alike by this much.
 CHANCE = 0.3
-# What is worth less is noise; of the rest, what is worth this share of the best one has a say.
-WORTH = 0.2
+# Parts and periods of this share of the best one's worth have a say.
 HEARD = 0.7
 # A swing passes the middle by this share of the amplitude.
 HYSTERESIS = 0.35
 # A swing at the ends is none of the others if it is so many times as large,
 HUGE = 2.2
 # nearer or further than these shares of a period,
-NEAR = 0.7
+NEAR = 0.6
 FAR = 1.4
 # or so many times as far from where the body usually is at a swing.
 ELSEWHERE = 3.0
@@ -197,8 +196,6 @@ def _period(part: np.ndarray, inside: np.ndarray, slow: float) -> _Period | None
         return None
     length = int(lags[peak])
     worth = float((alike[peak] - CHANCE) * np.sqrt(len(own) / length * amplitude))
-    if worth < WORTH:
-        return None
     # At rest is who has not begun, or has ended.
     edge = max(1, min(len(part) // 8, int(MARGIN * RATE)))
     rest = (part[:edge].mean(axis=0) + part[-edge:].mean(axis=0)) / 2
