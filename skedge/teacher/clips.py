@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import Self
 
 import numpy as np
@@ -222,9 +222,15 @@ def usable(store: Store, indices: Sequence[int] | np.ndarray, persons: int) -> n
             f"{store.path}: expected clips in which somebody is seen, got {len(indices)} with no"
             f" finite joint (NaN everywhere) or damaged, such as {first}"
         )
-    for fault in look(lambda i: store.clip(int(kept[i])), len(kept), store.layout, rate=None).sure:
-        tell(f"{store.path}: {fault}")
+    _tell_faults(store, tuple(kept.tolist()))
     return kept
+
+
+@lru_cache(maxsize=4)
+def _tell_faults(store: Store, clips: tuple[int, ...]) -> None:
+    """Say what is wrong with the bodies of clips; once, as every step of a path reads the same."""
+    for fault in look(lambda i: store.clip(clips[i]), len(clips), store.layout, rate=None).sure:
+        tell(f"{store.path}: {fault}")
 
 
 @cache

@@ -2,15 +2,18 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
 from skedge.datasets.store import Store, StoreWriter
+from skedge.datasets.store.look import look
 from skedge.recipes.recipe import Recipe
 from skedge.recipes.settings import EncoderSettings, FinetuneSettings, InputSettings
 from skedge.skeleton import InputError, prepare
+from skedge.skeleton.body_check import BodyReport
 from skedge.skeleton.resample import at_rate
 from skedge.teacher.clips import Clips
 from skedge.teacher.protocols.finetune import finetune
@@ -95,3 +98,18 @@ def test_a_network_is_trained_and_opened_again(store: Store, tmp_path: Path) -> 
     tested = Clips.read(store, store.split("xsub", "test"), DATA)
     right = (classifier(tested.joints)[0].argmax(1) == tested.labels).double().mean().item()
     assert metrics["top1"] == pytest.approx(100 * right, abs=0.01)
+
+
+def test_the_same_clips_are_looked_at_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every step of a path reads them."""
+    looked = []
+
+    def counted(clip: Any, clips: int, *rest: Any, **named: Any) -> BodyReport:
+        looked.append(clips)
+        return look(clip, clips, *rest, **named)
+
+    monkeypatch.setattr("skedge.teacher.clips.look", counted)
+    store = Store(store.path)
+    for indices in (range(6), range(6), [0, 2, 4]):
+        Clips.read(store, indices, DATA)
+    assert looked == [6, 3]

@@ -45,7 +45,10 @@ class GraphConvolution(nn.Module):
             samples, self.partitions * channels, frames, joints
         )
         y = functional.conv2d(spread, self.kernel())
-        return y + self.joint_bias(adjacency).to(y.dtype)
+        bias = self.joint_bias(adjacency).to(y.dtype)
+        # For every frame: a CPU adds a row of joints that it must repeat eight times more slowly in
+        # bfloat16.
+        return y + bias.expand(*bias.shape[:-2], frames, joints).contiguous()
 
 
 class GraphIsomorphism(nn.Module):
