@@ -5,10 +5,12 @@ norms of masked clips, features of whole ones are out of place, and a probe fall
 finds with norms of whole clips (docs/results/accuracy.md, "Against an untrained encoder"). So the
 encoder that is kept has the latter; the former stay beside the decoder.
 
-Still a probe on it finds no more than in the encoder as initialised. Features have long tails (a
-kurtosis of 33, of masked views as of whole clips), nearly all in one direction, so that scaling by
-deviations is scaling by a few clips; other rates, widths, masks and decoders did not mend it (same
-page).
+That alone leaves a probe no more than it finds in the encoder as initialised: an STTFormer of raw
+coordinates learns where joints usually are, and in long tails which clips move far. So the recipes
+standardise every clip first (`encoder.sttformer.instance_norm`), and the error is that of
+standardised clips, in which a small movement counts as a large one. Other rates, widths, masks,
+decoders, poolings, a last layer norm, learned tokens in place of what is hidden, and motion as the
+target did not mend it (same page).
 """
 
 from pathlib import Path
