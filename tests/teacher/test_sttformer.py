@@ -30,7 +30,7 @@ from skedge.teacher.methods.tuple_decoder import decoder_plan
 from skedge.teacher.networks.classifier import Classifier, View
 from skedge.teacher.networks.encoders import build_encoder
 from skedge.teacher.networks.statistics import with_statistics
-from skedge.teacher.networks.sttformer import elements, encoder_plan, tuples
+from skedge.teacher.networks.sttformer import elements, encoder_plan, spread, tuples
 from skedge.teacher.pretrain import pretrain
 from skedge.teacher.protocols.finetune import finetune
 from skedge.teacher.runs.folder import DECODER
@@ -60,6 +60,9 @@ from tests.teacher.tiny import (
 MAE = settings(
     "skeletonmae", skeletonmae=SkeletonMaeSettings(decoder_depth=5), optim=optim(epochs=2)
 )
+
+
+STANDARDISED = replace(STTFORMER, sttformer=SttformerSettings(16, 2, instance_norm=True))
 
 
 def leaky(x: np.ndarray) -> np.ndarray:
@@ -164,6 +167,21 @@ def test_the_map_is_frame_by_frame() -> None:
         setattr(encoder, name, nn.Sequential())
     x = clips(2, persons=2)
     torch.testing.assert_close(encoder.feature_map(x), x.mean(-1))
+
+
+@torch.no_grad()
+def test_a_standardised_clip() -> None:
+    """Each joint about its mean over the frames, in the deviation of the whole body, two
+    centimetres of noise in it; whoever is not there stays so."""
+    plain, normed = encoder_of(STTFORMER), encoder_of(STANDARDISED)
+    normed.load_state_dict(plain.state_dict())
+    x = 0.1 * clips(3, persons=2)
+    x[1, ..., 1] = 0
+    moved = x.numpy() - x.numpy().mean(2, keepdims=True)
+    expected = moved / np.sqrt(np.square(moved).mean((1, 2, 3), keepdims=True) + 0.02**2)
+    torch.testing.assert_close(normed(x), plain(torch.from_numpy(expected)), atol=1e-5, rtol=1e-4)
+    elsewhere = x + torch.randn(3, 3, 1, 25, 2)
+    torch.testing.assert_close(normed(elsewhere), normed(x), atol=1e-4, rtol=1e-3)
 
 
 @torch.no_grad()
@@ -322,6 +340,28 @@ def test_the_loss_is_of_the_whole_clip_and_of_who_is_there() -> None:
     )
 
 
+@torch.no_grad()
+def test_what_is_reconstructed_of_standardised_clips() -> None:
+    """The loss is that of standardised clips, in which small movements count as large ones; what is
+    reconstructed is in metres again."""
+    module = make_method(NTU, Recipe(input=DATA, encoder=STANDARDISED, pretrain=MAE)).eval()
+    joints = bodies(4)
+    x = module.bodies(joints)
+    frames, at = draw(MAE.skeletonmae, x)
+    mean, deviation = spread(x)
+    standard = (x - mean) / deviation
+    made = module.reconstruct(x, frames, at)
+    torch.testing.assert_close(
+        (made - mean) / deviation, module.predict(standard, frames, at), atol=1e-4, rtol=1e-3
+    )
+    torch.manual_seed(3)
+    loss = float(module.loss(joints))
+    torch.manual_seed(3)
+    made = module.reconstruct(x, *draw(MAE.skeletonmae, x))
+    expected = ((made - x) / deviation).square().mean()
+    assert loss == pytest.approx(float(expected), rel=1e-3)
+
+
 def test_sixteen_clips_are_overfit() -> None:
     torch.manual_seed(0)
     module = make_method(NTU, Recipe(input=DATA, encoder=STTFORMER, pretrain=MAE))
@@ -406,10 +446,11 @@ def test_from_pretraining_to_a_picture_and_a_teacher(store: Store, tmp_path: Pat
 
 
 @torch.no_grad()
+@pytest.mark.parametrize("plan", [STTFORMER, STANDARDISED])
 @pytest.mark.parametrize("persons", [1, 2])
-def test_the_deployed_form(persons: int) -> None:
+def test_the_deployed_form(persons: int, plan: EncoderSettings) -> None:
     data = replace(INPUT, persons=persons)
-    classifier = random_classifier(NTU, data, STTFORMER)
+    classifier = random_classifier(NTU, data, plan)
     assert isinstance(classifier, Classifier)
     joints = scenes(3, data, absent=persons == 2)
     logits, features = classifier(joints)

@@ -37,10 +37,13 @@ class SttformerSettings:
             others scale 256's plan.
         frames: frames of a tuple: 6 in STTFormer; SkeletonMAE does not say (2 here); input.frames
             is a multiple of it.
+        instance_norm: whether every clip is standardised first: each joint about its mean over the
+            frames, in the deviation of the whole body; not in STTFormer.
     """
 
     width: int = 256
     frames: int = 6
+    instance_norm: bool = False
 
 
 @dataclass

@@ -11,6 +11,9 @@ from skedge.teacher.networks.base import Encoder, check_multiple, keep, people, 
 
 HEADS = 3
 SLOPE = 0.1
+# Added in quadrature to a clip's deviation, in metres, so that the noise of joints at rest does not
+# become a movement: a depth camera's is a centimetre or two.
+NOISE = 0.02
 # Output channels of the blocks by the last one's (SkeletonMAE, tables 6 and 7; table 8 is half of
 # the first).
 PLANS = {256: (64, 64, 128, 128, 256, 256, 256, 256), 512: (64, 128, 128, 256, 256, 512, 512, 512)}
@@ -87,6 +90,12 @@ class STTFormer(Encoder):
     Of clips without some frames, those that stay are cut into tuples anew; joints that stay keep
     their own positions and their own rows and columns of att0.
 
+    With `instance_norm` every body is standardised first, over the whole clip (`spread`). Where a
+    joint usually is says nothing of the action, and varies from joint to joint several times as far
+    as anything moves; and products of the input with itself, block after block, make a tail of the
+    clips that move most. Without it a probe finds nothing in what SkeletonMAE learned
+    (docs/results/accuracy.md, "Against an untrained encoder").
+
     Raises `InputError` for a number of frames that makes no whole tuples, and for a width that
     cannot be scaled.
     """
@@ -99,6 +108,7 @@ class STTFormer(Encoder):
         self.frames = settings.sttformer.frames
         check_multiple(frames, self.frames, "encoder.sttformer.frames")
         self.joints = len(layout)
+        self.instance_norm = settings.sttformer.instance_norm
         self.features = plan[-1][1]
         self.input = nn.Sequential(
             nn.Conv2d(channels, plan[0][0], 1), nn.BatchNorm2d(plan[0][0]), nn.LeakyReLU(SLOPE)
@@ -110,9 +120,16 @@ class STTFormer(Encoder):
     def last(self) -> nn.Module:
         return self.map
 
+    def standardise(self, x: Tensor) -> Tensor:
+        """Whole bodies (R, C, T, V) as `encode` takes them, or parts of them."""
+        if not self.instance_norm:
+            return x
+        mean, deviation = spread(x)
+        return (x - mean) / deviation
+
     def encode(self, x: Tensor, joints: Tensor | None = None) -> Tensor:
-        """Features (R, D, T, V) of bodies (R, C, T, V), of which `joints` (R, T, V) says which
-        joints they are."""
+        """Features (R, D, T, V) of standardised bodies (R, C, T, V), of which `joints` (R, T, V)
+        says which joints they are."""
         check_multiple(x.shape[2], self.frames, "encoder.sttformer.frames")
         at = None if joints is None else elements(joints, self.frames, self.joints)
         x = self.input(tuples(x, self.frames))
@@ -125,7 +142,7 @@ class STTFormer(Encoder):
         self, clip: Tensor, joints: Tensor | None = None, frames: Tensor | None = None
     ) -> Tensor:
         persons = clip.shape[-1]
-        x = people(clip).permute(0, 3, 1, 2)
+        x = self.standardise(people(clip).permute(0, 3, 1, 2))
         if frames is not None:
             x = keep(x, frames.repeat_interleave(persons, 0), 2)
         if joints is not None:
@@ -133,6 +150,14 @@ class STTFormer(Encoder):
             x = keep(x, joints, 3)
             joints = joints[:, None].expand(-1, x.shape[2], -1)
         return self.encode(x, joints).unflatten(0, (-1, persons)).mean(1)
+
+
+def spread(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Of bodies (R, C, T, V) the mean of each coordinate of each joint over the frames, (R, C, 1,
+    V), and the deviation of all of them about their means, (R, 1, 1, 1), `NOISE` in it."""
+    mean = x.mean(2, keepdim=True)
+    square = (x - mean).square().mean((1, 2, 3), keepdim=True)
+    return mean, (square + NOISE**2).sqrt()
 
 
 def tuples(x: Tensor, frames: int) -> Tensor:
