@@ -113,6 +113,8 @@ class Counter:
         times = np.arange(moments[chosen[0]], moments[chosen[-1]], 1 / RATE)
         frames = np.stack([self._frames[i] for i in chosen])
         inside = (times >= start) & (times <= end)
+        if not inside.any():
+            return None
         size = _torso(frames, self._layout)
         if not size > 0:
             return None

@@ -92,6 +92,8 @@ def test_nobody_moving_is_not_counted() -> None:
     assert counted(performed("squat", 0, 1.0, still=3), 0, 6) is None
     assert counted(np.full((90, 25, 3), np.nan, np.float32), 0, 3) is None
     assert Counter(NTU).count(0, 1) is None
+    for label in ("clap", "squat"):  # an event without a frame in it
+        assert counted(performed("squat", 3, 1.0), 2.01, 2.01, label=label) is None
 
 
 def test_gaps_and_absent_joints_change_nothing() -> None:

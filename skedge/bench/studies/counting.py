@@ -2,9 +2,9 @@
 
 `python -m skedge.bench.studies.counting STORE` counts between the true start and end of every set
 of five to twenty in the recordings of `skedge data synth --continuous`, and prints for each action
-in how many sets the count is exact, and within one; the default model says which actions are the
-arms'. With `--model` it is the model that says when
-an action begins and ends: the counts of its events are compared, 0 where it raises none.
+in how many sets the count is exact, and within one; which actions are done with the arms, the
+default model knows. With `--model` it is the model that says when an action begins and ends: the
+counts of its events are compared, 0 where it raises none.
 """
 
 import argparse
@@ -45,6 +45,7 @@ def count(
             " --continuous` makes them"
         ) from None
     rate = store.rate or RATE
+    arms = load_backend(find("default")).metadata.upper_body
     found: dict[str, list[tuple[int, int]]] = defaultdict(list)
     for number, name in enumerate(store.index["name"]):
         own = store.intervals[store.intervals["clip"] == number]
@@ -59,7 +60,7 @@ def count(
         if len(joints) > LONGEST * rate:
             raise InputError(f"{store.path}: expected recordings of {LONGEST:g} s at the most")
         tally = (
-            _between(store, joints, rate)
+            _between(Counter(store.layout, arms), joints, rate)
             if recognizer is None
             else _events(recognizer, joints, rate)
         )
@@ -68,8 +69,7 @@ def count(
     return {label: np.array(rows) for label, rows in sorted(found.items())}
 
 
-def _between(store: Store, joints: Sequence[np.ndarray], rate: float) -> Tally:
-    counter = Counter(store.layout, load_backend(find("default")).metadata.upper_body)
+def _between(counter: Counter, joints: Sequence[np.ndarray], rate: float) -> Tally:
     for frame, body in enumerate(joints):
         counter.push(body, frame / rate)
 

@@ -46,8 +46,8 @@ class GraphConvolution(nn.Module):
         )
         y = functional.conv2d(spread, self.kernel())
         bias = self.joint_bias(adjacency).to(y.dtype)
-        # For every frame: a CPU adds a row of joints that it must repeat eight times more slowly in
-        # bfloat16.
+        # Written out for every frame: in bfloat16 a CPU takes eight times as long to add one row
+        # that it has to repeat itself.
         return y + bias.expand(*bias.shape[:-2], frames, joints).contiguous()
 
 

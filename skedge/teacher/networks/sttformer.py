@@ -153,7 +153,7 @@ class STTFormer(Encoder):
 
 
 def spread(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Of bodies (R, C, T, V) the mean of each coordinate of each joint over the frames, (R, C, 1,
+    """The mean over the frames of each coordinate of each joint, (R, C, 1, V), in bodies (R, C, T,
     V), and the deviation of all of them about their means, (R, 1, 1, 1), `NOISE` in it."""
     mean = x.mean(2, keepdim=True)
     square = (x - mean).square().mean((1, 2, 3), keepdim=True)
