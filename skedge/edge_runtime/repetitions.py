@@ -125,7 +125,7 @@ class Counter:
         names = [name for name in PARTS if name != "legs" or label not in self._arms]
         parts = [
             np.stack([np.interp(times, moments[chosen], column) for column in part.T], axis=1)
-            for part in _parts(frames, self._layout, size, names)
+            for part in _parts(frames, self._layout, size=size, names=names)
         ]
         return repetitions(parts, inside) if parts else None
 

@@ -33,13 +33,19 @@ PATIENCE = 60.0
 LABELS = ("wave", "clap", "idle", "other")
 
 
+def found(program: str) -> str:
+    """Where a program of the broker's package is; skips a test where it is not installed."""
+    place = shutil.which(program, path=f"{os.environ['PATH']}:/usr/sbin")
+    if place is None:
+        pytest.skip("needs a broker: apt-get install mosquitto")
+    return place
+
+
 class Mosquitto:
     """Debian's broker on a port of this computer."""
 
     def __init__(self, room: Path, *more: str) -> None:
-        program = shutil.which("mosquitto", path=f"{os.environ['PATH']}:/usr/sbin")
-        if program is None:
-            pytest.skip("needs a broker: apt-get install mosquitto")
+        program = found("mosquitto")
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = free.getsockname()[1]
         lines = [f"listener {self.port} 127.0.0.1", *(more or ("allow_anonymous true",))]
@@ -194,9 +200,7 @@ def test_who_dies_is_away(broker: Mosquitto) -> None:
 def test_a_login_is_needed_and_never_said(tmp_path: Path) -> None:
     passwords = tmp_path / "passwords"
     passwords.touch(mode=0o600)
-    command = shutil.which("mosquitto_passwd")
-    assert command is not None
-    subprocess.run([command, "-b", str(passwords), "pi", "secret word"], check=True)
+    subprocess.run([found("mosquitto_passwd"), "-b", str(passwords), "pi", "secret word"], check=True)
     os.chmod(passwords, 0o644)  # the broker gives up its rights before it reads them
     os.chmod(tmp_path, 0o755)
     broker = Mosquitto(tmp_path, "allow_anonymous false", f"password_file {passwords}", "user root")
