@@ -200,7 +200,9 @@ def test_who_dies_is_away(broker: Mosquitto) -> None:
 def test_a_login_is_needed_and_never_said(tmp_path: Path) -> None:
     passwords = tmp_path / "passwords"
     passwords.touch(mode=0o600)
-    subprocess.run([found("mosquitto_passwd"), "-b", str(passwords), "pi", "secret word"], check=True)
+    subprocess.run(
+        [found("mosquitto_passwd"), "-b", str(passwords), "pi", "secret word"], check=True
+    )
     os.chmod(passwords, 0o644)  # the broker gives up its rights before it reads them
     os.chmod(tmp_path, 0o755)
     broker = Mosquitto(tmp_path, "allow_anonymous false", f"password_file {passwords}", "user root")
