@@ -66,8 +66,9 @@ def _apart(frames: np.ndarray, pairs: Sequence[tuple[int, ...]]) -> list[np.ndar
 
 def claps(curves: Sequence[np.ndarray], inside: np.ndarray) -> int:
     """How often distances (T,), in torso lengths, are least in the frames that are `inside` (T,)
-    bool, by the curve in which that happens most evenly; at least once."""
-    return min((_claps(apart, inside) for apart in curves), key=lambda found: found[1])[0]
+    bool, by the curve in which that happens most evenly, the last one where that cannot be said of
+    any; at least once."""
+    return min((_claps(one, inside) for one in reversed(curves)), key=lambda found: found[1])[0]
 
 
 def _claps(apart: np.ndarray, inside: np.ndarray) -> tuple[int, float]:

@@ -48,6 +48,9 @@ AMPLITUDE = 0.06
 CHANCE = 0.3
 # Parts and periods of this share of the best one's worth have a say.
 HEARD = 0.7
+# Fewer repetitions than this need a period of this worth; otherwise the ways are counted. Not of
+# the arms: on the way up to a few waves they move further than in any of them.
+FEW, SURE = 4, 0.5
 # A swing passes the middle by this share of the amplitude.
 HYSTERESIS = 0.35
 # A swing at the ends is none of the others if it is so many times as large,
@@ -122,17 +125,18 @@ class Counter:
         if apart:
             even = [np.interp(times, moments[chosen], curve / size) for curve in apart]
             return claps(even, inside)
-        names = [name for name in PARTS if name != "legs" or label not in self._arms]
+        arms = label in self._arms
+        names = [name for name in PARTS if name != "legs" or not arms]
         parts = [
             np.stack([np.interp(times, moments[chosen], column) for column in part.T], axis=1)
             for part in _parts(frames, self._layout, size=size, names=names)
         ]
-        return repetitions(parts, inside) if parts else None
+        return repetitions(parts, inside, few=0 if arms else FEW) if parts else None
 
 
-def repetitions(parts: Sequence[np.ndarray], inside: np.ndarray) -> int | None:
+def repetitions(parts: Sequence[np.ndarray], inside: np.ndarray, few: int) -> int | None:
     """How often the motion of a body's parts (T, C) at `RATE` is repeated in the frames that are
-    `inside` (T,) bool; None where nothing moves."""
+    `inside` (T,) bool; None where nothing moves. Fewer than `few` need a sure period."""
     if inside.sum() < 8:
         return None
     body = moving_mean(np.concatenate(parts, axis=1), SMOOTH)
@@ -150,7 +154,11 @@ def repetitions(parts: Sequence[np.ndarray], inside: np.ndarray) -> int | None:
     for one in found:
         if one.worth >= heard:
             worth[_times(one, inside)] += one.worth
-    return max(worth, key=lambda count: worth[count])
+    times = max(worth, key=lambda count: worth[count])
+    # One squat, without what is slow in it, swings as well, two times or three.
+    if times < few and max(one.worth for one in found) < SURE:
+        return _ways(along)
+    return times
 
 
 class _Period(NamedTuple):
