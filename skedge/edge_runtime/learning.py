@@ -23,7 +23,7 @@ from skedge.edge_runtime.taught import Taught
 from skedge.skeleton.errors import InputError
 
 # So much of the mean variance is added to every direction's.
-RIDGE = 0.01
+RIDGE = 0.3
 # So much of the clips' own scatter is added to that of the negatives.
 OWN = 0.5
 # The share of a score that is a logit: answers scatter more than a Gaussian says.

@@ -109,6 +109,7 @@ class DeployedEncoder(nn.Module):
         super().__init__()
         joints = encoder.input_norm.num_features // 3
         self.look, self.nodes = encoder.look, encoder.nodes
+        self.all_blocks = encoder.all_blocks
         scale, shift = affine(encoder.input_norm)
         self.register_buffer("scale", scale.view(joints, -1).T[None, :, None].contiguous())
         self.register_buffer("shift", shift.view(joints, -1).T[None, :, None].contiguous())
@@ -121,9 +122,12 @@ class DeployedEncoder(nn.Module):
     def forward(self, clip: Tensor) -> Tensor:
         x = self.look(clip.permute(1, 2, 3, 0)[None])[0].permute(3, 0, 1, 2)
         x = self.nodes(x * self.scale + self.shift)
+        maps: list[Tensor] = []
         for block in self.blocks:
+            assert isinstance(block, DeployedBlock), "as they were made above"
             x = block(x)
-        return x
+            maps = [*map(block.reach.beside, maps), x] if self.all_blocks else [x]
+        return torch.cat(maps, 1)
 
 
 class DeployedBlock(nn.Module):

@@ -143,6 +143,7 @@ class StreamingStream(nn.Module):
         self.rows = persons * len(looked_at)
         self.window = model.window
         self.one_node = nodes < len(looked_at)
+        self.all_blocks = encoder.all_blocks
         self.nodes = persons * nodes
         self.motion, self.turns = (
             view.data.stream == "motion",
@@ -224,12 +225,14 @@ class StreamingStream(nn.Module):
         x = x * self.scale
         if self.one_node:
             x = x.reshape(self.nodes, -1)
+        found: list[Tensor] = []
         for block in self.steps:
             x, *kept = block(x, *(waiting.pop(0) for _ in range(block.inputs)))
             after += kept
+            found = [*found, x] if self.all_blocks else [x]
         (pool,) = waiting
-        pool = torch.cat([pool, self.over_nodes @ x], 1)
-        features = x.shape[1]
+        pool = torch.cat([pool, *(self.over_nodes @ x for x in found)], 1)
+        features = len(self.head)
         embedding = self.over_frames @ pool.reshape(self.window, features)
         return (
             torch.addmm(self.head_bias, embedding, self.head),

@@ -56,6 +56,7 @@ class Shipped:
             causal=plan["causal"],
             padding=plan["padding"],
             joints=tuple(plan["joints"]),
+            all_blocks=plan["all_blocks"],
         )
 
     @property
@@ -88,6 +89,7 @@ class Shipped:
         encoder.input_norm.weight.copy_(self._weights["scale"].flatten())
         for number, block in enumerate(encoder.blocks):
             assert isinstance(block, Block), "the blocks of a tcn"
+            encoder.importance[number].copy_(self._weights[f"blocks.{number}.graph"][None])
             self._fill(block, f"blocks.{number}.")
         return network.requires_grad_(False).eval()
 
@@ -99,7 +101,8 @@ class Shipped:
             if one.startswith(name)
         }
         graph = block.graph.get_submodule("conv")
-        _copy(graph, weights["kernel"] * weights["graph"], weights["bias"])
+        # The bias goes through the graph as well, which the file has behind it.
+        _copy(graph, weights["kernel"], weights["bias"] / weights["graph"])
         taps = block.time.kernel_size[0]
         over_time = weights["time"].unflatten(0, (taps, -1)).permute(2, 1, 0)
         _copy(block.time, over_time[..., None], weights["time_bias"])

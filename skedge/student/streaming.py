@@ -66,6 +66,12 @@ class StreamingClassifier(nn.Module):
                 f"a streaming model has no temporal strides: expected strides of 1, got {strides};"
                 " train such a plan"
             )
+        if encoder.all_blocks and any(block.reach.after for block in self.blocks):
+            raise InputError(
+                "a streaming model has the features of all blocks of one frame at once: expected"
+                " causal kernels with encoder.all_blocks, got centred ones; train one with causal:"
+                " true"
+            )
         self.classifier = classifier
         self.encoder = encoder
         self.window = data.frames - encoder.context
@@ -113,9 +119,11 @@ class StreamingClassifier(nn.Module):
         state = self.still(joints[:, :, 0]) if state is None else state
         after: State = {}
         x = self._clip(joints, state, after)
+        maps: list[Tensor] = []
         for number in range(1, len(self.blocks) + 1):
             x = self._block(number, x, state=state, after=after)
-        features = x.unflatten(0, (len(joints), -1)).mean((1, 4))
+            maps = [*maps, x] if self.encoder.all_blocks else [x]
+        features = torch.cat(maps, 1).unflatten(0, (len(joints), -1)).mean((1, 4))
         pool = torch.cat([state["pool"], features], 2)
         after["pool"] = pool[:, :, features.shape[2] :]
         embedding = pool.unfold(2, self.window, 1).mean(3).transpose(1, 2)

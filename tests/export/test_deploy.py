@@ -46,6 +46,8 @@ PLANS = {
     "causal": replace(STRIDED, causal=True),
     "unpadded": UNPADDED,
     "causal unpadded": replace(UNPADDED, causal=True),
+    "all blocks": replace(UNPADDED, all_blocks=True),
+    "all blocks padded": replace(UNPADDED, all_blocks=True, padding=True),
 }
 
 

@@ -24,6 +24,7 @@ from skedge.export.verify import ExportError
 from skedge.recipes.distill_settings import student_plan
 from skedge.recipes.settings import EncoderSettings, InputSettings
 from skedge.skeleton import InputError, load_layout
+from skedge.skeleton.layout import Layout
 from skedge.skeleton.normalize import STREAMABLE, Normalization
 from skedge.skeleton.streams import Stream
 from skedge.student.streaming import StreamingClassifier, StreamingFusion, streaming
@@ -62,11 +63,18 @@ def test_a_step_answers_as_the_student(
 ) -> None:
     if normalization == "root-motion":
         persons = 1
-    joints, data = (
-        load_layout(layout),
-        replace(LIVE, stream=stream, persons=persons, normalization=normalization),
-    )
-    model = StreamingClassifier(random_classifier(joints, data, replace(plan, causal=causal)))
+    data = replace(LIVE, stream=stream, persons=persons, normalization=normalization)
+    compare(replace(plan, causal=causal), data, load_layout(layout))
+
+
+@pytest.mark.parametrize(("plan", "persons"), [(PLAN, 1), (PLAN, 2), (ONE_NODE, 1)])
+@torch.no_grad()
+def test_a_step_has_the_features_of_all_blocks(plan: EncoderSettings, persons: int) -> None:
+    compare(replace(plan, all_blocks=True), replace(LIVE, persons=persons), NTU)
+
+
+def compare(plan: EncoderSettings, data: InputSettings, joints: Layout) -> None:
+    model = StreamingClassifier(random_classifier(joints, data, plan))
     step = StreamingStep(model).eval()
     clip = scenes(1, replace(data, frames=50), len(joints))
     clip[:, 1:, :20] = 0
@@ -80,6 +88,7 @@ def test_a_step_answers_as_the_student(
         states = dict(zip(states, after, strict=True))
         torch.testing.assert_close(probabilities, logits[0, n].softmax(0), atol=2e-5, rtol=1e-4)
         torch.testing.assert_close(embedding, embeddings[0, n], atol=2e-5, rtol=1e-4)
+    assert embeddings.shape[2] == (sum(plan.widths) if plan.all_blocks else plan.widths[-1])
     assert logits.std(1).mean() > 0.05, "else every frame had the same answer"
 
 

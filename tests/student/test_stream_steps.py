@@ -19,6 +19,7 @@ NTU = load_layout("ntu25")
 LIVE = InputSettings(frames=30, persons=2, normalization="per-frame", time="rate")
 PLAN = EncoderSettings(widths=(4, 6, 8), strides=(1, 1, 1), dropout=0.0, padding=False)
 CAUSAL = replace(PLAN, causal=True)
+ALL_BLOCKS = replace(CAUSAL, all_blocks=True)
 CONTEXT = 24
 
 
@@ -33,7 +34,9 @@ def clip(frames: int = 60, samples: int = 2) -> Tensor:
     return joints
 
 
-@pytest.mark.parametrize("plan", [PLAN, CAUSAL], ids=["centred", "causal"])
+@pytest.mark.parametrize(
+    "plan", [PLAN, CAUSAL, ALL_BLOCKS], ids=["centred", "causal", "all blocks"]
+)
 @pytest.mark.parametrize("stream", ["joint", "bone"])
 @torch.no_grad()
 def test_every_answer_is_the_clip_models_to_the_window_that_ends_there(
@@ -162,6 +165,7 @@ def test_what_cannot_stream_says_so() -> None:
             "'root-relative' or 'root-motion', got 'first-frame'",
         ),
         (LIVE, EncoderSettings(widths=(4, 4), strides=(1, 2)), r"strides of 1, got \[1, 2\]"),
+        (LIVE, replace(PLAN, all_blocks=True), "causal kernels with encoder.all_blocks, got"),
     ):
         with pytest.raises(InputError, match=words):
             StreamingClassifier(Classifier(NTU, data, plan, 3))

@@ -14,7 +14,7 @@ from skedge.skeleton.graph import partition
 from skedge.teacher.masks.joints import draw_joints
 from skedge.teacher.methods.pstl import projector
 from skedge.teacher.networks.classifier import Classifier
-from skedge.teacher.networks.encoders import STGCN, Block
+from skedge.teacher.networks.encoders import STGCN, Block, build_encoder
 from tests.teacher.tiny import PLAN, randomise
 
 NTU = load_layout("ntu25")
@@ -47,6 +47,31 @@ def test_without_padding_stay_the_frames_that_kernels_see_all_around(causal: boo
     assert inside.shape[2] == 40 - 24
     torch.testing.assert_close(inside, whole[:, :, 24:] if causal else whole[:, :, 12:-12])
     assert not torch.allclose(whole[:, :, :1], inside[:, :, :1], atol=1e-3)
+
+
+@pytest.mark.parametrize("padding", [False, True])
+@pytest.mark.parametrize("causal", [False, True])
+def test_features_of_all_blocks_are_those_of_shorter_encoders_at_the_same_frames(
+    causal: bool, padding: bool
+) -> None:
+    plan = EncoderSettings(widths=(4, 5, 6), strides=(1, 1, 1), causal=causal, padding=padding)
+    encoder = randomise(STGCN(NTU, replace(plan, all_blocks=True))).eval()
+    clip = torch.randn(2, 3, 40, 25, 2)
+    found = encoder.feature_map(clip)
+    assert encoder.features == 15
+    lost = 0 if padding else 24
+    assert found.shape[1:3] == (15, 40 - lost)
+    first = 0
+    for number, width in enumerate(plan.widths, 1):
+        own = replace(plan, widths=plan.widths[:number], strides=plan.strides[:number])
+        shorter = STGCN(NTU, own).eval()
+        shorter.load_state_dict(encoder.state_dict(), strict=False)
+        whole = shorter.feature_map(clip)
+        left = lost - shorter.context
+        begin = left if causal else left // 2
+        expected = whole[:, :, begin : begin + found.shape[2]]
+        torch.testing.assert_close(found[:, first : first + width], expected)
+        first += width
 
 
 def parameters(module: nn.Module) -> int:
@@ -297,6 +322,14 @@ def test_gradients_reach_every_parameter() -> None:
         parameter.grad is not None and parameter.grad.abs().sum() > 0
         for parameter in encoder.importance
     )
+
+
+def test_features_of_all_blocks_are_refused_where_there_are_none() -> None:
+    plan = EncoderSettings(widths=(4, 8), strides=(1, 2), all_blocks=True)
+    with pytest.raises(InputError, match=r"encoder.all_blocks: expected strides of 1, .*\[1, 2\]"):
+        STGCN(NTU, plan)
+    with pytest.raises(InputError, match=r"encoder.all_blocks: expected st-gcn, .* transformer"):
+        build_encoder(NTU, EncoderSettings(backbone="transformer", all_blocks=True), 48)
 
 
 def test_a_plan_whose_widths_and_strides_do_not_match_is_refused() -> None:

@@ -137,6 +137,11 @@ class GraphEncoder(Encoder):
                 "the encoder's plan: expected strides of 1 without padding, got"
                 f" {list(settings.strides)}; set padding: true"
             )
+        if settings.all_blocks and set(settings.strides) != {1}:
+            raise InputError(
+                "encoder.all_blocks: expected strides of 1, with which the blocks' frames are the"
+                f" same, got {list(settings.strides)}; leave it out or name such strides"
+            )
         self.looked_at = [layout.index(name) for name in settings.joints]
         self.input_norm = nn.BatchNorm1d(len(settings.joints or layout) * channels)
         sizes = [inputs or channels, *settings.widths]
@@ -154,7 +159,8 @@ class GraphEncoder(Encoder):
             for i, stride in enumerate(settings.strides)
         )
         self.context = 0 if settings.padding else (KERNEL - 1) * len(settings.widths)
-        self.features = settings.widths[-1]
+        self.all_blocks = settings.all_blocks
+        self.features = sum(settings.widths) if settings.all_blocks else settings.widths[-1]
 
     def edges(self) -> Sequence[Tensor | None]:
         """The second input of each block's graph layer: (..., V, V), or None where it finds its own
@@ -190,11 +196,14 @@ class GraphEncoder(Encoder):
             joints = joints.repeat_interleave(persons, 0)
             x = keep(x, joints, 3)
         x = self.nodes(x)
+        maps: list[Tensor] = []
         for block, edges in zip(self.blocks, self.edges(), strict=True):
             if joints is not None and edges is not None:
                 edges = edges[..., joints[:, :, None], joints[:, None, :]].movedim(-3, 0)
+            assert isinstance(block, Block), "as they were made above"
             x = block(x, edges)
-        return x.unflatten(0, (samples, persons)).mean(1)
+            maps = [*map(block.reach.beside, maps), x] if self.all_blocks else [x]
+        return torch.cat(maps, 1).unflatten(0, (samples, persons)).mean(1)
 
 
 def _seen(layout: Layout, settings: EncoderSettings) -> Layout:
@@ -300,6 +309,11 @@ def build_encoder(
             f" {settings.backbone!r}"
         )
     graph = settings.backbone in GRAPHS
+    if settings.all_blocks and not graph:
+        raise InputError(
+            f"encoder.all_blocks: expected {', '.join(GRAPHS)}, got {settings.backbone}; leave it"
+            " out"
+        )
     if graph and settings.pool != "mean":
         raise InputError(
             f"encoder.pool: expected mean of {settings.backbone}, got {settings.pool}; max is for"
