@@ -43,7 +43,7 @@ WANTED, KEPT = 5.0, 0.6
 CAREFUL = 1.64
 LEAST, MOST = 0.3, 0.99
 # From there it goes by this share of the way to the least sure of its own clips: none is lost.
-APART = 0.25
+APART = 0.5
 # So many of the surest negatives say how the rate of false events falls.
 TAIL = 10
 
