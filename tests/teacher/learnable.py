@@ -1,8 +1,12 @@
-"""Invented clips that a method of pretraining learns something from in some fifty steps, and how
+"""Invented clips that a method of pretraining learns something from in some hundred steps, and how
 well features know them.
 
 48 people walk, each of a shape and on a path through space of their own, and features are asked who
 it is that is seen from another side. What they know before training is mostly the side.
+
+The methods of masked prediction learn what a clip's joints have in common, which is the path: they
+see every path walked by four people and are asked which one six others walk. What features know
+before training is mostly the shape.
 """
 
 from dataclasses import dataclass, replace
@@ -20,9 +24,13 @@ from skedge.recipes.settings import (
     ContrastSettings,
     EncoderSettings,
     InputSettings,
+    MampSettings,
     MaskSettings,
     OptimSettings,
     PretrainSettings,
+    Skeleton2vecSettings,
+    TokenMaskSettings,
+    TransformerSettings,
     pstl_mask,
 )
 from skedge.skeleton import load_layout
@@ -43,15 +51,19 @@ SEGMENT = 3
 ANYWHERE = AugmentSettings(yaw=180)
 
 
-def walking(seed: int, label: int) -> np.ndarray:
+def walking(seed: int, label: int, shape: float = 0.3, noise: float = 0.005) -> np.ndarray:
     """A body of any shape that walks on the label's path, another way every three frames, (1, T, V,
-    3) in metres, the first joint at the origin."""
+    3) in metres, the first joint at the origin.
+
+    Joints lie apart from those of other bodies by `shape`, and are found with an error of `noise`.
+    """
     ways = np.random.default_rng(label).normal(0, 1, (FRAMES // SEGMENT, 3))
     ways /= np.linalg.norm(ways, axis=1, keepdims=True)
     random = np.random.default_rng((seed, label))
-    body = np.random.default_rng(0).normal(0, 0.3, (JOINTS, 3)) + random.normal(0, 0.3, (JOINTS, 3))
+    body = np.random.default_rng(0).normal(0, 0.3, (JOINTS, 3))
+    body = body + random.normal(0, shape, (JOINTS, 3))
     path = 0.1 * ways.repeat(SEGMENT, axis=0).cumsum(0)
-    joints = body + path[:, None] + random.normal(0, 0.005, (FRAMES, JOINTS, 3))
+    joints = body + path[:, None] + random.normal(0, noise, (FRAMES, JOINTS, 3))
     return (joints - joints[:1, :1]).astype(np.float32)[None]
 
 
@@ -105,6 +117,46 @@ def people(method: str, seed: int) -> Case:
     return Case(recipe, (known, labels), (asked, labels.repeat(6)))
 
 
+# Epochs of the methods that learn paths.
+PATHS = {"mamp": 30, "skeleton2vec": 60}
+
+
+def paths(method: str, seed: int) -> Case:
+    """48 paths, each walked by four people, and by six others."""
+    epochs = PATHS[method]
+
+    def walked(people: range) -> tuple[Tensor, Tensor]:
+        clips = [
+            walking(one, label, shape=0.1, noise=0.02) for one in people for label in range(48)
+        ]
+        return torch.from_numpy(np.stack(clips)), torch.arange(48).repeat(len(people))
+
+    recipe = Recipe(
+        method,
+        input=InputSettings(frames=FRAMES, stream="joint"),
+        encoder=EncoderSettings(
+            backbone="transformer", transformer=TransformerSettings(32, 2, 2, 2, segment=SEGMENT)
+        ),
+        pretrain=PretrainSettings(
+            method,
+            augment=AugmentSettings(),
+            mamp=MampSettings(TokenMaskSettings("motion-softmax", ratio=0.7), decoder_depth=1),
+            skeleton2vec=Skeleton2vecSettings(
+                TokenMaskSettings(ratio=0.7, tube=1), decoder_depth=1, ema=0.99
+            ),
+            optim=OptimSettings(
+                epochs=epochs,
+                batch_size=24,
+                learning_rate=5e-3,
+                warmup_epochs=epochs / 10,
+                optimizer="adamw",
+            ),
+        ),
+        compute=replace(COMPUTE, seed=seed),
+    )
+    return Case(recipe, walked(range(4)), walked(range(100, 106)))
+
+
 @dataclass(frozen=True)
 class Known:
     """Shares of clips whose nearest neighbour is of their class, in percent."""
@@ -116,7 +168,7 @@ class Known:
 def learn(method: str, folder: Path, seed: int = 0) -> Known:
     """What the features of a method's encoder know before and behind its training; of the untrained
     ones the best of as initialised, and with batch norms fitted to either part of the clips."""
-    case = people(method, seed)
+    case = paths(method, seed) if method in PATHS else people(method, seed)
     recipe = case.recipe
     clips = Clips(case.known[0], torch.arange(len(case.known[0])))
     seeded(recipe.compute)

@@ -1,7 +1,8 @@
 """A method leaves an encoder that knows more than the one it began with.
 
-Not held of the masked methods, MAMP, Skeleton2vec and SkeletonMAE: what they gain in fifty steps
-changes its sign with the seed, or is too small to be sure of.
+Not held of SkeletonMAE: on the paths by which MAMP and Skeleton2vec are held, with an error of 15
+cm, it changed nearest neighbours by 18, 15, 9, 1 and -14 points over five seeds, after 128 steps of
+17 s, and no more surely after 192.
 """
 
 from pathlib import Path
@@ -15,21 +16,22 @@ from skedge.recipes.methods import METHODS
 from skedge.teacher.methods.method import Method, OneEncoder
 from skedge.teacher.methods.pstl import SkeletonBT
 from skedge.teacher.methods.skeletonclr import SkeletonCLR
-from tests.teacher.learnable import learn
+from tests.teacher.learnable import PATHS, learn
 
-# Points that a method must gain, of 288 clips; over five seeds it was 3.8 to 34. Noise in place of
-# a loss loses 2.8 to 18.
-GAINED = 3.0
-MASKED = ("mamp", "skeleton2vec", "skeletonmae")
+# Points that a method must gain, of 288 clips. Over five seeds it was 3.8 to 34, of MAMP 36 to 58 and
+# of Skeleton2vec 19 to 33. Noise in place of a loss loses 2.8 to 18, of these two it is between a
+# loss of 4 and a gain of 8.
+GAINED = {"mamp": 15.0, "skeleton2vec": 10.0}
+LEAST = 3.0
 
 
-@pytest.mark.parametrize("method", [one for one in METHODS if one not in MASKED])
+@pytest.mark.parametrize("method", [one for one in METHODS if one != "skeletonmae"])
 def test_a_pretrained_encoder_is_above_the_untrained_one(method: str, tmp_path: Path) -> None:
     known = learn(method, tmp_path)
-    assert known.trained > known.untrained + GAINED
+    assert known.trained > known.untrained + GAINED.get(method, LEAST)
 
 
-@pytest.mark.parametrize("method", ["skeleton-bt", "skeletonclr"])
+@pytest.mark.parametrize("method", ["skeleton-bt", "skeletonclr", *PATHS])
 def test_noise_in_place_of_the_loss_teaches_nothing(
     method: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -40,4 +42,4 @@ def test_noise_in_place_of_the_loss_teaches_nothing(
     for kind in (OneEncoder, SkeletonBT, SkeletonCLR):
         monkeypatch.setattr(kind, "training_step", noise)
     known = learn(method, tmp_path)
-    assert known.trained < known.untrained
+    assert known.trained < known.untrained + GAINED.get(method, 0.0)
