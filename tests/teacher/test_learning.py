@@ -2,7 +2,9 @@
 
 Not held of SkeletonMAE: on the paths by which MAMP and Skeleton2vec are held, with an error of 15
 cm, it changed nearest neighbours by 18, 15, 9, 1 and -14 points over five seeds, after 128 steps of
-17 s, and no more surely after 192.
+17 s, and no more surely after 192. Nor was it surer on smooth curves of 8 or 48 kinds, with widths
+of 16 to 64 and rates of 0.005 to 0.02: 64 to 128 steps gave -25 to 26 points (seed 0). With errors
+that an untrained encoder cannot see through, its loss stays near the variance of the clips so long.
 """
 
 from pathlib import Path
