@@ -20,9 +20,9 @@ from skedge.teacher.methods.pstl import SkeletonBT
 from skedge.teacher.methods.skeletonclr import SkeletonCLR
 from tests.teacher.learnable import PATHS, learn
 
-# Points that a method must gain, of 288 clips. Over five seeds it was 3.8 to 34, of MAMP 36 to 58 and
-# of Skeleton2vec 19 to 33. Noise in place of a loss loses 2.8 to 18, of these two it is between a
-# loss of 4 and a gain of 8.
+# Points that a method must gain, of 288 clips. Over five seeds it was 3.8 to 34, of MAMP 36 to 58
+# and of Skeleton2vec 19 to 33. Noise in place of a loss loses 2.8 to 18 points, with these two it
+# is between a loss of 4 and a gain of 8.
 GAINED = {"mamp": 15.0, "skeleton2vec": 10.0}
 LEAST = 3.0
 
