@@ -68,7 +68,7 @@ class StreamingClassifier(nn.Module):
             )
         if encoder.all_blocks and any(block.reach.after for block in self.blocks):
             raise InputError(
-                "a streaming model has the features of all blocks of one frame at once: expected"
+                "a streaming model needs the features of all blocks for the same frame: expected"
                 " causal kernels with encoder.all_blocks, got centred ones; train one with causal:"
                 " true"
             )

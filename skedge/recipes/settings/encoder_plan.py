@@ -72,9 +72,9 @@ class EncoderSettings:
         joints: names of the joints that a backbone along the bones, or tcn, looks at; none is all.
         pool: pooling over frames and joints; max is for transformer and sttformer, and keeps what a
             few joints do for a moment, which a mean over 160 tokens drowns.
-        all_blocks: the features are those of all blocks, one beside the other, not of the last
-            alone, which forgets what its own classes do not need: other actions are then told
-            apart better. For graph backbones and tcn with strides of 1.
+        all_blocks: features of all blocks side by side, not of the last block alone, which drops
+            what its own classes do not need: they tell other actions apart better; for st-gcn,
+            tcn, gin and dgcnn with strides of 1.
         transformer: plan of that backbone.
         sttformer: plan of that backbone.
     """
