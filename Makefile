@@ -7,7 +7,7 @@ READY := $(VENV)/ready
 RUNS ?= runs
 DIST := dist
 
-.PHONY: run setup test lint wheel bench models peers pi default-model clean
+.PHONY: run setup test lint wheel bench models peers pi default-model counter clean
 
 run: $(READY)
 	"$(BIN)/skedge" run --recipe synthetic --out "$(RUNS)" $(ARGS)
@@ -73,6 +73,10 @@ default-model: $(READY)
 	for file in default.onnx default.tflite; do "$(BIN)/skedge" export "$(RUNS)/default" \
 	  "skedge/edge_runtime/models/$$file" --data "$(RUNS)/stores/recordings" --streaming --precision fp16 \
 	  --note "$(MADE)" || exit; done
+
+# The network that counts repetitions; on two cores in under an hour.
+counter: $(READY)
+	"$(BIN)/python" -m skedge.student.counting --out skedge/edge_runtime/models/counter.npz $(ARGS)
 
 clean:
 	rm -rf $(VENV) $(RUNS) $(DIST) build .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis .benchmarks *.egg-info

@@ -1,12 +1,14 @@
 """The study of counts: what is compared with what."""
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from skedge.bench.studies import counting
+from skedge.datasets.poses import PoseWriter
 from skedge.datasets.store import Store, StoreWriter
 from skedge.skeleton import InputError
 from tests.edge_runtime.test_guard import NTU
@@ -45,3 +47,40 @@ def test_a_store_that_does_not_say_how_often_is_refused(
     with pytest.raises(SystemExit):
         counting.main()
     assert "sets of so many repetitions, got none" in capsys.readouterr().err
+
+
+def _poses(folder: Path, name: str, times: int) -> None:
+    """A recording of somebody who squats so many times, and of a passer-by."""
+    writer = PoseWriter(NTU)
+    for number, joints in enumerate(performed("squat", times, 2.0)):
+        bodies = [_Body(1, joints)] + [_Body(2, joints)] * (number < 5)
+        writer.add(number / 30, bodies)
+    writer.write(folder / f"{name}.npz", label="squat")
+
+
+@dataclass
+class _Body:
+    id: int
+    joints: np.ndarray
+    pixels: np.ndarray | None = None
+    confidence: float = 1.0
+    whole: bool = True
+
+
+def test_pose_recordings_are_counted_against_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "poses").mkdir()
+    _poses(tmp_path / "poses", "one", times=5)
+    _poses(tmp_path / "poses", "two", times=8)
+    counts = tmp_path / "counts.csv"
+    counts.write_text("one,5\ntwo,12\n")
+    argv = ["counting", str(tmp_path / "poses"), "--counts", str(counts)]
+    monkeypatch.setattr("sys.argv", argv)
+    counting.main()
+    assert "| squat | 2 | 50 % | 50 % |" in capsys.readouterr().out
+    for text, reason in (("three,1\n", "got three"), ("one,many\n", "a number a line")):
+        counts.write_text(text)
+        with pytest.raises(SystemExit):
+            counting.main()
+        assert reason in capsys.readouterr().err

@@ -2,12 +2,16 @@
 
 `python -m skedge.bench.studies.counting STORE` counts between the true start and end of every set
 of five to twenty in the recordings of `skedge data synth --continuous`, and prints for each action
-in how many sets the count is exact, and within one; which actions are done with the arms, the
-default model knows. With `--model` it is the model that says when an action begins and ends: the
-counts of its events are compared, 0 where it raises none.
+in how many sets the count is exact, and within one. With `--model` it is the model that says when
+an action begins and ends: the counts of its events are compared, 0 where it raises none.
+
+`python -m skedge.bench.studies.counting POSES --counts counts.csv` counts from the beginning to the
+end of pose recordings, of whom is seen longest in each, against a file with a recording's name and
+a number a line, between them a comma.
 """
 
 import argparse
+import csv
 import json
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -15,12 +19,14 @@ from pathlib import Path
 
 import numpy as np
 
+from skedge.datasets.poses import read_poses
 from skedge.datasets.store import Store
 from skedge.edge_runtime.backends.backend import load_backend
+from skedge.edge_runtime.density import RATE
 from skedge.edge_runtime.events import QUIET
 from skedge.edge_runtime.models import find
 from skedge.edge_runtime.recognizer import Recognizer
-from skedge.edge_runtime.repetitions import LONGEST, RATE, Counter
+from skedge.edge_runtime.repetitions import LONGEST, Counter
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.markdown import table
 
@@ -45,7 +51,6 @@ def count(
             " --continuous` makes them"
         ) from None
     rate = store.rate or RATE
-    arms = load_backend(find("default")).metadata.upper_body
     found: dict[str, list[tuple[int, int]]] = defaultdict(list)
     for number, name in enumerate(store.index["name"]):
         own = store.intervals[store.intervals["clip"] == number]
@@ -60,13 +65,49 @@ def count(
         if len(joints) > LONGEST * rate:
             raise InputError(f"{store.path}: expected recordings of {LONGEST:g} s at the most")
         tally = (
-            _between(Counter(store.layout, arms), joints, rate)
+            _between(Counter(store.layout, _arms()), joints, rate)
             if recognizer is None
             else _events(recognizer, joints, rate)
         )
         for label, beats, start, end in wanted:
             found[label].append((beats, tally(label, start, end)))
     return {label: np.array(rows) for label, rows in sorted(found.items())}
+
+
+def count_poses(folder: Path, counts: Path) -> dict[str, np.ndarray]:
+    """By label, the true and the counted repetitions (films, 2) of the pose recordings that a file
+    of counts names; as `count`.
+
+    Raises `InputError` for a file of counts that cannot be read, and recordings that are not there.
+    """
+    try:
+        with counts.open(encoding="utf-8", newline="") as file:
+            true = {name.strip(): int(times) for name, times in csv.reader(file)}
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{counts}: expected a recording's name and a number a line, got: {error}"
+        ) from None
+    films = {film.name: film for film in read_poses(folder)}
+    if absent := sorted(true.keys() - films.keys()):
+        raise InputError(f"{counts}: expected recordings of {folder}, got {absent[0]}")
+    arms = _arms()
+    found: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    for name, times in true.items():
+        film = films[name]
+        people, seen_in = np.unique(film.person, return_counts=True)
+        own = film.person == people[seen_in.argmax()]
+        counter = Counter(film.layout, arms)
+        moments = film.seconds[own].tolist()
+        for joints, moment in zip(film.joints[own], moments, strict=True):
+            counter.push(joints, moment)
+        counted = counter.count(moments[0], moments[-1], film.label)
+        found[film.label or ""].append((times, -1 if counted is None else counted))
+    return {label: np.array(rows) for label, rows in sorted(found.items())}
+
+
+def _arms() -> tuple[str, ...]:
+    """Which actions are done with the arms, the default model knows."""
+    return load_backend(find("default")).metadata.upper_body
 
 
 def _between(counter: Counter, joints: Sequence[np.ndarray], rate: float) -> Tally:
@@ -116,14 +157,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m skedge.bench.studies.counting", description=__doc__
     )
-    parser.add_argument("store", type=Path, help="recordings of `skedge data synth --continuous`")
+    parser.add_argument(
+        "store", type=Path, help="recordings of `skedge data synth --continuous`, or of poses"
+    )
     parser.add_argument("--fewest", type=int, default=FEWEST, help="repetitions in a set")
     parser.add_argument("--most", type=int, default=MOST)
     parser.add_argument("--model", help="count in the events of this model, or default")
+    parser.add_argument("--counts", type=Path, help="how often it is done in each pose recording")
     args = parser.parse_args()
     try:
         recognizer = Recognizer.load(args.model, taught=False) if args.model else None
-        found = count(Store(args.store), args.fewest, args.most, recognizer=recognizer)
+        found = (
+            count_poses(args.store, args.counts)
+            if args.counts
+            else count(Store(args.store), args.fewest, args.most, recognizer=recognizer)
+        )
         if not found:
             raise InputError(f"{args.store}: expected sets of so many repetitions, got none")
         print(markdown(found))

@@ -23,13 +23,15 @@ _GROUPS = {"arm": 0.03, "trunk": 0.03, "head": 0.06, "legs": 0.0}
 class Motion(NamedTuple):
     """Channels over time, (T, channels) in degrees and leg lengths; which frames are the action.
 
-    The action was done `beats` times in the frames from `start` to before `end`.
+    The action was done `beats` times in the frames from `start` to before `end`; `marks` are the
+    frames at which its first repetition began and each one ended, none after a cut.
     """
 
     channels: np.ndarray
     start: int
     end: int
     beats: int
+    marks: tuple[float, ...] = ()
 
 
 def motion(action: int, who: Person, shape: body.Build, rng: np.random.Generator) -> Motion:
@@ -138,7 +140,9 @@ def _act(
             free=done.free if walks else tuple(body.SIDES),
         )
     ended = min(round(done.end * RATE), frames)
-    return Motion(moved, start=round(done.start * RATE), end=ended, beats=done.beats), walks
+    marks = tuple(RATE * mark for mark in done.marks)
+    made = Motion(moved, round(done.start * RATE), end=ended, beats=len(marks) - 1, marks=marks)
+    return made, walks
 
 
 def cut(made: Motion, rng: np.random.Generator) -> Motion:

@@ -30,15 +30,15 @@ _STANCE = body.TRUNK + tuple(f"{side}_{foot}" for side in body.SIDES for foot in
 class Performed:
     """Moments (K,) in seconds and the poses there (K, channels); what happened when.
 
-    The action itself lasts from `start` to `end` (s) and was done `beats` times. `free`: the arms
-    that no key of it moves.
+    The action itself lasts from `start` to `end` (s). `marks`: when the first repetition began and
+    when each of them ended (s). `free`: the arms that no key of it moves.
     """
 
     seconds: np.ndarray
     poses: np.ndarray
     start: float
     end: float
-    beats: int
+    marks: tuple[float, ...]
     free: tuple[str, ...]
 
 
@@ -77,12 +77,17 @@ def perform(
                 last = len(times) - 1
 
     go(variant.before)
-    beats, wanted = 0, _repeats(variant, rng)
-    while beats < wanted and (beats == 0 or times[-1] - start < longest):
+    wanted = _repeats(variant, rng)
+    marks = [len(times) - 1]
+    while len(marks) <= wanted and (len(marks) == 1 or times[-1] - start < longest):
         go(variant.beat)
-        beats += 1
+        marks.append(len(times) - 1)
     go(variant.after)
-    beats += variant.closes
+    if variant.closes:
+        marks.append(len(times) - 1)
+    if not variant.beat and len(marks) > 1:
+        # What is done once, without a part that is repeated, is one from its start to its end.
+        marks = [1, last]
     if variant.stays:
         at.resting = {side: list(hand) for side, hand in puppet.hands.items()}
     else:
@@ -95,7 +100,9 @@ def perform(
     free = tuple(side for side in body.SIDES if side not in puppet.moved)
     seconds = _unhurried(np.array(times), table)
     start, end = float(seconds[1]), float(seconds[last])
-    return Performed(seconds, table, start=start, end=end, beats=beats, free=free)
+    return Performed(
+        seconds, table, start=start, end=end, marks=tuple(seconds[marks].tolist()), free=free
+    )
 
 
 def _unhurried(seconds: np.ndarray, table: np.ndarray) -> np.ndarray:

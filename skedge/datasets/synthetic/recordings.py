@@ -20,12 +20,14 @@ _PLACE = [CHANNEL[name] for name in body.ROOM]
 
 
 class Interval(NamedTuple):
-    """What is done in a recording's frames from `start` to before `end`, and how often."""
+    """What is done in a recording's frames from `start` to before `end`, and how often; `marks` as
+    in `Motion`, none of what is no action."""
 
     action: int
     start: int
     end: int
     beats: int
+    marks: tuple[float, ...] = ()
 
 
 def recorded(
@@ -63,7 +65,13 @@ def recorded(
             made += pause
         if action != _OTHER:
             intervals.append(
-                Interval(action, start=made + done.start, end=made + done.end, beats=done.beats)
+                Interval(
+                    action,
+                    start=made + done.start,
+                    end=made + done.end,
+                    beats=done.beats,
+                    marks=tuple(made + mark for mark in done.marks),
+                )
             )
         pieces.append(moved)
         made += len(moved)

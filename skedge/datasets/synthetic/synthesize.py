@@ -86,18 +86,19 @@ def recording(
     *,
     seed: int = 0,
     seconds: float = SECONDS,
+    actions: float = 0.35,
     clean: bool = False,
 ) -> tuple[Clip, list[Interval]]:
     """One subject before one camera for some time, mostly at everyday things (see `recorded`).
 
-    `action` is `other`, `beats` how many known actions were done; `clean` as of `clip`. The same
-    numbers give the same recording, bit for bit.
+    `action` is `other`, `beats` how many known actions were done; `actions` as of `recorded`,
+    `clean` as of `clip`. The same numbers give the same recording, bit for bit.
     """
     rng = np.random.default_rng([seed, 3, subject, repetition])
     camera = int(rng.integers(len(CAMERAS)))
     who = person(seed, subject)
     shape = build(who, SENSORS[camera], rng)
-    moved, intervals = recorded(who, shape, rng, seconds=seconds)
+    moved, intervals = recorded(who, shape, rng, seconds=seconds, actions=actions)
     if clean:
         joints = body.joints(moved, shape).astype(np.float32)
     else:

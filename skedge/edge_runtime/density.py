@@ -1,0 +1,109 @@
+"""How many repetitions of a movement are under way, frame by frame, whatever the action.
+
+A small network over time looks at the joints of a stretch of a recording, measured in torso
+lengths, and gives for every frame how many repetitions a frame were under way; their sum is the
+count. So density is summed to a count for crowds (Lempitsky and Zisserman, NIPS 2010, section 2).
+It learned from invented people (`skedge.student.counting`), of whom is known when each repetition
+began and ended, and what somebody does on the way up, between and on the way back.
+"""
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from skedge.skeleton.errors import InputError
+from skedge.skeleton.layout import Layout
+
+# Samples a second.
+RATE = 30.0
+# Further from where it usually is than so many torso lengths no joint is looked at.
+FAR = 6.0
+# Joints of both sides, and what they are measured from.
+PLACES = {"shoulder": "hip", "elbow": "chest", "wrist": "chest", "knee": "hip", "ankle": "hip"}
+JOINTS = tuple((f"{side}_{name}", PLACES[name]) for name in PLACES for side in ("left", "right"))
+# Coordinates of those, of the head and of the hip.
+CURVES = 3 * (len(JOINTS) + 2)
+WEIGHTS = Path(__file__).with_name("models") / "counter.npz"
+
+
+def curves(frames: np.ndarray, moments: np.ndarray, layout: Layout) -> np.ndarray | None:
+    """What the network looks at, (T, CURVES), `RATE` a second: joints (N, V, 3) at `moments` (N,)
+    in seconds, about hip or chest, and the hip's own way, in torso lengths about the median.
+
+    Joints that are hardly seen, or that the layout has not, are zeros. None where the torso is
+    never seen.
+    """
+    hip, chest = (anchor(frames, layout, name) for name in ("hip", "chest"))
+    size = torso(frames, layout)
+    if not size > 0:
+        return None
+    about = {"hip": hip, "chest": chest}
+    absent = np.full_like(hip, np.nan)
+
+    def joint(name: str) -> np.ndarray:
+        return frames[:, layout.joints.index(name)] if name in layout.joints else absent
+
+    head = joint("head" if "head" in layout.joints else "nose")
+    found = [joint(name) - about[centre] for name, centre in JOINTS] + [head - hip, hip]
+    even = even_moments(moments)
+    motion = np.zeros((len(even), CURVES), np.float32)
+    for number, column in enumerate(np.concatenate(found, axis=1).T / size):
+        there = np.isfinite(column)
+        if there.mean() > 0.3:
+            motion[:, number] = np.interp(even, moments[there], column[there])
+    return np.clip(motion - np.median(motion, axis=0), -FAR, FAR)
+
+
+def density(motion: np.ndarray, weights: Mapping[str, np.ndarray]) -> np.ndarray:
+    """How many repetitions a frame are under way, (T,), in curves (T, CURVES), by the network of
+    `skedge.student.counting`."""
+    x = _across(motion, weights["in"], weights["in_bias"])
+    for number in range(len(weights["dilations"])):
+        time, across, bias = (weights[f"{name}{number}"] for name in ("time", "across", "bias"))
+        moved = _taps(x, len(time), int(weights["dilations"][number]))
+        y = sum(one * tap for one, tap in zip(moved, time, strict=True)) @ across + bias
+        value, gate = np.split(y, 2, axis=1)
+        x = x + value / (1 + np.exp(-np.clip(gate, -30, 30)))
+    return np.logaddexp(0, x @ weights["out"] + weights["out_bias"])
+
+
+def _across(x: np.ndarray, kernel: np.ndarray, bias: np.ndarray) -> np.ndarray:
+    """A convolution over time of (T, C) by a kernel (K, C, D), padded by zeros, to (T, D)."""
+    taps = _taps(x, len(kernel), 1)
+    return np.asarray(sum(one @ tap for one, tap in zip(taps, kernel, strict=True)) + bias)
+
+
+def _taps(x: np.ndarray, size: int, dilation: int) -> list[np.ndarray]:
+    """(T, C) as the taps of a kernel of that size see it, zeros beyond the ends."""
+    reach = size // 2 * dilation
+    padded = np.pad(x, ((reach, reach), (0, 0)))
+    return [padded[k * dilation : k * dilation + len(x)] for k in range(size)]
+
+
+@cache
+def shipped() -> dict[str, np.ndarray]:
+    try:
+        with np.load(WEIGHTS, allow_pickle=False) as file:
+            return {name: file[name].astype(np.float32) for name in file.files}
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{WEIGHTS}: expected the network that counts, got: {error}; install skedge again"
+        ) from None
+
+
+def even_moments(moments: np.ndarray) -> np.ndarray:
+    """Moments at even steps, whatever the camera's were."""
+    return np.arange(moments[0], moments[-1], 1 / RATE)
+
+
+def torso(frames: np.ndarray, layout: Layout) -> float:
+    """The usual distance from hip to chest in joints (T, V, 3); 0 where it is never seen."""
+    size = np.linalg.norm(anchor(frames, layout, "chest") - anchor(frames, layout, "hip"), axis=-1)
+    return float(np.nanmedian(size)) if np.isfinite(size).any() else 0.0
+
+
+def anchor(frames: np.ndarray, layout: Layout, name: str) -> np.ndarray:
+    """Where the `hip` or the `chest` is, (T, 3), in joints (T, V, 3)."""
+    return np.asarray(frames[:, list(layout.anchors[name])].mean(axis=1))
