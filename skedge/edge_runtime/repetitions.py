@@ -76,7 +76,7 @@ class Counter:
         count = max(1, round(float(density(motion, shipped()).sum())))
         if count < FEW:
             return count
-        other = self._by_period(frames, moments, inside, label)
+        other = self._by_period(frames, moments, inside=inside, label=label)
         if other is None or other < FEW:
             return count
         near = abs(other - count) <= max(NEAR, SHARE * max(other, count))
