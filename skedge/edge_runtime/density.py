@@ -10,6 +10,7 @@ began and ended, and what somebody does on the way up, between and on the way ba
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -84,10 +85,12 @@ def _taps(x: np.ndarray, size: int, dilation: int) -> list[np.ndarray]:
 
 @cache
 def shipped() -> dict[str, np.ndarray]:
+    """The weights of the network that comes with skedge. Raises `InputError` where its file is
+    missing or damaged."""
     try:
         with np.load(WEIGHTS, allow_pickle=False) as file:
             return {name: file[name].astype(np.float32) for name in file.files}
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, EOFError, BadZipFile) as error:
         raise InputError(
             f"{WEIGHTS}: expected the network that counts, got: {error}; install skedge again"
         ) from None

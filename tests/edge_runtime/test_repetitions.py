@@ -14,7 +14,7 @@ from hypothesis.extra import numpy as arrays
 from skedge.datasets.store import Store
 from skedge.datasets.synthetic.actions import ACTIONS
 from skedge.datasets.synthetic.synthesize import recording
-from skedge.edge_runtime import Recognizer, density
+from skedge.edge_runtime import Recognizer, density, repetitions
 from skedge.edge_runtime.claps import claps
 from skedge.edge_runtime.density import CURVES, curves
 from skedge.edge_runtime.events import QUIET
@@ -265,6 +265,20 @@ def test_claps_are_counted_without_shoulders() -> None:
     assert counted(clip, 1.0, 1.0 + 7 * 0.6, label="clap") == 7
 
 
+@pytest.mark.parametrize(
+    ("network", "period", "given"),
+    [(1, 9, 1), (2, 9, 2), (3, 14, 3), (26, 5, 5), (11, 1, 11), (10, 12, 12), (8, None, 8)],
+)
+def test_which_count_is_given(
+    monkeypatch: pytest.MonkeyPatch, network: int, period: int | None, given: int
+) -> None:
+    """The network's of one and two; then the period's where both are near, else the smaller one,
+    unless no period was found."""
+    monkeypatch.setattr(repetitions, "density", lambda motion, weights: np.array([network + 0.2]))
+    monkeypatch.setattr(repetitions, "times", lambda parts, inside: period)
+    assert counted(performed("squat", 2, 2.0), 1, 5) == given
+
+
 def test_who_waves_while_she_walks_has_waved() -> None:
     """A small wave, and legs that swing more slowly and wider: without what the model knows of the
     arms' actions the steps are counted."""
@@ -335,10 +349,14 @@ def test_the_curves_are_of_the_body_not_of_its_place_or_size() -> None:
     assert np.abs(here - there).max() < 1e-3
 
 
+@pytest.mark.parametrize("bytes_left", [None, 0, 10, 60_000])
 def test_a_counter_without_its_network_says_what_to_do(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bytes_left: int | None
 ) -> None:
-    monkeypatch.setattr(density, "WEIGHTS", tmp_path / "counter.npz")
+    damaged = tmp_path / "counter.npz"
+    if bytes_left is not None:
+        damaged.write_bytes(density.WEIGHTS.read_bytes()[:bytes_left])
+    monkeypatch.setattr(density, "WEIGHTS", damaged)
     density.shipped.cache_clear()
     with pytest.raises(InputError, match="install skedge again"):
         counted(sets()[0].joints, 1, 4)
