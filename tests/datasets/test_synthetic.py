@@ -218,7 +218,7 @@ def test_an_interval_holds_the_whole_action():
         moved, intervals = recordings.recorded(who, shape, rng, 90)
         joints = body.joints(moved, shape)
         hips = joints[:, LAYOUT.index("hip_center"), 1]
-        for action, start, end, _ in intervals:
+        for action, start, end, *_ in intervals:
             inside = hips[start:end]
             if ACTIONS[action] in ("sit down", "stand up", "squat"):
                 found += 1
