@@ -242,6 +242,10 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=SEED, help="seed of the people")
     parser.add_argument("--steps", type=int, default=STEPS)
     args = parser.parse_args()
+    if min(args.people, args.steps) < 1 or args.seed < 0:
+        parser.error("expected at least one person and one step, and no negative seed")
+    if not args.out.parent.is_dir():
+        parser.error(f"--out: expected a file in a folder that is there, got {args.out}")
     network = train(stretches(args.people, args.seed), args.steps)
     write_whole(args.out, lambda draft: np.savez(draft, allow_pickle=False, **network.arrays()))
 

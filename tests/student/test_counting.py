@@ -92,3 +92,20 @@ def test_the_file_holds_what_was_trained(
     counting.main()
     with np.load(out, allow_pickle=False) as file:
         assert len(density(np.zeros((20, CURVES), np.float32), dict(file))) == 20
+
+
+@pytest.mark.parametrize(
+    ("flags", "reason"),
+    [(["--people", "0"], "at least one"), (["--steps", "0"], "at least one"), ([], "a folder")],
+)
+def test_what_cannot_be_trained_is_said_first(
+    flags: list[str],
+    reason: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("sys.argv", ["counting", "--out", "nowhere/counter.npz", *flags])
+    with pytest.raises(SystemExit) as stop:
+        counting.main()
+    assert stop.value.code == 2
+    assert reason in capsys.readouterr().err
