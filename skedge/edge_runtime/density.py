@@ -3,8 +3,8 @@
 A small network over time looks at the joints of a stretch of a recording, measured in torso
 lengths, and gives for every frame how many repetitions a frame were under way; their sum is the
 count. So density is summed to a count for crowds (Lempitsky and Zisserman, NIPS 2010, section 2).
-It learned from invented people (`skedge.student.counting`), of whom is known when each repetition
-began and ended, and what somebody does on the way up, between and on the way back.
+It was trained on invented people (`skedge.student.counting`), for whom it is known when each
+repetition began and ended, so that it learned not to count the way up and the way back.
 """
 
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ from skedge.skeleton.layout import Layout
 
 # Samples a second.
 RATE = 30.0
-# Further from where it usually is than so many torso lengths no joint is looked at.
+# Joints further than this from where they usually are, in torso lengths, are taken to be there.
 FAR = 6.0
 # Joints of both sides, and what they are measured from.
 PLACES = {"shoulder": "hip", "elbow": "chest", "wrist": "chest", "knee": "hip", "ankle": "hip"}
@@ -33,7 +33,7 @@ def curves(frames: np.ndarray, moments: np.ndarray, layout: Layout) -> np.ndarra
     """What the network looks at, (T, CURVES), `RATE` a second: joints (N, V, 3) at `moments` (N,)
     in seconds, about hip or chest, and the hip's own way, in torso lengths about the median.
 
-    Joints that are hardly seen, or that the layout has not, are zeros. None where the torso is
+    Joints that are hardly seen, or that the layout does not have, are zeros. None where the torso is
     never seen.
     """
     hip, chest = (anchor(frames, layout, name) for name in ("hip", "chest"))

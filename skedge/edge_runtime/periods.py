@@ -77,7 +77,7 @@ def times(parts: Sequence[np.ndarray], inside: np.ndarray) -> int | None:
     worth: dict[int, float] = defaultdict(float)
     for one in found:
         if one.worth >= heard:
-            worth[_times(one, inside)] += one.worth
+            worth[_swung(one, inside)] += one.worth
     return max(worth, key=lambda count: worth[count])
 
 
@@ -137,7 +137,7 @@ def _amplitude(signal: np.ndarray, inside: np.ndarray) -> float:
     return float(np.percentile(np.abs(signal[inside] - signal[inside].mean()), 75))
 
 
-def _times(found: _Period, inside: np.ndarray) -> int:
+def _swung(found: _Period, inside: np.ndarray) -> int:
     """How often the movement of a period is repeated; at least once."""
     up, down = (_swings(found, side, inside) for side in (1, -1))
     # Who rests at one end of the swing goes to the other one each time.

@@ -22,7 +22,7 @@ from skedge.skeleton.prepare import seen
 LONGEST = 120.0
 # Seconds before an action's estimated start and after its end that are looked at as well.
 MARGIN = 0.7
-# Who moves by less than so many torso lengths stands still.
+# Who moves by less than this many torso lengths does nothing that could be counted.
 STILL = 0.25
 # Fewer repetitions than this the network counts alone.
 FEW = 3

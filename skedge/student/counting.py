@@ -1,7 +1,7 @@
 """The network that counts repetitions (`skedge.edge_runtime.density`), and its training.
 
-`python -m skedge.student.counting --out FILE` makes recordings of invented people, of whom is known
-when each repetition began and ended, and trains on them. Everything is drawn from the seed.
+`python -m skedge.student.counting --out FILE` makes recordings of invented people, for whom it is
+known when each repetition began and ended, and trains on them. Everything is drawn from the seed.
 """
 
 import argparse
@@ -27,11 +27,11 @@ WIDTH = 48
 DILATIONS = (1, 2, 4, 8, 16, 32, 1, 2, 4, 8, 16)
 KERNEL = 5
 PEOPLE, SEED, STEPS, BATCH = 2000, 1001, 2800, 128
-# A step updates the weights as often, each time on stretches of like length: less padding.
+# A step updates the weights this often, each time on stretches of similar length: less padding.
 PARTS = 4
 # How often what is done next is an action, in recordings to learn from.
 ACTIONS_SHARE = 0.8
-# Sets of as many are drawn so many times as often as few repetitions.
+# Sets of at least `MANY` repetitions are drawn `OFTEN` times as often as smaller ones.
 MANY, OFTEN = 5, 8.0
 RATE_OF_LEARNING = 3e-3
 # Seconds by which an event's bounds may be wrong: outwards, inwards.
@@ -125,7 +125,7 @@ class CountingNetwork(nn.Module):
 
 
 def stretches(people: int, seed: int) -> list[Stretch]:
-    """The actions in a recording of each of so many invented people."""
+    """The actions of invented people, in one recording of each."""
     found: list[Stretch] = []
     reach = round((MARGIN + OUT) * RATE)
     for subject in progress(range(people), "recordings", unit="people"):
@@ -144,7 +144,7 @@ def stretches(people: int, seed: int) -> list[Stretch]:
 
 
 def train(found: Sequence[Stretch], steps: int, seed: int = 0) -> CountingNetwork:
-    """A network that learned from those stretches in so many steps."""
+    """A network, trained on those stretches for `steps` steps."""
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     network = CountingNetwork()
@@ -226,7 +226,7 @@ def _varied(one: Stretch, rng: np.random.Generator) -> tuple[np.ndarray, np.ndar
 
 
 def _sampled(motion: np.ndarray, frames: int) -> np.ndarray:
-    """Motion (T, C) at so many frames, evenly from the first to the last."""
+    """Motion (T, C) at `frames` frames, evenly from the first to the last."""
     place = np.linspace(0, len(motion) - 1, frames)
     before = np.minimum(place.astype(int), max(len(motion) - 2, 0))
     share = (place - before).astype(np.float32)[:, None]

@@ -5,9 +5,9 @@ of five to twenty in the recordings of `skedge data synth --continuous`, and pri
 in how many sets the count is exact, and within one. With `--model` it is the model that says when
 an action begins and ends: the counts of its events are compared, 0 where it raises none.
 
-`python -m skedge.bench.studies.counting POSES --counts counts.csv` counts from the beginning to the
-end of pose recordings, of whom is seen longest in each, against a file with a recording's name and
-a number a line, between them a comma.
+`python -m skedge.bench.studies.counting POSES --counts counts.csv` counts what the person who
+is seen longest does in each pose recording, and compares it with a file that has a recording's name
+and its number of repetitions on each line, with a comma between them.
 """
 
 import argparse
