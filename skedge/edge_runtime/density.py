@@ -14,11 +14,10 @@ from zipfile import BadZipFile
 
 import numpy as np
 
+from skedge.edge_runtime.curves import anchor, even_moments, torso
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.layout import Layout
 
-# Samples a second.
-RATE = 30.0
 # Joints further than this from where they usually are, in torso lengths, are taken to be there.
 FAR = 6.0
 # Joints of both sides, and what they are measured from.
@@ -29,12 +28,12 @@ CURVES = 3 * (len(JOINTS) + 2)
 WEIGHTS = Path(__file__).with_name("models") / "counter.npz"
 
 
-def curves(frames: np.ndarray, moments: np.ndarray, layout: Layout) -> np.ndarray | None:
-    """What the network looks at, (T, CURVES), `RATE` a second: joints (N, V, 3) at `moments` (N,)
-    in seconds, about hip or chest, and the hip's own way, in torso lengths about the median.
+def body_curves(frames: np.ndarray, moments: np.ndarray, layout: Layout) -> np.ndarray | None:
+    """What the network looks at, (T, CURVES), at the even moments, in torso lengths.
 
-    Joints that are hardly seen, or that the layout does not have, are zeros. None where the torso is
-    never seen.
+    It is where the joints (N, V, 3), seen at `moments` (N,) in seconds, are from hip or chest, and
+    where the hip is, about the median. Joints that are hardly seen, or that the layout does not
+    have, are zeros. None where the torso is never seen.
     """
     hip, chest = (anchor(frames, layout, name) for name in ("hip", "chest"))
     size = torso(frames, layout)
@@ -94,19 +93,3 @@ def shipped() -> dict[str, np.ndarray]:
         raise InputError(
             f"{WEIGHTS}: expected the network that counts, got: {error}; install skedge again"
         ) from None
-
-
-def even_moments(moments: np.ndarray) -> np.ndarray:
-    """Moments at even steps, whatever the camera's were."""
-    return np.arange(moments[0], moments[-1], 1 / RATE)
-
-
-def torso(frames: np.ndarray, layout: Layout) -> float:
-    """The usual distance from hip to chest in joints (T, V, 3); 0 where it is never seen."""
-    size = np.linalg.norm(anchor(frames, layout, "chest") - anchor(frames, layout, "hip"), axis=-1)
-    return float(np.nanmedian(size)) if np.isfinite(size).any() else 0.0
-
-
-def anchor(frames: np.ndarray, layout: Layout, name: str) -> np.ndarray:
-    """Where the `hip` or the `chest` is, (T, 3), in joints (T, V, 3)."""
-    return np.asarray(frames[:, list(layout.anchors[name])].mean(axis=1))

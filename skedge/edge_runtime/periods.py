@@ -18,8 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skedge.edge_runtime.curves import filled, moving_mean
-from skedge.edge_runtime.density import RATE, anchor
+from skedge.edge_runtime.curves import MARGIN, RATE, anchor, filled, moving_mean
 from skedge.skeleton.layout import Layout
 
 # Over so many samples a joint's noise is averaged, where it is to be seen how far it moves.
@@ -51,8 +50,6 @@ FAR = 1.4
 ELSEWHERE = 3.0
 # Rest is at one end of a swing where its middle is so many amplitudes from it.
 REST = (0.7, 1.1)
-# Seconds at both ends at which somebody may be at rest.
-EDGE = 0.7
 # How much the hip's height counts beside a joint's place in the trunk.
 HEIGHT = 3.0
 # The parts of the body, what they are measured from, and their joints.
@@ -127,7 +124,7 @@ def _period(part: np.ndarray, inside: np.ndarray, slow: float) -> _Period | None
     length = int(lags[peak])
     worth = float((alike[peak] - CHANCE) * np.sqrt(len(own) / length * amplitude))
     # At rest is who has not begun, or has ended.
-    edge = max(1, min(len(part) // 8, int(EDGE * RATE)))
+    edge = max(1, min(len(part) // 8, int(MARGIN * RATE)))
     rest = (part[:edge].mean(axis=0) + part[-edge:].mean(axis=0)) / 2
     away = float((part[inside].mean(axis=0) - rest) @ direction) / amplitude
     return _Period(worth, length, away=away, signal=signal, part=part)

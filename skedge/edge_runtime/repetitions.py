@@ -13,15 +13,14 @@ from collections.abc import Collection
 import numpy as np
 
 from skedge.edge_runtime.claps import arms_apart, claps, is_clap
-from skedge.edge_runtime.density import RATE, curves, density, even_moments, shipped, torso
+from skedge.edge_runtime.curves import MARGIN, RATE, even_moments, torso
+from skedge.edge_runtime.density import body_curves, density, shipped
 from skedge.edge_runtime.periods import body_parts, times
 from skedge.skeleton.layout import Layout
 from skedge.skeleton.prepare import seen
 
 # How many seconds are remembered at the most.
 LONGEST = 120.0
-# Seconds before an action's estimated start and after its end that are looked at as well.
-MARGIN = 0.7
 # Who moves by less than this many torso lengths does nothing that could be counted.
 STILL = 0.25
 # Fewer repetitions than this the network counts alone.
@@ -70,7 +69,7 @@ class Counter:
         frames = np.stack([self._frames[i] for i in chosen])
         even = even_moments(moments)
         inside = (even >= start) & (even <= end)
-        motion = curves(frames, moments, self._layout)
+        motion = body_curves(frames, moments, self._layout)
         if motion is None or not inside.any() or _still(motion[inside]):
             return None
         count = max(1, round(float(density(motion, shipped()).sum())))

@@ -17,9 +17,9 @@ from torch.nn import functional
 from skedge.datasets.progress import progress
 from skedge.datasets.synthetic.actions import ACTIONS
 from skedge.datasets.synthetic.synthesize import recording
-from skedge.edge_runtime.density import CURVES, JOINTS, RATE, curves
+from skedge.edge_runtime.curves import MARGIN, RATE
+from skedge.edge_runtime.density import CURVES, JOINTS, body_curves
 from skedge.edge_runtime.events import QUIET
-from skedge.edge_runtime.repetitions import MARGIN
 from skedge.skeleton.files import write_whole
 from skedge.skeleton.layout import load_layout
 
@@ -135,7 +135,7 @@ def stretches(people: int, seed: int) -> list[Stretch]:
                 continue
             low = max(0, one.start - reach)
             joints = made.joints[low : one.end + reach]
-            motion = curves(joints, np.arange(len(joints)) / RATE, _LAYOUT)
+            motion = body_curves(joints, np.arange(len(joints)) / RATE, _LAYOUT)
             if motion is not None:
                 marks = np.array(one.marks) - low
                 bounds = one.start - low, one.end - low

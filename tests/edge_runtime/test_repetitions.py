@@ -16,7 +16,7 @@ from skedge.datasets.synthetic.actions import ACTIONS
 from skedge.datasets.synthetic.synthesize import recording
 from skedge.edge_runtime import Recognizer, density, repetitions
 from skedge.edge_runtime.claps import claps
-from skedge.edge_runtime.density import CURVES, curves
+from skedge.edge_runtime.density import CURVES, body_curves
 from skedge.edge_runtime.events import QUIET
 from skedge.edge_runtime.repetitions import Counter
 from skedge.skeleton import InputError
@@ -341,8 +341,8 @@ def test_the_curves_are_of_the_body_not_of_its_place_or_size() -> None:
     """Torso lengths about the median, whoever stands wherever."""
     one = sets()[0]
     moments = np.arange(len(one.joints)) / RATE
-    here = curves(one.joints, moments, NTU)
-    there = curves(one.joints * 1.3 + np.array([2, 0.5, 4], np.float32), moments, NTU)
+    here = body_curves(one.joints, moments, NTU)
+    there = body_curves(one.joints * 1.3 + np.array([2, 0.5, 4], np.float32), moments, NTU)
     assert here is not None
     assert there is not None
     assert here.shape[1] == CURVES

@@ -22,7 +22,7 @@ import numpy as np
 from skedge.datasets.poses import read_poses
 from skedge.datasets.store import Store
 from skedge.edge_runtime.backends.backend import load_backend
-from skedge.edge_runtime.density import RATE
+from skedge.edge_runtime.curves import RATE
 from skedge.edge_runtime.events import QUIET
 from skedge.edge_runtime.models import find
 from skedge.edge_runtime.recognizer import Recognizer
