@@ -6,7 +6,7 @@ from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
 from skedge.skeleton import InputError
-from skedge.teacher.networks.base import Encoder
+from skedge.teacher.networks.base import Encoder, pooled
 from skedge.teacher.networks.classifier import Classifier, Network
 from skedge.teacher.networks.dual import DualEncoder
 from skedge.teacher.networks.encoders import KERNEL, STGCN, Block
@@ -61,9 +61,7 @@ class DeployedClassifier(nn.Module):
         clip = self.view.clip(placed)[0].permute(3, 0, 1, 2)
         maps = [encoder(clip) for encoder in self.encoders]
         if self.fuse is None:
-            embedding = (
-                maps[0].mean(0).amax((1, 2)) if self.pool == "max" else maps[0].mean((0, 2, 3))
-            )
+            embedding = pooled(maps[0].mean(0, keepdim=True), self.pool)[0]
         else:
             embedding = self.fuse(
                 torch.stack([features.mean((0, 3)).T for features in maps])[None]

@@ -10,6 +10,7 @@ from skedge.skeleton.layout import Layout
 from skedge.skeleton.metadata import Streaming
 from skedge.skeleton.normalize import ROOT_FRAMES, hip_joints
 from skedge.student.streaming import StreamingClassifier, StreamingNetwork
+from skedge.teacher.networks.base import EPSILON
 from skedge.teacher.networks.encoders import KERNEL, Block
 from skedge.teacher.networks.graphs import GraphConvolution
 
@@ -144,6 +145,8 @@ class StreamingStream(nn.Module):
         self.window = model.window
         self.one_node = nodes < len(looked_at)
         self.all_blocks = encoder.all_blocks
+        self.channels = encoder.channels
+        self.deviates = encoder.pool == "statistics"
         self.nodes = persons * nodes
         self.motion, self.turns = (
             view.data.stream == "motion",
@@ -194,7 +197,7 @@ class StreamingStream(nn.Module):
             shapes[f"ring{number}"] = (self.nodes, (KERNEL - 1) * block.out_channels)
             if block.delay:
                 shapes[f"delay{number}"] = (self.nodes, block.delay * block.channels)
-        return shapes | {"pool": (1, (self.window - 1) * len(self.head))}
+        return shapes | {"pool": (1, (self.window - 1) * self.channels)}
 
     def remembered(self) -> dict[str, int]:
         """The number of frames in each state."""
@@ -232,13 +235,17 @@ class StreamingStream(nn.Module):
             found = [*found, x] if self.all_blocks else [x]
         (pool,) = waiting
         pool = torch.cat([pool, *(self.over_nodes @ x for x in found)], 1)
-        features = len(self.head)
-        embedding = self.over_frames @ pool.reshape(self.window, features)
+        features = pool.reshape(self.window, self.channels)
+        embedding = self.over_frames @ features
+        if self.deviates:
+            apart = features - embedding
+            variance = self.over_frames @ (apart * apart)
+            embedding = torch.cat([embedding, (variance + EPSILON).sqrt()], 1)
         return (
             torch.addmm(self.head_bias, embedding, self.head),
             embedding,
             *after,
-            pool[:, features:],
+            pool[:, self.channels :],
         )
 
 

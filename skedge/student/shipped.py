@@ -57,6 +57,7 @@ class Shipped:
             padding=plan["padding"],
             joints=tuple(plan["joints"]),
             all_blocks=plan["all_blocks"],
+            pool=plan["pool"],
         )
 
     @property
@@ -78,9 +79,10 @@ class Shipped:
         )
 
     @torch.no_grad()
-    def classifier(self, classes: int) -> Classifier:
-        """A frozen encoder with the shipped weights, and an untrained head for `classes`."""
-        network = Classifier(self.layout, self.input, self.plan, classes=classes)
+    def classifier(self, classes: int, plan: EncoderSettings | None = None) -> Classifier:
+        """A frozen encoder with the shipped weights, and an untrained head for `classes`; `plan`
+        may pool otherwise than the file."""
+        network = Classifier(self.layout, self.input, plan or self.plan, classes=classes)
         encoder = network.encoder
         assert isinstance(encoder, TCN), "the plan says tcn"
         for norm in encoder.modules():

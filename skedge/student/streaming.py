@@ -9,6 +9,7 @@ from torch.nn import functional
 
 from skedge.skeleton import InputError
 from skedge.skeleton.normalize import ROOT_FRAMES, STREAMABLE, root
+from skedge.teacher.networks.base import over_frames
 from skedge.teacher.networks.classifier import Classifier, Fused, Network
 from skedge.teacher.networks.encoders import KERNEL, STGCN, Block
 
@@ -31,7 +32,7 @@ class StreamingClassifier(nn.Module):
     - `previous` (NM, 1, V, 3): the joints of the last frame, where the stream is motion;
     - `ring1`, `ring2`, ... (NM, C, 8, V): what the temporal kernel of the block has seen;
     - `delay2`, ... (NM, C, 4, V): what the residual beside a centred kernel waits with;
-    - `pool` (N, D, window - 1): the features of the last frames.
+    - `pool` (N, C, window - 1): the features of the last frames.
 
     Raises `InputError` for a network that cannot be one: trained on stretched clips, normalised by
     anything but its own frame, with temporal strides, or another than ST-GCN.
@@ -93,7 +94,7 @@ class StreamingClassifier(nn.Module):
             if block.residual is not None and block.reach.after:
                 channels = self.blocks[number - 2].time.out_channels
                 state[f"delay{number}"] = torch.zeros(rows, channels, block.reach.after, joints)
-        state["pool"] = torch.zeros(scenes, self.encoder.features, self.window - 1)
+        state["pool"] = torch.zeros(scenes, self.encoder.channels, self.window - 1)
         return state
 
     def still(self, joints: Tensor) -> State:
@@ -126,7 +127,8 @@ class StreamingClassifier(nn.Module):
         features = torch.cat(maps, 1).unflatten(0, (len(joints), -1)).mean((1, 4))
         pool = torch.cat([state["pool"], features], 2)
         after["pool"] = pool[:, :, features.shape[2] :]
-        embedding = pool.unfold(2, self.window, 1).mean(3).transpose(1, 2)
+        windows = pool.unfold(2, self.window, 1).transpose(1, 2)
+        embedding = over_frames(windows, self.encoder.pool)
         return self.classifier.head(embedding), embedding, after
 
     def _clip(self, joints: Tensor, state: State, after: State) -> Tensor:

@@ -47,6 +47,7 @@ PLANS = {
     "unpadded": UNPADDED,
     "causal unpadded": replace(UNPADDED, causal=True),
     "all blocks": replace(UNPADDED, all_blocks=True),
+    "statistics": replace(UNPADDED, all_blocks=True, pool="statistics"),
     "all blocks padded": replace(UNPADDED, all_blocks=True, padding=True),
 }
 

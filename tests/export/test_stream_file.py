@@ -68,9 +68,12 @@ def test_a_step_answers_as_the_student(
 
 
 @pytest.mark.parametrize(("plan", "persons"), [(PLAN, 1), (PLAN, 2), (ONE_NODE, 1)])
+@pytest.mark.parametrize("pool", ["mean", "statistics"])
 @torch.no_grad()
-def test_a_step_has_the_features_of_all_blocks(plan: EncoderSettings, persons: int) -> None:
-    compare(replace(plan, all_blocks=True), replace(LIVE, persons=persons), NTU)
+def test_a_step_has_the_features_of_all_blocks(
+    plan: EncoderSettings, persons: int, pool: Any
+) -> None:
+    compare(replace(plan, all_blocks=True, pool=pool), replace(LIVE, persons=persons), NTU)
 
 
 def compare(plan: EncoderSettings, data: InputSettings, joints: Layout) -> None:
@@ -88,7 +91,8 @@ def compare(plan: EncoderSettings, data: InputSettings, joints: Layout) -> None:
         states = dict(zip(states, after, strict=True))
         torch.testing.assert_close(probabilities, logits[0, n].softmax(0), atol=2e-5, rtol=1e-4)
         torch.testing.assert_close(embedding, embeddings[0, n], atol=2e-5, rtol=1e-4)
-    assert embeddings.shape[2] == (sum(plan.widths) if plan.all_blocks else plan.widths[-1])
+    channels = sum(plan.widths) if plan.all_blocks else plan.widths[-1]
+    assert embeddings.shape[2] == channels * (2 if plan.pool == "statistics" else 1)
     assert logits.std(1).mean() > 0.05, "else every frame had the same answer"
 
 

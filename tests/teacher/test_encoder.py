@@ -1,7 +1,9 @@
 """The encoder against the papers' order of operations, written out here once more."""
 
 from dataclasses import replace
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -13,6 +15,7 @@ from skedge.skeleton import InputError, load_layout
 from skedge.skeleton.graph import partition
 from skedge.teacher.masks.joints import draw_joints
 from skedge.teacher.methods.pstl import projector
+from skedge.teacher.networks.base import pooled
 from skedge.teacher.networks.classifier import Classifier
 from skedge.teacher.networks.encoders import STGCN, Block, build_encoder
 from tests.teacher.tiny import PLAN, randomise
@@ -72,6 +75,27 @@ def test_features_of_all_blocks_are_those_of_shorter_encoders_at_the_same_frames
         expected = whole[:, :, begin : begin + found.shape[2]]
         torch.testing.assert_close(found[:, first : first + width], expected)
         first += width
+
+
+@pytest.mark.parametrize("backbone", ["st-gcn", "tcn", "gin", "dgcnn"])
+def test_statistics_are_the_mean_and_the_standard_deviation_over_frames(backbone: Any) -> None:
+    plan = EncoderSettings(
+        widths=(4, 6), strides=(1, 1), backbone=backbone, all_blocks=True, pool="statistics"
+    )
+    encoder = randomise(build_encoder(NTU, plan, 48)).eval()
+    clip = torch.randn(2, 3, 48, 25, 2)
+    frames = encoder.feature_map(clip).mean(3).detach().numpy()
+    found = encoder(clip).detach().numpy()
+    assert encoder.features == 20
+    np.testing.assert_allclose(found[:, :10], frames.mean(2), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(found[:, 10:], frames.std(2), rtol=1e-4, atol=2e-4)
+
+
+def test_statistics_of_somebody_who_never_moves_can_be_learned_from() -> None:
+    still = torch.ones(1, 4, 12, 1, requires_grad=True)
+    pooled(still, "statistics").sum().backward()
+    assert still.grad is not None
+    assert still.grad.isfinite().all()
 
 
 def parameters(module: nn.Module) -> int:

@@ -214,8 +214,14 @@ def test_the_largest_of_every_channel(plan: EncoderSettings) -> None:
 
 
 def test_graphs_and_pairs_have_their_mean() -> None:
-    for plan in (EncoderSettings(pool="max"), replace(TRANSFORMER, pool="max", fusion="mean")):
-        with pytest.raises(InputError, match=r"encoder\.pool: expected mean of .*, got max"):
+    plans = [
+        EncoderSettings(pool="max"),
+        replace(TRANSFORMER, pool="max", fusion="mean"),
+        replace(TRANSFORMER, pool="statistics"),
+        EncoderSettings(pool="statistics", fusion="mean"),
+    ]
+    for plan in plans:
+        with pytest.raises(InputError, match=rf"encoder\.pool: expected mean .*, got {plan.pool}"):
             make_encoder(NTU, plan, 12)
 
 

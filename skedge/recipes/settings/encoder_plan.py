@@ -6,7 +6,7 @@ from typing import Literal
 from skedge.skeleton.graph import Distances
 
 Fusion = Literal["one", "theta", "phi", "mean", "alignment"]
-Pool = Literal["mean", "max"]
+Pool = Literal["mean", "max", "statistics"]
 
 
 @dataclass
@@ -70,8 +70,11 @@ class EncoderSettings:
         head: head of a finetuned classifier: linear, or mlp (Skeleton2vec, which does not say of
             what width).
         joints: names of the joints that a backbone along the bones, or tcn, looks at; none is all.
-        pool: pooling over frames and joints; max is for transformer and sttformer, and keeps what a
-            few joints do for a moment, which a mean over 160 tokens drowns.
+        pool: pooling over frames and joints: mean; max, for transformer and sttformer, which keeps
+            what a few joints do for a moment and a mean over 160 tokens drowns; or statistics, for
+            st-gcn, tcn, gin and dgcnn: mean over joints, then mean and standard deviation over
+            frames side by side (Snyder et al., ICASSP 2018, section 3.1), which tell a hand that
+            moves from one that is held.
         all_blocks: features of all blocks side by side, not of the last block alone, which drops
             what its own classes do not need: they tell other actions apart better; for st-gcn,
             tcn, gin and dgcnn with strides of 1.

@@ -6,6 +6,9 @@ from torch import Tensor, nn
 from skedge.recipes.settings.encoder_plan import Pool
 from skedge.skeleton.errors import InputError
 
+# Added to a variance, as by a batch norm: where nothing moves, its root follows rounding errors.
+EPSILON = 1e-5
+
 
 class Encoder(nn.Module):
     """Clips (N, C, T, V, M) to features (N, D), in `features` channels.
@@ -39,8 +42,21 @@ class Encoder(nn.Module):
 
 
 def pooled(features: Tensor, pool: Pool) -> Tensor:
-    """Features of frames and joints (N, D, T', V') as a clip's, (N, D)."""
-    return features.amax((2, 3)) if pool == "max" else features.mean((2, 3))
+    """Features of frames and joints (N, D, T', V') as a clip's, (N, D), or (N, 2 D) by
+    `statistics`."""
+    if pool == "max":
+        return features.amax((2, 3))
+    return over_frames(features.mean(3), pool)
+
+
+def over_frames(features: Tensor, pool: Pool) -> Tensor:
+    """Features of frames (..., D, T) as their mean (..., D), with `pool` statistics with their
+    standard deviation behind it, (..., 2 D)."""
+    mean = features.mean(-1)
+    if pool != "statistics":
+        return mean
+    variance = (features - mean[..., None]).square().mean(-1)
+    return torch.cat([mean, (variance + EPSILON).sqrt()], -1)
 
 
 def check_multiple(frames: int, step: int, what: str) -> None:

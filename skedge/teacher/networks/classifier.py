@@ -6,7 +6,6 @@ from typing import Literal, TypeVar
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from skedge.recipes.settings import EncoderSettings, InputSettings
 from skedge.skeleton.errors import InputError
@@ -14,7 +13,7 @@ from skedge.skeleton.layout import Layout
 from skedge.skeleton.normalize import normalize
 from skedge.skeleton.streams import stream
 from skedge.teacher.augment import Augment
-from skedge.teacher.networks.base import Encoder
+from skedge.teacher.networks.base import Encoder, over_frames
 from skedge.teacher.networks.dual import make_encoder
 
 Frozen = TypeVar("Frozen", bound=nn.Module)
@@ -95,9 +94,9 @@ class Classifier(nn.Module):
         encoder = self.encoder
         assert isinstance(encoder, Encoder), "a pair of encoders has no answer to every frame"
         features = encoder.feature_map(self.view.clip(placed)).mean(3)
-        window = self.view.data.frames - encoder.context
-        pooled: Tensor = self.head(functional.avg_pool1d(features, window, 1).transpose(1, 2))
-        return pooled
+        windows = features.unfold(2, self.view.data.frames - encoder.context, 1)
+        found: Tensor = self.head(over_frames(windows.transpose(1, 2), encoder.pool))
+        return found
 
     def forward(self, joints: Tensor, augment: Augment | None = None) -> tuple[Tensor, Tensor]:
         return self.classify(self.view.place(joints, augment))

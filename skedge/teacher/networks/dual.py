@@ -58,7 +58,7 @@ class DualEncoder(nn.Module):
         super().__init__()
         if plan.pool != "mean":
             raise InputError(
-                f"encoder.pool: expected mean of two encoders, got {plan.pool}; max is for one"
+                f"encoder.pool: expected mean of two encoders, got {plan.pool}, which is for one"
             )
         single = replace(plan, fusion="one")
         self.theta, self.phi = (

@@ -160,7 +160,9 @@ class GraphEncoder(Encoder):
         )
         self.context = 0 if settings.padding else (KERNEL - 1) * len(settings.widths)
         self.all_blocks = settings.all_blocks
-        self.features = sum(settings.widths) if settings.all_blocks else settings.widths[-1]
+        self.pool = settings.pool
+        self.channels = sum(settings.widths) if settings.all_blocks else settings.widths[-1]
+        self.features = self.channels * (2 if settings.pool == "statistics" else 1)
 
     def edges(self) -> Sequence[Tensor | None]:
         """The second input of each block's graph layer: (..., V, V), or None where it finds its own
@@ -314,10 +316,11 @@ def build_encoder(
             f"encoder.all_blocks: expected {', '.join(GRAPHS)}, got {settings.backbone}; leave it"
             " out"
         )
-    if graph and settings.pool != "mean":
+    pools = ("mean", "statistics") if graph else ("mean", "max")
+    if settings.pool not in pools:
         raise InputError(
-            f"encoder.pool: expected mean of {settings.backbone}, got {settings.pool}; max is for"
-            " transformer and sttformer"
+            f"encoder.pool: expected {' or '.join(pools)} with {settings.backbone}, got"
+            f" {settings.pool}"
         )
     if graph:
         return GRAPHS[settings.backbone](layout, settings)
