@@ -85,7 +85,9 @@ def test_a_few_films_become_a_live_model_that_tells_them_apart(tmp_path: Path) -
     export(tmp_path / "run", tmp_path / "student.onnx", store, streaming=True)
     found = predict_store(tmp_path / "student.onnx", store, "films")
     assert 100 * found.accuracy == metrics["top1"]
-    assert Recognizer.load(tmp_path / "student.onnx").metadata.labels == ("rise", "bend")
+    metadata = Recognizer.load(tmp_path / "student.onnx").metadata
+    assert metadata.labels == ("rise", "bend")
+    assert metadata.provenance["encoder"]["pool"] == "mean", "few films are too few for more"
 
 
 def test_what_the_shipped_model_cannot_see_is_learned_by_a_network_of_its_own(
