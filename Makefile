@@ -74,7 +74,7 @@ default-model: $(READY)
 	  "skedge/edge_runtime/models/$$file" --data "$(RUNS)/stores/recordings" --streaming --precision fp16 \
 	  --note "$(MADE)" || exit; done
 
-# The network that counts repetitions; on two cores in under an hour.
+# The network that counts repetitions; two hours of one core, less with ARGS=--compile.
 counter: $(READY)
 	"$(BIN)/python" -m skedge.student.counting --out skedge/edge_runtime/models/counter.npz $(ARGS)
 

@@ -25,6 +25,16 @@ PLACES = {"shoulder": "hip", "elbow": "chest", "wrist": "chest", "knee": "hip", 
 JOINTS = tuple((f"{side}_{name}", PLACES[name]) for name in PLACES for side in ("left", "right"))
 # Coordinates of those, of the head and of the hip.
 CURVES = 3 * (len(JOINTS) + 2)
+# Curves of the legs.
+LEGS = [
+    3 * i + k
+    for i, (name, _) in enumerate(JOINTS)
+    for k in range(3)
+    if name.endswith(("knee", "ankle"))
+]
+# Left for right.
+_MIRRORED = [3 * (i ^ 1) + k for i in range(len(JOINTS)) for k in range(3)]
+_MIRRORED += range(3 * len(JOINTS), CURVES)
 WEIGHTS = Path(__file__).with_name("models") / "counter.npz"
 
 
@@ -54,6 +64,30 @@ def body_curves(frames: np.ndarray, moments: np.ndarray, layout: Layout) -> np.n
         if there.mean() > 0.3:
             motion[:, number] = np.interp(even, moments[there], column[there])
     return np.clip(motion - np.median(motion, axis=0), -FAR, FAR)
+
+
+def mirrored(motion: np.ndarray) -> np.ndarray:
+    """Curves (T, CURVES) of a body whose sides have changed places."""
+    found = motion[:, _MIRRORED]
+    found[:, 0::3] *= -1
+    return np.asarray(found)
+
+
+def turned(motion: np.ndarray, angle: float) -> np.ndarray:
+    """Curves (T, CURVES) of a body that is turned about the vertical, by radians."""
+    found = motion.copy()
+    across, ahead = motion[:, 0::3], motion[:, 2::3]
+    found[:, 0::3] = np.cos(angle) * across + np.sin(angle) * ahead
+    found[:, 2::3] = np.cos(angle) * ahead - np.sin(angle) * across
+    return found
+
+
+def counts(motion: np.ndarray, weights: Mapping[str, np.ndarray]) -> list[float]:
+    """How often something is done in curves (T, CURVES), as the network says of the body as it is,
+    turned by a third either way, and mirrored: what it errs by differs from view to view."""
+    third = 2 * np.pi / 3
+    views = (motion, turned(motion, third), turned(motion, -third), mirrored(motion))
+    return [float(density(view, weights).sum()) for view in views]
 
 
 def density(motion: np.ndarray, weights: Mapping[str, np.ndarray]) -> np.ndarray:

@@ -1,10 +1,11 @@
 """How often a movement was repeated, counted on the body's motion, whatever the action.
 
-A network says how often (`skedge.edge_runtime.density`). It is right where something is done once
-or twice, of which a period says nothing. What is done more often is counted by its period
-(`skedge.edge_runtime.periods`), claps by how near the hands come to each other
-(`skedge.edge_runtime.claps`), which are more exact. Where both are far apart one of them has
-counted what trembles, in a slow squat or a slow wave: the smaller count is given.
+A network says how often (`skedge.edge_runtime.density`), of the body as it is seen from four
+sides. Of what is done three times or more there is a fifth count, by its period
+(`skedge.edge_runtime.periods`), and the middle one of the five is given. Claps are counted by how
+near the hands come to each other (`skedge.edge_runtime.claps`), which a sensor hides from the
+network. Where network and period, or claps, are far apart, one of them has counted what trembles,
+in a slow squat or a slow wave: the smaller count is given.
 """
 
 from collections import deque
@@ -14,7 +15,7 @@ import numpy as np
 
 from skedge.edge_runtime.claps import arms_apart, claps, is_clap
 from skedge.edge_runtime.curves import MARGIN, RATE, even_moments, torso
-from skedge.edge_runtime.density import body_curves, density, shipped
+from skedge.edge_runtime.density import LEGS, body_curves, counts, shipped
 from skedge.edge_runtime.periods import body_parts, times
 from skedge.skeleton.layout import Layout
 from skedge.skeleton.prepare import seen
@@ -25,7 +26,7 @@ LONGEST = 120.0
 STILL = 0.25
 # Fewer repetitions than this the network counts alone.
 FEW = 3
-# Both counts are near where they differ by no more than this number, or this share of the larger.
+# Counts are near where they differ by no more than this number, or this share of the larger.
 NEAR, SHARE = 2, 0.5
 
 
@@ -72,23 +73,32 @@ class Counter:
         motion = body_curves(frames, moments, self._layout)
         if motion is None or not inside.any() or _still(motion[inside]):
             return None
-        count = max(1, round(float(density(motion, shipped()).sum())))
+        if label in self._arms:
+            motion[:, LEGS] = 0
+        views = counts(motion, shipped())
+        count = max(1, round(float(np.mean(views))))
         if count < FEW:
             return count
-        other = self._by_period(frames, moments, inside=inside, label=label)
-        if other is None or other < FEW:
+        clapped = self._claps(frames, moments, inside) if is_clap(label) else None
+        other = self._by_period(frames, moments, inside, label) if clapped is None else clapped
+        if other is None or (clapped is None and other < FEW):
             return count
-        near = abs(other - count) <= max(NEAR, SHARE * max(other, count))
-        return other if near else min(other, count)
+        if abs(other - count) > max(NEAR, SHARE * max(other, count)):
+            return min(other, count)
+        return round(float(np.median([*views, other]))) if clapped is None else clapped
+
+    def _claps(self, frames: np.ndarray, moments: np.ndarray, inside: np.ndarray) -> int | None:
+        size = torso(frames, self._layout)
+        apart = arms_apart(frames, self._layout)
+        even = even_moments(moments)
+        curves = [np.interp(even, moments, curve / size) for curve in apart]
+        return claps(curves, inside) if curves else None
 
     def _by_period(
         self, frames: np.ndarray, moments: np.ndarray, inside: np.ndarray, label: str | None
     ) -> int | None:
-        even = even_moments(moments)
         size = torso(frames, self._layout)
-        apart = arms_apart(frames, self._layout) if is_clap(label) else []
-        if apart:
-            return claps([np.interp(even, moments, curve / size) for curve in apart], inside)
+        even = even_moments(moments)
         parts = [
             np.stack([np.interp(even, moments, column) for column in part.T], axis=1)
             for part in body_parts(frames, self._layout, size, legs=label not in self._arms)

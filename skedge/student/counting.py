@@ -5,9 +5,8 @@ known when each repetition began and ended, and trains on them. Everything is dr
 """
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -18,15 +17,16 @@ from skedge.datasets.progress import progress
 from skedge.datasets.synthetic.actions import ACTIONS
 from skedge.datasets.synthetic.synthesize import recording
 from skedge.edge_runtime.curves import MARGIN, RATE
-from skedge.edge_runtime.density import CURVES, JOINTS, body_curves
+from skedge.edge_runtime.density import CURVES, LEGS, body_curves, mirrored, turned
 from skedge.edge_runtime.events import QUIET
 from skedge.skeleton.files import write_whole
 from skedge.skeleton.layout import load_layout
+from skedge.student.repeated import Stretch, noise, to_and_fro
 
 WIDTH = 48
 DILATIONS = (1, 2, 4, 8, 16, 32, 1, 2, 4, 8, 16)
 KERNEL = 5
-PEOPLE, SEED, STEPS, BATCH = 2000, 1001, 2800, 128
+PEOPLE, SEED, STEPS, BATCH = 4000, 1001, 8000, 128
 # A step updates the weights this often, each time on stretches of similar length: less padding.
 PARTS = 4
 # How often what is done next is an action, in recordings to learn from.
@@ -39,29 +39,14 @@ OUT, IN = 0.8, 0.6
 # The logarithms of how much quicker and slower than the invented people somebody is: who squats
 # slowly takes four seconds.
 PACE = (-0.3, 0.7)
+# This share of what is learned from is no action but a way to and fro between two poses: people
+# repeat more than what is invented here. (Dwibedi et al., CVPR 2020, section 3.4, repeat pieces of
+# films for the same reason.)
+TO_AND_FRO = 0.3
 # A count may run ahead of what was done, or behind, by this much without loss.
 SLACK = 0.3
 _LAYOUT = load_layout("ntu25")
-_MIRRORED = np.array(
-    [3 * (i ^ 1) + k for i in range(len(JOINTS)) for k in range(3)]
-    + list(range(3 * len(JOINTS), CURVES))
-)
-_LEGS = [
-    3 * i + k
-    for i, (name, _) in enumerate(JOINTS)
-    for k in range(3)
-    if name.endswith(("knee", "ankle"))
-]
-
-
-class Stretch(NamedTuple):
-    """An action in a recording: `motion` (T, CURVES) with more than `MARGIN` seconds about it, and
-    the frames at which the first repetition began and each one ended."""
-
-    motion: np.ndarray
-    marks: np.ndarray
-    start: int
-    end: int
+_REACH = round((MARGIN + OUT) * RATE)
 
 
 class Block(nn.Module):
@@ -127,14 +112,13 @@ class CountingNetwork(nn.Module):
 def stretches(people: int, seed: int) -> list[Stretch]:
     """The actions of invented people, in one recording of each."""
     found: list[Stretch] = []
-    reach = round((MARGIN + OUT) * RATE)
     for subject in progress(range(people), "recordings", unit="people"):
         made, intervals = recording(subject, seed=seed, actions=ACTIONS_SHARE)
         for one in intervals:
             if ACTIONS[one.action] in QUIET:
                 continue
-            low = max(0, one.start - reach)
-            joints = made.joints[low : one.end + reach]
+            low = max(0, one.start - _REACH)
+            joints = made.joints[low : one.end + _REACH]
             motion = body_curves(joints, np.arange(len(joints)) / RATE, _LAYOUT)
             if motion is not None:
                 marks = np.array(one.marks) - low
@@ -143,11 +127,15 @@ def stretches(people: int, seed: int) -> list[Stretch]:
     return found
 
 
-def train(found: Sequence[Stretch], steps: int, seed: int = 0) -> CountingNetwork:
-    """A network, trained on those stretches for `steps` steps."""
+def train(
+    found: Sequence[Stretch], steps: int, seed: int = 0, compiled: bool = False
+) -> CountingNetwork:
+    """A network, trained on those stretches for `steps` steps; `compiled` takes two thirds of the
+    time, and a C++ compiler."""
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     network = CountingNetwork()
+    run = torch.compile(network, dynamic=True) if compiled else network
     optimizer = torch.optim.AdamW(network.parameters(), lr=RATE_OF_LEARNING, weight_decay=1e-3)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, RATE_OF_LEARNING, total_steps=steps + 1, pct_start=0.03
@@ -155,10 +143,16 @@ def train(found: Sequence[Stretch], steps: int, seed: int = 0) -> CountingNetwor
     often = np.array([OFTEN if len(one.marks) > MANY else 1.0 for one in found])
     sizes = np.array([len(one.motion) for one in found])
     losses: list[float] = []
+
+    def shown(number: int) -> Stretch:
+        if rng.random() >= TO_AND_FRO:
+            return found[number]
+        return to_and_fro(found[number], found[int(rng.integers(len(found)))], rng, margin=_REACH)
+
     for step in range(1, steps + 1):
         picked = rng.choice(len(found), BATCH, p=often / often.sum())
         for part in np.array_split(picked[np.argsort(sizes[picked])], PARTS):
-            loss = _loss(network, [_varied(found[i], rng) for i in part])
+            loss = _loss(run, [_varied(shown(i), rng) for i in part])
             optimizer.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(network.parameters(), 1.0)
@@ -170,7 +164,9 @@ def train(found: Sequence[Stretch], steps: int, seed: int = 0) -> CountingNetwor
     return network.eval()
 
 
-def _loss(network: CountingNetwork, pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> Tensor:
+def _loss(
+    network: Callable[[Tensor, Tensor], Tensor], pairs: Sequence[tuple[np.ndarray, np.ndarray]]
+) -> Tensor:
     """The count's error, the error of what is counted up to each frame, and that of every frame."""
     longest = max(len(motion) for motion, _ in pairs)
     curve = np.zeros((len(pairs), longest, CURVES), np.float32)
@@ -206,17 +202,13 @@ def _varied(one: Stretch, rng: np.random.Generator) -> tuple[np.ndarray, np.ndar
         # A camera of 10 to 20 frames a second.
         few = max(8, round(len(motion) * rng.uniform(0.33, 0.67)))
         motion = _sampled(_sampled(motion, few), len(motion))
-    turn = rng.uniform(-np.pi, np.pi)
-    across, ahead = motion[:, 0::3].copy(), motion[:, 2::3].copy()
-    motion[:, 0::3] = np.cos(turn) * across + np.sin(turn) * ahead
-    motion[:, 2::3] = np.cos(turn) * ahead - np.sin(turn) * across
+    motion = turned(motion, rng.uniform(-np.pi, np.pi))
     if rng.random() < 0.5:
-        motion = motion[:, _MIRRORED]
-        motion[:, 0::3] *= -1
-    if rng.random() < 0.3:
-        motion += rng.normal(0, rng.uniform(0, 0.05), motion.shape).astype(np.float32)
+        motion = mirrored(motion)
+    if rng.random() < 0.5:
+        motion += noise(len(motion), rng)
     if rng.random() < 0.15:
-        motion[:, _LEGS] = 0  # a camera on a desk
+        motion[:, LEGS] = 0  # a camera on a desk
     if rng.random() < 0.1:
         motion[:, 2::3] = 0  # an estimator without depth
     if rng.random() < 0.1:
@@ -241,12 +233,13 @@ def main() -> None:
     parser.add_argument("--people", type=int, default=PEOPLE)
     parser.add_argument("--seed", type=int, default=SEED, help="seed of the people")
     parser.add_argument("--steps", type=int, default=STEPS)
+    parser.add_argument("--compile", action="store_true", help="quicker, needs a C++ compiler")
     args = parser.parse_args()
     if min(args.people, args.steps) < 1 or args.seed < 0:
         parser.error("expected at least one person and one step, and no negative seed")
     if not args.out.parent.is_dir():
         parser.error(f"--out: expected a file in a folder that is there, got {args.out}")
-    network = train(stretches(args.people, args.seed), args.steps)
+    network = train(stretches(args.people, args.seed), args.steps, compiled=args.compile)
     write_whole(args.out, lambda draft: np.savez(draft, allow_pickle=False, **network.arrays()))
 
 

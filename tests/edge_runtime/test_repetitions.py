@@ -49,13 +49,17 @@ def performed(
         for arm, side in ((LEFT_ARM, 1), (RIGHT_ARM, -1)):
             joints[:, arm, 1] += 0.45
             joints[:, arm, 2] -= 0.3
-            hands = side * (0.03 + 0.12 * (1 - share))
+            hands = side * (0.03 + 0.14 * (1 - share))
             joints[:, arm, 0] += (hands - joints[0, arm, 0].mean())[:, None]
     else:
         joints[:, RIGHT_ARM, 1] += 0.6
         joints[:, RIGHT_ARM, 0] += 0.35 * (share - 0.5)[:, None]
     rest = np.repeat(FRONT[None], round(still * RATE), axis=0)
-    whole = np.concatenate([rest, joints, rest])
+    # Nobody's arms are up from one frame to the next.
+    raised = np.clip(np.arange(1 - len(rest), 1) / 12 + 1, 0, 1)[:, None, None]
+    edges = (joints[0], joints[-1]) if times else (FRONT, FRONT)
+    before, after = (rest + raised * (edge - rest) for edge in edges)
+    whole = np.concatenate([before, joints, after[::-1]])
     return (whole + rng.normal(0, 0.01, whole.shape) + np.array([0, -0.9, 3])).astype(np.float32)
 
 
@@ -267,16 +271,26 @@ def test_claps_are_counted_without_shoulders() -> None:
 
 @pytest.mark.parametrize(
     ("network", "period", "given"),
-    [(1, 9, 1), (2, 9, 2), (3, 14, 3), (26, 5, 5), (11, 1, 11), (10, 12, 12), (8, None, 8)],
+    [(1, 9, 1), (2, 9, 2), (3, 14, 3), (26, 5, 5), (11, 1, 11), (10, 12, 10), (8, None, 8)],
 )
 def test_which_count_is_given(
     monkeypatch: pytest.MonkeyPatch, network: int, period: int | None, given: int
 ) -> None:
-    """The network's of one and two; then the period's where both are near, else the smaller one,
+    """The network's, but where it says three or more and a period far from that, the smaller one;
     unless no period was found."""
-    monkeypatch.setattr(repetitions, "density", lambda motion, weights: np.array([network + 0.2]))
+    monkeypatch.setattr(repetitions, "counts", lambda motion, weights: [network + 0.2] * 4)
     monkeypatch.setattr(repetitions, "times", lambda parts, inside: period)
     assert counted(performed("squat", 2, 2.0), 1, 5) == given
+
+
+def test_a_period_speaks_where_the_network_sees_another_count_from_each_side(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(repetitions, "counts", lambda motion, weights: [8.6, 10.2, 9.4, 11.3])
+    monkeypatch.setattr(repetitions, "times", lambda parts, inside: 9)
+    assert counted(performed("squat", 2, 2.0), 1, 5) == 9
+    monkeypatch.setattr(repetitions, "times", lambda parts, inside: 11)
+    assert counted(performed("squat", 2, 2.0), 1, 5) == 10
 
 
 def test_who_waves_while_she_walks_has_waved() -> None:
@@ -347,6 +361,28 @@ def test_the_curves_are_of_the_body_not_of_its_place_or_size() -> None:
     assert there is not None
     assert here.shape[1] == CURVES
     assert np.abs(here - there).max() < 1e-3
+
+
+def test_the_network_sees_a_body_from_other_sides_as_if_it_stood_so() -> None:
+    clip = performed("wave", 3, 0.9)
+    moments = np.arange(len(clip)) / RATE
+    motion = body_curves(clip, moments, NTU)
+    assert motion is not None
+    angle = 2.0
+    across, ahead = clip[..., 0], clip[..., 2]
+    about = clip.copy()
+    about[..., 0] = np.cos(angle) * across + np.sin(angle) * ahead
+    about[..., 2] = np.cos(angle) * ahead - np.sin(angle) * across
+    found = body_curves(about, moments, NTU)
+    np.testing.assert_allclose(density.turned(motion, angle), found, atol=0.02)
+    sides = [
+        NTU.index(name.replace("left", "RIGHT").replace("right", "left").lower())
+        for name in NTU.joints
+    ]
+    other = clip[:, sides] * np.array([-1, 1, 1], np.float32)
+    found = body_curves(other, moments, NTU)
+    np.testing.assert_allclose(density.mirrored(motion), found, atol=1e-4)
+    assert np.abs(density.mirrored(motion) - motion).max() > 0.2
 
 
 @pytest.mark.parametrize("bytes_left", [None, 0, 10, 60_000])

@@ -62,14 +62,6 @@ def test_a_varied_stretch_keeps_its_repetitions(found: list[Stretch]) -> None:
         assert marks[-1] <= len(motion) + 1
 
 
-def test_a_mirrored_body_has_its_joints_on_the_other_side() -> None:
-    sides = counting._MIRRORED
-    assert sorted(sides) == list(range(CURVES))
-    assert sides[sides].tolist() == list(range(CURVES))
-    assert sides[0] == 3  # the left shoulder's first coordinate is the right one's
-    assert sides[-6:].tolist() == list(range(CURVES - 6, CURVES))  # head and hip
-
-
 def test_training_learns_to_count(found: list[Stretch]) -> None:
     def error(network: CountingNetwork) -> float:
         wrong = []
