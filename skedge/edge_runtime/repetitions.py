@@ -3,9 +3,8 @@
 A network says how often (`skedge.edge_runtime.density`), of the body as it is seen from four
 sides. Of what is done three times or more there is a fifth count, by its period
 (`skedge.edge_runtime.periods`), and the middle one of the five is given. Claps are counted by how
-near the hands come to each other (`skedge.edge_runtime.claps`), which a sensor hides from the
-network. Where network and period, or claps, are far apart, one of them has counted what trembles,
-in a slow squat or a slow wave: the smaller count is given.
+near the hands come to each other (`skedge.edge_runtime.claps`). Where network and claps are far
+apart, one of them has counted what trembles where the hands meet: the smaller count is given.
 """
 
 from collections import deque
@@ -26,7 +25,8 @@ LONGEST = 120.0
 STILL = 0.25
 # Fewer repetitions than this the network counts alone.
 FEW = 3
-# Counts are near where they differ by no more than this number, or this share of the larger.
+# Network and claps are near where they differ by no more than this number, or this share of the
+# larger one.
 NEAR, SHARE = 2, 0.5
 
 
@@ -80,12 +80,13 @@ class Counter:
         if count < FEW:
             return count
         clapped = self._claps(frames, moments, inside) if is_clap(label) else None
-        other = self._by_period(frames, moments, inside, label) if clapped is None else clapped
-        if other is None or (clapped is None and other < FEW):
+        if clapped is not None:
+            near = abs(clapped - count) <= max(NEAR, SHARE * max(clapped, count))
+            return clapped if near else min(clapped, count)
+        repeated = self._by_period(frames, moments, inside, legs=label not in self._arms)
+        if repeated is None or repeated < FEW:
             return count
-        if abs(other - count) > max(NEAR, SHARE * max(other, count)):
-            return min(other, count)
-        return round(float(np.median([*views, other]))) if clapped is None else clapped
+        return round(float(np.median([*views, repeated])))
 
     def _claps(self, frames: np.ndarray, moments: np.ndarray, inside: np.ndarray) -> int | None:
         size = torso(frames, self._layout)
@@ -95,13 +96,13 @@ class Counter:
         return claps(curves, inside) if curves else None
 
     def _by_period(
-        self, frames: np.ndarray, moments: np.ndarray, inside: np.ndarray, label: str | None
+        self, frames: np.ndarray, moments: np.ndarray, inside: np.ndarray, *, legs: bool
     ) -> int | None:
         size = torso(frames, self._layout)
         even = even_moments(moments)
         parts = [
             np.stack([np.interp(even, moments, column) for column in part.T], axis=1)
-            for part in body_parts(frames, self._layout, size, legs=label not in self._arms)
+            for part in body_parts(frames, self._layout, size, legs=legs)
         ]
         return times(parts, inside) if parts else None
 
