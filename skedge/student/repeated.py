@@ -19,7 +19,7 @@ UNEVEN = 0.12
 
 
 class Stretch(NamedTuple):
-    """A movement: `motion` (T, CURVES) at `RATE` with more than `MARGIN` seconds about it, the
+    """A movement: `motion` (T, CURVES) at `RATE`, with some of what comes before and after, the
     frames at which the first repetition began and each one ended, and those of the whole."""
 
     motion: np.ndarray
@@ -46,25 +46,25 @@ def to_and_fro(one: Stretch, another: Stretch, rng: np.random.Generator, margin:
             pace, reach = np.exp(rng.normal(0, UNEVEN, 2))
             frames = max(4, round(RATE * seconds * pace))
             place = np.arange(frames) / frames / (1 - resting)
-            there = np.clip(place / (rising * (1 - held)), 0, 1)
-            back = np.clip((1 - place) / ((1 - rising) * (1 - held)), 0, 1)
-            share = (1 - np.cos(np.pi * np.minimum(there, back))) / 2
+            there = place / (rising * (1 - held))
+            back = (1 - place) / ((1 - rising) * (1 - held))
+            share = _eased(np.minimum(there, back))
             loop = np.sin(2 * np.pi * np.clip(place, 0, 1)) * share
             parts.append(reach * (share[:, None] * out + loop[:, None] * side))
         marks.append(marks[-1] + sum(map(len, parts[-turns:])))
     parts.append(np.zeros((margin, CURVES)))
     motion = np.concatenate(parts) + rest[0]
-    for pose, ahead in zip(rest[1:], (True, False), strict=True):
+    # The margins as seen from the action: at the pose it begins from, then from or to another.
+    for pose, edge in zip(rest[1:], (motion[:margin][::-1], motion[-margin:]), strict=True):
         if rng.random() < ELSEWHERE:
             frames = min(margin, round(RATE * rng.uniform(0.3, 1.0)))
-            share = np.concatenate(
-                [np.ones(margin - frames), (1 + np.cos(np.linspace(0, np.pi, frames))) / 2]
-            )[:, None]
-            if ahead:
-                motion[:margin] += share * (pose - rest[0])
-            else:
-                motion[-margin:] += share[::-1] * (pose - rest[0])
+            edge += _eased(np.arange(margin) / (frames - 1))[:, None] * (pose - rest[0])
     return Stretch(motion.astype(np.float32), np.array(marks), start=marks[0], end=marks[-1])
+
+
+def _eased(share: np.ndarray) -> np.ndarray:
+    """From 0 to 1 along half a cosine, held outside."""
+    return np.asarray((1 - np.cos(np.pi * np.clip(share, 0, 1))) / 2)
 
 
 def _poses(one: Stretch, count: int, rng: np.random.Generator) -> np.ndarray:
