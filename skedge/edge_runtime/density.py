@@ -32,7 +32,7 @@ LEGS = [
     for k in range(3)
     if name.endswith(("knee", "ankle"))
 ]
-# Left for right.
+# Which curve takes whose place where left and right are exchanged.
 _MIRRORED = [3 * (i ^ 1) + k for i in range(len(JOINTS)) for k in range(3)]
 _MIRRORED += range(3 * len(JOINTS), CURVES)
 WEIGHTS = Path(__file__).with_name("models") / "counter.npz"
@@ -83,8 +83,9 @@ def turned(motion: np.ndarray, angle: float) -> np.ndarray:
 
 
 def counts(motion: np.ndarray, weights: Mapping[str, np.ndarray]) -> list[float]:
-    """How often something is done in curves (T, CURVES), as the network says of the body as it is,
-    turned by a third either way, and mirrored: what it errs by differs from view to view."""
+    """How often something is done in curves (T, CURVES), counted four times by the network: with
+    the body as it is, turned by a third of a circle either way, and mirrored. Each errs otherwise.
+    """
     third = 2 * np.pi / 3
     views = (motion, turned(motion, third), turned(motion, -third), mirrored(motion))
     return [float(density(view, weights).sum()) for view in views]

@@ -1,10 +1,10 @@
 """How often a movement was repeated, counted on the body's motion, whatever the action.
 
-A network says how often (`skedge.edge_runtime.density`), of the body as it is seen from four
-sides. Of what is done three times or more there is a fifth count, by its period
-(`skedge.edge_runtime.periods`), and the middle one of the five is given. Claps are counted by how
-near the hands come to each other (`skedge.edge_runtime.claps`). Where network and claps are far
-apart, one of them has counted what trembles where the hands meet: the smaller count is given.
+A network counts (`skedge.edge_runtime.density`), with the body seen from four sides. What is done
+three times or more is counted a fifth time, by its period (`skedge.edge_runtime.periods`), and the
+middle one of the five counts is given. Claps are counted by how near the hands come to each other
+instead (`skedge.edge_runtime.claps`). Where network and claps are far apart, one of them has
+counted what trembles where the hands meet: the smaller count is given.
 """
 
 from collections import deque

@@ -46,7 +46,7 @@ def test_a_store_that_does_not_say_how_often_is_refused(
     monkeypatch.setattr("sys.argv", ["counting", str(tmp_path / "store")])
     with pytest.raises(SystemExit):
         counting.main()
-    assert "sets of so many repetitions, got none" in capsys.readouterr().err
+    assert "sets of 5 to 20 repetitions, got none" in capsys.readouterr().err
 
 
 def _poses(folder: Path, name: str, times: int) -> None:

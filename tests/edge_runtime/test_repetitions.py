@@ -395,6 +395,19 @@ def test_the_network_sees_a_body_from_other_sides_as_if_it_stood_so() -> None:
     assert np.abs(density.mirrored(motion) - motion).max() > 0.2
 
 
+def test_the_network_counts_from_four_sides_and_not_the_same_from_each() -> None:
+    clip = performed("squat", 6, 2.0)
+    motion = body_curves(clip, np.arange(len(clip)) / RATE, NTU)
+    assert motion is not None
+    assert density.counts(motion, density.shipped()) == pytest.approx([6] * 4, abs=1)
+    third = 2 * np.pi / 3
+    views = [motion, *(density.turned(motion, angle) for angle in (third, -third))]
+    expected = [density.density(view, density.shipped()).sum() for view in views]
+    expected += [density.density(density.mirrored(motion), density.shipped()).sum()]
+    assert density.counts(motion, density.shipped()) == pytest.approx(expected)
+    assert len(set(expected)) == 4
+
+
 @pytest.mark.parametrize("bytes_left", [None, 0, 10, 60_000])
 def test_a_counter_without_its_network_says_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bytes_left: int | None

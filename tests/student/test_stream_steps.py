@@ -57,7 +57,7 @@ def test_every_answer_is_the_clip_models_to_the_window_that_ends_there(
         torch.testing.assert_close(logits, expected, atol=1e-5, rtol=1e-5)
         torch.testing.assert_close(embedding, features, atol=1e-5, rtol=1e-5)
         answers.append(logits)
-    assert torch.stack(answers).std(0).mean() > 0.05, "else every frame had the same answer"
+    assert torch.stack(answers).std(0).mean() > 0.09, "else every frame had the same answer"
 
 
 @pytest.mark.parametrize("causal", [False, True])

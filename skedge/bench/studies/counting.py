@@ -173,7 +173,9 @@ def main() -> None:
             else count(Store(args.store), args.fewest, args.most, recognizer=recognizer)
         )
         if not found:
-            raise InputError(f"{args.store}: expected sets of so many repetitions, got none")
+            raise InputError(
+                f"{args.store}: expected sets of {args.fewest} to {args.most} repetitions, got none"
+            )
         print(markdown(found))
     except InputError as error:
         parser.exit(2, f"skedge.bench.studies.counting: {error}\n")
