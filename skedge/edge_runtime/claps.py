@@ -13,6 +13,7 @@ is given whose claps follow each other most evenly.
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -30,6 +31,14 @@ UNSEEN, PAUSE = 1.6, 3.5
 # Hands are together where their distance is below this share of the way up from the usual least one
 # to the greatest, and stay together where it falls to this one.
 TOGETHER, STAYED = 0.45, 0.1
+
+
+class Claps(NamedTuple):
+    """How often hands came together, and how unevenly: the deviation of the times between two
+    claps, as a share of their mean, infinite where there are fewer than four claps."""
+
+    times: int
+    unevenness: float
 
 
 def is_clap(label: str | None) -> bool:
@@ -64,16 +73,15 @@ def _apart(frames: np.ndarray, pairs: Sequence[tuple[int, ...]]) -> list[np.ndar
     return [filled(one) for one in found if np.isfinite(one).all(axis=-1).mean() > 0.5]
 
 
-def claps(curves: Sequence[np.ndarray], inside: np.ndarray) -> int:
+def claps(curves: Sequence[np.ndarray], inside: np.ndarray) -> Claps:
     """How often distances (T,), in torso lengths, are least in the frames that are `inside` (T,)
     bool, by the curve in which that happens most evenly, the last one where that cannot be said of
     any; at least once."""
-    return min((_claps(one, inside) for one in reversed(curves)), key=lambda found: found[1])[0]
+    found = (_claps(one, inside) for one in reversed(curves))
+    return min(found, key=lambda one: one.unevenness)
 
 
-def _claps(apart: np.ndarray, inside: np.ndarray) -> tuple[int, float]:
-    """How often, and the deviation of the times between as a share of their mean, infinite where
-    there are fewer than four claps."""
+def _claps(apart: np.ndarray, inside: np.ndarray) -> Claps:
     own = apart[inside]
     rises = np.abs(np.diff(own[[place for place, _ in _turns(own, LEAST)]]))
     limit = max(LEAST, SHARE * float(np.median(rises))) if len(rises) else LEAST
@@ -86,11 +94,11 @@ def _claps(apart: np.ndarray, inside: np.ndarray) -> tuple[int, float]:
     ends = not low and inside[last] and len(together) > 0
     stay = int(ends and apart[last:].min() <= usual + STAYED * (apart[last] - usual))
     if len(together) < 4:
-        return max(1, len(together) + stay), np.inf
+        return Claps(max(1, len(together) + stay), np.inf)
     times = np.diff(together)
     gaps = times / np.median(times)
     unseen = np.where((gaps > UNSEEN) & (gaps < PAUSE), np.round(gaps) - 1, 0)
-    return len(together) + stay + int(unseen.sum()), float(times.std() / times.mean())
+    return Claps(len(together) + stay + int(unseen.sum()), float(times.std() / times.mean()))
 
 
 def _turns(curve: np.ndarray, limit: float) -> list[tuple[int, bool]]:

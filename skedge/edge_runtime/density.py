@@ -25,6 +25,8 @@ PLACES = {"shoulder": "hip", "elbow": "chest", "wrist": "chest", "knee": "hip", 
 JOINTS = tuple((f"{side}_{name}", PLACES[name]) for name in PLACES for side in ("left", "right"))
 # Coordinates of those, of the head and of the hip.
 CURVES = 3 * (len(JOINTS) + 2)
+# The curve of the hip's height.
+HIP_HEIGHT = CURVES - 2
 # Curves of the legs.
 LEGS = [
     3 * i + k

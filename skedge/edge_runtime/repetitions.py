@@ -1,10 +1,11 @@
 """How often a movement was repeated, counted on the body's motion, whatever the action.
 
 A network counts (`skedge.edge_runtime.density`), with the body seen from four sides. What is done
-three times or more is counted a fifth time, by its period (`skedge.edge_runtime.periods`), and the
-middle one of the five counts is given. Claps are counted by how near the hands come to each other
-instead (`skedge.edge_runtime.claps`). Where network and claps are far apart, one of them has
-counted what trembles where the hands meet: the smaller count is given.
+three times or more is counted a fifth time, by its period (`skedge.edge_runtime.periods`), claps by
+how near the hands come to each other (`skedge.edge_runtime.claps`), and the middle one of the five
+counts is given. Claps that follow each other evenly the hands count alone. Where network and hands
+are far apart, one of them has counted what trembles where the hands meet: the smaller count is
+given.
 """
 
 from collections import deque
@@ -12,22 +13,25 @@ from collections.abc import Collection
 
 import numpy as np
 
-from skedge.edge_runtime.claps import arms_apart, claps, is_clap
+from skedge.edge_runtime.claps import Claps, arms_apart, claps, is_clap
 from skedge.edge_runtime.curves import MARGIN, RATE, even_moments, torso
-from skedge.edge_runtime.density import LEGS, body_curves, counts, shipped
+from skedge.edge_runtime.density import HIP_HEIGHT, LEGS, body_curves, counts, shipped
 from skedge.edge_runtime.periods import body_parts, times
 from skedge.skeleton.layout import Layout
 from skedge.skeleton.prepare import seen
 
 # How many seconds are remembered at the most.
 LONGEST = 120.0
-# Who moves by less than this many torso lengths does nothing that could be counted.
-STILL = 0.25
+# Who moves no joint by this many torso lengths does nothing that could be counted, unless the hips,
+# which are found best, rise and fall by more than the smaller number: small jumps.
+STILL, HIPS_STILL = 0.25, 0.09
 # Fewer repetitions than this the network counts alone.
 FEW = 3
-# Network and claps are near where they differ by no more than this number, or this share of the
-# larger one.
+# Network and hands are near where their counts differ by no more than this number, or this share of
+# the larger one.
 NEAR, SHARE = 2, 0.5
+# Hands that come together less evenly than this have not been seen each time.
+UNEVEN = 0.15
 
 
 class Counter:
@@ -79,16 +83,20 @@ class Counter:
         count = max(1, round(float(np.mean(views))))
         if count < FEW:
             return count
-        clapped = self._claps(frames, moments, inside) if is_clap(label) else None
-        if clapped is not None:
-            near = abs(clapped - count) <= max(NEAR, SHARE * max(clapped, count))
-            return clapped if near else min(clapped, count)
-        repeated = self._by_period(frames, moments, inside, legs=label not in self._arms)
-        if repeated is None or repeated < FEW:
-            return count
-        return round(float(np.median([*views, repeated])))
+        if is_clap(label) and (clapped := self._claps(frames, moments, inside)):
+            again, unevenness = clapped
+            if abs(again - count) > max(NEAR, SHARE * max(again, count)):
+                return min(again, count)
+            if not UNEVEN <= unevenness < np.inf:
+                return again
+        else:
+            repeated = self._by_period(frames, moments, inside, legs=label not in self._arms)
+            if repeated is None or repeated < FEW:
+                return count
+            again = repeated
+        return round(float(np.median([*views, again])))
 
-    def _claps(self, frames: np.ndarray, moments: np.ndarray, inside: np.ndarray) -> int | None:
+    def _claps(self, frames: np.ndarray, moments: np.ndarray, inside: np.ndarray) -> Claps | None:
         size = torso(frames, self._layout)
         apart = arms_apart(frames, self._layout)
         even = even_moments(moments)
@@ -109,4 +117,5 @@ class Counter:
 
 def _still(motion: np.ndarray) -> bool:
     low, high = np.percentile(motion, (5, 95), axis=0)
-    return bool((high - low).max() < STILL)
+    moved = high - low
+    return bool(moved.max() < STILL and moved[HIP_HEIGHT] < HIPS_STILL)
