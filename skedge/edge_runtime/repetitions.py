@@ -29,7 +29,7 @@ STILL, HIPS_STILL = 0.25, 0.09
 FEW = 3
 # Network and hands are near where their counts differ by no more than this number, or this share of
 # the larger one.
-NEAR, SHARE = 2, 0.5
+NEAR, SHARE = 2, 0.3
 # Hands that come together less evenly than this have not been seen each time.
 UNEVEN = 0.15
 

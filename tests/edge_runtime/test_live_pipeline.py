@@ -338,6 +338,26 @@ class TestActions:
             "problem": "",
         }
 
+    @pytest.mark.parametrize(
+        ("people", "notes"),
+        [
+            ((), ("nobody was in view in 9 frames",)),
+            (
+                (Person(1, body(0.0), whole=False),),
+                ("nobody's whole body was in view in 9 frames",),
+            ),
+            ((Person(1, body(0.0)),), ()),
+        ],
+    )
+    def test_a_film_without_anybody_does_not_end_in_silence(
+        self, tmp_path: Path, people: tuple[Person, ...], notes: tuple[str, ...]
+    ) -> None:
+        actions = Actions(quick_recognizer(tmp_path / "m.onnx"))
+        assert actions.finish().notes == ()  # before the first frame there is nothing to say
+        for number in range(9):
+            assert actions.update(self.observe(*people, seconds=number / 30)).notes == ()
+        assert actions.finish().notes == notes
+
     @pytest.mark.parametrize("told", [(), ("wave", "clap")])
     def test_who_is_seen_from_the_hips_up_gets_answers_where_the_model_can(
         self, tmp_path: Path, told: tuple[str, ...]

@@ -165,6 +165,8 @@ class Actions:
         self._going: dict[tuple[Any, str, float], tuple[int, float]] = {}
         self._begun = 0
         self._noted: set[str] = set()
+        self._frames = 0
+        self._met = self._looked_at = False
         self._first_words = recognizer.notes
         self._zero = 0.0
         self._places: list[int | None] = [None] * recognizer.metadata.persons
@@ -180,6 +182,9 @@ class Actions:
         see = self._scene if self.recognizer.metadata.persons > 1 else self._each
         answers, events = see(observation)
         events += self.recognizer.end_events(observation.frame.seconds)
+        self._frames += 1
+        self._met |= len(answers) > 0
+        self._looked_at |= any(answer.whole for answer in answers)
         return Outlook(answers, before + self._happenings(events), notes=self._notes(answers))
 
     def _take_over(self) -> tuple[Happening, ...]:
@@ -212,8 +217,13 @@ class Actions:
         return tuple(new.values())
 
     def finish(self) -> Outlook:
-        """End all events that go on: no frame will come any more."""
-        return Outlook(happenings=self._happenings(self.recognizer.end_events()))
+        """End all events that go on: no frame will come any more. Says so if there never was
+        anybody whom the model could look at."""
+        notes: tuple[str, ...] = ()
+        if self._frames > 0 and not self._looked_at:
+            who = "nobody's whole body" if self._met else "nobody"
+            notes = (f"{who} was in view in {self._frames} frames",)
+        return Outlook(happenings=self._happenings(self.recognizer.end_events()), notes=notes)
 
     def _happenings(self, events: Iterable[Event]) -> tuple[Happening, ...]:
         scene = self.recognizer.metadata.persons > 1
