@@ -309,6 +309,7 @@ def test_which_count_is_given(
         (5, 3, np.inf, 3),
         (9, 7, 0.3, 9),
         (5, 6, 0.2, 5),
+        (7, 4, 0.3, 4),
     ],
 )
 def test_even_claps_are_believed_unless_they_are_far_more_than_the_network_saw(
