@@ -168,7 +168,8 @@ def _nobody(joints: np.ndarray, expected: int) -> str:
         what = "are these centimetres, or pixels?"
     else:
         what = "are these metres?"
-    return f"a body is {size:.3g} m in size: {what} give joints in metres"
+    number = f"{size:.0f}" if size >= 10 else f"{size:.3g}"
+    return f"a body is {number} m in size: {what} give joints in metres"
 
 
 def verdict(pieces: Sequence[np.ndarray], layout: Layout) -> str:

@@ -1,5 +1,6 @@
 """Input that makes no sense: a sentence and no answer; and no ordinary body is refused."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -229,7 +230,8 @@ def test_the_live_view_says_it_once(tmp_path: Path) -> None:
     recognizer = Recognizer.load(write_model(tmp_path / "m.onnx"))
     recognizer.checks_bodies = True
     actions, notes = Actions(recognizer), []
-    for number, joints in enumerate(1000 * standing(60)):
+    growing = np.linspace(400, 1400, 60)[:, None, None]  # also beyond a thousand metres
+    for number, joints in enumerate(growing * standing(60)):
         person = Person(1, joints)
         frame = Frame(None, number / RATE, (person,))
         outlook = actions.update(Observation(frame, (person,), NTU, 0.0))
@@ -237,4 +239,4 @@ def test_the_live_view_says_it_once(tmp_path: Path) -> None:
         assert outlook.answers[0].top == ()
         assert "millimetres" in outlook.answers[0].text
     assert len(notes) == 1
-    assert "millimetres" in notes[0]
+    assert re.fullmatch(r"a body is \d+ m in size: .*millimetres.*", notes[0])

@@ -210,7 +210,7 @@ class Actions:
         new = {note: note for note in self._first_words}
         self._first_words = ()
         for answer in answers:
-            kind = "".join(letter for letter in answer.problem if not letter.isdigit())
+            kind = "".join(filter(str.isalpha, answer.problem))
             if kind and kind not in self._noted:
                 new[kind] = answer.problem
         self._noted.update(new)
