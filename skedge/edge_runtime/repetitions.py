@@ -84,17 +84,11 @@ class Counter:
         if count < FEW:
             return count
         if is_clap(label) and (clapped := self._claps(frames, moments, inside)):
-            again, unevenness = clapped
-            if abs(again - count) > max(NEAR, SHARE * max(again, count)):
-                return min(again, count)
-            if not UNEVEN <= unevenness < np.inf:
-                return again
-        else:
-            repeated = self._by_period(frames, moments, inside, legs=label not in self._arms)
-            if repeated is None or repeated < FEW:
-                return count
-            again = repeated
-        return round(float(np.median([*views, again])))
+            return _with_hands(views, clapped)
+        repeated = self._by_period(frames, moments, inside, legs=label not in self._arms)
+        if repeated is None or repeated < FEW:
+            return count
+        return round(float(np.median([*views, repeated])))
 
     def _claps(self, frames: np.ndarray, moments: np.ndarray, inside: np.ndarray) -> Claps | None:
         size = torso(frames, self._layout)
@@ -113,6 +107,17 @@ class Counter:
             for part in body_parts(frames, self._layout, size, legs=legs)
         ]
         return times(parts, inside) if parts else None
+
+
+def _with_hands(views: list[float], clapped: Claps) -> int:
+    """The count of claps, by the network's `views` and by the hands."""
+    count = round(float(np.mean(views)))
+    hands, unevenness = clapped
+    if abs(hands - count) > max(NEAR, SHARE * max(hands, count)):
+        return min(hands, count)
+    if UNEVEN <= unevenness < np.inf:
+        return round(float(np.median([*views, hands])))
+    return hands
 
 
 def _still(motion: np.ndarray) -> bool:

@@ -312,7 +312,7 @@ def test_which_count_is_given(
         (7, 4, 0.3, 4),
     ],
 )
-def test_even_claps_are_believed_unless_they_are_far_more_than_the_network_saw(
+def test_which_count_of_claps_is_given(
     monkeypatch: pytest.MonkeyPatch, network: int, hands: int, unevenness: float, given: int
 ) -> None:
     clapped = Claps(hands, unevenness)
