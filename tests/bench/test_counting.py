@@ -49,13 +49,13 @@ def test_a_store_that_does_not_say_how_often_is_refused(
     assert "sets of 5 to 20 repetitions, got none" in capsys.readouterr().err
 
 
-def _poses(folder: Path, name: str, times: int) -> None:
+def _poses(folder: Path, name: str, times: int, label: str = "squat") -> None:
     """A recording of somebody who squats so many times, and of a passer-by."""
     writer = PoseWriter(NTU)
     for number, joints in enumerate(performed("squat", times, 2.0)):
         bodies = [_Body(1, joints)] + [_Body(2, joints)] * (number < 5)
         writer.add(number / 30, bodies)
-    writer.write(folder / f"{name}.npz", label="squat")
+    writer.write(folder / f"{name}.npz", label=label)
 
 
 @dataclass
@@ -74,11 +74,20 @@ def test_pose_recordings_are_counted_against_a_file(
     _poses(tmp_path / "poses", "one", times=5)
     _poses(tmp_path / "poses", "two", times=8)
     counts = tmp_path / "counts.csv"
-    counts.write_text("one,5\ntwo,12\n")
+    _poses(tmp_path / "poses", "four", times=5, label="curtsy")
+    counts.write_text("one,5\ntwo,12\nfour,5\n")
     argv = ["counting", str(tmp_path / "poses"), "--counts", str(counts)]
     monkeypatch.setattr("sys.argv", argv)
     counting.main()
-    assert "| squat | 2 | 50 % | 50 % |" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "| squat | 2 | 50 % | 50 % |" in printed
+    assert "| curtsy | 1 | 100 % | 100 % |" in printed
+    monkeypatch.setattr("sys.argv", [*argv, "--model", "default"])
+    counting.main()  # in the model's own events: it knows squats, and nothing that is called curtsy
+    printed = capsys.readouterr().out
+    assert "| squat | 2 | 50 % | 50 % |" in printed
+    assert "| curtsy | 1 | 0 % | 0 % |" in printed
+    monkeypatch.setattr("sys.argv", argv)
     for text, reason in (("three,1\n", "got three"), ("one,many\n", "a number a line")):
         counts.write_text(text)
         with pytest.raises(SystemExit):

@@ -7,19 +7,21 @@ an action begins and ends: the counts of its events are compared, 0 where it rai
 
 `python -m skedge.bench.studies.counting POSES --counts counts.csv` counts what the person who
 is seen longest does in each pose recording, and compares it with a file that has a recording's name
-and its number of repetitions on each line, with a comma between them.
+and its number of repetitions on each line, with a comma between them. With `--model` it counts in
+that model's events here too, those of everybody in view.
 """
 
 import argparse
 import csv
 import json
+import math
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
 
-from skedge.datasets.poses import read_poses
+from skedge.datasets.poses import PoseRecording, read_poses
 from skedge.datasets.store import Store
 from skedge.edge_runtime.backends.backend import load_backend
 from skedge.edge_runtime.curves import RATE
@@ -29,6 +31,7 @@ from skedge.edge_runtime.recognizer import Recognizer
 from skedge.edge_runtime.repetitions import LONGEST, Counter
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.markdown import table
+from skedge.skeleton.retarget import retarget
 
 FEWEST, MOST = 5, 20
 # The count of an action between two moments, in seconds.
@@ -64,17 +67,20 @@ def count(
         joints = store.clip(number)[0] if wanted else ()
         if len(joints) > LONGEST * rate:
             raise InputError(f"{store.path}: expected recordings of {LONGEST:g} s at the most")
+        bodies = [(body, frame / rate) for frame, body in enumerate(joints)]
         tally = (
-            _between(Counter(store.layout, _arms()), joints, rate)
+            _between(Counter(store.layout, _arms()), bodies)
             if recognizer is None
-            else _events(recognizer, joints, rate)
+            else _events(recognizer, ((*one, 0) for one in bodies))
         )
         for label, beats, start, end in wanted:
             found[label].append((beats, tally(label, start, end)))
     return {label: np.array(rows) for label, rows in sorted(found.items())}
 
 
-def count_poses(folder: Path, counts: Path) -> dict[str, np.ndarray]:
+def count_poses(
+    folder: Path, counts: Path, recognizer: Recognizer | None = None
+) -> dict[str, np.ndarray]:
     """By label, the true and the counted repetitions (films, 2) of the pose recordings that a file
     of counts names; as `count`.
 
@@ -94,14 +100,9 @@ def count_poses(folder: Path, counts: Path) -> dict[str, np.ndarray]:
     found: dict[str, list[tuple[int, int]]] = defaultdict(list)
     for name, times in true.items():
         film = films[name]
-        people, seen_in = np.unique(film.person, return_counts=True)
-        own = film.person == people[seen_in.argmax()]
-        counter = Counter(film.layout, arms)
-        moments = film.seconds[own].tolist()
-        for joints, moment in zip(film.joints[own], moments, strict=True):
-            counter.push(joints, moment)
-        counted = counter.count(moments[0], moments[-1], film.label)
-        found[film.label or ""].append((times, -1 if counted is None else counted))
+        label = film.label or ""
+        tally = _alone(film, arms) if recognizer is None else _seen(recognizer, film)
+        found[label].append((times, tally(label, -math.inf, math.inf)))
     return {label: np.array(rows) for label, rows in sorted(found.items())}
 
 
@@ -110,9 +111,25 @@ def _arms() -> tuple[str, ...]:
     return load_backend(find("default")).metadata.upper_body
 
 
-def _between(counter: Counter, joints: Sequence[np.ndarray], rate: float) -> Tally:
-    for frame, body in enumerate(joints):
-        counter.push(body, frame / rate)
+def _alone(film: PoseRecording, arms: tuple[str, ...]) -> Tally:
+    """The counts of what the person does who is seen longest."""
+    people, seen_in = np.unique(film.person, return_counts=True)
+    own = film.person == people[seen_in.argmax()]
+    return _between(
+        Counter(film.layout, arms), zip(film.joints[own], film.seconds[own].tolist(), strict=True)
+    )
+
+
+def _seen(recognizer: Recognizer, film: PoseRecording) -> Tally:
+    joints = retarget(film.joints[film.whole], film.layout, recognizer.metadata.layout)
+    moments, people = film.seconds[film.whole].tolist(), film.person[film.whole].tolist()
+    return _events(recognizer, zip(joints, moments, people, strict=True))
+
+
+def _between(counter: Counter, bodies: Iterable[tuple[np.ndarray, float]]) -> Tally:
+    """The counts of one person's bodies (V, 3), each with its moment."""
+    for body, moment in bodies:
+        counter.push(body, moment)
 
     def tally(label: str, start: float, end: float) -> int:
         counted = counter.count(start, end, label)
@@ -121,12 +138,13 @@ def _between(counter: Counter, joints: Sequence[np.ndarray], rate: float) -> Tal
     return tally
 
 
-def _events(recognizer: Recognizer, joints: Sequence[np.ndarray], rate: float) -> Tally:
+def _events(recognizer: Recognizer, bodies: Iterable[tuple[np.ndarray, float, int]]) -> Tally:
+    """The counts in the events of bodies (V, 3), each with its moment and whose it is."""
     recognizer.reset()
     events = [
         event
-        for frame, body in enumerate(joints)
-        for event in recognizer.update(body, frame / rate).events
+        for body, moment, person in bodies
+        for event in recognizer.update(body, moment, person).events
     ]
     events += recognizer.end_events()
     ended = [event for event in events if event.end is not None]
@@ -168,7 +186,7 @@ def main() -> None:
     try:
         recognizer = Recognizer.load(args.model, taught=False) if args.model else None
         found = (
-            count_poses(args.store, args.counts)
+            count_poses(args.store, args.counts, recognizer)
             if args.counts
             else count(Store(args.store), args.fewest, args.most, recognizer=recognizer)
         )
