@@ -9,12 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from skedge.datasets.poses import read_poses
 from skedge.datasets.store import Store
 from skedge.edge_runtime import Recognizer
 from skedge.edge_runtime.guard import Guard, Pace
 from skedge.skeleton import InputError, load_layout
 from skedge.skeleton.body_check import check_bodies
 from skedge.skeleton.layout import Layout
+from skedge.skeleton.retarget import retarget
 from tests.edge_runtime.edge_models import metadata, write_model
 from tests.edge_runtime.test_recognizer import Echo
 
@@ -199,6 +201,20 @@ def test_no_recorded_body_is_refused(utd_store: Path, seed: int) -> None:
     for t, frame in enumerate(frames):
         guard.look(frame[None], t / 30)
         assert guard.problem == "", t
+
+
+def test_nobody_in_a_film_is_refused(dataset: Callable[[str], Path]) -> None:
+    """A pose estimator's bodies are less of a human's proportions than a depth sensor's."""
+    films = [*read_poses(dataset("film-poses"))]
+    assert len(films) > 100
+    for film in films:
+        for person in np.unique(film.person[film.whole]):
+            own = film.whole & (film.person == person)
+            guard = Guard(NTU)
+            bodies = retarget(film.joints[own], film.layout, NTU)
+            for joints, moment in zip(bodies, film.seconds[own], strict=True):
+                guard.look(joints[None], float(moment))
+                assert guard.problem == "", (film.name, person, moment)
 
 
 @pytest.mark.parametrize(
