@@ -85,12 +85,16 @@ def turned(motion: np.ndarray, angle: float) -> np.ndarray:
 
 
 def counts(motion: np.ndarray, weights: Mapping[str, np.ndarray]) -> list[float]:
-    """How often something is done in curves (T, CURVES), counted four times by the network: with
-    the body as it is, turned by a third of a circle either way, and mirrored. Each errs otherwise.
-    """
+    """How often something is done in curves (T, CURVES), counted four times, by `densities`."""
+    return [float(one.sum()) for one in densities(motion, weights)]
+
+
+def densities(motion: np.ndarray, weights: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+    """Four times the `density` (T,) of curves (T, CURVES): with the body as it is, turned by a
+    third of a circle either way, and mirrored. Each errs otherwise."""
     third = 2 * np.pi / 3
     views = (motion, turned(motion, third), turned(motion, -third), mirrored(motion))
-    return [float(density(view, weights).sum()) for view in views]
+    return [density(view, weights) for view in views]
 
 
 def density(motion: np.ndarray, weights: Mapping[str, np.ndarray]) -> np.ndarray:

@@ -253,7 +253,7 @@ class Recognizer:
         """
         away = max(self.rules.debounce, AWAY)
         return tuple(
-            _whole(event, state, person)
+            self._whole(event, state, person)
             for person, state in self._persons.items()
             if seconds is None or seconds - state.seen >= away
             for event in state.events.finish(seconds)
@@ -404,6 +404,15 @@ class Recognizer:
             state.result = Result()
             state.events.interrupt()
 
+    def _whole(self, event: Event, state: _Person, person: Hashable) -> Event:
+        """An event with whose it is and, once it has ended, how often the movement was repeated."""
+        count = None
+        if event.end is not None:
+            # The last answer that kept it came so much later at the most.
+            latest = event.end + self.rules.lag_end
+            count = state.counter.count_event(event.start, event.end, latest, event.label)
+        return replace(event, person=person, repetitions=count)
+
     def _infer(self, state: _Person, person: Hashable, moment: float) -> list[Event]:
         """Let the model answer, unless it has nothing new; the events of it."""
         start, _ = state.window.bounds()
@@ -433,7 +442,7 @@ class Recognizer:
             upper=upper,
         )
         events = state.events.update(probabilities, moment, start)
-        found = [_whole(event, state, person) for event in events]
+        found = [self._whole(event, state, person) for event in events]
         if moment - state.counted >= COUNTED:
             state.counted = moment
             going = state.events.open
@@ -442,14 +451,6 @@ class Recognizer:
             }
             state.counter.forget(min([moment, *(one.start for one in going)]) - REMEMBERED)
         return found
-
-
-def _whole(event: Event, state: _Person, person: Hashable) -> Event:
-    """An event with whose it is and, once it has ended, how often the movement was repeated."""
-    count = None
-    if event.end is not None:
-        count = state.counter.count(event.start, event.end, event.label)
-    return replace(event, person=person, repetitions=count)
 
 
 def _moment(seconds: float) -> float:

@@ -10,13 +10,15 @@ hands meet: the smaller count is given.
 
 from collections import deque
 from collections.abc import Collection
+from dataclasses import dataclass
 
 import numpy as np
 
 from skedge.edge_runtime.claps import Claps, arms_apart, claps, is_clap
 from skedge.edge_runtime.curves import MARGIN, RATE, even_moments, torso
-from skedge.edge_runtime.density import HIP_HEIGHT, LEGS, body_curves, counts, shipped
+from skedge.edge_runtime.density import HIP_HEIGHT, LEGS, body_curves, counts, densities, shipped
 from skedge.edge_runtime.periods import body_parts, times
+from skedge.edge_runtime.stretch import stretches
 from skedge.skeleton.layout import Layout
 from skedge.skeleton.prepare import seen
 
@@ -25,6 +27,12 @@ LONGEST = 120.0
 # Who moves no joint by this many torso lengths does nothing that could be counted, unless the hips,
 # which are found best, rise and fall by more than the smaller number: small jumps.
 STILL, HIPS_STILL = 0.25, 0.09
+# Seconds before an event's estimated start in which its movement may be under way already: answers
+# are unsure of some for so long. Of what is not repeated it is no more than `MARGIN`: somebody does
+# something else before.
+EARLY = 2.0
+# What lies between two pauses has no repetition where, seen beside the rest, it has less than this.
+LEAST = 0.7
 # Fewer repetitions than this the network counts alone.
 FEW = 3
 # Network and hands are near where their counts differ by no more than this number, or this share of
@@ -47,6 +55,8 @@ class Counter:
         length = int(RATE * LONGEST)
         self._frames: deque[np.ndarray] = deque(maxlen=length)
         self._moments: deque[float] = deque(maxlen=length)
+        # Until when each label's events have been counted.
+        self._counted: dict[str | None, float] = {}
 
     def push(self, joints: np.ndarray, moment: float) -> None:
         """Remember the joints (V, 3), metres, of the frame at `moment`, in seconds; more frames
@@ -66,6 +76,37 @@ class Counter:
     def count(self, start: float, end: float, label: str | None = None) -> int | None:
         """Repetitions of an action between two moments, at least one; None where nothing was seen
         or nothing moves. `label` says which action it is."""
+        seen = self._look(start, end, label)
+        if seen is None or seen.still:
+            return None
+        return max(1, round(self._times(seen, label)))
+
+    def count_event(
+        self, start: float, end: float, latest: float, label: str | None = None
+    ) -> int | None:
+        """As `count`, of an event whose bounds are estimates: also of the movement that was under
+        way before its start, but not counted, and that goes on after its end, until `latest` at
+        most, without its pauses. Events of one label come in the order of time."""
+        seen = self._look(start - MARGIN, latest, label)
+        if seen is None or seen.still or not seen.between(start, end).any():
+            return None
+        density = np.mean(densities(seen.motion, shipped()), axis=0)
+        earlier = max(start - EARLY, self._counted.get(label, -np.inf))
+        if density[seen.between(start, end)].sum() >= FEW and earlier < start - MARGIN:
+            seen = self._look(earlier, latest, label) or seen
+            density = np.mean(densities(seen.motion, shipped()), axis=0)
+        total = 0.0
+        for part in stretches(density[seen.inside], seen.even[seen.inside], start, end):
+            self._counted[label] = part[1]
+            found = self._look(*part, label)
+            # Alone, noise beside a pause would be looked at as if it were the movement.
+            if found is not None and density[seen.between(*part)].sum() >= LEAST:
+                total += self._times(found, label)
+        return max(1, round(total))
+
+    def _look(self, start: float, end: float, label: str | None) -> "_Seen | None":
+        """What was seen between two moments, and a little before and after; None where that was
+        nothing."""
         moments = np.array(self._moments)
         chosen = np.flatnonzero((moments >= start - MARGIN) & (moments <= end + MARGIN))
         if len(chosen) < 8 or moments[chosen[-1]] - moments[chosen[0]] < MARGIN:
@@ -75,38 +116,57 @@ class Counter:
         even = even_moments(moments)
         inside = (even >= start) & (even <= end)
         motion = body_curves(frames, moments, self._layout)
-        if motion is None or not inside.any() or _still(motion[inside]):
+        if motion is None or not inside.any():
             return None
+        still = _still(motion[inside])
         if label in self._arms:
             motion[:, LEGS] = 0
-        views = counts(motion, shipped())
-        count = max(1, round(float(np.mean(views))))
-        if count < FEW:
+        return _Seen(frames, moments, even=even, inside=inside, motion=motion, still=still)
+
+    def _times(self, seen: "_Seen", label: str | None) -> float:
+        """How often an action is repeated in what was seen, perhaps not at all."""
+        views = counts(seen.motion, shipped())
+        count = float(np.mean(views))
+        if round(count) < FEW:
             return count
-        if is_clap(label) and (clapped := self._claps(frames, moments, inside)):
+        if is_clap(label) and (clapped := self._claps(seen)):
             return _with_hands(views, clapped)
-        repeated = self._by_period(frames, moments, inside, legs=label not in self._arms)
+        repeated = self._by_period(seen, legs=label not in self._arms)
         if repeated is None or repeated < FEW:
             return count
-        return round(float(np.median([*views, repeated])))
+        return float(np.median([*views, repeated]))
 
-    def _claps(self, frames: np.ndarray, moments: np.ndarray, inside: np.ndarray) -> Claps | None:
-        size = torso(frames, self._layout)
-        apart = arms_apart(frames, self._layout)
-        even = even_moments(moments)
-        curves = [np.interp(even, moments, curve / size) for curve in apart]
-        return claps(curves, inside) if curves else None
+    def _claps(self, seen: "_Seen") -> Claps | None:
+        size = torso(seen.frames, self._layout)
+        apart = arms_apart(seen.frames, self._layout)
+        curves = [np.interp(seen.even, seen.moments, curve / size) for curve in apart]
+        return claps(curves, seen.inside) if curves else None
 
-    def _by_period(
-        self, frames: np.ndarray, moments: np.ndarray, inside: np.ndarray, *, legs: bool
-    ) -> int | None:
-        size = torso(frames, self._layout)
-        even = even_moments(moments)
+    def _by_period(self, seen: "_Seen", *, legs: bool) -> int | None:
+        size = torso(seen.frames, self._layout)
         parts = [
-            np.stack([np.interp(even, moments, column) for column in part.T], axis=1)
-            for part in body_parts(frames, self._layout, size, legs=legs)
+            np.stack([np.interp(seen.even, seen.moments, column) for column in part.T], axis=1)
+            for part in body_parts(seen.frames, self._layout, size, legs=legs)
         ]
-        return times(parts, inside) if parts else None
+        return times(parts, seen.inside) if parts else None
+
+
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    """A stretch of what was seen of somebody: `frames` (N, V, 3) at `moments` (N,), and `motion`
+    (T, CURVES) at `even` moments (T,), which are `inside` (T,) the stretch or a little beyond;
+    whether the body is `still` in it."""
+
+    frames: np.ndarray
+    moments: np.ndarray
+    even: np.ndarray
+    inside: np.ndarray
+    motion: np.ndarray
+    still: bool
+
+    def between(self, start: float, end: float) -> np.ndarray:
+        """Which of the even moments lie between two, (T,) bool."""
+        return np.asarray((self.even >= start) & (self.even <= end))
 
 
 def _with_hands(views: list[float], clapped: Claps) -> int:

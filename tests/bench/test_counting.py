@@ -93,3 +93,28 @@ def test_pose_recordings_are_counted_against_a_file(
         with pytest.raises(SystemExit):
             counting.main()
         assert reason in capsys.readouterr().err
+
+
+def test_sets_that_one_event_covers_are_counted_together() -> None:
+    """A person who pauses for a second has done eight, not five and three."""
+    sets = [
+        counting.Set("clap", start, start + length, times=times)
+        for start, length, times in ((1, 3, 5), (5, 2, 3), (20, 4, 7), (30, 4, 6), (40, 2, 1))
+    ]
+    events = [
+        counting.Set(label, start, end, times=times)
+        for label, start, end, times in (
+            ("clap", 0.8, 7.5, 9),
+            ("wave", 20, 24, 7),
+            ("clap", 30, 31, 2),
+            ("clap", 32, 34, 3),
+            ("clap", 50, 52, 4),
+        )
+    ]
+    found = counting._in_events(sets, events)
+    assert [(one.times, one.largest, counted) for one, counted in found] == [
+        (8, 5, 9),
+        (7, 7, 0),
+        (6, 6, 5),
+        (1, 1, 0),
+    ]

@@ -199,6 +199,72 @@ def test_what_lies_just_beyond_an_event_belongs_to_it(late: float, early: float)
     assert counted(clip, 1.0 + late, 6.4 - early) == 9
 
 
+def remembered(clip: np.ndarray, arms: Collection[str] = ()) -> Counter:
+    counter = Counter(NTU, arms)
+    for number, joints in enumerate(clip):
+        counter.push(joints, number / RATE)
+    return counter
+
+
+@pytest.mark.parametrize(("kind", "times", "period"), [("clap", 9, 0.4), ("wave", 8, 0.5)])
+def test_an_event_counts_what_goes_on_beyond_its_bounds(
+    kind: str, times: int, period: float
+) -> None:
+    """Answers come late, and fade before the last repetitions."""
+    end = 1.0 + times * period
+    counter = remembered(performed(kind, times, period, still=2.0)[30:])
+    short = end - 1.2
+    [less] = off([(counter.count(1.6, short, kind), times)])
+    [more] = off([(counter.count_event(1.6, short, latest=end + 0.2, label=kind), times)])
+    assert less > more
+    # Hands that go down after the last clap may count as one more.
+    assert more <= (kind == "clap")
+    # Not what was not of the event any more.
+    [within] = off([(counter.count_event(1.6, short, latest=short, label=kind), times)])
+    assert within >= 1
+
+
+def test_what_is_repeated_may_have_begun_two_seconds_before_its_event() -> None:
+    clip = performed("wave", 12, 0.5, still=3.0)
+    assert remembered(clip).count_event(4.7, 9.0, latest=9.2, label="wave") == 12
+    # Once, after something else: what was before is not of it.
+    once = np.concatenate([performed("wave", 2, 0.5), performed("squat", 1, 2.0, still=0.1)])
+    assert remembered(once).count_event(3.2, 5.0, latest=5.2, label="squat") == 1
+
+
+def test_no_repetition_is_counted_in_two_events() -> None:
+    """Answers that fade for a while in the midst of a set end one event and begin another."""
+    counter = remembered(performed("wave", 24, 0.5))
+    first = counter.count_event(1.0, 5.4, latest=6.7, label="wave")
+    second = counter.count_event(7.6, 13.0, latest=13.2, label="wave")
+    assert first is not None
+    assert second is not None
+    # At a bound in the midst of a movement one may be counted on both sides.
+    assert 23 <= first + second <= 27
+
+
+@pytest.mark.parametrize("pause", [0.8, 1.5])
+@pytest.mark.parametrize(("kind", "period"), [("clap", 0.4), ("wave", 0.5), ("squat", 2.0)])
+def test_an_event_with_a_pause_counts_both_sides_of_it(
+    kind: str, period: float, pause: float
+) -> None:
+    first = performed(kind, 7, period)[: round((1.0 + 7 * period) * RATE)]
+    held = np.repeat(first[-1:], round(pause * RATE), axis=0)
+    held = held + np.random.default_rng(0).normal(0, 0.01, held.shape).astype(np.float32)
+    second = performed(kind, 4, period, seed=1)[round(RATE) :]
+    end = 1.0 + 11 * period + pause
+    counter = remembered(np.concatenate([first, held, second]))
+    [wrong] = off([(counter.count_event(1.0, end, latest=end + 0.5, label=kind), 11)])
+    assert wrong <= (kind == "clap")
+
+
+def test_what_trembles_beside_a_pause_is_no_repetition() -> None:
+    """Somebody squats three times, and then stands until the event ends."""
+    counter = remembered(performed("squat", 3, 2.0, still=5.0))
+    assert counter.count_event(5.0, 15.0, latest=15.5, label="squat") == 3
+    assert counter.count_event(12.8, 15.0, latest=15.5, label="squat") is None
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_small_jumps_are_counted(seed: int) -> None:
     """Seven centimetres, and no joint leaves its place by more; who sways by one does nothing."""
@@ -244,6 +310,27 @@ def test_an_event_that_has_ended_says_how_often(tmp_path: Path) -> None:
     assert begun.repetitions is None
     assert ended.repetitions == 5
     assert recognizer.repetitions(performed("squat", 7, 1.5), RATE) == 7
+
+
+def test_repetitions_may_go_on_until_the_last_answer_of_an_event(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An event ends before it, by how much answers lag."""
+    asked: list[tuple[float, float, float, str | None]] = []
+    monkeypatch.setattr(Counter, "count_event", lambda _, *given: asked.append(given) or 4)
+    recognizer = Recognizer.load(write_streaming_model(tmp_path / "m.onnx", STREAMING))
+    clip = performed("squat", 5, 2.0)
+    clip[30:330, :, 0] += 6
+    events = [
+        event
+        for number, joints in enumerate(clip)
+        for event in recognizer.update(joints, number / RATE).events
+    ]
+    [_, ended] = events
+    lag = recognizer.rules.lag_end
+    assert lag > 0
+    assert ended.repetitions == 4
+    assert asked == [(ended.start, ended.end, pytest.approx((ended.end or 0) + lag), "wave")]
 
 
 @pytest.mark.parametrize("period", [0.3, 0.4, 0.7])

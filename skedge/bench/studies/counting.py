@@ -3,7 +3,8 @@
 `python -m skedge.bench.studies.counting STORE` counts between the true start and end of every set
 of five to twenty in the recordings of `skedge data synth --continuous`, and prints for each action
 in how many sets the count is exact, and within one. With `--model` it is the model that says when
-an action begins and ends: the counts of its events are compared, 0 where it raises none.
+an action begins and ends: the counts of its events are compared with what is done during them, 0
+where it raises none. Sets that one event covers are one set.
 
 `python -m skedge.bench.studies.counting POSES --counts counts.csv` counts what the person who
 is seen longest does in each pose recording, and compares it with a file that has a recording's name
@@ -17,6 +18,7 @@ import json
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +38,22 @@ from skedge.skeleton.retarget import retarget
 FEWEST, MOST = 5, 20
 # The count of an action between two moments, in seconds.
 Tally = Callable[[str, float, float], int]
+
+
+@dataclass(frozen=True)
+class Set:
+    """What somebody repeats between two moments, in seconds, how many `times`; of several that one
+    event covers `largest` is the one with the most (0: it is alone)."""
+
+    label: str
+    start: float
+    end: float
+    times: int
+    most: int = 0
+
+    @property
+    def largest(self) -> int:
+        return self.most or self.times
 
 
 def count(
@@ -59,22 +77,25 @@ def count(
         own = store.intervals[store.intervals["clip"] == number]
         if len(own) == 0:
             continue
-        wanted = [
-            (store.labels[one["label"]], beats, one["start"] / rate, one["end"] / rate)
+        sets = [
+            Set(store.labels[one["label"]], one["start"] / rate, one["end"] / rate, beats)
             for one, beats in zip(own, np.atleast_1d(true[str(name)]).tolist(), strict=True)
-            if fewest <= beats <= most and store.labels[one["label"]] not in QUIET
+            if store.labels[one["label"]] not in QUIET
         ]
-        joints = store.clip(number)[0] if wanted else ()
+        if not any(fewest <= one.times <= most for one in sets):
+            continue
+        joints = store.clip(number)[0]
         if len(joints) > LONGEST * rate:
             raise InputError(f"{store.path}: expected recordings of {LONGEST:g} s at the most")
         bodies = [(body, frame / rate) for frame, body in enumerate(joints)]
-        tally = (
-            _between(Counter(store.layout, _arms()), bodies)
-            if recognizer is None
-            else _events(recognizer, ((*one, 0) for one in bodies))
-        )
-        for label, beats, start, end in wanted:
-            found[label].append((beats, tally(label, start, end)))
+        if recognizer is None:
+            tally = _between(Counter(store.layout, _arms()), bodies)
+            pairs = [(one, tally(one.label, one.start, one.end)) for one in sets]
+        else:
+            pairs = _in_events(sets, _events(recognizer, ((*one, 0) for one in bodies)))
+        for one, counted in pairs:
+            if fewest <= one.largest <= most:
+                found[one.label].append((one.times, counted))
     return {label: np.array(rows) for label, rows in sorted(found.items())}
 
 
@@ -123,7 +144,8 @@ def _alone(film: PoseRecording, arms: tuple[str, ...]) -> Tally:
 def _seen(recognizer: Recognizer, film: PoseRecording) -> Tally:
     joints = retarget(film.joints[film.whole], film.layout, recognizer.metadata.layout)
     moments, people = film.seconds[film.whole].tolist(), film.person[film.whole].tolist()
-    return _events(recognizer, zip(joints, moments, people, strict=True))
+    events = _events(recognizer, zip(joints, moments, people, strict=True))
+    return lambda label, start, end: sum(one.times for one in events if one.label == label)
 
 
 def _between(counter: Counter, bodies: Iterable[tuple[np.ndarray, float]]) -> Tally:
@@ -138,8 +160,8 @@ def _between(counter: Counter, bodies: Iterable[tuple[np.ndarray, float]]) -> Ta
     return tally
 
 
-def _events(recognizer: Recognizer, bodies: Iterable[tuple[np.ndarray, float, int]]) -> Tally:
-    """The counts in the events of bodies (V, 3), each with its moment and whose it is."""
+def _events(recognizer: Recognizer, bodies: Iterable[tuple[np.ndarray, float, int]]) -> list[Set]:
+    """The events of bodies (V, 3), each with its moment and whose it is, with their counts."""
     recognizer.reset()
     events = [
         event
@@ -147,17 +169,32 @@ def _events(recognizer: Recognizer, bodies: Iterable[tuple[np.ndarray, float, in
         for event in recognizer.update(body, moment, person).events
     ]
     events += recognizer.end_events()
-    ended = [event for event in events if event.end is not None]
+    return [
+        Set(event.label, event.start, event.end, event.repetitions or 0)
+        for event in events
+        if event.end is not None
+    ]
 
-    def tally(label: str, start: float, end: float) -> int:
-        """The counts of the events of that label that lie there with their middle."""
-        return sum(
-            event.repetitions or 0
-            for event in ended
-            if event.label == label and start <= (event.start + (event.end or 0)) / 2 <= end
-        )
 
-    return tally
+def _in_events(sets: list[Set], events: list[Set]) -> list[tuple[Set, int]]:
+    """Sets, those that one event covers as one, and the counts of the events that cover them."""
+    found: list[tuple[Set, int]] = []
+    for label in sorted({one.label for one in sets}):
+        spans = [(one, True) for one in sets if one.label == label]
+        spans += [(one, False) for one in events if one.label == label]
+        end = -math.inf
+        for one, true in sorted(spans, key=lambda span: span[0].start):
+            if one.start >= end:
+                found.append((Set(label, one.start, one.end, times=0), 0))
+            end = max(end, one.end)
+            whole, counted = found.pop()
+            if true:
+                most = max(whole.most, one.times)
+                whole = Set(label, whole.start, end, times=whole.times + one.times, most=most)
+            else:
+                counted += one.times
+            found.append((whole, counted))
+    return [(one, counted) for one, counted in found if one.times]
 
 
 def markdown(found: dict[str, np.ndarray]) -> str:
