@@ -31,8 +31,6 @@ STILL, HIPS_STILL = 0.25, 0.09
 # are unsure of some for so long. Of what is not repeated it is no more than `MARGIN`: somebody does
 # something else before.
 EARLY = 2.0
-# What lies between two pauses has no repetition where, seen beside the rest, it has less than this.
-LEAST = 0.7
 # Fewer repetitions than this the network counts alone.
 FEW = 3
 # Network and hands are near where their counts differ by no more than this number, or this share of
@@ -90,17 +88,21 @@ class Counter:
         seen = self._look(start - MARGIN, latest, label)
         if seen is None or seen.still or not seen.between(start, end).any():
             return None
-        density = np.mean(densities(seen.motion, shipped()), axis=0)
+        density = seen.density()
+        parts = stretches(density[seen.inside], seen.even[seen.inside], start, end)
         earlier = max(start - EARLY, self._counted.get(label, -np.inf))
-        if density[seen.between(start, end)].sum() >= FEW and earlier < start - MARGIN:
+        repeated = density[seen.between(start, end)].sum() >= FEW
+        if repeated and parts[0][0] < start - MARGIN + 1 / RATE and earlier < start - MARGIN:
             seen = self._look(earlier, latest, label) or seen
-            density = np.mean(densities(seen.motion, shipped()), axis=0)
+            density = seen.density()
+            parts = stretches(density[seen.inside], seen.even[seen.inside], start, end)
         total = 0.0
-        for part in stretches(density[seen.inside], seen.even[seen.inside], start, end):
+        for part in parts:
             self._counted[label] = part[1]
             found = self._look(*part, label)
             # Alone, noise beside a pause would be looked at as if it were the movement.
-            if found is not None and density[seen.between(*part)].sum() >= LEAST:
+            few = density[seen.between(*part)].sum() < FEW
+            if found is not None and not (found.still and few):
                 total += self._times(found, label)
         return max(1, round(total))
 
@@ -163,6 +165,10 @@ class _Seen:
     inside: np.ndarray
     motion: np.ndarray
     still: bool
+
+    def density(self) -> np.ndarray:
+        """How many repetitions a frame are under way, (T,): the mean of four views."""
+        return np.asarray(np.mean(densities(self.motion, shipped()), axis=0))
 
     def between(self, start: float, end: float) -> np.ndarray:
         """Which of the even moments lie between two, (T,) bool."""
