@@ -340,6 +340,15 @@ class TestWhole:
         assert not is_upper(body(height=700, top=120, visible=0.4), 640, 480)
         assert not is_upper(body(height=700, top=120, score=0.4), 640, 480)
 
+    @pytest.mark.parametrize("side", ["left", "right"])
+    def test_who_is_seen_from_the_side_hides_one_side(self, side: str) -> None:
+        profile = body()
+        near = np.array([joint.startswith(side) for joint in LAYOUT.joints])
+        profile.visibility[:] = np.where(near, 0.95, 0.05)
+        assert is_whole(profile, 640, 480)
+        profile.visibility[:] = np.where(near, 0.75, 0.05)
+        assert not is_whole(profile, 640, 480), "a close-up's sides are seen as well as that"
+
     def test_one_bad_picture_changes_nothing(self) -> None:
         whole = Whole()
         assert [whole.update(True, 0.0, number / 30) for number in range(30)][-1] is True

@@ -27,9 +27,10 @@ ARMS = np.array([*SHOULDERS, *ELBOWS, *WRISTS])
 UPRIGHT = np.pi / 4
 PRESENT = 0.5
 # What the network's score and the mean visibility of the main joints must reach: a body that is
-# half hidden, or guessed into a close-up, has less.
+# half hidden, or guessed into a close-up, has less. Who is seen from the side hides one arm and leg
+# behind the body; then those of the other side must reach more: in a close-up they never do.
 SURE = 0.5
-VISIBLE = 0.65
+VISIBLE, VISIBLE_SIDE = 0.65, 0.85
 # Seconds over which it is averaged, and between which shares of whole pictures nothing changes: one
 # bad picture says little.
 STEADY = 0.4
@@ -51,12 +52,12 @@ def in_picture(body: Body, joints: np.ndarray, width: int, height: int) -> int:
 
 
 def is_whole(body: Body, width: int, height: int) -> bool:
-    """Whether one picture surely shows a body from its crown to its knees, most of whose joints are
-    not hidden."""
+    """Whether one picture surely shows a body from its crown to its knees, most of whose joints, or
+    of one side's, are not hidden."""
     return (
         _has_crown(body, width, height)
         and in_picture(body, DOWN_TO_KNEES, width=width, height=height) == len(DOWN_TO_KNEES)
-        and _visible(body, MAIN)
+        and (_visible(body, MAIN) or _a_side(body))
     )
 
 
@@ -83,6 +84,13 @@ def _has_crown(body: Body, width: int, height: int) -> bool:
 
 def _visible(body: Body, joints: np.ndarray) -> bool:
     return float(body.visibility.take(joints).sum()) >= VISIBLE * len(joints)
+
+
+def _a_side(body: Body) -> bool:
+    """Whether the main joints of one side, of which left and right ones are in turn, are hardly
+    hidden."""
+    seen = body.visibility.take(MAIN)
+    return float(max(seen[0::2].sum(), seen[1::2].sum())) >= VISIBLE_SIDE * len(MAIN) / 2
 
 
 class Whole:
