@@ -410,7 +410,9 @@ class Recognizer:
         if event.end is not None:
             # The last answer that kept it came so much later at the most.
             latest = event.end + self.rules.lag_end
-            count = state.counter.count_event(event.start, event.end, latest, event.label)
+            count = state.counter.count_event(
+                event.start, event.end, latest=latest, label=event.label
+            )
         return replace(event, person=person, repetitions=count)
 
     def _infer(self, state: _Person, person: Hashable, moment: float) -> list[Event]:

@@ -89,13 +89,13 @@ class Counter:
         if seen is None or seen.still or not seen.between(start, end).any():
             return None
         density = seen.density()
-        parts = stretches(density[seen.inside], seen.even[seen.inside], start, end)
+        parts = stretches(density[seen.inside], seen.even[seen.inside], start=start, end=end)
         earlier = max(start - EARLY, self._counted.get(label, -np.inf))
         repeated = density[seen.between(start, end)].sum() >= FEW
         if repeated and parts[0][0] < start - MARGIN + 1 / RATE and earlier < start - MARGIN:
             seen = self._look(earlier, latest, label) or seen
             density = seen.density()
-            parts = stretches(density[seen.inside], seen.even[seen.inside], start, end)
+            parts = stretches(density[seen.inside], seen.even[seen.inside], start=start, end=end)
         total = 0.0
         for part in parts:
             self._counted[label] = part[1]

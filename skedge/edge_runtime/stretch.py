@@ -39,7 +39,7 @@ def stretches(
         start = max(first, float(moments[begun]) - SETTLE)
     if moments[ended] > end:
         end = min(last, float(moments[ended]) + SETTLE)
-    pauses = _pauses(smooth < PAUSES * usual, moments, start, end)
+    pauses = _pauses(smooth < PAUSES * usual, moments, start=start, end=end)
     return list(zip([start, *pauses], [*pauses, end], strict=True))
 
 

@@ -7,9 +7,10 @@ from skedge.skeleton.fault import Fault
 from skedge.skeleton.layout import Layout, layout_names, load_layout
 from skedge.skeleton.mend import absent_zeros
 
-# Misfits of `anatomy.misfit`: every set known lies below 0.11 and every clip below 0.13, people whom
-# a pose estimator sees in films below 0.171, joints in another order above 0.2. From the first on a
-# known order is looked for that fits better; from the next on there is none, by many clips or few.
+# Misfits of `anatomy.misfit`: every set known lies below 0.11, every clip below 0.13, a person in a
+# film, whom a pose estimator sees, below 0.171; joints in another order lie above 0.2. From `_ODD`
+# on a known order that fits better is looked for; where there is none it takes more, and yet more
+# where little was seen.
 _ODD, _NO_ORDER, _ODD_CLIP, HUMAN = 0.15, 0.19, 0.3, 0.16
 
 

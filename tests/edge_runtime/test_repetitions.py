@@ -317,7 +317,11 @@ def test_repetitions_may_go_on_until_the_last_answer_of_an_event(
 ) -> None:
     """An event ends before it, by how much answers lag."""
     asked: list[tuple[float, float, float, str | None]] = []
-    monkeypatch.setattr(Counter, "count_event", lambda _, *given: asked.append(given) or 4)
+    monkeypatch.setattr(
+        Counter,
+        "count_event",
+        lambda _, *given, **named: asked.append((*given, *named.values())) or 4,
+    )
     recognizer = Recognizer.load(write_streaming_model(tmp_path / "m.onnx", STREAMING))
     clip = performed("squat", 5, 2.0)
     clip[30:330, :, 0] += 6

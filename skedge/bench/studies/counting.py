@@ -78,7 +78,7 @@ def count(
         if len(own) == 0:
             continue
         sets = [
-            Set(store.labels[one["label"]], one["start"] / rate, one["end"] / rate, beats)
+            Set(store.labels[one["label"]], one["start"] / rate, one["end"] / rate, times=beats)
             for one, beats in zip(own, np.atleast_1d(true[str(name)]).tolist(), strict=True)
             if store.labels[one["label"]] not in QUIET
         ]
@@ -170,7 +170,7 @@ def _events(recognizer: Recognizer, bodies: Iterable[tuple[np.ndarray, float, in
     ]
     events += recognizer.end_events()
     return [
-        Set(event.label, event.start, event.end, event.repetitions or 0)
+        Set(event.label, event.start, event.end, times=event.repetitions or 0)
         for event in events
         if event.end is not None
     ]
