@@ -16,6 +16,8 @@ SMOOTH = 9
 # and pauses where it is below the smaller share for as many seconds. Usual is the median of what is
 # more than that smaller share of the largest.
 GOES_ON, PAUSES, PAUSE = 0.5, 0.2, 0.6
+# Repetitions a frame below which nothing is under way: one in ten seconds.
+NOTHING = 0.1 / RATE
 # Seconds that a first repetition may begin before its density rises, and a last one end after.
 SETTLE = 0.4
 
@@ -30,7 +32,7 @@ def stretches(
     """
     smooth = moving_mean(density[:, None], SMOOTH)[:, 0]
     inside = (moments >= start) & (moments <= end)
-    if not inside.any():
+    if not inside.any() or smooth[inside].max() < NOTHING:
         return [(start, end)]
     usual = float(np.median(smooth[inside & (smooth >= PAUSES * smooth[inside].max())]))
     begun, ended = _goes_on(smooth >= GOES_ON * usual, inside)

@@ -28,6 +28,10 @@ def test_bounds_move_out_to_where_the_movement_begins_and_ends() -> None:
     assert stretches(under_way((6, 7)), SECONDS, start=5.0, end=8.0) == [(5.0, 8.0)]
 
 
+def test_where_nothing_is_under_way_bounds_stay() -> None:
+    assert stretches(under_way((1, 19), density=1e-3), SECONDS, start=5.0, end=8.0) == [(5.0, 8.0)]
+
+
 def test_other_movement_is_left_out() -> None:
     """Something slower, beside it or after a break."""
     slower = under_way((5, 8)) + under_way((2, 4.9), (8.1, 12), density=0.03)
