@@ -74,10 +74,10 @@ class Counter:
     def count(self, start: float, end: float, label: str | None = None) -> int | None:
         """Repetitions of an action between two moments, at least one; None where nothing was seen
         or nothing moves. `label` says which action it is."""
-        seen = self._look(start, end, label)
-        if seen is None or seen.still:
+        shown = self._look(start, end, label)
+        if shown is None or shown.still:
             return None
-        return max(1, round(self._times(seen, label)))
+        return max(1, round(self._times(shown, label)))
 
     def count_event(
         self, start: float, end: float, latest: float, label: str | None = None
@@ -85,23 +85,23 @@ class Counter:
         """As `count`, of an event whose bounds are estimates: also of the movement that was under
         way before its start, but not counted, and that goes on after its end, until `latest` at
         most, without its pauses. Events of one label come in the order of time."""
-        seen = self._look(start - MARGIN, latest, label)
-        if seen is None or seen.still or not seen.between(start, end).any():
+        shown = self._look(start - MARGIN, latest, label)
+        if shown is None or shown.still or not shown.between(start, end).any():
             return None
-        density = seen.density()
-        parts = stretches(density[seen.inside], seen.even[seen.inside], start=start, end=end)
+        density = shown.density()
+        parts = stretches(density[shown.inside], shown.even[shown.inside], start=start, end=end)
         earlier = max(start - EARLY, self._counted.get(label, -np.inf))
-        repeated = density[seen.between(start, end)].sum() >= FEW
+        repeated = density[shown.between(start, end)].sum() >= FEW
         if repeated and parts[0][0] < start - MARGIN + 1 / RATE and earlier < start - MARGIN:
-            seen = self._look(earlier, latest, label) or seen
-            density = seen.density()
-            parts = stretches(density[seen.inside], seen.even[seen.inside], start=start, end=end)
+            shown = self._look(earlier, latest, label) or shown
+            density = shown.density()
+            parts = stretches(density[shown.inside], shown.even[shown.inside], start=start, end=end)
         total = 0.0
         for part in parts:
             self._counted[label] = part[1]
             found = self._look(*part, label)
             # Alone, noise beside a pause would be looked at as if it were the movement.
-            few = density[seen.between(*part)].sum() < FEW
+            few = density[shown.between(*part)].sum() < FEW
             if found is not None and not (found.still and few):
                 total += self._times(found, label)
         return max(1, round(total))
@@ -125,32 +125,32 @@ class Counter:
             motion[:, LEGS] = 0
         return _Seen(frames, moments, even=even, inside=inside, motion=motion, still=still)
 
-    def _times(self, seen: "_Seen", label: str | None) -> float:
-        """How often an action is repeated in what was seen, perhaps not at all."""
-        views = counts(seen.motion, shipped())
+    def _times(self, shown: "_Seen", label: str | None) -> float:
+        """How often an action is repeated in what was shown, perhaps not at all."""
+        views = counts(shown.motion, shipped())
         count = float(np.mean(views))
         if round(count) < FEW:
             return count
-        if is_clap(label) and (clapped := self._claps(seen)):
+        if is_clap(label) and (clapped := self._claps(shown)):
             return _with_hands(views, clapped)
-        repeated = self._by_period(seen, legs=label not in self._arms)
+        repeated = self._by_period(shown, legs=label not in self._arms)
         if repeated is None or repeated < FEW:
             return count
         return float(np.median([*views, repeated]))
 
-    def _claps(self, seen: "_Seen") -> Claps | None:
-        size = torso(seen.frames, self._layout)
-        apart = arms_apart(seen.frames, self._layout)
-        curves = [np.interp(seen.even, seen.moments, curve / size) for curve in apart]
-        return claps(curves, seen.inside) if curves else None
+    def _claps(self, shown: "_Seen") -> Claps | None:
+        size = torso(shown.frames, self._layout)
+        apart = arms_apart(shown.frames, self._layout)
+        curves = [np.interp(shown.even, shown.moments, curve / size) for curve in apart]
+        return claps(curves, shown.inside) if curves else None
 
-    def _by_period(self, seen: "_Seen", *, legs: bool) -> int | None:
-        size = torso(seen.frames, self._layout)
+    def _by_period(self, shown: "_Seen", *, legs: bool) -> int | None:
+        size = torso(shown.frames, self._layout)
         parts = [
-            np.stack([np.interp(seen.even, seen.moments, column) for column in part.T], axis=1)
-            for part in body_parts(seen.frames, self._layout, size, legs=legs)
+            np.stack([np.interp(shown.even, shown.moments, column) for column in part.T], axis=1)
+            for part in body_parts(shown.frames, self._layout, size, legs=legs)
         ]
-        return times(parts, seen.inside) if parts else None
+        return times(parts, shown.inside) if parts else None
 
 
 @dataclass(frozen=True, eq=False)
