@@ -6,6 +6,9 @@ how near the hands come to each other (`skedge.edge_runtime.claps`), and the mid
 counts is given. Claps that follow each other evenly, or are fewer than four, are counted by the
 hands alone. Where network and hands are far apart, one of them has counted what trembles where the
 hands meet: the smaller count is given.
+
+An event's bounds are estimates, so where its movement begins, ends and pauses is found first
+(`skedge.edge_runtime.stretch`).
 """
 
 from collections import deque
@@ -98,12 +101,12 @@ class Counter:
             parts = stretches(density[shown.inside], shown.even[shown.inside], start=start, end=end)
         total = 0.0
         for part in parts:
-            self._counted[label] = part[1]
             found = self._look(*part, label)
             # Alone, noise beside a pause would be looked at as if it were the movement.
             few = density[shown.between(*part)].sum() < FEW
             if found is not None and not (found.still and few):
                 total += self._times(found, label)
+        self._counted[label] = parts[-1][1]
         return max(1, round(total))
 
     def _look(self, start: float, end: float, label: str | None) -> "_Seen | None":

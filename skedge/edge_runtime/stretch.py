@@ -12,9 +12,9 @@ from skedge.edge_runtime.curves import RATE, moving_mean
 
 # Frames over which the density is averaged.
 SMOOTH = 9
-# The movement goes on where the density is at least this share of what is usual within the bounds,
-# and pauses where it is below the smaller share for as many seconds. Usual is the median of what is
-# more than that smaller share of the largest.
+# The movement goes on where the density is at least the first share of what is usual within the
+# bounds, and pauses where it is below the second share for `PAUSE` seconds. Usual is the median of
+# what is more than the second share of the largest.
 GOES_ON, PAUSES, PAUSE = 0.5, 0.2, 0.6
 # Repetitions a frame below which nothing is under way: one in ten seconds.
 NOTHING = 0.1 / RATE
