@@ -68,12 +68,14 @@ def test_skeletonmae_is_above_the_untrained_encoder_on_real_people(
         "skeletonmae",
         input=InputSettings(frames=20, persons=1, normalization="first-frame", stream="joint"),
         encoder=EncoderSettings(
-            backbone="sttformer", sttformer=SttformerSettings(16, 2, instance_norm=True)
+            backbone="sttformer",
+            pool="deviation",
+            sttformer=SttformerSettings(16, 2, instance_norm=True, layer_norm=True),
         ),
         pretrain=PretrainSettings(
             "skeletonmae",
             augment=AugmentSettings(),
-            skeletonmae=SkeletonMaeSettings(decoder_depth=5),
+            skeletonmae=SkeletonMaeSettings(joints="fixed", decoder_depth=5),
             optim=OptimSettings(
                 epochs=32,
                 batch_size=32,

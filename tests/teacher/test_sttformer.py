@@ -43,6 +43,7 @@ from tests.teacher.masked_tiny import (
     bodies,
     clips,
     encoder_of,
+    layer_norm,
     settings,
     weights_of,
 )
@@ -182,6 +183,23 @@ def test_a_standardised_clip() -> None:
     torch.testing.assert_close(normed(x), plain(torch.from_numpy(expected)), atol=1e-5, rtol=1e-4)
     elsewhere = x + torch.randn(3, 3, 1, 25, 2)
     torch.testing.assert_close(normed(elsewhere), normed(x), atol=1e-4, rtol=1e-3)
+
+
+@torch.no_grad()
+def test_a_last_layer_norm() -> None:
+    """Over the channels of every joint in every frame, whole clips and parts of them; so does the
+    picture of what spoke for an answer see it."""
+    plan = replace(STTFORMER, sttformer=SttformerSettings(16, 2, layer_norm=True))
+    plain, normed = encoder_of(STTFORMER), encoder_of(plan)
+    normed.load_state_dict(plain.state_dict(), strict=False)
+    w = weights_of(normed)
+    x = clips(3)
+    features = plain.feature_map(x).double().numpy()
+    expected = layer_norm(features.transpose(0, 2, 3, 1), w, "norm").transpose(0, 3, 1, 2)
+    np.testing.assert_allclose(normed.feature_map(x).numpy(), expected, atol=1e-4, rtol=1e-3)
+    given: list[torch.Tensor] = []
+    normed.last.register_forward_hook(lambda *args: given.append(args[2]))
+    np.testing.assert_allclose(normed(x).numpy(), given[0].mean((2, 3)).numpy(), atol=1e-5)
 
 
 @torch.no_grad()

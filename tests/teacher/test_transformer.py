@@ -14,6 +14,7 @@ from skedge.recipes.settings import EncoderSettings, TransformerSettings
 from skedge.skeleton import InputError, load_layout
 from skedge.teacher.drawing import class_activation
 from skedge.teacher.methods.registry import make_method
+from skedge.teacher.networks.base import pooled
 from skedge.teacher.networks.classifier import Classifier
 from skedge.teacher.networks.dual import make_encoder
 from skedge.teacher.networks.encoders import build_encoder
@@ -213,10 +214,30 @@ def test_the_largest_of_every_channel(plan: EncoderSettings) -> None:
     torch.testing.assert_close(embedding, features[0], atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.parametrize("plan", [TRANSFORMER, STTFORMER], ids=["transformer", "sttformer"])
+def test_the_deviation_of_every_channel(plan: EncoderSettings) -> None:
+    """Over frames and joints; clips that are standardised have nothing else that is linear in
+    them. Features that are all alike have finite gradients."""
+    classifier = random_classifier(NTU, INPUT, replace(plan, pool="deviation"))
+    joints = scenes(3, INPUT)
+    clip = classifier.view(joints)
+    features = classifier.encoder(clip)
+    expected = classifier.encoder.feature_map(clip).detach().numpy().std((2, 3))
+    np.testing.assert_allclose(features.detach().numpy(), expected, atol=1e-4)
+    _, embedding = Deployed(classifier).eval()(joints[0])
+    torch.testing.assert_close(embedding, features[0], atol=1e-5, rtol=1e-5)
+    alike = torch.ones(1, 2, 3, 4, requires_grad=True)
+    pooled(alike, "deviation").sum().backward()
+    assert alike.grad is not None
+    assert alike.grad.isfinite().all()
+
+
 def test_graphs_and_pairs_have_their_mean() -> None:
     plans = [
         EncoderSettings(pool="max"),
+        EncoderSettings(pool="deviation"),
         replace(TRANSFORMER, pool="max", fusion="mean"),
+        replace(STTFORMER, pool="deviation", fusion="mean"),
         replace(TRANSFORMER, pool="statistics"),
         EncoderSettings(pool="statistics", fusion="mean"),
     ]

@@ -6,7 +6,7 @@ from typing import Literal
 from skedge.skeleton.graph import Distances
 
 Fusion = Literal["one", "theta", "phi", "mean", "alignment"]
-Pool = Literal["mean", "max", "statistics"]
+Pool = Literal["mean", "max", "deviation", "statistics"]
 
 
 @dataclass
@@ -39,11 +39,13 @@ class SttformerSettings:
             is a multiple of it.
         instance_norm: whether every clip is standardised first: each joint about its mean over the
             frames, in the deviation of the whole body; not in STTFormer.
+        layer_norm: whether a layer norm over channels follows the last block; not in STTFormer.
     """
 
     width: int = 256
     frames: int = 6
     instance_norm: bool = False
+    layer_norm: bool = False
 
 
 @dataclass
@@ -71,10 +73,12 @@ class EncoderSettings:
             what width).
         joints: names of the joints that a backbone along the bones, or tcn, looks at; none is all.
         pool: pooling over frames and joints: mean; max, for transformer and sttformer, which keeps
-            what a few joints do for a moment and a mean over 160 tokens drowns; or statistics, for
-            st-gcn, tcn, gin and dgcnn: mean over joints, then mean and standard deviation over
-            frames side by side (Snyder et al., ICASSP 2018, section 3.1), which tell a hand that
-            moves from one that is held.
+            what a few joints do for a moment and a mean over 160 tokens drowns; deviation, for the
+            same two: the standard deviation over frames and joints, for clips that are standardised
+            first, in which a mean is 0 of all that is linear; or statistics, for st-gcn, tcn, gin
+            and dgcnn: mean over joints, then mean and standard deviation over frames side by side
+            (Snyder et al., ICASSP 2018, section 3.1), which tell a hand that moves from one that is
+            held.
         all_blocks: features of all blocks side by side, not of the last block alone, which drops
             what its own classes do not need: they tell other actions apart better; for st-gcn,
             tcn, gin and dgcnn with strides of 1.

@@ -46,6 +46,9 @@ def pooled(features: Tensor, pool: Pool) -> Tensor:
     `statistics`."""
     if pool == "max":
         return features.amax((2, 3))
+    if pool == "deviation":
+        variance = features.var((2, 3), correction=0)
+        return (variance + EPSILON).sqrt()
     return over_frames(features.mean(3), pool)
 
 

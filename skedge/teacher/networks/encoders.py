@@ -316,7 +316,7 @@ def build_encoder(
             f"encoder.all_blocks: expected {', '.join(GRAPHS)}, got {settings.backbone}; leave it"
             " out"
         )
-    pools = ("mean", "statistics") if graph else ("mean", "max")
+    pools = ("mean", "statistics") if graph else ("mean", "max", "deviation")
     if settings.pool not in pools:
         raise InputError(
             f"encoder.pool: expected {' or '.join(pools)} with {settings.backbone}, got"

@@ -84,6 +84,13 @@ class TupleMap(nn.Module):
         return x.unflatten(3, (self.frames, -1)).flatten(2, 3)
 
 
+class ChannelNorm(nn.LayerNorm):
+    """A layer norm over the channels of every joint in every frame, (R, D, T, V)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.movedim(1, -1)).movedim(-1, 1)
+
+
 class STTFormer(Encoder):
     """STTFormer: 6,233,588 parameters with tuples of 6 frames of NTU-25 and a head for 60 classes.
 
@@ -93,7 +100,9 @@ class STTFormer(Encoder):
     With `instance_norm` every body is standardised first, over the whole clip (`spread`). Where a
     joint usually is says nothing of the action, and varies from joint to joint several times as far
     as anything moves; and products of the input with itself, block after block, make a tail of the
-    clips that move most. Without it a probe finds nothing in what SkeletonMAE learned
+    clips that move most. Without it a probe finds nothing in what SkeletonMAE learned. With
+    `layer_norm` the features of every joint in every frame are equally large: else pretraining on
+    few clips leaves them along one or two directions, which are how large those products are
     (docs/results/accuracy.md, "Against an untrained encoder").
 
     Raises `InputError` for a number of frames that makes no whole tuples, and for a width that
@@ -115,10 +124,11 @@ class STTFormer(Encoder):
         )
         self.blocks = nn.ModuleList(TupleBlock(*block, self.frames * self.joints) for block in plan)
         self.map = TupleMap(self.frames)
+        self.norm = ChannelNorm(self.features) if settings.sttformer.layer_norm else nn.Identity()
 
     @property
     def last(self) -> nn.Module:
-        return self.map
+        return self.norm
 
     def standardise(self, x: Tensor) -> Tensor:
         """Whole bodies (R, C, T, V) as `encode` takes them, or parts of them."""
@@ -135,7 +145,7 @@ class STTFormer(Encoder):
         x = self.input(tuples(x, self.frames))
         for block in self.blocks:
             x = block(x, at)
-        features: Tensor = self.map(x)
+        features: Tensor = self.norm(self.map(x))
         return features
 
     def feature_map(
