@@ -187,16 +187,19 @@ def test_a_standardised_clip() -> None:
 
 @torch.no_grad()
 def test_a_last_layer_norm() -> None:
-    """Over the channels of every joint in every frame, whole clips and parts of them; so does the
-    picture of what spoke for an answer see it."""
+    """Over the channels of every joint in every frame, of whole clips and of parts; a picture of
+    what spoke for an answer sees what comes behind it."""
     plan = replace(STTFORMER, sttformer=SttformerSettings(16, 2, layer_norm=True))
     plain, normed = encoder_of(STTFORMER), encoder_of(plan)
     normed.load_state_dict(plain.state_dict(), strict=False)
     w = weights_of(normed)
     x = clips(3)
-    features = plain.feature_map(x).double().numpy()
-    expected = layer_norm(features.transpose(0, 2, 3, 1), w, "norm").transpose(0, 3, 1, 2)
-    np.testing.assert_allclose(normed.feature_map(x).numpy(), expected, atol=1e-4, rtol=1e-3)
+    joints, frames = torch.arange(9).expand(3, -1), torch.arange(6).expand(3, -1)
+    for part in ((), (joints, frames)):
+        features = plain.feature_map(x, *part).double().numpy()
+        expected = layer_norm(features.transpose(0, 2, 3, 1), w, "norm").transpose(0, 3, 1, 2)
+        got = normed.feature_map(x, *part).numpy()
+        np.testing.assert_allclose(got, expected, atol=1e-4, rtol=1e-3)
     given: list[torch.Tensor] = []
     normed.last.register_forward_hook(lambda *args: given.append(args[2]))
     np.testing.assert_allclose(normed(x).numpy(), given[0].mean((2, 3)).numpy(), atol=1e-5)

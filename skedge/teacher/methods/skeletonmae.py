@@ -10,9 +10,9 @@ coordinates learns where joints usually are, and in long tails which clips move 
 standardise every clip first (`encoder.sttformer.instance_norm`), and the error is that of
 standardised clips, in which a small movement counts as a large one. Other rates, widths, masks,
 decoders, poolings, learned tokens in place of what is hidden, and motion as the target did not mend
-it without that (same page). With it, three things together lift features above those of any
-untrained encoder: their deviation in place of their mean, a last layer norm, and joints that are
-hidden in all frames.
+it without that (same page). With it, three things together lift features above the untrained
+encoder's: their deviation in place of their mean, a last layer norm, and joints that are hidden in
+all frames.
 """
 
 from pathlib import Path
