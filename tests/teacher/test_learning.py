@@ -59,8 +59,8 @@ def test_skeletonmae_is_above_the_untrained_encoder_on_real_people(
 ) -> None:
     """The recipe at half of its width and steps, a minute of a core.
 
-    Over four seeds it gains 10 to 21 points of 430 clips, with this one 13. Noise in place of the
-    loss, whose norms are fitted as well, gives -17 to 12, with this one -13. Invented clips taught
+    Over four seeds it gains 10 to 21 points of 430 clips, with this one 17. Noise in place of the
+    loss, whose norms are fitted as well, gives -17 to 12, with this one 0.5. Invented clips taught
     it nothing reliable: 64 to 192 steps on paths or curves gave -25 to 26 points, with other
     widths, rates and errors.
     """
@@ -85,7 +85,7 @@ def test_skeletonmae_is_above_the_untrained_encoder_on_real_people(
                 optimizer="adam",
             ),
         ),
-        compute=replace(COMPUTE, seed=0),
+        compute=replace(COMPUTE, seed=1),
     )
     store, folder = Store(utd_store), tmp_path / "pretrained"
     pretrain(store, folder, recipe)
@@ -93,4 +93,4 @@ def test_skeletonmae_is_above_the_untrained_encoder_on_real_people(
         store, tmp_path / "knn", recipe, protocol="knn", pretrained=folder, untrained=True
     )
     untrained = max(form["top1"] for form in found["untrained"].values())
-    assert found["top1"] > untrained + 6
+    assert found["top1"] > untrained + 10

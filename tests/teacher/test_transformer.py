@@ -216,8 +216,8 @@ def test_the_largest_of_every_channel(plan: EncoderSettings) -> None:
 
 @pytest.mark.parametrize("plan", [TRANSFORMER, STTFORMER], ids=["transformer", "sttformer"])
 def test_the_deviation_of_every_channel(plan: EncoderSettings) -> None:
-    """Over frames and joints; clips that are standardised have nothing else that is linear in
-    them. Features that are all alike have finite gradients."""
+    """Over frames and joints, in the exported file too. Features that are all alike have finite
+    gradients."""
     classifier = random_classifier(NTU, INPUT, replace(plan, pool="deviation"))
     joints = scenes(3, INPUT)
     clip = classifier.view(joints)

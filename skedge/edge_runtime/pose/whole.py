@@ -87,8 +87,8 @@ def _visible(body: Body, joints: np.ndarray) -> bool:
 
 
 def _side_visible(body: Body) -> bool:
-    """Whether the main joints of one side, of which left and right ones are in turn, are hardly
-    hidden."""
+    """Whether the main joints of one side are hardly hidden; `MAIN` names left and right in
+    turn."""
     seen = body.visibility.take(MAIN)
     return float(max(seen[0::2].sum(), seen[1::2].sum())) >= VISIBLE_SIDE * len(MAIN) / 2
 

@@ -75,10 +75,10 @@ class EncoderSettings:
         pool: pooling over frames and joints: mean; max, for transformer and sttformer, which keeps
             what a few joints do for a moment and a mean over 160 tokens drowns; deviation, for the
             same two: the standard deviation over frames and joints, for clips that are standardised
-            first, in which a mean is 0 of all that is linear; or statistics, for st-gcn, tcn, gin
-            and dgcnn: mean over joints, then mean and standard deviation over frames side by side
-            (Snyder et al., ICASSP 2018, section 3.1), which tell a hand that moves from one that is
-            held.
+            first, whose mean is 0 for all that is linear in them; or statistics, for st-gcn, tcn,
+            gin and dgcnn: mean over joints, then mean and standard deviation over frames side by
+            side (Snyder et al., ICASSP 2018, section 3.1), by which a hand that moves differs from
+            one that is held.
         all_blocks: features of all blocks side by side, not of the last block alone, which drops
             what its own classes do not need: they tell other actions apart better; for st-gcn,
             tcn, gin and dgcnn with strides of 1.

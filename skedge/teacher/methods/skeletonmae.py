@@ -8,9 +8,9 @@ encoder that is kept has the latter; the former stay beside the decoder.
 That alone leaves a probe no more than it finds in the encoder as initialised: an STTFormer of raw
 coordinates learns where joints usually are, and in long tails which clips move far. So the recipes
 standardise every clip first (`encoder.sttformer.instance_norm`), and the error is that of
-standardised clips, in which a small movement counts as a large one. Other rates, widths, masks,
-decoders, poolings, learned tokens in place of what is hidden, and motion as the target did not mend
-it without that (same page). With it, three things together lift features above the untrained
+standardised clips, in which a small movement counts as a large one. Without that, other rates,
+widths, masks, decoders, poolings, learned tokens in place of what is hidden, and motion as the
+target did not help (same page). With it, three things together lift features above the untrained
 encoder's: their deviation in place of their mean, a last layer norm, and joints that are hidden in
 all frames.
 """

@@ -101,8 +101,8 @@ class STTFormer(Encoder):
     joint usually is says nothing of the action, and varies from joint to joint several times as far
     as anything moves; and products of the input with itself, block after block, make a tail of the
     clips that move most. Without it a probe finds nothing in what SkeletonMAE learned. With
-    `layer_norm` the features of every joint in every frame are equally large: else pretraining on
-    few clips leaves them along one or two directions, which are how large those products are
+    `layer_norm` the features of every joint in every frame are equally large; without it they may
+    span no more than one or two directions after pretraining on few clips
     (docs/results/accuracy.md, "Against an untrained encoder").
 
     Raises `InputError` for a number of frames that makes no whole tuples, and for a width that
