@@ -2,11 +2,13 @@
 blocks."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from skedge.export.clip_graph import Deployed, macs
 from skedge.recipes.recipe import Recipe
@@ -18,7 +20,7 @@ from skedge.teacher.networks.base import pooled
 from skedge.teacher.networks.classifier import Classifier
 from skedge.teacher.networks.dual import make_encoder
 from skedge.teacher.networks.encoders import build_encoder
-from skedge.teacher.networks.transformer import TokenBlock, set_drop_path
+from skedge.teacher.networks.transformer import TokenBlock, attend, set_drop_path
 from skedge.teacher.protocols.classify import Classification, depths
 from tests.teacher.masked_tiny import (
     NTU,
@@ -45,6 +47,45 @@ def test_parameters_by_hand() -> None:
     built = build_encoder(NTU, EncoderSettings(backbone="transformer"), 90)
     assert sum(parameter.numel() for parameter in built.parameters()) == expected == 6_335_232
     assert built.features == width
+
+
+def test_attention_in_bfloat16_trains_in_32_bits_on_a_cpu() -> None:
+    """torch's way back in bfloat16 takes a CPU two to six times as long."""
+    generator = torch.Generator().manual_seed(0)
+    q, k, v, wanted = (
+        torch.randn(2, 4, 10, 8, generator=generator).bfloat16().requires_grad_() for _ in range(4)
+    )
+    with torch.autocast("cpu", torch.bfloat16), Attentions() as seen:
+        made = attend(q, k, v)
+        made.backward(wanted)
+    assert made.dtype == torch.bfloat16
+    assert seen.dtypes == [torch.float32] * 2  # there and back
+    exact = [x.detach().double().requires_grad_() for x in (q, k, v)]
+    weights = (exact[0] @ exact[1].transpose(-1, -2) / 8**0.5).softmax(-1)
+    (weights @ exact[2]).backward(wanted.double())
+    torch.testing.assert_close(made.double(), weights @ exact[2], atol=0.01, rtol=0.01)
+    for found, x in zip((q, k, v), exact, strict=True):
+        assert found.grad is not None
+        torch.testing.assert_close(found.grad.double(), x.grad, atol=0.01, rtol=0.01)
+
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16), Attentions() as seen:
+        attend(q.detach(), k, v)
+    assert seen.dtypes == [torch.bfloat16]  # which is faster where nothing goes back
+
+
+class Attentions(TorchDispatchMode):
+    """The types of the queries, or of their gradients, in all of torch's products of attention."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.dtypes: list[torch.dtype] = []
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        if "scaled_dot_product" in func.name():
+            self.dtypes.append(args[0].dtype)
+        return func(*args, **(kwargs or {}))
 
 
 @torch.no_grad()

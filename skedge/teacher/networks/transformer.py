@@ -21,10 +21,7 @@ class Attention(nn.Module):
         self.outward = nn.Linear(width, width)
 
     def forward(self, x: Tensor) -> Tensor:
-        q, k, v = self._heads(x)
-        return self.outward(
-            functional.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
-        )
+        return self.outward(attend(*self._heads(x)).transpose(1, 2).flatten(2))
 
     def weights(self, x: Tensor) -> Tensor:
         """The attention of every token to every other, (R, heads, K, K); for pictures alone,
@@ -34,6 +31,19 @@ class Attention(nn.Module):
 
     def _heads(self, x: Tensor) -> tuple[Tensor, ...]:
         return self.inward(x).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4).unbind()
+
+
+def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    """What queries make of keys and values, all (R, heads, K, D / heads).
+
+    Training on a CPU takes them in 32 bits: in bfloat16 torch's way back costs two to six times as
+    much there (docs/results/studies.md, "Throughput of pretraining").
+    """
+    if q.device.type != "cpu" or not q.requires_grad or q.dtype == torch.float32:
+        return functional.scaled_dot_product_attention(q, k, v)
+    with torch.autocast("cpu", enabled=False):
+        found = functional.scaled_dot_product_attention(q.float(), k.float(), v.float())
+    return found.to(q.dtype)
 
 
 class TokenBlock(nn.Module):
