@@ -45,6 +45,7 @@ from skedge.skeleton.files import write_json, write_text
 from skedge.skeleton.markdown import table
 from skedge.teacher.clips import Clips
 from skedge.teacher.methods.registry import make_method, method_named
+from skedge.teacher.networks.dropout import Dropout
 from skedge.teacher.networks.encoders import BACKBONES
 from skedge.teacher.networks.graphs import GraphConvolution
 from skedge.teacher.runs.folder import Run
@@ -141,8 +142,8 @@ class UsualOrder(GraphConvolution):
 
 
 def in_usual_order(module: nn.Module) -> None:
-    """Make every graph convolution within a module one in the usual order, with its weights; raises
-    `InputError` where there is none."""
+    """Make every graph convolution within a module one in the usual order, with its weights, and
+    every dropout torch's; raises `InputError` where there is no such convolution."""
     if not any(isinstance(part, GraphConvolution) for part in module.modules()):
         raise InputError("--usual: expected --backbone st-gcn or tcn, others have no such order")
     for parent in list(module.modules()):
@@ -154,6 +155,8 @@ def in_usual_order(module: nn.Module) -> None:
                 )
                 other.load_state_dict(child.state_dict())
                 setattr(parent, name, other)
+            elif isinstance(child, Dropout):
+                setattr(parent, name, nn.Dropout(child.p))
 
 
 def measure(

@@ -14,6 +14,7 @@ from skedge.skeleton.errors import InputError
 from skedge.skeleton.graph import neighbours, partition
 from skedge.skeleton.layout import Layout
 from skedge.teacher.networks.base import Encoder, keep
+from skedge.teacher.networks.dropout import Dropout
 from skedge.teacher.networks.graphs import EdgeConvolution, GraphConvolution, GraphIsomorphism
 from skedge.teacher.networks.sttformer import STTFormer
 from skedge.teacher.networks.transformer import Transformer
@@ -79,7 +80,7 @@ class Block(nn.Module):
             padding=(reach.symmetric, 0),
         )
         self.time_norm = nn.BatchNorm2d(out_channels)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.residual: nn.Module | None = None
         if residual:
             self.residual = nn.Identity()
