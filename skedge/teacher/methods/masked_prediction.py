@@ -3,10 +3,10 @@ see.
 
 How much is masked decides what a small set gives. The papers' share of 0.9 leaves 16 of a short
 clip's 160 tokens: after 2,160 steps a probe found no more in Skeleton2vec's features than in an
-untrained encoder's. With 0.7 both methods are above it by 5 to 20 points (docs/results/accuracy.md,
-"Against an untrained encoder"); targets, rate and the slow copy's pace mattered less. After 60
-steps the mean over all tokens, which is the papers' feature, shows little yet. The largest value of
-every channel (`encoder.pool`) gives more, also for the untrained encoder.
+untrained encoder's. With 0.7 both methods are above it by 5 to 20 points in the mean of seeds
+(docs/results/accuracy.md, "Against an untrained encoder"); targets, rate and the slow copy's pace
+mattered less. After 60 steps the mean over all tokens, which is the papers' feature, shows little
+yet. The largest value of every channel (`encoder.pool`) gives more, also for the untrained encoder.
 """
 
 from torch import Tensor
