@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch import nn
 
 from skedge.bench.studies import training
 from skedge.recipes.methods import METHODS
@@ -32,6 +33,7 @@ from skedge.teacher.methods import pstl
 from skedge.teacher.methods.method import OneEncoder
 from skedge.teacher.methods.pstl import SkeletonBT
 from skedge.teacher.methods.registry import make_method, method_named
+from skedge.teacher.networks.encoders import build_encoder
 from skedge.teacher.training import Trained
 
 NTU, FRAMES, BATCH, WIDTH, STEPS = load_layout("ntu25"), 12, 4, 10, 3
@@ -217,11 +219,14 @@ def test_the_command_refuses_in_one_line(capsys: pytest.CaptureFixture[str]) -> 
 
 
 def test_the_usual_order_of_the_graph_product_is_the_same_step() -> None:
-    """The baseline of the step's speed learns what the step learns, or its time says nothing."""
+    """The baseline of the step's speed learns what the step learns, or its time says nothing.
+
+    Without dropout, whose draws differ.
+    """
     torch.manual_seed(0)
     recipe = Recipe(
         input=InputSettings(frames=FRAMES),
-        encoder=PLAN,
+        encoder=replace(PLAN, dropout=0.0),
         pretrain=PretrainSettings("pstl", WIDTH, pstl=MASK, augment=AugmentSettings()),
     )
     module = make_method(NTU, recipe)
@@ -241,6 +246,16 @@ def test_the_usual_order_of_the_graph_product_is_the_same_step() -> None:
     assert grads.keys() == usual_grads.keys()
     for name, grad in grads.items():
         torch.testing.assert_close(usual_grads[name], grad, rtol=1e-2, atol=1e-3, msg=name)
+
+
+def test_the_baseline_drops_as_torch_does() -> None:
+    encoder = build_encoder(NTU, replace(PLAN, dropout=0.25), FRAMES)
+    expected = [part.p for part in encoder.modules() if isinstance(part, nn.Dropout)]
+    assert 0.25 in expected
+    training.in_usual_order(encoder)
+    found = [part for part in encoder.modules() if isinstance(part, nn.Dropout)]
+    assert [part.p for part in found] == expected
+    assert {type(part) for part in found} == {nn.Dropout}
 
 
 def test_no_usual_order_without_a_graph() -> None:
