@@ -50,7 +50,7 @@ def test_parameters_by_hand() -> None:
 
 
 def test_attention_in_bfloat16_trains_in_32_bits_on_a_cpu() -> None:
-    """torch's way back in bfloat16 takes a CPU two to six times as long."""
+    """torch's backward pass in bfloat16 takes a CPU two to six times as long."""
     generator = torch.Generator().manual_seed(0)
     q, k, v, wanted = (
         torch.randn(2, 4, 10, 8, generator=generator).bfloat16().requires_grad_() for _ in range(4)
@@ -59,7 +59,7 @@ def test_attention_in_bfloat16_trains_in_32_bits_on_a_cpu() -> None:
         made = attend(q, k, v)
         made.backward(wanted)
     assert made.dtype == torch.bfloat16
-    assert seen.dtypes == [torch.float32] * 2  # there and back
+    assert seen.dtypes == [torch.float32] * 2  # forward and backward
     exact = [x.detach().double().requires_grad_() for x in (q, k, v)]
     weights = (exact[0] @ exact[1].transpose(-1, -2) / 8**0.5).softmax(-1)
     (weights @ exact[2]).backward(wanted.double())
@@ -70,7 +70,7 @@ def test_attention_in_bfloat16_trains_in_32_bits_on_a_cpu() -> None:
 
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16), Attentions() as seen:
         attend(q.detach(), k, v)
-    assert seen.dtypes == [torch.bfloat16]  # which is faster where nothing goes back
+    assert seen.dtypes == [torch.bfloat16]  # faster without a backward pass
 
 
 class Attentions(TorchDispatchMode):

@@ -324,7 +324,7 @@ def markdown(document: dict[str, Any]) -> str:
             " processes disturb less than the clock. Activations are what a step keeps from forward"
             " to backward, weights aside; peak memory is the process's with the clips, on a GPU"
             " what torch allocated there (MB: a million bytes). In the usual order, that of"
-            " published programs, weights come before the graph."
+            " published programs, weights come before the graph, and dropout is torch's."
         ),
         (
             f"{host['cpu']}, {host['usable_cores']} of {host['cores']} cores usable,"
@@ -373,7 +373,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument(
         "--usual",
         action="store_true",
-        help="measure the step in the usual order of the graph product too",
+        help="measure the step as published programs compute it too, with torch's dropout",
     )
     parser.add_argument("--threads", type=int, help="of torch; by default one a core")
     args = parser.parse_args(argv)

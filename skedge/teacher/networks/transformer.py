@@ -36,8 +36,8 @@ class Attention(nn.Module):
 def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     """What queries make of keys and values, all (R, heads, K, D / heads).
 
-    Training on a CPU takes them in 32 bits: in bfloat16 torch's way back costs two to six times as
-    much there (docs/results/studies.md, "Throughput of pretraining").
+    Training on a CPU takes them in 32 bits: in bfloat16 torch's backward pass takes two to six
+    times as long there (docs/results/studies.md, "Throughput of pretraining").
     """
     if q.device.type != "cpu" or not q.requires_grad or q.dtype == torch.float32:
         return functional.scaled_dot_product_attention(q, k, v)
