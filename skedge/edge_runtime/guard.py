@@ -18,12 +18,14 @@ FEWEST = 0.25
 # Metres that a body extends over, from a crouching child to somebody tall with raised arms, and far
 # beyond.
 SMALLEST, LARGEST = 0.15, 4.0
-# Frames of a piece of what was seen, and how many pieces are looked at together: it takes several
-# movements to distinguish knees that bend backwards from a sensor's errors.
-FRAMES = 30
+# Frames of a piece of what was seen, the fewest of a piece that has begun, and how many pieces are
+# looked at together: it takes several movements to distinguish knees that bend backwards from a
+# sensor's errors.
+FRAMES, BEGUN = 30, 8
 PIECES = 20
-# Seconds in view after which they are looked at, and seconds between two later looks.
-FIRST = (1.0, 5.0, 10.0)
+# Seconds in view after which they are looked at, at first before the first answer, and seconds
+# between two later looks.
+FIRST = (0.2, 1.0, 5.0, 10.0)
 EVERY = 30.0
 # Steps between frames, in seconds, that no camera makes, and that no model can follow.
 NO_CAMERA = 4.0
@@ -49,8 +51,8 @@ class Guard:
     """Looks at one person's frames (or one scene's) before the model does.
 
     `problem` is a sentence about what makes no sense, with what to do about it, empty while all is
-    well. What a few frames show at once is seen at once; longer looks are taken after 1, 5 and 10
-    seconds in view and then every half minute.
+    well. What a few frames show at once is seen at once; longer looks are taken after 0.2, 1, 5 and
+    10 seconds in view and then every half minute.
     """
 
     def __init__(self, layout: Layout) -> None:
@@ -94,13 +96,14 @@ class Guard:
         if len(self._frames) == FRAMES:
             self._pieces.append(np.stack(self._frames))
             self._frames.clear()
-        enough = len(self._frames) >= FRAMES // 2
+        enough = len(self._frames) >= BEGUN
         if moment < self._due() or not (self._pieces or enough):
             return
         while self._due() <= moment:
             self._looks += 1
         begun = [np.stack(self._frames)] if enough else []
-        self._verdict = verdict([*self._pieces, *begun], self._layout)
+        early = moment < self._begun + FIRST[1]
+        self._verdict = verdict([*self._pieces, *begun], self._layout, early)
 
     def _due(self) -> float:
         """When the next look is due."""
@@ -172,14 +175,14 @@ def _nobody(joints: np.ndarray, expected: int) -> str:
     return f"a body is {number} m in size: {what} give joints in metres"
 
 
-def verdict(pieces: Sequence[np.ndarray], layout: Layout) -> str:
+def verdict(pieces: Sequence[np.ndarray], layout: Layout, early: bool = False) -> str:
     """What is wrong with the bodies of one person in pieces (T, V, 3), with what to do; empty where
-    nothing is."""
+    nothing is. `early` nobody is called mirrored: a few frames cannot show it."""
     return next(
         (
             f"{fault.sentence}; {WANTED[fault.kind]}"
             for fault in check_bodies(pieces, layout).faults
-            if _refused(fault)
+            if _refused(fault) and not (early and fault.kind == "mirrored")
         ),
         "",
     )

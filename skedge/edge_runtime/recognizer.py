@@ -280,11 +280,11 @@ class Recognizer:
         Raises `InputError` for a wrong shape, for a clip in which nothing was seen, and for bodies
         that make no sense.
         """
-        return self._run_clip(clip, rate)[0]
+        return self._run_clip(self.checked(clip, rate), rate)[0]
 
     def embed(self, clip: np.ndarray, rate: float = 30) -> np.ndarray:
         """The embedding (features,) of a whole clip; otherwise as `predict`."""
-        return self._run_clip(clip, rate)[1]
+        return self._run_clip(self.checked(clip, rate), rate)[1]
 
     def repetitions(
         self, clip: np.ndarray, rate: float = 30, label: str | None = None
@@ -292,14 +292,32 @@ class Recognizer:
         """How often the movement in a clip (T, V, 3) of one person, in metres, is repeated; None
         where nothing moves.
 
-        Of a clip (T, M, V, 3) the first person counts. `label` says which action it is.
+        Of a clip (T, M, V, 3) the first person counts. `label` says which action it is. Raises
+        `InputError` as `predict` does.
         """
-        joints = _numbers(clip, "the clip")
-        joints = joints[:, 0] if joints.ndim == 4 else joints
+        joints = self.checked(clip, rate)[0]
         counter = Counter(self.metadata.layout, self.metadata.upper_body)
         for number, frame in enumerate(joints):
             counter.push(frame, number / rate)
         return counter.count(0, len(joints) / rate, label)
+
+    def checked(self, clip: np.ndarray, rate: float = 30) -> np.ndarray:
+        """A clip (T, V, 3) or (T, M, V, 3) as (M, T, V, 3), float32, with NaN where there is no
+        body.
+
+        Raises `InputError` for what `predict` gives no answer to.
+        """
+        joints = _numbers(clip, "the clip")
+        if joints.ndim not in (3, 4) or joints.shape[-1] != 3:
+            raise InputError(
+                "the clip: expected shape (frames, joints, 3) or (frames, persons, joints, 3), got"
+                f" {joints.shape}"
+            )
+        if not 0 < rate < np.inf:
+            raise InputError(f"rate: expected frames a second, more than 0, got {rate}")
+        whole = joints[None] if joints.ndim == 3 else joints.transpose(1, 0, 2, 3)
+        check_joint_count(whole.shape[2], self.metadata.layout, "the clip")
+        return check_clip(whole, self.metadata.layout) if self.checks_bodies else whole
 
     def reset(self, person: Hashable | None = None) -> None:
         """Forget one person, or everybody: the next frame starts anew, at any time stamp."""
@@ -310,19 +328,8 @@ class Recognizer:
             self._persons.pop(person, None)
 
     def _run_clip(self, clip: np.ndarray, rate: float) -> tuple[np.ndarray, np.ndarray]:
-        joints = _numbers(clip, "the clip")
-        if joints.ndim not in (3, 4) or joints.shape[-1] != 3:
-            raise InputError(
-                "the clip: expected shape (frames, joints, 3) or (frames, persons, joints, 3), got"
-                f" {joints.shape}"
-            )
-        if not 0 < rate < np.inf:
-            raise InputError(f"rate: expected frames a second, more than 0, got {rate}")
-        clip = joints[None] if joints.ndim == 3 else joints.transpose(1, 0, 2, 3)
+        """The answer to a clip (M, T, V, 3) and its embedding, without what cannot be seen."""
         metadata = self.metadata
-        if self.checks_bodies:
-            check_joint_count(clip.shape[2], metadata.layout, "the clip")
-            clip = check_clip(clip, metadata.layout)
         legs = list(leg_joints(metadata.layout)) if metadata.upper_body else []
         if legs and not seen(clip[..., legs, :]).any():
             probabilities, embedding = self._answers(hanging(clip, metadata.layout), rate)

@@ -158,7 +158,8 @@ class BodyCheck:
             frames, flat = frames * (1, 1, 0), True
         layout, wrong = order(frames, self.layout, flat, clips=len(clips))
         faults += [wrong] if wrong is not None else []
-        if wrong is None and crossed(clips, layout):
+        # Who comes into view may cross arms and legs for a moment.
+        if wrong is None and len(frames) >= _FRAMES_PER_CLIP and crossed(clips, layout):
             wrong = Fault("layout", _CROSSED, "--layout FILE.json", sure=True)
             faults.append(wrong)
         if text := contradiction(layout) or skipped(layout):

@@ -88,6 +88,44 @@ def test_senseless_bodies_get_a_sentence_and_no_answer(what: str) -> None:
         recognizer.predict(clip, rate=RATE)
 
 
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("what", ["upside down", "along z", "another order", "reverse", "noise"])
+def test_nonsense_that_a_third_of_a_second_shows_gets_no_answer_at_all(
+    what: str, seed: int
+) -> None:
+    """Not even those before the first long look."""
+    rng = np.random.default_rng(seed)
+    clip = standing(60, size=rng.uniform(0.6, 1.2), turned=rng.uniform(-1, 1), seed=seed)
+    spoilt = {
+        "upside down": clip * np.array([1, -1, 1]),
+        "along z": clip[..., [0, 2, 1]],
+        "another order": clip[:, rng.permutation(25)],
+        "reverse": clip[:, ::-1],
+        "noise": rng.normal(0, 0.4, clip.shape),
+    }
+    recognizer = Recognizer.load("default", taught=False)
+    recognizer.checks_bodies = True
+    results = [recognizer.update(frame, i / 30) for i, frame in enumerate(spoilt[what])]
+    assert all(result.probabilities is None for result in results)
+    assert results[-1].problem
+    recognizer.reset()
+    assert any(recognizer.update(frame, i / 30).fresh for i, frame in enumerate(clip))
+
+
+def test_a_few_frames_call_nobody_mirrored() -> None:
+    """It takes some movements to be sure of that."""
+    problems = look(SENSELESS["mirrored"][0](standing(75)), rate=30)
+    assert not any(problems[:30])
+    assert "left and right" in problems[-1]
+
+
+def test_who_comes_into_view_with_shoulders_across_the_hips_is_not_refused() -> None:
+    """As in a clip of UTKinect, for half a second."""
+    clip = standing(75)
+    clip[:10, [4, 8]] = clip[:10, [8, 4]]
+    assert not any(look(clip, rate=30))
+
+
 def frame_seen(frame: np.ndarray) -> bool:
     return bool((frame != 0).any())
 

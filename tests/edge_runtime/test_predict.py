@@ -12,6 +12,7 @@ from skedge.edge_runtime import Recognizer
 from skedge.edge_runtime.scoring.predict import Classes, predict_file, predict_store
 from skedge.skeleton import InputError, load_layout, retarget
 from tests.edge_runtime.edge_models import METADATA, metadata, walk, write_model
+from tests.edge_runtime.test_guard import standing
 
 
 def write_store(
@@ -126,6 +127,31 @@ def test_a_file(model: Path, tmp_path: Path, suffix: str, frame_by_frame: bool) 
     prediction = predict_file(recognizer, path, rate=20, frame_by_frame=frame_by_frame)
     np.testing.assert_allclose(prediction.probabilities, recognizer.predict(clip), atol=1e-5)
     assert prediction.label == METADATA.labels[int(prediction.probabilities.argmax())]
+
+
+@pytest.mark.parametrize("frame_by_frame", [False, True])
+def test_a_file_of_bodies_that_make_no_sense_gets_no_answer_and_no_count(
+    model: Path, tmp_path: Path, frame_by_frame: bool
+) -> None:
+    recognizer = Recognizer.load(model, hop=0)
+    recognizer.checks_bodies = True
+    body = standing(45)
+    for name, clip, expected in (
+        ("mm", 1000 * body, "are these millimetres"),
+        ("up", body * np.array([1, -1, 1], np.float32), "y points down"),
+        ("away", np.full_like(body, np.nan), "no joint is seen"),
+        ("noise", np.random.default_rng(0).normal(0, 0.4, body.shape), "which joint is which"),
+    ):
+        path = tmp_path / f"{name}.npy"
+        np.save(path, clip)
+        with pytest.raises(InputError, match=expected) as caught:
+            predict_file(recognizer, path, frame_by_frame=frame_by_frame)
+        assert str(caught.value).startswith(str(path))
+        with pytest.raises(InputError, match=expected):
+            recognizer.repetitions(clip)
+    np.save(tmp_path / "fine.npy", body)
+    fine = predict_file(recognizer, tmp_path / "fine.npy", frame_by_frame=frame_by_frame)
+    assert fine.label in METADATA.labels
 
 
 def test_one_array_of_any_name(model: Path, tmp_path: Path) -> None:

@@ -312,6 +312,20 @@ def test_an_event_that_has_ended_says_how_often(tmp_path: Path) -> None:
     assert recognizer.repetitions(performed("squat", 7, 1.5), RATE) == 7
 
 
+def test_a_clip_that_is_none_is_not_counted(tmp_path: Path) -> None:
+    recognizer = Recognizer.load(write_streaming_model(tmp_path / "m.onnx", STREAMING))
+    clip = performed("squat", 3, 1.5)
+    for wrong, rate, expected in (
+        (clip[:, :20], RATE, "expected 25 joints"),
+        (clip[..., :2], RATE, "expected shape"),
+        (clip[0], RATE, "expected shape"),
+        (clip, 0.0, "rate: expected"),
+        ("clip", RATE, "array of coordinates"),
+    ):
+        with pytest.raises(InputError, match=expected):
+            recognizer.repetitions(wrong, rate)
+
+
 def test_repetitions_may_go_on_until_the_last_answer_of_an_event(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

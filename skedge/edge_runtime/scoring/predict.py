@@ -201,6 +201,10 @@ def predict_file(
     clip, notes = understood(
         read_clip(Path(path)), recognizer.metadata.layout, layout, source=str(path)
     )
+    try:
+        recognizer.checked(clip, rate)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
     answer = _predict(
         recognizer, clip=clip, rate=rate, frame_by_frame=frame_by_frame, name=str(path), truth=None
     )
@@ -292,8 +296,6 @@ def _predict(
 
 def _answers(recognizer: Recognizer, clip: np.ndarray, rate: float) -> list[np.ndarray]:
     """All the probabilities that a camera's frames bring, in their order."""
-    if clip.ndim not in (3, 4) or not 0 < rate < np.inf:
-        recognizer.predict(clip, rate)  # says what is wrong
     recognizer.reset()
     frames = clip if clip.ndim == 3 else clip[:, : recognizer.metadata.persons]
     results = [recognizer.update(joints, number / rate) for number, joints in enumerate(frames)]
