@@ -14,6 +14,7 @@ from skedge.edge_runtime.scoring.everyday import (
     curve,
     figures,
     read_recordings,
+    senseless,
     watch,
 )
 from skedge.skeleton.errors import InputError
@@ -91,10 +92,17 @@ def measure(
             one.path, names, labels=recognizer.labels, part=part, protocol=protocol
         )
         watched = list(watch(recognizer, track(recordings, one.name)))
+        problems = {
+            each.recording.name: answers.problem
+            for each in watched
+            for answers in each.people
+            if answers.problem
+        }
         rows.append(
             {
                 "name": one.name,
                 "chose": one.chose,
+                "notes": senseless(problems, len(watched)),
                 **figures(count(watched, recognizer.rules)),
                 "curve": curve(watched, recognizer.rules),
             }
@@ -146,6 +154,7 @@ def markdown(document: Mapping[str, Any]) -> str:
         ]
         lines += ["", f"## {one['name']}", "", f"Recall: {', '.join(shares) or 'nothing known'}."]
         lines += ["", f"False events: {', '.join(false) or 'none'}."]
+        lines += [line for note in one["notes"] for line in ("", f"{note}.")]
     return "\n".join(lines) + "\n"
 
 
@@ -165,7 +174,8 @@ def html(document: Mapping[str, Any], title: str) -> str:
         labels = ("false events per hour", "misses %")
         drawn = page.plot("Misses against false events", *labels, series, log_x=True)
         body += ['<div class="plots">', drawn, "</div>"]
-    body += [f'<p class="note">{page.escape(note)}</p>' for note in NOTES]
+    notes = [f"{one['name']}: {note}" for one in document["sets"] for note in one["notes"]]
+    body += [f'<p class="note">{page.escape(note)}</p>' for note in (*notes, *NOTES)]
     return page.page(title, body)
 
 

@@ -1,6 +1,7 @@
 """The everyday measure of a model over several sets, as the command gives it."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,10 @@ import pytest
 from skedge.bench.everyday import Set, sets_of
 from skedge.cli import main
 from skedge.datasets.store import StoreWriter
+from skedge.edge_runtime import Recognizer
 from skedge.skeleton import InputError, load_layout
 from tests.edge_runtime.edge_models import metadata, write_model
+from tests.edge_runtime.test_guard import standing
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +59,27 @@ def test_one_row_per_set_and_a_page(
     assert film["hours"] == pytest.approx(3 / 3600, abs=1e-4)
     assert [point["threshold"] for point in clips["curve"]][:2] == [0.2, 0.25]
     assert "<table>" in (tmp_path / "out" / "everyday.html").read_text()
+
+
+def test_recordings_that_make_no_sense_are_named(
+    room: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their recall is no figure of the model."""
+    monkeypatch.setattr(Recognizer, "checks_bodies", True)
+    body = standing(90)
+    with StoreWriter(
+        tmp_path / "mixed", name="mixed", layout=metadata().layout, labels=["walk"], rate=30.0
+    ) as writer:
+        for name, joints in (("fine", body), ("mm", 1000 * body), ("down", body * [1, -1, 1])):
+            writer.add(name, joints[None].astype(np.float32), label=0, subject=1)
+        writer.protocol("xsub", lambda index: np.full(len(index), 3))
+    flags = ["--model", str(room / "m.onnx"), "--out", str(tmp_path)]
+    main(["evaluate", "everyday", "--data", str(tmp_path / "mixed"), *flags])
+    (mixed,) = json.loads((tmp_path / "everyday.json").read_text())["sets"]
+    (note,) = mixed["notes"]
+    assert re.match(r"2 of 3 recordings .*, such as mm: a body is .* are these millimetres", note)
+    for name in ("everyday.md", "everyday.html"):
+        assert "are these millimetres" in (tmp_path / name).read_text()
 
 
 def test_a_part_of_the_split(room: Path, tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from skedge.edge_runtime.sources.recorded import frames_of
 from skedge.skeleton import InputError, load_layout
 from skedge.skeleton.layout import Layout
 from tests.edge_runtime.edge_models import STREAMING, write_model, write_streaming_model
+from tests.edge_runtime.test_guard import standing
 
 RATE = 20
 LABELS = ("wave", "clap", "idle")
@@ -89,6 +90,19 @@ def test_every_action_is_found(streaming_model: Path, tmp_path: Path) -> None:
     assert (first["start"], first["end"], first["announced"]) == pytest.approx(
         (1.8, 3.5, 2.2), abs=0.02
     )
+
+
+def test_recordings_that_make_no_sense_are_named(streaming_model: Path, tmp_path: Path) -> None:
+    body = standing(90)[None]
+    done: list[tuple[np.ndarray, Sequence[Stretch]]] = [
+        (joints.astype(np.float32), [(0, 10, 40)])
+        for joints in (body, 1000 * body, np.concatenate([body, body * [1, -1, 1]]))
+    ]
+    recognizer = Recognizer.load(streaming_model)
+    recognizer.checks_bodies = True
+    (note,) = evaluate_online(recognizer, write_store(tmp_path / "store", done), "all").notes
+    assert note.startswith("2 of 3 recordings have bodies that make no sense")
+    assert "such as r1: a body is" in note
 
 
 def test_what_goes_on_is_one_event(streaming_model: Path, tmp_path: Path) -> None:

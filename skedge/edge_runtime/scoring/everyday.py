@@ -84,12 +84,13 @@ class Recording:
 
 
 class Answers(NamedTuple):
-    """What a model said about one person: `probabilities` (T, K) at `seconds` (T,), and when the
-    person came into view."""
+    """What a model said about one person: `probabilities` (T, K) at `seconds` (T,), when the person
+    came into view, and what makes no sense about the body at the end, empty where nothing does."""
 
     seconds: np.ndarray
     probabilities: np.ndarray
     earliest: float
+    problem: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -229,15 +230,29 @@ def watch(recognizer: Recognizer, recordings: Iterable[Recording]) -> Iterator[W
 def _answers(recognizer: Recognizer, track: Track) -> Answers:
     recognizer.reset()
     moments, answers = [], []
+    problem = ""
     for seconds, joints in zip(track.seconds.tolist(), track.joints, strict=True):
         result = recognizer.update(joints, seconds)
+        problem = result.problem
         if result.fresh and result.probabilities is not None:
             moments.append(seconds)
             answers.append(result.probabilities)
     recognizer.reset()
     shape = (len(answers), len(recognizer.labels))
     stacked = np.array(answers, np.float32).reshape(shape)
-    return Answers(np.array(moments), stacked, float(track.seconds[0]))
+    return Answers(np.array(moments), stacked, float(track.seconds[0]), problem)
+
+
+def senseless(problems: Mapping[str, str], recordings: int) -> tuple[str, ...]:
+    """A sentence about how many of the recordings have bodies that get no answer, none where all
+    is well; `problems` are theirs by the recording's name."""
+    if not problems:
+        return ()
+    name, problem = next(iter(problems.items()))
+    return (
+        f"{len(problems)} of {recordings} recordings have bodies that make no sense and get no"
+        f" answer, such as {name}: {problem}",
+    )
 
 
 def count(watched: Iterable[Watched], rules: EventRules) -> Tally:

@@ -9,6 +9,7 @@ import numpy as np
 
 from skedge.edge_runtime.events import QUIET, Event
 from skedge.edge_runtime.recognizer import Recognizer
+from skedge.edge_runtime.scoring.everyday import senseless
 from skedge.edge_runtime.scoring.overlap import Found, Interval, distinct, match, ranked, score
 from skedge.edge_runtime.scoring.predict import RATE
 from skedge.skeleton.errors import InputError
@@ -81,11 +82,13 @@ def evaluate_online(
             f" ({', '.join(recognizer.labels)}), got none in {part} of protocol {protocol!r}"
             f" (classes: {', '.join(store.labels)}); choose a model trained on these"
         )
-    found = [
-        one
-        for i in track(chosen)
-        for one in distinct(_found(recognizer, store, i, rate=rate), least)
-    ]
+    problems: dict[str, str] = {}
+    found = []
+    for i in track(chosen):
+        own_events, problem = _found(recognizer, store, i, rate=rate)
+        found += distinct(own_events, least)
+        if problem:
+            problems[str(store.index["name"][i])] = problem
     figures = {
         **score(found, intervals, least),
         "overlap": least,
@@ -104,40 +107,42 @@ def evaluate_online(
         }
         for one, its in zip(ranked(found), match(found, intervals, least), strict=True)
     ]
-    return OnlineReport(figures, rows, tuple(_notes(recognizer, store, every, intervals=intervals)))
+    notes = _notes(recognizer, store, every, intervals=intervals)
+    return OnlineReport(figures, rows, (*notes, *senseless(problems, len(chosen))))
 
 
-def watch(recognizer: Recognizer, joints: np.ndarray, rate: float) -> list[Event]:
+def watch(recognizer: Recognizer, joints: np.ndarray, rate: float) -> tuple[list[Event], str]:
     """All events, begun and ended, of a recording (M, T, V, 3) in the model's layout, as a camera
-    of `rate` frames a second would bring them.
+    of `rate` frames a second would bring them, and what makes no sense about somebody's body at the
+    end, empty where nothing does.
 
     Every person is followed alone, or with as many others as the model sees together. What the
     recognizer remembers of anybody is forgotten.
     """
     together = recognizer.metadata.persons
     recognizer.reset()
-    events = [
-        event
-        for number in range(joints.shape[1])
-        for first in range(0, len(joints), together)
-        for event in recognizer.update(
-            joints[first : first + together, number], number / rate, person=first
-        ).events
-    ]
+    events: list[Event] = []
+    problems: dict[int, str] = {}
+    for number in range(joints.shape[1]):
+        for first in range(0, len(joints), together):
+            scene = joints[first : first + together, number]
+            result = recognizer.update(scene, number / rate, person=first)
+            events += result.events
+            problems[first] = result.problem
     events += recognizer.end_events()
     recognizer.reset()
-    return events
+    return events, next(filter(None, problems.values()), "")
 
 
-def _found(recognizer: Recognizer, store: "Store", i: int, rate: float) -> list[Found]:
+def _found(recognizer: Recognizer, store: "Store", i: int, rate: float) -> tuple[list[Found], str]:
     """The events of one recording; `announced` is when they began to be told."""
     joints = store.clip(i)
     target = recognizer.metadata.layout
     if store.layout.joints != target.joints:
         joints = retarget(joints, store.layout, target)
-    events = watch(recognizer, joints, rate)
+    events, problem = watch(recognizer, joints, rate)
     began = {(one.person, one.label, one.start): one.announced for one in events if not one.ended}
-    return [
+    found = [
         Found(
             i,
             label=one.label,
@@ -149,6 +154,7 @@ def _found(recognizer: Recognizer, store: "Store", i: int, rate: float) -> list[
         for one in events
         if one.end is not None
     ]
+    return found, problem
 
 
 def _setting(labels: tuple[str, ...], values: np.ndarray) -> Any:
