@@ -240,7 +240,7 @@ def _answers(recognizer: Recognizer, track: Track) -> Answers:
     recognizer.reset()
     shape = (len(answers), len(recognizer.labels))
     stacked = np.array(answers, np.float32).reshape(shape)
-    return Answers(np.array(moments), stacked, float(track.seconds[0]), problem)
+    return Answers(np.array(moments), stacked, float(track.seconds[0]), problem=problem)
 
 
 def senseless(problems: Mapping[str, str], recordings: int) -> tuple[str, ...]:
