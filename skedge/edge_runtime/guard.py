@@ -131,12 +131,18 @@ class Pace:
         if step >= NO_CAMERA:
             unit = "nanoseconds" if step > 1e6 else "microseconds" if step > 1e3 else "milliseconds"
             return f"frames come every {step:g} s: are the time stamps {unit}? give seconds"
-        if step > TOO_SLOW:
-            return (
-                f"{1 / step:.1f} frames come per second, too few to tell actions; give 5 at least,"
-                " 15 to 30 are good"
-            )
+        return too_slow(step)
+
+
+def too_slow(step: float) -> str:
+    """What makes no sense about frames that come every `step` seconds, empty where they come often
+    enough."""
+    if step <= TOO_SLOW:
         return ""
+    return (
+        f"{1 / step:.1f} frames come per second, too few to tell actions; give 5 at least,"
+        " 15 to 30 are good"
+    )
 
 
 def without_nobodies(frame: np.ndarray, layout: Layout) -> tuple[np.ndarray, str]:

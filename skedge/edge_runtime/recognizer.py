@@ -9,7 +9,7 @@ import numpy as np
 
 from skedge.edge_runtime.backends.backend import Backend, load_backend
 from skedge.edge_runtime.events import DEBOUNCE, QUIET, Event, EventDetector, EventRules
-from skedge.edge_runtime.guard import Guard, Pace, check_clip
+from skedge.edge_runtime.guard import Guard, Pace, check_clip, too_slow
 from skedge.edge_runtime.models import find
 from skedge.edge_runtime.repetitions import Counter
 from skedge.edge_runtime.stream import Stream
@@ -317,7 +317,11 @@ class Recognizer:
             raise InputError(f"rate: expected frames a second, more than 0, got {rate}")
         whole = joints[None] if joints.ndim == 3 else joints.transpose(1, 0, 2, 3)
         check_joint_count(whole.shape[2], self.metadata.layout, "the clip")
-        return check_clip(whole, self.metadata.layout) if self.checks_bodies else whole
+        if not self.checks_bodies:
+            return whole
+        if self.metadata.hz is not None and (slow := too_slow(1 / rate)):
+            raise InputError(f"rate: {slow}")
+        return check_clip(whole, self.metadata.layout)
 
     def reset(self, person: Hashable | None = None) -> None:
         """Forget one person, or everybody: the next frame starts anew, at any time stamp."""

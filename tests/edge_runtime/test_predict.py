@@ -154,6 +154,25 @@ def test_a_file_of_bodies_that_make_no_sense_gets_no_answer_and_no_count(
     assert fine.label in METADATA.labels
 
 
+@pytest.mark.parametrize("frame_by_frame", [False, True])
+def test_a_rate_at_which_nothing_can_be_told_or_nobody_moves_is_named(
+    model: Path, streaming_model: Path, tmp_path: Path, frame_by_frame: bool
+) -> None:
+    recognizer = Recognizer.load(streaming_model)
+    recognizer.checks_bodies = True
+    path = tmp_path / "clip.npy"
+    np.save(path, standing(120))
+    with pytest.raises(InputError, match=r"rate: 2\.0 frames come per second, too few"):
+        predict_file(recognizer, path, rate=2, frame_by_frame=frame_by_frame)
+    assert predict_file(recognizer, path, rate=5, frame_by_frame=frame_by_frame).notes == ()
+    (note,) = predict_file(recognizer, path, rate=900, frame_by_frame=frame_by_frame).notes
+    assert "are there really 900 frames a second" in note
+    # A model that stretches clips has no use for the rate.
+    stretching = Recognizer.load(model)
+    stretching.checks_bodies = True
+    assert stretching.predict(standing(60), rate=2).shape == (len(stretching.labels),)
+
+
 def test_one_array_of_any_name(model: Path, tmp_path: Path) -> None:
     np.savez(tmp_path / "one.npz", walk(40, 20)[:, 0])
     assert predict_file(model, tmp_path / "one.npz").label in METADATA.labels

@@ -199,7 +199,7 @@ def predict_file(
         raise InputError(f"rate: expected up to 1000 frames per second, got {rate:g}")
     recognizer = _recognizer(model)
     clip, notes = understood(
-        read_clip(Path(path)), recognizer.metadata.layout, layout, source=str(path)
+        read_clip(Path(path)), recognizer.metadata.layout, layout, source=str(path), rate=rate
     )
     try:
         recognizer.checked(clip, rate)
@@ -221,9 +221,10 @@ def own_protocol(recognizer: Recognizer, store: "Store") -> str | None:
 
 
 def understood(
-    clip: np.ndarray, target: Layout, named: str | None, source: str
+    clip: np.ndarray, target: Layout, named: str | None, source: str, rate: float | None = None
 ) -> tuple[np.ndarray, list[str]]:
-    """A clip of a file as (T, M, V, 3) in the layout `target`, and notes of what looks wrong.
+    """A clip of a file as (T, M, V, 3) in the layout `target`, and notes of what looks wrong, at so
+    many frames a second, too.
 
     What is no clip at all comes back as it is. Raises `InputError` for joints of another number
     that are in no known order.
@@ -245,7 +246,7 @@ def understood(
         notes.append(f"the joints are taken for {layout.name}'s; name another one by --layout")
     if joints.shape[1] == 1:
         notes.append("a single frame, in which nothing moves")
-    notes += [str(fault) for fault in check_bodies([joints], layout).faults]
+    notes += [str(fault) for fault in check_bodies([joints], layout, rate).faults]
     joints, note = choose(absent_zeros(joints.astype(np.float32), layout))
     notes += [note] if note else []
     if not _same(layout, target):
