@@ -12,7 +12,7 @@ from skedge.edge_runtime import Recognizer
 from skedge.edge_runtime.scoring.predict import Classes, predict_file, predict_store
 from skedge.skeleton import InputError, load_layout, retarget
 from tests.edge_runtime.edge_models import METADATA, metadata, walk, write_model
-from tests.edge_runtime.test_guard import standing
+from tests.edge_runtime.test_guard import NTU, standing
 
 
 def write_store(
@@ -152,6 +152,31 @@ def test_a_file_of_bodies_that_make_no_sense_gets_no_answer_and_no_count(
     np.save(tmp_path / "fine.npy", body)
     fine = predict_file(recognizer, tmp_path / "fine.npy", frame_by_frame=frame_by_frame)
     assert fine.label in METADATA.labels
+
+
+@pytest.mark.parametrize("frame_by_frame", [False, True])
+def test_a_clip_of_a_store_that_makes_no_sense_is_wrong_and_named(
+    model: Path, tmp_path: Path, frame_by_frame: bool
+) -> None:
+    """The others are answered all the same."""
+    recognizer = Recognizer.load(model, hop=0)
+    recognizer.checks_bodies = True
+    bodies = [standing(60), standing(60) * np.array([1, -1, 1], np.float32), standing(60, seed=1)]
+    for name, chosen in (("mixed", bodies), ("wrong", bodies[1:2])):
+        with StoreWriter(
+            tmp_path / name, name=name, layout=NTU, labels=METADATA.labels, rate=30
+        ) as writer:
+            for i, body in enumerate(chosen):
+                writer.add(f"clip{i}", body[None], label=0)
+    report = predict_store(recognizer, tmp_path / "mixed", frame_by_frame=frame_by_frame)
+    assert [one.label is None for one in report.predictions] == [False, True, False]
+    assert not report.predictions[1].right
+    [note] = [note for note in report.notes if "make no sense" in note]
+    assert note.startswith("1 of 3 clips make no sense")
+    assert "clip1: the clip: the head is below the feet" in note
+    assert not any("before the first answer" in note for note in report.notes)
+    with pytest.raises(InputError, match="clip0: the clip: the head is below the feet"):
+        predict_store(recognizer, tmp_path / "wrong", frame_by_frame=frame_by_frame)
 
 
 @pytest.mark.parametrize("frame_by_frame", [False, True])

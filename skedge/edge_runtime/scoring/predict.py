@@ -93,8 +93,10 @@ def predict_store(
     are left out, and the notes say so, as they do of a retargeted layout. `track` goes over the
     clips' numbers (a progress bar).
 
+    Clips that make no sense get no answer and are wrong, and the notes say so.
+
     Raises `InputError` for an unknown class, an unknown or empty part, no label in common with the
-    model, and joints that cannot be retargeted.
+    model, joints that cannot be retargeted, and where no clip makes sense.
     """
     from skedge.datasets.store import Store
     from skedge.datasets.store.check import is_whole
@@ -150,6 +152,7 @@ def predict_store(
     if store.rate is None and frame_by_frame:
         notes.append(f"the store does not know its frame rate: {RATE:g} Hz assumed")
     predictions = []
+    problems = []
     for i in track(known):
         name = str(store.index["name"][i])
         clip = (
@@ -158,8 +161,8 @@ def predict_store(
             else retarget(store.clip(i), store.layout, target)
         )
         truth = names[store.index["label"][i]]
-        predictions.append(
-            _predict(
+        try:
+            answer = _predict(
                 recognizer,
                 clip=clip.transpose(1, 0, 2, 3),
                 rate=rate,
@@ -167,8 +170,18 @@ def predict_store(
                 name=name,
                 truth=truth,
             )
+        except InputError as error:
+            problems.append(str(error))
+            answer = Prediction(name, truth, label=None, confidence=0.0, probabilities=None)
+        predictions.append(answer)
+    if len(problems) == len(predictions):
+        raise InputError(problems[0])
+    if problems:
+        notes.append(
+            f"{len(problems)} of {len(predictions)} clips make no sense, get no answer, and count as"
+            f" wrong, such as {problems[0]}"
         )
-    late = sum(prediction.label is None for prediction in predictions)
+    late = sum(prediction.label is None for prediction in predictions) - len(problems)
     if late:
         notes.append(f"{late} clips ended before the first answer, and count as wrong")
     accuracy = sum(prediction.right for prediction in predictions) / len(predictions)
@@ -201,10 +214,6 @@ def predict_file(
     clip, notes = understood(
         read_clip(Path(path)), recognizer.metadata.layout, layout, source=str(path), rate=rate
     )
-    try:
-        recognizer.checked(clip, rate)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
     answer = _predict(
         recognizer, clip=clip, rate=rate, frame_by_frame=frame_by_frame, name=str(path), truth=None
     )
@@ -297,6 +306,7 @@ def _predict(
 
 def _answers(recognizer: Recognizer, clip: np.ndarray, rate: float) -> list[np.ndarray]:
     """All the probabilities that a camera's frames bring, in their order."""
+    recognizer.checked(clip, rate)
     recognizer.reset()
     frames = clip if clip.ndim == 3 else clip[:, : recognizer.metadata.persons]
     results = [recognizer.update(joints, number / rate) for number, joints in enumerate(frames)]
