@@ -178,8 +178,8 @@ def predict_store(
         raise InputError(problems[0])
     if problems:
         notes.append(
-            f"{len(problems)} of {len(predictions)} clips make no sense, get no answer, and count as"
-            f" wrong, such as {problems[0]}"
+            f"{len(problems)} of {len(predictions)} clips make no sense, get no answer, and count"
+            f" as wrong, such as {problems[0]}"
         )
     late = sum(prediction.label is None for prediction in predictions) - len(problems)
     if late:
