@@ -232,8 +232,8 @@ def own_protocol(recognizer: Recognizer, store: "Store") -> str | None:
 def understood(
     clip: np.ndarray, target: Layout, named: str | None, source: str, rate: float | None = None
 ) -> tuple[np.ndarray, list[str]]:
-    """A clip of a file as (T, M, V, 3) in the layout `target`, and notes of what looks wrong, at so
-    many frames a second, too.
+    """A clip of a file as (T, M, V, 3) in the layout `target`, and notes of what looks wrong; with
+    a `rate` in frames a second, about its movements, too.
 
     What is no clip at all comes back as it is. Raises `InputError` for joints of another number
     that are in no known order.
