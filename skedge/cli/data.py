@@ -236,8 +236,7 @@ def split_command(parser: ArgumentParser) -> Callable[[Any], None]:
 
         if sum(way is not None for way in (args.share, args.val, args.folds, args.file)) != 1:
             raise InputError(
-                "skedge data split: expected one of --share, --val, --folds and --file; see"
-                " `skedge data split --help`"
+                "expected one of --share, --val, --folds and --file; see `skedge data split --help`"
             )
         if args.share is not None:
             splits.add_subset(

@@ -169,7 +169,7 @@ def _parsed(name: str, parser: ArgumentParser, arguments: list[str]) -> Any:
         return parser.parse_args(as_registered(parser, with_config(parser, arguments)))
     except ArgumentError as error:
         wrong = explain(str(error), parser)
-        raise InputError(f"skedge {name}: {wrong}; see `skedge {name} --help`") from None
+        raise InputError(f"{wrong}; see `skedge {name} --help`") from None
 
 
 def _run(name: str, arguments: list[str]) -> None:

@@ -347,7 +347,8 @@ def _predict(args: Any) -> None:
 
     from skedge.edge_runtime.scoring.predict import Classes, predict_file, predict_store
 
-    if args.data.is_dir() or not args.data.exists():
+    # What is not there was meant to be a store, unless it is called as a file.
+    if args.data.is_dir() or not (args.data.exists() or args.data.suffix):
         bar = partial(
             track, description="Recognising", console=Console(stderr=True), transient=True
         )

@@ -28,6 +28,7 @@ def refused(capsys: pytest.CaptureFixture[str]) -> Refused:
         shown = capsys.readouterr().err
         assert ended.value.code == 2, shown
         assert len(shown.strip().splitlines()) == 1, shown
+        assert shown.count("skedge: ") == 1, shown
         for word in words:
             assert word in shown
 

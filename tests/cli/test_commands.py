@@ -121,6 +121,8 @@ def test_flags_override_the_recipe_wherever_they_stand() -> None:
         (["data", "info", "nowhere"], ["nowhere"]),
         (["data", "import", "bvh", "x", "y"], ["bvh", "utd-mhad", "pyskl"]),
         (["predict", "missing.onnx", "nowhere"], ["missing.onnx"]),
+        (["predict", "default", "stores/nowhere"], ["stores/nowhere", "store's folder"]),
+        (["predict", "default", "nowhere.npy"], ["nowhere.npy", "clip's .npy"]),
         (["bench", "missing.onnx"], ["missing.onnx"]),
         (
             ["distill", "--data", "STORE", "--out", "x", "--teacher", "nowhere"],
