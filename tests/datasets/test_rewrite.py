@@ -165,13 +165,13 @@ def clips(
     rate: float | None,
     protocol: str | None = None,
     people: int = 2,
+    seed: int = 0,
 ) -> Store:
     form = load_layout(layout)
     with StoreWriter(path, name=path.name, layout=form, labels=labels, rate=rate) as writer:
         for number in range(4):
-            made = (
-                np.random.default_rng(number).normal(size=(1, 12, len(form), 3)).astype(np.float32)
-            )
+            rng = np.random.default_rng(seed + number)
+            made = rng.normal(0, 0.4, (1, 12, len(form), 3)).astype(np.float32)
             writer.add(f"clip {number}", made, label=number % len(labels), subject=number % people)
         if protocol:
             writer.protocol(protocol, lambda index: np.array([1, 1, 2, 3], np.int8))
@@ -181,7 +181,8 @@ def clips(
 def test_several_stores_become_one(tmp_path: Path) -> None:
     first = clips(tmp_path / "one", "ntu25", ["walk", "run"], 30.0, "xsub")
     other = clips(tmp_path / "two", "kinect20", ["run", "wave"], 15.0)
-    merged = merge([first, other, first], tmp_path / "all")
+    namesake = clips(tmp_path / "more" / "one", "ntu25", ["walk", "run"], 30.0, "xsub", seed=4)
+    merged = merge([first, other, namesake], tmp_path / "all")
     assert merged.labels == ("walk", "run", "wave")
     assert (merged.name, merged.layout.name, merged.rate, len(merged)) == ("all", "ntu25", 30.0, 12)
     assert [merged.labels[label] for label in merged.index["label"]] == ["walk", "run"] * 2 + [
@@ -203,8 +204,11 @@ def test_what_cannot_be_merged(store: Path, tmp_path: Path) -> None:
         clips(tmp_path / "one", "ntu25", ["walk"], 30.0),
         clips(tmp_path / "timeless", "ntu25", ["walk"], None),
     )
+    two = clips(tmp_path / "two", "ntu25", ["walk"], 30.0, seed=4)
     for stores, words in (
         ([one], "at least two"),
+        ([one, one], f"the same clips as {one.path}"),
+        ([one, two, Store(one.path)], f"the same clips as {one.path}"),
         ([one, timeless], "frames a second"),
         ([one, Store(store)], "intervals"),
     ):

@@ -139,8 +139,9 @@ def merge(stores: Sequence[Store], path: Path | str, name: str | None = None) ->
     keep their names, and people are the same people.
 
     Raises:
-        InputError: for fewer than two stores, a layout that cannot be retargeted, an unknown rate
-            beside a known one, intervals, and where something stands at `path`.
+        InputError: for fewer than two stores, the same one twice, a layout that cannot be
+            retargeted, an unknown rate beside a known one, intervals, and where something stands at
+            `path`.
     """
     if len(stores) < 2:
         raise InputError(f"merge: expected at least two stores, got {len(stores)}")
@@ -168,6 +169,15 @@ def merge(stores: Sequence[Store], path: Path | str, name: str | None = None) ->
         )
     if all(_of_a_shard(store) == _of_a_shard(first) for store in stores) and _of_a_shard(first):
         return _whole(stores, path, name)
+    found: dict[str, Store] = {}
+    for store in stores:
+        same = found.get(store.fingerprint)
+        if same is not None:
+            # Its people would be taken for others, and be tested on their own training clips.
+            raise InputError(
+                f"{store.path}: expected another store, got one with the same clips as {same.path}"
+            )
+        found[store.fingerprint] = store
     labels = list(dict.fromkeys(label for store in stores for label in store.labels))
     with StoreWriter(
         path,
