@@ -4,8 +4,9 @@ A recording is one .npz file with an entry per body and picture, N in all:
 
     picture (N,) int       number of the picture, from 0
     person (N,) int        who it is: the same number while the body is followed
-    whole (N,) bool        whether enough of the body is in view to recognise actions; of somebody
-                           who is seen from the hips up the legs are NaN
+    whole (N,) bool        whether enough of the body is in view to recognise actions, and it is not
+                           that of two who touch; of somebody who is seen from the hips up the legs
+                           are NaN
     confidence (N,) float  of the body, 0 to 1
     joints (N, V, 3) float metres, y up, NaN where a joint is absent
     pixels (N, V, 2) float place in the picture, or all NaN
@@ -29,6 +30,7 @@ import numpy as np
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.files import write_whole
 from skedge.skeleton.layout import Layout, layout_names, load_layout
+from skedge.skeleton.touching import Touching, Trunk, trunks
 
 LAYOUT = "blazepose33"
 # Bytes that the arrays of one file may take: some ten hours of one person.
@@ -195,21 +197,53 @@ def _read(file: Path) -> PoseRecording:
             f"{file}: expected picture and person (N,) and joints (N, {len(layout)}, 3), got"
             f" {picture.shape}, {arrays['person'].shape} and {joints.shape}"
         )
+    shapes = {"whole": picture.shape, "seconds": picture.shape, "pixels": (*joints.shape[:2], 2)}
+    for name, shape in shapes.items():
+        if name in arrays and arrays[name].shape != shape:
+            raise InputError(f"{file}: expected {name} {shape}, got {arrays[name].shape}")
     if not 0 < rate < np.inf:
         raise InputError(f"{file}: expected a rate in pictures per second, got {rate}")
     pictures = int(arrays["pictures"]) if "pictures" in arrays else int(picture.max(initial=-1)) + 1
     label = str(arrays["label"]) if "label" in arrays else ""
+    person = np.asarray(arrays["person"])
+    seconds = np.asarray(arrays.get("seconds", picture / rate), np.float64)
+    whole = np.array(arrays.get("whole", np.ones(len(picture))), bool)
+    if "pixels" in arrays:
+        # A recording of an earlier skedge does not know of it.
+        places = trunks(np.asarray(arrays["pixels"], np.float64), layout)
+        whole &= ~_of_two(picture, person, seconds, places)
     return PoseRecording(
         file.stem,
         label or None,
         layout,
-        seconds=np.asarray(arrays.get("seconds", picture / rate), np.float64),
-        person=np.asarray(arrays["person"]),
-        whole=np.asarray(arrays.get("whole", np.ones(len(picture))), bool),
+        seconds=seconds,
+        person=person,
+        whole=whole,
         joints=joints,
         duration=pictures / rate,
         rate=rate,
     )
+
+
+def _of_two(
+    picture: np.ndarray, person: np.ndarray, seconds: np.ndarray, trunks: list[Trunk]
+) -> np.ndarray:
+    """Which bodies (N,) may be those of two people who touch."""
+    found = np.zeros(len(picture), bool)
+    touching = Touching()
+    order = np.argsort(picture, kind="stable")
+    numbers = person.tolist()
+    last = -1
+    for bodies in np.split(order, np.flatnonzero(np.diff(picture[order])) + 1):
+        if not len(bodies):
+            continue
+        moment = float(seconds[bodies[0]])
+        if picture[bodies[0]] > last + 1:
+            touching.update({}, moment)  # nobody was in the pictures between
+        last = picture[bodies[0]]
+        both = touching.update({numbers[i]: trunks[i] for i in bodies}, moment)
+        found[bodies] = [numbers[i] in both for i in bodies]
+    return found
 
 
 def _layout(text: str, file: Path) -> Layout:

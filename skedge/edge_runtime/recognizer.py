@@ -14,7 +14,7 @@ from skedge.edge_runtime.models import find
 from skedge.edge_runtime.repetitions import Counter
 from skedge.edge_runtime.stream import Stream
 from skedge.edge_runtime.taught import OutdatedError, Taught, beside
-from skedge.edge_runtime.window import Window
+from skedge.edge_runtime.window import Window, longest_gap
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.hanging import hanging, leg_joints
 from skedge.skeleton.layout import check_joint_count
@@ -411,7 +411,7 @@ class Recognizer:
         before = state.seconds
         state.seconds = moment
         state.window.push(frame, moment)
-        if len(state.window) == 0 or moment - before > self.metadata.seconds:
+        if len(state.window) == 0 or moment - before > longest_gap(self.metadata):
             state.result = Result()
             state.events.interrupt()
 

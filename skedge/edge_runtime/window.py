@@ -11,6 +11,15 @@ from skedge.skeleton.resample import TOLERANCE, at_times
 
 FINEST = 1 / 16
 READY = 0.5
+# Seconds out of view after which somebody starts anew at the latest: how the body moved meanwhile
+# nobody knows, and a straight way from before to after is a movement that nobody made.
+LONGEST_GAP = 1.0
+
+
+def longest_gap(metadata: ModelMetadata) -> float:
+    """Seconds out of view after which somebody starts anew: `LONGEST_GAP`, or the model's window
+    where that is shorter."""
+    return min(metadata.seconds, LONGEST_GAP)
 
 
 class LastSeen:
@@ -55,7 +64,8 @@ class Window:
 
     Frames before anybody was seen are left out, as `skedge.skeleton.prepare` does. Absent joints
     are filled with what was seen up to a window ago, an older value is forgotten; the window
-    empties when nothing at all is known any more, and restarts after a gap longer than itself.
+    empties when nothing at all is known any more, and restarts after a gap longer than
+    `longest_gap`.
     Frames closer than a sixteenth of the model's own interval replace each other, so that the
     memory has a limit at any rate.
     """
@@ -84,7 +94,7 @@ class Window:
         last one's."""
         times = self._times
         seconds = self._metadata.seconds
-        if times and moment - times[-1] > seconds:
+        if times and moment - times[-1] > longest_gap(self._metadata):
             self.clear()
             times = self._times
         frame = self._seen.fill(joints, moment)

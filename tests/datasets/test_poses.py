@@ -34,6 +34,28 @@ def test_what_is_read(tmp_path: Path) -> None:
     np.testing.assert_array_equal(full.whole, [True, True, False, True])
 
 
+def test_a_body_that_may_be_that_of_two_is_not_whole(tmp_path: Path) -> None:
+    """1 and 2 hug, and one body is found from picture 2 to 4; 3 walks away from where 4 comes in
+    after pictures of nobody."""
+    seen = [(0, 1, 0), (0, 2, 1), (1, 1, 0), (1, 2, 1), (2, 1, 0), (4, 1, 0), (5, 1, 0), (5, 2, 1)]
+    seen += [(20, 3, 0), (30, 4, 0), (31, 4, 0)]
+    picture, person, across = np.array(seen).T
+    pixels = np.full((len(seen), 33, 2), 100.0)
+    pixels[:, [23, 24], 1] = 160
+    pixels[..., 0] += 60 * across[:, None]
+    found = write(
+        tmp_path / "hug.npz",
+        picture=picture,
+        person=person,
+        pixels=pixels,
+        joints=np.zeros((len(seen), 33, 3)),
+    )
+    (film,) = read_poses(found)
+    of_two = [(2, 1), (4, 1)]
+    assert [(int(p), int(who)) for p, who in zip(picture, person, strict=True)
+            if not film.whole[(picture == p) & (person == who)][0]] == of_two  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
@@ -41,6 +63,9 @@ def test_what_is_read(tmp_path: Path) -> None:
         ({"rate": 0.0}, "expected a rate"),
         ({"joints": BODY[:, :20]}, r"joints \(N, 33, 3\), got .*\(4, 20, 3\)"),
         ({"person": [1]}, "expected picture and person"),
+        ({"pixels": BODY}, r"expected pixels \(4, 33, 2\), got \(4, 33, 3\)"),
+        ({"whole": [True]}, r"expected whole \(4,\), got \(1,\)"),
+        ({"seconds": [[0.0], [0.1]]}, r"expected seconds \(4,\), got \(2, 1\)"),
         ({"joints": np.array([{}], object)}, "cannot be read"),
         ({"layout": "nobody's"}, "nobody's"),
     ],

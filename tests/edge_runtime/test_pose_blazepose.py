@@ -130,6 +130,26 @@ def test_two_who_cross_keep_their_numbers_though_one_hides_the_other(
     assert all(len(one) == 2 for one in found[-20:])
 
 
+def test_who_hugs_somebody_who_is_lost_is_not_whole(estimate: Callable[..., BlazePose]) -> None:
+    """Two walk up to each other, are one body for a second, and part."""
+
+    def way(start: float, met: float) -> Callable[[float], float]:
+        return lambda now: start + (met - start) * min(now, 5 - now, 2.0) / 2
+
+    scene = Scene(left=way(60, 190), right=way(340, 192))
+    pose = estimate(scene, 2)
+    seen = []
+    for number in range(5 * RATE):
+        scene.now = number / RATE
+        seen.append({one.id: one.whole for one in pose.estimate(Frame(scene.image, scene.now))})
+    seen = seen[RATE:]  # nobody is believed to be whole before
+    alone = [one for one in seen if len(one) == 1]
+    (stays,) = {who for one in alone for who in one}
+    assert len(alone) > 0.8 * RATE
+    assert not any(one[stays] for one in alone)
+    assert all(one[stays] for one in seen if len(one) == 2)
+
+
 def test_the_detector_rests_while_everybody_asked_for_is_in_view(
     estimate: Callable[..., BlazePose],
 ) -> None:

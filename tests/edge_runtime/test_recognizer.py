@@ -125,7 +125,7 @@ def test_irregular_dropped_and_doubled_frames_are_interpolated(
         result = recognizer.update(frame, moment)
     if len(seconds) == 0:
         return
-    gaps = np.flatnonzero(np.diff(seconds) > METADATA.seconds)
+    gaps = np.flatnonzero(np.diff(seconds) > min(METADATA.seconds, 1.0))
     begin = int(gaps[-1]) + 1 if len(gaps) else 0
     seconds, clip = seconds[begin:], clip[begin:]
     kept = seconds > (seconds[-1] - METADATA.seconds)
@@ -288,6 +288,16 @@ def test_a_long_gap_starts_anew() -> None:
     results = feed(recognizer, clip, 10 + np.arange(60) / 30)
     assert not any(result.ready for result in results[:29])
     np.testing.assert_allclose(results[-1].embedding, recognizer.embed(clip), atol=1e-5)
+
+
+def test_who_was_away_for_longer_than_a_second_starts_anew() -> None:
+    """A window of two seconds would hold a movement across the gap that nobody made."""
+    recognizer = every_frame(debounce=60)
+    clip = walk(60, 30)[:, 0]
+    feed(recognizer, clip[:30] - 3, np.arange(30) / 30)
+    results = feed(recognizer, clip[:40], 2.2 + np.arange(40) / 30)
+    assert not any(result.ready for result in results[:20])
+    np.testing.assert_allclose(results[-1].embedding, recognizer.embed(clip[:40]), atol=1e-5)
 
 
 def scripted(rows: list[tuple[float, float, float]]) -> np.ndarray:

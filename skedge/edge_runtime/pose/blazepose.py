@@ -23,6 +23,7 @@ from skedge.edge_runtime.pose.smoothing import OneEuro
 from skedge.edge_runtime.pose.whole import PRESENT, UPRIGHT, Whole, in_picture, is_upper, is_whole
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.hanging import leg_joints
+from skedge.skeleton.touching import Touching, trunks
 
 # What the network's score must reach: for somebody new, for somebody followed who is on trial, and
 # for somebody believed, whom a blurred picture must not lose.
@@ -131,6 +132,7 @@ class BlazePose:
         self._beside = Beside(threads)
         self._identities = Identities(people)
         self._followed: list[_Followed] = []
+        self._touching = Touching()
         self._looked = -np.inf
         self._doubted = -np.inf
 
@@ -176,7 +178,17 @@ class BlazePose:
                 self._followed.append(one)
                 height, width = image.shape[:2]
                 people.append(one.update(body, width, height, seconds=seconds))
-        return tuple(person for person in people if person is not None)
+        return self._of_one(tuple(person for person in people if person is not None), seconds)
+
+    def _of_one(self, people: tuple[Person, ...], seconds: float) -> tuple[Person, ...]:
+        """The people; whose body may be that of two who touch is not whole."""
+        places = trunks(np.array([one.pixels for one in people]).reshape(-1, 33, 2), LAYOUT)
+        both = self._touching.update(
+            {one.id: place for one, place in zip(people, places, strict=True)}, seconds
+        )
+        return tuple(
+            replace(one, whole=False, upper=False) if one.id in both else one for one in people
+        )
 
     def _find(self, image: np.ndarray, seconds: float) -> list[Body]:
         """The bodies followed, and where it is time to look, others."""
