@@ -89,7 +89,12 @@ def measure(
     rows = []
     for one in sets:
         recordings = read_recordings(
-            one.path, names, labels=recognizer.labels, part=part, protocol=protocol
+            one.path,
+            names,
+            labels=recognizer.labels,
+            part=part,
+            protocol=protocol,
+            touching=recognizer.metadata.touching,
         )
         watched = list(watch(recognizer, track(recordings, one.name)))
         problems = {

@@ -4,9 +4,8 @@ A recording is one .npz file with an entry per body and picture, N in all:
 
     picture (N,) int       number of the picture, from 0
     person (N,) int        who it is: the same number while the body is followed
-    whole (N,) bool        whether enough of the body is in view to recognise actions, and it is not
-                           that of two who touch; of somebody who is seen from the hips up the legs
-                           are NaN
+    whole (N,) bool        whether enough of the body is in view to recognise actions; of somebody
+                           who is seen from the hips up the legs are NaN
     confidence (N,) float  of the body, 0 to 1
     joints (N, V, 3) float metres, y up, NaN where a joint is absent
     pixels (N, V, 2) float place in the picture, or all NaN
@@ -30,7 +29,7 @@ import numpy as np
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.files import write_whole
 from skedge.skeleton.layout import Layout, layout_names, load_layout
-from skedge.skeleton.touching import Touching, Trunk, trunks
+from skedge.skeleton.touching import Touching, trunks
 
 LAYOUT = "blazepose33"
 # Bytes that the arrays of one file may take: some ten hours of one person.
@@ -41,8 +40,8 @@ LARGEST = 2**30
 class PoseRecording:
     """Bodies of one film: `seconds`, `person`, `whole` (N,) and `joints` (N, V, 3) in metres.
 
-    `duration` is how long the film lasts, in seconds; `label` what is done in it, None where nobody
-    said.
+    `touching` (N,) says which may be those of two people (`skedge.skeleton.touching`). `duration`
+    is how long the film lasts, in seconds; `label` what is done in it, None where nobody said.
     """
 
     name: str
@@ -51,6 +50,7 @@ class PoseRecording:
     seconds: np.ndarray
     person: np.ndarray
     whole: np.ndarray
+    touching: np.ndarray
     joints: np.ndarray
     duration: float
     rate: float
@@ -104,14 +104,22 @@ class PoseWriter:
         """What was taken in so far, as a recording."""
         person, whole, _ = self._columns()
         times = np.array(self._seconds, np.float64)
+        picture = np.array(self._picture, np.int64)
         rate = rate_of(times)
         return PoseRecording(
             name,
             label or None,
             self.layout,
-            seconds=times[np.array(self._picture, np.int64)],
+            seconds=times[picture],
             person=person,
             whole=whole,
+            touching=_touching(
+                picture,
+                person,
+                times[picture],
+                pixels=self._array(self._pixels, 2),
+                layout=self.layout,
+            ),
             joints=self._array(self._joints, 3),
             duration=float(times[-1] + 1 / rate) if len(times) else 0.0,
             rate=rate,
@@ -207,28 +215,31 @@ def _read(file: Path) -> PoseRecording:
     label = str(arrays["label"]) if "label" in arrays else ""
     person = np.asarray(arrays["person"])
     seconds = np.asarray(arrays.get("seconds", picture / rate), np.float64)
-    whole = np.array(arrays.get("whole", np.ones(len(picture))), bool)
-    if "pixels" in arrays:
-        # A recording of an earlier skedge does not know of it.
-        places = trunks(np.asarray(arrays["pixels"], np.float64), layout)
-        whole &= ~_of_two(picture, person, seconds, places)
+    pixels = arrays.get("pixels", np.full((*joints.shape[:2], 2), np.nan))
     return PoseRecording(
         file.stem,
         label or None,
         layout,
         seconds=seconds,
         person=person,
-        whole=whole,
+        whole=np.asarray(arrays.get("whole", np.ones(len(picture))), bool),
+        touching=_touching(picture, person, seconds, pixels=pixels, layout=layout),
         joints=joints,
         duration=pictures / rate,
         rate=rate,
     )
 
 
-def _of_two(
-    picture: np.ndarray, person: np.ndarray, seconds: np.ndarray, trunks: list[Trunk]
+def _touching(
+    picture: np.ndarray,
+    person: np.ndarray,
+    seconds: np.ndarray,
+    *,
+    pixels: np.ndarray,
+    layout: Layout,
 ) -> np.ndarray:
     """Which bodies (N,) may be those of two people who touch."""
+    places = trunks(np.asarray(pixels, np.float64), layout)
     found = np.zeros(len(picture), bool)
     touching = Touching()
     order = np.argsort(picture, kind="stable")
@@ -241,7 +252,7 @@ def _of_two(
         if picture[bodies[0]] > last + 1:
             touching.update({}, moment)  # nobody was in the pictures between
         last = picture[bodies[0]]
-        both = touching.update({numbers[i]: trunks[i] for i in bodies}, moment)
+        both = touching.update({numbers[i]: places[i] for i in bodies}, moment)
         found[bodies] = [numbers[i] in both for i in bodies]
     return found
 

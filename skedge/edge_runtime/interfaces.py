@@ -28,8 +28,9 @@ class Person:
     2) in the image, or None.
 
     `id` stays the same while the person is in view. `whole` is False where the body is not seen
-    down to its knees, or may be that of two who touch. `upper` is True where it is seen from the
-    hips up at least, and its legs are NaN: some models still recognise actions of the arms.
+    down to its knees. `upper` is True where it is seen from the hips up at least, and its legs are
+    NaN: some models still recognise actions of the arms. `touching` is True where the body may be
+    that of two people who touch.
     """
 
     id: int
@@ -38,6 +39,7 @@ class Person:
     confidence: float = 1.0
     whole: bool = True
     upper: bool = False
+    touching: bool = False
 
 
 class Source(Protocol):

@@ -81,6 +81,12 @@ class ModelMetadata:
     provenance: dict[str, Any] = field(default_factory=dict)
     file_sha256: str | None = None
 
+    @property
+    def touching(self) -> bool:
+        """Whether it learned from what a pose estimator saw in films, with what that makes of two
+        people who touch (`skedge.skeleton.touching`); others get no such bodies to see."""
+        return self.provenance.get("format") in ("films", "poses")
+
     def to_json(self) -> str:
         document = {f.name: getattr(self, f.name) for f in fields(self)} | {
             "layout": self.layout.to_dict()

@@ -373,6 +373,7 @@ def provenance(
     return {
         "store": store.name,
         "store_fingerprint": store.fingerprint,
+        "format": str(store.made_by.get("format", "")),
         "training_clips": clips,
         "settings": asdict(settings),
         "seed": compute.seed,

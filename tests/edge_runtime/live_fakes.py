@@ -134,6 +134,7 @@ def quick_model(
     persons: int = 1,
     labels: tuple[str, ...] = ("wave", "clap", "idle", "throw", "jump", "squat"),
     upper_body: tuple[str, ...] = (),
+    provenance: dict[str, str] | None = None,
 ) -> Path:
     """A tiny model of one second whose answer goes round with a body that sways: by where it is and
     where it goes."""
@@ -144,7 +145,14 @@ def quick_model(
     matrix[..., 0] += 10 * np.sin(angles)[:, None, None, None] * turn / 25
     return write_model(
         path,
-        metadata(labels=labels, frames=4, seconds=1.0, persons=persons, upper_body=upper_body),
+        metadata(
+            labels=labels,
+            frames=4,
+            seconds=1.0,
+            persons=persons,
+            upper_body=upper_body,
+            provenance=provenance or {},
+        ),
         matrix=matrix.reshape(len(labels), -1),
     )
 

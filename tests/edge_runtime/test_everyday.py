@@ -1,6 +1,7 @@
 """The everyday measure: what is counted, on answers written by hand."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from skedge.edge_runtime.scoring.everyday import (
     count,
     curve,
     figures,
+    read_recordings,
 )
 from skedge.skeleton import load_layout
 
@@ -106,3 +108,27 @@ def test_a_higher_threshold_never_finds_more() -> None:
     recalls = [point["recall"] for point in points]
     assert recalls == sorted(recalls, reverse=True)
     assert points[-1]["false_per_hour"] < points[0]["false_per_hour"]
+
+
+@pytest.mark.parametrize(("touching", "frames"), [(False, [3, 3]), (True, [6, 3])])
+def test_a_body_that_may_be_that_of_two_is_left_out_but_for_who_knows_such(
+    touching: bool, frames: list[int], tmp_path: Path
+) -> None:
+    """2 is lost beside 1 in three of six pictures."""
+    pictures = [0, 0, 1, 1, 2, 3, 4, 4, 5]
+    person = np.array([1, 2, 1, 2, 1, 1, 1, 2, 1])
+    pixels = np.full((9, 33, 2), 100.0)
+    pixels[:, [23, 24], 1] = 160
+    pixels[..., 0] += 60 * person[:, None]
+    np.savez(
+        tmp_path / "hug.npz",
+        picture=pictures,
+        person=person,
+        pixels=pixels,
+        joints=np.zeros((9, 33, 3)),
+        rate=10.0,
+    )
+    (film,) = read_recordings(
+        tmp_path, {}, labels=LABELS, part="all", protocol="xsub", touching=touching
+    )
+    assert [len(track.seconds) for track in film.people] == frames

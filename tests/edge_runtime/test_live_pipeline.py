@@ -379,6 +379,34 @@ class TestActions:
         assert outlook.answers[0].whole == bool(told)
         assert outlook.answers[0].document()["upper"] == bool(told)
 
+    @pytest.mark.parametrize("learned_from", ["utd-mhad", "films", None])
+    def test_who_may_be_two_gets_no_answer_but_from_a_model_that_has_seen_such(
+        self, tmp_path: Path, learned_from: str | None
+    ) -> None:
+        provenance = {} if learned_from is None else {"format": learned_from}
+        recognizer = Recognizer.load(
+            quick_model(tmp_path / "m.onnx", provenance=provenance),
+            threshold=0.0,
+            patience=1,
+            debounce=0,
+        )
+        actions = Actions(recognizer)
+        begun, notes = [], []
+        for number in range(90):
+            person = Person(1, body(number / 30), touching=number >= 45)
+            outlook = actions.update(self.observe(person, seconds=number / 30))
+            begun += [one.event.announced for one in outlook.happenings if not one.event.ended]
+            notes += outlook.notes
+        [answer] = outlook.answers
+        assert begun
+        if learned_from == "films":
+            assert (answer.problem, notes) == ("", [])
+            assert max(begun) > 2
+        else:
+            assert answer.text.startswith("too close to somebody else")
+            assert notes == [answer.problem]
+            assert max(begun) < 1.5
+
     def test_events_say_whose_they_are(self, tmp_path: Path) -> None:
         actions = Actions(quick_recognizer(tmp_path / "m.onnx"))
         happenings = []

@@ -130,7 +130,7 @@ def test_two_who_cross_keep_their_numbers_though_one_hides_the_other(
     assert all(len(one) == 2 for one in found[-20:])
 
 
-def test_who_hugs_somebody_who_is_lost_is_not_whole(estimate: Callable[..., BlazePose]) -> None:
+def test_who_hugs_somebody_who_is_lost_is_marked(estimate: Callable[..., BlazePose]) -> None:
     """Two walk up to each other, are one body for a second, and part."""
 
     def way(start: float, met: float) -> Callable[[float], float]:
@@ -141,13 +141,12 @@ def test_who_hugs_somebody_who_is_lost_is_not_whole(estimate: Callable[..., Blaz
     seen = []
     for number in range(5 * RATE):
         scene.now = number / RATE
-        seen.append({one.id: one.whole for one in pose.estimate(Frame(scene.image, scene.now))})
-    seen = seen[RATE:]  # nobody is believed to be whole before
+        seen.append({one.id: one.touching for one in pose.estimate(Frame(scene.image, scene.now))})
     alone = [one for one in seen if len(one) == 1]
     (stays,) = {who for one in alone for who in one}
     assert len(alone) > 0.8 * RATE
-    assert not any(one[stays] for one in alone)
-    assert all(one[stays] for one in seen if len(one) == 2)
+    assert all(one[stays] for one in alone)
+    assert not any(any(one.values()) for one in seen if len(one) == 2)
 
 
 def test_the_detector_rests_while_everybody_asked_for_is_in_view(

@@ -142,8 +142,9 @@ def _alone(film: PoseRecording, arms: tuple[str, ...]) -> Tally:
 
 
 def _seen(recognizer: Recognizer, film: PoseRecording) -> Tally:
-    joints = retarget(film.joints[film.whole], film.layout, recognizer.metadata.layout)
-    moments, people = film.seconds[film.whole].tolist(), film.person[film.whole].tolist()
+    own = film.whole & (recognizer.metadata.touching | ~film.touching)
+    joints = retarget(film.joints[own], film.layout, recognizer.metadata.layout)
+    moments, people = film.seconds[own].tolist(), film.person[own].tolist()
     events = _events(recognizer, zip(joints, moments, people, strict=True))
     return lambda label, start, end: sum(one.times for one in events if one.label == label)
 

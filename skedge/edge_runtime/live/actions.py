@@ -17,6 +17,7 @@ from skedge.skeleton.retarget import retarget
 TOP = 5
 # What the documents of events are called; the number grows when a field changes its meaning.
 SCHEMA = "skedge.event/1"
+TOUCHING = "too close to somebody else to tell one body from the other"
 
 
 @dataclass(frozen=True, eq=False)
@@ -244,6 +245,9 @@ class Actions:
         for person in observation.people:
             if not (person.whole or (person.upper and self.recognizer.metadata.upper_body)):
                 answers.append(Answer(person.id, False))
+                continue
+            if person.touching and not self.recognizer.metadata.touching:
+                answers.append(Answer(person.id, True, problem=TOUCHING))
                 continue
             joints = self._placed(person, observation.layout)
             result = self.recognizer.update(joints, observation.frame.seconds, person.id)

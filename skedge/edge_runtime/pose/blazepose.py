@@ -178,17 +178,15 @@ class BlazePose:
                 self._followed.append(one)
                 height, width = image.shape[:2]
                 people.append(one.update(body, width, height, seconds=seconds))
-        return self._of_one(tuple(person for person in people if person is not None), seconds)
+        return self._marked(tuple(person for person in people if person is not None), seconds)
 
-    def _of_one(self, people: tuple[Person, ...], seconds: float) -> tuple[Person, ...]:
-        """The people; whose body may be that of two who touch is not whole."""
+    def _marked(self, people: tuple[Person, ...], seconds: float) -> tuple[Person, ...]:
+        """The people, with a mark at bodies that may be those of two who touch."""
         places = trunks(np.array([one.pixels for one in people]).reshape(-1, 33, 2), LAYOUT)
         both = self._touching.update(
             {one.id: place for one, place in zip(people, places, strict=True)}, seconds
         )
-        return tuple(
-            replace(one, whole=False, upper=False) if one.id in both else one for one in people
-        )
+        return tuple(replace(one, touching=True) if one.id in both else one for one in people)
 
     def _find(self, image: np.ndarray, seconds: float) -> list[Body]:
         """The bodies followed, and where it is time to look, others."""

@@ -128,18 +128,24 @@ class Tally:
 
 
 def read_recordings(
-    path: Path, synonyms: Mapping[str, str], labels: Sequence[str], part: Part, protocol: str
+    path: Path,
+    synonyms: Mapping[str, str],
+    labels: Sequence[str],
+    part: Part,
+    protocol: str,
+    touching: bool = False,
 ) -> Iterator[Recording]:
     """The recordings of a store, or of a file or folder of pose recordings, with the performances
     of `labels`.
 
-    `part` is all, or train, val or test of the store's `protocol`. Raises `InputError` where `path`
-    is neither, and for an unknown part.
+    `part` is all, or train, val or test of the store's `protocol`. Bodies of pose recordings that
+    may be those of two people are left out, but for a model that knows such (`touching`). Raises
+    `InputError` where `path` is neither, and for an unknown part.
     """
     if (path / "store.json").is_file():
         yield from _of_store(Store(path), synonyms, labels=labels, part=part, protocol=protocol)
     else:
-        yield from _of_poses(path, synonyms, labels)
+        yield from _of_poses(path, synonyms, labels, touching=touching)
 
 
 def _of_store(
@@ -179,12 +185,12 @@ def _of_store(
 
 
 def _of_poses(
-    path: Path, synonyms: Mapping[str, str], labels: Sequence[str]
+    path: Path, synonyms: Mapping[str, str], labels: Sequence[str], touching: bool
 ) -> Iterator[Recording]:
     for film in read_poses(path):
         tracks = []
         for person in np.unique(film.person):
-            own = (film.person == person) & film.whole
+            own = (film.person == person) & film.whole & (touching | ~film.touching)
             if own.any():
                 tracks.append(Track(film.seconds[own], film.joints[own]))
         label = _named(film.label or "", synonyms, labels)
