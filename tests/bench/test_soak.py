@@ -1,4 +1,4 @@
-"""The Recognizer, day after day: memory stays, time does not drift. `.ci/run` makes it 50,000
+"""The Recognizer, day after day: memory stays, time does not drift. `.ci/run` makes it 30,000
 frames with SKEDGE_SOAK."""
 
 import json

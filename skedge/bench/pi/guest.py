@@ -25,7 +25,7 @@ from skedge.edge_runtime.recognizer import Recognizer
 LINE, POSE_LINE = "SKEDGE-MODEL ", "SKEDGE-POSE "
 BLOCKS = 3
 # A block takes about so many nanoseconds, which are instructions there, and at most so many calls.
-ENOUGH = 200e6
+ENOUGH = 50e6
 MOST_CALLS = 40
 CLIP = 80
 
