@@ -9,6 +9,7 @@ import pytest
 
 from skedge.cli import main
 from skedge.datasets.store import Store
+from skedge.edge_runtime import Recognizer
 from skedge.edge_runtime.sources.films import open_films, read_shot
 from skedge.path import store_of_films
 from skedge.skeleton import InputError
@@ -76,6 +77,7 @@ def test_films_end_in_a_model_and_the_command_that_tries_it(
     assert "note: left out raise/cut.avi: expected a film" in shown.err
     report = json.loads(Path("runs/own/report.json").read_text())
     assert report["recognizer"]["whole clips"]["top1"] == 100
+    assert Recognizer.load("runs/own/student.onnx").metadata.touching
 
 
 def test_only_films_that_are_new_are_looked_at(

@@ -44,6 +44,7 @@ def films(path: Path, clips: int = 6, rate: float | None = 30.0, layout: Layout 
     is for testing."""
     rng = np.random.default_rng(0)
     with StoreWriter(path, name="films", layout=layout, labels=("rise", "bend"), rate=rate) as out:
+        out.made_by = {"format": "films"}
         for number in range(2 * clips):
             frames = int(rng.integers(50, 90))
             swing = np.sin(np.linspace(0, np.pi * rng.uniform(3, 6), frames)) ** 2
@@ -88,6 +89,8 @@ def test_a_few_films_become_a_live_model_that_tells_them_apart(tmp_path: Path) -
     metadata = Recognizer.load(tmp_path / "student.onnx").metadata
     assert metadata.labels == ("rise", "bend")
     assert metadata.provenance["encoder"]["pool"] == "mean", "few films are too few for more"
+    assert metadata.touching, "what the pose estimator makes of two was among the clips"
+    assert not Recognizer.load("default").metadata.touching
 
 
 def test_what_the_shipped_model_cannot_see_is_learned_by_a_network_of_its_own(
