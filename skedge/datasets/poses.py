@@ -197,23 +197,13 @@ def _read(file: Path) -> PoseRecording:
             " described in docs/own-data.md"
         )
     layout = _layout(str(arrays["layout"]) if "layout" in arrays else LAYOUT, file)
+    _check(arrays, layout, file)
     joints = np.asarray(arrays["joints"], np.float32)
-    picture = np.asarray(arrays["picture"])
+    picture = arrays["picture"]
     rate = float(arrays["rate"])
-    if joints.shape != (len(picture), len(layout), 3) or len(arrays["person"]) != len(picture):
-        raise InputError(
-            f"{file}: expected picture and person (N,) and joints (N, {len(layout)}, 3), got"
-            f" {picture.shape}, {arrays['person'].shape} and {joints.shape}"
-        )
-    shapes = {"whole": picture.shape, "seconds": picture.shape, "pixels": (*joints.shape[:2], 2)}
-    for name, shape in shapes.items():
-        if name in arrays and arrays[name].shape != shape:
-            raise InputError(f"{file}: expected {name} {shape}, got {arrays[name].shape}")
-    if not 0 < rate < np.inf:
-        raise InputError(f"{file}: expected a rate in pictures per second, got {rate}")
-    pictures = int(arrays["pictures"]) if "pictures" in arrays else int(picture.max(initial=-1)) + 1
+    pictures = int(arrays.get("pictures", picture.max(initial=-1) + 1))
     label = str(arrays["label"]) if "label" in arrays else ""
-    person = np.asarray(arrays["person"])
+    person = arrays["person"]
     seconds = np.asarray(arrays.get("seconds", picture / rate), np.float64)
     pixels = arrays.get("pixels", np.full((*joints.shape[:2], 2), np.nan))
     return PoseRecording(
@@ -228,6 +218,31 @@ def _read(file: Path) -> PoseRecording:
         duration=pictures / rate,
         rate=rate,
     )
+
+
+def _check(arrays: dict[str, np.ndarray], layout: Layout, file: Path) -> None:
+    """Raises `InputError` for arrays of another shape or kind than a recording has."""
+    picture, person, joints = (arrays[name] for name in ("picture", "person", "joints"))
+    body = (picture.size, len(layout))
+    if picture.ndim != 1 or person.shape != picture.shape or joints.shape != (*body, 3):
+        raise InputError(
+            f"{file}: expected picture and person (N,) and joints (N, {len(layout)}, 3), got"
+            f" {picture.shape}, {person.shape} and {joints.shape}"
+        )
+    shapes = {"whole": body[:1], "seconds": body[:1], "pixels": (*body, 2), "rate": ()}
+    for name, shape in (shapes | {"pictures": ()}).items():
+        if name in arrays and arrays[name].shape != shape:
+            raise InputError(f"{file}: expected {name} {shape}, got {arrays[name].shape}")
+    for name in ("picture", "person", "joints", *shapes, "pictures"):
+        if name in arrays and arrays[name].dtype.kind not in "biuf":
+            raise InputError(f"{file}: expected numbers as {name}, got {arrays[name].dtype}")
+    for name in ("picture", "seconds", "pictures"):
+        if name in arrays and not (np.isfinite(arrays[name]) & (arrays[name] >= 0)).all():
+            raise InputError(f"{file}: expected {name} from 0, got others")
+    if not 0 < arrays["rate"] < np.inf:
+        raise InputError(
+            f"{file}: expected a rate in pictures per second, got {float(arrays['rate'])}"
+        )
 
 
 def _touching(

@@ -25,7 +25,8 @@ def trunks(pixels: np.ndarray, layout: Layout) -> list[Trunk]:
     """The middle (x, y) and the length of each body's trunk by the places of its joints (N, V, 2)
     in the picture, NaN where it is not seen."""
     hip, chest = (pixels[:, list(layout.anchors[name])].mean(axis=1) for name in ("hip", "chest"))
-    middle, length = (hip + chest) / 2, np.linalg.norm(chest - hip, axis=1)
+    with np.errstate(invalid="ignore"):  # of joints that a damaged file has at infinity
+        middle, length = (hip + chest) / 2, np.linalg.norm(chest - hip, axis=1)
     return list(zip(*middle.T.tolist(), length.tolist(), strict=True))
 
 
