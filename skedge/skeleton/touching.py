@@ -11,11 +11,13 @@ import numpy as np
 
 from skedge.skeleton.layout import Layout
 
-# Two people can touch whose trunks are so many trunk lengths apart, from middle to middle.
+# Two people can touch whose trunks are less than this many trunk lengths apart, from middle to
+# middle.
 REACH = 1.6
-# Who looks so much larger or smaller (natural logarithm) is nearer or further away, and passes.
+# Trunks whose lengths (natural logarithm) differ by more are not equally far from the camera: one
+# passes behind the other.
 ALIKE = 0.3
-# For so many seconds somebody who was lost is believed to be there.
+# Seconds for which somebody who was lost is believed to be there still.
 HIDDEN = 3.0
 
 Trunk = tuple[float, float, float]
@@ -25,13 +27,13 @@ def trunks(pixels: np.ndarray, layout: Layout) -> list[Trunk]:
     """The middle (x, y) and the length of each body's trunk by the places of its joints (N, V, 2)
     in the picture, NaN where it is not seen."""
     hip, chest = (pixels[:, list(layout.anchors[name])].mean(axis=1) for name in ("hip", "chest"))
-    with np.errstate(invalid="ignore"):  # of joints that a damaged file has at infinity
+    with np.errstate(invalid="ignore"):  # a damaged file may have joints at infinity
         middle, length = (hip + chest) / 2, np.linalg.norm(chest - hip, axis=1)
     return list(zip(*middle.T.tolist(), length.tolist(), strict=True))
 
 
 class Touching:
-    """Knows of whom an estimator finds one body for two, picture by picture: of those beside whom
+    """Finds, picture by picture, the bodies that may be those of two people: those beside whom
     somebody was lost, until that one is seen again, for `HIDDEN` seconds at the most."""
 
     def __init__(self) -> None:
@@ -65,4 +67,4 @@ def _in_reach(one: Trunk, other: Trunk) -> bool:
     if not min(length, other_length) > 0:
         return False
     apart = math.hypot(x - other_x, y - other_y) / max(length, other_length)
-    return apart < REACH and abs(math.log(length / other_length)) < ALIKE
+    return apart < REACH and abs(math.log(length) - math.log(other_length)) < ALIKE
