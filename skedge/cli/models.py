@@ -347,7 +347,7 @@ def _predict(args: Any) -> None:
 
     from skedge.edge_runtime.scoring.predict import Classes, predict_file, predict_store
 
-    # What is not there was meant to be a store, unless it is called as a file.
+    # A missing path without a suffix was meant to be a store, one with a suffix a clip's file.
     if args.data.is_dir() or not (args.data.exists() or args.data.suffix):
         bar = partial(
             track, description="Recognising", console=Console(stderr=True), transient=True

@@ -229,16 +229,17 @@ def _check(arrays: dict[str, np.ndarray], layout: Layout, file: Path) -> None:
             f"{file}: expected picture and person (N,) and joints (N, {len(layout)}, 3), got"
             f" {picture.shape}, {person.shape} and {joints.shape}"
         )
-    shapes = {"whole": body[:1], "seconds": body[:1], "pixels": (*body, 2), "rate": ()}
-    for name, shape in (shapes | {"pictures": ()}).items():
+    shapes = {"whole": body[:1], "seconds": body[:1], "pixels": (*body, 2)}
+    shapes |= {"rate": (), "pictures": ()}
+    for name, shape in shapes.items():
         if name in arrays and arrays[name].shape != shape:
             raise InputError(f"{file}: expected {name} {shape}, got {arrays[name].shape}")
-    for name in ("picture", "person", "joints", *shapes, "pictures"):
+    for name in ("picture", "person", "joints", *shapes):
         if name in arrays and arrays[name].dtype.kind not in "biuf":
             raise InputError(f"{file}: expected numbers as {name}, got {arrays[name].dtype}")
     for name in ("picture", "seconds", "pictures"):
         if name in arrays and not (np.isfinite(arrays[name]) & (arrays[name] >= 0)).all():
-            raise InputError(f"{file}: expected {name} from 0, got others")
+            raise InputError(f"{file}: expected {name} from 0, got negative numbers or NaN")
     if not 0 < arrays["rate"] < np.inf:
         raise InputError(
             f"{file}: expected a rate in pictures per second, got {float(arrays['rate'])}"

@@ -11,8 +11,8 @@ from skedge.skeleton.resample import TOLERANCE, at_times
 
 FINEST = 1 / 16
 READY = 0.5
-# Seconds out of view after which somebody starts anew at the latest: how the body moved meanwhile
-# nobody knows, and a straight way from before to after is a movement that nobody made.
+# Seconds out of view after which somebody starts anew at the latest: nobody knows how the body
+# moved meanwhile, and a straight line from before to after is a movement that nobody made.
 LONGEST_GAP = 1.0
 
 

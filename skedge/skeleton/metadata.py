@@ -83,8 +83,8 @@ class ModelMetadata:
 
     @property
     def touching(self) -> bool:
-        """Whether it learned from what a pose estimator saw in films, with what that makes of two
-        people who touch (`skedge.skeleton.touching`); others get no such bodies to see."""
+        """Whether it was trained on bodies that a pose estimator found in films, among them those
+        of two people who touch (`skedge.skeleton.touching`); others are not asked about such."""
         return self.provenance.get("format") in ("films", "poses")
 
     def to_json(self) -> str:
