@@ -72,7 +72,7 @@ def test_a_trunk_that_is_not_seen_is_beside_nobody() -> None:
         max_size=20,
     )
 )
-@example([{0: (0.0, 0.0, 5e-324), 1: (0.0, 0.0, 500.0)}, {0: (0.0, 0.0, 1.0)}])
+@example([{0: (0.0, 0.0, 5e-324), 1: (0.0, 0.0, 500.0)}, {1: (0.0, 0.0, 500.0)}])
 def test_only_who_is_in_view_is_named_and_nobody_while_all_stay(
     pictures: list[dict[int, Trunk]],
 ) -> None:
