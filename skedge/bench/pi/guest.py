@@ -24,8 +24,8 @@ from skedge.edge_runtime.recognizer import Recognizer
 
 LINE, POSE_LINE = "SKEDGE-MODEL ", "SKEDGE-POSE "
 BLOCKS = 3
-# A block takes about so many nanoseconds, which are instructions there, and at most so many calls.
-ENOUGH = 50e6
+# Nanoseconds that a block takes, which are instructions there, and the most calls in it.
+ENOUGH = 20e6
 MOST_CALLS = 40
 CLIP = 80
 
