@@ -24,7 +24,7 @@ from skedge.edge_runtime.recognizer import Recognizer
 
 LINE, POSE_LINE = "SKEDGE-MODEL ", "SKEDGE-POSE "
 BLOCKS = 3
-# Nanoseconds that a block takes, which are instructions there, and the most calls in it.
+# About how many nanoseconds, which are instructions there, a block takes, and the most calls in it.
 ENOUGH = 20e6
 MOST_CALLS = 40
 CLIP = 80
