@@ -27,9 +27,10 @@ from skedge.skeleton.prepare import seen
 
 # How many seconds are remembered at the most.
 LONGEST = 120.0
-# Who moves no joint by this many torso lengths does nothing that could be counted, unless the hips,
-# which are found best, rise and fall by more than the smaller number: small jumps.
-STILL, HIPS_STILL = 0.25, 0.09
+# Who moves no joint by this many torso lengths does nothing that could be counted, unless what is
+# found best moves by more than the smaller numbers: the hips rise and fall (small jumps), or the
+# elbows come nearer to each other and go apart (small claps).
+STILL, HIPS_STILL, ELBOWS_STILL = 0.25, 0.09, 0.22
 # Seconds before an event's estimated start in which its movement may be under way already: answers
 # are unsure of some for so long. Of what is not repeated it is no more than `MARGIN`: somebody does
 # something else before.
@@ -123,10 +124,13 @@ class Counter:
         motion = body_curves(frames, moments, self._layout)
         if motion is None or not inside.any():
             return None
-        still = _still(motion[inside])
+        apart = self._apart(frames, moments, even)
+        still = _still(motion[inside]) and not (apart and _moved(apart[0][inside]) > ELBOWS_STILL)
         if label in self._arms:
             motion[:, LEGS] = 0
-        return _Seen(frames, moments, even=even, inside=inside, motion=motion, still=still)
+        return _Seen(
+            frames, moments, even=even, inside=inside, motion=motion, apart=apart, still=still
+        )
 
     def _times(self, shown: "_Seen", label: str | None) -> float:
         """How often an action is repeated in what was shown, perhaps not at all."""
@@ -134,18 +138,17 @@ class Counter:
         count = float(np.mean(views))
         if round(count) < FEW:
             return count
-        if is_clap(label) and (clapped := self._claps(shown)):
-            return _with_hands(views, clapped)
+        if is_clap(label) and shown.apart:
+            return _with_hands(views, claps(shown.apart, shown.inside))
         repeated = self._by_period(shown, legs=label not in self._arms)
         if repeated is None or repeated < FEW:
             return count
         return float(np.median([*views, repeated]))
 
-    def _claps(self, shown: "_Seen") -> Claps | None:
-        size = torso(shown.frames, self._layout)
-        apart = arms_apart(shown.frames, self._layout)
-        curves = [np.interp(shown.even, shown.moments, curve / size) for curve in apart]
-        return claps(curves, shown.inside) if curves else None
+    def _apart(self, frames: np.ndarray, moments: np.ndarray, even: np.ndarray) -> list[np.ndarray]:
+        """How far the arms are apart at the even moments, in torso lengths, (T,) each."""
+        size = torso(frames, self._layout)
+        return [np.interp(even, moments, one / size) for one in arms_apart(frames, self._layout)]
 
     def _by_period(self, shown: "_Seen", *, legs: bool) -> int | None:
         size = torso(shown.frames, self._layout)
@@ -159,14 +162,15 @@ class Counter:
 @dataclass(frozen=True, eq=False)
 class _Seen:
     """A stretch of what was seen of somebody: `frames` (N, V, 3) at `moments` (N,), and `motion`
-    (T, CURVES) at `even` moments (T,), which are `inside` (T,) the stretch or a little beyond;
-    whether the body is `still` in it."""
+    (T, CURVES) and how far the arms are `apart`, (T,) each, at `even` moments (T,), which are
+    `inside` (T,) the stretch or a little beyond; whether the body is `still` in it."""
 
     frames: np.ndarray
     moments: np.ndarray
     even: np.ndarray
     inside: np.ndarray
     motion: np.ndarray
+    apart: list[np.ndarray]
     still: bool
 
     def density(self) -> np.ndarray:
@@ -190,6 +194,11 @@ def _with_hands(views: list[float], clapped: Claps) -> int:
 
 
 def _still(motion: np.ndarray) -> bool:
-    low, high = np.percentile(motion, (5, 95), axis=0)
-    moved = high - low
+    moved = _moved(motion)
     return bool(moved.max() < STILL and moved[HIP_HEIGHT] < HIPS_STILL)
+
+
+def _moved(curves: np.ndarray) -> np.ndarray:
+    """By how much curves (T, ...) change, without their extremes."""
+    low, high = np.percentile(curves, (5, 95), axis=0)
+    return np.asarray(high - low)

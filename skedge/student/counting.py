@@ -141,7 +141,6 @@ def train(
         optimizer, RATE_OF_LEARNING, total_steps=steps + 1, pct_start=0.03
     )
     often = np.array([OFTEN if len(one.marks) > MANY else 1.0 for one in found])
-    sizes = np.array([len(one.motion) for one in found])
     losses: list[float] = []
 
     def shown(number: int) -> Stretch:
@@ -151,8 +150,9 @@ def train(
 
     for step in range(1, steps + 1):
         picked = rng.choice(len(found), BATCH, p=often / often.sum())
-        for part in np.array_split(picked[np.argsort(sizes[picked])], PARTS):
-            loss = _loss(run, [_varied(shown(i), rng) for i in part])
+        drawn = sorted((_varied(shown(i), rng) for i in picked), key=lambda one: len(one[0]))
+        for part in range(0, BATCH, BATCH // PARTS):
+            loss = _loss(run, drawn[part : part + BATCH // PARTS])
             optimizer.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(network.parameters(), 1.0)

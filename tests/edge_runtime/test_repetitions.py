@@ -281,6 +281,25 @@ def test_small_jumps_are_counted(seed: int) -> None:
     assert other.count(2.0, 5.0, "jump") is None
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_small_claps_are_counted(seed: int) -> None:
+    """Arms that come nearer by six centimetres each, and nothing else moves; who moves them by one
+    centimetre does nothing."""
+    clip = performed("squat", 0, 1.0, seed, still=4)
+    beats = (1 - np.cos(2 * np.pi * np.arange(7 * 15) / 15)) / 2
+    clapping, trembling = Counter(NTU), Counter(NTU)
+    for counter, size in ((clapping, 0.06), (trembling, 0.01)):
+        body = clip.copy()
+        for arm, side in ((LEFT_ARM, 1), (RIGHT_ARM, -1)):
+            body[60:165, arm, 0] += (side * size * beats)[:, None]
+        for frame, joints in enumerate(body):
+            counter.push(joints, frame / RATE)
+    count = clapping.count(2.0, 5.5, "clap")
+    assert count is not None
+    assert abs(count - 7) <= 1
+    assert trembling.count(2.0, 5.5, "clap") is None
+
+
 def test_nobody_moving_is_not_counted() -> None:
     assert counted(performed("squat", 0, 1.0, still=3), 0, 6) is None
     assert counted(np.full((90, 25, 3), np.nan, np.float32), 0, 3) is None

@@ -1,10 +1,13 @@
 """The training of the counter: what it learns from, and that the edge computes the same network."""
 
+from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from skedge.edge_runtime.density import CURVES, density
 from skedge.student import counting
@@ -73,6 +76,24 @@ def test_training_learns_to_count(found: list[Stretch]) -> None:
         return float(np.mean(wrong))
 
     assert error(train(found, steps=12)) < 0.7 * error(train(found, steps=0))
+
+
+def test_what_is_learned_at_once_is_of_similar_length(
+    monkeypatch: pytest.MonkeyPatch, found: list[Stretch]
+) -> None:
+    """Padding would be most of the work: ways to and fro have lengths of their own."""
+    seen: list[list[int]] = []
+
+    def loss(network: CountingNetwork, pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> Tensor:
+        seen.append([len(motion) for motion, _ in pairs])
+        return network(torch.zeros(1, 8, CURVES), torch.ones(1, 8, 1)).sum()
+
+    monkeypatch.setattr(counting, "_loss", loss)
+    train(found, steps=3)
+    assert [len(part) for part in seen] == [counting.BATCH // counting.PARTS] * 3 * counting.PARTS
+    for step in range(3):
+        parts = seen[step * counting.PARTS : (step + 1) * counting.PARTS]
+        assert all(max(shorter) <= min(longer) for shorter, longer in pairwise(parts))
 
 
 def test_the_file_holds_what_was_trained(
