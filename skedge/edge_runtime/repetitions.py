@@ -125,7 +125,7 @@ class Counter:
         if motion is None or not inside.any():
             return None
         apart = self._apart(frames, moments, even)
-        still = _still(motion[inside]) and not (apart and _moved(apart[0][inside]) > ELBOWS_STILL)
+        still = _still(motion[inside], [one[inside] for one in apart])
         if label in self._arms:
             motion[:, LEGS] = 0
         return _Seen(
@@ -193,9 +193,10 @@ def _with_hands(views: list[float], clapped: Claps) -> int:
     return hands
 
 
-def _still(motion: np.ndarray) -> bool:
+def _still(motion: np.ndarray, apart: list[np.ndarray]) -> bool:
     moved = _moved(motion)
-    return bool(moved.max() < STILL and moved[HIP_HEIGHT] < HIPS_STILL)
+    clapped = bool(apart) and _moved(apart[0]) > ELBOWS_STILL
+    return bool(moved.max() < STILL and moved[HIP_HEIGHT] < HIPS_STILL and not clapped)
 
 
 def _moved(curves: np.ndarray) -> np.ndarray:
