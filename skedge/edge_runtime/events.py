@@ -4,10 +4,8 @@ answers flicker.
 The rule, the same for the camera, for recordings and for choosing thresholds. The likeliest label
 of `patience` answers in a row, each at least as probable as the label's threshold, begins an event.
 It goes on while that label is at least half as far above chance (`KEPT`; one in the number of
-classes), likeliest or not, and has ended when that was not so for `debounce` seconds. What people
-repeat (`REPEATED`) also begins when, for `LASTING` seconds, it has been that probable and more so
-than all else together: a wave that is never quite sure is one when it goes on. The classes in
-`QUIET` never begin an event.
+classes), likeliest or not, and has ended when that was not so for `debounce` seconds. The classes
+in `QUIET` never begin an event.
 
 An answer speaks of a moment before it. `lag_start` is how long before the first answer of its row
 an action begins, `lag_end` how long before its last answer it ends; the row of an event begins with
@@ -28,9 +26,6 @@ QUIET = frozenset({"idle", "other"})
 THRESHOLD, PATIENCE, DEBOUNCE = 0.5, 3, 1.0
 # What keeps an event going: this share of the way from chance to the probability that begins one.
 KEPT = 0.5
-# Of these labels answers that would keep an event going, and are more probable than all else
-# together, begin one where they last so many seconds.
-REPEATED, LASTING, LIKELY = frozenset({"wave", "clap"}), 1.8, 0.5
 
 
 @dataclass(frozen=True)
@@ -39,7 +34,7 @@ class Event:
 
     `start` and `end` are estimates of when the action itself began and ended, `announced` is the
     time stamp at which that was known, all in the seconds of the frames. `confidence` is the mean
-    probability of its answers so far that reach what began it. `repetitions` says how often
+    probability of its answers so far that reach the label's threshold. `repetitions` says how often
     the movement was repeated (None: not counted). `person` is the name that the frames came under.
     """
 
@@ -137,13 +132,12 @@ def _lag(metadata: ModelMetadata) -> float:
 @dataclass
 class _Row:
     """Answers that keep an event of one label: when the first and the last came; how many of them
-    reach what begins it, and the sum of their probabilities. `earliest` is the first moment that
-    the first of them has seen."""
+    reach its threshold, and the sum of their probabilities. `earliest` is the first moment that the
+    first of them has seen."""
 
     earliest: float
     first: float
     last: float
-    begins: float
     count: int = 0
     total: float = 0.0
 
@@ -159,10 +153,6 @@ class EventDetector:
     rules: EventRules
     _label: int | None = field(default=None, init=False)
     _sure: int = field(default=0, init=False)
-    # What people repeat that was the likeliest, since when, and in how many answers.
-    _likeliest: int | None = field(default=None, init=False)
-    _since: float = field(default=0.0, init=False)
-    _times: int = field(default=0, init=False)
     _rows: dict[int, _Row] = field(default_factory=dict, init=False)
     _open: dict[int, _Row] = field(default_factory=dict, init=False)
     _ended: dict[int, float] = field(default_factory=dict, init=False)
@@ -183,7 +173,7 @@ class EventDetector:
 
     def interrupt(self) -> None:
         """Answers before and after this moment are not in a row; what goes on goes on."""
-        self._label = self._likeliest = None
+        self._label = None
         self._rows = {}
 
     def update(
@@ -201,11 +191,7 @@ class EventDetector:
             if probabilities[number] >= self._keeping[number]
         }
         in_a_row = self._rows
-        self._rows = {
-            n: in_a_row.get(n)
-            or _Row(earliest, seconds, seconds, begins=float(rules.thresholds[n]))
-            for n in kept
-        }
+        self._rows = {n: in_a_row.get(n) or _Row(earliest, seconds, seconds) for n in kept}
         events = [
             self._end(number, seconds, lag=rules.lag_end)
             for number, row in [*self._open.items()]
@@ -216,37 +202,18 @@ class EventDetector:
         for number, probability in kept.items():
             row = self._rows[number] = self._open.get(number, self._rows[number])
             row.last = seconds
-            if probability >= row.begins:
+            if probability >= rules.thresholds[number]:
                 row.add(probability)
         best = int(probabilities.argmax())
-        sure = self._is_sure(best, kept.get(best, -1.0))
-        lasts = self._lasts(best, kept.get(best, -1.0), seconds)
-        if (sure or lasts) and best not in self._open:
-            row = self._open[best] = self._rows[best]
-            if not row.count:
-                row.begins = min(row.begins, LIKELY)
-                row.add(kept[best])
-            events.append(self._event(best, row, seconds))
-        return tuple(events)
-
-    def _is_sure(self, best: int, probability: float) -> bool:
-        """Whether the likeliest label has reached its threshold in enough answers in a row."""
-        if probability < self.rules.thresholds[best]:
+        if kept.get(best, -1.0) < rules.thresholds[best]:
             self._label = None
-            return False
+            return tuple(events)
         self._sure = self._sure + 1 if best == self._label else 1
         self._label = best
-        return bool(self._sure >= self.rules.patience[best])
-
-    def _lasts(self, best: int, probability: float, seconds: float) -> bool:
-        """Whether a label that people repeat has been likelier than all else for long enough."""
-        if probability < LIKELY or self.rules.labels[best] not in REPEATED:
-            self._likeliest = None
-            return False
-        if best != self._likeliest:
-            self._likeliest, self._since, self._times = best, seconds, 0
-        self._times += 1
-        return bool(seconds - self._since >= LASTING and self._times >= self.rules.patience[best])
+        if self._sure >= rules.patience[best] and best not in self._open:
+            row = self._open[best] = self._rows[best]
+            events.append(self._event(best, row, seconds))
+        return tuple(events)
 
     def finish(self, seconds: float | None = None) -> tuple[Event, ...]:
         """End all events, known at `seconds` (default: when their last answers came): the person
