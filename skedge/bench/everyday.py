@@ -118,6 +118,7 @@ def measure(
         "labels": list(recognizer.labels),
         "thresholds": dict(zip(rules.labels, rules.thresholds.round(4).tolist(), strict=True)),
         "patience": dict(zip(rules.labels, rules.patience.tolist(), strict=True)),
+        "lasting": dict(rules.lasting),
         "part": part,
         "sets": rows,
     }

@@ -4,8 +4,10 @@ answers flicker.
 The rule, the same for the camera, for recordings and for choosing thresholds. The likeliest label
 of `patience` answers in a row, each at least as probable as the label's threshold, begins an event.
 It goes on while that label is at least half as far above chance (`KEPT`; one in the number of
-classes), likeliest or not, and has ended when that was not so for `debounce` seconds. The classes
-in `QUIET` never begin an event.
+classes), likeliest or not, and has ended when that was not so for `debounce` seconds. A label with
+`lasting` seconds also begins where all answers of as long find it probable enough to go on, and
+more probable than all else together: a wave that is never quite sure is one when it lasts. The
+classes in `QUIET` never begin an event.
 
 An answer speaks of a moment before it. `lag_start` is how long before the first answer of its row
 an action begins, `lag_end` how long before its last answer it ends; the row of an event begins with
@@ -14,6 +16,7 @@ the first of the answers in a row that would have kept it.
 
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -26,6 +29,8 @@ QUIET = frozenset({"idle", "other"})
 THRESHOLD, PATIENCE, DEBOUNCE = 0.5, 3, 1.0
 # What keeps an event going: this share of the way from chance to the probability that begins one.
 KEPT = 0.5
+# Above it a label is more probable than all else together.
+HALF = 0.5
 
 
 @dataclass(frozen=True)
@@ -34,7 +39,7 @@ class Event:
 
     `start` and `end` are estimates of when the action itself began and ended, `announced` is the
     time stamp at which that was known, all in the seconds of the frames. `confidence` is the mean
-    probability of its answers so far that reach the label's threshold. `repetitions` says how often
+    probability of its answers so far that reach what began it. `repetitions` says how often
     the movement was repeated (None: not counted). `person` is the name that the frames came under.
     """
 
@@ -61,7 +66,7 @@ class EventRules:
     """When events of the classes `labels` (K) begin and end (see the module).
 
     `thresholds` (K,) are probabilities, `patience` (K,) numbers of answers; `debounce`, `lag_start`
-    and `lag_end` are seconds.
+    and `lag_end` are seconds, and so is `lasting`, of the labels that begin by lasting, too.
     """
 
     labels: tuple[str, ...]
@@ -70,6 +75,13 @@ class EventRules:
     debounce: float = DEBOUNCE
     lag_start: float = 0.0
     lag_end: float = 0.0
+    lasting: Mapping[str, float] = field(default_factory=dict)
+
+    @cached_property
+    def keeping(self) -> np.ndarray:
+        """The least probabilities (K,) that keep an event going."""
+        chance = 1 / len(self.labels)
+        return np.minimum(chance + KEPT * (self.thresholds - chance), self.thresholds)
 
     @classmethod
     def of(
@@ -82,7 +94,8 @@ class EventRules:
         more: Mapping[str, float] | None = None,
     ) -> "EventRules":
         """The rules of a model's file for `labels` (default: its own); `threshold` and `patience`
-        replace those of all classes.
+        replace those of all classes, and with a `threshold` nothing less probable begins by
+        lasting.
 
         `more` holds thresholds of labels that are not the model's own. Raises `InputError` for a
         threshold, patience or debounce that cannot be.
@@ -109,6 +122,7 @@ class EventRules:
             # Half of what makes an answer sure is enough to begin the row of an event.
             lag_start=metadata.lags.get("start", KEPT * lag),
             lag_end=metadata.lags.get("end", lag),
+            lasting=metadata.lasting if threshold is None else {},
         )
 
 
@@ -132,12 +146,13 @@ def _lag(metadata: ModelMetadata) -> float:
 @dataclass
 class _Row:
     """Answers that keep an event of one label: when the first and the last came; how many of them
-    reach its threshold, and the sum of their probabilities. `earliest` is the first moment that the
-    first of them has seen."""
+    reach what begins it, and the sum of their probabilities. `earliest` is the first moment that
+    the first of them has seen; `lasted` says that it began by lasting."""
 
     earliest: float
     first: float
     last: float
+    lasted: bool = False
     count: int = 0
     total: float = 0.0
 
@@ -153,18 +168,17 @@ class EventDetector:
     rules: EventRules
     _label: int | None = field(default=None, init=False)
     _sure: int = field(default=0, init=False)
+    # The label that lasts, since when, and in how many answers.
+    _lasting: int | None = field(default=None, init=False)
+    _since: float = field(default=0.0, init=False)
+    _times: int = field(default=0, init=False)
     _rows: dict[int, _Row] = field(default_factory=dict, init=False)
     _open: dict[int, _Row] = field(default_factory=dict, init=False)
     _ended: dict[int, float] = field(default_factory=dict, init=False)
     _loud: list[int] = field(init=False)
-    _keeping: np.ndarray = field(init=False)
 
     def __post_init__(self) -> None:
-        rules = self.rules
-        self._loud = [n for n, label in enumerate(rules.labels) if label not in QUIET]
-        chance = 1 / len(rules.labels)
-        half_way = chance + KEPT * (rules.thresholds - chance)
-        self._keeping = np.minimum(half_way, rules.thresholds)
+        self._loud = [n for n, label in enumerate(self.rules.labels) if label not in QUIET]
 
     @property
     def open(self) -> tuple[Event, ...]:
@@ -173,7 +187,7 @@ class EventDetector:
 
     def interrupt(self) -> None:
         """Answers before and after this moment are not in a row; what goes on goes on."""
-        self._label = None
+        self._label = self._lasting = None
         self._rows = {}
 
     def update(
@@ -188,7 +202,7 @@ class EventDetector:
         kept = {
             number: float(probabilities[number])
             for number in self._loud
-            if probabilities[number] >= self._keeping[number]
+            if probabilities[number] >= rules.keeping[number]
         }
         in_a_row = self._rows
         self._rows = {n: in_a_row.get(n) or _Row(earliest, seconds, seconds) for n in kept}
@@ -202,18 +216,37 @@ class EventDetector:
         for number, probability in kept.items():
             row = self._rows[number] = self._open.get(number, self._rows[number])
             row.last = seconds
-            if probability >= rules.thresholds[number]:
+            if probability >= (HALF if row.lasted else rules.thresholds[number]):
                 row.add(probability)
         best = int(probabilities.argmax())
-        if kept.get(best, -1.0) < rules.thresholds[best]:
-            self._label = None
-            return tuple(events)
-        self._sure = self._sure + 1 if best == self._label else 1
-        self._label = best
-        if self._sure >= rules.patience[best] and best not in self._open:
+        sure = self._is_sure(best, kept.get(best, -1.0))
+        lasts = self._lasts(best, kept.get(best, -1.0), seconds)
+        if (sure or lasts) and best not in self._open:
             row = self._open[best] = self._rows[best]
+            if not sure:
+                row.lasted, row.count, row.total = True, 1, kept[best]
             events.append(self._event(best, row, seconds))
         return tuple(events)
+
+    def _is_sure(self, best: int, probability: float) -> bool:
+        """Whether the likeliest label has reached its threshold in enough answers in a row."""
+        if probability < self.rules.thresholds[best]:
+            self._label = None
+            return False
+        self._sure = self._sure + 1 if best == self._label else 1
+        self._label = best
+        return bool(self._sure >= self.rules.patience[best])
+
+    def _lasts(self, best: int, probability: float, seconds: float) -> bool:
+        """Whether the likeliest label has been more probable than all else for long enough."""
+        length = self.rules.lasting.get(self.rules.labels[best])
+        if length is None or probability < HALF:
+            self._lasting = None
+            return False
+        if best != self._lasting:
+            self._lasting, self._since, self._times = best, seconds, 0
+        self._times += 1
+        return bool(seconds - self._since >= length and self._times >= self.rules.patience[best])
 
     def finish(self, seconds: float | None = None) -> tuple[Event, ...]:
         """End all events, known at `seconds` (default: when their last answers came): the person

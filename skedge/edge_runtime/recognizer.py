@@ -180,7 +180,7 @@ class Recognizer:
         wanted = EventRules.of(
             self.metadata, labels=self.labels, threshold=threshold, more=self._more
         )
-        self.rules = replace(self.rules, thresholds=wanted.thresholds)
+        self.rules = replace(self.rules, thresholds=wanted.thresholds, lasting=wanted.lasting)
         for state in self._persons.values():
             state.events.rules = self.rules
 

@@ -236,6 +236,7 @@ def _metadata(
         weights_sha256=weights_sha256(classifier),
         thresholds=metrics.get("thresholds", {}),
         patience=metrics.get("patience", {}),
+        lasting=metrics.get("lasting", {}),
         lags=metrics.get("lags", {}),
         upper_body=tuple(metrics.get("upper_body", ())),
         accuracy=accuracy | ({"protocol": card.input.protocol} if accuracy else {}),

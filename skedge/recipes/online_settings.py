@@ -23,6 +23,8 @@ class OnlineSettings:
         false_events: an hour of validation recordings, that the thresholds of events allow.
         thresholds: of events, by label, in place of those that validation recordings choose.
         patience: how many answers in a row begin an event, by label; of others 3.
+        lasting: seconds, by label, after which what lasts begins an event without being as probable
+            as its threshold, only more probable than all else together. No threshold silences it.
         upper_body: labels that are recognised for people who are seen from the hips up.
         camera: what films the recordings.
         style: in what other manners their people move.
@@ -39,6 +41,7 @@ class OnlineSettings:
     false_events: float = 20.0
     thresholds: dict[str, float] = field(default_factory=dict)
     patience: dict[str, int] = field(default_factory=dict)
+    lasting: dict[str, float] = field(default_factory=dict)
     upper_body: list[str] = field(default_factory=list)
     camera: CameraSettings = field(default_factory=CameraSettings)
     style: StyleSettings = field(default_factory=StyleSettings)

@@ -9,7 +9,7 @@ from skedge.skeleton.errors import InputError
 from skedge.skeleton.layout import Layout
 
 KEY = "skedge"
-VERSION = 3
+VERSION = 4
 
 # More than any model of a small computer has: such numbers in a file would keep it busy for ever,
 # or take all of its memory.
@@ -52,8 +52,9 @@ class ModelMetadata:
     in int8) or int8 (activations too).
 
     Events (`skedge.edge_runtime.events`): `thresholds` and `patience` (answers in a row) by label,
-    and `lags` in seconds, how long an action's `start` and `end` lie before its first and last
-    answer; what is missing has a default. `upper_body` names the labels that the model recognises
+    `lasting`, the seconds after which a label that lasts begins, too, and `lags`, how many seconds
+    an action's `start` and `end` lie before its first and last answer; what is missing has a
+    default. `upper_body` names the labels that the model recognises
     for people whose legs are out of view; without any it wants whole bodies.
     """
 
@@ -75,6 +76,7 @@ class ModelMetadata:
     precision: str = "fp32"
     thresholds: dict[str, float] = field(default_factory=dict)
     patience: dict[str, int] = field(default_factory=dict)
+    lasting: dict[str, float] = field(default_factory=dict)
     lags: dict[str, float] = field(default_factory=dict)
     upper_body: tuple[str, ...] = ()
     accuracy: dict[str, Any] = field(default_factory=dict)
@@ -135,14 +137,21 @@ class ModelMetadata:
             ):
                 raise ValueError("persons, frames, seconds and labels must be positive in number")
             if not (
-                {*metadata.thresholds, *metadata.patience, *metadata.upper_body}
+                {
+                    *metadata.thresholds,
+                    *metadata.patience,
+                    *metadata.lasting,
+                    *metadata.upper_body,
+                }
                 <= {*metadata.labels}
                 and all(0 <= one <= 1 for one in metadata.thresholds.values())
                 and all(one >= 1 for one in metadata.patience.values())
+                and all(0 < one <= LARGEST["seconds"] for one in metadata.lasting.values())
                 and all(-60 < one < 60 for one in metadata.lags.values())
             ):
                 raise ValueError(
-                    "thresholds, patience, lags and upper_body are of its labels, and possible"
+                    "thresholds, patience, lasting, lags and upper_body are of its labels, and"
+                    " possible"
                 )
             if metadata.time == "rate" and (
                 metadata.hz is None or not metadata.hz > 0 or metadata.warm_up < 1

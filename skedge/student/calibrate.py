@@ -50,7 +50,7 @@ def fits(event: Event, span: Span) -> bool:
 def calibrate(
     recordings: Sequence[Judged], labels: tuple[str, ...], settings: OnlineSettings
 ) -> tuple[EventRules, dict[str, Any]]:
-    """The rules, and `thresholds`, `patience` and `lags` as a model's file holds them.
+    """The rules, and `thresholds`, `patience`, `lasting` and `lags` as a model's file holds them.
 
     Each class gets the lowest threshold with which its false events stay within its share of
     `settings.false_events` an hour, if `settings.thresholds` does not name it.
@@ -67,10 +67,20 @@ def calibrate(
     thresholds |= {
         label: settings.thresholds[label] for label in thresholds if label in settings.thresholds
     }
-    rules = replace(rules, thresholds=np.array([thresholds.get(label, 1.0) for label in labels]))
+    lasting = {label: settings.lasting[label] for label in patience if label in settings.lasting}
+    rules = replace(
+        rules,
+        thresholds=np.array([thresholds.get(label, 1.0) for label in labels]),
+        lasting=lasting,
+    )
     lags = _lags(recordings, rules)
     rules = replace(rules, lag_start=lags["start"], lag_end=lags["end"])
-    return rules, {"thresholds": thresholds, "patience": patience, "lags": lags}
+    return rules, {
+        "thresholds": thresholds,
+        "patience": patience,
+        "lasting": lasting,
+        "lags": lags,
+    }
 
 
 def _quiet_thresholds(

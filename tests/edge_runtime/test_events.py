@@ -91,6 +91,53 @@ def test_threshold_is_reached_when_equal() -> None:
     assert begun([("wave", 0.499)] * 30, rules()) == []
 
 
+def lasting(patience: int = 3) -> EventRules:
+    """Rules by which a wave is surer than these tests' answers or lasts 1.8 s."""
+    return replace(rules(patience), thresholds=np.full(4, 0.95), lasting={"wave": 1.8})
+
+
+def test_a_wave_that_is_never_quite_sure_begins_when_it_lasts() -> None:
+    assert begun([("wave", 0.62)] * 18, lasting()) == []
+    [only], detector = live([("idle", 0.9)] * 5 + [("wave", 0.62)] * 40, lasting())
+    assert (only.label, only.confidence) == ("wave", pytest.approx(0.62))
+    assert (only.start, only.announced) == pytest.approx((0.5, 2.3))
+    [last] = detector.finish()
+    assert (last.end, last.confidence) == pytest.approx((4.4, 0.62))
+    # With something else in between, or before and after a gap.
+    assert begun(([("wave", 0.62)] * 12 + [("clap", 0.62)]) * 5, lasting()) == []
+    detector = EventDetector(lasting())
+    for i in range(30):
+        if i == 15:
+            detector.interrupt()
+        assert detector.update(answer("wave", 0.62), i * HOP) == ()
+
+
+def test_what_lasts_is_probable_enough_to_go_on_and_more_so_than_all_else_together() -> None:
+    # Half-way from chance to the threshold is 0.6 of four classes.
+    assert begun([("wave", 0.59)] * 90, lasting()) == []
+    low = replace(lasting(), thresholds=np.full(4, 0.7))
+    assert begun([("wave", 0.49)] * 90, low) == []
+    assert begun([("wave", 0.51)] * 90, low) == [(18, "wave")]
+
+
+def test_only_labels_that_have_a_length_begin_by_lasting() -> None:
+    assert begun([("clap", 0.9)] * 90, lasting()) == []
+    assert begun([("clap", 0.96)] * 90, lasting()) == [(2, "clap")]
+    assert begun([("wave", 0.9)] * 90, replace(lasting(), lasting={})) == []
+
+
+def test_slow_answers_of_what_lasts_need_patience_too() -> None:
+    rows = [answer("wave", 0.62)] * 3
+    assert find_events(lasting(), rows[:2], [0.0, 2.0]) == []
+    assert len(find_events(lasting(), rows, [0.0, 2.0, 4.0])) == 1
+
+
+def test_one_sure_answer_among_others_is_not_the_confidence_of_what_lasts() -> None:
+    row = [("wave", 0.62)] * 9 + [("wave", 0.97)] + [("wave", 0.62)] * 9
+    [event], _ = live(row, lasting())
+    assert 0.62 <= event.confidence < 0.66
+
+
 def test_every_class_has_its_own_threshold_and_patience() -> None:
     own = replace(rules(), thresholds=np.array([0.8, 0.3, 0, 0]), patience=np.array([2, 5, 1, 1]))
     assert begun([("wave", 0.79)] * 9, own) == []
@@ -168,6 +215,25 @@ def test_events_follow_the_rules(
             assert other.announced - one.announced >= debounce
 
 
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(LABELS), st.sampled_from([0.5, 0.62, 0.96]), st.integers(1, 30)),
+        max_size=9,
+    ),
+    st.integers(1, 4),
+)
+def test_events_begin_with_sure_answers_or_what_lasts(
+    held: list[tuple[str, float, int]], patience: int
+) -> None:
+    row = [(label, sure) for label, sure, times in held for _ in range(times)]
+    for number, label in begun(row, lasting(patience)):
+        sure = row[max(0, number - patience + 1) : number + 1]
+        long = row[max(0, number - 18) : number + 1]
+        assert (len(sure) == patience and all(one == (label, 0.96) for one in sure)) or (
+            label == "wave" and len(long) == 19 and all(one == label and p > 0.6 for one, p in long)
+        )
+
+
 @given(answers, st.integers(1, 4), debounces, lags, lags)
 def test_recorded_answers_give_the_same_events_as_live_ones(
     row: Row, patience: int, debounce: float, start: float, end: float
@@ -229,11 +295,13 @@ def test_rules_come_from_the_models_file() -> None:
             STREAMING,
             thresholds={"clap": 0.8},
             patience={"wave": 5},
+            lasting={"wave": 1.8},
             lags={"start": 0.7, "end": 0.9},
         )
     )
     assert own.thresholds.tolist() == [0.5, 0.8, 0.5]
     assert own.patience.tolist() == [5, 3, 3]
+    assert own.lasting == {"wave": 1.8}
     assert (own.lag_start, own.lag_end) == (0.7, 0.9)
     # Where nobody measured lags: the warm-up of four frames at 10 Hz, half a stretched window.
     assert EventRules.of(STREAMING).lag_end == pytest.approx(0.4)
@@ -244,9 +312,13 @@ def test_rules_come_from_the_models_file() -> None:
 
 def test_flags_replace_what_the_file_says() -> None:
     given_ = EventRules.of(
-        replace(METADATA, thresholds={"clap": 0.8}), threshold=0.3, patience=1, debounce=2.0
+        replace(METADATA, thresholds={"clap": 0.8}, lasting={"clap": 1.8}),
+        threshold=0.3,
+        patience=1,
+        debounce=2.0,
     )
     assert given_.thresholds.tolist() == [0.3] * 3
+    assert given_.lasting == {}  # nothing less probable than what is asked for
     assert given_.patience.tolist() == [1] * 3
     assert given_.debounce == 2
     more = EventRules.of(METADATA, (*METADATA.labels, "knock"), more={"knock": 0.7})

@@ -1,5 +1,6 @@
 """A frame at a time: the same numbers as a whole clip, whatever the camera does."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -325,6 +326,25 @@ def test_events_come_once_and_say_when() -> None:
     assert (ended.label, ended.start) == ("wave", wave.start)
     assert ended.announced == pytest.approx(4.4, abs=0.11)
     assert [event.label for event in recognizer.open_events] == ["clap"]
+
+
+@pytest.mark.parametrize(("threshold", "number"), [(0.35, 1), (0.45, 0)])
+def test_a_threshold_of_later_holds_for_who_is_in_view(threshold: float, number: int) -> None:
+    recognizer = every_frame()
+    clip = scripted([(0.4, 0.1, 0.1)] * 80)
+    assert begun(feed(recognizer, clip[:40], np.arange(40) / RATE)) == []
+    recognizer.set_threshold(threshold)
+    assert len(begun(feed(recognizer, clip[40:], np.arange(40, 80) / RATE))) == number
+
+
+def test_nothing_begins_by_lasting_below_a_threshold_of_later() -> None:
+    model = replace(METADATA, thresholds={"wave": 0.9}, lasting={"wave": 1.0})
+    recognizer = Recognizer(Echo(model), hop=0)
+    clip = scripted([(0.7, 0.1, 0.1)] * 160)
+    for threshold, number in ((0.9, 0), (None, 1)):
+        recognizer.set_threshold(threshold)
+        times = 60.0 * number + np.arange(80) / RATE
+        assert len(begun(feed(recognizer, clip[:80], times))) == number
 
 
 def test_an_event_stands_in_one_result_only() -> None:

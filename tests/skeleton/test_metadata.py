@@ -46,6 +46,20 @@ def test_the_round_trip_of_a_streaming_model() -> None:
     assert ModelMetadata.from_json(_metadata().to_json(), "clip.onnx").streaming is None
 
 
+def test_what_begins_events_is_kept_and_can_be_missing() -> None:
+    own: dict[str, Any] = {
+        "thresholds": {"wave": 0.9},
+        "patience": {"clap": 5},
+        "lasting": {"wave": 1.8},
+        "lags": {"start": 0.4},
+    }
+    again = ModelMetadata.from_json(_metadata(**own).to_json(), "student.onnx")
+    assert {name: getattr(again, name) for name in own} == own
+    # A file of before versions had `lasting`.
+    document = json.loads(_without("lasting")) | {"version": 3}
+    assert ModelMetadata.from_json(json.dumps(document), "student.onnx").lasting == {}
+
+
 def _document(**changes: Any) -> str:
     return json.dumps(json.loads(_metadata().to_json()) | changes)
 
@@ -65,7 +79,7 @@ DAMAGE = {
     "a version in words": (_document(version="new"), "is damaged"),
     "a newer version": (
         _document(version=99),
-        r"version 99 is newer than .* \(3\); upgrade skedge",
+        r"version 99 is newer than .* \(4\); upgrade skedge",
     ),
     "no labels": (_document(labels=[]), "is damaged"),
     "labels missing": (_without("labels"), "is damaged"),
@@ -105,6 +119,15 @@ DAMAGE = {
         _document(time="rate", hz=15, streaming={"states": {"a": 1}, "delay": 0, "settle": 10**9}),
         "is damaged",
     ),
+    "a threshold of no label": (_document(thresholds={"kick": 0.5}), "of its labels"),
+    "a threshold that is no probability": (_document(thresholds={"wave": 1.5}), "of its labels"),
+    "no patience": (_document(patience={"wave": 0}), "of its labels"),
+    "a length of no label": (_document(lasting={"kick": 2}), "of its labels"),
+    "no length": (_document(lasting={"wave": 0}), "of its labels"),
+    "a length without end": (_document(lasting={"wave": float("inf")}), "of its labels"),
+    "a length in words": (_document(lasting={"wave": "long"}), "is damaged"),
+    "lags of minutes": (_document(lags={"start": 90}), "of its labels"),
+    "an upper body of no label": (_document(upper_body=["kick"]), "of its labels"),
     "a label that paints the terminal": (_document(labels=["\x1b[31mwave"]), "a label or joint"),
     "a label that turns the line around": (_document(labels=["wave\u202e"]), "a label or joint"),
     "a label that is a number": (_document(labels=[3]), "a label or joint"),

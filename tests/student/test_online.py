@@ -209,6 +209,24 @@ def test_thresholds_are_the_lowest_that_are_quiet_enough() -> None:
     assert rules.patience.tolist() == [5, 3, 3, 3]
 
 
+def test_what_lasts_begins_events_whatever_the_thresholds() -> None:
+    """A wave of five seconds that is never sure, and a false one as long."""
+    spans_ = [Span("wave", 10.0, 15.0)]
+    recording = _recording((150, 225, "wave", 0.7), (600, 675, "wave", 0.7))
+    judged = [Judged(recording, spans_, 15.0)] * 3
+    rules, chosen = calibrate(judged, LABELS, replace(ONLINE, false_events=0.0))
+    assert chosen["lasting"] == {}
+    assert judge(judged, rules)["recall"] == 0
+    # `idle` never is an event; `kick` is no class of this model.
+    named = replace(ONLINE, false_events=0.0, lasting={"wave": 2.0, "idle": 2.0, "kick": 2.0})
+    rules, chosen = calibrate(judged, LABELS, named)
+    assert chosen["thresholds"]["wave"] == 0.75
+    assert chosen["lasting"] == rules.lasting == {"wave": 2.0}
+    figures = judge(judged, rules)
+    assert figures["recall"] == 100
+    assert figures["false_events_per_hour"] == pytest.approx(60, abs=1)
+
+
 def test_lags_are_how_late_the_answers_come() -> None:
     late = Judged(_recording((160, 200, "wave", 0.9)), [Span("wave", 10.0, 12.0)], 15.0)
     _, chosen = calibrate([late] * 3, LABELS, ONLINE)
@@ -224,7 +242,8 @@ def test_quiet_classes_are_never_events() -> None:
 
 def test_from_recordings_to_a_file_that_knows_its_thresholds(store: Store, tmp_path: Path) -> None:
     how = DistillSettings(
-        optim=OptimSettings(epochs=1, batch_size=32, learning_rate=1e-2), online=ONLINE
+        optim=OptimSettings(epochs=1, batch_size=32, learning_rate=1e-2),
+        online=replace(ONLINE, lasting={"wave": 1.8}),
     )
     recipe = Recipe(input=DATA, student=PLAN, distill=how, compute=COMPUTE)
     metrics = distill(store, tmp_path / "run", recipe)
@@ -236,6 +255,7 @@ def test_from_recordings_to_a_file_that_knows_its_thresholds(store: Store, tmp_p
     assert set(metadata.thresholds) == set(store.labels) - QUIET
     assert metadata.thresholds == metrics["thresholds"]
     assert metadata.patience == metrics["patience"]
+    assert metadata.lasting == metrics["lasting"] == {"wave": 1.8}
     assert metadata.lags == metrics["lags"]
     assert metadata.accuracy["false_events_per_hour"] == metrics["false_events_per_hour"]
     assert metadata.warm_up == 5

@@ -82,7 +82,7 @@ def choose(
 def study(model: str, sets: Sequence[Path], price: float) -> dict[str, Any]:
     """The choice by all sets, its figures on each, and each set's by the choice of the others."""
     recognizer = Recognizer.load(model)
-    rules = EventRules.of(recognizer.metadata)
+    rules = replace(EventRules.of(recognizer.metadata), lasting={})
     labels = recognizer.labels
     watched = {
         path.stem: list(

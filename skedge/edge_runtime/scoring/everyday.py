@@ -370,7 +370,7 @@ def curve(watched: Sequence[Watched], rules: EventRules) -> list[dict[str, Any]]
     `THRESHOLDS`."""
     points = []
     for threshold in THRESHOLDS:
-        same = replace(rules, thresholds=np.full(len(rules.labels), threshold))
+        same = replace(rules, thresholds=np.full(len(rules.labels), threshold), lasting={})
         found = figures(count(watched, same))
         kept = ("recall", "false_per_hour", "false_per_hour_of_other_movement", "wrong_per_minute")
         points.append({"threshold": threshold, **{name: found[name] for name in kept}})
