@@ -367,7 +367,7 @@ def _per(number: float, units: float) -> float | None:
 
 def curve(watched: Sequence[Watched], rules: EventRules) -> list[dict[str, Any]]:
     """Recall and false events per hour with the same threshold for all classes, for each of
-    `THRESHOLDS`."""
+    `THRESHOLDS`; nothing begins by lasting."""
     points = []
     for threshold in THRESHOLDS:
         same = replace(rules, thresholds=np.full(len(rules.labels), threshold), lasting={})

@@ -96,6 +96,7 @@ def evaluate_online(
         "seconds": round(float(store.index["frames"][chosen].sum() / rate), 1),
         "threshold": _setting(recognizer.labels, recognizer.rules.thresholds),
         "patience": _setting(recognizer.labels, recognizer.rules.patience),
+        "lasting": dict(recognizer.rules.lasting),
         "debounce": recognizer.rules.debounce,
         "hop": recognizer.hop,
     }
