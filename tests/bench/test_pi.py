@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from skedge.bench.pi import __main__ as command
-from skedge.bench.pi import guest, pose, root
+from skedge.bench.pi import guest, pose, pose_report, root
 from skedge.bench.pi import run as board
 from skedge.edge_runtime.pose.models import MODELS
 from skedge.skeleton.errors import InputError
@@ -59,7 +59,7 @@ def test_the_check_asks_and_counts_every_model(
 ) -> None:
     _, found = native
     assert set(found) == {"m0.onnx", "m1.onnx"}
-    assert len(found["m0.onnx"]["clip"]) == len(found["m1.onnx"]["frame"]) == 3
+    assert {len(found["m0.onnx"]["clip"]), len(found["m1.onnx"]["frame"])} <= {2, 3}
     for entry in found.values():
         assert guest.array(entry["answer"]).sum() == pytest.approx(1, abs=1e-5)
         assert 0 < entry["load"] < 60e9
@@ -81,7 +81,20 @@ def test_what_an_empty_call_takes_is_not_counted(
     def call() -> None:
         now[0] += 1_000_000
 
-    assert guest.count(call, about) == [pytest.approx(1e6, rel=1e-3)] * 3
+    assert guest.count(call, about) == [pytest.approx(1e6, rel=1e-3)] * 2
+
+
+def test_blocks_that_differ_are_settled_by_a_third(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, calls = [0], [0]
+    monkeypatch.setattr(guest.time, "perf_counter_ns", lambda: now[0])
+
+    def call() -> None:
+        calls[0] += 1
+        now[0] += 102 if calls[0] == 2 else 100  # an interrupt, in the second of blocks of one
+
+    found = guest.count(call, guest.ENOUGH)
+    assert found == [100, 102, 100]
+    assert pose_report.middle(found) == 100
 
 
 def test_a_model_that_dies_takes_nobody_with_it(

@@ -9,7 +9,8 @@ PER_CYCLE = (2.0, 1.0, 0.5)
 
 
 def middle(blocks: list[float]) -> float:
-    """The count to believe among three blocks: the kernel may do something of its own in one."""
+    """The count to believe among three blocks, or two that agree: the kernel may do something of
+    its own in one."""
     return sorted(blocks)[1]
 
 
