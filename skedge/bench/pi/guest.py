@@ -23,8 +23,8 @@ from skedge.edge_runtime.backends.backend import import_runtime, load_backend
 from skedge.edge_runtime.recognizer import Recognizer
 
 LINE, POSE_LINE = "SKEDGE-MODEL ", "SKEDGE-POSE "
-# How far apart blocks of calls may be: an interrupt costs some thousand instructions, of 0.3 million
-# a frame.
+# How far apart blocks of calls may be: an interrupt costs some thousand instructions, and a frame
+# 0.3 million.
 REPEATS_WITHIN = 5e-3
 # About how many nanoseconds, which are instructions there, a block takes, and the most calls in it.
 ENOUGH = 20e6
