@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 
 from skedge.recipes.camera_settings import CameraSettings
 from skedge.recipes.style_settings import StyleSettings
+from skedge.skeleton.errors import InputError
+from skedge.skeleton.metadata import check_beginnings
 
 
 @dataclass
@@ -45,3 +47,9 @@ class OnlineSettings:
     upper_body: list[str] = field(default_factory=list)
     camera: CameraSettings = field(default_factory=CameraSettings)
     style: StyleSettings = field(default_factory=StyleSettings)
+
+    def __post_init__(self) -> None:
+        try:
+            check_beginnings(self.thresholds, self.patience, self.lasting)
+        except ValueError as error:
+            raise InputError(f"distill.online.{error}") from None

@@ -144,15 +144,13 @@ class ModelMetadata:
                     *metadata.upper_body,
                 }
                 <= {*metadata.labels}
-                and all(0 <= one <= 1 for one in metadata.thresholds.values())
-                and all(one >= 1 for one in metadata.patience.values())
-                and all(0 < one <= LARGEST["seconds"] for one in metadata.lasting.values())
                 and all(-60 < one < 60 for one in metadata.lags.values())
             ):
                 raise ValueError(
                     "thresholds, patience, lasting, lags and upper_body are of its labels, and"
                     " possible"
                 )
+            check_beginnings(metadata.thresholds, metadata.patience, metadata.lasting)
             if metadata.time == "rate" and (
                 metadata.hz is None or not metadata.hz > 0 or metadata.warm_up < 1
             ):
@@ -175,6 +173,21 @@ class ModelMetadata:
                 f" {metadata.time!r} and {metadata.fill!r}; upgrade skedge"
             )
         return metadata
+
+
+def check_beginnings(
+    thresholds: dict[str, float], patience: dict[str, int], lasting: dict[str, float]
+) -> None:
+    """Raise `ValueError` for what cannot begin an event (see `ModelMetadata`)."""
+    most = LARGEST["seconds"]
+    for name, values, fine, expected in (
+        ("thresholds", thresholds, lambda one: 0 <= one <= 1, "probabilities from 0 to 1"),
+        ("patience", patience, lambda one: one >= 1, "numbers of answers from 1"),
+        ("lasting", lasting, lambda one: 0 < one <= most, f"seconds above 0, {most} at most"),
+    ):
+        for label, value in values.items():
+            if not fine(value):
+                raise ValueError(f"{name}: expected {expected}, got {value} of {label}")
 
 
 def _check_size(metadata: ModelMetadata) -> None:

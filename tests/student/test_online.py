@@ -3,6 +3,7 @@ way."""
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -225,6 +226,22 @@ def test_what_lasts_begins_events_whatever_the_thresholds() -> None:
     figures = judge(judged, rules)
     assert figures["recall"] == 100
     assert figures["false_events_per_hour"] == pytest.approx(60, abs=1)
+
+
+@pytest.mark.parametrize(
+    ("own", "message"),
+    [
+        ({"thresholds": {"wave": 9.0}}, "thresholds: expected probabilities from 0 to 1, got 9.0"),
+        ({"patience": {"wave": 0}}, "patience: expected numbers of answers from 1, got 0"),
+        ({"lasting": {"wave": -1.0}}, "lasting: expected seconds above 0, 600 at most, got -1.0"),
+    ],
+)
+def test_events_that_cannot_begin_are_refused_before_the_training(
+    own: dict[str, Any], message: str
+) -> None:
+    """A file with such numbers would be refused as damaged, hours later."""
+    with pytest.raises(InputError, match=f"^distill.online.{message} of wave$"):
+        OnlineSettings(**own)
 
 
 def test_lags_are_how_late_the_answers_come() -> None:
