@@ -43,6 +43,30 @@ LONGEST = (
 )
 
 
+# Files and tests that take half of the time, and are left to continuous integration by default: they
+# train until something is learned, install, convert to int8, or kill one process after another.
+SLOW = (
+    "bench/test_soak.py",
+    "cli/test_training_commands.py::test_an_interrupted_training_goes_on",
+    "cli/test_training_commands.py::test_another_backbone_teaches_and_only_the_student_is_exported",
+    "edge_runtime/test_killed.py",
+    "edge_runtime/test_segments.py::test_every_film_survives_being_killed",
+    "edge_runtime/test_week.py",
+    "export/test_file_formats.py",
+    "export/test_masked_files.py",
+    "export/test_table.py",
+    "packaging/test_installed.py",
+    "packaging/test_readme_installs.py",
+    "student/test_counting.py::test_training_learns_to_count",
+    "sweep/test_cluster.py",
+    "sweep/test_command.py",
+    "teacher/test_distributed.py",
+    "teacher/test_learning.py",
+    "test_path.py::test_the_whole_path_of_aligned_streams",
+    "test_reproduce.py",
+)
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """One process more than there are cores: some tests wait for a browser, a broker, pip or a
@@ -50,8 +74,13 @@ def pytest_xdist_auto_num_workers() -> int:
     return (os.cpu_count() or 1) + 1
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest leaves out what is marked
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     room = Path(__file__).parent
+    for item in items:
+        file = item.path.relative_to(room).as_posix()
+        if {file, f"{file}::{item.name.partition('[')[0]}"} & {*SLOW}:
+            item.add_marker("slow")
     order = {room / name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: order.get(item.path, len(order)))
 
