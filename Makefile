@@ -7,7 +7,7 @@ READY := $(VENV)/ready
 RUNS ?= runs
 DIST := dist
 
-.PHONY: run setup test lint wheel bench models peers pi default-model counter clean
+.PHONY: run setup test pytest lint wheel bench models peers pi default-model counter clean
 
 run: $(READY)
 	"$(BIN)/skedge" run --recipe synthetic --out "$(RUNS)" $(ARGS)
@@ -22,9 +22,13 @@ $(READY): pyproject.toml constraints.txt
 	"$(BIN)/pip" install --quiet --constraint constraints.txt --editable ".[train,convert,live,dev]"
 	touch $(READY)
 
+# Both at once: the types of a new checkout keep one core busy for more than a minute.
+test: $(READY)
+	"$(MAKE)" --no-print-directory --jobs 2 lint pytest
+
 # One process more than there are cores (tests/conftest.py), each with whole files, so that a file's
 # fixtures are made once. The longest files come first, so that no core waits at the end.
-test: $(READY) lint
+pytest: $(READY)
 	OMP_NUM_THREADS=1 "$(BIN)/pytest" --numprocesses auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: $(READY)
