@@ -1,11 +1,14 @@
 """The model that comes with skedge."""
 
 from collections.abc import Callable
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
+from skedge import recipes
 from skedge.datasets.poses import read_poses
 from skedge.datasets.store import Store
 from skedge.datasets.synthetic import body
@@ -49,6 +52,17 @@ def test_it_takes_a_cameras_frames_and_tells_how_it_was_made(name: str) -> None:
     assert set(metadata.thresholds) == set(ACTIONS) - QUIET
     assert metadata.accuracy["recall"] > 50
     assert metadata.accuracy["false_events_per_hour"] < 60
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_what_begins_its_events_is_what_its_recipe_says(name: str) -> None:
+    """So that it is made with the same again."""
+    recipe = yaml.safe_load((files(recipes) / "default.yaml").read_text())["distill"]["online"]
+    metadata = Recognizer.load(find(name)).metadata
+    assert metadata.thresholds == recipe["thresholds"]
+    assert metadata.patience == recipe["patience"]
+    assert metadata.lasting == recipe["lasting"] == {"wave": 1.8}
+    assert set(metadata.upper_body) == set(recipe["upper_body"])
 
 
 def test_both_files_are_small() -> None:
