@@ -39,8 +39,9 @@ class Event:
 
     `start` and `end` are estimates of when the action itself began and ended, `announced` is the
     time stamp at which that was known, all in the seconds of the frames. `confidence` is the mean
-    probability of its answers so far that reach what began it. `repetitions` says how often
-    the movement was repeated (None: not counted). `person` is the name that the frames came under.
+    probability of its answers so far that reach the label's threshold; where it began by lasting,
+    of those since that are more probable than all else together. `repetitions` says how often the
+    movement was repeated (None: not counted). `person` is the name that the frames came under.
     """
 
     label: str
