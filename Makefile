@@ -1,4 +1,4 @@
-# `make run` shows the whole path on the synthetic set; `make test` checks everything. Both set up .venv by themselves.
+# `make run` shows the whole path on the synthetic set; `make test` checks all but what takes long. Both set up .venv by themselves.
 
 PYTHON ?= python3
 VENV := .venv

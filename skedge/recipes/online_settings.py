@@ -25,8 +25,8 @@ class OnlineSettings:
         false_events: an hour of validation recordings, that the thresholds of events allow.
         thresholds: of events, by label, in place of those that validation recordings choose.
         patience: how many answers in a row begin an event, by label; of others 3.
-        lasting: seconds, by label, after which what lasts begins an event without being as probable
-            as its threshold, only more probable than all else together. No threshold silences it.
+        lasting: seconds, by label: an action that has been more probable than all else together for
+            as long begins an event below its threshold, too. No threshold silences it.
         upper_body: labels that are recognised for people who are seen from the hips up.
         camera: what films the recordings.
         style: in what other manners their people move.
