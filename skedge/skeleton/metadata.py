@@ -87,7 +87,7 @@ class ModelMetadata:
     def touching(self) -> bool:
         """Whether it was trained on bodies that a pose estimator found in films, among them those
         of two people who touch (`skedge.skeleton.touching`); others are not asked about such."""
-        return self.provenance.get("format") in ("films", "poses")
+        return not {"films", "poses"}.isdisjoint(str(self.provenance.get("format")).split(", "))
 
     def to_json(self) -> str:
         document = {f.name: getattr(self, f.name) for f in fields(self)} | {

@@ -166,9 +166,11 @@ def clips(
     protocol: str | None = None,
     people: int = 2,
     seed: int = 0,
+    format: str | None = None,
 ) -> Store:
     form = load_layout(layout)
     with StoreWriter(path, name=path.name, layout=form, labels=labels, rate=rate) as writer:
+        writer.made_by = {"format": format} if format else {}
         for number in range(4):
             rng = np.random.default_rng(seed + number)
             made = rng.normal(0, 0.4, (1, 12, len(form), 3)).astype(np.float32)
@@ -215,6 +217,21 @@ def test_what_cannot_be_merged(store: Path, tmp_path: Path) -> None:
         with pytest.raises(InputError, match=words):
             merge(stores, tmp_path / "all")
     assert not (tmp_path / "all").exists()
+
+
+def test_a_merge_still_says_what_its_clips_were_imported_from(tmp_path: Path) -> None:
+    """A model trained on films and something else forgot that it had seen two who touch."""
+    two = [
+        clips(tmp_path / "a", "kinect20", ["walk"], 30.0, format="films"),
+        clips(tmp_path / "b", "kinect20", ["walk"], 30.0, seed=4, format="utd-mhad"),
+    ]
+    merged = merge(two, tmp_path / "two")
+    assert merged.made_by == {"format": "films, utd-mhad", "of": ["a", "b"]}
+    more = [
+        clips(tmp_path / "c", "kinect20", ["walk"], 30.0, seed=8, format="films"),
+        clips(tmp_path / "d", "kinect20", ["walk"], 30.0, seed=12),
+    ]
+    assert merge([merged, *more], tmp_path / "all").made_by["format"] == "films, utd-mhad"
 
 
 def test_a_damaged_clip_does_not_look_whole_in_a_copy(tmp_path: Path) -> None:

@@ -379,7 +379,7 @@ class TestActions:
         assert outlook.answers[0].whole == bool(told)
         assert outlook.answers[0].document()["upper"] == bool(told)
 
-    @pytest.mark.parametrize("learned_from", ["utd-mhad", "films", None])
+    @pytest.mark.parametrize("learned_from", ["utd-mhad", "films", "utd-mhad, films", None])
     def test_who_may_be_two_gets_no_answer_but_from_a_model_that_has_seen_such(
         self, tmp_path: Path, learned_from: str | None
     ) -> None:
@@ -399,7 +399,7 @@ class TestActions:
             notes += outlook.notes
         [answer] = outlook.answers
         assert begun
-        if learned_from == "films":
+        if "films" in (learned_from or ""):
             assert (answer.problem, notes) == ("", [])
             assert max(begun) > 2
         else:

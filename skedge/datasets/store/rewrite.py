@@ -186,7 +186,7 @@ def merge(stores: Sequence[Store], path: Path | str, name: str | None = None) ->
         labels=labels,
         rate=first.rate,
     ) as writer:
-        writer.made_by = {"format": "merged", "of": [store.name for store in stores]}
+        writer.made_by = {"format": _formats(stores), "of": [store.name for store in stores]}
         people = 0
         for number, store in enumerate(stores, 1):
             twice = sum(other.name == store.name for other in stores) > 1
@@ -221,6 +221,12 @@ def merge(stores: Sequence[Store], path: Path | str, name: str | None = None) ->
             codes = np.concatenate(parts)
             writer.protocol(protocol, _always(codes))
     return Store(path)
+
+
+def _formats(stores: Sequence[Store]) -> str:
+    """The formats that the clips of several stores were imported from, as in "films, utd-mhad"."""
+    known = [str(store.made_by["format"]) for store in stores if "format" in store.made_by]
+    return ", ".join(dict.fromkeys(", ".join(known).split(", "))) or "merged"
 
 
 def _of_a_shard(store: Store) -> dict[str, Any]:
