@@ -32,7 +32,7 @@ from skedge.recipes.settings import (
     OptimSettings,
 )
 from skedge.skeleton.errors import InputError
-from skedge.skeleton.files import write_json
+from skedge.skeleton.files import write_json, write_text
 from skedge.teacher.networks.classifier import Classifier
 from skedge.teacher.protocols.finetune import finetune
 from skedge.teacher.runs.folder import STREAMS, Card, write_run
@@ -69,10 +69,10 @@ PEERS = {
 
 def write(folder: Path) -> list[str]:
     """The files that the exporter refused, a line for each; every peer that is not in `folder`
-    already is exported there.
+    already, and was not refused before, is exported there.
 
-    Files are NAME-PRECISION.onnx and .tflite; their run folders and the store that they learn on
-    are kept in `made`.
+    Files are NAME-PRECISION.onnx and .tflite; their run folders, the store that they learn on and
+    why files were refused are kept in `made`.
     """
     store = folder / "made" / "store"
     if not store.is_dir():
@@ -88,7 +88,8 @@ def write(folder: Path) -> list[str]:
             for suffix in FORMATS
             for precision in precisions
         ]
-        missing = [(file, precision) for file, precision in files if not file.is_file()]
+        why = {file: folder / "made" / f"{file.name}.refused" for file, _ in files}
+        missing = [one for one in files if not (one[0].is_file() or why[one[0]].is_file())]
         if missing:
             run = folder / "made" / name
             _make(run, Store(store), peer)
@@ -97,7 +98,8 @@ def write(folder: Path) -> list[str]:
                 try:
                     exporter.write(file, precision)
                 except ExportError as error:
-                    refused.append(f"{file.name}: {error}")
+                    write_text(why[file], f"{file.name}: {error}")
+        refused += [note.read_text() for note in why.values() if note.is_file()]
     return refused
 
 
