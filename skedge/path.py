@@ -117,15 +117,19 @@ def run(recipe: Recipe, store: Store, runs: Path, *, again: bool = False) -> dic
     """The report of the whole path: pretrain, probe, finetune, distil, export, recognise,
     benchmark; it is written to the run's folder too.
 
-    Where all students learn from labels alone, there is no teacher to train.
+    Where all students learn from labels alone, there is no teacher to train. A store whose only
+    split is not the recipe's is taken with that one.
     What is in `runs` under the recipe's name from an earlier run with the same settings and data is
     not trained again unless `again`.
     """
     from skedge.teacher.runs.folder import only_training
 
+    console = Console()
+    if recipe.input.protocol not in store.protocols and len(store.protocols) == 1:
+        recipe = replace(recipe, input=replace(recipe.input, protocol=store.protocols[0]))
+        console.print(f"[dim]split: {recipe.input.protocol}[/dim]")
     recipe = replace(recipe, students=tuple(who_learns(recipe, store)))
     _check_ends(recipe)
-    console = Console()
     folder = runs / recipe.name
     with only_training(folder):
         return _walk(Steps(recipe, store, folder, again=again, console=console))
@@ -283,11 +287,9 @@ def run_films(
     recipe: Recipe, films: Path, runs: Path, *, again: bool = False, pose: str | None = None
 ) -> dict[str, Any]:
     """The report of the whole path on films, which become a store in `runs` by the pose estimator
-    (the one of one's own, `pose`, as `open_films` takes it); on the store's first split where it
-    lacks the recipe's."""
-    store = store_of_films(films, runs, pose)
-    if recipe.input.protocol not in store.protocols:
-        recipe = replace(recipe, input=replace(recipe.input, protocol=store.protocols[0]))
+    (the one of one's own, `pose`, as `open_films` takes it), with everybody in them for a recipe of
+    several people."""
+    store = store_of_films(films, runs, pose, everyone=recipe.input.persons > 1)
     report = run(recipe, store, runs, again=again)
     file = runs / recipe.name / "student.onnx"
     own = f" --pose {pose}" if pose else ""
@@ -295,9 +297,11 @@ def run_films(
     return report
 
 
-def store_of_films(films: Path, runs: Path, pose: str | None = None) -> Store:
-    """The store of films in `runs`: made where it is missing, and made again where there are other
-    films than it was made of.
+def store_of_films(
+    films: Path, runs: Path, pose: str | None = None, *, everyone: bool = False
+) -> Store:
+    """The store of films in `runs`, of the person who moves most or of `everyone`: made where it
+    is missing, and made again where there are other films than it was made of.
 
     The bodies of every film are kept beside it, so none goes through the pose estimator twice.
     Films that are left out are listed, each with the reason. Raises `InputError` for films of one
@@ -315,13 +319,19 @@ def store_of_films(films: Path, runs: Path, pose: str | None = None) -> Store:
         )
     name = films.resolve().stem
     path, listed = runs / "stores" / name, runs / "stores" / f"{name}-films.json"
-    asked = {"films": [repr(source) for source in found.sources], "pose": pose}
+    asked = {
+        "films": [repr(source) for source in found.sources],
+        "pose": pose,
+        **({"everyone": True} if everyone else {}),
+    }
     if not path.exists() or read_json(listed) != asked:
         add_format("films", open_films)
         whose = f"-{re.sub(r'[^A-Za-z0-9]+', '-', pose)}" if pose else ""
         kept = runs / "stores" / f"{name}-poses{whose}"
         how = Importing(processes=None, overwrite=True)
-        import_dataset("films", films, path, how=how, pose=pose, poses=kept)
+        import_dataset(
+            "films", films, path, how=how, pose=pose, poses=kept, everyone=everyone or None
+        )
         write_json(listed, asked)
     report = read_json(path / REPORT) or {}
     notes = [f"{one['file']}: {one['reason']}" for one in report.get("damaged", ())]

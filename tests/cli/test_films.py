@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from skedge import path
 from skedge.cli import main
 from skedge.datasets.store import Store
 from skedge.edge_runtime import Recognizer
@@ -109,6 +110,39 @@ def test_only_films_that_are_new_are_looked_at(
     assert len(names("other.py:Bright")) == 6
     assert looks() == 6 * 16
     assert Store("runs/stores/films").rate == 30
+
+
+def test_two_people_are_both_in_clips_for_a_model_of_two(
+    room: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each clip had the one who moved most, and training saw a second body of zeros."""
+    alone = (room / "bright.py").read_text()
+    both = alone.replace("(Person(0, body),)", "(Person(0, body), Person(1, body + 1))")
+    (room / "both.py").write_text(both)
+    steps: list[path.Steps] = []
+    monkeypatch.setattr(path, "_walk", steps.append)
+    for persons in (2, 1):
+        main(
+            f"run --films films --pose both.py:Bright --out runs --input.persons {persons}".split()
+        )
+        clip = steps[-1].store.clip(0)
+        assert clip.shape[0] == persons
+        assert np.isfinite(clip).all()
+
+
+def test_a_store_of_films_is_trained_on_its_only_split(
+    room: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The documented `skedge run --data` asked for people's split, which films have not."""
+    store_of_films(Path("films"), Path("runs"), "bright.py:Bright")
+    steps: list[path.Steps] = []
+    monkeypatch.setattr(path, "_walk", steps.append)
+    main(["run", "--data", "runs/stores/films", "--recipe", "own"])
+    assert steps[0].recipe.input.protocol == "films"
+    assert "split: films" in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        main(["distill", "--data", "runs/stores/films", "--recipe", "own", "--out", "runs/one"])
+    assert "--input.protocol" in capsys.readouterr().err
 
 
 def test_films_of_one_class_are_refused_before_anybody_looks(room: Path) -> None:

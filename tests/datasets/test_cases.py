@@ -563,6 +563,19 @@ def test_pose_recordings_become_clips_of_those_wholly_in_view(tmp_path):
     assert store.split("films", "test").tolist() == [3, 8]
 
 
+def test_pose_recordings_say_their_layout_themselves(tmp_path):
+    """What `skedge live --record-poses` writes of a camera of 25 joints was refused."""
+    for number, layout in enumerate((NTU, NTU, load_layout("kinect20"))):
+        writer = PoseWriter(layout)
+        for at, joints in enumerate(people()[number][0]):
+            body = retarget(joints, NTU, layout) if layout is not NTU else joints
+            writer.add(at / 30, (Person(1, body),))
+        writer.write(tmp_path / "set" / ("wave", "jump")[number % 2] / f"{number}.npz")
+    store, report = _import(tmp_path / "set", "poses")
+    assert (store.layout.name, len(store)) == ("ntu25", 2)
+    assert "20 joints" in report["damaged"][0]["reason"]
+
+
 ESTIMATOR = """
 import numpy as np
 from skedge.edge_runtime.interfaces import Person

@@ -114,10 +114,10 @@ def happening(number: int, label: str, phase: str) -> dict[str, Any]:
 class House:
     """A live view that tells a broker."""
 
-    def __init__(self, broker: Broker, name: str = "the hall") -> None:
+    def __init__(self, broker: Broker, name: str = "the hall", *, ended_only: bool = False) -> None:
         pose = Pose()
         self.live = Live(Pictures(rate=20), pose, pose.layout, Nothing(), name="camera 0")
-        self.home = Home(broker, name, lambda: LABELS, self.live)
+        self.home = Home(broker, name, lambda: LABELS, self.live, ended_only=ended_only)
         self.live.tell("action", self.home.tell)
         self.live.crew.start("mqtt", self.home.run)
         self.live.start()
@@ -161,6 +161,22 @@ def test_a_home_hears_events_and_the_state(broker: Mosquitto) -> None:
         house.close()
     listener.hear("skedge/the_hall/availability", text="offline")
     listener.close()
+
+
+def test_who_hears_of_ends_alone_still_sees_what_goes_on(broker: Mosquitto) -> None:
+    """With --ended-only the state said `none` and counted nothing, whatever people did."""
+    listener = Listener(broker)
+    house = House(Broker(broker.url), ended_only=True)
+    try:
+        listener.hear("skedge/the_hall/availability", text="online")
+        house.happens(1, "wave", "begun")
+        listener.hear("skedge/the_hall/state", action="wave", actions=1)
+        house.happens(1, "wave", "ended")
+        assert listener.hear("skedge/the_hall/event")["event_type"] == "wave ended"
+        listener.hear("skedge/the_hall/state", action="none", actions=1)
+    finally:
+        house.close()
+        listener.close()
 
 
 def test_events_wait_for_a_broker_that_is_away(broker: Mosquitto) -> None:

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from skedge.datasets.importer import Clip, Dataset
-from skedge.datasets.parsing.damage import damaged
-from skedge.datasets.poses import PoseRecording, read_poses
+from skedge.datasets.parsing.damage import check_joints, damaged
+from skedge.datasets.poses import LAYOUT, PoseRecording, read_poses
 from skedge.datasets.store.splits import every_fifth
 from skedge.skeleton.errors import InputError
-from skedge.skeleton.layout import load_layout
+from skedge.skeleton.layout import Layout, load_layout
 from skedge.skeleton.resample import TOLERANCE, at_times
 
 RATE = 30.0
@@ -21,14 +21,16 @@ SHORTEST, GAP = 8, 0.5
 
 
 def open_poses(
-    source: Path, *, layout: str = "blazepose33", rate: float = RATE, everyone: bool = False
+    source: Path, *, layout: str | None = None, rate: float = RATE, everyone: bool = False
 ) -> Dataset:
     """Pose recordings (.npz) of one label each, in a folder or in a folder for each label.
 
     A clip is what the person did who moved most, or with `everyone` all persons; only bodies of
-    which enough is in view count. The label is the recording's own, else its folder's name. Clips
-    are read `rate` times a second. Protocol: `films`, of every label four of five recordings train
-    and every fifth tests. Raises `InputError` for a source without recordings.
+    which enough is in view count. The label is its folder's name, else the recording's own. Clips
+    are read `rate` times a second. All recordings are of one `layout` (default: the one that the
+    first of them names); one of another number of joints is left out. Protocol: `films`, of every
+    label four of five recordings train and every fifth tests. Raises `InputError` for a source
+    without recordings.
     """
     if not source.is_dir():
         raise InputError(f"{source}: expected a folder of pose recordings (.npz)")
@@ -36,14 +38,20 @@ def open_poses(
     if not files:
         raise InputError(f"{source}: expected pose recordings (.npz), found none")
     labels = {file: _label(file, source) for file in files}
+    form = _first_layout(files) if layout is None else load_layout(layout)
     return Dataset(
         name=source.name,
-        layout=load_layout(layout),
+        layout=form,
         labels=sorted(set(labels.values())),
         rate=rate,
         sources=files,
         read=partial(
-            _read, root=source, names=sorted(set(labels.values())), rate=rate, everyone=everyone
+            _read,
+            root=source,
+            names=sorted(set(labels.values())),
+            layout=form,
+            rate=rate,
+            everyone=everyone,
         ),
         root=source,
         protocols={"films": every_fifth},
@@ -107,7 +115,20 @@ def _label(file: Path, source: Path) -> str:
     return label or "unlabelled"
 
 
-def _read(file: Path, root: Path, names: Sequence[str], rate: float, everyone: bool) -> list[Clip]:
+def _first_layout(files: Sequence[Path]) -> Layout:
+    """The layout of the first file that can be read."""
+    for file in files:
+        try:
+            return next(iter(read_poses(file))).layout
+        except InputError:
+            continue
+    return load_layout(LAYOUT)
+
+
+def _read(
+    file: Path, root: Path, names: Sequence[str], layout: Layout, rate: float, everyone: bool
+) -> list[Clip]:
     recording = next(iter(read_poses(file)))
+    check_joints(recording.joints.shape[1], layout, file.name)
     name = str(file.relative_to(root).with_suffix(""))
     return [Clip(name, clip_of(recording, rate, everyone), names.index(_label(file, root)))]

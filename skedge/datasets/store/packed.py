@@ -431,9 +431,10 @@ class Store:
         if self._splits is None or protocol not in self.protocols:
             known = ", ".join(self.protocols)
             none = f"none; `skedge data split {self.path} mine --folds 5` makes mine-1 to mine-5"
+            flag = "; name one with --protocol, or --input.protocol where a recipe is used"
             raise InputError(
                 f"{self.path}: unknown protocol {protocol!r}; this store's protocols:"
-                f" {known or none}"
+                f" {known + flag if known else none}"
             )
         return self._splits[protocol]
 

@@ -96,12 +96,19 @@ class Home:
 
     A broker that is away is tried again for ever; up to a thousand events wait for it. `labels`
     gives those of the model; where they have changed, Home Assistant is told before an event is.
+    With `ended_only` an event is told once, when it has ended; the state knows of it before.
     """
 
     def __init__(
-        self, broker: Broker, device: str, labels: Callable[[], tuple[str, ...]], live: Live
+        self,
+        broker: Broker,
+        device: str,
+        labels: Callable[[], tuple[str, ...]],
+        live: Live,
+        ended_only: bool = False,
     ) -> None:
         self._live = live
+        self._ended_only = ended_only
         self._device = device
         self._labels = labels
         self._known: tuple[str, ...] = ()
@@ -145,6 +152,8 @@ class Home:
         else:
             self._begun += 1
             self._doing[document["id"]] = document["event"]
+        if self._ended_only and not ended:
+            return
         kind = f"{document['event']} ended" if ended else document["event"]
         self._publish("event", json.dumps({"event_type": kind, **document}))
 

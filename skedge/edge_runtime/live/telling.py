@@ -114,8 +114,10 @@ def tell(running: Live, telling: Telling, hook: Callable[[Document], object] | N
     if broker is not None:
         from skedge.edge_runtime.live.mqtt import Home
 
-        home = Home(broker, telling.name, telling.labels, live=running)
-        running.tell("action", only_ended(home.tell) if telling.ended_only else home.tell)
+        home = Home(
+            broker, telling.name, telling.labels, live=running, ended_only=telling.ended_only
+        )
+        running.tell("action", home.tell)
         running.crew.start("mqtt", home.run)
     if not sys.stderr.isatty():
         notes = Outlet("stderr", telling.say, _ignore, after=last_words)
