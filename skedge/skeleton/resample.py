@@ -5,6 +5,8 @@ import numpy as np
 # Seconds. Time stamps are sums and quotients of frame times: a moment must not be missed by a
 # rounding error.
 TOLERANCE = 1e-6
+# Frames. A position as near to a frame as this is that frame.
+NEAR = 1e-5
 
 
 def positions(
@@ -18,12 +20,21 @@ def positions(
 
 def take(clip: np.ndarray, at: np.ndarray) -> np.ndarray:
     """Linear interpolation of a clip (..., T, V, C) at the frame positions `at` (frames,); (...,
-    frames, V, C) float32."""
+    frames, V, C) float32.
+
+    A joint that is NaN in one of two frames is where the nearer frame has it, NaN if that has not.
+    """
+    # A frame itself asks for nothing of its neighbour, in which a joint may be absent.
+    at = np.where(np.abs(at - np.rint(at)) < NEAR, np.rint(at), at)
     low = np.floor(at).astype(np.int64)
-    high = np.minimum(low + 1, clip.shape[-3] - 1)
+    high = np.minimum(np.ceil(at).astype(np.int64), clip.shape[-3] - 1)
     share = (at - low).astype(np.float32)[:, None, None]
     before, after = clip[..., low, :, :], clip[..., high, :, :]
-    return (before + share * (after - before)).astype(np.float32)
+    found = (before + share * (after - before)).astype(np.float32)
+    absent = np.isnan(found)
+    if absent.any():
+        found[absent] = np.where(share <= 0.5, before, after)[absent]
+    return found
 
 
 def resize(clip: np.ndarray, frames: int) -> np.ndarray:

@@ -80,6 +80,26 @@ def test_take_between_frames() -> None:
     np.testing.assert_allclose(take(clip, np.array([0, 0.5, 1.25, 2]))[:, 0, 0], [0, 5, 15, 30])
 
 
+@given(
+    length=st.integers(1, 60),
+    rate=st.sampled_from([15, 25, 29.97, 30, 60]),
+    hz=st.sampled_from([10, 15, 29.97, 30, 60]),
+    seed=st.integers(0, 9),
+)
+def test_a_joint_is_absent_where_the_nearer_frame_lacks_it(
+    length: int, rate: float, hz: float, seed: int
+) -> None:
+    """A joint that one frame lacked was lost from its neighbours, too, even at the same rate."""
+    clip = _clip(length, seed)
+    clip[np.random.default_rng(seed).random(clip.shape[:3]) < 0.3] = np.nan
+    read = at_rate(clip, rate, hz)
+    at = np.arange(read.shape[1]) * (rate / hz)
+    nearer = np.ceil(at - 0.5 - 1e-4).astype(int)  # of two as near the earlier one
+    np.testing.assert_array_equal(np.isnan(read), np.isnan(clip[:, nearer]))
+    if rate == hz:
+        np.testing.assert_array_equal(read, clip)
+
+
 def test_at_times_follows_the_clock_and_holds_the_edges() -> None:
     seconds = np.array([0.0, 0.1, 0.5])  # a camera that stutters
     clip = (seconds * 60).astype(np.float32)[:, None, None]
