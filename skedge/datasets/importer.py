@@ -28,6 +28,7 @@ from skedge.datasets.store.odd import odd_clips
 from skedge.skeleton.body_check import BodyReport
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.layout import Layout
+from skedge.skeleton.resample import at_rate
 
 REPORT = "import-report.json"
 # Sources that one process reads at a time: enough that handing them over costs little, few enough
@@ -44,7 +45,8 @@ class Clip:
     """What a reader makes of a source: joints (M, T, V, 3) in metres, y up, NaN where absent, and
     whose clip it is.
 
-    `note` tells in one line what is odd about it, for the report.
+    `rate` is its frames a second where they are others than the dataset's, at which it is then
+    read; `note` tells in one line what is odd about it, for the report.
     """
 
     name: str
@@ -54,6 +56,7 @@ class Clip:
     camera: int = -1
     setup: int = -1
     intervals: Sequence[tuple[int, int, int]] = ()
+    rate: float | None = None
     note: str = ""
 
 
@@ -71,7 +74,8 @@ class Dataset:
     index, see `StoreWriter.protocol`. `expected` holds published counts: "clips", or a protocol's
     name with {part: clips}. `damaged` and `left_out` are what was found out while listing, `notes`
     what the user should know. `persons_chosen` says that the source's own order of persons means
-    something. A process reads `chunk` sources at a time.
+    something, `padded` that frames of nobody at the ends of a clip are none of it. A process reads
+    `chunk` sources at a time.
     """
 
     name: str
@@ -89,6 +93,7 @@ class Dataset:
     unit: str = "files"
     notes: list[str] = field(default_factory=list)
     persons_chosen: bool = False
+    padded: bool = False
     chunk: int = CHUNK
 
 
@@ -278,8 +283,13 @@ class _Log:
             self.absent += int(before - after)
             places = clip.joints[..., :2][np.isfinite(clip.joints[..., :2])]
             self.reach = max(self.reach, float(np.abs(places).max(initial=0.0)))
+            if clip.rate and self.dataset.rate:
+                # Not before: a place between one that was seen and a zero is nowhere.
+                joints = at_rate(joints, clip.rate, self.dataset.rate)
             if not np.isfinite(joints).all(axis=-1).any():
                 damaged(clip.name, f"nobody is seen in any of {joints.shape[1]} frames")
+            if self.dataset.padded:
+                joints = _in_view(joints)
             joints, note = choose(joints, self.dataset.persons_chosen)
             self.writer.add(
                 clip.name,
@@ -308,6 +318,12 @@ class _Log:
 
     def _short(self, file: str) -> str:
         return file.removeprefix(f"{self.dataset.root}{os.sep}")
+
+
+def _in_view(joints: np.ndarray) -> np.ndarray:
+    """A clip (M, T, V, 3) from the first frame in which anybody is seen to the last."""
+    seen = np.flatnonzero(np.isfinite(joints).all(axis=-1).any(axis=(0, 2)))
+    return joints[:, seen[0] : seen[-1] + 1]
 
 
 def _outcomes(
@@ -355,14 +371,24 @@ def _read(read: Callable[[Any], _Outcome], source: Any) -> _Outcome:
 
 
 def _key(dataset: Dataset, made_by: dict[str, Any]) -> str:
-    """The key of this import: it differs with the layout, the options and the list of sources."""
+    """The key of this import: it differs with the layout, the options, the list of sources and what
+    is in their files."""
     digest = hashlib.sha256(
         json.dumps([made_by, dataset.layout.to_dict(), list(dataset.labels)], default=str).encode()
     )
-    digest.update(str(dataset.root).encode())
+    digest.update(f"{dataset.root} {_version(dataset.root)}".encode())
     for source in dataset.sources:
-        digest.update(repr(source).encode())
+        digest.update(f"{source!r} {_version(source)}".encode())
     return digest.hexdigest()
+
+
+def _version(source: Any) -> str:
+    """Size and time of the file that a source is read from, empty where it is none."""
+    path = getattr(source, "path", source)
+    if not isinstance(path, str | Path) or not os.path.isfile(path):
+        return ""
+    found = os.stat(path)
+    return f"{found.st_size} {found.st_mtime_ns}"
 
 
 def _counted(

@@ -104,6 +104,67 @@ def test_processes_change_nothing(tmp_path: Path) -> None:
     assert files_of(tmp_path / "one") == files_of(tmp_path / "two")
 
 
+def test_what_was_not_seen_is_in_no_other_place_at_another_rate(tmp_path: Path) -> None:
+    """A joint that a program wrote as zeros was found half-way to the camera."""
+    joints = np.random.default_rng(0).uniform(1, 2, (1, 9, 25, 3))
+    joints[0, 4, 7], joints[0, 2, 9] = 0, -1
+
+    def twice_as_fast(number: int) -> list[Clip]:
+        return [Clip("clip", joints, 0, rate=15.0)]
+
+    report = run_import(dataset(1, twice_as_fast), tmp_path / "store", made_by={})
+    clip = Store(tmp_path / "store").clip(0)
+    assert clip.shape[1] == 17
+    assert np.nanmin(clip) >= 1
+    assert np.isnan(clip[0, 8, 7]).all()
+    assert np.isnan(clip[0, 4, 9]).all()
+    assert "2 joints are exactly 0" in report["warnings"][-1]
+
+
+@pytest.mark.parametrize("nobody", [0.0, np.nan])
+def test_frames_of_nobody_before_and_after_a_clip_are_padding(
+    tmp_path: Path, nobody: float
+) -> None:
+    """Clips that were padded to 300 frames counted as ten seconds of somebody in view."""
+    joints = np.random.default_rng(0).normal(size=(1, 30, 25, 3))
+    joints[:, [0, 1, 15, 28, 29]] = nobody
+
+    def padded(number: int) -> list[Clip]:
+        return [Clip("clip", joints, 0)]
+
+    run_import(dataset(1, padded, padded=True), tmp_path / "store", made_by={})
+    clip = Store(tmp_path / "store").clip(0)
+    assert clip.shape[1] == 26
+    assert np.isnan(clip[0, 13]).all(), "who is away in between stays away"
+
+
+def test_an_import_goes_on_with_the_same_files_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Files that were mended after a break were read as to one half."""
+    monkeypatch.setattr(importer, "_SECONDS_BETWEEN_CHECKPOINTS", 0.0)
+    files = [tmp_path / f"{number}.txt" for number in range(4)]
+
+    def read_one(file: Path, breaks: bool) -> list[Clip]:
+        if breaks and file == files[2]:
+            raise KeyboardInterrupt
+        joints = np.full((1, 3, 25, 3), float(file.read_text()))
+        return [Clip(file.stem, joints, 0, subject=1)]
+
+    def take(depth: float, breaks: bool) -> None:
+        for number, file in enumerate(files):
+            file.write_text(str(depth + number))
+        made = dataset(4, partial(read_one, breaks=breaks))
+        made.sources = files
+        run_import(made, tmp_path / "store", made_by={}, how=Importing(as_is=True))
+
+    with pytest.raises(KeyboardInterrupt):
+        take(1, breaks=True)
+    take(11, breaks=False)
+    store = Store(tmp_path / "store")
+    assert [float(store.clip(i)[0, 0, 0, 0]) for i in range(4)] == [11, 12, 13, 14]
+
+
 @pytest.mark.parametrize("seconds", [0.0, 1000.0])
 def test_a_break_and_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
     monkeypatch.setattr(importer, "_SECONDS_BETWEEN_CHECKPOINTS", seconds)

@@ -24,7 +24,6 @@ from skedge.datasets.store import PARTS
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.layout import Layout, layout_names, load_layout
 from skedge.skeleton.mend import persons_first
-from skedge.skeleton.resample import at_rate
 
 LIST = "clips.csv"
 _NUMBERS = ("subject", "camera", "setup")
@@ -117,6 +116,7 @@ def open_arrays(
         read=partial(read_clip, layout=chosen, classes=classes, rate=rate),
         root=source,
         protocols=protocols,
+        padded=True,
         damaged=wrong,
         notes=notes + alike(classes),
     )
@@ -125,8 +125,8 @@ def open_arrays(
 def read_clip(
     row: _Row, layout: Layout, classes: dict[str, int], rate: float | None = None
 ) -> list[Clip]:
-    """The clip in one file of the list, at `rate` frames a second where it has a rate of its own;
-    `DamagedError` names it."""
+    """The clip in one file of the list, with its own rate where that is not `rate`; `DamagedError`
+    names it."""
     read = {".npz": _from_npz, ".npy": _from_npy}.get(row.path.suffix.lower())
     joints = read(row.path) if read is not None else read_joints(row.path, layout)
     if joints.dtype.kind == "b":
@@ -140,10 +140,10 @@ def read_clip(
     if joints.shape[2] == len(layout) and joints.shape[0] > 1:
         joints, other = persons_first(joints)
         note = f"read as (frames, persons, joints, 3), {len(joints)} persons" if other else note
-    if row.rate and rate and row.rate != rate:
-        joints = at_rate(joints, row.rate, rate)
-    if joints.shape[1] > LONGEST:
-        damaged(row.path, f"expected at most {LONGEST} frames a clip, got {joints.shape[1]}")
+    own = row.rate if rate and row.rate != rate else None
+    frames = joints.shape[1] * (rate / own if rate and own else 1)
+    if frames > LONGEST:
+        damaged(row.path, f"expected at most {LONGEST} frames a clip, got {frames:.0f}")
     if joints.shape[3] == 2:
         joints = np.concatenate([joints, np.zeros_like(joints[..., :1])], axis=-1)
     check_joints(joints.shape[2], layout, row.path)
@@ -162,6 +162,7 @@ def read_clip(
             subject=whose["subject"],
             camera=whose["camera"],
             setup=whose["setup"],
+            rate=own,
             note=note,
         )
     ]

@@ -96,6 +96,7 @@ def open_pyskl(
         root=source,
         protocols={protocol: partial(_codes, parts=parts) for protocol, parts in protocols.items()},
         persons_chosen=ntu,
+        padded=True,
         parallel=False,
         unit="clips",
     )
