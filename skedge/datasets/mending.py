@@ -9,7 +9,7 @@ from skedge.datasets.parsing.damage import damaged
 from skedge.skeleton.anatomy import height_of
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.layout import Layout
-from skedge.skeleton.mend import UNITS, UPWARDS, absent_zeros, mend
+from skedge.skeleton.mend import UNITS, UPWARDS, absent_zeros, mend, off_picture
 
 CHANNELS = ("xyz", "xys", "xy")
 ANY = "any"
@@ -96,7 +96,8 @@ class Mending:
             )
             return scaled(found, layout, file) if self.unit == ANY else found
         score = joints[..., 2] if self.channels == "xys" else np.ones(joints.shape[:-1])
-        picture = np.where((score > 0)[..., None], joints[..., :2], np.nan)
+        absent = ~(score > 0) | off_picture(joints[..., :2])
+        picture = np.where(absent[..., None], np.nan, joints[..., :2])
         found = in_metres(picture, layout, file, up=self.up or "-y")
         # In a picture the right hand of a person who faces the camera is at smaller x.
         return found * np.array([1 if self.flip_x else -1, 1, 1], np.float32)

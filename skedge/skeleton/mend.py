@@ -43,6 +43,13 @@ def absent_zeros(joints: np.ndarray, layout: Layout) -> np.ndarray:
     return found
 
 
+def off_picture(places: np.ndarray) -> np.ndarray:
+    """Which places in a picture (..., 2) are twice a negative number that programs write for what
+    was not seen, such as -1; (...,) bool. 999 may be a place."""
+    alike = (places[..., 0] == places[..., 1]) & (places[..., 0] < 0)
+    return alike & np.isin(places[..., 0], _NOT_SEEN.astype(places.dtype))
+
+
 def mend(joints: np.ndarray, *, unit: str = "m", up: str = "y", flip_x: bool = False) -> np.ndarray:
     """Joints (..., 3) of other coordinates in the project's: metres, y up, as a Kinect gives x.
 

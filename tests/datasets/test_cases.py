@@ -122,6 +122,18 @@ def test_places_in_a_picture_with_a_score_are_no_metres(tmp_path):
     assert joints[0, 0, COCO.index("right_hip"), 0] != 0
 
 
+def test_places_of_minus_one_are_absent(tmp_path):
+    """Promised for three numbers alone; people grew limbs to a corner of the picture."""
+    clips = [_picture(clip) for clip in people()]
+    clips[0][0, 5, 3] = -1
+    store, report = _import(
+        _folder(tmp_path / "set", clips), layout="coco17", channels="xy", as_is=True
+    )
+    assert np.isnan(store.clip(0)[0, 5, 3]).all()
+    assert np.isfinite(store.clip(1)).all()
+    assert any("-1" in text for text in report["warnings"])
+
+
 def test_zeros_are_absent_joints_and_are_counted(tmp_path):
     clips = [clip.copy() for clip in people()]
     for clip in clips:

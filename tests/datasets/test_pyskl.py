@@ -235,6 +235,27 @@ def test_a_damaged_pickle_is_one_line_and_leaves_no_store(
     assert [file.name for file in tmp_path.iterdir()] == ["ntu 60.pkl"]
 
 
+def test_a_split_that_is_none_does_not_refuse_the_others(tmp_path: Path) -> None:
+    content = _content()
+    content["split"]["all"] = [one["frame_dir"] for one in content["annotations"]]
+    store = _import(content, tmp_path)
+    assert store.protocols == ["xsub", "xview"]
+    report = (store.path / "import-report.json").read_text()
+    assert "left out the split 'all'" in report
+
+
+def test_a_place_of_minus_one_was_not_seen(tmp_path: Path) -> None:
+    """It was a corner of the picture, and people had limbs that reached there."""
+    keypoint = np.random.default_rng(0).uniform(50, 400, (1, 6, 17, 2)).astype(np.float32)
+    keypoint[0, 2, 3] = -1
+    keypoint[0, 4, 5] = 99, 99
+    annotation = {"keypoint": keypoint, "img_shape": (480, 640), "total_frames": 6}
+    content = {"annotations": [{"frame_dir": "one", "label": 0} | annotation]}
+    clip = _import(content, tmp_path, rate=30.0).clip(0)
+    assert np.isnan(clip[0, 2, 3]).all()
+    assert np.isfinite(clip).all(-1).sum() == 6 * 17 - 1
+
+
 def test_labels_that_do_not_suffice(tmp_path: Path) -> None:
     (tmp_path / "labels.txt").write_text("one\ntwo\n")
     with pytest.raises(

@@ -16,6 +16,7 @@ from skedge.datasets.parsing.safe_pickle import load_pickle
 from skedge.datasets.store import PARTS
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.layout import Layout, load_layout
+from skedge.skeleton.mend import off_picture
 
 DEFAULT_LAYOUTS = {17: "coco17", 25: "ntu25"}
 # What the seen height of an upright person, without the arms, stands for: eyes to ankles of a
@@ -66,6 +67,9 @@ def open_pyskl(
     protocols = _protocols(split, source)
     notes = []
     for part, listed in split.items():
+        if not _SPLIT_NAME.fullmatch(str(part)):
+            notes.append(f"left out the split {part!r:.60}: expected names like xsub_train")
+            continue
         found = [name for name in listed if name in clips]
         if listed and not found:
             raise InputError(
@@ -238,6 +242,8 @@ def _joints(annotation: dict[str, Any], layout: Layout, source: str) -> np.ndarr
         keypoint, score = keypoint[..., :2], keypoint[..., 2]
     joints = keypoint.astype(np.float32)
     absent = ~np.isfinite(joints).all(axis=-1) | (joints == 0).all(axis=-1)
+    if joints.shape[-1] == 2:
+        absent |= off_picture(joints)
     if score is not None:
         if not _numbers(score) or score.shape != keypoint.shape[:-1]:
             damaged(source, f"expected keypoint_score as numbers of shape {keypoint.shape[:-1]}")
@@ -355,15 +361,16 @@ def _whose(name: str) -> tuple[int, int, int]:
 
 def _protocols(split: dict[str, list[str]], source: Path) -> dict[str, dict[str, list[str]]]:
     protocols: dict[str, dict[str, list[str]]] = {}
-    for name, clips in split.items():
-        match = _SPLIT_NAME.fullmatch(str(name))
-        if match is None:
-            raise InputError(
-                f"{source}: expected splits called like xsub_train, xsub_val or test1, got {name!r}"
-            )
+    named = {name: match for name in split if (match := _SPLIT_NAME.fullmatch(str(name)))}
+    if split and not named:
+        raise InputError(
+            f"{source}: expected splits called like xsub_train, xsub_val or test1, got"
+            f" {next(iter(split))!r}"
+        )
+    for name, match in named.items():
         words = [match["before"], f"split{match['after']}" if match["after"] else None]
         protocol = "_".join(word for word in words if word) or "official"
-        protocols.setdefault(protocol, {})[match["part"]] = clips
+        protocols.setdefault(protocol, {})[match["part"]] = split[name]
     for parts in protocols.values():
         if (
             "val" in parts and "test" not in parts
