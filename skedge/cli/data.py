@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -202,6 +203,15 @@ def show_command(parser: ArgumentParser) -> Callable[[Any], None]:
     return main
 
 
+# The ways to split, each with the flags that it uses.
+_WAYS = {
+    "share": {"of", "random"},
+    "val": {"of", "by"},
+    "folds": {"of", "by", "all"},
+    "file": set[str](),
+}
+
+
 def split_command(parser: ArgumentParser) -> Callable[[Any], None]:
     """Add a split to a store. It is a share of another split's training clips, a validation part
     inside of them, folds of them, or what a file lists.
@@ -211,7 +221,9 @@ def split_command(parser: ArgumentParser) -> Callable[[Any], None]:
     _add_store(parser)
     parser.add_argument("name", help="name of the new split; folds get -1, -2 and so on behind it")
     parser.add_argument(
-        "--of", default="xsub", help="split whose training clips the share is taken from"
+        "--of",
+        metavar="SPLIT",
+        help="split whose training clips are divided (default: xsub, or the store's only one)",
     )
     parser.add_argument("--share", type=float, help="share from 0 to 1, for semi-supervision")
     parser.add_argument(
@@ -223,8 +235,7 @@ def split_command(parser: ArgumentParser) -> Callable[[Any], None]:
     parser.add_argument(
         "--by",
         choices=["clip", "subject", "camera", "setup"],
-        default="clip",
-        help="what a fold keeps together",
+        help="what a fold or the validation part keeps together (default: clip)",
     )
     parser.add_argument(
         "--file", type=Path, metavar="FILE", help="text file with lines like a1_s1_t1,train"
@@ -234,31 +245,51 @@ def split_command(parser: ArgumentParser) -> Callable[[Any], None]:
     def main(args: Any) -> None:
         from skedge.datasets.store import Store, splits
 
-        if sum(way is not None for way in (args.share, args.val, args.folds, args.file)) != 1:
+        ways = [way for way in _WAYS if getattr(args, way) is not None]
+        if len(ways) != 1:
             raise InputError(
                 "expected one of --share, --val, --folds and --file; see `skedge data split --help`"
             )
+        idle = {"of", "random", "all", "by"} - _WAYS[ways[0]]
+        for flag in sorted(idle):
+            if getattr(args, flag):
+                raise InputError(f"expected no --{flag} with --{ways[0]}, which does not use it")
+        if args.all and args.of:
+            raise InputError("expected --of or --all, got both")
+        by = args.by or "clip"
+        divided = partial(_divided, Store(args.data), args.of)
         if args.share is not None:
             splits.add_subset(
                 args.data,
                 args.name,
-                args.of,
+                divided(),
                 share=args.share,
                 seed=args.seed,
                 balanced=not args.random,
             )
         elif args.folds is not None:
-            of = args.of if args.of in Store(args.data).protocols and not args.all else None
-            splits.add_folds(args.data, args.name, args.folds, by=args.by, seed=args.seed, of=of)
+            whole = args.all or not Store(args.data).protocols
+            of = None if whole and not args.of else divided()
+            splits.add_folds(args.data, args.name, args.folds, by=by, seed=args.seed, of=of)
         elif args.val is not None:
             splits.add_validation(
-                args.data, args.name, args.of, share=args.val, by=args.by, seed=args.seed
+                args.data, args.name, divided(), share=args.val, by=by, seed=args.seed
             )
         else:
             splits.add_split(args.data, args.name, args.file)
         show_store(args.data)
 
     return main
+
+
+def _divided(store: Any, named: str | None) -> str:
+    """The split whose training clips are divided: the one that is named, or else a store's only
+    one, `xsub` of several. Raises `InputError` where the store has it not."""
+    of = named or (store.protocols[0] if len(store.protocols) == 1 else "xsub")
+    if of not in store.protocols:
+        known = ", ".join(store.protocols) or "none; --folds makes some"
+        raise InputError(f"--of: expected one of the store's splits ({known}), got {of}")
+    return str(of)
 
 
 def merge_command(parser: ArgumentParser) -> Callable[[Any], None]:

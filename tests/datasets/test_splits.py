@@ -1,8 +1,10 @@
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from skedge.cli import main
 from skedge.datasets.store import Store, StoreWriter
 from skedge.datasets.store.check import check
 from skedge.datasets.store.splits import add_folds, add_split, add_subset, fold_of, subset
@@ -92,3 +94,38 @@ def test_wrong_splits(store: Path, tmp_path: Path) -> None:
         with pytest.raises(InputError, match=message):
             add_split(store, "mine", tmp_path / "mine.csv")
     assert Store(store).protocols == ["xsub"]
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        ("--folds 2 --of nope", r"--of: expected one of the store's splits \(xsub\), got nope"),
+        ("--val 0.2 --of nope", r"--of: expected one of the store's splits"),
+        ("--share 0.5 --by subject", "expected no --by with --share"),
+        ("--val 0.2 --all", "expected no --all with --val"),
+        ("--val 0.2 --random", "expected no --random with --val"),
+        ("--folds 2 --all --of xsub", "expected --of or --all, got both"),
+    ],
+)
+def test_a_flag_that_would_do_nothing_is_refused(
+    store: Path, capsys: pytest.CaptureFixture[str], flags: str, words: str
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["data", "split", str(store), "mine", *flags.split()])
+    assert re.search(words, capsys.readouterr().err)
+    assert Store(store).protocols == ["xsub"]
+
+
+def test_folds_leave_the_test_clips_of_the_only_split_alone(tmp_path: Path) -> None:
+    """Of a store without `xsub` all clips were taken, those for testing, too."""
+    path = tmp_path / "films"
+    with StoreWriter(
+        path, name="toy", layout=load_layout("ntu25"), labels=("a",), rate=30.0
+    ) as writer:
+        for i in range(10):
+            writer.add(f"clip {i}", np.zeros((1, 2, 25, 3)), label=0)
+        writer.protocol("films", lambda _: np.repeat([1, 3], 5).astype(np.int8))
+    main(["data", "split", str(path), "fold", "--folds", "2"])
+    assert (Store(path).codes("fold-1")[5:] == 0).all()
+    main(["data", "split", str(path), "every", "--folds", "2", "--all"])
+    assert (Store(path).codes("every-1") > 0).all()
