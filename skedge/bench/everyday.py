@@ -15,6 +15,7 @@ from skedge.edge_runtime.scoring.everyday import (
     figures,
     read_recordings,
     senseless,
+    unknown_rate,
     watch,
 )
 from skedge.skeleton.errors import InputError
@@ -107,7 +108,7 @@ def measure(
             {
                 "name": one.name,
                 "chose": one.chose,
-                "notes": senseless(problems, len(watched)),
+                "notes": (*unknown_rate(one.path), *senseless(problems, len(watched))),
                 **figures(count(watched, recognizer.rules)),
                 "curve": curve(watched, recognizer.rules),
             }

@@ -269,6 +269,8 @@ class _Log:
         odd = odd_clips(writer.clip, writer.names, self.dataset.layout, labels=writer.classes)
         absent = [f"{self.absent} joints are exactly 0, -1, 999 or such: taken as not seen"]
         told = absent if self.absent else []
+        if self.dataset.rate is None:
+            told.append("frames a second are not known, 30 are taken where they matter: --rate")
         if self.mending.picture and self.reach <= _SHARES:
             told.append(
                 "places in the picture are shares of its width and height: multiply them by these,"

@@ -64,7 +64,8 @@ def teach(
     recognizer = Recognizer.load(model, taught=False)
     recognizer.checks_bodies = False
     own = Store(store)
-    new = [one for one in own.labels if one not in recognizer.labels and one not in QUIET]
+    known = {label.casefold() for label in (*recognizer.labels, *QUIET)}
+    new = [one for one in own.labels if one.casefold() not in known]
     mine = _numbers(own, new.__contains__)
     counts = {label: sum(own.labels[own.index["label"][i]] == label for i in mine) for label in new}
     new = [label for label in new if counts[label]]
@@ -136,7 +137,14 @@ def teach(
     return {
         "taught": report,
         "other": {"seconds": round(seconds, 1), "stretches": len(negatives)},
-        "warnings": _warnings(recognizer, clips, held_out, report=report),
+        "warnings": [
+            *(
+                f"{one.path} does not know its frame rate: {RATE:g} Hz assumed"
+                for one, _ in rest
+                if one.rate is None
+            ),
+            *_warnings(recognizer, clips, held_out, report=report),
+        ],
         "file": str(path),
     }
 

@@ -82,6 +82,18 @@ def test_recordings_that_make_no_sense_are_named(
         assert "are these millimetres" in (tmp_path / name).read_text()
 
 
+def test_a_pace_that_nobody_knows_is_said(room: Path, tmp_path: Path) -> None:
+    """A set of 15 frames a second was played at 30, and half of its events were lost, silently."""
+    with StoreWriter(
+        tmp_path / "some", name="some", layout=metadata().layout, labels=["walk"], rate=None
+    ) as writer:
+        writer.add("one", standing(90)[None].astype(np.float32), label=0)
+    flags = ["--model", str(room / "m.onnx"), "--out", str(tmp_path)]
+    main(["evaluate", "everyday", "--data", str(tmp_path / "some"), *flags])
+    (some,) = json.loads((tmp_path / "everyday.json").read_text())["sets"]
+    assert some["notes"][0].startswith("the store does not know its frame rate: 30 Hz assumed")
+
+
 def test_a_part_of_the_split(room: Path, tmp_path: Path) -> None:
     flags = ["--model", str(room / "m.onnx"), "--part", "test", "--out", str(tmp_path)]
     main(["evaluate", "everyday", "--data", str(room / "clips"), *flags])

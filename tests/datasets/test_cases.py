@@ -122,6 +122,16 @@ def test_places_in_a_picture_with_a_score_are_no_metres(tmp_path):
     assert joints[0, 0, COCO.index("right_hip"), 0] != 0
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_clip_with_infinities_is_read_without_a_warning_of_numpy() -> None:
+    clip = people()[0][0].copy()
+    clip[3, 4, 1], clip[5, 6] = np.inf, -np.inf
+    joints, notes = understood(clip, NTU, None, "clip")
+    assert np.isnan(joints[3, 4]).all()
+    assert np.isfinite(joints).all(axis=-1).sum() == clip.shape[0] * 25 - 2
+    assert notes == []
+
+
 def test_places_of_minus_one_are_absent(tmp_path):
     """Promised for three numbers alone; people grew limbs to a corner of the picture."""
     clips = [_picture(clip) for clip in people()]
@@ -303,7 +313,7 @@ def test_labels_that_are_words_name_their_classes(tmp_path):
 def test_a_clip_of_both_parts_tests_and_that_is_told(tmp_path):
     content = _pickle()
     content["split"]["xsub_train"] = ["clip0", "clip1", "clip2"]
-    store, report = _import_pickle(tmp_path, content)
+    store, report = _import_pickle(tmp_path, content, rate=30.0)
     assert store.split("xsub", "train").tolist() == [0, 1]
     assert report["warnings"] == ["xsub: 1 clips are in train and in test; they only test"]
 
@@ -329,7 +339,7 @@ def test_a_split_whose_names_are_no_clips_is_an_error(tmp_path):
     with pytest.raises(InputError, match=r"xsub_val: .*none in 2 \(such as 'clip2.avi'; clips"):
         _import_pickle(tmp_path, content)
     content["split"]["xsub_val"] = np.array(["clip2", "clip9"])
-    store, report = _import_pickle(tmp_path, content)
+    store, report = _import_pickle(tmp_path, content, rate=30.0)
     assert report["warnings"] == ["xsub_val: 1 of 2 names are clips"]
     assert store.split("xsub", "test").tolist() == [2]
 

@@ -121,6 +121,13 @@ def test_what_was_not_seen_is_in_no_other_place_at_another_rate(tmp_path: Path) 
     assert "2 joints are exactly 0" in report["warnings"][-1]
 
 
+def test_a_rate_that_nobody_knows_is_said(tmp_path: Path) -> None:
+    unknown = dataset(3)
+    unknown.rate = None
+    report = run_import(unknown, tmp_path / "store", made_by={})
+    assert any("frames a second are not known" in text for text in report["warnings"])
+
+
 @pytest.mark.parametrize("nobody", [0.0, np.nan])
 def test_frames_of_nobody_before_and_after_a_clip_are_padding(
     tmp_path: Path, nobody: float

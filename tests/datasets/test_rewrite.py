@@ -219,6 +219,15 @@ def test_what_cannot_be_merged(store: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "all").exists()
 
 
+def test_a_clip_of_two_stores_is_refused(tmp_path: Path) -> None:
+    """An export and a later one that contains it: each person trained and was tested."""
+    old = clips(tmp_path / "old", "kinect20", ["walk"], 30.0)
+    new = clips(tmp_path / "new", "kinect20", ["walk"], 30.0, seed=3)  # its first is old's last
+    with pytest.raises(InputError, match=r"got 1 that are the same clips as .*, such as clip 0"):
+        merge([old, new], tmp_path / "all")
+    assert not (tmp_path / "all").exists()
+
+
 def test_a_merge_still_says_what_its_clips_were_imported_from(tmp_path: Path) -> None:
     """A model trained on films and something else forgot that it had seen two who touch."""
     two = [
@@ -237,7 +246,7 @@ def test_a_merge_still_says_what_its_clips_were_imported_from(tmp_path: Path) ->
 def test_a_damaged_clip_does_not_look_whole_in_a_copy(tmp_path: Path) -> None:
     """Its bytes got a new checksum, which was right for them: nobody could tell any more."""
     clips(tmp_path / "a", "kinect20", ["walk", "run"], 30.0)
-    clips(tmp_path / "b", "kinect20", ["walk", "run"], 30.0)
+    clips(tmp_path / "b", "kinect20", ["walk", "run"], 30.0, seed=4)
     with open(tmp_path / "a" / "joints.npy", "r+b") as file:
         file.seek(-40, 2)
         file.write(b"\xff" * 8)

@@ -191,6 +191,21 @@ class TestTeaching:
         assert found["other"]["seconds"] == 75
         assert not (room / "nothing").exists()
 
+    def test_anything_else_may_be_called_in_capitals(self, room: Path) -> None:
+        """`Other` was taken for a new action, and a minute of it asked for again."""
+        store = json.loads((room / "mine" / "store.json").read_text())
+        store["labels"][2] = "Other"
+        (room / "mine" / "store.json").write_text(json.dumps(store))
+        found = teach(room / "m.onnx", room / "mine")
+        assert set(found["taught"]) == {"jump", "bow"}
+        assert found["other"]["seconds"] == 75
+
+    def test_a_pace_that_nobody_knows_is_said(self, room: Path) -> None:
+        store = json.loads((room / "mine" / "store.json").read_text())
+        (room / "mine" / "store.json").write_text(json.dumps(store | {"rate": None}))
+        found = teach(room / "m.onnx", room / "mine")
+        assert "does not know its frame rate: 30 Hz assumed" in found["warnings"][0]
+
     def test_one_clip_of_a_class_is_too_few(self, room: Path) -> None:
         self.store(room / "one", ["ring"], clips=1)
         with pytest.raises(InputError, match="two clips of each new class"):

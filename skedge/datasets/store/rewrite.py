@@ -132,8 +132,8 @@ def merge(stores: Sequence[Store], path: Path | str, name: str | None = None) ->
 
     Labels of the same name are one class. Clips are called store/clip, and people of different
     stores stay different people. A split that a store does not have counts all of its clips as
-    training. Intervals of continuous recordings are refused, and so are bodies that are wrong, and
-    classes that are only numbers in stores of different classes.
+    training. Intervals of continuous recordings are refused, and so are bodies that are wrong,
+    clips that two stores have, and classes that are only numbers in stores of different classes.
 
     Stores that were imported with `--shard` of the same source become the store of the whole: clips
     keep their names, and people are the same people.
@@ -169,15 +169,7 @@ def merge(stores: Sequence[Store], path: Path | str, name: str | None = None) ->
         )
     if all(_of_a_shard(store) == _of_a_shard(first) for store in stores) and _of_a_shard(first):
         return _whole(stores, path, name)
-    found: dict[str, Store] = {}
-    for store in stores:
-        same = found.get(store.fingerprint)
-        if same is not None:
-            # Its people would be taken for others, and be tested on their own training clips.
-            raise InputError(
-                f"{store.path}: expected another store, got one with the same clips as {same.path}"
-            )
-        found[store.fingerprint] = store
+    _refuse_copies(stores)
     labels = list(dict.fromkeys(label for store in stores for label in store.labels))
     with StoreWriter(
         path,
@@ -221,6 +213,27 @@ def merge(stores: Sequence[Store], path: Path | str, name: str | None = None) ->
             codes = np.concatenate(parts)
             writer.protocol(protocol, _always(codes))
     return Store(path)
+
+
+def _refuse_copies(stores: Sequence[Store]) -> None:
+    """Raise `InputError` where a clip is in two stores: its person would be two people, one of whom
+    may train and the other test."""
+    seen: dict[tuple[int, ...], tuple[int, int]] = {}
+    for number, store in enumerate(stores):
+        copies = []
+        for i, entry in enumerate(store.index):
+            key = tuple(int(entry[name]) for name in ("frames", "persons", "crc32"))
+            other, at = seen.setdefault(key, (number, i))
+            if other != number and np.array_equal(
+                stores[other].clip(at), store.clip(i), equal_nan=True
+            ):
+                copies.append((stores[other], str(entry["name"])))
+        if copies:
+            other_store, name = copies[0]
+            raise InputError(
+                f"{store.path}: expected other clips, got {len(copies)} that are the same clips as"
+                f" {other_store.path} has, such as {name}; leave them out of one of the two"
+            )
 
 
 def _formats(stores: Sequence[Store]) -> str:

@@ -249,6 +249,13 @@ def _answers(recognizer: Recognizer, track: Track) -> Answers:
     return Answers(np.array(moments), stacked, float(track.seconds[0]), problem=problem)
 
 
+def unknown_rate(path: Path) -> tuple[str, ...]:
+    """A sentence about a store at `path` that does not know its frames a second, else none."""
+    if not (path / "store.json").is_file() or Store(path).rate is not None:
+        return ()
+    return (f"the store does not know its frame rate: {RATE:g} Hz assumed; import it with --rate",)
+
+
 def senseless(problems: Mapping[str, str], recordings: int) -> tuple[str, ...]:
     """A sentence about how many of the recordings have bodies that get no answer, none where all
     is well; `problems` are theirs by the recording's name."""

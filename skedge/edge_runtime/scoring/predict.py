@@ -149,7 +149,7 @@ def predict_store(
         )
     if not _same(store.layout, target):
         notes.append(f"joints retargeted from {store.layout.name} to {target.name}")
-    if store.rate is None and frame_by_frame:
+    if store.rate is None and (frame_by_frame or recognizer.metadata.hz):
         notes.append(f"the store does not know its frame rate: {RATE:g} Hz assumed")
     predictions = []
     problems = []
@@ -244,6 +244,7 @@ def understood(
     if not usable or clip.shape[-1] != 3:
         return clip, []
     joints, other = persons_first(clip, True) if clip.ndim == 4 else (clip[None], False)
+    joints = np.where(np.isfinite(joints).all(axis=-1, keepdims=True), joints, np.nan)
     notes = [f"read as (persons, frames, joints, 3), {len(joints)} persons"] if other else []
     layout = load_layout(named) if named else target
     if joints.shape[2] != len(layout):
