@@ -299,6 +299,7 @@ class Recognizer:
         counter = Counter(self.metadata.layout, self.metadata.upper_body)
         for number, frame in enumerate(joints):
             counter.push(frame, number / rate)
+            counter.advance(0, number / rate, label)
         return counter.count(0, len(joints) / rate, label)
 
     def checked(self, clip: np.ndarray, rate: float = 30) -> np.ndarray:

@@ -35,6 +35,9 @@ STILL, HIPS_STILL, ELBOWS_STILL = 0.25, 0.09, 0.22
 # are unsure of some for so long. Of what is not repeated it is no more than `MARGIN`: somebody does
 # something else before.
 EARLY = 2.0
+# Seconds that are counted for good where an action goes on for twice as long: a count of minutes
+# would take longer than a frame may wait, and nobody remembers them.
+PIECE = 20.0
 # Fewer repetitions than this the network counts alone.
 FEW = 3
 # Network and hands are near where their counts differ by no more than this number, or this share of
@@ -59,6 +62,8 @@ class Counter:
         self._moments: deque[float] = deque(maxlen=length)
         # Until when each label's events have been counted.
         self._counted: dict[str | None, float] = {}
+        # Of an action that goes on for long: its start, until when it is counted, how often.
+        self._done: dict[str | None, tuple[float, float, float]] = {}
 
     def push(self, joints: np.ndarray, moment: float) -> None:
         """Remember the joints (V, 3), metres, of the frame at `moment`, in seconds; more frames
@@ -75,13 +80,21 @@ class Counter:
             self._moments.popleft()
             self._frames.popleft()
 
+    def advance(self, start: float, end: float, label: str | None = None) -> None:
+        """Count for good what lies far behind `end` of an action that began at `start` and goes on.
+        To be called more often than every `PIECE` seconds."""
+        until, total = self._so_far(start, label)
+        while end - until >= 2 * PIECE:
+            total += self._amount(until, until + PIECE, label) or 0.0
+            until += PIECE
+            self._done[label] = (start, until, total)
+
     def count(self, start: float, end: float, label: str | None = None) -> int | None:
         """Repetitions of an action between two moments, at least one; None where nothing was seen
         or nothing moves. `label` says which action it is."""
-        shown = self._look(start, end, label)
-        if shown is None or shown.still:
-            return None
-        return max(1, round(self._times(shown, label)))
+        self.advance(start, end, label)
+        until, total = self._so_far(start, label)
+        return _whole(total, self._amount(until, end, label))
 
     def count_event(
         self, start: float, end: float, latest: float, label: str | None = None
@@ -89,6 +102,23 @@ class Counter:
         """As `count`, of an event whose bounds are estimates: also of the movement that was under
         way before its start, but not counted, and that goes on after its end, until `latest` at
         most, without its pauses. Events of one label come in the order of time."""
+        until, total = self._so_far(start, label)
+        if until > start:
+            self._counted[label] = until
+        return _whole(total, self._amount_of_event(until, end, latest, label))
+
+    def _so_far(self, start: float, label: str | None) -> tuple[float, float]:
+        """Until when an action that began at `start` is counted for good, and how often."""
+        begun, until, total = self._done.get(label, (start, start, 0.0))
+        return (until, total) if begun == start else (start, 0.0)
+
+    def _amount(self, start: float, end: float, label: str | None) -> float | None:
+        shown = self._look(start, end, label)
+        return None if shown is None or shown.still else self._times(shown, label)
+
+    def _amount_of_event(
+        self, start: float, end: float, latest: float, label: str | None
+    ) -> float | None:
         shown = self._look(start - MARGIN, latest, label)
         if shown is None or shown.still or not shown.between(start, end).any():
             return None
@@ -108,7 +138,7 @@ class Counter:
             if found is not None and not (found.still and few):
                 total += self._times(found, label)
         self._counted[label] = parts[-1][1]
-        return max(1, round(total))
+        return total
 
     def _look(self, start: float, end: float, label: str | None) -> "_Seen | None":
         """What was seen between two moments, and a little before and after; None where that was
@@ -180,6 +210,11 @@ class _Seen:
     def between(self, start: float, end: float) -> np.ndarray:
         """Which of the even moments lie between two, (T,) bool."""
         return np.asarray((self.even >= start) & (self.even <= end))
+
+
+def _whole(before: float, rest: float | None) -> int | None:
+    """What was counted for good and the rest as a number from one; None where there is nothing."""
+    return max(1, round(before + (rest or 0.0))) if before or rest is not None else None
 
 
 def _with_hands(views: list[float], clapped: Claps) -> int:

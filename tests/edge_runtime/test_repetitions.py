@@ -16,6 +16,7 @@ from skedge.datasets.synthetic.actions import ACTIONS
 from skedge.datasets.synthetic.synthesize import recording
 from skedge.edge_runtime import Recognizer, density, repetitions
 from skedge.edge_runtime.claps import Claps, claps
+from skedge.edge_runtime.curves import MARGIN
 from skedge.edge_runtime.density import CURVES, body_curves
 from skedge.edge_runtime.events import QUIET
 from skedge.edge_runtime.repetitions import Counter
@@ -306,6 +307,39 @@ def test_nobody_moving_is_not_counted() -> None:
     assert Counter(NTU).count(0, 1) is None
     for label in ("clap", "squat"):  # an event without a frame in it
         assert counted(performed("squat", 3, 1.0), 2.01, 2.01, label=label) is None
+
+
+def test_minutes_of_one_action_are_counted_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was done more than two minutes ago was forgotten, and every count of such a time took
+    longer than a small computer may let a frame wait."""
+    clip = performed("squat", 60, 3.0)
+    looked: list[float] = []
+
+    def curves(frames: np.ndarray, moments: np.ndarray, layout: Layout) -> np.ndarray | None:
+        looked.append(moments[-1] - moments[0])
+        return body_curves(frames, moments, layout)
+
+    monkeypatch.setattr(repetitions, "body_curves", curves)
+    counter = Counter(NTU)
+    said = []
+    for number, joints in enumerate(clip):
+        counter.push(joints, number / RATE)
+        if number % 300 == 299:
+            said.append(counter.count(1.0, number / RATE, "squat"))
+    expected = np.minimum((np.arange(1, len(said) + 1) * 10 - 1) / 3.0, 60)
+    np.testing.assert_allclose(np.array(said, float), expected, atol=1.5)
+    found = counter.count_event(1.0, 181.0, latest=181.5, label="squat")
+    assert found is not None
+    assert abs(found - 60) <= 2
+    assert max(looked) < 2 * repetitions.PIECE + 2 * MARGIN + 2
+    assert counter.count(200.0, 201.0, "squat") is None, "another one begins at nothing"
+
+
+def test_a_clip_of_minutes_is_counted_whole(tmp_path: Path) -> None:
+    recognizer = Recognizer.load(write_streaming_model(tmp_path / "m.onnx", STREAMING))
+    found = recognizer.repetitions(performed("squat", 60, 3.0), RATE)
+    assert found is not None
+    assert abs(found - 60) <= 2
 
 
 def test_gaps_and_absent_joints_change_nothing() -> None:
