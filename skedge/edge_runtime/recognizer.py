@@ -251,6 +251,9 @@ class Recognizer:
         To be called where frames may come with nobody in them, for whom there is no `update`, and
         at the end. Away is who was not seen for the debounce, half a second at the least.
         """
+        if seconds is not None:
+            # Frames of nobody come at the camera's pace, too.
+            self._pace.look(seconds)
         away = max(self.rules.debounce, AWAY)
         return tuple(
             self._whole(event, state, person)

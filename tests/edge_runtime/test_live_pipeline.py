@@ -500,6 +500,36 @@ class TestActions:
         places = [[float(person[0, 0]) for person in given] for given in seen]
         np.testing.assert_equal(places, [[1, 2], [1, 2], [np.nan, 2], [3, 2], [3, 2]])
 
+    def test_who_takes_a_place_in_the_scene_does_not_get_the_limbs_of_who_was_there(
+        self, tmp_path: Path
+    ) -> None:
+        recognizer = Recognizer.load(
+            quick_model(tmp_path / "m.onnx", persons=2), threshold=0.0, patience=1, debounce=0
+        )
+        actions = Actions(recognizer)
+        phases: list[str] = []
+        for number in range(90):
+            seconds = number / 30
+            people = [Person(1 if number < 45 else 3, body(seconds, -0.8))]
+            people += [Person(2, body(seconds, 0.8))] if number % 7 else []  # lost for a moment
+            outlook = actions.update(self.observe(*people, seconds=seconds))
+            phases += [one.document()["phase"] for one in outlook.happenings]
+            if number in (44, 89):
+                assert outlook.answers[0].top
+            if number == 45:
+                assert not outlook.answers[0].top, "the scene begins anew"
+                assert phases.count("begun") == phases.count("ended")
+
+    def test_frames_of_nobody_come_at_the_cameras_pace_too(self, tmp_path: Path) -> None:
+        """A passer-by every five seconds was told that the time stamps are milliseconds."""
+        actions = Actions(quick_recognizer(tmp_path / "m.onnx"))
+        actions.recognizer.checks_bodies = True
+        for number in range(1800):
+            here = (Person(1, body(number / 30)),) if number % 150 < 2 else ()
+            outlook = actions.update(self.observe(*here, seconds=number / 30))
+            assert outlook.notes == ()
+            assert [answer.problem for answer in outlook.answers] == [""] * len(here)
+
 
 class TestQueues:
     """What lies between threads."""

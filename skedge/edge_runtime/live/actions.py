@@ -170,7 +170,9 @@ class Actions:
         self._met = self._looked_at = False
         self._first_words = recognizer.notes
         self._zero = 0.0
+        # Who is in each of the model's places, and who was in it last.
         self._places: list[int | None] = [None] * recognizer.metadata.persons
+        self._owners = [*self._places]
 
     def use(self, recognizer: Recognizer) -> None:
         """Use another recognizer from the next frame on; actions that are going on end there."""
@@ -199,6 +201,7 @@ class Actions:
             self._threshold = self._given
             self._first_words = following.notes
             self._places = [None] * following.metadata.persons
+            self._owners = [*self._places]
         wanted = self.threshold
         if wanted != self._threshold:
             self.recognizer.set_threshold(wanted)
@@ -275,6 +278,18 @@ class Actions:
         self._places = [
             waiting.pop(0) if place is None and waiting else place for place in self._places
         ]
+        events: list[Event] = []
+        if any(
+            None not in (was, now) and was != now
+            for was, now in zip(self._owners, self._places, strict=True)
+        ):
+            # The limbs that are filled in would be those of who was in that place before.
+            events += self.recognizer.end_events()
+            self.recognizer.reset(0)
+            self._owners = [None] * len(self._places)
+        self._owners = [
+            was if now is None else now for was, now in zip(self._owners, self._places, strict=True)
+        ]
         joints = np.full(
             (len(self._places), len(self.recognizer.metadata.layout), 3), np.nan, np.float32
         )
@@ -284,7 +299,7 @@ class Actions:
         result = self.recognizer.update(joints, observation.frame.seconds)
         return (
             Answer(None, True, top=self._top(result), doing=self._doing(0), problem=result.problem),
-        ), [*result.events]
+        ), [*events, *result.events]
 
     def _doing(self, person: int) -> tuple[Event, ...]:
         return tuple(event for event in self.recognizer.open_events if event.person == person)
