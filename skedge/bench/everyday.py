@@ -96,6 +96,7 @@ def measure(
             part=part,
             protocol=protocol,
             touching=recognizer.metadata.touching,
+            upper=bool(recognizer.metadata.upper_body),
         )
         watched = list(watch(recognizer, track(recordings, one.name)))
         problems = {

@@ -1,12 +1,16 @@
 """The everyday measure: what is counted, on answers written by hand."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from skedge.datasets.poses import read_poses
+from skedge.edge_runtime import Recognizer
 from skedge.edge_runtime.events import EventRules
+from skedge.edge_runtime.interfaces import Frame, Person
+from skedge.edge_runtime.live.actions import Actions, Observation
 from skedge.edge_runtime.scoring.everyday import (
     Answers,
     Recording,
@@ -16,8 +20,10 @@ from skedge.edge_runtime.scoring.everyday import (
     curve,
     figures,
     read_recordings,
+    watch,
 )
 from skedge.skeleton import load_layout
+from skedge.skeleton.hanging import leg_joints
 
 LABELS = ("wave", "kick", "other", "idle")
 RULES = EventRules(LABELS, np.full(4, 0.5), np.full(4, 2), debounce=1.0)
@@ -108,6 +114,64 @@ def test_a_higher_threshold_never_finds_more() -> None:
     recalls = [point["recall"] for point in points]
     assert recalls == sorted(recalls, reverse=True)
     assert points[-1]["false_per_hour"] < points[0]["false_per_hour"]
+
+
+def test_who_was_away_begins_anew() -> None:
+    """Answers before and after an absence were in a row, so two sets of squats were one event."""
+    once = said(*[("wave", 0.9)] * 20)
+    away = once._replace(seconds=once.seconds + (np.arange(20) >= 10) * 3.0)
+    film = seen(away._replace(absences=((0.9, 4.0),)), kind="runs")
+    assert figures(count([film], RULES))["false_events"][0]["number"] == 2
+    short = seen(once._replace(absences=((0.9, 1.6),)), kind="runs")
+    assert figures(count([short], RULES))["false_events"][0]["number"] == 1
+
+
+def test_the_measure_has_the_events_that_the_live_view_has(dataset: Callable[[str], Path]) -> None:
+    recognizer = Recognizer.load("default", taught=False)
+    metadata = recognizer.metadata
+    films = sorted(dataset("film-poses").glob("*.npz"))
+    lost = [file for file in films if file.stem in ("squat_techbusa_034", "squat_dillonloh_036")]
+    assert len(lost) == 2, "in these somebody is away in the midst of squats"
+    for file in (*lost, *films[::12]):
+        (watched,) = watch(
+            recognizer,
+            read_recordings(file, {}, labels=metadata.labels, part="all", protocol="xsub"),
+        )
+        tally = count([watched], recognizer.rules)
+        recognizer.reset()
+        actions = Actions(recognizer)
+        (film,) = read_poses(file)
+        begun = 0
+        for moment in np.unique(film.seconds):
+            people = tuple(
+                Person(
+                    int(film.person[i]),
+                    film.joints[i],
+                    whole=bool(film.whole[i]),
+                    touching=bool(film.touching[i]),
+                )
+                for i in np.flatnonzero(film.seconds == moment)
+            )
+            outlook = actions.update(
+                Observation(Frame(None, float(moment)), people, film.layout, 0.0)
+            )
+            begun += sum(not one.event.ended for one in outlook.happenings)
+        recognizer.reset()
+        assert tally.events == begun, file.name
+
+
+@pytest.mark.parametrize(("upper", "frames"), [(True, 6), (False, 4)])
+def test_who_is_seen_from_the_hips_up_is_for_models_that_answer_then(
+    upper: bool, frames: int, tmp_path: Path
+) -> None:
+    """The live view does not ask others, so a recording of a desk gave events that no camera had."""
+    layout = load_layout("blazepose33")
+    joints = np.zeros((6, 33, 3))
+    joints[2:4, list(leg_joints(layout))] = np.nan
+    places = {"picture": range(6), "person": [1] * 6, "joints": joints, "rate": 10.0}
+    np.savez(tmp_path / "desk.npz", **places)
+    (film,) = read_recordings(tmp_path, {}, labels=LABELS, part="all", protocol="xsub", upper=upper)
+    assert [len(track.seconds) for track in film.people] == [frames]
 
 
 @pytest.mark.parametrize(("touching", "frames"), [(False, [3, 3]), (True, [6, 3])])

@@ -18,9 +18,11 @@ import numpy as np
 from skedge.datasets.poses import read_poses
 from skedge.datasets.store import Store
 from skedge.edge_runtime.events import QUIET, Event, EventDetector, EventRules
-from skedge.edge_runtime.recognizer import Recognizer
+from skedge.edge_runtime.recognizer import AWAY, Recognizer
 from skedge.skeleton.errors import InputError
+from skedge.skeleton.hanging import leg_joints
 from skedge.skeleton.layout import Layout
+from skedge.skeleton.prepare import seen
 from skedge.skeleton.retarget import retarget
 
 Part = Literal["all", "train", "val", "test"]
@@ -85,12 +87,14 @@ class Recording:
 
 class Answers(NamedTuple):
     """What a model said about one person: `probabilities` (T, K) at `seconds` (T,), when the person
-    came into view, and what makes no sense about the body at the end, empty where nothing does."""
+    came into view, what makes no sense about the body at the end, empty where nothing does, and
+    from when to when in between the person was away, in seconds."""
 
     seconds: np.ndarray
     probabilities: np.ndarray
     earliest: float
     problem: str = ""
+    absences: tuple[tuple[float, float], ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,18 +138,20 @@ def read_recordings(
     part: Part,
     protocol: str,
     touching: bool = False,
+    upper: bool = True,
 ) -> Iterator[Recording]:
     """The recordings of a store, or of a file or folder of pose recordings, with the performances
     of `labels`.
 
     `part` is all, or train, val or test of the store's `protocol`. Bodies of pose recordings that
-    may be those of two people are left out, but for a model that knows such (`touching`). Raises
-    `InputError` where `path` is neither, and for an unknown part.
+    may be those of two people are left out, but for a model that knows such (`touching`), and those
+    without legs but for one that answers for them (`upper`). Raises `InputError` where `path` is
+    neither, and for an unknown part.
     """
     if (path / "store.json").is_file():
         yield from _of_store(Store(path), synonyms, labels=labels, part=part, protocol=protocol)
     else:
-        yield from _of_poses(path, synonyms, labels, touching=touching)
+        yield from _of_poses(path, synonyms, labels, touching=touching, upper=upper)
 
 
 def _of_store(
@@ -185,12 +191,15 @@ def _of_store(
 
 
 def _of_poses(
-    path: Path, synonyms: Mapping[str, str], labels: Sequence[str], touching: bool
+    path: Path, synonyms: Mapping[str, str], labels: Sequence[str], touching: bool, upper: bool
 ) -> Iterator[Recording]:
     for film in read_poses(path):
+        legs = leg_joints(film.layout)
         tracks = []
         for person in np.unique(film.person):
             own = (film.person == person) & film.whole & (touching | ~film.touching)
+            if not upper:
+                own &= seen(film.joints[:, legs]).any(axis=-1)
             if own.any():
                 tracks.append(Track(film.seconds[own], film.joints[own]))
         label = _named(film.label or "", synonyms, labels)
@@ -235,9 +244,13 @@ def watch(recognizer: Recognizer, recordings: Iterable[Recording]) -> Iterator[W
 
 def _answers(recognizer: Recognizer, track: Track) -> Answers:
     recognizer.reset()
-    moments, answers = [], []
+    moments, answers, absences = [], [], []
     problem = ""
+    last = np.inf
     for seconds, joints in zip(track.seconds.tolist(), track.joints, strict=True):
+        if seen(joints).any():
+            absences += [(last, seconds)] if seconds - last >= AWAY else []
+            last = seconds
         result = recognizer.update(joints, seconds)
         problem = result.problem
         if result.fresh and result.probabilities is not None:
@@ -246,7 +259,13 @@ def _answers(recognizer: Recognizer, track: Track) -> Answers:
     recognizer.reset()
     shape = (len(answers), len(recognizer.labels))
     stacked = np.array(answers, np.float32).reshape(shape)
-    return Answers(np.array(moments), stacked, float(track.seconds[0]), problem=problem)
+    return Answers(
+        np.array(moments),
+        stacked,
+        float(track.seconds[0]),
+        problem=problem,
+        absences=tuple(absences),
+    )
 
 
 def unknown_rate(path: Path) -> tuple[str, ...]:
@@ -322,7 +341,12 @@ def _events(rules: EventRules, answers: Answers) -> Iterator[Event]:
     """The events about one person, all ended, `announced` when they began."""
     detector = EventDetector(rules)
     begun: dict[str, float] = {}
+    away = max(rules.debounce, AWAY)
+    absences = [(begin, end) for begin, end in answers.absences if end - begin >= away]
     for moment, probabilities in zip(answers.seconds.tolist(), answers.probabilities, strict=True):
+        while absences and absences[0][1] <= moment:
+            for event in detector.finish(absences.pop(0)[0] + away):
+                yield replace(event, announced=begun.pop(event.label))
         for event in detector.update(probabilities, moment, answers.earliest):
             if event.ended:
                 yield replace(event, announced=begun.pop(event.label))
