@@ -197,8 +197,11 @@ def evaluate_everyday_command(parser: ArgumentParser) -> Callable[[Any], None]:
         from skedge.edge_runtime.recognizer import Recognizer
 
         bar = partial(track, console=Console(stderr=True), transient=True)
+        recognizer = Recognizer.load(args.model, **event_settings(args))
+        for note in recognizer.notes:
+            print(f"note: {note}", file=sys.stderr)
         document = everyday.measure(
-            Recognizer.load(args.model, **event_settings(args)),
+            recognizer,
             everyday.sets_of(args.data, args.chose),
             synonyms=args.synonyms,
             part=args.part,

@@ -13,6 +13,7 @@ from skedge.edge_runtime.events import PATIENCE, QUIET, find_events
 from skedge.edge_runtime.learning import HeldOut, hold_out, learn
 from skedge.edge_runtime.recognizer import Recognizer
 from skedge.edge_runtime.taught import Taught, beside
+from skedge.edge_runtime.window import READY
 from skedge.skeleton.body_check import check_bodies
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.retarget import retarget
@@ -98,6 +99,14 @@ def teach(
         clips[own.labels[own.index["label"][i]]].append(
             [play(recognizer, own, i, *pace) for pace in PACES]
         )
+    for label, played in clips.items():
+        answered = sum(len(paces[0].seconds) > 0 for paces in played)
+        if answered < 2:
+            raise InputError(
+                f"{store}: expected two clips of {label} in which somebody is seen long enough for"
+                f" an answer ({_least_seconds(recognizer):.1f} s), got {answered} of"
+                f" {counts[label]}; record it again"
+            )
     negatives = [
         part
         for one, numbers in rest
@@ -174,6 +183,12 @@ def play(
         np.array([one.probabilities for one in answers]),
         np.array([one.embedding for one in answers]),
     )
+
+
+def _least_seconds(recognizer: Recognizer) -> float:
+    """Seconds that a model has to see before its first answer."""
+    metadata = recognizer.metadata
+    return metadata.warm_up / metadata.hz if metadata.hz else READY * metadata.seconds
 
 
 def _rate(store: "Store") -> float:

@@ -13,6 +13,7 @@ from skedge.datasets.store import StoreWriter
 from skedge.edge_runtime import Recognizer
 from skedge.edge_runtime.learning import HeldOut, hold_out, learn
 from skedge.edge_runtime.models import find
+from skedge.edge_runtime.scoring.predict import predict_file
 from skedge.edge_runtime.taught import OutdatedError, Taught, beside
 from skedge.edge_runtime.teach import teach
 from skedge.skeleton import InputError, load_layout
@@ -148,6 +149,10 @@ class TestTeaching:
         self.store(tmp_path / "mine", ["jump", "bow", "other"])
         return tmp_path
 
+    def clip(self, room: Path) -> Path:
+        np.save(room / "clip.npy", self.motion(1, 1)[0])
+        return room / "clip.npy"
+
     def store(self, path: Path, labels: list[str], clips: int = 5) -> Path:
         kinds = {"wave": 1, "clap": 2, "jump": 3, "bow": 4, "ring": 5}
         with StoreWriter(
@@ -211,6 +216,16 @@ class TestTeaching:
         with pytest.raises(InputError, match="two clips of each new class"):
             teach(room / "m.onnx", room / "one", other=room / "mine")
 
+    def test_clips_too_short_to_learn_from_are_named(self, room: Path) -> None:
+        """The sentence named no class, no store and no remedy."""
+        with StoreWriter(
+            room / "cut", name="cut", layout=load_layout("ntu25"), labels=["ring"], rate=30.0
+        ) as writer:
+            writer.add("whole", self.motion(5, 1), label=0)
+            writer.add("cut off", self.motion(5, 2)[:, :3], label=0)
+        with pytest.raises(InputError, match=r"two clips of ring .*\(0\.5 s\), got 1 of 2; record"):
+            teach(room / "m.onnx", room / "cut", other=room / "mine")
+
     def test_a_class_like_everything_else_is_warned_of(self, room: Path) -> None:
         with StoreWriter(
             room / "vague", name="v", layout=load_layout("ntu25"), labels=["what"], rate=30.0
@@ -227,6 +242,7 @@ class TestTeaching:
         assert recognizer.labels == MODEL.labels
         [note] = recognizer.notes
         assert f"skedge teach {room / 'm.onnx'} {room / 'mine'}" in note
+        assert note in predict_file(room / "m.onnx", self.clip(room)).notes
         with pytest.raises(InputError, match="Teach again"):
             Recognizer.load(room / "m.onnx", taught=beside(room / "m.onnx"))
 

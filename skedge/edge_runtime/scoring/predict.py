@@ -136,7 +136,7 @@ def predict_store(
     target = recognizer.metadata.layout
     rate = store.rate or RATE
     body = check_bodies((store.clip(i) for i in known[:: len(known) // 50 + 1]), store.layout)
-    notes = [str(fault) for fault in body.sure]
+    notes = [*recognizer.notes, *(str(fault) for fault in body.sure)]
     if damaged:
         name = store.index["name"][damaged[0]]
         notes.append(
@@ -218,7 +218,7 @@ def predict_file(
         recognizer, clip=clip, rate=rate, frame_by_frame=frame_by_frame, name=str(path), truth=None
     )
     counted = recognizer.repetitions(clip, rate, answer.label)
-    return replace(answer, notes=tuple(notes), repetitions=counted)
+    return replace(answer, notes=(*recognizer.notes, *notes), repetitions=counted)
 
 
 def own_protocol(recognizer: Recognizer, store: "Store") -> str | None:
