@@ -14,7 +14,9 @@ A recording is one .npz file with an entry per body and picture, N in all:
     seconds (N,) float     time of the picture; picture / rate where it is missing
     layout                 name of the joint layout, or the layout as JSON; "blazepose33" where it
                            is missing
+    duration               seconds that the film lasts; until the last body where it is missing
     label                  what is done in it; empty or missing where nobody said
+    made_of                which part of which film was looked at, and how; for who keeps it
 """
 
 import json
@@ -34,6 +36,8 @@ from skedge.skeleton.touching import Touching, trunks
 LAYOUT = "blazepose33"
 # Bytes that the arrays of one file may take: some ten hours of one person.
 LARGEST = 2**30
+# Seconds. A film is shorter.
+DAY = 86_400.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +45,8 @@ class PoseRecording:
     """Bodies of one film: `seconds`, `person`, `whole` (N,) and `joints` (N, V, 3) in metres.
 
     `touching` (N,) says which may be those of two people (`skedge.skeleton.touching`). `duration`
-    is how long the film lasts, in seconds; `label` what is done in it, None where nobody said.
+    is how long the film lasts, in seconds; `label` what is done in it, None where nobody said;
+    `made_of` what it was looked at for, empty where nobody said.
     """
 
     name: str
@@ -54,6 +59,7 @@ class PoseRecording:
     joints: np.ndarray
     duration: float
     rate: float
+    made_of: str = ""
 
 
 class Body(Protocol):
@@ -121,9 +127,13 @@ class PoseWriter:
                 layout=self.layout,
             ),
             joints=self._array(self._joints, 3),
-            duration=float(times[-1] + 1 / rate) if len(times) else 0.0,
+            duration=self._duration(),
             rate=rate,
         )
+
+    def _duration(self) -> float:
+        times = np.array(self._seconds, np.float64)
+        return float(times[-1] + 1 / rate_of(times)) if len(times) else 0.0
 
     def _columns(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         person, whole, confidence = zip(*self._bodies, strict=True) if self._bodies else ((),) * 3
@@ -136,7 +146,9 @@ class PoseWriter:
     def _array(self, rows: list[np.ndarray], width: int) -> np.ndarray:
         return np.array(rows, np.float32).reshape(len(rows), len(self.layout), width)
 
-    def write(self, path: Path, size: tuple[int, int] = (0, 0), label: str = "") -> None:
+    def write(
+        self, path: Path, size: tuple[int, int] = (0, 0), label: str = "", made_of: str = ""
+    ) -> None:
         """Write the recording, whole or not at all; `size` is the pictures' width and height."""
         layout = self.layout
         named = layout.name in layout_names() and load_layout(layout.name).joints == layout.joints
@@ -156,14 +168,24 @@ class PoseWriter:
             "width": np.int64(size[0]),
             "height": np.int64(size[1]),
             "layout": np.str_(layout.name if named else json.dumps(layout.to_dict())),
+            "duration": np.float64(self._duration()),
             "label": np.str_(label),
+            "made_of": np.str_(made_of),
         }
+        _save(path, arrays)
 
-        def save(draft: Path) -> None:
-            with draft.open("wb") as file:
-                np.savez_compressed(file, allow_pickle=False, **arrays)
 
-        write_whole(path, save)
+def relabel(path: Path, label: str) -> None:
+    """Write another label into the recording at `path`, whole or not at all."""
+    _save(path, _arrays(path) | {"label": np.array(label)})
+
+
+def _save(path: Path, arrays: dict[str, Any]) -> None:
+    def save(draft: Path) -> None:
+        with draft.open("wb") as file:
+            np.savez_compressed(file, allow_pickle=False, **arrays)
+
+    write_whole(path, save)
 
 
 def rate_of(seconds: np.ndarray) -> float:
@@ -174,21 +196,35 @@ def rate_of(seconds: np.ndarray) -> float:
 
 
 def read_poses(path: Path) -> Iterator[PoseRecording]:
-    """The recordings of one .npz file, or of all in a folder, by name.
+    """The recordings of one .npz file, or of all in a folder and its folders, by name.
 
     Raises `InputError` for a folder without any and for a file that is something else.
     """
-    files = sorted(path.glob("*.npz")) if path.is_dir() else [path]
+    files = pose_files(path) if path.is_dir() else [path]
     if not files:
         raise InputError(
             f"{path}: expected pose recordings (.npz files with picture, person, whole and joints),"
             " found none; `skedge live --record-poses` writes them"
         )
     for file in files:
-        yield _read(file)
+        yield _read(file, _name(file, path))
 
 
-def _read(file: Path) -> PoseRecording:
+def pose_files(folder: Path) -> list[Path]:
+    """The files below a folder that may be pose recordings, but for hidden ones, sorted."""
+    return sorted(
+        file
+        for file in folder.rglob("*.npz")
+        if not any(part.startswith(".") for part in file.relative_to(folder).parts)
+    )
+
+
+def _name(file: Path, path: Path) -> str:
+    """What the recording in a file is called: its path below the folder, without the suffix."""
+    return file.stem if file == path else file.relative_to(path).with_suffix("").as_posix()
+
+
+def _read(file: Path, name: str) -> PoseRecording:
     arrays = _arrays(file)
     missing = {"picture", "person", "joints", "rate"} - arrays.keys()
     if missing:
@@ -205,9 +241,12 @@ def _read(file: Path) -> PoseRecording:
     label = str(arrays["label"]) if "label" in arrays else ""
     person = arrays["person"]
     seconds = np.asarray(arrays.get("seconds", picture / rate), np.float64)
+    if seconds.size and seconds.min() > DAY:
+        seconds = seconds - seconds.min()  # the time of day, or since 1970
+    until = float(seconds.max(initial=0.0)) + 1 / rate
     pixels = arrays.get("pixels", np.full((*joints.shape[:2], 2), np.nan))
     return PoseRecording(
-        file.stem,
+        name,
         label or None,
         layout,
         seconds=seconds,
@@ -215,8 +254,9 @@ def _read(file: Path) -> PoseRecording:
         whole=np.asarray(arrays.get("whole", np.ones(len(picture))), bool),
         touching=_touching(picture, person, seconds, pixels=pixels, layout=layout),
         joints=joints,
-        duration=pictures / rate,
+        duration=max(pictures / rate, float(arrays.get("duration", until))),
         rate=rate,
+        made_of=str(arrays.get("made_of", "")),
     )
 
 
@@ -230,16 +270,25 @@ def _check(arrays: dict[str, np.ndarray], layout: Layout, file: Path) -> None:
             f" {picture.shape}, {person.shape} and {joints.shape}"
         )
     shapes = {"whole": body[:1], "seconds": body[:1], "pixels": (*body, 2)}
-    shapes |= {"rate": (), "pictures": ()}
+    shapes |= {"rate": (), "pictures": (), "duration": ()}
     for name, shape in shapes.items():
         if name in arrays and arrays[name].shape != shape:
             raise InputError(f"{file}: expected {name} {shape}, got {arrays[name].shape}")
     for name in ("picture", "person", "joints", *shapes):
         if name in arrays and arrays[name].dtype.kind not in "biuf":
             raise InputError(f"{file}: expected numbers as {name}, got {arrays[name].dtype}")
-    for name in ("picture", "seconds", "pictures"):
+    for name in ("picture", "seconds", "pictures", "duration"):
         if name in arrays and not (np.isfinite(arrays[name]) & (arrays[name] >= 0)).all():
             raise InputError(f"{file}: expected {name} from 0, got negative numbers or NaN")
+    own = np.argsort(person, kind="stable")
+    same = np.diff(person[own]) == 0
+    for name in ("picture", "seconds"):
+        back = same & (np.diff(arrays[name][own].astype(float)) < 0) if name in arrays else same[:0]
+        if back.any():
+            raise InputError(
+                f"{file}: expected {name} of each person in the order of time, got a step back of"
+                f" person {person[own][1:][back][0]}"
+            )
     if not 0 < arrays["rate"] < np.inf:
         raise InputError(
             f"{file}: expected a rate in pictures per second, got {float(arrays['rate'])}"
@@ -291,7 +340,10 @@ def _arrays(file: Path) -> dict[str, np.ndarray]:
             raise InputError(f"{file}: expected a pose recording, got {size // 2**20} MB of arrays")
         with np.load(file, allow_pickle=False) as found:
             return {name: found[name] for name in found.files}
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
+    except InputError:
+        raise
+    except Exception as error:  # damage makes zipfile, zlib and NumPy raise almost anything
         raise InputError(
-            f"{file}: expected a pose recording (.npz), it cannot be read ({error})"
+            f"{file}: expected a pose recording (.npz), it cannot be read"
+            f" ({error or type(error).__name__})"
         ) from None

@@ -1,15 +1,20 @@
 """Films in a folder for each class become a model by one command."""
 
 import json
+import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from skedge import path
 from skedge.cli import main
+from skedge.datasets.poses import read_poses
+from skedge.datasets.readers import add_format, import_dataset
 from skedge.datasets.store import Store
+from skedge.datasets.store.rewrite import merge
 from skedge.edge_runtime import Recognizer
 from skedge.edge_runtime.sources.films import open_films, read_shot
 from skedge.path import store_of_films
@@ -198,3 +203,75 @@ def test_a_table_beside_films_is_named(room: Path) -> None:
     (room / "set" / "list.csv").write_text("film,label\na.avi,stand\n")
     with pytest.raises(InputError, match=r"set/list.csv the table\? Name it"):
         open_films(Path("set"))
+
+
+def _import(table: str, **options: Any) -> Store:
+    Path("list.csv").write_text(table)
+    Path("store").exists() and shutil.rmtree("store")
+    add_format("films", open_films)
+    import_dataset("films", "list.csv", "store", poses=Path("kept"), **options)
+    return Store("store")
+
+
+def test_kept_bodies_are_of_the_stretch_the_estimator_and_the_label_that_are_asked_for(
+    room: Path,
+) -> None:
+    """Bodies of another stretch were taken for those of a row that was moved or put before."""
+    _film(room / "film.avi", 20, frames=90)
+    film = "film,start,end,label\n"
+
+    def looks() -> int:
+        count = len(Path("seen").read_text()) if Path("seen").exists() else 0
+        Path("seen").unlink(missing_ok=True)
+        return count
+
+    def frames(table: str, pose: str = "bright.py:Bright") -> list[int]:
+        return [int(one) for one in _import(film + table, pose=pose).index["frames"]]
+
+    first, second = "film.avi,0,1,stand\n", "film.avi,2,2.5,raise\n"
+    assert frames(first + second) == [30, 15]
+    assert looks() == 31 + 16
+    assert frames(first + second) == [30, 15]
+    assert looks() == 0
+    assert frames("film.avi,0,2,stand\n" + second) == [60, 15]
+    assert looks() == 61
+    assert frames("film.avi,1,1.5,raise\n" + first + second) == [15, 30, 15]
+    (room / "other.py").write_text((room / "bright.py").read_text())
+    looks()
+    assert frames(first + second, pose="other.py:Bright") == [30, 15]
+    assert looks() == 31 + 16
+    frames(first.replace("stand", "rest") + second, pose="other.py:Bright")
+    assert looks() == 0
+    assert {one.name: one.label for one in read_poses(Path("kept"))}["film"] == "rest"
+
+
+def test_stretches_of_one_film_train_or_test_together(room: Path) -> None:
+    """Half of what was tested on came from films that were trained on."""
+    rows = []
+    for number in range(6):
+        _film(room / f"{number}.avi", 20, frames=60)
+        rows += [f"{number}.avi,0,1,stand", f"{number}.avi,1,2,raise"]
+    table = "\n".join(["film,start,end,label", *rows]) + "\n"
+    store = _import(table, pose="bright.py:Bright")
+    codes = dict(zip(map(str, store.index["name"]), store.codes("films").tolist(), strict=True))
+    assert codes["4"] == codes["4-2"] == 3
+    assert sorted(codes.values()) == [1] * 10 + [3] * 2
+    for part in (1, 2):
+        import_dataset(
+            "films", "list.csv", f"part-{part}", poses=Path("kept"), shard=f"{part}/2",
+            pose="bright.py:Bright",
+        )  # fmt: skip
+    whole = merge([Store("part-1"), Store("part-2")], "whole")
+    assert dict(zip(map(str, whole.index["name"]), whole.codes("films"), strict=True)) == codes
+    alone = _import(
+        "film,start,end,label\n0.avi,0,1,stand\n0.avi,1,2,raise\n", pose="bright.py:Bright"
+    )
+    assert "all stretches are of one film" in (alone.path / "import-report.json").read_text()
+
+
+def test_hidden_folders_are_no_classes(room: Path) -> None:
+    _film(room / "films" / ".thumbs" / "0.avi", 20)
+    _film(room / "films" / "stand" / ".cache" / "0.avi", 20)
+    found = open_films(room / "films", pose="bright.py:Bright")
+    assert found.labels == ["raise", "stand"]
+    assert len(found.sources) == 7

@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from skedge.datasets.formats.poses import clip_of
-from skedge.datasets.poses import read_poses
-from skedge.skeleton import InputError
+from skedge.datasets.formats.poses import clip_of, open_poses
+from skedge.datasets.poses import PoseWriter, read_poses
+from skedge.edge_runtime.interfaces import Person
+from skedge.skeleton import InputError, load_layout
 
 BODY = np.random.default_rng(0).normal(size=(4, 33, 3)).astype(np.float32)
 
@@ -78,6 +79,11 @@ def test_a_body_that_may_be_that_of_two_is_marked(tmp_path: Path) -> None:
         ({"rate": "x"}, "expected numbers as rate"),
         ({"pictures": "x"}, "expected numbers as pictures"),
         ({"pictures": -5}, "expected pictures from 0"),
+        ({"duration": -5.0}, "expected duration from 0"),
+        (
+            {"seconds": [0.2, 0.1, 0.1, 0.5]},
+            "seconds of each person .*, got a step back of person 1",
+        ),
         ({"joints": np.array([{}], object)}, "cannot be read"),
         ({"layout": "nobody's"}, "nobody's"),
     ],
@@ -119,3 +125,63 @@ def test_two_glimpses_of_somebody_are_no_clip(tmp_path: Path, rate: float, times
     assert seen(times).shape[1] >= 8
     with pytest.raises(InputError, match="expected somebody wholly in view for 8 frames"):
         seen(1 if rate < 30 else 2)
+
+
+def test_an_uneven_film_lasts_until_its_last_picture(tmp_path: Path) -> None:
+    """A slow board's steps made its minute 33 s long, and what came later was a false event."""
+    layout = load_layout("blazepose33")
+    writer = PoseWriter(layout)
+    moments = np.cumsum(np.tile([0.033, 0.033, 0.033, 0.1, 0.1], 20))
+    for moment in moments:
+        writer.add(float(moment), [Person(1, BODY[0])] if moment < 4 else [])
+    writer.write(tmp_path / "slow.npz")
+    (read,) = read_poses(tmp_path / "slow.npz")
+    direct = writer.recording("slow")
+    assert read.duration == direct.duration > moments[-1]
+    assert clip_of(read, 30.0, False).shape == clip_of(direct, 30.0, False).shape
+    late = write(tmp_path / "late.npz", seconds=[0.0, 3.0, 3.0, 9.0])
+    assert next(read_poses(late)).duration > 9
+
+
+def test_time_stamps_may_be_those_of_the_clock(tmp_path: Path) -> None:
+    path = write(tmp_path / "clock.npz", seconds=np.array([0, 0.1, 0.1, 0.5]) + 1.7e9)
+    (read,) = read_poses(path)
+    np.testing.assert_allclose(read.seconds, [0, 0.1, 0.1, 0.5], atol=1e-6)
+    assert read.duration < 1
+
+
+def test_recordings_in_folders_are_found_but_for_hidden_ones(tmp_path: Path) -> None:
+    for place in ("wave/a", "wave/more/a", "b", ".cache/a"):
+        (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+        write(tmp_path / f"{place}.npz")
+    assert [one.name for one in read_poses(tmp_path)] == ["b", "wave/a", "wave/more/a"]
+
+
+def test_whose_label_counts(tmp_path: Path) -> None:
+    """Recordings of a table's films became classes called day1 and day2."""
+    for place, label in (("day1/a", "wave"), ("day2/b", "clap"), ("jump/monday/c", None)):
+        (tmp_path / "set" / place).parent.mkdir(parents=True, exist_ok=True)
+        write(tmp_path / "set" / f"{place}.npz", label=label)
+    found = open_poses(tmp_path / "set")
+    assert found.labels == ["clap", "jump", "wave"]
+    assert found.notes == [
+        "2 recordings say another label than their folder does, and keep it, such as day1/a.npz: wave"
+    ]
+
+
+def test_a_damaged_recording_is_one_line_wherever_the_damage_is(tmp_path: Path) -> None:
+    writer = PoseWriter(load_layout("blazepose33"))
+    for number in range(4):
+        writer.add(number / 10, [Person(1, BODY[number])])
+    writer.write(tmp_path / "whole.npz")
+    whole = (tmp_path / "whole.npz").read_bytes()
+    said = set()
+    for place in range(0, len(whole), 11):
+        damaged = whole[:place] + bytes([whole[place] ^ 0x55]) + whole[place + 1 :]
+        (tmp_path / "damaged.npz").write_bytes(damaged)
+        try:
+            list(read_poses(tmp_path / "damaged.npz"))
+        except InputError as error:
+            said.add(str(error))
+    assert len(said) > 5
+    assert all("damaged.npz: expected" in text for text in said)

@@ -216,6 +216,7 @@ def test_wrong_files(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     np.save("text.npy", np.array(["a", "b"]))
     np.savez("many.npz", a=np.zeros(3), b=np.zeros(3))
     np.savez("none.npz")
+    np.savez("poses.npz", picture=[0], person=[1], joints=np.zeros((1, 33, 3)), rate=30.0)
     np.save("trap.npy", np.array([Trap()], dtype=object), allow_pickle=True)
     Path("trap.pkl").write_bytes(pickle.dumps(Trap()))
     Path("cut.npy").write_bytes(Path("count.npy").read_bytes()[:500])
@@ -232,6 +233,7 @@ def test_wrong_files(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
             ("text.npy", "array of coordinates"),
             ("many.npz", "one called joints, got a, b"),
             ("none.npz", "one called joints, got none"),
+            ("poses.npz", "got a pose recording; see `skedge evaluate everyday --data poses.npz`"),
             ("trap.npy", "damaged or different"),
             ("trap.pkl", "damaged or different"),
             ("cut.npy", "damaged or different"),

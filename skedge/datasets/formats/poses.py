@@ -1,7 +1,7 @@
 """Pose recordings as clips: what a pose estimator saw, from `skedge live --record-poses` or from
 films."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -9,7 +9,8 @@ import numpy as np
 
 from skedge.datasets.importer import Clip, Dataset
 from skedge.datasets.parsing.damage import check_joints, damaged
-from skedge.datasets.poses import LAYOUT, PoseRecording, read_poses
+from skedge.datasets.parsing.labels import alike
+from skedge.datasets.poses import LAYOUT, PoseRecording, pose_files, read_poses
 from skedge.datasets.store.splits import every_fifth
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.layout import Layout, load_layout
@@ -26,18 +27,30 @@ def open_poses(
     """Pose recordings (.npz) of one label each, in a folder or in a folder for each label.
 
     A clip is what the person did who moved most, or with `everyone` all persons; only bodies of
-    which enough is in view count. The label is its folder's name, else the recording's own. Clips
-    are read `rate` times a second. All recordings are of one `layout` (default: the one that the
-    first of them names); one of another number of joints is left out. Protocol: `films`, of every
-    label four of five recordings train and every fifth tests. Raises `InputError` for a source
-    without recordings.
+    which enough is in view count. The label is the recording's own, else its folder's name: of
+    folders within folders that of the outermost. Hidden ones are left out. Clips are read `rate`
+    times a second. All recordings are of one `layout` (default: the one that the first of them
+    names); one of another number of joints is left out. Protocol: `films`, of every label four of
+    five recordings train and every fifth tests. Raises `InputError` for a source without
+    recordings.
     """
     if not source.is_dir():
         raise InputError(f"{source}: expected a folder of pose recordings (.npz)")
-    files = sorted(source.rglob("*.npz"))
+    files = pose_files(source)
     if not files:
         raise InputError(f"{source}: expected pose recordings (.npz), found none")
-    labels = {file: _label(file, source) for file in files}
+    own = {file: _own_label(file) for file in files}
+    folders = {file: file.relative_to(source).parts[:-1] for file in files}
+    labels = {file: own[file] or next(iter(folders[file]), "unlabelled") for file in files}
+    moved = [
+        file for file in files if own[file] and folders[file] and labels[file] != folders[file][0]
+    ]
+    notes = alike(set(labels.values()))
+    if moved:
+        notes.append(
+            f"{len(moved)} recordings say another label than their folder does, and keep it, such"
+            f" as {moved[0].relative_to(source)}: {labels[moved[0]]}"
+        )
     form = _first_layout(files) if layout is None else load_layout(layout)
     return Dataset(
         name=source.name,
@@ -48,6 +61,7 @@ def open_poses(
         read=partial(
             _read,
             root=source,
+            labels=labels,
             names=sorted(set(labels.values())),
             layout=form,
             rate=rate,
@@ -55,6 +69,7 @@ def open_poses(
         ),
         root=source,
         protocols={"films": every_fifth},
+        notes=notes,
         unit="recordings",
     )
 
@@ -105,14 +120,12 @@ def _motion(person: np.ndarray) -> float:
     return float(np.nansum(np.linalg.norm(np.diff(person, axis=0), axis=-1)))
 
 
-def _label(file: Path, source: Path) -> str:
-    if file.parent != source:
-        return file.parent.name
+def _own_label(file: Path) -> str:
+    """The label that a recording names, empty where it names none."""
     try:
-        label = next(iter(read_poses(file))).label
+        return next(iter(read_poses(file))).label or ""
     except InputError:
-        label = None
-    return label or "unlabelled"
+        return ""
 
 
 def _first_layout(files: Sequence[Path]) -> Layout:
@@ -126,9 +139,15 @@ def _first_layout(files: Sequence[Path]) -> Layout:
 
 
 def _read(
-    file: Path, root: Path, names: Sequence[str], layout: Layout, rate: float, everyone: bool
+    file: Path,
+    root: Path,
+    labels: Mapping[Path, str],
+    names: Sequence[str],
+    layout: Layout,
+    rate: float,
+    everyone: bool,
 ) -> list[Clip]:
     recording = next(iter(read_poses(file)))
     check_joints(recording.joints.shape[1], layout, file.name)
     name = str(file.relative_to(root).with_suffix(""))
-    return [Clip(name, clip_of(recording, rate, everyone), names.index(_label(file, root)))]
+    return [Clip(name, clip_of(recording, rate, everyone), names.index(labels[file]))]

@@ -2,8 +2,10 @@
 written whole."""
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -283,8 +285,21 @@ def _whole(stores: Sequence[Store], path: Path, name: str | None) -> Store:
             _mark(stores[number], i, writer)
         for protocol in first.protocols:
             codes = np.array([stores[number].codes(protocol)[i] for _, number, i in clips], np.int8)
-            writer.protocol(protocol, every_fifth if protocol == "films" else _always(codes))
+            films = _films([clip for clip, _, _ in clips]) if _of_a_table(first) else None
+            fifth = partial(every_fifth, films=films)
+            writer.protocol(protocol, fifth if protocol == "films" else _always(codes))
     return Store(path)
+
+
+def _of_a_table(store: Store) -> bool:
+    return str(store.made_by.get("source")).endswith(".csv")
+
+
+def _films(clips: Sequence[str]) -> list[str]:
+    """The films that clips were cut out of: a table's are called a, a-2, a-3 and so on."""
+    names = {*clips}
+    stems = [(clip, re.sub(r"-\d+$", "", clip)) for clip in clips]
+    return [stem if stem in names else clip for clip, stem in stems]
 
 
 def _copy(store: Store, writer: StoreWriter, labels: list[str], chosen: np.ndarray) -> None:

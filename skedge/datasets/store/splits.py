@@ -3,7 +3,7 @@ clip by clip."""
 
 import csv
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -221,10 +221,18 @@ def add(path: Path | str, make: Callable[[Store], dict[str, np.ndarray]]) -> Non
         write_json(path / "store.json", document, indent=1)
 
 
-def every_fifth(index: np.ndarray) -> np.ndarray:
-    """The codes of a split: every fifth clip of each label for testing, the others for training."""
-    codes = np.ones(len(index), np.int8)
-    for label in np.unique(index["label"]):
-        own = np.flatnonzero(index["label"] == label)
-        codes[own[4::5] if len(own) >= 5 else own[1:][-1:]] = 3
-    return codes
+def every_fifth(index: np.ndarray, films: Sequence[str] | None = None) -> np.ndarray:
+    """The codes of a split: every fifth clip of each label for testing, the others for training.
+
+    Clips of one of `films`, a name for each clip (default: each its own), are in one part, where
+    there are several: each label's every fifth film tests, as long as another one trains.
+    """
+    film = np.array(range(len(index)) if films is None or len({*films}) < 2 else films)
+    by_label = [
+        list(dict.fromkeys(film[index["label"] == label])) for label in np.unique(index["label"])
+    ]
+    tests = {one for own in by_label for one in (own[4::5] if len(own) >= 5 else own[1:][-1:])}
+    for own in by_label:
+        if tests.issuperset(own):
+            tests.discard(own[0])
+    return np.where(np.isin(film, [*tests]), _TEST, _TRAIN).astype(np.int8)

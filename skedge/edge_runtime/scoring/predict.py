@@ -327,7 +327,14 @@ def read_clip(path: Path) -> np.ndarray:
         if isinstance(array, np.lib.npyio.NpzFile):
             with array as arrays:
                 names = arrays.files
+                if {"picture", "person"} <= {*names}:
+                    raise InputError(
+                        f"{path}: expected one person's clip, got a pose recording; see `skedge"
+                        f" evaluate everyday --data {path}` or `skedge data import poses`"
+                    )
                 array = arrays["joints" if "joints" in names or len(names) != 1 else names[0]]
+    except InputError:
+        raise
     except FileNotFoundError:
         raise InputError(f"{path}: expected a clip's .npy or .npz file, found none") from None
     except KeyError:

@@ -17,7 +17,7 @@ from skedge.datasets.importer import Clip, Dataset
 from skedge.datasets.parsing.damage import DamagedError, damaged
 from skedge.datasets.parsing.labels import alike
 from skedge.datasets.parsing.padded import in_order
-from skedge.datasets.poses import PoseWriter, read_poses
+from skedge.datasets.poses import PoseRecording, PoseWriter, read_poses, relabel
 from skedge.datasets.store import PARTS
 from skedge.datasets.store.splits import every_fifth
 from skedge.edge_runtime.interfaces import PoseEstimator
@@ -94,7 +94,7 @@ def open_films(
         root=source if source.is_dir() else source.parent,
         protocols=_protocols(shots),
         damaged=wrong,
-        notes=alike(labels) + ([] if source.is_file() else _beside(source, shots)),
+        notes=alike(labels) + (_of_one(shots) if source.is_file() else _beside(source, shots)),
         unit="films",
         chunk=1,
     )
@@ -111,13 +111,14 @@ def read_shot(
     """The clip of one shot; `DamagedError` where nobody is wholly in view, `InputError` where the
     film cannot be read."""
     kept = None if poses is None else poses / f"{shot.name}.npz"
-    if kept is not None and _as_new(kept, shot.path):
-        recording = next(iter(read_poses(kept)))
-    else:
+    recording = None if kept is None else _kept(kept, shot, pose)
+    if recording is None:
         bodies, size = look_at(shot, pose)
         recording = bodies.recording(shot.name, shot.label)
         if kept is not None:
-            bodies.write(kept, size, shot.label)
+            bodies.write(kept, size, shot.label, made_of=_made_of(shot, pose))
+    elif kept is not None and recording.label != shot.label:
+        relabel(kept, shot.label)
     joints = clip_of(recording, rate, everyone, stretch=shot.stretch)
     end = shot.stretch[1] if shot.stretch else 0.0
     note = ""
@@ -127,9 +128,20 @@ def read_shot(
     return [Clip(shot.name, joints, label, subject=shot.subject, note=note)]
 
 
-def _as_new(kept: Path, film: Path) -> bool:
-    """Whether bodies were kept since the film was last changed."""
-    return kept.is_file() and kept.stat().st_mtime >= film.stat().st_mtime
+def _kept(kept: Path, shot: Shot, pose: str | None) -> PoseRecording | None:
+    """The bodies that were kept of this very shot since the film was last changed, if any."""
+    if not kept.is_file() or kept.stat().st_mtime < shot.path.stat().st_mtime:
+        return None
+    recording = next(iter(read_poses(kept)))
+    # Files of earlier versions do not say it; they are right of whole films.
+    whole = not recording.made_of and shot.stretch is None and pose is None
+    return recording if whole or recording.made_of == _made_of(shot, pose) else None
+
+
+def _made_of(shot: Shot, pose: str | None) -> str:
+    """Which part of which film, looked at by which estimator."""
+    start, end = shot.stretch or (0.0, np.inf)
+    return f"{shot.path.name} {start:g} {end:g} {pose or 'blazepose'}"
 
 
 def look_at(shot: Shot, pose: str | None = None) -> tuple[PoseWriter, tuple[int, int]]:
@@ -177,7 +189,9 @@ def _films(folder: Path, pattern: str) -> list[Path]:
     return sorted(
         file
         for file in folder.glob(pattern)
-        if file.suffix.lower() in FILMS and file.is_file() and not file.name.startswith(".")
+        if file.suffix.lower() in FILMS
+        and file.is_file()
+        and not any(part.startswith(".") for part in file.relative_to(folder).parts)
     )
 
 
@@ -196,6 +210,13 @@ def _beside(source: Path, shots: list[Shot]) -> list[str]:
         outer = ", ".join(sorted(labels))
         notes.append(f"classes are {outer[:80]}; folders in theirs ({inner[:80]}) are not")
     return notes
+
+
+def _of_one(shots: list[Shot]) -> list[str]:
+    """A note where clips for training and for testing can only be of the same film."""
+    if len({shot.path for shot in shots}) > 1 or len(shots) == 1 or any(one.part for one in shots):
+        return []
+    return ["all stretches are of one film: what is tested on was beside what is trained on"]
 
 
 def _table(source: Path, wrong: list[DamagedError]) -> list[Shot]:
@@ -283,4 +304,5 @@ def _protocols(shots: list[Shot]) -> dict[str, Any]:
                 index["subject"] < 0, 0, np.where(np.isin(index["subject"], people[::2]), 1, 3)
             )
         }
-    return {"films": every_fifth}
+    films = {shot.name: str(shot.path) for shot in shots}
+    return {"films": lambda index: every_fifth(index, [films[str(one)] for one in index["name"]])}
