@@ -103,8 +103,8 @@ def test_every_film_survives_being_killed(tmp_path: Path) -> None:
 def test_what_holds_no_picture_is_removed_and_the_rest_kept(tmp_path: Path) -> None:
     folder = tmp_path / "films"
     folder.mkdir()
-    (folder / "one.partial.mkv").write_bytes(b"")
-    (folder / "two.partial.mkv").write_bytes(b"nonsense" * 1000)
+    (folder / "2025-11-29T14-03-11Z.partial.mkv").write_bytes(b"")
+    (folder / "2025-11-29T14-03-11Z-2.partial.mkv").write_bytes(b"nonsense" * 1000)
     Segments(folder).close()
     assert films(folder) == []
 
@@ -113,14 +113,16 @@ def test_the_oldest_films_make_room(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     folder = tmp_path / "films"
     folder.mkdir()
     (folder / "notes.txt").write_text("somebody's own")
-    for number in range(5):
-        (folder / f"old-{number}.mkv").write_bytes(bytes(4_000_000))
-        os.utime(folder / f"old-{number}.mkv", (number, number))
+    old = ["2025-11-29T14-03-11Z", *(f"2025-11-29T14-03-11Z-{number}" for number in range(2, 6))]
+    old = [f"{name}.mkv" for name in old]
+    for number, name in enumerate(old):
+        (folder / name).write_bytes(bytes(4_000_000))
+        os.utime(folder / name, (number, number))
     there = Segments(folder, limit=12_000_000)
     record(there, 0.5)
     there.close()
     names = [film.name for film in films(folder)]
-    assert names[1:] == ["notes.txt", "old-2.mkv", "old-3.mkv", "old-4.mkv"]
+    assert [*names[:3], *names[4:]] == [*old[2:], "notes.txt"]
     free = iter([0, 0, 10**12])
     monkeypatch.setattr(
         segments.shutil, "disk_usage", lambda path: type("Usage", (), {"free": next(free, 10**12)})
@@ -128,8 +130,24 @@ def test_the_oldest_films_make_room(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     there = Segments(folder)
     record(there, 0.5)
     there.close()
-    assert "old-3.mkv" not in [film.name for film in films(folder)]
-    assert "old-4.mkv" in [film.name for film in films(folder)]
+    assert old[3] not in [film.name for film in films(folder)]
+    assert old[4] in [film.name for film in films(folder)]
+
+
+def test_films_of_ones_own_in_the_folder_are_left_alone(tmp_path: Path) -> None:
+    """They were deleted to make room, and the folder was closed to everybody else."""
+    folder = tmp_path / "videos"
+    folder.mkdir()
+    folder.chmod(0o755)
+    own = ["2025-01-01.mkv", "half.partial.mkv", "wedding.mkv"]
+    for name in own:
+        (folder / name).write_bytes(bytes(8_000_000))
+        os.utime(folder / name, (0, 0))
+    there = Segments(folder, limit=12_000_000)
+    record(there, 0.5)
+    there.close()
+    assert {film.name for film in films(folder)} > set(own)
+    assert folder.stat().st_mode & 0o777 == 0o755
 
 
 class Usage:

@@ -1,6 +1,7 @@
 """A recording without end: films of a minute each in one folder, the oldest of which make room.
 Needs OpenCV (extra `live`)."""
 
+import re
 import shutil
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -14,17 +15,20 @@ from skedge.skeleton.files import locked
 
 # Matroska with MPEG-4: what was written of it can be read after a power cut, unlike an .mp4.
 SUFFIX, PARTIAL, CODE = ".mkv", ".partial.mkv", "mp4v"
+# What `add` and `free_path` name films: 2026-11-29T14-03-11Z, with -2 and so on.
+STEM = re.compile(r"\d{4}-\d\d-\d\dT\d\d-\d\d-\d\dZ(-\d+)*", re.ASCII)
 GIGABYTE = 1_000_000_000
 
 
 class Segments:
-    """Records pictures into `folder`, which only its owner may read, in films of so many `seconds`
-    that are named after the time they begin.
+    """Records pictures into `folder` in films of so many `seconds` that are named after the time
+    they begin. Only their owner may read them, and the folder where it is made for them.
 
     The oldest films are removed so that all of them take at most `limit` bytes and 200 MB of the
     disk stay free. What an earlier run left unfinished is kept where there is a picture in it, else
-    removed. Where no film can be written any more, as on a disk that others have filled, `problem`
-    says why, and the next film is tried when its time comes.
+    removed. Files of other names are somebody's own: they neither count nor go. Where no film can
+    be written any more, as on a disk that others have filled, `problem` says why, and the next film
+    is tried when its time comes.
 
     Raises `InputError` where nothing can be written at first, where the folder is another program's
     recording, and for lengths and limits that are none.
@@ -44,14 +48,13 @@ class Segments:
         self._held = ExitStack()
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            folder.chmod(0o700)
             taken = f"--record: {folder} is the recording of another program that runs"
             self._held.enter_context(locked(folder / ".lock", taken))
         except OSError as error:
             raise InputError(
                 f"--record: {folder} is no folder that can be written to: {error.strerror}"
             ) from None
-        for left in folder.glob(f"*{PARTIAL}"):
+        for left in self._named(PARTIAL):
             keep_or_remove(left, folder / f"{left.name.removesuffix(PARTIAL)}{SUFFIX}")
 
     def add(self, picture: np.ndarray, seconds: float) -> None:
@@ -93,8 +96,16 @@ class Segments:
             except OSError as error:
                 self.problem = str(error)
 
+    def _named(self, suffix: str) -> list[Path]:
+        """The films of skedge in the folder that end in `suffix`."""
+        return [
+            film
+            for film in self.folder.glob(f"*{suffix}")
+            if STEM.fullmatch(film.name.removesuffix(suffix))
+        ]
+
     def _make_room(self) -> None:
-        films = sorted(self.folder.glob(f"*{SUFFIX}"), key=lambda film: film.stat().st_mtime)
+        films = sorted(self._named(SUFFIX), key=lambda film: film.stat().st_mtime)
         total = sum(film.stat().st_size for film in films)
         while films and (total > self._limit or shutil.disk_usage(self.folder).free < 2 * RESERVE):
             oldest = films.pop(0)
