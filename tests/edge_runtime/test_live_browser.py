@@ -14,7 +14,7 @@ pytest.importorskip("cv2", reason="needs OpenCV: pip install 'skedge[live]'")
 
 import cv2
 
-from skedge.edge_runtime.live import Live
+from skedge.edge_runtime.live import Live, server
 from skedge.edge_runtime.live.actions import Actions, Answer, Observation
 from skedge.edge_runtime.live.mailbox import Newest
 from skedge.edge_runtime.live.picture import Studio
@@ -227,6 +227,31 @@ def test_a_page_without_the_token_asks_and_goes_on_with_a_new_one(
         type_token(tab, f"another-{TOKEN}")
         tab.wait(f"{entered} && !{asks}")
         changes(tab, MOVED)
+        tab.close()
+    finally:
+        view.close()
+
+
+def test_a_browser_that_keeps_no_cookie_is_told_so_and_asks_again_in_peace(
+    browser: Chromium, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The page asked 800 times in three seconds, for good, and said nothing."""
+    asked: list[str] = []
+
+    def without_cookie(handler: server._Handler) -> bool:
+        asked.append(handler.path)
+        return False
+
+    monkeypatch.setattr(server._Handler, "_has_cookie", without_cookie)
+    view = View(tmp_path, token=TOKEN)
+    try:
+        tab = browser.open(f"{view.page.address}?token={TOKEN}")
+        tab.wait("document.getElementById('status').textContent.includes('allow cookies')")
+        asked.clear()
+        time.sleep(2)
+        assert len(asked) < 12
+        monkeypatch.undo()
+        tab.wait("document.getElementById('status').textContent.trim() == 'camera 0'")
         tab.close()
     finally:
         view.close()

@@ -174,6 +174,19 @@ class TestWhoMaySeeIt:
         other.close()
         assert len(names) == 2
 
+    @pytest.mark.parametrize(
+        "other", ['prefs={"a":1}', "version=3", "name=John Smith", "n=J\xfcrg", "skedge_1", "=; ;"]
+    )
+    def test_cookies_of_other_programs_on_the_host_lock_nobody_out(
+        self, guarded: Served, other: str
+    ) -> None:
+        guarded.states.put(b"{}")
+        cookie = guarded.post(f"token={TOKEN}").headers["Set-Cookie"].split(";")[0]
+        older = cookie.partition("=")[0] + "=of-another-run"
+        for sent in (f"{other}; {cookie}", f"{cookie}; {other}", f"{older}; {other}; {cookie}"):
+            assert guarded.ask("/state", Cookie=sent).status == 200
+        assert guarded.ask("/state", Cookie=f"{other}; {older}").status == 401
+
     def test_a_form_of_another_page_is_refused(self, guarded: Served) -> None:
         there = f"127.0.0.1:{guarded.page.port}"
         body = f"token={TOKEN}"

@@ -15,7 +15,6 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from http import HTTPStatus
-from http.cookies import CookieError, SimpleCookie
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from importlib import resources
 from socketserver import TCPServer
@@ -373,8 +372,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _allowed(self, shown: str) -> bool:
         """Whether the viewer has a cookie of this run or shows the token; refuses where not."""
-        token, session = self.server.token, self.server.session
-        if token is None or hmac.compare_digest(self._cookie().encode(), session.encode()):
+        token = self.server.token
+        if token is None or self._has_cookie():
             return True
         address = str(self.client_address[0])
         wait = self.server.guesses.wait(address) if shown else 0.0
@@ -399,12 +398,19 @@ class _Handler(BaseHTTPRequestHandler):
         kind, _, token = self.headers.get("Authorization", "").partition(" ")
         return token.strip() if kind.lower() == "bearer" else ""
 
-    def _cookie(self) -> str:
-        try:
-            found = SimpleCookie(self.headers.get("Cookie", "")).get(self.server.cookie)
-        except CookieError:
-            found = None
-        return found.value if found else ""
+    def _has_cookie(self) -> bool:
+        """Whether the viewer's browser has shown the token in this run.
+
+        A browser sends the cookies of all programs on this host, and some of them hold what the
+        library takes for the end of all of them.
+        """
+        for cookie in self.headers.get("Cookie", "").split(";"):
+            name, _, value = cookie.strip().partition("=")
+            if name == self.server.cookie and hmac.compare_digest(
+                value.encode(), self.server.session.encode()
+            ):
+                return True
+        return False
 
     def _start(
         self, kind: str, length: int | None = None, status: HTTPStatus = HTTPStatus.OK

@@ -66,14 +66,20 @@ async function enter() {
 }
 
 async function listen() {
+  let entered = false;  // the token was right, and no events have come since
   for (let tries = 0; ; tries += 1) {
     const control = new AbortController();
+    let cookies = true;
     try {
-      if (!seen && token !== null) await enter();
+      if (!seen && token !== null) entered = await enter();
       const headers = seen ? {"Last-Event-ID": seen.run + "-" + seen.last} : {};
       const answer = await fetch("/events", {headers, signal: control.signal, cache: "no-store"});
+      if (answer.status === 401 && entered) {
+        cookies = entered = false;
+        throw new Error("the cookie has not come back");
+      }
       if (answer.status === 401 || answer.status === 429) {
-        if (token === null || answer.status === 429 || !await enter()) {
+        if (token === null || answer.status === 429 || !(entered = await enter())) {
           if (token === null && !latest.locked) remember({kind: "locked", wrong: false, wait: 0});
           await pause(token === null ? 3600000 : 5000);
         }
@@ -82,6 +88,7 @@ async function listen() {
       if (!answer.ok) throw new Error(answer.status);
       delete latest.lost;
       delete latest.locked;
+      entered = false;
       tries = -1;
       tell({kind: "open"});
       watch(true);
@@ -93,8 +100,8 @@ async function listen() {
         text = parts.pop();
         parts.forEach(take);
       });
-    } catch (error) { /* the server has gone: said below */ }
-    remember({kind: "lost"});
+    } catch (error) { /* the server has gone, or knows nobody: said below */ }
+    remember({kind: "lost", cookies});
     await pause(AGAIN[Math.min(Math.max(tries, 0), AGAIN.length - 1)]);
   }
 }

@@ -174,7 +174,10 @@ const told = {
   anew: forget,
   server: () => {},
   open: () => { document.body.classList.remove("lost"); part("entry").close(); },
-  lost: () => { document.body.classList.add("lost"); sayStatus("connection lost, trying again", "bad"); },
+  lost: ({cookies}) => {
+    document.body.classList.add("lost");
+    sayStatus(cookies ? "connection lost, trying again" : "the token is right, but needs a cookie: allow cookies for this page", "bad");
+  },
   locked: (message) => { document.body.classList.add("lost"); ask(message.wrong, message.wait); },
   entered: (message) => localStorage.setItem(KEPT, message.token),
   state: (message) => { document.body.classList.remove("lost"); showState(message.data); demo.state(message.data); },
