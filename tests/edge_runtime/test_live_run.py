@@ -12,6 +12,7 @@ import threading
 import time
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 from urllib.request import urlopen
 
 import numpy as np
@@ -20,6 +21,7 @@ import pytest
 from skedge.cli import main
 from skedge.datasets.poses import read_poses
 from skedge.edge_runtime.interfaces import Person
+from skedge.edge_runtime.live.pose_file import PoseFile
 from skedge.skeleton import InputError
 from tests.edge_runtime.held import SOCKETS
 from tests.edge_runtime.live_fakes import Pictures, Pose, Skeletons, body, quick_model
@@ -78,7 +80,13 @@ def fake_sources(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     return fake
 
 
-def start(room: Path, *arguments: object, **more: str) -> subprocess.Popen[str]:
+def start(
+    room: Path,
+    *arguments: object,
+    stderr: int = subprocess.PIPE,
+    ignored: signal.Signals | None = None,
+    **more: str,
+) -> subprocess.Popen[str]:
     keep = {
         name: value
         for name, value in os.environ.items()
@@ -96,15 +104,17 @@ def start(room: Path, *arguments: object, **more: str) -> subprocess.Popen[str]:
         env=environment,
         cwd=room,
         stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stderr=stderr,
         text=True,
-        preexec_fn=ctrl_c_works,
+        preexec_fn=lambda: ctrl_c_works(ignored),
     )
 
 
-def ctrl_c_works() -> None:
-    """What a shell runs in the background, such as a test suite, starts with SIGINT ignored."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+def ctrl_c_works(ignored: signal.Signals | None) -> None:
+    """What a shell runs in the background, such as a test suite, starts with SIGINT ignored, and
+    with nohup SIGHUP."""
+    for one in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(one, signal.SIG_IGN if one == ignored else signal.SIG_DFL)
 
 
 def report(room: Path) -> dict[str, list]:
@@ -193,13 +203,13 @@ def test_one_line_for_each_action(room: Path) -> None:
     assert {event["device"] for event in events} == {"the hall"}
 
 
-def endless(room: Path, *more: object) -> subprocess.Popen[str]:
+def endless(room: Path, *more: object, **how: Any) -> subprocess.Popen[str]:
     """A live view without a page, of a thousand seconds."""
     arguments = ("--source", 100_000, "--model", room / "m.onnx", "--no_page", *more, *EVENTS)
-    return start(room, "live", *arguments, RATE="100")
+    return start(room, "live", *arguments, RATE="100", **how)
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_it_ends_cleanly_when_asked_to(room: Path, how: signal.Signals) -> None:
     process = endless(room, "--record-poses", room / "seen.npz")
     assert process.stdout is not None
@@ -218,6 +228,62 @@ def test_it_ends_cleanly_when_asked_to(room: Path, how: signal.Signals) -> None:
     assert len(seen.person) > 1, "what was seen before the first event, and after it"
     assert not [path for path in room.iterdir() if path.name.startswith(".seen")]
     assert report(room)["threads"] == ["MainThread"]
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_pose_file_is_written_whoever_asks_to_stop_meanwhile(
+    room: Path,
+    fake_sources: SimpleNamespace,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    how: signal.Signals,
+) -> None:
+    """All bodies were lost: the half of a file was removed."""
+    write = PoseFile.write
+
+    def interrupted(file: PoseFile) -> None:
+        os.kill(os.getpid(), how)
+        write(file)
+
+    monkeypatch.setattr(PoseFile, "write", interrupted)
+    fake_sources.source = Skeletons(lambda seconds: (Person(1, body(seconds)),), 60)
+    before = signal.signal(how, signal.SIG_DFL)
+    try:
+        main(["live", "--model", str(room / "m.onnx"), "--no_page", "--every_frame",
+              "--record-poses", str(room / "seen.npz")])  # fmt: skip
+    finally:
+        signal.signal(how, before)
+    assert f"note: {room / 'seen.npz'} is being written" in capsys.readouterr().err
+    (seen,) = read_poses(room / "seen.npz")
+    assert len(seen.person) == 60
+
+
+def test_nohup_outlives_its_terminal(room: Path) -> None:
+    process = endless(room, ignored=signal.SIGHUP)
+    assert process.stdout is not None
+    assert json.loads(process.stdout.readline())
+    process.send_signal(signal.SIGHUP)
+    for _ in range(5):
+        assert json.loads(process.stdout.readline()), "events go on"
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert process.returncode == 0
+
+
+def test_a_terminal_that_closes_leaves_the_bodies_that_were_seen(room: Path) -> None:
+    """It hangs up twice, as the kernel and a shell do, and takes no more words."""
+    terminal, there = os.openpty()
+    process = endless(room, "--record-poses", room / "seen.npz", stderr=there)
+    os.close(there)
+    assert process.stdout is not None
+    assert json.loads(process.stdout.readline())
+    os.close(terminal)
+    process.send_signal(signal.SIGHUP)
+    time.sleep(0.05)
+    process.send_signal(signal.SIGHUP)
+    process.communicate(timeout=60)
+    (seen,) = read_poses(room / "seen.npz")
+    assert len(seen.person) > 1
 
 
 def test_who_reads_the_events_may_leave(room: Path) -> None:

@@ -2,13 +2,10 @@
 together."""
 
 import os
-import signal
 import socket
 import sys
-import threading
 import webbrowser
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -30,6 +27,7 @@ from skedge.edge_runtime.live.outlets import load_hook
 from skedge.edge_runtime.live.pipeline import Consumer, Live
 from skedge.edge_runtime.live.pose_file import PoseFile
 from skedge.edge_runtime.live.server import Feeds, Page, is_own, token_for
+from skedge.edge_runtime.live.signals import as_ctrl_c, unbroken
 from skedge.edge_runtime.live.systemd import Manager
 from skedge.edge_runtime.live.takes import RATE, Takes
 from skedge.edge_runtime.live.telling import Telling, tell
@@ -127,7 +125,7 @@ def live(
     every_frame: bool = False,
     model: ModelFile | None = None,
 ) -> None:
-    """Show and tell what people do until the source ends or Ctrl-C comes.
+    """Show and tell what people do until the source ends or it is asked to stop (`as_ctrl_c`).
 
     Events go to stdout as JSON lines (`docs/events.md`), unless that is a terminal with the view in
     it, and wherever `telling` says: one when an action begins and one when it has ended. Where the
@@ -162,7 +160,7 @@ def live(
             )
             running.crew.start("lessons", lessons[0].run, lessons[0].close)
 
-    with _ctrl_c():
+    with as_ctrl_c():
         try:
             _look(
                 camera,
@@ -176,7 +174,9 @@ def live(
             pass  # asked to stop before it had begun
         finally:
             if poses is not None:
-                poses.write()
+                written = f"{poses.path} is being written; wait for its end"
+                with unbroken(lambda: telling.say({"note": written})):
+                    poses.write()
 
 
 def record(
@@ -200,7 +200,8 @@ def record(
         layouts.append(layout)
         return takes
 
-    _look(camera, consumer, viewing=viewing, telling=Telling(), every_frame=every_frame)
+    with as_ctrl_c():
+        _look(camera, consumer, viewing=viewing, telling=Telling(), every_frame=every_frame)
     if not takes.complete:
         raise InputError(
             f"the recording ended after {len(takes.clips)} of {takes.count} clips; nothing was"
@@ -263,23 +264,22 @@ def _look(
         opened.source.close()
         raise
     try:
-        with _ctrl_c():
-            tell(running, telling, hook)
-            for note in notes:
-                print(note, file=sys.stderr, flush=True)
-            if sys.stderr.isatty():
-                view = Terminal(running, Console(stderr=True), page.address if page else None)
-                running.crew.start("terminal", view.run)
-            if page is not None:
-                running.crew.start("page", page.run, page.stop)
-                if viewing.browser and _has_display():
-                    webbrowser.open(page.url)
-            prepare(running, opened, painter)
-            running.start()
-            manager = Manager()
-            if manager.listens:
-                running.crew.start("service manager", lambda: manager.follow(running))
-            running.wait()
+        tell(running, telling, hook)
+        for note in notes:
+            print(note, file=sys.stderr, flush=True)
+        if sys.stderr.isatty():
+            view = Terminal(running, Console(stderr=True), page.address if page else None)
+            running.crew.start("terminal", view.run)
+        if page is not None:
+            running.crew.start("page", page.run, page.stop)
+            if viewing.browser and _has_display():
+                webbrowser.open(page.url)
+        prepare(running, opened, painter)
+        running.start()
+        manager = Manager()
+        if manager.listens:
+            running.crew.start("service manager", lambda: manager.follow(running))
+        running.wait()
     except KeyboardInterrupt:
         pass
     finally:
@@ -303,19 +303,6 @@ def addresses(host: str, port: int, token: str | None) -> list[str]:
             *(address for address in found if not is_own(address)),
         ][:ADDRESSES]
     return [f"http://{f'[{one}]' if ':' in one else one}:{port}/{query}" for one in hosts]
-
-
-@contextmanager
-def _ctrl_c() -> Iterator[None]:
-    """`systemctl stop` ends as cleanly as Ctrl-C does."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _has_display() -> bool:
