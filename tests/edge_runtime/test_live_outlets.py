@@ -281,6 +281,34 @@ class TestPictures:
             frames += 1
         assert frames == pytest.approx(2.9 * RECORDED_RATE + 1, abs=1)
 
+    def test_a_picture_that_turns_is_whole_and_round_in_the_film(self, tmp_path: Path) -> None:
+        """Rotate on the page cut off its bottom and stretched the rest."""
+        import cv2
+
+        from skedge.edge_runtime.live.film import Film
+
+        film = Film(tmp_path / "film.avi")
+        film.add(np.zeros((481, 641, 3), np.uint8), 0.0)
+        turned = np.zeros((641, 481, 3), np.uint8)
+        cv2.circle(turned, (240, 520), 100, (255, 255, 255), -1)
+        film.add(turned, 0.05)
+        film.close()
+        capture = cv2.VideoCapture(str(tmp_path / "film.avi"))
+        _, first = capture.read()
+        _, last = capture.read()
+        assert first.shape == last.shape == (480, 640, 3)
+        rows, columns = np.nonzero(last.mean(axis=2) > 128)
+        size = 201 * 480 / 641
+        assert np.ptp(rows) == pytest.approx(size, abs=3)
+        assert np.ptp(columns) == pytest.approx(size, abs=3)
+        assert columns.mean() == pytest.approx(320, abs=2)
+
+    def test_the_odd_row_and_column_are_left_out(self) -> None:
+        from skedge.edge_runtime.live.film import fitted
+
+        picture = np.random.default_rng(0).integers(0, 255, (481, 641, 3)).astype(np.uint8)
+        np.testing.assert_array_equal(fitted(picture, 640, 480), picture[:480, :640])
+
     def test_a_film_goes_where_nothing_is(self, tmp_path: Path) -> None:
         from skedge.edge_runtime.live.film import Film
 

@@ -19,10 +19,10 @@ SUFFIXES = {".mp4": "mp4v", ".avi": "MJPG", ".mkv": "MJPG"}
 
 
 class Film:
-    """Records pictures to a file, at its own pace whatever that of the camera is. Until it is
-    closed it is called .partial; of one that an earlier run left, what can be read is kept under a
-    name of its own. Only its owner may read it; `code` is the codec, by default the usual one of
-    the suffix.
+    """Records pictures to a file, at its own pace whatever that of the camera is, in the size of
+    the first (see `fitted`). Until it is closed it is called .partial; of one that an earlier run
+    left, what can be read is kept under a name of its own. Only its owner may read it; `code` is
+    the codec, by default the usual one of the suffix.
 
     It ends early, says so through `note` and has a `problem`, when less than 100 MB are left on the
     disk. Raises `InputError` for a suffix other than .mp4, .avi and .mkv, a path where something
@@ -67,9 +67,7 @@ class Film:
         if self._writer is None:
             self._writer = self._open(picture)
             self._began = seconds
-        picture = picture[: self._size[1], : self._size[0]]
-        if picture.shape[:2] != self._size[::-1]:
-            picture = cv2.resize(picture, self._size)
+        picture = fitted(picture, *self._size)
         # A gap of the camera is not filled up: an hour without a picture would be an hour of the
         # last one.
         missing = min(
@@ -105,6 +103,20 @@ class Film:
             with self._partial.open("rb") as content:
                 os.fsync(content.fileno())
             os.replace(self._partial, self.path)
+
+
+def fitted(picture: np.ndarray, width: int, height: int) -> np.ndarray:
+    """A picture (H, W, 3) of that width and height in pixels: without the odd row or column, else
+    the whole of it in its proportions, between black bars."""
+    over = picture.shape[0] - height, picture.shape[1] - width
+    if set(over) <= {0, 1}:
+        return picture[:height, :width]
+    scale = min(height / picture.shape[0], width / picture.shape[1])
+    size = [max(1, round(length * scale)) for length in picture.shape[:2]]
+    top, left = (height - size[0]) // 2, (width - size[1]) // 2
+    whole = np.zeros((height, width, 3), np.uint8)
+    whole[top : top + size[0], left : left + size[1]] = cv2.resize(picture, (size[1], size[0]))
+    return whole
 
 
 def keep_or_remove(partial: Path, path: Path) -> Path | None:
