@@ -20,6 +20,7 @@ def update(new: Path | str, place: Path) -> dict[str, Any]:
 
     The copy is opened and answers once before anything changes. The model that was there is kept
     (see `before`) if it loads. Whatever interrupts this, `place` holds the old file or the new one.
+    What was taught to the old one and cannot be used is named in the report's notes.
 
     Raises `InputError` for a model that does not load or gives no numbers, for another suffix, for
     a place that is skedge's own, and while another update of the same place runs.
@@ -54,7 +55,12 @@ def update(new: Path | str, place: Path) -> dict[str, Any]:
                 kept.append(before(place))
 
         write_whole(place, write)
-    recognizer = Recognizer.load(place)
+    try:
+        recognizer = Recognizer.load(place)
+    except InputError as error:
+        # What was taught is at fault: the model itself has answered, and is in its place.
+        recognizer = Recognizer.load(place, taught=False)
+        recognizer.notes = (str(error),)
     return {
         "model": str(place),
         "labels": list(recognizer.labels),

@@ -52,6 +52,18 @@ def test_a_first_model_is_put_in_place(tmp_path: Path) -> None:
     assert (tmp_path / "folder" / "m.onnx").read_bytes() == find("default").read_bytes()
 
 
+def test_a_damaged_taught_file_is_told_and_does_not_deny_the_update(
+    place: Path, tmp_path: Path
+) -> None:
+    """It was an error without a report, although the model had been replaced."""
+    beside(place).write_text("{")
+    found = update(model(tmp_path / "new.onnx", NEW), place)
+    assert found["labels"] == list(NEW)
+    assert found["before"] == str(before(place))
+    (note,) = found["notes"]
+    assert note.startswith(f"{beside(place)}: expected a file that `skedge teach` wrote")
+
+
 def damaged(path: Path) -> Path:
     content = bytearray(model(path, NEW).read_bytes())
     content[len(content) // 2] ^= 1
