@@ -342,6 +342,7 @@ def test_prometheus_reads_the_metrics() -> None:
     pose = Pose()
     live = Live(Pictures(rate=50), pose, pose.layout, Nothing(), name="camera 0")
     metrics = Metrics(live)
+    live.lost["hook"] = 7
     live.start()
     try:
         for number, label in enumerate(('wave "twice"', "clap", "clap")):
@@ -355,6 +356,9 @@ def test_prometheus_reads_the_metrics() -> None:
         live.close()
     counts = {sample.labels["event"]: sample.value for sample in families["skedge_events"].samples}
     assert counts == {'wave "twice"': 1, "clap": 2}
+    assert {
+        sample.labels["outlet"]: sample.value for sample in families["skedge_lost_events"].samples
+    } == {"hook": 7}
     assert families["skedge_problems"].samples[0].value == 0
     assert families["skedge_memory_rss_bytes"].samples[0].value > 1e6
     rates = {one.labels["stage"]: one.value for one in families["skedge_rate_hertz"].samples}

@@ -11,13 +11,15 @@ import numpy as np
 import pytest
 
 from skedge.edge_runtime.interfaces import Frame, Person
-from skedge.edge_runtime.live.actions import Answer, Observation
+from skedge.edge_runtime.live import Live
+from skedge.edge_runtime.live.actions import Actions, Answer, Observation
 from skedge.edge_runtime.live.crew import Crew
 from skedge.edge_runtime.live.machine import health, temperature, throttled
 from skedge.edge_runtime.live.mailbox import Newest
 from skedge.edge_runtime.live.outlets import HELD, Outlet, json_lines, load_hook
+from skedge.edge_runtime.live.telling import Telling, tell
 from skedge.skeleton import InputError, load_layout
-from tests.edge_runtime.live_fakes import NTU, Pictures, Pose, body
+from tests.edge_runtime.live_fakes import NTU, Pictures, Pose, body, quick_recognizer
 
 
 class TestMachine:
@@ -150,6 +152,25 @@ class TestHook:
         crew.stop()
         assert crew.join(30) == []
         assert told == [-1, *range(500, HELD + 500)]
+
+    def test_what_a_stuck_hook_loses_is_said_once_and_counted(self, tmp_path: Path) -> None:
+        """Nothing mentioned it: neither a note nor the metrics."""
+        gate, pose = threading.Event(), Pose()
+        actions = Actions(quick_recognizer(tmp_path / "m.onnx"))
+        live = Live(Pictures(rate=20), pose, pose.layout, actions)
+        tell(live, Telling(), lambda document: gate.wait(30))
+        assert live.lost["hook"] == 0
+        for number in range(HELD + 5):
+            live._announce("action", {"event": number, "phase": "begun"})
+        notes = [one["note"] for _, kind, one in live.log.since(0) if kind == "note"]
+        lost = live.lost["hook"]
+        gate.set()
+        live.followed.set()
+        live.close()
+        assert 4 <= lost <= 5
+        assert [note for note in notes if note.startswith("hook")] == [
+            f"hook: too slow: {HELD} events wait, and the oldest are lost"
+        ]
 
     def test_events_are_lines_of_json(self) -> None:
         stream = io.StringIO()

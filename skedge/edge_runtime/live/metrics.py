@@ -55,6 +55,13 @@ class Metrics:
         yield gauge("people", "People in view", len(state["people"]))
         yield by(CounterMetricFamily, "events", text="Actions begun", label="event", values=events)
         yield by(
+            CounterMetricFamily,
+            "lost_events",
+            text="Events left out before a hook or stdout that is too slow",
+            label="outlet",
+            values=dict(self._live.lost),
+        )
+        yield by(
             GaugeMetricFamily,
             "rate_hertz",
             text="Frames per second",

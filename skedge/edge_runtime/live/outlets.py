@@ -21,9 +21,10 @@ Document = dict[str, Any]
 class Outlet:
     """Gives events to a function in a thread of its own: however slow it is, nothing waits for it.
 
-    Of events that pile up the oldest are left out (`dropped`). What the function raises is handed
-    to `broken`. Once closed, it delivers what is still put until all of `after` are set, a second
-    at the most; then `ended` is set.
+    Of events that pile up the oldest are left out; `lost` is told how many those are (`dropped`)
+    whenever there is one more. What the function raises is handed to `broken`. Once closed, it
+    delivers what is still put until all of `after` are set, a second at the most; then `ended` is
+    set.
     """
 
     def __init__(
@@ -32,6 +33,7 @@ class Outlet:
         deliver: Callable[[Document], object],
         broken: Callable[[Exception], None],
         after: Sequence[threading.Event] = (),
+        lost: Callable[[int], None] = lambda count: None,
     ) -> None:
         self.name = name
         self.dropped = 0
@@ -39,17 +41,21 @@ class Outlet:
         self._deliver = deliver
         self._broken = broken
         self._after = after
+        self._lost = lost
         self._waiting: deque[Document] = deque()
         self._closed = False
         self._changed = threading.Condition()
 
     def put(self, document: Document) -> None:
         with self._changed:
-            if len(self._waiting) == HELD:
+            full = len(self._waiting) == HELD
+            if full:
                 self._waiting.popleft()
                 self.dropped += 1
             self._waiting.append(document)
             self._changed.notify()
+        if full:
+            self._lost(self.dropped)
 
     def start(self, crew: Crew) -> None:
         crew.start(self.name, self._run, self.close)

@@ -79,8 +79,9 @@ class Live:
     recorded skeletons. The `view` may be changed while it runs; `control` says what else may.
 
     `states` is the newest state as JSON, made ten times a second, once for all viewers (see
-    `state`); `log` keeps the last 100 events and notes, each with a number. `followed` is set when
-    no event comes any more. Functions given to `tell` are called in the thread where something
+    `state`); `log` keeps the last 100 events and notes, each with a number. `lost` counts events
+    that came to nobody, by where they were to go; whoever tells them keeps it. `followed` is set
+    when no event comes any more. Functions given to `tell` are called in the thread where something
     happens: they must not take long.
     """
 
@@ -100,6 +101,7 @@ class Live:
         self.pulse = Pulse()
         self.states: Newest[bytes] = Newest()
         self.log = Log()
+        self.lost: dict[str, int] = {}
         self.followed = threading.Event()
         self.name = printable(name)
         self.view = View()

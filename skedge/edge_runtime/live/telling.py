@@ -9,7 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from skedge.edge_runtime.live.outlets import Document, Outlet, json_lines, load_hook, only_ended
+from skedge.edge_runtime.live.outlets import (
+    HELD,
+    Document,
+    Outlet,
+    json_lines,
+    load_hook,
+    only_ended,
+)
 from skedge.edge_runtime.live.pipeline import Live
 from skedge.skeleton.errors import InputError
 
@@ -101,15 +108,33 @@ def tell(running: Live, telling: Telling, hook: Callable[[Document], object] | N
         outlet.start(running.crew)
         last_words.append(outlet.ended)
 
+    def counted(name: str) -> Callable[[int], None]:
+        running.lost[name] = 0
+
+        def lost(count: int) -> None:
+            running.lost[name] = count
+            if count == 1:
+                running.note(f"{name}: too slow: {HELD} events wait, and the oldest are lost")
+
+        return lost
+
     if not (sys.stderr.isatty() and sys.stdout.isatty()):
         lines = json_lines(sys.stdout)
-        give_actions(Outlet("stdout", lines, _Stdout(running), after=[running.followed]))
+        give_actions(
+            Outlet(
+                "stdout",
+                lines,
+                _Stdout(running),
+                after=[running.followed],
+                lost=counted("stdout"),
+            )
+        )
     if hook is not None:
 
         def broken(error: Exception) -> None:
             running.note(f"hook: {type(error).__name__}: {error}")
 
-        give_actions(Outlet("hook", hook, broken, after=[running.followed]))
+        give_actions(Outlet("hook", hook, broken, after=[running.followed], lost=counted("hook")))
     broker = telling.broker()
     if broker is not None:
         from skedge.edge_runtime.live.mqtt import Home
