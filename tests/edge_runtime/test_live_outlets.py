@@ -283,6 +283,23 @@ class TestPictures:
         assert encoded == [1]
         assert viewers.next(0, 1.0)[1] == b"jpeg"
 
+    def test_who_comes_next_sees_no_picture_of_before(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The last viewer left while it was encoded: it stayed for the next one, hours later."""
+        from skedge.edge_runtime.live import picture
+
+        def encode(image: np.ndarray) -> bytes:
+            viewers.watch(-1)
+            return b"old"
+
+        viewers: Newest[bytes] = Newest()
+        monkeypatch.setattr(picture, "encode", encode)
+        viewers.watch(1)
+        picture.Studio(viewers).paint(self.observe(), ())
+        viewers.watch(1)
+        assert viewers.next(0, 0.0) == (0, None)
+
     @pytest.mark.parametrize("suffix", [".mp4", ".avi", ".mkv"])
     def test_a_film_lasts_as_long_as_what_it_shows(self, tmp_path: Path, suffix: str) -> None:
         import cv2

@@ -75,6 +75,12 @@ class Newest(Generic[T]):
             self._number += 1
             self._changed.notify_all()
 
+    def show(self, item: T) -> None:
+        """Put an item for those who watch, nowhere where the last of them has left meanwhile."""
+        with self._changed:
+            if self._watchers:
+                self.put(item)
+
     def next(self, after: int, seconds: float) -> tuple[int, T | None]:
         """The newest item's number and itself, as soon as it is another than number `after` (from
         0: none seen yet).

@@ -74,7 +74,7 @@ class Studio:
         if self.film is not None:
             self._record(self.film, picture, observation.frame.seconds)
         if self.viewers is not None and self.viewers.watchers:
-            self.viewers.put(encode(picture))
+            self.viewers.show(encode(picture))
 
     def _record(self, film: Recording, picture: np.ndarray, seconds: float) -> None:
         recording = self.recording
