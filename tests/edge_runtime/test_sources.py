@@ -393,6 +393,22 @@ def test_a_streams_password_is_not_shown() -> None:
     assert without_password("http://host/a?b") == "http://host/a?b"
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        "rtsp://[fe80::1/x",
+        "rtsp://me:secret@[fe80::1/x.mp4",
+        "rtsp://me:secret@fe80::1]",
+    ],
+)
+def test_an_address_that_cannot_be_read_is_one_line(address: str) -> None:
+    """It was a traceback."""
+    with pytest.raises(InputError, match="expected an address such as rtsp://") as caught:
+        open_source(address)
+    assert "secret" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
 class TestPiCamera:
     """picamera2 itself runs on a Raspberry Pi only: a stand-in takes its place."""
 

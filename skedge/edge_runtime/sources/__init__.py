@@ -6,7 +6,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from skedge.edge_runtime.interfaces import Source
-from skedge.edge_runtime.sources.cameras import open_device, open_pi_camera, open_stream
+from skedge.edge_runtime.sources.cameras import (
+    open_device,
+    open_pi_camera,
+    open_stream,
+    without_password,
+)
 from skedge.edge_runtime.sources.live import Live
 from skedge.edge_runtime.sources.played import Played
 from skedge.edge_runtime.sources.recorded import clip_of_file, clip_of_store
@@ -49,7 +54,14 @@ def open_source(
     if text.startswith("/dev/"):
         return Live(text, partial(open_device, text), wait=wait)
     if "://" in text:
-        if urlsplit(text).path.lower().endswith(FILMS):
+        try:
+            path = urlsplit(text).path
+        except ValueError:
+            raise InputError(
+                f"{without_password(text)}: expected an address such as rtsp://host/path or"
+                " rtsp://[fe80::1]/path, got one that cannot be read; are its brackets right?"
+            ) from None
+        if path.lower().endswith(FILMS):
             return Played(read_film(text), fast=fast)
         return Live(text, partial(open_stream, text), wait=wait)
     return _open_path(text, fast, rate, named=layout)

@@ -1,6 +1,7 @@
 """What `Live` opens: devices, streams, and the Raspberry Pi's own camera."""
 
 import os
+import re
 import sys
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -78,8 +79,12 @@ def open_pi_camera(number: int) -> Capture:
 
 
 def without_password(address: str) -> str:
-    """An address that can be shown: a password in it becomes dots."""
-    parts = urlsplit(address)
+    """An address that can be shown: a password in it becomes dots, in one that cannot be read all
+    that may hold one."""
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return re.sub("//.*@", "//...@", address)
     if parts.password is None:
         return address
     user, _, host = parts.netloc.rpartition("@")
