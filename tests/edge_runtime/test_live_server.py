@@ -362,6 +362,19 @@ class TestStreams:
             anew = messages(served.ask("/events", Last_Event_ID=strange), 3, ("action",))
             assert [one[2]["event"] for one in anew] == ["0", "1", "2"]
 
+    @pytest.mark.parametrize("number", ["9" * 5000, "-1", "1.5", "\xb2", ""])
+    def test_what_is_no_number_of_an_event_tells_all_and_is_no_note(
+        self, served: Served, number: str
+    ) -> None:
+        """5,000 digits were a note on the page of everybody."""
+        served.log.add("action", {"event": "wave"})
+        served.states.put(b"{}")
+        run = served.page._server.run
+        answer = served.ask("/events", Last_Event_ID=f"{run}-{number}")
+        assert messages(answer, 1, ("action",))[0][2]["event"] == "wave"
+        answer.close()
+        assert [kind for _, kind, _ in served.log.since(0)] == ["action"]
+
     def test_the_log_is_limited(self) -> None:
         log = Log()
         for number in range(250):
