@@ -18,7 +18,7 @@ from skedge.datasets.synthetic.people import SENSORS, build, person
 from skedge.datasets.synthetic.synthesize import clip
 from skedge.edge_runtime import Recognizer
 from skedge.edge_runtime.events import QUIET
-from skedge.edge_runtime.models import find
+from skedge.edge_runtime.models import find, find_beside_pose
 from skedge.edge_runtime.scoring.predict import Classes, predict_store
 from skedge.skeleton import load_layout
 from skedge.skeleton.hanging import leg_joints
@@ -77,6 +77,19 @@ def test_a_file_of_that_name_comes_first(tmp_path: Path, monkeypatch: pytest.Mon
     assert find(tmp_path / "default") == tmp_path / "default"
     (tmp_path / "default.onnx").touch()
     assert find("default.onnx") == Path("default.onnx")
+
+
+def test_a_folder_of_that_name_hides_no_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as that of a run of the recipe `default`: no command found the model there."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("default", "default.onnx", "default.tflite"):
+        found, beside_pose = find(name), find_beside_pose(name)
+        (tmp_path / name).mkdir()
+        assert (find(name), find_beside_pose(name)) == (found, beside_pose)
+        assert found.is_file()
+        (tmp_path / name).rmdir()
 
 
 @pytest.mark.parametrize("name", FILES)

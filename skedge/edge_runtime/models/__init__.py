@@ -8,10 +8,10 @@ NAME = "default"
 
 
 def find(name: Path | str) -> Path:
-    """The file of the model that comes with skedge for `default` or `default.tflite`; any other
-    path as it is."""
+    """The file of the model that comes with skedge for `default` or `default.tflite`, unless a file
+    of that name is there; any other path as it is."""
     path = Path(name)
-    if str(path) not in (NAME, f"{NAME}.onnx", f"{NAME}.tflite") or path.exists():
+    if str(path) not in (NAME, f"{NAME}.onnx", f"{NAME}.tflite") or path.is_file():
         return path
     return Path(__file__).with_name(f"{NAME}{path.suffix or '.onnx'}")
 
@@ -22,6 +22,6 @@ def find_beside_pose(name: Path | str) -> Path:
 
     The pose estimator needs LiteRT in any case, and onnxruntime beside it takes 30 MB more.
     """
-    if str(name) == NAME and not Path(name).exists() and find_spec("ai_edge_litert") is not None:
+    if str(name) == NAME and not Path(name).is_file() and find_spec("ai_edge_litert") is not None:
         return find(f"{NAME}.tflite")
     return find(name)
