@@ -116,7 +116,7 @@ def live_command(parser: ArgumentParser) -> Callable[[Any], None]:
         camera = partial(
             open_camera,
             args.source,
-            people=args.people or recognizer.metadata.persons,
+            people=recognizer.metadata.persons if args.people is None else args.people,
             fast=args.fast,
             estimator=args.pose,
             threads=args.pose_threads,
@@ -179,7 +179,7 @@ def record_command(parser: ArgumentParser) -> Callable[[Any], None]:
         camera = partial(
             open_camera,
             args.source,
-            people=args.people or 1,
+            people=1 if args.people is None else args.people,
             fast=args.fast,
             estimator=args.pose,
             threads=args.pose_threads,

@@ -400,7 +400,10 @@ def test_a_camera_that_is_not_there_is_one_line(room: Path, fake_sources: Simple
     [(["--port", "70000"], "--port"), (["--host", "0.0.0.0", "--token", "short"], "--token"), (["--hook", "x"], "--hook"),
      (["--record", "film.gif"], "--record"), (["--record-poses", "seen.txt"], "--record-poses"),
      (["--patience", "0"], "patience"), (["--taught", "none.json"], "none.json"),
-     (["--host", "no address", "--port", "0"], "--host")],
+     (["--host", "no address", "--port", "0"], "--host"), (["--host", "", "--port", "0"], "--host"),
+     (["--people", "-3"], "--people"), (["--people", "0"], "--people"),
+     (["--record", "film.avi", "--segment", "0"], "--segment"),
+     (["--record", "film.avi", "--record-limit", "0"], "--record-limit")],
 )  # fmt: skip
 def test_wrong_settings_are_one_line_and_leave_the_camera_alone(
     room: Path,
@@ -409,7 +412,7 @@ def test_wrong_settings_are_one_line_and_leave_the_camera_alone(
     arguments: list[str],
     words: str,
 ) -> None:
-    if words in ("--record", "--host"):
+    if words in ("--record", "--segment", "--record-limit", "--host"):
         pytest.importorskip("cv2", reason="needs OpenCV: pip install 'skedge[live]'")
     fake_sources.source = Skeletons(lambda seconds: (), 10)
     with pytest.raises(SystemExit) as ended:

@@ -86,8 +86,10 @@ def open_camera(
     nothing else needs. Or the estimator is what `module:function` makes, as for `load_hook`, called
     with the number of people. With `fast` a film or clip plays as fast as it is taken. `recorded`
     are the `rate` and `layout` of skeletons in a file, as `open_source` takes them. Raises
-    `InputError` where source or estimator is not to be had.
+    `InputError` where source or estimator is not to be had, and for fewer people than one.
     """
+    if people < 1:
+        raise InputError(f"--people: expected a number from 1, got {people}")
     named = estimator is None or estimator in ("lite", "full")
     make = None if named else load_hook(str(estimator), "--pose")
     from skedge.edge_runtime.sources import open_source

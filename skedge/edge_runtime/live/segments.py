@@ -20,6 +20,14 @@ STEM = re.compile(r"\d{4}-\d\d-\d\dT\d\d-\d\d-\d\dZ(-\d+)*", re.ASCII)
 GIGABYTE = 1_000_000_000
 
 
+def check_bounds(seconds: float, limit: float) -> None:
+    """Raises `InputError` for a length in seconds and a limit in bytes that no films have."""
+    if not 1 <= seconds <= 86400:
+        raise InputError(f"--segment: expected from 1 to 86400 seconds, got {seconds}")
+    if not limit >= GIGABYTE / 100:
+        raise InputError(f"--record-limit: expected from 0.01 GB, got {limit / GIGABYTE}")
+
+
 class Segments:
     """Records pictures into `folder` in films of so many `seconds` that are named after the time
     they begin. Only their owner may read them, and the folder where it is made for them.
@@ -35,10 +43,7 @@ class Segments:
     """
 
     def __init__(self, folder: Path, seconds: float = 60.0, limit: float = 10 * GIGABYTE) -> None:
-        if not 1 <= seconds <= 86400:
-            raise InputError(f"--segment: expected from 1 to 86400 seconds, got {seconds}")
-        if not limit >= GIGABYTE / 100:
-            raise InputError(f"--record-limit: expected from 0.01 GB, got {limit / GIGABYTE}")
+        check_bounds(seconds, limit)
         self.folder = folder
         self._seconds = seconds
         self._limit = limit

@@ -92,6 +92,8 @@ class Page:
     def __init__(
         self, feeds: Feeds, host: str = "127.0.0.1", port: int = 8080, token: str | None = None
     ) -> None:
+        if not host:
+            raise InputError("--host: expected an address such as 127.0.0.1 or 0.0.0.0, got none")
         if not is_own(host) and token is None:
             raise InputError(
                 f"--host {host}: expected a token for viewers on other computers, got none"

@@ -70,11 +70,11 @@ class Telling:
         if self.record is None:
             return None
         from skedge.edge_runtime.live.film import Film
-        from skedge.edge_runtime.live.segments import GIGABYTE, Segments
+        from skedge.edge_runtime.live.segments import GIGABYTE, Segments, check_bounds
 
-        if self.record.suffix:
-            return Film(self.record, note)
-        return Segments(self.record, self.segment, self.record_limit * GIGABYTE)
+        bounds = self.segment, self.record_limit * GIGABYTE
+        check_bounds(*bounds)
+        return Film(self.record, note) if self.record.suffix else Segments(self.record, *bounds)
 
     def broker(self) -> Any:
         """The `Broker` to tell, None without one; raises `InputError` for an address or a file that
