@@ -86,6 +86,30 @@ def test_people_below_each_other_are_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "title", ["trackingId", "bodyIndex", "skeleton_id", "User ID", "bodyId", "PlayerId", "Track No"]
+)
+def test_any_title_of_a_person_tells_that_rows_are_of_two(tmp_path: Path, title: str) -> None:
+    """They were read as one body that is here and there by turns."""
+    rows = [[who, *row] for row in ROWS for who in ("0", "1")]
+    with pytest.raises(InputError, match=rf"rows of several \({title}\): a file for each"):
+        _joints(tmp_path, _text([[title, *TITLES], *rows]))
+
+
+@pytest.mark.parametrize("title", ["frame", "Frame No", "frame_id", "time", "Timestamp (ms)", "t"])
+def test_a_moment_with_two_rows_is_of_two_people(tmp_path: Path, title: str) -> None:
+    """They were read as one body that is here and there by turns."""
+    rows = [[str(number // 2), *row] for number, row in enumerate(ROWS)]
+    with pytest.raises(InputError, match=r"expected a row a frame, got 2 of .* 0: a file for"):
+        _joints(tmp_path, _text([[title, *TITLES], *rows]))
+
+
+def test_times_may_be_rounded_where_frames_are_numbered(tmp_path: Path) -> None:
+    rows = [[str(number), "12:00:01", *row] for number, row in enumerate(ROWS)]
+    text = _text([["frame", "time", *TITLES], *rows])
+    np.testing.assert_allclose(_joints(tmp_path, text), CLIP)
+
+
+@pytest.mark.parametrize(
     ("text", "words"),
     [
         (gzip.compress(_text(ROWS).encode(), mtime=0), "got a file packed by gzip: unpack it"),

@@ -72,6 +72,14 @@ def test_single_clips_with_another_axis_up_are_named(tmp_path: Path) -> None:
     assert "such as c1: lying, unlike the others" in _notes(_folder(tmp_path / "set", clips))
 
 
+def test_a_single_clip_with_rows_of_two_people_is_named(tmp_path: Path) -> None:
+    """Only sets of which most clips were so were told."""
+    clips = list(people())
+    clips[3] = np.stack([clips[3], clips[3] + (1, 0, 0)], axis=2).reshape(1, -1, 25, 3)
+    notes = _notes(_folder(tmp_path / "set", clips))
+    assert "1 of 12 clips, such as c3: 2 bodies take turns in the frames: rows of several" in notes
+
+
 @pytest.mark.parametrize("far", [1e6, 1e30])
 def test_joints_where_float32_has_no_millimetres_are_told(tmp_path: Path, far: float) -> None:
     clips = [np.array(clip, np.float64) for clip in people()]

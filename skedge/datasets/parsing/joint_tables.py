@@ -2,6 +2,7 @@
 
 import codecs
 import re
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,11 @@ MOST_PEOPLE = 100
 WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 # A number, then a space: 0,25 -1,5
 _DECIMAL_COMMA = re.compile(rb"\d,\d+ +-?\d")
-_WHO = ("person", "personid", "body", "bodyid", "skeleton", "track", "trackid", "player")
+# Titles of columns that tell people and moments apart, as `_plain` gives them. Where frames are
+# numbered, times may be rounded.
+_WHO = re.compile("(person|body|skeleton|track|tracking|user|player)(id|index|number|no|nr)?")
+_FRAME = re.compile("frames?(id|index|number|num|no|nr)?")
+_TIME = re.compile("t|(time|timestamp)(s|ms|us|ns|sec|seconds)?|seconds")
 
 
 def read_joints(path: Path, layout: Layout) -> np.ndarray:
@@ -109,11 +114,32 @@ def _columns(body: bytes, titles: list[bytes], places: list[int], *, path: Path)
             damaged(
                 path, f"expected {len(titles)} cells, got {len(cells)}; is it truncated?", number
             )
-    for i, title in enumerate(titles):
-        if _plain(title) in _WHO and len({cells[i].strip() for _, cells in rows}) > 1:
-            name = title.decode("latin1").strip()
-            damaged(path, f"expected one person, got rows of several ({name}): a file for each")
+    _check_one_person(titles, rows, path)
     return b"\n".join(b",".join(cells[i] for i in places) for _, cells in rows)
+
+
+def _check_one_person(titles: list[bytes], rows: list[tuple[int, list[bytes]]], path: Path) -> None:
+    """Raise `DamagedError` where rows tell several people apart, or are of one moment."""
+    words = [_plain(title) for title in titles]
+    kinds = [
+        _WHO,
+        next((kind for kind in (_FRAME, _TIME) if any(map(kind.fullmatch, words))), _TIME),
+    ]
+    for kind in kinds:
+        for i in (i for i, word in enumerate(words) if kind.fullmatch(word)):
+            name = titles[i].decode("latin1").strip()
+            values = Counter(cells[i].strip() for _, cells in rows if i < len(cells))
+            del values[b""]
+            value, times = max(values.items(), key=lambda one: one[1], default=(b"", 0))
+            if kind is _WHO and len(values) > 1:
+                damaged(path, f"expected one person, got rows of several ({name}): a file for each")
+            if kind is not _WHO and times > 1 and len(values) > 1:
+                damaged(
+                    path,
+                    f"expected a row a frame, got {times} of {name}"
+                    f" {value.decode('latin1')[:40]}: a file for each person, or each row's own"
+                    f" {name}",
+                )
 
 
 def _with_the_last(body: bytes) -> int:

@@ -1,5 +1,5 @@
 """Clips of a set that are unlike its others: of another size, upside down, lying, mirrored, still,
-with joints far from their bodies, or copies."""
+with joints far from their bodies, of several people by turns, or copies."""
 
 from collections.abc import Callable, Sequence
 
@@ -9,7 +9,7 @@ from skedge.datasets.store.paces import mixed_rates
 from skedge.skeleton.anatomy import backward, height_of, limb_change, misfit, upward
 from skedge.skeleton.body_check import CHANGING
 from skedge.skeleton.layout import Layout
-from skedge.skeleton.moments import PADDED, padding
+from skedge.skeleton.moments import PADDED, bodies, padding
 
 # Of five real sets (UTD-MHAD, MSR-Action3D, UTKinect, Florence, Bandai-Namco; 4,908 clips) no clip
 # is 1.6 times as large or small as the set's median, has a frame 1.6 times as wide as its median
@@ -42,7 +42,8 @@ def odd_clips(
     chosen = np.unique(np.linspace(0, len(names) - 1, _MOST).astype(np.int64))
     clips = (clip(int(number)) for number in chosen)
     looks = [(_look(one, layout), hash(one.tobytes()), padding(one)) for one in clips]
-    size, far, up, back, grown, moved = np.array([look[0] for look in looks]).reshape(-1, 6).T
+    looked = np.array([look[0] for look in looks]).reshape(-1, 7).T
+    size, far, up, back, grown, moved, turns = looked
     with np.errstate(invalid="ignore", divide="ignore"):
         times = size / np.nanmedian(size) if np.isfinite(size).any() else size
         other = np.maximum(times, 1 / times) > _OTHER_SIZE
@@ -64,27 +65,32 @@ def odd_clips(
         (far > _FAR, "with joints {far} body sizes away: write NaN for what was not seen"),
         (grown > CHANGING, "with limbs {grown} times longer in some frames than in others"),
         (moved == 0, "without any movement"),
+        (turns > 1, "{turns} bodies take turns in the frames: rows of several people?"),
         (copies, "copies of other clips"),
         *((which, f"{how}: padded? Cut it off") for which, how in padded),
     ):
         if odd.any():
             first = int(np.flatnonzero(odd)[0])
             said = what.format(
-                times=_short(times[first]), far=_short(far[first]), grown=_short(grown[first])
+                times=_short(times[first]),
+                far=_short(far[first]),
+                grown=_short(grown[first]),
+                turns=_short(turns[first]),
             )
             found.append(f"{odd.sum()} of {len(odd)} clips, such as {names[chosen[first]]}: {said}")
     return [*found, *mixed_rates(clip, labels)]
 
 
 def _look(clip: np.ndarray, layout: Layout) -> tuple[float, ...]:
-    """Six figures about a clip (M, T, V, 3): the size of its bodies in metres, its widest frame in
-    such sizes, how far up the shoulders are from the feet (1 to -1), how surely it is mirrored (1
-    to -1), how much limbs grow, and the largest step of a joint in metres."""
+    """Seven figures about a clip (M, T, V, 3): the size of its bodies in metres, its widest frame
+    in such sizes, how far up the shoulders are from the feet (1 to -1), how surely it is mirrored
+    (1 to -1), how much limbs grow, the largest step of a joint in metres, and how many bodies take
+    turns in the frames."""
     joints = np.asarray(clip, np.float64)
     frames = joints.reshape(-1, *joints.shape[2:])
     frames = frames[np.isfinite(frames).all(axis=-1).sum(axis=-1) > 1]
     if not len(frames):
-        return (np.nan,) * 6
+        return (np.nan,) * 7
     spans = np.linalg.norm(np.fmax.reduce(frames, 1) - np.fmin.reduce(frames, 1), axis=-1)
     size = float(np.median(spans))
     some = _some(frames)
@@ -101,6 +107,7 @@ def _look(clip: np.ndarray, layout: Layout) -> tuple[float, ...]:
         _middle(backs, np.mean),
         np.nan if _flat(some) else float(grown[np.isfinite(grown)].max(initial=1.0)),
         float(steps[np.isfinite(steps)].max(initial=0.0)),
+        float(np.fmax.reduce([bodies(person) for person in joints])),
     )
 
 
