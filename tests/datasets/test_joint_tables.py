@@ -110,6 +110,38 @@ def test_times_may_be_rounded_where_frames_are_numbered(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("{}", "{}.1"),
+        ("{}", "{}_2"),
+        ("{}", "{}"),
+        ("p1_{}", "p2_{}"),
+        ("{} person 1", "{} person 2"),
+        ("{0[0]}1_{0[1]}", "{0[0]}2_{0[1]}"),
+    ],
+)
+def test_people_beside_each_other_are_two_whatever_tells_them_apart(
+    tmp_path: Path, first: str, second: str
+) -> None:
+    """The second one was lost without a word."""
+    names = [title if "[" not in first else title.rsplit("_", 1) for title in TITLES]
+    titles = ["frame", *(form.format(name) for form in (first, second) for name in names)]
+    rows = [[str(i), *row, *ROWS[-1 - i]] for i, row in enumerate(ROWS)]
+    turned = [[row[0], *row[:0:-1]] for row in [titles, *rows]]
+    for table in ([titles, *rows], turned if first != second else [titles, *rows]):
+        (tmp_path / "a.csv").write_text(_text(table))
+        found = read_joints(tmp_path / "a.csv", NTU)
+        np.testing.assert_allclose(found, [CLIP, CLIP[::-1]])
+
+
+def test_numbered_joints_of_no_layout_are_other_columns(tmp_path: Path) -> None:
+    """Spine1 and Spine2 are no second person."""
+    titles = [*TITLES, *(f"Spine{number}_{axis}" for number in (1, 2) for axis in "xyz")]
+    rows = [[*row, *"123456"] for row in ROWS]
+    np.testing.assert_allclose(_joints(tmp_path, _text([titles, *rows])), CLIP)
+
+
+@pytest.mark.parametrize(
     ("text", "words"),
     [
         (gzip.compress(_text(ROWS).encode(), mtime=0), "got a file packed by gzip: unpack it"),

@@ -10,6 +10,7 @@ import numpy as np
 from skedge.datasets.parsing.damage import damaged
 from skedge.datasets.parsing.forms import form_of
 from skedge.datasets.parsing.tables import is_title, read_table
+from skedge.datasets.parsing.titles import places, plain
 from skedge.datasets.source import File, read_bytes
 from skedge.skeleton.layout import Layout
 
@@ -17,7 +18,7 @@ MOST_PEOPLE = 100
 WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 # A number, then a space: 0,25 -1,5
 _DECIMAL_COMMA = re.compile(rb"\d,\d+ +-?\d")
-# Titles of columns that tell people and moments apart, as `_plain` gives them. Where frames are
+# Titles of columns that tell people and moments apart, as `plain` gives them. Where frames are
 # numbered, times may be rounded.
 _WHO = re.compile("(person|body|skeleton|track|tracking|user|player)(id|index|number|no|nr)?")
 _FRAME = re.compile("frames?(id|index|number|num|no|nr)?")
@@ -30,8 +31,9 @@ def read_joints(path: Path, layout: Layout) -> np.ndarray:
 
     Between the numbers are commas, semicolons (the numbers may have decimal commas then), tabs or
     spaces; brackets are passed over. Titles that name all joints of the layout with their axis
-    (head_x, Head.X, x_head) say where each is, and other columns are left out; without such titles
-    the columns are in the layout's order. Raises `DamagedError` with the line for another number of
+    (head_x, Head.X, x_head) say where each is, and of whom where a number tells people apart
+    (head_x.1), and other columns are left out; without such titles the columns are in the layout's
+    order. Raises `DamagedError` with the line for another number of
     columns, other words, several people below each other, and what is no text.
     """
     content = _commas_between(_text(path))
@@ -39,9 +41,9 @@ def read_joints(path: Path, layout: Layout) -> np.ndarray:
     cells = first.split(b",", MOST_PEOPLE * len(layout) * 3)
     titles = any(is_title(cell) for cell in cells)
     body = rest if titles else content
-    places = _places(cells, layout) if titles else None
-    if places is not None:
-        body = _columns(body, cells, places, path=path)
+    columns = places(cells, layout) if titles else None
+    if columns is not None:
+        body = _columns(body, cells, columns, path=path)
     _check_columns(_with_the_last(body), layout, path, line=1 + titles)
     table = read_table(b"\n" + body if titles else body, 0, path, commas=True, absent=True)
     person = len(layout) * 3
@@ -83,30 +85,9 @@ def _commas_between(content: bytes) -> bytes:
     return content
 
 
-def _plain(title: bytes) -> str:
-    """A title in small letters and digits alone, without a unit in brackets."""
-    word = re.sub(r"\(.*?\)|\[.*?\]", "", title.decode("latin1").lower())
-    return re.sub("[^a-z0-9]", "", word)
-
-
-def _places(titles: list[bytes], layout: Layout) -> list[int] | None:
-    """The columns of x, y, z of every joint in the layout's order, as titles name them; None where
-    not every one is named, once."""
-    found = [_plain(title) for title in titles]
-    places = []
-    for joint in layout.joints:
-        name = _plain(joint.encode())
-        for axis in "xyz":
-            own = [i for i, title in enumerate(found) if title in (name + axis, axis + name)]
-            if len(own) != 1:
-                return None
-            places += own
-    return places
-
-
-def _columns(body: bytes, titles: list[bytes], places: list[int], *, path: Path) -> bytes:
-    """The columns at `places` of a table; `DamagedError` where its rows are of several people."""
-    if places == list(range(len(titles))):
+def _columns(body: bytes, titles: list[bytes], columns: list[int], *, path: Path) -> bytes:
+    """The `columns` of a table; `DamagedError` where its rows are of several people."""
+    if columns == list(range(len(titles))):
         return body
     rows = [(i, line.split(b",")) for i, line in enumerate(body.split(b"\n"), 2) if line.strip()]
     for number, cells in rows:
@@ -115,31 +96,26 @@ def _columns(body: bytes, titles: list[bytes], places: list[int], *, path: Path)
                 path, f"expected {len(titles)} cells, got {len(cells)}; is it truncated?", number
             )
     _check_one_person(titles, rows, path)
-    return b"\n".join(b",".join(cells[i] for i in places) for _, cells in rows)
+    return b"\n".join(b",".join(cells[i] for i in columns) for _, cells in rows)
 
 
 def _check_one_person(titles: list[bytes], rows: list[tuple[int, list[bytes]]], path: Path) -> None:
     """Raise `DamagedError` where rows tell several people apart, or are of one moment."""
-    words = [_plain(title) for title in titles]
-    kinds = [
-        _WHO,
-        next((kind for kind in (_FRAME, _TIME) if any(map(kind.fullmatch, words))), _TIME),
-    ]
-    for kind in kinds:
-        for i in (i for i, word in enumerate(words) if kind.fullmatch(word)):
-            name = titles[i].decode("latin1").strip()
-            values = Counter(cells[i].strip() for _, cells in rows if i < len(cells))
-            del values[b""]
-            value, times = max(values.items(), key=lambda one: one[1], default=(b"", 0))
-            if kind is _WHO and len(values) > 1:
-                damaged(path, f"expected one person, got rows of several ({name}): a file for each")
-            if kind is not _WHO and times > 1 and len(values) > 1:
-                damaged(
-                    path,
-                    f"expected a row a frame, got {times} of {name}"
-                    f" {value.decode('latin1')[:40]}: a file for each person, or each row's own"
-                    f" {name}",
-                )
+    words = [plain(title) for title in titles]
+    moment = _FRAME if any(map(_FRAME.fullmatch, words)) else _TIME
+    for i, word in enumerate(words):
+        name = titles[i].decode("latin1").strip()
+        values = Counter(cells[i].strip() for _, cells in rows if i < len(cells))
+        del values[b""]
+        if _WHO.fullmatch(word) and len(values) > 1:
+            damaged(path, f"expected one person, got rows of several ({name}): a file for each")
+        if moment.fullmatch(word) and 1 < len(values) < values.total():
+            ((value, times),) = values.most_common(1)
+            damaged(
+                path,
+                f"expected a row a frame, got {times} of {name} {value.decode('latin1')[:40]}:"
+                f" a file for each person, or each row's own {name}",
+            )
 
 
 def _with_the_last(body: bytes) -> int:

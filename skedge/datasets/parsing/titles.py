@@ -1,0 +1,61 @@
+"""Which column of a table has which joint of whom, by the columns' titles."""
+
+import re
+from collections import Counter, defaultdict
+
+from skedge.skeleton.layout import Layout
+
+# No title is longer, and patterns take long over what a hostile file has in its place.
+_LONGEST = 100
+# How people are numbered: head_x.1 and head1_x, head_x_p1 and head_p1_x, p1_head_x. A hip's p is no
+# person's, so the first is tried first.
+_PERSON, _NUMBER = "(?:p|person|body|player|skeleton|user)", r"(?P<who>\d{1,4})"
+_NUMBERED = (
+    re.compile(f"(?P<word>.+?){_NUMBER}(?P<axis>[xyz]?)"),
+    re.compile(f"(?P<word>.+?){_PERSON}{_NUMBER}(?P<axis>[xyz]?)"),
+    re.compile(f"{_PERSON}?{_NUMBER}(?P<word>.+)(?P<axis>)"),
+)
+
+
+def plain(title: bytes) -> str:
+    """A title in small letters and digits alone, without a unit in brackets."""
+    word = re.sub(r"\(.*?\)|\[.*?\]", "", title[:_LONGEST].decode("latin1").lower())
+    return re.sub("[^a-z0-9]", "", word)
+
+
+def places(titles: list[bytes], layout: Layout) -> list[int] | None:
+    """The columns of x, y, z of every joint in the layout's order, of one person after another;
+    None where titles name hardly any.
+
+    People are told apart by a number (head_x.1, head_x_2, p2_head_x, head2_x) or have the same
+    titles.
+    """
+    named = {}
+    for joint in layout.joints:
+        name = plain(joint.encode())
+        for axis in "xyz":
+            named[name + axis] = named[axis + name] = joint, axis
+    people: dict[tuple[int, int], dict[tuple[str, str], int]] = defaultdict(dict)
+    times: Counter[tuple[int, tuple[str, str]]] = Counter()
+    for column, title in enumerate(titles):
+        who, word = _whose(plain(title), named)
+        if word in named:
+            people[who, times[who, named[word]]][named[word]] = column
+            times[who, named[word]] += 1
+    found: list[int] = []
+    for _, columns in sorted(people.items()):
+        missing = [
+            joint for joint in layout.joints if any((joint, axis) not in columns for axis in "xyz")
+        ]
+        if not missing:
+            found += [columns[joint, axis] for joint in layout.joints for axis in "xyz"]
+    return found or None
+
+
+def _whose(word: str, named: dict[str, tuple[str, str]]) -> tuple[int, str]:
+    """The number of a person in a title, -1 without one, and the title without it."""
+    for form in _NUMBERED if word not in named else ():
+        match = form.fullmatch(word)
+        if match and match["word"] + match["axis"] in named:
+            return int(match["who"]), match["word"] + match["axis"]
+    return -1, word
