@@ -134,6 +134,18 @@ def test_people_beside_each_other_are_two_whatever_tells_them_apart(
         np.testing.assert_allclose(found, [CLIP, CLIP[::-1]])
 
 
+def test_a_title_that_names_no_joint_does_not_undo_the_others(tmp_path: Path) -> None:
+    """All titles were passed over, and joints in another order taken for each other."""
+    titles = [title.replace("shoulder_center", "Neck Base") for title in TITLES[::-1]]
+    words = r"x, y and z of every joint of ntu25, got none for shoulder_center; what is Neck Base_z"
+    with pytest.raises(InputError, match=words):
+        _joints(tmp_path, _text([titles, *(row[::-1] for row in ROWS)]))
+    with pytest.raises(InputError, match=r"got none for head$"):
+        _joints(tmp_path, _text([row[:9] + row[12:] for row in [TITLES, *ROWS]]))
+    few = [f"joint{number}" for number in range(75)]
+    np.testing.assert_allclose(_joints(tmp_path, _text([few, *ROWS])), CLIP)
+
+
 def test_numbered_joints_of_no_layout_are_other_columns(tmp_path: Path) -> None:
     """Spine1 and Spine2 are no second person."""
     titles = [*TITLES, *(f"Spine{number}_{axis}" for number in (1, 2) for axis in "xyz")]

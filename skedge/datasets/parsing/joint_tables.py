@@ -33,7 +33,7 @@ def read_joints(path: Path, layout: Layout) -> np.ndarray:
     spaces; brackets are passed over. Titles that name all joints of the layout with their axis
     (head_x, Head.X, x_head) say where each is, and of whom where a number tells people apart
     (head_x.1), and other columns are left out; without such titles the columns are in the layout's
-    order. Raises `DamagedError` with the line for another number of
+    order. Raises `DamagedError` with the line for titles of some joints only, another number of
     columns, other words, several people below each other, and what is no text.
     """
     content = _commas_between(_text(path))
@@ -41,7 +41,7 @@ def read_joints(path: Path, layout: Layout) -> np.ndarray:
     cells = first.split(b",", MOST_PEOPLE * len(layout) * 3)
     titles = any(is_title(cell) for cell in cells)
     body = rest if titles else content
-    columns = places(cells, layout) if titles else None
+    columns = places(cells, layout, path) if titles else None
     if columns is not None:
         body = _columns(body, cells, columns, path=path)
     _check_columns(_with_the_last(body), layout, path, line=1 + titles)

@@ -2,7 +2,9 @@
 
 import re
 from collections import Counter, defaultdict
+from pathlib import Path
 
+from skedge.datasets.parsing.damage import damaged
 from skedge.skeleton.layout import Layout
 
 # No title is longer, and patterns take long over what a hostile file has in its place.
@@ -23,12 +25,12 @@ def plain(title: bytes) -> str:
     return re.sub("[^a-z0-9]", "", word)
 
 
-def places(titles: list[bytes], layout: Layout) -> list[int] | None:
+def places(titles: list[bytes], layout: Layout, path: Path) -> list[int] | None:
     """The columns of x, y, z of every joint in the layout's order, of one person after another;
     None where titles name hardly any.
 
     People are told apart by a number (head_x.1, head_x_2, p2_head_x, head2_x) or have the same
-    titles.
+    titles. Raises `DamagedError` where titles name half of somebody's joints or more, but not all.
     """
     named = {}
     for joint in layout.joints:
@@ -37,11 +39,14 @@ def places(titles: list[bytes], layout: Layout) -> list[int] | None:
             named[name + axis] = named[axis + name] = joint, axis
     people: dict[tuple[int, int], dict[tuple[str, str], int]] = defaultdict(dict)
     times: Counter[tuple[int, tuple[str, str]]] = Counter()
+    others = []
     for column, title in enumerate(titles):
         who, word = _whose(plain(title), named)
         if word in named:
             people[who, times[who, named[word]]][named[word]] = column
             times[who, named[word]] += 1
+        elif word.startswith(tuple("xyz")) or word.endswith(tuple("xyz")):
+            others.append(title.decode("latin1").strip()[:40])
     found: list[int] = []
     for _, columns in sorted(people.items()):
         missing = [
@@ -49,6 +54,14 @@ def places(titles: list[bytes], layout: Layout) -> list[int] | None:
         ]
         if not missing:
             found += [columns[joint, axis] for joint in layout.joints for axis in "xyz"]
+        elif 2 * len(missing) <= len(layout):
+            # In the layout's order, joints under any other titles would be taken for each other.
+            damaged(
+                path,
+                f"expected titles with x, y and z of every joint of {layout.name}, got none for"
+                f" {', '.join(missing)[:80]}"
+                + (f"; what is {', '.join(others[:3])}?" if others else ""),
+            )
     return found or None
 
 
