@@ -49,6 +49,28 @@ def _brackets(form: str, mark: str) -> str:
             + _text([["7", "0.1", *row, "wave"] for row in ROWS]),
             id="other columns around those of the joints",
         ),
+        pytest.param(
+            _text([[f'"{one}"' for one in ["time", *TITLES, "note"]]])
+            + _text([[f'"10:0{i},5"', *row, '"good, 5"'] for i, row in enumerate(ROWS)]),
+            id="commas in quotes",
+        ),
+        pytest.param(
+            _text([[f'"{one.replace(".", ",")}"' for one in row] for row in ROWS]),
+            id="decimal commas in quotes",
+        ),
+        pytest.param(
+            _text([[f'"{one}"' for one in TITLES]], " ") + _text(ROWS, " "),
+            id="titles in quotes between spaces",
+        ),
+        pytest.param(
+            _text([[*TITLES, "note"]], ";")
+            + _text([[one.replace(".", ",") for one in row] + ['"a; b"'] for row in ROWS], ";"),
+            id="semicolons in quotes",
+        ),
+        pytest.param(
+            _text([['"' + ",".join(row) + '"'] for row in ROWS]), id="whole lines in quotes"
+        ),
+        pytest.param(_text([TITLES, *ROWS[:3], [*ROWS[3], "", ""], *ROWS[4:]]), id="empty cells"),
     ],
 )
 def test_forms_of_one_table_are_the_same_joints(tmp_path: Path, text: str) -> None:
@@ -164,6 +186,13 @@ def test_numbered_joints_of_no_layout_are_other_columns(tmp_path: Path) -> None:
         (_text([["1", *row] for row in ROWS]), "the first one a frame's number or time"),
         (_text([*ROWS, ROWS[0][:-1]]), "expected 75 numbers, got 74; is it truncated"),
         (_text([["t", *TITLES], ["1", *ROWS[0]], ROWS[0]]), "expected 76 cells, got 75"),
+        (
+            _text([TITLES, [*ROWS[0], "5"], ROWS[0]]),
+            "line 2: .* 75 cells, got 76; more than titles",
+        ),
+        (_text([["t", *TITLES], ["10,5", *ROWS[0]]]), "76 cells, got 77; more than titles"),
+        (_text([TITLES, ["1", *ROWS[0]], ["2", *ROWS[1]]]), "75 cells, got 76; more than titles"),
+        (_text([TITLES, *ROWS]).replace("head_x", '"head_x'), "expected quotes in pairs"),
     ],
 )
 def test_what_is_no_table_of_joints_is_one_line(

@@ -1,6 +1,8 @@
 """Joints in a table of text, as spreadsheets and other programs write it: a row a frame."""
 
 import codecs
+import csv
+import io
 import re
 from collections import Counter
 from pathlib import Path
@@ -9,7 +11,7 @@ import numpy as np
 
 from skedge.datasets.parsing.damage import damaged
 from skedge.datasets.parsing.forms import form_of
-from skedge.datasets.parsing.tables import is_title, read_table
+from skedge.datasets.parsing.tables import MOST, is_title, read_table
 from skedge.datasets.parsing.titles import places, plain
 from skedge.datasets.source import File, read_bytes
 from skedge.skeleton.layout import Layout
@@ -18,6 +20,7 @@ MOST_PEOPLE = 100
 WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 # A number, then a space: 0,25 -1,5
 _DECIMAL_COMMA = re.compile(rb"\d,\d+ +-?\d")
+_DECIMAL = re.compile(r"\s*[-+]?\d*,\d+([eE][-+]?\d+)?\s*")
 # Titles of columns that tell people and moments apart, as `plain` gives them. Where frames are
 # numbered, times may be rounded.
 _WHO = re.compile("(person|body|skeleton|track|tracking|user|player)(id|index|number|no|nr)?")
@@ -36,7 +39,7 @@ def read_joints(path: Path, layout: Layout) -> np.ndarray:
     order. Raises `DamagedError` with the line for titles of some joints only, another number of
     columns, other words, several people below each other, and what is no text.
     """
-    content = _commas_between(_text(path))
+    content = _commas_between(_unquoted(_text(path), path))
     first, _, rest = content.partition(b"\n")
     cells = first.split(b",", MOST_PEOPLE * len(layout) * 3)
     titles = any(is_title(cell) for cell in cells)
@@ -57,7 +60,7 @@ def read_joints(path: Path, layout: Layout) -> np.ndarray:
 
 
 def _text(path: Path) -> bytes:
-    """What a file says, in UTF-8 and with ends of lines of one kind, without quotes."""
+    """What a file says, in UTF-8 and with ends of lines of one kind."""
     content = read_bytes(File(str(path)))
     if content.startswith(WIDE):
         content = content.decode("utf-16", "replace").encode()
@@ -65,7 +68,38 @@ def _text(path: Path) -> bytes:
     form = form_of(content) or ("a binary file: export it" if b"\0" in content[:1000] else "")
     if form and not content.startswith(b"["):  # brackets are passed over
         damaged(path, f"expected a table of text, got {form}")
-    return content.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b'"', b"").strip(b" \n")
+    return content.replace(b"\r\n", b"\n").replace(b"\r", b"\n").strip(b" \n")
+
+
+def _unquoted(content: bytes, path: Path) -> bytes:
+    """A table without quotes, in which what they kept together has no marks between cells."""
+    if b'"' not in content or content.count(b",") > MOST:  # the latter is refused later
+        return content
+    if content.count(b'"') % 2:
+        damaged(path, "expected quotes in pairs, got one that is left over")
+    last = re.sub(rb'"[^"]*"', b"", content[content.rfind(b"\n") + 1 :])
+    marks = ";\t, " if not _DECIMAL_COMMA.search(last) else ";\t "
+    mark = next((mark for mark in marks if mark.encode() in last), ",")
+    # Any byte is a letter of Latin-1 and comes back the same.
+    text = io.StringIO(content.decode("latin1"), newline="")
+    rows = csv.reader(text, delimiter=mark, skipinitialspace=mark != " ")
+    try:
+        lines = [
+            row[0] if len(row) == 1 else mark.join(_cell(cell, mark) for cell in row)
+            for row in rows
+        ]
+    except csv.Error as error:
+        damaged(path, f"expected a table of cells, got: {error}", rows.line_num)
+    return "\n".join(lines).encode("latin1")
+
+
+def _cell(cell: str, mark: str) -> str:
+    """What stood in quotes: three numbers in brackets, a decimal comma, or words with marks."""
+    if cell.startswith(("(", "[")):
+        return cell.replace("\n", " ")
+    if mark == "," and _DECIMAL.fullmatch(cell):
+        return cell.replace(",", ".")
+    return re.sub(f"[{mark};\t\n]", "_", cell)
 
 
 def _commas_between(content: bytes) -> bytes:
@@ -87,14 +121,12 @@ def _commas_between(content: bytes) -> bytes:
 
 def _columns(body: bytes, titles: list[bytes], columns: list[int], *, path: Path) -> bytes:
     """The `columns` of a table; `DamagedError` where its rows are of several people."""
-    if columns == list(range(len(titles))):
-        return body
     rows = [(i, line.split(b",")) for i, line in enumerate(body.split(b"\n"), 2) if line.strip()]
+    least = max(i for i, title in enumerate(titles, 1) if title.strip())
     for number, cells in rows:
-        if len(cells) < len(titles) - (not titles[-1].strip()):
-            damaged(
-                path, f"expected {len(titles)} cells, got {len(cells)}; is it truncated?", number
-            )
+        if len(cells) < least or any(cell.strip() for cell in cells[len(titles) :]):
+            why = "is it truncated?" if len(cells) < least else "more than titles"
+            damaged(path, f"expected {len(titles)} cells, got {len(cells)}; {why}", number)
     _check_one_person(titles, rows, path)
     return b"\n".join(b",".join(cells[i] for i in columns) for _, cells in rows)
 
