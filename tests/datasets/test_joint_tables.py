@@ -70,6 +70,13 @@ def _brackets(form: str, mark: str) -> str:
         pytest.param(
             _text([['"' + ",".join(row) + '"'] for row in ROWS]), id="whole lines in quotes"
         ),
+        pytest.param(
+            "# " + _text([TITLES[::-1], *(row[::-1] for row in ROWS)]), id="numpy's header"
+        ),
+        pytest.param("# " + _text([TITLES, *ROWS], " "), id="numpy's header between spaces"),
+        pytest.param("#ours\n# " + _text([TITLES, *ROWS], "\t"), id="and a comment above it"),
+        pytest.param("# 2026\n# 12, 30\n" + _text(ROWS), id="comments alone"),
+        pytest.param("# ours\n" + _text([TITLES[::-1], *(row[::-1] for row in ROWS)]), id="both"),
         pytest.param(_text([TITLES, *ROWS[:3], [*ROWS[3], "", ""], *ROWS[4:]]), id="empty cells"),
     ],
 )
@@ -190,6 +197,8 @@ def test_numbered_joints_of_no_layout_are_other_columns(tmp_path: Path) -> None:
             _text([TITLES, [*ROWS[0], "5"], ROWS[0]]),
             "line 2: .* 75 cells, got 76; more than titles",
         ),
+        ("# a\n# " + _text([TITLES, ["1", *ROWS[0]]]), "line 3: .* 75 cells, got 76"),
+        ("# a\n# b\n" + _text([ROWS[0], [*ROWS[1], "5"]]), "line 4: expected 75 numbers, got 76"),
         (_text([["t", *TITLES], ["10,5", *ROWS[0]]]), "76 cells, got 77; more than titles"),
         (_text([TITLES, ["1", *ROWS[0]], ["2", *ROWS[1]]]), "75 cells, got 76; more than titles"),
         (_text([TITLES, *ROWS]).replace("head_x", '"head_x'), "expected quotes in pairs"),

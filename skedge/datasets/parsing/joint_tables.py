@@ -20,6 +20,8 @@ MOST_PEOPLE = 100
 WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 # A number, then a space: 0,25 -1,5
 _DECIMAL_COMMA = re.compile(rb"\d,\d+ +-?\d")
+# Lines above a table that are no rows of it; numpy writes titles so too. #N/A is no such line.
+_COMMENTS = re.compile(rb"(?:#(?!n/a)[^\n]*\n){0,999}#(?!n/a)[# ]*", re.IGNORECASE)
 _DECIMAL = re.compile(r"\s*[-+]?\d*,\d+([eE][-+]?\d+)?\s*")
 # Titles of columns that tell people and moments apart, as `plain` gives them. Where frames are
 # numbered, times may be rounded.
@@ -36,24 +38,27 @@ def read_joints(path: Path, layout: Layout) -> np.ndarray:
     spaces; brackets are passed over. Titles that name all joints of the layout with their axis
     (head_x, Head.X, x_head) say where each is, and of whom where a number tells people apart
     (head_x.1), and other columns are left out; without such titles the columns are in the layout's
-    order. Raises `DamagedError` with the line for titles of some joints only, another number of
-    columns, other words, several people below each other, and what is no text.
+    order. Lines that begin with # may stand above, the last with the titles. Raises `DamagedError`
+    with the line for titles of some joints only, another number of columns, other words, several
+    people below each other, and what is no text.
     """
-    content = _commas_between(_unquoted(_text(path), path))
+    content, above = _without_comments(_text(path))
+    content = _commas_between(_unquoted(content, path))
     first, _, rest = content.partition(b"\n")
     cells = first.split(b",", MOST_PEOPLE * len(layout) * 3)
     titles = any(is_title(cell) for cell in cells)
+    above += titles
     body = rest if titles else content
     columns = places(cells, layout, path) if titles else None
     if columns is not None:
-        body = _columns(body, cells, columns, path=path)
-    _check_columns(_with_the_last(body), layout, path, line=1 + titles)
-    table = read_table(b"\n" + body if titles else body, 0, path, commas=True, absent=True)
+        body = _columns(body, cells, columns, path=path, above=above)
+    _check_columns(_with_the_last(body), layout, path, line=1 + above)
+    table = read_table(b"\n" * above + body, 0, path, commas=True, absent=True)
     person = len(layout) * 3
     if table.shape[1] % person == 1 and np.isnan(table[:, -1]).all():
         table = table[:, :-1]  # a comma at the end of every line
     if table.shape[1] % person:
-        _check_columns(table.shape[1], layout, path, line=1 + titles)
+        _check_columns(table.shape[1], layout, path, line=1 + above)
     if table.shape[1] == 2 * person and _halves(table):
         damaged(path, "expected decimal points, got commas: put semicolons between the numbers")
     return table.reshape(len(table), -1, len(layout), 3).transpose(1, 0, 2, 3)
@@ -69,6 +74,21 @@ def _text(path: Path) -> bytes:
     if form and not content.startswith(b"["):  # brackets are passed over
         damaged(path, f"expected a table of text, got {form}")
     return content.replace(b"\r\n", b"\n").replace(b"\r", b"\n").strip(b" \n")
+
+
+def _without_comments(content: bytes) -> tuple[bytes, int]:
+    """A table from its titles on, without their #, and how many lines stand above."""
+    comments = _COMMENTS.match(content)
+    start = comments.end() if comments else 0
+    line, _, rest = content[start:].partition(b"\n")
+    if comments and (_has_titles(rest.partition(b"\n")[0]) or not _has_titles(line)):
+        start += len(line) + 1
+    return content[start:], content[:start].count(b"\n")
+
+
+def _has_titles(line: bytes) -> bool:
+    words = re.split(rb'[,;\t "]', line[:10_000])
+    return any(is_title(word) and is_title(word.strip(b"()[]")) for word in words)
 
 
 def _unquoted(content: bytes, path: Path) -> bytes:
@@ -119,9 +139,13 @@ def _commas_between(content: bytes) -> bytes:
     return content
 
 
-def _columns(body: bytes, titles: list[bytes], columns: list[int], *, path: Path) -> bytes:
+def _columns(
+    body: bytes, titles: list[bytes], columns: list[int], *, path: Path, above: int
+) -> bytes:
     """The `columns` of a table; `DamagedError` where its rows are of several people."""
-    rows = [(i, line.split(b",")) for i, line in enumerate(body.split(b"\n"), 2) if line.strip()]
+    rows = [
+        (i, line.split(b",")) for i, line in enumerate(body.split(b"\n"), 1 + above) if line.strip()
+    ]
     least = max(i for i, title in enumerate(titles, 1) if title.strip())
     for number, cells in rows:
         if len(cells) < least or any(cell.strip() for cell in cells[len(titles) :]):
