@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from skedge.datasets.formats.arrays import open_arrays
 from skedge.datasets.parsing.labels import read_labels
 from skedge.datasets.readers import import_dataset
 from skedge.datasets.store import Store
+from skedge.edge_runtime.sources.films import open_films
 from skedge.skeleton.errors import InputError
 from tests.skeleton.people import people
 
@@ -135,3 +137,26 @@ def test_words_for_validation_and_test(tmp_path: Path) -> None:
     assert _notes(folder) == ""
     store = Store(tmp_path / "set-store")
     assert store.codes("official").tolist() == [1, 2, 3]
+
+
+def test_a_comma_in_a_label_moves_no_cell(tmp_path: Path) -> None:
+    """The label was cut at it, and what followed was somebody else's subject."""
+    table = 'file,label,subject\nc0.npz,wave, slowly,1\nc1.npz,jump,2,,\nc2.npz,"wave, fast",1\n'
+    folder = _folder(tmp_path / "set", people()[:3], table)
+    found = open_arrays(folder, layout="ntu25", rate=30.0)
+    assert [str(one) for one in found.damaged] == [
+        f"{folder}/clips.csv: line 2: expected 3 cells, got 4, more than titles: put a label with a"
+        " comma in quotes"
+    ]
+    assert found.labels == ["jump", "wave, fast"]
+
+
+def test_a_comma_in_a_label_of_a_film_moves_no_cell(tmp_path: Path) -> None:
+    (tmp_path / "a.mp4").write_bytes(b"")
+    table = "film;label;subject\na.mp4;wave; slowly;1\na.mp4;jump;2;\n"
+    (tmp_path / "films.csv").write_text(table)
+    found = open_films(tmp_path / "films.csv")
+    assert "line 2: expected 3 cells, got 4, more than titles: put a label with a semicolon" in str(
+        found.damaged[0]
+    )
+    assert found.labels == ["jump"]

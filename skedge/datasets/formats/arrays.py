@@ -1,10 +1,8 @@
 """Anybody's own clips: a folder with a .npz or .csv file a clip, `clips.csv` that tells whose they
 are, and a layout."""
 
-import csv
 import os
 import re
-import unicodedata
 from functools import partial
 from itertools import permutations
 from pathlib import Path
@@ -14,12 +12,12 @@ import numpy as np
 
 from skedge.datasets.importer import Clip, Dataset
 from skedge.datasets.parsing.damage import DamagedError, check_joints, damaged
-from skedge.datasets.parsing.joint_tables import WIDE, read_joints
+from skedge.datasets.parsing.joint_tables import read_joints
 from skedge.datasets.parsing.labels import alike, read_labels
+from skedge.datasets.parsing.lists import read_list
 from skedge.datasets.parsing.npz import LARGEST, members, read_array
 from skedge.datasets.parsing.ntu_text import LONGEST
 from skedge.datasets.parsing.padded import in_order
-from skedge.datasets.source import File, read_bytes
 from skedge.datasets.store import PARTS
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.layout import Layout, layout_names, load_layout
@@ -31,7 +29,6 @@ _RATES = ("rate", "fps", "hz", "frame_rate", "framerate")
 _WHOLE = re.compile(r"-?\d+(\.0*)?")
 _NUMBER = re.compile(r"\d{1,4}(\.\d+)?")
 _UNKNOWN = ("nan", "none", "null", "na", "n/a")
-_MARKS = ",;\t|"
 _PART_NAMES = {
     "training": "train",
     **dict.fromkeys(("validation", "valid", "dev"), "val"),
@@ -249,29 +246,10 @@ def _rows(source: Path, wrong: list[DamagedError]) -> tuple[list[_Row], list[str
             f"{path}: expected the list of the clips, with the columns file and label, found none"
             + (f"; if it is {others[0]}, call it {LIST}" if others else "")
         )
-    try:
-        content = read_bytes(File(str(path)))
-        wide = "utf-16" if content.startswith(WIDE) else "utf-8-sig"
-        text = unicodedata.normalize("NFC", content.decode(wide))
-        first = text.lstrip().splitlines()[0] if text.strip() else ""
-        mark = max(_MARKS, key=first.count)
-        reader = csv.DictReader(text.splitlines(), delimiter=mark)
-        reader.fieldnames = [title.strip().lower() for title in reader.fieldnames or []]
-        columns = reader.fieldnames
-        lines = [(reader.line_num, line) for line in reader]
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: expected a table in UTF-8, got something else") from None
-    except csv.Error as error:
-        raise InputError(
-            f"{path}: expected a table of comma-separated values, got: {error}"
-        ) from None
-    if not {"file", "label"} <= set(columns):
-        raise InputError(
-            f"{path}: expected the columns file and label (subject, camera, setup, split), got"
-            f" {list(columns)[:8]}"
-        )
+    columns, lines, damaged_rows = read_list(path, ("file", "label"), (*_NUMBERS, "split"))
+    wrong += damaged_rows
     for _, line in lines:
-        line.update({f: "" for f in _NUMBERS if (line.get(f) or "").strip().lower() in _UNKNOWN})
+        line.update({f: "" for f in _NUMBERS if line.get(f, "").lower() in _UNKNOWN})
     numbers = {field: _numbering(lines, field) for field in _NUMBERS}
     rows = []
     for number, line in lines:
@@ -291,17 +269,17 @@ def _first(table: Path) -> bytes:
         return file.readline(1000).lower()
 
 
-def _numbering(lines: list[tuple[int, dict[str, str | None]]], field: str) -> dict[str, int]:
+def _numbering(lines: list[tuple[int, dict[str, str]]], field: str) -> dict[str, int]:
     """A number for every word of a column: its own where all words are numbers, else its place
     among them."""
-    words = sorted({(line.get(field) or "").strip() for _, line in lines} - {""})
+    words = sorted({line.get(field, "") for _, line in lines} - {""})
     if all(_WHOLE.fullmatch(word) for word in words):
         return {word: int(float(word)) for word in words}
     return {word: place for place, word in enumerate(words, 1)}
 
 
-def _row(source: Path, line: dict[str, str | None], numbers: dict[str, dict[str, int]]) -> _Row:
-    file, label = (line["file"] or "").strip(), (line["label"] or "").strip()
+def _row(source: Path, line: dict[str, str], numbers: dict[str, dict[str, int]]) -> _Row:
+    file, label = line["file"], line["label"]
     if "\\" in file and not (source / file).exists():
         file = file.replace("\\", "/")
     path = source / file
@@ -318,15 +296,15 @@ def _row(source: Path, line: dict[str, str | None], numbers: dict[str, dict[str,
         )
     whose = {}
     for field in _NUMBERS:
-        word = (line.get(field) or "").strip()
+        word = line.get(field, "")
         whose[field] = numbers[field][word] if word else -1
         if not -1 <= whose[field] < 2**31:
             raise ValueError(f"expected a {field} from 0, got {word[:40]}")
-    part = (line.get("split") or "").strip().lower()
+    part = line.get("split", "").lower()
     part = _PART_NAMES.get(part, part)
     if part and part not in PARTS:
         raise ValueError(f"expected a split of {', '.join(PARTS)}, got {part[:40]!r}")
-    rates = [word for word in ((line.get(title) or "").strip() for title in _RATES) if word]
+    rates = [line[title] for title in _RATES if line.get(title)]
     rate = rates[0].replace(",", ".") if rates and rates[0].lower() not in _UNKNOWN else ""
     if rate and not (_NUMBER.fullmatch(rate) and 1 <= float(rate) <= 1000):
         raise ValueError(f"expected a rate of 1 to 1000 frames a second, got {rate[:40]!r}")

@@ -3,7 +3,6 @@
 Pictures are looked at and forgotten; what is kept are bodies.
 """
 
-import csv
 import re
 from dataclasses import dataclass, replace
 from functools import partial
@@ -16,6 +15,7 @@ from skedge.datasets.formats.poses import RATE, clip_of
 from skedge.datasets.importer import Clip, Dataset
 from skedge.datasets.parsing.damage import DamagedError, damaged
 from skedge.datasets.parsing.labels import alike
+from skedge.datasets.parsing.lists import read_list
 from skedge.datasets.parsing.padded import in_order
 from skedge.datasets.poses import PoseRecording, PoseWriter, read_poses, relabel
 from skedge.datasets.store import PARTS
@@ -220,22 +220,9 @@ def _of_one(shots: list[Shot]) -> list[str]:
 
 
 def _table(source: Path, wrong: list[DamagedError]) -> list[Shot]:
-    try:
-        lines = source.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError):
-        raise InputError(f"{source}: expected a table of films (.csv) in UTF-8") from None
-    mark = ";" if lines and lines[0].count(";") > lines[0].count(",") else ","
-    reader = csv.DictReader(lines, delimiter=mark)
-    reader.fieldnames = [title.strip().lower() for title in reader.fieldnames or []]
-    if not {"film", "label"} <= set(reader.fieldnames):
-        raise InputError(
-            f"{source}: expected the columns film and label ({', '.join(COLUMNS)}), got"
-            f" {list(reader.fieldnames)[:8]}"
-        )
-    rows = [
-        (reader.line_num, {name: (line.get(name) or "").strip() for name in COLUMNS})
-        for line in reader
-    ]
+    found = read_list(source, ("film", "label"), COLUMNS)
+    wrong += found.damaged
+    rows = [(number, {name: row.get(name, "") for name in COLUMNS}) for number, row in found.rows]
     people = sorted({row["subject"] for _, row in rows} - {""})
     shots = []
     for number, row in rows:

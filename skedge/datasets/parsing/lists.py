@@ -1,0 +1,63 @@
+"""Lists of clips or films as spreadsheets write them: a row each, below a line of titles."""
+
+import csv
+import unicodedata
+from itertools import zip_longest
+from pathlib import Path
+from typing import NamedTuple
+
+from skedge.datasets.parsing.damage import DamagedError
+from skedge.datasets.parsing.joint_tables import WIDE
+from skedge.datasets.source import File, read_bytes
+from skedge.skeleton.errors import InputError
+
+_MARKS = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar"}
+
+
+class Listed(NamedTuple):
+    """A list's `titles` in small letters, its `rows` with their lines (from 1), cells by their
+    titles, empty where there are none, and rows that are `damaged`."""
+
+    titles: list[str]
+    rows: list[tuple[int, dict[str, str]]]
+    damaged: list[DamagedError]
+
+
+def read_list(path: Path, needed: tuple[str, ...], others: tuple[str, ...]) -> Listed:
+    """The list at `path`, in UTF-8 or UTF-16, between commas, semicolons, tabs or bars.
+
+    Raises `InputError` for a file that is no table or lacks a column of `needed`; `others` are
+    columns that it may have. A row with more cells than titles is damaged.
+    """
+    try:
+        content = read_bytes(File(str(path)))
+        text = content.decode("utf-16" if content.startswith(WIDE) else "utf-8-sig")
+    except (DamagedError, UnicodeDecodeError):  # a film, for one
+        raise InputError(
+            f"{path}: expected a table in UTF-8, got one that cannot be read"
+        ) from None
+    lines = unicodedata.normalize("NFC", text).splitlines()
+    mark = max(_MARKS, key=(lines or [""])[0].count)
+    reader = csv.reader(lines, delimiter=mark)
+    try:
+        (_, first), *rows = [(reader.line_num, row) for row in reader if row] or [(1, [])]
+    except csv.Error as error:
+        raise InputError(f"{path}: expected a table, got: {error}") from None
+    titles = [title.strip().lower() for title in first]
+    if not set(needed) <= set(titles):
+        raise InputError(
+            f"{path}: expected the columns {' and '.join(needed)} ({', '.join(others)}), got"
+            f" {titles[:8]}"
+        )
+    found = Listed(titles, [], [])
+    for number, row in rows:
+        cells = [cell.strip() for cell in row]
+        if any(cells[len(titles) :]):
+            what = f"expected {len(titles)} cells, got {len(cells)}, more than titles"
+            hint = f"put a label with {_MARKS[mark]} in quotes"
+            found.damaged.append(DamagedError(path, f"{what}: {hint}", number))
+        else:
+            found.rows.append(
+                (number, dict(zip_longest(titles, cells[: len(titles)], fillvalue="")))
+            )
+    return found
