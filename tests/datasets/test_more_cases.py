@@ -160,3 +160,41 @@ def test_a_comma_in_a_label_of_a_film_moves_no_cell(tmp_path: Path) -> None:
         found.damaged[0]
     )
     assert found.labels == ["jump"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["Anna", "anna", "Bob"], ["subjects 'Anna' and 'anna' differ in their spelling only"]),
+        (["P1", "P01", "P2"], ["subjects 'P01' and 'P1' differ in their spelling only"]),
+        (["1", "01", "2"], []),
+        (["10", "1", "100"], []),
+        (["v1.05", "v1.5", "v2"], []),
+    ],
+)
+def test_a_person_of_two_spellings_is_asked_for(
+    tmp_path: Path, words: list[str], said: list[str]
+) -> None:
+    """Somebody trained under one spelling and tested under the other."""
+    (tmp_path / "a.mp4").write_bytes(b"")
+    films = [f"a.mp4,wave,{word}" for word in words]
+    (tmp_path / "films.csv").write_text("\n".join(["film,label,subject", *films]))
+    rows = [f"c{number}.npz,wave,{word}" for number, word in enumerate(words)]
+    table = "\n".join(["file,label,subject", *rows])
+    folder = _folder(tmp_path / "set", people()[:3], table)
+    found = open_arrays(folder, layout="ntu25", rate=30.0)
+    assert [note.split(":")[0] for note in found.notes] == said
+    if said:
+        assert found.notes == open_films(tmp_path / "films.csv").notes
+
+
+@pytest.mark.parametrize("word", ["unknown", "?", "-", "N/A", "Unknown"])
+def test_a_word_for_nobody_is_no_person(tmp_path: Path, word: str) -> None:
+    """All clips of unknown people were those of one more person."""
+    table = f"file,label,subject\nc0.npz,wave,{word}\nc1.npz,wave,1\nc2.npz,wave,4\n"
+    folder = _folder(tmp_path / "set", people()[:3], table)
+    assert "1 clips without a subject are in no part of xsub" in _notes(folder)
+    assert Store(tmp_path / "set-store").index["subject"].tolist() == [-1, 1, 4]
+    (folder / "films.csv").write_text(table.replace("file", "film"))
+    shots = open_films(folder / "films.csv").sources
+    assert [shot.subject for shot in shots] == [-1, 0, 1]

@@ -14,7 +14,7 @@ from skedge.datasets.importer import Clip, Dataset
 from skedge.datasets.parsing.damage import DamagedError, check_joints, damaged
 from skedge.datasets.parsing.joint_tables import read_joints
 from skedge.datasets.parsing.labels import alike, read_labels
-from skedge.datasets.parsing.lists import read_list
+from skedge.datasets.parsing.lists import known, read_list
 from skedge.datasets.parsing.npz import LARGEST, members, read_array
 from skedge.datasets.parsing.ntu_text import LONGEST
 from skedge.datasets.parsing.padded import in_order
@@ -28,7 +28,6 @@ _NUMBERS = ("subject", "camera", "setup")
 _RATES = ("rate", "fps", "hz", "frame_rate", "framerate")
 _WHOLE = re.compile(r"-?\d+(\.0*)?")
 _NUMBER = re.compile(r"\d{1,4}(\.\d+)?")
-_UNKNOWN = ("nan", "none", "null", "na", "n/a")
 _PART_NAMES = {
     "training": "train",
     **dict.fromkeys(("validation", "valid", "dev"), "val"),
@@ -249,7 +248,7 @@ def _rows(source: Path, wrong: list[DamagedError]) -> tuple[list[_Row], list[str
     columns, lines, damaged_rows = read_list(path, ("file", "label"), (*_NUMBERS, "split"))
     wrong += damaged_rows
     for _, line in lines:
-        line.update({f: "" for f in _NUMBERS if line.get(f, "").lower() in _UNKNOWN})
+        line.update({field: known(line.get(field, "")) for field in _NUMBERS})
     numbers = {field: _numbering(lines, field) for field in _NUMBERS}
     rows = []
     for number, line in lines:
@@ -260,7 +259,8 @@ def _rows(source: Path, wrong: list[DamagedError]) -> tuple[list[_Row], list[str
     read = ("", "file", "label", "split", *_NUMBERS, *_RATES)
     others = [title for title in columns if title not in read]
     unread = f"{LIST}: columns not read: {', '.join(others)[:80]} (frames a second are --rate)"
-    return rows, [unread] if others else []
+    subjects = {number: word for word, number in numbers["subject"].items()}  # 1 and 01 are one
+    return rows, [unread] * bool(others) + alike(subjects.values(), "subjects")
 
 
 def _first(table: Path) -> bytes:
@@ -305,7 +305,7 @@ def _row(source: Path, line: dict[str, str], numbers: dict[str, dict[str, int]])
     if part and part not in PARTS:
         raise ValueError(f"expected a split of {', '.join(PARTS)}, got {part[:40]!r}")
     rates = [line[title] for title in _RATES if line.get(title)]
-    rate = rates[0].replace(",", ".") if rates and rates[0].lower() not in _UNKNOWN else ""
+    rate = known(rates[0]).replace(",", ".") if rates else ""
     if rate and not (_NUMBER.fullmatch(rate) and 1 <= float(rate) <= 1000):
         raise ValueError(f"expected a rate of 1 to 1000 frames a second, got {rate[:40]!r}")
     return _Row(

@@ -9,6 +9,7 @@ from pathlib import Path
 from skedge.skeleton.errors import InputError
 
 _NUMBERED = re.compile(r"(\d+)\s*[,;:.)\s]\s*(.+)")
+_ZEROS = re.compile(r"(?<![\d.])0+(?=\d)")
 
 
 def read_labels(path: Path | str | None, largest: int) -> list[str]:
@@ -49,15 +50,16 @@ def read_labels(path: Path | str | None, largest: int) -> list[str]:
     return names
 
 
-def alike(classes: Iterable[str]) -> list[str]:
-    """A note for classes that differ in capitals or spaces only."""
+def alike(names: Iterable[str], what: str = "classes") -> list[str]:
+    """A note for names of `what` that differ in capitals, spaces or zeros before numbers only."""
     folded: dict[str, list[str]] = {}
-    for name in classes:
-        folded.setdefault(" ".join(name.casefold().replace("_", " ").split()), []).append(name)
+    for name in names:
+        plain = " ".join(name.casefold().replace("_", " ").split())
+        folded.setdefault(_ZEROS.sub("", plain), []).append(name)
     return [
-        f"classes {' and '.join(map(repr, names))} differ in their spelling only: are they one?"
-        for names in folded.values()
-        if len(names) > 1
+        f"{what} {' and '.join(map(repr, same))} differ in their spelling only: are they one?"
+        for same in folded.values()
+        if len(same) > 1
     ]
 
 

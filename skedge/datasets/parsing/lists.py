@@ -13,6 +13,8 @@ from skedge.skeleton.errors import InputError
 
 _MARKS = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar"}
 
+_UNKNOWN = ("nan", "none", "null", "na", "n/a", "unknown", "?", "-", "--")
+
 
 class Listed(NamedTuple):
     """A list's `titles` in small letters, its `rows` with their lines (from 1), cells by their
@@ -61,3 +63,8 @@ def read_list(path: Path, needed: tuple[str, ...], others: tuple[str, ...]) -> L
                 (number, dict(zip_longest(titles, cells[: len(titles)], fillvalue="")))
             )
     return found
+
+
+def known(cell: str) -> str:
+    """What a cell says, nothing where it says that nobody knows."""
+    return "" if cell.lower() in _UNKNOWN else cell

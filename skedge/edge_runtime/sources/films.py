@@ -15,7 +15,7 @@ from skedge.datasets.formats.poses import RATE, clip_of
 from skedge.datasets.importer import Clip, Dataset
 from skedge.datasets.parsing.damage import DamagedError, damaged
 from skedge.datasets.parsing.labels import alike
-from skedge.datasets.parsing.lists import read_list
+from skedge.datasets.parsing.lists import known, read_list
 from skedge.datasets.parsing.padded import in_order
 from skedge.datasets.poses import PoseRecording, PoseWriter, read_poses, relabel
 from skedge.datasets.store import PARTS
@@ -72,7 +72,8 @@ def open_films(
     `films`: of every class every fifth film tests. Raises `InputError` for a source without films.
     """
     wrong: list[DamagedError] = []
-    shots = _table(source, wrong) if source.is_file() else _folder(source)
+    notes: list[str] = []
+    shots = _table(source, wrong, notes) if source.is_file() else _folder(source)
     if not shots:
         tables = sorted(source.glob("*.csv"))
         more = f"; is {tables[0]} the table? Name it" if tables else ""
@@ -94,7 +95,9 @@ def open_films(
         root=source if source.is_dir() else source.parent,
         protocols=_protocols(shots),
         damaged=wrong,
-        notes=alike(labels) + (_of_one(shots) if source.is_file() else _beside(source, shots)),
+        notes=notes
+        + alike(labels)
+        + (_of_one(shots) if source.is_file() else _beside(source, shots)),
         unit="films",
         chunk=1,
     )
@@ -219,11 +222,12 @@ def _of_one(shots: list[Shot]) -> list[str]:
     return ["all stretches are of one film: what is tested on was beside what is trained on"]
 
 
-def _table(source: Path, wrong: list[DamagedError]) -> list[Shot]:
+def _table(source: Path, wrong: list[DamagedError], notes: list[str]) -> list[Shot]:
     found = read_list(source, ("film", "label"), COLUMNS)
     wrong += found.damaged
     rows = [(number, {name: row.get(name, "") for name in COLUMNS}) for number, row in found.rows]
-    people = sorted({row["subject"] for _, row in rows} - {""})
+    people = sorted({known(row["subject"]) for _, row in rows} - {""})
+    notes += alike(people, "subjects")
     shots = []
     for number, row in rows:
         try:
@@ -253,7 +257,7 @@ def _shot(folder: Path, row: dict[str, str], people: list[str]) -> Shot:
     part = row["split"].lower()
     if part and part not in PARTS:
         raise ValueError(f"expected a split of {', '.join(PARTS)}, got {part[:40]!r}")
-    subject = people.index(row["subject"]) if row["subject"] else -1
+    subject = people.index(row["subject"]) if known(row["subject"]) else -1
     name = row["film"].rsplit(".", 1)[0]
     return Shot(path, name=name, label=row["label"], stretch=stretch, subject=subject, part=part)
 
