@@ -3,6 +3,7 @@
 import io
 from pathlib import Path
 from typing import Any
+from unicodedata import normalize
 
 import numpy as np
 import pytest
@@ -198,3 +199,22 @@ def test_a_word_for_nobody_is_no_person(tmp_path: Path, word: str) -> None:
     (folder / "films.csv").write_text(table.replace("file", "film"))
     shots = open_films(folder / "films.csv").sources
     assert [shot.subject for shot in shots] == [-1, 0, 1]
+
+
+@pytest.mark.parametrize("there", ["NFC", "NFD"])
+@pytest.mark.parametrize("written", ["NFC", "NFD"])
+def test_accents_in_names_of_files_lose_no_clip(tmp_path: Path, there: Any, written: Any) -> None:
+    """macOS writes them apart from their letters; all such clips were damaged."""
+    labels = ["gr\u00fc\u00dfen", "wave", "wave"]
+    names = [normalize(there, f"M\u00fcller {number}.npz") for number in range(3)]
+    rows = [f"{name},{label}" for name, label in zip(names, labels, strict=True)]
+    table = normalize(written, "\n".join(["file,label", *rows]))
+    folder = _folder(tmp_path / "set", people()[:3], table)
+    for number, name in enumerate(names):
+        (folder / f"c{number}.npz").rename(folder / name)
+    assert _notes(folder) == ""
+    store = Store(tmp_path / "set-store")
+    assert store.index["name"].tolist() == [f"M\u00fcller {number}" for number in range(3)]
+    assert store.labels == ("gr\u00fc\u00dfen", "wave")
+    (folder / "films.csv").write_text(table.replace("file", "film"))
+    assert [shot.label for shot in open_films(folder / "films.csv").sources] == labels

@@ -14,7 +14,7 @@ from skedge.datasets.importer import Clip, Dataset
 from skedge.datasets.parsing.damage import DamagedError, check_joints, damaged
 from skedge.datasets.parsing.joint_tables import read_joints
 from skedge.datasets.parsing.labels import alike, read_labels
-from skedge.datasets.parsing.lists import known, read_list
+from skedge.datasets.parsing.lists import composed, known, listed, read_list
 from skedge.datasets.parsing.npz import LARGEST, members, read_array
 from skedge.datasets.parsing.ntu_text import LONGEST
 from skedge.datasets.parsing.padded import in_order
@@ -245,7 +245,7 @@ def _rows(source: Path, wrong: list[DamagedError]) -> tuple[list[_Row], list[str
             f"{path}: expected the list of the clips, with the columns file and label, found none"
             + (f"; if it is {others[0]}, call it {LIST}" if others else "")
         )
-    columns, lines, damaged_rows = read_list(path, ("file", "label"), (*_NUMBERS, "split"))
+    columns, lines, damaged_rows = read_list(path, "file", (*_NUMBERS, "split"))
     wrong += damaged_rows
     for _, line in lines:
         line.update({field: known(line.get(field, "")) for field in _NUMBERS})
@@ -279,9 +279,7 @@ def _numbering(lines: list[tuple[int, dict[str, str]]], field: str) -> dict[str,
 
 
 def _row(source: Path, line: dict[str, str], numbers: dict[str, dict[str, int]]) -> _Row:
-    file, label = line["file"], line["label"]
-    if "\\" in file and not (source / file).exists():
-        file = file.replace("\\", "/")
+    file, label = listed(source, line["file"]), line["label"]
     path = source / file
     root = os.path.realpath(source)
     if not file or "\0" in file or os.path.commonpath([root, os.path.realpath(path)]) != root:
@@ -310,7 +308,7 @@ def _row(source: Path, line: dict[str, str], numbers: dict[str, dict[str, int]])
         raise ValueError(f"expected a rate of 1 to 1000 frames a second, got {rate[:40]!r}")
     return _Row(
         path,
-        file.removesuffix(path.suffix),
+        composed(file).removesuffix(path.suffix),
         label,
         whose=whose,
         part=part,

@@ -1,6 +1,7 @@
 """Lists of clips or films as spreadsheets write them: a row each, below a line of titles."""
 
 import csv
+import os
 import unicodedata
 from itertools import zip_longest
 from pathlib import Path
@@ -25,11 +26,12 @@ class Listed(NamedTuple):
     damaged: list[DamagedError]
 
 
-def read_list(path: Path, needed: tuple[str, ...], others: tuple[str, ...]) -> Listed:
+def read_list(path: Path, file: str, others: tuple[str, ...]) -> Listed:
     """The list at `path`, in UTF-8 or UTF-16, between commas, semicolons, tabs or bars.
 
-    Raises `InputError` for a file that is no table or lacks a column of `needed`; `others` are
-    columns that it may have. A row with more cells than titles is damaged.
+    Its columns are `file`, whose cells are as written, and label, and may be `others`, with letters
+    composed (NFC). Raises `InputError` for what is no table or lacks one of the first two. A row
+    with more cells than titles is damaged.
     """
     try:
         content = read_bytes(File(str(path)))
@@ -38,7 +40,7 @@ def read_list(path: Path, needed: tuple[str, ...], others: tuple[str, ...]) -> L
         raise InputError(
             f"{path}: expected a table in UTF-8, got one that cannot be read"
         ) from None
-    lines = unicodedata.normalize("NFC", text).splitlines()
+    lines = text.splitlines()
     mark = max(_MARKS, key=(lines or [""])[0].count)
     reader = csv.reader(lines, delimiter=mark)
     try:
@@ -46,10 +48,9 @@ def read_list(path: Path, needed: tuple[str, ...], others: tuple[str, ...]) -> L
     except csv.Error as error:
         raise InputError(f"{path}: expected a table, got: {error}") from None
     titles = [title.strip().lower() for title in first]
-    if not set(needed) <= set(titles):
+    if not {file, "label"} <= set(titles):
         raise InputError(
-            f"{path}: expected the columns {' and '.join(needed)} ({', '.join(others)}), got"
-            f" {titles[:8]}"
+            f"{path}: expected the columns {file} and label ({', '.join(others)}), got {titles[:8]}"
         )
     found = Listed(titles, [], [])
     for number, row in rows:
@@ -59,10 +60,25 @@ def read_list(path: Path, needed: tuple[str, ...], others: tuple[str, ...]) -> L
             hint = f"put a label with {_MARKS[mark]} in quotes"
             found.damaged.append(DamagedError(path, f"{what}: {hint}", number))
         else:
-            found.rows.append(
-                (number, dict(zip_longest(titles, cells[: len(titles)], fillvalue="")))
-            )
+            pairs = zip_longest(titles, cells[: len(titles)], fillvalue="")
+            # A file's name is found as it is written, or not at all on some systems.
+            whole = {title: cell if title == file else composed(cell) for title, cell in pairs}
+            found.rows.append((number, whole))
     return found
+
+
+def composed(text: str) -> str:
+    """Text with its letters and their accents as one (NFC), as macOS does not write file names."""
+    return unicodedata.normalize("NFC", text)
+
+
+def listed(folder: Path, name: str) -> str:
+    """The name of a file in a folder as it is there: as written, with / for \\ between folders, or
+    with accents composed or apart (NFC, NFD); as written where there is none."""
+    names = (name, name.replace("\\", "/"))
+    forms = (unicodedata.normalize(form, one) for form in ("NFC", "NFD") for one in names)
+    there = (one for one in (*names, *forms) if os.path.exists(folder / one))
+    return next(there, names[1])
 
 
 def known(cell: str) -> str:

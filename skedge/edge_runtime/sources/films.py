@@ -15,7 +15,7 @@ from skedge.datasets.formats.poses import RATE, clip_of
 from skedge.datasets.importer import Clip, Dataset
 from skedge.datasets.parsing.damage import DamagedError, damaged
 from skedge.datasets.parsing.labels import alike
-from skedge.datasets.parsing.lists import known, read_list
+from skedge.datasets.parsing.lists import known, listed, read_list
 from skedge.datasets.parsing.padded import in_order
 from skedge.datasets.poses import PoseRecording, PoseWriter, read_poses, relabel
 from skedge.datasets.store import PARTS
@@ -223,7 +223,7 @@ def _of_one(shots: list[Shot]) -> list[str]:
 
 
 def _table(source: Path, wrong: list[DamagedError], notes: list[str]) -> list[Shot]:
-    found = read_list(source, ("film", "label"), COLUMNS)
+    found = read_list(source, "film", COLUMNS)
     wrong += found.damaged
     rows = [(number, {name: row.get(name, "") for name in COLUMNS}) for number, row in found.rows]
     people = sorted({known(row["subject"]) for _, row in rows} - {""})
@@ -240,7 +240,7 @@ def _table(source: Path, wrong: list[DamagedError], notes: list[str]) -> list[Sh
 def _shot(folder: Path, row: dict[str, str], people: list[str]) -> Shot:
     if not row["film"] or not row["label"]:
         raise ValueError(f"expected a film and a label, got {row['film'][:60]!r}")
-    path = folder / row["film"].replace("\\", "/")
+    path = folder / listed(folder, row["film"])
     if not path.is_file():
         raise ValueError(f"expected the film {row['film'][:80]!r}, found none")
     stretch = None
