@@ -218,3 +218,17 @@ def test_accents_in_names_of_files_lose_no_clip(tmp_path: Path, there: Any, writ
     assert store.labels == ("gr\u00fc\u00dfen", "wave")
     (folder / "films.csv").write_text(table.replace("file", "film"))
     assert [shot.label for shot in open_films(folder / "films.csv").sources] == labels
+
+
+def test_files_that_the_list_lacks_are_told(tmp_path: Path) -> None:
+    table = "file,label\nc0.npz,wave\n./c1.npz,wave, slowly\nsub\\c2.npz,jump\n"
+    folder = _folder(tmp_path / "set", people()[:5], table)
+    for inner in ("sub", "store"):
+        (folder / inner).mkdir()
+    (folder / "c2.npz").rename(folder / "sub" / "c2.npz")
+    (folder / "c4.npz").rename(folder / "sub" / "C4.NPZ")
+    for name in (".hidden.npz", "people.csv", "notes.txt", "store/store.json", "store/joints.npy"):
+        (folder / name).write_bytes(b"")
+    assert "2 files that clips.csv lacks left out, such as c3.npz" in _notes(folder)
+    (folder / "clips.csv").write_text(table + "d.csv,jump\n")
+    assert "3 files that clips.csv lacks left out" in str(open_arrays(folder, layout="ntu25").notes)

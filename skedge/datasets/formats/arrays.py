@@ -14,7 +14,7 @@ from skedge.datasets.importer import Clip, Dataset
 from skedge.datasets.parsing.damage import DamagedError, check_joints, damaged
 from skedge.datasets.parsing.joint_tables import read_joints
 from skedge.datasets.parsing.labels import alike, read_labels
-from skedge.datasets.parsing.lists import composed, known, listed, read_list
+from skedge.datasets.parsing.lists import composed, files_in, listed, read_list, stated
 from skedge.datasets.parsing.npz import LARGEST, members, read_array
 from skedge.datasets.parsing.ntu_text import LONGEST
 from skedge.datasets.parsing.padded import in_order
@@ -245,10 +245,10 @@ def _rows(source: Path, wrong: list[DamagedError]) -> tuple[list[_Row], list[str
             f"{path}: expected the list of the clips, with the columns file and label, found none"
             + (f"; if it is {others[0]}, call it {LIST}" if others else "")
         )
-    columns, lines, damaged_rows = read_list(path, "file", (*_NUMBERS, "split"))
+    columns, lines, files, damaged_rows = read_list(path, "file", (*_NUMBERS, "split"))
     wrong += damaged_rows
     for _, line in lines:
-        line.update({field: known(line.get(field, "")) for field in _NUMBERS})
+        line.update({field: stated(line.get(field, "")) for field in _NUMBERS})
     numbers = {field: _numbering(lines, field) for field in _NUMBERS}
     rows = []
     for number, line in lines:
@@ -260,7 +260,23 @@ def _rows(source: Path, wrong: list[DamagedError]) -> tuple[list[_Row], list[str
     others = [title for title in columns if title not in read]
     unread = f"{LIST}: columns not read: {', '.join(others)[:80]} (frames a second are --rate)"
     subjects = {number: word for word, number in numbers["subject"].items()}  # 1 and 01 are one
-    return rows, [unread] * bool(others) + alike(subjects.values(), "subjects")
+    notes = alike(subjects.values(), "subjects") + _not_listed(source, files)
+    return rows, [unread] * bool(others) + notes
+
+
+def _not_listed(source: Path, files: list[str]) -> list[str]:
+    """A note about clips in the folder that the list lacks; tables are only where it has such, and
+    stores are none."""
+    there = {os.path.normpath(source / listed(source, file)) for file in files}
+    endings = {Path(file).suffix.lower() for file in files} & {".csv"} | {".npz", ".npy"}
+    left = [
+        file.relative_to(source)
+        for file in files_in(source, "**/*", endings)
+        if file.name != LIST
+        and os.path.normpath(file) not in there
+        and not (file.parent / "store.json").exists()
+    ]
+    return [f"{len(left)} files that {LIST} lacks left out, such as {left[0]}"] if left else []
 
 
 def _first(table: Path) -> bytes:
@@ -303,7 +319,7 @@ def _row(source: Path, line: dict[str, str], numbers: dict[str, dict[str, int]])
     if part and part not in PARTS:
         raise ValueError(f"expected a split of {', '.join(PARTS)}, got {part[:40]!r}")
     rates = [line[title] for title in _RATES if line.get(title)]
-    rate = known(rates[0]).replace(",", ".") if rates else ""
+    rate = stated(rates[0]).replace(",", ".") if rates else ""
     if rate and not (_NUMBER.fullmatch(rate) and 1 <= float(rate) <= 1000):
         raise ValueError(f"expected a rate of 1 to 1000 frames a second, got {rate[:40]!r}")
     return _Row(

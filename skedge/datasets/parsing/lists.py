@@ -3,6 +3,7 @@
 import csv
 import os
 import unicodedata
+from collections.abc import Collection
 from itertools import zip_longest
 from pathlib import Path
 from typing import NamedTuple
@@ -19,10 +20,11 @@ _UNKNOWN = ("nan", "none", "null", "na", "n/a", "unknown", "?", "-", "--")
 
 class Listed(NamedTuple):
     """A list's `titles` in small letters, its `rows` with their lines (from 1), cells by their
-    titles, empty where there are none, and rows that are `damaged`."""
+    titles, empty where there are none, the `files` of all rows, and rows that are `damaged`."""
 
     titles: list[str]
     rows: list[tuple[int, dict[str, str]]]
+    files: list[str]
     damaged: list[DamagedError]
 
 
@@ -52,9 +54,10 @@ def read_list(path: Path, file: str, others: tuple[str, ...]) -> Listed:
         raise InputError(
             f"{path}: expected the columns {file} and label ({', '.join(others)}), got {titles[:8]}"
         )
-    found = Listed(titles, [], [])
+    found = Listed(titles, [], [], [])
     for number, row in rows:
         cells = [cell.strip() for cell in row]
+        found.files.extend(cells[titles.index(file) :][:1])
         if any(cells[len(titles) :]):
             what = f"expected {len(titles)} cells, got {len(cells)}, more than titles"
             hint = f"put a label with {_MARKS[mark]} in quotes"
@@ -81,6 +84,18 @@ def listed(folder: Path, name: str) -> str:
     return next(there, names[1])
 
 
-def known(cell: str) -> str:
+def files_in(folder: Path, pattern: str, endings: Collection[str]) -> list[Path]:
+    """The files in a folder whose paths match, with such endings, in small letters or capitals;
+    hidden ones, and those in hidden folders, are none."""
+    return sorted(
+        file
+        for file in folder.glob(pattern)
+        if file.suffix.lower() in endings
+        and file.is_file()
+        and not any(part.startswith(".") for part in file.relative_to(folder).parts)
+    )
+
+
+def stated(cell: str) -> str:
     """What a cell says, nothing where it says that nobody knows."""
     return "" if cell.lower() in _UNKNOWN else cell

@@ -15,7 +15,7 @@ from skedge.datasets.formats.poses import RATE, clip_of
 from skedge.datasets.importer import Clip, Dataset
 from skedge.datasets.parsing.damage import DamagedError, damaged
 from skedge.datasets.parsing.labels import alike
-from skedge.datasets.parsing.lists import known, listed, read_list
+from skedge.datasets.parsing.lists import files_in, listed, read_list, stated
 from skedge.datasets.parsing.padded import in_order
 from skedge.datasets.poses import PoseRecording, PoseWriter, read_poses, relabel
 from skedge.datasets.store import PARTS
@@ -189,13 +189,7 @@ def _folder(source: Path) -> list[Shot]:
 
 
 def _films(folder: Path, pattern: str) -> list[Path]:
-    return sorted(
-        file
-        for file in folder.glob(pattern)
-        if file.suffix.lower() in FILMS
-        and file.is_file()
-        and not any(part.startswith(".") for part in file.relative_to(folder).parts)
-    )
+    return files_in(folder, pattern, FILMS)
 
 
 def _beside(source: Path, shots: list[Shot]) -> list[str]:
@@ -226,7 +220,7 @@ def _table(source: Path, wrong: list[DamagedError], notes: list[str]) -> list[Sh
     found = read_list(source, "film", COLUMNS)
     wrong += found.damaged
     rows = [(number, {name: row.get(name, "") for name in COLUMNS}) for number, row in found.rows]
-    people = sorted({known(row["subject"]) for _, row in rows} - {""})
+    people = sorted({stated(row["subject"]) for _, row in rows} - {""})
     notes += alike(people, "subjects")
     shots = []
     for number, row in rows:
@@ -257,7 +251,7 @@ def _shot(folder: Path, row: dict[str, str], people: list[str]) -> Shot:
     part = row["split"].lower()
     if part and part not in PARTS:
         raise ValueError(f"expected a split of {', '.join(PARTS)}, got {part[:40]!r}")
-    subject = people.index(row["subject"]) if known(row["subject"]) else -1
+    subject = people.index(row["subject"]) if stated(row["subject"]) else -1
     name = row["film"].rsplit(".", 1)[0]
     return Shot(path, name=name, label=row["label"], stretch=stretch, subject=subject, part=part)
 
