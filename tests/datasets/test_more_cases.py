@@ -232,3 +232,13 @@ def test_files_that_the_list_lacks_are_told(tmp_path: Path) -> None:
     assert "2 files that clips.csv lacks left out, such as c3.npz" in _notes(folder)
     (folder / "clips.csv").write_text(table + "d.csv,jump\n")
     assert "3 files that clips.csv lacks left out" in str(open_arrays(folder, layout="ntu25").notes)
+
+
+def test_clips_without_a_split_where_others_have_one_are_told(tmp_path: Path) -> None:
+    """They neither trained nor tested, without a word."""
+    table = "file,label,split\nc0.npz,wave,train\nc1.npz,wave,\nc2.npz,jump,test\n"
+    folder = _folder(tmp_path / "set", people()[:3], table)
+    said = "1 clips without a split are in no part of official"
+    assert _notes(folder) == said
+    (folder / "films.csv").write_text(table.replace("file", "film"))
+    assert open_films(folder / "films.csv").notes == [said]

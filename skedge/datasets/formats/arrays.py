@@ -14,7 +14,14 @@ from skedge.datasets.importer import Clip, Dataset
 from skedge.datasets.parsing.damage import DamagedError, check_joints, damaged
 from skedge.datasets.parsing.joint_tables import read_joints
 from skedge.datasets.parsing.labels import alike, read_labels
-from skedge.datasets.parsing.lists import composed, files_in, listed, read_list, stated
+from skedge.datasets.parsing.lists import (
+    composed,
+    files_in,
+    listed,
+    read_list,
+    stated,
+    without_part,
+)
 from skedge.datasets.parsing.npz import LARGEST, members, read_array
 from skedge.datasets.parsing.ntu_text import LONGEST
 from skedge.datasets.parsing.padded import in_order
@@ -97,6 +104,7 @@ def open_arrays(
     if any(row.part for row in known):
         parts = {part: frozenset(row.name for row in known if row.part == part) for part in PARTS}
         protocols["official"] = in_order(parts)
+    notes += without_part([row.part for row in known])
     subjects = sorted({row.whose["subject"] for row in known} - {-1})
     if len(subjects) > 1:
         protocols["xsub"] = partial(_cross_subject, train=subjects[::2])

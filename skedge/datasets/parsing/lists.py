@@ -84,6 +84,16 @@ def listed(folder: Path, name: str) -> str:
     return next(there, names[1])
 
 
+def without_part(parts: list[str]) -> list[str]:
+    """A note about clips that have no part of the split, where others have one."""
+    nowhere = parts.count("")
+    return (
+        [f"{nowhere} clips without a split are in no part of official"]
+        if 0 < nowhere < len(parts)
+        else []
+    )
+
+
 def files_in(folder: Path, pattern: str, endings: Collection[str]) -> list[Path]:
     """The files in a folder whose paths match, with such endings, in small letters or capitals;
     hidden ones, and those in hidden folders, are none."""

@@ -15,7 +15,7 @@ from skedge.datasets.formats.poses import RATE, clip_of
 from skedge.datasets.importer import Clip, Dataset
 from skedge.datasets.parsing.damage import DamagedError, damaged
 from skedge.datasets.parsing.labels import alike
-from skedge.datasets.parsing.lists import files_in, listed, read_list, stated
+from skedge.datasets.parsing.lists import files_in, listed, read_list, stated, without_part
 from skedge.datasets.parsing.padded import in_order
 from skedge.datasets.poses import PoseRecording, PoseWriter, read_poses, relabel
 from skedge.datasets.store import PARTS
@@ -228,6 +228,7 @@ def _table(source: Path, wrong: list[DamagedError], notes: list[str]) -> list[Sh
             shots.append(_shot(source.parent, row, people))
         except ValueError as error:
             wrong.append(DamagedError(source, str(error), number))
+    notes += without_part([shot.part for shot in shots])
     return _apart(shots)
 
 
