@@ -75,6 +75,8 @@ def _brackets(form: str, mark: str) -> str:
         ),
         pytest.param("# " + _text([TITLES, *ROWS], " "), id="numpy's header between spaces"),
         pytest.param("#ours\n# " + _text([TITLES, *ROWS], "\t"), id="and a comment above it"),
+        pytest.param("sep=;\n" + _text([TITLES, *ROWS], ";"), id="the mark that Excel names"),
+        pytest.param('"sep=,"\n# ' + _text([TITLES, *ROWS]), id="the mark and a comment"),
         pytest.param("# 2026\n# 12, 30\n" + _text(ROWS), id="comments alone"),
         pytest.param("# ours\n" + _text([TITLES[::-1], *(row[::-1] for row in ROWS)]), id="both"),
         pytest.param(_text([TITLES, *ROWS[:3], [*ROWS[3], "", ""], *ROWS[4:]]), id="empty cells"),

@@ -242,3 +242,15 @@ def test_clips_without_a_split_where_others_have_one_are_told(tmp_path: Path) ->
     assert _notes(folder) == said
     (folder / "films.csv").write_text(table.replace("file", "film"))
     assert open_films(folder / "films.csv").notes == [said]
+
+
+@pytest.mark.parametrize("above", ["sep=;", "", '"sep=;"\n', ";;\nSEP=;"])
+def test_lines_above_the_titles_of_a_list_are_none_of_them(tmp_path: Path, above: str) -> None:
+    """Spreadsheets write them; the list was refused, with the words got []."""
+    table = f"{above}\nfile;label\nc0.npz;wave, fast, low\nc1.npz;jump;;9\nc9;jump\n"
+    found = open_arrays(_folder(tmp_path / "set", people()[:2], table), layout="ntu25")
+    assert found.labels == ["wave, fast, low"]
+    assert [one.line for one in found.damaged] == [above.count("\n") + line for line in (4, 5)]
+    (tmp_path / "set" / "clips.csv").write_text("\n\n")
+    with pytest.raises(InputError, match=r"columns file and label .*, got an empty file"):
+        open_arrays(tmp_path / "set", layout="ntu25")

@@ -20,8 +20,11 @@ MOST_PEOPLE = 100
 WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 # A number, then a space: 0,25 -1,5
 _DECIMAL_COMMA = re.compile(rb"\d,\d+ +-?\d")
-# Lines above a table that are no rows of it; numpy writes titles so too. #N/A is no such line.
-_COMMENTS = re.compile(rb"(?:#(?!n/a)[^\n]*\n){0,999}#(?!n/a)[# ]*", re.IGNORECASE)
+# Lines above a table that are no rows of it: the mark that spreadsheets name, and comments, behind
+# whose # numpy writes titles. #N/A is no comment.
+_ABOVE = re.compile(
+    rb'(?:"?sep=[,;\t|]"?\n)?((?:#(?!n/a)[^\n]*\n){0,999}#(?!n/a)[# ]*)?', re.IGNORECASE
+)
 _DECIMAL = re.compile(r"\s*[-+]?\d*,\d+([eE][-+]?\d+)?\s*")
 # Titles of columns that tell people and moments apart, as `plain` gives them. Where frames are
 # numbered, times may be rounded.
@@ -42,7 +45,7 @@ def read_joints(path: Path, layout: Layout) -> np.ndarray:
     with the line for titles of some joints only, another number of columns, other words, several
     people below each other, and what is no text.
     """
-    content, above = _without_comments(_text(path))
+    content, above = _from_titles(_text(path))
     content = _commas_between(_unquoted(content, path))
     first, _, rest = content.partition(b"\n")
     cells = first.split(b",", MOST_PEOPLE * len(layout) * 3)
@@ -76,12 +79,13 @@ def _text(path: Path) -> bytes:
     return content.replace(b"\r\n", b"\n").replace(b"\r", b"\n").strip(b" \n")
 
 
-def _without_comments(content: bytes) -> tuple[bytes, int]:
+def _from_titles(content: bytes) -> tuple[bytes, int]:
     """A table from its titles on, without their #, and how many lines stand above."""
-    comments = _COMMENTS.match(content)
-    start = comments.end() if comments else 0
+    above = _ABOVE.match(content)
+    assert above is not None  # nothing is above most
+    start = above.end()
     line, _, rest = content[start:].partition(b"\n")
-    if comments and (_has_titles(rest.partition(b"\n")[0]) or not _has_titles(line)):
+    if above[1] and (_has_titles(rest.partition(b"\n")[0]) or not _has_titles(line)):
         start += len(line) + 1
     return content[start:], content[:start].count(b"\n")
 

@@ -2,9 +2,10 @@
 
 import csv
 import os
+import re
 import unicodedata
 from collections.abc import Collection
-from itertools import zip_longest
+from itertools import takewhile, zip_longest
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,6 +16,8 @@ from skedge.skeleton.errors import InputError
 
 _MARKS = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar"}
 
+# What spreadsheets write above the titles: a line of the mark, and lines of empty cells.
+_ABOVE = re.compile(r'"?sep=(?P<mark>[,;\t|])"?|[,;\t| "]*', re.IGNORECASE)
 _UNKNOWN = ("nan", "none", "null", "na", "n/a", "unknown", "?", "-", "--")
 
 
@@ -35,27 +38,15 @@ def read_list(path: Path, file: str, others: tuple[str, ...]) -> Listed:
     composed (NFC). Raises `InputError` for what is no table or lacks one of the first two. A row
     with more cells than titles is damaged.
     """
-    try:
-        content = read_bytes(File(str(path)))
-        text = content.decode("utf-16" if content.startswith(WIDE) else "utf-8-sig")
-    except (DamagedError, UnicodeDecodeError):  # a film, for one
-        raise InputError(
-            f"{path}: expected a table in UTF-8, got one that cannot be read"
-        ) from None
-    lines = text.splitlines()
-    mark = max(_MARKS, key=(lines or [""])[0].count)
-    reader = csv.reader(lines, delimiter=mark)
-    try:
-        (_, first), *rows = [(reader.line_num, row) for row in reader if row] or [(1, [])]
-    except csv.Error as error:
-        raise InputError(f"{path}: expected a table, got: {error}") from None
-    titles = [title.strip().lower() for title in first]
+    mark, rows = _rows(path)
+    titles = [title.strip().lower() for title in rows[0][1]] if rows else []
     if not {file, "label"} <= set(titles):
         raise InputError(
-            f"{path}: expected the columns {file} and label ({', '.join(others)}), got {titles[:8]}"
+            f"{path}: expected the columns {file} and label ({', '.join(others)}), got"
+            f" {titles[:8] or 'an empty file'}"
         )
     found = Listed(titles, [], [], [])
-    for number, row in rows:
+    for number, row in rows[1:]:
         cells = [cell.strip() for cell in row]
         found.files.extend(cells[titles.index(file) :][:1])
         if any(cells[len(titles) :]):
@@ -68,6 +59,26 @@ def read_list(path: Path, file: str, others: tuple[str, ...]) -> Listed:
             whole = {title: cell if title == file else composed(cell) for title, cell in pairs}
             found.rows.append((number, whole))
     return found
+
+
+def _rows(path: Path) -> tuple[str, list[tuple[int, list[str]]]]:
+    """The mark between a list's cells, and its rows from the titles on with their lines."""
+    try:
+        content = read_bytes(File(str(path)))
+        text = content.decode("utf-16" if content.startswith(WIDE) else "utf-8-sig")
+    except (DamagedError, UnicodeDecodeError):  # a film, for one
+        raise InputError(
+            f"{path}: expected a table in UTF-8, got one that cannot be read"
+        ) from None
+    lines = text.splitlines()
+    above = [top["mark"] for top in takewhile(bool, map(_ABOVE.fullmatch, lines)) if top]
+    below = lines[len(above) :]
+    mark = next(filter(None, above), None) or max(_MARKS, key="".join(below[:1]).count)
+    reader = csv.reader(below, delimiter=mark)
+    try:
+        return mark, [(len(above) + reader.line_num, row) for row in reader if row]
+    except csv.Error as error:
+        raise InputError(f"{path}: expected a table, got: {error}") from None
 
 
 def composed(text: str) -> str:
