@@ -211,7 +211,7 @@ def load_layout(name: str) -> Layout:
             " file's path"
         )
     try:
-        document = json.loads(path.read_text())
+        document = json.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise InputError(
             f"{path}: expected a layout in JSON, got something else ({error})"

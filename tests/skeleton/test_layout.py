@@ -174,3 +174,10 @@ def test_a_wrong_joint_count_says_which_layouts_fit() -> None:
         check_joint_count(17, load_layout("ntu25"), "clip.npz")
     with pytest.raises(InputError, match="no built-in layout has 99 joints"):
         check_joint_count(99, load_layout("ntu25"), "clip.npz")
+
+
+def test_a_layout_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
+    """Editors on Windows write one; the layout was refused."""
+    path = tmp_path / "layout.json"
+    path.write_text(json.dumps(load_layout("sbu15").to_dict()), encoding="utf-8-sig")
+    assert load_layout(str(path)).joints == load_layout("sbu15").joints
