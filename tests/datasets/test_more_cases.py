@@ -254,3 +254,21 @@ def test_lines_above_the_titles_of_a_list_are_none_of_them(tmp_path: Path, above
     (tmp_path / "set" / "clips.csv").write_text("\n\n")
     with pytest.raises(InputError, match=r"columns file and label .*, got an empty file"):
         open_arrays(tmp_path / "set", layout="ntu25")
+
+
+def test_labels_that_number_the_classes_of_a_file_get_their_names(tmp_path: Path) -> None:
+    """They were refused, every one, as no class of the file."""
+    table = "file,label\nc0.npz,2\nc1.npz,00\nc2.npz,2\n"
+    folder = _folder(tmp_path / "set", people()[:3], table)
+    names = tmp_path / "names.txt"
+    names.write_text("wave\njump\nsit\n")
+    import_dataset("arrays", folder, tmp_path / "store", layout="ntu25", labels=names, rate=30.0)
+    store = Store(tmp_path / "store")
+    assert store.labels == ("wave", "jump", "sit")
+    assert store.index["label"].tolist() == [2, 0, 2]
+    names.write_text("wave\njump\n")
+    with pytest.raises(InputError, match="expected at least 3 classes, one a line, got 2"):
+        open_arrays(folder, layout="ntu25", labels=names)
+    names.write_text("2\n00\n")
+    found = open_arrays(folder, layout="ntu25", labels=names)
+    assert [row.label for row in found.sources] == ["2", "00", "2"]

@@ -72,10 +72,10 @@ def open_arrays(
     .csv also nothing) where absent.
 
     `layout` is a name or a JSON file, by default `layout.json` in the folder. `labels` is a text
-    file with one class a line, otherwise the classes are those of the list in their order.
-    Protocols: `official` by the column split (train, val or test), `xsub` where there are at least
-    two subjects: every other one trains. Raises `InputError` for a list or layout that cannot be
-    read; a row or a file that cannot is damage.
+    file with one class a line, whose names labels may have or number from 0; otherwise the classes
+    are those of the list in their order. Protocols: `official` by the column split (train, val or
+    test), `xsub` where there are at least two subjects: every other one trains. Raises `InputError`
+    for a list or layout that cannot be read; a row or a file that cannot is damage.
     """
     if not source.is_dir():
         raise InputError(f"{source}: expected a folder with {LIST} and the files that it lists")
@@ -88,7 +88,7 @@ def open_arrays(
     chosen = load_layout(layout if layout is not None else str(own))
     wrong: list[DamagedError] = []
     rows, notes = _rows(source, wrong)
-    classes = _classes(rows, labels)
+    rows, classes = _classes(rows, labels)
     unknown = [row for row in rows if row.label not in classes]
     wrong += [
         DamagedError(row.path, f"expected a class of {labels}, got {row.label[:40]!r}")
@@ -340,13 +340,18 @@ def _row(source: Path, line: dict[str, str], numbers: dict[str, dict[str, int]])
     )
 
 
-def _classes(rows: list[_Row], labels: Path | str | None) -> dict[str, int]:
-    names = (
-        sorted({row.label for row in rows}, key=_as_numbers)
-        if labels is None
-        else read_labels(labels, 0)
-    )
-    return {name: number for number, name in enumerate(names)}
+def _classes(rows: list[_Row], labels: Path | str | None) -> tuple[list[_Row], dict[str, int]]:
+    """The rows and the numbers of their classes; where all labels number the classes of a file,
+    from 0, they are named after it."""
+    if labels is None:
+        names = sorted({row.label for row in rows}, key=_as_numbers)
+    else:
+        names = read_labels(labels, 0)
+        own = {row.label for row in rows}
+        if all(map(str.isdecimal, own)) and own.isdisjoint(names):
+            names = read_labels(labels, max(map(int, own), default=0))
+            rows = [row._replace(label=names[int(row.label)]) for row in rows]
+    return rows, {name: number for number, name in enumerate(names)}
 
 
 def _as_numbers(label: str) -> tuple[int, str]:
