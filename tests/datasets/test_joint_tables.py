@@ -121,9 +121,9 @@ def test_people_below_each_other_are_told(tmp_path: Path) -> None:
 )
 def test_any_title_of_a_person_tells_that_rows_are_of_two(tmp_path: Path, title: str) -> None:
     """They were read as one body that is here and there by turns."""
-    rows = [[who, *row] for row in ROWS for who in ("0", "1")]
+    rows = [[str(i), who, *row] for i, row in enumerate(ROWS) for who in ("0", "1")]
     with pytest.raises(InputError, match=rf"rows of several \({title}\): a file for each"):
-        _joints(tmp_path, _text([[title, *TITLES], *rows]))
+        _joints(tmp_path, _text([["frame", title, *TITLES], *rows]))
 
 
 @pytest.mark.parametrize("title", ["frame", "Frame No", "frame_id", "time", "Timestamp (ms)", "t"])

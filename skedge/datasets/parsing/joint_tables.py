@@ -163,19 +163,20 @@ def _check_one_person(titles: list[bytes], rows: list[tuple[int, list[bytes]]], 
     """Raise `DamagedError` where rows tell several people apart, or are of one moment."""
     words = [plain(title) for title in titles]
     moment = _FRAME if any(map(_FRAME.fullmatch, words)) else _TIME
-    for i, word in enumerate(words):
-        name = titles[i].decode("latin1").strip()
-        values = Counter(cells[i].strip() for _, cells in rows if i < len(cells))
-        del values[b""]
-        if _WHO.fullmatch(word) and len(values) > 1:
-            damaged(path, f"expected one person, got rows of several ({name}): a file for each")
-        if moment.fullmatch(word) and 1 < len(values) < values.total():
-            ((value, times),) = values.most_common(1)
-            damaged(
-                path,
-                f"expected a row a frame, got {times} of {name} {value.decode('latin1')[:40]}:"
-                f" a file for each person, or each row's own {name}",
-            )
+    for kind in (_WHO, moment):
+        for i in (i for i, word in enumerate(words) if kind.fullmatch(word)):
+            name = titles[i].decode("latin1").strip()
+            values = Counter(cells[i].strip() for _, cells in rows if i < len(cells))
+            del values[b""]
+            if kind is _WHO and len(values) > 1:
+                damaged(path, f"expected one person, got rows of several ({name}): a file for each")
+            if kind is moment and 1 < len(values) < values.total():
+                ((value, times),) = values.most_common(1)
+                damaged(
+                    path,
+                    f"expected a row a frame, got {times} of {name} {value.decode('latin1')[:40]}:"
+                    f" a file for each person, or each row's own {name}",
+                )
 
 
 def _with_the_last(body: bytes) -> int:
