@@ -203,6 +203,10 @@ def test_numbered_joints_of_no_layout_are_other_columns(tmp_path: Path) -> None:
         ("# a\n# b\n" + _text([ROWS[0], [*ROWS[1], "5"]]), "line 4: expected 75 numbers, got 76"),
         (_text([["t", *TITLES], ["10,5", *ROWS[0]]]), "76 cells, got 77; more than titles"),
         (_text([TITLES, ["1", *ROWS[0]], ["2", *ROWS[1]]]), "75 cells, got 76; more than titles"),
+        (
+            _text([["t", *TITLES], *(["1", *row] for row in ROWS)]).replace(".", ","),
+            "got 151; more than titles: if numbers have decimal commas, put semicolons between",
+        ),
         (_text([TITLES, *ROWS]).replace("head_x", '"head_x'), "expected quotes in pairs"),
     ],
 )

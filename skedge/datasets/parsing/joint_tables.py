@@ -154,6 +154,8 @@ def _columns(
     for number, cells in rows:
         if len(cells) < least or any(cell.strip() for cell in cells[len(titles) :]):
             why = "is it truncated?" if len(cells) < least else "more than titles"
+            if len(cells) > 1.5 * len(titles):
+                why += ": if numbers have decimal commas, put semicolons between them"
             damaged(path, f"expected {len(titles)} cells, got {len(cells)}; {why}", number)
     _check_one_person(titles, rows, path)
     return b"\n".join(b",".join(cells[i] for i in columns) for _, cells in rows)
