@@ -272,3 +272,12 @@ def test_labels_that_number_the_classes_of_a_file_get_their_names(tmp_path: Path
     names.write_text("2\n00\n")
     found = open_arrays(folder, layout="ntu25", labels=names)
     assert [row.label for row in found.sources] == ["2", "00", "2"]
+
+
+def test_two_people_of_a_table_stay_two_in_a_short_clip(tmp_path: Path) -> None:
+    """Two people in seven frames were taken for seven people in two frames."""
+    folder = _folder(tmp_path / "set", people()[:2], "file,label\nc0.csv,wave\n")
+    both = np.concatenate([people()[0], people()[0] + (1, 0, 0)])[:, ::3]
+    np.savetxt(folder / "c0.csv", both.transpose(1, 0, 2, 3).reshape(7, -1), delimiter=",")
+    _notes(folder)
+    np.testing.assert_allclose(Store(tmp_path / "set-store").clip(0), both, atol=1e-5)

@@ -141,7 +141,8 @@ def read_clip(
     if joints.ndim == 3:
         joints = joints[None]
     note = _unread(row.path)
-    if joints.shape[2] == len(layout) and joints.shape[0] > 1:
+    # A table says whose its columns are.
+    if read is not None and joints.shape[2] == len(layout) and joints.shape[0] > 1:
         joints, other = persons_first(joints)
         note = f"read as (frames, persons, joints, 3), {len(joints)} persons" if other else note
     own = row.rate if rate and row.rate != rate else None
