@@ -15,7 +15,6 @@ from skedge.datasets.source import File, read_bytes
 from skedge.skeleton.errors import InputError
 
 _MARKS = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar"}
-
 # What spreadsheets write above the titles: a line of the mark, and lines of empty cells.
 _ABOVE = re.compile(r'"?sep=(?P<mark>[,;\t|])"?|[,;\t| "]*', re.IGNORECASE)
 _UNKNOWN = ("nan", "none", "null", "na", "n/a", "unknown", "?", "-", "--")
@@ -45,7 +44,7 @@ def read_list(path: Path, file: str, others: tuple[str, ...]) -> Listed:
             f"{path}: expected the columns {file} and label ({', '.join(others)}), got"
             f" {titles[:8] or 'an empty file'}"
         )
-    found = Listed(titles, [], [], [])
+    found = Listed(titles, rows=[], files=[], damaged=[])
     for number, row in rows[1:]:
         cells = [cell.strip() for cell in row]
         found.files.extend(cells[titles.index(file) :][:1])
