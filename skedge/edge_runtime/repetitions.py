@@ -105,7 +105,7 @@ class Counter:
         until, total = self._so_far(start, label)
         if until > start:
             self._counted[label] = until
-        return _whole(total, self._amount_of_event(until, end, latest, label))
+        return _whole(total, self._amount_of_event(until, end, latest, label=label))
 
     def _so_far(self, start: float, label: str | None) -> tuple[float, float]:
         """Until when an action that began at `start` is counted for good, and how often."""
