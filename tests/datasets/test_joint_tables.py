@@ -140,6 +140,12 @@ def test_times_may_be_rounded_where_frames_are_numbered(tmp_path: Path) -> None:
     np.testing.assert_allclose(_joints(tmp_path, text), CLIP)
 
 
+def test_a_coarse_clock_is_no_second_person(tmp_path: Path) -> None:
+    rows = [[f"{number / 30:.1f}", *row] for number, row in enumerate(ROWS)]
+    text = _text([["time", *TITLES], *rows])
+    np.testing.assert_allclose(_joints(tmp_path, text), CLIP)
+
+
 @pytest.mark.parametrize(
     ("first", "second"),
     [
