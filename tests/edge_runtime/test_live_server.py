@@ -104,7 +104,9 @@ def messages(
     """So many server-sent events of these kinds: (kind, id, data)."""
     found, kind, number = [], "", ""
     while len(found) < count:
-        name, _, value = answer.readline().decode().strip().partition(": ")
+        line = answer.readline().decode()
+        assert line, "the stream has ended"
+        name, _, value = line.strip().partition(": ")
         kind, number = (value, "") if name == "event" else (kind, value if name == "id" else number)
         if name == "data" and kind in kinds:
             found.append((kind, number, json.loads(value)))
