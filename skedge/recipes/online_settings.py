@@ -48,6 +48,11 @@ class OnlineSettings:
     camera: CameraSettings = field(default_factory=CameraSettings)
     style: StyleSettings = field(default_factory=StyleSettings)
 
+    @property
+    def labels(self) -> set[str]:
+        """Whom settings of single actions name."""
+        return {*self.thresholds, *self.patience, *self.lasting, *self.upper_body}
+
     def __post_init__(self) -> None:
         try:
             check_beginnings(self.thresholds, self.patience, self.lasting)

@@ -141,6 +141,20 @@ def distill(
             raise InputError(
                 f"recordings are learned from one teacher of one stream, got {len(teachers)}"
             )
+        if settings.feature_weight or not trains_head(settings):
+            raise InputError(
+                "recordings are learned by answers and labels: expected distill.feature_weight 0"
+                " and a logit_weight or a label_weight above 0, got"
+                f" {settings.feature_weight:g}, {settings.logit_weight:g} and"
+                f" {settings.label_weight:g}"
+            )
+        plan = cards[0].encoder
+        if plan.fusion != "one" or {*plan.strides} != {1}:
+            raise InputError(
+                "recordings are learned from a teacher that answers every frame: expected one"
+                f" encoder with strides of 1, got fusion {plan.fusion}, strides"
+                f" {list(plan.strides)}"
+            )
         return train_online(store, run, encoder=encoder, teacher=teacher, unlabelled=unlabelled)
     sets = Sets.read(store, data)
     for other in unlabelled:

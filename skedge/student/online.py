@@ -20,7 +20,7 @@ from skedge.student.divergence import softened_divergence
 from skedge.student.recordings import NOTHING, UNASKED, Recordings, prepared, spans
 from skedge.student.streaming import StreamingClassifier
 from skedge.teacher.camera import Camera
-from skedge.teacher.clips import usable
+from skedge.teacher.clips import tell, usable
 from skedge.teacher.networks.classifier import Classifier, last_layer
 from skedge.teacher.runs.folder import Card, Run, median_seconds, write_run
 from skedge.teacher.style import Style
@@ -128,7 +128,8 @@ def train_online(
     unlabelled: Sequence[Store] = (),
 ) -> dict[str, Any]:
     """The metrics of a streaming student trained on a store of recordings: its thresholds and
-    delays come from the validation part, its figures from the test part, filmed as in training.
+    delays come from the validation part, its figures from the recipe's (`input.part`), filmed as in
+    training.
 
     It begins with the weights of `encoder` (of the recipe's plan), where there is one. A teacher's
     answers to every frame are learned beside the labels, also where there are none: in all clips of
@@ -148,6 +149,9 @@ def train_online(
         )
     seeded(compute)
     classifier = Classifier(store.layout, data, plan, classes=len(store.labels))
+    StreamingClassifier(classifier)  # what cannot stream is refused before it trains for hours
+    if unknown := sorted(settings.labels - {*store.labels}):
+        tell(f"distill.online names {', '.join(unknown)}, of which {store.path} has none")
     if encoder is not None:
         classifier.encoder.load_state_dict(encoder.state_dict())
     train = store.split(data.protocol, "train")
@@ -183,7 +187,7 @@ def finish_online(classifier: Classifier, store: Store, run: Run) -> dict[str, A
     held_out = _answered(classifier, store, "val", recipe=recipe)
     rules, chosen = calibrate(held_out, store.labels, settings)
     chosen["upper_body"] = [label for label in store.labels if label in settings.upper_body]
-    found = judge(_answered(classifier, store, "test", recipe=recipe), rules)
+    found = judge(_answered(classifier, store, data.part, recipe=recipe), rules)
     train = store.split(data.protocol, "train")
     made = provenance(store, compute, recipe.distill.optim, clips=len(train))
     card = Card(
@@ -200,6 +204,7 @@ def finish_online(classifier: Classifier, store: Store, run: Run) -> dict[str, A
         "store": store.name,
         "seed": compute.seed,
         "epochs": recipe.distill.optim.epochs,
+        "part": data.part,
         **found,
         **chosen,
     }

@@ -7,7 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-FIGURES = {"top1": "Top-1 in percent", "loss": "Loss of the last step"}
+FIGURES = {
+    "top1": "Top-1 in percent",
+    "recall": "Right events in percent",
+    "loss": "Loss of the last step",
+}
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,7 @@ class Cell:
         return statistics.stdev(self.values) if len(self.values) > 1 else None
 
     def text(self, figure: str) -> str:
-        digits = ".1f" if figure == "top1" else ".4g"
+        digits = ".4g" if figure == "loss" else ".1f"
         return (
             " ± ".join(
                 f"{value:{digits}}" for value in (self.mean, self.deviation) if value is not None

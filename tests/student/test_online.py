@@ -302,6 +302,60 @@ def test_a_student_that_cannot_stream_is_refused(
         distill(store, tmp_path / "run", Recipe(input=data, student=plan))
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"student": replace(PLAN, head="mlp")}, "head"),
+        ({"student": replace(PLAN, backbone="gin", joints=())}, "ST-GCN to stream"),
+        ({"input": replace(DATA, normalization="first-frame")}, "only be normalised by what came"),
+    ],
+)
+def test_what_cannot_stream_is_refused_before_the_training(
+    changes: dict[str, Any], message: str, store: Store, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """It trained for hours, and was refused when it was to be tested."""
+    monkeypatch.setattr("skedge.student.online.fit", None)
+    recipe = replace(Recipe(input=DATA, student=PLAN, compute=COMPUTE), **changes)
+    with pytest.raises(InputError, match=message):
+        distill(store, tmp_path / "run", recipe)
+
+
+@pytest.mark.parametrize(
+    ("how", "plan", "message"),
+    [
+        ({"feature_weight": 1.0}, PLAN, r"feature_weight 0 .* got 1, 1 and 0"),
+        ({"logit_weight": 0.0, "feature_weight": 1.0}, PLAN, "feature_weight 0"),
+        ({}, replace(PLAN, strides=(1, 2), padding=True), r"got fusion one, strides \[1, 2\]"),
+        ({}, replace(PLAN, fusion="mean"), "got fusion mean"),
+    ],
+)
+def test_what_recordings_are_not_learned_from_is_refused(
+    how: dict[str, Any], plan: EncoderSettings, message: str, store: Store, tmp_path: Path
+) -> None:
+    """A weight of features trained nothing, and such teachers ended in a traceback."""
+    write_classifier(tmp_path / "teacher", store, DATA, plan)
+    recipe = Recipe(input=DATA, student=PLAN, distill=DistillSettings(**how), compute=COMPUTE)
+    with pytest.raises(InputError, match=message):
+        distill(store, tmp_path / "run", recipe, teachers=[tmp_path / "teacher"])
+
+
+def test_the_part_that_is_asked_for_is_measured(
+    store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Settings were chosen by the test part, whatever `input.part` said."""
+    how = DistillSettings(
+        optim=OptimSettings(epochs=0), online=replace(ONLINE, upper_body=["wave", "nobody"])
+    )
+    found = {}
+    for part in ("val", "test"):
+        recipe = Recipe(input=replace(DATA, part=part), student=PLAN, distill=how, compute=COMPUTE)
+        found[part] = distill(store, tmp_path / part, recipe)
+        assert found[part]["part"] == part
+        assert found[part]["recordings"] == len(store.split("xsub", part))
+    assert "names nobody, of which" in capsys.readouterr().err
+
+
 def _student(
     store: Store, folder: Path, epochs: int = 3, plan: EncoderSettings = PLAN, **how: object
 ) -> Classifier:
