@@ -84,6 +84,7 @@ class Counter:
         """Count for good what lies far behind `end` of an action that began at `start` and goes on.
         To be called more often than every `PIECE` seconds."""
         until, total = self._so_far(start, label)
+        end = min(end, self._moments[-1]) if self._moments else until
         while end - until >= 2 * PIECE:
             total += self._amount(until, until + PIECE, label) or 0.0
             until += PIECE
