@@ -9,7 +9,13 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from skedge.datasets.store import Store
 from skedge.recipes.recipe import Recipe
-from skedge.recipes.settings import FinetuneSettings, InputSettings, KnnSettings, PartialSettings
+from skedge.recipes.settings import (
+    FinetuneSettings,
+    InputSettings,
+    KnnSettings,
+    PartialSettings,
+    SemiSettings,
+)
 from skedge.skeleton import InputError, load_layout, prepare
 from skedge.skeleton.retarget import retarget
 from skedge.teacher.clips import Clips
@@ -17,6 +23,7 @@ from skedge.teacher.networks.classifier import Classifier, View
 from skedge.teacher.protocols.finetune import finetune
 from skedge.teacher.protocols.knn import knn
 from skedge.teacher.protocols.partial import answers, hide_joints, hide_parts, partial_body
+from skedge.teacher.protocols.semi import semi
 from skedge.teacher.runs.load import load_classifier, load_encoder
 from tests.teacher.tiny import COMPUTE, INPUT, PLAN, make_store, optim, scenes, write_classifier
 
@@ -148,6 +155,17 @@ def test_semi_supervised_training_sees_a_share_of_every_class(
     assert (metrics["protocol"], metrics["share"], metrics["clips"]) == ("semi", 0.5, 12)
     _, card = load_classifier(tmp_path)
     assert card.provenance["training_clips"] == 6
+
+
+@pytest.mark.parametrize("share", [10.0, 0.0, -0.1, float("nan")])
+def test_a_share_in_percent_is_refused(
+    share: float, store: Store, encoder_run: Path, tmp_path: Path
+) -> None:
+    """10, meant as percent, trained on all labels, and the table said semi 1000 %."""
+    recipe = Recipe(input=INPUT, encoder=PLAN, semi=SemiSettings(share), compute=COMPUTE)
+    with pytest.raises(InputError, match=r"semi\.share.*0\.1 for 10 %"):
+        semi(store, tmp_path / "run", recipe, encoder=encoder_run)
+    assert not (tmp_path / "run").exists()
 
 
 def test_transfer_to_another_layout(encoder_run: Path, tmp_path: Path) -> None:
