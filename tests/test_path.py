@@ -405,6 +405,11 @@ def test_means_over_seeds_keep_what_is_common() -> None:
     }  # fmt: skip
 
 
+def test_a_class_without_test_clips_has_no_mean_over_seeds() -> None:
+    runs = [{"seed": seed, "per_class": [None, 40.0 + seed]} for seed in (0, 1)]
+    assert over_seeds(runs)["per_class"] == [None, 40.5]
+
+
 def test_the_whole_path_of_aligned_streams(store: Store, recipe: Recipe, tmp_path: Path) -> None:
     masks = AsmaSettings(
         theta=MaskSettings(masked_frames=5),

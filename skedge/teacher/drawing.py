@@ -143,7 +143,7 @@ def draw_motion(subject: Subject, recipe: Recipe, file: Path) -> None:
 
 
 def draw_difference(subject: Subject, recipe: Recipe, file: Path) -> None:
-    """Bars of the second run's per-class accuracy less the first's."""
+    """Bars of the second run's per-class accuracy less the first's, of classes with test clips."""
     first, second = subject.runs
     found = []
     labels = []
@@ -159,8 +159,11 @@ def draw_difference(subject: Subject, recipe: Recipe, file: Path) -> None:
     if labels[0] != labels[1]:
         raise InputError(f"{second}: expected the same actions as {first}, got others")
     names = [_name(run, subject.runs) for run in subject.runs]
-    shares = dict(zip(names, found, strict=True))
-    pictures.difference(shares, labels[0], file)
+    tested = [i for i, both in enumerate(zip(*found, strict=True)) if None not in both]
+    shares: dict[str, Sequence[float]] = {
+        name: [one[i] for i in tested] for name, one in zip(names, found, strict=True)
+    }
+    pictures.difference(shares, [labels[0][i] for i in tested], file)
 
 
 def draw_activation(subject: Subject, recipe: Recipe, file: Path) -> None:

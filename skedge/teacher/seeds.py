@@ -51,7 +51,7 @@ def over_seeds(found: Sequence[dict[str, Any]]) -> dict[str, Any]:
         }
     if "per_class" in found[0]:
         metrics["per_class"] = [
-            round(fmean(shares), 2)
+            None if None in shares else round(fmean(shares), 2)
             for shares in zip(*(one["per_class"] for one in found), strict=True)
         ]
     return metrics

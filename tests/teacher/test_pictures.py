@@ -142,6 +142,24 @@ def test_motion_is_how_far_a_joint_goes(tmp_path: Path, monkeypatch: pytest.Monk
     assert np.delete(found["raise"], 7) == pytest.approx(0)
 
 
+def test_a_difference_is_of_classes_with_test_clips(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A class that one of the runs was not tested on has no accuracy to compare."""
+    runs = [tmp_path / "teacher", tmp_path / "student"]
+    for run, shares in zip(runs, ([10, None, 30], [20, 50, 60]), strict=True):
+        write_classifier(run, store)
+        write_metrics(run, {"per_class": shares})
+    drawn: list[object] = []
+    monkeypatch.setattr(pictures, "difference", lambda *given: drawn.extend(given))
+    inspect.draw_difference(Subject(runs), Recipe(), tmp_path / "x.png")
+    assert drawn == [
+        {"teacher": [10, 30], "student": [20, 60]},
+        [store.labels[0], store.labels[2]],
+        tmp_path / "x.png",
+    ]
+
+
 def test_what_cannot_be_drawn(store: Store, tmp_path: Path) -> None:
     write_classifier(tmp_path / "teacher", store)
     write_classifier(tmp_path / "student", store)

@@ -4,7 +4,6 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torchmetrics.functional.classification import multiclass_accuracy, multiclass_confusion_matrix
@@ -90,9 +89,14 @@ def depths(names: Sequence[str]) -> dict[str, int]:
 
 def score(logits: Tensor, labels: Tensor) -> dict[str, Any]:
     """Top-1, top-5 and per-class accuracy of logits (N, classes), in percent, the confusions
-    [truth][answer], and N."""
+    [truth][answer], and N.
+
+    A class without clips has None.
+    """
     classes = logits.shape[1]
-    per_class = multiclass_accuracy(logits, labels, classes, average="none")
+    confusion = multiclass_confusion_matrix(logits, labels, classes)
+    right = confusion.diagonal().tolist()
+    clips = confusion.sum(1).tolist()
     return {
         "top1": round(
             100 * multiclass_accuracy(logits, labels, classes, average="micro").item(), 2
@@ -104,7 +108,10 @@ def score(logits: Tensor, labels: Tensor) -> dict[str, Any]:
             ).item(),
             2,
         ),
-        "per_class": [round(100 * share, 2) for share in torch.nan_to_num(per_class).tolist()],
-        "confusion": multiclass_confusion_matrix(logits, labels, classes).tolist(),
+        "per_class": [
+            round(100 * hit / count, 2) if count else None
+            for hit, count in zip(right, clips, strict=True)
+        ],
+        "confusion": confusion.tolist(),
         "clips": len(labels),
     }
