@@ -20,10 +20,12 @@ from skedge.skeleton import InputError, load_layout, prepare
 from skedge.skeleton.retarget import retarget
 from skedge.teacher.clips import Clips
 from skedge.teacher.networks.classifier import Classifier, View
+from skedge.teacher.networks.encoders import STGCN
 from skedge.teacher.protocols.finetune import finetune
 from skedge.teacher.protocols.knn import knn
 from skedge.teacher.protocols.partial import answers, hide_joints, hide_parts, partial_body
 from skedge.teacher.protocols.semi import semi
+from skedge.teacher.runs.folder import Card, write_run
 from skedge.teacher.runs.load import load_classifier, load_encoder
 from tests.teacher.tiny import COMPUTE, INPUT, PLAN, make_store, optim, scenes, write_classifier
 
@@ -155,6 +157,33 @@ def test_semi_supervised_training_sees_a_share_of_every_class(
     assert (metrics["protocol"], metrics["share"], metrics["clips"]) == ("semi", 0.5, 12)
     _, card = load_classifier(tmp_path)
     assert card.provenance["training_clips"] == 6
+
+
+def test_only_classes_of_neighbours_are_among_their_first_five(tmp_path: Path) -> None:
+    """The first labels filled up what none of the five neighbours does."""
+    store = make_store(tmp_path / "store", labels=("a", "b", "c", "d", "e", "f"))
+    torch.manual_seed(0)
+    network, view = STGCN(store.layout, PLAN), View(store.layout, INPUT)
+    train, test = (
+        Clips.read(store, store.split("xsub", part), INPUT) for part in ("train", "test")
+    )
+    with torch.no_grad():
+        for _ in range(60):  # until its running statistics are those of its features
+            network(view(train.joints))
+        network.eval()
+        rows, asked = (network(view(clips.joints)).numpy() for clips in (train, test))
+    card = Card("encoder", store.layout, store.labels, INPUT, PLAN, 1.0, {})
+    write_run(tmp_path / "encoder", network, card, recipe=Recipe(), metrics={})
+    metrics = knn(
+        store,
+        tmp_path,
+        Recipe(input=INPUT, knn=KnnSettings(5), compute=COMPUTE),
+        encoders={"joint": tmp_path / "encoder"},
+    )
+    near = KNeighborsClassifier(5, metric="cosine", weights="distance").fit(rows, train.labels)
+    votes = near.predict_proba(asked)[np.arange(len(asked)), test.labels]
+    assert metrics["top5"] == pytest.approx(100 * (votes > 0).mean(), abs=0.01)
+    assert metrics["top5"] < 100
 
 
 @pytest.mark.parametrize("share", [10.0, 0.0, -0.1, float("nan")])

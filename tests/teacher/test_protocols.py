@@ -243,6 +243,11 @@ def test_scores_with_fewer_than_five_classes() -> None:
     }  # fmt: skip
 
 
+def test_a_class_that_is_no_answer_is_not_among_the_first_five() -> None:
+    logits = torch.tensor([[1.0, -torch.inf], [0.5, 1.0]])
+    assert score(logits, torch.tensor([1, 0]))["top5"] == 50
+
+
 def test_ridge(store: Store, tmp_path: Path) -> None:
     metrics = ridge(store, tmp_path, Recipe(input=INPUT, compute=COMPUTE))
     assert json.loads((tmp_path / "metrics.json").read_text()) == metrics

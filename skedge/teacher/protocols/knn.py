@@ -49,8 +49,9 @@ def knn(
     model = KNeighborsClassifier(
         min(neighbors, len(train)), metric="cosine", weights="distance"
     ).fit(train, sets.train.labels)
-    scores = torch.full((len(test), len(store.labels)), -1.0)
+    scores = torch.zeros((len(test), len(store.labels)))
     scores[:, model.classes_] = torch.from_numpy(model.predict_proba(test)).float()
+    scores[scores == 0] = -torch.inf  # no neighbour is of that class
     extra = {
         "protocol": "knn",
         "neighbors": neighbors,
