@@ -40,7 +40,7 @@ def over_seeds(found: Sequence[dict[str, Any]]) -> dict[str, Any]:
             values = [one[name] for one in found]
             metrics |= {
                 name: round(fmean(values), 2),
-                f"{name}_std": round(stdev(values) if len(values) > 1 else 0.0, 2),
+                f"{name}_std": deviation(values),
             }
     if "untrained" in found[0]:
         metrics["untrained"] = {
@@ -55,3 +55,8 @@ def over_seeds(found: Sequence[dict[str, Any]]) -> dict[str, Any]:
             for shares in zip(*(one["per_class"] for one in found), strict=True)
         ]
     return metrics
+
+
+def deviation(values: Sequence[float]) -> float:
+    """The standard deviation of a sample (n - 1), to two digits; 0 of one value."""
+    return round(stdev(values) if len(values) > 1 else 0.0, 2)

@@ -92,6 +92,21 @@ def test_partial_body_evaluation(store: Store, tmp_path: Path) -> None:
     assert again == metrics, "the same seed hides the same"
 
 
+def test_the_deviation_over_draws_is_that_over_seeds(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of n - 1: that of n made hidden joints look surer than seeds beside them in one table."""
+    write_classifier(tmp_path / "run", store)
+    tops = iter([60.0, 40.0, 50.0])
+    monkeypatch.setattr(
+        "skedge.teacher.protocols.partial.score", lambda *given: {"top1": next(tops)}
+    )
+    settings = PartialSettings(joints=(10,), parts=(), draws=3)
+    recipe = Recipe(input=INPUT, partial=settings, compute=COMPUTE)
+    metrics = partial_body(store, tmp_path, recipe, classifier=tmp_path / "run")
+    assert metrics["joints"] == {"10": {"top1": 50.0, "std": 10.0}}
+
+
 @pytest.mark.parametrize(
     ("joints", "parts", "words"), [((25,), (0,), "0 to 24"), ((0,), (5,), "0 to 4")]
 )

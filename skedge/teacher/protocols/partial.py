@@ -3,7 +3,7 @@
 
 from functools import partial
 from pathlib import Path
-from statistics import fmean, pstdev
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from skedge.teacher.protocols.evaluate import Sets, on_protocol
 from skedge.teacher.runs.folder import write_metrics
 from skedge.teacher.runs.load import load_classifier
 from skedge.teacher.runs.store_check import check_layout
+from skedge.teacher.seeds import deviation
 
 
 def partial_body(store: Store, folder: Path, recipe: Recipe, classifier: Path) -> dict[str, Any]:
@@ -69,7 +70,7 @@ def partial_body(store: Store, folder: Path, recipe: Recipe, classifier: Path) -
                 )
             metrics[kind][str(count)] = {
                 "top1": round(fmean(found), 2),
-                "std": round(pstdev(found), 2),
+                "std": deviation(found),
             }
     write_metrics(folder, metrics)
     return metrics
