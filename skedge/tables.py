@@ -51,6 +51,7 @@ def _rows(folder: str, metrics: dict[str, Any]) -> list[list[str]]:
     )
     seeds = ", ".join(map(str, metrics.get("seeds", [metrics.get("seed", "")])))
     shared = [metrics.get("stream", ""), seeds, str(metrics.get("epochs", ""))]
+    part = "" if metrics.get("part", "test") == "test" else f" ({metrics['part']})"
     if protocol == "partial-body":
         hidden = [
             (f"{n} {kind} hidden", found)
@@ -60,7 +61,7 @@ def _rows(folder: str, metrics: dict[str, Any]) -> list[list[str]]:
         return [
             [
                 folder,
-                protocol,
+                protocol + part,
                 what,
                 *shared,
                 f"{found['top1']:.1f} ± {found['std']:.1f}",
@@ -70,7 +71,6 @@ def _rows(folder: str, metrics: dict[str, Any]) -> list[list[str]]:
             for what, found in hidden
         ]
     of = metrics.get("fusion", "")
-    part = "" if metrics.get("part", "test") == "test" else f" ({metrics['part']})"
     return [
         [
             folder,

@@ -70,6 +70,7 @@ def test_every_evaluation_has_a_row(tmp_path: Path) -> None:
     ]
     assert rows[3][1:] == ["semi 10 %", "", "joint", "0, 1", "", "50.0 ± 2.5", "80.0 ± 0.0", ""]
     assert [row[2] for row in rows[4:6]] == ["0 joints hidden", "4 joints hidden"]
+    assert [row[1] for row in rows[4:6]] == ["partial-body (val)"] * 2, "figures of no test part"
     assert rows[5][6] == "50.1 ± 1.5"
     assert rows[6][1] == "finetune (val)"
     assert len(rows) == 7
