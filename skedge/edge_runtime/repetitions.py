@@ -83,8 +83,10 @@ class Counter:
     def advance(self, start: float, end: float, label: str | None = None) -> None:
         """Count for good what lies far behind `end` of an action that began at `start` and goes on.
         To be called more often than every `PIECE` seconds."""
+        if not self._moments:
+            return
         until, total = self._so_far(start, label)
-        end = min(end, self._moments[-1]) if self._moments else until
+        until, end = max(until, self._moments[0]), min(end, self._moments[-1])
         while end - until >= 2 * PIECE:
             total += self._amount(until, until + PIECE, label) or 0.0
             until += PIECE

@@ -92,7 +92,7 @@ def test_masked_joints_are_absent(tmp_path):
         store.add("one", masked, label=0)
     assert np.isnan(Store(tmp_path / "s").clip(0)[:, ::2, 5]).all()
     assert np.isfinite(Store(tmp_path / "s").clip(0)[:, 1::2]).all()
-    saved, notes = _read(_folder(tmp_path / "saved", [masked.filled(), people()[1]]))
+    saved, notes = _read(_folder(tmp_path / "saved", [masked.filled(), people()[1]]), rate=30.0)
     assert np.isnan(saved.clip(0)[:, ::2, 5]).all()
     assert notes == ["10 joints are exactly 0, -1, 999 or such: taken as not seen"]
 

@@ -334,7 +334,8 @@ def test_minutes_of_one_action_are_counted_in_pieces(monkeypatch: pytest.MonkeyP
     assert max(looked) < 2 * repetitions.PIECE + 2 * MARGIN + 2
     assert counter.count(200.0, 201.0, "squat") is None, "another one begins at nothing"
     assert counter.count(150.0, np.inf, "squat") == pytest.approx(31 / 3, abs=1.5)
-    assert Counter(NTU).count(0.0, np.inf) is None
+    assert counter.count(-np.inf, np.inf) is not None
+    assert Counter(NTU).count(-np.inf, np.inf) is None
 
 
 def test_a_clip_of_minutes_is_counted_whole(tmp_path: Path) -> None:

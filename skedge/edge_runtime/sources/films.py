@@ -211,7 +211,11 @@ def _beside(source: Path, shots: list[Shot]) -> list[str]:
 
 def _of_one(shots: list[Shot]) -> list[str]:
     """A note where clips for training and for testing can only be of the same film."""
-    if len({shot.path for shot in shots}) > 1 or len(shots) == 1 or any(one.part for one in shots):
+    if (
+        len({shot.path for shot in shots}) > 1
+        or len(shots) == 1
+        or "films" not in _protocols(shots)
+    ):
         return []
     return ["all stretches are of one film: what is tested on was beside what is trained on"]
 
