@@ -269,6 +269,40 @@ def test_stretches_of_one_film_train_or_test_together(room: Path) -> None:
     assert "all stretches are of one film" in (alone.path / "import-report.json").read_text()
 
 
+def _divided(rows: dict[str, str]) -> tuple[list[int], list[str]]:
+    """The split of a table with two stretches of each film for every label, and its notes; by film,
+    a letter for each label."""
+    lines = ["film,start,end,label"]
+    for name, labels in rows.items():
+        Path(f"{name}.avi").touch()
+        lines += [f"{name}.avi,{i},{i + 1},{one}" for i, one in enumerate(labels * 2)]
+    Path("list.csv").write_text("\n".join(lines) + "\n")
+    found = open_films(Path("list.csv"), pose="bright.py:Bright")
+    names = [(one.name, found.labels.index(one.label)) for one in found.sources]
+    index = np.array(names, [("name", "U9"), ("label", int)])
+    return found.protocols["films"](index).tolist(), found.notes
+
+
+def test_a_table_of_a_film_for_each_class_has_something_to_test_on(room: Path) -> None:
+    """Nothing tested, and nobody was told: an accuracy of no clips."""
+    codes, notes = _divided({"a": "w", "b": "c"})
+    assert codes == [1, 3, 1, 3]
+    assert notes == [
+        "too few films to test on others than those trained on: what is tested on was beside what"
+        " is trained on"
+    ]
+
+
+def test_a_class_of_one_film_trains_and_the_others_test_on_films_of_their_own(room: Path) -> None:
+    codes, notes = _divided({"a": "w", "b": "w", "c": "c"})
+    assert codes == [1, 1, 3, 3, 1, 1]
+    assert notes == ["too few films of c: all train, none tests"]
+    codes, notes = _divided({"a": "w", "b": "wc"})
+    assert codes == [3, 3, 1, 1, 1, 1], "c is seen in b alone, which trains"
+    assert notes == ["too few films of c: all train, none tests"]
+    assert _divided({"a": "wc", "b": "wc"}) == ([1] * 4 + [3] * 4, [])
+
+
 def test_hidden_folders_are_no_classes(room: Path) -> None:
     _film(room / "films" / ".thumbs" / "0.avi", 20)
     _film(room / "films" / "stand" / ".cache" / "0.avi", 20)

@@ -224,15 +224,23 @@ def add(path: Path | str, make: Callable[[Store], dict[str, np.ndarray]]) -> Non
 def every_fifth(index: np.ndarray, films: Sequence[str] | None = None) -> np.ndarray:
     """The codes of a split: every fifth clip of each label for testing, the others for training.
 
-    Clips of one of `films`, a name for each clip (default: each its own), are in one part, where
-    there are several: each label's every fifth film tests, as long as another one trains.
+    Clips of one of `films`, a name for each clip (default: each its own), are in one part: each
+    label's every fifth film tests, as long as another one trains. Where that leaves none to test,
+    it goes by the clip.
     """
-    film = np.array(range(len(index)) if films is None or len({*films}) < 2 else films)
+    film = np.array(range(len(index)) if films is None else films)
     by_label = [
         list(dict.fromkeys(film[index["label"] == label])) for label in np.unique(index["label"])
     ]
-    tests = {one for own in by_label for one in (own[4::5] if len(own) >= 5 else own[1:][-1:])}
+    needed = {own[0] for own in by_label if len(own) == 1}
+    tests = {
+        one
+        for own in by_label
+        for one in (own[4::5] if len(own) >= 5 else [one for one in own if one not in needed][-1:])
+    } - needed
     for own in by_label:
         if tests.issuperset(own):
             tests.discard(own[0])
+    if not tests and films is not None:
+        return every_fifth(index)
     return np.where(np.isin(film, [*tests]), _TEST, _TRAIN).astype(np.int8)

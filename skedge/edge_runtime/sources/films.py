@@ -69,7 +69,8 @@ def open_films(
     again. `shard`, such as 3/16, takes one of so many equal parts of the films.
 
     Protocols: `official` by the column split, `xsub` where there are several subjects, else
-    `films`: of every class every fifth film tests. Raises `InputError` for a source without films.
+    `films`: of every class every fifth film tests, with all its stretches; where the films of a
+    table are too few for that, its stretches do. Raises `InputError` for a source without films.
     """
     wrong: list[DamagedError] = []
     notes: list[str] = []
@@ -83,6 +84,7 @@ def open_films(
             f" (.csv) with the columns film and label, found none{more}"
         )
     labels = sorted({shot.label for shot in shots})
+    protocols = _protocols(shots)
     return Dataset(
         name=source.stem,
         layout=_layout(pose, layout),
@@ -93,11 +95,11 @@ def open_films(
             read_shot, labels=labels, poses=poses, pose=pose, rate=rate, everyone=everyone
         ),
         root=source if source.is_dir() else source.parent,
-        protocols=_protocols(shots),
+        protocols=protocols,
         damaged=wrong,
         notes=notes
         + alike(labels)
-        + (_of_one(shots) if source.is_file() else _beside(source, shots)),
+        + (_too_few(shots, protocols) if source.is_file() else _beside(source, shots)),
         unit="films",
         chunk=1,
     )
@@ -209,15 +211,23 @@ def _beside(source: Path, shots: list[Shot]) -> list[str]:
     return notes
 
 
-def _of_one(shots: list[Shot]) -> list[str]:
-    """A note where clips for training and for testing can only be of the same film."""
-    if (
-        len({shot.path for shot in shots}) > 1
-        or len(shots) == 1
-        or "films" not in _protocols(shots)
-    ):
+def _too_few(shots: list[Shot], protocols: dict[str, Any]) -> list[str]:
+    """Notes about a table whose films are too few to train on some and test on others."""
+    beside = "what is tested on was beside what is trained on"
+    if "films" not in protocols or len(shots) == 1:
         return []
-    return ["all stretches are of one film: what is tested on was beside what is trained on"]
+    if len({shot.path for shot in shots}) == 1:
+        return [f"all stretches are of one film: {beside}"]
+    labels = sorted({shot.label for shot in shots})
+    rows = [(shot.name, labels.index(shot.label)) for shot in shots]
+    tests = protocols["films"](np.array(rows, [("name", object), ("label", int)])) == PARTS["test"]
+    films = np.array([str(shot.path) for shot in shots])
+    if np.isin(films[tests], films[~tests]).any():
+        return [f"too few films to test on others than those trained on: {beside}"]
+    tested = {shot.label for shot, test in zip(shots, tests, strict=True) if test}
+    if untested := [label for label in labels if label not in tested]:
+        return [f"too few films of {', '.join(untested)[:80]}: all train, none tests"]
+    return []
 
 
 def _table(source: Path, wrong: list[DamagedError], notes: list[str]) -> list[Shot]:
