@@ -303,6 +303,15 @@ def test_a_class_of_one_film_trains_and_the_others_test_on_films_of_their_own(ro
     assert _divided({"a": "wc", "b": "wc"}) == ([1] * 4 + [3] * 4, [])
 
 
+def test_a_table_names_the_parts_of_its_split_as_lists_of_clips_do(room: Path) -> None:
+    """Films for `Training` and `testing` were left out."""
+    _film(room / "film.avi", 20, frames=90)
+    rows = ["film\tstart\tend\tlabel\tsplit", "film.avi\t0\t1\tstand\tTraining"]
+    rows += ["film.avi\t1\t2\tstand\ttesting", "film.avi\t2\t3\tstand\tvalid"]
+    store = _import("\n".join(rows), pose="bright.py:Bright")
+    assert store.codes("official").tolist() == [1, 3, 2]
+
+
 def test_hidden_folders_are_no_classes(room: Path) -> None:
     _film(room / "films" / ".thumbs" / "0.avi", 20)
     _film(room / "films" / "stand" / ".cache" / "0.avi", 20)

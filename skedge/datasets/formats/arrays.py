@@ -18,6 +18,7 @@ from skedge.datasets.parsing.lists import (
     composed,
     files_in,
     listed,
+    part_of,
     read_list,
     stated,
     without_part,
@@ -35,11 +36,6 @@ _NUMBERS = ("subject", "camera", "setup")
 _RATES = ("rate", "fps", "hz", "frame_rate", "framerate")
 _WHOLE = re.compile(r"-?\d+(\.0*)?")
 _NUMBER = re.compile(r"\d{1,4}(\.\d+)?")
-_PART_NAMES = {
-    "training": "train",
-    **dict.fromkeys(("validation", "valid", "dev"), "val"),
-    **dict.fromkeys(("testing", "eval", "evaluation"), "test"),
-}
 
 
 class _Row(NamedTuple):
@@ -323,10 +319,7 @@ def _row(source: Path, line: dict[str, str], numbers: dict[str, dict[str, int]])
         whose[field] = numbers[field][word] if word else -1
         if not -1 <= whose[field] < 2**31:
             raise ValueError(f"expected a {field} from 0, got {word[:40]}")
-    part = line.get("split", "").lower()
-    part = _PART_NAMES.get(part, part)
-    if part and part not in PARTS:
-        raise ValueError(f"expected a split of {', '.join(PARTS)}, got {part[:40]!r}")
+    part = part_of(line.get("split", ""))
     rates = [line[title] for title in _RATES if line.get(title)]
     rate = stated(rates[0]).replace(",", ".") if rates else ""
     if rate and not (_NUMBER.fullmatch(rate) and 1 <= float(rate) <= 1000):

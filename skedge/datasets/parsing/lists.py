@@ -12,11 +12,17 @@ from typing import NamedTuple
 from skedge.datasets.parsing.damage import DamagedError
 from skedge.datasets.parsing.joint_tables import WIDE
 from skedge.datasets.source import File, read_bytes
+from skedge.datasets.store import PARTS
 from skedge.skeleton.errors import InputError
 
 _MARKS = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar"}
 # What spreadsheets write above the titles: a line of the mark, and lines of empty cells.
 _ABOVE = re.compile(r'"?sep=(?P<mark>[,;\t|])"?|[,;\t| "]*', re.IGNORECASE)
+_PART_NAMES = {
+    "training": "train",
+    **dict.fromkeys(("validation", "valid", "dev"), "val"),
+    **dict.fromkeys(("testing", "eval", "evaluation"), "test"),
+}
 _UNKNOWN = ("nan", "none", "null", "na", "n/a", "unknown", "?", "-", "--")
 
 
@@ -92,6 +98,15 @@ def listed(folder: Path, name: str) -> str:
     forms = (unicodedata.normalize(form, one) for form in ("NFC", "NFD") for one in names)
     there = (one for one in (*names, *forms) if os.path.exists(folder / one))
     return next(there, names[1])
+
+
+def part_of(cell: str) -> str:
+    """The part of a split (`PARTS`) that a cell names in any usual word, "" for none; raises
+    `ValueError` for another word."""
+    part = _PART_NAMES.get(cell.lower(), cell.lower())
+    if part and part not in PARTS:
+        raise ValueError(f"expected a split of {', '.join(PARTS)}, got {part[:40]!r}")
+    return part
 
 
 def without_part(parts: list[str]) -> list[str]:

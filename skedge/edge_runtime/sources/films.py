@@ -15,7 +15,7 @@ from skedge.datasets.formats.poses import RATE, clip_of
 from skedge.datasets.importer import Clip, Dataset
 from skedge.datasets.parsing.damage import DamagedError, damaged
 from skedge.datasets.parsing.labels import alike
-from skedge.datasets.parsing.lists import files_in, listed, read_list, stated, without_part
+from skedge.datasets.parsing.lists import files_in, listed, part_of, read_list, stated, without_part
 from skedge.datasets.parsing.padded import in_order
 from skedge.datasets.poses import PoseRecording, PoseWriter, read_poses, relabel
 from skedge.datasets.store import PARTS
@@ -263,9 +263,7 @@ def _shot(folder: Path, row: dict[str, str], people: list[str]) -> Shot:
             ) from None
         if not 0 <= stretch[0] < stretch[1]:
             raise ValueError(f"expected a start before the end, got {stretch[0]} and {stretch[1]}")
-    part = row["split"].lower()
-    if part and part not in PARTS:
-        raise ValueError(f"expected a split of {', '.join(PARTS)}, got {part[:40]!r}")
+    part = part_of(row["split"])
     subject = people.index(row["subject"]) if stated(row["subject"]) else -1
     name = row["film"].rsplit(".", 1)[0]
     return Shot(path, name=name, label=row["label"], stretch=stretch, subject=subject, part=part)
