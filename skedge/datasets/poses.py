@@ -22,7 +22,7 @@ A recording is one .npz file with an entry per body and picture, N in all:
 import json
 import zipfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -198,6 +198,7 @@ def rate_of(seconds: np.ndarray) -> float:
 def read_poses(path: Path) -> Iterator[PoseRecording]:
     """The recordings of one .npz file, or of all in a folder and its folders, by name.
 
+    One of a folder that says no label has the name of the outermost folder it is in as label.
     Raises `InputError` for a folder without any and for a file that is something else.
     """
     files = pose_files(path) if path.is_dir() else [path]
@@ -207,7 +208,9 @@ def read_poses(path: Path) -> Iterator[PoseRecording]:
             " found none; `skedge live --record-poses` writes them"
         )
     for file in files:
-        yield _read(file, _name(file, path))
+        recording = _read(file, _name(file, path))
+        label = recording.label or (outermost(file, path) if path.is_dir() else "")
+        yield replace(recording, label=label or None)
 
 
 def pose_files(folder: Path) -> list[Path]:
@@ -217,6 +220,12 @@ def pose_files(folder: Path) -> list[Path]:
         for file in folder.rglob("*.npz")
         if not any(part.startswith(".") for part in file.relative_to(folder).parts)
     )
+
+
+def outermost(file: Path, folder: Path) -> str:
+    """The name of the outermost folder below `folder` that a file is in, empty where there is
+    none."""
+    return next(iter(file.relative_to(folder).parts[:-1]), "")
 
 
 def _name(file: Path, path: Path) -> str:

@@ -9,6 +9,7 @@ import pytest
 from skedge.datasets.formats.poses import clip_of, open_poses
 from skedge.datasets.poses import PoseWriter, read_poses
 from skedge.edge_runtime.interfaces import Person
+from skedge.edge_runtime.scoring.everyday import read_recordings
 from skedge.skeleton import InputError, load_layout
 
 BODY = np.random.default_rng(0).normal(size=(4, 33, 3)).astype(np.float32)
@@ -155,6 +156,19 @@ def test_recordings_in_folders_are_found_but_for_hidden_ones(tmp_path: Path) -> 
         (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
         write(tmp_path / f"{place}.npz")
     assert [one.name for one in read_poses(tmp_path)] == ["b", "wave/a", "wave/more/a"]
+
+
+def test_a_measure_of_recordings_in_folders_knows_their_labels(tmp_path: Path) -> None:
+    """`evaluate everyday` took every event of recordings in a folder for each label as false."""
+    for place, label in (("wave/monday/a", None), ("day2/b", "clap"), ("c", None)):
+        (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+        write(tmp_path / f"{place}.npz", label=label)
+    found = {one.name: one.label for one in read_poses(tmp_path)}
+    assert found == {"c": None, "day2/b": "clap", "wave/monday/a": "wave"}
+    (seen, *_) = read_recordings(tmp_path / "wave", {}, labels=["wave"], part="all", protocol="")
+    assert seen.kind == "monday", "folders are those below the one that is named"
+    *_, seen = read_recordings(tmp_path, {}, labels=["wave"], part="all", protocol="")
+    assert [(one.label, one.start) for one in seen.spans] == [("wave", 0)]
 
 
 def test_whose_label_counts(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from skedge.datasets.importer import Clip, Dataset
 from skedge.datasets.parsing.damage import check_joints, damaged
 from skedge.datasets.parsing.labels import alike
-from skedge.datasets.poses import LAYOUT, PoseRecording, pose_files, read_poses
+from skedge.datasets.poses import LAYOUT, PoseRecording, outermost, pose_files, read_poses
 from skedge.datasets.store.splits import every_fifth
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.layout import Layout, load_layout
@@ -40,11 +40,9 @@ def open_poses(
     if not files:
         raise InputError(f"{source}: expected pose recordings (.npz), found none")
     own = {file: _own_label(file) for file in files}
-    folders = {file: file.relative_to(source).parts[:-1] for file in files}
-    labels = {file: own[file] or next(iter(folders[file]), "unlabelled") for file in files}
-    moved = [
-        file for file in files if own[file] and folders[file] and labels[file] != folders[file][0]
-    ]
+    folders = {file: outermost(file, source) for file in files}
+    labels = {file: own[file] or folders[file] or "unlabelled" for file in files}
+    moved = [file for file in files if own[file] and folders[file] not in ("", own[file])]
     notes = alike(set(labels.values()))
     if moved:
         notes.append(
