@@ -11,14 +11,16 @@ import pytest
 
 from skedge import path
 from skedge.cli import main
-from skedge.datasets.poses import read_poses
+from skedge.datasets.poses import PoseWriter, read_poses
 from skedge.datasets.readers import add_format, import_dataset
 from skedge.datasets.store import Store
 from skedge.datasets.store.rewrite import merge
 from skedge.edge_runtime import Recognizer
-from skedge.edge_runtime.sources.films import open_films, read_shot
+from skedge.edge_runtime.interfaces import Person
+from skedge.edge_runtime.sources import films
+from skedge.edge_runtime.sources.films import Shot, open_films, read_shot
 from skedge.path import store_of_films
-from skedge.skeleton import InputError
+from skedge.skeleton import InputError, load_layout
 from tests.skeleton.people import NTU, people
 
 cv2 = pytest.importorskip("cv2", reason="films need OpenCV (the extra live)")
@@ -243,6 +245,36 @@ def test_kept_bodies_are_of_the_stretch_the_estimator_and_the_label_that_are_ask
     frames(first.replace("stand", "rest") + second, pose="other.py:Bright")
     assert looks() == 0
     assert {one.name: one.label for one in read_poses(Path("kept"))}["film"] == "rest"
+
+
+def test_bodies_kept_without_a_note_are_of_whole_films_by_the_usual_estimator(
+    room: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of an estimator of one's own left all films out, as of the wrong number of joints."""
+    _film(room / "film.avi", 20)
+    looked: list[Shot] = []
+
+    def look_at(shot: Shot, pose: str | None) -> tuple[PoseWriter, tuple[int, int]]:
+        looked.append(shot)
+        return _bodies("blazepose33"), (64, 48)
+
+    monkeypatch.setattr(films, "look_at", look_at)
+    for layout, looks in (("blazepose33", 0), ("ntu25", 1)):
+        shot = Shot(room / "film.avi", name=layout, label="stand")
+        for label in ("stand", "rest"):
+            _bodies(layout).write(room / f"{layout}.npz", label=label)
+            looked.clear()
+            (clip,) = read_shot(shot, ["stand"], poses=room, pose=None, rate=30.0, everyone=False)
+            assert clip.joints.shape[2] == 33
+            assert len(looked) == looks
+
+
+def _bodies(layout: str) -> PoseWriter:
+    writer = PoseWriter(load_layout(layout))
+    for number in range(16):
+        joints = np.full((len(writer.layout), 3), number, np.float32)
+        writer.add(number / 30, [Person(1, joints)])
+    return writer
 
 
 def test_stretches_of_one_film_train_or_test_together(room: Path) -> None:

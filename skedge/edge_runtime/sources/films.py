@@ -17,6 +17,7 @@ from skedge.datasets.parsing.damage import DamagedError, damaged
 from skedge.datasets.parsing.labels import alike
 from skedge.datasets.parsing.lists import files_in, listed, part_of, read_list, stated, without_part
 from skedge.datasets.parsing.padded import in_order
+from skedge.datasets.poses import LAYOUT as BLAZEPOSE
 from skedge.datasets.poses import PoseRecording, PoseWriter, read_poses, relabel
 from skedge.datasets.store import PARTS
 from skedge.datasets.store.splits import every_fifth
@@ -138,8 +139,9 @@ def _kept(kept: Path, shot: Shot, pose: str | None) -> PoseRecording | None:
     if not kept.is_file() or kept.stat().st_mtime < shot.path.stat().st_mtime:
         return None
     recording = next(iter(read_poses(kept)))
-    # Files of earlier versions do not say it; they are right of whole films.
-    whole = not recording.made_of and shot.stretch is None and pose is None
+    # Files of earlier versions do not say it; they are right of whole films by BlazePose.
+    usual = shot.stretch is None and pose is None and recording.layout.name == BLAZEPOSE
+    whole = usual and not recording.made_of
     return recording if whole or recording.made_of == _made_of(shot, pose) else None
 
 
@@ -178,7 +180,7 @@ def _estimator(pose: str | None) -> PoseEstimator:
 
 def _layout(pose: str | None, named: str | None) -> Layout:
     if named is not None or pose is None:
-        return load_layout(named or "blazepose33")
+        return load_layout(named or BLAZEPOSE)
     return _estimator(pose).layout
 
 
