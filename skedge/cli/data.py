@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -257,23 +256,28 @@ def split_command(parser: ArgumentParser) -> Callable[[Any], None]:
         if args.all and args.of:
             raise InputError("expected --of or --all, got both")
         by = args.by or "clip"
-        divided = partial(_divided, Store(args.data), args.of)
+        store = Store(args.data)
         if args.share is not None:
             splits.add_subset(
                 args.data,
                 args.name,
-                divided(),
+                _divided(store, args.of),
                 share=args.share,
                 seed=args.seed,
                 balanced=not args.random,
             )
         elif args.folds is not None:
-            whole = args.all or not Store(args.data).protocols
-            of = None if whole and not args.of else divided()
+            whole = args.all or not store.protocols
+            of = None if whole and not args.of else _divided(store, args.of)
             splits.add_folds(args.data, args.name, args.folds, by=by, seed=args.seed, of=of)
         elif args.val is not None:
             splits.add_validation(
-                args.data, args.name, divided(), share=args.val, by=by, seed=args.seed
+                args.data,
+                args.name,
+                _divided(store, args.of),
+                share=args.val,
+                by=by,
+                seed=args.seed,
             )
         else:
             splits.add_split(args.data, args.name, args.file)

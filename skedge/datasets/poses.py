@@ -16,7 +16,7 @@ A recording is one .npz file with an entry per body and picture, N in all:
                            is missing
     duration               seconds that the film lasts; until the last body where it is missing
     label                  what is done in it; empty or missing where nobody said
-    made_of                which part of which film was looked at, and how; for who keeps it
+    made_of                which stretch of which film it is, by which estimator; for `--poses`
 """
 
 import json
@@ -28,6 +28,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from skedge.datasets.source import files_in
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.files import write_whole
 from skedge.skeleton.layout import Layout, layout_names, load_layout
@@ -46,7 +47,7 @@ class PoseRecording:
 
     `touching` (N,) says which may be those of two people (`skedge.skeleton.touching`). `duration`
     is how long the film lasts, in seconds; `label` what is done in it, None where nobody said;
-    `made_of` what it was looked at for, empty where nobody said.
+    `made_of` which stretch of which film it is, by which estimator, empty where nobody said.
     """
 
     name: str
@@ -214,12 +215,8 @@ def read_poses(path: Path) -> Iterator[PoseRecording]:
 
 
 def pose_files(folder: Path) -> list[Path]:
-    """The files below a folder that may be pose recordings, but for hidden ones, sorted."""
-    return sorted(
-        file
-        for file in folder.rglob("*.npz")
-        if not any(part.startswith(".") for part in file.relative_to(folder).parts)
-    )
+    """The files below a folder that may be pose recordings, sorted."""
+    return files_in(folder, "**/*", {".npz"})
 
 
 def outermost(file: Path, folder: Path) -> str:

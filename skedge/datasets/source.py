@@ -4,6 +4,7 @@ of them."""
 import os
 import re
 import zipfile
+from collections.abc import Collection
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -150,3 +151,15 @@ def _zip(path: str) -> zipfile.ZipFile:
 @lru_cache(maxsize=4)
 def _opened(path: str, _: int) -> zipfile.ZipFile:
     return zipfile.ZipFile(path)
+
+
+def files_in(folder: Path, pattern: str, endings: Collection[str]) -> list[Path]:
+    """The files in a folder whose paths match, with such endings, in small letters or capitals;
+    hidden ones, and those in hidden folders, are none."""
+    return sorted(
+        file
+        for file in folder.glob(pattern)
+        if file.suffix.lower() in endings
+        and file.is_file()
+        and not any(part.startswith(".") for part in file.relative_to(folder).parts)
+    )

@@ -50,7 +50,7 @@ class OnlineSettings:
 
     @property
     def labels(self) -> set[str]:
-        """Whom settings of single actions name."""
+        """Labels that settings of single actions name."""
         return {*self.thresholds, *self.patience, *self.lasting, *self.upper_body}
 
     def __post_init__(self) -> None:

@@ -117,7 +117,7 @@ def test_a_flag_that_would_do_nothing_is_refused(
 
 
 def test_folds_leave_the_test_clips_of_the_only_split_alone(tmp_path: Path) -> None:
-    """Of a store without `xsub` all clips were taken, those for testing, too."""
+    """All clips of a store without `xsub` were taken, those for testing, too."""
     path = tmp_path / "films"
     with StoreWriter(
         path, name="toy", layout=load_layout("ntu25"), labels=("a",), rate=30.0

@@ -95,7 +95,7 @@ def test_partial_body_evaluation(store: Store, tmp_path: Path) -> None:
 def test_the_deviation_over_draws_is_that_over_seeds(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of n - 1: that of n made hidden joints look surer than seeds beside them in one table."""
+    """With n in place of n - 1 hidden joints looked surer than seeds beside them in one table."""
     write_classifier(tmp_path / "run", store)
     tops = iter([60.0, 40.0, 50.0])
     monkeypatch.setattr(

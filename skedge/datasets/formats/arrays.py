@@ -16,7 +16,6 @@ from skedge.datasets.parsing.joint_tables import read_joints
 from skedge.datasets.parsing.labels import alike, read_labels
 from skedge.datasets.parsing.lists import (
     composed,
-    files_in,
     listed,
     part_of,
     read_list,
@@ -26,6 +25,7 @@ from skedge.datasets.parsing.lists import (
 from skedge.datasets.parsing.npz import LARGEST, members, read_array
 from skedge.datasets.parsing.ntu_text import LONGEST
 from skedge.datasets.parsing.padded import in_order
+from skedge.datasets.source import files_in
 from skedge.datasets.store import PARTS
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.layout import Layout, layout_names, load_layout

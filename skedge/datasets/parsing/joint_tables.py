@@ -80,7 +80,7 @@ def _text(path: Path) -> bytes:
 
 
 def _from_titles(content: bytes) -> tuple[bytes, int]:
-    """A table from its titles on, without their #, and how many lines stand above."""
+    """A table from its titles on, without their #, and how many lines are above it."""
     above = _ABOVE.match(content)
     assert above is not None  # nothing is above most
     start = above.end()
@@ -118,7 +118,7 @@ def _unquoted(content: bytes, path: Path) -> bytes:
 
 
 def _cell(cell: str, mark: str) -> str:
-    """What stood in quotes: three numbers in brackets, a decimal comma, or words with marks."""
+    """What was in quotes: three numbers in brackets, a decimal comma, or words with marks."""
     if cell.startswith(("(", "[")):
         return cell.replace("\n", " ")
     if mark == "," and _DECIMAL.fullmatch(cell):

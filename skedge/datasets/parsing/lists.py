@@ -4,7 +4,6 @@ import csv
 import os
 import re
 import unicodedata
-from collections.abc import Collection
 from itertools import takewhile, zip_longest
 from pathlib import Path
 from typing import NamedTuple
@@ -116,18 +115,6 @@ def without_part(parts: list[str]) -> list[str]:
         [f"{nowhere} clips without a split are in no part of official"]
         if 0 < nowhere < len(parts)
         else []
-    )
-
-
-def files_in(folder: Path, pattern: str, endings: Collection[str]) -> list[Path]:
-    """The files in a folder whose paths match, with such endings, in small letters or capitals;
-    hidden ones, and those in hidden folders, are none."""
-    return sorted(
-        file
-        for file in folder.glob(pattern)
-        if file.suffix.lower() in endings
-        and file.is_file()
-        and not any(part.startswith(".") for part in file.relative_to(folder).parts)
     )
 
 

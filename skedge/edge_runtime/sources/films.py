@@ -15,10 +15,11 @@ from skedge.datasets.formats.poses import RATE, clip_of
 from skedge.datasets.importer import Clip, Dataset
 from skedge.datasets.parsing.damage import DamagedError, damaged
 from skedge.datasets.parsing.labels import alike
-from skedge.datasets.parsing.lists import files_in, listed, part_of, read_list, stated, without_part
+from skedge.datasets.parsing.lists import listed, part_of, read_list, stated, without_part
 from skedge.datasets.parsing.padded import in_order
 from skedge.datasets.poses import LAYOUT as BLAZEPOSE
 from skedge.datasets.poses import PoseRecording, PoseWriter, read_poses, relabel
+from skedge.datasets.source import files_in
 from skedge.datasets.store import PARTS
 from skedge.datasets.store.splits import every_fifth
 from skedge.edge_runtime.interfaces import PoseEstimator
