@@ -24,7 +24,7 @@ from skedge.recipes.style_settings import StyleSettings
 from skedge.skeleton import InputError
 from skedge.student.calibrate import Judged, Span, calibrate, judge
 from skedge.student.distill import distill
-from skedge.student.online import Online, allowed_answers, answer_loss
+from skedge.student.online import Online, _answered, allowed_answers, answer_loss
 from skedge.student.recordings import NOTHING, UNASKED, Recordings, frame_labels, spans
 from skedge.teacher.networks.classifier import Classifier, last_layer
 from skedge.teacher.networks.dual import make_encoder
@@ -341,9 +341,19 @@ def test_what_recordings_are_not_learned_from_is_refused(
 
 
 def test_the_part_that_is_asked_for_is_measured(
-    store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    store: Store,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Settings were chosen by the test part, whatever `input.part` said."""
+    parts: list[str] = []
+
+    def answered(*args: Any, **named: Any) -> list[Judged]:
+        parts.append(args[2])
+        return _answered(*args, **named)
+
+    monkeypatch.setattr("skedge.student.online._answered", answered)
     how = DistillSettings(
         optim=OptimSettings(epochs=0), online=replace(ONLINE, upper_body=["wave", "nobody"])
     )
@@ -351,7 +361,7 @@ def test_the_part_that_is_asked_for_is_measured(
     for part in ("val", "test"):
         recipe = Recipe(input=replace(DATA, part=part), student=PLAN, distill=how, compute=COMPUTE)
         found[part] = distill(store, tmp_path / part, recipe)
-        assert found[part]["part"] == part
+        assert found[part]["part"] == parts[-1] == part
         assert found[part]["recordings"] == len(store.split("xsub", part))
     assert "names nobody, of which" in capsys.readouterr().err
 
