@@ -58,6 +58,14 @@ def training_into(args: Any) -> Iterator[Path]:
         yield args.out
 
 
+def trained_along(recipe: Any) -> bool:
+    """Whether this process was started to train along with the one that runs the command, and has
+    done so: by torchrun or SLURM, each of whose processes is given the whole command."""
+    from skedge.teacher.processes import trained_along
+
+    return trained_along(recipe.compute)
+
+
 def add_data(parser: ArgumentParser, text: str, required: bool = True) -> None:
     parser.add_argument("--data", type=Path, required=required, metavar="STORE", help=text)
 

@@ -15,6 +15,7 @@ from skedge.cli.options import (
     seeds_of,
     show,
     stop,
+    trained_along,
     training_into,
 )
 from skedge.recipes import RECIPES
@@ -55,16 +56,18 @@ def run_command(parser: ArgumentParser) -> Callable[[Any], None]:
     def main(args: Any) -> None:
         from skedge import path
 
+        if args.data is not None and args.films is not None:
+            raise InputError("run: expected --data or --films, got both")
+        recipe = recipe_of(parser, args)
+        if trained_along(recipe):
+            return
         if args.films is not None:
-            if args.data is not None:
-                raise InputError("run: expected --data or --films, got both")
-            recipe = recipe_of(parser, args)
             path.run_films(recipe, args.films, args.out, again=args.again, pose=args.pose)
             return
         if args.pose is not None:
             raise InputError("run: expected --films with --pose, got none")
         store = path.store_of(args.data, args.out)
-        path.run(recipe_of(parser, args), store, args.out, again=args.again)
+        path.run(recipe, store, args.out, again=args.again)
 
     return main
 
@@ -82,6 +85,8 @@ def pretrain_command(parser: ArgumentParser) -> Callable[[Any], None]:
         from skedge.datasets.store import Store
 
         recipe = recipe_of(parser, args)
+        if trained_along(recipe):
+            return
         with training_into(args) as out:
             show(steps.pretrain(Store(args.data), out, recipe, resume=args.resume))
 
@@ -118,6 +123,8 @@ def evaluate_command(parser: ArgumentParser) -> Callable[[Any], None]:
         from skedge.recipes.recipe import Recipe
 
         recipe = recipe_of(parser, args)
+        if trained_along(recipe):
+            return
         store = Store(args.data)
         seeds = seeds_of(args)
         if seeds and args.protocol == "partial-body":
@@ -182,13 +189,16 @@ def distill_command(parser: ArgumentParser) -> Callable[[Any], None]:
         from skedge import steps
         from skedge.datasets.store import Store
 
+        recipe = recipe_of(parser, args)
+        if trained_along(recipe):
+            return
         others = [Store(path) for path in args.unlabelled]
         with training_into(args) as out:
             show(
                 steps.distill(
                     Store(args.data),
                     out,
-                    recipe_of(parser, args),
+                    recipe,
                     teachers=args.teacher,
                     resume=args.resume,
                     unlabelled=others,
@@ -213,6 +223,8 @@ def finetune_command(parser: ArgumentParser) -> Callable[[Any], None]:
         from skedge.datasets.store import Store
 
         recipe = recipe_of(parser, args)
+        if trained_along(recipe):
+            return
         store = Store(args.data)
         with training_into(args) as out:
             show(steps.finetune(store, out, recipe, trained=args.run, resume=args.resume))

@@ -9,6 +9,7 @@ import warnings
 import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from skedge.datasets.store import Store
 from skedge.recipes.settings import ComputeSettings, OptimSettings
 from skedge.skeleton import InputError
 from skedge.skeleton.files import read_json, write_json
+from skedge.teacher.processes import environment_of, train_in_all
 from skedge.teacher.runs.folder import ASKED, CHECKPOINT, Run
 
 
@@ -115,17 +117,19 @@ class ProgressBar(Callback):
             self.progress.update(self.task, completed=trainer.global_step, loss=loss)
 
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        self.progress.stop()
+        if trainer.is_global_zero:
+            self.progress.stop()
 
     def on_exception(
         self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException
     ) -> None:
-        self.progress.stop()
+        if trainer.is_global_zero:
+            self.progress.stop()
 
 
 class StopBetweenSteps(Callback):
-    """A stop by Ctrl-C at the start of the next step: anywhere else it can be lost in a callback or
-    cut a step in two.
+    """A stop by Ctrl-C at the start of the next step, of the same one in all processes: anywhere
+    else it can be lost in a callback or cut a step in two.
 
     A second one stops at once.
     """
@@ -134,17 +138,19 @@ class StopBetweenSteps(Callback):
         self.asked = False
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        # Several processes that are stopped within a step wait for each other: they are ended.
+        self.second = signal.default_int_handler if trainer.world_size == 1 else signal.SIG_DFL
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGINT, self._take)
 
     def _take(self, *_: Any) -> None:
         self.asked = True
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGINT, self.second)
 
     def on_train_batch_start(
         self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        if self.asked:
+        if _anywhere(trainer, self.asked):
             raise KeyboardInterrupt
 
 
@@ -153,12 +159,17 @@ class StopWhereLost(Callback):
 
     def on_train_batch_end(self, trainer: L.Trainer, pl_module: L.LightningModule, *_: Any) -> None:
         loss = trainer.callback_metrics.get("loss")
-        if loss is not None and bool(loss.isnan()):
+        if loss is not None and _anywhere(trainer, bool(loss.isnan())):
             rate = getattr(pl_module.optim, "learning_rate", None)
             raise LostError(
                 f"the loss is not a number since epoch {trainer.current_epoch + 1}, step"
                 f" {trainer.global_step}; train with a learning_rate below {rate:g}"
             )
+
+
+def _anywhere(trainer: L.Trainer, here: bool) -> bool:
+    """Whether it is so in any process: one that ends alone leaves the others waiting for it."""
+    return trainer.strategy.reduce_boolean_decision(here, all=False)
 
 
 class LostError(InputError):
@@ -211,12 +222,53 @@ def fit(
     """
     if module.optim.epochs < 0:
         raise InputError(f"optim.epochs: expected at least 0, got {module.optim.epochs}")
-    _quiet()
     folder = run.folder
     compute = run.recipe.compute
     checkpoint = folder / CHECKPOINT
     if not run.resume:
         checkpoint.unlink(missing_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    goes_on = checkpoint.is_file()
+    if goes_on:
+        _check_checkpoint(checkpoint, module)
+    _check_same(folder / ASKED, module, loader, run=run, going_on=goes_on)
+    train = partial(
+        _train,
+        module,
+        loader,
+        run,
+        title=title,
+        callbacks=callbacks,
+        steps=steps,
+        checkpoint=checkpoint if goes_on else None,
+    )
+    try:
+        trainer = train_in_all(train, compute)
+    except LostError:
+        checkpoint.unlink(missing_ok=True)
+        raise
+    if module.optim.epochs > 0 and trainer.global_step == 0:
+        raise InputError(
+            f"expected at least one batch for each of {compute.processes} processes, there are too"
+            " few clips; train with fewer processes (--compute.devices, --compute.nodes)"
+        )
+    return trainer
+
+
+def _train(
+    module: Trained,
+    loader: Iterable[Any],
+    run: Run,
+    *,
+    title: str,
+    callbacks: Sequence[Callback],
+    steps: int,
+    checkpoint: Path | None,
+) -> L.Trainer:
+    """The trainer behind a training, in one of the processes that share it."""
+    _quiet()
+    folder = run.folder
+    compute = run.recipe.compute
     keep = ModelCheckpoint(
         folder,
         CHECKPOINT.removesuffix(".ckpt"),
@@ -226,13 +278,14 @@ def fit(
         enable_version_counter=False,
     )
     L.seed_everything(compute.seed, workers=True, verbose=False)
-    folder.mkdir(parents=True, exist_ok=True)
     precision = precision_of(compute)
+    environment = environment_of(compute)
     trainer = L.Trainer(
         accelerator=compute.accelerator,
         devices=compute.devices,
         num_nodes=compute.nodes,
         strategy=compute.strategy,
+        plugins=[environment] if environment else None,
         # The recipe's own word, which Lightning checks.
         precision=precision,  # type: ignore[arg-type]
         sync_batchnorm=compute.processes > 1 and on_gpu(compute),
@@ -251,30 +304,14 @@ def fit(
         enable_progress_bar=False,
         enable_model_summary=False,
     )
-    if checkpoint.is_file():
-        _check_checkpoint(checkpoint, module)
-    _check_same(folder / ASKED, module, loader, run=run, going_on=checkpoint.is_file())
     interrupt = signal.getsignal(signal.SIGINT)
     try:
-        trainer.fit(
-            module,
-            loader,
-            ckpt_path=checkpoint if checkpoint.is_file() else None,
-            weights_only=True,
-        )
-    except LostError:
-        checkpoint.unlink(missing_ok=True)
-        raise
+        trainer.fit(module, loader, ckpt_path=checkpoint, weights_only=True)
     except SystemExit:  # what Lightning makes of a KeyboardInterrupt
         raise KeyboardInterrupt from None
     finally:
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGINT, interrupt)
-    if module.optim.epochs > 0 and trainer.global_step == 0:
-        raise InputError(
-            f"expected at least one batch for each of {compute.processes} processes, there are too"
-            " few clips; train with fewer processes (--compute.devices, --compute.nodes)"
-        )
     return trainer
 
 

@@ -1,13 +1,15 @@
 """What two processes make of the same clips and embeddings; started by test_distributed.py, writes
-rank0.pt and rank1.pt."""
+a file of each process beside every training."""
 
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import lightning as L
 import torch
-from torch import Tensor, distributed, nn
+from lightning.pytorch.callbacks import Callback
+from torch import Tensor, nn
 
 from skedge.recipes.recipe import Recipe
 from skedge.recipes.settings import (
@@ -64,12 +66,46 @@ def clips(frames: int = INPUT.frames) -> Clips:
     return Clips(joints, torch.arange(CLIPS))
 
 
+@dataclass
+class Kept(Callback):
+    """A callback with which every process writes what it holds when a training begins and ends."""
+
+    folder: Path
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self.first = {name: p.detach().clone() for name, p in pl_module.named_parameters()}
+
+    def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        rank = trainer.global_rank
+        found: dict[str, Any] = {
+            "first": self.first,
+            "last": {name: p.detach() for name, p in pl_module.named_parameters()},
+            "queues": {
+                name: b
+                for name, b in pl_module.named_buffers()
+                if name.endswith(("keys", "owners", "pointer"))
+            },
+            "loss": float(trainer.callback_metrics["loss"]),
+            "steps": trainer.global_step,
+            "draws": torch.rand(4),
+        }
+        if trainer.world_size > 1:
+            found["barlow"] = barlow(*(z[5 * rank : 5 * rank + 5] for z in embeddings()))
+        torch.save(found, self.folder / f"rank{rank}.pt")
+
+
+def kept(folder: Path, rank: int = 0) -> dict[str, Any]:
+    """What a process held when its training into `folder` began and ended."""
+    found: dict[str, Any] = torch.load(folder / f"rank{rank}.pt", weights_only=True)
+    return found
+
+
 def run_of(folder: Path, devices: int) -> Run:
     compute = ComputeSettings(seed=3, accelerator="cpu", devices=devices, precision="32-true")
     return Run(folder, Recipe(compute=compute))
 
 
-def train_plain(folder: Path, devices: int) -> dict[str, Any]:
+def train_plain(folder: Path, devices: int) -> None:
     """Two steps of gradient descent, each on all clips."""
     seeded(COMPUTE)
     settings = PretrainSettings(
@@ -79,18 +115,11 @@ def train_plain(folder: Path, devices: int) -> dict[str, Any]:
     module = Plain(STGCN(LAYOUT, PLAN), LAYOUT, recipe)
     randomise(module)
     module.projector[-1].weight.data *= 30  # embeddings far larger than the loss's epsilon
-    first = {name: p.detach().clone() for name, p in module.named_parameters()}
     loader = clips().loader(100, devices, drop_last=True)
-    fit(
-        module,
-        loader,
-        run_of(folder, devices),
-        title="Plain",
-    )
-    return {"first": first, "last": {name: p.detach() for name, p in module.named_parameters()}}
+    fit(module, loader, run_of(folder, devices), title="Plain", callbacks=[Kept(folder)])
 
 
-def train_contrast(folder: Path, devices: int) -> dict[str, Any]:
+def train_contrast(folder: Path, devices: int) -> None:
     """Three steps of gradient descent, each on all clips, with room for the keys of two of them."""
     seeded(COMPUTE)
     contrast = ContrastSettings(
@@ -104,22 +133,8 @@ def train_contrast(folder: Path, devices: int) -> dict[str, Any]:
     randomise(module)
     moco = module.streams["joint"]
     moco.keys.copy_(nn.functional.normalize(moco.keys, dim=1))
-    first = {name: p.detach().clone() for name, p in module.named_parameters()}
     loader = clips().loader(100, devices, drop_last=True)
-    fit(
-        module,
-        loader,
-        run_of(folder, devices),
-        title="Contrast",
-    )
-    last = {name: p.detach() for name, p in module.named_parameters()}
-    return {
-        "first": first,
-        "last": last,
-        "keys": moco.keys,
-        "owners": moco.owners,
-        "pointer": moco.pointer,
-    }
+    fit(module, loader, run_of(folder, devices), title="Contrast", callbacks=[Kept(folder)])
 
 
 # Every method's clips and encoder.
@@ -129,7 +144,7 @@ METHODS = {
 }  # fmt: skip
 
 
-def train(method: Any, folder: Path) -> dict[str, Any]:
+def train(method: Any, folder: Path) -> None:
     seeded(COMPUTE)
     data, plan = METHODS[method]
     asma = AsmaSettings(
@@ -141,22 +156,8 @@ def train(method: Any, folder: Path) -> dict[str, Any]:
         method, projector=8, pstl=tiny_mask(), asma=asma, contrast=contrast, optim=optim(epochs=6)
     )
     module = make_method(LAYOUT, Recipe(input=data, encoder=plan, pretrain=settings))
-    first = {name: p.detach().clone() for name, p in module.named_parameters()}
     loader = clips(data.frames).loader(CLIPS, 2, drop_last=True)
-    trainer = fit(module, loader, run_of(folder, 2), title=method)
-    draws = torch.rand(4)
-    return {
-        "first": first,
-        "weights": {name: p.detach() for name, p in module.named_parameters()},
-        "queues": {
-            name: b
-            for name, b in module.named_buffers()
-            if name.endswith(("keys", "owners", "pointer"))
-        },
-        "loss": float(trainer.callback_metrics["loss"]),
-        "steps": trainer.global_step,
-        "draws": draws,
-    }
+    fit(module, loader, run_of(folder, 2), title=method, callbacks=[Kept(folder)])
 
 
 def embeddings() -> tuple[Tensor, Tensor]:
@@ -173,18 +174,10 @@ def barlow(first: Tensor, second: Tensor) -> dict[str, Any]:
 
 
 def main(folder: Path) -> None:
-    found: dict[str, Any] = {
-        "plain": train_plain(folder / "plain", 2),
-        "contrast": train_contrast(folder / "contrast", 2),
-    }
-    found |= {method: train(method, folder / method) for method in METHODS}
-    rank, half = (
-        distributed.get_rank(),
-        slice(5 * distributed.get_rank(), 5 * distributed.get_rank() + 5),
-    )
-    assert distributed.get_world_size() == 2
-    found["barlow"] = barlow(*(z[half] for z in embeddings()))
-    torch.save(found, folder / f"rank{rank}.pt")
+    train_plain(folder / "plain", 2)
+    train_contrast(folder / "contrast", 2)
+    for method in METHODS:
+        train(method, folder / method)
 
 
 if __name__ == "__main__":
