@@ -176,7 +176,8 @@ def distill_command(parser: ArgumentParser) -> Callable[[Any], None]:
         nargs="+",
         default=[],
         metavar="STORE",
-        help="more stores to distil on; their labels are not used",
+        help="more stores to distil on, without their labels; of one that has the recipe's split"
+        " the training clips",
     )
     parser.add_argument(
         "--pretrained",

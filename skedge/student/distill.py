@@ -7,7 +7,6 @@ from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -19,6 +18,7 @@ from skedge.recipes.settings import FinetuneSettings, InputSettings
 from skedge.skeleton import InputError
 from skedge.student.divergence import softened_divergence
 from skedge.student.online import train_online
+from skedge.student.unlabelled import unlabelled_clips
 from skedge.teacher.augment import Augment
 from skedge.teacher.clips import Clips
 from skedge.teacher.handedness import for_sides
@@ -27,6 +27,7 @@ from skedge.teacher.protocols.evaluate import Job, Sets
 from skedge.teacher.protocols.finetune import supervised
 from skedge.teacher.runs.folder import Card, Run, read_run, write_run
 from skedge.teacher.runs.load import load_classifier, load_encoder
+from skedge.teacher.runs.seen import Seen
 from skedge.teacher.runs.store_check import check_layout
 from skedge.teacher.training import Trained, fit, provenance
 
@@ -109,8 +110,9 @@ def distill(
     answers to every frame, or both.
 
     Of several teachers the logits' mean teaches, and their features side by side. The clips of
-    `unlabelled` stores, whatever their actions, are learned from as well, retargeted to the store's
-    layout. The student begins as the encoder in the run folder `pretrained`, if one is named.
+    `unlabelled` stores that do not test (`unlabelled_clips`), whatever their actions, are learned
+    from as well, retargeted to the store's layout. The student begins as the encoder in the run
+    folder `pretrained`, if one is named.
 
     Raises:
         InputError: for teachers of other actions or another input, no weight above 0, unlabelled
@@ -118,14 +120,18 @@ def distill(
     """
     run = Run(folder, recipe, resume)
     settings = recipe.distill
-    encoder = None if pretrained is None else load_beginning(pretrained, store, recipe)
+    encoder: nn.Module | None = None
+    origins: list[tuple[Path, Card]] = []
+    if pretrained is not None:
+        encoder, card = load_beginning(pretrained, store, recipe)
+        origins.append((pretrained, card))
     if not teachers:
         if unlabelled:
             raise InputError(
                 "expected a teacher for unlabelled clips, got none; name one with --teacher"
             )
         if len(store.intervals):
-            return train_online(store, run, encoder=encoder)
+            return train_online(store, run, encoder=encoder, origins=origins)
         if encoder is not None:
             raise InputError(
                 f"{pretrained}: expected recordings or a teacher; on the labels of clips alone a"
@@ -136,6 +142,7 @@ def distill(
     check_settings(settings)
     data = recipe.input
     teacher, cards = load_teachers(teachers, store, data)
+    origins += zip(teachers, cards, strict=True)
     if len(store.intervals):
         if not isinstance(teacher, Classifier):
             raise InputError(
@@ -155,11 +162,20 @@ def distill(
                 f" encoder with strides of 1, got fusion {plan.fusion}, strides"
                 f" {list(plan.strides)}"
             )
-        return train_online(store, run, encoder=encoder, teacher=teacher, unlabelled=unlabelled)
-    sets = Sets.read(store, data)
+        return train_online(
+            store,
+            run,
+            encoder=encoder,
+            teacher=teacher,
+            unlabelled=unlabelled,
+            origins=origins,
+        )
+    sets = Sets.read(store, data, origins=origins)
     for other in unlabelled:
-        clips = Clips.read(other, np.arange(len(other)), data, layout=store.layout)
-        sets = replace(sets, train=sets.train.with_unlabelled(clips))
+        indices = unlabelled_clips(other, store, data)
+        clips = Clips.read(other, indices, data, layout=store.layout)
+        seen = sets.seen | Seen.of(other, unlabelled=indices)
+        sets = replace(sets, train=sets.train.with_unlabelled(clips), seen=seen)
     settings = replace(
         settings,
         optim=settings.optim.for_clips(len(sets.train)),
@@ -216,14 +232,15 @@ def _finish_features(
         encoder=job.plan,
         seconds=sets.seconds,
         provenance=made | extra,
+        seen=sets.seen,
     )
     write_run(run.folder, student.encoder, card, recipe=run.recipe, metrics=metrics)
     return metrics
 
 
-def load_beginning(folder: Path, store: Store, recipe: Recipe) -> nn.Module:
-    """The encoder in a run folder, pretrained or a classifier's; raises `InputError` where it is
-    none of the student's plan."""
+def load_beginning(folder: Path, store: Store, recipe: Recipe) -> tuple[nn.Module, Card]:
+    """The encoder in a run folder, pretrained or a classifier's, and its card; raises `InputError`
+    where it is none of the student's plan."""
     encoder: nn.Module
     if (card := read_run(folder)[0]).kind == "classifier":
         encoder = load_classifier(folder)[0].get_submodule("encoder")
@@ -241,7 +258,7 @@ def load_beginning(folder: Path, store: Store, recipe: Recipe) -> nn.Module:
             f"{folder}: expected an encoder of the student's plan, got other {', '.join(names)};"
             " pretrain one with the same settings under encoder as under student"
         )
-    return encoder
+    return encoder, card
 
 
 def load_teachers(

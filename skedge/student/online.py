@@ -4,7 +4,6 @@ those in which somebody does nothing that has a name."""
 from collections.abc import Sequence
 from typing import Any, Literal
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -19,10 +18,13 @@ from skedge.student.calibrate import Judged, calibrate, judge
 from skedge.student.divergence import softened_divergence
 from skedge.student.recordings import NOTHING, UNASKED, Recordings, prepared, spans
 from skedge.student.streaming import StreamingClassifier
+from skedge.student.unlabelled import unlabelled_clips
 from skedge.teacher.camera import Camera
 from skedge.teacher.clips import tell, usable
 from skedge.teacher.networks.classifier import Classifier, last_layer
 from skedge.teacher.runs.folder import Card, Run, median_seconds, write_run
+from skedge.teacher.runs.seen import Seen
+from skedge.teacher.runs.store_check import Origins, overlap, seen_by
 from skedge.teacher.style import Style
 from skedge.teacher.training import Trained, fit, provenance, seeded
 
@@ -126,14 +128,15 @@ def train_online(
     encoder: nn.Module | None = None,
     teacher: Classifier | None = None,
     unlabelled: Sequence[Store] = (),
+    origins: Origins = (),
 ) -> dict[str, Any]:
     """The metrics of a streaming student trained on a store of recordings: its thresholds and
     delays come from the validation part, its figures from the recipe's (`input.part`), filmed as in
     training.
 
     It begins with the weights of `encoder` (of the recipe's plan), where there is one. A teacher's
-    answers to every frame are learned beside the labels, also where there are none: in all clips of
-    the `unlabelled` stores, as they were recorded and filmed as the others are.
+    answers to every frame are learned beside the labels, also where there are none: in clips of the
+    `unlabelled` stores (`unlabelled_clips`), as they were recorded and filmed as the others are.
 
     Raises `InputError` for a student that cannot stream and for recordings without a quiet class.
     """
@@ -155,12 +158,15 @@ def train_online(
     if encoder is not None:
         classifier.encoder.load_state_dict(encoder.state_dict())
     train = store.split(data.protocol, "train")
+    known = overlap(store, data, origins)
+    seen = Seen.of(store, train) | seen_by(origins)
     recordings = Recordings(store, train, data, settings=settings)
     for other in unlabelled:
-        every = np.arange(len(other))
+        indices = unlabelled_clips(other, store, data)
         recordings.join(
-            Recordings(other, every, data, settings=settings, unlabelled_in=store.layout)
+            Recordings(other, indices, data, settings=settings, unlabelled_in=store.layout)
         )
+        seen |= Seen.of(other, unlabelled=indices)
     module = Online(
         classifier, store.labels, recipe.distill, recordings=recordings, teacher=teacher
     )
@@ -170,10 +176,12 @@ def train_online(
         run,
         title="Training on recordings",
     )
-    return finish_online(classifier, store, run)
+    return finish_online(classifier, store, run, seen=seen, known=known)
 
 
-def finish_online(classifier: Classifier, store: Store, run: Run) -> dict[str, Any]:
+def finish_online(
+    classifier: Classifier, store: Store, run: Run, *, seen: Seen, known: dict[str, Any]
+) -> dict[str, Any]:
     """The metrics of a trained network, calibrated and tested as the recipe says; its run folder is
     written."""
     recipe = run.recipe
@@ -198,13 +206,16 @@ def finish_online(classifier: Classifier, store: Store, run: Run) -> dict[str, A
         encoder=recipe.student,
         seconds=median_seconds(store.index["frames"][train], store.rate),
         provenance=made | {"protocol": "online"},
+        seen=seen,
     )
     metrics = {
         "protocol": "online",
         "store": store.name,
+        "split": data.protocol,
         "seed": compute.seed,
         "epochs": recipe.distill.optim.epochs,
         "part": data.part,
+        **known,
         **found,
         **chosen,
     }

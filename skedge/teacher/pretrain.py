@@ -11,6 +11,7 @@ from skedge.recipes.recipe import Recipe
 from skedge.teacher.clips import Clips
 from skedge.teacher.methods.registry import make_method, method_named
 from skedge.teacher.runs.folder import Card, Run, median_seconds, write_run
+from skedge.teacher.runs.seen import Seen
 from skedge.teacher.spread import Spread
 from skedge.teacher.training import fit, provenance, seeded
 
@@ -52,6 +53,7 @@ def pretrain(store: Store, folder: Path, recipe: Recipe, *, resume: bool = False
         encoder=method.plan(recipe.encoder, settings),
         seconds=median_seconds(store.index["frames"][indices], store.rate),
         provenance=provenance(store, compute, settings, clips=len(clips)),
+        seen=Seen.of(store, unlabelled=indices),
     )
     if trainer.global_step:
         module.settle(clips.joints[:: max(1, len(clips) // SETTLED)])

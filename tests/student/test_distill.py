@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from skedge.datasets.store import Store
+from skedge.datasets.store.splits import add, add_folds
 from skedge.recipes.distill_settings import DistillSettings, student_plan
 from skedge.recipes.recipe import Recipe
 from skedge.recipes.settings import (
@@ -18,7 +19,8 @@ from skedge.recipes.settings import (
 )
 from skedge.skeleton import InputError
 from skedge.student.distill import Distillation, distill, load_teachers, softened_divergence
-from skedge.teacher.clips import Clips
+from skedge.student.unlabelled import unlabelled_clips
+from skedge.teacher.clips import Clips, tell
 from skedge.teacher.networks.classifier import Classifier
 from skedge.teacher.protocols.finetune import finetune
 from skedge.teacher.runs.folder import Run, read_metrics
@@ -410,7 +412,8 @@ def test_clips_without_labels_are_learned_from(time: Any, store: Store, tmp_path
         unlabelled=[others],
     )
     card = load_classifier(tmp_path / "run")[1]
-    assert card.provenance["training_clips"] == len(store.split("xsub", "train")) + len(others)
+    trained = [len(one.split("xsub", "train")) for one in (store, others)]
+    assert card.provenance["training_clips"] == sum(trained)
     assert card.provenance["unlabelled"] == [others.name]
     clips = Clips.read(store, [0, 1], data).with_unlabelled(
         Clips.read(others, [3], data, layout=store.layout)
@@ -419,6 +422,34 @@ def test_clips_without_labels_are_learned_from(time: Any, store: Store, tmp_path
     torch.testing.assert_close(
         clips.joints[2:], Clips.read(others, [3], data, layout=store.layout).joints
     )
+
+
+@pytest.mark.parametrize("protocol", ["xsub", "fold-1"])
+def test_no_unlabelled_clip_is_one_that_tests(
+    protocol: str, store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`--unlabelled` with the same store, or one that holds its clips, took those that test."""
+    make_store(tmp_path / "own")
+    add_folds(tmp_path / "own", "fold", 2)
+    add(tmp_path / "own", lambda store: {"held": np.full(len(store), 3, np.int8)})
+    own = Store(tmp_path / "own")
+    write_classifier(tmp_path / "teacher", own)
+    tell.cache_clear()
+    data = replace(INPUT, protocol=protocol)
+    settings = DistillSettings(optim=optim(epochs=1))
+    distill(
+        own,
+        tmp_path / "run",
+        Recipe(input=data, student=SMALL, distill=settings, compute=COMPUTE),
+        teachers=[tmp_path / "teacher"],
+        unlabelled=[store],  # the same clips, without folds
+    )
+    card = load_classifier(tmp_path / "run")[1]
+    assert card.provenance["training_clips"] == 12 + 12
+    assert card.seen.among(own, own.split(protocol, "test")) == (0, 0)
+    assert "store: 12 of 24 clips are learned from" in capsys.readouterr().err
+    with pytest.raises(InputError, match=r"held of .* does not hold out, got none"):
+        unlabelled_clips(store, own, replace(INPUT, protocol="held"))
 
 
 def test_what_cannot_be_distilled(store: Store, teacher_run: Path, tmp_path: Path) -> None:

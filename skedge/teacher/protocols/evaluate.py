@@ -22,7 +22,8 @@ from skedge.teacher.networks.classifier import Classifier, Network
 from skedge.teacher.pictures import confusion_matrix
 from skedge.teacher.protocols.classify import score
 from skedge.teacher.runs.folder import Card, Run, median_seconds, write_run
-from skedge.teacher.runs.store_check import tell_rate
+from skedge.teacher.runs.seen import Seen
+from skedge.teacher.runs.store_check import Origins, overlap, seen_by, tell_rate
 from skedge.teacher.training import forward_all, precision_of, provenance, seeded
 
 
@@ -30,7 +31,9 @@ from skedge.teacher.training import forward_all, precision_of, provenance, seede
 class Sets:
     """A store's clips for one evaluation, as `data` describes them.
 
-    `layout` is that of the joints, `seconds` the median length of the training clips.
+    `layout` is that of the joints, `seconds` the median length of the training clips, `seen` what a
+    network has learned from behind its training, `overlap` how many of the tested clips it had
+    before.
     """
 
     store: Store
@@ -39,6 +42,8 @@ class Sets:
     train: Clips
     test: Clips
     seconds: float
+    seen: Seen
+    overlap: dict[str, Any]
 
     @classmethod
     def read(
@@ -49,9 +54,10 @@ class Sets:
         *,
         share: float = 1.0,
         seed: int = 0,
+        origins: Origins = (),
     ) -> "Sets":
         """The clips of the recipe's split, retargeted to `layout` where it is another than the
-        store's; `share` of each class's clips train."""
+        store's; `share` of each class's clips train a network that starts from `origins`."""
         layout = layout or store.layout
         train = store.split(data.protocol, "train")
         check_classes(store, train, data.persons)
@@ -65,6 +71,8 @@ class Sets:
             train=Clips.read(store, train, data, layout=layout),
             test=Clips.read(store, tested, data, layout=layout),
             seconds=median_seconds(store.index["frames"][train], store.rate),
+            seen=Seen.of(store, train) | seen_by(origins),
+            overlap=overlap(store, data, origins),
         )
 
 
@@ -111,6 +119,7 @@ class Job(Generic[Settings]):
             encoder=self.plan,
             seconds=sets.seconds,
             provenance=made | extra,
+            seen=sets.seen,
         )
         write_run(run.folder, classifier.cpu(), card, recipe=run.recipe, metrics=metrics)
         draw(metrics, run.folder)
@@ -162,7 +171,9 @@ def report(logits: torch.Tensor, sets: Sets, run: Run, *, extra: dict[str, Any])
     found["classes"] = dict(zip(labels, found["per_class"], strict=True))
     return (
         extra
-        | {"store": sets.store.name, "seed": compute.seed, "precision": precision_of(compute)}
+        | {"store": sets.store.name, "split": sets.data.protocol}
+        | {"seed": compute.seed, "precision": precision_of(compute)}
+        | sets.overlap
         | found
     )
 

@@ -54,7 +54,14 @@ def finetune(
         extra["share"] = share
     data = on_protocol(card.input, recipe.input)
     plan = replace(card.encoder, dropout=recipe.encoder.dropout, head=recipe.encoder.head)
-    sets = Sets.read(store, data, card.layout, share=share, seed=recipe.compute.seed)
+    sets = Sets.read(
+        store,
+        data,
+        card.layout,
+        share=share,
+        seed=recipe.compute.seed,
+        origins=[(encoder, card)],
+    )
     job = Job(run, sets, plan, settings=recipe.finetune)
     if isinstance(network, DualEncoder):
         return train_dual(job, network, extra)

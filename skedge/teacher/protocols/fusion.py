@@ -8,6 +8,7 @@ from skedge.recipes.recipe import Recipe
 from skedge.teacher.protocols.evaluate import Sets, draw, measure, on_protocol
 from skedge.teacher.runs.folder import Run, read_metrics, write_metrics
 from skedge.teacher.runs.load import load_classifier
+from skedge.teacher.runs.store_check import SEEN
 
 
 def fuse(store: Store, folder: Path, recipe: Recipe) -> dict[str, Any]:
@@ -18,7 +19,7 @@ def fuse(store: Store, folder: Path, recipe: Recipe) -> dict[str, Any]:
     first = next(iter(members.values()))
     extra: dict[str, Any] = {
         name: first[name]
-        for name in ("protocol", "fusion", "share", "pretrained_on", "epochs")
+        for name in ("protocol", "fusion", "share", "pretrained_on", "epochs", *SEEN)
         if name in first
     }
     extra |= {"part": recipe.input.part, "stream": "three", "weights": card.input.fusion}

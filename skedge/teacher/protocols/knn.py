@@ -39,7 +39,7 @@ def knn(
         network, card = load_encoder(path, "mean") if _is_dual(path) else load_encoder(path)
         check_layout(store, card, path)
         seen = on_protocol(card.input, data)
-        sets = Sets.read(store, seen)
+        sets = Sets.read(store, seen, origins=[(path, card)])
         module = nn.Sequential(View(card.layout, seen), network)
         weight = data.fusion[stream] if len(encoders) > 1 else 1.0
         for part, clips in (("train", sets.train), ("test", sets.test)):

@@ -23,7 +23,8 @@ def linear(
     """
     network, card = load_encoder(encoder, recipe.encoder.fusion)
     check_layout(store, card, encoder)
-    sets = Sets.read(store, on_protocol(card.input, recipe.input))
+    data = on_protocol(card.input, recipe.input)
+    sets = Sets.read(store, data, origins=[(encoder, card)])
     settings = recipe.linear
     plan = replace(card.encoder, head="linear")
     job = Job(Run(folder, recipe, resume), sets, plan, settings=settings)

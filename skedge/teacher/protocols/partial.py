@@ -34,17 +34,27 @@ def partial_body(store: Store, folder: Path, recipe: Recipe, classifier: Path) -
     data = recipe.input
     settings = recipe.partial
     compute = recipe.compute
-    sets = Sets.read(store, on_protocol(card.input, data))
+    tested = store.split(data.protocol, data.part)
+    learned, _ = card.seen.among(store, tested)
+    if learned:
+        raise InputError(
+            f"{classifier}: expected a classifier that was not trained on the clips it is measured"
+            f" on, {learned} of the {len(tested)} of {data.protocol} ({data.part}) trained it; set"
+            f" input.protocol to {card.input.protocol}, its own"
+        )
+    sets = Sets.read(store, on_protocol(card.input, data), origins=[(classifier, card)])
     rng = np.random.default_rng(compute.seed)
     metrics: dict[str, Any] = {
         "protocol": "partial-body",
         "classifier": card.provenance.get("protocol"),
         "stream": card.input.stream,
+        "store": store.name,
+        "split": data.protocol,
         "part": data.part,
         "seed": compute.seed,
         "draws": settings.draws,
         "clips": len(sets.test),
-    }
+    } | sets.overlap
     size = len(card.layout)
     for name, counts, most in (
         ("joints", settings.joints, size),

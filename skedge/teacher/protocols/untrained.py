@@ -14,6 +14,7 @@ from skedge.teacher.networks.dual import AnyEncoder, make_encoder
 from skedge.teacher.networks.statistics import batch_norms, with_statistics
 from skedge.teacher.protocols.evaluate import on_protocol
 from skedge.teacher.runs.folder import STREAMS, Card, Run, read_metrics, read_run, write_run
+from skedge.teacher.runs.seen import Seen
 from skedge.teacher.streams import write_streams
 from skedge.teacher.training import seeded
 
@@ -70,7 +71,9 @@ def write_untrained(
         clips = Clips.read(store, train, data, layout=card.layout)
         encoder = with_statistics(encoder, View(card.layout, data), clips.joints)
     made: dict[str, Any] = {"untrained": form, "seed": recipe.compute.seed}
-    write_run(folder, encoder, replace(card, provenance=made), recipe=recipe, metrics={})
+    write_run(
+        folder, encoder, replace(card, provenance=made, seen=Seen()), recipe=recipe, metrics={}
+    )
     return True
 
 

@@ -4,7 +4,7 @@ import json
 import os
 import re
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from skedge.recipes.settings import (
 )
 from skedge.skeleton import InputError, Layout
 from skedge.skeleton.files import locked, read_json, write_json, write_text, write_whole
+from skedge.teacher.runs.seen import Seen
 
 RECIPE, WEIGHTS, METRICS = "recipe.yaml", "weights.safetensors", "metrics.json"
 # Beside the weights of an encoder that learned by reconstruction: what pictures of it need.
@@ -56,7 +57,8 @@ class Card:
     file.
 
     `kind` is "encoder" (pretrained, no head) or "classifier"; `seconds` is the median length of the
-    training clips.
+    training clips, `seen` what it and those it came from were trained on (unknown of files of
+    earlier versions).
     """
 
     kind: str
@@ -66,6 +68,7 @@ class Card:
     encoder: EncoderSettings
     seconds: float
     provenance: dict[str, Any]
+    seen: Seen = field(default_factory=Seen)
 
 
 def only_training(folder: Path) -> AbstractContextManager[None]:
@@ -135,6 +138,7 @@ def read_run(folder: Path) -> tuple[Card, dict[str, Tensor]]:
         document["labels"] = tuple(document["labels"])
         document["input"] = InputSettings(**document["input"])
         document["encoder"] = _encoder_settings(document["encoder"])
+        document["seen"] = Seen(**document.get("seen", {}))
         return Card(**document), weights
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise InputError(

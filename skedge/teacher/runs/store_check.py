@@ -1,14 +1,24 @@
-"""A trained network beside a store: whether its joints are the ones it was trained on."""
+"""A trained network beside a store: whether its joints are the ones it was trained on, and the
+clips that test it are others."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from skedge.datasets.store import Store
+from skedge.recipes.settings import InputSettings
 from skedge.skeleton import InputError
 from skedge.skeleton.retarget import retarget
 from skedge.teacher.clips import tell
 from skedge.teacher.runs.folder import Card
+from skedge.teacher.runs.seen import Seen
+
+Origins = Sequence[tuple[Path, Card]]
+"""The networks that one starts from or learns from: run folder and card of each."""
+# What metrics call the numbers of measured clips that were trained on, with labels and without.
+SEEN = ("seen_in_training", "seen_without_labels")
 
 
 def tell_rate(store: Store) -> None:
@@ -36,3 +46,30 @@ def check_joints(store: Store, card: Card, source: Path) -> None:
         raise InputError(
             f"{source}, {store.path}: {error}; use a store of the same layout"
         ) from None
+
+
+def seen_by(origins: Origins) -> Seen:
+    """The clips that any of these networks was trained on."""
+    seen = Seen()
+    for _, card in origins:
+        seen |= card.seen
+    return seen
+
+
+def overlap(store: Store, data: InputSettings, origins: Origins) -> dict[str, Any]:
+    """How many of the clips that `data` measures on were trained on by `origins`, with labels and
+    without, for the metrics; nothing where none was.
+
+    It is said of each network, as a figure of such clips is none of new ones.
+    """
+    tested = store.split(data.protocol, data.part)
+    for source, card in origins:
+        for clips, how in zip(card.seen.among(store, tested), ("", "without labels "), strict=True):
+            if clips:
+                tell(
+                    f"{source}: was trained {how}on {clips} of the {len(tested)} clips that"
+                    f" {data.protocol} ({data.part}) measures; for a figure of new clips start from"
+                    " a network of the same split"
+                )
+    counts = zip(SEEN, seen_by(origins).among(store, tested), strict=True)
+    return {name: clips for name, clips in counts if clips}

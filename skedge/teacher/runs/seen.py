@@ -1,0 +1,59 @@
+"""The clips that a network has learned from, in whatever store and split they are found again."""
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from skedge.datasets.store import Store
+
+Numbers = Sequence[int] | np.ndarray
+
+
+@dataclass(frozen=True)
+class Seen:
+    """The clips that a network and those it came from were trained on, with their labels and
+    without.
+
+    A clip is known by its checksum and its length, so that it is found in a merged store and under
+    another split too; `labelled` and `unlabelled` are these numbers in base64, as a file holds
+    them.
+    """
+
+    labelled: str = ""
+    unlabelled: str = ""
+
+    @classmethod
+    def of(cls, store: Store, labelled: Numbers = (), *, unlabelled: Numbers = ()) -> Self:
+        """The clips of a store at these numbers."""
+        return cls(_text(keys(store, labelled)), _text(keys(store, unlabelled)))
+
+    def __or__(self, other: "Seen") -> "Seen":
+        return Seen(
+            _text(np.union1d(_numbers(self.labelled), _numbers(other.labelled))),
+            _text(np.union1d(_numbers(self.unlabelled), _numbers(other.unlabelled))),
+        )
+
+    def among(self, store: Store, clips: np.ndarray) -> tuple[int, int]:
+        """How many of the store's clips at these numbers were trained on with their labels, and how
+        many without them alone."""
+        asked = keys(store, clips)
+        labelled = np.isin(asked, _numbers(self.labelled))
+        unlabelled = np.isin(asked, _numbers(self.unlabelled)) & ~labelled
+        return int(labelled.sum()), int(unlabelled.sum())
+
+
+def keys(store: Store, clips: Numbers) -> np.ndarray:
+    """A number of each clip of a store, made of its checksum and its length."""
+    rows = store.index[np.asarray(clips, np.int64)]
+    return (rows["frames"].astype("<u8") << 32) | rows["crc32"]
+
+
+def _text(numbers: np.ndarray) -> str:
+    return base64.b64encode(np.unique(numbers).astype("<u8").tobytes()).decode()
+
+
+def _numbers(text: str) -> np.ndarray:
+    return np.frombuffer(base64.b64decode(text), "<u8")

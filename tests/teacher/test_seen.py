@@ -1,0 +1,113 @@
+"""Figures say where the clips that they are of were trained on."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from skedge.datasets.store import Store
+from skedge.datasets.store.rewrite import merge
+from skedge.datasets.store.splits import add_folds
+from skedge.recipes.distill_settings import DistillSettings
+from skedge.recipes.recipe import Recipe
+from skedge.recipes.settings import (
+    FinetuneSettings,
+    LinearSettings,
+    PartialSettings,
+)
+from skedge.skeleton import InputError
+from skedge.student.distill import distill
+from skedge.teacher.clips import tell
+from skedge.teacher.pretrain import pretrain
+from skedge.teacher.protocols.continued import continue_training
+from skedge.teacher.protocols.finetune import finetune
+from skedge.teacher.protocols.knn import knn
+from skedge.teacher.protocols.linear import linear
+from skedge.teacher.protocols.partial import partial_body
+from tests.teacher.tiny import INPUT, PLAN, PRETRAINED, make_store, optim
+
+Metrics = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store of two folds, and what is trained on the first: an encoder and a classifier."""
+    folder = tmp_path_factory.mktemp("folds")
+    make_store(folder / "store")
+    add_folds(folder / "store", "fold", 2)
+    store = Store(folder / "store")
+    pretrain(store, folder / "pretrained", on("fold-1"))
+    finetune(store, folder / "teacher", on("fold-1"))
+    return folder
+
+
+def on(protocol: str) -> Recipe:
+    return replace(
+        PRETRAINED,
+        input=replace(INPUT, protocol=protocol),
+        linear=LinearSettings(optim=optim(epochs=1)),
+        finetune=FinetuneSettings(optim=optim(epochs=1)),
+        distill=DistillSettings(optim=optim(epochs=1)),
+        student=PLAN,
+        partial=PartialSettings(joints=(0,), parts=()),
+    )
+
+
+def measured(step: Callable[[Recipe], Metrics], capsys: pytest.CaptureFixture[str]) -> Metrics:
+    """What a step measures on the second fold, which has to say so; on the first it may not."""
+    for protocol, seen in (("fold-1", False), ("fold-2", True)):
+        tell.cache_clear()
+        capsys.readouterr()
+        metrics = step(on(protocol))
+        assert (metrics["split"], metrics["part"]) == (protocol, "test")
+        assert any(name.startswith("seen_") for name in metrics) == seen
+        assert ("was trained" in capsys.readouterr().err) == seen
+    return metrics
+
+
+def test_a_teacher_of_another_fold_is_said_to_know_the_test_clips(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its students, and its own further training, were measured on what had trained it."""
+    store = Store(folder / "store")
+    teacher = folder / "teacher"
+    steps: list[Callable[[Recipe], Metrics]] = [
+        lambda recipe: continue_training(store, tmp_path / "on", recipe, trained=teacher),
+        lambda recipe: distill(store, tmp_path / "student", recipe, teachers=[teacher]),
+    ]
+    for step in steps:
+        assert measured(step, capsys)["seen_in_training"] == 12
+    # A student of one fold, taught by the other one's teacher, has learned from all clips.
+    with pytest.raises(InputError, match=r"12 of the 12 of fold-1 \(test\) trained it"):
+        partial_body(store, tmp_path / "partial", on("fold-1"), classifier=tmp_path / "student")
+
+
+def test_a_classifier_has_no_figures_of_its_training_clips(folder: Path, tmp_path: Path) -> None:
+    """With joints hidden it had 100 % of another fold, as if of clips that it never saw."""
+    store = Store(folder / "store")
+    metrics = partial_body(store, tmp_path / "partial", on("fold-1"), folder / "teacher")
+    assert (metrics["split"], metrics["part"]) == ("fold-1", "test")
+    other = make_store(tmp_path / "other", "kinect20", labels=("sit", "stand"))
+    merged = merge([store, other], tmp_path / "merged")
+    for one in (store, merged):
+        with pytest.raises(InputError, match=r"12 of the 12 of fold-2 .* set input.protocol to"):
+            partial_body(one, tmp_path / "partial", on("fold-2"), folder / "teacher")
+
+
+def test_an_encoder_that_was_pretrained_on_the_test_clips_is_named(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without labels, but its features are no features of new clips."""
+    store = Store(folder / "store")
+    encoder = folder / "pretrained"
+    steps: list[Callable[[Recipe], Metrics]] = [
+        lambda recipe: linear(store, tmp_path / "linear", recipe, encoder),
+        lambda recipe: finetune(store, tmp_path / "finetune", recipe, encoder),
+        lambda recipe: knn(store, tmp_path / "knn", recipe, {"joint": encoder}),
+    ]
+    for step in steps:
+        metrics = measured(step, capsys)
+        assert metrics["seen_without_labels"] == 12
+        assert "seen_in_training" not in metrics
