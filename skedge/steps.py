@@ -1,7 +1,7 @@
 """One function per command: the steps that a recipe runs. Training rooms are imported when a step
 needs them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -56,6 +56,20 @@ def evaluate(
 
     run = Run(folder, recipe, resume)
     return evaluate(protocol, store, run, pretrained=pretrained, untrained=untrained)
+
+
+def check_asked(pretrained: Path, recipe: Recipe, names: Collection[str]) -> None:
+    """Raise `InputError` where a setting of the input that was asked for by name, among `names`
+    (input.stream), is another than the one that the network in `pretrained` was trained with."""
+    from skedge.teacher.protocols.evaluate import fixed
+    from skedge.teacher.runs.load import read_card
+
+    for name, value in fixed(read_card(pretrained, recipe.input.stream), recipe.input).items():
+        if f"input.{name}" in names:
+            raise InputError(
+                f"{pretrained}: expected input.{name} {value}, with which it was trained, got"
+                f" {getattr(recipe.input, name)}; leave the setting out, or train a network with it"
+            )
 
 
 def over_seeds(

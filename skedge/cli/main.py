@@ -97,7 +97,8 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def parse(name: str, arguments: list[str]) -> Any:
-    """The arguments of the command `name` as it gets them; raises `InputError` for wrong ones."""
+    """The arguments of the command `name` as it gets them, `typed` the settings of the recipe that
+    flags gave; raises `InputError` for wrong ones."""
     parser = _parser(name)
     COMMANDS[name](parser)
     return _parsed(name, parser, arguments)
@@ -166,10 +167,14 @@ def _parser(name: str) -> ArgumentParser:
 
 def _parsed(name: str, parser: ArgumentParser, arguments: list[str]) -> Any:
     try:
-        return parser.parse_args(as_registered(parser, with_config(parser, arguments)))
+        words = as_registered(parser, with_config(parser, arguments))
+        args = parser.parse_args(words)
     except ArgumentError as error:
         wrong = explain(str(error), parser)
         raise InputError(f"{wrong}; see `skedge {name} --help`") from None
+    flags = {word.partition("=")[0][2:] for word in words if word.startswith("--")}
+    args["typed"] = {flag for flag in flags if "." in flag}
+    return args
 
 
 def _run(name: str, arguments: list[str]) -> None:

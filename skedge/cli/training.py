@@ -127,6 +127,8 @@ def evaluate_command(parser: ArgumentParser) -> Callable[[Any], None]:
             return
         store = Store(args.data)
         seeds = seeds_of(args)
+        if args.pretrained is not None and args.protocol not in ("supervised", "ridge"):
+            steps.check_asked(args.pretrained, recipe, args.typed)
         if seeds and args.protocol == "partial-body":
             raise InputError(
                 "evaluate partial-body: expected no --seeds, it draws what is hidden several times:"
@@ -227,6 +229,7 @@ def finetune_command(parser: ArgumentParser) -> Callable[[Any], None]:
         if trained_along(recipe):
             return
         store = Store(args.data)
+        steps.check_asked(args.run, recipe, args.typed)
         with training_into(args) as out:
             show(steps.finetune(store, out, recipe, trained=args.run, resume=args.resume))
 

@@ -1,5 +1,6 @@
 """Further training of a classifier, with the actions of another store."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from torch import nn
 from skedge.datasets.store import Store
 from skedge.recipes.recipe import Recipe
 from skedge.teacher.networks.classifier import Classifier, last_layer
-from skedge.teacher.protocols.evaluate import Job, Sets, on_protocol
+from skedge.teacher.protocols.evaluate import Job, Sets, as_trained
 from skedge.teacher.protocols.finetune import train_classifier
 from skedge.teacher.runs.folder import Run
 from skedge.teacher.runs.load import load_classifier
@@ -31,8 +32,9 @@ def continue_training(
     network, card = load_classifier(trained)
     check_layout(store, card, trained)
     assert isinstance(network, Classifier)
-    data = on_protocol(card.input, recipe.input)
-    sets = Sets.read(store, data, origins=[(trained, card)])
+    recipe = as_trained(recipe, card, trained)
+    recipe = replace(recipe, encoder=card.encoder)
+    sets = Sets.read(store, recipe.input, origins=[(trained, card)])
     job = Job(Run(folder, recipe, resume), sets, card.encoder, settings=recipe.finetune)
     classifier = job.classifier()
     classifier.encoder.load_state_dict(network.encoder.state_dict())

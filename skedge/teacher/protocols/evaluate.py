@@ -1,6 +1,6 @@
 """The clips of an evaluation, and the test of a trained classifier."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -10,6 +10,7 @@ import torch
 from skedge.datasets.store import Store
 from skedge.datasets.store.splits import subset
 from skedge.recipes.distill_settings import DistillSettings
+from skedge.recipes.recipe import Recipe
 from skedge.recipes.settings import (
     EncoderSettings,
     FinetuneSettings,
@@ -148,6 +149,31 @@ def on_protocol(seen: InputSettings, data: InputSettings) -> InputSettings:
     """The input of a trained network, `seen`, with the protocol, part and samplings of a recipe's
     `data`."""
     return replace(seen, protocol=data.protocol, part=data.part, test_clips=data.test_clips)
+
+
+def as_trained(recipe: Recipe, card: Card, source: Path) -> Recipe:
+    """The recipe with the input of the network in `source`: the recipe's protocol, part and
+    samplings, all else as it was trained.
+
+    Settings of the recipe that do not hold are said.
+    """
+    if other := fixed(card, recipe.input):
+        held = ", ".join(f"input.{name} {value}" for name, value in other.items())
+        tell(f"{source}: its input stays as it was trained: {held}")
+    return replace(recipe, input=on_protocol(card.input, recipe.input))
+
+
+def fixed(card: Card, data: InputSettings) -> dict[str, Any]:
+    """The settings of a trained network's input that nothing changes any more and that `data` has
+    otherwise, with the network's values."""
+    free = {"protocol", "part", "test_clips"}
+    if card.input.stream != "three":
+        free.add("fusion")
+    return {
+        field.name: getattr(card.input, field.name)
+        for field in fields(InputSettings)
+        if field.name not in free and getattr(card.input, field.name) != getattr(data, field.name)
+    }
 
 
 def measure(network: Network, sets: Sets, run: Run, *, extra: dict[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from skedge.teacher.networks.classifier import Classifier
 from skedge.teacher.networks.dual import AnyEncoder, DualEncoder
 from skedge.teacher.networks.transformer import set_drop_path
 from skedge.teacher.protocols.classify import Classification
-from skedge.teacher.protocols.evaluate import Job, Sets, on_protocol
+from skedge.teacher.protocols.evaluate import Job, Sets, as_trained
 from skedge.teacher.protocols.frozen import train_on_frozen
 from skedge.teacher.runs.folder import Run, read_metrics
 from skedge.teacher.runs.load import load_classifier, load_encoder
@@ -39,8 +39,8 @@ def finetune(
     each with a head; then, frozen, what joins them and a new head are trained by `finetune.fuse`
     (ASMa, two-stage finetuning).
     """
-    run = Run(folder, recipe, resume)
     if encoder is None:
+        run = Run(folder, recipe, resume)
         return supervised(store, run, plan=recipe.encoder, settings=recipe.finetune)
     network, card = load_encoder(encoder, recipe.encoder.fusion)
     if not transfer:
@@ -52,17 +52,18 @@ def finetune(
     }
     if share < 1:
         extra["share"] = share
-    data = on_protocol(card.input, recipe.input)
     plan = replace(card.encoder, dropout=recipe.encoder.dropout, head=recipe.encoder.head)
+    recipe = as_trained(recipe, card, encoder)
+    recipe = replace(recipe, encoder=replace(plan, fusion=recipe.encoder.fusion))
     sets = Sets.read(
         store,
-        data,
+        recipe.input,
         card.layout,
         share=share,
         seed=recipe.compute.seed,
         origins=[(encoder, card)],
     )
-    job = Job(run, sets, plan, settings=recipe.finetune)
+    job = Job(Run(folder, recipe, resume), sets, plan, settings=recipe.finetune)
     if isinstance(network, DualEncoder):
         return train_dual(job, network, extra)
     return train(job, network, extra)

@@ -1,6 +1,7 @@
 """Nearest neighbours on frozen features."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from skedge.recipes.recipe import Recipe
 from skedge.skeleton import InputError
 from skedge.skeleton.streams import Stream
 from skedge.teacher.networks.classifier import View, freeze
-from skedge.teacher.protocols.evaluate import Sets, draw, on_protocol, report
+from skedge.teacher.protocols.evaluate import Sets, as_trained, draw, report
 from skedge.teacher.runs.folder import Run, read_run, write_metrics
 from skedge.teacher.runs.load import load_encoder
 from skedge.teacher.runs.store_check import check_layout
@@ -38,7 +39,8 @@ def knn(
     for stream, path in encoders.items():
         network, card = load_encoder(path, "mean") if _is_dual(path) else load_encoder(path)
         check_layout(store, card, path)
-        seen = on_protocol(card.input, data)
+        asked = replace(recipe, input=replace(data, stream=stream))
+        seen = as_trained(asked, card, path).input
         sets = Sets.read(store, seen, origins=[(path, card)])
         module = nn.Sequential(View(card.layout, seen), network)
         weight = data.fusion[stream] if len(encoders) > 1 else 1.0

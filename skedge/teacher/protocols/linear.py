@@ -7,7 +7,7 @@ from typing import Any
 from skedge.datasets.store import Store
 from skedge.recipes.recipe import Recipe
 from skedge.teacher.networks.dual import DualEncoder
-from skedge.teacher.protocols.evaluate import Job, Sets, on_protocol
+from skedge.teacher.protocols.evaluate import Job, Sets, as_trained
 from skedge.teacher.protocols.frozen import train_on_frozen
 from skedge.teacher.runs.folder import Run
 from skedge.teacher.runs.load import load_encoder
@@ -23,10 +23,11 @@ def linear(
     """
     network, card = load_encoder(encoder, recipe.encoder.fusion)
     check_layout(store, card, encoder)
-    data = on_protocol(card.input, recipe.input)
-    sets = Sets.read(store, data, origins=[(encoder, card)])
-    settings = recipe.linear
     plan = replace(card.encoder, head="linear")
+    recipe = as_trained(recipe, card, encoder)
+    recipe = replace(recipe, encoder=replace(plan, fusion=recipe.encoder.fusion))
+    sets = Sets.read(store, recipe.input, origins=[(encoder, card)])
+    settings = recipe.linear
     job = Job(Run(folder, recipe, resume), sets, plan, settings=settings)
     classifier = job.classifier()
     if isinstance(network, DualEncoder):

@@ -16,7 +16,7 @@ from skedge.skeleton import InputError
 from skedge.skeleton.layout import Layout
 from skedge.teacher.networks.classifier import Network
 from skedge.teacher.protocols.classify import score
-from skedge.teacher.protocols.evaluate import Sets, on_protocol
+from skedge.teacher.protocols.evaluate import Sets, as_trained
 from skedge.teacher.runs.folder import write_metrics
 from skedge.teacher.runs.load import load_classifier
 from skedge.teacher.runs.store_check import check_layout
@@ -31,7 +31,7 @@ def partial_body(store: Store, folder: Path, recipe: Recipe, classifier: Path) -
     """
     network, card = load_classifier(classifier)
     check_layout(store, card, classifier)
-    data = recipe.input
+    data = as_trained(recipe, card, classifier).input
     settings = recipe.partial
     compute = recipe.compute
     tested = store.split(data.protocol, data.part)
@@ -42,7 +42,7 @@ def partial_body(store: Store, folder: Path, recipe: Recipe, classifier: Path) -
             f" on, {learned} of the {len(tested)} of {data.protocol} ({data.part}) trained it; set"
             f" input.protocol to {card.input.protocol}, its own"
         )
-    sets = Sets.read(store, on_protocol(card.input, data), origins=[(classifier, card)])
+    sets = Sets.read(store, data, origins=[(classifier, card)])
     rng = np.random.default_rng(compute.seed)
     metrics: dict[str, Any] = {
         "protocol": "partial-body",

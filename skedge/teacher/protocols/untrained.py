@@ -63,17 +63,17 @@ def write_untrained(
         return all(streams)
     card, _ = read_run(pretrained)
     encoder = untrained(card, recipe.compute)
+    data = on_protocol(card.input, recipe.input)
     if form == "statistics":
         if not batch_norms(encoder):
             return False
-        data = on_protocol(card.input, recipe.input)
         train = store.split(data.protocol, "train")
         clips = Clips.read(store, train, data, layout=card.layout)
         encoder = with_statistics(encoder, View(card.layout, data), clips.joints)
     made: dict[str, Any] = {"untrained": form, "seed": recipe.compute.seed}
-    write_run(
-        folder, encoder, replace(card, provenance=made, seen=Seen()), recipe=recipe, metrics={}
-    )
+    card = replace(card, provenance=made, seen=Seen())
+    recipe = replace(recipe, input=data, encoder=card.encoder)
+    write_run(folder, encoder, card, recipe=recipe, metrics={})
     return True
 
 

@@ -3,10 +3,11 @@
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from skedge.recipes.settings.encoder_plan import Fusion
 from skedge.skeleton import InputError
+from skedge.skeleton.streams import Stream
 from skedge.teacher.networks.classifier import Classifier, Fused, Network, freeze
 from skedge.teacher.networks.dual import AnyEncoder, DualEncoder, make_encoder
 from skedge.teacher.runs.folder import STREAMS, Card, load_state, read_run
@@ -26,6 +27,21 @@ def load_classifier(folder: Path) -> tuple[Network, Card]:
             card, input=replace(card.input, stream="three", fusion=weights)
         )
     return _load_one(folder)
+
+
+def read_card(folder: Path, stream: Stream | Literal["three"]) -> Card:
+    """The card of a run folder without its network, as a step for `stream` opens it.
+
+    Of a folder of several streams' encoders it is that of `stream`, of one of classifiers that of
+    their fusion.
+    """
+    if not (folder / STREAMS).is_file():
+        return read_run(folder)[0]
+    weights = _read_weights(folder / STREAMS)
+    card, _ = read_run(folder / (stream if stream in weights else next(iter(weights))))
+    if card.kind == "classifier":
+        return replace(card, input=replace(card.input, stream="three", fusion=weights))
+    return card if stream in weights else replace(card, input=replace(card.input, stream=stream))
 
 
 def load_encoder(folder: Path, fusion: Fusion = "one") -> tuple[AnyEncoder, Card]:

@@ -1,0 +1,72 @@
+"""What is measured of a trained network is measured with the input it was trained with."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import yaml
+
+from skedge.cli.main import main
+from skedge.datasets.store import Store
+from skedge.recipes.recipe import Recipe
+from skedge.recipes.settings import FinetuneSettings, LinearSettings
+from skedge.teacher.clips import tell
+from skedge.teacher.protocols.continued import continue_training
+from skedge.teacher.protocols.finetune import finetune
+from skedge.teacher.protocols.linear import linear
+from skedge.teacher.runs.folder import RECIPE
+from tests.teacher.tiny import INPUT, PLAN, PRETRAINED, optim, write_classifier
+
+
+def test_a_recipe_says_what_was_measured(
+    store: Store,
+    encoder_run: Path,
+    teacher_run: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A linear probe of a joint encoder by a recipe of bones measured joints, and its recipe.yaml
+    said bones, 20 frames and an encoder that it had not."""
+    recipe = replace(
+        PRETRAINED,
+        input=replace(INPUT, frames=20, stream="bone"),
+        encoder=replace(PLAN, widths=(8,), strides=(1,)),
+        linear=LinearSettings(optim=optim(epochs=1)),
+        finetune=FinetuneSettings(optim=optim(epochs=1)),
+    )
+    for step, source in (
+        (lambda out: linear(store, out, recipe, encoder_run), encoder_run),
+        (lambda out: finetune(store, out, recipe, encoder_run), encoder_run),
+        (lambda out: continue_training(store, out, recipe, teacher_run), teacher_run),
+    ):
+        tell.cache_clear()
+        assert step(tmp_path)["stream"] == "joint"
+        assert (
+            f"{source}: its input stays as it was trained: input.frames 12, input.stream joint"
+            in (capsys.readouterr().err)
+        )
+        written = yaml.safe_load((tmp_path / RECIPE).read_text())
+        assert written["input"] == Recipe(input=INPUT).sections()["input"]
+        assert tuple(written["encoder"]["widths"]) == PLAN.widths
+
+
+@pytest.mark.parametrize("command", ["linear", "knn", "finetune", "partial-body", "on"])
+def test_another_input_than_the_networks_is_refused(
+    command: str,
+    store: Store,
+    encoder_run: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """`--input.stream bone` had no effect on a network of joints, without a word."""
+    write_classifier(tmp_path / "trained", store)
+    trained = tmp_path / "trained" if command in ("partial-body", "on") else encoder_run
+    words = (
+        ["finetune", trained] if command == "on" else ["evaluate", command, "--pretrained", trained]
+    )
+    words += ["--data", store.path, "--out", tmp_path / "out"]
+    for flag, held in (("stream=bone", "stream joint"), ("warm-up=7", "warm_up 15")):
+        with pytest.raises(SystemExit, match="2"):
+            main([str(word) for word in [*words, f"--input.{flag}"]])
+        assert f"expected input.{held}, with which it was trained" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
