@@ -2,6 +2,7 @@
 those in which somebody does nothing that has a name."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 import torch
@@ -16,7 +17,7 @@ from skedge.skeleton import InputError
 from skedge.skeleton.resample import at_rate
 from skedge.student.calibrate import Judged, calibrate, judge
 from skedge.student.divergence import softened_divergence
-from skedge.student.recordings import NOTHING, UNASKED, Recordings, prepared, spans
+from skedge.student.recordings import NOTHING, UNASKED, Recordings, Turns, prepared, spans
 from skedge.student.streaming import StreamingClassifier
 from skedge.student.unlabelled import unlabelled_clips
 from skedge.teacher.camera import Camera
@@ -167,12 +168,17 @@ def train_online(
             Recordings(other, indices, data, settings=settings, unlabelled_in=store.layout)
         )
         seen |= Seen.of(other, unlabelled=indices)
+    loader = recordings.loader(optim.batch_size, compute.processes)
+    assert isinstance(loader.dataset, Turns)
+    optim = optim.for_clips(len(loader.dataset), whole_batches=True)
+    recipe = replace(recipe, distill=replace(recipe.distill, optim=optim))
+    run = replace(run, recipe=recipe)
     module = Online(
         classifier, store.labels, recipe.distill, recordings=recordings, teacher=teacher
     )
     fit(
         module,
-        recordings.loader(optim.batch_size, compute.processes),
+        loader,
         run,
         title="Training on recordings",
     )

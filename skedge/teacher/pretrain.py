@@ -37,7 +37,9 @@ def pretrain(store: Store, folder: Path, recipe: Recipe, *, resume: bool = False
     loader = clips.loader(recipe.pretrain.optim.batch_size, compute.processes, drop_last=True)
     batch = int(loader.batch_size or 1) * compute.processes
     method = method_named(recipe.pretrain.method)
-    settings = method.fitted(recipe.pretrain, clips=len(clips), batch=batch)
+    optim = recipe.pretrain.optim.for_clips(len(clips), whole_batches=True)
+    settings = replace(recipe.pretrain, optim=optim)
+    settings = method.fitted(settings, clips=len(clips), batch=batch)
     module = make_method(store.layout, replace(recipe, pretrain=settings))
     run = Run(folder, recipe, resume)
     spread = Spread(clips, store.layout, data)

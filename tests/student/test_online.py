@@ -456,3 +456,13 @@ def test_recordings_have_one_teacher(store: Store, tmp_path: Path) -> None:
     _student(store, tmp_path / "teacher", 0)
     with pytest.raises(InputError, match="one teacher of one stream, got 2"):
         _student(store, tmp_path / "no", 0, teachers=[tmp_path / "teacher"] * 2)
+
+
+def test_a_training_on_recordings_takes_the_most_steps_alone(store: Store, tmp_path: Path) -> None:
+    """`most_steps` and `least_steps` had no effect on recordings."""
+    settings = DistillSettings(
+        optim=OptimSettings(epochs=9, batch_size=32, learning_rate=1e-2, most_steps=1),
+        online=ONLINE,
+    )
+    recipe = Recipe(input=DATA, student=PLAN, distill=settings, compute=COMPUTE)
+    assert distill(store, tmp_path / "run", recipe)["epochs"] == 1

@@ -11,15 +11,20 @@ from torch import nn
 
 from skedge.datasets.store import Store, StoreWriter
 from skedge.recipes.recipe import Recipe
+from skedge.recipes.settings import FinetuneSettings, LinearSettings
 from skedge.skeleton import InputError, load_layout
 from skedge.teacher.clips import Clips
 from skedge.teacher.pictures import confusion_matrix
+from skedge.teacher.pretrain import pretrain
 from skedge.teacher.protocols.classify import Classification
+from skedge.teacher.protocols.continued import continue_training
 from skedge.teacher.protocols.evaluate import check_classes
-from skedge.teacher.runs.folder import ASKED, CHECKPOINT, Run
+from skedge.teacher.protocols.finetune import finetune
+from skedge.teacher.protocols.linear import linear
+from skedge.teacher.runs.folder import ASKED, CHECKPOINT, Run, read_run
 from skedge.teacher.training import fit
 from tests.skeleton.people import people
-from tests.teacher.tiny import COMPUTE, INPUT, motion, optim
+from tests.teacher.tiny import COMPUTE, INPUT, PRETRAINED, motion, optim
 
 NTU = load_layout("ntu25")
 
@@ -32,6 +37,32 @@ def test_a_small_set_gets_its_steps_and_a_large_one_no_more() -> None:
     assert settings.for_clips(1_000_000).epochs == 1
     assert optim(epochs=2).for_clips(3).epochs == 2
     assert settings.for_clips(5).epochs == 2000, "a set smaller than a batch is one step an epoch"
+
+
+@pytest.mark.parametrize("step", ["pretrain", "linear", "finetune", "on"])
+def test_every_training_takes_the_least_steps(
+    step: str, store: Store, encoder_run: Path, teacher_run: Path, tmp_path: Path
+) -> None:
+    """Only supervised training and students did; the others passed the setting over."""
+    steps = optim(epochs=1, least_steps=6)  # two an epoch of twelve clips, pretraining one
+    recipe = replace(
+        PRETRAINED,
+        pretrain=replace(PRETRAINED.pretrain, optim=steps),
+        linear=LinearSettings(optim=steps),
+        finetune=FinetuneSettings(optim=steps),
+    )
+    if step == "pretrain":
+        pretrain(store, tmp_path, recipe)
+    elif step == "linear":
+        linear(store, tmp_path, recipe, encoder_run)
+    elif step == "finetune":
+        finetune(store, tmp_path, recipe, encoder_run)
+    else:
+        continue_training(store, tmp_path, recipe, teacher_run)
+    trained = read_run(tmp_path)[0].provenance["settings"]["optim"]["epochs"]
+    assert trained == (6 if step == "pretrain" else 3)
+    rows = (tmp_path / "log" / "metrics.csv").read_text().splitlines()
+    assert [row.split(",") for row in rows][-1][rows[0].split(",").index("step")] == "5"
 
 
 def _points(count: int = 12, factor: float = 1.0) -> Clips:

@@ -7,16 +7,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from sklearn.linear_model import RidgeClassifierCV
 from sklearn.metrics import accuracy_score
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.preprocessing import normalize
 
 from skedge.datasets.store import Store
 from skedge.export.exporter import Exporter
 from skedge.recipes.recipe import Recipe
-from skedge.recipes.settings import OptimSettings
+from skedge.recipes.settings import OptimSettings, PartialSettings
 from skedge.skeleton import InputError, prepare
 from skedge.teacher.clips import Clips
 from skedge.teacher.protocols.evaluate import Sets, measure, on_protocol
-from skedge.teacher.runs.folder import Run
+from skedge.teacher.protocols.knn import knn
+from skedge.teacher.protocols.partial import partial_body
+from skedge.teacher.protocols.ridge import ridge
+from skedge.teacher.runs.folder import Run, read_run, write_run
 from skedge.teacher.runs.load import load_classifier
 from skedge.teacher.training import rate_share
 from tests.teacher.tiny import COMPUTE, INPUT, PLAN, write_classifier
@@ -88,6 +94,39 @@ def test_the_answer_is_the_mean_of_several_samplings(store: Store, tmp_path: Pat
     expected = accuracy_score(sets.test.labels, np.mean(answers, axis=0).argmax(1))
     assert found["top1"] == round(100 * expected, 2)
     assert np.abs(answers[0] - answers[1]).max() > 1e-4
+
+
+def test_all_samplings_count_in_every_evaluation(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nearest neighbours, hidden joints and ridge took the first sampling alone."""
+    network = write_classifier(tmp_path / "run", store, UNIFORM, PLAN)
+    recipe = Recipe(input=UNIFORM, partial=PartialSettings(joints=(0,), parts=()), compute=COMPUTE)
+    sets = Sets.read(store, UNIFORM)
+    whole = measure(network, sets, Run(tmp_path, recipe), extra={})
+    found = partial_body(store, tmp_path / "partial", recipe, classifier=tmp_path / "run")
+    assert found["joints"]["0"]["top1"] == whole["top1"]
+
+    card = replace(read_run(tmp_path / "run")[0], kind="encoder")
+    write_run(tmp_path / "encoder", network.encoder, card, recipe=recipe, metrics={})
+    rows = []
+    for clips in (sets.train, sets.test):
+        drawn = [network.encoder(network.view(joints)).numpy() for joints in clips.samplings()]
+        rows.append(np.mean([normalize(one) for one in drawn], axis=0))
+    near = KNeighborsClassifier(1, metric="cosine").fit(rows[0], sets.train.labels)
+    found = knn(store, tmp_path / "knn", recipe, {"joint": tmp_path / "encoder"})
+    assert found["top1"] == round(100 * near.score(rows[1], sets.test.labels), 2)
+
+    rows = []
+    fit = RidgeClassifierCV.fit
+
+    def spied(self: RidgeClassifierCV, clips: np.ndarray, labels: np.ndarray) -> RidgeClassifierCV:
+        rows.append((len(clips), len(labels)))
+        return fit(self, clips, labels)
+
+    monkeypatch.setattr(RidgeClassifierCV, "fit", spied)
+    assert ridge(store, tmp_path / "ridge", recipe)["clips"] == 12
+    assert rows == [(48, 48)]
 
 
 def test_what_cannot_be_sampled(store: Store, tmp_path: Path) -> None:

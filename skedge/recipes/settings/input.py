@@ -29,8 +29,8 @@ class InputSettings:
         hz: frames per second, for time rate.
         warm_up: fewest frames of a clip in a window, for time rate; a live model waits for them.
         test_clips: samplings of a held-out clip, for time uniform (10 in Skeleton2vec); they are
-            averaged, and a probe learns from the frozen features of as many samplings of every
-            training clip.
+            averaged, and a probe (or ridge) learns from as many samplings of every training clip;
+            nearest neighbours are those of the samplings' mean features.
     """
 
     protocol: str = "xsub"

@@ -36,14 +36,15 @@ class OptimSettings:
     least_steps: int = 0
     most_steps: int = 0
 
-    def for_clips(self, clips: int) -> "OptimSettings":
+    def for_clips(self, clips: int, *, whole_batches: bool = False) -> "OptimSettings":
         """These settings with as many epochs of so many clips as the least and the most steps
-        ask."""
-        each = math.ceil(clips / max(1, min(self.batch_size, clips)))
+        ask; an epoch of `whole_batches` leaves out the clips that fill none."""
+        batch = max(1, min(self.batch_size, clips))
+        each = max(1, clips // batch) if whole_batches else math.ceil(clips / batch)
         epochs = max(self.epochs, math.ceil(self.least_steps / each))
         if self.most_steps:
             epochs = min(epochs, max(1, self.most_steps // each))
-        if epochs == self.epochs or not self.epochs:
+        if epochs == self.epochs or self.epochs <= 0:
             return self
         share = epochs / self.epochs
         return replace(

@@ -1,5 +1,6 @@
 """The clips of an evaluation, and the test of a trained classifier."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -45,6 +46,11 @@ class Sets:
     seconds: float
     seen: Seen
     overlap: dict[str, Any]
+
+    @property
+    def samplings(self) -> int:
+        """The number of samplings of training clips that a frozen encoder describes."""
+        return len(self.train) * self.data.test_clips
 
     @classmethod
     def read(
@@ -183,10 +189,15 @@ def measure(network: Network, sets: Sets, run: Run, *, extra: dict[str, Any]) ->
     """
     compute = run.recipe.compute
     logits = [forward_all(network, joints, compute)[0] for joints in sets.test.samplings()]
-    scores = (
+    return report(averaged(logits), sets, run, extra=extra)
+
+
+def averaged(logits: Sequence[torch.Tensor]) -> torch.Tensor:
+    """The scores (N, classes) of clips by the logits of each of their samplings: these, or the mean
+    of their probabilities."""
+    return (
         logits[0] if len(logits) == 1 else torch.stack([one.softmax(1) for one in logits]).mean(0)
     )
-    return report(scores, sets, run, extra=extra)
 
 
 def report(logits: torch.Tensor, sets: Sets, run: Run, *, extra: dict[str, Any]) -> dict[str, Any]:

@@ -74,7 +74,6 @@ def supervised(
 ) -> dict[str, Any]:
     """The metrics of a fresh encoder and its head, trained on labels alone."""
     sets = Sets.read(store, run.recipe.input)
-    settings = replace(settings, optim=settings.optim.for_clips(len(sets.train)))
     job = Job(run, sets, replace(plan, fusion="one"), settings=settings)
     return train(job, None, {"protocol": "supervised"})
 
@@ -94,8 +93,10 @@ def train_classifier(
     job: Job[FinetuneSettings], classifier: Classifier, extra: dict[str, Any]
 ) -> dict[str, Any]:
     """The metrics of a classifier that is trained from the weights it has."""
-    settings = job.settings
     sets = job.sets
+    optim = job.settings.optim.for_clips(len(sets.train))
+    job = replace(job, settings=replace(job.settings, optim=optim))
+    settings = job.settings
     set_drop_path(classifier, settings.drop_path)
     sided = for_sides(
         settings.augment,
@@ -133,5 +134,6 @@ def train_dual(
         trained = load_classifier(job.run.folder / name)[0].get_submodule("encoder")
         classifier.encoder.get_submodule(name).load_state_dict(trained.state_dict())
     title = f"{extra['protocol'].capitalize()}, {job.plan.fusion}"
-    train_on_frozen(job, classifier, job.settings.fuse, title=title)
+    fuse = job.settings.fuse.for_clips(job.sets.samplings)
+    train_on_frozen(job, classifier, fuse, title=title)
     return job.finish(classifier, extra)

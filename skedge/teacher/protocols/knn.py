@@ -45,8 +45,12 @@ def knn(
         module = nn.Sequential(View(card.layout, seen), network)
         weight = data.fusion[stream] if len(encoders) > 1 else 1.0
         for part, clips in (("train", sets.train), ("test", sets.test)):
-            features = forward_all(freeze(module), clips.joints, recipe.compute)
-            rows[part].append(weight**0.5 * functional.normalize(features, dim=1))
+            described = [
+                functional.normalize(forward_all(freeze(module), joints, recipe.compute), dim=1)
+                for joints in clips.samplings()
+            ]
+            features = functional.normalize(torch.stack(described).mean(0), dim=1)
+            rows[part].append(weight**0.5 * features)
     train, test = (torch.cat(parts, dim=1).numpy() for parts in rows.values())
     model = KNeighborsClassifier(
         min(neighbors, len(train)), metric="cosine", weights="distance"

@@ -27,7 +27,7 @@ def linear(
     recipe = as_trained(recipe, card, encoder)
     recipe = replace(recipe, encoder=replace(plan, fusion=recipe.encoder.fusion))
     sets = Sets.read(store, recipe.input, origins=[(encoder, card)])
-    settings = recipe.linear
+    settings = replace(recipe.linear, optim=recipe.linear.optim.for_clips(sets.samplings))
     job = Job(Run(folder, recipe, resume), sets, plan, settings=settings)
     classifier = job.classifier()
     if isinstance(network, DualEncoder):

@@ -16,7 +16,7 @@ from skedge.skeleton import InputError
 from skedge.skeleton.layout import Layout
 from skedge.teacher.networks.classifier import Network
 from skedge.teacher.protocols.classify import score
-from skedge.teacher.protocols.evaluate import Sets, as_trained
+from skedge.teacher.protocols.evaluate import Sets, as_trained, averaged
 from skedge.teacher.runs.folder import write_metrics
 from skedge.teacher.runs.load import load_classifier
 from skedge.teacher.runs.store_check import check_layout
@@ -75,9 +75,8 @@ def partial_body(store: Store, folder: Path, recipe: Recipe, classifier: Path) -
             found = []
             for _ in range(settings.draws if count else 1):
                 hidden = draw(count, len(sets.test), rng=rng)
-                found.append(
-                    score(answers(network, sets.test.joints, hidden), sets.test.labels)["top1"]
-                )
+                logits = [answers(network, joints, hidden) for joints in sets.test.samplings()]
+                found.append(score(averaged(logits), sets.test.labels)["top1"])
             metrics[kind][str(count)] = {
                 "top1": round(fmean(found), 2),
                 "std": deviation(found),

@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from skedge.datasets.store import Store
 from skedge.recipes.recipe import Recipe
 from skedge.skeleton.normalize import normalize
-from skedge.teacher.clips import Clips
 from skedge.teacher.protocols.evaluate import Sets, draw, report
 from skedge.teacher.runs.folder import Run, write_metrics
 
@@ -23,17 +23,20 @@ def ridge(store: Store, folder: Path, recipe: Recipe) -> dict[str, Any]:
     data = recipe.input
     sets = Sets.read(store, data)
 
-    def rows(clips: Clips) -> np.ndarray:
-        joints = normalize(clips.joints.numpy(), store.layout, data.normalization)
+    def rows(sampling: Tensor) -> np.ndarray:
+        joints = normalize(sampling.numpy(), store.layout, data.normalization)
         return np.concatenate(
             [joints.reshape(len(joints), -1), np.diff(joints, axis=2).reshape(len(joints), -1)],
             axis=1,
         )
 
     model = make_pipeline(StandardScaler(), RidgeClassifierCV(np.logspace(-1, 5, 13))).fit(
-        rows(sets.train), sets.train.labels.numpy()
+        np.concatenate([rows(sampling) for sampling in sets.train.samplings()]),
+        sets.train.labels.repeat(data.test_clips).numpy(),
     )
-    scores = model.decision_function(rows(sets.test))
+    scores = np.mean(
+        [model.decision_function(rows(sampling)) for sampling in sets.test.samplings()], axis=0
+    )
     scores = np.stack([-scores, scores], axis=1) if scores.ndim == 1 else scores
     full = np.full((len(scores), len(store.labels)), -np.inf, np.float32)
     full[:, model.classes_] = scores
