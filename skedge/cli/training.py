@@ -127,13 +127,13 @@ def evaluate_command(parser: ArgumentParser) -> Callable[[Any], None]:
             return
         store = Store(args.data)
         seeds = seeds_of(args)
-        if args.pretrained is not None and args.protocol not in ("supervised", "ridge"):
-            steps.check_asked(args.pretrained, recipe, args.typed)
         if seeds and args.protocol == "partial-body":
             raise InputError(
                 "evaluate partial-body: expected no --seeds, it draws what is hidden several times:"
                 " set partial.draws"
             )
+        if args.pretrained is not None and args.protocol not in ("supervised", "ridge"):
+            steps.check_asked(args.pretrained, recipe, args.typed)
 
         def measured(folder: Path, recipe: Recipe) -> dict[str, Any]:
             return steps.evaluate(
