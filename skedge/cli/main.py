@@ -12,10 +12,11 @@ from jsonargparse import ArgumentError, ArgumentParser
 
 from skedge import __version__
 from skedge.cli import camera, data, help, models, training
-from skedge.cli.arguments import as_registered, nearest
+from skedge.cli.arguments import as_registered, hyphened, nearest
 from skedge.cli.config import with_config
 from skedge.cli.options import stop
 from skedge.cli.wrong import explain
+from skedge.recipes.ranges import check_value
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.install import EXTRAS, install_hint
 
@@ -172,6 +173,9 @@ def _parsed(name: str, parser: ArgumentParser, arguments: list[str]) -> Any:
     except ArgumentError as error:
         wrong = explain(str(error), parser)
         raise InputError(f"{wrong}; see `skedge {name} --help`") from None
+    for action in parser._actions:
+        type_ = getattr(action, "_typehint", None)
+        check_value(args.get(action.dest), type_, name=hyphened(f"--{action.dest}"))
     flags = {word.partition("=")[0][2:] for word in words if word.startswith("--")}
     args["typed"] = {flag for flag in flags if "." in flag}
     return args

@@ -3,7 +3,7 @@
 from argparse import Action
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 _PLAIN = {bool: "{true,false}", int: "INT", float: "NUMBER", str: "TEXT", Path: "PATH"}
 
@@ -24,6 +24,8 @@ def _name(type_: Any) -> str | None:
     for plain in (int, float):  # jsonargparse's restricted numbers
         if isinstance(type_, type) and issubclass(type_, plain):
             return _PLAIN[plain]
+    if get_origin(type_) is Annotated:
+        return _name(get_args(type_)[0])
     parts = [part for part in get_args(type_) if part not in (NoneType, Ellipsis)]
     origin = get_origin(type_)
     if origin is Literal:

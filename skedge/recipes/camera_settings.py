@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from skedge.recipes.ranges import Finite, NotNegative, Positive, Share, ShareBelowOne
+
 
 @dataclass
 class CameraSettings:
@@ -32,25 +34,25 @@ class CameraSettings:
         mirror: the probability of a mirror image, left and right exchanged.
     """
 
-    frontal: float = 0.45
-    pitch: float = 9.0
-    pitch_spread: float = 8.0
-    size: float = 0.15
-    limbs: float = 0.1
-    wide_hips: float = 0.3
-    arms: tuple[float, float] = (0.8, 1.12)
-    trunk: tuple[float, float] = (0.78, 1.2)
-    legs: tuple[float, float] = (0.84, 1.22)
-    shoulder_drop: float = 0.2
-    legs_behind: float = 0.06
-    lost_legs: float = 0.12
-    one_eyed: float = 0.5
-    flat: float = 0.15
-    depth: float = 0.5
-    depth_error: float = 0.05
-    swaps: float = 0.15
-    snaps: float = 0.18
-    noise: float = 1.0
-    meeting: float = 0.025
-    drift: float = 1.0
-    mirror: float = 0.5
+    frontal: Share = 0.45
+    pitch: Finite = 9.0
+    pitch_spread: NotNegative = 8.0
+    size: ShareBelowOne = 0.15
+    limbs: NotNegative = 0.1
+    wide_hips: Share = 0.3
+    arms: tuple[Positive, Positive] = (0.8, 1.12)
+    trunk: tuple[Positive, Positive] = (0.78, 1.2)
+    legs: tuple[Positive, Positive] = (0.84, 1.22)
+    shoulder_drop: Share = 0.2
+    legs_behind: NotNegative = 0.06
+    lost_legs: Share = 0.12
+    one_eyed: Share = 0.5
+    flat: Share = 0.15
+    depth: NotNegative = 0.5
+    depth_error: NotNegative = 0.05
+    swaps: Share = 0.15
+    snaps: Share = 0.18
+    noise: NotNegative = 1.0
+    meeting: NotNegative = 0.025
+    drift: NotNegative = 1.0
+    mirror: Share = 0.5

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from skedge.recipes.online_settings import OnlineSettings
+from skedge.recipes.ranges import NotNegative, Positive, ShareBelowOne
 from skedge.recipes.settings import AugmentSettings, EncoderSettings, OptimSettings
 
 
@@ -35,13 +36,13 @@ class DistillSettings:
         online: of a student that learns from the labels of whole recordings.
     """
 
-    logit_weight: float = 1.0
-    feature_weight: float = 0.0
-    label_weight: float = 0.0
-    temperature: float = 4.0
+    logit_weight: NotNegative = 1.0
+    feature_weight: NotNegative = 0.0
+    label_weight: NotNegative = 0.0
+    temperature: Positive = 4.0
     direction: Literal["forward", "reverse"] = "forward"
     scale_by_temperature: bool = True
-    label_smoothing: float = 0.1
+    label_smoothing: ShareBelowOne = 0.1
     augment: AugmentSettings = field(default_factory=AugmentSettings)
     optim: OptimSettings = field(
         default_factory=lambda: OptimSettings(epochs=150, learning_rate=1e-2)

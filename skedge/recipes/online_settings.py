@@ -1,11 +1,12 @@
 """How a student learns from whole recordings, as recipes spell it; free of torch."""
 
 from dataclasses import dataclass, field
+from typing import Annotated
 
 from skedge.recipes.camera_settings import CameraSettings
+from skedge.recipes.ranges import Count, Finite, NotNegative, Positive, Range, Share
 from skedge.recipes.style_settings import StyleSettings
-from skedge.skeleton.errors import InputError
-from skedge.skeleton.metadata import check_beginnings
+from skedge.skeleton.metadata import LARGEST
 
 
 @dataclass
@@ -32,18 +33,20 @@ class OnlineSettings:
         style: in what other manners their people move.
     """
 
-    answers: int = 96
-    fresh: float = 0.5
-    tempo: float = 0.18
-    begun: float = 0.3
-    hold: float = 1.2
-    fade: float = 2.0
-    weight: float = 2.0
-    quiet: float = 0.0
-    false_events: float = 20.0
-    thresholds: dict[str, float] = field(default_factory=dict)
-    patience: dict[str, int] = field(default_factory=dict)
-    lasting: dict[str, float] = field(default_factory=dict)
+    answers: Count = 96
+    fresh: Share = 0.5
+    tempo: NotNegative = 0.18
+    begun: NotNegative = 0.3
+    hold: NotNegative = 1.2
+    fade: NotNegative = 2.0
+    weight: Positive = 2.0
+    quiet: Finite = 0.0
+    false_events: NotNegative = 20.0
+    thresholds: dict[str, Share] = field(default_factory=dict)
+    patience: dict[str, Count] = field(default_factory=dict)
+    lasting: dict[str, Annotated[float, Range(0, LARGEST["seconds"], above=True)]] = field(
+        default_factory=dict
+    )
     upper_body: list[str] = field(default_factory=list)
     camera: CameraSettings = field(default_factory=CameraSettings)
     style: StyleSettings = field(default_factory=StyleSettings)
@@ -52,9 +55,3 @@ class OnlineSettings:
     def labels(self) -> set[str]:
         """Labels that settings of single actions name."""
         return {*self.thresholds, *self.patience, *self.lasting, *self.upper_body}
-
-    def __post_init__(self) -> None:
-        try:
-            check_beginnings(self.thresholds, self.patience, self.lasting)
-        except ValueError as error:
-            raise InputError(f"distill.online.{error}") from None

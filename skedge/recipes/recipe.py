@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
 
 from skedge.recipes.distill_settings import DistillSettings, student_plan
+from skedge.recipes.ranges import check
 from skedge.recipes.settings import (
     ComputeSettings,
     EncoderSettings,
@@ -26,7 +27,7 @@ Precision = Literal["fp32", "fp16", "dynamic", "int8"]
 
 @dataclass
 class Recipe:
-    """One experiment.
+    """One experiment. Raises `InputError` for a number that no setting of its kind can be.
 
     Args:
         name: name of the run's folder.
@@ -59,6 +60,9 @@ class Recipe:
     student: EncoderSettings = field(default_factory=student_plan)
     distill: DistillSettings = field(default_factory=DistillSettings)
     compute: ComputeSettings = field(default_factory=ComputeSettings)
+
+    def __post_init__(self) -> None:
+        check(self)
 
     def sections(self, *names: str) -> dict[str, Any]:
         """The named sections as plain JSON types."""

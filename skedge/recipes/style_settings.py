@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from skedge.recipes.ranges import NotNegative
+
 
 @dataclass
 class StyleSettings:
@@ -14,7 +16,7 @@ class StyleSettings:
         pace: the standard deviation of the logarithm of how much quicker they are for a while.
     """
 
-    pose: float = 1.0
-    sway: float = 0.5
-    swing: float = 0.2
-    pace: float = 0.15
+    pose: NotNegative = 1.0
+    sway: NotNegative = 0.5
+    swing: NotNegative = 0.2
+    pace: NotNegative = 0.15

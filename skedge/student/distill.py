@@ -204,16 +204,12 @@ def distill(
 
 
 def check_settings(settings: DistillSettings) -> None:
-    """Raise `InputError` for weights of losses or a temperature that nothing can be learned
-    with."""
+    """Raise `InputError` for weights of losses that nothing can be learned with."""
     weights = (settings.logit_weight, settings.feature_weight, settings.label_weight)
-    if min(weights) < 0 or not any(weights):
+    if not any(weights):
         raise InputError(
-            "distill: expected weights of logits, features and labels that are not negative, one"
-            f" above 0, got {weights}"
+            f"distill: expected weights of logits, features and labels, one above 0, got {weights}"
         )
-    if not settings.temperature > 0:
-        raise InputError(f"distill.temperature: expected above 0, got {settings.temperature:g}")
 
 
 def _finish_features(

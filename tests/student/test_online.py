@@ -231,9 +231,9 @@ def test_what_lasts_begins_events_whatever_the_thresholds() -> None:
 @pytest.mark.parametrize(
     ("own", "message"),
     [
-        ({"thresholds": {"wave": 9.0}}, "thresholds: expected probabilities from 0 to 1, got 9.0"),
-        ({"patience": {"wave": 0}}, "patience: expected numbers of answers from 1, got 0"),
-        ({"lasting": {"wave": -1.0}}, "lasting: expected seconds above 0, 600 at most, got -1.0"),
+        ({"thresholds": {"wave": 9.0}}, "thresholds: expected 0 to 1, got 9.0"),
+        ({"patience": {"wave": 0}}, "patience: expected 1 or more, got 0"),
+        ({"lasting": {"wave": -1.0}}, "lasting: expected above 0, up to 600, got -1.0"),
     ],
 )
 def test_events_that_cannot_begin_are_refused_before_the_training(
@@ -241,7 +241,7 @@ def test_events_that_cannot_begin_are_refused_before_the_training(
 ) -> None:
     """A file with such numbers would be refused as damaged, hours later."""
     with pytest.raises(InputError, match=f"^distill.online.{message} of wave$"):
-        OnlineSettings(**own)
+        Recipe(distill=DistillSettings(online=OnlineSettings(**own)))
 
 
 def test_lags_are_how_late_the_answers_come() -> None:

@@ -402,8 +402,8 @@ def test_sixteen_clips_are_overfit() -> None:
     ("changes", "message"),
     [
         ({"decoder_depth": 6}, r"decoder_depth: expected one of 5, 7, 9, 11 .*, got 6"),
-        ({"joint_ratio": 1.0}, r"joint_ratio: expected a share between 0 and 1, got 1"),
-        ({"frame_ratio": 0.0}, r"frame_ratio: expected a share between 0 and 1, got 0"),
+        ({"joint_ratio": 1.0}, r"joint_ratio: expected above 0, below 1, got 1"),
+        ({"frame_ratio": 0.0}, r"frame_ratio: expected above 0, below 1, got 0"),
         ({"joint_ratio": 0.01}, r"masks at least 1 and leaves 1 of 25"),
         (
             {"frame_ratio": 0.4},

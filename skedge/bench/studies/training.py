@@ -388,7 +388,7 @@ def main(argv: list[str] | None = None) -> None:
     layout = load_layout("ntu25")
     data = InputSettings(frames=args.frames, persons=args.persons, stream=stream)
     recipe = Recipe(input=data, encoder=plan, pretrain=settings)
-    devices = (
+    devices: list[Any] = (
         [args.device]
         if args.device != "all"
         else ["cpu", "gpu"]

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from skedge.recipes.ranges import NotNegative, Share, ShareAboveZero, ShareBelowOne
+
 
 @dataclass
 class AugmentSettings:
@@ -34,19 +36,19 @@ class AugmentSettings:
         axis_mask: probability that one of x, y and z is 0 throughout (AimCLR).
     """
 
-    temporal_padding: float = 0.0
-    temporal_crop: float = 1.0
-    shear: float = 0.0
-    rotation: float = 0.0
-    yaw: float = 0.0
-    tilt: float = 0.0
-    scale: float = 0.0
-    flip: float = 0.0
-    mirror: float = 0.0
+    temporal_padding: Share = 0.0
+    temporal_crop: ShareAboveZero = 1.0
+    shear: NotNegative = 0.0
+    rotation: NotNegative = 0.0
+    yaw: NotNegative = 0.0
+    tilt: NotNegative = 0.0
+    scale: ShareBelowOne = 0.0
+    flip: Share = 0.0
+    mirror: Share = 0.0
     mirror_when: Literal["always", "either-side"] = "always"
-    noise: float = 0.0
-    offset: float = 0.0
-    reverse: float = 0.0
-    gaussian_noise: float = 0.0
-    gaussian_blur: float = 0.0
-    axis_mask: float = 0.0
+    noise: NotNegative = 0.0
+    offset: NotNegative = 0.0
+    reverse: Share = 0.0
+    gaussian_noise: Share = 0.0
+    gaussian_blur: Share = 0.0
+    axis_mask: Share = 0.0

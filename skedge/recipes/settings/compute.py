@@ -1,6 +1,9 @@
 """Settings of the machine that trains."""
 
 from dataclasses import dataclass
+from typing import Literal
+
+from skedge.recipes.ranges import Count, Seed
 
 
 @dataclass
@@ -18,10 +21,10 @@ class ComputeSettings:
             bfloat16, else 32-true.
     """
 
-    seed: int = 0
-    accelerator: str = "auto"
-    devices: int = 1
-    nodes: int = 1
+    seed: Seed = 0
+    accelerator: Literal["auto", "cpu", "gpu"] = "auto"
+    devices: Count = 1
+    nodes: Count = 1
     strategy: str = "auto"
 
     @property
@@ -29,4 +32,4 @@ class ComputeSettings:
         """Number of processes that share a batch."""
         return self.devices * self.nodes
 
-    precision: str = "auto"
+    precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed"] = "auto"

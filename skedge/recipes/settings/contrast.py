@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+from skedge.recipes.ranges import Count, NotNegative, Positive, Share
 from skedge.recipes.settings.augmentation import AugmentSettings
 from skedge.recipes.settings.masking import ViewMasks
 from skedge.skeleton.streams import Stream
@@ -48,14 +49,14 @@ class ContrastSettings:
         extreme: random changes of the extreme query of AimCLR and CSCLR.
     """
 
-    features: int = 128
-    temperature: float = 0.07
-    momentum: float = 0.999
-    queue: int = 32768
+    features: Count = 128
+    temperature: Positive = 0.07
+    momentum: Share = 0.999
+    queue: Count = 32768
     small_set: bool = True
-    stages: tuple[float, float, float] = (150.0, 150.0, 200.0)
-    neighbors: int = 1
-    keep: float = 0.7
+    stages: tuple[NotNegative, NotNegative, NotNegative] = (150.0, 150.0, 200.0)
+    neighbors: Count = 1
+    keep: Share = 0.7
     views: Literal["augment", "masks"] = "augment"
     masks: ViewMasks = field(default_factory=ViewMasks)
     normal: AugmentSettings = field(default_factory=_normal_augment)
@@ -79,8 +80,8 @@ class TransformSettings:
             one stream.
     """
 
-    alpha: float = 2.0
-    mu: float = 1.0
+    alpha: Positive = 2.0
+    mu: NotNegative = 1.0
     per: Literal["pair", "batch"] = "pair"
     negatives: Literal["query", "transformed"] = "query"
     key_gradient: bool = False

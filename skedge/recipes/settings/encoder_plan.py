@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+from skedge.recipes.ranges import Count, ShareBelowOne
 from skedge.skeleton.graph import Distances
 
 Fusion = Literal["one", "theta", "phi", "mean", "alignment"]
@@ -21,11 +22,11 @@ class TransformerSettings:
         segment: frames of a token: 3 in Skeleton2vec, 4 in MAMP; input.frames is a multiple of it.
     """
 
-    width: int = 256
-    depth: int = 8
-    heads: int = 8
-    hidden: int = 4
-    segment: int = 3
+    width: Count = 256
+    depth: Count = 8
+    heads: Count = 8
+    hidden: Count = 4
+    segment: Count = 3
 
 
 @dataclass
@@ -42,8 +43,8 @@ class SttformerSettings:
         layer_norm: whether a layer norm over channels follows the last block; not in STTFormer.
     """
 
-    width: int = 256
-    frames: int = 6
+    width: Count = 256
+    frames: Count = 6
     instance_norm: bool = False
     layer_norm: bool = False
 
@@ -86,9 +87,9 @@ class EncoderSettings:
         sttformer: plan of that backbone.
     """
 
-    widths: tuple[int, ...] = (16, 16, 16, 16, 32, 32, 32, 64, 64, 256)
-    strides: tuple[int, ...] = (1, 1, 1, 1, 2, 1, 1, 2, 1, 1)
-    dropout: float = 0.5
+    widths: tuple[Count, ...] = (16, 16, 16, 16, 32, 32, 32, 64, 64, 256)
+    strides: tuple[Count, ...] = (1, 1, 1, 1, 2, 1, 1, 2, 1, 1)
+    dropout: ShareBelowOne = 0.5
     distances: Distances = "one-hop"
     backbone: Literal["st-gcn", "tcn", "gin", "dgcnn", "transformer", "sttformer"] = "st-gcn"
     fusion: Fusion = "one"

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from skedge.recipes.ranges import Count, ShareAboveZero, ShareBelowOne, WholeNumber
 from skedge.recipes.settings.augmentation import AugmentSettings
 from skedge.recipes.settings.optimisation import OptimSettings
 
@@ -38,14 +39,14 @@ class FinetuneSettings:
             blocks before it (MAMP: 0.3).
     """
 
-    label_smoothing: float = 0.0
+    label_smoothing: ShareBelowOne = 0.0
     augment: AugmentSettings = field(default_factory=AugmentSettings)
     optim: OptimSettings = field(default_factory=OptimSettings)
     fuse: OptimSettings = field(
         default_factory=lambda: OptimSettings(epochs=50, learning_rate=1e-4)
     )
-    layer_decay: float = 1.0
-    drop_path: float = 0.0
+    layer_decay: ShareAboveZero = 1.0
+    drop_path: ShareBelowOne = 0.0
 
 
 @dataclass
@@ -57,7 +58,7 @@ class SemiSettings:
             papers.
     """
 
-    share: float = 0.1
+    share: ShareAboveZero = 0.1
 
 
 @dataclass
@@ -68,7 +69,7 @@ class KnnSettings:
         neighbors: number of neighbours that vote, weighted by their similarity.
     """
 
-    neighbors: int = 1
+    neighbors: Count = 1
 
 
 @dataclass
@@ -81,6 +82,6 @@ class PartialSettings:
         draws: number of draws of what is hidden, over which mean and deviation are taken.
     """
 
-    joints: tuple[int, ...] = (0, 2, 4, 6, 8, 10)
-    parts: tuple[int, ...] = (0, 1, 2, 3, 4)
-    draws: int = 5
+    joints: tuple[WholeNumber, ...] = (0, 2, 4, 6, 8, 10)
+    parts: tuple[WholeNumber, ...] = (0, 1, 2, 3, 4)
+    draws: Count = 5

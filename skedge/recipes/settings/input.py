@@ -1,8 +1,10 @@
 """Settings of a model's input."""
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, Literal
 
+from skedge.recipes.ranges import Count, Positive, Range
+from skedge.skeleton.metadata import LARGEST
 from skedge.skeleton.normalize import Normalization
 from skedge.skeleton.streams import Stream
 
@@ -35,14 +37,14 @@ class InputSettings:
 
     protocol: str = "xsub"
     part: Literal["val", "test"] = "test"
-    frames: int = 50
-    persons: int = 1
+    frames: Annotated[int, Range(1, LARGEST["frames"])] = 50
+    persons: Annotated[int, Range(1, LARGEST["persons"])] = 1
     normalization: Normalization = "first-frame"
     stream: Stream | Literal["three"] = "joint"
-    fusion: dict[Stream, float] = field(
+    fusion: dict[Stream, Positive] = field(
         default_factory=lambda: {"joint": 0.6, "bone": 0.6, "motion": 0.4}
     )
     time: Literal["stretched", "rate", "uniform"] = "stretched"
-    hz: float = 30.0
-    warm_up: int = 15
-    test_clips: int = 1
+    hz: Annotated[float, Range(0, LARGEST["hz"], above=True)] = 30.0
+    warm_up: Annotated[int, Range(1, LARGEST["warm_up"])] = 15
+    test_clips: Count = 1

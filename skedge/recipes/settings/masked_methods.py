@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+from skedge.recipes.ranges import Count, NotNegative, Positive, Share, ShareBetween
+
 
 @dataclass
 class TokenMaskSettings:
@@ -20,10 +22,10 @@ class TokenMaskSettings:
     """
 
     strategy: Literal["multi-tube", "random", "single-tube", "motion-softmax"] = "multi-tube"
-    ratio: float = 0.9
-    tube: int = 5
-    beta: float = 0.1
-    temperature: float = 0.8
+    ratio: ShareBetween = 0.9
+    tube: Count = 5
+    beta: NotNegative = 0.1
+    temperature: Positive = 0.8
 
 
 @dataclass
@@ -39,8 +41,8 @@ class Skeleton2vecSettings:
     """
 
     mask: TokenMaskSettings = field(default_factory=TokenMaskSettings)
-    decoder_depth: int = 3
-    ema: float | None = None
+    decoder_depth: Count = 3
+    ema: Share | None = None
 
 
 @dataclass
@@ -54,7 +56,7 @@ class MampSettings:
     """
 
     mask: TokenMaskSettings = field(default_factory=lambda: TokenMaskSettings("motion-softmax"))
-    decoder_depth: int = 5
+    decoder_depth: Count = 5
     normalized: bool = True
 
 
@@ -70,7 +72,7 @@ class SkeletonMaeSettings:
         decoder_depth: layers of the decoder with the output layer: 5, 7, 9 or 11.
     """
 
-    frame_ratio: float = 0.5
-    joint_ratio: float = 0.5
+    frame_ratio: ShareBetween = 0.5
+    joint_ratio: ShareBetween = 0.5
     joints: Literal["fresh", "fixed"] = "fresh"
-    decoder_depth: int = 9
+    decoder_depth: Count = 9

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+from skedge.recipes.ranges import WholeNumber
+
 
 @dataclass
 class MaskSettings:
@@ -21,9 +23,9 @@ class MaskSettings:
 
     joints: Literal["high-degree", "low-degree", "inverse-degree", "random", "none"] = "high-degree"
     frames: Literal["high-motion", "low-motion", "random", "none"] = "low-motion"
-    masked_joints: int = 9
-    masked_frames: int = 10
-    random_frames: int = 0
+    masked_joints: WholeNumber = 9
+    masked_frames: WholeNumber = 10
+    random_frames: WholeNumber = 0
     motion: Literal["squared", "absolute"] = "absolute"
     per: Literal["sample", "batch"] = "sample"
 

@@ -4,6 +4,8 @@ import math
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from skedge.recipes.ranges import Count, NotNegative, ShareBelowOne, WholeNumber
+
 
 @dataclass
 class OptimSettings:
@@ -24,17 +26,17 @@ class OptimSettings:
         most_steps: largest number of steps; a large set gets fewer epochs. 0 is no limit.
     """
 
-    epochs: int = 100
-    batch_size: int = 128
-    learning_rate: float = 5e-3
-    weight_decay: float = 0.0
-    warmup_epochs: float = 0.0
+    epochs: WholeNumber = 100
+    batch_size: Count = 128
+    learning_rate: NotNegative = 5e-3
+    weight_decay: NotNegative = 0.0
+    warmup_epochs: NotNegative = 0.0
     optimizer: Literal["adam", "adamw", "sgd"] = "adam"
-    betas: tuple[float, float] = (0.9, 0.999)
-    final_rate: float = 0.0
-    milestones: tuple[float, ...] = ()
-    least_steps: int = 0
-    most_steps: int = 0
+    betas: tuple[ShareBelowOne, ShareBelowOne] = (0.9, 0.999)
+    final_rate: NotNegative = 0.0
+    milestones: tuple[NotNegative, ...] = ()
+    least_steps: WholeNumber = 0
+    most_steps: WholeNumber = 0
 
     def for_clips(self, clips: int, *, whole_batches: bool = False) -> "OptimSettings":
         """These settings with as many epochs of so many clips as the least and the most steps

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from skedge.recipes.methods import METHODS
+from skedge.recipes.ranges import Count, NotNegative
 from skedge.recipes.settings.augmentation import AugmentSettings
 from skedge.recipes.settings.contrast import ContrastSettings, CrossclrSettings, CsclrSettings
 from skedge.recipes.settings.masked_methods import (
@@ -43,8 +44,8 @@ class PretrainSettings:
     """
 
     method: str = "pstl"
-    projector: int = 6144
-    redundancy: float = 2e-4
+    projector: Count = 6144
+    redundancy: NotNegative = 2e-4
     pstl: MaskSettings = field(default_factory=pstl_mask)
     asma: AsmaSettings = field(default_factory=AsmaSettings)
     skeleton2vec: Skeleton2vecSettings = field(default_factory=Skeleton2vecSettings)

@@ -4,7 +4,6 @@ import torch
 from torch import Tensor
 
 from skedge.recipes.settings import SkeletonMaeSettings
-from skedge.skeleton.errors import InputError
 from skedge.teacher.masks.tokens import masked_count
 from skedge.teacher.networks.base import check_multiple, keep
 
@@ -28,14 +27,6 @@ def visible(x: Tensor, frames: Tensor, joints: Tensor) -> Tensor:
 def check_mask(settings: SkeletonMaeSettings, frames: int, joints: int, *, step: int) -> None:
     """Raise `InputError` for ratios that leave nothing or hide nothing, or frames that make no
     whole tuples."""
-    for name, ratio in (
-        ("frame_ratio", settings.frame_ratio),
-        ("joint_ratio", settings.joint_ratio),
-    ):
-        if not 0 < ratio < 1:
-            raise InputError(
-                f"pretrain.skeletonmae.{name}: expected a share between 0 and 1, got {ratio:g}"
-            )
     masked_count(joints, settings.joint_ratio)
     stay = frames - masked_count(frames, settings.frame_ratio)
     check_multiple(

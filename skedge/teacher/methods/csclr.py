@@ -9,7 +9,6 @@ from torch.nn import functional
 
 from skedge.recipes.recipe import Recipe
 from skedge.recipes.settings import PretrainSettings
-from skedge.skeleton import InputError
 from skedge.skeleton.layout import Layout
 from skedge.skeleton.streams import Stream
 from skedge.teacher.methods.aimclr import AimCLR
@@ -34,11 +33,6 @@ class CSCLR(AimCLR):
     ) -> None:
         super().__init__(encoders, layout, recipe)
         self.csclr = recipe.pretrain.csclr
-        if self.csclr.transform.alpha <= 0 or self.csclr.transform.mu < 0:
-            raise InputError(
-                "pretrain.csclr.transform: expected an alpha above 0 and a mu of 0 or more, "
-                f"got {self.csclr.transform.alpha:g} and {self.csclr.transform.mu:g}"
-            )
 
         # Of the batch at hand, mean similarities of transformed pairs before and behind it.
         self.positives: list[tuple[Tensor, Tensor]] = []

@@ -8,7 +8,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from skedge.recipes.recipe import Recipe
-from skedge.skeleton.errors import InputError
 from skedge.skeleton.layout import Layout
 from skedge.teacher.methods.masked_prediction import MaskedPrediction
 from skedge.teacher.networks.dual import AnyEncoder
@@ -31,8 +30,6 @@ class Skeleton2vec(MaskedPrediction):
     def __init__(self, encoder: AnyEncoder, layout: Layout, recipe: Recipe) -> None:
         s = recipe.pretrain.skeleton2vec
         super().__init__(encoder, layout, recipe, mask=s.mask, depth=s.decoder_depth)
-        if s.ema is not None and not 0 <= s.ema <= 1:
-            raise InputError(f"pretrain.skeleton2vec.ema: expected 0 to 1, got {s.ema}")
         self.ema = s.ema
         self.learner = deepcopy(self.encoder)
         self.encoder.requires_grad_(False)

@@ -58,10 +58,9 @@ class SkeletonCLR(Method):
         settings = recipe.pretrain
         super().__init__(settings.optim)
         self.contrast = settings.contrast
-        check(self.contrast)
         self.extreme = self.use_of_extreme(settings)
         shares = self.contrast.stages[: self.stages]
-        if min(shares) < 0 or sum(shares) <= 0:
+        if not any(shares):
             raise InputError(
                 f"pretrain.contrast.stages: expected lengths of 0 or more, the first {self.stages}"
                 f" not all 0, got {list(self.contrast.stages)}"
@@ -150,21 +149,6 @@ class SkeletonCLR(Method):
             one.moco.enqueue(one.queued, clips)
         self.log("loss", loss)
         return loss
-
-
-def check(settings: ContrastSettings) -> None:
-    """Raise `InputError` for a number that nothing could be contrasted with."""
-    for name, fine, legal in (
-        ("features", settings.features > 0, "one or more"),
-        ("temperature", settings.temperature > 0, "more than 0"),
-        ("momentum", 0 <= settings.momentum <= 1, "0 to 1"),
-        ("queue", settings.queue > 0, "one or more"),
-        ("neighbors", settings.neighbors > 0, "one or more"),
-    ):
-        if not fine:
-            raise InputError(
-                f"pretrain.contrast.{name}: expected {legal}, got {getattr(settings, name):g}"
-            )
 
 
 def fitted(settings: ContrastSettings, clips: int, batch: int) -> ContrastSettings:

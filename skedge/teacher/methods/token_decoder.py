@@ -3,7 +3,6 @@
 import torch
 from torch import Tensor, nn
 
-from skedge.skeleton.errors import InputError
 from skedge.teacher.networks.transformer import Places, TokenBlock, Transformer, start
 
 
@@ -17,10 +16,6 @@ class TokenDecoder(nn.Module):
 
     def __init__(self, encoder: Transformer, depth: int, out: int) -> None:
         super().__init__()
-        if depth < 1:
-            raise InputError(
-                f"pretrain: expected a decoder of at least one block, got decoder_depth {depth}"
-            )
         width = encoder.features
         block = encoder.blocks[0]
         assert isinstance(block, TokenBlock)

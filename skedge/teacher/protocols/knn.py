@@ -11,7 +11,6 @@ from torch.nn import functional
 
 from skedge.datasets.store import Store
 from skedge.recipes.recipe import Recipe
-from skedge.skeleton import InputError
 from skedge.skeleton.streams import Stream
 from skedge.teacher.networks.classifier import View, freeze
 from skedge.teacher.protocols.evaluate import Sets, as_trained, draw, report
@@ -33,8 +32,6 @@ def knn(
 
     data = recipe.input
     neighbors = recipe.knn.neighbors
-    if neighbors < 1:
-        raise InputError(f"knn.neighbors: expected at least 1, got {neighbors}")
     rows: dict[str, list[Tensor]] = {"train": [], "test": []}
     for stream, path in encoders.items():
         network, card = load_encoder(path, "mean") if _is_dual(path) else load_encoder(path)
