@@ -13,12 +13,13 @@ from skedge.skeleton.errors import InputError
 @dataclass(frozen=True)
 class Range:
     """The numbers from `least` to `most`; `above` without the least one, `below` without the
-    most."""
+    most. `hint` is said with them."""
 
     least: float = -math.inf
     most: float = math.inf
     above: bool = False
     below: bool = False
+    hint: str = ""
 
     def __contains__(self, number: float) -> bool:
         low = number > self.least if self.above else number >= self.least
@@ -66,7 +67,7 @@ def check_value(value: Any, type_: Any, name: str) -> None:
     """Raise `InputError` where a value, or a number in it, is out of the range in its type."""
     for number, range_, place in _numbers(value, type_):
         if number not in range_:
-            raise InputError(f"{name}: expected {range_}, got {number}{place}")
+            raise InputError(f"{name}: expected {range_}{range_.hint}, got {number}{place}")
 
 
 def _numbers(value: Any, type_: Any, place: str = "") -> Iterator[tuple[float, Range, str]]:

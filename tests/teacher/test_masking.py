@@ -1,10 +1,20 @@
 from collections.abc import Callable
+from typing import Any, get_args, get_type_hints
 
 import numpy as np
 import pytest
 import torch
 
-from skedge.recipes.settings import InputSettings, MaskSettings
+from skedge.recipes.recipe import Recipe
+from skedge.recipes.settings import (
+    ContrastSettings,
+    EncoderSettings,
+    InputSettings,
+    MaskSettings,
+    PretrainSettings,
+    SttformerSettings,
+    TransformerSettings,
+)
 from skedge.skeleton import InputError, load_layout
 from skedge.teacher.masks.joints import (
     Mask,
@@ -13,6 +23,8 @@ from skedge.teacher.masks.joints import (
     joint_weights,
     motion_of_frames,
 )
+from skedge.teacher.methods.registry import make_method
+from skedge.teacher.methods.skeletonclr import SkeletonCLR
 
 NTU = load_layout("ntu25")
 DEGREES = torch.from_numpy(NTU.degrees)
@@ -180,3 +192,56 @@ def test_a_mask_that_leaves_nothing_is_refused(settings: MaskSettings, words: li
     with pytest.raises(InputError) as error:
         Mask(settings, NTU, DATA)
     assert all(word in str(error.value) for word in words)
+
+
+UNPADDED = {"padding": False, "strides": (1, 1)}
+
+
+@pytest.mark.parametrize("method", ["skeleton-bt", "pstl", "asma", "skeletonclr", "aimclr"])
+@pytest.mark.parametrize("backbone", get_args(get_type_hints(EncoderSettings)["backbone"]))
+@pytest.mark.parametrize("changes", [{}, UNPADDED, {"joints": ("head", "left_wrist")}])
+@pytest.mark.parametrize("frames", [12, 24, 40])
+def test_what_cannot_do_without_what_is_masked_is_refused_before_it_trains(
+    method: str, backbone: Any, changes: dict[str, Any], frames: int
+) -> None:
+    """Frames that stay and are too few for blocks without padding ended in a traceback in the first
+    step, and a tcn, whose body is one node, was refused only there."""
+    small = {
+        "widths": (4, 8),
+        "strides": (1, 2),
+        "transformer": TransformerSettings(8, 1, 2, 2, 2),
+        "sttformer": SttformerSettings(16, 2),
+    }
+    contrast = ContrastSettings(features=4, queue=8, views="masks")
+    recipe = Recipe(
+        input=InputSettings(frames=frames),
+        encoder=EncoderSettings(backbone=backbone, **small | changes),
+        pretrain=PretrainSettings(method, projector=8, contrast=contrast),
+    )
+    try:
+        module: Any = make_method(NTU, recipe)
+    except InputError:
+        return
+    joints = torch.randn(2, 1, frames, 25, 3)
+    if isinstance(module, SkeletonCLR):
+        module.embed(joints, torch.arange(2))
+    else:
+        assert torch.isfinite(module.loss(joints))
+
+
+def test_how_it_is_refused() -> None:
+    plan = EncoderSettings(widths=(4, 8), strides=(1, 1), padding=False)
+    for encoder, frames, words in (
+        (plan, 16, "frames: expected more than the 16 that 2 blocks without padding lose, got 16"),
+        (
+            plan,
+            24,
+            "frames: expected more than the 16 .* got 4; ask for more frames, or mask fewer",
+        ),
+        (EncoderSettings(backbone="tcn"), 50, "a graph of all joints is needed .* expected st-gcn"),
+    ):
+        recipe = Recipe(
+            input=InputSettings(frames=frames), encoder=encoder, pretrain=PretrainSettings("pstl")
+        )
+        with pytest.raises(InputError, match=words):
+            make_method(NTU, recipe)

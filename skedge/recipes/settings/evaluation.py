@@ -1,8 +1,9 @@
 """Settings of the evaluation of pretrained encoders."""
 
 from dataclasses import dataclass, field
+from typing import Annotated
 
-from skedge.recipes.ranges import Count, ShareAboveZero, ShareBelowOne, WholeNumber
+from skedge.recipes.ranges import Count, Range, ShareAboveZero, ShareBelowOne, WholeNumber
 from skedge.recipes.settings.augmentation import AugmentSettings
 from skedge.recipes.settings.optimisation import OptimSettings
 
@@ -58,7 +59,7 @@ class SemiSettings:
             papers.
     """
 
-    share: ShareAboveZero = 0.1
+    share: Annotated[float, Range(0, 1, above=True, hint=", such as 0.1 for 10 %")] = 0.1
 
 
 @dataclass

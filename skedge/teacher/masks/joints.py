@@ -9,6 +9,7 @@ from torch import Tensor
 from skedge.recipes.settings import InputSettings, MaskSettings
 from skedge.skeleton import InputError
 from skedge.skeleton.layout import Layout
+from skedge.teacher.networks.dual import AnyEncoder
 
 
 class Mask:
@@ -20,6 +21,7 @@ class Mask:
 
     def __init__(self, settings: MaskSettings, layout: Layout, data: InputSettings) -> None:
         self.settings = settings
+        self.length = data.frames
         self.degrees = torch.from_numpy(layout.degrees).float()
         frames = settings.masked_frames + settings.random_frames
         for what, masked, size in (
@@ -30,6 +32,13 @@ class Mask:
                 raise InputError(
                     f"mask: expected 0 to {size - 1} of {size} {what} to be masked, got {masked}"
                 )
+
+    def check(self, encoder: AnyEncoder) -> None:
+        """Raise `InputError` for an encoder that cannot do without what is masked."""
+        s = self.settings
+        gone = 0 if s.frames == "none" else s.masked_frames + s.random_frames
+        encoder.check_kept(self.length, all_joints=s.joints == "none")
+        encoder.check_kept(self.length - gone)
 
     def joints(self, clips: Tensor) -> Tensor | None:
         """Joints that stay, (N, V - masked_joints)."""

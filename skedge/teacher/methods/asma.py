@@ -2,12 +2,10 @@
 
 from dataclasses import replace
 
-from torch import nn
-
 from skedge.recipes.settings import EncoderSettings, MaskSettings, PretrainSettings
 from skedge.skeleton.errors import InputError
 from skedge.teacher.methods.pstl import PSTL
-from skedge.teacher.networks.dual import DualEncoder
+from skedge.teacher.networks.dual import AnyEncoder, DualEncoder
 
 
 class ASMa(PSTL):
@@ -19,7 +17,7 @@ class ASMa(PSTL):
         both = len(set(settings.asma.encoders)) == 2
         return replace(plan, fusion="mean" if both else "one")
 
-    def masks(self) -> list[tuple[nn.Module, MaskSettings]]:
+    def masks(self) -> list[tuple[AnyEncoder, MaskSettings]]:
         asma = self.settings.asma
         if not asma.encoders:
             raise InputError("pretrain.asma.encoders: expected theta, phi or both, got none")

@@ -34,10 +34,10 @@ class Views:
         contrast = recipe.pretrain.contrast
         self.streams = {name: View(layout, replace(data, stream=name)) for name in streams}
         self._augments: dict[Role, Augment] = {}
-        self._masks: dict[Role, Mask] = {}
+        self.masks: dict[Role, Mask] = {}
         for role in ROLES:
             if contrast.views == "masks":
-                self._masks[role] = Mask(getattr(contrast.masks, role), layout, data)
+                self.masks[role] = Mask(getattr(contrast.masks, role), layout, data)
             else:
                 change = contrast.extreme if role == "extreme" else contrast.normal
                 self._augments[role] = Augment(change, layout)
@@ -47,7 +47,7 @@ class Views:
         it."""
         placed = next(iter(self.streams.values())).place(joints, self._augments.get(role))
         clips = {name: view.clip(placed) for name, view in self.streams.items()}
-        mask = self._masks.get(role)
+        mask = self.masks.get(role)
         if mask is None:
             return {name: Seen(clip) for name, clip in clips.items()}
         return {

@@ -52,8 +52,10 @@ class PSTL(SkeletonBT):
         self.masked = [
             (encoder, Mask(mask, layout, recipe.input)) for encoder, mask in self.masks()
         ]
+        for encoder, mask in self.masked:
+            mask.check(encoder)
 
-    def masks(self) -> list[tuple[nn.Module, MaskSettings]]:
+    def masks(self) -> list[tuple[AnyEncoder, MaskSettings]]:
         """Every encoder with its masks."""
         return [(self.encoder, self.settings.pstl)]
 

@@ -69,6 +69,9 @@ class SkeletonCLR(Method):
             {name: MoCo(encoder, self.contrast) for name, encoder in encoders.items()}
         )
         self.views = Views(encoders, layout, recipe)
+        for mask in self.views.masks.values():
+            for encoder in encoders.values():
+                mask.check(encoder)
 
     @classmethod
     def make(cls, layout: Layout, recipe: Recipe) -> Self:

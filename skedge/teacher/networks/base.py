@@ -29,6 +29,15 @@ class Encoder(nn.Module):
     def last(self) -> nn.Module:
         return self.blocks[-1]
 
+    def check_kept(self, frames: int, *, all_joints: bool = True) -> None:
+        """Raise `InputError` unless so many frames of a clip are enough, and all of its joints
+        there where the encoder needs them."""
+        if frames <= self.context:
+            raise InputError(
+                f"frames: expected more than the {self.context} that {len(self.blocks)} blocks"
+                f" without padding lose, got {frames}; ask for more frames, or mask fewer"
+            )
+
     def feature_map(
         self, clip: Tensor, joints: Tensor | None = None, frames: Tensor | None = None
     ) -> Tensor:

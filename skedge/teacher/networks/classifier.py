@@ -67,11 +67,6 @@ class Classifier(nn.Module):
         super().__init__()
         self.view = View(layout, data)
         self.encoder = make_encoder(layout, encoder, data.frames)
-        if data.frames <= self.encoder.context:
-            raise InputError(
-                f"frames: expected more than the {self.encoder.context} that {len(encoder.widths)}"
-                f" blocks without padding lose, got {data.frames}; ask for more frames"
-            )
         self.head = make_head(self.encoder.features, classes, encoder.head)
 
     @property

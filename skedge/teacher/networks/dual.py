@@ -69,6 +69,10 @@ class DualEncoder(nn.Module):
         self.context = self.theta.context
         self.fuse: nn.Module = Alignment(self.features) if plan.fusion == "alignment" else Mean()
 
+    def check_kept(self, frames: int, *, all_joints: bool = True) -> None:
+        """Raise `InputError` as one encoder of the plan does."""
+        self.theta.check_kept(frames, all_joints=all_joints)
+
     def describe(
         self, clip: Tensor, joints: Tensor | None = None, frames: Tensor | None = None
     ) -> Tensor:

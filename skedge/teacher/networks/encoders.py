@@ -178,6 +178,16 @@ class GraphEncoder(Encoder):
         """Of a clip (N, C, T, V, M) the joints that the encoder looks at."""
         return clip[:, :, :, self.looked_at] if self.looked_at else clip
 
+    def check_kept(self, frames: int, *, all_joints: bool = True) -> None:
+        super().check_kept(frames)
+        if all_joints:
+            return
+        if self.looked_at or type(self).nodes is not GraphEncoder.nodes:
+            raise InputError(
+                "the encoder: a graph of all joints is needed where some are masked, expected"
+                " st-gcn, gin or dgcnn without encoder.joints; or mask frames alone"
+            )
+
     def feature_map(
         self, clip: Tensor, joints: Tensor | None = None, frames: Tensor | None = None
     ) -> Tensor:
@@ -187,8 +197,8 @@ class GraphEncoder(Encoder):
         the computation behind the input normalisation, joints with their rows and columns of the
         edges.
         """
-        if joints is not None and (self.looked_at or type(self).nodes is not GraphEncoder.nodes):
-            raise InputError("the encoder: a graph of all joints is needed where some are masked")
+        left = clip.shape[2] if frames is None else frames.shape[1]
+        self.check_kept(left, all_joints=joints is None)
         clip = self.look(clip)
         samples, channels, _, size, persons = clip.shape
         x = clip.permute(0, 4, 3, 1, 2).flatten(2, 3).flatten(0, 1)
@@ -324,7 +334,9 @@ def build_encoder(
             f" {settings.pool}"
         )
     if graph:
-        return GRAPHS[settings.backbone](layout, settings)
+        graph_encoder = GRAPHS[settings.backbone](layout, settings)
+        graph_encoder.check_kept(frames)
+        return graph_encoder
     encoder = BACKBONES[settings.backbone](layout, settings, frames)
     encoder.pool = settings.pool
     return encoder

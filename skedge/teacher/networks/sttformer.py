@@ -130,6 +130,9 @@ class STTFormer(Encoder):
     def last(self) -> nn.Module:
         return self.norm
 
+    def check_kept(self, frames: int, *, all_joints: bool = True) -> None:
+        check_multiple(frames, self.frames, "encoder.sttformer.frames")
+
     def standardise(self, x: Tensor) -> Tensor:
         """Whole bodies (R, C, T, V) as `encode` takes them, or parts of them."""
         if not self.instance_norm:
@@ -140,7 +143,7 @@ class STTFormer(Encoder):
     def encode(self, x: Tensor, joints: Tensor | None = None) -> Tensor:
         """Features (R, D, T, V) of standardised bodies (R, C, T, V), of which `joints` (R, T, V)
         says which joints they are."""
-        check_multiple(x.shape[2], self.frames, "encoder.sttformer.frames")
+        self.check_kept(x.shape[2])
         at = None if joints is None else elements(joints, self.frames, self.joints)
         x = self.input(tuples(x, self.frames))
         for block in self.blocks:

@@ -139,17 +139,16 @@ class Transformer(Encoder):
     def last(self) -> nn.Module:
         return self.map
 
+    def check_kept(self, frames: int, *, all_joints: bool = True) -> None:
+        check_multiple(frames, self.segment, "encoder.transformer.segment, of the frames that stay")
+
     def embed(
         self, x: Tensor, joints: Tensor | None = None, frames: Tensor | None = None
     ) -> Tensor:
         """Tokens (R, T', V, D) of bodies (R, T, V, C), each with its place."""
         times = None
         if frames is not None:
-            check_multiple(
-                frames.shape[1],
-                self.segment,
-                "encoder.transformer.segment, of the frames that stay",
-            )
+            self.check_kept(frames.shape[1])
             x = keep(x, frames, 1)
             times = frames[:, self.segment // 2 :: self.segment] // self.segment
         elif x.shape[1] != self.frames:
