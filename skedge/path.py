@@ -129,7 +129,7 @@ def run(recipe: Recipe, store: Store, runs: Path, *, again: bool = False) -> dic
         recipe = replace(recipe, input=replace(recipe.input, protocol=store.protocols[0]))
         console.print(f"[dim]split: {recipe.input.protocol}[/dim]")
     recipe = replace(recipe, students=tuple(who_learns(recipe, store)))
-    _check_ends(recipe)
+    _check_ends(recipe, store)
     folder = runs / recipe.name
     with only_training(folder):
         return _walk(Steps(recipe, store, folder, again=again, console=console))
@@ -345,10 +345,13 @@ def _is_live(recipe: Recipe) -> bool:
     return recipe.input.time == "rate" and recipe.input.normalization in STREAMABLE
 
 
-def _check_ends(recipe: Recipe) -> None:
-    """Raise `InputError` for what the last steps of the whole path would refuse, before the first
-    one takes hours."""
+def _check_ends(recipe: Recipe, store: Store) -> None:
+    """Raise `InputError` for what a later step of the whole path would refuse, before the first one
+    takes hours."""
     from skedge.student.distill import trains_head
+    from skedge.teacher.training import check_machine
+
+    check_machine(recipe.compute)
 
     student = recipe.student
     if not recipe.students:
@@ -372,3 +375,50 @@ def _check_ends(recipe: Recipe) -> None:
             "student.strides: expected 1 everywhere for a student of single frames, got"
             f" {list(student.strides)}"
         )
+    stream = next(iter(recipe.input.fusion)) if recipe.input.stream == "three" else None
+    one = replace(recipe, input=replace(recipe.input, stream=stream)) if stream else recipe
+    taught = not set(recipe.students) <= ALONE
+    if taught:
+        _check_teacher(recipe, one, store)
+    if set(recipe.students) != {"shipped"}:
+        _check_student(one, store, taught=taught)
+
+
+def _check_teacher(recipe: Recipe, one: Recipe, store: Store) -> None:
+    """Raise `InputError` for a method or an encoder that cannot be pretrained, probed, finetuned
+    and exported; `one` is the recipe of one of its streams."""
+    import torch
+
+    from skedge.teacher.methods.registry import make_method, method_named
+    from skedge.teacher.networks.classifier import Classifier
+    from skedge.teacher.networks.transformer import set_drop_path
+    from skedge.teacher.runs.load import check_fusion
+
+    method = recipe.pretrain.method
+    with torch.device("meta"):  # networks without weights, which take no time
+        made = make_method(store.layout, recipe if method_named(method).together else one)
+        for encoder in made.encoders.values():
+            check_fusion(encoder, recipe.encoder.fusion, f"pretrain.method {method}")
+        teacher = Classifier(store.layout, one.input, recipe.encoder, classes=len(store.labels))
+        set_drop_path(teacher, recipe.finetune.drop_path)
+
+
+def _check_student(one: Recipe, store: Store, *, taught: bool) -> None:
+    """Raise `InputError` for a student that cannot be made, or not exported; `one` is the recipe of
+    one of its streams."""
+    import torch
+
+    from skedge.export.clip_form import ClipForm
+    from skedge.export.frame_form import StreamingForm
+    from skedge.teacher.networks.classifier import Classifier
+
+    plan = one.student if taught else replace(one.student, fusion="one")
+    try:
+        with torch.random.fork_rng(devices=[]):
+            student = Classifier(store.layout, one.input, plan, classes=len(store.labels)).eval()
+        if _is_live(one):
+            StreamingForm(student)
+        else:
+            ClipForm(student, one.input, store.layout)
+    except InputError as error:
+        raise InputError(f"student: {error}") from None

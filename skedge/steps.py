@@ -23,6 +23,9 @@ def pretrain(store: Store, folder: Path, recipe: Recipe, *, resume: bool = False
     from skedge.teacher.pretrain import pretrain
     from skedge.teacher.runs.folder import CHECKPOINT, Run, forget_parts, read_metrics
     from skedge.teacher.streams import each_stream, gather, write_streams
+    from skedge.teacher.training import check_machine
+
+    check_machine(recipe.compute)
 
     def step(run: Run, _: Any) -> dict[str, Any]:
         return pretrain(store, run.folder, run.recipe, resume=run.resume)
@@ -53,7 +56,9 @@ def evaluate(
     training too."""
     from skedge.teacher.protocols.protocol import evaluate
     from skedge.teacher.runs.folder import Run
+    from skedge.teacher.training import check_machine
 
+    check_machine(recipe.compute)
     run = Run(folder, recipe, resume)
     return evaluate(protocol, store, run, pretrained=pretrained, untrained=untrained)
 
@@ -101,10 +106,15 @@ def distill(
     """The metrics of a student: of one stream it learns from whole teachers, each of three streams
     from the teachers' own, or the only one."""
     from skedge.student.distill import distill, trains_head
+    from skedge.student.online import check_online
     from skedge.teacher.protocols.fusion import fuse
     from skedge.teacher.runs.folder import STREAMS, Run
     from skedge.teacher.streams import Part, each_stream, gather
+    from skedge.teacher.training import check_machine
 
+    check_machine(recipe.compute)
+    if len(store.intervals):
+        check_online(recipe)
     three = recipe.input.stream == "three"
 
     def step(run: Run, part: Part) -> dict[str, Any]:
@@ -146,7 +156,9 @@ def finetune(
     from skedge.teacher.runs.folder import Run
     from skedge.teacher.runs.load import load_classifier
     from skedge.teacher.streams import Part, each_stream
+    from skedge.teacher.training import check_machine
 
+    check_machine(recipe.compute)
     held = load_classifier(trained)[1].input
     recipe = replace(recipe, input=replace(recipe.input, stream=held.stream, fusion=held.fusion))
 

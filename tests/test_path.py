@@ -234,6 +234,10 @@ def test_a_step_stands_while_what_it_starts_from_does(
     ], "the probe was of another encoder"
 
 
+# A student of this input is exported frame by frame.
+LIVE = InputSettings(frames=25, time="rate", hz=15, normalization="root-motion")
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
@@ -253,6 +257,39 @@ def test_a_step_stands_while_what_it_starts_from_does(
             )
             for way in STREAMABLE
         ],
+        *[
+            (
+                {
+                    "input": LIVE,
+                    "student": EncoderSettings(**{"widths": (4, 8), "strides": (1, 1)} | student),
+                },
+                f"student: .*{words}",
+            )
+            for student, words in (
+                ({"all_blocks": True}, "expected causal kernels"),
+                ({"head": "mlp"}, "expected a network with a linear head"),
+                ({"fusion": "mean"}, "expected an ST-GCN to stream"),
+                (
+                    {"padding": False, "widths": (4,) * 5, "strides": (1,) * 5},
+                    "frames: expected more than the 40",
+                ),
+                (
+                    {"padding": False, "widths": (4,) * 3, "strides": (1,) * 3},
+                    "pools more than 1 frame",
+                ),
+                ({"pool": "max"}, "pool: expected mean or statistics"),
+                ({"joints": ("tail",)}, "expected"),
+            )
+        ],
+        ({"encoder": EncoderSettings(fusion="mean")}, "pretrain.method pstl: holds one encoder"),
+        ({"encoder": EncoderSettings(backbone="tcn")}, "a graph of all joints is needed"),
+        ({"finetune": FinetuneSettings(drop_path=0.1)}, "finetune.drop_path: expected 0"),
+        (
+            {"input": InputSettings(frames=25, normalization="root-motion", persons=2)},
+            "root-motion follows one person",
+        ),
+        ({"compute": ComputeSettings(strategy="fast")}, "compute: expected an accelerator"),
+        ({"pretrain": PretrainSettings("mamp")}, "expected encoder.backbone transformer"),
     ],
 )
 def test_what_the_end_would_refuse_is_refused_at_the_beginning(
@@ -261,6 +298,26 @@ def test_what_the_end_would_refuse_is_refused_at_the_beginning(
     with pytest.raises(InputError, match=words):
         path.run(replace(recipe, **changes), store, tmp_path / "runs")
     assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="the computer has what is asked for")
+@pytest.mark.parametrize("step", ["pretrain", "supervised", "distill"])
+def test_a_gpu_that_is_not_there_is_one_line(
+    step: str, store: Store, recipe: Recipe, tmp_path: Path
+) -> None:
+    """Lightning's traceback was all that a user saw."""
+    there = replace(recipe, compute=ComputeSettings(accelerator="gpu"))
+    with pytest.raises(InputError, match=r"compute: expected .* this computer has, got gpu, 1 and"):
+        {
+            "pretrain": partial(steps.pretrain, store, tmp_path, there),
+            "supervised": partial(steps.evaluate, store, tmp_path, there, protocol="supervised"),
+            "distill": partial(steps.distill, store, tmp_path, there),
+        }[step]()
+
+
+def test_three_streams_of_none_are_refused(recipe: Recipe) -> None:
+    with pytest.raises(InputError, match=r"input\.fusion: expected the weights"):
+        replace(recipe, input=replace(recipe.input, fusion={}))
 
 
 def test_settings_that_cannot_be_trained_with_are_one_line(

@@ -17,6 +17,7 @@ from skedge.recipes.settings import (
     PretrainSettings,
     SemiSettings,
 )
+from skedge.skeleton.errors import InputError
 
 Protocol = Literal[
     "linear", "finetune", "semi", "transfer", "knn", "partial-body", "supervised", "ridge"
@@ -63,6 +64,11 @@ class Recipe:
 
     def __post_init__(self) -> None:
         check(self)
+        if self.input.stream == "three" and not self.input.fusion:
+            raise InputError(
+                "input.fusion: expected the weights of one to three streams for input.stream three,"
+                " got none"
+            )
 
     def sections(self, *names: str) -> dict[str, Any]:
         """The named sections as plain JSON types."""

@@ -146,11 +146,7 @@ def train_online(
     plan = recipe.student
     compute = recipe.compute
     settings, optim = recipe.distill.online, recipe.distill.optim
-    if data.time != "rate" or plan.padding or not plan.causal:
-        raise InputError(
-            "recordings train a student that streams: expected input.time rate, student.causal"
-            f" true and student.padding false, got {data.time}, {plan.causal} and {plan.padding}"
-        )
+    check_online(recipe)
     seeded(compute)
     classifier = Classifier(store.layout, data, plan, classes=len(store.labels))
     StreamingClassifier(classifier)  # what cannot stream is refused before it trains for hours
@@ -183,6 +179,21 @@ def train_online(
         title="Training on recordings",
     )
     return finish_online(classifier, store, run, seen=seen, known=known)
+
+
+def check_online(recipe: Recipe) -> None:
+    """Raise `InputError` for a recipe whose student cannot be trained on recordings."""
+    data, plan = recipe.input, recipe.student
+    if data.stream == "three":
+        raise InputError(
+            "recordings train a student of one stream: expected input.stream joint, bone or motion,"
+            " got three"
+        )
+    if data.time != "rate" or plan.padding or not plan.causal:
+        raise InputError(
+            "recordings train a student that streams: expected input.time rate, student.causal"
+            f" true and student.padding false, got {data.time}, {plan.causal} and {plan.padding}"
+        )
 
 
 def finish_online(

@@ -17,6 +17,7 @@ import lightning as L
 import torch
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -417,3 +418,23 @@ def provenance(
         "precision": precision_of(compute),
         "torch": torch.__version__,
     }
+
+
+def check_machine(compute: ComputeSettings) -> None:
+    """Raise `InputError` for an accelerator, devices or a strategy that this computer lacks."""
+    _quiet()
+    try:
+        L.Trainer(
+            accelerator=compute.accelerator,
+            devices=compute.devices,
+            num_nodes=compute.nodes,
+            strategy=compute.strategy,
+            logger=False,
+            enable_checkpointing=False,
+        )
+    except (ValueError, ImportError, RuntimeError, MisconfigurationException) as error:
+        reason = " ".join(str(error).split()).partition(". ")[0]
+        raise InputError(
+            "compute: expected an accelerator, devices and a strategy that this computer has, got"
+            f" {compute.accelerator}, {compute.devices} and {compute.strategy} ({reason})"
+        ) from None

@@ -11,6 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from skedge import steps
 from skedge.datasets.store import Store, StoreWriter
 from skedge.datasets.synthetic.synthesize import synthesize_recordings
 from skedge.edge_runtime import Recognizer
@@ -289,6 +290,16 @@ def test_quiet_classes_can_be_made_less_likely(store: Store, tmp_path: Path) -> 
         biases.append(last_layer(network.head).bias)
     lowered = (biases[0] - biases[1]).tolist()
     assert lowered == pytest.approx([2.0 * (label in QUIET) for label in card.labels])
+
+
+def test_three_streams_on_recordings_are_refused_before_they_are_trained(
+    store: Store, tmp_path: Path
+) -> None:
+    """They were trained one after the other, and then refused for want of a second class."""
+    recipe = Recipe(input=replace(DATA, stream="three"), student=PLAN, compute=COMPUTE)
+    with pytest.raises(InputError, match=r"one stream: expected input.stream joint, .* got three"):
+        steps.distill(store, tmp_path / "run", recipe)
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
+from torch import nn
+
 from skedge.recipes.settings.encoder_plan import Fusion
 from skedge.skeleton import InputError
 from skedge.skeleton.streams import Stream
@@ -63,13 +65,7 @@ def load_encoder(folder: Path, fusion: Fusion = "one") -> tuple[AnyEncoder, Card
         )
     encoder = make_encoder(card.layout, card.encoder, card.input.frames)
     load_state(encoder, weights, folder)
-    if isinstance(encoder, DualEncoder) != (fusion != "one"):
-        held, legal = (
-            ("two encoders", "theta, phi, mean or alignment")
-            if isinstance(encoder, DualEncoder)
-            else ("one encoder", "one")
-        )
-        raise InputError(f"{folder}: holds {held}; expected encoder.fusion {legal}, got {fusion}")
+    check_fusion(encoder, fusion, str(folder))
     if not isinstance(encoder, DualEncoder):
         return encoder, card
     if fusion in ("theta", "phi"):
@@ -80,6 +76,16 @@ def load_encoder(folder: Path, fusion: Fusion = "one") -> tuple[AnyEncoder, Card
     pair.theta = encoder.theta
     pair.phi = encoder.phi
     return pair, replace(card, encoder=plan)
+
+
+def check_fusion(encoder: nn.Module, fusion: Fusion, source: str) -> None:
+    """Raise `InputError` where `fusion` joins two encoders and there is one, or the reverse."""
+    dual = isinstance(encoder, DualEncoder)
+    if dual == (fusion == "one"):
+        held, legal = (
+            ("two encoders", "theta, phi, mean or alignment") if dual else ("one encoder", "one")
+        )
+        raise InputError(f"{source}: holds {held}; expected encoder.fusion {legal}, got {fusion}")
 
 
 def _load_one(folder: Path) -> tuple[Classifier, Card]:
