@@ -8,6 +8,7 @@ from typing import Any
 from jsonargparse import ArgumentParser
 
 from skedge.cli.options import show_store
+from skedge.recipes.ranges import Count, Seed
 from skedge.skeleton.errors import InputError
 
 
@@ -50,7 +51,7 @@ def import_command(parser: ArgumentParser) -> Callable[[Any], None]:
         "--strict", action="store_true", help="stop at the first damaged file instead of listing it"
     )
     parser.add_argument(
-        "--processes", type=int, help="number of reading processes (default: one per core)"
+        "--processes", type=Count, help="number of reading processes (default: one per core)"
     )
     _add_overwrite(parser)
 
@@ -124,7 +125,9 @@ def synth_command(parser: ArgumentParser) -> Callable[[Any], None]:
         "--clean", action="store_true", help="bodies in a room, without a camera's view and errors"
     )
     parser.add_argument(
-        "--processes", type=int, help="number of processes for --continuous (default: one per core)"
+        "--processes",
+        type=Count,
+        help="number of processes for --continuous (default: one per core)",
     )
     _add_overwrite(parser)
 
@@ -239,7 +242,7 @@ def split_command(parser: ArgumentParser) -> Callable[[Any], None]:
     parser.add_argument(
         "--file", type=Path, metavar="FILE", help="text file with lines like a1_s1_t1,train"
     )
-    parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same clips")
+    parser.add_argument("--seed", type=Seed, default=0, help="the same seed gives the same clips")
 
     def main(args: Any) -> None:
         from skedge.datasets.store import Store, splits

@@ -19,6 +19,7 @@ from skedge.cli.options import (
     training_into,
 )
 from skedge.recipes import RECIPES
+from skedge.recipes.ranges import Count
 from skedge.skeleton.errors import InputError
 
 PROTOCOLS = ["linear", "finetune", "semi", "transfer", "knn", "partial-body", "supervised", "ridge"]
@@ -320,7 +321,7 @@ def draw_command(parser: ArgumentParser) -> Callable[[Any], None]:
     parser.add_argument("--clip", help="name of the clip, for activation, masks and reconstruction")
     parser.add_argument(
         "--classes",
-        type=int,
+        type=Count,
         default=9,
         help="number of classes, drawn by the seed, for features and motion",
     )

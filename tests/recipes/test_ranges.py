@@ -106,6 +106,22 @@ def test_the_command_line_refuses_it_before_it_starts(
     assert not [*tmp_path.iterdir()]
 
 
+@pytest.mark.parametrize(
+    ("command", "words", "flag", "legal"),
+    [
+        ("data import", ["arrays", "source", "out"], "--processes=0", "1 or more"),
+        ("data synth", ["out"], "--processes=-1", "1 or more"),
+        ("data split", ["store", "name", "--folds=3"], "--seed=-1", "0 to 4294967295"),
+        ("draw", ["features", "run", "--out=a.png"], "--classes=0", "1 or more"),
+    ],
+)
+def test_numbers_of_other_flags(command: str, words: list[str], flag: str, legal: str) -> None:
+    """Seeds below 0 and pictures of no classes ended in tracebacks."""
+    name, _, value = flag.partition("=")
+    with pytest.raises(InputError, match=f"^{name}: expected {legal}, got {value}$"):
+        parse(command, [*words, flag])
+
+
 def test_so_does_a_recipe_of_ones_own(tmp_path: Path) -> None:
     file = tmp_path / "mine.yaml"
     file.write_text("pretrain: {contrast: {momentum: 2}}\n")
