@@ -152,6 +152,9 @@ def train_online(
     StreamingClassifier(classifier)  # what cannot stream is refused before it trains for hours
     if unknown := sorted(settings.labels - {*store.labels}):
         tell(f"distill.online names {', '.join(unknown)}, of which {store.path} has none")
+    if unused := without_effect(recipe.distill):
+        named = ", ".join(f"distill.{name}" for name in unused)
+        tell(f"{named}: without effect on recordings, see distill.online")
     if encoder is not None:
         classifier.encoder.load_state_dict(encoder.state_dict())
     train = store.split(data.protocol, "train")
@@ -179,6 +182,14 @@ def train_online(
         title="Training on recordings",
     )
     return finish_online(classifier, store, run, seen=seen, known=known)
+
+
+def without_effect(settings: DistillSettings) -> list[str]:
+    """Settings of training on clips that differ from the usual ones and that recordings do not
+    use."""
+    usual = DistillSettings()
+    names = ("label_smoothing", "augment")
+    return [name for name in names if getattr(settings, name) != getattr(usual, name)]
 
 
 def check_online(recipe: Recipe) -> None:

@@ -20,7 +20,7 @@ from skedge.export.exporter import Exporter
 from skedge.recipes.distill_settings import DistillSettings
 from skedge.recipes.online_settings import OnlineSettings
 from skedge.recipes.recipe import Recipe
-from skedge.recipes.settings import EncoderSettings, InputSettings, OptimSettings
+from skedge.recipes.settings import AugmentSettings, EncoderSettings, InputSettings, OptimSettings
 from skedge.recipes.style_settings import StyleSettings
 from skedge.skeleton import InputError
 from skedge.student.calibrate import Judged, Span, calibrate, judge
@@ -375,6 +375,25 @@ def test_the_part_that_is_asked_for_is_measured(
         assert found[part]["part"] == parts[-1] == part
         assert found[part]["recordings"] == len(store.split("xsub", part))
     assert "names nobody, of which" in capsys.readouterr().err
+
+
+def test_settings_that_recordings_do_not_use_are_noted(
+    store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Random changes and the smoothing of labels were passed over in silence."""
+    nothing = OptimSettings(epochs=0)
+    for name, how in {
+        "usual": DistillSettings(optim=nothing, online=ONLINE),
+        "changed": DistillSettings(
+            optim=nothing, online=ONLINE, augment=AugmentSettings(yaw=30), label_smoothing=0.1
+        ),
+    }.items():
+        distill(
+            store, tmp_path / name, Recipe(input=DATA, student=PLAN, distill=how, compute=COMPUTE)
+        )
+        noted = capsys.readouterr().err
+        words = "note: distill.label_smoothing, distill.augment: without effect on recordings"
+        assert (words in noted) == (name == "changed"), noted
 
 
 def _student(
