@@ -1,5 +1,6 @@
 """Training: one trainer, one schedule, one progress bar."""
 
+import csv
 import json
 import logging
 import math
@@ -177,6 +178,41 @@ class LostError(InputError):
     """A training that came to nothing."""
 
 
+class WholeLog(Callback):
+    """Keeps the rows of a log that a training goes on with, up to its checkpoint: `CSVLogger`
+    begins every log anew."""
+
+    def __init__(self, logger: CSVLogger) -> None:
+        self.logger = logger
+        self.file = Path(logger.log_dir) / "metrics.csv"
+        self.rows = self._rows()
+        self.kept = 0
+
+    def _rows(self) -> list[Any]:
+        if not self.file.is_file():
+            return []
+        with self.file.open(newline="") as file:
+            return list(csv.DictReader(file))
+
+    def state_dict(self) -> dict[str, Any]:
+        self.logger.save()
+        return {"rows": len(self._rows())}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.kept = state_dict["rows"]
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        if trainer.is_global_zero:
+            self.logger.experiment.metrics.extend(self.rows[: self.kept])
+            self.logger.save()
+
+    def on_train_batch_start(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        # The step that Lightning logs is one too many behind an interruption within an epoch.
+        trainer.fit_loop.epoch_loop._batches_that_stepped = trainer.global_step
+
+
 class OwnRandomness(Callback):
     """A callback with which every process draws its own augmentations and masks."""
 
@@ -281,6 +317,7 @@ def _train(
     L.seed_everything(compute.seed, workers=True, verbose=False)
     precision = precision_of(compute)
     environment = environment_of(compute)
+    log = CSVLogger(folder, name="log", version="")
     trainer = L.Trainer(
         accelerator=compute.accelerator,
         devices=compute.devices,
@@ -292,10 +329,11 @@ def _train(
         sync_batchnorm=compute.processes > 1 and on_gpu(compute),
         max_epochs=module.optim.epochs,
         max_steps=steps,
-        logger=CSVLogger(folder, name="log", version=""),
+        logger=log,
         log_every_n_steps=1,
         callbacks=[
             ProgressBar(title),
+            WholeLog(log),
             OwnRandomness(compute.seed),
             StopBetweenSteps(),
             StopWhereLost(),

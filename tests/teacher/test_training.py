@@ -1,3 +1,4 @@
+import csv
 import os
 import signal
 from collections.abc import Callable
@@ -162,6 +163,24 @@ def test_an_interrupted_training_goes_on_where_it_stopped(tmp_path: Path) -> Non
     train(third, folder, resume=True, shuffle=False)
     assert third.seen == [], "what was trained but not yet written is not trained again"
     assert equal(state(third), state(second))
+
+
+@pytest.mark.parametrize("interrupt", [6, 7])
+def test_the_log_of_a_resumed_training_holds_all_of_it(interrupt: int, tmp_path: Path) -> None:
+    """The rows of before the interruption were deleted from `log/metrics.csv`. What was logged
+    behind the checkpoint is trained, and logged, again."""
+    settings = optim(epochs=5)
+    with pytest.raises(KeyboardInterrupt):
+        train(Line(settings, interrupt=interrupt), tmp_path)
+    file = tmp_path / "log" / "metrics.csv"
+    with file.open("a") as log:
+        log.write("4,0.5,12\n")
+    train(Line(settings), tmp_path, resume=True)
+    rows = list(csv.DictReader(file.open()))
+    assert [int(row["step"]) for row in rows] == list(range(15))
+    assert all(float(row["loss"]) > 0 for row in rows)
+    train(Line(settings), tmp_path)
+    assert len(file.read_text().splitlines()) == 16, "without --resume it is a new log"
 
 
 def test_within_an_epoch_it_draws_the_rest_anew(tmp_path: Path) -> None:
