@@ -5,8 +5,7 @@ import re
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cache, partial
-from hashlib import sha256
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +13,15 @@ from rich.console import Console
 from rich.progress import track
 
 from skedge.datasets.store import Store
-from skedge.recipes.recipe import Protocol, Recipe, Source, sections_read
+from skedge.recipes.recipe import Protocol, Recipe, Source
 from skedge.skeleton import InputError
 from skedge.skeleton.files import read_json, write_json
 from skedge.skeleton.layout import load_layout
 from skedge.skeleton.normalize import STREAMABLE
 from skedge.steps import distill, evaluate, export, pretrain, teach_head
 from skedge.tables import write_report
+from skedge.teacher.runs.asked import ASKED, finished, question
 
-ASKED, METRICS = "asked.json", "metrics.json"
 # What the report calls the students, by what they learn from.
 STUDENTS = {
     "linear": "student of linear probe",
@@ -42,42 +41,6 @@ UNTRAINED = {
 
 Train = Callable[[Path, bool], dict[str, Any]]
 """Trains into a folder, going on from a checkpoint there or not, and gives the metrics back."""
-
-
-def question(command: str, store: Store, recipe: Recipe, *, source: Path | None) -> dict[str, Any]:
-    """All that a step's result depends on, as JSON types: the sections that its command reads, the
-    store, and the networks that it starts from."""
-    return {
-        "step": command,
-        "store": store.fingerprint,
-        "recipe": recipe.sections(*sections_read(command)),
-        "source": None if source is None else hash_of_weights(source),
-    }
-
-
-def read_metrics(folder: Path) -> dict[str, Any] | None:
-    """The metrics of a complete step, else None."""
-    metrics = read_json(folder / METRICS)
-    return metrics if isinstance(metrics, dict) else None
-
-
-def weights(folder: Path) -> list[Path]:
-    """The weights of all networks in a run's folder."""
-    return sorted(folder.rglob("*.safetensors"))
-
-
-def hash_of_weights(folder: Path) -> str:
-    """SHA-256 of the weights of all networks in a run's folder."""
-    digests = []
-    for file in weights(folder):
-        found = file.stat()
-        digests.append(_hash_of_file(file, found.st_mtime_ns, found.st_size))
-    return sha256("".join(digests).encode()).hexdigest()
-
-
-@cache
-def _hash_of_file(file: Path, _changed: int, _size: int) -> str:
-    return sha256(file.read_bytes()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -100,16 +63,13 @@ class Steps:
         An interrupted step goes on from its checkpoint if all of these are still the same.
         """
         folder = self.folder / name
-        source = None if after is None else self.folder / after
-        asked = question(command, self.store, self.recipe, source=source)
-        same = not self.again and read_json(folder / ASKED) == asked
-        done = read_metrics(folder)
-        if same and done is not None:
+        runs = [] if after is None else [self.folder / after]
+        asked = question(command, [self.store], self.recipe, runs=runs)
+        done = None if self.again else finished(folder, asked)
+        if done is not None:
             self.console.print(f"[dim]{name}: is in {folder}[/dim]")
             return done
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / METRICS).unlink(missing_ok=True)
-        write_json(folder / ASKED, asked)
+        same = not self.again and read_json(folder / ASKED) == asked
         return train(folder, same)
 
 

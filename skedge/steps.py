@@ -14,6 +14,7 @@ from skedge.recipes.recipe import Precision, Protocol, Recipe
 from skedge.skeleton import InputError
 from skedge.skeleton.files import write_json, write_text
 from skedge.tables import formats
+from skedge.teacher.runs.asked import begin, question
 
 
 def pretrain(store: Store, folder: Path, recipe: Recipe, *, resume: bool = False) -> dict[str, Any]:
@@ -21,7 +22,7 @@ def pretrain(store: Store, folder: Path, recipe: Recipe, *, resume: bool = False
     or, where the method does so, together."""
     from skedge.teacher.methods.registry import method_named
     from skedge.teacher.pretrain import pretrain
-    from skedge.teacher.runs.folder import CHECKPOINT, Run, forget_parts, read_metrics
+    from skedge.teacher.runs.folder import CHECKPOINT, Run, read_metrics
     from skedge.teacher.streams import each_stream, gather, write_streams
     from skedge.teacher.training import check_machine
 
@@ -30,11 +31,10 @@ def pretrain(store: Store, folder: Path, recipe: Recipe, *, resume: bool = False
     def step(run: Run, _: Any) -> dict[str, Any]:
         return pretrain(store, run.folder, run.recipe, resume=run.resume)
 
+    begin(folder, question("pretrain", [store], recipe), resume=resume)
     run = Run(folder, recipe, resume)
     if not method_named(recipe.pretrain.method).together:
         return each_stream(run, step) or gather(folder, recipe)
-    if not resume:
-        forget_parts(folder)
     if not (resume and all(read_metrics(folder / stream) for stream in recipe.input.fusion)):
         step(run, None)
     write_streams(folder, recipe)
@@ -81,16 +81,20 @@ def over_seeds(
     folder: Path,
     recipe: Recipe,
     seeds: Sequence[int],
-    step: Callable[[Path, Recipe], dict[str, Any]],
+    step: Callable[..., dict[str, Any]],
     *,
     resume: bool = False,
 ) -> dict[str, Any]:
     """The metrics of a step under several seeds: each in a folder of its own, mean and standard
-    deviation over them in `folder`. `step` takes the folder and the recipe of one seed."""
+    deviation over them in `folder`. `step` takes the folder and the recipe of one seed, and
+    `resume`."""
     from skedge.teacher.runs.folder import Run
     from skedge.teacher.seeds import each_seed
 
-    return each_seed(Run(folder, recipe, resume), seeds, lambda run: step(run.folder, run.recipe))
+    def one(run: Run) -> dict[str, Any]:
+        return step(run.folder, run.recipe, resume=run.resume)
+
+    return each_seed(Run(folder, recipe, resume), seeds, one)
 
 
 def distill(
@@ -115,6 +119,8 @@ def distill(
     check_machine(recipe.compute)
     if len(store.intervals):
         check_online(recipe)
+    runs = [*teachers, *([pretrained] if pretrained else [])]
+    begin(folder, question("distill", [store, *unlabelled], recipe, runs=runs), resume=resume)
     three = recipe.input.stream == "three"
 
     def step(run: Run, part: Part) -> dict[str, Any]:
@@ -143,6 +149,7 @@ def teach_head(store: Store, folder: Path, recipe: Recipe) -> dict[str, Any]:
     """The metrics of the shipped model with a head of its own for the store's actions."""
     from skedge.student.heading import teach_head
 
+    begin(folder, question("distill shipped", [store], recipe), resume=False)
     return teach_head(store, folder, recipe)
 
 
@@ -161,6 +168,7 @@ def finetune(
     check_machine(recipe.compute)
     held = load_classifier(trained)[1].input
     recipe = replace(recipe, input=replace(recipe.input, stream=held.stream, fusion=held.fusion))
+    begin(folder, question("finetune", [store], recipe, runs=[trained]), resume=resume)
 
     def step(run: Run, part: Part) -> dict[str, Any]:
         return continue_training(

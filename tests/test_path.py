@@ -32,6 +32,7 @@ from skedge.recipes.settings import (
 from skedge.skeleton import InputError
 from skedge.skeleton.normalize import STREAMABLE
 from skedge.teacher.clips import Clips
+from skedge.teacher.runs.asked import begin
 from skedge.teacher.runs.folder import CHECKPOINT, Run, write_metrics
 from skedge.teacher.runs.load import load_classifier
 from skedge.teacher.seeds import over_seeds
@@ -175,14 +176,18 @@ def test_what_an_earlier_run_finished_is_not_taken_for_this_ones(
         write_metrics(run.folder, {"top1": 50.0})
         return {}
 
+    def train(resume: bool) -> None:
+        begin(tmp_path, {}, resume=resume)
+        each_stream(Run(tmp_path, recipe, resume), step)
+
     stop = -1
-    each_stream(Run(tmp_path, recipe, False), step)
+    train(False)
     (tmp_path / "motion" / CHECKPOINT).touch()
     trained, stop = [], 1
     with pytest.raises(KeyboardInterrupt):
-        each_stream(Run(tmp_path, recipe, False), step)
+        train(False)
     stop = -1
-    each_stream(Run(tmp_path, recipe, True), step)
+    train(True)
     assert trained == list(WEIGHTS), "each once, the first before the interruption"
 
 
@@ -206,7 +211,10 @@ def test_a_step_stands_while_what_it_starts_from_does(
     taken = path.Steps(recipe, store, tmp_path, again=False, console=quiet)
     asked: list[tuple[str, bool]] = []
 
-    def train(figure: float, folder: Path, resume: bool) -> dict[str, Any]:
+    def train(
+        command: str, runs: list[Path], figure: float, folder: Path, resume: bool
+    ) -> dict[str, Any]:
+        begin(folder, path.question(command, [store], recipe, runs=runs), resume=resume)
         asked.append((folder.name, resume))
         if figure < 0:
             raise KeyboardInterrupt
@@ -215,8 +223,9 @@ def test_a_step_stands_while_what_it_starts_from_does(
         return {"top1": 50.0}
 
     def both(first: float, second: float) -> None:
-        taken.take("pretrain", "pretrain", partial(train, first))
-        taken.take("probe", "evaluate linear", partial(train, second), after="pretrain")
+        taken.take("pretrain", "pretrain", partial(train, "pretrain", [], first))
+        probe = partial(train, "evaluate linear", [tmp_path / "pretrain"], second)
+        taken.take("probe", "evaluate linear", probe, after="pretrain")
 
     both(1, 1)
     both(1, 1)
@@ -224,7 +233,7 @@ def test_a_step_stands_while_what_it_starts_from_does(
     asked.clear()
     with pytest.raises(KeyboardInterrupt):
         path.Steps(recipe, store, tmp_path, again=True, console=quiet).take(
-            "pretrain", "pretrain", partial(train, -1)
+            "pretrain", "pretrain", partial(train, "pretrain", [], -1)
         )
     both(2, 2)
     assert asked == [

@@ -136,7 +136,7 @@ def evaluate_command(parser: ArgumentParser) -> Callable[[Any], None]:
         if args.pretrained is not None and args.protocol not in ("supervised", "ridge"):
             steps.check_asked(args.pretrained, recipe, args.typed)
 
-        def measured(folder: Path, recipe: Recipe) -> dict[str, Any]:
+        def measured(folder: Path, recipe: Recipe, resume: bool) -> dict[str, Any]:
             return steps.evaluate(
                 store,
                 folder,
@@ -144,14 +144,14 @@ def evaluate_command(parser: ArgumentParser) -> Callable[[Any], None]:
                 protocol=args.protocol,
                 pretrained=args.pretrained,
                 untrained=args.untrained,
-                resume=args.resume,
+                resume=resume,
             )
 
         with training_into(args) as out:
             show(
                 steps.over_seeds(out, recipe, seeds, step=measured, resume=args.resume)
                 if seeds
-                else measured(out, recipe)
+                else measured(out, recipe, args.resume)
             )
 
     return main

@@ -15,10 +15,10 @@ import yaml
 from jsonargparse import ArgumentError, ArgumentParser
 
 from skedge.datasets.store import Store
-from skedge.path import weights
 from skedge.recipes.recipe import Protocol, Recipe
 from skedge.skeleton.errors import InputError
 from skedge.sweep.point import Point, Step, read_recipe, typed_setting
+from skedge.teacher.runs.asked import weights
 
 FROM_NOTHING = ("pretrain", "evaluate supervised", "evaluate ridge", "distill labels")
 FROM_CLASSIFIER = ("distill", "evaluate partial-body")

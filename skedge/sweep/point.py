@@ -13,9 +13,9 @@ from jsonargparse import ArgumentParser, Namespace
 
 from skedge import steps
 from skedge.datasets.store import Store
-from skedge.path import ASKED, question, read_metrics
 from skedge.recipes.recipe import Protocol, Recipe
 from skedge.skeleton.files import read_json, write_json
+from skedge.teacher.runs.asked import ASKED, finished, question
 
 POINT = "point.json"
 
@@ -120,13 +120,13 @@ class Point:
 
     def asked(self, step: Step) -> dict[str, Any]:
         """All that the step's result depends on."""
-        source = None if step.source is None else self.folder / step.source
-        return question(step.command, self.store, self.recipe, source=source)
+        runs = [] if step.source is None else [self.folder / step.source]
+        command = step.command.removesuffix(" labels")
+        return question(command, [self.store], self.recipe, runs=runs)
 
     def metrics(self, step: Step) -> dict[str, Any] | None:
         """The step's metrics, if it is complete with these settings."""
-        folder = self.folder / step.name
-        return read_metrics(folder) if read_json(folder / ASKED) == self.asked(step) else None
+        return finished(self.folder / step.name, self.asked(step))
 
     def result(self) -> dict[str, dict[str, Any]] | None:
         """Every step's metrics by its command, if all are complete with these settings."""
@@ -146,12 +146,9 @@ class Point:
 
     def _take(self, step: Step) -> None:
         folder = self.folder / step.name
-        asked = self.asked(step)
-        resume = read_json(folder / ASKED) == asked
+        resume = read_json(folder / ASKED) == self.asked(step)
         if not resume:
             shutil.rmtree(folder, ignore_errors=True)
-            folder.mkdir(parents=True)
-            write_json(folder / ASKED, asked)
         source = None if step.source is None else self.folder / step.source
         command, _, protocol = step.command.partition(" ")
         if command == "pretrain":

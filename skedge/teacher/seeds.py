@@ -1,26 +1,33 @@
 """One experiment under several seeds."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from statistics import fmean, stdev
 from typing import Any
 
-from skedge.teacher.runs.folder import Run, forget_parts, read_metrics, write_metrics
+from skedge.skeleton import InputError
+from skedge.teacher.runs.folder import Run, forget_parts, write_metrics
 
 
 def each_seed(
     run: Run, seeds: Sequence[int], step: Callable[[Run], dict[str, Any]]
 ) -> dict[str, Any]:
     """Means and standard deviations of a step over several seeds, each in a folder of its own;
-    they are written."""
+    they are written.
+
+    Raises `InputError` for a seed that is there twice.
+    """
+    twice = sorted(seed for seed, count in Counter(seeds).items() if count > 1)
+    if twice:
+        raise InputError(f"seeds: expected different ones, got {twice[0]} twice; name each once")
     if not run.resume:
         forget_parts(run.folder)
     found = []
     for seed in seeds:
         recipe = replace(run.recipe, compute=replace(run.recipe.compute, seed=seed))
         folder = run.folder / f"seed-{seed}"
-        done = read_metrics(folder) if run.resume else None
-        found.append(done or step(replace(run, folder=folder, recipe=recipe)))
+        found.append(step(replace(run, folder=folder, recipe=recipe)))
     metrics = over_seeds(found)
     write_metrics(run.folder, metrics)
     return metrics

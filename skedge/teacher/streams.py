@@ -13,7 +13,6 @@ from skedge.teacher.runs.folder import (
     STREAMS,
     WEIGHTS,
     Run,
-    forget_parts,
     read_metrics,
     write_metrics,
 )
@@ -40,8 +39,6 @@ def each_stream(run: Run, step: Step) -> dict[str, Any] | None:
             )
         return folder / stream if held else folder
 
-    if not run.resume:
-        forget_parts(run.folder)
     if not three:
         return step(run, partial(part, recipe.input.stream))
     for stream in recipe.input.fusion:

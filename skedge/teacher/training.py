@@ -1,13 +1,11 @@
 """Training: one trainer, one schedule, one progress bar."""
 
 import csv
-import json
 import logging
 import math
 import signal
 import threading
 import warnings
-import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from functools import partial
@@ -32,9 +30,8 @@ from torch import Tensor, nn
 from skedge.datasets.store import Store
 from skedge.recipes.settings import ComputeSettings, OptimSettings
 from skedge.skeleton import InputError
-from skedge.skeleton.files import read_json, write_json
 from skedge.teacher.processes import environment_of, train_in_all
-from skedge.teacher.runs.folder import ASKED, CHECKPOINT, Run
+from skedge.teacher.runs.folder import CHECKPOINT, Run
 
 
 class Trained(L.LightningModule):
@@ -268,7 +265,6 @@ def fit(
     goes_on = checkpoint.is_file()
     if goes_on:
         _check_checkpoint(checkpoint, module)
-    _check_same(folder / ASKED, module, loader, run=run, going_on=goes_on)
     train = partial(
         _train,
         module,
@@ -352,38 +348,6 @@ def _train(
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGINT, interrupt)
     return trainer
-
-
-def _check_same(
-    file: Path, module: Trained, loader: Iterable[Any], run: Run, *, going_on: bool
-) -> None:
-    """Raise `InputError` where an interrupted training would go on with other data or settings than
-    it began with; note them for the next time."""
-    settings = asdict(module.optim)
-    for name in ("epochs", "warmup_epochs", "milestones"):
-        settings.pop(name)
-    asked = {"data": _digest(loader), "input": asdict(run.recipe.input), "optim": settings}
-    asked = json.loads(json.dumps(asked))
-    before = read_json(file)
-    if going_on and isinstance(before, dict) and before != asked:
-        other = [name for name in asked if before.get(name) != asked[name]]
-        raise InputError(
-            f"{file.parent}: expected the data and settings that the interrupted run had, got other"
-            f" ones ({', '.join(other)}); train without --resume"
-        )
-    write_json(file, asked)
-
-
-def _digest(loader: Iterable[Any]) -> int:
-    """A number that differs where the training clips do."""
-    clips = getattr(loader, "dataset", None)
-    digest = 0
-    for name in ("labels", "_joints", "frames"):
-        tensor = getattr(clips, name, None)
-        if isinstance(tensor, Tensor):
-            some = tensor.flatten()[:: max(1, tensor.numel() // 4096)]
-            digest = zlib.crc32(some.contiguous().numpy().tobytes(), digest)
-    return digest
 
 
 def _check_checkpoint(checkpoint: Path, module: Trained) -> None:

@@ -19,6 +19,7 @@ from skedge.recipes.recipe import Recipe
 from skedge.skeleton.errors import InputError
 from skedge.sweep.jobs import Job
 from skedge.sweep.worker import main
+from skedge.teacher.runs.asked import begin, question
 
 
 def top1(recipe: Recipe) -> float:
@@ -26,8 +27,10 @@ def top1(recipe: Recipe) -> float:
 
 
 def _step(
-    command: str, recipe: Recipe, source: Path | None, folder: Path, resume: bool
+    command: str, store: Any, recipe: Recipe, source: Path | None, folder: Path, resume: bool
 ) -> dict[str, Any]:
+    asked = question(command, [store], recipe, runs=[] if source is None else [source])
+    begin(folder, asked, resume=resume)
     again = resume and (folder / "last.ckpt").is_file()
     tau = recipe.distill.temperature
     try:
@@ -54,19 +57,19 @@ def _step(
 
 
 def _pretrain(store: Any, out: Path, recipe: Recipe, *, resume: bool) -> dict[str, Any]:
-    return _step("pretrain", recipe, None, out, resume)
+    return _step("pretrain", store, recipe, None, out, resume)
 
 
 def _evaluate(
     store: Any, out: Path, recipe: Recipe, *, protocol: str, pretrained: Path | None, resume: bool
 ) -> dict[str, Any]:
-    return _step(f"evaluate {protocol}", recipe, pretrained, out, resume)
+    return _step(f"evaluate {protocol}", store, recipe, pretrained, out, resume)
 
 
 def _distill(
     store: Any, out: Path, recipe: Recipe, *, teachers: list[Path], resume: bool
 ) -> dict[str, Any]:
-    return _step("distill", recipe, teachers[0] if teachers else None, out, resume)
+    return _step("distill", store, recipe, teachers[0] if teachers else None, out, resume)
 
 
 def quick() -> Any:

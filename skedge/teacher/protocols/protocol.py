@@ -18,7 +18,8 @@ from skedge.teacher.protocols.partial import partial_body
 from skedge.teacher.protocols.ridge import ridge
 from skedge.teacher.protocols.semi import semi
 from skedge.teacher.protocols.untrained import measure_untrained
-from skedge.teacher.runs.folder import STREAMS, Run, forget_parts, write_metrics
+from skedge.teacher.runs.asked import begin, finished, question
+from skedge.teacher.runs.folder import STREAMS, Run, write_metrics
 from skedge.teacher.streams import Part, each_stream
 
 
@@ -97,8 +98,8 @@ PROTOCOLS: dict[str, Row] = {
 def evaluate(
     name: str, store: Store, run: Run, pretrained: Path | None, *, untrained: bool = False
 ) -> dict[str, Any]:
-    """The metrics of a protocol; with `untrained` also what it measures of the same encoder before
-    any training, under that name.
+    """The metrics of a protocol, or those that are there where a finished run is resumed; with
+    `untrained` also what it measures of the same encoder before any training, under that name.
 
     Raises `InputError` where a protocol starts from something that is not given, and for
     `untrained` where it starts from no pretrained encoder.
@@ -109,18 +110,23 @@ def evaluate(
             f"evaluate {name}: expected --pretrained, the folder of {row.starts_from}; make one"
             f" with `skedge {row.made_by}`"
         )
-    if not run.resume:
-        forget_parts(run.folder)
-    if not untrained:
-        return row.measure(store, run, pretrained)
-    if pretrained is None or not _takes_encoder(row):
+    if untrained and not _takes_encoder(row):
         takes = ", ".join(one for one, row in PROTOCOLS.items() if _takes_encoder(row))
         raise InputError(
             f"evaluate {name}: it starts from no pretrained encoder, expected no --untrained; that"
             f" is for {takes}"
         )
-    metrics = row.measure(store, run, pretrained)
-    metrics["untrained"] = measure_untrained(row.measure, store, run, pretrained=pretrained)
+    runs = [] if pretrained is None else [pretrained]
+    asked = question(f"evaluate {name}", [store], run.recipe, runs=runs)
+    begin(run.folder, asked, resume=run.resume)
+    done = finished(run.folder, asked)
+    if done is not None and (not untrained or "untrained" in done):
+        return done
+    if not untrained or pretrained is None:
+        return row.measure(store, run, pretrained)
+    # First: with the metrics of the trained one the run would look finished.
+    beside = measure_untrained(row.measure, store, run, pretrained=pretrained)
+    metrics = row.measure(store, run, pretrained) | {"untrained": beside}
     write_metrics(run.folder, metrics)
     return metrics
 

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -23,17 +24,14 @@ from skedge.recipes.settings import (
 )
 from skedge.skeleton import InputError, Layout
 from skedge.skeleton.files import locked, read_json, write_json, write_text, write_whole
+from skedge.teacher.runs.asked import METRICS, STREAMS, WEIGHTS
 from skedge.teacher.runs.seen import Seen
 
-RECIPE, WEIGHTS, METRICS = "recipe.yaml", "weights.safetensors", "metrics.json"
+RECIPE = "recipe.yaml"
 # Beside the weights of an encoder that learned by reconstruction: what pictures of it need.
 DECODER = "decoder.safetensors"
-# In a folder that holds one run folder a stream: what each stream counts in their fusion.
-STREAMS = "streams.json"
 # Where an unfinished training can go on.
 CHECKPOINT = "last.ckpt"
-# What it was asked for: data and settings, beside it and with its life.
-ASKED = "last.json"
 # Folders of runs inside a run's: streams, the encoders of a pair, seeds, the untrained encoder's,
 # what a method writes beside its encoder.
 _PARTS = re.compile(
@@ -99,17 +97,27 @@ def write_run(
     )
     write_metrics(folder, metrics)
     (folder / CHECKPOINT).unlink(missing_ok=True)
-    (folder / ASKED).unlink(missing_ok=True)
 
 
 def forget_parts(folder: Path) -> None:
     """Take from the parts of an earlier run in `folder` what says that they are finished, or where
     to go on."""
-    for part in folder.iterdir() if folder.is_dir() else ():
-        if part.is_dir() and _PARTS.fullmatch(part.name):
-            for name in (METRICS, CHECKPOINT):
-                (part / name).unlink(missing_ok=True)
-            forget_parts(part)
+    for part in _parts(folder):
+        for file in list(left_over(part)):
+            file.unlink()
+
+
+def left_over(folder: Path) -> Iterator[Path]:
+    """The files of an earlier run in `folder`, and in its parts, that say that it is finished, or
+    where to go on."""
+    yield from (file for name in (METRICS, CHECKPOINT) if (file := folder / name).is_file())
+    for part in _parts(folder):
+        yield from left_over(part)
+
+
+def _parts(folder: Path) -> list[Path]:
+    inside = folder.iterdir() if folder.is_dir() else ()
+    return [part for part in inside if part.is_dir() and _PARTS.fullmatch(part.name)]
 
 
 def write_metrics(folder: Path, metrics: dict[str, Any]) -> None:

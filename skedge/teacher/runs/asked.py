@@ -1,0 +1,111 @@
+"""What a run was asked for, in its folder: a result is kept, and an interrupted training goes on,
+only where it is asked for the same."""
+
+from collections.abc import Iterator, Sequence
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from skedge.datasets.store import Store
+from skedge.recipes.recipe import Recipe, sections_read
+from skedge.skeleton import InputError
+from skedge.skeleton.files import read_json, write_json
+
+ASKED, METRICS, WEIGHTS = "asked.json", "metrics.json", "weights.safetensors"
+# In a folder that holds one run folder a stream: what each stream counts in their fusion.
+STREAMS = "streams.json"
+# Settings that say where a training runs, not what comes of it.
+MACHINE = ("accelerator", "devices", "nodes", "strategy")
+# Differences that a message names.
+NAMED = 5
+
+
+def question(
+    command: str, stores: Sequence[Store], recipe: Recipe, *, runs: Sequence[Path] = ()
+) -> dict[str, Any]:
+    """All that a step's result depends on, as JSON types: the sections that its command reads, the
+    stores, and the networks of the runs that it starts from."""
+    sections = recipe.sections(*sections_read(command))
+    for name in MACHINE:
+        del sections["compute"][name]
+    return {
+        "command": command,
+        "data": [store.fingerprint for store in stores],
+        "networks to start from": [hash_of_weights(run) for run in runs],
+        "recipe": sections,
+    }
+
+
+def begin(folder: Path, asked: dict[str, Any], *, resume: bool) -> None:
+    """Note in a run's folder what it is asked for, and take from it what an earlier run left; with
+    `resume` that stays.
+
+    Raises `InputError` where the earlier run was asked for something else.
+    """
+    from skedge.teacher.runs.folder import left_over
+
+    left = list(left_over(folder))
+    before = read_json(folder / ASKED)
+    if resume and left and before != asked:
+        raise InputError(
+            f"{folder}: expected what the interrupted run was asked for, got other"
+            f" {_differences(before, asked)}; resume with the same, or train without --resume"
+            if isinstance(before, dict)
+            else f"{folder}: expected {ASKED}, which says what the interrupted run was asked for,"
+            " found none; train without --resume"
+        )
+    if not resume:
+        for file in left:
+            file.unlink()
+    write_json(folder / ASKED, asked)
+
+
+def finished(folder: Path, asked: dict[str, Any]) -> dict[str, Any] | None:
+    """The metrics of a complete step that was asked for just this, else None."""
+    metrics = read_json(folder / METRICS) if read_json(folder / ASKED) == asked else None
+    return metrics if isinstance(metrics, dict) else None
+
+
+def weights(folder: Path) -> list[Path]:
+    """The weights of the network in a run's folder, of streams those of each."""
+    streams = read_json(folder / STREAMS)
+    parts = [folder / name for name in streams] if isinstance(streams, dict) else [folder]
+    return [file for part in parts if (file := part / WEIGHTS).is_file()]
+
+
+def hash_of_weights(folder: Path) -> str:
+    """SHA-256 of the network in a run's folder: its weights, and what streams count."""
+    digests = [repr(read_json(folder / STREAMS))]
+    for file in weights(folder):
+        found = file.stat()
+        digests.append(_hash_of_file(file, found.st_mtime_ns, found.st_size))
+    return sha256("".join(digests).encode()).hexdigest()
+
+
+@cache
+def _hash_of_file(file: Path, _changed: int, _size: int) -> str:
+    return sha256(file.read_bytes()).hexdigest()
+
+
+def _differences(before: dict[str, Any], asked: dict[str, Any]) -> str:
+    """The names of what two questions differ in, as flags name settings; of two commands that
+    alone."""
+    theirs, ours = dict(_flat(before)), dict(_flat(asked))
+    names = [
+        name.removeprefix("recipe.")
+        for name in {**ours, **theirs}
+        if theirs.get(name) != ours.get(name)
+    ]
+    if "command" in names:
+        return f"command ({theirs.get('command')}, not {ours['command']})"
+    more = len(names) - NAMED
+    return ", ".join(names[:NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+def _flat(document: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in document.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
