@@ -221,6 +221,16 @@ def test_depths_of_a_graph_encoder() -> None:
     assert list(depths(names).values()) == [0, 2, 2, 3]
 
 
+def test_the_last_norm_of_sttformer_learns_as_fast_as_the_head() -> None:
+    """With `layer_decay` it had the rate of the input."""
+    plan = replace(STTFORMER, sttformer=replace(STTFORMER.sttformer, layer_norm=True))
+    classifier = Classifier(NTU, INPUT, plan, 3)
+    found = depths([name for name, _ in classifier.named_parameters()])
+    assert found["encoder.norm.weight"] == found["encoder.norm.bias"] == found["head.weight"]
+    assert found["head.weight"] == len(classifier.encoder.blocks) + 1
+    assert found["encoder.input.0.weight"] == found["encoder.input.1.weight"] == 0
+
+
 @torch.no_grad()
 @pytest.mark.parametrize("persons", [1, 2])
 @pytest.mark.parametrize("head", ["linear", "mlp"])

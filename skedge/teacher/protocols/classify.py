@@ -81,7 +81,7 @@ def depths(names: Sequence[str]) -> dict[str, int]:
             int(found[1]) + 1
             if found
             else top
-            if name.startswith("head.") or ".map." in name
+            if re.search(r"(?:^|\.)(?:head|map|norm)\.", name)
             else 0
         )
 
