@@ -195,10 +195,10 @@ class Recognizer:
         rate, from `metadata.warm_up` frames on. A model made for two persons takes the scene, (2,
         V, 3).
 
-        A frame with nobody in it returns the last result; when nobody was seen for longer than a
-        window, or no frame came, the person starts anew. `person` is any hashable name; persons
-        gone for that long are forgotten. Events of a person who is away end; where nobody is in
-        view any more, `end_events` tells so.
+        A frame with nobody in it returns the last result; who was not seen for longer than a
+        second, or than a shorter window, starts anew, whether frames came meanwhile or none.
+        `person` is any hashable name; persons of whom no frame came for a window are forgotten.
+        Events of a person who is away end; where nobody is in view any more, `end_events` tells so.
 
         Raises `InputError` for a wrong number of joints or persons, and for time stamps that go
         backwards or are NaN.
@@ -412,10 +412,9 @@ class Recognizer:
     def _push(self, state: _Person, frame: np.ndarray, moment: float) -> None:
         if state.result.fresh:
             state.result = replace(state.result, fresh=False)
-        before = state.seconds
         state.seconds = moment
         state.window.push(frame, moment)
-        if len(state.window) == 0 or moment - before > longest_gap(self.metadata):
+        if len(state.window) == 0 or moment - state.seen > longest_gap(self.metadata):
             state.result = Result()
             state.events.interrupt()
 

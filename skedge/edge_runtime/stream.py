@@ -4,7 +4,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from skedge.edge_runtime.window import LastSeen, longest_gap
+from skedge.edge_runtime.window import LastSeen
 from skedge.skeleton.metadata import ModelMetadata, Streaming
 from skedge.skeleton.resample import TOLERANCE
 
@@ -167,8 +167,8 @@ class Stream:
     The model's frames lie at the first frame's time stamp and then every 1 / `metadata.hz` seconds;
     each is read between the two camera frames around it, so a slow camera's frame runs the model
     several times and a fast one's sometimes not. Absent joints are filled as in
-    `skedge.edge_runtime.window.Window`; the person starts anew when nothing at all is known any
-    more, and after a gap longer than `longest_gap`.
+    `skedge.edge_runtime.window.Window`; the person starts anew when nobody was seen for longer
+    than `longest_gap`.
     """
 
     def __init__(self, metadata: ModelMetadata, stepper: Stepper) -> None:
@@ -197,7 +197,7 @@ class Stream:
     def push(self, joints: np.ndarray, moment: float) -> None:
         """Add the frame (M, V, 3) float32 seen at `moment`, in seconds, which is not before the
         last one's."""
-        if moment - self._time > longest_gap(self._metadata):
+        if self._seen.away(moment):
             self._steps = 0
             self._seen.clear()
         frame = self._seen.fill(joints, moment)

@@ -45,6 +45,10 @@ class LastSeen:
         """Whether the model can do without legs, and none have been seen."""
         return bool(self._legs) and not seen(self._last[:, self._legs]).any()
 
+    def away(self, moment: float) -> bool:
+        """Whether nobody was seen for longer than `longest_gap`; frames of nobody may have come."""
+        return bool(moment - self._seen_at.max() > longest_gap(self._metadata))
+
     def fill(self, joints: np.ndarray, moment: float) -> np.ndarray | None:
         """The frame (M, V, 3) float32 seen at `moment` with its absent joints filled; None where
         nothing is known any more."""
@@ -64,8 +68,7 @@ class Window:
 
     Frames before anybody was seen are left out, as `skedge.skeleton.prepare` does. Absent joints
     are filled with what was seen up to a window ago, an older value is forgotten; the window
-    empties when nothing at all is known any more, and restarts after a gap longer than
-    `longest_gap`.
+    empties when nobody was seen for longer than `longest_gap`, and restarts with the next body.
     Frames closer than a sixteenth of the model's own interval replace each other, so that the
     memory has a limit at any rate.
     """
@@ -92,11 +95,10 @@ class Window:
     def push(self, joints: np.ndarray, moment: float) -> None:
         """Add the frame (M, V, 3) float32 seen at `moment`, in seconds, which is not before the
         last one's."""
-        times = self._times
         seconds = self._metadata.seconds
-        if times and moment - times[-1] > longest_gap(self._metadata):
+        if self._seen.away(moment):
             self.clear()
-            times = self._times
+        times = self._times
         frame = self._seen.fill(joints, moment)
         if frame is None:
             self.clear()
