@@ -183,6 +183,16 @@ def test_a_title_that_names_no_joint_does_not_undo_the_others(tmp_path: Path) ->
     np.testing.assert_allclose(_joints(tmp_path, _text([few, *ROWS])), CLIP)
 
 
+def test_a_few_titles_in_another_order_are_not_passed_over(tmp_path: Path) -> None:
+    """Where titles named less than half of the joints, each was read as the joint whose place in
+    the layout's order it had."""
+    few = ("head", "left_hip", "right_hip")
+    own = [one if one[:-2] in few else f"ours {i}" for i, one in enumerate(TITLES)]
+    np.testing.assert_allclose(_joints(tmp_path, _text([own, *ROWS])), CLIP)
+    with pytest.raises(InputError, match=r"another order than its own \(right_hip_z, .*each joint"):
+        _joints(tmp_path, _text([row[::-1] for row in [own, *ROWS]]))
+
+
 def test_numbered_joints_of_no_layout_are_other_columns(tmp_path: Path) -> None:
     """Spine1 and Spine2 are no second person."""
     titles = [*TITLES, *(f"Spine{number}_{axis}" for number in (1, 2) for axis in "xyz")]

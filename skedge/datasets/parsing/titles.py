@@ -27,10 +27,11 @@ def plain(title: bytes) -> str:
 
 def places(titles: list[bytes], layout: Layout, path: Path) -> list[int] | None:
     """The columns of x, y, z of every joint in the layout's order, of one person after another;
-    None where titles name hardly any.
+    None where titles name none, or a few where the layout's order has them.
 
     People are told apart by a number (head_x.1, head_x_2, p2_head_x, head2_x) or have the same
-    titles. Raises `DamagedError` where titles name half of somebody's joints or more, but not all.
+    titles. Raises `DamagedError` where titles name half of somebody's joints or more, but not all,
+    and where those that they name are nobody whole and in another order than the layout's.
     """
     named = {}
     for joint in layout.joints:
@@ -62,6 +63,18 @@ def places(titles: list[bytes], layout: Layout, path: Path) -> list[int] | None:
                 f" {', '.join(missing)[:80]}"
                 + (f"; what is {', '.join(others[:3])}?" if others else ""),
             )
+    moved = [
+        titles[column].decode("latin1").strip()[:40]
+        for columns in people.values()
+        for (joint, axis), column in columns.items()
+        if column % (3 * len(layout)) != 3 * layout.joints.index(joint) + "xyz".index(axis)
+    ]
+    if moved and not found:
+        damaged(
+            path,
+            f"expected titles with x, y and z of every joint of {layout.name}, got a few, in another"
+            f" order than its own ({', '.join(moved[:3])}): give each joint its title",
+        )
     return found or None
 
 
