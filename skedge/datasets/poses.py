@@ -11,18 +11,21 @@ A recording is one .npz file with an entry per body and picture, N in all:
     pixels (N, V, 2) float place in the picture, or all NaN
     rate, pictures         pictures per second, and how many the film has
     width, height          of the picture, in pixels
-    seconds (N,) float     time of the picture; picture / rate where it is missing
+    seconds (N,) float     time of the picture, from the first one or by any clock; picture / rate
+                           where it is missing
     layout                 name of the joint layout, or the layout as JSON; "blazepose33" where it
                            is missing
-    duration               seconds that the film lasts; until the last body where it is missing
+    duration               seconds that the film lasts; pictures / rate, or until the last body,
+                           where it is missing
     label                  what is done in it; empty or missing where nobody said
-    made_of                which stretch of which film it is, by which estimator; for `--poses`
+    made_of                which stretch of which film it is, by which estimator, as JSON; for
+                           `--poses`
 """
 
 import json
 import zipfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -37,17 +40,36 @@ from skedge.skeleton.touching import Touching, trunks
 LAYOUT = "blazepose33"
 # Bytes that the arrays of one file may take: some ten hours of one person.
 LARGEST = 2**30
-# Seconds. A film is shorter.
+# Seconds. A film is shorter, and an end that is later one of the clock.
 DAY = 86_400.0
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The film that a recording is of, from `start` to `end` in seconds, and the estimator `pose`.
+
+    `place` stands for the film's path, `content` for what is in it.
+    """
+
+    film: str
+    place: str
+    content: str
+    start: float
+    end: float
+    pose: str
+
+    def same_film(self, other: "Origin") -> bool:
+        """Whether both are of one film, which may have been moved or changed since."""
+        return self.content == other.content or self.place == other.place
 
 
 @dataclass(frozen=True, eq=False)
 class PoseRecording:
     """Bodies of one film: `seconds`, `person`, `whole` (N,) and `joints` (N, V, 3) in metres.
 
-    `touching` (N,) says which may be those of two people (`skedge.skeleton.touching`). `duration`
-    is how long the film lasts, in seconds; `label` what is done in it, None where nobody said;
-    `made_of` which stretch of which film it is, by which estimator, empty where nobody said.
+    `seconds` count from the first picture. `touching` (N,) says which bodies may be those of two
+    people (`skedge.skeleton.touching`). `duration` is how long the film lasts, in seconds; `label`
+    what is done in it and `made_of` which film it is, None where nobody said.
     """
 
     name: str
@@ -60,7 +82,7 @@ class PoseRecording:
     joints: np.ndarray
     duration: float
     rate: float
-    made_of: str = ""
+    made_of: Origin | None = None
 
 
 class Body(Protocol):
@@ -96,8 +118,12 @@ class PoseWriter:
         """How many bodies there are."""
         return len(self._joints)
 
+    @property
+    def pictures(self) -> int:
+        return len(self._seconds)
+
     def add(self, seconds: float, bodies: Sequence[Body]) -> None:
-        """Take the bodies of the next picture in; `seconds` ascend."""
+        """Take the bodies of the next picture in; `seconds` ascend, by any clock."""
         for body in bodies:
             self._picture.append(len(self._seconds))
             self._bodies.append((body.id, body.whole, body.confidence))
@@ -110,7 +136,7 @@ class PoseWriter:
     def recording(self, name: str, label: str = "") -> "PoseRecording":
         """What was taken in so far, as a recording."""
         person, whole, _ = self._columns()
-        times = np.array(self._seconds, np.float64)
+        times = self._times()
         picture = np.array(self._picture, np.int64)
         rate = rate_of(times)
         return PoseRecording(
@@ -128,13 +154,14 @@ class PoseWriter:
                 layout=self.layout,
             ),
             joints=self._array(self._joints, 3),
-            duration=self._duration(),
+            duration=_end(times, rate),
             rate=rate,
         )
 
-    def _duration(self) -> float:
+    def _times(self) -> np.ndarray:
+        """Seconds of every picture from the first one, of those without bodies too."""
         times = np.array(self._seconds, np.float64)
-        return float(times[-1] + 1 / rate_of(times)) if len(times) else 0.0
+        return times - times[:1]
 
     def _columns(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         person, whole, confidence = zip(*self._bodies, strict=True) if self._bodies else ((),) * 3
@@ -148,13 +175,18 @@ class PoseWriter:
         return np.array(rows, np.float32).reshape(len(rows), len(self.layout), width)
 
     def write(
-        self, path: Path, size: tuple[int, int] = (0, 0), label: str = "", made_of: str = ""
+        self,
+        path: Path,
+        size: tuple[int, int] = (0, 0),
+        label: str = "",
+        made_of: Origin | None = None,
     ) -> None:
         """Write the recording, whole or not at all; `size` is the pictures' width and height."""
         layout = self.layout
         named = layout.name in layout_names() and load_layout(layout.name).joints == layout.joints
         picture = np.array(self._picture, np.int64)
-        times = np.array(self._seconds, np.float64)
+        times = self._times()
+        rate = rate_of(times)
         person, whole, confidence = self._columns()
         arrays: dict[str, Any] = {
             "picture": picture,
@@ -164,14 +196,14 @@ class PoseWriter:
             "joints": self._array(self._joints, 3),
             "pixels": self._array(self._pixels, 2),
             "seconds": times[picture],
-            "rate": np.float64(rate_of(times)),
+            "rate": np.float64(rate),
             "pictures": np.int64(len(times)),
             "width": np.int64(size[0]),
             "height": np.int64(size[1]),
             "layout": np.str_(layout.name if named else json.dumps(layout.to_dict())),
-            "duration": np.float64(self._duration()),
+            "duration": np.float64(_end(times, rate)),
             "label": np.str_(label),
-            "made_of": np.str_(made_of),
+            "made_of": np.str_(json.dumps(asdict(made_of)) if made_of else ""),
         }
         _save(path, arrays)
 
@@ -194,6 +226,21 @@ def rate_of(seconds: np.ndarray) -> float:
     steps = np.diff(seconds)
     steps = steps[steps > 0]
     return float(1 / np.median(steps)) if len(steps) else 30.0
+
+
+def _end(seconds: np.ndarray, rate: float) -> float:
+    """When the last of the pictures with time stamps (n,) is over."""
+    return float(seconds.max()) + 1 / rate if len(seconds) else 0.0
+
+
+def _begin(seconds: np.ndarray, picture: np.ndarray, rate: float, duration: float) -> float:
+    """When the first picture was, by the time stamps (n,) of some bodies."""
+    if not len(seconds):
+        return 0.0
+    before = float(picture.min()) / rate
+    if before and seconds.max() <= duration <= DAY:
+        return 0.0  # they count from it, however slow the pictures before the first body were
+    return max(0.0, float(seconds.min()) - before)
 
 
 def read_poses(path: Path) -> Iterator[PoseRecording]:
@@ -247,9 +294,13 @@ def _read(file: Path, name: str) -> PoseRecording:
     label = str(arrays["label"]) if "label" in arrays else ""
     person = arrays["person"]
     seconds = np.asarray(arrays.get("seconds", picture / rate), np.float64)
-    if seconds.size and seconds.min() > DAY:
-        seconds = seconds - seconds.min()  # the time of day, or since 1970
-    until = float(seconds.max(initial=0.0)) + 1 / rate
+    duration = float(arrays.get("duration", 0.0))
+    begin = _begin(seconds, picture, rate=rate, duration=duration)
+    if duration > seconds.max(initial=0.0):
+        duration -= begin  # an end by the same clock
+    if "duration" not in arrays:
+        duration = pictures / rate
+    seconds = seconds - begin
     pixels = arrays.get("pixels", np.full((*joints.shape[:2], 2), np.nan))
     return PoseRecording(
         name,
@@ -260,9 +311,9 @@ def _read(file: Path, name: str) -> PoseRecording:
         whole=np.asarray(arrays.get("whole", np.ones(len(picture))), bool),
         touching=_touching(picture, person, seconds, pixels=pixels, layout=layout),
         joints=joints,
-        duration=max(pictures / rate, float(arrays.get("duration", until))),
+        duration=max(duration, _end(seconds, rate)),
         rate=rate,
-        made_of=str(arrays.get("made_of", "")),
+        made_of=_origin(str(arrays.get("made_of", ""))),
     )
 
 
@@ -326,6 +377,13 @@ def _touching(
         both = touching.update({numbers[i]: places[i] for i in bodies}, moment)
         found[bodies] = [numbers[i] in both for i in bodies]
     return found
+
+
+def _origin(text: str) -> Origin | None:
+    try:
+        return Origin(**json.loads(text))
+    except (TypeError, ValueError):
+        return None  # nobody said, or another program in its own way
 
 
 def _layout(text: str, file: Path) -> Layout:

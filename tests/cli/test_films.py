@@ -269,6 +269,70 @@ def test_bodies_kept_without_a_note_are_of_whole_films_by_the_usual_estimator(
             assert len(looked) == looks
 
 
+def test_kept_bodies_are_of_one_film_only(room: Path) -> None:
+    """A film of the same name in another folder got the bodies of the first."""
+    for folder, brightness in (("monday", 20), ("tuesday", 200)):
+        _film(room / folder / "wave" / "a.avi", brightness, frames=20 + brightness // 100)
+        _film(room / folder / "rest" / "b.avi", brightness, frames=30)
+
+    def hand(folder: str) -> float:
+        shutil.rmtree("store", ignore_errors=True)
+        import_dataset("films", folder, "store", poses=Path("kept"), pose="bright.py:Bright")
+        store = Store("store")
+        return float(store.clip([*store.index["name"]].index("wave/a"))[0, :, 11, 1].mean())
+
+    add_format("films", open_films)
+    low = hand("monday")
+    kept = {file: file.stat().st_mtime_ns for file in Path("kept").rglob("*.npz")}
+    assert hand("tuesday") > low + 0.3
+    assert hand("monday") == low
+    shutil.move("monday", "moved")
+    assert hand("moved") == low
+    assert all(file.stat().st_mtime_ns == time for file, time in kept.items()), "none was replaced"
+    assert len([*Path("kept").rglob("*.npz")]) == 4
+    _film(room / "tuesday" / "wave" / "a.avi", 20, frames=25)
+    assert hand("tuesday") < low + 0.3, "the film is another one now"
+    assert len([*Path("kept").rglob("*.npz")]) == 4
+
+
+def test_films_of_a_table_have_names_of_their_own_within_the_folder(room: Path) -> None:
+    """One called a-2 shared its name with the second stretch of a, and bodies of films in another
+    folder were written beside them, outside of the folder for bodies."""
+    for name in ("a", "a-2", "day/b"):
+        _film(room / f"{name}.avi", 20, frames=90)
+    rows = [
+        "a.avi,0,1,stand",
+        "a.avi,1,2,raise",
+        "a-2.avi,0,1,stand",
+        f"{room}/day/b.avi,0,1,stand",
+    ]
+    (room / "lists").mkdir()
+    table = room / "lists" / "list.csv"
+    table.write_text(
+        "\n".join(["film,start,end,label", *(f"../{row}" for row in rows[:3]), rows[3]])
+    )
+    names = [shot.name for shot in open_films(table, pose="bright.py:Bright").sources]
+    assert names == ["a", "a-3", "a-2", f"{room}/day/b"[1:]]
+
+
+def test_kept_stretches_divide_as_their_films_do(room: Path) -> None:
+    """`data import poses` tested on stretches of films whose others it trained on, and every stretch
+    had the film's time before it, with nobody in it."""
+    rows = []
+    for number in range(6):
+        _film(room / f"{number}.avi", 20, frames=60 + number)
+        rows += [f"{number}.avi,0,1,stand", f"{number}.avi,1,2,raise"]
+    of_films = _import("\n".join(["film,start,end,label", *rows]) + "\n", pose="bright.py:Bright")
+    import_dataset("poses", "kept", "of-poses")
+    of_poses = Store("of-poses")
+    parts = [
+        dict(zip(map(str, store.index["name"]), store.codes("films").tolist(), strict=True))
+        for store in (of_films, of_poses)
+    ]
+    assert parts[0] == parts[1]
+    assert [one.duration for one in read_poses(Path("kept"))] == pytest.approx([1] * 12, abs=0.1)
+
+
 def _bodies(layout: str) -> PoseWriter:
     writer = PoseWriter(load_layout(layout))
     for number in range(16):

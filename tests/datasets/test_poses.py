@@ -138,10 +138,57 @@ def test_an_uneven_film_lasts_until_its_last_picture(tmp_path: Path) -> None:
     writer.write(tmp_path / "slow.npz")
     (read,) = read_poses(tmp_path / "slow.npz")
     direct = writer.recording("slow")
-    assert read.duration == direct.duration > moments[-1]
+    assert read.duration == direct.duration > moments[-1] - moments[0]
     assert clip_of(read, 30.0, False).shape == clip_of(direct, 30.0, False).shape
     late = write(tmp_path / "late.npz", seconds=[0.0, 3.0, 3.0, 9.0])
     assert next(read_poses(late)).duration > 9
+
+
+def test_a_film_that_turns_quick_lasts_no_longer_than_its_pictures(tmp_path: Path) -> None:
+    """Read again, 11 s most of whose pictures were slow lasted 14 s, three of them with nobody."""
+    writer = PoseWriter(load_layout("blazepose33"))
+    for moment in np.concatenate([np.arange(0, 8, 1 / 15), np.arange(8, 11, 1 / 30)]):
+        writer.add(float(moment), [Person(1, BODY[0])])
+    writer.write(tmp_path / "quick.npz")
+    (read,) = read_poses(tmp_path / "quick.npz")
+    assert read.duration == writer.recording("quick").duration == pytest.approx(11, abs=0.1)
+
+
+@pytest.mark.parametrize("begin", [60.0, 1.7e9])
+def test_time_stamps_count_from_the_first_picture(tmp_path: Path, begin: float) -> None:
+    """A film whose time stamps began at 60 s had a minute of nobody before it, in which nothing
+    could go wrong; one by the clock that stated its end lasted 50 years."""
+    writer = PoseWriter(load_layout("blazepose33"))
+    for number in range(80):
+        writer.add(begin + number / 10, [Person(1, BODY[0])] if number >= 20 else [])
+    writer.write(tmp_path / "written.npz")
+    (written,) = read_poses(tmp_path / "written.npz")
+    seconds = begin + np.array([0, 0.1, 0.1, 0.5])
+    (bare,) = read_poses(write(tmp_path / "bare.npz", seconds=seconds))
+    late = {"picture": [20, 21, 21, 25], "seconds": seconds + 2}
+    (nobody,) = read_poses(write(tmp_path / "nobody.npz", **late))
+    (lasting,) = read_poses(write(tmp_path / "lasting.npz", duration=4.0, seconds=seconds))
+    (ending,) = read_poses(write(tmp_path / "ending.npz", duration=begin + 4, seconds=seconds))
+    for one, first, duration in (
+        (writer.recording("direct"), 2, 8),
+        (written, 2, 8),
+        (bare, 0, 0.6),
+        (nobody, 2, 2.6),
+        (lasting, 0, 4),
+        (ending, 0, 4),
+    ):
+        assert one.seconds[0] == pytest.approx(first, abs=1e-5)
+        assert one.duration == pytest.approx(duration, abs=1e-5)
+
+
+def test_nobody_for_long_at_a_slow_pace_stays_in_what_was_written(tmp_path: Path) -> None:
+    """A board looks for people more slowly than it follows them."""
+    writer = PoseWriter(load_layout("blazepose33"))
+    for moment in np.concatenate([np.arange(0, 60, 1 / 3), np.arange(60, 80, 1 / 15)]):
+        writer.add(float(moment), [Person(1, BODY[0])] if moment >= 60 else [])
+    writer.write(tmp_path / "slow.npz")
+    (read,) = read_poses(tmp_path / "slow.npz")
+    assert (read.seconds[0], read.duration) == pytest.approx((60, 80), abs=0.1)
 
 
 def test_time_stamps_may_be_those_of_the_clock(tmp_path: Path) -> None:

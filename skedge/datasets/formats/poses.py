@@ -4,6 +4,7 @@ films."""
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from skedge.datasets.importer import Clip, Dataset
 from skedge.datasets.parsing.damage import check_joints, damaged
 from skedge.datasets.parsing.labels import alike
 from skedge.datasets.poses import LAYOUT, PoseRecording, outermost, pose_files, read_poses
-from skedge.datasets.store.splits import every_fifth
+from skedge.datasets.store.splits import every_fifth, too_few
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.layout import Layout, load_layout
 from skedge.skeleton.resample import TOLERANCE, at_times
@@ -31,25 +32,30 @@ def open_poses(
     folders within folders that of the outermost. Hidden ones are left out. Clips are read `rate`
     times a second. All recordings are of one `layout` (default: the one that the first of them
     names); one of another number of joints is left out. Protocol: `films`, of every label four of
-    five recordings train and every fifth tests. Raises `InputError` for a source without
-    recordings.
+    five films train and every fifth tests, with all recordings of its stretches. Raises
+    `InputError` for a source without recordings.
     """
     if not source.is_dir():
         raise InputError(f"{source}: expected a folder of pose recordings (.npz)")
     files = pose_files(source)
     if not files:
         raise InputError(f"{source}: expected pose recordings (.npz), found none")
-    own = {file: _own_label(file) for file in files}
+    said = {file: _said(file) for file in files}
+    own = {file: found.label for file, found in said.items()}
     folders = {file: outermost(file, source) for file in files}
     labels = {file: own[file] or folders[file] or "unlabelled" for file in files}
     moved = [file for file in files if own[file] and folders[file] not in ("", own[file])]
+    films = {_name(file, source): found.film for file, found in said.items()}
     notes = alike(set(labels.values()))
+    if len({*films.values()}) < len(films):
+        notes += too_few([*labels.values()], [*films.values()])
     if moved:
         notes.append(
             f"{len(moved)} recordings say another label than their folder does, and keep it, such"
             f" as {moved[0].relative_to(source)}: {labels[moved[0]]}"
         )
-    form = _first_layout(files) if layout is None else load_layout(layout)
+    known = (found.layout for found in said.values() if found.layout is not None)
+    form = next(known, load_layout(LAYOUT)) if layout is None else load_layout(layout)
     return Dataset(
         name=source.name,
         layout=form,
@@ -66,7 +72,9 @@ def open_poses(
             everyone=everyone,
         ),
         root=source,
-        protocols={"films": every_fifth},
+        protocols={
+            "films": lambda index: every_fifth(index, [films[str(one)] for one in index["name"]])
+        },
         notes=notes,
         unit="recordings",
     )
@@ -76,20 +84,19 @@ def clip_of(
     recording: PoseRecording,
     rate: float,
     everyone: bool,
-    stretch: tuple[float, float] | None = None,
+    longest: float = np.inf,
 ) -> np.ndarray:
     """Joints (M, T, V, 3) of a recording, read `rate` times a second, NaN where nobody is wholly in
-    view; of a `stretch` of seconds where one is given.
+    view, of the first `longest` seconds.
 
     Raises `DamagedError` where that leaves less than 8 frames of anybody.
     """
-    start, end = stretch or (0.0, recording.duration)
-    end = min(end, recording.duration)
-    wanted = start + np.arange(max(0, int((end - start + TOLERANCE) * rate))) / rate
+    end = min(longest, recording.duration)
+    wanted = np.arange(int((end + TOLERANCE) * rate)) / rate
     persons = []
     for number in np.unique(recording.person):
         own = (recording.person == number) & recording.whole
-        own &= (recording.seconds >= start - GAP) & (recording.seconds <= end + GAP)
+        own &= recording.seconds <= end + GAP
         seconds = recording.seconds[own]
         # Frames between two glimpses of somebody do not count, unless few pictures were looked at.
         if len(seconds) < max(2, SHORTEST * min(1, recording.rate / rate)):
@@ -118,22 +125,21 @@ def _motion(person: np.ndarray) -> float:
     return float(np.nansum(np.linalg.norm(np.diff(person, axis=0), axis=-1)))
 
 
-def _own_label(file: Path) -> str:
-    """The label that a recording names, empty where it names none."""
+class _Said(NamedTuple):
+    """What a recording says about itself: its label, empty for none, its film and its layout."""
+
+    label: str
+    film: str
+    layout: Layout | None
+
+
+def _said(file: Path) -> _Said:
     try:
-        return next(iter(read_poses(file))).label or ""
+        recording = next(iter(read_poses(file)))
     except InputError:
-        return ""
-
-
-def _first_layout(files: Sequence[Path]) -> Layout:
-    """The layout of the first file that can be read."""
-    for file in files:
-        try:
-            return next(iter(read_poses(file))).layout
-        except InputError:
-            continue
-    return load_layout(LAYOUT)
+        return _Said("", str(file), None)
+    film = recording.made_of.content if recording.made_of else str(file)
+    return _Said(recording.label or "", film, recording.layout)
 
 
 def _read(
@@ -147,5 +153,9 @@ def _read(
 ) -> list[Clip]:
     recording = next(iter(read_poses(file)))
     check_joints(recording.joints.shape[1], layout, file.name)
-    name = str(file.relative_to(root).with_suffix(""))
-    return [Clip(name, clip_of(recording, rate, everyone), names.index(labels[file]))]
+    clip = clip_of(recording, rate, everyone)
+    return [Clip(_name(file, root), clip, names.index(labels[file]))]
+
+
+def _name(file: Path, root: Path) -> str:
+    return str(file.relative_to(root).with_suffix(""))

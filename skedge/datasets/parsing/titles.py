@@ -72,8 +72,8 @@ def places(titles: list[bytes], layout: Layout, path: Path) -> list[int] | None:
     if moved and not found:
         damaged(
             path,
-            f"expected titles with x, y and z of every joint of {layout.name}, got a few, in another"
-            f" order than its own ({', '.join(moved[:3])}): give each joint its title",
+            f"expected titles with x, y and z of every joint of {layout.name}, got a few, in"
+            f" another order than its own ({', '.join(moved[:3])}): give each joint its title",
         )
     return found or None
 

@@ -244,3 +244,21 @@ def every_fifth(index: np.ndarray, films: Sequence[str] | None = None) -> np.nda
     if not tests and films is not None:
         return every_fifth(index)
     return np.where(np.isin(film, [*tests]), _TEST, _TRAIN).astype(np.int8)
+
+
+def too_few(labels: Sequence[str], films: Sequence[str]) -> list[str]:
+    """Notes about clips, by their labels and films, where `every_fifth` has too few films to train
+    on some and test on others."""
+    beside = "what is tested on was beside what is trained on"
+    if len(films) == 1:
+        return []
+    if len({*films}) == 1:
+        return [f"all stretches are of one film: {beside}"]
+    names, numbers = np.unique(labels, return_inverse=True)
+    index = np.array([(number,) for number in numbers], [("label", int)])
+    tests = every_fifth(index, films) == _TEST
+    if np.isin(np.array(films)[tests], np.array(films)[~tests]).any():
+        return [f"too few films to test on others than those trained on: {beside}"]
+    if untested := [name for i, name in enumerate(names) if not tests[numbers == i].any()]:
+        return [f"too few films of {', '.join(untested)[:80]}: all train, none tests"]
+    return []

@@ -34,7 +34,6 @@ class PoseFile:
         self._most = most
         self._writer: PoseWriter | None = None
         self._consumer: Consumer | None = None
-        self._began: float | None = None
         self._size = (0, 0)
         self._full = False
 
@@ -62,12 +61,10 @@ class PoseFile:
             self._full = True
             return True
         frame = observation.frame
-        if self._began is None:
-            self._began = frame.seconds
         if frame.image is not None:
             self._size = (frame.image.shape[1], frame.image.shape[0])
         people = [replace(one, whole=one.whole or one.upper) for one in observation.people]
-        self._writer.add(frame.seconds - self._began, people)
+        self._writer.add(frame.seconds, people)
         return False
 
     def finish(self) -> Outlook:
@@ -76,5 +73,5 @@ class PoseFile:
 
     def write(self) -> None:
         """Write what was seen, whole or not at all; nothing where no picture came."""
-        if self._writer is not None and self._began is not None:
+        if self._writer is not None and self._writer.pictures:
             self._writer.write(self.path, self._size)

@@ -3,6 +3,8 @@
 Pictures are looked at and forgotten; what is kept are bodies.
 """
 
+import hashlib
+import os
 import re
 from dataclasses import dataclass, replace
 from functools import partial
@@ -18,10 +20,10 @@ from skedge.datasets.parsing.labels import alike
 from skedge.datasets.parsing.lists import listed, part_of, read_list, stated, without_part
 from skedge.datasets.parsing.padded import in_order
 from skedge.datasets.poses import LAYOUT as BLAZEPOSE
-from skedge.datasets.poses import PoseRecording, PoseWriter, read_poses, relabel
+from skedge.datasets.poses import Origin, PoseRecording, PoseWriter, read_poses, relabel
 from skedge.datasets.source import files_in
 from skedge.datasets.store import PARTS
-from skedge.datasets.store.splits import every_fifth
+from skedge.datasets.store.splits import every_fifth, too_few
 from skedge.edge_runtime.interfaces import PoseEstimator
 from skedge.edge_runtime.live.outlets import load_hook
 from skedge.edge_runtime.pose.own import OwnPose
@@ -31,6 +33,8 @@ from skedge.skeleton.layout import Layout, load_layout
 
 PEOPLE = 2
 LATE = 1.0  # seconds that a stretch may end behind its film
+USUAL = "blazepose"  # the estimator where none of one's own is named
+SAMPLE = 2**20  # bytes of a film's beginning and of its end
 COLUMNS = ("film", "start", "end", "label", "subject", "split")
 
 
@@ -87,6 +91,9 @@ def open_films(
         )
     labels = sorted({shot.label for shot in shots})
     protocols = _protocols(shots)
+    of_table = source.is_file()
+    few = "films" in protocols and of_table
+    films = [str(shot.path) for shot in shots]
     return Dataset(
         name=source.stem,
         layout=_layout(pose, layout),
@@ -101,7 +108,8 @@ def open_films(
         damaged=wrong,
         notes=notes
         + alike(labels)
-        + (_too_few(shots, protocols) if source.is_file() else _beside(source, shots)),
+        + (too_few([shot.label for shot in shots], films) if few else [])
+        + ([] if of_table else _beside(source, shots)),
         unit="films",
         chunk=1,
     )
@@ -117,43 +125,78 @@ def read_shot(
 ) -> list[Clip]:
     """The clip of one shot; `DamagedError` where nobody is wholly in view, `InputError` where the
     film cannot be read."""
-    kept = None if poses is None else poses / f"{shot.name}.npz"
-    recording = None if kept is None else _kept(kept, shot, pose)
+    origin = _origin(shot, pose)
+    kept, recording = _kept(poses, shot, origin) if poses else (None, None)
     if recording is None:
         bodies, size = look_at(shot, pose)
         recording = bodies.recording(shot.name, shot.label)
         if kept is not None:
-            bodies.write(kept, size, shot.label, made_of=_made_of(shot, pose))
+            bodies.write(kept, size, shot.label, made_of=origin)
     elif kept is not None and recording.label != shot.label:
         relabel(kept, shot.label)
-    joints = clip_of(recording, rate, everyone, stretch=shot.stretch)
-    end = shot.stretch[1] if shot.stretch else 0.0
+    joints = clip_of(recording, rate, everyone, longest=origin.end - origin.start)
+    until = origin.start + recording.duration
     note = ""
-    if recording.duration + LATE < end < np.inf:
-        note = f"to end at {end:g} s, but the film does at {recording.duration:.1f} s"
+    if until + LATE < origin.end < np.inf:
+        note = f"to end at {origin.end:g} s, but the film does at {until:.1f} s"
     label = labels.index(shot.label)
     return [Clip(shot.name, joints, label, subject=shot.subject, note=note)]
 
 
-def _kept(kept: Path, shot: Shot, pose: str | None) -> PoseRecording | None:
-    """The bodies that were kept of this very shot since the film was last changed, if any."""
-    if not kept.is_file() or kept.stat().st_mtime < shot.path.stat().st_mtime:
-        return None
-    recording = next(iter(read_poses(kept)))
+def _kept(poses: Path, shot: Shot, origin: Origin) -> tuple[Path, PoseRecording | None]:
+    """The file in which a shot's bodies are kept, which is no other film's, and what is in it if it
+    is of this very shot since the film was last changed."""
+    for name in (shot.name, f"{shot.name}-{origin.place}"):
+        kept = poses / f"{name}.npz"
+        if not kept.is_file():
+            break
+        recording = next(iter(read_poses(kept)))
+        found = recording.made_of
+        if found is None or found.same_film(origin):
+            fresh = kept.stat().st_mtime >= shot.path.stat().st_mtime
+            return kept, recording if fresh and _fits(recording, origin) else None
+    return kept, None
+
+
+def _fits(recording: PoseRecording, origin: Origin) -> bool:
+    """Whether a recording of the film that `origin` names is of the same stretch of it, by the same
+    estimator."""
+    if recording.made_of is not None:
+        return replace(recording.made_of, place=origin.place) == origin
     # Files of earlier versions do not say it; they are right of whole films by BlazePose.
-    usual = shot.stretch is None and pose is None and recording.layout.name == BLAZEPOSE
-    whole = usual and not recording.made_of
-    return recording if whole or recording.made_of == _made_of(shot, pose) else None
+    whole = (origin.start, origin.end, origin.pose) == (0.0, np.inf, USUAL)
+    return whole and recording.layout.name == BLAZEPOSE
 
 
-def _made_of(shot: Shot, pose: str | None) -> str:
-    """Which part of which film, looked at by which estimator."""
+def _origin(shot: Shot, pose: str | None) -> Origin:
+    """Which stretch of which film a shot is, looked at by which estimator."""
     start, end = shot.stretch or (0.0, np.inf)
-    return f"{shot.path.name} {start:g} {end:g} {pose or 'blazepose'}"
+    return Origin(
+        film=shot.path.name,
+        place=_digest(os.fsencode(shot.path.resolve())),
+        content=_digest(_sample(shot.path)),
+        start=start,
+        end=end,
+        pose=pose or USUAL,
+    )
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:12]
+
+
+def _sample(path: Path) -> bytes:
+    """The size of a film with its beginning and its end, which no other film has."""
+    with path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - SAMPLE))
+        end = file.read(SAMPLE)
+        file.seek(0)
+        return b"%d %s %s" % (size, file.read(SAMPLE), end)
 
 
 def look_at(shot: Shot, pose: str | None = None) -> tuple[PoseWriter, tuple[int, int]]:
-    """The bodies of a film, and the width and height of its pictures."""
+    """The bodies of a film's stretch, and the width and height of its pictures."""
     estimator = _estimator(pose)
     bodies = PoseWriter(estimator.layout)
     size = (0, 0)
@@ -163,8 +206,8 @@ def look_at(shot: Shot, pose: str | None = None) -> tuple[PoseWriter, tuple[int,
             break
         assert frame.image is not None
         size = frame.image.shape[1], frame.image.shape[0]
-        people = estimator.estimate(frame) if frame.seconds >= start else ()
-        bodies.add(frame.seconds, people)
+        if frame.seconds >= start:
+            bodies.add(frame.seconds, estimator.estimate(frame))
     if not len(bodies):
         damaged(shot, f"expected somebody in view in {size[0]} x {size[1]} pixels, got nobody")
     return bodies, size
@@ -214,25 +257,6 @@ def _beside(source: Path, shots: list[Shot]) -> list[str]:
     return notes
 
 
-def _too_few(shots: list[Shot], protocols: dict[str, Any]) -> list[str]:
-    """Notes about a table whose films are too few to train on some and test on others."""
-    beside = "what is tested on was beside what is trained on"
-    if "films" not in protocols or len(shots) == 1:
-        return []
-    if len({shot.path for shot in shots}) == 1:
-        return [f"all stretches are of one film: {beside}"]
-    labels = sorted({shot.label for shot in shots})
-    rows = [(shot.name, labels.index(shot.label)) for shot in shots]
-    tests = protocols["films"](np.array(rows, [("name", object), ("label", int)])) == PARTS["test"]
-    films = np.array([str(shot.path) for shot in shots])
-    if np.isin(films[tests], films[~tests]).any():
-        return [f"too few films to test on others than those trained on: {beside}"]
-    tested = {shot.label for shot, test in zip(shots, tests, strict=True) if test}
-    if untested := [label for label in labels if label not in tested]:
-        return [f"too few films of {', '.join(untested)[:80]}: all train, none tests"]
-    return []
-
-
 def _table(source: Path, wrong: list[DamagedError], notes: list[str]) -> list[Shot]:
     found = read_list(source, "film", COLUMNS)
     wrong += found.damaged
@@ -252,7 +276,8 @@ def _table(source: Path, wrong: list[DamagedError], notes: list[str]) -> list[Sh
 def _shot(folder: Path, row: dict[str, str], people: list[str]) -> Shot:
     if not row["film"] or not row["label"]:
         raise ValueError(f"expected a film and a label, got {row['film'][:60]!r}")
-    path = folder / listed(folder, row["film"])
+    film = Path(listed(folder, row["film"]))
+    path = folder / film
     if not path.is_file():
         raise ValueError(f"expected the film {row['film'][:80]!r}, found none")
     stretch = None
@@ -268,18 +293,25 @@ def _shot(folder: Path, row: dict[str, str], people: list[str]) -> Shot:
             raise ValueError(f"expected a start before the end, got {stretch[0]} and {stretch[1]}")
     part = part_of(row["split"])
     subject = people.index(row["subject"]) if stated(row["subject"]) else -1
-    name = row["film"].rsplit(".", 1)[0]
+    # Folders above and the root are left out: bodies are kept under this name in a folder.
+    inside = [part for part in film.with_suffix("").parts if part not in ("..", film.anchor)]
+    name = "/".join(inside)
     return Shot(path, name=name, label=row["label"], stretch=stretch, subject=subject, part=part)
 
 
 def _apart(shots: list[Shot]) -> list[Shot]:
-    """The shots, each with a name of its own."""
+    """The shots, each with a name of its own: of several of one name the others are numbered."""
+    names = {shot.name for shot in shots}
     times: dict[str, int] = {}
     named = []
     for shot in shots:
-        times[shot.name] = times.get(shot.name, 0) + 1
-        again = f"-{times[shot.name]}" if times[shot.name] > 1 else ""
-        named.append(replace(shot, name=shot.name + again))
+        name = shot.name
+        while times.get(shot.name) and name in names:
+            times[shot.name] += 1
+            name = f"{shot.name}-{times[shot.name]}"
+        times.setdefault(shot.name, 1)
+        names.add(name)
+        named.append(replace(shot, name=name))
     return named
 
 
