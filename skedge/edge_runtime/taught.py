@@ -110,6 +110,16 @@ class Taught:
             raise InputError(_damaged(path)) from None
 
 
+def taught_by(path: Path) -> tuple[list[str], str]:
+    """The labels in the file at `path` and the command that taught them, none where there is no
+    such file."""
+    try:
+        document = _read(path)
+        return [str(label) for label in document["labels"]], str(document["command"])
+    except (InputError, KeyError, TypeError):
+        return [], ""
+
+
 def _read(path: Path) -> dict[str, Any]:
     try:
         document = dict(json.loads(path.read_bytes()))

@@ -12,7 +12,7 @@ import numpy as np
 from skedge.edge_runtime.events import PATIENCE, QUIET, find_events
 from skedge.edge_runtime.learning import HeldOut, hold_out, learn
 from skedge.edge_runtime.recognizer import Recognizer
-from skedge.edge_runtime.taught import Taught, beside
+from skedge.edge_runtime.taught import Taught, beside, taught_by
 from skedge.edge_runtime.window import READY
 from skedge.skeleton.body_check import check_bodies
 from skedge.skeleton.errors import InputError
@@ -134,6 +134,7 @@ def teach(
         }
         for label in new
     }
+    replaced = _replaced(path, new)
     flat = {label: [one for paces in own for one in paces] for label, own in by_label.items()}
     taught = replace(
         learn(flat, negatives, recognizer.metadata.weights_sha256),
@@ -147,6 +148,7 @@ def teach(
         "taught": report,
         "other": {"seconds": round(seconds, 1), "stretches": len(negatives)},
         "warnings": [
+            *replaced,
             *(
                 f"{one.path} does not know its frame rate: {RATE:g} Hz assumed"
                 for one, _ in rest
@@ -209,6 +211,17 @@ def stretches(embeddings: np.ndarray) -> list[np.ndarray]:
     """The answers to a long clip in pieces of about five seconds."""
     count = max(1, round(len(embeddings) / STRETCH))
     return [part for part in np.array_split(embeddings, count) if len(part)]
+
+
+def _replaced(path: Path, new: list[str]) -> list[str]:
+    """A warning about actions that the file at `path` had and that are not among the `new` ones."""
+    labels, command = taught_by(path)
+    if gone := [label for label in labels if label not in new]:
+        return [
+            f"{', '.join(gone)}: taught before by `{command}`, and replaced now; to have all, teach"
+            " one store with the clips of all, as `skedge data merge` makes it"
+        ]
+    return []
 
 
 def _warnings(

@@ -339,22 +339,25 @@ class TestActions:
         }
 
     @pytest.mark.parametrize(
-        ("people", "notes"),
+        ("people", "frames", "notes"),
         [
-            ((), ("nobody was in view in 9 frames",)),
+            ((), 9, ("nobody was in view in 9 frames",)),
             (
                 (Person(1, body(0.0), whole=False),),
+                9,
                 ("nobody's whole body was in view in 9 frames",),
             ),
-            ((Person(1, body(0.0)),), ()),
+            ((Person(1, body(0.0)),), 9, ()),
+            ((), 1, ("a single picture, in which nothing moves",)),
         ],
     )
     def test_a_film_without_anybody_does_not_end_in_silence(
-        self, tmp_path: Path, people: tuple[Person, ...], notes: tuple[str, ...]
+        self, tmp_path: Path, people: tuple[Person, ...], frames: int, notes: tuple[str, ...]
     ) -> None:
+        """Of a photo of somebody it said that nobody was in view, as it takes a moment to be."""
         actions = Actions(quick_recognizer(tmp_path / "m.onnx"))
         assert actions.finish().notes == ()  # before the first frame there is nothing to say
-        for number in range(9):
+        for number in range(frames):
             assert actions.update(self.observe(*people, seconds=number / 30)).notes == ()
         assert actions.finish().notes == notes
 

@@ -179,6 +179,17 @@ class TestTeaching:
                 events += after.update(frame, number / 30, label).events
             assert {event.label for event in events} == {label}
 
+    def test_actions_that_are_no_longer_taught_are_named(self, room: Path) -> None:
+        """Teaching from a second store forgot the actions of the first without a word."""
+        self.store(room / "more", ["jump", "ring"])
+        first, again, more = (
+            [one for one in teach(room / "m.onnx", store, other)["warnings"] if "before" in one]
+            for store, other in ((room / "mine", None),) * 2 + ((room / "more", room / "mine"),)
+        )
+        assert first == again == []
+        assert "bow: taught before by `skedge teach " in more[0]
+        assert "one store with the clips of all" in more[0]
+
     def test_a_clip_too_short_for_an_answer_does_no_harm(self, room: Path) -> None:
         with StoreWriter(
             room / "short", name="short", layout=load_layout("ntu25"), labels=["other"], rate=30.0

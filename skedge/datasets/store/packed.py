@@ -503,7 +503,7 @@ class Store:
             found = "a file" if self.path.exists() else "nothing"
             raise InputError(
                 f"{self.path}: expected a store's folder, got {found}; make one with `skedge data"
-                " import`"
+                " import` or `skedge record`"
             )
         try:
             document = dict(json.loads((self.path / "store.json").read_bytes()))

@@ -226,7 +226,11 @@ class Actions:
         notes: tuple[str, ...] = ()
         if self._frames > 0 and not self._looked_at:
             who = "nobody's whole body" if self._met else "nobody"
-            notes = (f"{who} was in view in {self._frames} frames",)
+            notes = (
+                f"{who} was in view in {self._frames} frames"
+                if self._frames > 1
+                else "a single picture, in which nothing moves",
+            )
         return Outlook(happenings=self._happenings(self.recognizer.end_events()), notes=notes)
 
     def _happenings(self, events: Iterable[Event]) -> tuple[Happening, ...]:
