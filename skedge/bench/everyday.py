@@ -16,6 +16,7 @@ from skedge.edge_runtime.scoring.everyday import (
     read_recordings,
     senseless,
     unknown_rate,
+    unlabelled,
     watch,
 )
 from skedge.skeleton.errors import InputError
@@ -109,7 +110,11 @@ def measure(
             {
                 "name": one.name,
                 "chose": one.chose,
-                "notes": (*unknown_rate(one.path), *senseless(problems, len(watched))),
+                "notes": (
+                    *unknown_rate(one.path),
+                    *unlabelled(each.recording for each in watched),
+                    *senseless(problems, len(watched)),
+                ),
                 **figures(count(watched, recognizer.rules)),
                 "curve": curve(watched, recognizer.rules),
             }

@@ -110,3 +110,20 @@ def test_names_of_sets() -> None:
         sets_of([Path("a/x"), Path("b/x")], [])
     with pytest.raises(InputError, match="--chose: expected names of the sets"):
         sets_of([Path("a/x")], ["y"])
+
+
+def test_events_in_recordings_without_a_label_are_said_to_count_as_false(
+    room: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Somebody who waved before `live --record-poses` read `false events: wave in nobody said`."""
+    with np.load(room / "film.npz") as film:
+        bare = {name: film[name] for name in film.files if name != "label"}
+    np.savez(tmp_path / "walk.npz", **bare)
+    flags = ["--model", str(room / "m.onnx"), "--out", str(tmp_path / "out")]
+    main(["evaluate", "everyday", "--data", str(tmp_path / "walk.npz"), *flags])
+    printed = capsys.readouterr().out
+    assert (
+        "recordings without a label: 1; whatever is done in them, their events count as false"
+        in printed
+    )
+    assert "nobody said" not in printed

@@ -27,6 +27,7 @@ from skedge.skeleton.retarget import retarget
 
 Part = Literal["all", "train", "val", "test"]
 RATE = 30.0
+UNLABELLED = "recordings without a label"
 THRESHOLDS = (*np.round(np.arange(0.2, 0.95, 0.05), 2).tolist(), 0.95, 0.97, 0.98, 0.99, 0.995)
 # What public datasets and people call the actions of the model that comes with skedge.
 SYNONYMS = {
@@ -205,7 +206,7 @@ def _of_poses(
         label = _named(film.label or "", synonyms, labels)
         known = label in labels and label not in QUIET
         spans = (Span(label, 0.0, film.duration),) if known else ()
-        kind = film.label or "nobody said"
+        kind = film.label or UNLABELLED
         yield Recording(
             film.name,
             kind=kind,
@@ -273,6 +274,17 @@ def unknown_rate(path: Path) -> tuple[str, ...]:
     if not (path / "store.json").is_file() or Store(path).rate is not None:
         return ()
     return (f"the store does not know its frame rate: {RATE:g} Hz assumed; import it with --rate",)
+
+
+def unlabelled(recordings: Iterable[Recording]) -> tuple[str, ...]:
+    """A sentence about recordings of which nobody said what is done in them, else none."""
+    number = sum(one.kind == UNLABELLED for one in recordings)
+    if not number:
+        return ()
+    return (
+        f"{UNLABELLED}: {number}; whatever is done in them, their events count as false; in a"
+        " folder for each label they have one",
+    )
 
 
 def senseless(problems: Mapping[str, str], recordings: int) -> tuple[str, ...]:
