@@ -17,6 +17,7 @@ from skedge.edge_runtime.live.crew import Crew
 from skedge.edge_runtime.live.machine import health, temperature, throttled
 from skedge.edge_runtime.live.mailbox import Newest
 from skedge.edge_runtime.live.outlets import HELD, Outlet, json_lines, load_hook
+from skedge.edge_runtime.live.run import open_camera
 from skedge.edge_runtime.live.telling import Telling, tell
 from skedge.skeleton import InputError, load_layout
 from tests.edge_runtime.live_fakes import NTU, Pictures, Pose, body, quick_recognizer
@@ -107,6 +108,11 @@ class TestHook:
         monkeypatch.setattr(sys, "path", sys.path.copy())
         with pytest.raises(InputError, match="--hook"):
             load_hook(text)
+
+    def test_a_wrong_estimator_is_told_of_those_that_there_are(self) -> None:
+        """`--pose ful` was asked for a function such as lights:on_event."""
+        with pytest.raises(InputError, match=r"--pose: expected lite, full or .*mine:Mine, got"):
+            open_camera("0", estimator="ful")
 
     def test_a_module_that_breaks_is_one_line(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -169,3 +169,38 @@ def test_the_estimator_on_the_page() -> None:
     people_seen = own.estimate(Frame(np.zeros((4, 4, 3), np.uint8), 0.0))
     assert [person.id for person in people_seen] == [0, 1]
     assert all(np.isfinite(person.joints).all() for person in people_seen)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (None, "got NoneType"),
+        ((np.zeros((17, 3)),), "each a .*Person, got ndarray"),
+        (7, "got int"),
+        ((Person("anna", np.zeros((17, 3))),), "a whole number as each person's id, got 'anna'"),
+        ((Person(0, np.full((17, 3), "x")),), "arrays of numbers"),
+        ((Person(0, np.zeros((17, 3)), np.zeros((3, 2))),), r"pixels \(17, 2\) .*got \(3, 2\)"),
+    ],
+)
+def test_an_estimator_that_gives_something_else_than_people_is_told_so(
+    given: Any, words: str
+) -> None:
+    """It read `'NoneType' object is not iterable`, or ended in a traceback when all was over, and
+    what was recorded was lost."""
+    pose = Flat(_pictured(0, False))
+    pose.estimate = lambda frame: given
+    with pytest.raises(InputError, match=rf"--pose mine:Flat: .*{words}"):
+        _seen(pose, 1)
+
+
+def test_an_estimator_that_cannot_be_made_is_one_line() -> None:
+    """One that takes no number of people ended in a traceback."""
+    with pytest.raises(
+        InputError, match=r"--pose mine:Mine: .* number of people, 2, got TypeError"
+    ):
+        OwnPose.made_by(lambda: None, 2, "--pose mine:Mine")
+
+
+def test_joints_in_lists_are_joints() -> None:
+    pose = Flat(_pictured(0, False).tolist())
+    assert _seen(pose, 1)[0].joints.shape == (17, 3)

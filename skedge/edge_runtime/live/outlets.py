@@ -110,7 +110,9 @@ def json_lines(stream: TextIO) -> Callable[[Document], None]:
     return deliver
 
 
-def load_hook(text: str, flag: str = "--hook") -> Callable[..., Any]:
+def load_hook(
+    text: str, flag: str = "--hook", form: str = "module:function, such as lights:on_event"
+) -> Callable[..., Any]:
     """The function that `text`, given with `flag`, names: `module:function`, the module a Python
     file.
 
@@ -121,7 +123,7 @@ def load_hook(text: str, flag: str = "--hook") -> Callable[..., Any]:
     module, _, function = text.rpartition(":")
     path = Path(module if module.endswith(".py") else f"{module}.py")
     if not module or not function.isidentifier():
-        raise InputError(f"{flag}: expected module:function, such as lights:on_event, got {text!r}")
+        raise InputError(f"{flag}: expected {form}, got {text!r}")
     if not path.is_file():
         raise InputError(f"{flag} {text}: expected a Python file {path}, found none")
     sys.path.insert(0, str(path.parent.absolute()))

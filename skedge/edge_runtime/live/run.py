@@ -91,7 +91,8 @@ def open_camera(
     if people < 1:
         raise InputError(f"--people: expected a number from 1, got {people}")
     named = estimator is None or estimator in ("lite", "full")
-    make = None if named else load_hook(str(estimator), "--pose")
+    form = "lite, full or module:function, such as mine:Mine"
+    make = None if named else load_hook(str(estimator), "--pose", form=form)
     from skedge.edge_runtime.sources import open_source
     from skedge.edge_runtime.sources.cameras import without_password
 
@@ -102,7 +103,7 @@ def open_camera(
         return Camera(name, source, pose=None, layout=layout, notes=getattr(source, "notes", ()))
     try:
         if make is not None:
-            pose: PoseEstimator = OwnPose(make(people), f"--pose {estimator}")
+            pose: PoseEstimator = OwnPose.made_by(make, people, f"--pose {estimator}")
         else:
             pose = _blazepose(people, estimator, threads)
     except BaseException:

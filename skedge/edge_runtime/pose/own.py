@@ -2,6 +2,7 @@
 in two dimensions."""
 
 from collections import deque
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -49,10 +50,21 @@ class OwnPose:
         self._named = named
         self._scales: dict[Any, _Scale] = {}
 
+    @classmethod
+    def made_by(cls, make: Callable[..., Any], people: int, named: str) -> "OwnPose":
+        """The estimator that `make` gives for so many people; `InputError` where it fails."""
+        try:
+            pose = make(people)
+        except Exception as error:
+            raise InputError(
+                f"{named}: expected a pose estimator when called with the number of people,"
+                f" {people}, got {type(error).__name__}: {error}"
+            ) from None
+        return cls(pose, named)
+
     def estimate(self, frame: Frame) -> tuple[Person, ...]:
-        people = tuple(self._pose.estimate(frame))
-        for person in people:
-            self._check(np.shape(person.joints))
+        found = self._pose.estimate(frame)
+        people = tuple(map(self._checked, found if isinstance(found, Iterable) else (found,)))
         if self.channels == "xyz":
             return people
         placed = tuple(self._placed(person, frame.seconds) for person in people)
@@ -60,6 +72,36 @@ class OwnPose:
         for one in gone:
             del self._scales[one]
         return placed
+
+    def _checked(self, person: Any) -> Person:
+        """A person with joints and pixels as arrays of the shapes they should have."""
+        if not isinstance(person, Person):
+            raise InputError(
+                f"{self._named}: expected `estimate` to give people, each a"
+                f" skedge.edge_runtime.interfaces.Person, got {type(person).__name__}"
+            )
+        if not isinstance(person.id, int | np.integer):
+            raise InputError(
+                f"{self._named}: expected a whole number as each person's id, got {person.id!r}"
+            )
+        joints = self._numbers(person.joints)
+        self._check(joints.shape)
+        pixels = None if person.pixels is None else self._numbers(person.pixels)
+        if pixels is not None and pixels.shape != (len(self.layout), 2):
+            raise InputError(
+                f"{self._named}: expected pixels {(len(self.layout), 2)} of each person, or None,"
+                f" got {pixels.shape}"
+            )
+        return replace(person, joints=joints, pixels=pixels)
+
+    def _numbers(self, array: Any) -> np.ndarray:
+        try:
+            return np.asarray(array, np.float32)
+        except (TypeError, ValueError):
+            raise InputError(
+                f"{self._named}: expected joints and pixels as arrays of numbers, got"
+                f" {type(array).__name__}"
+            ) from None
 
     def _check(self, shape: tuple[int, ...]) -> None:
         wanted = (len(self.layout), len(self.channels))
@@ -74,7 +116,7 @@ class OwnPose:
         )
 
     def _placed(self, person: Person, seconds: float) -> Person:
-        joints = np.asarray(person.joints, np.float32)
+        joints = person.joints
         score = joints[:, 2] if self.channels == "xys" else np.ones(len(joints))
         places = np.where((score > 0)[:, None], joints[:, :2], np.nan)
         scale = self._scales.setdefault(person.id, _Scale(self.layout))

@@ -216,7 +216,8 @@ def look_at(shot: Shot, pose: str | None = None) -> tuple[PoseWriter, tuple[int,
 def _estimator(pose: str | None) -> PoseEstimator:
     """A new pose estimator for every film, as it follows people."""
     if pose is not None:
-        return OwnPose(load_hook(pose, "--pose")(PEOPLE), f"--pose {pose}")
+        make = load_hook(pose, "--pose", form="module:function, such as mine:Mine")
+        return OwnPose.made_by(make, PEOPLE, f"--pose {pose}")
     from skedge.edge_runtime.pose.blazepose import BlazePose
 
     return BlazePose(PEOPLE)
