@@ -198,6 +198,9 @@ def test_a_stretch_in_frames_is_told_by_the_end_of_its_film(room: Path) -> None:
         )
     ]
     assert [clip.note for clip in clips] == ["", "to end at 45 s, but the film does at 2.0 s"]
+    late = Shot(room / "long.avi", name="long", label="stand", stretch=(10.0, 20.0))
+    with pytest.raises(InputError, match=r"to begin at 10 s, but the film ends at 2\.0 s"):
+        read_shot(late, ["stand"], poses=None, pose="bright.py:Bright", rate=30.0, everyone=False)
 
 
 def test_a_table_beside_films_is_named(room: Path) -> None:

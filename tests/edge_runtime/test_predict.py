@@ -235,7 +235,7 @@ def test_wrong_files(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
             ("none.npz", "one called joints, got none"),
             ("poses.npz", "got a pose recording; see `skedge evaluate everyday --data poses.npz`"),
             ("trap.npy", "damaged or different"),
-            ("trap.pkl", "damaged or different"),
+            ("trap.pkl", "damaged or different file; `skedge live --source` takes films"),
             ("cut.npy", "damaged or different"),
             ("cut.npz", "damaged or different"),
             ("empty.npy", "damaged or different"),

@@ -342,8 +342,9 @@ def read_clip(path: Path) -> np.ndarray:
             f"{path}: expected one array, or one called joints, got {', '.join(names) or 'none'}"
         ) from None
     except Exception:  # a damaged header makes NumPy raise almost anything
+        hint = "; `skedge live --source` takes films, `skedge data import arrays` tables"
         raise InputError(
             f"{path}: expected an array of numbers saved by numpy (.npy, .npz), got a damaged or"
-            " different file"
+            " different file" + ("" if path.suffix.lower() in (".npy", ".npz") else hint)
         ) from None
     return array

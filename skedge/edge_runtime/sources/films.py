@@ -200,14 +200,18 @@ def look_at(shot: Shot, pose: str | None = None) -> tuple[PoseWriter, tuple[int,
     estimator = _estimator(pose)
     bodies = PoseWriter(estimator.layout)
     size = (0, 0)
+    last = 0.0
     start, end = shot.stretch or (0.0, np.inf)
     for frame in read_film(str(shot.path)):
         if frame.seconds > end:
             break
         assert frame.image is not None
         size = frame.image.shape[1], frame.image.shape[0]
+        last = frame.seconds
         if frame.seconds >= start:
             bodies.add(frame.seconds, estimator.estimate(frame))
+    if last < start:
+        damaged(shot, f"to begin at {start:g} s, but the film ends at {last:.1f} s")
     if not len(bodies):
         damaged(shot, f"expected somebody in view in {size[0]} x {size[1]} pixels, got nobody")
     return bodies, size
