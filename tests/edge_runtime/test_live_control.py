@@ -206,6 +206,7 @@ def test_a_recording_may_be_given_up(room: Room) -> None:
         ({"lesson": {"record": "ring"}}, "expected record and clips"),
         ({"lesson": {"record": " ", "clips": 1}}, "a name of 1 to 40"),
         ({"lesson": {"record": "wave", "clips": 5}}, "knows 'wave' already"),
+        ({"lesson": {"record": "Wave", "clips": 5}}, "knows 'Wave' already"),
         ({"lesson": {"record": "a\x1bb", "clips": 5}}, "printable"),
         ({"lesson": {"record": "ring", "clips": 51}}, "from 1 to 50"),
         ({"lesson": {"record": "ring", "clips": 0}}, "from 1 to 50"),

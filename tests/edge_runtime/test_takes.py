@@ -220,3 +220,15 @@ class TestCommand:
         assert ended.value.code == 2
         assert seen == []
         assert "kinect20" in capsys.readouterr().err
+
+    def test_a_label_in_another_spelling_is_refused_before_anything_is_recorded(
+        self, record: Callable[..., None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """Clips of `Bow` became a class beside `bow`, which teaching told apart from it."""
+        append(tmp_path / "mine", [Clip("bow", np.zeros((1, 5, 25, 3)))], NTU, 30.0)
+        with pytest.raises(SystemExit) as ended:
+            record("Bow", "--clips", 1)
+        assert ended.value.code == 2
+        assert "expected 'bow', as clips there are called, or another" in capsys.readouterr().err
+        record("bow", "--clips", 1, "--seconds", 1, "--countdown", 0)
+        assert Store(tmp_path / "mine").labels == ("bow",)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from skedge.datasets.parsing.labels import alike
 from skedge.datasets.store import PARTS, Store, StoreWriter
 from skedge.datasets.store.check import is_whole
 from skedge.datasets.store.lock import only_one
@@ -85,9 +86,9 @@ def append(
     return Store(path)
 
 
-def check(path: Path | str, layout: Layout, rate: float) -> Store | None:
-    """The store at `path`, None where nothing stands; `InputError` where clips of that layout and
-    rate cannot be added."""
+def check(path: Path | str, layout: Layout, rate: float, label: str = "") -> Store | None:
+    """The store at `path`, None where nothing stands; `InputError` where clips of that layout, rate
+    and label cannot be added, or the store spells the label otherwise."""
     path = Path(path)
     if not path.exists():
         return None
@@ -103,6 +104,12 @@ def check(path: Path | str, layout: Layout, rate: float) -> Store | None:
             f"{path}: expected a store of {rate:g} frames a second, got one of {known}; name"
             " another store"
         )
+    for known in store.labels if label not in store.labels else ():
+        if alike([known, label]):
+            raise InputError(
+                f"{path}: expected {known!r}, as clips there are called, or another label, got"
+                f" {label!r}"
+            )
     return store
 
 

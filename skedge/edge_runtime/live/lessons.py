@@ -67,12 +67,13 @@ class Lessons:
         if not 1 <= clips <= MOST_CLIPS:
             raise InputError(f"expected from 1 to {MOST_CLIPS} clips, got {clips}")
         metadata = self._actions.recognizer.metadata
-        if label in metadata.labels and label not in QUIET:
+        known = {one.casefold() for one in metadata.labels if one not in QUIET}
+        if label.casefold() in known:
             raise InputError(f"the model knows {label!r} already; give the action another name")
         seconds = OTHER_SECONDS if label in QUIET else metadata.seconds
         takes = Takes(label, clips, seconds, countdown=COUNTDOWN)
         with only_one(self.store):
-            check(self.store, self._layout, RATE)
+            check(self.store, self._layout, rate=RATE, label=label)
         self._begin(f"recording {label}")
         self._begins = True
         self._takes = takes

@@ -199,7 +199,7 @@ def record(
 
     def consumer(layout: Layout, note: Callable[[str], None]) -> Consumer:
         with only_one(store):
-            check(store, layout, RATE)
+            check(store, layout, rate=RATE, label=takes.label)
         layouts.append(layout)
         return takes
 

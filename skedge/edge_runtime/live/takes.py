@@ -47,7 +47,7 @@ class Takes:
             raise InputError(f"--subject: expected from -1 to {2**31 - 1}, got {subject}")
         self.clips: list[Clip] = []
         self.count = count
-        self._label = label
+        self.label = label
         self._seconds = seconds
         self._countdown = countdown
         self._subject = subject
@@ -84,7 +84,7 @@ class Takes:
         if now < self._began:
             again = f"{self._complaint}, again: " if self._complaint else ""
             return (
-                f"{again}{self._label} {len(self.clips) + 1} of {self.count} in"
+                f"{again}{self.label} {len(self.clips) + 1} of {self.count} in"
                 f" {np.ceil(self._began - now):.0f}"
             )
         if not self._times and self._person is None and whole:
@@ -94,7 +94,7 @@ class Takes:
             self._frames.append(person.joints)
             self._times.append(now)
         if now < self._began + self._seconds:
-            return f"{self._label} {len(self.clips) + 1} of {self.count}: now"
+            return f"{self.label} {len(self.clips) + 1} of {self.count}: now"
         self._finish(now)
         return self._complaint or f"{len(self.clips)} of {self.count} done"
 
@@ -114,7 +114,7 @@ class Takes:
             self._complaint = ""
             moments_wanted = self._began + (np.arange(round(self._seconds * RATE)) + 0.5) / RATE
             joints = at_times(np.stack(self._frames)[None], np.array(self._times), moments_wanted)
-            self.clips.append(Clip(self._label, joints, self._subject))
+            self.clips.append(Clip(self.label, joints, self._subject))
         self._began = None
         self._person = None
         self._frames = []
