@@ -442,6 +442,21 @@ def test_own_clips_with_a_split_and_labels(own: Path, tmp_path: Path) -> None:
     )
 
 
+def test_a_clip_that_is_listed_twice_stays_in_the_part_of_its_first_row(
+    own: Path, tmp_path: Path
+) -> None:
+    """The first row's clip was imported, and put into the part of the second."""
+    rows = [["a.npz", "lift", "train"], ["b.npz", "lift", "test"], ["a.npz", "carry", "test"]]
+    write_list(own, rows, ("file", "label", "split"))
+    report = import_dataset("arrays", own, tmp_path / "store")
+    assert Store(tmp_path / "store").codes("official").tolist() == [1, 3]
+    (again,) = report["damaged"]
+    assert (again["line"], again["reason"]) == (
+        4,
+        "expected every clip's name once, a is a.npz already",
+    )
+
+
 def test_damage_in_own_clips(own: Path, tmp_path: Path) -> None:
     np.savez(own / "another layout.npz", np.ones((5, 25, 3)))
     np.savez(own / "objects.npz", np.array([{}, 1], dtype=object))

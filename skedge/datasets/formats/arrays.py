@@ -255,10 +255,14 @@ def _rows(source: Path, wrong: list[DamagedError]) -> tuple[list[_Row], list[str
     for _, line in lines:
         line.update({field: stated(line.get(field, "")) for field in _NUMBERS})
     numbers = {field: _numbering(lines, field) for field in _NUMBERS}
-    rows = []
+    rows: dict[str, _Row] = {}
     for number, line in lines:
         try:
-            rows.append(_row(source, line, numbers))
+            row = _row(source, line, numbers)
+            if row.name in rows:
+                before = rows[row.name].path.relative_to(source)
+                raise ValueError(f"expected every clip's name once, {row.name} is {before} already")
+            rows[row.name] = row
         except ValueError as error:
             wrong.append(DamagedError(path, str(error), number))
     read = ("", "file", "label", "split", *_NUMBERS, *_RATES)
@@ -266,7 +270,7 @@ def _rows(source: Path, wrong: list[DamagedError]) -> tuple[list[_Row], list[str
     unread = f"{LIST}: columns not read: {', '.join(others)[:80]} (frames a second are --rate)"
     subjects = {number: word for word, number in numbers["subject"].items()}  # 1 and 01 are one
     notes = alike(subjects.values(), "subjects") + _not_listed(source, files)
-    return rows, [unread] * bool(others) + notes
+    return [*rows.values()], [unread] * bool(others) + notes
 
 
 def _not_listed(source: Path, files: list[str]) -> list[str]:
