@@ -71,8 +71,10 @@ def interval(before: list[float], after: list[float], seed: int = 0) -> tuple[fl
 
 def read(path: Path) -> dict[str, Any]:
     """A benchmark's document; raises `InputError` where there is none of this version."""
+    if path.is_dir():
+        path = path / "bench.json"
     try:
-        document = json.loads(Path(path).read_text())
+        document = json.loads(path.read_text())
         version, _ = document["schema"], document["models"]
     except (OSError, ValueError, KeyError, TypeError):
         raise InputError(

@@ -149,7 +149,7 @@ def draw_difference(subject: Subject, recipe: Recipe, file: Path) -> None:
     labels = []
     for run in (first, second):
         metrics = read_metrics(run) or {}
-        if "per_class" not in metrics:
+        if not isinstance(metrics.get("per_class"), list):  # recordings have events of each
             raise InputError(
                 f"{run}: expected an evaluated run with per-class accuracy in metrics.json, found"
                 " none"

@@ -159,6 +159,10 @@ def test_two_runs_are_compared(
     low, high = interval([0.98, 0.99, 1, 1.01], [1.96, 1.98, 2, 2.02])
     assert 1.9 < low < 2 < high < 2.1
     assert "no difference shown" in compare(first, first)
+    folder = tmp_path / "b"  # as `bench --out` writes one
+    folder.mkdir()
+    (folder / "bench.json").write_text(second.read_text())
+    assert compare(first, folder) == compare(first, second).replace(str(second), str(folder))
 
     slower["machine"]["fingerprint"] = "another"
     second.write_text(json.dumps(slower))

@@ -83,6 +83,7 @@ def test_other_commands_read_what_the_live_view_recorded(
     path.parent.mkdir()
     quiet = ["--model", str(tmp_path / "m.onnx"), "--no_page", "--every_frame"]
     main(["live", *quiet, "--record-poses", str(path)])
+    assert path.stat().st_mode & 0o777 == 0o600, "as films, for their owner only"
     main(["data", "import", "poses", str(path.parent), str(store), "--layout", "ntu25"])
     assert Store(store).clip(0).shape == (1, 120, 25, 3)
     main(

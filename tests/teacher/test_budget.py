@@ -97,6 +97,16 @@ def test_one_class_is_refused_before_training_and_empty_ones_are_told(tmp_path, 
     assert "does not know its rate" in told
 
 
+def test_recordings_are_sent_to_the_command_that_trains_on_them(tmp_path: Path) -> None:
+    """`evaluate` and `run` said that there are clips of one class alone."""
+    with StoreWriter(tmp_path / "a", name="own", layout=NTU, labels="abc", rate=30) as writer:
+        writer.add("day", motion(NTU, 0, 0)[None], label=2, intervals=[(0, 1, 4), (1, 5, 9)])
+        writer.protocol("xsub", lambda index: np.ones(len(index), np.int8))
+    recordings = Store(tmp_path / "a")
+    with pytest.raises(InputError, match=r"clips of one action each, got recordings.*distill"):
+        check_classes(recordings, recordings.split("xsub", "train"), 1)
+
+
 def test_a_clip_of_nobody_is_left_out_by_name(tmp_path, capsys) -> None:
     store = _store(tmp_path / "set", [0, 1, 2], absent=(1,))
     clips = Clips.read(store, [0, 1, 2], replace(INPUT))

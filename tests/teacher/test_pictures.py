@@ -168,6 +168,9 @@ def test_what_cannot_be_drawn(store: Store, tmp_path: Path) -> None:
     one = Subject([tmp_path / "teacher"], store)
     with pytest.raises(InputError, match=r"student: expected an evaluated run"):
         inspect.draw_difference(both, Recipe(), tmp_path / "x.png")
+    write_metrics(tmp_path / "student", {"per_class": {"wave": {"recall": 1.0}}})  # of recordings
+    with pytest.raises(InputError, match=r"student: expected an evaluated run"):
+        inspect.draw_difference(both, Recipe(), tmp_path / "x.png")
     with pytest.raises(InputError, match=r"\.png, \.svg or \.pdf"):
         pictures.confusion_matrix([[1]], ("wave",), tmp_path / "x.jpeg")
     with pytest.raises(

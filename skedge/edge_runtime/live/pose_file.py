@@ -75,3 +75,4 @@ class PoseFile:
         """Write what was seen, whole or not at all; nothing where no picture came."""
         if self._writer is not None and self._writer.pictures:
             self._writer.write(self.path, self._size)
+            self.path.chmod(0o600)  # as films

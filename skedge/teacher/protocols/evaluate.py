@@ -136,6 +136,11 @@ class Job(Generic[Settings]):
 def check_classes(store: Store, train: np.ndarray, persons: int) -> None:
     """Raise `InputError` unless there are two classes to tell apart; what else a user should know
     of the training clips goes to stderr."""
+    if len(store.intervals):
+        raise InputError(
+            f"{store.path}: expected clips of one action each, got recordings of several; train on"
+            " them with `skedge distill`"
+        )
     clips = np.bincount(store.index["label"][train], minlength=len(store.labels))
     if (clips > 0).sum() < 2:
         raise InputError(
