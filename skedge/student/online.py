@@ -8,6 +8,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.utils.data import TensorDataset
 
 from skedge.datasets.store import Store
 from skedge.edge_runtime.events import QUIET
@@ -17,7 +18,7 @@ from skedge.skeleton import InputError
 from skedge.skeleton.resample import at_rate
 from skedge.student.calibrate import Judged, calibrate, judge
 from skedge.student.divergence import softened_divergence
-from skedge.student.recordings import NOTHING, UNASKED, Recordings, Turns, prepared, spans
+from skedge.student.recordings import NOTHING, UNASKED, Recordings, prepared, spans
 from skedge.student.streaming import StreamingClassifier
 from skedge.student.unlabelled import unlabelled_clips
 from skedge.teacher.camera import Camera
@@ -168,7 +169,7 @@ def train_online(
         )
         seen |= Seen.of(other, unlabelled=indices)
     loader = recordings.loader(optim.batch_size, compute.processes)
-    assert isinstance(loader.dataset, Turns)
+    assert isinstance(loader.dataset, TensorDataset)
     optim = optim.for_clips(len(loader.dataset), whole_batches=True)
     recipe = replace(recipe, distill=replace(recipe.distill, optim=optim))
     run = replace(run, recipe=recipe)

@@ -28,13 +28,6 @@ RATE = 30.0
 TENSORS = ("frames", "labels", "lengths", "paces")
 
 
-class Turns(TensorDataset):
-    """Recordings' numbers, and some of the `frames` in them, by which a training that goes on sees
-    whether they are the same."""
-
-    frames: Tensor
-
-
 class Recordings:
     """Recordings one behind the other, out of which windows are cut, anew at every step.
 
@@ -93,9 +86,7 @@ class Recordings:
         fit = (self.lengths / (self.settings.answers * self.paces)).long().clamp(min=1)
         of = torch.arange(len(fit)).repeat_interleave(fit)
         size = max(1, min(batch_size, len(of)) // devices)
-        turns = Turns(of)
-        turns.frames = self.frames.flatten()[:: max(1, self.frames.numel() // 4096)].cpu()
-        return DataLoader(turns, size, shuffle=True, drop_last=True)
+        return DataLoader(TensorDataset(of), size, shuffle=True, drop_last=True)
 
     def cut(self, of: Tensor, lead: int) -> tuple[Tensor, Tensor]:
         """Windows of the recordings `of` (N,) at a model's rate: joints (N, M, lead + answers, V,

@@ -118,7 +118,7 @@ def children(process: "subprocess.Popen[str]") -> list[int]:
 def test_none_is_left_behind_and_none_is_waited_for(store: Path, tmp_path: Path) -> None:
     """Where one process is killed, the others end: the first one with a line that says so."""
     process = started(*pretraining(store, tmp_path / "a", "--pretrain.optim.epochs=100000"))
-    until(tmp_path / "a" / "asked.json", process)
+    until(tmp_path / "a" / "log" / "metrics.csv", process)
     (child,) = children(process)
     os.kill(child, signal.SIGKILL)
     _, said = process.communicate(timeout=30)
@@ -127,7 +127,7 @@ def test_none_is_left_behind_and_none_is_waited_for(store: Path, tmp_path: Path)
     assert "--resume" in said
 
     process = started(*pretraining(store, tmp_path / "b", "--pretrain.optim.epochs=100000"))
-    until(tmp_path / "b" / "asked.json", process)
+    until(tmp_path / "b" / "log" / "metrics.csv", process)
     (child,) = children(process)
     process.kill()
     process.communicate(timeout=30)

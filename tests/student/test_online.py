@@ -29,9 +29,8 @@ from skedge.student.online import Online, _answered, allowed_answers, answer_los
 from skedge.student.recordings import NOTHING, UNASKED, Recordings, frame_labels, spans
 from skedge.teacher.networks.classifier import Classifier, last_layer
 from skedge.teacher.networks.dual import make_encoder
-from skedge.teacher.runs.folder import Card, Run, write_run
+from skedge.teacher.runs.folder import Card, write_run
 from skedge.teacher.runs.load import load_classifier, load_encoder
-from skedge.teacher.training import fit
 from tests.teacher.tiny import COMPUTE, equal, make_store, write_classifier
 
 DATA = InputSettings(frames=30, normalization="root-motion", time="rate", hz=15.0, warm_up=5)
@@ -385,7 +384,7 @@ def test_settings_that_recordings_do_not_use_are_noted(
     for name, how in {
         "usual": DistillSettings(optim=nothing, online=ONLINE),
         "changed": DistillSettings(
-            optim=nothing, online=ONLINE, augment=AugmentSettings(yaw=30), label_smoothing=0.1
+            optim=nothing, online=ONLINE, augment=AugmentSettings(yaw=30), label_smoothing=0.3
         ),
     }.items():
         distill(
@@ -433,20 +432,24 @@ def test_a_teachers_answers_are_learned_where_there_are_no_labels(
     assert _student(store, folder, 1, teachers=[tmp_path / "a"], unlabelled=[other])
 
 
-def test_a_training_goes_on_with_the_same_recordings_alone(store: Store, tmp_path: Path) -> None:
-    def trained(epochs: int, moved: float, resume: bool) -> None:
-        data = Recordings(store, [0, 1], DATA, ONLINE)
-        data.frames = data.frames + moved
-        student = Classifier(store.layout, DATA, PLAN, classes=len(store.labels))
-        how = DistillSettings(optim=OptimSettings(epochs=epochs, batch_size=4), online=ONLINE)
-        module = Online(student, store.labels, how, data)
-        run = Run(tmp_path, Recipe(compute=COMPUTE), resume=resume)
-        fit(module, data.loader(64), run, title="recordings", steps=3 * epochs)
+def test_a_training_goes_on_with_the_same_recordings_alone(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    how = DistillSettings(optim=OptimSettings(epochs=1, batch_size=64), online=ONLINE)
+    recipe = Recipe(input=DATA, student=PLAN, distill=how, compute=COMPUTE)
+    run = tmp_path / "run"
+    with monkeypatch.context() as changed:
+        changed.setattr("skedge.student.online.finish_online", _interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            steps.distill(store, run, recipe)
+    synthesize_recordings(tmp_path / "others", subjects=6, seed=77, clean=True)
+    with pytest.raises(InputError, match=r"got other data; .*train without --resume"):
+        steps.distill(Store(tmp_path / "others"), run, recipe, resume=True)
+    assert steps.distill(store, run, recipe, resume=True)["protocol"] == "online"
 
-    trained(1, 0.0, resume=False)
-    with pytest.raises(InputError, match=r"got other ones \(data\); train without --resume"):
-        trained(2, 0.1, resume=True)
-    trained(2, 0.0, resume=True)
+
+def _interrupt(*_: object, **__: object) -> None:
+    raise KeyboardInterrupt
 
 
 def test_half_precision_moves_no_joint(store: Store, tmp_path: Path) -> None:

@@ -138,7 +138,7 @@ def test_nearest_neighbours_are_scikit_learns_on_the_features(
         clips = Clips.read(store, store.split("xsub", part), INPUT)
         with torch.no_grad():
             features[part], labels[part] = (
-                encoder(View(card.layout, INPUT)(clips.joints)).numpy(),
+                encoder(View(card.layout, INPUT)(clips.joints)).double().numpy(),
                 clips.labels.numpy(),
             )
     near = KNeighborsClassifier(3, metric="cosine", weights="distance").fit(

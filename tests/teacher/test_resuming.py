@@ -186,8 +186,8 @@ def test_a_refused_command_can_be_mended_with_resume(store: Store, tmp_path: Pat
     """A script that always says --resume; nothing was trained, so there is nothing to differ
     from."""
     train = partial(steps.evaluate, store, tmp_path, resume=True, **SUPERVISED)
-    wrong = replace(RECIPE, finetune=replace(RECIPE.finetune, layer_decay=2.0))
-    with pytest.raises(InputError, match="layer_decay"):
+    wrong = replace(RECIPE, input=replace(INPUT, protocol="xview"))
+    with pytest.raises(InputError, match="xview"):
         train(wrong)
     assert train(RECIPE)["top1"] >= 0
 

@@ -43,7 +43,9 @@ def knn(
         weight = data.fusion[stream] if len(encoders) > 1 else 1.0
         for part, clips in (("train", sets.train), ("test", sets.test)):
             described = [
-                functional.normalize(forward_all(freeze(module), joints, recipe.compute), dim=1)
+                functional.normalize(
+                    forward_all(freeze(module), joints, recipe.compute).double(), dim=1
+                )
                 for joints in clips.samplings()
             ]
             features = functional.normalize(torch.stack(described).mean(0), dim=1)

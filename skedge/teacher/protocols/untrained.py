@@ -30,7 +30,8 @@ def measure_untrained(
     folder below `untrained` in the run's.
 
     The encoder is drawn from the recipe's seed after the plan of the one in `pretrained`: the one
-    that a pretraining with this seed began with. An encoder without batch norm has one form.
+    that a pretraining with this seed began with, of streams that are trained together the first. An
+    encoder without batch norm has one form.
     """
     found: dict[str, dict[str, Any]] = {}
     for form in get_args(Form):
