@@ -159,3 +159,13 @@ def test_a_protocol_without_an_encoder_refuses(
         )
     assert protocol in PROTOCOLS
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("protocol", ["ridge", "supervised"])
+def test_an_encoder_that_would_not_be_used_is_refused(
+    store: Store, encoder_run: Path, tmp_path: Path, protocol: Protocol
+) -> None:
+    """The figures were those of a network of its own, as if they were the encoder's."""
+    with pytest.raises(InputError, match="expected no --pretrained; `evaluate linear`"):
+        steps.evaluate(store, tmp_path, RECIPE, protocol=protocol, pretrained=encoder_run)
+    assert not list(tmp_path.iterdir())

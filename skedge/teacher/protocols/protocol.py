@@ -101,8 +101,8 @@ def evaluate(
     """The metrics of a protocol, or those that are there where a finished run is resumed; with
     `untrained` also what it measures of the same encoder before any training, under that name.
 
-    Raises `InputError` where a protocol starts from something that is not given, and for
-    `untrained` where it starts from no pretrained encoder.
+    Raises `InputError` where a protocol starts from something that is not given, or is given what
+    it does not start from, and for `untrained` where it starts from no pretrained encoder.
     """
     row = PROTOCOLS[name]
     if row.starts_from is not None and pretrained is None:
@@ -115,6 +115,11 @@ def evaluate(
         raise InputError(
             f"evaluate {name}: it starts from no pretrained encoder, expected no --untrained; that"
             f" is for {takes}"
+        )
+    if row.starts_from is None and pretrained is not None:
+        raise InputError(
+            f"evaluate {name}: it starts from nothing that was trained, expected no --pretrained;"
+            " `evaluate linear` and `evaluate finetune` start from it"
         )
     runs = [] if pretrained is None else [pretrained]
     asked = question(f"evaluate {name}", [store], run.recipe, runs=runs)
