@@ -20,7 +20,7 @@ from skedge.student.divergence import softened_divergence
 from skedge.student.online import train_online
 from skedge.student.unlabelled import unlabelled_clips
 from skedge.teacher.augment import Augment
-from skedge.teacher.clips import Clips
+from skedge.teacher.clips import Clips, tell
 from skedge.teacher.handedness import for_sides
 from skedge.teacher.networks.classifier import Classifier, Fused, Network, freeze
 from skedge.teacher.protocols.evaluate import Job, Sets
@@ -254,6 +254,13 @@ def load_beginning(folder: Path, store: Store, recipe: Recipe) -> tuple[nn.Modul
             f"{folder}: expected an encoder of the student's plan, got other {', '.join(names)};"
             " pretrain one with the same settings under encoder as under student"
         )
+    other = [
+        f"input.{name} {was}, not {now}"
+        for name in ("stream", "normalization", "time")
+        if (was := getattr(card.input, name)) != (now := getattr(recipe.input, name))
+    ]
+    if other:
+        tell(f"{folder}: the student begins as a network of {', '.join(other)}")
     return encoder, card
 
 

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -32,8 +33,20 @@ def slurm(rank: int) -> dict[str, str]:
     }
 
 
+RUNNING: "list[subprocess.Popen[str]]" = []
+
+
+@pytest.fixture(autouse=True)
+def none_runs_on() -> Iterator[None]:
+    """No training of a test that failed goes on."""
+    yield
+    for process in RUNNING:
+        process.kill()
+    RUNNING.clear()
+
+
 def started(*words: object, **environment: str) -> "subprocess.Popen[str]":
-    return subprocess.Popen(
+    process = subprocess.Popen(
         [sys.executable, "-m", *map(str, words)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -41,6 +54,8 @@ def started(*words: object, **environment: str) -> "subprocess.Popen[str]":
         env=ENVIRONMENT | environment,
         preexec_fn=ctrl_c_works,
     )
+    RUNNING.append(process)
+    return process
 
 
 def pretraining(store: Path, out: Path, *more: str) -> list[object]:

@@ -24,7 +24,7 @@ from skedge.recipes.settings import AugmentSettings, EncoderSettings, InputSetti
 from skedge.recipes.style_settings import StyleSettings
 from skedge.skeleton import InputError
 from skedge.student.calibrate import Judged, Span, calibrate, judge
-from skedge.student.distill import distill
+from skedge.student.distill import distill, load_beginning
 from skedge.student.online import Online, _answered, allowed_answers, answer_loss
 from skedge.student.recordings import NOTHING, UNASKED, Recordings, frame_labels, spans
 from skedge.teacher.networks.classifier import Classifier, last_layer
@@ -471,7 +471,9 @@ def _pretrained(folder: Path, store: Store, plan: EncoderSettings) -> Path:
     return folder
 
 
-def test_a_student_begins_as_what_was_pretrained(store: Store, tmp_path: Path) -> None:
+def test_a_student_begins_as_what_was_pretrained(
+    store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     pretrained = _pretrained(tmp_path / "pretrained", store, PLAN)
     lists = replace(
         PLAN, widths=[*PLAN.widths], strides=[*PLAN.strides]
@@ -480,6 +482,10 @@ def test_a_student_begins_as_what_was_pretrained(store: Store, tmp_path: Path) -
     assert equal(student.encoder.state_dict(), load_encoder(pretrained, "one")[0].state_dict())
     further = _student(store, tmp_path / "further", 0, pretrained=tmp_path / "run")
     assert equal(further.encoder.state_dict(), student.encoder.state_dict())
+    assert "begins as" not in capsys.readouterr().err
+    bone = Recipe(input=replace(DATA, stream="bone"), student=PLAN)
+    load_beginning(pretrained, store, bone)
+    assert "begins as a network of input.stream joint, not bone" in capsys.readouterr().err
     other = _pretrained(tmp_path / "other", store, replace(PLAN, widths=(8, 12)))
     with pytest.raises(InputError, match="an encoder of the student's plan, got other widths"):
         _student(store, tmp_path / "no", 0, pretrained=other)
