@@ -170,8 +170,10 @@ def _row(model: dict[str, Any]) -> list[str]:
 def _accuracy(accuracy: dict[str, Any]) -> str:
     if "top1" not in accuracy:
         return "not measured"
-    protocol = f" ({accuracy['protocol']})" if "protocol" in accuracy else ""
-    return f"{accuracy['top1']:.1f} %{protocol}"
+    part = accuracy.get("part", "test")
+    of = [accuracy.get("protocol", ""), "" if part == "test" else part]
+    measured = ", ".join(word for word in of if word)
+    return f"{accuracy['top1']:.1f} %" + (f" ({measured})" if measured else "")
 
 
 def _ratio(value: float | None) -> str:

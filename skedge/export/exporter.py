@@ -27,7 +27,7 @@ from skedge.skeleton.metadata import ModelMetadata
 from skedge.teacher.networks.classifier import Network
 from skedge.teacher.runs.folder import Card, read_metrics
 from skedge.teacher.runs.load import load_classifier
-from skedge.teacher.runs.store_check import check_joints, tell_rate
+from skedge.teacher.runs.store_check import SEEN, check_joints, tell_rate
 
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
@@ -220,6 +220,9 @@ def _metadata(
     live = card.input.time == "rate"
     figures = ("top1", "top5", "clips", "recall", "false_events_per_hour", "hours")
     accuracy = {key: metrics[key] for key in figures if key in metrics}
+    if accuracy:
+        accuracy["protocol"] = metrics.get("split", card.input.protocol)
+        accuracy |= {key: metrics[key] for key in ("part", *SEEN) if key in metrics}
     return ModelMetadata(
         labels=card.labels,
         layout=card.layout,
@@ -239,6 +242,6 @@ def _metadata(
         lasting=metrics.get("lasting", {}),
         lags=metrics.get("lags", {}),
         upper_body=tuple(metrics.get("upper_body", ())),
-        accuracy=accuracy | ({"protocol": card.input.protocol} if accuracy else {}),
+        accuracy=accuracy,
         provenance=card.provenance | {"encoder": asdict(card.encoder)},
     )

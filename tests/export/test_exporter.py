@@ -11,6 +11,7 @@ import pytest
 import torch
 from safetensors.numpy import load_file
 
+from skedge.bench.report import _accuracy
 from skedge.datasets.store import Store
 from skedge.edge_runtime import Recognizer
 from skedge.export.clip_graph import Deployed, macs
@@ -18,8 +19,9 @@ from skedge.export.exporter import Exporter
 from skedge.recipes.distill_settings import student_plan
 from skedge.recipes.settings import InputSettings
 from skedge.skeleton import InputError, load_layout
+from skedge.teacher.runs.folder import write_metrics
 from skedge.teacher.runs.load import load_classifier
-from tests.export.conftest import PLAN
+from tests.export.conftest import DATA, PLAN
 from tests.export.exported_files import Exported
 from tests.teacher.tiny import INPUT, make_store, scenes, write_classifier
 
@@ -57,6 +59,18 @@ def test_the_metadata(file: Path, run: Path, store: Store) -> None:
     assert metadata.provenance["seed"] == 7
     assert metadata.provenance["encoder"] == json.loads(json.dumps(asdict(card.encoder)))
     assert metadata.provenance["encoder"]["widths"] == [8, 12]
+
+
+def test_a_file_says_what_its_accuracy_is_of(store: Store, tmp_path: Path) -> None:
+    """A figure of clips for choosing, or of clips that were trained on, looked like one of new
+    clips."""
+    write_classifier(tmp_path, store, DATA, PLAN)
+    measured = {"part": "val", "seen_in_training": 3}
+    write_metrics(tmp_path, {"top1": 50.0, "split": "xsub-val", **measured})
+    Exporter(tmp_path, store).write(tmp_path / "model.onnx")
+    accuracy = Recognizer.load(tmp_path / "model.onnx").metadata.accuracy
+    assert accuracy == {"top1": 50.0, "protocol": "xsub-val", **measured}
+    assert _accuracy(accuracy) == "50.0 % (xsub-val, val)"
 
 
 def test_the_checksum_can_be_made_again_from_the_run_folder(file: Path, run: Path) -> None:
