@@ -58,14 +58,6 @@ def training_into(args: Any) -> Iterator[Path]:
         yield args.out
 
 
-def trained_along(recipe: Any) -> bool:
-    """Whether this process was started to train along with the one that runs the command, and has
-    done so: by torchrun or SLURM, each of whose processes is given the whole command."""
-    from skedge.teacher.processes import trained_along
-
-    return trained_along(recipe.compute)
-
-
 def add_data(parser: ArgumentParser, text: str, required: bool = True) -> None:
     parser.add_argument("--data", type=Path, required=required, metavar="STORE", help=text)
 
@@ -139,6 +131,20 @@ def recipe_of(parser: ArgumentParser, args: Namespace) -> Any:
 
     made = parser.instantiate(args)
     return Recipe(**{field.name: made[field.name] for field in fields(Recipe)})
+
+
+def recipe_to_train(parser: ArgumentParser, args: Namespace) -> Any:
+    """The recipe of a command that trains.
+
+    torchrun and SLURM give each of their processes the whole command: those behind the first one
+    train along here until it ends, and exit.
+    """
+    from skedge.teacher.processes import trained_along
+
+    recipe = recipe_of(parser, args)
+    if trained_along(recipe.compute):
+        sys.exit(0)
+    return recipe
 
 
 def show(figures: dict[str, Any]) -> None:

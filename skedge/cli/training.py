@@ -12,10 +12,10 @@ from skedge.cli.options import (
     add_seeds,
     add_training,
     recipe_of,
+    recipe_to_train,
     seeds_of,
     show,
     stop,
-    trained_along,
     training_into,
 )
 from skedge.recipes import RECIPES
@@ -59,9 +59,7 @@ def run_command(parser: ArgumentParser) -> Callable[[Any], None]:
 
         if args.data is not None and args.films is not None:
             raise InputError("run: expected --data or --films, got both")
-        recipe = recipe_of(parser, args)
-        if trained_along(recipe):
-            return
+        recipe = recipe_to_train(parser, args)
         if args.films is not None:
             path.run_films(recipe, args.films, args.out, again=args.again, pose=args.pose)
             return
@@ -85,9 +83,7 @@ def pretrain_command(parser: ArgumentParser) -> Callable[[Any], None]:
         from skedge import steps
         from skedge.datasets.store import Store
 
-        recipe = recipe_of(parser, args)
-        if trained_along(recipe):
-            return
+        recipe = recipe_to_train(parser, args)
         with training_into(args) as out:
             show(steps.pretrain(Store(args.data), out, recipe, resume=args.resume))
 
@@ -123,9 +119,7 @@ def evaluate_command(parser: ArgumentParser) -> Callable[[Any], None]:
         from skedge.datasets.store import Store
         from skedge.recipes.recipe import Recipe
 
-        recipe = recipe_of(parser, args)
-        if trained_along(recipe):
-            return
+        recipe = recipe_to_train(parser, args)
         store = Store(args.data)
         seeds = seeds_of(args)
         if seeds and args.protocol == "partial-body":
@@ -133,7 +127,7 @@ def evaluate_command(parser: ArgumentParser) -> Callable[[Any], None]:
                 "evaluate partial-body: expected no --seeds, it draws what is hidden several times:"
                 " set partial.draws"
             )
-        if args.pretrained is not None and args.protocol not in ("supervised", "ridge"):
+        if args.pretrained is not None:
             steps.check_asked(args.pretrained, recipe, args.typed)
 
         def measured(folder: Path, recipe: Recipe, resume: bool) -> dict[str, Any]:
@@ -193,9 +187,7 @@ def distill_command(parser: ArgumentParser) -> Callable[[Any], None]:
         from skedge import steps
         from skedge.datasets.store import Store
 
-        recipe = recipe_of(parser, args)
-        if trained_along(recipe):
-            return
+        recipe = recipe_to_train(parser, args)
         others = [Store(path) for path in args.unlabelled]
         with training_into(args) as out:
             show(
@@ -226,9 +218,7 @@ def finetune_command(parser: ArgumentParser) -> Callable[[Any], None]:
         from skedge import steps
         from skedge.datasets.store import Store
 
-        recipe = recipe_of(parser, args)
-        if trained_along(recipe):
-            return
+        recipe = recipe_to_train(parser, args)
         store = Store(args.data)
         steps.check_asked(args.run, recipe, args.typed)
         with training_into(args) as out:

@@ -48,7 +48,7 @@ DAY = 86_400.0
 class Origin:
     """The film that a recording is of, from `start` to `end` in seconds, and the estimator `pose`.
 
-    `place` stands for the film's path, `content` for what is in it.
+    `place` is a digest of the film's path, `content` one of what is in it.
     """
 
     film: str

@@ -198,7 +198,7 @@ class Recognizer:
         A frame with nobody in it returns the last result; who was not seen for longer than a
         second, or than a shorter window, starts anew, whether frames came meanwhile or none.
         `person` is any hashable name; persons of whom no frame came for a window are forgotten.
-        Events of a person who is away end; where nobody is in view any more, `end_events` tells so.
+        Events of a person who is away end; with nobody in view any more, `end_events` ends them.
 
         Raises `InputError` for a wrong number of joints or persons, and for time stamps that go
         backwards or are NaN.

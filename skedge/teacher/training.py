@@ -244,7 +244,7 @@ def fit(
     callbacks: Sequence[Callback] = (),
     steps: int = -1,
 ) -> L.Trainer:
-    """The trainer behind the module's epochs, or behind so many `steps` if those are fewer.
+    """The trainer after the module's epochs, or after `steps` if those are fewer.
 
     `last.ckpt` in the run's folder is written ten times in a run and when it is interrupted; a run
     with `resume` goes on from it. It stays until what was trained is written (`write_run`).
@@ -312,14 +312,9 @@ def _train(
     )
     L.seed_everything(compute.seed, workers=True, verbose=False)
     precision = precision_of(compute)
-    environment = environment_of(compute)
     log = CSVLogger(folder, name="log", version="")
     trainer = L.Trainer(
-        accelerator=compute.accelerator,
-        devices=compute.devices,
-        num_nodes=compute.nodes,
-        strategy=compute.strategy,
-        plugins=[environment] if environment else None,
+        **_where(compute),
         # The recipe's own word, which Lightning checks.
         precision=precision,  # type: ignore[arg-type]
         sync_batchnorm=compute.processes > 1 and on_gpu(compute),
@@ -422,15 +417,24 @@ def provenance(
     }
 
 
+def _where(compute: ComputeSettings) -> dict[str, Any]:
+    """What a trainer is told of the machines and processes it runs on."""
+    environment = environment_of(compute)
+    return {
+        "accelerator": compute.accelerator,
+        "devices": compute.devices,
+        "num_nodes": compute.nodes,
+        "strategy": compute.strategy,
+        "plugins": [environment] if environment else None,
+    }
+
+
 def check_machine(compute: ComputeSettings) -> None:
     """Raise `InputError` for an accelerator, devices or a strategy that this computer lacks."""
     _quiet()
     try:
         L.Trainer(
-            accelerator=compute.accelerator,
-            devices=compute.devices,
-            num_nodes=compute.nodes,
-            strategy=compute.strategy,
+            **_where(compute),
             logger=False,
             enable_checkpointing=False,
         )

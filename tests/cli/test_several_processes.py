@@ -125,6 +125,15 @@ def test_ctrl_c_stops_them_behind_one_checkpoint_and_resume_goes_on(
     assert (out / "metrics.json").is_file()
 
 
+def test_a_slurm_job_of_one_task_starts_the_others_itself(store: Path, tmp_path: Path) -> None:
+    """As those of a sweep are; Lightning would take the rank and the number of the job's tasks."""
+    one = slurm(0) | {"SLURM_NTASKS": "1", "SLURM_NTASKS_PER_NODE": "1"}
+    process = started(*pretraining(store, tmp_path / "run"), **one)
+    _, said = process.communicate(timeout=100)
+    assert process.returncode == 0, said
+    assert (tmp_path / "run" / "weights.safetensors").is_file()
+
+
 def children(process: "subprocess.Popen[str]") -> list[int]:
     found = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text()
     return [int(word) for word in found.split()]

@@ -87,7 +87,7 @@ def append(
 
 
 def check(path: Path | str, layout: Layout, rate: float, label: str = "") -> Store | None:
-    """The store at `path`, None where nothing stands; `InputError` where clips of that layout, rate
+    """The store at `path`, None where there is none; `InputError` where clips of that layout, rate
     and label cannot be added, or the store spells the label otherwise."""
     path = Path(path)
     if not path.exists():

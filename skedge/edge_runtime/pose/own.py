@@ -52,7 +52,7 @@ class OwnPose:
 
     @classmethod
     def made_by(cls, make: Callable[..., Any], people: int, named: str) -> "OwnPose":
-        """The estimator that `make` gives for so many people; `InputError` where it fails."""
+        """The estimator that `make` gives for a number of people; `InputError` where it fails."""
         try:
             pose = make(people)
         except Exception as error:
