@@ -254,8 +254,6 @@ def fit(
         InputError: for a checkpoint that is damaged or of another network, and for too few clips
             for a single step.
     """
-    if module.optim.epochs < 0:
-        raise InputError(f"optim.epochs: expected at least 0, got {module.optim.epochs}")
     folder = run.folder
     compute = run.recipe.compute
     checkpoint = folder / CHECKPOINT
@@ -310,7 +308,7 @@ def _train(
         save_on_exception=True,
         enable_version_counter=False,
     )
-    L.seed_everything(compute.seed, workers=True, verbose=False)
+    seeded(compute)
     precision = precision_of(compute)
     log = CSVLogger(folder, name="log", version="")
     trainer = L.Trainer(
@@ -396,8 +394,6 @@ def _quiet() -> None:
 
 
 def seeded(compute: ComputeSettings) -> None:
-    if not 0 <= compute.seed < 2**32:
-        raise InputError(f"compute.seed: expected from 0 to {2**32 - 1}, got {compute.seed}")
     L.seed_everything(compute.seed, workers=True, verbose=False)
 
 
