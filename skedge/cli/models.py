@@ -16,6 +16,7 @@ from skedge.cli.options import (
     add_model,
     add_split,
     add_synonyms,
+    check_unused,
     event_settings,
     show,
 )
@@ -35,8 +36,8 @@ def export_command(parser: ArgumentParser) -> Callable[[Any], None]:
     parser.add_argument(
         "--precision",
         choices=["fp32", "fp16", "dynamic", "int8"],
-        default="fp32",
-        help="fp16: weights in half precision; dynamic: weights in int8; int8: all in int8",
+        help="fp32 (the default); fp16: weights in half precision; dynamic: weights in int8; int8:"
+        " all in int8",
     )
     parser.add_argument(
         "--streaming",
@@ -55,6 +56,7 @@ def export_command(parser: ArgumentParser) -> Callable[[Any], None]:
         from skedge.datasets.store import Store
 
         if args.all:
+            check_unused(args, ("precision",), "expected one file to write, got --all")
             store = Store(args.data)
             steps.export_all(args.run, args.out, store, streaming=args.streaming, note=args.note)
             print((args.out / "formats.md").read_text())
@@ -64,7 +66,7 @@ def export_command(parser: ArgumentParser) -> Callable[[Any], None]:
                     args.run,
                     args.out,
                     Store(args.data),
-                    precision=args.precision,
+                    precision=args.precision or "fp32",
                     streaming=args.streaming,
                     note=args.note,
                 )
@@ -250,6 +252,8 @@ def bench_command(parser: ArgumentParser) -> Callable[[Any], None]:
     def main(args: Any) -> None:
         from skedge.bench.benchmark import Plan, benchmark
 
+        if args.data is None:
+            check_unused(args, ("protocol",), "expected --data beside it, got none")
         plan = Plan(tuple(args.threads), args.blocks, args.calls, sustain=args.sustain)
         benchmark(args.model, args.out, plan, data=args.data, protocol=args.protocol)
         print((args.out / "bench.md").read_text())
@@ -352,6 +356,11 @@ def _predict(args: Any) -> None:
 
     # A missing path without a suffix was meant to be a store, one with a suffix a clip's file.
     if args.data.is_dir() or not (args.data.exists() or args.data.suffix):
+        check_unused(
+            args,
+            ("rate", "layout"),
+            f"expected a clip in a .npy or .npz file, got {args.data}, and a store has its own",
+        )
         bar = partial(
             track, description="Recognising", console=Console(stderr=True), transient=True
         )
@@ -359,7 +368,7 @@ def _predict(args: Any) -> None:
             args.model,
             args.data,
             args.protocol,
-            part=args.part,
+            part=args.part or "test",
             frame_by_frame=args.frame_by_frame,
             classes=Classes(args.label, args.synonyms or {}),
             track=bar,
@@ -376,6 +385,11 @@ def _predict(args: Any) -> None:
         )
         print(f"top-1 {100 * report.accuracy:.2f} % of {len(report.predictions)} clips{scored}")
         return
+    check_unused(
+        args,
+        ("protocol", "part", "label", "synonyms"),
+        f"expected a store, got {args.data}, one clip in a file",
+    )
     rate = 30.0 if args.rate is None else args.rate
     one = predict_file(
         args.model, args.data, rate, frame_by_frame=args.frame_by_frame, layout=args.layout
@@ -405,12 +419,13 @@ def _evaluate_online(args: Any) -> None:
     recognizer = Recognizer.load(args.model, **event_settings(args))
     bar = partial(track, description="Watching", console=Console(stderr=True), transient=True)
     store = Store(args.data)
+    part: Any = args.part or "test"
     protocol = args.protocol or own_protocol(recognizer, store)
     report = evaluate_online(
         recognizer,
         store,
         protocol,
-        part=args.part,
+        part=part,
         least=args.overlap,
         synonyms=args.synonyms,
         track=bar,
@@ -421,7 +436,7 @@ def _evaluate_online(args: Any) -> None:
         "model": str(args.model),
         "data": str(args.data),
         "protocol": protocol,
-        "part": args.part,
+        "part": part,
     }
     show(figures)
     if args.out is not None:

@@ -1,7 +1,7 @@
 """Flags that several commands share, and how a recipe and figures get in and out."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
@@ -68,7 +68,7 @@ def add_model(parser: ArgumentParser, text: str, default: str | None = None) -> 
 
 def add_split(parser: ArgumentParser) -> None:
     parser.add_argument("--protocol", help="name of the store's split (default: the model's own)")
-    parser.add_argument("--part", choices=[*PARTS, "all"], default="test", help="part of the split")
+    parser.add_argument("--part", choices=[*PARTS, "all"], help="part of it, by default test")
 
 
 def add_synonyms(parser: ArgumentParser) -> None:
@@ -145,6 +145,15 @@ def recipe_to_train(parser: ArgumentParser, args: Namespace) -> Any:
     if trained_along(recipe.compute):
         sys.exit(0)
     return recipe
+
+
+def check_unused(args: Any, names: Sequence[str], reason: str) -> None:
+    """Raise `InputError` with the reason where one of these flags, which have no effect beside the
+    others, was given; they are None where they were not."""
+    given = [f"--{name}" for name in names if args[name] is not None]
+    if given:
+        them = "them" if len(given) > 1 else "it"
+        raise InputError(f"{' and '.join(given)}: {reason}; leave {them} out")
 
 
 def show(figures: dict[str, Any]) -> None:

@@ -147,6 +147,41 @@ def test_wrong_arguments(
     refused(*[store if argument == "STORE" else argument for argument in arguments], words=words)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["predict", "default", "STORE", "--rate", "15"], ["--rate", ".npy", "leave it out"]),
+        (
+            ["predict", "default", "STORE", "--rate", "15", "--layout", "ntu25"],
+            ["--rate and --layout", "leave them out"],
+        ),
+        (
+            ["predict", "default", "clip.npy", "--part", "train", "--label", "wave"],
+            ["--part and --label", "store", "clip.npy"],
+        ),
+        (["predict", "default", "clip.npy", "--synonyms", "{a: b}"], ["--synonyms", "store"]),
+        (["bench", "default", "--protocol", "xsub"], ["--protocol", "--data"]),
+        (
+            ["export", "run", "out", "--data", "STORE", "--all", "--precision", "int8"],
+            ["--precision", "--all"],
+        ),
+    ],
+)
+def test_flags_without_an_effect_are_refused(
+    arguments: list[str],
+    words: list[str],
+    store: Path,
+    tmp_path: Path,
+    refused: Refused,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """They were passed over: the rate of a store's clips stayed what it was, a file's clip was
+    recognised whatever part and class were asked for."""
+    monkeypatch.chdir(tmp_path)
+    np.save("clip.npy", np.zeros((30, 25, 3), np.float32))
+    refused(*[store if argument == "STORE" else argument for argument in arguments], words=words)
+
+
 def test_wrong_models(run: Path, store: Path, tmp_path: Path, refused: Refused) -> None:
     model = run / "student.onnx"
     (tmp_path / "truncated.onnx").write_bytes(model.read_bytes()[:5000])

@@ -299,6 +299,17 @@ def test_skeletons_play_at_the_rate_they_were_taken_at(tmp_path: Path) -> None:
             open_source(str(path), rate=rate)
 
 
+@pytest.mark.parametrize("told", [{"rate": 15.0}, {"rate": 0.0}, {"layout": "ntu25"}])
+@pytest.mark.parametrize("source", ["0", "picamera", "film.mp4", "stores/utd#clip", "rtsp://a:b@c"])
+def test_a_rate_or_layout_of_what_has_its_own_is_refused(source: str, told: dict[str, Any]) -> None:
+    """A store's clip played at its own rate, and a camera at its own, whatever was asked for."""
+    with pytest.raises(
+        InputError, match=r"\.npy or \.npz file beside --rate or --layout"
+    ) as refused:
+        open_source(source, **told)
+    assert "a:b" not in str(refused.value)
+
+
 @pytest.mark.parametrize("name", ["kinect20", "utd-mhad20", "msr20", "coco17"])
 def test_joints_of_a_number_that_several_layouts_have_are_known_by_their_limbs(
     name: str, tmp_path: Path

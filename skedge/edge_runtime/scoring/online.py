@@ -36,7 +36,7 @@ def evaluate_online(
     recognizer: Recognizer,
     store: "Store",
     protocol: str | None,
-    part: Literal["train", "val", "test"] = "test",
+    part: Literal["train", "val", "test", "all"] = "test",
     least: float = 0.5,
     synonyms: dict[str, str] | None = None,
     track: Callable[[list[int]], Iterable[int]] = iter,

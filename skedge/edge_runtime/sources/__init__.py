@@ -46,6 +46,11 @@ def open_source(
     Raises `InputError` for what is not there or cannot be opened; with `wait` a camera or stream
     may come later.
     """
+    if (rate, layout) != (None, None) and not text.lower().endswith((".npy", ".npz")):
+        raise InputError(
+            f"{without_password(text)}: expected skeletons in a .npy or .npz file beside --rate or"
+            " --layout, and no other source, which has its own; leave them out"
+        )
     kind, _, number = text.partition(":")
     if kind in PI_CAMERAS and (number or "0").isdecimal():
         return Live(text, partial(open_pi_camera, int(number or 0)), wait=wait)
