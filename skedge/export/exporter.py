@@ -27,7 +27,7 @@ from skedge.skeleton.metadata import ModelMetadata
 from skedge.teacher.networks.classifier import Network
 from skedge.teacher.runs.folder import Card, read_metrics
 from skedge.teacher.runs.load import load_classifier
-from skedge.teacher.runs.store_check import SEEN, check_joints, tell_rate
+from skedge.teacher.runs.store_check import SEEN, check_joints, check_labels, tell_rate
 
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
@@ -50,6 +50,7 @@ class Exporter:
     ) -> None:
         classifier, self._card = load_classifier(run)
         check_joints(store, self._card, run)
+        check_labels(store, self._card, run)
         tell_rate(store)
         self._store = store
         self._form = _form(classifier, self._card, source=run, streaming=streaming)

@@ -147,6 +147,24 @@ def test_what_cannot_be_exported_says_so(run: Path, store: Store, tmp_path: Path
         Exporter(run, robots)
 
 
+@pytest.mark.parametrize(
+    ("labels", "words"),
+    [
+        (("wave", "jump", "kick"), "holds 3 others: class 2 was 'clap', and is 'jump'"),
+        (("clap", "wave", "kick"), "class 1 was 'wave', and is 'clap'"),
+        (("wave", "clap", "kick", "bow"), "holds 4 others: class 4 was missing, and is 'bow'"),
+        (("wave", "clap"), "holds 2 others: class 3 was 'kick', and is missing"),
+    ],
+)
+def test_a_store_of_other_actions_is_refused(
+    labels: tuple[str, ...], words: str, run: Path, tmp_path: Path
+) -> None:
+    """Its classes were taken for the network's by their numbers: the accuracy that a quantised file
+    lost, and whether it was refused, said nothing."""
+    with pytest.raises(InputError, match=f"{words}.*use the store that it was trained on"):
+        Exporter(run, make_store(tmp_path / "store", labels=labels, subjects=2))
+
+
 def test_a_store_whose_joints_can_be_placed_will_do(run: Path, tmp_path: Path) -> None:
     """Its clips are compared on the network's joints."""
     kinect = make_store(tmp_path / "kinect", "kinect20", subjects=4)

@@ -91,6 +91,15 @@ def test_partial_body_evaluation(store: Store, tmp_path: Path) -> None:
     assert again == metrics, "the same seed hides the same"
 
 
+def test_a_store_of_other_actions_has_no_accuracy(store: Store, tmp_path: Path) -> None:
+    """Its classes were taken for the classifier's by their numbers."""
+    write_classifier(tmp_path / "run", store)
+    other = make_store(tmp_path / "other", labels=("wave", "jump", "kick"))
+    recipe = Recipe(input=INPUT, compute=COMPUTE)
+    with pytest.raises(InputError, match="class 2 was 'clap', and is 'jump'"):
+        partial_body(other, tmp_path, recipe, classifier=tmp_path / "run")
+
+
 def test_the_deviation_over_draws_is_that_over_seeds(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -19,7 +19,7 @@ from skedge.teacher.protocols.classify import score
 from skedge.teacher.protocols.evaluate import Sets, as_trained, averaged
 from skedge.teacher.runs.folder import write_metrics
 from skedge.teacher.runs.load import load_classifier
-from skedge.teacher.runs.store_check import check_layout
+from skedge.teacher.runs.store_check import check_labels, check_layout
 from skedge.teacher.seeds import deviation
 
 
@@ -31,6 +31,7 @@ def partial_body(store: Store, folder: Path, recipe: Recipe, classifier: Path) -
     """
     network, card = load_classifier(classifier)
     check_layout(store, card, classifier)
+    check_labels(store, card, classifier)
     data = as_trained(recipe, card, classifier).input
     settings = recipe.partial
     compute = recipe.compute

@@ -2,6 +2,7 @@
 clips that test it are others."""
 
 from collections.abc import Sequence
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,19 @@ def check_layout(store: Store, card: Card, source: Path) -> None:
             f" {store.path} holds {store.layout.name} ({len(store.layout)} joints); use a store of"
             " the same layout, or `skedge evaluate transfer`"
         )
+
+
+def check_labels(store: Store, card: Card, source: Path) -> None:
+    """Raise `InputError` if the store's actions are not those that the network was trained on, in
+    their order: its clips' numbers of classes would mean others."""
+    pairs = zip_longest(map(repr, card.labels), map(repr, store.labels), fillvalue="missing")
+    for number, (trained, held) in enumerate(pairs, start=1):
+        if trained != held:
+            raise InputError(
+                f"{source}: trained on {len(card.labels)} actions, but {store.path} holds"
+                f" {len(store.labels)} others: class {number} was {trained}, and is {held}; use the"
+                " store that it was trained on"
+            )
 
 
 def check_joints(store: Store, card: Card, source: Path) -> None:
