@@ -10,7 +10,8 @@ from typing import Any, get_args
 
 import numpy as np
 
-from skedge.datasets.store import Store
+from skedge.datasets.store import PARTS, Store
+from skedge.datasets.store.recognise import digest
 from skedge.edge_runtime.backends.backend import load_backend
 from skedge.edge_runtime.backends.seal import OPEN, seal
 from skedge.export.clip_form import ClipForm
@@ -61,7 +62,8 @@ class Exporter:
             work=macs(graph.module, *graph.inputs.values()),
             metrics=read_metrics(run) or {},
         )
-        provenance = metadata.provenance | {"note": note} if note else metadata.provenance
+        provenance = metadata.provenance | _trained_on(store, self._card)
+        provenance |= {"note": note} if note else {}
         self._metadata = replace(metadata, streaming=self._form.streaming, provenance=provenance)
         self._converted: dict[str, bytes] = {}
         self._dynamic: dict[str, tuple[bytes, list[str]]] = {}
@@ -204,6 +206,19 @@ def _form(classifier: Network, card: Card, *, source: Path, streaming: bool) -> 
         return StreamingForm(classifier)
     except InputError as error:
         raise InputError(f"{source}: {error}") from None
+
+
+def _trained_on(store: Store, card: Card) -> dict[str, Any]:
+    """Which clips trained the network, for the provenance: the name of the split, and a checksum of
+    its training clips, not their list, which would be as large as the weights of a small model.
+
+    Nothing where that is not known for sure.
+    """
+    split = card.input.protocol
+    clips = np.flatnonzero(store.codes(split) == PARTS["train"])
+    if not len(clips) or card.seen.among(store, clips)[0] < len(clips):
+        return {}
+    return {"trained_on": {"split": split, "sha256": digest(store, clips)}}
 
 
 def weights_sha256(classifier: Network) -> str:

@@ -3,10 +3,10 @@
 import numpy as np
 
 from skedge.datasets.store import PARTS, Store
+from skedge.datasets.store.recognise import keys
 from skedge.recipes.settings import InputSettings
 from skedge.skeleton import InputError
 from skedge.teacher.clips import tell
-from skedge.teacher.runs.seen import keys
 
 
 def unlabelled_clips(other: Store, store: Store, data: InputSettings) -> np.ndarray:

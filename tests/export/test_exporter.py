@@ -2,25 +2,31 @@
 
 import hashlib
 import json
+import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
 import pytest
 import torch
 from safetensors.numpy import load_file
 
 from skedge.bench.report import _accuracy
-from skedge.datasets.store import Store
+from skedge.datasets.store import PARTS, Store
+from skedge.datasets.store.splits import add
 from skedge.edge_runtime import Recognizer
+from skedge.edge_runtime.scoring.predict import predict_store
 from skedge.export.clip_graph import Deployed, macs
 from skedge.export.exporter import Exporter
 from skedge.recipes.distill_settings import student_plan
+from skedge.recipes.recipe import Recipe
 from skedge.recipes.settings import InputSettings
 from skedge.skeleton import InputError, load_layout
-from skedge.teacher.runs.folder import write_metrics
+from skedge.teacher.runs.folder import write_metrics, write_run
 from skedge.teacher.runs.load import load_classifier
+from skedge.teacher.runs.seen import Seen
 from tests.export.conftest import DATA, PLAN
 from tests.export.exported_files import Exported
 from tests.teacher.tiny import INPUT, make_store, scenes, write_classifier
@@ -71,6 +77,32 @@ def test_a_file_says_what_its_accuracy_is_of(store: Store, tmp_path: Path) -> No
     accuracy = Recognizer.load(tmp_path / "model.onnx").metadata.accuracy
     assert accuracy == {"top1": 50.0, "protocol": "xsub-val", **measured}
     assert _accuracy(accuracy) == "50.0 % (xsub-val, val)"
+
+
+def test_a_file_knows_which_clips_trained_it(store: Store, tmp_path: Path) -> None:
+    """Asked for another split, `skedge predict` measured clips that had trained the model, and its
+    accuracy looked like one of new clips."""
+    write_classifier(tmp_path / "run", store, DATA, PLAN)
+    network, card = load_classifier(tmp_path / "run")
+    card = replace(card, seen=Seen.of(store, store.split("xsub", "train")))
+    write_run(tmp_path / "run", network, card, recipe=Recipe("random"), metrics={})
+    file = tmp_path / "model.onnx"
+    Exporter(tmp_path / "run", store).write(file)
+
+    # The store gets another split, of which every other clip trained.
+    shutil.copytree(store.path, tmp_path / "copy")
+    add(tmp_path / "copy", lambda store: {"random": np.full(len(store), PARTS["test"])})
+    copy = Store(tmp_path / "copy")
+    assert predict_store(file, copy, "xsub").notes == ()
+    for protocol, part, words in (
+        ("random", "test", "18 of the 36 clips trained this model (train of xsub)"),
+        ("xsub", "all", "18 of the 36 clips trained this model (train of xsub)"),
+        ("xsub", "train", "18 of the 18 clips trained this model (train of xsub)"),
+    ):
+        assert words in predict_store(file, copy, protocol, part).notes[0]
+    # A split of the same name whose clips are others says nothing.
+    other = make_store(tmp_path / "other", persons=2, subjects=4)
+    assert predict_store(file, other, part="all").notes == ()
 
 
 def test_the_checksum_can_be_made_again_from_the_run_folder(file: Path, run: Path) -> None:

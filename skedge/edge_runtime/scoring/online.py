@@ -11,7 +11,7 @@ from skedge.edge_runtime.events import QUIET, Event
 from skedge.edge_runtime.recognizer import Recognizer
 from skedge.edge_runtime.scoring.everyday import senseless
 from skedge.edge_runtime.scoring.overlap import Found, Interval, distinct, match, ranked, score
-from skedge.edge_runtime.scoring.predict import RATE
+from skedge.edge_runtime.scoring.predict import RATE, trained_on
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.retarget import retarget
 
@@ -108,7 +108,10 @@ def evaluate_online(
         }
         for one, its in zip(ranked(found), match(found, intervals, least), strict=True)
     ]
-    notes = _notes(recognizer, store, every, intervals=intervals)
+    notes = [
+        *_notes(recognizer, store, every, intervals=intervals),
+        *trained_on(recognizer, store, chosen),
+    ]
     return OnlineReport(figures, rows, (*notes, *senseless(problems, len(chosen))))
 
 

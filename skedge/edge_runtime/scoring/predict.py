@@ -151,6 +151,7 @@ def predict_store(
         notes.append(f"joints retargeted from {store.layout.name} to {target.name}")
     if store.rate is None and (frame_by_frame or recognizer.metadata.hz):
         notes.append(f"the store does not know its frame rate: {RATE:g} Hz assumed")
+    notes += trained_on(recognizer, store, known)
     predictions = []
     problems = []
     for i in track(known):
@@ -227,6 +228,25 @@ def own_protocol(recognizer: Recognizer, store: "Store") -> str | None:
     if measured in store.protocols:
         return str(measured)
     return store.protocols[0] if store.protocols else None
+
+
+def trained_on(recognizer: Recognizer, store: "Store", clips: list[int]) -> list[str]:
+    """A note of how many of the store's clips at these numbers trained the model; nothing where
+    none did, or where the store's split is not the one that the model's file names."""
+    from skedge.datasets.store import PARTS
+    from skedge.datasets.store.recognise import digest, keys
+
+    made = recognizer.metadata.provenance.get("trained_on")
+    if not isinstance(made, dict) or made.get("split") not in store.protocols:
+        return []
+    trained = np.flatnonzero(store.codes(made["split"]) == PARTS["train"])
+    known = np.isin(keys(store, clips), keys(store, trained)).sum()
+    if not known or digest(store, trained) != made.get("sha256"):
+        return []
+    return [
+        f"{known} of the {len(clips)} clips trained this model (train of {made['split']}): expect"
+        " less of new ones"
+    ]
 
 
 def understood(

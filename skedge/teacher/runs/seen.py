@@ -1,15 +1,13 @@
 """The clips that a network has learned from, in whatever store and split they are found again."""
 
 import base64
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
 
 from skedge.datasets.store import Store
-
-Numbers = Sequence[int] | np.ndarray
+from skedge.datasets.store.recognise import Numbers, keys
 
 
 @dataclass(frozen=True)
@@ -43,12 +41,6 @@ class Seen:
         labelled = np.isin(asked, _numbers(self.labelled))
         unlabelled = np.isin(asked, _numbers(self.unlabelled)) & ~labelled
         return int(labelled.sum()), int(unlabelled.sum())
-
-
-def keys(store: Store, clips: Numbers) -> np.ndarray:
-    """A number of each clip of a store, made of its checksum and its length."""
-    rows = store.index[np.asarray(clips, np.int64)]
-    return (rows["frames"].astype("<u8") << 32) | rows["crc32"]
 
 
 def _text(numbers: np.ndarray) -> str:
