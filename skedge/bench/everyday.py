@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from skedge.bench import page
+from skedge.datasets.store import Store
 from skedge.edge_runtime.recognizer import Recognizer
 from skedge.edge_runtime.scoring.everyday import (
     SYNONYMS,
@@ -19,6 +20,7 @@ from skedge.edge_runtime.scoring.everyday import (
     unlabelled,
     watch,
 )
+from skedge.edge_runtime.scoring.predict import check_synonyms, trained_on
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.files import write_json, write_text
 from skedge.skeleton.markdown import table
@@ -87,6 +89,7 @@ def measure(
     `synonyms` gives the model's names of classes that a set calls otherwise, beside the ones that
     are known. Raises `InputError` as `read_recordings` and `watch` do.
     """
+    check_synonyms(synonyms or {}, recognizer)
     names = {**SYNONYMS, **(synonyms or {})}
     rows = []
     for one in sets:
@@ -111,6 +114,7 @@ def measure(
                 "name": one.name,
                 "chose": one.chose,
                 "notes": (
+                    *_trained_on(recognizer, one.path, part=part, protocol=protocol),
                     *unknown_rate(one.path),
                     *unlabelled(each.recording for each in watched),
                     *senseless(problems, len(watched)),
@@ -129,6 +133,15 @@ def measure(
         "part": part,
         "sets": rows,
     }
+
+
+def _trained_on(recognizer: Recognizer, path: Path, part: Part, protocol: str) -> list[str]:
+    """A note of recordings that trained the model; nothing where that is not known."""
+    if not (path / "store.json").is_file():
+        return []
+    store = Store(path)
+    clips = range(len(store)) if part == "all" else store.split(protocol, part).tolist()
+    return trained_on(recognizer, store, list(clips))
 
 
 def rows_of(document: Mapping[str, Any]) -> list[list[str]]:

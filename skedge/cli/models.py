@@ -177,7 +177,7 @@ def evaluate_everyday_command(parser: ArgumentParser) -> Callable[[Any], None]:
         metavar="NAME",
         help="sets that trained the model or chose something of it; the table says so",
     )
-    parser.add_argument("--protocol", default="xsub", help="name of the stores' split")
+    parser.add_argument("--protocol", help="name of the stores' split, by default xsub")
     parser.add_argument(
         "--part", choices=["all", *PARTS], default="all", help="part of the stores' split"
     )
@@ -198,6 +198,8 @@ def evaluate_everyday_command(parser: ArgumentParser) -> Callable[[Any], None]:
         from skedge.bench import everyday
         from skedge.edge_runtime.recognizer import Recognizer
 
+        if args.part == "all":
+            check_unused(args, ("protocol",), "expected --part beside it, got all clips")
         bar = partial(track, console=Console(stderr=True), transient=True)
         recognizer = Recognizer.load(args.model, **event_settings(args))
         for note in recognizer.notes:
@@ -207,7 +209,7 @@ def evaluate_everyday_command(parser: ArgumentParser) -> Callable[[Any], None]:
             everyday.sets_of(args.data, args.chose),
             synonyms=args.synonyms,
             part=args.part,
-            protocol=args.protocol,
+            protocol=args.protocol or "xsub",
             track=bar,
         )
         everyday.write(document, args.out, f"In front of a camera: {args.model.name}")

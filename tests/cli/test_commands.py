@@ -162,6 +162,14 @@ def test_wrong_arguments(
         (["predict", "default", "clip.npy", "--synonyms", "{a: b}"], ["--synonyms", "store"]),
         (["bench", "default", "--protocol", "xsub"], ["--protocol", "--data"]),
         (
+            ["evaluate", "everyday", "--data", "STORE", "--protocol", "xsub"],
+            ["--protocol", "--part"],
+        ),
+        (
+            ["evaluate", "everyday", "--data", "STORE", "--synonyms", "{boxing: punsch}"],
+            ["--synonyms", "boxing", "punch", "punsch"],
+        ),
+        (
             ["export", "run", "out", "--data", "STORE", "--all", "--precision", "int8"],
             ["--precision", "--all"],
         ),

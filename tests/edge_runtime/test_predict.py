@@ -72,6 +72,22 @@ def test_labels_are_matched_by_name(model: Path, tmp_path: Path) -> None:
         predict_store(model, other, "all")
 
 
+@pytest.mark.parametrize(
+    ("synonyms", "words"),
+    [
+        ({"gret": "wave"}, "unknown class 'gret'.*greet"),
+        ({"greet": "wawe"}, "model's name of 'greet'.*wave.*got 'wawe'"),
+    ],
+)
+def test_a_misspelt_synonym_is_refused(
+    synonyms: dict[str, str], words: str, model: Path, tmp_path: Path
+) -> None:
+    """It had no effect, and its clips were left out as if the model did not know them."""
+    store = write_store(tmp_path / "store", ("greet", "idle"))
+    with pytest.raises(InputError, match=words):
+        predict_store(model, store, "all", classes=Classes(synonyms=synonyms))
+
+
 def test_one_class_only(model: Path, tmp_path: Path) -> None:
     store = write_store(
         tmp_path / "store", ("idle", "juggle", "wave", "clap"), lengths=(40, 50, 60)

@@ -11,7 +11,7 @@ from skedge.edge_runtime.events import QUIET, Event
 from skedge.edge_runtime.recognizer import Recognizer
 from skedge.edge_runtime.scoring.everyday import senseless
 from skedge.edge_runtime.scoring.overlap import Found, Interval, distinct, match, ranked, score
-from skedge.edge_runtime.scoring.predict import RATE, trained_on
+from skedge.edge_runtime.scoring.predict import RATE, check_synonyms, trained_on
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.retarget import retarget
 
@@ -67,8 +67,7 @@ def evaluate_online(
             f" {protocol!r}, got clips; `skedge data import pku-mmd --continuous` and `skedge data"
             " synth --continuous` make them"
         )
-    for label in synonyms or {}:
-        store.class_index(label)
+    check_synonyms(synonyms or {}, recognizer, store)
     names = [(synonyms or {}).get(name, name) for name in store.labels]
     rate = store.rate or RATE
     every = [
@@ -80,7 +79,8 @@ def evaluate_online(
         raise InputError(
             f"{store.path}: expected intervals of the model's classes"
             f" ({', '.join(recognizer.labels)}), got none in {part} of protocol {protocol!r}"
-            f" (classes: {', '.join(store.labels)}); choose a model trained on these"
+            f" (classes: {', '.join(store.labels)}); give the model's names of these with"
+            " --synonyms, or choose a model trained on them"
         )
     problems: dict[str, str] = {}
     found = []

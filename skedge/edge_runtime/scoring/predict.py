@@ -95,8 +95,8 @@ def predict_store(
 
     Clips that make no sense get no answer and are wrong, and the notes say so.
 
-    Raises `InputError` for an unknown class, an unknown or empty part, no label in common with the
-    model, joints that cannot be retargeted, and where no clip makes sense.
+    Raises `InputError` for an unknown class, of a synonym too, an unknown or empty part, no label
+    in common with the model, joints that cannot be retargeted, and where no clip makes sense.
     """
     from skedge.datasets.store import Store
     from skedge.datasets.store.check import is_whole
@@ -118,13 +118,14 @@ def predict_store(
                 f"{store.path}: expected clips of {only!r} in {part} of protocol {protocol!r}, got"
                 " none; name another part"
             )
+    check_synonyms(classes.synonyms, recognizer, store)
     names = [classes.synonyms.get(name, name) for name in store.labels]
     known = [i for i in chosen if names[store.index["label"][i]] in recognizer.labels]
     if not known:
         raise InputError(
             f"{store.path}: expected clips of the model's classes ({', '.join(recognizer.labels)}),"
             f" got none in {part} of protocol {protocol!r} (classes: {', '.join(store.labels)});"
-            " choose a model trained on these"
+            " give the model's names of these with --synonyms, or choose a model trained on them"
         )
     damaged = [i for i in known if not is_whole(store, i)]
     known = sorted(set(known) - set(damaged))
@@ -228,6 +229,21 @@ def own_protocol(recognizer: Recognizer, store: "Store") -> str | None:
     if measured in store.protocols:
         return str(measured)
     return store.protocols[0] if store.protocols else None
+
+
+def check_synonyms(
+    synonyms: Mapping[str, str], recognizer: Recognizer, store: "Store | None" = None
+) -> None:
+    """Raise `InputError` for a class that the store does not have, and for a name that is none of
+    the model's."""
+    for theirs, own in synonyms.items():
+        if store is not None:
+            store.class_index(theirs)
+        if own not in recognizer.labels:
+            raise InputError(
+                f"--synonyms: expected the model's name of {theirs!r}"
+                f" ({', '.join(recognizer.labels)}), got {own!r}"
+            )
 
 
 def trained_on(recognizer: Recognizer, store: "Store", clips: list[int]) -> list[str]:
