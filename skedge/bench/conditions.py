@@ -3,6 +3,7 @@ effect on the figures."""
 
 import time
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from skedge.edge_runtime.live.machine import temperature, throttled
 HOT = 80.0
 SLOWER = 0.95
 OTHERS = 0.15
+# Seconds of other processes that may be rounding: the kernel counts in hundredths.
+ROUNDING = 0.05
 
 
 @dataclass
@@ -27,27 +30,23 @@ class Conditions:
 
     def __post_init__(self) -> None:
         self._begin = time.perf_counter()
-        self._cpu = _cpu_seconds()
+        self._cpu = _others_seconds()
 
     def sample(self) -> dict[str, Any]:
         """Note the machine's present state: `at` in seconds since the first, `others` the cores
         that other processes used since."""
         now = time.perf_counter() - self._begin
-        all_of_it, own = _cpu_seconds()
         past = now - (self.samples[-1]["at"] if self.samples else 0.0)
-        before, own_before = self._cpu
-        self._cpu = all_of_it, own
+        # A hundredth that counts as others' until it is this process's own is not counted twice:
+        # blocks of quick models are shorter than it.
+        before, self._cpu = self._cpu, max(self._cpu, _others_seconds())
         found = {
             "at": round(now, 6),
             "temperature": temperature(self.root),
             "mhz": frequency(self.root),
             "throttled": throttled(self.root),
             "joules": energy(self.root),
-            "others": (
-                round(max(0.0, all_of_it - before - (own - own_before)) / past, 2)
-                if past > 0
-                else 0.0
-            ),
+            "others": round((self._cpu - before) / past, 4) if past > 0 else 0.0,
         }
         self.samples.append(found)
         return found
@@ -93,11 +92,10 @@ def warnings(samples: list[dict[str, Any]]) -> list[str]:
             f"the frequency changed between {min(mhz):.0f} and {max(mhz):.0f} MHz; set the governor"
             " to performance"
         )
-    others = [one["others"] for one in samples[1:]]
-    if others and sum(others) / len(others) > OTHERS:
-        found.append(
-            f"other processes used {sum(others) / len(others):.1f} cores meanwhile; end them"
-        )
+    others = sum(one["others"] * (one["at"] - before["at"]) for before, one in pairwise(samples))
+    if others > max(OTHERS * (samples[-1]["at"] - samples[0]["at"]), ROUNDING):
+        cores = others / (samples[-1]["at"] - samples[0]["at"])
+        found.append(f"other processes used {cores:.1f} cores meanwhile; end them")
     return found
 
 
@@ -128,9 +126,9 @@ def energy(root: Path = Path("/")) -> float | None:
     return sum(found) / 1e6 if found else None
 
 
-def _cpu_seconds() -> tuple[float, float]:
-    """Processor time that was spent so far by all processes, and by this one and those it started
-    and waited for."""
+def _others_seconds() -> float:
+    """Processor time that was spent so far by all processes but this one and those it started and
+    waited for."""
     times = psutil.cpu_times()
     own = psutil.Process().cpu_times()
     busy = (
@@ -140,7 +138,7 @@ def _cpu_seconds() -> tuple[float, float]:
         + getattr(times, "softirq", 0.0)
         + getattr(times, "irq", 0.0)
     )
-    return busy, own.user + own.system + own.children_user + own.children_system
+    return busy - (own.user + own.system + own.children_user + own.children_system)
 
 
 def _number(path: Path) -> float | None:

@@ -104,19 +104,36 @@ def test_what_was_asked_for_is_in_the_report(document: dict[str, Any], measured:
         ([{"mhz": 1500.0}, {"mhz": 600.0}], "between 600 and 1500 MHz"),
         ([{"others": 2.0}, {"others": 0.01}], None),
         ([{}, {"others": 0.5}], "used 0.5 cores"),
+        ([{"at": 0.0}, {"others": 5.0, "at": 0.01}, {"others": 0.1, "at": 10.0}], None),
+        ([{"at": 0.0}, {"others": 5.0, "at": 0.008}], None),
     ],
 )
 def test_what_spoils_figures_is_told(samples: list[dict[str, Any]], expected: str | None) -> None:
     whole = {
-        "at": 0.0,
         "temperature": None,
         "mhz": None,
         "throttled": None,
         "joules": None,
         "others": 0.0,
     }
-    found = conditions.warnings([whole | one for one in samples])
+    found = conditions.warnings([whole | {"at": at} | one for at, one in enumerate(samples)])
     assert (len(found) == 1 and expected in found[0]) if expected else found == []
+
+
+def test_a_quiet_board_is_quiet_for_blocks_shorter_than_the_kernels_clock(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The kernel counts hundredths of a second: those that it gave to this process a block late
+    were others', and a report of the shipped model said "other processes used 6.1 cores"."""
+    spent = iter(np.cumsum([0, *[0.01, -0.01] * 100, 0.01, 0]).tolist())
+    monkeypatch.setattr(conditions, "_others_seconds", lambda: 7 + next(spent))
+    moments = iter(np.arange(300) * 0.005)
+    monkeypatch.setattr(conditions.time, "perf_counter", lambda: float(next(moments)))
+    watched = conditions.Conditions(Path("/nowhere"))
+    for _ in range(202):
+        watched.sample()
+    assert watched.summary()["warnings"] == []
+    assert sum(one["others"] for one in watched.samples) * 0.005 == pytest.approx(0.01)
 
 
 def test_a_board_tells_frequency_power_and_governor(tmp_path: Path) -> None:
