@@ -18,6 +18,7 @@ from skedge.edge_runtime.backends.backend import Backend, load_backend
 from skedge.edge_runtime.recognizer import Recognizer
 from skedge.edge_runtime.scoring.predict import own_protocol, predict_store
 from skedge.skeleton.errors import InputError
+from skedge.skeleton.files import check_folder
 
 
 @dataclass(frozen=True)
@@ -60,8 +61,8 @@ def benchmark(
     Every figure is compared with the first model's. `data` is a store on whose test clips of
     `protocol` accuracy is measured, instead of repeating what the file says of itself.
 
-    Raises `InputError` for a file that is no model, a store that does not fit and `out` where no
-    folder can be, all before latency is measured.
+    Raises `InputError` for a file that is no model, a store that does not fit and `out` where
+    nothing can be written, all before latency is measured.
     """
     from rich.console import Console
     from rich.progress import Progress
@@ -73,12 +74,7 @@ def benchmark(
         (name, count): load_backend(path, count) for name, path in named.items() for count in counts
     }
     store = None if data is None else Store(data)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(
-            f"{out}: expected a folder for the report, or a place to make one: {error.strerror}"
-        ) from None
+    check_folder(out)
     with Progress(console=Console(stderr=True), transient=True) as progress:
         # Processes of their own first: they share nothing with the models loaded here.
         processes = {

@@ -15,7 +15,7 @@ from skedge.bench import machine
 from skedge.bench.live_probe import Settings
 from skedge.bench.live_report import html, markdown
 from skedge.skeleton.errors import InputError
-from skedge.skeleton.files import write_json, write_text
+from skedge.skeleton.files import check_folder, write_json, write_text
 
 SCHEMA = 1
 PATIENCE = 1800
@@ -35,7 +35,8 @@ def benchmark_live(
     returns the document.
 
     Each choice runs in a process of its own, one after the other. Raises `InputError` for a film or
-    model that cannot be used, and where networks are missing.
+    model that cannot be used, where networks are missing, and where nothing can be written into
+    `out`.
     """
     width = settings.width
     height = settings.height
@@ -45,6 +46,7 @@ def benchmark_live(
             "expected at least 1 person, thread and pixel, and no negative rate, got people"
             f" {list(people)}, threads {list(threads)}, {width} x {height}, {rate:g} a second"
         )
+    check_folder(out)
     runs = []
     for network, count, number in product(networks, people, threads):
         say(f"{network}, {count} people, {number} threads")

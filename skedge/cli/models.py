@@ -197,9 +197,11 @@ def evaluate_everyday_command(parser: ArgumentParser) -> Callable[[Any], None]:
 
         from skedge.bench import everyday
         from skedge.edge_runtime.recognizer import Recognizer
+        from skedge.skeleton.files import check_folder
 
         if args.part == "all":
             check_unused(args, ("protocol",), "expected --part beside it, got all clips")
+        check_folder(args.out)
         bar = partial(track, console=Console(stderr=True), transient=True)
         recognizer = Recognizer.load(args.model, **event_settings(args))
         for note in recognizer.notes:
@@ -414,10 +416,12 @@ def _evaluate_online(args: Any) -> None:
     from skedge.edge_runtime.recognizer import Recognizer
     from skedge.edge_runtime.scoring.online import evaluate_online
     from skedge.edge_runtime.scoring.predict import own_protocol
-    from skedge.skeleton.files import write_json
+    from skedge.skeleton.files import check_folder, write_json
 
     if args.out is not None:
-        args.out.parent.mkdir(parents=True, exist_ok=True)
+        if args.out.is_dir():
+            raise InputError(f"{args.out}: expected a .json file to write, got a folder")
+        check_folder(args.out.parent)
     recognizer = Recognizer.load(args.model, **event_settings(args))
     bar = partial(track, description="Watching", console=Console(stderr=True), transient=True)
     store = Store(args.data)

@@ -1,6 +1,7 @@
 """Files: written whole or not at all, JSON that may be damaged, and locks between processes."""
 
 import ctypes
+import errno
 import fcntl
 import json
 import os
@@ -23,13 +24,33 @@ def write_whole(path: Path, write: Callable[[Path], Any]) -> None:
     The folder is made where it is missing. Its content reaches the disk before the file does, so
     that a power cut leaves the old file or the new one. Nothing remains of a draft that fails.
     """
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, "expected a file to write, got a folder", str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as room:
+    try:
+        made = tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as error:
+        error.filename = str(path)  # not the draft's, which nobody has named
+        raise
+    with made as room:
         draft = Path(room) / path.name
         write(draft)
         with draft.open("rb") as content:
             os.fsync(content.fileno())
         os.replace(draft, path)
+
+
+def check_folder(folder: Path) -> None:
+    """Raise `InputError` where no file can be written into a folder, which is made where it is
+    missing: what takes long looks before it begins."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise InputError(
+            f"{folder}: expected a folder that can be written into, or a place to make one:"
+            f" {error.strerror}"
+        ) from None
 
 
 def write_text(path: Path, text: str) -> None:

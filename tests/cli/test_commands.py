@@ -190,6 +190,30 @@ def test_flags_without_an_effect_are_refused(
     refused(*[store if argument == "STORE" else argument for argument in arguments], words=words)
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["bench", "default"],
+        ["bench", "live"],
+        ["evaluate", "everyday", "--data", "STORE"],
+        ["evaluate", "online", "--model", "default", "--data", "STORE"],
+    ],
+)
+def test_where_no_report_can_be_written_nothing_is_measured(
+    arguments: list[str], store: Path, tmp_path: Path, refused: Refused
+) -> None:
+    """The report of an hour was lost where the folder took none."""
+    words = [store if argument == "STORE" else argument for argument in arguments]
+    file = tmp_path / "file"
+    file.touch()
+    online = "online" in arguments
+    for folder in (Path("/proc"), file):
+        place = folder / "report.json" if online else folder
+        refused(*words, "--out", place, words=[f"{folder}: expected a folder"])
+    if online:
+        refused(*words, "--out", tmp_path, words=["expected a .json file", "got a folder"])
+
+
 def test_wrong_models(run: Path, store: Path, tmp_path: Path, refused: Refused) -> None:
     model = run / "student.onnx"
     (tmp_path / "truncated.onnx").write_bytes(model.read_bytes()[:5000])

@@ -27,6 +27,15 @@ def test_an_interrupted_write_leaves_the_old_file(tmp_path: Path) -> None:
     assert path.read_text() == "new"
 
 
+def test_what_cannot_be_written_is_named_as_it_was_asked_for(tmp_path: Path) -> None:
+    """`skedge export` into a folder, or where nothing may be written, named its draft, such as
+    `.model.onnx.chv1891i`, and the first only when all was converted."""
+    for path, reason in ((tmp_path, "got a folder"), (Path("/proc/model.onnx"), None)):
+        with pytest.raises(OSError, match=reason) as refused:
+            write_whole(path, lambda _: pytest.fail("nothing is made"))
+        assert refused.value.filename == str(path)
+
+
 def test_two_folders_change_places(tmp_path: Path) -> None:
     for name in ("one", "other"):
         write_text(tmp_path / name / "file", name)
