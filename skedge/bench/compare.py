@@ -29,8 +29,12 @@ def compare(first: Path, second: Path, across: bool = False, seed: int = 0) -> s
             )
     new = {model["name"]: model for model in after["models"]}
     shared = [(model, new[model["name"]]) for model in before["models"] if model["name"] in new]
+    names = [[model["name"] for model in document["models"]] for document in (before, after)]
     if not shared:
-        raise InputError(f"{first}, {second}: expected a model in both, got none of the same name")
+        raise InputError(
+            f"{first}, {second}: expected a model in both, got {', '.join(names[0])} and"
+            f" {', '.join(names[1])}; measure files of the same names"
+        )
     rows = []
     for old, model in shared:
         ratios = {
@@ -52,6 +56,9 @@ def compare(first: Path, second: Path, across: bool = False, seed: int = 0) -> s
         ),
         table(["model", "95 % of the median's ratio", "", *COMPARED], rows),
     ]
+    for path, own, others in ((first, names[0], names[1]), (second, names[1], names[0])):
+        if alone := [name for name in own if name not in others]:
+            parts.append(f"In {path} only: {', '.join(alone)}.")
     if before["machine"]["fingerprint"] != after["machine"]["fingerprint"]:
         parts.append(
             f"Different machines: {before['machine']['cpu']} and {after['machine']['cpu']}."
@@ -76,6 +83,10 @@ def read(path: Path) -> dict[str, Any]:
     try:
         document = json.loads(path.read_text())
         version, _ = document["schema"], document["models"]
+    except FileNotFoundError:
+        raise InputError(
+            f"{path}: expected a benchmark's bench.json, found none; make one with `skedge bench`"
+        ) from None
     except (OSError, ValueError, KeyError, TypeError):
         raise InputError(
             f"{path}: expected a benchmark's bench.json, got another file; make one with `skedge"

@@ -60,18 +60,25 @@ class Series(NamedTuple):
     marks: bool = False
 
 
+class Table(NamedTuple):
+    """A table of plain text below its title."""
+
+    title: str
+    head: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
 def html(
     document: dict[str, Any],
-    head: Sequence[str],
-    rows: Sequence[Sequence[str]],
+    tables: Sequence[Table],
     warnings: Sequence[str],
     notes: Sequence[str],
 ) -> str:
-    """The page of a benchmark's document, with its table, what spoils it and how it was
-    measured."""
+    """The page of a benchmark's document, with its tables, the first of them above the plots, what
+    spoils it and how it was measured."""
     body = ["<h1>Benchmark</h1>", *(f'<p class="warning">{escape(line)}</p>' for line in warnings)]
-    body.append(table(head, rows))
-    body += ['<div class="plots">', *plots(document), "</div>"]
+    shown = [f"<p>{escape(one.title)}</p>{table(one.head, one.rows)}" for one in tables]
+    body += [*shown[:1], '<div class="plots">', *plots(document), "</div>", *shown[1:]]
     body += [f'<p class="note">{escape(note)}</p>' for note in notes]
     title = f"Benchmark, {document['machine']['cpu']}"
     return page(title, body)

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from skedge.bench import page
+from skedge.bench.page import Table
 from skedge.skeleton.files import write_json, write_text
 from skedge.skeleton.markdown import table
 
@@ -41,32 +42,40 @@ def add_ratios(models: list[dict[str, Any]]) -> None:
 
 def markdown(document: dict[str, Any]) -> str:
     """The document as tables for people, with what is needed to measure it again."""
-    parts = ["# Benchmark", *(f"**{line}**" for line in spoiled(document)), table(*rows(document))]
-    first = document["models"][0]["name"]
+    parts = ["# Benchmark", *(f"**{line}**" for line in spoiled(document))]
+    for title, head, cells in tables(document):
+        parts += [title, table(head, cells)] if title else [table(head, cells)]
+    return "\n\n".join([*parts, *notes(document)]) + "\n"
+
+
+def tables(document: dict[str, Any]) -> list[Table]:
+    """The table of all models, and those of ratios, threads and long runs where there are such."""
+    models, settings = document["models"], document["settings"]
+    found = [Table("", *rows(document))]
     ratios = [
         [model["name"], *(_ratio(model["ratios"][name]) for name in COMPARED)]
-        for model in document["models"][1:]
+        for model in models[1:]
     ]
     if ratios:
-        parts += [f"Divided by {first}:", table(["model", *COMPARED], ratios)]
-    threads = document["settings"]["all_threads"]
+        found.append(Table(f"Divided by {models[0]['name']}:", ["model", *COMPARED], ratios))
+    threads = settings["all_threads"]
     if len(threads) > 1:
         each = [
             [m["name"], *(f"{m['threads'][str(count)]['p50_ms']:.3f}" for count in threads)]
-            for m in document["models"]
+            for m in models
         ]
-        parts += ["Median ms by threads:", table(["model", *map(str, threads)], each)]
-    if document["settings"]["sustain"]:
+        found.append(Table("Median ms by threads:", ["model", *map(str, threads)], each))
+    if settings["sustain"]:
         held = [
             [
                 model["name"],
                 *(f"{model['sustained'][key]:.1f}" for key in ("fps", "first_fps", "last_fps")),
             ]
-            for model in document["models"]
+            for model in models
         ]
         head = ["model", "answers/s", "in the first tenth", "in the last tenth"]
-        parts += [f"Sustained for {document['settings']['sustain']:g} s:", table(head, held)]
-    return "\n\n".join([*parts, *notes(document)]) + "\n"
+        found.append(Table(f"Sustained for {settings['sustain']:g} s:", head, held))
+    return found
 
 
 def rows(document: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
@@ -111,6 +120,7 @@ def notes(document: dict[str, Any]) -> list[str]:
     """How and on what it was measured, a paragraph each."""
     machine, settings, clock = document["machine"], document["settings"], document["clock"]
     return [
+        *_measured_on(document["models"]),
         (
             "Latency is of one inference on one clip, or on one frame where the model is"
             f" streaming: {settings['blocks']} blocks of at most {settings['calls']} calls a model,"
@@ -136,13 +146,26 @@ def notes(document: dict[str, Any]) -> list[str]:
     ]
 
 
+def _measured_on(models: list[dict[str, Any]]) -> list[str]:
+    """What to know about the accuracies: a line for each thing, with the models it is true of."""
+    found: dict[str, list[str]] = {}
+    for model in models:
+        accuracy = model["accuracy"]
+        said = list(accuracy.get("notes", ()))
+        if seen := accuracy.get("seen_in_training"):
+            said.append(f"{seen} of the clips that it was measured on trained the model")
+        for note in said:
+            found.setdefault(note, []).append(model["name"])
+    return [f"Accuracy of {', '.join(names)}: {note}." for note, names in found.items()]
+
+
 def write(document: dict[str, Any], folder: Path) -> None:
     """Write bench.json, bench.md and bench.html into `folder`, each whole or not at all."""
     write_json(folder / "bench.json", document, indent=1)
     write_text(folder / "bench.md", markdown(document))
     write_text(
         folder / "bench.html",
-        page.html(document, *rows(document), spoiled(document), notes(document)),
+        page.html(document, tables(document), warnings=spoiled(document), notes=notes(document)),
     )
 
 

@@ -194,9 +194,56 @@ def test_two_runs_are_compared(
 
 def test_the_page_escapes_what_people_call_their_models(document: dict[str, Any]) -> None:
     changed = json.loads(json.dumps(document).replace('"student', '"<script>alert(1)</script>'))
-    made = page.html(changed, *report.rows(changed), report.spoiled(changed), report.notes(changed))
+    made = page.html(
+        changed,
+        report.tables(changed),
+        warnings=report.spoiled(changed),
+        notes=report.notes(changed),
+    )
     assert "<script" not in made
     assert "&lt;script&gt;" in made
+
+
+def test_the_page_holds_what_the_tables_for_reading_hold(measured: Path) -> None:
+    """Ratios, medians by threads and answers without a pause were in bench.md alone."""
+    told = (measured / "bench.md").read_text()
+    cells = [
+        cell.strip() for line in told.splitlines() if line[:1] == "|" for cell in line.split("|")
+    ]
+    shown = re.sub(r"<[^>]+>", "|", (measured / "bench.html").read_text())
+    for text in ("Divided by teacher:", "Median ms by threads:", "Sustained for 0.2 s:", *cells):
+        assert text.strip("-: ") in shown
+
+
+def test_an_accuracy_says_what_it_was_measured_on(
+    document: dict[str, Any],
+) -> None:
+    """98 % of the 63 clips whose class a model knows, or of clips that trained it, looked like 98 %
+    of all of a store's test clips."""
+    changed = json.loads(json.dumps(document))
+    first, second, _ = changed["models"]
+    left_out = "367 of 430 clips left out: the model does not know their class"
+    first["accuracy"] = {"top1": 98.4, "clips": 63, "protocol": "xsub", "notes": [left_out]}
+    second["accuracy"] = {"top1": 99.0, "clips": 80, "notes": [left_out], "seen_in_training": 40}
+    made = report.markdown(changed)
+    assert f"Accuracy of teacher, student: {left_out}." in made
+    assert "Accuracy of student: 40 of the clips that it was measured on trained the model." in made
+
+
+def test_models_of_one_run_alone_are_named(document: dict[str, Any], tmp_path: Path) -> None:
+    """Comparing two runs, a model that was renamed or left out was missing without a word."""
+    (tmp_path / "a.json").write_text(json.dumps(document))
+    teacher, student, _ = document["models"]
+    other = document | {"models": [student, teacher | {"name": "giant"}]}
+    (tmp_path / "b.json").write_text(json.dumps(other))
+    told = compare(tmp_path / "a.json", tmp_path / "b.json")
+    assert f"In {tmp_path / 'a.json'} only: teacher, stream." in told
+    assert f"In {tmp_path / 'b.json'} only: giant." in told
+    (tmp_path / "b.json").write_text(json.dumps(document | {"models": other["models"][1:]}))
+    with pytest.raises(InputError, match="got teacher, student, stream and giant"):
+        compare(tmp_path / "a.json", tmp_path / "b.json")
+    with pytest.raises(InputError, match="benchmark's bench\\.json, found none"):
+        compare(tmp_path / "a.json", tmp_path / "none")
 
 
 def test_a_page_of_one_call_and_no_accuracy(models: list[Path], tmp_path: Path) -> None:
@@ -240,7 +287,7 @@ def test_the_page_opens_offline_in_a_browser(measured: Path, tmp_path: Path) -> 
             tab = browser.open((tmp_path / "a page.html").as_uri(), width, 1600, phone=phone)
             tab.wait("document.querySelectorAll('figure svg').length >= 5")
             tab.screenshot(tmp_path / f"{width}.png")
-            assert tab.value("document.querySelectorAll('tbody tr').length") == 5
+            assert tab.value("document.querySelector('tbody').children.length") == 5
             assert tab.value("document.documentElement.scrollWidth") <= width, (
                 "the page must not scroll sideways"
             )
