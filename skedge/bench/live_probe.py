@@ -37,8 +37,9 @@ class Settings:
     """What is measured: a `model` behind a pose estimator.
 
     Its landmark `network` follows `people` on so many `threads`. It sees a `film`, or invented
-    people (None) in pictures of `width` x `height`, `rate` pictures per second, 0 for as many as
-    can be worked through. `viewer` is for somebody who looks at the page.
+    people (None) in pictures of `width` x `height`, `rate` pictures per second. A film has its own
+    size and pace; a `rate` of 0 is as many as can be worked through, of a film too. `viewer` is for
+    somebody who looks at the page.
     """
 
     model: str
@@ -216,5 +217,7 @@ def _summary(seconds: list[float]) -> dict[str, float]:
 if __name__ == "__main__":
     try:
         print(json.dumps(probe(Settings(**json.loads(sys.argv[1])))))
+    except ModuleNotFoundError as error:
+        print(json.dumps({"missing": error.name}))
     except (InputError, OSError) as error:
         print(json.dumps({"error": str(error)}))

@@ -50,7 +50,8 @@ def _who(run: dict[str, Any]) -> list[str]:
 
 def _conditions(document: dict[str, Any]) -> str:
     settings = document["runs"][0]["settings"]
-    rate = f"{settings['rate']:g} a second" if settings["rate"] else "as fast as they are taken"
+    rate = "at its own pace" if settings["film"] else f"{settings['rate']:g} a second"
+    rate = rate if settings["rate"] else "as fast as they are taken"
     shown = "somebody looks at the page" if settings["viewer"] else "nobody looks on"
     size = "" if settings["film"] else f" of {settings['width']} x {settings['height']}"
     cpu = document["machine"].get("cpu", "")

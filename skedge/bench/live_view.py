@@ -36,7 +36,7 @@ def benchmark_live(
 
     Each choice runs in a process of its own, one after the other. Raises `InputError` for a film or
     model that cannot be used, where networks are missing, and where nothing can be written into
-    `out`.
+    `out`; `ModuleNotFoundError` where OpenCV or LiteRT is.
     """
     width = settings.width
     height = settings.height
@@ -81,6 +81,8 @@ def _run(settings: Settings) -> dict[str, Any]:
     except (ValueError, IndexError):
         last = (done.stderr.strip().splitlines() or ["no message; out of memory?"])[-1][:200]
         raise InputError(f"bench live: the run ended with code {done.returncode}: {last}") from None
+    if "missing" in found:
+        raise ModuleNotFoundError(f"No module named {found['missing']!r}", name=found["missing"])
     if "error" in found:
         raise InputError(str(found["error"]))
     # A path says where somebody keeps films, and that is nobody's business.

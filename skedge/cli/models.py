@@ -298,10 +298,12 @@ def bench_live_command(parser: ArgumentParser) -> Callable[[Any], None]:
     )
     parser.add_argument("--pictures", type=int, default=300, help="pictures in each run")
     parser.add_argument(
-        "--rate", type=float, default=30.0, help="pictures a second; 0 for as many as possible"
+        "--rate",
+        type=float,
+        help="pictures a second, by default 30 or a film's own; 0 for as many as possible",
     )
-    parser.add_argument("--width", type=int, default=640, help="pixels of an invented picture")
-    parser.add_argument("--height", type=int, default=480, help="pixels of an invented picture")
+    parser.add_argument("--width", type=int, help="pixels of an invented picture, by default 640")
+    parser.add_argument("--height", type=int, help="pixels of an invented picture, by default 480")
     parser.add_argument("--viewer", action="store_true", help="draw, as for somebody at the page")
 
     def main(args: Any) -> None:
@@ -311,14 +313,17 @@ def bench_live_command(parser: ArgumentParser) -> Callable[[Any], None]:
         unknown = set(args.pose) - {"lite", "full"}
         if unknown:
             raise InputError(f"--pose: expected lite or full, got {', '.join(sorted(unknown))}")
+        invented = ("rate", "width", "height")
+        if args.source is not None:
+            own = invented if args.rate else invented[1:]
+            check_unused(args, own, f"expected invented people, got {args.source}")
+        asked = {name: args[name] for name in invented if args[name] is not None}
         settings = Settings(
             model=str(args.model),
             film=None if args.source is None else str(args.source),
             pictures=args.pictures,
-            rate=args.rate,
-            width=args.width,
-            height=args.height,
             viewer=args.viewer,
+            **asked,
         )
         benchmark_live(
             settings,

@@ -128,6 +128,8 @@ def test_every_choice_is_run_and_reported(
         (["--pose", "heavy"], "expected lite or full, got heavy"),
         (["--people", "0"], "at least 1 person"),
         (["--rate", "-1"], "no negative rate"),
+        (["--source", "film.mp4", "--rate", "10"], "--rate: expected invented people"),
+        (["--source", "film.mp4", "--width", "9", "--height", "9"], "--width and --height"),
     ],
 )
 def test_wrong_use_is_one_line(
@@ -139,6 +141,36 @@ def test_wrong_use_is_one_line(
     (line,) = capsys.readouterr().err.splitlines()
     assert said in line
     assert runs == []
+
+
+@pytest.mark.parametrize(
+    ("flags", "pace"), [([], "at its own pace"), (["--rate", "0"], "as fast as they are taken")]
+)
+def test_a_films_report_says_its_pace(
+    flags: list[str], pace: str, runs: list[Settings], tmp_path: Path
+) -> None:
+    """It said 30 pictures a second, or whatever `--rate` asked for, of a film that has its own."""
+    model = str(quick_model(tmp_path / "m.onnx"))
+    main(
+        ["bench", "live", "--model", model, "--source", "film.mp4", *flags, "--out", str(tmp_path)]
+    )
+    assert {one.film for one in runs} == {"film.mp4"}
+    told = (tmp_path / "live.md").read_text()
+    assert f"300 pictures (film.mp4), {pace};" in told
+
+
+def test_a_missing_package_is_named_with_the_command_that_adds_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With the base installation it said "the run ended with code 1"."""
+    (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['cv2'] = None\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with pytest.raises(SystemExit) as ended:
+        main(["bench", "live", "--pose", "lite", "--out", str(tmp_path / "out")])
+    assert ended.value.code == 2
+    told = capsys.readouterr().err
+    assert "`skedge bench live` needs cv2, which is not installed here" in told
+    assert "[live]" in told
 
 
 @pytest.mark.parametrize("people", [1, 2, 12])
