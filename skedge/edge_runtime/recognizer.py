@@ -18,7 +18,7 @@ from skedge.edge_runtime.window import Window, longest_gap
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.hanging import hanging, leg_joints
 from skedge.skeleton.layout import check_joint_count
-from skedge.skeleton.metadata import ModelMetadata
+from skedge.skeleton.metadata import LARGEST, ModelMetadata
 from skedge.skeleton.prepare import prepare, seen, unmasked
 from skedge.skeleton.resample import TOLERANCE, at_rate, newest
 
@@ -136,7 +136,7 @@ class Recognizer:
         threshold: float | None = None,
         patience: int | None = None,
         debounce: float = DEBOUNCE,
-        taught: Path | bool = True,
+        taught: str | Path | bool = True,
     ) -> "Recognizer":
         """Open a model that `skedge export` made, or `default` or `default.tflite`, the ones that
         come with skedge; and with it what `skedge teach` added to its classes.
@@ -147,7 +147,7 @@ class Recognizer:
         """
         path = find(path)
         backend = load_backend(path, threads)
-        file = beside(path) if isinstance(taught, bool) else taught
+        file = beside(path) if isinstance(taught, bool) else Path(taught)
         there = file.exists() if taught is True else taught is not False
         more = None
         notes = []
@@ -316,6 +316,12 @@ class Recognizer:
             raise InputError(
                 "the clip: expected shape (frames, joints, 3) or (frames, persons, joints, 3), got"
                 f" {joints.shape}"
+            )
+        if joints.ndim == 4 and joints.shape[1] > LARGEST["persons"]:
+            raise InputError(
+                f"the clip: expected (frames, persons, joints, 3), got {joints.shape}, which are"
+                f" {joints.shape[1]} persons; swap the first two axes of a store's clip:"
+                " clip.swapaxes(0, 1)"
             )
         if not 0 < rate < np.inf:
             raise InputError(f"rate: expected frames a second, more than 0, got {rate}")

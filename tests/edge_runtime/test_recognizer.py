@@ -526,6 +526,22 @@ def test_wrong_settings(option: str, value: float) -> None:
         Recognizer(Echo(), **{option: value})
 
 
+def test_a_stores_clip_is_not_taken_for_a_frame_of_many_persons(model: Path) -> None:
+    """A store has persons first: `recognizer.predict(store.clip(0))` answered for its first frame
+    alone."""
+    recognizer = Recognizer.load(model)
+    clip = walk(50, 30)
+    with pytest.raises(InputError, match=r"50 persons; swap.*clip\.swapaxes\(0, 1\)"):
+        recognizer.predict(clip[:, 0][None])
+    recognizer.predict(clip[:, 0][None].swapaxes(0, 1))
+
+
+def test_a_taught_file_may_be_named_in_words(model: Path, tmp_path: Path) -> None:
+    """A model's path was taken as a string, and that of a taught file ended in a traceback."""
+    with pytest.raises(InputError, match=r"nothing\.json: expected a file"):
+        Recognizer.load(str(model), taught=str(tmp_path / "nothing.json"))
+
+
 def test_wrong_clips(model: Path) -> None:
     recognizer = Recognizer.load(model)
     for clip, expected in (
