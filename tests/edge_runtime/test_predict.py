@@ -13,6 +13,8 @@ from skedge.edge_runtime.scoring.predict import Classes, predict_file, predict_s
 from skedge.skeleton import InputError, load_layout, retarget
 from tests.edge_runtime.edge_models import METADATA, metadata, walk, write_model
 from tests.edge_runtime.test_guard import NTU, standing
+from tests.edge_runtime.test_online import STORE as RECORDINGS
+from tests.edge_runtime.test_online import write_store as write_recordings
 
 
 def write_store(
@@ -86,6 +88,28 @@ def test_a_misspelt_synonym_is_refused(
     store = write_store(tmp_path / "store", ("greet", "idle"))
     with pytest.raises(InputError, match=words):
         predict_store(model, store, "all", classes=Classes(synonyms=synonyms))
+
+
+def test_a_store_without_a_split_is_taken_whole_and_that_is_said(
+    model: Path, tmp_path: Path
+) -> None:
+    """With `--part train` too, and without a word."""
+    layout = load_layout("ntu25")
+    with StoreWriter(
+        tmp_path / "store", name="walks", layout=layout, labels=METADATA.labels, rate=30
+    ) as writer:
+        writer.add("clip", walk(40, 30).transpose(1, 0, 2, 3), label=0)
+    for part in ("test", "train"):
+        report = predict_store(model, tmp_path / "store", part=part)
+        assert report.notes == ("the store has no split: all of its clips are measured",)
+    assert predict_store(model, tmp_path / "store", part="all").notes == ()
+
+
+def test_recordings_are_no_clips(model: Path, tmp_path: Path) -> None:
+    """A minute of many actions was one clip of one class, and its accuracy said nothing."""
+    store = write_recordings(tmp_path / "store", RECORDINGS)
+    with pytest.raises(InputError, match=r"got recordings.*`skedge evaluate online` measures"):
+        predict_store(model, store, "all")
 
 
 def test_one_class_only(model: Path, tmp_path: Path) -> None:

@@ -85,7 +85,7 @@ def predict_store(
     """Recognise every clip of one part of a store's protocol.
 
     Without a `protocol` it is the one that the model was measured on, else the store's first; a
-    store without any is taken whole, as with the part "all".
+    store without any is taken whole, as with the part "all", and the notes say so.
 
     With `frame_by_frame` the clip's frames go through `Recognizer.update` with their time stamps,
     as a camera's would, and the last answer counts, or the mean of all; a clip that ends before
@@ -95,15 +95,22 @@ def predict_store(
 
     Clips that make no sense get no answer and are wrong, and the notes say so.
 
-    Raises `InputError` for an unknown class, of a synonym too, an unknown or empty part, no label
-    in common with the model, joints that cannot be retargeted, and where no clip makes sense.
+    Raises `InputError` for a store of recordings, an unknown class, of a synonym too, an unknown or
+    empty part, no label in common with the model, joints that cannot be retargeted, and where no
+    clip makes sense.
     """
     from skedge.datasets.store import Store
     from skedge.datasets.store.check import is_whole
 
     recognizer = _recognizer(model)
     store = store if isinstance(store, Store) else Store(store)
+    if len(store.intervals):
+        raise InputError(
+            f"{store.path}: expected clips of one action each, got recordings with labelled"
+            " intervals; `skedge evaluate online` measures these"
+        )
     protocol = protocol or own_protocol(recognizer, store)
+    unsplit = protocol is None and part != "all"
     part = "all" if protocol is None else part
     if protocol is None or part == "all":
         chosen = list(range(len(store)))
@@ -138,6 +145,8 @@ def predict_store(
     rate = store.rate or RATE
     body = check_bodies((store.clip(i) for i in known[:: len(known) // 50 + 1]), store.layout)
     notes = [*recognizer.notes, *(str(fault) for fault in body.sure)]
+    if unsplit:
+        notes.append("the store has no split: all of its clips are measured")
     if damaged:
         name = store.index["name"][damaged[0]]
         notes.append(
