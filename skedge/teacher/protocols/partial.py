@@ -31,7 +31,6 @@ def partial_body(store: Store, folder: Path, recipe: Recipe, classifier: Path) -
     """
     network, card = load_classifier(classifier)
     check_layout(store, card, classifier)
-    check_labels(store, card, classifier)
     data = as_trained(recipe, card, classifier).input
     settings = recipe.partial
     compute = recipe.compute
@@ -43,6 +42,7 @@ def partial_body(store: Store, folder: Path, recipe: Recipe, classifier: Path) -
             f" on, {learned} of the {len(tested)} of {data.protocol} ({data.part}) trained it; set"
             f" input.protocol to {card.input.protocol}, its own"
         )
+    check_labels(store, card, classifier)
     sets = Sets.read(store, data, origins=[(classifier, card)])
     rng = np.random.default_rng(compute.seed)
     metrics: dict[str, Any] = {
