@@ -164,7 +164,7 @@ class TestHook:
         gate, pose = threading.Event(), Pose()
         actions = Actions(quick_recognizer(tmp_path / "m.onnx"))
         live = Live(Pictures(rate=20), pose, pose.layout, actions)
-        tell(live, Telling(), lambda document: gate.wait(30))
+        tell(live, Telling(), lambda document: gate.wait(30), lines=sys.stdout)
         assert live.lost["hook"] == 0
         for number in range(HELD + 5):
             live._announce("action", {"event": number, "phase": "begun"})

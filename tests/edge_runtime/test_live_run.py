@@ -313,6 +313,23 @@ def test_a_hook_gets_events_and_may_break(room: Path, fake_sources: SimpleNamesp
     assert fake_sources.source.closed
 
 
+def test_what_a_hook_and_its_programs_print_is_not_among_the_events(room: Path) -> None:
+    """A program that reads the events as JSON lines ended at the hook's first `print`."""
+    (room / "lamp.py").write_text(
+        "import os\nprint('imported')\ndef on_event(event):\n    print('light on')\n"
+        "    os.system('echo from a program')\n"
+    )
+    model = ("--model", room / "m.onnx", "--no_page", "--every_frame", *EVENTS)
+    process = start(room, "live", "--source", 200, *model, "--hook", "lamp:on_event")
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    events = [json.loads(line) for line in out.splitlines()]
+    assert len(events) > 5
+    said = err.splitlines()
+    assert said.count("imported") == 1
+    assert said.count("light on") == said.count("from a program") == len(events)
+
+
 def test_who_stops_it_before_it_has_begun_sees_no_error(
     room: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -8,7 +8,7 @@ import webbrowser
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import psutil
 from rich.console import Console
@@ -28,6 +28,7 @@ from skedge.edge_runtime.live.pipeline import Consumer, Live
 from skedge.edge_runtime.live.pose_file import PoseFile
 from skedge.edge_runtime.live.server import Feeds, Page, is_own, token_for
 from skedge.edge_runtime.live.signals import as_ctrl_c, unbroken
+from skedge.edge_runtime.live.stdout import lines_alone
 from skedge.edge_runtime.live.systemd import Manager
 from skedge.edge_runtime.live.takes import RATE, Takes
 from skedge.edge_runtime.live.telling import Telling, tell
@@ -131,7 +132,8 @@ def live(
     """Show and tell what people do until the source ends or it is asked to stop (`as_ctrl_c`).
 
     Events go to stdout as JSON lines (`docs/events.md`), unless that is a terminal with the view in
-    it, and wherever `telling` says: one when an action begins and one when it has ended. Where the
+    it, and wherever `telling` says: one when an action begins and one when it has ended. Nothing
+    else goes to stdout meanwhile (`lines_alone`). Where the
     `model` is that of the recognizer, it is taken over when it changes, and taught from the page.
 
     Raises what broke in a thread (`LiveError`), and `InputError` for wrong input.
@@ -163,11 +165,12 @@ def live(
             )
             running.crew.start("lessons", lessons[0].run, lessons[0].close)
 
-    with as_ctrl_c():
+    with as_ctrl_c(), lines_alone() as lines:
         try:
             _look(
                 camera,
                 consumer,
+                lines,
                 viewing=viewing,
                 telling=telling,
                 every_frame=every_frame,
@@ -203,8 +206,8 @@ def record(
         layouts.append(layout)
         return takes
 
-    with as_ctrl_c():
-        _look(camera, consumer, viewing=viewing, telling=Telling(), every_frame=every_frame)
+    with as_ctrl_c(), lines_alone() as lines:
+        _look(camera, consumer, lines, viewing=viewing, telling=Telling(), every_frame=every_frame)
     if not takes.complete:
         raise InputError(
             f"the recording ended after {len(takes.clips)} of {takes.count} clips; nothing was"
@@ -216,6 +219,7 @@ def record(
 def _look(
     camera: Callable[[], Camera],
     consumer: Callable[[Layout, Callable[[str], None]], Consumer],
+    lines: TextIO,
     viewing: Viewing,
     telling: Telling,
     every_frame: bool = False,
@@ -267,7 +271,7 @@ def _look(
         opened.source.close()
         raise
     try:
-        tell(running, telling, hook)
+        tell(running, telling, hook, lines=lines)
         for note in notes:
             print(note, file=sys.stderr, flush=True)
         if sys.stderr.isatty():

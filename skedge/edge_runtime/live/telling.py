@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from skedge.edge_runtime.live.outlets import (
     HELD,
@@ -98,9 +98,11 @@ class Telling:
             print(f"note: {document['note']}", file=sys.stderr, flush=True)
 
 
-def tell(running: Live, telling: Telling, hook: Callable[[Document], object] | None) -> None:
-    """Events to stdout and to the hook, and notes to stderr, where no view in the terminal shows
-    them."""
+def tell(
+    running: Live, telling: Telling, hook: Callable[[Document], object] | None, lines: TextIO
+) -> None:
+    """Events to `lines`, which is stdout, and to the hook, and notes to stderr, where no view in
+    the terminal shows them."""
     last_words = [running.followed]
 
     def give_actions(outlet: Outlet) -> None:
@@ -118,12 +120,11 @@ def tell(running: Live, telling: Telling, hook: Callable[[Document], object] | N
 
         return lost
 
-    if not (sys.stderr.isatty() and sys.stdout.isatty()):
-        lines = json_lines(sys.stdout)
+    if not (sys.stderr.isatty() and lines.isatty()):
         give_actions(
             Outlet(
                 "stdout",
-                lines,
+                json_lines(lines),
                 _Stdout(running),
                 after=[running.followed],
                 lost=counted("stdout"),
