@@ -203,6 +203,36 @@ def test_events_wait_for_a_broker_that_is_away(broker: Mosquitto) -> None:
         house.close()
 
 
+def test_a_device_is_online_after_more_events_than_wait_for_the_broker(
+    broker: Mosquitto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Home Assistant showed it as unavailable from then on, and nothing said that events were
+    lost."""
+    monkeypatch.setattr(mqtt, "HELD", 20)
+    house = House(Broker(broker.url))
+    try:
+        wait_until(house.home._client.is_connected)
+        broker.stop()
+        wait_until(lambda: not house.home._client.is_connected())
+        for number in range(1, 31):
+            house.happens(number, "clap", "begun")
+        lost = house.live.lost["mqtt"]
+        assert 10 <= lost <= 13, "twenty wait, of which three may say how the device is"
+        notes = [entry[2]["note"] for entry in house.live.log.since(0) if entry[1] == "note"]
+        assert notes[-1] == "mqtt: 20 messages wait for the broker, and later events are lost"
+        broker.start()
+        listener = Listener(broker)
+        listener.hear("skedge/the_hall/availability", text="online")
+        listener.hear("skedge/the_hall/state", actions=30)
+        wait_until(lambda: house.home._waiting == 0)
+        house.happens(31, "wave", "begun")
+        assert listener.hear("skedge/the_hall/event", event="wave")["id"] == 31
+        assert house.live.lost["mqtt"] == lost
+        listener.close()
+    finally:
+        house.close()
+
+
 def test_who_dies_is_away(broker: Mosquitto) -> None:
     """The broker says so in its place."""
     house = House(Broker(broker.url))

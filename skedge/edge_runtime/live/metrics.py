@@ -57,7 +57,7 @@ class Metrics:
         yield by(
             CounterMetricFamily,
             "lost_events",
-            text="Events left out before a hook or stdout that is too slow",
+            text="Events left out before a hook, stdout or broker that takes no more",
             label="outlet",
             values=dict(self._live.lost),
         )

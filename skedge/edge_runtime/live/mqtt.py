@@ -2,6 +2,7 @@
 
 import json
 import re
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,8 @@ from skedge.skeleton.errors import InputError
 
 PORTS = {"mqtt": 1883, "mqtts": 8883}
 KEEPALIVE = 30
-# Messages kept while the broker is away, and seconds between tries to reach it.
+# Messages that wait for the broker before an event is left out, and seconds between tries to reach
+# it.
 HELD = 1000
 FIRST_WAIT, LONGEST_WAIT = 1, 30
 STATE_SECONDS = 1.0
@@ -85,7 +87,6 @@ class Broker:
             client.username_pw_set(*user)
         if parts.scheme == "mqtts":
             client.tls_set(ca_certs=None if self.ca is None else str(self.ca))
-        client.max_queued_messages_set(HELD)
         client.reconnect_delay_set(FIRST_WAIT, LONGEST_WAIT)
         return client
 
@@ -94,7 +95,8 @@ class Home:
     """Tells a broker what people do, under `skedge/DEVICE/`: `event` (each event, once), `state`
     and `availability` (retained), and Home Assistant how to show them (retained).
 
-    A broker that is away is tried again for ever; up to a thousand events wait for it. `labels`
+    A broker that is away is tried again for ever; up to a thousand messages wait for it, and events
+    that come then are counted as lost. `labels`
     gives those of the model; where they have changed, Home Assistant is told before an event is.
     With `ended_only` an event is told once, when it has ended; the state knows of it before.
     """
@@ -118,9 +120,13 @@ class Home:
         self._doing: dict[int, str] = {}
         self._told: str | None = None
         self._lost = False
+        self._waiting = 0
+        self._lock = threading.Lock()
+        live.lost["mqtt"] = 0
         self._client = broker.client(self._name)
         self._client.will_set(f"{self._base}/availability", "offline", qos=1, retain=True)
         self._client.on_connect = self._connected
+        self._client.on_publish = self._confirmed
         self._client.on_disconnect = self._disconnected
         self._client.on_connect_fail = lambda *_: self._say_lost("cannot be reached")
         parts = urlsplit(broker.url)
@@ -153,6 +159,9 @@ class Home:
             self._begun += 1
             self._doing[document["id"]] = document["event"]
         if self._ended_only and not ended:
+            return
+        if self._waiting >= HELD:
+            self._lose()
             return
         kind = f"{document['event']} ended" if ended else document["event"]
         self._publish("event", json.dumps({"event_type": kind, **document}))
@@ -218,7 +227,7 @@ class Home:
     def _tell_device(self) -> None:
         self._known = self._labels()
         topic = f"homeassistant/device/skedge_{self._name}/config"
-        self._client.publish(topic, json.dumps(self.discovery()), qos=1, retain=True)
+        self._send(topic, json.dumps(self.discovery()), retain=True)
 
     def _disconnected(self, client: Client, data: Any, flags: Any, reason: Any, *_: Any) -> None:
         if not self._live.crew.stopping.is_set():
@@ -244,4 +253,19 @@ class Home:
             self._publish("state", state, retain=True)
 
     def _publish(self, topic: str, payload: str, *, retain: bool = False) -> MQTTMessageInfo:
-        return self._client.publish(f"{self._base}/{topic}", payload, qos=1, retain=retain)
+        return self._send(f"{self._base}/{topic}", payload, retain=retain)
+
+    def _send(self, topic: str, payload: str, *, retain: bool) -> MQTTMessageInfo:
+        with self._lock:
+            self._waiting += 1
+        return self._client.publish(topic, payload, qos=1, retain=retain)
+
+    def _confirmed(self, *_: Any) -> None:
+        with self._lock:
+            self._waiting -= 1
+
+    def _lose(self) -> None:
+        """Only events are left out: that the device is online must reach a broker that is back."""
+        self._live.lost["mqtt"] += 1
+        if self._live.lost["mqtt"] == 1:
+            self._live.note(f"mqtt: {HELD} messages wait for the broker, and later events are lost")
