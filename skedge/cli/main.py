@@ -81,7 +81,7 @@ def main(argv: list[str] | None = None) -> None:
     """Run the command line.
 
     Exits with 2 and one line for wrong input, 3 for a refused export, 1 where a thread of the live
-    view broke, 130 on Ctrl-C.
+    view or code of the user's own broke, 130 on Ctrl-C.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # what its encoding lacks is written with a "?"
@@ -137,7 +137,7 @@ def _run_command(arguments: list[str]) -> None:
     except OSError as error:
         stop(2, f"{error.filename or name}: {error.strerror or error}")
     except RuntimeError as error:
-        code = {"ExportError": 3, "LiveError": 1}.get(type(error).__name__)
+        code = {"ExportError": 3, "LiveError": 1, "OwnCodeError": 1}.get(type(error).__name__)
         if code is None:
             raise
         stop(code, str(error))

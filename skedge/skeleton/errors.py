@@ -1,4 +1,9 @@
-"""The one error that wrong input raises."""
+"""What wrong input raises, and what broke in a user's own code, in one line."""
+
+import traceback
+from pathlib import Path
+
+PACKAGE = Path(__file__).parents[1]
 
 
 class InputError(ValueError):
@@ -7,3 +12,21 @@ class InputError(ValueError):
     The message is one line: what was expected, what came, what to do. The command line prints it
     and exits with 2.
     """
+
+
+class OwnCodeError(RuntimeError):
+    """Code of the user's own broke. The message is one line: which, what happened and where
+    (`described`)."""
+
+
+def described(error: BaseException) -> str:
+    """What broke and where, such as `ValueError: no lamp (lights.py, line 3)`: the line is that of
+    the first file outside skedge that was called, since what that calls is not the user's own."""
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if not frame.filename.startswith("<") and not Path(frame.filename).is_relative_to(PACKAGE)
+    ]
+    text = " ".join(f"{type(error).__name__}: {error}".split())
+    lines = [frame.lineno for frame in frames if frame.filename == frames[0].filename]
+    return f"{text} ({Path(frames[0].filename).name}, line {lines[-1]})" if frames else text

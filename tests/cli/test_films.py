@@ -88,6 +88,25 @@ def test_films_end_in_a_model_and_the_command_that_tries_it(
     assert Recognizer.load("runs/own/student.onnx").metadata.touching
 
 
+@pytest.mark.parametrize("command", ["data import films films store", "live --fast --no-page"])
+def test_an_estimator_that_breaks_is_one_line_with_its_place(
+    room: Path, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    """An import of films ended in a traceback through skedge, and the live view did not say where
+    it broke."""
+    source = Path("bright.py").read_text().replace("body = ", "1 / 0; body = ")
+    Path("bright.py").write_text(source)
+    camera = ["--source", "films/stand/0.avi"] if command.startswith("live") else []
+    with pytest.raises(SystemExit) as ended:
+        main([*command.split(), *camera, "--pose", "bright.py:Bright"])
+    assert ended.value.code == 1
+    line = next(i for i, text in enumerate(source.splitlines(), 1) if "1 / 0" in text)
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        "skedge: --pose bright.py:Bright: ZeroDivisionError: division by zero"
+        f" (bright.py, line {line})"
+    )
+
+
 def test_only_films_that_are_new_are_looked_at(
     room: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

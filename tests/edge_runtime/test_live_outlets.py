@@ -118,8 +118,8 @@ class TestHook:
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(sys, "path", sys.path.copy())
-        path = self.write(tmp_path, "import nothing_of_that_name")
-        with pytest.raises(InputError, match="ModuleNotFoundError"):
+        path = self.write(tmp_path, "\n\nimport nothing_of_that_name")
+        with pytest.raises(InputError, match=rf"ModuleNotFoundError: .*\({path.name}, line 3\)"):
             load_hook(f"{path}:on_event")
 
     def test_it_may_raise_and_goes_on(self) -> None:

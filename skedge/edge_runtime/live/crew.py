@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from skedge.skeleton.errors import InputError
+from skedge.skeleton.errors import InputError, OwnCodeError
 
 
 class LiveError(RuntimeError):
@@ -45,7 +45,7 @@ class Crew:
         """Stop all threads because of this error; the first error is the one that is raised."""
         with self._lock:
             if self._error is None and not self.stopping.is_set():
-                expected = isinstance(error, InputError | BrokenPipeError)
+                expected = isinstance(error, InputError | OwnCodeError | BrokenPipeError)
                 self._error = (
                     error
                     if expected

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from skedge.edge_runtime.live.crew import Crew
-from skedge.skeleton.errors import InputError
+from skedge.skeleton.errors import InputError, described
 
 HELD = 1000
 LAST_WORDS = 1.0
@@ -135,9 +135,7 @@ def load_hook(
     try:
         spec.loader.exec_module(loaded)
     except Exception as error:
-        raise InputError(
-            f"{flag} {text}: {path} cannot be imported: {type(error).__name__}: {error}"
-        ) from None
+        raise InputError(f"{flag} {text}: {path} cannot be imported: {described(error)}") from None
     found = getattr(loaded, function, None)
     if not callable(found):
         raise InputError(f"{flag} {text}: expected a function {function} in {path}, found none")

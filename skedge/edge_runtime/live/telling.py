@@ -18,7 +18,7 @@ from skedge.edge_runtime.live.outlets import (
     only_ended,
 )
 from skedge.edge_runtime.live.pipeline import Live
-from skedge.skeleton.errors import InputError
+from skedge.skeleton.errors import InputError, described
 
 # A disk that takes no more, or not just now.
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
@@ -133,7 +133,7 @@ def tell(
     if hook is not None:
 
         def broken(error: Exception) -> None:
-            running.note(f"hook: {type(error).__name__}: {error}")
+            running.note(f"hook: {described(error)}")
 
         give_actions(Outlet("hook", hook, broken, after=[running.followed], lost=counted("hook")))
     broker = telling.broker()

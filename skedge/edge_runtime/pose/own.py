@@ -11,7 +11,7 @@ import numpy as np
 from skedge.datasets.mending import CHANNELS, PERSON_HEIGHT
 from skedge.edge_runtime.interfaces import Frame, Person
 from skedge.skeleton.anatomy import height_of
-from skedge.skeleton.errors import InputError
+from skedge.skeleton.errors import InputError, OwnCodeError, described
 from skedge.skeleton.layout import Layout
 
 # Frames of a person that tell how tall it is in the picture, and how often they are asked.
@@ -28,8 +28,8 @@ class OwnPose:
     was not seen) or xy. Of places in the picture people are made of `PERSON_HEIGHT`, as `skedge
     data import --channels xys` makes them.
 
-    Raises `InputError` where it is no estimator, and from `estimate` for joints of another shape;
-    both name the estimator.
+    Raises `InputError` where it is no estimator, and from `estimate` for joints of another shape,
+    and `OwnCodeError` where that breaks; all name the estimator.
     """
 
     def __init__(self, pose: Any, named: str) -> None:
@@ -58,13 +58,17 @@ class OwnPose:
         except Exception as error:
             raise InputError(
                 f"{named}: expected a pose estimator when called with the number of people,"
-                f" {people}, got {type(error).__name__}: {error}"
+                f" {people}, got {described(error)}"
             ) from None
         return cls(pose, named)
 
     def estimate(self, frame: Frame) -> tuple[Person, ...]:
-        found = self._pose.estimate(frame)
-        people = tuple(map(self._checked, found if isinstance(found, Iterable) else (found,)))
+        try:
+            found = self._pose.estimate(frame)
+            found = tuple(found) if isinstance(found, Iterable) else (found,)
+        except Exception as error:
+            raise OwnCodeError(f"{self._named}: {described(error)}") from error
+        people = tuple(map(self._checked, found))
         if self.channels == "xyz":
             return people
         placed = tuple(self._placed(person, frame.seconds) for person in people)
