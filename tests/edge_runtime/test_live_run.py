@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import numpy as np
@@ -190,6 +191,26 @@ def test_the_page_binds_to_this_computer_only_and_nothing_is_written(room: Path)
     assert [one for one in found["happened"] if one[0] == "open"] == []
     assert found["threads"] == ["MainThread"]
     assert list((room / "home").iterdir()) == []
+
+
+def test_what_the_page_says_is_in_the_log_of_the_device(room: Path) -> None:
+    """Its address broke the JSON lines on stderr, and wrong tokens were noted on the page alone."""
+    pytest.importorskip("cv2", reason="needs OpenCV: pip install 'skedge[live]'")
+    camera = ("--source", 100_000, "--model", room / "m.onnx", "--no_browser", "--port", 0)
+    process = start(room, "live", *camera, "--json-notes", RATE="100", SKEDGE_TOKEN="correct-horse")
+    assert process.stderr is not None
+    said = json.loads(process.stderr.readline())["note"]
+    assert said.startswith("the page: http://127.0.0.1:")
+    assert said.endswith("/?token=...")
+    guess = said.removeprefix("the page: ").replace("/?token=...", "/state?token=wrong-horse")
+    with pytest.raises(HTTPError, match="401"):
+        urlopen(guess, timeout=30)
+    note = json.loads(process.stderr.readline())
+    assert note["note"] == "page: a wrong token from 127.0.0.1"
+    assert {"schema", "device", "time"} <= note.keys()
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=60)
+    assert process.returncode == 0
 
 
 def test_one_line_for_each_action(room: Path) -> None:

@@ -405,6 +405,22 @@ def test_a_streams_password_is_not_shown() -> None:
 
 
 @pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("http://10.0.0.4/video.cgi?user=admin&pwd=secret", "http://10.0.0.4/video.cgi?user=...&pwd=..."),
+        ("rtsp://10.0.0.4/user=admin&password=secret&channel=1", "rtsp://10.0.0.4/user=...&password=...&channel=..."),
+        ("rtsp://me:secret@host/way?key=secret#a", "rtsp://me:...@host/way?key=...#a"),
+        ("films/day=1/a.mp4", "films/day=1/a.mp4"),
+    ],
+)  # fmt: skip
+def test_a_password_that_a_camera_takes_in_its_address_is_not_shown(
+    address: str, shown: str
+) -> None:
+    """Only the one before the @ was hidden: notes, the log and the page had the other."""
+    assert without_password(address) == shown
+
+
+@pytest.mark.parametrize(
     "address",
     [
         "rtsp://[fe80::1/x",

@@ -117,10 +117,6 @@ class Live:
             wait=every_frame and painter is not None and painter.patient
         )
         self._outlook = Outlook()
-        self._listeners: dict[str, list[Callable[[dict[str, Any]], None]]] = {
-            "action": [],
-            "note": [],
-        }
         self._began = time.monotonic()
         self._answered = -np.inf
         self._figures: dict[str, Any] = {"rates": {}, "latencies": {}, "health": {}}
@@ -131,7 +127,7 @@ class Live:
     def tell(self, kind: str, listener: Callable[[dict[str, Any]], None]) -> None:
         """Give a function every document of a kind, action or note; an error in it ends the live
         view."""
-        self._listeners[kind].append(listener)
+        self.log.tell(kind, listener)
 
     def note(self, text: str) -> None:
         """Say something to whoever looks on."""
@@ -276,9 +272,7 @@ class Live:
             self.crew.stop()
 
     def _announce(self, kind: str, document: dict[str, Any]) -> None:
-        stamped = self.log.add(kind, document)
-        for listener in self._listeners[kind]:
-            listener(stamped)
+        self.log.add(kind, document)
 
     def _publish(self) -> None:
         due = 0.0
@@ -318,21 +312,30 @@ def _clock() -> str:
 
 
 class Log:
-    """The last 100 events and notes, numbered from 1, for readers that come and go."""
+    """The last 100 events and notes, numbered from 1, for readers that come and go, and for
+    listeners, who get each as it comes."""
 
     def __init__(self) -> None:
+        self._listeners: dict[str, list[Callable[[dict[str, Any]], None]]] = {
+            "action": [],
+            "note": [],
+        }
         self._entries: deque[tuple[int, str, dict[str, Any]]] = deque(maxlen=REMEMBERED)
         self._number = 0
         self._lock = threading.Lock()
 
-    def add(self, kind: str, document: dict[str, Any]) -> dict[str, Any]:
-        """Log a document of a kind, action or note; the document comes back with the time of the
-        day in it."""
+    def tell(self, kind: str, listener: Callable[[dict[str, Any]], None]) -> None:
+        """Give a function every document of a kind, action or note, from now on."""
+        self._listeners[kind].append(listener)
+
+    def add(self, kind: str, document: dict[str, Any]) -> None:
+        """Log a document of a kind, action or note, with the time of the day in it."""
         with self._lock:
             self._number += 1
             stamped = document | {"time": _clock()}
             self._entries.append((self._number, kind, stamped))
-            return stamped
+        for listener in self._listeners[kind]:
+            listener(stamped)
 
     def since(self, number: int) -> list[tuple[int, str, dict[str, Any]]]:
         """Entries with a greater number, oldest first: (number, kind, document)."""

@@ -273,7 +273,7 @@ def _look(
     try:
         tell(running, telling, hook, lines=lines)
         for note in notes:
-            print(note, file=sys.stderr, flush=True)
+            telling.say({"note": note}, mark="")
         if sys.stderr.isatty():
             view = Terminal(running, Console(stderr=True), page.address if page else None)
             running.crew.start("terminal", view.run)

@@ -89,13 +89,13 @@ class Telling:
         """The function of the user's own; raises `InputError` where there is none of that name."""
         return None if self.hook is None else load_hook(self.hook)
 
-    def say(self, document: Document) -> None:
-        """Print a note on stderr."""
+    def say(self, document: Document, mark: str = "note: ") -> None:
+        """Print a note on stderr, as plain text with a mark before it."""
         if self.json_notes:
             line = {"schema": "skedge.note/1", "device": self.name, **document}
             print(json.dumps(line, ensure_ascii=False), file=sys.stderr, flush=True)
         else:
-            print(f"note: {document['note']}", file=sys.stderr, flush=True)
+            print(f"{mark}{document['note']}", file=sys.stderr, flush=True)
 
 
 def tell(

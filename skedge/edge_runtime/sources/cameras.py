@@ -79,16 +79,21 @@ def open_pi_camera(number: int) -> Capture:
 
 
 def without_password(address: str) -> str:
-    """An address that can be shown: a password in it becomes dots, in one that cannot be read all
-    that may hold one."""
+    """An address that can be shown: a password in it, and what stands behind a "=" in its path and
+    query, where cameras take passwords too, becomes dots; in one that cannot be read all that may
+    hold one."""
     try:
         parts = urlsplit(address)
     except ValueError:
         return re.sub("//.*@", "//...@", address)
-    if parts.password is None:
+    if not parts.netloc:
         return address
-    user, _, host = parts.netloc.rpartition("@")
-    return urlunsplit(parts._replace(netloc=f"{user.partition(':')[0]}:...@{host}"))
+    path, query = (re.sub("=[^&;/]+", "=...", part) for part in (parts.path, parts.query))
+    parts = parts._replace(path=path, query=query)
+    if parts.password is not None:
+        user, _, host = parts.netloc.rpartition("@")
+        parts = parts._replace(netloc=f"{user.partition(':')[0]}:...@{host}")
+    return urlunsplit(parts)
 
 
 class _OpenCV:
