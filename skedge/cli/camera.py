@@ -172,7 +172,7 @@ def record_command(parser: ArgumentParser) -> Callable[[Any], None]:
         takes = Takes(
             args.label,
             args.clips,
-            seconds=seconds or 2.5,
+            seconds=2.5 if seconds is None else seconds,
             countdown=args.countdown,
             subject=args.subject,
         )

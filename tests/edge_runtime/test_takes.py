@@ -177,17 +177,48 @@ class TestCommand:
         assert ended.value.code == 2
         assert "two clips of each new class" in capsys.readouterr().err
 
-    def test_a_recording_that_ends_early_stores_nothing(
+    def test_what_was_done_before_the_end_is_kept(
+        self, record: Callable[..., None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """Who pressed Ctrl-C after 40 of 60 seconds, or whose ssh broke off, began anew."""
+        append(tmp_path / "mine", [Clip("bow", np.zeros((1, 5, 25, 3)))], NTU, 30.0)
+        with pytest.raises(SystemExit) as ended:
+            record("ring", "--clips", 5, "--seconds", 1, "--countdown", 0, frames=100)
+        assert ended.value.code == 2
+        names = list(Store(tmp_path / "mine").index["name"])
+        assert names == ["bow-1", *(f"ring-{number}" for number in range(1, len(names)))]
+        added = len(names) - 1
+        assert 2 <= added < 5
+        shown = capsys.readouterr().err
+        assert (
+            f"note: {added} clips were added to {tmp_path / 'mine'}; --clips {5 - added}" in shown
+        )
+        assert f"skedge: the recording ended after {added} of 5 clips" in shown
+
+    def test_what_was_done_before_the_camera_broke_is_kept(
+        self, record: Callable[..., None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        with pytest.raises(SystemExit) as ended:
+            record(
+                "ring",
+                *("--clips", 5, "--seconds", 1, "--countdown", 0),
+                people=lambda seconds: one(seconds) if seconds < 2.5 else 1 / 0,
+            )
+        assert ended.value.code == 1
+        shown = capsys.readouterr().err
+        assert "ZeroDivisionError" in shown
+        assert f"2 clips were added to {tmp_path / 'mine'}; --clips 3 records the others" in shown
+        assert list(Store(tmp_path / "mine").index["name"]) == ["ring-1", "ring-2"]
+
+    def test_an_end_before_the_first_clip_stores_nothing(
         self, record: Callable[..., None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         append(tmp_path / "mine", [Clip("bow", np.zeros((1, 5, 25, 3)))], NTU, 30.0)
         before = Store(tmp_path / "mine").fingerprint
         with pytest.raises(SystemExit) as ended:
-            record("ring", "--clips", 5, "--seconds", 1, "--countdown", 0, frames=100)
+            record("ring", "--clips", 5, "--seconds", 1, "--countdown", 0, frames=20)
         assert ended.value.code == 2
-        shown = capsys.readouterr().err
-        assert "nothing was stored" in shown
-        assert "of 5 clips" in shown
+        assert "the recording ended after 0 of 5 clips" in capsys.readouterr().err
         assert Store(tmp_path / "mine").fingerprint == before
 
     def test_a_place_where_nothing_can_be_written_is_refused_before_anything_is_recorded(
@@ -205,6 +236,14 @@ class TestCommand:
         assert ended.value.code == 2
         assert seen == []
         assert "expected a place where a store can be written" in capsys.readouterr().err
+
+    def test_clips_of_no_length_are_refused(
+        self, record: Callable[..., None], capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """They became clips of two and a half seconds."""
+        with pytest.raises(SystemExit):
+            record("ring", "--seconds", 0)
+        assert "--seconds: expected from 0.5 to 1000, got 0" in capsys.readouterr().err
 
     def test_a_store_of_another_layout_is_refused_before_anything_is_recorded(
         self, record: Callable[..., None], tmp_path: Path, capsys: pytest.CaptureFixture[str]

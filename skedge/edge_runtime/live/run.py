@@ -192,11 +192,12 @@ def record(
     viewing: Viewing,
     every_frame: bool = False,
 ) -> tuple[int, int]:
-    """Add clips to a store, or make one: all that `takes` asks for, or none. How many were added,
-    and how many there are.
+    """Add the clips that `takes` gathers to a store, or make one. How many were added, and how many
+    there are.
 
-    Raises `InputError` where the store is of another layout or rate or cannot be written, before
-    anything is recorded, and for an end before all clips were there.
+    Those that were done before the recording broke off, by whatever, are added too. Raises
+    `InputError` where the store is of another layout or rate or cannot be written, before anything
+    is recorded, and for an end before all clips were there.
     """
     layouts: list[Layout] = []
 
@@ -206,14 +207,31 @@ def record(
         layouts.append(layout)
         return takes
 
-    with as_ctrl_c(), lines_alone() as lines:
-        _look(camera, consumer, lines, viewing=viewing, telling=Telling(), every_frame=every_frame)
-    if not takes.complete:
-        raise InputError(
-            f"the recording ended after {len(takes.clips)} of {takes.count} clips; nothing was"
-            " stored"
-        )
-    return len(takes.clips), len(append(store, takes.clips, layouts[0], rate=RATE))
+    telling = Telling()
+    there = 0
+    with as_ctrl_c():
+        try:
+            with lines_alone() as lines:
+                _look(
+                    camera,
+                    consumer,
+                    lines,
+                    viewing=viewing,
+                    telling=telling,
+                    every_frame=every_frame,
+                )
+        finally:
+            if takes.clips:
+                waits = f"{store} is being written; wait for its end"
+                with unbroken(lambda: telling.say({"note": waits})):
+                    there = len(append(store, takes.clips, layouts[0], rate=RATE))
+            missing = takes.count - len(takes.clips)
+            if takes.clips and missing:
+                kept = f"{len(takes.clips)} clips were added to {store}"
+                telling.say({"note": f"{kept}; --clips {missing} records the others"})
+    if missing:
+        raise InputError(f"the recording ended after {len(takes.clips)} of {takes.count} clips")
+    return len(takes.clips), there
 
 
 def _look(
