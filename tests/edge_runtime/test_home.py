@@ -348,6 +348,8 @@ def test_home_assistant_finds_the_device(broker: Mosquitto) -> None:
         ("mqtt://", "expected mqtt://host:port"),
         ("mqtt://host:port", "expected mqtt://host:port"),
         ("mqtt://me:secret@host", "expected no password in the address"),
+        ("mqtt://host/house/", "expected mqtt://host:port"),
+        ("mqt://me:secret@host", "expected mqtt://host:port"),
     ],
 )
 def test_a_wrong_address_is_one_line(url: str, message: str, tmp_path: Path) -> None:
@@ -365,9 +367,17 @@ def test_wrong_files_are_one_line(tmp_path: Path) -> None:
         with pytest.raises(InputError, match=message):
             Broker("mqtt://host", tmp_path / login)
     with pytest.raises(InputError, match="--mqtt-ca"):
-        Broker("mqtt://host", ca=tmp_path / "none")
+        Broker("mqtts://host", ca=tmp_path / "none")
+    with pytest.raises(InputError, match=r"--mqtt-ca .*login: expected a file of certificates"):
+        Broker("mqtts://host", ca=tmp_path / "login")
     with pytest.raises(InputError, match="expected --mqtt with"):
         Telling(mqtt_ca=tmp_path / "login")
+
+
+def test_a_certificate_for_a_way_that_is_not_encrypted_is_refused(tmp_path: Path) -> None:
+    """It was passed over, and all went to the broker in the clear."""
+    with pytest.raises(InputError, match=r"expected an address with mqtts://, got mqtt://"):
+        Broker("mqtt://host", ca=tmp_path / "ca.pem")
 
 
 def test_prometheus_reads_the_metrics() -> None:

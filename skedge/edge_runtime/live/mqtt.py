@@ -2,6 +2,7 @@
 
 import json
 import re
+import ssl
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from skedge import __version__
 from skedge.edge_runtime.live.pipeline import Live
+from skedge.edge_runtime.sources.cameras import without_password
 from skedge.skeleton.errors import InputError
 
 PORTS = {"mqtt": 1883, "mqtts": 8883}
@@ -44,18 +46,34 @@ class Broker:
         try:
             parts = urlsplit(self.url)
             known = parts.scheme in PORTS and parts.hostname and (parts.port or 1) > 0
+            known = known and parts.path in ("", "/") and not parts.query
         except ValueError:
             known = False
         if not known:
-            raise InputError(f"--mqtt: expected mqtt://host:port or mqtts://, got {self.url!r}")
+            shown = without_password(self.url)
+            raise InputError(f"--mqtt: expected mqtt://host:port or mqtts://, got {shown!r}")
         if parts.username or parts.password:
             raise InputError(
                 "--mqtt: expected no password in the address, where other programs see it; write"
                 " user and password into a file, two lines, and name it with --mqtt-login"
             )
-        if self.ca is not None and not self.ca.is_file():
-            raise InputError(f"--mqtt-ca {self.ca}: expected a file of certificates, found none")
+        if self.ca is not None:
+            self._check_ca(self.ca, parts.scheme)
         self.user()
+
+    @staticmethod
+    def _check_ca(ca: Path, scheme: str) -> None:
+        if scheme != "mqtts":
+            raise InputError(
+                f"--mqtt-ca: expected an address with mqtts://, got {scheme}://, which does not"
+                " encrypt"
+            )
+        try:
+            ssl.create_default_context(cafile=str(ca))
+        except OSError as error:  # a damaged certificate is one, too
+            raise InputError(
+                f"--mqtt-ca {ca}: expected a file of certificates (PEM): {error.strerror}"
+            ) from None
 
     def user(self) -> tuple[str, str] | None:
         """User and password, None without a login."""
