@@ -4,7 +4,7 @@ together."""
 import json
 import threading
 import time
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -51,6 +51,18 @@ class Watcher:
 
     def finish(self) -> Outlook:
         return Outlook()
+
+
+class Unplugged(Skeletons):
+    """A camera that is lost after its last frame, and not found again."""
+
+    status = ""
+
+    def __iter__(self) -> Iterator[Frame]:
+        yield from super().__iter__()
+        self.status = "no picture, trying again in 10 s"
+        while not self.closed:
+            time.sleep(0.01)
 
 
 class Painter:
@@ -588,3 +600,30 @@ def test_timing_gives_medians_and_rates(monkeypatch: pytest.MonkeyPatch) -> None
     assert timing.rates()["camera"] == pytest.approx(10, abs=0.4)
     now[0] += 10
     assert timing.rates() == {"camera": 0.0}
+
+
+def test_what_goes_on_when_the_camera_is_lost_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A wave went on until the camera was back: all night, for Home Assistant."""
+    monkeypatch.setattr("skedge.edge_runtime.live.pipeline.STALE_SECONDS", 0.3)
+    recognizer = Recognizer.load(
+        quick_model(tmp_path / "m.onnx"), threshold=0.0, patience=1, debounce=0.0
+    )
+    source = Unplugged(lambda seconds: (Person(1, body(seconds)),), 60)
+    live = Live(source, None, NTU, Actions(recognizer), name="camera 0", every_frame=True)
+    told: list[dict[str, Any]] = []
+    live.tell("action", told.append)
+    live.start()
+    try:
+        wait_until(lambda: source.status)
+        wait_until(lambda: told and told[-1]["phase"] == "ended")
+        begun, ended = (
+            sorted(one["id"] for one in told if one["phase"] == phase)
+            for phase in ("begun", "ended")
+        )
+        assert begun == ended != []
+        assert not live.crew.stopping.is_set()
+    finally:
+        live.close()
+    assert len(told) == 2 * len(begun), "each ends once"

@@ -221,8 +221,8 @@ class Actions:
         return tuple(new.values())
 
     def finish(self) -> Outlook:
-        """End all events that go on: no frame will come any more. Says so if there never was
-        anybody whom the model could look at."""
+        """End all events that go on: no frame will come any more, or none for a while. Says so if
+        there never was anybody whom the model could look at."""
         notes: tuple[str, ...] = ()
         if self._frames > 0 and not self._looked_at:
             who = "nobody's whole body" if self._met else "nobody"

@@ -31,10 +31,17 @@ class Mailbox(Generic[T]):
             self._item = item
             self._changed.notify_all()
 
-    def take(self) -> T | None:
-        """Wait for an item and take it; None once the box is closed and empty."""
+    @property
+    def ended(self) -> bool:
+        """Whether nothing will come any more: the box is closed and empty."""
         with self._changed:
-            self._changed.wait_for(lambda: self._item is not None or self._closed)
+            return self._closed and self._item is None
+
+    def take(self, seconds: float | None = None) -> T | None:
+        """Wait for an item, for so many seconds at the most, and take it; None where none came,
+        and once the box is closed and empty."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._item is not None or self._closed, seconds)
             item = self._item
             self._item = None
             self._changed.notify_all()

@@ -38,7 +38,7 @@ class Consumer(Protocol):
     def update(self, observation: Observation) -> Outlook: ...
 
     def finish(self) -> Outlook:
-        """The last events and notes: no observation will come any more."""
+        """The last events and notes: no observation will come any more, or none for a while."""
         ...
 
 
@@ -230,22 +230,28 @@ class Live:
         self._pictures.close()
 
     def _follow(self) -> None:
-        while (
-            observation := self._observations.take()
-        ) is not None and not self.crew.stopping.is_set():
-            start = time.monotonic()
-            with self.pulse.work("action"):
-                self._outlook = outlook = self._consumer.update(observation)
-            self._answered = now = time.monotonic()
-            self.timing.took("action", now - start)
-            self.timing.took("camera to answer", now - observation.taken)
-            self.timing.happened("action")
-            self._announce_all(outlook)
-            if outlook.finished:
-                self.crew.stop()
+        while not (self._observations.ended or self.crew.stopping.is_set()):
+            observation = self._observations.take(STALE_SECONDS)
+            if observation is not None:
+                self._answer(observation)
+            elif getattr(self._source, "status", ""):
+                # The camera is lost, maybe for hours: nobody goes on waving meanwhile.
+                self._announce_all(Outlook(happenings=self._consumer.finish().happenings))
         self._announce_all(self._consumer.finish())
         self.followed.set()
         self._done("action")
+
+    def _answer(self, observation: Observation) -> None:
+        start = time.monotonic()
+        with self.pulse.work("action"):
+            self._outlook = outlook = self._consumer.update(observation)
+        self._answered = now = time.monotonic()
+        self.timing.took("action", now - start)
+        self.timing.took("camera to answer", now - observation.taken)
+        self.timing.happened("action")
+        self._announce_all(outlook)
+        if outlook.finished:
+            self.crew.stop()
 
     def _announce_all(self, outlook: Outlook) -> None:
         for happening in outlook.happenings:
