@@ -83,6 +83,7 @@ def main(argv: list[str] | None = None) -> None:
     Exits with 2 and one line for wrong input, 3 for a refused export, 1 where a thread of the live
     view or code of the user's own broke, 130 on Ctrl-C.
     """
+    _open_closed()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # what its encoding lacks is written with a "?"
             stream.reconfigure(errors="replace")
@@ -95,6 +96,18 @@ def main(argv: list[str] | None = None) -> None:
         print(help.group_help(arguments[0], COMMANDS))
     else:
         _run_command(arguments)
+
+
+def _open_closed() -> None:
+    """Let standard streams that are closed lead nowhere: else stderr's words go to stdout, and a
+    file or a camera that is opened next takes their number, and gets what libraries print."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # it gets the lowest number that is free, this one
+        if getattr(sys, name) is None and number:
+            setattr(sys, name, open(number, "w", closefd=False))  # noqa: SIM115
 
 
 def parse(name: str, arguments: list[str]) -> Any:

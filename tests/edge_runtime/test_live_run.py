@@ -86,6 +86,7 @@ def start(
     *arguments: object,
     stderr: int = subprocess.PIPE,
     ignored: signal.Signals | None = None,
+    code: str = CHILD,
     **more: str,
 ) -> subprocess.Popen[str]:
     keep = {
@@ -99,7 +100,7 @@ def start(
         "HOME": str(home), "TMPDIR": str(home), "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
         "PYTHONDONTWRITEBYTECODE": "1", "REPORT": str(room / "report.json"), **more,
     }  # fmt: skip
-    command = [sys.executable, "-c", CHILD, *map(str, arguments)]
+    command = [sys.executable, "-c", code, *map(str, arguments)]
     return subprocess.Popen(
         command,
         env=environment,
@@ -199,7 +200,9 @@ def test_what_the_page_says_is_in_the_log_of_the_device(room: Path) -> None:
     camera = ("--source", 100_000, "--model", room / "m.onnx", "--no_browser", "--port", 0)
     process = start(room, "live", *camera, "--json-notes", RATE="100", SKEDGE_TOKEN="correct-horse")
     assert process.stderr is not None
-    said = json.loads(process.stderr.readline())["note"]
+    first = json.loads(process.stderr.readline())
+    assert {"schema", "device", "time"} <= first.keys()
+    said = first["note"]
     assert said.startswith("the page: http://127.0.0.1:")
     assert said.endswith("/?token=...")
     guess = said.removeprefix("the page: ").replace("/?token=...", "/state?token=wrong-horse")
@@ -315,6 +318,25 @@ def test_who_reads_the_events_may_leave(room: Path) -> None:
     assert process.wait(60) == 0
     assert process.stderr is not None
     assert process.stderr.read() == ""
+
+
+@pytest.mark.parametrize("closed", [(1,), (2,), (0, 1, 2)])
+def test_a_service_may_have_no_standard_streams(room: Path, closed: tuple[int, ...]) -> None:
+    """It ended in a traceback, and a file that was opened had what should go to stderr."""
+    (room / "heard.py").write_text(
+        "def on_event(event):\n    with open('heard', 'a') as file:\n        file.write('x')\n"
+    )
+    arguments = ["--model", str(room / "m.onnx"), "--no_page", "--every_frame", *map(str, EVENTS)]
+    code = f"import os\nfor one in {closed}: os.close(one)\n{CHILD}"
+    process = start(
+        room, "live", "--source", 200, *arguments, "--hook", "heard:on_event", code=code
+    )
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    assert err == ""
+    heard = len((room / "heard").read_text())
+    assert heard > 5
+    assert len(out.splitlines()) == (heard if closed == (2,) else 0)
 
 
 def test_a_hook_gets_events_and_may_break(room: Path, fake_sources: SimpleNamespace, capsys: pytest.CaptureFixture[str],

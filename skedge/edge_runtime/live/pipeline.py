@@ -171,7 +171,7 @@ class Live:
         return {
             "source": self.name,
             "status": self._status,
-            "time": _clock(),
+            "time": clock(),
             "uptime": round(now - self._began, 1),
             "people": [answer.document() for answer in outlook.answers],
             "banner": outlook.banner,
@@ -313,7 +313,8 @@ class Live:
             self.note(f"{self.name}: {status or 'is back'}")
 
 
-def _clock() -> str:
+def clock() -> str:
+    """The time of the day, as events and notes carry it."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
@@ -338,7 +339,7 @@ class Log:
         """Log a document of a kind, action or note, with the time of the day in it."""
         with self._lock:
             self._number += 1
-            stamped = document | {"time": _clock()}
+            stamped = document | {"time": clock()}
             self._entries.append((self._number, kind, stamped))
         for listener in self._listeners[kind]:
             listener(stamped)

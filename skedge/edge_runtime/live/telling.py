@@ -17,7 +17,7 @@ from skedge.edge_runtime.live.outlets import (
     load_hook,
     only_ended,
 )
-from skedge.edge_runtime.live.pipeline import Live
+from skedge.edge_runtime.live.pipeline import Live, clock
 from skedge.skeleton.errors import InputError, described
 
 # A disk that takes no more, or not just now.
@@ -92,7 +92,7 @@ class Telling:
     def say(self, document: Document, mark: str = "note: ") -> None:
         """Print a note on stderr, as plain text with a mark before it."""
         if self.json_notes:
-            line = {"schema": "skedge.note/1", "device": self.name, **document}
+            line = {"schema": "skedge.note/1", "device": self.name, "time": clock(), **document}
             print(json.dumps(line, ensure_ascii=False), file=sys.stderr, flush=True)
         else:
             print(f"{mark}{document['note']}", file=sys.stderr, flush=True)
