@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from skedge.edge_runtime.live.machine import health, temperature, throttled
 from skedge.edge_runtime.live.mailbox import Newest
 from skedge.edge_runtime.live.outlets import HELD, Outlet, json_lines, load_hook
 from skedge.edge_runtime.live.run import open_camera
-from skedge.edge_runtime.live.telling import Telling, tell
+from skedge.edge_runtime.live.telling import Telling, deliver_all, say_given_up, tell
 from skedge.skeleton import InputError, load_layout
 from tests.edge_runtime.live_fakes import NTU, Pictures, Pose, body, quick_recognizer
 
@@ -176,6 +177,28 @@ class TestHook:
         assert 4 <= lost <= 5
         assert [note for note in notes if note.startswith("hook")] == [
             f"hook: too slow: {HELD} events wait, and the oldest are lost"
+        ]
+
+    def test_who_waits_for_a_slow_hook_is_told_so(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("skedge.edge_runtime.live.telling.PATIENCE", 0.1)
+        crew, gate, said = Crew(), threading.Event(), []
+        outlet = Outlet("hook", lambda document: gate.wait(30), lambda error: None)
+        outlet.start(crew)
+        outlet.put({})
+        outlet.put({})
+        crew.stop()
+
+        def say(document: dict[str, Any]) -> None:
+            said.append(document["note"])
+            gate.set()
+
+        say_given_up([outlet], lambda document: said.append(document["note"]))
+        deliver_all([outlet], say)
+        deliver_all([outlet], say)
+        say_given_up([outlet], say)
+        assert said == [
+            "hook: 2 events were not taken before the end",
+            "hook: 2 events wait for it; Ctrl-C gives them up",
         ]
 
     def test_events_are_lines_of_json(self) -> None:

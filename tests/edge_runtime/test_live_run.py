@@ -4,6 +4,7 @@ import errno
 import io
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -371,6 +372,49 @@ def test_what_a_hook_and_its_programs_print_is_not_among_the_events(room: Path) 
     said = err.splitlines()
     assert said.count("imported") == 1
     assert said.count("light on") == said.count("from a program") == len(events)
+
+
+SLOW = """
+import os, time
+def on_event(event):
+    time.sleep(SECONDS)
+    with open("heard", "a") as file:
+        file.write("x")
+"""
+
+
+def test_a_slow_hook_gets_all_events_of_a_film(room: Path) -> None:
+    """Those that waited for it when the film was over were lost, and nothing said so."""
+    # Longer than an end waits for threads otherwise.
+    (room / "slow.py").write_text(SLOW.replace("SECONDS", "0 if os.path.exists('heard') else 10"))
+    model = ("--model", room / "m.onnx", "--no_page", "--every_frame", *EVENTS)
+    process = start(room, "live", "--source", 200, *model, "--hook", "slow:on_event")
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    assert len((room / "heard").read_text()) == len(out.splitlines()) > 5
+
+
+def test_events_that_a_hook_has_not_taken_are_counted_at_ctrl_c(room: Path) -> None:
+    (room / "slow.py").write_text(SLOW.replace("SECONDS", "30"))
+    process = endless(room, "--hook", "slow:on_event")
+    assert process.stdout is not None
+    for _ in range(4):
+        assert json.loads(process.stdout.readline())
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert re.search(r"note: hook: \d+ events were not taken before the end", err)
+
+
+@pytest.mark.parametrize("where", ["", "def on_event(event): "])
+def test_a_hook_that_exits_is_told_of(room: Path, where: str) -> None:
+    """At its import skedge ended with 0 and without a word, at an event with `SystemExit: 3`."""
+    (room / "exits.py").write_text(f"import sys\n{where}sys.exit(3)\n")
+    model = ("--model", room / "m.onnx", "--no_page", "--every_frame", *EVENTS)
+    process = start(room, "live", "--source", 200, *model, "--hook", "exits:on_event")
+    out, err = process.communicate(timeout=120)
+    assert "SystemExit: 3 (exits.py, line 2)" in err
+    assert (process.returncode, len(out.splitlines()) > 5) == ((0, True) if where else (2, False))
 
 
 def test_who_stops_it_before_it_has_begun_sees_no_error(

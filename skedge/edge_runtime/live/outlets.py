@@ -14,6 +14,8 @@ from skedge.skeleton.errors import InputError, described
 
 HELD = 1000
 LAST_WORDS = 1.0
+# `sys.exit` in a user's own function is no wish to end what called it.
+BROKEN = (Exception, SystemExit)
 
 Document = dict[str, Any]
 
@@ -24,14 +26,14 @@ class Outlet:
     Of events that pile up the oldest are left out; `lost` is told how many those are (`dropped`)
     whenever there is one more. What the function raises is handed to `broken`. Once closed, it
     delivers what is still put until all of `after` are set, a second at the most; then `ended` is
-    set.
+    set. `left` events wait or are being delivered.
     """
 
     def __init__(
         self,
         name: str,
         deliver: Callable[[Document], object],
-        broken: Callable[[Exception], None],
+        broken: Callable[[BaseException], None],
         after: Sequence[threading.Event] = (),
         lost: Callable[[int], None] = lambda count: None,
     ) -> None:
@@ -43,8 +45,14 @@ class Outlet:
         self._after = after
         self._lost = lost
         self._waiting: deque[Document] = deque()
+        self._busy = False
         self._closed = False
         self._changed = threading.Condition()
+
+    @property
+    def left(self) -> int:
+        with self._changed:
+            return len(self._waiting) + self._busy
 
     def put(self, document: Document) -> None:
         with self._changed:
@@ -79,13 +87,15 @@ class Outlet:
         """Deliver what comes, until it is closed and nothing is left."""
         while True:
             with self._changed:
+                self._busy = False
                 self._changed.wait_for(lambda: self._waiting or self._closed)
                 if not self._waiting:
                     return
+                self._busy = True
                 document = self._waiting.popleft()
             try:
                 self._deliver(dict(document))
-            except Exception as error:
+            except BROKEN as error:
                 self._broken(error)
 
 
@@ -134,7 +144,7 @@ def load_hook(
     sys.modules[path.stem] = loaded
     try:
         spec.loader.exec_module(loaded)
-    except Exception as error:
+    except BROKEN as error:
         raise InputError(f"{flag} {text}: {path} cannot be imported: {described(error)}") from None
     found = getattr(loaded, function, None)
     if not callable(found):

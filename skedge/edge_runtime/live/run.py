@@ -23,7 +23,7 @@ from skedge.edge_runtime.live.machine import share_heaps
 from skedge.edge_runtime.live.mailbox import Newest
 from skedge.edge_runtime.live.metrics import Metrics
 from skedge.edge_runtime.live.model_watch import ModelFile, watch
-from skedge.edge_runtime.live.outlets import load_hook
+from skedge.edge_runtime.live.outlets import Outlet, load_hook
 from skedge.edge_runtime.live.pipeline import Consumer, Live
 from skedge.edge_runtime.live.pose_file import PoseFile
 from skedge.edge_runtime.live.server import Feeds, Page, is_own, token_for
@@ -31,7 +31,7 @@ from skedge.edge_runtime.live.signals import as_ctrl_c, unbroken
 from skedge.edge_runtime.live.stdout import lines_alone
 from skedge.edge_runtime.live.systemd import Manager
 from skedge.edge_runtime.live.takes import RATE, Takes
-from skedge.edge_runtime.live.telling import Telling, tell
+from skedge.edge_runtime.live.telling import Telling, deliver_all, say_given_up, tell
 from skedge.edge_runtime.live.terminal import Terminal
 from skedge.edge_runtime.live.view import View
 from skedge.edge_runtime.pose.own import OwnPose
@@ -288,8 +288,9 @@ def _look(
     except BaseException:
         opened.source.close()
         raise
+    outlets: list[Outlet] = []
     try:
-        tell(running, telling, hook, lines=lines)
+        outlets += tell(running, telling, hook, lines=lines)
         for note in notes:
             telling.say({"note": note}, mark="")
         if sys.stderr.isatty():
@@ -305,10 +306,15 @@ def _look(
         if manager.listens:
             running.crew.start("service manager", lambda: manager.follow(running))
         running.wait()
+        running.crew.raise_error()
+        deliver_all(outlets, telling.say)
     except KeyboardInterrupt:
         pass
     finally:
-        running.close()
+        try:
+            running.close()
+        finally:
+            say_given_up(outlets, telling.say)
 
 
 def addresses(host: str, port: int, token: str | None) -> list[str]:

@@ -20,6 +20,8 @@ from skedge.edge_runtime.live.outlets import (
 from skedge.edge_runtime.live.pipeline import Live, clock
 from skedge.skeleton.errors import InputError, described
 
+# Seconds for a hook or a reader of stdout at the end before it is said to be slow.
+PATIENCE = 3.0
 # A disk that takes no more, or not just now.
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
 
@@ -100,15 +102,15 @@ class Telling:
 
 def tell(
     running: Live, telling: Telling, hook: Callable[[Document], object] | None, lines: TextIO
-) -> None:
+) -> list[Outlet]:
     """Events to `lines`, which is stdout, and to the hook, and notes to stderr, where no view in
-    the terminal shows them."""
-    last_words = [running.followed]
+    the terminal shows them. Those to whom events go."""
+    outlets: list[Outlet] = []
 
     def give_actions(outlet: Outlet) -> None:
         running.tell("action", only_ended(outlet.put) if telling.ended_only else outlet.put)
         outlet.start(running.crew)
-        last_words.append(outlet.ended)
+        outlets.append(outlet)
 
     def counted(name: str) -> Callable[[int], None]:
         running.lost[name] = 0
@@ -132,7 +134,7 @@ def tell(
         )
     if hook is not None:
 
-        def broken(error: Exception) -> None:
+        def broken(error: BaseException) -> None:
             running.note(f"hook: {described(error)}")
 
         give_actions(Outlet("hook", hook, broken, after=[running.followed], lost=counted("hook")))
@@ -146,9 +148,26 @@ def tell(
         running.tell("action", home.tell)
         running.crew.start("mqtt", home.run)
     if not sys.stderr.isatty():
-        notes = Outlet("stderr", telling.say, _ignore, after=last_words)
+        after = [running.followed, *(outlet.ended for outlet in outlets)]
+        notes = Outlet("stderr", telling.say, _ignore, after=after)
         running.tell("note", notes.put)
         notes.start(running.crew)
+    return outlets
+
+
+def deliver_all(outlets: list[Outlet], say: Callable[[Document], None]) -> None:
+    """Wait until all events are delivered, however long that takes, and `say` so where it does."""
+    for outlet in outlets:
+        if not outlet.ended.wait(PATIENCE):
+            say({"note": f"{outlet.name}: {outlet.left} events wait for it; Ctrl-C gives them up"})
+            outlet.ended.wait()
+
+
+def say_given_up(outlets: list[Outlet], say: Callable[[Document], None]) -> None:
+    """`say` which events nobody will get."""
+    for outlet in outlets:
+        if outlet.left:
+            say({"note": f"{outlet.name}: {outlet.left} events were not taken before the end"})
 
 
 class _Stdout:
@@ -159,7 +178,7 @@ class _Stdout:
         self._running = running
         self._said = False
 
-    def __call__(self, error: Exception) -> None:
+    def __call__(self, error: BaseException) -> None:
         if not isinstance(error, OSError) or error.errno not in FULL:
             self._running.crew.fail("stdout", error)
         elif not self._said:
@@ -167,5 +186,5 @@ class _Stdout:
             self._running.note(f"stdout: {error.strerror}: events are lost there")
 
 
-def _ignore(error: Exception) -> None:
+def _ignore(error: BaseException) -> None:
     """A closed stderr is no reason to end."""
