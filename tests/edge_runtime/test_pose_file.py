@@ -1,6 +1,7 @@
 """`skedge live --record-poses`: what was seen, and nothing else, in a file that other commands
 read."""
 
+import errno
 import json
 from pathlib import Path
 
@@ -71,6 +72,34 @@ def test_nothing_is_written_over_nor_where_no_picture_came(tmp_path: Path) -> No
     assert there.read_bytes() == b"mine"
     PoseFile(tmp_path / "empty.npz").before(Silent(), NTU).write()
     assert not (tmp_path / "empty.npz").exists()
+
+
+def test_a_disk_that_is_full_at_the_end_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It read `live: No space left on device`."""
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("skedge.datasets.poses.PoseWriter.write", full)
+    source = Skeletons(lambda seconds: (Person(1, body(seconds)),), 12)
+    monkeypatch.setattr("skedge.edge_runtime.sources.open_source", lambda text, fast: source)
+    model, path = quick_model(tmp_path / "m.onnx"), tmp_path / "seen.npz"
+    with pytest.raises(SystemExit):
+        main(
+            [
+                "live",
+                "--model",
+                str(model),
+                "--no_page",
+                "--every_frame",
+                "--record-poses",
+                str(path),
+            ]
+        )
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said == f"skedge: {path}: No space left on device: 12 bodies are lost"
 
 
 def test_other_commands_read_what_the_live_view_recorded(

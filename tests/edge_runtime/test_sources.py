@@ -395,6 +395,12 @@ def test_a_camera_that_is_not_there_says_where_to_look(device: str) -> None:
         open_source(device)
 
 
+def test_a_source_without_a_name_is_not_this_folder() -> None:
+    """Where a unit's variable was not set, pictures were looked for in the current folder."""
+    with pytest.raises(InputError, match="expected a source, such as 0 or picamera, got an empty"):
+        open_source("")
+
+
 @needs_opencv
 def test_a_streams_password_is_not_shown() -> None:
     with pytest.raises(

@@ -72,7 +72,12 @@ class PoseFile:
         return self._consumer.finish()
 
     def write(self) -> None:
-        """Write what was seen, whole or not at all; nothing where no picture came."""
+        """Write what was seen, whole or not at all; nothing where no picture came. Raises OSError,
+        as where the disk is full."""
         if self._writer is not None and self._writer.pictures:
-            self._writer.write(self.path, self._size)
-            self.path.chmod(0o600)  # as films
+            try:
+                self._writer.write(self.path, self._size)
+                self.path.chmod(0o600)  # as films
+            except OSError as error:
+                lost = f"{error.strerror}: {len(self._writer)} bodies are lost"
+                raise OSError(error.errno, lost, str(self.path)) from None

@@ -46,6 +46,8 @@ def open_source(
     Raises `InputError` for what is not there or cannot be opened; with `wait` a camera or stream
     may come later.
     """
+    if not text:
+        raise InputError("expected a source, such as 0 or picamera, got an empty name")
     if (rate, layout) != (None, None) and not text.lower().endswith((".npy", ".npz")):
         raise InputError(
             f"{without_password(text)}: expected skeletons in a .npy or .npz file beside --rate or"
