@@ -3,6 +3,7 @@ needs them."""
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -63,18 +64,31 @@ def evaluate(
     return evaluate(protocol, store, run, pretrained=pretrained, untrained=untrained)
 
 
-def check_asked(pretrained: Path, recipe: Recipe, names: Collection[str]) -> None:
-    """Raise `InputError` where a setting of the input that was asked for by name, among `names`
-    (input.stream), is another than the one that the network in `pretrained` was trained with."""
-    from skedge.teacher.protocols.evaluate import fixed
+def check_asked(
+    pretrained: Path, recipe: Recipe, names: Collection[str], protocol: Protocol | None = None
+) -> None:
+    """Raise `InputError` where a setting that was asked for by name, among `names` (input.stream),
+    is another than the one that the network in `pretrained` was trained with and keeps, under a
+    protocol of evaluation or in further training."""
+    from skedge.teacher.protocols.evaluate import differing, fixed, plain
+    from skedge.teacher.protocols.protocol import PROTOCOLS
     from skedge.teacher.runs.load import read_card
 
-    for name, value in fixed(read_card(pretrained, recipe.input.stream), recipe.input).items():
-        if f"input.{name}" in names:
-            raise InputError(
-                f"{pretrained}: expected input.{name} {value}, with which it was trained, got"
-                f" {getattr(recipe.input, name)}; leave the setting out, or train a network with it"
-            )
+    card = read_card(pretrained, recipe.input.stream)
+    takes = PROTOCOLS[protocol].takes if protocol else ()
+    plan = replace(card.encoder, **{name: getattr(recipe.encoder, name) for name in takes})
+    for section, held in (
+        ("input", fixed(card, recipe.input)),
+        ("encoder", differing(plan, recipe.encoder)),
+    ):
+        for name, value in held.items():
+            full = f"{section}.{name}"
+            if any(asked == full or asked.startswith(f"{full}.") for asked in names):
+                raise InputError(
+                    f"{pretrained}: expected {full} {value}, with which it was trained, got"
+                    f" {plain(attrgetter(full)(recipe))}; leave the setting out, or train a network"
+                    " with it"
+                )
 
 
 def over_seeds(

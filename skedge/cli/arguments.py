@@ -2,10 +2,13 @@
 
 from argparse import SUPPRESS, Action, ArgumentError
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
+import yaml
 from jsonargparse import ActionConfigFile, ArgumentParser
 
 from skedge.recipes import RECIPES, recipe_names
@@ -69,6 +72,34 @@ def as_registered(parser: ArgumentParser, arguments: list[str]) -> list[str]:
         in_order = [*_placed(places, named, loose), *options]
     takes_recipe = any(isinstance(action, ActionConfigFile) for action in parser._actions)
     return _recipe_first(in_order) if takes_recipe else in_order
+
+
+def settings_named(words: Iterable[str]) -> set[str]:
+    """The settings that flags set, by their dotted names: `--input.frames 30` and
+    `--input '{frames: 30}'` both give input.frames; so does a YAML file in the place of the
+    mapping."""
+    found: set[str] = set()
+    for word, following in pairwise([*words, ""]):
+        if word.startswith("--"):
+            flag, equals, value = word[2:].partition("=")
+            found |= {name for name in _named(flag, value if equals else following) if "." in name}
+    return found
+
+
+def _named(flag: str, text: str) -> Iterator[str]:
+    try:
+        value = yaml.safe_load(Path(text).read_text() if text.endswith((".yaml", ".yml")) else text)
+    except (OSError, ValueError, yaml.YAMLError):  # no mapping, whatever else it is
+        value = None
+    yield from _dotted(flag, value)
+
+
+def _dotted(name: str, value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        for below, inner in value.items():
+            yield from _dotted(f"{name}.{below}", inner)
+    else:
+        yield name
 
 
 def _count(action: Action) -> int | None:

@@ -12,7 +12,7 @@ from jsonargparse import ArgumentError, ArgumentParser
 
 from skedge import __version__
 from skedge.cli import camera, data, help, models, training
-from skedge.cli.arguments import as_registered, hyphened, nearest
+from skedge.cli.arguments import as_registered, hyphened, nearest, settings_named
 from skedge.cli.config import with_config
 from skedge.cli.options import stop
 from skedge.cli.wrong import explain
@@ -189,8 +189,7 @@ def _parsed(name: str, parser: ArgumentParser, arguments: list[str]) -> Any:
     for action in parser._actions:
         type_ = getattr(action, "_typehint", None)
         check_value(args.get(action.dest), type_, name=hyphened(f"--{action.dest}"))
-    flags = {word.partition("=")[0][2:] for word in words if word.startswith("--")}
-    args["typed"] = {flag for flag in flags if "." in flag}
+    args["typed"] = settings_named(words)
     return args
 
 

@@ -133,7 +133,7 @@ def recipe_of(parser: ArgumentParser, args: Namespace) -> Any:
     return Recipe(**{field.name: made[field.name] for field in fields(Recipe)})
 
 
-def recipe_to_train(parser: ArgumentParser, args: Namespace) -> Any:
+def recipe_to_train(command: str, parser: ArgumentParser, args: Namespace) -> Any:
     """The recipe of a command that trains.
 
     torchrun and SLURM give each of their processes the whole command: those behind the first one
@@ -144,6 +144,7 @@ def recipe_to_train(parser: ArgumentParser, args: Namespace) -> Any:
     recipe = recipe_of(parser, args)
     if trained_along(recipe.compute):
         sys.exit(0)
+    tell_unread(command, args)
     return recipe
 
 
@@ -154,6 +155,14 @@ def check_unused(args: Any, names: Sequence[str], reason: str) -> None:
     if given:
         them = "them" if len(given) > 1 else "it"
         raise InputError(f"{' and '.join(given)}: {reason}; leave {them} out")
+
+
+def tell_unread(command: str, args: Namespace) -> None:
+    """Say of settings that flags gave which of them the command does not read."""
+    from skedge.recipes.recipe import unread
+
+    if names := unread([command], args.typed):
+        print(f"note: {command} does not read {', '.join(names)}", file=sys.stderr)
 
 
 def show(figures: dict[str, Any]) -> None:

@@ -16,6 +16,7 @@ from skedge.cli.options import (
     seeds_of,
     show,
     stop,
+    tell_unread,
     training_into,
 )
 from skedge.recipes import RECIPES
@@ -59,7 +60,7 @@ def run_command(parser: ArgumentParser) -> Callable[[Any], None]:
 
         if args.data is not None and args.films is not None:
             raise InputError("run: expected --data or --films, got both")
-        recipe = recipe_to_train(parser, args)
+        recipe = recipe_to_train("run", parser, args)
         if args.films is not None:
             path.run_films(recipe, args.films, args.out, again=args.again, pose=args.pose)
             return
@@ -83,7 +84,7 @@ def pretrain_command(parser: ArgumentParser) -> Callable[[Any], None]:
         from skedge import steps
         from skedge.datasets.store import Store
 
-        recipe = recipe_to_train(parser, args)
+        recipe = recipe_to_train("pretrain", parser, args)
         with training_into(args) as out:
             show(steps.pretrain(Store(args.data), out, recipe, resume=args.resume))
 
@@ -119,7 +120,7 @@ def evaluate_command(parser: ArgumentParser) -> Callable[[Any], None]:
         from skedge.datasets.store import Store
         from skedge.recipes.recipe import Recipe
 
-        recipe = recipe_to_train(parser, args)
+        recipe = recipe_to_train(f"evaluate {args.protocol}", parser, args)
         store = Store(args.data)
         seeds = seeds_of(args)
         if seeds and args.protocol == "partial-body":
@@ -128,7 +129,7 @@ def evaluate_command(parser: ArgumentParser) -> Callable[[Any], None]:
                 " set partial.draws"
             )
         if args.pretrained is not None:
-            steps.check_asked(args.pretrained, recipe, args.typed)
+            steps.check_asked(args.pretrained, recipe, args.typed, protocol=args.protocol)
 
         def measured(folder: Path, recipe: Recipe, resume: bool) -> dict[str, Any]:
             return steps.evaluate(
@@ -187,7 +188,7 @@ def distill_command(parser: ArgumentParser) -> Callable[[Any], None]:
         from skedge import steps
         from skedge.datasets.store import Store
 
-        recipe = recipe_to_train(parser, args)
+        recipe = recipe_to_train("distill", parser, args)
         others = [Store(path) for path in args.unlabelled]
         with training_into(args) as out:
             show(
@@ -218,7 +219,7 @@ def finetune_command(parser: ArgumentParser) -> Callable[[Any], None]:
         from skedge import steps
         from skedge.datasets.store import Store
 
-        recipe = recipe_to_train(parser, args)
+        recipe = recipe_to_train("finetune", parser, args)
         store = Store(args.data)
         steps.check_asked(args.run, recipe, args.typed)
         with training_into(args) as out:
@@ -322,11 +323,15 @@ def draw_command(parser: ArgumentParser) -> Callable[[Any], None]:
     def main(args: Any) -> None:
         from skedge import steps
 
+        recipe = recipe_of(parser, args)
+        tell_unread("draw", args)
+        for run in args.run:
+            steps.check_asked(run, recipe, args.typed)
         steps.draw(
             args.kind,
             args.run,
             args.out,
-            recipe=recipe_of(parser, args),
+            recipe=recipe,
             data=args.data,
             clip=args.clip,
             classes=args.classes,

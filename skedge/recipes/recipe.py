@@ -1,6 +1,7 @@
 """The recipe: every setting of one experiment, the one parameter that each step takes."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
 
@@ -105,3 +106,10 @@ def sections_read(command: str) -> tuple[str, ...]:
         for section in sections
     }
     return tuple(each.name for each in fields(Recipe) if each.name in read)
+
+
+def unread(commands: Iterable[str], names: Iterable[str]) -> list[str]:
+    """Those of the settings, by their dotted names, that none of these commands reads."""
+    sections = {section for command in commands for section in sections_read(command)}
+    known = {each.name for each in fields(Recipe)} - sections
+    return sorted(name for name in names if name.partition(".")[0] in known)

@@ -9,14 +9,15 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 import yaml
 from jsonargparse import ArgumentError, ArgumentParser
 
 from skedge.datasets.store import Store
-from skedge.recipes.recipe import Protocol, Recipe
+from skedge.recipes.recipe import Protocol, Recipe, unread
 from skedge.skeleton.errors import InputError
+from skedge.steps import check_asked
 from skedge.sweep.point import Point, Step, read_recipe, typed_setting
 from skedge.teacher.runs.asked import weights
 
@@ -113,7 +114,8 @@ def points_of(
     """Every combination of the grid with every seed, seeds innermost.
 
     Raises `InputError` for a setting that the recipe does not know or take, axes that set the same
-    one, a chain of steps that lacks its encoder or teacher, and a split that the store has not.
+    one, an axis that no step reads, a chain of steps that lacks its encoder or teacher, and a split
+    that the store has not.
     """
     steps = _chain(sweep.commands, given or Given())
     axes = {axis: _axis(axis, values) for axis, values in sweep.grid.items()}
@@ -124,18 +126,18 @@ def points_of(
         start = read_recipe(sweep.base)
     except ArgumentError as error:
         raise InputError(f"{sweep.base}: {line(error)}") from None
-    everywhere = _typed(
-        {
-            name: value
-            for key, given in sweep.set.items()
-            for name, value in _flat(key, given).items()
-        },
-        "set",
-    )
+    everywhere = _typed(_all_flat(sweep.set.items()), "set")
     typed = {
         axis: {label: _typed(settings, "grid") for label, settings in values.items()}
         for axis, values in axes.items()
     }
+    for axis, values in typed.items():
+        names = {name for settings in values.values() for name in settings}
+        if len(unread(sweep.commands, names)) == len(names):
+            raise InputError(
+                f"grid: {axis}: expected settings that a step reads ({', '.join(sweep.commands)}),"
+                f" got {', '.join(sorted(names))}; all values would give the same figures"
+            )
     points = []
     for labels in itertools.product(*axes.values()):
         shown = dict(zip(axes, labels, strict=True))
@@ -165,6 +167,29 @@ def points_of(
     return points
 
 
+def check_given(sweep: Sweep, points: Sequence[Point]) -> None:
+    """Raise `InputError` where an evaluation of a network from outside is asked for what that
+    network was not trained with, and where a teacher from outside sees other clips."""
+    from skedge.student.distill import check_teacher
+    from skedge.teacher.runs.load import read_card
+
+    named = set(_all_flat(sweep.set.items()))
+    for axis, values in sweep.grid.items():
+        named.update(*_axis(axis, values).values())
+    for point in points:
+        if point.seed != points[0].seed:
+            continue
+        for step in point.steps:
+            if step.source is None or not os.path.isabs(step.source):
+                continue
+            source, (command, _, protocol) = Path(step.source), step.command.partition(" ")
+            if command == "evaluate":
+                check_asked(source, point.recipe, named, protocol=cast(Protocol, protocol))
+            else:
+                data = point.recipe.input
+                check_teacher(point.store, read_card(source, data.stream), data, source=source)
+
+
 def repeated(points: Sequence[Point]) -> Iterator[str]:
     """Notes on steps that all points take with the same settings, though one would do."""
     points = [point for point in points if point.seed == points[0].seed]
@@ -179,6 +204,12 @@ def repeated(points: Sequence[Point]) -> Iterator[str]:
                 f"{step.command} is the same at all {len(points)} points; trained once, it can be"
                 f" given with {flag}"
             )
+
+
+def unread_by(sweep: Sweep) -> Iterator[str]:
+    """A note on settings of all points that no step reads."""
+    if names := unread(sweep.commands, sweep.set):
+        yield f"{', '.join(sweep.commands)}: no step reads {', '.join(names)}"
 
 
 def line(error: Exception) -> str:

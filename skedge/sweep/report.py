@@ -122,6 +122,7 @@ class Report:
                 notes.append(
                     f"All points start from the same {what}, {folder}; the seeds do not vary it."
                 )
+        notes += self.no_difference
         missing = [one for one in self.outcomes if one.metrics is None]
         if missing:
             notes.append(
@@ -130,6 +131,26 @@ class Report:
             )
         others = [f"{one.point.title}: not run to its end" for one in missing if not one.error]
         return [*notes, *(f"- {line}" for line in self.failed + others)]
+
+    @property
+    def no_difference(self) -> list[str]:
+        """A note on every axis whose values have all given the same."""
+        return [
+            f"{axis} made no difference: all its values gave the same figures to the last digit;"
+            " see whether a step reads it under the other settings."
+            for axis in self.sweep.grid
+            if self._without_effect(axis)
+        ]
+
+    def _without_effect(self, axis: str) -> bool:
+        """Whether all complete points that differ by this axis alone have the same metrics."""
+        groups: dict[tuple[Any, ...], list[Any]] = {}
+        for one in self.outcomes:
+            others = [label for name, label in one.point.settings.items() if name != axis]
+            if one.metrics is not None:
+                groups.setdefault((*others, one.point.seed), []).append(one.metrics)
+        alike = [all(one == found[0] for one in found) for found in groups.values()]
+        return all(alike) and any(len(found) > 1 for found in groups.values())
 
     def write(self, out: Path) -> None:
         """Write sweep.json, sweep.md and sweep.png, each whole or not at all."""
@@ -210,7 +231,7 @@ class Report:
             box=SIMPLE,
             pad_edge=False,
             title=f"{self.name} on {self.store.name}",
-            caption=self.notes[0],
+            caption="\n".join([self.notes[0], *self.no_difference]),
         )
         for column in columns:
             shown.add_column(column, justify="left" if column in self.sweep.grid else "right")

@@ -18,7 +18,7 @@ from rich.progress import (
 from skedge.datasets.store import Store
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.files import locked
-from skedge.sweep.grid import Given, Sweep, points_of, repeated
+from skedge.sweep.grid import Given, Sweep, check_given, points_of, repeated, unread_by
 from skedge.sweep.jobs import run_here, run_on_cluster, slurm_executor
 from skedge.sweep.point import Point
 from skedge.sweep.report import Outcome, Report
@@ -59,13 +59,14 @@ def run(
     points = points_of(sweep, store, out, given=given)
     if find_spec("lightning") is None:
         raise ModuleNotFoundError("a sweep trains", name="lightning")
+    check_given(sweep, points)
     console = Console()
     taken = f"{out}: expected one sweep at a time in a folder, another one is at work there"
     with locked(out / ".lock", taken):
         executor = None if slurm is None else slurm_executor(out / "slurm", name, slurm, jobs=jobs)
         outcomes = {point.folder: Outcome.of(point) for point in points}
         waiting = [point for point in points if outcomes[point.folder].metrics is None]
-        for note in repeated(points):
+        for note in (*repeated(points), *unread_by(sweep)):
             console.print(f"[dim]note: {escape(note)}[/dim]", soft_wrap=True)
         columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
         progress = Progress(TextColumn("{task.description}"), *columns, console=console)

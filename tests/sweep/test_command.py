@@ -2,12 +2,14 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 from skedge.cli import main
 from skedge.datasets.store import Store
+from tests.teacher.tiny import write_classifier
 
 TINY = {
     "base": "synthetic",
@@ -87,4 +89,41 @@ def test_a_wrong_sweep_ends_before_anything_runs(
     shown = capsys.readouterr().err
     assert (ended.value.code, len(shown.splitlines())) == (2, 1)
     assert "student.width" in shown
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        (
+            {"step": "evaluate linear", "grid": {"input.frames": [12, 20]}},
+            "expected input.frames 12, with which it was trained, got 20",
+        ),
+        (
+            {"step": "evaluate knn", "set": {"encoder": {"widths": [9]}}, "grid": {}},
+            "expected encoder.widths [4, 6, 8], with which it was trained, got [9]",
+        ),
+        ({"step": "distill", "grid": {"input.frames": [20]}}, "the teacher sees frames 12"),
+    ],
+)
+def test_a_sweep_over_what_a_trained_network_keeps_ends_before_anything_runs(
+    changes: dict[str, Any],
+    words: str,
+    store: Store,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A sweep over input.frames of a trained encoder measured the same at every point, and its
+    table named them differently."""
+    write_classifier(tmp_path / "trained", store)
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(TINY | changes))
+    flag = "--teacher" if changes["step"] == "distill" else "--pretrained"
+    with pytest.raises(SystemExit, match="2"):
+        main(
+            [
+                *("sweep", str(tmp_path / "mine.yaml"), "--data", str(store.path)),
+                *(flag, str(tmp_path / "trained"), "--out", str(tmp_path / "out")),
+            ]
+        )
+    assert words in capsys.readouterr().err
     assert not (tmp_path / "out").exists()

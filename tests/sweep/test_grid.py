@@ -24,7 +24,7 @@ OUT = Path("out")
 BASE = str(RECIPES / "synthetic.yaml")
 AXES: dict[str, st.SearchStrategy[Any]] = {
     "distill.temperature": st.integers(1, 99),
-    "pretrain.redundancy": st.floats(1e-6, 1, allow_nan=False),
+    "distill.label_smoothing": st.floats(1e-6, 0.9, allow_nan=False),
     "student.widths": st.lists(st.integers(1, 64), min_size=1, max_size=3),
     "distill.direction": st.sampled_from(["forward", "reverse"]),
     "distill.scale_by_temperature": st.booleans(),
@@ -173,9 +173,9 @@ def test_without_a_grid_there_are_the_seeds(store: Store) -> None:
 def test_a_step_starts_from_the_newest_folder_that_fits(
     steps: list[str], given: tuple[str, ...], sources: list[str | None], store: Store, trained: Path
 ) -> None:
-    point = points_of(sweep(step=steps), store, OUT, given=Given(**dict.fromkeys(given, trained)))[
-        0
-    ]
+    point = points_of(
+        sweep(step=steps, grid={}), store, OUT, given=Given(**dict.fromkeys(given, trained))
+    )[0]
     assert [step.source for step in point.steps] == [
         str(trained) if source == "TRAINED" else source for source in sources
     ]
@@ -218,6 +218,10 @@ def test_a_note_says_what_is_trained_again_and_again(store: Store, trained: Path
             ["input.fusion", "both"],
         ),
         ({"grid": {"compute.seed": [1]}}, ["compute.seed", "seeds"]),
+        (
+            {"grid": {"linear.optim.epochs": [1, 2]}},
+            ["linear.optim.epochs", "distill labels", "same figures"],
+        ),
         ({"set": {"distill.optim": {"epoch": 3}}}, ["set", "epoch"]),
         ({"set": {"distill": 5}}, ["set", "distill", "5"]),
         ({"set": {3: 4}}, ["set", "3"]),

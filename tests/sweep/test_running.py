@@ -61,6 +61,7 @@ def sweeping(in_processes: Sweeping, monkeypatch: pytest.MonkeyPatch) -> Sweepin
             ended(point, point.folder / jobs.LOG, "")
 
     monkeypatch.setattr("skedge.sweep.run.run_here", run_here)
+    monkeypatch.setattr("skedge.sweep.run.check_given", lambda *_: None)  # of stubs' weights
     monkeypatch.setattr("skedge.sweep.report.plot", lambda rows, path, **_: path.touch())
     return in_processes
 
@@ -311,3 +312,11 @@ def _wait(until: Callable[[], bool]) -> None:
     while not until():
         assert time.monotonic() < end, "waited for a minute"
         time.sleep(0.05)
+
+
+def test_an_axis_that_changes_nothing_is_named(sweeping: Sweeping) -> None:
+    """Rows of masks of another method than the one that trained were alike, without a word."""
+    grid = {"distill.temperature": [1, 2], "distill.label_smoothing": [0.1, 0.2]}
+    (note,) = sweeping(replace(BASE, grid=grid)).no_difference
+    assert note.startswith("distill.label_smoothing made no difference")
+    assert sweeping(BASE).no_difference == []

@@ -10,6 +10,8 @@ from skedge.cli.main import main
 from skedge.datasets.store import Store
 from skedge.recipes.recipe import Recipe
 from skedge.recipes.settings import FinetuneSettings, LinearSettings
+from skedge.skeleton import InputError
+from skedge.steps import check_asked
 from skedge.teacher.clips import tell
 from skedge.teacher.protocols.continued import continue_training
 from skedge.teacher.protocols.finetune import finetune
@@ -70,3 +72,62 @@ def test_another_input_than_the_networks_is_refused(
             main([str(word) for word in [*words, f"--input.{flag}"]])
         assert f"expected input.{held}, with which it was trained" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("flags", "held"),
+    [
+        (["--input", "{stream: bone}"], "input.stream joint"),
+        (["--input={warm_up: 7, part: val}"], "input.warm_up 15"),
+        (["--encoder.widths=[4,4]"], "encoder.widths [4, 6, 8]"),
+        (["--encoder", "{transformer: {depth: 2}}"], "encoder.transformer.depth 8"),
+        (["--encoder.dropout=0.3"], "encoder.dropout 0.0"),
+    ],
+)
+def test_settings_of_a_section_are_refused_as_single_ones_are(
+    flags: list[str],
+    held: str,
+    store: Store,
+    encoder_run: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """`--input '{stream: bone}'` was noted where `--input.stream bone` was refused, and
+    `--encoder.widths` had no effect on a trained network, without a word."""
+    words = ["evaluate", "linear", "--pretrained", encoder_run, "--data", store.path]
+    with pytest.raises(SystemExit, match="2"):
+        main([str(word) for word in [*words, "--out", tmp_path / "out", *flags]])
+    assert f"expected {held}, with which it was trained" in capsys.readouterr().err
+
+
+def test_settings_that_the_network_has_or_that_finetuning_changes_are_taken(
+    store: Store, encoder_run: Path
+) -> None:
+    """What is asked for as it is anyway, or as the protocol takes it from the recipe, is right."""
+    recipe = replace(
+        PRETRAINED, input=replace(INPUT, part="val"), encoder=replace(PLAN, dropout=0.3, head="mlp")
+    )
+    named = {"input.part", "input.frames", "encoder.widths", "encoder.dropout", "encoder.head"}
+    check_asked(encoder_run, recipe, named, "finetune")
+    with pytest.raises(InputError, match=r"encoder.dropout"):
+        check_asked(encoder_run, recipe, named, "knn")
+
+
+def test_a_flag_that_the_command_does_not_read_is_named(
+    store: Store, encoder_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`--linear.optim.epochs 3` had no effect on nearest neighbours, without a word."""
+    words = ["evaluate", "knn", "--pretrained", encoder_run, "--data", store.path]
+    main([str(one) for one in [*words, "--out", tmp_path, "--linear.optim.epochs=3"]])
+    assert "note: evaluate knn does not read linear.optim.epochs\n" in capsys.readouterr().err
+
+
+def test_a_picture_of_another_input_than_the_networks_is_refused(
+    store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`skedge draw features --input.frames 30` drew what the network sees of twelve."""
+    write_classifier(tmp_path / "trained", store)
+    words = ["draw", "features", tmp_path / "trained", "--data", store.path]
+    with pytest.raises(SystemExit, match="2"):
+        main([str(one) for one in [*words, "--out", tmp_path / "a.png", "--input.frames=30"]])
+    assert "expected input.frames 12, with which it was trained" in capsys.readouterr().err

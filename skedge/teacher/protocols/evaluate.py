@@ -1,7 +1,7 @@
 """The clips of an evaluation, and the test of a trained classifier."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -177,14 +177,29 @@ def as_trained(recipe: Recipe, card: Card, source: Path) -> Recipe:
 def fixed(card: Card, data: InputSettings) -> dict[str, Any]:
     """The settings of a trained network's input that nothing changes any more and that `data` has
     otherwise, with the network's values."""
-    free = {"protocol", "part", "test_clips"}
+    seen = on_protocol(card.input, data)
     if card.input.stream != "three":
-        free.add("fusion")
-    return {
-        field.name: getattr(card.input, field.name)
-        for field in fields(InputSettings)
-        if field.name not in free and getattr(card.input, field.name) != getattr(data, field.name)
-    }
+        seen = replace(seen, fusion=data.fusion)
+    return differing(seen, data)
+
+
+def differing(held: Any, asked: Any) -> dict[str, Any]:
+    """The settings of a section that two of its kind have otherwise, by their names in it
+    (`transformer.width`), with the values of `held`."""
+    found: dict[str, Any] = {}
+    for field in fields(held):
+        ours, theirs = getattr(held, field.name), getattr(asked, field.name)
+        if is_dataclass(ours):
+            inner = differing(ours, theirs)
+            found |= {f"{field.name}.{name}": value for name, value in inner.items()}
+        elif plain(ours) != plain(theirs):
+            found[field.name] = plain(ours)
+    return found
+
+
+def plain(value: Any) -> Any:
+    """A recipe's lists and a weights file's tuples are the same."""
+    return list(value) if isinstance(value, tuple) else value
 
 
 def measure(network: Network, sets: Sets, run: Run, *, extra: dict[str, Any]) -> dict[str, Any]:

@@ -38,11 +38,13 @@ Measure = Callable[[Store, Run, Path | None], dict[str, Any]]
 @dataclass(frozen=True)
 class Row:
     """One protocol: what `--pretrained` names, None where it needs nothing, the command that makes
-    that, and how it measures."""
+    that, how it measures, and the encoder's settings that are the recipe's, not the trained
+    network's."""
 
     measure: Measure
     starts_from: str | None = "a pretrained encoder"
     made_by: str = "pretrain"
+    takes: tuple[str, ...] = ()
 
 
 def _trained(train: Training, store: Store, run: Run, pretrained: Path | None) -> dict[str, Any]:
@@ -83,11 +85,12 @@ def _ridge(store: Store, run: Run, pretrained: Path | None) -> dict[str, Any]:
     return ridge(store, run.folder, run.recipe)
 
 
+_TUNED = ("fusion", "dropout", "head")
 PROTOCOLS: dict[str, Row] = {
-    "linear": Row(partial(_trained, linear)),
-    "finetune": Row(partial(_trained, finetune)),
-    "semi": Row(partial(_trained, semi)),
-    "transfer": Row(partial(_trained, partial(finetune, transfer=True))),
+    "linear": Row(partial(_trained, linear), takes=("fusion",)),
+    "finetune": Row(partial(_trained, finetune), takes=_TUNED),
+    "semi": Row(partial(_trained, semi), takes=_TUNED),
+    "transfer": Row(partial(_trained, partial(finetune, transfer=True)), takes=_TUNED),
     "knn": Row(_knn),
     "partial-body": Row(_partial_body, "a trained classifier", "evaluate linear"),
     "supervised": Row(_supervised, None),
