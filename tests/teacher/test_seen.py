@@ -1,11 +1,15 @@
 """Figures say where the clips that they are of were trained on."""
 
+import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from safetensors import safe_open
+from safetensors.torch import save_file
 
 from skedge.datasets.store import Store
 from skedge.datasets.store.rewrite import merge
@@ -26,6 +30,7 @@ from skedge.teacher.protocols.finetune import finetune
 from skedge.teacher.protocols.knn import knn
 from skedge.teacher.protocols.linear import linear
 from skedge.teacher.protocols.partial import partial_body
+from skedge.teacher.runs.folder import WEIGHTS
 from tests.teacher.tiny import INPUT, PLAN, PRETRAINED, make_store, optim
 
 Metrics = dict[str, Any]
@@ -80,7 +85,11 @@ def test_a_teacher_of_another_fold_is_said_to_know_the_test_clips(
     for step in steps:
         assert measured(step, capsys)["seen_in_training"] == 12
     # A student of one fold, taught by the other one's teacher, has learned from all clips.
-    with pytest.raises(InputError, match=r"12 of the 12 of fold-1 \(test\) trained it"):
+    # The clips of either fold trained it or its teacher, so neither split is a remedy.
+    with pytest.raises(
+        InputError,
+        match=r"of the 12 of fold-1 \(test\) trained it .* name another classifier",
+    ):
         partial_body(store, tmp_path / "partial", on("fold-1"), classifier=tmp_path / "student")
 
 
@@ -111,3 +120,24 @@ def test_an_encoder_that_was_pretrained_on_the_test_clips_is_named(
         metrics = measured(step, capsys)
         assert metrics["seen_without_labels"] == 12
         assert "seen_in_training" not in metrics
+
+
+def test_a_network_that_does_not_say_what_trained_it_is_named(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Files of earlier versions hold no record; they, and what came of them, passed for networks
+    that had seen none of the test clips."""
+    store = Store(folder / "store")
+    shutil.copytree(folder / "pretrained", tmp_path / "old")
+    weights = tmp_path / "old" / WEIGHTS
+    with safe_open(weights, "pt") as file:
+        card = json.loads(file.metadata()["skedge"])
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    del card["seen"]
+    save_file(tensors, weights, {"skedge": json.dumps(card)})
+    tell.cache_clear()
+    linear(store, tmp_path / "probe", on("fold-1"), tmp_path / "old")
+    partial_body(store, tmp_path / "partial", on("fold-1"), tmp_path / "probe")
+    said = capsys.readouterr().err
+    for source in ("old", "probe"):
+        assert f"{tmp_path / source}: does not say which clips trained it" in said

@@ -39,7 +39,8 @@ class SttformerSettings:
         frames: frames of a tuple: 6 in STTFormer; SkeletonMAE does not say (2 here); input.frames
             is a multiple of it.
         instance_norm: whether every clip is standardised first: each joint about its mean over the
-            frames, in the deviation of the whole body; not in STTFormer.
+            frames, in the deviation of the whole body, of joints that are then hidden as well (by
+            masks, or partial-body); not in STTFormer.
         layer_norm: whether a layer norm over channels follows the last block; not in STTFormer.
     """
 

@@ -100,7 +100,9 @@ class STTFormer(Encoder):
     With `instance_norm` every body is standardised first, over the whole clip (`spread`). Where a
     joint usually is says nothing of the action, and varies from joint to joint several times as far
     as anything moves; and products of the input with itself, block after block, make a tail of the
-    clips that move most. Without it a probe finds nothing in what SkeletonMAE learned. With
+    clips that move most. Without it a probe finds nothing in what SkeletonMAE learned. Joints and
+    frames that are then left out have their part in that deviation: how far all move, one number a
+    body, is known of hidden ones too (the figures in docs/results are of this). With
     `layer_norm` the features of every joint in every frame are equally large; without it they may
     span no more than one or two directions after pretraining on few clips
     (docs/results/accuracy.md, "Against an untrained encoder").

@@ -55,7 +55,7 @@ class Card:
     file.
 
     `kind` is "encoder" (pretrained, no head) or "classifier"; `seconds` is the median length of the
-    training clips, `seen` what it and those it came from were trained on (unknown of files of
+    training clips, `seen` what it and those it came from were trained on (not known of files of
     earlier versions).
     """
 
@@ -146,7 +146,7 @@ def read_run(folder: Path) -> tuple[Card, dict[str, Tensor]]:
         document["labels"] = tuple(document["labels"])
         document["input"] = InputSettings(**document["input"])
         document["encoder"] = _encoder_settings(document["encoder"])
-        document["seen"] = Seen(**document.get("seen", {}))
+        document["seen"] = Seen(**document.get("seen", {"known": False}))
         return Card(**document), weights
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise InputError(

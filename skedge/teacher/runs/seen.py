@@ -17,11 +17,12 @@ class Seen:
 
     A clip is known by its checksum and its length, so that it is found in a merged store and under
     another split too; `labelled` and `unlabelled` are these numbers in base64, as a file holds
-    them.
+    them. `known` is False where a network among them does not say what trained it.
     """
 
     labelled: str = ""
     unlabelled: str = ""
+    known: bool = True
 
     @classmethod
     def of(cls, store: Store, labelled: Numbers = (), *, unlabelled: Numbers = ()) -> Self:
@@ -32,6 +33,7 @@ class Seen:
         return Seen(
             _text(np.union1d(_numbers(self.labelled), _numbers(other.labelled))),
             _text(np.union1d(_numbers(self.unlabelled), _numbers(other.unlabelled))),
+            self.known and other.known,
         )
 
     def among(self, store: Store, clips: np.ndarray) -> tuple[int, int]:

@@ -78,6 +78,11 @@ def overlap(store: Store, data: InputSettings, origins: Origins) -> dict[str, An
     """
     tested = store.split(data.protocol, data.part)
     for source, card in origins:
+        if not card.seen.known:
+            tell(
+                f"{source}: does not say which clips trained it, as an earlier version wrote it or"
+                " what it started from; see yourself that those it is measured on are new"
+            )
         for clips, how in zip(card.seen.among(store, tested), ("", "without labels "), strict=True):
             if clips:
                 tell(
