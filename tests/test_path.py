@@ -467,8 +467,29 @@ def test_means_over_seeds_keep_what_is_common() -> None:
     ]
     assert over_seeds(runs) == {
         "protocol": "linear", "top1": 55.0, "top1_std": 7.07, "top5": 90.0, "top5_std": 0.0, "per_class": [10.0, 100.0],
-        "seeds": [0, 1],
+        "confusion": [[3]], "seeds": [0, 1],
     }  # fmt: skip
+
+
+def test_what_differs_between_seeds_is_in_the_mean_of_three_streams(tmp_path: Path) -> None:
+    """Accuracies by stream and by class, and the confusions, were missing where the seeds had
+    other ones, and there was no picture of them."""
+    names = ["wave", "clap"]
+
+    def step(folder: Path, recipe: Recipe, resume: bool) -> dict[str, Any]:
+        seed = recipe.compute.seed
+        shares = [50.0 + seed, None]
+        return {
+            "seed": seed, "confusion": [[seed, 2], [0, 0]], "per_class": shares, "classes": dict(zip(names, shares, strict=True)),
+            "streams": {"joint": 10.0 * seed, "bone": 5.0},
+        }  # fmt: skip
+
+    metrics = steps.over_seeds(tmp_path, Recipe(), [1, 2], step=step)
+    assert metrics == {
+        "seeds": [1, 2], "confusion": [[3, 4], [0, 0]], "per_class": [51.5, None], "classes": {"wave": 51.5, "clap": None},
+        "streams": {"joint": 15.0, "bone": 5.0},
+    }  # fmt: skip
+    assert (tmp_path / "confusion.png").is_file()
 
 
 def test_a_class_without_test_clips_has_no_mean_over_seeds() -> None:

@@ -6,7 +6,10 @@ from dataclasses import replace
 from statistics import fmean, stdev
 from typing import Any
 
+import numpy as np
+
 from skedge.skeleton import InputError
+from skedge.teacher.protocols.evaluate import draw
 from skedge.teacher.runs.folder import Run, forget_parts, write_metrics
 
 
@@ -30,38 +33,40 @@ def each_seed(
         found.append(step(replace(run, folder=folder, recipe=recipe)))
     metrics = over_seeds(found)
     write_metrics(run.folder, metrics)
+    if "confusion" in metrics:
+        draw(metrics, run.folder)
     return metrics
 
 
 def over_seeds(found: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The metrics of runs that differ by their seed, as one: means, and standard deviations under
-    names with `_std`."""
+    """The metrics of runs that differ by their seed, as one: means, standard deviations under names
+    with `_std`, and the sum of their confusions."""
     metrics = {
         name: value
         for name, value in found[0].items()
         if all(one.get(name) == value for one in found)
     }
     metrics["seeds"] = [one["seed"] for one in found]
+    for name in ("top1", "top5", "per_class", "classes", "streams", "untrained"):
+        if name in found[0]:
+            metrics[name] = _mean([one[name] for one in found])
     for name in ("top1", "top5"):
         if name in found[0]:
-            values = [one[name] for one in found]
-            metrics |= {
-                name: round(fmean(values), 2),
-                f"{name}_std": deviation(values),
-            }
-    if "untrained" in found[0]:
-        metrics["untrained"] = {
-            form: {
-                name: round(fmean(one["untrained"][form][name] for one in found), 2) for name in top
-            }
-            for form, top in found[0]["untrained"].items()
-        }
-    if "per_class" in found[0]:
-        metrics["per_class"] = [
-            None if None in shares else round(fmean(shares), 2)
-            for shares in zip(*(one["per_class"] for one in found), strict=True)
-        ]
+            metrics[f"{name}_std"] = deviation([one[name] for one in found])
+    if "confusion" in found[0]:
+        metrics["confusion"] = sum(np.array(one["confusion"]) for one in found).tolist()
     return metrics
+
+
+def _mean(values: Sequence[Any]) -> Any:
+    """The mean to two digits of numbers, of each number in lists or mappings of them, None where
+    one is."""
+    first = values[0]
+    if isinstance(first, dict):
+        return {name: _mean([one[name] for one in values]) for name in first}
+    if isinstance(first, list):
+        return [_mean(each) for each in zip(*values, strict=True)]
+    return None if None in values else round(fmean(values), 2)
 
 
 def deviation(values: Sequence[float]) -> float:
