@@ -20,7 +20,8 @@ def evaluations(folders: Sequence[Path]) -> str:
     Members of three streams and seeds have their own rows, named by their folder. Raises
     `InputError` if there is none.
     """
-    files = sorted({file for folder in folders for file in folder.rglob("metrics.json")})
+    found = {file for folder in folders for file in folder.rglob("metrics.json")}
+    files = sorted(found, key=lambda file: file.parent)
     rows = []
     for file in files:
         metrics = read_json(file)
@@ -34,7 +35,8 @@ def evaluations(folders: Sequence[Path]) -> str:
         raise InputError(
             f"{', '.join(map(str, folders))}: expected evaluated runs with metrics.json, found none"
         )
-    columns = ["folder", "protocol", "of", "stream", "seeds", "epochs", "top-1", "top-5", "clips"]
+    columns = ["folder", "protocol", "of", "stream", "seeds", "epochs"]
+    columns += ["top-1", "top-5", "clips", "measured on"]
     return table(columns, rows) + "\n"
 
 
@@ -67,6 +69,7 @@ def _rows(folder: str, metrics: dict[str, Any]) -> list[list[str]]:
                 f"{found['top1']:.1f} ± {found['std']:.1f}",
                 "",
                 str(metrics["clips"]),
+                _measured_on(metrics),
             ]
             for what, found in hidden
         ]
@@ -80,8 +83,17 @@ def _rows(folder: str, metrics: dict[str, Any]) -> list[list[str]]:
             figure("top1"),
             figure("top5"),
             str(metrics.get("clips", "")),
+            _measured_on(metrics),
         ]
     ]
+
+
+def _measured_on(metrics: dict[str, Any]) -> str:
+    """Store and split of an evaluation, and how many of its clips are no new ones."""
+    known = {"seen_in_training": "trained on", "seen_without_labels": "pretrained on"}
+    where = " ".join(metrics[name] for name in ("store", "split") if name in metrics)
+    seen = [f"{metrics[name]} clips {how}" for name, how in known.items() if name in metrics]
+    return ", ".join([where, *seen] if where else seen)
 
 
 def write_report(report: dict[str, Any], folder: Path, console: Console) -> None:

@@ -67,13 +67,29 @@ def test_every_evaluation_has_a_row(tmp_path: Path) -> None:
         "61.2",
         "90.0",
         "430",
+        "",
     ]
-    assert rows[3][1:] == ["semi 10 %", "", "joint", "0, 1", "", "50.0 ± 2.5", "80.0 ± 0.0", ""]
+    assert rows[3][1:] == ["semi 10 %", "", "joint", "0, 1", "", "50.0 ± 2.5", "80.0 ± 0.0", "", ""]
     assert [row[2] for row in rows[4:6]] == ["0 joints hidden", "4 joints hidden"]
     assert [row[1] for row in rows[4:6]] == ["partial-body (val)"] * 2, "figures of no test part"
     assert rows[5][6] == "50.1 ± 1.5"
     assert rows[6][1] == "finetune (val)"
     assert len(rows) == 7
+
+
+def test_a_row_says_what_it_was_measured_on(tmp_path: Path) -> None:
+    """Rows of other sets and splits, and of clips that had trained the network, were beside each
+    other as if of one column; a fused result was between its streams."""
+    usual = {"protocol": "linear", "top1": 1.0, "store": "ntu60"}
+    put(tmp_path / "a", **usual, split="xsub")
+    put(tmp_path / "a" / "bone", **usual, split="xsub")
+    put(tmp_path / "b", **usual, split="xview", seen_in_training=3, seen_without_labels=12)
+    rows = [line.strip("| ").split(" | ") for line in evaluations([tmp_path]).splitlines()]
+    assert [(row[0], row[-1]) for row in rows[2:]] == [
+        (str(tmp_path / "a"), "ntu60 xsub"),
+        (str(tmp_path / "a" / "bone"), "ntu60 xsub"),
+        (str(tmp_path / "b"), "ntu60 xview, 3 clips trained on, 12 clips pretrained on"),
+    ]
 
 
 def test_nothing_to_show(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from skedge.recipes.recipe import Protocol, Recipe, unread
 from skedge.skeleton.errors import InputError
 from skedge.steps import check_asked
 from skedge.sweep.point import Point, Step, read_recipe, typed_setting
-from skedge.teacher.runs.asked import weights
+from skedge.teacher.runs.asked import inside, weights
 
 FROM_NOTHING = ("pretrain", "evaluate supervised", "evaluate ridge", "distill labels")
 FROM_CLASSIFIER = ("distill", "evaluate partial-body")
@@ -232,8 +232,8 @@ def _chain(commands: Sequence[str], given: Given) -> tuple[Step, ...]:
     for flag, folder in folders.items():
         if folder is not None and not weights(folder):
             raise InputError(
-                f"{flag} {folder}: expected the folder of a finished run, found no weights; train"
-                " it first"
+                f"{flag} {folder}: expected the folder of a finished run, found no weights;"
+                f" {inside(folder)}"
             )
     encoder, classifier = outside = [
         None if folder is None else os.path.abspath(folder) for folder in folders.values()

@@ -1,6 +1,7 @@
 import json
 import os
 import pickle
+import shutil
 import struct
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -137,6 +138,14 @@ def test_a_folder_without_a_run_says_so(tmp_path: Path) -> None:
             with pytest.raises(InputError, match="expected a run folder"):
                 load(path)
     assert read_metrics(tmp_path) is None
+
+
+def test_a_folder_of_seeds_names_one_of_them(run: Path, tmp_path: Path) -> None:
+    """`--teacher` with the folder that `--seeds 0 1` had written said to train first."""
+    for seed in range(5):
+        shutil.copytree(run, tmp_path / "seeds" / f"seed-{seed}")
+    with pytest.raises(InputError, match=r"one of the runs in it: .*seeds/seed-0, .* and 2 more"):
+        load_classifier(tmp_path / "seeds")
 
 
 def test_an_encoder_is_no_classifier(run: Path, encoder_run: Path) -> None:

@@ -74,6 +74,13 @@ def weights(folder: Path) -> list[Path]:
     return [file for part in parts if (file := part / WEIGHTS).is_file()]
 
 
+def inside(folder: Path) -> str:
+    """What to do where a folder is no run's: name one of the runs in it, or train."""
+    runs = sorted(one for one in folder.iterdir() if weights(one)) if folder.is_dir() else []
+    named = ", ".join(map(str, runs[:3])) + (f" and {len(runs) - 3} more" if len(runs) > 3 else "")
+    return f"name one of the runs in it: {named}" if runs else "train first, or name another"
+
+
 def hash_of_weights(folder: Path) -> str:
     """SHA-256 of the network in a run's folder: its weights, and what streams count."""
     digests = [repr(read_json(folder / STREAMS))]

@@ -24,7 +24,7 @@ from skedge.recipes.settings import (
 )
 from skedge.skeleton import InputError, Layout
 from skedge.skeleton.files import locked, read_json, write_json, write_text, write_whole
-from skedge.teacher.runs.asked import METRICS, STREAMS, WEIGHTS
+from skedge.teacher.runs.asked import METRICS, STREAMS, WEIGHTS, inside
 from skedge.teacher.runs.seen import Seen
 
 RECIPE = "recipe.yaml"
@@ -135,8 +135,7 @@ def read_run(folder: Path) -> tuple[Card, dict[str, Tensor]]:
     path = Path(folder) / WEIGHTS
     if not path.is_file():
         raise InputError(
-            f"{folder}: expected a run folder with {WEIGHTS}, found none; train first, or name the"
-            " folder of a finished run"
+            f"{folder}: expected a run folder with {WEIGHTS}, found none; {inside(folder)}"
         )
     try:
         with safe_open(path, "pt") as file:
