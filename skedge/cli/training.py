@@ -128,6 +128,8 @@ def evaluate_command(parser: ArgumentParser) -> Callable[[Any], None]:
                 "evaluate partial-body: expected no --seeds, it draws what is hidden several times:"
                 " set partial.draws"
             )
+        if seeds and "compute.seed" in args.typed:
+            raise InputError("evaluate: expected --seeds or --compute.seed, got both")
         if args.pretrained is not None:
             steps.check_asked(args.pretrained, recipe, args.typed, protocol=args.protocol)
 
@@ -325,7 +327,7 @@ def draw_command(parser: ArgumentParser) -> Callable[[Any], None]:
 
         recipe = recipe_of(parser, args)
         tell_unread("draw", args)
-        for run in args.run:
+        for run in args.run if args.data is not None else ():  # else it is of figures alone
             steps.check_asked(run, recipe, args.typed)
         steps.draw(
             args.kind,

@@ -155,7 +155,7 @@ def draw_difference(subject: Subject, recipe: Recipe, file: Path) -> None:
                 " none"
             )
         found.append(metrics["per_class"])
-        labels.append(load_classifier(run)[1].labels)
+        labels.append(list(metrics.get("classes") or load_classifier(run)[1].labels))
     if labels[0] != labels[1]:
         raise InputError(f"{second}: expected the same actions as {first}, got others")
     names = [_name(run, subject.runs) for run in subject.runs]

@@ -122,6 +122,17 @@ def test_a_flag_that_the_command_does_not_read_is_named(
     assert "note: evaluate knn does not read linear.optim.epochs\n" in capsys.readouterr().err
 
 
+def test_seeds_and_a_seed_are_refused(
+    store: Store, encoder_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`--compute.seed 5` had no effect beside `--seeds 0 1`, without a word."""
+    words = ["evaluate", "linear", "--pretrained", encoder_run, "--data", store.path]
+    words += ["--out", tmp_path / "out", "--seeds", "0", "1", "--compute.seed", "5"]
+    with pytest.raises(SystemExit, match="2"):
+        main([str(one) for one in words])
+    assert "expected --seeds or --compute.seed, got both" in capsys.readouterr().err
+
+
 def test_a_picture_of_another_input_than_the_networks_is_refused(
     store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -8,6 +8,7 @@ import pytest
 import torch
 from matplotlib.image import imread
 
+from skedge.cli.main import main
 from skedge.datasets.store import Store, StoreWriter
 from skedge.recipes.recipe import Recipe
 from skedge.recipes.settings import (
@@ -158,6 +159,18 @@ def test_a_difference_is_of_classes_with_test_clips(
         [store.labels[0], store.labels[2]],
         tmp_path / "x.png",
     ]
+
+
+def test_a_difference_needs_figures_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nearest neighbours, a ridge and the mean over seeds, which leave no network, were refused."""
+    runs = [tmp_path / "knn", tmp_path / "ridge"]
+    for run, share in zip(runs, (10.0, 20.0), strict=True):
+        run.mkdir()
+        write_metrics(run, {"per_class": [share], "classes": {"wave": share}})
+    drawn: list[object] = []
+    monkeypatch.setattr(pictures, "difference", lambda *given: drawn.extend(given))
+    main(["draw", "difference", *map(str, runs), "--out", str(tmp_path / "x.png")])
+    assert drawn[:2] == [{"knn": [10.0], "ridge": [20.0]}, ["wave"]]
 
 
 def test_what_cannot_be_drawn(store: Store, tmp_path: Path) -> None:
