@@ -139,12 +139,15 @@ def recipe_to_train(command: str, parser: ArgumentParser, args: Namespace) -> An
     torchrun and SLURM give each of their processes the whole command: those behind the first one
     train along here until it ends, and exit.
     """
+    from skedge.recipes.recipe import idle
     from skedge.teacher.processes import trained_along
 
     recipe = recipe_of(parser, args)
     if trained_along(recipe.compute):
         sys.exit(0)
-    tell_unread(command, args)
+    unread = tell_unread(command, args)
+    for reader, names in idle(recipe, args.typed - unread).items():
+        _tell(reader, names)
     return recipe
 
 
@@ -157,12 +160,18 @@ def check_unused(args: Any, names: Sequence[str], reason: str) -> None:
         raise InputError(f"{' and '.join(given)}: {reason}; leave {them} out")
 
 
-def tell_unread(command: str, args: Namespace) -> None:
-    """Say of settings that flags gave which of them the command does not read."""
+def tell_unread(command: str, args: Namespace) -> set[str]:
+    """The settings that flags gave and the command does not read; they are said."""
     from skedge.recipes.recipe import unread
 
-    if names := unread([command], args.typed):
-        print(f"note: {command} does not read {', '.join(names)}", file=sys.stderr)
+    names = unread([command], args.typed)
+    if names:
+        _tell(command, names)
+    return {*names}
+
+
+def _tell(reader: str, names: list[str]) -> None:
+    print(f"note: {reader} does not read {', '.join(names)}", file=sys.stderr)
 
 
 def show(figures: dict[str, Any]) -> None:

@@ -13,3 +13,19 @@ METHODS: dict[str, str] = {
     "mamp": "skedge.teacher.methods.mamp:MAMP",
     "skeletonmae": "skedge.teacher.methods.skeletonmae:SkeletonMAE",
 }
+
+_BARLOW = ("skeleton-bt", "pstl", "asma")
+_CONTRAST = ("skeletonclr", "aimclr", "csclr", "crossclr")
+_PREDICTION = ("skeleton2vec", "mamp", "skeletonmae")
+# By a part of `pretrain`, the methods that read it; a method that is in no row may read all.
+READ_BY: dict[str, tuple[str, ...]] = {
+    "projector": _BARLOW,
+    "redundancy": _BARLOW,
+    "augment": _BARLOW + _PREDICTION,
+    "pstl": ("pstl",),
+    "asma": ("asma",),
+    "contrast": _CONTRAST,
+    "csclr": ("csclr",),
+    "crossclr": ("crossclr",),
+    **{method: (method,) for method in _PREDICTION},
+}

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
 
 from skedge.recipes.distill_settings import DistillSettings, student_plan
+from skedge.recipes.methods import READ_BY
 from skedge.recipes.ranges import check
 from skedge.recipes.settings import (
     ComputeSettings,
@@ -113,3 +114,22 @@ def unread(commands: Iterable[str], names: Iterable[str]) -> list[str]:
     sections = {section for command in commands for section in sections_read(command)}
     known = {each.name for each in fields(Recipe)} - sections
     return sorted(name for name in names if name.partition(".")[0] in known)
+
+
+def idle(recipe: Recipe, names: Iterable[str]) -> dict[str, list[str]]:
+    """Those of the settings, by their dotted names, that the recipe's method or backbone does not
+    read, by the setting that says so (`pretrain.method asma`)."""
+    method, backbone = recipe.pretrain.method, recipe.encoder.backbone
+    known = {method for methods in READ_BY.values() for method in methods}
+    parts = [part for part, methods in READ_BY.items() if method in known - {*methods}]
+    plans = {"transformer", "sttformer"}
+    others = plans - {backbone} | ({"widths", "strides"} if backbone in plans else set())
+    found: dict[str, list[str]] = {}
+    for name in sorted(names):
+        section, _, rest = name.partition(".")
+        part = rest.partition(".")[0]
+        if section == "pretrain" and part in parts:
+            found.setdefault(f"pretrain.method {method}", []).append(name)
+        if section == "encoder" and part in others:
+            found.setdefault(f"encoder.backbone {backbone}", []).append(name)
+    return found

@@ -1,18 +1,27 @@
 """What is measured of a trained network is measured with the input it was trained with."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 from skedge.cli.main import main
 from skedge.datasets.store import Store
+from skedge.recipes.methods import METHODS, READ_BY
 from skedge.recipes.recipe import Recipe
-from skedge.recipes.settings import FinetuneSettings, LinearSettings
+from skedge.recipes.settings import (
+    FinetuneSettings,
+    LinearSettings,
+    PretrainSettings,
+    SttformerSettings,
+    TransformerSettings,
+)
 from skedge.skeleton import InputError
 from skedge.steps import check_asked
 from skedge.teacher.clips import tell
+from skedge.teacher.methods.registry import make_method, method_named
 from skedge.teacher.protocols.continued import continue_training
 from skedge.teacher.protocols.finetune import finetune
 from skedge.teacher.protocols.linear import linear
@@ -120,6 +129,52 @@ def test_a_flag_that_the_command_does_not_read_is_named(
     words = ["evaluate", "knn", "--pretrained", encoder_run, "--data", store.path]
     main([str(one) for one in [*words, "--out", tmp_path, "--linear.optim.epochs=3"]])
     assert "note: evaluate knn does not read linear.optim.epochs\n" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("flags", "note"),
+    [
+        (["--pretrain.pstl.masked-joints=2"], "pretrain.method asma does not read pretrain.pstl"),
+        (["--pretrain.augment.shear=0"], ""),
+        (["--encoder.sttformer", "{width: 16}"], "encoder.backbone st-gcn does not read encoder."),
+    ],
+)
+def test_a_flag_that_the_method_does_not_read_is_named(
+    flags: list[str], note: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """PSTL's masks had no effect on ASMa, without a word: a table of equal rows."""
+    words = ["pretrain", "--data", "nowhere", "--out", "nothing", "--pretrain.method=asma"]
+    with pytest.raises(SystemExit, match="2"):
+        main([*words, *flags])
+    said = capsys.readouterr().err
+    assert (note in said) if note else ("note" not in said)
+
+
+def test_what_methods_read_is_what_their_rows_say(store: Store) -> None:
+    """A part of `pretrain` that a method reads after all would be named as one it does not."""
+
+    class Guarded(PretrainSettings):
+        unread: tuple[str, ...] = ()
+
+        def __getattribute__(self, name: str) -> Any:
+            assert name not in type(self).unread, name
+            return super().__getattribute__(name)
+
+    for method in METHODS:
+        plan = replace(
+            PLAN,
+            backbone=method_named(method).backbone or "st-gcn",
+            transformer=TransformerSettings(8, 1, 2, 2, 3),
+            sttformer=SttformerSettings(16, 2),
+        )
+        settings = Guarded(method, 8)
+        stream: Any = "three" if method_named(method).together else "joint"
+        data = replace(INPUT, frames=48, stream=stream)
+        recipe = Recipe(input=data, encoder=plan, pretrain=settings)
+        Guarded.unread = tuple(part for part, by in READ_BY.items() if method not in by)
+        make_method(store.layout, recipe)
+        Guarded.unread = ()
+    assert {*READ_BY} <= {field.name for field in fields(PretrainSettings)}
 
 
 def test_seeds_and_a_seed_are_refused(
