@@ -54,7 +54,7 @@ def over_seeds(found: Sequence[dict[str, Any]]) -> dict[str, Any]:
         if name in found[0]:
             metrics[f"{name}_std"] = deviation([one[name] for one in found])
     if "confusion" in found[0]:
-        metrics["confusion"] = sum(np.array(one["confusion"]) for one in found).tolist()
+        metrics["confusion"] = np.sum([one["confusion"] for one in found], axis=0).tolist()
     return metrics
 
 

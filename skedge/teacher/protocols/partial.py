@@ -39,9 +39,8 @@ def partial_body(store: Store, folder: Path, recipe: Recipe, classifier: Path) -
     learned, _ = card.seen.among(store, tested)
     if learned:
         own = card.input.protocol
-        others = (
-            np.flatnonzero(store.codes(own) == PARTS[data.part]) if own in store.protocols else []
-        )
+        codes = store.codes(own) if own in store.protocols else np.empty(0)
+        others = np.flatnonzero(codes == PARTS[data.part])
         new = len(others) and not card.seen.among(store, others)[0]
         remedy = f"set input.protocol to {own}, its own" if new else "name another classifier"
         raise InputError(
