@@ -1,7 +1,7 @@
 """Flags that several commands share, and how a recipe and figures get in and out."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
@@ -147,7 +147,7 @@ def recipe_to_train(command: str, parser: ArgumentParser, args: Namespace) -> An
         sys.exit(0)
     unread = tell_unread(command, args)
     for reader, names in idle(recipe, args.typed - unread).items():
-        _tell(reader, names)
+        tell(reader, names)
     return recipe
 
 
@@ -166,11 +166,12 @@ def tell_unread(command: str, args: Namespace) -> set[str]:
 
     names = unread([command], args.typed)
     if names:
-        _tell(command, names)
+        tell(command, names)
     return {*names}
 
 
-def _tell(reader: str, names: list[str]) -> None:
+def tell(reader: str, names: Iterable[str]) -> None:
+    """Say which settings that flags gave have no effect on what reads the recipe."""
     print(f"note: {reader} does not read {', '.join(names)}", file=sys.stderr)
 
 

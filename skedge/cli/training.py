@@ -16,6 +16,7 @@ from skedge.cli.options import (
     seeds_of,
     show,
     stop,
+    tell,
     tell_unread,
     training_into,
 )
@@ -23,6 +24,14 @@ from skedge.recipes import RECIPES
 from skedge.recipes.ranges import Count
 from skedge.skeleton.errors import InputError
 
+# Settings of what a student learns from a teacher.
+OF_A_TEACHER = [
+    "distill.logit_weight",
+    "distill.feature_weight",
+    "distill.temperature",
+    "distill.direction",
+    "distill.scale_by_temperature",
+]
 PROTOCOLS = ["linear", "finetune", "semi", "transfer", "knn", "partial-body", "supervised", "ridge"]
 
 
@@ -191,6 +200,9 @@ def distill_command(parser: ArgumentParser) -> Callable[[Any], None]:
         from skedge.datasets.store import Store
 
         recipe = recipe_to_train("distill", parser, args)
+        taught = sorted(name for name in args.typed if name in OF_A_TEACHER)
+        if taught and not args.teacher:
+            tell("distill without --teacher", taught)
         others = [Store(path) for path in args.unlabelled]
         with training_into(args) as out:
             show(

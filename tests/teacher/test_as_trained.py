@@ -150,6 +150,17 @@ def test_a_flag_that_the_method_does_not_read_is_named(
     assert (note in said) if note else ("note" not in said)
 
 
+def test_a_temperature_without_a_teacher_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without `--teacher` a student learns from labels; a forgotten one was found in its figures."""
+    words = ["distill", "--data", str(tmp_path / "nowhere"), "--out", str(tmp_path / "out")]
+    with pytest.raises(SystemExit, match="2"):
+        main([*words, "--distill.temperature", "4"])
+    said = capsys.readouterr().err
+    assert "note: distill without --teacher does not read distill.temperature\n" in said
+
+
 def test_what_methods_read_is_what_their_rows_say(store: Store) -> None:
     """A part of `pretrain` that a method reads after all would be named as one it does not."""
 
