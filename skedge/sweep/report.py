@@ -136,8 +136,8 @@ class Report:
     def no_difference(self) -> list[str]:
         """A note on every axis whose values have all given the same."""
         return [
-            f"{axis} made no difference: all its values gave the same figures to the last digit;"
-            " see whether a step reads it under the other settings."
+            f"{axis} made no difference: points that differ by it alone gave the same figures to"
+            " the last digit; see whether a step reads it under the other settings."
             for axis in self.sweep.grid
             if self._without_effect(axis)
         ]
