@@ -96,7 +96,7 @@ def test_a_wrong_sweep_ends_before_anything_runs(
     ("changes", "words"),
     [
         (
-            {"step": "evaluate linear", "grid": {"input.frames": [12, 20]}},
+            {"step": "evaluate linear", "set": {}, "grid": {"input.frames": [12, 20]}},
             "expected input.frames 12, with which it was trained, got 20",
         ),
         (
