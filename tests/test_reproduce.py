@@ -269,7 +269,7 @@ ROWS: dict[str, dict[str, Any]] = {
         }
         for joints in ("fixed", "fresh") for frame in (0.4, 0.5, 0.6) for joint in (0.4, 0.5, 0.6)
     },
-    **{f"skeletonmae-encoder.sttformer.width-{width}-finetune": {"encoder.sttformer.width": width} for width in (128, 512)},
+    **{f"skeletonmae-encoder.sttformer.width-{width}": {"encoder.sttformer.width": width} for width in (128, 512)},
     **{
         f"skeletonmae-pretrain.skeletonmae.decoder_depth-{depth}": {"pretrain.skeletonmae.decoder_depth": depth}
         for depth in (5, 7, 11)
