@@ -31,6 +31,8 @@ STUDENTS = {
 }
 # What learns without a teacher.
 ALONE = {"labels", "shipped"}
+# Backbones of teachers that can be exported.
+EXPORTED = ("st-gcn", "tcn", "transformer", "sttformer")
 # The pose estimator's joints, and up to how many clips of them make `own` students shipped ones.
 POSE_LAYOUT, FEW = "blazepose33", 100
 # What it calls the untrained encoder under the same probe.
@@ -128,7 +130,7 @@ def _walk(steps: Steps) -> dict[str, Any]:
     teacher_file = folder / "teacher.onnx"
     exported = {}
     files = {student_file: f"student-{recipe.students[0]}", teacher_file: "finetune"}
-    if not taught or recipe.encoder.backbone in ("gin", "dgcnn"):
+    if not taught or recipe.encoder.backbone not in EXPORTED:
         del files[teacher_file]
     for file, step in files.items():
         shipped = step == "student-shipped"

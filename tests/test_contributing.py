@@ -20,16 +20,23 @@ from skedge.edge_runtime.backends.backend import Runtime, load_backend
 from skedge.edge_runtime.backends.onnx_runtime import OnnxBackend
 from skedge.recipes.methods import METHODS
 from skedge.recipes.recipe import Recipe
-from skedge.recipes.settings import MaskSettings, PretrainSettings, TokenMaskSettings
+from skedge.recipes.settings import (
+    EncoderSettings,
+    MaskSettings,
+    PretrainSettings,
+    TokenMaskSettings,
+)
 from skedge.skeleton import InputError, load_layout
+from skedge.steps import evaluate
 from skedge.teacher.masks import joints, tokens
 from skedge.teacher.masks.joints import Mask
 from skedge.teacher.methods.method import Method
 from skedge.teacher.methods.registry import method_named
+from skedge.teacher.networks import encoders
 from skedge.teacher.pretrain import pretrain
 from skedge.teacher.runs.load import load_encoder
 from tests.edge_runtime.edge_models import metadata, write_model
-from tests.teacher.tiny import COMPUTE, INPUT, PLAN, make_store, optim, pose
+from tests.teacher.tiny import COMPUTE, INPUT, PLAN, PRETRAINED, make_store, optim, pose
 
 PAGE = (Path(__file__).parents[1] / "CONTRIBUTING.md").read_text()
 # What the formats' and runtimes' own modules import.
@@ -60,7 +67,9 @@ def row(text: str, names: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize("title", ["A method", "A mask", "A dataset format", "A runtime"])
+@pytest.mark.parametrize(
+    "title", ["A method", "A backbone", "A mask", "A dataset format", "A runtime"]
+)
 def test_each_is_eight_lines(title: str) -> None:
     file, entry = blocks(title)
     code = [line for line in file.splitlines() if line.strip() and not line.startswith("#")]
@@ -98,6 +107,32 @@ def test_a_method_trains_and_its_encoder_is_opened(
     assert metrics["method"] == "agreement"
     assert np.isfinite(metrics["loss"])
     assert load_encoder(tmp_path / "run")[1].kind == "encoder"
+
+
+def test_a_backbone_is_pretrained_and_probed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, entry = blocks("A backbone")
+    names: dict[str, Any] = {"partial": partial, "GraphEncoder": encoders.GraphEncoder}
+    exec(file, names)
+    for name, backbone in row(entry, names).items():
+        plan = replace(PLAN, backbone=name)
+        with pytest.raises(InputError, match=r"backbone: expected one of st-gcn, .*got 'mixing'"):
+            encoders.build_encoder(load_layout("ntu25"), plan)
+        for table in (encoders.GRAPHS, encoders.BACKBONES):
+            monkeypatch.setitem(table, name, backbone)
+        store = make_store(tmp_path / "store", subjects=4)
+        recipe = replace(PRETRAINED, encoder=plan)
+        pretrain(store, tmp_path / "run", recipe)
+        assert load_encoder(tmp_path / "run")[1].encoder.backbone == name
+        metrics = evaluate(
+            store, tmp_path / "probe", recipe, protocol="linear", pretrained=tmp_path / "run"
+        )
+        assert metrics["clips"] > 0
+
+
+def test_every_backbone_that_a_recipe_names_has_a_row() -> None:
+    assert {*encoders.BACKBONES} == {*get_args(get_type_hints(EncoderSettings)["backbone"])}
 
 
 @pytest.mark.parametrize("name", METHODS)
