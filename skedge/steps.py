@@ -214,8 +214,8 @@ def export_all(
     """The figures of a run exported in every format and precision into `folder`; formats.md there
     is the table.
 
-    With `streaming` its streaming form too. A file that the check refuses is not written, and its
-    row says why.
+    With `streaming` its streaming form too. A file that the check refuses is not written, nor is
+    one of that name left from an earlier export, and its row says why.
     """
     from skedge.bench.benchmark import benchmark
     from skedge.export.exporter import PRECISIONS, Exporter
@@ -241,6 +241,7 @@ def export_all(
             exported[name] = exporters[form].write(folder / name, precision)
         except ExportError as error:
             exported[name] = {"refused": str(error)}
+            (folder / name).unlink(missing_ok=True)
     files = [folder / name for name, found in exported.items() if "refused" not in found]
     report = {"exported": exported, "bench": benchmark(files, folder / "bench")}
     write_json(folder / "formats.json", report)

@@ -9,6 +9,9 @@ from skedge.export.graph import Answers
 TOLERANCE = {"fp32": 1e-4, "fp16": 5e-3}
 AGREEMENT = 98.0
 LOST = 0.5
+# One answer in so many may move further: a clip with a joint metres away is outside of all ranges
+# that int8 was given, and would decide a mean alone.
+ASIDE = 50
 # A file of rounded weights may move an embedding by a share of what lies between clips; more is not
 # rounding but a mistake.
 MOVED = {"fp32": 1e-4, "fp16": 0.05, "dynamic": 0.1, "int8": 0.1}
@@ -26,13 +29,21 @@ def choose(indices: np.ndarray, most: int = MOST_CLIPS) -> np.ndarray:
 
 def moved(expected: np.ndarray, got: np.ndarray) -> float:
     """The distance that outputs (N, D) moved: the root of the mean square of the difference, as a
-    share of the clips' spread.
+    share of the clips' spread, both without the two in a hundred that are the furthest.
 
     Infinitely far where one of them is not a number.
     """
-    spread = float(np.square(expected - expected.mean(0)).mean()) ** 0.5
-    distance = float(np.square(got - expected).mean()) ** 0.5 / (spread or 1.0)
-    return float("inf") if np.isnan(distance) else distance
+    if not np.isfinite(got).all():
+        return float("inf")
+    return _mean_square(got - expected) ** 0.5 / (
+        _mean_square(expected - expected.mean(0)) ** 0.5 or 1.0
+    )
+
+
+def _mean_square(distances: np.ndarray) -> float:
+    """The mean square of distances (N, D) without the largest two in a hundred."""
+    squares = np.sort(np.square(distances).mean(1))
+    return float(squares[: len(squares) - len(squares) // ASIDE].mean())
 
 
 def verify(
@@ -45,9 +56,9 @@ def verify(
     (0 to 1), the accuracy lost (in points, negative where the file is the better one) and how far
     the embedding moved, with a note where the clips were fewer than 50. Raises `ExportError` with
     these figures where the difference in probability exceeds 1e-4 (fp32) or 5e-3 (fp16), or a
-    quantised file agrees on less than 98 % or loses more than 0.5 points; an embedding that moved
-    by more than 1e-4 (fp32), 0.05 (fp16) or 0.1 (quantised) of what lies between clips is refused
-    too.
+    quantised file agrees on less than 98 % or loses more than 0.5 points and more than one answer;
+    an embedding that moved by more than 1e-4 (fp32), 0.05 (fp16) or 0.1 (quantised) of what lies
+    between clips (`moved`) is refused too.
     """
     answer = got.probabilities.argmax(1)
     right = expected.probabilities.argmax(1)
@@ -68,11 +79,13 @@ def verify(
         wanted = f"probabilities within {TOLERANCE[precision]:g} of torch's"
         fine = figures["largest_difference"] <= TOLERANCE[precision]
     else:
+        # Of fewer than 200 answers one is more than half a point.
+        most = max(LOST, 100 / len(truth))
         wanted = (
-            f"at least {AGREEMENT:g} % agreement with torch and at most {LOST:g} points of accuracy"
-            " lost"
+            f"at least {AGREEMENT:g} % agreement with torch and at most {most:.3g} points of"
+            " accuracy lost"
         )
-        fine = 100 * figures["agreement"] >= AGREEMENT and figures["accuracy_lost"] <= LOST + 1e-9
+        fine = 100 * figures["agreement"] >= AGREEMENT and figures["accuracy_lost"] <= most + 1e-9
     finite = bool(np.isfinite(got.probabilities).all())
     if not (finite and fine and figures["embedding_moved"] <= MOVED[precision]):
         raise ExportError(

@@ -15,7 +15,8 @@ from skedge.export.exporter import Exporter
 def test_all_files_and_their_table(
     exporter: Exporter, run: Path, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is refused has a row that says why, and no file."""
+    """What is refused has a row that says why, and no file: not even an older model's, which
+    stayed beside the new ones and could be taken for one of them."""
     asked: list[tuple[bool, str | None]] = []
 
     def make(run: Path, store: Store, streaming: bool, note: str | None) -> Exporter:
@@ -25,6 +26,8 @@ def test_all_files_and_their_table(
     monkeypatch.setattr(exporting, "Exporter", make)
     monkeypatch.setattr(exporting, "PRECISIONS", ("fp32", "fp16"))
     monkeypatch.setitem(verify.TOLERANCE, "fp16", 1e-9)
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "fp16.onnx").write_bytes(b"an older model")
     report = steps.export_all(run, tmp_path / "models", store, note="of nobody")
     assert asked == [(False, "of nobody")]
     files = sorted(path.name for path in (tmp_path / "models").iterdir() if path.is_file())
