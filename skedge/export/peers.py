@@ -37,7 +37,7 @@ from skedge.teacher.networks.classifier import Classifier
 from skedge.teacher.protocols.finetune import finetune
 from skedge.teacher.runs.folder import STREAMS, Card, write_run
 
-SUBJECTS, CLIPS, EPOCHS, SEED = 10, 2, 6, 0
+SUBJECTS, CLIPS, EPOCHS, SEED = 10, 4, 6, 0
 CLIP = InputSettings()
 LIVE = InputSettings(frames=90, normalization="per-frame", time="rate", hz=15)
 LIVE_PLAN = replace(student_plan(), causal=True, padding=False)
