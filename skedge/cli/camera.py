@@ -161,6 +161,7 @@ def record_command(parser: ArgumentParser) -> Callable[[Any], None]:
     parser.add_argument("--subject", type=int, default=1, help="number of the person in the clips")
 
     def main(args: Any) -> None:
+        from skedge.datasets.store import Store
         from skedge.edge_runtime.live.run import open_camera, record
         from skedge.edge_runtime.live.takes import Takes
 
@@ -192,7 +193,9 @@ def record_command(parser: ArgumentParser) -> Callable[[Any], None]:
             viewing=_viewing(args),
             every_frame=args.every_frame or args.fast,
         )
-        print(f"{added} clips of {args.label!r} added; {args.out} holds {there}")
+        first, last = Store(args.out).index["name"][[-added, -1]]
+        named = first if added == 1 else f"{first} to {last}"
+        print(f"{added} clips of {args.label!r} added ({named}); {args.out} holds {there}")
 
     return main
 

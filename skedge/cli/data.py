@@ -1,4 +1,4 @@
-"""Commands on stores: data import, synth, info, check, show, split, merge."""
+"""Commands on stores: data import, synth, info, check, show, split, merge, remove."""
 
 import sys
 from collections.abc import Callable
@@ -315,6 +315,24 @@ def merge_command(parser: ArgumentParser) -> Callable[[Any], None]:
 
         merge([Store(path) for path in args.data], args.out)
         show_store(args.out)
+
+    return main
+
+
+def remove_command(parser: ArgumentParser) -> Callable[[Any], None]:
+    """Remove clips from a store, such as a take that went wrong. Classes that they leave empty go
+    too.
+
+    Example: skedge data remove stores/mine knock-3
+    """
+    _add_store(parser)
+    parser.add_argument("clips", nargs="+", metavar="CLIP", help="name of a clip")
+
+    def main(args: Any) -> None:
+        from skedge.datasets.store.rewrite import remove
+
+        remove(args.data, args.clips)
+        show_store(args.data)
 
     return main
 

@@ -52,6 +52,7 @@ GROUPS: dict[str, dict[str, help.Build]] = {
         "data show": data.show_command,
         "data split": data.split_command,
         "data merge": data.merge_command,
+        "data remove": data.remove_command,
     },
     "Training": {
         "pretrain": training.pretrain_command,

@@ -88,9 +88,10 @@ def teach(
     seconds = sum(float(one.index["frames"][numbers].sum()) / _rate(one) for one, numbers in rest)
     if seconds < LEAST_OTHER:
         raise InputError(
-            f"{store}: expected a minute or more of anything else, so that the new actions can be"
-            f" told from it, got {seconds:.0f} s; move about as usual before the camera: `skedge"
-            f" record other --out {shlex.quote(str(store))}`, or name a store with --other"
+            f"{store}: expected a minute or more of anything else, so that the new actions"
+            f" ({', '.join(new)[:80]}) can be told from it, got {seconds:.0f} s; move about as"
+            f" usual before the camera: `skedge record other --out {shlex.quote(str(store))}`, or"
+            " name a store with --other"
         )
     for one, numbers in [(own, mine), *rest]:
         _check(one, numbers)

@@ -8,7 +8,7 @@ import pytest
 from skedge.datasets.store import Store, StoreWriter
 from skedge.datasets.store.check import check
 from skedge.datasets.store.lock import only_one
-from skedge.datasets.store.rewrite import Clip, append, merge, without
+from skedge.datasets.store.rewrite import Clip, append, merge, remove, without
 from skedge.datasets.store.splits import add_folds
 from skedge.skeleton import InputError, load_layout
 from skedge.skeleton.resample import at_rate
@@ -53,6 +53,37 @@ def store(tmp_path: Path) -> Path:
         one.protocol("xsub", lambda index: np.array([1, 1, 1, 3, 3, 2], np.int8))
         one.attach("import-report.json", lambda: {"damaged": ["x"]})
     return path
+
+
+def test_a_take_that_went_wrong_is_removed(store: Path) -> None:
+    """After `skedge record` it stayed for ever: nothing removed a single clip."""
+    names = ["clip 0", "clip 3"]
+    after = remove(store, names)
+    assert after.index["name"].tolist() == ["clip 1", "clip 2", "clip 4", "clip 5"]
+    assert after.labels == ("run", "walk-2"), "nobody walks any more"
+    assert [after.labels[one] for one in after.index["label"]] == ["run", "walk-2"] * 2
+    assert after.intervals["clip"].tolist() == [0, 1, 2, 3]
+    assert after.codes("xsub").tolist() == [1, 1, 3, 2]
+    assert after.made_by == {"by": "hand", "removed": names}
+    for new, old in enumerate((1, 2, 4, 5)):
+        same(after, new, joints(old))
+    assert check(after) == []
+    assert remove(store, ["clip 1"]).made_by["removed"] == [*names, "clip 1"]
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        (["clip 7"], "no clip is called 'clip 7'"),
+        ([f"clip {number}" for number in range(6)], "expected some clips to be left, got none"),
+    ],
+)
+def test_what_cannot_be_removed_leaves_the_store(names: list[str], words: str, store: Path) -> None:
+    with pytest.raises(InputError, match=words):
+        remove(store, names)
+    with only_one(store), pytest.raises(InputError, match="another one is at work"):
+        remove(store, ["clip 0"])
+    assert len(Store(store)) == 6
 
 
 def test_clips_are_added_behind_what_was_there(store: Path) -> None:

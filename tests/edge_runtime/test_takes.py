@@ -166,7 +166,9 @@ class TestCommand:
         model = quick_model(tmp_path / "m.onnx", labels=("wave", "clap", "squat"))
         record("ring", "--clips", 2, "--model", model, "--subject", 3)
         record("bow", "--clips", 1, "--seconds", 2, "--countdown", 0)
-        assert "1 clips of 'bow' added" in capsys.readouterr().out
+        shown = capsys.readouterr().out
+        assert "2 clips of 'ring' added (ring-1 to ring-2); " in shown
+        assert "1 clips of 'bow' added (bow-1); " in shown
         store = Store(tmp_path / "mine")
         assert list(store.index["name"]) == ["ring-1", "ring-2", "bow-1"]
         assert list(store.index["frames"]) == [30, 30, 60]  # the model sees a second

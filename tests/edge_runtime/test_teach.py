@@ -200,8 +200,11 @@ class TestTeaching:
         assert found["taught"]["jump"]["recall"] == 100
 
     def test_it_insists_on_a_minute_of_anything_else(self, room: Path) -> None:
+        """And names the actions: who had recorded `others` was told of 0 s, not why."""
         self.store(room / "bare", ["jump", "bow"])
-        with pytest.raises(InputError, match=r"a minute or more.*skedge record other --out"):
+        with pytest.raises(
+            InputError, match=r"a minute or more.*\(jump, bow\).*skedge record other --out"
+        ):
             teach(room / "m.onnx", room / "bare")
         found = teach(room / "m.onnx", room / "bare", other=room / "mine")
         assert found["other"]["seconds"] == 75

@@ -124,14 +124,56 @@ def without(store: Store, path: Path | str, labels: Sequence[str]) -> Store:
     chosen = np.flatnonzero(~np.isin(store.index["label"], list(left_out)))
     if not kept or len(chosen) == 0:
         raise InputError(f"{store.path}: expected some classes with clips to be left, got none")
+    return _keep(store, path, chosen, labels=kept, made_by={"without": list(labels)})
+
+
+def remove(path: Path | str, names: Sequence[str]) -> Store:
+    """Remove the clips of these names from the store at `path`, and the classes that they leave
+    empty. It is replaced when all others are written.
+
+    Raises `InputError` for a name that no clip has, where none would be left, and where another
+    process writes to the store.
+    """
+    with only_one(path):
+        store = Store(path)
+        gone = {store.find(name) for name in names}
+        chosen = np.array([number for number in range(len(store)) if number not in gone])
+        if not len(chosen):
+            raise InputError(f"{path}: expected some clips to be left, got none; delete the folder")
+        emptied = _classes(store, np.array([*gone])) - _classes(store, chosen)
+        kept = [label for number, label in enumerate(store.labels) if number not in emptied]
+        removed = [*store.made_by.get("removed", ()), *dict.fromkeys(names)]
+        return _keep(store, path, chosen, labels=kept, made_by={"removed": removed}, overwrite=True)
+
+
+def _classes(store: Store, clips: np.ndarray) -> set[int]:
+    """The classes of some clips and of their intervals, by number."""
+    inside = store.intervals[np.isin(store.intervals["clip"], clips)]
+    return {*store.index["label"][clips].tolist(), *inside["label"].tolist()}
+
+
+def _keep(
+    store: Store,
+    path: Path | str,
+    chosen: np.ndarray,
+    *,
+    labels: list[str],
+    made_by: dict[str, Any],
+    overwrite: bool = False,
+) -> Store:
+    """Write the chosen clips of a store, in the classes `labels` and the same splits, at `path`."""
     with StoreWriter(
-        path, name=store.name, layout=store.layout, labels=kept, rate=store.rate
+        path,
+        name=store.name,
+        layout=store.layout,
+        labels=labels,
+        rate=store.rate,
+        overwrite=overwrite,
     ) as writer:
-        writer.made_by = {**store.made_by, "without": list(labels)}
-        _copy(store, writer, kept, chosen=chosen)
+        writer.made_by = {**store.made_by, **made_by}
+        _copy(store, writer, labels, chosen=chosen)
         for protocol in store.protocols:
-            codes = store.codes(protocol)[chosen]
-            writer.protocol(protocol, _always(codes))
+            writer.protocol(protocol, _always(store.codes(protocol)[chosen]))
     return Store(path)
 
 
