@@ -9,7 +9,7 @@ from typing import Any
 from jsonargparse import ArgumentParser
 
 from skedge.cli.config import add_config
-from skedge.cli.options import MODEL, add_events, add_model, event_settings, show
+from skedge.cli.options import MODEL, add_events, add_model, check_unused, event_settings, show
 from skedge.skeleton.errors import InputError
 
 # The flags of `skedge live` that say where things go: the fields of `Telling`.
@@ -111,6 +111,7 @@ def live_command(parser: ArgumentParser) -> Callable[[Any], None]:
         from skedge.edge_runtime.live.telling import Telling
         from skedge.edge_runtime.models import find_beside_pose
 
+        _check_effects(parser, args)
         model = ModelFile(find_beside_pose(args.model), args.taught, **event_settings(args))
         recognizer = model.load()
         camera = partial(
@@ -165,6 +166,7 @@ def record_command(parser: ArgumentParser) -> Callable[[Any], None]:
         from skedge.edge_runtime.live.run import open_camera, record
         from skedge.edge_runtime.live.takes import Takes
 
+        _check_effects(parser, args)
         seconds = args.seconds
         if seconds is None and args.model is not None:
             from skedge.edge_runtime.recognizer import Recognizer
@@ -332,6 +334,20 @@ def _add_camera(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--no-browser", action="store_true", help="do not open the page in a browser"
     )
+
+
+def _check_effects(parser: ArgumentParser, args: Any) -> None:
+    """Raise `InputError` for flags that have no effect beside the source or the others."""
+    from skedge.edge_runtime.sources import EFFECTS, check_effect
+
+    flags = {*sum(EFFECTS, ()), "host", "port", "token"} & vars(args).keys()
+    given = {name: args[name] if args[name] != parser.get_default(name) else None for name in flags}
+    check_effect(args.source, [name for name, value in given.items() if value is not None])
+    if args.no_page:
+        check_unused(given, ("host", "port", "token"), "expected a page to show, got --no-page")
+    if ":" in (args.pose or ""):
+        own = "expected the built-in pose estimator, got one of your own"
+        check_unused(given, ("pose_threads",), own)
 
 
 def _recorded(args: Any) -> dict[str, Any]:

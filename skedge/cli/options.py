@@ -154,7 +154,7 @@ def recipe_to_train(command: str, parser: ArgumentParser, args: Namespace) -> An
 def check_unused(args: Any, names: Sequence[str], reason: str) -> None:
     """Raise `InputError` with the reason where one of these flags, which have no effect beside the
     others, was given; they are None where they were not."""
-    given = [f"--{name}" for name in names if args[name] is not None]
+    given = [f"--{name.replace('_', '-')}" for name in names if args[name] is not None]
     if given:
         them = "them" if len(given) > 1 else "it"
         raise InputError(f"{' and '.join(given)}: {reason}; leave {them} out")

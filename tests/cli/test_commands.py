@@ -173,6 +173,17 @@ def test_wrong_arguments(
             ["export", "run", "out", "--data", "STORE", "--all", "--precision", "int8"],
             ["--precision", "--all"],
         ),
+        (["live", "--fast"], ["--fast", "film", "got a camera or stream"]),
+        (["live", "--source", "a.mp4", "--wait"], ["expected a camera or stream", "--wait"]),
+        (["live", "--source", "clip.npy", "--rotate", "90"], ["--rotate", "got skeletons"]),
+        (["live", "--source", "STORE#clip", "--people", "2"], ["--people", "a clip of a store"]),
+        (["live", "--no-page", "--host", "0.0.0.0"], ["--host", "--no-page"]),
+        (["live", "--pose", "a:b", "--pose-threads", "2"], ["--pose-threads", "your own"]),
+        (["live", "--record", "a.mp4", "--segment", "9"], ["--record FOLDER", "--segment"]),
+        (["live", "--record-limit", "2"], ["--record FOLDER", "--record-limit"]),
+        (["live", "--mqtt-ca", "ca.pem"], ["--mqtt", "--mqtt-ca"]),
+        (["record", "a", "--out", "x", "--source", "clip.npy", "--pose", "lite"], ["--pose"]),
+        (["data", "import", "films", "films", "x", "--layout", "ntu25"], ["--layout", "--pose"]),
     ],
 )
 def test_flags_without_an_effect_are_refused(
@@ -187,6 +198,8 @@ def test_flags_without_an_effect_are_refused(
     recognised whatever part and class were asked for."""
     monkeypatch.chdir(tmp_path)
     np.save("clip.npy", np.zeros((30, 25, 3), np.float32))
+    (tmp_path / "films" / "wave").mkdir(parents=True)
+    (tmp_path / "films" / "wave" / "a.mp4").touch()
     refused(*[store if argument == "STORE" else argument for argument in arguments], words=words)
 
 

@@ -388,6 +388,13 @@ def test_opencv_and_ffmpeg_keep_their_own_words_to_themselves(source: str, tmp_p
     assert done.stderr.startswith(f"skedge: {source}: expected")
 
 
+@pytest.mark.parametrize("number", ["4000000000", "99999999999999999999", "picamera:12345678901"])
+def test_a_number_that_no_camera_has_is_one_line(number: str) -> None:
+    """It was a traceback, and with --wait a camera that would be tried for ever."""
+    with pytest.raises(InputError, match="expected a camera's number, such as 0, got one of"):
+        open_source(number, wait=True)
+
+
 @needs_opencv
 @pytest.mark.parametrize("device", ["7431", "/dev/video7431"])
 def test_a_camera_that_is_not_there_says_where_to_look(device: str) -> None:
@@ -432,12 +439,17 @@ def test_a_password_that_a_camera_takes_in_its_address_is_not_shown(
         "rtsp://[fe80::1/x",
         "rtsp://me:secret@[fe80::1/x.mp4",
         "rtsp://me:secret@fe80::1]",
+        "rtsp://me:secret@host:999999/x",
+        "rtsp://",
+        "rtsp://:554/x",
+        "http:///a.mp4",
+        "://",
     ],
 )
 def test_an_address_that_cannot_be_read_is_one_line(address: str) -> None:
-    """It was a traceback."""
+    """It was a traceback; one without a host was looked for, with --wait for ever."""
     with pytest.raises(InputError, match="expected an address such as rtsp://") as caught:
-        open_source(address)
+        open_source(address, wait=True)
     assert "secret" not in str(caught.value)
     assert "\n" not in str(caught.value)
 

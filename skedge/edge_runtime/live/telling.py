@@ -56,10 +56,16 @@ class Telling:
     labels: Callable[[], tuple[str, ...]] = tuple
 
     def __post_init__(self) -> None:
-        if self.record is None and self.record_later:
-            raise InputError("expected --record with --record-later, got none")
-        if self.mqtt is None and (self.mqtt_login or self.mqtt_ca):
-            raise InputError("expected --mqtt with --mqtt-login and --mqtt-ca, got none")
+        films = self.record is not None and not self.record.suffix
+        for wanted, there, names in (
+            ("--record", self.record is not None, ("record_later",)),
+            ("--record FOLDER", films, ("segment", "record_limit")),
+            ("--mqtt", self.mqtt is not None, ("mqtt_login", "mqtt_ca")),
+        ):
+            given = [name for name in names if getattr(self, name) != getattr(Telling, name)]
+            if given and not there:
+                flags = " and ".join(f"--{name.replace('_', '-')}" for name in given)
+                raise InputError(f"expected {wanted} with {flags}, which alone have no effect")
         self.broker()
 
     @property

@@ -1,6 +1,7 @@
 """Where frames come from: a camera, a stream, a film, a folder of pictures, or recorded
 skeletons."""
 
+from collections.abc import Collection, Iterable
 from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -18,9 +19,25 @@ from skedge.edge_runtime.sources.recorded import clip_of_file, clip_of_store
 from skedge.edge_runtime.sources.recordings import FILMS, PICTURES, read_film, read_pictures
 from skedge.skeleton.errors import InputError
 
-__all__ = ["Live", "Played", "open_source"]
+__all__ = ["EFFECTS", "Live", "Played", "check_effect", "open_source"]
 
 PI_CAMERAS = ("picamera", "picamera2")
+# Digits of a camera's number at the most: OpenCV takes no number of ten.
+DIGITS = 4
+# Addresses that name nobody without a host, unlike udp://:1234, which listens.
+HOSTED = ("", "rtsp", "rtsps", "rtmp", "http", "https")
+
+SKELETONS = (".npy", ".npz")
+# The kinds of source, in words.
+CAMERA, FILM = "a camera or stream", "a film or pictures"
+FILE, CLIP = "skeletons in a .npy or .npz file", "a clip of a store"
+# Flags with the kinds of source with which they have an effect.
+EFFECTS = {
+    ("rate", "layout"): (FILE,),
+    ("wait",): (CAMERA,),
+    ("fast",): (FILM, FILE, CLIP),
+    ("people", "pose", "pose_threads", "rotate"): (CAMERA, FILM),
+}
 
 
 def open_source(
@@ -48,30 +65,78 @@ def open_source(
     """
     if not text:
         raise InputError("expected a source, such as 0 or picamera, got an empty name")
-    if (rate, layout) != (None, None) and not text.lower().endswith((".npy", ".npz")):
-        raise InputError(
-            f"{without_password(text)}: expected skeletons in a .npy or .npz file beside --rate or"
-            " --layout, and no other source, which has its own; leave them out"
-        )
+    named = {"rate": rate, "layout": layout}
+    check_effect(text, [flag for flag, value in named.items() if value is not None])
     kind, _, number = text.partition(":")
     if kind in PI_CAMERAS and (number or "0").isdecimal():
-        return Live(text, partial(open_pi_camera, int(number or 0)), wait=wait)
+        return Live(text, partial(open_pi_camera, _number(number or "0")), wait=wait)
     if text.isdecimal():
-        return Live(f"camera {text}", partial(open_device, int(text)), wait=wait)
+        return Live(f"camera {text}", partial(open_device, _number(text)), wait=wait)
     if text.startswith("/dev/"):
         return Live(text, partial(open_device, text), wait=wait)
     if "://" in text:
-        try:
-            path = urlsplit(text).path
-        except ValueError:
-            raise InputError(
-                f"{without_password(text)}: expected an address such as rtsp://host/path or"
-                " rtsp://[fe80::1]/path, got one that cannot be read; are its brackets right?"
-            ) from None
-        if path.lower().endswith(FILMS):
+        _check_address(text)
+        if _kind_of(text) == FILM:
             return Played(read_film(text), fast=fast)
         return Live(text, partial(open_stream, text), wait=wait)
     return _open_path(text, fast, rate, named=layout)
+
+
+def check_effect(text: str, flags: Collection[str]) -> None:
+    """Raise `InputError` where flags that were given (their names in `EFFECTS`) have no effect with
+    the source that a text names."""
+    kind = _kind_of(text)
+    for names, kinds in EFFECTS.items():
+        if kind not in kinds and set(names) & set(flags):
+            them = _listed(f"--{name.replace('_', '-')}" for name in names)
+            raise InputError(
+                f"{without_password(text)}: expected {_listed(kinds)} beside {them}, got {kind};"
+                f" leave {'them' if len(names) > 1 else 'it'} out"
+            )
+
+
+def _listed(words: Iterable[str]) -> str:
+    """Words as in "a, b or c"."""
+    *first, last = words
+    return f"{', '.join(first)} or {last}" if first else last
+
+
+def _kind_of(text: str) -> str:
+    if text.partition(":")[0] in PI_CAMERAS or text.isdecimal() or text.startswith("/dev/"):
+        return CAMERA
+    if "://" in text:
+        # Of rtsp://host/a.mp4?user=me the path; one that cannot be read is named when it is opened.
+        path = text.partition("?")[0].partition("#")[0]
+        return FILM if path.lower().endswith(FILMS) else CAMERA
+    if text.rpartition("#")[1] and not Path(text).exists():
+        return CLIP
+    return FILE if text.lower().endswith(SKELETONS) else FILM
+
+
+def _number(text: str) -> int:
+    if len(text) > DIGITS:
+        raise InputError(
+            f"{text[:20]}: expected a camera's number, such as 0, got one of {len(text)} digits;"
+            " `ls /dev/video*` shows what there is"
+        )
+    return int(text)
+
+
+def _check_address(text: str) -> None:
+    try:
+        parts = urlsplit(text)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        raise InputError(
+            f"{without_password(text)}: expected an address such as rtsp://host/path or"
+            " rtsp://[fe80::1]:554/path, got one that cannot be read; are its brackets and its port"
+            " right?"
+        ) from None
+    if not host and parts.scheme in HOSTED:
+        raise InputError(
+            f"{without_password(text)}: expected an address such as rtsp://host/path, got one"
+            " without a host"
+        )
 
 
 def _open_path(text: str, fast: bool, rate: float | None, named: str | None) -> Source:
@@ -91,7 +156,7 @@ def _open_path(text: str, fast: bool, rate: float | None, named: str | None) -> 
             f"{text}: expected a camera's number, picamera, an address, a file, a folder or"
             " STORE#CLIP, found nothing at that path"
         )
-    if path.suffix.lower() in (".npy", ".npz"):
+    if path.suffix.lower() in SKELETONS:
         frames, layout, notes = clip_of_file(path, rate, named)
         return Played(frames, layout, fast=fast, notes=notes)
     return Played(

@@ -228,6 +228,11 @@ def _estimator(pose: str | None) -> PoseEstimator:
 
 
 def _layout(pose: str | None, named: str | None) -> Layout:
+    if pose is None and named is not None:
+        raise InputError(
+            f"--layout: expected --pose beside it, an estimator of bodies of {named}, got none;"
+            " leave it out"
+        )
     if named is not None or pose is None:
         return load_layout(named or BLAZEPOSE)
     return _estimator(pose).layout
