@@ -24,8 +24,9 @@ A recording is one .npz file with an entry per body and picture, N in all:
 
 import json
 import zipfile
+from array import array
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -104,19 +105,23 @@ class Body(Protocol):
 class PoseWriter:
     """Collects the bodies of a film or a camera, picture by picture, for a recording.
 
-    It holds numbers only, never a picture: some 800 bytes for each body.
+    It holds numbers only, never a picture: some 700 bytes for each body, 8 for each picture.
     """
 
     layout: Layout
-    _seconds: list[float] = field(default_factory=list)
-    _picture: list[int] = field(default_factory=list)
-    _bodies: list[tuple[int, bool, float]] = field(default_factory=list)
-    _joints: list[np.ndarray] = field(default_factory=list)
-    _pixels: list[np.ndarray] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        joints = len(self.layout)
+        body = [("picture", "i8"), ("person", "i4"), ("whole", "?"), ("confidence", "f4")]
+        places = [("joints", "f4", (joints, 3)), ("pixels", "f4", (joints, 2))]
+        self._row = np.dtype([*body, *places])
+        # Bytes, since a body's own arrays and numbers take twice as much as what is in them.
+        self._rows = bytearray()
+        self._seconds = array("d")
 
     def __len__(self) -> int:
         """How many bodies there are."""
-        return len(self._joints)
+        return len(self._rows) // self._row.itemsize
 
     @property
     def pictures(self) -> int:
@@ -125,35 +130,35 @@ class PoseWriter:
     def add(self, seconds: float, bodies: Sequence[Body]) -> None:
         """Take the bodies of the next picture in; `seconds` ascend, by any clock."""
         for body in bodies:
-            self._picture.append(len(self._seconds))
-            self._bodies.append((body.id, body.whole, body.confidence))
-            self._joints.append(np.asarray(body.joints, np.float32))
-            absent = np.full((len(self.layout), 2), np.nan, np.float32)
-            pixels = absent if body.pixels is None else np.asarray(body.pixels, np.float32)
-            self._pixels.append(pixels)
+            row = np.zeros((), self._row)
+            row["picture"] = len(self._seconds)
+            row["person"], row["whole"], row["confidence"] = body.id, body.whole, body.confidence
+            row["joints"] = body.joints
+            row["pixels"] = np.nan if body.pixels is None else body.pixels
+            self._rows += row.tobytes()
         self._seconds.append(seconds)
 
     def recording(self, name: str, label: str = "") -> "PoseRecording":
         """What was taken in so far, as a recording."""
-        person, whole, _ = self._columns()
+        bodies = np.frombuffer(self._rows, self._row).copy()
         times = self._times()
-        picture = np.array(self._picture, np.int64)
+        seconds = times[bodies["picture"]]
         rate = rate_of(times)
         return PoseRecording(
             name,
             label or None,
             self.layout,
-            seconds=times[picture],
-            person=person,
-            whole=whole,
+            seconds=seconds,
+            person=bodies["person"],
+            whole=bodies["whole"],
             touching=_touching(
-                picture,
-                person,
-                times[picture],
-                pixels=self._array(self._pixels, 2),
+                bodies["picture"],
+                bodies["person"],
+                seconds,
+                pixels=bodies["pixels"],
                 layout=self.layout,
             ),
-            joints=self._array(self._joints, 3),
+            joints=bodies["joints"],
             duration=_end(times, rate),
             rate=rate,
         )
@@ -162,17 +167,6 @@ class PoseWriter:
         """Seconds of every picture from the first one, of those without bodies too."""
         times = np.array(self._seconds, np.float64)
         return times - times[:1]
-
-    def _columns(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        person, whole, confidence = zip(*self._bodies, strict=True) if self._bodies else ((),) * 3
-        return (
-            np.array(person, np.int32),
-            np.array(whole, bool),
-            np.array(confidence, np.float32),
-        )
-
-    def _array(self, rows: list[np.ndarray], width: int) -> np.ndarray:
-        return np.array(rows, np.float32).reshape(len(rows), len(self.layout), width)
 
     def write(
         self,
@@ -184,18 +178,12 @@ class PoseWriter:
         """Write the recording, whole or not at all; `size` is the pictures' width and height."""
         layout = self.layout
         named = layout.name in layout_names() and load_layout(layout.name).joints == layout.joints
-        picture = np.array(self._picture, np.int64)
+        bodies = np.frombuffer(self._rows, self._row)
         times = self._times()
         rate = rate_of(times)
-        person, whole, confidence = self._columns()
         arrays: dict[str, Any] = {
-            "picture": picture,
-            "person": person,
-            "whole": whole,
-            "confidence": confidence,
-            "joints": self._array(self._joints, 3),
-            "pixels": self._array(self._pixels, 2),
-            "seconds": times[picture],
+            **{name: bodies[name] for name in self._row.names or ()},
+            "seconds": times[bodies["picture"]],
             "rate": np.float64(rate),
             "pictures": np.int64(len(times)),
             "width": np.int64(size[0]),
