@@ -111,11 +111,17 @@ def first_sentence(build: Build) -> str:
 
 
 def width() -> int:
-    return min(shutil.get_terminal_size().columns, 100) - 2
+    """Columns of a text: as many as the terminal has, within what can be read in columns."""
+    return min(max(shutil.get_terminal_size().columns, 40), 100) - 2
 
 
 def _table(commands: Mapping[str, Build]) -> list[str]:
-    return [f"  {name:<18} {first_sentence(build)}" for name, build in commands.items()]
+    return [
+        textwrap.fill(
+            f"  {name:<18} {first_sentence(build)}", width() + 2, subsequent_indent=" " * 21
+        )
+        for name, build in commands.items()
+    ]
 
 
 class _Row(Action):

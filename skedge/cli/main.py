@@ -88,7 +88,19 @@ def main(argv: list[str] | None = None) -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # what its encoding lacks is written with a "?"
             stream.reconfigure(errors="replace")
-    arguments = sys.argv[1:] if argv is None else argv
+    failed = None
+    try:
+        _answer(sys.argv[1:] if argv is None else argv)
+    except OSError as error:
+        failed = error
+    finally:
+        failed = _lost() or failed
+    # A pipe breaks where its reader, such as `head`, has seen enough.
+    if failed and not isinstance(failed, BrokenPipeError):
+        stop(2, f"stdout: {failed.strerror or failed}")
+
+
+def _answer(arguments: list[str]) -> None:
     if not arguments or arguments[0] in ("-h", "--help"):
         print(help.overview(GROUPS))
     elif arguments[0] == "--version":
@@ -97,6 +109,17 @@ def main(argv: list[str] | None = None) -> None:
         print(help.group_help(arguments[0], COMMANDS))
     else:
         _run_command(arguments)
+
+
+def _lost() -> OSError | None:
+    """Why the rest of the output could not be written. It then goes nowhere: else Python tries once
+    more at its end, and complains in lines of its own."""
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return error
+    return None
 
 
 def _open_closed() -> None:
@@ -138,7 +161,7 @@ def _run_command(arguments: list[str]) -> None:
     except KeyboardInterrupt:
         stop(130, f"interrupted{_GOES_ON.get(name, '')}")
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
         if package not in EXTRAS:

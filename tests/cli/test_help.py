@@ -1,6 +1,9 @@
 """What `--help` prints: short, in columns that fit, in words that can be typed."""
 
+import os
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -106,3 +109,38 @@ def test_the_version_is_the_package_s(capsys: pytest.CaptureFixture[str]) -> Non
     import skedge
 
     assert shown(capsys, "--version") == f"{skedge.__version__}\n"
+
+
+@pytest.mark.parametrize("columns", ["3", "40"])
+@pytest.mark.parametrize("arguments", [[], ["data"], ["live", "--help"], ["pretrain", "--help"]])
+def test_a_narrow_terminal_gets_the_help_in_columns(
+    arguments: list[str],
+    columns: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The list of commands ran over the edge, and in less than 8 columns there was a traceback."""
+    monkeypatch.setenv("COLUMNS", columns)
+    text = shown(capsys, *arguments)
+    assert not [line for line in text.splitlines() if len(line) > 40 and line[0] == " "]
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["live", "--help"]])
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_reader_that_has_seen_enough_and_a_full_disk(
+    arguments: list[str], unbuffered: str
+) -> None:
+    """`skedge --help | head -3` and `skedge --help > FILE` on a full disk ended in lines of
+    Python's own."""
+    environment = os.environ | {"PYTHONUNBUFFERED": unbuffered}
+    command = [sys.executable, "-m", "skedge", *arguments]
+    reader, writer = os.pipe()
+    os.close(reader)
+    with open(writer, "w") as nobody, open("/dev/full", "w") as full:
+        ended, failed = (
+            subprocess.run(command, stdout=to, stderr=subprocess.PIPE, text=True, env=environment)
+            for to in (nobody, full)
+        )
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert failed.returncode == 2
+    assert re.fullmatch(r"skedge: \w+: No space left on device\n", failed.stderr)
