@@ -13,6 +13,7 @@ from urllib.parse import unquote, urlparse
 EXTRAS = {
     **dict.fromkeys(
         (
+            "PIL",
             "cloudpickle",
             "docstring_parser",
             "lightning",

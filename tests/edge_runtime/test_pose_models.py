@@ -276,6 +276,15 @@ def test_without_pip_it_says_so(pip: SimpleNamespace, capsys: pytest.CaptureFixt
     assert "No module named pip" in refused(capsys, "pose", "fetch")
 
 
+def test_without_the_extra_nothing_is_downloaded(
+    pip: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """36 MB were downloaded first, and then lost."""
+    monkeypatch.setitem(sys.modules, "ai_edge_litert", None)
+    assert '[live]"' in refused(capsys, "pose", "fetch")
+    assert pip.calls == []
+
+
 @pytest.mark.parametrize("what", ["other", "half", "empty", "text", "missing", "without"])
 def test_a_wrong_wheel_leaves_nothing_behind(
     what: str, cache: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]

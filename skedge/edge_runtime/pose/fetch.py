@@ -6,6 +6,7 @@ import hashlib
 import tempfile
 from collections.abc import Sequence
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 
 from skedge.edge_runtime.pose.archives import (
@@ -30,10 +31,12 @@ def fetch(
     Those that are there already are only compared with their checksums. The others come out of the
     `wheel` and the `tarball`, or where neither is given out of what is downloaded. Raises
     `InputError` where that cannot be had, holds other files, or where this computer computes other
-    landmarks with the cut networks.
+    landmarks with the cut networks; `ModuleNotFoundError` where LiteRT is missing.
     """
     folder = folder or default_folder()
     missing = [model for model in MODELS.values() if _digest(folder / model.name) != model.sha256]
+    if missing:  # before a download that could not be tried, and would be lost
+        import_module("ai_edge_litert")
     # What an earlier version left uncut needs no download.
     uncut = [model for model in missing if _digest(folder / model.name) == model.published]
     _store({model: (folder / model.name).read_bytes() for model in uncut}, folder)
