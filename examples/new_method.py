@@ -1,17 +1,14 @@
 """A pretraining method in one file, which learns whether a clip is played forwards or backwards:
-python examples/new_method.py STORE RUN [EPOCHS]"""
+python examples/new_method.py --data STORE --out RUN, with the flags of `skedge pretrain`"""
 
 import sys
-from pathlib import Path
 
 import torch
 from torch import nn
 
-from skedge import steps
-from skedge.datasets.store import Store
+from skedge.cli import main
 from skedge.recipes.methods import METHODS
 from skedge.recipes.recipe import Recipe
-from skedge.recipes.settings import OptimSettings, PretrainSettings
 from skedge.skeleton import Layout
 from skedge.teacher.methods.method import OneEncoder
 
@@ -32,7 +29,4 @@ class Direction(OneEncoder):
 
 METHODS["direction"] = f"{__name__}:Direction"
 if __name__ == "__main__":
-    store, run, *epochs = sys.argv[1:]
-    optim = OptimSettings(epochs=int(*epochs) or 20)
-    settings = PretrainSettings(method="direction", optim=optim)
-    print(steps.pretrain(Store(store), Path(run), Recipe(pretrain=settings)))
+    main(["pretrain", "--pretrain.method", "direction", *sys.argv[1:]])

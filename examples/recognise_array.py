@@ -4,7 +4,7 @@ The file holds joints (T, 25, 3) in metres, y up, NaN where a joint is absent, i
 (layout `ntu25`), 30 frames a second.
 """
 
-import sys
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
 
 import numpy as np
 
@@ -29,4 +29,9 @@ def main(path: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
+    parser.add_argument("clip", metavar="CLIP.npy")
+    try:
+        main(parser.parse_args().clip)
+    except (OSError, EOFError, ValueError) as error:  # no such file, or no clip in it
+        parser.error(str(error))

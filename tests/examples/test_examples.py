@@ -1,6 +1,7 @@
 """The examples run as they are, and are short enough to be read."""
 
 import runpy
+import subprocess
 import sys
 from pathlib import Path
 
@@ -43,6 +44,31 @@ def test_an_array_is_recognised(
     assert "squat" in first
 
 
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["recognise_array.py", "--help"], 0, "metres, y up"),
+        (["recognise_array.py"], 2, "CLIP.npy"),
+        (["recognise_array.py", "none.npy"], 2, "none.npy"),
+        (["recognise_array.py", "empty.npy"], 2, "error: No data left in file"),
+        (["recognise_array.py", "picture.npy"], 2, "expected joints of shape (25, 3), got (25,)"),
+        (["new_method.py", "--help"], 0, "--data"),
+        (["new_method.py"], 2, "missing --data, --out"),
+        (["new_method.py", "--data", "none", "--out", "run"], 2, "none: expected a store's folder"),
+    ],
+)
+def test_wrong_arguments_end_without_a_traceback(words: list[str], code: int, said: str) -> None:
+    """`--help` was taken for a file, and everything else ended in a traceback, too."""
+    Path("empty.npy").touch()
+    np.save("picture.npy", np.zeros((30, 25)))
+    done = subprocess.run(
+        [sys.executable, EXAMPLES / words[0], *words[1:]], capture_output=True, text=True
+    )
+    assert done.returncode == code
+    assert said in (done.stderr if code else done.stdout)
+    assert "Traceback" not in done.stderr
+
+
 def test_a_wave_switches_the_light(capsys: pytest.CaptureFixture[str]) -> None:
     hook = load_hook(f"{EXAMPLES / 'light'}:on_event")
     begun = {"event": "wave", "phase": "begun", "confidence": 0.9, "start": 3.2, "end": None}
@@ -63,9 +89,10 @@ def test_a_method_of_ones_own_pretrains(
             joints = clip(subject, subject, seed=1).joints[:30]
             store.add(f"clip {subject}", joints[None], label=subject % 2, subject=subject)
         store.protocol("xsub", lambda index: np.where(index["subject"] % 4 == 3, 3, 1))
-    monkeypatch.setattr(sys, "argv", ["new_method.py", "tiny", "run", "1"])
+    typed = ["--data", "tiny", "--out", "run", "--pretrain.optim.epochs", "1"]
+    monkeypatch.setattr(sys, "argv", ["new_method.py", *typed])
     runpy.run_path(str(EXAMPLES / "new_method.py"), run_name="__main__")
-    assert "'method': 'direction'" in capsys.readouterr().out
+    assert '"method": "direction"' in capsys.readouterr().out
     assert Path("run/weights.safetensors").is_file()
 
 
