@@ -65,6 +65,12 @@ def test_the_sdist_tells_its_history(sdist_and_wheel: tuple[Path, Path]) -> None
     assert {"CHANGELOG.md", "CITATION.cff", "LICENSE", "README.md", "pyproject.toml"} <= names
 
 
+def test_the_sdist_has_no_part_of_the_tests(sdist_and_wheel: tuple[Path, Path]) -> None:
+    """It had eight files of them, which need the others to run."""
+    with tarfile.open(sdist_and_wheel[0]) as archive:
+        assert not [name for name in archive.getnames() if "/tests" in name]
+
+
 def test_the_version_stands_once(installed: Environment) -> None:
     shown = installed.run("skedge", "--version").stdout.strip()
     assert shown == skedge.__version__
