@@ -2,6 +2,8 @@
 wrong input."""
 
 import json
+import subprocess
+import sys
 from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
@@ -50,6 +52,17 @@ def test_wrong_input_ends_without_a_traceback() -> None:
     assert done.stderr.startswith("skedge: ")
     assert len(done.stderr.strip().splitlines()) == 1
     assert not done.stdout
+
+
+def test_a_checkout_that_nobody_installed_says_how() -> None:
+    """`python -m skedge` in a new clone ended in a traceback."""
+    checkout = Path(__file__).parents[2]
+    command = [sys.executable, "-S", "-E", "-m", "skedge", "--help"]  # without what is installed
+    done = subprocess.run(command, cwd=checkout, capture_output=True, text=True)
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("skedge: it needs ")
+    assert line.endswith(f'-m pip install "{checkout}"')
 
 
 def test_a_run_ends_in_a_table_a_report_and_a_model(first_run: str, run: Path) -> None:
