@@ -168,10 +168,10 @@ def points_of(
 
 
 def check_given(sweep: Sweep, points: Sequence[Point]) -> None:
-    """Raise `InputError` where an evaluation of a network from outside is asked for what that
-    network was not trained with, and where a teacher from outside sees other clips."""
+    """Raise `InputError` where a network from outside is of the wrong kind, where its evaluation is
+    asked for what it was not trained with, and where a teacher sees other clips."""
     from skedge.student.distill import check_teacher
-    from skedge.teacher.runs.load import read_card
+    from skedge.teacher.runs.load import check_kind, read_card
 
     named = set(_all_flat(sweep.set.items()))
     for axis, values in sweep.grid.items():
@@ -183,11 +183,13 @@ def check_given(sweep: Sweep, points: Sequence[Point]) -> None:
             if step.source is None or not os.path.isabs(step.source):
                 continue
             source, (command, _, protocol) = Path(step.source), step.command.partition(" ")
+            data = point.recipe.input
+            card = read_card(source, data.stream)
+            check_kind(card, "classifier" if step.command in FROM_CLASSIFIER else "encoder", source)
             if command == "evaluate":
                 check_asked(source, point.recipe, named, protocol=cast(Protocol, protocol))
             else:
-                data = point.recipe.input
-                check_teacher(point.store, read_card(source, data.stream), data, source=source)
+                check_teacher(point.store, card, data, source=source)
 
 
 def repeated(points: Sequence[Point]) -> Iterator[str]:

@@ -9,7 +9,7 @@ import yaml
 
 from skedge.cli import main
 from skedge.datasets.store import Store
-from tests.teacher.tiny import write_classifier
+from tests.teacher.tiny import write_classifier, write_encoder
 
 TINY = {
     "base": "synthetic",
@@ -115,15 +115,48 @@ def test_a_sweep_over_what_a_trained_network_keeps_ends_before_anything_runs(
 ) -> None:
     """A sweep over input.frames of a trained encoder measured the same at every point, and its
     table named them differently."""
-    write_classifier(tmp_path / "trained", store)
-    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(TINY | changes))
-    flag = "--teacher" if changes["step"] == "distill" else "--pretrained"
+    teaches = changes["step"] == "distill"
+    (write_classifier if teaches else write_encoder)(tmp_path / "trained", store)
+    flag = "--teacher" if teaches else "--pretrained"
+    assert words in before_anything_runs(changes, flag, store, tmp_path, capsys)
+
+
+@pytest.mark.parametrize(
+    ("step", "flag", "words"),
+    [
+        ("distill", "--teacher", "expected a classifier (a linear-probed or finetuned teacher"),
+        ("evaluate knn", "--pretrained", "expected a pretrained encoder, got a classifier"),
+    ],
+)
+def test_a_network_of_the_wrong_kind_ends_a_sweep_before_anything_runs(
+    step: str,
+    flag: str,
+    words: str,
+    store: Store,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """It was said anew for every point."""
+    (write_encoder if step == "distill" else write_classifier)(tmp_path / "trained", store)
+    changes = {"step": step, "set": {}, "grid": {}}
+    assert words in before_anything_runs(changes, flag, store, tmp_path, capsys)
+
+
+def before_anything_runs(
+    changes: dict[str, Any],
+    flag: str,
+    store: Store,
+    folder: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> str:
+    """What a sweep says that starts from the network in `folder` and is refused at once."""
+    (folder / "mine.yaml").write_text(yaml.safe_dump(TINY | changes))
     with pytest.raises(SystemExit, match="2"):
         main(
             [
-                *("sweep", str(tmp_path / "mine.yaml"), "--data", str(store.path)),
-                *(flag, str(tmp_path / "trained"), "--out", str(tmp_path / "out")),
+                *("sweep", str(folder / "mine.yaml"), "--data", str(store.path)),
+                *(flag, str(folder / "trained"), "--out", str(folder / "out")),
             ]
         )
-    assert words in capsys.readouterr().err
-    assert not (tmp_path / "out").exists()
+    assert not (folder / "out").exists()
+    return capsys.readouterr().err

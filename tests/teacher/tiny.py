@@ -167,6 +167,14 @@ def write_classifier(
     return classifier
 
 
+def write_encoder(folder: Path, store: Store) -> None:
+    """The run folder of an encoder that was never pretrained."""
+    encoder = random_classifier(store.layout, INPUT, PLAN, len(store.labels)).encoder
+    made = {"store": store.name, "seed": 7}
+    card = Card("encoder", store.layout, store.labels, INPUT, PLAN, 0.9, made)
+    write_run(folder, encoder, card, recipe=Recipe("random"), metrics={})
+
+
 def state(module: nn.Module) -> dict[str, torch.Tensor]:
     return {name: tensor.clone() for name, tensor in module.state_dict().items()}
 

@@ -58,11 +58,7 @@ def load_encoder(folder: Path, fusion: Fusion = "one") -> tuple[AnyEncoder, Card
             " its folders"
         )
     card, weights = read_run(folder)
-    if card.kind != "encoder":
-        raise InputError(
-            f"{folder}: expected a pretrained encoder, got a {card.kind}; name the folder that"
-            " `skedge pretrain` wrote"
-        )
+    check_kind(card, "encoder", folder)
     encoder = make_encoder(card.layout, card.encoder, card.input.frames)
     load_state(encoder, weights, folder)
     check_fusion(encoder, fusion, str(folder))
@@ -78,6 +74,22 @@ def load_encoder(folder: Path, fusion: Fusion = "one") -> tuple[AnyEncoder, Card
     return pair, replace(card, encoder=plan)
 
 
+def check_kind(card: Card, kind: Literal["encoder", "classifier"], folder: Path) -> None:
+    """Raise `InputError` where the network in a run folder is of the other kind."""
+    if card.kind == kind:
+        return
+    if kind == "encoder":
+        raise InputError(
+            f"{folder}: expected a pretrained encoder, got a {card.kind}; name the folder that"
+            " `skedge pretrain` wrote"
+        )
+    raise InputError(
+        f"{folder}: expected a classifier (a linear-probed or finetuned teacher, or a"
+        " student), got a pretrained encoder without a head; run `skedge evaluate linear` or"
+        " `skedge evaluate finetune` on it first"
+    )
+
+
 def check_fusion(encoder: nn.Module, fusion: Fusion, source: str) -> None:
     """Raise `InputError` where `fusion` joins two encoders and there is one, or the reverse."""
     dual = isinstance(encoder, DualEncoder)
@@ -90,12 +102,7 @@ def check_fusion(encoder: nn.Module, fusion: Fusion, source: str) -> None:
 
 def _load_one(folder: Path) -> tuple[Classifier, Card]:
     card, weights = read_run(folder)
-    if card.kind != "classifier":
-        raise InputError(
-            f"{folder}: expected a classifier (a linear-probed or finetuned teacher, or a"
-            " student), got a pretrained encoder without a head; run `skedge evaluate linear` or"
-            " `skedge evaluate finetune` on it first"
-        )
+    check_kind(card, "classifier", folder)
     classifier = Classifier(card.layout, card.input, card.encoder, classes=len(card.labels))
     load_state(classifier, weights, folder)
     return freeze(classifier), card
