@@ -114,6 +114,8 @@ def _answer(arguments: list[str]) -> None:
 def _lost() -> OSError | None:
     """Why the rest of the output could not be written. It then goes nowhere: else Python tries once
     more at its end, and complains in lines of its own."""
+    if not isinstance(sys.stdout, TextIOWrapper):  # what a program has put in its place
+        return None
     try:
         sys.stdout.flush()
     except OSError as error:
