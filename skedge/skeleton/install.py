@@ -13,11 +13,9 @@ from urllib.parse import unquote, urlparse
 EXTRAS = {
     **dict.fromkeys(
         (
-            "PIL",
             "cloudpickle",
             "docstring_parser",
             "lightning",
-            "matplotlib",
             "onnx",
             "onnxscript",
             "safetensors",
@@ -30,6 +28,7 @@ EXTRAS = {
     ),
     **dict.fromkeys(("ai_edge_quantizer", "litert_torch"), "convert"),
     **dict.fromkeys(("ai_edge_litert", "cv2"), "live"),
+    **dict.fromkeys(("PIL", "matplotlib"), "draw"),
     **dict.fromkeys(("paho", "prometheus_client"), "home"),
     "submitit": "slurm",
 }

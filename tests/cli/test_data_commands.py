@@ -140,3 +140,18 @@ def test_ctrl_c_in_an_import_leaves_no_store_and_it_goes_on(tmp_path: Path) -> N
     done = subprocess.run(list(map(str, command)), capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["clips"] == 3000
+
+
+def test_a_clip_is_drawn_where_nobody_trains(store: Path, tmp_path: Path) -> None:
+    """Who looked at a take on a Pi was sent to the extra for training, two gigabytes for a
+    picture."""
+    blocked = "import sys; sys.modules.update(dict.fromkeys(sys.argv.pop(1).split(',')))"
+    command = [sys.executable, "-c", f"{blocked}; from skedge.cli import main; main()"]
+    shown = ["data", "show", store, "a01_s01_t01", tmp_path / "wave.gif"]
+    trains = "torch,lightning,scipy,sklearn,safetensors,onnx"
+    subprocess.run([*command, trains, *shown], check=True, capture_output=True)
+    assert (tmp_path / "wave.gif").read_bytes().startswith(b"GIF")
+    for missing in ("matplotlib", "PIL"):
+        done = subprocess.run([*command, missing, *shown], capture_output=True, text=True)
+        assert done.returncode == 2
+        assert '[draw]"' in done.stderr
