@@ -133,7 +133,9 @@ def test_a_quiet_board_is_quiet_for_blocks_shorter_than_the_kernels_clock(
     for _ in range(202):
         watched.sample()
     assert watched.summary()["warnings"] == []
-    assert sum(one["others"] for one in watched.samples) * 0.005 == pytest.approx(0.01)
+    others = [one["others"] for one in watched.samples]
+    assert sum(others) * 0.005 == pytest.approx(0.01)
+    assert min(others) >= 0
 
 
 def test_a_board_tells_frequency_power_and_governor(tmp_path: Path) -> None:

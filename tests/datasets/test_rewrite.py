@@ -71,6 +71,18 @@ def test_a_take_that_went_wrong_is_removed(store: Path) -> None:
     assert remove(store, ["clip 1"]).made_by["removed"] == [*names, "clip 1"]
 
 
+def test_a_recording_goes_with_the_actions_of_it_alone(tmp_path: Path) -> None:
+    """What is done in the recordings that stay, whose own class is another, is still known."""
+    with StoreWriter(
+        tmp_path / "store", name="x", layout=LAYOUT, labels=["day", "jump", "wave"], rate=30.0
+    ) as writer:
+        for name, action in (("morning", 1), ("evening", 2)):
+            writer.add(name, joints(action), label=0, intervals=[(action, 2, 5)])
+    after = remove(tmp_path / "store", ["morning"])
+    assert after.labels == ("day", "wave")
+    assert after.intervals[["label", "start", "end"]].tolist() == [(1, 2, 5)]
+
+
 @pytest.mark.parametrize(
     ("names", "words"),
     [
