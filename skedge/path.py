@@ -114,6 +114,16 @@ def who_learns(recipe: Recipe, store: Store) -> list[Source]:
     return [fitting if source == "own" else source for source in recipe.students]
 
 
+def exported_files(recipe: Recipe, folder: Path) -> dict[Path, str]:
+    """The files that a recipe's whole path exports, the student's first, with the steps that train
+    their networks."""
+    files = {folder / "student.onnx": f"student-{recipe.students[0]}"}
+    taught = not set(recipe.students) <= ALONE
+    if taught and recipe.encoder.backbone in EXPORTED:
+        files[folder / "teacher.onnx"] = "finetune"
+    return files
+
+
 def _walk(steps: Steps) -> dict[str, Any]:
     """The report of the path; the run's folder is locked by the caller."""
     from skedge.bench.benchmark import benchmark
@@ -124,14 +134,9 @@ def _walk(steps: Steps) -> dict[str, Any]:
     folder = steps.folder
     console = steps.console
     accuracy = _train(steps)
-    taught = not set(recipe.students) <= ALONE
-
-    student_file = folder / "student.onnx"
-    teacher_file = folder / "teacher.onnx"
     exported = {}
-    files = {student_file: f"student-{recipe.students[0]}", teacher_file: "finetune"}
-    if not taught or recipe.encoder.backbone not in EXPORTED:
-        del files[teacher_file]
+    files = exported_files(recipe, folder)
+    student_file = next(iter(files))
     for file, step in files.items():
         shipped = step == "student-shipped"
         live = file == student_file and (shipped or _is_live(recipe))

@@ -32,6 +32,7 @@ from skedge.recipes.settings import (
 from skedge.skeleton import InputError
 from skedge.skeleton.normalize import STREAMABLE
 from skedge.teacher.clips import Clips
+from skedge.teacher.networks.encoders import BACKBONES
 from skedge.teacher.runs.asked import begin
 from skedge.teacher.runs.folder import CHECKPOINT, Run, write_metrics
 from skedge.teacher.runs.load import load_classifier
@@ -322,6 +323,18 @@ def test_a_gpu_that_is_not_there_is_one_line(
             "supervised": partial(steps.evaluate, store, tmp_path, there, protocol="supervised"),
             "distill": partial(steps.distill, store, tmp_path, there),
         }[step]()
+
+
+@pytest.mark.parametrize("backbone", [*BACKBONES, "mixing"])
+def test_a_teacher_that_cannot_be_exported_is_left_out(backbone: str) -> None:
+    """As one of a backbone of one's own: the path would end in a refusal after all training."""
+    encoder = EncoderSettings(backbone=backbone)
+    files = path.exported_files(Recipe(students=("finetune", "labels"), encoder=encoder), Path("x"))
+    assert files.pop(Path("x/student.onnx")) == "student-finetune"
+    can = backbone not in ("gin", "dgcnn", "mixing")
+    assert files == ({Path("x/teacher.onnx"): "finetune"} if can else {})
+    alone = path.exported_files(Recipe(students=("labels",), encoder=encoder), Path("x"))
+    assert alone == {Path("x/student.onnx"): "student-labels"}
 
 
 def test_three_streams_of_none_are_refused(recipe: Recipe) -> None:
