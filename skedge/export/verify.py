@@ -9,7 +9,7 @@ from skedge.export.graph import Answers
 TOLERANCE = {"fp32": 1e-4, "fp16": 5e-3}
 AGREEMENT = 98.0
 LOST = 0.5
-# One answer in so many may move further: a clip with a joint metres away is outside of all ranges
+# One answer in that many may move further: a clip with a joint metres away is outside of all ranges
 # that int8 was given, and would decide a mean alone.
 ASIDE = 50
 # A file of rounded weights may move an embedding by a share of what lies between clips; more is not

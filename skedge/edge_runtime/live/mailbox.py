@@ -38,7 +38,7 @@ class Mailbox(Generic[T]):
             return self._closed and self._item is None
 
     def take(self, seconds: float | None = None) -> T | None:
-        """Wait for an item, for so many seconds at the most, and take it; None where none came,
+        """Wait for an item, for that many seconds at the most, and take it; None where none came,
         and once the box is closed and empty."""
         with self._changed:
             self._changed.wait_for(lambda: self._item is not None or self._closed, seconds)

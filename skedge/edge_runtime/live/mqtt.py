@@ -114,9 +114,9 @@ class Home:
     and `availability` (retained), and Home Assistant how to show them (retained).
 
     A broker that is away is tried again for ever; up to a thousand messages wait for it, and events
-    that come then are counted as lost. `labels`
-    gives those of the model; where they have changed, Home Assistant is told before an event is.
-    With `ended_only` an event is told once, when it has ended; the state knows of it before.
+    that come then are counted as lost. `labels` gives those of the model; where they have changed,
+    Home Assistant is told before an event is. With `ended_only` an event is told once, when it has
+    ended; the state knows of it before.
     """
 
     def __init__(

@@ -133,8 +133,8 @@ def live(
 
     Events go to stdout as JSON lines (`docs/events.md`), unless that is a terminal with the view in
     it, and wherever `telling` says: one when an action begins and one when it has ended. Nothing
-    else goes to stdout meanwhile (`lines_alone`). Where the
-    `model` is that of the recognizer, it is taken over when it changes, and taught from the page.
+    else goes to stdout meanwhile (`lines_alone`). Where the `model` is that of the recognizer, it
+    is taken over when it changes, and taught from the page.
 
     Raises what broke in a thread (`LiveError`), and `InputError` for wrong input.
     """

@@ -110,7 +110,7 @@ def tell(
     running: Live, telling: Telling, hook: Callable[[Document], object] | None, lines: TextIO
 ) -> list[Outlet]:
     """Events to `lines`, which is stdout, and to the hook, and notes to stderr, where no view in
-    the terminal shows them. Those to whom events go."""
+    the terminal shows them; gives the outlets of the events."""
     outlets: list[Outlet] = []
 
     def give_actions(outlet: Outlet) -> None:

@@ -79,7 +79,7 @@ def open_pi_camera(number: int) -> Capture:
 
 
 def without_password(address: str) -> str:
-    """An address that can be shown: a password in it, and what stands behind a "=" in its path and
+    """An address that can be shown: a password in it, and what follows a "=" in its path and
     query, where cameras take passwords too, becomes dots; in one that cannot be read all that may
     hold one."""
     try:
