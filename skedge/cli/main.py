@@ -133,7 +133,7 @@ def _open_closed() -> None:
         except OSError:
             os.open(os.devnull, os.O_RDWR)  # it gets the lowest number that is free, this one
         if getattr(sys, name) is None and number:
-            setattr(sys, name, open(number, "w", closefd=False))  # noqa: SIM115
+            setattr(sys, name, open(number, "w", closefd=False))  # noqa: SIM115 - stays open
 
 
 def parse(name: str, arguments: list[str]) -> Any:
@@ -162,7 +162,7 @@ def _run_command(arguments: list[str]) -> None:
         stop(2, str(error))
     except KeyboardInterrupt:
         stop(130, f"interrupted{_GOES_ON.get(name, '')}")
-    except BrokenPipeError:
+    except BrokenPipeError:  # no error of the command's: `main` ends quietly
         raise
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]

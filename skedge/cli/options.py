@@ -147,7 +147,7 @@ def recipe_to_train(command: str, parser: ArgumentParser, args: Namespace) -> An
         sys.exit(0)
     unread = tell_unread(command, args)
     for reader, names in idle(recipe, args.typed - unread).items():
-        tell(reader, names)
+        note_unread(reader, names)
     return recipe
 
 
@@ -166,11 +166,11 @@ def tell_unread(command: str, args: Namespace) -> set[str]:
 
     names = unread([command], args.typed)
     if names:
-        tell(command, names)
+        note_unread(command, names)
     return {*names}
 
 
-def tell(reader: str, names: Iterable[str]) -> None:
+def note_unread(reader: str, names: Iterable[str]) -> None:
     """Say which settings that flags gave have no effect on what reads the recipe."""
     print(f"note: {reader} does not read {', '.join(names)}", file=sys.stderr)
 

@@ -11,12 +11,12 @@ from skedge.cli.options import (
     add_recipe,
     add_seeds,
     add_training,
+    note_unread,
     recipe_of,
     recipe_to_train,
     seeds_of,
     show,
     stop,
-    tell,
     tell_unread,
     training_into,
 )
@@ -202,7 +202,7 @@ def distill_command(parser: ArgumentParser) -> Callable[[Any], None]:
         recipe = recipe_to_train("distill", parser, args)
         taught = sorted(name for name in args.typed if name in OF_A_TEACHER)
         if taught and not args.teacher:
-            tell("distill without --teacher", taught)
+            note_unread("distill without --teacher", taught)
         others = [Store(path) for path in args.unlabelled]
         with training_into(args) as out:
             show(

@@ -11,7 +11,7 @@ from typing import Any, get_args
 import numpy as np
 
 from skedge.datasets.store import PARTS, Store
-from skedge.datasets.store.recognise import digest
+from skedge.datasets.store.clip_keys import digest
 from skedge.edge_runtime.backends.backend import load_backend
 from skedge.edge_runtime.backends.seal import OPEN, seal
 from skedge.export.clip_form import ClipForm

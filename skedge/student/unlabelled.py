@@ -3,7 +3,7 @@
 import numpy as np
 
 from skedge.datasets.store import PARTS, Store
-from skedge.datasets.store.recognise import keys
+from skedge.datasets.store.clip_keys import keys
 from skedge.recipes.settings import InputSettings
 from skedge.skeleton import InputError
 from skedge.teacher.clips import tell

@@ -1,6 +1,7 @@
 """`skedge sweep` as a person types it, with everything real but for the size."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -92,71 +93,68 @@ def test_a_wrong_sweep_ends_before_anything_runs(
     assert not (tmp_path / "out").exists()
 
 
+Network = Callable[[Path, Store], object]
+Said = Callable[[dict[str, Any], Network], str]
+
+
+@pytest.fixture
+def said_at_once(store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Said:
+    """Gives what a sweep says that starts from a network and is refused before anything runs."""
+
+    def sweep(changes: dict[str, Any], network: Network) -> str:
+        network(tmp_path / "trained", store)
+        (tmp_path / "mine.yaml").write_text(yaml.safe_dump(TINY | changes))
+        flag = "--teacher" if changes["step"] == "distill" else "--pretrained"
+        with pytest.raises(SystemExit, match="2"):
+            main(
+                [
+                    *("sweep", str(tmp_path / "mine.yaml"), "--data", str(store.path)),
+                    *(flag, str(tmp_path / "trained"), "--out", str(tmp_path / "out")),
+                ]
+            )
+        assert not (tmp_path / "out").exists()
+        return capsys.readouterr().err
+
+    return sweep
+
+
 @pytest.mark.parametrize(
-    ("changes", "words"),
+    ("changes", "network", "words"),
     [
         (
             {"step": "evaluate linear", "set": {}, "grid": {"input.frames": [12, 20]}},
+            write_encoder,
             "expected input.frames 12, with which it was trained, got 20",
         ),
         (
             {"step": "evaluate knn", "set": {"encoder": {"widths": [9]}}, "grid": {}},
+            write_encoder,
             "expected encoder.widths [4, 6, 8], with which it was trained, got [9]",
         ),
-        ({"step": "distill", "grid": {"input.frames": [20]}}, "the teacher sees frames 12"),
+        (
+            {"step": "distill", "grid": {"input.frames": [20]}},
+            write_classifier,
+            "the teacher sees frames 12",
+        ),
     ],
 )
 def test_a_sweep_over_what_a_trained_network_keeps_ends_before_anything_runs(
-    changes: dict[str, Any],
-    words: str,
-    store: Store,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
+    changes: dict[str, Any], network: Network, words: str, said_at_once: Said
 ) -> None:
     """A sweep over input.frames of a trained encoder measured the same at every point, and its
     table named them differently."""
-    teaches = changes["step"] == "distill"
-    (write_classifier if teaches else write_encoder)(tmp_path / "trained", store)
-    flag = "--teacher" if teaches else "--pretrained"
-    assert words in before_anything_runs(changes, flag, store, tmp_path, capsys)
+    assert words in said_at_once(changes, network)
 
 
 @pytest.mark.parametrize(
-    ("step", "flag", "words"),
+    ("step", "network", "words"),
     [
-        ("distill", "--teacher", "expected a classifier (a linear-probed or finetuned teacher"),
-        ("evaluate knn", "--pretrained", "expected a pretrained encoder, got a classifier"),
+        ("distill", write_encoder, "expected a classifier (a linear-probed or finetuned teacher"),
+        ("evaluate knn", write_classifier, "expected a pretrained encoder, got a classifier"),
     ],
 )
 def test_a_network_of_the_wrong_kind_ends_a_sweep_before_anything_runs(
-    step: str,
-    flag: str,
-    words: str,
-    store: Store,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
+    step: str, network: Network, words: str, said_at_once: Said
 ) -> None:
     """It was said anew for every point."""
-    (write_encoder if step == "distill" else write_classifier)(tmp_path / "trained", store)
-    changes = {"step": step, "set": {}, "grid": {}}
-    assert words in before_anything_runs(changes, flag, store, tmp_path, capsys)
-
-
-def before_anything_runs(
-    changes: dict[str, Any],
-    flag: str,
-    store: Store,
-    folder: Path,
-    capsys: pytest.CaptureFixture[str],
-) -> str:
-    """What a sweep says that starts from the network in `folder` and is refused at once."""
-    (folder / "mine.yaml").write_text(yaml.safe_dump(TINY | changes))
-    with pytest.raises(SystemExit, match="2"):
-        main(
-            [
-                *("sweep", str(folder / "mine.yaml"), "--data", str(store.path)),
-                *(flag, str(folder / "trained"), "--out", str(folder / "out")),
-            ]
-        )
-    assert not (folder / "out").exists()
-    return capsys.readouterr().err
+    assert words in said_at_once({"step": step, "set": {}, "grid": {}}, network)

@@ -209,17 +209,11 @@ def record(
 
     telling = Telling()
     there = 0
-    with as_ctrl_c():
+    with as_ctrl_c(), lines_alone() as lines:
         try:
-            with lines_alone() as lines:
-                _look(
-                    camera,
-                    consumer,
-                    lines,
-                    viewing=viewing,
-                    telling=telling,
-                    every_frame=every_frame,
-                )
+            _look(
+                camera, consumer, lines, viewing=viewing, telling=telling, every_frame=every_frame
+            )
         finally:
             if takes.clips:
                 waits = f"{store} is being written; wait for its end"

@@ -24,6 +24,7 @@ def lines_alone() -> Iterator[TextIO]:
     stdout.flush()
     kept = os.dup(number)
     os.dup2(instead, number)
+    # Closed below, by a thread.
     lines = open(os.dup(kept), "w", encoding=stdout.encoding, errors=stdout.errors)  # noqa: SIM115
     try:
         with redirect_stdout(sys.stderr):

@@ -259,7 +259,7 @@ def trained_on(recognizer: Recognizer, store: "Store", clips: list[int]) -> list
     """A note of how many of the store's clips at these numbers trained the model; nothing where
     none did, or where the store's split is not the one that the model's file names."""
     from skedge.datasets.store import PARTS
-    from skedge.datasets.store.recognise import digest, keys
+    from skedge.datasets.store.clip_keys import digest, keys
 
     made = recognizer.metadata.provenance.get("trained_on")
     if not isinstance(made, dict) or made.get("split") not in store.protocols:

@@ -7,7 +7,7 @@ from typing import Self
 import numpy as np
 
 from skedge.datasets.store import Store
-from skedge.datasets.store.recognise import Numbers, keys
+from skedge.datasets.store.clip_keys import Numbers, keys
 
 
 @dataclass(frozen=True)
