@@ -23,7 +23,7 @@ BRIEF = 100
 
 
 class _Formatter(HelpFormatter):
-    """Lays out flags with hyphens, types by name, and defaults where they tell something."""
+    """Lays out flags with hyphens, types by name, and defaults where they say something."""
 
     def __init__(self, prog: str, brief: bool) -> None:
         super().__init__(prog, max_help_position=30 if brief else 28, width=width())
@@ -90,7 +90,7 @@ def overview(groups: Mapping[str, Mapping[str, Build]]) -> str:
     lines = [
         "skedge: skeleton action recognition at the edge",
         "",
-        "usage: skedge COMMAND ...    (skedge COMMAND --help tells more)",
+        "usage: skedge COMMAND ...    (skedge COMMAND --help says more)",
     ]
     for title, commands in groups.items():
         lines += ["", title, *_table(commands)]
@@ -100,7 +100,7 @@ def overview(groups: Mapping[str, Mapping[str, Build]]) -> str:
 def group_help(name: str, commands: Mapping[str, Build]) -> str:
     """The commands of one group, such as `data`."""
     own = {other: build for other, build in commands.items() if other.split()[0] == name}
-    usage = f"usage: skedge {name} COMMAND ...    (skedge {name} COMMAND --help tells more)"
+    usage = f"usage: skedge {name} COMMAND ...    (skedge {name} COMMAND --help says more)"
     return "\n".join([usage, "", *_table(own)])
 
 
