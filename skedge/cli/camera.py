@@ -59,9 +59,9 @@ def live_command(parser: ArgumentParser) -> Callable[[Any], None]:
         "--record-poses",
         dest="record_poses",
         type=Path,
-        metavar="FILE",
-        help="file to store the bodies in (.npz), never a picture; `skedge data import poses` and"
-        " `skedge evaluate everyday` read it",
+        metavar="FILE|FOLDER",
+        help="file to store the bodies in (.npz), or folder for a file every ten minutes or so,"
+        " never a picture; `skedge data import poses` and `skedge evaluate everyday` read both",
     )
     parser.add_argument(
         "--hook",

@@ -13,6 +13,8 @@ from typing import Any
 
 from skedge.skeleton.errors import InputError
 
+# Bytes of a disk that recordings without an end leave to others.
+RESERVE = 100 * 2**20
 # Linux: fcntl.h and stdio.h.
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2
 

@@ -3,7 +3,10 @@ read."""
 
 import errno
 import json
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -72,6 +75,97 @@ def test_nothing_is_written_over_nor_where_no_picture_came(tmp_path: Path) -> No
     assert there.read_bytes() == b"mine"
     PoseFile(tmp_path / "empty.npz").before(Silent(), NTU).write()
     assert not (tmp_path / "empty.npz").exists()
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Sets the clock after which files of a folder are named, in seconds since 1970."""
+    at = [0.0]
+    now = SimpleNamespace(now=lambda zone: datetime.fromtimestamp(at[0], zone))
+    monkeypatch.setattr("skedge.edge_runtime.live.pose_file.datetime", now)
+
+    def turn(seconds: float) -> None:
+        at[0] = seconds
+
+    return turn
+
+
+def follow(
+    file: PoseFile, clock: Callable[[float], None], until: int, away: Sequence[range] = ()
+) -> list[str]:
+    """A picture every ten seconds, of one person but while she is away; what is noted."""
+    notes = []
+    for second in range(0, until, 10):
+        clock(second)
+        people = () if any(second in one for one in away) else (Person(1, body(second / 100)),)
+        notes += file.update(seen_at(second, *people)).notes
+    file.write()
+    return [note for note in notes if note != "a note of its own"]
+
+
+def bodies(folder: Path) -> list[int]:
+    return [len(one.person) for one in read_poses(folder)]
+
+
+def test_a_folder_has_a_file_for_every_stretch_with_somebody_in_view(
+    tmp_path: Path, clock: Callable[[float], None]
+) -> None:
+    file = PoseFile(tmp_path / "seen").before(Silent(), NTU)
+    away = (range(700, 750), range(2000, 3500))
+    assert follow(file, clock, 4000, away) == []
+    # One ends where she leaves after ten minutes; those while she is away are not there.
+    found = list(read_poses(tmp_path / "seen"))
+    assert [len(one.person) for one in found] == [70, 125, 50]
+    expected = [body(s / 100) for s in range(0, 4000, 10) if not any(s in one for one in away)]
+    np.testing.assert_allclose(
+        np.concatenate([one.joints for one in found]), np.stack(expected), atol=1e-6
+    )
+    assert found[1].seconds[0] == 50, "from the first picture, in which nobody was"
+    files = sorted((tmp_path / "seen").iterdir())
+    assert [one.name for one in files][:2] == [
+        "1970-01-01T00-00-00Z.npz",
+        "1970-01-01T00-11-40Z.npz",
+    ]
+    assert {one.stat().st_mode & 0o777 for one in files} == {0o600}
+    assert (tmp_path / "seen").stat().st_mode & 0o777 == 0o700
+
+
+def test_a_file_of_a_folder_ends_after_an_hour_or_when_it_is_full(
+    tmp_path: Path, clock: Callable[[float], None]
+) -> None:
+    assert follow(PoseFile(tmp_path / "hours").before(Silent(), NTU), clock, 8000) == []
+    assert bodies(tmp_path / "hours") == [360, 360, 80]
+    small = PoseFile(tmp_path / "small", most=3).before(Silent(), NTU)
+    assert follow(small, clock, 80) == [], "nothing is left out"
+    assert bodies(tmp_path / "small") == [3, 3, 2]
+
+
+def test_no_file_of_a_folder_is_written_over(
+    tmp_path: Path, clock: Callable[[float], None]
+) -> None:
+    """Two that begin at one time: a clock that was set back, or a film that plays fast."""
+    for _ in range(3):
+        follow(PoseFile(tmp_path / "seen").before(Silent(), NTU), clock, 50)
+    assert bodies(tmp_path / "seen") == [5, 5, 5]
+
+
+def test_a_folder_goes_on_after_a_disk_that_was_full(
+    tmp_path: Path, clock: Callable[[float], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free = [50 * 2**20, 200 * 2**20, 200 * 2**20]
+    usage = SimpleNamespace(disk_usage=lambda path: SimpleNamespace(free=free.pop(0)))
+    monkeypatch.setattr("skedge.edge_runtime.live.pose_file.shutil", usage)
+    (note,) = follow(PoseFile(tmp_path / "seen").before(Silent(), NTU), clock, 9000)
+    assert note.endswith(".npz: less than 100 MB are left on the disk: 360 bodies are lost")
+    assert bodies(tmp_path / "seen") == [360, 180]
+
+
+def test_a_path_that_is_neither_a_file_nor_a_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"ends in \.npz, or a folder \(no suffix\), got .*csv"):
+        PoseFile(tmp_path / "seen.csv")
+    (tmp_path / "seen").write_text("mine")
+    with pytest.raises(InputError, match="seen is no folder that can be made: File exists"):
+        PoseFile(tmp_path / "seen")
 
 
 def test_a_disk_that_is_full_at_the_end_is_named(

@@ -10,9 +10,9 @@ import numpy as np
 
 from skedge.edge_runtime.sources.opencv import opencv
 from skedge.skeleton.errors import InputError
+from skedge.skeleton.files import RESERVE
 
 RECORDED_RATE = 20
-RESERVE = 100 * 2**20
 # Frames of the recording between two looks at the disk.
 LOOK_EVERY = 100
 SUFFIXES = {".mp4": "mp4v", ".avi": "MJPG", ".mkv": "MJPG"}

@@ -1,41 +1,67 @@
 """Pose recordings of the live view: the bodies that were seen, never a picture."""
 
 import os
+import shutil
+import threading
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from skedge.datasets.poses import PoseWriter
 from skedge.edge_runtime.live.actions import Observation, Outlook
 from skedge.edge_runtime.live.pipeline import Consumer
 from skedge.skeleton.errors import InputError
+from skedge.skeleton.files import RESERVE
 from skedge.skeleton.layout import Layout
 
 # So many bodies are kept in memory at the most: some four hours of one person, 300 MB.
 MOST = 400_000
+# In a folder: seconds after which a file ends when nobody is in view, and at the latest.
+PART, LONGEST = 600.0, 3600.0
 
 
 class PoseFile:
-    """A consumer that keeps the bodies of what it hands on to `consumer`; `write` makes a pose
-    recording of them (`skedge.datasets.poses`).
+    """A consumer that keeps the bodies of what it hands on to `consumer` in pose recordings
+    (`skedge.datasets.poses`); `write` ends the last.
 
-    Times count from the first picture. When `most` bodies are there it says so and keeps no more.
-    Raises `InputError` for a path that does not end in .npz, where something stands, or where
-    nothing can be written.
+    A `path` that ends in .npz is one file. When `most` bodies are there it says so and keeps no
+    more. One without a suffix is a folder of files that are named after the time they begin: each
+    ends when nobody is in view after `PART` seconds, after `LONGEST` at the latest or when `most`
+    bodies are there, and one in which nobody was seen is not written. A file that cannot be
+    written, as on a full disk, is noted, and the next one tried.
+
+    Times count from a file's first picture. Raises `InputError` for another suffix, a file that
+    exists, or where nothing can be written.
     """
 
     def __init__(self, path: Path, most: int = MOST) -> None:
-        if path.suffix.lower() != ".npz":
-            raise InputError(f"--record-poses: expected a file that ends in .npz, got {path}")
-        if os.path.lexists(path):
+        self._folder = not path.suffix
+        if self._folder:
+            try:
+                path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            except OSError as error:
+                raise InputError(
+                    f"--record-poses: {path} is no folder that can be made: {error.strerror}"
+                ) from None
+        elif path.suffix.lower() != ".npz":
+            raise InputError(
+                "--record-poses: expected a file that ends in .npz, or a folder (no suffix),"
+                f" got {path}"
+            )
+        elif os.path.lexists(path):
             raise InputError(f"--record-poses: {path} exists already; name another file")
-        if not os.access(path.parent, os.W_OK):
-            raise InputError(f"--record-poses: {path.parent} is no folder that can be written to")
+        room = path if self._folder else path.parent
+        if not os.access(room, os.W_OK):
+            raise InputError(f"--record-poses: {room} is no folder that can be written to")
         self.path = path
         self._most = most
         self._writer: PoseWriter | None = None
         self._consumer: Consumer | None = None
         self._size = (0, 0)
+        self._began: tuple[float, str] | None = None
         self._full = False
+        self._writing: threading.Thread | None = None
+        self._notes: list[str] = []
 
     def before(self, consumer: Consumer, layout: Layout) -> "PoseFile":
         """This recorder in front of `consumer`, to which it hands observations on; bodies are of
@@ -47,37 +73,86 @@ class PoseFile:
     def update(self, observation: Observation) -> Outlook:
         assert self._consumer is not None
         outlook = self._consumer.update(observation)
-        if not self._keep(observation):
-            return outlook
-        note = f"{self.path}: {self._most} bodies are recorded; what follows is not"
-        return replace(outlook, notes=(*outlook.notes, note))
+        if self._folder:
+            self._end_part(observation)
+        self._keep(observation)
+        notes, self._notes = self._notes, []
+        return replace(outlook, notes=(*outlook.notes, *notes)) if notes else outlook
 
-    def _keep(self, observation: Observation) -> bool:
-        """Keep the bodies, or say that they are the first for whom there is no room."""
+    def _keep(self, observation: Observation) -> None:
+        """Keep the bodies, and note when they are the first for whom there is no room."""
         assert self._writer is not None
         if self._full:
-            return False
+            return
         if len(self._writer) + len(observation.people) > self._most:
             self._full = True
-            return True
+            self._notes.append(
+                f"{self.path}: {self._most} bodies are recorded; what follows is not"
+            )
+            return
         frame = observation.frame
         if frame.image is not None:
             self._size = (frame.image.shape[1], frame.image.shape[0])
+        if self._began is None:
+            self._began = frame.seconds, datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%SZ")
         people = [replace(one, whole=one.whole or one.upper) for one in observation.people]
         self._writer.add(frame.seconds, people)
-        return False
+
+    def _end_part(self, observation: Observation) -> None:
+        """End the folder's present file where it is long enough, and begin the next one."""
+        assert self._writer is not None
+        if self._began is None:
+            return
+        lasted = observation.frame.seconds - self._began[0]
+        over = not 0 <= lasted < (LONGEST if observation.people else PART)
+        if not over and len(self._writer) + len(observation.people) <= self._most:
+            return
+        if self._writing is not None:
+            self._writing.join()
+        # Beside the answers: to compress an hour takes a Pi some seconds.
+        part = self._writer, self._named(self._began[1])
+        self._writing = threading.Thread(target=self._try_part, args=part, name="pose file")
+        self._writing.start()
+        self._writer, self._began = PoseWriter(self._writer.layout), None
+
+    def _try_part(self, bodies: PoseWriter, path: Path) -> None:
+        try:
+            self._save(bodies, path)
+        except OSError as error:
+            self._notes.append(f"{path}: {error.strerror}")
+
+    def _named(self, began: str) -> Path:
+        """The file, or that of the folder which begins then, with a number where there is one."""
+        if not self._folder:
+            return self.path
+        path = self.path / f"{began}.npz"
+        number = 1
+        while os.path.lexists(path):
+            number += 1
+            path = self.path / f"{began}-{number}.npz"
+        return path
+
+    def _save(self, bodies: PoseWriter, path: Path) -> None:
+        """Write a file, whole or not at all; none of a folder where nobody was seen."""
+        if self._folder and not len(bodies):
+            return
+        try:
+            if self._folder and shutil.disk_usage(path.parent).free < RESERVE:
+                raise OSError(f"less than {RESERVE >> 20} MB are left on the disk")
+            bodies.write(path, self._size)
+            path.chmod(0o600)  # as films
+        except OSError as error:
+            lost = f"{error.strerror or error}: {len(bodies)} bodies are lost"
+            raise OSError(error.errno or 0, lost, str(path)) from None
 
     def finish(self) -> Outlook:
         assert self._consumer is not None
         return self._consumer.finish()
 
     def write(self) -> None:
-        """Write what was seen, whole or not at all; nothing where no picture came. Raises OSError,
-        as where the disk is full."""
-        if self._writer is not None and self._writer.pictures:
-            try:
-                self._writer.write(self.path, self._size)
-                self.path.chmod(0o600)  # as films
-            except OSError as error:
-                lost = f"{error.strerror}: {len(self._writer)} bodies are lost"
-                raise OSError(error.errno, lost, str(self.path)) from None
+        """Write what was seen, or a folder's last file. Raises OSError, as where the disk is
+        full."""
+        if self._writing is not None:
+            self._writing.join()
+        if self._writer is not None and self._began is not None:
+            self._save(self._writer, self._named(self._began[1]))

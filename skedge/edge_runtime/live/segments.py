@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from skedge.edge_runtime.live.film import RESERVE, Film, free_path, keep_or_remove
+from skedge.edge_runtime.live.film import Film, free_path, keep_or_remove
 from skedge.skeleton.errors import InputError
-from skedge.skeleton.files import locked
+from skedge.skeleton.files import RESERVE, locked
 
 # Matroska with MPEG-4: what was written of it can be read after a power cut, unlike an .mp4.
 SUFFIX, PARTIAL, CODE = ".mkv", ".partial.mkv", "mp4v"
