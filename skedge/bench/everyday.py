@@ -7,13 +7,16 @@ from typing import Any
 
 from skedge.bench import page
 from skedge.datasets.store import Store
+from skedge.edge_runtime.events import NEVER, EventRules
 from skedge.edge_runtime.recognizer import Recognizer
 from skedge.edge_runtime.scoring.everyday import (
     SYNONYMS,
     Part,
+    Watched,
     count,
     curve,
     figures,
+    quieter,
     read_recordings,
     senseless,
     unknown_rate,
@@ -81,17 +84,22 @@ def measure(
     synonyms: Mapping[str, str] | None = None,
     part: Part = "all",
     protocol: str = "xsub",
+    most_false: float = 1.0,
     track: Callable[[Iterable[Any], str], Iterable[Any]] = lambda every, _: every,
 ) -> dict[str, Any]:
     """The figures of every set (`skedge.edge_runtime.scoring.everyday.figures`) with the model's
-    own thresholds, and the curve over one threshold for all classes.
+    own thresholds, the curve over one threshold for all classes, and with which thresholds no
+    action raises more than `most_false` false events an hour of other movement, all sets together.
 
     `synonyms` gives the model's names of classes that a set calls otherwise, beside the ones that
     are known. Raises `InputError` as `read_recordings` and `watch` do.
     """
     check_synonyms(synonyms or {}, recognizer)
+    if not most_false >= 0:
+        raise InputError(f"--most-false: expected events an hour from 0, got {most_false}")
     names = {**SYNONYMS, **(synonyms or {})}
     rows = []
+    every: list[Watched] = []
     for one in sets:
         recordings = read_recordings(
             one.path,
@@ -103,6 +111,7 @@ def measure(
             upper=bool(recognizer.metadata.upper_body),
         )
         watched = list(watch(recognizer, track(recordings, one.name)))
+        every += watched
         problems = {
             each.recording.name: answers.problem
             for each in watched
@@ -132,7 +141,46 @@ def measure(
         "lasting": dict(rules.lasting),
         "part": part,
         "sets": rows,
+        "quieter": _quieter(every, rules, most_false),
     }
+
+
+def _quieter(
+    watched: Sequence[Watched], rules: EventRules, most_false: float
+) -> dict[str, Any] | None:
+    """Thresholds with which the recordings have at most so many false events an hour of each
+    action, and what all sets together then come to; None where the model's own do."""
+    thresholds = quieter(watched, rules, most_false)
+    if not thresholds:
+        return None
+    kept = ("recall", "false_per_hour_of_other_movement", "hours_of_other_movement")
+    before, after = (
+        {name: found[name] for name in kept}
+        for found in (
+            figures(count(watched, one)) for one in (rules, rules.with_thresholds(thresholds))
+        )
+    )
+    return {"most": most_false, "thresholds": thresholds, "before": before, "after": after}
+
+
+def _advice(found: Mapping[str, Any]) -> str:
+    """What to type for fewer false events, and what that costs."""
+    single = ",".join(
+        f"{label}={'off' if one == NEVER else f'{one:g}'}"
+        for label, one in found["thresholds"].items()
+    )
+    before, after = found["before"], found["after"]
+    false = "false_per_hour_of_other_movement"
+    changes = [f"{before[false]:.1f} false events an hour become {after[false]:.1f}"]
+    if before["recall"] is not None:
+        changes.append(f"recall of {before['recall']:.1f} % becomes {after['recall']:.1f} %")
+    hours = before["hours_of_other_movement"]
+    long = f"{hours:.1f} hours" if hours >= 2 else f"{60 * hours:.0f} minutes"
+    return (
+        f"Quieter: with --threshold '{single}' no action raises more than {found['most']:g} false"
+        f" events an hour here; {', '.join(changes)}. These {long} chose it: on other days"
+        " it is somewhat worse."
+    )
 
 
 def _trained_on(recognizer: Recognizer, path: Path, part: Part, protocol: str) -> list[str]:
@@ -181,6 +229,8 @@ def markdown(document: Mapping[str, Any]) -> str:
         lines += ["", f"## {one['name']}", "", f"Recall: {', '.join(shares) or 'nothing known'}."]
         lines += ["", f"False events: {', '.join(false) or 'none'}."]
         lines += [line for note in one["notes"] for line in ("", f"{note}.")]
+    if document["quieter"]:
+        lines += ["", _advice(document["quieter"])]
     return "\n".join(lines) + "\n"
 
 
@@ -201,6 +251,7 @@ def html(document: Mapping[str, Any], title: str) -> str:
         drawn = page.plot("Misses against false events", *labels, series, log_x=True)
         body += ['<div class="plots">', drawn, "</div>"]
     notes = [f"{one['name']}: {note}" for one in document["sets"] for note in one["notes"]]
+    notes += [_advice(document["quieter"])] if document["quieter"] else []
     body += [f'<p class="note">{page.escape(note)}</p>' for note in (*notes, *NOTES)]
     return page.page(title, body)
 

@@ -184,6 +184,15 @@ def evaluate_everyday_command(parser: ArgumentParser) -> Callable[[Any], None]:
     add_synonyms(parser)
     add_events(parser)
     parser.add_argument(
+        "--most-false",
+        dest="most_false",
+        type=float,
+        default=1.0,
+        metavar="NUMBER",
+        help="false events an hour of each action that you would bear (default: 1); it says which"
+        " thresholds do that",
+    )
+    parser.add_argument(
         "--out",
         type=Path,
         default=Path("runs/everyday"),
@@ -212,6 +221,7 @@ def evaluate_everyday_command(parser: ArgumentParser) -> Callable[[Any], None]:
             synonyms=args.synonyms,
             part=args.part,
             protocol=args.protocol or "xsub",
+            most_false=args.most_false,
             track=bar,
         )
         everyday.write(document, args.out, f"In front of a camera: {args.model.name}")

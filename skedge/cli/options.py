@@ -84,8 +84,10 @@ def add_events(parser: ArgumentParser) -> None:
     parser.add_argument("--hop", type=float, help="seconds between two answers (default: 0.1)")
     parser.add_argument(
         "--threshold",
-        type=float,
-        help="least probability of an event; by default that of its class in the model's file",
+        type=str,
+        metavar="NUMBER|LABEL=NUMBER,...",
+        help="least probability of an event, of all actions or of some (kick=0.99,throw=off); by"
+        " default that of its class in the model's file",
     )
     parser.add_argument(
         "--patience",
@@ -101,7 +103,27 @@ def add_events(parser: ArgumentParser) -> None:
 
 
 def event_settings(args: Any) -> dict[str, Any]:
-    return {name: args[name] for name in ("threads", "hop", "threshold", "patience", "debounce")}
+    """The settings of `add_events` as `Recognizer.load` takes them; raises `InputError` for a
+    threshold that is none."""
+    given = {name: args[name] for name in ("threads", "hop", "patience", "debounce")}
+    return given | {"threshold": None if args.threshold is None else _threshold(args.threshold)}
+
+
+def _threshold(text: str) -> float | dict[str, float]:
+    """The threshold of all actions, or those of some by their labels."""
+    from skedge.edge_runtime.events import NEVER
+
+    try:
+        if "=" not in text:
+            return float(text)
+        pairs = [one.rsplit("=", 1) for one in text.split(",")]
+        return {
+            label.strip(): NEVER if one.strip() == "off" else float(one) for label, one in pairs
+        }
+    except ValueError:
+        raise InputError(
+            f"--threshold: expected a number, or such as kick=0.99,throw=off, got {text}"
+        ) from None
 
 
 def add_seeds(parser: ArgumentParser, text: str) -> None:

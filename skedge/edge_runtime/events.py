@@ -15,7 +15,7 @@ the first of the answers in a row that would have kept it.
 """
 
 from collections.abc import Hashable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -27,6 +27,8 @@ from skedge.skeleton.metadata import ModelMetadata
 # Nothing happens, or something that is none of the actions.
 QUIET = frozenset({"idle", "other"})
 THRESHOLD, PATIENCE, DEBOUNCE = 0.5, 3, 1.0
+# The threshold of a label that is to begin no event: no answer is as probable.
+NEVER = 2.0
 # What keeps an event going: this share of the way from chance to the probability that begins one.
 KEPT = 0.5
 # Above it a label is more probable than all else together.
@@ -89,18 +91,21 @@ class EventRules:
         cls,
         metadata: ModelMetadata,
         labels: tuple[str, ...] | None = None,
-        threshold: float | None = None,
+        threshold: float | Mapping[str, float] | None = None,
         patience: int | None = None,
         debounce: float = DEBOUNCE,
         more: Mapping[str, float] | None = None,
     ) -> "EventRules":
         """The rules of a model's file for `labels` (default: its own); `threshold` and `patience`
-        replace those of all classes, and with a `threshold` nothing less probable begins by
-        lasting.
+        replace those of all classes, and a `threshold` of some labels theirs, which may be `NEVER`.
+        Nothing less probable than a given threshold begins by lasting.
 
         `more` holds thresholds of labels that are not the model's own. Raises `InputError` for a
-        threshold, patience or debounce that cannot be.
+        threshold, patience or debounce that cannot be, and for one of no label.
         """
+        if isinstance(threshold, Mapping):
+            own = cls.of(metadata, labels, patience=patience, debounce=debounce, more=more)
+            return own.with_thresholds(threshold)
         for name, value, fine, expected in (
             ("threshold", threshold, lambda x: 0 <= x <= 1, "a probability from 0 to 1"),
             ("patience", patience, lambda x: x >= 1, "a number of answers from 1"),
@@ -124,6 +129,25 @@ class EventRules:
             lag_start=metadata.lags.get("start", KEPT * lag),
             lag_end=metadata.lags.get("end", lag),
             lasting=metadata.lasting if threshold is None else {},
+        )
+
+    def with_thresholds(self, single: Mapping[str, float]) -> "EventRules":
+        """These rules with other thresholds of some labels, 0 to 1 or `NEVER`; nothing less
+        probable begins by lasting. Raises `InputError` for a number or label that cannot be."""
+        loud = [label for label in self.labels if label not in QUIET]
+        if strange := [label for label in single if label not in loud]:
+            raise InputError(
+                f"threshold: expected actions of the model ({', '.join(loud)}), got"
+                f" {', '.join(strange)}"
+            )
+        for label, one in single.items():
+            if not (0 <= one <= 1 or one == NEVER):
+                raise InputError(f"threshold of {label}: expected 0 to 1, or off, got {one}")
+        own = zip(self.labels, self.thresholds.tolist(), strict=True)
+        return replace(
+            self,
+            thresholds=np.array([single.get(label, one) for label, one in own]),
+            lasting={label: s for label, s in self.lasting.items() if label not in single},
         )
 
 

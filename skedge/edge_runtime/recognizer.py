@@ -1,6 +1,6 @@
 """One object that turns skeletons into actions: a frame at a time, or a whole clip."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -86,9 +86,10 @@ class Recognizer:
 
     The model runs at most every `hop` seconds (0: every frame; by default 0.1 s: ten answers a
     second, so that a patience of 3 is a reaction within a third of a second); a streaming model
-    runs at its own rate, and is asked as often. `threshold`, `patience` (None: those in the model's
-    file, class by class) and `debounce` (seconds) make events of answers: see
-    `skedge.edge_runtime.events`. Not safe for use by several threads at once.
+    runs at its own rate, and is asked as often. `threshold` (of all actions, or of some by their
+    labels), `patience` (None: those in the model's file, class by class) and `debounce` (seconds)
+    make events of answers: see `skedge.edge_runtime.events`. Not safe for use by several threads at
+    once.
 
     `notes` are what its user should know about it. What makes no sense gets no answer but a
     sentence, unless `checks_bodies` is set to False: then any numbers are answered.
@@ -100,7 +101,7 @@ class Recognizer:
         self,
         backend: Backend,
         hop: float | None = None,
-        threshold: float | None = None,
+        threshold: float | Mapping[str, float] | None = None,
         patience: int | None = None,
         debounce: float = DEBOUNCE,
         taught: Taught | None = None,
@@ -111,6 +112,8 @@ class Recognizer:
         if not 0 <= self.hop < np.inf:
             raise InputError(f"hop: expected seconds from 0, got {self.hop}")
         self._more = taught.thresholds if taught else None
+        self.threshold = None if isinstance(threshold, Mapping) else threshold
+        self._single = threshold if isinstance(threshold, Mapping) else None
         self.rules = EventRules.of(
             self.metadata,
             labels=self.labels,
@@ -133,7 +136,7 @@ class Recognizer:
         path: str | Path,
         threads: int = 1,
         hop: float | None = None,
-        threshold: float | None = None,
+        threshold: float | Mapping[str, float] | None = None,
         patience: int | None = None,
         debounce: float = DEBOUNCE,
         taught: str | Path | bool = True,
@@ -173,13 +176,18 @@ class Recognizer:
         return self.metadata.labels + (self._taught.labels if self._taught else ())
 
     def set_threshold(self, threshold: float | None) -> None:
-        """Replace the least probability of an event, of all classes; None: by those in the files.
+        """Replace the least probability of an event, of all classes; None: by those in the files,
+        and those of some labels that this was made with.
 
         It holds from the next answer on. Raises `InputError` for what is no probability.
         """
         wanted = EventRules.of(
-            self.metadata, labels=self.labels, threshold=threshold, more=self._more
+            self.metadata,
+            labels=self.labels,
+            threshold=self._single if threshold is None else threshold,
+            more=self._more,
         )
+        self.threshold = threshold
         self.rules = replace(self.rules, thresholds=wanted.thresholds, lasting=wanted.lasting)
         for state in self._persons.values():
             state.events.rules = self.rules

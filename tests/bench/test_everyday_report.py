@@ -127,3 +127,30 @@ def test_events_in_recordings_without_a_label_are_said_to_count_as_false(
         in printed
     )
     assert "nobody said" not in printed
+
+
+def test_it_says_which_thresholds_are_quieter_and_what_that_costs(
+    room: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it says can be typed, and does what it says."""
+    monkeypatch.setattr("skedge.edge_runtime.scoring.everyday.LEAST", 0.0)
+    flags = ["--model", str(room / "m.onnx"), "--out", str(tmp_path / "out")]
+    every = ["evaluate", "everyday", "--data", str(room / "clips"), str(room / "film.npz"), *flags]
+    main([*every, "--threshold", "0.34"])
+    printed = capsys.readouterr().out
+    found = re.search(r"Quieter: with --threshold '(.+)' no action raises more than 1 .*", printed)
+    assert found is not None
+    assert found[0] in (tmp_path / "out" / "everyday.md").read_text()
+    first = json.loads((tmp_path / "out" / "everyday.json").read_text())["quieter"]
+    assert set(first) == {"most", "thresholds", "before", "after"}
+    name = "false_per_hour_of_other_movement"
+    assert first["before"][name] > 2 >= first["after"][name]
+    main([*every, "--threshold", found[1]])
+    document = json.loads((tmp_path / "out" / "everyday.json").read_text())
+    assert document["quieter"] is None
+    assert "Quieter" not in capsys.readouterr().out
+    main([*every, "--threshold", "0.34", "--most-false", "1e6"])
+    assert "Quieter" not in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        main([*every, "--most-false", "-1"])
+    assert "--most-false: expected events an hour from 0, got -1" in capsys.readouterr().err

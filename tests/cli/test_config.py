@@ -8,6 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skedge.cli.main import parse
+from skedge.cli.options import event_settings
+from skedge.edge_runtime.events import NEVER
 from skedge.skeleton import InputError
 
 
@@ -24,7 +26,8 @@ def test_a_file_says_what_flags_say(file: Path) -> None:
     args = parse("live", ["--config", str(file)])
     assert (args.source, args.people, args.device) == ("rtsp://camera/1", 2, "the hall")
     assert (args.no_browser, args.no_page) == (True, False)
-    assert (args.threshold, args.pose_threads, args.record) == (0.4, 3, Path("walk.mp4"))
+    assert event_settings(args)["threshold"] == 0.4
+    assert (args.pose_threads, args.record) == (3, Path("walk.mp4"))
 
 
 def test_what_is_typed_goes_first(file: Path) -> None:
@@ -52,6 +55,26 @@ def test_what_is_wrong_is_one_line(file: Path, text: str, message: str) -> None:
     with pytest.raises(InputError, match=message) as caught:
         parse("live", ["--config", str(file)])
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("0.4", 0.4),
+        ("kick=0.99", {"kick": 0.99}),
+        ("raise both arms=.5, throw = off", {"raise both arms": 0.5, "throw": NEVER}),
+    ],
+)
+def test_a_threshold_is_of_all_actions_or_of_some(file: Path, text: str, meant: object) -> None:
+    file.write_text(f'threshold = "{text}"\n')
+    assert event_settings(parse("live", ["--config", str(file)]))["threshold"] == meant
+    assert event_settings(parse("live", ["--threshold", text]))["threshold"] == meant
+
+
+@pytest.mark.parametrize("text", ["high", "kick", "kick=", "kick=high", "kick=0.9,0.8", ""])
+def test_what_is_no_threshold_is_said(text: str) -> None:
+    with pytest.raises(InputError, match=r"expected a number, or such as kick=0.99,throw=off, got"):
+        event_settings(parse("live", ["--threshold", text]))
 
 
 def test_a_file_that_is_not_there(file: Path) -> None:

@@ -1,5 +1,6 @@
 """Answers to events: an action begins once and ends once, whatever the answers do."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import groupby, pairwise
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skedge.edge_runtime.events import QUIET, Event, EventDetector, EventRules, find_events
+from skedge.edge_runtime.events import NEVER, QUIET, Event, EventDetector, EventRules, find_events
 from skedge.skeleton import InputError
 from tests.edge_runtime.edge_models import METADATA, STREAMING
 
@@ -323,6 +324,41 @@ def test_flags_replace_what_the_file_says() -> None:
     assert given_.debounce == 2
     more = EventRules.of(METADATA, (*METADATA.labels, "knock"), more={"knock": 0.7})
     assert more.thresholds.tolist() == [0.5, 0.5, 0.5, 0.7]
+
+
+def test_a_threshold_of_one_label_leaves_the_others_as_they_are() -> None:
+    model = replace(METADATA, thresholds={"clap": 0.8}, lasting={"clap": 1.8, "wave": 2.0})
+    own = EventRules.of(model, threshold={"wave": 0.97})
+    assert own.thresholds.tolist() == [0.97, 0.8, 0.5]
+    assert own.lasting == {"clap": 1.8}, "nothing less probable than what is asked for"
+    more = EventRules.of(
+        model, (*METADATA.labels, "knock"), threshold={"knock": 0.9}, more={"knock": 0.7}
+    )
+    assert more.thresholds.tolist() == [0.5, 0.8, 0.5, 0.9], "what was taught has one, too"
+
+
+def test_an_action_that_is_off_never_begins() -> None:
+    quiet = rules(1).with_thresholds({"wave": NEVER})
+    sure = [answer("wave", 1.0)] * 20 + [answer("clap", 1.0)] * 20
+    found = [*find_events(quiet, sure, np.arange(40) * HOP)]
+    assert [event.label for event in found] == ["clap"]
+    lasts = replace(rules(1), lasting={"wave": 0.5}).with_thresholds({"wave": NEVER})
+    assert [*find_events(lasts, sure[:20], np.arange(20) * HOP)] == []
+
+
+@pytest.mark.parametrize(
+    ("single", "message"),
+    [
+        ({"wafe": 0.5}, "expected actions of the model (wave, clap), got wafe"),
+        ({"other": 0.5}, "expected actions of the model (wave, clap), got other"),
+        ({"wave": 1.5}, "threshold of wave: expected 0 to 1, or off, got 1.5"),
+        ({"wave": np.nan}, "threshold of wave: expected 0 to 1, or off, got nan"),
+    ],
+)
+def test_a_threshold_that_cannot_be_is_refused(single: dict[str, float], message: str) -> None:
+    model = replace(METADATA, labels=("wave", "clap", "other"))
+    with pytest.raises(InputError, match=re.escape(message)):
+        EventRules.of(model, threshold=single)
 
 
 @pytest.mark.parametrize(

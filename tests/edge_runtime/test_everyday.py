@@ -1,10 +1,13 @@
 """The everyday measure: what is counted, on answers written by hand."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from skedge.datasets.poses import read_poses
 from skedge.edge_runtime import Recognizer
@@ -12,6 +15,7 @@ from skedge.edge_runtime.events import EventRules
 from skedge.edge_runtime.interfaces import Frame, Person
 from skedge.edge_runtime.live.actions import Actions, Observation
 from skedge.edge_runtime.scoring.everyday import (
+    RAISED,
     Answers,
     Recording,
     Span,
@@ -19,6 +23,7 @@ from skedge.edge_runtime.scoring.everyday import (
     count,
     curve,
     figures,
+    quieter,
     read_recordings,
     watch,
 )
@@ -114,6 +119,42 @@ def test_a_higher_threshold_never_finds_more() -> None:
     recalls = [point["recall"] for point in points]
     assert recalls == sorted(recalls, reverse=True)
     assert points[-1]["false_per_hour"] < points[0]["false_per_hour"]
+
+
+def noise(rng: np.random.Generator, spans: Sequence[Span] = ()) -> Watched:
+    """Twenty seconds of anything."""
+    answers = rng.dirichlet(np.full(4, 0.1), 200) ** 0.1
+    answers /= answers.sum(1, keepdims=True)
+    return seen(Answers(np.arange(200) / 10, answers, 0.0), kind="x", spans=spans, duration=20)
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from([0.0, 10.0, 100.0, 1000.0]))
+def test_no_action_is_louder_than_wanted_nor_quieter_than_need_be(seed: int, most: float) -> None:
+    rng = np.random.default_rng(seed)
+    rules = replace(RULES, thresholds=np.array([0.35, 0.96, 0.5, 0.5]), lasting={"wave": 0.5})
+    watched = [noise(rng) for _ in range(4)]
+    loud = noise(rng, spans=[Span("wave", 0, 20)])
+    found = quieter([*watched, loud], rules, most)
+    assert quieter(watched, rules, most) == found, "a performance is no other movement"
+    hours = 4 * 20 / 3600
+
+    def false(rules: EventRules, label: str) -> int:
+        tally = count(watched, rules)
+        return sum(number for (_, one), number in tally.false.items() if one == label)
+
+    for label in ("wave", "kick"):
+        own = float(rules.thresholds[LABELS.index(label)])
+        assert false(rules.with_thresholds(found), label) <= most * hours
+        assert (label in found) == (false(rules, label) > most * hours)
+        lower = [one for one in RAISED if own < one < found.get(label, 0)]
+        assert all(
+            false(rules.with_thresholds({label: one}), label) > most * hours for one in lower
+        )
+
+
+def test_less_than_a_minute_of_other_movement_says_nothing() -> None:
+    assert quieter([seen(KICKING, kind="x", duration=59)], RULES, 1.0) == {}
+    assert quieter([seen(KICKING, kind="x", duration=61)], RULES, 1.0) == {"kick": 0.9}
 
 
 def test_who_was_away_begins_anew() -> None:

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skedge.edge_runtime import Event, Recognizer, Result
+from skedge.edge_runtime.events import NEVER
 from skedge.edge_runtime.window import Window
 from skedge.skeleton import InputError
 from skedge.skeleton.hanging import leg_joints
@@ -338,6 +339,18 @@ def test_a_threshold_of_later_holds_for_who_is_in_view(threshold: float, number:
     assert begun(feed(recognizer, clip[:40], np.arange(40) / RATE)) == []
     recognizer.set_threshold(threshold)
     assert len(begun(feed(recognizer, clip[40:], np.arange(40, 80) / RATE))) == number
+
+
+def test_an_action_that_was_turned_off_stays_so_when_the_common_threshold_goes() -> None:
+    """On the page: a threshold for all actions, then "As in the model" again."""
+    recognizer = every_frame(threshold={"wave": NEVER})
+    clip = scripted([(0.9, 0.1, 0.1)] * 40)
+    for number, (threshold, events) in enumerate(((None, 0), (0.6, 1), (None, 0))):
+        recognizer.reset()
+        recognizer.set_threshold(threshold)
+        assert recognizer.threshold == threshold
+        found = begun(feed(recognizer, clip, 60.0 * number + np.arange(40) / RATE))
+        assert len(found) == events
 
 
 def test_nothing_begins_by_lasting_below_a_threshold_of_later() -> None:

@@ -154,13 +154,10 @@ class Actions:
     another recognizer be given to `use`: both hold from the next frame on.
     """
 
-    def __init__(
-        self, recognizer: Recognizer, device: str = "", threshold: float | None = None
-    ) -> None:
+    def __init__(self, recognizer: Recognizer, device: str = "") -> None:
         self.recognizer = recognizer
         self.device = device
-        self.threshold = threshold
-        self._given = self._threshold = threshold
+        self.threshold = recognizer.threshold
         self._next: Recognizer | None = None
         # Of what goes on: its number, and the time of the day at second 0 as of its beginning.
         self._going: dict[tuple[Any, str, float], tuple[int, float]] = {}
@@ -198,14 +195,12 @@ class Actions:
         if following is not None:
             ended = self._happenings(self.recognizer.end_events())
             self.recognizer = following
-            self._threshold = self._given
             self._first_words = following.notes
             self._places = [None] * following.metadata.persons
             self._owners = [*self._places]
         wanted = self.threshold
-        if wanted != self._threshold:
+        if wanted != self.recognizer.threshold:
             self.recognizer.set_threshold(wanted)
-            self._threshold = wanted
         return ended
 
     def _notes(self, answers: tuple[Answer, ...]) -> tuple[str, ...]:

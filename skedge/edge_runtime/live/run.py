@@ -139,7 +139,7 @@ def live(
     Raises what broke in a thread (`LiveError`), and `InputError` for wrong input.
     """
     poses = None if telling.record_poses is None else PoseFile(telling.record_poses)
-    actions = Actions(recognizer, telling.name, model.settings.get("threshold") if model else None)
+    actions = Actions(recognizer, telling.name)
     telling = replace(telling, labels=lambda: actions.recognizer.labels)
     lessons: list[Lessons] = []
 

@@ -33,10 +33,10 @@ class Telling:
     `record` is a film to store pictures in, or a folder for films of `segment` seconds that take
     `record_limit` gigabytes at most (see `Segments`), with `record_later` not before a viewer asks
     for it. `record_poses` is a file or folder to store bodies in (see `PoseFile`; None: nothing is
-    stored); `hook` names a function of the user's own (see `load_hook`); with `ended_only` an action is reported once, when
-    it has ended. `mqtt`, `mqtt_login` and `mqtt_ca` describe a `Broker`, and `labels` gives what it
-    may hear of. `device` is the name that events carry, by default the computer's. With
-    `json_notes` notes are JSON lines on stderr, too, else plain text.
+    stored); `hook` names a function of the user's own (see `load_hook`); with `ended_only` an
+    action is reported once, when it has ended. `mqtt`, `mqtt_login` and `mqtt_ca` describe a
+    `Broker`, and `labels` gives what it may hear of. `device` is the name that events carry, by
+    default the computer's. With `json_notes` notes are JSON lines on stderr, too, else plain text.
 
     Raises `InputError` for a broker that cannot be one.
     """

@@ -17,7 +17,7 @@ import numpy as np
 
 from skedge.datasets.poses import read_poses
 from skedge.datasets.store import Store
-from skedge.edge_runtime.events import QUIET, Event, EventDetector, EventRules
+from skedge.edge_runtime.events import NEVER, QUIET, Event, EventDetector, EventRules
 from skedge.edge_runtime.recognizer import AWAY, Recognizer
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.hanging import leg_joints
@@ -28,6 +28,9 @@ from skedge.skeleton.retarget import retarget
 Part = Literal["all", "train", "val", "test"]
 RATE = 30.0
 UNLABELLED = "recordings without a label"
+# Where a threshold is looked for that keeps an action quiet.
+LEAST = 1 / 60  # hours
+RAISED = (0.9, 0.95, 0.97, 0.98, 0.99, 0.995, 0.998, 0.999, 0.9995, NEVER)
 THRESHOLDS = (*np.round(np.arange(0.2, 0.95, 0.05), 2).tolist(), 0.95, 0.97, 0.98, 0.99, 0.995)
 # What public datasets and people call the actions of the model that comes with skedge.
 SYNONYMS = {
@@ -418,3 +421,23 @@ def curve(watched: Sequence[Watched], rules: EventRules) -> list[dict[str, Any]]
         kept = ("recall", "false_per_hour", "false_per_hour_of_other_movement", "wrong_per_minute")
         points.append({"threshold": threshold, **{name: found[name] for name in kept}})
     return points
+
+
+def quieter(watched: Sequence[Watched], rules: EventRules, most: float) -> dict[str, float]:
+    """The thresholds of the actions that raise more than `most` false events an hour of other
+    movement, each the least of `RAISED` at which it no longer does; of less than a minute of it
+    none."""
+    other = [one for one in watched if not one.recording.spans]
+    hours = sum(one.recording.duration for one in other) / 3600
+    if hours < LEAST:
+        return {}
+    own = dict(zip(rules.labels, rules.thresholds.tolist(), strict=True))
+    found: dict[str, float] = {}
+    for threshold in RAISED:
+        false: Counter[str] = Counter()
+        for (_, label), number in count(other, rules.with_thresholds(found)).false.items():
+            false[label] += number
+        for label, number in sorted(false.items()):
+            if number > most * hours and threshold > own[label]:
+                found[label] = threshold
+    return found
