@@ -245,6 +245,13 @@ def teach_command(parser: ArgumentParser) -> Callable[[Any], None]:
         help="store of anything else: all of its clips that are of none of the new actions",
     )
     parser.add_argument(
+        "--again",
+        nargs="+",
+        default=[],
+        metavar="ACTION",
+        help="actions that the model knows, to be learned once more as they are done in the store",
+    )
+    parser.add_argument(
         "--out",
         type=Path,
         metavar="FILE",
@@ -261,7 +268,16 @@ def teach_command(parser: ArgumentParser) -> Callable[[Any], None]:
         bar = partial(
             track, description="Looking at clips", console=Console(stderr=True), transient=True
         )
-        show(teach(find(args.model), args.data, other=args.other, out=args.out, track=bar))
+        show(
+            teach(
+                find(args.model),
+                args.data,
+                other=args.other,
+                again=args.again,
+                out=args.out,
+                track=bar,
+            )
+        )
 
     return main
 

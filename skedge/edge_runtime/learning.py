@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skedge.edge_runtime.taught import Taught
+from skedge.edge_runtime.taught import Taught, logit
 from skedge.skeleton.errors import InputError
 
 # So much of the mean variance is added to every direction's.
@@ -113,12 +113,11 @@ def _discriminant(
 
 @dataclass(frozen=True, eq=False)
 class HeldOut:
-    """How sure the discriminant was of clips that it had not seen: the probability that `PATIENCE`
-    answers in a row reach, 0 to 1.
+    """How sure the discriminant was of clips that it had not seen: the probability that so many
+    answers in a row reach as begin an event, 0 to 1.
 
-    `own[label]` (clips,) is that of the class in its own clips, `mixed[label]` (clips, N) those of
-    all classes in them, `others` (stretches, N) those of all classes in stretches of the negatives
-    that last `seconds` in all.
+    `mixed[label]` (clips, N) are those of all classes in the clips of one, in their order, `others`
+    (stretches, N) those of all classes in stretches of the negatives that last `seconds` in all.
     """
 
     labels: tuple[str, ...]
@@ -133,8 +132,8 @@ class HeldOut:
     def false_per_hour(self, label: str, threshold: float, careful: float = 0.0) -> float:
         """False events per hour of the negatives, extrapolated where few are left;
         `careful` standard deviations are added to them."""
-        logits = _logit(self.others[:, self.labels.index(label)])
-        limit = _logit(np.array(threshold))
+        logits = logit(self.others[:, self.labels.index(label)])
+        limit = logit(np.array(threshold))
         hours = self.seconds / 3600
         above = int((logits >= limit).sum())
         order = np.sort(logits)[::-1]
@@ -160,27 +159,26 @@ class HeldOut:
         seen = own[own >= chosen]
         if not len(seen):
             return float(chosen)
-        low, high = _logit(np.array([chosen, seen.min()])).tolist()
+        low, high = logit(np.array([chosen, seen.min()])).tolist()
         # Rounded down: the clip that it is measured by is still seen.
         return float(np.floor(1e4 / (1 + np.exp(-(low + APART * (high - low))))) / 1e4)
 
 
-def _logit(share: np.ndarray) -> np.ndarray:
-    share = np.clip(share, 1e-6, 1 - 1e-6)
-    return np.asarray(np.log(share / (1 - share)))
-
-
 def hold_out(
-    new: Mapping[str, Sequence[Clips]], others: Clips, seconds: float, patience: int
+    new: Mapping[str, Sequence[Clips]],
+    others: Clips,
+    seconds: float,
+    patience: Mapping[str, int],
 ) -> HeldOut:
-    """Leave every clip, and every stretch of the `others`, out once.
+    """Leave every clip, and every stretch of the `others`, out once; `patience` is the number of
+    answers in a row that begin an event of each class.
 
     A clip is its answers as several cameras would have brought them, the first of them the measured
     one: [(T, D), ...].
     """
     folds = min(FOLDS, max(2, max(len(clips) for clips in new.values())))
     labels = tuple(new)
-    mixed: dict[str, list[np.ndarray]] = {label: [] for label in labels}
+    mixed: dict[str, dict[int, np.ndarray]] = {label: {} for label in labels}
     quiet: list[np.ndarray] = []
     for fold in range(folds):
         kept = {
@@ -192,28 +190,34 @@ def hold_out(
             continue
         taught = learn(kept, rest)
         for label, clips in new.items():
-            mixed[label] += [
-                _reached(taught, clip[0], patience)
-                for i, clip in enumerate(clips)
-                if i % folds == fold
-            ]
-        quiet += [
-            _reached(taught, clip, patience) for i, clip in enumerate(others) if i % folds == fold
-        ]
+            for i in range(fold, len(clips), folds):
+                mixed[label][i] = _reached(taught, clips[i][0], patience)
+        quiet += [_reached(taught, others[i], patience) for i in range(fold, len(others), folds)]
     shape = (-1, len(labels))
     return HeldOut(
         labels,
-        {label: np.array(rows).reshape(shape) for label, rows in mixed.items()},
+        {
+            label: np.array([rows[i] for i in sorted(rows)]).reshape(shape)
+            for label, rows in mixed.items()
+        },
         np.array(quiet).reshape(shape),
         seconds=seconds,
     )
 
 
-def _reached(taught: Taught, clip: np.ndarray, patience: int) -> np.ndarray:
-    """The probability (N,) that every class reaches in `patience` answers in a row of a clip (T,
-    D)."""
-    if len(clip) < patience:
+def _reached(taught: Taught, clip: np.ndarray, patience: Mapping[str, int]) -> np.ndarray:
+    """The probability (N,) that every class reaches in its `patience` answers in a row of a clip
+    (T, D)."""
+    if not len(clip):
         return np.zeros(len(taught.labels))
     shares = taught.shares(clip)[:, 1:]
-    rows = np.lib.stride_tricks.sliding_window_view(shares, patience, axis=0)
-    return np.asarray(rows.min(axis=-1).max(axis=0))
+    return np.array(
+        [_in_a_row(shares[:, n], patience[label]) for n, label in enumerate(taught.labels)]
+    )
+
+
+def _in_a_row(shares: np.ndarray, answers: int) -> float:
+    """What so many of the shares (T,) in a row reach, 0 where there are fewer."""
+    if len(shares) < answers:
+        return 0.0
+    return float(np.lib.stride_tricks.sliding_window_view(shares, answers).min(axis=1).max())

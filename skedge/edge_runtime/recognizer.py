@@ -111,7 +111,9 @@ class Recognizer:
         self.hop = HOP if hop is None else hop
         if not 0 <= self.hop < np.inf:
             raise InputError(f"hop: expected seconds from 0, got {self.hop}")
-        self._more = taught.thresholds if taught else None
+        added = taught.new if taught else ()
+        limits = taught.thresholds if taught else {}
+        self._more = {label: limits[label] for label in added if label in limits}
         self.threshold = None if isinstance(threshold, Mapping) else threshold
         self._single = threshold if isinstance(threshold, Mapping) else None
         self.rules = EventRules.of(
@@ -125,7 +127,7 @@ class Recognizer:
         self.notes: tuple[str, ...] = ()
         self._persons: dict[Hashable, _Person] = {}
         self._pace = Pace()
-        told = {*self.metadata.upper_body, *QUIET, *(taught.labels if taught else ())}
+        told = {*self.metadata.upper_body, *QUIET, *added}
         self._of_legs = np.array([label not in told for label in self.labels])
         quiet = [label for label in ("other", "idle") if label in self.labels]
         self._rest = self.labels.index(quiet[0]) if quiet else None
@@ -173,7 +175,7 @@ class Recognizer:
     @property
     def labels(self) -> tuple[str, ...]:
         """The model's own, then those that were taught to it: the order of the probabilities."""
-        return self.metadata.labels + (self._taught.labels if self._taught else ())
+        return self.metadata.labels + (self._taught.new if self._taught else ())
 
     def set_threshold(self, threshold: float | None) -> None:
         """Replace the least probability of an event, of all classes; None: by those in the files,
@@ -388,9 +390,9 @@ class Recognizer:
                 "the model: expected numbers as its answer, got NaN or infinity for a body that"
                 " makes sense; its file is damaged, export it again"
             )
-        return (
-            self._taught.combine(probabilities, embedding) if self._taught else probabilities
-        ), embedding
+        if self._taught is not None:
+            probabilities = self._taught.combine(probabilities, embedding, self.metadata)
+        return probabilities, embedding
 
     def _without_legs(self, probabilities: np.ndarray) -> np.ndarray:
         """Probabilities without those of actions that nobody can see; `other` gets them."""

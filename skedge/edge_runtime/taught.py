@@ -12,11 +12,13 @@ from typing import Any
 import numpy as np
 
 import skedge
+from skedge.edge_runtime.events import QUIET, THRESHOLD
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.files import write_text
 from skedge.skeleton.metadata import ModelMetadata
 
-VERSION = 2
+# The oldest that is read, and that of files with actions that the model knows.
+OLDEST, VERSION = 2, 3
 ARRAYS = ("mean", "scale", "weights", "bias")
 # What the file of the model before an update has in its name (`skedge.edge_runtime.update`).
 BEFORE = ".before"
@@ -28,7 +30,8 @@ class OutdatedError(InputError):
 
 @dataclass(frozen=True, eq=False)
 class Taught:
-    """N classes added to a model with embeddings of D features.
+    """N classes added to a model with embeddings of D features; those in `again` are the model's
+    own, of which it learns further ways to do them.
 
     An embedding minus `mean` (D,), divided by `scale` (D,), times `weights` (D, 1 + N) plus `bias`
     (1 + N,) are logits: of everything else first, then of the `labels`. `thresholds` are those of
@@ -47,6 +50,12 @@ class Taught:
     thresholds: dict[str, float] = field(default_factory=dict)
     command: str = ""
     report: dict[str, Any] = field(default_factory=dict)
+    again: tuple[str, ...] = ()
+
+    @property
+    def new(self) -> tuple[str, ...]:
+        """The classes that the model does not have itself."""
+        return tuple(label for label in self.labels if label not in self.again)
 
     def shares(self, embedding: np.ndarray) -> np.ndarray:
         """Embeddings (..., D) to probabilities (..., 1 + N): of everything else, and of the taught
@@ -55,14 +64,29 @@ class Taught:
         odds = np.exp(logits - logits.max(axis=-1, keepdims=True))
         return np.asarray(odds / odds.sum(axis=-1, keepdims=True))
 
-    def combine(self, probabilities: np.ndarray, embedding: np.ndarray) -> np.ndarray:
+    def combine(
+        self, probabilities: np.ndarray, embedding: np.ndarray, metadata: ModelMetadata
+    ) -> np.ndarray:
         """The model's probabilities (..., K) and embedding (..., D) to probabilities (..., K + N)
-        of both kinds of classes.
+        of its own and the `new` classes, N of them.
 
-        The model's own classes share what the taught ones leave, in their own proportions.
+        A class in `again` is as probable as the model says or as what was taught, whichever is
+        more. The model's own classes share what the new ones leave, in their own proportions.
         """
         shares = self.shares(embedding)
-        both = np.concatenate([probabilities * shares[..., :1], shares[..., 1:]], axis=-1)
+        own = probabilities.astype(np.float64)
+        for label in self.again:
+            column = metadata.labels.index(label)
+            wanted = metadata.thresholds.get(label, THRESHOLD)
+            share = shares[..., 1 + self.labels.index(label)]
+            taught = _as_sure(share, self.thresholds.get(label, THRESHOLD), wanted)
+            before = own[..., column]
+            after = np.maximum(before, taught)
+            own *= ((1 - after) / np.maximum(1 - before, 1e-9))[..., None]
+            own[..., column] = after
+        new = shares[..., [1 + self.labels.index(label) for label in self.new]]
+        own *= (1 - new.sum(axis=-1, keepdims=True)) / own.sum(axis=-1, keepdims=True)
+        both = np.concatenate([own, new], axis=-1)
         return (both / both.sum(axis=-1, keepdims=True)).astype(np.float32)
 
     def save(self, path: Path) -> None:
@@ -73,13 +97,14 @@ class Taught:
             for name in ARRAYS
         }
         document = {
-            "version": VERSION,
+            "version": VERSION if self.again else OLDEST,
             "labels": self.labels,
             "clips": self.clips,
             "model": self.model,
             "thresholds": self.thresholds,
             "command": self.command,
             "report": self.report,
+            **({"again": self.again} if self.again else {}),
             **arrays,
         }
         try:
@@ -99,7 +124,7 @@ class Taught:
         """
         document = _read(path)
         command = str(document.get("command") or "skedge teach MODEL STORE")
-        if document["version"] < VERSION or document.get("model") != metadata.weights_sha256:
+        if document["version"] < OLDEST or document.get("model") != metadata.weights_sha256:
             raise OutdatedError(
                 f"{path}: what was taught no longer fits the model, which has changed since; it is"
                 f" left aside. Teach again: {command}"
@@ -152,10 +177,11 @@ def _taught(document: dict[str, Any], metadata: ModelMetadata) -> Taught:
     classes = len(labels) + 1
     arrays = flat | {"weights": flat["weights"].reshape(size, classes)}
     thresholds = {str(label): float(one) for label, one in document["thresholds"].items()}
+    again = tuple(map(str, document.get("again", ())))
     fine = (
         labels
         and len(clips) == len(set(labels)) == len(labels)
-        and not set(labels) & set(metadata.labels)
+        and set(labels) & set(metadata.labels) == set(again) <= {*metadata.labels} - QUIET
         and len(flat["scale"]) == size
         and len(flat["bias"]) == classes
         and (flat["scale"] > 0).all()
@@ -167,7 +193,20 @@ def _taught(document: dict[str, Any], metadata: ModelMetadata) -> Taught:
         raise ValueError
     command, report = str(document["command"]), dict(document["report"])
     return Taught(labels, clips, str(document["model"]), **arrays, thresholds=thresholds,
-                  command=command, report=report)  # fmt: skip
+                  command=command, report=report, again=again)  # fmt: skip
+
+
+def _as_sure(share: np.ndarray, reached: float, wanted: float) -> np.ndarray:
+    """Shares as probabilities that are `wanted` where the share is `reached`, steeply enough that
+    less than a half stays less than a half."""
+    slope = max(1.0, logit(wanted) / max(logit(reached), 1e-6)) if reached > 0.5 else 1.0
+    return np.asarray(1 / (1 + np.exp(-(logit(wanted) + slope * (logit(share) - logit(reached))))))
+
+
+def logit(share: Any) -> Any:
+    """The logarithm of the odds of a probability, or of an array of them."""
+    share = np.clip(share, 1e-6, 1 - 1e-6)
+    return np.log(share / (1 - share))
 
 
 def beside(model: Path) -> Path:

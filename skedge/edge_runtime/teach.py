@@ -2,7 +2,8 @@
 they are worth: recall and false events per hour on clips that were left out."""
 
 import shlex
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,6 +32,8 @@ LEAST_OTHER, STRETCH = 60.0, 50
 PACES = ((1, 1.0), (2, 0.87), (2, 1.15))
 # Below this recall, and above this many false events per hour, a class is of little use.
 POOR_RECALL, MANY_FALSE = 0.5, 20.0
+# The least threshold of an action that the model knows already.
+LEAST_AGAIN = 0.6
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,58 +49,63 @@ def teach(
     model: Path,
     store: Path,
     other: Path | None = None,
+    again: Sequence[str] = (),
     out: Path | None = None,
     track: Track = iter,
 ) -> dict[str, Any]:
-    """Teach a model the classes of a store that it does not know; what it learned goes to `out`, by
-    default where the model's user looks for it (`skedge.edge_runtime.taught.beside`).
+    """Teach a model the classes of a store that it does not know, and those in `again`, which it
+    knows, as they are done there; what it learned goes to `out`, by default where the model's user
+    looks for it (`skedge.edge_runtime.taught.beside`).
 
-    Everything else is the clips labelled `other` or `idle` in that store, those of classes that the
-    model knows, and all clips of the store `other` that are of none of the new classes: a minute at
-    the least. What was taught before is replaced. `track` goes over clips. The answer says for each
-    class how it did on clips that were left out, and what to expect: `warnings`.
+    Everything else is the clips labelled `other` or `idle` in that store, those of the other
+    classes that the model knows, and all clips of the store `other` that are of none of the taught
+    classes: a minute at the least. What was taught before is replaced. `track` goes over clips. The
+    answer says for each class how it did on clips that were left out, and what to expect:
+    `warnings`.
 
-    Raises `InputError` for a store without new classes, for classes with one clip only, for less
-    than a minute of anything else, and for bodies that make no sense.
+    Raises `InputError` for a store without new classes, for classes in `again` that the model or
+    the store lacks, for classes with one clip only, for less than a minute of anything else, and
+    for bodies that make no sense.
     """
     from skedge.datasets.store import Store
 
     recognizer = Recognizer.load(model, taught=False)
     recognizer.checks_bodies = False
     own = Store(store)
-    known = {label.casefold() for label in (*recognizer.labels, *QUIET)}
-    new = [one for one in own.labels if one.casefold() not in known]
-    mine = _numbers(own, new.__contains__)
-    counts = {label: sum(own.labels[own.index["label"][i]] == label for i in mine) for label in new}
-    new = [label for label in new if counts[label]]
-    if not new:
+    names = _to_teach(recognizer, own, again)
+    mine = _numbers(own, names.__contains__)
+    counts = Counter(names[own.labels[own.index["label"][i]]] for i in mine)
+    if not counts:
+        known = [label for label in own.labels if label.casefold() not in QUIET]
+        more = f"; --again {shlex.quote(known[0])} teaches it once more, as you do it"
         raise InputError(
             f"{store}: expected clips of classes that {model} does not know, got only"
-            f" {', '.join(own.labels)}"
+            f" {', '.join(own.labels)}{more if known else ''}"
         )
-    single = [label for label in new if counts[label] < 2]
+    single = [label for label in counts if counts[label] < 2]
     if single:
         raise InputError(
-            f"{store}: expected two clips of each new class at the least, five are good, got one of"
-            f" {', '.join(single)}"
+            f"{store}: expected two clips of each class to teach at the least, five are good, got"
+            f" one of {', '.join(single)}"
         )
-    rest = [(own, _numbers(own, lambda label: label not in new))]
+    rest = [(own, _numbers(own, lambda label: label not in names))]
     if other is not None:
-        more = Store(other)
-        rest.append((more, _numbers(more, lambda label: label not in new)))
+        more_clips = Store(other)
+        theirs = {label.casefold() for label in (*names, *names.values())}
+        rest.append((more_clips, _numbers(more_clips, lambda one: one.casefold() not in theirs)))
     seconds = sum(float(one.index["frames"][numbers].sum()) / _rate(one) for one, numbers in rest)
     if seconds < LEAST_OTHER:
         raise InputError(
-            f"{store}: expected a minute or more of anything else, so that the new actions"
-            f" ({', '.join(new)[:80]}) can be told from it, got {seconds:.0f} s; move about as"
+            f"{store}: expected a minute or more of anything else, so that the actions"
+            f" ({', '.join(counts)[:80]}) can be told from it, got {seconds:.0f} s; move about as"
             f" usual before the camera: `skedge record other --out {shlex.quote(str(store))}`, or"
             " name a store with --other"
         )
     for one, numbers in [(own, mine), *rest]:
         _check(one, numbers)
-    clips: dict[str, list[list[Played]]] = {label: [] for label in new}
+    clips: dict[str, list[list[Played]]] = {label: [] for label in counts}
     for i in track(mine):
-        clips[own.labels[own.index["label"][i]]].append(
+        clips[names[own.labels[own.index["label"][i]]]].append(
             [play(recognizer, own, i, *pace) for pace in PACES]
         )
     for label, played in clips.items():
@@ -108,46 +116,20 @@ def teach(
                 f" an answer ({_least_seconds(recognizer):.1f} s), got {answered} of"
                 f" {counts[label]}; record it again"
             )
-    negatives = [
-        part
-        for one, numbers in rest
-        for i in track(numbers)
-        for part in stretches(play(recognizer, one, i).embeddings)
-    ]
-    by_label = {
-        label: [[one.embeddings for one in paces] for paces in own_clips]
-        for label, own_clips in clips.items()
-    }
-    held_out = hold_out(by_label, negatives, seconds, patience=PATIENCE)
-    thresholds = {label: held_out.threshold(label) for label in new}
+    background = [play(recognizer, one, i) for one, numbers in rest for i in track(numbers)]
+    found = teach_clips(recognizer, clips, background, seconds=seconds)
     path = out or beside(model)
     command = " ".join(
         [f"skedge teach {shlex.quote(str(model))} {shlex.quote(str(store))}"]
         + ([f"--other {shlex.quote(str(other))}"] if other else [])
+        + ([f"--again {' '.join(map(shlex.quote, again))}"] if again else [])
         + ([f"--out {shlex.quote(str(out))}"] if out else [])
     )
-    report = {
-        label: {
-            "clips": counts[label],
-            "threshold": thresholds[label],
-            "recall": round(100 * held_out.recall(label, thresholds[label]), 1),
-            "false_per_hour": round(held_out.false_per_hour(label, thresholds[label]), 1),
-        }
-        for label in new
-    }
-    replaced = _replaced(path, new)
-    flat = {label: [one for paces in own for one in paces] for label, own in by_label.items()}
-    taught = replace(
-        learn(flat, negatives, recognizer.metadata.weights_sha256),
-        clips=tuple(counts[label] for label in new),
-        thresholds=thresholds,
-        command=command,
-        report=report,
-    )
-    taught.save(path)
+    replaced = _replaced(path, [*counts])
+    replace(found.taught, command=command).save(path)
     return {
-        "taught": report,
-        "other": {"seconds": round(seconds, 1), "stretches": len(negatives)},
+        "taught": found.taught.report,
+        "other": {"seconds": round(seconds, 1), "stretches": len(found.held_out.others)},
         "warnings": [
             *replaced,
             *(
@@ -155,9 +137,87 @@ def teach(
                 for one, _ in rest
                 if one.rate is None
             ),
-            *_warnings(recognizer, clips, held_out, report=report),
+            *_warnings(recognizer, clips, found.held_out, taught=found.taught),
         ],
         "file": str(path),
+    }
+
+
+def _to_teach(recognizer: Recognizer, store: "Store", again: Sequence[str]) -> dict[str, str]:
+    """The labels of a store that are taught, by what the model will call them."""
+    known = {label.casefold(): label for label in recognizer.labels}
+    wanted = {label.casefold() for label in again}
+    loud = [label for label in recognizer.labels if label not in QUIET]
+    if strange := [one for one in again if one.casefold() not in known or one.casefold() in QUIET]:
+        raise InputError(
+            f"--again: expected actions of the model ({', '.join(loud)}), got {', '.join(strange)}"
+        )
+    if absent := wanted - {label.casefold() for label in store.labels}:
+        raise InputError(f"{store.path}: expected clips of {', '.join(sorted(absent))}, got none")
+    return {
+        label: known.get(label.casefold(), label)
+        for label in store.labels
+        if label.casefold() in wanted or label.casefold() not in {*known, *QUIET}
+    }
+
+
+@dataclass(frozen=True, eq=False)
+class Lesson:
+    """What was `taught` to a model, with its report, and how it did on clips that were left out."""
+
+    taught: Taught
+    held_out: HeldOut
+
+
+def teach_clips(
+    recognizer: Recognizer,
+    clips: Mapping[str, Sequence[Sequence[Played]]],
+    background: Sequence[Played],
+    seconds: float,
+) -> Lesson:
+    """Learn the classes of `clips`, each the answers to it at several paces, the measured one
+    first, against a `background` of so many seconds; classes of the recognizer are taught again."""
+    again = tuple(label for label in clips if label in recognizer.labels)
+    negatives = [part for one in background for part in stretches(one.embeddings)]
+    by_label = {
+        label: [[one.embeddings for one in paces] for paces in own] for label, own in clips.items()
+    }
+    patience = dict.fromkeys(clips, PATIENCE) | {
+        label: recognizer.metadata.patience.get(label, PATIENCE) for label in again
+    }
+    held_out = hold_out(by_label, negatives, seconds, patience=patience)
+    thresholds = {
+        label: max(held_out.threshold(label), LEAST_AGAIN if label in again else 0.0)
+        for label in clips
+    }
+    report = {label: _figures(held_out, label, thresholds[label]) for label in clips}
+    for label in again:
+        before = np.array([_raises(recognizer, paces[0], label) for paces in clips[label]])
+        false = sum(_events(recognizer, one).count(label) for one in background)
+        seen = held_out.mixed[label][:, held_out.labels.index(label)] >= thresholds[label]
+        report[label] |= {
+            "recall": round(100 * float((before | seen).mean()), 1),
+            "recall_before": round(100 * float(before.mean()), 1),
+            "false_per_hour": round(report[label]["false_per_hour"] + false / (seconds / 3600), 1),
+            "false_per_hour_before": round(false / (seconds / 3600), 1),
+        }
+    flat = {label: [one for paces in own for one in paces] for label, own in by_label.items()}
+    taught = replace(
+        learn(flat, negatives, recognizer.metadata.weights_sha256),
+        clips=tuple(len(own) for own in clips.values()),
+        thresholds=thresholds,
+        report=report,
+        again=again,
+    )
+    return Lesson(taught, held_out)
+
+
+def _figures(held_out: HeldOut, label: str, threshold: float) -> dict[str, float]:
+    return {
+        "clips": len(held_out.mixed[label]),
+        "threshold": threshold,
+        "recall": round(100 * held_out.recall(label, threshold), 1),
+        "false_per_hour": round(held_out.false_per_hour(label, threshold), 1),
     }
 
 
@@ -229,17 +289,22 @@ def _warnings(
     recognizer: Recognizer,
     clips: Mapping[str, list[list[Played]]],
     held_out: HeldOut,
-    report: Mapping[str, Mapping[str, float]],
+    taught: Taught,
 ) -> list[str]:
     """The warnings to a user who relies on it, a sentence each."""
     found = []
     for label, own in clips.items():
-        figures = report[label]
+        figures = taught.report[label]
         if figures["recall"] < 100 * POOR_RECALL:
             found.append(
                 f"{label}: seen in {figures['recall']:g} % of the clips that were left out; the"
                 " model can hardly tell it from anything else: record more clips, or choose a"
                 " larger movement"
+            )
+        if figures["recall"] == figures.get("recall_before"):
+            found.append(
+                f"{label}: seen in {figures['recall']:g} % of its clips, as without being taught;"
+                " this changes little"
             )
         if figures["false_per_hour"] > MANY_FALSE:
             found.append(
@@ -248,22 +313,27 @@ def _warnings(
             )
         for known in recognizer.labels:
             raised = sum(_raises(recognizer, paces[0], known) for paces in own)
-            if raised > len(own) / 2:
+            if raised > len(own) / 2 and known != label:
                 found.append(
                     f"{label}: the model takes it for {known!r}, which it knows, in {raised} of"
                     f" {len(own)} clips"
                 )
         for another in clips:
             column = held_out.labels.index(another)
-            taken = (held_out.mixed[label][:, column] >= report[another]["threshold"]).mean()
+            taken = (held_out.mixed[label][:, column] >= taught.thresholds[another]).mean()
             if another != label and taken > 1 / 3:
                 found.append(f"{label}: taken for {another!r} in {100 * taken:.0f} % of its clips")
     return found
 
 
 def _raises(recognizer: Recognizer, clip: Played, label: str) -> bool:
+    return label in _events(recognizer, clip)
+
+
+def _events(recognizer: Recognizer, clip: Played) -> list[str]:
+    """The labels of a clip's events."""
     events = find_events(recognizer.rules, clip.probabilities, clip.seconds.tolist())
-    return any(event.label == label for event in events)
+    return [event.label for event in events]
 
 
-__all__ = ["Played", "Taught", "play", "stretches", "teach"]
+__all__ = ["Played", "Taught", "play", "stretches", "teach", "teach_clips"]

@@ -1,6 +1,7 @@
 """New actions from a few clips: the rule, the file, and that a Recognizer knows them afterwards."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -41,12 +42,58 @@ def test_answers_are_probabilities_and_the_models_own_keep_their_proportions(
 ) -> None:
     rng = np.random.default_rng(seed)
     probabilities = rng.dirichlet(np.ones(3), size=7)
-    both = learn(NEW, OTHERS).combine(probabilities, size * rng.normal(size=(7, SIZE)))
+    taught = learn(NEW, OTHERS)
+    both = taught.combine(probabilities, size * rng.normal(size=(7, SIZE)), MODEL)
     assert both.shape == (7, 5)
     assert (both >= 0).all()
     np.testing.assert_allclose(both.sum(axis=1), 1, atol=1e-5)
     own = both[:, :3].sum(axis=1, keepdims=True)
     np.testing.assert_allclose(both[:, :3], probabilities * own, atol=1e-4)
+
+
+@settings(max_examples=40)
+@given(st.integers(0, 10**6), st.floats(0, 3), st.floats(0.3, 0.99), st.floats(0.05, 0.99))
+def test_what_was_taught_again_is_never_less_probable_than_before(
+    seed: int, size: float, reached: float, wanted: float
+) -> None:
+    """And as probable as begins its event where it is as sure as the clips were."""
+    rng = np.random.default_rng(seed)
+    probabilities = rng.dirichlet(np.ones(3), size=50)
+    embedding = size * rng.normal(size=(50, SIZE))
+    taught = replace(
+        learn({"clap": cloud(10)}, OTHERS), again=("clap",), thresholds={"clap": reached}
+    )
+    model = replace(MODEL, thresholds={"clap": wanted})
+    after = taught.combine(probabilities, embedding, model)
+    assert after.shape == (50, 3)
+    np.testing.assert_allclose(after.sum(axis=1), 1, atol=1e-5)
+    assert (after[:, 1] >= probabilities[:, 1] - 1e-6).all()
+    share = taught.shares(embedding)[:, 1]
+    begins = (share >= reached) | (probabilities[:, 1] >= wanted)
+    clear = np.abs(share - reached) > 1e-4
+    np.testing.assert_array_equal((after[:, 1] >= wanted - 1e-6)[clear], begins[clear])
+    # What is not taught keeps its proportions.
+    np.testing.assert_allclose(
+        after[:, 0] * probabilities[:, 2], after[:, 2] * probabilities[:, 0], atol=1e-6
+    )
+    if min(reached, wanted) > 0.5:  # what lasts must be more probable than all else
+        unsure = (share < 0.5) & (probabilities[:, 1] < 0.5)
+        assert (after[unsure, 1] < 0.5 + 1e-6).all()
+
+
+def test_new_actions_and_known_ones_may_be_taught_at_once() -> None:
+    taught = replace(
+        learn({"jump": cloud(10), "clap": cloud(11)}, OTHERS),
+        again=("clap",),
+        thresholds={"jump": 0.8, "clap": 0.8},
+    )
+    assert taught.new == ("jump",)
+    idle = np.tile([0.05, 0.05, 0.9], (30, 1))
+    for seed, column in ((10, 3), (11, 1)):
+        answers = taught.combine(idle, np.concatenate(cloud(seed, 30)[20:])[:30], MODEL)
+        assert answers.shape == (30, 4)
+        np.testing.assert_allclose(answers.sum(axis=1), 1, atol=1e-5)
+        assert (answers.argmax(axis=1) == column).mean() > 0.9
 
 
 def test_taught_clips_are_known_afterwards_and_others_are_not_taken_for_them() -> None:
@@ -69,11 +116,24 @@ def test_what_cannot_be_told_apart_is_measured_so() -> None:
     """A class like everything else is not seen again; one of its own is, without false events."""
     new = {"odd": [[clip] for clip in cloud(10)], "same": [[clip] for clip in cloud(25)]}
     others = [clip for seed in range(20, 40) for clip in cloud(seed, 5)]
-    found = hold_out(new, others, 600.0, patience=3)
+    found = hold_out(new, others, 600.0, patience={"odd": 3, "same": 3})
     threshold = found.threshold("odd")
     assert found.recall("odd", threshold) == 1
     assert found.false_per_hour("odd", threshold) <= 5
     assert found.recall("same", 0.5) < 0.5 or found.false_per_hour("same", 0.5) > 5
+
+
+def test_every_clip_is_left_out_in_its_turn_and_waits_as_long_as_its_class() -> None:
+    """The clips of two folds were in the order of the folds."""
+    clips = [[clip] for clip in cloud(10, count=15)]
+    clips[2] = [cloud(30)[0]]  # of something else
+    clips[12] = [clips[12][0][:4]]  # too short for five answers in a row
+    others = [clip for seed in range(20, 40) for clip in cloud(seed, 2)]
+    found = hold_out({"odd": clips}, others, 600.0, patience={"odd": 5})
+    missed = np.flatnonzero(found.mixed["odd"][:, 0] < 0.5)
+    assert missed.tolist() == [2, 12]
+    quick = hold_out({"odd": clips}, others, 600.0, patience={"odd": 3})
+    assert np.flatnonzero(quick.mixed["odd"][:, 0] < 0.5).tolist() == [2]
 
 
 @given(st.lists(st.floats(0.001, 0.999), min_size=4, max_size=60))
@@ -101,6 +161,22 @@ class TestFile:
         embedding = np.random.default_rng(0).normal(size=(9, SIZE))
         np.testing.assert_allclose(again.shares(embedding), taught.shares(embedding), atol=1e-5)
         assert [one.name for one in tmp_path.iterdir()] == [path.name]
+
+    def test_known_actions_come_back_and_older_programs_do_not_read_them(
+        self, taught: Taught, tmp_path: Path
+    ) -> None:
+        taught.save(tmp_path / "new.json")
+        assert json.loads((tmp_path / "new.json").read_text())["version"] == 2
+        known = replace(taught, labels=("jump", "clap"), again=("clap",))
+        known.save(tmp_path / "t.json")
+        document = json.loads((tmp_path / "t.json").read_text())
+        assert document["version"] == 3
+        found = Taught.load(tmp_path / "t.json", MODEL)
+        assert (found.new, found.again) == (("jump",), ("clap",))
+        for wrong in ([], ["jump"], ["clap", "jump"], ["idle"]):
+            (tmp_path / "t.json").write_text(json.dumps(document | {"again": wrong}))
+            with pytest.raises(InputError, match="damaged"):
+                Taught.load(tmp_path / "t.json", MODEL)
 
     def test_another_models_is_outdated_and_says_how_to_repeat_it(
         self, taught: Taught, tmp_path: Path
@@ -160,7 +236,7 @@ class TestTeaching:
         ) as writer:
             for number, label in enumerate(labels):
                 for i in range(25 if label == "other" else clips):
-                    kind = 100 + i if label == "other" else kinds[label]
+                    kind = 100 + i if label == "other" else kinds[label.lower()]
                     writer.add(f"{label} {i}", self.motion(kind, 10 * kind + i), label=number)
             writer.protocol("all", lambda index: np.full(len(index), 3, np.int8))
         return path
@@ -178,6 +254,66 @@ class TestTeaching:
             for number, frame in enumerate(self.motion(kind, 99)[0]):
                 events += after.update(frame, number / 30, label).events
             assert {event.label for event in events} == {label}
+
+    def test_a_known_action_is_taught_as_somebody_does_it(self, room: Path) -> None:
+        """Who is not recognised when she waves could only teach it under another name."""
+        self.store(room / "waves", ["Wave", "jump", "other"])
+
+        def waves() -> set[str]:
+            recognizer = Recognizer.load(room / "m.onnx")
+            frames = enumerate(self.motion(1, 99)[0])
+            return {
+                event.label
+                for number, frame in frames
+                for event in recognizer.update(frame, number / 30).events
+            }
+
+        assert "wave" not in waves()
+        found = teach(room / "m.onnx", room / "waves", again=["wave"])
+        assert set(found["taught"]) == {"wave", "jump"}
+        wave = found["taught"]["wave"]
+        assert (wave["recall"], wave["recall_before"]) == (100, 0)
+        assert wave["false_per_hour"] >= wave["false_per_hour_before"]
+        assert Recognizer.load(room / "m.onnx").labels == ("wave", "clap", "idle", "jump")
+        assert waves() == {"wave"}
+        write_model(room / "m.onnx", metadata(frames=4, seconds=1.0, weights_sha256="1" * 64))
+        [note] = Recognizer.load(room / "m.onnx").notes
+        assert note.endswith(f"skedge teach {room / 'm.onnx'} {room / 'waves'} --again wave")
+
+    def test_known_actions_are_anything_else_where_nobody_asks_for_them(self, room: Path) -> None:
+        self.store(room / "waves", ["wave", "jump", "other"])
+        found = teach(room / "m.onnx", room / "waves")
+        assert set(found["taught"]) == {"jump"}
+        assert found["other"]["seconds"] == 75 + 15
+
+    def test_what_the_model_recognises_anyway_is_said(
+        self, room: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("skedge.edge_runtime.teach._events", lambda recognizer, clip: ["wave"])
+        self.store(room / "waves", ["wave", "other"])
+        found = teach(room / "m.onnx", room / "waves", again=["wave"])
+        assert found["taught"]["wave"]["recall_before"] == 100
+        assert found["taught"]["wave"]["false_per_hour_before"] == 25 / (75 / 3600)
+        assert any("as without being taught" in one for one in found["warnings"])
+
+    @pytest.mark.parametrize(
+        ("again", "message"),
+        [
+            (["fly"], r"--again: expected actions of the model \(wave, clap\), got fly"),
+            (["idle"], r"--again: expected actions of the model \(wave, clap\), got idle"),
+            (["Clap"], "mine: expected clips of clap, got none"),
+        ],
+    )
+    def test_what_cannot_be_taught_again_is_refused(
+        self, room: Path, again: list[str], message: str
+    ) -> None:
+        with pytest.raises(InputError, match=message):
+            teach(room / "m.onnx", room / "mine", again=again)
+
+    def test_a_store_of_known_actions_alone_says_how_to_teach_them(self, room: Path) -> None:
+        self.store(room / "waves", ["wave", "other"])
+        with pytest.raises(InputError, match="; --again wave teaches it once more, as you do it"):
+            teach(room / "m.onnx", room / "waves")
 
     def test_actions_that_are_no_longer_taught_are_named(self, room: Path) -> None:
         """Teaching from a second store forgot the actions of the first without a word."""
@@ -227,7 +363,7 @@ class TestTeaching:
 
     def test_one_clip_of_a_class_is_too_few(self, room: Path) -> None:
         self.store(room / "one", ["ring"], clips=1)
-        with pytest.raises(InputError, match="two clips of each new class"):
+        with pytest.raises(InputError, match="two clips of each class to teach"):
             teach(room / "m.onnx", room / "one", other=room / "mine")
 
     def test_clips_too_short_to_learn_from_are_named(self, room: Path) -> None:
@@ -275,3 +411,6 @@ class TestTeaching:
     def test_on_the_command_line(self, room: Path, capsys: pytest.CaptureFixture[str]) -> None:
         main(["teach", str(room / "m.onnx"), str(room / "mine")])
         assert set(json.loads(capsys.readouterr().out)["taught"]) == {"jump", "bow"}
+        self.store(room / "waves", ["wave", "clap", "other"])
+        main(["teach", str(room / "m.onnx"), str(room / "waves"), "--again", "wave", "clap"])
+        assert set(json.loads(capsys.readouterr().out)["taught"]) == {"wave", "clap"}

@@ -86,7 +86,11 @@ def measure(
                 for label in new
             }
             taught = learn(clips, examples)
-            scores.append(score(taught.combine(probabilities[of_test], embeddings[of_test])))
+            scores.append(
+                score(
+                    taught.combine(probabilities[of_test], embeddings[of_test], recognizer.metadata)
+                )
+            )
         rows.append(_row(count, scores))
     return rows
 

@@ -3,7 +3,8 @@
 `python -m skedge.bench.studies.teaching MODEL STORE --new knock bowling` teaches five training
 clips of each of these classes, with other training clips as anything else, and prints what `skedge
 teach` predicts beside what the test clips of the store's protocol give: the share of their clips
-that raise the event, and false events per hour of the other classes' clips.
+that raise the event, and false events per hour of the other classes' clips. `--again wave clap`
+teaches actions that the model knows, and prints what it did before.
 """
 
 import argparse
@@ -13,69 +14,77 @@ from typing import Any
 import numpy as np
 
 from skedge.datasets.store import Store
-from skedge.edge_runtime.events import PATIENCE, EventRules, find_events
-from skedge.edge_runtime.learning import hold_out, learn
+from skedge.edge_runtime.events import EventRules, find_events
 from skedge.edge_runtime.recognizer import Recognizer
-from skedge.edge_runtime.teach import PACES, RATE, play, stretches
+from skedge.edge_runtime.scoring.everyday import SYNONYMS
+from skedge.edge_runtime.teach import PACES, RATE, play, teach_clips
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.markdown import table
 
 Row = dict[str, float]
 
 
-def measure(
-    recognizer: Recognizer, store: Store, new: list[str], how: argparse.Namespace
-) -> dict[str, Row]:
-    """For each class of `new`: `recall` (%) and `false` (per hour) as predicted and as measured.
+def measure(recognizer: Recognizer, store: Store, how: argparse.Namespace) -> dict[str, Row]:
+    """For each class in `how.new`, and each action of the model in `how.again` (all of the store's
+    classes that are that action): `recall` (%) and `false` (per hour) as predicted and as measured,
+    and what the model alone does.
 
     `how` has the `protocol`, the number of `clips` of each class, the `minutes` of anything else
-    and the `seed` that chooses both. Raises `InputError` for a class with too few clips.
+    and the `seed` that chooses both, too. Raises `InputError` for a class with too few clips.
     """
     rng = np.random.default_rng(how.seed)
-    numbers = {label: store.class_index(label) for label in new}
+    groups = {label: [store.class_index(label)] for label in how.new}
+    for label in how.again:
+        names = (SYNONYMS.get(one, one) for one in store.labels)
+        groups[label] = [number for number, name in enumerate(names) if name == label]
+    every = np.concatenate([*groups.values()])
     kinds = store.index["label"]
     rate = store.rate or RATE
     train, test = (store.split(how.protocol, part) for part in ("train", "test"))
-    taught = {}
-    for label, number in numbers.items():
-        pool = train[kinds[train] == number]
+    clips = {}
+    for label, numbers in groups.items():
+        pool = train[np.isin(kinds[train], numbers)]
         if len(pool) < how.clips:
             raise InputError(f"{store.path}: expected {how.clips} clips of {label!r} to teach")
-        taught[label] = [
-            [play(recognizer, store, int(i), *pace).embeddings for pace in PACES]
+        clips[label] = [
+            [play(recognizer, store, int(i), *pace) for pace in PACES]
             for i in rng.choice(pool, how.clips, replace=False)
         ]
-    rest = rng.permutation(train[~np.isin(kinds[train], [*numbers.values()])])
+    rest = rng.permutation(train[~np.isin(kinds[train], every)])
     lengths = store.index["frames"][rest].cumsum() / rate
     rest = rest[: int(np.searchsorted(lengths, 60 * how.minutes)) + 1]
     seconds = float(store.index["frames"][rest].sum() / rate)
-    others = [part for i in rest for part in stretches(play(recognizer, store, int(i)).embeddings)]
-    held = hold_out(taught, others, seconds, patience=PATIENCE)
-    limits = {label: held.threshold(label) for label in new}
-    found = learn(
-        {label: [one for paces in clips for one in paces] for label, clips in taught.items()},
-        others,
+    background = [play(recognizer, store, int(i)) for i in rest]
+    taught = teach_clips(recognizer, clips, background, seconds=seconds).taught
+    rules = EventRules.of(
+        recognizer.metadata,
+        recognizer.labels + taught.new,
+        more={label: taught.thresholds[label] for label in taught.new},
     )
-    rules = EventRules.of(recognizer.metadata, recognizer.labels + found.labels, more=limits)
-    events: dict[int, list[str]] = {}
-    for i in test:
-        clip = play(recognizer, store, int(i))
-        if not len(clip.seconds):
-            events[i] = []
-            continue
-        answers = found.combine(clip.probabilities, clip.embeddings)
-        events[i] = [one.label for one in find_events(rules, answers, clip.seconds.tolist())]
-    other = [i for i in test if kinds[i] not in numbers.values()]
+    before, after = {}, {}
+    for i in map(int, test):
+        clip = play(recognizer, store, i)
+        answers = clip.probabilities
+        before[i] = _events(recognizer.rules, answers, clip.seconds)
+        if len(answers):
+            answers = taught.combine(answers, clip.embeddings, recognizer.metadata)
+        after[i] = _events(rules, answers, clip.seconds)
+    other = test[~np.isin(kinds[test], every)]
     hours = float(store.index["frames"][other].sum() / rate) / 3600
-    return {
-        label: {
-            "predicted recall": 100 * held.recall(label, limits[label]),
-            "recall": 100 * _mean([label in events[i] for i in test if kinds[i] == number]),
-            "predicted false": held.false_per_hour(label, limits[label]),
-            "false": sum(events[i].count(label) for i in other) / hours,
-        }
-        for label, number in numbers.items()
-    }
+    rows = {}
+    for label, numbers in groups.items():
+        own = test[np.isin(kinds[test], numbers)]
+        rows[label] = {"predicted recall": taught.report[label]["recall"]}
+        for name, events in (("recall", after), ("recall before", before)):
+            rows[label][name] = 100 * _mean([label in events[i] for i in own])
+        rows[label]["predicted false"] = taught.report[label]["false_per_hour"]
+        for name, events in (("false", after), ("false before", before)):
+            rows[label][name] = sum(events[i].count(label) for i in other) / hours
+    return rows
+
+
+def _events(rules: EventRules, answers: np.ndarray, seconds: np.ndarray) -> list[str]:
+    return [event.label for event in find_events(rules, answers, seconds.tolist())]
 
 
 def _mean(values: list[Any]) -> float:
@@ -100,7 +109,8 @@ def main() -> None:
     )
     parser.add_argument("model", help="an exported model, or default")
     parser.add_argument("store", type=Path)
-    parser.add_argument("--new", nargs="+", required=True, metavar="CLASS")
+    parser.add_argument("--new", nargs="+", default=[], metavar="CLASS", help="of the store")
+    parser.add_argument("--again", nargs="+", default=[], metavar="ACTION", help="of the model")
     parser.add_argument("--clips", type=int, default=5, help="clips of each new class")
     parser.add_argument("--minutes", type=float, default=5.0, help="minutes of anything else")
     parser.add_argument("--protocol", default="xsub")
@@ -109,7 +119,7 @@ def main() -> None:
     try:
         recognizer = Recognizer.load(args.model, taught=False)
         recognizer.checks_bodies = False
-        print(markdown(measure(recognizer, Store(args.store), args.new, how=args)))
+        print(markdown(measure(recognizer, Store(args.store), args)))
     except InputError as error:
         parser.exit(2, f"skedge.bench.studies.teaching: {error}\n")
 

@@ -59,18 +59,14 @@ class Lessons:
     def record(self, label: str, clips: int) -> None:
         """Record `clips` clips of an action, or of anything else (`other`).
 
-        Raises `InputError` for a label or a number that cannot be, for an action that the model
-        knows already, where no clips can be stored, and while something else is going on.
+        Raises `InputError` for a label or a number that cannot be, where no clips can be stored,
+        and while something else is going on.
         """
         if not 0 < len(label) <= LONGEST_LABEL or label != label.strip():
             raise InputError(f"expected a name of 1 to {LONGEST_LABEL} letters, got {label[:80]!r}")
         if not 1 <= clips <= MOST_CLIPS:
             raise InputError(f"expected from 1 to {MOST_CLIPS} clips, got {clips}")
-        metadata = self._actions.recognizer.metadata
-        known = {one.casefold() for one in metadata.labels if one not in QUIET}
-        if label.casefold() in known:
-            raise InputError(f"the model knows {label!r} already; give the action another name")
-        seconds = OTHER_SECONDS if label in QUIET else metadata.seconds
+        seconds = OTHER_SECONDS if label in QUIET else self._actions.recognizer.metadata.seconds
         takes = Takes(label, clips, seconds, countdown=COUNTDOWN)
         with only_one(self.store):
             check(self.store, self._layout, rate=RATE, label=label)
@@ -161,7 +157,10 @@ class Lessons:
     def _teach(self) -> None:
         if not self.store.exists():
             raise InputError("expected clips of a new action, got none; record some first")
-        found = teach(self._model.path, self.store, out=self._model.taught)
+        metadata = self._actions.recognizer.metadata
+        known = {one.casefold() for one in metadata.labels if one not in QUIET}
+        again = [label for label in Store(self.store).labels if label.casefold() in known]
+        found = teach(self._model.path, self.store, again=again, out=self._model.taught)
         self._report = {"taught": found["taught"], "warnings": found["warnings"]}
 
     def _count(self) -> None:
