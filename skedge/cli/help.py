@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import sys
 import textwrap
 from argparse import SUPPRESS, Action, HelpFormatter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -17,6 +18,9 @@ Build = Callable[[ArgumentParser], Callable[[Any], None]]
 # A list below the flags: of formats, of recipes; its title and (name, text) rows.
 Listed = tuple[str, Sequence[tuple[str, str]]]
 
+# Why texts are missing that docstrings give.
+_MISSING = "Python's -OO leaves out what commands and settings do; without it, it is said here."
+_STRIPPED = sys.flags.optimize > 1
 
 # The most that the help of a step says about one setting of a recipe, in characters.
 BRIEF = 100
@@ -68,7 +72,8 @@ def command_help(
     Of a recipe's settings only those of `sections` are shown (None: all), of their parts only the
     names, unless a section is named itself, such as `pretrain.contrast`.
     """
-    summary, example = (" ".join(part.split()) for part in (build.__doc__ or "").split("\n\n"))
+    said = build.__doc__ or _MISSING
+    summary, _, example = (" ".join(part.split()) for part in said.partition("\n\n"))
     formatter = _Formatter(parser.prog, brief=sections is not None)
     formatter.add_usage(_usage(parser), [], [], "usage: ")
     formatter.add_text(summary)
@@ -94,25 +99,29 @@ def overview(groups: Mapping[str, Mapping[str, Build]]) -> str:
     ]
     for title, commands in groups.items():
         lines += ["", title, *_table(commands)]
-    return "\n".join(lines)
+    return "\n".join([*lines, *_why_bare()])
 
 
 def group_help(name: str, commands: Mapping[str, Build]) -> str:
     """The commands of one group, such as `data`."""
     own = {other: build for other, build in commands.items() if other.split()[0] == name}
     usage = f"usage: skedge {name} COMMAND ...    (skedge {name} COMMAND --help says more)"
-    return "\n".join([usage, "", *_table(own)])
+    return "\n".join([usage, "", *_table(own), *_why_bare()])
 
 
 def first_sentence(build: Build) -> str:
-    """What the command does, in one short sentence."""
+    """What the command does, in one short sentence; nothing where docstrings are left out."""
     text = " ".join((build.__doc__ or "").split("\n\n")[0].split())
-    return text.partition(". ")[0].removesuffix(".") + "."
+    return text and text.partition(". ")[0].removesuffix(".") + "."
 
 
 def width() -> int:
     """Columns of a text: as many as the terminal has, within what can be read in columns."""
     return min(max(shutil.get_terminal_size().columns, 40), 100) - 2
+
+
+def _why_bare() -> list[str]:
+    return ["", textwrap.fill(_MISSING, width())] if _STRIPPED else []
 
 
 def _table(commands: Mapping[str, Build]) -> list[str]:
@@ -157,7 +166,7 @@ def _arranged(
     held = {action.dest for action in every}
     parts = [dest for dest in held if any(other.startswith(f"{dest}.") for other in held)]
     titles = {
-        action.dest: (group.title or "").rstrip(".")
+        action.dest: "settings" if _STRIPPED else (group.title or "").rstrip(".")
         for group in parser._action_groups
         for action in group._group_actions
         if action.dest in parts

@@ -144,3 +144,16 @@ def test_a_reader_that_has_seen_enough_and_a_full_disk(
     assert (ended.returncode, ended.stderr) == (0, "")
     assert failed.returncode == 2
     assert re.fullmatch(r"skedge: \w+: No space left on device\n", failed.stderr)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [[], ["data"], ["live", "--help"], ["pretrain", "--help"], ["data", "import", "-h"]],
+)
+def test_help_without_docstrings_says_why_it_is_short(arguments: list[str]) -> None:
+    """With `python -OO`, or PYTHONOPTIMIZE=2 in a service, a command's help was a traceback, and
+    the list of commands a column of full stops."""
+    command = [sys.executable, "-OO", "-m", "skedge", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "Python's -OO leaves out what commands and settings do" in done.stdout
+    assert not re.search(r"  \.$|\(protocol:|None", done.stdout, re.MULTILINE)
