@@ -7,9 +7,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.progress import track
-
+from skedge.datasets.progress import track
 from skedge.datasets.store import Store
 from skedge.recipes.recipe import Precision, Protocol, Recipe
 from skedge.skeleton import InputError
@@ -233,9 +231,7 @@ def export_all(
         for suffix in FORMATS
         for precision in PRECISIONS
     ]
-    for form, precision, suffix in track(
-        wanted, "Exporting", console=Console(stderr=True), transient=True
-    ):
+    for form, precision, suffix in track(wanted, "Exporting"):
         name = f"{form}{precision}{suffix}"
         try:
             exported[name] = exporters[form].write(folder / name, precision)

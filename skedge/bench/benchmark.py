@@ -13,6 +13,7 @@ from skedge.bench import example, machine, report
 from skedge.bench.conditions import Conditions
 from skedge.bench.latency import WARMUP, clock, measure, summarize
 from skedge.bench.memory import fresh_process
+from skedge.datasets.progress import bar
 from skedge.datasets.store import Store
 from skedge.edge_runtime.backends.backend import Backend, load_backend
 from skedge.edge_runtime.recognizer import Recognizer
@@ -64,9 +65,6 @@ def benchmark(
     Raises `InputError` for a file that is no model, a store that does not fit and `out` where
     nothing can be written, all before latency is measured.
     """
-    from rich.console import Console
-    from rich.progress import Progress
-
     out = Path(out)
     counts = plan.threads
     named = names([Path(file) for file in files])
@@ -75,7 +73,7 @@ def benchmark(
     }
     store = None if data is None else Store(data)
     check_folder(out)
-    with Progress(console=Console(stderr=True), transient=True) as progress:
+    with bar() as progress:
         # Processes of their own first: they share nothing with the models loaded here.
         processes = {
             name: fresh_process(path, counts[0])

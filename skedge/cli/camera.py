@@ -259,15 +259,10 @@ def teach_command(parser: ArgumentParser) -> Callable[[Any], None]:
     )
 
     def main(args: Any) -> None:
-        from rich.console import Console
-        from rich.progress import track
-
+        from skedge.datasets.progress import track
         from skedge.edge_runtime.models import find
         from skedge.edge_runtime.teach import teach
 
-        bar = partial(
-            track, description="Looking at clips", console=Console(stderr=True), transient=True
-        )
         show(
             teach(
                 find(args.model),
@@ -275,7 +270,7 @@ def teach_command(parser: ArgumentParser) -> Callable[[Any], None]:
                 other=args.other,
                 again=args.again,
                 out=args.out,
-                track=bar,
+                track=partial(track, title="Looking at clips"),
             )
         )
 

@@ -201,17 +201,14 @@ def evaluate_everyday_command(parser: ArgumentParser) -> Callable[[Any], None]:
     )
 
     def main(args: Any) -> None:
-        from rich.console import Console
-        from rich.progress import track
-
         from skedge.bench import everyday
+        from skedge.datasets.progress import track
         from skedge.edge_runtime.recognizer import Recognizer
         from skedge.skeleton.files import check_folder
 
         if args.part == "all":
             check_unused(args, ("protocol",), "expected --part beside it, got all clips")
         check_folder(args.out)
-        bar = partial(track, console=Console(stderr=True), transient=True)
         recognizer = Recognizer.load(args.model, **event_settings(args))
         for note in recognizer.notes:
             print(f"note: {note}", file=sys.stderr)
@@ -222,7 +219,7 @@ def evaluate_everyday_command(parser: ArgumentParser) -> Callable[[Any], None]:
             part=args.part,
             protocol=args.protocol or "xsub",
             most_false=args.most_false,
-            track=bar,
+            track=track,
         )
         everyday.write(document, args.out, f"In front of a camera: {args.model.name}")
         print((args.out / "everyday.md").read_text(), end="")
@@ -368,9 +365,7 @@ def compare_command(parser: ArgumentParser) -> Callable[[Any], None]:
 
 
 def _predict(args: Any) -> None:
-    from rich.console import Console
-    from rich.progress import track
-
+    from skedge.datasets.progress import track
     from skedge.edge_runtime.scoring.predict import Classes, predict_file, predict_store
 
     # A missing path without a suffix was meant to be a store, one with a suffix a clip's file.
@@ -380,9 +375,6 @@ def _predict(args: Any) -> None:
             ("rate", "layout"),
             f"expected a clip in a .npy or .npz file, got {args.data}, and a store has its own",
         )
-        bar = partial(
-            track, description="Recognising", console=Console(stderr=True), transient=True
-        )
         report = predict_store(
             args.model,
             args.data,
@@ -390,7 +382,7 @@ def _predict(args: Any) -> None:
             part=args.part or "test",
             frame_by_frame=args.frame_by_frame,
             classes=Classes(args.label, args.synonyms or {}),
-            track=bar,
+            track=partial(track, title="Recognising"),
         )
         for one in report.predictions:
             print(f"{one.name}\t{one.truth}\t{one.label or '-'}\t{one.confidence:.3f}")
@@ -423,10 +415,7 @@ def _predict(args: Any) -> None:
 
 
 def _evaluate_online(args: Any) -> None:
-
-    from rich.console import Console
-    from rich.progress import track
-
+    from skedge.datasets.progress import track
     from skedge.datasets.store import Store
     from skedge.edge_runtime.recognizer import Recognizer
     from skedge.edge_runtime.scoring.online import evaluate_online
@@ -438,7 +427,6 @@ def _evaluate_online(args: Any) -> None:
             raise InputError(f"{args.out}: expected a .json file to write, got a folder")
         check_folder(args.out.parent)
     recognizer = Recognizer.load(args.model, **event_settings(args))
-    bar = partial(track, description="Watching", console=Console(stderr=True), transient=True)
     store = Store(args.data)
     part: Any = args.part or "test"
     protocol = args.protocol or own_protocol(recognizer, store)
@@ -449,7 +437,7 @@ def _evaluate_online(args: Any) -> None:
         part=part,
         least=args.overlap,
         synonyms=args.synonyms,
-        track=bar,
+        track=partial(track, title="Watching"),
     )
     for note in report.notes:
         print(f"note: {note}", file=sys.stderr)

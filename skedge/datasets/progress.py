@@ -1,32 +1,41 @@
-"""The progress bar of all slow work on datasets."""
+"""The progress bars of slow work on clips and files."""
 
 from collections.abc import Iterable, Iterator
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, ProgressColumn
 
 Item = TypeVar("Item")
+
+
+def bar(*columns: "str | ProgressColumn") -> "Progress":
+    """A bar on stderr of which nothing remains; none where that is no terminal, as rich would
+    leave an empty line there for each."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+
+
+def track(items: Iterable[Item], title: str) -> Iterator[Item]:
+    """The items, with a bar while they are gone through: done, time left."""
+    with bar() as shown:
+        yield from shown.track(items, description=title)
 
 
 def progress(
     items: Iterable[Item], title: str, total: int | None = None, unit: str = "clips"
 ) -> Iterator[Item]:
-    """The items, with a bar on stderr while they are gone through, if that is a terminal: done,
-    speed, time left."""
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        Task,
-        TextColumn,
-        TimeRemainingColumn,
-    )
+    """The items, with a bar while they are gone through: done, speed, time left."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Task, TextColumn, TimeRemainingColumn
     from rich.text import Text
 
     class Speed(TextColumn):
         def render(self, task: Task) -> Text:
             return Text(f"{task.speed or 0:,.0f} {unit}/s")
 
-    console = Console(stderr=True)
     columns = (
         "{task.description}",
         BarColumn(),
@@ -34,7 +43,5 @@ def progress(
         Speed(""),
         TimeRemainingColumn(),
     )
-    with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
-    ) as bar:
-        yield from bar.track(items, total=total, description=title)
+    with bar(*columns) as shown:
+        yield from shown.track(items, total=total, description=title)

@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from rich.console import Console
-from rich.progress import track
 
+from skedge.datasets.progress import track
 from skedge.datasets.store import Store
 from skedge.datasets.synthetic.synthesize import synthesize
 from skedge.export.exporter import PRECISIONS, Exporter
@@ -79,9 +78,7 @@ def write(folder: Path) -> list[str]:
         store.parent.mkdir(parents=True, exist_ok=True)
         synthesize(store, subjects=SUBJECTS, clips_per_action_and_subject=CLIPS, seed=SEED)
     refused = []
-    for name, peer in track(
-        PEERS.items(), "Exporting", console=Console(stderr=True), transient=True
-    ):
+    for name, peer in track(PEERS.items(), "Exporting"):
         precisions: tuple[Precision, ...] = PRECISIONS if peer.learns else ("fp32",)
         files = [
             (folder / f"{name}-{precision}{suffix}", precision)

@@ -294,3 +294,20 @@ def test_classes_of_other_names(
     assert shown.out.count("\tpunch\t") >= 2
     assert "kinect20 to ntu25" in shown.err
     assert "1 of 3 clips left out" in shown.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["predict", "default", "STORE"],
+        ["evaluate", "everyday", "--data", "STORE", "--out", "OUT"],
+        ["bench", "default", "--blocks", "1", "--calls", "2", "--out", "OUT"],
+        ["teach", "default", "STORE", "--again", "wave", "--out", "OUT/taught.onnx"],
+    ],
+)
+def test_a_log_has_no_empty_lines_of_progress_bars(
+    words: list[str], store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where stderr is a file, as in a service's log, every bar left an empty line there."""
+    main([word.replace("STORE", str(store)).replace("OUT", str(tmp_path)) for word in words])
+    assert all(capsys.readouterr().err.splitlines())
