@@ -43,11 +43,11 @@ def write_whole(path: Path, write: Callable[[Path], Any]) -> None:
 
 
 def check_folder(folder: Path) -> None:
-    """Raise `InputError` where no file can be written into a folder, which is made where it is
-    missing: what takes long looks before it begins."""
+    """Raise `InputError` where no file can be written into a folder, or no such folder made: what
+    takes long looks before it begins, and leaves nothing where it is then refused."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=folder).close()
+        there = next(place for place in (folder, *folder.parents) if place.exists())
+        tempfile.TemporaryFile(dir=there).close()
     except OSError as error:
         raise InputError(
             f"{folder}: expected a folder that can be written into, or a place to make one:"

@@ -311,3 +311,24 @@ def test_a_log_has_no_empty_lines_of_progress_bars(
     """Where stderr is a file, as in a service's log, every bar left an empty line there."""
     main([word.replace("STORE", str(store)).replace("OUT", str(tmp_path)) for word in words])
     assert all(capsys.readouterr().err.splitlines())
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["bench", "live", "--source", "no film.mp4"],
+        ["bench", "default", "--data", "no store"],
+        ["evaluate", "everyday", "--data", "no store"],
+        ["evaluate", "online", "--model", "default", "--data", "no store"],
+    ],
+)
+def test_a_benchmark_that_is_refused_leaves_no_folder(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A missing film, store or extra was named when an empty folder for the report was there."""
+    monkeypatch.chdir(tmp_path)
+    out = Path("new", "report", *(["report.json"] if "online" in arguments else []))
+    with pytest.raises(SystemExit) as ended:
+        main([*arguments, "--out", str(out)])
+    assert ended.value.code == 2
+    assert not Path("new").exists()
