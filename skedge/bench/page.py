@@ -30,12 +30,11 @@ body { font: 15px/1.5 system-ui, sans-serif; color: var(--text); background: var
 h1 { font-size: 1.5rem; margin: 0 0 .5rem; } h2 { font-size: 1.05rem; margin: 0 0 .3rem; }
 .table { overflow-x: auto; } table { border-collapse: collapse;
   font-variant-numeric: tabular-nums; font-size: .82rem; }
-th, td { padding: .25rem .55rem; text-align: right; border-bottom: 1px solid var(--line);
-  white-space: nowrap; }
-th { white-space: normal; vertical-align: bottom; }
+th, td { padding: .25rem .4rem; text-align: right; border-bottom: 1px solid var(--line); }
+td { white-space: nowrap; } th { vertical-align: bottom; }
+td:first-child, td:last-child { white-space: normal; }
 th:first-child, td:first-child { text-align: left; position: sticky; left: 0;
-  background: var(--back);
-  white-space: normal; min-width: 14rem; }
+  background: var(--back); min-width: 9rem; }
 @media (max-width: 40rem) { th:first-child, td:first-child { min-width: 7rem; } }
 .warning { color: var(--warn); font-weight: 600; margin: .2rem 0; }
 .plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 520px), 1fr));

@@ -279,6 +279,23 @@ def test_no_number_at_an_axis_is_cut_off(values: list[float], log: bool) -> None
     assert all(float(x) >= len(text) * digit for x, text in beside)
 
 
+def test_all_columns_are_in_view_on_a_laptop(measured: Path, tmp_path: Path) -> None:
+    """The accuracies were to the right of what 1280 pixels show."""
+    program = find_chromium()
+    if program is None:
+        pytest.skip("needs Chromium: apt-get install chromium")
+    document = json.loads((measured / "bench.json").read_text())
+    for model in document["models"]:
+        model["latency"]["noisy"] = True
+        model["accuracy"] = {"top1": 91.2, "protocol": "xsub-choose", "part": "val"}
+    report.write(document, tmp_path)
+    with Chromium(program, tmp_path) as browser:
+        tab = browser.open((tmp_path / "bench.html").as_uri(), 1280, 900)
+        tab.wait("document.querySelector('.table')")
+        table = "document.querySelector('.table')"
+        assert tab.value(f"{table}.scrollWidth - {table}.clientWidth") == 0
+
+
 def test_the_page_opens_offline_in_a_browser(measured: Path, tmp_path: Path) -> None:
     program = find_chromium()
     if program is None:
