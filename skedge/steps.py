@@ -3,6 +3,7 @@ needs them."""
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
+from itertools import product
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,12 @@ from skedge.datasets.progress import track
 from skedge.datasets.store import Store
 from skedge.recipes.recipe import Precision, Protocol, Recipe
 from skedge.skeleton import InputError
-from skedge.skeleton.files import write_json, write_text
+from skedge.skeleton.files import read_json, write_json, write_text
 from skedge.tables import formats
 from skedge.teacher.runs.asked import begin, question
+
+# What names of files begin with, of whole clips and of the streaming form.
+_FORMS = ("", "stream-")
 
 
 def pretrain(store: Store, folder: Path, recipe: Recipe, *, resume: bool = False) -> dict[str, Any]:
@@ -213,7 +217,8 @@ def export_all(
     is the table.
 
     With `streaming` its streaming form too. A file that the check refuses is not written, nor is
-    one of that name left from an earlier export, and its row says why.
+    one of that name left from an earlier export, and its row says why. Other files of an earlier
+    export are removed, as its formats.json knows them; what else looks like one is only named.
     """
     from skedge.bench.benchmark import benchmark
     from skedge.export.exporter import PRECISIONS, Exporter
@@ -222,16 +227,11 @@ def export_all(
 
     exporters = {
         form: Exporter(run, store, streaming=bool(form), note=note)
-        for form in ("", "stream-")[: 1 + streaming]
+        for form in _FORMS[: 1 + streaming]
     }
     exported: dict[str, dict[str, Any]] = {}
-    wanted = [
-        (form, precision, suffix)
-        for form in exporters
-        for suffix in FORMATS
-        for precision in PRECISIONS
-    ]
-    for form, precision, suffix in track(wanted, "Exporting"):
+    wanted = list(product(exporters, FORMATS, PRECISIONS))
+    for form, suffix, precision in track(wanted, "Exporting"):
         name = f"{form}{precision}{suffix}"
         try:
             exported[name] = exporters[form].write(folder / name, precision)
@@ -239,10 +239,36 @@ def export_all(
             exported[name] = {"refused": str(error)}
             (folder / name).unlink(missing_ok=True)
     files = [folder / name for name, found in exported.items() if "refused" not in found]
-    report = {"exported": exported, "bench": benchmark(files, folder / "bench")}
+    bench = benchmark(files, folder / "bench")
+    report = {"exported": exported, "bench": bench, **_remove_older(folder, exported)}
     write_json(folder / "formats.json", report)
     write_text(folder / "formats.md", formats(report))
     return report
+
+
+def _remove_older(folder: Path, exported: Collection[str]) -> dict[str, list[str]]:
+    """The names of files of an earlier export which are `removed`, and of `others`, which are there
+    but not, or no longer, what that export says that it wrote."""
+    from skedge.export.exporter import PRECISIONS
+    from skedge.export.formats.registry import FORMATS
+
+    try:
+        earlier = read_json(folder / "formats.json")["exported"]
+        sizes = {name: figures.get("bytes") for name, figures in earlier.items()}
+    except (TypeError, KeyError, AttributeError):  # no such report
+        sizes = {}
+    found: dict[str, list[str]] = {"removed": [], "others": []}
+    for form, precision, suffix in product(_FORMS, PRECISIONS, FORMATS):
+        name = f"{form}{precision}{suffix}"
+        file = folder / name
+        if name in exported or not file.is_file():
+            continue
+        if file.stat().st_size == sizes.get(name):
+            file.unlink()
+            found["removed"].append(name)
+        else:
+            found["others"].append(name)
+    return found
 
 
 def draw(

@@ -214,4 +214,9 @@ def formats(report: dict[str, Any]) -> str:
         ),
         "",
     ]
+    for title, names in (
+        ("Removed, of an earlier export", report["removed"]),
+        ("Not of this export", report["others"]),
+    ):
+        lines += [f"{title}: {', '.join(names)}.", ""] if names else []
     return "\n".join(lines)

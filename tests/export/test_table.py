@@ -16,7 +16,8 @@ def test_all_files_and_their_table(
     exporter: Exporter, run: Path, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is refused has a row that says why, and no file: not even an older model's, which
-    stayed beside the new ones and could be taken for one of them."""
+    stayed beside the new ones and could be taken for one of them. Nor do an earlier export's files
+    stay that this one does not write; a file that skedge did not write there does, and is named."""
     asked: list[tuple[bool, str | None]] = []
 
     def make(run: Path, store: Store, streaming: bool, note: str | None) -> Exporter:
@@ -28,10 +29,19 @@ def test_all_files_and_their_table(
     monkeypatch.setitem(verify.TOLERANCE, "fp16", 1e-9)
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "fp16.onnx").write_bytes(b"an older model")
+    (tmp_path / "models" / "stream-fp16.onnx").write_bytes(b"an older export's")
+    (tmp_path / "models" / "stream-fp32.onnx").write_bytes(b"somebody's own model")
+    older = {name: {"bytes": len(b"an older export's")} for name in ("stream-fp16.onnx", "../a")}
+    older["stream-fp32.onnx"] = {"bytes": 754594}
+    (tmp_path / "models" / "formats.json").write_text(json.dumps({"exported": older}))
     report = steps.export_all(run, tmp_path / "models", store, note="of nobody")
     assert asked == [(False, "of nobody")]
     files = sorted(path.name for path in (tmp_path / "models").iterdir() if path.is_file())
-    assert files == ["formats.json", "formats.md", "fp32.onnx", "fp32.tflite"]
+    own = "stream-fp32.onnx"
+    assert files == ["formats.json", "formats.md", "fp32.onnx", "fp32.tflite", own]
+    told = (tmp_path / "models" / "formats.md").read_text()
+    assert "Removed, of an earlier export: stream-fp16.onnx." in told
+    assert f"Not of this export: {own}." in told
     assert json.loads((tmp_path / "models" / "formats.json").read_text()) == report
     rows = [
         line.split(" | ")
