@@ -72,25 +72,54 @@ def check_asked(
     """Raise `InputError` where a setting that was asked for by name, among `names` (input.stream),
     is another than the one that the network in `pretrained` was trained with and keeps, under a
     protocol of evaluation or in further training."""
-    from skedge.teacher.protocols.evaluate import differing, fixed, plain
-    from skedge.teacher.protocols.protocol import PROTOCOLS
+    from skedge.teacher.protocols.evaluate import fixed, plain
     from skedge.teacher.runs.load import read_card
 
     card = read_card(pretrained, recipe.input.stream)
+    held = {f"input.{name}": value for name, value in fixed(card, recipe.input).items()}
+    for full, value in (held | _other_plan(card, recipe, protocol)).items():
+        if _is_among(full, names):
+            raise InputError(
+                f"{pretrained}: expected {full} {value}, with which it was trained, got"
+                f" {plain(attrgetter(full)(recipe))}; leave the setting out, or train a network"
+                " with it"
+            )
+
+
+def tell_plan(
+    trained: Path, recipe: Recipe, names: Collection[str], protocol: Protocol = "finetune"
+) -> None:
+    """Say which settings of the encoder, among `names`, which a recipe's file gives, are not those
+    of the network in `trained`, a pretrained one under a protocol or a teacher; they are not
+    used."""
+    from skedge.teacher.clips import tell
+    from skedge.teacher.protocols.evaluate import differing
+    from skedge.teacher.runs.load import read_card
+
+    card = read_card(trained, recipe.input.stream)
+    held = [
+        f"{full} {value}"
+        for full, value in _other_plan(card, recipe, protocol).items()
+        if _is_among(full, names)
+    ]
+    if held and differing(card.encoder, recipe.student):  # else a student, of the recipe's plan
+        tell(f"{trained}: its encoder stays as it was trained: {', '.join(held)}")
+
+
+def _other_plan(card: Any, recipe: Recipe, protocol: Protocol | None) -> dict[str, Any]:
+    """The encoder's settings that a trained network keeps under a protocol and the recipe has
+    otherwise, with the network's values."""
+    from skedge.teacher.protocols.evaluate import differing
+    from skedge.teacher.protocols.protocol import PROTOCOLS
+
     takes = PROTOCOLS[protocol].takes if protocol else ()
     plan = replace(card.encoder, **{name: getattr(recipe.encoder, name) for name in takes})
-    for section, held in (
-        ("input", fixed(card, recipe.input)),
-        ("encoder", differing(plan, recipe.encoder)),
-    ):
-        for name, value in held.items():
-            full = f"{section}.{name}"
-            if any(asked == full or asked.startswith(f"{full}.") for asked in names):
-                raise InputError(
-                    f"{pretrained}: expected {full} {value}, with which it was trained, got"
-                    f" {plain(attrgetter(full)(recipe))}; leave the setting out, or train a network"
-                    " with it"
-                )
+    found = differing(plan, recipe.encoder)
+    return {f"encoder.{name}": value for name, value in found.items()}
+
+
+def _is_among(setting: str, names: Collection[str]) -> bool:
+    return any(name == setting or name.startswith(f"{setting}.") for name in names)
 
 
 def over_seeds(

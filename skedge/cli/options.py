@@ -167,10 +167,17 @@ def recipe_to_train(command: str, parser: ArgumentParser, args: Namespace) -> An
     recipe = recipe_of(parser, args)
     if trained_along(recipe.compute):
         sys.exit(0)
-    unread = tell_unread(command, args)
-    for reader, names in idle(recipe, args.typed - unread).items():
+    read = args.typed - tell_unread(command, args)
+    if args.get("run") or args.get("pretrained"):  # whose input and plan are a trained network's
+        read = {name for name in read if not name.startswith(("input.", "encoder."))}
+    for reader, names in idle(recipe, read).items():
         note_unread(reader, names)
     return recipe
+
+
+def settings_of_file(args: Namespace) -> set[str]:
+    """The settings that the recipe's file names, by their dotted names."""
+    return {name.removeprefix("recipe.") for name in args.typed if name.startswith("recipe.")}
 
 
 def check_unused(args: Any, names: Sequence[str], reason: str) -> None:

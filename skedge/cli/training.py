@@ -15,6 +15,7 @@ from skedge.cli.options import (
     recipe_of,
     recipe_to_train,
     seeds_of,
+    settings_of_file,
     show,
     stop,
     tell_unread,
@@ -24,14 +25,9 @@ from skedge.recipes import RECIPES
 from skedge.recipes.ranges import Count
 from skedge.skeleton.errors import InputError
 
-# Settings of what a student learns from a teacher.
-OF_A_TEACHER = [
-    "distill.logit_weight",
-    "distill.feature_weight",
-    "distill.temperature",
-    "distill.direction",
-    "distill.scale_by_temperature",
-]
+# Settings of what a student learns from a teacher's answers, and from all of a teacher.
+OF_ANSWERS = ["distill.temperature", "distill.direction", "distill.scale_by_temperature"]
+OF_A_TEACHER = ["distill.logit_weight", "distill.feature_weight", *OF_ANSWERS]
 PROTOCOLS = ["linear", "finetune", "semi", "transfer", "knn", "partial-body", "supervised", "ridge"]
 
 
@@ -141,6 +137,7 @@ def evaluate_command(parser: ArgumentParser) -> Callable[[Any], None]:
             raise InputError("evaluate: expected --seeds or --compute.seed, got both")
         if args.pretrained is not None:
             steps.check_asked(args.pretrained, recipe, args.typed, protocol=args.protocol)
+            steps.tell_plan(args.pretrained, recipe, settings_of_file(args), protocol=args.protocol)
 
         def measured(folder: Path, recipe: Recipe, resume: bool) -> dict[str, Any]:
             return steps.evaluate(
@@ -200,9 +197,14 @@ def distill_command(parser: ArgumentParser) -> Callable[[Any], None]:
         from skedge.datasets.store import Store
 
         recipe = recipe_to_train("distill", parser, args)
-        taught = sorted(name for name in args.typed if name in OF_A_TEACHER)
-        if taught and not args.teacher:
-            note_unread("distill without --teacher", taught)
+        if not args.teacher:
+            _tell_idle("distill without --teacher", OF_A_TEACHER, args)
+        elif not recipe.distill.label_weight:
+            _tell_idle("distill.label_weight 0", ["distill.label_smoothing"], args)
+        if args.teacher and not recipe.distill.logit_weight:
+            _tell_idle("distill.logit_weight 0", OF_ANSWERS, args)
+        for teacher in args.teacher:
+            steps.tell_plan(teacher, recipe, settings_of_file(args))
         others = [Store(path) for path in args.unlabelled]
         with training_into(args) as out:
             show(
@@ -218,6 +220,11 @@ def distill_command(parser: ArgumentParser) -> Callable[[Any], None]:
             )
 
     return main
+
+
+def _tell_idle(reader: str, settings: list[str], args: Any) -> None:
+    if given := [name for name in settings if name in args.typed]:
+        note_unread(reader, given)
 
 
 def finetune_command(parser: ArgumentParser) -> Callable[[Any], None]:

@@ -1,12 +1,13 @@
 """The recipe: every setting of one experiment, the one parameter that each step takes."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
 
 from skedge.recipes.distill_settings import DistillSettings, student_plan
 from skedge.recipes.methods import READ_BY
+from skedge.recipes.needs import without_effect
 from skedge.recipes.ranges import check
 from skedge.recipes.settings import (
     ComputeSettings,
@@ -116,9 +117,9 @@ def unread(commands: Iterable[str], names: Iterable[str]) -> list[str]:
     return sorted(name for name in names if name.partition(".")[0] in known)
 
 
-def idle(recipe: Recipe, names: Iterable[str]) -> dict[str, list[str]]:
-    """Those of the settings, by their dotted names, that the recipe's method or backbone does not
-    read, by the setting that says so (`pretrain.method asma`)."""
+def idle(recipe: Recipe, names: Collection[str]) -> dict[str, list[str]]:
+    """Those of the settings, by their dotted names, that have no effect as the recipe is, by the
+    setting that does not read them (`pretrain.method asma`, `input.time stretched`)."""
     method, backbone = recipe.pretrain.method, recipe.encoder.backbone
     known = {method for methods in READ_BY.values() for method in methods}
     parts = [part for part, methods in READ_BY.items() if method in known - {*methods}]
@@ -132,4 +133,7 @@ def idle(recipe: Recipe, names: Iterable[str]) -> dict[str, list[str]]:
             found.setdefault(f"pretrain.method {method}", []).append(name)
         if section == "encoder" and part in others:
             found.setdefault(f"encoder.backbone {backbone}", []).append(name)
+    said = {name for unread in found.values() for name in unread}
+    for reader, alone in without_effect(recipe, {*names} - said).items():
+        found.setdefault(reader, []).extend(alone)
     return found

@@ -15,7 +15,7 @@ import yaml
 from jsonargparse import ArgumentError, ArgumentParser
 
 from skedge.datasets.store import Store
-from skedge.recipes.recipe import Protocol, Recipe, unread
+from skedge.recipes.recipe import Protocol, Recipe, idle, unread
 from skedge.skeleton.errors import InputError
 from skedge.steps import check_asked
 from skedge.sweep.point import Point, Step, read_recipe, typed_setting
@@ -212,6 +212,16 @@ def unread_by(sweep: Sweep) -> Iterator[str]:
     """A note on settings of all points that no step reads."""
     if names := unread(sweep.commands, sweep.set):
         yield f"{', '.join(sweep.commands)}: no step reads {', '.join(names)}"
+
+
+def idle_axes(sweep: Sweep, points: Sequence[Point]) -> Iterator[str]:
+    """Notes on axes whose settings have no effect at any point."""
+    for axis, values in sweep.grid.items():
+        names = {name for settings in _axis(axis, values).values() for name in settings}
+        found = [idle(point.recipe, names) for point in points]
+        if all(names <= {name for unread in one.values() for name in unread} for one in found):
+            readers = ", ".join(found[0])
+            yield f"{axis}: all values give the same figures, {readers} does not read it"
 
 
 def line(error: Exception) -> str:

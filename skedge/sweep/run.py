@@ -18,7 +18,15 @@ from rich.progress import (
 from skedge.datasets.store import Store
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.files import locked
-from skedge.sweep.grid import Given, Sweep, check_given, points_of, repeated, unread_by
+from skedge.sweep.grid import (
+    Given,
+    Sweep,
+    check_given,
+    idle_axes,
+    points_of,
+    repeated,
+    unread_by,
+)
 from skedge.sweep.jobs import run_here, run_on_cluster, slurm_executor
 from skedge.sweep.point import Point
 from skedge.sweep.report import Outcome, Report
@@ -66,7 +74,7 @@ def run(
         executor = None if slurm is None else slurm_executor(out / "slurm", name, slurm, jobs=jobs)
         outcomes = {point.folder: Outcome.of(point) for point in points}
         waiting = [point for point in points if outcomes[point.folder].metrics is None]
-        for note in (*repeated(points), *unread_by(sweep)):
+        for note in (*repeated(points), *unread_by(sweep), *idle_axes(sweep, points)):
             console.print(f"[dim]note: {escape(note)}[/dim]", soft_wrap=True)
         columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
         progress = Progress(TextColumn("{task.description}"), *columns, console=console)

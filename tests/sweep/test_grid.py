@@ -17,7 +17,7 @@ from skedge.recipes import RECIPES
 from skedge.recipes.distill_settings import student_plan
 from skedge.recipes.recipe import Recipe
 from skedge.skeleton import InputError
-from skedge.sweep.grid import Given, Sweep, folder_name, points_of, read_sweep, repeated
+from skedge.sweep.grid import Given, Sweep, folder_name, idle_axes, points_of, read_sweep, repeated
 from skedge.sweep.point import Point, read_recipe
 
 OUT = Path("out")
@@ -125,6 +125,17 @@ def test_a_mapping_as_a_value(store: Store) -> None:
     weights = [{"joint": 1.0, "bone": 0.5}, {"joint": 1.0}]
     points = points_of(sweep(grid={"input.fusion": weights}), store, OUT)
     assert [point.recipe.input.fusion for point in points] == weights
+
+
+def test_an_axis_without_effect_is_named(store: Store) -> None:
+    """Frames a second on clips that are stretched gave a table of equal rows, without a word."""
+    rates = sweep(grid={"input.hz": [10, 20]})
+    (note,) = idle_axes(rates, points_of(rates, store, OUT))
+    assert (
+        note == "input.hz: all values give the same figures, input.time stretched does not read it"
+    )
+    both = replace(rates, grid={**rates.grid, "input.time": ["stretched", "rate"]})
+    assert not list(idle_axes(both, points_of(both, store, OUT)))
 
 
 def test_the_grid_goes_before_set_and_set_before_the_recipe(store: Store) -> None:

@@ -1,6 +1,7 @@
 """What is measured of a trained network is measured with the input it was trained with."""
 
 from dataclasses import fields, replace
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import yaml
 from skedge.cli.main import main
 from skedge.datasets.store import Store
 from skedge.recipes.methods import METHODS, READ_BY
+from skedge.recipes.needs import NEEDS
 from skedge.recipes.recipe import Recipe
 from skedge.recipes.settings import (
     FinetuneSettings,
@@ -137,12 +139,37 @@ def test_a_flag_that_the_command_does_not_read_is_named(
         (["--pretrain.pstl.masked-joints=2"], "pretrain.method asma does not read pretrain.pstl"),
         (["--pretrain.augment.shear=0"], ""),
         (["--encoder.sttformer", "{width: 16}"], "encoder.backbone st-gcn does not read encoder."),
+        (["--input.hz=15"], "input.time stretched does not read input.hz"),
+        (["--input.hz=15", "--input.time=rate"], ""),
+        (["--input.fusion", "{joint: 1}"], "input.stream joint does not read input.fusion"),
+        (["--pretrain.asma.phi.motion=squared"], ""),
+        (
+            ["--pretrain.asma.phi.motion=squared", "--pretrain.asma.encoders=[theta]"],
+            "pretrain.asma.encoders ['theta'] does not read pretrain.asma.phi.motion",
+        ),
+        (
+            ["--pretrain.asma.phi.masked-joints=2", "--pretrain.asma.phi.joints=none"],
+            "pretrain.asma.phi.joints none does not read pretrain.asma.phi.masked_joints",
+        ),
+        (
+            ["--pretrain.augment.mirror-when=either-side"],
+            "pretrain.augment.mirror 0.0 does not read pretrain.augment.mirror_when",
+        ),
+        (
+            ["--pretrain.optim.betas=[0.5,0.9]", "--pretrain.optim.optimizer=sgd"],
+            "pretrain.optim.optimizer sgd does not read pretrain.optim.betas",
+        ),
+        (
+            ["--encoder.backbone=gin", "--encoder.distances=true"],
+            "encoder.backbone gin does not read encoder.distances",
+        ),
     ],
 )
 def test_a_flag_that_the_method_does_not_read_is_named(
     flags: list[str], note: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """PSTL's masks had no effect on ASMa, without a word: a table of equal rows."""
+    """PSTL's masks had no effect on ASMa, without a word: a table of equal rows. Nor had frames a
+    second on clips that are stretched, or a mask's number of joints where it masks none."""
     words = ["pretrain", "--data", "nowhere", "--out", "nothing", "--pretrain.method=asma"]
     with pytest.raises(SystemExit, match="2"):
         main([*words, *flags])
@@ -159,6 +186,50 @@ def test_a_temperature_without_a_teacher_is_named(
         main([*words, "--distill.temperature", "4"])
     said = capsys.readouterr().err
     assert "note: distill without --teacher does not read distill.temperature\n" in said
+
+
+def test_settings_of_a_loss_without_weight_are_named(
+    teacher_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The labels' smoothing had no effect beside a teacher whose answers alone are learned, nor a
+    temperature where only labels are."""
+    words = ["distill", "--teacher", str(teacher_run), "--data", str(tmp_path / "nowhere")]
+    words += ["--out", str(tmp_path / "out"), "--distill.temperature=2"]
+    words += ["--distill.label-smoothing=0.2"]
+    for logits, labels, unread in ((1, 0, "label_smoothing"), (0, 1, "temperature")):
+        with pytest.raises(SystemExit, match="2"):
+            main([*words, f"--distill.logit-weight={logits}", f"--distill.label-weight={labels}"])
+        notes = [line for line in capsys.readouterr().err.splitlines() if line[:4] == "note"]
+        weight = "logit" if labels else "label"
+        assert notes == [f"note: distill.{weight}_weight 0 does not read distill.{unread}"]
+
+
+def test_every_setting_that_needs_another_has_that_one() -> None:
+    """A row whose name is wrong would be a traceback where somebody gives the setting."""
+    recipe = Recipe()
+    for need in NEEDS:
+        assert {*need.settings} <= {field.name for field in fields(need.kind)}
+        other = need.other.rpartition(".")[2]
+        assert "." in need.other or other in {field.name for field in fields(need.kind)}
+        if "." in need.other:
+            attrgetter(need.other)(recipe)
+
+
+def test_a_recipe_s_other_plan_than_the_networks_is_named(
+    store: Store, encoder_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Widths in a recipe's file had no effect on a trained network, without a word, while the same
+    widths as a flag were refused."""
+    recipe = tmp_path / "mine.yaml"
+    base = ["evaluate", "knn", "--pretrained", encoder_run, "--data", store.path]
+    for widths, noted in (([4, 4, 4], True), (list(PLAN.widths), False), (None, False)):
+        tell.cache_clear()
+        named = {"encoder": {"widths": widths}} if widths else {"knn": {"neighbors": 1}}
+        recipe.write_text(yaml.safe_dump(named))
+        out = tmp_path / str(widths)
+        main([str(word) for word in [*base, "--recipe", recipe, "--out", out]])
+        note = f"{encoder_run}: its encoder stays as it was trained: encoder.widths [4, 6, 8]\n"
+        assert (note in capsys.readouterr().err) == noted
 
 
 def test_what_methods_read_is_what_their_rows_say(store: Store) -> None:
