@@ -41,6 +41,9 @@ from skedge.skeleton.touching import Touching, trunks
 LAYOUT = "blazepose33"
 # Bytes that the arrays of one file may take: some ten hours of one person.
 LARGEST = 2**30
+# Pictures a second of a recording, and by what factor its seconds may be further apart than its
+# rate says: a camera slows down in the dark.
+SLOWEST, FASTEST, FAR = 0.1, 1000.0, 100.0
 # Seconds. A film is shorter, and an end that is later one of the clock.
 DAY = 86_400.0
 
@@ -334,10 +337,20 @@ def _check(arrays: dict[str, np.ndarray], layout: Layout, file: Path) -> None:
                 f"{file}: expected {name} of each person in the order of time, got a step back of"
                 f" person {person[own][1:][back][0]}"
             )
-    if not 0 < arrays["rate"] < np.inf:
+    rate = float(arrays["rate"])
+    if not SLOWEST <= rate <= FASTEST:
         raise InputError(
-            f"{file}: expected a rate in pictures per second, got {float(arrays['rate'])}"
+            f"{file}: expected a rate of {SLOWEST:g} to {FASTEST:g} pictures per second, got"
+            f" {rate:g}{': seconds from picture to picture?' if 0 < rate < SLOWEST else ''}"
         )
+    steps = np.diff(picture[own].astype(float))
+    if "seconds" in arrays and (forward := same & (steps > 0)).any():
+        each = np.median(np.diff(arrays["seconds"][own].astype(float))[forward] / steps[forward])
+        if each > FAR / rate:
+            raise InputError(
+                f"{file}: expected seconds that go with the rate, {rate:g}, got {each:g} from"
+                " picture to picture: are they milliseconds?"
+            )
 
 
 def _touching(

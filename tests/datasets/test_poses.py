@@ -1,5 +1,6 @@
 """Pose recordings: what a file may leave out, and one line for what is none."""
 
+import re
 import tracemalloc
 from pathlib import Path
 from typing import Any
@@ -261,3 +262,17 @@ def test_a_damaged_recording_is_one_line_wherever_the_damage_is(tmp_path: Path) 
             said.add(str(error))
     assert len(said) > 5
     assert all("damaged.npz: expected" in text for text in said)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"rate": 0.033}, "seconds from picture to picture?"),
+        ({"rate": 30.0, "seconds": np.array([0, 1, 1, 5]) * 33.3}, "are they milliseconds?"),
+    ],
+)
+def test_times_in_another_unit_are_named(wrong: dict[str, Any], words: str, tmp_path: Path) -> None:
+    """A recording of two seconds became a clip of half an hour, made up between two pictures."""
+    file = write(tmp_path / "a.npz", **wrong)
+    with pytest.raises(InputError, match=re.escape(words)):
+        next(iter(read_poses(file)))
