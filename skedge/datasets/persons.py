@@ -41,4 +41,5 @@ def choose(joints: np.ndarray, chosen: bool = False) -> tuple[np.ndarray, str]:
 
 def _motion(person: np.ndarray) -> float:
     """Variance over the frames, of all joints together."""
-    return float(np.nansum(np.nanvar(person, axis=0)[np.isfinite(person).any(axis=0)]))
+    seen = np.isfinite(person).any(axis=0)
+    return float(np.nanvar(person[:, seen], axis=0).sum()) if seen.any() else 0.0

@@ -208,6 +208,7 @@ def test_numbered_joints_of_no_layout_are_other_columns(tmp_path: Path) -> None:
         ('{"joints": [[1, 2, 3]]}', "got JSON"),
         (b"\x02\x50" + bytes(99), "got a binary file"),
         ("Trajectories\n100\n" + _text(ROWS), "expected 75 columns .*, got 1$"),
+        ("frame,landmark,x,y,z\n0,0,1,2,3\n", "got 5; a row a joint.* into one row"),
         (_text([["1", *row] for row in ROWS]), "the first one a frame's number or time"),
         (_text([*ROWS, ROWS[0][:-1]]), "expected 75 numbers, got 74; is it truncated"),
         (_text([["t", *TITLES], ["1", *ROWS[0]], ROWS[0]]), "expected 76 cells, got 75"),
@@ -238,3 +239,10 @@ def test_words_for_nothing_are_absent_joints(tmp_path: Path, word: str) -> None:
     found = _joints(tmp_path, _text([[word, *ROWS[0][1:]], *ROWS[1:]]))
     assert np.isnan(found[0, 0, 0])
     np.testing.assert_allclose(found[1:], CLIP[1:])
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_titles_that_count_the_columns_are_no_frame(tmp_path: Path, first: int) -> None:
+    """pandas writes 0, 1, 2 above a table without titles: every clip began with a body of 74 m."""
+    titles = [str(number) for number in range(first, first + 75)]
+    np.testing.assert_allclose(_joints(tmp_path, _text([titles, *ROWS])), CLIP)

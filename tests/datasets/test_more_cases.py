@@ -281,3 +281,30 @@ def test_two_people_of_a_table_stay_two_in_a_short_clip(tmp_path: Path) -> None:
     np.savetxt(folder / "c0.csv", both.transpose(1, 0, 2, 3).reshape(7, -1), delimiter=",")
     _notes(folder)
     np.testing.assert_allclose(Store(tmp_path / "set-store").clip(0), both, atol=1e-5)
+
+
+def test_clips_that_a_list_cuts_out_of_one_file_are_refused(tmp_path: Path) -> None:
+    """Three actions of one recording, with their first and last frames, became a clip of all of
+    it, called by the first one's label."""
+    table = "file,start,end,label\nc0.npz,0,10,wave\nc0.npz,10,20,jump\nc1.npz,0,9,jump\n"
+    folder = _folder(tmp_path / "set", people()[:2], table)
+    with pytest.raises(
+        InputError, match=r"a file for each clip, got 2 lines of c0\.npz with start"
+    ):
+        open_arrays(folder, layout="ntu25")
+
+
+def test_clips_in_one_array_are_told_from_people(tmp_path: Path) -> None:
+    """An array of all clips of a class was a single clip of as many people, without a word."""
+    folder = _folder(tmp_path / "set", [np.concatenate([clip[:, :30] for clip in people()[:6]])])
+    store = tmp_path / "store"
+    found = import_dataset("arrays", folder, store, layout="ntu25", rate=30.0)
+    assert "read as 6 people at the same time: clips need a file each" in str(found["notes"])
+
+
+def test_a_row_of_x_and_y_is_read_as_one_of_x_y_and_a_score_is(tmp_path: Path) -> None:
+    """(T, 51) was taken and (T, 34) refused by a sentence about joints."""
+    clips = [clip[0][..., :2].reshape(clip.shape[1], -1) for clip in people()[:2]]
+    data = open_arrays(_folder(tmp_path / "set", clips), layout="ntu25")
+    (read,) = data.read(data.sources[0])
+    np.testing.assert_allclose(read.joints[0, ..., :2].reshape(clips[0].shape), clips[0], rtol=1e-5)

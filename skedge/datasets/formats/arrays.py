@@ -3,6 +3,7 @@ are, and a layout."""
 
 import os
 import re
+from collections import Counter
 from functools import partial
 from itertools import permutations
 from pathlib import Path
@@ -32,8 +33,14 @@ from skedge.skeleton.layout import Layout, layout_names, load_layout
 from skedge.skeleton.mend import persons_first
 
 LIST = "clips.csv"
+# People in one clip, from which on it may be several clips.
+MANY = 4
 _NUMBERS = ("subject", "camera", "setup")
 _RATES = ("rate", "fps", "hz", "frame_rate", "framerate")
+_STRETCH = re.compile(
+    "(start|begin|from|first|onset|end|stop|until|to|last|offset)"
+    "[ _-]?(frame|time|s|sec|seconds?|ms|index)?"
+)
 _WHOLE = re.compile(r"-?\d+(\.0*)?")
 _NUMBER = re.compile(r"\d{1,4}(\.\d+)?")
 
@@ -131,8 +138,8 @@ def read_clip(
     joints = read(row.path) if read is not None else read_joints(row.path, layout)
     if joints.dtype.kind == "b":
         damaged(row.path, "expected coordinates, got true and false")
-    if joints.ndim == 2 and joints.shape[1] == 3 * len(layout):
-        joints = joints.reshape(len(joints), len(layout), 3)
+    if joints.ndim == 2 and joints.shape[1] in (3 * len(layout), 2 * len(layout)):
+        joints = joints.reshape(len(joints), len(layout), -1)
     _check_axes(joints.shape, layout, row.path)
     if joints.ndim == 3:
         joints = joints[None]
@@ -141,6 +148,8 @@ def read_clip(
     if read is not None and joints.shape[2] == len(layout) and joints.shape[0] > 1:
         joints, other = persons_first(joints)
         note = f"read as (frames, persons, joints, 3), {len(joints)} persons" if other else note
+    if len(joints) > MANY:
+        note = f"read as {len(joints)} people at the same time: clips need a file each"
     own = row.rate if rate and row.rate != rate else None
     frames = joints.shape[1] * (rate / own if rate and own else 1)
     if frames > LONGEST:
@@ -210,7 +219,9 @@ def _from_npz(path: Path) -> np.ndarray:
     name = "joints" if "joints" in found else next(iter(found), None)
     if name is None or (name != "joints" and len(found) > 1):
         damaged(
-            path, f"expected one array, or one called joints, got {', '.join(found)[:80] or 'none'}"
+            path,
+            f"expected one array, or one called joints, got {', '.join(found)[:80] or 'none'};"
+            " save one file a clip",
         )
     return read_array(path, name, found[name])
 
@@ -265,12 +276,27 @@ def _rows(source: Path, wrong: list[DamagedError]) -> tuple[list[_Row], list[str
             rows[row.name] = row
         except ValueError as error:
             wrong.append(DamagedError(path, str(error), number))
+    _check_stretches(path, columns, lines)
     read = ("", "file", "label", "split", *_NUMBERS, *_RATES)
     others = [title for title in columns if title not in read]
     unread = f"{LIST}: columns not read: {', '.join(others)[:80]} (frames a second are --rate)"
     subjects = {number: word for word, number in numbers["subject"].items()}  # 1 and 01 are one
     notes = alike(subjects.values(), "subjects") + _not_listed(source, files)
     return [*rows.values()], [unread] * bool(others) + notes
+
+
+def _check_stretches(
+    path: Path, columns: list[str], lines: list[tuple[int, dict[str, str]]]
+) -> None:
+    """Raise `InputError` for a list that cuts several clips out of a file: the first would be all
+    of it."""
+    ends = [title for title in columns if _STRETCH.fullmatch(title)]
+    (file, times), *_ = Counter(line["file"] for _, line in lines).most_common(1) or [("", 0)]
+    if ends and times > 1:
+        raise InputError(
+            f"{path}: expected a file for each clip, got {times} lines of {file[:80]} with"
+            f" {' and '.join(ends)[:80]}; cut it: numpy.save(FILE, array[start:end])"
+        )
 
 
 def _not_listed(source: Path, files: list[str]) -> list[str]:

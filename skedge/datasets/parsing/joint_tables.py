@@ -40,16 +40,16 @@ def read_joints(path: Path, layout: Layout) -> np.ndarray:
     Between the numbers are commas, semicolons (the numbers may have decimal commas then), tabs or
     spaces; brackets are passed over. Titles that name all joints of the layout with their axis
     (head_x, Head.X, x_head) say where each is, and of whom where a number tells people apart
-    (head_x.1), and other columns are left out; without such titles the columns are in the layout's
-    order. Lines that begin with # may stand above, the last with the titles. Raises `DamagedError`
-    with the line for titles of some joints only, another number of columns, other words, several
-    people below each other, and what is no text.
+    (head_x.1), and other columns are left out; without such titles, or with titles that count the
+    columns, these are in the layout's order. Lines that begin with # may stand above, the last with
+    the titles. Raises `DamagedError` with the line for titles of some joints only, another number
+    of columns, other words, several people below each other, and what is no text.
     """
     content, above = _from_titles(_text(path))
     content = _commas_between(_unquoted(content, path))
     first, _, rest = content.partition(b"\n")
     cells = first.split(b",", MOST_PEOPLE * len(layout) * 3)
-    titles = any(is_title(cell) for cell in cells)
+    titles = any(is_title(cell) for cell in cells) or _numbers_columns(cells)
     above += titles
     body = rest if titles else content
     columns = places(cells, layout, path) if titles else None
@@ -93,6 +93,15 @@ def _from_titles(content: bytes) -> tuple[bytes, int]:
 def _has_titles(line: bytes) -> bool:
     words = re.split(rb'[,;\t "]', line[:10_000])
     return any(is_title(word) and is_title(word.strip(b"()[]")) for word in words)
+
+
+def _numbers_columns(cells: list[bytes]) -> bool:
+    """Whether a row counts its columns, from 0 or 1, as programs do that know no titles."""
+    words = [cell.strip() for cell in cells]
+    return len(words) > 9 and any(  # 1, 2, 3 may be a place
+        words == [str(number).encode() for number in range(first, first + len(words))]
+        for first in (0, 1)
+    )
 
 
 def _unquoted(content: bytes, path: Path) -> bytes:
@@ -196,6 +205,8 @@ def _check_columns(columns: int, layout: Layout, path: Path, line: int) -> None:
     hint = ""
     if columns > person and columns % person in (1, 2):
         hint = "; is the first one a frame's number or time? Leave it out"
+    elif 4 <= columns < 9:
+        hint = "; a row a joint? Put all joints of a frame into one row"
     elif columns % len(layout) == 0:
         hint = f"; {columns // len(layout)} numbers a joint? Keep x, y and z"
     damaged(
