@@ -13,6 +13,7 @@ from skedge.datasets.parsing.labels import read_labels
 from skedge.datasets.readers import import_dataset
 from skedge.datasets.store import Store
 from skedge.edge_runtime.sources.films import open_films
+from skedge.skeleton import load_layout
 from skedge.skeleton.errors import InputError
 from tests.skeleton.people import people
 
@@ -308,3 +309,23 @@ def test_a_row_of_x_and_y_is_read_as_one_of_x_y_and_a_score_is(tmp_path: Path) -
     data = open_arrays(_folder(tmp_path / "set", clips), layout="ntu25")
     (read,) = data.read(data.sources[0])
     np.testing.assert_allclose(read.joints[0, ..., :2].reshape(clips[0].shape), clips[0], rtol=1e-5)
+
+
+@pytest.mark.parametrize("unit", [1, 1000, 1_000_000])
+def test_times_of_another_rate_are_named(unit: int, tmp_path: Path) -> None:
+    """A table's column of times said 15 frames a second, and its clip was read as one of 30, twice
+    as fast, without a word."""
+    titles = [f"{joint}_{axis}" for joint in load_layout("ntu25").joints for axis in "xyz"]
+    (tmp_path / "clips.csv").write_text("file,label\na.csv,wave\nb.csv,jump\n")
+    for name, clip in zip("ab", people(), strict=False):
+        rows = [
+            [i * unit / 15, *frame] for i, frame in enumerate(clip[0].reshape(clip.shape[1], -1))
+        ]
+        text = [["time", *titles], *rows]
+        lines = [",".join(map(str, row)) for row in text]
+        (tmp_path / f"{name}.csv").write_text("\n".join(lines))
+    for rate, told in ((30.0, True), (15.0, False)):
+        data = open_arrays(tmp_path, layout="ntu25", rate=rate)
+        (read,) = data.read(data.sources[0])
+        note = "column time has 15 frames a second, not 30, see --rate"
+        assert read.note == (note if told else "")

@@ -13,7 +13,7 @@ import numpy as np
 
 from skedge.datasets.importer import Clip, Dataset
 from skedge.datasets.parsing.damage import DamagedError, check_joints, damaged
-from skedge.datasets.parsing.joint_tables import read_joints
+from skedge.datasets.parsing.joint_tables import read_joints, told_rate
 from skedge.datasets.parsing.labels import alike, read_labels
 from skedge.datasets.parsing.lists import (
     composed,
@@ -33,6 +33,8 @@ from skedge.skeleton.layout import Layout, layout_names, load_layout
 from skedge.skeleton.mend import persons_first
 
 LIST = "clips.csv"
+# By what factor the rate of a table's times may be another.
+_ABOUT = 1.25
 # People in one clip, from which on it may be several clips.
 MANY = 4
 _NUMBERS = ("subject", "camera", "setup")
@@ -143,7 +145,7 @@ def read_clip(
     _check_axes(joints.shape, layout, row.path)
     if joints.ndim == 3:
         joints = joints[None]
-    note = _unread(row.path)
+    note = _unread(row.path) if read is not None else _other_rate(row, rate)
     # A table says whose its columns are.
     if read is not None and joints.shape[2] == len(layout) and joints.shape[0] > 1:
         joints, other = persons_first(joints)
@@ -224,6 +226,15 @@ def _from_npz(path: Path) -> np.ndarray:
             " save one file a clip",
         )
     return read_array(path, name, found[name])
+
+
+def _other_rate(row: _Row, rate: float | None) -> str:
+    """A note where a table's times have other frames a second than its clip is read at."""
+    told = told_rate(row.path)
+    rate = row.rate or rate
+    if told is None or rate is None or max(told[1] / rate, rate / told[1]) < _ABOUT:
+        return ""
+    return f"column {told[0]} has {told[1]:.3g} frames a second, not {rate:g}, see --rate"
 
 
 def _unread(path: Path) -> str:

@@ -26,6 +26,10 @@ _ABOVE = re.compile(
     rb'(?:"?sep=[,;\t|]"?\n)?((?:#(?!n/a)[^\n]*\n){0,999}#(?!n/a)[# ]*)?', re.IGNORECASE
 )
 _DECIMAL = re.compile(r"\s*[-+]?\d*,\d+([eE][-+]?\d+)?\s*")
+# Units of times in a second: seconds, milliseconds, microseconds, nanoseconds.
+# Frames a second lie between these, so that a unit is known by them.
+_UNITS = (1.0, 1e3, 1e6, 1e9)
+_SLOW, _FAST = 8.0, 240.0
 # Titles of columns that tell people and moments apart, as `plain` gives them. Where frames are
 # numbered, times may be rounded.
 _WHO = re.compile("(person|body|skeleton|track|tracking|user|player)(id|index|number|no|nr)?")
@@ -65,6 +69,27 @@ def read_joints(path: Path, layout: Layout) -> np.ndarray:
     if table.shape[1] == 2 * person and _halves(table):
         damaged(path, "expected decimal points, got commas: put semicolons between the numbers")
     return table.reshape(len(table), -1, len(layout), 3).transpose(1, 0, 2, 3)
+
+
+def told_rate(path: Path) -> tuple[str, float] | None:
+    """The title of a .csv file's column of times, and the frames a second that it has; None where
+    there is no such column, or its unit cannot be known."""
+    content, _ = _from_titles(_text(path))
+    first, *rows = _commas_between(_unquoted(content, path)).split(b"\n")
+    titles = first.split(b",")
+    at = next((i for i, title in enumerate(titles) if _TIME.fullmatch(plain(title))), None)
+    if at is None:
+        return None
+    cells = [row.split(b",") for row in rows]
+    try:
+        steps = np.diff([float(row[at]) for row in cells if len(row) > at and row[at].strip()])
+    except ValueError:  # a time of day, for one
+        return None
+    step = float(np.median(steps)) if len(steps) else 0.0
+    for unit in _UNITS:
+        if step > 0 and _SLOW <= unit / step <= _FAST:
+            return titles[at].decode("latin1").strip()[:40], unit / step
+    return None
 
 
 def _text(path: Path) -> bytes:
