@@ -9,8 +9,9 @@ import shutil
 import signal
 import socket
 import subprocess
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -179,6 +180,46 @@ def test_who_hears_of_ends_alone_still_sees_what_goes_on(broker: Mosquitto) -> N
     finally:
         house.close()
         listener.close()
+
+
+class Interrupted(dict[int, str]):
+    """A dict with a function that runs in another thread while somebody looks through it."""
+
+    def __init__(self, meanwhile: Callable[[], None]) -> None:
+        self._meanwhile = meanwhile
+
+    def values(self) -> Any:
+        values = super().values()
+
+        class View:
+            def __reversed__(view) -> Iterator[str]:
+                several = reversed(values)
+                other = threading.Thread(target=self._meanwhile, daemon=True)
+                other.start()
+                other.join(0.2)
+                return several
+
+        return View()
+
+
+def test_an_action_that_begins_while_the_state_is_told_ends_nothing() -> None:
+    """Once in a while the live view ended with `mqtt: RuntimeError: dictionary changed size during
+    iteration`."""
+    house = House(Broker("mqtt://127.0.0.1:1"))
+    began = threading.Event()
+
+    def begin() -> None:
+        house.home.tell(happening(2, "clap", "begun"))
+        began.set()
+
+    try:
+        house.home.tell(happening(1, "wave", "begun"))
+        house.home._doing = Interrupted(begin)
+        house.home._doing[1] = "wave"
+        house.home._tell_state()
+        assert began.wait(PATIENCE)
+    finally:
+        house.close()
 
 
 def test_events_wait_for_a_broker_that_is_away(broker: Mosquitto) -> None:

@@ -171,11 +171,12 @@ class Home:
         if self._known and self._known != self._labels():
             self._tell_device()
         ended = document["phase"] == "ended"
-        if ended:
-            self._doing.pop(document["id"], None)
-        else:
-            self._begun += 1
-            self._doing[document["id"]] = document["event"]
+        with self._lock:
+            if ended:
+                self._doing.pop(document["id"], None)
+            else:
+                self._begun += 1
+                self._doing[document["id"]] = document["event"]
         if self._ended_only and not ended:
             return
         if self._waiting >= HELD:
@@ -258,11 +259,13 @@ class Home:
 
     def _tell_state(self) -> None:
         """The state, where it has changed and somebody is there to hear it: it is retained."""
+        with self._lock:
+            action, begun = next(reversed(self._doing.values()), "none"), self._begun
         state = json.dumps(
             {
-                "action": next(reversed(self._doing.values()), "none"),
+                "action": action,
                 "people": len(self._live.state()["people"]),
-                "actions": self._begun,
+                "actions": begun,
                 "problem": "; ".join(self._live.problems()),
             }
         )
