@@ -4,6 +4,8 @@ import traceback
 from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1]
+# What a user's own code may raise: `sys.exit` in it is no wish to end what called it.
+BROKEN = (Exception, SystemExit)
 
 
 class InputError(ValueError):

@@ -107,6 +107,25 @@ def test_an_estimator_that_breaks_is_one_line_with_its_place(
     )
 
 
+@pytest.mark.parametrize("command", ["data import films films store", "live --fast --no-page"])
+@pytest.mark.parametrize("method", ["__init__(self, people)", "estimate(self, frame)"])
+def test_an_estimator_that_exits_is_one_line(
+    room: Path, capsys: pytest.CaptureFixture[str], command: str, method: str
+) -> None:
+    """Where it was made skedge ended with 0 and without a word, in a film without its name."""
+    Path("exits.py").write_text(
+        "import sys\nfrom bright import Bright\nclass Exits(Bright):\n"
+        f"    def {method}: sys.exit(3)\n"
+    )
+    camera = ["--source", "films/stand/0.avi"] if command.startswith("live") else []
+    with pytest.raises(SystemExit) as ended:
+        main([*command.split(), *camera, "--pose", "exits.py:Exits"])
+    assert ended.value.code == (2 if "init" in method else 1)
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith("skedge: --pose exits.py:Exits: ")
+    assert last.endswith("SystemExit: 3 (exits.py, line 4)")
+
+
 def test_only_films_that_are_new_are_looked_at(
     room: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -10,12 +10,10 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from skedge.edge_runtime.live.crew import Crew
-from skedge.skeleton.errors import InputError, described
+from skedge.skeleton.errors import BROKEN, InputError, described
 
 HELD = 1000
 LAST_WORDS = 1.0
-# `sys.exit` in a user's own function is no wish to end what called it.
-BROKEN = (Exception, SystemExit)
 
 Document = dict[str, Any]
 

@@ -11,7 +11,7 @@ import numpy as np
 from skedge.datasets.mending import CHANNELS, PERSON_HEIGHT
 from skedge.edge_runtime.interfaces import Frame, Person
 from skedge.skeleton.anatomy import height_of
-from skedge.skeleton.errors import InputError, OwnCodeError, described
+from skedge.skeleton.errors import BROKEN, InputError, OwnCodeError, described
 from skedge.skeleton.layout import Layout
 
 # Frames of a person that tell how tall it is in the picture, and how often they are asked.
@@ -55,7 +55,7 @@ class OwnPose:
         """The estimator that `make` gives for a number of people; `InputError` where it fails."""
         try:
             pose = make(people)
-        except Exception as error:
+        except BROKEN as error:
             raise InputError(
                 f"{named}: expected a pose estimator when called with the number of people,"
                 f" {people}, got {described(error)}"
@@ -66,7 +66,7 @@ class OwnPose:
         try:
             found = self._pose.estimate(frame)
             found = tuple(found) if isinstance(found, Iterable) else (found,)
-        except Exception as error:
+        except BROKEN as error:
             raise OwnCodeError(f"{self._named}: {described(error)}") from error
         people = tuple(map(self._checked, found))
         if self.channels == "xyz":
