@@ -139,13 +139,16 @@ def run_on(call: Callable[[], object], seconds: float, conditions: Conditions) -
     it, and the temperature."""
     begin = time.perf_counter()
     series = []
-    total = 0
-    while (start := time.perf_counter() - begin) < seconds:
-        calls = 0
+    total, now = 0, 0.0
+    # At least one call, however short the time.
+    while not total or now < seconds:
+        start = now = time.perf_counter() - begin
         until = min(start + 1, seconds)
-        while (now := time.perf_counter() - begin) < until:
+        calls = 0
+        while not calls or now < until:
             call()
             calls += 1
+            now = time.perf_counter() - begin
         series.append([round(now, 3), calls / (now - start), conditions.sample()["temperature"]])
         total += calls
     rates = [rate for _, rate, _ in series]

@@ -1,9 +1,6 @@
 """`skedge bench live`: the whole way from camera to event, as the live view goes it."""
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -14,11 +11,12 @@ from typing import Any
 from skedge.bench import machine
 from skedge.bench.live_probe import Settings
 from skedge.bench.live_report import html, markdown
+from skedge.bench.process import run_apart
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.files import check_folder, write_json, write_text
 
 SCHEMA = 1
-PATIENCE = 1800
+PATIENCE = 1800.0
 
 
 def benchmark_live(
@@ -35,8 +33,9 @@ def benchmark_live(
     returns the document.
 
     Each choice runs in a process of its own, one after the other. Raises `InputError` for a film or
-    model that cannot be used, where networks are missing, and where nothing can be written into
-    `out`; `ModuleNotFoundError` where OpenCV or LiteRT is.
+    model that cannot be used, where networks are missing, where nothing can be written into `out`,
+    and for a run of more than half an hour; `ModuleNotFoundError` where OpenCV or LiteRT is
+    missing.
     """
     width = settings.width
     height = settings.height
@@ -65,26 +64,15 @@ def benchmark_live(
 
 
 def _run(settings: Settings) -> dict[str, Any]:
-    root = str(Path(__file__).parents[2])
-    path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
-    command = [sys.executable, "-m", "skedge.bench.live_probe", json.dumps(asdict(settings))]
-    done = subprocess.run(
-        command,
-        env=os.environ | {"PYTHONPATH": path},
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
+    found = run_apart(
+        "skedge.bench.live_probe",
+        json.dumps(asdict(settings)),
+        named="bench live",
+        patience=PATIENCE,
+        instead="use fewer --pictures or a shorter film",
     )
-    try:
-        found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    except (ValueError, IndexError):
-        last = (done.stderr.strip().splitlines() or ["no message; out of memory?"])[-1][:200]
-        raise InputError(f"bench live: the run ended with code {done.returncode}: {last}") from None
     if "missing" in found:
         raise ModuleNotFoundError(f"No module named {found['missing']!r}", name=found["missing"])
-    if "error" in found:
-        raise InputError(str(found["error"]))
     # A path says where somebody keeps films, and that is nobody's business.
     found["settings"] |= {
         name: found["settings"][name] and Path(found["settings"][name]).name

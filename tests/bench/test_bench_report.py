@@ -13,7 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from skedge.bench import conditions, latency, page, report
-from skedge.bench.benchmark import Plan, benchmark
+from skedge.bench.benchmark import Plan, benchmark, run_on
 from skedge.bench.compare import compare, interval
 from skedge.cli import main
 from skedge.datasets.store import StoreWriter
@@ -246,6 +246,16 @@ def test_models_of_one_run_alone_are_named(document: dict[str, Any], tmp_path: P
         compare(tmp_path / "a.json", tmp_path / "b.json")
     with pytest.raises(InputError, match="benchmark's bench\\.json, found none"):
         compare(tmp_path / "a.json", tmp_path / "none")
+
+
+@pytest.mark.parametrize("seconds", [1e-9, 0.02])
+def test_a_model_runs_on_for_one_call_at_the_least(seconds: float) -> None:
+    """`skedge bench --sustain 1e-9` ended in a traceback."""
+    calls: list[int] = []
+    found = run_on(lambda: calls.append(1), seconds, conditions.Conditions())
+    assert found["seconds"] >= seconds
+    assert found["fps"] == pytest.approx(len(calls) / found["seconds"])
+    assert found["first_fps"] > 0
 
 
 def test_a_page_of_one_call_and_no_accuracy(models: list[Path], tmp_path: Path) -> None:

@@ -173,6 +173,17 @@ def test_a_missing_package_is_named_with_the_command_that_adds_it(
     assert "[live]" in told
 
 
+def test_a_run_that_takes_too_long_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It ended in a traceback, after half an hour."""
+    monkeypatch.setattr(live_view, "PATIENCE", 0.01)
+    with pytest.raises(SystemExit) as ended:
+        main(["bench", "live", "--out", str(tmp_path / "out")])
+    assert ended.value.code == 2
+    assert "to end within 0.01 s, it did not; use fewer --pictures" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("people", [1, 2, 12])
 def test_invented_people_are_whole_and_apart(people: int) -> None:
     scene = Scene(people, 640, 480)
