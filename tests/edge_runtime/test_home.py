@@ -124,7 +124,7 @@ class House:
         self.live.start()
 
     def happens(self, number: int, label: str, phase: str) -> None:
-        self.live._announce("action", happening(number, label, phase))
+        self.live.log.add("action", happening(number, label, phase))
 
     def close(self) -> None:
         self.live.close()
@@ -429,8 +429,8 @@ def test_prometheus_reads_the_metrics() -> None:
     live.start()
     try:
         for number, label in enumerate(('wave "twice"', "clap", "clap")):
-            live._announce("action", happening(number, label, "begun"))
-            live._announce("action", happening(number, label, "ended"))
+            live.log.add("action", happening(number, label, "begun"))
+            live.log.add("action", happening(number, label, "ended"))
         wait_until(lambda: live.state()["health"] and live.state()["rates"].get("pose"))
         families = {
             one.name: one for one in text_string_to_metric_families(metrics.text().decode())

@@ -168,7 +168,7 @@ class TestHook:
         tell(live, Telling(), lambda document: gate.wait(30), lines=sys.stdout)
         assert live.lost["hook"] == 0
         for number in range(HELD + 5):
-            live._announce("action", {"event": number, "phase": "begun"})
+            live.log.add("action", {"event": number, "phase": "begun"})
         notes = [one["note"] for _, kind, one in live.log.since(0) if kind == "note"]
         lost = live.lost["hook"]
         gate.set()

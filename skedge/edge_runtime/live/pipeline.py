@@ -131,7 +131,7 @@ class Live:
 
     def note(self, text: str) -> None:
         """Say something to whoever looks on."""
-        self._announce("note", {"note": printable(" ".join(text.split()))})
+        self.log.add("note", {"note": printable(" ".join(text.split()))})
 
     def start(self) -> None:
         crew = self.crew
@@ -236,8 +236,8 @@ class Live:
                 self._answer(observation)
             elif getattr(self._source, "status", ""):
                 # The camera is lost, maybe for hours: nobody goes on waving meanwhile.
-                self._announce_all(Outlook(happenings=self._consumer.finish().happenings))
-        self._announce_all(self._consumer.finish())
+                self._announce(Outlook(happenings=self._consumer.finish().happenings))
+        self._announce(self._consumer.finish())
         self.followed.set()
         self._done("action")
 
@@ -249,13 +249,13 @@ class Live:
         self.timing.took("action", now - start)
         self.timing.took("camera to answer", now - observation.taken)
         self.timing.happened("action")
-        self._announce_all(outlook)
+        self._announce(outlook)
         if outlook.finished:
             self.crew.stop()
 
-    def _announce_all(self, outlook: Outlook) -> None:
+    def _announce(self, outlook: Outlook) -> None:
         for happening in outlook.happenings:
-            self._announce("action", happening.document())
+            self.log.add("action", happening.document())
         for note in outlook.notes:
             self.note(note)
 
@@ -276,9 +276,6 @@ class Live:
             self._at_work.discard(name)
         if not self._at_work:
             self.crew.stop()
-
-    def _announce(self, kind: str, document: dict[str, Any]) -> None:
-        self.log.add(kind, document)
 
     def _publish(self) -> None:
         due = 0.0
