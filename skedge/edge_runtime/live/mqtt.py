@@ -14,6 +14,7 @@ from paho.mqtt.client import Client, MQTTMessageInfo
 from paho.mqtt.enums import CallbackAPIVersion
 
 from skedge import __version__
+from skedge.edge_runtime.events import QUIET
 from skedge.edge_runtime.live.pipeline import Live
 from skedge.edge_runtime.sources.cameras import without_password
 from skedge.skeleton.errors import InputError
@@ -26,8 +27,6 @@ HELD = 1000
 FIRST_WAIT, LONGEST_WAIT = 1, 30
 STATE_SECONDS = 1.0
 LAST_WORDS = 2.0
-# What has an event of its own in the metadata but is none.
-NO_ACTIONS = ("idle", "other")
 
 
 @dataclass(frozen=True)
@@ -187,7 +186,7 @@ class Home:
 
     def discovery(self) -> dict[str, Any]:
         """What Home Assistant needs to know (MQTT discovery of a device)."""
-        labels = [label for label in self._labels() if label not in NO_ACTIONS]
+        labels = [label for label in self._labels() if label not in QUIET]
         state = f"{self._base}/state"
 
         def part(platform: str, key: str, name: str, **more: Any) -> dict[str, Any]:
