@@ -3,9 +3,9 @@
 A network counts (`skedge.edge_runtime.density`), with the body seen from four sides. What is done
 three times or more is counted a fifth time, by its period (`skedge.edge_runtime.periods`), claps by
 how near the hands come to each other (`skedge.edge_runtime.claps`), and the middle one of the five
-counts is given. Claps that follow each other evenly, or are fewer than four, are counted by the
-hands alone. Where network and hands are far apart, one of them has counted what trembles where the
-hands meet: the smaller count is given.
+counts is given. Where those claps follow each other evenly, or the hands show fewer than four, they
+are counted by the hands alone. Where network and hands are far apart, one of them has counted what
+trembles where the hands meet: the smaller count is given.
 
 An event's bounds are estimates, so where its movement begins, ends and pauses is found first
 (`skedge.edge_runtime.stretch`).
