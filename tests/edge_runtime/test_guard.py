@@ -178,6 +178,17 @@ def test_no_cameras_pace_is_refused(rate: float, twice: int, persons: int) -> No
                 assert not result.problem
 
 
+def test_frames_of_nobody_belong_to_the_pace() -> None:
+    """Somebody found in every sixth picture only is not told that too few frames come."""
+    recognizer = Recognizer(Echo())
+    recognizer.checks_bodies = True
+    for number, frame in enumerate(standing(90)):
+        if number % 6:
+            recognizer.end_events(number / 15)
+        else:
+            assert not recognizer.update(frame, number / 15).problem
+
+
 def test_a_rate_at_which_nothing_can_be_told() -> None:
     told = {}
     for rate in (2, 5):

@@ -254,6 +254,10 @@ class TestWhoMaySeeIt:
         assert headers["Referrer-Policy"] == "no-referrer"
         assert "Access-Control-Allow-Origin" not in headers
 
+    @pytest.mark.parametrize("path", ["/", "/state", "/healthz", "/nothing"])
+    def test_no_browser_keeps_what_it_was_shown(self, served: Served, path: str) -> None:
+        assert served.ask(path).headers["Cache-Control"] == "no-store"
+
     def test_beyond_this_computer_a_token_is_needed(self) -> None:
         feeds = Feeds(None, Newest(), Log())
         with pytest.raises(InputError, match="token"):

@@ -408,6 +408,14 @@ def test_events_of_those_who_leave_end(how: str) -> None:
     assert recognizer.end_events() == ()
 
 
+def test_who_is_missed_in_a_few_pictures_ends_no_event_without_a_debounce() -> None:
+    recognizer = every_frame(debounce=0.0)
+    feed(recognizer, scripted([(0.9, 0.1, 0.0)] * 60), np.arange(60) / 30)
+    assert recognizer.end_events(2.4) == ()
+    [event] = recognizer.end_events(2.5)
+    assert event.ended
+
+
 def test_the_end_of_a_recording_ends_its_events() -> None:
     recognizer = every_frame()
     feed(recognizer, scripted([(0.9, 0.1, 0.0)] * 60), np.arange(60) / 30)

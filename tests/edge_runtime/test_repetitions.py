@@ -368,6 +368,18 @@ def test_an_event_that_has_ended_says_how_often(tmp_path: Path) -> None:
     assert recognizer.repetitions(performed("squat", 7, 1.5), RATE) == 7
 
 
+def test_an_action_that_goes_on_for_half_a_minute_is_counted_from_its_beginning(
+    tmp_path: Path,
+) -> None:
+    recognizer = Recognizer.load(write_streaming_model(tmp_path / "m.onnx", STREAMING))
+    clip = performed("squat", 12, 2.5)
+    clip[30:, :, 0] += 6  # the model says "wave" to whoever is far to the right
+    for number, joints in enumerate(clip):
+        recognizer.update(joints, number / RATE)
+    [ended] = recognizer.end_events()
+    assert ended.repetitions == 12
+
+
 def test_a_clip_that_is_none_is_not_counted(tmp_path: Path) -> None:
     recognizer = Recognizer.load(write_streaming_model(tmp_path / "m.onnx", STREAMING))
     clip = performed("squat", 3, 1.5)
