@@ -23,6 +23,7 @@ from skedge.edge_runtime.scoring.predict import Classes, predict_store
 from skedge.skeleton import load_layout
 from skedge.skeleton.hanging import leg_joints
 from skedge.skeleton.retarget import retarget
+from tests.edge_runtime.edge_models import walk
 
 FILES = ["default", "default.tflite"]
 SYNONYMS = {"boxing": "punch", "sit to stand": "stand up", "stand to sit": "sit down"}
@@ -63,6 +64,22 @@ def test_what_begins_its_events_is_what_its_recipe_says(name: str) -> None:
     assert metadata.patience == recipe["patience"]
     assert metadata.lasting == recipe["lasting"] == {"wave": 1.8}
     assert set(metadata.upper_body) == set(recipe["upper_body"])
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_people_side_by_side_are_told_what_each_would_be_alone(name: str) -> None:
+    """The interpreter of a .tflite file is shared, and what it remembers of each is not."""
+    clips = [walk(45, 30, seed=seed)[:, 0] for seed in (0, 1)]
+    alone = []
+    for bodies in clips:
+        recognizer = Recognizer.load(name, hop=0, taught=False)
+        alone.append([recognizer.update(one, n / 30) for n, one in enumerate(bodies)][-1])
+    together = Recognizer.load(name, hop=0, taught=False)
+    for number, people in enumerate(zip(*clips, strict=True)):
+        both = [together.update(one, number / 30, person) for person, one in enumerate(people)]
+    for expected, result in zip(alone, both, strict=True):
+        assert expected.ready
+        np.testing.assert_array_equal(result.probabilities, expected.probabilities)
 
 
 def test_both_files_are_small() -> None:
