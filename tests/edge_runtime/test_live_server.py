@@ -319,6 +319,32 @@ class TestStreams:
         stuck.close()
         other.close()
 
+    def test_viewers_who_leave_a_lost_camera_take_no_place(
+        self, served: Served, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Who opened the page while no picture came was never missed, and after 32 of them nobody
+        else got pictures or events."""
+        monkeypatch.setattr(server, "KEEPALIVE", 0.05)
+        assert served.pictures is not None
+        answer = served.raw(b"GET /stream HTTP/1.0\r\nHost: localhost\r\n\r\n")
+        wait_for_watchers(served, 1)
+        time.sleep(0.2)
+        assert served.pictures.watchers == 1, "who waits for a picture stays"
+        answer.close()
+        wait_for_watchers(served, 0)
+
+    def test_who_looks_at_a_lost_camera_gets_its_last_picture_again(
+        self, served: Served, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """So it shows whether somebody is still there."""
+        monkeypatch.setattr(server, "KEEPALIVE", 0.05)
+        assert served.pictures is not None
+        answer = served.ask("/stream")
+        wait_for_watchers(served, 1)
+        assert answer.readline() == b"--picture\r\n"
+        served.pictures.put(b"the last one")
+        assert [read_picture(answer) for _ in range(3)] == 3 * [b"the last one"]
+
     def test_viewers_are_counted_out_when_they_leave(self, served: Served) -> None:
         assert served.pictures is not None
         answer = served.raw(b"GET /stream HTTP/1.0\r\nHost: localhost\r\n\r\n")

@@ -218,15 +218,20 @@ class _Server(HTTPServer):
         self._workers.shutdown()
 
 
-def _gone(request: socket.socket) -> bool:
+def _gone(connection: socket.socket) -> bool:
     """Whether a client has left while it waited, so that thousands of such do not hold up the
     others."""
+    timeout = connection.gettimeout()
     try:
-        return not request.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        # With a timeout of its own a socket waits, whatever the flags say.
+        connection.setblocking(False)
+        return not connection.recv(1, socket.MSG_PEEK)
     except BlockingIOError:
         return False
     except OSError:
         return True
+    finally:
+        connection.settimeout(timeout)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -490,6 +495,8 @@ class _Handler(BaseHTTPRequestHandler):
                     head = b"Content-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n" % len(shown)
                     # The next boundary goes out with the picture: browsers show it only then.
                     self.wfile.write(head + shown + b"\r\n--" + BOUNDARY + b"\r\n")
+                elif _gone(self.connection):
+                    return
 
     def _events(self) -> None:
         feeds = self.server.feeds
