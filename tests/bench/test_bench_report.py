@@ -232,6 +232,15 @@ def test_an_accuracy_says_what_it_was_measured_on(
     assert "Accuracy of student: 40 of the clips that it was measured on trained the model." in made
 
 
+def test_the_table_gives_each_model_its_own_memory(document: dict[str, Any]) -> None:
+    head, rows = report.rows(document)
+    for model, row in zip(document["models"], rows, strict=False):
+        shown = dict(zip(head, row, strict=True))
+        process = model["process"]
+        assert shown["peak RSS MB"] == f"{process['peak_rss_bytes'] / 1e6:.1f}"
+        assert shown["memory MB"] == f"{process['rss_above_imported_bytes'] / 1e6:.1f}"
+
+
 def test_models_of_one_run_alone_are_named(document: dict[str, Any], tmp_path: Path) -> None:
     """Comparing two runs, a model that was renamed or left out was missing without a word."""
     (tmp_path / "a.json").write_text(json.dumps(document))

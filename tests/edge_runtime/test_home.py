@@ -244,6 +244,21 @@ def test_events_wait_for_a_broker_that_is_away(broker: Mosquitto) -> None:
         house.close()
 
 
+def test_a_broker_that_starts_anew_hears_the_state_again(broker: Mosquitto) -> None:
+    """It remembers nothing of before, and Home Assistant shows what it hears."""
+    house = House(Broker(broker.url))
+    try:
+        wait_until(house.home._client.is_connected)
+        broker.stop()
+        wait_until(lambda: not house.home._client.is_connected())
+        broker.start()
+        listener = Listener(broker)
+        listener.hear("skedge/the_hall/state", action="none", actions=0)
+        listener.close()
+    finally:
+        house.close()
+
+
 def test_a_device_is_online_after_more_events_than_wait_for_the_broker(
     broker: Mosquitto, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -201,6 +201,16 @@ def test_an_estimator_that_cannot_be_made_is_one_line() -> None:
         OwnPose.made_by(lambda: None, 2, "--pose mine:Mine")
 
 
+def test_who_has_gone_for_long_is_forgotten() -> None:
+    """An estimator that gives everybody a new number would fill the memory in a few days."""
+    pose = Flat(_pictured(0, False))
+    own = OwnPose(pose, "--pose mine:Flat")
+    for number in range(100):
+        pose.estimate = lambda frame, number=number: (Person(number, pose.frames[0]),)
+        own.estimate(Frame(None, float(number)))
+    assert len(own._scales) <= 12
+
+
 def test_joints_in_lists_are_joints() -> None:
     pose = Flat(_pictured(0, False).tolist())
     assert _seen(pose, 1)[0].joints.shape == (17, 3)
