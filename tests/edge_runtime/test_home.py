@@ -244,6 +244,22 @@ def test_events_wait_for_a_broker_that_is_away(broker: Mosquitto) -> None:
         house.close()
 
 
+def test_what_was_taught_meanwhile_is_known_before_it_happens(broker: Mosquitto) -> None:
+    """Home Assistant takes no event whose type it has not been told."""
+    topic = "homeassistant/device/skedge_the_hall/config"
+    listener = Listener(broker)
+    house = House(Broker(broker.url))
+    try:
+        assert "jump" not in listener.hear(topic)["components"]["event"]["event_types"]
+        house.home._labels = lambda: (*LABELS, "jump")
+        house.happens(1, "jump", "begun")
+        assert "jump" in listener.hear(topic)["components"]["event"]["event_types"]
+        assert listener.hear("skedge/the_hall/event")["event_type"] == "jump"
+    finally:
+        house.close()
+        listener.close()
+
+
 def test_a_broker_that_starts_anew_hears_the_state_again(broker: Mosquitto) -> None:
     """It remembers nothing of before, and Home Assistant shows what it hears."""
     house = House(Broker(broker.url))

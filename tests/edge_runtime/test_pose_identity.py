@@ -197,3 +197,11 @@ def test_whatever_is_seen_numbers_are_never_shared_or_used_again(
         known = {track.id for track in identities.tracks if track.id is not None}
         gone |= before - known
         before = known
+
+
+def test_nobody_falls_over_from_one_picture_to_the_next() -> None:
+    identities = Identities(1)
+    [standing] = identities.update([Sighting(100, 100, 200)], 0.0)
+    [lying] = identities.update([Sighting(100, 100, 200, lean=np.pi / 2)], 0.03)
+    assert standing is not None
+    assert lying is not standing

@@ -17,7 +17,7 @@ import cv2
 
 from skedge.edge_runtime.pose.detector import anchors, decode, overlap
 from skedge.edge_runtime.pose.heat import Heat
-from skedge.edge_runtime.pose.landmarks import LAYOUT, MAIN
+from skedge.edge_runtime.pose.landmarks import HIPS, LAYOUT, MAIN
 from skedge.edge_runtime.pose.placement import Placement, distance, rays
 from skedge.edge_runtime.pose.region import Region, around_body, cut_level
 from skedge.edge_runtime.pose.search import Search, covered, same
@@ -429,3 +429,13 @@ class TestSearch:
         assert {LAYOUT.joints[joint].partition("_")[2] for joint in MAIN} == {
             "shoulder", "elbow", "wrist", "hip", "knee", "ankle",
         }  # fmt: skip
+
+
+def test_nobody_is_nearer_than_a_camera_sees_or_beyond_a_hall() -> None:
+    """A body whose joints lie on each other in the picture would stand at no distance or miles
+    away."""
+    joints = np.random.default_rng(0).normal(0, 0.3, (33, 3))
+    for size, away in ((0.0, 0.3), (0.1, 30.0)):
+        pixels = 100 + size * joints[:, :2] * (-1, -1)
+        placed = Placement().update(joints, pixels, np.ones(33), 640, 480, 0.0)
+        assert placed[list(HIPS), 2].mean() == pytest.approx(away)
