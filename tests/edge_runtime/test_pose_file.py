@@ -3,13 +3,17 @@ read."""
 
 import errno
 import json
+import threading
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from skedge.cli import main
 from skedge.datasets.poses import read_poses
@@ -158,6 +162,76 @@ def test_a_folder_goes_on_after_a_disk_that_was_full(
     (note,) = follow(PoseFile(tmp_path / "seen").before(Silent(), NTU), clock, 9000)
     assert note.endswith(".npz: less than 100 MB are left on the disk: 360 bodies are lost")
     assert bodies(tmp_path / "seen") == [360, 180]
+
+
+def test_a_file_that_is_lost_as_the_live_view_ends_is_said(
+    tmp_path: Path, clock: Callable[[float], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was noted with the next picture, which never came."""
+    ending = threading.Event()
+
+    def full(path: Path) -> SimpleNamespace:
+        assert ending.wait(10)
+        return SimpleNamespace(free=0)
+
+    monkeypatch.setattr(
+        "skedge.edge_runtime.live.pose_file.shutil", SimpleNamespace(disk_usage=full)
+    )
+    file = PoseFile(tmp_path / "seen", most=2).before(Silent(), NTU)
+    for second in range(3):
+        file.update(seen_at(second, Person(1, body(0.0))))
+    ending.set()
+    lost = r"Z\.npz: less than 100 MB are left on the disk: {} bodies are lost"
+    with pytest.raises(InputError, match=f"{lost.format(2)}; .*{lost.format(1)}"):
+        file.write()
+
+
+def test_a_folder_that_was_moved_away_is_made_anew(
+    tmp_path: Path, clock: Callable[[float], None]
+) -> None:
+    """Every later file was lost."""
+    file = PoseFile(tmp_path / "seen", most=2).before(Silent(), NTU)
+    file.update(seen_at(0, Person(1, body(0.0))))
+    (tmp_path / "seen").rename(tmp_path / "mine")
+    assert follow(file, clock, 30) == []
+    assert bodies(tmp_path / "seen") == [2, 2]
+    assert (tmp_path / "seen").stat().st_mode & 0o777 == 0o700
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 2), st.sampled_from([1.0, 40.0, 700.0, 4000.0, -90.0])),
+        max_size=40,
+    ),
+    st.integers(2, 9),
+)
+def test_every_body_is_in_one_file_in_the_order_in_which_it_was_seen(
+    pictures: list[tuple[int, float]], most: int
+) -> None:
+    """Whoever comes and goes, and whatever the clock does."""
+    with TemporaryDirectory() as folder:
+        file = PoseFile(Path(folder, "seen"), most).before(Silent(), NTU)
+        seconds, number = 0.0, 0
+        for people, later in pictures:
+            seconds += later
+            who = [Person(one, body((number + one) / 100)) for one in range(people)]
+            number += people
+            assert file.update(seen_at(seconds, *who)).notes == ("a note of its own",)
+        file.write()
+        names = sorted(Path(folder, "seen").iterdir(), key=_order)
+        found = [next(iter(read_poses(name))) for name in names]
+    assert all(0 < len(one.person) <= most and one.seconds.min() >= 0 for one in found)
+    joints = [joints for one in found for joints in one.joints]
+    assert len(joints) == number
+    if number:
+        expected = np.stack([body(one / 100) for one in range(number)])
+        np.testing.assert_allclose(np.stack(joints), expected, atol=1e-6)
+
+
+def _order(path: Path) -> tuple[str, int]:
+    """By the time in its name, then by the number of those of one second."""
+    time, _, number = path.stem.partition("Z")
+    return time, -int(number or -1)
 
 
 def test_a_path_that_is_neither_a_file_nor_a_folder_is_refused(tmp_path: Path) -> None:

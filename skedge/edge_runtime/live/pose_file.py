@@ -1,8 +1,10 @@
 """Pose recordings of the live view: the bodies that were seen, never a picture."""
 
+import errno
 import os
 import shutil
 import threading
+from collections import deque
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -59,9 +61,10 @@ class PoseFile:
         self._consumer: Consumer | None = None
         self._size = (0, 0)
         self._began: tuple[float, str] | None = None
+        self._last = 0.0
         self._full = False
         self._writing: threading.Thread | None = None
-        self._notes: list[str] = []
+        self._notes: deque[str] = deque()
 
     def before(self, consumer: Consumer, layout: Layout) -> "PoseFile":
         """This recorder in front of `consumer`, to which it hands observations on; bodies are of
@@ -73,10 +76,10 @@ class PoseFile:
     def update(self, observation: Observation) -> Outlook:
         assert self._consumer is not None
         outlook = self._consumer.update(observation)
-        if self._folder:
-            self._end_part(observation)
+        if self._folder and self._is_over(observation):
+            self._end_part()
         self._keep(observation)
-        notes, self._notes = self._notes, []
+        notes = [self._notes.popleft() for _ in range(len(self._notes))]
         return replace(outlook, notes=(*outlook.notes, *notes)) if notes else outlook
 
     def _keep(self, observation: Observation) -> None:
@@ -97,29 +100,32 @@ class PoseFile:
             self._began = frame.seconds, datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%SZ")
         people = [replace(one, whole=one.whole or one.upper) for one in observation.people]
         self._writer.add(frame.seconds, people)
+        self._last = frame.seconds
 
-    def _end_part(self, observation: Observation) -> None:
-        """End the folder's present file where it is long enough, and begin the next one."""
-        assert self._writer is not None
+    def _is_over(self, observation: Observation) -> bool:
+        """Whether the folder's present file ends before this picture."""
         if self._began is None:
+            return False
+        assert self._writer is not None
+        seconds = observation.frame.seconds
+        full = len(self._writer) + len(observation.people) > self._most
+        late = seconds >= self._began[0] + (LONGEST if observation.people else PART)
+        return full or late or seconds < self._last
+
+    def _end_part(self) -> None:
+        """Write the present file, and begin the next one."""
+        self._wait()
+        if self._writer is None or self._began is None:
             return
-        lasted = observation.frame.seconds - self._began[0]
-        over = not 0 <= lasted < (LONGEST if observation.people else PART)
-        if not over and len(self._writer) + len(observation.people) <= self._most:
-            return
-        if self._writing is not None:
-            self._writing.join()
         # Beside the answers: to compress an hour takes a Pi some seconds.
         part = self._writer, self._named(self._began[1])
-        self._writing = threading.Thread(target=self._try_part, args=part, name="pose file")
+        self._writing = threading.Thread(target=self._save, args=part, name="pose file")
         self._writing.start()
         self._writer, self._began = PoseWriter(self._writer.layout), None
 
-    def _try_part(self, bodies: PoseWriter, path: Path) -> None:
-        try:
-            self._save(bodies, path)
-        except OSError as error:
-            self._notes.append(f"{path}: {error.strerror}")
+    def _wait(self) -> None:
+        if self._writing is not None:
+            self._writing.join()
 
     def _named(self, began: str) -> Path:
         """The file, or that of the folder which begins then, with a number where there is one."""
@@ -133,26 +139,30 @@ class PoseFile:
         return path
 
     def _save(self, bodies: PoseWriter, path: Path) -> None:
-        """Write a file, whole or not at all; none of a folder where nobody was seen."""
+        """Write a file, whole or not at all, or note why not; none of a folder where nobody was
+        seen."""
         if self._folder and not len(bodies):
             return
         try:
-            if self._folder and shutil.disk_usage(path.parent).free < RESERVE:
-                raise OSError(f"less than {RESERVE >> 20} MB are left on the disk")
+            if self._folder:
+                path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # somebody moved it
+                if shutil.disk_usage(path.parent).free < RESERVE:
+                    left = f"less than {RESERVE >> 20} MB are left on the disk"
+                    raise OSError(errno.ENOSPC, left)
             bodies.write(path, self._size)
             path.chmod(0o600)  # as films
-        except OSError as error:
-            lost = f"{error.strerror or error}: {len(bodies)} bodies are lost"
-            raise OSError(error.errno or 0, lost, str(path)) from None
+        except (OSError, MemoryError) as error:
+            why = getattr(error, "strerror", "") or type(error).__name__
+            self._notes.append(f"{path}: {why}: {len(bodies)} bodies are lost")
 
     def finish(self) -> Outlook:
         assert self._consumer is not None
         return self._consumer.finish()
 
     def write(self) -> None:
-        """Write what was seen, or a folder's last file. Raises OSError, as where the disk is
-        full."""
-        if self._writing is not None:
-            self._writing.join()
-        if self._writer is not None and self._began is not None:
-            self._save(self._writer, self._named(self._began[1]))
+        """Write what was seen, or a folder's last file. Raises `InputError` where that, or the file
+        before it, could not be written, as where the disk is full."""
+        self._end_part()
+        self._wait()
+        if self._notes:
+            raise InputError("; ".join(self._notes))
