@@ -70,23 +70,24 @@ class Taught:
         """The model's probabilities (..., K) and embedding (..., D) to probabilities (..., K + N)
         of its own and the `new` classes, N of them.
 
-        A class in `again` is as probable as the model says or as what was taught, whichever is
-        more. The model's own classes share what the new ones leave, in their own proportions.
+        Where one in `again` is the surest of what was taught, it is as probable as the model says
+        or as was taught, whichever is more, and all others share the rest. Elsewhere the model's
+        own classes share what the new ones leave, in their own proportions.
         """
         shares = self.shares(embedding)
-        own = probabilities.astype(np.float64)
+        taught = shares[..., 1:]
+        new = taught[..., [self.labels.index(label) for label in self.new]]
+        own = probabilities / probabilities.sum(axis=-1, keepdims=True, dtype=np.float64)
+        both = np.concatenate([own * (1 - new.sum(axis=-1, keepdims=True)), new], axis=-1)
+        surest = taught.argmax(axis=-1)
         for label in self.again:
-            column = metadata.labels.index(label)
+            column, number = metadata.labels.index(label), self.labels.index(label)
             wanted = metadata.thresholds.get(label, THRESHOLD)
-            share = shares[..., 1 + self.labels.index(label)]
-            taught = _as_sure(share, self.thresholds.get(label, THRESHOLD), wanted)
-            before = own[..., column]
-            after = np.maximum(before, taught)
-            own *= ((1 - after) / np.maximum(1 - before, 1e-9))[..., None]
-            own[..., column] = after
-        new = shares[..., [1 + self.labels.index(label) for label in self.new]]
-        own *= (1 - new.sum(axis=-1, keepdims=True)) / own.sum(axis=-1, keepdims=True)
-        both = np.concatenate([own, new], axis=-1)
+            sure = _as_sure(taught[..., number], self.thresholds.get(label, THRESHOLD), wanted)
+            before = both[..., column]
+            after = np.where(surest == number, np.maximum(own[..., column], sure), before)
+            both *= ((1 - after) / np.maximum(1 - before, 1e-9))[..., None]
+            both[..., column] = after
         return (both / both.sum(axis=-1, keepdims=True)).astype(np.float32)
 
     def save(self, path: Path) -> None:

@@ -96,6 +96,44 @@ def test_new_actions_and_known_ones_may_be_taught_at_once() -> None:
         assert (answers.argmax(axis=1) == column).mean() > 0.9
 
 
+@settings(max_examples=40)
+@given(
+    st.integers(0, 10**6),
+    st.permutations(["wave", "clap", "jump"]),
+    st.lists(st.floats(0.6, 0.95), min_size=3, max_size=3),
+    st.tuples(st.floats(0.5, 0.97), st.floats(0.5, 0.97)),
+)
+def test_what_begins_an_event_is_the_same_whatever_else_is_taught_and_in_any_order(
+    seed: int, order: list[str], reached: list[float], wanted: tuple[float, float]
+) -> None:
+    """The last of the store's classes took from those before it, and new ones from all."""
+    rng = np.random.default_rng(seed)
+    probabilities = rng.dirichlet(np.ones(3), size=50)
+    embedding = 2 * rng.normal(size=(50, SIZE))
+    limits = dict(zip(("wave", "clap", "jump"), reached, strict=True))
+    model = replace(MODEL, thresholds=dict(zip(("wave", "clap"), wanted, strict=True)))
+    clips = {"wave": cloud(12), "clap": cloud(11), "jump": cloud(10)}
+
+    def learned(labels: list[str]) -> Taught:
+        taught = learn({label: clips[label] for label in labels}, OTHERS)
+        return replace(taught, again=("wave", "clap"), thresholds=limits)
+
+    taught = learned(["wave", "clap", "jump"])
+    after = taught.combine(probabilities, embedding, model)
+    assert (after >= 0).all()
+    np.testing.assert_allclose(after.sum(axis=1), 1, atol=1e-5)
+    same = learned(order).combine(probabilities, embedding, model)
+    np.testing.assert_allclose(after, same, atol=1e-4)
+    shares = taught.shares(embedding)[:, 1:]
+    for number, label in enumerate(("wave", "clap")):
+        sure = (shares[:, number] >= limits[label]) | (
+            (probabilities[:, number] >= wanted[number]) & (shares.argmax(axis=1) == number)
+        )
+        assert (after[sure, number] >= wanted[number] - 1e-5).all(), "as sure as the clips were"
+    new = shares[:, 2] > 0.5
+    np.testing.assert_allclose(after[new, 3], shares[new, 2], atol=1e-5)
+
+
 def test_taught_clips_are_known_afterwards_and_others_are_not_taken_for_them() -> None:
     taught = learn(NEW, OTHERS)
     for number, label in enumerate(NEW, 1):
