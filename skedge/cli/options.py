@@ -1,5 +1,6 @@
 """Flags that several commands share, and how a recipe and figures get in and out."""
 
+import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,6 +15,8 @@ from skedge.skeleton.text import printable
 MODEL = "exported model, or default or default.tflite: the ones that come with skedge"
 # What `--part` takes: a split's clips are for training, for choosing settings, or for the figures.
 PARTS = ["train", "val", "test"]
+# One of several thresholds: a label, in which there may be a comma, and a number.
+SINGLE = re.compile(r"(.+?)=([^=,]*)(?:,(?=.)|$)")
 
 
 def add_recipe(parser: ArgumentParser) -> None:
@@ -111,19 +114,28 @@ def event_settings(args: Any) -> dict[str, Any]:
 
 def _threshold(text: str) -> float | dict[str, float]:
     """The threshold of all actions, or those of some by their labels."""
-    from skedge.edge_runtime.events import NEVER
-
     try:
         if "=" not in text:
             return float(text)
-        pairs = [one.rsplit("=", 1) for one in text.split(",")]
-        return {
-            label.strip(): NEVER if one.strip() == "off" else float(one) for label, one in pairs
-        }
+        pairs = SINGLE.findall(text)
+        single = {label.strip(): _least(number.strip()) for label, number in pairs}
+        if SINGLE.sub("", text) or len(single) < len(pairs):
+            raise ValueError
+        return single
     except ValueError:
         raise InputError(
             f"--threshold: expected a number, or such as kick=0.99,throw=off, got {text}"
         ) from None
+
+
+def _least(text: str) -> float:
+    """A number, or off; `ValueError` for what is neither, and for the number that means off."""
+    from skedge.edge_runtime.events import NEVER
+
+    number = NEVER if text == "off" else float(text)
+    if number == NEVER and text != "off":
+        raise ValueError
+    return number
 
 
 def add_seeds(parser: ArgumentParser, text: str) -> None:

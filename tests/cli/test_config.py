@@ -63,6 +63,7 @@ def test_what_is_wrong_is_one_line(file: Path, text: str, message: str) -> None:
         ("0.4", 0.4),
         ("kick=0.99", {"kick": 0.99}),
         ("raise both arms=.5, throw = off", {"raise both arms": 0.5, "throw": NEVER}),
+        ("ring, twice=0.9,a=b=off", {"ring, twice": 0.9, "a=b": NEVER}),
     ],
 )
 def test_a_threshold_is_of_all_actions_or_of_some(file: Path, text: str, meant: object) -> None:
@@ -71,8 +72,15 @@ def test_a_threshold_is_of_all_actions_or_of_some(file: Path, text: str, meant: 
     assert event_settings(parse("live", ["--threshold", text]))["threshold"] == meant
 
 
-@pytest.mark.parametrize("text", ["high", "kick", "kick=", "kick=high", "kick=0.9,0.8", ""])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("high", "kick", "kick=", "kick=high", "kick=0.9,0.8", "", "kick=0.9,", "=0.9", "off"),
+        *("kick=2", "kick=0.9,kick=off"),
+    ],
+)
 def test_what_is_no_threshold_is_said(text: str) -> None:
+    """2 was taken for off, and of two thresholds of an action the second."""
     with pytest.raises(InputError, match=r"expected a number, or such as kick=0.99,throw=off, got"):
         event_settings(parse("live", ["--threshold", text]))
 
