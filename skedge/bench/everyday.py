@@ -7,7 +7,7 @@ from typing import Any
 
 from skedge.bench import page
 from skedge.datasets.store import Store
-from skedge.edge_runtime.events import NEVER, EventRules
+from skedge.edge_runtime.events import NEVER
 from skedge.edge_runtime.recognizer import Recognizer
 from skedge.edge_runtime.scoring.everyday import (
     SYNONYMS,
@@ -141,18 +141,21 @@ def measure(
         "lasting": dict(rules.lasting),
         "part": part,
         "sets": rows,
-        "quieter": _quieter(every, rules, most_false),
+        "quieter": _quieter(every, recognizer, most_false),
     }
 
 
 def _quieter(
-    watched: Sequence[Watched], rules: EventRules, most_false: float
+    watched: Sequence[Watched], recognizer: Recognizer, most_false: float
 ) -> dict[str, Any] | None:
     """Thresholds with which the recordings have at most so many false events an hour of each
-    action, and what all sets together then come to; None where the model's own do."""
-    thresholds = quieter(watched, rules, most_false)
-    if not thresholds:
+    action, those that were given among them, and what all sets together then come to; None where
+    no other ones are needed."""
+    rules = recognizer.rules
+    louder = quieter(watched, rules, most_false)
+    if not louder:
         return None
+    thresholds = recognizer.given | louder
     kept = ("recall", "false_per_hour_of_other_movement", "hours_of_other_movement")
     before, after = (
         {name: found[name] for name in kept}
@@ -166,9 +169,9 @@ def _quieter(
 def _advice(found: Mapping[str, Any]) -> str:
     """What to type for fewer false events, and what that costs."""
     single = ",".join(
-        f"{label}={'off' if one == NEVER else f'{one:g}'}"
-        for label, one in found["thresholds"].items()
+        f"{label}={'off' if one == NEVER else one}" for label, one in found["thresholds"].items()
     )
+    typed = "'" + single.replace("'", "'\\''") + "'"
     before, after = found["before"], found["after"]
     false = "false_per_hour_of_other_movement"
     changes = [f"{before[false]:.1f} false events an hour become {after[false]:.1f}"]
@@ -177,7 +180,7 @@ def _advice(found: Mapping[str, Any]) -> str:
     hours = before["hours_of_other_movement"]
     long = f"{hours:.1f} hours" if hours >= 2 else f"{60 * hours:.0f} minutes"
     return (
-        f"Quieter: with --threshold '{single}' no action raises more than {found['most']:g} false"
+        f"Quieter: with --threshold {typed} no action raises more than {found['most']:g} false"
         f" events an hour here; {', '.join(changes)}. These {long} chose it: on other days"
         " it is somewhat worse."
     )

@@ -13,7 +13,7 @@ from skedge.edge_runtime.guard import Guard, Pace, check_clip, too_slow
 from skedge.edge_runtime.models import find
 from skedge.edge_runtime.repetitions import Counter
 from skedge.edge_runtime.stream import Stream
-from skedge.edge_runtime.taught import OutdatedError, Taught, beside
+from skedge.edge_runtime.taught import OutdatedError, Taught, beside, taught_by
 from skedge.edge_runtime.window import Window, longest_gap
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.hanging import hanging, leg_joints
@@ -115,7 +115,7 @@ class Recognizer:
         limits = taught.thresholds if taught else {}
         self._more = {label: limits[label] for label in added if label in limits}
         self.threshold = None if isinstance(threshold, Mapping) else threshold
-        self._single = threshold if isinstance(threshold, Mapping) else None
+        self._single = threshold if isinstance(threshold, Mapping) else {}
         self.rules = EventRules.of(
             self.metadata,
             labels=self.labels,
@@ -162,6 +162,9 @@ class Recognizer:
             if taught is not True:
                 raise
             notes.append(str(error))
+            if isinstance(threshold, Mapping):
+                gone = {*taught_by(file)[0]} - {*backend.metadata.labels}
+                threshold = {label: one for label, one in threshold.items() if label not in gone}
         made = cls(
             backend, hop, threshold=threshold, patience=patience, debounce=debounce, taught=more
         )
@@ -176,6 +179,13 @@ class Recognizer:
     def labels(self) -> tuple[str, ...]:
         """The model's own, then those that were taught to it: the order of the probabilities."""
         return self.metadata.labels + (self._taught.new if self._taught else ())
+
+    @property
+    def given(self) -> dict[str, float]:
+        """The thresholds that were asked for, by the labels of their actions."""
+        if self.threshold is None:
+            return dict(self._single)
+        return {label: self.threshold for label in self.labels if label not in QUIET}
 
     def set_threshold(self, threshold: float | None) -> None:
         """Replace the least probability of an event, of all classes; None: by those in the files,

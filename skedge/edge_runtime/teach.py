@@ -76,11 +76,12 @@ def teach(
     mine = _numbers(own, names.__contains__)
     counts = Counter(names[own.labels[own.index["label"][i]]] for i in mine)
     if not counts:
-        known = [label for label in own.labels if label.casefold() not in QUIET]
+        there = _with_clips(own)
+        known = [label for label in there if label.casefold() not in QUIET]
         more = f"; --again {shlex.quote(known[0])} teaches it once more, as you do it"
         raise InputError(
             f"{store}: expected clips of classes that {model} does not know, got only"
-            f" {', '.join(own.labels)}{more if known else ''}"
+            f" {', '.join(there)}{more if known else ''}"
         )
     single = [label for label in counts if counts[label] < 2]
     if single:
@@ -146,13 +147,13 @@ def teach(
 def _to_teach(recognizer: Recognizer, store: "Store", again: Sequence[str]) -> dict[str, str]:
     """The labels of a store that are taught, by what the model will call them."""
     known = {label.casefold(): label for label in recognizer.labels}
-    wanted = {label.casefold() for label in again}
+    wanted = {label.strip().casefold() for label in again}
     loud = [label for label in recognizer.labels if label not in QUIET]
-    if strange := [one for one in again if one.casefold() not in known or one.casefold() in QUIET]:
+    if strange := sorted(wanted - {label.casefold() for label in loud}):
         raise InputError(
             f"--again: expected actions of the model ({', '.join(loud)}), got {', '.join(strange)}"
         )
-    if absent := wanted - {label.casefold() for label in store.labels}:
+    if absent := wanted - {label.casefold() for label in _with_clips(store)}:
         raise InputError(f"{store.path}: expected clips of {', '.join(sorted(absent))}, got none")
     return {
         label: known.get(label.casefold(), label)
@@ -256,6 +257,11 @@ def _least_seconds(recognizer: Recognizer) -> float:
 
 def _rate(store: "Store") -> float:
     return store.rate or RATE
+
+
+def _with_clips(store: "Store") -> list[str]:
+    """The labels of which a store has clips."""
+    return [store.labels[number] for number in np.unique(store.index["label"])]
 
 
 def _numbers(store: "Store", wanted: Callable[[str], bool]) -> list[int]:

@@ -151,6 +151,9 @@ def test_it_says_which_thresholds_are_quieter_and_what_that_costs(
     assert "Quieter" not in capsys.readouterr().out
     main([*every, "--threshold", "0.34", "--most-false", "1e6"])
     assert "Quieter" not in capsys.readouterr().out
+    main([*every, "--threshold", "wave=0.34,clap=off"])
+    printed = capsys.readouterr().out
+    assert re.search("--threshold 'wave=0[.]9[^,]*,clap=off'", printed), "clap was left out"
     with pytest.raises(SystemExit):
         main([*every, "--most-false", "-1"])
     assert "--most-false: expected events an hour from 0, got -1" in capsys.readouterr().err

@@ -61,6 +61,13 @@ def test_actions_taught_to_the_default_model_are_found_on_other_people(utd_store
     assert np.mean([row["false"] for row in found]) < 9
 
 
+def test_nothing_to_teach_is_refused(store: Store, tmp_path: Path) -> None:
+    """It ended in NumPy's words."""
+    recognizer = Recognizer.load(write_streaming_model(tmp_path / "m.onnx"), taught=False)
+    with pytest.raises(InputError, match="expected classes to teach, got none; name them with"):
+        teaching.measure(recognizer, store, Namespace(**vars(HOW) | {"new": []}))
+
+
 def test_too_few_clips_are_refused(store: Store, tmp_path: Path) -> None:
     model = write_streaming_model(tmp_path / "m.onnx")
     recognizer = Recognizer.load(model, taught=False)

@@ -340,6 +340,7 @@ class TestTeaching:
             (["fly"], r"--again: expected actions of the model \(wave, clap\), got fly"),
             (["idle"], r"--again: expected actions of the model \(wave, clap\), got idle"),
             (["Clap"], "mine: expected clips of clap, got none"),
+            ([" wave "], "mine: expected clips of wave, got none"),
         ],
     )
     def test_what_cannot_be_taught_again_is_refused(
@@ -347,6 +348,30 @@ class TestTeaching:
     ) -> None:
         with pytest.raises(InputError, match=message):
             teach(room / "m.onnx", room / "mine", again=again)
+
+    def test_a_class_without_clips_is_not_taught_again_without_a_word(self, room: Path) -> None:
+        """`--again wave` taught the other classes alone."""
+        with StoreWriter(
+            room / "some", name="s", layout=load_layout("ntu25"), labels=["wave", "jump"], rate=30.0
+        ) as writer:
+            for i in range(3):
+                writer.add(f"jump {i}", self.motion(3, i), label=1)
+        with pytest.raises(InputError, match="some: expected clips of wave, got none"):
+            teach(room / "m.onnx", room / "some", other=room / "mine", again=["wave"])
+
+    def test_a_threshold_of_what_was_taught_to_an_older_model_keeps_nothing_from_starting(
+        self, room: Path
+    ) -> None:
+        """After an update of the model the service did not start any more."""
+        teach(room / "m.onnx", room / "mine")
+        known = Recognizer.load(room / "m.onnx", threshold={"jump": 0.9, "wave": 0.8})
+        assert known.given == {"jump": 0.9, "wave": 0.8}
+        write_model(room / "m.onnx", metadata(frames=4, seconds=1.0, weights_sha256="1" * 64))
+        updated = Recognizer.load(room / "m.onnx", threshold={"jump": 0.9, "wave": 0.8})
+        assert updated.given == {"wave": 0.8}
+        assert "no longer fits the model" in updated.notes[0]
+        with pytest.raises(InputError, match=r"expected actions of the model .*, got fly"):
+            Recognizer.load(room / "m.onnx", threshold={"fly": 0.9})
 
     def test_a_store_of_known_actions_alone_says_how_to_teach_them(self, room: Path) -> None:
         self.store(room / "waves", ["wave", "other"])

@@ -32,6 +32,8 @@ def measure(recognizer: Recognizer, store: Store, how: argparse.Namespace) -> di
     `how` has the `protocol`, the number of `clips` of each class, the `minutes` of anything else
     and the `seed` that chooses both, too. Raises `InputError` for a class with too few clips.
     """
+    if not (how.new or how.again):
+        raise InputError("expected classes to teach, got none; name them with --new or --again")
     rng = np.random.default_rng(how.seed)
     groups = {label: [store.class_index(label)] for label in how.new}
     for label in how.again:
