@@ -346,6 +346,23 @@ def test_an_action_that_is_off_never_begins() -> None:
     assert [*find_events(lasts, sure[:20], np.arange(20) * HOP)] == []
 
 
+@given(answers, st.integers(1, 4), debounces, st.sampled_from([0.3, 0.5, 0.9, 1.0, NEVER]))
+def test_a_threshold_of_one_label_changes_no_event_of_another(
+    row: Row, patience: int, debounce: float, threshold: float
+) -> None:
+    """And its own are those that it has where the threshold is that of all."""
+    own = replace(rules(patience, debounce, start=0.3, end=0.3), lasting={"wave": 1, "clap": 1})
+    single = own.with_thresholds({"wave": threshold})
+
+    def of(label: str, how: EventRules) -> list[Event]:
+        return [event for event in live(row, how)[0] if event.label == label]
+
+    assert of("clap", single) == of("clap", own)
+    same = replace(own, thresholds=np.full(4, threshold), lasting={})
+    assert of("wave", single) == of("wave", same)
+    assert all(event.confidence >= threshold for event in of("wave", single))
+
+
 @pytest.mark.parametrize(
     ("single", "message"),
     [
