@@ -234,6 +234,16 @@ def _order(path: Path) -> tuple[str, int]:
     return time, -int(number or -1)
 
 
+def test_two_programs_do_not_write_over_each_others_files(tmp_path: Path) -> None:
+    """Two that ended a file in the same second left one of them."""
+    first = PoseFile(tmp_path / "seen").before(Silent(), NTU)
+    with pytest.raises(InputError, match="seen is the recording of another program that runs"):
+        PoseFile(tmp_path / "seen")
+    first.write()
+    assert list((tmp_path / "seen").iterdir()) == []
+    PoseFile(tmp_path / "seen").before(Silent(), NTU).write()
+
+
 def test_a_path_that_is_neither_a_file_nor_a_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"ends in \.npz, or a folder \(no suffix\), got .*csv"):
         PoseFile(tmp_path / "seen.csv")

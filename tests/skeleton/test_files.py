@@ -1,5 +1,6 @@
 """Files are complete or absent, whatever interrupts their writing."""
 
+import errno
 import subprocess
 import sys
 from pathlib import Path
@@ -79,6 +80,24 @@ def test_a_lock_keeps_another_process_out_and_ends_with_its_own(tmp_path: Path) 
             pass
     assert not path.exists()
     assert subprocess.run(command, capture_output=True, text=True).stdout == "held\n"
+
+
+def test_a_lock_ends_where_its_file_cannot_be_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a card that had turned read-only, a recording ended in the name of its lock."""
+
+    def read_only(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    path = tmp_path / "lock"
+    with monkeypatch.context() as card:
+        card.setattr(Path, "unlink", read_only)
+        with locked(path, "taken"):
+            pass
+    assert path.exists()
+    with locked(path, "taken"):
+        pass
 
 
 def test_a_table_keeps_its_cells_apart() -> None:

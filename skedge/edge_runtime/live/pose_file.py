@@ -5,6 +5,7 @@ import os
 import shutil
 import threading
 from collections import deque
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +14,7 @@ from skedge.datasets.poses import PoseWriter
 from skedge.edge_runtime.live.actions import Observation, Outlook
 from skedge.edge_runtime.live.pipeline import Consumer
 from skedge.skeleton.errors import InputError
-from skedge.skeleton.files import RESERVE
+from skedge.skeleton.files import RESERVE, locked
 from skedge.skeleton.layout import Layout
 
 # So many bodies are kept in memory at the most: some four hours of one person, 300 MB.
@@ -33,7 +34,7 @@ class PoseFile:
     written, as on a full disk, is noted, and the next one tried.
 
     Times count from a file's first picture. Raises `InputError` for another suffix, a file that
-    exists, or where nothing can be written.
+    exists, a folder that another program records into, or where nothing can be written.
     """
 
     def __init__(self, path: Path, most: int = MOST) -> None:
@@ -55,6 +56,10 @@ class PoseFile:
         room = path if self._folder else path.parent
         if not os.access(room, os.W_OK):
             raise InputError(f"--record-poses: {room} is no folder that can be written to")
+        self._held = ExitStack()
+        if self._folder:
+            taken = f"--record-poses: {path} is the recording of another program that runs"
+            self._held.enter_context(locked(path / ".poses.lock", taken))
         self.path = path
         self._most = most
         self._writer: PoseWriter | None = None
@@ -162,7 +167,8 @@ class PoseFile:
     def write(self) -> None:
         """Write what was seen, or a folder's last file. Raises `InputError` where that, or the file
         before it, could not be written, as where the disk is full."""
-        self._end_part()
-        self._wait()
+        with self._held:
+            self._end_part()
+            self._wait()
         if self._notes:
             raise InputError("; ".join(self._notes))
