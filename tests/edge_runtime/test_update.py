@@ -129,7 +129,7 @@ def test_a_live_view_takes_a_new_model_over(
     monkeypatch.setattr(model_watch, "SETTLED", 0.05)
     place = quick_model(tmp_path / "m.onnx")
     file = ModelFile(place, threshold=0.0, patience=1)
-    actions, notes, stopping = Actions(file.load(), threshold=0.0), [], threading.Event()
+    actions, notes, stopping = Actions(file.load()), [], threading.Event()
     watching = threading.Thread(target=watch, args=(file, actions.use, notes.append, stopping))
     watching.start()
     frames = iter(Skeletons(stroll, 100_000))
