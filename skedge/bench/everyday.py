@@ -136,6 +136,7 @@ def measure(
     return {
         "schema": SCHEMA,
         "labels": list(recognizer.labels),
+        "taught": list(recognizer.taught),
         "thresholds": dict(zip(rules.labels, rules.thresholds.round(4).tolist(), strict=True)),
         "patience": dict(zip(rules.labels, rules.patience.tolist(), strict=True)),
         "lasting": dict(rules.lasting),
@@ -214,13 +215,19 @@ def rows_of(document: Mapping[str, Any]) -> list[list[str]]:
     ]
 
 
+def _notes(document: Mapping[str, Any]) -> tuple[str, ...]:
+    """What the columns mean, and what is measured beside the model's file."""
+    taught = ", ".join(document["taught"])
+    return (*NOTES, f"With what `skedge teach` has added: {taught}.") if taught else NOTES
+
+
 def _figure(value: float | None, digits: int) -> str:
     return "" if value is None else f"{value:.{digits}f}"
 
 
 def markdown(document: Mapping[str, Any]) -> str:
     """The table, the recall of each class, and what raised the false events."""
-    lines = [table(HEAD, rows_of(document)), "", *(f"- {note}" for note in NOTES)]
+    lines = [table(HEAD, rows_of(document)), "", *(f"- {note}" for note in _notes(document))]
     for one in document["sets"]:
         shares = [
             f"{label} {found['right']} of {found['performances']}"
@@ -255,7 +262,7 @@ def html(document: Mapping[str, Any], title: str) -> str:
         body += ['<div class="plots">', drawn, "</div>"]
     notes = [f"{one['name']}: {note}" for one in document["sets"] for note in one["notes"]]
     notes += [_advice(document["quieter"])] if document["quieter"] else []
-    body += [f'<p class="note">{page.escape(note)}</p>' for note in (*notes, *NOTES)]
+    body += [f'<p class="note">{page.escape(note)}</p>' for note in (*notes, *_notes(document))]
     return page.page(title, body)
 
 

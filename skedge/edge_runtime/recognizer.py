@@ -181,6 +181,11 @@ class Recognizer:
         return self.metadata.labels + (self._taught.new if self._taught else ())
 
     @property
+    def taught(self) -> tuple[str, ...]:
+        """What `skedge teach` has added, or taught again."""
+        return self._taught.labels if self._taught else ()
+
+    @property
     def given(self) -> dict[str, float]:
         """The thresholds that were asked for, by the labels of their actions."""
         if self.threshold is None:

@@ -138,6 +138,7 @@ def teach(
                 for one, _ in rest
                 if one.rate is None
             ),
+            *_left_as_they_are(recognizer, own, names),
             *_warnings(recognizer, clips, found.held_out, taught=found.taught),
         ],
         "file": str(path),
@@ -291,6 +292,20 @@ def _replaced(path: Path, new: list[str]) -> list[str]:
     return []
 
 
+def _left_as_they_are(
+    recognizer: Recognizer, store: "Store", names: Mapping[str, str]
+) -> list[str]:
+    """A warning about known actions in the user's store that nobody asked to teach again."""
+    known = {label.casefold() for label in recognizer.labels} - QUIET
+    left = [one for one in _with_clips(store) if one not in names and one.casefold() in known]
+    if not left:
+        return []
+    return [
+        f"{', '.join(left)}: known already, so these clips are part of anything else; --again"
+        f" {' '.join(map(shlex.quote, left))} teaches them as they are done here"
+    ]
+
+
 def _warnings(
     recognizer: Recognizer,
     clips: Mapping[str, list[list[Played]]],
@@ -307,10 +322,10 @@ def _warnings(
                 " model can hardly tell it from anything else: record more clips, or choose a"
                 " larger movement"
             )
-        if figures["recall"] == figures.get("recall_before"):
+        elif figures["recall"] == figures.get("recall_before"):
             found.append(
-                f"{label}: seen in {figures['recall']:g} % of its clips, as without being taught;"
-                " this changes little"
+                f"{label}: the model sees it in as many of these clips without being taught"
+                f" ({figures['recall']:g} %); record those that it misses"
             )
         if figures["false_per_hour"] > MANY_FALSE:
             found.append(

@@ -192,6 +192,13 @@ def test_an_action_that_the_model_knows_may_be_taught_as_somebody_does_it(room: 
     assert Recognizer.load(room.model).labels == before
 
 
+def test_anything_else_may_be_called_in_capitals(room: Room) -> None:
+    """`Other` was recorded as an action, for which there was then nothing else."""
+    room.lessons.record("Other", 1)
+    assert room.lessons.document()["doing"] == "recording other"
+    room.lessons.stop()
+
+
 def test_a_recording_may_be_given_up(room: Room) -> None:
     room.lessons.record("ring", 50)
     with pytest.raises(InputError, match="wait for the end of this: recording ring"):

@@ -314,6 +314,10 @@ class TestTeaching:
         assert wave["false_per_hour"] >= wave["false_per_hour_before"]
         assert Recognizer.load(room / "m.onnx").labels == ("wave", "clap", "idle", "jump")
         assert waves() == {"wave"}
+        flags = ["--model", str(room / "m.onnx"), "--out", str(room / "report")]
+        main(["evaluate", "everyday", "--data", str(room / "mine"), *flags])
+        said = (room / "report" / "everyday.md").read_text()
+        assert "- With what `skedge teach` has added: wave, jump." in said
         write_model(room / "m.onnx", metadata(frames=4, seconds=1.0, weights_sha256="1" * 64))
         [note] = Recognizer.load(room / "m.onnx").notes
         assert note.endswith(f"skedge teach {room / 'm.onnx'} {room / 'waves'} --again wave")
@@ -323,6 +327,10 @@ class TestTeaching:
         found = teach(room / "m.onnx", room / "waves")
         assert set(found["taught"]) == {"jump"}
         assert found["other"]["seconds"] == 75 + 15
+        (warning,) = [one for one in found["warnings"] if one.startswith("wave")]
+        assert "part of anything else; --again wave teaches them" in warning
+        found = teach(room / "m.onnx", room / "waves", again=["wave"])
+        assert not [one for one in found["warnings"] if "part of anything else" in one]
 
     def test_what_the_model_recognises_anyway_is_said(
         self, room: Path, monkeypatch: pytest.MonkeyPatch
@@ -332,7 +340,7 @@ class TestTeaching:
         found = teach(room / "m.onnx", room / "waves", again=["wave"])
         assert found["taught"]["wave"]["recall_before"] == 100
         assert found["taught"]["wave"]["false_per_hour_before"] == 25 / (75 / 3600)
-        assert any("as without being taught" in one for one in found["warnings"])
+        assert any("without being taught (100 %)" in one for one in found["warnings"])
 
     @pytest.mark.parametrize(
         ("again", "message"),

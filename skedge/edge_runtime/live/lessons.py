@@ -66,6 +66,7 @@ class Lessons:
             raise InputError(f"expected a name of 1 to {LONGEST_LABEL} letters, got {label[:80]!r}")
         if not 1 <= clips <= MOST_CLIPS:
             raise InputError(f"expected from 1 to {MOST_CLIPS} clips, got {clips}")
+        label = label.casefold() if label.casefold() in QUIET else label
         seconds = OTHER_SECONDS if label in QUIET else self._actions.recognizer.metadata.seconds
         takes = Takes(label, clips, seconds, countdown=COUNTDOWN)
         with only_one(self.store):
