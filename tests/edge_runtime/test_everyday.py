@@ -146,10 +146,17 @@ def test_no_action_is_louder_than_wanted_nor_quieter_than_need_be(seed: int, mos
         own = float(rules.thresholds[LABELS.index(label)])
         assert false(rules.with_thresholds(found), label) <= most * hours
         assert (label in found) == (false(rules, label) > most * hours)
+        assert found.get(label, 1) > own, "never louder than it was"
         lower = [one for one in RAISED if own < one < found.get(label, 0)]
         assert all(
             false(rules.with_thresholds({label: one}), label) > most * hours for one in lower
         )
+
+
+def test_as_many_false_events_as_one_would_bear_are_borne() -> None:
+    hour = [seen(KICKING, kind="x", duration=1800)] * 2
+    assert quieter(hour, RULES, 2.0) == {}
+    assert quieter(hour, RULES, 1.9) == {"kick": 0.9}
 
 
 def test_less_than_a_minute_of_other_movement_says_nothing() -> None:

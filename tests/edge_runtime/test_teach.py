@@ -342,6 +342,28 @@ class TestTeaching:
         assert found["taught"]["wave"]["false_per_hour_before"] == 25 / (75 / 3600)
         assert any("without being taught (100 %)" in one for one in found["warnings"])
 
+    def test_what_the_model_alone_sees_counts_as_seen(
+        self, room: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Clips of anything teach nothing; they are seen all the same, and no oftener by chance."""
+        monkeypatch.setattr("skedge.edge_runtime.teach._events", lambda recognizer, clip: ["wave"])
+        with StoreWriter(
+            room / "vague", name="v", layout=load_layout("ntu25"), labels=["wave"], rate=30.0
+        ) as writer:
+            for i in range(5):
+                writer.add(f"{i}", self.motion(100 + 5 * i, i), label=0)
+        taught = teach(room / "m.onnx", room / "vague", other=room / "mine", again=["wave"])
+        wave = taught["taught"]["wave"]
+        assert (wave["recall"], wave["recall_before"]) == (100, 100)
+        assert wave["threshold"] >= 0.6
+
+    def test_a_known_action_is_awaited_as_long_as_the_model_does(self, room: Path) -> None:
+        """Forty answers in a row are four seconds, which no clip has."""
+        write_model(room / "m.onnx", replace(MODEL, patience={"wave": 40}))
+        self.store(room / "waves", ["wave", "jump", "other"])
+        taught = teach(room / "m.onnx", room / "waves", again=["wave"])["taught"]
+        assert (taught["wave"]["recall"], taught["jump"]["recall"]) == (0, 100)
+
     @pytest.mark.parametrize(
         ("again", "message"),
         [
