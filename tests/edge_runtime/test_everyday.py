@@ -131,7 +131,9 @@ def noise(rng: np.random.Generator, spans: Sequence[Span] = ()) -> Watched:
 @given(st.integers(0, 2**32 - 1), st.sampled_from([0.0, 10.0, 100.0, 1000.0]))
 def test_no_action_is_louder_than_wanted_nor_quieter_than_need_be(seed: int, most: float) -> None:
     rng = np.random.default_rng(seed)
-    rules = replace(RULES, thresholds=np.array([0.35, 0.96, 0.5, 0.5]), lasting={"wave": 0.5, "kick": 0.5})
+    rules = replace(
+        RULES, thresholds=np.array([0.35, 0.96, 0.5, 0.5]), lasting={"wave": 0.5, "kick": 0.5}
+    )
     watched = [noise(rng) for _ in range(4)]
     loud = noise(rng, spans=[Span("wave", 0, 20)])
     found = quieter([*watched, loud], rules, most)
