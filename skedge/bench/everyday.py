@@ -149,7 +149,7 @@ def measure(
 def _quieter(
     watched: Sequence[Watched], recognizer: Recognizer, most_false: float
 ) -> dict[str, Any] | None:
-    """Thresholds with which the recordings have at most so many false events an hour of each
+    """Thresholds with which the recordings have at most `most_false` false events an hour of each
     action, those that were given among them, and what all sets together then come to; None where
     no other ones are needed."""
     rules = recognizer.rules

@@ -113,8 +113,8 @@ def _discriminant(
 
 @dataclass(frozen=True, eq=False)
 class HeldOut:
-    """How sure the discriminant was of clips that it had not seen: the probability that so many
-    answers in a row reach as begin an event, 0 to 1.
+    """How sure the discriminant was of clips that it had not seen: the probability that the answers
+    in a row reach that begin an event, 0 to 1.
 
     `mixed[label]` (clips, N) are those of all classes in the clips of one, in their order, `others`
     (stretches, N) those of all classes in stretches of the negatives that last `seconds` in all.
@@ -217,7 +217,7 @@ def _reached(taught: Taught, clip: np.ndarray, patience: Mapping[str, int]) -> n
 
 
 def _in_a_row(shares: np.ndarray, answers: int) -> float:
-    """What so many of the shares (T,) in a row reach, 0 where there are fewer."""
+    """What that number of `answers` in a row reach of the shares (T,), 0 where there are fewer."""
     if len(shares) < answers:
         return 0.0
     return float(np.lib.stride_tricks.sliding_window_view(shares, answers).min(axis=1).max())

@@ -178,7 +178,8 @@ def teach_clips(
     seconds: float,
 ) -> Lesson:
     """Learn the classes of `clips`, each the answers to it at several paces, the measured one
-    first, against a `background` of so many seconds; classes of the recognizer are taught again."""
+    first, against a `background` that lasts `seconds`; those that the recognizer has are taught
+    again."""
     again = tuple(label for label in clips if label in recognizer.labels)
     negatives = [part for one in background for part in stretches(one.embeddings)]
     by_label = {

@@ -294,7 +294,7 @@ class TestTeaching:
             assert {event.label for event in events} == {label}
 
     def test_a_known_action_is_taught_as_somebody_does_it(self, room: Path) -> None:
-        """Who is not recognised when she waves could only teach it under another name."""
+        """A wave that the model misses could only be taught under another name."""
         self.store(room / "waves", ["Wave", "jump", "other"])
 
         def waves() -> set[str]:
