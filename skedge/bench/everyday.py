@@ -181,8 +181,8 @@ def _advice(found: Mapping[str, Any]) -> str:
     hours = before["hours_of_other_movement"]
     long = f"{hours:.1f} hours" if hours >= 2 else f"{60 * hours:.0f} minutes"
     return (
-        f"Quieter: with --threshold {typed} no action raises more than {found['most']:g} false"
-        f" events an hour here; {', '.join(changes)}. These {long} chose it: on other days"
+        f"Quieter: with --threshold {typed} each action's false events are at most"
+        f" {found['most']:g} an hour here; {', '.join(changes)}. These {long} chose it: on other days"
         " it is somewhat worse."
     )
 

@@ -138,7 +138,9 @@ def test_it_says_which_thresholds_are_quieter_and_what_that_costs(
     every = ["evaluate", "everyday", "--data", str(room / "clips"), str(room / "film.npz"), *flags]
     main([*every, "--threshold", "0.34"])
     printed = capsys.readouterr().out
-    found = re.search(r"Quieter: with --threshold '(.+)' no action raises more than 1 .*", printed)
+    found = re.search(
+        r"Quieter: with --threshold '(.+)' each action's false events are at most 1 .*", printed
+    )
     assert found is not None
     assert found[0] in (tmp_path / "out" / "everyday.md").read_text()
     first = json.loads((tmp_path / "out" / "everyday.json").read_text())["quieter"]
