@@ -182,8 +182,8 @@ def _advice(found: Mapping[str, Any]) -> str:
     long = f"{hours:.1f} hours" if hours >= 2 else f"{60 * hours:.0f} minutes"
     return (
         f"Quieter: with --threshold {typed} each action's false events are at most"
-        f" {found['most']:g} an hour here; {', '.join(changes)}. These {long} chose it: on other days"
-        " it is somewhat worse."
+        f" {found['most']:g} an hour here; {', '.join(changes)}. These {long} chose it: on other"
+        " days it is somewhat worse."
     )
 
 
