@@ -149,10 +149,10 @@ def test_a_camera_that_is_missing_at_boot_is_waited_for() -> None:
         live_source.Live("camera 0", Later)
     Later.tries = 0
     camera = live_source.Live("camera 0", Later, sleep=sleep, wait=True)
-    assert camera.status == "camera 0: there is no /dev/video0"
+    assert camera.status == "there is no /dev/video0"
     assert next(iter(camera)).seconds == 0
     assert waits == [0.5, 1.0, 2.0]
-    assert said[0] == "camera 0: there is no /dev/video0, trying again in 0.5 s"
+    assert said[0] == "there is no /dev/video0, trying again in 0.5 s"
     assert (camera.status, camera.losses) == ("", 0)
     camera.close()
 

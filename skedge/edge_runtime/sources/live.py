@@ -91,7 +91,8 @@ class Live:
         except InputError as error:
             if not wait:
                 raise
-            self.status = self._reason = str(error)
+            # Whoever shows the status has the name before it.
+            self.status = self._reason = str(error).removeprefix(f"{name}: ")
 
     def __iter__(self) -> Iterator[Frame]:
         self._iterated = True
