@@ -26,8 +26,8 @@ _ABOVE = re.compile(
     rb'(?:"?sep=[,;\t|]"?\n)?((?:#(?!n/a)[^\n]*\n){0,999}#(?!n/a)[# ]*)?', re.IGNORECASE
 )
 _DECIMAL = re.compile(r"\s*[-+]?\d*,\d+([eE][-+]?\d+)?\s*")
-# Seconds, milliseconds, microseconds and nanoseconds in a second: which of them a column of times is
-# in is known by the frames a second, which lie between these two.
+# Seconds, milliseconds, microseconds and nanoseconds in a second. In which a column of times is, is
+# known by its frames a second, which lie between these two.
 _UNITS = (1.0, 1e3, 1e6, 1e9)
 _SLOW, _FAST = 8.0, 240.0
 # Titles of columns that tell people and moments apart, as `plain` gives them. Where frames are
