@@ -264,6 +264,17 @@ def test_a_damaged_recording_is_one_line_wherever_the_damage_is(tmp_path: Path) 
     assert all("damaged.npz: expected" in text for text in said)
 
 
+@pytest.mark.parametrize("steps", [[60.0] * 3, [0.1, 0.1, 0.1, 0.1, 900.0, 900.0]])
+def test_what_a_slow_or_stalling_camera_wrote_is_read(tmp_path: Path, steps: list[float]) -> None:
+    """Nobody is in the pictures of the first second; then one comes every quarter of an hour."""
+    writer = PoseWriter(load_layout("blazepose33"))
+    for number, seconds in enumerate(np.cumsum([0.0, *steps])):
+        writer.add(seconds, [Person(1, BODY[0])] if number > len(steps) - 3 else [])
+    writer.write(tmp_path / "slow.npz")
+    (found,) = read_poses(tmp_path / "slow.npz")
+    np.testing.assert_allclose(found.seconds, np.cumsum([0.0, *steps])[-3:])
+
+
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [

@@ -177,7 +177,7 @@ class TestCommand:
         with pytest.raises(SystemExit) as ended:
             main(["teach", str(model), str(tmp_path / "mine")])
         assert ended.value.code == 2
-        assert "two clips of each new class" in capsys.readouterr().err
+        assert "two clips of each class to teach" in capsys.readouterr().err
 
     def test_what_was_done_before_the_end_is_kept(
         self, record: Callable[..., None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
