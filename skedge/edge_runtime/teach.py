@@ -89,19 +89,7 @@ def teach(
             f"{store}: expected two clips of each class to teach at the least, five are good, got"
             f" one of {', '.join(single)}"
         )
-    rest = [(own, _numbers(own, lambda label: label not in names))]
-    if other is not None:
-        more_clips = Store(other)
-        theirs = {label.casefold() for label in (*names, *names.values())}
-        rest.append((more_clips, _numbers(more_clips, lambda one: one.casefold() not in theirs)))
-    seconds = sum(float(one.index["frames"][numbers].sum()) / _rate(one) for one, numbers in rest)
-    if seconds < LEAST_OTHER:
-        raise InputError(
-            f"{store}: expected a minute or more of anything else, so that the actions"
-            f" ({', '.join(counts)[:80]}) can be told from it, got {seconds:.0f} s; move about as"
-            f" usual before the camera: `skedge record other --out {shlex.quote(str(store))}`, or"
-            " name a store with --other"
-        )
+    rest = _anything_else(own, other, names)
     for one, numbers in [(own, mine), *rest]:
         _check(one, numbers)
     clips: dict[str, list[list[Played]]] = {label: [] for label in counts}
@@ -117,6 +105,7 @@ def teach(
                 f" an answer ({_least_seconds(recognizer):.1f} s), got {answered} of"
                 f" {counts[label]}; record it again"
             )
+    seconds = _seconds(rest)
     background = [play(recognizer, one, i) for one, numbers in rest for i in track(numbers)]
     found = teach_clips(recognizer, clips, background, seconds=seconds)
     path = out or beside(model)
@@ -158,9 +147,38 @@ def _to_teach(recognizer: Recognizer, store: "Store", again: Sequence[str]) -> d
         raise InputError(f"{store.path}: expected clips of {', '.join(sorted(absent))}, got none")
     return {
         label: known.get(label.casefold(), label)
-        for label in store.labels
+        for label in _with_clips(store)
         if label.casefold() in wanted or label.casefold() not in {*known, *QUIET}
     }
+
+
+def _anything_else(
+    own: "Store", other: Path | None, names: Mapping[str, str]
+) -> list[tuple["Store", list[int]]]:
+    """Stores, and the numbers of their clips of none of the classes that are taught, `names`.
+
+    Raises `InputError` for less than a minute of them.
+    """
+    from skedge.datasets.store import Store
+
+    taught = {label.casefold() for label in names}
+    stores = [own] if other is None else [own, Store(other)]
+    rest = [(one, _numbers(one, lambda label: label.casefold() not in taught)) for one in stores]
+    seconds = _seconds(rest)
+    if seconds < LEAST_OTHER:
+        actions = ", ".join(dict.fromkeys(names.values()))
+        record = f"skedge record other --out {shlex.quote(str(own.path))}"
+        raise InputError(
+            f"{own.path}: expected a minute or more of anything else, so that the actions"
+            f" ({actions[:80]}) can be told from it, got {seconds:.0f} s; move about as usual"
+            f" before the camera: `{record}`, or name a store with --other"
+        )
+    return rest
+
+
+def _seconds(clips: Iterable[tuple["Store", list[int]]]) -> float:
+    """How long all these clips of stores are."""
+    return sum(float(one.index["frames"][numbers].sum()) / _rate(one) for one, numbers in clips)
 
 
 @dataclass(frozen=True, eq=False)
