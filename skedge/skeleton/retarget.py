@@ -24,6 +24,7 @@ def _side(side: str) -> dict[str, list[dict[str, float]]]:
         f"{side}_thumb": [{f"{side}_hand": 1}],
         f"{side}_foot": [{f"{side}_foot_index": 1}, {f"{side}_ankle": 1}],
         f"{side}_foot_index": [{f"{side}_foot": 1}],
+        f"{side}_small_toe": [{f"{side}_foot_index": 1}],
         f"{side}_heel": [{f"{side}_ankle": 1}],
         # Faces without features: all of them at the head.
         **{

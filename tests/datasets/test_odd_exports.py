@@ -154,13 +154,12 @@ def test_flags_that_are_still_needed_are_told_together_with_those_given(up, flip
     assert once[:, 1] == pytest.approx(both[:, 1])
 
 
-def _pictured() -> list[np.ndarray]:
-    """Clips (T, 17, 3) of people in pixels, with scores."""
-    coco = load_layout("coco17")
+def _pictured(layout: str = "coco17") -> list[np.ndarray]:
+    """Clips (T, V, 3) of people in pixels, with scores."""
     rng = np.random.default_rng(0)
     clips = []
     for clip in people():
-        flat = retarget(clip[0], NTU, coco)
+        flat = retarget(clip[0], NTU, load_layout(layout))
         flat[..., :2] = (640, 360) - 150 * flat[..., :2]
         flat[..., 2] = rng.uniform(0.3, 1, flat.shape[:-1])
         clips.append(flat)
@@ -210,3 +209,13 @@ def test_shares_of_a_picture_in_arrays_are_told(tmp_path):
         "arrays", folder, store, layout="coco17", mending=Mending(channels="xys")
     )["warnings"]
     assert any("shares of its width and height" in note for note in told)
+
+
+def test_openpose_is_read_and_known_where_it_is_called_a_kinect(tmp_path):
+    """Both have 25 joints, in another order."""
+    folder = _folder(tmp_path / "set", _pictured("openpose25"))
+    flat = Mending(channels="xys")
+    told = import_dataset("arrays", folder, tmp_path / "a", layout="openpose25", mending=flat)
+    assert not any("layout" in note for note in told["warnings"])
+    told = import_dataset("arrays", folder, tmp_path / "b", layout="ntu25", mending=flat)
+    assert any("in openpose25's; --layout openpose25" in note for note in told["warnings"])

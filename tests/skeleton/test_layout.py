@@ -181,3 +181,13 @@ def test_a_layout_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
     path = tmp_path / "layout.json"
     path.write_text(json.dumps(load_layout("sbu15").to_dict()), encoding="utf-8-sig")
     assert load_layout(str(path)).joints == load_layout("sbu15").joints
+
+
+def test_openpose_has_its_joints_at_the_published_places() -> None:
+    """BODY_25 in OpenPose's documentation of its output."""
+    joints = load_layout("openpose25").joints
+    for number, joint in {0: "nose", 1: "shoulder_center", 2: "right_shoulder", 4: "right_wrist",
+                          7: "left_wrist", 8: "hip_center", 11: "right_ankle", 14: "left_ankle",
+                          15: "right_eye", 18: "left_ear", 19: "left_foot_index",
+                          21: "left_heel", 24: "right_heel"}.items():  # fmt: skip
+        assert joints[number] == joint
