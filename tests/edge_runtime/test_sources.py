@@ -328,6 +328,16 @@ def test_joints_of_a_number_that_several_layouts_have_are_known_by_their_limbs(
         open_source(str(tmp_path / "clip.npy"), layout="ntu25")
 
 
+def test_openposes_joints_are_known_and_a_kinects_need_no_note(tmp_path: Path) -> None:
+    """Both have 25, and a body that is hardly seen is taken for the usual one's."""
+    for name, said in (("openpose25", "taken for openpose25's"), ("ntu25", "")):
+        np.save(tmp_path / "clip.npy", retarget(people()[0], NTU, load_layout(name))[0])
+        found = _played(tmp_path / "clip.npy", rate=30)
+        assert found.layout == load_layout(name)
+        assert said in " ".join(found.notes)
+        assert bool(found.notes) == bool(said)
+
+
 def test_skeletons_in_a_file_are_read_as_predict_reads_them(tmp_path: Path) -> None:
     """Persons before frames or behind them, and nobody where all is zero."""
     two = np.concatenate([people()[0], people()[1]])

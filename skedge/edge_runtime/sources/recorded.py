@@ -12,6 +12,9 @@ from skedge.skeleton.layout import Layout, check_joint_count, layout_names, load
 from skedge.skeleton.mend import absent_zeros, persons_first
 from skedge.skeleton.order import layout_of
 
+# What joints of its number are, unless they look like another layout's.
+USUAL = "ntu25"
+
 
 def frames_of(clip: np.ndarray, rate: float) -> Iterator[Frame]:
     """A clip (T, M, V, 3) in metres, NaN where absent, as frames `rate` a second; persons go by
@@ -68,12 +71,16 @@ def clip_of_file(
 
 
 def _layout_of(joints: np.ndarray, path: Path, notes: list[str]) -> Layout:
-    """The built-in layout of joints (M, T, V, 3), noted where several layouts have that number."""
+    """The built-in layout of joints (M, T, V, 3), noted where several layouts have that number and
+    it is not the usual one."""
     layouts = [load_layout(name) for name in layout_names()]
     fitting = [layout for layout in layouts if len(layout) == joints.shape[2]]
     if len(fitting) == 1:
         return fitting[0]
     found = layout_of(joints) if fitting else None
+    usual = next((layout for layout in fitting if layout.name == USUAL), None)
+    if usual is not None and (found is None or found.name == USUAL):
+        return usual
     if found is None:
         counts = sorted({len(layout) for layout in layouts})
         wanted = (
