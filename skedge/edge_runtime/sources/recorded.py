@@ -43,9 +43,9 @@ def clip_of_file(
     """The clip (T, V, 3) or (T, M, V, 3) in a .npy or .npz file, `rate` frames a second (30 where
     it is None), its layout, and what was assumed about it.
 
-    The layout is the one named, else the built-in one of so many joints; of several the one in
-    whose order the joints are a human's. Raises `InputError` for what is no clip, and for joints
-    that are in no known order.
+    The layout is the one named, else the built-in one of that number of joints; of several the one
+    in whose order the joints are a human's, or the usual one where there is none. Raises
+    `InputError` for what is no clip, and for joints that are in no known order.
     """
     if rate is not None and not 0 < rate < 1000:
         raise InputError(f"--rate: expected frames a second, up to 1000, got {rate:g}")
