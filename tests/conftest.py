@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.edge_runtime.chromium import Chromium, find_chromium
+
 # No deadline: the machines that run the tests are small and busy. In continuous integration the
 # same examples every time: what is looked for there is what a change broke.
 settings.register_profile("skedge", deadline=None, derandomize=bool(os.environ.get("CI")))
@@ -185,3 +187,13 @@ def networks() -> Path:
     if not all((folder / one.name).is_file() for one in MODELS.values()):
         pytest.skip("needs the pose estimator's networks: run `skedge pose fetch`")
     return folder
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
+    """A headless browser; the test is skipped where there is none."""
+    program = find_chromium()
+    if program is None:
+        pytest.skip("needs Chromium: apt-get install chromium")
+    with Chromium(program, tmp_path_factory.mktemp("profile")) as browser:
+        yield browser

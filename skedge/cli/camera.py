@@ -226,8 +226,8 @@ def pose_fetch_command(parser: ArgumentParser) -> Callable[[Any], None]:
 
 
 def teach_command(parser: ArgumentParser) -> Callable[[Any], None]:
-    """Teach a model new actions from a few clips. It needs a minute of anything else, too;
-    nothing is trained.
+    """Teach a model actions that are new or missed. It needs a few clips of each and a minute of
+    anything else; nothing is trained.
 
     Example: skedge teach default stores/mine
     """
@@ -235,14 +235,14 @@ def teach_command(parser: ArgumentParser) -> Callable[[Any], None]:
     parser.add_argument(
         "data",
         type=Path,
-        help="store of clips of the new actions and of `other`, as `skedge record` makes it",
+        help="store of clips of the actions and of `other`, as `skedge record` makes it",
     )
     parser.add_argument(
         "--other",
         "--known",
         type=Path,
         metavar="STORE",
-        help="store of anything else: all of its clips that are of none of the new actions",
+        help="store of anything else: all of its clips that are of none of the taught actions",
     )
     parser.add_argument(
         "--again",

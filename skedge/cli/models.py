@@ -189,8 +189,8 @@ def evaluate_everyday_command(parser: ArgumentParser) -> Callable[[Any], None]:
         type=float,
         default=1.0,
         metavar="NUMBER",
-        help="false events an hour of each action that you would bear (default: 1); it says which"
-        " thresholds do that",
+        help="false events an hour of each action that you would bear (default: 1); the report says"
+        " which thresholds keep to it",
     )
     parser.add_argument(
         "--out",

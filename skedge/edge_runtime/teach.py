@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from skedge.edge_runtime.events import PATIENCE, QUIET, find_events
+from skedge.edge_runtime.events import PATIENCE, QUIET, EventRules, find_events
 from skedge.edge_runtime.learning import HeldOut, hold_out, learn
 from skedge.edge_runtime.recognizer import Recognizer
 from skedge.edge_runtime.taught import Taught, beside, taught_by
@@ -107,7 +107,7 @@ def teach(
             )
     seconds = _seconds(rest)
     background = [play(recognizer, one, i) for one, numbers in rest for i in track(numbers)]
-    found = teach_clips(recognizer, clips, background, seconds=seconds)
+    taught, held_out = teach_clips(recognizer, clips, background, seconds=seconds)
     path = out or beside(model)
     command = " ".join(
         [f"skedge teach {shlex.quote(str(model))} {shlex.quote(str(store))}"]
@@ -116,10 +116,10 @@ def teach(
         + ([f"--out {shlex.quote(str(out))}"] if out else [])
     )
     replaced = _replaced(path, [*counts])
-    replace(found.taught, command=command).save(path)
+    replace(taught, command=command).save(path)
     return {
-        "taught": found.taught.report,
-        "other": {"seconds": round(seconds, 1), "stretches": len(found.held_out.others)},
+        "taught": taught.report,
+        "other": {"seconds": round(seconds, 1), "stretches": len(held_out.others)},
         "warnings": [
             *replaced,
             *(
@@ -127,8 +127,8 @@ def teach(
                 for one, _ in rest
                 if one.rate is None
             ),
-            *_left_as_they_are(recognizer, own, names),
-            *_warnings(recognizer, clips, found.held_out, taught=found.taught),
+            *_not_taught_again(recognizer, own, names),
+            *_warnings(recognizer, clips, held_out, taught=taught),
         ],
         "file": str(path),
     }
@@ -181,23 +181,15 @@ def _seconds(clips: Iterable[tuple["Store", list[int]]]) -> float:
     return sum(float(one.index["frames"][numbers].sum()) / _rate(one) for one, numbers in clips)
 
 
-@dataclass(frozen=True, eq=False)
-class Lesson:
-    """What was `taught` to a model, with its report, and how it did on clips that were left out."""
-
-    taught: Taught
-    held_out: HeldOut
-
-
 def teach_clips(
     recognizer: Recognizer,
     clips: Mapping[str, Sequence[Sequence[Played]]],
     background: Sequence[Played],
     seconds: float,
-) -> Lesson:
+) -> tuple[Taught, HeldOut]:
     """Learn the classes of `clips`, each the answers to it at several paces, the measured one
     first, against a `background` that lasts `seconds`; those that the recognizer has are taught
-    again."""
+    again. What was learned, with its report, and how it did on clips that were left out."""
     again = tuple(label for label in clips if label in recognizer.labels)
     negatives = [part for one in background for part in stretches(one.embeddings)]
     by_label = {
@@ -213,8 +205,10 @@ def teach_clips(
     }
     report = {label: _figures(held_out, label, thresholds[label]) for label in clips}
     for label in again:
-        before = np.array([_raises(recognizer, paces[0], label) for paces in clips[label]])
-        false = sum(_events(recognizer, one).count(label) for one in background)
+        before = np.array(
+            [label in events_of(recognizer.rules, paces[0]) for paces in clips[label]]
+        )
+        false = sum(events_of(recognizer.rules, one).count(label) for one in background)
         seen = held_out.mixed[label][:, held_out.labels.index(label)] >= thresholds[label]
         report[label] |= {
             "recall": round(100 * float((before | seen).mean()), 1),
@@ -230,7 +224,7 @@ def teach_clips(
         report=report,
         again=again,
     )
-    return Lesson(taught, held_out)
+    return taught, held_out
 
 
 def _figures(held_out: HeldOut, label: str, threshold: float) -> dict[str, float]:
@@ -311,7 +305,7 @@ def _replaced(path: Path, new: list[str]) -> list[str]:
     return []
 
 
-def _left_as_they_are(
+def _not_taught_again(
     recognizer: Recognizer, store: "Store", names: Mapping[str, str]
 ) -> list[str]:
     """A warning about known actions in the user's store that nobody asked to teach again."""
@@ -352,7 +346,7 @@ def _warnings(
                 " more of anything else, above all what looks like it"
             )
         for known in recognizer.labels:
-            raised = sum(_raises(recognizer, paces[0], known) for paces in own)
+            raised = sum(known in events_of(recognizer.rules, paces[0]) for paces in own)
             if raised > len(own) / 2 and known != label:
                 found.append(
                     f"{label}: the model takes it for {known!r}, which it knows, in {raised} of"
@@ -366,14 +360,10 @@ def _warnings(
     return found
 
 
-def _raises(recognizer: Recognizer, clip: Played, label: str) -> bool:
-    return label in _events(recognizer, clip)
-
-
-def _events(recognizer: Recognizer, clip: Played) -> list[str]:
+def events_of(rules: EventRules, clip: Played) -> list[str]:
     """The labels of a clip's events."""
-    events = find_events(recognizer.rules, clip.probabilities, clip.seconds.tolist())
+    events = find_events(rules, clip.probabilities, clip.seconds.tolist())
     return [event.label for event in events]
 
 
-__all__ = ["Played", "Taught", "play", "stretches", "teach", "teach_clips"]
+__all__ = ["Played", "Taught", "events_of", "play", "stretches", "teach", "teach_clips"]

@@ -19,7 +19,7 @@ from skedge.cli import main
 from skedge.datasets.store import StoreWriter
 from skedge.skeleton import load_layout
 from skedge.skeleton.errors import InputError
-from tests.edge_runtime.chromium import Chromium, find_chromium
+from tests.edge_runtime.chromium import Chromium
 from tests.edge_runtime.edge_models import METADATA, write_streaming_model
 
 
@@ -298,48 +298,44 @@ def test_no_number_at_an_axis_is_cut_off(values: list[float], log: bool) -> None
     assert all(float(x) >= len(text) * digit for x, text in beside)
 
 
-def test_all_columns_are_in_view_on_a_laptop(measured: Path, tmp_path: Path) -> None:
+def test_all_columns_are_in_view_on_a_laptop(
+    browser: Chromium, measured: Path, tmp_path: Path
+) -> None:
     """The accuracies were to the right of what 1280 pixels show."""
-    program = find_chromium()
-    if program is None:
-        pytest.skip("needs Chromium: apt-get install chromium")
     document = json.loads((measured / "bench.json").read_text())
     for model in document["models"]:
         model["latency"]["noisy"] = True
         model["accuracy"] = {"top1": 91.2, "protocol": "xsub-choose", "part": "val"}
     report.write(document, tmp_path)
-    with Chromium(program, tmp_path) as browser:
-        tab = browser.open((tmp_path / "bench.html").as_uri(), 1280, 900)
-        tab.wait("document.querySelector('.table')")
-        table = "document.querySelector('.table')"
-        assert tab.value(f"{table}.scrollWidth - {table}.clientWidth") == 0
+    tab = browser.open((tmp_path / "bench.html").as_uri(), 1280, 900)
+    tab.wait("document.querySelector('.table')")
+    table = "document.querySelector('.table')"
+    assert tab.value(f"{table}.scrollWidth - {table}.clientWidth") == 0
 
 
-def test_the_page_opens_offline_in_a_browser(measured: Path, tmp_path: Path) -> None:
-    program = find_chromium()
-    if program is None:
-        pytest.skip("needs Chromium: apt-get install chromium")
+def test_the_page_opens_offline_in_a_browser(
+    browser: Chromium, measured: Path, tmp_path: Path
+) -> None:
     shutil.copy(measured / "bench.html", tmp_path / "a page.html")
-    with Chromium(program, tmp_path) as browser:
-        for width, phone in ((1280, False), (390, True)):
-            tab = browser.open((tmp_path / "a page.html").as_uri(), width, 1600, phone=phone)
-            tab.wait("document.querySelectorAll('figure svg').length >= 5")
-            tab.screenshot(tmp_path / f"{width}.png")
-            assert tab.value("document.querySelector('tbody').children.length") == 5
-            assert tab.value("document.documentElement.scrollWidth") <= width, (
-                "the page must not scroll sideways"
-            )
-            # Every line and mark lies within its plot.
-            outside = """[...document.querySelectorAll('svg')].flatMap(svg => {
-                const box = svg.getBoundingClientRect();
-                return [...svg.querySelectorAll('polyline, circle, text')].filter(mark => {
-                    const own = mark.getBoundingClientRect();
-                    return own.left < box.left - 1 || own.right > box.right + 1 || own.top < box.top - 1 ||
-                        own.bottom > box.bottom + 1 || !(own.width + own.height > 0);
-                }).map(mark => mark.outerHTML)})"""
-            assert tab.value(outside) == []
-            assert tab.complaints() == []
-            assert all(one.startswith(("file:", "data:")) for one in tab.requests()), (
-                "the page asks the network"
-            )
+    for width, phone in ((1280, False), (390, True)):
+        tab = browser.open((tmp_path / "a page.html").as_uri(), width, 1600, phone=phone)
+        tab.wait("document.querySelectorAll('figure svg').length >= 5")
+        tab.screenshot(tmp_path / f"{width}.png")
+        assert tab.value("document.querySelector('tbody').children.length") == 5
+        assert tab.value("document.documentElement.scrollWidth") <= width, (
+            "the page must not scroll sideways"
+        )
+        # Every line and mark lies within its plot.
+        outside = """[...document.querySelectorAll('svg')].flatMap(svg => {
+            const box = svg.getBoundingClientRect();
+            return [...svg.querySelectorAll('polyline, circle, text')].filter(mark => {
+                const own = mark.getBoundingClientRect();
+                return own.left < box.left - 1 || own.right > box.right + 1 || own.top < box.top - 1 ||
+                    own.bottom > box.bottom + 1 || !(own.width + own.height > 0);
+            }).map(mark => mark.outerHTML)})"""
+        assert tab.value(outside) == []
+        assert tab.complaints() == []
+        assert all(one.startswith(("file:", "data:")) for one in tab.requests()), (
+            "the page asks the network"
+        )
     assert (tmp_path / "1280.png").stat().st_size > 30_000

@@ -335,7 +335,7 @@ class TestTeaching:
     def test_what_the_model_recognises_anyway_is_said(
         self, room: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("skedge.edge_runtime.teach._events", lambda recognizer, clip: ["wave"])
+        monkeypatch.setattr("skedge.edge_runtime.teach.events_of", lambda rules, clip: ["wave"])
         self.store(room / "waves", ["wave", "other"])
         found = teach(room / "m.onnx", room / "waves", again=["wave"])
         assert found["taught"]["wave"]["recall_before"] == 100
@@ -346,7 +346,7 @@ class TestTeaching:
         self, room: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Clips of anything teach nothing; they are seen all the same, and no oftener by chance."""
-        monkeypatch.setattr("skedge.edge_runtime.teach._events", lambda recognizer, clip: ["wave"])
+        monkeypatch.setattr("skedge.edge_runtime.teach.events_of", lambda rules, clip: ["wave"])
         with StoreWriter(
             room / "vague", name="v", layout=load_layout("ntu25"), labels=["wave"], rate=30.0
         ) as writer:

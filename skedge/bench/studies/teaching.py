@@ -8,16 +8,17 @@ teaches actions that the model knows, and prints what it did before.
 """
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from skedge.datasets.store import Store
-from skedge.edge_runtime.events import EventRules, find_events
+from skedge.edge_runtime.events import EventRules
 from skedge.edge_runtime.recognizer import Recognizer
 from skedge.edge_runtime.scoring.everyday import SYNONYMS
-from skedge.edge_runtime.teach import PACES, RATE, play, teach_clips
+from skedge.edge_runtime.teach import PACES, RATE, events_of, play, teach_clips
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.markdown import table
 
@@ -57,7 +58,7 @@ def measure(recognizer: Recognizer, store: Store, how: argparse.Namespace) -> di
     rest = rest[: int(np.searchsorted(lengths, 60 * how.minutes)) + 1]
     seconds = float(store.index["frames"][rest].sum() / rate)
     background = [play(recognizer, store, int(i)) for i in rest]
-    taught = teach_clips(recognizer, clips, background, seconds=seconds).taught
+    taught, _ = teach_clips(recognizer, clips, background, seconds=seconds)
     rules = EventRules.of(
         recognizer.metadata,
         recognizer.labels + taught.new,
@@ -66,11 +67,10 @@ def measure(recognizer: Recognizer, store: Store, how: argparse.Namespace) -> di
     before, after = {}, {}
     for i in map(int, test):
         clip = play(recognizer, store, i)
-        answers = clip.probabilities
-        before[i] = _events(recognizer.rules, answers, clip.seconds)
-        if len(answers):
-            answers = taught.combine(answers, clip.embeddings, recognizer.metadata)
-        after[i] = _events(rules, answers, clip.seconds)
+        before[i] = after[i] = events_of(recognizer.rules, clip)
+        if len(clip.seconds):
+            both = taught.combine(clip.probabilities, clip.embeddings, recognizer.metadata)
+            after[i] = events_of(rules, replace(clip, probabilities=both))
     other = test[~np.isin(kinds[test], every)]
     hours = float(store.index["frames"][other].sum() / rate) / 3600
     rows = {}
@@ -83,10 +83,6 @@ def measure(recognizer: Recognizer, store: Store, how: argparse.Namespace) -> di
         for name, events in (("false", after), ("false before", before)):
             rows[label][name] = sum(events[i].count(label) for i in other) / hours
     return rows
-
-
-def _events(rules: EventRules, answers: np.ndarray, seconds: np.ndarray) -> list[str]:
-    return [event.label for event in find_events(rules, answers, seconds.tolist())]
 
 
 def _mean(values: list[Any]) -> float:

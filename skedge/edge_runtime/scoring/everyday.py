@@ -28,8 +28,9 @@ from skedge.skeleton.retarget import retarget
 Part = Literal["all", "train", "val", "test"]
 RATE = 30.0
 UNLABELLED = "recordings without a label"
-# Where a threshold is looked for that keeps an action quiet.
-LEAST = 1 / 60  # hours
+# Thresholds among which one is looked for that keeps an action quiet, and the least hours of other
+# movement for that.
+LEAST = 1 / 60
 RAISED = (0.9, 0.95, 0.97, 0.98, 0.99, 0.995, 0.998, 0.999, 0.9995, NEVER)
 THRESHOLDS = (*np.round(np.arange(0.2, 0.95, 0.05), 2).tolist(), 0.95, 0.97, 0.98, 0.99, 0.995)
 # What public datasets and people call the actions of the model that comes with skedge.
