@@ -33,31 +33,32 @@ class Guesses:
         self._untold, self._told = 0, -NOTE_EVERY
         self._lock = threading.Lock()
 
-    def wait(self, address: str) -> float:
-        """Seconds until this address may try a token; 0 where it may now."""
-        with self._lock:
-            now = self._clock()
-            own = self._whole.get(network(address), now) - now - (FREE - 1) * RECOVERY
-            everybody = self._all - now - (FREE_OF_ALL - 1) * RECOVERY_OF_ALL
-            return max(0.0, own, everybody)
+    def tried(self, address: str, right: bool) -> float:
+        """Seconds until this address may try a token; 0 where this try counts.
 
-    def wrong(self, address: str) -> None:
-        """That address has shown a wrong token."""
+        One step, so that many tries side by side are no more than one after the other.
+        """
         name = network(address)
         with self._lock:
             now = self._clock()
+            own = self._whole.get(name, now) - now - (FREE - 1) * RECOVERY
+            everybody = self._all - now - (FREE_OF_ALL - 1) * RECOVERY_OF_ALL
+            wait = max(0.0, own, everybody)
+            if wait or right:
+                return wait
             self._whole[name] = max(self._whole.pop(name, now), now) + RECOVERY
             self._all = max(self._all, now) + RECOVERY_OF_ALL
             if len(self._whole) > REMEMBERED:
                 self._whole.popitem(last=False)
             self._untold += 1
             if now - self._told < NOTE_EVERY:
-                return
+                return 0.0
             count = self._untold
             self._untold = 0
             self._told = now
         tokens = "a wrong token" if count == 1 else f"{count} wrong tokens, the last"
         self._note(f"page: {tokens} from {address}")
+        return 0.0
 
 
 def network(address: str) -> str:

@@ -382,19 +382,18 @@ class _Handler(BaseHTTPRequestHandler):
         token = self.server.token
         if token is None or self._has_cookie():
             return True
+        right = hmac.compare_digest(shown.encode(), token.encode())
         address = str(self.client_address[0])
-        wait = self.server.guesses.wait(address) if shown else 0.0
+        wait = self.server.guesses.tried(address, right) if shown else 0.0
         if wait:
             self._wait = math.ceil(wait)
             self._refuse(
                 HTTPStatus.TOO_MANY_REQUESTS, f"too many wrong tokens, wait {self._wait} s"
             )
             return False
-        self._grant = hmac.compare_digest(shown.encode(), token.encode())
+        self._grant = right
         if self._grant:
             return True
-        if shown:
-            self.server.guesses.wrong(address)
         self._refuse(
             HTTPStatus.UNAUTHORIZED,
             "this page needs the address that skedge printed when it started, with its token",
