@@ -23,8 +23,8 @@ from skedge.skeleton.prepare import prepare, seen, unmasked
 from skedge.skeleton.resample import TOLERANCE, at_rate, newest
 
 HOP = 0.1
-# Seconds between two counts of what goes on, and that are remembered for the next event's count.
-COUNTED, REMEMBERED = 2.0, 12.0
+# Seconds between two counts of what goes on.
+COUNTED = 2.0
 # A person not seen for the debounce, and for these seconds at the least, is away.
 AWAY = 0.5
 
@@ -492,11 +492,10 @@ class Recognizer:
         found = [self._whole(event, state, person) for event in events]
         if moment - state.counted >= COUNTED:
             state.counted = moment
-            going = state.events.open
             state.counts = {
-                one.label: state.counter.count(one.start, moment, one.label) for one in going
+                one.label: state.counter.count(one.start, moment, one.label)
+                for one in state.events.open
             }
-            state.counter.forget(min([moment, *(one.start for one in going)]) - REMEMBERED)
         return found
 
 

@@ -74,12 +74,6 @@ class Counter:
             self._frames.append(np.asarray(joints, np.float32))
             self._moments.append(moment)
 
-    def forget(self, before: float) -> None:
-        """Drop what was seen before that moment."""
-        while self._moments and self._moments[0] < before:
-            self._moments.popleft()
-            self._frames.popleft()
-
     def advance(self, start: float, end: float, label: str | None = None) -> None:
         """Count for good what lies far behind `end` of an action that began at `start` and goes on.
         To be called more often than every `PIECE` seconds."""
