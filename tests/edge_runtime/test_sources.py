@@ -1,9 +1,13 @@
 """Sources: what a text opens, time stamps, and cameras that are lost."""
 
 import os
+import socket
 import subprocess
 import sys
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,7 +18,7 @@ import pytest
 
 from skedge.datasets.store import Store
 from skedge.edge_runtime.interfaces import Frame
-from skedge.edge_runtime.sources import Live, Played, open_source
+from skedge.edge_runtime.sources import Live, Played, cameras, open_source
 from skedge.edge_runtime.sources.cameras import open_pi_camera, without_password
 from skedge.edge_runtime.sources.recordings import read_pictures
 from skedge.skeleton import InputError, load_layout
@@ -167,6 +171,106 @@ class TestLive:
 
         with pytest.raises(InputError, match="camera 7"):
             Live("camera 7", opener)
+
+    def test_a_driver_is_not_released_while_a_picture_is_on_its_way(self) -> None:
+        """The page and the camera have threads of their own, and a driver may crash that way."""
+        reading, picture, said = threading.Event(), threading.Event(), []
+
+        class Slow(Unplugged):
+            def __init__(self) -> None: ...
+
+            def read(self) -> np.ndarray:
+                reading.set()
+                said.append(picture.wait(20))
+                return np.zeros((4, 4, 3), np.uint8)
+
+            def release(self) -> None:
+                said.append("released")
+
+        camera = Live("camera 0", Slow)
+        looking = threading.Thread(target=lambda: said.append(len(list(camera))))
+        looking.start()
+        assert reading.wait(20)
+        camera.close()
+        picture.set()
+        looking.join(20)
+        assert said == [True, "released", 1]
+
+    @needs_opencv
+    @pytest.mark.parametrize("pictures", [None, 5])
+    def test_a_stream_that_falls_silent_is_given_up_soon(
+        self, pictures: int | None, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """By itself OpenCV waits for half a minute, in which the live view says nothing."""
+        monkeypatch.setattr(cameras, "PATIENCE", 1.0)
+        with silent_stream(pictures) as address:
+            begin = time.monotonic()
+            if pictures is None:
+                with pytest.raises(InputError, match="expected a stream that can be opened"):
+                    cameras.open_stream(address)
+            else:
+                stream = cameras.open_stream(address)
+                given = [stream.read() for _ in range(pictures + 1)]
+                assert [picture is None for picture in given] == [False] * pictures + [True]
+                stream.release()
+        assert time.monotonic() - begin < 15
+
+    @needs_opencv
+    def test_a_slow_computer_sees_the_newest_picture_of_a_device(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        import cv2
+
+        class Device:
+            """Takes a picture a moment, and keeps as many as its driver's queue is long."""
+
+            def __init__(self, device: int, by: int) -> None:
+                self.queue = 4
+
+            def isOpened(self) -> bool:
+                return True
+
+            def set(self, what: int, value: float) -> None:
+                if what == cv2.CAP_PROP_BUFFERSIZE:
+                    self.queue = int(value)
+
+            def read(self) -> tuple[bool, np.ndarray]:
+                return True, np.full((4, 4, 3), 1 - self.queue, np.int8)
+
+        monkeypatch.setattr(cv2, "VideoCapture", Device)
+        picture = cameras.open_device(0).read()
+        assert picture is not None
+        assert (picture == 0).all(), "how many moments old it is"
+
+
+@contextmanager
+def silent_stream(pictures: int | None) -> Iterator[str]:
+    """The address of a camera that sends so many pictures and then nothing; None: not even that it
+    is one."""
+    import cv2
+
+    noise = np.random.default_rng(0).integers(0, 255, (48, 64, 3), np.uint8)
+    jpeg = cv2.imencode(".jpg", noise)[1].tobytes()
+    head = b"HTTP/1.0 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=x\r\n\r\n"
+    part = b"--x\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n%s\r\n" % (
+        len(jpeg),
+        jpeg,
+    )
+    held: list[socket.socket] = []
+
+    def serve() -> None:
+        with suppress(OSError):  # the server is closed
+            while True:
+                held.append(server.accept()[0])
+                held[-1].recv(4096)
+                if pictures is not None:
+                    held[-1].sendall(head + pictures * part)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=serve, daemon=True).start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}/camera.mjpg"
+        for connection in held:
+            connection.close()
 
 
 class TestPlayed:
@@ -342,9 +446,14 @@ def test_skeletons_in_a_file_are_read_as_predict_reads_them(tmp_path: Path) -> N
     """Persons before frames or behind them, and nobody where all is zero."""
     two = np.concatenate([people()[0], people()[1]])
     two[1, 5:] = 0
-    for clip in (two, two.swapaxes(0, 1)):
+    for clip, note in (
+        (two, ["read as (persons, frames, joints, 3), 2 persons"]),
+        (two.swapaxes(0, 1), []),
+    ):
         np.savez(tmp_path / "clip.npz", joints=clip)
-        frames = list(_played(tmp_path / "clip.npz"))
+        played = _played(tmp_path / "clip.npz")
+        assert [said for said in played.notes if "persons" in said] == note
+        frames = list(played)
         assert [len(frame.people or ()) for frame in frames] == [2] * 5 + [1] * 15
         np.testing.assert_allclose((frames[2].people or ())[1].joints, two[1, 2], atol=1e-5)
 
