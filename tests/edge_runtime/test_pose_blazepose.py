@@ -306,6 +306,24 @@ def test_a_newcomer_is_believed_at_the_second_look_and_whole_after_half_a_second
     assert people[-1][0].joints.dtype == np.float32
 
 
+def test_joints_outside_of_the_picture_are_absent(estimate: Callable[..., BlazePose]) -> None:
+    """The network has a place for every joint; where it says itself that it is none, the model
+    would take it for a limb."""
+    hands = [15, 16, 17, 18, 19, 20, 21, 22]
+
+    class Cut(Scene):
+        def find(self, image: np.ndarray, region: Region) -> Body | None:
+            one = super().find(image, region)
+            assert one is not None
+            return replace(one, presence=np.where(np.isin(np.arange(33), hands), 0.4, 0.6))
+
+    scene = Cut(who=lambda now: 200.0)
+    pose = estimate(scene, 1)
+    scene.follow(pose, 1.0)
+    (person,) = pose.estimate(Frame(scene.image, 1.0))
+    assert np.flatnonzero(np.isnan(person.joints).any(axis=1)).tolist() == hands
+
+
 @pytest.mark.parametrize("people", [1, 2, 12])
 def test_threads_change_nothing_but_the_time(
     people: int, estimate: Callable[..., BlazePose]
