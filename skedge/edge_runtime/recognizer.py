@@ -190,20 +190,18 @@ class Recognizer:
         """The thresholds that were asked for, by the labels of their actions."""
         if self.threshold is None:
             return dict(self._single)
-        return {label: self.threshold for label in self.labels if label not in QUIET}
+        common = {label: self.threshold for label in self.labels if label not in QUIET}
+        return common | dict(self._single)
 
     def set_threshold(self, threshold: float | None) -> None:
-        """Replace the least probability of an event, of all classes; None: by those in the files,
-        and those of some labels that this was made with.
+        """Replace the least probability of an event, of all classes but those that this was made
+        with one for; None: by those in the files.
 
         It holds from the next answer on. Raises `InputError` for what is no probability.
         """
         wanted = EventRules.of(
-            self.metadata,
-            labels=self.labels,
-            threshold=self._single if threshold is None else threshold,
-            more=self._more,
-        )
+            self.metadata, labels=self.labels, threshold=threshold, more=self._more
+        ).with_thresholds(self._single)
         self.threshold = threshold
         self.rules = replace(self.rules, thresholds=wanted.thresholds, lasting=wanted.lasting)
         for state in self._persons.values():
