@@ -163,7 +163,7 @@ def _swings(found: _Period, side: int, inside: np.ndarray) -> int:
     usual = float(np.median(signal[[tops[number] for number in own]]))
     poses = found.part[tops]
     away = np.linalg.norm(poses - np.median(poses[own], axis=0), axis=1)
-    strange = away > ELSEWHERE * np.median(away[own])
+    strange = away > max(ELSEWHERE * np.median(away[own]), AMPLITUDE)
 
     def odd(number: int, neighbour: int) -> bool:
         top = tops[number]

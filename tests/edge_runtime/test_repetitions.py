@@ -14,7 +14,7 @@ from hypothesis.extra import numpy as arrays
 from skedge.datasets.store import Store
 from skedge.datasets.synthetic.actions import ACTIONS
 from skedge.datasets.synthetic.synthesize import recording
-from skedge.edge_runtime import Recognizer, density, repetitions
+from skedge.edge_runtime import Recognizer, density, periods, repetitions
 from skedge.edge_runtime.claps import Claps, claps
 from skedge.edge_runtime.curves import MARGIN
 from skedge.edge_runtime.density import CURVES, body_curves
@@ -510,6 +510,33 @@ def test_a_period_speaks_where_the_network_sees_another_count_from_each_side(
     assert counted(performed("squat", 2, 2.0), 1, 5) == 9
     monkeypatch.setattr(repetitions, "times", lambda parts, inside: 11)
     assert counted(performed("squat", 2, 2.0), 1, 5) == 10
+
+
+@pytest.mark.parametrize("period", [0.5, 1.2, 2.0])
+@pytest.mark.parametrize("times", [4, 9, -4, -9])
+def test_the_period_counts_what_leaves_rest_and_comes_back(times: int, period: float) -> None:
+    """Between the ways there lies one way back fewer, which must not be taken for the count. And a
+    motion without any noise lost a way at each end."""
+    length = abs(times) * period
+    seconds = np.arange(-1, length + 1, 1 / RATE)
+    moving = (seconds >= 0) & (seconds < length)
+    bend = np.where(moving, 0.5 - 0.5 * np.cos(2 * np.pi * seconds / period), 0)
+    part = np.sign(times) * np.outer(bend, [0.4, 0.3, 0.0])
+    assert periods.times([part], moving) == abs(times)
+
+
+def test_the_period_of_the_arms_is_not_that_of_the_legs() -> None:
+    """Legs in whose steps something repeats itself more often than in the arms."""
+    seconds = np.arange(-1, 13, 1 / RATE)
+    moving = (seconds >= 0) & (seconds < 12)
+    clip = np.repeat(FRONT[None], len(seconds), axis=0).astype(np.float64)
+    clip[moving, 9:12, 1] += 0.15 * (1 - np.cos(2 * np.pi * seconds[moving]))[:, None]
+    clip[moving, 13:16, 1] += 0.3 * (1 - np.cos(4 * np.pi * seconds[moving]))[:, None]
+
+    def swings(legs: bool) -> int | None:
+        return periods.times(periods.body_parts(clip, NTU, size=0.5, legs=legs), moving)
+
+    assert (swings(legs=True), swings(legs=False)) == (24, 12)
 
 
 def test_who_waves_while_she_walks_has_waved() -> None:
