@@ -87,6 +87,12 @@ def test_only_what_has_stopped_before_the_end_has_ended_before_its_last_answer()
         assert ended.end == pytest.approx(end)
 
 
+def test_an_action_shorter_than_its_answers_are_late_has_a_length() -> None:
+    found, _ = live([("idle", 0.9)] * 30 + [("wave", 0.9)] * 5 + [("idle", 0.9)] * 15, rules(end=2))
+    [ended] = [event for event in found if event.ended]
+    assert (ended.start, ended.end) == pytest.approx((3.0, 3.2))
+
+
 def test_threshold_is_reached_when_equal() -> None:
     assert begun([("wave", 0.5)] * 3, rules())
     assert begun([("wave", 0.499)] * 30, rules()) == []
