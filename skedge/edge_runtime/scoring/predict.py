@@ -100,7 +100,6 @@ def predict_store(
     clip makes sense.
     """
     from skedge.datasets.store import Store
-    from skedge.datasets.store.check import is_whole
 
     recognizer = _recognizer(model)
     store = store if isinstance(store, Store) else Store(store)
@@ -110,68 +109,24 @@ def predict_store(
             " intervals; `skedge evaluate online` measures these"
         )
     protocol = protocol or own_protocol(recognizer, store)
-    unsplit = protocol is None and part != "all"
-    part = "all" if protocol is None else part
-    if protocol is None or part == "all":
-        chosen = list(range(len(store)))
-    else:
-        chosen = [int(i) for i in store.split(protocol, part)]
-    only = classes.only
-    if only is not None:
-        wanted = store.class_index(only)
-        chosen = [i for i in chosen if store.index["label"][i] == wanted]
-        if not chosen:
-            raise InputError(
-                f"{store.path}: expected clips of {only!r} in {part} of protocol {protocol!r}, got"
-                " none; name another part"
-            )
-    check_synonyms(classes.synonyms, recognizer, store)
-    names = [classes.synonyms.get(name, name) for name in store.labels]
-    known = [i for i in chosen if names[store.index["label"][i]] in recognizer.labels]
-    if not known:
-        raise InputError(
-            f"{store.path}: expected clips of the model's classes ({', '.join(recognizer.labels)}),"
-            f" got none in {part} of protocol {protocol!r} (classes: {', '.join(store.labels)});"
-            " give the model's names of these with --synonyms, or choose a model trained on them"
-        )
-    damaged = [i for i in known if not is_whole(store, i)]
-    known = sorted(set(known) - set(damaged))
-    if not known:
-        raise InputError(
-            f"{store.path}: expected clips as they were written, got {len(damaged)} with other"
-            " bytes; import them again"
-        )
+    chosen, truths, left_out = _chosen(
+        recognizer, store, protocol=protocol, part=part, classes=classes
+    )
     target = recognizer.metadata.layout
+    retargeted = not _same(store.layout, target)
     rate = store.rate or RATE
-    body = check_bodies((store.clip(i) for i in known[:: len(known) // 50 + 1]), store.layout)
-    notes = [*recognizer.notes, *(str(fault) for fault in body.sure)]
-    if unsplit:
-        notes.append("the store has no split: all of its clips are measured")
-    if damaged:
-        name = store.index["name"][damaged[0]]
-        notes.append(
-            f"{len(damaged)} clips left out, their bytes are not what was written, such as {name}"
-        )
-    unknown = len(chosen) - len(known) - len(damaged)
-    if unknown:
-        notes.append(
-            f"{unknown} of {len(chosen)} clips left out: the model does not know their class"
-        )
-    if not _same(store.layout, target):
+    body = check_bodies((store.clip(i) for i in chosen[:: len(chosen) // 50 + 1]), store.layout)
+    notes = [*recognizer.notes, *(str(fault) for fault in body.sure), *left_out]
+    if retargeted:
         notes.append(f"joints retargeted from {store.layout.name} to {target.name}")
     if store.rate is None and (frame_by_frame or recognizer.metadata.hz):
         notes.append(f"the store does not know its frame rate: {RATE:g} Hz assumed")
-    notes += trained_on(recognizer, store, known)
+    notes += trained_on(recognizer, store, chosen)
     predictions = []
     problems = []
-    for i in track(known):
-        name = str(store.index["name"][i])
-        clip = (
-            store.clip(i)
-            if _same(store.layout, target)
-            else retarget(store.clip(i), store.layout, target)
-        )
-        truth = names[store.index["label"][i]]
+    for i in track(chosen):
+        name, truth = str(store.index["name"][i]), truths[store.index["label"][i]]
+        clip = retarget(store.clip(i), store.layout, target) if retargeted else store.clip(i)
         try:
             answer = _predict(
                 recognizer,
@@ -195,13 +150,65 @@ def predict_store(
     late = sum(prediction.label is None for prediction in predictions) - len(problems)
     if late:
         notes.append(f"{late} clips ended before the first answer, and count as wrong")
-    accuracy = sum(prediction.right for prediction in predictions) / len(predictions)
-    mean = sum(prediction.mean_label == prediction.truth for prediction in predictions) / len(
-        predictions
-    )
-    return Report(
-        accuracy, predictions, tuple(notes), mean_accuracy=mean if frame_by_frame else None
-    )
+    last = float(np.mean([one.right for one in predictions]))
+    mean = float(np.mean([one.mean_label == one.truth for one in predictions]))
+    return Report(last, predictions, tuple(notes), mean_accuracy=mean if frame_by_frame else None)
+
+
+def _chosen(
+    recognizer: Recognizer,
+    store: "Store",
+    protocol: str | None,
+    part: Literal["train", "val", "test", "all"],
+    classes: Classes,
+) -> tuple[list[int], list[str], list[str]]:
+    """The clips' numbers, the model's names of the store's classes, and notes of what is left
+    out."""
+    from skedge.datasets.store.check import is_whole
+
+    unsplit = protocol is None and part != "all"
+    part = "all" if protocol is None else part
+    if protocol is None or part == "all":
+        chosen = list(range(len(store)))
+    else:
+        chosen = [int(i) for i in store.split(protocol, part)]
+    if classes.only is not None:
+        wanted = store.class_index(classes.only)
+        chosen = [i for i in chosen if store.index["label"][i] == wanted]
+        if not chosen:
+            raise InputError(
+                f"{store.path}: expected clips of {classes.only!r} in {part} of protocol"
+                f" {protocol!r}, got none; name another part"
+            )
+    check_synonyms(classes.synonyms, recognizer, store)
+    names = [classes.synonyms.get(name, name) for name in store.labels]
+    known = [i for i in chosen if names[store.index["label"][i]] in recognizer.labels]
+    if not known:
+        raise InputError(
+            f"{store.path}: expected clips of the model's classes ({', '.join(recognizer.labels)}),"
+            f" got none in {part} of protocol {protocol!r} (classes: {', '.join(store.labels)});"
+            " give the model's names of these with --synonyms, or choose a model trained on them"
+        )
+    whole = [i for i in known if is_whole(store, i)]
+    damaged = sorted({*known} - {*whole})
+    if not whole:
+        raise InputError(
+            f"{store.path}: expected clips as they were written, got {len(damaged)} with other"
+            " bytes; import them again"
+        )
+    notes = []
+    if unsplit:
+        notes.append("the store has no split: all of its clips are measured")
+    if damaged:
+        name = store.index["name"][damaged[0]]
+        notes.append(
+            f"{len(damaged)} clips left out, their bytes are not what was written, such as {name}"
+        )
+    if unknown := len(chosen) - len(known):
+        notes.append(
+            f"{unknown} of {len(chosen)} clips left out: the model does not know their class"
+        )
+    return whole, names, notes
 
 
 def predict_file(
