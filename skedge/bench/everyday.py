@@ -7,7 +7,7 @@ from typing import Any
 
 from skedge.bench import page
 from skedge.datasets.store import Store
-from skedge.edge_runtime.events import NEVER
+from skedge.edge_runtime.events import stated
 from skedge.edge_runtime.recognizer import Recognizer
 from skedge.edge_runtime.scoring.everyday import (
     SYNONYMS,
@@ -137,7 +137,9 @@ def measure(
         "schema": SCHEMA,
         "labels": list(recognizer.labels),
         "taught": list(recognizer.taught),
-        "thresholds": dict(zip(rules.labels, rules.thresholds.round(4).tolist(), strict=True)),
+        "thresholds": _stated(
+            dict(zip(rules.labels, rules.thresholds.round(4).tolist(), strict=True))
+        ),
         "patience": dict(zip(rules.labels, rules.patience.tolist(), strict=True)),
         "lasting": dict(rules.lasting),
         "part": part,
@@ -164,13 +166,22 @@ def _quieter(
             figures(count(watched, one)) for one in (rules, rules.with_thresholds(thresholds))
         )
     )
-    return {"most": most_false, "thresholds": thresholds, "before": before, "after": after}
+    return {
+        "most": most_false,
+        "thresholds": _stated(thresholds),
+        "before": before,
+        "after": after,
+    }
+
+
+def _stated(thresholds: Mapping[str, float]) -> dict[str, float | None]:
+    return {label: stated(one) for label, one in thresholds.items()}
 
 
 def _advice(found: Mapping[str, Any]) -> str:
     """What to type for fewer false events, and what that costs."""
     single = ",".join(
-        f"{label}={'off' if one == NEVER else one}" for label, one in found["thresholds"].items()
+        f"{label}={'off' if one is None else one}" for label, one in found["thresholds"].items()
     )
     typed = "'" + single.replace("'", "'\\''") + "'"
     before, after = found["before"], found["after"]

@@ -151,6 +151,11 @@ class EventRules:
         )
 
 
+def stated(threshold: float) -> float | None:
+    """A threshold as JSON documents give it: None (null) for `NEVER`, which is no probability."""
+    return None if threshold == NEVER else threshold
+
+
 def _given(one: float | None, other: float) -> float:
     return other if one is None else one
 

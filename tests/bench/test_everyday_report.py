@@ -101,6 +101,22 @@ def test_a_part_of_the_split(room: Path, tmp_path: Path) -> None:
     assert clips["performances"] == 1
 
 
+def test_an_action_that_is_off_has_no_number_for_a_threshold(
+    room: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A program that read the file met a probability of 2."""
+    monkeypatch.setattr("skedge.edge_runtime.scoring.everyday.LEAST", 0.0)
+    flags = ["--model", str(room / "m.onnx"), "--out", str(tmp_path)]
+    given = ["--threshold", "wave=0.34,clap=off"]
+    sets = [str(room / "clips"), str(room / "film.npz")]
+    main(["evaluate", "everyday", "--data", *sets, *flags, *given])
+    document = json.loads((tmp_path / "everyday.json").read_text())
+    assert document["thresholds"]["clap"] is None
+    assert document["thresholds"]["wave"] == 0.34
+    assert document["quieter"]["thresholds"]["clap"] is None
+    assert document["quieter"]["thresholds"]["wave"] >= 0.9
+
+
 def test_names_of_sets() -> None:
     assert sets_of([Path("a/films"), Path("b/x.npz")], ["x"]) == [
         Set("films", Path("a/films")),

@@ -14,7 +14,7 @@ import pytest
 from skedge.cli import main
 from skedge.datasets.store import PARTS, Store, StoreWriter
 from skedge.edge_runtime import Recognizer
-from skedge.edge_runtime.events import QUIET
+from skedge.edge_runtime.events import NEVER, QUIET
 from skedge.edge_runtime.live.actions import Actions, Observation
 from skedge.edge_runtime.scoring.online import evaluate_online
 from skedge.edge_runtime.sources.recorded import frames_of
@@ -179,6 +179,16 @@ def test_a_clip_model(tmp_path: Path) -> None:
     )
     assert first["start"] == pytest.approx(2, abs=0.6)
     assert first["start"] < first["announced"] < first["end"] + 1.1
+
+
+def test_an_action_that_is_off_has_no_number_for_a_threshold(
+    streaming_model: Path, tmp_path: Path
+) -> None:
+    """A program that read the figures met a probability of 2."""
+    recognizer = Recognizer.load(streaming_model, threshold={"wave": NEVER})
+    figures = evaluate_online(recognizer, write_store(tmp_path / "store", STORE), "all").figures
+    assert figures["threshold"]["wave"] is None
+    assert figures["threshold"]["clap"] == 0.5
 
 
 def test_names_and_unknown_classes(streaming_model: Path, tmp_path: Path) -> None:

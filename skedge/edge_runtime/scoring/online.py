@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from skedge.edge_runtime.events import QUIET, Event
+from skedge.edge_runtime.events import QUIET, Event, stated
 from skedge.edge_runtime.recognizer import Recognizer
 from skedge.edge_runtime.scoring.everyday import senseless
 from skedge.edge_runtime.scoring.overlap import Found, Interval, distinct, match, ranked, score
@@ -94,8 +94,8 @@ def evaluate_online(
         "overlap": least,
         "recordings": len(chosen),
         "seconds": round(float(store.index["frames"][chosen].sum() / rate), 1),
-        "threshold": _setting(recognizer.labels, recognizer.rules.thresholds),
-        "patience": _setting(recognizer.labels, recognizer.rules.patience),
+        "threshold": _setting(recognizer.labels, map(stated, recognizer.rules.thresholds.tolist())),
+        "patience": _setting(recognizer.labels, recognizer.rules.patience.tolist()),
         "lasting": dict(recognizer.rules.lasting),
         "debounce": recognizer.rules.debounce,
         "hop": recognizer.hop,
@@ -161,13 +161,9 @@ def _found(recognizer: Recognizer, store: "Store", i: int, rate: float) -> tuple
     return found, problem
 
 
-def _setting(labels: tuple[str, ...], values: np.ndarray) -> Any:
+def _setting(labels: tuple[str, ...], values: Iterable[float | None]) -> Any:
     """A setting of the classes that can be events, as JSON: one number where all have the same."""
-    own = {
-        label: value
-        for label, value in zip(labels, values.tolist(), strict=True)
-        if label not in QUIET
-    }
+    own = {label: value for label, value in zip(labels, values, strict=True) if label not in QUIET}
     return next(iter(own.values())) if len(set(own.values())) == 1 else own
 
 
