@@ -342,6 +342,22 @@ class TestTeaching:
         assert found["taught"]["wave"]["false_per_hour_before"] == 25 / (75 / 3600)
         assert any("without being taught (100 %)" in one for one in found["warnings"])
 
+    def test_false_events_of_the_model_alone_are_not_blamed_on_the_clips(
+        self, room: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """More clips of anything else were advised, which change nothing about what the model
+        raises by itself: a threshold does."""
+        monkeypatch.setattr("skedge.edge_runtime.teach.events_of", lambda rules, clip: ["wave"])
+        self.store(room / "waves", ["wave", "other"])
+        [warning] = [
+            one
+            for one in teach(room / "m.onnx", room / "waves", again=["wave"])["warnings"]
+            if "false events" in one
+        ]
+        assert "1200 of them without being taught; a higher threshold" in warning
+        assert "--threshold wave=0.99: `skedge evaluate everyday` says which one" in warning
+        assert "record more" not in warning
+
     def test_what_the_model_alone_sees_counts_as_seen(
         self, room: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
