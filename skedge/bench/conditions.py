@@ -118,9 +118,16 @@ def governor(root: Path = Path("/")) -> str | None:
 def energy(root: Path = Path("/")) -> float | None:
     """Joules that the board's or package's counters have counted; None where there are none (a
     Raspberry Pi 4 has none)."""
+    # A package's parts, the same package by memory (intel-rapl-mmio) and the whole platform (psys)
+    # are counted by zones of their own, which would count a joule twice.
+    packages = [
+        zone
+        for zone in (root / "sys/class/powercap").glob("intel-rapl:?")
+        if _read(zone / "name") != "psys"
+    ]
     counters = [
         *(root / "sys/class/hwmon").glob("hwmon*/energy1_input"),
-        *(root / "sys/class/powercap").glob("*:?/energy_uj"),
+        *(zone / "energy_uj" for zone in packages),
     ]
     found = [value for value in map(_number, counters) if value is not None]
     return sum(found) / 1e6 if found else None
@@ -143,6 +150,14 @@ def _others_seconds() -> float:
 
 def _number(path: Path) -> float | None:
     try:
-        return float(path.read_text())
-    except (OSError, ValueError):
+        return float(_read(path))
+    except ValueError:
         return None
+
+
+def _read(path: Path) -> str:
+    """A small file's text; nothing where it cannot be read."""
+    try:
+        return path.read_text().strip()
+    except OSError:
+        return ""

@@ -7,10 +7,12 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
-from skedge.bench import latency, machine, memory, report
+from skedge.bench import conditions, latency, machine, memory, report
 from skedge.bench.benchmark import Plan, benchmark
+from skedge.bench.probe import resident
 from skedge.datasets.store import StoreWriter
 from skedge.skeleton import InputError, load_layout
 from tests.edge_runtime.edge_models import METADATA, metadata, walk, write_model
@@ -55,6 +57,53 @@ def test_summary() -> None:
     assert summary["mean_ms"] == pytest.approx(50.5)
     assert summary["min_ms"] == 1
     assert summary["clips_per_second"] == pytest.approx(1000 / 50.5)
+
+
+def test_the_mean_is_no_median() -> None:
+    """Where a few calls are slow, answers a second and millijoules go by the mean."""
+    summary = latency.summarize(np.array([1, 1, 1, 9]) * 1_000_000)
+    assert (summary["p50_ms"], summary["mean_ms"], summary["clips_per_second"]) == (1, 3, 1000 / 3)
+
+
+def test_slow_models_have_fewer_calls_in_a_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many as fit into half a second; three where they do not."""
+    now = 0.0
+
+    def work(takes: float) -> None:
+        nonlocal now
+        now += takes
+
+    monkeypatch.setattr(latency.time, "perf_counter", lambda: now)
+    monkeypatch.setattr(latency.time, "perf_counter_ns", lambda: round(now * 1e9))
+    models = {takes: lambda takes=float(takes): work(takes) for takes in ("0.01", "0.09", "2")}
+    taken = latency.measure(models, blocks=2, calls=20)
+    assert {name: len(one) for name, one in taken.items()} == {"0.01": 40, "0.09": 10, "2": 6}
+
+
+def test_memory_is_what_the_kernel_says() -> None:
+    held = np.ones(80_000_000, np.uint8)
+    now, _ = resident()
+    assert now == pytest.approx(psutil.Process().memory_info().rss, rel=0.02)
+    del held
+    after, highest = resident()
+    assert after < now - 60e6
+    assert highest >= now - 5e6, "counted in steps"
+
+
+def test_of_several_processes_the_median_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that was started on a busy moment is not the model's cost."""
+    costs = iter([{"load_ms": 900.0}, {"load_ms": 20.0}, {"load_ms": 10.0}])
+    monkeypatch.setattr(memory, "run_apart", lambda *_, **__: next(costs))
+    assert memory.fresh_process(Path("m.onnx")) == {"load_ms": 20.0}
+
+
+def test_the_energy_of_an_answer(
+    models: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A board that draws five watts spends five millijoules in a millisecond."""
+    monkeypatch.setattr(conditions.Conditions, "watts", lambda _: 5.0)
+    (model,) = benchmark(models[:1], tmp_path, Plan(blocks=3, calls=5))["models"]
+    assert model["millijoules"] == 5 * model["latency"]["mean_ms"]
 
 
 def test_the_clock_is_finer_than_what_it_measures() -> None:

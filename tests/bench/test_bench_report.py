@@ -16,7 +16,8 @@ from skedge.bench import conditions, latency, page, report
 from skedge.bench.benchmark import Plan, benchmark, run_on
 from skedge.bench.compare import compare, interval
 from skedge.cli import main
-from skedge.datasets.store import StoreWriter
+from skedge.datasets.store import Store, StoreWriter
+from skedge.edge_runtime.scoring.predict import predict_store
 from skedge.skeleton import load_layout
 from skedge.skeleton.errors import InputError
 from tests.edge_runtime.chromium import Chromium
@@ -154,6 +155,82 @@ def test_a_board_tells_frequency_power_and_governor(tmp_path: Path) -> None:
     watts = watched.watts()
     assert watts == pytest.approx(3 / (watched.samples[1]["at"] - watched.samples[0]["at"]))
     assert conditions.Conditions(tmp_path / "none").sample()["joules"] is None
+
+
+def test_a_joule_is_counted_once(tmp_path: Path) -> None:
+    """The cores of a package, the package as memory shows it and the whole platform were added to
+    the package: millijoules were two or three times too large."""
+    zones = {
+        "intel-rapl:0": ("package-0", 10),
+        "intel-rapl:0:0": ("core", 8),
+        "intel-rapl:1": ("package-1", 20),
+        "intel-rapl:2": ("psys", 50),
+        "intel-rapl-mmio:0": ("package-0", 10),
+    }
+    for zone, (name, joules) in zones.items():
+        folder = tmp_path / "sys/class/powercap" / zone
+        folder.mkdir(parents=True)
+        (folder / "name").write_text(f"{name}\n")
+        (folder / "energy_uj").write_text(f"{joules * 10**6}\n")
+    assert conditions.energy(tmp_path) == 30
+
+
+def test_every_figure_is_below_its_own_title(document: dict[str, Any]) -> None:
+    """With numbers that are all different."""
+    changed = json.loads(json.dumps(document))
+    (model, *_) = changed["models"]
+    model["latency"] |= {
+        "p50_ms": 1.5, "p50_interval_ms": [1.4, 1.6], "p95_ms": 2.5, "p99_ms": 3.5, "noisy": False,
+        "jitter_ms": 0.25, "mean_ms": 1.75, "clips_per_second": 571.4,
+    }  # fmt: skip
+    model["process"] |= {
+        "load_ms": 81.0, "first_ms": 4.5, "rss_bytes": 5e7, "rss_above_imported_bytes": 9.1e6,
+        "peak_rss_bytes": 6.2e7,
+    }  # fmt: skip
+    model["millijoules"] = 8.75
+    model["file"]["bytes"] = 754_596
+    model["model"] |= {"parameters": 180_867, "macs": 57_700_000, "precision": "int8"}
+    model["threads"] = {"1": {"p50_ms": 1.5}, "2": {"p50_ms": 0.9}}
+    model["sustained"] = {"fps": 500.0, "first_fps": 600.0, "last_fps": 400.0}
+    every, _, threads, sustained = report.tables(changed)
+    shown = dict(zip(every.head, every.rows[0], strict=True))
+    assert shown | {"model": "", "accuracy": ""} == {
+        "model": "", "precision": "int8", "p50 ms": "1.500", "95 % of p50": "1.400 to 1.600",
+        "p95 ms": "2.500", "p99 ms": "3.500", "jitter ms": "0.250", "a second": "571",
+        "load ms": "81", "first ms": "4.5", "memory MB": "9.1", "peak RSS MB": "62.0",
+        "mJ": "8.8", "file KB": "755", "parameters": "180,867", "M MAC": "57.7", "accuracy": "",
+    }  # fmt: skip
+    assert dict(zip(threads.head, threads.rows[0], strict=True)) == {
+        "model": model["name"], "1": "1.500", "2": "0.900",
+    }  # fmt: skip
+    assert dict(zip(sustained.head, sustained.rows[0], strict=True)) == {
+        "model": model["name"], "answers/s": "500.0", "in the first tenth": "600.0",
+        "in the last tenth": "400.0",
+    }  # fmt: skip
+
+
+def test_a_board_that_slows_down_shows_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten answers a second for ten seconds, then five."""
+    now = 0.0
+
+    def call() -> None:
+        nonlocal now
+        now += 0.1 if now < 9.99 else 0.2
+
+    monkeypatch.setattr("skedge.bench.benchmark.time.perf_counter", lambda: now)
+    watched = conditions.Conditions(Path("/nowhere"))
+    found = run_on(call, 20.0, watched)
+    assert found["fps"] == pytest.approx(7.5, rel=0.02)
+    assert found["first_fps"] == pytest.approx(10, rel=0.02)
+    assert found["last_fps"] == pytest.approx(5, rel=0.02)
+
+
+def test_accuracy_is_measured_on_the_stores_test_clips(
+    document: dict[str, Any], measured: Path, models: list[Path]
+) -> None:
+    report = predict_store(models[0], Store(measured.parent / "store"), "xsub")
+    assert document["models"][0]["accuracy"]["top1"] == 100 * report.accuracy
+    assert document["models"][0]["accuracy"]["clips"] == 4
 
 
 def test_two_runs_are_compared(
