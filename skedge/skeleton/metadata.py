@@ -3,7 +3,8 @@ metadata."""
 
 import json
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any
+from types import UnionType
+from typing import Any, get_origin
 
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.layout import Layout
@@ -128,6 +129,7 @@ class ModelMetadata:
             if document.get("streaming") is not None:
                 document["streaming"] = Streaming(**document["streaming"])
             metadata = cls(layout=layout, **document)
+            _check_kinds(metadata)
             _check_size(metadata)
             if (
                 metadata.persons < 1
@@ -151,9 +153,11 @@ class ModelMetadata:
                     " possible"
                 )
             check_beginnings(metadata.thresholds, metadata.patience, metadata.lasting)
-            if metadata.time == "rate" and (
-                metadata.hz is None or not metadata.hz > 0 or metadata.warm_up < 1
-            ):
+            if len(set(metadata.labels)) < len(metadata.labels):
+                raise ValueError("two labels are the same")
+            if metadata.hz is not None and not metadata.hz > 0:
+                raise ValueError(f"hz: expected frames a second above 0, got {metadata.hz}")
+            if metadata.time == "rate" and (metadata.hz is None or metadata.warm_up < 1):
                 raise ValueError(
                     "a model of fixed rate needs hz above 0 and a warm-up from 1 frame"
                 )
@@ -188,6 +192,17 @@ def check_beginnings(
         for label, value in values.items():
             if not fine(value):
                 raise ValueError(f"{name}: expected {expected}, got {value} of {label}")
+
+
+def _check_kinds(metadata: ModelMetadata) -> None:
+    """Raise `ValueError` for a field of another kind than it is declared as."""
+    for one in fields(metadata):
+        outer = get_origin(one.type)
+        kind: Any = one.type if outer in (None, UnionType) else outer
+        value = getattr(metadata, one.name)
+        number = isinstance(value, int) and isinstance(0.0, kind)
+        if not (isinstance(value, kind) or number):
+            raise ValueError(f"{one.name} is {str(value)[:40]!r}")
 
 
 def _check_size(metadata: ModelMetadata) -> None:

@@ -132,6 +132,11 @@ DAMAGE = {
     "a label that turns the line around": (_document(labels=["wave\u202e"]), "a label or joint"),
     "a label that is a number": (_document(labels=[3]), "a label or joint"),
     "a label without end": (_document(labels=["a" * 1000]), "a label or joint"),
+    "an accuracy that is a list": (_document(accuracy=[]), "is damaged"),
+    "an origin in words": (_document(provenance="films"), "is damaged"),
+    "a precision that is a number": (_document(precision=8), "is damaged"),
+    "a rate of nothing that a clip does not need": (_document(hz=0), "above 0, got 0"),
+    "two labels that are one": (_document(labels=["wave", "wave"]), "two labels are the same"),
     "an unknown rule to fill": (_document(fill="linear"), "fill 'last-seen'"),
 }
 
