@@ -1,19 +1,24 @@
 """Products to which a matrix is added, as every block of a streaming step has one."""
 
+from collections.abc import Callable
+
 import numpy as np
 import onnx
 import onnx.reference
+import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from skedge.export.formats.quantize_onnx import StaticQuantizer
 
 
-def test_a_product_with_a_matrix_added_is_quantised() -> None:
-    """onnxruntime's quantiser takes what is added for a vector and breaks on its rows."""
-    random = np.random.default_rng(0)
-    weights = {"w": random.normal(size=(6, 4)), "c": random.normal(size=(5, 4))}
+def check(
+    nodes: list[onnx.NodeProto],
+    weights: dict[str, np.ndarray],
+    right: Callable[[np.ndarray], np.ndarray],
+) -> None:
+    """Nodes that make y (5, 4) of joints (5, 6), quantised, against what is right."""
     graph = helper.make_graph(
-        [helper.make_node("Gemm", ["joints", "w", "c"], ["y"], name="product")],
+        nodes,
         "sum",
         [helper.make_tensor_value_info("joints", TensorProto.FLOAT, (5, 6))],
         [helper.make_tensor_value_info("y", TensorProto.FLOAT, (5, 4))],
@@ -23,8 +28,37 @@ def test_a_product_with_a_matrix_added_is_quantised() -> None:
         ],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
+    random = np.random.default_rng(1)
     feeds = [{"joints": random.normal(size=(5, 6)).astype(np.float32)} for _ in range(4)]
     made = onnx.load_from_string(StaticQuantizer(model.SerializeToString(), feeds, ()).quantize(()))
-    expected = feeds[0]["joints"] @ weights["w"] + weights["c"]
     got = onnx.reference.ReferenceEvaluator(made).run(None, feeds[0])[0]
-    np.testing.assert_allclose(got, expected, atol=0.1)
+    np.testing.assert_allclose(got, right(feeds[0]["joints"]), atol=0.1)
+
+
+def test_a_product_with_a_matrix_added_is_quantised() -> None:
+    """onnxruntime's quantiser takes what is added for a vector and breaks on its rows."""
+    random = np.random.default_rng(0)
+    weights = {"w": random.normal(size=(6, 4)), "c": random.normal(size=(5, 4))}
+    check(
+        [helper.make_node("Gemm", ["joints", "w", "c"], ["y"], name="product")],
+        weights,
+        lambda joints: joints @ weights["w"] + weights["c"],
+    )
+
+
+def test_a_product_with_a_computed_sum_is_quantised_without_a_word(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A residual's product in a streaming step: `skedge export --precision int8 --streaming` printed
+    the quantiser's warning about it, a dozen times."""
+    random = np.random.default_rng(0)
+    weights = {"w": random.normal(size=(6, 4)), "v": random.normal(size=(6, 4))}
+    check(
+        [
+            helper.make_node("MatMul", ["joints", "v"], ["beside"], name="beside"),
+            helper.make_node("Gemm", ["joints", "w", "beside"], ["y"], name="product"),
+        ],
+        weights,
+        lambda joints: joints @ (weights["w"] + weights["v"]),
+    )
+    assert [one.message for one in caplog.records if "Bias" in one.message] == []

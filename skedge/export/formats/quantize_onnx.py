@@ -142,13 +142,13 @@ class _Reader(CalibrationDataReader):
 
 
 def _split_sums(model: onnx.ModelProto) -> onnx.ModelProto:
-    """With every Gemm that adds a matrix as a product and a sum: the quantiser knows biases as
-    vectors only."""
-    matrices = {tensor.name for tensor in model.graph.initializer if len(tensor.dims) == 2}
+    """With every Gemm that adds anything but a stored vector as a product and a sum: the quantiser
+    knows no other biases."""
+    vectors = {tensor.name for tensor in model.graph.initializer if len(tensor.dims) == 1}
     for node in [
         node
         for node in model.graph.node
-        if node.op_type == "Gemm" and set(node.input[2:]) & matrices
+        if node.op_type == "Gemm" and set(node.input[2:]) - vectors
     ]:
         if any(
             helper.get_attribute_value(attribute) != PLAIN[attribute.name]
