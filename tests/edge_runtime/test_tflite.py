@@ -1,6 +1,7 @@
 """TFLite files: what stands in them, damage, and the machine that has no runtime for them or only
 the old one."""
 
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 
 from skedge.edge_runtime import Recognizer
 from skedge.edge_runtime.backends.flatbuffer import read_text
+from skedge.edge_runtime.models import find
 from skedge.skeleton import InputError
 from skedge.skeleton.metadata import KEY, ModelMetadata
 from tests.edge_runtime.edge_models import METADATA, metadata, walk
@@ -89,6 +91,19 @@ def test_a_damaged_file_does_not_end_the_process(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr
 
 
+def test_a_model_that_runs_stays_what_it_is_while_its_file_is_copied_over(tmp_path: Path) -> None:
+    """LiteRT had the file itself for weights: with `cp new.tflite m.tflite` beside it, `skedge live`
+    ended in "got NaN"."""
+    file = tmp_path / "m.tflite"
+    shutil.copy(find("default.tflite"), file)
+    recognizer = Recognizer.load(file)
+    clip = walk(60, 30)[:, 0]
+    before = recognizer.predict(clip)
+    with file.open("r+b") as there:  # in its place, as cp does
+        there.write(b"\xff" * file.stat().st_size)
+    np.testing.assert_array_equal(recognizer.predict(clip), before)
+
+
 def hide(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """As if a package were not installed."""
     monkeypatch.setitem(sys.modules, name, None)
@@ -103,15 +118,15 @@ def test_without_a_runtime_the_extra_is_named(model: Path, monkeypatch: pytest.M
 
 
 @pytest.fixture
-def predecessor(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def predecessor(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     """tflite-runtime alone is installed: here ai-edge-litert's interpreter under its name. Lists
     the files opened by it."""
-    opened: list[str] = []
+    opened: list[bytes] = []
 
     class Interpreter(ai_edge_litert.interpreter.Interpreter):
-        def __init__(self, model_path: str, num_threads: int) -> None:
-            opened.append(model_path)
-            super().__init__(model_path=model_path, num_threads=num_threads)
+        def __init__(self, model_content: bytes, num_threads: int) -> None:
+            opened.append(model_content)
+            super().__init__(model_content=model_content, num_threads=num_threads)
 
     old: Any = ModuleType("tflite_runtime.interpreter")
     old.Interpreter = Interpreter
@@ -126,17 +141,17 @@ def predecessor(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_the_predecessor_runs_fp32_under_numpy_1(
-    model: Path, predecessor: list[str], monkeypatch: pytest.MonkeyPatch
+    model: Path, predecessor: list[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patched:
         patched.setattr(np, "__version__", "1.26.4")
         recognizer = Recognizer.load(model)
-    assert predecessor == [str(model)]
+    assert predecessor == [model.read_bytes()]
     assert recognizer.predict(walk(33, 30)).sum() == pytest.approx(1)
 
 
 def test_the_predecessor_is_refused_where_it_is_wrong(
-    model: Path, predecessor: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    model: Path, predecessor: list[bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(InputError, match=r"needs NumPy 1, found 2.*\[tflite\]"):
         Recognizer.load(model)

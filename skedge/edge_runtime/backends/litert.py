@@ -47,13 +47,14 @@ class TfliteBackend:
             raise
         except ValueError as error:
             raise damaged(source, "a TFLite model", error) from None
-        del content
         interpreter = import_interpreter(source, self.metadata.precision)
         if checksum is None and not probed:
             probe(Path(path))
         try:
             with silence():
-                self._interpreter = interpreter(model_path=source, num_threads=threads)
+                # Not by its path: LiteRT then maps the file, and who copies another one over it
+                # changes the weights of a model that runs.
+                self._interpreter = interpreter(model_content=content, num_threads=threads)
                 self._interpreter.allocate_tensors()
                 runner = self._interpreter.get_signature_runner()
             inputs = runner.get_input_details()
