@@ -17,6 +17,7 @@ from skedge.edge_runtime.taught import Taught, beside, taught_by
 from skedge.edge_runtime.window import READY
 from skedge.skeleton.body_check import check_bodies
 from skedge.skeleton.errors import InputError
+from skedge.skeleton.files import check_file
 from skedge.skeleton.retarget import retarget
 
 if TYPE_CHECKING:
@@ -71,6 +72,8 @@ def teach(
 
     recognizer = Recognizer.load(model, taught=False)
     recognizer.checks_bodies = False
+    path = out or beside(model)
+    check_file(path)
     own = Store(store)
     names = _to_teach(recognizer, own, again)
     mine = _numbers(own, names.__contains__)
@@ -108,7 +111,6 @@ def teach(
     seconds = _seconds(rest)
     background = [play(recognizer, one, i) for one, numbers in rest for i in track(numbers)]
     taught, held_out = teach_clips(recognizer, clips, background, seconds=seconds)
-    path = out or beside(model)
     command = " ".join(
         [f"skedge teach {shlex.quote(str(model))} {shlex.quote(str(store))}"]
         + ([f"--other {shlex.quote(str(other))}"] if other else [])

@@ -15,6 +15,8 @@ from skedge.skeleton.errors import InputError
 
 # Bytes of a disk that recordings without an end leave to others.
 RESERVE = 100 * 2**20
+# What a disk without room for a file answers.
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 # Linux: fcntl.h and stdio.h.
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2
 
@@ -36,10 +38,16 @@ def write_whole(path: Path, write: Callable[[Path], Any]) -> None:
         raise
     with made as room:
         draft = Path(room) / path.name
-        write(draft)
-        with draft.open("rb") as content:
-            os.fsync(content.fileno())
-        os.replace(draft, path)
+        try:
+            write(draft)
+            with draft.open("rb") as content:
+                os.fsync(content.fileno())
+            os.replace(draft, path)
+        except OSError as error:
+            # Python does not say which file a full disk had no room for.
+            if error.errno in FULL and error.filename in (None, str(draft)):
+                error.filename = str(path)
+            raise
 
 
 def check_folder(folder: Path) -> None:
@@ -53,6 +61,13 @@ def check_folder(folder: Path) -> None:
             f"{folder}: expected a folder that can be written into, or a place to make one:"
             f" {error.strerror}"
         ) from None
+
+
+def check_file(path: Path) -> None:
+    """Raise `InputError` where no file can be written at `path`, before what takes long."""
+    if path.is_dir():
+        raise InputError(f"{path}: expected a file to write, got a folder")
+    check_folder(path.parent)
 
 
 def write_text(path: Path, text: str) -> None:

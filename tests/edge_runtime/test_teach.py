@@ -342,6 +342,20 @@ class TestTeaching:
         assert found["taught"]["wave"]["false_per_hour_before"] == 25 / (75 / 3600)
         assert any("without being taught (100 %)" in one for one in found["warnings"])
 
+    def test_where_nothing_can_be_written_shows_before_anything_is_learned(
+        self, room: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """All clips were played first, which takes minutes on a board."""
+        monkeypatch.setattr("skedge.edge_runtime.teach.play", lambda *_: pytest.fail("was played"))
+        self.store(room / "waves", ["wave", "other"])
+        (room / "file").write_text("")
+        for out, words in (
+            (room / "file" / "t.json", "expected a folder that can be written into"),
+            (room, "expected a file to write, got a folder"),
+        ):
+            with pytest.raises(InputError, match=words):
+                teach(room / "m.onnx", room / "waves", again=["wave"], out=out)
+
     def test_false_events_of_the_model_alone_are_not_blamed_on_the_clips(
         self, room: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -37,6 +37,18 @@ def test_what_cannot_be_written_is_named_as_it_was_asked_for(tmp_path: Path) -> 
         assert refused.value.filename == str(path)
 
 
+def test_a_full_disk_names_the_file_that_it_has_no_room_for(tmp_path: Path) -> None:
+    """`skedge: export: No space left on device` said neither which file nor which disk."""
+
+    def full(_: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(OSError, match="No space left") as refused:
+        write_whole(tmp_path / "model.onnx", full)
+    assert refused.value.filename == str(tmp_path / "model.onnx")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_two_folders_change_places(tmp_path: Path) -> None:
     for name in ("one", "other"):
         write_text(tmp_path / name / "file", name)
