@@ -85,6 +85,8 @@ def compare(plan: EncoderSettings, data: InputSettings, joints: Layout) -> None:
         :, 0, 5:8, :1
     ]  # a body of which one joint alone is known: its shoulders have no direction
     logits, embeddings, _ = model(clip)
+    assert step.describe().delay == model.delay
+    assert (model.delay > 0) != plan.causal, "events would begin too late by it"
     states = still(step, clip[0, :, 0])
     for n, frame in enumerate(clip[0].unbind(1)):
         probabilities, embedding, *after = step(frame, *states.values())

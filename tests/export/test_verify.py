@@ -63,7 +63,8 @@ def test_how_many_answers_may_change(precision: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("precision", "fine", "wrong"), [("fp32", 5e-5, 2e-4), ("fp16", 0.02, 0.1), ("int8", 0.05, 0.2)]
+    ("precision", "fine", "wrong"),
+    [("fp32", 5e-5, 2e-4), ("fp16", 0.02, 0.1), ("dynamic", 0.05, 0.2), ("int8", 0.05, 0.2)],
 )
 def test_how_far_the_embedding_may_move(precision: str, fine: float, wrong: float) -> None:
     expected, truth = answers(150)
