@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 from jsonargparse import ActionConfigFile, ArgumentParser
 
+from skedge.cli.types import value_name
 from skedge.recipes import RECIPES, recipe_names
 from skedge.skeleton.errors import InputError
 
@@ -38,8 +39,8 @@ def as_registered(parser: ArgumentParser, arguments: list[str]) -> list[str]:
 
     Hyphens and underscores in a flag mean the same. `--model FILE` is the same as FILE where the
     command takes MODEL by its place. A recipe comes before all other flags, so that they override
-    it wherever they stand. Raises `InputError` for an unknown recipe, and argparse's error for a
-    missing positional.
+    it wherever they stand. Raises `InputError` for an unknown recipe or an empty path, and
+    argparse's error for a missing positional.
     """
     places = {hyphened(f"--{action.dest}"): action for action in positionals(parser)}
     known = {hyphened(flag): (flag, a) for a in parser._actions for flag in a.option_strings}
@@ -59,19 +60,36 @@ def as_registered(parser: ArgumentParser, arguments: list[str]) -> list[str]:
             action = places[name]
             many = action.nargs in ("+", "*")
             named[action.dest] = [value] if equals else _values(rest, None if many else 1)
+            _check_path(action, named[action.dest])
         else:
             flag, owner = known.get(name, (word.partition("=")[0], None))
             taken = [] if equals or owner is None else _values(rest, _count(owner))
             if len(taken) == 1 and taken[0].startswith("-"):  # --up -y is no flag called -y
                 equals, value = "=", taken.pop()
+            if owner is not None:
+                _check_path(owner, [value] if equals else taken)
             words = [f"{flag}={value}" if equals else flag, *taken]
             options += words
             in_order += words
+    if "" in loose and any(map(_is_path, places.values())):
+        expected = " ".join(action.dest.upper() for action in places.values())
+        raise InputError(f"expected {expected}, got an empty word among them")
     if named:
         # Before the flags: one that takes several values would take these, too.
         in_order = [*_placed(places, named, loose), *options]
     takes_recipe = any(isinstance(action, ActionConfigFile) for action in parser._actions)
     return _recipe_first(in_order) if takes_recipe else in_order
+
+
+def _check_path(action: Action, values: list[str]) -> None:
+    """Raise `InputError` for an empty path: it would be the folder that one is in."""
+    if "" in values and _is_path(action):
+        flag = action.option_strings[0] if action.option_strings else f"--{action.dest}"
+        raise InputError(f"{hyphened(flag)}: expected {value_name(action)}, got an empty name")
+
+
+def _is_path(action: Action) -> bool:
+    return getattr(action, "_typehint", action.type) is Path
 
 
 def settings_named(words: Iterable[str]) -> set[str]:

@@ -243,7 +243,7 @@ def read_poses(path: Path) -> Iterator[PoseRecording]:
     files = pose_files(path) if path.is_dir() else [path]
     if not files:
         raise InputError(
-            f"{path}: expected pose recordings (.npz files with picture, person, whole and joints),"
+            f"{path}: expected pose recordings (.npz files with picture, person, joints and rate),"
             " found none; `skedge live --record-poses` writes them"
         )
     for file in files:

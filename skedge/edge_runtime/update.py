@@ -71,7 +71,7 @@ def update(new: Path | str, place: Path) -> dict[str, Any]:
 
 def before(model: Path) -> Path:
     """Where the model before the last update is kept: student.before.onnx beside student.onnx."""
-    return model.with_name(f"{model.stem}{BEFORE}{model.suffix}")
+    return model.parent / f"{model.stem}{BEFORE}{model.suffix}"  # `with_name` takes no folder `.`
 
 
 def load_or_before(path: Path | str, load: Callable[[Path], Recognizer]) -> Recognizer:

@@ -134,6 +134,21 @@ def test_one_line_with_the_nearest_right_word(
         assert word in error
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        *(["live", "--record-poses", ""], ["live", "--record="]),
+        *(["bench", "default", "--out", ""], ["evaluate everyday", "--data", "films", ""]),
+        *(["data import", "arrays", "", "store"], ["data import", "arrays", "clips", "--out="]),
+        ["pose fetch", "--wheel", ""],
+    ],
+)
+def test_an_empty_path_is_not_the_folder_one_is_in(words: list[str]) -> None:
+    """`--record-poses "$FOLDER"` with a variable that is not set wrote into the present folder."""
+    with pytest.raises(InputError, match=r"expected .*, got an empty"):
+        parse(words[0], words[1:])
+
+
 def test_a_recipe_s_wrong_setting_is_named(tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text("input:\n  fames: 3\n")
     with pytest.raises(InputError, match="section input has no setting fames"):

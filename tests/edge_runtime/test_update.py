@@ -112,6 +112,13 @@ def test_the_one_before_is_used_where_the_new_one_does_not_load(
         load_or_before(place, Recognizer.load)
 
 
+def test_a_folder_for_a_model_is_one_line() -> None:
+    """`skedge live --model .`, or with a variable that is not set, ended in a traceback."""
+    for folder in ("", ".", "/"):
+        with pytest.raises(InputError, match="expected a model file, found a folder"):
+            load_or_before(folder, Recognizer.load)
+
+
 def test_wrong_places_are_one_line(place: Path, tmp_path: Path) -> None:
     for where, words in (
         (tmp_path / "m.tflite", "expected a file like the one it replaces"),
