@@ -21,6 +21,10 @@ from skedge.edge_runtime.curves import filled, moving_mean
 from skedge.skeleton.layout import Layout
 
 ARM = ("elbow", "wrist", "hand")
+# Joints that are seen in fewer of the frames are left out: most of their curve would be made up.
+SEEN = 0.5
+# Fewer claps follow each other too seldom to be called even.
+FEWEST = 4
 # Frames over which the line across the body is averaged.
 STEADY = 31
 # The least rise and fall that is no noise, in torso lengths, and as a share of the usual one.
@@ -70,7 +74,7 @@ def arms_apart(frames: np.ndarray, layout: Layout) -> list[np.ndarray]:
 def _apart(frames: np.ndarray, pairs: Sequence[tuple[int, ...]]) -> list[np.ndarray]:
     """From the right joint to the left one (T, 3), of those pairs that are mostly seen."""
     found = [frames[:, left] - frames[:, right] for left, right in pairs]
-    return [filled(one) for one in found if np.isfinite(one).all(axis=-1).mean() > 0.5]
+    return [filled(one) for one in found if np.isfinite(one).all(axis=-1).mean() > SEEN]
 
 
 def claps(curves: Sequence[np.ndarray], inside: np.ndarray) -> Claps:
@@ -93,7 +97,7 @@ def _claps(apart: np.ndarray, inside: np.ndarray) -> Claps:
     last, low = turns[-1] if turns else (0, True)
     ends = not low and inside[last] and len(together) > 0
     stay = int(ends and apart[last:].min() <= usual + STAYED * (apart[last] - usual))
-    if len(together) < 4:
+    if len(together) < FEWEST:
         return Claps(max(1, len(together) + stay), np.inf)
     times = np.diff(together)
     gaps = times / np.median(times)

@@ -20,6 +20,10 @@ from skedge.skeleton.layout import Layout
 
 # Joints further than this from where they usually are, in torso lengths, are taken to be there.
 FAR = 6.0
+# Coordinates that are seen in fewer of the frames are zeros: they would be made up.
+SEEN = 0.3
+# Beyond this the gate of a layer is open or shut, and `exp` may overflow.
+SHUT = 30
 # Joints of both sides, and what they are measured from.
 PLACES = {"shoulder": "hip", "elbow": "chest", "wrist": "chest", "knee": "hip", "ankle": "hip"}
 JOINTS = tuple((f"{side}_{name}", PLACES[name]) for name in PLACES for side in ("left", "right"))
@@ -63,7 +67,7 @@ def body_curves(frames: np.ndarray, moments: np.ndarray, layout: Layout) -> np.n
     motion = np.zeros((len(even), CURVES), np.float32)
     for number, column in enumerate(np.concatenate(found, axis=1).T / size):
         there = np.isfinite(column)
-        if there.mean() > 0.3:
+        if there.mean() > SEEN:
             motion[:, number] = np.interp(even, moments[there], column[there])
     return np.clip(motion - np.median(motion, axis=0), -FAR, FAR)
 
@@ -106,7 +110,7 @@ def density(motion: np.ndarray, weights: Mapping[str, np.ndarray]) -> np.ndarray
         moved = _taps(x, len(time), int(weights["dilations"][number]))
         y = sum(one * tap for one, tap in zip(moved, time, strict=True)) @ across + bias
         value, gate = np.split(y, 2, axis=1)
-        x = x + value / (1 + np.exp(-np.clip(gate, -30, 30)))
+        x = x + value / (1 + np.exp(-np.clip(gate, -SHUT, SHUT)))
     return np.logaddexp(0, x @ weights["out"] + weights["out_bias"])
 
 

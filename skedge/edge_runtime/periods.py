@@ -21,10 +21,17 @@ import numpy as np
 from skedge.edge_runtime.curves import MARGIN, RATE, anchor, filled, moving_mean
 from skedge.skeleton.layout import Layout
 
+# Fewer samples are too short for a movement and its repetition.
+FEWEST = 8
+# Coordinates that are seen in fewer of the frames are left out: they would be made up.
+SEEN = 0.7
 # Over so many samples a joint's noise is averaged, where it is to be seen how far it moves.
 SMOOTH = 3
 # Seconds that a slow change takes at the least.
 SLOW = (0.4, 0.6, 0.9, 1.4, 2.0, 3.2)
+# The longest period that is looked for, in times that a slow change takes: of a longer one the
+# moving mean has taken most away.
+LONGEST = 1.6
 # How many principal directions are whitened.
 DIRECTIONS = 4
 # What is added to their variances, as a share of the largest.
@@ -34,11 +41,16 @@ SHORTEST = 4
 # What a period needs: likeness (1: all), a number of repetitions, an amplitude in torso lengths.
 ALIKE = 0.5
 CYCLES = 2.5
+# Twice a period is as good as the period: the first that is this good is taken.
+AS_GOOD = 0.9
 AMPLITUDE = 0.06
 # Noise is alike by this much.
 CHANCE = 0.3
 # Parts and periods of this share of the best one's worth have a say.
 HEARD = 0.7
+# The percentiles of its distance from the middle that are a signal's amplitude, and how far its
+# swings go: its largest values may be a joint that was found elsewhere for a moment.
+AMPLITUDE_AT, SWING_AT = 75, 80
 # A swing passes the middle by this share of the amplitude.
 HYSTERESIS = 0.35
 # A swing at the ends is none of the others if it is so many times as large,
@@ -63,7 +75,7 @@ PARTS = {
 def times(parts: Sequence[np.ndarray], inside: np.ndarray) -> int | None:
     """How often the motion of a body's parts (T, C) at `RATE` is repeated in the frames that are
     `inside` (T,) bool; None where nothing repeats itself."""
-    if inside.sum() < 8:
+    if inside.sum() < FEWEST:
         return None
     found = [
         one for part in parts for slow in SLOW if (one := _period(part, inside, slow)) is not None
@@ -94,7 +106,7 @@ class _Period(NamedTuple):
 def _period(part: np.ndarray, inside: np.ndarray, slow: float) -> _Period | None:
     quick = part - moving_mean(part, round(slow * RATE) | 1)
     own = quick[inside] - quick[inside].mean(axis=0)
-    longest = min(int(1.6 * slow * RATE), int(len(own) / CYCLES))
+    longest = min(int(LONGEST * slow * RATE), int(len(own) / CYCLES))
     if longest <= SHORTEST:
         return None
     variances, directions = np.linalg.eigh(own.T @ own / len(own))
@@ -113,8 +125,7 @@ def _period(part: np.ndarray, inside: np.ndarray, slow: float) -> _Period | None
     ]
     if not peaks:
         return None
-    # The first of equally good ones: twice the period is as good as the period.
-    peak = next(k for k in peaks if alike[k] > 0.9 * max(alike[p] for p in peaks))
+    peak = next(k for k in peaks if alike[k] > AS_GOOD * max(alike[p] for p in peaks))
     direction = whiten @ vectors[peak, :, -1]
     direction /= np.linalg.norm(direction)
     signal = quick @ direction
@@ -131,7 +142,7 @@ def _period(part: np.ndarray, inside: np.ndarray, slow: float) -> _Period | None
 
 
 def _amplitude(signal: np.ndarray, inside: np.ndarray) -> float:
-    return float(np.percentile(np.abs(signal[inside] - signal[inside].mean()), 75))
+    return float(np.percentile(np.abs(signal[inside] - signal[inside].mean()), AMPLITUDE_AT))
 
 
 def _swung(found: _Period, inside: np.ndarray) -> int:
@@ -146,7 +157,7 @@ def _swung(found: _Period, inside: np.ndarray) -> int:
 def _swings(found: _Period, side: int, inside: np.ndarray) -> int:
     """How many swings to one `side` (1 or -1) there are, a period apart."""
     signal = side * found.signal
-    margin = HYSTERESIS * float(np.percentile(np.abs(signal[inside]), 80))
+    margin = HYSTERESIS * float(np.percentile(np.abs(signal[inside]), SWING_AT))
     tops: list[int] = []
     out = False
     for place, value in enumerate(signal.tolist()):
@@ -201,7 +212,7 @@ def body_parts(frames: np.ndarray, layout: Layout, size: float, legs: bool) -> l
         part = (frames[:, joints] - anchors[centre][:, None]).reshape(len(frames), -1)
         if name == "trunk":
             part = np.concatenate([part, HEIGHT * anchors["hip"][:, 1:2]], axis=1)
-        part = part[:, np.isfinite(part).mean(axis=0) > 0.7] / size
+        part = part[:, np.isfinite(part).mean(axis=0) > SEEN] / size
         if part.shape[1]:
             found.append(filled(part))
     return found

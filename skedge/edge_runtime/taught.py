@@ -14,7 +14,7 @@ import numpy as np
 import skedge
 from skedge.edge_runtime.events import QUIET, THRESHOLD
 from skedge.skeleton.errors import InputError
-from skedge.skeleton.files import write_text
+from skedge.skeleton.files import user_folder, write_text
 from skedge.skeleton.metadata import ModelMetadata
 
 # The oldest that is read, and that of files with actions that the model knows.
@@ -224,6 +224,5 @@ def beside(model: Path) -> Path:
     shipped = package in model.absolute().parents
     if not shipped and ((folder / name).exists() or os.access(folder, os.W_OK)):
         return folder / name
-    home = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
     place = "" if shipped else f"{hashlib.sha256(str(folder).encode()).hexdigest()[:8]}-"
-    return home / "skedge" / "taught" / f"{place}{name}"
+    return user_folder("XDG_DATA_HOME") / "taught" / f"{place}{name}"

@@ -17,8 +17,16 @@ from skedge.skeleton.errors import InputError
 RESERVE = 100 * 2**20
 # What a disk without room for a file answers.
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+# Where the folders of a user are, if their variables do not say it.
+_HOMES = {"XDG_CACHE_HOME": ".cache", "XDG_DATA_HOME": ".local/share"}
 # Linux: fcntl.h and stdio.h.
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2
+
+
+def user_folder(variable: str) -> Path:
+    """The folder `skedge` in the user's folder that the `variable` XDG_CACHE_HOME or XDG_DATA_HOME
+    of the environment names, by default in ~/.cache or ~/.local/share."""
+    return Path(os.environ.get(variable) or Path.home() / _HOMES[variable]) / "skedge"
 
 
 def write_whole(path: Path, write: Callable[[Path], Any]) -> None:

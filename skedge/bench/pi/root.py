@@ -61,11 +61,6 @@ class Board(NamedTuple):
     disk: Path
 
 
-def cache() -> Path:
-    """The folder in the user's cache, with what takes long to fetch."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "skedge" / "pi"
-
-
 def build(wheel: Path, room: Path, say: Callable[[str], None] = print) -> Board:
     """The board with `wheel` installed by its own pip, with what that needs, as a Raspberry Pi OS
     would get it.

@@ -21,7 +21,7 @@ from skedge.bench.pi import guest, pose_report, root
 from skedge.edge_runtime.backends.backend import load_backend
 from skedge.edge_runtime.pose.models import MODELS, model_path
 from skedge.skeleton.errors import InputError
-from skedge.skeleton.files import write_json, write_text
+from skedge.skeleton.files import user_folder, write_json, write_text
 from skedge.skeleton.markdown import table
 
 SCHEMA = 2
@@ -88,7 +88,7 @@ def emulate(
         raise InputError(f"{out}: expected a folder for the report, got a file")
     named = names(list(files))
     backends = {name: load_backend(path) for name, path in named.items()}
-    room = root.cache()
+    room = user_folder("XDG_CACHE_HOME") / "pi"
     with tempfile.TemporaryDirectory() as place:
         board = root.build(wheel or root.make_wheel(Path(place)), room, say)
         # One letter and a number for a name: what people call their files is not the board's

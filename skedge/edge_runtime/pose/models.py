@@ -1,11 +1,11 @@
 """BlazePose's networks: which files they are, and where they lie."""
 
 import hashlib
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from skedge.skeleton.errors import InputError
+from skedge.skeleton.files import user_folder
 
 # Outputs of the landmark networks that somebody reads. Nobody reads the mask of the body. The full
 # network's landmarks are refined with their heat, of which a 40th is read: its last convolution is
@@ -63,7 +63,7 @@ MODELS = {
 
 def default_folder() -> Path:
     """The user's cache: `$XDG_CACHE_HOME/skedge/pose`, by default `~/.cache/skedge/pose`."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "skedge" / "pose"
+    return user_folder("XDG_CACHE_HOME") / "pose"
 
 
 def has_model(model: str, folder: Path | None = None) -> bool:
