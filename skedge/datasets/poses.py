@@ -33,7 +33,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from skedge.datasets.source import files_in
-from skedge.skeleton.errors import InputError
+from skedge.skeleton.errors import InputError, reason
 from skedge.skeleton.files import write_whole
 from skedge.skeleton.layout import Layout, layout_names, load_layout
 from skedge.skeleton.touching import Touching, trunks
@@ -412,6 +412,5 @@ def _arrays(file: Path) -> dict[str, np.ndarray]:
         raise
     except Exception as error:  # damage makes zipfile, zlib and NumPy raise almost anything
         raise InputError(
-            f"{file}: expected a pose recording (.npz), it cannot be read"
-            f" ({error or type(error).__name__})"
+            f"{file}: expected a pose recording (.npz), it cannot be read ({reason(error)})"
         ) from None

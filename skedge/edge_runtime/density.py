@@ -15,7 +15,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 from skedge.edge_runtime.curves import anchor, even_moments, torso
-from skedge.skeleton.errors import InputError
+from skedge.skeleton.errors import InputError, reason
 from skedge.skeleton.layout import Layout
 
 # Joints further than this from where they usually are, in torso lengths, are taken to be there.
@@ -136,5 +136,6 @@ def shipped() -> dict[str, np.ndarray]:
             return {name: file[name].astype(np.float32) for name in file.files}
     except (OSError, ValueError, EOFError, BadZipFile) as error:
         raise InputError(
-            f"{WEIGHTS}: expected the network that counts, got: {error}; install skedge again"
+            f"{WEIGHTS}: expected the network that counts, got: {reason(error)};"
+            " install skedge again"
         ) from None

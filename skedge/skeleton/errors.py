@@ -21,6 +21,11 @@ class OwnCodeError(RuntimeError):
     (`described`)."""
 
 
+def reason(error: Exception) -> str:
+    """What an error says, one of the system without its number and its path."""
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
 def described(error: BaseException) -> str:
     """What broke and where, such as `ValueError: no lamp (lights.py, line 3)`: the line is that of
     the first file outside skedge that was called, since what that calls is not the user's own."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from skedge.skeleton.errors import InputError
+from skedge.skeleton.errors import InputError, reason
 from skedge.skeleton.sides import contradiction, pairs_by_name
 
 
@@ -214,7 +214,7 @@ def load_layout(name: str) -> Layout:
         document = json.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise InputError(
-            f"{path}: expected a layout in JSON, got something else ({error})"
+            f"{path}: expected a layout in JSON, got something else ({reason(error)})"
         ) from None
     layout = Layout.from_dict(document, str(path))
     if wrong := contradiction(layout):

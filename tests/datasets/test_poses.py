@@ -102,6 +102,8 @@ def test_what_is_no_recording_is_one_line(
 def test_a_folder_without_any_and_a_damaged_file(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="found none"):
         list(read_poses(tmp_path))
+    with pytest.raises(InputError, match=r"cannot be read \(No such file or directory\)$"):
+        list(read_poses(tmp_path / "x.npz"))  # it said `[Errno 2]`, and its path twice
     (tmp_path / "x.npz").write_bytes(b"PK\x03\x04 and nothing more")
     with pytest.raises(InputError, match="cannot be read"):
         list(read_poses(tmp_path))

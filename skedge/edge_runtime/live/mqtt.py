@@ -17,7 +17,7 @@ from skedge import __version__
 from skedge.edge_runtime.events import QUIET
 from skedge.edge_runtime.live.pipeline import Live
 from skedge.edge_runtime.sources.cameras import without_password
-from skedge.skeleton.errors import InputError
+from skedge.skeleton.errors import InputError, reason
 
 PORTS = {"mqtt": 1883, "mqtts": 8883}
 KEEPALIVE = 30
@@ -82,7 +82,9 @@ class Broker:
             lines = self.login.read_text(encoding="utf-8").splitlines()
             mode = self.login.stat().st_mode
         except (OSError, UnicodeDecodeError) as error:
-            raise InputError(f"--mqtt-login {self.login}: expected a text file: {error}") from None
+            raise InputError(
+                f"--mqtt-login {self.login}: expected a text file: {reason(error)}"
+            ) from None
         if mode & 0o077:
             raise InputError(
                 f"--mqtt-login {self.login}: expected a file that only its owner may read: chmod"

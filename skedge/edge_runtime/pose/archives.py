@@ -19,7 +19,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from skedge.skeleton.errors import InputError
+from skedge.skeleton.errors import InputError, reason
 
 WHEEL = "mediapipe==0.10.14"
 PLATFORM = (
@@ -66,8 +66,8 @@ class Archive:
             return self.content(member)
         except _UNREADABLE as error:
             raise InputError(
-                f"{self.path}: expected {self.expected}, it cannot be read as that ({error}); "
-                f"download it again"
+                f"{self.path}: expected {self.expected}, it cannot be read as that"
+                f" ({reason(error)}); download it again"
             ) from None
 
 
