@@ -94,7 +94,7 @@ def _notes(report: dict[str, Any], where: Path) -> list[str]:
     notes += report["warnings"]
     if report["notes"]:
         first = report["notes"][0]
-        more = f", and {len(report['notes']) - 1} more" if len(report["notes"]) > 1 else ""
+        more = f" (the first of {len(report['notes'])} notes)" if len(report["notes"]) > 1 else ""
         notes.append(f"{first['clip']}: {first['note']}{more}; see {where}")
     notes += [
         f"left out {reason}: {count}" for reason, count in report["left_out"].items() if count

@@ -248,6 +248,20 @@ def test_whose_label_counts(tmp_path: Path) -> None:
     ]
 
 
+def test_a_recording_that_is_left_out_is_named_with_its_folder(tmp_path: Path) -> None:
+    """Of a recording in each label's folder called monday, the report did not say which."""
+    for label in ("wave", "clap"):
+        (tmp_path / label).mkdir()
+        write(tmp_path / label / "monday.npz", whole=[False] * 4)
+    found = open_poses(tmp_path)
+    said = []
+    for source in found.sources:
+        with pytest.raises(InputError, match="got nobody") as refused:
+            found.read(source)
+        said.append(str(refused.value).partition(":")[0])
+    assert said == ["clap/monday", "wave/monday"]
+
+
 def test_a_damaged_recording_is_one_line_wherever_the_damage_is(tmp_path: Path) -> None:
     writer = PoseWriter(load_layout("blazepose33"))
     for number in range(4):

@@ -2,6 +2,7 @@
 films."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -151,10 +152,10 @@ def _read(
     rate: float,
     everyone: bool,
 ) -> list[Clip]:
-    recording = next(iter(read_poses(file)))
-    check_joints(recording.joints.shape[1], layout, file.name)
+    recording = replace(next(iter(read_poses(file))), name=_name(file, root))
+    check_joints(recording.joints.shape[1], layout, recording.name)
     clip = clip_of(recording, rate, everyone)
-    return [Clip(_name(file, root), clip, names.index(labels[file]))]
+    return [Clip(recording.name, clip, names.index(labels[file]))]
 
 
 def _name(file: Path, root: Path) -> str:

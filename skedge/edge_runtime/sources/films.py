@@ -134,6 +134,7 @@ def read_shot(
             bodies.write(kept, size, shot.label, made_of=origin)
     elif kept is not None and recording.label != shot.label:
         relabel(kept, shot.label)
+    recording = replace(recording, name=shot.name)  # a kept one has the name of its file alone
     joints = clip_of(recording, rate, everyone, longest=origin.end - origin.start)
     until = origin.start + recording.duration
     note = ""
