@@ -62,6 +62,7 @@ def test_pku_recordings(dataset: Callable[[str], Path], tmp_path: Path) -> None:
         (1, 11, 139, 189),
         (1, 0, 199, 260),
     ]
+    assert store.index["label"].tolist() == [50, 0], "that of most frames"
     assert store.codes("xview").tolist() == [1, 3]
     assert len(set(PKU_LABELS)) == 51
 
@@ -252,6 +253,7 @@ def test_nw_ucla(tmp_path: Path) -> None:
     assert len(store.labels) == 10
     assert sorted(set(store.index["label"].tolist())) == [0, 6, 9]
     assert (len(store.split("xview", "train")), len(store.split("xview", "test"))) == (12, 6)
+    assert set(store.index["camera"][store.split("xview", "test")]) == {3}
     for i, name in enumerate(store.index["name"]):
         np.testing.assert_allclose(store.clip(i)[0], clips[str(name)], rtol=1e-5)
     zipped = shutil.make_archive(str(tmp_path / "all_sqe"), "zip", tmp_path, "all_sqe")

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from skedge.datasets.formats.ntu import EDITIONS, MORE_TRAIN_SUBJECTS, TRAIN_SUBJECTS
+from skedge.datasets.formats.ntu import EDITIONS, MORE_TRAIN_SUBJECTS, TRAIN_SUBJECTS, open_ntu
 from skedge.datasets.importer import Importing
 from skedge.datasets.parsing.bodies import denoise, first_two
 from skedge.datasets.parsing.damage import DamagedError
@@ -15,7 +15,7 @@ from skedge.datasets.parsing.ntu_labels import LABELS
 from skedge.datasets.parsing.ntu_text import parse
 from skedge.datasets.readers import import_dataset
 from skedge.datasets.source import LARGEST
-from skedge.datasets.store import Store
+from skedge.datasets.store import PARTS, Store
 from skedge.skeleton import InputError
 from tests.datasets.ntu_files import plain_denoise, plain_first_two, recording, text
 
@@ -146,6 +146,25 @@ def test_the_published_counts() -> None:
         assert all(sum(counts) == edition.clips for counts in edition.splits.values())
     assert (len(TRAIN_SUBJECTS), len(MORE_TRAIN_SUBJECTS)) == (20, 33)
     assert len(set(LABELS)) == 120
+
+
+def test_the_published_people_cameras_and_setups_train(tmp_path: Path) -> None:
+    """Another person or camera would train at the same counts: no figure could be compared."""
+    (tmp_path / "S001C001P001R001A001.skeleton").touch()
+    index = np.zeros(106, [("subject", int), ("camera", int), ("setup", int)])
+    index["subject"] = np.arange(1, 107)
+    index["camera"], index["setup"] = index["subject"] % 3 + 1, index["subject"] % 32 + 1
+    sixty, more = (open_ntu(edition, tmp_path).protocols for edition in ("ntu60", "ntu120"))
+    people = "1 2 4 5 8 9 13 14 15 16 17 18 19 25 27 28 31 34 35 38"
+    others = (
+        " 45 46 47 49 50 52 53 54 55 56 57 58 59 70 74 78 80 81 82 83 84 85 86 89 91 92 93 94 95 97"
+        " 98 100 103"
+    )
+    for codes, wanted in ((sixty["xsub"], people), (more["xsub"], people + others)):
+        train = index["subject"][codes(index) == PARTS["train"]]
+        assert " ".join(map(str, train)) == wanted
+    assert set(index["camera"][sixty["xview"](index) == PARTS["train"]]) == {2, 3}
+    assert set(index["setup"][more["xset"](index) == PARTS["train"]]) == {*range(2, 33, 2)}
 
 
 def _line(number: int, new: bytes | None) -> Callable[[bytes], bytes]:

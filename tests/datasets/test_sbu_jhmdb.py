@@ -51,6 +51,19 @@ def test_both_people_of_sbu_are_read_in_metres_and_its_folds_divide_the_pairs(
     assert len(store.split("fold-2", "train")) == 3
 
 
+def test_the_folds_of_sbu_are_the_published_ones() -> None:
+    """A pair in another fold would train beside its own test."""
+    published = [
+        "s01s02 s03s04 s05s02 s06s04",
+        "s02s03 s02s07 s03s05 s05s03",
+        "s01s03 s01s07 s07s01 s07s03",
+        "s02s01 s02s06 s03s02 s03s06",
+        "s04s02 s04s03 s04s06 s06s02 s06s03",
+    ]
+    for fold, pairs in zip(sbu.FOLDS, published, strict=True):
+        assert " ".join(sbu.PAIRS[number - 1] for number in fold) == pairs
+
+
 def test_coordinates_of_sbu_that_are_metres_are_told(tmp_path: Path) -> None:
     """They became people of three metres upside down, and were called feet."""
     metres = _sbu(tmp_path, "s01s02", 1, people()[0]).swapaxes(0, 1)
