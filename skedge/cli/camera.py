@@ -27,7 +27,7 @@ def live_command(parser: ArgumentParser) -> Callable[[Any], None]:
     Example: skedge live --source 0 --model student.onnx
     """
     add_config(parser)
-    _add_camera(parser)
+    _add_camera(parser, "as many as the model sees together")
     add_model(parser, "exported model; what was taught to it is found beside it", "default")
     parser.add_argument("--taught", type=Path, help="another file that `skedge teach` wrote")
     add_events(parser)
@@ -152,7 +152,7 @@ def record_command(parser: ArgumentParser) -> Callable[[Any], None]:
         metavar="STORE",
         help="store to make, or to add the clips to",
     )
-    _add_camera(parser)
+    _add_camera(parser, "1")
     parser.add_argument("--clips", type=int, default=5, help="number of clips to record")
     add_model(parser, "exported model: clips get the length of its window")
     parser.add_argument(
@@ -277,7 +277,7 @@ def teach_command(parser: ArgumentParser) -> Callable[[Any], None]:
     return main
 
 
-def _add_camera(parser: ArgumentParser) -> None:
+def _add_camera(parser: ArgumentParser, people: str) -> None:
     parser.add_argument(
         "--source",
         default="0",
@@ -290,7 +290,7 @@ def _add_camera(parser: ArgumentParser) -> None:
         "--layout", help="layout of the joints of skeletons in a file, a name or a JSON file"
     )
     parser.add_argument(
-        "--people", type=int, help="number of people to look for (default: as the model sees)"
+        "--people", type=int, help=f"number of people to look for (default: {people})"
     )
     parser.add_argument(
         "--every-frame",

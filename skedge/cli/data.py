@@ -45,7 +45,7 @@ def import_command(parser: ArgumentParser) -> Callable[[Any], None]:
         help="numbers of a joint: xyz (the default), xys (place in a picture and score) or xy",
     )
     parser.add_argument(
-        "--as-is", action="store_true", help="import bodies that look wrong: they are right"
+        "--as-is", action="store_true", help="import bodies that look wrong, but are right"
     )
     parser.add_argument(
         "--strict", action="store_true", help="stop at the first damaged file instead of listing it"
@@ -227,7 +227,7 @@ def split_command(parser: ArgumentParser) -> Callable[[Any], None]:
         metavar="SPLIT",
         help="split whose training clips are divided (default: xsub, or the store's only one)",
     )
-    parser.add_argument("--share", type=float, help="share from 0 to 1, for semi-supervision")
+    parser.add_argument("--share", type=float, help="share of the training clips to keep, 0 to 1")
     parser.add_argument(
         "--random", action="store_true", help="take the share of all clips, not of every class"
     )

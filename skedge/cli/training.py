@@ -103,7 +103,9 @@ def evaluate_command(parser: ArgumentParser) -> Callable[[Any], None]:
     runs/linear
     """
     parser.add_argument(
-        "protocol", choices=PROTOCOLS, help="protocol; supervised and ridge are baselines"
+        "protocol",
+        choices=PROTOCOLS,
+        help="how a classifier is trained and tested (supervised and ridge are baselines)",
     )
     add_training(parser)
     parser.add_argument(

@@ -157,3 +157,15 @@ def test_help_without_docstrings_says_why_it_is_short(arguments: list[str]) -> N
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "Python's -OO leaves out what commands and settings do" in done.stdout
     assert not re.search(r"  \.$|\(protocol:|None", done.stdout, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("command", "people"), [("live", "as many as the model"), ("record", "1)")]
+)
+def test_how_many_people_are_looked_for(
+    command: str, people: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`record` said that it looks for as many as the model sees; it looks for one."""
+    assert f"people to look for (default: {people}" in " ".join(
+        shown(capsys, command, "--help").split()
+    )

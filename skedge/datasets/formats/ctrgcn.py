@@ -22,12 +22,12 @@ _PARTS = {"train": 1, "test": 3}
 
 
 def open_ctrgcn(source: Path, *, labels: Path | str | None = None) -> Dataset:
-    """x (N, T, 150) as [person][joint][xyz], and y (N, classes) one-hot; clips are called train-0
-    and so on.
+    """An `.npz` of x_train (N, T, 150) as [person][joint][xyz], y_train (N, classes), x_test and
+    y_test; clips are called train-0 and so on.
 
-    Padding of zeros is taken off. `labels` is a text file with one class per line; otherwise the
-    numbers are the names. Protocol: `official`. Raises `InputError` for a file without these
-    arrays.
+    Each row of y is 1 at the clip's class. Padding of zeros is taken off. `labels` is a text file
+    with one class per line; otherwise the numbers are the names. Protocol: `official`. Raises
+    `InputError` for a file without these arrays.
     """
     found = members(source)
     parts = [part for part in _PARTS if {f"x_{part}", f"y_{part}"} <= found.keys()]

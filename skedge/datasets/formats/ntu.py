@@ -74,13 +74,13 @@ EDITIONS = {
 def open_ntu(
     edition: str, source: Path, *, missing: Path | str | None = None, bodies: str = "denoise"
 ) -> Dataset:
-    """The `.skeleton` files below `source`, in folders or in the zips as downloaded; `edition` is
-    ntu60 or ntu120.
+    """The `.skeleton` files below `source`, in folders or in the zips as downloaded.
 
-    `missing` is the path of the set's list of samples without a skeleton, which are left out.
-    `bodies` names a convention of `skedge.datasets.parsing.bodies`. Files of other classes than the
-    edition's are left out. Protocols: `xsub`, and `xview` (ntu60) or `xset` (ntu120). Raises
-    `InputError` for a source without such files and for a list that holds no names.
+    `edition` is ntu60 or ntu120. `missing` is the path of the set's list of samples without a
+    skeleton, which are left out. `bodies` names a convention of `skedge.datasets.parsing.bodies`.
+    Files of other classes than the edition's are left out. Protocols: `xsub`, and `xview` (ntu60)
+    or `xset` (ntu120). Raises `InputError` for a source without such files and for a list that
+    holds no names.
     """
     wanted = EDITIONS[edition]
     if bodies not in SELECTIONS:
