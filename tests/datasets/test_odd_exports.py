@@ -219,3 +219,12 @@ def test_openpose_is_read_and_known_where_it_is_called_a_kinect(tmp_path):
     assert not any("layout" in note for note in told["warnings"])
     told = import_dataset("arrays", folder, tmp_path / "b", layout="ntu25", mending=flat)
     assert any("in openpose25's; --layout openpose25" in note for note in told["warnings"])
+
+
+def test_a_child_beside_an_adult_in_a_picture_stays_a_child() -> None:
+    """The tallest person of a clip is 1.70 m, not the smallest."""
+    layout = load_layout("coco17")
+    adult = retarget(people()[0], NTU, layout) * (100, -100, 0)
+    alone = Mending(channels="xy").apply(adult, layout, "clip")
+    both = Mending(channels="xy").apply(np.concatenate([adult / 2, adult]), layout, "clip")
+    np.testing.assert_allclose(np.ptp(both[1], axis=1), np.ptp(alone[0], axis=1), rtol=1e-4)

@@ -287,3 +287,14 @@ def test_a_real_set_through_pyskls_format_is_the_same(utd_store: Path, tmp_path:
 def test_no_split_is_a_store_without_splits(tmp_path: Path) -> None:
     store = _import(_content(split=None), tmp_path)
     assert (len(store), store.protocols) == (3, [])
+
+
+def test_a_person_who_bends_down_for_most_of_a_clip_is_as_tall_as_upright(tmp_path: Path) -> None:
+    pixels, joints = _pixels(20)
+    eye, ankle = joints.index("left_eye"), joints.index("left_ankle")
+    pixels[:, 5:, :, 1] = pixels[:, 5:, [ankle], 1] - 50
+    pixels[:, 5:, ankle, 1] += 50
+    annotation = _annotation("bow", 0, keypoint=pixels, img_shape=(480, 640))
+    clip = _import({"split": {}, "annotations": [annotation]}, tmp_path).clip(0)
+    height = clip[0, 0, eye, 1] - clip[0, 0, ankle, 1]
+    assert height == pytest.approx(PERSON_HEIGHT, abs=1e-5)

@@ -302,3 +302,14 @@ def test_a_damaged_clip_does_not_look_whole_in_a_copy(tmp_path: Path) -> None:
     one = Store(tmp_path / "a")
     assert one.rate is not None
     assert check(append(tmp_path / "a", [Clip("run", joints(3))], one.layout, one.rate)) == damaged
+
+
+def test_clips_of_nobody_known_stay_so_in_a_merged_store(tmp_path: Path) -> None:
+    """They would become clips of the last person of the store before, who may train."""
+    first = clips(tmp_path / "one", "ntu25", ["walk"], 30.0)
+    with StoreWriter(
+        tmp_path / "two", name="two", layout=load_layout("ntu25"), labels=["walk"], rate=30.0
+    ) as writer:
+        writer.add("clip", first.clip(0)[:, ::-1], label=0)
+    merged = merge([first, Store(tmp_path / "two")], tmp_path / "all")
+    assert merged.index["subject"].tolist() == [0, 1, 0, 1, -1]

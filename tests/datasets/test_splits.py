@@ -5,9 +5,17 @@ import numpy as np
 import pytest
 
 from skedge.cli import main
-from skedge.datasets.store import Store, StoreWriter
+from skedge.datasets.store import PARTS, Store, StoreWriter
 from skedge.datasets.store.check import check
-from skedge.datasets.store.splits import add_folds, add_split, add_subset, fold_of, subset
+from skedge.datasets.store.splits import (
+    add_folds,
+    add_split,
+    add_subset,
+    add_validation,
+    every_fifth,
+    fold_of,
+    subset,
+)
 from skedge.skeleton import InputError, load_layout
 
 RNG = np.random.default_rng(0)
@@ -129,3 +137,18 @@ def test_folds_leave_the_test_clips_of_the_only_split_alone(tmp_path: Path) -> N
     assert (Store(path).codes("fold-1")[5:] == 0).all()
     main(["data", "split", str(path), "every", "--folds", "2", "--all"])
     assert (Store(path).codes("every-1") > 0).all()
+
+
+def test_a_validation_part_by_people_is_about_the_share(store: Path) -> None:
+    """Of five people --val 0.2 takes one, not half of them."""
+    add_validation(store, "choose", "xsub", 0.2, by="subject")
+    opened = Store(store)
+    assert len({*opened.index["subject"][opened.split("choose", "val")].tolist()}) == 1
+    assert len({*opened.index["subject"][opened.split("choose", "train")].tolist()}) == 4
+    np.testing.assert_array_equal(opened.split("choose", "test"), opened.split("xsub", "test"))
+
+
+def test_the_fifth_and_the_tenth_clip_of_a_class_test() -> None:
+    """An import of the same films again gives the split that it gave before."""
+    codes = every_fifth(np.array([(0,)] * 11, [("label", int)]))
+    assert np.flatnonzero(codes == PARTS["test"]).tolist() == [4, 9]

@@ -257,3 +257,18 @@ def test_cuts_keep_what_they_are_labelled_as():
         assert made.start + first >= 40
         assert made.end + first <= 160
         assert made.end - made.start > 0.55 * 120
+
+
+def test_each_side_of_a_body_is_on_its_side_and_feet_step_outwards():
+    """Hips that are exchanged, or feet that step across, passed every test."""
+    shape = people.build(people.person(4, 0), people.SENSORS[0], np.random.default_rng(0))
+    still = np.zeros((1, len(body.CHANNELS)))
+    wide = still.copy()
+    for side in body.SIDES:
+        wide[0, body.CHANNELS.index(f"{side}_foot_out")] = 0.2
+    stands, apart = body.joints(still, shape), body.joints(wide, shape)
+    for name in ("shoulder", "hip", "knee", "ankle", "foot"):
+        assert at(stands, f"left_{name}")[0, 0] < 0 < at(stands, f"right_{name}")[0, 0], name
+    for side, sign in body.SIDES.items():
+        moved = at(apart, f"{side}_ankle") - at(stands, f"{side}_ankle")
+        assert sign * moved[0, 0] > 0.1

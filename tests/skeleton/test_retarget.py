@@ -83,3 +83,10 @@ def test_a_joint_that_no_rule_places_is_named() -> None:
 def test_a_wrong_joint_count_is_one_line() -> None:
     with pytest.raises(InputError, match=r"expected 33 joints .*got 25"):
         retarget(np.ones((25, 3)), load_layout("blazepose33"), load_layout("ntu25"))
+
+
+def test_a_neck_lies_nearer_to_the_shoulders_than_to_the_head() -> None:
+    kinect, ntu = load_layout("kinect20"), load_layout("ntu25")
+    joints = np.zeros((20, 3))
+    joints[kinect.index("head"), 1] = 0.3  # above the middle of the shoulders
+    assert 0 < retarget(joints, kinect, ntu)[ntu.index("neck"), 1] < 0.15
