@@ -11,7 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from skedge.cli.main import parse
 from skedge.datasets.store import Store, StoreWriter
+from skedge.datasets.synthetic.synthesize import clip
 from skedge.edge_runtime.interfaces import Frame
 from skedge.edge_runtime.live.outlets import load_hook
 from skedge.edge_runtime.live.run import open_camera
@@ -136,3 +138,35 @@ def test_the_pose_estimator_on_the_page(tmp_path: Path, monkeypatch: pytest.Monk
 def test_what_the_page_fetches_by_hand_is_what_is_fetched(command: Callable[[], str]) -> None:
     shown = "\n".join(blocks("docs/on-the-pi.md", "sh"))
     assert command() in re.sub(r"\s*\\\n\s*", " ", shown)
+
+
+@pytest.mark.parametrize(
+    ("page", "said"), [("README.md", "label='wave'"), ("docs/events.md", "ended wave")]
+)
+def test_the_recognizer_on_the_page(
+    page: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (example,) = blocks(page, "python")
+    joints = clip(0, 0, seed=0).joints
+    timed = [(frame, number / 30) for number, frame in enumerate(joints)]
+    exec(example, {"skeletons": timed, "clip": joints})
+    assert said in capsys.readouterr().out
+
+
+def test_the_flat_estimator_on_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (estimator,) = blocks("docs/two-dimensional.md", "python")
+    network = "def my_network(people):\n    return lambda image: np.ones((people, 17, 3))\n"
+    (tmp_path / "flat.py").write_text(f"{estimator}\n\n{network}")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", sys.path.copy())
+    source = Played(iter([Frame(np.zeros((4, 4, 3), np.uint8), 0.0)]))
+    monkeypatch.setattr("skedge.edge_runtime.sources.open_source", lambda text, fast: source)
+    camera = open_camera("film.mp4", people=2, estimator="flat.py:Flat")
+    assert camera.pose is not None
+    assert len(camera.pose.estimate(next(iter(source)))) == 2
+
+
+def test_the_file_of_flags_on_the_page(tmp_path: Path) -> None:
+    (example,) = blocks("docs/at-home.md", "toml")
+    (tmp_path / "skedge.toml").write_text(example)
+    assert parse("live", ["--config", str(tmp_path / "skedge.toml")]).device == "the hall"
