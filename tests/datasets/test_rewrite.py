@@ -1,9 +1,12 @@
 """Stores with clips added or classes left out: the old one stays whole whatever happens."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from skedge.datasets.store import Store, StoreWriter
 from skedge.datasets.store.check import check
@@ -313,3 +316,49 @@ def test_clips_of_nobody_known_stay_so_in_a_merged_store(tmp_path: Path) -> None
         writer.add("clip", first.clip(0)[:, ::-1], label=0)
     merged = merge([first, Store(tmp_path / "two")], tmp_path / "all")
     assert merged.index["subject"].tolist() == [0, 1, 0, 1, -1]
+
+
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("add"), st.sampled_from(["walk", "run", "walk-2", "ö "])),
+        st.tuples(st.just("remove"), st.integers(0, 9)),
+        st.tuples(st.just("split"), st.integers(1, 9)),
+    ),
+    max_size=7,
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(STEPS)
+def test_whatever_is_done_to_a_store_all_else_in_it_stays(
+    tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, Any]]
+) -> None:
+    """Clips, their classes, people and parts in splits, against a plain list of them."""
+    path = tmp_path_factory.mktemp("any") / "store"
+    clips_there: list[tuple[str, int]] = []
+    parts: dict[str, dict[int, int]] = {}
+    for number, (step, what) in enumerate([("add", "walk"), *steps]):
+        if step == "add":
+            append(path, [Clip(what, joints(number), number)], LAYOUT, 30.0)
+            clips_there.append((what, number))
+        elif step == "remove" and len(clips_there) > 1:
+            gone = what % len(clips_there)
+            remove(path, [str(Store(path).index["name"][gone])])
+            del clips_there[gone]
+        elif step == "split" and len(clips_there) > 1:
+            add_folds(path, f"folds {number}", 2, seed=what)
+            opened = Store(path)
+            for name in opened.protocols[-2:]:
+                people = opened.index["subject"].tolist()
+                parts[name] = dict(zip(people, opened.codes(name).tolist(), strict=True))
+    found = Store(path)
+    assert check(found) == []
+    labels = [found.labels[label] for label in found.index["label"]]
+    assert list(zip(labels, found.index["subject"].tolist(), strict=True)) == clips_there
+    assert set(found.labels) == set(labels), "no class is left empty"
+    for place, (_, number) in enumerate(clips_there):
+        same(found, place, joints(number))
+    assert found.protocols == list(parts)
+    for name, codes in parts.items():
+        there = [codes.get(number, 0) for _, number in clips_there]
+        assert found.codes(name).tolist() == there

@@ -3,6 +3,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from skedge.cli import main
 from skedge.datasets.store import PARTS, Store, StoreWriter
@@ -14,6 +16,7 @@ from skedge.datasets.store.splits import (
     add_validation,
     every_fifth,
     fold_of,
+    read_split,
     subset,
 )
 from skedge.skeleton import InputError, load_layout
@@ -152,3 +155,31 @@ def test_the_fifth_and_the_tenth_clip_of_a_class_test() -> None:
     """An import of the same films again gives the split that it gave before."""
     codes = every_fifth(np.array([(0,)] * 11, [("label", int)]))
     assert np.flatnonzero(codes == PARTS["test"]).tolist() == [4, 9]
+
+
+LINES = st.lists(
+    st.one_of(
+        st.tuples(
+            st.integers(0, 41).map(lambda number: f"clip {number}"),
+            st.sampled_from(["train", " test", "val ", "", "Train"]),
+        ).map(",".join),
+        st.text(max_size=12),
+    ),
+    max_size=6,
+).map("\n".join)
+
+
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.one_of(LINES.map(str.encode), st.binary(max_size=40)))
+def test_any_file_of_a_split_is_taken_line_by_line_or_refused(store: Path, content: bytes) -> None:
+    file = store.parent / "any.csv"
+    file.write_bytes(content)
+    try:
+        codes = read_split(file, Store(store))
+    except InputError:
+        return
+    wanted = [line.split(",") for line in content.decode("utf-8-sig").splitlines() if line]
+    said = {name.strip(): PARTS[part.strip()] for name, part in wanted}
+    assert codes.tolist() == [said.get(f"clip {number}", 0) for number in range(40)]
