@@ -17,11 +17,11 @@ def main(path: str) -> None:
     """Print every event of the clip, then the three likeliest actions of all of it."""
     clip = np.load(path)
     recognizer = Recognizer.load("default")
-    for number, joints in enumerate(clip):
-        result = recognizer.update(joints, number / RATE)
-        for event in result.events:
-            how = "begins" if event.end is None else f"has ended, {event.length:.1f} s long"
-            print(f"{event.start:5.1f} s: {event.label} {how}")
+    results = [recognizer.update(joints, i / RATE) for i, joints in enumerate(clip)]
+    events = [event for result in results for event in result.events]
+    for event in [*events, *recognizer.end_events()]:  # the clip is over
+        how = "begins" if event.end is None else f"has ended, {event.length:.1f} s long"
+        print(f"{event.start:5.1f} s: {event.label} {how}")
 
     probabilities = recognizer.predict(clip, rate=RATE)
     for index in np.argsort(-probabilities)[:3]:

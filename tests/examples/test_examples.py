@@ -39,7 +39,9 @@ def test_an_array_is_recognised(
     np.save("clip.npy", clip(4, 0, seed=1).joints)
     monkeypatch.setattr(sys, "argv", ["recognise_array.py", "clip.npy"])
     runpy.run_path(str(EXAMPLES / "recognise_array.py"), run_name="__main__")
-    *_, first, _, _ = capsys.readouterr().out.splitlines()
+    *events, first, _, _ = capsys.readouterr().out.splitlines()
+    begun = sum(event.endswith("begins") for event in events)
+    assert 2 * begun == len(events) > 0, "what goes on at the clip's end has ended with it"
     assert first.endswith(" %")
     assert "squat" in first
 
