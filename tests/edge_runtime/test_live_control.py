@@ -234,8 +234,12 @@ def test_a_recording_may_be_given_up(room: Room) -> None:
         ({"lesson": {"record": "ring", "clips": 51}}, "from 1 to 50"),
         ({"lesson": {"record": "ring", "clips": 0}}, "from 1 to 50"),
         ({"rotation": 45}, "rotation"),
-        ({"unknown": 1}, "expected some of"),
-        ([], "expected some of"),
+        (
+            {"unknown": 1},
+            "expected one of threshold, people, recording, lesson, or some of rotation",
+        ),
+        ({"threshold": 0.5, "mirrored": True}, "expected one of"),
+        ([], "expected one of"),
     ],
 )
 def test_what_cannot_be_is_refused_in_one_line(room: Room, wanted: object, message: str) -> None:

@@ -157,6 +157,12 @@ def test_a_camera_that_is_missing_at_boot_is_waited_for() -> None:
     camera.close()
 
 
+@pytest.mark.parametrize("device", ["", " "])
+def test_events_of_a_device_without_a_name_are_refused(device: str) -> None:
+    with pytest.raises(InputError, match="--device: expected a name"):
+        Telling(device=device)
+
+
 def test_notes_are_lines_of_json(capsys: pytest.CaptureFixture[str]) -> None:
     telling = Telling(device="the hall", json_notes=True)
     telling.say({"note": "camera 0: is back", "time": "2026-11-26T08:00:00.000+00:00"})

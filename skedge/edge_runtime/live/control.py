@@ -5,7 +5,7 @@ from typing import Any
 
 from skedge.edge_runtime.live.actions import Actions
 from skedge.edge_runtime.live.lessons import Lessons
-from skedge.edge_runtime.live.view import View
+from skedge.edge_runtime.live.view import CHANGES, View
 from skedge.skeleton.errors import InputError
 
 # Each person needs as much computing time as the first one.
@@ -45,8 +45,13 @@ class Control:
         }
         if isinstance(wanted, dict) and len(wanted) == 1 and (name := next(iter(wanted))) in own:
             own[name](wanted[name])
-        else:
+        elif isinstance(wanted, dict) and wanted.keys() <= CHANGES.keys():
             self._view.change(wanted)
+        else:
+            raise InputError(
+                f"expected one of {', '.join(own)}, or some of {', '.join(CHANGES)}, got something"
+                " else"
+            )
 
     def document(self) -> dict[str, Any]:
         """The present settings, as plain JSON types; None for what cannot be changed."""

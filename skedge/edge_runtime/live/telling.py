@@ -66,6 +66,8 @@ class Telling:
             if given and not there:
                 flags = " and ".join(f"--{name.replace('_', '-')}" for name in given)
                 raise InputError(f"expected {wanted} with {flags}, which alone have no effect")
+        if self.device is not None and not self.device.strip():
+            raise InputError("--device: expected a name, got an empty one")
         self.broker()
 
     @property

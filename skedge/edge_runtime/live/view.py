@@ -8,6 +8,8 @@ import numpy as np
 from skedge.skeleton.errors import InputError
 
 TURNS = (0, 90, 180, 270)
+# What a viewer may change, and of which type that is.
+CHANGES = {"rotation": int, "mirrored": bool, "bodies_only": bool}
 
 
 @dataclass
@@ -31,11 +33,10 @@ class View:
     def change(self, wanted: Any) -> None:
         """Take what a viewer asks for, fields by name; raises `InputError` for anything else, and
         for the picture of a private view."""
-        expected = {"rotation": int, "mirrored": bool, "bodies_only": bool}
         if not isinstance(wanted, dict) or not all(
-            type(value) is expected.get(name) for name, value in wanted.items()
+            type(value) is CHANGES.get(name) for name, value in wanted.items()
         ):
-            raise InputError(f"expected some of {', '.join(expected)}, got something else")
+            raise InputError(f"expected some of {', '.join(CHANGES)}, got something else")
         if wanted.get("rotation", 0) not in TURNS:
             raise InputError(f"rotation: expected one of {TURNS}")
         if self.private and not wanted.get("bodies_only", True):
