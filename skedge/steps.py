@@ -14,7 +14,7 @@ from skedge.recipes.recipe import Precision, Protocol, Recipe
 from skedge.skeleton import InputError
 from skedge.skeleton.files import read_json, write_json, write_text
 from skedge.tables import formats
-from skedge.teacher.runs.asked import begin, question
+from skedge.teacher.runs.asked import begun, question
 
 # What names of files begin with, of whole clips and of the streaming form.
 _FORMS = ("", "stream-")
@@ -34,15 +34,15 @@ def pretrain(store: Store, folder: Path, recipe: Recipe, *, resume: bool = False
     def step(run: Run, _: Any) -> dict[str, Any]:
         return pretrain(store, run.folder, run.recipe, resume=run.resume)
 
-    begin(folder, question("pretrain", [store], recipe), resume=resume)
     run = Run(folder, recipe, resume)
-    if not method_named(recipe.pretrain.method).together:
-        return each_stream(run, step) or gather(folder, recipe)
-    if not (resume and all(read_metrics(folder / stream) for stream in recipe.input.fusion)):
-        step(run, None)
-    write_streams(folder, recipe)
-    (folder / CHECKPOINT).unlink(missing_ok=True)
-    return gather(folder, recipe)
+    with begun(folder, question("pretrain", [store], recipe), resume=resume):
+        if not method_named(recipe.pretrain.method).together:
+            return each_stream(run, step) or gather(folder, recipe)
+        if not (resume and all(read_metrics(folder / stream) for stream in recipe.input.fusion)):
+            step(run, None)
+        write_streams(folder, recipe)
+        (folder / CHECKPOINT).unlink(missing_ok=True)
+        return gather(folder, recipe)
 
 
 def evaluate(
@@ -165,7 +165,7 @@ def distill(
     if len(store.intervals):
         check_online(recipe)
     runs = [*teachers, *([pretrained] if pretrained else [])]
-    begin(folder, question("distill", [store, *unlabelled], recipe, runs=runs), resume=resume)
+    asked = question("distill", [store, *unlabelled], recipe, runs=runs)
     three = recipe.input.stream == "three"
 
     def step(run: Run, part: Part) -> dict[str, Any]:
@@ -183,19 +183,20 @@ def distill(
             pretrained=part(pretrained) if three and pretrained else pretrained,
         )
 
-    metrics = each_stream(Run(folder, recipe, resume), step)
-    if metrics is not None:
-        return metrics
-    answers = not teachers or trains_head(recipe.distill)
-    return fuse(store, folder, recipe) if answers else gather(folder, recipe)
+    with begun(folder, asked, resume=resume):
+        metrics = each_stream(Run(folder, recipe, resume), step)
+        if metrics is not None:
+            return metrics
+        answers = not teachers or trains_head(recipe.distill)
+        return fuse(store, folder, recipe) if answers else gather(folder, recipe)
 
 
 def teach_head(store: Store, folder: Path, recipe: Recipe) -> dict[str, Any]:
     """The metrics of the shipped model with a head of its own for the store's actions."""
     from skedge.student.heading import teach_head
 
-    begin(folder, question("distill shipped", [store], recipe), resume=False)
-    return teach_head(store, folder, recipe)
+    with begun(folder, question("distill shipped", [store], recipe), resume=False):
+        return teach_head(store, folder, recipe)
 
 
 def finetune(
@@ -213,14 +214,14 @@ def finetune(
     check_machine(recipe.compute)
     held = load_classifier(trained)[1].input
     recipe = replace(recipe, input=replace(recipe.input, stream=held.stream, fusion=held.fusion))
-    begin(folder, question("finetune", [store], recipe, runs=[trained]), resume=resume)
 
     def step(run: Run, part: Part) -> dict[str, Any]:
         return continue_training(
             store, run.folder, run.recipe, trained=part(trained), resume=run.resume
         )
 
-    return each_stream(Run(folder, recipe, resume), step) or fuse(store, folder, recipe)
+    with begun(folder, question("finetune", [store], recipe, runs=[trained]), resume=resume):
+        return each_stream(Run(folder, recipe, resume), step) or fuse(store, folder, recipe)
 
 
 def export(

@@ -33,7 +33,7 @@ from skedge.skeleton import InputError
 from skedge.skeleton.normalize import STREAMABLE
 from skedge.teacher.clips import Clips
 from skedge.teacher.networks.encoders import BACKBONES
-from skedge.teacher.runs.asked import begin
+from skedge.teacher.runs.asked import begun
 from skedge.teacher.runs.folder import CHECKPOINT, Run, write_metrics
 from skedge.teacher.runs.load import load_classifier
 from skedge.teacher.seeds import over_seeds
@@ -178,8 +178,8 @@ def test_what_an_earlier_run_finished_is_not_taken_for_this_ones(
         return {}
 
     def train(resume: bool) -> None:
-        begin(tmp_path, {}, resume=resume)
-        each_stream(Run(tmp_path, recipe, resume), step)
+        with begun(tmp_path, {}, resume=resume):
+            each_stream(Run(tmp_path, recipe, resume), step)
 
     stop = -1
     train(False)
@@ -215,12 +215,12 @@ def test_a_step_stands_while_what_it_starts_from_does(
     def train(
         command: str, runs: list[Path], figure: float, folder: Path, resume: bool
     ) -> dict[str, Any]:
-        begin(folder, path.question(command, [store], recipe, runs=runs), resume=resume)
-        asked.append((folder.name, resume))
-        if figure < 0:
-            raise KeyboardInterrupt
-        (folder / "weights.safetensors").write_text(str(figure))
-        write_metrics(folder, {"top1": 50.0})
+        with begun(folder, path.question(command, [store], recipe, runs=runs), resume=resume):
+            asked.append((folder.name, resume))
+            if figure < 0:
+                raise KeyboardInterrupt
+            (folder / "weights.safetensors").write_text(str(figure))
+            write_metrics(folder, {"top1": 50.0})
         return {"top1": 50.0}
 
     def both(first: float, second: float) -> None:

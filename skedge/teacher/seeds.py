@@ -10,7 +10,7 @@ import numpy as np
 
 from skedge.skeleton import InputError
 from skedge.teacher.protocols.evaluate import draw
-from skedge.teacher.runs.folder import Run, forget_parts, write_metrics
+from skedge.teacher.runs.folder import Run, of_parts, set_aside, write_metrics
 
 
 def each_seed(
@@ -24,13 +24,12 @@ def each_seed(
     twice = sorted(seed for seed, count in Counter(seeds).items() if count > 1)
     if twice:
         raise InputError(f"seeds: expected different ones, got {twice[0]} twice; name each once")
-    if not run.resume:
-        forget_parts(run.folder)
     found = []
-    for seed in seeds:
-        recipe = replace(run.recipe, compute=replace(run.recipe.compute, seed=seed))
-        folder = run.folder / f"seed-{seed}"
-        found.append(step(replace(run, folder=folder, recipe=recipe)))
+    with set_aside(run.folder, [] if run.resume else of_parts(run.folder)):
+        for seed in seeds:
+            recipe = replace(run.recipe, compute=replace(run.recipe.compute, seed=seed))
+            folder = run.folder / f"seed-{seed}"
+            found.append(step(replace(run, folder=folder, recipe=recipe)))
     metrics = over_seeds(found)
     write_metrics(run.folder, metrics)
     if "confusion" in metrics:

@@ -19,7 +19,7 @@ from skedge.recipes.recipe import Recipe
 from skedge.skeleton.errors import InputError
 from skedge.sweep.jobs import Job
 from skedge.sweep.worker import main
-from skedge.teacher.runs.asked import begin, question
+from skedge.teacher.runs.asked import begun, question
 
 
 def top1(recipe: Recipe) -> float:
@@ -30,7 +30,13 @@ def _step(
     command: str, store: Any, recipe: Recipe, source: Path | None, folder: Path, resume: bool
 ) -> dict[str, Any]:
     asked = question(command, [store], recipe, runs=[] if source is None else [source])
-    begin(folder, asked, resume=resume)
+    with begun(folder, asked, resume=resume):
+        return _stubbed(command, recipe, source, folder, resume)
+
+
+def _stubbed(
+    command: str, recipe: Recipe, source: Path | None, folder: Path, resume: bool
+) -> dict[str, Any]:
     again = resume and (folder / "last.ckpt").is_file()
     tau = recipe.distill.temperature
     try:

@@ -192,6 +192,44 @@ def test_a_refused_command_can_be_mended_with_resume(store: Store, tmp_path: Pat
     assert train(RECIPE)["top1"] >= 0
 
 
+@pytest.mark.parametrize("seeds", [False, True])
+def test_a_refused_command_leaves_what_is_there(
+    seeds: bool, store: Store, tmp_path: Path, interrupted: Any
+) -> None:
+    """A wrong setting that was found late took the figures of the finished run in the folder, and
+    the checkpoint of an interrupted one."""
+    step = partial(steps.evaluate, store, **SUPERVISED)
+    train: Any = partial(steps.over_seeds, seeds=[0, 1], step=step) if seeds else step
+    train = partial(train, tmp_path)
+
+    def files() -> dict[Path, bytes]:
+        return {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()}
+
+    train(RECIPE)
+    finished = files()
+    wrong = replace(RECIPE, input=replace(INPUT, protocol="xview"))
+    with pytest.raises(InputError, match="xview"):
+        train(wrong)
+    assert files() == finished
+    interrupted(partial(train, RECIPE))
+    before = files()
+    assert any(file.name == CHECKPOINT for file in before)
+    with pytest.raises(InputError, match="xview"):
+        train(wrong)
+    assert files() == before
+
+
+@pytest.mark.parametrize("seeds", [False, True])
+def test_a_refused_command_leaves_no_folder(seeds: bool, store: Store, tmp_path: Path) -> None:
+    """A folder with `asked.json` alone was left, which looks like a run."""
+    wrong = replace(RECIPE, finetune=replace(RECIPE.finetune, drop_path=0.2))
+    step = partial(steps.evaluate, store, **SUPERVISED)
+    train: Any = partial(steps.over_seeds, seeds=[0, 1], step=step) if seeds else step
+    with pytest.raises(InputError, match="drop_path"):
+        train(tmp_path / "run", wrong)
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_training_again_forgets_the_one_before(
     store: Store, tmp_path: Path, interrupted: Any
 ) -> None:

@@ -18,7 +18,7 @@ from skedge.teacher.protocols.partial import partial_body
 from skedge.teacher.protocols.ridge import ridge
 from skedge.teacher.protocols.semi import semi
 from skedge.teacher.protocols.untrained import measure_untrained
-from skedge.teacher.runs.asked import begin, finished, question
+from skedge.teacher.runs.asked import begun, finished, question
 from skedge.teacher.runs.folder import STREAMS, Run, write_metrics
 from skedge.teacher.streams import Part, each_stream
 
@@ -126,17 +126,17 @@ def evaluate(
         )
     runs = [] if pretrained is None else [pretrained]
     asked = question(f"evaluate {name}", [store], run.recipe, runs=runs)
-    begin(run.folder, asked, resume=run.resume)
-    done = finished(run.folder, asked)
-    if done is not None and (not untrained or "untrained" in done):
-        return done
-    if not untrained or pretrained is None:
-        return row.measure(store, run, pretrained)
-    # First: with the metrics of the trained one the run would look finished.
-    beside = measure_untrained(row.measure, store, run, pretrained=pretrained)
-    metrics = row.measure(store, run, pretrained) | {"untrained": beside}
-    write_metrics(run.folder, metrics)
-    return metrics
+    with begun(run.folder, asked, resume=run.resume):
+        done = finished(run.folder, asked)
+        if done is not None and (not untrained or "untrained" in done):
+            return done
+        if not untrained or pretrained is None:
+            return row.measure(store, run, pretrained)
+        # First: with the metrics of the trained one the run would look finished.
+        beside = measure_untrained(row.measure, store, run, pretrained=pretrained)
+        metrics = row.measure(store, run, pretrained) | {"untrained": beside}
+        write_metrics(run.folder, metrics)
+        return metrics
 
 
 def _takes_encoder(row: Row) -> bool:

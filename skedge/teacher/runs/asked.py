@@ -2,6 +2,7 @@
 only where it is asked for the same."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -37,13 +38,15 @@ def question(
     }
 
 
-def begin(folder: Path, asked: dict[str, Any], *, resume: bool) -> None:
-    """Note in a run's folder what it is asked for, and take from it what an earlier run left; with
-    `resume` that stays.
+@contextmanager
+def begun(folder: Path, asked: dict[str, Any], *, resume: bool) -> Iterator[None]:
+    """Holds, for the length of a `with` block, a run's folder in which is noted what it is asked
+    for, without what an earlier run left; with `resume` that stays.
 
-    Raises `InputError` where the earlier run was asked for something else.
+    A run that is refused before it has trained anything leaves the folder as it was. Raises
+    `InputError` where the earlier run was asked for something else.
     """
-    from skedge.teacher.runs.folder import left_over
+    from skedge.teacher.runs.folder import left_over, set_aside
 
     left = list(left_over(folder))
     before = read_json(folder / ASKED)
@@ -55,10 +58,9 @@ def begin(folder: Path, asked: dict[str, Any], *, resume: bool) -> None:
             else f"{folder}: expected {ASKED}, which says what the interrupted run was asked for,"
             " found none; train without --resume"
         )
-    if not resume:
-        for file in left:
-            file.unlink()
-    write_json(folder / ASKED, asked)
+    with set_aside(folder, [] if resume and left else [*left, folder / ASKED]):
+        write_json(folder / ASKED, asked)
+        yield
 
 
 def finished(folder: Path, asked: dict[str, Any]) -> dict[str, Any] | None:

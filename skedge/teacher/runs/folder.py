@@ -3,8 +3,8 @@
 import json
 import os
 import re
-from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -99,12 +99,38 @@ def write_run(
     (folder / CHECKPOINT).unlink(missing_ok=True)
 
 
-def forget_parts(folder: Path) -> None:
-    """Take from the parts of an earlier run in `folder` what says that they are finished, or where
-    to go on."""
-    for part in _parts(folder):
-        for file in list(left_over(part)):
-            file.unlink()
+@contextmanager
+def set_aside(folder: Path, files: Iterable[Path]) -> Iterator[None]:
+    """Holds files of an earlier run in `folder` out of the way for the length of a `with` block;
+    they go behind it, or come back where the block ends in an `InputError` and nothing was trained.
+    """
+    files = list(files)
+    missing = [one for one in (folder, *folder.parents) if not one.exists()]
+    kept = {file: file.with_name(f"{file.name}.earlier") for file in files if file.is_file()}
+    stay = {*left_over(folder)} - {*kept}
+    for file, aside in kept.items():
+        file.replace(aside)
+    try:
+        yield
+    except InputError:
+        if {*left_over(folder)} <= stay:
+            for file in files:
+                file.unlink(missing_ok=True)
+            for file, aside in kept.items():
+                aside.replace(file)
+            for made in [*_parts(folder), *missing]:
+                with suppress(OSError):  # there is more in it
+                    made.rmdir()
+        raise
+    finally:
+        for aside in kept.values():
+            aside.unlink(missing_ok=True)
+
+
+def of_parts(folder: Path) -> list[Path]:
+    """The files of an earlier run in the parts of `folder` that say that they are finished, or
+    where to go on."""
+    return [file for part in _parts(folder) for file in left_over(part)]
 
 
 def left_over(folder: Path) -> Iterator[Path]:
