@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import track
 
 from skedge.datasets.store import Store
-from skedge.recipes.recipe import Protocol, Recipe, Source
+from skedge.recipes.recipe import ALONE, Protocol, Recipe, Source
 from skedge.skeleton import InputError
 from skedge.skeleton.files import read_json, write_json
 from skedge.skeleton.layout import load_layout
@@ -29,8 +29,6 @@ STUDENTS = {
     "labels": "student on labels",
     "shipped": "shipped model, own head",
 }
-# What learns without a teacher.
-ALONE = {"labels", "shipped"}
 # Backbones of teachers that can be exported.
 EXPORTED = ("st-gcn", "tcn", "transformer", "sttformer")
 # The pose estimator's joints, and up to how many clips of them make `own` students shipped ones.

@@ -25,9 +25,6 @@ from skedge.recipes import RECIPES
 from skedge.recipes.ranges import Count
 from skedge.skeleton.errors import InputError
 
-# Settings of what a student learns from a teacher's answers, and from all of a teacher.
-OF_ANSWERS = ["distill.temperature", "distill.direction", "distill.scale_by_temperature"]
-OF_A_TEACHER = ["distill.logit_weight", "distill.feature_weight", *OF_ANSWERS]
 PROTOCOLS = ["linear", "finetune", "semi", "transfer", "knn", "partial-body", "supervised", "ridge"]
 
 
@@ -62,10 +59,13 @@ def run_command(parser: ArgumentParser) -> Callable[[Any], None]:
 
     def main(args: Any) -> None:
         from skedge import path
+        from skedge.recipes.recipe import idle_in_path
 
         if args.data is not None and args.films is not None:
             raise InputError("run: expected --data or --films, got both")
         recipe = recipe_to_train("run", parser, args)
+        for reader, names in idle_in_path(recipe, args.typed).items():
+            note_unread(reader, names)
         if args.films is not None:
             path.run_films(recipe, args.films, args.out, again=args.again, pose=args.pose)
             return
@@ -197,21 +197,22 @@ def distill_command(parser: ArgumentParser) -> Callable[[Any], None]:
     def main(args: Any) -> None:
         from skedge import steps
         from skedge.datasets.store import Store
+        from skedge.recipes.recipe import idle_in_distilling, idle_on_clips
 
         recipe = recipe_to_train("distill", parser, args)
-        if not args.teacher:
-            _tell_idle("distill without --teacher", OF_A_TEACHER, args)
-        elif not recipe.distill.label_weight:
-            _tell_idle("distill.label_weight 0", ["distill.label_smoothing"], args)
-        if args.teacher and not recipe.distill.logit_weight:
-            _tell_idle("distill.logit_weight 0", OF_ANSWERS, args)
+        idle = idle_in_distilling(recipe, args.typed, taught=[bool(args.teacher)])
+        for reader, names in idle.items():
+            note_unread(reader, names)
         for teacher in args.teacher:
             steps.tell_plan(teacher, recipe, settings_of_file(args))
+        store = Store(args.data)
+        for reader, names in () if len(store.intervals) else idle_on_clips(args.typed).items():
+            note_unread(reader, names)
         others = [Store(path) for path in args.unlabelled]
         with training_into(args) as out:
             show(
                 steps.distill(
-                    Store(args.data),
+                    store,
                     out,
                     recipe,
                     teachers=args.teacher,
@@ -222,11 +223,6 @@ def distill_command(parser: ArgumentParser) -> Callable[[Any], None]:
             )
 
     return main
-
-
-def _tell_idle(reader: str, settings: list[str], args: Any) -> None:
-    if given := [name for name in settings if name in args.typed]:
-        note_unread(reader, given)
 
 
 def finetune_command(parser: ArgumentParser) -> Callable[[Any], None]:

@@ -110,6 +110,13 @@ def sections_read(command: str) -> tuple[str, ...]:
     return tuple(each.name for each in fields(Recipe) if each.name in read)
 
 
+# Settings of what a student learns from a teacher's answers, and from all of a teacher.
+OF_ANSWERS = ("distill.temperature", "distill.direction", "distill.scale_by_temperature")
+OF_A_TEACHER = tuple(f"distill.{name}_weight" for name in ("logit", "feature", "label"))
+# Students that learn without a teacher.
+ALONE = {"labels", "shipped"}
+
+
 def unread(commands: Iterable[str], names: Iterable[str]) -> list[str]:
     """Those of the settings, by their dotted names, that none of these commands reads."""
     sections = {section for command in commands for section in sections_read(command)}
@@ -137,3 +144,43 @@ def idle(recipe: Recipe, names: Collection[str]) -> dict[str, list[str]]:
     for reader, alone in without_effect(recipe, {*names} - said).items():
         found.setdefault(reader, []).extend(alone)
     return found
+
+
+def idle_in_distilling(
+    recipe: Recipe, names: Collection[str], taught: Collection[bool]
+) -> dict[str, list[str]]:
+    """Those of the settings, by their dotted names, that have no effect on students, of which
+    `taught` says whether each has a teacher, by what does not read them."""
+    weights = recipe.distill
+    readers = (
+        ("distill without --teacher", True not in taught, OF_A_TEACHER + OF_ANSWERS),
+        ("distill.logit_weight 0", True in taught and not weights.logit_weight, OF_ANSWERS),
+        (
+            "distill.label_weight 0",
+            False not in taught and not weights.label_weight,
+            ("distill.label_smoothing",),
+        ),
+    )
+    found = {reader: sorted({*names} & {*unread}) for reader, so, unread in readers if so}
+    return {reader: given for reader, given in found.items() if given}
+
+
+def idle_on_clips(names: Iterable[str]) -> dict[str, list[str]]:
+    """Those of the settings, by their dotted names, that have an effect on recordings alone, by
+    what does not read them."""
+    given = sorted(name for name in names if f"{name}.".startswith("distill.online."))
+    return {"training on clips": given} if given else {}
+
+
+def idle_in_path(recipe: Recipe, names: Collection[str]) -> dict[str, list[str]]:
+    """Those of the settings, by their dotted names, that have no effect on the whole path, which
+    takes clips, by what does not read them."""
+    taught = [source not in {*ALONE, "own"} for source in recipe.students]
+    teachers = ["pretrain", "evaluate linear", "evaluate finetune"] if any(taught) else []
+    left_out = [
+        name
+        for name in unread(["evaluate ridge", "distill", *teachers], names)
+        if name not in ("name", "students")
+    ]
+    found = {f"run with students {', '.join(recipe.students)}": left_out} if left_out else {}
+    return found | idle_in_distilling(recipe, names, taught) | idle_on_clips(names)

@@ -15,9 +15,16 @@ import yaml
 from jsonargparse import ArgumentError, ArgumentParser
 
 from skedge.datasets.store import Store
-from skedge.recipes.recipe import Protocol, Recipe, idle, unread
+from skedge.recipes.recipe import (
+    Protocol,
+    Recipe,
+    idle,
+    idle_in_distilling,
+    idle_on_clips,
+    unread,
+)
 from skedge.skeleton.errors import InputError
-from skedge.steps import check_asked
+from skedge.steps import check_asked, tell_plan
 from skedge.sweep.point import Point, Step, read_recipe, typed_setting
 from skedge.teacher.runs.asked import inside, weights
 
@@ -169,10 +176,15 @@ def points_of(
 
 def check_given(sweep: Sweep, points: Sequence[Point]) -> None:
     """Raise `InputError` where a network from outside is of the wrong kind, where its evaluation is
-    asked for what it was not trained with, and where a teacher sees other clips."""
+    asked for what it was not trained with, and where a teacher sees other clips.
+
+    Settings of the sweep's recipe that such a network has otherwise, and keeps, are said.
+    """
     from skedge.student.distill import check_teacher
+    from skedge.teacher.protocols.evaluate import as_trained
     from skedge.teacher.runs.load import check_kind, read_card
 
+    of_file = _all_flat((yaml.safe_load(Path(sweep.base).read_text()) or {}).items()).keys()
     named = set(_all_flat(sweep.set.items()))
     for axis, values in sweep.grid.items():
         named.update(*_axis(axis, values).values())
@@ -188,8 +200,11 @@ def check_given(sweep: Sweep, points: Sequence[Point]) -> None:
             check_kind(card, "classifier" if step.command in FROM_CLASSIFIER else "encoder", source)
             if command == "evaluate":
                 check_asked(source, point.recipe, named, protocol=cast(Protocol, protocol))
+                as_trained(point.recipe, card, source)
+                tell_plan(source, point.recipe, of_file, protocol=cast(Protocol, protocol))
             else:
                 check_teacher(point.store, card, data, source=source)
+                tell_plan(source, point.recipe, of_file)
 
 
 def repeated(points: Sequence[Point]) -> Iterator[str]:
@@ -208,20 +223,35 @@ def repeated(points: Sequence[Point]) -> Iterator[str]:
             )
 
 
-def unread_by(sweep: Sweep) -> Iterator[str]:
-    """A note on settings of all points that no step reads."""
-    if names := unread(sweep.commands, sweep.set):
-        yield f"{', '.join(sweep.commands)}: no step reads {', '.join(names)}"
+def idle_settings(sweep: Sweep, points: Sequence[Point]) -> Iterator[str]:
+    """Notes on settings of all points that no step reads, or that have no effect at any point."""
+    names = {*_all_flat(sweep.set.items())}
+    if outside := unread(sweep.commands, names):
+        yield f"{', '.join(sweep.commands)}: no step reads {', '.join(outside)}"
+    found = [_idle(sweep, point, names - {*outside}) for point in points]
+    for reader, given in found[0].items():
+        everywhere = [one for one in given if all(one in each.get(reader, ()) for each in found)]
+        if everywhere:
+            yield f"{reader} does not read {', '.join(everywhere)}"
 
 
 def idle_axes(sweep: Sweep, points: Sequence[Point]) -> Iterator[str]:
     """Notes on axes whose settings have no effect at any point."""
     for axis, values in sweep.grid.items():
         names = {name for settings in _axis(axis, values).values() for name in settings}
-        found = [idle(point.recipe, names) for point in points]
+        found = [_idle(sweep, point, names) for point in points]
         if all(names <= {name for unread in one.values() for name in unread} for one in found):
             readers = ", ".join(found[0])
             yield f"{axis}: all values give the same figures, {readers} does not read it"
+
+
+def _idle(sweep: Sweep, point: Point, names: set[str]) -> dict[str, list[str]]:
+    found = idle(point.recipe, names)
+    taught = [command == "distill" for command in sweep.commands if command.startswith("distill")]
+    if not taught:
+        return found
+    online = {} if len(point.store.intervals) else idle_on_clips(names)
+    return found | idle_in_distilling(point.recipe, names, taught) | online
 
 
 def line(error: Exception) -> str:

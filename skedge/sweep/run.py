@@ -23,9 +23,9 @@ from skedge.sweep.grid import (
     Sweep,
     check_given,
     idle_axes,
+    idle_settings,
     points_of,
     repeated,
-    unread_by,
 )
 from skedge.sweep.jobs import run_here, run_on_cluster, slurm_executor
 from skedge.sweep.point import Point
@@ -74,7 +74,7 @@ def run(
         executor = None if slurm is None else slurm_executor(out / "slurm", name, slurm, jobs=jobs)
         outcomes = {point.folder: Outcome.of(point) for point in points}
         waiting = [point for point in points if outcomes[point.folder].metrics is None]
-        for note in (*repeated(points), *unread_by(sweep), *idle_axes(sweep, points)):
+        for note in (*repeated(points), *idle_settings(sweep, points), *idle_axes(sweep, points)):
             console.print(f"[dim]note: {escape(note)}[/dim]", soft_wrap=True)
         columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
         progress = Progress(TextColumn("{task.description}"), *columns, console=console)

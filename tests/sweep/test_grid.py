@@ -17,7 +17,16 @@ from skedge.recipes import RECIPES
 from skedge.recipes.distill_settings import student_plan
 from skedge.recipes.recipe import Recipe
 from skedge.skeleton import InputError
-from skedge.sweep.grid import Given, Sweep, folder_name, idle_axes, points_of, read_sweep, repeated
+from skedge.sweep.grid import (
+    Given,
+    Sweep,
+    folder_name,
+    idle_axes,
+    idle_settings,
+    points_of,
+    read_sweep,
+    repeated,
+)
 from skedge.sweep.point import Point, read_recipe
 
 OUT = Path("out")
@@ -125,6 +134,29 @@ def test_a_mapping_as_a_value(store: Store) -> None:
     weights = [{"joint": 1.0, "bone": 0.5}, {"joint": 1.0}]
     points = points_of(sweep(grid={"input.fusion": weights}), store, OUT)
     assert [point.recipe.input.fusion for point in points] == weights
+
+
+@pytest.mark.parametrize(
+    ("axis", "step", "reader"),
+    [
+        ("distill.temperature", "distill labels", "distill without --teacher"),
+        ("distill.temperature", ["evaluate supervised", "distill"], ""),
+        ("distill.temperature", ["evaluate supervised", "distill", "distill labels"], ""),
+        ("distill.label_smoothing", ["evaluate supervised", "distill"], "distill.label_weight 0"),
+        ("distill.online.quiet", "distill labels", "training on clips"),
+    ],
+)
+def test_what_no_student_reads_is_named(axis: str, step: Any, reader: str, store: Store) -> None:
+    """Temperatures of a student without a teacher, and settings of training on recordings for a
+    store of clips, gave a table of equal rows, without a word; nor was a `--set` of them named."""
+    along = sweep(grid={axis: [0.1, 0.2]}, step=step)
+    note = f"{axis}: all values give the same figures, {reader} does not read it"
+    assert [*idle_axes(along, points_of(along, store, OUT))] == ([note] if reader else [])
+    everywhere = sweep(grid={}, set={axis: 0.1}, step=step)
+    note = f"{reader} does not read {axis}"
+    assert [*idle_settings(everywhere, points_of(everywhere, store, OUT))] == (
+        [note] if reader else []
+    )
 
 
 def test_an_axis_without_effect_is_named(store: Store) -> None:

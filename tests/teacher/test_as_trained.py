@@ -22,6 +22,7 @@ from skedge.recipes.settings import (
 )
 from skedge.skeleton import InputError
 from skedge.steps import check_asked
+from skedge.sweep.grid import Given, Sweep, check_given, points_of
 from skedge.teacher.clips import tell
 from skedge.teacher.methods.registry import make_method, method_named
 from skedge.teacher.protocols.continued import continue_training
@@ -230,6 +231,60 @@ def test_a_recipe_s_other_plan_than_the_networks_is_named(
         main([str(word) for word in [*base, "--recipe", recipe, "--out", out]])
         note = f"{encoder_run}: its encoder stays as it was trained: encoder.widths [4, 6, 8]\n"
         assert (note in capsys.readouterr().err) == noted
+
+
+def test_a_sweep_s_recipe_with_another_plan_than_the_networks_is_named(
+    store: Store, encoder_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`skedge sweep` said nothing where `skedge evaluate` names the widths, and the input, of a
+    recipe's file that the given network has not; the table is headed by that recipe."""
+    tell.cache_clear()
+    recipe = tmp_path / "mine.yaml"
+    recipe.write_text(yaml.safe_dump({"encoder": {"widths": [4, 4, 4]}, "input": {"frames": 24}}))
+    sweep = Sweep(str(recipe), "evaluate linear", grid={"linear.optim.learning_rate": [1, 2]})
+    given = Given(pretrained=encoder_run)
+    check_given(sweep, points_of(sweep, store, tmp_path / "out", given=given))
+    assert capsys.readouterr().err.splitlines() == [
+        f"note: {encoder_run}: its input stays as it was trained: input.frames {INPUT.frames}",
+        f"note: {encoder_run}: its encoder stays as it was trained: encoder.widths [4, 6, 8]",
+    ]
+
+
+def test_settings_of_recordings_are_named_where_there_are_clips(
+    store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Noise of cameras had no effect on a student of clips, without a word."""
+    words = ["distill", "--data", str(store.path), "--out", str(tmp_path / "out")]
+    with pytest.raises(SystemExit, match="2"):
+        main([*words, "--distill.online.camera.noise=2", "--input.protocol=nowhere"])
+    note = "note: training on clips does not read distill.online.camera.noise\n"
+    assert note in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("students", "flag", "reader"),
+    [
+        ("labels", "pretrain.method=asma", "run with students labels"),
+        ("labels", "distill.temperature=6", "distill without --teacher"),
+        ("finetune", "pretrain.method=asma", ""),
+        ("finetune", "distill.label_smoothing=0.2", "distill.label_weight 0"),
+        ("finetune,labels", "distill.label_smoothing=0.2", ""),
+        ("finetune", "knn.neighbors=3", "run with students finetune"),
+        ("finetune", "distill.online.quiet=1", "training on clips"),
+    ],
+)
+def test_what_no_step_of_the_path_reads_is_named(
+    students: str, flag: str, reader: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A method of pretraining had no effect on a path without a teacher, nor the number of
+    neighbours on any, without a word."""
+    words = ["run", "--data", str(tmp_path / "nowhere"), "--out", str(tmp_path / "runs")]
+    with pytest.raises(SystemExit, match="2"):
+        main([*words, "--students", f"[{students}]", f"--{flag}"])
+    said = capsys.readouterr().err
+    assert said.count("note: ") == bool(reader)
+    if reader:
+        assert f"note: {reader} does not read {flag.partition('=')[0]}\n" in said
 
 
 def test_what_methods_read_is_what_their_rows_say(store: Store) -> None:
