@@ -32,7 +32,7 @@ from skedge.teacher.protocols.finetune import finetune
 from skedge.teacher.protocols.linear import linear
 from skedge.teacher.runs.folder import WEIGHTS, read_metrics
 from skedge.teacher.runs.load import load_classifier, load_encoder
-from tests.teacher.tiny import COMPUTE, INPUT, PLAN, equal, optim, randomise, scenes
+from tests.teacher.tiny import COMPUTE, INPUT, PLAN, PRETRAINED, equal, optim, randomise, scenes
 
 NTU = load_layout("ntu25")
 PAIR = replace(PLAN, fusion="mean")
@@ -206,6 +206,22 @@ def test_the_probe_of_two_encoders_learns_the_alignment_only(
     classifier, card = load_classifier(tmp_path)
     assert card.encoder.fusion == "alignment"
     assert (classifier.encoder.fuse.theta.in_proj_bias != 0).any(), "zeros before training"
+
+
+@pytest.mark.parametrize("name", ["theta", "phi"])
+def test_a_result_says_which_of_two_encoders_it_is_of(
+    name: Any, store: Store, pair_run: Path, tmp_path: Path
+) -> None:
+    """The rows of theta and phi in `skedge table` (ASMa, table 3) were both called one."""
+    recipe = replace(
+        PRETRAINED,
+        encoder=replace(PLAN, fusion=name),
+        linear=LinearSettings(optim(epochs=1)),
+        finetune=FinetuneSettings(optim=optim(epochs=1)),
+    )
+    for protocol in (linear, finetune):
+        folder = tmp_path / protocol.__name__
+        assert protocol(store, folder, recipe, encoder=pair_run)["fusion"] == name
 
 
 def test_finetuning_in_two_stages(store: Store, pair_run: Path, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Pretraining and the evaluation protocols on a store, end to end."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -109,6 +110,23 @@ def probe(store: Store, encoder_run: Path, tmp_path_factory: pytest.TempPathFact
         encoder=encoder_run,
     )
     return folder
+
+
+def test_a_batch_of_one_clip_where_there_must_be_two_is_refused(
+    store: Store, encoder_run: Path, tmp_path: Path
+) -> None:
+    """Statistics over a batch of one were torch's traceback, in pretraining and in a probe with a
+    batch norm."""
+    single = optim(batch_size=1)
+    recipe = replace(
+        PRETRAINED,
+        pretrain=replace(PRETRAINED.pretrain, optim=single),
+        linear=LinearSettings(single, batch_norm=True),
+    )
+    with pytest.raises(InputError, match="pstl: expected batches of at least 2 clips"):
+        pretrain(store, tmp_path, recipe)
+    with pytest.raises(InputError, match=r"linear.optim.batch_size: expected at least 2 with"):
+        linear(store, tmp_path, recipe, encoder=encoder_run)
 
 
 def test_the_linear_probe_leaves_the_encoder_alone(

@@ -67,7 +67,7 @@ class KnnSettings:
     """Nearest neighbours on frozen features.
 
     Args:
-        neighbors: number of neighbours that vote, weighted by their similarity.
+        neighbors: number of neighbours that vote, each with one over its cosine distance.
     """
 
     neighbors: Count = 1

@@ -4,7 +4,8 @@ import torch
 from torch import Tensor, nn
 
 from skedge.recipes.recipe import Recipe
-from skedge.recipes.settings import MaskSettings
+from skedge.recipes.settings import MaskSettings, PretrainSettings
+from skedge.skeleton.errors import InputError
 from skedge.skeleton.layout import Layout
 from skedge.teacher.masks.joints import Mask
 from skedge.teacher.methods.barlow import BarlowLoss
@@ -28,6 +29,16 @@ class SkeletonBT(OneEncoder):
         super().__init__(encoder, layout, recipe)
         self.projector = projector(encoder.features, self.settings.projector)
         self.barlow = BarlowLoss(self.settings.redundancy)
+
+    @classmethod
+    def fitted(cls, settings: PretrainSettings, *, clips: int, batch: int) -> PretrainSettings:
+        if batch < 2:
+            raise InputError(
+                f"pretrain.method {settings.method}: expected batches of at least 2 clips, over"
+                f" which features are correlated, got 1 of {clips} clips; set"
+                " pretrain.optim.batch_size, or add clips"
+            )
+        return settings
 
     def clip(self, joints: Tensor) -> Tensor:
         """An augmented view (N, C, T, V, M) of joints (N, M, T, V, 3)."""

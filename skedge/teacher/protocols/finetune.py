@@ -47,7 +47,7 @@ def finetune(
         check_layout(store, card, encoder)
     extra = {
         "protocol": "transfer" if transfer else "finetune" if share == 1 else "semi",
-        "fusion": card.encoder.fusion,
+        "fusion": recipe.encoder.fusion,
         "pretrained_on": card.provenance.get("store"),
     }
     if share < 1:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from skedge.recipes.settings import OptimSettings
+from skedge.skeleton import InputError
 from skedge.teacher.clips import Clips
 from skedge.teacher.networks.classifier import Classifier, View, freeze
 from skedge.teacher.networks.dual import DualEncoder, describe
@@ -27,6 +28,11 @@ def train_on_frozen(
 
     A batch norm in front of the head becomes part of it.
     """
+    if batch_norm and optim.batch_size < 2:
+        raise InputError(
+            "linear.optim.batch_size: expected at least 2 with linear.batch_norm, got"
+            f" {optim.batch_size}"
+        )
     freeze(classifier)
     compute = job.run.recipe.compute
     train = job.sets.train

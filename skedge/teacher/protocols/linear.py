@@ -44,7 +44,7 @@ def linear(
     )
     extra = {
         "protocol": "linear",
-        "fusion": plan.fusion,
+        "fusion": recipe.encoder.fusion,
         "pretrained_on": card.provenance.get("store"),
     }
     return job.finish(classifier, extra)
