@@ -189,9 +189,11 @@ def test_teacher_and_student_see_the_same_clip(
     noted(teacher)
     noted(student)
     monkeypatch.setattr(module, "log", lambda *args: None)
-    loss = module.training_step((torch.randn(4, 1, 12, 25, 3), torch.zeros(4)), 0)
+    joints = torch.randn(4, 1, 12, 25, 3)
+    loss = module.training_step((joints, torch.zeros(4)), 0)
     assert len(placed) == 2
     assert torch.equal(placed[0], placed[1])
+    assert not torch.allclose(placed[0], student.view.place(joints)), "changed as the recipe asks"
     expected = softened_divergence(
         student.classify(placed[0])[0], teacher.classify(placed[0])[0], module.settings
     )
@@ -375,6 +377,21 @@ def test_features_alone_make_a_pretrained_encoder(
         encoder=tmp_path / "features",
     )
     assert found["protocol"] == "finetune"
+
+
+def test_a_student_of_clips_begins_as_the_encoder_it_is_given(
+    store: Store, teacher_run: Path, tmp_path: Path
+) -> None:
+    """With `--pretrained`; that it had no effect would be seen in its figures alone."""
+    settings = DistillSettings(optim=optim(epochs=0))
+    recipe = Recipe(input=INPUT, student=PLAN, distill=settings, compute=COMPUTE)
+    for given in (None, teacher_run):
+        folder = tmp_path / str(given is None)
+        distill(store, folder, recipe, [teacher_run], pretrained=given)
+        ours, theirs = (
+            state(load_classifier(run)[0].get_submodule("encoder")) for run in (folder, teacher_run)
+        )
+        assert equal(ours, theirs) == (given is not None)
 
 
 def test_several_teachers_teach_their_mean(store: Store, teacher_run: Path, tmp_path: Path) -> None:

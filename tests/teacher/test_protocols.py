@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -206,6 +207,24 @@ def test_finetuning_starts_from_the_encoder_and_changes_it(
     assert equal(load_file(encoder_run / WEIGHTS), before), (
         "the pretrained run itself stands as it was"
     )
+
+
+@pytest.mark.parametrize("yaw", [0.0, 90.0])
+def test_finetuning_learns_from_clips_changed_as_asked(
+    yaw: float, store: Store, encoder_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`finetune.augment` could be forgotten on the way from the recipe to the training."""
+    as_they_are: list[bool] = []
+
+    def trained(module: Any, loader: Any, *_: Any, **__: Any) -> None:
+        joints, _labels = next(iter(loader))
+        module.eval()
+        as_they_are.append(torch.allclose(module.logits(joints), module.network(joints)[0]))
+
+    monkeypatch.setattr("skedge.teacher.protocols.finetune.fit", trained)
+    settings = FinetuneSettings(augment=AugmentSettings(yaw=yaw), optim=optim())
+    finetune(store, tmp_path, replace(PRETRAINED, finetune=settings), encoder=encoder_run)
+    assert as_they_are == [not yaw]
 
 
 def test_finetuning_takes_the_pretrained_plan_and_input(

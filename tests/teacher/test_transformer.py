@@ -2,6 +2,7 @@
 blocks."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,10 @@ import torch
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from skedge.datasets.store import Store
 from skedge.export.clip_graph import Deployed, macs
 from skedge.recipes.recipe import Recipe
-from skedge.recipes.settings import EncoderSettings, TransformerSettings
+from skedge.recipes.settings import EncoderSettings, FinetuneSettings, TransformerSettings
 from skedge.skeleton import InputError, load_layout
 from skedge.teacher.drawing import class_activation
 from skedge.teacher.methods.registry import make_method
@@ -22,6 +24,7 @@ from skedge.teacher.networks.dual import make_encoder
 from skedge.teacher.networks.encoders import build_encoder
 from skedge.teacher.networks.transformer import TokenBlock, attend, set_drop_path
 from skedge.teacher.protocols.classify import Classification, depths
+from skedge.teacher.protocols.finetune import finetune
 from tests.teacher.masked_tiny import (
     NTU,
     STTFORMER,
@@ -35,7 +38,7 @@ from tests.teacher.masked_tiny import (
     tokens_of,
     weights_of,
 )
-from tests.teacher.tiny import INPUT, optim, random_classifier, scenes
+from tests.teacher.tiny import COMPUTE, INPUT, optim, random_classifier, scenes
 
 
 def test_parameters_by_hand() -> None:
@@ -329,3 +332,19 @@ def test_a_method_wants_its_backbone() -> None:
             match=rf"{method}: expected encoder.backbone {wanted}, got {plan.backbone}; add",
         ):
             make_method(NTU, Recipe(input=INPUT, encoder=plan, pretrain=settings(method)))
+
+
+def test_finetuning_leaves_blocks_out(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`finetune.drop_path` could be forgotten on the way from the recipe to the network."""
+    chances: list[float] = []
+
+    def trained(module: Any, *_: Any, **__: Any) -> None:
+        chances.extend(block.drop_path for block in module.network.encoder.blocks)
+
+    monkeypatch.setattr("skedge.teacher.protocols.finetune.fit", trained)
+    settings = FinetuneSettings(optim=optim(epochs=1), drop_path=0.3)
+    recipe = Recipe(input=INPUT, encoder=TRANSFORMER, finetune=settings, compute=COMPUTE)
+    finetune(store, tmp_path, recipe)
+    assert chances == pytest.approx([0, 0.15, 0.3])
