@@ -1,6 +1,8 @@
 """Protocols on hidden joints, few labels, other layouts and nearest neighbours."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -164,6 +166,48 @@ def test_nearest_neighbours_are_scikit_learns_on_the_features(
         encoders={"joint": encoder_run, "bone": encoder_run},
     )
     assert two["top1"] == metrics["top1"], "the same stream twice changes nothing"
+
+
+def test_streams_similarities_are_added_with_their_weights(
+    store: Store, encoder_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Weights of 0.6, 0.6 and 0.4 could count as their squares, and no result would show it."""
+    compared: list[np.ndarray] = []
+
+    class Noted(KNeighborsClassifier):
+        def fit(self, rows: np.ndarray, labels: Any) -> Any:
+            compared.append(rows)
+            return super().fit(rows, labels)
+
+    monkeypatch.setattr("sklearn.neighbors.KNeighborsClassifier", Noted)
+    torch.manual_seed(0)
+    other = tmp_path / "other"
+    card = replace(load_encoder(encoder_run)[1], input=replace(INPUT, stream="bone"))
+    write_run(other, STGCN(store.layout, PLAN), card, recipe=Recipe(), metrics={})
+    weights: dict[Any, float] = {"joint": 0.9, "bone": 0.1}
+    for encoders in (
+        {"joint": encoder_run},
+        {"bone": other},
+        {"joint": encoder_run, "bone": other},
+    ):
+        recipe = Recipe(input=replace(INPUT, fusion=weights), compute=COMPUTE)
+        knn(store, tmp_path / "knn", recipe, encoders=encoders)
+    joint, bone, both = (rows @ rows.T for rows in compared)
+    np.testing.assert_allclose(both, 0.9 * joint + 0.1 * bone, atol=1e-6)
+
+
+def test_every_seed_draws_labels_of_its_own(
+    store: Store, encoder_run: Path, tmp_path: Path
+) -> None:
+    """Else the deviation over seeds says nothing of which clips have labels."""
+    nothing = FinetuneSettings(optim=optim(epochs=0))
+    recipe = Recipe(input=INPUT, encoder=PLAN, finetune=nothing)
+    drawn = set()
+    for seed in range(4):
+        one = replace(recipe, compute=replace(COMPUTE, seed=seed))
+        finetune(store, tmp_path, one, encoder=encoder_run, share=0.5)
+        drawn.add(load_classifier(tmp_path)[1].seen.labelled)
+    assert len(drawn) > 1
 
 
 def test_semi_supervised_training_sees_a_share_of_every_class(

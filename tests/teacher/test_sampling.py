@@ -18,7 +18,7 @@ from skedge.recipes.recipe import Recipe
 from skedge.recipes.settings import OptimSettings, PartialSettings
 from skedge.skeleton import InputError, prepare
 from skedge.teacher.clips import Clips
-from skedge.teacher.protocols.evaluate import Sets, measure, on_protocol
+from skedge.teacher.protocols.evaluate import Sets, averaged, measure, on_protocol
 from skedge.teacher.protocols.knn import knn
 from skedge.teacher.protocols.partial import partial_body
 from skedge.teacher.protocols.ridge import ridge
@@ -157,3 +157,12 @@ def test_schedules() -> None:
     assert shares[9] < shares[10] == shares[29] == 1
     assert shares[30] == shares[44] == pytest.approx(0.1)
     assert shares[45] == shares[99] == pytest.approx(0.01)
+
+
+def test_a_clip_s_samplings_count_by_their_probabilities() -> None:
+    """Two of three samplings say the first class; by the mean of logits the third decided alone."""
+    logits = [torch.tensor([[3.0, 0.0]]), torch.tensor([[3.0, 0.0]]), torch.tensor([[0.0, 9.0]])]
+    expected = sum(np.exp(one.numpy()) / np.exp(one.numpy()).sum() for one in logits) / 3
+    np.testing.assert_allclose(averaged(logits).numpy(), expected, rtol=1e-6)
+    assert averaged(logits).argmax() == 0
+    assert averaged(logits[2:]).argmax() == 1, "a single one as it is"
