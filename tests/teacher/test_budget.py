@@ -39,6 +39,14 @@ def test_a_small_set_gets_its_steps_and_a_large_one_no_more() -> None:
     assert settings.for_clips(5).epochs == 2000, "a set smaller than a batch is one step an epoch"
 
 
+def test_a_longer_training_falls_at_the_same_shares_of_it() -> None:
+    """Milestones at epochs of the shorter one would leave most of the steps to a tenth, or a
+    hundredth, of the rate."""
+    settings = optim(epochs=100, milestones=(60, 90), batch_size=10, least_steps=2000)
+    longer = settings.for_clips(100)
+    assert (longer.epochs, *longer.milestones) == (200, pytest.approx(120), pytest.approx(180))
+
+
 @pytest.mark.parametrize("step", ["pretrain", "linear", "finetune", "on"])
 def test_every_training_takes_the_least_steps(
     step: str, store: Store, encoder_run: Path, teacher_run: Path, tmp_path: Path
