@@ -452,6 +452,14 @@ def _interrupt(*_: object, **__: object) -> None:
     raise KeyboardInterrupt
 
 
+def test_frames_of_actions_weigh_more_than_quiet_ones(store: Store, tmp_path: Path) -> None:
+    """`distill.online.weight` could go to all frames alike, which is no weight."""
+    student = write_classifier(tmp_path / "student", store, DATA, PLAN)
+    settings = DistillSettings(online=replace(ONLINE, weight=3.0))
+    module = Online(student, LABELS, settings, Recordings(store, [0], DATA, ONLINE))
+    assert module.weights.tolist() == [3, 3, 1, 1, 1]
+
+
 def test_half_precision_moves_no_joint(store: Store, tmp_path: Path) -> None:
     data = Recordings(store, [0], DATA, ONLINE)
     student = write_classifier(tmp_path / "student", store, DATA, PLAN)

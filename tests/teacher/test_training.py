@@ -3,6 +3,7 @@ import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import lightning as L
@@ -22,6 +23,7 @@ from skedge.teacher.networks.encoders import STGCN
 from skedge.teacher.runs.folder import Run
 from skedge.teacher.training import (
     CHECKPOINT,
+    OwnRandomness,
     Trained,
     fit,
     precision_of,
@@ -196,6 +198,18 @@ def test_within_an_epoch_it_draws_the_rest_anew(tmp_path: Path) -> None:
     assert train(second, tmp_path, resume=True, shuffle=False).global_step == 15
     assert equal(started[0], left), "no step is lost"
     assert (len(first.seen), len(second.seen)) == (7, 8)
+
+
+def test_a_resumed_training_does_not_draw_what_it_began_with() -> None:
+    """Nor do two processes draw the same."""
+
+    def drawn(rank: int, step: int) -> float:
+        trainer: Any = SimpleNamespace(global_rank=rank, global_step=step)
+        OwnRandomness(3).on_train_start(trainer, Line(optim()))
+        return torch.rand(1).item()
+
+    assert drawn(0, 0) == drawn(0, 0)
+    assert len({drawn(rank, step) for rank in (0, 1) for step in (0, 7)}) == 4
 
 
 def test_shuffled_training_resumes_with_the_same_number_of_steps(tmp_path: Path) -> None:
