@@ -321,6 +321,20 @@ def test_a_classifier_goes_on_with_other_actions(store: Store, tmp_path: Path) -
     assert all(torch.allclose(states[0][name], states[1][name], atol=1e-6) for name in kernels)
 
 
+def test_a_known_action_keeps_its_row_and_its_bias(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without its bias a known action begins less, or more, probable than it was."""
+    known = write_classifier(tmp_path / "known", store).head
+    monkeypatch.setattr("skedge.teacher.protocols.finetune.fit", lambda *_, **__: None)
+    more = make_store(tmp_path / "more", labels=("kick", "jump", "wave"))
+    continue_training(more, tmp_path / "out", PRETRAINED, tmp_path / "known")
+    head = load_classifier(tmp_path / "out")[0].get_submodule("head")
+    for ours, theirs in ((head.weight, known.weight), (head.bias, known.bias)):
+        rows = [store.labels.index("kick"), store.labels.index("wave")]
+        assert torch.equal(ours[[0, 2]], theirs[rows])
+
+
 def test_another_layout_is_refused_with_both_names(encoder_run: Path, tmp_path: Path) -> None:
     other = make_store(tmp_path / "kinect", "kinect20", subjects=2)
     with pytest.raises(InputError, match=r"ntu25 \(25 joints\).*kinect20 \(20 joints\)"):
