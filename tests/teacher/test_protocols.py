@@ -87,6 +87,22 @@ def test_pretraining_makes_a_run_folder(store: Store, encoder_run: Path) -> None
     assert card.seconds == pytest.approx(np.median([25, 27, 29, 31]) / 30, abs=1 / 30)
 
 
+def test_pretraining_is_given_no_labels(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With classes in the place of clips' numbers, contrast would spare clips of one class."""
+    numbers: list[int] = []
+
+    def trained(module: Any, loader: Any, *_: Any, **__: Any) -> None:
+        numbers.extend(loader.dataset.labels.tolist())
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("skedge.teacher.pretrain.fit", trained)
+    with pytest.raises(KeyboardInterrupt):
+        pretrain(store, tmp_path, PRETRAINED)
+    assert numbers == list(range(12))
+
+
 def test_pretraining_with_fewer_clips_than_a_batch(store: Store, tmp_path: Path) -> None:
     settings = PretrainSettings("skeleton-bt", projector=8, optim=optim(batch_size=128, epochs=1))
     metrics = pretrain(

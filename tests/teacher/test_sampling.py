@@ -166,3 +166,9 @@ def test_a_clip_s_samplings_count_by_their_probabilities() -> None:
     np.testing.assert_allclose(averaged(logits).numpy(), expected, rtol=1e-6)
     assert averaged(logits).argmax() == 0
     assert averaged(logits[2:]).argmax() == 1, "a single one as it is"
+
+
+def test_an_evaluation_takes_as_many_samplings_as_it_asks_for() -> None:
+    """Not as many as the pretraining had."""
+    asked = replace(INPUT, time="uniform", test_clips=10)
+    assert on_protocol(replace(asked, test_clips=1), asked) == asked

@@ -5,6 +5,7 @@ import json
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -21,7 +22,7 @@ from skedge.teacher.networks.classifier import View
 from skedge.teacher.networks.statistics import batch_norms, with_statistics
 from skedge.teacher.pretrain import pretrain
 from skedge.teacher.protocols.protocol import PROTOCOLS
-from skedge.teacher.protocols.untrained import untrained
+from skedge.teacher.protocols.untrained import untrained, write_untrained
 from skedge.teacher.runs.folder import read_run
 from tests.teacher.masked_tiny import TRANSFORMER
 from tests.teacher.tiny import COMPUTE, INPUT, PRETRAINED, equal, optim
@@ -86,6 +87,22 @@ def test_one_pass_over_the_clips_standardises_them(store: Store, encoder_run: Pa
     assert dict(settled.named_parameters()).keys() == dict(encoder.named_parameters()).keys()
     for name, weight in encoder.named_parameters():
         assert torch.equal(weight, settled.get_parameter(name)), name
+
+
+def test_the_untrained_encoder_s_norms_see_no_clip_that_tests(
+    store: Store, encoder_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A baseline with statistics of the test clips would be better than it is."""
+    seen: list[torch.Tensor] = []
+
+    def noted(encoder: Any, view: Any, joints: torch.Tensor) -> Any:
+        seen.append(joints)
+        return encoder
+
+    monkeypatch.setattr("skedge.teacher.protocols.untrained.with_statistics", noted)
+    write_untrained(store, tmp_path, RECIPE, pretrained=encoder_run, form="statistics")
+    (joints,) = seen
+    assert torch.equal(joints, Clips.read(store, store.split("xsub", "train"), INPUT).joints)
 
 
 def test_an_encoder_without_batch_norm_has_one_form(store: Store, tmp_path: Path) -> None:
