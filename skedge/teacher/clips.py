@@ -45,9 +45,15 @@ class Clips(Dataset[tuple[Tensor, Tensor]]):
 
         They are retargeted to `layout` if it has other joints than the store's. Clips in which
         nobody is seen are left out, with a note. Raises `InputError` where that leaves none, for a
-        layout that has joints no
-        rule can place, and for a fixed rate from a store that does not know its own.
+        layout that has joints no rule can place, for a fixed rate from a store that does not know
+        its own, and for recordings of minutes that would each be squeezed into one clip.
         """
+        if len(store.intervals) and data.time != "rate":
+            raise InputError(
+                f"{store.path}: expected clips of one action each, got recordings, each of which"
+                f" would be one clip of {data.frames} frames; take windows of them with"
+                " --input.time rate"
+            )
         target = layout or store.layout
         indices = usable(store, indices, data.persons)
         labels = torch.from_numpy(np.array(store.index["label"][indices], dtype=np.int64))

@@ -113,6 +113,11 @@ def test_recordings_are_sent_to_the_command_that_trains_on_them(tmp_path: Path) 
     recordings = Store(tmp_path / "a")
     with pytest.raises(InputError, match=r"clips of one action each, got recordings.*distill"):
         check_classes(recordings, recordings.split("xsub", "train"), 1)
+    # Pretraining, and `distill --unlabelled`, squeezed a recording of minutes into one clip.
+    with pytest.raises(InputError, match=r"one clip of .* windows of them with --input\.time rate"):
+        Clips.read(recordings, [0], INPUT)
+    windows = replace(INPUT, time="rate", hz=10)
+    assert len(Clips.read(recordings, [0], windows)) == 1
 
 
 def test_a_clip_of_nobody_is_left_out_by_name(tmp_path, capsys) -> None:
