@@ -39,7 +39,7 @@ def as_registered(parser: ArgumentParser, arguments: list[str]) -> list[str]:
 
     Hyphens and underscores in a flag mean the same. `--model FILE` is the same as FILE where the
     command takes MODEL by its place. A recipe comes before all other flags, so that they override
-    it wherever they stand. Raises `InputError` for an unknown recipe or an empty path, and
+    it wherever they are. Raises `InputError` for an unknown recipe or an empty path, and
     argparse's error for a missing positional.
     """
     places = {hyphened(f"--{action.dest}"): action for action in positionals(parser)}

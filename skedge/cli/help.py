@@ -53,7 +53,7 @@ class _Formatter(HelpFormatter):
             first = re.sub(r" \([^()]*\)", "", text).partition("; ")[0]
             text = textwrap.shorten(first, BRIEF, placeholder=" ...")
         taken = "" if isinstance(action, _Row) or action.nargs == 0 else value_name(action)
-        # What stands in its place already needs no list: --rotate {0,90,180,270}.
+        # Behind a flag all choices are shown already: --rotate {0,90,180,270}.
         if taken.startswith("{") and (not action.option_strings or _short(taken) != taken):
             missing = [one for one in taken[1:-1].split(",") if one not in text]
             text += f": {', '.join(taken[1:-1].split(','))}" if missing else ""

@@ -245,7 +245,7 @@ class TestLive:
 
 @contextmanager
 def silent_stream(pictures: int | None) -> Iterator[str]:
-    """The address of a camera that sends so many pictures and then nothing; None: not even that it
+    """The address of a camera that sends these pictures and then nothing; None: not even that it
     is one."""
     import cv2
 
