@@ -6,7 +6,7 @@ import fcntl
 import json
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -71,6 +71,18 @@ def check_folder(folder: Path) -> None:
         ) from None
 
 
+def absent(folder: Path) -> list[Path]:
+    """The folders that are to be made for `folder`, from the innermost one on."""
+    return [one for one in (folder, *folder.parents) if not one.exists()]
+
+
+def remove_empty(folders: Iterable[Path]) -> None:
+    """Remove those of the folders, in their order, in which there is nothing."""
+    for folder in folders:
+        with suppress(OSError):
+            folder.rmdir()
+
+
 def check_file(path: Path) -> None:
     """Raise `InputError` where no file can be written at `path`, before what takes long."""
     if path.is_dir():
@@ -111,10 +123,11 @@ def exchange(one: Path, other: Path) -> bool:
 def locked(path: Path, taken: str) -> Iterator[None]:
     """Holds the lock file `path` for the length of a `with` block.
 
-    The lock ends with its process, however that ends. Raises `InputError` with the sentence `taken`
-    where another process holds the lock, and `OSError` where no file can be made.
+    The lock ends with its process, however that ends. Folders that were made for it and are empty
+    in the end go with it. Raises `InputError` with the sentence `taken` where another process holds
+    the lock, and `OSError` where no file can be made.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    made = absent(path.parent)
     try:
         handle = _take(path)
     except BlockingIOError:
@@ -124,12 +137,17 @@ def locked(path: Path, taken: str) -> Iterator[None]:
     finally:
         with suppress(OSError):  # a folder that was moved, a disk that has turned read-only
             path.unlink()
+        remove_empty(made)
         os.close(handle)
 
 
 def _take(path: Path) -> int:
     while True:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except FileNotFoundError:  # whoever held it before has just removed the folder, too
+            continue
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             # Whoever held it before removes the file at the end: a lock on a removed file keeps

@@ -94,6 +94,18 @@ def test_a_lock_keeps_another_process_out_and_ends_with_its_own(tmp_path: Path) 
     assert subprocess.run(command, capture_output=True, text=True).stdout == "held\n"
 
 
+def test_a_lock_leaves_no_folder_that_it_made(tmp_path: Path) -> None:
+    """A training that was refused left the folders of its --out."""
+    own = tmp_path / "own"
+    own.mkdir()
+    with locked(own / "runs" / "new" / "lock", "taken"):
+        pass
+    assert [*own.iterdir()] == []
+    with locked(own / "runs" / "new" / "lock", "taken"):
+        (own / "runs" / "kept").touch()
+    assert [one.name for one in own.rglob("*")] == ["runs", "kept"]
+
+
 def test_a_lock_ends_where_its_file_cannot_be_removed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,7 +4,7 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,15 @@ from skedge.recipes.settings import (
     TransformerSettings,
 )
 from skedge.skeleton import InputError, Layout
-from skedge.skeleton.files import locked, read_json, write_json, write_text, write_whole
+from skedge.skeleton.files import (
+    absent,
+    locked,
+    read_json,
+    remove_empty,
+    write_json,
+    write_text,
+    write_whole,
+)
 from skedge.teacher.runs.asked import METRICS, STREAMS, WEIGHTS, inside
 from skedge.teacher.runs.seen import Seen
 
@@ -105,7 +113,7 @@ def set_aside(folder: Path, files: Iterable[Path]) -> Iterator[None]:
     they go behind it, or come back where the block ends in an `InputError` and nothing was trained.
     """
     files = list(files)
-    missing = [one for one in (folder, *folder.parents) if not one.exists()]
+    made = absent(folder)
     kept = {file: file.with_name(f"{file.name}.earlier") for file in files if file.is_file()}
     stay = {*left_over(folder)} - {*kept}
     for file, aside in kept.items():
@@ -118,9 +126,7 @@ def set_aside(folder: Path, files: Iterable[Path]) -> Iterator[None]:
                 file.unlink(missing_ok=True)
             for file, aside in kept.items():
                 aside.replace(file)
-            for made in [*_parts(folder), *missing]:
-                with suppress(OSError):  # there is more in it
-                    made.rmdir()
+            remove_empty([*_parts(folder), *made])
         raise
     finally:
         for aside in kept.values():
