@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from skedge.datasets.poses import read_poses
 from skedge.datasets.store import Store
 from skedge.edge_runtime import Recognizer
-from skedge.edge_runtime.guard import Guard, Pace
+from skedge.edge_runtime.guard import Guard, Pace, without_nobodies
 from skedge.skeleton import InputError, load_layout
 from skedge.skeleton.body_check import check_bodies
 from skedge.skeleton.layout import Layout
@@ -60,7 +60,7 @@ def only_a_hand(clip: np.ndarray) -> np.ndarray:
 
 SENSELESS: dict[str, tuple[Callable[[np.ndarray], np.ndarray], str]] = {
     "zeros": (np.zeros_like, "0 of 25 joints|no joint|all joints are zero"),
-    "one joint": (only_a_hand, "1 of 25 joints"),
+    "one joint": (only_a_hand, "1 of 25 joints are seen, too few for a body; give 7 at least"),
     "millimetres": (lambda clip: 1000 * clip, "millimetres"),
     "centimetres": (lambda clip: 100 * clip, "centimetres"),
     "pixels": (lambda clip: 250 * clip + np.float32(300), "pixels"),
@@ -110,6 +110,18 @@ def test_nonsense_that_a_third_of_a_second_shows_gets_no_answer_at_all(
     assert results[-1].problem
     recognizer.reset()
     assert any(recognizer.update(frame, i / 30).fresh for i, frame in enumerate(clip))
+
+
+@pytest.mark.parametrize(
+    ("size", "sentence"),
+    [(0.14, "0.14 m in size: are these metres?"), (0.16, ""), (3.9, ""), (4.1, "4.1 m in size")],
+)
+def test_nobody_is_so_small_or_so_large(size: float, sentence: str) -> None:
+    body = standing(1)
+    body = size / np.ptp(body[0], axis=0).max() * body
+    frame, problem = without_nobodies(body, NTU)
+    assert sentence in problem
+    assert bool(problem) == bool(sentence) == bool(np.isnan(frame).all())
 
 
 def test_a_few_frames_call_nobody_mirrored() -> None:
