@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skedge.datasets.poses import read_poses
+from skedge.datasets.store import StoreWriter
 from skedge.edge_runtime import Recognizer
 from skedge.edge_runtime.events import EventRules
 from skedge.edge_runtime.interfaces import Frame, Person
@@ -208,6 +209,33 @@ def test_the_measure_has_the_events_that_the_live_view_has(dataset: Callable[[st
             begun += sum(not one.event.ended for one in outlook.happenings)
         recognizer.reset()
         assert tally.events == begun, file.name
+
+
+def test_every_recording_has_its_own_performances(tmp_path: Path) -> None:
+    layout = load_layout("ntu25")
+    with StoreWriter(tmp_path / "day", name="day", layout=layout, labels=LABELS, rate=10) as writer:
+        for name, intervals in (("a", [(0, 0, 20), (3, 20, 40)]), ("b", [(1, 10, 30)])):
+            body = np.full((1, 40, 25, 3), 0.5, np.float32)
+            writer.add(name, body, label=2, intervals=intervals)
+    found = read_recordings(tmp_path / "day", {}, labels=LABELS, part="all", protocol="xsub")
+    assert {one.name: one.spans for one in found} == {
+        "a": (Span("wave", 0.0, 2.0),),
+        "b": (Span("kick", 1.0, 3.0),),
+    }
+
+
+@pytest.mark.parametrize(
+    ("folder", "spans"), [("kick", 1), ("idle", 0), ("other", 0), ("dance", 0)]
+)
+def test_a_film_of_something_quiet_is_no_performance(
+    folder: str, spans: int, tmp_path: Path
+) -> None:
+    """Standing about in a folder `idle` would be a performance that no event can ever fit."""
+    (tmp_path / folder).mkdir()
+    places = {"picture": range(6), "person": [1] * 6, "joints": np.zeros((6, 33, 3)), "rate": 10.0}
+    np.savez(tmp_path / folder / "film.npz", **places)
+    (film,) = read_recordings(tmp_path, {}, labels=LABELS, part="all", protocol="xsub")
+    assert (film.kind, len(film.spans)) == (folder, spans)
 
 
 @pytest.mark.parametrize(("upper", "frames"), [(True, 6), (False, 4)])

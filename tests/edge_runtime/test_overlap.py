@@ -96,6 +96,14 @@ def test_by_hand() -> None:
     assert figures["delay"] == pytest.approx((10 + 7 + 8) / 3, abs=0.001)
 
 
+def test_starts_and_ends_are_late_or_off_in_the_median() -> None:
+    intervals = [Interval(0, "wave", place, place + 10) for place in (0, 20, 40, 60)]
+    events = [found(1, 8), found(19.5, 29.5), found(42, 53), found(60.5, 70), found(80, 90)]
+    figures = score(events, intervals, 0.5)
+    late = {name: figures[name] for name in ("start", "end", "start_error", "end_error")}
+    assert late == {"start": 0.75, "end": -0.25, "start_error": 0.75, "end_error": 1.25}
+
+
 def test_the_surest_takes_what_it_overlaps_most() -> None:
     near = [Interval(0, "wave", 0, 6), Interval(0, "wave", 4, 10)]
     assert match([found(3, 9, 0.5), found(0, 10, 0.4)], near, 0.5) == [near[1], near[0]]

@@ -45,6 +45,12 @@ def test_hips_hang_below_the_shoulders_whichever_way_somebody_faces() -> None:
         found = hanging(half, LAYOUT)
         for name in ("left_hip", "right_hip", "left_ankle"):
             assert np.linalg.norm(joint(found, name) - joint(body, name)) < 0.25, (name, degrees)
+        hips, shoulders = (
+            joint(found, f"left_{part}") - joint(found, f"right_{part}")
+            for part in ("hip", "shoulder")
+        )
+        assert np.linalg.norm(hips) == pytest.approx(0.19), "however broad the shoulders"
+        assert hips @ shoulders > 0, "the left hip below the left shoulder"
 
 
 def test_without_shoulders_nothing_is_placed() -> None:
