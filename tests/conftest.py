@@ -59,6 +59,8 @@ SLOW = (
     "datasets/test_import.py::test_a_killed_import_leaves_no_store_and_goes_on",
     "edge_runtime/test_guard.py::test_no_cameras_pace_is_refused",
     "edge_runtime/test_killed.py",
+    "edge_runtime/test_live_control.py::test_an_action_that_the_model_knows_may_be_taught_as_somebody_does_it",
+    "edge_runtime/test_recognizer.py::test_memory_stays_bounded",
     "edge_runtime/test_repetitions.py::test_people_before_a_camera_are_counted",
     "edge_runtime/test_segments.py::test_every_film_survives_being_killed",
     "edge_runtime/test_two_dimensional.py::test_a_student_of_pixels_and_scores_runs_live",
