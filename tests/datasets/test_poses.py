@@ -249,7 +249,7 @@ def test_whose_label_counts(tmp_path: Path) -> None:
 
 
 def test_a_recording_that_is_left_out_is_named_with_its_folder(tmp_path: Path) -> None:
-    """Of a recording in each label's folder called monday, the report did not say which."""
+    """Each label's folder had a recording called monday, and the report did not say which it meant."""
     for label in ("wave", "clap"):
         (tmp_path / label).mkdir()
         write(tmp_path / label / "monday.npz", whole=[False] * 4)

@@ -143,7 +143,7 @@ def test_folds_leave_the_test_clips_of_the_only_split_alone(tmp_path: Path) -> N
 
 
 def test_a_validation_part_by_people_is_about_the_share(store: Path) -> None:
-    """Of five people --val 0.2 takes one, not half of them."""
+    """--val 0.2 takes one of five people, not half of them."""
     add_validation(store, "choose", "xsub", 0.2, by="subject")
     opened = Store(store)
     assert len({*opened.index["subject"][opened.split("choose", "val")].tolist()}) == 1

@@ -266,9 +266,9 @@ def test_each_side_of_a_body_is_on_its_side_and_feet_step_outwards():
     wide = still.copy()
     for side in body.SIDES:
         wide[0, body.CHANNELS.index(f"{side}_foot_out")] = 0.2
-    stands, apart = body.joints(still, shape), body.joints(wide, shape)
+    narrow, apart = body.joints(still, shape), body.joints(wide, shape)
     for name in ("shoulder", "hip", "knee", "ankle", "foot"):
-        assert at(stands, f"left_{name}")[0, 0] < 0 < at(stands, f"right_{name}")[0, 0], name
+        assert at(narrow, f"left_{name}")[0, 0] < 0 < at(narrow, f"right_{name}")[0, 0], name
     for side, sign in body.SIDES.items():
-        moved = at(apart, f"{side}_ankle") - at(stands, f"{side}_ankle")
+        moved = at(apart, f"{side}_ankle") - at(narrow, f"{side}_ankle")
         assert sign * moved[0, 0] > 0.1

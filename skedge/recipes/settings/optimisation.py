@@ -15,7 +15,7 @@ class OptimSettings:
         epochs: passes over the training clips.
         batch_size: clips per step, over all devices.
         learning_rate: learning rate after the warm-up.
-        weight_decay: weight decay as the optimizer defines it, of all parameters, norms and biases
+        weight_decay: weight decay as the optimizer defines it, for all parameters, norms and biases
             too.
         warmup_epochs: epochs in which the learning rate rises linearly; the first step already
             learns.
