@@ -125,10 +125,10 @@ def energy(root: Path = Path("/")) -> float | None:
         for zone in (root / "sys/class/powercap").glob("intel-rapl:?")
         if _read(zone / "name") != "psys"
     ]
-    counters = [
-        *(root / "sys/class/hwmon").glob("hwmon*/energy1_input"),
-        *(zone / "energy_uj" for zone in packages),
-    ]
+    # A PC's hwmon counters are its graphics card's; boards without zones have their meter there.
+    counters = [zone / "energy_uj" for zone in packages] or (root / "sys/class/hwmon").glob(
+        "hwmon*/energy1_input"
+    )
     found = [value for value in map(_number, counters) if value is not None]
     return sum(found) / 1e6 if found else None
 

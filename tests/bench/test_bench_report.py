@@ -175,6 +175,21 @@ def test_a_joule_is_counted_once(tmp_path: Path) -> None:
     assert conditions.energy(tmp_path) == 30
 
 
+@pytest.mark.parametrize(("package", "joules"), [("10000000", 10), ("", None), (None, 7)])
+def test_a_graphics_card_adds_nothing_to_a_processors_energy(
+    tmp_path: Path, package: str | None, joules: float | None
+) -> None:
+    """It has a hwmon counter as a board's meter has; it was added to the package's, and was all
+    where only root may read those."""
+    meter = tmp_path / "sys/class/hwmon/hwmon0/energy1_input"
+    zone = tmp_path / "sys/class/powercap/intel-rapl:0/energy_uj"
+    for file, text in ((meter, "7000000"), (zone, package)):
+        if text is not None:
+            file.parent.mkdir(parents=True)
+            file.write_text(text)
+    assert conditions.energy(tmp_path) == joules
+
+
 def test_every_figure_is_below_its_own_title(document: dict[str, Any]) -> None:
     """With numbers that are all different."""
     changed = json.loads(json.dumps(document))
