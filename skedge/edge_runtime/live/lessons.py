@@ -19,7 +19,6 @@ from skedge.edge_runtime.teach import LEAST_OTHER, teach
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.layout import Layout
 
-OTHER = "other"
 # The length of a clip of anything else; a new action's clips are as long as the model's window.
 OTHER_SECONDS = 10.0
 COUNTDOWN = 4.0

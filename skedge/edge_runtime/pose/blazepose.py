@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -190,17 +191,33 @@ class BlazePose:
 
     def _find(self, image: np.ndarray, seconds: float) -> list[Body]:
         """The bodies followed, and where it is time to look, others."""
-        people, missed = self._identities.people, self._identities.hidden
-        look = partial(self._search.look, image, missed=missed, seconds=seconds)
-        beside = None
-        last = [one.body for one in self._followed]
-        if (
-            self._followed
-            and people > len(self._followed)
-            and self._is_time(image, seconds, missed, bodies=last)
-        ):
-            # Beside the landmarks: those followed are painted over as they were a moment ago.
-            beside = self._beside.start(partial(look, bodies=last))
+        people = self._identities.people
+        beside = self._look_beside(image, seconds) if people > len(self._followed) else None
+        bodies, lost = self._follow(image, seconds)
+        free = people - len(bodies)
+        regions = []
+        if free > 0:
+            regions = self._elsewhere(image, seconds, bodies=bodies, lost=lost, beside=beside)
+        for body in self._newcomers(image, regions[: min(free, NEWCOMERS)]):
+            known = any(track.cost(_sighting(image, body), seconds) < math.inf for track in lost)
+            if (body.score >= NEW or known) and not any(
+                same(body, other) or covered(body, other) for other in bodies
+            ):
+                bodies.append(body)
+        return bodies
+
+    def _look_beside(self, image: np.ndarray, seconds: float) -> Future[list[Region]] | None:
+        """The search for others, begun beside the landmarks of those who are followed, if it is
+        time for it; those followed are painted over as they were a moment ago."""
+        bodies = [one.body for one in self._followed]
+        missed = self._identities.hidden
+        if not bodies or not self._is_time(image, seconds, missed, bodies=bodies):
+            return None
+        look = partial(self._search.look, image, missed=missed, seconds=seconds, bodies=bodies)
+        return self._beside.start(look)
+
+    def _follow(self, image: np.ndarray, seconds: float) -> tuple[list[Body], list[Track]]:
+        """The bodies of those who are followed, and the tracks of those who are lost."""
         bodies: list[Body] = []
         lost = []
         regions = [one.body.region for one in self._followed]
@@ -210,6 +227,7 @@ class BlazePose:
         doubted = seconds - self._doubted >= LOOK
         if doubted:
             self._doubted = seconds
+        missed = self._identities.hidden
         which = [doubted or one.track.id is None or one.track in missed for one in self._followed]
         found = self._upright(image, regions, found, which=which)
         for one, body in zip(self._followed, found, strict=True):
@@ -218,30 +236,35 @@ class BlazePose:
                 lost.append(one.track)
             else:
                 bodies.append(body)
-        free = people - len(bodies)
+        return bodies, lost
+
+    def _elsewhere(
+        self,
+        image: np.ndarray,
+        seconds: float,
+        bodies: Sequence[Body],
+        lost: Sequence[Track],
+        beside: Future[list[Region]] | None,
+    ) -> list[Region]:
+        """Where others than `bodies` may be, if it is time to look: whoever was there a moment ago
+        goes before others."""
+        missed = self._identities.hidden
         # For a quarter of a second after everybody was lost every picture is searched.
         vanished = bool(lost) and not bodies
         if beside is not None:
             regions = beside.result()
-        elif free > 0 and (vanished or self._is_time(image, seconds, missed, bodies=bodies)):
+        elif vanished or self._is_time(image, seconds, missed, bodies=bodies):
             # First around those who were there in the last picture.
             anew = vanished and any(track not in missed for track in lost)
             out = [*lost, *(track for track in missed if track not in lost)]
-            regions = look(bodies=bodies, missed=out, anew=anew)
+            regions = self._search.look(image, bodies, missed=out, seconds=seconds, anew=anew)
         else:
-            return bodies
+            return []
         self._looked = seconds
         if lost:
-            # Whoever was there a moment ago goes before others.
             places = [track.expected(seconds) for track in lost]
             regions.sort(key=lambda one: min(math.hypot(one.x - x, one.y - y) for x, y in places))
-        for body in self._newcomers(image, regions[: min(free, NEWCOMERS)]):
-            known = any(track.cost(_sighting(image, body), seconds) < math.inf for track in lost)
-            if (body.score >= NEW or known) and not any(
-                same(body, other) or covered(body, other) for other in bodies
-            ):
-                bodies.append(body)
-        return bodies
+        return regions
 
     def _newcomers(self, image: np.ndarray, regions: Sequence[Region]) -> list[Body]:
         """The bodies in regions that the detector found."""
