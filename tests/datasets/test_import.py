@@ -229,6 +229,25 @@ def test_a_torn_journal_loses_no_more_than_its_last_line(
     assert files_of(tmp_path / "store") == files_of(tmp_path / "whole")
 
 
+@pytest.mark.parametrize("lost", [1, 100, 400])
+def test_joints_that_a_power_cut_took_are_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lost: int
+) -> None:
+    """Up to 128 bytes that were lost became zeros, and after a second break the clips before it
+    were missing."""
+    monkeypatch.setattr(importer, "_SECONDS_BETWEEN_CHECKPOINTS", 0.0)
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            run_import(dataset(6, broken), tmp_path / "store", made_by={})
+        joints = tmp_path / ".store.import.partial" / "joints.npy"
+        if not (tmp_path / "once").exists():
+            os.truncate(joints, joints.stat().st_size - lost)
+            (tmp_path / "once").touch()
+    run_import(dataset(6), tmp_path / "store", made_by={})
+    run_import(dataset(6), tmp_path / "whole", made_by={})
+    assert files_of(tmp_path / "store") == files_of(tmp_path / "whole")
+
+
 def test_two_imports_at_once(tmp_path: Path) -> None:
     with only_one(tmp_path / "store"), pytest.raises(InputError, match="another one is at work"):
         run_import(dataset(3), tmp_path / "store", made_by={})

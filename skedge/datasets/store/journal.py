@@ -17,11 +17,12 @@ class Journal:
     def __init__(self, key: str) -> None:
         self._key = key
         self._path = Path()
-        self._clips = self._intervals = 0
+        self._clips = self._intervals = 0  # what the file has of them
 
     def start(self, folder: Path) -> None:
         """A new journal in `folder`."""
         self._path = folder / "journal.jsonl"
+        self._clips = self._intervals = 0
         self._write(self._key)
 
     def append(self, clips: Sequence[Any], intervals: Sequence[Any], rows: int, note: Any) -> None:

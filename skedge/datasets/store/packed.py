@@ -13,6 +13,7 @@ import shutil
 import zlib
 from collections.abc import Callable, Sequence
 from functools import cached_property
+from io import BytesIO
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Literal, Self
@@ -109,7 +110,7 @@ class StoreWriter:
             raise InputError(
                 f"{self.path}: expected a place where a store can be written, got: {error.strerror}"
             ) from None
-        self._write_header()
+        self._file.write(self._header())
         return self
 
     def __exit__(
@@ -216,13 +217,9 @@ class StoreWriter:
         self._file.flush()
         offset, frames, persons = self._clips[number][5:8]
         shape = (persons, frames, len(self.layout), 3)
-        start = len(np.lib.format.magic(1, 0)) + 2
         with open(self._partial / "joints.npy", "rb") as file:
-            file.seek(start - 2)
-            start += int.from_bytes(file.read(2), "little")
-            row = len(self.layout) * 3 * 4
-            file.seek(start + offset * row)
-            content = file.read(persons * frames * row)
+            file.seek(self._end(offset))
+            content = file.read(self._end(persons * frames) - self._end(0))
         return np.frombuffer(content, "<f4").reshape(shape)
 
     def checkpoint(self, note: Any) -> None:
@@ -247,17 +244,14 @@ class StoreWriter:
             return False
         saved = journal.restore(self._partial)
         joints = self._partial / "joints.npy"
-        row = len(self.layout) * 3 * 4
-        if saved is None or not joints.is_file() or joints.stat().st_size < saved[2] * row:
+        if saved is None or not joints.is_file() or joints.stat().st_size < self._end(saved[2]):
             shutil.rmtree(self._partial)
             return False
         self._file = open(joints, "r+b")  # noqa: SIM115 - closed in __exit__
         self._clips, self._intervals, self._rows, self.restored = saved
         self._names = {clip[0] for clip in self._clips}
-        self._write_header()
-        end = self._file.tell() + self._rows * row
-        self._file.truncate(end)
-        self._file.seek(end)
+        self._file.truncate(self._end(self._rows))
+        self._file.seek(0, os.SEEK_END)
         return True
 
     def _check_target(self) -> None:
@@ -273,16 +267,18 @@ class StoreWriter:
                 f"{self.path}: only a store can be overwritten, and this is none; name another path"
             )
 
-    def _write_header(self) -> None:
-        # NumPy pads the header so that the first axis can grow in place: the second writing has the
-        # length of the first.
-        header = {
-            "descr": "<f4",
-            "fortran_order": False,
-            "shape": (self._rows, len(self.layout), 3),
-        }
-        self._file.seek(0)
-        np.lib.format.write_array_header_1_0(self._file, header)
+    def _header(self) -> bytes:
+        """What `joints.npy` begins with: as long for any number of rows, as NumPy pads it so that
+        the first axis can grow in place."""
+        buffer = BytesIO()
+        shape = (self._rows, len(self.layout), 3)
+        header = {"descr": "<f4", "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(buffer, header)
+        return buffer.getvalue()
+
+    def _end(self, rows: int) -> int:
+        """Where the first `rows` rows end in `joints.npy`, in bytes."""
+        return len(self._header()) + rows * len(self.layout) * 3 * 4
 
     def _finish(self) -> None:
         if not self._clips:
@@ -290,7 +286,8 @@ class StoreWriter:
                 f"{self.path}: expected at least one clip to store, got none; look at the source's"
                 " path"
             )
-        self._write_header()
+        self._file.seek(0)
+        self._file.write(self._header())
         _sync(self._file)
         longest = max(len(name) for name in self._names)
         index = np.array(self._clips, dtype=[("name", f"<U{max(longest, 1)}"), *_FIELDS])
