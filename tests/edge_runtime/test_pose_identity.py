@@ -90,15 +90,24 @@ def test_one_who_is_hidden_behind_another_comes_back_the_same(
     assert numbers(iter(followed), "a").isdisjoint(numbers(iter(followed), "b"))
 
 
+@pytest.mark.parametrize("upright", [False, True])
 @pytest.mark.parametrize("seed", range(3))
-def test_two_who_are_both_missed_while_they_cross_go_on_the_way_they_went(seed: int) -> None:
+def test_two_who_are_both_missed_while_they_cross_go_on_the_way_they_went(
+    seed: int, upright: bool
+) -> None:
     """Dressed alike, each is nearer to where the other was last: only the way they went tells them
     apart."""
     speed = 240.0
     met = 300 / speed
 
     def missed(walk: Walk) -> Walk:
-        return lambda seconds: None if abs(seconds - met) < 0.12 else walk(seconds)
+        def place(seconds: float) -> tuple[float, float] | None:
+            found = walk(seconds)
+            if found is None or abs(seconds - met) < 0.12:
+                return None
+            return found[::-1] if upright else found
+
+        return place
 
     walks = {"a": (missed(line(100, speed)), RED), "b": (missed(line(700, -speed, 305)), RED)}
     followed = list(follow(walks, 2 * met, noise=0.005, seed=seed))
@@ -205,3 +214,48 @@ def test_nobody_falls_over_from_one_picture_to_the_next() -> None:
     [lying] = identities.update([Sighting(100, 100, 200, lean=np.pi / 2)], 0.03)
     assert standing is not None
     assert lying is not standing
+
+
+def test_nobody_is_elsewhere_from_one_picture_to_the_next() -> None:
+    """Who comes into view as another goes out of it is somebody else."""
+    for step, same in ((0.15, True), (0.5, False)):
+        identities = Identities(1)
+        [one] = identities.update([Sighting(100, 100, 200)], 0.0)
+        [next] = identities.update([Sighting(100 + 200 * step, 100, 200)], 1 / RATE)
+        assert one is not None
+        assert (next is one) == same
+
+
+def test_who_has_come_back_is_not_found_a_second_time() -> None:
+    """Whoever came to the place next had the same number."""
+    identities = Identities(2)
+    here, beside = Sighting(100, 100, 200), Sighting(110, 100, 200)
+    seen = [identities.update(bodies, now) for bodies, now in (([here], 0), ([here], 1))]
+    assert [track.id for [track] in seen if track is not None] == [0, 0]
+    both = identities.update([here, beside], 1 + 1 / RATE)
+    assert [track.id for track in both if track is not None] == [0, 1]
+
+
+bodies = st.lists(
+    st.tuples(st.integers(0, 300), st.integers(0, 300), st.integers(150, 250)), max_size=3
+)
+
+
+@given(
+    st.lists(st.tuples(bodies, st.sampled_from([0.05, 0.3])), max_size=15),
+    st.sampled_from([0, 0.1]),
+)
+def test_numbers_do_not_depend_on_which_way_people_walk(pictures: list, trial: float) -> None:
+    def found(turned: bool) -> list[list[int | None]]:
+        identities, now, given_out = Identities(2), 0.0, []
+        for seen, gap in pictures:
+            now += gap
+            places = [(y, x, size) if turned else (x, y, size) for x, y, size in seen]
+            sightings = [Sighting(x, y, size, trial=trial) for x, y, size in places]
+            tracks = identities.update(sightings, now)
+            given_out.append([track.id if track is not None else None for track in tracks])
+            known = [track.id for track in identities.tracks if track.id is not None]
+            assert len(known) == len(set(known))
+        return given_out
+
+    assert found(turned=False) == found(turned=True)
