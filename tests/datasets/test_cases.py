@@ -526,13 +526,20 @@ def test_ten_minutes_are_shown_in_as_many_pictures_as_one_can_wait_for(tmp_path,
     assert [file.name for file in tmp_path.iterdir()] == ["long.gif"]
 
 
-def test_a_clip_that_is_too_long_is_refused_with_the_length(tmp_path):
-    hours = np.zeros((100_001, 1, 3), np.float16)
+@pytest.mark.parametrize(
+    ("frames", "rate", "got"),
+    [(100_001, "30", "100001"), (60_000, "15", "120000"), (60_000, "60", "")],
+)
+def test_a_clip_that_is_too_long_is_refused_with_the_length(tmp_path, frames, rate, got):
+    hours = np.zeros((frames, 1, 3), np.float16)
+    hours[0] = 1
     folder = _folder(tmp_path / "set", [*people()[:2]])
-    np.save(folder / "c2.npy", np.broadcast_to(hours, (100_001, 25, 3)).astype(np.float16))
-    (folder / "clips.csv").write_text("file,label\nc0.npz,wave\nc1.npz,jump\nc2.npy,wave\n")
-    _, report = _import(folder)
-    assert report["damaged"][0]["reason"] == "expected at most 100000 frames a clip, got 100001"
+    np.save(folder / "c2.npy", np.broadcast_to(hours, (frames, 25, 3)).astype(np.float16))
+    table = f"file,label,fps\nc0.npz,wave,30\nc1.npz,jump,30\nc2.npy,wave,{rate}\n"
+    (folder / "clips.csv").write_text(table)
+    _, report = _import(folder, as_is=True)
+    reasons = [f"expected at most 100000 frames a clip, got {got}"] * bool(got)
+    assert [damage["reason"] for damage in report["damaged"]] == reasons
 
 
 @pytest.mark.parametrize(("start", "end", "kept"), [(0, 80, 80), (30, 101, 71), (90, 20, 71)])

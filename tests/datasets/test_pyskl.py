@@ -117,6 +117,19 @@ def test_the_scale_does_not_depend_on_the_image(tmp_path: Path) -> None:
     np.testing.assert_allclose(store.clip(0), store.clip(1), atol=1e-5)
 
 
+@pytest.mark.parametrize("places", ["shares", "from the middle"])
+def test_shares_of_the_picture_are_the_same_people_as_pixels(tmp_path: Path, places: str) -> None:
+    """People are as wide as they are only where width and height are taken apart."""
+    pixels = _pixels()[0].astype(np.float32)
+    pixels[..., 0] += 90
+    shares = pixels / (640, 480)
+    written = shares if places == "shares" else 2 * shares - 1
+    one = _annotation("pixels", 0, keypoint=pixels, img_shape=(480, 640))
+    other = _annotation("others", 0, keypoint=written, img_shape=(480, 640))
+    store = _import({"split": {}, "annotations": [one, other]}, tmp_path)
+    np.testing.assert_allclose(store.clip(1), store.clip(0), atol=1e-5)
+
+
 def test_one_scale_for_all_persons_of_a_clip(tmp_path: Path) -> None:
     pixels, _ = _pixels()
     child = pixels / 2 + 100

@@ -78,16 +78,20 @@ def test_coordinates_of_sbu_that_are_metres_are_told(tmp_path: Path) -> None:
         import_dataset("sbu", tmp_path, tmp_path / "store")
 
 
-def test_zeros_of_sbu_are_absent_joints(tmp_path: Path) -> None:
+@pytest.mark.parametrize("row", [["0", "0", "0"], ["0.5", "NaN", "1"]])
+def test_zeros_of_sbu_and_joints_that_lack_a_number_are_absent(
+    tmp_path: Path, row: list[str]
+) -> None:
     _sbu(tmp_path, "s01s02", 1, people()[0])
     file = tmp_path / "s01s02/01/001/skeleton_pos.txt"
     rows = [line.split(",") for line in file.read_text().splitlines()]
-    for row in rows:
-        row[4:7] = ["0", "0", "0"]  # the neck of the first person
+    for line in rows:
+        line[4:7] = row  # the neck of the first person
     file.write_text("\n".join(map(",".join, rows)))
     joints = sbu.read_clip(File(str(file)))[0].joints
-    absent = np.isnan(joints).any(axis=(1, 3))
+    absent = np.isnan(joints).all(axis=(1, 3))
     assert np.argwhere(absent).tolist() == [[0, 1]]
+    assert np.isnan(joints).sum() == 3 * len(rows)
 
 
 def test_places_elsewhere_are_refused_with_the_folders_expected(tmp_path: Path) -> None:

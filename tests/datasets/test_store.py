@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from skedge.datasets.store import Store, StoreWriter
+from skedge.datasets.store.check import check
 from skedge.skeleton import InputError, load_layout
 
 NTU = load_layout("ntu25")
@@ -399,6 +400,25 @@ def test_a_damaged_store_is_one_line(tmp_path: Path, damage: Any, message: str) 
         Store(path)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@given(
+    st.integers(0, 3),
+    st.sampled_from(["offset", "frames", "persons", "crc32"]),
+    st.integers(-(2**31), 2**31 - 1) | st.integers(-3, 30),
+)
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_check_names_the_clip_whose_place_is_damaged(
+    tmp_path: Path, number: int, field: str, value: int
+) -> None:
+    if not (tmp_path / "store").exists():
+        _write(tmp_path / "store")
+    store = Store(tmp_path / "store")
+    store.index = np.array(store.index)
+    before = int(store.index[field][number])
+    store.index[field][number] = value % 2**32 if field == "crc32" else value
+    changed = int(store.index[field][number]) != before
+    assert check(store) == [f"clip {number}"] * changed
 
 
 def test_what_is_no_store(tmp_path: Path) -> None:

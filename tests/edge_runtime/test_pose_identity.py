@@ -216,6 +216,18 @@ def test_nobody_falls_over_from_one_picture_to_the_next() -> None:
     assert lying is not standing
 
 
+def test_who_walks_into_the_shade_or_away_stays_the_same() -> None:
+    """Clothes and size may change by more than from one picture to the next."""
+    identities = Identities(1)
+    for number in range(3 * RATE):
+        done = number / (3 * RATE)
+        shade = tuple((RED * (1 - done)).tolist())
+        seen = Sighting(100, 100, 200 * 0.4**done, color=shade)
+        [track] = identities.update([seen], number / RATE)
+        assert track is not None
+        assert track.id == 0
+
+
 def test_nobody_is_elsewhere_from_one_picture_to_the_next() -> None:
     """Who comes into view as another goes out of it is somebody else."""
     for step, same in ((0.15, True), (0.5, False)):

@@ -154,8 +154,10 @@ class Usage:
     """A disk that others fill and empty."""
 
     free = 10**12
+    asked = 0
 
     def __call__(self, path: Path) -> "Usage":
+        self.asked += 1
         return self
 
 
@@ -167,7 +169,9 @@ def test_a_disk_that_others_have_filled_is_waited_for(
     there = Segments(tmp_path / "films", seconds=2)
     record(there, 1.0)
     disk.free = 1000
+    before = disk.asked
     record(there, 8.0, begin=1.0)
+    assert disk.asked - before < 40, "it is asked when a film is due, not at every picture"
     assert there.problem.startswith("less than 100 MB are left for ")
     assert films(tmp_path / "films") == [], "the oldest made room, and none is without pictures"
     disk.free = 10**12
