@@ -341,7 +341,6 @@ class StoreWriter:
                 os.rename(self._partial, self.path)
                 return
             if exchange(self._partial, self.path):
-                shutil.rmtree(self._partial, ignore_errors=True)
                 return
             old = self._partial.with_suffix(".old")
             os.rename(self.path, old)

@@ -68,6 +68,10 @@ def append(
             if old:
                 _copy(old, writer, labels, chosen=np.arange(len(old)))
                 taken.update(str(known) for known in old.index["name"])
+                unused = np.zeros(len(clips), np.int8)
+                for protocol in old.protocols:
+                    codes = np.concatenate([old.codes(protocol), unused])
+                    writer.protocol(protocol, _always(codes))
             for clip in clips:
                 number = sum(known.rpartition("-")[0] == clip.label for known in taken) + 1
                 while (unique := f"{clip.label}-{number}") in taken:
@@ -76,13 +80,6 @@ def append(
                 writer.add(
                     unique, clip.joints, label=labels.index(clip.label), subject=clip.subject
                 )
-            for protocol in old.protocols if old else ():
-                codes = (
-                    np.concatenate([old.codes(protocol), np.zeros(len(clips), np.int8)])
-                    if old
-                    else np.zeros(0)
-                )
-                writer.protocol(protocol, _always(codes))
     return Store(path)
 
 
