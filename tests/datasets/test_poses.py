@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from skedge.datasets.formats.poses import clip_of, open_poses
-from skedge.datasets.poses import PoseWriter, read_poses
+from skedge.datasets.poses import Origin, PoseWriter, read_poses
 from skedge.edge_runtime.interfaces import Person
 from skedge.edge_runtime.scoring.everyday import read_recordings
 from skedge.skeleton import InputError, load_layout
@@ -144,6 +146,46 @@ def test_hours_of_bodies_fit_into_a_small_computer(tmp_path: Path) -> None:
     writer.write(tmp_path / "long.npz")
     (read,) = read_poses(tmp_path / "long.npz")
     np.testing.assert_allclose(read.joints[-1], BODY[0] + 3999)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.floats(0.01, 0.2) | st.floats(0.01, 60),
+            st.dictionaries(st.integers(1, 3), st.tuples(st.booleans(), st.integers(0, 3))),
+        ),
+        min_size=1,
+        max_size=12,
+    ),
+    st.sampled_from([0.0, 60.0, 1.7e9]),
+    st.booleans(),
+)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_what_was_recorded_is_read_again(
+    tmp_path: Path, pictures: list[Any], begin: float, seen: bool
+) -> None:
+    """Whoever is in whichever pictures, at any pace."""
+    writer = PoseWriter(load_layout("blazepose33"))
+    moment = begin
+    for gap, bodies in pictures:
+        moment += gap
+        pixels = BODY[0, :, :2] * 100 if seen else None
+        writer.add(
+            moment,
+            [
+                Person(who, BODY[place], pixels=pixels, whole=whole, confidence=0.5)
+                for who, (whole, place) in bodies.items()
+            ],
+        )
+    origin = Origin("a.mp4", "p", "c", 1.0, 2.0, "full")
+    writer.write(tmp_path / "film.npz", (640, 480), "wave", made_of=origin)
+    (read,) = read_poses(tmp_path / "film.npz")
+    direct = writer.recording("film", "wave")
+    assert (read.label, read.made_of, read.layout) == ("wave", origin, direct.layout)
+    assert (read.duration, read.rate) == pytest.approx((direct.duration, direct.rate))
+    np.testing.assert_allclose(read.seconds, direct.seconds, atol=1e-6)
+    for name in ("person", "whole", "touching", "joints"):
+        np.testing.assert_array_equal(getattr(read, name), getattr(direct, name), name)
 
 
 def test_an_uneven_film_lasts_until_its_last_picture(tmp_path: Path) -> None:

@@ -58,7 +58,8 @@ def _write(path: Path, clips: int = 5, **changes: Any) -> Path:
 
 clips = st.lists(
     st.tuples(
-        st.text(st.characters(categories=["L", "N", "P"]), min_size=1, max_size=40),
+        st.text(st.characters(categories=["L", "N", "P"]), min_size=1, max_size=40)
+        | st.just("å" * 255),
         st.integers(1, 3),
         st.integers(1, 9),
         st.integers(0, 2),

@@ -290,7 +290,7 @@ class StoreWriter:
         self._file.write(self._header())
         _sync(self._file)
         longest = max(len(name) for name in self._names)
-        index = np.array(self._clips, dtype=[("name", f"<U{max(longest, 1)}"), *_FIELDS])
+        index = np.array(self._clips, dtype=[("name", f"<U{longest}"), *_FIELDS])
         self._save("index.npy", index)
         if self._protocols:
             self._save("splits.npy", self._split(index))
