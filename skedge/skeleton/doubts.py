@@ -16,6 +16,9 @@ _FEWEST_CLIPS = 5
 # A sixth of the films at hand are seen from behind, and up to nine tenths of the clips of a set of
 # motion capture, which no camera took.
 _BACKS, _BACKS_CLIPS = 0.95, 10
+# Shoulders and hips that mostly look narrower than this share of the trunk's length are those of
+# somebody who is seen from the side in a picture, where left and right are one.
+_SHOULDERS, _HIPS = 0.25, 0.12
 
 
 def loose_bone(clips: Sequence[np.ndarray], layout: Layout) -> str:
@@ -47,7 +50,8 @@ def backs(clips: Sequence[np.ndarray], layout: Layout) -> str:
     they do not."""
     left, right = layout.shoulders
     across = [clip[:, right, 0] - clip[:, left, 0] for clip in clips]
-    known = [float(np.mean(np.sign(one[np.isfinite(one)]))) for one in across if len(one)]
+    seen = [one[np.isfinite(one)] for one in across]
+    known = [float(np.mean(np.sign(one))) for one in seen if len(one)]
     behind = sum(share < 0 for share in known)
     if len(known) < _BACKS_CLIPS or left == right or behind < _BACKS * len(known):
         return ""
@@ -56,7 +60,8 @@ def backs(clips: Sequence[np.ndarray], layout: Layout) -> str:
 
 def crossed(clips: Sequence[np.ndarray], layout: Layout) -> bool:
     """Whether left is on one side by the shoulders and on the other by the hips, in clips (T, V,
-    3): the cosine between them is 0.9 and more in nearly all clips of real sets."""
+    3): the cosine between them is 0.9 and more in nearly all clips of real sets. People seen from
+    the side in two dimensions do not count."""
     names = ("left_shoulder", "right_shoulder", "left_hip", "right_hip")
     if not all(name in layout.joints for name in names):
         return False
@@ -64,10 +69,11 @@ def crossed(clips: Sequence[np.ndarray], layout: Layout) -> bool:
     for clip in clips:
         one, two, three, four = (clip[:, layout.index(name)] for name in names)
         shoulders, hips = two - one, four - three
-        lengths = np.linalg.norm(shoulders, axis=-1) * np.linalg.norm(hips, axis=-1)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            cosine = (shoulders * hips).sum(axis=-1) / lengths
-        cosines += [np.median(cosine[np.isfinite(cosine)])] if np.isfinite(cosine).any() else []
+        wide, narrow = (np.linalg.norm(across, axis=-1) for across in (shoulders, hips))
+        trunk = np.linalg.norm((one + two - three - four) / 2, axis=-1)
+        told = (wide > _SHOULDERS * trunk) & (narrow > _HIPS * trunk)
+        cosine = (shoulders * hips).sum(axis=-1)[told] / (wide * narrow)[told]
+        cosines += [np.median(cosine)] if 2 * len(cosine) > np.isfinite(trunk).sum() else []
     return len(cosines) > 0 and float(np.median(cosines)) < -0.3
 
 

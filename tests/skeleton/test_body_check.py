@@ -253,6 +253,49 @@ def test_arms_of_the_other_side_are_refused():
         ):
             crossed[[left, right]] = right, left
     assert ("layout", True) in kinds([clip[:, :, crossed] for clip in people()])
+    flat = [clip[:, :, crossed] * (1, 1, 0) for clip in facing()]
+    assert "layout" in dict(kinds(flat))
+
+
+def test_people_in_pictures_from_the_side_have_no_limbs_exchanged():
+    """Where left and right lie behind each other, their order was that of noise, and a clip was
+    refused."""
+    hips = [NTU.index("left_hip"), NTU.index("right_hip")]
+    from_side = [clip * (0.05, 1, 0) for clip in facing()]
+    for clip in from_side:
+        clip[:, :, hips] = clip[:, :, hips[::-1]]
+        assert kinds([clip]) == []
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+@settings(max_examples=40, deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    angle=st.floats(0, 6.28),
+    lost=st.floats(0, 0.5),
+    hidden=st.sampled_from([(), ("knee", "ankle", "foot"), ("elbow", "wrist", "hand")]),
+    step=st.integers(1, 4),
+    many=st.integers(1, 12),
+    name=st.sampled_from(["ntu25", "kinect20", "utd-mhad20", "coco17", "blazepose33"]),
+    flat=st.booleans(),
+)
+def test_people_are_never_refused_however_little_of_them_is_seen(
+    seed, angle, lost, hidden, step, many, name, flat
+):
+    """Turned anyhow, anywhere, of any height from 1 to 2 m, at any rate, in noise."""
+    layout, rng = load_layout(name), np.random.default_rng(seed)
+    sin, cos = np.sin(angle), np.cos(angle)
+    turn = np.array([[cos, 0, -sin], [0, 1, 0], [sin, 0, cos]]) * rng.uniform(0.85, 1.15)
+    gone = [i for i, joint in enumerate(layout.joints) if any(part in joint for part in hidden)]
+    clips = []
+    for number in rng.choice(12, many, replace=False):
+        clip = retarget(people()[number][:, ::step], NTU, layout) @ turn
+        clip += rng.uniform(2, 9, 3) * rng.choice((-1, 1), 3)
+        clip += rng.normal(0, rng.uniform(0, 0.02), clip.shape)
+        clip[rng.random(clip.shape[:3]) < lost] = np.nan
+        clip[:, :, gone] = np.nan
+        clips.append(clip * (1, 1, 0) if flat else clip)
+    assert check_bodies(clips, layout, 30 / step).sure == ()
 
 
 def test_joints_beside_the_joint_that_they_hang_on_are_refused():
