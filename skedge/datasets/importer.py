@@ -209,15 +209,14 @@ class _Log:
         self._last = time.monotonic()
 
     def restore(self) -> int:
+        for error in self.dataset.damaged:
+            self.add_damage(error)
         for saved in self.writer.restored:
             self.sources, self.clips = saved["sources"], saved["clips"]
             self.sources_damaged, self.absent = saved["sources_damaged"], saved["absent"]
             self.reach = saved["reach"]
             self.damaged += saved["damaged"]
             self.notes += saved["notes"]
-        if not self.writer.restored:
-            for error in self.dataset.damaged:
-                self.add_damage(error)
         if self.strict and self.damaged:
             one = self.damaged[0]
             raise DamagedError(self.dataset.root / one["file"], one["reason"], one["line"])

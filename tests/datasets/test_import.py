@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import pytest
 
 from skedge.datasets import importer
 from skedge.datasets.importer import Clip, Dataset, Importing, run_import
-from skedge.datasets.parsing.damage import damaged
+from skedge.datasets.parsing.damage import DamagedError, damaged
 from skedge.datasets.store import Store
 from skedge.datasets.store.check import check
 from skedge.datasets.store.lock import only_one
@@ -28,7 +29,8 @@ def read(number: int, bad: tuple[int, ...] = ()) -> list[Clip]:
     if number in bad:
         damaged(f"file {number}", "expected something else", 7)
     joints = np.random.default_rng(number).normal(size=(1, 3 + number % 5, 25, 3))
-    return [Clip(f"clip {number}", joints, number % 2, subject=number % 3)]
+    note = "odd" if number == 2 else ""
+    return [Clip(f"clip {number}", joints, number % 2, subject=number % 3, note=note)]
 
 
 def dataset(count: int, read: Any = read, **changes: Any) -> Dataset:
@@ -44,7 +46,14 @@ def files_of(store: Path) -> dict[str, bytes]:
 
 def test_the_report_lists_damage_and_the_store_holds_the_rest(tmp_path: Path) -> None:
     expected = {"clips": 9, "xsub": {"train": 4, "test": 5}}
-    made = dataset(9, partial(read, bad=(2, 5)), expected=expected, left_out={"on a list": 3})
+    listed = DamagedError(Path("toys/list.txt"), "expected a name", 3)
+    made = dataset(
+        9,
+        partial(read, bad=(2, 5)),
+        expected=expected,
+        left_out={"on a list": 3},
+        damaged=[listed],
+    )
     report = run_import(made, tmp_path / "store", made_by={"format": "toy"})
     assert report == json.loads((tmp_path / "store" / "import-report.json").read_text())
     assert (report["format"], report["sources"], report["clips"], report["left_out"]) == (
@@ -53,9 +62,13 @@ def test_the_report_lists_damage_and_the_store_holds_the_rest(tmp_path: Path) ->
         7,
         {"on a list": 3},
     )
+    assert report["sources_damaged"] == 2
     assert report["damaged"] == [
-        {"file": f"file {number}", "reason": "expected something else", "line": 7}
-        for number in (2, 5)
+        {"file": "list.txt", "reason": "expected a name", "line": 3},
+        *(
+            {"file": f"file {number}", "reason": "expected something else", "line": 7}
+            for number in (2, 5)
+        ),
     ]
     assert report["mismatches"] == [
         "clips: expected 9 clips, got 7",
@@ -194,6 +207,54 @@ def test_a_break_and_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds
     run_import(dataset(12, partial(read, bad=(1, 8))), tmp_path / "whole", made_by={"x": 1})
     assert files_of(tmp_path / "store") == files_of(tmp_path / "whole")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["store", "whole"]
+
+
+@pytest.mark.parametrize("where", ["list", "file"])
+def test_damage_before_a_break_is_damage_after_it(tmp_path: Path, where: str) -> None:
+    """What was found while listing was forgotten; who is strict the second time has no store in
+    which clips are left out."""
+    listed = [DamagedError(Path("toys/list 1"), "expected something else", 7)] * (where == "list")
+
+    def take(breaks: bool, strict: bool) -> dict[str, Any]:
+        def one(number: int) -> list[Clip]:
+            if breaks and number == 4:
+                raise KeyboardInterrupt
+            return read(number, bad=(1,) if where == "file" else ())
+
+        made = dataset(6, one, damaged=listed)
+        return run_import(made, tmp_path / "store", made_by={}, how=Importing(strict=strict))
+
+    with pytest.raises(KeyboardInterrupt):
+        take(breaks=True, strict=False)
+    with pytest.raises(InputError, match=f"{where} 1: line 7: expected something else"):
+        take(breaks=False, strict=True)
+    with pytest.raises(KeyboardInterrupt):
+        take(breaks=True, strict=False)
+    report = take(breaks=False, strict=False)
+    assert [damage["file"] for damage in report["damaged"]] == [f"{where} 1"]
+    assert report["notes"] == [{"clip": "clip 2", "note": "odd"}]
+
+
+def test_ctrl_c_loses_nothing_and_is_the_programs_own_again_afterwards(tmp_path: Path) -> None:
+    seen: list[int] = []
+
+    def stopped(number: int, at: int) -> list[Clip]:
+        seen.append(number)
+        if number == at:
+            os.kill(os.getpid(), signal.SIGINT)
+        return read(number)
+
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        run_import(dataset(6, partial(stopped, at=3)), tmp_path / "store", made_by={})
+    assert signal.getsignal(signal.SIGINT) is before
+    # A page may import in a thread, which gets no signals.
+    last = partial(run_import, dataset(6, partial(stopped, at=-1)), tmp_path / "store", made_by={})
+    with ThreadPoolExecutor() as pool:
+        assert pool.submit(last).result()["clips"] == 6
+    assert seen == list(range(6))
+    run_import(dataset(3), tmp_path / "other", made_by={})
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def broken(number: int) -> list[Clip]:
