@@ -265,6 +265,17 @@ def test_what_cannot_be_merged(store: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "all").exists()
 
 
+def test_classes_that_are_numbers_are_one_class_in_equal_lists_alone(tmp_path: Path) -> None:
+    """Class 1 of one set and class 1 of another are different actions."""
+    made = [
+        clips(tmp_path / str(seed), "kinect20", [str(n) for n in range(count)], 30.0, seed=seed)
+        for seed, count in ((0, 2), (4, 2), (8, 3))
+    ]
+    assert merge(made[:2], tmp_path / "equal").labels == ("0", "1")
+    with pytest.raises(InputError, match="expected classes with names, got numbers"):
+        merge(made, tmp_path / "other")
+
+
 def test_a_clip_of_two_stores_is_refused(tmp_path: Path) -> None:
     """An export and a later one that contains it: each person trained and was tested."""
     old = clips(tmp_path / "old", "kinect20", ["walk"], 30.0)

@@ -267,6 +267,30 @@ def test_a_store_is_replaced_at_the_end_and_never_before(tmp_path: Path) -> None
     assert [file.name for file in tmp_path.iterdir()] == ["store"]
 
 
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_store_is_never_lost_where_folders_cannot_change_places(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails: bool
+) -> None:
+    """As on network drives: the old one is moved away, and back if the new one cannot come."""
+    path = _write(tmp_path / "store", 3)
+    monkeypatch.setattr("skedge.datasets.store.packed.exchange", lambda one, other: False)
+    rename = os.rename
+
+    def refused(old: Path, new: Path) -> None:
+        if new == path and old.suffix == ".partial":
+            raise PermissionError(13, "not allowed")
+        rename(old, new)
+
+    if fails:
+        monkeypatch.setattr(os, "rename", refused)
+        with pytest.raises(InputError, match="cannot put the finished store there: not allowed"):
+            _write(path, 5, overwrite=True)
+    else:
+        _write(path, 5, overwrite=True)
+    assert len(Store(path)) == (3 if fails else 5)
+    assert [file.name for file in tmp_path.iterdir()] == ["store"]
+
+
 def test_of_two_writers_to_one_path_the_second_is_refused(tmp_path: Path) -> None:
     slow = _writer(tmp_path / "store").__enter__()
     slow.add("slow", _clip(0), label=0)
