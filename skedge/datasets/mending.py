@@ -21,7 +21,7 @@ class Mending:
     """What must be done to the coordinates of a source.
 
     `unit` is one of m, mm, cm, in, ft, or any: people are then scaled to 1.70 m, clip by clip. `up`
-    and `flip_x` are those of `skedge.skeleton.body_check.mend`. `channels` says what the three
+    and `flip_x` are those of `skedge.skeleton.mend.mend`. `channels` says what the three
     numbers of a joint are: xyz; xys, a place in a picture and a score; xy, a place in a picture and
     nothing. Of pictures y points down unless `up` says otherwise, and people are scaled to 1.70 m.
     """

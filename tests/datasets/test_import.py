@@ -13,10 +13,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from skedge.datasets import importer
 from skedge.datasets.importer import Clip, Dataset, Importing, run_import
 from skedge.datasets.parsing.damage import DamagedError, damaged
+from skedge.datasets.persons import choose
 from skedge.datasets.store import Store
 from skedge.datasets.store.check import check
 from skedge.datasets.store.lock import only_one
@@ -156,6 +159,49 @@ def test_frames_of_nobody_before_and_after_a_clip_are_padding(
     clip = Store(tmp_path / "store").clip(0)
     assert clip.shape[1] == 26
     assert np.isnan(clip[0, 13]).all(), "who is away in between stays away"
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 40), st.sampled_from([0.01, 0.012, 0.1])), min_size=1, max_size=5
+    ),
+    st.booleans(),
+)
+def test_whoever_is_seen_long_enough_stays_who_he_is(
+    places: list[tuple[int, float]], chosen: bool
+) -> None:
+    """Of places for several people only empty ones and glimpses go, and who moves ten times as far
+    as the first comes before him."""
+    joints = np.full((len(places), 40, 25, 3), np.nan, np.float32)
+    way = np.sin(np.arange(40))[:, None, None]
+    for place, (frames, motion) in enumerate(places):
+        joints[place, :frames] = place + motion * way[:frames]
+    found, note = choose(joints, chosen)
+    seen = [frames for frames, _ in places]
+    kept = [int(np.round(person[0, 0, 0])) for person in found if np.isfinite(person).any()]
+    if not any(seen):
+        np.testing.assert_array_equal(found, joints)
+        return
+    if chosen:
+        first = next(place for place, frames in enumerate(seen) if frames)
+        np.testing.assert_array_equal(found, joints[first:])
+        assert note.count("nobody is in place") == (first > 0)
+        return
+    long = [
+        place
+        for place, frames in enumerate(seen)
+        if frames and (frames >= 12 or 3 * frames >= max(seen))
+    ]
+    assert sorted(kept) == long
+    for place, person in zip(kept, found, strict=True):
+        np.testing.assert_array_equal(person, joints[place])
+    variance = [np.nanvar(person, axis=0).sum() for person in found]
+    if kept[0] != long[0]:
+        assert variance[0] == max(variance)
+        assert f"person {kept[0] + 1} moves most and comes first" in note
+    else:
+        assert max(variance) <= 4 * variance[0] * 1.001
+    assert kept[1:] == [place for place in long if place != kept[0]]
 
 
 def test_an_import_goes_on_with_the_same_files_alone(
