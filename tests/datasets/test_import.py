@@ -163,7 +163,7 @@ def test_frames_of_nobody_before_and_after_a_clip_are_padding(
 
 @given(
     st.lists(
-        st.tuples(st.integers(0, 40), st.sampled_from([0.01, 0.012, 0.1])), min_size=1, max_size=5
+        st.tuples(st.integers(0, 80), st.sampled_from([0.01, 0.012, 0.1])), min_size=1, max_size=5
     ),
     st.booleans(),
 )
@@ -172,8 +172,8 @@ def test_whoever_is_seen_long_enough_stays_who_he_is(
 ) -> None:
     """Of places for several people only empty ones and glimpses go, and who moves ten times as far
     as the first comes before him."""
-    joints = np.full((len(places), 40, 25, 3), np.nan, np.float32)
-    way = np.sin(np.arange(40))[:, None, None]
+    joints = np.full((len(places), 80, 25, 3), np.nan, np.float32)
+    way = np.sin(np.arange(80))[:, None, None]
     for place, (frames, motion) in enumerate(places):
         joints[place, :frames] = place + motion * way[:frames]
     found, note = choose(joints, chosen)
@@ -197,7 +197,7 @@ def test_whoever_is_seen_long_enough_stays_who_he_is(
         np.testing.assert_array_equal(person, joints[place])
     variance = [np.nanvar(person, axis=0).sum() for person in found]
     if kept[0] != long[0]:
-        assert variance[0] == max(variance)
+        assert variance[0] == max(variance) > 4 * variance[kept.index(long[0])] * 0.999
         assert f"person {kept[0] + 1} moves most and comes first" in note
     else:
         assert max(variance) <= 4 * variance[0] * 1.001
