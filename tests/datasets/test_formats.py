@@ -41,6 +41,7 @@ def test_pku_instances(dataset: Callable[[str], Path], tmp_path: Path) -> None:
         [4, 50, 11, 0],
         [1, 1, 2, 2],
     )
+    assert store.rate == 30
     assert store.index["frames"].tolist() == [50, 300, 50, 61]
     assert store.codes("xsub").tolist() == store.codes("xview").tolist() == [1, 1, 3, 3]
     rows = (
@@ -323,6 +324,7 @@ def test_ctrgcn(tmp_path: Path) -> None:
     report = import_dataset("ctrgcn", tmp_path / "NTU60_CS.npz", tmp_path / "store")
     store = Store(tmp_path / "store")
     assert (report["clips"], store.index["label"].tolist()) == (5, [3, 1, 4, 3, 1])
+    assert store.rate == 30
     assert store.index[["frames", "persons"]].tolist() == [(4, 1), (5, 1), (6, 1), (4, 2), (5, 2)]
     assert store.codes("official").tolist() == [1, 1, 1, 3, 3]
     np.testing.assert_array_equal(store.clip(4), x["test"][1, :, :5])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
-from skedge.datasets.formats import sbu
+from skedge.datasets.formats import jhmdb, sbu
 from skedge.datasets.readers import import_dataset
 from skedge.datasets.source import File
 from skedge.datasets.store import PARTS, Store
@@ -102,6 +102,12 @@ def test_places_elsewhere_are_refused_with_the_folders_expected(tmp_path: Path) 
             import_dataset(format, tmp_path, tmp_path / "store")
 
 
+def _jhmdb(file: Path, places: np.ndarray, called: str = "pos_img") -> Path:
+    file.parent.mkdir(parents=True)
+    savemat(file, {called: places, "viewpoint": "E"}, do_compression=True)
+    return file
+
+
 def test_jhmdb_is_people_of_one_height_and_its_lists_are_splits(tmp_path: Path) -> None:
     layout = load_layout("jhmdb15")
     for label, name, body in (
@@ -113,19 +119,14 @@ def test_jhmdb_is_people_of_one_height_and_its_lists_are_splits(tmp_path: Path) 
         # In a picture y points down, and x the other way than a Kinect's.
         pixels = (160, 120) + 60 * flat[..., :2] * (-1, -1)
         folder = tmp_path / "set" / "joint_positions" / label / name
-        folder.mkdir(parents=True)
-        savemat(
-            folder / "joint_positions.mat",
-            {"pos_img": pixels.transpose(2, 1, 0), "viewpoint": "E"},
-            do_compression=True,
-        )
+        _jhmdb(folder / "joint_positions.mat", pixels.transpose(2, 1, 0))
     splits = tmp_path / "set" / "splits"
     splits.mkdir()
     (splits / "wave_test_split1.txt").write_text("w1.avi 1 \nw2.avi 2 \n")
     (splits / "sit_test_split1.txt").write_text("w1.avi 2 \n")
     import_dataset("jhmdb", tmp_path / "set", tmp_path / "store")
     store = Store(tmp_path / "store")
-    assert tuple(store.protocols) == ("split-1",)
+    assert (tuple(store.protocols), store.rate) == (("split-1",), 30.0)
     named = {
         part: [str(store.index["name"][i]) for i in store.split("split-1", part)]
         for part in ("train", "test")
@@ -137,3 +138,32 @@ def test_jhmdb_is_people_of_one_height_and_its_lists_are_splits(tmp_path: Path) 
     ratio = np.ptp(clip[..., 1]) / np.ptp(truth[..., 1])
     moved = clip[..., :2] / ratio - truth[..., :2]
     assert np.ptp(moved, axis=(0, 1)).max() < 0.01
+
+
+@pytest.mark.parametrize(
+    ("called", "shape"),
+    [
+        ("pos_world", (2, 15, 4)),
+        ("pos_img", (2, 15)),
+        ("pos_img", (3, 15, 4)),
+        ("pos_img", (2, 14, 4)),
+    ],
+)
+def test_places_of_jhmdb_of_another_form_are_named(
+    tmp_path: Path, called: str, shape: tuple[int, ...]
+) -> None:
+    places = np.random.default_rng(0).uniform(0, 200, shape)
+    file = _jhmdb(tmp_path / "wave/w1/joint_positions.mat", places, called)
+    with pytest.raises(InputError, match=r"expected (pos_img as numbers|15 joints)"):
+        jhmdb.read_clip(File(str(file)))
+
+
+def test_places_of_jhmdb_that_no_picture_has_are_absent(tmp_path: Path) -> None:
+    flat = retarget(people()[0], NTU, load_layout("jhmdb15"))[0][..., :2]
+    places = (160, 120) + 60 * flat * (-1, -1)
+    places[3, 5, 0], places[4, 6, 1] = np.nan, -1e30
+    file = _jhmdb(tmp_path / "wave/w1/joint_positions.mat", places.transpose(2, 1, 0))
+    joints = jhmdb.read_clip(File(str(file)))[0].joints
+    absent = np.isnan(joints)
+    assert np.argwhere(absent.all(axis=-1)).tolist() == [[0, 3, 5], [0, 4, 6]]
+    assert absent.sum() == 6
