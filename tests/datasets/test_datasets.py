@@ -190,8 +190,24 @@ def test_left_and_right_and_up_are_where_a_camera_sees_them(tmp_path: Path) -> N
         )
         rows_of_hands = left[left[:, 1] > left[:, 1].max() - 5, 0]
         assert rows_of_hands.mean() < left[:, 0].mean(), "the arms are above the legs"
+        arm = left[np.abs(left[:, 0] - rows_of_hands.mean()) < 4, 1]
+        assert np.diff(np.unique(arm)).max() < 4, "bones are lines from joint to joint"
         width, height = np.ptp(left[:, 1]) + np.ptp(right[:, 1]), np.ptp(left[:, 0])
         assert width / height == pytest.approx((0.8 - 0.0) * 2 / 1.3, rel=0.35), "equal axes"
+
+
+def test_joints_that_nobody_measured_are_hollow(tmp_path: Path) -> None:
+    still = np.repeat(_standing()[:, :1], 2, axis=1)
+    holes = still.copy()
+    holes[0, 1, [joint for joint, _ in NTU.pairs]] = np.nan
+    coloured = []
+    for clip in (still, holes):
+        draw(clip, NTU, tmp_path / "clip.png", strip=2)
+        with Image.open(tmp_path / "clip.png") as picture:
+            coloured.append([len(_pixels_of(picture, colour)) for colour in (LEFT, RIGHT)])
+    (left, right), (hollow, same) = coloured
+    assert hollow < left - 20
+    assert same == right
 
 
 @pytest.mark.parametrize("ending", [".gif", ".png"])
