@@ -267,6 +267,50 @@ def test_a_store_is_replaced_at_the_end_and_never_before(tmp_path: Path) -> None
     assert [file.name for file in tmp_path.iterdir()] == ["store"]
 
 
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 3), st.integers(0, 2000), st.integers(0, 400), st.booleans()),
+        max_size=4,
+    )
+)
+@settings(max_examples=25)
+def test_however_often_work_is_cut_off_the_store_is_the_same(
+    tmp_path_factory: pytest.TempPathFactory, breaks: list[tuple[int, int, int, bool]]
+) -> None:
+    """After any number of clips, with the ends of what was written lost."""
+    folder = tmp_path_factory.mktemp("breaks")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda _: None)  # nearly all of the time
+        _break_off(folder, breaks)
+
+
+def _break_off(folder: Path, breaks: list[tuple[int, int, int, bool]]) -> None:
+    def write(path: Path, until: int = 6, lost: bool = False) -> None:
+        with _writer(path, resume="six clips") as writer:
+            assert writer.restored == writer.names, "a note for each clip that is there"
+            for i in range(len(writer.names), 6):
+                if i >= until:
+                    raise KeyboardInterrupt
+                intervals = [(1, 0, 2)] * (i % 2)
+                writer.add(f"clip {i}", _clip(i, 1 + i % 2), label=0, intervals=intervals)
+                if not (lost and i == until - 1):
+                    writer.checkpoint(f"clip {i}")
+
+    done = 0
+    partial = folder / ".store.import.partial"
+    for more, joints, journal, lost in breaks:
+        done = min(done + more, 5)
+        with pytest.raises(KeyboardInterrupt):
+            write(folder / "store", done, lost)
+        for name, bytes_lost in (("joints.npy", joints), ("journal.jsonl", journal)):
+            size = (partial / name).stat().st_size
+            os.truncate(partial / name, max(size - bytes_lost, 0))
+    write(folder / "store")
+    write(folder / "whole")
+    for name in ("joints.npy", "index.npy", "intervals.npy"):
+        assert (folder / "store" / name).read_bytes() == (folder / "whole" / name).read_bytes()
+
+
 @pytest.mark.parametrize("fails", [False, True])
 def test_a_store_is_never_lost_where_folders_cannot_change_places(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails: bool
