@@ -269,11 +269,17 @@ def test_a_store_is_replaced_at_the_end_and_never_before(tmp_path: Path) -> None
 
 @given(
     st.lists(
-        st.tuples(st.integers(0, 3), st.integers(0, 2000), st.integers(0, 400), st.booleans()),
-        max_size=4,
+        st.tuples(
+            st.integers(1, 3),
+            st.sampled_from([0, 1, 100, 500]),
+            st.sampled_from([0, 1, 300]),
+            st.booleans(),
+        ),
+        min_size=1,
+        max_size=3,
     )
 )
-@settings(max_examples=25)
+@settings(max_examples=40)
 def test_however_often_work_is_cut_off_the_store_is_the_same(
     tmp_path_factory: pytest.TempPathFactory, breaks: list[tuple[int, int, int, bool]]
 ) -> None:
