@@ -271,3 +271,29 @@ def test_numbers_do_not_depend_on_which_way_people_walk(pictures: list, trial: f
         return given_out
 
     assert found(turned=False) == found(turned=True)
+
+
+others = st.lists(
+    st.tuples(st.integers(1000, 1600), st.integers(0, 600), st.integers(100, 300)), max_size=3
+)
+
+
+@given(
+    st.lists(st.tuples(others, st.sampled_from([0.03, 0.2, 1.0]), st.integers(0, 3)), max_size=20),
+    st.integers(1, 3),
+    st.sampled_from([0, 0.3]),
+)
+def test_who_stays_in_view_keeps_the_number_whatever_others_do(
+    pictures: list, people: int, trial: float
+) -> None:
+    identities, now, stays = Identities(people), 0.0, Sighting(0, 0, 200)
+    (first,) = identities.update([stays], now)
+    for seen, gap, place in pictures:
+        now += gap
+        sightings = [Sighting(x, y, size, trial=trial) for x, y, size in seen]
+        sightings.insert(place, stays)
+        found = identities.update(sightings, now)
+        assert found[sightings.index(stays)] is first
+        assert first is not None
+        assert first.id == 0
+        assert sum(track is not None for track in found) <= people
