@@ -52,6 +52,7 @@ def test_the_toy_clips_give_what_a_plain_program_gives(
 
 @pytest.mark.parametrize("seed", range(20))
 def test_invented_people_come_and_go(tmp_path: Path, seed: int) -> None:
+    """Some look wider than high in some frames, and are there twice in others."""
     rng = np.random.default_rng(seed)
     frames = recording(seed, 40, ids=(72057594037931101, 72057594037931102, 72057594037931103, 7))
     spans = {body: sorted(rng.integers(0, 41, 2)) for body, _ in frames[0]}
@@ -61,6 +62,17 @@ def test_invented_people_come_and_go(tmp_path: Path, seed: int) -> None:
     ]
     if not any(frames):
         frames[3] = recording(seed, 1)[0]
+    wide = {body: rng.choice([0, 0, 0.4, 0.9]) for body in spans}
+    frames = [
+        [
+            (body, points[:, [1, 0, 2]] if rng.random() < wide[body] else points)
+            for body, points in frame
+        ]
+        for frame in frames
+    ]
+    for frame in frames:
+        if frame and rng.random() < 0.1:
+            frame.append((frame[0][0], rng.normal(size=(25, 3))))
     number = ("{:.6f}", "{:.7g}", "{:.9f}", "{:.3e}")[seed % 4]
     (tmp_path / NAME).write_bytes(text(frames, ("\n", "\r\n")[seed % 2], number.format))
     parsed = parse((tmp_path / NAME).read_bytes(), NAME)
