@@ -143,6 +143,24 @@ def test_pku_damage(
     assert len(Store(tmp_path / "store")) == 1 + (min(left, 1) if continuous else left)
 
 
+def test_pku_instances_in_which_nobody_is_seen_are_damage(tmp_path: Path) -> None:
+    frames = np.random.default_rng(0).uniform(0.5, 1, (20, 150)).round(4)
+    frames[5:10] = 0
+    for folder, rows in (
+        ("skeleton", [" ".join(map(str, row)) for row in frames]),
+        ("label", ["7,2,5,1", "8,6,10,1", "9,9,12,1"]),
+    ):
+        (tmp_path / "pku" / folder).mkdir(parents=True)
+        (tmp_path / "pku" / folder / "A01N01-L.txt").write_text("\n".join(rows) + "\n")
+    report = import_dataset("pku-mmd", tmp_path / "pku", tmp_path / "store")
+    assert reasons(report) == {
+        "skeleton/A01N01-L.txt": ("expected a body in frames 6 to 10, got none", 6)
+    }
+    store = Store(tmp_path / "store")
+    assert store.index["name"].tolist() == ["A01N01-L-001", "A01N01-L-003"]
+    assert store.index["frames"].tolist() == [4, 4]
+
+
 def test_pku_instances_the_other_way_round_and_both_parts_in_one_folder(tmp_path: Path) -> None:
     frames = (
         "\n".join(" ".join(f"{0.5 + t + i / 1000:.4f}" for i in range(150)) for t in range(20))

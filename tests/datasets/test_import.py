@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -142,6 +143,20 @@ def test_a_rate_that_nobody_knows_is_said(tmp_path: Path) -> None:
     unknown.rate = None
     report = run_import(unknown, tmp_path / "store", made_by={})
     assert any("frames a second are not known" in text for text in report["warnings"])
+
+
+def test_a_clip_of_zeros_alone_is_damage(tmp_path: Path) -> None:
+    """Nobody was seen in it: it would be a clip of nobody, which is trained on."""
+
+    def zeros(number: int) -> list[Clip]:
+        (clip,) = read(number)
+        return [replace(clip, joints=clip.joints * (number != 1))]
+
+    report = run_import(dataset(3, zeros), tmp_path / "store", made_by={})
+    assert report["damaged"] == [
+        {"file": "clip 1", "reason": "nobody is seen in any of 4 frames", "line": None}
+    ]
+    assert Store(tmp_path / "store").index["name"].tolist() == ["clip 0", "clip 2"]
 
 
 @pytest.mark.parametrize("nobody", [0.0, np.nan])

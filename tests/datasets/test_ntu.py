@@ -65,7 +65,7 @@ def test_invented_people_come_and_go(tmp_path: Path, seed: int) -> None:
     wide = {body: rng.choice([0, 0, 0.4, 0.9]) for body in spans}
     frames = [
         [
-            (body, points[:, [1, 0, 2]] if rng.random() < wide[body] else points)
+            (body, 3 * points[:, [1, 0, 2]] if rng.random() < wide[body] else points)
             for body, points in frame
         ]
         for frame in frames

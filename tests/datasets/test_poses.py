@@ -2,6 +2,7 @@
 
 import re
 import tracemalloc
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from skedge.datasets.formats.poses import clip_of, open_poses
-from skedge.datasets.poses import Origin, PoseWriter, read_poses
+from skedge.datasets.poses import Origin, PoseWriter, read_poses, relabel
 from skedge.edge_runtime.interfaces import Person
 from skedge.edge_runtime.scoring.everyday import read_recordings
 from skedge.skeleton import InputError, load_layout
@@ -186,6 +187,21 @@ def test_what_was_recorded_is_read_again(
     np.testing.assert_allclose(read.seconds, direct.seconds, atol=1e-6)
     for name in ("person", "whole", "touching", "joints"):
         np.testing.assert_array_equal(getattr(read, name), getattr(direct, name), name)
+
+
+def test_a_recording_in_a_layout_of_ones_own_is_read_and_may_get_another_label(
+    tmp_path: Path,
+) -> None:
+    own = replace(load_layout("coco17"), name="mine")
+    writer = PoseWriter(own)
+    writer.add(0.0, [Person(1, BODY[0, :17])])
+    writer.write(tmp_path / "own.npz", label="wave")
+    relabel(tmp_path / "own.npz", "clap")
+    (read,) = read_poses(tmp_path / "own.npz")
+    assert (read.label, read.layout.to_dict()) == ("clap", own.to_dict())
+    np.testing.assert_array_equal(read.joints, BODY[:1, :17])
+    with pytest.raises(InputError, match="expected a layout in JSON"):
+        list(read_poses(write(tmp_path / "bad.npz", layout="{not JSON")))
 
 
 def test_an_uneven_film_lasts_until_its_last_picture(tmp_path: Path) -> None:

@@ -94,6 +94,15 @@ def test_zeros_of_sbu_and_joints_that_lack_a_number_are_absent(
     assert np.isnan(joints).sum() == 3 * len(rows)
 
 
+def test_a_clip_of_sbu_without_anybody_is_damage(tmp_path: Path) -> None:
+    """Not a clip of nobody, which would be trained on."""
+    _sbu(tmp_path, "s01s02", 1, people()[0])
+    file = tmp_path / "s01s02/01/001/skeleton_pos.txt"
+    file.write_text("1," + ",".join(["0"] * 90) + "\n")
+    with pytest.raises(InputError, match="expected bodies, got only zeros in 1 frames"):
+        sbu.read_clip(File(str(file)))
+
+
 def test_places_elsewhere_are_refused_with_the_folders_expected(tmp_path: Path) -> None:
     for name, expected in (("skeleton_pos.txt", "s01s02/01/001"), ("joint_positions.mat", "wave")):
         (tmp_path / name).write_bytes(b"")

@@ -157,6 +157,17 @@ def test_flat_bodies_in_metres_are_right():
     assert remedies([clip * (1, -1, 1) for clip in flat]) == "--up -y"
 
 
+def test_of_many_clips_those_at_the_end_count_as_much_as_those_at_the_beginning():
+    """Only some of them are looked at; of a set whose first clips alone are in metres the unit is
+    that of the others."""
+    check = BodyCheck(NTU)
+    for number in range(1500):
+        clip = people()[number % 12][:, :3]
+        check.add(clip if number < 500 else clip * 1000)
+    (fault,) = [fault for fault in check.report().faults if fault.kind == "unit"]
+    assert fault.remedy == "--unit mm"
+
+
 def test_exact_zeros_are_counted_and_are_no_joints():
     clips = [clip.copy() for clip in people()]
     for clip in clips:
