@@ -496,6 +496,22 @@ def test_a_check_names_the_clip_whose_place_is_damaged(
     assert check(store) == [f"clip {number}"] * changed
 
 
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (lambda path: _truncate(path, 0.9), "it is truncated"),
+        (lambda path: np.save(path, np.zeros(3)), "does not fit"),
+    ],
+)
+def test_damaged_intervals_are_one_line(tmp_path: Path, damage: Any, words: str) -> None:
+    with _writer(tmp_path / "store") as writer:
+        writer.add("day", _clip(0), label=0, intervals=[(1, 0, 2), (2, 2, 4)])
+    assert Store(tmp_path / "store").intervals.tolist() == [(0, 1, 0, 2), (0, 2, 2, 4)]
+    damage(tmp_path / "store" / "intervals.npy")
+    with pytest.raises(InputError, match=f"intervals.npy: a damaged store: .*{words}"):
+        _ = Store(tmp_path / "store").intervals
+
+
 def test_what_is_no_store(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="got a file"):
