@@ -3,6 +3,7 @@
 import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -132,7 +133,7 @@ def _strip(shown: _Shown, path: Path, count: int) -> None:
                 )
     if shown.title:
         figure.suptitle(shown.title, fontsize=10)
-    figure.savefig(path, dpi=100)
+    write_whole(path, partial(figure.savefig, dpi=100))
 
 
 def _animate(shown: _Shown, path: Path) -> None:

@@ -1,5 +1,6 @@
 """The table of readers, a store in numbers, and pictures."""
 
+import errno
 import json
 from pathlib import Path
 from typing import Any
@@ -128,6 +129,24 @@ def test_a_gif_moves_at_the_clips_speed(tmp_path: Path) -> None:
         assert seconds == pytest.approx(31 / 30, abs=0.06)
         first, last = (_at(picture, frame) for frame in (0, frames - 1))
     assert not np.array_equal(np.asarray(first), np.asarray(last))
+
+
+@pytest.mark.parametrize("ending", [".gif", ".png"])
+def test_a_full_disk_leaves_the_picture_that_was_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str
+) -> None:
+    """Half a strip took its place."""
+    file = tmp_path / f"clip{ending}"
+    file.write_bytes(b"before")
+
+    def cut_short(_: Image.Image, draft: Any, **_settings: Any) -> None:
+        Path(draft).write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Image.Image, "save", cut_short)
+    with pytest.raises(OSError, match="No space left"):
+        draw(_standing(frames=12), NTU, file, rate=20, title="stand")
+    assert [(one.name, one.read_bytes()) for one in tmp_path.iterdir()] == [(file.name, b"before")]
 
 
 def test_labels_stand_over_their_frames(tmp_path: Path) -> None:
