@@ -55,6 +55,7 @@ def compare(first: Path, second: Path, across: bool = False, seed: int = 0) -> s
             for line in spoiled(document)
         ),
         table(["model", "95 % of the median's ratio", "", *COMPARED], rows),
+        *(_unlike(old, model) for old, model in shared),
     ]
     for path, own, others in ((first, names[0], names[1]), (second, names[1], names[0])):
         if alone := [name for name in own if name not in others]:
@@ -63,7 +64,7 @@ def compare(first: Path, second: Path, across: bool = False, seed: int = 0) -> s
         parts.append(
             f"Different machines: {before['machine']['cpu']} and {after['machine']['cpu']}."
         )
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join(filter(None, parts)) + "\n"
 
 
 def interval(before: list[float], after: list[float], seed: int = 0) -> tuple[float, float]:
@@ -98,6 +99,22 @@ def read(path: Path) -> dict[str, Any]:
             " this skedge"
         )
     return dict(document)
+
+
+def _unlike(old: dict[str, Any], new: dict[str, Any]) -> str:
+    """A line on two models that share no more than a file's name; empty where the second is the
+    first one, or was the first before it was trained again."""
+    before, after = (
+        {"format": one["file"]["format"]}
+        | {name: value for name, value in one["model"].items() if name != "weights_sha256"}
+        for one in (old, new)
+    )
+    others = [
+        f"{name} {before[name]} and {value}"
+        for name, value in after.items()
+        if before.get(name, value) != value
+    ]
+    return f"Different models called {old['name']}: {', '.join(others)}." if others else ""
 
 
 def _ratio(after: float, before: float) -> str:

@@ -349,6 +349,23 @@ def test_models_of_one_run_alone_are_named(document: dict[str, Any], tmp_path: P
         compare(tmp_path / "a.json", tmp_path / "none")
 
 
+def test_two_models_of_one_name_are_told_apart(document: dict[str, Any], tmp_path: Path) -> None:
+    """Models go by their files' names: a clip model as .onnx was "slower" than a streaming one as
+    .tflite that was called the same. One that was only trained again is the same model."""
+    (tmp_path / "a.json").write_text(json.dumps(document))
+    changed = json.loads(json.dumps(document))
+    teacher, student, _ = changed["models"]
+    teacher["model"]["weights_sha256"] = "trained again"
+    student["file"]["format"] = "tflite"
+    student["model"]["streaming"] = True
+    (tmp_path / "b.json").write_text(json.dumps(changed))
+    told = compare(tmp_path / "a.json", tmp_path / "b.json")
+    assert "called student: format onnx and tflite, streaming False and True." in told
+    assert told.count("Different models") == 1
+    again = compare(tmp_path / "a.json", tmp_path / "a.json")
+    assert "Different models" not in again
+
+
 @pytest.mark.parametrize("seconds", [1e-9, 0.02])
 def test_a_model_runs_on_for_one_call_at_the_least(seconds: float) -> None:
     """`skedge bench --sustain 1e-9` ended in a traceback."""
