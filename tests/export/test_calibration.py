@@ -27,19 +27,21 @@ from tests.teacher.tiny import random_classifier, scenes, write_classifier
 class Invented:
     """A quantiser of two parts that makes no real model, and what it was given; `parts` that are
     quantised move the outputs by their share of the clips' spread, `probabilities` too or the
-    embedding alone."""
+    embedding alone. Those `without` weights are the same in int8."""
 
     moves: dict[str, float] = field(default_factory=lambda: {"fine": 0.0, "poor": 0.0})
+    without: tuple[str, ...] = ()
     feeds: list[Feed] = field(default_factory=list)
     floats: list[str] = field(default_factory=list)
     output: int = 1
 
     @property
     def parts(self) -> tuple[str, ...]:
-        return tuple(self.moves)
+        return (*self.moves, *self.without)
 
     def quantize(self, kept: Collection[str]) -> bytes:
-        return f"<{sum(moved for part, moved in self.moves.items() if part not in kept)}>".encode()
+        whole = {part: moved for part, moved in self.moves.items() if part not in kept}
+        return f"<{sum(whole.values())}> {list(whole)}".encode()
 
     def static(self, content: bytes, feeds: Iterable[Feed], floats: Collection[str]) -> "Invented":
         self.feeds = list(feeds)
@@ -123,10 +125,14 @@ def test_what_moves_an_output_stays_in_float(
         assert invented.floats == ["poor"], "its weights stay float, too"
 
 
+@pytest.mark.parametrize("without", [(), ("a sum", "a shape")])
 def test_a_file_of_which_nothing_is_int8_is_not_written_as_one(
-    asked: Asked, invented: Invented, tmp_path: Path
+    without: tuple[str, ...], asked: Asked, invented: Invented, tmp_path: Path
 ) -> None:
+    """A TFLite file was written as one of int8 weights though all of its weights were float: the
+    parts without weights, which are never left in float, seemed to be int8."""
     invented.moves = {"one": 0.5, "other": 0.5}
+    invented.without = without
     with pytest.raises(ExportError, match="no part of the network can be quantised"):
         asked.exporter.write(tmp_path / "m.onnx", "int8")
     assert list(tmp_path.iterdir()) == []
