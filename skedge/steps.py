@@ -269,6 +269,9 @@ def export_all(
             exported[name] = {"refused": str(error)}
             (folder / name).unlink(missing_ok=True)
     files = [folder / name for name, found in exported.items() if "refused" not in found]
+    if not files:
+        name, found = next(iter(exported.items()))
+        raise ExportError(f"all {len(exported)} files were refused; {name}: {found['refused']}")
     bench = benchmark(files, folder / "bench")
     report = {"exported": exported, "bench": bench, **_remove_older(folder, exported)}
     write_json(folder / "formats.json", report)

@@ -10,6 +10,7 @@ from skedge.datasets.store import Store
 from skedge.export import exporter as exporting
 from skedge.export import verify
 from skedge.export.exporter import Exporter
+from skedge.export.verify import ExportError
 
 
 def test_all_files_and_their_table(
@@ -59,3 +60,17 @@ def test_all_files_and_their_table(
     assert rows[4][1] == f"{size / 1e3:.0f}"
     assert rows[4][6:8] == ["100.00", "0.00"]
     assert "fp16: expected probabilities within 1e-09" in rows[3][1]
+
+
+def test_why_no_file_at_all_could_be_written_is_said(
+    run: Path, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last line was "expected at least one exported model to measure, got none; make one with
+    `skedge export`", of a network whose training had ended in no numbers."""
+
+    def refuse(exporter: Exporter, file: Path, precision: str) -> None:
+        raise ExportError(f"{precision} differs")
+
+    monkeypatch.setattr(Exporter, "write", refuse)
+    with pytest.raises(ExportError, match=r"^all 8 files were refused; fp32\.onnx: fp32 differs$"):
+        steps.export_all(run, tmp_path, store)
