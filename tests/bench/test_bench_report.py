@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -103,6 +104,7 @@ def test_what_was_asked_for_is_in_the_report(document: dict[str, Any], measured:
         ([{"throttled": ["throttled earlier"]}], None),
         ([{"temperature": 55.0}, {"temperature": 83.2}], "reached 83 °C"),
         ([{"mhz": 1500.0}, {"mhz": 600.0}], "between 600 and 1500 MHz"),
+        ([{"mhz": 1500.0}, {"mhz": 1450.0}], None),
         ([{"others": 2.0}, {"others": 0.01}], None),
         ([{}, {"others": 0.5}], "used 0.5 cores"),
         ([{"at": 0.0}, {"others": 5.0, "at": 0.01}, {"others": 0.1, "at": 10.0}], None),
@@ -139,6 +141,18 @@ def test_a_quiet_board_is_quiet_for_blocks_shorter_than_the_kernels_clock(
     assert min(others) >= 0
 
 
+def test_what_this_process_did_is_no_work_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its system time and the processes that it measured in count as its own, interrupts and nice
+    processes as others'."""
+    every = SimpleNamespace(user=10.0, nice=1.0, system=2.0, idle=99.0, softirq=0.5, irq=0.25)
+    own = SimpleNamespace(user=3.0, system=1.0, children_user=0.5, children_system=0.25)
+    monkeypatch.setattr(conditions.psutil, "cpu_times", lambda: every)
+    monkeypatch.setattr(
+        conditions.psutil, "Process", lambda: SimpleNamespace(cpu_times=lambda: own)
+    )
+    assert conditions._others_seconds() == 9
+
+
 def test_a_board_tells_frequency_power_and_governor(tmp_path: Path) -> None:
     policy = tmp_path / "sys/devices/system/cpu/cpufreq/policy0"
     power = tmp_path / "sys/class/powercap/intel-rapl:0"
@@ -154,6 +168,9 @@ def test_a_board_tells_frequency_power_and_governor(tmp_path: Path) -> None:
     assert watched.summary()["governor"] == "performance"
     watts = watched.watts()
     assert watts == pytest.approx(3 / (watched.samples[1]["at"] - watched.samples[0]["at"]))
+    (power / "energy_uj").write_text("5\n")
+    watched.sample()
+    assert watched.watts() is None, "the counter began anew"
     assert conditions.Conditions(tmp_path / "none").sample()["joules"] is None
 
 
@@ -270,6 +287,10 @@ def test_two_runs_are_compared(
     low, high = interval([0.98, 0.99, 1, 1.01], [1.96, 1.98, 2, 2.02])
     assert 1.9 < low < 2 < high < 2.1
     assert "no difference shown" in compare(first, first)
+    slower["models"][0]["latency"]["noisy"] = True
+    second.write_text(json.dumps(slower))
+    for one, other in ((first, second), (second, first)):
+        assert compare(one, other).count("er (noisy)") == 1, "of one noisy run nothing is sure"
     folder = tmp_path / "b"  # as `bench --out` writes one
     folder.mkdir()
     (folder / "bench.json").write_text(second.read_text())
