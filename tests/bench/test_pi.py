@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import zipfile
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -159,6 +160,9 @@ def test_what_is_not_as_it_must_be_is_told(document: dict[str, Any]) -> None:
         found, ("code 1", "2e-05", "0.70%", "did not run", "2,200,000"), strict=True
     ):
         assert words in line
+    lines = board.markdown(document).splitlines()
+    missing = next(line for line in lines if "did not run" in line)
+    assert missing.count("|") == lines[lines.index(missing) - 1].count("|")
     document["models"][0]["model"]["precision"] = "int8"
     clip["difference"] = 0.2
     for saturates, expected in ((False, True), (True, False)):
@@ -211,6 +215,29 @@ def test_a_wheel_is_known_by_what_it_holds(tmp_path: Path) -> None:
             file.writestr(zipfile.ZipInfo("module.py", (year, 1, 1, 0, 0, 0)), content)
         keys.append(root._key(tmp_path / f"{name}.whl"))
     assert keys[0] == keys[1] != keys[2]
+
+
+def test_a_boards_clock_counts_instructions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without it the figures were this computer's nanoseconds, called a board's instructions."""
+    asked: list[str] = []
+
+    def run(command: list[str], **_: Any) -> subprocess.CompletedProcess[str]:
+        asked.extend(command)
+        line = guest.LINE + json.dumps({"file": "m000.onnx", "load": 7})
+        return subprocess.CompletedProcess(command, 0, f"noise {line}\n{board.ENDED}3\n", "")
+
+    monkeypatch.setattr(board.subprocess, "run", run)
+    found = board._boot("cortex-a76", tmp_path / "kernel", tmp_path / "disk")
+    assert found == {"m000.onnx": {"file": "m000.onnx", "load": 7}, "ended": 3}
+    given = dict(pairwise(asked))
+    assert given["-icount"].startswith("shift=0,")
+    assert (given["-cpu"], given["-smp"], given["-m"]) == ("cortex-a76", "1", "2048")
+    assert (given["-kernel"], given["-initrd"]) == (
+        str(tmp_path / "kernel"),
+        str(tmp_path / "disk"),
+    )
 
 
 def test_a_board_that_does_not_end_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
