@@ -168,6 +168,18 @@ def test_another_suffix_is_refused(name: str, exporter: Exporter, tmp_path: Path
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_place_that_cannot_be_written_is_said_before_anything_is_converted(
+    exporter: Exporter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An int8 file takes minutes to make."""
+    monkeypatch.setattr(exporter, "_model", lambda *_: pytest.fail("it was converted"))
+    (tmp_path / "taken").touch()
+    (tmp_path / "folder.onnx").mkdir()
+    for place in ("taken/model.onnx", "folder.onnx"):
+        with pytest.raises(InputError, match=place.partition("/")[0]):
+            exporter.write(tmp_path / place, "int8")
+
+
 def test_what_cannot_be_exported_says_so(run: Path, store: Store, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="expected a run folder"):
         Exporter(tmp_path / "nothing", store)
