@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from skedge.datasets.store import Store
+from skedge.datasets.store import Store, StoreWriter
+from skedge.export import exporter as exporter_module
 from skedge.export.exporter import Exporter
 from skedge.export.formats.registry import FORMATS
 from skedge.export.frame_form import SHOWN, StreamingForm
@@ -260,3 +261,25 @@ def test_what_stays_in_float_is_float(products: tuple[str, Products, bytes]) -> 
     bare = form.static(content, iter([{"joints": joints}]), weights.parts)
     assert error(products, bare.quantize(bare.parts), joints) < 1e-6
     assert error(products, bare.quantize(()), joints) > 1e-4
+
+
+def test_of_long_recordings_few_check_a_file(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A minute of movement each: two thousand would take a day for every file."""
+    monkeypatch.setattr(exporter_module, "FEWEST_CLIPS", 2)
+    monkeypatch.setattr(exporter_module, "MOST_CLIPS", 5)
+    with StoreWriter(
+        tmp_path / "long", name="long", layout=store.layout, labels=store.labels, rate=30.0
+    ) as writer:
+        for number in range(8):
+            writer.add(
+                f"recording {number}", store.clip(0), label=0, subject=number,
+                intervals=[(0, 0, 9)],
+            )  # fmt: skip
+        writer.protocol("xsub", lambda index: np.where(index["subject"] < 2, 1, 3))
+    plan = EncoderSettings(widths=(8,), strides=(1,), dropout=0.0, padding=False, causal=True)
+    write_classifier(tmp_path / "run", store, LIVE, plan)
+    for checked, most in ((store, 5), (Store(tmp_path / "long"), 2)):
+        clips, *_ = Exporter(tmp_path / "run", checked, streaming=True)._held_out
+        assert len(clips) == most
