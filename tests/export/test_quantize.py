@@ -10,7 +10,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from onnx import TensorProto, numpy_helper
+from onnx import TensorProto, helper, numpy_helper
 
 from skedge.export.formats.quantize_onnx import DynamicQuantizer, halve
 from skedge.export.quantize import leave_worst
@@ -127,6 +127,33 @@ def test_smaller_weights_are_made_floats_when_the_file_is_opened(
     # stored.
     whole = {node.output[0] for node in run.graph.node if node.op_type == "DequantizeLinear"}
     assert all(set(node.input) <= whole for node in run.graph.node if set(node.input) & made.keys())
+
+
+@pytest.mark.parametrize("transposed", [0, 1])
+def test_a_product_that_says_how_its_weights_lie_has_a_step_for_each_output(
+    transposed: int,
+) -> None:
+    """By the wrong axis, one large output makes all others coarse."""
+    weights = np.random.default_rng(0).normal(size=(16, 8)).astype(np.float32)
+    weights[:, 0] *= 1000
+    stored = weights.T.copy() if transposed else weights
+    node = helper.make_node("Gemm", ["x", "w", "b"], ["y"], name="sum", transB=transposed)
+    graph = helper.make_graph(
+        [node],
+        "one",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, (2, 16))],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, (2, 8))],
+        [
+            numpy_helper.from_array(stored, "w"),
+            numpy_helper.from_array(np.zeros(8, np.float32), "b"),
+        ],
+    )
+    model = helper.make_model(graph).SerializeToString()
+    after = products(DynamicQuantizer(model).quantize(()))["sum"]
+    after = after.T if transposed else after
+    step = np.abs(weights).max(0) / 127
+    assert (np.abs(after - weights) <= 0.5001 * step).all()
+    assert not np.array_equal(after, weights)
 
 
 def test_a_channel_of_zeros(exported: Exported) -> None:
