@@ -190,11 +190,11 @@ def _advice(found: Mapping[str, Any]) -> str:
     if before["recall"] is not None:
         changes.append(f"recall of {before['recall']:.1f} % becomes {after['recall']:.1f} %")
     hours = before["hours_of_other_movement"]
-    long = f"{hours:.1f} hours" if hours >= 2 else f"{60 * hours:.0f} minutes"
+    long = f"{hours:.1f} hours" if hours >= 2 else f"{60 * hours:.0f} min"
     return (
         f"Quieter: with --threshold {typed} each action's false events are at most"
-        f" {found['most']:g} an hour here; {', '.join(changes)}. These {long} chose it: on other"
-        " days it is somewhat worse."
+        f" {found['most']:g} an hour here; {', '.join(changes)}. It was chosen on these {long}:"
+        " on other days it is somewhat worse."
     )
 
 

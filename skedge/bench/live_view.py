@@ -48,7 +48,7 @@ def benchmark_live(
     check_folder(out)
     runs = []
     for network, count, number in product(networks, people, threads):
-        say(f"{network}, {count} people, {number} threads")
+        say(f"{network}: people {count}, threads {number}")
         runs.append(_run(replace(settings, network=network, people=count, threads=number)))
     document = {
         "schema": SCHEMA,

@@ -77,7 +77,7 @@ class Exporter:
         which are returned as `left_in_float`.
 
         Raises `InputError` for another suffix, and `ExportError` instead of writing a file that
-        answers otherwise than torch.
+        answers otherwise than torch, or of a network whose answers are no numbers.
         """
         suffix = file.suffix.lower()
         if suffix not in FORMATS:
@@ -87,12 +87,12 @@ class Exporter:
             )
         check_file(file)
         document = replace(self._metadata, precision=precision, file_sha256=OPEN).to_json()
+        clips, truth, expected = self._held_out
         model, left = self._model(suffix, precision)
         found: dict[str, Any] = {}
 
         def write(draft: Path) -> None:
             draft.write_bytes(seal(FORMATS[suffix].describe(model, document)))
-            clips, truth, expected = self._held_out
             found.update(
                 verify(
                     expected,
@@ -118,7 +118,13 @@ class Exporter:
         most = FEWEST_CLIPS if len(self._store.intervals) else MOST_CLIPS
         held_out = self._store.split(self._card.input.protocol, "test")
         clips, truth = self._form.read(self._store, choose(held_out, most))
-        return clips, truth, self._form.expected(clips)
+        answers = self._form.expected(clips)
+        if not np.isfinite(answers.probabilities).all():
+            raise ExportError(
+                "expected a network that answers with numbers, got some that are none (NaN or"
+                " infinite) in torch already; train it again"
+            )
+        return clips, truth, answers
 
     @cached_property
     def _calibration(self) -> tuple[Clips, Clips]:

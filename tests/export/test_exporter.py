@@ -20,6 +20,7 @@ from skedge.edge_runtime import Recognizer
 from skedge.edge_runtime.scoring.predict import predict_store
 from skedge.export.clip_graph import Deployed, macs
 from skedge.export.exporter import Exporter
+from skedge.export.verify import ExportError
 from skedge.recipes.distill_settings import student_plan
 from skedge.recipes.recipe import Recipe
 from skedge.recipes.settings import InputSettings
@@ -178,6 +179,20 @@ def test_a_place_that_cannot_be_written_is_said_before_anything_is_converted(
     for place in ("taken/model.onnx", "folder.onnx"):
         with pytest.raises(InputError, match=place.partition("/")[0]):
             exporter.write(tmp_path / place, "int8")
+
+
+def test_a_network_without_numbers_is_named_before_anything_is_converted(
+    run: Path, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was "a difference of nan", of each file that was made of it."""
+    classifier, card = load_classifier(run)
+    with torch.no_grad():
+        next(classifier.parameters()).fill_(torch.nan)
+    write_run(tmp_path / "run", classifier, card, recipe=Recipe(), metrics={})
+    monkeypatch.setattr(Exporter, "_model", lambda *_: pytest.fail("it was converted"))
+    with pytest.raises(ExportError, match=r"network that answers with numbers.* train it again"):
+        Exporter(tmp_path / "run", store).write(tmp_path / "model.onnx")
+    assert not (tmp_path / "model.onnx").exists()
 
 
 def test_what_cannot_be_exported_says_so(run: Path, store: Store, tmp_path: Path) -> None:
