@@ -8,7 +8,7 @@ from typing import Any
 from jsonargparse import ArgumentParser
 
 from skedge.cli.arguments import hyphened, nearest
-from skedge.skeleton.errors import InputError
+from skedge.skeleton.errors import InputError, reason
 
 FLAG = "--config"
 
@@ -42,7 +42,7 @@ def _flags(parser: ArgumentParser, path: Path) -> list[str]:
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise InputError(f"{FLAG} {path}: expected a file: {error.strerror}") from None
+        raise InputError(f"{FLAG} {path}: expected a file: {reason(error)}") from None
     except ValueError as error:
         raise InputError(f"{FLAG} {path}: expected TOML: {error}") from None
     known = {

@@ -17,7 +17,7 @@ from skedge.cli.config import with_config
 from skedge.cli.options import stop
 from skedge.cli.wrong import explain
 from skedge.recipes.ranges import check_value
-from skedge.skeleton.errors import InputError
+from skedge.skeleton.errors import InputError, reason
 from skedge.skeleton.install import EXTRAS, install_hint
 
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
@@ -97,7 +97,7 @@ def main(argv: list[str] | None = None) -> None:
         failed = _lost() or failed
     # A pipe breaks where its reader, such as `head`, has seen enough.
     if failed and not isinstance(failed, BrokenPipeError):
-        stop(2, f"stdout: {failed.strerror or failed}")
+        stop(2, f"stdout: {reason(failed)}")
 
 
 def _answer(arguments: list[str]) -> None:
@@ -174,7 +174,7 @@ def _run_command(arguments: list[str]) -> None:
             f" {install_hint(EXTRAS[package])}",
         )
     except OSError as error:
-        stop(2, f"{error.filename or name}: {error.strerror or error}")
+        stop(2, f"{error.filename or name}: {reason(error)}")
     except RuntimeError as error:
         code = {"ExportError": 3, "LiveError": 1, "OwnCodeError": 1}.get(type(error).__name__)
         if code is None:

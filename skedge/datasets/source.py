@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from skedge.datasets.parsing.damage import BAD_ZIP, DamagedError, damaged
-from skedge.skeleton.errors import InputError
+from skedge.skeleton.errors import InputError, reason
 
 # No recording of any format comes near; a file beyond it is hostile or something else.
 LARGEST = 32 * 2**20
@@ -92,7 +92,7 @@ def read_bytes(file: File) -> bytes:
             with _zip(file.path).open(file.member) as member:
                 content = member.read(LARGEST + 1)
     except OSError as error:
-        damaged(file, f"expected a file that can be read, got: {error.strerror or error}")
+        damaged(file, f"expected a file that can be read, got: {reason(error)}")
     except (KeyError, *BAD_ZIP) as error:
         damaged(
             file,

@@ -13,7 +13,7 @@ import numpy as np
 
 import skedge
 from skedge.edge_runtime.events import QUIET, THRESHOLD
-from skedge.skeleton.errors import InputError
+from skedge.skeleton.errors import InputError, reason
 from skedge.skeleton.files import user_folder, write_text
 from skedge.skeleton.metadata import ModelMetadata
 
@@ -112,7 +112,7 @@ class Taught:
             write_text(path, json.dumps(document, indent=1) + "\n")
         except OSError as error:
             raise InputError(
-                f"{path}: expected a place where a file can be written, got: {error.strerror};"
+                f"{path}: expected a place where a file can be written, got: {reason(error)};"
                 " name another with --out"
             ) from None
 

@@ -1,11 +1,14 @@
 """What wrong input raises, and what broke in a user's own code, in one line."""
 
+import re
 import traceback
 from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1]
 # What a user's own code may raise: `sys.exit` in it is no wish to end what called it.
 BROKEN = (Exception, SystemExit)
+# As libraries in Rust put it, behind what the system says.
+_NUMBER = re.compile(r" \(os error \d+\)$")
 
 
 class InputError(ValueError):
@@ -23,7 +26,8 @@ class OwnCodeError(RuntimeError):
 
 def reason(error: Exception) -> str:
     """What an error says, one of the system without its number and its path."""
-    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return _NUMBER.sub("", text)
 
 
 def described(error: BaseException) -> str:

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from skedge.skeleton.errors import InputError
+from skedge.skeleton.errors import InputError, reason
 
 # Bytes of a disk that recordings without an end leave to others.
 RESERVE = 100 * 2**20
@@ -67,7 +67,7 @@ def check_folder(folder: Path) -> None:
     except OSError as error:
         raise InputError(
             f"{folder}: expected a folder that can be written into, or a place to make one:"
-            f" {error.strerror}"
+            f" {reason(error)}"
         ) from None
 
 

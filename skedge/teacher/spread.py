@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from skedge.recipes.settings import InputSettings
+from skedge.skeleton.errors import reason
 from skedge.skeleton.layout import Layout
 from skedge.teacher import pictures
 from skedge.teacher.clips import Clips
@@ -166,7 +167,7 @@ class Spread(Callback):
             lines = {name: [figures(look)[name] for look in looks] for name in figures(looks[0])}
             pictures.spread(steps, lines, folder / "spread.png")
         except (MemoryError, ValueError, OSError) as error:
-            print(f"note: no picture of the features: {error}", file=sys.stderr)
+            print(f"note: no picture of the features: {reason(error)}", file=sys.stderr)
 
 
 def figures(look: Look) -> dict[str, float]:

@@ -90,6 +90,29 @@ def test_a_damaged_weights_file_is_refused(run: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "error",
+    [
+        PermissionError(13, "Permission denied", "weights"),
+        OSError("Permission denied (os error 13)"),
+    ],
+)
+def test_weights_that_may_not_be_read_are_not_called_damaged(
+    run: Path, error: OSError, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They were called damaged, to be trained again, with the system's number for the reason."""
+
+    def refused(*_: Any) -> None:
+        raise error
+
+    monkeypatch.setattr("skedge.teacher.runs.folder.safe_open", refused)
+    with pytest.raises(InputError) as caught:
+        load_classifier(run)
+    assert str(caught.value) == (
+        f"{run / WEIGHTS}: expected a file that can be read, got: Permission denied"
+    )
+
+
+@pytest.mark.parametrize(
     "change",
     [
         {"layout": 3},

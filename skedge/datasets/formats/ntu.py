@@ -15,7 +15,7 @@ from skedge.datasets.parsing.damage import damaged
 from skedge.datasets.parsing.ntu_labels import LABELS
 from skedge.datasets.parsing.ntu_text import parse
 from skedge.datasets.source import File, find, read_bytes
-from skedge.skeleton.errors import InputError
+from skedge.skeleton.errors import InputError, reason
 from skedge.skeleton.layout import load_layout
 
 NAME = re.compile(r"S(\d{3})C(\d{3})P(\d{3})R(\d{3})A(\d{3})", re.IGNORECASE)
@@ -153,7 +153,7 @@ def _missing(path: Path | str) -> frozenset[str]:
         lines = Path(path).read_text(encoding="latin1").splitlines()
     except OSError as error:
         raise InputError(
-            f"{path}: expected the list of samples without skeletons, got: {error.strerror}"
+            f"{path}: expected the list of samples without skeletons, got: {reason(error)}"
         ) from None
     names = frozenset(line.strip().upper() for line in lines if NAME.fullmatch(line.strip()))
     if not names:

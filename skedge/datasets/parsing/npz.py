@@ -10,6 +10,7 @@ from typing import IO, NamedTuple, NoReturn
 import numpy as np
 
 from skedge.datasets.parsing.damage import BAD_ZIP, DamagedError, damaged
+from skedge.skeleton.errors import reason
 
 # Of one clip, and of one row of a large array.
 LARGEST = 64 * 2**20
@@ -36,7 +37,7 @@ def members(file: Path) -> dict[str, Header]:
     except DamagedError:
         raise
     except OSError as error:
-        damaged(file, f"expected an .npz file, got: {error.strerror or error}")
+        damaged(file, f"expected an .npz file, got: {reason(error)}")
     except BAD_ZIP as error:
         _unreadable(file, error)
 

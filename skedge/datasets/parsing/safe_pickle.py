@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from skedge.datasets.parsing.forms import form_of
-from skedge.skeleton.errors import InputError
+from skedge.skeleton.errors import InputError, reason
 
 
 class _Dtype:
@@ -160,7 +160,7 @@ def load_pickle(path: Path | str) -> Any:
         _check_form(path)
         raise InputError(f"{path}: {error}; nothing was run, do not trust this file") from None
     except OSError as error:
-        raise InputError(f"{path}: expected a pickle, got: {error.strerror}") from None
+        raise InputError(f"{path}: expected a pickle, got: {reason(error)}") from None
     except Exception as error:  # a damaged pickle makes the unpickler raise almost anything
         _check_form(path)
         raise InputError(

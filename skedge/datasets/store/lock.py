@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from skedge.skeleton.errors import InputError
+from skedge.skeleton.errors import InputError, reason
 from skedge.skeleton.files import locked
 
 
@@ -23,6 +23,6 @@ def only_one(store: Path | str) -> Iterator[None]:
             stack.enter_context(locked(store.with_name(f".{store.name}.lock"), taken))
         except OSError as error:
             raise InputError(
-                f"{store}: expected a place where a store can be written, got: {error.strerror}"
+                f"{store}: expected a place where a store can be written, got: {reason(error)}"
             ) from None
         yield

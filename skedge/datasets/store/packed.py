@@ -21,7 +21,7 @@ from typing import Any, BinaryIO, Literal, Self
 import numpy as np
 
 from skedge.datasets.store.journal import Journal
-from skedge.skeleton.errors import InputError
+from skedge.skeleton.errors import InputError, reason
 from skedge.skeleton.files import exchange
 from skedge.skeleton.layout import Layout, check_joint_count
 from skedge.skeleton.prepare import unmasked
@@ -108,7 +108,7 @@ class StoreWriter:
             self._file: BinaryIO = open(self._partial / "joints.npy", "wb")
         except OSError as error:
             raise InputError(
-                f"{self.path}: expected a place where a store can be written, got: {error.strerror}"
+                f"{self.path}: expected a place where a store can be written, got: {reason(error)}"
             ) from None
         self._file.write(self._header())
         return self
@@ -352,7 +352,7 @@ class StoreWriter:
             shutil.rmtree(old, ignore_errors=True)
         except OSError as error:
             raise InputError(
-                f"{self.path}: cannot put the finished store there: {error.strerror}"
+                f"{self.path}: cannot put the finished store there: {reason(error)}"
             ) from None
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from skedge.datasets.store import PARTS, Store
 from skedge.datasets.store.lock import only_one
-from skedge.skeleton.errors import InputError
+from skedge.skeleton.errors import InputError, reason
 from skedge.skeleton.files import write_json, write_whole
 
 _TRAIN, _TEST = PARTS["train"], PARTS["test"]
@@ -73,7 +73,7 @@ def read_split(path: Path | str, store: Store) -> np.ndarray:
         with open(path, encoding="utf-8-sig", newline="") as file:
             lines = [(number, line) for number, line in enumerate(csv.reader(file), 1) if line]
     except OSError as error:
-        raise InputError(f"{path}: expected a split's file, got: {error.strerror}") from None
+        raise InputError(f"{path}: expected a split's file, got: {reason(error)}") from None
     except (UnicodeDecodeError, csv.Error):
         raise InputError(
             f"{path}: expected lines like a1_s1_t1,train, got something else"

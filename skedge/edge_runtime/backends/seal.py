@@ -5,7 +5,7 @@ import hashlib
 import re
 from pathlib import Path
 
-from skedge.skeleton.errors import InputError
+from skedge.skeleton.errors import InputError, reason
 
 # What `export` writes into the metadata before the file is whole.
 OPEN = "0" * 64
@@ -33,7 +33,7 @@ def read_sealed(path: Path) -> tuple[bytes, str | None]:
         content = path.read_bytes()
     except OSError as error:
         raise InputError(
-            f"{path}: expected a model file that can be read: {error.strerror}"
+            f"{path}: expected a model file that can be read: {reason(error)}"
         ) from None
     try:
         place = _place(content)

@@ -16,7 +16,7 @@ from skedge.edge_runtime.live.actions import Actions, Observation, Outlook
 from skedge.edge_runtime.live.model_watch import ModelFile
 from skedge.edge_runtime.live.takes import RATE, Takes
 from skedge.edge_runtime.teach import LEAST_OTHER, teach
-from skedge.skeleton.errors import InputError
+from skedge.skeleton.errors import InputError, reason
 from skedge.skeleton.layout import Layout
 
 # The length of a clip of anything else; a new action's clips are as long as the model's window.
@@ -128,7 +128,7 @@ class Lessons:
             try:
                 job()
             except (InputError, OSError) as error:
-                problem = str(error)
+                problem = reason(error)
             except Exception as error:  # a device that is left alone goes on without it
                 problem = f"{type(error).__name__}: {error}"
             self._end(problem)

@@ -71,7 +71,7 @@ class Broker:
             ssl.create_default_context(cafile=str(ca))
         except OSError as error:  # a damaged certificate is one, too
             raise InputError(
-                f"--mqtt-ca {ca}: expected a file of certificates (PEM): {error.strerror}"
+                f"--mqtt-ca {ca}: expected a file of certificates (PEM): {reason(error)}"
             ) from None
 
     def user(self) -> tuple[str, str] | None:

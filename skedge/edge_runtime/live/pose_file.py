@@ -13,7 +13,7 @@ from pathlib import Path
 from skedge.datasets.poses import PoseWriter
 from skedge.edge_runtime.live.actions import Observation, Outlook
 from skedge.edge_runtime.live.pipeline import Consumer
-from skedge.skeleton.errors import InputError
+from skedge.skeleton.errors import InputError, reason
 from skedge.skeleton.files import RESERVE, locked
 from skedge.skeleton.layout import Layout
 
@@ -44,7 +44,7 @@ class PoseFile:
                 path.mkdir(mode=0o700, parents=True, exist_ok=True)
             except OSError as error:
                 raise InputError(
-                    f"--record-poses: {path} is no folder that can be made: {error.strerror}"
+                    f"--record-poses: {path} is no folder that can be made: {reason(error)}"
                 ) from None
         elif path.suffix.lower() != ".npz":
             raise InputError(
@@ -157,7 +157,7 @@ class PoseFile:
             bodies.write(path, self._size)
             path.chmod(0o600)  # as films
         except (OSError, MemoryError) as error:
-            why = getattr(error, "strerror", "") or type(error).__name__
+            why = reason(error)
             self._notes.append(f"{path}: {why}: {len(bodies)} bodies are lost")
 
     def finish(self) -> Outlook:

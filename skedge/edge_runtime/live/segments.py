@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from skedge.edge_runtime.live.film import Film, free_path, keep_or_remove
-from skedge.skeleton.errors import InputError
+from skedge.skeleton.errors import InputError, reason
 from skedge.skeleton.files import RESERVE, locked
 
 # Matroska with MPEG-4: what was written of it can be read after a power cut, unlike an .mp4.
@@ -57,7 +57,7 @@ class Segments:
             self._held.enter_context(locked(folder / ".lock", taken))
         except OSError as error:
             raise InputError(
-                f"--record: {folder} is no folder that can be written to: {error.strerror}"
+                f"--record: {folder} is no folder that can be written to: {reason(error)}"
             ) from None
         for left in self._named(PARTIAL):
             keep_or_remove(left, folder / f"{left.name.removesuffix(PARTIAL)}{SUFFIX}")

@@ -27,7 +27,7 @@ from skedge.edge_runtime.live.crowd import CONNECTIONS, Crowd
 from skedge.edge_runtime.live.guesses import Guesses, network
 from skedge.edge_runtime.live.mailbox import Newest
 from skedge.edge_runtime.live.pipeline import Log
-from skedge.skeleton.errors import InputError
+from skedge.skeleton.errors import InputError, reason
 
 SHORTEST_TOKEN = 8
 STREAMS = 32
@@ -165,7 +165,7 @@ class _Server(HTTPServer):
             may_change = error.errno in (errno.EADDRNOTAVAIL, errno.EADDRINUSE)
             raise (LiveError if may_change else InputError)(
                 f"--host {host} --port {port}: expected an address of this computer and a free"
-                f" port, got: {error.strerror}; name others, or --port 0 for any free one"
+                f" port, got: {reason(error)}; name others, or --port 0 for any free one"
             ) from None
 
     def server_bind(self) -> None:

@@ -18,7 +18,7 @@ from skedge.edge_runtime.live.outlets import (
     only_ended,
 )
 from skedge.edge_runtime.live.pipeline import Live, clock
-from skedge.skeleton.errors import InputError, described
+from skedge.skeleton.errors import InputError, described, reason
 
 # Seconds for a hook or a reader of stdout at the end before it is said to be slow.
 PATIENCE = 3.0
@@ -191,7 +191,7 @@ class _Stdout:
             self._running.crew.fail("stdout", error)
         elif not self._said:
             self._said = True
-            self._running.note(f"stdout: {error.strerror}: events are lost there")
+            self._running.note(f"stdout: {reason(error)}: events are lost there")
 
 
 def _ignore(error: BaseException) -> None:

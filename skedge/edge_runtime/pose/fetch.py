@@ -18,7 +18,7 @@ from skedge.edge_runtime.pose.archives import (
 )
 from skedge.edge_runtime.pose.cut import cut, same_outputs
 from skedge.edge_runtime.pose.models import MODELS, Model, default_folder
-from skedge.skeleton.errors import InputError
+from skedge.skeleton.errors import InputError, reason
 from skedge.skeleton.files import write_whole
 
 
@@ -99,7 +99,7 @@ def _store(published: dict[Model, bytes], folder: Path) -> None:
             write_whole(folder / model.name, partial(_write, content))
     except OSError as error:
         raise InputError(
-            f"{folder}: expected a folder that can be written to, got: {error.strerror}"
+            f"{folder}: expected a folder that can be written to, got: {reason(error)}"
         ) from None
 
 

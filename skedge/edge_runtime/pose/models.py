@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from skedge.skeleton.errors import InputError
+from skedge.skeleton.errors import InputError, reason
 from skedge.skeleton.files import user_folder
 
 # Outputs of the landmark networks that somebody reads. Nobody reads the mask of the body. The full
@@ -91,7 +91,7 @@ def model_path(model: str, folder: Path | None = None) -> Path:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise InputError(
-            f"{path}: expected a file that can be read, got: {error.strerror}"
+            f"{path}: expected a file that can be read, got: {reason(error)}"
         ) from None
     if digest != known.sha256:
         raise InputError(

@@ -17,7 +17,6 @@ all frames.
 
 from pathlib import Path
 
-from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional
@@ -36,7 +35,7 @@ from skedge.teacher.networks.classifier import freeze
 from skedge.teacher.networks.dual import AnyEncoder
 from skedge.teacher.networks.statistics import batch_norms, with_statistics
 from skedge.teacher.networks.sttformer import STTFormer, spread
-from skedge.teacher.runs.folder import DECODER, Card, load_state
+from skedge.teacher.runs.folder import DECODER, Card, load_state, reading
 from skedge.teacher.runs.load import load_encoder
 
 
@@ -116,14 +115,9 @@ def load_mae(folder: Path) -> tuple[SkeletonMAE, Card]:
             f"{folder}: expected {DECODER}, found none; name a folder that --pretrain.method"
             " skeletonmae wrote"
         )
-    try:
+    with reading(folder / DECODER, "a decoder", "pretrain"):
         settings = SkeletonMaeSettings(**card.provenance["settings"]["skeletonmae"])
         weights = load_file(folder / DECODER)
-    except (OSError, SafetensorError, KeyError, TypeError) as error:
-        raise InputError(
-            f"{folder}: expected a decoder written by skedge, it is damaged ({error}); pretrain"
-            " again"
-        ) from None
     pretrain = PretrainSettings(skeletonmae=settings, augment=AugmentSettings())
     module = SkeletonMAE(encoder, card.layout, Recipe(input=card.input, pretrain=pretrain))
     norms = {name: weights.pop(name) for name in list(weights) if name.startswith("encoder.")}

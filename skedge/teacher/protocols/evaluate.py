@@ -19,6 +19,7 @@ from skedge.recipes.settings import (
     LinearSettings,
 )
 from skedge.skeleton import InputError, Layout
+from skedge.skeleton.errors import reason
 from skedge.teacher.clips import Clips, tell
 from skedge.teacher.networks.classifier import Classifier, Network
 from skedge.teacher.pictures import confusion_matrix
@@ -240,4 +241,4 @@ def draw(metrics: dict[str, Any], folder: Path) -> None:
     try:
         confusion_matrix(metrics["confusion"], list(metrics["classes"]), folder / "confusion.png")
     except (MemoryError, ValueError, OSError) as error:
-        tell(f"no picture of the confusions: {error}")
+        tell(f"no picture of the confusions: {reason(error)}")

@@ -23,6 +23,7 @@ from skedge.recipes.settings import (
     TransformerSettings,
 )
 from skedge.skeleton import InputError, Layout
+from skedge.skeleton.errors import reason
 from skedge.skeleton.files import (
     absent,
     locked,
@@ -169,7 +170,7 @@ def read_run(folder: Path) -> tuple[Card, dict[str, Tensor]]:
         raise InputError(
             f"{folder}: expected a run folder with {WEIGHTS}, found none; {inside(folder)}"
         )
-    try:
+    with reading(path, "a file of weights", "train"):
         with safe_open(path, "pt") as file:
             document = json.loads(file.metadata()["skedge"])
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
@@ -179,9 +180,20 @@ def read_run(folder: Path) -> tuple[Card, dict[str, Tensor]]:
         document["encoder"] = _encoder_settings(document["encoder"])
         document["seen"] = Seen(**document.get("seen", {"known": False}))
         return Card(**document), weights
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+
+
+@contextmanager
+def reading(path: Path, what: str, command: str) -> Iterator[None]:
+    """Raises `InputError` where what is read of `path` in a `with` block, such as a file of
+    weights, cannot be read, or is damaged, and for which command to give again."""
+    try:
+        yield
+    except OSError as error:
+        said = f"{path}: expected a file that can be read, got: {reason(error)}"
+        raise InputError(said) from None
+    except (SafetensorError, KeyError, TypeError, ValueError) as error:
         raise InputError(
-            f"{path}: expected weights written by skedge, the file is damaged ({error}); train"
+            f"{path}: expected {what} written by skedge, it is damaged ({reason(error)}); {command}"
             " again"
         ) from None
 
@@ -199,9 +211,9 @@ def load_state(module: nn.Module, weights: dict[str, Tensor], source: Path) -> N
     try:
         module.load_state_dict(weights)
     except RuntimeError as error:
-        reason = str(error).splitlines()[-1].strip()
+        last = str(error).splitlines()[-1].strip()
         raise InputError(
-            f"{source}: the weights do not fit this network ({reason}); use the recipe they were"
+            f"{source}: the weights do not fit this network ({last}); use the recipe they were"
             " trained with"
         ) from None
 
