@@ -247,6 +247,6 @@ def _help(name: str, parser: ArgumentParser, arguments: list[str], asked: str) -
             more.insert(
                 0,
                 "Settings of a part: --help-all PART, such as --help-all"
-                f" {sections[-2]}; all settings of a recipe: --help-all.",
+                f" {(sections[:-1] or sections)[-1]}; all settings of a recipe: --help-all.",
             )
     return help.command_help(parser, COMMANDS[name], sections, more=more, listed=listed(name))

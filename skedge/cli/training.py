@@ -137,6 +137,8 @@ def evaluate_command(parser: ArgumentParser) -> Callable[[Any], None]:
             )
         if seeds and "compute.seed" in args.typed:
             raise InputError("evaluate: expected --seeds or --compute.seed, got both")
+        if seeds and args.protocol == "ridge":
+            note_unread("evaluate ridge", ["compute.seed"])
         if args.pretrained is not None:
             steps.check_asked(args.pretrained, recipe, args.typed, protocol=args.protocol)
             steps.tell_plan(args.pretrained, recipe, settings_of_file(args), protocol=args.protocol)

@@ -90,24 +90,41 @@ READS: dict[str, tuple[str, ...]] = {
     "evaluate knn": ("input", "knn", "compute"),
     "evaluate partial-body": ("input", "partial", "compute"),
     "evaluate supervised": ("input", "encoder", "finetune", "compute"),
-    "evaluate ridge": ("input", "compute"),
+    "evaluate ridge": ("input",),
     "distill": ("input", "student", "distill", "compute"),
     "finetune": ("input", "finetune", "compute"),
     "draw": ("input", "pretrain", "compute"),
     "run": tuple(each.name for each in fields(Recipe)),
+}
+# Settings in these sections that a step does not read all the same.
+PASSED_OVER: dict[str, tuple[str, ...]] = {
+    "pretrain": ("input.part", "input.test_clips", "encoder.fusion", "encoder.head"),
+    "evaluate supervised": ("encoder.fusion",),
+    "evaluate ridge": ("input.stream", "input.fusion"),
+    "finetune": ("finetune.fuse",),
 }
 
 
 def sections_read(command: str) -> tuple[str, ...]:
     """The sections that a command reads, in the recipe's order: of `evaluate` those of all its
     protocols, of `distill labels` those of `distill`."""
-    read = {
-        section
-        for step, sections in READS.items()
-        if f"{step} ".startswith(f"{command} ") or f"{command} ".startswith(f"{step} ")
-        for section in sections
-    }
+    read = {section for step in _steps(command) for section in READS[step]}
     return tuple(each.name for each in fields(Recipe) if each.name in read)
+
+
+def _steps(command: str) -> list[str]:
+    return [
+        step
+        for step in READS
+        if f"{step} ".startswith(f"{command} ") or f"{command} ".startswith(f"{step} ")
+    ]
+
+
+def _reads(step: str, name: str) -> bool:
+    over = PASSED_OVER.get(step, ())
+    return name.partition(".")[0] in READS[step] and not any(
+        f"{name}.".startswith(f"{one}.") for one in over
+    )
 
 
 # Settings of what a student learns from a teacher's answers, and from all of a teacher.
@@ -119,9 +136,13 @@ ALONE = {"labels", "shipped"}
 
 def unread(commands: Iterable[str], names: Iterable[str]) -> list[str]:
     """Those of the settings, by their dotted names, that none of these commands reads."""
-    sections = {section for command in commands for section in sections_read(command)}
-    known = {each.name for each in fields(Recipe)} - sections
-    return sorted(name for name in names if name.partition(".")[0] in known)
+    steps = [step for command in commands for step in _steps(command)]
+    known = {each.name for each in fields(Recipe)}
+    return sorted(
+        name
+        for name in names
+        if name.partition(".")[0] in known and not any(_reads(step, name) for step in steps)
+    )
 
 
 def idle(recipe: Recipe, names: Collection[str]) -> dict[str, list[str]]:
@@ -152,8 +173,9 @@ def idle_in_distilling(
     """Those of the settings, by their dotted names, that have no effect on students, of which
     `taught` says whether each has a teacher, by what does not read them."""
     weights = recipe.distill
+    of_a_teacher = (*OF_A_TEACHER, *OF_ANSWERS, "student.fusion")
     readers = (
-        ("distill without --teacher", True not in taught, OF_A_TEACHER + OF_ANSWERS),
+        ("distill without --teacher", True not in taught, of_a_teacher),
         ("distill.logit_weight 0", True in taught and not weights.logit_weight, OF_ANSWERS),
         (
             "distill.label_weight 0",

@@ -20,12 +20,14 @@ from skedge.recipes.settings import (
 )
 from skedge.skeleton import InputError, load_layout, prepare
 from skedge.skeleton.retarget import retarget
+from skedge.tables import evaluations
 from skedge.teacher.clips import Clips
 from skedge.teacher.networks.classifier import Classifier, View
 from skedge.teacher.networks.encoders import STGCN
 from skedge.teacher.protocols.finetune import finetune
 from skedge.teacher.protocols.knn import knn
 from skedge.teacher.protocols.partial import answers, hide_joints, hide_parts, partial_body
+from skedge.teacher.protocols.semi import semi
 from skedge.teacher.runs.folder import Card, write_run
 from skedge.teacher.runs.load import load_classifier, load_encoder
 from tests.teacher.tiny import COMPUTE, INPUT, PLAN, make_store, optim, scenes, write_classifier
@@ -224,6 +226,16 @@ def test_semi_supervised_training_sees_a_share_of_every_class(
     assert (metrics["protocol"], metrics["share"], metrics["clips"]) == ("semi", 0.5, 12)
     _, card = load_classifier(tmp_path)
     assert card.provenance["training_clips"] == 6
+
+
+def test_all_labels_are_a_share_too(store: Store, encoder_run: Path, tmp_path: Path) -> None:
+    """The last row of a table by shares was called finetune, without its share."""
+    settings = FinetuneSettings(optim=optim(epochs=1))
+    recipe = Recipe(
+        input=INPUT, encoder=PLAN, compute=COMPUTE, finetune=settings, semi=SemiSettings(1.0)
+    )
+    semi(store, tmp_path, recipe, encoder=encoder_run)
+    assert "| semi 100 % |" in evaluations([tmp_path])
 
 
 def test_only_classes_of_neighbours_are_among_their_first_five(tmp_path: Path) -> None:

@@ -305,6 +305,7 @@ def test_ridge(store: Store, tmp_path: Path) -> None:
     metrics = ridge(store, tmp_path, Recipe(input=INPUT, compute=COMPUTE))
     assert json.loads((tmp_path / "metrics.json").read_text()) == metrics
     assert metrics["protocol"] == "ridge"
+    assert "precision" not in metrics, "that of networks was named"
     assert metrics["clips"] == 12
     assert metrics["top1"] > 60
     pair = make_store(tmp_path / "pair", labels=("wave", "clap"))

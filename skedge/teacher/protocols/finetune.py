@@ -28,7 +28,7 @@ def finetune(
     encoder: Path | None = None,
     *,
     resume: bool = False,
-    share: float = 1.0,
+    share: float | None = None,
     transfer: bool = False,
 ) -> dict[str, Any]:
     """The metrics of an encoder and its head trained on labels: of a copy of the pretrained encoder
@@ -46,11 +46,11 @@ def finetune(
     if not transfer:
         check_layout(store, card, encoder)
     extra = {
-        "protocol": "transfer" if transfer else "finetune" if share == 1 else "semi",
+        "protocol": "transfer" if transfer else "finetune" if share is None else "semi",
         "fusion": recipe.encoder.fusion,
         "pretrained_on": card.provenance.get("store"),
     }
-    if share < 1:
+    if share is not None:
         extra["share"] = share
     plan = replace(card.encoder, dropout=recipe.encoder.dropout, head=recipe.encoder.head)
     recipe = as_trained(recipe, card, encoder)
@@ -59,7 +59,7 @@ def finetune(
         store,
         recipe.input,
         card.layout,
-        share=share,
+        share=1.0 if share is None else share,
         seed=recipe.compute.seed,
         origins=[(encoder, card)],
     )

@@ -42,6 +42,7 @@ def ridge(store: Store, folder: Path, recipe: Recipe) -> dict[str, Any]:
     full[:, model.classes_] = scores
     extra = {"protocol": "ridge", "part": data.part}
     metrics = report(torch.from_numpy(full), sets, Run(folder, recipe), extra=extra)
+    del metrics["precision"]  # of networks
     write_metrics(folder, metrics)
     draw(metrics, folder)
     return metrics

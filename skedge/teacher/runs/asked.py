@@ -29,7 +29,7 @@ def question(
     stores, and the networks of the runs that it starts from."""
     sections = recipe.sections(*sections_read(command))
     for name in MACHINE:
-        del sections["compute"][name]
+        sections.get("compute", {}).pop(name, None)
     return {
         "command": command,
         "data": [store.fingerprint for store in stores],
