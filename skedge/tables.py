@@ -1,6 +1,6 @@
 """Tables for people: of one run of the whole path, and of all evaluations under some folders."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,26 +18,34 @@ def evaluations(folders: Sequence[Path]) -> str:
     """A Markdown table with a row for every evaluation under the folders.
 
     Members of three streams and seeds have their own rows, named by their folder. Raises
-    `InputError` if there is none.
+    `InputError` for folders without any.
     """
-    found = {file for folder in folders for file in folder.rglob("metrics.json")}
-    files = sorted(found, key=lambda file: file.parent)
-    rows = []
-    for file in files:
+    found: dict[Path, dict[str, Any]] = {}
+    empty = []
+    for folder in folders:
+        inside = dict(_evaluated(folder))
+        found |= inside
+        empty += [] if inside else [str(folder)]
+    if empty:
+        raise InputError(
+            f"{', '.join(empty)}: expected evaluated runs with metrics.json, found none"
+        )
+    rows = [row for folder in sorted(found) for row in _rows(str(folder), found[folder])]
+    columns = ["folder", "protocol", "fusion, or hidden", "stream", "seeds", "epochs"]
+    columns += ["top-1", "top-5", "clips", "measured on"]
+    return table(columns, rows) + "\n"
+
+
+def _evaluated(folder: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """The folders of evaluations below one, with their figures."""
+    for file in folder.rglob("metrics.json"):
         metrics = read_json(file)
         if metrics is None:
             raise InputError(
                 f"{file}: expected an evaluation's figures, the file is damaged; evaluate again"
             )
         if "protocol" in metrics:
-            rows += _rows(str(file.parent), metrics)
-    if not rows:
-        raise InputError(
-            f"{', '.join(map(str, folders))}: expected evaluated runs with metrics.json, found none"
-        )
-    columns = ["folder", "protocol", "of", "stream", "seeds", "epochs"]
-    columns += ["top-1", "top-5", "clips", "measured on"]
-    return table(columns, rows) + "\n"
+            yield file.parent, metrics
 
 
 def _rows(folder: str, metrics: dict[str, Any]) -> list[list[str]]:
@@ -56,7 +64,7 @@ def _rows(folder: str, metrics: dict[str, Any]) -> list[list[str]]:
     part = "" if metrics.get("part", "test") == "test" else f" ({metrics['part']})"
     if protocol == "partial-body":
         hidden = [
-            (f"{n} {kind} hidden", found)
+            (f"{n} {kind[:-1] if n == '1' else kind} hidden", found)
             for kind in ("joints", "parts")
             for n, found in metrics[kind].items()
         ]

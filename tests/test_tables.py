@@ -95,6 +95,10 @@ def test_a_row_says_what_it_was_measured_on(tmp_path: Path) -> None:
 def test_nothing_to_show(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="found none"):
         evaluations([tmp_path])
+    put(tmp_path / "a", protocol="linear", top1=1.0)
+    with pytest.raises(InputError, match=r"mistyped: expected .* found none") as caught:
+        evaluations([tmp_path / "a", tmp_path / "mistyped"])
+    assert str(tmp_path / "a") + "," not in str(caught.value), "the table lacked it, without a word"
     (tmp_path / "metrics.json").write_text("{")
     with pytest.raises(InputError, match="damaged"):
         evaluations([tmp_path])

@@ -163,6 +163,17 @@ def test_a_folder_without_a_run_says_so(tmp_path: Path) -> None:
     assert read_metrics(tmp_path) is None
 
 
+def test_an_interrupted_run_is_to_be_finished(run: Path, tmp_path: Path) -> None:
+    """After Ctrl-C `--pretrained` and `--teacher` said to train first, or named a finished stream
+    of it."""
+    shutil.copytree(run, tmp_path / "run" / "joint")
+    (tmp_path / "run" / "asked.json").write_text("{}")
+    (tmp_path / "run" / "bone").mkdir()
+    (tmp_path / "run" / "bone" / "last.ckpt").touch()
+    with pytest.raises(InputError, match=r"an interrupted one, which .* --resume finishes"):
+        load_classifier(tmp_path / "run")
+
+
 def test_a_folder_of_seeds_names_one_of_them(run: Path, tmp_path: Path) -> None:
     """`--teacher` with the folder that `--seeds 0 1` had written said to train first."""
     for seed in range(5):

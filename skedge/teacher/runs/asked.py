@@ -14,6 +14,8 @@ from skedge.skeleton import InputError
 from skedge.skeleton.files import read_json, write_json
 
 ASKED, METRICS, WEIGHTS = "asked.json", "metrics.json", "weights.safetensors"
+# Where an unfinished training can go on.
+CHECKPOINT = "last.ckpt"
 # In a folder that holds one run folder a stream: what each stream counts in their fusion.
 STREAMS = "streams.json"
 # Settings that say where a training runs, not what comes of it.
@@ -77,7 +79,10 @@ def weights(folder: Path) -> list[Path]:
 
 
 def inside(folder: Path) -> str:
-    """What to do where a folder is no run's: name one of the runs in it, or train."""
+    """What to do where a folder is no finished run's: finish it, name one of the runs in it, or
+    train."""
+    if (folder / ASKED).is_file() and any(folder.rglob(CHECKPOINT)):
+        return "it holds an interrupted one, which the same command with --resume finishes"
     runs = sorted(one for one in folder.iterdir() if weights(one)) if folder.is_dir() else []
     named = ", ".join(map(str, runs[:3])) + (f" and {len(runs) - 3} more" if len(runs) > 3 else "")
     return f"name one of the runs in it: {named}" if runs else "train first, or name another"

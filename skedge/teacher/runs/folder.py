@@ -33,14 +33,12 @@ from skedge.skeleton.files import (
     write_text,
     write_whole,
 )
-from skedge.teacher.runs.asked import METRICS, STREAMS, WEIGHTS, inside
+from skedge.teacher.runs.asked import CHECKPOINT, METRICS, STREAMS, WEIGHTS, inside
 from skedge.teacher.runs.seen import Seen
 
 RECIPE = "recipe.yaml"
 # Beside the weights of an encoder that learned by reconstruction: what pictures of it need.
 DECODER = "decoder.safetensors"
-# Where an unfinished training can go on.
-CHECKPOINT = "last.ckpt"
 # Folders of runs inside a run's: streams, the encoders of a pair, seeds, the untrained encoder's,
 # what a method writes beside its encoder.
 _PARTS = re.compile(
