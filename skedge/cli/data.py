@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -313,7 +314,12 @@ def merge_command(parser: ArgumentParser) -> Callable[[Any], None]:
         from skedge.datasets.store import Store
         from skedge.datasets.store.rewrite import merge
 
-        merge([Store(path) for path in args.data], args.out)
+        stores = [Store(path) for path in args.data]
+        merged = merge(stores, args.out)
+        for split, store in product(merged.protocols, stores):
+            if split not in store.protocols:
+                note = f"{store.path} has no split {split}: all of its clips train in it"
+                print(f"note: {note}", file=sys.stderr)
         show_store(args.out)
 
     return main

@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
+from skedge.cli.main import main
 from skedge.datasets.store import Store, StoreWriter
 from skedge.skeleton import load_layout
 from tests.cli.conftest import Refused
@@ -140,6 +143,21 @@ def test_ctrl_c_in_an_import_leaves_no_store_and_it_goes_on(tmp_path: Path) -> N
     done = subprocess.run(list(map(str, command)), capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["clips"] == 3000
+
+
+def test_a_split_that_one_of_merged_stores_lacks_is_named(
+    store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """All clips of the others train in it, those that test in their own splits too; nothing said
+    so."""
+    one, other = (str(tmp_path / name) for name in ("one", "other"))
+    shutil.copytree(store, one)
+    main(["data", "split", one, "few", "--share", "0.5"])
+    main(["data", "synth", other, "--subjects", "3", "--clips", "1", "--seed", "1"])
+    capsys.readouterr()
+    main(["data", "merge", str(tmp_path / "all"), one, other])
+    note = f"note: {other} has no split few: all of its clips train in it\n"
+    assert capsys.readouterr().err == note
 
 
 def test_a_clip_is_drawn_where_nobody_trains(store: Path, tmp_path: Path) -> None:

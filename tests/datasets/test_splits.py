@@ -151,6 +151,22 @@ def test_a_validation_part_by_people_is_about_the_share(store: Path) -> None:
     np.testing.assert_array_equal(opened.split("choose", "test"), opened.split("xsub", "test"))
 
 
+def test_one_person_cannot_be_divided_by_people(store: Path) -> None:
+    """`--val 0.2 --by subject` spoke of folds: expected from 2 to 1, got 2."""
+    index = Store(store).index["subject"]
+    rows = "".join(f"clip {i},train\n" for i in np.flatnonzero(index == index[0]))
+    (store.parent / "alone.csv").write_text(rows)
+    add_split(store, "alone", store.parent / "alone.csv")
+    for divided in (
+        lambda: add_validation(store, "choose", "alone", 0.2, by="subject"),
+        lambda: add_folds(store, "people", 2, by="subject", of="alone"),
+    ):
+        with pytest.raises(
+            InputError, match=r"clips of two subjects at least.* divide them by clip"
+        ):
+            divided()
+
+
 def test_the_fifth_and_the_tenth_clip_of_a_class_test() -> None:
     """An import of the same films again gives the split that it gave before."""
     codes = every_fifth(np.array([(0,)] * 11, [("label", int)]))

@@ -244,7 +244,7 @@ def test_a_store_without_clips_is_none(tmp_path: Path) -> None:
 
 def test_what_stands_at_the_path_stays(tmp_path: Path) -> None:
     old = Store(_write(tmp_path / "store")).fingerprint
-    with pytest.raises(InputError, match="nothing stands"):
+    with pytest.raises(InputError, match="nothing is yet"):
         _writer(tmp_path / "store")
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "thesis.txt").write_text("years of work")
@@ -345,7 +345,7 @@ def test_of_two_writers_to_one_path_the_second_is_refused(tmp_path: Path) -> Non
     slow = _writer(tmp_path / "store").__enter__()
     slow.add("slow", _clip(0), label=0)
     _write(tmp_path / "store")
-    with pytest.raises(InputError, match="nothing stands"):
+    with pytest.raises(InputError, match="nothing is yet"):
         slow.__exit__(None, None, None)
     assert len(Store(tmp_path / "store")) == 5
     assert [file.name for file in tmp_path.iterdir()] == ["store"]
@@ -358,6 +358,8 @@ def test_of_two_writers_to_one_path_the_second_is_refused(tmp_path: Path) -> Non
         ({"joints": np.zeros((1, 0, 25, 3))}, "expected joints"),
         ({"joints": np.zeros((1, 4, 20, 3))}, "kinect20"),
         ({"label": 3}, "expected a label from 0 to 2, got 3"),
+        ({"label": "walk"}, "expected a label as a whole number, got 'walk'"),
+        ({"subject": "anna"}, "expected a subject as a whole number, got 'anna'"),
         ({"label": -1}, "expected a label"),
         ({"name": "clip 0"}, "got it twice"),
         ({"name": ""}, "name of 1 to 255"),

@@ -124,7 +124,7 @@ def test_a_folder_at_any_depth(source: Path, tmp_path: Path) -> None:
         "a27_s7_t1",
     ]
     assert store.made_by["source"] == "utd mhad"
-    with pytest.raises(InputError, match="nothing stands"):
+    with pytest.raises(InputError, match="nothing is yet"):
         import_dataset("utd-mhad", source, tmp_path / "a store")
     import_dataset("utd-mhad", source, tmp_path / "a store", how=Importing(overwrite=True))
 

@@ -100,7 +100,7 @@ class _Source(NamedTuple):
 
 
 def open_pku_mmd(source: Path, *, continuous: bool = False) -> Dataset:
-    """Recordings and their labels below `source`, in folders or zips: label files stand in folders
+    """Recordings and their labels below `source`, in folders or zips: label files are in folders
     with "label" in the name.
 
     Each labelled instance is a clip, `0002-L-001` the first one of 0002-L; with `continuous` a clip

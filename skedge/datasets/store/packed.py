@@ -152,6 +152,14 @@ class StoreWriter:
                 f" got {joints.shape}"
             )
         check_joint_count(joints.shape[2], self.layout, name)
+        for kind, number in (
+            ("label", label),
+            ("subject", subject),
+            ("camera", camera),
+            ("setup", setup),
+        ):
+            if not isinstance(number, int | np.integer):
+                raise InputError(f"{name}: expected a {kind} as a whole number, got {number!r}")
         if not 0 <= label < len(self._labels):
             raise InputError(
                 f"{name}: expected a label from 0 to {len(self._labels) - 1}, got {label}"
@@ -259,8 +267,8 @@ class StoreWriter:
             return
         if not self._overwrite:
             raise InputError(
-                f"{self.path}: expected a path where nothing stands yet; remove it, name another,"
-                " or overwrite it"
+                f"{self.path}: expected a path where nothing is yet; name another, or overwrite a"
+                " store by importing or making it with --overwrite"
             )
         if not (self.path / "store.json").is_file():
             raise InputError(

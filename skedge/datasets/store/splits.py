@@ -181,6 +181,11 @@ def _groups(store: Store, clips: np.ndarray, by: str) -> np.ndarray:
         raise InputError(
             f"{store.path}: expected every clip's {by} for folds of it, some are not known"
         )
+    if by != "clip" and len(np.unique(groups)) < 2:
+        raise InputError(
+            f"{store.path}: expected clips of two {by}s at least, to keep each together, got those"
+            " of one; divide them by clip"
+        )
     return groups
 
 

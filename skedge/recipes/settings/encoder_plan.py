@@ -74,16 +74,16 @@ class EncoderSettings:
         head: head of a finetuned classifier: linear, or mlp (Skeleton2vec, which does not say of
             what width).
         joints: names of the joints that a backbone along the bones, or tcn, looks at; none is all.
-        pool: pooling over frames and joints: mean; max, for transformer and sttformer, which keeps
-            what a few joints do for a moment and a mean over 160 tokens drowns; deviation, for the
-            same two: the standard deviation over frames and joints, for clips that are standardised
-            first, whose mean is 0 for all that is linear in them; or statistics, for st-gcn, tcn,
-            gin and dgcnn: mean over joints, then mean and standard deviation over frames side by
-            side (Snyder et al., ICASSP 2018, section 3.1), by which a hand that moves differs from
-            one that is held.
-        all_blocks: features of all blocks side by side, not of the last block alone, which drops
-            what its own classes do not need: they tell other actions apart better; for st-gcn,
-            tcn, gin and dgcnn with strides of 1.
+        pool: pooling over frames and joints, by mean, max, deviation or statistics; max is for
+            transformer and sttformer, and keeps what a few joints do for a moment and a mean over
+            160 tokens drowns; deviation is for the same two: the standard deviation over frames and
+            joints, for clips that are standardised first, whose mean is 0 for all that is linear in
+            them; statistics is for st-gcn, tcn, gin and dgcnn: mean over joints, then mean and
+            standard deviation over frames side by side (Snyder et al., ICASSP 2018, section 3.1),
+            by which a hand that moves differs from one that is held.
+        all_blocks: features of all blocks side by side, not of the last block alone; that one drops
+            what its own classes do not need, and all of them tell other actions apart better; for
+            st-gcn, tcn, gin and dgcnn with strides of 1.
         transformer: plan of that backbone.
         sttformer: plan of that backbone.
     """
