@@ -4,6 +4,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -184,7 +185,23 @@ def recipe_to_train(command: str, parser: ArgumentParser, args: Namespace) -> An
         read = {name for name in read if not name.startswith(("input.", "encoder."))}
     for reader, names in idle(recipe, read).items():
         note_unread(reader, names)
+    _tell_least_steps(recipe, read)
     return recipe
+
+
+def _tell_least_steps(recipe: Any, names: Iterable[str]) -> None:
+    """Say where flags name epochs, among `names`, of which the recipe gives small sets more."""
+    for name in sorted(names):
+        optim, _, setting = name.rpartition(".")
+        if setting != "epochs" or name.startswith("recipe."):  # of the recipe's file
+            continue
+        least = attrgetter(optim)(recipe).least_steps
+        if least and f"{optim}.least_steps" not in names:
+            print(
+                f"note: {optim}.least_steps {least} gives a small set more epochs than {name}"
+                f" {attrgetter(name)(recipe)}; lower it, too",
+                file=sys.stderr,
+            )
 
 
 def settings_of_file(args: Namespace) -> set[str]:

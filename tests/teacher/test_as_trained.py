@@ -219,6 +219,19 @@ def test_a_temperature_without_a_teacher_is_named(
     assert "note: distill without --teacher does not read distill.temperature\n" in said
 
 
+def test_epochs_that_the_least_steps_exceed_are_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`--recipe own --distill.optim.epochs 1` trained 2,000 steps on a few clips, without a word."""
+    words = ["distill", "--data", str(tmp_path / "nowhere"), "--out", str(tmp_path / "out")]
+    words += ["--recipe=own", "--distill.optim.epochs=1"]
+    note = "note: distill.optim.least_steps 2000 gives a small set more epochs than"
+    for more, said in ([], True), (["--distill.optim.least-steps=0"], False):
+        with pytest.raises(SystemExit, match="2"):
+            main([*words, *more])
+        assert (note in capsys.readouterr().err) == said
+
+
 def test_settings_of_a_loss_without_weight_are_named(
     teacher_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
