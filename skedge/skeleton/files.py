@@ -19,6 +19,8 @@ RESERVE = 100 * 2**20
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 # Where the folders of a user are, if their variables do not say it.
 _HOMES = {"XDG_CACHE_HOME": ".cache", "XDG_DATA_HOME": ".local/share"}
+# To make a lock's file, in a folder that others may remove.
+_ATTEMPTS = 100
 # Linux: fcntl.h and stdio.h.
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2
 
@@ -142,11 +144,15 @@ def locked(path: Path, taken: str) -> Iterator[None]:
 
 
 def _take(path: Path) -> int:
+    refused = 0
     while True:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         except FileNotFoundError:  # whoever held it before has just removed the folder, too
+            refused += 1
+            if refused == _ATTEMPTS:  # or no file can be made there, as in /proc
+                raise
             continue
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -124,6 +124,19 @@ def test_a_lock_ends_where_its_file_cannot_be_removed(
         pass
 
 
+def test_a_lock_where_no_file_can_be_made_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`--out /proc/run` and such places kept a core busy for ever, without a word."""
+
+    def none(path: Path, *_: object) -> int:
+        raise FileNotFoundError(errno.ENOENT, "No such file or directory", str(path))
+
+    monkeypatch.setattr("os.open", none)
+    with pytest.raises(FileNotFoundError, match="No such file"), locked(tmp_path / "lock", "taken"):
+        pass
+
+
 def test_a_table_keeps_its_cells_apart() -> None:
     rows = table(["model", "ms"], [["a|b", "1.5"]]).splitlines()
     assert rows == ["| model | ms |", "| --- | ---: |", "| a\\|b | 1.5 |"]
