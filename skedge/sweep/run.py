@@ -17,7 +17,7 @@ from rich.progress import (
 
 from skedge.datasets.store import Store
 from skedge.skeleton.errors import InputError
-from skedge.skeleton.files import locked
+from skedge.skeleton.files import check_folder, locked
 from skedge.sweep.grid import (
     Given,
     Sweep,
@@ -68,6 +68,7 @@ def run(
     if find_spec("lightning") is None:
         raise ModuleNotFoundError("a sweep trains", name="lightning")
     check_given(sweep, points)
+    check_folder(out)
     console = Console()
     taken = f"{out}: expected one sweep at a time in a folder, another one is at work there"
     with locked(out / ".lock", taken):

@@ -115,6 +115,14 @@ def test_a_finished_run_is_trained_again_only_where_asked(
     assert sorted(file.name for file in tmp_path.iterdir()) == ["ridge"]
 
 
+def test_a_run_needs_a_place_for_a_folder(store: Path, tmp_path: Path, refused: Refused) -> None:
+    """`--out` with the name of a file said that it exists, not what was expected."""
+    (tmp_path / "file").touch()
+    for out in (tmp_path / "file", tmp_path / "file" / "run"):
+        command = ["evaluate", "ridge", "--data", store, "--recipe", "synthetic", "--out", out]
+        refused(*command, words=[str(out), "expected a folder that can be written into"])
+
+
 def test_partial_bodies_are_drawn_not_seeded(store: Path, tmp_path: Path, refused: Refused) -> None:
     command = ["evaluate", "partial-body", "--data", store, "--out", tmp_path / "partial"]
     refused(*command, "--pretrained", tmp_path, "--seeds", 0, 1, words=["--seeds", "partial.draws"])

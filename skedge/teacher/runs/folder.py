@@ -26,6 +26,7 @@ from skedge.skeleton import InputError, Layout
 from skedge.skeleton.errors import reason
 from skedge.skeleton.files import (
     absent,
+    check_folder,
     locked,
     read_json,
     remove_empty,
@@ -77,8 +78,10 @@ class Card:
 
 
 def only_training(folder: Path) -> AbstractContextManager[None]:
-    """Holds a run's folder for one training; raises `InputError` where another one is at it."""
+    """Holds a run's folder for one training; raises `InputError` where another one is at it, and
+    where none can be made."""
     folder = Path(os.path.abspath(folder))
+    check_folder(folder)
     return locked(
         folder.with_name(f".{folder.name}.lock"),
         f"{folder}: expected one training at a time into a folder, another one is at work there;"
