@@ -108,6 +108,21 @@ class BodyCheck:
         seen, zeros, all_joints = (int(count) for count in self._counts)
         share = seen / all_joints if all_joints else 0.0
         zero_share = zeros / all_joints if all_joints else 0.0
+        faults = self._of_counts(zero_share)
+        frames = np.concatenate(self._clips) if self._clips else np.empty((0, len(self.layout), 3))
+        height = speed = None
+        flat = False
+        if len(frames) >= _FEWEST:
+            if (lost := _shapeless(self._clips, frames)) is not None:
+                faults, flat = [lost], lost.kind == "channels"
+            else:
+                height, speed, flat, more = self._look(frames)
+                faults += more
+        return BodyReport(
+            height, speed=speed, seen=share, zeros=zero_share, flat=flat, faults=tuple(faults)
+        )
+
+    def _of_counts(self, zero_share: float) -> list[Fault]:
         faults = list(dict.fromkeys(self._axes))[:1]
         if zero_share:
             faults.append(
@@ -122,57 +137,22 @@ class BodyCheck:
         faults += said("repeated", repeated(self._new, self.rate))
         if self._added and not self._clips:
             faults.append(Fault("nobody", "no joint is seen in any frame", "", sure=False))
-        frames = np.concatenate(self._clips) if self._clips else np.empty((0, len(self.layout), 3))
-        if len(frames) < _FEWEST:
-            return BodyReport(
-                None, speed=None, seen=share, zeros=zero_share, flat=False, faults=tuple(faults)
-            )
-        clips = self._clips
-        if what := made_of(clips):
-            made = Fault("made", f"{what}: bodies lost their shape", _AS_MEASURED, sure=True)
-            return BodyReport(
-                None, speed=None, seen=share, zeros=zero_share, flat=False, faults=(made,)
-            )
-        if (axis := thin_axis(frames)) is not None:
-            sentence = f"{'xy'[axis]} is the same for all joints: bodies have no {_EXTENT[axis]}"
-            thin = Fault("channels", sentence, _PLACE_FIRST, sure=True)
-            return BodyReport(
-                None, speed=None, seen=share, zeros=zero_share, flat=True, faults=(thin,)
-            )
+        return faults
+
+    def _look(self, frames: np.ndarray) -> tuple[float | None, float | None, bool, list[Fault]]:
+        """Height, speed, whether the bodies are flat, and the faults of frames (N, V, 3), which are
+        those of all clips."""
         flat = is_flat(frames)
-        if (third := third_number(frames, self.layout, flat)) is not None:
-            faults.append(third)
-        elif (
-            flat
-            and np.isfinite(height_of(frames, self.layout, True))
-            and (depth := np.nanmedian(frames[..., 2]))
-            and same_depth(frames, depth)
-        ):
-            faults.append(Fault("flat", f"z is {depth:.4g} everywhere: no depth", "", sure=False))
-        if text := taking_turns(self._bodies):
-            faults.append(Fault("axes", text, _PEOPLE_FIRST, sure=True))
-        elif third is None:
-            faults += said("mixed", mixed(self._jumps))
-        if flat or third is not None:
-            clips = [clip * (1, 1, 0) for clip in clips]
-            frames, flat = frames * (1, 1, 0), True
-        layout, wrong = order(frames, self.layout, flat, clips=len(clips))
-        faults += [wrong] if wrong is not None else []
-        # Who comes into view may cross arms and legs for a moment.
-        if wrong is None and len(frames) >= _FRAMES_PER_CLIP and crossed(clips, layout):
-            wrong = Fault("layout", _CROSSED, "--layout FILE.json", sure=True)
-            faults.append(wrong)
-        if text := contradiction(layout) or skipped(layout):
-            faults.append(Fault("names", text, "--layout FILE.json", sure=False))
-        if not flat and (changing := _changing(clips, layout)) is not None:
-            faults.append(changing)
-        elif not flat and wrong is None:
-            faults += said("bones", loose_bone(clips, layout))
+        third = third_number(frames, self.layout, flat)
+        faults = self._of_depth(frames, flat, third)
+        flat = flat or third is not None
+        clips = [clip * (1, 1, 0) for clip in self._clips] if flat else self._clips
+        frames = frames * (1, 1, 0) if flat else frames
+        layout, wrong, more = self._of_joints(clips, frames, flat)
+        faults += more
         height = height_of(frames, layout, flat)
         if not np.isfinite(height):
-            return BodyReport(
-                None, speed=None, seen=share, zeros=zero_share, flat=flat, faults=tuple(faults)
-            )
+            return None, None, flat, faults
         wrong_unit = unit(height, frames, flat) if third is None else None
         faults += [wrong_unit] if wrong_unit is not None else []
         if wrong_unit is None and not flat and (reach := np.nanmax(np.abs(frames))) > _REACH:
@@ -185,10 +165,9 @@ class BodyCheck:
                     sure=False,
                 )
             )
-        human = misfit(frames, layout, flat) <= HUMAN
-        if human and flat and third is None:
-            faults += said("mirrored", backs(clips, layout), "--flip-x")
-        if human:
+        if misfit(frames, layout, flat) <= HUMAN:
+            if flat and third is None:
+                faults += said("mirrored", backs(clips, layout), "--flip-x")
             faults += directions(clips, layout, height=height, flat=flat, image=third is not None)
         else:  # anything may be said of what is not even a body
             faults = [
@@ -197,9 +176,43 @@ class BodyCheck:
                 if wrong is None or fault.kind != "unit"
             ]
         speed = self._speed(faults, wrong_unit, third)
-        return BodyReport(
-            height, speed=speed, seen=share, zeros=zero_share, flat=flat, faults=tuple(faults)
-        )
+        return height, speed, flat, faults
+
+    def _of_depth(self, frames: np.ndarray, flat: bool, third: Fault | None) -> list[Fault]:
+        """What is wrong with the third number, and where clips hold several people or units."""
+        faults = []
+        if third is not None:
+            faults.append(third)
+        elif (
+            flat
+            and np.isfinite(height_of(frames, self.layout, True))
+            and (depth := np.nanmedian(frames[..., 2]))
+            and same_depth(frames, depth)
+        ):
+            faults.append(Fault("flat", f"z is {depth:.4g} everywhere: no depth", "", sure=False))
+        if text := taking_turns(self._bodies):
+            faults.append(Fault("axes", text, _PEOPLE_FIRST, sure=True))
+        elif third is None:
+            faults += said("mixed", mixed(self._jumps))
+        return faults
+
+    def _of_joints(
+        self, clips: Sequence[np.ndarray], frames: np.ndarray, flat: bool
+    ) -> tuple[Layout, Fault | None, list[Fault]]:
+        """The layout in whose order the joints are, what is wrong with the one that was named, and
+        all that is wrong with joints and bones."""
+        layout, wrong = order(frames, self.layout, flat, clips=len(clips))
+        # Who comes into view may cross arms and legs for a moment.
+        if wrong is None and len(frames) >= _FRAMES_PER_CLIP and crossed(clips, layout):
+            wrong = Fault("layout", _CROSSED, "--layout FILE.json", sure=True)
+        faults = [wrong] if wrong is not None else []
+        if text := contradiction(layout) or skipped(layout):
+            faults.append(Fault("names", text, "--layout FILE.json", sure=False))
+        if not flat and (changing := _changing(clips, layout)) is not None:
+            faults.append(changing)
+        elif not flat and wrong is None:
+            faults += said("bones", loose_bone(clips, layout))
+        return layout, wrong, faults
 
     def _speed(self, faults: list[Fault], unit: Fault | None, third: Fault | None) -> float | None:
         if self.rate is None or not self._speeds:
@@ -228,7 +241,17 @@ def check_bodies(
     return check.report()
 
 
-def _changing(clips: list[np.ndarray], layout: Layout) -> Fault | None:
+def _shapeless(clips: Sequence[np.ndarray], frames: np.ndarray) -> Fault | None:
+    """What has made numbers that are no bodies of clips, which makes all else meaningless."""
+    if what := made_of(clips):
+        return Fault("made", f"{what}: bodies lost their shape", _AS_MEASURED, sure=True)
+    if (axis := thin_axis(frames)) is not None:
+        sentence = f"{'xy'[axis]} is the same for all joints: bodies have no {_EXTENT[axis]}"
+        return Fault("channels", sentence, _PLACE_FIRST, sure=True)
+    return None
+
+
+def _changing(clips: Sequence[np.ndarray], layout: Layout) -> Fault | None:
     """Whether limbs grow and shrink in most of the clips."""
     changes = np.array([limb_change(clip, layout) for clip in clips])
     known = changes[np.isfinite(changes)]
