@@ -188,33 +188,12 @@ def merge(stores: Sequence[Store], path: Path | str, name: str | None = None) ->
 
     Raises:
         InputError: for fewer than two stores, the same one twice, a layout that cannot be
-            retargeted, an unknown rate beside a known one, intervals, and where something stands at
-            `path`.
+            retargeted, an unknown rate beside a known one, intervals, and where something is at `path`
+            already.
     """
-    if len(stores) < 2:
-        raise InputError(f"merge: expected at least two stores, got {len(stores)}")
+    _refuse_unlike(stores)
     first = stores[0]
     path = Path(path)
-    for store in stores:
-        if (store.rate is None) != (first.rate is None):
-            raise InputError(
-                f"{store.path}: expected a store that knows its frames a second as the others do;"
-                " see --rate"
-            )
-        if len(store.intervals):
-            raise InputError(
-                f"{store.path}: expected a store of clips, got whole recordings with intervals"
-            )
-    for store in stores:
-        wrong = look(store.clip, len(store), store.layout, rate=store.rate).sure
-        if wrong:
-            raise InputError(f"{store.path}: {wrong[0]}; import it again")
-    sets = {store.labels for store in stores}
-    if len(sets) > 1 and any(label.isdecimal() for one in sets for label in one):
-        raise InputError(
-            "merge: expected classes with names, got numbers, which may mean something else in"
-            " every store; import with --labels"
-        )
     if all(_of_a_shard(store) == _of_a_shard(first) for store in stores) and _of_a_shard(first):
         return _whole(stores, path, name)
     _refuse_copies(stores)
@@ -232,16 +211,9 @@ def merge(stores: Sequence[Store], path: Path | str, name: str | None = None) ->
             twice = sum(other.name == store.name for other in stores) > 1
             prefix = f"{store.name}-{number}" if twice else store.name
             for i, entry in enumerate(store.index):
-                clip = store.clip(i)
-                if store.layout.joints != first.layout.joints:
-                    clip = retarget(clip, store.layout, first.layout)
-                if store.rate != first.rate:
-                    assert store.rate is not None
-                    assert first.rate is not None
-                    clip = at_rate(clip, store.rate, first.rate)
                 writer.add(
                     f"{prefix}/{entry['name']}",
-                    clip,
+                    _as_in(first, store, i),
                     label=labels.index(store.labels[entry["label"]]),
                     subject=people + int(entry["subject"]) if entry["subject"] >= 0 else -1,
                     camera=int(entry["camera"]),
@@ -261,6 +233,42 @@ def merge(stores: Sequence[Store], path: Path | str, name: str | None = None) ->
             codes = np.concatenate(parts)
             writer.protocol(protocol, _always(codes))
     return Store(path)
+
+
+def _refuse_unlike(stores: Sequence[Store]) -> None:
+    """Raise `InputError` for stores that cannot become one (see `merge`)."""
+    if len(stores) < 2:
+        raise InputError(f"merge: expected at least two stores, got {len(stores)}")
+    for store in stores:
+        if (store.rate is None) != (stores[0].rate is None):
+            raise InputError(
+                f"{store.path}: expected a store that knows its frames a second as the others do;"
+                " see --rate"
+            )
+        if len(store.intervals):
+            raise InputError(
+                f"{store.path}: expected a store of clips, got whole recordings with intervals"
+            )
+    for store in stores:
+        wrong = look(store.clip, len(store), store.layout, rate=store.rate).sure
+        if wrong:
+            raise InputError(f"{store.path}: {wrong[0]}; import it again")
+    sets = {store.labels for store in stores}
+    if len(sets) > 1 and any(label.isdecimal() for one in sets for label in one):
+        raise InputError(
+            "merge: expected classes with names, got numbers, which may mean something else in"
+            " every store; import with --labels"
+        )
+
+
+def _as_in(first: Store, store: Store, number: int) -> np.ndarray:
+    """A clip of `store` in the layout and at the rate of `first`."""
+    clip = store.clip(number)
+    if store.layout.joints != first.layout.joints:
+        clip = retarget(clip, store.layout, first.layout)
+    if store.rate is not None and first.rate is not None and store.rate != first.rate:
+        clip = at_rate(clip, store.rate, first.rate)
+    return clip
 
 
 def _refuse_copies(stores: Sequence[Store]) -> None:
