@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -136,6 +136,8 @@ class Layout:
         Without `pairs` they are those of joints whose names say left and right.
         """
         try:
+            if strange := document.keys() - {each.name for each in fields(cls)}:
+                raise ValueError(", ".join(sorted(map(str, strange))))
             joints = tuple(str(joint) for joint in document["joints"])
             number = {joint: i for i, joint in enumerate(joints)}
             layout = cls(

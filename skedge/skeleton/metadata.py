@@ -101,26 +101,7 @@ class ModelMetadata:
     def from_json(cls, text: str | None, source: str) -> "ModelMetadata":
         """Read the document; raises `InputError` naming `source` if there is none, it is damaged,
         or it is too new."""
-        if text is None:
-            raise InputError(
-                f"{source}: expected a model made by `skedge export`, got one without {KEY!r}"
-                " metadata; export it again"
-            )
-        try:
-            if len(text) > LONGEST_DOCUMENT:
-                raise ValueError("too long")
-            document = dict(json.loads(text))
-            version = int(document.pop("version"))
-        except (KeyError, TypeError, ValueError, RecursionError):
-            damage = "expected a JSON object with a version"
-            raise InputError(
-                f"{source}: the {KEY!r} metadata is damaged ({damage}); export it again"
-            ) from None
-        if version > VERSION:
-            raise InputError(
-                f"{source}: metadata version {version} is newer than this skedge reads ({VERSION});"
-                " upgrade skedge"
-            )
+        document = _document(text, source)
         try:
             layout = Layout.from_dict(document.pop("layout"), f"{source}: layout")
             for name in ("labels", "streams"):
@@ -131,40 +112,7 @@ class ModelMetadata:
             metadata = cls(layout=layout, **document)
             _check_kinds(metadata)
             _check_size(metadata)
-            if (
-                metadata.persons < 1
-                or metadata.frames < 1
-                or not metadata.seconds > 0
-                or not metadata.labels
-            ):
-                raise ValueError("persons, frames, seconds and labels must be positive in number")
-            if not (
-                {
-                    *metadata.thresholds,
-                    *metadata.patience,
-                    *metadata.lasting,
-                    *metadata.upper_body,
-                }
-                <= {*metadata.labels}
-                and all(-60 < one < 60 for one in metadata.lags.values())
-            ):
-                raise ValueError(
-                    "thresholds, patience, lasting, lags and upper_body are of its labels, and"
-                    " possible"
-                )
-            check_beginnings(metadata.thresholds, metadata.patience, metadata.lasting)
-            if len(set(metadata.labels)) < len(metadata.labels):
-                raise ValueError("two labels are the same")
-            if metadata.hz is not None and not metadata.hz > 0:
-                raise ValueError(f"hz: expected frames a second above 0, got {metadata.hz}")
-            if metadata.time == "rate" and (metadata.hz is None or metadata.warm_up < 1):
-                raise ValueError(
-                    "a model of fixed rate needs hz above 0 and a warm-up from 1 frame"
-                )
-            if metadata.streaming is not None and (
-                metadata.hz is None or min(metadata.streaming.states.values()) < 1
-            ):
-                raise ValueError("a streaming model needs hz and states of 1 frame at least")
+            _check_values(metadata)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             if isinstance(error, InputError):
                 raise
@@ -179,6 +127,67 @@ class ModelMetadata:
         return metadata
 
 
+def _document(text: str | None, source: str) -> dict[str, Any]:
+    """The document without its version; raises `InputError` for one that cannot be read, or is too
+    new."""
+    if text is None:
+        raise InputError(
+            f"{source}: expected a model made by `skedge export`, got one without {KEY!r}"
+            " metadata; export it again"
+        )
+    try:
+        if len(text) > LONGEST_DOCUMENT:
+            raise ValueError("too long")
+        document = dict(json.loads(text))
+        version = int(document.pop("version"))
+    except (KeyError, TypeError, ValueError, OverflowError, RecursionError):
+        damage = "expected a JSON object with a version"
+        raise InputError(
+            f"{source}: the {KEY!r} metadata is damaged ({damage}); export it again"
+        ) from None
+    if version > VERSION:
+        raise InputError(
+            f"{source}: metadata version {version} is newer than this skedge reads ({VERSION});"
+            " upgrade skedge"
+        )
+    return document
+
+
+def _check_values(metadata: ModelMetadata) -> None:
+    """Raise `ValueError` for values that cannot be, alone or beside each other."""
+    if (
+        metadata.persons < 1
+        or metadata.frames < 1
+        or not metadata.seconds > 0
+        or not metadata.labels
+    ):
+        raise ValueError("persons, frames, seconds and labels must be positive in number")
+    if not (
+        {
+            *metadata.thresholds,
+            *metadata.patience,
+            *metadata.lasting,
+            *metadata.upper_body,
+        }
+        <= {*metadata.labels}
+        and all(-60 < one < 60 for one in metadata.lags.values())
+    ):
+        raise ValueError(
+            "thresholds, patience, lasting, lags and upper_body are of its labels, and possible"
+        )
+    check_beginnings(metadata.thresholds, metadata.patience, metadata.lasting)
+    if len(set(metadata.labels)) < len(metadata.labels):
+        raise ValueError("two labels are the same")
+    if metadata.hz is not None and not metadata.hz > 0:
+        raise ValueError(f"hz: expected frames a second above 0, got {metadata.hz}")
+    if metadata.time == "rate" and (metadata.hz is None or metadata.warm_up < 1):
+        raise ValueError("a model of fixed rate needs hz above 0 and a warm-up from 1 frame")
+    if metadata.streaming is not None and (
+        metadata.hz is None or min(metadata.streaming.states.values()) < 1
+    ):
+        raise ValueError("a streaming model needs hz and states of 1 frame at least")
+
+
 def check_beginnings(
     thresholds: dict[str, float], patience: dict[str, int], lasting: dict[str, float]
 ) -> None:
@@ -186,7 +195,7 @@ def check_beginnings(
     most = LARGEST["seconds"]
     for name, values, fine, expected in (
         ("thresholds", thresholds, lambda one: 0 <= one <= 1, "probabilities from 0 to 1"),
-        ("patience", patience, lambda one: one >= 1, "numbers of answers from 1"),
+        ("patience", patience, lambda one: one >= 1 and one % 1 == 0, "numbers of answers from 1"),
         ("lasting", lasting, lambda one: 0 < one <= most, f"seconds above 0, {most} at most"),
     ):
         for label, value in values.items():
@@ -220,5 +229,5 @@ def _check_size(metadata: ModelMetadata) -> None:
     streaming = metadata.streaming
     if streaming is not None:
         numbers = (streaming.settle, streaming.delay, *streaming.states.values())
-        if len(streaming.states) > MOST_STATES or max(numbers) > LARGEST["frames"]:
-            raise ValueError(f"{len(streaming.states)} states of up to {max(numbers)} frames")
+        if len(streaming.states) > MOST_STATES or not {*numbers} <= {*range(LARGEST["frames"] + 1)}:
+            raise ValueError(f"{len(streaming.states)} states of {numbers} frames")

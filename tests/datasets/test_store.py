@@ -463,7 +463,17 @@ DAMAGE = {
         lambda path: _change(path, version=2),
         r"version 2 is newer than .* \(1\); upgrade skedge",
     ),
+    "a version without end": (
+        lambda path: _change(path, version=float("inf")),
+        "store.json: a damaged store",
+    ),
     "no labels": (lambda path: _change(path, labels=None), "wrong kind: labels"),
+    "a label that is none": (
+        lambda path: _change(path, labels=["wave", None]),
+        "class called None",
+    ),
+    "no frames a second": (lambda path: _change(path, rate=0), "0 frames a second"),
+    "frames of no rate": (lambda path: _change(path, rate=float("nan")), "nan frames a second"),
     "a rate in words": (lambda path: _change(path, rate="fast"), "wrong kind: rate"),
     "a damaged layout": (lambda path: _change(path, layout={}), "layout: expected a layout"),
 }

@@ -138,6 +138,7 @@ DAMAGE = {
     "a joint in two pairs": _broken(pairs=[["left_eye", "right_eye"], ["left_eye", "right_ear"]]),
     "a pair of three": _broken(pairs=[["left_eye", "right_eye", "nose"]]),
     "bones as numbers": _broken(bones=3),
+    "pairs under another name": _broken(mirror=[["left_eye", "right_eye"]]),
 }
 
 

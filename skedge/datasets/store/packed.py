@@ -7,6 +7,7 @@ takes milliseconds whatever the size.
 
 import hashlib
 import json
+import math
 import os
 import secrets
 import shutil
@@ -517,7 +518,7 @@ class Store:
                 f"{self.path}: expected a store, got a folder without store.json; make one with"
                 " `skedge data import`"
             ) from None
-        except (OSError, KeyError, TypeError, ValueError):
+        except (OSError, KeyError, TypeError, ValueError, OverflowError, RecursionError):
             raise self._damaged("store.json", "expected a JSON object with a version") from None
         if version > VERSION:
             raise InputError(
@@ -534,10 +535,15 @@ class Store:
             "rows": int,
         }
         wrong = [key for key, kind in kinds.items() if not isinstance(document.get(key), kind)]
-        if wrong or not isinstance(document.get("rate", ""), int | float | None):
-            raise self._damaged(
-                "store.json", f"missing or of the wrong kind: {', '.join(wrong or ['rate'])}"
-            )
+        if not isinstance(document.get("rate", ""), int | float | None):
+            wrong.append("rate")
+        if wrong:
+            raise self._damaged("store.json", f"missing or of the wrong kind: {', '.join(wrong)}")
+        rate, labels = document["rate"], document["labels"]
+        if rate is not None and not 0 < rate < math.inf:
+            raise self._damaged("store.json", f"{rate} frames a second")
+        if strange := [label for label in labels if not isinstance(label, str)]:
+            raise self._damaged("store.json", f"a class called {str(strange[0])[:40]}")
         return document
 
     def _open(self, name: str, shape: tuple[int, ...]) -> np.ndarray:

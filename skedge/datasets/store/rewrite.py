@@ -188,8 +188,8 @@ def merge(stores: Sequence[Store], path: Path | str, name: str | None = None) ->
 
     Raises:
         InputError: for fewer than two stores, the same one twice, a layout that cannot be
-            retargeted, an unknown rate beside a known one, intervals, and where something is at `path`
-            already.
+            retargeted, an unknown rate beside a known one, intervals, and where there is something
+            at `path`.
     """
     _refuse_unlike(stores)
     first = stores[0]
