@@ -3,11 +3,12 @@ answers flicker.
 
 The rule, the same for the camera, for recordings and for choosing thresholds. The likeliest label
 of `patience` answers in a row, each at least as probable as the label's threshold, begins an event.
-It goes on while that label is at least half as far above chance (`KEPT`; one in the number of
-classes), likeliest or not, and has ended when that was not so for `debounce` seconds. A label with
-`lasting` seconds also begins where all answers of as long find it probable enough to go on, and
-more probable than all else together: a wave that is never quite sure is one when it lasts. The
-classes in `QUIET` never begin an event.
+That is meant for ten answers a second (`PACE`): where they come slower, fewer in a row begin it,
+but `FEWEST` at least, if they last as long. An event goes on while its label is at least half as
+far above chance (`KEPT`; one in the number of classes), likeliest or not, and has ended when that
+was not so for `debounce` seconds. A label with `lasting` seconds also begins where all answers of
+as long find it probable enough to go on, and more probable than all else together: a wave that is
+never quite sure is one when it lasts. The classes in `QUIET` never begin an event.
 
 An answer speaks of a moment before it. `lag_start` is how long before the first answer of its row
 an action begins, `lag_end` how long before its last answer it ends; the row of an event begins with
@@ -27,6 +28,8 @@ from skedge.skeleton.metadata import ModelMetadata
 # Nothing happens, or something that is none of the actions.
 QUIET = frozenset({"idle", "other"})
 THRESHOLD, PATIENCE, DEBOUNCE = 0.5, 3, 1.0
+# Answers a second for which a model's patience was chosen, and the fewest of slower ones.
+PACE, FEWEST = 10.0, 3
 # The threshold of a label that is to begin no event: no answer is as probable.
 NEVER = 2.0
 # What keeps an event going: this share of the way from chance to the probability that begins one.
@@ -196,7 +199,9 @@ class EventDetector:
     """Makes one person's answers into events by `rules`; answers come in the order of time."""
 
     rules: EventRules
+    # The label that is sure, since when, and in how many answers in a row.
     _label: int | None = field(default=None, init=False)
+    _sure_since: float = field(default=0.0, init=False)
     _sure: int = field(default=0, init=False)
     # The label that lasts, since when, and in how many answers.
     _lasting: int | None = field(default=None, init=False)
@@ -249,7 +254,7 @@ class EventDetector:
             if probability >= (HALF if row.lasted else rules.thresholds[number]):
                 row.add(probability)
         best = int(probabilities.argmax())
-        sure = self._is_sure(best, kept.get(best, -1.0))
+        sure = self._is_sure(best, kept.get(best, -1.0), seconds)
         lasts = self._lasts(best, kept.get(best, -1.0), seconds)
         if (sure or lasts) and best not in self._open:
             row = self._open[best] = self._rows[best]
@@ -258,14 +263,17 @@ class EventDetector:
             events.append(self._event(best, row, seconds))
         return tuple(events)
 
-    def _is_sure(self, best: int, probability: float) -> bool:
+    def _is_sure(self, best: int, probability: float, seconds: float) -> bool:
         """Whether the likeliest label has reached its threshold in enough answers in a row."""
         if probability < self.rules.thresholds[best]:
             self._label = None
             return False
-        self._sure = self._sure + 1 if best == self._label else 1
-        self._label = best
-        return bool(self._sure >= self.rules.patience[best])
+        if best != self._label:
+            self._label, self._sure_since, self._sure = best, seconds, 0
+        self._sure += 1
+        patience = self.rules.patience[best]
+        as_long = PACE * (seconds - self._sure_since) >= patience - 1 - 1e-6
+        return bool(self._sure >= patience or (self._sure >= FEWEST and as_long))
 
     def _lasts(self, best: int, probability: float, seconds: float) -> bool:
         """Whether the likeliest label has been more probable than all else for long enough."""

@@ -191,6 +191,37 @@ def test_slow_answers_do_not_end_what_goes_on() -> None:
     assert [event.ended for event in found] == [False]
 
 
+@pytest.mark.parametrize(
+    ("pace", "patience", "needed"),
+    [(30, 7, 7), (10, 7, 7), (5, 7, 4), (5, 5, 3), (5, 3, 3), (5, 2, 2), (2, 7, 3), (2, 1, 1)],
+)
+def test_slow_answers_are_awaited_no_longer_than_fast_ones(
+    pace: float, patience: int, needed: int
+) -> None:
+    """Seven answers in a row were 0.6 s at ten a second, and 1.2 s before a camera of five, when a
+    throw is over."""
+    for other in (0, 3):  # a row begins anew after something else
+        rows = [answer("idle", 0.9)] * other + [answer("wave", 0.9)] * needed
+        moments = 100 + np.arange(len(rows)) / pace
+        assert find_events(rules(patience), rows[:-1], moments[:-1]) == []
+        assert len(find_events(rules(patience), rows, moments)) == 1
+
+
+@given(answers, st.integers(1, 9), st.lists(st.sampled_from([0.05, 0.1, 0.15]), min_size=60))
+def test_patience_is_a_number_of_answers_at_the_usual_pace(
+    row: Row, patience: int, waits: list[float]
+) -> None:
+    """However a camera's jitter spreads them, as long as none is more than half an answer late."""
+    lateness, moments = 0.0, []
+    for number, wait in enumerate(waits[: len(row)]):
+        lateness = min(max(lateness + wait - HOP, 0.0), HOP / 2)
+        moments.append(number * HOP + lateness)
+    how = rules(patience, debounce=0)
+    late = find_events(how, [answer(*one) for one in row], moments)
+    exact = find_events(how, [answer(*one) for one in row], [i * HOP for i in range(len(row))])
+    assert [event.label for event in late] == [event.label for event in exact]
+
+
 @given(answers, st.integers(1, 4), debounces, lags, lags)
 def test_events_follow_the_rules(
     row: Row, patience: int, debounce: float, start: float, end: float
