@@ -96,7 +96,8 @@ def add_events(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--patience",
         type=int,
-        help="answers in a row that begin an event; by default as in the model's file",
+        help="answers in a row, at ten a second, that begin an event; by default as in the model's"
+        " file",
     )
     parser.add_argument(
         "--debounce",

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +38,10 @@ def test_pictures_are_left_out_for_all_people_alike(rate: float, camera: float, 
     for track in (one, *others):
         assert np.allclose(track.joints[:, 0, 0], (track.seconds - 5) * camera)
         assert {*track.seconds} == {*one.seconds[one.seconds >= track.seconds[0]]}
+
+
+def test_nobody_stays_nobody() -> None:
+    assert pace.slower(replace(recording(30, 30), people=()), 10).people == ()
 
 
 def test_every_rate_has_its_figures(

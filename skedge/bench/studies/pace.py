@@ -26,7 +26,7 @@ JITTER = 0.2
 def slower(recording: Recording, rate: float, seed: int = 0) -> Recording:
     """The recording with about `rate` pictures a second at the most."""
     rng = np.random.default_rng(seed)
-    moments = np.unique(np.concatenate([track.seconds for track in recording.people]))
+    moments = np.unique([seconds for track in recording.people for seconds in track.seconds])
     kept: list[int] = []
     done = -math.inf
     while (number := max(_newest(moments, done), kept[-1] + 1 if kept else 0)) < len(moments):
