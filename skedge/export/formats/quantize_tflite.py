@@ -49,7 +49,7 @@ class DynamicQuantizer:
 
     def __init__(self, content: bytes) -> None:
         self._content = content
-        self.parts = _operators(content)
+        self.parts = _operators(content, stored=True)
 
     def quantize(self, kept: Collection[str]) -> bytes:
         return _quantize(self._content, [_rule(DYNAMIC), _rule(None, kept)], None)
@@ -86,19 +86,32 @@ class StaticQuantizer:
         return _quantize(self._content, rules, self._ranges)
 
 
-def _operators(content: bytes) -> tuple[str, ...]:
-    """The nodes that the quantiser knows, by what it calls their scope: the names of their
-    outputs."""
+def _operators(content: bytes, stored: bool = False) -> tuple[str, ...]:
+    """The nodes that the quantiser knows, by what it calls their scope: the names of their outputs;
+    with `stored` only those whose stored numbers it can make int8."""
+    from ai_edge_litert.schema_py_generated import TensorType
+    from ai_edge_quantizer.recipe_manager import AlgorithmName, RecipeManager
     from ai_edge_quantizer.utils import tfl_flatbuffer_utils as files
 
     model = files.read_model(content)
     graph = model.subgraphs[0]
-    known = [
-        operator
-        for operator in graph.operators
-        if model.operatorCodes[operator.opcodeIndex].builtinCode in files.TFL_OP_CODE_TO_NAME
-    ]
-    return tuple(files.get_op_scope(operator, graph.tensors) for operator in known)
+    floats = {
+        number
+        for number, tensor in enumerate(graph.tensors)
+        if tensor.type == TensorType.FLOAT32 and model.buffers[tensor.buffer].data is not None
+    }
+    recipe = RecipeManager()
+    recipe.load_quantization_recipe([_rule(DYNAMIC)])
+    names = []
+    for operator in graph.operators:
+        code = model.operatorCodes[operator.opcodeIndex].builtinCode
+        if code not in files.TFL_OP_CODE_TO_NAME:
+            continue
+        name = files.get_op_scope(operator, graph.tensors)
+        how, _ = recipe.get_quantization_configs(files.TFL_OP_CODE_TO_NAME[code], name)
+        if not stored or (how != AlgorithmName.NO_QUANTIZE and floats & set(operator.inputs)):
+            names.append(name)
+    return tuple(names)
 
 
 def _rule(
