@@ -127,6 +127,25 @@ def test_a_recording_is_not_remembered_in_the_next(streaming_model: Path, tmp_pa
     assert (figures["events"], figures["right"], figures["recall"]) == (1, 1, 50)
 
 
+def test_a_model_that_was_in_use_measures_the_same_and_is_in_use_again(
+    streaming_model: Path, tmp_path: Path
+) -> None:
+    """What a camera showed before must not be in the figures, nor the recordings in what it shows
+    after."""
+    store = write_store(tmp_path / "store", STORE)
+    recognizer = Recognizer.load(streaming_model)
+    expected = evaluate_online(recognizer, store, "all").figures
+    waving = recording(60, [(0, 0, 60)])[0]
+    for _ in range(2):
+        begun = [
+            event.label
+            for number, joints in enumerate(waving)
+            for event in recognizer.update(joints, number / RATE).events
+        ]
+        assert begun == ["wave"]
+        assert evaluate_online(recognizer, store, "all").figures == expected
+
+
 def test_false_alarms_and_idling(streaming_model: Path, tmp_path: Path) -> None:
     doing = [(0, 40, 80), (2, 80, 120), (1, 130, 170)]
     store = write_store(tmp_path / "store", [(recording(200, doing), [(0, 40, 80), (2, 80, 120)])])
