@@ -20,6 +20,7 @@ from skedge.edge_runtime.scoring.everyday import (
     Answers,
     Recording,
     Span,
+    Track,
     Watched,
     count,
     curve,
@@ -28,8 +29,9 @@ from skedge.edge_runtime.scoring.everyday import (
     read_recordings,
     watch,
 )
-from skedge.skeleton import load_layout
+from skedge.skeleton import InputError, load_layout
 from skedge.skeleton.hanging import leg_joints
+from tests.edge_runtime.edge_models import STREAMING, write_streaming_model
 
 LABELS = ("wave", "kick", "other", "idle")
 RULES = EventRules(LABELS, np.full(4, 0.5), np.full(4, 2), debounce=1.0)
@@ -89,6 +91,18 @@ def test_an_event_outside_of_its_interval_is_false() -> None:
     assert count([early], RULES).false["recording", "wave"] == 1
     assert count([there], RULES).right["wave"] == 1
     assert not count([there], RULES).false
+
+
+@pytest.mark.parametrize(("start", "end"), [(3, 6), (0, 3)])
+def test_a_recording_of_an_action_at_one_end_is_no_clip_of_it(start: int, end: int) -> None:
+    """One that ended with a wave was a clip of waving: all of its minutes were the action's, and
+    its last answer counted."""
+    day = seen(KICKING, kind="recording", spans=[Span("wave", start, end)])
+    clip = seen(KICKING, kind="wave", spans=[Span("wave", 0, 6)])
+    expected = figures(count([clip], RULES))
+    alone, both = figures(count([day], RULES)), figures(count([day, clip], RULES))
+    for name in ("wrong_per_minute", "last_answer", "answered"):
+        assert (alone[name], both[name]) == (None, expected[name])
 
 
 def test_the_delay_is_from_the_start_to_the_announcement() -> None:
@@ -209,6 +223,33 @@ def test_the_measure_has_the_events_that_the_live_view_has(dataset: Callable[[st
             begun += sum(not one.event.ended for one in outlook.happenings)
         recognizer.reset()
         assert tally.events == begun, file.name
+
+
+def test_a_model_that_was_in_use_measures_the_same_and_is_in_use_again(
+    streaming_model: Path,
+) -> None:
+    """What a camera showed before must not be in the figures, nor the recordings in what it shows
+    after."""
+    layout = load_layout("ntu25")
+    joints = np.zeros((60, 25, 3), np.float32)
+    joints[20:40, 0, 1] = 9
+    film = Recording("day", "day", layout, (Track(5 + np.arange(60) / 20, joints),), (), 8.0)
+    recognizer = Recognizer.load(streaming_model)
+    ((expected,),) = (one.people for one in watch(recognizer, [film]))
+    assert len(expected.seconds) > 10
+    assert expected.earliest == 5.0
+    for _ in range(2):
+        for number, place in enumerate(joints[::-1]):
+            recognizer.update(place, number / 20)
+        ((found,),) = (one.people for one in watch(recognizer, [film]))
+        np.testing.assert_array_equal(found.seconds, expected.seconds)
+        np.testing.assert_array_equal(found.probabilities, expected.probabilities)
+
+
+def test_a_model_of_two_people_is_not_measured_by_one(tmp_path: Path) -> None:
+    model = write_streaming_model(tmp_path / "pair.onnx", replace(STREAMING, persons=2))
+    with pytest.raises(InputError, match=r"one person, got one of 2; .*`skedge evaluate online`"):
+        list(watch(Recognizer.load(model), []))
 
 
 def test_every_recording_has_its_own_performances(tmp_path: Path) -> None:

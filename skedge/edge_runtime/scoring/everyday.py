@@ -319,13 +319,14 @@ def _count_one(tally: Tally, watched: Watched, rules: EventRules) -> None:
     )
     tally.events += len(events)
     tally.seconds += recording.duration
-    whole = len(recording.spans) == 1 and recording.spans[0].end >= recording.duration
+    spans = recording.spans
+    whole = len(spans) == 1 and spans[0].start <= 0 and spans[0].end >= recording.duration
     hit: dict[Span, float] = {}
     for event in events:
         assert event.end is not None
         fits = [
             span
-            for span in recording.spans
+            for span in spans
             if span.label == event.label and span.start < event.end and event.start < span.end
         ]
         if fits:
@@ -335,14 +336,14 @@ def _count_one(tally: Tally, watched: Watched, rules: EventRules) -> None:
         else:
             tally.false[recording.kind, event.label] += 1
             tally.wrong += whole
-            tally.idle += not recording.spans
-    for span in recording.spans:
+            tally.idle += not spans
+    for span in spans:
         tally.performances[span.label] += 1
         tally.right[span.label] += span in hit
     tally.delays += hit.values()
     if whole:
         tally.performing += recording.duration
-    elif not recording.spans:
+    elif not spans:
         tally.other += recording.duration
     if whole and len(watched.people) == 1:
         (answers,) = watched.people
@@ -350,7 +351,7 @@ def _count_one(tally: Tally, watched: Watched, rules: EventRules) -> None:
         if len(answers.seconds):
             tally.answered += 1
             label = rules.labels[int(answers.probabilities[-1].argmax())]
-            tally.last += label == recording.spans[0].label
+            tally.last += label == spans[0].label
 
 
 def _events(rules: EventRules, answers: Answers) -> Iterator[Event]:
