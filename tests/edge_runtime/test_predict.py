@@ -9,7 +9,7 @@ import pytest
 
 from skedge.datasets.store import PARTS, StoreWriter
 from skedge.edge_runtime import Recognizer
-from skedge.edge_runtime.scoring.predict import Classes, predict_file, predict_store
+from skedge.edge_runtime.scoring.predict import Classes, predict_file, predict_store, understood
 from skedge.skeleton import InputError, load_layout, retarget
 from tests.edge_runtime.edge_models import METADATA, metadata, walk, write_model
 from tests.edge_runtime.test_guard import NTU, standing
@@ -243,6 +243,23 @@ def test_one_array_of_any_name(model: Path, tmp_path: Path) -> None:
     assert predict_file(model, tmp_path / "one.npz").label in METADATA.labels
 
 
+def test_a_joint_that_is_lost_in_one_frame_is_lost_in_that_one_alone() -> None:
+    clip = standing(60)
+    holed = clip.copy()
+    holed[20, 7, 1] = np.nan
+    expected = clip.copy()
+    expected[20, 7] = np.nan
+    joints, notes = understood(holed, NTU, None, "clip.npy", rate=30)
+    np.testing.assert_array_equal(joints, expected.astype(np.float32))
+    assert notes == []
+
+
+def test_joints_that_are_not_those_of_the_layout_named_are_refused() -> None:
+    """By the model's own number of joints, a clip would pass for one of the model's layout."""
+    with pytest.raises(InputError, match="expected 20 joints"):
+        understood(standing(60), NTU, "kinect20", "clip.npy")
+
+
 class Trap:
     def __reduce__(self) -> tuple[object, tuple[str]]:
         return Path.touch, (Path("trapped"),)
@@ -253,7 +270,9 @@ def test_wrong_files(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     np.save("count.npy", np.zeros((30, 20, 3)))
     np.save("absent.npy", np.full((30, 25, 3), np.nan))
     np.save("flat.npy", np.zeros(30))
+    np.save("planar.npy", np.zeros((30, 25, 2)))
     np.save("text.npy", np.array(["a", "b"]))
+    np.save("table.npy", np.full((30, 25, 3), "a"))
     np.savez("many.npz", a=np.zeros(3), b=np.zeros(3))
     np.savez("none.npz")
     np.savez("poses.npz", picture=[0], person=[1], joints=np.zeros((1, 33, 3)), rate=30.0)
@@ -270,7 +289,9 @@ def test_wrong_files(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         for name, expected in (
             ("count.npy", "expected 25 joints"),
             ("flat.npy", "expected shape (frames, joints, 3)"),
+            ("planar.npy", "expected shape (frames, joints, 3)"),
             ("text.npy", "array of coordinates"),
+            ("table.npy", "array of coordinates"),
             ("many.npz", "one called joints, got a, b"),
             ("none.npz", "one called joints, got none"),
             ("poses.npz", "got a pose recording; see `skedge evaluate everyday --data poses.npz`"),
