@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from skedge.skeleton import InputError
-from skedge.tables import evaluations, write_report
+from skedge.tables import evaluations, formats, write_report
 
 
 def put(folder: Path, **metrics: object) -> None:
@@ -138,3 +138,62 @@ def test_no_figure_of_a_run_is_cut(
         assert figure in shown
     for column in ("top-1", "top-5", "ms", "MB", "KB", "params", "MMAC"):
         assert column in shown
+
+
+def cells(text: str) -> dict[str, dict[str, str]]:
+    """The rows of a Markdown table by their first cell, each with its cells by their column."""
+    lines = [line.strip("|").split("|") for line in text.splitlines() if line.startswith("|")]
+    head, _, *rows = [[cell.strip() for cell in line] for line in lines]
+    return {row[0]: dict(zip(head[1:], row[1:], strict=True)) for row in rows}
+
+
+def test_every_figure_of_a_run_is_below_its_own_title(tmp_path: Path) -> None:
+    edge = {"top1": 76.54, "clips": 9, "notes": ["joints retargeted"]}
+    report = {
+        "recipe": {"name": "utd", "input": {"part": "val"}},
+        "store": {"name": "synthetic"},
+        "accuracy": {"probe": {"top1": 61.25, "top5": 98.7}},
+        "bench": {"models": [model("student")]},
+        "recognizer": {"whole clips": edge},
+    }
+    write_report(report, tmp_path, Console(quiet=True))
+    text = (tmp_path / "report.md").read_text()
+    none = dict.fromkeys(["ms", "MB", "KB", "params", "MMAC"], "")
+    costs = {"ms": "123.456", "MB": "123.4", "KB": "12345", "params": "1234 k", "MMAC": "5678"}
+    assert cells(text) == {
+        "probe": {"top-1": "61.2", "top-5": "98.7"} | none,
+        "student.onnx, 1 thread": {"top-1": "100.0", "top-5": "99.9"} | costs,
+        "Recognizer, whole clips": {"top-1": "76.5", "top-5": ""} | none,
+    }
+    assert text.startswith("# utd on synthetic, part val\n")
+    assert "`Recognizer`, whole clips: 76.54 % of 9 clips.\n- joints retargeted\n" in text
+    assert text.endswith("## Recipe\n\n```yaml\nname: utd\ninput:\n  part: val\n```\n")
+    assert json.loads((tmp_path / "report.json").read_text()) == report
+
+
+def test_every_figure_of_an_exported_file_is_below_its_own_title() -> None:
+    found = {"bytes": 61_344, "largest_difference": 0.0123, "agreement": 0.9875, "clips": 80}
+    found |= {"accuracy_lost": 0.25}
+    costs = {
+        "file": {"name": "int8.onnx"},
+        "latency": {"p50_ms": 1.5, "min_ms": 1.25},
+        "process": {"peak_rss_bytes": 62e6, "rss_above_imported_bytes": 9e6},
+    }
+    exported = {
+        "int8.onnx": found | {"left_in_float": ["a", "b"]},
+        "fp32.onnx": found,
+        "fp16.onnx": {"refused": "differs"},
+    }
+    models = [costs, costs | {"file": {"name": "fp32.onnx"}, "latency": {"p50_ms": 9, "min_ms": 8}}]
+    report = {"exported": exported, "bench": {"models": models}, "removed": [], "others": []}
+    text = formats(report)
+    shown = cells(text)
+    assert shown["int8.onnx"] == {
+        "KB": "61", "p50 ms": "1.500", "fastest ms": "1.250", "peak RSS MB": "62.0",
+        "largest difference": "0.012", "agreement %": "98.75", "points lost": "0.25",
+        "in float": "2",
+    }  # fmt: skip
+    other = {"p50 ms": "9.000", "fastest ms": "8.000", "in float": ""}
+    assert shown["fp32.onnx"] == shown["int8.onnx"] | other
+    assert [cell for cell in shown["fp16.onnx"].values() if cell] == ["differs"]
+    assert "on 80 held-out clips" in text

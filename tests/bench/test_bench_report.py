@@ -345,6 +345,18 @@ def test_an_accuracy_says_what_it_was_measured_on(
     assert "Accuracy of student: 40 of the clips that it was measured on trained the model." in made
 
 
+def test_a_model_that_was_not_measured_in_quiet_is_named(document: dict[str, Any]) -> None:
+    changed = json.loads(json.dumps(document))
+    changed["conditions"]["warnings"] = []
+    for model in changed["models"]:
+        model["latency"]["noisy"] = False
+    assert report.spoiled(changed) == []
+    changed["models"][1]["latency"]["noisy"] = True
+    (line,) = report.spoiled(changed)
+    assert line.startswith("Noisy: student: ")
+    assert f"**{line}**" in report.markdown(changed)
+
+
 def test_the_table_gives_each_model_its_own_memory(document: dict[str, Any]) -> None:
     head, rows = report.rows(document)
     for model, row in zip(document["models"], rows, strict=False):
