@@ -168,6 +168,7 @@ def test_nearest_neighbours_are_scikit_learns_on_the_features(
         encoders={"joint": encoder_run, "bone": encoder_run},
     )
     assert two["top1"] == metrics["top1"], "the same stream twice changes nothing"
+    assert (metrics["stream"], two["stream"]) == ("joint", "three"), "the row's name in a table"
 
 
 def test_streams_similarities_are_added_with_their_weights(
