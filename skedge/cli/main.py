@@ -173,6 +173,10 @@ def _run_command(arguments: list[str]) -> None:
             f"`skedge {name}` needs {package}, which is not installed here:"
             f" {install_hint(EXTRAS[package])}",
         )
+    except ImportError as error:  # what a library in C makes of Ctrl-C
+        if not isinstance(error.__cause__, KeyboardInterrupt):
+            raise
+        stop(130, f"interrupted{_GOES_ON.get(name, '')}")
     except OSError as error:
         stop(2, f"{error.filename or name}: {reason(error)}")
     except RuntimeError as error:

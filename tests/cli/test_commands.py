@@ -65,6 +65,31 @@ def test_a_checkout_that_nobody_installed_says_how() -> None:
     assert line.endswith(f'-m pip install "{checkout}"')
 
 
+@pytest.mark.parametrize(
+    ("at", "raised"),
+    [
+        ("jsonargparse", "KeyboardInterrupt"),
+        ("skedge.datasets.store", "KeyboardInterrupt"),
+        ("skedge.datasets.store", "ImportError('initialization failed') from KeyboardInterrupt()"),
+    ],
+)
+def test_ctrl_c_in_the_first_second_ends_in_one_line(at: str, raised: str) -> None:
+    """While skedge or a library was still being imported, it ended in a traceback; ONNX Runtime
+    makes an error of its own of it."""
+    code = f"""
+import sys
+class Pressed:
+    def find_spec(self, name, *_):
+        if name == {at!r}:
+            raise {raised}
+sys.meta_path.insert(0, Pressed())
+from skedge.cli import main
+main(["data", "info", "nowhere"])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (130, "skedge: interrupted\n")
+
+
 def test_a_run_ends_in_a_table_a_report_and_a_model(first_run: str, run: Path) -> None:
     shown = first_run
     for row in (
