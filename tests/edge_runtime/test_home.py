@@ -412,6 +412,20 @@ def test_home_assistant_finds_the_device(broker: Mosquitto) -> None:
         listener.close()
 
 
+def test_two_devices_with_names_in_another_script_are_two(broker: Mosquitto) -> None:
+    """A kitchen and a bathroom in Cyrillic were both `_____`, and put each other out for ever."""
+    houses = [House(Broker(broker.url), name) for name in ("кухня", "ванна", "кухня 1", "ванна 1")]
+    try:
+        found = [house.home.discovery() for house in houses]
+        assert len({one["availability_topic"] for one in found}) == 4
+        for one in found:
+            (name,) = one["device"]["identifiers"]
+            assert re.fullmatch(r"skedge_[a-zA-Z0-9_-]+", name), "Home Assistant takes no other"
+    finally:
+        for house in houses:
+            house.close()
+
+
 @pytest.mark.parametrize(
     ("url", "message"),
     [

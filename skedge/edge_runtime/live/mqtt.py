@@ -4,6 +4,7 @@ import json
 import re
 import ssl
 import threading
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -133,7 +134,7 @@ class Home:
         self._device = device
         self._labels = labels
         self._known: tuple[str, ...] = ()
-        self._name = re.sub(r"[^a-zA-Z0-9_-]", "_", device) or "_"
+        self._name = _plain(device)
         self._base = f"skedge/{self._name}"
         self._begun = 0
         self._doing: dict[int, str] = {}
@@ -291,3 +292,12 @@ class Home:
         self._live.lost["mqtt"] += 1
         if self._live.lost["mqtt"] == 1:
             self._live.note(f"mqtt: {HELD} messages wait for the broker, and later events are lost")
+
+
+def _plain(device: str) -> str:
+    """A device's name in the letters that Home Assistant takes. One of other letters alone gets a
+    checksum: else all of its length were the same device, and took the broker from each other."""
+    name = re.sub(r"[^a-zA-Z0-9_-]", "_", device) or "_"
+    if re.search("[a-zA-Z]", name) or not any(map(str.isalpha, device)):
+        return name
+    return f"{name}_{zlib.crc32(device.encode(errors='surrogatepass')):08x}"
