@@ -73,6 +73,15 @@ def check_folder(folder: Path) -> None:
         ) from None
 
 
+def takes_files(folder: Path) -> bool:
+    """Whether it is a folder in which a file can be made now."""
+    try:
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError:
+        return False
+    return True
+
+
 def absent(folder: Path) -> list[Path]:
     """The folders that are to be made for `folder`, from the innermost one on."""
     return [one for one in (folder, *folder.parents) if not one.exists()]

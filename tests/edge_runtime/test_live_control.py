@@ -233,6 +233,7 @@ def test_a_recording_may_be_given_up(room: Room) -> None:
         ({"lesson": {"record": "a\x1bb", "clips": 5}}, "printable"),
         ({"lesson": {"record": "ring", "clips": 51}}, "from 1 to 50"),
         ({"lesson": {"record": "ring", "clips": 0}}, "from 1 to 50"),
+        ({"lesson": {"record": "ring", "clips": True}}, "expected record and clips"),
         ({"rotation": 45}, "rotation"),
         (
             {"unknown": 1},

@@ -384,6 +384,7 @@ class TestPictures:
             tmp_path / "there.mp4",
             tmp_path / "film.gif",
             tmp_path / "nowhere" / "film.mp4",
+            tmp_path / "there.mp4" / "film.mp4",
         ):
             with pytest.raises(InputError, match="--record"):
                 Film(path)

@@ -252,6 +252,17 @@ def test_a_path_that_is_neither_a_file_nor_a_folder_is_refused(tmp_path: Path) -
         PoseFile(tmp_path / "seen")
 
 
+@pytest.mark.parametrize("room", ["a-file", "nowhere"])
+def test_a_place_that_takes_no_file_is_refused_before_anybody_is_seen(
+    tmp_path: Path, room: str
+) -> None:
+    """A file in the place of the folder was found out after the recording, whose bodies were
+    lost."""
+    (tmp_path / "a-file").write_text("mine")
+    with pytest.raises(InputError, match=f"{room} is no folder that can be written to"):
+        PoseFile(tmp_path / room / "seen.npz")
+
+
 def test_a_disk_that_is_full_at_the_end_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

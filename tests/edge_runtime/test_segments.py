@@ -189,7 +189,7 @@ def test_a_disk_that_takes_no_more_ends_nothing(
     """An old memory card turns read-only: events go on, and the status says so."""
     there = Segments(tmp_path / "films", seconds=1)
     record(there, 0.5)
-    monkeypatch.setattr("skedge.edge_runtime.live.film.os.access", lambda path, mode: False)
+    monkeypatch.setattr("skedge.edge_runtime.live.film.takes_files", lambda folder: False)
     studio = picture.Studio(None, there)
     for number in range(60):
         seen = Observation(Frame(Pictures().picture(number), 0.5 + number / 20), (), NTU, 0.0)

@@ -94,7 +94,7 @@ class Control:
         if not isinstance(wanted, Mapping):
             raise InputError("lesson: expected an object")
         match dict(wanted):
-            case {"record": str(label), "clips": int(clips)}:
+            case {"record": str(label), "clips": int(clips)} if not isinstance(clips, bool):
                 self._lessons.record(label, clips)
             case {"stop": True}:
                 self._lessons.stop()

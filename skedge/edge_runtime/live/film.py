@@ -10,7 +10,7 @@ import numpy as np
 
 from skedge.edge_runtime.sources.opencv import opencv
 from skedge.skeleton.errors import InputError
-from skedge.skeleton.files import RESERVE
+from skedge.skeleton.files import RESERVE, takes_files
 
 RECORDED_RATE = 20
 # Frames of the recording between two looks at the disk.
@@ -45,7 +45,7 @@ class Film:
             )
         if os.path.lexists(path):
             raise InputError(f"--record: {path} exists already; name another file")
-        if not os.access(path.parent, os.W_OK):
+        if not takes_files(path.parent):
             raise InputError(f"--record: {path.parent} is no folder that can be written to")
         self._partial = partial_of(path)
         self._writer: cv2.VideoWriter | None = None

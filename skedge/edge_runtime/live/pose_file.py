@@ -14,7 +14,7 @@ from skedge.datasets.poses import PoseWriter
 from skedge.edge_runtime.live.actions import Observation, Outlook
 from skedge.edge_runtime.live.pipeline import Consumer
 from skedge.skeleton.errors import InputError, reason
-from skedge.skeleton.files import RESERVE, locked
+from skedge.skeleton.files import RESERVE, locked, takes_files
 from skedge.skeleton.layout import Layout
 
 # So many bodies are kept in memory at the most: some four hours of one person, 300 MB.
@@ -54,7 +54,7 @@ class PoseFile:
         elif os.path.lexists(path):
             raise InputError(f"--record-poses: {path} exists already; name another file")
         room = path if self._folder else path.parent
-        if not os.access(room, os.W_OK):
+        if not takes_files(room):
             raise InputError(f"--record-poses: {room} is no folder that can be written to")
         self._held = ExitStack()
         if self._folder:
