@@ -197,7 +197,7 @@ def record_command(parser: ArgumentParser) -> Callable[[Any], None]:
         )
         first, last = Store(args.out).index["name"][[-added, -1]]
         named = first if added == 1 else f"{first} to {last}"
-        print(f"{added} clips of {args.label!r} added ({named}); {args.out} holds {there}")
+        print(f"{added} clips of {takes.label!r} added ({named}); {args.out} holds {there}")
 
     return main
 

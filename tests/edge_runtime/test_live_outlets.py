@@ -388,6 +388,8 @@ class TestPictures:
         ):
             with pytest.raises(InputError, match="--record"):
                 Film(path)
+        with pytest.raises(InputError, match=r"or a folder \(no suffix\), got .*films\.2026"):
+            Film(tmp_path / "films.2026")
         Film(tmp_path / "unused.mp4").close()
         assert [one.name for one in tmp_path.iterdir()] == ["there.mp4"]
 

@@ -76,6 +76,21 @@ def test_nothing_begins_before_a_whole_body_is_in_view() -> None:
     assert told[-1][0] == pytest.approx(8, abs=0.1)
 
 
+def test_spaces_around_a_label_are_none_of_it() -> None:
+    """` wave ` was an action of its own beside `wave`, and --threshold found no such label."""
+    takes = Takes(" wave  ", 1, 1.0, countdown=0.0)
+    play(takes, one, 3)
+    assert [clip.label for clip in takes.clips] == ["wave"]
+
+
+def test_who_is_seen_from_the_hips_up_is_recorded_and_shown_as_seen() -> None:
+    """At a desk nobody's legs are in view."""
+    takes = Takes("wave", 1, 1.0, countdown=0.0)
+    told = play(takes, lambda seconds: (Person(1, body(seconds), whole=False, upper=True),), 3)
+    assert takes.complete
+    assert all(answer.whole for _, outlook in told for answer in outlook.answers)
+
+
 def test_who_leaves_during_a_take_does_it_again() -> None:
     def away(seconds: float) -> tuple[Person, ...]:
         return () if 1.5 < seconds < 2.5 else one(seconds)
@@ -124,6 +139,7 @@ def test_the_largest_one_is_recorded_and_stays_the_one() -> None:
         ({"countdown": -1.0}, "--countdown"),
         ({"seconds": np.nan}, "--sec"),
         ({"label": ""}, "label of 1 to 240 printable"),
+        ({"label": " "}, "label of 1 to 240 printable"),
         ({"label": "wave\tback"}, "label of 1 to 240 printable"),
         ({"label": "w" * 241}, "label of 1 to 240 printable"),
         ({"subject": 2**31}, "--subject"),
@@ -164,7 +180,7 @@ class TestCommand:
         self, record: Callable[..., None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         model = quick_model(tmp_path / "m.onnx", labels=("wave", "clap", "squat"))
-        record("ring", "--clips", 2, "--model", model, "--subject", 3)
+        record(" ring", "--clips", 2, "--model", model, "--subject", 3)
         record("bow", "--clips", 1, "--seconds", 2, "--countdown", 0)
         shown = capsys.readouterr().out
         assert "2 clips of 'ring' added (ring-1 to ring-2); " in shown

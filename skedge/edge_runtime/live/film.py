@@ -41,7 +41,8 @@ class Film:
         self.problem = ""
         if path.suffix.lower() not in SUFFIXES:
             raise InputError(
-                f"--record: expected a file that ends in {', '.join(SUFFIXES)}, got {path}"
+                f"--record: expected a file that ends in {', '.join(SUFFIXES)}, or a folder (no"
+                f" suffix), got {path}"
             )
         if os.path.lexists(path):
             raise InputError(f"--record: {path} exists already; name another file")

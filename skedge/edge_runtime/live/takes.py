@@ -32,6 +32,7 @@ class Takes:
     def __init__(
         self, label: str, count: int, seconds: float, countdown: float = 3.0, subject: int = -1
     ) -> None:
+        label = label.strip()
         for name, value, least in (
             ("--clips", count, 1),
             ("--seconds", seconds, 0.5),
