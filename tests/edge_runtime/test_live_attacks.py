@@ -209,6 +209,12 @@ def test_no_number_of_addresses_guesses_more_than_so_often(tries: list[tuple[int
     assert passed <= FREE_OF_ALL + clock.now / guesses.RECOVERY_OF_ALL + 1
 
 
+def test_a_thousand_computers_at_once_have_fifty_guesses_together() -> None:
+    one = Guesses(lambda text: None, Clock())
+    tries = [one.tried(f"10.0.{n >> 8}.{n & 255}", right=False) for n in range(1000)]
+    assert tries.count(0) == FREE_OF_ALL
+
+
 def test_guesses_side_by_side_are_no_more_than_one_after_the_other() -> None:
     """48 connections could be let through before the first wrong token of theirs was counted."""
 
@@ -263,6 +269,34 @@ def test_the_crowd_is_bounded_and_viewers_stay(steps: list[tuple[str, int]]) -> 
     assert not any(one.sent_away for one in viewers)
     places: list[str] = [guest.address for guest in there._guests.values()]
     assert all(places.count(address) <= crowd.PER_ADDRESS for address in places)
+
+
+def test_who_holds_most_places_makes_room_and_viewers_never_do() -> None:
+    """The oldest that only waits goes: of one's own address where that has too many, else of the
+    address with most."""
+    there = Crowd()
+    alone = Crowd()
+    greedy = [_Connection(number) for number in range(crowd.PER_ADDRESS + 1)]
+    for one in greedy:
+        assert alone.enter(one, "10.0.0.1")
+    assert greedy.pop(0).sent_away, "it has too many, although there is room"
+    modest = [_Connection(100 + number) for number in range(crowd.CONNECTIONS - len(greedy))]
+    for one in modest:
+        assert there.enter(one, "10.0.0.2")
+    for one in greedy:
+        assert there.enter(one, "10.0.0.1")
+    there.admit(greedy[0])
+    assert there.enter(_Connection(200), "10.0.0.3")
+    assert there.enter(_Connection(201), "10.0.0.1")
+    assert [one.number for one in [*greedy, *modest] if one.sent_away] == [2, 3]
+    full = Crowd()
+    for one in (viewers := [_Connection(number) for number in range(crowd.CONNECTIONS)]):
+        assert full.enter(one, f"10.0.0.{one.number % 2}")
+        full.admit(one)
+    assert not full.enter(_Connection(300), "10.0.0.3")
+    full.leave(viewers[0])
+    assert full.enter(_Connection(301), "10.0.0.3")
+    assert not any(one.sent_away for one in viewers)
 
 
 class _Connection:

@@ -22,6 +22,7 @@ from skedge.edge_runtime.live.run import open_camera
 from skedge.edge_runtime.live.telling import Telling, deliver_all, say_given_up, tell
 from skedge.skeleton import InputError, load_layout
 from tests.edge_runtime.live_fakes import NTU, Pictures, Pose, body, quick_recognizer
+from tests.edge_runtime.waiting import wait_until
 
 
 class TestMachine:
@@ -159,6 +160,28 @@ class TestHook:
         crew.stop()
         assert crew.join(30) == []
         assert told == [-1, *range(500, HELD + 500)]
+
+    def test_events_come_at_once_and_those_of_the_very_end_too(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """What goes on when the live view ends is an event only after it was told to end."""
+        monkeypatch.setattr("skedge.edge_runtime.live.outlets.LAST_WORDS", 30.0)
+        crew, followed, told = Crew(), threading.Event(), []
+        outlet = Outlet("hook", told.append, lambda error: None, after=[followed])
+        idle = Outlet("idle", told.append, lambda error: None)
+        for one in (outlet, idle):
+            one.start(crew)
+        outlet.put({"event": 1})
+        wait_until(lambda: told == [{"event": 1}])
+        time.sleep(0.05)  # it has nothing to do, and must be woken
+        crew.stop()
+        time.sleep(0.05)
+        assert not outlet.ended.is_set()
+        outlet.put({"event": 2})
+        followed.set()
+        assert outlet.ended.wait(10)
+        assert idle.ended.wait(10)
+        assert told == [{"event": 1}, {"event": 2}]
 
     def test_what_a_stuck_hook_loses_is_said_once_and_counted(self, tmp_path: Path) -> None:
         """Nothing mentioned it: neither a note nor the metrics."""
