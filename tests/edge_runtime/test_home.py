@@ -244,6 +244,32 @@ def test_events_wait_for_a_broker_that_is_away(broker: Mosquitto) -> None:
         house.close()
 
 
+def test_the_state_takes_no_place_of_events_and_is_sent_where_it_has_changed(
+    broker: Mosquitto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One a second would fill all places in a quarter of an hour without the broker."""
+    monkeypatch.setattr(mqtt, "STATE_SECONDS", 0.02)
+    house = House(Broker(broker.url))
+    try:
+        wait_until(lambda: house.home._told is not None and house.home._waiting == 0)
+        sent: list[str] = []
+        publish = house.home._client.publish
+        monkeypatch.setattr(
+            house.home._client,
+            "publish",
+            lambda topic, *more, **how: sent.append(topic) or publish(topic, *more, **how),
+        )
+        time.sleep(0.3)
+        assert sent == []
+        broker.stop()
+        wait_until(lambda: not house.home._client.is_connected())
+        house.happens(1, "clap", "begun")
+        time.sleep(0.3)
+        assert sent == ["skedge/the_hall/event"]
+    finally:
+        house.close()
+
+
 def test_what_was_taught_meanwhile_is_known_before_it_happens(broker: Mosquitto) -> None:
     """Home Assistant takes no event whose type it has not been told."""
     topic = "homeassistant/device/skedge_the_hall/config"
@@ -426,6 +452,12 @@ def test_two_devices_with_names_in_another_script_are_two(broker: Mosquitto) -> 
     finally:
         for house in houses:
             house.close()
+
+
+@pytest.mark.parametrize(("url", "port"), [("mqtt://house", 1883), ("mqtts://house", 8883)])
+def test_a_broker_is_at_the_usual_port_where_none_is_named(url: str, port: int) -> None:
+    live = Live(Pictures(), Pose(), Pose().layout, Nothing())
+    assert Home(Broker(url), "hall", lambda: LABELS, live)._client.port == port
 
 
 @pytest.mark.parametrize(
