@@ -66,6 +66,20 @@ class TestMachine:
     ) -> None:
         assert throttled(self.board(tmp_path, throttled=bits)) == reasons
 
+    @pytest.mark.parametrize(
+        ("said", "reasons"),
+        [("echo throttled=0x50005", ["under-voltage", "throttled"]), ("echo throttled=0x0", []),
+         ("echo error=1 error_msg=VCHI", None), ("exit 1", None)],
+    )  # fmt: skip
+    def test_an_older_board_is_asked_by_its_program(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, reasons: list[str] | None
+    ) -> None:
+        program = tmp_path / "vcgencmd"
+        program.write_text(f'#!/bin/sh\n[ "$1" = get_throttled ] && {said}\n')
+        program.chmod(0o700)
+        monkeypatch.setattr("skedge.edge_runtime.live.machine._vcgencmd", lambda: str(program))
+        assert throttled(tmp_path) == reasons
+
     def test_a_board_that_tells_nothing(self, tmp_path: Path) -> None:
         found = health(tmp_path)
         assert found["temperature"] is None
