@@ -165,3 +165,19 @@ def test_a_live_view_takes_a_new_model_over(
     finally:
         stopping.set()
         watching.join()
+
+
+def test_a_model_that_is_still_being_copied_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half of it would be said to be damaged."""
+    place = quick_model(tmp_path / "m.onnx")
+    whole = place.read_bytes()
+    file = ModelFile(place)
+    file.load()
+    place.write_bytes(whole[:100])
+    with monkeypatch.context() as copying:
+        copying.setattr(model_watch.time, "sleep", lambda _: place.write_bytes(whole[:200]))
+        assert file.reload() is None
+    place.write_bytes(whole)
+    assert file.reload() is not None
