@@ -229,5 +229,7 @@ def _check_size(metadata: ModelMetadata) -> None:
     streaming = metadata.streaming
     if streaming is not None:
         numbers = (streaming.settle, streaming.delay, *streaming.states.values())
-        if len(streaming.states) > MOST_STATES or not {*numbers} <= {*range(LARGEST["frames"] + 1)}:
-            raise ValueError(f"{len(streaming.states)} states of {numbers} frames")
+        strange = [one for one in numbers if one not in range(LARGEST["frames"] + 1)]
+        if strange or len(streaming.states) > MOST_STATES:
+            wrong = f" of {str(strange[0])[:40]} frames" if strange else ""
+            raise ValueError(f"{len(streaming.states)} states{wrong}")

@@ -360,6 +360,8 @@ def test_of_two_writers_to_one_path_the_second_is_refused(tmp_path: Path) -> Non
         ({"label": 3}, "expected a label from 0 to 2, got 3"),
         ({"label": "walk"}, "expected a label as a whole number, got 'walk'"),
         ({"subject": "anna"}, "expected a subject as a whole number, got 'anna'"),
+        ({"subject": 1.5}, "expected a subject as a whole number, got 1.5"),
+        ({"subject": float("nan")}, "expected a subject as a whole number, got nan"),
         ({"label": -1}, "expected a label"),
         ({"name": "clip 0"}, "got it twice"),
         ({"name": ""}, "name of 1 to 255"),
@@ -378,6 +380,29 @@ def test_a_bad_clip_is_one_line(tmp_path: Path, changes: dict, message: str) -> 
     with pytest.raises(InputError, match=message):
         write()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_whole_numbers_of_a_table_are_taken_as_they_come(tmp_path: Path) -> None:
+    """A row of a table in Python often holds 3.0 for 3."""
+    with _writer(tmp_path / "store") as writer:
+        writer.add("one", _clip(0), label=np.float64(2), subject=3.0, camera=np.int32(4))
+    one = Store(tmp_path / "store").index[0]
+    assert (one["label"], one["subject"], one["camera"]) == (2, 3, 4)
+
+
+@pytest.mark.parametrize(
+    ("changes", "got"),
+    [({"labels": ["wave", 1]}, "a class called 1"), ({"rate": 0.0}, "0.0 frames a second")],
+)
+def test_a_store_that_nobody_could_open_is_not_written(
+    tmp_path: Path, changes: dict, got: str
+) -> None:
+    """All clips were written first; then the store was called damaged."""
+    with pytest.raises(InputError, match=f"expected classes as text and a rate above 0, got {got}"):
+        StoreWriter(
+            tmp_path / "store",
+            **{"name": "toys", "layout": NTU, "labels": ["wave"], "rate": 30.0} | changes,
+        )
 
 
 def test_infinite_means_absent(tmp_path: Path) -> None:

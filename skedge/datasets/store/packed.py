@@ -15,6 +15,7 @@ import zlib
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from io import BytesIO
+from numbers import Real
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Literal, Self
@@ -41,6 +42,14 @@ _FIELDS = [
     ("crc32", "<u4"),
 ]
 _INTERVAL = [("clip", "<i4"), ("label", "<i4"), ("start", "<i4"), ("end", "<i4")]
+
+
+def _impossible(rate: float | None, labels: Sequence[Any]) -> str:
+    """Which rate or class no store has, if one of these is such."""
+    if rate is not None and not 0 < rate < math.inf:
+        return f"{rate} frames a second"
+    strange = [str(label)[:40] for label in labels if not isinstance(label, str)]
+    return f"a class called {strange[0]}" if strange else ""
 
 
 class StoreWriter:
@@ -95,6 +104,8 @@ class StoreWriter:
             raise InputError(
                 f"{path}: expected at least one label, each of them once, got {len(self._labels)}"
             )
+        if wrong := _impossible(rate, self._labels):
+            raise InputError(f"{path}: expected classes as text and a rate above 0, got {wrong}")
         self._check_target()
         unique = "import" if self._journal else f"{os.getpid()}-{secrets.token_hex(4)}"
         self._partial = self.path.with_name(f".{self.path.name}.{unique}.partial")
@@ -159,7 +170,7 @@ class StoreWriter:
             ("camera", camera),
             ("setup", setup),
         ):
-            if not isinstance(number, int | np.integer):
+            if not isinstance(number, Real) or number % 1:
                 raise InputError(f"{name}: expected a {kind} as a whole number, got {number!r}")
         if not 0 <= label < len(self._labels):
             raise InputError(
@@ -539,11 +550,8 @@ class Store:
             wrong.append("rate")
         if wrong:
             raise self._damaged("store.json", f"missing or of the wrong kind: {', '.join(wrong)}")
-        rate, labels = document["rate"], document["labels"]
-        if rate is not None and not 0 < rate < math.inf:
-            raise self._damaged("store.json", f"{rate} frames a second")
-        if strange := [label for label in labels if not isinstance(label, str)]:
-            raise self._damaged("store.json", f"a class called {str(strange[0])[:40]}")
+        if impossible := _impossible(document["rate"], document["labels"]):
+            raise self._damaged("store.json", impossible)
         return document
 
     def _open(self, name: str, shape: tuple[int, ...]) -> np.ndarray:
