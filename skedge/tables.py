@@ -1,5 +1,6 @@
 """Tables for people: of one run of the whole path, and of all evaluations under some folders."""
 
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,18 +19,17 @@ def evaluations(folders: Sequence[Path]) -> str:
     """A Markdown table with a row for every evaluation under the folders.
 
     Members of three streams and seeds have their own rows, named by their folder. Raises
-    `InputError` for folders without any.
+    `InputError` for paths where nothing is, and where there is no evaluation at all.
     """
-    found: dict[Path, dict[str, Any]] = {}
-    empty = []
-    for folder in folders:
-        inside = dict(_evaluated(folder))
-        found |= inside
-        empty += [] if inside else [str(folder)]
-    if empty:
+    inside = {folder: dict(_evaluated(folder)) for folder in folders}
+    found = {run: metrics for runs in inside.values() for run, metrics in runs.items()}
+    empty = [folder for folder, runs in inside.items() if not runs]
+    if not found or not all(folder.exists() for folder in empty):
         raise InputError(
-            f"{', '.join(empty)}: expected evaluated runs with metrics.json, found none"
+            f"{', '.join(map(str, empty))}: expected evaluated runs with metrics.json, found none"
         )
+    for folder in empty:  # as `runs/*` names some
+        print(f"note: {folder}: no evaluation in it", file=sys.stderr)
     rows = [row for folder in sorted(found) for row in _rows(str(folder), found[folder])]
     columns = ["folder", "protocol", "fusion, or hidden", "stream", "seeds", "epochs"]
     columns += ["top-1", "top-5", "clips", "measured on"]

@@ -95,13 +95,22 @@ def test_a_row_says_what_it_was_measured_on(tmp_path: Path) -> None:
 def test_nothing_to_show(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="found none"):
         evaluations([tmp_path])
-    put(tmp_path / "a", protocol="linear", top1=1.0)
-    with pytest.raises(InputError, match=r"mistyped: expected .* found none") as caught:
-        evaluations([tmp_path / "a", tmp_path / "mistyped"])
-    assert str(tmp_path / "a") + "," not in str(caught.value), "the table lacked it, without a word"
     (tmp_path / "metrics.json").write_text("{")
     with pytest.raises(InputError, match="damaged"):
         evaluations([tmp_path])
+
+
+def test_folders_that_add_nothing_to_the_table_are_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A mistyped one was missing from the table without a word; `runs/*` names others, too."""
+    run, other, mistyped = (tmp_path / name for name in ("a", "pretrained", "mistyped"))
+    put(run, protocol="linear", top1=1.0)
+    put(other, loss=1.0)
+    with pytest.raises(InputError, match=rf"^{mistyped}: expected .* found none"):
+        evaluations([run, mistyped])
+    assert evaluations([run, other]) == evaluations([run])
+    assert capsys.readouterr().err == f"note: {other}: no evaluation in it\n"
 
 
 def model(name: str) -> dict[str, object]:

@@ -128,7 +128,6 @@ def evaluate_command(parser: ArgumentParser) -> Callable[[Any], None]:
         from skedge.recipes.recipe import Recipe
 
         recipe = recipe_to_train(f"evaluate {args.protocol}", parser, args)
-        store = Store(args.data)
         seeds = seeds_of(args)
         if seeds and args.protocol == "partial-body":
             raise InputError(
@@ -139,6 +138,7 @@ def evaluate_command(parser: ArgumentParser) -> Callable[[Any], None]:
             raise InputError("evaluate: expected --seeds or --compute.seed, got both")
         if seeds and args.protocol == "ridge":
             note_unread("evaluate ridge", ["compute.seed"])
+        store = Store(args.data)
         if args.pretrained is not None:
             steps.check_asked(args.pretrained, recipe, args.typed, protocol=args.protocol)
             steps.tell_plan(args.pretrained, recipe, settings_of_file(args), protocol=args.protocol)

@@ -3,7 +3,6 @@
 import json
 import os
 import pickle
-import shutil
 import signal
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from skedge.datasets.store import Store, StoreWriter
 from skedge.skeleton import load_layout
 from tests.cli.conftest import Refused
 from tests.cli.typed import ctrl_c_works, skedge
+from tests.skeleton.people import people
 
 
 def test_an_empty_split(tmp_path: Path, refused: Refused) -> None:
@@ -146,15 +146,19 @@ def test_ctrl_c_in_an_import_leaves_no_store_and_it_goes_on(tmp_path: Path) -> N
 
 
 def test_a_split_that_one_of_merged_stores_lacks_is_named(
-    store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """All clips of the others train in it, those that test in their own splits too; nothing said
+    """All clips of that store train in it, also those that test in its own splits; nothing said
     so."""
     one, other = (str(tmp_path / name) for name in ("one", "other"))
-    shutil.copytree(store, one)
-    main(["data", "split", one, "few", "--share", "0.5"])
-    main(["data", "synth", other, "--subjects", "3", "--clips", "1", "--seed", "1"])
-    capsys.readouterr()
+    for path, first in ((one, 0), (other, 2)):
+        with StoreWriter(
+            path, name=path[-3:], layout=load_layout("ntu25"), labels=["a", "b"], rate=30.0
+        ) as writer:
+            for number, joints in enumerate(people()[first : first + 2]):
+                writer.add(f"clip {number}", joints, label=number)
+            if path == one:
+                writer.protocol("few", lambda index: np.array([1, 3]))
     main(["data", "merge", str(tmp_path / "all"), one, other])
     note = f"note: {other} has no split few: all of its clips train in it\n"
     assert capsys.readouterr().err == note

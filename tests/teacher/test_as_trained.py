@@ -29,7 +29,7 @@ from skedge.teacher.protocols.continued import continue_training
 from skedge.teacher.protocols.finetune import finetune
 from skedge.teacher.protocols.linear import linear
 from skedge.teacher.runs.folder import RECIPE
-from tests.teacher.tiny import INPUT, PLAN, PRETRAINED, make_store, optim, write_classifier
+from tests.teacher.tiny import INPUT, PLAN, PRETRAINED, optim, write_classifier
 
 
 def test_a_recipe_says_what_was_measured(
@@ -190,20 +190,22 @@ def test_a_flag_that_the_method_does_not_read_is_named(
         ("evaluate ridge", ["--compute.precision=bf16-mixed"], "compute.precision"),
         ("evaluate ridge", ["--seeds", "0", "1"], "compute.seed"),
         ("evaluate supervised", ["--encoder.fusion=mean"], "encoder.fusion"),
-        ("pretrain", ["--encoder.fusion=mean", "--encoder.head=mlp"], "encoder.fusion, encoder.he"),
-        ("pretrain", ["--input.part=val"], "input.part"),
+        (
+            "pretrain",
+            ["--encoder.fusion=mean", "--encoder.head=mlp", "--input.part=val"],
+            "encoder.fusion, encoder.head, input.part",
+        ),
         ("distill", ["--student.fusion=mean"], "student.fusion"),
     ],
 )
 def test_a_setting_that_the_step_passes_over_is_named(
-    command: str, flags: list[str], named: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    command: str, flags: list[str], named: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """`evaluate ridge --input.stream bone` gave the figures of joints without a word, and what else
-    a step reads nothing of, in a section of which it reads the rest, was passed over as well."""
-    make_store(tmp_path / "store")
-    words = [*command.split(), "--data", str(tmp_path / "store"), "--out", str(tmp_path / "out")]
+    """`evaluate ridge --input.stream bone` gave the figures of joints without a word, and a step
+    that reads most of a section's settings said nothing of the others."""
+    words = [*command.split(), "--data", "nowhere", "--out", "nothing"]
     with pytest.raises(SystemExit, match="2"):
-        main([*words, "--input.protocol=nowhere", *flags])
+        main([*words, *flags])
     reader = "distill without --teacher" if command == "distill" else command
     assert f"note: {reader} does not read {named}" in capsys.readouterr().err
 
