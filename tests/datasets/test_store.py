@@ -488,7 +488,7 @@ DAMAGE = {
         lambda path: _change(path, version=2),
         r"version 2 is newer than .* \(1\); upgrade skedge",
     ),
-    "a version without end": (
+    "a version of infinity": (
         lambda path: _change(path, version=float("inf")),
         "store.json: a damaged store",
     ),

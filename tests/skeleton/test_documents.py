@@ -1,8 +1,9 @@
-"""JSON documents that somebody wrote or changed by hand: of a model, a layout and a store."""
+"""JSON documents of a model, a layout and a store that somebody wrote or changed by hand."""
 
 import copy
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,9 @@ STRANGE: list[Any] = [
 
 def _places(value: Any, place: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
     yield place
-    keys = list(value) if isinstance(value, dict) else []
-    keys += range(min(len(value), 3)) if isinstance(value, list) else []
+    # Of lists the first value is as any other.
+    first = [0] if isinstance(value, list) and value else []
+    keys = value if isinstance(value, dict) else first
     for key in keys:
         yield from _places(value[key], (*place, key))
 
@@ -46,7 +48,8 @@ def _changed(document: Any) -> Iterator[Any]:
 
 
 def _model(_: Path) -> tuple[Any, Callable[[Any], object]]:
-    text = Recognizer.load("default", taught=False).metadata.to_json()
+    known = Recognizer.load("default", taught=False).metadata
+    text = replace(known, provenance={}, accuracy={}).to_json()  # those may say anything
     return json.loads(text), lambda one: ModelMetadata.from_json(json.dumps(one), "model")
 
 
@@ -70,7 +73,7 @@ def _store(folder: Path) -> tuple[Any, Callable[[Any], object]]:
 def test_a_changed_document_is_read_or_refused_in_one_line(
     kind: Callable[[Path], tuple[Any, Callable[[Any], object]]], tmp_path: Path
 ) -> None:
-    """A version without end was a traceback, in a model and in a store."""
+    """A version of infinity was a traceback, in a model and in a store."""
     document, read = kind(tmp_path)
     read(document)
     sentences = []

@@ -77,7 +77,7 @@ DAMAGE = {
     "a number": ("3", "is damaged"),
     "no version": (_without("version"), "is damaged"),
     "a version in words": (_document(version="new"), "is damaged"),
-    "a version without end": (_document(version=float("inf")), "is damaged"),
+    "a version of infinity": (_document(version=float("inf")), "is damaged"),
     "a newer version": (
         _document(version=99),
         r"version 99 is newer than .* \(4\); upgrade skedge",
@@ -131,7 +131,7 @@ DAMAGE = {
         "is damaged",
     ),
     "half an answer's patience": (_document(patience={"wave": 1.5}), "got 1.5 of wave"),
-    "a patience without end": (_document(patience={"wave": float("inf")}), "got inf of wave"),
+    "a patience of infinity": (_document(patience={"wave": float("inf")}), "got inf of wave"),
     "a threshold of no label": (_document(thresholds={"kick": 0.5}), "of its labels"),
     "a threshold that is no probability": (_document(thresholds={"wave": 1.5}), "got 1.5 of wave"),
     "no patience": (_document(patience={"wave": 0}), "got 0 of wave"),
