@@ -102,8 +102,8 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def _unlike(old: dict[str, Any], new: dict[str, Any]) -> str:
-    """A line on two models that share no more than a file's name; empty where the second is the
-    first one, or was the first before it was trained again."""
+    """In what two models of one name differ beside their weights, in a line; empty where in
+    nothing."""
     before, after = (
         {"format": one["file"]["format"]}
         | {name: value for name, value in one["model"].items() if name != "weights_sha256"}

@@ -45,7 +45,7 @@ _INTERVAL = [("clip", "<i4"), ("label", "<i4"), ("start", "<i4"), ("end", "<i4")
 
 
 def _impossible(rate: float | None, labels: Sequence[Any]) -> str:
-    """Which rate or class no store has, if one of these is such."""
+    """What of a store's rate and classes cannot be; empty where all can."""
     if rate is not None and not 0 < rate < math.inf:
         return f"{rate} frames a second"
     strange = [str(label)[:40] for label in labels if not isinstance(label, str)]

@@ -81,9 +81,9 @@ class EncoderSettings:
             them; statistics is for st-gcn, tcn, gin and dgcnn: mean over joints, then mean and
             standard deviation over frames side by side (Snyder et al., ICASSP 2018, section 3.1),
             by which a hand that moves differs from one that is held.
-        all_blocks: features of all blocks side by side, not of the last block alone; that one drops
-            what its own classes do not need, and all of them tell other actions apart better; for
-            st-gcn, tcn, gin and dgcnn with strides of 1.
+        all_blocks: features of all blocks side by side, not of the last block alone, which drops
+            what its own classes do not need; other actions are told apart better by all of them;
+            for st-gcn, tcn, gin and dgcnn with strides of 1.
         transformer: plan of that backbone.
         sttformer: plan of that backbone.
     """
