@@ -123,7 +123,7 @@ def run_import(
     how: Importing = AS_USUAL,
     mending: Mending = AS_GIVEN,
 ) -> dict[str, Any]:
-    """Import `dataset` into a new store and return the report, which also stands in the store as
+    """Import `dataset` into a new store and return the report, which is in the store as well, as
     `import-report.json`.
 
     A damaged source is listed there with file, reason and line, and left out, unless `how` is
@@ -134,7 +134,7 @@ def run_import(
     `mending` says what the source's coordinates are. Bodies that are wrong all the same (in
     millimetres, upside down, mirrored) are not imported, unless `how` says that they are right.
 
-    Raises `InputError` where another import is writing this store, where a store stands there
+    Raises `InputError` where another import is writing this store, where a store is there
     already, where there is not one good source, and for wrong bodies.
     """
     key = _key(dataset, made_by)

@@ -435,9 +435,10 @@ class Store:
         found = np.flatnonzero(self.index["name"] == name)
         if len(found) == 0:
             some = ", ".join(str(known) for known in self.index["name"][:3])
+            more = " and so on" if len(self) > 3 else ""
             raise InputError(
-                f"{self.path}: no clip is called {name!r}; its {len(self)} clips are called {some}"
-                " and so on"
+                f"{self.path}: no clip is called {name!r}; the names of its {len(self)} clips:"
+                f" {some}{more}"
             )
         return int(found[0])
 

@@ -23,7 +23,7 @@ except InputError as error:
 def probe(path: Path) -> None:
     """Raise `InputError` for a file that cannot be opened and run in half a minute.
 
-    Needed for files without a checksum alone: what stands in the others is what was exported.
+    Needed for files without a checksum alone: what is in the others is what was exported.
     """
     try:
         done = subprocess.run(

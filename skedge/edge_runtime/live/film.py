@@ -25,8 +25,8 @@ class Film:
     the codec, by default the usual one of the suffix.
 
     It ends early, says so through `note` and has a `problem`, when less than 100 MB are left on the
-    disk. Raises `InputError` for a suffix other than .mp4, .avi and .mkv, a path where something
-    stands or nothing can be written.
+    disk. Raises `InputError` for a suffix other than .mp4, .avi and .mkv, a path where there is
+    something, and one where nothing can be written.
     """
 
     def __init__(

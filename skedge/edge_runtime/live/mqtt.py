@@ -295,9 +295,10 @@ class Home:
 
 
 def _plain(device: str) -> str:
-    """A device's name in the letters that Home Assistant takes. One of other letters alone gets a
-    checksum: else all of its length were the same device, and took the broker from each other."""
+    """A device's name in the letters that Home Assistant takes, with a checksum where most of its
+    letters are others: else all such names of one length would take the broker from each other."""
     name = re.sub(r"[^a-zA-Z0-9_-]", "_", device) or "_"
-    if re.search("[a-zA-Z]", name) or not any(map(str.isalpha, device)):
+    letters = [one for one in device if one.isalpha()]
+    if 2 * sum(one.isascii() for one in letters) >= len(letters):
         return name
     return f"{name}_{zlib.crc32(device.encode(errors='surrogatepass')):08x}"
