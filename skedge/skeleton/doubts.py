@@ -71,8 +71,8 @@ def crossed(clips: Sequence[np.ndarray], layout: Layout) -> bool:
         shoulders, hips = two - one, four - three
         wide, narrow = (np.linalg.norm(across, axis=-1) for across in (shoulders, hips))
         trunk = np.linalg.norm((one + two - three - four) / 2, axis=-1)
-        told = (wide > _SHOULDERS * trunk) & (narrow > _HIPS * trunk)
-        cosine = (shoulders * hips).sum(axis=-1)[told] / (wide * narrow)[told]
+        apart = (wide > _SHOULDERS * trunk) & (narrow > _HIPS * trunk)
+        cosine = (shoulders * hips).sum(axis=-1)[apart] / (wide * narrow)[apart]
         cosines += [np.median(cosine)] if 2 * len(cosine) > np.isfinite(trunk).sum() else []
     return len(cosines) > 0 and float(np.median(cosines)) < -0.3
 

@@ -1,5 +1,5 @@
 """What a slow camera or pose estimator costs: recall and false events of recordings as they are,
-and of the same recordings with so many pictures a second.
+and of the same recordings with fewer pictures a second.
 
 Pictures are left out as `skedge live` leaves them out: whenever the estimator is done it takes the
 newest picture, and it is done after a time that varies by up to a fifth either way.
