@@ -276,6 +276,9 @@ def test_people_in_pictures_from_the_side_have_no_limbs_exchanged():
     for clip in from_side:
         clip[:, :, hips] = clip[:, :, hips[::-1]]
         assert kinds([clip]) == []
+        # Some pictures in which noise, or a turn, spreads them do not decide for all others.
+        clip[:, 5:12] *= (20, 1, 1)
+        assert kinds([clip]) == []
 
 
 @pytest.mark.filterwarnings("error::RuntimeWarning")
