@@ -300,6 +300,22 @@ def test_a_merge_still_says_what_its_clips_were_imported_from(tmp_path: Path) ->
     assert merge([merged, *more], tmp_path / "all").made_by["format"] == "films, utd-mhad"
 
 
+def test_parts_of_one_import_keep_the_splits_that_one_of_them_got(tmp_path: Path) -> None:
+    """A split of the first part that another lacked ended it; one of the others was lost."""
+    for number, protocol in enumerate(("mine", "yours", "yours")):
+        with StoreWriter(
+            tmp_path / str(number), name="films", layout=LAYOUT, labels=["walk"], rate=30.0
+        ) as writer:
+            writer.made_by = {"format": "films", "shard": f"{number + 1}/3"}
+            for clip in range(2):
+                writer.add(f"walk/{3 * clip + number}", joints(clip), label=0, subject=0)
+            writer.protocol(protocol, lambda index: np.array([1, 3], np.int8))
+    merged = merge([Store(tmp_path / str(number)) for number in range(3)], tmp_path / "whole")
+    assert list(merged.index["name"]) == [f"walk/{clip}" for clip in range(6)]
+    assert merged.codes("mine").tolist() == [1, 1, 1, 3, 1, 1]
+    assert merged.codes("yours").tolist() == [1, 1, 1, 1, 3, 3]
+
+
 def test_a_damaged_clip_does_not_look_whole_in_a_copy(tmp_path: Path) -> None:
     """Its bytes got a new checksum, which was right for them: nobody could tell any more."""
     clips(tmp_path / "a", "kinect20", ["walk", "run"], 30.0)

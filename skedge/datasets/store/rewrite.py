@@ -184,7 +184,7 @@ def merge(stores: Sequence[Store], path: Path | str, name: str | None = None) ->
     clips that two stores have, and classes that are only numbers in stores of different classes.
 
     Stores that were imported with `--shard` of the same source become the store of the whole: clips
-    keep their names, and people are the same people.
+    keep their names, people are the same people, and the import's split is made anew.
 
     Raises:
         InputError: for fewer than two stores, the same one twice, a layout that cannot be
@@ -221,18 +221,25 @@ def merge(stores: Sequence[Store], path: Path | str, name: str | None = None) ->
                 )
                 _mark(store, i, writer)
             people += max(0, int(store.index["subject"].max()) + 1)
-        for protocol in dict.fromkeys(protocol for store in stores for protocol in store.protocols):
-            parts = [
-                (
-                    store.codes(protocol)
-                    if protocol in store.protocols
-                    else np.full(len(store), PARTS["train"], np.int8)
-                )
-                for store in stores
-            ]
-            codes = np.concatenate(parts)
-            writer.protocol(protocol, _always(codes))
+        for protocol, parts in _splits(stores).items():
+            writer.protocol(protocol, _always(np.concatenate(parts)))
     return Store(path)
+
+
+def _splits(stores: Sequence[Store]) -> dict[str, list[np.ndarray]]:
+    """For every split of any store the codes in each: training where a store does not have it."""
+    protocols = dict.fromkeys(protocol for store in stores for protocol in store.protocols)
+    return {
+        protocol: [
+            (
+                store.codes(protocol)
+                if protocol in store.protocols
+                else np.full(len(store), PARTS["train"], np.int8)
+            )
+            for store in stores
+        ]
+        for protocol in protocols
+    }
 
 
 def _refuse_unlike(stores: Sequence[Store]) -> None:
@@ -337,9 +344,9 @@ def _whole(stores: Sequence[Store], path: Path, name: str | None) -> Store:
                 setup=int(entry["setup"]),
             )
             _mark(stores[number], i, writer)
-        for protocol in first.protocols:
-            codes = np.array([stores[number].codes(protocol)[i] for _, number, i in clips], np.int8)
-            films = _films([clip for clip, _, _ in clips]) if _of_a_table(first) else None
+        films = _films([clip for clip, _, _ in clips]) if _of_a_table(first) else None
+        for protocol, parts in _splits(stores).items():
+            codes = np.array([parts[number][i] for _, number, i in clips], np.int8)
             fifth = partial(every_fifth, films=films)
             writer.protocol(protocol, fifth if protocol == "films" else _always(codes))
     return Store(path)
