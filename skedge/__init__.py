@@ -17,3 +17,7 @@ def __getattr__(name: str) -> Any:
     if name in ("Event", "Recognizer", "Result"):
         return getattr(import_module("skedge.edge_runtime"), name)
     raise AttributeError(f"module 'skedge' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

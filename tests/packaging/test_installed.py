@@ -93,6 +93,13 @@ def test_the_import_costs_nothing(installed: Environment) -> None:
         assert f"'{module}'" not in done.stdout
 
 
+def test_a_shell_offers_what_the_package_has() -> None:
+    """`skedge.` and the tab key offered the typing module's names, and no Recognizer."""
+    names = dir(skedge)
+    assert {"Event", "Recognizer", "Result"} <= {*names}
+    assert all(hasattr(skedge, name) for name in names)
+
+
 def test_files_beside_a_script_change_nothing(installed: Environment) -> None:
     folder = installed.room / "mine"
     folder.mkdir()
