@@ -36,7 +36,8 @@ def write_whole(path: Path, write: Callable[[Path], Any]) -> None:
     replaces `path`.
 
     The folder is made where it is missing. Its content reaches the disk before the file does, so
-    that a power cut leaves the old file or the new one. Nothing remains of a draft that fails.
+    that a power cut leaves the old file or the new one. Nothing remains of a draft that fails. Who
+    may read it is as with every new file, whatever `write` allows.
     """
     if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, "expected a file to write, got a folder", str(path))
@@ -49,7 +50,11 @@ def write_whole(path: Path, write: Callable[[Path], Any]) -> None:
     with made as room:
         draft = Path(room) / path.name
         try:
+            draft.touch()
+            mode = draft.stat().st_mode
             write(draft)
+            if draft.stat().st_mode != mode:  # safetensors makes files that nobody else may read
+                draft.chmod(mode)
             with draft.open("rb") as content:
                 os.fsync(content.fileno())
             os.replace(draft, path)

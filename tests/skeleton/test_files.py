@@ -28,6 +28,20 @@ def test_an_interrupted_write_leaves_the_old_file(tmp_path: Path) -> None:
     assert path.read_text() == "new"
 
 
+@pytest.mark.parametrize("made", [0o600, 0o666])
+def test_others_may_read_a_file_as_they_may_any_new_one(made: int, tmp_path: Path) -> None:
+    """A run's weights could be read by who had trained them alone, its other files by a group."""
+
+    def write(draft: Path) -> None:
+        draft.unlink()
+        draft.write_text("weights")
+        draft.chmod(made)
+
+    write_whole(tmp_path / "weights", write)
+    (tmp_path / "usual").touch()
+    assert (tmp_path / "weights").stat().st_mode == (tmp_path / "usual").stat().st_mode
+
+
 def test_what_cannot_be_written_is_named_as_it_was_asked_for(tmp_path: Path) -> None:
     """`skedge export` into a folder, or where nothing may be written, named its draft, such as
     `.model.onnx.chv1891i`, and the first only when all was converted."""
