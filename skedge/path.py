@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import track
 
+from skedge.datasets.progress import track
 from skedge.datasets.store import Store
 from skedge.recipes.recipe import ALONE, Protocol, Recipe, Source
 from skedge.skeleton import InputError
@@ -142,14 +142,13 @@ def _walk(steps: Steps) -> dict[str, Any]:
             exported[file.stem] = export(folder / step, file, store, streaming=live)
     edge = {}
     for name, frame_by_frame in (("whole clips", False), ("frame by frame", True)):
-        bar = partial(track, description=f"Recognising {name}", console=console)
         found = predict_store(
             student_file,
             store,
             recipe.input.protocol,
             part=recipe.input.part,
             frame_by_frame=frame_by_frame,
-            track=bar,
+            track=partial(track, title=f"Recognising {name}"),
         )
         edge[name] = {
             "top1": round(100 * found.accuracy, 2),

@@ -13,7 +13,7 @@ from skedge.bench import example, machine, report
 from skedge.bench.conditions import Conditions
 from skedge.bench.latency import WARMUP, clock, measure, summarize
 from skedge.bench.memory import fresh_process
-from skedge.datasets.progress import bar
+from skedge.datasets.progress import bar, through
 from skedge.datasets.store import Store
 from skedge.edge_runtime.backends.backend import Backend, load_backend
 from skedge.edge_runtime.recognizer import Recognizer
@@ -77,18 +77,18 @@ def benchmark(
         # Processes of their own first: they share nothing with the models loaded here.
         processes = {
             name: fresh_process(path, counts[0])
-            for name, path in progress.track(named.items(), description="memory")
+            for name, path in through(progress, named.items(), "memory")
         }
         accuracy = {}
         if store is not None:
             # Before what takes long: here a store or a protocol that does not fit shows.
-            for name, path in progress.track(named.items(), description="accuracy"):
+            for name, path in through(progress, named.items(), "accuracy"):
                 accuracy[name] = _accuracy(path, store, protocol)
         loops = {_key(*key): example.call(backend) for key, backend in backends.items()}
         conditions = Conditions()
 
         def track(order: list[str]) -> Iterator[str]:
-            for name in progress.track(order, description="latency"):
+            for name in through(progress, order, "latency"):
                 conditions.sample()["model"] = name
                 yield name
             conditions.sample()
@@ -97,7 +97,7 @@ def benchmark(
         watts = conditions.watts()
         sustained = {}
         if plan.sustain:
-            for name in progress.track(list(named), description="sustained"):
+            for name in through(progress, list(named), "sustained"):
                 sustained[name] = run_on(loops[_key(name, counts[0])], plan.sustain, conditions)
     models = []
     for name, path in named.items():

@@ -6,6 +6,7 @@ Every command imports what it needs when it runs, so the edge never loads the tr
 import os
 import sys
 from io import TextIOWrapper
+from traceback import clear_frames
 from typing import Any
 
 from jsonargparse import ArgumentError, ArgumentParser
@@ -230,7 +231,13 @@ def _run(name: str, arguments: list[str]) -> None:
     if asked:
         print(_help(name, parser, arguments, asked=asked[0]), end="")
         return
-    command(_parsed(name, parser, arguments))
+    try:
+        command(_parsed(name, parser, arguments))
+    except BaseException as error:
+        # What its loops hold open, such as a bar, ends now, and not while Python itself ends, when
+        # threads that it waits for are gone.
+        clear_frames(error.__traceback__)
+        raise
 
 
 def _help(name: str, parser: ArgumentParser, arguments: list[str], asked: str) -> str:

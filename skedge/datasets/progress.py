@@ -1,6 +1,7 @@
 """The progress bars of slow work on clips and files."""
 
 from collections.abc import Iterable, Iterator
+from operator import length_hint
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -19,10 +20,22 @@ def bar(*columns: "str | ProgressColumn") -> "Progress":
     return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
+def through(
+    shown: "Progress", items: Iterable[Item], title: str, total: int | None = None
+) -> Iterator[Item]:
+    """The items, which a bar counts while they are gone through."""
+    # Not by `shown.track`, which waits for a thread of its own wherever the loop ends. After an
+    # error that may be while Python ends, and from 3.12 on the thread never comes.
+    task = shown.add_task(title, total=total or length_hint(items) or None)
+    for item in items:
+        yield item
+        shown.advance(task)
+
+
 def track(items: Iterable[Item], title: str) -> Iterator[Item]:
     """The items, with a bar while they are gone through: done, time left."""
     with bar() as shown:
-        yield from shown.track(items, description=title)
+        yield from through(shown, items, title)
 
 
 def progress(
@@ -44,4 +57,4 @@ def progress(
         TimeRemainingColumn(),
     )
     with bar(*columns) as shown:
-        yield from shown.track(items, total=total, description=title)
+        yield from through(shown, items, title, total=total)

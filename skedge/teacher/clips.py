@@ -7,10 +7,10 @@ from typing import Self
 
 import numpy as np
 import torch
-from rich.progress import track
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from skedge.datasets.progress import track
 from skedge.datasets.store import Store
 from skedge.datasets.store.check import is_whole
 from skedge.datasets.store.look import look
@@ -57,7 +57,7 @@ class Clips(Dataset[tuple[Tensor, Tensor]]):
         target = layout or store.layout
         indices = usable(store, indices, data.persons)
         labels = torch.from_numpy(np.array(store.index["label"][indices], dtype=np.int64))
-        rows = track(indices, "Reading clips", disable=len(indices) < MANY)
+        rows = indices if len(indices) < MANY else track(indices, "Reading clips")
         if data.test_clips < 1 or (data.test_clips > 1 and data.time != "uniform"):
             raise InputError(
                 "input.test_clips: expected 1, or more with input.time uniform, got"

@@ -4,18 +4,22 @@ wrong input."""
 import json
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
 from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 import pytest
 
-from skedge.cli.main import main
+from skedge.cli.main import COMMANDS, main
+from skedge.datasets.progress import progress, track
 from skedge.datasets.store import StoreWriter
 from skedge.edge_runtime.backends.seal import seal
-from skedge.skeleton import load_layout
+from skedge.skeleton import InputError, load_layout
 from tests.cli.conftest import Refused
 from tests.cli.typed import TINY, skedge
 
@@ -336,6 +340,39 @@ def test_a_log_has_no_empty_lines_of_progress_bars(
     """Where stderr is a file, as in a service's log, every bar left an empty line there."""
     main([word.replace("STORE", str(store)).replace("OUT", str(tmp_path)) for word in words])
     assert all(capsys.readouterr().err.splitlines())
+
+
+@pytest.mark.parametrize("bar", [track, progress])
+def test_what_an_error_leaves_waits_for_no_thread(bar: Any) -> None:
+    """From Python 3.12 on `skedge data import --strict` named the damaged clip and never ended: its
+    bar waited for a thread that Python had already stopped."""
+    before = threading.active_count()
+    rows = bar(range(3), "Reading")
+    assert next(rows) == 0
+    assert threading.active_count() == before
+    assert list(rows) == [1, 2]
+
+
+def test_what_an_error_leaves_ends_before_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bars were cleared while Python itself ended, after the line that says what is wrong."""
+    ended = []
+
+    def rows() -> Iterator[int]:
+        try:
+            yield from range(3)
+        finally:
+            ended.append("rows")
+
+    def command(_: Any) -> None:
+        shown = rows()
+        for row in shown:
+            kept = [InputError(f"row {row} is damaged")]
+            raise kept[0]
+
+    monkeypatch.setitem(COMMANDS, "table", lambda parser: command)
+    with pytest.raises(SystemExit) as stopped:
+        main(["table"])
+    assert (stopped.value.code, ended) == (2, ["rows"])
 
 
 @pytest.mark.parametrize(
