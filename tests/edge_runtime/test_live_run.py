@@ -23,7 +23,9 @@ import pytest
 from skedge.cli import main
 from skedge.datasets.poses import read_poses
 from skedge.edge_runtime.interfaces import Person
+from skedge.edge_runtime.live.pipeline import Live
 from skedge.edge_runtime.live.pose_file import PoseFile
+from skedge.edge_runtime.live.signals import as_ctrl_c
 from skedge.skeleton import InputError
 from tests.edge_runtime.held import SOCKETS
 from tests.edge_runtime.live_fakes import Pictures, Pose, Skeletons, body, quick_model
@@ -281,6 +283,51 @@ def test_a_pose_file_is_written_whoever_asks_to_stop_meanwhile(
     assert f"note: {room / 'seen.npz'} is being written" in capsys.readouterr().err
     (seen,) = read_poses(room / "seen.npz")
     assert len(seen.person) == 60
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_film_is_finished_however_often_somebody_asks_to_stop(
+    room: Path,
+    fake_sources: SimpleNamespace,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    how: signal.Signals,
+) -> None:
+    """A second Ctrl-C broke off the end: an .mp4 was left as .partial, which nothing reads."""
+    close = Live.close
+
+    def interrupted(running: Live) -> None:
+        os.kill(os.getpid(), how)
+        close(running)
+
+    monkeypatch.setattr(Live, "close", interrupted)
+    fake_sources.source = Skeletons(lambda seconds: (Person(1, body(seconds)),), 60)
+    before = signal.signal(how, signal.SIG_DFL)
+    try:
+        main(["live", "--model", str(room / "m.onnx"), "--no_page", "--every_frame",
+              "--record", str(room / "seen.mp4")])  # fmt: skip
+    finally:
+        signal.signal(how, before)
+    assert "note: it is ending; wait" in capsys.readouterr().err
+    assert [film.name for film in room.glob("seen*")] == ["seen.mp4"]
+
+
+def test_a_wish_to_stop_that_comes_twice_at_once_is_one() -> None:
+    """A terminal and the program that started skedge both passed Ctrl-C on, and the second broke
+    off the end before anything was stored."""
+    with as_ctrl_c():
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGTERM)
+
+
+def test_a_wish_to_stop_that_was_lost_may_be_said_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    with as_ctrl_c():
+        for seconds in (100.0, 101.5):
+            monkeypatch.setattr("time.monotonic", lambda seconds=seconds: seconds)
+            with pytest.raises(KeyboardInterrupt):
+                signal.raise_signal(signal.SIGINT)
 
 
 def test_nohup_outlives_its_terminal(room: Path) -> None:

@@ -305,10 +305,11 @@ def _look(
     except KeyboardInterrupt:
         pass
     finally:
-        try:
-            running.close()
-        finally:
-            say_given_up(outlets, telling.say)
+        with unbroken(lambda: telling.say({"note": "it is ending; wait a few seconds"})):
+            try:
+                running.close()
+            finally:
+                say_given_up(outlets, telling.say)
 
 
 def addresses(host: str, port: int, token: str | None) -> list[str]:

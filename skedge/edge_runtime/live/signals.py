@@ -2,21 +2,31 @@
 
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
+
+# Seconds in which a second signal asks for the same as the first: a terminal sends one, and the
+# shell, or the program that started this one, passes it on.
+SAME = 1.0
 
 
 @contextmanager
 def as_ctrl_c() -> Iterator[None]:
     """`systemctl stop` and a terminal that closes, or an ssh that breaks off, end the block as
-    cleanly as Ctrl-C does; with `nohup` the terminal does not end it."""
-    with _handled(signal.default_int_handler, signal.SIGTERM):
-        if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
-            yield
-        else:
-            with _handled(_hang_up, signal.SIGHUP):
-                yield
+    cleanly as Ctrl-C does, also where the signal comes twice at once; with `nohup` the terminal
+    does not end it."""
+    last = -SAME
+
+    def end(*_: object) -> None:
+        nonlocal last
+        before, last = last, time.monotonic()
+        if last - before >= SAME:
+            raise KeyboardInterrupt
+
+    with _handled(end, *_heard()):
+        yield
 
 
 @contextmanager
@@ -27,15 +37,14 @@ def unbroken(say: Callable[[], None]) -> Iterator[None]:
         with suppress(OSError):  # the terminal that would show it has closed
             say()
 
-    ending = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    with _handled(handler, *(one for one in ending if signal.getsignal(one) != signal.SIG_IGN)):
+    with _handled(handler, *_heard()):
         yield
 
 
-def _hang_up(*_: object) -> None:
-    # The kernel hangs up, and then the shell does: the second would break off a clean end.
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    raise KeyboardInterrupt
+def _heard() -> list[signal.Signals]:
+    """The signals that end a program, without those that it was started to ignore."""
+    ending = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    return [one for one in ending if signal.getsignal(one) != signal.SIG_IGN]
 
 
 @contextmanager
