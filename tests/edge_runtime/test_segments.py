@@ -207,6 +207,7 @@ def test_a_film_that_was_killed_is_kept_when_the_next_begins(tmp_path: Path) -> 
         killed.add(Pictures().picture(number), number / 20)
     killed._writer.release()
     killed._writer = None  # as kill -9 leaves it: never called by its name
+    killed._content.close()
     again = Film(tmp_path / "film.mkv", notes.append)
     again.add(Pictures().picture(0), 0.0)
     again.close()
@@ -215,6 +216,23 @@ def test_a_film_that_was_killed_is_kept_when_the_next_begins(tmp_path: Path) -> 
     assert notes == [
         f"{tmp_path}/film-2.mkv is what an earlier run has recorded before it was killed"
     ]
+
+
+def test_a_film_is_one_programs(tmp_path: Path) -> None:
+    """Of two that recorded to one path the first lost its film, and the second ended with that it
+    found no file."""
+    film = tmp_path / "film.mp4"
+    first, at_once = Film(film), Film(film)
+    for number in range(40):
+        first.add(Pictures().picture(number), number / 20)
+    with pytest.raises(InputError, match="another program that runs; name another file"):
+        at_once.add(Pictures().picture(0), 0.0)
+    with pytest.raises(InputError, match="another program that runs; name another file"):
+        Film(film)
+    at_once.close()
+    first.close()
+    assert frames(film) == 40
+    assert [one.name for one in tmp_path.iterdir()] == ["film.mp4"]
 
 
 def test_a_folder_is_one_programs(tmp_path: Path) -> None:

@@ -1,9 +1,11 @@
 """A recording in one file. Needs OpenCV (extra `live`)."""
 
+import fcntl
 import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 import cv2
 import numpy as np
@@ -26,7 +28,7 @@ class Film:
 
     It ends early, says so through `note` and has a `problem`, when less than 100 MB are left on the
     disk. Raises `InputError` for a suffix other than .mp4, .avi and .mkv, a path where there is
-    something, and one where nothing can be written.
+    something or another program records to, and one where nothing can be written.
     """
 
     def __init__(
@@ -49,7 +51,9 @@ class Film:
         if not takes_files(path.parent):
             raise InputError(f"--record: {path.parent} is no folder that can be written to")
         self._partial = partial_of(path)
+        self._left()
         self._writer: cv2.VideoWriter | None = None
+        self._content: IO[bytes] | None = None
         self._size = (0, 0)
         self._began = 0.0
         self._frames = 0
@@ -79,13 +83,14 @@ class Film:
         self._frames = max(self._frames, int((seconds - self._began) * RECORDED_RATE) + 1)
 
     def _open(self, picture: np.ndarray) -> cv2.VideoWriter:
-        kept = keep_or_remove(self._partial, self.path) if self._partial.exists() else None
+        kept = keep_or_remove(self._partial, self.path) if self._left() else None
         if kept is not None:
             self.note(f"{kept} is what an earlier run has recorded before it was killed")
         self._size = (picture.shape[1] // 2 * 2, picture.shape[0] // 2 * 2)
         code = cv2.VideoWriter.fourcc(*(self._code or SUFFIXES[self.path.suffix.lower()]))
         # OpenCV would make it readable for everybody.
-        os.close(os.open(self._partial, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600))
+        self._content = os.fdopen(os.open(self._partial, os.O_CREAT | os.O_WRONLY, 0o600), "wb")
+        self._hold(self._content)
         writer = cv2.VideoWriter(str(self._partial), code, RECORDED_RATE, self._size)
         if not writer.isOpened():
             self._partial.unlink(missing_ok=True)
@@ -94,16 +99,37 @@ class Film:
             )
         return writer
 
+    def _left(self) -> bool:
+        """Whether an earlier run has left the film unfinished; raises `InputError` where another
+        program is at it."""
+        try:
+            with self._partial.open("rb+") as content:
+                self._hold(content)
+        except FileNotFoundError:
+            return False
+        return True
+
+    def _hold(self, content: IO[bytes]) -> None:
+        """Keep other programs from recording to the unfinished film until it is closed; raises
+        `InputError` where one does."""
+        try:
+            fcntl.flock(content, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(
+                f"--record: {self.path} is the recording of another program that runs; name"
+                " another file"
+            ) from None
+
     def pause(self) -> None:
         """Note a gap; later pictures go on in the same file."""
 
     def close(self) -> None:
-        if self._writer is not None:
+        if self._writer is not None and self._content is not None:
             self._writer.release()
             self._writer = None
-            with self._partial.open("rb") as content:
-                os.fsync(content.fileno())
-            os.replace(self._partial, self.path)
+            with self._content:
+                os.fsync(self._content.fileno())
+                os.replace(self._partial, self.path)
 
 
 def fitted(picture: np.ndarray, width: int, height: int) -> np.ndarray:

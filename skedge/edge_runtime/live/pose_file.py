@@ -34,7 +34,7 @@ class PoseFile:
     written, as on a full disk, is noted, and the next one tried.
 
     Times count from a file's first picture. Raises `InputError` for another suffix, a file that
-    exists, a folder that another program records into, or where nothing can be written.
+    exists, one that another program records into, or where nothing can be written.
     """
 
     def __init__(self, path: Path, most: int = MOST) -> None:
@@ -57,9 +57,9 @@ class PoseFile:
         if not takes_files(room):
             raise InputError(f"--record-poses: {room} is no folder that can be written to")
         self._held = ExitStack()
-        if self._folder:
-            taken = f"--record-poses: {path} is the recording of another program that runs"
-            self._held.enter_context(locked(path / ".poses.lock", taken))
+        taken = f"--record-poses: {path} is the recording of another program that runs"
+        lock = path / ".poses.lock" if self._folder else path.with_name(f".{path.name}.lock")
+        self._held.enter_context(locked(lock, taken))
         self.path = path
         self._most = most
         self._writer: PoseWriter | None = None
