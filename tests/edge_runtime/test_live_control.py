@@ -3,7 +3,7 @@ first clip to the event. Screenshots stay in tmp."""
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -12,13 +12,13 @@ import pytest
 from skedge.edge_runtime.interfaces import Frame, Person
 from skedge.skeleton import InputError
 from tests.edge_runtime.chromium import Chromium, Tab
-from tests.edge_runtime.live_fakes import Pictures, Pose, quick_model
+from tests.edge_runtime.live_fakes import NTU, Pictures, Pose, body, quick_model
 
 pytest.importorskip("cv2", reason="needs OpenCV: pip install 'skedge[live]'")
 
 from skedge.edge_runtime import Recognizer, teach
 from skedge.edge_runtime.live import Live, lessons, model_watch
-from skedge.edge_runtime.live.actions import Actions
+from skedge.edge_runtime.live.actions import Actions, Observation, Outlook
 from skedge.edge_runtime.live.control import Control
 from skedge.edge_runtime.live.lessons import Lessons
 from skedge.edge_runtime.live.mailbox import Newest
@@ -197,6 +197,67 @@ def test_anything_else_may_be_called_in_capitals(room: Room) -> None:
     room.lessons.record("Other", 1)
     assert room.lessons.document()["doing"] == "recording other"
     room.lessons.stop()
+
+
+class Alone:
+    """Lessons of a model in `folder` without a camera or threads."""
+
+    def __init__(self, folder: Path) -> None:
+        self.notes: list[str] = []
+        self.pictures = 0
+        model = ModelFile(quick_model(folder / "m.onnx"))
+        actions = Actions(model.load())
+        self.lessons = Lessons(actions, model, NTU, note=self.notes.append)
+
+    def look(self, seconds: float, gone: Callable[[float], bool] = lambda now: False) -> Outlook:
+        """What comes of somebody's being in view at 20 frames a second, but while `gone`."""
+        for _ in range(round(20 * seconds)):
+            self.pictures += 1
+            now = self.pictures / 20
+            people = () if gone(now) else (Person(1, body(now)),)
+            outlook = self.lessons.update(Observation(Frame(None, now), people, NTU, 0.0))
+        return outlook
+
+
+def test_clips_are_counted_and_those_of_anything_else_in_seconds(tmp_path: Path) -> None:
+    """The page asks for a minute of anything else, ten seconds a clip, and goes on where it was
+    when skedge starts again."""
+    alone = Alone(tmp_path)
+    for label, clips in (("other", 2), ("ring", 1)):
+        alone.lessons.record(label, clips)
+        alone.look(40)
+        alone.lessons.close()
+        alone.lessons.run()
+    for lessons in (alone.lessons, Alone(tmp_path).lessons):
+        document = lessons.document()
+        assert (document["clips"], document["other_seconds"]) == ({"ring": 1}, 20.0)
+        assert (document["doing"], document["problem"]) == ("", "")
+
+
+def test_who_is_never_in_view_for_long_may_record_something_else(tmp_path: Path) -> None:
+    """The page says why it gave up, and takes the next wish."""
+    alone = Alone(tmp_path)
+    alone.lessons.record("ring", 1)
+    alone.look(60, gone=lambda now: now % 1 > 0.4)
+    document = alone.lessons.document()
+    assert document["doing"] == ""
+    assert "expected a whole body in view" in document["problem"]
+    assert alone.notes == [f"own actions: {document['problem']}"]
+    alone.lessons.record("bow", 1)
+    assert alone.lessons.document()["problem"] == ""
+
+
+def test_what_goes_on_ends_when_a_recording_begins_and_nothing_begins_in_it(tmp_path: Path) -> None:
+    alone = Alone(tmp_path)
+    alone.lessons._actions.threshold = 0.0
+    alone.look(5)
+    going = alone.lessons._actions.recognizer.open_events
+    assert going
+    alone.lessons.record("ring", 1)
+    outlook = alone.look(0.05)
+    assert [one.event.label for one in outlook.happenings] == [event.label for event in going]
+    assert all(one.event.ended for one in outlook.happenings)
+    assert alone.look(3).happenings == ()
 
 
 def test_a_recording_may_be_given_up(room: Room) -> None:
