@@ -67,7 +67,8 @@ class _Person:
     events: EventDetector
     guard: Guard
     counter: Counter
-    counts: dict[str, int | None] = field(default_factory=dict)
+    # By the label and the start of what goes on.
+    counts: dict[tuple[str, float], int | None] = field(default_factory=dict)
     counted: float = -np.inf
     seconds: float = -np.inf
     seen: float = -np.inf
@@ -289,7 +290,7 @@ class Recognizer:
     def open_events(self) -> tuple[Event, ...]:
         """The events that go on: everybody's; their repetitions are counted every other second."""
         return tuple(
-            replace(event, person=person, repetitions=state.counts.get(event.label))
+            replace(event, person=person, repetitions=state.counts.get((event.label, event.start)))
             for person, state in self._persons.items()
             for event in state.events.open
         )
@@ -491,7 +492,7 @@ class Recognizer:
         if moment - state.counted >= COUNTED:
             state.counted = moment
             state.counts = {
-                one.label: state.counter.count(one.start, moment, one.label)
+                (one.label, one.start): state.counter.count(one.start, moment, one.label)
                 for one in state.events.open
             }
         return found

@@ -275,6 +275,11 @@ class TestPictures:
         assert changed[:, 1].min() > pixels[:, 0].min() - 150
         assert changed[:, 1].max() < pixels[:, 0].max() + 150
 
+    def test_the_words_say_how_sure_it_is(self) -> None:
+        top = (("wave", 0.934), ("clap", 0.05))
+        assert Answer(1, True, top).text == "wave 93 %"
+        assert Answer(1, True, top, upper=True).text == "wave 93 %, upper body"
+
     def test_words_change_the_picture(self) -> None:
         from skedge.edge_runtime.live.picture import Stage, draw
 

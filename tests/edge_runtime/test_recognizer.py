@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from skedge.edge_runtime import Event, Recognizer, Result
 from skedge.edge_runtime.events import NEVER
+from skedge.edge_runtime.repetitions import Counter
 from skedge.edge_runtime.window import Window
 from skedge.skeleton import InputError
 from skedge.skeleton.hanging import leg_joints
@@ -410,6 +411,24 @@ def test_events_of_those_who_leave_end(how: str) -> None:
     assert (event.person, event.label, event.start) == ("ann", "wave", first.start)
     assert event.start < event.end <= 2 < event.announced <= 3.5
     assert recognizer.end_events() == ()
+
+
+def test_an_action_that_begins_again_is_counted_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page gave it the number of the one before, for up to two seconds."""
+    counted: list[float] = []
+
+    def count(counter: Counter, start: float, *_: object) -> int:
+        counted.append(start)
+        return 12
+
+    monkeypatch.setattr(Counter, "count", count)
+    recognizer = every_frame()
+    rows = [(0.9, 0.1, 0.0)] * 49 + [(0.1, 0.8, 0.1)] * 11 + [(0.9, 0.1, 0.0)] * 30
+    for joints, seconds in zip(scripted(rows), np.arange(len(rows)) / RATE, strict=True):
+        recognizer.update(joints, seconds)
+        for event in recognizer.open_events:
+            assert event.repetitions == (12 if event.start in counted else None)
+    assert len({*counted}) == 2, "both waves, the second of them later than at its beginning"
 
 
 def test_who_is_missed_in_a_few_pictures_ends_no_event_without_a_debounce() -> None:
