@@ -228,8 +228,8 @@ def test_clips_are_counted_and_those_of_anything_else_in_seconds(tmp_path: Path)
         alone.look(40)
         alone.lessons.close()
         alone.lessons.run()
-    for lessons in (alone.lessons, Alone(tmp_path).lessons):
-        document = lessons.document()
+    for one in (alone, Alone(tmp_path)):
+        document = one.lessons.document()
         assert (document["clips"], document["other_seconds"]) == ({"ring": 1}, 20.0)
         assert (document["doing"], document["problem"]) == ("", "")
 

@@ -1,6 +1,7 @@
 """A recording that goes on: films that survive the program's end, room on the disk, and nobody else
 who may look."""
 
+import errno
 import os
 import random
 import signal
@@ -198,6 +199,27 @@ def test_a_disk_that_takes_no_more_ends_nothing(
     studio.recording = False
     assert studio.problem == ""
     studio.close()
+
+
+def test_a_disk_that_fails_leaves_what_was_recorded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The film stayed .partial, which no later one makes room for, until skedge was started again,
+    and the status had the system's number and no folder."""
+    folder = tmp_path / "films"
+    there = Segments(folder, seconds=60)
+    record(there, 5.0)
+
+    def broken(path: Path) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr("shutil.disk_usage", broken)
+    there.add(Pictures().picture(0), 5.0)
+    assert there.problem == f"{folder}: Input/output error"
+    (film,) = films(folder)
+    assert ".partial" not in film.name
+    assert frames(film) == 100
+    there.close()
 
 
 def test_a_film_that_was_killed_is_kept_when_the_next_begins(tmp_path: Path) -> None:

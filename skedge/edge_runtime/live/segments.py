@@ -79,8 +79,7 @@ class Segments:
             self._film.add(picture, seconds)
             self.problem = self._film.problem
         except (InputError, OSError) as error:
-            self._film = None
-            self.problem = str(error)
+            self._fail(error)
         if self.problem:
             self._finish()
 
@@ -99,7 +98,12 @@ class Segments:
             try:
                 film.close()
             except OSError as error:
-                self.problem = str(error)
+                self._fail(error)
+
+    def _fail(self, error: Exception) -> None:
+        self.problem = (
+            str(error) if isinstance(error, InputError) else f"{self.folder}: {reason(error)}"
+        )
 
     def _named(self, suffix: str) -> list[Path]:
         """The films of skedge in the folder that end in `suffix`."""
