@@ -2,10 +2,12 @@
 
 import os
 import socket
+import struct
 import subprocess
 import sys
 import threading
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
@@ -19,7 +21,7 @@ import pytest
 from skedge.datasets.store import Store
 from skedge.edge_runtime.interfaces import Frame
 from skedge.edge_runtime.sources import Live, Played, cameras, open_source
-from skedge.edge_runtime.sources.cameras import open_pi_camera, without_password
+from skedge.edge_runtime.sources.cameras import open_device, open_pi_camera, without_password
 from skedge.edge_runtime.sources.recordings import read_pictures
 from skedge.skeleton import InputError, load_layout
 from skedge.skeleton.retarget import retarget
@@ -350,6 +352,48 @@ def test_time_stamps_of_a_film_ascend_whatever_the_file_says(
 
 
 @needs_opencv
+@pytest.mark.parametrize("damaged", [[0], [20, 21, 22], [39]])
+def test_a_film_goes_on_after_damaged_pictures(tmp_path: Path, damaged: list[int]) -> None:
+    """It ended at the first one, and what came later was neither shown nor imported."""
+    import cv2
+
+    film = tmp_path / "film.avi"
+    writer = cv2.VideoWriter(str(film), cv2.VideoWriter.fourcc(*"MJPG"), 10, (64, 48))
+    for number in range(40):
+        writer.write(np.full((48, 64, 3), 5 * number, np.uint8))
+    writer.release()
+    content = bytearray(film.read_bytes())
+    place = content.index(b"movi")
+    for number in range(40):
+        place = content.index(b"00dc", place) + 8
+        size = int.from_bytes(content[place - 4 : place], "little")
+        if number in damaged:
+            content[place : place + size] = bytes(size)
+        place += size
+    film.write_bytes(content)
+    frames = list(open_source(str(film), fast=True))
+    whole = [number for number in range(40) if number not in damaged]
+    assert [round(float(frame.image.mean()) / 5) for frame in frames] == whole
+    assert [frame.seconds for frame in frames] == pytest.approx([one / 10 for one in whole])
+
+
+@needs_opencv
+def test_a_camera_at_whose_picture_opencv_breaks_is_a_lost_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It ended the live view with OpenCV's words."""
+    import cv2
+
+    class Capture(SimpleNamespace):
+        def read(self) -> None:
+            raise cv2.error("imdecode_: !buf.empty()")
+
+    made = Capture(isOpened=lambda: True, set=lambda *_: None, release=lambda: None)
+    monkeypatch.setattr(cv2, "VideoCapture", lambda *_: made)
+    assert open_device(0).read() is None
+
+
+@needs_opencv
 def test_a_folder_of_pictures_goes_by_numbers_and_leaves_out_damaged_ones(tmp_path: Path) -> None:
     import cv2
 
@@ -357,12 +401,27 @@ def test_a_folder_of_pictures_goes_by_numbers_and_leaves_out_damaged_ones(tmp_pa
         cv2.imwrite(str(tmp_path / f"shot{number}.png"), np.full((2, 2, 3), number, np.uint8))
     (tmp_path / "shot9.png").write_bytes(b"no picture")
     (tmp_path / "notes.txt").write_text("not asked")
+    (tmp_path / "._shot1.png").write_bytes(b"what a Mac leaves")
     found = list(read_pictures(tmp_path, rate=10.0))
     assert [int(frame.image[0, 0, 0]) for frame in found] == [1, 2, 10, 11]
     assert [frame.seconds for frame in found] == pytest.approx([0, 0.1, 0.3, 0.4])
     (tmp_path / "shot1.png").write_bytes(b"no picture")
     with pytest.raises(InputError, match=r"shot1\.png: expected a picture"):
         open_source(str(tmp_path))
+
+
+@needs_opencv
+def test_a_picture_that_is_larger_than_opencv_reads_is_left_out(tmp_path: Path) -> None:
+    """It ended the live view with OpenCV's words."""
+    import cv2
+
+    for number in (1, 2, 3):
+        cv2.imwrite(str(tmp_path / f"{number}.png"), np.zeros((2, 2, 3), np.uint8))
+    head = struct.pack(">4sIIBBBBB", b"IHDR", 100_000, 100_000, 8, 2, 0, 0, 0)
+    content = (tmp_path / "2.png").read_bytes()
+    huge = content[:12] + head + struct.pack(">I", zlib.crc32(head)) + content[33:]
+    (tmp_path / "2.png").write_bytes(huge)
+    assert [frame.seconds for frame in read_pictures(tmp_path, rate=10.0)] == [0, 0.2]
 
 
 def test_recorded_skeletons(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import IO
 import cv2
 import numpy as np
 
-from skedge.edge_runtime.sources.opencv import opencv
+from skedge.edge_runtime.sources.opencv import next_picture, opencv
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.files import RESERVE, takes_files
 
@@ -151,7 +151,7 @@ def keep_or_remove(partial: Path, path: Path) -> Path | None:
     name; without a picture in it, remove it and return None."""
     capture = opencv().VideoCapture(str(partial))
     try:
-        readable = bool(capture.read()[0])
+        readable = next_picture(capture) is not None
     finally:
         capture.release()
     if not readable:

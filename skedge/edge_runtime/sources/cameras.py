@@ -9,7 +9,7 @@ from urllib.parse import urlsplit, urlunsplit
 import numpy as np
 
 from skedge.edge_runtime.sources.live import Capture
-from skedge.edge_runtime.sources.opencv import opencv
+from skedge.edge_runtime.sources.opencv import next_picture, opencv
 from skedge.skeleton.errors import InputError
 
 # Seconds without an answer after which a stream or the Pi's camera counts as lost.
@@ -101,8 +101,7 @@ class _OpenCV:
         self._capture = capture
 
     def read(self) -> np.ndarray | None:
-        got, image = self._capture.read()
-        return image if got else None
+        return next_picture(self._capture)
 
     def release(self) -> None:
         self._capture.release()

@@ -2,18 +2,21 @@
 
 import re
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from skedge.edge_runtime.interfaces import Frame
 from skedge.edge_runtime.sources.cameras import without_password
-from skedge.edge_runtime.sources.opencv import opencv
+from skedge.edge_runtime.sources.opencv import next_picture, opencv, picture_in
 from skedge.skeleton.errors import InputError
 
 FILMS = (".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v", ".mpg", ".mpeg")
 PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 # Of pictures in a folder, and of films that do not say.
 RATE = 30.0
+# Damaged pictures one after the other that a film may have before it counts as ended.
+DAMAGED = 30
 
 
 def read_film(address: str) -> Iterator[Frame]:
@@ -21,32 +24,37 @@ def read_film(address: str) -> Iterator[Frame]:
     picture in it.
 
     Time stamps are those of the film, where OpenCV knows them, else counted by its frame rate. A
-    film that is cut off ends there.
+    damaged picture of a file is left out, its time passes. A film that is cut off ends there.
     """
-    cv2 = opencv()
-    capture = cv2.VideoCapture(address)
-    got, first = capture.read() if capture.isOpened() else (False, None)
-    if not got:
+    capture = opencv().VideoCapture(address)
+    # Of an address, to ask again might take as long as it takes to give a silent one up.
+    frames = _film(capture, DAMAGED if Path(address).is_file() else 0)
+    first = next(frames, None)
+    if first is None:
         raise InputError(
             f"{without_password(address)}: expected a film that OpenCV reads (or skeletons in .npy"
             " or .npz), got something else, or a film without pictures"
         )
-    return _film(cv2, capture, first)
+    return chain([first], frames)
 
 
-def _film(cv2: Any, capture: Any, image: Any) -> Iterator[Frame]:
+def _film(capture: Any, damaged: int) -> Iterator[Frame]:
+    """The frames of a film in which so many pictures in a row may be `damaged`."""
+    cv2 = opencv()
     rate = capture.get(cv2.CAP_PROP_FPS)
     step = 1 / rate if 0 < rate < 1000 else 1 / RATE
-    seconds, number, got = 0.0, 0, True
+    seconds, number, missing = 0.0, 0, 0
     try:
-        while got:
-            stamp = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
-            due = stamp if stamp > 0 else number * step
-            # Whatever the film says, time does not stand still.
-            seconds = due if number == 0 or due > seconds else seconds + step
-            yield Frame(image, seconds)
+        while missing <= damaged:
+            image = next_picture(capture)
+            missing = 0 if image is not None else missing + 1
+            if image is not None:
+                stamp = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+                due = stamp if stamp > 0 else number * step
+                # Whatever the film says, time does not stand still.
+                seconds = due if number == 0 or due > seconds else seconds + step
+                yield Frame(image, seconds)
             number += 1
-            got, image = capture.read()
     finally:
         capture.release()
 
@@ -58,22 +66,22 @@ def read_pictures(path: Path, rate: float = RATE) -> Iterator[Frame]:
     One that cannot be read is left out, its time passes. Raises `InputError` where there are none,
     or the first cannot be read.
     """
-    files = (
-        [path]
-        if path.is_file()
-        else sorted((f for f in path.iterdir() if f.suffix.lower() in PICTURES), key=_natural)
-    )
+    files = [path] if path.is_file() else sorted(filter(_is_picture, path.iterdir()), key=_natural)
     if not files:
         raise InputError(
             f"{path}: expected a folder of pictures ({', '.join(PICTURES)}), found none in it"
         )
-    cv2 = opencv()
-    if cv2.imread(str(files[0])) is None:
+    if picture_in(files[0]) is None:
         raise InputError(
             f"{files[0]}: expected a picture, got something else or a damaged one; take it out"
         )
-    read = ((number / rate, cv2.imread(str(file))) for number, file in enumerate(files))
+    read = ((number / rate, picture_in(file)) for number, file in enumerate(files))
     return (Frame(image, seconds) for seconds, image in read if image is not None)
+
+
+def _is_picture(file: Path) -> bool:
+    # A Mac leaves a hidden file of the same suffix beside every one that it copies.
+    return file.suffix.lower() in PICTURES and not file.name.startswith(".")
 
 
 def _natural(file: Path) -> tuple[list[tuple[int, str]], str]:
