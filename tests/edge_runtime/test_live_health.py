@@ -72,7 +72,7 @@ def test_a_hanging_pose_turns_the_status_red_and_back(
         pose.go.set()
         wait_until(lambda: live.problems() == [])
         notes = [entry[2]["note"] for entry in live.log.since(0) if entry[1] == "note"]
-        assert notes == ["the hall: pose hangs", "the hall: is back"]
+        assert notes == ["the hall: pose hangs", "the hall: all is well again"]
     finally:
         pose.go.set()
         live.close()

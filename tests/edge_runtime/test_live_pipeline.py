@@ -126,6 +126,7 @@ def test_every_frame_of_a_film_where_that_is_asked_for() -> None:
 
 
 def test_a_recording_that_fails_is_said_until_it_goes_on() -> None:
+    """Then it said that the camera was back, which had never been away."""
     painter = Painter()
     live = Live(Pictures(rate=50), Pose(), NTU, Watcher(), name="camera 0", painter=painter)
     live.start()
@@ -135,7 +136,7 @@ def test_a_recording_that_fails_is_said_until_it_goes_on() -> None:
         painter.problem = ""
         wait_until(lambda: live.problems() == [])
         notes = [document["note"] for _, _, document in live.log.since(0)]
-        assert notes == ["camera 0: recording: the disk is full", "camera 0: is back"]
+        assert notes == ["camera 0: recording: the disk is full", "camera 0: all is well again"]
     finally:
         live.close()
 
@@ -269,7 +270,10 @@ def test_a_lost_camera_is_shown_and_noted() -> None:
             assert time.monotonic() < deadline
             time.sleep(0.01)
     live.close()
-    assert [note["note"] for note in notes] == ["camera 0: lost, trying again", "camera 0: is back"]
+    assert [note["note"] for note in notes] == [
+        "camera 0: lost, trying again",
+        "camera 0: all is well again",
+    ]
 
 
 def test_nobodys_answer_stays_when_the_camera_stands_still(

@@ -307,7 +307,7 @@ class Live:
             status = f"{' and '.join(hanging)} hangs"
         if status != self._status:
             self._status = status
-            self.note(f"{self.name}: {status or 'is back'}")
+            self.note(f"{self.name}: {status or 'all is well again'}")
 
 
 def clock() -> str:
