@@ -364,13 +364,15 @@ class TestActions:
                 ("nobody's whole body was in view in 9 frames",),
             ),
             ((Person(1, body(0.0)),), 9, ()),
+            ((Person(1, body(0.0)),), 1, ("a single picture, in which nothing moves",)),
             ((), 1, ("a single picture, in which nothing moves",)),
         ],
     )
     def test_a_film_without_anybody_does_not_end_in_silence(
         self, tmp_path: Path, people: tuple[Person, ...], frames: int, notes: tuple[str, ...]
     ) -> None:
-        """Of a photo of somebody it said that nobody was in view, as it takes a moment to be."""
+        """Of a photo of somebody it said that nobody was in view, as it takes a moment to be, and
+        nothing at all where an estimator sees somebody at once."""
         actions = Actions(quick_recognizer(tmp_path / "m.onnx"))
         assert actions.finish().notes == ()  # before the first frame there is nothing to say
         for number in range(frames):

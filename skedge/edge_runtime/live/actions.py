@@ -217,15 +217,13 @@ class Actions:
 
     def finish(self) -> Outlook:
         """End all events that go on: no frame will come any more, or none for a while. Says so if
-        there never was anybody whom the model could look at."""
+        there never was anybody whom the model could look at, or nothing that could move."""
         notes: tuple[str, ...] = ()
-        if self._frames > 0 and not self._looked_at:
+        if self._frames == 1:
+            notes = ("a single picture, in which nothing moves",)
+        elif self._frames > 0 and not self._looked_at:
             who = "nobody's whole body" if self._met else "nobody"
-            notes = (
-                f"{who} was in view in {self._frames} frames"
-                if self._frames > 1
-                else "a single picture, in which nothing moves",
-            )
+            notes = (f"{who} was in view in {self._frames} frames",)
         return Outlook(happenings=self._happenings(self.recognizer.end_events()), notes=notes)
 
     def _happenings(self, events: Iterable[Event]) -> tuple[Happening, ...]:
