@@ -235,16 +235,31 @@ def test_clips_are_counted_and_those_of_anything_else_in_seconds(tmp_path: Path)
 
 
 def test_who_is_never_in_view_for_long_may_record_something_else(tmp_path: Path) -> None:
-    """The page says why it gave up, and takes the next wish."""
+    """The page says why it gave up, and takes the next wish; the clips that were done were lost."""
     alone = Alone(tmp_path)
-    alone.lessons.record("ring", 1)
-    alone.look(60, gone=lambda now: now % 1 > 0.4)
+    alone.lessons.record("ring", 2)
+    alone.look(100, gone=lambda now: now > 7 and now % 1 > 0.4)
+    alone.lessons.close()
+    alone.lessons.run()
     document = alone.lessons.document()
+    assert document["clips"] == {"ring": 1}
     assert document["doing"] == ""
     assert "expected a whole body in view" in document["problem"]
     assert alone.notes == [f"own actions: {document['problem']}"]
     alone.lessons.record("bow", 1)
     assert alone.lessons.document()["problem"] == ""
+
+
+def test_clips_that_are_done_are_kept_when_skedge_ends_before_the_others(tmp_path: Path) -> None:
+    """As `skedge record` keeps them; they were lost."""
+    alone = Alone(tmp_path)
+    alone.lessons.record("ring", 3)
+    alone.look(14)
+    alone.lessons.close()
+    alone.look(10)
+    alone.lessons.close()  # as the crew does, several times
+    alone.lessons.run()
+    assert Alone(tmp_path).lessons.document()["clips"] == {"ring": 2}
 
 
 def test_what_goes_on_ends_when_a_recording_begins_and_nothing_begins_in_it(tmp_path: Path) -> None:

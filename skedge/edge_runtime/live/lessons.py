@@ -107,15 +107,15 @@ class Lessons:
         if self._begins:
             self._begins = False
             ended = self._actions.finish()
+        failed: InputError | None = None
+        outlook = Outlook()
         try:
             outlook = takes.update(observation)
         except InputError as error:
+            failed = error
+        if (takes.complete or failed) and self._takes is takes:
             self._takes = None
-            self._end(str(error))
-            return ended
-        if takes.complete and self._takes is takes:
-            self._takes = None
-            self._jobs.put(lambda: self._store(takes))
+            self._jobs.put(lambda: self._store(takes, failed))
         return replace(outlook, happenings=ended.happenings, finished=False)
 
     def finish(self) -> Outlook:
@@ -134,6 +134,11 @@ class Lessons:
             self._end(problem)
 
     def close(self) -> None:
+        """Make `run` end once it has done all, and has kept the clips that are done."""
+        takes = self._takes
+        self._takes = None
+        if takes is not None:
+            self._jobs.put(lambda: self._store(takes))
         self._jobs.put(None)
 
     def _begin(self, doing: str) -> None:
@@ -150,9 +155,13 @@ class Lessons:
         if problem:
             self._note(f"own actions: {problem}")
 
-    def _store(self, takes: Takes) -> None:
-        append(self.store, takes.clips, self._layout, rate=RATE)
-        self._count()
+    def _store(self, takes: Takes, failed: InputError | None = None) -> None:
+        """Keep the clips that are done; raises what has `failed` before all were."""
+        if takes.clips:
+            append(self.store, takes.clips, self._layout, rate=RATE)
+            self._count()
+        if failed:
+            raise failed
 
     def _teach(self) -> None:
         if not self.store.exists():
