@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 import sys
 import threading
 import time
@@ -452,6 +453,22 @@ class TestPictures:
         film.close()
         assert len(notes) == 1
         assert (tmp_path / "film.avi").exists()
+
+    def test_a_film_whose_disk_is_pulled_out_ends_alone(self, tmp_path: Path) -> None:
+        """It ended the live view, and no event came any more."""
+        from skedge.edge_runtime.live.film import Film
+
+        notes: list[str] = []
+        (tmp_path / "stick").mkdir()
+        film = Film(tmp_path / "stick" / "film.avi", notes.append)
+        film.add(Pictures().picture(0), 0.0)
+        shutil.rmtree(tmp_path / "stick")
+        for number in range(1, 300):
+            film.add(Pictures().picture(number), number / 20)
+        assert notes == [f"recording ended: {film.path}: No such file or directory"]
+        assert film.problem in notes[0]
+        with pytest.raises(FileNotFoundError):
+            film.close()
 
     def test_a_film_that_cannot_be_written_says_so_and_leaves_nothing(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

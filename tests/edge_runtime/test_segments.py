@@ -215,8 +215,8 @@ def test_a_disk_that_fails_leaves_what_was_recorded(
 
     monkeypatch.setattr("shutil.disk_usage", broken)
     there.add(Pictures().picture(0), 5.0)
-    assert there.problem == f"{folder}: Input/output error"
     (film,) = films(folder)
+    assert there.problem == f"{film}: Input/output error"
     assert ".partial" not in film.name
     assert frames(film) == 100
     there.close()

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from skedge.edge_runtime.sources.opencv import next_picture, opencv
-from skedge.skeleton.errors import InputError
+from skedge.skeleton.errors import InputError, reason
 from skedge.skeleton.files import RESERVE, takes_files
 
 RECORDED_RATE = 20
@@ -27,8 +27,9 @@ class Film:
     the codec, by default the usual one of the suffix.
 
     It ends early, says so through `note` and has a `problem`, when less than 100 MB are left on the
-    disk. Raises `InputError` for a suffix other than .mp4, .avi and .mkv, a path where there is
-    something or another program records to, and one where nothing can be written.
+    disk, or the disk is gone. Raises `InputError` for a suffix other than .mp4, .avi and .mkv, a
+    path where there is something or another program records to, and one where nothing can be
+    written.
     """
 
     def __init__(
@@ -65,8 +66,8 @@ class Film:
             return
         if self._frames >= self._looked + LOOK_EVERY:
             self._looked = self._frames
-            if shutil.disk_usage(self.path.parent).free < RESERVE:
-                self.problem = f"less than {RESERVE >> 20} MB are left for {self.path}"
+            self.problem = self._look_at_disk()
+            if self.problem:
                 self.note(f"recording ended: {self.problem}")
                 return
         if self._writer is None:
@@ -81,6 +82,14 @@ class Film:
         for _ in range(missing):
             self._writer.write(picture)
         self._frames = max(self._frames, int((seconds - self._began) * RECORDED_RATE) + 1)
+
+    def _look_at_disk(self) -> str:
+        """Why nothing more can be recorded, empty while it can."""
+        try:
+            free = shutil.disk_usage(self.path.parent).free
+        except OSError as error:
+            return f"{self.path}: {reason(error)}"
+        return f"less than {RESERVE >> 20} MB are left for {self.path}" if free < RESERVE else ""
 
     def _open(self, picture: np.ndarray) -> cv2.VideoWriter:
         kept = keep_or_remove(self._partial, self.path) if self._left() else None
