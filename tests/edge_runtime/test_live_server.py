@@ -5,7 +5,8 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from http.client import HTTPConnection, HTTPResponse
+from dataclasses import replace
+from http.client import HTTPConnection, HTTPException, HTTPResponse
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from skedge.edge_runtime.live.pipeline import Log
 from skedge.edge_runtime.live.run import Viewing, addresses
 from skedge.edge_runtime.live.server import Feeds, Page, is_own, token_for
 from skedge.skeleton import InputError
+from tests.edge_runtime.waiting import wait_until
 
 TOKEN = "correct-horse"
 
@@ -471,3 +473,16 @@ def test_the_pages_files_are_in_the_package() -> None:
 
     there = {path.name for path in Path(page.__path__[0]).iterdir()}
     assert {name for name, _ in server.FILES.values()} <= there
+
+
+def test_what_breaks_in_an_answer_is_noted_and_ends_nothing(served: Served) -> None:
+    def broken() -> list[str]:
+        raise RuntimeError("no figures")
+
+    served.page._server.feeds = replace(served.page._server.feeds, problems=broken)
+    with pytest.raises((HTTPException, ConnectionError)):
+        served.ask("/healthz")
+    wait_until(lambda: bool(served.log.since(0)))
+    [(_, kind, document)] = served.log.since(0)
+    assert (kind, document["note"]) == ("note", "page: RuntimeError: no figures")
+    assert served.ask("/").status == 200
