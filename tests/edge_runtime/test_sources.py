@@ -322,10 +322,12 @@ def test_a_real_film(dataset: Callable[[str], Path]) -> None:
 
 
 @needs_opencv
+@pytest.mark.parametrize(("rate", "step"), [(25.0, 0.04), (0.0, 1 / 30), (90_000.0, 1 / 30)])
 def test_time_stamps_of_a_film_ascend_whatever_the_file_says(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, rate: float, step: float
 ) -> None:
-    """OpenCV reports 0 for the position of some films, and jumps back in others."""
+    """OpenCV reports 0 for the position of some films, and jumps back in others; and not every film
+    says its frame rate."""
     import cv2
 
     class Capture:
@@ -341,14 +343,14 @@ def test_time_stamps_of_a_film_ascend_whatever_the_file_says(
             return self.stamp >= 0, np.zeros((2, 2, 3), np.uint8)
 
         def get(self, name: int) -> float:
-            return 25.0 if name == cv2.CAP_PROP_FPS else self.stamp
+            return rate if name == cv2.CAP_PROP_FPS else self.stamp
 
         def release(self) -> None: ...
 
     monkeypatch.setattr(cv2, "VideoCapture", Capture)
     (tmp_path / "film.mp4").write_text("")
     seconds = [frame.seconds for frame in open_source(str(tmp_path / "film.mp4"), fast=True)]
-    np.testing.assert_allclose(seconds, [0, 0.04, 0.08, 0.13, 0.17, 0.2])
+    np.testing.assert_allclose(seconds, [0, step, 2 * step, 0.13, 0.13 + step, 0.2])
 
 
 @needs_opencv
