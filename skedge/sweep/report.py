@@ -17,6 +17,9 @@ from skedge.sweep.grid import Given, Sweep
 from skedge.sweep.point import Point
 from skedge.sweep.rows import FIGURES, Cell, Row, plot
 
+# Metrics by the labels of classes, of which one may be called as a figure is.
+BY_LABEL = ("classes", "per_class", "thresholds", "patience", "lasting")
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -41,8 +44,8 @@ class Outcome:
         return cls(point, None, error=" ".join([*last, f"({said})"]), log=log)
 
     def figures(self, figure: str) -> dict[str, float]:
-        """That figure of every step, also of the parts of its metrics, such as partial-body's
-        numbers of hidden joints."""
+        """That figure of every step that has it, also of the parts of its metrics, such as
+        partial-body's numbers of hidden joints."""
         return dict(_figures(figure, (), self.metrics or {}))
 
 
@@ -51,8 +54,9 @@ def _figures(
 ) -> Iterator[tuple[str, float]]:
     for name, value in metrics.items():
         if isinstance(value, dict):
-            yield from _figures(figure, (*at, name), value)
-        elif name == figure:
+            if name not in BY_LABEL:
+                yield from _figures(figure, (*at, name), value)
+        elif name == figure and value is not None:
             yield " ".join(at), float(value)
 
 
