@@ -117,21 +117,26 @@ def _lags(recordings: Sequence[Judged], rules: EventRules) -> dict[str, float]:
 
 
 def judge(recordings: Sequence[Judged], rules: EventRules) -> dict[str, Any]:
-    """`recall` in percent, of all actions and `per_class`, and `false_events_per_hour`."""
-    found: dict[str, list[int]] = {}
+    """`recall` in percent, of all actions and `per_class`, and `false_events_per_hour`; the recall
+    of what was never done is None."""
+    found: dict[str, list[bool]] = {label: [] for label in rules.labels if label not in QUIET}
     false, seconds = 0, 0.0
     for one in recordings:
         events = one.events(rules)
         seconds += len(one.probabilities) / one.hz
         for span in one.spans:
             right = any(fits(event, span) for event in events)
-            found.setdefault(span.label, []).append(right)
+            found[span.label].append(right)
         false += sum(not any(fits(event, span) for span in one.spans) for event in events)
     every = [right for rights in found.values() for right in rights]
     return {
-        "recall": round(100 * float(np.mean(every or [0])), 2),
+        "recall": _share(every),
         "false_events_per_hour": round(false * 3600 / max(seconds, 1e-9), 2),
-        "per_class": {k: round(100 * float(np.mean(v)), 2) for k, v in sorted(found.items())},
+        "per_class": {label: _share(rights) for label, rights in sorted(found.items())},
         "recordings": len(recordings),
         "hours": round(seconds / 3600, 3),
     }
+
+
+def _share(rights: Sequence[bool]) -> float | None:
+    return round(100 * float(np.mean(rights)), 2) if rights else None

@@ -210,6 +210,18 @@ def test_thresholds_are_the_lowest_that_are_quiet_enough() -> None:
     assert rules.patience.tolist() == [5, 3, 3, 3]
 
 
+def test_the_recall_of_what_was_never_done_is_unknown() -> None:
+    """It was 0 %, as if all of it had been missed."""
+    done = Judged(_recording((150, 190, "wave", 0.97)), [Span("wave", 10.0, 12.0)], 15.0)
+    idle = Judged(_recording(), [], 15.0)
+    rules, _ = calibrate([done], LABELS, ONLINE)
+    found = judge([done], rules)
+    assert (found["recall"], found["per_class"]) == (100.0, {"clap": None, "wave": 100.0})
+    found = judge([idle], rules)
+    assert (found["recall"], found["per_class"]) == (None, {"clap": None, "wave": None})
+    assert found["false_events_per_hour"] == 0.0
+
+
 def test_what_lasts_begins_events_whatever_the_thresholds() -> None:
     """A wave of five seconds that is never sure, and a false one as long."""
     spans_ = [Span("wave", 10.0, 15.0)]
