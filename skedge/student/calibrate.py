@@ -10,6 +10,7 @@ import numpy as np
 from skedge.edge_runtime.events import PATIENCE, QUIET, Event, EventRules, find_events
 from skedge.edge_runtime.recognizer import HOP
 from skedge.recipes.online_settings import OnlineSettings
+from skedge.skeleton.figures import rounded
 
 THRESHOLDS = (*np.round(np.arange(0.3, 0.95, 0.05), 2), 0.95, 0.97, 0.98, 0.99, 0.995)
 # An event may begin and end so many seconds outside of its action.
@@ -113,7 +114,7 @@ def _lags(recordings: Sequence[Judged], rules: EventRules) -> dict[str, float]:
                     assert event.end is not None
                     late["start"].append(event.start - span.start)
                     late["end"].append(event.end - span.end)
-    return {name: round(float(np.median(all_ or [0.0])), 2) for name, all_ in late.items()}
+    return {name: rounded(np.median(all_ or [0.0]), 2) for name, all_ in late.items()}
 
 
 def judge(recordings: Sequence[Judged], rules: EventRules) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from torch.nn import functional
 
 from skedge.recipes.settings import InputSettings
 from skedge.skeleton.errors import reason
+from skedge.skeleton.figures import rounded
 from skedge.skeleton.layout import Layout
 from skedge.teacher import pictures
 from skedge.teacher.clips import Clips
@@ -150,7 +151,7 @@ class Spread(Callback):
         looks = self.looks.get(stream, [])
         if not looks:
             return {}
-        found = {name: round(value, 3) for name, value in figures(looks[-1]).items()}
+        found = {name: rounded(value, 3) for name, value in figures(looks[-1]).items()}
         return found | {"effective_rank_untrained": round(looks[0].effective_rank, 3)}
 
     @rank_zero_only

@@ -104,6 +104,12 @@ def test_starts_and_ends_are_late_or_off_in_the_median() -> None:
     assert late == {"start": 0.75, "end": -0.25, "start_error": 0.75, "end_error": 1.25}
 
 
+def test_an_event_that_is_early_by_less_than_a_digit_starts_in_time() -> None:
+    """It was late by -0.0 s."""
+    figures = score([found(-0.0001, 10)], WAVE[:1], 0.5)
+    assert str(figures["start"]) == "0.0"
+
+
 def test_the_surest_takes_what_it_overlaps_most() -> None:
     near = [Interval(0, "wave", 0, 6), Interval(0, "wave", 4, 10)]
     assert match([found(3, 9, 0.5), found(0, 10, 0.4)], near, 0.5) == [near[1], near[0]]

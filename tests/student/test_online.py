@@ -261,6 +261,10 @@ def test_lags_are_how_late_the_answers_come() -> None:
     _, chosen = calibrate([late] * 3, LABELS, ONLINE)
     assert chosen["lags"]["start"] == pytest.approx(160 / 15 - 10, abs=0.15)
     assert chosen["lags"]["end"] == pytest.approx(199 / 15 - 12, abs=0.15)
+    start = late.events(EventRules(LABELS, np.full(4, 0.5), np.full(4, 3)))[0].start
+    exact = replace(late, spans=[Span("wave", start + 0.001, 12.0)])
+    _, chosen = calibrate([exact], LABELS, ONLINE)
+    assert str(chosen["lags"]["start"]) == "0.0"
 
 
 def test_quiet_classes_are_never_events() -> None:

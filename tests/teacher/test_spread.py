@@ -1,6 +1,7 @@
 """The spread of an encoder's features in pretraining: what is logged, drawn and warned about."""
 
 import csv
+import json
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +58,13 @@ def test_pretraining_says_how_spread_out_its_features_are(encoder_run: Path) -> 
     assert float(rows[0]["effective_rank"]) == pytest.approx(
         metrics["effective_rank_untrained"], abs=1e-3
     )
+
+
+def test_features_that_are_all_alike_have_a_uniformity_of_0() -> None:
+    """A pretraining said that it is -0.0."""
+    spread = Spread.__new__(Spread)
+    spread.looks = {"joint": [Look(0, 1.0, 1.0, -1e-8), Look(1, 1.0, 1.0, -1e-8)]}
+    assert "-0" not in json.dumps(spread.metrics("joint"))
 
 
 @pytest.mark.parametrize("method", ["skeleton-bt", "skeletonclr"])

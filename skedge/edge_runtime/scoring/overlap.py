@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from skedge.skeleton.figures import rounded
+
 
 class Interval(NamedTuple):
     """A labelled stretch of a recording, in seconds since it began."""
@@ -150,4 +152,4 @@ def _percent(share: float | None) -> float | None:
 
 
 def _rounded(average: Callable[[list[float]], Any], seconds: list[float]) -> float | None:
-    return round(float(average(seconds)), 3) if seconds else None
+    return rounded(average(seconds), 3) if seconds else None
