@@ -106,7 +106,9 @@ def settings_named(words: Iterable[str]) -> set[str]:
 
 def _named(flag: str, text: str) -> Iterator[str]:
     try:
-        value = yaml.safe_load(Path(text).read_text() if text.endswith((".yaml", ".yml")) else text)
+        value = yaml.safe_load(
+            Path(text).read_text("utf-8") if text.endswith((".yaml", ".yml")) else text
+        )
     except (OSError, ValueError, yaml.YAMLError):  # no mapping, whatever else it is
         value = None
     yield from _dotted(flag, value)
@@ -118,6 +120,15 @@ def _dotted(name: str, value: Any) -> Iterator[str]:
             yield from _dotted(f"{name}.{below}", inner)
     else:
         yield name
+
+
+def file_of(words: Iterable[str], content: bytes) -> Path | None:
+    """The file with this content that the words of a command name."""
+    for word in words:
+        file = Path(word.partition("=")[2] if word.startswith("--") else word)
+        if file.is_file() and file.stat().st_size == len(content) and file.read_bytes() == content:
+            return file
+    return None
 
 
 def _count(action: Action) -> int | None:

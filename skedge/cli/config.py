@@ -40,11 +40,11 @@ def with_config(parser: ArgumentParser, arguments: list[str]) -> list[str]:
 
 def _flags(parser: ArgumentParser, path: Path) -> list[str]:
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        document = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise InputError(f"{FLAG} {path}: expected a file: {reason(error)}") from None
     except ValueError as error:
-        raise InputError(f"{FLAG} {path}: expected TOML: {error}") from None
+        raise InputError(f"{FLAG} {path}: expected TOML: {reason(error)}") from None
     known = {
         hyphened(flag).removeprefix("--"): action
         for action in parser._actions

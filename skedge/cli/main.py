@@ -13,7 +13,7 @@ from jsonargparse import ArgumentError, ArgumentParser
 
 from skedge import __version__
 from skedge.cli import camera, data, help, models, training
-from skedge.cli.arguments import as_registered, hyphened, nearest, settings_named
+from skedge.cli.arguments import as_registered, file_of, hyphened, nearest, settings_named
 from skedge.cli.config import with_config
 from skedge.cli.options import stop
 from skedge.cli.wrong import explain
@@ -217,6 +217,10 @@ def _parsed(name: str, parser: ArgumentParser, arguments: list[str]) -> Any:
     except ArgumentError as error:
         wrong = explain(str(error), parser)
         raise InputError(f"{wrong}; see `skedge {name} --help`") from None
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"{file_of(words, error.object)}: expected settings in YAML: {reason(error)}"
+        ) from None
     for action in parser._actions:
         type_ = getattr(action, "_typehint", None)
         check_value(args.get(action.dest), type_, name=hyphened(f"--{action.dest}"))

@@ -25,7 +25,10 @@ class OwnCodeError(RuntimeError):
 
 
 def reason(error: Exception) -> str:
-    """What an error says, one of the system without its number and its path."""
+    """What an error says, one of the system without its number and its path, one of a codec in
+    words."""
+    if isinstance(error, UnicodeDecodeError):
+        return "it is not text in UTF-8"
     text = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return _NUMBER.sub("", text)
 

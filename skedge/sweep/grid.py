@@ -23,7 +23,7 @@ from skedge.recipes.recipe import (
     idle_on_clips,
     unread,
 )
-from skedge.skeleton.errors import InputError
+from skedge.skeleton.errors import InputError, reason
 from skedge.steps import check_asked, tell_plan
 from skedge.sweep.point import Point, Step, read_recipe, typed_setting
 from skedge.teacher.runs.asked import inside, weights
@@ -93,7 +93,7 @@ def read_sweep(
     reader = ArgumentParser(exit_on_error=False)
     reader.add_class_arguments(Sweep)
     try:
-        document = yaml.safe_load(path.read_text())
+        document = yaml.safe_load(path.read_text("utf-8"))
         if not isinstance(document, dict):
             raise TypeError(f"got {'nothing' if document is None else type(document).__name__}")
         made = reader.instantiate(reader.parse_object(document))
@@ -131,7 +131,7 @@ def points_of(
         raise InputError(f"seeds: expected different numbers from 0, got {_label(sweep.seeds)}")
     try:
         start = read_recipe(sweep.base)
-    except ArgumentError as error:
+    except (ArgumentError, UnicodeDecodeError) as error:
         raise InputError(f"{sweep.base}: {line(error)}") from None
     everywhere = _typed(_all_flat(sweep.set.items()), "set")
     typed = {
@@ -184,7 +184,7 @@ def check_given(sweep: Sweep, points: Sequence[Point]) -> None:
     from skedge.teacher.protocols.evaluate import as_trained
     from skedge.teacher.runs.load import check_kind, read_card
 
-    of_file = _all_flat((yaml.safe_load(Path(sweep.base).read_text()) or {}).items()).keys()
+    of_file = _all_flat((yaml.safe_load(Path(sweep.base).read_text("utf-8")) or {}).items()).keys()
     named = set(_all_flat(sweep.set.items()))
     for axis, values in sweep.grid.items():
         named.update(*_axis(axis, values).values())
@@ -256,7 +256,7 @@ def _idle(sweep: Sweep, point: Point, names: set[str]) -> dict[str, list[str]]:
 
 def line(error: Exception) -> str:
     """The text of an error, in one line."""
-    return " ".join(str(error).split())
+    return " ".join(reason(error).split())
 
 
 def _find(name: str, folder: Path, kind: str) -> Path:

@@ -90,6 +90,31 @@ def test_a_file_that_is_not_there(file: Path) -> None:
         parse("live", ["--config", str(file)])
 
 
+def test_a_file_in_another_encoding_is_said_in_words(file: Path) -> None:
+    """It was `'utf-8' codec can't decode byte 0xe9 in position 11: invalid continuation byte`."""
+    file.write_bytes('device = "caf\u00e9"\n'.encode("latin-1"))
+    with pytest.raises(InputError) as caught:
+        parse("live", ["--config", str(file)])
+    assert str(caught.value) == f"--config {file}: expected TOML: it is not text in UTF-8"
+    file.write_text('\ufeffdevice = "café"\n')  # as editors of Windows begin a file
+    assert parse("live", ["--config", str(file)]).device == "café"
+
+
+@pytest.mark.parametrize("flag", ["--recipe", "--pretrain.pstl"])
+@pytest.mark.parametrize("form", ["{flag} {file}", "{flag}={file}"])
+def test_settings_in_another_encoding_are_said_in_words(
+    flag: str, form: str, tmp_path: Path
+) -> None:
+    """A recipe in Latin-1 was a traceback."""
+    file, picture = tmp_path / "own.yaml", tmp_path / "masks.png"
+    file.write_bytes("masked_joints: 9 # \u00e9".encode("latin-1"))
+    picture.write_bytes(b"\x89PNG")
+    words = form.format(flag=flag, file=file).split()
+    with pytest.raises(InputError) as caught:
+        parse("draw", ["masks", "--out", str(picture), *words])
+    assert str(caught.value) == f"{file}: expected settings in YAML: it is not text in UTF-8"
+
+
 @settings(max_examples=20)
 @given(st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=20))
 def test_any_text_arrives_as_it_is(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:

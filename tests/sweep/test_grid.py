@@ -329,6 +329,16 @@ def test_a_file_that_is_no_sweep(text: str, words: list[str], tmp_path: Path) ->
         assert word in str(refused.value)
 
 
+def test_files_in_another_encoding_are_said_in_words(tmp_path: Path, store: Store) -> None:
+    """A recipe in Latin-1 was a traceback, and a sweep's file a codec's message."""
+    file = tmp_path / "own.yaml"
+    file.write_bytes("name: caf\u00e9".encode("latin-1"))
+    with pytest.raises(InputError, match=r"own.yaml: expected base.*: it is not text in UTF-8$"):
+        read_sweep(str(file), RECIPES)
+    with pytest.raises(InputError, match=r"own.yaml: it is not text in UTF-8$"):
+        points_of(sweep(base=str(file)), store, OUT)
+
+
 def test_a_sweep_that_is_not_there() -> None:
     with pytest.raises(InputError, match=r"nowhere.*temperature"):
         read_sweep("nowhere", RECIPES)
