@@ -70,11 +70,7 @@ COMMANDS: dict[str, help.Build] = {
     name: build for commands in GROUPS.values() for name, build in commands.items()
 }
 _GOES_ON = {
-    **dict.fromkeys(
-        ("pretrain", "evaluate", "distill", "finetune"),
-        "; the same command with --resume continues from the checkpoint",
-    ),
-    "run": "; the same command, without --again, continues from the checkpoint",
+    "run": "; the same command, without --again, goes on where it stopped",
     **dict.fromkeys(("data import", "sweep"), "; the same command goes on where it stopped"),
 }
 
@@ -161,8 +157,8 @@ def _run_command(arguments: list[str]) -> None:
         _run(name, arguments[len(name.split()) :])
     except InputError as error:
         stop(2, str(error))
-    except KeyboardInterrupt:
-        stop(130, f"interrupted{_GOES_ON.get(name, '')}")
+    except KeyboardInterrupt as error:  # of a training it says how to go on
+        stop(130, f"interrupted{_GOES_ON.get(name, error)}")
     except BrokenPipeError:  # no error of the command's: `main` ends quietly
         raise
     except ModuleNotFoundError as error:

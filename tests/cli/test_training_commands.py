@@ -97,6 +97,27 @@ def test_an_interrupted_training_goes_on(store: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "run" / "last.ckpt").exists()
 
 
+@pytest.mark.parametrize("where", ["skedge.steps.pretrain", "skedge.datasets.store.Store"])
+def test_ctrl_c_before_anything_is_trained_speaks_of_no_resuming(
+    where: str,
+    store: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It spoke of a checkpoint that was not there."""
+
+    def pressed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(where, pressed)
+    words = ["pretrain", "--data", store, "--recipe", "synthetic", "--out", tmp_path / "run"]
+    with pytest.raises(SystemExit) as ended:
+        main([str(word) for word in words])
+    assert (ended.value.code, capsys.readouterr().err) == (130, "skedge: interrupted\n")
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_finished_run_is_trained_again_only_where_asked(
     store: Path, tmp_path: Path, refused: Refused
 ) -> None:

@@ -14,7 +14,7 @@ from skedge.recipes.recipe import Recipe
 from skedge.recipes.settings import AugmentSettings, FinetuneSettings, LinearSettings
 from skedge.skeleton import InputError
 from skedge.teacher.pretrain import pretrain
-from skedge.teacher.protocols.evaluate import Job
+from skedge.teacher.protocols.evaluate import Job, Sets
 from skedge.teacher.runs.folder import CHECKPOINT, METRICS
 from tests.teacher.tiny import COMPUTE, INPUT, PLAN, PRETRAINED, make_store, optim
 
@@ -228,6 +228,25 @@ def test_a_refused_command_leaves_no_folder(seeds: bool, store: Store, tmp_path:
     with pytest.raises(InputError, match="drop_path"):
         train(tmp_path / "run", wrong)
     assert not list(tmp_path.iterdir())
+
+
+def test_ctrl_c_before_anything_is_trained_leaves_what_is_there(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, interrupted: Any
+) -> None:
+    """Who had forgotten --resume, and stopped it at once, had lost the checkpoint."""
+    train = partial(steps.evaluate, store, tmp_path, RECIPE, **SUPERVISED)
+    interrupted(train)
+    before = {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()}
+
+    def pressed(*_: Any, **__: Any) -> Any:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as changed:
+        changed.setattr(Sets, "read", pressed)
+        with pytest.raises(KeyboardInterrupt):
+            train()
+    assert {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()} == before
+    assert train(resume=True)["top1"] >= 0
 
 
 def test_a_training_again_forgets_the_one_before(

@@ -45,8 +45,8 @@ def begun(folder: Path, asked: dict[str, Any], *, resume: bool) -> Iterator[None
     """Holds, for the length of a `with` block, a run's folder in which is noted what it is asked
     for, without what an earlier run left; with `resume` that stays.
 
-    A run that is refused before it has trained anything leaves the folder as it was. Raises
-    `InputError` where the earlier run was asked for something else.
+    A run that is refused, or stopped, before it has trained anything leaves the folder as it was.
+    Raises `InputError` where the earlier run was asked for something else.
     """
     from skedge.teacher.runs.folder import left_over, set_aside
 

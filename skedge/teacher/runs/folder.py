@@ -112,7 +112,8 @@ def write_run(
 @contextmanager
 def set_aside(folder: Path, files: Iterable[Path]) -> Iterator[None]:
     """Holds files of an earlier run in `folder` out of the way for the length of a `with` block;
-    they go behind it, or come back where the block ends in an `InputError` and nothing was trained.
+    they go behind it, or come back where the block ends in an `InputError` or on Ctrl-C and nothing
+    was trained.
     """
     files = list(files)
     made = absent(folder)
@@ -122,7 +123,7 @@ def set_aside(folder: Path, files: Iterable[Path]) -> Iterator[None]:
         file.replace(aside)
     try:
         yield
-    except InputError:
+    except (InputError, KeyboardInterrupt):
         if {*left_over(folder)} <= stay:
             for file in files:
                 file.unlink(missing_ok=True)
