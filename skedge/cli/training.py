@@ -299,8 +299,8 @@ def sweep_command(parser: ArgumentParser) -> Callable[[Any], None]:
         store = Store(args.data)
         report = run(name, sweep, store, out=args.out, given=given, jobs=args.jobs, slurm=slurm)
         if report.failed:
-            named = "; ".join(report.failed[:3]) + (
-                "; the others are in sweep.md" if len(report.failed) > 3 else ""
+            named = "; ".join(report.reasons[:3]) + (
+                "; the others are in sweep.md" if len(report.reasons) > 3 else ""
             )
             stop(
                 1,

@@ -78,8 +78,21 @@ class Report:
         ]
 
     @property
+    def reasons(self) -> list[str]:
+        """A line for every reason why points failed: the first of them, how many more, its log."""
+        points: dict[str, list[Outcome]] = {}
+        for one in self.outcomes:
+            if one.error:
+                points.setdefault(one.error, []).append(one)
+        return [
+            f"{first.point.title}{f', and {len(more)} more' if more else ''}: {error}, see"
+            f" {first.log}"
+            for error, (first, *more) in points.items()
+        ]
+
+    @property
     def figure(self) -> str:
-        """Top-1, or the loss where no step has that."""
+        """Top-1, or the first other of `FIGURES` that a step has where none has that."""
         return next(
             (figure for figure in FIGURES if any(one.figures(figure) for one in self.outcomes)),
             "top1",

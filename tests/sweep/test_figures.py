@@ -11,7 +11,7 @@ from skedge.datasets.store import Store, StoreWriter
 from skedge.recipes.recipe import Recipe
 from skedge.recipes.settings import InputSettings
 from skedge.skeleton import load_layout
-from skedge.sweep.report import Outcome
+from skedge.sweep.report import Outcome, Report
 
 
 def outcome(metrics: dict[str, Any]) -> Outcome:
@@ -61,3 +61,20 @@ def test_figures_of_parts_are_columns() -> None:
 def test_an_unknown_figure_is_a_gap_in_a_table() -> None:
     """The recall of recordings in which nothing was done, which is None, ended a sweep."""
     assert outcome({"distill": {"recall": None}}).figures("recall") == {}
+
+
+def test_one_reason_for_many_failures_is_said_once() -> None:
+    """A sweep's last line repeated it for three points, and did not say the others."""
+    points: list[Any] = [SimpleNamespace(title=f"tau {i // 2}, seed {i % 2}") for i in range(4)]
+    errors = ["no room", "no room", None, "no card"]
+    outcomes = [
+        Outcome(point, None, error, log=Path(f"{number}.txt"))
+        for number, (point, error) in enumerate(zip(points, errors, strict=True))
+    ]
+    nothing: Any = None
+    report = Report("a sweep", nothing, nothing, outcomes=outcomes, given=nothing)
+    assert report.reasons == [
+        "tau 0, seed 0, and 1 more: no room, see 0.txt",
+        "tau 1, seed 1: no card, see 3.txt",
+    ]
+    assert len(report.failed) == 3
