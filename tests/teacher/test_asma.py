@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from skedge.cli.main import main
 from skedge.datasets.store import Store
 from skedge.recipes.recipe import Recipe
 from skedge.recipes.settings import (
@@ -23,6 +24,7 @@ from skedge.recipes.settings import (
     PretrainSettings,
 )
 from skedge.skeleton import InputError, load_layout
+from skedge.teacher.clips import tell
 from skedge.teacher.methods.asma import ASMa
 from skedge.teacher.methods.barlow import BarlowLoss
 from skedge.teacher.networks.classifier import Classifier
@@ -222,6 +224,22 @@ def test_a_result_says_which_of_two_encoders_it_is_of(
     for protocol in (linear, finetune):
         folder = tmp_path / protocol.__name__
         assert protocol(store, folder, recipe, encoder=pair_run)["fusion"] == name
+
+
+def test_nearest_neighbours_say_that_they_take_the_mean_of_two_encoders(
+    store: Store, pair_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It was said that the encoder had been trained with encoder.fusion mean, which is no matter of
+    training, and a recipe's other one was refused as a flag."""
+    tell.cache_clear()
+    (tmp_path / "mine.yaml").write_text("encoder: {fusion: alignment}\nknn: {neighbors: 1}\n")
+    words = ["evaluate", "knn", "--pretrained", pair_run, "--data", store.path]
+    words += ["--recipe", tmp_path / "mine.yaml", "--encoder.fusion=theta"]
+    main([str(word) for word in [*words, "--out", tmp_path / "out"]])
+    said = capsys.readouterr().err
+    assert f"note: {pair_run}: nearest neighbours are those of the mean of its two encoders" in said
+    assert "encoder.fusion" not in said.replace("evaluate knn does not read encoder.fusion", "")
+    assert (read_metrics(tmp_path / "out") or {})["fusion"] == "mean"
 
 
 def test_finetuning_in_two_stages(store: Store, pair_run: Path, tmp_path: Path) -> None:

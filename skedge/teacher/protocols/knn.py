@@ -12,6 +12,7 @@ from torch.nn import functional
 from skedge.datasets.store import Store
 from skedge.recipes.recipe import Recipe
 from skedge.skeleton.streams import Stream
+from skedge.teacher.clips import tell
 from skedge.teacher.networks.classifier import View, freeze
 from skedge.teacher.protocols.evaluate import Sets, as_trained, draw, report
 from skedge.teacher.runs.folder import Run, read_run, write_metrics
@@ -34,8 +35,11 @@ def knn(
     neighbors = recipe.knn.neighbors
     rows: dict[str, list[Tensor]] = {"train": [], "test": []}
     for stream, path in encoders.items():
-        network, card = load_encoder(path, "mean") if _is_dual(path) else load_encoder(path)
+        dual = _is_dual(path)
+        network, card = load_encoder(path, "mean" if dual else "one")
         check_layout(store, card, path)
+        if dual:
+            tell(f"{path}: nearest neighbours are those of the mean of its two encoders")
         asked = replace(recipe, input=replace(data, stream=stream))
         seen = as_trained(asked, card, path).input
         sets = Sets.read(store, seen, origins=[(path, card)])
@@ -59,6 +63,7 @@ def knn(
     scores[scores == 0] = -torch.inf  # no neighbour is of that class
     extra = {
         "protocol": "knn",
+        "fusion": card.encoder.fusion,
         "neighbors": neighbors,
         "part": data.part,
         "stream": seen.stream if len(encoders) == 1 else "three",

@@ -38,8 +38,8 @@ Measure = Callable[[Store, Run, Path | None], dict[str, Any]]
 @dataclass(frozen=True)
 class Row:
     """One protocol: what `--pretrained` names, None where it needs nothing, the command that makes
-    that, how it measures, and the encoder's settings that are the recipe's, not the trained
-    network's."""
+    that, how it measures, and the encoder's settings that are the recipe's or the protocol's own,
+    not the trained network's."""
 
     measure: Measure
     starts_from: str | None = "a pretrained encoder"
@@ -91,7 +91,7 @@ PROTOCOLS: dict[str, Row] = {
     "finetune": Row(partial(_trained, finetune), takes=_TUNED),
     "semi": Row(partial(_trained, semi), takes=_TUNED),
     "transfer": Row(partial(_trained, partial(finetune, transfer=True)), takes=_TUNED),
-    "knn": Row(_knn),
+    "knn": Row(_knn, takes=("fusion",)),
     "partial-body": Row(_partial_body, "a trained classifier", "evaluate linear"),
     "supervised": Row(_supervised, None),
     "ridge": Row(_ridge, None),
