@@ -167,6 +167,12 @@ def idle(recipe: Recipe, names: Collection[str]) -> dict[str, list[str]]:
     return found
 
 
+def effective(recipe: Recipe, names: Collection[str]) -> list[str]:
+    """Those of the settings, by their dotted names, that have an effect as the recipe is."""
+    without = {name for unread in idle(recipe, names).values() for name in unread}
+    return [name for name in names if name not in without]
+
+
 def idle_in_distilling(
     recipe: Recipe, names: Collection[str], taught: Collection[bool]
 ) -> dict[str, list[str]]:

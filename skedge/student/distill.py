@@ -1,11 +1,10 @@
 """Knowledge distillation: a student learns a frozen teacher's softened answers, without labels
 (ASMa, section 3.5)."""
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict, fields, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +12,7 @@ from torch.nn import functional
 
 from skedge.datasets.store import Store
 from skedge.recipes.distill_settings import DistillSettings
-from skedge.recipes.recipe import Recipe
+from skedge.recipes.recipe import Recipe, effective
 from skedge.recipes.settings import FinetuneSettings, InputSettings
 from skedge.skeleton import InputError
 from skedge.student.divergence import softened_divergence
@@ -23,7 +22,7 @@ from skedge.teacher.augment import Augment
 from skedge.teacher.clips import Clips, tell
 from skedge.teacher.handedness import for_sides
 from skedge.teacher.networks.classifier import Classifier, Fused, Network, freeze
-from skedge.teacher.protocols.evaluate import Job, Sets
+from skedge.teacher.protocols.evaluate import Job, Sets, differing, on_protocol
 from skedge.teacher.protocols.finetune import supervised
 from skedge.teacher.runs.folder import Card, Run, read_run, write_run
 from skedge.teacher.runs.load import load_classifier, load_encoder
@@ -243,13 +242,10 @@ def load_beginning(folder: Path, store: Store, recipe: Recipe) -> tuple[nn.Modul
     else:
         encoder, card = load_encoder(folder, recipe.student.fusion)
     check_layout(store, card, folder)
-    # As JSON: a recipe's lists are a card's tuples.
     theirs, ours = (
-        json.loads(json.dumps(asdict(replace(plan, dropout=0.0, head="linear"))))
-        for plan in (card.encoder, recipe.student)
+        replace(plan, dropout=0.0, head="linear") for plan in (card.encoder, recipe.student)
     )
-    if theirs != ours:
-        names = [name for name in ours if theirs[name] != ours[name]]
+    if names := _otherwise("encoder", theirs, ours):
         raise InputError(
             f"{folder}: expected an encoder of the student's plan, got other {', '.join(names)};"
             " pretrain one with the same settings under encoder as under student"
@@ -286,21 +282,21 @@ def check_teacher(store: Store, card: Card, data: InputSettings, *, source: Path
             f"{source}: the teacher knows {len(card.labels)} actions, {store.path} has"
             f" {len(store.labels)} or other ones; distil from a teacher of the same actions"
         )
-    theirs, ours = (
-        replace(settings, protocol="", part="test", stream="joint", fusion={}, test_clips=1)
-        for settings in (card.input, data)
-    )
-    if theirs != ours:
-        names = [
-            field.name
-            for field in fields(ours)
-            if getattr(theirs, field.name) != getattr(ours, field.name)
-        ]
+    theirs = replace(on_protocol(card.input, data), stream=data.stream, fusion=data.fusion)
+    if names := _otherwise("input", theirs, data):
         seen = [
             ", ".join(f"{name} {getattr(settings, name)}" for name in names)
-            for settings in (theirs, ours)
+            for settings in (theirs, data)
         ]
         raise InputError(
             f"{source}: the teacher sees {seen[0]}, the student {seen[1]}; make the recipe's data"
             " settings equal"
         )
+
+
+def _otherwise(section: Literal["input", "encoder"], held: Any, asked: Any) -> list[str]:
+    """The names of the settings that two sections of a recipe have otherwise, of those that have an
+    effect as `held`."""
+    recipe = Recipe(**{section: held})
+    names = effective(recipe, [f"{section}.{name}" for name in differing(held, asked)])
+    return [name.removeprefix(f"{section}.") for name in names]

@@ -288,6 +288,15 @@ def test_a_teacher_that_sees_clips_otherwise_is_refused(
         )
 
 
+def test_settings_without_an_effect_refuse_no_teacher(store: Store, teacher_run: Path) -> None:
+    """A rate that clips stretched to a length do not have, and is said not to be read, refused the
+    teacher of another recipe."""
+    stretched = replace(INPUT, hz=20.0, warm_up=7)
+    load_teachers([teacher_run], store, stretched)
+    with pytest.raises(InputError, match=r"teacher sees time stretched, the student time rate;"):
+        load_teachers([teacher_run], store, replace(stretched, time="rate"))
+
+
 def test_a_teacher_of_another_stream_will_do(
     store: Store, teacher_run: Path, tmp_path: Path
 ) -> None:

@@ -510,6 +510,8 @@ def test_a_student_begins_as_what_was_pretrained(
     bone = Recipe(input=replace(DATA, stream="bone"), student=PLAN)
     load_beginning(pretrained, store, bone)
     assert "begins as a network of input.stream joint, not bone" in capsys.readouterr().err
+    graph = replace(PLAN, distances="true")  # that temporal convolutions do not read
+    load_beginning(pretrained, store, Recipe(input=DATA, student=graph))
     other = _pretrained(tmp_path / "other", store, replace(PLAN, widths=(8, 12)))
     with pytest.raises(InputError, match="an encoder of the student's plan, got other widths"):
         _student(store, tmp_path / "no", 0, pretrained=other)
