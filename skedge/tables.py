@@ -50,11 +50,7 @@ def _evaluated(folder: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
 
 def _rows(folder: str, metrics: dict[str, Any]) -> list[list[str]]:
     def figure(name: str) -> str:
-        if name not in metrics:
-            return ""
-        return f"{metrics[name]:.1f}" + (
-            f" ± {metrics[name + '_std']:.1f}" if f"{name}_std" in metrics else ""
-        )
+        return _figure(metrics[name], metrics.get(f"{name}_std")) if name in metrics else ""
 
     protocol = metrics["protocol"] + (
         f" {100 * metrics['share']:g} %" if "share" in metrics else ""
@@ -74,7 +70,7 @@ def _rows(folder: str, metrics: dict[str, Any]) -> list[list[str]]:
                 protocol + part,
                 what,
                 *shared,
-                f"{found['top1']:.1f} ± {found['std']:.1f}",
+                _figure(found["top1"], found["std"]),
                 "",
                 str(metrics["clips"]),
                 _measured_on(metrics),
@@ -94,6 +90,10 @@ def _rows(folder: str, metrics: dict[str, Any]) -> list[list[str]]:
             _measured_on(metrics),
         ]
     ]
+
+
+def _figure(mean: float, deviation: float | None) -> str:
+    return f"{mean:.1f}" + ("" if deviation is None else f" ± {deviation:.1f}")
 
 
 def _measured_on(metrics: dict[str, Any]) -> str:

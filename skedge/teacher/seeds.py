@@ -68,6 +68,6 @@ def _mean(values: Sequence[Any]) -> Any:
     return None if None in values else round(fmean(values), 2)
 
 
-def deviation(values: Sequence[float]) -> float:
-    """The standard deviation of a sample (n - 1), to two digits; 0 of one value."""
-    return round(stdev(values) if len(values) > 1 else 0.0, 2)
+def deviation(values: Sequence[float]) -> float | None:
+    """The standard deviation of a sample (n - 1), to two digits; None of one value."""
+    return round(stdev(values), 2) if len(values) > 1 else None

@@ -28,8 +28,9 @@ from skedge.teacher.protocols.finetune import finetune
 from skedge.teacher.protocols.knn import knn
 from skedge.teacher.protocols.partial import answers, hide_joints, hide_parts, partial_body
 from skedge.teacher.protocols.semi import semi
-from skedge.teacher.runs.folder import Card, write_run
+from skedge.teacher.runs.folder import Card, write_metrics, write_run
 from skedge.teacher.runs.load import load_classifier, load_encoder
+from skedge.teacher.seeds import over_seeds
 from tests.teacher.tiny import COMPUTE, INPUT, PLAN, make_store, optim, scenes, write_classifier
 
 NTU = load_layout("ntu25")
@@ -117,6 +118,20 @@ def test_the_deviation_over_draws_is_that_over_seeds(
     recipe = Recipe(input=INPUT, partial=settings, compute=COMPUTE)
     metrics = partial_body(store, tmp_path, recipe, classifier=tmp_path / "run")
     assert metrics["joints"] == {"10": {"top1": 50.0, "std": 10.0}}
+
+
+def test_one_draw_or_seed_has_no_deviation(store: Store, tmp_path: Path) -> None:
+    """It was 0, as if another draw or seed would give the same."""
+    write_classifier(tmp_path / "run", store)
+    settings = PartialSettings(joints=(10,), parts=(), draws=1)
+    recipe = Recipe(input=INPUT, partial=settings, compute=COMPUTE)
+    metrics = partial_body(store, tmp_path, recipe, classifier=tmp_path / "run")
+    assert metrics["joints"]["10"]["std"] is None
+    found = over_seeds([{"seed": 3, "top1": 50.0, "top5": 80.0}])
+    assert (found["top1"], found["top1_std"]) == (50.0, None)
+    for name, one in (("partial", metrics), ("seeds", found | {"protocol": "linear"})):
+        write_metrics(tmp_path / name, one)
+    assert "±" not in evaluations([tmp_path / "partial", tmp_path / "seeds"])
 
 
 @pytest.mark.parametrize(

@@ -27,8 +27,8 @@ def partial_body(store: Store, folder: Path, recipe: Recipe, classifier: Path) -
     """Top-1 of the classifier in a run folder with 0 to 10 random joints, and 0 to 4 random parts,
     left out of the computation, drawn for every clip.
 
-    Mean and standard deviation over `partial.draws` draws of what is hidden. Of an STTFormer with
-    `instance_norm` the hidden joints still count in how far the whole body moves.
+    Mean and standard deviation, None of one draw, over `partial.draws` draws of what is hidden. Of
+    an STTFormer with `instance_norm` the hidden joints still count in how far the whole body moves.
     """
     network, card = load_classifier(classifier)
     check_layout(store, card, classifier)
@@ -86,7 +86,7 @@ def partial_body(store: Store, folder: Path, recipe: Recipe, classifier: Path) -
                 found.append(score(averaged(logits), sets.test.labels)["top1"])
             metrics[kind][str(count)] = {
                 "top1": round(fmean(found), 2),
-                "std": deviation(found),
+                "std": deviation(found) if count else 0.0,
             }
     write_metrics(folder, metrics)
     return metrics
