@@ -200,6 +200,10 @@ def test_thresholds_are_the_lowest_that_are_quiet_enough() -> None:
     figures = judge(recordings, rules)
     assert figures["recall"] == 100
     assert figures["false_events_per_hour"] == 0
+    # Three minutes, and two classes: three false events of each are 120 an hour in all.
+    for allowed, expected in ((121.0, (0.3, 0.3)), (119.0, (0.75, 0.95))):
+        _, chosen = calibrate(recordings, LABELS, replace(ONLINE, false_events=allowed))
+        assert tuple(chosen["thresholds"].values()) == expected
     loose, chosen = calibrate(recordings, LABELS, replace(ONLINE, false_events=1000.0))
     assert chosen["thresholds"] == {"wave": 0.3, "clap": 0.3}
     assert judge(recordings, loose)["false_events_per_hour"] == pytest.approx(120, abs=1)
