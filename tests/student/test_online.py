@@ -200,6 +200,7 @@ def test_thresholds_are_the_lowest_that_are_quiet_enough() -> None:
     figures = judge(recordings, rules)
     assert figures["recall"] == 100
     assert figures["false_events_per_hour"] == 0
+    assert (figures["recordings"], figures["hours"]) == (3, 0.05)
     # Three minutes, and two classes: three false events of each are 120 an hour in all.
     for allowed, expected in ((121.0, (0.3, 0.3)), (119.0, (0.75, 0.95))):
         _, chosen = calibrate(recordings, LABELS, replace(ONLINE, false_events=allowed))
@@ -266,6 +267,7 @@ def test_lags_are_how_late_the_answers_come() -> None:
     assert chosen["lags"]["start"] == pytest.approx(160 / 15 - 10, abs=0.15)
     assert chosen["lags"]["end"] == pytest.approx(199 / 15 - 12, abs=0.15)
     start = late.events(EventRules(LABELS, np.full(4, 0.5), np.full(4, 3)))[0].start
+    assert start == pytest.approx(161 / 15), "ten answers a second, of which 160 / 15 is none"
     exact = replace(late, spans=[Span("wave", start + 0.001, 12.0)])
     _, chosen = calibrate([exact], LABELS, ONLINE)
     assert str(chosen["lags"]["start"]) == "0.0"
