@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from rich.console import Console
 
@@ -319,7 +319,9 @@ def _check_ends(recipe: Recipe, store: Store) -> None:
 
     student = recipe.student
     if not recipe.students:
-        raise InputError("students: expected one or more of finetune, linear and labels, got none")
+        raise InputError(
+            f"students: expected one or more of {', '.join(get_args(Source))}, got none"
+        )
     if student.backbone not in ("st-gcn", "tcn"):
         raise InputError(
             "student.backbone: expected st-gcn or tcn, which can be exported, got"

@@ -251,7 +251,7 @@ LIVE = InputSettings(frames=25, time="rate", hz=15, normalization="root-motion")
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"students": ()}, "students: expected one or more"),
+        ({"students": ()}, "students: expected one or more of .*, shipped, own, got none"),
         ({"input": InputSettings(time="uniform")}, "input.time: expected stretched or rate"),
         (
             {"distill": DistillSettings(logit_weight=0, feature_weight=1)},
