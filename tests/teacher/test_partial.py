@@ -21,7 +21,7 @@ from skedge.recipes.settings import (
 from skedge.skeleton import InputError, load_layout, prepare
 from skedge.skeleton.retarget import retarget
 from skedge.tables import evaluations
-from skedge.teacher.clips import Clips
+from skedge.teacher.clips import Clips, tell
 from skedge.teacher.networks.classifier import Classifier, View
 from skedge.teacher.networks.encoders import STGCN
 from skedge.teacher.protocols.finetune import finetune
@@ -148,6 +148,18 @@ def test_nothing_left_to_see_is_refused(
             Recipe(input=INPUT, partial=PartialSettings(joints, parts), compute=COMPUTE),
             classifier=tmp_path / "run",
         )
+
+
+def test_there_are_no_more_neighbours_than_training_clips(
+    store: Store, encoder_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The figures said 500 neighbours where there were fewer clips."""
+    tell.cache_clear()
+    recipe = Recipe(input=INPUT, knn=KnnSettings(500), compute=COMPUTE)
+    metrics = knn(store, tmp_path, recipe, encoders={"joint": encoder_run})
+    trained = len(store.split("xsub", "train"))
+    assert metrics["neighbors"] == trained
+    assert f"knn.neighbors 500: there are {trained} training clips" in capsys.readouterr().err
 
 
 def test_nearest_neighbours_are_scikit_learns_on_the_features(

@@ -32,7 +32,6 @@ def knn(
     from sklearn.neighbors import KNeighborsClassifier
 
     data = recipe.input
-    neighbors = recipe.knn.neighbors
     rows: dict[str, list[Tensor]] = {"train": [], "test": []}
     for stream, path in encoders.items():
         dual = _is_dual(path)
@@ -55,9 +54,12 @@ def knn(
             features = functional.normalize(torch.stack(described).mean(0), dim=1)
             rows[part].append(weight**0.5 * features)
     train, test = (torch.cat(parts, dim=1).numpy() for parts in rows.values())
-    model = KNeighborsClassifier(
-        min(neighbors, len(train)), metric="cosine", weights="distance"
-    ).fit(train, sets.train.labels)
+    neighbors = min(recipe.knn.neighbors, len(train))
+    if neighbors < recipe.knn.neighbors:
+        tell(f"knn.neighbors {recipe.knn.neighbors}: there are {neighbors} training clips")
+    model = KNeighborsClassifier(neighbors, metric="cosine", weights="distance").fit(
+        train, sets.train.labels
+    )
     scores = torch.zeros((len(test), len(store.labels)))
     scores[:, model.classes_] = torch.from_numpy(model.predict_proba(test)).float()
     scores[scores == 0] = -torch.inf  # no neighbour is of that class
