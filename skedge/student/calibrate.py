@@ -75,7 +75,7 @@ def calibrate(
         lasting=lasting,
     )
     lags = _lags(recordings, rules)
-    rules = replace(rules, lag_start=lags["start"], lag_end=lags["end"])
+    rules = replace(rules, lag_start=lags.get("start", 0.0), lag_end=lags.get("end", 0.0))
     return rules, {
         "thresholds": thresholds,
         "patience": patience,
@@ -105,7 +105,10 @@ def _quiet_thresholds(
 
 
 def _lags(recordings: Sequence[Judged], rules: EventRules) -> dict[str, float]:
-    """How long after an action's start and end its first and last answer come: medians, in s."""
+    """How long after an action's start and end its first and last answer come: medians, in s.
+
+    Empty where no action was found: whoever reads a file without lags estimates them.
+    """
     late: dict[str, list[float]] = {"start": [], "end": []}
     for one in recordings:
         for event in one.events(rules):
@@ -114,7 +117,7 @@ def _lags(recordings: Sequence[Judged], rules: EventRules) -> dict[str, float]:
                     assert event.end is not None
                     late["start"].append(event.start - span.start)
                     late["end"].append(event.end - span.end)
-    return {name: rounded(np.median(all_ or [0.0]), 2) for name, all_ in late.items()}
+    return {name: rounded(np.median(all_), 2) for name, all_ in late.items() if all_}
 
 
 def judge(recordings: Sequence[Judged], rules: EventRules) -> dict[str, Any]:

@@ -219,9 +219,12 @@ def test_the_recall_of_what_was_never_done_is_unknown() -> None:
     """It was 0 %, as if all of it had been missed."""
     done = Judged(_recording((150, 190, "wave", 0.97)), [Span("wave", 10.0, 12.0)], 15.0)
     idle = Judged(_recording(), [], 15.0)
-    rules, _ = calibrate([done], LABELS, ONLINE)
+    rules, chosen = calibrate([done], LABELS, ONLINE)
     found = judge([done], rules)
     assert (found["recall"], found["per_class"]) == (100.0, {"clap": None, "wave": 100.0})
+    assert chosen["lags"].keys() == {"start", "end"}
+    rules, chosen = calibrate([idle], LABELS, ONLINE)
+    assert chosen["lags"] == {}, "0 would be that answers come at once"
     found = judge([idle], rules)
     assert (found["recall"], found["per_class"]) == (None, {"clap": None, "wave": None})
     assert found["false_events_per_hour"] == 0.0
