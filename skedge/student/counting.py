@@ -19,7 +19,8 @@ from skedge.datasets.synthetic.synthesize import recording
 from skedge.edge_runtime.curves import MARGIN, RATE
 from skedge.edge_runtime.density import CURVES, LEGS, body_curves, mirrored, turned
 from skedge.edge_runtime.events import QUIET
-from skedge.skeleton.files import write_whole
+from skedge.skeleton.errors import InputError
+from skedge.skeleton.files import check_folder, write_whole
 from skedge.skeleton.layout import load_layout
 from skedge.student.repeated import Stretch, noise, to_and_fro
 
@@ -237,10 +238,19 @@ def main() -> None:
     args = parser.parse_args()
     if min(args.people, args.steps) < 1 or args.seed < 0:
         parser.error("expected at least one person and one step, and no negative seed")
-    if not args.out.parent.is_dir():
+    if args.out.is_dir() or not args.out.parent.is_dir():
         parser.error(f"--out: expected a file in a folder that is there, got {args.out}")
+    try:
+        check_folder(args.out.parent)
+    except InputError as error:
+        parser.error(f"--out: {error}")
     network = train(stretches(args.people, args.seed), args.steps, compiled=args.compile)
-    write_whole(args.out, lambda draft: np.savez(draft, allow_pickle=False, **network.arrays()))
+    write_whole(args.out, lambda draft: _write(network, draft))
+
+
+def _write(network: CountingNetwork, draft: Path) -> None:
+    with draft.open("wb") as file:  # by its name, numpy would add .npz to it
+        np.savez(file, allow_pickle=False, **network.arrays())
 
 
 if __name__ == "__main__":

@@ -96,11 +96,13 @@ def test_what_is_learned_at_once_is_of_similar_length(
         assert all(max(shorter) <= min(longer) for shorter, longer in pairwise(parts))
 
 
+@pytest.mark.parametrize("name", ["counter.npz", "counter"])
 def test_the_file_holds_what_was_trained(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, found: list[Stretch]
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, found: list[Stretch]
 ) -> None:
+    """A name without .npz was a traceback behind the training, and the network was lost."""
     monkeypatch.setattr(counting, "stretches", lambda people, seed: found)
-    out = tmp_path / "counter.npz"
+    out = tmp_path / name
     monkeypatch.setattr("sys.argv", ["counting", "--out", str(out), "--steps", "1"])
     counting.main()
     with np.load(out, allow_pickle=False) as file:
@@ -109,7 +111,13 @@ def test_the_file_holds_what_was_trained(
 
 @pytest.mark.parametrize(
     ("flags", "reason"),
-    [(["--people", "0"], "at least one"), (["--steps", "0"], "at least one"), ([], "a folder")],
+    [
+        (["--people", "0"], "at least one"),
+        (["--steps", "0"], "at least one"),
+        ([], "a folder"),
+        (["--out", "."], "a file in a folder that is there, got ."),
+        (["--out", "/proc/counter.npz"], "/proc: expected a folder that can be written into"),
+    ],
 )
 def test_what_cannot_be_trained_is_said_first(
     flags: list[str],
