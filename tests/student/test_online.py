@@ -159,6 +159,23 @@ def test_labels_stay_with_their_frames_where_nobody_is_seen_at_first(
     )
 
 
+def test_what_an_action_asks_for_lasts_as_long_at_any_rate(store: Store, tmp_path: Path) -> None:
+    """Of a second of an action and the seconds behind it."""
+    wave = next(i for i, label in enumerate(store.labels) if label not in QUIET)
+    found = []
+    for rate in (30, 60):
+        path = tmp_path / str(rate)
+        with StoreWriter(
+            path, name="wave", layout=store.layout, labels=store.labels, rate=float(rate)
+        ) as writer:
+            joints = np.random.default_rng(0).normal(size=(1, 6 * rate, len(store.layout), 3))
+            writer.add("wave", joints, label=wave, intervals=[(wave, rate, 2 * rate)])
+        labels = frame_labels(Store(path), 0, ONLINE)
+        found.append([(labels == one).sum() / rate for one in (wave, UNASKED, NOTHING)])
+        assert [(one.start, one.end) for one in spans(Store(path), 0)] == [(1.0, 2.0)]
+    np.testing.assert_allclose(*found, atol=2 / 30)
+
+
 @given(st.integers(0, 2**31 - 1))
 @settings(deadline=None, max_examples=30)
 def test_the_loss_asks_for_any_quiet_class_where_nothing_has_a_name(seed: int) -> None:
