@@ -96,7 +96,7 @@ def summarize(nanoseconds: np.ndarray, blocks: int = 1, seed: int = 0) -> dict[s
     }
 
 
-def resample(blocks: np.ndarray, seed: int = 0, draws: int = DRAWS) -> np.ndarray:
-    """Medians (draws,) of as many blocks (blocks, calls), drawn with replacement."""
-    chosen = np.random.default_rng(seed).integers(0, len(blocks), (draws, len(blocks)))
-    return np.median(blocks[chosen].reshape(draws, -1), axis=1)
+def resample(blocks: np.ndarray, seed: int) -> np.ndarray:
+    """Medians (DRAWS,) of as many blocks (blocks, calls), drawn with replacement."""
+    chosen = np.random.default_rng(seed).integers(0, len(blocks), (DRAWS, len(blocks)))
+    return np.median(blocks[chosen].reshape(DRAWS, -1), axis=1)

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from functools import partial
 from inspect import Parameter, signature
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol, get_args
+from typing import Any, NamedTuple, get_args
 
 from skedge.datasets.formats.arrays import open_arrays
 from skedge.datasets.formats.ctrgcn import open_ctrgcn
@@ -23,17 +23,8 @@ from skedge.datasets.importer import AS_USUAL, Dataset, Importing, run_import
 from skedge.datasets.mending import AS_GIVEN, Mending
 from skedge.skeleton.errors import InputError
 
-
-class Format(Protocol):
-    """Finds what there is to read in a source, as a `Dataset`.
-
-    The keyword arguments of the function are the options of `skedge data import`, its docstring
-    what `--help` says of the format.
-    """
-
-    def __call__(self, source: Path, /, **options: Any) -> Dataset: ...
-
-
+# Each finds what there is to read in a source. Its keyword arguments are the options of
+# `skedge data import`, its docstring what `--help` says of the format.
 FORMATS: dict[str, Callable[..., Dataset]] = {
     "arrays": open_arrays,
     "ctrgcn": open_ctrgcn,

@@ -9,15 +9,6 @@ TOLERANCE = 1e-6
 NEAR = 1e-5
 
 
-def positions(
-    length: int, frames: int, start: float = 0.0, span: float | None = None
-) -> np.ndarray:
-    """Where `frames` samples lie in `span` frames from `start`, (frames,) float64, half-pixel
-    ("align_corners False")."""
-    span = length if span is None else span
-    return np.clip(start + (np.arange(frames) + 0.5) * span / frames - 0.5, 0, length - 1)
-
-
 def take(clip: np.ndarray, at: np.ndarray) -> np.ndarray:
     """Linear interpolation of a clip (..., T, V, C) at the frame positions `at` (frames,); (...,
     frames, V, C) float32.
@@ -39,17 +30,10 @@ def take(clip: np.ndarray, at: np.ndarray) -> np.ndarray:
 
 def resize(clip: np.ndarray, frames: int) -> np.ndarray:
     """A clip (..., T, V, C) stretched to `frames` frames, as `torch.nn.functional.interpolate` does
-    it linearly."""
-    return take(clip, positions(clip.shape[-3], frames))
-
-
-def crop_resize(
-    clip: np.ndarray, frames: int, rng: "np.random.Generator", shortest: float = 0.5
-) -> np.ndarray:
-    """A random run of at least `shortest` of the clip's frames, stretched to `frames` frames."""
+    it linearly, half-pixel ("align_corners False")."""
     length = clip.shape[-3]
-    span = length * rng.uniform(shortest, 1)
-    return take(clip, positions(length, frames, rng.uniform(0, length - span), span=span))
+    at = (np.arange(frames) + 0.5) * length / frames - 0.5
+    return take(clip, np.clip(at, 0, length - 1))
 
 
 def at_rate(clip: np.ndarray, rate: float, hz: float) -> np.ndarray:

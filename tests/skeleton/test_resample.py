@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from skedge.skeleton.resample import (
     at_rate,
     at_times,
-    crop_resize,
     newest,
     resize,
     take,
@@ -44,35 +43,6 @@ def test_resized_values_stay_between_the_originals(length: int, frames: int, see
     result = resize(clip, frames)
     assert (result >= clip.min(axis=1, keepdims=True) - 1e-5).all()
     assert (result <= clip.max(axis=1, keepdims=True) + 1e-5).all()
-
-
-@given(
-    length=st.integers(1, 80),
-    frames=st.integers(1, 80),
-    seed=st.integers(0, 99),
-    shortest=st.floats(0.1, 1),
-)
-def test_crop_resize_reads_a_run_of_the_clip(
-    length: int, frames: int, seed: int, shortest: float
-) -> None:
-    time = np.arange(length, dtype=np.float32)[:, None, None]
-    at = crop_resize(time, frames, np.random.default_rng(seed), shortest)[:, 0, 0]
-    assert at.shape == (frames,)
-    assert (np.diff(at) >= 0).all()
-    assert at.min() >= 0
-    assert at.max() <= length - 1
-    if frames > 1 and length > 1:
-        # `frames` samples half a step from both edges of the run; the clip's first and last half
-        # frame are held.
-        span = (at[-1] - at[0]) * frames / (frames - 1)
-        assert span <= length + 1e-3
-        assert span >= (length * shortest) - frames / (frames - 1) - 1e-3
-
-
-def test_crop_resize_differs_from_draw_to_draw_and_repeats_with_the_seed() -> None:
-    one, two = (crop_resize(_clip(40), 20, np.random.default_rng(seed)) for seed in (1, 2))
-    assert not np.allclose(one, two)
-    np.testing.assert_array_equal(one, crop_resize(_clip(40), 20, np.random.default_rng(1)))
 
 
 def test_take_between_frames() -> None:

@@ -23,6 +23,7 @@ from skedge.edge_runtime.backends.onnx_runtime import session_options
 from skedge.edge_runtime.recognizer import Recognizer
 
 BLOCKS, SHARE = 40, 0.01
+RUNS = 500
 
 
 def ways(clip: Path, stream: Path) -> dict[str, Callable[[], object]]:
@@ -67,7 +68,7 @@ def medians(calls: dict[str, Callable[[], object]]) -> dict[str, float]:
     return {name: float(np.median(values)) / 1e3 for name, values in taken.items()}
 
 
-def nodes(stream: Path, runs: int = 500) -> dict[str, tuple[int, float]]:
+def nodes(stream: Path) -> dict[str, tuple[int, float]]:
     """The nodes of each operator and their microseconds together; what recording a node costs is
     subtracted.
 
@@ -81,7 +82,7 @@ def nodes(stream: Path, runs: int = 500) -> dict[str, tuple[int, float]]:
         options.profile_file_prefix = str(Path(room) / "profile")
         session = onnxruntime.InferenceSession(str(stream), options)
         feed = {port.name: np.zeros(port.shape, np.float32) for port in session.get_inputs()}
-        for _ in range(runs):
+        for _ in range(RUNS):
             session.run(None, feed)
         events = json.loads(Path(session.end_profiling()).read_text())
     taken = defaultdict(list)

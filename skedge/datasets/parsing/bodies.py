@@ -26,7 +26,7 @@ def first_two(recording: Recording) -> np.ndarray:
     new = np.concatenate(([True], recording.frame[1:] != recording.frame[:-1]))
     place = np.arange(len(new)) - np.maximum.accumulate(np.where(new, np.arange(len(new)), 0))
     kept = place < 2
-    joints = _empty(2, recording.frames, recording)
+    joints = _empty(recording.frames, recording)
     joints[place[kept], recording.frame[kept]] = recording.joints[kept]
     return _present(joints)
 
@@ -56,7 +56,7 @@ def denoise(recording: Recording) -> np.ndarray:
     seen = recording.joints[rows]
     if len(bodies) > 1:
         bodies = _moving(bodies, seen)
-    joints = _empty(2, int(frame[-1]) + 1, recording)
+    joints = _empty(int(frame[-1]) + 1, recording)
     spans: list[tuple[int, int] | None] = [None, None]
     for start, end in bodies:
         first = int(when[start])
@@ -111,8 +111,9 @@ def _motion(sums: np.ndarray, squares: np.ndarray) -> float:
     return float(squares.sum() / count - mean @ mean)
 
 
-def _empty(persons: int, frames: int, recording: Recording) -> np.ndarray:
-    return np.full((persons, frames, *recording.joints.shape[1:]), np.nan, np.float32)
+def _empty(frames: int, recording: Recording) -> np.ndarray:
+    """Two persons of whom nothing was seen."""
+    return np.full((2, frames, *recording.joints.shape[1:]), np.nan, np.float32)
 
 
 def _present(joints: np.ndarray) -> np.ndarray:

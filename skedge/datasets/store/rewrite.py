@@ -36,9 +36,7 @@ class Clip:
     subject: int = -1
 
 
-def append(
-    path: Path | str, clips: Sequence[Clip], layout: Layout, rate: float, name: str | None = None
-) -> Store:
+def append(path: Path | str, clips: Sequence[Clip], layout: Layout, rate: float) -> Store:
     """Add clips, at `rate` frames a second, to the store at `path`, or make one there; they are
     called label-1, label-2, ...
 
@@ -57,7 +55,7 @@ def append(
         )
         with StoreWriter(
             path,
-            name=old.name if old else name or path.name,
+            name=old.name if old else path.name,
             layout=old.layout if old else layout,
             labels=labels,
             rate=rate,
@@ -174,7 +172,7 @@ def _keep(
     return Store(path)
 
 
-def merge(stores: Sequence[Store], path: Path | str, name: str | None = None) -> Store:
+def merge(stores: Sequence[Store], path: Path | str) -> Store:
     """Write one store at `path` with the clips of several, in the layout and at the rate of the
     first.
 
@@ -195,12 +193,12 @@ def merge(stores: Sequence[Store], path: Path | str, name: str | None = None) ->
     first = stores[0]
     path = Path(path)
     if all(_of_a_shard(store) == _of_a_shard(first) for store in stores) and _of_a_shard(first):
-        return _whole(stores, path, name)
+        return _whole(stores, path)
     _refuse_copies(stores)
     labels = list(dict.fromkeys(label for store in stores for label in store.labels))
     with StoreWriter(
         path,
-        name=name or path.name,
+        name=path.name,
         layout=first.layout,
         labels=labels,
         rate=first.rate,
@@ -314,7 +312,7 @@ def _of_a_shard(store: Store) -> dict[str, Any]:
     return made | {"labels": list(store.labels)}
 
 
-def _whole(stores: Sequence[Store], path: Path, name: str | None) -> Store:
+def _whole(stores: Sequence[Store], path: Path) -> Store:
     """The store that an import without shards makes, its clips in the order of their names."""
     first = stores[0]
     clips = sorted(
@@ -327,7 +325,7 @@ def _whole(stores: Sequence[Store], path: Path, name: str | None) -> Store:
             raise InputError(f"merge: expected every shard once, got the clip {one} twice")
     with StoreWriter(
         path,
-        name=name or path.name,
+        name=path.name,
         layout=first.layout,
         labels=list(first.labels),
         rate=first.rate,

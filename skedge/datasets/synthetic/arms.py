@@ -27,7 +27,6 @@ def _waving(
     swing: _Swing,
     *,
     role: str = "arm",
-    seated: float = 0.25,
 ) -> Variant:
     """A hand brought to a place and swung about it."""
     wag = swing.wag
@@ -40,7 +39,7 @@ def _waving(
             (swing.seconds, {f"{role}+": swing.outwards, "wag": (0, wag), "side": (-4, 6)}),
         ],
         repeats=swing.repeats,
-        seated=seated,
+        seated=0.25,
         walking=0.06,
     )
 

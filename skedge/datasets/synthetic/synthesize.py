@@ -22,7 +22,7 @@ from skedge.datasets.synthetic.camera import gaps, noise, view
 from skedge.datasets.synthetic.gait import RATE
 from skedge.datasets.synthetic.motion import cut, motion
 from skedge.datasets.synthetic.people import SENSORS, build, person
-from skedge.datasets.synthetic.recordings import SECONDS, Interval, recorded
+from skedge.datasets.synthetic.recordings import Interval, recorded
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.layout import load_layout
 
@@ -53,15 +53,14 @@ def clip(
     repetition: int = 0,
     *,
     seed: int = 0,
-    jitter: float = 1.0,
     dropped: float = 0.01,
     clean: bool = False,
 ) -> Clip:
     """One clip of an action by a subject; the same numbers give the same clip, bit for bit.
 
-    `jitter` scales the camera's noise, `dropped` is the share of absent joints on average. `clean`:
-    without a camera, the joints where they are in the room (y up from the floor). Raises
-    `InputError` for an unknown action and negative numbers.
+    `dropped` is the share of joints that the camera misses, on average. `clean`: without a camera,
+    the joints where they are in the room (y up from the floor). Raises `InputError` for an unknown
+    action and negative numbers.
     """
     if not 0 <= action < len(ACTIONS) or min(subject, repetition, seed) < 0:
         raise InputError(
@@ -76,7 +75,7 @@ def clip(
     if clean:
         joints = body.joints(made.channels, shape).astype(np.float32)
     else:
-        joints = _film(made.channels, shape, camera, rng=rng, jitter=jitter, dropped=dropped)
+        joints = _film(made.channels, shape, camera, rng=rng, dropped=dropped)
     return Clip(joints, action=action, subject=subject, camera=camera, beats=made.beats)
 
 
@@ -85,7 +84,6 @@ def recording(
     repetition: int = 0,
     *,
     seed: int = 0,
-    seconds: float = SECONDS,
     actions: float = 0.35,
     clean: bool = False,
 ) -> tuple[Clip, list[Interval]]:
@@ -98,7 +96,7 @@ def recording(
     camera = int(rng.integers(len(CAMERAS)))
     who = person(seed, subject)
     shape = build(who, SENSORS[camera], rng)
-    moved, intervals = recorded(who, shape, rng, seconds=seconds, actions=actions)
+    moved, intervals = recorded(who, shape, rng, actions=actions)
     if clean:
         joints = body.joints(moved, shape).astype(np.float32)
     else:
@@ -114,7 +112,6 @@ def _film(
     shape: body.Build,
     camera: int,
     rng: np.random.Generator,
-    jitter: float = 1.0,
     dropped: float = 0.01,
 ) -> np.ndarray:
     """What a camera makes of channels over time (T, channels): joints (T, 25, 3) float32, NaN where
@@ -122,7 +119,7 @@ def _film(
     seen = view(body.joints(moved, shape), rng)
     # Whoever walks stays before the camera.
     seen[..., 2] += max(0.0, 1.0 - seen[..., 2].min())
-    seen = seen + noise(len(seen), rng, jitter * rng.uniform(0.5, 1.6))
+    seen = seen + noise(len(seen), rng, rng.uniform(0.5, 1.6))
     if SENSORS[camera].fingers == 0:
         # Such a camera has no fingers: what is not measured is placed on the hand.
         for side in body.SIDES:

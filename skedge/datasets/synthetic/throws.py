@@ -7,11 +7,11 @@ from skedge.datasets.synthetic.actions import Key, Place, Variant
 _FOLLOW: Place = ((-0.5, 0.0), (-0.85, -0.2), (0.3, 0.75))
 
 
-def _overarm(share: float, **how: Any) -> Variant:
+def _overarm(**how: Any) -> Variant:
     """Over the shoulder: cocked behind, released in front of the head, followed through."""
     stride = {"other step": (0.0, 0.0, (0.0, 0.3)), "back": (-0.12, 0.02)}
     return Variant(
-        share,
+        0.5,
         before=[
             ((0.2, 0.5), {"arm": ((0.1, 0.5), (-0.4, 0.3), (0.0, 0.45)), "swivel": (10, 70)}),
             (
@@ -69,7 +69,7 @@ _UP_TO_IT: list[Key] = [
     ((0.0, 0.4), {"arm+": ((-0.05, 0.1), (0.0, 0.15), (-0.15, 0.0))}),
 ]
 THROWS = [
-    _overarm(0.5, seated=0.06),
+    _overarm(seated=0.06),
     # With a short way and from a stand; from an arm that is up already, and down at once.
     _short(0.5, start=_COCKED, past=_DROPPED, cocking=_UP_TO_IT, seated=0.12, walking=0.05),
     _short(
