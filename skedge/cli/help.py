@@ -163,41 +163,71 @@ def _arranged(
 ) -> list[tuple[str, list[Action]]]:
     """Titles, and the actions below each: what the command takes by its place, its flags, and the
     recipe's sections."""
-    every = [action for action in parser._actions if action.dest != "help"]
-    held = {action.dest for action in every}
-    parts = [dest for dest in held if any(other.startswith(f"{dest}.") for other in held)]
-    titles = {
+    titles = _titles(parser)
+    own = _own(parser, titles, sections)
+    return [
+        ("arguments", [action for action in own if not action.option_strings]),
+        ("flags", [action for action in own if action.option_strings]),
+        *(
+            (_heading(dest, title), _settings(dest, parser, titles, sections=sections))
+            for dest, title in titles.items()
+            if _is_shown(dest, sections)
+        ),
+    ]
+
+
+def _titles(parser: ArgumentParser) -> dict[str, str]:
+    """The title of each section of the recipe, and of each section inside of one."""
+    held = [action.dest for action in parser._actions]
+    return {
         action.dest: "settings" if _STRIPPED else (group.title or "").rstrip(".")
         for group in parser._action_groups
         for action in group._group_actions
-        if action.dest in parts
+        if any(dest.startswith(f"{action.dest}.") for dest in held)
     }
-    recipe = []
-    for dest in titles:
-        if not _is_shown(dest, sections):
-            continue
-        shown = [a for a in every if a.dest not in parts and a.dest.rpartition(".")[0] == dest]
-        if sections is not None:
-            shown += [
-                _Row(f"--{hyphened(part)}.*", titles[part])
-                for part in titles
-                if part.rpartition(".")[0] == dest and not _is_shown(part, sections)
-            ]
-        title = textwrap.shorten(
-            f"{hyphened(dest)}, {titles[dest]}", width() - 1, placeholder=" ..."
-        )
-        recipe.append((title, shown))
-    own = [
+
+
+def _own(
+    parser: ArgumentParser, titles: Mapping[str, str], sections: Sequence[str] | None
+) -> list[Action]:
+    """What the command takes that is in no section."""
+    of_recipe = {"name", "students"}
+    takes_recipe = any(action.dest == "recipe" for action in parser._actions)
+    no_use = {"help"} if takes_recipe else {"help", "print_config"}
+    return [
         action
-        for action in every
+        for action in parser._actions
         if "." not in action.dest
-        and action.dest not in parts
-        and _is_shown(action.dest, sections if action.dest in ("name", "students") else None)
-        and (action.dest != "print_config" or "recipe" in held)
+        and action.dest not in {*titles, *no_use}
+        and (action.dest not in of_recipe or _is_shown(action.dest, sections))
     ]
-    places = [action for action in own if not action.option_strings]
-    flags = [action for action in own if action.option_strings]
-    return [("arguments", places), ("flags", flags), *recipe]
+
+
+def _heading(dest: str, title: str) -> str:
+    return textwrap.shorten(f"{hyphened(dest)}, {title}", width() - 1, placeholder=" ...")
+
+
+def _settings(
+    dest: str,
+    parser: ArgumentParser,
+    titles: Mapping[str, str],
+    *,
+    sections: Sequence[str] | None,
+) -> list[Action]:
+    """The settings of a section, and a row for each section inside of it that is not shown."""
+    inside = [part for part in titles if part.rpartition(".")[0] == dest]
+    return [
+        *(
+            action
+            for action in parser._actions
+            if action.dest not in titles and action.dest.rpartition(".")[0] == dest
+        ),
+        *(
+            _Row(f"--{hyphened(part)}.*", titles[part])
+            for part in inside
+            if not _is_shown(part, sections)
+        ),
+    ]
 
 
 def _is_shown(dest: str, sections: Sequence[str] | None) -> bool:
