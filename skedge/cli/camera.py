@@ -43,7 +43,6 @@ def live_command(parser: ArgumentParser) -> Callable[[Any], None]:
     )
     parser.add_argument(
         "--record-limit",
-        dest="record_limit",
         type=float,
         default=10.0,
         metavar="GB",
@@ -51,13 +50,11 @@ def live_command(parser: ArgumentParser) -> Callable[[Any], None]:
     )
     parser.add_argument(
         "--record-later",
-        dest="record_later",
         action="store_true",
         help="store no picture before somebody presses Record on the page",
     )
     parser.add_argument(
         "--record-poses",
-        dest="record_poses",
         type=Path,
         metavar="FILE|FOLDER",
         help="file to store the bodies in (.npz), or folder for a file every ten minutes or so,"
@@ -69,14 +66,13 @@ def live_command(parser: ArgumentParser) -> Callable[[Any], None]:
         help="function in a Python file of your own, called with every event",
     )
     parser.add_argument(
-        "--ended_only",
+        "--ended-only",
         action="store_true",
         help="one line for each action, when it has ended; else a second one when it begins",
     )
     parser.add_argument("--device", help="name that events carry; by default the computer's")
     parser.add_argument(
         "--json-notes",
-        dest="json_notes",
         action="store_true",
         help="notes on stderr as JSON lines, like the events on stdout",
     )
@@ -87,14 +83,12 @@ def live_command(parser: ArgumentParser) -> Callable[[Any], None]:
     )
     parser.add_argument(
         "--mqtt-login",
-        dest="mqtt_login",
         type=Path,
         metavar="FILE",
         help="file of two lines, the broker's user and password",
     )
     parser.add_argument(
         "--mqtt-ca",
-        dest="mqtt_ca",
         type=Path,
         metavar="FILE",
         help="certificates to trust with mqtts:// (default: the system's)",
@@ -107,23 +101,15 @@ def live_command(parser: ArgumentParser) -> Callable[[Any], None]:
 
     def main(args: Any) -> None:
         from skedge.edge_runtime.live.model_watch import ModelFile
-        from skedge.edge_runtime.live.run import live, open_camera
+        from skedge.edge_runtime.live.run import live
         from skedge.edge_runtime.live.telling import Telling
         from skedge.edge_runtime.models import find_beside_pose
 
         _check_effects(parser, args)
         model = ModelFile(find_beside_pose(args.model), args.taught, **event_settings(args))
         recognizer = model.load()
-        camera = partial(
-            open_camera,
-            args.source,
-            people=recognizer.metadata.persons if args.people is None else args.people,
-            fast=args.fast,
-            estimator=args.pose,
-            threads=args.pose_threads,
-            **_recorded(args),
-            **({"wait": True} if args.wait else {}),
-        )
+        waits = {"wait": True} if args.wait else {}
+        camera = _camera(args, people=recognizer.metadata.persons, **waits)
         telling = Telling(**{name: args[name] for name in TOLD})
         live(
             camera,
@@ -163,7 +149,7 @@ def record_command(parser: ArgumentParser) -> Callable[[Any], None]:
 
     def main(args: Any) -> None:
         from skedge.datasets.store import Store
-        from skedge.edge_runtime.live.run import open_camera, record
+        from skedge.edge_runtime.live.run import record
         from skedge.edge_runtime.live.takes import Takes
 
         _check_effects(parser, args)
@@ -179,17 +165,8 @@ def record_command(parser: ArgumentParser) -> Callable[[Any], None]:
             countdown=args.countdown,
             subject=args.subject,
         )
-        camera = partial(
-            open_camera,
-            args.source,
-            people=1 if args.people is None else args.people,
-            fast=args.fast,
-            estimator=args.pose,
-            threads=args.pose_threads,
-            **_recorded(args),
-        )
         added, there = record(
-            camera,
+            _camera(args, people=1),
             args.out,
             takes=takes,
             viewing=_viewing(args),
@@ -310,7 +287,6 @@ def _add_camera(parser: ArgumentParser, people: str) -> None:
     )
     parser.add_argument(
         "--pose-threads",
-        dest="pose_threads",
         type=int,
         help="threads of the pose estimator (default: all cores but one)",
     )
@@ -335,7 +311,6 @@ def _add_camera(parser: ArgumentParser, people: str) -> None:
     )
     parser.add_argument(
         "--no-pictures",
-        dest="no_pictures",
         action="store_true",
         help="draw bodies alone, on the page and in films: no picture is shown or stored",
     )
@@ -361,9 +336,22 @@ def _check_effects(parser: ArgumentParser, args: Any) -> None:
         check_unused(given, ("pose_threads",), own)
 
 
-def _recorded(args: Any) -> dict[str, Any]:
-    """What a file of skeletons does not say, as far as it was given."""
-    return {name: args[name] for name in ("rate", "layout") if args[name] is not None}
+def _camera(args: Any, people: int, **more: Any) -> Callable[[], Any]:
+    """What opens the source, to look for as many `people` unless a flag says how many."""
+    from skedge.edge_runtime.live.run import open_camera
+
+    # What a file of skeletons does not say, as far as it was given.
+    recorded = {name: args[name] for name in ("rate", "layout") if args[name] is not None}
+    return partial(
+        open_camera,
+        args.source,
+        people=people if args.people is None else args.people,
+        fast=args.fast,
+        estimator=args.pose,
+        threads=args.pose_threads,
+        **recorded,
+        **more,
+    )
 
 
 def _viewing(args: Any) -> Any:

@@ -119,11 +119,7 @@ def predict_command(parser: ArgumentParser) -> Callable[[Any], None]:
         action="store_true",
         help="give the model one frame at a time, as a camera would",
     )
-
-    def main(args: Any) -> None:
-        _predict(args)
-
-    return main
+    return _predict
 
 
 def evaluate_online_command(parser: ArgumentParser) -> Callable[[Any], None]:
@@ -149,11 +145,7 @@ def evaluate_online_command(parser: ArgumentParser) -> Callable[[Any], None]:
         metavar="FILE",
         help=".json file for the figures, also per class, and for every event",
     )
-
-    def main(args: Any) -> None:
-        _evaluate_online(args)
-
-    return main
+    return _evaluate_online
 
 
 def evaluate_everyday_command(parser: ArgumentParser) -> Callable[[Any], None]:
@@ -185,7 +177,6 @@ def evaluate_everyday_command(parser: ArgumentParser) -> Callable[[Any], None]:
     add_events(parser)
     parser.add_argument(
         "--most-false",
-        dest="most_false",
         type=float,
         default=1.0,
         metavar="NUMBER",
@@ -297,7 +288,6 @@ def bench_live_command(parser: ArgumentParser) -> Callable[[Any], None]:
     parser.add_argument("--people", type=int, nargs="+", default=[1], help="numbers of people")
     parser.add_argument(
         "--pose-threads",
-        dest="pose_threads",
         type=int,
         nargs="+",
         default=[1],
