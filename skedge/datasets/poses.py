@@ -309,7 +309,16 @@ def _read(file: Path, name: str) -> PoseRecording:
 
 
 def _check(arrays: dict[str, np.ndarray], layout: Layout, file: Path) -> None:
-    """Raises `InputError` for arrays of another shape or kind than a recording has."""
+    """Raises `InputError` for arrays of another shape or kind than a recording has, and for times
+    that cannot be."""
+    _check_shapes(arrays, layout, file)
+    _check_numbers(arrays, file)
+    _check_order(arrays, file)
+    _check_rate(arrays, file)
+    _check_unit(arrays, file)
+
+
+def _check_shapes(arrays: dict[str, np.ndarray], layout: Layout, file: Path) -> None:
     picture, person, joints = (arrays[name] for name in ("picture", "person", "joints"))
     body = (picture.size, len(layout))
     if picture.ndim != 1 or person.shape != picture.shape or joints.shape != (*body, 3):
@@ -318,25 +327,42 @@ def _check(arrays: dict[str, np.ndarray], layout: Layout, file: Path) -> None:
             f" {picture.shape}, {person.shape} and {joints.shape}"
         )
     shapes = {"whole": body[:1], "seconds": body[:1], "pixels": (*body, 2)}
-    shapes |= {"rate": (), "pictures": (), "duration": ()}
-    for name, shape in shapes.items():
+    for name, shape in {**shapes, "rate": (), "pictures": (), "duration": ()}.items():
         if name in arrays and arrays[name].shape != shape:
             raise InputError(f"{file}: expected {name} {shape}, got {arrays[name].shape}")
-    for name in ("picture", "person", "joints", *shapes):
+
+
+def _check_numbers(arrays: dict[str, np.ndarray], file: Path) -> None:
+    known = "picture person joints whole seconds pixels rate pictures duration"
+    for name in known.split():
         if name in arrays and arrays[name].dtype.kind not in "biuf":
             raise InputError(f"{file}: expected numbers as {name}, got {arrays[name].dtype}")
     for name in ("picture", "seconds", "pictures", "duration"):
         if name in arrays and not (np.isfinite(arrays[name]) & (arrays[name] >= 0)).all():
             raise InputError(f"{file}: expected {name} from 0, got negative numbers or NaN")
-    own = np.argsort(person, kind="stable")
-    same = np.diff(person[own]) == 0
+
+
+def _check_order(arrays: dict[str, np.ndarray], file: Path) -> None:
     for name in ("picture", "seconds"):
-        back = same & (np.diff(arrays[name][own].astype(float)) < 0) if name in arrays else same[:0]
-        if back.any():
+        who, steps = _steps(arrays, name)
+        if (steps < 0).any():
             raise InputError(
                 f"{file}: expected {name} of each person in the order of time, got a step back of"
-                f" person {person[own][1:][back][0]}"
+                f" person {who[steps < 0][0]}"
             )
+
+
+def _steps(arrays: dict[str, np.ndarray], name: str) -> tuple[np.ndarray, np.ndarray]:
+    """The persons of all steps from a person's body to the next one, and how large they are in what
+    is called `name`; none where that is not given."""
+    person = arrays["person"]
+    order = np.argsort(person, kind="stable")
+    same = np.diff(person[order]) == 0
+    steps = np.diff(arrays[name][order].astype(float))[same] if name in arrays else np.empty(0)
+    return person[order][1:][same], steps
+
+
+def _check_rate(arrays: dict[str, np.ndarray], file: Path) -> None:
     rate = float(arrays["rate"])
     slowest = 0.0 if "seconds" in arrays else SLOWEST
     if not (slowest <= rate <= FASTEST and rate):
@@ -344,16 +370,21 @@ def _check(arrays: dict[str, np.ndarray], layout: Layout, file: Path) -> None:
             f"{file}: expected a rate of {SLOWEST:g} to {FASTEST:g} pictures per second, got"
             f" {rate:g}{': seconds from picture to picture?' if 0 < rate < SLOWEST else ''}"
         )
-    steps = np.diff(picture[own].astype(float))
+
+
+def _check_unit(arrays: dict[str, np.ndarray], file: Path) -> None:
     # What lasts as long as its seconds say is of one unit, however slow its pictures came.
-    fits = "seconds" in arrays and arrays["seconds"].max(initial=0) <= arrays.get("duration", 0)
-    if "seconds" in arrays and not fits and (forward := same & (steps > 0)).any():
-        each = np.median(np.diff(arrays["seconds"][own].astype(float))[forward] / steps[forward])
-        if each > FAR / rate:
-            raise InputError(
-                f"{file}: expected seconds that go with the rate, {rate:g}, got {each:g} from"
-                " picture to picture: are they milliseconds?"
-            )
+    if "seconds" not in arrays or arrays["seconds"].max(initial=0) <= arrays.get("duration", 0):
+        return
+    rate = float(arrays["rate"])
+    (_, pictures), (_, seconds) = _steps(arrays, "picture"), _steps(arrays, "seconds")
+    forward = pictures > 0
+    each = np.median(seconds[forward] / pictures[forward]) if forward.any() else 0.0
+    if each > FAR / rate:
+        raise InputError(
+            f"{file}: expected seconds that go with the rate, {rate:g}, got {each:g} from"
+            " picture to picture: are they milliseconds?"
+        )
 
 
 def _touching(
