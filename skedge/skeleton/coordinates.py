@@ -108,51 +108,48 @@ def directions(
     clips: list[np.ndarray], layout: Layout, height: float, flat: bool, image: bool
 ) -> list[Fault]:
     """What is wrong with the axes: which one points up, and whether x points the other way."""
-    faults: list[Fault] = []
     ups = _means([upward(clip, layout) for clip in clips])
-    up = "y"
-    if len(ups):
-        mean = ups.mean(axis=0)
-        axis = int(np.abs(mean).argmax())
-        sign = 1 if mean[axis] > 0 else -1
-        agree = np.mean(ups[:, axis] * sign > 0.6)
-        if (axis, sign) != (1, 1) and abs(mean[axis]) > 0.75 and agree > 0.8:
-            up = f"{'-' if sign < 0 else ''}{'xyz'[axis]}"
-    mirrored, known = False, False
+    votes = np.empty((0, 1))
     if not flat:
         votes = _means([backward(clip, layout, height)[:, None] for clip in clips])
-        if len(votes):
-            score = float(votes.mean())
-            needed = 0.15 + 0.45 / np.sqrt(len(votes))
-            known = abs(score) > needed
-            mirrored = score > needed
+    up = _upright(ups)
+    score = float(votes.mean()) if len(votes) else 0.0
+    known = len(votes) > 0 and abs(score) > 0.15 + 0.45 / np.sqrt(len(votes))
+    mirrored = known and score > 0
     if up != "y" and not (image and up == "-y"):
-        # Negating y alone makes a mirror image, the other turns do not.
-        flip = known and mirrored != (up == "-y")
-        what = (
-            "the head is below the feet: y points down"
-            if up == "-y"
-            else (
-                f"people stand along {up[-1]}: {up[-1]} points {'down' if up[0] == '-' else 'up'}"
-            )
-        )
         few = len(ups) < (2 if up == "-y" else 4)
         if few and up[-1] == "x":  # somebody who lies
-            return faults
-        remedy = f"--up {up}" + (" --flip-x" if flip else "")
-        what += " (of places in a picture: --channels xy)" if flat and up == "-y" else ""
-        faults.append(Fault("up", what, remedy, sure=not few))
-    elif mirrored:
-        faults.append(
-            Fault(
-                "mirrored",
-                "feet, knees and faces point backwards: x points the other way (or left and right"
-                " are exchanged: then mend the layout)",
-                "--flip-x",
-                sure=len(votes) >= 3,
-            )
+            return []
+        if up == "-y":
+            what = "the head is below the feet: y points down"
+            what += " (of places in a picture: --channels xy)" if flat else ""
+        else:
+            points = "down" if up[0] == "-" else "up"
+            what = f"people stand along {up[-1]}: {up[-1]} points {points}"
+        # Negating y alone makes a mirror image, the other turns do not.
+        flip = known and mirrored != (up == "-y")
+        return [Fault("up", what, f"--up {up}{' --flip-x' if flip else ''}", sure=not few)]
+    if mirrored:
+        what = (
+            "feet, knees and faces point backwards: x points the other way (or left and right are"
+            " exchanged: then mend the layout)"
         )
-    return faults
+        return [Fault("mirrored", what, "--flip-x", sure=len(votes) >= 3)]
+    return []
+
+
+def _upright(ups: np.ndarray) -> str:
+    """The axis along which people stand, from the mean directions (clips, 3) from feet to head; y
+    where they do not agree."""
+    if not len(ups):
+        return "y"
+    mean = ups.mean(axis=0)
+    axis = int(np.abs(mean).argmax())
+    sign = 1 if mean[axis] > 0 else -1
+    agree = np.mean(ups[:, axis] * sign > 0.6)
+    if abs(mean[axis]) > 0.75 and agree > 0.8:
+        return f"{'-' if sign < 0 else ''}{'xyz'[axis]}"
+    return "y"
 
 
 def _means(values: list[np.ndarray]) -> np.ndarray:
