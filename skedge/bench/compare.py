@@ -20,13 +20,8 @@ def compare(first: Path, second: Path, across: bool = False) -> str:
     that this is meant, and for no model in common.
     """
     before, after = read(first), read(second)
-    for what, name in (("machine", "fingerprint"), ("settings", "threads")):
-        if before[what][name] != after[what][name] and not across:
-            raise InputError(
-                f"expected two runs of one machine with as many threads, got {what} {name}"
-                f" {before[what][name]} and {after[what][name]} ({before['machine']['cpu']};"
-                f" {after['machine']['cpu']}); --across compares them too"
-            )
+    if not across:
+        _check_machines(before, after)
     new = {model["name"]: model for model in after["models"]}
     shared = [(model, new[model["name"]]) for model in before["models"] if model["name"] in new]
     names = [[model["name"] for model in document["models"]] for document in (before, after)]
@@ -35,16 +30,7 @@ def compare(first: Path, second: Path, across: bool = False) -> str:
             f"{first}, {second}: expected a model in both, got {', '.join(names[0])} and"
             f" {', '.join(names[1])}; measure files of the same names"
         )
-    rows = []
-    for old, model in shared:
-        ratios = {
-            name: _ratio(model[part][key], old[part][key]) for name, (part, key) in COMPARED.items()
-        }
-        low, high = interval(old["latency"]["blocks_p50_ms"], model["latency"]["blocks_p50_ms"])
-        verdict = "faster" if high < 1 else "slower" if low > 1 else "no difference shown"
-        if old["latency"]["noisy"] or model["latency"]["noisy"]:
-            verdict += " (noisy)"
-        rows.append([model["name"], f"{low:.3f} to {high:.3f}", verdict, *ratios.values()])
+    rows = [_row(old, model) for old, model in shared]
     parts = [
         f"# {second} divided by {first}",
         *(
@@ -63,6 +49,26 @@ def compare(first: Path, second: Path, across: bool = False) -> str:
             f"Different machines: {before['machine']['cpu']} and {after['machine']['cpu']}."
         )
     return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def _check_machines(before: dict[str, Any], after: dict[str, Any]) -> None:
+    for what, name in (("machine", "fingerprint"), ("settings", "threads")):
+        if before[what][name] != after[what][name]:
+            raise InputError(
+                f"expected two runs of one machine with as many threads, got {what} {name}"
+                f" {before[what][name]} and {after[what][name]} ({before['machine']['cpu']};"
+                f" {after['machine']['cpu']}); --across compares them too"
+            )
+
+
+def _row(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
+    """The cells of a model that is in both."""
+    low, high = interval(old["latency"]["blocks_p50_ms"], new["latency"]["blocks_p50_ms"])
+    verdict = "faster" if high < 1 else "slower" if low > 1 else "no difference shown"
+    if old["latency"]["noisy"] or new["latency"]["noisy"]:
+        verdict += " (noisy)"
+    ratios = [_ratio(new[part][key], old[part][key]) for part, key in COMPARED.values()]
+    return [new["name"], f"{low:.3f} to {high:.3f}", verdict, *ratios]
 
 
 def interval(before: list[float], after: list[float]) -> tuple[float, float]:
