@@ -126,9 +126,7 @@ def test_an_estimator_that_exits_is_one_line(
     assert last.endswith("SystemExit: 3 (exits.py, line 4)")
 
 
-def test_only_films_that_are_new_are_looked_at(
-    room: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_only_films_that_are_new_are_looked_at(room: Path) -> None:
     """The second time none, after one was added that one, and another estimator's all."""
 
     def looks() -> int:

@@ -26,22 +26,10 @@ from skedge.edge_runtime.sources.films import open_films
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.layout import load_layout
 from skedge.skeleton.retarget import retarget
+from tests.datasets.own_clips import own_clips
 from tests.skeleton.people import NTU, people
 
 COCO = load_layout("coco17")
-
-
-def _folder(folder: Path, clips: Any, table: str | None = None, suffix: str = ".npz") -> Path:
-    """Four clips of two classes and two subjects, as `arrays` takes them."""
-    folder.mkdir(parents=True)
-    for number, clip in enumerate(clips):
-        if suffix == ".npy":
-            np.save(folder / f"c{number}.npy", clip)
-        else:
-            np.savez(folder / f"c{number}.npz", joints=clip)
-    rows = [f"c{i}{suffix},{('wave', 'jump')[i % 2]},{i // 2 + 1}" for i in range(len(clips))]
-    (folder / "clips.csv").write_text(table or "file,label,subject\n" + "\n".join(rows) + "\n")
-    return folder
 
 
 def _import(folder: Path, format: str = "arrays", **options: Any) -> tuple[Store, dict[str, Any]]:
@@ -69,25 +57,25 @@ def _import(folder: Path, format: str = "arrays", **options: Any) -> tuple[Store
     ],
 )
 def test_wrong_coordinates_are_refused_with_the_flag_that_mends_them(tmp_path, make, options, said):
-    right, _ = _import(_folder(tmp_path / "right", people()))
-    wrong = _folder(tmp_path / "wrong", [make(clip) for clip in people()])
+    right, _ = _import(own_clips(tmp_path / "right", people()))
+    wrong = own_clips(tmp_path / "wrong", [make(clip) for clip in people()])
     with pytest.raises(InputError, match=said):
         _import(wrong)
     assert not (tmp_path / "wrong-store").exists()
     mended, report = _import(wrong, **options)
     np.testing.assert_allclose(mended.clip(3), right.clip(3), atol=1e-4)
     assert report["warnings"] == []
-    as_is, report = _import(_folder(tmp_path / "meant", [make(c) for c in people()]), as_is=True)
+    as_is, report = _import(own_clips(tmp_path / "meant", [make(c) for c in people()]), as_is=True)
     assert len(as_is) == 12
     assert report["warnings"]
 
 
 def test_info_shows_the_height_and_what_is_wrong(tmp_path):
-    store, _ = _import(_folder(tmp_path / "mm", [1000 * clip for clip in people()]), as_is=True)
+    store, _ = _import(own_clips(tmp_path / "mm", [1000 * clip for clip in people()]), as_is=True)
     shown = summarize(store)
     assert shown["height"] == pytest.approx(1600, abs=200)
     assert shown["looks"][0].endswith("--unit mm")
-    good, _ = _import(_folder(tmp_path / "m", people()))
+    good, _ = _import(own_clips(tmp_path / "m", people()))
     assert summarize(good)["looks"] == []
     with pytest.raises(InputError, match=r"mm-store: .*--unit mm"):
         merge([good, store], tmp_path / "both")
@@ -137,7 +125,7 @@ def test_places_of_minus_one_are_absent(tmp_path):
     clips = [_picture(clip) for clip in people()]
     clips[0][0, 5, 3] = -1
     store, report = _import(
-        _folder(tmp_path / "set", clips), layout="coco17", channels="xy", as_is=True
+        own_clips(tmp_path / "set", clips), layout="coco17", channels="xy", as_is=True
     )
     assert np.isnan(store.clip(0)[0, 5, 3]).all()
     assert np.isfinite(store.clip(1)).all()
@@ -148,7 +136,7 @@ def test_zeros_are_absent_joints_and_are_counted(tmp_path):
     clips = [clip.copy() for clip in people()]
     for clip in clips:
         clip[:, 2::4] = 0
-    store, _ = _import(_folder(tmp_path / "zeros", clips))
+    store, _ = _import(own_clips(tmp_path / "zeros", clips))
     assert np.isnan(store.clip(0)[0, 2]).all()
     assert np.isfinite(store.clip(0)[0, 1]).all()
     assert summarize(store)["missing"] == pytest.approx(0.25)
@@ -160,9 +148,9 @@ def test_zeros_are_absent_joints_and_are_counted(tmp_path):
 @pytest.mark.parametrize("suffix", [".npz", ".npy"])
 def test_either_order_of_persons_and_frames_is_read_alike(tmp_path, suffix):
     two = [np.concatenate([people()[i], people()[i + 4]]) for i in range(4)]
-    first, _ = _import(_folder(tmp_path / "mtv", two, suffix=suffix))
+    first, _ = _import(own_clips(tmp_path / "mtv", two, suffix=suffix))
     turned, report = _import(
-        _folder(tmp_path / "tmv", [clip.swapaxes(0, 1) for clip in two], suffix=suffix)
+        own_clips(tmp_path / "tmv", [clip.swapaxes(0, 1) for clip in two], suffix=suffix)
     )
     assert first.index["persons"].tolist() == turned.index["persons"].tolist() == [2] * 4
     np.testing.assert_array_equal(first.clip(2), turned.clip(2))
@@ -177,7 +165,7 @@ def test_axes_in_another_order_are_refused_with_what_turns_them(tmp_path, order)
     """UTD-MHAD's own files, for one, are (joints, 3, frames)."""
     clips = [clip[0][:18].transpose(order) for clip in people()[:4]]
     with pytest.raises(InputError, match=r"of 25 joints, got .* turn it with numpy") as refusal:
-        _import(_folder(tmp_path / "set", clips, suffix=".npy"))
+        _import(own_clips(tmp_path / "set", clips, suffix=".npy"))
     words = str(refusal.value)
     turn = tuple(map(int, words[words.index("array, (") + 8 : -2].split(",")))
     np.testing.assert_array_equal(clips[0].transpose(turn), people()[0][0][:18])
@@ -185,7 +173,7 @@ def test_axes_in_another_order_are_refused_with_what_turns_them(tmp_path, order)
 
 def test_a_row_of_all_coordinates_for_each_frame_is_read(tmp_path):
     rows = [clip[0].reshape(20, 75) for clip in people()[:4]]
-    store, _ = _import(_folder(tmp_path / "rows", rows, suffix=".npy"))
+    store, _ = _import(own_clips(tmp_path / "rows", rows, suffix=".npy"))
     np.testing.assert_allclose(store.clip(1), people()[1], rtol=1e-6)
 
 
@@ -193,8 +181,8 @@ def test_a_number_too_many_is_refused_with_what_to_leave_out(tmp_path):
     joints = people()[0][0]
     confident = np.concatenate([joints, np.ones((20, 25, 1))], axis=-1)
     with pytest.raises(InputError, match=r"a confidence, leave it out: array\[\.\.\., :3\]"):
-        _import(_folder(tmp_path / "confident", [confident] * 4, suffix=".npy"))
-    folder = _folder(tmp_path / "timed", [joints] * 4, suffix=".npy")
+        _import(own_clips(tmp_path / "confident", [confident] * 4, suffix=".npy"))
+    folder = own_clips(tmp_path / "timed", [joints] * 4, suffix=".npy")
     for file in folder.glob("*.npy"):
         rows = np.load(file).reshape(20, 75)
         np.savetxt(
@@ -214,7 +202,7 @@ def test_the_actor_is_found_in_the_second_place(tmp_path):
     empty, ghost = np.full_like(actor, np.nan), np.full_like(actor, np.nan)
     ghost[:, :3] = people()[1][:, :3]
     clips = [np.concatenate([one, actor]) for one in (empty, ghost, people()[1])] + [actor]
-    store, report = _import(_folder(tmp_path / "second", clips))
+    store, report = _import(own_clips(tmp_path / "second", clips))
     assert store.index["persons"].tolist() == [1, 1, 2, 1]
     for number in range(4):
         np.testing.assert_allclose(store.clip(number)[0], actor[0], rtol=1e-5)
@@ -376,14 +364,14 @@ TABLES = {
 
 @pytest.mark.parametrize("table", TABLES)
 def test_tables_of_other_programs_are_read(tmp_path, table):
-    store, report = _import(_folder(tmp_path / "set", people()[:2], TABLES[table]))
+    store, report = _import(own_clips(tmp_path / "set", people()[:2], TABLES[table]))
     assert report["damaged"] == []
     assert store.labels == ("jump", "wave")
     assert store.index["subject"].tolist() == [1, 2]
 
 
 def test_a_table_in_two_bytes_a_letter_and_words_for_unknown_people(tmp_path):
-    folder = _folder(tmp_path / "set", people()[:2])
+    folder = own_clips(tmp_path / "set", people()[:2])
     table = "file\tlabel\tsubject\nc0.npz\twave\tNaN\nc1.npz\tjump\tnone\n"
     (folder / "clips.csv").write_bytes(table.encode("utf-16"))
     store, report = _import(folder)
@@ -406,7 +394,7 @@ def test_numbers_between_other_marks_are_the_same_numbers(tmp_path, mark, point)
 
 
 def test_what_else_a_file_holds_is_told(tmp_path):
-    folder = _folder(tmp_path / "set", people()[:2])
+    folder = own_clips(tmp_path / "set", people()[:2])
     np.savez(folder / "c0.npz", joints=people()[0], rate=30.0)
     _, report = _import(folder)
     assert [note["clip"] for note in report["notes"]] == ["c0"]
@@ -434,7 +422,7 @@ def _sentinel(clip: np.ndarray) -> np.ndarray:
 def test_some_clips_of_another_kind_are_named(tmp_path, make, clips, said):
     """What is wrong with a few clips only is drowned in the look at all of them."""
     mixed = [make(c) if 3 <= n < 3 + clips else c for n, c in enumerate(people())]
-    store, report = _import(_folder(tmp_path / "set", mixed))
+    store, report = _import(own_clips(tmp_path / "set", mixed))
     assert len(report["warnings"]) == 1
     assert re.match(f"{clips} of 12 clips, such as {said}", report["warnings"][0])
     assert report["warnings"][0] in summarize(store)["looks"]
@@ -444,7 +432,7 @@ def test_one_word_in_two_forms_is_one_class_and_two_spellings_are_told(tmp_path)
     table = (
         "file,label\nc0.npz,gr\u00fc\u00dfen\nc1.npz,gru\u0308\u00dfen\nc2.npz,Wave\nc3.npz,wave\n"
     )
-    store, report = _import(_folder(tmp_path / "set", people()[:4], table))
+    store, report = _import(own_clips(tmp_path / "set", people()[:4], table))
     assert len(store.labels) == 3
     assert "classes 'Wave' and 'wave' differ in their spelling only" in report["warnings"][0]
 
@@ -459,7 +447,7 @@ def test_a_line_of_labels_is_a_class(tmp_path, lines):
 @pytest.mark.parametrize("rate", [0.0, -1.0, 1e9, float("nan")])
 def test_a_rate_that_is_none_is_refused(tmp_path, rate):
     with pytest.raises(InputError, match="expected a rate"):
-        _import(_folder(tmp_path / "set", people()[:2]), rate=rate)
+        _import(own_clips(tmp_path / "set", people()[:2]), rate=rate)
 
 
 def test_what_is_odd_about_a_single_clip_is_told():
@@ -485,13 +473,13 @@ def test_joints_of_another_number_are_named_by_their_limbs():
 def test_numbers_of_different_sets_are_no_common_classes(tmp_path):
     one, _ = _import_pickle(tmp_path, _pickle(), rate=30.0)
     (tmp_path / "named").mkdir()
-    other, _ = _import(_folder(tmp_path / "named" / "set", people()[:4]))
+    other, _ = _import(own_clips(tmp_path / "named" / "set", people()[:4]))
     with pytest.raises(InputError, match="expected classes with names, got numbers"):
         merge([one, other], tmp_path / "both")
 
 
 def test_a_validation_part_lies_inside_the_training_part(tmp_path):
-    store, _ = _import(_folder(tmp_path / "set", people()))
+    store, _ = _import(own_clips(tmp_path / "set", people()))
     add_validation(store.path, "choose", "xsub", 0.34, by="subject")
     add_folds(store.path, "fold", 3, by="subject", of="xsub")
     found = Store(store.path)
@@ -533,7 +521,7 @@ def test_ten_minutes_are_shown_in_as_many_pictures_as_one_can_wait_for(tmp_path,
 def test_a_clip_that_is_too_long_is_refused_with_the_length(tmp_path, frames, rate, got):
     hours = np.zeros((frames, 1, 3), np.float16)
     hours[0] = 1
-    folder = _folder(tmp_path / "set", [*people()[:2]])
+    folder = own_clips(tmp_path / "set", [*people()[:2]])
     np.save(folder / "c2.npy", np.broadcast_to(hours, (frames, 25, 3)).astype(np.float16))
     table = f"file,label,fps\nc0.npz,wave,30\nc1.npz,jump,30\nc2.npy,wave,{rate}\n"
     (folder / "clips.csv").write_text(table)

@@ -15,17 +15,8 @@ from skedge.datasets.store import Store
 from skedge.edge_runtime.sources.films import open_films
 from skedge.skeleton import load_layout
 from skedge.skeleton.errors import InputError
+from tests.datasets.own_clips import own_clips
 from tests.skeleton.people import people
-
-
-def _folder(folder: Path, clips: Any, table: str | None = None) -> Path:
-    """Clips of two classes and two subjects, as `arrays` takes them."""
-    folder.mkdir()
-    for number, clip in enumerate(clips):
-        np.savez(folder / f"c{number}.npz", joints=clip)
-    rows = [f"c{i}.npz,{('wave', 'jump')[i % 2]},{i // 2 + 1}" for i in range(len(clips))]
-    (folder / "clips.csv").write_text(table or "\n".join(["file,label,subject", *rows]) + "\n")
-    return folder
 
 
 def _notes(folder: Path) -> str:
@@ -36,29 +27,29 @@ def _notes(folder: Path) -> str:
 
 def test_columns_that_are_not_read_and_clips_of_nobody_are_told(tmp_path: Path) -> None:
     table = "file,label,subject,sensor\nc0.npz,wave,1,a\nc1.npz,jump,2,b\nc2.npz,wave,,b\n"
-    notes = _notes(_folder(tmp_path / "set", people()[:3], table))
+    notes = _notes(own_clips(tmp_path / "set", people()[:3], table))
     assert "columns not read: sensor (frames a second are --rate)" in notes
     assert "1 clips without a subject are in no part of xsub" in notes
-    assert _notes(_folder(tmp_path / "plain", people())) == ""
+    assert _notes(own_clips(tmp_path / "plain", people())) == ""
 
 
 @pytest.mark.parametrize("rate", [1 / 15, 0.0, -30.0, 2000.0])
 def test_seconds_a_frame_are_no_rate(tmp_path: Path, rate: float) -> None:
-    folder = _folder(tmp_path / "set", people())
+    folder = own_clips(tmp_path / "set", people())
     hint = "--rate 15" if rate == 1 / 15 else "expected a rate from 1 to 1000"
     with pytest.raises(InputError, match=hint):
         import_dataset("arrays", folder, tmp_path / "store", layout="ntu25", rate=rate)
 
 
 def test_true_and_false_are_no_coordinates(tmp_path: Path) -> None:
-    folder = _folder(tmp_path / "set", [clip > 0 for clip in people()])
+    folder = own_clips(tmp_path / "set", [clip > 0 for clip in people()])
     with pytest.raises(InputError, match="expected coordinates, got true and false"):
         _notes(folder)
 
 
 def test_numbers_between_quotes_are_numbers(tmp_path: Path) -> None:
     clips = people()
-    folder = _folder(tmp_path / "set", clips, "file,label\nc0.csv,wave\nc1.csv,jump\n")
+    folder = own_clips(tmp_path / "set", clips, "file,label\nc0.csv,wave\nc1.csv,jump\n")
     for number, clip in enumerate(clips[:2]):
         text = io.StringIO()
         np.savetxt(text, np.asarray(clip)[0].reshape(clip.shape[1], -1), delimiter='","', fmt="%f")
@@ -73,14 +64,14 @@ def test_single_clips_with_another_axis_up_are_named(tmp_path: Path) -> None:
     clips = [
         clip[..., [0, 2, 1]] * (1, -1, 1) if i == 1 else clip for i, clip in enumerate(people())
     ]
-    assert "such as c1: lying, unlike the others" in _notes(_folder(tmp_path / "set", clips))
+    assert "such as c1: lying, unlike the others" in _notes(own_clips(tmp_path / "set", clips))
 
 
 def test_a_single_clip_with_rows_of_two_people_is_named(tmp_path: Path) -> None:
     """Only sets of which most clips were so were told."""
     clips = list(people())
     clips[3] = np.stack([clips[3], clips[3] + (1, 0, 0)], axis=2).reshape(1, -1, 25, 3)
-    notes = _notes(_folder(tmp_path / "set", clips))
+    notes = _notes(own_clips(tmp_path / "set", clips))
     assert "1 of 12 clips, such as c3: 2 bodies take turns in the frames: rows of several" in notes
 
 
@@ -92,7 +83,7 @@ def test_joints_where_float32_has_no_millimetres_are_told(tmp_path: Path, far: f
             clip += far
         else:
             clip[..., -1, :] = far
-    assert "m from the origin" in _notes(_folder(tmp_path / "set", clips))
+    assert "m from the origin" in _notes(own_clips(tmp_path / "set", clips))
 
 
 @pytest.mark.parametrize(
@@ -120,14 +111,14 @@ def test_a_class_named_twice_is_refused_with_its_name(tmp_path: Path) -> None:
 
 
 def test_a_list_of_another_name_is_named(tmp_path: Path) -> None:
-    folder = _folder(tmp_path / "set", people())
+    folder = own_clips(tmp_path / "set", people())
     (folder / "clips.csv").rename(folder / "labels.csv")
     with pytest.raises(InputError, match=r"if it is labels\.csv, call it clips\.csv"):
         _notes(folder)
 
 
 def test_objects_of_python_are_named(tmp_path: Path) -> None:
-    folder = _folder(tmp_path / "set", people()[:1], "file,label\na.npy,wave\n")
+    folder = own_clips(tmp_path / "set", people()[:1], "file,label\na.npy,wave\n")
     np.save(folder / "a.npy", np.array([{"joints": people()[0]}], object), allow_pickle=True)
     with pytest.raises(InputError, match="got Python objects: save one array a clip"):
         _notes(folder)
@@ -135,7 +126,9 @@ def test_objects_of_python_are_named(tmp_path: Path) -> None:
 
 def test_words_for_validation_and_test(tmp_path: Path) -> None:
     rows = ["c0.npz,wave,train", "c1.npz,jump,dev", "c2.npz,wave,eval"]
-    folder = _folder(tmp_path / "set", people()[:3], "\n".join(["file,label,split", *rows]) + "\n")
+    folder = own_clips(
+        tmp_path / "set", people()[:3], "\n".join(["file,label,split", *rows]) + "\n"
+    )
     assert _notes(folder) == ""
     store = Store(tmp_path / "set-store")
     assert store.codes("official").tolist() == [1, 2, 3]
@@ -144,7 +137,7 @@ def test_words_for_validation_and_test(tmp_path: Path) -> None:
 def test_a_comma_in_a_label_moves_no_cell(tmp_path: Path) -> None:
     """The label was cut at it, and what followed was somebody else's subject."""
     table = 'file,label,subject\nc0.npz,wave, slowly,1\nc1.npz,jump,2,,\nc2.npz,"wave, fast",1\n'
-    folder = _folder(tmp_path / "set", people()[:3], table)
+    folder = own_clips(tmp_path / "set", people()[:3], table)
     found = open_arrays(folder, layout="ntu25", rate=30.0)
     assert [str(one) for one in found.damaged] == [
         f"{folder}/clips.csv: line 2: expected 3 cells, got 4, more than titles: put a label with a"
@@ -183,7 +176,7 @@ def test_a_person_of_two_spellings_is_asked_for(
     (tmp_path / "films.csv").write_text("\n".join(["film,label,subject", *films]))
     rows = [f"c{number}.npz,wave,{word}" for number, word in enumerate(words)]
     table = "\n".join(["file,label,subject", *rows])
-    folder = _folder(tmp_path / "set", people()[:3], table)
+    folder = own_clips(tmp_path / "set", people()[:3], table)
     found = open_arrays(folder, layout="ntu25", rate=30.0)
     assert [note.split(":")[0] for note in found.notes] == said
     if said:
@@ -194,7 +187,7 @@ def test_a_person_of_two_spellings_is_asked_for(
 def test_a_word_for_nobody_is_no_person(tmp_path: Path, word: str) -> None:
     """All clips of unknown people were those of one more person."""
     table = f"file,label,subject\nc0.npz,wave,{word}\nc1.npz,wave,1\nc2.npz,wave,4\n"
-    folder = _folder(tmp_path / "set", people()[:3], table)
+    folder = own_clips(tmp_path / "set", people()[:3], table)
     assert "1 clips without a subject are in no part of xsub" in _notes(folder)
     assert Store(tmp_path / "set-store").index["subject"].tolist() == [-1, 1, 4]
     (folder / "films.csv").write_text(table.replace("file", "film"))
@@ -210,7 +203,7 @@ def test_accents_in_names_of_files_lose_no_clip(tmp_path: Path, there: Any, writ
     names = [normalize(there, f"M\u00fcller {number}.npz") for number in range(3)]
     rows = [f"{name},{label}" for name, label in zip(names, labels, strict=True)]
     table = normalize(written, "\n".join(["file,label", *rows]))
-    folder = _folder(tmp_path / "set", people()[:3], table)
+    folder = own_clips(tmp_path / "set", people()[:3], table)
     for number, name in enumerate(names):
         (folder / f"c{number}.npz").rename(folder / name)
     assert _notes(folder) == ""
@@ -223,7 +216,7 @@ def test_accents_in_names_of_files_lose_no_clip(tmp_path: Path, there: Any, writ
 
 def test_files_that_the_list_lacks_are_told(tmp_path: Path) -> None:
     table = "file,label\nc0.npz,wave\n./c1.npz,wave, slowly\nsub\\c2.npz,jump\n"
-    folder = _folder(tmp_path / "set", people()[:5], table)
+    folder = own_clips(tmp_path / "set", people()[:5], table)
     for inner in ("sub", "store"):
         (folder / inner).mkdir()
     (folder / "c2.npz").rename(folder / "sub" / "c2.npz")
@@ -238,7 +231,7 @@ def test_files_that_the_list_lacks_are_told(tmp_path: Path) -> None:
 def test_clips_without_a_split_where_others_have_one_are_told(tmp_path: Path) -> None:
     """They neither trained nor tested, without a word."""
     table = "file,label,split\nc0.npz,wave,train\nc1.npz,wave,\nc2.npz,jump,test\n"
-    folder = _folder(tmp_path / "set", people()[:3], table)
+    folder = own_clips(tmp_path / "set", people()[:3], table)
     said = "1 clips without a split are in no part of official"
     assert _notes(folder) == said
     (folder / "films.csv").write_text(table.replace("file", "film"))
@@ -249,7 +242,7 @@ def test_clips_without_a_split_where_others_have_one_are_told(tmp_path: Path) ->
 def test_lines_above_the_titles_of_a_list_are_none_of_them(tmp_path: Path, above: str) -> None:
     """Spreadsheets write them; the list was refused, with the words got []."""
     table = f"{above}\nfile;label\nc0.npz;wave, fast, low\nc1.npz;jump;;9\nc9;jump\n"
-    found = open_arrays(_folder(tmp_path / "set", people()[:2], table), layout="ntu25")
+    found = open_arrays(own_clips(tmp_path / "set", people()[:2], table), layout="ntu25")
     assert found.labels == ["wave, fast, low"]
     assert [one.line for one in found.damaged] == [above.count("\n") + line for line in (4, 5)]
     (tmp_path / "set" / "clips.csv").write_text("\n\n")
@@ -260,7 +253,7 @@ def test_lines_above_the_titles_of_a_list_are_none_of_them(tmp_path: Path, above
 def test_labels_that_number_the_classes_of_a_file_get_their_names(tmp_path: Path) -> None:
     """They were refused, every one, as no class of the file."""
     table = "file,label\nc0.npz,2\nc1.npz,00\nc2.npz,2\n"
-    folder = _folder(tmp_path / "set", people()[:3], table)
+    folder = own_clips(tmp_path / "set", people()[:3], table)
     names = tmp_path / "names.txt"
     names.write_text("wave\njump\nsit\n")
     import_dataset("arrays", folder, tmp_path / "store", layout="ntu25", labels=names, rate=30.0)
@@ -277,7 +270,7 @@ def test_labels_that_number_the_classes_of_a_file_get_their_names(tmp_path: Path
 
 def test_two_people_of_a_table_stay_two_in_a_short_clip(tmp_path: Path) -> None:
     """Two people in seven frames were taken for seven people in two frames."""
-    folder = _folder(tmp_path / "set", people()[:2], "file,label\nc0.csv,wave\n")
+    folder = own_clips(tmp_path / "set", people()[:2], "file,label\nc0.csv,wave\n")
     both = np.concatenate([people()[0], people()[0] + (1, 0, 0)])[:, ::3]
     np.savetxt(folder / "c0.csv", both.transpose(1, 0, 2, 3).reshape(7, -1), delimiter=",")
     _notes(folder)
@@ -288,7 +281,7 @@ def test_clips_that_a_list_cuts_out_of_one_file_are_refused(tmp_path: Path) -> N
     """Three actions of one recording, with their first and last frames, became a clip of all of
     it, called by the first one's label."""
     table = "file,start,end,label\nc0.npz,0,10,wave\nc0.npz,10,20,jump\nc1.npz,0,9,jump\n"
-    folder = _folder(tmp_path / "set", people()[:2], table)
+    folder = own_clips(tmp_path / "set", people()[:2], table)
     with pytest.raises(
         InputError, match=r"a file for each clip, got 2 lines of c0\.npz with start"
     ):
@@ -297,7 +290,7 @@ def test_clips_that_a_list_cuts_out_of_one_file_are_refused(tmp_path: Path) -> N
 
 def test_clips_in_one_array_are_told_from_people(tmp_path: Path) -> None:
     """An array of all clips of a class was a single clip of as many people, without a word."""
-    folder = _folder(tmp_path / "set", [np.concatenate([clip[:, :30] for clip in people()[:6]])])
+    folder = own_clips(tmp_path / "set", [np.concatenate([clip[:, :30] for clip in people()[:6]])])
     store = tmp_path / "store"
     found = import_dataset("arrays", folder, store, layout="ntu25", rate=30.0)
     assert "read as 6 people at the same time: clips need a file each" in str(found["notes"])
@@ -306,7 +299,7 @@ def test_clips_in_one_array_are_told_from_people(tmp_path: Path) -> None:
 def test_a_row_of_x_and_y_is_read_as_one_of_x_y_and_a_score_is(tmp_path: Path) -> None:
     """(T, 51) was taken and (T, 34) refused by a sentence about joints."""
     clips = [clip[0][..., :2].reshape(clip.shape[1], -1) for clip in people()[:2]]
-    data = open_arrays(_folder(tmp_path / "set", clips), layout="ntu25")
+    data = open_arrays(own_clips(tmp_path / "set", clips), layout="ntu25")
     (read,) = data.read(data.sources[0])
     np.testing.assert_allclose(read.joints[0, ..., :2].reshape(clips[0].shape), clips[0], rtol=1e-5)
 

@@ -274,7 +274,7 @@ def test_links_that_lead_out_and_broken_zips_are_listed(tmp_path: Path) -> None:
     assert report["clips"] == 1
 
 
-def test_unusual_spacing_is_read(tmp_path: Path) -> None:
+def test_unusual_spacing_is_read() -> None:
     expected = parse(GOOD, "x")
     for content in (
         GOOD.replace(b"\r\n", b"\n"),

@@ -2,6 +2,7 @@
 scores of another form. Each is read rightly, or named with what mends it."""
 
 import pickle
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,18 +22,10 @@ from skedge.skeleton.mend import UPWARDS, mend
 from skedge.skeleton.moments import padding
 from skedge.skeleton.resample import take
 from skedge.skeleton.retarget import retarget
+from tests.datasets.own_clips import own_clips
 from tests.skeleton.people import NTU, people
 
-
-def _folder(folder: Path, clips: Any, columns: str = "", cells: Any = None) -> Path:
-    folder.mkdir()
-    lines = ["file,label,subject" + columns]
-    for number, clip in enumerate(clips):
-        np.save(folder / f"c{number}.npy", clip)
-        more = f",{cells[number]}" if cells is not None else ""
-        lines.append(f"c{number}.npy,{('wave', 'jump')[number % 2]},{number // 2 + 1}{more}")
-    (folder / "clips.csv").write_text("\n".join(lines) + "\n")
-    return folder
+_folder = partial(own_clips, suffix=".npy")
 
 
 def _read(folder: Path, **options: Any) -> tuple[Store, list[str]]:
@@ -44,18 +37,18 @@ def _read(folder: Path, **options: Any) -> tuple[Store, list[str]]:
 def test_a_column_of_rates_brings_all_clips_to_the_commonest_one(tmp_path):
     slow = people()[0]
     fast = take(slow, np.arange(0, slow.shape[1] - 0.9, 0.5))
-    cells = ["30", "60.0", '"30,0"']
-    store, notes = _read(_folder(tmp_path / "set", [slow, fast, slow], ",FPS", cells))
+    rates = ["FPS", "30", "60.0", '"30,0"']
+    store, notes = _read(_folder(tmp_path / "set", [slow, fast, slow], more=rates))
     assert store.rate == 30
     assert notes[0] == "1 clips of another rate are read 30 times a second"
     assert store.clip(1) == pytest.approx(slow, abs=1e-5)
-    alike, notes = _read(_folder(tmp_path / "alike", [slow, slow], ",fps", ["15", "15"]))
+    alike, notes = _read(_folder(tmp_path / "alike", [slow, slow], more=["fps", "15", "15"]))
     assert alike.rate == 15
     assert "another rate" not in " ".join(notes)
 
 
 def test_a_rate_that_is_none_leaves_its_clip_out(tmp_path):
-    store, _ = _read(_folder(tmp_path / "set", people()[:3], ",fps", ["30", "fast", "0"]))
+    store, _ = _read(_folder(tmp_path / "set", people()[:3], more=["fps", "30", "fast", "0"]))
     assert len(store) == 1
 
 

@@ -139,9 +139,7 @@ def test_a_file_of_which_nothing_is_int8_is_not_written_as_one(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_was_measured_in_training_is_in_the_file(
-    store: Store, tmp_path: Path, invented: Invented
-) -> None:
+def test_what_was_measured_in_training_is_in_the_file(store: Store, tmp_path: Path) -> None:
     """Without its thresholds a model begins events as if it were sure of everything alike."""
     measured = {
         "thresholds": {"wave": 0.75},

@@ -178,7 +178,7 @@ class Normalized(nn.Module):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_normalisations_in_the_graph(kind: str, tmp_path: Path) -> None:
+def test_normalisations_in_the_graph(kind: str) -> None:
     """At the deployed shape, with an absent person, in both runtimes: what NumPy computes. Any
     graph goes the same way."""
     names = tuple(way.replace("-", "_") for way in get_args(Normalization))
