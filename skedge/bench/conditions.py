@@ -99,7 +99,7 @@ def warnings(samples: list[dict[str, Any]]) -> list[str]:
     return found
 
 
-def frequency(root: Path = Path("/")) -> float | None:
+def frequency(root: Path) -> float | None:
     """The fastest core's frequency now, in MHz."""
     found = [
         _number(path)
@@ -108,14 +108,14 @@ def frequency(root: Path = Path("/")) -> float | None:
     return max((value / 1000 for value in found if value is not None), default=None)
 
 
-def governor(root: Path = Path("/")) -> str | None:
+def governor(root: Path) -> str | None:
     """The kernel's frequency governor."""
     for path in sorted((root / "sys/devices/system/cpu/cpufreq").glob("policy*/scaling_governor")):
         return path.read_text().strip()
     return None
 
 
-def energy(root: Path = Path("/")) -> float | None:
+def energy(root: Path) -> float | None:
     """Joules that the board's or package's counters have counted; None where there are none (a
     Raspberry Pi 4 has none)."""
     # A package's parts, the same package by memory (intel-rapl-mmio) and the whole platform (psys)

@@ -81,11 +81,11 @@ def measure(
     recognizer: Recognizer,
     sets: Sequence[Set],
     *,
-    synonyms: Mapping[str, str] | None = None,
-    part: Part = "all",
-    protocol: str = "xsub",
-    most_false: float = 1.0,
-    track: Callable[[Iterable[Any], str], Iterable[Any]] = lambda every, _: every,
+    synonyms: Mapping[str, str] | None,
+    part: Part,
+    protocol: str,
+    most_false: float,
+    track: Callable[[Iterable[Any], str], Iterable[Any]],
 ) -> dict[str, Any]:
     """The figures of every set (`skedge.edge_runtime.scoring.everyday.figures`) with the model's
     own thresholds, the curve over one threshold for all classes, and with which thresholds no

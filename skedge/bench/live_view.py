@@ -23,10 +23,10 @@ def benchmark_live(
     settings: Settings,
     out: Path,
     *,
-    networks: Sequence[str] = ("lite", "full"),
-    people: Sequence[int] = (1,),
-    threads: Sequence[int] = (1,),
-    say: Callable[[str], None] = lambda text: None,
+    networks: Sequence[str],
+    people: Sequence[int],
+    threads: Sequence[int],
+    say: Callable[[str], None],
 ) -> dict[str, Any]:
     """Measure the live view with every choice of landmark network, people and threads in place of
     the `settings`' own, and write `live.json`, `live.md` and `live.html` into the folder `out`;

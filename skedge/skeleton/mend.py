@@ -50,7 +50,7 @@ def off_picture(places: np.ndarray) -> np.ndarray:
     return alike & np.isin(places[..., 0], _NOT_SEEN.astype(places.dtype))
 
 
-def mend(joints: np.ndarray, *, unit: str = "m", up: str = "y", flip_x: bool = False) -> np.ndarray:
+def mend(joints: np.ndarray, *, unit: str = "m", up: str, flip_x: bool = False) -> np.ndarray:
     """Joints (..., 3) of other coordinates in the project's: metres, y up, as a Kinect gives x.
 
     `unit` is one of `UNITS`; `up`, one of `UPWARDS`, is the axis that points up: the body is turned

@@ -61,7 +61,7 @@ class Board(NamedTuple):
     disk: Path
 
 
-def build(wheel: Path, room: Path, say: Callable[[str], None] = print) -> Board:
+def build(wheel: Path, room: Path, say: Callable[[str], None]) -> Board:
     """The board with `wheel` installed by its own pip, with what that needs, as a Raspberry Pi OS
     would get it.
 

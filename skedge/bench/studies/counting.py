@@ -99,9 +99,7 @@ def count(
     return {label: np.array(rows) for label, rows in sorted(found.items())}
 
 
-def count_poses(
-    folder: Path, counts: Path, recognizer: Recognizer | None = None
-) -> dict[str, np.ndarray]:
+def count_poses(folder: Path, counts: Path, recognizer: Recognizer | None) -> dict[str, np.ndarray]:
     """By label, the true and the counted repetitions (films, 2) of the pose recordings that a file
     of counts names; as `count`.
 

@@ -44,7 +44,7 @@ def _newest(moments: np.ndarray, seconds: float) -> int:
     return int(np.searchsorted(moments, seconds, side="right")) - 1
 
 
-def study(model: str, sets: Sequence[Path], rates: Sequence[float] = RATES) -> Found:
+def study(model: str, sets: Sequence[Path], rates: Sequence[float]) -> Found:
     """For recordings as they are, for every rate, and for every set the figures of
     `skedge.edge_runtime.scoring.everyday.figures`.
 

@@ -17,7 +17,7 @@ from skedge.skeleton.files import write_json, write_whole
 _TRAIN, _TEST = PARTS["train"], PARTS["test"]
 
 
-def subset(labels: np.ndarray, share: float, seed: int = 0, balanced: bool = True) -> np.ndarray:
+def subset(labels: np.ndarray, share: float, seed: int, balanced: bool = True) -> np.ndarray:
     """Places in `labels` (n,) of a random `share` (0 to 1) of them, ascending, with at least one of
     each class there is.
 
@@ -143,7 +143,7 @@ def add_folds(
 
 
 def add_validation(
-    path: Path | str, name: str, of: str, share: float, *, by: str = "clip", seed: int = 0
+    path: Path | str, name: str, of: str, share: float, *, by: str, seed: int = 0
 ) -> None:
     """Add the protocol `name` to the store at `path`: that of `of`, with about a `share` of its
     training clips as validation part, whole subjects, cameras or setups where `by` names one.

@@ -26,7 +26,7 @@ def view(joints: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return turned @ body.rotation(np.array([tilt, 0, np.clip(rng.normal(0, 1.5), -4, 4)])).T
 
 
-def noise(frames: int, rng: np.random.Generator, size: float = 1.0) -> np.ndarray:
+def noise(frames: int, rng: np.random.Generator, size: float) -> np.ndarray:
     """A depth camera's error (frames, 25, 3) in metres: correlated in time, larger at hands and
     feet, jumps now and then."""
     joints = len(_LAYOUT)
@@ -45,7 +45,7 @@ def noise(frames: int, rng: np.random.Generator, size: float = 1.0) -> np.ndarra
     return error
 
 
-def gaps(frames: int, rng: np.random.Generator, share: float = 0.01) -> np.ndarray:
+def gaps(frames: int, rng: np.random.Generator, share: float) -> np.ndarray:
     """Which joints are absent, (frames, 25) bool: runs in which a joint and what hangs on it are
     lost; `share` of all."""
     lost = np.zeros((frames, len(_LAYOUT)), dtype=bool)

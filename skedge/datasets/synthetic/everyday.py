@@ -88,7 +88,7 @@ def unfinished(rng: np.random.Generator, seated: bool | None = None) -> tuple[Va
     return unfinished, float(rng.uniform(0.08, 0.3 if small else 0.4))
 
 
-def draw(rng: np.random.Generator, seated: bool | None = None) -> tuple[Variant, float]:
+def draw(rng: np.random.Generator, seated: bool | None) -> tuple[Variant, float]:
     """Something that people do, and the share of its movement that is made (mostly 1).
 
     `seated`: only what can be done on a chair, or only what can be done without one.
@@ -108,9 +108,7 @@ def possible(variants: list[Variant], seated: bool) -> bool:
     return any(variant.seated > 0 if seated else variant.seated < 1 for variant in variants)
 
 
-def choose(
-    variants: list[Variant], rng: np.random.Generator, seated: bool | None = None
-) -> Variant:
+def choose(variants: list[Variant], rng: np.random.Generator, seated: bool | None) -> Variant:
     """One of them, as often as their shares say; only such as can be done seated, or standing."""
     shares = np.array([variant.share for variant in variants])
     if seated is not None:
