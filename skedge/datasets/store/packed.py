@@ -12,7 +12,7 @@ import os
 import secrets
 import shutil
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from io import BytesIO
 from numbers import Real
@@ -158,20 +158,40 @@ class StoreWriter:
         recording that holds several. Raises `InputError` for another shape or joint count, a label
         out of range and a name that is there already.
         """
+        numbers = {"label": label, "subject": subject, "camera": camera, "setup": setup}
+        self._check_clip(name, joints, numbers, intervals=intervals)
+        with np.errstate(over="ignore"):
+            rows = np.ascontiguousarray(unmasked(joints), dtype="<f4")
+        infinite = np.isinf(rows)
+        if infinite.any():
+            rows = np.where(infinite, np.float32(np.nan), rows)
+        self._file.write(rows.data)
+        persons, frames = rows.shape[:2]
+        self._clips.append(
+            (name, *numbers.values(), self._rows, frames, persons, zlib.crc32(rows.data))
+        )
+        self._intervals += [(len(self._clips) - 1, *interval) for interval in intervals]
+        self._names.add(name)
+        self._rows += persons * frames
+
+    def _check_clip(
+        self,
+        name: str,
+        joints: np.ndarray,
+        numbers: Mapping[str, int],
+        *,
+        intervals: Sequence[tuple[int, int, int]],
+    ) -> None:
         if joints.ndim != 4 or joints.shape[-1] != 3 or 0 in joints.shape:
             raise InputError(
                 f"{name}: expected joints of shape (persons, frames, joints, 3), none of them 0,"
                 f" got {joints.shape}"
             )
         check_joint_count(joints.shape[2], self.layout, name)
-        for kind, number in (
-            ("label", label),
-            ("subject", subject),
-            ("camera", camera),
-            ("setup", setup),
-        ):
+        for kind, number in numbers.items():
             if not isinstance(number, Real) or number % 1:
                 raise InputError(f"{name}: expected a {kind} as a whole number, got {number!r}")
+        label = numbers["label"]
         if not 0 <= label < len(self._labels):
             raise InputError(
                 f"{name}: expected a label from 0 to {len(self._labels) - 1}, got {label}"
@@ -192,29 +212,6 @@ class StoreWriter:
             raise InputError(
                 f"{name}: expected every clip's name once, got it twice; rename one of the two"
             )
-        with np.errstate(over="ignore"):
-            rows = np.ascontiguousarray(unmasked(joints), dtype="<f4")
-        infinite = np.isinf(rows)
-        if infinite.any():
-            rows = np.where(infinite, np.float32(np.nan), rows)
-        self._file.write(rows.data)
-        persons, frames = rows.shape[:2]
-        self._clips.append(
-            (
-                name,
-                label,
-                subject,
-                camera,
-                setup,
-                self._rows,
-                frames,
-                persons,
-                zlib.crc32(rows.data),
-            )
-        )
-        self._intervals += [(len(self._clips) - 1, *interval) for interval in intervals]
-        self._names.add(name)
-        self._rows += persons * frames
 
     def still_damaged(self) -> None:
         """Say that the clip that was added last is a copy of a damaged one: its checksum stays
