@@ -21,7 +21,7 @@ from skedge.datasets.parsing.damage import DamagedError, damaged
 from skedge.datasets.persons import choose
 from skedge.datasets.processes import in_order
 from skedge.datasets.progress import progress
-from skedge.datasets.store import PARTS, StoreWriter
+from skedge.datasets.store import PARTS, Division, StoreWriter
 from skedge.datasets.store.lock import only_one
 from skedge.datasets.store.look import look
 from skedge.datasets.store.odd import odd_clips
@@ -85,7 +85,7 @@ class Dataset:
     sources: Sequence[Any]
     read: Callable[[Any], _Outcome]
     root: Path
-    protocols: dict[str, Callable[[np.ndarray], np.ndarray]] = field(default_factory=dict)
+    protocols: dict[str, Division] = field(default_factory=dict)
     expected: dict[str, Any] = field(default_factory=dict)
     damaged: list[DamagedError] = field(default_factory=list)
     left_out: dict[str, int] = field(default_factory=dict)
@@ -392,9 +392,7 @@ def _version(source: Any) -> str:
     return f"{found.st_size} {found.st_mtime_ns}"
 
 
-def _counted(
-    name: str, parts: Callable[[np.ndarray], np.ndarray], counts: dict[str, dict[str, int]]
-) -> Callable[[np.ndarray], np.ndarray]:
+def _counted(name: str, parts: Division, counts: dict[str, dict[str, int]]) -> Division:
     def split(index: np.ndarray) -> np.ndarray:
         codes = np.asarray(parts(index))
         counts[name] = {part: int((codes == code).sum()) for part, code in PARTS.items()}

@@ -27,7 +27,7 @@ from skedge.datasets.parsing.npz import LARGEST, members, read_array
 from skedge.datasets.parsing.ntu_text import LONGEST
 from skedge.datasets.parsing.padded import in_order
 from skedge.datasets.source import files_in
-from skedge.datasets.store import PARTS
+from skedge.datasets.store import PARTS, Division
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.layout import Layout, layout_names, load_layout
 from skedge.skeleton.mend import persons_first
@@ -105,17 +105,8 @@ def open_arrays(
         raise InputError(f"{source / LIST}: expected clips, got none that can be used{more}")
     rate, told = _one_rate(known, rate)
     notes += told
-    protocols = {}
-    if any(row.part for row in known):
-        parts = {part: frozenset(row.name for row in known if row.part == part) for part in PARTS}
-        protocols["official"] = in_order(parts)
-    notes += without_part([row.part for row in known])
-    subjects = sorted({row.whose["subject"] for row in known} - {-1})
-    if len(subjects) > 1:
-        protocols["xsub"] = partial(_cross_subject, train=subjects[::2])
-        nobody = sum(row.whose["subject"] == -1 for row in known)
-        if nobody:
-            notes.append(f"{nobody} clips without a subject are in no part of xsub")
+    protocols, told = _protocols(known)
+    notes += told
     return Dataset(
         name=source.name,
         layout=chosen,
@@ -178,6 +169,22 @@ def read_clip(
             note=note,
         )
     ]
+
+
+def _protocols(rows: list[_Row]) -> tuple[dict[str, Division], list[str]]:
+    """The splits that the list gives, and notes on clips that are in no part of them."""
+    protocols: dict[str, Division] = {}
+    if any(row.part for row in rows):
+        parts = {part: frozenset(row.name for row in rows if row.part == part) for part in PARTS}
+        protocols["official"] = in_order(parts)
+    notes = without_part([row.part for row in rows])
+    subjects = sorted({row.whose["subject"] for row in rows} - {-1})
+    if len(subjects) > 1:
+        protocols["xsub"] = partial(_cross_subject, train=subjects[::2])
+        nobody = sum(row.whose["subject"] == -1 for row in rows)
+        if nobody:
+            notes.append(f"{nobody} clips without a subject are in no part of xsub")
+    return protocols, notes
 
 
 def _one_rate(rows: list[_Row], rate: float | None) -> tuple[float | None, list[str]]:

@@ -2,7 +2,6 @@
 files."""
 
 import re
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -15,6 +14,7 @@ from skedge.datasets.parsing.damage import damaged
 from skedge.datasets.parsing.ntu_labels import LABELS
 from skedge.datasets.parsing.ntu_text import parse
 from skedge.datasets.source import File, find, read_bytes
+from skedge.datasets.store import Division
 from skedge.skeleton.errors import InputError, reason
 from skedge.skeleton.layout import load_layout
 
@@ -161,5 +161,5 @@ def _missing(path: Path | str) -> frozenset[str]:
     return names
 
 
-def _by(field: str, train: tuple[int, ...]) -> Callable[[np.ndarray], np.ndarray]:
+def _by(field: str, train: tuple[int, ...]) -> Division:
     return lambda index: np.where(np.isin(index[field], train), 1, 3)

@@ -1,13 +1,12 @@
 """What the arrays of ST-GCN and CTR-GCN have in common: clips padded with zeros to one length."""
 
 import re
-from collections.abc import Callable
 
 import numpy as np
 
 from skedge.datasets.importer import Clip
 from skedge.datasets.parsing.damage import damaged
-from skedge.datasets.store import PARTS
+from skedge.datasets.store import PARTS, Division
 
 _NTU_NAME = re.compile(r"S(\d{3})C(\d{3})P(\d{3})R(\d{3})A(\d{3})")
 
@@ -42,7 +41,7 @@ def unpad(joints: np.ndarray, name: str, label: int, file: object) -> Clip:
     return Clip(name, joints[:persons, :frames], label, subject=subject, camera=camera, setup=setup)
 
 
-def in_order(parts: dict[str, frozenset[str]]) -> Callable[[np.ndarray], np.ndarray]:
+def in_order(parts: dict[str, frozenset[str]]) -> Division:
     """The split whose parts hold clips of these names."""
 
     def codes(index: np.ndarray) -> np.ndarray:

@@ -33,21 +33,7 @@ def places(titles: list[bytes], layout: Layout, path: Path) -> list[int] | None:
     titles. Raises `DamagedError` where titles name half of somebody's joints or more, but not all,
     and where those that they name are nobody whole and in another order than the layout's.
     """
-    named = {}
-    for joint in layout.joints:
-        name = plain(joint.encode())
-        for axis in "xyz":
-            named[name + axis] = named[axis + name] = joint, axis
-    people: dict[tuple[int, int], dict[tuple[str, str], int]] = defaultdict(dict)
-    times: Counter[tuple[int, tuple[str, str]]] = Counter()
-    others = []
-    for column, title in enumerate(titles):
-        who, word = _whose(plain(title), named)
-        if word in named:
-            people[who, times[who, named[word]]][named[word]] = column
-            times[who, named[word]] += 1
-        elif word.startswith(tuple("xyz")) or word.endswith(tuple("xyz")):
-            others.append(title.decode("latin1").strip()[:40])
+    people, others = _columns(titles, layout)
     found: list[int] = []
     for _, columns in sorted(people.items()):
         missing = [
@@ -64,7 +50,7 @@ def places(titles: list[bytes], layout: Layout, path: Path) -> list[int] | None:
                 + (f"; what is {', '.join(others[:3])}?" if others else ""),
             )
     moved = [
-        titles[column].decode("latin1").strip()[:40]
+        _shown(titles[column])
         for columns in people.values()
         for (joint, axis), column in columns.items()
         if column % (3 * len(layout)) != 3 * layout.joints.index(joint) + "xyz".index(axis)
@@ -76,6 +62,33 @@ def places(titles: list[bytes], layout: Layout, path: Path) -> list[int] | None:
             f" another order than its own ({', '.join(moved[:3])}): give each joint its title",
         )
     return found or None
+
+
+def _columns(
+    titles: list[bytes], layout: Layout
+) -> tuple[dict[tuple[int, int], dict[tuple[str, str], int]], list[str]]:
+    """Each person's column of each (joint, axis) that is named, by the person's number and which of
+    the same titles it is; and titles that may be of joints under other names."""
+    named = {}
+    for joint in layout.joints:
+        name = plain(joint.encode())
+        for axis in "xyz":
+            named[name + axis] = named[axis + name] = joint, axis
+    people: dict[tuple[int, int], dict[tuple[str, str], int]] = defaultdict(dict)
+    times: Counter[tuple[int, tuple[str, str]]] = Counter()
+    others = []
+    for column, title in enumerate(titles):
+        who, word = _whose(plain(title), named)
+        if word in named:
+            people[who, times[who, named[word]]][named[word]] = column
+            times[who, named[word]] += 1
+        elif word.startswith(tuple("xyz")) or word.endswith(tuple("xyz")):
+            others.append(_shown(title))
+    return people, others
+
+
+def _shown(title: bytes) -> str:
+    return title.decode("latin1").strip()[:40]
 
 
 def _whose(word: str, named: dict[str, tuple[str, str]]) -> tuple[int, str]:

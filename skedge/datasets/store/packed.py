@@ -30,6 +30,8 @@ from skedge.skeleton.prepare import unmasked
 
 VERSION = 1
 PARTS: dict[str, int] = {"train": 1, "val": 2, "test": 3}
+# How a split divides a finished index, see `StoreWriter.protocol`.
+Division = Callable[[np.ndarray], np.ndarray]
 
 _FIELDS = [
     ("label", "<i4"),
@@ -99,7 +101,7 @@ class StoreWriter:
         self._journal = Journal(resume) if resume is not None else None
         self._documents: dict[str, Callable[[], Any]] = {}
         self.restored: list[Any] = []
-        self._protocols: dict[str, Callable[[np.ndarray], np.ndarray]] = {}
+        self._protocols: dict[str, Division] = {}
         if not self._labels or len(set(self._labels)) != len(self._labels):
             raise InputError(
                 f"{path}: expected at least one label, each of them once, got {len(self._labels)}"
@@ -251,7 +253,7 @@ class StoreWriter:
         splits are known."""
         self._documents[name] = document
 
-    def protocol(self, name: str, parts: Callable[[np.ndarray], np.ndarray]) -> None:
+    def protocol(self, name: str, parts: Division) -> None:
         """Define the split `name`: `parts` maps the finished index to a code per clip, 0 unused 1
         train 2 val 3 test."""
         self._protocols[name] = parts
