@@ -115,16 +115,11 @@ def plots(document: dict[str, Any]) -> list[str]:
         Series(m["name"], list(zip(m["latency"]["percentiles_ms"], PERCENTILES, strict=True)))
         for m in models
     ]
-    found = [plot("Latency distribution", "ms", "% of calls", series=shares, log_x=True)]
-    found.append(
-        plot(
-            "Median latency of every block",
-            "seconds since the start",
-            "ms",
-            series=_blocks(document),
-            log_y=True,
-        )
-    )
+    start = "seconds since the start"
+    found = [
+        plot("Latency distribution", "ms", "% of calls", series=shares, log_x=True),
+        plot("Median latency of every block", start, "ms", series=_blocks(document), log_y=True),
+    ]
     samples = document["conditions"]["samples"]
     warm = Series(
         "temperature",
@@ -135,9 +130,7 @@ def plots(document: dict[str, Any]) -> list[str]:
     )
     for series, unit in ((warm, "°C"), (fast, "MHz")):
         if series.points:
-            found.append(
-                plot(f"CPU {series.name}", "seconds since the start", unit, series=[series])
-            )
+            found.append(plot(f"CPU {series.name}", start, unit, series=[series]))
     held = [
         Series(m["name"], [(at, rate) for at, rate, _ in m["sustained"]["series"]])
         for m in models
@@ -150,21 +143,17 @@ def plots(document: dict[str, Any]) -> list[str]:
             )
         )
     known = [m for m in models if "top1" in m["accuracy"]]
-    if known:
+    for what, unit, cost in (
+        ("latency", "median ms", [m["latency"]["p50_ms"] for m in known]),
+        ("size", "file KB", [m["file"]["bytes"] / 1e3 for m in known]),
+    ):
         against = [
-            Series(m["name"], [(m["latency"]["p50_ms"], m["accuracy"]["top1"])], marks=True)
-            for m in known
+            Series(m["name"], [(x, m["accuracy"]["top1"])], marks=True)
+            for m, x in zip(known, cost, strict=True)
         ]
-        found.append(
-            plot("Accuracy against latency", "median ms", "top-1 %", series=against, log_x=True)
-        )
-        against = [
-            Series(m["name"], [(m["file"]["bytes"] / 1e3, m["accuracy"]["top1"])], marks=True)
-            for m in known
-        ]
-        found.append(
-            plot("Accuracy against size", "file KB", "top-1 %", series=against, log_x=True)
-        )
+        if against:
+            name = f"Accuracy against {what}"
+            found.append(plot(name, unit, "top-1 %", series=against, log_x=True))
     return found
 
 
