@@ -1,7 +1,6 @@
 """The study of counts: what is compared with what."""
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +9,7 @@ import pytest
 from skedge.bench.studies import counting
 from skedge.datasets.poses import PoseWriter
 from skedge.datasets.store import Store, StoreWriter
+from skedge.edge_runtime.interfaces import Person
 from skedge.skeleton import InputError
 from tests.edge_runtime.test_guard import NTU
 from tests.edge_runtime.test_repetitions import performed
@@ -53,18 +53,9 @@ def _poses(folder: Path, name: str, times: int, label: str = "squat") -> None:
     """A recording of somebody who squats so many times, and of a passer-by."""
     writer = PoseWriter(NTU)
     for number, joints in enumerate(performed("squat", times, 2.0)):
-        bodies = [_Body(1, joints)] + [_Body(2, joints)] * (number < 5)
+        bodies = [Person(1, joints)] + [Person(2, joints)] * (number < 5)
         writer.add(number / 30, bodies)
     writer.write(folder / f"{name}.npz", label=label)
-
-
-@dataclass
-class _Body:
-    id: int
-    joints: np.ndarray
-    pixels: np.ndarray | None = None
-    confidence: float = 1.0
-    whole: bool = True
 
 
 def test_pose_recordings_are_counted_against_a_file(

@@ -12,14 +12,14 @@ from skedge.skeleton import load_layout
 LAYOUT = load_layout("ntu25")
 
 
-def standing(frames: int = 31) -> np.ndarray:
+def standing() -> np.ndarray:
     """Arms and legs of 0.6 and 0.8 m that hang, a trunk of 0.5 m."""
     places = {"head": (0, 1.5), "shoulder_center": (0, 1.3), "hip_center": (0, 0.8)}
     for sign, side in ((-1, "left"), (1, "right")):
         places |= {f"{side}_shoulder": (0.2 * sign, 1.3), f"{side}_elbow": (0.2 * sign, 1.0)}
         places |= {f"{side}_wrist": (0.2 * sign, 0.7), f"{side}_hip": (0.1 * sign, 0.8)}
         places |= {f"{side}_knee": (0.1 * sign, 0.4), f"{side}_ankle": (0.1 * sign, 0.0)}
-    joints = np.zeros((frames, len(LAYOUT), 3))
+    joints = np.zeros((31, len(LAYOUT), 3))
     for name, place in places.items():
         joints[:, LAYOUT.index(name), :2] = place
     return joints

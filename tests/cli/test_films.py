@@ -196,19 +196,19 @@ def test_films_of_one_class_are_refused_before_anybody_looks(room: Path) -> None
     assert not Path("seen").exists()
 
 
-def _notes(source: str) -> str:
-    found = open_films(Path(source), pose="bright.py:Bright")
+def _notes() -> str:
+    found = open_films(Path("films"), pose="bright.py:Bright")
     return " ".join(found.notes)
 
 
 def test_what_is_no_film_of_a_class_is_told(room: Path) -> None:
-    assert _notes("films") == ""
+    assert _notes() == ""
     _film(room / "films" / "loose.avi", 10)
     _film(room / "films" / "Stand " / "1.avi", 10)
     _film(room / "films" / "stand" / "anna" / "1.avi", 10)
     (room / "films" / "jump").mkdir()
     (room / "films" / "stand" / "._0.avi").write_bytes(b"no film")
-    notes = _notes("films")
+    notes = _notes()
     assert "1 films in no class's folder left out, such as loose.avi" in notes
     assert "no film in jump" in notes
     assert "classes 'Stand' and 'stand' differ in their spelling only" in notes

@@ -3,7 +3,6 @@
 import signal
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 # Networks and trainings of a second: what is looked at is the way from one command to the next.
@@ -14,11 +13,9 @@ TINY = [
 ]  # fmt: skip
 
 
-def skedge(
-    *arguments: object, cwd: Path | None = None, **kwargs: Any
-) -> subprocess.CompletedProcess[str]:
+def skedge(*arguments: object, **kwargs: Any) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "skedge", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, **kwargs)
+    return subprocess.run(command, capture_output=True, text=True, **kwargs)
 
 
 def ctrl_c_works() -> None:

@@ -28,7 +28,7 @@ def text(
 
 
 def recording(
-    seed: int, frames: int = 30, ids: Sequence[int] = (72057594037931101,)
+    seed: int, frames: int, ids: Sequence[int] = (72057594037931101,)
 ) -> list[list[tuple[int, np.ndarray]]]:
     """Frames of tall bodies that move a little."""
     rng = np.random.default_rng(seed)

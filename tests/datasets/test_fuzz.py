@@ -247,7 +247,7 @@ def test_a_harmed_file_is_read_or_refused(format: str, tmp_path: Path) -> None:
     try_one()
 
 
-def _bomb(name: str, header: bytes = b"") -> bytes:
+def _bomb(name: str, header: bytes) -> bytes:
     stream = BytesIO()
     with (
         zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,

@@ -194,9 +194,9 @@ def _with(**changes: Any) -> dict[str, Any]:
     return {"split": {}, "annotations": [_annotation("good", 0), _annotation("bad", 1) | changes]}
 
 
-def _without(key: str) -> dict[str, Any]:
+def _without_keypoint() -> dict[str, Any]:
     content = _with()
-    del content["annotations"][1][key]
+    del content["annotations"][1]["keypoint"]
     return content
 
 
@@ -206,7 +206,7 @@ DAMAGE = {
     "no annotations": ({"split": {}}, "expected PYSKL's pickle"),
     "empty annotations": ({"annotations": []}, "expected PYSKL's pickle"),
     "an annotation that is none": ({"annotations": [3]}, "expected keypoint .*, got -1"),
-    "no keypoint": (_without("keypoint"), "bad: .* missing: keypoint"),
+    "no keypoint": (_without_keypoint(), "bad: .* missing: keypoint"),
     "splits that are no lists": (_content(split={"xsub_train": "abc"}), "expected PYSKL's pickle"),
     "a strange split": (_content(split={"holidays": []}), "expected splits called like xsub_train"),
     "a label in words": (_with(label="jump"), "bad: expected a class number"),

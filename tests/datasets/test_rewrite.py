@@ -210,7 +210,6 @@ def clips(
     labels: list[str],
     rate: float | None,
     protocol: str | None = None,
-    people: int = 2,
     seed: int = 0,
     format: str | None = None,
 ) -> Store:
@@ -220,7 +219,7 @@ def clips(
         for number in range(4):
             rng = np.random.default_rng(seed + number)
             made = rng.normal(0, 0.4, (1, 12, len(form), 3)).astype(np.float32)
-            writer.add(f"clip {number}", made, label=number % len(labels), subject=number % people)
+            writer.add(f"clip {number}", made, label=number % len(labels), subject=number % 2)
         if protocol:
             writer.protocol(protocol, lambda index: np.array([1, 1, 2, 3], np.int8))
     return Store(path)

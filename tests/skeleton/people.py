@@ -33,18 +33,18 @@ def standing() -> np.ndarray:
 
 
 @cache
-def people(clips: int = 12, frames: int = 20) -> tuple[np.ndarray, ...]:
-    """Clips (1, T, 25, 3) of people of different height who turn, sway and wave, as NTU has them."""
+def people() -> tuple[np.ndarray, ...]:
+    """Twelve clips (1, 20, 25, 3) of people of different height who turn, sway and wave, as NTU has them."""
     rng = np.random.default_rng(0)
     person = standing()
     made = []
-    for _ in range(clips):
-        clip = np.repeat(person[None], frames, axis=0) * rng.uniform(0.7, 1.15)
+    for _ in range(12):
+        clip = np.repeat(person[None], 20, axis=0) * rng.uniform(0.7, 1.15)
         angle = rng.uniform(-1.2, 1.2)
         turn = np.array(
             [[np.cos(angle), 0, np.sin(angle)], [0, 1, 0], [-np.sin(angle), 0, np.cos(angle)]]
         )
         clip = clip + rng.normal(0, 0.01, clip.shape)
-        clip[:, NTU.index("right_hand"), 1] += 0.03 * np.sin(np.arange(frames))
+        clip[:, NTU.index("right_hand"), 1] += 0.03 * np.sin(np.arange(20))
         made.append((clip @ turn + (rng.uniform(-1, 1), -0.8, 2.5))[None])
     return tuple(made)

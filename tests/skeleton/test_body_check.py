@@ -233,8 +233,8 @@ def test_every_turn_is_its_axis_up():
         assert mend(tall, up=up).tolist() == [0, 1, 0]
 
 
-def kinds(clips, layout=NTU, rate=None) -> list[tuple[str, bool]]:
-    return [(fault.kind, fault.sure) for fault in check_bodies(clips, layout, rate).faults]
+def kinds(clips) -> list[tuple[str, bool]]:
+    return [(fault.kind, fault.sure) for fault in check_bodies(clips, NTU).faults]
 
 
 @pytest.mark.parametrize("times", [2, 3])
