@@ -3,12 +3,12 @@
 `python -m skedge.bench.studies.bars docs/results/edge.md "All models in one run" "p50 ms" all.svg`
 """
 
-import argparse
 import re
 from html import escape
 from math import log10
 from pathlib import Path
 
+from skedge.bench.studies.command import parser_of
 from skedge.skeleton.errors import InputError
 
 NAMES, LENGTH, NUMBERS, ROW, TOP = 390, 380, 80, 26, 34
@@ -64,9 +64,7 @@ def draw_bars(rows: list[tuple[str, float]], unit: str) -> str:
 
 def main() -> None:
     """Draw the column that the arguments name."""
-    parser = argparse.ArgumentParser(
-        prog="python -m skedge.bench.studies.bars", description=__doc__
-    )
+    parser = parser_of("bars", __doc__)
     parser.add_argument("page", type=Path, help="Markdown file")
     parser.add_argument("heading", help="heading above the table")
     parser.add_argument("column", help="column of the numbers")

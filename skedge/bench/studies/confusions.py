@@ -4,15 +4,14 @@
 '{"boxing": "punch", "sit to stand": "stand up", "stand to sit": "sit down"}'`
 """
 
-import argparse
 import json
 from pathlib import Path
 
 import numpy as np
 
+from skedge.bench.studies.command import one_line, parser_of
 from skedge.edge_runtime.recognizer import Recognizer
 from skedge.edge_runtime.scoring.predict import Classes, Prediction, predict_store
-from skedge.skeleton.errors import InputError
 from skedge.teacher.pictures import confusion_matrix
 
 NONE = "no answer"
@@ -34,23 +33,19 @@ def count(predictions: list[Prediction], labels: tuple[str, ...]) -> tuple[np.nd
 
 def main() -> None:
     """Draw the confusions of the model and store that the arguments name."""
-    parser = argparse.ArgumentParser(
-        prog="python -m skedge.bench.studies.confusions", description=__doc__
-    )
+    parser = parser_of("confusions", __doc__)
     parser.add_argument("model", help="exported model, or default")
     parser.add_argument("store", type=Path, help="store of labelled clips")
     parser.add_argument("out", type=Path, help="PNG file to write")
     parser.add_argument("--protocol", default="xsub", help="name of the store's split")
     parser.add_argument("--synonyms", type=json.loads, help="the model's names, as JSON")
     args = parser.parse_args()
-    try:
+    with one_line(parser):
         recognizer = Recognizer.load(args.model)
         classes = Classes(synonyms=args.synonyms or {})
         report = predict_store(
             recognizer, args.store, args.protocol, frame_by_frame=True, classes=classes
         )
-    except InputError as error:
-        parser.exit(2, f"skedge.bench.studies.confusions: {error}\n")
     counts, names = count(report.predictions, recognizer.labels)
     confusion_matrix(counts, names, args.out)
     print(f"{args.out}: {np.trace(counts)} of {counts.sum()} clips are right")

@@ -12,7 +12,6 @@ and its number of repetitions on each line, with a comma between them. With `--m
 that model's events here too, those of everybody in view.
 """
 
-import argparse
 import csv
 import json
 import math
@@ -23,6 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
+from skedge.bench.studies.command import one_line, parser_of
 from skedge.datasets.poses import PoseRecording, read_poses
 from skedge.datasets.store import Store
 from skedge.edge_runtime.backends.backend import load_backend
@@ -208,9 +208,7 @@ def markdown(found: dict[str, np.ndarray]) -> str:
 
 def main() -> None:
     """Do what the arguments say and print the table."""
-    parser = argparse.ArgumentParser(
-        prog="python -m skedge.bench.studies.counting", description=__doc__
-    )
+    parser = parser_of("counting", __doc__)
     parser.add_argument(
         "store", type=Path, help="recordings of `skedge data synth --continuous`, or of poses"
     )
@@ -219,7 +217,7 @@ def main() -> None:
     parser.add_argument("--model", help="count in the events of this model, or default")
     parser.add_argument("--counts", type=Path, help="how often it is done in each pose recording")
     args = parser.parse_args()
-    try:
+    with one_line(parser):
         recognizer = Recognizer.load(args.model, taught=False) if args.model else None
         found = (
             count_poses(args.store, args.counts, recognizer)
@@ -231,8 +229,6 @@ def main() -> None:
                 f"{args.store}: expected sets of {args.fewest} to {args.most} repetitions, got none"
             )
         print(markdown(found))
-    except InputError as error:
-        parser.exit(2, f"skedge.bench.studies.counting: {error}\n")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ The source is any that `skedge live` takes; the skeleton is the live view's own 
 extras `live` and `train` (Pillow comes with matplotlib).
 """
 
-import argparse
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +15,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from skedge.bench.studies.command import one_line, parser_of
 from skedge.edge_runtime.events import Event
 from skedge.edge_runtime.interfaces import Frame
 from skedge.edge_runtime.live.actions import Actions, Answer, Observation
@@ -123,9 +123,7 @@ def _compose(picture: np.ndarray, answers: tuple[Answer, ...], events: list[Even
 
 def main() -> None:
     """Draw the source that the arguments name."""
-    parser = argparse.ArgumentParser(
-        prog="python -m skedge.bench.studies.demo", description=__doc__
-    )
+    parser = parser_of("demo", __doc__)
     parser.add_argument("source", help="any source that `skedge live` takes")
     parser.add_argument("out", type=Path, help="the GIF to write")
     parser.add_argument("--model", type=find, default=find("default"), help="an exported model")
@@ -133,14 +131,12 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=12.0, help="length of the picture")
     parser.add_argument("--rate", type=float, default=10.0, help="pictures a second")
     args = parser.parse_args()
-    try:
+    with one_line(parser):
         camera = open_camera(args.source, fast=True)
         drawn = pictures(
             camera, Recognizer.load(args.model), args.start, seconds=args.seconds, rate=args.rate
         )
         count = save(drawn, args.out, args.rate)
-    except InputError as error:
-        parser.exit(2, f"skedge.bench.studies.demo: {error}\n")
     print(f"{args.out}: {count} pictures, {args.out.stat().st_size / 1000:.0f} kB")
 
 

@@ -9,7 +9,6 @@ few training clips of these classes, to compare with training;
 does not know.
 """
 
-import argparse
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from skedge.bench.studies.command import one_line, parser_of
 from skedge.datasets.store import PARTS, Store
 from skedge.datasets.store.rewrite import without
 from skedge.edge_runtime.learning import learn
@@ -167,9 +167,7 @@ def _every(store: Store, every: int) -> list[str]:
 
 def main() -> None:
     """Do what the arguments say and print what came of it."""
-    parser = argparse.ArgumentParser(
-        prog="python -m skedge.bench.studies.fewshot", description=__doc__
-    )
+    parser = parser_of("fewshot", __doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     hold_out = commands.add_parser("hold-out", help="write a store without every so-manieth class")
     split = commands.add_parser(
@@ -189,7 +187,7 @@ def main() -> None:
     for one in (split, run):
         one.add_argument("--protocol", default="xsub")
     args = parser.parse_args()
-    try:
+    with one_line(parser):
         store = Store(args.store)
         if args.command == "hold-out":
             labels = _every(store, args.every)
@@ -207,8 +205,6 @@ def main() -> None:
         else:
             rows = measure(args.model, store, args.protocol, shots=args.shots, draws=args.draws)
             print(json.dumps(rows, indent=1) if args.json else markdown(rows))
-    except InputError as error:
-        parser.exit(2, f"skedge.bench.studies.fewshot: {error}\n")
 
 
 if __name__ == "__main__":

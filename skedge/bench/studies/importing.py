@@ -5,7 +5,6 @@
 simulated store of that many clips.
 """
 
-import argparse
 import json
 import os
 import re
@@ -17,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from skedge.bench.studies.command import parser_of
 from skedge.datasets.importer import Importing
 from skedge.datasets.readers import import_dataset
 from skedge.datasets.store import Store, StoreWriter
@@ -152,9 +152,7 @@ def measure_store(clips: int, reads: int = 2000) -> dict[str, Any]:
 
 def main() -> None:
     """Measure what the arguments ask for and print it as JSON."""
-    parser = argparse.ArgumentParser(
-        prog="python -m skedge.bench.studies.importing", description=__doc__
-    )
+    parser = parser_of("importing", __doc__)
     parser.add_argument("folder", type=Path, nargs="?", help="with .skeleton files")
     parser.add_argument("--copies", type=int, default=1000, help="of them")
     parser.add_argument("--processes", type=int, help="of the import; by default one a CPU core")

@@ -6,7 +6,6 @@ model, and says what that adds. `--truth FILE` names a table `frame,who,x,y` of 
 (pixels): identity switches are counted by it.
 """
 
-import argparse
 import csv
 import json
 import time
@@ -17,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from skedge.bench.machine import describe
+from skedge.bench.studies.command import parser_of
 from skedge.edge_runtime.interfaces import Frame, Person
 from skedge.edge_runtime.live.actions import Actions, Observation
 from skedge.edge_runtime.models import find
@@ -157,9 +157,7 @@ def _summary(seconds: list[float]) -> dict[str, float]:
 
 def main() -> None:
     """Measure the film that the arguments name and print the figures as JSON."""
-    parser = argparse.ArgumentParser(
-        prog="python -m skedge.bench.studies.pose", description=__doc__
-    )
+    parser = parser_of("pose", __doc__)
     parser.add_argument("film", help="a film or a folder of pictures")
     parser.add_argument("--people", type=int, default=2, help="how many are looked for")
     parser.add_argument("--model", type=find, help="an exported model, or default")

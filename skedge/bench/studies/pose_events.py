@@ -8,7 +8,6 @@ between the film and the same film one and a half times as large. `skedge evalua
 what becomes of the events.
 """
 
-import argparse
 import zipfile
 from collections.abc import Sequence
 from functools import partial
@@ -18,6 +17,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from skedge.bench.studies.command import parser_of
 from skedge.edge_runtime.interfaces import Frame, Person
 from skedge.edge_runtime.pose.blazepose import BlazePose
 from skedge.edge_runtime.pose.landmarks import HIPS, LAYOUT
@@ -103,9 +103,7 @@ def read(file: Path) -> dict[str, Any]:
 
 def main() -> None:
     """Write the recordings that the arguments name, and print how far joints lie apart."""
-    parser = argparse.ArgumentParser(
-        prog="python -m skedge.bench.studies.pose_events", description=__doc__
-    )
+    parser = parser_of("pose_events", __doc__)
     parser.add_argument("film", help="a film of a person")
     parser.add_argument("poses", type=Path, help="a folder of what `--record-poses` wrote")
     parser.add_argument("--out", type=Path, required=True, help="a folder for the recordings")

@@ -5,7 +5,6 @@ be taken.
 It ends with code 1 where memory grew by 5 MB or more, or where answers drifted in time.
 """
 
-import argparse
 import json
 import time
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from typing import Any
 import numpy as np
 import psutil
 
+from skedge.bench.studies.command import one_line, parser_of
 from skedge.datasets.store import Store
 from skedge.edge_runtime.recognizer import Recognizer
 from skedge.skeleton.errors import InputError
@@ -119,9 +119,7 @@ def _people(store: Store, target: Layout, frames: int) -> Iterator[tuple[int, np
 
 def main() -> None:
     """Soak the model that the arguments name and print the figures as JSON."""
-    parser = argparse.ArgumentParser(
-        prog="python -m skedge.bench.studies.soak", description=__doc__
-    )
+    parser = parser_of("soak", __doc__)
     parser.add_argument("model", type=Path)
     parser.add_argument("store", type=Path)
     parser.add_argument("--frames", type=int, default=100_000)
@@ -129,12 +127,10 @@ def main() -> None:
         "--hop", type=float, help="seconds between two answers; by default the Recognizer's"
     )
     args = parser.parse_args()
-    try:
+    with one_line(parser):
         if args.frames < 1000:
             raise InputError(f"--frames: expected at least 1000, got {args.frames}")
         found = soak(Recognizer.load(args.model, hop=args.hop), Store(args.store), args.frames)
-    except InputError as error:
-        parser.exit(2, f"skedge.bench.studies.soak: {error}\n")
     print(json.dumps(found, indent=1))
     wrong = complaints(found)
     if wrong:

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from skedge.bench.studies.command import one_line, parser_of
 from skedge.datasets.store import Store
 from skedge.edge_runtime.events import EventRules
 from skedge.edge_runtime.recognizer import Recognizer
@@ -102,9 +103,7 @@ def markdown(found: dict[str, Row]) -> str:
 
 def main() -> None:
     """Do what the arguments say and print the table."""
-    parser = argparse.ArgumentParser(
-        prog="python -m skedge.bench.studies.teaching", description=__doc__
-    )
+    parser = parser_of("teaching", __doc__)
     parser.add_argument("model", help="an exported model, or default")
     parser.add_argument("store", type=Path)
     parser.add_argument("--new", nargs="+", default=[], metavar="CLASS", help="of the store")
@@ -114,12 +113,10 @@ def main() -> None:
     parser.add_argument("--protocol", default="xsub")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
-    try:
+    with one_line(parser):
         recognizer = Recognizer.load(args.model, taught=False)
         recognizer.checks_bodies = False
         print(markdown(measure(recognizer, Store(args.store), args)))
-    except InputError as error:
-        parser.exit(2, f"skedge.bench.studies.teaching: {error}\n")
 
 
 if __name__ == "__main__":

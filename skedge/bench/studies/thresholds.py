@@ -6,7 +6,6 @@ less `price` for every false event an hour, the mean over all sets. For a set's 
 is made anew on the others.
 """
 
-import argparse
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -16,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from skedge.bench.studies.command import one_line, parser_of
 from skedge.edge_runtime import Recognizer
 from skedge.edge_runtime.events import QUIET, EventRules
 from skedge.edge_runtime.scoring.everyday import (
@@ -27,7 +27,6 @@ from skedge.edge_runtime.scoring.everyday import (
     read_recordings,
     watch,
 )
-from skedge.skeleton.errors import InputError
 from skedge.skeleton.files import write_json
 
 THRESHOLDS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.93, 0.95, 0.97, 0.98, 0.99, 0.995)
@@ -121,18 +120,14 @@ def study(model: str, sets: Sequence[Path], price: float) -> dict[str, Any]:
 
 def main() -> None:
     """Choose thresholds for the model on the sets that the arguments name."""
-    parser = argparse.ArgumentParser(
-        prog="python -m skedge.bench.studies.thresholds", description=__doc__
-    )
+    parser = parser_of("thresholds", __doc__)
     parser.add_argument("model", help="exported model, or default")
     parser.add_argument("sets", nargs="+", type=Path, help="stores and folders of pose recordings")
     parser.add_argument("--price", type=float, default=0.01, help="of a false event an hour")
     parser.add_argument("--out", type=Path, help="JSON file to write")
     args = parser.parse_args()
-    try:
+    with one_line(parser):
         found = study(args.model, args.sets, args.price)
-    except InputError as error:
-        parser.exit(2, f"skedge.bench.studies.thresholds: {error}\n")
     if args.out:
         write_json(args.out, found)
     print(json.dumps({name: found[name] for name in ("thresholds", "patience")}, indent=2))

@@ -6,10 +6,8 @@ and training.md. With `--usual` it measures the baseline as well: the same step 
 of the published programs.
 """
 
-import argparse
 import os
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -30,6 +28,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from skedge.bench import machine, report
 from skedge.bench.probe import resident
+from skedge.bench.studies.command import one_line, parser_of
 from skedge.recipes.methods import METHODS
 from skedge.recipes.recipe import Recipe
 from skedge.recipes.settings import (
@@ -338,9 +337,7 @@ def markdown(document: dict[str, Any]) -> str:
 
 def main(argv: list[str] | None = None) -> None:
     """Measure what the arguments ask for; exits with 2 and one line for wrong input."""
-    parser = argparse.ArgumentParser(
-        prog="python -m skedge.bench.studies.training", description=__doc__
-    )
+    parser = parser_of("training", __doc__)
     parser.add_argument(
         "--out",
         type=Path,
@@ -396,7 +393,7 @@ def main(argv: list[str] | None = None) -> None:
         else ["cpu"]
     )
     computes = [ComputeSettings(accelerator=device, precision=args.precision) for device in devices]
-    try:
+    with one_line(parser):
         runs = [
             measure(
                 layout,
@@ -408,9 +405,6 @@ def main(argv: list[str] | None = None) -> None:
             for compute in computes
             for usual in ([False, True] if args.usual else [False])
         ]
-    except InputError as error:
-        print(f"skedge.bench.studies.training: {error}", file=sys.stderr)
-        sys.exit(2)
     document = {
         "schema": report.SCHEMA,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from skedge.bench.studies.command import one_line, parser_of
 from skedge.edge_runtime import Recognizer
 from skedge.edge_runtime.events import EventRules
 from skedge.edge_runtime.scoring.everyday import (
@@ -16,7 +17,6 @@ from skedge.edge_runtime.scoring.everyday import (
     read_recordings,
     watch,
 )
-from skedge.skeleton.errors import InputError
 from skedge.skeleton.files import write_json
 
 Change = Callable[[Recording], Recording]
@@ -48,9 +48,7 @@ def compare(
 
 def arguments(study: str, about: str | None) -> argparse.ArgumentParser:
     """A parser with what every such study takes: a model, sets, and a file for its figures."""
-    parser = argparse.ArgumentParser(
-        prog=f"python -m skedge.bench.studies.{study}", description=about
-    )
+    parser = parser_of(study, about)
     parser.add_argument("model", help="exported model, or default")
     parser.add_argument("sets", nargs="+", type=Path, help="stores and folders of pose recordings")
     parser.add_argument("--out", type=Path, help="JSON file to write")
@@ -59,10 +57,8 @@ def arguments(study: str, about: str | None) -> argparse.ArgumentParser:
 
 def show(parser: argparse.ArgumentParser, out: Path | None, measure: Callable[[], Found]) -> None:
     """Print a line for every change and set, and write all figures to `out`."""
-    try:
+    with one_line(parser):
         found = measure()
-    except InputError as error:
-        parser.exit(2, f"{parser.prog.rpartition(' ')[2]}: {error}\n")
     if out:
         write_json(out, found)
     kept = ("performances", "recall", "false_per_hour_of_other_movement", "wrong_per_minute")
