@@ -211,9 +211,11 @@ def test_what_cannot_be_measured_is_refused(
         measure(**changes)
 
 
-def test_the_command_refuses_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("flags", ["--batch 8 --clips 4", "--batch 0", "--frames -1"])
+def test_the_command_refuses_in_one_line(flags: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A setting out of range ended in a traceback."""
     with pytest.raises(SystemExit) as ended:
-        training.main(["--batch", "8", "--clips", "4", "--device", "cpu"])
+        training.main([*flags.split(), "--device", "cpu"])
     assert ended.value.code == 2
     assert len(capsys.readouterr().err.splitlines()) == 1
 

@@ -6,6 +6,7 @@ and training.md. With `--usual` it measures the baseline as well: the same step 
 of the published programs.
 """
 
+import argparse
 import os
 import statistics
 import tempfile
@@ -335,6 +336,16 @@ def markdown(document: dict[str, Any]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def _recipe(args: argparse.Namespace, device: Any) -> Recipe:
+    plan = EncoderSettings(backbone=args.backbone, sttformer=SttformerSettings(frames=2))
+    optim = OptimSettings(epochs=150, batch_size=args.batch)
+    settings = PretrainSettings(args.method, args.projector, optim=optim)
+    stream: Any = "three" if method_named(args.method).together else "joint"
+    data = InputSettings(frames=args.frames, persons=args.persons, stream=stream)
+    compute = ComputeSettings(accelerator=device, precision=args.precision)
+    return Recipe(input=data, encoder=plan, pretrain=settings, compute=compute)
+
+
 def main(argv: list[str] | None = None) -> None:
     """Measure what the arguments ask for; exits with 2 and one line for wrong input."""
     parser = parser_of("training", __doc__)
@@ -378,13 +389,7 @@ def main(argv: list[str] | None = None) -> None:
         torch.set_num_threads(args.threads)
     args.backbone = args.backbone or method_named(args.method).backbone or "st-gcn"
     args.frames = args.frames or FRAMES.get(args.method, InputSettings.frames)
-    plan = EncoderSettings(backbone=args.backbone, sttformer=SttformerSettings(frames=2))
-    optim = OptimSettings(epochs=150, batch_size=args.batch)
-    settings = PretrainSettings(args.method, args.projector, optim=optim)
-    stream: Any = "three" if method_named(args.method).together else "joint"
     layout = load_layout("ntu25")
-    data = InputSettings(frames=args.frames, persons=args.persons, stream=stream)
-    recipe = Recipe(input=data, encoder=plan, pretrain=settings)
     devices: list[Any] = (
         [args.device]
         if args.device != "all"
@@ -392,17 +397,16 @@ def main(argv: list[str] | None = None) -> None:
         if torch.cuda.is_available()
         else ["cpu"]
     )
-    computes = [ComputeSettings(accelerator=device, precision=args.precision) for device in devices]
     with one_line(parser):
         runs = [
             measure(
                 layout,
-                replace(recipe, compute=compute),
+                _recipe(args, device),
                 clips=args.clips,
                 steps=args.steps,
                 usual=usual,
             )
-            for compute in computes
+            for device in devices
             for usual in ([False, True] if args.usual else [False])
         ]
     document = {
