@@ -8,7 +8,7 @@ from html import escape
 from math import log10
 from pathlib import Path
 
-from skedge.bench.studies.command import parser_of
+from skedge.bench.studies.command import one_line, parser_of
 from skedge.skeleton.errors import InputError
 
 NAMES, LENGTH, NUMBERS, ROW, TOP = 390, 380, 80, 26, 34
@@ -70,11 +70,9 @@ def main() -> None:
     parser.add_argument("column", help="column of the numbers")
     parser.add_argument("out", type=Path, help="SVG file to write")
     args = parser.parse_args()
-    try:
+    with one_line(parser):
         rows = read_column(args.page.read_text(), args.heading, args.column)
         args.out.write_text(draw_bars(rows, args.column))
-    except (InputError, OSError) as error:
-        parser.exit(2, f"skedge.bench.studies.bars: {error}\n")
 
 
 if __name__ == "__main__":

@@ -16,8 +16,8 @@ def parser_of(study: str, about: str | None) -> argparse.ArgumentParser:
 
 @contextmanager
 def one_line(parser: argparse.ArgumentParser) -> Iterator[None]:
-    """Ends the study with 2 and one line for wrong input."""
+    """Ends the study with 2 and one line for wrong input, and for files that are not there."""
     try:
         yield
-    except InputError as error:
+    except (InputError, OSError) as error:
         parser.exit(2, f"{parser.prog.rpartition(' ')[2]}: {error}\n")

@@ -16,11 +16,12 @@ from typing import Any
 
 import numpy as np
 
-from skedge.bench.studies.command import parser_of
+from skedge.bench.studies.command import one_line, parser_of
 from skedge.datasets.importer import Importing
 from skedge.datasets.readers import import_dataset
 from skedge.datasets.store import Store, StoreWriter
 from skedge.skeleton import load_layout
+from skedge.skeleton.errors import InputError
 
 
 def plain(path: Path) -> list[list[tuple[int, list[list[float]]]]]:
@@ -56,9 +57,11 @@ def measure_import(folder: Path, copies: int, processes: int | None) -> dict[str
 
     `copies` hard links of copies of the `.skeleton` files in `folder` are imported, each under a
     name of its own. The plain parser runs before and after the import, so that a machine that grows
-    busy slows both down.
+    busy slows both down. Raises `InputError` for a folder without such files.
     """
     files = sorted(folder.glob("*.skeleton"))
+    if not files:
+        raise InputError(f"{folder}: expected a folder with .skeleton files, found none")
     sample = [files[i % len(files)] for i in range(min(copies, 300))]
     before = _measure_plain(sample)
     with tempfile.TemporaryDirectory(dir=".") as scratch:
@@ -160,11 +163,12 @@ def main() -> None:
         "--clips", type=int, default=100_000, help="of the simulated store, without a folder"
     )
     args = parser.parse_args()
-    found = (
-        measure_import(args.folder, args.copies, args.processes)
-        if args.folder
-        else measure_store(args.clips)
-    )
+    with one_line(parser):
+        found = (
+            measure_import(args.folder, args.copies, args.processes)
+            if args.folder
+            else measure_store(args.clips)
+        )
     print(json.dumps(found, indent=1))
 
 

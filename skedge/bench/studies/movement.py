@@ -4,13 +4,13 @@
 class, the 10th, 50th and 90th percentile over its clips of what `figures` says.
 """
 
-import argparse
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
+from skedge.bench.studies.command import one_line, parser_of
 from skedge.datasets.store import Store
 from skedge.skeleton import load_layout, retarget
 from skedge.skeleton.errors import InputError
@@ -97,11 +97,12 @@ def _most(curves: list[np.ndarray], percent: float) -> float:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
+    parser = parser_of("movement", (__doc__ or "").split("\n", 1)[0])
     parser.add_argument("stores", type=Path, nargs="+")
     parser.add_argument("--labels", nargs="+", default=())
     args = parser.parse_args(arguments)
-    stores = [Store(path) for path in args.stores]
+    with one_line(parser):
+        stores = [Store(path) for path in args.stores]
     known = {label for store in stores for label in store.labels}
     if missing := [label for label in args.labels if label not in known]:
         parser.error(f"no store has a class {missing[0]!r}; there are {', '.join(sorted(known))}")

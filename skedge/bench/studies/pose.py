@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from skedge.bench.machine import describe
-from skedge.bench.studies.command import parser_of
+from skedge.bench.studies.command import one_line, parser_of
 from skedge.edge_runtime.interfaces import Frame, Person
 from skedge.edge_runtime.live.actions import Actions, Observation
 from skedge.edge_runtime.models import find
@@ -164,15 +164,13 @@ def main() -> None:
     parser.add_argument("--truth", type=Path, help="a table frame,who,x,y")
     parser.add_argument("--pose", default="full", choices=NETWORKS, help="landmark network")
     args = parser.parse_args()
-    try:
+    with one_line(parser):
         recognizer = None if args.model is None else Recognizer.load(args.model)
         truth = None if args.truth is None else read_truth(args.truth)
         source = open_source(args.film, fast=True)
         if getattr(source, "layout", None) is not None:
             raise InputError(f"{args.film}: expected a film or pictures, got recorded skeletons")
         found = measure(source, args.people, recognizer, truth=truth, network=args.pose)
-    except (InputError, OSError) as error:
-        parser.exit(2, f"skedge.bench.studies.pose: {error}\n")
     print(json.dumps(found, indent=1))
 
 

@@ -17,7 +17,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from skedge.bench.studies.command import parser_of
+from skedge.bench.studies.command import one_line, parser_of
 from skedge.edge_runtime.interfaces import Frame, Person
 from skedge.edge_runtime.pose.blazepose import BlazePose
 from skedge.edge_runtime.pose.landmarks import HIPS, LAYOUT
@@ -108,7 +108,7 @@ def main() -> None:
     parser.add_argument("poses", type=Path, help="a folder of what `--record-poses` wrote")
     parser.add_argument("--out", type=Path, required=True, help="a folder for the recordings")
     args = parser.parse_args()
-    try:
+    with one_line(parser):
         source = open_source(args.film, fast=True)
         frames = [frame.image for frame in source if frame.image is not None]
         recordings = sorted(args.poses.glob("*.npz"))
@@ -129,8 +129,6 @@ def main() -> None:
             for seed, file in enumerate(recordings):
                 made = disturbed(read(file), changes, seed)
                 write_whole(args.out / name / file.name, partial(_write, made))
-    except (InputError, OSError) as error:
-        parser.exit(2, f"skedge.bench.studies.pose_events: {error}\n")
 
 
 def _write(recording: dict[str, Any], path: Path) -> None:

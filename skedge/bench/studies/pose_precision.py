@@ -6,7 +6,6 @@ bits, calibrated over their full range on a hundred of these pictures. Needs the
 `convert`.
 """
 
-import argparse
 import tempfile
 import time
 from pathlib import Path
@@ -15,6 +14,7 @@ from unittest.mock import patch
 
 import numpy as np
 
+from skedge.bench.studies.command import one_line, parser_of
 from skedge.edge_runtime.pose.blazepose import BlazePose
 from skedge.edge_runtime.pose.choice import NETWORKS
 from skedge.edge_runtime.pose.landmarks import SIDE
@@ -138,11 +138,12 @@ def distances(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = parser_of("pose_precision", __doc__)
     parser.add_argument("film", help="the film of people")
     parser.add_argument("--pose", choices=NETWORKS, default="lite", help="the landmark network")
     asked = parser.parse_args()
-    pictures = seen_by_network(asked.film)
+    with one_line(parser):
+        pictures = seen_by_network(asked.film)
     shown = pictures[:: max(1, len(pictures) // CALIBRATED)][:CALIBRATED]
     tried = pictures[7 :: max(1, len(pictures) // TRIED)][:TRIED]
     rows = []

@@ -1,0 +1,35 @@
+"""What all studies do alike."""
+
+import sys
+from importlib import import_module
+
+import pytest
+
+
+@pytest.mark.parametrize(
+    ("study", "arguments"),
+    [
+        ("bars", "nowhere heading column out.svg"),
+        ("importing", "nowhere"),
+        ("movement", "nowhere"),
+        ("pose", "nowhere"),
+        ("pose_precision", "nowhere"),
+        ("thresholds", "default nowhere"),
+    ],
+)
+def test_what_is_not_there_is_one_line(
+    study: str,
+    arguments: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Three of the studies ended in a traceback."""
+    if study == "pose_precision":
+        pytest.importorskip("ai_edge_quantizer", reason="needs skedge[convert]")
+    monkeypatch.setattr(sys, "argv", [study, *arguments.split()])
+    with pytest.raises(SystemExit) as ended:
+        import_module(f"skedge.bench.studies.{study}").main()
+    assert ended.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"skedge.bench.studies.{study}: ")
+    assert "nowhere" in line
