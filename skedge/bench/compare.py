@@ -86,7 +86,7 @@ def read(path: Path) -> dict[str, Any]:
     if path.is_dir():
         path = path / "bench.json"
     try:
-        document = json.loads(path.read_text())
+        document = json.loads(path.read_text("utf-8"))
         version, _ = document["schema"], document["models"]
     except FileNotFoundError:
         raise InputError(

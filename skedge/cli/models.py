@@ -59,7 +59,7 @@ def export_command(parser: ArgumentParser) -> Callable[[Any], None]:
             check_unused(args, ("precision",), "expected one file to write, got --all")
             store = Store(args.data)
             steps.export_all(args.run, args.out, store, streaming=args.streaming, note=args.note)
-            print((args.out / "formats.md").read_text())
+            print((args.out / "formats.md").read_text("utf-8"))
         else:
             show(
                 steps.export(
@@ -213,7 +213,7 @@ def evaluate_everyday_command(parser: ArgumentParser) -> Callable[[Any], None]:
             track=track,
         )
         everyday.write(document, args.out, f"In front of a camera: {args.model.name}")
-        print((args.out / "everyday.md").read_text(), end="")
+        print((args.out / "everyday.md").read_text("utf-8"), end="")
 
     return main
 
@@ -258,7 +258,7 @@ def bench_command(parser: ArgumentParser) -> Callable[[Any], None]:
             check_unused(args, ("protocol",), "expected --data beside it, got none")
         plan = Plan(tuple(args.threads), args.blocks, args.calls, sustain=args.sustain)
         benchmark(args.model, args.out, plan, data=args.data, protocol=args.protocol)
-        print((args.out / "bench.md").read_text())
+        print((args.out / "bench.md").read_text("utf-8"))
 
     return main
 
@@ -330,7 +330,7 @@ def bench_live_command(parser: ArgumentParser) -> Callable[[Any], None]:
             threads=args.pose_threads,
             say=lambda text: print(text, file=sys.stderr, flush=True),
         )
-        print((args.out / "live.md").read_text())
+        print((args.out / "live.md").read_text("utf-8"))
 
     return main
 

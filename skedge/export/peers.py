@@ -96,7 +96,7 @@ def write(folder: Path) -> list[str]:
                     exporter.write(file, precision)
                 except ExportError as error:
                     write_text(why[file], f"{file.name}: {error}")
-        refused += [note.read_text() for note in why.values() if note.is_file()]
+        refused += [note.read_text("utf-8") for note in why.values() if note.is_file()]
     return refused
 
 

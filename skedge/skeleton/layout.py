@@ -203,7 +203,9 @@ def load_layout(name: str) -> Layout:
     """
     if name in layout_names():
         return Layout.from_dict(
-            json.loads((resources.files("skedge.skeleton.layouts") / f"{name}.json").read_text()),
+            json.loads(
+                (resources.files("skedge.skeleton.layouts") / f"{name}.json").read_text("utf-8")
+            ),
             name,
         )
     path = Path(name)

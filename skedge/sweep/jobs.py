@@ -205,7 +205,7 @@ def _at_work(executor: Any, point: Point) -> Any:
     file = point.folder / JOB
     if executor.cluster != "slurm" or not file.is_file():
         return None
-    job: Any = submitit.SlurmJob(executor.folder, file.read_text())
+    job: Any = submitit.SlurmJob(executor.folder, file.read_text("utf-8"))
     return job if job.state in ("PENDING", "RUNNING", "REQUEUED", "COMPLETING") else None
 
 

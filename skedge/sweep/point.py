@@ -106,7 +106,7 @@ class Point:
 
     @classmethod
     def read(cls, folder: Path) -> "Point":
-        document = json.loads((folder / POINT).read_text())
+        document = json.loads((folder / POINT).read_text("utf-8"))
         recipe = make_recipe(document["recipe"])
         steps = tuple(Step(**step) for step in document["steps"])
         return cls(

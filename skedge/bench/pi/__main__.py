@@ -53,7 +53,7 @@ def main() -> None:
         )
     except InputError as error:
         parser.exit(2, f"skedge.bench.pi: {error}\n")
-    print((args.out / "pi.md").read_text())
+    print((args.out / "pi.md").read_text("utf-8"))
     if document["complaints"]:
         parser.exit(1, f"skedge.bench.pi: {'; '.join(document['complaints'])}\n")
 

@@ -71,7 +71,7 @@ def main() -> None:
     parser.add_argument("out", type=Path, help="SVG file to write")
     args = parser.parse_args()
     with one_line(parser):
-        rows = read_column(args.page.read_text(), args.heading, args.column)
+        rows = read_column(args.page.read_text("utf-8"), args.heading, args.column)
         args.out.write_text(draw_bars(rows, args.column))
 
 

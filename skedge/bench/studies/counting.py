@@ -65,7 +65,7 @@ def count(
     Raises `InputError` for a store that does not say how often something was done.
     """
     try:
-        true = json.loads((store.path / "repetitions.json").read_text())
+        true = json.loads((store.path / "repetitions.json").read_text("utf-8"))
     except (OSError, ValueError):
         raise InputError(
             f"{store.path}: expected recordings with repetitions.json, as `skedge data synth"

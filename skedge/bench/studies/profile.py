@@ -84,7 +84,7 @@ def nodes(stream: Path) -> dict[str, tuple[int, float]]:
         feed = {port.name: np.zeros(port.shape, np.float32) for port in session.get_inputs()}
         for _ in range(RUNS):
             session.run(None, feed)
-        events = json.loads(Path(session.end_profiling()).read_text())
+        events = json.loads(Path(session.end_profiling()).read_text("utf-8"))
     taken = defaultdict(list)
     for event in events:
         if event.get("cat") == "Node" and event["name"].endswith("_kernel_time"):

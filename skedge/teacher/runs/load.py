@@ -111,7 +111,7 @@ def _load_one(folder: Path) -> tuple[Classifier, Card]:
 def _read_weights(path: Path) -> Any:
     try:
         weights = {
-            str(name): float(weight) for name, weight in json.loads(path.read_text()).items()
+            str(name): float(weight) for name, weight in json.loads(path.read_text("utf-8")).items()
         }
         if not weights or not set(weights) <= {"joint", "bone", "motion"}:
             raise ValueError("no streams")
