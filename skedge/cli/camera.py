@@ -11,6 +11,7 @@ from jsonargparse import ArgumentParser
 from skedge.cli.config import add_config
 from skedge.cli.options import MODEL, add_events, add_model, check_unused, event_settings, show
 from skedge.skeleton.errors import InputError
+from skedge.skeleton.text import counted
 
 # The flags of `skedge live` that say where things go: the fields of `Telling`.
 TOLD = (
@@ -174,7 +175,9 @@ def record_command(parser: ArgumentParser) -> Callable[[Any], None]:
         )
         first, last = Store(args.out).index["name"][[-added, -1]]
         named = first if added == 1 else f"{first} to {last}"
-        print(f"{added} clips of {takes.label!r} added ({named}); {args.out} holds {there}")
+        print(
+            f"{counted(added, 'clip')} of {takes.label!r} added ({named}); {args.out} holds {there}"
+        )
 
     return main
 

@@ -11,6 +11,7 @@ from jsonargparse import ArgumentParser
 from skedge.cli.options import show_store
 from skedge.recipes.ranges import Count, Seed
 from skedge.skeleton.errors import InputError
+from skedge.skeleton.text import counted
 
 
 def import_command(parser: ArgumentParser) -> Callable[[Any], None]:
@@ -181,7 +182,7 @@ def check_command(parser: ArgumentParser) -> Callable[[Any], None]:
         odd = odd_clips(store.clip, names, store.layout, labels=labels)
         for note in (*body.faults, *odd):
             print(f"note: {note}", file=sys.stderr)
-        print(f"{len(store)} clips are as they were written")
+        print(f"{counted(len(store), 'clip is as it was', 'clips are as they were')} written")
 
     return main
 

@@ -22,6 +22,7 @@ from skedge.cli.options import (
 )
 from skedge.edge_runtime.models import find
 from skedge.skeleton.errors import InputError
+from skedge.skeleton.text import counted
 
 
 def export_command(parser: ArgumentParser) -> Callable[[Any], None]:
@@ -384,7 +385,8 @@ def _predict(args: Any) -> None:
             if mean is None
             else f" by the last answer, {100 * mean:.2f} % by the mean of all answers"
         )
-        print(f"top-1 {100 * report.accuracy:.2f} % of {len(report.predictions)} clips{scored}")
+        clips = counted(len(report.predictions), "clip")
+        print(f"top-1 {100 * report.accuracy:.2f} % of {clips}{scored}")
         return
     check_unused(
         args,

@@ -29,6 +29,7 @@ from skedge.skeleton.body_check import BodyReport
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.layout import Layout
 from skedge.skeleton.resample import at_rate
+from skedge.skeleton.text import counted
 
 REPORT = "import-report.json"
 # Sources that one process reads at a time: enough that handing them over costs little, few enough
@@ -266,7 +267,10 @@ class _Log:
         ]
         writer = self.writer
         odd = odd_clips(writer.clip, writer.names, self.dataset.layout, labels=writer.classes)
-        absent = [f"{self.absent} joints are exactly 0, -1, 999 or such: taken as not seen"]
+        absent = [
+            f"{counted(self.absent, 'joint is', 'joints are')} exactly 0, -1, 999 or such: taken as"
+            " not seen"
+        ]
         told = absent if self.absent else []
         if self.dataset.rate is None:
             told.append("frames a second are not known, 30 are taken where they matter: --rate")
@@ -288,7 +292,7 @@ class _Log:
                 # Not before: a place between one that was seen and a zero is nowhere.
                 joints = at_rate(joints, clip.rate, self.dataset.rate)
             if not np.isfinite(joints).all(axis=-1).any():
-                damaged(clip.name, f"nobody is seen in any of {joints.shape[1]} frames")
+                damaged(clip.name, f"nobody is seen in any of {counted(joints.shape[1], 'frame')}")
             if self.dataset.padded:
                 joints = _in_view(joints)
             joints, note = choose(joints, self.dataset.persons_chosen)
@@ -413,7 +417,7 @@ def _mismatches(
                 for part, count in published.items()
             ]
         found += [
-            f"{what}: expected {count} clips, got {got}"
+            f"{what}: expected {counted(count, 'clip')}, got {got}"
             for what, count, got in pairs
             if count != got
         ]

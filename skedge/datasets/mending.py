@@ -10,6 +10,7 @@ from skedge.skeleton.anatomy import height_of
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.layout import Layout
 from skedge.skeleton.mend import UNITS, UPWARDS, absent_zeros, mend, off_picture
+from skedge.skeleton.text import counted
 
 CHANNELS = ("xyz", "xys", "xy")
 ANY = "any"
@@ -114,7 +115,7 @@ def in_metres(picture: np.ndarray, layout: Layout, file: object, *, up: str = "-
     joints[np.isnan(picture).any(axis=-1)] = np.nan
     seen = joints[np.isfinite(joints).all(axis=-1)]
     if len(seen) == 0:
-        damaged(file, f"expected coordinates, got no joint in {joints.shape[1]} frames")
+        damaged(file, f"expected coordinates, got no joint in {counted(joints.shape[1], 'frame')}")
     joints -= np.median(seen, axis=0)
     return scaled(mend(joints, up=up), layout, file, flat=True)
 

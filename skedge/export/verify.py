@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from skedge.export.graph import Answers
+from skedge.skeleton.text import counted
 
 TOLERANCE = {"fp32": 1e-4, "fp16": 5e-3}
 AGREEMENT = 98.0
@@ -73,7 +74,8 @@ def verify(
         figures["frames"] = len(truth)
     if figures["clips"] < FEWEST_CLIPS:
         figures["note"] = (
-            f"compared on {figures['clips']} clips only; {FEWEST_CLIPS} or more would tell more"
+            f"compared on {counted(figures['clips'], 'clip')} only; {FEWEST_CLIPS} or more would"
+            " tell more"
         )
     if precision in TOLERANCE:
         wanted = f"probabilities within {TOLERANCE[precision]:g} of torch's"
@@ -92,7 +94,7 @@ def verify(
             f"{precision}: expected {wanted}, and an embedding moved by at most"
             f" {MOVED[precision]:g}; got a difference of {figures['largest_difference']:.3g},"
             f" {figures['agreement']:.1%} agreement, {figures['accuracy_lost']:.2f} points lost and"
-            f" an embedding moved by {figures['embedding_moved']:.3g} on {figures['clips']} clips;"
-            " the file was not written"
+            f" an embedding moved by {figures['embedding_moved']:.3g} on"
+            f" {counted(figures['clips'], 'clip')}; the file was not written"
         )
     return figures

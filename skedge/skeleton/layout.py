@@ -12,6 +12,7 @@ import numpy as np
 
 from skedge.skeleton.errors import InputError, reason
 from skedge.skeleton.sides import contradiction, pairs_by_name
+from skedge.skeleton.text import counted
 
 
 @dataclass(frozen=True, eq=False)
@@ -233,9 +234,9 @@ def check_joint_count(joints: int, layout: Layout, source: str) -> None:
         return
     fitting = [name for name in layout_names() if len(load_layout(name)) == joints]
     hint = (
-        f"layouts with {joints} joints: {', '.join(fitting)}"
+        f"layouts with {counted(joints, 'joint')}: {', '.join(fitting)}"
         if fitting
-        else f"no built-in layout has {joints} joints"
+        else f"no built-in layout has {counted(joints, 'joint')}"
     )
     raise InputError(
         f"{source}: expected {len(layout)} joints ({layout.name}), got {joints}; {hint}. "

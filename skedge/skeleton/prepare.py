@@ -8,6 +8,7 @@ import numpy as np
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.layout import Layout, check_joint_count
 from skedge.skeleton.resample import resize
+from skedge.skeleton.text import counted
 
 
 def seen(joints: np.ndarray) -> np.ndarray:
@@ -80,10 +81,9 @@ def prepare(
     clip = np.asarray(joints[:persons], dtype=np.float32)
     occupied = np.flatnonzero(seen(clip).any(axis=(0, 2)))
     if len(occupied) == 0:
-        count = joints.shape[1]
         raise InputError(
-            f"{source}: expected coordinates in metres, got no finite joint in {count} frames (NaN"
-            " everywhere)"
+            f"{source}: expected coordinates in metres, got no finite joint in"
+            f" {counted(joints.shape[1], 'frame')} (NaN everywhere)"
         )
     clip = fill(clip[:, occupied[0] : occupied[-1] + 1], layout)
     if frames is not None:

@@ -1,7 +1,14 @@
-"""Words from files and devices, made harmless for a terminal and a page."""
+"""Words for people: those from files and devices, made harmless for a terminal and a page, and
+those that go with a number."""
 
 
 def printable(text: str) -> str:
     """The text with every character that is not for reading replaced: control codes, which a
     terminal would obey, and marks that turn the direction of a line."""
     return "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in text)
+
+
+def counted(count: int, one: str, several: str = "") -> str:
+    """A number with the words that go with it, such as "1 clip" and "2 clips": those for `one`, or
+    for any other number; by default the same words with an s."""
+    return f"{count} {one if count == 1 else several or f'{one}s'}"

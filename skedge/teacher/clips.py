@@ -19,6 +19,7 @@ from skedge.skeleton import InputError, prepare
 from skedge.skeleton.layout import Layout
 from skedge.skeleton.resample import at_rate, uniform_sample
 from skedge.skeleton.retarget import retarget
+from skedge.skeleton.text import counted
 
 MANY = 5000
 
@@ -214,12 +215,15 @@ def usable(store: Store, indices: Sequence[int] | np.ndarray, persons: int) -> n
     kept = indices[whole][seen.astype(bool)]
     empty = indices[whole][~seen.astype(bool)]
     for found, why in (
-        (empty, "nobody is seen in them"),
-        (indices[~whole], "their bytes are not what was written (`skedge data check` names all)"),
+        (empty, "in which nobody is seen"),
+        (
+            indices[~whole],
+            "with bytes that are not what was written (`skedge data check` names all)",
+        ),
     ):
         if len(found):
             first = store.index["name"][found[0]]
-            tell(f"{len(found)} clips left out, {why}, such as {first}")
+            tell(f"{counted(len(found), 'clip')} left out, {why}, such as {first}")
     if not len(indices):
         return kept
     if not len(kept):

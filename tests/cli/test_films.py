@@ -209,7 +209,7 @@ def test_what_is_no_film_of_a_class_is_told(room: Path) -> None:
     (room / "films" / "jump").mkdir()
     (room / "films" / "stand" / "._0.avi").write_bytes(b"no film")
     notes = _notes()
-    assert "1 films in no class's folder left out, such as loose.avi" in notes
+    assert "1 film in no class's folder left out, such as loose.avi" in notes
     assert "no film in jump" in notes
     assert "classes 'Stand' and 'stand' differ in their spelling only" in notes
     assert "classes are Stand, raise, stand; folders in theirs (anna) are not" in notes

@@ -303,7 +303,7 @@ def test_a_clip_of_both_parts_tests_and_that_is_told(tmp_path):
     content["split"]["xsub_train"] = ["clip0", "clip1", "clip2"]
     store, report = _import_pickle(tmp_path, content, rate=30.0)
     assert store.split("xsub", "train").tolist() == [0, 1]
-    assert report["warnings"] == ["xsub: 1 clips are in train and in test; they only test"]
+    assert report["warnings"] == ["xsub: 1 clip is in train and in test; it only tests"]
 
 
 @pytest.mark.parametrize("absent", [0.0, np.nan])

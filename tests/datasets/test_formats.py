@@ -91,7 +91,7 @@ def test_pku_recordings(dataset: Callable[[str], Path], tmp_path: Path) -> None:
         (
             "skeleton",
             lambda text: "0 " * 150 + "\n",
-            "expected a body, got none in 1 frames",
+            "expected a body, got none in 1 frame",
             None,
             0,
         ),

@@ -29,7 +29,7 @@ def test_columns_that_are_not_read_and_clips_of_nobody_are_told(tmp_path: Path) 
     table = "file,label,subject,sensor\nc0.npz,wave,1,a\nc1.npz,jump,2,b\nc2.npz,wave,,b\n"
     notes = _notes(own_clips(tmp_path / "set", people()[:3], table))
     assert "columns not read: sensor (frames a second are --rate)" in notes
-    assert "1 clips without a subject are in no part of xsub" in notes
+    assert "1 clip without a subject is in no part of xsub" in notes
     assert _notes(own_clips(tmp_path / "plain", people())) == ""
 
 
@@ -188,7 +188,7 @@ def test_a_word_for_nobody_is_no_person(tmp_path: Path, word: str) -> None:
     """All clips of unknown people were those of one more person."""
     table = f"file,label,subject\nc0.npz,wave,{word}\nc1.npz,wave,1\nc2.npz,wave,4\n"
     folder = own_clips(tmp_path / "set", people()[:3], table)
-    assert "1 clips without a subject are in no part of xsub" in _notes(folder)
+    assert "1 clip without a subject is in no part of xsub" in _notes(folder)
     assert Store(tmp_path / "set-store").index["subject"].tolist() == [-1, 1, 4]
     (folder / "films.csv").write_text(table.replace("file", "film"))
     shots = open_films(folder / "films.csv").sources

@@ -193,7 +193,7 @@ JOINT = b" 250.0 200.0 950.0 500.0 0.1 0.2 0.3 0.4 2"
 DAMAGE: dict[str, tuple[Callable[[bytes], bytes], str, int | None]] = {
     "truncated in a line": (
         lambda content: content[: len(content) // 2 + 9],
-        "expected 1 bodies of 27 lines",
+        "expected 1 body of 27 lines",
         None,
     ),
     "truncated in the last line": (

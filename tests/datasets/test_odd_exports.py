@@ -40,7 +40,7 @@ def test_a_column_of_rates_brings_all_clips_to_the_commonest_one(tmp_path):
     rates = ["FPS", "30", "60.0", '"30,0"']
     store, notes = _read(_folder(tmp_path / "set", [slow, fast, slow], more=rates))
     assert store.rate == 30
-    assert notes[0] == "1 clips of another rate are read 30 times a second"
+    assert notes[0] == "1 clip of another rate is read 30 times a second"
     assert store.clip(1) == pytest.approx(slow, abs=1e-5)
     alike, notes = _read(_folder(tmp_path / "alike", [slow, slow], more=["fps", "15", "15"]))
     assert alike.rate == 15

@@ -279,7 +279,7 @@ def test_a_clip_of_two_stores_is_refused(tmp_path: Path) -> None:
     """An export and a later one that contains it: each person trained and was tested."""
     old = clips(tmp_path / "old", "kinect20", ["walk"], 30.0)
     new = clips(tmp_path / "new", "kinect20", ["walk"], 30.0, seed=3)  # its first is old's last
-    with pytest.raises(InputError, match=r"got 1 that are the same clips as .*, such as clip 0"):
+    with pytest.raises(InputError, match=r"got 1 that is the same clip as .*, such as clip 0"):
         merge([old, new], tmp_path / "all")
     assert not (tmp_path / "all").exists()
 

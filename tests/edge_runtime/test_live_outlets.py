@@ -217,13 +217,30 @@ class TestHook:
             f"hook: too slow: {HELD} events wait, and the oldest are lost"
         ]
 
-    def test_who_waits_for_a_slow_hook_is_told_so(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    @pytest.mark.parametrize(
+        ("events", "lost", "waiting"),
+        [
+            (
+                1,
+                "1 event was not taken before the end",
+                "1 event waits for it; Ctrl-C gives it up",
+            ),
+            (
+                2,
+                "2 events were not taken before the end",
+                "2 events wait for it; Ctrl-C gives them up",
+            ),
+        ],
+    )
+    def test_who_waits_for_a_slow_hook_is_told_so(
+        self, monkeypatch: pytest.MonkeyPatch, events: int, lost: str, waiting: str
+    ) -> None:
         monkeypatch.setattr("skedge.edge_runtime.live.telling.PATIENCE", 0.1)
         crew, gate, said = Crew(), threading.Event(), []
         outlet = Outlet("hook", lambda document: gate.wait(30), lambda error: None)
         outlet.start(crew)
-        outlet.put({})
-        outlet.put({})
+        for _ in range(events):
+            outlet.put({})
         crew.stop()
 
         def say(document: dict[str, Any]) -> None:
@@ -234,10 +251,7 @@ class TestHook:
         deliver_all([outlet], say)
         deliver_all([outlet], say)
         say_given_up([outlet], say)
-        assert said == [
-            "hook: 2 events were not taken before the end",
-            "hook: 2 events wait for it; Ctrl-C gives them up",
-        ]
+        assert said == [f"hook: {lost}", f"hook: {waiting}"]
 
     def test_events_are_lines_of_json(self) -> None:
         stream = io.StringIO()

@@ -184,7 +184,7 @@ class TestCommand:
         record("bow", "--clips", 1, "--seconds", 2, "--countdown", 0)
         shown = capsys.readouterr().out
         assert "2 clips of 'ring' added (ring-1 to ring-2); " in shown
-        assert "1 clips of 'bow' added (bow-1); " in shown
+        assert "1 clip of 'bow' added (bow-1); " in shown
         store = Store(tmp_path / "mine")
         assert list(store.index["name"]) == ["ring-1", "ring-2", "bow-1"]
         assert list(store.index["frames"]) == [30, 30, 60]  # the model sees a second
@@ -212,6 +212,18 @@ class TestCommand:
             f"note: {added} clips were added to {tmp_path / 'mine'}; --clips {5 - added}" in shown
         )
         assert f"skedge: the recording ended after {added} of 5 clips" in shown
+
+    def test_one_clip_is_not_called_several(
+        self, record: Callable[..., None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """Messages with a number said "1 clips were added"."""
+        with pytest.raises(SystemExit):
+            record("ring", "--clips", 2, "--seconds", 1, "--countdown", 0, frames=50)
+        shown = capsys.readouterr().err
+        assert f"note: 1 clip was added to {tmp_path / 'mine'}; --clips 1 records" in shown
+        with pytest.raises(SystemExit):
+            record("bow", "--clips", 1, "--seconds", 1, "--countdown", 0, frames=20)
+        assert "the recording ended after 0 of 1 clip" in capsys.readouterr().err
 
     def test_what_was_done_before_the_camera_broke_is_kept(
         self, record: Callable[..., None], tmp_path: Path, capsys: pytest.CaptureFixture[str]

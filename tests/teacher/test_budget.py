@@ -101,7 +101,7 @@ def test_one_class_is_refused_before_training_and_empty_ones_are_told(tmp_path, 
     two = _store(tmp_path / "two", [0, 1])
     check_classes(two, two.split("xsub", "train"), 1)
     told = capsys.readouterr().err
-    assert "no training clips of 1 classes: c" in told
+    assert "no training clips of 1 class: c" in told
     assert "does not know its rate" in told
 
 
@@ -124,7 +124,7 @@ def test_a_clip_of_nobody_is_left_out_by_name(tmp_path, capsys) -> None:
     store = _store(tmp_path / "set", [0, 1, 2], absent=(1,))
     clips = Clips.read(store, [0, 1, 2], replace(INPUT))
     assert clips.labels.tolist() == [0, 2]
-    assert "1 clips left out, nobody is seen in them, such as c1" in capsys.readouterr().err
+    assert "1 clip left out, in which nobody is seen, such as c1" in capsys.readouterr().err
     with pytest.raises(InputError, match="NaN everywhere"):
         Clips.read(store, [1], INPUT)
 
@@ -140,7 +140,7 @@ def test_a_clip_with_other_bytes_is_left_out_by_name_and_not_the_whole_store(
     clips = Clips.read(store, [0, 1, 2, 3], INPUT)
     assert clips.labels.tolist() == [0, 1, 0]
     told = capsys.readouterr().err
-    assert "1 clips left out, their bytes are not what was written" in told
+    assert "1 clip left out, with bytes that are not what was written" in told
     assert "such as c2" in told
     with pytest.raises(InputError, match="or damaged, such as c2"):
         Clips.read(store, [2], INPUT)

@@ -31,6 +31,7 @@ from skedge.datasets.store import PARTS, Division
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.layout import Layout, layout_names, load_layout
 from skedge.skeleton.mend import persons_first
+from skedge.skeleton.text import counted
 
 LIST = "clips.csv"
 # By what factor the rate of a table's times may be another.
@@ -140,7 +141,11 @@ def read_clip(
     # A table says whose its columns are.
     if read is not None and joints.shape[2] == len(layout) and joints.shape[0] > 1:
         joints, other = persons_first(joints)
-        note = f"read as (frames, persons, joints, 3), {len(joints)} persons" if other else note
+        note = (
+            f"read as (frames, persons, joints, 3), {counted(len(joints), 'person')}"
+            if other
+            else note
+        )
     if len(joints) > MANY:
         note = f"read as {len(joints)} people at the same time: clips need a file each"
     own = row.rate if rate and row.rate != rate else None
@@ -154,7 +159,9 @@ def read_clip(
         joints = joints.astype(np.float32)
     joints[~np.isfinite(joints).all(axis=-1)] = np.nan
     if np.isnan(joints).all():
-        damaged(row.path, f"expected coordinates, got no joint in {joints.shape[1]} frames")
+        damaged(
+            row.path, f"expected coordinates, got no joint in {counted(joints.shape[1], 'frame')}"
+        )
     whose = row.whose
     label = classes[row.label]
     return [
@@ -183,7 +190,8 @@ def _protocols(rows: list[_Row]) -> tuple[dict[str, Division], list[str]]:
         protocols["xsub"] = partial(_cross_subject, train=subjects[::2])
         nobody = sum(row.whose["subject"] == -1 for row in rows)
         if nobody:
-            notes.append(f"{nobody} clips without a subject are in no part of xsub")
+            clips = counted(nobody, "clip without a subject is", "clips without a subject are")
+            notes.append(f"{clips} in no part of xsub")
     return protocols, notes
 
 
@@ -196,8 +204,12 @@ def _one_rate(rows: list[_Row], rate: float | None) -> tuple[float | None, list[
     chosen = rate or max(sorted(set(own)), key=own.count)
     others = sum(one != chosen for one in own)
     unknown = len(rows) - len(own)
-    notes = [f"{others} clips of another rate are read {chosen:g} times a second"] if others else []
-    notes += [f"{unknown} clips have no rate: taken as {chosen:g}"] if unknown else []
+    notes = []
+    if others:
+        read = counted(others, "clip of another rate is", "clips of another rate are")
+        notes.append(f"{read} read {chosen:g} times a second")
+    if unknown:
+        notes.append(f"{counted(unknown, 'clip has', 'clips have')} no rate: taken as {chosen:g}")
     return chosen, notes
 
 
@@ -329,7 +341,11 @@ def _not_listed(source: Path, files: list[str]) -> list[str]:
         and os.path.normpath(file) not in there
         and not (file.parent / "store.json").exists()
     ]
-    return [f"{len(left)} files that {LIST} lacks left out, such as {left[0]}"] if left else []
+    return (
+        [f"{counted(len(left), 'file')} that {LIST} lacks left out, such as {left[0]}"]
+        if left
+        else []
+    )
 
 
 def _first(table: Path) -> bytes:

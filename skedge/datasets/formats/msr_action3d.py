@@ -14,6 +14,7 @@ from skedge.datasets.parsing.tables import read_table
 from skedge.datasets.source import File, find, read_bytes
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.layout import load_layout
+from skedge.skeleton.text import counted
 
 LABELS = (
     *(
@@ -96,7 +97,7 @@ def read_clip(file: File) -> list[Clip]:
     joints = values[:, :3].reshape(1, -1, JOINTS, 3).astype(np.float32)
     absent = (joints == 0).all(axis=(2, 3))
     if absent.all():
-        damaged(file, f"expected a body, got only zeros in {joints.shape[1]} frames")
+        damaged(file, f"expected a body, got only zeros in {counted(joints.shape[1], 'frame')}")
     joints[absent] = np.nan
     note = f"{absent.sum()} of {absent.size} frames are zeros" if absent.any() else ""
     return [Clip(match[1], joints, int(match[2]) - 1, subject=int(match[3]), note=note)]

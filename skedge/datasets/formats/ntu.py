@@ -17,6 +17,7 @@ from skedge.datasets.source import File, find, read_bytes
 from skedge.datasets.store import Division
 from skedge.skeleton.errors import InputError, reason
 from skedge.skeleton.layout import load_layout
+from skedge.skeleton.text import counted
 
 NAME = re.compile(r"S(\d{3})C(\d{3})P(\d{3})R(\d{3})A(\d{3})", re.IGNORECASE)
 RATE = 30.0
@@ -139,7 +140,9 @@ def read_clip(file: File, bodies: str = "denoise") -> list[Clip]:
     setup, camera, subject, _, action = map(int, match.groups())
     joints = SELECTIONS[bodies](parse(read_bytes(file), file))
     if not np.isfinite(joints).any():
-        damaged(file, f"expected a body, got only joints at zero in {joints.shape[1]} frames")
+        damaged(
+            file, f"expected a body, got only joints at zero in {counted(joints.shape[1], 'frame')}"
+        )
     return [Clip(match[0].upper(), joints, action - 1, subject=subject, camera=camera, setup=setup)]
 
 

@@ -12,6 +12,7 @@ from skedge.datasets.parsing.damage import check_joints, damaged
 from skedge.datasets.parsing.ntu_text import LONGEST
 from skedge.datasets.source import File, find, read_bytes
 from skedge.skeleton.layout import load_layout
+from skedge.skeleton.text import counted
 
 ACTIONS = {
     1: "pick up with one hand",
@@ -83,7 +84,7 @@ def read_clip(file: File) -> list[Clip]:
     joints = joints[None].astype(np.float32)
     absent = (joints == 0).all(axis=(2, 3))
     if absent.all():
-        damaged(file, f"expected a body, got only zeros in {joints.shape[1]} frames")
+        damaged(file, f"expected a body, got only zeros in {counted(joints.shape[1], 'frame')}")
     joints[absent] = np.nan
     label = list(ACTIONS).index(int(match[2]))
     return [Clip(match[1], joints, label, subject=int(match[3]), camera=int(match[5]))]

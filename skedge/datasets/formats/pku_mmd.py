@@ -16,6 +16,7 @@ from skedge.datasets.source import File, find, read_bytes
 from skedge.datasets.store import PARTS
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.layout import load_layout
+from skedge.skeleton.text import counted
 
 LABELS = (
     *(
@@ -155,7 +156,9 @@ def read_recording(source: _Source, continuous: bool = False) -> list[Clip | Dam
     joints = values.reshape(-1, PERSONS, JOINTS, 3).astype(np.float32).transpose(1, 0, 2, 3).copy()
     joints[(joints == 0).all(axis=-1)] = np.nan
     if np.isnan(joints).all():
-        damaged(source.skeleton, f"expected a body, got none in {joints.shape[1]} frames")
+        damaged(
+            source.skeleton, f"expected a body, got none in {counted(joints.shape[1], 'frame')}"
+        )
     name = source.skeleton.name[: -len(".txt")].upper()
     camera = _CAMERAS[name[-1]]
     lines = [

@@ -17,6 +17,7 @@ from skedge.datasets.store.splits import every_fifth, too_few
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.layout import Layout, load_layout
 from skedge.skeleton.resample import TOLERANCE, at_times
+from skedge.skeleton.text import counted
 
 RATE = 30.0
 # Frames that a clip must have, and the longest gap in seconds that is bridged.
@@ -51,10 +52,12 @@ def open_poses(
     if len({*films.values()}) < len(films):
         notes += too_few([*labels.values()], [*films.values()])
     if moved:
-        notes.append(
-            f"{len(moved)} recordings say another label than their folder does, and keep it, such"
-            f" as {moved[0].relative_to(source)}: {labels[moved[0]]}"
+        recordings = counted(
+            len(moved),
+            "recording says another label than its folder does, and keeps it",
+            "recordings say another label than their folder does, and keep it",
         )
+        notes.append(f"{recordings}, such as {moved[0].relative_to(source)}: {labels[moved[0]]}")
     known = (found.layout for found in said.values() if found.layout is not None)
     form = next(known, load_layout(LAYOUT)) if layout is None else load_layout(layout)
     return Dataset(

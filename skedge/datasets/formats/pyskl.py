@@ -17,6 +17,7 @@ from skedge.datasets.store import PARTS
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.layout import Layout, load_layout
 from skedge.skeleton.mend import off_picture
+from skedge.skeleton.text import counted
 
 DEFAULT_LAYOUTS = {17: "coco17", 25: "ntu25"}
 # What the seen height of an upright person, without the arms, stands for: eyes to ankles of a
@@ -81,7 +82,12 @@ def open_pyskl(
     for name, parts in protocols.items():
         both = set(parts.get("train", ())) & set(parts.get("test", ()))
         if both:
-            notes.append(f"{name}: {len(both)} clips are in train and in test; they only test")
+            several = counted(
+                len(both),
+                "clip is in train and in test; it only tests",
+                "clips are in train and in test; they only test",
+            )
+            notes.append(f"{name}: {several}")
     return Dataset(
         name=source.stem,
         layout=chosen,
@@ -250,7 +256,9 @@ def _joints(annotation: dict[str, Any], layout: Layout, source: str) -> np.ndarr
         absent |= ~(score > 0)
     joints[absent] = np.nan
     if absent.all():
-        damaged(source, f"expected coordinates, got no joint in {joints.shape[1]} frames")
+        damaged(
+            source, f"expected coordinates, got no joint in {counted(joints.shape[1], 'frame')}"
+        )
     return (
         joints
         if joints.shape[-1] == 3

@@ -13,6 +13,7 @@ from skedge.datasets.parsing.ntu_text import LONGEST
 from skedge.datasets.parsing.tables import read_table
 from skedge.datasets.source import File, find_placed, placed, read_bytes
 from skedge.skeleton.layout import load_layout
+from skedge.skeleton.text import counted
 
 LABELS = (
     *("approaching", "departing", "kicking", "punching"),
@@ -78,7 +79,7 @@ def read_clip(file: File) -> list[Clip]:
     shares = table[:, 1:].reshape(-1, PERSONS, JOINTS, 3).swapaxes(0, 1)
     absent = (shares == 0).all(axis=-1) | ~np.isfinite(shares).all(axis=-1)
     if absent.all():
-        damaged(file, f"expected bodies, got only zeros in {len(table)} frames")
+        damaged(file, f"expected bodies, got only zeros in {counted(len(table), 'frame')}")
     picture = shares[~absent][:, :2]
     if ((picture < -_BESIDE) | (picture > 1 + _BESIDE)).any(axis=1).mean() > 0.5:
         low, high = picture.min(), picture.max()

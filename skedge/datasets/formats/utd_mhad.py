@@ -11,6 +11,7 @@ from skedge.datasets.parsing.damage import check_joints, damaged
 from skedge.datasets.parsing.mat5 import MatError, read_variable
 from skedge.datasets.source import File, find, read_bytes
 from skedge.skeleton.layout import load_layout
+from skedge.skeleton.text import counted
 
 LABELS = (
     "swipe left",
@@ -99,8 +100,8 @@ def read_clip(file: File) -> list[Clip]:
     if not joints.size or not np.isfinite(joints).all():
         damaged(
             file,
-            f"expected coordinates in metres, got NaN, infinity or nothing in {joints.shape[1]}"
-            " frames",
+            f"expected coordinates in metres, got NaN, infinity or nothing in"
+            f" {counted(joints.shape[1], 'frame')}",
         )
     return [Clip(file.name[: -len("_skeleton.mat")], joints, action - 1, subject=subject)]
 

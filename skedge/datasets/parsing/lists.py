@@ -13,6 +13,7 @@ from skedge.datasets.parsing.joint_tables import WIDE
 from skedge.datasets.source import File, read_bytes
 from skedge.datasets.store import PARTS
 from skedge.skeleton.errors import InputError
+from skedge.skeleton.text import counted
 
 _MARKS = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar"}
 # What spreadsheets write above the titles: a line of the mark, and lines of empty cells.
@@ -111,11 +112,8 @@ def part_of(cell: str) -> str:
 def without_part(parts: list[str]) -> list[str]:
     """A note about clips that have no part of the split, where others have one."""
     nowhere = parts.count("")
-    return (
-        [f"{nowhere} clips without a split are in no part of official"]
-        if 0 < nowhere < len(parts)
-        else []
-    )
+    clips = counted(nowhere, "clip without a split is", "clips without a split are")
+    return [f"{clips} in no part of official"] if 0 < nowhere < len(parts) else []
 
 
 def stated(cell: str) -> str:

@@ -7,6 +7,7 @@ import numpy as np
 
 from skedge.datasets.parsing.damage import damaged
 from skedge.datasets.parsing.decimals import PADDING, decimals
+from skedge.skeleton.text import counted
 
 JOINTS = 25
 # Longer than any recording: a larger number of frames is damage, and would cost memory for nothing.
@@ -140,7 +141,8 @@ class _Words:
             if bodies < 0 or bodies * _LINES > more:
                 damaged(
                     self.file,
-                    f"expected {bodies} bodies of {_LINES} lines, got {more} lines more",
+                    f"expected {counted(bodies, 'body', 'bodies')} of {_LINES} lines, got"
+                    f" {counted(more, 'line')} more",
                     at + 1,
                 )
             at += 1
@@ -171,9 +173,11 @@ class _Words:
                     )
                     damaged(self.file, reason, at - JOINTS + wrong + 1)
         if at < len(lines.words) and self.text[lines.starts[at] :].strip():
-            damaged(self.file, f"expected the end after {frames} frames, got more", at + 1)
+            damaged(
+                self.file, f"expected the end after {counted(frames, 'frame')}, got more", at + 1
+            )
         if not rows:
-            damaged(self.file, f"expected a body, got none in {frames} frames")
+            damaged(self.file, f"expected a body, got none in {counted(frames, 'frame')}")
         first = lines.first[(np.array(rows)[:, None] + np.arange(JOINTS)).ravel()]
         return frames, np.array(frame, np.int64), np.array(body, np.int64), first
 

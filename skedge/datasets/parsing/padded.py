@@ -7,6 +7,7 @@ import numpy as np
 from skedge.datasets.importer import Clip
 from skedge.datasets.parsing.damage import damaged
 from skedge.datasets.store import PARTS, Division
+from skedge.skeleton.text import counted
 
 _NTU_NAME = re.compile(r"S(\d{3})C(\d{3})P(\d{3})R(\d{3})A(\d{3})")
 
@@ -30,7 +31,7 @@ def unpad(joints: np.ndarray, name: str, label: int, file: object) -> Clip:
     joints[(np.nan_to_num(joints) == 0).all(axis=(2, 3))] = np.nan
     seen = np.isfinite(joints).any(axis=(2, 3))
     if not seen.any():
-        damaged(file, f"expected a body, got only zeros in {joints.shape[1]} frames")
+        damaged(file, f"expected a body, got only zeros in {counted(joints.shape[1], 'frame')}")
     frames = int(np.flatnonzero(seen.any(axis=0))[-1]) + 1
     persons = int(np.flatnonzero(seen.any(axis=1))[-1]) + 1
     name = name.removesuffix(".skeleton")

@@ -27,6 +27,7 @@ from skedge.skeleton.errors import InputError, reason
 from skedge.skeleton.files import exchange
 from skedge.skeleton.layout import Layout, check_joint_count
 from skedge.skeleton.prepare import unmasked
+from skedge.skeleton.text import counted
 
 VERSION = 1
 PARTS: dict[str, int] = {"train": 1, "val": 2, "test": 3}
@@ -207,8 +208,8 @@ class StoreWriter:
             for one, start, end in intervals
         ):
             raise InputError(
-                f"{name}: expected intervals (label, start, end) inside {joints.shape[1]} frames,"
-                " got others"
+                f"{name}: expected intervals (label, start, end) inside"
+                f" {counted(joints.shape[1], 'frame')}, got others"
             )
         if name in self._names:
             raise InputError(
@@ -436,8 +437,8 @@ class Store:
             some = ", ".join(str(known) for known in self.index["name"][:3])
             more = " and so on" if len(self) > 3 else ""
             raise InputError(
-                f"{self.path}: no clip is called {name!r}; the names of its {len(self)} clips:"
-                f" {some}{more}"
+                f"{self.path}: no clip is called {name!r}; the names of its"
+                f" {counted(len(self), 'clip')}: {some}{more}"
             )
         return int(found[0])
 
@@ -481,8 +482,8 @@ class Store:
         """The number of the class called `label`; `InputError` lists the known ones."""
         if label not in self.labels:
             raise InputError(
-                f"{self.path}: unknown class {label!r}; its {len(self.labels)} classes:"
-                f" {', '.join(self.labels)}"
+                f"{self.path}: unknown class {label!r}; its"
+                f" {counted(len(self.labels), 'class', 'classes')}: {', '.join(self.labels)}"
             )
         return self.labels.index(label)
 

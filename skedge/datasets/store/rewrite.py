@@ -22,6 +22,7 @@ from skedge.skeleton.errors import InputError
 from skedge.skeleton.layout import Layout
 from skedge.skeleton.resample import at_rate
 from skedge.skeleton.retarget import retarget
+from skedge.skeleton.text import counted
 
 OWN = {"store.json", "joints.npy", "index.npy", "splits.npy", "intervals.npy"}
 
@@ -291,9 +292,10 @@ def _refuse_copies(stores: Sequence[Store]) -> None:
                 copies.append((stores[other], str(entry["name"])))
         if copies:
             other_store, name = copies[0]
+            same = counted(len(copies), "that is the same clip", "that are the same clips")
             raise InputError(
-                f"{store.path}: expected other clips, got {len(copies)} that are the same clips as"
-                f" {other_store.path} has, such as {name}; leave them out of one of the two"
+                f"{store.path}: expected other clips, got {same} as"
+                f" {other_store.path} has, such as {name}; keep such clips in one of the two only"
             )
 
 

@@ -16,6 +16,7 @@ from skedge.edge_runtime.live.pipeline import Consumer
 from skedge.skeleton.errors import InputError, reason
 from skedge.skeleton.files import RESERVE, locked, takes_files
 from skedge.skeleton.layout import Layout
+from skedge.skeleton.text import counted
 
 # So many bodies are kept in memory at the most: some four hours of one person, 300 MB.
 MOST = 400_000
@@ -158,7 +159,9 @@ class PoseFile:
             path.chmod(0o600)  # as films
         except (OSError, MemoryError) as error:
             why = reason(error)
-            self._notes.append(f"{path}: {why}: {len(bodies)} bodies are lost")
+            self._notes.append(
+                f"{path}: {why}: {counted(len(bodies), 'body is', 'bodies are')} lost"
+            )
 
     def finish(self) -> Outlook:
         assert self._consumer is not None

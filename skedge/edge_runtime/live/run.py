@@ -38,6 +38,7 @@ from skedge.edge_runtime.pose.own import OwnPose
 from skedge.edge_runtime.recognizer import Recognizer
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.layout import Layout
+from skedge.skeleton.text import counted
 
 ADDRESSES = 3
 
@@ -221,10 +222,12 @@ def record(
                     there = len(append(store, takes.clips, layouts[0], rate=RATE))
             missing = takes.count - len(takes.clips)
             if takes.clips and missing:
-                kept = f"{len(takes.clips)} clips were added to {store}"
+                kept = f"{counted(len(takes.clips), 'clip was', 'clips were')} added to {store}"
                 telling.say({"note": f"{kept}; --clips {missing} records the others"})
     if missing:
-        raise InputError(f"the recording ended after {len(takes.clips)} of {takes.count} clips")
+        raise InputError(
+            f"the recording ended after {len(takes.clips)} of {counted(takes.count, 'clip')}"
+        )
     return len(takes.clips), there
 
 

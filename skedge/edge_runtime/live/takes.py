@@ -7,6 +7,7 @@ from skedge.edge_runtime.interfaces import Person
 from skedge.edge_runtime.live.actions import Answer, Observation, Outlook
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.resample import at_times
+from skedge.skeleton.text import counted
 
 RATE = 30.0
 FEWEST = 8
@@ -108,8 +109,8 @@ class Takes:
             if self._tries >= TRIES * self.count:
                 raise InputError(
                     f"expected a whole body in view during {self._seconds:g} s, got"
-                    f" {len(self.clips)} such takes of {self._tries}; step back, or look at the"
-                    " camera's pace"
+                    f" {counted(len(self.clips), 'such take')} of {self._tries}; step back, or look"
+                    " at the camera's pace"
                 )
         else:
             self._complaint = ""

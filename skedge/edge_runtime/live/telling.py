@@ -19,6 +19,7 @@ from skedge.edge_runtime.live.outlets import (
 )
 from skedge.edge_runtime.live.pipeline import Live, clock
 from skedge.skeleton.errors import InputError, described, reason
+from skedge.skeleton.text import counted
 
 # Seconds for a hook or a reader of stdout at the end before it is said to be slow.
 PATIENCE = 3.0
@@ -120,7 +121,7 @@ def tell(
         outlet.start(running.crew)
         outlets.append(outlet)
 
-    def counted(name: str) -> Callable[[int], None]:
+    def note_lost(name: str) -> Callable[[int], None]:
         running.lost[name] = 0
 
         def lost(count: int) -> None:
@@ -137,7 +138,7 @@ def tell(
                 json_lines(lines),
                 _Stdout(running),
                 after=[running.followed],
-                lost=counted("stdout"),
+                lost=note_lost("stdout"),
             )
         )
     if hook is not None:
@@ -145,7 +146,7 @@ def tell(
         def broken(error: BaseException) -> None:
             running.note(f"hook: {described(error)}")
 
-        give_actions(Outlet("hook", hook, broken, after=[running.followed], lost=counted("hook")))
+        give_actions(Outlet("hook", hook, broken, after=[running.followed], lost=note_lost("hook")))
     broker = telling.broker()
     if broker is not None:
         from skedge.edge_runtime.live.mqtt import Home
@@ -167,7 +168,12 @@ def deliver_all(outlets: list[Outlet], say: Callable[[Document], None]) -> None:
     """Wait until all events are delivered, however long that takes, and `say` so where it does."""
     for outlet in outlets:
         if not outlet.ended.wait(PATIENCE):
-            say({"note": f"{outlet.name}: {outlet.left} events wait for it; Ctrl-C gives them up"})
+            waiting = counted(
+                outlet.left,
+                "event waits for it; Ctrl-C gives it up",
+                "events wait for it; Ctrl-C gives them up",
+            )
+            say({"note": f"{outlet.name}: {waiting}"})
             outlet.ended.wait()
 
 
@@ -175,7 +181,8 @@ def say_given_up(outlets: list[Outlet], say: Callable[[Document], None]) -> None
     """`say` which events nobody will get."""
     for outlet in outlets:
         if outlet.left:
-            say({"note": f"{outlet.name}: {outlet.left} events were not taken before the end"})
+            left = counted(outlet.left, "event was", "events were")
+            say({"note": f"{outlet.name}: {left} not taken before the end"})
 
 
 class _Stdout:

@@ -15,6 +15,7 @@ from skedge.skeleton.layout import Layout, check_joint_count, load_layout
 from skedge.skeleton.mend import absent_zeros, persons_first
 from skedge.skeleton.order import layout_of
 from skedge.skeleton.retarget import retarget
+from skedge.skeleton.text import counted
 
 if TYPE_CHECKING:
     from skedge.datasets.store import Store
@@ -149,7 +150,7 @@ def predict_store(
         )
     late = sum(prediction.label is None for prediction in predictions) - len(problems)
     if late:
-        notes.append(f"{late} clips ended before the first answer, and count as wrong")
+        notes.append(f"{counted(late, 'clip')} ended before the first answer, and counted as wrong")
     last = float(np.mean([one.right for one in predictions]))
     mean = float(np.mean([one.mean_label == one.truth for one in predictions]))
     return Report(last, predictions, tuple(notes), mean_accuracy=mean if frame_by_frame else None)
@@ -202,7 +203,8 @@ def _chosen(
     if damaged:
         name = store.index["name"][damaged[0]]
         notes.append(
-            f"{len(damaged)} clips left out, their bytes are not what was written, such as {name}"
+            f"{counted(len(damaged), 'clip')} left out, with bytes that are not what was written,"
+            f" such as {name}"
         )
     if unknown := len(chosen) - len(known):
         notes.append(
@@ -297,7 +299,9 @@ def understood(
         return clip, []
     joints, other = persons_first(clip, True) if clip.ndim == 4 else (clip[None], False)
     joints = np.where(np.isfinite(joints).all(axis=-1, keepdims=True), joints, np.nan)
-    notes = [f"read as (persons, frames, joints, 3), {len(joints)} persons"] if other else []
+    notes = (
+        [f"read as (persons, frames, joints, 3), {counted(len(joints), 'person')}"] if other else []
+    )
     layout = load_layout(named) if named else target
     if joints.shape[2] != len(layout):
         found = layout_of(joints) if named is None else None

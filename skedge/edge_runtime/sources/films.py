@@ -30,6 +30,7 @@ from skedge.edge_runtime.pose.own import OwnPose
 from skedge.edge_runtime.sources.recordings import FILMS, read_film
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.layout import Layout, load_layout
+from skedge.skeleton.text import counted
 
 PEOPLE = 2
 LATE = 1.0  # seconds that a stretch may end behind its film
@@ -256,7 +257,9 @@ def _beside(source: Path, shots: list[Shot]) -> list[str]:
     labels = {shot.label for shot in shots}
     notes = []
     if loose := _films(source, "*"):
-        notes.append(f"{len(loose)} films in no class's folder left out, such as {loose[0].name}")
+        notes.append(
+            f"{counted(len(loose), 'film')} in no class's folder left out, such as {loose[0].name}"
+        )
     folders = {one.name.strip() for one in source.iterdir() if one.is_dir()}
     if empty := sorted(one for one in folders - labels if not one.startswith(".")):
         notes.append(f"no film in {', '.join(empty)[:80]}")

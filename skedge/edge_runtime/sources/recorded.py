@@ -11,6 +11,7 @@ from skedge.skeleton.errors import InputError
 from skedge.skeleton.layout import Layout, check_joint_count, layout_names, load_layout
 from skedge.skeleton.mend import absent_zeros, persons_first
 from skedge.skeleton.order import layout_of
+from skedge.skeleton.text import counted
 
 # What joints of its number are, unless they look like another layout's.
 USUAL = "ntu25"
@@ -63,7 +64,7 @@ def clip_of_file(
     notes = [] if rate else [f"{path}: {RATE:g} frames a second are assumed, see --rate"]
     persons, turned = persons_first(clip, True) if clip.ndim == 4 else (clip[None], False)
     if turned:
-        notes.append(f"read as (persons, frames, joints, 3), {len(persons)} persons")
+        notes.append(f"read as (persons, frames, joints, 3), {counted(len(persons), 'person')}")
     known = load_layout(layout) if layout else _layout_of(persons, path, notes)
     check_joint_count(persons.shape[2], known, str(path))
     joints = absent_zeros(persons.astype(np.float32), known)

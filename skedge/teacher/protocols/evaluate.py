@@ -20,6 +20,7 @@ from skedge.recipes.settings import (
 )
 from skedge.skeleton import InputError, Layout
 from skedge.skeleton.errors import reason
+from skedge.skeleton.text import counted
 from skedge.teacher.clips import Clips, tell
 from skedge.teacher.networks.classifier import Classifier, Network
 from skedge.teacher.pictures import confusion_matrix
@@ -150,10 +151,12 @@ def check_classes(store: Store, train: np.ndarray, persons: int) -> None:
         )
     empty = [store.labels[i] for i in np.flatnonzero(clips == 0)]
     if empty:
-        tell(f"no training clips of {len(empty)} classes: {', '.join(empty)[:200]}")
+        classes = counted(len(empty), "class", "classes")
+        tell(f"no training clips of {classes}: {', '.join(empty)[:200]}")
     more = int((store.index["persons"][train] > persons).sum())
     if more:
-        tell(f"{more} training clips hold more persons than input.persons ({persons}) takes in")
+        held = counted(more, "training clip holds", "training clips hold")
+        tell(f"{held} more persons than input.persons ({persons}) takes in")
     tell_rate(store)
 
 
