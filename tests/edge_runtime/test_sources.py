@@ -582,6 +582,19 @@ def test_a_camera_that_is_not_there_says_where_to_look(device: str) -> None:
         open_source(device)
 
 
+@needs_opencv
+@pytest.mark.parametrize("device", ["7431", "/dev/video7431"])
+def test_a_mac_is_not_sent_to_the_devices_of_linux(
+    device: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a Mac's user had not allowed the terminal to use the camera, he read of a
+    /dev/video0."""
+    monkeypatch.setattr("skedge.edge_runtime.sources.cameras.sys.platform", "darwin")
+    with pytest.raises(InputError, match=r"but it cannot; .* Privacy & Security") as refused:
+        open_source(device)
+    assert "ls /dev" not in str(refused.value)
+
+
 def test_a_source_without_a_name_is_not_this_folder() -> None:
     """Where a unit's variable was not set, pictures were looked for in the current folder."""
     with pytest.raises(InputError, match="expected a source, such as 0 or picamera, got an empty"):

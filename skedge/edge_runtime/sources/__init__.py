@@ -116,8 +116,7 @@ def _kind_of(text: str) -> str:
 def _number(text: str) -> int:
     if len(text) > DIGITS:
         raise InputError(
-            f"{text[:20]}: expected a camera's number, such as 0, got one of {len(text)} digits;"
-            " `ls /dev/video*` shows what there is"
+            f"{text[:20]}: expected a camera's number, such as 0, got one of {len(text)} digits"
         )
     return int(text)
 

@@ -24,7 +24,12 @@ def open_device(device: int | str) -> Capture:
     if not capture.isOpened():
         path = f"/dev/video{device}" if isinstance(device, int) else device
         named = f"camera {device}" if isinstance(device, int) else device
-        if sys.platform != "linux" or not os.path.exists(path):
+        if sys.platform == "darwin":
+            reason = (
+                "it cannot; is it plugged in, and may the terminal use cameras (System Settings,"
+                " Privacy & Security, Camera)?"
+            )
+        elif not os.path.exists(path):
             reason = f"there is no {path}; is it plugged in? `ls /dev/video*` shows what there is"
         elif not os.access(path, os.R_OK | os.W_OK):
             reason = f"{path} may not be read; add yourself to the group video"
