@@ -106,6 +106,16 @@ def check_file(path: Path) -> None:
     check_folder(path.parent)
 
 
+def unused(path: Path, also: Callable[[Path], bool] = lambda path: False) -> Path:
+    """The path, or the first one with a number behind its stem, at which nothing is, and which is
+    not taken `also`."""
+    free, number = path, 1
+    while os.path.lexists(free) or also(free):
+        number += 1
+        free = path.with_name(f"{path.stem}-{number}{path.suffix}")
+    return free
+
+
 def write_text(path: Path, text: str) -> None:
     """A UTF-8 file with that text, complete or absent."""
     write_whole(path, lambda draft: draft.write_text(text, encoding="utf-8"))

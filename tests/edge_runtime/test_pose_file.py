@@ -192,8 +192,10 @@ def test_a_file_that_is_lost_as_the_live_view_ends_is_said(
     for second in range(3):
         file.update(seen_at(second, Person(1, body(0.0))))
     ending.set()
-    lost = r"Z\.npz: less than 100 MB are left on the disk: {} bodies are lost"
-    with pytest.raises(InputError, match=f"{lost.format(2)}; .*{lost.format(1)}"):
+    lost = r"Z\.npz: less than 100 MB are left on the disk: {} lost"
+    with pytest.raises(
+        InputError, match=f"{lost.format('2 bodies are')}; .*{lost.format('1 body is')}"
+    ):
         file.write()
 
 
@@ -321,6 +323,33 @@ def test_other_commands_read_what_the_live_view_recorded(
     )  # fmt: skip
     document = json.loads((tmp_path / "report" / "everyday.json").read_text())
     assert document["sets"], "four seconds of somebody who does nothing in particular"
+
+
+def test_a_recording_replaces_nothing_that_came_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What somebody put at the path of a recording while it went on was lost at its end."""
+    pytest.importorskip("cv2")
+    film, bodies = tmp_path / "seen.mkv", tmp_path / "seen.npz"
+
+    def people(seconds: float) -> tuple[Person, ...]:
+        if seconds > 1:
+            film.write_bytes(b"precious")
+            bodies.write_bytes(b"precious")
+        return (Person(1, body(seconds)),)
+
+    model = quick_model(tmp_path / "m.onnx")
+    monkeypatch.setattr(
+        "skedge.edge_runtime.sources.open_source", lambda text, fast: Skeletons(people, 60)
+    )
+    main(["live", "--model", str(model), "--no_page", "--every_frame", "--record", str(film),
+          "--record-poses", str(bodies)])  # fmt: skip
+    assert film.read_bytes() == bodies.read_bytes() == b"precious"
+    said = capsys.readouterr().err
+    for kind, one in (("recording is", film), ("bodies are in", bodies)):
+        beside = one.with_stem("seen-2")
+        assert f"note: the {kind} {beside}: something else is at {one} by now\n" in said
+        assert beside.stat().st_size > 100
 
 
 def test_what_broke_leaves_the_bodies_that_were_seen_before(

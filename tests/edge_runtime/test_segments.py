@@ -257,6 +257,18 @@ def test_a_film_is_one_programs(tmp_path: Path) -> None:
     assert [one.name for one in tmp_path.iterdir()] == ["film.mp4"]
 
 
+def test_a_film_replaces_nothing_that_came_while_it_was_recorded(tmp_path: Path) -> None:
+    """A film that somebody copied to its path meanwhile was lost at its end."""
+    path, notes = tmp_path / "film.mkv", list[str]()
+    film = Film(path, notes.append)
+    film.add(Pictures().picture(0), 0.0)
+    path.write_bytes(b"precious")
+    film.close()
+    assert path.read_bytes() == b"precious"
+    assert frames(tmp_path / "film-2.mkv") == 1
+    assert notes == [f"the recording is {tmp_path}/film-2.mkv: something else is at {path} by now"]
+
+
 def test_a_folder_is_one_programs(tmp_path: Path) -> None:
     first = Segments(tmp_path / "films")
     with pytest.raises(InputError, match="another program that runs"):

@@ -12,7 +12,7 @@ import numpy as np
 
 from skedge.edge_runtime.sources.opencv import next_picture, opencv
 from skedge.skeleton.errors import InputError, reason
-from skedge.skeleton.files import RESERVE, takes_files
+from skedge.skeleton.files import RESERVE, takes_files, unused
 
 RECORDED_RATE = 20
 # Frames of the recording between two looks at the disk.
@@ -133,12 +133,17 @@ class Film:
         """Note a gap; later pictures go on in the same file."""
 
     def close(self) -> None:
+        """Give the film its name, or where somebody put something there meanwhile, a free one."""
         if self._writer is not None and self._content is not None:
             self._writer.release()
             self._writer = None
             with self._content:
                 os.fsync(self._content.fileno())
-                os.replace(self._partial, self.path)
+                taken = os.path.lexists(self.path)
+                path = free_path(self.path) if taken else self.path
+                os.replace(self._partial, path)
+                if taken:
+                    self.note(f"the recording is {path}: something else is at {self.path} by now")
 
 
 def fitted(picture: np.ndarray, width: int, height: int) -> np.ndarray:
@@ -173,12 +178,7 @@ def keep_or_remove(partial: Path, path: Path) -> Path | None:
 
 def free_path(path: Path) -> Path:
     """The path, or one with a number, that no film has yet."""
-    free = path
-    number = 1
-    while os.path.lexists(free) or os.path.lexists(partial_of(free)):
-        number += 1
-        free = path.with_name(f"{path.stem}-{number}{path.suffix}")
-    return free
+    return unused(path, also=lambda free: os.path.lexists(partial_of(free)))
 
 
 def partial_of(path: Path) -> Path:

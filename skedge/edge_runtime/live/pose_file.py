@@ -14,7 +14,7 @@ from skedge.datasets.poses import PoseWriter
 from skedge.edge_runtime.live.actions import Observation, Outlook
 from skedge.edge_runtime.live.pipeline import Consumer
 from skedge.skeleton.errors import InputError, reason
-from skedge.skeleton.files import RESERVE, locked, takes_files
+from skedge.skeleton.files import RESERVE, locked, takes_files, unused
 from skedge.skeleton.layout import Layout
 from skedge.skeleton.text import counted
 
@@ -61,7 +61,7 @@ class PoseFile:
         taken = f"--record-poses: {path} is the recording of another program that runs"
         lock = path / ".poses.lock" if self._folder else path.with_name(f".{path.name}.lock")
         self._held.enter_context(locked(lock, taken))
-        self.path = path
+        self.path = self._written = path
         self._most = most
         self._writer: PoseWriter | None = None
         self._consumer: Consumer | None = None
@@ -124,7 +124,10 @@ class PoseFile:
         if self._writer is None or self._began is None:
             return
         # Beside the answers: to compress an hour takes a Pi some seconds.
-        part = self._writer, self._named(self._began[1])
+        path = self._named(self._began[1])
+        if not self._folder:
+            self._written = path
+        part = self._writer, path
         self._writing = threading.Thread(target=self._save, args=part, name="pose file")
         self._writing.start()
         self._writer, self._began = PoseWriter(self._writer.layout), None
@@ -135,14 +138,7 @@ class PoseFile:
 
     def _named(self, began: str) -> Path:
         """The file, or that of the folder which begins then, with a number where there is one."""
-        if not self._folder:
-            return self.path
-        path = self.path / f"{began}.npz"
-        number = 1
-        while os.path.lexists(path):
-            number += 1
-            path = self.path / f"{began}-{number}.npz"
-        return path
+        return unused(self.path / f"{began}.npz" if self._folder else self.path)
 
     def _save(self, bodies: PoseWriter, path: Path) -> None:
         """Write a file, whole or not at all, or note why not; none of a folder where nobody was
@@ -167,11 +163,13 @@ class PoseFile:
         assert self._consumer is not None
         return self._consumer.finish()
 
-    def write(self) -> None:
-        """Write what was seen, or a folder's last file. Raises `InputError` where that, or the file
+    def write(self) -> Path:
+        """Write what was seen, or a folder's last file, and say where that is: at `path`, or beside
+        it where somebody put something there meanwhile. Raises `InputError` where that, or the file
         before it, could not be written, as where the disk is full."""
         with self._held:
             self._end_part()
             self._wait()
         if self._notes:
             raise InputError("; ".join(self._notes))
+        return self._written

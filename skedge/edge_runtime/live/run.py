@@ -183,7 +183,12 @@ def live(
             if poses is not None:
                 written = f"{poses.path} is being written; wait for its end"
                 with unbroken(lambda: telling.say({"note": written})):
-                    poses.write()
+                    path = poses.write()
+                    if path != poses.path:
+                        moved = (
+                            f"the bodies are in {path}: something else is at {poses.path} by now"
+                        )
+                        telling.say({"note": moved})
 
 
 def record(
@@ -246,10 +251,18 @@ def _look(
     painter = None
     pictures: Newest[bytes] | None = None if viewing.port is None else Newest()
     notes: list[str] = []
+
+    def remark(text: str) -> None:
+        # At the end nobody shows the log's notes any more.
+        if running.crew.stopping.is_set():
+            telling.say({"note": text})
+        else:
+            running.note(text)
+
     if pictures is not None or telling.record is not None:
         from skedge.edge_runtime.live.picture import Studio
 
-        recording = telling.recording(lambda text: running.note(text))
+        recording = telling.recording(remark)
         painter = Studio(pictures, recording, viewing.view)
         painter.recording &= not telling.record_later
     opened = camera()
@@ -260,7 +273,7 @@ def _look(
             opened.source,
             opened.pose,
             opened.layout,
-            consumer=consumer(opened.layout, lambda text: running.note(text)),
+            consumer=consumer(opened.layout, remark),
             name=opened.name,
             painter=painter,
             every_frame=every_frame,
