@@ -121,9 +121,18 @@ def test_what_is_no_number_is_refused(precision: str) -> None:
             verify(expected, got, truth, precision)
 
 
+def test_answers_about_frames_are_counted_beside_the_clips() -> None:
+    expected, truth = answers(150)
+    assert "frames" not in verify(expected, expected, truth, "fp32")
+    found = verify(expected, expected, truth, "fp32", clips=60)
+    assert (found["clips"], found["frames"]) == (60, 200)
+
+
 def test_few_clips_are_told() -> None:
     expected, truth = answers(30, 49)
     assert "49 clips only" in verify(expected, expected, truth, "fp32")["note"]
+    expected, truth = answers(30, 50)
+    assert "note" not in verify(expected, expected, truth, "fp32")
 
 
 def test_the_movement_does_not_depend_on_place_or_size() -> None:
