@@ -172,7 +172,7 @@ def _anything_else(
         record = f"skedge record other --out {shlex.quote(str(own.path))}"
         raise InputError(
             f"{own.path}: expected a minute or more of anything else, so that the actions"
-            f" ({actions[:80]}) can be told from it, got {seconds:.0f} s; move about as usual"
+            f" ({actions[:80]}) can be told from it, got {int(seconds)} s; move about as usual"
             f" before the camera: `{record}`, or name a store with --other"
         )
     return rest

@@ -469,6 +469,17 @@ class TestTeaching:
         assert found["other"]["seconds"] == 75
         assert not (room / "nothing").exists()
 
+    def test_almost_a_minute_is_not_called_one(self, room: Path) -> None:
+        """Who had recorded 59.6 s read that a minute was expected, and that there were 60 s."""
+        self.store(room / "bare", ["jump", "bow"])
+        with StoreWriter(
+            room / "rest", name="rest", layout=load_layout("ntu25"), labels=["other"], rate=30.0
+        ) as writer:
+            writer.add("rest", np.repeat(self.motion(100, 1)[:, :1], 1788, 1), label=0)
+            writer.protocol("all", lambda index: np.full(len(index), 3, np.int8))
+        with pytest.raises(InputError, match=r"a minute or more.*, got 59 s;"):
+            teach(room / "m.onnx", room / "bare", other=room / "rest")
+
     def test_anything_else_may_be_called_in_capitals(self, room: Path) -> None:
         """`Other` was taken for a new action, and a minute of it asked for again."""
         store = json.loads((room / "mine" / "store.json").read_text())

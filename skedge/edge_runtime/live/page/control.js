@@ -47,7 +47,7 @@ const control = (() => {
     find("stop").disabled = false;
     find("teach").disabled = busy || others < least || !clips.some(([, count]) => count > 1);
     const stored = clips.map(([label, count]) => count + (count === 1 ? " clip of " : " clips of ") + label);
-    stored.push(others.toFixed(0) + " s of anything else" + (others < least ? " (" + least + " s are needed)" : ""));
+    stored.push(Math.floor(others) + " s of anything else" + (others < least ? " (" + least + " s are needed)" : ""));
     const text = lessons.doing || (lessons.problem ? lessons.problem + " · " : "") + stored.join(" · ");
     if (find("stored").textContent !== text) find("stored").textContent = text;
     const report = lessons.report;
