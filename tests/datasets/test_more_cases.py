@@ -232,7 +232,7 @@ def test_clips_without_a_split_where_others_have_one_are_told(tmp_path: Path) ->
     """They neither trained nor tested, without a word."""
     table = "file,label,split\nc0.npz,wave,train\nc1.npz,wave,\nc2.npz,jump,test\n"
     folder = own_clips(tmp_path / "set", people()[:3], table)
-    said = "1 clips without a split are in no part of official"
+    said = "1 clip without a split is in no part of official"
     assert _notes(folder) == said
     (folder / "films.csv").write_text(table.replace("file", "film"))
     assert open_films(folder / "films.csv").notes == [said]
