@@ -154,10 +154,15 @@ class _Group:
             threading.Thread(target=self._watch, args=(child,), daemon=True).start()
         os.environ["MASTER_ADDR"] = cluster.main_address
         os.environ["MASTER_PORT"] = str(cluster.main_port)
-        distributed.init_process_group(
-            "cpu:gloo,cuda:nccl" if on_gpu else "gloo", rank=rank, world_size=world
-        )
-        self.waiting = distributed.new_group(backend="gloo", timeout=PATIENCE)
+        try:
+            distributed.init_process_group(
+                "cpu:gloo,cuda:nccl" if on_gpu else "gloo", rank=rank, world_size=world
+            )
+            self.waiting = distributed.new_group(backend="gloo", timeout=PATIENCE)
+        except BaseException:
+            # Such as Ctrl-C. Left alone they would say at length that the first one has gone.
+            self._kill()
+            raise
 
     def train(self, train: Train[Trained]) -> Trained:
         """What `train` gives here; it runs in all processes."""
@@ -181,15 +186,21 @@ class _Group:
     def end(self) -> None:
         """Let the others go; those in the midst of a training that failed here are killed, or left
         to who started them."""
+        if self.training:
+            self._kill()
+            return
         self.ending = True
-        if self.rank == 0 and not self.training:
+        if self.rank == 0:
             self._give(None)
         for child in self.children:
-            if self.training:
-                child.kill()
             child.wait()
-        if not self.training:
-            distributed.destroy_process_group()
+        distributed.destroy_process_group()
+
+    def _kill(self) -> None:
+        self.ending = True
+        for child in self.children:
+            child.kill()
+            child.wait()
 
     def _give(self, given: bytes | None) -> bytes | None:
         """What the first process gives, in all of them."""

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.cli.conftest import Refused
@@ -123,6 +124,20 @@ def test_ctrl_c_stops_them_behind_one_checkpoint_and_resume_goes_on(
     _, said = process.communicate(timeout=100)
     assert process.returncode == 0, said
     assert (out / "metrics.json").is_file()
+
+
+def test_ctrl_c_before_they_have_met_ends_in_one_line(store: Path, tmp_path: Path) -> None:
+    """The others filled the screen with lines of the connection that they had lost."""
+    process = started(*pretraining(store, tmp_path / "run"))
+    first = psutil.Process(process.pid)
+    while process.poll() is None and not first.children():
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=100)
+    assert process.returncode == 130, said
+    assert [line for line in said.splitlines() if not line.startswith("note: ")] == [
+        "skedge: interrupted"
+    ]
 
 
 def test_a_slurm_job_of_one_task_starts_the_others_itself(store: Path, tmp_path: Path) -> None:
