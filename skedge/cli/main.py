@@ -87,11 +87,14 @@ def main(argv: list[str] | None = None) -> None:
             stream.reconfigure(errors="replace")
     failed = None
     try:
-        _answer(sys.argv[1:] if argv is None else argv)
-    except OSError as error:
-        failed = error
-    finally:
-        failed = _lost() or failed
+        try:
+            _answer(sys.argv[1:] if argv is None else argv)
+        except OSError as error:
+            failed = error
+        finally:
+            failed = _lost() or failed
+    except KeyboardInterrupt:  # no command is at work, such as one that has just ended
+        stop(130, "interrupted")
     # A pipe breaks where its reader, such as `head`, has seen enough.
     if failed and not isinstance(failed, BrokenPipeError):
         stop(2, f"stdout: {reason(failed)}")
@@ -115,8 +118,10 @@ def _lost() -> OSError | None:
         return None
     try:
         sys.stdout.flush()
-    except OSError as error:
+    except (OSError, KeyboardInterrupt) as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, KeyboardInterrupt):
+            raise
         return error
     return None
 

@@ -2,11 +2,12 @@
 wrong input."""
 
 import json
+import os
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import redirect_stdout
+from contextlib import redirect_stdout, suppress
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,31 @@ from skedge.cli import main
 main(["data", "info", "nowhere"])
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (130, "skedge: interrupted\n")
+
+
+@pytest.mark.parametrize("asked", ["--help", "--version"])
+def test_ctrl_c_ends_in_one_line_where_nobody_reads_on(asked: str) -> None:
+    """Behind `| less` the texts that no command writes, and the last lines of one, ended in a
+    traceback."""
+    code = f"""
+import os, signal, threading
+from skedge.cli import main
+signal.signal(signal.SIGINT, signal.default_int_handler)
+threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
+main([{asked!r}])
+"""
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    with suppress(BlockingIOError):
+        while True:
+            os.write(writing, bytes(4096))
+    os.set_blocking(writing, True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], stdout=writing, stderr=subprocess.PIPE, text=True, timeout=60
+    )
+    os.close(reading)
+    os.close(writing)
     assert (done.returncode, done.stderr) == (130, "skedge: interrupted\n")
 
 
