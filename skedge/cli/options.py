@@ -51,7 +51,8 @@ def training_into(args: Any) -> Iterator[Path]:
     Raises `InputError` where another training writes into it, and where a finished run is in it
     that may not be trained again. A `KeyboardInterrupt` says what goes on from where it stopped.
     """
-    from skedge.teacher.runs.folder import left_over, only_training, read_metrics
+    from skedge.teacher.runs.asked import ResumableError
+    from skedge.teacher.runs.folder import only_training, read_metrics
 
     with only_training(args.out):
         if read_metrics(args.out) is not None and not args.again:
@@ -61,12 +62,10 @@ def training_into(args: Any) -> Iterator[Path]:
             )
         try:
             yield args.out
-        except KeyboardInterrupt:
-            if read_metrics(args.out) is None and any(left_over(args.out)):
-                raise KeyboardInterrupt(
-                    "; the same command with --resume goes on where it stopped"
-                ) from None
-            raise
+        except ResumableError:
+            raise KeyboardInterrupt(
+                "; the same command with --resume goes on where it stopped"
+            ) from None
 
 
 def add_data(parser: ArgumentParser, text: str, required: bool = True) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from skedge.skeleton import InputError
 from skedge.teacher.protocols.evaluate import draw
+from skedge.teacher.runs.asked import ResumableError
 from skedge.teacher.runs.folder import Run, of_parts, set_aside, write_metrics
 
 
@@ -19,7 +20,8 @@ def each_seed(
     """Means and standard deviations of a step over several seeds, each in a folder of its own;
     they are written.
 
-    Raises `InputError` for a seed that is there twice.
+    Raises `InputError` for a seed that is there twice, and `ResumableError` on Ctrl-C behind a
+    seed that is finished.
     """
     twice = sorted(seed for seed, count in Counter(seeds).items() if count > 1)
     if twice:
@@ -29,7 +31,12 @@ def each_seed(
         for seed in seeds:
             recipe = replace(run.recipe, compute=replace(run.recipe.compute, seed=seed))
             folder = run.folder / f"seed-{seed}"
-            found.append(step(replace(run, folder=folder, recipe=recipe)))
+            try:
+                found.append(step(replace(run, folder=folder, recipe=recipe)))
+            except KeyboardInterrupt:
+                if found:
+                    raise ResumableError from None
+                raise
     metrics = over_seeds(found)
     write_metrics(run.folder, metrics)
     if "confusion" in metrics:

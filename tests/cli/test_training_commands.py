@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -116,6 +117,39 @@ def test_ctrl_c_before_anything_is_trained_speaks_of_no_resuming(
         main([str(word) for word in words])
     assert (ended.value.code, capsys.readouterr().err) == (130, "skedge: interrupted\n")
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("seeds", [[], ["--seeds", "0", "1"]])
+def test_ctrl_c_speaks_of_resuming_only_what_resuming_would_take(
+    seeds: list[str],
+    store: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Stopped before anything was trained, a run brought an earlier one of other settings back, and
+    recommended --resume, which refuses those."""
+    out = tmp_path / "run"
+    words = ["evaluate", "supervised", "--data", store, "--recipe", "synthetic", "--out", out]
+    writing = True
+
+    def pressed(job: Any, *_: object) -> None:
+        if writing:
+            (job.run.folder / "last.ckpt").write_text("earlier")
+        raise KeyboardInterrupt
+
+    def said(*flags: str) -> str:
+        with pytest.raises(SystemExit) as ended:
+            main([*map(str, words), *seeds, *flags])
+        assert ended.value.code == 130
+        return capsys.readouterr().err
+
+    monkeypatch.setattr("skedge.teacher.protocols.finetune.train", pressed)
+    assert "--resume" in said()
+    writing = False
+    assert "--resume" not in said("--finetune.optim.learning_rate=0.5")
+    assert [file.read_text() for file in out.rglob("last.ckpt")] == ["earlier"]
+    assert "--resume" in said("--resume")
 
 
 def test_a_finished_run_is_trained_again_only_where_asked(

@@ -24,6 +24,10 @@ MACHINE = ("accelerator", "devices", "nodes", "strategy")
 NAMED = 5
 
 
+class ResumableError(KeyboardInterrupt):
+    """Ctrl-C in a run that goes on where it is asked for the same with `resume`."""
+
+
 def question(
     command: str, stores: Sequence[Store], recipe: Recipe, *, runs: Sequence[Path] = ()
 ) -> dict[str, Any]:
@@ -46,9 +50,10 @@ def begun(folder: Path, asked: dict[str, Any], *, resume: bool) -> Iterator[None
     for, without what an earlier run left; with `resume` that stays.
 
     A run that is refused, or stopped, before it has trained anything leaves the folder as it was.
-    Raises `InputError` where the earlier run was asked for something else.
+    Raises `InputError` where the earlier run was asked for something else, and `ResumableError` on
+    Ctrl-C where what is in the folder then can be resumed.
     """
-    from skedge.teacher.runs.folder import left_over, set_aside
+    from skedge.teacher.runs.folder import left_over, read_metrics, set_aside
 
     left = list(left_over(folder))
     before = read_json(folder / ASKED)
@@ -60,9 +65,15 @@ def begun(folder: Path, asked: dict[str, Any], *, resume: bool) -> Iterator[None
             else f"{folder}: expected {ASKED}, which says what the interrupted run was asked for,"
             " found none; train without --resume"
         )
-    with set_aside(folder, [] if resume and left else [*left, folder / ASKED]):
-        write_json(folder / ASKED, asked)
-        yield
+    try:
+        with set_aside(folder, [] if resume and left else [*left, folder / ASKED]):
+            write_json(folder / ASKED, asked)
+            yield
+    except KeyboardInterrupt:
+        begins = read_metrics(folder) is None and any(left_over(folder))
+        if begins and read_json(folder / ASKED) == asked:
+            raise ResumableError from None
+        raise
 
 
 def finished(folder: Path, asked: dict[str, Any]) -> dict[str, Any] | None:
