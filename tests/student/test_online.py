@@ -116,6 +116,22 @@ def test_windows_are_played_now_quicker_and_now_slower_with_their_own_labels(sto
     assert np.abs(np.diff(steps[0.15], axis=1)).max() < 0.5, "a jump is no other pace"
 
 
+def test_windows_are_played_faster_and_slower_by_the_recipes_tempo(store: Store) -> None:
+    """A tempo that was passed over changed no result: bodies that move by a metre a frame."""
+    own = replace(ONLINE, tempo=0.3, fresh=0.0, style=StyleSettings(pace=0.0))
+    data = Recordings(store, [0], DATA, own)
+    times = torch.arange(len(data.frames))
+    data.frames = torch.zeros_like(data.frames) + times[:, None, None, None]
+    torch.manual_seed(3)
+    joints, _ = data.cut(torch.zeros(512, dtype=torch.int64), 29)
+    at = joints[:, 0, :, 0, 0].double()
+    inside = ((at > 0) & (at < len(times) - 1)).all(1)
+    drawn = at[inside].diff(dim=1).mean(1).log() - data.paces[0].log()
+    assert drawn.mean() == pytest.approx(0, abs=0.05)
+    assert drawn.std() == pytest.approx(0.28, abs=0.03), "0.3, cut off at half"
+    assert drawn.abs().max() == pytest.approx(0.5, abs=0.01)
+
+
 def test_windows_are_all_different_in_every_epoch(store: Store) -> None:
     data = Recordings(store, [0], DATA, ONLINE)
     batches = [batch for _ in range(2) for (batch,) in data.loader(4)]

@@ -1,6 +1,7 @@
 """The cameras that film training's people."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -97,3 +98,175 @@ def test_hands_that_meet_are_found_worse() -> None:
 def test_everything_is_drawn_where_the_joints_are() -> None:
     joints = bodies().to("meta")
     assert Camera(CameraSettings(), NTU).to("meta")(joints).device.type == "meta"
+
+
+def errors(joints: Tensor, **changes: Any) -> tuple[Tensor, Tensor]:
+    """The same bodies, filmed from the same sides, by a camera without errors and by one with
+    these."""
+    found = []
+    for settings in (PERFECT, replace(PERFECT, **changes)):
+        torch.manual_seed(2)
+        found.append(Camera(settings, NTU)(joints))
+    return found[0], found[1]
+
+
+def lengthened(joints: Tensor, **changes: Any) -> dict[str, Tensor]:
+    """By what factor (N,) each bone comes out longer, by the kind of joint that it ends at."""
+    plain, found = errors(joints, **changes)
+    parents = torch.from_numpy(NTU.parents)
+    long, usual = ((one - one[..., parents, :]).norm(dim=-1)[:, 0, 0] for one in (found, plain))
+    return {
+        kind: (long / usual)[:, number]
+        for number, kind in enumerate(NTU.kinds)
+        if number != NTU.center
+    }
+
+
+@pytest.mark.parametrize(
+    ("setting", "kinds"),
+    [
+        ("arms", {"elbow", "wrist", "hand"}),
+        ("legs", {"knee", "ankle", "foot"}),
+        ("trunk", {"spine", "center"}),
+    ],
+)
+def test_limbs_come_out_longer_by_the_factor_of_their_part(setting: str, kinds: set[str]) -> None:
+    """A factor that was passed over, or was another part's, changed no result."""
+    for kind, factor in lengthened(bodies(frames=1), **{setting: (1.2, 1.2)}).items():
+        wanted = 1.2 if kind in kinds else 1.0
+        torch.testing.assert_close(factor, torch.full_like(factor, wanted), atol=2e-3, rtol=0)
+
+
+def test_some_trackers_find_hips_farther_apart_and_bodies_are_of_other_sizes() -> None:
+    """As the settings say: up to 2.3 times, alike on both sides, and by up to that share."""
+    found = lengthened(bodies(2000, frames=1), wide_hips=1.0)
+    hips = found.pop("hip")
+    assert hips.min() > 0.998
+    assert hips.max() < 2.302
+    assert hips.mean() == pytest.approx(1.65, abs=0.03)
+    for factor in found.values():
+        torch.testing.assert_close(factor, torch.ones_like(factor), atol=2e-3, rtol=0)
+    half = lengthened(bodies(2000, frames=1), wide_hips=0.5)["hip"]
+    assert (half > 1.002).float().mean() == pytest.approx(0.5, abs=0.05)
+    sizes = list(lengthened(bodies(2000, frames=1), size=0.15).values())
+    for factor in sizes[1:]:
+        torch.testing.assert_close(factor, sizes[0], atol=2e-3, rtol=0)
+    assert sizes[0].std() == pytest.approx(0.3 / 12**0.5, rel=0.05)
+    assert sizes[0].mean() == pytest.approx(1.0, abs=0.01)
+
+
+def test_legs_are_found_behind_the_hips() -> None:
+    """Ankles by those metres, give or take as many, knees by six tenths of that."""
+    plain, found = errors(bodies(2000, frames=1), legs_behind=0.06)
+    moved = (found - plain)[:, 0, 0]
+    assert moved[..., :2].abs().max() < 1e-6
+    ankle, knee = (moved[:, NTU.index(f"left_{name}"), 2] for name in ("ankle", "knee"))
+    assert float(ankle.mean()) == pytest.approx(0.06, abs=0.005)
+    assert float(ankle.std()) == pytest.approx(0.06, abs=0.005)
+    torch.testing.assert_close(knee, 0.6 * ankle, atol=1e-6, rtol=0)
+    assert moved[:, NTU.index("head")].abs().max() < 1e-6
+
+
+def test_shoulders_are_found_below_the_upper_end_of_the_trunk() -> None:
+    plain, found = errors(bodies(2000, frames=1), shoulder_drop=0.2)
+    trunk = (root(plain, NTU) - plain[..., NTU.center, None, :])[:, 0, 0, 0]
+    low = (found - plain)[:, 0, 0]
+    share = (low[:, NTU.shoulders[0]] * trunk).sum(-1) / trunk.square().sum(-1)
+    assert share.min() > -1e-4
+    assert share.max() < 0.2001
+    assert share.mean() == pytest.approx(0.1, abs=0.01)
+    still = [NTU.index(name) for name in ("head", "spine", "left_hip", "right_ankle")]
+    assert low[:, still].abs().max() < 1e-5
+    arm = low[:, NTU.index("left_wrist")]
+    torch.testing.assert_close(arm, low[:, NTU.index("left_shoulder")], atol=1e-5, rtol=0)
+
+
+def views(**changes: Any) -> Tensor:
+    """What (N, 3, 3) cameras make of the directions of a body: to its left, up, and away."""
+    torch.manual_seed(4)
+    return Camera(replace(PERFECT, **changes), NTU)._views(4000)[:, 0, 0]
+
+
+def test_cameras_look_down_on_a_body_so_that_its_head_comes_out_nearer() -> None:
+    """Degrees that were passed over, or turned the other way, changed no result."""
+    up = views(pitch=20.0)[:, 1]
+    tilt = torch.atan2(-up[:, 2], up[:, 1]).rad2deg()
+    assert tilt.median() == pytest.approx(20.0, abs=0.5)
+    assert tilt.std() < 1
+    up = views(pitch=20.0, pitch_spread=8.0)[:, 1]
+    tilt = torch.atan2(-up[:, 2], up[:, 1]).rad2deg()
+    assert tilt.mean() == pytest.approx(20.0, abs=0.6)
+    assert tilt.std() == pytest.approx(7.8, abs=0.5), "cut off at 2.5 deviations"
+
+
+@pytest.mark.parametrize(("frontal", "expected"), [(1.0, 0.954), (0.45, 0.54), (0.0, 0.2)])
+def test_a_share_of_cameras_sees_a_person_from_the_front(frontal: float, expected: float) -> None:
+    """Within 36 degrees of it: two deviations of those in front, a fifth of all sides."""
+    left = views(frontal=frontal)[:, 0]
+    yaw = torch.atan2(left[:, 2], left[:, 0]).rad2deg()
+    assert (yaw.abs() < 36).float().mean() == pytest.approx(expected, abs=0.03)
+
+
+def test_noise_is_a_centimetre_at_the_trunk_and_twice_that_at_a_hand() -> None:
+    plain, found = errors(bodies(400), noise=1.0)
+    by_joint = (found - plain).square().mean((0, 1, 2, 4)).sqrt()
+    assert by_joint[NTU.index("spine")] == pytest.approx(0.01, rel=0.2)
+    hand = by_joint[NTU.index("left_hand")] / by_joint[NTU.index("spine")]
+    assert hand == pytest.approx(1.8 / 0.65, rel=0.1)
+    twice = errors(bodies(400), noise=2.0)[1] - plain
+    torch.testing.assert_close(twice, 2 * (found - plain), atol=1e-4, rtol=0)
+
+
+def test_a_share_of_clips_has_a_limb_that_is_found_elsewhere_for_a_while() -> None:
+    plain, found = errors(bodies(100, frames=100), snaps=1.0)
+    moved = (found - plain).abs().amax(-1)[:, 0] > 1e-6
+    frames = moved.any(-1).sum(-1).float()
+    assert (frames > 0).float().mean() > 0.99
+    assert frames.max() <= 124, "two limbs, each for 62 frames at most"
+    assert 15 < frames.mean() < 45
+    some = errors(bodies(1000, frames=20), snaps=0.2)
+    share = ((some[1] - some[0]).abs().amax((1, 2, 3, 4)) > 1e-6).float().mean()
+    assert share == pytest.approx(1 - 0.8**2, abs=0.05), "twice drawn"
+
+
+def test_a_share_of_one_eyed_clips_confuses_left_and_right_for_a_while() -> None:
+    """Legs alone in six of ten, else everything; without depth, that the rest is as it was."""
+    guessed = {"one_eyed": 1.0, "flat": 1.0, "depth_error": 0.0}
+    plain, found = (errors(bodies(400, 40), **guessed, swaps=swaps)[1] for swaps in (0.0, 0.5))
+    moved = (found - plain).abs().amax(-1)[:, 0] > 1e-6
+    clips, frames = moved.any((1, 2)), moved.any(-1).sum(-1)
+    assert clips.float().mean() == pytest.approx(0.5, abs=0.07)
+    assert frames.max() <= 22
+    arms = moved[clips][..., NTU.index("left_elbow")].any(-1)
+    assert arms.float().mean() == pytest.approx(0.4, abs=0.1)
+    legs = moved[clips][..., NTU.index("left_ankle")].any(-1)
+    assert legs.all()
+
+
+def test_guessed_depth_is_a_share_of_what_there_is() -> None:
+    guessed = {"one_eyed": 1.0, "flat": 0.0, "depth": 0.5, "depth_error": 0.0}
+    plain, found = errors(bodies(2000, frames=1), **guessed)
+    plain, found = (one - root(one, NTU) for one in (plain, found))
+    head = NTU.index("head")
+    grown = (found[..., head, 1] / plain[..., head, 1]).flatten()
+    assert grown.std() == pytest.approx(0.036, rel=0.15)
+    hips = NTU.index("left_wrist")
+    deep = plain[:, 0, 0, hips, 2].abs() > 0.05
+    share = (found[..., hips, 2] / plain[..., hips, 2]).flatten()[deep] / grown[deep]
+    assert share.min() > 0.499
+    assert share.max() < 1.151
+    assert share.mean() == pytest.approx(0.825, abs=0.02)
+    wandering = errors(bodies(2000, frames=1), **guessed | {"depth_error": 0.05})[1]
+    error = (wandering - errors(bodies(2000, frames=1), **guessed)[1])[..., head, :]
+    assert error[..., :2].abs().max() < 1e-6
+    assert error[..., 2].std() == pytest.approx(0.05 * (1 + 1.2**2) ** 0.5, rel=0.1)
+
+
+def test_a_drifting_camera_moves_all_joints_alike() -> None:
+    plain, found = errors(bodies(2000), drift=1.0)
+    moved = (found - plain)[:, 0]
+    assert (moved - moved[:, :, :1]).abs().max() < 1e-5
+    size = moved[:, :, 0].square().mean((0, 1)).sqrt()
+    slow = torch.tensor([0.06, 0.03, 0.1]) * (0.5 * 1.5**2 / 3) ** 0.5
+    quick = 0.004 * (4 / 3) ** 0.5
+    torch.testing.assert_close(size, (slow**2 + quick**2).sqrt(), rtol=0.15, atol=0)

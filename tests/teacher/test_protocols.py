@@ -30,6 +30,7 @@ from skedge.teacher.pretrain import pretrain
 from skedge.teacher.protocols.classify import score
 from skedge.teacher.protocols.continued import continue_training
 from skedge.teacher.protocols.finetune import finetune
+from skedge.teacher.protocols.knn import knn
 from skedge.teacher.protocols.linear import linear
 from skedge.teacher.protocols.ridge import ridge
 from skedge.teacher.runs.folder import WEIGHTS, Card, read_metrics, write_run
@@ -368,6 +369,8 @@ def test_another_layout_is_refused_with_both_names(encoder_run: Path, tmp_path: 
             Recipe(input=INPUT, encoder=PLAN, compute=COMPUTE, finetune=FinetuneSettings()),
             encoder=encoder_run,
         )
+    with pytest.raises(InputError, match=r"ntu25 \(25 joints\).*kinect20 \(20 joints\)"):
+        knn(other, tmp_path / "run", Recipe(input=INPUT), encoders={"joint": encoder_run})
     assert not (tmp_path / "run").exists()
 
 
