@@ -29,6 +29,8 @@ from skedge.skeleton.files import write_json, write_text
 from skedge.skeleton.markdown import table
 
 SCHEMA = 1
+# Kinds of false events that the report names, the most frequent ones.
+NAMED = 12
 HEAD = (
     "set",
     "performances",
@@ -244,9 +246,9 @@ def markdown(document: Mapping[str, Any]) -> str:
             f"{label} {found['right']} of {found['performances']}"
             for label, found in one["recall_per_class"].items()
         ]
-        false = [
-            f"{each['event']} in {each['in']} {each['number']}" for each in one["false_events"][:12]
-        ]
+        often, others = one["false_events"][:NAMED], one["false_events"][NAMED:]
+        false = [f"{each['event']} in {each['in']} {each['number']}" for each in often]
+        false += [f"others {sum(each['number'] for each in others)}"] if others else []
         lines += ["", f"## {one['name']}", "", f"Recall: {', '.join(shares) or 'nothing known'}."]
         lines += ["", f"False events: {', '.join(false) or 'none'}."]
         lines += [line for note in one["notes"] for line in ("", f"{note}.")]

@@ -3,11 +3,12 @@
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from skedge.bench.everyday import Set, sets_of
+from skedge.bench.everyday import HEAD, Set, html, markdown, rows_of, sets_of
 from skedge.cli import main
 from skedge.datasets.store import StoreWriter
 from skedge.edge_runtime import Recognizer
@@ -175,3 +176,82 @@ def test_it_says_which_thresholds_are_quieter_and_what_that_costs(
     with pytest.raises(SystemExit):
         main([*every, "--most-false", "-1"])
     assert "--most-false: expected events an hour from 0, got -1" in capsys.readouterr().err
+
+
+def measured(**changes: Any) -> dict[str, Any]:
+    """A document of one set, by hand."""
+    one = {
+        "name": "hall", "chose": False, "notes": ["a note"], "performances": 40, "recall": 75.0,
+        "wrong_per_minute": 0.25, "hours_of_other_movement": 1.5,
+        "false_per_hour_of_other_movement": 12.5, "precision": 62.5, "delay": 0.75,
+        "last_answer": 87.5, "answered": 93.8,
+        "recall_per_class": {"wave": {"right": 10, "performances": 12}},
+        "false_events": [{"in": "walk", "event": "wave", "number": 7}],
+        "curve": [
+            {"threshold": 0.2, "recall": 90.0, "false_per_hour": 30.0},
+            {"threshold": 0.9, "recall": 60.0, "false_per_hour": 2.0},
+            {"threshold": 0.99, "recall": 10.0, "false_per_hour": 0.0},
+        ],
+    }  # fmt: skip
+    return {"taught": [], "quieter": None, "sets": [one | changes]}
+
+
+def test_every_figure_is_below_its_own_title() -> None:
+    """Two columns that changed places were seen by no test."""
+    (row,) = rows_of(measured())
+    assert dict(zip(HEAD, row, strict=True)) == {
+        "set": "hall",
+        "performances": "40",
+        "recall %": "75.0",
+        "wrong events / min": "0.25",
+        "other movement, h": "1.50",
+        "false events / h of it": "12.5",
+        "precision %": "62.5",
+        "delay s": "0.75",
+        "last answer %": "87.5",
+        "answered %": "93.8",
+    }
+    said = markdown(measured())
+    assert "Recall: wave 10 of 12." in said
+    assert "False events: wave in walk 7." in said
+    assert "a note." in said
+    nothing = markdown(measured(false_events=[], recall_per_class={}))
+    assert "Recall: nothing known." in nothing
+    assert "False events: none." in nothing
+
+
+def test_false_events_that_are_not_named_are_counted() -> None:
+    """The report named twelve kinds of false events, as if there were no others."""
+    kinds = [{"in": f"room {i}", "event": "wave", "number": 20 - i} for i in range(14)]
+    assert "wave in room 11 9, others 15." in markdown(measured(false_events=kinds))
+    assert "wave in room 11 9." in markdown(measured(false_events=kinds[:12]))
+
+
+def test_the_curve_is_of_misses_against_false_events(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not of recall; no false events have no place on its logarithmic axis."""
+    drawn: list[Any] = []
+    monkeypatch.setattr(
+        "skedge.bench.everyday.page.plot", lambda *given, **_: str(drawn.append(given))
+    )
+    html(measured(), "a title")
+    ((_, across, up, series),) = drawn
+    assert (across, up) == ("false events per hour", "misses %")
+    assert [(one.name, one.points) for one in series] == [("hall", [(30.0, 10.0), (2.0, 40.0)])]
+
+
+@pytest.mark.parametrize(
+    ("hours", "said"), [(0.25, "15 min"), (1.9, "114 min"), (2.0, "2.0 hours"), (12, "12.0 hours")]
+)
+def test_advice_says_on_how_much_it_rests(hours: float, said: str) -> None:
+    name = "false_per_hour_of_other_movement"
+    before = {"recall": 80.0, name: 30.0, "hours_of_other_movement": hours}
+    quieter = {
+        "most": 1.0,
+        "thresholds": {"wave": 0.99, "kick": None},
+        "before": before,
+        "after": {"recall": 70.0, name: 1.5},
+    }
+    text = markdown(measured() | {"quieter": quieter})
+    assert "--threshold 'wave=0.99,kick=off'" in text
+    assert f"chosen on these {said}:" in text
+    assert "30.0 false events an hour become 1.5, recall of 80.0 % becomes 70.0 %" in text

@@ -5,12 +5,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pytest
 
 from skedge import steps
 from skedge.datasets.store import Store, StoreWriter
 from skedge.recipes.recipe import Recipe
 from skedge.recipes.settings import InputSettings
 from skedge.skeleton import load_layout
+from skedge.sweep.grid import Given, Sweep
 from skedge.sweep.report import Outcome, Report
 
 
@@ -78,3 +80,81 @@ def test_one_reason_for_many_failures_is_said_once() -> None:
         "tau 1, seed 1: no card, see 3.txt",
     ]
     assert len(report.failed) == 3
+
+
+def swept(found: dict[tuple[str, str, int], float | None], **given: Any) -> Report:
+    """A report of a grid of two axes with those top-1 figures; None of a point that failed."""
+    recipe = Recipe(input=InputSettings(protocol="xsub", part="val"))
+    axes = [list(dict.fromkeys(key[axis] for key in found)) for axis in range(3)]
+    outcomes = []
+    for (tau, way, seed), top1 in found.items():
+        point: Any = SimpleNamespace(
+            title=f"tau {tau}, way {way}, seed {seed}",
+            settings={"tau": tau, "way": way},
+            seed=seed,
+            recipe=recipe,
+            folder=Path(f"out/{tau}{way}/seed-{seed}"),
+        )
+        metrics = None if top1 is None else {"distill": {"top1": top1}, "pretrain": {"loss": 0.5}}
+        outcomes.append(Outcome(point, metrics, None if metrics else "no room", Path("log.txt")))
+    sweep = Sweep("base.yaml", "distill", {}, {"tau": axes[0], "way": axes[1]}, seeds=axes[2])
+    store: Any = SimpleNamespace(name="tiny", fingerprint="abc", path=Path("tiny"))
+    return Report("a sweep", sweep, store, outcomes=outcomes, given=Given(**given))
+
+
+def test_a_combination_is_the_mean_of_its_own_seeds_that_are_complete() -> None:
+    """Every figure in its own row; a point that failed is in no mean, and is named."""
+    figures: dict[tuple[str, str, int], float | None] = {
+        ("1", "x", 0): 10.0, ("1", "x", 1): 20.0, ("1", "x", 2): 60.0,
+        ("1", "y", 0): 50.0, ("1", "y", 1): None, ("1", "y", 2): 54.0,
+        ("2", "x", 0): None, ("2", "x", 1): None, ("2", "x", 2): None,
+        ("2", "y", 0): 70.0, ("2", "y", 1): 70.0, ("2", "y", 2): 70.0,
+    }  # fmt: skip
+    report = swept(figures)
+    assert report.table() == (
+        ["tau", "way", "distill"],
+        [
+            ["1", "x", "30.0 ± 26.5"],
+            ["1", "y", "52.0 ± 2.8"],
+            ["2", "x", "-"],
+            ["2", "y", "70.0 ± 0.0"],
+        ],
+    )
+    first, *notes = report.notes
+    assert first == (
+        "Top-1 in percent, measured on the val part of xsub, mean ± standard deviation (n - 1) over"
+        " the seeds 0, 1, 2."
+    )
+    assert notes[0] == "4 of 12 points are not complete; their seeds are not in the means:"
+    assert notes[1:] == [
+        f"- tau {tau}, way {way}, seed {seed}: no room, see log.txt"
+        for tau, way, seed in (("1", "y", 1), ("2", "x", 0), ("2", "x", 1), ("2", "x", 2))
+    ]
+
+
+def test_what_all_points_start_from_is_said() -> None:
+    """Deviations over seeds that began with the same encoder do not vary it."""
+    figures: dict[tuple[str, str, int], float | None] = {("1", "x", 0): 10.0, ("2", "x", 0): 20.0}
+    start = {"pretrained": Path("an encoder"), "teacher": Path("a teacher")}
+    assert swept(figures).notes == ["Top-1 in percent, measured on the val part of xsub, seed 0."]
+    assert swept(figures, **start).notes[1:] == [
+        f"All points start from the same {what}; the seeds do not vary it."
+        for what in ("encoder, an encoder", "teacher, a teacher")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("figures", "named"),
+    [
+        ({("1", "x", 0): 10.0, ("1", "y", 0): 10.0, ("2", "x", 0): 20.0, ("2", "y", 0): 20.0}, "y"),
+        ({("1", "x", 0): 10.0, ("1", "y", 0): 10.0, ("2", "x", 0): 20.0, ("2", "y", 0): 21.0}, ""),
+        ({("1", "x", 0): 10.0, ("1", "x", 1): 11.0, ("2", "x", 0): 10.0, ("2", "x", 1): 11.0}, "t"),
+        ({("1", "x", 0): 10.0, ("1", "y", 0): None, ("2", "x", 0): None, ("2", "y", 0): 20.0}, ""),
+    ],
+)
+def test_an_axis_made_no_difference_where_all_that_differ_by_it_alone_are_alike(
+    figures: dict[tuple[str, str, int], float | None], named: str
+) -> None:
+    """Seeds are compared with themselves; a single one, or points that failed, show nothing."""
+    notes = swept(figures).no_difference
+    assert [note.split()[0] for note in notes] == {"y": ["way"], "t": ["tau"], "": []}[named]

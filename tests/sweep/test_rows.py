@@ -86,6 +86,22 @@ def test_other_shapes_are_drawn_too(given: list[Row], drawn: Any) -> None:
     drawn(given)
 
 
+@pytest.mark.parametrize("many", [2, 10, 12])
+def test_every_line_has_a_colour_of_its_own(many: int, drawn: Any) -> None:
+    panel = drawn(rows(tau=["1", "2"], way=[f"w{i}" for i in range(many)]))[0]
+    assert len({str(line.lines[0].get_color()) for line in panel.containers}) == many
+
+
+@pytest.mark.parametrize(
+    ("values", "scale"),
+    [(["0.01", "1"], "log"), (["0.02", "1"], "linear"), (["0", "100"], "linear")],
+)
+def test_numbers_far_apart_are_on_a_logarithmic_axis(
+    values: list[str], scale: str, drawn: Any
+) -> None:
+    assert drawn(rows(tau=values))[0].get_xscale() == scale
+
+
 def test_a_cell() -> None:
     assert Cell((1.0, 2.0, 4.5)).text("top1") == "2.5 ± 1.8"
     assert Cell((1.0,)).text("top1") == "1.0"

@@ -29,7 +29,7 @@ def check(folder: Path) -> dict[str, Any]:
 
     `networks` holds instructions for each .tflite file in `folder` (from picture to outputs),
     `stages` for a picture of 640 x 480 with one person followed, everything included, by landmark
-    network. Both are what `count` finds. `detector` is one look of the detector.
+    network. Both are what `count` finds.
     """
     import cv2
 
