@@ -10,8 +10,8 @@ import numpy as np
 
 from skedge.skeleton import InputError
 from skedge.teacher.protocols.evaluate import draw
-from skedge.teacher.runs.asked import ResumableError
-from skedge.teacher.runs.folder import Run, of_parts, set_aside, write_metrics
+from skedge.teacher.runs.asked import ASKED, STREAMS, WEIGHTS, ResumableError
+from skedge.teacher.runs.folder import RECIPE, Run, left_over, set_aside, write_metrics
 
 
 def each_seed(
@@ -27,7 +27,7 @@ def each_seed(
     if twice:
         raise InputError(f"seeds: expected different ones, got {twice[0]} twice; name each once")
     found = []
-    with set_aside(run.folder, [] if run.resume else of_parts(run.folder)):
+    with set_aside(run.folder, [] if run.resume else left_over(run.folder)):
         for seed in seeds:
             recipe = replace(run.recipe, compute=replace(run.recipe.compute, seed=seed))
             folder = run.folder / f"seed-{seed}"
@@ -38,6 +38,8 @@ def each_seed(
                     raise ResumableError from None
                 raise
     metrics = over_seeds(found)
+    for name in (ASKED, RECIPE, STREAMS, WEIGHTS):  # of an earlier run of one seed
+        (run.folder / name).unlink(missing_ok=True)
     write_metrics(run.folder, metrics)
     if "confusion" in metrics:
         draw(metrics, run.folder)

@@ -258,3 +258,19 @@ def test_a_training_again_forgets_the_one_before(
     interrupted(partial(train, other))
     assert not (tmp_path / METRICS).exists()
     refused(partial(train, RECIPE, resume=True), "finetune.label_smoothing")
+
+
+def test_seeds_again_forget_the_means_and_the_network_before(
+    store: Store, tmp_path: Path, interrupted: Any
+) -> None:
+    """Stopped behind the first seed, a folder kept the means of other settings as a finished run's;
+    and the network of one seed stayed beside the means of several, to be exported with them."""
+    train = partial(steps.evaluate, store, **SUPERVISED)
+    over = partial(steps.over_seeds, tmp_path, seeds=[0, 1], step=train)
+    train(tmp_path, RECIPE)
+    over(RECIPE)
+    assert {file.name for file in tmp_path.glob("*.*")} == {"confusion.png", METRICS}
+    other = replace(RECIPE, finetune=replace(RECIPE.finetune, label_smoothing=0.3))
+    interrupted(partial(over, other), number=2)
+    assert not (tmp_path / METRICS).exists()
+    assert over(other, resume=True)["seeds"] == [0, 1]

@@ -136,12 +136,6 @@ def set_aside(folder: Path, files: Iterable[Path]) -> Iterator[None]:
             aside.unlink(missing_ok=True)
 
 
-def of_parts(folder: Path) -> list[Path]:
-    """The files of an earlier run in the parts of `folder` that say that they are finished, or
-    where to go on."""
-    return [file for part in _parts(folder) for file in left_over(part)]
-
-
 def left_over(folder: Path) -> Iterator[Path]:
     """The files of an earlier run in `folder`, and in its parts, that say that it is finished, or
     where to go on."""
