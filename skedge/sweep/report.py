@@ -115,20 +115,17 @@ class Report:
     @property
     def notes(self) -> list[str]:
         """Notes on the figures: what they are, what they may be used for, and what is missing."""
-        measured = sorted(
-            {
-                (one.point.recipe.input.part, one.point.recipe.input.protocol)
-                for one in self.outcomes
-            }
-        )
+        inputs = [one.point.recipe.input for one in self.outcomes if self.figure != "loss"]
+        measured = sorted({(data.part, data.protocol) for data in inputs})
         where = " and ".join(f"the {part} part of {protocol}" for part, protocol in measured)
+        of = f"measured on {where}" if measured else "of training"
         seeds = self.sweep.seeds
         spread = (
             f", mean ± standard deviation (n - 1) over the seeds {', '.join(map(str, seeds))}"
             if len(seeds) > 1
             else ""
         )
-        notes = [f"{FIGURES[self.figure]}, measured on {where}{spread or f', seed {seeds[0]}'}."]
+        notes = [f"{FIGURES[self.figure]}, {of}{spread or f', seed {seeds[0]}'}."]
         if any(part == "test" for part, _ in measured):
             notes.append(
                 "These are test figures: a setting may be reported by them, not chosen; choose with"

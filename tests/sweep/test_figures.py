@@ -132,6 +132,16 @@ def test_a_combination_is_the_mean_of_its_own_seeds_that_are_complete() -> None:
     ]
 
 
+def test_a_loss_is_no_test_figure() -> None:
+    """A pretraining's loss was said to be measured on the test part, not to be chosen by."""
+    recipe = Recipe(input=InputSettings(protocol="xsub", part="test"))
+    point: Any = SimpleNamespace(title="a point", settings={"tau": "1"}, seed=0, recipe=recipe)
+    outcomes = [Outcome(point, {"pretrain": {"loss": 0.5}})]
+    sweep = Sweep("base.yaml", "pretrain", {}, {"tau": [1]})
+    report = Report("a sweep", sweep, store=Store, outcomes=outcomes, given=Given())  # type: ignore[arg-type]
+    assert report.notes == ["Loss of the last step, of training, seed 0."]
+
+
 def test_what_all_points_start_from_is_said() -> None:
     """Deviations over seeds that began with the same encoder do not vary it."""
     figures: dict[tuple[str, str, int], float | None] = {("1", "x", 0): 10.0, ("2", "x", 0): 20.0}
