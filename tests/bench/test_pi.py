@@ -124,6 +124,35 @@ def test_the_report_models_a_range_and_no_clock(document: dict[str, Any], tmp_pa
     )
 
 
+def test_every_figure_is_below_its_own_title(document: dict[str, Any]) -> None:
+    """Millions of instructions that were off by a factor were seen by no test."""
+    clip, frame = (model["cores"]["cortex-a76"] for model in document["models"])
+    clip |= {"difference": 3.2e-6, "load_instructions": 456e6, "peak_rss_bytes": 78.4e6}
+    frame |= {"difference": None, "load_instructions": 12e6, "peak_rss_bytes": 65e6}
+    part = board.markdown(document).split("## cortex-a76: Raspberry Pi 5")[1]
+    head, _, *rows = (
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in part.splitlines()
+        if line.startswith("|")
+    )
+    found = [dict(zip(head, row, strict=True)) for row in rows]
+    modelled = "modelled ms (2 to 0.5 instructions a cycle)"
+    assert found == [
+        {
+            "model": "m0", "precision": "fp32", "M instructions": "81.010", "of": "a clip",
+            modelled: "33.75 (16.88 to 67.51)", "difference from x86": "3.2e-06",
+            "load, M instructions": "456", "peak RSS MB": "78",
+        },
+        {
+            "model": "m1", "precision": "fp32", "M instructions": "1.740", "of": "a frame",
+            modelled: "0.72 (0.36 to 1.45)", "difference from x86": "no answer",
+            "load, M instructions": "12", "peak RSS MB": "65",
+        },
+    ]  # fmt: skip
+    assert "Modelled at 2.4 GHz" in part
+    assert "weights of more than 2 MB are read at 8 GB/s" in part
+
+
 def test_the_pose_stage_is_reported_in_pictures_a_second(
     document: dict[str, Any],
 ) -> None:
