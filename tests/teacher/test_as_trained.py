@@ -295,6 +295,32 @@ def test_a_sweep_s_recipe_with_another_plan_than_the_networks_is_named(
     ]
 
 
+def test_a_sweep_refuses_an_encoder_for_a_teacher_before_it_begins(
+    store: Store, encoder_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And a classifier for an encoder; of a teacher it names another plan, as `distill` does."""
+    tell.cache_clear()
+    write_classifier(tmp_path / "trained", store)
+    recipe = tmp_path / "mine.yaml"
+    seen = Recipe(input=INPUT).sections()["input"]
+    recipe.write_text(yaml.safe_dump({"encoder": {"widths": [4, 4, 4]}, "input": seen}))
+
+    def checked(step: str, **given: Path) -> None:
+        sweep = Sweep(str(recipe), step)
+        found = Given(**given)
+        check_given(sweep, points_of(sweep, store, tmp_path / "out", given=found))
+
+    with pytest.raises(InputError, match="classifier"):
+        checked("evaluate linear", pretrained=tmp_path / "trained")
+    with pytest.raises(InputError, match="classifier"):
+        checked("distill", teacher=encoder_run)
+    capsys.readouterr()
+    checked("distill", teacher=tmp_path / "trained")
+    assert "its encoder stays as it was trained: encoder.widths [4, 6, 8]" in (
+        capsys.readouterr().err
+    )
+
+
 def test_settings_of_recordings_are_named_where_there_are_clips(
     store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
