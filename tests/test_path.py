@@ -218,6 +218,7 @@ def test_a_step_stands_while_what_it_starts_from_does(
         with begun(folder, path.question(command, [store], recipe, runs=runs), resume=resume):
             asked.append((folder.name, resume))
             if figure < 0:
+                (folder / CHECKPOINT).touch()
                 raise KeyboardInterrupt
             (folder / "weights.safetensors").write_text(str(figure))
             write_metrics(folder, {"top1": 50.0})
