@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -312,6 +313,15 @@ def test_a_film_is_finished_however_often_somebody_asks_to_stop(
     assert [film.name for film in room.glob("seen*")] == ["seen.mp4"]
 
 
+@pytest.fixture
+def hears_ctrl_c() -> Iterator[None]:
+    """What a shell starts in the background ignores it, these tests' own process among them."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("hears_ctrl_c")
 def test_a_wish_to_stop_that_comes_twice_at_once_is_one() -> None:
     """A terminal and the program that started skedge both passed Ctrl-C on, and the second broke
     off the end before anything was stored."""
@@ -322,6 +332,7 @@ def test_a_wish_to_stop_that_comes_twice_at_once_is_one() -> None:
         signal.raise_signal(signal.SIGTERM)
 
 
+@pytest.mark.usefixtures("hears_ctrl_c")
 def test_a_wish_to_stop_that_was_lost_may_be_said_again(monkeypatch: pytest.MonkeyPatch) -> None:
     with as_ctrl_c():
         for seconds in (100.0, 101.5):
