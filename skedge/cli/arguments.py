@@ -3,6 +3,7 @@
 from argparse import SUPPRESS, Action, ArgumentError
 from collections import deque
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from difflib import get_close_matches
 from itertools import pairwise
 from pathlib import Path
@@ -126,8 +127,9 @@ def file_of(words: Iterable[str], content: bytes) -> Path | None:
     """The file with this content that the words of a command name."""
     for word in words:
         file = Path(word.partition("=")[2] if word.startswith("--") else word)
-        if file.is_file() and file.stat().st_size == len(content) and file.read_bytes() == content:
-            return file
+        with suppress(OSError):  # such as settings that are too long for a file's name
+            if file.stat().st_size == len(content) and file.read_bytes() == content:
+                return file
     return None
 
 

@@ -101,11 +101,19 @@ def test_a_file_in_another_encoding_is_said_in_words(file: Path) -> None:
 
 
 @pytest.mark.parametrize("flag", ["--recipe", "--pretrain.pstl"])
-@pytest.mark.parametrize("form", ["{flag} {file}", "{flag}={file}"])
+@pytest.mark.parametrize(
+    "form",
+    [
+        "{flag} {file}",
+        "{flag}={file}",
+        f"--encoder.widths=[{','.join('8' * 200)}] {{flag}}={{file}}",
+    ],
+)
 def test_settings_in_another_encoding_are_said_in_words(
     flag: str, form: str, tmp_path: Path
 ) -> None:
-    """A recipe in Latin-1 was a traceback."""
+    """A recipe in Latin-1 was a traceback, and beside a long setting that setting was called a file
+    with too long a name."""
     file, picture = tmp_path / "own.yaml", tmp_path / "masks.png"
     file.write_bytes("masked_joints: 9 # \u00e9".encode("latin-1"))
     picture.write_bytes(b"\x89PNG")
