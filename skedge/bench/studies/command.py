@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from skedge.skeleton.errors import InputError
+from skedge.skeleton.errors import InputError, reason
 
 
 def parser_of(study: str, about: str | None) -> argparse.ArgumentParser:
@@ -19,5 +19,10 @@ def one_line(parser: argparse.ArgumentParser) -> Iterator[None]:
     """Ends the study with 2 and one line for wrong input, and for files that are not there."""
     try:
         yield
-    except (InputError, OSError) as error:
-        parser.exit(2, f"{parser.prog.rpartition(' ')[2]}: {error}\n")
+    except InputError as error:
+        said = str(error)
+    except OSError as error:
+        said = f"{error.filename}: {reason(error)}" if error.filename else reason(error)
+    else:
+        return
+    parser.exit(2, f"{parser.prog.rpartition(' ')[2]}: {said}\n")
