@@ -2,10 +2,13 @@
 first clip to the event. Screenshots stay in tmp."""
 
 import json
+import threading
 import time
 from collections.abc import Callable, Iterator
 from http.client import HTTPConnection
 from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
 
 import pytest
 
@@ -260,6 +263,26 @@ def test_clips_that_are_done_are_kept_when_skedge_ends_before_the_others(tmp_pat
     alone.lessons.close()  # as the crew does, several times
     alone.lessons.run()
     assert Alone(tmp_path).lessons.document()["clips"] == {"ring": 2}
+
+
+def test_clips_are_kept_when_skedge_ends_as_the_last_one_is_done(tmp_path: Path) -> None:
+    """They were lost where the end came between the last picture and the order to store them."""
+    alone = Alone(tmp_path)
+
+    class Jobs(SimpleQueue[Any]):
+        def put(self, job: Any, *_: Any, **__: Any) -> None:
+            if job is not None:
+                ending.start()
+                ending.join(0.2)
+            super().put(job)
+
+    ending = threading.Thread(target=alone.lessons.close)
+    alone.lessons._jobs = Jobs()
+    alone.lessons.record("ring", 1)
+    alone.look(14)
+    ending.join()
+    alone.lessons.run()
+    assert alone.lessons.document()["clips"] == {"ring": 1}
 
 
 def test_what_goes_on_ends_when_a_recording_begins_and_nothing_begins_in_it(tmp_path: Path) -> None:

@@ -76,8 +76,9 @@ class Lessons:
 
     def stop(self) -> None:
         """Give the recording up; its clips are not kept. Without one nothing happens."""
-        if self._takes is not None:
-            self._takes = None
+        with self._lock:
+            takes, self._takes = self._takes, None
+        if takes is not None:
             self._end("")
 
     def teach(self) -> None:
@@ -113,9 +114,8 @@ class Lessons:
             outlook = takes.update(observation)
         except InputError as error:
             failed = error
-        if (takes.complete or failed) and self._takes is takes:
-            self._takes = None
-            self._jobs.put(lambda: self._store(takes, failed))
+        if takes.complete or failed:
+            self._keep(takes, failed)
         return replace(outlook, happenings=ended.happenings, finished=False)
 
     def finish(self) -> Outlook:
@@ -135,10 +135,7 @@ class Lessons:
 
     def close(self) -> None:
         """Make `run` end once it has done all, and has kept the clips that are done."""
-        takes = self._takes
-        self._takes = None
-        if takes is not None:
-            self._jobs.put(lambda: self._store(takes))
+        self._keep(self._takes)
         self._jobs.put(None)
 
     def _begin(self, doing: str) -> None:
@@ -154,6 +151,13 @@ class Lessons:
         self._problem = problem
         if problem:
             self._note(f"own actions: {problem}")
+
+    def _keep(self, takes: Takes | None, failed: InputError | None = None) -> None:
+        """Have `run` keep the clips of a recording that is over, once, unless it was given up."""
+        with self._lock:
+            if takes is not None and self._takes is takes:
+                self._takes = None
+                self._jobs.put(lambda: self._store(takes, failed))
 
     def _store(self, takes: Takes, failed: InputError | None = None) -> None:
         """Keep the clips that are done; raises what has `failed` before all were."""
