@@ -92,7 +92,7 @@ class Report:
 
     @property
     def figure(self) -> str:
-        """Top-1, or the first other of `FIGURES` that a step has where none has that."""
+        """The first of `FIGURES` that any step has, else top-1."""
         return next(
             (figure for figure in FIGURES if any(one.figures(figure) for one in self.outcomes)),
             "top1",
@@ -118,14 +118,14 @@ class Report:
         inputs = [one.point.recipe.input for one in self.outcomes if self.figure != "loss"]
         measured = sorted({(data.part, data.protocol) for data in inputs})
         where = " and ".join(f"the {part} part of {protocol}" for part, protocol in measured)
-        of = f"measured on {where}" if measured else "of training"
+        figure = FIGURES[self.figure] + (f", measured on {where}" if measured else "")
         seeds = self.sweep.seeds
         spread = (
             f", mean ± standard deviation (n - 1) over the seeds {', '.join(map(str, seeds))}"
             if len(seeds) > 1
             else ""
         )
-        notes = [f"{FIGURES[self.figure]}, {of}{spread or f', seed {seeds[0]}'}."]
+        notes = [f"{figure}{spread or f', seed {seeds[0]}'}."]
         if any(part == "test" for part, _ in measured):
             notes.append(
                 "These are test figures: a setting may be reported by them, not chosen; choose with"

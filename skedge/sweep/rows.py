@@ -10,7 +10,7 @@ from typing import Any
 FIGURES = {
     "top1": "Top-1 in percent",
     "recall": "Right events in percent",
-    "loss": "Loss of the last step",
+    "loss": "Training loss of the last step",
 }
 
 

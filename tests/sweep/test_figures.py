@@ -139,7 +139,7 @@ def test_a_loss_is_no_test_figure() -> None:
     outcomes = [Outcome(point, {"pretrain": {"loss": 0.5}})]
     sweep = Sweep("base.yaml", "pretrain", {}, {"tau": [1]})
     report = Report("a sweep", sweep, store=Store, outcomes=outcomes, given=Given())  # type: ignore[arg-type]
-    assert report.notes == ["Loss of the last step, of training, seed 0."]
+    assert report.notes == ["Training loss of the last step, seed 0."]
 
 
 def test_what_all_points_start_from_is_said() -> None:
