@@ -93,7 +93,7 @@ def main(argv: list[str] | None = None) -> None:
             failed = error
         finally:
             failed = _lost() or failed
-    except KeyboardInterrupt:  # no command is at work, such as one that has just ended
+    except KeyboardInterrupt:  # no command is at work, such as where one has just ended
         stop(130, "interrupted")
     # A pipe breaks where its reader, such as `head`, has seen enough.
     if failed and not isinstance(failed, BrokenPipeError):
@@ -162,7 +162,7 @@ def _run_command(arguments: list[str]) -> None:
         _run(name, arguments[len(name.split()) :])
     except InputError as error:
         stop(2, str(error))
-    except KeyboardInterrupt as error:  # of a training it says how to go on
+    except KeyboardInterrupt as error:  # a training's says how to go on
         stop(130, f"interrupted{_GOES_ON.get(name, error)}")
     except BrokenPipeError:  # no error of the command's: `main` ends quietly
         raise

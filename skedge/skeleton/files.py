@@ -107,8 +107,8 @@ def check_file(path: Path) -> None:
 
 
 def unused(path: Path, also: Callable[[Path], bool] = lambda path: False) -> Path:
-    """The path, or the first one with a number behind its stem, at which nothing is, and which is
-    not taken `also`."""
+    """The path, or the first one with a number after its stem, at which there is nothing and which
+    `also` does not call taken."""
     free, number = path, 1
     while os.path.lexists(free) or also(free):
         number += 1

@@ -20,7 +20,7 @@ def each_seed(
     """Means and standard deviations of a step over several seeds, each in a folder of its own;
     they are written.
 
-    Raises `InputError` for a seed that is there twice, and `ResumableError` on Ctrl-C behind a
+    Raises `InputError` for a seed that is there twice, and `ResumableError` on Ctrl-C after a
     seed that is finished.
     """
     twice = sorted(seed for seed, count in Counter(seeds).items() if count > 1)
@@ -78,5 +78,5 @@ def _mean(values: Sequence[Any]) -> Any:
 
 
 def deviation(values: Sequence[float]) -> float | None:
-    """The standard deviation of a sample (n - 1), to two digits; None of one value."""
+    """The standard deviation of a sample (n - 1), to two digits; None for one value."""
     return round(stdev(values), 2) if len(values) > 1 else None

@@ -83,7 +83,7 @@ def test_nothing_is_written_over_nor_where_no_picture_came(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("name", ["seen.npz", "seen"])
 def test_a_recording_is_one_programs(tmp_path: Path, name: str) -> None:
-    """Of two that recorded to one file the second wrote over what the first had seen."""
+    """The second program that recorded to a file wrote over what the first had seen."""
     first = PoseFile(tmp_path / name).before(Silent(), NTU)
     first.update(seen_at(0.0, Person(1, body(0.0))))
     with pytest.raises(InputError, match="another program that runs"):

@@ -241,8 +241,8 @@ def test_a_film_that_was_killed_is_kept_when_the_next_begins(tmp_path: Path) -> 
 
 
 def test_a_film_is_one_programs(tmp_path: Path) -> None:
-    """Of two that recorded to one path the first lost its film, and the second ended with that it
-    found no file."""
+    """Where two programs recorded to one path, the first lost its film, and the second found no
+    file at its end."""
     film = tmp_path / "film.mp4"
     first, at_once = Film(film), Film(film)
     for number in range(40):

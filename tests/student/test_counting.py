@@ -170,7 +170,7 @@ def test_what_is_learned_at_once_is_of_similar_length(
 def test_the_file_holds_what_was_trained(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, found: list[Stretch]
 ) -> None:
-    """A name without .npz was a traceback behind the training, and the network was lost."""
+    """A name without .npz was a traceback after the training, and the network was lost."""
     monkeypatch.setattr(counting, "stretches", lambda people, seed: found)
     out = tmp_path / name
     monkeypatch.setattr("sys.argv", ["counting", "--out", str(out), "--steps", "1"])

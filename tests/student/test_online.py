@@ -176,7 +176,7 @@ def test_labels_stay_with_their_frames_where_nobody_is_seen_at_first(
 
 
 def test_what_an_action_asks_for_lasts_as_long_at_any_rate(store: Store, tmp_path: Path) -> None:
-    """Of a second of an action and the seconds behind it."""
+    """The labels of a second of an action, and of the seconds after it."""
     wave = next(i for i, label in enumerate(store.labels) if label not in QUIET)
     found = []
     for rate in (30, 60):

@@ -263,7 +263,7 @@ def test_a_training_again_forgets_the_one_before(
 def test_seeds_again_forget_the_means_and_the_network_before(
     store: Store, tmp_path: Path, interrupted: Any
 ) -> None:
-    """Stopped behind the first seed, a folder kept the means of other settings as a finished run's;
+    """Stopped after the first seed, a folder kept the means of other settings as a finished run's;
     and the network of one seed stayed beside the means of several, to be exported with them."""
     train = partial(steps.evaluate, store, **SUPERVISED)
     over = partial(steps.over_seeds, tmp_path, seeds=[0, 1], step=train)

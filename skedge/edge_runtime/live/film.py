@@ -110,7 +110,7 @@ class Film:
 
     def _left(self) -> bool:
         """Whether an earlier run has left the film unfinished; raises `InputError` where another
-        program is at it."""
+        program records to it."""
         try:
             with self._partial.open("rb+") as content:
                 self._hold(content)

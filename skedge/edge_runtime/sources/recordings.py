@@ -27,7 +27,7 @@ def read_film(address: str) -> Iterator[Frame]:
     damaged picture of a file is left out, its time passes. A film that is cut off ends there.
     """
     capture = opencv().VideoCapture(address)
-    # Of an address, to ask again might take as long as it takes to give a silent one up.
+    # An address that is silent is not asked again: that might take another timeout.
     frames = _film(capture, DAMAGED if Path(address).is_file() else 0)
     first = next(frames, None)
     if first is None:
@@ -39,7 +39,7 @@ def read_film(address: str) -> Iterator[Frame]:
 
 
 def _film(capture: Any, damaged: int) -> Iterator[Frame]:
-    """The frames of a film in which so many pictures in a row may be `damaged`."""
+    """The frames of a film, which ends where more than `damaged` pictures in a row are missing."""
     cv2 = opencv()
     rate = capture.get(cv2.CAP_PROP_FPS)
     step = 1 / rate if 0 < rate < 1000 else 1 / RATE

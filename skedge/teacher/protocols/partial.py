@@ -27,7 +27,7 @@ def partial_body(store: Store, folder: Path, recipe: Recipe, classifier: Path) -
     """Top-1 of the classifier in a run folder with 0 to 10 random joints, and 0 to 4 random parts,
     left out of the computation, drawn for every clip.
 
-    Mean and standard deviation, None of one draw, over `partial.draws` draws of what is hidden. Of
+    Mean and standard deviation, None for one draw, over `partial.draws` draws of what is hidden. In
     an STTFormer with `instance_norm` the hidden joints still count in how far the whole body moves.
     """
     network, card = load_classifier(classifier)

@@ -70,8 +70,8 @@ def begun(folder: Path, asked: dict[str, Any], *, resume: bool) -> Iterator[None
             write_json(folder / ASKED, asked)
             yield
     except KeyboardInterrupt:
-        begins = read_metrics(folder) is None and any(left_over(folder))
-        if begins and read_json(folder / ASKED) == asked:
+        unfinished = read_metrics(folder) is None and any(left_over(folder))
+        if unfinished and read_json(folder / ASKED) == asked:
             raise ResumableError from None
         raise
 
