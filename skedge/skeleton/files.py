@@ -50,9 +50,10 @@ def write_whole(path: Path, write: Callable[[Path], Any]) -> None:
     with made as room:
         draft = Path(room) / path.name
         try:
-            draft.touch()
-            mode = draft.stat().st_mode
             write(draft)
+            usual = Path(room) / f"{path.name}.new"
+            usual.touch()
+            mode = usual.stat().st_mode
             if draft.stat().st_mode != mode:  # safetensors makes files that nobody else may read
                 draft.chmod(mode)
             with draft.open("rb") as content:

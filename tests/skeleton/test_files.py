@@ -33,13 +33,23 @@ def test_others_may_read_a_file_as_they_may_any_new_one(made: int, tmp_path: Pat
     """A run's weights could be read by who had trained them alone, its other files by a group."""
 
     def write(draft: Path) -> None:
-        draft.unlink()
         draft.write_text("weights")
         draft.chmod(made)
 
     write_whole(tmp_path / "weights", write)
     (tmp_path / "usual").touch()
     assert (tmp_path / "weights").stat().st_mode == (tmp_path / "usual").stat().st_mode
+
+
+def test_a_file_that_was_written_under_another_name_is_not_replaced_by_nothing(
+    tmp_path: Path,
+) -> None:
+    """What adds a suffix to the name that it is given, as NumPy does, left an empty file."""
+    path = tmp_path / "network"
+    path.write_text("old")
+    with pytest.raises(FileNotFoundError):
+        write_whole(path, lambda draft: draft.with_suffix(".npz").write_text("new"))
+    assert path.read_text() == "old"
 
 
 def test_what_cannot_be_written_is_named_as_it_was_asked_for(tmp_path: Path) -> None:
