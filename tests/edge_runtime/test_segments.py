@@ -229,7 +229,7 @@ def test_a_film_that_was_killed_is_kept_when_the_next_begins(tmp_path: Path) -> 
         killed.add(Pictures().picture(number), number / 20)
     killed._writer.release()
     killed._writer = None  # as kill -9 leaves it: never called by its name
-    killed._content.close()
+    killed._held.close()
     again = Film(tmp_path / "film.mkv", notes.append)
     again.add(Pictures().picture(0), 0.0)
     again.close()
@@ -255,6 +255,23 @@ def test_a_film_is_one_programs(tmp_path: Path) -> None:
     first.close()
     assert frames(film) == 40
     assert [one.name for one in tmp_path.iterdir()] == ["film.mp4"]
+
+
+def test_a_film_whose_disk_fails_at_its_end_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The line was `live: Input/output error`."""
+
+    def broken(_: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    film = Film(tmp_path / "film.mkv")
+    film.add(Pictures().picture(0), 0.0)
+    monkeypatch.setattr("os.fsync", broken)
+    with pytest.raises(OSError, match="Input/output error") as failed:
+        film.close()
+    assert failed.value.filename == str(tmp_path / "film.mkv")
+    assert [one.name for one in tmp_path.iterdir()] == ["film.partial.mkv"], "for the next run"
 
 
 def test_a_film_replaces_nothing_that_came_while_it_was_recorded(tmp_path: Path) -> None:

@@ -1,18 +1,17 @@
 """A recording in one file. Needs OpenCV (extra `live`)."""
 
-import fcntl
 import os
 import shutil
 from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
-from typing import IO
 
 import cv2
 import numpy as np
 
 from skedge.edge_runtime.sources.opencv import next_picture, opencv
 from skedge.skeleton.errors import InputError, reason
-from skedge.skeleton.files import RESERVE, takes_files, unused
+from skedge.skeleton.files import RESERVE, locked, takes_files, unused
 
 RECORDED_RATE = 20
 # Frames of the recording between two looks at the disk.
@@ -51,10 +50,11 @@ class Film:
             raise InputError(f"--record: {path} exists already; name another file")
         if not takes_files(path.parent):
             raise InputError(f"--record: {path.parent} is no folder that can be written to")
+        with self._one_program():
+            pass
         self._partial = partial_of(path)
-        self._left()
+        self._held = ExitStack()
         self._writer: cv2.VideoWriter | None = None
-        self._content: IO[bytes] | None = None
         self._size = (0, 0)
         self._began = 0.0
         self._frames = 0
@@ -92,14 +92,14 @@ class Film:
         return f"less than {RESERVE >> 20} MB are left for {self.path}" if free < RESERVE else ""
 
     def _open(self, picture: np.ndarray) -> cv2.VideoWriter:
-        kept = keep_or_remove(self._partial, self.path) if self._left() else None
+        self._held.enter_context(self._one_program())
+        kept = keep_or_remove(self._partial, self.path) if self._partial.exists() else None
         if kept is not None:
             self.note(f"{kept} is what an earlier run has recorded before it was killed")
         self._size = (picture.shape[1] // 2 * 2, picture.shape[0] // 2 * 2)
         code = cv2.VideoWriter.fourcc(*(self._code or SUFFIXES[self.path.suffix.lower()]))
         # OpenCV would make it readable for everybody.
-        self._content = os.fdopen(os.open(self._partial, os.O_CREAT | os.O_WRONLY, 0o600), "wb")
-        self._hold(self._content)
+        os.close(os.open(self._partial, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600))
         writer = cv2.VideoWriter(str(self._partial), code, RECORDED_RATE, self._size)
         if not writer.isOpened():
             self._partial.unlink(missing_ok=True)
@@ -108,42 +108,35 @@ class Film:
             )
         return writer
 
-    def _left(self) -> bool:
-        """Whether an earlier run has left the film unfinished; raises `InputError` where another
-        program records to it."""
-        try:
-            with self._partial.open("rb+") as content:
-                self._hold(content)
-        except FileNotFoundError:
-            return False
-        return True
-
-    def _hold(self, content: IO[bytes]) -> None:
-        """Keep other programs from recording to the unfinished film until it is closed; raises
-        `InputError` where one does."""
-        try:
-            fcntl.flock(content, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise InputError(
-                f"--record: {self.path} is the recording of another program that runs; name"
-                " another file"
-            ) from None
+    def _one_program(self) -> AbstractContextManager[None]:
+        # A lock beside the film: on a share, one on the film itself may keep OpenCV from writing.
+        taken = f"--record: {self.path} is the recording of another program that runs"
+        lock = self.path.with_name(f".{self.path.name}.lock")
+        return locked(lock, f"{taken}; name another file")
 
     def pause(self) -> None:
         """Note a gap; later pictures go on in the same file."""
 
     def close(self) -> None:
         """Give the film its name, or where somebody put something there meanwhile, a free one."""
-        if self._writer is not None and self._content is not None:
-            self._writer.release()
-            self._writer = None
-            with self._content:
-                os.fsync(self._content.fileno())
-                taken = os.path.lexists(self.path)
-                path = free_path(self.path) if taken else self.path
-                os.replace(self._partial, path)
-                if taken:
-                    self.note(f"the recording is {path}: something else is at {self.path} by now")
+        with self._held:
+            if self._writer is not None:
+                self._writer.release()
+                self._writer = None
+                self._name()
+
+    def _name(self) -> None:
+        try:
+            with self._partial.open("rb") as content:
+                os.fsync(content.fileno())
+        except OSError as error:
+            error.filename = str(self.path)  # fsync names none
+            raise
+        taken = os.path.lexists(self.path)
+        path = free_path(self.path) if taken else self.path
+        os.replace(self._partial, path)
+        if taken:
+            self.note(f"the recording is {path}: something else is at {self.path} by now")
 
 
 def fitted(picture: np.ndarray, width: int, height: int) -> np.ndarray:
