@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from datetime import timedelta
 from typing import TypeVar
@@ -113,8 +113,8 @@ def _end() -> None:
     _group = None
 
 
-def _start(count: int, *, on_gpu: bool) -> list["subprocess.Popen[bytes]"]:
-    """The processes behind this one, on this machine."""
+def _start(count: int, *, on_gpu: bool) -> Iterator["subprocess.Popen[bytes]"]:
+    """Start the processes behind this one, on this machine, one after the other."""
     os.environ |= {
         "MASTER_ADDR": "127.0.0.1",
         "MASTER_PORT": str(find_free_network_port()),
@@ -123,16 +123,14 @@ def _start(count: int, *, on_gpu: bool) -> list["subprocess.Popen[bytes]"]:
     # What this process can import, of a method of one's own, too.
     path = {"PYTHONPATH": os.pathsep.join(entry or os.getcwd() for entry in sys.path)}
     words = [str(count), "gpu" if on_gpu else "cpu"]
-    return [
+    for rank in range(1, count):
         # In a session of its own: the terminal's Ctrl-C comes to the first process alone.
-        subprocess.Popen(
+        yield subprocess.Popen(
             [*WORKER, *words],
             stdin=subprocess.PIPE,
             env=os.environ | path | {"LOCAL_RANK": str(rank)},
             start_new_session=True,
         )
-        for rank in range(1, count)
-    ]
 
 
 class _Group:
@@ -145,16 +143,17 @@ class _Group:
         cluster: ClusterEnvironment,
         *,
         on_gpu: bool,
-        children: "Sequence[subprocess.Popen[bytes]]" = (),
+        children: "Iterable[subprocess.Popen[bytes]]" = (),
     ) -> None:
         self.rank = rank
-        self.children = children
+        self.children: list[subprocess.Popen[bytes]] = []
         self.training = self.ending = False
-        for child in children:
-            threading.Thread(target=self._watch, args=(child,), daemon=True).start()
-        os.environ["MASTER_ADDR"] = cluster.main_address
-        os.environ["MASTER_PORT"] = str(cluster.main_port)
         try:
+            for child in children:
+                self.children.append(child)
+                threading.Thread(target=self._watch, args=(child,), daemon=True).start()
+            os.environ["MASTER_ADDR"] = cluster.main_address
+            os.environ["MASTER_PORT"] = str(cluster.main_port)
             distributed.init_process_group(
                 "cpu:gloo,cuda:nccl" if on_gpu else "gloo", rank=rank, world_size=world
             )
