@@ -62,3 +62,9 @@ def test_every_rate_has_its_figures(
     with pytest.raises(SystemExit):
         pace.main()
     assert "pictures a second above 0, got 0" in capsys.readouterr().err
+    monkeypatch.setattr(sys, "argv", [*words, "10", "--out", str(out / "below a file.json")])
+    with pytest.raises(SystemExit) as refused:
+        pace.main()
+    shown = capsys.readouterr()
+    assert (refused.value.code, len(shown.err.splitlines())) == (2, 1)
+    assert "10 a second: waves {" in shown.out, "what was measured is not lost"

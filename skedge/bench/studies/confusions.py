@@ -46,8 +46,8 @@ def main() -> None:
         report = predict_store(
             recognizer, args.store, args.protocol, frame_by_frame=True, classes=classes
         )
-    counts, names = count(report.predictions, recognizer.labels)
-    confusion_matrix(counts, names, args.out)
+        counts, names = count(report.predictions, recognizer.labels)
+        confusion_matrix(counts, names, args.out)
     print(f"{args.out}: {np.trace(counts)} of {counts.sum()} clips are right")
 
 

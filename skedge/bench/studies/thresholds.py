@@ -128,8 +128,6 @@ def main() -> None:
     args = parser.parse_args()
     with one_line(parser):
         found = study(args.model, args.sets, args.price)
-    if args.out:
-        write_json(args.out, found)
     print(json.dumps({name: found[name] for name in ("thresholds", "patience")}, indent=2))
     for kind in ("chosen on all", "chosen on the others"):
         for name, row in found[kind].items():
@@ -143,6 +141,9 @@ def main() -> None:
                 )
             }
             print(f"{kind}: {name} {figure}")
+    if args.out:
+        with one_line(parser):
+            write_json(args.out, found)
 
 
 if __name__ == "__main__":

@@ -59,9 +59,10 @@ def show(parser: argparse.ArgumentParser, out: Path | None, measure: Callable[[]
     """Print a line for every change and set, and write all figures to `out`."""
     with one_line(parser):
         found = measure()
-    if out:
-        write_json(out, found)
     kept = ("performances", "recall", "false_per_hour_of_other_movement", "wrong_per_minute")
     for view, rows in found.items():
         for name, row in rows.items():
             print(f"{view}: {name} {json.dumps({key: row[key] for key in kept})}")
+    if out:
+        with one_line(parser):
+            write_json(out, found)
