@@ -123,8 +123,7 @@ def test_writes_nothing(runs: list[dict]) -> None:
 
 
 def test_stays_small(runs: list[dict], kind: str) -> None:
-    """In MB of a million bytes: 75 with onnxruntime, 80 of them from Python 3.12 on, 70 with
-    LiteRT."""
+    """In MB of a million bytes: 75 with onnxruntime (80 from Python 3.12 on), 70 with LiteRT."""
     # onnxruntime's and NumPy's wheels for later Pythons need more.
     more = 5 if kind == "onnx" and sys.version_info >= (3, 12) else 0
     assert min(run["peak"] for run in runs) < {"onnx": 75, "tflite": 70}[kind] + more

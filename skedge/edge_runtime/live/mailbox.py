@@ -58,7 +58,7 @@ class Newest(Generic[T]):
     """The newest item of a kind, for any number of readers at their own pace; none of them holds up
     the writer.
 
-    While nobody watches (`watching`), the writer may leave out the work.
+    While nobody watches (`watchers`), the writer may leave out the work.
     """
 
     def __init__(self) -> None:
