@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -258,29 +258,39 @@ def test_it_ends_cleanly_when_asked_to(room: Path, how: signal.Signals) -> None:
     assert report(room)["threads"] == ["MainThread"]
 
 
+@pytest.fixture
+def stopped_in(
+    room: Path, fake_sources: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., None]:
+    """Has a live view of 60 frames asked to stop, by a signal, just before it calls a method."""
+
+    def run(owner: Any, method: str, how: signal.Signals, *recorded: str) -> None:
+        called = getattr(owner, method)
+
+        def interrupted(self: Any) -> None:
+            os.kill(os.getpid(), how)
+            called(self)
+
+        monkeypatch.setattr(owner, method, interrupted)
+        fake_sources.source = Skeletons(lambda seconds: (Person(1, body(seconds)),), 60)
+        before = signal.signal(how, signal.SIG_DFL)
+        try:
+            main(["live", "--model", str(room / "m.onnx"), "--no_page", "--every_frame", *recorded])
+        finally:
+            signal.signal(how, before)
+
+    return run
+
+
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_pose_file_is_written_whoever_asks_to_stop_meanwhile(
     room: Path,
-    fake_sources: SimpleNamespace,
-    monkeypatch: pytest.MonkeyPatch,
+    stopped_in: Callable[..., None],
     capsys: pytest.CaptureFixture[str],
     how: signal.Signals,
 ) -> None:
     """All bodies were lost: the half of a file was removed."""
-    write = PoseFile.write
-
-    def interrupted(file: PoseFile) -> None:
-        os.kill(os.getpid(), how)
-        write(file)
-
-    monkeypatch.setattr(PoseFile, "write", interrupted)
-    fake_sources.source = Skeletons(lambda seconds: (Person(1, body(seconds)),), 60)
-    before = signal.signal(how, signal.SIG_DFL)
-    try:
-        main(["live", "--model", str(room / "m.onnx"), "--no_page", "--every_frame",
-              "--record-poses", str(room / "seen.npz")])  # fmt: skip
-    finally:
-        signal.signal(how, before)
+    stopped_in(PoseFile, "write", how, "--record-poses", str(room / "seen.npz"))
     assert f"note: {room / 'seen.npz'} is being written" in capsys.readouterr().err
     (seen,) = read_poses(room / "seen.npz")
     assert len(seen.person) == 60
@@ -289,26 +299,12 @@ def test_a_pose_file_is_written_whoever_asks_to_stop_meanwhile(
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_film_is_finished_however_often_somebody_asks_to_stop(
     room: Path,
-    fake_sources: SimpleNamespace,
-    monkeypatch: pytest.MonkeyPatch,
+    stopped_in: Callable[..., None],
     capsys: pytest.CaptureFixture[str],
     how: signal.Signals,
 ) -> None:
     """A second Ctrl-C broke off the end: an .mp4 was left as .partial, which nothing reads."""
-    close = Live.close
-
-    def interrupted(running: Live) -> None:
-        os.kill(os.getpid(), how)
-        close(running)
-
-    monkeypatch.setattr(Live, "close", interrupted)
-    fake_sources.source = Skeletons(lambda seconds: (Person(1, body(seconds)),), 60)
-    before = signal.signal(how, signal.SIG_DFL)
-    try:
-        main(["live", "--model", str(room / "m.onnx"), "--no_page", "--every_frame",
-              "--record", str(room / "seen.mp4")])  # fmt: skip
-    finally:
-        signal.signal(how, before)
+    stopped_in(Live, "close", how, "--record", str(room / "seen.mp4"))
     assert "note: it is ending; wait" in capsys.readouterr().err
     assert [film.name for film in room.glob("seen*")] == ["seen.mp4"]
 
