@@ -3,7 +3,7 @@
 import os
 import shutil
 from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
 
 import cv2
@@ -23,7 +23,8 @@ class Film:
     """Records pictures to a file, at its own pace whatever that of the camera is, in the size of
     the first (see `fitted`). Until it is closed it is called .partial; of one that an earlier run
     left, what can be read is kept under a name of its own. Only its owner may read it; `code` is
-    the codec, by default the usual one of the suffix.
+    the codec, by default the usual one of the suffix. `locks` keeps other programs from recording
+    to it meanwhile.
 
     It ends early, says so through `note` and has a `problem`, when less than 100 MB are left on the
     disk, or the disk is gone. Raises `InputError` for a suffix other than .mp4, .avi and .mkv, a
@@ -36,10 +37,13 @@ class Film:
         path: Path,
         note: Callable[[str], None] = lambda text: None,
         code: str | None = None,
+        *,
+        locks: bool = True,
     ) -> None:
         self.path = path
         self.note = note
         self._code = code
+        self._locks = locks
         self.problem = ""
         if path.suffix.lower() not in SUFFIXES:
             raise InputError(
@@ -109,6 +113,8 @@ class Film:
         return writer
 
     def _one_program(self) -> AbstractContextManager[None]:
+        if not self._locks:
+            return nullcontext()
         # A lock beside the film: on a share, one on the film itself may keep OpenCV from writing.
         taken = f"--record: {self.path} is the recording of another program that runs"
         lock = self.path.with_name(f".{self.path.name}.lock")

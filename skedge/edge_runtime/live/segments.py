@@ -75,7 +75,8 @@ class Segments:
             if self._film is None:
                 self._make_room()
                 name = datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%SZ")
-                self._film = Film(free_path(self.folder / f"{name}{SUFFIX}"), code=CODE)
+                path = free_path(self.folder / f"{name}{SUFFIX}")
+                self._film = Film(path, code=CODE, locks=False)  # the folder has a lock
             self._film.add(picture, seconds)
             self.problem = self._film.problem
         except (InputError, OSError) as error:
