@@ -239,8 +239,8 @@ def _run(name: str, arguments: list[str]) -> None:
     try:
         command(_parsed(name, parser, arguments))
     except BaseException as error:
-        # What its loops hold open, such as a bar, ends now, and not while Python itself ends, when
-        # threads that it waits for are gone.
+        # Closes what its loops hold open, such as a bar. Later, while Python itself ends, threads
+        # that a bar may wait for are gone.
         clear_frames(error.__traceback__)
         raise
 

@@ -24,8 +24,8 @@ def through(
     shown: "Progress", items: Iterable[Item], title: str, total: int | None = None
 ) -> Iterator[Item]:
     """The items, which a bar counts while they are gone through."""
-    # Not by `shown.track`, which waits for a thread of its own wherever the loop ends. After an
-    # error that may be while Python ends, and from 3.12 on the thread never comes.
+    # `shown.track` waits for a thread of its own where the loop ends. After an error that may be
+    # while Python itself ends, and from 3.12 on no daemon thread ends there.
     task = shown.add_task(title, total=total or length_hint(items) or None)
     for item in items:
         yield item

@@ -168,7 +168,7 @@ def idle(recipe: Recipe, names: Collection[str]) -> dict[str, list[str]]:
 
 
 def effective(recipe: Recipe, names: Collection[str]) -> list[str]:
-    """Those of the settings, by their dotted names, that have an effect as the recipe is."""
+    """Those of the settings, by their dotted names, that have an effect in this recipe."""
     without = {name for unread in idle(recipe, names).values() for name in unread}
     return [name for name in names if name not in without]
 

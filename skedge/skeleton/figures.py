@@ -2,5 +2,5 @@
 
 
 def rounded(number: float, digits: int) -> float:
-    """The number to so many digits; what rounds to 0 has no minus."""
+    """The number, rounded to `digits` decimal places; never -0.0."""
     return round(float(number), digits) + 0.0

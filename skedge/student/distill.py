@@ -295,8 +295,8 @@ def check_teacher(store: Store, card: Card, data: InputSettings, *, source: Path
 
 
 def _otherwise(section: Literal["input", "encoder"], held: Any, asked: Any) -> list[str]:
-    """The names of the settings that two sections of a recipe have otherwise, of those that have an
-    effect as `held`."""
+    """The names of the settings that differ between two sections of a recipe and have an effect in
+    `held`."""
     recipe = Recipe(**{section: held})
     names = effective(recipe, [f"{section}.{name}" for name in differing(held, asked)])
     return [name.removeprefix(f"{section}.") for name in names]

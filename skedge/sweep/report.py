@@ -17,7 +17,7 @@ from skedge.sweep.grid import Given, Sweep
 from skedge.sweep.point import Point
 from skedge.sweep.rows import FIGURES, Cell, Row, plot
 
-# Metrics by the labels of classes, of which one may be called as a figure is.
+# Metrics whose keys are the labels of classes; a class may have the name of a figure.
 BY_LABEL = ("classes", "per_class", "thresholds", "patience", "lasting")
 
 

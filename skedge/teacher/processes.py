@@ -159,7 +159,7 @@ class _Group:
             )
             self.waiting = distributed.new_group(backend="gloo", timeout=PATIENCE)
         except BaseException:
-            # Such as Ctrl-C. Left alone they would say at length that the first one has gone.
+            # Such as Ctrl-C. The others would report the lost connection at length.
             self._kill()
             raise
 

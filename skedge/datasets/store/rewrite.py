@@ -226,7 +226,7 @@ def merge(stores: Sequence[Store], path: Path | str) -> Store:
 
 
 def _splits(stores: Sequence[Store]) -> dict[str, list[np.ndarray]]:
-    """For every split of any store the codes in each: training where a store does not have it."""
+    """Every split that any store has, with its codes in each; a store without it only trains."""
     protocols = dict.fromkeys(protocol for store in stores for protocol in store.protocols)
     return {
         protocol: [

@@ -124,7 +124,7 @@ class Film:
         """Note a gap; later pictures go on in the same file."""
 
     def close(self) -> None:
-        """Give the film its name, or where somebody put something there meanwhile, a free one."""
+        """Finish the film under its name, or under a free one where that is taken by now."""
         with self._held:
             if self._writer is not None:
                 self._writer.release()

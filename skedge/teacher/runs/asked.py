@@ -25,7 +25,7 @@ NAMED = 5
 
 
 class ResumableError(KeyboardInterrupt):
-    """Ctrl-C in a run that goes on where it is asked for the same with `resume`."""
+    """Ctrl-C in a run that the same command with `resume` can finish."""
 
 
 def question(
