@@ -2,7 +2,6 @@
 they are worth: recall and false events per hour on clips that were left out."""
 
 import shlex
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -76,48 +75,16 @@ def teach(
     check_file(path)
     own = Store(store)
     names = _to_teach(recognizer, own, again)
-    mine = _numbers(own, names.__contains__)
-    counts = Counter(names[own.labels[own.index["label"][i]]] for i in mine)
-    if not counts:
-        there = _with_clips(own)
-        known = [label for label in there if label.casefold() not in QUIET]
-        more = f"; --again {shlex.quote(known[0])} teaches it once more, as you do it"
-        raise InputError(
-            f"{store}: expected clips of classes that {model} does not know, got only"
-            f" {', '.join(there)}{more if known else ''}"
-        )
-    single = [label for label in counts if counts[label] < 2]
-    if single:
-        raise InputError(
-            f"{store}: expected two clips of each class to teach at the least, five are good, got"
-            f" one of {', '.join(single)}"
-        )
+    mine = _clips_to_teach(own, names, model)
     rest = _anything_else(own, other, names)
-    for one, numbers in [(own, mine), *rest]:
+    for one, numbers in [(own, [i for each in mine.values() for i in each]), *rest]:
         _check(one, numbers)
-    clips: dict[str, list[list[Played]]] = {label: [] for label in counts}
-    for i in track(mine):
-        clips[names[own.labels[own.index["label"][i]]]].append(
-            [play(recognizer, own, i, *pace) for pace in PACES]
-        )
-    for label, played in clips.items():
-        answered = sum(len(paces[0].seconds) > 0 for paces in played)
-        if answered < 2:
-            raise InputError(
-                f"{store}: expected two clips of {label} in which somebody is seen long enough for"
-                f" an answer ({_least_seconds(recognizer):.1f} s), got {answered} of"
-                f" {counts[label]}; record it again"
-            )
+    clips = _play_all(recognizer, own, mine, track)
     seconds = _seconds(rest)
     background = [play(recognizer, one, i) for one, numbers in rest for i in track(numbers)]
     taught, held_out = teach_clips(recognizer, clips, background, seconds=seconds)
-    command = " ".join(
-        [f"skedge teach {shlex.quote(str(model))} {shlex.quote(str(store))}"]
-        + ([f"--other {shlex.quote(str(other))}"] if other else [])
-        + ([f"--again {' '.join(map(shlex.quote, again))}"] if again else [])
-        + ([f"--out {shlex.quote(str(out))}"] if out else [])
-    )
-    replaced = _replaced(path, [*counts])
+    command = _command(model, store, other, again=again, out=out)
+    replaced = _replaced(path, [*clips])
     replace(taught, command=command).save(path)
     return {
         "taught": taught.report,
@@ -152,6 +119,61 @@ def _to_teach(recognizer: Recognizer, store: "Store", again: Sequence[str]) -> d
         for label in _with_clips(store)
         if label.casefold() in wanted or label.casefold() not in {*known, *QUIET}
     }
+
+
+def _clips_to_teach(store: "Store", names: Mapping[str, str], model: Path) -> dict[str, list[int]]:
+    """The numbers of the clips of each class that is taught, by what the model will call it.
+
+    Raises `InputError` for no class at all, and for classes with one clip only.
+    """
+    clips: dict[str, list[int]] = {}
+    for i in _numbers(store, names.__contains__):
+        clips.setdefault(names[store.labels[store.index["label"][i]]], []).append(i)
+    if not clips:
+        there = _with_clips(store)
+        known = [label for label in there if label.casefold() not in QUIET]
+        more = f"; --again {shlex.quote(known[0])} teaches it once more, as you do it"
+        raise InputError(
+            f"{store.path}: expected clips of classes that {model} does not know, got only"
+            f" {', '.join(there)}{more if known else ''}"
+        )
+    single = [label for label, numbers in clips.items() if len(numbers) < 2]
+    if single:
+        raise InputError(
+            f"{store.path}: expected two clips of each class to teach at the least, five are good,"
+            f" got one of {', '.join(single)}"
+        )
+    return clips
+
+
+def _play_all(
+    recognizer: Recognizer, store: "Store", clips: Mapping[str, Sequence[int]], track: Track
+) -> dict[str, list[list[Played]]]:
+    """The answers to each clip at several paces, by classes; raises `InputError` for a class with
+    fewer than two clips that last long enough for an answer."""
+    numbers = [i for own in clips.values() for i in own]
+    played = {i: [play(recognizer, store, i, *pace) for pace in PACES] for i in track(numbers)}
+    for label, own in clips.items():
+        answered = sum(len(played[i][0].seconds) > 0 for i in own)
+        if answered < 2:
+            raise InputError(
+                f"{store.path}: expected two clips of {label} in which somebody is seen long enough"
+                f" for an answer ({_least_seconds(recognizer):.1f} s), got {answered} of"
+                f" {len(own)}; record it again"
+            )
+    return {label: [played[i] for i in own] for label, own in clips.items()}
+
+
+def _command(
+    model: Path, store: Path, other: Path | None, *, again: Sequence[str], out: Path | None
+) -> str:
+    """What to type to teach the same once more."""
+    return " ".join(
+        [f"skedge teach {shlex.quote(str(model))} {shlex.quote(str(store))}"]
+        + ([f"--other {shlex.quote(str(other))}"] if other else [])
+        + ([f"--again {' '.join(map(shlex.quote, again))}"] if again else [])
+        + ([f"--out {shlex.quote(str(out))}"] if out else [])
+    )
 
 
 def _anything_else(

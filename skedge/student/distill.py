@@ -118,79 +118,45 @@ def distill(
             clips without a teacher, and a pretrained encoder of another plan.
     """
     run = Run(folder, recipe, resume)
-    settings = recipe.distill
     encoder: nn.Module | None = None
     origins: list[tuple[Path, Card]] = []
     if pretrained is not None:
         encoder, card = load_beginning(pretrained, store, recipe)
         origins.append((pretrained, card))
+    recordings = bool(len(store.intervals))
     if not teachers:
         if unlabelled:
             raise InputError(
                 "expected a teacher for unlabelled clips, got none; name one with --teacher"
             )
-        if len(store.intervals):
+        if recordings:
             return train_online(store, run, encoder=encoder, origins=origins)
-        if encoder is not None:
+        if pretrained is not None:
             raise InputError(
                 f"{pretrained}: expected recordings or a teacher; on the labels of clips alone a"
                 " pretrained encoder is trained by skedge evaluate finetune"
             )
+        settings = recipe.distill
         labels = FinetuneSettings(settings.label_smoothing, settings.augment, settings.optim)
         return supervised(store, run, plan=recipe.student, settings=labels)
-    check_settings(settings)
-    data = recipe.input
-    teacher, cards = load_teachers(teachers, store, data)
+    check_settings(recipe.distill)
+    teacher, cards = load_teachers(teachers, store, recipe.input)
     origins += zip(teachers, cards, strict=True)
-    if len(store.intervals):
-        if not isinstance(teacher, Classifier):
-            raise InputError(
-                f"recordings are learned from one teacher of one stream, got {len(teachers)}"
-            )
-        if settings.feature_weight or not trains_head(settings):
-            raise InputError(
-                "recordings are learned by answers and labels: expected distill.feature_weight 0"
-                " and a logit_weight or a label_weight above 0, got"
-                f" {settings.feature_weight:g}, {settings.logit_weight:g} and"
-                f" {settings.label_weight:g}"
-            )
-        plan = cards[0].encoder
-        if plan.fusion != "one" or {*plan.strides} != {1}:
-            raise InputError(
-                "recordings are learned from a teacher that answers every frame: expected one"
-                f" encoder with strides of 1, got fusion {plan.fusion}, strides"
-                f" {list(plan.strides)}"
-            )
+    if recordings:
         return train_online(
             store,
             run,
             encoder=encoder,
-            teacher=teacher,
+            teacher=_for_recordings(teacher, cards, recipe.distill),
             unlabelled=unlabelled,
             origins=origins,
         )
-    sets = Sets.read(store, data, origins=origins)
-    for other in unlabelled:
-        indices = unlabelled_clips(other, store, data)
-        clips = Clips.read(other, indices, data, layout=store.layout)
-        seen = sets.seen | Seen.of(other, unlabelled=indices)
-        sets = replace(sets, train=sets.train.with_unlabelled(clips), seen=seen)
-    settings = replace(
-        settings,
-        optim=settings.optim.for_clips(len(sets.train)),
-        augment=for_sides(
-            settings.augment,
-            sets.train.joints,
-            sets.train.labels,
-            names=store.labels,
-            layout=sets.layout,
-        ),
-    )
-    job = Job(run, sets, recipe.student, settings=settings)
+    job = _job(store, run, unlabelled, origins=origins)
     student = job.classifier()
     if encoder is not None:
         student.encoder.load_state_dict(encoder.state_dict())
-    loader = sets.train.loader(settings.optim.batch_size, recipe.compute.processes)
+    settings = job.settings
+    loader = job.sets.train.loader(settings.optim.batch_size, recipe.compute.processes)
     fit(Distillation(student, teacher, settings), loader, run, title="Distilling")
     extra: dict[str, Any] = {"protocol": "distill", "teacher": cards[0].provenance}
     if len(cards) > 1:
@@ -200,6 +166,60 @@ def distill(
     if trains_head(settings):
         return job.finish(student, extra)
     return _finish_features(job, student, extra)
+
+
+def _for_recordings(
+    teacher: Network, cards: Sequence[Card], settings: DistillSettings
+) -> Classifier:
+    """The teacher, as one that answers every frame of recordings; raises `InputError` where it
+    cannot, and for weights of losses that recordings are not learned by."""
+    if not isinstance(teacher, Classifier):
+        raise InputError(f"recordings are learned from one teacher of one stream, got {len(cards)}")
+    if settings.feature_weight or not trains_head(settings):
+        raise InputError(
+            "recordings are learned by answers and labels: expected distill.feature_weight 0"
+            " and a logit_weight or a label_weight above 0, got"
+            f" {settings.feature_weight:g}, {settings.logit_weight:g} and"
+            f" {settings.label_weight:g}"
+        )
+    plan = cards[0].encoder
+    if plan.fusion != "one" or {*plan.strides} != {1}:
+        raise InputError(
+            "recordings are learned from a teacher that answers every frame: expected one"
+            f" encoder with strides of 1, got fusion {plan.fusion}, strides"
+            f" {list(plan.strides)}"
+        )
+    return teacher
+
+
+def _job(
+    store: Store,
+    run: Run,
+    unlabelled: Sequence[Store],
+    *,
+    origins: Sequence[tuple[Path, Card]],
+) -> Job[DistillSettings]:
+    """What a student learns from and how: a store's clips beside those of unlabelled stores, and
+    the recipe's settings made to fit their number and sides."""
+    recipe = run.recipe
+    sets = Sets.read(store, recipe.input, origins=origins)
+    for other in unlabelled:
+        indices = unlabelled_clips(other, store, recipe.input)
+        clips = Clips.read(other, indices, recipe.input, layout=store.layout)
+        seen = sets.seen | Seen.of(other, unlabelled=indices)
+        sets = replace(sets, train=sets.train.with_unlabelled(clips), seen=seen)
+    settings = replace(
+        recipe.distill,
+        optim=recipe.distill.optim.for_clips(len(sets.train)),
+        augment=for_sides(
+            recipe.distill.augment,
+            sets.train.joints,
+            sets.train.labels,
+            names=store.labels,
+            layout=sets.layout,
+        ),
+    )
+    return Job(run, sets, recipe.student, settings=settings)
 
 
 def check_settings(settings: DistillSettings) -> None:
