@@ -6,7 +6,7 @@ import itertools
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, cast, get_args
@@ -129,22 +129,9 @@ def points_of(
     _check_apart(axes)
     if not sweep.seeds or len(set(sweep.seeds)) < len(sweep.seeds) or min(sweep.seeds) < 0:
         raise InputError(f"seeds: expected different numbers from 0, got {_label(sweep.seeds)}")
-    try:
-        start = read_recipe(sweep.base)
-    except (ArgumentError, UnicodeDecodeError) as error:
-        raise InputError(f"{sweep.base}: {line(error)}") from None
+    start = _read_base(sweep.base)
     everywhere = _typed(_all_flat(sweep.set.items()), "set")
-    typed = {
-        axis: {label: _typed(settings, "grid") for label, settings in values.items()}
-        for axis, values in axes.items()
-    }
-    for axis, values in typed.items():
-        names = {name for settings in values.values() for name in settings}
-        if len(unread(sweep.commands, names)) == len(names):
-            raise InputError(
-                f"grid: {axis}: expected settings that a step reads ({', '.join(sweep.commands)}),"
-                f" got {', '.join(sorted(names))}; all values would give the same figures"
-            )
+    typed = _typed_axes(axes, sweep.commands)
     points = []
     for labels in itertools.product(*axes.values()):
         shown = dict(zip(axes, labels, strict=True))
@@ -254,6 +241,32 @@ def _idle(sweep: Sweep, point: Point, names: set[str]) -> dict[str, list[str]]:
     return found | idle_in_distilling(point.recipe, names, taught) | online
 
 
+def _read_base(base: str) -> Recipe:
+    try:
+        return read_recipe(base)
+    except (ArgumentError, UnicodeDecodeError) as error:
+        raise InputError(f"{base}: {line(error)}") from None
+
+
+def _typed_axes(
+    axes: Mapping[str, Mapping[str, dict[str, Any]]], commands: Sequence[str]
+) -> dict[str, dict[str, dict[str, Any]]]:
+    """The settings of every value of every axis, of their types; raises `InputError` for an axis of
+    which no step reads a setting."""
+    typed = {
+        axis: {label: _typed(settings, "grid") for label, settings in values.items()}
+        for axis, values in axes.items()
+    }
+    for axis, values in typed.items():
+        names = {name for settings in values.values() for name in settings}
+        if len(unread(commands, names)) == len(names):
+            raise InputError(
+                f"grid: {axis}: expected settings that a step reads ({', '.join(commands)}),"
+                f" got {', '.join(sorted(names))}; all values would give the same figures"
+            )
+    return typed
+
+
 def line(error: Exception) -> str:
     """The text of an error, in one line."""
     return " ".join(reason(error).split())
@@ -286,23 +299,7 @@ def _chain(commands: Sequence[str], given: Given) -> tuple[Step, ...]:
             raise InputError(f"step: {command}: expected one of {', '.join(COMMANDS)}")
         if command in [step.command for step in steps]:
             raise InputError(f"step: expected every step once, got {command} twice")
-        source = (
-            classifier
-            if command in FROM_CLASSIFIER
-            else None
-            if command in FROM_NOTHING
-            else encoder
-        )
-        if source is None and command in FROM_CLASSIFIER:
-            raise InputError(
-                f"step: {command}: expected a classifier: give --teacher FOLDER, or put evaluate"
-                " linear before it"
-            )
-        if source is None and command not in FROM_NOTHING:
-            raise InputError(
-                f"step: {command}: expected an encoder: give --pretrained FOLDER, or put pretrain"
-                " before it"
-            )
+        source = _source(command, encoder, classifier)
         steps.append(Step(command, source))
         if command == "pretrain":
             encoder = steps[-1].name
@@ -317,6 +314,24 @@ def _chain(commands: Sequence[str], given: Given) -> tuple[Step, ...]:
                 " it out"
             )
     return tuple(steps)
+
+
+def _source(command: str, encoder: str | None, classifier: str | None) -> str | None:
+    """What a step starts from, of the encoder and the classifier before it; nothing for some."""
+    if command in FROM_NOTHING:
+        return None
+    from_classifier = command in FROM_CLASSIFIER
+    source = classifier if from_classifier else encoder
+    if source is None:
+        what, flag, step = (
+            ("a classifier", "--teacher", "evaluate linear")
+            if from_classifier
+            else ("an encoder", "--pretrained", "pretrain")
+        )
+        raise InputError(
+            f"step: {command}: expected {what}: give {flag} FOLDER, or put {step} before it"
+        )
+    return source
 
 
 def _axis(axis: str, values: Any) -> dict[str, dict[str, Any]]:
