@@ -424,6 +424,14 @@ def _overwrite(path: Path, old: bytes, new: bytes) -> None:
     path.write_bytes(path.read_bytes().replace(old, new, 1))
 
 
+def _save_interval(path: Path, **changes: int) -> None:
+    """One interval in place of those at `path`: right, but for the changes."""
+    intervals = np.load(path)[:1]
+    for field, value in changes.items():
+        intervals[field] = value
+    np.save(path, intervals)
+
+
 def _change(path: Path, **changes: Any) -> None:
     document = json.loads((path / "store.json").read_text()) | changes
     (path / "store.json").write_text(json.dumps(document))
@@ -497,6 +505,14 @@ DAMAGE = {
         lambda path: _change(path, labels=["wave", None]),
         "class called None",
     ),
+    "a label that is lost": (
+        lambda path: _change(path, labels=["wave"]),
+        "index.npy: a damaged store: it has classes that store.json does not name",
+    ),
+    "a label that is there twice": (
+        lambda path: _change(path, labels=["wave", "kick", "wave"]),
+        "store.json: a damaged store: a class is there twice",
+    ),
     "no frames a second": (lambda path: _change(path, rate=0), "0 frames a second"),
     "frames of no rate": (lambda path: _change(path, rate=float("nan")), "nan frames a second"),
     "a rate in words": (lambda path: _change(path, rate="fast"), "wrong kind: rate"),
@@ -538,6 +554,13 @@ def test_a_check_names_the_clip_whose_place_is_damaged(
     [
         (lambda path: _truncate(path, 0.9), "it is truncated"),
         (lambda path: np.save(path, np.zeros(3)), "does not fit"),
+        (lambda path: _save_interval(path, clip=1), "does not fit"),
+        (lambda path: _save_interval(path, clip=-1), "does not fit"),
+        (lambda path: _save_interval(path, label=3), "does not fit"),
+        (lambda path: _save_interval(path, label=-1), "does not fit"),
+        (lambda path: _save_interval(path, start=-1), "does not fit"),
+        (lambda path: _save_interval(path, start=2), "does not fit"),
+        (lambda path: _save_interval(path, end=5), "does not fit"),
     ],
 )
 def test_damaged_intervals_are_one_line(tmp_path: Path, damage: Any, words: str) -> None:

@@ -408,6 +408,8 @@ class Store:
         )
         if last is None or last["offset"] + int(last["frames"]) * int(last["persons"]) != rows:
             raise self._damaged("index.npy", "it does not fit the other files")
+        if not self._classes(self.index["label"]):
+            raise self._damaged("index.npy", "it has classes that store.json does not name")
         if self._splits is not None and (self._splits.dtype.names or ())[
             : len(self.protocols)
         ] != tuple(self.protocols):
@@ -501,9 +503,23 @@ class Store:
             intervals = np.load(self.path / "intervals.npy", allow_pickle=False)
         except Exception:  # a damaged header makes NumPy raise almost anything
             raise self._damaged("intervals.npy", "it is truncated or no .npy file") from None
-        if intervals.dtype != np.dtype(_INTERVAL):
+        if intervals.dtype != np.dtype(_INTERVAL) or not self._inside(intervals):
             raise self._damaged("intervals.npy", "it does not fit the other files")
         return intervals
+
+    def _classes(self, numbers: np.ndarray) -> bool:
+        return bool(((numbers >= 0) & (numbers < len(self.labels))).all())
+
+    def _inside(self, intervals: np.ndarray) -> bool:
+        """Whether all intervals are of the store's classes, in its clips and in their frames."""
+        clips, start, end = (intervals[field] for field in ("clip", "start", "end"))
+        if (
+            intervals.ndim != 1
+            or not self._classes(intervals["label"])
+            or not ((clips >= 0) & (clips < len(self))).all()
+        ):
+            return False
+        return bool(((start >= 0) & (start < end) & (end <= self.index["frames"][clips])).all())
 
     @cached_property
     def fingerprint(self) -> str:
@@ -551,6 +567,8 @@ class Store:
             wrong.append("rate")
         if wrong:
             raise self._damaged("store.json", f"missing or of the wrong kind: {', '.join(wrong)}")
+        if len(document["labels"]) != len({*map(repr, document["labels"])}):
+            raise self._damaged("store.json", "a class is there twice")
         if impossible := _impossible(document["rate"], document["labels"]):
             raise self._damaged("store.json", impossible)
         return document
