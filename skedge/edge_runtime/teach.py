@@ -79,7 +79,7 @@ def teach(
     rest = _anything_else(own, other, names)
     for one, numbers in [(own, [i for each in mine.values() for i in each]), *rest]:
         _check(one, numbers)
-    clips = _play_all(recognizer, own, mine, track)
+    clips = _play_all(recognizer, own, mine, track=track)
     seconds = _seconds(rest)
     background = [play(recognizer, one, i) for one, numbers in rest for i in track(numbers)]
     taught, held_out = teach_clips(recognizer, clips, background, seconds=seconds)
