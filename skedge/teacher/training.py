@@ -231,7 +231,8 @@ def precision_of(compute: ComputeSettings) -> str:
     if compute.precision != "auto":
         return compute.precision
     if on_gpu(compute):
-        return "bf16-mixed" if torch.cuda.is_bf16_supported() else "16-mixed"
+        own = torch.cuda.is_bf16_supported(including_emulation=False)
+        return "bf16-mixed" if own else "16-mixed"
     return "bf16-mixed" if torch.cpu._is_avx512_bf16_supported() else "32-true"
 
 

@@ -24,6 +24,7 @@ from skedge.teacher.runs.folder import Run
 from skedge.teacher.training import (
     CHECKPOINT,
     OwnRandomness,
+    StopBetweenSteps,
     Trained,
     fit,
     precision_of,
@@ -68,7 +69,9 @@ def test_precision(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
     for supported, expected in ((True, "bf16-mixed"), (False, "16-mixed")):
-        monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda supported=supported: supported)
+        monkeypatch.setattr(
+            torch.cuda, "is_bf16_supported", lambda including_emulation, own=supported: own
+        )
         assert precision_of(ComputeSettings()) == expected
         assert precision_of(ComputeSettings(accelerator="cpu")) == "32-true", (
             "the CPU is asked for in spite of the GPU"
@@ -77,6 +80,17 @@ def test_precision(monkeypatch: pytest.MonkeyPatch) -> None:
     assert precision_of(ComputeSettings()) == "32-true"
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
     assert precision_of(ComputeSettings()) == "bf16-mixed"
+
+
+def test_a_gpu_that_emulates_bfloat16_trains_in_float16(monkeypatch: pytest.MonkeyPatch) -> None:
+    """torch supports it there, too, and a training of many hours took several times as long."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 0)
+    monkeypatch.setattr(torch.cuda, "_check_bf16_tensor_supported", lambda device: True)
+    for major, expected in ((7, "16-mixed"), (8, "bf16-mixed")):
+        device = SimpleNamespace(major=major)
+        monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _, device=device: device)
+        assert precision_of(ComputeSettings()) == expected
 
 
 class Line(Trained):
@@ -183,6 +197,23 @@ def test_the_log_of_a_resumed_training_holds_all_of_it(interrupt: int, tmp_path:
     assert all(float(row["loss"]) > 0 for row in rows)
     train(Line(settings), tmp_path)
     assert len(file.read_text().splitlines()) == 16, "without --resume it is a new log"
+
+
+def test_the_log_is_whole_from_the_first_step_on(tmp_path: Path) -> None:
+    """Rows that are written with the next ones are lost to who ends the process before."""
+
+    class Watched(Line):
+        def training_step(self, batch: Any, batch_index: int) -> Tensor:
+            if not self.seen:
+                steps.extend(row["step"] for row in csv.DictReader(file.open()))
+            return super().training_step(batch, batch_index)
+
+    file = tmp_path / "log" / "metrics.csv"
+    steps: list[str] = []
+    with pytest.raises(KeyboardInterrupt):
+        train(Line(optim(epochs=5), interrupt=6), tmp_path)
+    train(Watched(optim(epochs=5)), tmp_path, resume=True)
+    assert steps == ["0", "1", "2", "3", "4", "5"]
 
 
 def test_within_an_epoch_it_draws_the_rest_anew(tmp_path: Path) -> None:
@@ -359,3 +390,50 @@ def test_ctrl_c_is_taken_between_two_steps(tmp_path: Path) -> None:
     assert len(module.seen) == 5, "the step was finished, the next one not begun"
     assert signal.getsignal(signal.SIGINT) is before
     assert train(Line(optim(epochs=5)), tmp_path, resume=True).global_step == 15
+
+
+def test_a_second_ctrl_c_ends_the_step_and_keeps_what_was_trained(tmp_path: Path) -> None:
+    class Impatient(Line):
+        def training_step(self, batch: Any, batch_index: int) -> Tensor:
+            if self.global_step == 4:
+                os.kill(os.getpid(), signal.SIGINT)
+                assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+                os.kill(os.getpid(), signal.SIGINT)
+            return super().training_step(batch, batch_index)
+
+    module = Impatient(optim(epochs=5))
+    with pytest.raises(KeyboardInterrupt):
+        train(module, tmp_path)
+    assert len(module.seen) == 4, "the step was not finished"
+    assert train(Line(optim(epochs=5)), tmp_path, resume=True).global_step == 15
+
+
+def test_several_processes_end_at_a_second_ctrl_c() -> None:
+    """They wait for each other within a step, where nothing else would end them."""
+    before = signal.getsignal(signal.SIGINT)
+    several: Any = SimpleNamespace(world_size=2)
+    stop = StopBetweenSteps()
+    try:
+        stop.on_train_start(several, Line(optim()))
+        signal.raise_signal(signal.SIGINT)
+        assert stop.asked
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_a_training_that_is_lost_leaves_no_checkpoint_to_go_on_from(tmp_path: Path) -> None:
+    class Lost(Line):
+        def training_step(self, batch: Any, batch_index: int) -> Tensor:
+            factor = float("nan") if self.global_step == 7 else 1.0
+            return factor * super().training_step(batch, batch_index)
+
+        def log(self, name: str, value: Any, *_: Any, **__: Any) -> None:
+            super().log(name, value * (float("nan") if self.global_step == 7 else 1.0))
+
+    with pytest.raises(InputError) as lost:
+        train(Lost(optim(epochs=5, learning_rate=0.25)), tmp_path)
+    assert str(lost.value) == (
+        "the loss is not a number since epoch 3, step 8; train with a learning_rate below 0.25"
+    )
+    assert not (tmp_path / CHECKPOINT).exists()
