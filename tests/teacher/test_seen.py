@@ -122,6 +122,18 @@ def test_an_encoder_that_was_pretrained_on_the_test_clips_is_named(
         assert "seen_in_training" not in metrics
 
 
+def test_neighbours_of_several_streams_say_what_any_of_their_encoders_has_seen(
+    folder: Path, tmp_path: Path
+) -> None:
+    """They said what the last one had."""
+    store = Store(folder / "store")
+    new = tmp_path / "new"
+    pretrain(store, new, on("fold-2"))
+    for joint, motion in ((new, folder / "pretrained"), (folder / "pretrained", new)):
+        metrics = knn(store, tmp_path, on("fold-2"), {"joint": joint, "motion": motion})
+        assert metrics["seen_without_labels"] == 12
+
+
 def test_a_network_that_does_not_say_what_trained_it_is_named(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

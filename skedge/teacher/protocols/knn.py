@@ -15,7 +15,7 @@ from skedge.skeleton.streams import Stream
 from skedge.teacher.clips import tell
 from skedge.teacher.networks.classifier import View, freeze
 from skedge.teacher.protocols.evaluate import Sets, as_trained, draw, report
-from skedge.teacher.runs.folder import Run, read_run, write_metrics
+from skedge.teacher.runs.folder import Card, Run, read_run, write_metrics
 from skedge.teacher.runs.load import load_encoder
 from skedge.teacher.runs.store_check import check_layout
 from skedge.teacher.training import forward_all
@@ -33,6 +33,7 @@ def knn(
 
     data = recipe.input
     rows: dict[str, list[Tensor]] = {"train": [], "test": []}
+    origins: list[tuple[Path, Card]] = []
     for stream, path in encoders.items():
         dual = _is_dual(path)
         network, card = load_encoder(path, "mean" if dual else "one")
@@ -41,7 +42,8 @@ def knn(
             tell(f"{path}: nearest neighbours are those of the mean of its two encoders")
         asked = replace(recipe, input=replace(data, stream=stream))
         seen = as_trained(asked, card, path).input
-        sets = Sets.read(store, seen, origins=[(path, card)])
+        origins.append((path, card))
+        sets = Sets.read(store, seen, origins=origins)  # the last ones know all encoders
         module = nn.Sequential(View(card.layout, seen), network)
         weight = data.fusion[stream] if len(encoders) > 1 else 1.0
         for part, clips in (("train", sets.train), ("test", sets.test)):
