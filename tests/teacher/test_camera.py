@@ -95,6 +95,23 @@ def test_hands_that_meet_are_found_worse() -> None:
     assert jitter(joints) > 5 * jitter(apart)
 
 
+def test_hands_err_by_the_setting_where_they_meet_and_by_less_apart() -> None:
+    """By those metres twice over at most, in each axis; at 18 cm by 1 / e of it."""
+    joints = bodies(800)
+    hands = [NTU.index("left_wrist"), NTU.index("right_wrist")]
+    sizes = {}
+    for apart in (0.0, 0.18):
+        joints[..., hands[0], :] = joints[..., NTU.index("spine"), :]
+        joints[..., hands[1], :] = joints[..., hands[0], :] + torch.tensor([0.0, apart, 0.0])
+        plain, found = errors(joints, meeting=0.05)
+        sizes[apart] = (found - plain)[..., hands, :].square().mean((1, 2, 3, 4)).sqrt()
+    # Of what wanders, 1.2 squared by 2/3, and of noise, 0.4 squared.
+    expected = 0.05 * (1.2**2 * 2 / 3 + 0.4**2) ** 0.5
+    assert sizes[0.0].mean() == pytest.approx(expected, rel=0.06)
+    assert sizes[0.0].max() < 2 * 1.5 * expected
+    assert sizes[0.18].mean() == pytest.approx(expected / torch.e, rel=0.06)
+
+
 def test_everything_is_drawn_where_the_joints_are() -> None:
     joints = bodies().to("meta")
     assert Camera(CameraSettings(), NTU).to("meta")(joints).device.type == "meta"
@@ -135,6 +152,31 @@ def test_limbs_come_out_longer_by_the_factor_of_their_part(setting: str, kinds: 
     for kind, factor in lengthened(bodies(frames=1), **{setting: (1.2, 1.2)}).items():
         wanted = 1.2 if kind in kinds else 1.0
         torch.testing.assert_close(factor, torch.full_like(factor, wanted), atol=2e-3, rtol=0)
+
+
+def test_bones_of_both_sides_vary_alike_and_less_than_those_of_the_middle() -> None:
+    """As the setting says: the head's by the deviation, limbs by the mean of two draws."""
+    found = lengthened(bodies(2000, frames=1), limbs=0.1)
+    assert found["head"].std() == pytest.approx(0.1, rel=0.06)
+    assert found["ankle"].std() == pytest.approx(0.1 / 2**0.5, rel=0.06)
+    for factor in found.values():
+        assert factor.mean() == pytest.approx(1.0, abs=0.01)
+    many = lengthened(bodies(2000, frames=1), limbs=0.5)["head"]
+    assert (many.min(), many.max()) == pytest.approx((0.7, 1.3), abs=2e-3), "and no farther"
+    plain, other = errors(bodies(50, frames=1), limbs=0.1)
+    for joint, parent in (("ankle", "knee"), ("wrist", "elbow")):
+        left, right = (
+            (
+                other[..., NTU.index(f"{side}_{joint}"), :]
+                - other[..., NTU.index(f"{side}_{parent}"), :]
+            ).norm(dim=-1)
+            / (
+                plain[..., NTU.index(f"{side}_{joint}"), :]
+                - plain[..., NTU.index(f"{side}_{parent}"), :]
+            ).norm(dim=-1)
+            for side in ("left", "right")
+        )
+        torch.testing.assert_close(left, right, atol=2e-3, rtol=0)
 
 
 def test_some_trackers_find_hips_farther_apart_and_bodies_are_of_other_sizes() -> None:
@@ -197,6 +239,8 @@ def test_cameras_look_down_on_a_body_so_that_its_head_comes_out_nearer() -> None
     tilt = torch.atan2(-up[:, 2], up[:, 1]).rad2deg()
     assert tilt.mean() == pytest.approx(20.0, abs=0.6)
     assert tilt.std() == pytest.approx(7.8, abs=0.5), "cut off at 2.5 deviations"
+    # A roll of a few degrees changes it by little.
+    assert (tilt.min(), tilt.max()) == pytest.approx((0.0, 40.0), abs=1.0)
 
 
 @pytest.mark.parametrize(("frontal", "expected"), [(1.0, 0.954), (0.45, 0.54), (0.0, 0.2)])
@@ -213,6 +257,11 @@ def test_noise_is_a_centimetre_at_the_trunk_and_twice_that_at_a_hand() -> None:
     assert by_joint[NTU.index("spine")] == pytest.approx(0.01, rel=0.2)
     hand = by_joint[NTU.index("left_hand")] / by_joint[NTU.index("spine")]
     assert hand == pytest.approx(1.8 / 0.65, rel=0.1)
+    for name, loose in (("left_hand_tip", 2.0), ("right_thumb", 2.0), ("left_knee", 1.2)):
+        share = by_joint[NTU.index(name)] / by_joint[NTU.index("spine")]
+        assert share == pytest.approx(loose / 0.65, rel=0.1)
+    by_clip = (found - plain).square().mean((1, 2, 3, 4)).sqrt()
+    assert by_clip.min() / by_clip.max() == pytest.approx(0.1 / 1.6, abs=0.02)
     twice = errors(bodies(400), noise=2.0)[1] - plain
     torch.testing.assert_close(twice, 2 * (found - plain), atol=1e-4, rtol=0)
 
