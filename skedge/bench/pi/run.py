@@ -18,6 +18,7 @@ import numpy as np
 from skedge.bench import machine
 from skedge.bench.benchmark import describe, names
 from skedge.bench.pi import guest, pose_report, root
+from skedge.bench.pi.pose_report import PER_CYCLE
 from skedge.edge_runtime.backends.backend import load_backend
 from skedge.edge_runtime.pose.models import MODELS, model_path
 from skedge.skeleton.errors import InputError
@@ -51,8 +52,6 @@ CORES = {
     "cortex-a72": Core("Raspberry Pi 4", 1.5e9, 1e6, bytes_per_second=4e9),
     "cortex-a76": Core("Raspberry Pi 5", 2.4e9, 2e6, bytes_per_second=8e9),
 }
-# Instructions a cycle, from a good day to a bad one.
-PER_CYCLE = (2.0, 1.0, 0.5)
 
 
 def emulate(
