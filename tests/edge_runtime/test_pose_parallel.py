@@ -50,15 +50,15 @@ def test_a_fast_computer_gets_the_full_network(
 ) -> None:
     clock = iter(np.arange(0, 100) * milliseconds / 1000)
     monkeypatch.setattr(choice.time, "perf_counter", lambda: next(clock))
-    monkeypatch.setattr(choice, "has_model", lambda name, folder: True)
-    monkeypatch.setattr(choice, "model_path", lambda name, folder: Path(name))
+    monkeypatch.setattr(choice, "has_model", lambda name: True)
+    monkeypatch.setattr(choice, "model_path", lambda name: Path(name))
     monkeypatch.setattr(choice, "Landmarker", lambda path, threads: Network(threads))
     assert choice.suitable_network(1) == expected
 
 
 @pytest.mark.parametrize("there", ["lite", "full"])
 def test_the_only_network_there_is_serves(there: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(choice, "has_model", lambda name, folder: name == there)
+    monkeypatch.setattr(choice, "has_model", lambda name: name == there)
     assert choice.suitable_network(1) == there
 
 

@@ -2,7 +2,6 @@
 
 import os
 import time
-from pathlib import Path
 
 import numpy as np
 
@@ -24,14 +23,14 @@ def free_threads() -> int:
     return max(1, len(os.sched_getaffinity(0)) - 1)
 
 
-def suitable_network(threads: int, folder: Path | None = None) -> str:
+def suitable_network(threads: int) -> str:
     """ "full" where this computer is fast enough for it, as a few runs of "lite" tell; else "lite".
 
     Where only one of them has been fetched it is that one.
     """
-    if not has_model("lite", folder) or not has_model("full", folder):
-        return "lite" if has_model("lite", folder) else "full"
-    landmarker = Landmarker(model_path("lite", folder), threads)
+    if not has_model("lite") or not has_model("full"):
+        return "lite" if has_model("lite") else "full"
+    landmarker = Landmarker(model_path("lite"), threads)
     picture = np.zeros((SIDE, SIDE, 3), np.uint8)
     times = []
     for _ in range(RUNS):

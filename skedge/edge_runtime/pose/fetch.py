@@ -22,18 +22,15 @@ from skedge.skeleton.errors import InputError, reason
 from skedge.skeleton.files import write_whole
 
 
-def fetch(
-    wheel: Path | None = None, tarball: Path | None = None, folder: Path | None = None
-) -> list[Path]:
-    """Put the networks into `folder`, by default the user's cache, and return the paths of those
-    that are there then.
+def fetch(wheel: Path | None = None, tarball: Path | None = None) -> list[Path]:
+    """Put the networks into the user's cache, and return the paths of those that are there then.
 
     Those that are there already are only compared with their checksums. The others come out of the
     `wheel` and the `tarball`, or where neither is given out of what is downloaded. Raises
     `InputError` where that cannot be had, holds other files, or where this computer computes other
     landmarks with the cut networks; `ModuleNotFoundError` where LiteRT is missing.
     """
-    folder = folder or default_folder()
+    folder = default_folder()
     missing = [model for model in MODELS.values() if _digest(folder / model.name) != model.sha256]
     if missing:  # before a download that could not be tried, and would be lost
         import_module("ai_edge_litert")

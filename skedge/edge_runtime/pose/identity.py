@@ -27,6 +27,8 @@ TURNED = np.pi / 3
 # against a distance of one body size.
 RECOLORED = 45.0
 COLOR_WEIGHT = 0.01
+# Seconds: somebody out of sight for longer is forgotten.
+MEMORY = 4.0
 # Seconds: velocity, size and colour are averaged over the first; somebody out of sight comes to
 # rest within the second.
 STEADY = 0.2
@@ -113,14 +115,13 @@ class Identities:
 
     Who was in view within the last `BRIEF` seconds is looked for first. All other bodies are on
     trial: who has been seen in every picture of it becomes one of those out of sight, hidden behind
-    another or missed by the network, if one of them fits, and else somebody new. After `memory`
+    another or missed by the network, if one of them fits, and else somebody new. After `MEMORY`
     seconds out of sight a person is forgotten, and comes back as somebody new. Numbers are never
     used again. At most `people` are followed at a time.
     """
 
-    def __init__(self, people: int, memory: float = 4.0) -> None:
+    def __init__(self, people: int) -> None:
         self.people = people
-        self.memory = memory
         self.tracks: list[Track] = []
         self._next = 0
         self._last = -np.inf
@@ -136,7 +137,7 @@ class Identities:
 
         Time stamps ascend. Of bodies that nobody fits, those that come first are taken first.
         """
-        self.tracks = [track for track in self.tracks if seconds - track.seconds <= self.memory]
+        self.tracks = [track for track in self.tracks if seconds - track.seconds <= MEMORY]
         found: list[Track | None] = [None] * len(sightings)
         known = [track for track in self.tracks if track.id is not None]
         groups = (
