@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from skedge.edge_runtime.density import CURVES, LEGS, density
+from skedge.edge_runtime.curves import MARGIN, RATE
+from skedge.edge_runtime.density import CURVES, LEGS, WEIGHTS, density
 from skedge.student import counting
 from skedge.student.counting import CountingNetwork, Stretch, stretches, train
 
@@ -86,6 +87,42 @@ def test_marks_stay_with_their_frames_at_any_pace() -> None:
     paces = np.log([one for one in lengths if not np.isclose(one, 1)])
     assert paces.min() == pytest.approx(-0.3, abs=0.05)
     assert paces.max() == pytest.approx(0.7, abs=0.05)
+
+
+def test_bounds_are_wrong_by_as_much_as_an_events_may_be() -> None:
+    """0.8 s outwards and 0.6 s inwards, at either end."""
+    marks = np.array([100, 140, 180])
+    one = Stretch(np.zeros((300, CURVES), np.float16), marks, start=100, end=180)
+    rng = np.random.default_rng(2)
+    early, late = [], []
+    for _ in range(1000):
+        motion, found = counting._varied(one, rng)
+        if found[1] - found[0] == 40:  # at the pace that it had
+            low = 100 - int(found[0])
+            early.append(100 - MARGIN * RATE - low)
+            late.append(low + len(motion) - 180 - MARGIN * RATE)
+    for beyond in (early, late):
+        assert max(beyond) == pytest.approx(0.8 * RATE, abs=1)
+        assert min(beyond) == pytest.approx(-0.6 * RATE, abs=1)
+
+
+@pytest.mark.parametrize("frames", [8, 30, 75])
+def test_another_pace_goes_straight_from_frame_to_frame(frames: int) -> None:
+    motion = np.random.default_rng(1).normal(size=(30, 4)).astype(np.float32)
+    found = counting._sampled(motion, frames)
+    place = np.linspace(0, 29, frames)
+    expected = [np.interp(place, np.arange(30), column) for column in motion.T]
+    np.testing.assert_allclose(found, np.transpose(expected), atol=1e-5)
+
+
+def test_what_comes_with_the_package_is_such_a_network() -> None:
+    with np.load(WEIGHTS, allow_pickle=False) as file:
+        shipped = dict(file)
+    made = CountingNetwork().arrays()
+    assert {name: value.shape for name, value in made.items()} == {
+        name: value.shape for name, value in shipped.items()
+    }
+    assert made["dilations"].tolist() == shipped["dilations"].tolist()
 
 
 def test_stretches_err_as_often_as_cameras_do() -> None:
