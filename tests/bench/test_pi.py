@@ -45,14 +45,24 @@ def document(
     }
     ran = {f"m00{name[1:]}": entry for name, entry in counted.items()}
     monkeypatch.setattr(root, "build", lambda *_: root.Board(kernel, disk))
-    monkeypatch.setattr(root, "archive", lambda *_: None)
+    packed: list[list[str]] = []
+
+    def archive(packing: Path, file: Path) -> None:
+        assert file.is_file(), "behind the system"
+        packed.append(sorted(str(one.relative_to(packing)) for one in packing.rglob("*.*")))
+
+    monkeypatch.setattr(root, "archive", archive)
     monkeypatch.setattr(board, "_native", lambda _: ran)
     monkeypatch.setattr(board, "_boot", lambda *_: ran | {"ended": 0})
     monkeypatch.setattr(board, "_first_line", lambda _: "QEMU")
     files = [folder / "m0.onnx", folder / "m1.onnx"]
-    return board.emulate(
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "pi.md").write_text("of an earlier run")
+    document = board.emulate(
         files, tmp_path / "out", tmp_path / "no.whl", most_a_frame=2.1e6, say=lambda _: None
     )
+    assert packed == [["models/m000.onnx", "models/m001.onnx"]]
+    return document
 
 
 def test_the_check_asks_and_counts_every_model(
@@ -235,6 +245,8 @@ def test_a_report_that_cannot_be_written_is_said_first(tmp_path: Path) -> None:
     file.touch()
     with pytest.raises(InputError, match="taken: expected a folder for the report, got a file"):
         board.emulate([model], file, cores=["cortex-a72"])
+    with pytest.raises(InputError, match="/proc/pi: expected a folder that can be written into"):
+        board.emulate([model], Path("/proc/pi"), cores=["cortex-a72"])
 
 
 def test_a_wheel_is_known_by_what_it_holds(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from skedge.bench.pi.pose_report import PER_CYCLE
 from skedge.edge_runtime.backends.backend import load_backend
 from skedge.edge_runtime.pose.models import MODELS, model_path
 from skedge.skeleton.errors import InputError
-from skedge.skeleton.files import user_folder, write_json, write_text
+from skedge.skeleton.files import check_folder, user_folder, write_json, write_text
 from skedge.skeleton.markdown import table
 
 SCHEMA = 2
@@ -85,6 +85,7 @@ def emulate(
         )
     if out.exists() and not out.is_dir():  # before all that takes minutes
         raise InputError(f"{out}: expected a folder for the report, got a file")
+    check_folder(out)
     named = names(list(files))
     backends = {name: load_backend(path) for name, path in named.items()}
     room = user_folder("XDG_CACHE_HOME") / "pi"
@@ -142,7 +143,6 @@ def emulate(
     document["complaints"] = complaints(
         document, most_a_frame, [(core, ran[core]["ended"]) for core in cores]
     )
-    out.mkdir(parents=True, exist_ok=True)
     write_json(out / "pi.json", document, indent=1)
     write_text(out / "pi.md", markdown(document))
     return document
