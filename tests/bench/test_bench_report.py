@@ -284,6 +284,7 @@ def test_two_runs_are_compared(
     told = capsys.readouterr().out
     row = next(line for line in told.splitlines() if line.startswith("| teacher"))
     assert "| slower | 2.00 |" in row
+    assert "| faster | 0.50 |" in compare(second, first)
     low, high = interval([0.98, 0.99, 1, 1.01], [1.96, 1.98, 2, 2.02])
     assert 1.9 < low < 2 < high < 2.1
     assert "no difference shown" in compare(first, first)

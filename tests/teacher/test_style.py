@@ -71,6 +71,26 @@ def test_a_limb_swings_wider_as_the_body_sees_it() -> None:
     assert sizes.max() > 1.2
 
 
+def test_each_joint_turns_its_bone_by_degrees_of_its_own() -> None:
+    """By 8, 10, 4, 4 and 5 about every axis; what a joint nearer to the trunk turns is added."""
+    joints = waving(2000, frames=1)
+    other = Style(replace(SAME, pose=0.5), NTU)(joints)
+    cosine = torch.cosine_similarity(bones(joints), bones(other), dim=-1).clamp(-1, 1)
+    turned = (cosine.arccos().rad2deg().square().mean((0, 1, 2)) / 2).sqrt()
+    for name, degrees in (
+        ("left_elbow", 8.0),
+        ("left_wrist", (8.0**2 + 10.0**2) ** 0.5),
+        ("right_knee", 4.0),
+        ("right_ankle", (4.0**2 + 4.0**2) ** 0.5),
+        ("head", 5.0),
+    ):
+        assert turned[NTU.index(name)] == pytest.approx(0.5 * degrees, rel=0.05)
+    swaying = Style(replace(SAME, sway=0.5), NTU)(joints)
+    cosine = torch.cosine_similarity(bones(joints), bones(swaying), dim=-1).clamp(-1, 1)
+    elbow = cosine[..., NTU.index("left_elbow")].arccos().rad2deg().square().mean().div(2).sqrt()
+    assert elbow == pytest.approx(0.5 * 1.2 * 8.0, rel=0.05), "a single frame is a knot"
+
+
 def test_what_hangs_on_a_limb_goes_with_it() -> None:
     """The hand keeps its angle to the forearm, which the elbow and the wrist have turned."""
     joints = waving()

@@ -139,16 +139,43 @@ def test_every_optimizer_follows_the_schedule(optimizer: str, tmp_path: Path) ->
             rates.append(self.trainer.optimizers[0].param_groups[0]["lr"])
 
     module = Watched(
-        optim(epochs=4, learning_rate=0.2, warmup_epochs=1, weight_decay=1e-3, optimizer=optimizer)
-    )
+        optim(
+            epochs=4, learning_rate=0.2, warmup_epochs=1, weight_decay=1e-3, optimizer=optimizer,
+            betas=(0.8, 0.95),
+        )
+    )  # fmt: skip
     before = state(module)
     trainer = train(module, tmp_path)
     assert trainer.global_step == 12
     assert rates == pytest.approx([0.2 * warmup_cosine(step, 3, 12) for step in range(12)])
-    assert trainer.optimizers[0].param_groups[0]["weight_decay"] == 1e-3
+    (group,) = trainer.optimizers[0].param_groups
+    assert group["weight_decay"] == 1e-3
+    assert group.get("momentum", 0.9) == 0.9
+    assert group.get("betas", (0.8, 0.95)) == (0.8, 0.95)
+    assert ("momentum" if optimizer == "sgd" else "betas") in group
     assert type(trainer.optimizers[0]).__name__.lower() == optimizer
     assert not equal(before, state(module))
     assert (tmp_path / "log" / "metrics.csv").is_file()
+
+
+def test_a_training_of_a_few_steps_ends_with_them(tmp_path: Path) -> None:
+    module = Line(optim(epochs=5))
+    run = Run(tmp_path, Recipe(compute=COMPUTE))
+    trainer = fit(module, _points().loader(4), run, title="Line", steps=4)
+    assert trainer.global_step == len(module.seen) == 4
+
+
+def test_a_checkpoint_is_written_ten_times_in_a_run(tmp_path: Path) -> None:
+    """Of a process that was killed all was lost."""
+    file = tmp_path / CHECKPOINT
+    held: list[int] = []
+
+    class Watched(Line):
+        def on_train_epoch_start(self) -> None:
+            held.append(torch.load(file)["global_step"] if file.is_file() else 0)
+
+    train(Watched(optim(epochs=20)), tmp_path)
+    assert held == [6 * (epoch // 2) for epoch in range(20)]
 
 
 def test_an_interrupted_training_goes_on_where_it_stopped(tmp_path: Path) -> None:
