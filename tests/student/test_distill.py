@@ -18,7 +18,13 @@ from skedge.recipes.settings import (
     InputSettings,
 )
 from skedge.skeleton import InputError
-from skedge.student.distill import Distillation, distill, load_teachers, softened_divergence
+from skedge.student.distill import (
+    Distillation,
+    distill,
+    labelled_cross_entropy,
+    load_teachers,
+    softened_divergence,
+)
 from skedge.student.unlabelled import unlabelled_clips
 from skedge.teacher.clips import Clips, tell
 from skedge.teacher.networks.classifier import Classifier
@@ -364,6 +370,12 @@ def test_a_batch_without_labels(store: Store, monkeypatch: pytest.MonkeyPatch) -
     assert (
         _step(module, (torch.randn(4, 1, 12, 25, 3), torch.full((4,), -1)), monkeypatch).item() == 0
     )
+
+
+def test_a_batch_with_one_label_learns_from_it_as_from_several() -> None:
+    logits = torch.tensor([[2.0, 1.0, 0.0], [0.0, 3.0, 1.0]])
+    one = labelled_cross_entropy(logits, torch.tensor([0, -1]), 0.0)
+    torch.testing.assert_close(one, -logits[0].log_softmax(0)[0])
 
 
 def test_features_alone_make_a_pretrained_encoder(

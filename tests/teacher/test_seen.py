@@ -122,6 +122,18 @@ def test_an_encoder_that_was_pretrained_on_the_test_clips_is_named(
         assert "seen_in_training" not in metrics
 
 
+def test_a_student_has_seen_what_the_encoder_it_begins_as_was_trained_on(
+    folder: Path, tmp_path: Path
+) -> None:
+    store = Store(folder / "store")
+    recipe = on("fold-2")
+    finetune(store, tmp_path / "teacher", recipe)
+    teachers = [tmp_path / "teacher"]
+    found = distill(store, tmp_path / "run", recipe, teachers, pretrained=folder / "pretrained")
+    assert found["seen_without_labels"] == 12
+    assert "seen_without_labels" not in distill(store, tmp_path / "run", recipe, teachers)
+
+
 def test_neighbours_of_several_streams_say_what_any_of_their_encoders_has_seen(
     folder: Path, tmp_path: Path
 ) -> None:
