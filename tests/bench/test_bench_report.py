@@ -232,6 +232,13 @@ def test_every_figure_is_below_its_own_title(document: dict[str, Any]) -> None:
         "load ms": "81", "first ms": "4.5", "memory MB": "9.1", "peak RSS MB": "62.0",
         "mJ": "8.8", "file KB": "755", "parameters": "180,867", "M MAC": "57.7", "accuracy": "",
     }  # fmt: skip
+    names = [row[0] for row in every.rows]
+    assert names[:3] == ["teacher", "student", "stream (a frame)"]
+    published = dict(zip(every.head, every.rows[-1], strict=True))
+    assert {name: cell for name, cell in published.items() if cell} == {
+        "model": "student (published, Raspberry Pi 4B (2 GB))", "p50 ms": "21.38",
+        "a second": "46.5", "peak RSS MB": "173.3", "file KB": "2220",
+    }  # fmt: skip
     assert dict(zip(threads.head, threads.rows[0], strict=True)) == {
         "model": model["name"], "1": "1.500", "2": "0.900",
     }  # fmt: skip
@@ -239,6 +246,24 @@ def test_every_figure_is_below_its_own_title(document: dict[str, Any]) -> None:
         "model": model["name"], "answers/s": "500.0", "in the first tenth": "600.0",
         "in the last tenth": "400.0",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "shown"),
+    [
+        ({}, "not measured"),
+        ({"top1": 91.23}, "91.2 %"),
+        ({"top1": 91.23, "protocol": "xsub", "part": "test"}, "91.2 % (xsub)"),
+        ({"top1": 91.23, "protocol": "xsub", "part": "val"}, "91.2 % (xsub, val)"),
+    ],
+)
+def test_an_accuracy_is_shown_with_the_clips_it_is_of(
+    accuracy: dict[str, Any], shown: str, document: dict[str, Any]
+) -> None:
+    changed = json.loads(json.dumps(document))
+    changed["models"][0]["accuracy"] = accuracy
+    head, rows = report.rows(changed)
+    assert dict(zip(head, rows[0], strict=True))["accuracy"] == shown
 
 
 def test_a_board_that_slows_down_shows_it(monkeypatch: pytest.MonkeyPatch) -> None:

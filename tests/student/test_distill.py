@@ -42,6 +42,7 @@ from tests.teacher.tiny import (
     random_classifier,
     state,
     write_classifier,
+    write_encoder,
 )
 
 SMALL = EncoderSettings(widths=(4, 6), strides=(1, 1), dropout=0.0)
@@ -413,6 +414,15 @@ def test_a_student_of_clips_begins_as_the_encoder_it_is_given(
             state(load_classifier(run)[0].get_submodule("encoder")) for run in (folder, teacher_run)
         )
         assert equal(ours, theirs) == (given is not None)
+
+
+def test_an_encoder_of_other_joints_is_no_beginning(
+    store: Store, teacher_run: Path, tmp_path: Path
+) -> None:
+    write_encoder(tmp_path / "kinect", make_store(tmp_path / "store", "kinect20", subjects=2))
+    recipe = Recipe(input=INPUT, student=PLAN, compute=COMPUTE)
+    with pytest.raises(InputError, match=r"kinect: trained on layout kinect20 \(20 joints\)"):
+        distill(store, tmp_path / "run", recipe, [teacher_run], pretrained=tmp_path / "kinect")
 
 
 def test_several_teachers_teach_their_mean(store: Store, teacher_run: Path, tmp_path: Path) -> None:
