@@ -75,6 +75,8 @@ def test_lost_legs_leave_arms_alone() -> None:
     torch.manual_seed(3)
     whole = Camera(PERFECT, NTU)._legless(joints)
     lost = Camera(replace(PERFECT, lost_legs=1.0), NTU)._legless(joints)
+    away = (lost - whole)[..., NTU.index("left_foot"), :].square().mean().sqrt()
+    assert away == pytest.approx(0.22, rel=0.15)
     moved = (lost - whole).abs().amax((0, 1, 2, 4)) > 0.01
     assert {name for name, one in zip(NTU.joints, moved, strict=True) if one} == {
         f"{side}_{joint}" for side in ("left", "right") for joint in ("knee", "ankle", "foot")
@@ -206,6 +208,8 @@ def test_legs_are_found_behind_the_hips() -> None:
     assert float(ankle.mean()) == pytest.approx(0.06, abs=0.005)
     assert float(ankle.std()) == pytest.approx(0.06, abs=0.005)
     torch.testing.assert_close(knee, 0.6 * ankle, atol=1e-6, rtol=0)
+    foot = moved[:, NTU.index("left_foot"), 2]
+    torch.testing.assert_close(foot, ankle, atol=1e-6, rtol=0)
     assert moved[:, NTU.index("head")].abs().max() < 1e-6
 
 
@@ -292,6 +296,18 @@ def test_a_share_of_one_eyed_clips_confuses_left_and_right_for_a_while() -> None
     assert legs.all()
 
 
+def test_where_a_person_walks_to_is_guessed_in_depth_alone() -> None:
+    """The way towards the camera is foreshortened to a fifth, or a fifth too long."""
+    guessed = {"one_eyed": 1.0, "flat": 0.0, "depth_error": 0.0}
+    plain, found = (root(one, NTU)[:, 0, -1, 0] for one in errors(bodies(2000), **guessed))
+    torch.testing.assert_close(found[:, :2], plain[:, :2], atol=1e-5, rtol=0)
+    deep = plain[:, 2].abs() > 0.05
+    share = (found[:, 2] / plain[:, 2])[deep]
+    assert 0.199 < share.min() < 0.21
+    assert 1.19 < share.max() < 1.201
+    assert share.mean() == pytest.approx(0.7, abs=0.02)
+
+
 def test_guessed_depth_is_a_share_of_what_there_is() -> None:
     guessed = {"one_eyed": 1.0, "flat": 0.0, "depth": 0.5, "depth_error": 0.0}
     plain, found = errors(bodies(2000, frames=1), **guessed)
@@ -319,3 +335,5 @@ def test_a_drifting_camera_moves_all_joints_alike() -> None:
     slow = torch.tensor([0.06, 0.03, 0.1]) * (0.5 * 1.5**2 / 3) ** 0.5
     quick = 0.004 * (4 / 3) ** 0.5
     torch.testing.assert_close(size, (slow**2 + quick**2).sqrt(), rtol=0.15, atol=0)
+    steps = moved[:, :, 0].diff(dim=1).square().mean((1, 2)).sqrt()
+    assert steps.min() < 0.0005, "some cameras are held still"
