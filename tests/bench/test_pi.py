@@ -31,12 +31,12 @@ def native(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, di
 
 
 @pytest.fixture
-def document(
+def packed(
     native: tuple[Path, dict[str, dict[str, Any]]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> dict[str, Any]:  # fmt: skip
-    """The whole check with boards that answer as this machine does, and count 81 M and 1.74 M
+) -> list[list[str]]:
+    """What is packed onto boards that answer as this machine does, and count 81 M and 1.74 M
     instructions."""
-    folder, found = native
+    _, found = native
     kernel, disk = tmp_path / "vmlinuz", tmp_path / "disk"
     disk.touch()
     counted = {
@@ -55,12 +55,23 @@ def document(
     monkeypatch.setattr(board, "_native", lambda _: ran)
     monkeypatch.setattr(board, "_boot", lambda *_: ran | {"ended": 0})
     monkeypatch.setattr(board, "_first_line", lambda _: "QEMU")
-    files = [folder / "m0.onnx", folder / "m1.onnx"]
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "pi.md").write_text("of an earlier run")
-    document = board.emulate(
-        files, tmp_path / "out", tmp_path / "no.whl", most_a_frame=2.1e6, say=lambda _: None
-    )
+    return packed
+
+
+def emulated(models: Path, folder: Path, **asked: Any) -> dict[str, Any]:
+    """The whole check of the two models."""
+    files = [models / "m0.onnx", models / "m1.onnx"]
+    return board.emulate(files, folder / "out", folder / "no.whl", say=lambda _: None, **asked)
+
+
+@pytest.fixture
+def document(
+    native: tuple[Path, dict[str, dict[str, Any]]], packed: list[list[str]], tmp_path: Path
+) -> dict[str, Any]:
+    """The whole check without a pose stage."""
+    document = emulated(native[0], tmp_path, most_a_frame=2.1e6)
     assert packed == [["models/m000.onnx", "models/m001.onnx"]]
     return document
 
@@ -175,6 +186,48 @@ def test_the_pose_stage_is_reported_in_pictures_a_second(
     assert "Raspberry Pi 5 | lite" not in text
     document["pose"] = {"cortex-a72": None, "cortex-a76": None}
     assert "did not run" in board.markdown(document)
+
+
+def test_the_pose_stages_networks_are_packed_beside_the_models(
+    native: tuple[Path, dict[str, dict[str, Any]]],
+    packed: list[list[str]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stored = {one.name: tmp_path / one.name for one in MODELS.values()}
+    for file in stored.values():
+        file.write_text(file.name)
+    monkeypatch.setattr(board, "model_path", lambda name: stored[MODELS[name].name])
+    counted = {"networks": {"lite": [50e6] * 3}, "stages": {"lite": [75e6, 60e6, 61e6]}}
+    boot = board._boot
+    monkeypatch.setattr(
+        board,
+        "_boot",
+        lambda core, *rest: (
+            boot(core, *rest) | ({} if core == "cortex-a76" else {board.POSE: counted})
+        ),
+    )
+    found = emulated(native[0], tmp_path, pose=[])
+    assert packed == [
+        ["models/m000.onnx", "models/m001.onnx", *(f"pose/{name}" for name in sorted(stored))]
+    ]
+    assert found["pose"] == {"cortex-a72": counted, "cortex-a76": None}
+    assert "| Raspberry Pi 4 | lite | 61.0 |" in (tmp_path / "out" / "pi.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("precision", "near"),
+    [("fp32", 1e-5), ("fp16", 1e-5), ("dynamic", 1 / 255), ("int8", 1 / 255)],
+)
+def test_an_answer_may_differ_from_x86s_by_its_precision(
+    precision: str, near: float, document: dict[str, Any]
+) -> None:
+    model = document["models"][0]
+    model["model"]["precision"] = precision
+    document["saturates"] = False
+    for share, wrong in ((0.99, 0), (1.01, 1)):
+        model["cores"]["cortex-a72"]["difference"] = share * near
+        assert len(board.complaints(document, None)) == wrong
 
 
 def test_the_pose_stages_line_is_found_among_the_boards(tmp_path: Path) -> None:

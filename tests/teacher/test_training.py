@@ -24,6 +24,7 @@ from skedge.teacher.runs.folder import Run
 from skedge.teacher.training import (
     CHECKPOINT,
     OwnRandomness,
+    ProgressBar,
     StopBetweenSteps,
     Trained,
     fit,
@@ -304,6 +305,32 @@ def test_training_is_the_same_for_the_same_seed(tmp_path: Path) -> None:
         seen.append(module.seen)
     assert seen[0] == seen[1]
     assert seen[0] != seen[2]
+
+
+def test_weights_are_drawn_from_the_seed() -> None:
+    def drawn(seed: int) -> Tensor:
+        seeded(ComputeSettings(seed))
+        return nn.Linear(3, 2).weight
+
+    assert torch.equal(drawn(1), drawn(1))
+    assert not torch.equal(drawn(1), drawn(2))
+
+
+def test_the_bar_shows_how_far_it_is_and_the_loss() -> None:
+    trainer: Any = SimpleNamespace(
+        is_global_zero=True, estimated_stepping_batches=10, global_step=3, callback_metrics={}
+    )
+    module = Line(optim())
+    bar = ProgressBar("Line")
+    bar.on_train_start(trainer, module)
+    (task,) = bar.progress.tasks
+    assert (task.description, task.total, task.completed) == ("Line", 10, 3), "of a resumed one"
+    for step, metrics, shown in ((4, {}, ""), (5, {"loss": torch.tensor(1.23456)}, "loss 1.235")):
+        trainer.global_step, trainer.callback_metrics = step, metrics
+        bar.on_train_batch_end(trainer, module)
+        assert (task.completed, task.fields["loss"]) == (step, shown)
+    bar.on_train_end(trainer, module)
+    assert not bar.progress.live.is_started
 
 
 def _clips(count: int = 16) -> Clips:
