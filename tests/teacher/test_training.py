@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader
 from skedge.recipes.recipe import Recipe
 from skedge.recipes.settings import AugmentSettings, ComputeSettings, MaskSettings, PretrainSettings
 from skedge.skeleton import InputError, load_layout
+from skedge.teacher import training
 from skedge.teacher.clips import Clips
 from skedge.teacher.methods.pstl import PSTL
 from skedge.teacher.methods.registry import method_named
@@ -305,6 +306,27 @@ def test_training_is_the_same_for_the_same_seed(tmp_path: Path) -> None:
         seen.append(module.seen)
     assert seen[0] == seen[1]
     assert seen[0] != seen[2]
+
+
+@pytest.mark.parametrize(
+    ("devices", "gpu", "expected"), [(1, True, False), (2, True, True), (2, False, False)]
+)
+def test_batch_norms_of_several_gpus_see_the_whole_batch(
+    devices: int, gpu: bool, expected: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Asked(Exception):
+        pass
+
+    def trainer(*, sync_batchnorm: bool, **_: Any) -> None:
+        assert sync_batchnorm == expected
+        raise Asked
+
+    monkeypatch.setattr(training.L, "Trainer", trainer)
+    monkeypatch.setattr(training, "on_gpu", lambda compute: gpu)
+    monkeypatch.setattr(training, "train_in_all", lambda train, compute: train())
+    compute = ComputeSettings(devices=devices, precision="32-true")
+    with pytest.raises(Asked):
+        fit(Line(optim()), [], Run(tmp_path, Recipe(compute=compute)), title="Line")
 
 
 def test_weights_are_drawn_from_the_seed() -> None:
