@@ -26,7 +26,9 @@ def test_marks_begin_and_end_with_the_action(found: list[Stretch]) -> None:
         assert (np.diff(one.marks) > 0).all()
         assert one.start - 1 <= one.marks[0]
         assert one.marks[-1] <= one.end + 1
-        assert one.end <= len(one.motion)
+        reach = round((MARGIN + 0.8) * RATE)
+        assert one.end <= len(one.motion) <= one.end + reach + 1
+        assert 0 <= one.start <= reach
 
 
 @pytest.mark.parametrize("frames", [8, 61, 300])
@@ -135,6 +137,7 @@ def test_stretches_err_as_often_as_cameras_do() -> None:
     depth = np.mean([none[2::3].all() for none in empty])
     left = [none for none in empty if not none[2::3].all()]
     joints = [none[: CURVES // 3 * 3].reshape(-1, 3).all(1) for none in left]
+    assert all(none.sum() == 3 * of.sum() for none, of in zip(left, joints, strict=True))
     lost = np.mean([(of.sum() == 1) or (of.sum() == len(LEGS) // 3 + 1) for of in joints])
     assert legs == pytest.approx(0.15, abs=0.03)
     assert depth == pytest.approx(0.1, abs=0.025)
@@ -201,6 +204,27 @@ def test_what_is_learned_at_once_is_of_similar_length(
     for step in range(3):
         parts = seen[step * counting.PARTS : (step + 1) * counting.PARTS]
         assert all(max(shorter) <= min(longer) for shorter, longer in pairwise(parts))
+
+
+def test_sets_of_at_least_five_are_learned_from_eight_times_as_often(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    motion = np.zeros((300, CURVES), np.float16)
+    few, many = (
+        Stretch(motion, np.arange(count + 1) * 20 + 80, start=80, end=80 + 20 * count)
+        for count in (4, 5)
+    )
+    picked: list[int] = []
+
+    def varied(one: Stretch, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        picked.append(len(one.marks) - 1)
+        return np.zeros((8, CURVES), np.float32), np.array([0, 8])
+
+    monkeypatch.setattr(counting, "_varied", varied)
+    monkeypatch.setattr(counting, "TO_AND_FRO", 0.0)
+    train([few, few, many], steps=10)
+    assert len(picked) == 10 * counting.BATCH
+    assert picked.count(5) / picked.count(4) == pytest.approx(8 / 2, rel=0.15)
 
 
 @pytest.mark.parametrize("name", ["counter.npz", "counter"])

@@ -351,8 +351,12 @@ def test_the_bar_shows_how_far_it_is_and_the_loss() -> None:
         trainer.global_step, trainer.callback_metrics = step, metrics
         bar.on_train_batch_end(trainer, module)
         assert (task.completed, task.fields["loss"]) == (step, shown)
+    assert bar.progress.live.is_started
     bar.on_train_end(trainer, module)
     assert not bar.progress.live.is_started
+    bar.on_train_start(trainer, module)
+    bar.on_exception(trainer, module, KeyboardInterrupt())
+    assert not bar.progress.live.is_started, "which would hide the cursor"
 
 
 def _clips(count: int = 16) -> Clips:
