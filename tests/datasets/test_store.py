@@ -474,6 +474,14 @@ DAMAGE = {
         lambda path: _overwrite(path / "joints.npy", b"}", b"{"),
         "joints.npy: a damaged store",
     ),
+    "a name that is no text": (
+        lambda path: _overwrite(path / "index.npy", "clip 3".encode("utf-32le"), b"\xff" * 24),
+        "index.npy: a damaged store: a clip's name is no text",
+    ),
+    "a name with half a letter": (
+        lambda path: _overwrite(path / "index.npy", "clip 3".encode("utf-32le"), b"\0\xd8\0\0" * 6),
+        "index.npy: a damaged store: a clip's name is no text",
+    ),
     "another index": (
         lambda path: np.save(path / "index.npy", np.zeros(5)),
         "index.npy: a damaged store",
