@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from skedge.datasets import importer
@@ -182,6 +182,7 @@ def test_frames_of_nobody_before_and_after_a_clip_are_padding(
     ),
     st.booleans(),
 )
+@example([(0, 0.01), (0, 0.01), (12, 0.01), (54, 0.1), (54, 0.1)], False)
 def test_whoever_is_seen_long_enough_stays_who_he_is(
     places: list[tuple[int, float]], chosen: bool
 ) -> None:
@@ -212,7 +213,9 @@ def test_whoever_is_seen_long_enough_stays_who_he_is(
         np.testing.assert_array_equal(person, joints[place])
     variance = [np.nanvar(person, axis=0).sum() for person in found]
     if kept[0] != long[0]:
-        assert variance[0] == max(variance) > 4 * variance[kept.index(long[0])] * 0.999
+        # Two may move equally far but for the rounding of where they are.
+        assert variance[0] == pytest.approx(max(variance), rel=1e-3)
+        assert variance[0] > 4 * variance[kept.index(long[0])] * 0.999
         assert f"person {kept[0] + 1} moves most and comes first" in note
     else:
         assert max(variance) <= 4 * variance[0] * 1.001
