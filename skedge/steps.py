@@ -249,8 +249,11 @@ def export_all(
     With `streaming` its streaming form too. A file that the check refuses is not written, nor is
     one of that name left from an earlier export, and its row says why. Other files of an earlier
     export are removed, as its formats.json knows them; what else looks like one is only named.
+
+    Raises `ExportError` where all files are refused; the table is written all the same.
     """
     from skedge.bench.benchmark import benchmark
+    from skedge.bench.report import remove
     from skedge.export.exporter import PRECISIONS, Exporter
     from skedge.export.formats.registry import FORMATS
     from skedge.export.verify import ExportError
@@ -269,13 +272,17 @@ def export_all(
             exported[name] = {"refused": str(error)}
             (folder / name).unlink(missing_ok=True)
     files = [folder / name for name, found in exported.items() if "refused" not in found]
-    if not files:
-        name, found = next(iter(exported.items()))
-        raise ExportError(f"all {len(exported)} files were refused; {name}: {found['refused']}")
-    bench = benchmark(files, folder / "bench")
+    if files:
+        bench = benchmark(files, folder / "bench")
+    else:
+        remove(folder / "bench")  # an earlier export's figures are of files that are gone
+        bench = {"models": []}
     report = {"exported": exported, "bench": bench, **_remove_older(folder, exported)}
     write_json(folder / "formats.json", report)
     write_text(folder / "formats.md", formats(report))
+    if not files:
+        name, found = next(iter(exported.items()))
+        raise ExportError(f"all {len(exported)} files were refused; {name}: {found['refused']}")
     return report
 
 

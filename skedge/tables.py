@@ -214,14 +214,15 @@ def formats(report: dict[str, Any]) -> str:
         table(columns, rows),
         "",
     ]
-    lines += [
-        (
-            f"Answers are compared with torch's on {clips} held-out clips; the last column counts"
-            " the parts of the network that were left in float where others are int8. How latency"
-            " and memory are measured: bench/bench.md."
-        ),
-        "",
-    ]
+    if measured:
+        lines += [
+            (
+                f"Answers are compared with torch's on {clips} held-out clips; the last column"
+                " counts the parts of the network that were left in float where others are int8."
+                " How latency and memory are measured: bench/bench.md."
+            ),
+            "",
+        ]
     for title, names in (
         ("Removed, of an earlier export", report["removed"]),
         ("Not of this export", report["others"]),

@@ -5,7 +5,7 @@ from typing import Any
 
 from skedge.bench import page
 from skedge.bench.page import Table
-from skedge.skeleton.files import write_json, write_text
+from skedge.skeleton.files import remove_empty, write_json, write_text
 from skedge.skeleton.markdown import table
 
 SCHEMA = 2
@@ -167,6 +167,13 @@ def write(document: dict[str, Any], folder: Path) -> None:
         folder / "bench.html",
         page.html(document, tables(document), warnings=spoiled(document), notes=notes(document)),
     )
+
+
+def remove(folder: Path) -> None:
+    """Remove what `write` has written into `folder`; whatever else is there stays."""
+    for suffix in ("json", "md", "html"):
+        (folder / f"bench.{suffix}").unlink(missing_ok=True)
+    remove_empty([folder])
 
 
 def _row(model: dict[str, Any]) -> list[str]:

@@ -74,3 +74,31 @@ def test_why_no_file_at_all_could_be_written_is_said(
     monkeypatch.setattr(Exporter, "write", refuse)
     with pytest.raises(ExportError, match=r"^all 8 files were refused; fp32\.onnx: fp32 differs$"):
         steps.export_all(run, tmp_path, store)
+
+
+def test_no_figures_of_earlier_files_stay_where_all_new_ones_are_refused(
+    run: Path, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The table and the benchmark of an earlier export stayed, of files that had been removed."""
+    (tmp_path / "bench").mkdir()
+    for name in (
+        "fp32.onnx",
+        "formats.md",
+        "bench/bench.json",
+        "bench/bench.md",
+        "bench/bench.html",
+    ):
+        (tmp_path / name).write_text("an older export's")
+    (tmp_path / "bench" / "notes.txt").write_text("somebody's own")
+
+    def refuse(exporter: Exporter, file: Path, precision: str) -> None:
+        raise ExportError(f"{precision} differs")
+
+    monkeypatch.setattr(Exporter, "write", refuse)
+    with pytest.raises(ExportError, match="all 8 files were refused"):
+        steps.export_all(run, tmp_path, store)
+    files = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
+    assert files == {"formats.json", "formats.md", "bench/notes.txt"}
+    table = (tmp_path / "formats.md").read_text()
+    assert table.count("differs") == 8
+    assert "compared" not in table, "no file has been"
