@@ -62,6 +62,15 @@ def test_how_many_answers_may_change(precision: str) -> None:
             verify(expected, other(expected, refused), truth, precision)
 
 
+def test_of_many_clips_no_more_than_half_a_point_may_be_lost() -> None:
+    """One answer in two thousand is a twentieth of a point."""
+    expected, truth = answers(1500, 2000)
+    found = verify(expected, other(expected, [*range(10)]), truth, "int8")
+    assert found["accuracy_lost"] == pytest.approx(0.5)
+    with pytest.raises(ExportError, match=r"0\.55 points lost"):
+        verify(expected, other(expected, [*range(11)]), truth, "int8")
+
+
 @pytest.mark.parametrize(
     ("precision", "fine", "wrong"),
     [("fp32", 5e-5, 2e-4), ("fp16", 0.02, 0.1), ("dynamic", 0.05, 0.2), ("int8", 0.05, 0.2)],
