@@ -186,9 +186,10 @@ class Exporter:
                 enough=enough,
             )
         # By the file, not by the names of parts: those without weights are in no list of harm.
-        if best == quantizer.quantize(quantizer.parts):
+        if best == quantizer.quantize({*left, *quantizer.products}):
             raise ExportError(
-                "no part of the network can be quantised without moving its answers too far"
+                "no part of the network can be quantised without moving its answers too far (parts"
+                " without weights do not count); take a larger precision"
             )
         return best, left
 

@@ -12,9 +12,10 @@ WEIGHTS_ENOUGH, ENOUGH = 0.01, 0.015
 
 class Quantizer(Protocol):
     """A float model that can be quantised part by part; `parts` are the names of its nodes that can
-    be."""
+    be, and `products` of those that multiply by stored weights, which are most of its work."""
 
     parts: tuple[str, ...]
+    products: tuple[str, ...]
 
     def quantize(self, kept: Collection[str]) -> bytes:
         """The model with all of its parts quantised but those in `kept`."""

@@ -20,6 +20,7 @@ from skedge.export.verify import ExportError
 from skedge.recipes.settings import EncoderSettings, InputSettings
 from skedge.teacher.runs.folder import write_metrics
 from tests.export.conftest import DATA, PLAN
+from tests.export.exported_files import products_in_int8
 from tests.export.test_file_formats import run_graph
 from tests.teacher.tiny import random_classifier, scenes, write_classifier
 
@@ -28,7 +29,7 @@ from tests.teacher.tiny import random_classifier, scenes, write_classifier
 class Invented:
     """A quantiser of two parts that makes no real model, and what it was given; `parts` that are
     quantised move the outputs by their share of the clips' spread, `probabilities` too or the
-    embedding alone. Those `without` weights are the same in int8."""
+    embedding alone. Those `without` weights are the same in int8; but for sums, all multiply."""
 
     moves: dict[str, float] = field(default_factory=lambda: {"fine": 0.0, "poor": 0.0})
     without: tuple[str, ...] = ()
@@ -39,6 +40,10 @@ class Invented:
     @property
     def parts(self) -> tuple[str, ...]:
         return (*self.moves, *self.without)
+
+    @property
+    def products(self) -> tuple[str, ...]:
+        return tuple(part for part in self.moves if part != "a sum")
 
     def quantize(self, kept: Collection[str]) -> bytes:
         whole = {part: moved for part, moved in self.moves.items() if part not in kept}
@@ -137,6 +142,21 @@ def test_a_file_of_which_nothing_is_int8_is_not_written_as_one(
     with pytest.raises(ExportError, match="no part of the network can be quantised"):
         asked.exporter.write(tmp_path / "m.onnx", "int8")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("moved", [0.0, 0.004])
+def test_a_file_whose_products_are_all_float_is_not_written_as_int8(
+    moved: float, asked: Asked, invented: Invented, tmp_path: Path
+) -> None:
+    """It had a few sums and shapes in int8, and was larger and slower than the file of int8 weights
+    alone."""
+    asked.exporter.write(tmp_path / "m.onnx", "dynamic")
+    invented.moves = {"one": 0.5, "other": 0.5, "a sum": moved}
+    with pytest.raises(ExportError, match=r"no part.*without weights do not count.*larger"):
+        asked.exporter.write(tmp_path / "m.onnx", "int8")
+    invented.moves["other"] = 0.004
+    found = asked.exporter.write(tmp_path / "m.onnx", "int8")
+    assert found["left_in_float"] == ["one"]
 
 
 def test_what_was_measured_in_training_is_in_the_file(store: Store, tmp_path: Path) -> None:
@@ -259,6 +279,15 @@ def test_what_stays_in_float_is_float(products: tuple[str, Products, bytes]) -> 
     bare = form.static(content, iter([{"joints": joints}]), weights.parts)
     assert error(products, bare.quantize(bare.parts), joints) < 1e-6
     assert error(products, bare.quantize(()), joints) > 1e-4
+
+
+def test_the_products_of_a_network_are_known(products: tuple[str, Products, bytes]) -> None:
+    suffix, _, content = products
+    made = FORMATS[suffix].static(content, iter([{"joints": frames()}]), ())
+    assert len(made.products) == 3
+    assert set(made.products) <= set(made.parts)
+    assert products_in_int8(suffix[1:], made.quantize(())) == 3
+    assert products_in_int8(suffix[1:], made.quantize(made.products)) == 0
 
 
 def test_of_long_recordings_few_check_a_file(

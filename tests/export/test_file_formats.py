@@ -26,7 +26,7 @@ from skedge.export.verify import ExportError
 from skedge.skeleton import load_layout, prepare
 from skedge.skeleton.normalize import Normalization, normalize
 from skedge.teacher.runs.load import load_classifier
-from tests.export.exported_files import Exported
+from tests.export.exported_files import Exported, products_in_int8
 
 KINDS = ["onnx", "tflite"]
 every = pytest.mark.parametrize(
@@ -123,6 +123,13 @@ def test_what_is_stored_and_computed(exported: Exported) -> None:
     assert not {"float16", "int8"} & tensors["fp32"].keys()
     assert tensors["fp16"]["float16"] >= 6
     assert 4 <= tensors["dynamic"]["int8"] < tensors["int8"]["int8"]
+    for kind in KINDS:
+        computed = {
+            precision: products_in_int8(kind, exported.file(kind, precision).read_bytes())
+            for precision in PRECISIONS
+        }
+        assert computed.pop("int8") > 0, kind
+        assert set(computed.values()) == {0}, kind
 
 
 def test_weights_behind_the_rest_of_a_tflite_file_are_kept(

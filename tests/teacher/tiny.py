@@ -20,6 +20,7 @@ from skedge.recipes.settings import (
 )
 from skedge.skeleton import load_layout
 from skedge.skeleton.layout import Layout
+from skedge.teacher.clips import Clips
 from skedge.teacher.networks.classifier import Classifier
 from skedge.teacher.runs.folder import Card, write_run
 
@@ -128,9 +129,10 @@ def random_classifier(
     plan: EncoderSettings = PLAN,
     classes: int = 3,
     seed: int = 0,
+    seen: Tensor | None = None,
 ) -> Classifier:
     """A frozen classifier nobody trained, whose answers differ from clip to clip: its statistics
-    are those of `scenes`."""
+    are those of the clips `seen` (N, M, T, V, 3), by default of `scenes`."""
     torch.manual_seed(seed)
     classifier = Classifier(layout, data, plan, classes)
     randomise(classifier, seed)
@@ -142,7 +144,7 @@ def random_classifier(
     for norm in norms:
         norm.momentum = 1.0
     with torch.no_grad():
-        classifier(scenes(6, data, len(layout)))
+        classifier(scenes(6, data, len(layout)) if seen is None else seen)
         classifier.head.weight.mul_(4)
     for norm in norms:
         norm.momentum = 0.1
@@ -150,10 +152,18 @@ def random_classifier(
 
 
 def write_classifier(
-    folder: Path, store: Store, data: InputSettings = INPUT, plan: EncoderSettings = PLAN
+    folder: Path,
+    store: Store,
+    data: InputSettings = INPUT,
+    plan: EncoderSettings = PLAN,
+    *,
+    fitted: bool = False,
 ) -> Classifier:
-    """The run folder of a classifier that was never trained, without the training."""
-    classifier = random_classifier(store.layout, data, plan, len(store.labels))
+    """The run folder of a classifier that was never trained, without the training; `fitted` to the
+    store's training clips its answers differ between them as a trained one's do."""
+    train = store.split("xsub", "train") if fitted else None
+    seen = None if train is None else Clips.read(store, train, data, layout=store.layout).joints
+    classifier = random_classifier(store.layout, data, plan, len(store.labels), seen=seen)
     card = Card(
         "classifier", store.layout, store.labels, data, plan, 0.9, {"store": store.name, "seed": 7}
     )

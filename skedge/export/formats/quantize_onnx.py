@@ -67,7 +67,7 @@ class DynamicQuantizer:
                 self._axes[node.input[1]] = (
                     0 if transposed else CHANNELS[node.op_type] % len(floats[node.input[1]].dims)
                 )
-        self.parts = tuple(self._axes)
+        self.parts = self.products = tuple(self._axes)
 
     def quantize(self, kept: Collection[str]) -> bytes:
         model = onnx.load_from_string(self._content)
@@ -116,8 +116,9 @@ class StaticQuantizer:
         self._ranges = room / "ranges.json"
         self._source.write_bytes(_split_sums(onnx.load_from_string(content)).SerializeToString())
         self._reader = _Reader(feeds)
-        self.parts: tuple[str, ...] = ()
-        self.parts = _quantized(onnx.load_from_string(self.quantize(())))
+        model = onnx.load_from_string(self.quantize(()))
+        self.parts = _quantized(model)
+        self.products = tuple(node.name for node in model.graph.node if node.op_type in CHANNELS)
 
     def quantize(self, kept: Collection[str]) -> bytes:
         quantize_static(
