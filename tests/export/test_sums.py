@@ -62,3 +62,32 @@ def test_a_product_with_a_computed_sum_is_quantised_without_a_word(
         lambda joints: joints @ (weights["w"] + weights["v"]),
     )
     assert [one.message for one in caplog.records if "Bias" in one.message] == []
+
+
+def test_a_product_that_says_that_it_is_plain_is_quantised_too() -> None:
+    """As onnxruntime writes what it has made of a product and a sum."""
+    random = np.random.default_rng(0)
+    weights = {"w": random.normal(size=(6, 4)), "c": random.normal(size=(5, 4))}
+    plain = {"alpha": 1.0, "beta": 1.0, "transA": 0, "transB": 0}
+    check(
+        [helper.make_node("Gemm", ["joints", "w", "c"], ["y"], name="product", **plain)],
+        weights,
+        lambda joints: joints @ weights["w"] + weights["c"],
+    )
+
+
+@pytest.mark.parametrize("beta", [1.0, 0.5])
+def test_a_product_that_is_not_plain_stays_as_it_is(beta: float) -> None:
+    """As a product and a sum it would be one of other weights, and another sum."""
+    random = np.random.default_rng(0)
+    weights = {"w": random.normal(size=(4, 6)), "v": random.normal(size=(6, 4))}
+    check(
+        [
+            helper.make_node("MatMul", ["joints", "v"], ["beside"], name="beside"),
+            helper.make_node(
+                "Gemm", ["joints", "w", "beside"], ["y"], name="product", transB=1, beta=beta
+            ),
+        ],
+        weights,
+        lambda joints: joints @ weights["w"].T + beta * (joints @ weights["v"]),
+    )
