@@ -290,6 +290,18 @@ def test_the_products_of_a_network_are_known(products: tuple[str, Products, byte
     assert products_in_int8(suffix[1:], made.quantize(made.products)) == 0
 
 
+def test_making_a_file_prints_nothing(
+    products: tuple[str, Products, bytes], capfd: pytest.CaptureFixture[str]
+) -> None:
+    """stdout has the findings of the check, and nothing else."""
+    suffix, _, content = products
+    form = FORMATS[suffix]
+    form.halve(content)
+    form.dynamic(content).quantize(())
+    form.static(content, iter([{"joints": frames()}]), ()).quantize(())
+    assert capfd.readouterr() == ("", "")
+
+
 def test_of_long_recordings_few_check_a_file(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

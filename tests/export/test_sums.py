@@ -91,3 +91,26 @@ def test_a_product_that_is_not_plain_stays_as_it_is(beta: float) -> None:
         weights,
         lambda joints: joints @ weights["w"].T + beta * (joints @ weights["v"]),
     )
+
+
+def test_a_normalisation_is_quantised_without_a_word(caplog: pytest.LogCaptureFixture) -> None:
+    """`skedge export --precision int8` of a transformer printed a warning of each of them for each
+    part that it tried, hundreds of lines."""
+    random = np.random.default_rng(0)
+    weights = {"s": random.normal(size=6), "o": random.normal(size=6)}
+    weights["w"] = random.normal(size=(6, 4))
+
+    def right(joints: np.ndarray) -> np.ndarray:
+        apart = joints - joints.mean(1, keepdims=True)
+        placed = apart / np.sqrt(np.square(apart).mean(1, keepdims=True) + 1e-5)
+        return (placed * weights["s"] + weights["o"]) @ weights["w"]
+
+    check(
+        [
+            helper.make_node("LayerNormalization", ["joints", "s", "o"], ["n"], name="norm"),
+            helper.make_node("MatMul", ["n", "w"], ["y"], name="product"),
+        ],
+        weights,
+        right,
+    )
+    assert caplog.records == []

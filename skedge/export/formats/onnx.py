@@ -1,14 +1,13 @@
 """A graph in the ONNX format, of floats."""
 
-import logging
 import tempfile
-import warnings
 from pathlib import Path
 
 import onnx
 import torch
 from onnxruntime.quantization import quant_pre_process
 
+from skedge.export.formats.quiet import quiet
 from skedge.export.graph import Graph
 from skedge.skeleton.metadata import KEY
 
@@ -18,10 +17,7 @@ OPSET = 20
 def convert(graph: Graph) -> bytes:
     """The graph as an ONNX model of static shapes, in float32, with all folded that does not depend
     on the inputs."""
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-    logging.getLogger("onnxscript").setLevel(logging.ERROR)
-    with warnings.catch_warnings(), tempfile.TemporaryDirectory() as room:
-        warnings.simplefilter("ignore")
+    with quiet(), tempfile.TemporaryDirectory() as room:
         program = torch.onnx.export(
             graph.module,
             tuple(graph.inputs.values()),

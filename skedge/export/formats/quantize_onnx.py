@@ -9,6 +9,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_static
 
+from skedge.export.formats.quiet import quiet
 from skedge.export.graph import Feed
 
 # The axis of the output channels of a weight, by the node that multiplies by it.
@@ -121,16 +122,17 @@ class StaticQuantizer:
         self.products = tuple(node.name for node in model.graph.node if node.op_type in CHANNELS)
 
     def quantize(self, kept: Collection[str]) -> bytes:
-        quantize_static(
-            self._source,
-            self._made,
-            self._reader,
-            per_channel=True,
-            activation_type=QuantType.QUInt8,
-            weight_type=QuantType.QInt8,
-            nodes_to_exclude=list(kept),
-            calibration_cache_path=self._ranges,
-        )
+        with quiet():
+            quantize_static(
+                self._source,
+                self._made,
+                self._reader,
+                per_channel=True,
+                activation_type=QuantType.QUInt8,
+                weight_type=QuantType.QInt8,
+                nodes_to_exclude=list(kept),
+                calibration_cache_path=self._ranges,
+            )
         return DynamicQuantizer(self._made.read_bytes()).quantize(self._floats)
 
 

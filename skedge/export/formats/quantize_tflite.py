@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Iterable
 from typing import Any
 
-from skedge.export.formats.tflite import quiet
+from skedge.export.formats.quiet import quiet
 from skedge.export.graph import Feed
 
 # What the quantiser calls configurations of a node.

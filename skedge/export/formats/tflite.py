@@ -1,17 +1,12 @@
 """A graph in the TFLite format, of floats."""
 
-import logging
-import os
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import flatbuffers
 import numpy as np
 from torch import Tensor, nn
 
-from skedge.edge_runtime.backends.silence import silence
+from skedge.export.formats.quiet import quiet
 from skedge.export.graph import Graph
 from skedge.skeleton.metadata import KEY
 
@@ -78,18 +73,3 @@ def describe(content: bytes, document: str) -> bytes:
     builder = _Builder(len(content))
     builder.Finish(model.Pack(builder), IDENTIFIER)
     return bytes(builder.Output())
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Quiet for the converter, the quantiser and what they import, which use logging, warnings,
-    stdout and C++'s stderr."""
-    os.environ["LITERT_TORCH_SHOW_PROGRESS"] = "n"
-    before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        with silence(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(before)
