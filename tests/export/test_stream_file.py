@@ -20,6 +20,7 @@ from skedge.export import exporter as exporter_module
 from skedge.export.clip_graph import Deployed, macs
 from skedge.export.exporter import Exporter
 from skedge.export.formats.registry import FORMATS
+from skedge.export.frame_form import StreamingForm
 from skedge.export.frame_graph import StreamingStep
 from skedge.export.verify import ExportError
 from skedge.recipes.distill_settings import student_plan
@@ -355,6 +356,16 @@ def test_what_cannot_stream_is_refused(
     with pytest.raises(InputError, match=words) as caught:
         Exporter(tmp_path / "run", store, streaming=True)
     assert str(caught.value).startswith(str(tmp_path / "run"))
+
+
+@torch.no_grad()
+def test_the_shortest_window_streams() -> None:
+    """Of two frames of features: what is shorter is refused."""
+    data = replace(LIVE, frames=18)
+    streams = StreamingForm(random_classifier(NTU, data, PLAN)).streaming
+    assert streams is not None
+    assert streams.states["state_pool"] == 1
+    compare(PLAN, data, NTU)
 
 
 def test_the_student_on_real_people(utd_first: Store, tmp_path: Path) -> None:
