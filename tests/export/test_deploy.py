@@ -10,7 +10,12 @@ from torch import Tensor
 
 from skedge.export.clip_graph import Deployed, macs
 from skedge.recipes.distill_settings import student_plan
-from skedge.recipes.settings import EncoderSettings, InputSettings
+from skedge.recipes.settings import (
+    EncoderSettings,
+    InputSettings,
+    SttformerSettings,
+    TransformerSettings,
+)
 from skedge.skeleton import InputError, load_layout
 from skedge.skeleton.normalize import Normalization
 from skedge.skeleton.streams import Stream
@@ -102,6 +107,19 @@ def test_three_streams_in_one(fusion: Any) -> None:
         for seed, name in enumerate(weights)
     ]
     compare(Fused(members, list(weights.values())), scenes(4, data))
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        EncoderSettings(backbone="transformer", transformer=TransformerSettings(16, 2, 2)),
+        EncoderSettings(backbone="sttformer", sttformer=SttformerSettings(16, 2)),
+    ],
+    ids=["transformer", "sttformer"],
+)
+def test_an_encoder_that_is_deployed_as_it_was_trained(plan: EncoderSettings) -> None:
+    data = InputSettings(frames=12)
+    compare(random_classifier(NTU, data, plan), scenes(3, data))
 
 
 @pytest.mark.parametrize("backbone", ["gin", "dgcnn"])
