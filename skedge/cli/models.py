@@ -402,8 +402,8 @@ def _predict(args: Any) -> None:
     if args.rate is None:
         print("note: 30 frames a second assumed, see --rate", file=sys.stderr)
     often = f"\t{one.repetitions} times" if (one.repetitions or 0) > 1 else ""
-    label = one.label or "no answer: the clip ended before the first one"
-    print(f"{label}\t{one.confidence:.3f}{often}")
+    late = f"no answer: the clip ended before the first one, which takes {one.first_answer:.2g} s"
+    print(f"{one.label or late}\t{one.confidence:.3f}{often}")
 
 
 def _evaluate_online(args: Any) -> None:

@@ -21,7 +21,7 @@ from functools import cached_property
 
 import numpy as np
 
-from skedge.edge_runtime.window import READY
+from skedge.edge_runtime.window import first_answer
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.metadata import ModelMetadata
 
@@ -170,10 +170,8 @@ def _lag(metadata: ModelMetadata) -> float:
     In training every clip shows as much of its action as an answer waits for (half a window, or the
     warm-up), and a window's class changes where the new action fills that much of it.
     """
-    if metadata.hz is None:
-        return READY * metadata.seconds
-    delay = metadata.streaming.delay if metadata.streaming else 0
-    return (metadata.warm_up + delay) / metadata.hz
+    late = metadata.streaming.delay / metadata.hz if metadata.streaming and metadata.hz else 0.0
+    return first_answer(metadata) + late
 
 
 @dataclass

@@ -13,7 +13,7 @@ from skedge.edge_runtime.events import PATIENCE, QUIET, EventRules, find_events
 from skedge.edge_runtime.learning import HeldOut, hold_out, learn
 from skedge.edge_runtime.recognizer import Recognizer
 from skedge.edge_runtime.taught import Taught, beside, taught_by
-from skedge.edge_runtime.window import READY
+from skedge.edge_runtime.window import first_answer
 from skedge.skeleton.body_check import check_bodies
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.files import check_file
@@ -158,7 +158,7 @@ def _play_all(
         if answered < 2:
             raise InputError(
                 f"{store.path}: expected two clips of {label} in which somebody is seen long enough"
-                f" for an answer ({_least_seconds(recognizer):.1f} s), got {answered} of"
+                f" for an answer ({first_answer(recognizer.metadata):.1f} s), got {answered} of"
                 f" {len(own)}; record it again"
             )
     return {label: [played[i] for i in own] for label, own in clips.items()}
@@ -285,12 +285,6 @@ def play(
         np.array([one.probabilities for one in answers]),
         np.array([one.embedding for one in answers]),
     )
-
-
-def _least_seconds(recognizer: Recognizer) -> float:
-    """Seconds that a model has to see before its first answer."""
-    metadata = recognizer.metadata
-    return metadata.warm_up / metadata.hz if metadata.hz else READY * metadata.seconds
 
 
 def _rate(store: "Store") -> float:

@@ -22,6 +22,11 @@ def longest_gap(metadata: ModelMetadata) -> float:
     return min(metadata.seconds, LONGEST_GAP)
 
 
+def first_answer(metadata: ModelMetadata) -> float:
+    """Seconds that somebody has to be in view before the model's first answer about them."""
+    return metadata.warm_up / metadata.hz if metadata.hz else READY * metadata.seconds
+
+
 class LastSeen:
     """What was last seen of every joint, up to `metadata.seconds` ago; an older value is
     forgotten.

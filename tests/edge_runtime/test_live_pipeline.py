@@ -363,7 +363,12 @@ class TestActions:
                 9,
                 ("nobody's whole body was in view in 9 frames",),
             ),
-            ((Person(1, body(0.0)),), 9, ()),
+            (
+                (Person(1, body(0.0)),),
+                9,
+                ("nobody was in view for long enough: the first answer takes 0.5 s",),
+            ),
+            ((Person(1, body(0.0)),), 20, ()),
             ((Person(1, body(0.0)),), 1, ("a single picture, in which nothing moves",)),
             ((), 1, ("a single picture, in which nothing moves",)),
         ],
@@ -377,7 +382,31 @@ class TestActions:
         assert actions.finish().notes == ()  # before the first frame there is nothing to say
         for number in range(frames):
             assert actions.update(self.observe(*people, seconds=number / 30)).notes == ()
-        assert actions.finish().notes == notes
+        last = actions.finish()
+        assert last.notes + last.unless_stopped == notes
+
+    @pytest.mark.parametrize("stopped", [False, True])
+    def test_who_stops_it_at_once_is_not_told_that_it_was_too_short(
+        self, tmp_path: Path, stopped: bool
+    ) -> None:
+        watched, notes = threading.Event(), []
+
+        def people(seconds: float) -> tuple[Person, ...]:
+            if stopped and seconds == 0.2:
+                watched.set()
+                live.crew.stopping.wait(60)
+            return (Person(1, body(seconds)),)
+
+        actions = Actions(quick_recognizer(tmp_path / "m.onnx"))
+        live = Live(Skeletons(people, 9), None, NTU, actions, every_frame=True)
+        live.tell("note", notes.append)
+        live.start()
+        if stopped:
+            assert watched.wait(60)
+            live.crew.stop()
+        assert live.crew.stopping.wait(60)
+        live.close()
+        assert [one["note"][:18] for one in notes] == ([] if stopped else ["nobody was in view"])
 
     @pytest.mark.parametrize("told", [(), ("wave", "clap")])
     def test_who_is_seen_from_the_hips_up_gets_answers_where_the_model_can(

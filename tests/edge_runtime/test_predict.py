@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from skedge.cli import main
 from skedge.datasets.store import PARTS, StoreWriter
 from skedge.edge_runtime import Recognizer
 from skedge.edge_runtime.scoring.predict import Classes, predict_file, predict_store, understood
@@ -62,6 +63,17 @@ def test_clips_too_short_for_an_answer_are_wrong(model: Path, tmp_path: Path) ->
     assert [prediction.label is None for prediction in report.predictions] == [False, True, True]
     assert report.accuracy <= 1 / 3
     assert "2 clips ended before the first answer" in report.notes[0]
+    assert "which takes 1 s" in report.notes[0]
+
+
+def test_a_file_too_short_for_an_answer_says_how_long_that_takes(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "clip.npy"
+    np.save(path, standing(20))
+    main(["predict", str(model), str(path), "--rate", "30", "--frame-by-frame"])
+    late = "no answer: the clip ended before the first one, which takes 1 s"
+    assert capsys.readouterr().out == f"{late}\t0.000\n"
 
 
 def test_labels_are_matched_by_name(model: Path, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from skedge.edge_runtime.events import Event
 from skedge.edge_runtime.interfaces import Frame, Person
 from skedge.edge_runtime.recognizer import Recognizer, Result
+from skedge.edge_runtime.window import first_answer
 from skedge.skeleton.layout import Layout
 from skedge.skeleton.retarget import retarget
 
@@ -55,6 +56,11 @@ class Answer:
     doing: tuple[Event, ...] = ()
     upper: bool = False
     problem: str = ""
+
+    @property
+    def waits(self) -> bool:
+        """Whether nothing is wrong but that too little of the body was seen yet."""
+        return self.whole and not (self.top or self.problem)
 
     @property
     def text(self) -> str:
@@ -133,13 +139,15 @@ class Happening:
 @dataclass(frozen=True, eq=False)
 class Outlook:
     """What came of an observation: answers, events, large words for whoever looks on, notes to be
-    told once, and whether all is done now."""
+    told once, and whether all is done now. `unless_stopped` are notes for the end of a source that
+    nobody broke off."""
 
     answers: tuple[Answer, ...] = ()
     happenings: tuple[Happening, ...] = ()
     banner: str = ""
     notes: tuple[str, ...] = ()
     finished: bool = False
+    unless_stopped: tuple[str, ...] = ()
 
 
 class Actions:
@@ -164,7 +172,7 @@ class Actions:
         self._begun = 0
         self._noted: set[str] = set()
         self._frames = 0
-        self._met = self._looked_at = False
+        self._met = self._looked_at = self._waited = self._answered = False
         self._first_words = recognizer.notes
         self._zero = 0.0
         # Who is in each of the model's places, and who was in it last.
@@ -185,6 +193,8 @@ class Actions:
         self._frames += 1
         self._met |= len(answers) > 0
         self._looked_at |= any(answer.whole for answer in answers)
+        self._waited |= any(answer.waits for answer in answers)
+        self._answered |= any(answer.top for answer in answers)
         return Outlook(answers, before + self._happenings(events), notes=self._notes(answers))
 
     def _take_over(self) -> tuple[Happening, ...]:
@@ -217,14 +227,20 @@ class Actions:
 
     def finish(self) -> Outlook:
         """End all events that go on: no frame will come any more, or none for a while. Says so if
-        there never was anybody whom the model could look at, or nothing that could move."""
+        there never was anybody whom the model could look at, or not for long enough, or nothing
+        that could move."""
         notes: tuple[str, ...] = ()
+        short: tuple[str, ...] = ()
         if self._frames == 1:
             notes = ("a single picture, in which nothing moves",)
         elif self._frames > 0 and not self._looked_at:
             who = "nobody's whole body" if self._met else "nobody"
             notes = (f"{who} was in view in {self._frames} frames",)
-        return Outlook(happenings=self._happenings(self.recognizer.end_events()), notes=notes)
+        elif self._waited and not self._answered:
+            seconds = first_answer(self.recognizer.metadata)
+            short = (f"nobody was in view for long enough: the first answer takes {seconds:.2g} s",)
+        happenings = self._happenings(self.recognizer.end_events())
+        return Outlook(happenings=happenings, notes=notes, unless_stopped=short)
 
     def _happenings(self, events: Iterable[Event]) -> tuple[Happening, ...]:
         scene = self.recognizer.metadata.persons > 1

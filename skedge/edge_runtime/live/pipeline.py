@@ -237,7 +237,9 @@ class Live:
             elif getattr(self._source, "status", ""):
                 # The camera is lost, maybe for hours: nobody goes on waving meanwhile.
                 self._announce(Outlook(happenings=self._consumer.finish().happenings))
-        self._announce(self._consumer.finish())
+        stopped = self.crew.stopping.is_set()
+        last = self._consumer.finish()
+        self._announce(last if stopped else replace(last, notes=last.notes + last.unless_stopped))
         self.followed.set()
         self._done("action")
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from skedge.datasets.persons import choose
 from skedge.edge_runtime.recognizer import Recognizer
+from skedge.edge_runtime.window import first_answer
 from skedge.skeleton.body_check import check_bodies
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.layout import Layout, check_joint_count, load_layout
@@ -31,6 +32,7 @@ class Prediction:
     `truth` is the clip's own label, None where it has none. Frame by frame the answer is the clip's
     last; `mean_label` is that of the mean of all its answers. `notes` say what looks wrong about
     the clip, `repetitions` how often the movement is repeated, None where nobody counted.
+    `first_answer` is how many seconds of somebody the model sees before it is ready.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Prediction:
     mean_label: str | None = None
     notes: tuple[str, ...] = ()
     repetitions: int | None = None
+    first_answer: float = 0.0
 
     @property
     def right(self) -> bool:
@@ -150,7 +153,10 @@ def predict_store(
         )
     late = sum(prediction.label is None for prediction in predictions) - len(problems)
     if late:
-        notes.append(f"{counted(late, 'clip')} ended before the first answer, and counted as wrong")
+        notes.append(
+            f"{counted(late, 'clip')} ended before the first answer, which takes"
+            f" {first_answer(recognizer.metadata):.2g} s, and counted as wrong"
+        )
     last = float(np.mean([one.right for one in predictions]))
     mean = float(np.mean([one.mean_label == one.truth for one in predictions]))
     return Report(last, predictions, tuple(notes), mean_accuracy=mean if frame_by_frame else None)
@@ -238,7 +244,12 @@ def predict_file(
         recognizer, clip=clip, rate=rate, frame_by_frame=frame_by_frame, name=str(path), truth=None
     )
     counted = recognizer.repetitions(clip, rate, answer.label)
-    return replace(answer, notes=(*recognizer.notes, *notes), repetitions=counted)
+    return replace(
+        answer,
+        notes=(*recognizer.notes, *notes),
+        repetitions=counted,
+        first_answer=first_answer(recognizer.metadata),
+    )
 
 
 def own_protocol(recognizer: Recognizer, store: "Store") -> str | None:
