@@ -19,6 +19,7 @@ from skedge.cli.options import stop
 from skedge.cli.wrong import explain
 from skedge.recipes.ranges import check_value
 from skedge.skeleton.errors import InputError, reason
+from skedge.skeleton.files import FULL
 from skedge.skeleton.install import EXTRAS, install_hint
 
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
@@ -180,7 +181,9 @@ def _run_command(arguments: list[str]) -> None:
             raise
         stop(130, f"interrupted{_GOES_ON.get(name, '')}")
     except OSError as error:
-        stop(2, f"{error.filename or name}: {reason(error)}")
+        full = error.filename is not None and error.errno in FULL
+        more = f"; make room there{_GOES_ON.get(name, ', or write elsewhere')}" if full else ""
+        stop(2, f"{error.filename or name}: {reason(error)}{more}")
     except RuntimeError as error:
         code = {"ExportError": 3, "LiveError": 1, "OwnCodeError": 1}.get(type(error).__name__)
         if code is None:

@@ -23,7 +23,7 @@ from skedge.export.quantize import ENOUGH, WEIGHTS_ENOUGH, Quantizer, leave_wors
 from skedge.export.verify import FEWEST_CLIPS, MOST_CLIPS, ExportError, choose, moved, verify
 from skedge.recipes.recipe import Precision
 from skedge.skeleton import InputError
-from skedge.skeleton.files import check_file, write_whole
+from skedge.skeleton.files import check_file, named, write_whole
 from skedge.skeleton.metadata import ModelMetadata
 from skedge.teacher.networks.classifier import Network
 from skedge.teacher.runs.folder import Card, read_metrics
@@ -88,7 +88,8 @@ class Exporter:
         check_file(file)
         document = replace(self._metadata, precision=precision, file_sha256=OPEN).to_json()
         clips, truth, expected = self._held_out
-        model, left = self._model(suffix, precision)
+        with named(Path(tempfile.gettempdir())):  # where graphs are converted
+            model, left = self._model(suffix, precision)
         found: dict[str, Any] = {}
 
         def write(draft: Path) -> None:

@@ -49,21 +49,30 @@ def write_whole(path: Path, write: Callable[[Path], Any]) -> None:
         raise
     with made as room:
         draft = Path(room) / path.name
-        try:
+        with named(path, draft=Path(room)):
             write(draft)
             usual = Path(room) / f"{path.name}.new"
             usual.touch()
             mode = usual.stat().st_mode
-            if draft.stat().st_mode != mode:  # safetensors makes files that nobody else may read
+            if draft.stat().st_mode != mode:  # a library may make files that nobody else may read
                 draft.chmod(mode)
             with draft.open("rb") as content:
                 os.fsync(content.fileno())
             os.replace(draft, path)
-        except OSError as error:
-            # Python does not say which file a full disk had no room for.
-            if error.errno in FULL and error.filename in (None, str(draft)):
-                error.filename = str(path)
-            raise
+
+
+@contextmanager
+def named(path: Path, draft: Path | None = None) -> Iterator[None]:
+    """Errors of the disk in the block name `path` where they name no file, or one in the folder
+    `draft`: Python does not say which file a full disk had no room for, and nobody has named those
+    of a draft."""
+    try:
+        yield
+    except OSError as error:
+        names = [Path(os.fsdecode(one)) for one in (error.filename, error.filename2) if one]
+        if not names or (draft is not None and any(draft in one.parents for one in names)):
+            error.filename, error.filename2 = str(path), None
+        raise
 
 
 def check_folder(folder: Path) -> None:

@@ -30,6 +30,7 @@ from torch import Tensor, nn
 from skedge.datasets.store import Store
 from skedge.recipes.settings import ComputeSettings, OptimSettings
 from skedge.skeleton import InputError
+from skedge.skeleton.files import named
 from skedge.teacher.processes import environment_of, train_in_all
 from skedge.teacher.runs.folder import CHECKPOINT, Run
 
@@ -275,7 +276,8 @@ def fit(
         checkpoint=checkpoint if goes_on else None,
     )
     try:
-        trainer = train_in_all(train, compute)
+        with named(folder):
+            trainer = train_in_all(train, compute)
     except LostError:
         checkpoint.unlink(missing_ok=True)
         raise

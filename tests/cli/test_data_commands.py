@@ -1,5 +1,6 @@
 """The commands on data: what is damaged, hostile or interrupted."""
 
+import errno
 import json
 import os
 import pickle
@@ -50,6 +51,21 @@ def test_a_pickle_that_runs_code_runs_nothing(tmp_path: Path, refused: Refused) 
     )
     assert not (tmp_path / "ran").exists()
     assert not (tmp_path / "store").exists()
+
+
+def test_a_full_disk_names_the_store_and_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: Refused
+) -> None:
+    """It said `data synth: No space left on device`."""
+
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("skedge.datasets.store.packed._sync", full)
+    store = tmp_path / "store"
+    said = f"skedge: {store}: No space left on device; make room there, or write elsewhere\n"
+    refused("data", "synth", store, "--subjects", 3, "--clips", 1, words=[said])
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_truncated_store(store: Path, tmp_path: Path, refused: Refused) -> None:

@@ -20,6 +20,7 @@ from skedge.datasets.store.splits import (
     subset,
 )
 from skedge.skeleton import InputError, load_layout
+from tests.full import no_room_for
 
 RNG = np.random.default_rng(0)
 LABELS = np.repeat(np.arange(6), [100, 200, 5, 1, 40, 60])
@@ -84,6 +85,16 @@ def test_splits_are_added_to_a_store(store: Path, tmp_path: Path) -> None:
         [9],
     )
     assert check(opened) == []
+
+
+def test_a_split_that_has_no_room_leaves_the_store_as_it_was(store: Path) -> None:
+    """NumPy wrote what had room and said nothing: the store was damaged."""
+    before = (store / "splits.npy").read_bytes()
+    size = len(before) + len(Store(store))  # a byte more for each clip
+    with pytest.raises(OSError, match="File too large") as refused, no_room_for(size):
+        add_subset(store, "xsub-10", "xsub", 0.1)
+    assert refused.value.filename == str(store / "splits.npy")
+    assert (store / "splits.npy").read_bytes() == before
 
 
 def test_wrong_splits(store: Path, tmp_path: Path) -> None:

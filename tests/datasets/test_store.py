@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from skedge.datasets.store import Store, StoreWriter
 from skedge.datasets.store.check import check
 from skedge.skeleton import InputError, load_layout
+from tests.full import no_room_for
 
 NTU = load_layout("ntu25")
 LABELS = ("wave", "clap", "bow")
@@ -211,6 +212,52 @@ def test_an_exception_leaves_nothing(tmp_path: Path, error: type[BaseException])
     with pytest.raises(error):
         _interrupted(_writer(tmp_path / "store"), error)
     assert list(tmp_path.iterdir()) == []
+
+
+LONG = "x" * 200
+
+
+def _large(path: Path, file: str, **changes: Any) -> None:
+    """Write a store whose largest file is that one."""
+    wordy = [*LABELS, *(f"{number}{LONG * 9}" for number in range(20))]
+    labels = wordy if file == "store.json" else LABELS
+    with _writer(path, labels=labels, **changes) as writer:
+        for i in range(len(writer.names), 4):
+            name = f"{i}{LONG}" if file == "index.npy" else f"clip {i}"
+            many = [(0, 0, 1)] * 200 if file == "intervals.npy" else []
+            frames = 40 if file == "joints.npy" else 1
+            writer.add(name, _clip(i, frames=frames), label=0, intervals=many)
+            writer.checkpoint("")
+        writer.protocol("all", lambda index: np.ones(len(index), np.int8))
+        writer.attach("more.json", lambda: LONG * 50 if file == "more.json" else "")
+
+
+@pytest.mark.parametrize("resume", [None, "four clips"])
+@pytest.mark.parametrize(
+    "file", ["joints.npy", "index.npy", "intervals.npy", "more.json", "store.json"]
+)
+def test_a_full_disk_names_the_store_and_leaves_nothing_but_what_goes_on(
+    tmp_path: Path, file: str, resume: str | None
+) -> None:
+    """It read `data synth: No space left on device`, and a hidden folder stayed on the full disk.
+    Of an index NumPy wrote what had room, and said nothing. An import began anew after the rest
+    of its files had no room."""
+    _large(tmp_path / "whole", file)
+    sizes = {one.name: one.stat().st_size for one in (tmp_path / "whole").iterdir()}
+    assert file == max(sizes, key=lambda name: sizes[name])
+    store = tmp_path / "stores" / "store"
+    with pytest.raises(OSError, match="File too large") as refused, no_room_for(sizes[file]):
+        _large(store, file, resume=resume)
+    assert refused.value.filename == str(store)
+    left = [one.name for one in tmp_path.glob("stores/*")]
+    assert left == ([".store.import.partial"] if resume else [])
+    assert store.parent.exists() == bool(resume)
+    if resume:
+        with _writer(store, resume=resume) as writer:
+            done = 3 if file == "joints.npy" else 4
+            assert len(writer.restored) == done
+            writer.add("another", _clip(9), label=0)
+        assert len(Store(store)) == done + 1
 
 
 def test_nothing_stands_at_the_path_until_the_end(tmp_path: Path) -> None:

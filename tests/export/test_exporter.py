@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+import tempfile
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from skedge.teacher.runs.load import load_classifier
 from skedge.teacher.runs.seen import Seen
 from tests.export.conftest import DATA, PLAN
 from tests.export.exported_files import Exported
+from tests.full import no_room_for
 from tests.teacher.tiny import INPUT, make_store, scenes, write_classifier
 
 
@@ -78,6 +80,18 @@ def test_a_file_says_what_its_accuracy_is_of(store: Store, tmp_path: Path) -> No
     accuracy = Recognizer.load(tmp_path / "model.onnx").metadata.accuracy
     assert accuracy == {"top1": 50.0, "protocol": "xsub-val", **measured}
     assert _accuracy(accuracy) == "50.0 % (xsub-val, val)"
+
+
+def test_a_conversion_that_has_no_room_names_the_folder_of_what_passes(
+    store: Store, tmp_path: Path
+) -> None:
+    """It was `export: No space left on device`, which /tmp had none of."""
+    write_classifier(tmp_path / "run", store, DATA, PLAN)
+    exporter = Exporter(tmp_path / "run", store)
+    with pytest.raises(OSError, match="File too large") as refused, no_room_for(1000):
+        exporter.write(tmp_path / "model.onnx")
+    assert refused.value.filename == tempfile.gettempdir()
+    assert not (tmp_path / "model.onnx").exists()
 
 
 def test_a_file_knows_which_clips_trained_it(store: Store, tmp_path: Path) -> None:

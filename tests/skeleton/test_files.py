@@ -1,6 +1,7 @@
 """Files are complete or absent, whatever interrupts their writing."""
 
 import errno
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from skedge.skeleton import InputError
 from skedge.skeleton.files import exchange, locked, read_json, write_json, write_text, write_whole
 from skedge.skeleton.markdown import table
+from tests.full import no_room_for
 
 
 def test_an_interrupted_write_leaves_the_old_file(tmp_path: Path) -> None:
@@ -71,6 +73,22 @@ def test_a_full_disk_names_the_file_that_it_has_no_room_for(tmp_path: Path) -> N
         write_whole(tmp_path / "model.onnx", full)
     assert refused.value.filename == str(tmp_path / "model.onnx")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_copy_that_has_no_room_names_where_it_was_to_go(tmp_path: Path) -> None:
+    """`model update` said that the new model had no room, which lies on another disk."""
+    new = tmp_path / "new.onnx"
+    new.write_bytes(bytes(100_000))
+    place = tmp_path / "place" / "model.onnx"
+    with pytest.raises(OSError, match="File too large") as refused, no_room_for(50_000):
+        write_whole(place, lambda draft: shutil.copyfile(new, draft))
+    assert refused.value.filename == str(place)
+
+
+def test_an_error_of_another_file_keeps_its_name(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError) as refused:
+        write_whole(tmp_path / "copy", lambda _: (tmp_path / "none").read_bytes())
+    assert refused.value.filename == str(tmp_path / "none")
 
 
 def test_two_folders_change_places(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ from skedge.teacher.runs.folder import (
     write_run,
 )
 from skedge.teacher.runs.load import load_classifier, load_encoder
+from tests.full import no_room_for
 from tests.teacher.tiny import INPUT, PLAN, equal, random_classifier, state, write_classifier
 
 
@@ -70,6 +71,18 @@ def test_a_layout_of_ones_own_travels_with_the_weights(tmp_path: Path) -> None:
     card = Card("classifier", layout, ("a", "b", "c"), INPUT, PLAN, 1.0, {})
     write_run(tmp_path, random_classifier(layout), card, recipe=Recipe(), metrics={})
     assert load_classifier(tmp_path)[1].layout.to_dict() == layout.to_dict()
+
+
+def test_weights_that_have_no_room_are_named(tmp_path: Path) -> None:
+    """It was a traceback: safetensors has errors of its own."""
+    layout = load_layout("ntu25")
+    card = Card("classifier", layout, ("a", "b", "c"), INPUT, PLAN, 1.0, {})
+    network = random_classifier(layout)
+    write_run(tmp_path / "whole", network, card, recipe=Recipe(), metrics={})
+    size = (tmp_path / "whole" / WEIGHTS).stat().st_size
+    with pytest.raises(OSError, match="File too large") as refused, no_room_for(size):
+        write_run(tmp_path / "run", network, card, recipe=Recipe(), metrics={})
+    assert refused.value.filename == str(tmp_path / "run" / WEIGHTS)
 
 
 def test_a_damaged_weights_file_is_refused(run: Path) -> None:

@@ -34,6 +34,7 @@ from skedge.teacher.training import (
     seeded,
     warmup_cosine,
 )
+from tests.full import no_room_for
 from tests.teacher.tiny import COMPUTE, INPUT, PLAN, equal, motion, optim, state
 
 NTU = load_layout("ntu25")
@@ -130,6 +131,13 @@ def test_too_few_clips_for_a_step_are_refused(tmp_path: Path) -> None:
     nothing = DataLoader(_points(3), 4, drop_last=True, collate_fn=lambda batch: batch)
     with pytest.raises(InputError, match="too few clips"):
         fit(Line(optim(epochs=2)), nothing, Run(tmp_path, Recipe(compute=COMPUTE)), title="Line")
+
+
+def test_a_training_whose_checkpoint_has_no_room_names_the_folder(tmp_path: Path) -> None:
+    """It was `pretrain: No space left on device`."""
+    with pytest.raises(OSError, match="File too large") as refused, no_room_for(1000):
+        train(Line(optim(epochs=2)), tmp_path / "run")
+    assert refused.value.filename == str(tmp_path / "run")
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd"])

@@ -13,6 +13,7 @@ import secrets
 import shutil
 import zlib
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
 from io import BytesIO
 from numbers import Real
@@ -24,7 +25,7 @@ import numpy as np
 
 from skedge.datasets.store.journal import Journal
 from skedge.skeleton.errors import InputError, reason
-from skedge.skeleton.files import exchange
+from skedge.skeleton.files import absent, exchange, named, remove_empty
 from skedge.skeleton.layout import Layout, check_joint_count
 from skedge.skeleton.prepare import unmasked
 from skedge.skeleton.text import counted
@@ -112,6 +113,7 @@ class StoreWriter:
         self._documents: dict[str, Callable[[], Any]] = {}
         self.restored: list[Any] = []
         self._protocols: dict[str, Division] = {}
+        self._made: list[Path] = []
         if not self._labels or len(set(self._labels)) != len(self._labels):
             raise InputError(
                 f"{path}: expected at least one label, each of them once, got {len(self._labels)}"
@@ -126,10 +128,15 @@ class StoreWriter:
         try:
             if self._journal and self._restore(self._journal):
                 return self
+            self._made = absent(self.path.parent)
             self._partial.mkdir(parents=True)
-            if self._journal:
-                self._journal.start(self._partial)
-            self._file: BinaryIO = open(self._partial / "joints.npy", "wb")
+            try:
+                if self._journal:
+                    self._journal.start(self._partial)
+                self._file: BinaryIO = open(self._partial / "joints.npy", "wb")
+            except OSError:
+                self._remove()
+                raise
         except OSError as error:
             raise InputError(
                 f"{self.path}: expected a place where a store can be written, got: {reason(error)}"
@@ -143,14 +150,25 @@ class StoreWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        failed = error
         try:
             if kind is None:
-                self._finish()
+                with named(self.path, draft=self._partial):
+                    self._finish()
+        except BaseException as broken:
+            failed = broken
+            raise
         finally:
-            self._file.close()
-            interrupted = error is not None and not isinstance(error, InputError)
+            with suppress(OSError):  # what the disk had no room for a moment ago
+                self._file.close()
+            interrupted = failed is not None and not isinstance(failed, InputError)
             if not (self._journal and interrupted):
-                shutil.rmtree(self._partial, ignore_errors=True)
+                self._remove()
+
+    def _remove(self) -> None:
+        """Leave nothing of what is unfinished."""
+        shutil.rmtree(self._partial, ignore_errors=True)
+        remove_empty(self._made)
 
     def add(
         self,
@@ -177,7 +195,8 @@ class StoreWriter:
         infinite = np.isinf(rows)
         if infinite.any():
             rows = np.where(infinite, np.float32(np.nan), rows)
-        self._file.write(rows.data)
+        with named(self.path):
+            self._file.write(rows.data)
         persons, frames = rows.shape[:2]
         self._clips.append(
             (name, *numbers.values(), self._rows, frames, persons, zlib.crc32(rows.data))
@@ -243,10 +262,13 @@ class StoreWriter:
 
     def clip(self, number: int) -> np.ndarray:
         """Joints (M, T, V, 3) of a clip that was added, by its number from 0."""
-        self._file.flush()
         offset, frames, persons = self._clips[number][5:8]
         shape = (persons, frames, len(self.layout), 3)
-        with open(self._partial / "joints.npy", "rb") as file:
+        with (
+            named(self.path, draft=self._partial),
+            open(self._partial / "joints.npy", "rb") as file,
+        ):
+            self._file.flush()
             file.seek(self._end(offset))
             content = file.read(self._end(persons * frames) - self._end(0))
         return np.frombuffer(content, "<f4").reshape(shape)
@@ -255,8 +277,9 @@ class StoreWriter:
         """Make sure that an interrupted writer can go on from here; `note` is any JSON document,
         see `restored`."""
         if self._journal is not None:
-            _sync(self._file)
-            self._journal.append(self._clips, self._intervals, self._rows, note=note)
+            with named(self.path, draft=self._partial):
+                _sync(self._file)
+                self._journal.append(self._clips, self._intervals, self._rows, note=note)
 
     def attach(self, name: str, document: Callable[[], Any]) -> None:
         """Put a JSON document beside the arrays under that file name; it is made last, once the
@@ -325,8 +348,6 @@ class StoreWriter:
             self._save("splits.npy", self._split(index))
         if self._intervals:
             self._save("intervals.npy", np.array(self._intervals, dtype=_INTERVAL))
-        if self._journal is not None:
-            self._journal.remove()
         for name, content in self._documents.items():
             (self._partial / name).write_text(
                 json.dumps(content(), indent=1) + "\n", encoding="utf-8"
@@ -342,6 +363,9 @@ class StoreWriter:
         with open(self._partial / "store.json", "wb") as file:
             file.write(json.dumps(document, indent=1).encode())
             _sync(file)
+        if self._journal is not None:
+            self._journal.remove()
+            self._journal = None  # there is nothing to go on with
         _sync_folder(self._partial)
         self._publish()
         _sync_folder(self.path.parent)
@@ -360,7 +384,7 @@ class StoreWriter:
 
     def _save(self, name: str, array: np.ndarray) -> None:
         with open(self._partial / name, "wb") as file:
-            np.save(file, array, allow_pickle=False)
+            file.write(npy(array))
             _sync(file)
 
     def _publish(self) -> None:
@@ -604,6 +628,14 @@ class Store:
 
     def _damaged(self, name: str, reason: str) -> InputError:
         return InputError(f"{self.path / name}: a damaged store: {reason}; import it again")
+
+
+def npy(array: np.ndarray) -> bytes:
+    """The content of an .npy file. NumPy's own way into a file says nothing of its last bytes where
+    the disk is full."""
+    buffer = BytesIO()
+    np.save(buffer, array, allow_pickle=False)
+    return buffer.getvalue()
 
 
 def _sync(file: BinaryIO) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 
 from skedge.datasets.store import PARTS, Store
 from skedge.datasets.store.lock import only_one
+from skedge.datasets.store.packed import npy
 from skedge.skeleton.errors import InputError, reason
 from skedge.skeleton.files import write_json, write_whole
 
@@ -222,7 +223,7 @@ def add(path: Path | str, make: Callable[[Store], dict[str, np.ndarray]]) -> Non
         }
         # The splits first: a store may hold more of them than store.json names, should this be
         # interrupted between.
-        write_whole(path / "splits.npy", lambda draft: np.save(draft, splits, allow_pickle=False))
+        write_whole(path / "splits.npy", lambda draft: draft.write_bytes(npy(splits)))
         write_json(path / "store.json", document, indent=1)
 
 

@@ -17,7 +17,7 @@ all frames.
 
 from pathlib import Path
 
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -92,7 +92,7 @@ class SkeletonMAE(OneEncoder):
         reconstructions need."""
         state = self.decoder.state_dict() | self.masked_norms
         weights = {name: tensor.contiguous() for name, tensor in state.items()}
-        write_whole(folder / DECODER, lambda path: save_file(weights, path))
+        write_whole(folder / DECODER, lambda path: path.write_bytes(save(weights)))
 
 
 def norms_of(encoder: nn.Module) -> dict[str, Tensor]:

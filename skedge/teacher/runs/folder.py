@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import yaml
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from skedge.recipes.recipe import Recipe
@@ -103,7 +103,8 @@ def write_run(
     weights = {name: tensor.contiguous() for name, tensor in module.state_dict().items()}
     write_text(folder / RECIPE, yaml.safe_dump(recipe.sections(), sort_keys=False))
     write_whole(
-        folder / WEIGHTS, lambda path: save_file(weights, path, {"skedge": json.dumps(document)})
+        folder / WEIGHTS,
+        lambda path: path.write_bytes(save(weights, {"skedge": json.dumps(document)})),
     )
     write_metrics(folder, metrics)
     (folder / CHECKPOINT).unlink(missing_ok=True)
