@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from http.client import HTTPConnection
+from importlib.resources import files
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
@@ -22,7 +23,7 @@ pytest.importorskip("cv2", reason="needs OpenCV: pip install 'skedge[live]'")
 from skedge.edge_runtime import Recognizer, teach
 from skedge.edge_runtime.live import Live, lessons, model_watch
 from skedge.edge_runtime.live.actions import Actions, Observation, Outlook
-from skedge.edge_runtime.live.control import Control
+from skedge.edge_runtime.live.control import MOST_PEOPLE, Control
 from skedge.edge_runtime.live.lessons import Lessons
 from skedge.edge_runtime.live.mailbox import Newest
 from skedge.edge_runtime.live.model_watch import ModelFile, watch
@@ -317,6 +318,11 @@ def test_a_recording_may_be_given_up(room: Room) -> None:
     ]
 
 
+def test_the_page_offers_as_many_people_as_may_be_looked_for() -> None:
+    page = files("skedge.edge_runtime.live.page").joinpath("index.html").read_text("utf-8")
+    assert f'id="number" type="number" min="1" max="{MOST_PEOPLE}"' in page
+
+
 @pytest.mark.parametrize(
     ("wanted", "message"),
     [
@@ -324,6 +330,7 @@ def test_a_recording_may_be_given_up(room: Room) -> None:
         ({"threshold": True}, "from 0 to 1"),
         ({"threshold": "0.5"}, "from 0 to 1"),
         ({"people": 0}, "from 1 to 8"),
+        ({"people": 9}, "from 1 to 8"),
         ({"people": 2.0}, "from 1 to 8"),
         ({"recording": 1}, "true or false"),
         ({"lesson": "teach"}, "expected an object"),

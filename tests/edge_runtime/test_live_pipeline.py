@@ -216,6 +216,32 @@ def test_what_broke_first_is_told_where_the_recording_breaks_too() -> None:
         live.close()
 
 
+@pytest.mark.parametrize("hangs", [True, False])
+def test_a_source_that_does_not_close_leaves_the_recording_whole(
+    monkeypatch: pytest.MonkeyPatch, hangs: bool
+) -> None:
+    """Only SIGKILL ended it, and a film was left as .partial."""
+    monkeypatch.setattr("skedge.edge_runtime.live.pipeline.CLOSING", 0.1)
+    opened = threading.Event()
+
+    class Bad(Pictures):
+        def close(self) -> None:
+            super().close()
+            if not hangs:
+                raise OSError("the bus is gone")
+            opened.wait()
+
+    source, painter = Bad(rate=200), Painter()
+    live = Live(source, Pose(), NTU, Watcher(), painter=painter, name="camera 0")
+    live.start()
+    said = "^camera 0: it is not closed after 0.1 s" if hangs else "^camera: OSError: the bus"
+    with pytest.raises(LiveError, match=said):
+        live.close()
+    assert painter.closed
+    opened.set()
+    wait_until(lambda: not threads())
+
+
 def test_persons_numbers_of_any_integer_kind_are_plain_json() -> None:
     numbers: Any = np.array([4, 5])
     answer, happening = (

@@ -545,6 +545,24 @@ def test_an_error_of_the_camera_is_one_line(
     assert capsys.readouterr().err == "skedge: camera: ZeroDivisionError: division by zero\n"
 
 
+def test_a_camera_that_does_not_close_is_one_line(
+    room: Path,
+    fake_sources: SimpleNamespace,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("skedge.edge_runtime.live.pipeline.CLOSING", 0.1)
+    closes = threading.Event()
+    fake_sources.source = Skeletons(lambda seconds: (Person(1, body(seconds)),), 60)
+    fake_sources.source.close = closes.wait
+    with pytest.raises(SystemExit) as ended:
+        main(["live", "--model", str(room / "m.onnx"), "--no_page", "--every_frame"])
+    closes.set()
+    assert ended.value.code == 1
+    said = "skedge: 0: it is not closed after 0.1 s; unplug it where nothing can open it again\n"
+    assert capsys.readouterr().err == said
+
+
 def test_a_camera_that_is_not_there_is_one_line(room: Path, fake_sources: SimpleNamespace,
                                                 capsys: pytest.CaptureFixture[str]) -> None:  # fmt: skip
     with pytest.raises(SystemExit) as ended:
@@ -559,7 +577,7 @@ def test_a_camera_that_is_not_there_is_one_line(room: Path, fake_sources: Simple
      (["--record", "film.gif"], "--record"), (["--record-poses", "seen.txt"], "--record-poses"),
      (["--patience", "0"], "patience"), (["--taught", "none.json"], "none.json"),
      (["--host", "no address", "--port", "0"], "--host"), (["--host", "", "--port", "0"], "--host"),
-     (["--people", "-3"], "--people"), (["--people", "0"], "--people"),
+     (["--people", "-3"], "--people"), (["--people", "0"], "--people"), (["--people", "9"], "--people"),
      (["--record", "film.avi", "--segment", "0"], "--segment"),
      (["--record", "film.avi", "--record-limit", "0"], "--record-limit")],
 )  # fmt: skip

@@ -15,7 +15,7 @@ import numpy as np
 from skedge.edge_runtime.interfaces import Frame, PoseEstimator, Source
 from skedge.edge_runtime.live.actions import Answer, Observation, Outlook
 from skedge.edge_runtime.live.control import Control
-from skedge.edge_runtime.live.crew import Crew
+from skedge.edge_runtime.live.crew import Crew, LiveError
 from skedge.edge_runtime.live.machine import health
 from skedge.edge_runtime.live.mailbox import Mailbox, Newest
 from skedge.edge_runtime.live.pulse import Pulse
@@ -30,6 +30,8 @@ STATE_SECONDS = 0.1
 FIGURES_SECONDS = 1.0
 # Answers this old are nobody's any more: the camera was lost, or stands still.
 STALE_SECONDS = 2.0
+# What a driver may take to close a camera; some never return.
+CLOSING = 5.0
 
 
 class Consumer(Protocol):
@@ -148,20 +150,32 @@ class Live:
 
     def close(self) -> None:
         """End all threads, then the source and the recording. Raises the error of a thread, if
-        there was one."""
+        there was one, and `LiveError` where the source does not close within `CLOSING` seconds."""
         self.crew.stop()
         self.states.close()
         late = self.crew.join(1.0)
-        # Only a camera's driver can still be at work: closing the source is what may free it.
-        self._source.close()
-        if late:
-            self.crew.join()
         try:
-            if self._painter is not None:
-                self._painter.close()
+            # Only a camera's driver can still be at work: closing the source is what may free it.
+            self._close_source()
+            if late:
+                self.crew.join()
         finally:
-            # What broke first says more than what it left the recording in.
-            self.crew.raise_error()
+            try:
+                if self._painter is not None:
+                    self._painter.close()
+            finally:
+                # What broke first says more than what it left the recording in.
+                self.crew.raise_error()
+
+    def _close_source(self) -> None:
+        ending = Crew()
+        ending.start("camera", self._source.close)
+        if ending.join(CLOSING):
+            raise LiveError(
+                f"{self.name}: it is not closed after {CLOSING:g} s; unplug it where nothing can"
+                " open it again"
+            )
+        ending.raise_error()
 
     def state(self) -> dict[str, Any]:
         """The present state as plain JSON types: answers, rates (Hz), latencies (ms), dropped

@@ -17,7 +17,7 @@ from skedge.datasets.store.lock import only_one
 from skedge.datasets.store.rewrite import append, check
 from skedge.edge_runtime.interfaces import PoseEstimator, Source
 from skedge.edge_runtime.live.actions import Actions
-from skedge.edge_runtime.live.control import Control
+from skedge.edge_runtime.live.control import MOST_PEOPLE, Control
 from skedge.edge_runtime.live.lessons import Lessons
 from skedge.edge_runtime.live.machine import share_heaps
 from skedge.edge_runtime.live.mailbox import Newest
@@ -88,10 +88,11 @@ def open_camera(
     nothing else needs. Or the estimator is what `module:function` makes, as for `load_hook`, called
     with the number of people. With `fast` a film or clip plays as fast as it is taken. `recorded`
     are the `rate` and `layout` of skeletons in a file, as `open_source` takes them. Raises
-    `InputError` where source or estimator is not to be had, and for fewer people than one.
+    `InputError` where source or estimator is not to be had, and for fewer people than one or more
+    than `MOST_PEOPLE`.
     """
-    if people < 1:
-        raise InputError(f"--people: expected a number from 1, got {people}")
+    if not 1 <= people <= MOST_PEOPLE:
+        raise InputError(f"--people: expected a number from 1 to {MOST_PEOPLE}, got {people}")
     named = estimator is None or estimator in ("lite", "full")
     form = "lite, full or module:function, such as mine:Mine"
     make = None if named else load_hook(str(estimator), "--pose", form=form)
