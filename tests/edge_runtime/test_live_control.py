@@ -33,6 +33,7 @@ from skedge.edge_runtime.live.server import Feeds, Page
 from skedge.edge_runtime.live.view import View
 from skedge.edge_runtime.taught import Taught, beside
 from tests.edge_runtime.waiting import wait_until
+from tests.full import no_room_for
 
 TOKEN = "let-me-in-please"
 
@@ -252,6 +253,18 @@ def test_who_is_never_in_view_for_long_may_record_something_else(tmp_path: Path)
     assert alone.notes == [f"own actions: {document['problem']}"]
     alone.lessons.record("bow", 1)
     assert alone.lessons.document()["problem"] == ""
+
+
+def test_clips_that_have_no_room_are_said_to_have_none_and_where(tmp_path: Path) -> None:
+    """It read `own actions: No space left on device`."""
+    alone = Alone(tmp_path)
+    alone.lessons.record("ring", 1)
+    alone.look(20)
+    alone.lessons.close()
+    with no_room_for(1000):
+        alone.lessons.run()
+    assert alone.notes == [f"own actions: {alone.lessons.store}: File too large"]
+    assert not alone.lessons.store.exists()
 
 
 def test_clips_that_are_done_are_kept_when_skedge_ends_before_the_others(tmp_path: Path) -> None:

@@ -127,8 +127,10 @@ class Lessons:
             problem = ""
             try:
                 job()
-            except (InputError, OSError) as error:
-                problem = reason(error)
+            except InputError as error:
+                problem = str(error)
+            except OSError as error:
+                problem = f"{error.filename or self.store}: {reason(error)}"
             except Exception as error:  # a device that is left alone goes on without it
                 problem = f"{type(error).__name__}: {error}"
             self._end(problem)
