@@ -502,7 +502,10 @@ class TestActions:
             people = (Person(3, body(number / 30)),) if number < 60 else ()
             outlook = actions.update(self.observe(*people, seconds=number / 30))
             found += [happening.document() for happening in outlook.happenings]
-            doing += [event for one in outlook.answers for event in one.document()["doing"]]
+            going = [event for one in outlook.answers for event in one.document()["doing"]]
+            for one in going:
+                assert 0 <= one["length"] <= number / 30 - one["start"] + 0.002
+            doing += going
         found += [happening.document() for happening in actions.finish().happenings]
         begun = {one["id"]: one for one in found if one["phase"] == "begun"}
         ended = {one["id"]: one for one in found if one["phase"] == "ended"}
@@ -523,6 +526,19 @@ class TestActions:
         assert {(one["event"], one["start"]) for one in doing} == {
             (one["event"], one["start"]) for one in begun.values()
         }
+
+    def test_a_threshold_holds_from_the_next_frame_on(self, tmp_path: Path) -> None:
+        actions = Actions(quick_recognizer(tmp_path / "m.onnx"))
+        begun = []
+        for number in range(180):
+            if number % 60 == 0:
+                actions.threshold = (1.0, 0.0, 1.0)[number // 60]
+            outlook = actions.update(
+                self.observe(Person(1, body(number / 30)), seconds=number / 30)
+            )
+            begun += [number for one in outlook.happenings if not one.event.ended]
+        assert begun
+        assert {number // 60 for number in begun} == {1}
 
     def test_the_time_of_the_day_is_that_of_the_action(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -575,6 +591,13 @@ class TestActions:
             assert [answer.id for answer in outlook.answers] == [None]
         places = [[float(person[0, 0]) for person in given] for given in seen]
         np.testing.assert_equal(places, [[1, 2], [1, 2], [np.nan, 2], [3, 2], [3, 2]])
+
+    def test_a_scene_that_everybody_leaves_has_no_answer(self, tmp_path: Path) -> None:
+        actions = Actions(Recognizer.load(quick_model(tmp_path / "m.onnx", persons=2)))
+        for number, here in enumerate((False, True, False)):
+            people = (Person(1, body(0.0)),) if here else ()
+            outlook = actions.update(self.observe(*people, seconds=number / 30))
+            assert [answer.id for answer in outlook.answers] == [None] * here
 
     def test_who_takes_a_place_in_the_scene_does_not_get_the_limbs_of_who_was_there(
         self, tmp_path: Path
