@@ -26,6 +26,7 @@ from skedge.datasets.poses import read_poses
 from skedge.edge_runtime.interfaces import Person
 from skedge.edge_runtime.live.pipeline import Live
 from skedge.edge_runtime.live.pose_file import PoseFile
+from skedge.edge_runtime.live.server import Feeds, Page
 from skedge.edge_runtime.live.signals import as_ctrl_c
 from skedge.skeleton import InputError
 from tests.edge_runtime.held import SOCKETS
@@ -656,6 +657,47 @@ def test_a_token_is_made_said_and_asked_for(room: Path, fake_sources: SimpleName
         tokens.add(capsys.readouterr().err.splitlines()[0].partition("?token=")[2])
     assert len(tokens) == 2
     assert all(len(token) >= 16 for token in tokens)
+
+
+@pytest.mark.parametrize(
+    ("command", "more"), [(["live"], {"threshold": 0.3}), (["record", "ring", "--out", "mine"], {})]
+)
+def test_the_page_changes_the_picture_and_in_a_live_view_the_threshold(
+    room: Path,
+    fake_sources: SimpleNamespace,
+    monkeypatch: pytest.MonkeyPatch,
+    command: list[str],
+    more: dict[str, float],
+) -> None:
+    pytest.importorskip("cv2", reason="needs OpenCV: pip install 'skedge[live]'")
+    pages: list[Feeds] = []
+    states: list[dict[str, Any]] = []
+
+    class Kept(Page):
+        def __init__(self, feeds: Feeds, *where: Any, **how: Any) -> None:
+            super().__init__(feeds, *where, **how)
+            pages.append(feeds)
+
+    def people(seconds: float) -> tuple[Person, ...]:
+        if seconds == 1:
+            pages[0].change({"mirrored": True})
+            if more:
+                pages[0].change(more)
+        return (Person(1, body(seconds)),)
+
+    def state(live: Live) -> dict[str, Any]:
+        states.append(seen(live))
+        return states[-1]
+
+    seen = Live.state
+    monkeypatch.setattr(Live, "state", state)
+    monkeypatch.setattr("skedge.edge_runtime.live.run.Page", Kept)
+    monkeypatch.chdir(room)
+    fake_sources.source = Skeletons(people, 200)
+    every = ["--model", str(room / "m.onnx"), "--port", "0", "--no-browser", "--every-frame"]
+    main([*command, *every, *(["--clips", "1"] if len(command) > 1 else [])])
+    assert states[-1]["view"]["mirrored"]
+    assert not more or states[-1]["control"]["threshold"] == 0.3
 
 
 def test_the_browser_is_opened_where_there_is_a_display(room: Path, fake_sources: SimpleNamespace,

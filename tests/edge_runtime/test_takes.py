@@ -182,7 +182,8 @@ class TestCommand:
         model = quick_model(tmp_path / "m.onnx", labels=("wave", "clap", "squat"))
         record(" ring", "--clips", 2, "--model", model, "--subject", 3)
         record("bow", "--clips", 1, "--seconds", 2, "--countdown", 0)
-        shown = capsys.readouterr().out
+        shown, said = capsys.readouterr()
+        assert said == ""
         assert "2 clips of 'ring' added (ring-1 to ring-2); " in shown
         assert "1 clip of 'bow' added (bow-1); " in shown
         store = Store(tmp_path / "mine")
