@@ -70,8 +70,11 @@ def named(path: Path, draft: Path | None = None) -> Iterator[None]:
         yield
     except OSError as error:
         names = [Path(os.fsdecode(one)) for one in (error.filename, error.filename2) if one]
-        if not names or (draft is not None and any(draft in one.parents for one in names)):
-            error.filename, error.filename2 = str(path), None
+        own = draft is not None and any(draft in one.parents for one in names)
+        # One that a library words itself has no number, and loses its words to a file's name.
+        if error.errno is not None and (own or not names):
+            error.filename = str(path)
+            del error.filename2
         raise
 
 

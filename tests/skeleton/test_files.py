@@ -91,6 +91,25 @@ def test_an_error_of_another_file_keeps_its_name(tmp_path: Path) -> None:
     assert refused.value.filename == str(tmp_path / "none")
 
 
+def test_an_error_that_a_library_words_itself_keeps_its_words(tmp_path: Path) -> None:
+    def broken(_: Path) -> None:
+        raise OSError("encoder error -2 when writing image file")
+
+    with pytest.raises(OSError, match="^encoder error -2 when writing image file$"):
+        write_whole(tmp_path / "picture.png", broken)
+
+
+def test_an_error_between_two_files_of_a_draft_names_one(tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+
+    def moved(draft: Path) -> None:
+        (draft.parent / "part").rename(draft)
+
+    with pytest.raises(FileNotFoundError) as refused:
+        write_whole(path, moved)
+    assert str(refused.value) == f"[Errno 2] No such file or directory: {str(path)!r}"
+
+
 def test_two_folders_change_places(tmp_path: Path) -> None:
     for name in ("one", "other"):
         write_text(tmp_path / name / "file", name)
