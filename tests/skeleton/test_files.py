@@ -95,7 +95,7 @@ def test_an_error_that_a_library_words_itself_keeps_its_words(tmp_path: Path) ->
     def broken(_: Path) -> None:
         raise OSError("encoder error -2 when writing image file")
 
-    with pytest.raises(OSError, match="^encoder error -2 when writing image file$"):
+    with pytest.raises(OSError, match=r"^encoder error -2 when writing image file$"):
         write_whole(tmp_path / "picture.png", broken)
 
 
