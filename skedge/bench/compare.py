@@ -1,6 +1,5 @@
 """Comparison of two benchmarks, to see whether a model was faster before."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ import numpy as np
 from skedge.bench.latency import DRAWS
 from skedge.bench.report import COMPARED, SCHEMA, spoiled, table
 from skedge.skeleton.errors import InputError
+from skedge.skeleton.files import parse_json
 
 
 def compare(first: Path, second: Path, across: bool = False) -> str:
@@ -86,7 +86,7 @@ def read(path: Path) -> dict[str, Any]:
     if path.is_dir():
         path = path / "bench.json"
     try:
-        document = json.loads(path.read_text("utf-8"))
+        document = parse_json(path.read_text("utf-8"))
         version, _ = document["schema"], document["models"]
     except FileNotFoundError:
         raise InputError(

@@ -34,7 +34,7 @@ import numpy as np
 
 from skedge.datasets.source import files_in
 from skedge.skeleton.errors import InputError, reason
-from skedge.skeleton.files import write_whole
+from skedge.skeleton.files import parse_json, write_whole
 from skedge.skeleton.layout import Layout, layout_names, load_layout
 from skedge.skeleton.touching import Touching, trunks
 
@@ -416,7 +416,7 @@ def _touching(
 
 def _origin(text: str) -> Origin | None:
     try:
-        return Origin(**json.loads(text))
+        return Origin(**parse_json(text))
     except (TypeError, ValueError):
         return None  # nobody said, or another program in its own way
 
@@ -425,7 +425,7 @@ def _layout(text: str, file: Path) -> Layout:
     if not text.startswith("{"):
         return load_layout(text)
     try:
-        document: Any = json.loads(text)
+        document = parse_json(text)
     except ValueError:
         raise InputError(f"{file}: expected a layout in JSON, got something else") from None
     return Layout.from_dict(document, str(file))

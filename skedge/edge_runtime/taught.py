@@ -14,7 +14,7 @@ import numpy as np
 import skedge
 from skedge.edge_runtime.events import QUIET, THRESHOLD
 from skedge.skeleton.errors import InputError, reason
-from skedge.skeleton.files import user_folder, write_text
+from skedge.skeleton.files import parse_json, user_folder, write_text
 from skedge.skeleton.metadata import ModelMetadata
 
 # The oldest that is read, and that of files with actions that the model knows.
@@ -148,11 +148,11 @@ def taught_by(path: Path) -> tuple[list[str], str]:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        document = dict(json.loads(path.read_bytes()))
+        document = dict(parse_json(path.read_bytes()))
         version = document["version"] = int(document["version"])
     except FileNotFoundError:
         raise InputError(f"{path}: expected a file that `skedge teach` wrote, found none") from None
-    except (OSError, KeyError, TypeError, ValueError, OverflowError, RecursionError):
+    except (OSError, KeyError, TypeError, ValueError, OverflowError):
         raise InputError(_damaged(path)) from None
     if version > VERSION:
         raise InputError(

@@ -139,10 +139,19 @@ def write_json(path: Path, document: Any, indent: int | None = 2) -> None:
     write_text(path, json.dumps(document, indent=indent) + "\n")
 
 
+def parse_json(text: str | bytes) -> Any:
+    """The document in a JSON text; raises `ValueError` for a damaged one, also where that is nested
+    deeper than Python reads."""
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
 def read_json(path: Path) -> Any:
     """The document of a JSON file; None where the file is missing or damaged."""
     try:
-        return json.loads(path.read_bytes())
+        return parse_json(path.read_bytes())
     except (OSError, ValueError):
         return None
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from skedge.skeleton.errors import InputError, reason
+from skedge.skeleton.files import parse_json
 from skedge.skeleton.sides import contradiction, pairs_by_name
 from skedge.skeleton.text import counted
 
@@ -216,8 +217,8 @@ def load_layout(name: str) -> Layout:
             " file's path"
         )
     try:
-        document = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        document = parse_json(path.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError) as error:
         raise InputError(
             f"{path}: expected a layout in JSON, got something else ({reason(error)})"
         ) from None

@@ -7,6 +7,7 @@ from types import UnionType
 from typing import Any, get_origin
 
 from skedge.skeleton.errors import InputError
+from skedge.skeleton.files import parse_json
 from skedge.skeleton.layout import Layout
 
 KEY = "skedge"
@@ -138,9 +139,9 @@ def _document(text: str | None, source: str) -> dict[str, Any]:
     try:
         if len(text) > LONGEST_DOCUMENT:
             raise ValueError("too long")
-        document = dict(json.loads(text))
+        document = dict(parse_json(text))
         version = int(document.pop("version"))
-    except (KeyError, TypeError, ValueError, OverflowError, RecursionError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         damage = "expected a JSON object with a version"
         raise InputError(
             f"{source}: the {KEY!r} metadata is damaged ({damage}); export it again"

@@ -315,6 +315,14 @@ def test_parts_of_one_import_keep_the_splits_that_one_of_them_got(tmp_path: Path
     assert merged.codes("yours").tolist() == [1, 1, 1, 1, 3, 3]
 
 
+@pytest.mark.parametrize("content", [b"", b'{"damaged": ["', b"\xff", b"[" * 200_000])
+def test_a_damaged_document_beside_the_clips_is_one_line(content: bytes, store: Path) -> None:
+    (store / "import-report.json").write_bytes(content)
+    with pytest.raises(InputError, match=r"import-report\.json: expected JSON, .* remove it, or"):
+        remove(store, ["clip 0"])
+    assert len(Store(store)) == 6, "the store is as it was"
+
+
 def test_a_damaged_clip_does_not_look_whole_in_a_copy(tmp_path: Path) -> None:
     """Its bytes got a new checksum, which was right for them: nobody could tell any more."""
     clips(tmp_path / "a", "kinect20", ["walk", "run"], 30.0)

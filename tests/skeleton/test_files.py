@@ -132,6 +132,8 @@ def test_json_comes_back_and_damage_is_none(tmp_path: Path) -> None:
     assert read_json(path) == {"top1": [1.5, None]}
     path.write_text('{"top1": ')
     assert read_json(path) is None
+    path.write_bytes(b"[" * 200_000)
+    assert read_json(path) is None, "nested deeper than Python reads"
     path.write_bytes(b"\xff")
     assert read_json(path) is None
     with pytest.raises(TypeError):

@@ -157,8 +157,9 @@ def test_an_unknown_layout_lists_the_known() -> None:
         load_layout("ntu26")
 
 
-def test_a_file_that_is_no_json(tmp_path: Path) -> None:
-    (tmp_path / "layout.json").write_bytes(b"\xff\xfe{")
+@pytest.mark.parametrize("content", [b"\xff\xfe{", b"[" * 200_000, b"9" * 5000])
+def test_a_file_that_is_no_json(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "layout.json").write_bytes(content)
     with pytest.raises(InputError, match="expected a layout in JSON"):
         load_layout(str(tmp_path / "layout.json"))
 

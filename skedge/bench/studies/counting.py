@@ -13,7 +13,6 @@ that model's events here too, those of everybody in view.
 """
 
 import csv
-import json
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable
@@ -32,6 +31,7 @@ from skedge.edge_runtime.models import find
 from skedge.edge_runtime.recognizer import Recognizer
 from skedge.edge_runtime.repetitions import LONGEST, Counter
 from skedge.skeleton.errors import InputError
+from skedge.skeleton.files import parse_json
 from skedge.skeleton.markdown import table
 from skedge.skeleton.retarget import retarget
 
@@ -65,7 +65,7 @@ def count(
     Raises `InputError` for a store that does not say how often something was done.
     """
     try:
-        true = json.loads((store.path / "repetitions.json").read_text("utf-8"))
+        true = parse_json((store.path / "repetitions.json").read_bytes())
     except (OSError, ValueError):
         raise InputError(
             f"{store.path}: expected recordings with repetitions.json, as `skedge data synth"

@@ -25,7 +25,7 @@ import numpy as np
 
 from skedge.datasets.store.journal import Journal
 from skedge.skeleton.errors import InputError, reason
-from skedge.skeleton.files import absent, exchange, named, remove_empty
+from skedge.skeleton.files import absent, exchange, named, parse_json, remove_empty
 from skedge.skeleton.layout import Layout, check_joint_count
 from skedge.skeleton.prepare import unmasked
 from skedge.skeleton.text import counted
@@ -574,14 +574,14 @@ class Store:
                 " import` or `skedge record`"
             )
         try:
-            document = dict(json.loads((self.path / "store.json").read_bytes()))
+            document = dict(parse_json((self.path / "store.json").read_bytes()))
             version = int(document["version"])
         except FileNotFoundError:
             raise InputError(
                 f"{self.path}: expected a store, got a folder without store.json; make one with"
                 " `skedge data import`"
             ) from None
-        except (OSError, KeyError, TypeError, ValueError, OverflowError, RecursionError):
+        except (OSError, KeyError, TypeError, ValueError, OverflowError):
             raise self._damaged("store.json", "expected a JSON object with a version") from None
         if version > VERSION:
             raise InputError(

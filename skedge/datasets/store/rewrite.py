@@ -1,7 +1,6 @@
 """Stores made of stores: with clips added, classes left out, or several merged. What is written is
 written whole."""
 
-import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from skedge.datasets.store.lock import only_one
 from skedge.datasets.store.look import look
 from skedge.datasets.store.splits import every_fifth
 from skedge.skeleton.errors import InputError
+from skedge.skeleton.files import parse_json
 from skedge.skeleton.layout import Layout
 from skedge.skeleton.resample import at_rate
 from skedge.skeleton.retarget import retarget
@@ -384,7 +384,13 @@ def _copy(store: Store, writer: StoreWriter, labels: list[str], chosen: np.ndarr
         _mark(store, int(i), writer)
     for file in store.path.glob("*.json"):
         if file.name not in OWN:
-            document = json.loads(file.read_bytes())
+            try:
+                document = parse_json(file.read_bytes())
+            except ValueError:
+                raise InputError(
+                    f"{file}: expected JSON, got something else: the file is damaged; remove it, or"
+                    " import the store again"
+                ) from None
             writer.attach(file.name, _always(document))
 
 

@@ -28,6 +28,7 @@ from skedge.edge_runtime.live.guesses import Guesses, network
 from skedge.edge_runtime.live.mailbox import Newest
 from skedge.edge_runtime.live.pipeline import Log
 from skedge.skeleton.errors import InputError, reason
+from skedge.skeleton.files import parse_json
 
 SHORTEST_TOKEN = 8
 STREAMS = 32
@@ -309,8 +310,8 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             if self.server.feeds.change is None:
                 raise InputError("there is no view to change")
-            self.server.feeds.change(json.loads(body))
-        except (ValueError, RecursionError) as error:
+            self.server.feeds.change(parse_json(body))
+        except ValueError as error:
             reason = str(error) if isinstance(error, InputError) else "expected JSON"
             self._refuse(HTTPStatus.BAD_REQUEST, reason)
         else:

@@ -28,6 +28,7 @@ from skedge.skeleton.files import (
     absent,
     check_folder,
     locked,
+    parse_json,
     read_json,
     remove_empty,
     write_json,
@@ -169,7 +170,7 @@ def read_run(folder: Path) -> tuple[Card, dict[str, Tensor]]:
         )
     with reading(path, "a file of weights", "train"):
         with safe_open(path, "pt") as file:
-            document = json.loads(file.metadata()["skedge"])
+            document = parse_json(file.metadata()["skedge"])
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
         document["layout"] = Layout.from_dict(document["layout"], str(path))
         document["labels"] = tuple(document["labels"])

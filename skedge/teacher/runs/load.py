@@ -1,6 +1,5 @@
 """Any trained run, opened as one frozen module."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -9,6 +8,7 @@ from torch import nn
 
 from skedge.recipes.settings.encoder_plan import Fusion
 from skedge.skeleton import InputError
+from skedge.skeleton.files import parse_json
 from skedge.skeleton.streams import Stream
 from skedge.teacher.networks.classifier import Classifier, Fused, Network, freeze
 from skedge.teacher.networks.dual import AnyEncoder, DualEncoder, make_encoder
@@ -110,9 +110,8 @@ def _load_one(folder: Path) -> tuple[Classifier, Card]:
 
 def _read_weights(path: Path) -> Any:
     try:
-        weights = {
-            str(name): float(weight) for name, weight in json.loads(path.read_text("utf-8")).items()
-        }
+        found = parse_json(path.read_text("utf-8"))
+        weights = {str(name): float(weight) for name, weight in found.items()}
         if not weights or not set(weights) <= {"joint", "bone", "motion"}:
             raise ValueError("no streams")
         return weights
