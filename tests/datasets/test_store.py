@@ -605,6 +605,20 @@ def test_a_check_names_the_clip_whose_place_is_damaged(
 
 
 @pytest.mark.parametrize(
+    ("field", "value"), [("offset", -1), ("offset", 30), ("frames", 0), ("frames", 99)]
+)
+def test_a_clip_outside_of_the_file_is_one_line(tmp_path: Path, field: str, value: int) -> None:
+    path = _write(tmp_path / "store")
+    index = np.load(path / "index.npy")
+    index[field][1] = value
+    np.save(path / "index.npy", index)
+    store = Store(path)
+    assert store.clip(0).shape == (1, 3, 25, 3)
+    with pytest.raises(InputError, match=r"index\.npy: .* clip 1 lies outside of joints\.npy"):
+        store.clip(1)
+
+
+@pytest.mark.parametrize(
     ("damage", "words"),
     [
         (lambda path: _truncate(path, 0.9), "it is truncated"),

@@ -460,9 +460,11 @@ class Store:
 
     def clip(self, i: int) -> np.ndarray:
         """Clip `i` as a read-only view (M, T, V, 3) float32 of the file, in metres, NaN where
-        absent."""
+        absent; `InputError` for one that the file does not hold."""
         entry = self.index[i]
-        offset, persons, frames = int(entry["offset"]), int(entry["persons"]), int(entry["frames"])
+        offset, persons, frames = (int(entry[field]) for field in ("offset", "persons", "frames"))
+        if min(offset, persons - 1, frames - 1) < 0 or offset + persons * frames > len(self.joints):
+            raise self._damaged("index.npy", f"{entry['name']} lies outside of joints.npy")
         return self.joints[offset : offset + persons * frames].reshape(
             persons, frames, len(self.layout), 3
         )
