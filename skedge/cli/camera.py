@@ -340,15 +340,20 @@ def _check_effects(parser: ArgumentParser, args: Any) -> None:
 
 
 def _camera(args: Any, people: int, **more: Any) -> Callable[[], Any]:
-    """What opens the source, to look for as many `people` unless a flag says how many."""
+    """What opens the source, to look for as many `people` unless a flag says how many; BlazePose
+    for no more than it may."""
+    from skedge.edge_runtime.live.control import MOST_PEOPLE
     from skedge.edge_runtime.live.run import open_camera
+
+    own = ":" in (args.pose or "")
+    fitting = people if own else min(people, MOST_PEOPLE)
 
     # What a file of skeletons does not say, as far as it was given.
     recorded = {name: args[name] for name in ("rate", "layout") if args[name] is not None}
     return partial(
         open_camera,
         args.source,
-        people=people if args.people is None else args.people,
+        people=fitting if args.people is None else args.people,
         fast=args.fast,
         estimator=args.pose,
         threads=args.pose_threads,

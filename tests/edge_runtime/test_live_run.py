@@ -24,6 +24,7 @@ import pytest
 from skedge.cli import main
 from skedge.datasets.poses import read_poses
 from skedge.edge_runtime.interfaces import Person
+from skedge.edge_runtime.live.control import MOST_PEOPLE
 from skedge.edge_runtime.live.pipeline import Live
 from skedge.edge_runtime.live.pose_file import PoseFile
 from skedge.edge_runtime.live.server import Feeds, Page
@@ -615,6 +616,37 @@ def test_pictures_go_through_the_pose_estimator(
     assert pose.calls == 20
     assert asked == [1, 3]
     assert fake_sources.source.closed.is_set()
+
+
+def test_a_model_of_more_people_than_are_looked_for_runs_all_the_same(
+    room: Path, fake_sources: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was refused for a `--people 9` that nobody had typed."""
+    asked: list[int] = []
+    monkeypatch.setattr(
+        "skedge.edge_runtime.live.run._blazepose", lambda people, *_: asked.append(people) or Pose()
+    )
+    fake_sources.source = Pictures(1, rate=None)
+    model = quick_model(room / "crowd.onnx", persons=9)
+    main(["live", "--model", str(model), "--no_page", "--every_frame"])
+    assert asked == [MOST_PEOPLE]
+
+
+@pytest.mark.parametrize(("arguments", "people"), [([], 9), (["--people", "20"], 20)])
+def test_an_estimator_of_ones_own_may_find_as_many_people_as_it_likes(
+    room: Path, fake_sources: SimpleNamespace, monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str], people: int,
+) -> None:  # fmt: skip
+    asked: list[int] = []
+    monkeypatch.setattr(
+        "skedge.edge_runtime.live.run.load_hook",
+        lambda *_, **__: lambda people: asked.append(people) or Pose(),
+    )
+    fake_sources.source = Pictures(1, rate=None)
+    model = quick_model(room / "crowd.onnx", persons=9)
+    main(["live", "--model", str(model), "--no_page", "--every_frame", "--pose", "mine:Mine",
+          *arguments])  # fmt: skip
+    assert asked == [people]
 
 
 def test_a_token_is_made_said_and_asked_for(room: Path, fake_sources: SimpleNamespace, capsys: pytest.CaptureFixture[str],

@@ -88,12 +88,13 @@ def open_camera(
     nothing else needs. Or the estimator is what `module:function` makes, as for `load_hook`, called
     with the number of people. With `fast` a film or clip plays as fast as it is taken. `recorded`
     are the `rate` and `layout` of skeletons in a file, as `open_source` takes them. Raises
-    `InputError` where source or estimator is not to be had, and for fewer people than one or more
-    than `MOST_PEOPLE`.
+    `InputError` where source or estimator is not to be had, for fewer people than one, and for more
+    than BlazePose may look for (`MOST_PEOPLE`).
     """
-    if not 1 <= people <= MOST_PEOPLE:
-        raise InputError(f"--people: expected a number from 1 to {MOST_PEOPLE}, got {people}")
     named = estimator is None or estimator in ("lite", "full")
+    if people < 1 or (named and people > MOST_PEOPLE):
+        most = f" to {MOST_PEOPLE}" if named else ""
+        raise InputError(f"--people: expected a number from 1{most}, got {people}")
     form = "lite, full or module:function, such as mine:Mine"
     make = None if named else load_hook(str(estimator), "--pose", form=form)
     from skedge.edge_runtime.sources import open_source
