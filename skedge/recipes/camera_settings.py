@@ -14,8 +14,8 @@ class CameraSettings:
         pitch: degrees by which cameras look down on a body, so that its head comes out nearer.
         pitch_spread: its standard deviation in degrees.
         size: bodies come out by up to this share larger or smaller.
-        limbs: the standard deviation of a bone's length, as a share of it; left and right alike, by
-            the mean of two draws, and so by 0.7 of it.
+        limbs: the standard deviation of a bone's length, as a share of it; bones that are left and
+            right get the mean of two draws, which deviates by 0.7 of that.
         wide_hips: the share of trackers that find hips up to 2.3 times as far apart.
         arms: by what factor arms come out longer, from and to.
         trunk: by what factor the trunk does.

@@ -228,7 +228,7 @@ def on_gpu(compute: ComputeSettings) -> bool:
 
 def precision_of(compute: ComputeSettings) -> str:
     """The Trainer's precision; `auto` is bf16-mixed where the device multiplies bfloat16 itself,
-    else 32-true."""
+    else 16-mixed on a GPU and 32-true on a CPU."""
     if compute.precision != "auto":
         return compute.precision
     if on_gpu(compute):

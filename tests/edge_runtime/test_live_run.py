@@ -561,7 +561,7 @@ def test_a_camera_that_does_not_close_is_one_line(
         main(["live", "--model", str(room / "m.onnx"), "--no_page", "--every_frame"])
     closes.set()
     assert ended.value.code == 1
-    said = "skedge: 0: it is not closed after 0.1 s; unplug it where nothing can open it again\n"
+    said = "skedge: 0: it does not close within 0.1 s; if nothing can open it again, unplug it\n"
     assert capsys.readouterr().err == said
 
 

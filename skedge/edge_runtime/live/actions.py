@@ -59,7 +59,7 @@ class Answer:
 
     @property
     def waits(self) -> bool:
-        """Whether nothing is wrong but that too little of the body was seen yet."""
+        """Whether the body can be looked at, and was not in view for long enough yet."""
         return self.whole and not (self.top or self.problem)
 
     @property

@@ -172,8 +172,8 @@ class Live:
         ending.start("camera", self._source.close)
         if ending.join(CLOSING):
             raise LiveError(
-                f"{self.name}: it is not closed after {CLOSING:g} s; unplug it where nothing can"
-                " open it again"
+                f"{self.name}: it does not close within {CLOSING:g} s; if nothing can open it"
+                " again, unplug it"
             )
         ending.raise_error()
 

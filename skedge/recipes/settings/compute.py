@@ -17,8 +17,8 @@ class ComputeSettings:
         nodes: number of machines, started by torchrun or SLURM.
         strategy: strategy of Lightning, for example ddp; auto is right for one device and for
             several.
-        precision: 32-true, bf16-mixed, 16-mixed, or auto: mixed where the device multiplies
-            bfloat16, else 32-true.
+        precision: 32-true, bf16-mixed, 16-mixed, or auto: mixed on a GPU, and on a CPU
+            that multiplies bfloat16, else 32-true.
     """
 
     seed: Seed = 0
