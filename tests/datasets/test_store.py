@@ -533,6 +533,23 @@ DAMAGE = {
         lambda path: np.save(path / "index.npy", np.zeros(5)),
         "index.npy: a damaged store",
     ),
+    "an index of no clip": (
+        lambda path: (
+            np.save(path / "index.npy", np.load(path / "index.npy")[:0]),
+            np.save(path / "splits.npy", np.load(path / "splits.npy")[:0]),
+            _change(path, clips=0),
+        ),
+        "index.npy: a damaged store: it does not fit",
+    ),
+    "an index of texts": (
+        lambda path: np.save(
+            path / "index.npy",
+            (index := np.load(path / "index.npy")).astype(
+                [(field, "<U9") for field in index.dtype.names]
+            ),
+        ),
+        "index.npy: a damaged store: it does not fit",
+    ),
     "other joints": (
         lambda path: np.save(path / "joints.npy", np.zeros((2, 25, 3), "f4")),
         "does not fit",

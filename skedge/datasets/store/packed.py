@@ -413,8 +413,8 @@ class Store:
     """A packed store opened for reading; memory-mapped, so clips are read from disk as they are
     asked for.
 
-    Raises `InputError` for a missing folder, one that is no store, a truncated array, and a newer
-    version.
+    Raises `InputError` for a missing folder, one that is no store, files that are truncated or do
+    not fit each other, and a newer version.
 
     `index` is a structured array with the fields name, label, subject, camera, setup (-1 where
     unknown), offset, frames, persons and crc32 (of the clip's bytes). `rate` is in frames per
@@ -434,11 +434,8 @@ class Store:
         self.joints = self._open("joints.npy", (rows, len(self.layout), 3))
         self.index = self._open("index.npy", (clips,))
         self._splits = self._open("splits.npy", (clips,)) if self.protocols else None
-        last = (
-            self.index[-1]
-            if self.index.dtype.names == ("name", *(field for field, _ in _FIELDS))
-            else None
-        )
+        name, *others = self.index.dtype.descr
+        last = self.index[-1] if clips and name[0] == "name" and others == _FIELDS else None
         if last is None or last["offset"] + int(last["frames"]) * int(last["persons"]) != rows:
             raise self._damaged("index.npy", "it does not fit the other files")
         if not _are_texts(self.index["name"]):
