@@ -214,6 +214,15 @@ def test_an_exception_leaves_nothing(tmp_path: Path, error: type[BaseException])
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_name_that_is_too_long_leaves_no_folder(tmp_path: Path) -> None:
+    with (
+        pytest.raises(InputError, match="place where a store can be written, got: File name too"),
+        _writer(tmp_path / "stores" / ("x" * 250)),
+    ):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
 LONG = "x" * 200
 
 

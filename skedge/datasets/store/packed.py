@@ -129,8 +129,8 @@ class StoreWriter:
             if self._journal and self._restore(self._journal):
                 return self
             self._made = absent(self.path.parent)
-            self._partial.mkdir(parents=True)
             try:
+                self._partial.mkdir(parents=True)
                 if self._journal:
                     self._journal.start(self._partial)
                 self._file: BinaryIO = open(self._partial / "joints.npy", "wb")
