@@ -11,12 +11,11 @@ from onnx import TensorProto, helper, numpy_helper
 from skedge.export.formats.quantize_onnx import StaticQuantizer
 
 
-def check(
-    nodes: list[onnx.NodeProto],
-    weights: dict[str, np.ndarray],
-    right: Callable[[np.ndarray], np.ndarray],
-) -> None:
-    """Nodes that make y (5, 4) of joints (5, 6), quantised, against what is right."""
+FEEDS = [{"joints": one} for one in np.random.default_rng(1).normal(size=(4, 5, 6)).astype("f4")]
+
+
+def quantizer(nodes: list[onnx.NodeProto], weights: dict[str, np.ndarray]) -> StaticQuantizer:
+    """That of nodes that make y (5, 4) of joints (5, 6)."""
     graph = helper.make_graph(
         nodes,
         "sum",
@@ -28,11 +27,32 @@ def check(
         ],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
-    random = np.random.default_rng(1)
-    feeds = [{"joints": random.normal(size=(5, 6)).astype(np.float32)} for _ in range(4)]
-    made = onnx.load_from_string(StaticQuantizer(model.SerializeToString(), feeds, ()).quantize(()))
-    got = onnx.reference.ReferenceEvaluator(made).run(None, feeds[0])[0]
-    np.testing.assert_allclose(got, right(feeds[0]["joints"]), atol=0.1)
+    return StaticQuantizer(model.SerializeToString(), FEEDS, ())
+
+
+def check(
+    nodes: list[onnx.NodeProto],
+    weights: dict[str, np.ndarray],
+    right: Callable[[np.ndarray], np.ndarray],
+) -> None:
+    """Nodes that make y (5, 4) of joints (5, 6), quantised, against what is right."""
+    made = onnx.load_from_string(quantizer(nodes, weights).quantize(()))
+    got = onnx.reference.ReferenceEvaluator(made).run(None, FEEDS[0])[0]
+    np.testing.assert_allclose(got, right(FEEDS[0]["joints"]), atol=0.1)
+
+
+def test_a_product_of_two_computed_sides_is_none_of_those_with_weights() -> None:
+    """Such as those of attention: what is int8 in them alone makes no int8 file, in no format."""
+    random = np.random.default_rng(0)
+    nodes = [
+        helper.make_node("Transpose", ["joints"], ["turned"], name="turn"),
+        helper.make_node("MatMul", ["joints", "turned"], ["shares"], name="shares"),
+        helper.make_node("MatMul", ["joints", "w"], ["values"], name="weights"),
+        helper.make_node("MatMul", ["shares", "values"], ["y"], name="mixed"),
+    ]
+    made = quantizer(nodes, {"w": random.normal(size=(6, 4))})
+    assert {"shares", "weights", "mixed"} <= set(made.parts)
+    assert made.products == ("weights",)
 
 
 def test_a_product_with_a_matrix_added_is_quantised() -> None:

@@ -115,11 +115,16 @@ class StaticQuantizer:
         self._source = room / "float.onnx"
         self._made = room / "int8.onnx"
         self._ranges = room / "ranges.json"
-        self._source.write_bytes(_split_sums(onnx.load_from_string(content)).SerializeToString())
+        model = _split_sums(onnx.load_from_string(content))
+        self._source.write_bytes(model.SerializeToString())
         self._reader = _Reader(feeds)
-        model = onnx.load_from_string(self.quantize(()))
-        self.parts = _quantized(model)
-        self.products = tuple(node.name for node in model.graph.node if node.op_type in CHANNELS)
+        self.parts = _quantized(onnx.load_from_string(self.quantize(())))
+        stored = {tensor.name for tensor in model.graph.initializer}
+        self.products = tuple(
+            node.name
+            for node in model.graph.node
+            if node.op_type in CHANNELS and stored & set(node.input[:2])
+        )
 
     def quantize(self, kept: Collection[str]) -> bytes:
         with quiet():
