@@ -344,6 +344,10 @@ def test_rules_come_from_the_models_file() -> None:
     # Where nobody measured lags: the warm-up of four frames at 10 Hz, half a stretched window.
     assert EventRules.of(STREAMING).lag_end == pytest.approx(0.4)
     assert EventRules.of(METADATA).lag_end == pytest.approx(1.0)
+    # An answer that speaks of three frames ago lags by those as well.
+    assert STREAMING.streaming is not None
+    later = replace(STREAMING, streaming=replace(STREAMING.streaming, delay=3))
+    assert EventRules.of(later).lag_end == pytest.approx(0.7)
     # Half of that is enough for the answer that begins the row of an event.
     assert EventRules.of(METADATA).lag_start == pytest.approx(0.5)
 

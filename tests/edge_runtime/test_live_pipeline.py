@@ -17,7 +17,14 @@ from hypothesis import strategies as st
 from skedge.edge_runtime.events import Event
 from skedge.edge_runtime.interfaces import Frame, Person
 from skedge.edge_runtime.live import Live, LiveError
-from skedge.edge_runtime.live.actions import Actions, Answer, Happening, Observation, Outlook
+from skedge.edge_runtime.live.actions import (
+    TOUCHING,
+    Actions,
+    Answer,
+    Happening,
+    Observation,
+    Outlook,
+)
 from skedge.edge_runtime.live.mailbox import Mailbox, Newest
 from skedge.edge_runtime.live.timing import Timing
 from skedge.edge_runtime.recognizer import Recognizer, Result
@@ -411,6 +418,17 @@ class TestActions:
             assert actions.update(self.observe(*people, seconds=number / 30)).notes == ()
         last = actions.finish()
         assert last.notes + last.unless_stopped == notes
+
+    def test_who_was_in_view_all_along_but_too_close_to_somebody_is_told_that_alone(
+        self, tmp_path: Path
+    ) -> None:
+        actions = Actions(quick_recognizer(tmp_path / "m.onnx"))
+        said = []
+        for number in range(60):
+            person = Person(1, body(number / 30), touching=True)
+            said += actions.update(self.observe(person, seconds=number / 30)).notes
+        last = actions.finish()
+        assert (*said, *last.notes, *last.unless_stopped) == (TOUCHING,)
 
     @pytest.mark.parametrize("stopped", [False, True])
     def test_who_stops_it_at_once_is_not_told_that_it_was_too_short(

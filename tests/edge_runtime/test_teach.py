@@ -15,7 +15,7 @@ from skedge.edge_runtime import Recognizer
 from skedge.edge_runtime.learning import HeldOut, hold_out, learn
 from skedge.edge_runtime.models import find
 from skedge.edge_runtime.scoring.predict import predict_file
-from skedge.edge_runtime.taught import OutdatedError, Taught, beside
+from skedge.edge_runtime.taught import OutdatedError, Taught, beside, taught_by
 from skedge.edge_runtime.teach import teach
 from skedge.skeleton import InputError, load_layout
 from tests.edge_runtime.edge_models import metadata, walk, write_model
@@ -321,6 +321,16 @@ class TestTeaching:
         write_model(room / "m.onnx", metadata(frames=4, seconds=1.0, weights_sha256="1" * 64))
         [note] = Recognizer.load(room / "m.onnx").notes
         assert note.endswith(f"skedge teach {room / 'm.onnx'} {room / 'waves'} --again wave")
+
+    def test_how_it_was_taught_is_kept_as_it_was_typed(self, room: Path) -> None:
+        waves = self.store(room / "waves", ["Wave", "jump"])
+        out = room / "my actions.json"
+        teach(room / "m.onnx", waves, room / "mine", again=["wave"], out=out)
+        assert taught_by(out) == (
+            ["wave", "jump"],
+            f"skedge teach {room / 'm.onnx'} {waves} --other {room / 'mine'} --again wave"
+            f" --out '{out}'",
+        )
 
     def test_known_actions_are_anything_else_where_nobody_asks_for_them(self, room: Path) -> None:
         self.store(room / "waves", ["wave", "jump", "other"])

@@ -81,15 +81,16 @@ def open_camera(
     threads: int | None = None,
     **recorded: Any,
 ) -> Camera:
-    """The source that `text` names, and what finds up to so many people where it brings none.
+    """The source that `text` names, and what finds up to `people` bodies where it brings none.
 
     That is BlazePose with its landmark network "lite" or "full", as the `estimator` says, by
-    default the one that suits this computer, on so many `threads`, by default the cores that
-    nothing else needs. Or the estimator is what `module:function` makes, as for `load_hook`, called
-    with the number of people. With `fast` a film or clip plays as fast as it is taken. `recorded`
-    are the `rate` and `layout` of skeletons in a file, as `open_source` takes them. Raises
-    `InputError` where source or estimator is not to be had, for fewer people than one, and for more
-    than BlazePose may look for (`MOST_PEOPLE`).
+    default the one that suits this computer, on `threads` cores, by default those that nothing else
+    needs. Or the estimator is what `module:function` makes, as for `load_hook`, called with the
+    number of people. With `fast` a film or clip plays as fast as it is taken. `recorded` are the
+    `rate` and `layout` of skeletons in a file, as `open_source` takes them.
+
+    Raises `InputError` where source or estimator is not to be had, for fewer people than one, and
+    for more than BlazePose may look for (`MOST_PEOPLE`).
     """
     named = estimator is None or estimator in ("lite", "full")
     if people < 1 or (named and people > MOST_PEOPLE):
