@@ -273,14 +273,15 @@ def test_a_full_disk_names_the_store_and_leaves_nothing_but_what_goes_on(
 def test_a_clip_that_has_no_room_names_the_store(tmp_path: Path, frames: int, read: bool) -> None:
     """A long clip is written at once, a short one where it is read again."""
     store = tmp_path / "store"
-    with (
-        pytest.raises(OSError, match="File too large") as refused,
-        no_room_for(200),
-        _writer(store) as writer,
-    ):
-        writer.add("clip", _clip(0, frames=frames), label=0)
-        assert read
-        writer.clip(0)
+
+    def write() -> None:
+        with no_room_for(200), _writer(store) as writer:
+            writer.add("clip", _clip(0, frames=frames), label=0)
+            assert read
+            writer.clip(0)
+
+    with pytest.raises(OSError, match="File too large") as refused:
+        write()
     assert refused.value.filename == str(store)
     assert list(tmp_path.iterdir()) == []
 

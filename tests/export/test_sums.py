@@ -10,7 +10,6 @@ from onnx import TensorProto, helper, numpy_helper
 
 from skedge.export.formats.quantize_onnx import StaticQuantizer
 
-
 FEEDS = [{"joints": one} for one in np.random.default_rng(1).normal(size=(4, 5, 6)).astype("f4")]
 
 

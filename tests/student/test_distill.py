@@ -463,6 +463,7 @@ def test_clips_without_labels_are_learned_from(time: Any, store: Store, tmp_path
     trained = [len(one.split("xsub", "train")) for one in (store, others)]
     assert card.provenance["training_clips"] == sum(trained)
     assert card.provenance["unlabelled"] == [others.name]
+    assert card.seen.among(others, np.arange(len(others))) == (0, trained[1])
     clips = Clips.read(store, [0, 1], data).with_unlabelled(
         Clips.read(others, [3], data, layout=store.layout)
     )
@@ -498,6 +499,17 @@ def test_no_unlabelled_clip_is_one_that_tests(
     assert "store: 12 of 24 clips are learned from" in capsys.readouterr().err
     with pytest.raises(InputError, match=r"held of .* does not hold out, got none"):
         unlabelled_clips(store, own, replace(INPUT, protocol="held"))
+
+
+def test_mirror_images_are_left_out_where_clips_show_one_side(
+    store: Store, teacher_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    augment = AugmentSettings(mirror=0.5, mirror_when="either-side")
+    settings = DistillSettings(augment=augment, optim=optim(epochs=1))
+    recipe = Recipe(input=INPUT, student=SMALL, distill=settings, compute=COMPUTE)
+    tell.cache_clear()
+    distill(store, tmp_path / "run", recipe, teachers=[teacher_run])
+    assert "no mirror images are trained on" in capsys.readouterr().err
 
 
 def test_what_cannot_be_distilled(store: Store, teacher_run: Path, tmp_path: Path) -> None:
