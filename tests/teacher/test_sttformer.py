@@ -35,6 +35,7 @@ from skedge.teacher.pretrain import pretrain
 from skedge.teacher.protocols.finetune import finetune
 from skedge.teacher.runs.folder import DECODER
 from skedge.teacher.runs.load import load_encoder
+from tests.full import no_room_for
 from tests.teacher.masked_tiny import (
     DATA,
     NTU,
@@ -464,6 +465,15 @@ def test_from_pretraining_to_a_picture_and_a_teacher(store: Store, tmp_path: Pat
         InputError, match=r"expected decoder.safetensors, found none; name a folder that"
     ):
         load_mae(tmp_path / "encoder")
+
+
+def test_a_decoder_that_has_no_room_is_named(tmp_path: Path) -> None:
+    """As the weights beside it: safetensors has errors of its own."""
+    recipe = Recipe(input=DATA, encoder=STTFORMER, pretrain=settings("skeletonmae"))
+    method = make_method(NTU, recipe)
+    with pytest.raises(OSError, match="File too large") as refused, no_room_for(1000):
+        method.leave(tmp_path)
+    assert refused.value.filename == str(tmp_path / DECODER)
 
 
 @torch.no_grad()
