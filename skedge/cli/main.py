@@ -5,6 +5,7 @@ Every command imports what it needs when it runs, so the edge never loads the tr
 
 import os
 import sys
+import tempfile
 from io import TextIOWrapper
 from traceback import clear_frames
 from typing import Any
@@ -182,7 +183,9 @@ def _run_command(arguments: list[str]) -> None:
         stop(130, f"interrupted{_GOES_ON.get(name, '')}")
     except OSError as error:
         full = error.filename is not None and error.errno in FULL
-        more = f"; make room there{_GOES_ON.get(name, ', or write elsewhere')}" if full else ""
+        passing = error.filename == tempfile.gettempdir()
+        other = ", or name another folder in TMPDIR" if passing else ", or write elsewhere"
+        more = f"; make room there{_GOES_ON.get(name, other)}" if full else ""
         stop(2, f"{error.filename or name}: {reason(error)}{more}")
     except RuntimeError as error:
         code = {"ExportError": 3, "LiveError": 1, "OwnCodeError": 1}.get(type(error).__name__)

@@ -7,6 +7,7 @@ import pickle
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -53,17 +54,22 @@ def test_a_pickle_that_runs_code_runs_nothing(tmp_path: Path, refused: Refused) 
     assert not (tmp_path / "store").exists()
 
 
+@pytest.mark.parametrize("named", [(), (tempfile.gettempdir(),)])
 def test_a_full_disk_names_the_store_and_says_what_to_do(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: Refused
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: Refused, named: tuple[str, ...]
 ) -> None:
-    """It said `data synth: No space left on device`."""
+    """It said `data synth: No space left on device`; and of the folder of what passes, which
+    nobody has named, that one could write elsewhere."""
 
     def full(*_: Any) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
+        raise OSError(errno.ENOSPC, "No space left on device", *named)
 
     monkeypatch.setattr("skedge.datasets.store.packed._sync", full)
     store = tmp_path / "store"
-    said = f"skedge: {store}: No space left on device; make room there, or write elsewhere\n"
+    place, other = (
+        (named[0], "name another folder in TMPDIR") if named else (store, "write elsewhere")
+    )
+    said = f"skedge: {place}: No space left on device; make room there, or {other}\n"
     refused("data", "synth", store, "--subjects", 3, "--clips", 1, words=[said])
     assert list(tmp_path.iterdir()) == []
 
