@@ -565,6 +565,33 @@ def test_a_camera_that_does_not_close_is_one_line(
     assert capsys.readouterr().err == said
 
 
+@pytest.mark.parametrize("breaks", ["pose", "page"])
+def test_a_camera_that_does_not_close_hides_no_error_before_the_view_begins(
+    room: Path,
+    fake_sources: SimpleNamespace,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    breaks: str,
+) -> None:
+    """It was waited for without a limit, and nothing was said."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise InputError(f"{breaks}: expected another one")
+
+    monkeypatch.setattr("skedge.edge_runtime.live.pipeline.CLOSING", 0.1)
+    where = {"pose": "_blazepose", "page": "Page"}[breaks]
+    monkeypatch.setattr(f"skedge.edge_runtime.live.run.{where}", refuse)
+    closes, ended_late = threading.Event(), threading.Event()
+    fake_sources.source = Pictures() if breaks == "pose" else Skeletons(lambda seconds: (), 60)
+    fake_sources.source.close = lambda: closes.wait(20) or ended_late.set()
+    with pytest.raises(SystemExit) as ended:
+        main(["live", "--model", str(room / "m.onnx"), *(["--no_page"] * (breaks == "pose"))])
+    closes.set()
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == f"skedge: {breaks}: expected another one\n"
+    assert not ended_late.is_set()
+
+
 def test_a_camera_that_is_not_there_is_one_line(room: Path, fake_sources: SimpleNamespace,
                                                 capsys: pytest.CaptureFixture[str]) -> None:  # fmt: skip
     with pytest.raises(SystemExit) as ended:

@@ -5,7 +5,8 @@ import json
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -156,7 +157,7 @@ class Live:
         late = self.crew.join(1.0)
         try:
             # Only a camera's driver can still be at work: closing the source is what may free it.
-            self._close_source()
+            close_source(self._source, self.name)
             if late:
                 self.crew.join()
         finally:
@@ -166,16 +167,6 @@ class Live:
             finally:
                 # What broke first says more than what it left the recording in.
                 self.crew.raise_error()
-
-    def _close_source(self) -> None:
-        ending = Crew()
-        ending.start("camera", self._source.close)
-        if ending.join(CLOSING):
-            raise LiveError(
-                f"{self.name}: it does not close within {CLOSING:g} s; if nothing can open it"
-                " again, unplug it"
-            )
-        ending.raise_error()
 
     def state(self) -> dict[str, Any]:
         """The present state as plain JSON types: answers, rates (Hz), latencies (ms), dropped
@@ -324,6 +315,31 @@ class Live:
         if status != self._status:
             self._status = status
             self.note(f"{self.name}: {status or 'all is well again'}")
+
+
+def close_source(source: Source, name: str) -> None:
+    """Close a source; raises `LiveError` where that fails, or takes longer than `CLOSING`
+    seconds."""
+    ending = Crew()
+    ending.start("camera", source.close)
+    if ending.join(CLOSING):
+        raise LiveError(
+            f"{name}: it does not close within {CLOSING:g} s; if nothing can open it again, unplug"
+            " it"
+        )
+    ending.raise_error()
+
+
+@contextmanager
+def closed_on_error(source: Source, name: str) -> Iterator[None]:
+    """Closes a source where the `with` block breaks. What broke there is raised, since it says more
+    than a source that does not close either."""
+    try:
+        yield
+    except BaseException:
+        with suppress(Exception):
+            close_source(source, name)
+        raise
 
 
 def clock() -> str:

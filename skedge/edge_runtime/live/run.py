@@ -24,7 +24,7 @@ from skedge.edge_runtime.live.mailbox import Newest
 from skedge.edge_runtime.live.metrics import Metrics
 from skedge.edge_runtime.live.model_watch import ModelFile, watch
 from skedge.edge_runtime.live.outlets import Outlet, load_hook
-from skedge.edge_runtime.live.pipeline import Consumer, Live
+from skedge.edge_runtime.live.pipeline import Consumer, Live, closed_on_error
 from skedge.edge_runtime.live.pose_file import PoseFile
 from skedge.edge_runtime.live.server import Feeds, Page, is_own, token_for
 from skedge.edge_runtime.live.signals import as_ctrl_c, unbroken
@@ -106,14 +106,11 @@ def open_camera(
     layout = getattr(source, "layout", None)
     if layout is not None:
         return Camera(name, source, pose=None, layout=layout, notes=getattr(source, "notes", ()))
-    try:
+    with closed_on_error(source, name):
         if make is not None:
             pose: PoseEstimator = OwnPose.made_by(make, people, f"--pose {estimator}")
         else:
             pose = _blazepose(people, estimator, threads)
-    except BaseException:
-        source.close()
-        raise
     return Camera(name, source, pose, layout=pose.layout)
 
 
@@ -269,9 +266,9 @@ def _look(
         painter = Studio(pictures, recording, viewing.view)
         painter.recording &= not telling.record_later
     opened = camera()
-    for note in opened.notes:
-        telling.say({"note": note})
-    try:
+    with closed_on_error(opened.source, opened.name):
+        for note in opened.notes:
+            telling.say({"note": note})
         running = Live(
             opened.source,
             opened.pose,
@@ -298,9 +295,6 @@ def _look(
             notes = [
                 f"the page: {url}" for url in addresses(viewing.host, page.port, token and said)
             ]
-    except BaseException:
-        opened.source.close()
-        raise
     outlets: list[Outlet] = []
     try:
         outlets += tell(running, telling, hook, lines=lines)
