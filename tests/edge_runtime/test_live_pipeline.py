@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from skedge.edge_runtime.events import Event
 from skedge.edge_runtime.interfaces import Frame, Person
-from skedge.edge_runtime.live import Live, LiveError
+from skedge.edge_runtime.live import Live, LiveError, pulse
 from skedge.edge_runtime.live.actions import (
     TOUCHING,
     Actions,
@@ -308,6 +308,25 @@ def test_a_lost_camera_is_shown_and_noted() -> None:
         "camera 0: lost, trying again",
         "camera 0: all is well again",
     ]
+
+
+def test_a_lost_camera_that_is_tried_again_for_long_does_not_hang(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The service manager would begin the live view anew for as long as the camera is away."""
+    monkeypatch.setattr(pulse, "PATIENCE", 0.05)
+    source = Unplugged(lambda seconds: (), 2)
+    live = Live(source, None, NTU, Watcher(), name="camera 0")
+    live.start()
+    try:
+        wait_until(lambda: live.pulse.hangs() == ["camera"])
+        assert live.hanging() == []
+        wait_until(lambda: live.problems() == ["no picture, trying again in 10 s"])
+        source.status = ""
+        assert live.hanging() == ["camera"]
+        wait_until(lambda: live.problems() == ["camera hangs"])
+    finally:
+        live.close()
 
 
 def test_nobodys_answer_stays_when_the_camera_stands_still(
