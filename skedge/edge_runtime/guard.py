@@ -61,7 +61,7 @@ class Guard:
         self._frames: list[np.ndarray] = []
         self._pieces: deque[np.ndarray] = deque(maxlen=PIECES)
         self._begun: float | None = None
-        self._looks = 0
+        self._due = 0.0
         self._verdict = ""
         self._last: float | None = None
         self._steps: deque[float] = deque(maxlen=FRAMES)
@@ -93,24 +93,17 @@ class Guard:
     def _take_a_look(self, moment: float) -> None:
         if self._begun is None:
             self._begun = moment
+            self._due = moment + FIRST[0]
         if len(self._frames) == FRAMES:
             self._pieces.append(np.stack(self._frames))
             self._frames.clear()
         enough = len(self._frames) >= BEGUN
-        if moment < self._due() or not (self._pieces or enough):
+        if moment < self._due or not (self._pieces or enough):
             return
-        while self._due() <= moment:
-            self._looks += 1
+        self._due = self._begun + _next_look(moment - self._begun)
         begun = [np.stack(self._frames)] if enough else []
         early = moment < self._begun + FIRST[1]
         self._verdict = verdict([*self._pieces, *begun], self._layout, early)
-
-    def _due(self) -> float:
-        """When the next look is due."""
-        later = self._looks - len(FIRST) + 1
-        return (self._begun or 0.0) + (
-            FIRST[self._looks] if later <= 0 else FIRST[-1] + EVERY * later
-        )
 
 
 class Pace:
@@ -143,6 +136,12 @@ def too_slow(step: float) -> str:
         f"{1 / step:.1f} frames come per second, too few to tell actions; give 5 at least,"
         " 15 to 30 are good"
     )
+
+
+def _next_look(passed: float) -> float:
+    """Seconds from the first frame to the next look, once so many have `passed`."""
+    later = FIRST[-1] + EVERY * (1 + (passed - FIRST[-1]) // EVERY)
+    return next((seconds for seconds in FIRST if seconds > passed), later)
 
 
 def without_nobodies(frame: np.ndarray, layout: Layout) -> tuple[np.ndarray, str]:

@@ -131,6 +131,21 @@ def test_a_few_frames_call_nobody_mirrored() -> None:
     assert "left and right" in problems[-1]
 
 
+def test_when_bodies_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of nanoseconds every frame made up for millions of looks, one after the other."""
+    looked: list[float] = []
+    moment = 0.0
+    monkeypatch.setattr(
+        "skedge.edge_runtime.guard.verdict", lambda *_: looked.append(moment - 1000) or ""
+    )
+    guard, person = Guard(NTU), standing(1)
+    for moment in (*np.arange(1000.0, 1102.0, 0.02), *np.arange(1200.0, 1282.0, 0.02)):
+        guard.look(person, float(moment))
+    assert looked == pytest.approx([0.2, 1, 5, 10, 40, 70, 100, 200, 220, 250, 280], abs=0.021)
+    guard.look(person, 1e18)
+    assert len(looked) == 12
+
+
 def test_who_comes_into_view_with_shoulders_across_the_hips_is_not_refused() -> None:
     """As in a clip of UTKinect, for half a second."""
     clip = standing(75)
