@@ -610,6 +610,14 @@ def test_a_streams_password_is_not_shown() -> None:
     assert without_password("http://host/a?b") == "http://host/a?b"
 
 
+@needs_opencv
+def test_a_stream_that_is_waited_for_is_not_named_in_its_status() -> None:
+    """It came twice where it has a password: whoever shows the status has the name before it."""
+    camera = open_source("rtsp://me:secret@127.0.0.1:9/way", wait=True)
+    assert camera.status == "expected a stream that can be opened, it cannot; is the address right?"
+    camera.close()
+
+
 @pytest.mark.parametrize(
     ("address", "shown"),
     [
@@ -617,6 +625,11 @@ def test_a_streams_password_is_not_shown() -> None:
         ("rtsp://10.0.0.4/user=admin&password=secret&channel=1", "rtsp://10.0.0.4/user=...&password=...&channel=..."),
         ("rtsp://me:secret@host/way?key=secret#a", "rtsp://me:...@host/way?key=...#a"),
         ("films/day=1/a.mp4", "films/day=1/a.mp4"),
+        ("rtsp://me:1/secret@host/way", "rtsp://...@host/way"),
+        ("rtsp://me:p@s/secret@host/way", "rtsp://...@host/way"),
+        ("rtsp://me:1?secret@host/way", "rtsp://...@host/way"),
+        ("rtsp://me:1#secret@host/way", "rtsp://...@host/way"),
+        ("http://host/a?mail=a@b", "http://host/a?mail=..."),
     ],
 )  # fmt: skip
 def test_a_password_that_a_camera_takes_in_its_address_is_not_shown(
@@ -633,6 +646,7 @@ def test_a_password_that_a_camera_takes_in_its_address_is_not_shown(
         "rtsp://me:secret@[fe80::1/x.mp4",
         "rtsp://me:secret@fe80::1]",
         "rtsp://me:secret@host:999999/x",
+        "rtsp://me:my/secret@host/x",
         "rtsp://",
         "rtsp://:554/x",
         "http:///a.mp4",

@@ -78,7 +78,7 @@ def open_source(
         _check_address(text)
         if _kind_of(text) == FILM:
             return Played(read_film(text), fast=fast)
-        return Live(text, partial(open_stream, text), wait=wait)
+        return Live(without_password(text), partial(open_stream, text), wait=wait)
     return _open_path(text, fast, rate, named=layout)
 
 
@@ -129,7 +129,7 @@ def _check_address(text: str) -> None:
         raise InputError(
             f"{without_password(text)}: expected an address such as rtsp://host/path or"
             " rtsp://[fe80::1]:554/path, got one that cannot be read; are its brackets and its port"
-            " right?"
+            " right, and are / ? # in its password written as %2F %3F %23?"
         ) from None
     if not host and parts.scheme in HOSTED:
         raise InputError(

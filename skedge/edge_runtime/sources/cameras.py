@@ -85,8 +85,8 @@ def open_pi_camera(number: int) -> Capture:
 
 def without_password(address: str) -> str:
     """An address that can be shown: a password in it, and what follows a "=" in its path and
-    query, where cameras take passwords too, becomes dots; in one that cannot be read all that may
-    hold one."""
+    query, where cameras take passwords too, becomes dots; in one that cannot be read, and where a
+    password's own / ? or # may have ended the host, all that may hold one."""
     try:
         parts = urlsplit(address)
     except ValueError:
@@ -94,6 +94,8 @@ def without_password(address: str) -> str:
     if not parts.netloc:
         return address
     path, query = (re.sub("=[^&;/]+", "=...", part) for part in (parts.path, parts.query))
+    if "@" in path + query + parts.fragment:
+        return re.sub("//.*@", "//...@", address)
     parts = parts._replace(path=path, query=query)
     if parts.password is not None:
         user, _, host = parts.netloc.rpartition("@")
