@@ -244,6 +244,9 @@ def test_a_rate_at_which_nothing_can_be_told_or_nobody_moves_is_named(
     assert predict_file(recognizer, path, rate=5, frame_by_frame=frame_by_frame).notes == ()
     (note,) = predict_file(recognizer, path, rate=900, frame_by_frame=frame_by_frame).notes
     assert "are there really 900 frames a second" in note
+    assert predict_file(recognizer, path, rate=1000, frame_by_frame=frame_by_frame).notes
+    with pytest.raises(InputError, match="up to 1000 frames per second, got 1001"):
+        predict_file(recognizer, path, rate=1001, frame_by_frame=frame_by_frame)
     # A model that stretches clips has no use for the rate.
     stretching = Recognizer.load(model)
     stretching.checks_bodies = True

@@ -459,9 +459,19 @@ def test_skeletons_play_at_the_rate_they_were_taken_at(tmp_path: Path) -> None:
     told = _played(path, rate=120)
     assert _rate_of(told) == pytest.approx(120)
     assert told.notes == ()
-    for rate in (0, -1, float("nan"), 1e6):
+    assert _rate_of(_played(path, rate=1000)) == pytest.approx(1000)
+    for rate in (0, -1, float("nan"), 1000.1, 1e6):
         with pytest.raises(InputError, match="--rate: expected frames a second"):
             open_source(str(path), rate=rate)
+
+
+def test_what_is_recorded_plays_at_its_own_pace_unless_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    np.save(tmp_path / "clip.npy", people()[0][0])
+    monkeypatch.setattr("skedge.edge_runtime.sources.Played", lambda *_, fast, **__: fast)
+    assert open_source(str(tmp_path / "clip.npy")) is False
+    assert open_source(str(tmp_path / "clip.npy"), True) is True
 
 
 @pytest.mark.parametrize("told", [{"rate": 15.0}, {"rate": 0.0}, {"layout": "ntu25"}])

@@ -234,7 +234,7 @@ def predict_file(
     of `layout`, by default the model's; of another number they are retargeted from the layout whose
     order of joints makes a human of them. Nothing is unpickled.
     """
-    if not 0 < rate < 1000:
+    if not 0 < rate <= 1000:
         raise InputError(f"rate: expected up to 1000 frames per second, got {rate:g}")
     recognizer = _recognizer(model)
     clip, notes = understood(

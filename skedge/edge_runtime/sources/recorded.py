@@ -48,7 +48,7 @@ def clip_of_file(
     in whose order the joints are a human's, or the usual one where there is none. Raises
     `InputError` for what is no clip, and for joints that are in no known order.
     """
-    if rate is not None and not 0 < rate < 1000:
+    if rate is not None and not 0 < rate <= 1000:
         raise InputError(f"--rate: expected frames a second, up to 1000, got {rate:g}")
     clip = read_clip(path)
     if (
