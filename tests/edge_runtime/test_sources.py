@@ -731,6 +731,13 @@ class TestPiCamera:
             ("close",),
         ]
 
+    def test_one_that_nobody_has_looked_through_is_closed_too(
+        self, camera: SimpleNamespace
+    ) -> None:
+        """As where the page's port is taken: another program could not open it."""
+        open_source("picamera").close()
+        assert camera.done[-1] == ("close",)
+
     def test_one_that_does_not_answer_counts_as_lost(self, camera: SimpleNamespace) -> None:
         camera.breaks["read"] = TimeoutError()
         clock = Clock()
