@@ -20,7 +20,7 @@ import pytest
 
 from skedge.datasets.store import Store
 from skedge.edge_runtime.interfaces import Frame
-from skedge.edge_runtime.sources import Live, Played, cameras, open_source
+from skedge.edge_runtime.sources import Live, Played, cameras, check_effect, open_source
 from skedge.edge_runtime.sources.cameras import open_device, open_pi_camera, without_password
 from skedge.edge_runtime.sources.recordings import read_pictures
 from skedge.skeleton import InputError, load_layout
@@ -590,6 +590,14 @@ def test_a_number_that_no_camera_has_is_one_line(number: str) -> None:
 def test_a_camera_that_is_not_there_says_where_to_look(device: str) -> None:
     with pytest.raises(InputError, match=r"there is no /dev/video7431; is it plugged in"):
         open_source(device)
+
+
+@pytest.mark.parametrize("name", ["film.mp4", "clip.npy"])
+def test_a_file_in_memory_is_no_camera(name: str) -> None:
+    """Whoever spares the card of a Pi was asked whether another program uses the film."""
+    with pytest.raises(InputError, match="STORE#CLIP, found nothing at that path"):
+        open_source(f"/dev/shm/nothing-of-skedge/{name}", fast=True)
+    check_effect(f"/dev/shm/nothing-of-skedge/{name}", ["fast"])
 
 
 @needs_opencv

@@ -50,7 +50,7 @@ def open_source(
 ) -> Source:
     """The source that a text names.
 
-    A number or a path in /dev is a camera; `picamera` is a Raspberry Pi's own (`picamera:1` the
+    A number or a path in /dev (but /dev/shm) is a camera; `picamera` is a Raspberry Pi's own (`picamera:1` the
     second one); rtsp://, http:// and other addresses are streams, but films where they end like one
     (.mp4 and so on); STORE#CLIP, .npy and .npz are recorded skeletons; a folder holds pictures; any
     other file is a film or a picture.
@@ -72,7 +72,7 @@ def open_source(
         return Live(text, partial(open_pi_camera, _number(number or "0")), wait=wait)
     if text.isdecimal():
         return Live(f"camera {text}", partial(open_device, _number(text)), wait=wait)
-    if text.startswith("/dev/"):
+    if _is_device(text):
         return Live(text, partial(open_device, text), wait=wait)
     if "://" in text:
         _check_address(text)
@@ -102,7 +102,7 @@ def _listed(words: Iterable[str]) -> str:
 
 
 def _kind_of(text: str) -> str:
-    if text.partition(":")[0] in PI_CAMERAS or text.isdecimal() or text.startswith("/dev/"):
+    if text.partition(":")[0] in PI_CAMERAS or text.isdecimal() or _is_device(text):
         return CAMERA
     if "://" in text:
         # Of rtsp://host/a.mp4?user=me the path; one that cannot be read is named when it is opened.
@@ -111,6 +111,11 @@ def _kind_of(text: str) -> str:
     if text.rpartition("#")[1] and not Path(text).exists():
         return CLIP
     return FILE if text.lower().endswith(SKELETONS) else FILM
+
+
+def _is_device(text: str) -> bool:
+    # What lies in /dev/shm are files, which Linux keeps in memory.
+    return text.startswith("/dev/") and not text.startswith("/dev/shm/")
 
 
 def _number(text: str) -> int:
