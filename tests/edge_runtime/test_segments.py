@@ -25,7 +25,7 @@ import cv2
 
 from skedge.edge_runtime.live import picture, segments
 from skedge.edge_runtime.live.film import Film
-from skedge.edge_runtime.live.segments import Segments
+from skedge.edge_runtime.live.segments import GIGABYTE, Segments, check_bounds
 from skedge.edge_runtime.live.view import View
 
 ROOT = Path(__file__).parents[2]
@@ -133,6 +133,42 @@ def test_the_oldest_films_make_room(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     there.close()
     assert old[3] not in [film.name for film in films(folder)]
     assert old[4] in [film.name for film in films(folder)]
+
+
+@pytest.mark.parametrize("missing", [0, 1])
+def test_room_is_made_where_less_than_200_mb_are_free(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, missing: int
+) -> None:
+    there = Segments(tmp_path / "films")
+    record(there, 0.5)
+    there.close()
+    disk = Usage()
+    disk.free = 200 * 2**20 - missing
+    monkeypatch.setattr("shutil.disk_usage", disk)
+    there = Segments(tmp_path / "films")
+    record(there, 0.5)
+    there.close()
+    assert len(films(tmp_path / "films")) == 2 - missing
+
+
+def test_a_pause_finishes_the_film(tmp_path: Path) -> None:
+    """It can be watched at once, and has no gap."""
+    there = Segments(tmp_path / "films")
+    record(there, 0.5)
+    there.pause()
+    (first,) = films(tmp_path / "films")
+    assert frames(first) == 10
+    record(there, 0.5, begin=3.0)
+    there.close()
+    assert [frames(film) for film in films(tmp_path / "films")] == [10, 10]
+
+
+def test_the_least_and_the_most_that_films_may_be() -> None:
+    for seconds, limit in ((1, GIGABYTE / 100), (86400, GIGABYTE)):
+        check_bounds(seconds, limit)
+    for seconds, limit in ((0.9, GIGABYTE), (86401, GIGABYTE), (60, 0.995 * GIGABYTE / 100)):
+        with pytest.raises(InputError, match=r"--segment|--record-limit"):
+            check_bounds(seconds, limit)
 
 
 def test_films_of_ones_own_in_the_folder_are_left_alone(tmp_path: Path) -> None:

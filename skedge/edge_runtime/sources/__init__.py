@@ -50,10 +50,10 @@ def open_source(
 ) -> Source:
     """The source that a text names.
 
-    A number or a path in /dev (but /dev/shm) is a camera; `picamera` is a Raspberry Pi's own (`picamera:1` the
-    second one); rtsp://, http:// and other addresses are streams, but films where they end like one
-    (.mp4 and so on); STORE#CLIP, .npy and .npz are recorded skeletons; a folder holds pictures; any
-    other file is a film or a picture.
+    A number or a path in /dev (but /dev/shm) is a camera; `picamera` is a Raspberry Pi's own
+    (`picamera:1` the second one); rtsp://, http:// and other addresses are streams, but films where
+    they end like one (.mp4 and so on); STORE#CLIP, .npy and .npz are recorded skeletons; a folder
+    holds pictures; any other file is a film or a picture.
 
     A camera or stream that is lost comes back (see `Live`). What is recorded plays at its own pace,
     or with `fast` as fast as it is taken (see `Played`). Every source has a `status` in a few
