@@ -205,6 +205,8 @@ class TestHook:
         live = Live(Pictures(rate=20), pose, pose.layout, actions)
         tell(live, Telling(), lambda document: gate.wait(30), lines=sys.stdout)
         assert live.lost["hook"] == 0
+        said_at: dict[str, int] = {}
+        live.tell("note", lambda note: said_at.update({note["note"][:4]: live.lost["hook"]}))
         for number in range(HELD + 5):
             live.log.add("action", {"event": number, "phase": "begun"})
         notes = [one["note"] for _, kind, one in live.log.since(0) if kind == "note"]
@@ -216,6 +218,7 @@ class TestHook:
         assert [note for note in notes if note.startswith("hook")] == [
             f"hook: too slow: {HELD} events wait, and the oldest are lost"
         ]
+        assert said_at["hook"] == 1
 
     @pytest.mark.parametrize(
         ("events", "lost", "waiting"),

@@ -233,6 +233,18 @@ def test_one_line_for_each_action(room: Path) -> None:
     assert {event["device"] for event in events} == {"the hall"}
 
 
+@pytest.mark.parametrize("device", ["大厅", "hall\udcff"])
+def test_events_are_utf8_whatever_the_terminal_speaks(room: Path, device: str) -> None:
+    """A name of a device or an action in another script, or none at all, ended the live view."""
+    model = ("--model", room / "m.onnx", "--no_page", "--every_frame", *EVENTS)
+    process = start(
+        room, "live", "--source", 60, *model, "--device", device, PYTHONIOENCODING="latin-1"
+    )
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    assert {json.loads(line)["device"] for line in out.splitlines()} == {device}
+
+
 def endless(room: Path, *more: object, **how: Any) -> subprocess.Popen[str]:
     """A live view without a page, of a thousand seconds."""
     arguments = ("--source", 100_000, "--model", room / "m.onnx", "--no_page", *more, *EVENTS)

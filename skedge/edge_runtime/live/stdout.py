@@ -24,8 +24,8 @@ def lines_alone() -> Iterator[TextIO]:
     stdout.flush()
     kept = os.dup(number)
     os.dup2(instead, number)
-    # Closed below, by a thread.
-    lines = open(os.dup(kept), "w", encoding=stdout.encoding, errors=stdout.errors)  # noqa: SIM115
+    # JSON is UTF-8; what is no character becomes JSON's own escape. Closed below, by a thread.
+    lines = open(os.dup(kept), "w", encoding="utf-8", errors="backslashreplace")  # noqa: SIM115
     try:
         with redirect_stdout(sys.stderr):
             yield lines
