@@ -354,7 +354,7 @@ def test_time_stamps_of_a_film_ascend_whatever_the_file_says(
 
 
 @needs_opencv
-@pytest.mark.parametrize("damaged", [[0], [20, 21, 22], [39]])
+@pytest.mark.parametrize("damaged", [[0], [20, 21, 22], [39], [*range(5, 35)]])
 def test_a_film_goes_on_after_damaged_pictures(tmp_path: Path, damaged: list[int]) -> None:
     """It ended at the first one, and what came later was neither shown nor imported."""
     import cv2
