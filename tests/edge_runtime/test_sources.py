@@ -588,8 +588,15 @@ def test_a_number_that_no_camera_has_is_one_line(number: str) -> None:
 @needs_opencv
 @pytest.mark.parametrize("device", ["7431", "/dev/video7431"])
 def test_a_camera_that_is_not_there_says_where_to_look(device: str) -> None:
-    with pytest.raises(InputError, match=r"there is no /dev/video7431; is it plugged in"):
+    with pytest.raises(
+        InputError, match=r"there is no /dev/video7431; is it plugged in"
+    ) as refused:
         open_source(device)
+    name = {"7431": "camera 7431"}.get(device, device)
+    assert str(refused.value).startswith(f"{name}: expected a camera")
+    waiting = open_source(device, wait=True)
+    assert waiting.status.startswith("expected a camera"), "the page has the name before it"
+    waiting.close()
 
 
 @pytest.mark.parametrize("name", ["film.mp4", "clip.npy"])
