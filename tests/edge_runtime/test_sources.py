@@ -1,6 +1,7 @@
 """Sources: what a text opens, time stamps, and cameras that are lost."""
 
 import os
+import re
 import socket
 import struct
 import subprocess
@@ -597,6 +598,25 @@ def test_a_camera_that_is_not_there_says_where_to_look(device: str) -> None:
     waiting = open_source(device, wait=True)
     assert waiting.status.startswith("expected a camera"), "the page has the name before it"
     waiting.close()
+
+
+@needs_opencv
+@pytest.mark.parametrize(
+    ("may", "reason"),
+    [
+        (False, "may not be read; add yourself to the group video"),
+        (True, "gives no pictures; is another program using it?"),
+    ],
+)
+def test_a_camera_that_is_there_and_does_not_open_says_why(
+    may: bool, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device = tmp_path / "video0"
+    device.write_text("")
+    monkeypatch.setattr("skedge.edge_runtime.sources.cameras.sys.platform", "linux")
+    monkeypatch.setattr("os.access", lambda path, mode: may)
+    with pytest.raises(InputError, match=re.escape(f"but {device} {reason}")):
+        open_device(str(device))
 
 
 @pytest.mark.parametrize("name", ["film.mp4", "clip.npy"])
