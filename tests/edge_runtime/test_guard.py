@@ -131,6 +131,17 @@ def test_a_few_frames_call_nobody_mirrored() -> None:
     assert "left and right" in problems[-1]
 
 
+def test_a_joint_that_is_exactly_zero_was_not_seen() -> None:
+    """Programs write zeros for it; an arm that reaches for the camera would be a movement."""
+    frame = standing(1)
+    frame[0, 7] = 0
+    found, problem = without_nobodies(frame, NTU)
+    assert problem == ""
+    expected = frame.copy()
+    expected[0, 7] = np.nan
+    np.testing.assert_array_equal(found, expected)
+
+
 def test_when_bodies_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of nanoseconds every frame made up for millions of looks, one after the other."""
     looked: list[float] = []
