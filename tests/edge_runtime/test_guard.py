@@ -131,6 +131,16 @@ def test_a_few_frames_call_nobody_mirrored() -> None:
     assert "left and right" in problems[-1]
 
 
+def test_in_a_scene_the_first_who_is_there_is_looked_at() -> None:
+    """Also where the first joints are out of view."""
+    clip = standing(45) * np.array([1, -1, 1], np.float32)
+    clip[:, :2] = np.nan
+    guard = Guard(NTU)
+    for number, joints in enumerate(clip):
+        guard.look(np.stack([np.full_like(joints, np.nan), joints]), number / RATE)
+    assert "y points down" in guard.problem
+
+
 def test_a_joint_that_is_exactly_zero_was_not_seen() -> None:
     """Programs write zeros for it; an arm that reaches for the camera would be a movement."""
     frame = standing(1)
