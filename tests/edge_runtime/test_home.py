@@ -529,6 +529,20 @@ def test_prometheus_reads_the_metrics() -> None:
     assert all(one.documentation and one.name.startswith("skedge_") for one in families.values())
 
 
+def test_metrics_count_actions_as_they_begin_and_times_in_seconds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    live = Live(Pictures(), Pose(), Pose.layout, Nothing(), name="camera 0")
+    metrics = Metrics(live)
+    figures = {"rates": {}, "latencies": {"pose": {"p50": 250.0, "p95": 4000.0}}, "health": {}}
+    monkeypatch.setattr(live, "_figures", figures)
+    live.log.add("action", happening(1, "wave", "begun"))
+    families = {one.name: one for one in text_string_to_metric_families(metrics.text().decode())}
+    assert [one.value for one in families["skedge_events"].samples] == [1]
+    times = families["skedge_latency_seconds"].samples
+    assert {one.labels["quantile"]: one.value for one in times} == {"0.5": 0.25, "0.95": 4.0}
+
+
 def test_metrics_are_for_those_with_the_token() -> None:
     served = Served("correct-horse")
     try:

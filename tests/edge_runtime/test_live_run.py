@@ -849,6 +849,39 @@ def test_the_terminal_shows_what_the_page_shows(room: Path) -> None:
     assert sum(event in shown for event in recognizer.labels) >= 5
 
 
+def test_the_terminal_shows_nobody_and_a_crowd() -> None:
+    from rich.console import Console
+
+    from skedge.edge_runtime.live.terminal import _people
+
+    def shown(count: int) -> str:
+        console = Console(width=100, record=True, file=io.StringIO())
+        person = {"whole": False, "upper": False, "top": [], "problem": "", "doing": []}
+        console.print(_people([person | {"id": number} for number in range(1, count + 1)]))
+        return console.export_text()
+
+    assert shown(0).strip() == "nobody in view"
+    assert [line.split() for line in shown(4).splitlines()] == [
+        ["person", str(number), "no", "whole", "body", "in", "view"] for number in range(1, 5)
+    ]
+    assert "person 5" not in shown(6)
+    assert shown(6).splitlines()[-1].strip() == "and 2 more"
+
+
+def test_the_terminals_log_says_who_and_replaces_a_beginning_by_its_end() -> None:
+    from skedge.edge_runtime.live.terminal import _log
+
+    def event(id: int, label: str, person: int | None, length: float | None) -> tuple:
+        document = {"id": id, "event": label, "person": person, "length": length, "repetitions": 2,
+                    "phase": "begun" if length is None else "ended", "confidence": 0.9,
+                    "time": "2026-11-30T12:00:00.000+00:00"}  # fmt: skip
+        return id, "action", document
+
+    events = [event(1, "wave", 7, None), event(2, "hug", None, None), event(1, "wave", 7, 3.0)]
+    lines = [line.partition("  ")[2] for line in _log(events).plain.splitlines()]
+    assert lines == ["hug  0.90  2 times", "wave  0.90  3.0 s  2 times  person 7"]
+
+
 def test_a_frozen_driver_does_not_keep_the_program_alive(room: Path) -> None:
     from skedge.edge_runtime.live import Live
     from skedge.edge_runtime.live.actions import Actions
