@@ -604,6 +604,32 @@ def test_a_camera_that_does_not_close_hides_no_error_before_the_view_begins(
     assert not ended_late.is_set()
 
 
+@pytest.mark.parametrize("there", [False, True])
+@pytest.mark.parametrize("breaks", ["camera", "page"])
+def test_a_view_that_cannot_begin_leaves_no_folder_of_films(
+    room: Path,
+    fake_sources: SimpleNamespace,
+    monkeypatch: pytest.MonkeyPatch,
+    breaks: str,
+    there: bool,
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise InputError("expected another port")
+
+    if breaks == "page":
+        fake_sources.source = Skeletons(lambda seconds: (), 60)
+        monkeypatch.setattr("skedge.edge_runtime.live.run.Page", refuse)
+    films = room / "films" / "of today"
+    if there:
+        films.mkdir(parents=True)
+    with pytest.raises(SystemExit) as ended:
+        main(["live", "--model", str(room / "m.onnx"), "--record", str(films)])
+    assert ended.value.code == 2
+    assert films.exists() == there
+    assert (room / "films").exists() == there
+    assert not there or not list(films.iterdir())
+
+
 def test_a_camera_that_is_not_there_is_one_line(room: Path, fake_sources: SimpleNamespace,
                                                 capsys: pytest.CaptureFixture[str]) -> None:  # fmt: skip
     with pytest.raises(SystemExit) as ended:

@@ -6,6 +6,7 @@ import socket
 import sys
 import webbrowser
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TextIO
@@ -265,36 +266,27 @@ def _look(
         recording = telling.recording(remark)
         painter = Studio(pictures, recording, viewing.view)
         painter.recording &= not telling.record_later
-    opened = camera()
-    with closed_on_error(opened.source, opened.name):
-        for note in opened.notes:
-            telling.say({"note": note})
-        running = Live(
-            opened.source,
-            opened.pose,
-            opened.layout,
-            consumer=consumer(opened.layout, remark),
-            name=opened.name,
-            painter=painter,
-            every_frame=every_frame,
-        )
-        running.view = viewing.view
-        page = None
-        if viewing.port is not None:
-            feeds = Feeds(
-                pictures,
-                states=running.states,
-                log=running.log,
-                problems=running.problems,
-                metrics=Metrics(running).text,
-                change=lambda wanted: (running.control or running.view).change(wanted),
+    page: Page | None = None
+    with ExitStack() as unbegun:
+        if painter is not None:
+            unbegun.callback(painter.close)
+        opened = camera()
+        with closed_on_error(opened.source, opened.name):
+            for note in opened.notes:
+                telling.say({"note": note})
+            running = Live(
+                opened.source,
+                opened.pose,
+                opened.layout,
+                consumer=consumer(opened.layout, remark),
+                name=opened.name,
+                painter=painter,
+                every_frame=every_frame,
             )
-            page = Page(feeds, viewing.host, viewing.port, token=token)
-            # A token that was given is known already, and need not stand in a log.
-            said = token if viewing.token is None else "..."
-            notes = [
-                f"the page: {url}" for url in addresses(viewing.host, page.port, token and said)
-            ]
+            running.view = viewing.view
+            if pictures is not None:
+                page, notes = _page(running, pictures, viewing, token=token)
+        unbegun.pop_all()  # the view closes both
     outlets: list[Outlet] = []
     try:
         outlets += tell(running, telling, hook, lines=lines)
@@ -323,6 +315,26 @@ def _look(
                 running.close()
             finally:
                 say_given_up(outlets, telling.say)
+
+
+def _page(
+    running: Live, pictures: Newest[bytes], viewing: Viewing, *, token: str | None
+) -> tuple[Page, list[str]]:
+    """The page of a view, which listens already, and notes of the addresses that it has."""
+    assert viewing.port is not None
+    feeds = Feeds(
+        pictures,
+        states=running.states,
+        log=running.log,
+        problems=running.problems,
+        metrics=Metrics(running).text,
+        change=lambda wanted: (running.control or running.view).change(wanted),
+    )
+    page = Page(feeds, viewing.host, viewing.port, token=token)
+    # A token that was given is known already, and need not stand in a log.
+    said = token if viewing.token is None else "..."
+    found = addresses(viewing.host, page.port, token and said)
+    return page, [f"the page: {url}" for url in found]
 
 
 def addresses(host: str, port: int, token: str | None) -> list[str]:

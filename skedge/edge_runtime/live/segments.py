@@ -11,7 +11,7 @@ import numpy as np
 
 from skedge.edge_runtime.live.film import Film, free_path, keep_or_remove
 from skedge.skeleton.errors import InputError, reason
-from skedge.skeleton.files import RESERVE, locked
+from skedge.skeleton.files import RESERVE, absent, locked, remove_empty
 
 # Matroska with MPEG-4: what was written of it can be read after a power cut, unlike an .mp4.
 SUFFIX, PARTIAL, CODE = ".mkv", ".partial.mkv", "mp4v"
@@ -51,11 +51,13 @@ class Segments:
         self._film: Film | None = None
         self._began = 0.0
         self._held = ExitStack()
+        self._held.callback(remove_empty, absent(folder))
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             taken = f"--record: {folder} is the recording of another program that runs"
             self._held.enter_context(locked(folder / ".lock", taken))
         except OSError as error:
+            self._held.close()
             raise InputError(
                 f"--record: {folder} is no folder that can be written to: {reason(error)}"
             ) from None
