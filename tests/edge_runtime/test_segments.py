@@ -151,6 +151,30 @@ def test_room_is_made_where_less_than_200_mb_are_free(
     assert len(films(tmp_path / "films")) == 2 - missing
 
 
+def test_a_film_that_somebody_removes_meanwhile_costs_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "films"
+    folder.mkdir()
+    gone = [folder / f"2025-11-29T14-03-11Z-{number}.mkv" for number in (2, 3)]
+    gone[1].write_bytes(bytes(11_000_000))
+    monkeypatch.setattr(Segments, "_named", lambda self, suffix: gone if suffix == ".mkv" else [])
+    disk = Usage()
+
+    def full_once(_: Path) -> Usage:
+        """Full until somebody has removed the other, too."""
+        disk.free = 0 if gone[1].exists() else 10**12
+        gone[1].unlink(missing_ok=True)
+        return disk
+
+    monkeypatch.setattr("shutil.disk_usage", full_once)
+    there = Segments(folder)
+    record(there, 0.5)
+    there.close()
+    assert there.problem == ""
+    assert [frames(film) for film in films(folder)] == [10]
+
+
 def test_a_pause_finishes_the_film(tmp_path: Path) -> None:
     """It can be watched at once, and has no gap."""
     there = Segments(tmp_path / "films")

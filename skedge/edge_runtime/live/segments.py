@@ -3,7 +3,7 @@ Needs OpenCV (extra `live`)."""
 
 import re
 import shutil
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -117,9 +117,14 @@ class Segments:
         ]
 
     def _make_room(self) -> None:
-        films = sorted(self._named(SUFFIX), key=lambda film: film.stat().st_mtime)
-        total = sum(film.stat().st_size for film in films)
+        films = []
+        for film in self._named(SUFFIX):
+            with suppress(FileNotFoundError):  # somebody has just removed it
+                state = film.stat()
+                films.append((state.st_mtime, state.st_size, film))
+        films.sort()
+        total = sum(size for _, size, _ in films)
         while films and (total > self._limit or shutil.disk_usage(self.folder).free < 2 * RESERVE):
-            oldest = films.pop(0)
-            total -= oldest.stat().st_size
-            oldest.unlink()
+            _, size, oldest = films.pop(0)
+            total -= size
+            oldest.unlink(missing_ok=True)
