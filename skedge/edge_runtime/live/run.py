@@ -331,7 +331,7 @@ def _page(
         change=lambda wanted: (running.control or running.view).change(wanted),
     )
     page = Page(feeds, viewing.host, viewing.port, token=token)
-    # A token that was given is known already, and need not stand in a log.
+    # A token that was given is known already, and need not be in a log.
     said = token if viewing.token is None else "..."
     found = addresses(viewing.host, page.port, token and said)
     return page, [f"the page: {url}" for url in found]
