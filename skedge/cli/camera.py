@@ -270,7 +270,7 @@ def _add_camera(parser: ArgumentParser, people: str) -> None:
         "--layout", help="layout of the joints of skeletons in a file, a name or a JSON file"
     )
     parser.add_argument(
-        "--people", type=int, help=f"number of people to look for (default: {people})"
+        "--people", type=int, help=f"number from 1 to 8 of people to look for (default: {people})"
     )
     parser.add_argument(
         "--every-frame",

@@ -38,7 +38,7 @@ def export_command(parser: ArgumentParser) -> Callable[[Any], None]:
         "--precision",
         choices=["fp32", "fp16", "dynamic", "int8"],
         help="fp32 (the default); fp16: weights in half precision; dynamic: weights in int8; int8:"
-        " all in int8",
+        " all in int8 but what that would harm",
     )
     parser.add_argument(
         "--streaming",

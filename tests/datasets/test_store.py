@@ -647,6 +647,26 @@ def test_a_check_names_the_clip_whose_place_is_damaged(
     assert check(store) == [f"clip {number}"] * changed
 
 
+def test_what_is_broken_off_at_the_very_end_leaves_nothing_hidden(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its list of clips is gone by then, so nothing could go on with it."""
+
+    def interrupted(writer: StoreWriter) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(StoreWriter, "_publish", interrupted)
+
+    def write() -> None:
+        with _writer(tmp_path / "store", resume="toy") as writer:
+            writer.add("morning", _clip(0), label=0)
+            writer.checkpoint(0)
+
+    with pytest.raises(KeyboardInterrupt):
+        write()
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     ("field", "value"), [("offset", -1), ("offset", 30), ("frames", 0), ("frames", 99)]
 )

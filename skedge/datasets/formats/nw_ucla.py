@@ -11,6 +11,7 @@ from skedge.datasets.importer import Clip, Dataset
 from skedge.datasets.parsing.damage import check_joints, damaged
 from skedge.datasets.parsing.ntu_text import LONGEST
 from skedge.datasets.source import File, find, read_bytes
+from skedge.skeleton.files import parse_json
 from skedge.skeleton.layout import load_layout
 from skedge.skeleton.text import counted
 
@@ -63,10 +64,10 @@ def read_clip(file: File) -> list[Clip]:
         )
     content = read_bytes(file)
     try:
-        skeletons = json.loads(content)["skeletons"]
+        skeletons = parse_json(content)["skeletons"]
     except json.JSONDecodeError as error:
         damaged(file, "expected JSON, got something else; is it truncated?", error.lineno)
-    except (ValueError, TypeError, KeyError, RecursionError):
+    except (ValueError, TypeError, KeyError):
         damaged(file, "expected a JSON object with the key skeletons")
     try:
         joints = np.array(skeletons, dtype=np.float64)
