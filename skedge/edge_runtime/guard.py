@@ -139,7 +139,7 @@ def too_slow(step: float) -> str:
 
 
 def _next_look(passed: float) -> float:
-    """Seconds from the first frame to the next look, once so many have `passed`."""
+    """Seconds from the first frame to the next look, where `passed` seconds have gone by."""
     later = FIRST[-1] + EVERY * (1 + (passed - FIRST[-1]) // EVERY)
     return next((seconds for seconds in FIRST if seconds > passed), later)
 

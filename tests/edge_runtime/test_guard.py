@@ -153,7 +153,7 @@ def test_a_joint_that_is_exactly_zero_was_not_seen() -> None:
 
 
 def test_when_bodies_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of nanoseconds every frame made up for millions of looks, one after the other."""
+    """With time stamps in nanoseconds every frame made up for millions of looks, one by one."""
     looked: list[float] = []
     moment = 0.0
     monkeypatch.setattr(

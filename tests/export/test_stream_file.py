@@ -360,7 +360,7 @@ def test_what_cannot_stream_is_refused(
 
 @torch.no_grad()
 def test_the_shortest_window_streams() -> None:
-    """Of two frames of features: what is shorter is refused."""
+    """Two frames of features: a shorter one is refused."""
     data = replace(LIVE, frames=18)
     streams = StreamingForm(random_classifier(NTU, data, PLAN)).streaming
     assert streams is not None

@@ -176,7 +176,7 @@ def test_a_training_of_a_few_steps_ends_with_them(tmp_path: Path) -> None:
 
 
 def test_a_checkpoint_is_written_ten_times_in_a_run(tmp_path: Path) -> None:
-    """Of a process that was killed all was lost."""
+    """Everything was lost where the process was killed."""
     file = tmp_path / CHECKPOINT
     held: list[int] = []
 

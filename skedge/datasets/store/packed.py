@@ -2,7 +2,7 @@
 
 `store.json` says what it is; `joints.npy` holds every clip's frames one after the other;
 `index.npy` says where each clip lies and whose it is; `splits.npy` holds the protocols. Opening
-takes milliseconds: of the joints nothing is read.
+takes milliseconds, since no joints are read.
 """
 
 import hashlib

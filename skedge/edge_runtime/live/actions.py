@@ -227,8 +227,8 @@ class Actions:
 
     def finish(self) -> Outlook:
         """End all events that go on: no frame will come any more, or none for a while. Says so if
-        there never was anybody whom the model could look at, or not for long enough, or nothing
-        that could move."""
+        nobody was ever in view whose body the model could look at, or not for long enough, or if
+        nothing could move."""
         notes: tuple[str, ...] = ()
         short: tuple[str, ...] = ()
         if self._frames == 1:
