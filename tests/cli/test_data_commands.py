@@ -64,7 +64,7 @@ def test_a_full_disk_names_the_store_and_says_what_to_do(
     def full(*_: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device", *named)
 
-    monkeypatch.setattr("skedge.datasets.store.packed._sync", full)
+    monkeypatch.setattr("skedge.datasets.store.writer._sync", full)
     store = tmp_path / "store"
     place, other = (
         (named[0], "name another folder in TMPDIR") if named else (store, "write elsewhere")

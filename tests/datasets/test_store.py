@@ -396,7 +396,7 @@ def test_a_store_is_never_lost_where_folders_cannot_change_places(
 ) -> None:
     """As on network drives: the old one is moved away, and back if the new one cannot come."""
     path = _write(tmp_path / "store", 3)
-    monkeypatch.setattr("skedge.datasets.store.packed.exchange", lambda one, other: False)
+    monkeypatch.setattr("skedge.datasets.store.writer.exchange", lambda one, other: False)
     rename = os.rename
 
     def refused(old: Path, new: Path) -> None:

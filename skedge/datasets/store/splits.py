@@ -11,7 +11,7 @@ import numpy as np
 
 from skedge.datasets.store import PARTS, Store
 from skedge.datasets.store.lock import only_one
-from skedge.datasets.store.packed import npy
+from skedge.datasets.store.writer import npy
 from skedge.skeleton.errors import InputError, reason
 from skedge.skeleton.files import write_json, write_whole
 
