@@ -183,7 +183,7 @@ def distill(
             pretrained=part(pretrained) if three and pretrained else pretrained,
         )
 
-    with begun(folder, asked, resume=resume):
+    with begun(folder, asked, resume=resume, runs=runs):
         metrics = each_stream(Run(folder, recipe, resume), step)
         if metrics is not None:
             return metrics
@@ -220,7 +220,8 @@ def finetune(
             store, run.folder, run.recipe, trained=part(trained), resume=run.resume
         )
 
-    with begun(folder, question("finetune", [store], recipe, runs=[trained]), resume=resume):
+    asked = question("finetune", [store], recipe, runs=[trained])
+    with begun(folder, asked, resume=resume, runs=[trained]):
         return each_stream(Run(folder, recipe, resume), step) or fuse(store, folder, recipe)
 
 

@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 from skedge.datasets.store import Store
 from skedge.recipes.recipe import Recipe
 from skedge.skeleton import InputError, load_layout
+from skedge.teacher.runs.asked import ASKED
 from skedge.teacher.runs.folder import (
     METRICS,
     RECIPE,
@@ -185,6 +186,18 @@ def test_an_interrupted_run_is_to_be_finished(run: Path, tmp_path: Path) -> None
     (tmp_path / "run" / "bone" / "last.ckpt").touch()
     with pytest.raises(InputError, match=r"an interrupted one, which .* --resume finishes"):
         load_classifier(tmp_path / "run")
+
+
+def test_the_network_before_an_unfinished_training_is_not_taken_for_it(run: Path) -> None:
+    """`--again`, then Ctrl-C or a power cut, then `skedge export`: it was the earlier network's
+    file without a word. Of a run that somebody passes on, the weights are enough."""
+    (run / ASKED).write_text("{}")
+    load_classifier(run)
+    (run / METRICS).unlink()
+    with pytest.raises(InputError, match=r"a run: expected a finished run, .* with --resume"):
+        load_classifier(run)
+    (run / ASKED).unlink()
+    load_classifier(run)
 
 
 def test_a_folder_of_seeds_names_one_of_them(run: Path, tmp_path: Path) -> None:

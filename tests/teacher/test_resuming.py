@@ -1,5 +1,6 @@
 """`--resume` goes on with what was asked for, and with nothing else."""
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -130,6 +131,29 @@ def test_a_run_inside_the_folder_that_it_starts_from_goes_on(
     )
     interrupted(partial(linear, untrained=True), number=2)
     assert set(linear(untrained=True, resume=True)["untrained"]) == {"initialised", "statistics"}
+
+
+def test_a_network_is_not_trained_on_in_its_own_folder(
+    store: Store, encoder_run: Path, tmp_path: Path
+) -> None:
+    """The encoder was gone, and what had become of it could not be resumed or made again."""
+    folder = tmp_path / "run"
+    shutil.copytree(encoder_run, folder)
+    same = folder.parent / "there" / ".." / folder.name
+    same.parent.parent.mkdir()
+    before = {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+    for step in (
+        partial(steps.evaluate, store, folder, RECIPE, protocol="linear", pretrained=same),
+        partial(steps.distill, store, folder, RECIPE, [same]),
+        partial(steps.distill, store, same, RECIPE, [], pretrained=folder),
+    ):
+        with pytest.raises(InputError, match=r"expected a folder of its own .* with --out"):
+            step()
+    run = tmp_path / "classifier"
+    steps.evaluate(store, run, RECIPE, **SUPERVISED)
+    with pytest.raises(InputError, match=r"expected a folder of its own .* with --out"):
+        steps.finetune(store, run, RECIPE, run)
+    assert {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()} == before
 
 
 def test_a_teacher_or_temperature_of_another_student_is_refused(

@@ -27,10 +27,13 @@ from skedge.teacher.clips import tell
 from skedge.teacher.pretrain import pretrain
 from skedge.teacher.protocols.continued import continue_training
 from skedge.teacher.protocols.finetune import finetune
+from skedge.teacher.protocols.fusion import fuse
 from skedge.teacher.protocols.knn import knn
 from skedge.teacher.protocols.linear import linear
 from skedge.teacher.protocols.partial import partial_body
 from skedge.teacher.runs.folder import WEIGHTS
+from skedge.teacher.runs.load import load_classifier, read_card
+from skedge.teacher.streams import write_streams
 from tests.teacher.tiny import INPUT, PLAN, PRETRAINED, make_store, optim
 
 Metrics = dict[str, Any]
@@ -144,6 +147,25 @@ def test_neighbours_of_several_streams_say_what_any_of_their_encoders_has_seen(
     for joint, motion in ((new, folder / "pretrained"), (folder / "pretrained", new)):
         metrics = knn(store, tmp_path, on("fold-2"), {"joint": joint, "motion": motion})
         assert metrics["seen_without_labels"] == 12
+
+
+def test_three_streams_have_seen_what_any_of_them_has(folder: Path, tmp_path: Path) -> None:
+    """The first one's clips alone counted: a bone stream of the test clips was no reason to say
+    so."""
+    store, teacher = Store(folder / "store"), folder / "teacher"
+    recipe = on("fold-2")
+    three = tmp_path / "three"
+    finetune(store, three / "joint", recipe)
+    for stream in ("bone", "motion"):
+        shutil.copytree(teacher, three / stream)
+    write_streams(three, recipe)
+    assert fuse(store, three, recipe)["seen_in_training"] == 12
+    assert distill(store, tmp_path / "run", recipe, teachers=[three])["seen_in_training"] == 12
+    assert read_card(three, "three").seen == load_classifier(three)[1].seen
+    for stream in ("bone", "motion"):
+        shutil.rmtree(three / stream)
+        shutil.copytree(three / "joint", three / stream)
+    assert "seen_in_training" not in fuse(store, three, recipe)
 
 
 def test_a_network_that_does_not_say_what_trained_it_is_named(

@@ -8,7 +8,7 @@ from skedge.recipes.recipe import Recipe
 from skedge.teacher.protocols.evaluate import Sets, draw, measure, on_protocol
 from skedge.teacher.runs.folder import Run, read_metrics, write_metrics
 from skedge.teacher.runs.load import load_classifier
-from skedge.teacher.runs.store_check import SEEN
+from skedge.teacher.runs.store_check import seen_among
 
 
 def fuse(store: Store, folder: Path, recipe: Recipe) -> dict[str, Any]:
@@ -19,12 +19,14 @@ def fuse(store: Store, folder: Path, recipe: Recipe) -> dict[str, Any]:
     first = next(iter(members.values()))
     extra: dict[str, Any] = {
         name: first[name]
-        for name in ("protocol", "fusion", "share", "pretrained_on", "epochs", *SEEN)
+        for name in ("protocol", "fusion", "share", "pretrained_on", "epochs")
         if name in first
     }
     extra |= {"part": recipe.input.part, "stream": "three", "weights": card.input.fusion}
     extra["streams"] = {name: metrics.get("top1") for name, metrics in members.items()}
-    sets = Sets.read(store, on_protocol(card.input, recipe.input), card.layout)
+    data = on_protocol(card.input, recipe.input)
+    extra |= seen_among(store, store.split(data.protocol, data.part), card.seen)
+    sets = Sets.read(store, data, card.layout)
     metrics = measure(network, sets, Run(folder, recipe), extra=extra)
     write_metrics(folder, metrics)
     draw(metrics, folder)

@@ -126,7 +126,7 @@ def evaluate(
         )
     runs = [] if pretrained is None else [pretrained]
     asked = question(f"evaluate {name}", [store], run.recipe, runs=runs)
-    with begun(run.folder, asked, resume=run.resume):
+    with begun(run.folder, asked, resume=run.resume, runs=runs):
         done = finished(run.folder, asked)
         if done is not None and (not untrained or "untrained" in done):
             return done

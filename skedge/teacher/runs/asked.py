@@ -45,16 +45,24 @@ def question(
 
 
 @contextmanager
-def begun(folder: Path, asked: dict[str, Any], *, resume: bool) -> Iterator[None]:
+def begun(
+    folder: Path, asked: dict[str, Any], *, resume: bool, runs: Sequence[Path] = ()
+) -> Iterator[None]:
     """Holds, for the length of a `with` block, a run's folder in which is noted what it is asked
     for, without what an earlier run left; with `resume` that stays.
 
     A run that is refused, or stopped, before it has trained anything leaves the folder as it was.
-    Raises `InputError` where the earlier run was asked for something else, and `ResumableError` on
-    Ctrl-C where what is in the folder then can be resumed.
+    Raises `InputError` where the earlier run was asked for something else, where the folder is one
+    of the `runs` to start from, and `ResumableError` on Ctrl-C where what is in the folder then can
+    be resumed.
     """
     from skedge.teacher.runs.folder import left_over, read_metrics, set_aside
 
+    if folder.resolve() in [run.resolve() for run in runs]:
+        raise InputError(
+            f"{folder}: expected a folder of its own for what is trained, got that of a network to"
+            " start from; name another with --out"
+        )
     left = list(left_over(folder))
     before = read_json(folder / ASKED)
     if resume and left and before != asked:

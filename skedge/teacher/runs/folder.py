@@ -35,7 +35,7 @@ from skedge.skeleton.files import (
     write_text,
     write_whole,
 )
-from skedge.teacher.runs.asked import CHECKPOINT, METRICS, STREAMS, WEIGHTS, inside
+from skedge.teacher.runs.asked import ASKED, CHECKPOINT, METRICS, STREAMS, WEIGHTS, inside
 from skedge.teacher.runs.seen import Seen
 
 RECIPE = "recipe.yaml"
@@ -167,6 +167,11 @@ def read_run(folder: Path) -> tuple[Card, dict[str, Tensor]]:
     if not path.is_file():
         raise InputError(
             f"{folder}: expected a run folder with {WEIGHTS}, found none; {inside(folder)}"
+        )
+    if path.with_name(ASKED).is_file() and not path.with_name(METRICS).is_file():
+        raise InputError(
+            f"{folder}: expected a finished run, got an earlier network beside a training that is"
+            " not finished; wait for it, or finish it by the same command with --resume"
         )
     with reading(path, "a file of weights", "train"):
         with safe_open(path, "pt") as file:

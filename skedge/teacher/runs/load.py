@@ -1,6 +1,9 @@
 """Any trained run, opened as one frozen module."""
 
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import reduce
+from operator import or_
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,16 +21,13 @@ from skedge.teacher.runs.folder import STREAMS, Card, load_state, read_run
 def load_classifier(folder: Path) -> tuple[Network, Card]:
     """The classifier of a run folder, frozen: joints (N, M, T, V, 3) to logits and features.
 
-    A folder of three streams gives their fusion, and the first stream's card with stream `three`.
+    A folder of three streams gives their fusion, and the first stream's card with stream `three`
+    and the clips that any of them has seen.
     """
     if (folder / STREAMS).is_file():
         weights = _read_weights(folder / STREAMS)
-        opened = {name: _load_one(folder / name) for name in weights}
-        card = next(iter(opened.values()))[1]
-        fused = Fused([classifier for classifier, _ in opened.values()], list(weights.values()))
-        return freeze(fused), replace(
-            card, input=replace(card.input, stream="three", fusion=weights)
-        )
+        networks, cards = zip(*(_load_one(folder / name) for name in weights), strict=True)
+        return freeze(Fused(networks, list(weights.values()))), _fused(cards, weights)
     return _load_one(folder)
 
 
@@ -42,7 +42,7 @@ def read_card(folder: Path, stream: Stream | Literal["three"]) -> Card:
     weights = _read_weights(folder / STREAMS)
     card, _ = read_run(folder / (stream if stream in weights else next(iter(weights))))
     if card.kind == "classifier":
-        return replace(card, input=replace(card.input, stream="three", fusion=weights))
+        return _fused([read_run(folder / name)[0] for name in weights], weights)
     return card if stream in weights else replace(card, input=replace(card.input, stream=stream))
 
 
@@ -98,6 +98,12 @@ def check_fusion(encoder: nn.Module, fusion: Fusion, source: str) -> None:
             ("two encoders", "theta, phi, mean or alignment") if dual else ("one encoder", "one")
         )
         raise InputError(f"{source}: holds {held}; expected encoder.fusion {legal}, got {fusion}")
+
+
+def _fused(cards: Sequence[Card], weights: dict[Any, float]) -> Card:
+    seen = reduce(or_, (card.seen for card in cards))
+    three = replace(cards[0].input, stream="three", fusion=weights)
+    return replace(cards[0], input=three, seen=seen)
 
 
 def _load_one(folder: Path) -> tuple[Classifier, Card]:

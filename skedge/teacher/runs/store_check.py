@@ -90,5 +90,11 @@ def overlap(store: Store, data: InputSettings, origins: Origins) -> dict[str, An
                     f" {data.protocol} ({data.part}) measures; for a figure of new clips start from"
                     " a network of the same split"
                 )
-    counts = zip(SEEN, seen_by(origins).among(store, tested), strict=True)
+    return seen_among(store, tested, seen_by(origins))
+
+
+def seen_among(store: Store, tested: np.ndarray, seen: Seen) -> dict[str, Any]:
+    """How many of the store's clips at these numbers are among those `seen`, with labels and
+    without, for the metrics; nothing where none is."""
+    counts = zip(SEEN, seen.among(store, tested), strict=True)
     return {name: clips for name, clips in counts if clips}
