@@ -89,62 +89,60 @@ def emulate(
     named = names(list(files))
     backends = {name: load_backend(path) for name, path in named.items()}
     room = user_folder("XDG_CACHE_HOME") / "pi"
+    # A number for a name: what people call their files is not the board's business.
+    copies = {
+        name: f"m{number:03}{path.suffix.lower()}"
+        for number, (name, path) in enumerate(named.items())
+    }
     with tempfile.TemporaryDirectory() as place:
         board = root.build(wheel or root.make_wheel(Path(place)), room, say)
-        # One letter and a number for a name: what people call their files is not the board's
-        # business.
-        copies = {
-            f"m{number:03}{path.suffix.lower()}": name
-            for number, (name, path) in enumerate(named.items())
-        }
-        models = Path(place) / "disk" / "models"
-        models.mkdir(parents=True)
-        for copy, name in copies.items():
-            shutil.copyfile(named[name], models / copy)
+        on_disk = {Path("models", copies[name]): path for name, path in named.items()}
         if pose is not None:
-            networks = Path(place) / "disk" / "pose"
-            networks.mkdir()
-            for name, path in _networks(pose).items():
-                shutil.copyfile(path, networks / name)
+            on_disk |= {Path("pose", name): path for name, path in _networks(pose).items()}
+        added = Path(place) / "disk"
+        for target, path in on_disk.items():
+            (added / target).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, added / target)
         say(f"running {len(files)} models natively")
-        native = _native(models)
+        native = _native(added / "models")
         disk = Path(place) / "disk.cpio"
         shutil.copyfile(board.disk, disk)
-        root.archive(models.parent, disk)
+        root.archive(added, disk)
         say(f"running them on {' and '.join(cores)}")
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            ran = dict(
-                zip(
-                    cores,
-                    pool.map(lambda core: _boot(core, board.kernel, disk), cores),
-                    strict=True,
-                )
-            )
-    models_found = []
-    for copy, name in copies.items():
-        entry = describe(name, named[name], backends[name])
+            boots = pool.map(lambda core: _boot(core, board.kernel, disk), cores)
+            ran = dict(zip(cores, boots, strict=True))
+    described = [describe(name, path, backends[name]) for name, path in named.items()]
+    for entry, copy in zip(described, copies.values(), strict=True):
         entry["cores"] = {
-            core: _entry(ran[core][copy], native.get(copy), entry, core=CORES[core])
-            for core in cores
-            if copy in ran[core]
+            core: _entry(found[copy], native.get(copy), entry, core=CORES[core])
+            for core, found in ran.items()
+            if copy in found
         }
-        models_found.append(entry)
+    document = _document(described, ran, pose=pose is not None)
+    document["complaints"] = complaints(
+        document, most_a_frame, [(core, ran[core]["ended"]) for core in cores]
+    )
+    write_json(out / "pi.json", document, indent=1)
+    write_text(out / "pi.md", markdown(document))
+    return document
+
+
+def _document(
+    models: list[dict[str, Any]], ran: dict[str, dict[str, Any]], *, pose: bool
+) -> dict[str, Any]:
+    """What pi.json holds of described models and of what each core's board said."""
     document = {
         "schema": SCHEMA,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": machine.describe(),
         "saturates": machine.saturates(),
         "emulator": _first_line([root.SYSTEM, "--version"]),
-        "cores": {core: CORES[core]._asdict() for core in cores},
-        "models": models_found,
+        "cores": {core: CORES[core]._asdict() for core in ran},
+        "models": models,
     }
-    if pose is not None:
-        document["pose"] = {core: ran[core].get(POSE) for core in cores}
-    document["complaints"] = complaints(
-        document, most_a_frame, [(core, ran[core]["ended"]) for core in cores]
-    )
-    write_json(out / "pi.json", document, indent=1)
-    write_text(out / "pi.md", markdown(document))
+    if pose:
+        document["pose"] = {core: found.get(POSE) for core, found in ran.items()}
     return document
 
 
