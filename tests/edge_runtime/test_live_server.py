@@ -34,7 +34,11 @@ class Served:
         self.states: Newest[bytes] = Newest()
         self.log = Log()
         self.problems: list[str] = []
-        feeds = Feeds(self.pictures, self.states, self.log, lambda: self.problems)
+        self.followed = threading.Event()
+        self.followed.set()
+        feeds = Feeds(
+            self.pictures, self.states, self.log, lambda: self.problems, followed=self.followed
+        )
         self.page = Page(feeds, port=0, token=token)
         self.start()
 
@@ -436,6 +440,20 @@ class TestStreams:
         assert threading.active_count() < before
         for one in held:
             one.close()
+
+    def test_who_listens_hears_the_last_events(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(server, "LAST_WORDS", 60.0)
+        served = Served()
+        served.followed.clear()
+        served.log.add("action", {"event": "wave", "phase": "begun"})
+        served.states.put(b"{}")
+        answer = served.ask("/events")
+        assert messages(answer, 1, ("action",))[0][2]["phase"] == "begun"
+        served.page.stop()
+        served.log.add("action", {"event": "wave", "phase": "ended"})
+        served.followed.set()
+        assert messages(answer, 1, ("action",))[0][2]["phase"] == "ended"
+        served.close()
 
 
 @given(st.binary(max_size=300))

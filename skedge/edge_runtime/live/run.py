@@ -329,6 +329,7 @@ def _page(
         problems=running.problems,
         metrics=Metrics(running).text,
         change=lambda wanted: (running.control or running.view).change(wanted),
+        followed=running.followed,
     )
     page = Page(feeds, viewing.host, viewing.port, token=token)
     # A token that was given is known already, and need not be in a log.

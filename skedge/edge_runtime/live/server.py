@@ -37,6 +37,8 @@ HEAD_SECONDS, HEAD_BYTES, BODY_BYTES = 5.0, 16 * 1024, 1024
 # Seconds that a viewer may take for an answer, or for one picture.
 PATIENCE = 10.0
 KEEPALIVE = 5.0
+# Seconds at the end in which who reads the events may take the last ones.
+LAST_WORDS = 2.0
 # What the kernel holds back for a slow viewer is what its picture lags behind: two or three
 # pictures, not fifty.
 SEND_BUFFER = 128 * 1024
@@ -66,7 +68,8 @@ HEADERS = {
 class Feeds:
     """What the page shows: JPEG pictures (None: there are none), states as JSON, and the log of
     events; `problems` are a few words each, none while all is well; `metrics` is text for
-    Prometheus; `change` takes what a viewer wants of the view."""
+    Prometheus; `change` takes what a viewer wants of the view; `followed` is set when nothing is
+    logged any more (None: it always is)."""
 
     pictures: Newest[bytes] | None
     states: Newest[bytes]
@@ -74,6 +77,7 @@ class Feeds:
     problems: Callable[[], list[str]] = list
     metrics: Callable[[], bytes] | None = None
     change: Callable[[Any], None] | None = None
+    followed: threading.Event | None = None
 
 
 class Page:
@@ -152,6 +156,8 @@ class _Server(HTTPServer):
         self.token = token
         self.streams = threading.BoundedSemaphore(STREAMS)
         self.closing = threading.Event()
+        self.listeners = 0  # of events
+        self.left = threading.Condition()
         self.run = secrets.token_hex(4)
         self.session = secrets.token_urlsafe(24)
         self.guesses = Guesses(lambda text: feeds.log.add("note", {"note": text}))
@@ -213,7 +219,15 @@ class _Server(HTTPServer):
         if not isinstance(error, OSError):
             self.feeds.log.add("note", {"note": f"page: {type(error).__name__}: {error}"})
 
+    def listens(self, by: int) -> None:
+        """Count who reads the events in (1) and out (-1)."""
+        with self.left:
+            self.listeners += by
+            self.left.notify_all()
+
     def server_close(self) -> None:
+        with self.left:
+            self.left.wait_for(lambda: not self.listeners, LAST_WORDS)
         self.crowd.close()
         super().server_close()
         self._workers.shutdown()
@@ -499,27 +513,34 @@ class _Handler(BaseHTTPRequestHandler):
                     return
 
     def _events(self) -> None:
-        feeds = self.server.feeds
         with _Seat(self) as free:
             if not free:
                 return
             self._start("text/event-stream")
             server = json.dumps({"run": self.server.run, "version": __version__})
             self.wfile.write(f"retry: 1000\nevent: server\ndata: {server}\n\n".encode())
-            told = self._last_event()
-            number = 0
-            while not self.server.closing.is_set():
-                number, state = feeds.states.next(number, KEEPALIVE)
-                if number < 0:
-                    return
-                news = b""
-                for told, kind, document in feeds.log.since(told):  # noqa: B020 - goes on from there
-                    news += (
-                        f"event: {kind}\nid: {self.server.run}-{told}\ndata:"
-                        f" {json.dumps(document)}\n\n".encode()
-                    )
-                news += b"event: state\ndata: " + state + b"\n\n" if state else b": still here\n\n"
-                self.wfile.write(news)
+            self.server.listens(1)
+            try:
+                self._tell(self._last_event())
+            finally:
+                self.server.listens(-1)
+
+    def _tell(self, told: int) -> None:
+        """Send every state, and events after number `told`: the last ones of a run, too."""
+        feeds = self.server.feeds
+        number = 0
+        while number >= 0:
+            number, state = feeds.states.next(number, KEEPALIVE)
+            if number < 0 and feeds.followed is not None:
+                feeds.followed.wait(LAST_WORDS / 2)
+            news = b""
+            for told, kind, document in feeds.log.since(told):  # noqa: B020 - goes on from there
+                news += (
+                    f"event: {kind}\nid: {self.server.run}-{told}\ndata:"
+                    f" {json.dumps(document)}\n\n".encode()
+                )
+            news += b"event: state\ndata: " + state + b"\n\n" if state else b": still here\n\n"
+            self.wfile.write(news)
 
     def _last_event(self) -> int:
         """The number of the last event that a viewer who comes back has seen, if it was of this
