@@ -299,6 +299,34 @@ def test_the_page_is_one_to_show(browser: Chromium, tmp_path: Path) -> None:
         view.close()
 
 
+def test_the_last_minute_shows_nothing_of_what_nobody_saw(
+    browser: Chromium, tmp_path: Path
+) -> None:
+    view = View(tmp_path)
+    try:
+        tab = browser.open(view.page.url)
+        tab.wait("!document.getElementById('now').hidden")
+    finally:
+        view.close()
+    tab.wait("document.body.classList.contains('lost')")
+    tab.value("""(() => {
+      const real = Date.now(), top = [{label: "wave", probability: 1}];
+      const state = {people: [{whole: true, top, doing: []}], time: new Date().toISOString(), control: null};
+      for (const passed of [60000, 90000]) {
+        Date.now = () => real + passed;
+        demo.state(state);
+      }
+    })()""")
+    inked = """(() => {{
+      const canvas = document.getElementById("timeline"), width = canvas.width, row = canvas.height * 0.6;
+      const seen = canvas.getContext("2d").getImageData(width * {}, row, width * {}, 1).data;
+      return seen.some((one) => one > 0);
+    }})()"""
+    assert tab.value(inked.format(0.5, 0.02)), "an answer came half a minute before the end"
+    assert not tab.value(inked.format(0.6, 0.3)), "none came after it"
+    tab.close()
+
+
 def press_key(tab: Tab, key: str) -> None:
     for kind in ("keyDown", "keyUp"):
         tab.call("Input.dispatchKeyEvent", type=kind, key=key, text=key)

@@ -4,6 +4,7 @@
 const demo = (() => {
   const find = (id) => document.getElementById(id);
   const MINUTE = 60000, KEPT = 1000, NEWS = 5000;
+  const SAID = 2000;  // an answer says nothing about later moments: the connection may have been away
   const samples = [];  // of the last minute: {time, label, probability}
   const marks = [];  // events of the last minute: {time, label}
   let actions = [];  // for the table
@@ -67,7 +68,7 @@ const demo = (() => {
     pen.textAlign = "left";
     samples.forEach((sample, i) => {
       if (!sample.label) return;
-      const end = samples[i + 1] ? samples[i + 1].time : now, high = tall * sample.probability;
+      const end = Math.min(samples[i + 1] ? samples[i + 1].time : now, sample.time + SAID), high = tall * sample.probability;
       pen.fillStyle = colour(sample.label);
       pen.fillRect(across(sample.time), bottom - high, Math.max(across(end) - across(sample.time), 1) + 0.5, high);
     });
