@@ -2,6 +2,7 @@
 first clip to the event. Screenshots stay in tmp."""
 
 import json
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -98,6 +99,7 @@ def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Room]:
     monkeypatch.setattr(teach, "_check", lambda store, numbers: None)
     monkeypatch.setattr(lessons, "COUNTDOWN", 0.3)
     monkeypatch.setattr(lessons, "OTHER_SECONDS", 1.0)
+    monkeypatch.setattr(lessons, "LOOK_EVERY", 0.1)
     monkeypatch.setattr(model_watch, "SECONDS", 0.1)
     monkeypatch.setattr(model_watch, "SETTLED", 0.05)
     one = Room(tmp_path, TOKEN)
@@ -237,6 +239,32 @@ def test_clips_are_counted_and_those_of_anything_else_in_seconds(tmp_path: Path)
         document = one.lessons.document()
         assert (document["clips"], document["other_seconds"]) == ({"ring": 1}, 20.0)
         assert (document["doing"], document["problem"]) == ("", "")
+
+
+def test_what_somebody_forgets_is_not_shown_as_known(room: Room) -> None:
+    """Both files removed, as the documentation says; the page went on counting the clips."""
+    store, taught = room.lessons.store, beside(room.model)
+    for label, clips in (("ring", 2), ("other", 5)):
+        room.pose.ringing = label == "ring"
+        room.lessons.record(label, clips)
+        wait_until(lambda: not room.lessons.document()["doing"])
+
+    def noted() -> list[str]:
+        notes = [one.get("note", "") for _, _, one in room.live.log.since(0)]
+        return [note for note in notes if "used now" in note]
+
+    own = len(room.actions.recognizer.labels)
+    used = "what was taught to m.onnx has changed and is used now: {} classes".format
+    room.lessons.teach()
+    wait_until(lambda: noted() == [used(own + 1)])
+    wait_until(lambda: room.lessons.document()["report"] is not None)
+    assert room.lessons.document()["clips"] == {"ring": 2}
+    shutil.rmtree(store)
+    taught.unlink()
+    wait_until(lambda: noted()[1:] == [used(own)])
+    wait_until(lambda: room.lessons.document()["report"] is None)
+    document = room.lessons.document()
+    assert (document["clips"], document["other_seconds"]) == ({}, 0)
 
 
 def test_who_is_never_in_view_for_long_may_record_something_else(tmp_path: Path) -> None:

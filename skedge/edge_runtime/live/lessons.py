@@ -5,7 +5,6 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from skedge.datasets.store import Store
@@ -13,7 +12,7 @@ from skedge.datasets.store.lock import only_one
 from skedge.datasets.store.rewrite import append, check
 from skedge.edge_runtime.events import QUIET
 from skedge.edge_runtime.live.actions import Actions, Observation, Outlook
-from skedge.edge_runtime.live.model_watch import ModelFile
+from skedge.edge_runtime.live.model_watch import ModelFile, Stamp, stamp
 from skedge.edge_runtime.live.takes import RATE, Takes
 from skedge.edge_runtime.teach import LEAST_OTHER, teach
 from skedge.skeleton.errors import InputError, reason
@@ -22,6 +21,8 @@ from skedge.skeleton.layout import Layout
 # The length of a clip of anything else; a new action's clips are as long as the model's window.
 OTHER_SECONDS = 10.0
 COUNTDOWN = 4.0
+# Seconds between two looks at files that others may remove: what is taught is forgotten so.
+LOOK_EVERY = 1.0
 LONGEST_LABEL, MOST_CLIPS = 40, 50
 
 
@@ -51,6 +52,7 @@ class Lessons:
         self._doing = ""
         self._seconds: dict[str, float] = {}
         self._clips: dict[str, int] = {}
+        self._counted: Stamp = None
         self._report: dict[str, Any] | None = None
         self._problem = ""
         self._count()
@@ -122,8 +124,17 @@ class Lessons:
         return self._actions.finish()
 
     def run(self) -> None:
-        """Do what is asked for until `close`."""
-        while (job := self._jobs.get()) is not None:
+        """Do what is asked for until `close`, and see what becomes of the files meanwhile."""
+        while True:
+            try:
+                job = self._jobs.get(timeout=LOOK_EVERY)
+            except queue.Empty:
+                self._count()
+                if not self._model.taught.exists():
+                    self._report = None
+                continue
+            if job is None:
+                return
             problem = ""
             try:
                 job()
@@ -179,17 +190,22 @@ class Lessons:
         self._report = {"taught": found["taught"], "warnings": found["warnings"]}
 
     def _count(self) -> None:
-        """Count the clips in the store."""
-        if not Path(self.store, "store.json").is_file():
+        """Count the clips in the store, where it is another than it was."""
+        now = stamp(self.store / "store.json")
+        if now == self._counted:
             return
-        try:
-            store = Store(self.store)
-        except InputError as error:
-            self._problem = str(error)
-            return
-        labels = [store.labels[one["label"]] for one in store.index]
-        seconds = dict.fromkeys(labels, 0.0)
-        for label, one in zip(labels, store.index, strict=True):
-            seconds[label] += float(one["frames"]) / (store.rate or RATE)
-        self._clips = dict(Counter(labels))
-        self._seconds = seconds
+        self._counted = now
+        clips: Counter[str] = Counter()
+        seconds: dict[str, float] = {}
+        if now is not None:
+            try:
+                store = Store(self.store)
+            except InputError as error:
+                self._problem = str(error)
+                return
+            for one in store.index:
+                label = store.labels[one["label"]]
+                clips[label] += 1
+                length = float(one["frames"]) / (store.rate or RATE)
+                seconds[label] = seconds.get(label, 0.0) + length
+        self._clips, self._seconds = dict(clips), seconds

@@ -19,11 +19,13 @@ Stamp = tuple[int, int, int] | None
 
 class ModelFile:
     """The model file at `path` and what was taught to it (`taught`, by default where `skedge teach`
-    puts it); `settings` are those of `Recognizer.load`."""
+    puts it); `settings` are those of `Recognizer.load`. `changed` says which of both was another at
+    the last `reload`."""
 
     def __init__(self, path: Path | str, taught: Path | None = None, **settings: Any) -> None:
         self.path = find(path)
         self.settings = settings
+        self.changed = ""
         self._taught = taught
         self._loaded: tuple[Stamp, ...] = ()
 
@@ -47,6 +49,8 @@ class ModelFile:
         stamps = self._stamps()
         if stamps == self._loaded or not _settled(stamps, self._stamps):
             return None
+        name = self.path.name
+        self.changed = name if stamps[0] != self._loaded[0] else f"what was taught to {name}"
         self._loaded = stamps
         return self._open(self.path)
 
@@ -55,7 +59,7 @@ class ModelFile:
         return Recognizer.load(model, **self.settings, taught=taught)
 
     def _stamps(self) -> tuple[Stamp, ...]:
-        return _stamp(self.path), _stamp(self.taught)
+        return stamp(self.path), stamp(self.taught)
 
 
 def watch(
@@ -74,7 +78,7 @@ def watch(
             continue
         if recognizer is not None:
             use(recognizer)
-            note(f"{model.path.name} has changed and is used now: {len(recognizer.labels)} classes")
+            note(f"{model.changed} has changed and is used now: {len(recognizer.labels)} classes")
 
 
 def _settled(stamps: tuple[Stamp, ...], again: Callable[[], tuple[Stamp, ...]]) -> bool:
@@ -83,7 +87,8 @@ def _settled(stamps: tuple[Stamp, ...], again: Callable[[], tuple[Stamp, ...]]) 
     return again() == stamps
 
 
-def _stamp(path: Path) -> Stamp:
+def stamp(path: Path) -> Stamp:
+    """What differs where the file is another one, or has changed; None where there is none."""
     try:
         found = path.stat()
     except OSError:
