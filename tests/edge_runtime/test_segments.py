@@ -234,6 +234,8 @@ def test_a_disk_that_others_have_filled_is_waited_for(
     record(there, 8.0, begin=1.0)
     assert disk.asked - before < 40, "it is asked when a film is due, not at every picture"
     assert there.problem.startswith("less than 100 MB are left for ")
+    named = "with the next film's name each try was another note, one a minute for ever"
+    assert there.problem.endswith(f" for {tmp_path / 'films'}"), named
     assert films(tmp_path / "films") == [], "the oldest made room, and none is without pictures"
     disk.free = 10**12
     record(there, 3.0, begin=9.0)

@@ -23,8 +23,9 @@ class Film:
     """Records pictures to a file, at its own pace whatever that of the camera is, in the size of
     the first (see `fitted`). Until it is closed it is called .partial; of one that an earlier run
     left, what can be read is kept under a name of its own. Only its owner may read it; `code` is
-    the codec, by default the usual one of the suffix. `locks` keeps other programs from recording
-    to it meanwhile.
+    the codec, by default the usual one of the suffix. Other programs are kept from recording to it
+    meanwhile, but for one of the films of a `folder`, which has a lock and is what a full disk is
+    said of.
 
     It ends early, says so through `note` and has a `problem`, when less than 100 MB are left on the
     disk, or the disk is gone. Raises `InputError` for a suffix other than .mp4, .avi and .mkv, a
@@ -38,12 +39,12 @@ class Film:
         note: Callable[[str], None] = lambda text: None,
         code: str | None = None,
         *,
-        locks: bool = True,
+        folder: Path | None = None,
     ) -> None:
         self.path = path
         self.note = note
         self._code = code
-        self._locks = locks
+        self._folder = folder
         self.problem = ""
         if path.suffix.lower() not in SUFFIXES:
             raise InputError(
@@ -93,7 +94,8 @@ class Film:
             free = shutil.disk_usage(self.path.parent).free
         except OSError as error:
             return f"{self.path}: {reason(error)}"
-        return f"less than {RESERVE >> 20} MB are left for {self.path}" if free < RESERVE else ""
+        left = f"less than {RESERVE >> 20} MB are left for {self._folder or self.path}"
+        return left if free < RESERVE else ""
 
     def _open(self, picture: np.ndarray) -> cv2.VideoWriter:
         self._held.enter_context(self._one_program())
@@ -113,7 +115,7 @@ class Film:
         return writer
 
     def _one_program(self) -> AbstractContextManager[None]:
-        if not self._locks:
+        if self._folder is not None:
             return nullcontext()
         # A lock beside the film: on a share, one on the film itself may keep OpenCV from writing.
         taken = f"--record: {self.path} is the recording of another program that runs"

@@ -78,7 +78,7 @@ class Segments:
                 self._make_room()
                 name = datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%SZ")
                 path = free_path(self.folder / f"{name}{SUFFIX}")
-                self._film = Film(path, code=CODE, locks=False)  # the folder has a lock
+                self._film = Film(path, code=CODE, folder=self.folder)
             self._film.add(picture, seconds)
             self.problem = self._film.problem
         except (InputError, OSError) as error:
