@@ -455,6 +455,32 @@ def test_two_devices_with_names_in_another_script_are_two(broker: Mosquitto) -> 
             house.close()
 
 
+def test_two_devices_of_one_name_are_told_what_is_wrong_once(
+    broker: Mosquitto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They take the connection from each other, and wrote two notes a second about it for ever."""
+    monkeypatch.setattr(mqtt, "FIRST_WAIT", 0)
+    monkeypatch.setattr(mqtt, "BRIEF", PATIENCE)
+    houses = [House(Broker(broker.url)) for _ in range(2)]
+
+    def notes(house: House) -> list[str]:
+        return [entry[2]["note"] for entry in house.live.log.since(0)]
+
+    def of_name(house: House) -> int:
+        return sum("is another device called 'the hall' there" in note for note in notes(house))
+
+    wait_until(lambda: all(of_name(house) for house in houses))
+    wait_until(lambda: all(house.home._brief > 2 * mqtt.QUARREL for house in houses))
+    for house in houses:
+        assert of_name(house) == 1
+        assert sum("connection lost" in note for note in notes(house)) < mqtt.QUARREL
+    houses[0].close()
+    monkeypatch.setattr(mqtt, "BRIEF", 0.5)
+    wait_until(lambda: notes(houses[1])[-1] == "mqtt: the broker is back")
+    assert houses[1].home._brief == 0
+    houses[1].close()
+
+
 @pytest.mark.parametrize(("url", "port"), [("mqtt://house", 1883), ("mqtts://house", 8883)])
 def test_a_broker_is_at_the_usual_port_where_none_is_named(url: str, port: int) -> None:
     live = Live(Pictures(), Pose(), Pose().layout, Nothing())

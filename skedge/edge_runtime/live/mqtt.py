@@ -4,6 +4,7 @@ import json
 import re
 import ssl
 import threading
+import time
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -28,6 +29,9 @@ HELD = 1000
 FIRST_WAIT, LONGEST_WAIT = 1, 30
 STATE_SECONDS = 1.0
 LAST_WORDS = 2.0
+# So many connections in a row that last less than as many seconds: two devices of one name take
+# them from each other.
+QUARREL, BRIEF = 3, 5.0
 
 
 @dataclass(frozen=True)
@@ -116,9 +120,10 @@ class Home:
     and `availability` (retained), and Home Assistant how to show them (retained).
 
     A broker that is away is tried again for ever; up to a thousand messages wait for it, and events
-    that come then are counted as lost. `labels` gives those of the model; where they have changed,
-    Home Assistant is told before an event is. With `ended_only` an event is told once, when it has
-    ended; the state knows of it before.
+    that come then are counted as lost. Where connections keep ending after seconds, it is said once
+    that another device may have the same name. `labels` gives those of the model; where they have
+    changed, Home Assistant is told before an event is. With `ended_only` an event is told once,
+    when it has ended; the state knows of it before.
     """
 
     def __init__(
@@ -140,6 +145,10 @@ class Home:
         self._doing: dict[int, str] = {}
         self._told: str | None = None
         self._lost = False
+        # When the last connection came about; whether it has ended; how many in a row were brief.
+        self._since = 0.0
+        self._ended = True
+        self._brief = 0
         self._waiting = 0
         self._lock = threading.Lock()
         live.lost["mqtt"] = 0
@@ -160,6 +169,7 @@ class Home:
         try:
             while not self._live.crew.stopping.wait(STATE_SECONDS):
                 self._tell_state()
+                self._look_at_quarrel()
             self._live.followed.wait(LAST_WORDS)
         finally:
             last = self._publish("availability", "offline", retain=True)
@@ -237,9 +247,10 @@ class Home:
         if reason.is_failure:
             self._say_lost(f"refuses: {reason}")
             return
-        if self._lost:
+        if self._lost and self._brief < QUARREL:
             self._live.note("mqtt: the broker is back")
         self._lost = False
+        self._since, self._ended = time.monotonic(), False
         self._tell_device()
         self._publish("availability", "online", retain=True)
         self._told = None
@@ -251,8 +262,25 @@ class Home:
         self._send(topic, json.dumps(self.discovery()), retain=True)
 
     def _disconnected(self, client: Client, data: Any, flags: Any, reason: Any, *_: Any) -> None:
-        if not self._live.crew.stopping.is_set():
+        if self._live.crew.stopping.is_set():
+            return
+        before = self._brief
+        if not self._ended:
+            self._ended = True
+            self._brief = before + 1 if time.monotonic() - self._since < BRIEF else 0
+        if self._brief < QUARREL:
             self._say_lost(f"connection lost ({reason})")
+        elif before < QUARREL:
+            self._live.note(
+                "mqtt: the broker ends each connection within seconds; is another device called"
+                f" {self._device!r} there? give each a --device of its own"
+            )
+
+    def _look_at_quarrel(self) -> None:
+        lasts = self._client.is_connected() and time.monotonic() - self._since >= BRIEF
+        if self._brief >= QUARREL and lasts:
+            self._brief = 0
+            self._live.note("mqtt: the broker is back")
 
     def _say_lost(self, why: str) -> None:
         if not self._lost:
