@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from skedge.edge_runtime.interfaces import Frame, Person
-from skedge.skeleton import InputError
+from skedge.skeleton import InputError, load_layout
 from tests.edge_runtime.chromium import Chromium, Tab
 from tests.edge_runtime.live_fakes import NTU, Pictures, Pose, body, quick_model
 
@@ -412,6 +412,20 @@ def test_clips_that_cannot_be_stored_are_not_recorded(room: Room) -> None:
     with pytest.raises(InputError, match="a place where a store can be written"):
         room.lessons.record("ring", 5)
     assert room.lessons.document()["doing"] == ""
+
+
+def test_clips_of_another_pose_estimator_are_refused_with_what_the_page_can_do(
+    tmp_path: Path,
+) -> None:
+    """Its viewers cannot name another store, which was all that it said."""
+    alone = Alone(tmp_path)
+    alone.lessons.record("ring", 1)
+    alone.look(20)
+    alone.lessons.close()
+    alone.lessons.run()
+    alone.lessons._layout = load_layout("coco17")
+    with pytest.raises(InputError, match=r"m\.clips: .* layout coco17.* delete this one"):
+        alone.lessons.record("ring", 1)
 
 
 def test_a_change_needs_the_token(room: Room) -> None:

@@ -92,13 +92,13 @@ def check(path: Path | str, layout: Layout, rate: float, label: str = "") -> Sto
     if store.layout.joints != layout.joints:
         raise InputError(
             f"{path}: expected a store of the layout {layout.name}, got one of {store.layout.name};"
-            " name another store"
+            " name another store, or delete this one"
         )
     if store.rate != rate:
         known = "unknown rate" if store.rate is None else f"{store.rate:g}"
         raise InputError(
             f"{path}: expected a store of {rate:g} frames a second, got one of {known}; name"
-            " another store"
+            " another store, or delete this one"
         )
     for known in store.labels if label not in store.labels else ():
         if alike([known, label]):
