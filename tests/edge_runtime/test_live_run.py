@@ -875,6 +875,34 @@ def test_the_terminal_shows_what_the_page_shows(room: Path) -> None:
     assert sum(event in shown for event in recognizer.labels) >= 5
 
 
+def test_the_terminal_keeps_the_end_of_what_went_on_at_the_end(room: Path) -> None:
+    """What stayed on the screen said that the action goes on, and lacked the notes of the end."""
+    from rich.console import Console
+
+    from skedge.edge_runtime.live.actions import Actions
+    from skedge.edge_runtime.live.terminal import Terminal
+    from skedge.edge_runtime.recognizer import Recognizer
+
+    actions = Actions(Recognizer.load(room / "m.onnx"))
+    live = Live(Pictures(1), Pose(), Pose.layout, actions, name="camera 0")
+    event = {"id": 1, "event": "wave", "person": 1, "length": None, "repetitions": 1,
+             "phase": "begun", "confidence": 0.9}  # fmt: skip
+    live.log.add("action", event)
+    console = Console(width=100, file=io.StringIO(), force_terminal=True)
+    live.crew.stop()
+    terminal = threading.Thread(target=Terminal(live, console).run)
+    terminal.start()
+    live.log.add("action", event | {"length": 1.0, "phase": "ended"})
+    live.note("a single picture")
+    live.followed.set()
+    terminal.join()
+    last = console.file.getvalue().rpartition("camera 0")[2]
+    assert "has ended" in last
+    assert "1.0 s" in last
+    assert "a single picture" in last
+    assert "1 times" not in last
+
+
 def test_the_terminal_shows_nobody_and_a_crowd() -> None:
     from rich.console import Console
 

@@ -12,13 +12,15 @@ from rich.text import Text
 from skedge.edge_runtime.live.pipeline import Live
 
 REFRESH = 0.25
+# Seconds at the end for the last events.
+LAST_WORDS = 1.0
 EVENTS = 8
 PEOPLE = 4
 
 
 class Terminal:
-    """Draws the state four times a second until the crew stops; `address` is the page's, if there
-    is one."""
+    """Draws the state four times a second until the crew stops, then what came last; `address` is
+    the page's, if there is one."""
 
     def __init__(self, live: Live, console: Console, address: str | None = None) -> None:
         self._live = live
@@ -30,14 +32,21 @@ class Terminal:
             while True:
                 screen.update(self.render(), refresh=True)
                 if self._live.crew.stopping.wait(REFRESH):
-                    return
+                    break
+            self._live.followed.wait(LAST_WORDS)
+            screen.update(self.render(over=True), refresh=True)
 
-    def render(self) -> RenderableType:
+    def render(self, over: bool = False) -> RenderableType:
+        """What the terminal shows; where it is `over`, nothing of what goes on."""
         state = self._live.state()
-        parts: list[RenderableType] = [_head(state, self._address)]
-        if state["banner"]:
-            parts.append(Text(state["banner"], style="bold yellow"))
-        parts.append(_people(state["people"]))
+        parts: list[RenderableType] = []
+        if over:
+            parts.append(Text.assemble((state["source"], "bold"), " has ended"))
+        else:
+            parts.append(_head(state, self._address))
+            if state["banner"]:
+                parts.append(Text(state["banner"], style="bold yellow"))
+            parts.append(_people(state["people"]))
         parts.append(_log(self._live.log.since(0)))
         parts.append(_figures(state))
         return Group(*parts)
@@ -108,7 +117,9 @@ def _log(entries: list[tuple[int, str, dict[str, Any]]]) -> Text:
 def _length(document: dict[str, Any]) -> str:
     """How long an action lasted and how often it was done, as far as that is known."""
     seconds, times = document["length"], document["repetitions"]
-    return ("" if seconds is None else f"  {seconds:.1f} s") + (f"  {times} times" if times else "")
+    return ("" if seconds is None else f"  {seconds:.1f} s") + (
+        f"  {times} times" if times and times > 1 else ""
+    )
 
 
 def _going(event: dict[str, Any]) -> str:
