@@ -274,7 +274,7 @@ class TestWhoMaySeeIt:
         assert token_for(Viewing().host, None) is None
         assert token_for("::1", "longenough") == "longenough"
         for short in ("", "short", "with space", "umlaut-ä-ö-ü", "a&b=c&d=e"):
-            with pytest.raises(InputError, match="--token"):
+            with pytest.raises(InputError, match="--token or SKEDGE_TOKEN"):
                 token_for("0.0.0.0", short)
 
     @pytest.mark.parametrize(

@@ -141,8 +141,8 @@ def token_for(host: str, given: str | None) -> str | None:
         letter.isascii() and (letter.isalnum() or letter in "-_.~") for letter in given
     ):
         raise InputError(
-            f"--token: expected at least {SHORTEST_TOKEN} letters, digits or any of - _ . ~ and got"
-            " something else; leave it out and one is made"
+            f"--token or SKEDGE_TOKEN: expected at least {SHORTEST_TOKEN} letters, digits or any of"
+            " - _ . ~ and got something else; leave it out and one is made"
         )
     return given
 
