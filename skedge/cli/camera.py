@@ -329,11 +329,12 @@ def _check_effects(parser: ArgumentParser, args: Any) -> None:
     """Raise `InputError` for flags that have no effect beside the source or the others."""
     from skedge.edge_runtime.sources import EFFECTS, check_effect
 
-    flags = {*sum(EFFECTS, ()), "host", "port", "token"} & vars(args).keys()
+    paged = [name for name in ("host", "port", "token", "record_later") if name in vars(args)]
+    flags = {*sum(EFFECTS, ()), *paged} & vars(args).keys()
     given = {name: args[name] if args[name] != parser.get_default(name) else None for name in flags}
     check_effect(args.source, [name for name, value in given.items() if value is not None])
     if args.no_page:
-        check_unused(given, ("host", "port", "token"), "expected a page to show, got --no-page")
+        check_unused(given, paged, "expected a page to show, got --no-page")
     if ":" in (args.pose or ""):
         own = "expected the built-in pose estimator, got one of your own"
         check_unused(given, ("pose_threads",), own)

@@ -246,6 +246,10 @@ def test_wrong_arguments(
         (["live", "--source", "clip.npy", "--rotate", "90"], ["--rotate", "got skeletons"]),
         (["live", "--source", "STORE#clip", "--people", "2"], ["--people", "a clip of a store"]),
         (["live", "--no-page", "--host", "0.0.0.0"], ["--host", "--no-page"]),
+        (
+            ["live", "--no-page", "--record", "films", "--record-later"],
+            ["--record-later", "--no-page"],
+        ),
         (["live", "--pose", "a:b", "--pose-threads", "2"], ["--pose-threads", "your own"]),
         (["live", "--record", "a.mp4", "--segment", "9"], ["--record FOLDER", "--segment"]),
         (["live", "--record-limit", "2"], ["--record FOLDER", "--record-limit"]),
