@@ -521,6 +521,14 @@ def test_wrong_files_are_one_line(tmp_path: Path) -> None:
         Telling(mqtt_ca=tmp_path / "login")
 
 
+def test_a_login_that_windows_wrote_is_one(tmp_path: Path) -> None:
+    """Its mark at the beginning was part of the user's name, which no broker knows."""
+    login = tmp_path / "login"
+    login.write_bytes(b"\xef\xbb\xbfpi\r\nsecret word\r\n")
+    login.chmod(0o600)
+    assert Broker("mqtt://host", login).user() == ("pi", "secret word")
+
+
 def test_a_certificate_for_a_way_that_is_not_encrypted_is_refused(tmp_path: Path) -> None:
     """It was passed over, and all went to the broker in the clear."""
     with pytest.raises(InputError, match=r"expected an address with mqtts://, got mqtt://"):

@@ -84,7 +84,7 @@ class Broker:
         if self.login is None:
             return None
         try:
-            lines = self.login.read_text(encoding="utf-8").splitlines()
+            lines = self.login.read_text(encoding="utf-8-sig").splitlines()
             mode = self.login.stat().st_mode
         except (OSError, UnicodeDecodeError) as error:
             raise InputError(
