@@ -9,6 +9,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -24,7 +25,7 @@ from skedge.edge_runtime.live import Live, mqtt
 from skedge.edge_runtime.live.actions import Outlook
 from skedge.edge_runtime.live.metrics import Metrics
 from skedge.edge_runtime.live.mqtt import Broker, Home
-from skedge.edge_runtime.live.telling import Telling
+from skedge.edge_runtime.live.telling import Telling, tell
 from skedge.skeleton import InputError
 from tests.edge_runtime.live_fakes import Pictures, Pose
 from tests.edge_runtime.test_live_server import Served
@@ -453,6 +454,30 @@ def test_two_devices_with_names_in_another_script_are_two(broker: Mosquitto) -> 
     finally:
         for house in houses:
             house.close()
+
+
+def test_a_broker_that_is_not_there_is_said_at_once(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is noted once, and was not in the journal where it was found before notes were printed, as
+    where the broker on the same computer starts later."""
+    pose = Pose()
+    live = Live(Pictures(1), pose, pose.layout, Nothing())
+    start = live.crew.start
+
+    def at_once(name: str, work: Callable[[], None], *ending: Callable[[], None]) -> None:
+        if name == "mqtt":
+            work()
+        else:
+            start(name, work, *ending)
+
+    monkeypatch.setattr(live.crew, "start", at_once)
+    monkeypatch.setattr(Home, "run", lambda home: home._say_lost("cannot be reached"))
+    tell(live, Telling(mqtt="mqtt://nowhere.invalid"), None, lines=sys.stdout)
+    live.followed.set()
+    live.crew.stop()
+    live.crew.join()
+    assert capsys.readouterr().err == "note: mqtt: the broker cannot be reached, trying again\n"
 
 
 def test_two_devices_of_one_name_are_told_what_is_wrong_once(

@@ -147,6 +147,12 @@ def tell(
             running.note(f"hook: {described(error)}")
 
         give_actions(Outlet("hook", hook, broken, after=[running.followed], lost=note_lost("hook")))
+    if not sys.stderr.isatty():
+        after = [running.followed, *(outlet.ended for outlet in outlets)]
+        notes = Outlet("stderr", telling.say, _ignore, after=after)
+        running.tell("note", notes.put)
+        notes.start(running.crew)
+    # Last: a broker that is not there is noted at once, and never again.
     broker = telling.broker()
     if broker is not None:
         from skedge.edge_runtime.live.mqtt import Home
@@ -156,11 +162,6 @@ def tell(
         )
         running.tell("action", home.tell)
         running.crew.start("mqtt", home.run)
-    if not sys.stderr.isatty():
-        after = [running.followed, *(outlet.ended for outlet in outlets)]
-        notes = Outlet("stderr", telling.say, _ignore, after=after)
-        running.tell("note", notes.put)
-        notes.start(running.crew)
     return outlets
 
 
