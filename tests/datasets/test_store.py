@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from skedge.datasets.store import Store, StoreWriter
 from skedge.datasets.store.check import check
+from skedge.datasets.store.lock import only_one
 from skedge.skeleton import InputError, load_layout
 from tests.full import no_room_for
 
@@ -412,6 +413,39 @@ def test_a_store_is_never_lost_where_folders_cannot_change_places(
         _write(path, 5, overwrite=True)
     assert len(Store(path)) == (3 if fails else 5)
     assert [file.name for file in tmp_path.iterdir()] == ["store"]
+
+
+@pytest.mark.parametrize("swaps", [True, False])
+def test_what_others_put_into_a_stores_folder_stays_where_it_is_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, swaps: bool
+) -> None:
+    path = _write(tmp_path / "store", 3)
+    (path / "notes.txt").write_text("whose clips these are")
+    (path / "films").mkdir()
+    (path / "films" / "wave.mp4").write_bytes(b"a film")
+    (path / "import-report.json").write_text("{}")  # of an earlier import
+    if not swaps:
+        monkeypatch.setattr("skedge.datasets.store.writer.exchange", lambda one, other: False)
+    _write(path, 5, overwrite=True)
+    assert len(Store(path)) == 5
+    assert (path / "notes.txt").read_text() == "whose clips these are"
+    assert (path / "films" / "wave.mp4").read_bytes() == b"a film"
+    assert not (path / "import-report.json").exists()
+    assert [file.name for file in tmp_path.iterdir()] == ["store"]
+
+
+def test_a_store_behind_a_link_is_replaced_where_it_lies(tmp_path: Path) -> None:
+    """As on a larger disk: the link was replaced, and the store behind it left as it was."""
+    (tmp_path / "disk").mkdir()
+    real = _write(tmp_path / "disk" / "real", 3)
+    link = tmp_path / "link"
+    link.symlink_to(real)
+    with only_one(link), pytest.raises(InputError, match="one import at a time"), only_one(real):
+        pass
+    _write(link, 5, overwrite=True)
+    assert len(Store(real)) == len(Store(link)) == 5
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["disk", "link"]
+    assert link.is_symlink()
 
 
 def test_of_two_writers_to_one_path_the_second_is_refused(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from skedge.skeleton.files import locked
 def only_one(store: Path | str) -> Iterator[None]:
     """Holds the lock of the store at that path; `InputError` where another process holds it. It
     dies with its process."""
-    store = Path(os.path.abspath(store))
+    store = Path(os.path.realpath(store))
     taken = (
         f"{store}: expected one import at a time into a store, another one is at work there; wait"
         " for it or name another"

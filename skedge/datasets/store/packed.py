@@ -21,6 +21,8 @@ from skedge.skeleton.text import counted
 
 VERSION = 1
 PARTS: dict[str, int] = {"train": 1, "val": 2, "test": 3}
+# The files that make up a store.
+OWN = frozenset(("store.json", "joints.npy", "index.npy", "splits.npy", "intervals.npy"))
 FIELDS = [
     ("label", "<i4"),
     ("subject", "<i4"),

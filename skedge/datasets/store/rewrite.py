@@ -16,6 +16,7 @@ from skedge.datasets.store import PARTS, Store, StoreWriter
 from skedge.datasets.store.check import is_whole
 from skedge.datasets.store.lock import only_one
 from skedge.datasets.store.look import look
+from skedge.datasets.store.packed import OWN
 from skedge.datasets.store.splits import every_fifth
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.files import parse_json
@@ -23,8 +24,6 @@ from skedge.skeleton.layout import Layout
 from skedge.skeleton.resample import at_rate
 from skedge.skeleton.retarget import retarget
 from skedge.skeleton.text import counted
-
-OWN = {"store.json", "joints.npy", "index.npy", "splits.npy", "intervals.npy"}
 
 
 @dataclass(frozen=True, eq=False)

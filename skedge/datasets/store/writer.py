@@ -16,13 +16,15 @@ from typing import Any, BinaryIO, Self
 import numpy as np
 
 from skedge.datasets.store.journal import Journal
-from skedge.datasets.store.packed import FIELDS, INTERVAL, PARTS, VERSION, impossible
+from skedge.datasets.store.packed import FIELDS, INTERVAL, OWN, PARTS, VERSION, impossible
 from skedge.skeleton.errors import InputError, reason
 from skedge.skeleton.files import absent, exchange, named, remove_empty
 from skedge.skeleton.layout import Layout, check_joint_count
 from skedge.skeleton.prepare import unmasked
 from skedge.skeleton.text import counted
 
+# Documents that an import or the synthetic set puts beside a store's files.
+_BESIDE = frozenset(("import-report.json", "repetitions.json"))
 # How a split divides a finished index, see `StoreWriter.protocol`.
 Division = Callable[[np.ndarray], np.ndarray]
 
@@ -41,7 +43,8 @@ class StoreWriter:
     (`skedge.datasets.store.lock`).
 
     Raises `InputError` where `path` exists already, unless `overwrite` is given and a store stands
-    there: that one is replaced at the very end.
+    there: that one is replaced at the very end, behind a link too, and what else lies in its folder
+    stays.
     """
 
     def __init__(
@@ -55,7 +58,7 @@ class StoreWriter:
         overwrite: bool = False,
         resume: str | None = None,
     ) -> None:
-        self.path = Path(os.path.abspath(path))
+        self.path = Path(os.path.realpath(path))
         self.layout = layout
         self._labels = list(labels)
         self._document = {
@@ -356,6 +359,7 @@ class StoreWriter:
                 os.rename(self._partial, self.path)
                 return
             if exchange(self._partial, self.path):
+                self._keep_others(self._partial)
                 return
             old = self._partial.with_suffix(".old")
             os.rename(self.path, old)
@@ -364,11 +368,18 @@ class StoreWriter:
             except BaseException:
                 os.rename(old, self.path)
                 raise
+            self._keep_others(old)
             shutil.rmtree(old, ignore_errors=True)
         except OSError as error:
             raise InputError(
                 f"{self.path}: cannot put the finished store there: {reason(error)}"
             ) from None
+
+    def _keep_others(self, old: Path) -> None:
+        """Move what others put into the folder of the `old` store into that of the new one."""
+        for other in old.iterdir():
+            if other.name not in OWN | _BESIDE and not (self.path / other.name).exists():
+                os.rename(other, self.path / other.name)
 
 
 def npy(array: np.ndarray) -> bytes:
