@@ -49,17 +49,21 @@ def training_into(args: Any) -> Iterator[Path]:
     """The run folder of a training, held for it alone.
 
     Raises `InputError` where another training writes into it, and where a finished run is in it
-    that may not be trained again. A `KeyboardInterrupt` says what goes on from where it stopped.
+    that may not be trained again; where an interrupted one begins anew, a note says so. A
+    `KeyboardInterrupt` says what goes on from where it stopped.
     """
     from skedge.teacher.runs.asked import ResumableError
-    from skedge.teacher.runs.folder import only_training, read_metrics
+    from skedge.teacher.runs.folder import left_over, only_training, read_metrics
 
     with only_training(args.out):
-        if read_metrics(args.out) is not None and not args.again:
+        finished = read_metrics(args.out) is not None
+        if finished and not args.again:
             raise InputError(
                 f"{args.out}: expected a new or unfinished run, it holds a finished one; --again"
                 " trains it again, or name another folder"
             )
+        if not finished and not args.resume and any(left_over(args.out)):
+            print(f"note: {args.out}: the interrupted training begins anew", file=sys.stderr)
         try:
             yield args.out
         except ResumableError:

@@ -145,11 +145,14 @@ def test_ctrl_c_speaks_of_resuming_only_what_resuming_would_take(
         return capsys.readouterr().err
 
     monkeypatch.setattr("skedge.teacher.protocols.finetune.train", pressed)
-    assert "--resume" in said()
+    first = said()
+    assert "--resume" in first and "begins anew" not in first
     writing = False
-    assert "--resume" not in said("--finetune.optim.learning_rate=0.5")
+    other = said("--finetune.optim.learning_rate=0.5")
+    assert "--resume" not in other and "run: the interrupted training begins anew" in other
     assert [file.read_text() for file in out.rglob("last.ckpt")] == ["earlier"]
-    assert "--resume" in said("--resume")
+    resumed = said("--resume")
+    assert "--resume" in resumed and "begins anew" not in resumed
 
 
 def test_a_finished_run_is_trained_again_only_where_asked(

@@ -225,6 +225,8 @@ def test_numbered_joints_of_no_layout_are_other_columns(tmp_path: Path) -> None:
             "got 151; more than titles: if numbers have decimal commas, put semicolons between",
         ),
         (_text([TITLES, *ROWS]).replace("head_x", '"head_x'), "expected quotes in pairs"),
+        (b"", "expected a row a frame, got none"),
+        (_text([TITLES]), "expected a row a frame, got titles alone"),
     ],
 )
 def test_what_is_no_table_of_joints_is_one_line(

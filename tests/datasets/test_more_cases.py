@@ -317,7 +317,7 @@ def test_times_of_another_rate_are_named(unit: int, tmp_path: Path) -> None:
         text = [["time", *titles], *rows]
         lines = [",".join(map(str, row)) for row in text]
         (tmp_path / f"{name}.csv").write_text("\n".join(lines))
-    for rate, told in ((30.0, True), (15.0, False)):
+    for rate, told in ((30.0, True), (None, True), (15.0, False)):
         data = open_arrays(tmp_path, layout="ntu25", rate=rate)
         (read,) = data.read(data.sources[0])
         note = "column time has 15 frames a second, not 30, see --rate"

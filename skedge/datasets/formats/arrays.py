@@ -34,8 +34,8 @@ from skedge.skeleton.mend import persons_first
 from skedge.skeleton.text import counted
 
 LIST = "clips.csv"
-# By what factor the rate of a table's times may be another.
-_ABOUT = 1.25
+# By what factor the rate of a table's times may be another, and the one taken where none is known.
+_ABOUT, _UNKNOWN = 1.25, 30.0
 # People in one clip, from which on it may be several clips.
 MANY = 4
 _NUMBERS = ("subject", "camera", "setup")
@@ -250,8 +250,8 @@ def _from_npz(path: Path) -> np.ndarray:
 def _other_rate(row: _Row, rate: float | None) -> str:
     """A note where a table's times have other frames a second than its clip is read at."""
     told = told_rate(row.path)
-    rate = row.rate or rate
-    if told is None or rate is None or max(told[1] / rate, rate / told[1]) < _ABOUT:
+    rate = row.rate or rate or _UNKNOWN
+    if told is None or max(told[1] / rate, rate / told[1]) < _ABOUT:
         return ""
     return f"column {told[0]} has {told[1]:.3g} frames a second, not {rate:g}, see --rate"
 

@@ -56,6 +56,8 @@ def read_joints(path: Path, layout: Layout) -> np.ndarray:
     titles = any(is_title(cell) for cell in cells) or _numbers_columns(cells)
     above += titles
     body = rest if titles else content
+    if not body.strip():
+        damaged(path, f"expected a row a frame, got {'titles alone' if titles else 'none'}")
     columns = places(cells, layout, path) if titles else None
     if columns is not None:
         body = _columns(body, cells, columns, path=path, above=above)
