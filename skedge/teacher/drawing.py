@@ -17,7 +17,7 @@ from skedge.recipes.settings import ComputeSettings
 from skedge.skeleton import InputError
 from skedge.skeleton.streams import motion
 from skedge.teacher import pictures
-from skedge.teacher.clips import Clips
+from skedge.teacher.clips import Clips, tell
 from skedge.teacher.masks.bodies import draw
 from skedge.teacher.masks.joints import Mask
 from skedge.teacher.methods.skeletonmae import load_mae
@@ -143,10 +143,12 @@ def draw_motion(subject: Subject, recipe: Recipe, file: Path) -> None:
 
 
 def draw_difference(subject: Subject, recipe: Recipe, file: Path) -> None:
-    """Bars of the second run's per-class accuracy less the first's, of classes with test clips."""
+    """Bars of the second run's per-class accuracy less the first's, of classes with test clips; a
+    note says where the two were measured on different clips."""
     first, second = subject.runs
     found = []
     labels = []
+    where = []
     for run in (first, second):
         metrics = read_metrics(run) or {}
         if not isinstance(metrics.get("per_class"), list):  # recordings have events of each
@@ -156,6 +158,12 @@ def draw_difference(subject: Subject, recipe: Recipe, file: Path) -> None:
             )
         found.append(metrics["per_class"])
         labels.append(list(metrics.get("classes") or load_classifier(run)[1].labels))
+        where.append(" ".join(str(metrics.get(name, "?")) for name in ("store", "split", "part")))
+    if where[0] != where[1]:
+        tell(
+            f"{first} was measured on {where[0]}, {second} on {where[1]}: the difference is not of"
+            " the models alone"
+        )
     if labels[0] != labels[1]:
         raise InputError(f"{second}: expected the same actions as {first}, got others")
     names = [_name(run, subject.runs) for run in subject.runs]

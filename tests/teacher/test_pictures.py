@@ -173,6 +173,21 @@ def test_a_difference_needs_figures_alone(tmp_path: Path, monkeypatch: pytest.Mo
     assert drawn[:2] == [{"knn": [10.0], "ridge": [20.0]}, ["wave"]]
 
 
+def test_a_difference_of_other_clips_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It was drawn as one of the models."""
+    monkeypatch.setattr(pictures, "difference", lambda *given: None)
+    runs = [tmp_path / "one", tmp_path / "two"]
+    for stores, note in ((("utd", "utd"), ""), (("utd", "msr"), "two on msr xsub test")):
+        for run, store in zip(runs, stores, strict=True):
+            metrics = {"store": store, "split": "xsub", "part": "test"}
+            write_metrics(run, metrics | {"per_class": [1.0], "classes": {"wave": 1.0}})
+        inspect.draw_difference(Subject(runs), Recipe(), tmp_path / "x.png")
+        said = capsys.readouterr().err
+        assert note in said and bool(said) == bool(note)
+
+
 def test_what_cannot_be_drawn(store: Store, tmp_path: Path) -> None:
     write_classifier(tmp_path / "teacher", store)
     write_classifier(tmp_path / "student", store)
