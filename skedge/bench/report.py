@@ -201,7 +201,8 @@ def _accuracy(accuracy: dict[str, Any]) -> str:
     if "top1" not in accuracy:
         return "not measured"
     part = accuracy.get("part", "test")
-    of = [accuracy.get("protocol", ""), "" if part == "test" else part]
+    where = " ".join(accuracy[name] for name in ("store", "protocol") if name in accuracy)
+    of = [where, "" if part == "test" else part]
     measured = ", ".join(word for word in of if word)
     return f"{accuracy['top1']:.1f} %" + (f" ({measured})" if measured else "")
 

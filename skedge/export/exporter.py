@@ -248,7 +248,7 @@ def _metadata(
     accuracy = {key: metrics[key] for key in figures if key in metrics}
     if accuracy:
         accuracy["protocol"] = metrics.get("split", card.input.protocol)
-        accuracy |= {key: metrics[key] for key in ("part", *SEEN) if key in metrics}
+        accuracy |= {key: metrics[key] for key in ("store", "part", *SEEN) if key in metrics}
     return ModelMetadata(
         labels=card.labels,
         layout=card.layout,

@@ -255,6 +255,7 @@ def test_every_figure_is_below_its_own_title(document: dict[str, Any]) -> None:
         ({"top1": 91.23}, "91.2 %"),
         ({"top1": 91.23, "protocol": "xsub", "part": "test"}, "91.2 % (xsub)"),
         ({"top1": 91.23, "protocol": "xsub", "part": "val"}, "91.2 % (xsub, val)"),
+        ({"top1": 91.23, "protocol": "xsub", "store": "utd"}, "91.2 % (utd xsub)"),
     ],
 )
 def test_an_accuracy_is_shown_with_the_clips_it_is_of(

@@ -74,12 +74,12 @@ def test_a_file_says_what_its_accuracy_is_of(store: Store, tmp_path: Path) -> No
     """A figure of clips for choosing, or of clips that were trained on, looked like one of new
     clips."""
     write_classifier(tmp_path, store, DATA, PLAN)
-    measured = {"part": "val", "seen_in_training": 3}
+    measured = {"store": "utd", "part": "val", "seen_in_training": 3}
     write_metrics(tmp_path, {"top1": 50.0, "split": "xsub-val", **measured})
     Exporter(tmp_path, store).write(tmp_path / "model.onnx")
     accuracy = Recognizer.load(tmp_path / "model.onnx").metadata.accuracy
     assert accuracy == {"top1": 50.0, "protocol": "xsub-val", **measured}
-    assert _accuracy(accuracy) == "50.0 % (xsub-val, val)"
+    assert _accuracy(accuracy) == "50.0 % (utd xsub-val, val)"
 
 
 def test_a_conversion_that_has_no_room_names_the_folder_of_what_passes(
