@@ -19,7 +19,7 @@ from skedge.skeleton.files import read_json, write_json
 from skedge.skeleton.layout import load_layout
 from skedge.skeleton.normalize import STREAMABLE
 from skedge.steps import distill, evaluate, export, pretrain, teach_head
-from skedge.tables import write_report
+from skedge.tables import SUMMARY, write_report
 from skedge.teacher.runs.asked import ASKED, finished, question
 
 # What the report calls the students, by what they learn from.
@@ -80,7 +80,8 @@ def run(recipe: Recipe, store: Store, runs: Path, *, again: bool = False) -> dic
     Where all students learn from labels alone, there is no teacher to train. A store whose only
     split is not the recipe's is taken with that one.
     What is in `runs` under the recipe's name from an earlier run with the same settings and data is
-    not trained again unless `again`.
+    not trained again unless `again`. Raises `InputError` where a finished run on another store is
+    there.
     """
     from skedge.teacher.runs.folder import only_training
 
@@ -92,7 +93,19 @@ def run(recipe: Recipe, store: Store, runs: Path, *, again: bool = False) -> dic
     _check_ends(recipe, store)
     folder = runs / recipe.name
     with only_training(folder):
+        if not again:
+            _check_store(folder, store)
         return _walk(Steps(recipe, store, folder, again=again, console=console))
+
+
+def _check_store(folder: Path, store: Store) -> None:
+    """Raise `InputError` where a finished run on a store of another name is in the folder."""
+    match read_json(folder / SUMMARY):
+        case {"store": {"name": str(before)}} if before != store.name:
+            raise InputError(
+                f"{folder}: expected a run on {store.name}, it holds a finished one on {before};"
+                " name another with --name, or replace it with --again"
+            )
 
 
 def who_learns(recipe: Recipe, store: Store) -> list[Source]:

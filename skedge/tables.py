@@ -14,6 +14,9 @@ from skedge.skeleton import InputError
 from skedge.skeleton.files import read_json, write_json, write_text
 from skedge.skeleton.markdown import table
 
+# The figures of the whole path, in its run's folder.
+SUMMARY = "report.json"
+
 
 def evaluations(folders: Sequence[Path]) -> str:
     """A Markdown table with a row for every evaluation under the folders.
@@ -144,7 +147,7 @@ def write_report(report: dict[str, Any], folder: Path, console: Console) -> None
         "",
     ]
     lines += ["```yaml", yaml.safe_dump(report["recipe"], sort_keys=False).rstrip(), "```", ""]
-    write_json(folder / "report.json", report)
+    write_json(folder / SUMMARY, report)
     write_text(folder / "report.md", "\n".join(lines))
     console.print(f"Report: {folder / 'report.md'}", soft_wrap=True)
 

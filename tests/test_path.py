@@ -311,6 +311,23 @@ def test_what_the_end_would_refuse_is_refused_at_the_beginning(
     assert not (tmp_path / "runs").exists()
 
 
+def test_a_finished_run_on_other_data_is_not_replaced_unasked(
+    store: Store, recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A second set under the same name took the first one's model away without a word."""
+    folder = tmp_path / recipe.name
+    folder.mkdir()
+    monkeypatch.setattr(path, "_walk", lambda steps: {"again": steps.again})
+    for name, again in (("other", True), (store.name, False)):
+        (folder / "report.json").write_text(json.dumps({"store": {"name": name}}))
+        assert path.run(recipe, store, tmp_path, again=again) == {"again": again}
+    (folder / "report.json").write_text(json.dumps({"store": {"name": "other"}}))
+    with pytest.raises(
+        InputError, match=r"it holds a finished one on other; .*--name, or .*--again"
+    ):
+        path.run(recipe, store, tmp_path)
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="the computer has what is asked for")
 @pytest.mark.parametrize("step", ["pretrain", "supervised", "distill"])
 def test_a_gpu_that_is_not_there_is_one_line(
