@@ -152,6 +152,12 @@ def write_report(report: dict[str, Any], folder: Path, console: Console) -> None
     console.print(f"Report: {folder / 'report.md'}", soft_wrap=True)
 
 
+def _millions(number: float) -> str:
+    """Whole millions, of fewer than ten a digit more: one frame of a live model takes less than
+    one."""
+    return f"{number / 1e6:.{0 if number >= 1e7 else 1}f}"
+
+
 def _table(report: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
     """One row a network: accuracy, and for the two exported ones what they cost."""
     columns = ["", "top-1", "top-5", "ms", "MB", "KB", "params", "MMAC"]
@@ -168,7 +174,7 @@ def _table(report: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
             f"{model['process']['rss_above_imported_bytes'] / 1e6:.1f}",
             f"{model['file']['bytes'] / 1e3:.0f}",
             f"{model['model']['parameters'] / 1e3:.0f} k",
-            f"{model['model']['macs'] / 1e6:.0f}",
+            _millions(model["model"]["macs"]),
         ]
         for model in report["bench"]["models"]
     ]

@@ -156,6 +156,21 @@ def cells(text: str) -> dict[str, dict[str, str]]:
     return {row[0]: dict(zip(head[1:], row[1:], strict=True)) for row in rows}
 
 
+def test_the_work_of_one_frame_is_not_nothing(tmp_path: Path) -> None:
+    """A live model of 0.4 million operations a frame was one of 0."""
+    live = model("student") | {"model": {"parameters": 352e3, "macs": 0.42e6}}
+    report = {
+        "recipe": {"name": "own", "input": {"part": "test"}},
+        "store": {"name": "films"},
+        "accuracy": {},
+        "bench": {"models": [live]},
+        "recognizer": {},
+    }
+    write_report(report, tmp_path, Console(quiet=True))
+    text = (tmp_path / "report.md").read_text()
+    assert cells(text)["student.onnx, 1 thread"]["MMAC"] == "0.4"
+
+
 def test_every_figure_of_a_run_is_below_its_own_title(tmp_path: Path) -> None:
     edge = {"top1": 76.54, "clips": 9, "notes": ["joints retargeted"]}
     report = {
