@@ -25,6 +25,7 @@ from skedge.edge_runtime.live.actions import (
     Observation,
     Outlook,
 )
+from skedge.edge_runtime.live.crew import Crew
 from skedge.edge_runtime.live.mailbox import Mailbox, Newest
 from skedge.edge_runtime.live.timing import Timing
 from skedge.edge_runtime.recognizer import Recognizer, Result
@@ -258,6 +259,24 @@ def test_persons_numbers_of_any_integer_kind_are_plain_json() -> None:
     )
     assert json.loads(json.dumps(answer.document()))["id"] == 4
     assert json.loads(json.dumps(happening.document()))["person"] == 5
+
+
+def test_nothing_waits_for_a_thread_that_the_system_had_no_room_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The live view waited for its page for ever, and for Ctrl-C in vain."""
+    crew, woken = Crew(), []
+    crew.start("camera", crew.stopping.wait, lambda: woken.append("camera"))
+
+    def refused(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as full, pytest.raises(LiveError, match=r"^page: can't start"):
+        full.setattr(threading.Thread, "start", refused)
+        crew.start("page", crew.stopping.wait, lambda: woken.append("page"))
+    crew.stop()
+    assert woken == ["camera"]
+    assert crew.join(30) == []
 
 
 def test_what_an_input_error_says_comes_through_as_it_is() -> None:

@@ -559,6 +559,29 @@ def test_an_error_of_the_camera_is_one_line(
     assert capsys.readouterr().err == "skedge: camera: ZeroDivisionError: division by zero\n"
 
 
+def test_a_system_without_room_for_a_thread_is_one_line(
+    room: Path,
+    fake_sources: SimpleNamespace,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """It was a traceback that threads can only be joined once they have begun."""
+    start = threading.Thread.start
+
+    def refused(thread: threading.Thread) -> None:
+        if thread.name == "pose":
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", refused)
+    fake_sources.source = Skeletons(lambda seconds: (Person(1, body(seconds)),), 60)
+    with pytest.raises(SystemExit) as ended:
+        main(["live", "--model", str(room / "m.onnx"), "--no_page", "--every_frame"])
+    assert ended.value.code == 1
+    assert capsys.readouterr().err == "skedge: pose: can't start new thread\n"
+    assert fake_sources.source.closed
+
+
 def test_a_camera_that_does_not_close_is_one_line(
     room: Path,
     fake_sources: SimpleNamespace,
@@ -644,6 +667,7 @@ def test_a_camera_that_is_not_there_is_one_line(room: Path, fake_sources: Simple
      (["--record", "film.gif"], "--record"), (["--record-poses", "seen.txt"], "--record-poses"),
      (["--patience", "0"], "patience"), (["--taught", "none.json"], "none.json"),
      (["--host", "no address", "--port", "0"], "--host"), (["--host", "", "--port", "0"], "--host"),
+     (["--host", "küche..local", "--port", "0"], "--host"),
      (["--people", "-3"], "--people"), (["--people", "0"], "--people"), (["--people", "9"], "--people"),
      (["--record", "film.avi", "--segment", "0"], "--segment"),
      (["--record", "film.avi", "--record-limit", "0"], "--record-limit")],

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -291,11 +292,18 @@ class TestWhoMaySeeIt:
         assert several
         assert not any("0.0.0.0" in one or "127.0.0.1" in one for one in several)
 
+    def test_the_name_to_type_has_one_ending(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A Mac calls itself `study.local`, and a viewer was sent to `study.local.local`."""
+        for name in ("study", "study.local", "study.home.arpa"):
+            monkeypatch.setattr("os.uname", lambda name=name: SimpleNamespace(nodename=name))
+            assert addresses("0.0.0.0", 80, None)[0] == "http://study.local:80/"
+
     def test_a_port_in_use_is_one_line(self, served: Served) -> None:
         with pytest.raises(LiveError, match=rf"--port {served.page.port}: .*in use"):
             Page(Feeds(None, Newest(), Log()), port=served.page.port)
-        with pytest.raises(InputError, match="--host nowhere"):
-            Page(Feeds(None, Newest(), Log()), host="nowhere.invalid", port=0, token=TOKEN)
+        for host, port in (("nowhere.invalid", 0), ("küche..local", 0), ("127.0.0.1", 65536)):
+            with pytest.raises(InputError, match=f"--host {host} --port {port}"):
+                Page(Feeds(None, Newest(), Log()), host=host, port=port, token=TOKEN)
 
 
 class TestStreams:

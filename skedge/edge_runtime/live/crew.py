@@ -18,15 +18,14 @@ class Crew:
     def __init__(self) -> None:
         self.stopping = threading.Event()
         self._error: BaseException | None = None
-        self._threads: list[threading.Thread] = []
-        self._endings: list[Callable[[], None]] = []
+        self._threads: list[tuple[threading.Thread, Callable[[], None] | None]] = []
         self._lock = threading.Lock()
 
     def start(
         self, name: str, work: Callable[[], None], ending: Callable[[], None] | None = None
     ) -> None:
         """Run `work` in a thread; `ending` wakes it up when all are to end, and is called from
-        another thread."""
+        another thread. Raises `LiveError` where the system has no room for one more thread."""
 
         def run() -> None:
             try:
@@ -34,12 +33,13 @@ class Crew:
             except BaseException as error:
                 self.fail(name, error)
 
-        if ending is not None:
-            self._endings.append(ending)
         # A daemon: should a driver never return, the process can still end.
         thread = threading.Thread(target=run, name=name, daemon=True)
-        self._threads.append(thread)
-        thread.start()
+        self._threads.append((thread, ending))
+        try:
+            thread.start()
+        except RuntimeError as error:
+            raise LiveError(f"{name}: {error}") from None
 
     def fail(self, name: str, error: BaseException) -> None:
         """Stop all threads because of this error; the first error is the one that is raised."""
@@ -57,21 +57,23 @@ class Crew:
     def stop(self) -> None:
         """Ask all threads to end; returns at once."""
         self.stopping.set()
-        for ending in self._endings:
-            ending()
+        for thread, ending in self._threads:
+            # The page's would wait for ever for a thread that never began.
+            if ending is not None and thread.ident is not None:
+                ending()
 
     def join(self, patience: float = 5.0) -> list[str]:
         """Wait for the threads, `patience` seconds in all; the names of those that are still at
         work then."""
         end = time.monotonic() + patience
-        for thread in self._threads:
-            if thread is not threading.current_thread():
-                thread.join(max(0.0, end - time.monotonic()))
-        return [
-            thread.name
-            for thread in self._threads
-            if thread.is_alive() and thread is not threading.current_thread()
+        others = [
+            thread
+            for thread, _ in self._threads
+            if thread.ident is not None and thread is not threading.current_thread()
         ]
+        for thread in others:
+            thread.join(max(0.0, end - time.monotonic()))
+        return [thread.name for thread in others if thread.is_alive()]
 
     def raise_error(self) -> None:
         """Raise the error that ended the crew, if there was one."""

@@ -51,6 +51,8 @@ class Broker:
             parts = urlsplit(self.url)
             known = parts.scheme in PORTS and parts.hostname and (parts.port or 1) > 0
             known = known and parts.path in ("", "/") and not parts.query
+            # As every connection does, where a name like a..b would end paho's thread for good.
+            (parts.hostname or "").encode("idna")
         except ValueError:
             known = False
         if not known:

@@ -351,7 +351,7 @@ def addresses(host: str, port: int, token: str | None) -> list[str]:
             if one.family == socket.AF_INET
         ]
         hosts = [
-            f"{os.uname().nodename}.local",
+            f"{os.uname().nodename.partition('.')[0]}.local",
             *(address for address in found if not is_own(address)),
         ][:ADDRESSES]
     return [f"http://{f'[{one}]' if ':' in one else one}:{port}/{query}" for one in hosts]

@@ -167,9 +167,9 @@ class _Server(HTTPServer):
         self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
         try:
             super().__init__((host, port), _Handler)
-        except OSError as error:
+        except (OSError, TypeError, OverflowError) as error:  # as bind refuses names and ports
             # At boot the network may come later, and another program may go: worth another try.
-            may_change = error.errno in (errno.EADDRNOTAVAIL, errno.EADDRINUSE)
+            may_change = getattr(error, "errno", 0) in (errno.EADDRNOTAVAIL, errno.EADDRINUSE)
             raise (LiveError if may_change else InputError)(
                 f"--host {host} --port {port}: expected an address of this computer and a free"
                 f" port, got: {reason(error)}; name others, or --port 0 for any free one"
