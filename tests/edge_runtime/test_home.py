@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -610,5 +611,10 @@ def test_metrics_are_for_those_with_the_token() -> None:
         answer = served.ask("/metrics", Authorization="Bearer correct-horse")
         assert answer.status == 501, "nobody made any"
         assert b"extra `home`" in answer.read()
+        server = served.page._server
+        server.feeds = replace(server.feeds, metrics=lambda: b"skedge_people 2.0\n")
+        answer = served.ask("/metrics", Authorization="Bearer correct-horse")
+        assert (answer.status, answer.read()) == (200, b"skedge_people 2.0\n")
+        assert answer.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
     finally:
         served.close()

@@ -274,6 +274,7 @@ class TestWhoMaySeeIt:
         assert all(token is not None and len(token) >= 16 for token in made)
         assert token_for(Viewing().host, None) is None
         assert token_for("::1", "longenough") == "longenough"
+        assert token_for("0.0.0.0", "eight-to") == "eight-to", "as many as the message asks for"
         for short in ("", "short", "with space", "umlaut-ä-ö-ü", "a&b=c&d=e"):
             with pytest.raises(InputError, match="--token or SKEDGE_TOKEN"):
                 token_for("0.0.0.0", short)
@@ -291,6 +292,13 @@ class TestWhoMaySeeIt:
         several = addresses("0.0.0.0", 80, "abc")
         assert several
         assert not any("0.0.0.0" in one or "127.0.0.1" in one for one in several)
+
+    def test_the_browser_is_sent_to_an_address_of_ipv6_in_brackets(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        bound = SimpleNamespace(server_address=("::1", 8080, 0, 0))
+        monkeypatch.setattr(server, "_Server", lambda *_, **__: bound)
+        assert Page(Feeds(None, Newest(), Log()), host="::1").url == "http://[::1]:8080/"
 
     def test_the_name_to_type_has_one_ending(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """A Mac calls itself `study.local`, and a viewer was sent to `study.local.local`."""
