@@ -22,13 +22,15 @@ from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 from prometheus_client.parser import text_string_to_metric_families
 
+from skedge.cli import main
+from skedge.edge_runtime.interfaces import Person
 from skedge.edge_runtime.live import Live, mqtt
 from skedge.edge_runtime.live.actions import Outlook
 from skedge.edge_runtime.live.metrics import Metrics
 from skedge.edge_runtime.live.mqtt import Broker, Home
 from skedge.edge_runtime.live.telling import Telling, tell
 from skedge.skeleton import InputError
-from tests.edge_runtime.live_fakes import Pictures, Pose
+from tests.edge_runtime.live_fakes import Pictures, Pose, Skeletons, body, quick_model
 from tests.edge_runtime.test_live_server import Served
 from tests.edge_runtime.waiting import wait_until
 
@@ -246,6 +248,42 @@ def test_events_wait_for_a_broker_that_is_away(broker: Mosquitto) -> None:
         house.close()
 
 
+def test_what_happens_just_before_the_end_is_heard(
+    broker: Mosquitto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mqtt, "LAST_WORDS", PATIENCE)
+    listener = Listener(broker)
+    house = House(Broker(broker.url))
+    try:
+        wait_until(house.home._client.is_connected)
+        for number in range(1, 201):  # more than are on their way at once
+            house.happens(number, "clap", "begun")
+    finally:
+        house.close()
+    listener.hear("skedge/the_hall/event", id=200)
+    assert listener.hear("skedge/the_hall/availability", text="offline")
+    assert house.home.left == 0
+    assert house.home._early == set()
+    listener.close()
+
+
+def test_events_that_no_broker_took_are_counted_at_the_end(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They were lost without a word; what a hook had not taken was counted."""
+    monkeypatch.setattr(
+        "skedge.edge_runtime.sources.open_source",
+        lambda text, fast: Skeletons(lambda seconds: (Person(1, body(seconds)),), 200),
+    )
+    camera = ("--model", quick_model(tmp_path / "m.onnx"), "--no_page", "--every_frame")
+    events = ("--threshold", 0, "--patience", 1, "--debounce", 0, "--ended-only")
+    main(["live", *map(str, camera), *map(str, events), "--mqtt", "mqtt://127.0.0.1:1"])
+    shown = capsys.readouterr()
+    count = len(shown.out.splitlines())
+    assert count > 2
+    assert f"note: mqtt: {count} events were not taken before the end" in shown.err.splitlines()
+
+
 def test_the_state_takes_no_place_of_events_and_is_sent_where_it_has_changed(
     broker: Mosquitto, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -253,7 +291,7 @@ def test_the_state_takes_no_place_of_events_and_is_sent_where_it_has_changed(
     monkeypatch.setattr(mqtt, "STATE_SECONDS", 0.02)
     house = House(Broker(broker.url))
     try:
-        wait_until(lambda: house.home._told is not None and house.home._waiting == 0)
+        wait_until(lambda: house.home._told is not None and not house.home._waiting)
         sent: list[str] = []
         publish = house.home._client.publish
         monkeypatch.setattr(
@@ -326,7 +364,7 @@ def test_a_device_is_online_after_more_events_than_wait_for_the_broker(
         listener = Listener(broker)
         listener.hear("skedge/the_hall/availability", text="online")
         listener.hear("skedge/the_hall/state", actions=30)
-        wait_until(lambda: house.home._waiting == 0)
+        wait_until(lambda: not house.home._waiting)
         house.happens(31, "wave", "begun")
         assert listener.hear("skedge/the_hall/event", event="wave")["id"] == 31
         assert house.live.lost["mqtt"] == lost

@@ -67,9 +67,9 @@ class Ledger(Home):
         self._pending: list[Any] = []
         super().__init__(*args, **named)
 
-    def _publish(self, topic: str, payload: str, *, retain: bool = False) -> Any:
-        told = super()._publish(topic, payload, retain=retain)
-        if topic == "event":
+    def _send(self, topic: str, payload: str, *, event: bool) -> Any:
+        told = super()._send(topic, payload, event=event)
+        if event:
             assert told.rc in (MQTT_ERR_SUCCESS, MQTT_ERR_NO_CONN), "the queue is full"
             told.rc = MQTT_ERR_SUCCESS  # it waits: whether it is published may be asked
             self.events += 1

@@ -121,12 +121,14 @@ class Home:
     """Tells a broker what people do, under `skedge/DEVICE/`: `event` (each event, once), `state`
     and `availability` (retained), and Home Assistant how to show them (retained).
 
-    A broker that is away is tried again for ever; up to a thousand messages wait for it, and events
-    that come then are counted as lost. Where connections keep ending after seconds, it is said once
-    that another device may have the same name. `labels` gives those of the model; where they have
-    changed, Home Assistant is told before an event is. With `ended_only` an event is told once,
-    when it has ended; the state knows of it before.
+    A broker that is away is tried again for ever; up to a thousand messages wait for it, of which
+    `left` are events, and events that come then are counted as lost. Where connections keep ending
+    after seconds, it is said once that another device may have the same name. `labels` gives those
+    of the model; where they have changed, Home Assistant is told before an event is. With
+    `ended_only` an event is told once, when it has ended; the state knows of it before.
     """
+
+    name = "mqtt"
 
     def __init__(
         self,
@@ -149,9 +151,13 @@ class Home:
         self._lost = False
         # When the last connection came about; whether it has ended; how many in a row were brief.
         self._since = 0.0
-        self._ended = True
+        self._broken = True
         self._brief = 0
-        self._waiting = 0
+        self.ended = threading.Event()
+        # Messages that the broker has not confirmed: whether they are events, by their numbers. It
+        # may be quicker than `publish`, and has confirmed those `early`.
+        self._waiting: dict[int, bool] = {}
+        self._early: set[int] = set()
         self._lock = threading.Lock()
         live.lost["mqtt"] = 0
         self._client = broker.client(self._name)
@@ -174,11 +180,17 @@ class Home:
                 self._look_at_quarrel()
             self._live.followed.wait(LAST_WORDS)
         finally:
-            last = self._publish("availability", "offline", retain=True)
+            last = self._retain("availability", "offline")
             if self._client.is_connected():
                 last.wait_for_publish(LAST_WORDS)
             self._client.disconnect()
             self._client.loop_stop()
+            self.ended.set()
+
+    @property
+    def left(self) -> int:
+        with self._lock:
+            return sum(self._waiting.values())
 
     def tell(self, document: dict[str, Any]) -> None:
         """An event that has begun or ended. Events arrive in the order in which they were sent."""
@@ -193,11 +205,12 @@ class Home:
                 self._doing[document["id"]] = document["event"]
         if self._ended_only and not ended:
             return
-        if self._waiting >= HELD:
+        if len(self._waiting) >= HELD:
             self._lose()
             return
         kind = f"{document['event']} ended" if ended else document["event"]
-        self._publish("event", json.dumps({"event_type": kind, **document}))
+        text = json.dumps({"event_type": kind, **document})
+        self._send(f"{self._base}/event", text, event=True)
 
     def discovery(self) -> dict[str, Any]:
         """What Home Assistant needs to know (MQTT discovery of a device)."""
@@ -252,23 +265,23 @@ class Home:
         if self._lost and self._brief < QUARREL:
             self._live.note("mqtt: the broker is back")
         self._lost = False
-        self._since, self._ended = time.monotonic(), False
+        self._since, self._broken = time.monotonic(), False
         self._tell_device()
-        self._publish("availability", "online", retain=True)
+        self._retain("availability", "online")
         self._told = None
         self._tell_state()
 
     def _tell_device(self) -> None:
         self._known = self._labels()
         topic = f"homeassistant/device/skedge_{self._name}/config"
-        self._send(topic, json.dumps(self.discovery()), retain=True)
+        self._send(topic, json.dumps(self.discovery()), event=False)
 
     def _disconnected(self, client: Client, data: Any, flags: Any, reason: Any, *_: Any) -> None:
         if self._live.crew.stopping.is_set():
             return
         before = self._brief
-        if not self._ended:
-            self._ended = True
+        if not self._broken:
+            self._broken = True
             self._brief = before + 1 if time.monotonic() - self._since < BRIEF else 0
         if self._brief < QUARREL:
             self._say_lost(f"connection lost ({reason})")
@@ -303,19 +316,27 @@ class Home:
         )
         if state != self._told and self._client.is_connected():
             self._told = state
-            self._publish("state", state, retain=True)
+            self._retain("state", state)
 
-    def _publish(self, topic: str, payload: str, *, retain: bool = False) -> MQTTMessageInfo:
-        return self._send(f"{self._base}/{topic}", payload, retain=retain)
+    def _retain(self, topic: str, payload: str) -> MQTTMessageInfo:
+        return self._send(f"{self._base}/{topic}", payload, event=False)
 
-    def _send(self, topic: str, payload: str, *, retain: bool) -> MQTTMessageInfo:
+    def _send(self, topic: str, payload: str, *, event: bool) -> MQTTMessageInfo:
+        """Send an event, or what the broker is to keep for those who come later."""
+        sent = self._client.publish(topic, payload, qos=1, retain=not event)
         with self._lock:
-            self._waiting += 1
-        return self._client.publish(topic, payload, qos=1, retain=retain)
+            if sent.mid in self._early:
+                self._early.remove(sent.mid)
+            else:
+                self._waiting[sent.mid] = event
+        return sent
 
-    def _confirmed(self, *_: Any) -> None:
+    def _confirmed(self, client: Client, data: Any, number: int, *_: Any) -> None:
         with self._lock:
-            self._waiting -= 1
+            if number in self._waiting:
+                del self._waiting[number]
+            else:
+                self._early.add(number)
 
     def _lose(self) -> None:
         """Only events are left out: that the device is online must reach a broker that is back."""

@@ -7,7 +7,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, Protocol, TextIO
 
 from skedge.edge_runtime.live.crew import Crew
 from skedge.skeleton.errors import BROKEN, InputError, described
@@ -16,6 +16,18 @@ HELD = 1000
 LAST_WORDS = 1.0
 
 Document = dict[str, Any]
+
+
+class Taker(Protocol):
+    """Who takes events: an outlet, or a broker. `ended` is set when it takes no more."""
+
+    name: str
+    ended: threading.Event
+
+    @property
+    def left(self) -> int:
+        """Events that wait for it."""
+        ...
 
 
 class Outlet:

@@ -24,7 +24,7 @@ from skedge.edge_runtime.live.machine import share_heaps
 from skedge.edge_runtime.live.mailbox import Newest
 from skedge.edge_runtime.live.metrics import Metrics
 from skedge.edge_runtime.live.model_watch import ModelFile, watch
-from skedge.edge_runtime.live.outlets import Outlet, load_hook
+from skedge.edge_runtime.live.outlets import Taker, load_hook
 from skedge.edge_runtime.live.pipeline import Consumer, Live, closed_on_error
 from skedge.edge_runtime.live.pose_file import PoseFile
 from skedge.edge_runtime.live.server import Feeds, Page, is_own, token_for
@@ -287,9 +287,9 @@ def _look(
             if pictures is not None:
                 page, notes = _page(running, pictures, viewing, token=token)
         unbegun.pop_all()  # the view closes both
-    outlets: list[Outlet] = []
+    takers: list[Taker] = []
     try:
-        outlets += tell(running, telling, hook, lines=lines)
+        takers += tell(running, telling, hook, lines=lines)
         for note in notes:
             telling.say({"note": note}, mark="")
         if sys.stderr.isatty():
@@ -306,7 +306,7 @@ def _look(
             running.crew.start("service manager", lambda: manager.follow(running))
         running.wait()
         running.crew.raise_error()
-        deliver_all(outlets, telling.say)
+        deliver_all(takers, telling.say)
     except KeyboardInterrupt:
         pass
     finally:
@@ -314,7 +314,7 @@ def _look(
             try:
                 running.close()
             finally:
-                say_given_up(outlets, telling.say)
+                say_given_up(takers, telling.say)
 
 
 def _page(

@@ -13,6 +13,7 @@ from skedge.edge_runtime.live.outlets import (
     HELD,
     Document,
     Outlet,
+    Taker,
     json_lines,
     load_hook,
     only_ended,
@@ -111,15 +112,15 @@ class Telling:
 
 def tell(
     running: Live, telling: Telling, hook: Callable[[Document], object] | None, lines: TextIO
-) -> list[Outlet]:
-    """Events to `lines`, which is stdout, and to the hook, and notes to stderr, where no view in
-    the terminal shows them; gives the outlets of the events."""
-    outlets: list[Outlet] = []
+) -> list[Taker]:
+    """Events to `lines`, which is stdout, to the hook and to the broker, and notes to stderr, where
+    no view in the terminal shows them; gives who takes events."""
+    takers: list[Taker] = []
 
     def give_actions(outlet: Outlet) -> None:
         running.tell("action", only_ended(outlet.put) if telling.ended_only else outlet.put)
         outlet.start(running.crew)
-        outlets.append(outlet)
+        takers.append(outlet)
 
     def note_lost(name: str) -> Callable[[int], None]:
         running.lost[name] = 0
@@ -147,13 +148,8 @@ def tell(
             running.note(f"hook: {described(error)}")
 
         give_actions(Outlet("hook", hook, broken, after=[running.followed], lost=note_lost("hook")))
-    if not sys.stderr.isatty():
-        after = [running.followed, *(outlet.ended for outlet in outlets)]
-        notes = Outlet("stderr", telling.say, _ignore, after=after)
-        running.tell("note", notes.put)
-        notes.start(running.crew)
-    # Last: a broker that is not there is noted at once, and never again.
     broker = telling.broker()
+    home = None
     if broker is not None:
         from skedge.edge_runtime.live.mqtt import Home
 
@@ -161,29 +157,37 @@ def tell(
             broker, telling.name, telling.labels, live=running, ended_only=telling.ended_only
         )
         running.tell("action", home.tell)
+        takers.append(home)
+    if not sys.stderr.isatty():
+        after = [running.followed, *(taker.ended for taker in takers)]
+        notes = Outlet("stderr", telling.say, _ignore, after=after)
+        running.tell("note", notes.put)
+        notes.start(running.crew)
+    if home is not None:  # last: a broker that is not there is noted at once, and never again
         running.crew.start("mqtt", home.run)
-    return outlets
+    return takers
 
 
-def deliver_all(outlets: list[Outlet], say: Callable[[Document], None]) -> None:
-    """Wait until all events are delivered, however long that takes, and `say` so where it does."""
-    for outlet in outlets:
-        if not outlet.ended.wait(PATIENCE):
+def deliver_all(takers: list[Taker], say: Callable[[Document], None]) -> None:
+    """Wait until all events are delivered, however long that takes, and `say` so where it does; a
+    broker that is away is not waited for."""
+    for taker in takers:
+        if not taker.ended.wait(PATIENCE):
             waiting = counted(
-                outlet.left,
+                taker.left,
                 "event waits for it; Ctrl-C gives it up",
                 "events wait for it; Ctrl-C gives them up",
             )
-            say({"note": f"{outlet.name}: {waiting}"})
-            outlet.ended.wait()
+            say({"note": f"{taker.name}: {waiting}"})
+            taker.ended.wait()
 
 
-def say_given_up(outlets: list[Outlet], say: Callable[[Document], None]) -> None:
+def say_given_up(takers: list[Taker], say: Callable[[Document], None]) -> None:
     """`say` which events nobody will get."""
-    for outlet in outlets:
-        if outlet.left:
-            left = counted(outlet.left, "event was", "events were")
-            say({"note": f"{outlet.name}: {left} not taken before the end"})
+    for taker in takers:
+        if taker.left:
+            left = counted(taker.left, "event was", "events were")
+            say({"note": f"{taker.name}: {left} not taken before the end"})
 
 
 class _Stdout:
