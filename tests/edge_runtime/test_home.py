@@ -482,7 +482,7 @@ def test_home_assistant_finds_the_device(broker: Mosquitto) -> None:
 
 def test_two_devices_with_names_in_another_script_are_two(broker: Mosquitto) -> None:
     """A kitchen and a bathroom in Cyrillic were both `_____`, and put each other out for ever."""
-    names = ("кухня", "ванна", "кухня pi", "ванна pi")
+    names = ("кухня", "ванна", "кухня pi", "ванна pi", "зал pi", "сад pi")
     houses = [House(Broker(broker.url), name) for name in names]
     try:
         found = [house.home.discovery() for house in houses]

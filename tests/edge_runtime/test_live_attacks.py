@@ -164,6 +164,17 @@ def test_a_new_viewer_gets_in_while_others_hold_all_places(guarded: Served) -> N
         one.close()
 
 
+def test_one_computer_holds_no_more_than_its_places(
+    guarded: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its ports are no computers of their own."""
+    monkeypatch.setattr("skedge.edge_runtime.live.server.HEAD_SECONDS", 300.0)
+    held = [connect(guarded, b"GET /") for _ in range(crowd.PER_ADDRESS + 1)]
+    assert held[0].recv(1) == b"", "the oldest makes room"
+    for one in held:
+        one.close()
+
+
 def test_who_talks_slowly_is_sent_away(guarded: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("skedge.edge_runtime.live.server.HEAD_SECONDS", 0.3)
     with connect(guarded, b"GET /state HTTP/1.1\r\n") as one:

@@ -355,6 +355,22 @@ class TestStreams:
         answer.close()
         wait_for_watchers(served, 0)
 
+    def test_who_waits_for_a_camera_gets_its_first_picture_however_large(
+        self, served: Served, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(server, "KEEPALIVE", 0.05)
+        looks: list[object] = []
+        gone = server._gone
+        monkeypatch.setattr(server, "_gone", lambda one: looks.append(one) or gone(one))
+        assert served.pictures is not None
+        answer = served.ask("/stream")
+        assert answer.readline() == b"--picture\r\n"
+        # One when it came, others while it waits: after those its connection must still be one.
+        wait_until(lambda: len(looks) > 2)
+        picture = b"x" * 40_000_000  # far more than any buffer holds
+        served.pictures.put(picture)
+        assert read_picture(answer) == picture
+
     def test_who_looks_at_a_lost_camera_gets_its_last_picture_again(
         self, served: Served, monkeypatch: pytest.MonkeyPatch
     ) -> None:
