@@ -261,6 +261,35 @@ class TestWhoMaySeeIt:
         assert headers["Referrer-Policy"] == "no-referrer"
         assert "Access-Control-Allow-Origin" not in headers
 
+    @pytest.mark.parametrize("line", [b"PUT / HTTP/1.0", b"<b>x</b> / HTTP/1.0"])
+    def test_what_the_library_refuses_has_the_same_headers(
+        self, served: Served, line: bytes
+    ) -> None:
+        """It was a page of HTML that a browser might keep, without any of them."""
+        with served.raw(line + b"\r\nHost: localhost\r\n\r\n") as connection:
+            head = connection.makefile("rb").read().decode()
+        for name, value in server.HEADERS.items():
+            assert f"\r\n{name}: {value}\r\n" in head
+        assert "\r\nContent-Type: text/plain; charset=utf-8\r\n" in head
+
+    def test_monitors_may_ask_for_the_head_alone(self, guarded: Served) -> None:
+        """They were told 501, as if nothing worked."""
+
+        def head(path: str) -> str:
+            with guarded.raw(b"HEAD %s HTTP/1.0\r\n\r\n" % path.encode()) as connection:
+                return connection.makefile("rb").read().decode()
+
+        assert "200 OK" in head("/healthz")
+        guarded.problems = ["the camera is lost"]
+        said = head("/healthz")
+        assert "503 Service Unavailable" in said
+        assert "\r\nContent-Length: 9\r\n" in said
+        assert said.endswith("\r\n\r\n"), "nothing follows"
+        assert " 401 " in head("/state")
+        assert " 401 " in head("/stream")
+        for stream in ("/stream", "/events"):
+            assert " 404 " in head(f"{stream}?token={TOKEN}")
+
     @pytest.mark.parametrize("path", ["/", "/state", "/healthz", "/nothing"])
     def test_no_browser_keeps_what_it_was_shown(self, served: Served, path: str) -> None:
         assert served.ask(path).headers["Cache-Control"] == "no-store"

@@ -278,12 +278,9 @@ class _Handler(BaseHTTPRequestHandler):
         except ValueError:
             self._refuse(HTTPStatus.NOT_FOUND, "there is nothing of that name here")
             return
-        answers: dict[str, Callable[[], None]] = {
-            "/stream": self._stream,
-            "/events": self._events,
-            "/state": self._state,
-            "/metrics": self._metrics,
-        }
+        answers: dict[str, Callable[[], None]] = {"/state": self._state, "/metrics": self._metrics}
+        if self.command != "HEAD":  # of what has no end there is no head alone
+            answers |= {"/stream": self._stream, "/events": self._events}
         try:
             if not self._named():
                 return
@@ -300,6 +297,10 @@ class _Handler(BaseHTTPRequestHandler):
                 self._refuse(HTTPStatus.NOT_FOUND, "there is nothing of that name here")
         except OSError:
             self.close_connection = True  # the viewer has gone, or took nothing for ten seconds
+
+    def do_HEAD(self) -> None:
+        """As GET without the content: many monitors ask so whether all is well."""
+        self.do_GET()
 
     def do_POST(self) -> None:
         """`/token` takes the token as a form's field and gives the cookie for it; `/view` takes
@@ -330,6 +331,11 @@ class _Handler(BaseHTTPRequestHandler):
             self._refuse(HTTPStatus.BAD_REQUEST, reason)
         else:
             self._start("text/plain", 0, HTTPStatus.NO_CONTENT)
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """What the library refuses has the same headers as other refusals."""
+        status = HTTPStatus(code)
+        self._refuse(status, message or status.phrase)
 
     def log_message(self, format: str, *args: Any) -> None:
         """Requests are not logged: the address may hold the token."""
@@ -453,7 +459,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _whole(self, kind: str, content: bytes, status: HTTPStatus = HTTPStatus.OK) -> None:
         self._start(kind, len(content), status)
-        self.wfile.write(content)
+        if self.command != "HEAD":
+            self.wfile.write(content)
 
     def _refuse(self, status: HTTPStatus, reason: str) -> None:
         self._whole("text/plain; charset=utf-8", f"{status.value}: {reason}\n".encode(), status)
