@@ -541,6 +541,14 @@ class TestActions:
             assert notes == [answer.problem]
             assert max(begun) < 1.5
 
+    @pytest.mark.parametrize(
+        ("upper", "words"), [(False, "wave 62 %"), (True, "wave 62 %, upper body")]
+    )
+    def test_the_picture_has_the_likeliest_label(self, upper: bool, words: str) -> None:
+        top = (("wave", 0.62), ("clap", 0.31), ("kick", 0.05))
+        assert Answer(1, True, top=top, upper=upper).text == words
+        assert Answer(1, True, upper=upper).text == words.replace("wave 62 %", "in view")
+
     def test_events_say_whose_they_are(self, tmp_path: Path) -> None:
         actions = Actions(quick_recognizer(tmp_path / "m.onnx"))
         happenings = []
