@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -23,7 +24,7 @@ import pytest
 
 from skedge.cli import main
 from skedge.datasets.poses import read_poses
-from skedge.edge_runtime.interfaces import Person
+from skedge.edge_runtime.interfaces import Frame, Person
 from skedge.edge_runtime.live.control import MOST_PEOPLE
 from skedge.edge_runtime.live.pipeline import Live
 from skedge.edge_runtime.live.pose_file import PoseFile
@@ -543,10 +544,51 @@ def test_a_film_is_stored_only_where_that_is_asked_for(
         assert {path.name for path in set(room.iterdir()) - before} == {
             Path(argument).name for argument in arguments[1:]
         }
+    before = set(room.iterdir())
+    for name in ("later.avi", "later"):
+        fake_sources.source = Skeletons(lambda seconds: (Person(1, body(seconds)),), 60)
+        main(["live", "--model", str(room / "m.onnx"), "--no_page", "--every_frame",
+              "--record", str(room / name), "--record-later"])  # fmt: skip
+        assert set(room.iterdir()) == before, "nobody has pressed Record"
     capture = cv2.VideoCapture(str(room / "film.avi"))
     read, picture = capture.read()
     assert read
     assert len(np.unique(picture.reshape(-1, 3), axis=0)) > 10
+
+
+def test_a_model_that_is_replaced_is_used_and_clips_of_ones_own_are_kept(
+    room: Path, fake_sources: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What `watch` and `Lessons` do, in the command that a person starts."""
+    monkeypatch.setattr("skedge.edge_runtime.live.model_watch.SECONDS", 0.05)
+    monkeypatch.setattr("skedge.edge_runtime.live.model_watch.SETTLED", 0.02)
+    monkeypatch.setattr("skedge.edge_runtime.live.lessons.COUNTDOWN", 0.1)
+    begun: list[Live] = []
+    start = Live.start
+    monkeypatch.setattr(Live, "start", lambda live: begun.append(live) or start(live))
+
+    class Endless(Skeletons):
+        def __iter__(self) -> Iterator[Frame]:
+            (live,) = begun
+            assert live.control is not None
+            notes: list[dict[str, Any]] = []
+            actions: list[dict[str, Any]] = []
+            live.tell("note", notes.append)
+            live.tell("action", actions.append)
+            os.replace(quick_model(room / "new.onnx", labels=("ring", "bow")), room / "m.onnx")
+            live.control.change({"lesson": {"record": "bell", "clips": 1}})
+            deadline = time.monotonic() + 60
+            for number in count():
+                assert time.monotonic() < deadline, "no new model or no clip"
+                time.sleep(0.002)
+                yield Frame(None, number / 30, self.people(number / 30))
+                kept = live.control.document()["lessons"]["clips"] == {"bell": 1}
+                used = {"ring", "bow"} & {one["event"] for one in actions}
+                if kept and used and "is used now: 2 classes" in str(notes):
+                    return
+
+    fake_sources.source = Endless(lambda seconds: (Person(1, body(seconds)),), 0)
+    main(["live", "--model", str(room / "m.onnx"), "--no_page", "--every_frame"])
 
 
 def test_an_error_of_the_camera_is_one_line(
