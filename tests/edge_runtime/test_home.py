@@ -275,6 +275,9 @@ def test_events_that_no_broker_took_are_counted_at_the_end(
         "skedge.edge_runtime.sources.open_source",
         lambda text, fast: Skeletons(lambda seconds: (Person(1, body(seconds)),), 200),
     )
+    homes: list[Home] = []
+    run = Home.run
+    monkeypatch.setattr(Home, "run", lambda home: homes.append(home) or run(home))
     camera = ("--model", quick_model(tmp_path / "m.onnx"), "--no_page", "--every_frame")
     events = ("--threshold", 0, "--patience", 1, "--debounce", 0, "--ended-only")
     main(["live", *map(str, camera), *map(str, events), "--mqtt", "mqtt://127.0.0.1:1"])
@@ -282,6 +285,8 @@ def test_events_that_no_broker_took_are_counted_at_the_end(
     count = len(shown.out.splitlines())
     assert count > 2
     assert f"note: mqtt: {count} events were not taken before the end" in shown.err.splitlines()
+    told = homes[0].discovery()["components"]["event"]["event_types"]
+    assert {"wave", "wave ended"} <= set(told), "Home Assistant takes no others"
 
 
 def test_the_state_takes_no_place_of_events_and_is_sent_where_it_has_changed(

@@ -33,6 +33,7 @@ from skedge.edge_runtime.live.signals import as_ctrl_c
 from skedge.skeleton import InputError
 from tests.edge_runtime.held import SOCKETS
 from tests.edge_runtime.live_fakes import Pictures, Pose, Skeletons, body, quick_model
+from tests.edge_runtime.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
 # A process of its own that watches what Python opens, in front of made-up people.
@@ -861,6 +862,70 @@ def test_the_page_changes_the_picture_and_in_a_live_view_the_threshold(
     main([*command, *every, *(["--clips", "1"] if len(command) > 1 else [])])
     assert states[-1]["view"]["mirrored"]
     assert not more or states[-1]["control"]["threshold"] == 0.3
+
+
+def test_the_page_of_the_command_reaches_all_of_it(
+    room: Path, fake_sources: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Health, metrics, the number of people and the recording, which the command puts together."""
+    pytest.importorskip("cv2", reason="needs OpenCV: pip install 'skedge[live]'")
+    pytest.importorskip("prometheus_client", reason="needs the extra home")
+    pages: list[Feeds] = []
+    pose = Pose()
+
+    class Kept(Page):
+        def __init__(self, feeds: Feeds, *where: Any, **how: Any) -> None:
+            super().__init__(feeds, *where, **how)
+            pages.append(feeds)
+
+    class Used(Pictures):
+        def __iter__(self) -> Iterator[Frame]:
+            (feeds,) = pages
+            assert feeds.metrics is not None
+            assert feeds.change is not None
+            frames = super().__iter__()
+            yield next(frames)
+            assert b"skedge_people" in feeds.metrics()
+            assert feeds.problems() == []
+            wait_until(lambda: b'"rotation": 90' in (feeds.states.newest or b""))
+            feeds.change({"people": 3})
+            assert pose.people == 3
+            assert not (room / "film.avi").exists()
+            feeds.change({"recording": True})
+            self.status = "no picture, trying again"
+            wait_until(lambda: feeds.problems() == [self.status])
+            yield from frames
+
+    monkeypatch.setattr("skedge.edge_runtime.live.run._blazepose", lambda *_: pose)
+    monkeypatch.setattr("skedge.edge_runtime.live.run.Page", Kept)
+    fake_sources.source = Used(20, rate=None)
+    film = ["--record", str(room / "film.avi"), "--record-later", "--rotate", "90"]
+    every = ["--every_frame", "--port", "0", "--no_browser"]
+    main(["live", "--model", str(room / "m.onnx"), *every, *film])
+    assert (room / "film.avi").exists()
+
+
+def test_the_command_says_what_it_assumed_and_that_it_is_ready(
+    room: Path,
+    fake_sources: SimpleNamespace,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A service manager that hears nothing ends the service."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.settimeout(60)
+        manager.bind(str(room / "manager"))
+        monkeypatch.setenv("NOTIFY_SOCKET", str(room / "manager"))
+
+        def people(seconds: float) -> tuple[Person, ...]:
+            if seconds == 0:
+                assert manager.recv(1000).startswith(b"READY=1\n")
+            return (Person(1, body(seconds)),)
+
+        fake_sources.source = Skeletons(people, 20)
+        fake_sources.source.notes = ("taken as 30 a second",)
+        main(["live", "--model", str(room / "m.onnx"), "--no_page", "--every_frame"])
+    assert "note: taken as 30 a second" in capsys.readouterr().err.splitlines()
 
 
 def test_the_browser_is_opened_where_there_is_a_display(room: Path, fake_sources: SimpleNamespace,
