@@ -924,7 +924,8 @@ def test_the_command_says_what_it_assumed_and_that_it_is_ready(
 
         fake_sources.source = Skeletons(people, 20)
         fake_sources.source.notes = ("taken as 30 a second",)
-        main(["live", "--model", str(room / "m.onnx"), "--no_page", "--every_frame"])
+        every = ["--no_page", "--every_frame", "--rotate", "90"]  # there is no picture to turn
+        main(["live", "--model", str(room / "m.onnx"), *every])
     assert "note: taken as 30 a second" in capsys.readouterr().err.splitlines()
 
 

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 from pathlib import Path
 from types import SimpleNamespace
@@ -481,6 +482,8 @@ class TestStreams:
         kept = log.since(0)
         assert [entry[0] for entry in kept] == list(range(151, 251))
         assert log.since(249)[0][2]["event"] == 249
+        told = datetime.fromisoformat(kept[-1][2]["time"])
+        assert timedelta(0) <= datetime.now(UTC) - told < timedelta(hours=1)
 
     def test_without_pictures_there_is_no_stream(self) -> None:
         bare = Served(pictures=False)
