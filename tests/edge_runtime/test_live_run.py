@@ -548,7 +548,7 @@ def test_a_film_is_stored_only_where_that_is_asked_for(
     before = set(room.iterdir())
     for name in ("later.avi", "later"):
         fake_sources.source = Skeletons(lambda seconds: (Person(1, body(seconds)),), 60)
-        main(["live", "--model", str(room / "m.onnx"), "--no_page", "--every_frame",
+        main(["live", "--model", str(room / "m.onnx"), "--port", "0", "--every_frame",
               "--record", str(room / name), "--record-later"])  # fmt: skip
         assert set(room.iterdir()) == before, "nobody has pressed Record"
     capture = cv2.VideoCapture(str(room / "film.avi"))
