@@ -2,10 +2,13 @@
 integration."""
 
 import base64
+import ctypes
 import json
+import runpy
 import shutil
 import subprocess
 import zipfile
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -309,6 +312,214 @@ def test_a_wheel_is_known_by_what_it_holds(tmp_path: Path) -> None:
             file.writestr(zipfile.ZipInfo("module.py", (year, 1, 1, 0, 0, 0)), content)
         keys.append(root._key(tmp_path / f"{name}.whl"))
     assert keys[0] == keys[1] != keys[2]
+
+
+def parts(file: Path) -> dict[str, tuple[int, int, bytes]]:
+    """Mode, owner and content by name of all archives in a file, read as the kernel reads them: a
+    header of hexadecimal numbers, the name, the content, each padded to four bytes."""
+    data, at, found = file.read_bytes(), 0, {}
+    while at < len(data):
+        if data[at] == 0:
+            at += 1
+            continue
+        assert data[at : at + 6] == b"070701"
+        numbers = [int(data[at + 6 + 8 * i : at + 14 + 8 * i], 16) for i in range(13)]
+        _, mode, owner, _, _, _, size, *_, length, _ = numbers
+        name = data[at + 110 : at + 109 + length].decode()
+        start = at + (110 + length + 3) // 4 * 4
+        found[name] = (mode, owner, data[start : start + size])
+        at = start + (size + 3) // 4 * 4
+    return found
+
+
+@pytest.fixture
+def system(tmp_path: Path) -> Path:
+    """A folder as of a small arm64 system."""
+    folder = tmp_path / "system"
+    for name in ("usr/bin", "usr/lib/__pycache__", "proc", "site"):
+        (folder / name).mkdir(parents=True)
+    (folder / "usr/bin/python3").write_text("a program")
+    (folder / "usr/bin/python3").chmod(0o755)
+    (folder / "usr/lib/__pycache__/a.pyc").write_text("compiled")
+    (folder / "proc/cpuinfo").write_text("cores")
+    (folder / "bin").symlink_to("usr/bin")
+    return folder
+
+
+@pytest.mark.skipif(shutil.which("cpio") is None, reason="needs cpio")
+def test_a_disk_holds_the_system_and_behind_it_the_package(system: Path, tmp_path: Path) -> None:
+    site = tmp_path / "kept" / "skedge"
+    site.mkdir(parents=True)
+    (site / "module.py").write_text("one = 1")
+    alone = tmp_path / "alone"
+    alone.mkdir()
+    (alone / "site").symlink_to(site.parent)
+    root.archive(system, tmp_path / "disk")
+    root.archive(alone, tmp_path / "disk", follow=True)
+    found = parts(tmp_path / "disk")
+    del found["TRAILER!!!"]
+    assert set(found) == {
+        *("usr", "usr/bin", "usr/bin/python3", "usr/lib", "proc", "bin"),
+        *("site", "site/skedge", "site/skedge/module.py"),
+    }
+    assert found["usr/bin/python3"] == (0o100755, 0, b"a program")
+    assert found["bin"][0] == 0o120777, "a link, not a second copy"
+    assert found["bin"][2] == b"usr/bin"
+    assert found["site"][0] == 0o40755, "what a link leads to, not the link"
+    assert found["site/skedge/module.py"][2] == b"one = 1"
+    (system / "usr/bin/python3").unlink()
+    (system / "usr/bin/python3").symlink_to("nowhere")
+    with pytest.raises(InputError, match="packing the disk failed with code"):
+        root.archive(system, tmp_path / "broken", follow=True)
+
+
+def wheel_of(path: Path, content: str) -> Path:
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr("module.py", content)
+    return path
+
+
+@dataclass
+class Kitchen:
+    """Boards that are built in `room` without a download: `did` says what was done for them, and
+    `fails` lets the next installation end halfway."""
+
+    room: Path
+    did: list[str] = field(default_factory=list)
+    fails: bool = False
+
+    def system(self, room: Path, folder: Path, kernel: Path) -> None:
+        kernel.touch()
+        folder.mkdir()
+
+    def install(self, wheel: Path, room: Path, folder: Path, site: Path) -> None:
+        (site / "half").touch()
+        if self.fails:
+            raise InputError("no network")
+        (site / "half").rename(site / wheel.name)
+
+    def archive(self, folder: Path, file: Path, follow: bool = False) -> None:
+        with open(file, "a") as out:
+            out.writelines(f"{one.name}\n" for one in sorted(folder.glob("site/*")))
+
+    def build(self, wheel: Path) -> str:
+        """What is on the disk."""
+        self.did.clear()
+        return root.build(wheel, self.room, self.did.append).disk.read_text()
+
+
+@pytest.fixture
+def kitchen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Kitchen:
+    made = Kitchen(tmp_path / "room")
+    monkeypatch.setattr(root.shutil, "which", lambda tool: tool)
+    for name in ("system", "install", "archive"):
+        monkeypatch.setattr(root, name if name == "archive" else f"_{name}", getattr(made, name))
+    return made
+
+
+def test_a_changed_wheel_is_installed_again_and_only_such_a_one(
+    kitchen: Kitchen, tmp_path: Path
+) -> None:
+    """Else the instructions of the last version are reported as those of this one."""
+    old, new = wheel_of(tmp_path / "old.whl", "x = 1"), wheel_of(tmp_path / "new.whl", "x = 2")
+    assert kitchen.build(old) == "old.whl\n"
+    assert kitchen.did == ["fetching an arm64 system", "installing the wheel with the arm64 pip"]
+    assert kitchen.build(old) == "old.whl\n"
+    assert kitchen.did == []
+    assert kitchen.build(new) == "new.whl\n"
+    assert kitchen.did == ["installing the wheel with the arm64 pip"]
+    assert len([*kitchen.room.glob("disk-*")]) == 1, "a disk takes half a gigabyte"
+
+
+def test_a_half_installed_wheel_is_never_a_board(kitchen: Kitchen, tmp_path: Path) -> None:
+    wheel = wheel_of(tmp_path / "a.whl", "x = 1")
+    kitchen.fails = True
+    with pytest.raises(InputError, match="no network"):
+        kitchen.build(wheel)
+    kitchen.fails = False
+    assert kitchen.build(wheel) == "a.whl\n"
+    assert sorted(one.name for one in (kitchen.room / "site").iterdir()) == ["a.whl"]
+
+
+@pytest.mark.parametrize("content", [None, b"", b"<html>not found</html>"])
+def test_what_is_no_wheel_is_said_before_anything_is_fetched(
+    kitchen: Kitchen, tmp_path: Path, content: bytes | None
+) -> None:
+    """It was a traceback, after the minutes that a system takes."""
+    wheel = tmp_path / "a.whl"
+    if content is not None:
+        wheel.write_bytes(content)
+    with pytest.raises(InputError, match=r"a\.whl: expected a wheel of this package") as caught:
+        kitchen.build(wheel)
+    assert "\n" not in str(caught.value)
+    assert not kitchen.room.exists()
+
+
+def test_a_wheel_is_made_of_what_is_in_the_checkout_now(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a build folder it would have modules that were deleted long ago."""
+    checkout = tmp_path / "checkout"
+    for name in ("skedge/bench/pi/root.py", "build/lib/deleted.py", "runs/large", ".git/config"):
+        (checkout / name).parent.mkdir(parents=True, exist_ok=True)
+        (checkout / name).touch()
+    copied: list[str] = []
+
+    def run(doing: str, command: list[str]) -> None:
+        where = Path(command[command.index("--wheel-dir") + 1])
+        copied.extend(str(one.relative_to(command[-1])) for one in Path(command[-1]).rglob("*.*"))
+        (where / "skedge.whl").touch()
+
+    monkeypatch.setattr(root, "_run", run)
+    monkeypatch.setattr(root, "__file__", str(checkout / "skedge/bench/pi/root.py"))
+    with pytest.raises(InputError, match="name a wheel with --wheel"):
+        root.make_wheel(tmp_path)
+    (checkout / "pyproject.toml").touch()
+    (tmp_path / "out").mkdir()
+    assert root.make_wheel(tmp_path / "out") == tmp_path / "out" / "skedge.whl"
+    assert sorted(copied) == ["pyproject.toml", "skedge/bench/pi/root.py"]
+
+
+def test_a_step_that_fails_says_what_it_said_last() -> None:
+    assert root._run("saying", ["sh", "-c", "echo $WORD"], {"WORD": "hello"}) == "hello\n"
+    with pytest.raises(InputError, match="unpacking failed with code 3; the last it said: broken"):
+        root._run("unpacking", ["sh", "-c", "echo first >&2; echo broken >&2; exit 3"])
+    with pytest.raises(InputError, match="the last it said: nothing"):
+        root._run("unpacking", ["false"])
+
+
+@pytest.mark.parametrize("code", [0, 3])
+def test_the_boards_first_process_ends_with_the_checks_code(
+    code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without the last line a board counts as one that never ended, without a power-off it runs
+    for fifty minutes."""
+    done: list[Any] = []
+
+    class Library:
+        def mount(self, *given: Any) -> None:
+            done.append((given[1], given[2]))
+
+        def reboot(self, how: int) -> None:
+            done.append(how)
+
+    def call(command: list[str], env: dict[str, str]) -> int:
+        assert command[1:] == ["-m", guest.__name__, "/models", "/pose"]
+        assert env["PYTHONPATH"] == "/site"
+        done.append("checked")
+        return code
+
+    init = Path(board.__file__).with_name("init.py")
+    assert init.read_text().count("CDLL") == init.read_text().count("ctypes.CDLL(None)") == 1, (
+        "what is not replaced here would switch this computer off"
+    )
+    monkeypatch.setattr(ctypes, "CDLL", lambda _: Library())
+    monkeypatch.setattr(subprocess, "call", call)
+    runpy.run_path(str(init), run_name="__main__")
+    mounted = {(b"/proc", b"proc"), (b"/sys", b"sysfs"), (b"/dev", b"devtmpfs")}
+    assert set(done[:3]) == mounted
+    assert done[3:] == ["checked", 0x4321FEDC]
+    assert capsys.readouterr().out == f"{board.ENDED}{code}\n"
 
 
 def test_a_boards_clock_counts_instructions(

@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
-from skedge.skeleton.errors import InputError
+from skedge.skeleton.errors import InputError, reason
 
 USER, SYSTEM = "qemu-aarch64-static", "qemu-system-aarch64"
 TOOLS = {
@@ -66,8 +66,8 @@ def build(wheel: Path, room: Path, say: Callable[[str], None]) -> Board:
     would get it.
 
     What stands in the folder `room` is used again: system packages always, the installed wheel
-    where it has not changed. Raises `InputError` for a missing tool, and where a step fails, with
-    the last it said.
+    where it has not changed. Raises `InputError` for a missing tool, for what is no wheel, and
+    where a step fails, with the last it said.
     """
     missing = {package for tool, package in TOOLS.items() if shutil.which(tool) is None}
     if missing:
@@ -75,12 +75,13 @@ def build(wheel: Path, room: Path, say: Callable[[str], None]) -> Board:
             f"the emulated board needs {', '.join(sorted(missing))}: apt-get install"
             f" {' '.join(sorted(missing))} (a Debian system, or one made from it)"
         )
+    key = _key(wheel)
     room.mkdir(parents=True, exist_ok=True)
     root, kernel = room / "root", room / "vmlinuz"
     if not (root.is_dir() and kernel.is_file()):
         say("fetching an arm64 system")
         _system(room, root, kernel)
-    disk = room / f"disk-{_key(wheel)}.cpio"
+    disk = room / f"disk-{key}.cpio"
     if not disk.is_file():
         say("installing the wheel with the arm64 pip")
         for old in room.glob("disk-*.cpio"):
@@ -225,9 +226,15 @@ def _install(wheel: Path, room: Path, root: Path, site: Path) -> None:
 
 
 def _key(wheel: Path) -> str:
-    """A key of the wheel's content, whatever its date."""
-    with zipfile.ZipFile(wheel) as file:
-        content = sorted((entry.filename, entry.CRC) for entry in file.infolist())
+    """A key of the wheel's content, whatever its date; raises `InputError` for what is no wheel."""
+    try:
+        with zipfile.ZipFile(wheel) as file:
+            content = sorted((entry.filename, entry.CRC) for entry in file.infolist())
+    except (OSError, zipfile.BadZipFile) as error:
+        raise InputError(
+            f"{wheel}: expected a wheel of this package ({reason(error)}); without --wheel one is made of"
+            " this checkout"
+        ) from None
     return hashlib.sha256(repr(content).encode()).hexdigest()[:16]
 
 
