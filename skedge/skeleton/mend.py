@@ -33,7 +33,8 @@ def absent_zeros(joints: np.ndarray, layout: Layout) -> np.ndarray:
         return joints
     zero = alike & (joints[..., 0] == 0)
     written = alike & np.isin(joints[..., 0], _NOT_SEEN.astype(joints.dtype))
-    body = ~zero.all(axis=-1)
+    # A frame of NaN, as beside somebody alone, has no origin either.
+    body = (np.isfinite(joints).all(axis=-1) & ~zero & ~written).any(axis=-1)
     trunk = {layout.center, *(joint for anchor in layout.anchors.values() for joint in anchor)}
     origins = [joint for joint in sorted(trunk) if body.any() and zero[..., joint][body].all()]
     if len(origins) == 1:

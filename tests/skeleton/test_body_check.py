@@ -188,6 +188,18 @@ def test_a_centre_that_is_the_origin_is_no_absent_joint():
     assert not np.delete(absent, 3, axis=1).any()
 
 
+@pytest.mark.parametrize("number", [np.nan, 0, -1])
+def test_a_centre_that_is_the_origin_is_none_less_beside_frames_of_nobody(number):
+    """One frame of NaN, or a second person who is not there, and the centre was lost in all."""
+    centred = people()[0] - people()[0][:, :, :1]
+    nobody = np.full_like(centred, number)
+    centred[0, 3] = number
+    one, other = absent_zeros(np.concatenate([centred, nobody]), NTU)
+    assert np.isnan(other).all()
+    assert np.isnan(one[3]).all()
+    np.testing.assert_array_equal(np.delete(one, 3, axis=0), np.delete(centred[0], 3, axis=0))
+
+
 def test_persons_and_frames_exchanged_are_named():
     check = BodyCheck(NTU)
     check.add(np.concatenate([people()[0], people()[1]]).transpose(1, 0, 2, 3))
