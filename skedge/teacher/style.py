@@ -48,10 +48,13 @@ class Style(nn.Module):
         return joints[..., middle, :] + self.chains @ bones
 
     def _swung(self, joints: Tensor, bones: Tensor) -> Tensor:
-        """Limbs that swing about their mean direction, seen from the body, by a factor."""
-        left, right = hip_joints(self.layout)
-        across = joints[..., left, :] - joints[..., right, :]
-        facing = functional.normalize(across[..., ::2], dim=-1)[..., None, :]
+        """Limbs that swing about their mean direction by a factor, seen from the body; from the
+        world where its hips are in one place, as those that nobody saw are."""
+        hips = hip_joints(self.layout)
+        across = (joints[..., hips[0], :] - joints[..., hips[-1], :])[..., ::2]
+        known = across.norm(dim=-1, keepdim=True) > 1e-4
+        across = torch.where(known, across, across.new_tensor([1.0, 0.0]))
+        facing = functional.normalize(across, dim=-1)[..., None, :]
         own = _level(bones, facing * self.back)
         mean = own.mean(2, keepdim=True)
         size = torch.exp(self.settings.swing * torch.randn(len(bones), 1, 1, bones.shape[3], 1))

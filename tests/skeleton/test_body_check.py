@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from skedge.skeleton.body_check import BodyCheck, check_bodies
 from skedge.skeleton.layout import load_layout
-from skedge.skeleton.mend import UNITS, UPWARDS, absent_zeros, mend, persons_first
+from skedge.skeleton.mend import UNITS, UPWARDS, absent_zeros, mend, off_picture, persons_first
 from skedge.skeleton.resample import take
 from skedge.skeleton.retarget import retarget
 from tests.skeleton.people import NTU, people
@@ -359,6 +359,32 @@ def test_numbers_that_stand_for_nothing_are_no_places(number):
     for clip in clips:
         clip[:, 1::5, NTU.index("left_hand")] = number
     assert kinds(clips) == [("zeros", False)]
+
+
+MARKS = [
+    *(0, -1, 999, 9999, 99999, 999999, -999, -9999, -99999, -999999, -1000, -10000, -100000),
+    *(-1000000, 32767, -32767, -32768, 65535, 1e20, 3.4028234663852886e38, -3.4028234663852886e38),
+]
+
+
+@pytest.mark.parametrize("number", MARKS)
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_such_a_number_is_a_mark_where_it_is_there_three_times(number, kind):
+    """Twice it may be a place, as of who is straight before the camera (0, 0, 2)."""
+    clip = people()[0].astype(kind)
+    joint = NTU.index("left_hand")
+    clip[0, 3, joint] = number
+    for axis in range(3):
+        clip[0, 4 + axis, joint] = np.roll([1.5, number, number], axis)
+    absent = np.isnan(absent_zeros(clip, NTU))
+    assert absent[0, 3, joint].all()
+    assert absent.sum() == 3
+
+
+@pytest.mark.parametrize("number", [one for one in MARKS if one < 0])
+def test_in_a_picture_only_a_negative_mark_is_none(number):
+    places = np.array([[number, number], [number, 5], [5, number], [-number, -number], [-2, -2]])
+    assert off_picture(places.astype(np.float32)).tolist() == [True] + 4 * [False]
 
 
 def test_a_bone_that_changes_its_length_is_named():

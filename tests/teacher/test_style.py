@@ -8,6 +8,7 @@ from torch import Tensor
 
 from skedge.recipes.style_settings import StyleSettings
 from skedge.skeleton import load_layout
+from skedge.skeleton.layout import Layout
 from skedge.teacher.style import Style
 
 NTU = load_layout("ntu25")
@@ -31,8 +32,8 @@ def waving(clips: int = 32, frames: int = 90) -> Tensor:
     return joints @ turn + torch.tensor([1.0, 1.2, 3.0])
 
 
-def bones(joints: Tensor) -> Tensor:
-    return joints - joints[..., torch.from_numpy(NTU.parents), :]
+def bones(joints: Tensor, layout: Layout = NTU) -> Tensor:
+    return joints - joints[..., torch.from_numpy(layout.parents), :]
 
 
 @pytest.mark.parametrize("settings", [StyleSettings(), replace(SAME, swing=0.5)])
@@ -45,6 +46,35 @@ def test_limbs_move_otherwise_and_keep_their_lengths(settings: StyleSettings) ->
     trunk = [NTU.index(name) for name in ("hip_center", "spine", "left_hip", "right_shoulder")]
     assert away[trunk].max() < 1e-5
     assert (other[0] - other[1]).abs().max() > 0.02, "every clip has its own manner"
+
+
+def swing_only(joints: Tensor, layout: Layout) -> Tensor:
+    """Bodies that swing wider or less, whose bones are as long as before."""
+    other = Style(replace(SAME, swing=0.5), layout)(joints)
+    before, after = (bones(one, layout).norm(dim=-1) for one in (joints, other))
+    torch.testing.assert_close(after, before)
+    return other
+
+
+def test_people_whose_hips_nobody_saw_keep_their_arms() -> None:
+    """At a desk both are where the body's centre is: all limbs became vertical lines."""
+    joints = waving()
+    for name in ("left_hip", "right_hip"):
+        joints[..., NTU.index(name), :] = joints[..., NTU.center, :]
+    other = swing_only(joints, NTU)
+    still = [NTU.index(name) for name in ("spine", "left_shoulder", "right_shoulder", "left_hip")]
+    torch.testing.assert_close(other[..., still, :], joints[..., still, :])
+    assert (other - joints)[..., NTU.index("right_wrist"), :].abs().max() > 0.01
+
+
+def test_a_layout_without_two_hips_has_manners_too() -> None:
+    """It was a traceback after the recordings had been read."""
+    lower = ("left_hip", "right_hip", "knee", "ankle", "foot")
+    names = [name for name in NTU.joints if not name.endswith(lower)]
+    upper = NTU.subset(names)
+    joints = waving()[..., [NTU.index(name) for name in names], :]
+    other = swing_only(joints, upper)
+    assert (other - joints)[..., upper.index("right_wrist"), :].abs().max() > 0.01
 
 
 def test_without_variety_nothing_changes() -> None:

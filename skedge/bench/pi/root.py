@@ -232,8 +232,8 @@ def _key(wheel: Path) -> str:
             content = sorted((entry.filename, entry.CRC) for entry in file.infolist())
     except (OSError, zipfile.BadZipFile) as error:
         raise InputError(
-            f"{wheel}: expected a wheel of this package ({reason(error)}); without --wheel one is made of"
-            " this checkout"
+            f"{wheel}: expected a wheel of this package ({reason(error)}); without --wheel one"
+            " is made of this checkout"
         ) from None
     return hashlib.sha256(repr(content).encode()).hexdigest()[:16]
 
