@@ -19,7 +19,7 @@ _ONE_SIDED = 0.3
 _OTHERS = 0.02
 # An action belongs to one side where so many clips, and three at least, are done with it.
 _ALWAYS, _FEWEST = 0.9, 3
-_SIDES = re.compile(r"\b(left|right|(counter-?)?clockwise)\b")
+_SIDES = re.compile("left|(?<!up)right|clockwise")
 
 
 def for_sides(
@@ -50,8 +50,7 @@ def either_side(
 ) -> bool:
     """Whether clips (N, M, T, V, 3) show actions that are mostly done with one side of the body,
     now and then with the other, and no two actions that differ by the side."""
-    words = (name.lower().replace("_", " ").replace("-", " ") for name in names)
-    if any(_SIDES.search(name) for name in words):
+    if any(_SIDES.search(name.lower()) for name in names):
         return False
     sides = _sides(joints, layout)
     belong: set[bool] = set()

@@ -41,21 +41,36 @@ def _set(classes: list[str]) -> tuple[np.ndarray, np.ndarray]:
         (["rrrrr", "lllll", "rrrrl"], ["raise", "lift", "wave"], False),  # actions of one side
         (["rrrrl", "rrrrl"], ["Swipe-Left", "swipe_right"], False),  # a direction, not a hand
         (["rrrrl", "rrrrl"], ["circle counter-clockwise", "wave"], False),
+        (["rrrrl", "rrrrl"], ["SwipeLeft", "SwipeRight"], False),
+        (["rrrrl", "rrrrl"], ["swiperight", "swipe2"], False),
+        (["rrrrl", "rrrrl"], ["DrawAnticlockwise", "wave"], False),
+        (["rrrrl", "rrrrl"], ["sit upright", "wave"], True),
+        (["r" * 28 + "l"], ["wave"], True),  # as in UTKinect's training part
+        (["l" * 99 + "r"], ["wave"], False),
+        (["rrrlbbbbbb"], ["walk"], False),  # mostly done with both
+        (["rrr", "lll", "rrrrl"], ["raise", "lift", "wave"], False),
+        (["r" * 9 + "l", "lll", "rrrrl"], ["raise", "lift", "wave"], False),
+        (["rr", "ll", "rrrrl"], ["raise", "lift", "wave"], True),  # two clips may be chance
         (["r" * 99 + "l"], ["wave"], False),  # one in a hundred may be an error of the sensor
         (["bbbbl", "bbbbr"], ["bow", "walk"], False),
     ],
 )
 def test_what_clips_show(classes: list[str], names: list[str], either: bool) -> None:
     joints, labels = _set(classes)
-    assert either_side(joints, labels, names, layout=NTU) is either
+    for size in (1.0, 0.03):
+        assert either_side(size * joints, labels, names, layout=NTU) is either
 
 
 def test_the_settings_for_clips(capsys: pytest.CaptureFixture[str]) -> None:
     asked = AugmentSettings(mirror=0.5, mirror_when="either-side", yaw=60)
-    for classes, share in ((["rrrrl"], 0.5), (["rrrrr"], 0.0)):
+    for classes, share, words in (
+        (["rrrrl"], 0.5, "mirror images are trained on too"),
+        (["rrrrr"], 0.0, "no mirror images are trained on"),
+    ):
         joints, labels = (torch.from_numpy(array) for array in _set(classes))
         found = for_sides(asked, joints, labels, names=["wave"], layout=NTU)
         assert (found.mirror, found.yaw) == (share, 60)
+        assert words in " ".join(capsys.readouterr().err.split())
     always = AugmentSettings(mirror=0.5)
     assert for_sides(always, joints, labels, names=["wave"], layout=NTU) == always
     # Clips without a label, of an unlabelled store, say nothing.
