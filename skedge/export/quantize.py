@@ -48,9 +48,8 @@ def leave_worst(
     for part in quantizer.parts:
         model = quantizer.quantize(everything - {part})
         alone[part] = 0.0 if model == bare else quick_error(model)
-    ranked = sorted(
-        (part for part in quantizer.parts if alone[part] > 0), key=lambda part: -alone[part]
-    )
+    # Those that do no harm alone are the last: together they may.
+    ranked = sorted(quantizer.parts, key=lambda part: -alone[part])
 
     def attempt(count: int) -> tuple[bytes, bool]:
         model = quantizer.quantize(ranked[:count])

@@ -54,6 +54,22 @@ def test_the_fewest_and_the_worst_stay_in_float(errors: list[float], without: in
     assert network.made <= len(network.parts) + 16
 
 
+def test_parts_that_harm_only_together_are_not_left_together() -> None:
+    """A file was made that erred by more than it may, though no part seemed to be left to keep."""
+
+    class Together(Sum):
+        def error(self, model: bytes) -> float:
+            both = {"part 1", "part 3"} <= set(model.decode().splitlines())
+            return super().error(model) + both
+
+    for errors in ([0.0] * 4, [0.0, 0.0, 0.4, 0.0, 0.3]):
+        network = Together(errors, without=2)
+        model, left = leave_worst(network, network.error, network.error, enough=0.5)
+        assert network.error(model) <= 0.5
+        assert {"part 1", "part 3"} & set(left)
+        assert model == network.quantize(left)
+
+
 def test_nothing_is_searched_where_the_float_model_is_wrong() -> None:
     network = Sum([0.1] * 30)
     _, left = leave_worst(network, lambda model: 1.0, network.error, enough=0.5)
