@@ -428,6 +428,7 @@ def test_a_changed_wheel_is_installed_again_and_only_such_a_one(
     assert kitchen.did == ["fetching an arm64 system", "installing the wheel with the arm64 pip"]
     assert kitchen.build(old) == "old.whl\n"
     assert kitchen.did == []
+    (kitchen.room / "disk-1234.cpio.draft").touch()  # of a build that was stopped
     assert kitchen.build(new) == "new.whl\n"
     assert kitchen.did == ["installing the wheel with the arm64 pip"]
     assert len([*kitchen.room.glob("disk-*")]) == 1, "a disk takes half a gigabyte"
@@ -455,6 +456,17 @@ def test_what_is_no_wheel_is_said_before_anything_is_fetched(
         kitchen.build(wheel)
     assert "\n" not in str(caught.value)
     assert not kitchen.room.exists()
+
+
+@pytest.mark.parametrize("place", ["/proc", "/dev/null"])
+def test_a_cache_that_cannot_be_written_is_said(
+    kitchen: Kitchen, tmp_path: Path, place: str
+) -> None:
+    """It was a traceback."""
+    kitchen.room = Path(place) / "skedge" / "pi"
+    with pytest.raises(InputError, match=f"{kitchen.room}: expected a folder that can be written"):
+        kitchen.build(wheel_of(tmp_path / "a.whl", "x = 1"))
+    assert kitchen.did == []
 
 
 def test_a_wheel_is_made_of_what_is_in_the_checkout_now(
@@ -501,6 +513,7 @@ def test_the_boards_first_process_ends_with_the_checks_code(
     class Library:
         def mount(self, *given: Any) -> None:
             done.append((given[1], given[2]))
+            assert given[3:] == (0, None), "to be written into"
 
         def reboot(self, how: int) -> None:
             done.append(how)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from skedge.skeleton.errors import InputError, reason
+from skedge.skeleton.files import check_folder
 
 USER, SYSTEM = "qemu-aarch64-static", "qemu-system-aarch64"
 TOOLS = {
@@ -66,8 +67,8 @@ def build(wheel: Path, room: Path, say: Callable[[str], None]) -> Board:
     would get it.
 
     What stands in the folder `room` is used again: system packages always, the installed wheel
-    where it has not changed. Raises `InputError` for a missing tool, for what is no wheel, and
-    where a step fails, with the last it said.
+    where it has not changed. Raises `InputError` for a missing tool, for what is no wheel, for a
+    room that cannot be written into, and where a step fails, with the last it said.
     """
     missing = {package for tool, package in TOOLS.items() if shutil.which(tool) is None}
     if missing:
@@ -76,6 +77,7 @@ def build(wheel: Path, room: Path, say: Callable[[str], None]) -> Board:
             f" {' '.join(sorted(missing))} (a Debian system, or one made from it)"
         )
     key = _key(wheel)
+    check_folder(room)
     room.mkdir(parents=True, exist_ok=True)
     root, kernel = room / "root", room / "vmlinuz"
     if not (root.is_dir() and kernel.is_file()):
@@ -84,7 +86,7 @@ def build(wheel: Path, room: Path, say: Callable[[str], None]) -> Board:
     disk = room / f"disk-{key}.cpio"
     if not disk.is_file():
         say("installing the wheel with the arm64 pip")
-        for old in room.glob("disk-*.cpio"):
+        for old in room.glob("disk-*"):
             old.unlink()
         with _whole(room / "site") as site:
             _install(wheel, room, root, site=site)
