@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skedge.skeleton.body_check import BodyCheck, check_bodies
+from skedge.skeleton.doubts import backs, loose_bone, thin_axis
 from skedge.skeleton.layout import load_layout
 from skedge.skeleton.mend import UNITS, UPWARDS, absent_zeros, mend, off_picture, persons_first
 from skedge.skeleton.resample import take
@@ -353,6 +354,18 @@ def test_a_score_before_the_places_is_refused(axis):
     assert found.sentence.startswith(f"{'xy'[axis]} is the same for all joints")
 
 
+@pytest.mark.parametrize("size", [1e-4, 1, 1e3])
+@pytest.mark.parametrize("axis", [0, 1])
+def test_an_axis_is_thin_beside_the_others_in_any_unit(axis, size):
+    """A hundredth of the body's extent, not of a metre."""
+    body = np.concatenate([clip[0] for clip in people()])
+    extent = np.delete(np.ptp(body, axis=1), axis, axis=1).max(axis=1, keepdims=True)
+    for share, thin in ((0.008, axis), (0.015, None)):
+        flat = body.copy()
+        flat[:, :, axis] = share * extent * (np.arange(25) / 24)
+        assert thin_axis(size * flat) == thin
+
+
 @pytest.mark.parametrize("number", [-1, 999, -9999, 99999, 1e20, -1000, -32768, 3.4028235e38])
 def test_numbers_that_stand_for_nothing_are_no_places(number):
     clips = [clip.astype(np.float32) for clip in people()]
@@ -398,12 +411,39 @@ def test_a_bone_that_changes_its_length_is_named():
     (found,) = check_bodies(waving, layout).faults
     assert found.kind == "bones"
     assert f"{names[hand]} " in found.sentence
+    for unit in (1e-3, 1e3):
+        assert loose_bone([unit * clip[0] for clip in waving], layout) == found.sentence
+
+
+@pytest.mark.parametrize(("share", "named"), [(0.2, False), (0.3, True)])
+def test_a_bone_may_change_by_a_quarter_of_a_body(share, named):
+    """The bones of real sets change by an eighth at most, bones that are none by a fifth or more."""
+    thumb, parent = NTU.index("left_thumb"), NTU.parents[NTU.index("left_thumb")]
+    clips = [clip[0].copy() for clip in people()]
+    for clip in clips:
+        clip[:, thumb] = clip[:, parent]
+        extent = np.median(np.linalg.norm(np.ptp(clip, axis=1), axis=-1))
+        inwards = clip[:, NTU.center] - clip[:, parent]
+        inwards /= np.linalg.norm(inwards, axis=-1, keepdims=True)
+        clip[::2, thumb] += share * extent * inwards[::2]
+    assert bool(loose_bone(clips, NTU)) is named
 
 
 def test_flat_people_who_all_turn_their_backs_are_asked_about():
     flat = [clip * (1, 1, 0) for clip in facing()]
     assert kinds(flat) == []
     assert remedies([clip * (-1, 1, 1) for clip in flat]) == "--flip-x"
+
+
+def test_people_who_turn_round_for_a_while_are_not_mirrored():
+    def turning(part: float) -> list[np.ndarray]:
+        clips = [clip[0].copy() for clip in facing()]
+        for clip in clips:
+            clip[: round(part * len(clip))] *= (-1, 1, -1)
+        return clips
+
+    assert backs(turning(0.4), NTU) == ""
+    assert "12 of 12 clips" in backs(turning(0.6), NTU)
 
 
 def facing() -> list[np.ndarray]:
