@@ -9,7 +9,7 @@ import onnx
 import onnxruntime
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
@@ -43,6 +43,7 @@ class Sum:
     ),
     st.integers(0, 3),
 )
+@example([0.06] * 20, 3)  # many small errors, beside parts that make none
 def test_the_fewest_and_the_worst_stay_in_float(errors: list[float], without: int) -> None:
     network = Sum(errors, without)
     model, left = leave_worst(network, network.error, network.error, enough=0.5)

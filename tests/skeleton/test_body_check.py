@@ -338,6 +338,8 @@ def test_joints_beside_the_joint_that_they_hang_on_are_refused():
         (lambda c: (c - c.mean((0, 1, 2))) / c.std((0, 1, 2)), "mean 0 and deviation 1"),
         (lambda c: (c - c.min(2, keepdims=True)) / np.ptp(c, 2, keepdims=True), "from 0 to 1"),
         (lambda c: np.round(2 * c), "whole numbers"),
+        (lambda c: (c - c.mean((0, 1, 2))) / c.std((0, 1, 2)) * (1, 1, 0), "mean 0"),
+        (lambda c: (c - c.min(2, keepdims=True)) / np.ptp(c, 2, keepdims=True) * (1, 1, 0), "to 1"),
     ],
 )
 def test_numbers_that_were_made_of_coordinates_are_refused(make, said):
