@@ -49,8 +49,9 @@ def either_side(
     joints: np.ndarray, labels: np.ndarray, names: Sequence[str], *, layout: Layout
 ) -> bool:
     """Whether clips (N, M, T, V, 3) show actions that are mostly done with one side of the body,
-    now and then with the other, and no two actions that differ by the side."""
-    if any(_SIDES.search(name.lower()) for name in names):
+    now and then with the other, and no two actions that differ by the side. A layout without
+    sides shows nothing of it."""
+    if not layout.pairs or any(_SIDES.search(name.lower()) for name in names):
         return False
     sides = _sides(joints, layout)
     belong: set[bool] = set()

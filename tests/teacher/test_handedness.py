@@ -75,3 +75,11 @@ def test_the_settings_for_clips(capsys: pytest.CaptureFixture[str]) -> None:
     assert for_sides(always, joints, labels, names=["wave"], layout=NTU) == always
     # Clips without a label, of an unlabelled store, say nothing.
     assert not either_side(joints.numpy(), np.full(len(joints), -1), [], layout=NTU)
+
+
+def test_a_layout_without_sides_has_no_mirror_images() -> None:
+    """It was a traceback, for clips of one arm or of joints of one's own."""
+    names = ["hip_center", "spine", "shoulder_center", "right_elbow", "right_wrist"]
+    joints, labels = _set(["rrrrl"])
+    arm = joints[..., [NTU.index(name) for name in names], :]
+    assert not either_side(arm, labels, ["wave"], layout=NTU.subset(names))
