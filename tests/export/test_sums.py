@@ -54,6 +54,18 @@ def test_a_product_of_two_computed_sides_is_none_of_those_with_weights() -> None
     assert made.products == ("weights",)
 
 
+def test_only_what_reads_int8_is_a_part_to_be_tried() -> None:
+    """Every part is quantised alone and run, so that one of float costs time for nothing."""
+    nodes = [
+        helper.make_node("MatMul", ["joints", "w"], ["product"], name="product"),
+        helper.make_node("Sin", ["product"], ["once"], name="once"),
+        helper.make_node("Sin", ["once"], ["y"], name="twice"),
+    ]
+    made = quantizer(nodes, {"w": np.random.default_rng(0).normal(size=(6, 4))})
+    assert made.parts == ("product", "once")
+    assert made.products == ("product",)
+
+
 def test_a_product_with_a_matrix_added_is_quantised() -> None:
     """onnxruntime's quantiser takes what is added for a vector and breaks on its rows."""
     random = np.random.default_rng(0)
