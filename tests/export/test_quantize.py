@@ -203,6 +203,24 @@ def test_a_product_that_says_how_its_weights_lie_has_a_step_for_each_output(
     assert not np.array_equal(after, weights)
 
 
+def test_a_stack_of_products_has_a_step_for_each_output() -> None:
+    """Its outputs are along the last axis, however many come before."""
+    weights = np.random.default_rng(0).normal(size=(3, 16, 8)).astype(np.float32)
+    weights[..., 0] *= 1000
+    graph = helper.make_graph(
+        [helper.make_node("MatMul", ["x", "w"], ["y"], name="stack")],
+        "one",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, (3, 2, 16))],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, (3, 2, 8))],
+        [numpy_helper.from_array(weights, "w")],
+    )
+    quantizer = DynamicQuantizer(helper.make_model(graph).SerializeToString())
+    after = products(quantizer.quantize(()))["stack"]
+    step = np.abs(weights).max((0, 1)) / 127
+    assert (np.abs(after - weights) <= 0.5001 * step).all()
+    assert not np.array_equal(after, weights)
+
+
 def test_a_channel_of_zeros(exported: Exported) -> None:
     model = onnx.load_from_string(exported.file("onnx", "fp32").read_bytes())
     (conv, *_) = [node for node in model.graph.node if node.op_type == "Conv"]
