@@ -398,6 +398,30 @@ def test_what_cannot_be_is_refused_in_one_line(room: Room, wanted: object, messa
     assert room.lessons.document()["doing"] == ""
 
 
+def test_whatever_a_viewer_may_want_is_done(room: Room) -> None:
+    """The first and the last number that are allowed, all of the view at once, and an end."""
+    control = room.live.control
+    assert control is not None
+    for name, values in (
+        ("threshold", (0, 1, 0.5, None)),
+        ("people", (1, MOST_PEOPLE)),
+        ("recording", (True, False)),
+    ):
+        for value in values:
+            control.change({name: value})
+            assert control.document()[name] == value
+    view = {"rotation": 270, "mirrored": True, "bodies_only": True}
+    control.change(view)
+    assert view.items() <= room.live.view.document().items()
+    control.change({"lesson": {"record": "ring", "clips": 50}})
+    assert room.lessons.document()["doing"] == "recording ring"
+    control.change({"lesson": {"stop": True}})
+    assert room.lessons.document()["doing"] == ""
+    control.change({"lesson": {"teach": True}})
+    wait_until(lambda: room.notes)
+    assert "expected clips of a new action" in room.notes[0]
+
+
 def test_what_there_is_not_cannot_be_changed(tmp_path: Path) -> None:
     recognizer = ModelFile(quick_model(tmp_path / "m.onnx")).load()
     one = Control(View(), Actions(recognizer))
