@@ -485,12 +485,24 @@ def test_one_person_at_any_rate_does_not_take_turns(step):
 
 @pytest.mark.parametrize("frames", [4, 7, 10])
 @pytest.mark.parametrize("frames_first", [False, True])
-@pytest.mark.parametrize("others", ["nobody", "nobody as NaN", "copies"])
+@pytest.mark.parametrize("others", ["nobody", "nobody as NaN", "copies", "people"])
 def test_persons_of_short_clips_are_told_from_frames(frames, frames_first, others):
     """Seven frames of ten places, nine of them empty, were seven persons."""
     one = np.asarray(people()[0])[0, 5 : 5 + frames]
-    rest = {"nobody": one * 0, "nobody as NaN": one * np.nan, "copies": one}[others]
-    places = np.stack([one, *[rest] * 5])
-    for array in (places, places.swapaxes(0, 1)):
-        found, _ = persons_first(array, frames_first)
+    rest = {"nobody": one * 0, "nobody as NaN": one * np.nan, "copies": one}
+    places = np.stack([one, *(rest.get(others, one + 0.5 * number) for number in range(1, 6))])
+    for array, turned in ((places, False), (places.swapaxes(0, 1), True)):
+        found, other = persons_first(array, frames_first)
         np.testing.assert_array_equal(found, places)
+        assert other is (turned != frames_first)
+
+
+def test_persons_and_frames_that_nothing_tells_apart_are_as_the_caller_says():
+    noise = np.random.default_rng(0).normal(size=(2, 3, 4, 25, 3))
+    for clip in (*noise, noise[0].swapaxes(0, 1)):
+        found, other = persons_first(clip)
+        assert found.shape == clip.shape
+        assert not other
+    for clip in (noise[0], noise[1], noise[1].swapaxes(0, 1)):
+        np.testing.assert_array_equal(persons_first(clip, True)[0], clip.swapaxes(0, 1))
+        assert not persons_first(clip, True)[1]
