@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from skedge.datasets.formats.pyskl import PERSON_HEIGHT
 from skedge.datasets.importer import Importing
+from skedge.datasets.mending import Mending
 from skedge.datasets.readers import import_dataset
 from skedge.datasets.store import Store
 from skedge.skeleton import InputError
@@ -77,6 +77,13 @@ FACING = {
     "left_wrist": (360, 40), "right_wrist": (280, 230), "left_hip": (335, 220), "right_hip": (305, 220),
     "left_knee": (335, 260), "right_knee": (305, 260), "left_ankle": (335, 300), "right_ankle": (305, 300),
 }  # fmt: skip
+# Its twelve limbs over their shares of a body's height (Winter, 2009) say in the median how many
+# pixels tall it is: those of a person of 1.70 m.
+TALL = np.median(
+    [np.hypot(10, 50) / 0.155, np.hypot(10, 40) / 0.155, 60 / 0.14, 40 / 0.14, 40 / 0.255, 40 / 0.255, 40 / 0.225,
+     40 / 0.225, np.hypot(15, 70) / 0.25, np.hypot(15, 70) / 0.25, 30 / 0.11, 60 / 0.2]
+)  # fmt: skip
+METRES = 1.70 / TALL
 
 
 def _pixels(frames: int = 6) -> tuple[np.ndarray, tuple[str, ...]]:
@@ -100,11 +107,11 @@ def test_two_dimensions_become_metres(tmp_path: Path) -> None:
     assert (store.layout.name, store.rate, store.protocols) == ("coco17", 25.0, [])
     clip = store.clip(0)
     at = {joint: clip[0, 0, i] for i, joint in enumerate(joints)}
-    assert at["left_eye"][1] - at["left_ankle"][1] == pytest.approx(PERSON_HEIGHT, abs=1e-5)
+    assert at["left_eye"][1] - at["left_ankle"][1] == pytest.approx(200 * METRES, abs=1e-5)
     assert at["left_wrist"][1] > at["left_eye"][1] > at["left_hip"][1], "y points up"
     assert at["right_shoulder"][0] > at["left_shoulder"][0], "as with a Kinect"
     assert at["nose"][0] == pytest.approx(0, abs=1e-6), "the middle of the image"
-    assert at["left_eye"][1] == pytest.approx((240 - 100) * PERSON_HEIGHT / 200, abs=1e-5)
+    assert at["left_eye"][1] == pytest.approx((240 - 100) * METRES, abs=1e-5)
     assert not np.nan_to_num(clip[..., 2]).any()
     assert np.argwhere(np.isnan(clip).any(axis=-1)).tolist() == [[0, 3, 0]]
 
@@ -138,8 +145,8 @@ def test_one_scale_for_all_persons_of_a_clip(tmp_path: Path) -> None:
     )
     clip = _import({"split": {}, "annotations": [annotation]}, tmp_path).clip(0)
     child_height, height = np.ptp(clip[:, 0, [1, 15], 1], axis=-1)
-    assert height == pytest.approx(PERSON_HEIGHT, abs=1e-5)
-    assert child_height == pytest.approx(PERSON_HEIGHT / 2, abs=1e-5)
+    assert height == pytest.approx(200 * METRES, abs=1e-5)
+    assert child_height == pytest.approx(100 * METRES, abs=1e-5)
 
 
 def test_other_splits_and_labels(tmp_path: Path) -> None:
@@ -310,4 +317,34 @@ def test_a_person_who_bends_down_for_most_of_a_clip_is_as_tall_as_upright(tmp_pa
     annotation = _annotation("bow", 0, keypoint=pixels, img_shape=(480, 640))
     clip = _import({"split": {}, "annotations": [annotation]}, tmp_path).clip(0)
     height = clip[0, 0, eye, 1] - clip[0, 0, ankle, 1]
-    assert height == pytest.approx(PERSON_HEIGHT, abs=1e-5)
+    assert height == pytest.approx(200 * METRES, abs=1e-5)
+
+
+@pytest.mark.parametrize("legs", [True, False], ids=["whole", "at a desk"])
+def test_people_are_as_large_as_those_of_arrays_and_of_a_camera(tmp_path: Path, legs: bool) -> None:
+    """A pickle's were made as tall as what was seen of them: half a body as a whole one, so that a
+    model that had learned from a pickle was shown others by `skedge live`."""
+    pixels, joints = _pixels()
+    score = np.ones(pixels.shape[:3], np.float32)
+    low = [i for i, joint in enumerate(joints) if joint.endswith(("knee", "ankle"))]
+    score[..., low] = float(legs)
+    annotation = _annotation("one", 0, keypoint=pixels, keypoint_score=score, img_shape=(480, 640))
+    pickled = _import({"split": {}, "annotations": [annotation]}, tmp_path).clip(0)
+    (tmp_path / "clips").mkdir()
+    (tmp_path / "clips" / "clips.csv").write_text("file,label\none.npy,wave\n")
+    np.save(
+        tmp_path / "clips" / "one.npy",
+        np.concatenate([pixels, score[..., None]], axis=-1)[0].astype(np.float32),
+    )
+    how = Mending(channels="xys")
+    import_dataset(
+        "arrays", tmp_path / "clips", tmp_path / "arrays", layout="coco17", rate=30.0, mending=how
+    )
+    listed = Store(tmp_path / "arrays").clip(0)
+    for clip in (pickled, listed):
+        assert np.isnan(clip[0, 0, low]).all() != legs
+    span = [
+        np.nanmax(clip, axis=(0, 1, 2)) - np.nanmin(clip, axis=(0, 1, 2))
+        for clip in (pickled, listed)
+    ]
+    np.testing.assert_allclose(*span, rtol=1e-5)

@@ -12,6 +12,7 @@ import pytest
 
 from skedge.datasets.store import Store
 from skedge.recipes.settings import FinetuneSettings
+from skedge.teacher.clips import tell
 from skedge.teacher.pretrain import pretrain
 from skedge.teacher.protocols.finetune import finetune
 from tests.teacher.tiny import PRETRAINED, make_store, optim
@@ -23,6 +24,12 @@ def _interruptible() -> Iterator[None]:
     before = signal.getsignal(signal.SIGINT)
     yield
     signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture(autouse=True)
+def _untold() -> None:
+    """Notes are said once in a process: a test reads what another one may have made it say."""
+    tell.cache_clear()
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ from typing import Any, TypeGuard
 import numpy as np
 
 from skedge.datasets.importer import Clip, Dataset
+from skedge.datasets.mending import scaled
 from skedge.datasets.parsing.damage import check_joints, damaged
 from skedge.datasets.parsing.labels import read_labels
 from skedge.datasets.parsing.safe_pickle import load_pickle
@@ -20,9 +21,6 @@ from skedge.skeleton.mend import off_picture
 from skedge.skeleton.text import counted
 
 DEFAULT_LAYOUTS = {17: "coco17", 25: "ntu25"}
-# What the seen height of an upright person, without the arms, stands for: eyes to ankles of a
-# person of 1.70 m.
-PERSON_HEIGHT = 1.55
 # A person of fewer pixels has no limbs; coordinates up to this are shares of the picture, of which
 # an estimator may place a foot outside.
 _LEAST, _SHARE = 10, 3.0
@@ -44,8 +42,8 @@ def open_pyskl(
     3D coordinates are taken as metres, but x, y and a score where img_shape says that it is a
     picture. Places in a picture (pixels, 0 to 1 or -1 to 1) become metres: y up, x as a Kinect
     gives it (a person who faces the camera has the right hand at larger x), z 0, one scale a clip,
-    by the tallest person's height. Joints at zero, joints with score 0 and persons of such joints
-    become NaN.
+    so that the tallest person's limbs are those of 1.70 m. Joints at zero, joints with score 0 and
+    persons of such joints become NaN.
 
     `layout` is a layout's name or JSON file, by default the one with as many joints (25: ntu25, 17:
     coco17). `labels` is a text file with one class a line; otherwise the numbers are the names, or
@@ -334,32 +332,17 @@ def _pixels_to_metres(pixels: np.ndarray, layout: Layout, image: Any, source: st
     across = np.array([size[1], size[0]], np.float32)
     if np.nanmax(np.abs(pixels)) <= _SHARE:  # shares of the picture, from its corner or its middle
         pixels = (pixels + 1) / 2 * across if np.nanmin(pixels) < 0 else pixels * across
-    arms = ("elbow", "wrist", "hand")
-    y = pixels[
-        :,
-        :,
-        [j for j, joint in enumerate(layout.joints) if not any(part in joint for part in arms)],
-        1,
-    ]
-    extent = np.where(np.isnan(y), -np.inf, y).max(axis=-1) - np.where(np.isnan(y), np.inf, y).min(
-        axis=-1
-    )
-    heights = [
-        np.percentile(person[np.isfinite(person)], 90)
-        for person in extent
-        if np.isfinite(person).any()
-    ]
-    height = max(heights, default=0.0)
-    if not height > _LEAST:
+    size = max(np.nanmax(pixels[..., axis]) - np.nanmin(pixels[..., axis]) for axis in (0, 1))
+    if not size > _LEAST:
         damaged(
             source,
             f"expected a person of more than one pixel's height, {_LEAST} at least, got"
-            f" {height:.1f}; are these pixels?",
+            f" {size:.1f}; are these pixels?",
         )
     metres = np.zeros((*pixels.shape[:-1], 3), np.float32)
-    metres[..., :2] = (across / 2 - pixels) * (PERSON_HEIGHT / height)
+    metres[..., :2] = across / 2 - pixels
     metres[np.isnan(pixels).any(axis=-1)] = np.nan
-    return metres
+    return scaled(metres, layout, source, flat=True)
 
 
 def _whose(name: str) -> tuple[int, int, int]:
