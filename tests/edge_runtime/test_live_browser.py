@@ -183,6 +183,7 @@ def test_a_page_whose_camera_has_gone_says_so_and_comes_back(
     finally:
         view.close()
     tab.wait("document.getElementById('status').textContent.includes('connection lost')")
+    tab.wait("document.getElementById('status').textContent.includes('skedge has ended')")
     tab.wait("document.body.classList.contains('lost')")  # the last picture is no news
     again = View(tmp_path, port=port)
     try:

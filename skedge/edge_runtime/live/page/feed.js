@@ -67,6 +67,7 @@ async function enter() {
 
 async function listen() {
   let entered = false;  // the token was right, and no events have come since
+  let ended = false;  // the server has closed the events itself, and has not come back
   for (let tries = 0; ; tries += 1) {
     const control = new AbortController();
     let cookies = true;
@@ -88,7 +89,7 @@ async function listen() {
       if (!answer.ok) throw new Error(answer.status);
       delete latest.lost;
       delete latest.locked;
-      entered = false;
+      entered = ended = false;
       tries = -1;
       tell({kind: "open"});
       watch(true);
@@ -100,8 +101,9 @@ async function listen() {
         text = parts.pop();
         parts.forEach(take);
       });
+      ended = true;
     } catch (error) { /* the server has gone, or knows nobody: said below */ }
-    remember({kind: "lost", cookies});
+    remember({kind: "lost", cookies, ended});
     await pause(AGAIN[Math.min(Math.max(tries, 0), AGAIN.length - 1)]);
   }
 }

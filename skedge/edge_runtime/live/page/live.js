@@ -174,9 +174,10 @@ const told = {
   anew: forget,
   server: () => {},
   open: () => { document.body.classList.remove("lost"); part("entry").close(); },
-  lost: ({cookies}) => {
+  lost: ({cookies, ended}) => {
     document.body.classList.add("lost");
-    sayStatus(cookies ? "connection lost, trying again" : "the token is right, but needs a cookie: allow cookies for this page", "bad");
+    const lost = "connection lost, " + (ended ? "as skedge has ended; it is shown again when it is started" : "trying again");
+    sayStatus(cookies ? lost : "the token is right, but needs a cookie: allow cookies for this page", "bad");
   },
   locked: (message) => { document.body.classList.add("lost"); ask(message.wrong, message.wait); },
   entered: (message) => localStorage.setItem(KEPT, message.token),
