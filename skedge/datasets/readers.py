@@ -60,7 +60,8 @@ def import_dataset(
     are left out.
 
     Returns the report of `run_import`. Raises `InputError` for an unknown format, for an option
-    that the format has not, and whatever its reader and `run_import` raise.
+    that the format has not, for pose recordings inside the store, and whatever its reader and
+    `run_import` raise.
     """
     if format not in FORMATS:
         raise InputError(f"unknown format {format!r}: expected one of {', '.join(FORMATS)}")
@@ -75,6 +76,7 @@ def import_dataset(
     if rate is not None and not 1 <= rate <= 1000:
         seconds = f"; is that the seconds of a frame? --rate {1 / rate:.3g}" if 0 < rate < 1 else ""
         raise InputError(f"expected a rate from 1 to 1000 frames per second, got {rate:g}{seconds}")
+    _check_apart(store, given.get("poses"))
     source = Path(source)
     dataset = FORMATS[format](source, **given)
     usual = asdict(AS_GIVEN)
@@ -86,6 +88,19 @@ def import_dataset(
         how=how,
         mending=mending,
     )
+
+
+def _check_apart(store: Path | str, poses: Path | None) -> None:
+    """Raise `InputError` for pose recordings in the store's own place: before hours of films, not
+    where the store is to be put there."""
+    if poses is None:
+        return
+    inside, place = Path(poses).resolve(), Path(store).resolve()
+    if place in (inside, *inside.parents):
+        raise InputError(
+            f"--poses {poses}: expected a folder outside of the store {store}, got one in it; name"
+            " another"
+        )
 
 
 class Option(NamedTuple):

@@ -201,6 +201,14 @@ def _notes() -> str:
     return " ".join(found.notes)
 
 
+@pytest.mark.parametrize("poses", ["store", "store/poses", "other/../store/poses"])
+def test_bodies_are_not_kept_where_the_store_comes(room: Path, poses: str) -> None:
+    """It was refused at the end, after hours of films."""
+    with pytest.raises(InputError, match=r"--poses .* outside of the store"):
+        import_dataset("films", room / "nowhere", "store", poses=Path(poses))
+    assert not Path("store").exists()
+
+
 def test_what_is_no_film_of_a_class_is_told(room: Path) -> None:
     assert _notes() == ""
     _film(room / "films" / "loose.avi", 10)
