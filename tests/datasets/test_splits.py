@@ -53,6 +53,21 @@ def test_folds_keep_groups_together_and_are_even() -> None:
         fold_of(groups, 24)
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_folds_of_clips_divide_every_class(store: Path, seed: int) -> None:
+    """Of one person's few clips a fold had none of a class to train on, or to test."""
+    labels = np.repeat(np.arange(5), (2, 3, 4, 7, 11))
+    fold = fold_of(np.arange(27), 3, seed, labels=labels)
+    counts = np.array([np.bincount(fold[labels == label], minlength=3) for label in range(5)])
+    assert np.ptp(counts, axis=1).max() == 1
+    assert np.ptp(counts.sum(axis=0)) == 0
+    add_folds(store, "clips", 4, seed=seed)
+    opened = Store(store)
+    for number in range(1, 5):
+        tested = opened.index["label"][opened.split(f"clips-{number}", "test")]
+        assert np.bincount(tested).tolist() == [5, 5]
+
+
 @pytest.fixture
 def store(tmp_path: Path) -> Path:
     path = tmp_path / "a store"

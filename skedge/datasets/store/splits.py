@@ -42,18 +42,24 @@ def subset(labels: np.ndarray, share: float, seed: int, balanced: bool = True) -
     return np.sort(np.concatenate(chosen))
 
 
-def fold_of(groups: np.ndarray, folds: int, seed: int = 0) -> np.ndarray:
+def fold_of(
+    groups: np.ndarray, folds: int, seed: int = 0, *, labels: np.ndarray | None = None
+) -> np.ndarray:
     """Which of `folds` folds each clip falls into, (n,) from 0: whole groups (n,), of about equal
-    numbers of clips.
+    numbers of clips. Where each clip is a group of its own, `labels` (n,) are divided evenly too.
 
     Raises `InputError` for less than two folds, or less groups than folds.
     """
-    names, group, counts = np.unique(groups, return_inverse=True, return_counts=True)
+    names, first, group, counts = np.unique(
+        groups, return_index=True, return_inverse=True, return_counts=True
+    )
     if not 2 <= folds <= len(names):
         raise InputError(
             f"expected from 2 to {len(names)} folds, as many as there are groups, got {folds}"
         )
     order = np.random.default_rng(seed).permutation(len(names))
+    if labels is not None:
+        order = order[np.argsort(labels[first][order], kind="stable")]
     order = order[np.argsort(-counts[order], kind="stable")]
     filled = np.zeros(folds)
     fold = np.zeros(len(names), np.int64)
@@ -123,8 +129,8 @@ def add_folds(
     seed: int = 0,
     of: str | None = None,
 ) -> None:
-    """Add `name`-1 to `name`-K to the store at `path`: each tests on one fold of clips, or of
-    subjects, cameras or setups.
+    """Add `name`-1 to `name`-K to the store at `path`: each tests on one fold of every class's
+    clips, or of subjects, cameras or setups.
 
     The folds are of the training clips of the protocol `of`, so that its test part stays unseen, or
     for None of all clips.
@@ -132,7 +138,8 @@ def add_folds(
 
     def make(store: Store) -> dict[str, np.ndarray]:
         chosen = np.arange(len(store)) if of is None else store.split(of, "train")
-        fold = fold_of(_groups(store, chosen, by), folds, seed)
+        labels = np.asarray(store.index["label"])[chosen] if by == "clip" else None
+        fold = fold_of(_groups(store, chosen, by), folds, seed, labels=labels)
         made = {}
         for i in range(folds):
             codes = np.zeros(len(store), np.int8)
