@@ -267,6 +267,27 @@ def test_what_happens_just_before_the_end_is_heard(
     listener.close()
 
 
+@pytest.mark.parametrize("found", [False, True])
+def test_an_end_waits_for_no_broker_that_is_away(
+    monkeypatch: pytest.MonkeyPatch, found: bool
+) -> None:
+    """A connection that was just being made, or looked for, kept a run whose film had ended."""
+    house = House(Broker("mqtt://127.0.0.1:1"))
+    client, looked = house.home._client, threading.Event()
+    stop = client.loop_stop
+    monkeypatch.setattr(client, "loop_stop", lambda: (looked.wait(), stop()))
+    monkeypatch.setattr(client, "is_connected", lambda: found)
+    failed: list[tuple[str, BaseException]] = []
+    monkeypatch.setattr(house.live.crew, "fail", lambda *what: failed.append(what))
+    try:
+        house.live.crew.stop()
+        assert house.home.ended.wait(PATIENCE)
+    finally:
+        looked.set()
+        house.close()
+    assert failed == []
+
+
 def test_events_that_no_broker_took_are_counted_at_the_end(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

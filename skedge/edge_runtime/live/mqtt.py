@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from paho.mqtt.client import Client, MQTTMessageInfo
+from paho.mqtt.client import MQTT_ERR_SUCCESS, Client, MQTTMessageInfo
 from paho.mqtt.enums import CallbackAPIVersion
 
 from skedge import __version__
@@ -180,12 +180,15 @@ class Home:
                 self._look_at_quarrel()
             self._live.followed.wait(LAST_WORDS)
         finally:
-            last = self._retain("availability", "offline")
-            if self._client.is_connected():
-                last.wait_for_publish(LAST_WORDS)
-            self._client.disconnect()
-            self._client.loop_stop()
-            self.ended.set()
+            try:
+                last = self._retain("availability", "offline")
+                # One that found no connection raises an error where it is waited for.
+                if last.rc == MQTT_ERR_SUCCESS and self._client.is_connected():
+                    last.wait_for_publish(LAST_WORDS)
+                self._client.disconnect()
+            finally:
+                self.ended.set()
+            self._client.loop_stop()  # waits for as long as a broker that is away is looked for
 
     @property
     def left(self) -> int:
