@@ -434,6 +434,36 @@ def test_what_others_put_into_a_stores_folder_stays_where_it_is_replaced(
     assert [file.name for file in tmp_path.iterdir()] == ["store"]
 
 
+@pytest.mark.parametrize("swaps", [True, False])
+def test_what_cannot_be_moved_to_a_new_store_is_not_deleted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, swaps: bool
+) -> None:
+    """As a folder of another user's: it, and all that was not moved yet, went with the old store."""
+    path = _write(tmp_path / "store", 3)
+    for name in ("films", "notes"):
+        (path / name).mkdir()
+        (path / name / "one.txt").write_text("mine")
+    if not swaps:
+        monkeypatch.setattr("skedge.datasets.store.writer.exchange", lambda one, other: False)
+    rename = os.rename
+
+    def refused(old: Path, new: Path) -> None:
+        if new.parent == path:
+            raise PermissionError(13, "not allowed")
+        rename(old, new)
+
+    monkeypatch.setattr(os, "rename", refused)
+    with pytest.raises(
+        InputError, match=r"the new store is there, but .* \(not allowed\)"
+    ) as error:
+        _write(path, 5, overwrite=True)
+    assert len(Store(path)) == 5
+    (left,) = (file for file in tmp_path.iterdir() if file != path)
+    assert str(left) in str(error.value)
+    for name in ("films", "notes"):
+        assert (left / name / "one.txt").read_text() == "mine"
+
+
 def test_a_store_behind_a_link_is_replaced_where_it_lies(tmp_path: Path) -> None:
     """As on a larger disk: the link was replaced, and the store behind it left as it was."""
     (tmp_path / "disk").mkdir()

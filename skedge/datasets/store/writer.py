@@ -358,28 +358,35 @@ class StoreWriter:
             if not self._overwrite or not self.path.exists():
                 os.rename(self._partial, self.path)
                 return
+            old = self._partial.with_suffix(f".{secrets.token_hex(4)}.old")
             if exchange(self._partial, self.path):
-                self._keep_others(self._partial)
-                return
-            old = self._partial.with_suffix(".old")
-            os.rename(self.path, old)
-            try:
-                os.rename(self._partial, self.path)
-            except BaseException:
-                os.rename(old, self.path)
-                raise
-            self._keep_others(old)
-            shutil.rmtree(old, ignore_errors=True)
+                os.rename(self._partial, old)
+            else:
+                os.rename(self.path, old)
+                try:
+                    os.rename(self._partial, self.path)
+                except BaseException:
+                    os.rename(old, self.path)
+                    raise
         except OSError as error:
             raise InputError(
                 f"{self.path}: cannot put the finished store there: {reason(error)}"
             ) from None
+        self._keep_others(old)
+        shutil.rmtree(old, ignore_errors=True)
 
     def _keep_others(self, old: Path) -> None:
-        """Move what others put into the folder of the `old` store into that of the new one."""
+        """Move what others put into the folder of the `old` store into that of the new one; raises
+        `InputError` where that cannot be, and all that is left stays where it is."""
         for other in old.iterdir():
             if other.name not in OWN | _BESIDE and not (self.path / other.name).exists():
-                os.rename(other, self.path / other.name)
+                try:
+                    os.rename(other, self.path / other.name)
+                except OSError as error:
+                    raise InputError(
+                        f"{self.path}: the new store is there, but {other.name} of its folder cannot"
+                        f" be moved ({reason(error)}); move what is yours from {old}"
+                    ) from None
 
 
 def npy(array: np.ndarray) -> bytes:
