@@ -240,6 +240,13 @@ DAMAGE = {
     "pixels without an image": (_with(**PIXELS), "bad: expected img_shape"),
     "pixels in a strange image": (_with(**PIXELS, img_shape=(0, "x")), "bad: expected img_shape"),
     "pixels in one point": (_with(**PIXELS, img_shape=(480, 640)), "more than one pixel's height"),
+    "a point that moves": (
+        _with(
+            keypoint=np.full((1, 40, 25, 2), 50.0) + np.arange(40)[:, None, None],
+            img_shape=(480, 640),
+        ),
+        "more than one pixel's height, 10 at least, got 0.0",
+    ),
     "a name twice": (_with(frame_dir="good"), "got it twice"),
     "code": ({"annotations": [os.getcwd]}, "nothing was run"),
 }

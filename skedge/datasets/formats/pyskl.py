@@ -332,12 +332,13 @@ def _pixels_to_metres(pixels: np.ndarray, layout: Layout, image: Any, source: st
     across = np.array([size[1], size[0]], np.float32)
     if np.nanmax(np.abs(pixels)) <= _SHARE:  # shares of the picture, from its corner or its middle
         pixels = (pixels + 1) / 2 * across if np.nanmin(pixels) < 0 else pixels * across
-    size = max(np.nanmax(pixels[..., axis]) - np.nanmin(pixels[..., axis]) for axis in (0, 1))
-    if not size > _LEAST:
+    # Of one body in one frame: a dot that moves is no person.
+    extent = np.nanmax(np.fmax.reduce(pixels, axis=2) - np.fmin.reduce(pixels, axis=2))
+    if not extent > _LEAST:
         damaged(
             source,
             f"expected a person of more than one pixel's height, {_LEAST} at least, got"
-            f" {size:.1f}; are these pixels?",
+            f" {extent:.1f}; are these pixels?",
         )
     metres = np.zeros((*pixels.shape[:-1], 3), np.float32)
     metres[..., :2] = across / 2 - pixels
