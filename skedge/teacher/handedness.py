@@ -19,7 +19,8 @@ _ONE_SIDED = 0.3
 _OTHERS = 0.02
 # An action belongs to one side where so many clips, and three at least, are done with it.
 _ALWAYS, _FEWEST = 0.9, 3
-_SIDES = re.compile("left|(?<!up)right|clockwise")
+# Upright is none, but SwipeUpRight is.
+_SIDES = re.compile("(?i:left|clockwise)|Right|(?<!up)(?<!Up)right|(?<!UP)RIGHT")
 
 
 def for_sides(
@@ -51,7 +52,7 @@ def either_side(
     """Whether clips (N, M, T, V, 3) show actions that are mostly done with one side of the body,
     now and then with the other, and no two actions that differ by the side. A layout without
     sides shows nothing of it."""
-    if not layout.pairs or any(_SIDES.search(name.lower()) for name in names):
+    if not layout.pairs or any(_SIDES.search(name) for name in names):
         return False
     sides = _sides(joints, layout)
     belong: set[bool] = set()

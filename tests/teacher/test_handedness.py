@@ -44,7 +44,10 @@ def _set(classes: list[str]) -> tuple[np.ndarray, np.ndarray]:
         (["rrrrl", "rrrrl"], ["SwipeLeft", "SwipeRight"], False),
         (["rrrrl", "rrrrl"], ["swiperight", "swipe2"], False),
         (["rrrrl", "rrrrl"], ["DrawAnticlockwise", "wave"], False),
-        (["rrrrl", "rrrrl"], ["sit upright", "wave"], True),
+        (["rrrrl", "rrrrl"], ["SwipeUpRight", "wave"], False),
+        (["rrrrl", "rrrrl"], ["RIGHT", "wave"], False),
+        (["rrrrl", "rrrrl"], ["sit upright", "StandUpright"], True),
+        (["rrrrl", "rrrrl"], ["SIT UPRIGHT", "wave"], True),
         (["r" * 28 + "l"], ["wave"], True),  # as in UTKinect's training part
         (["l" * 99 + "r"], ["wave"], False),
         (["rrrlbbbbbb"], ["walk"], False),  # mostly done with both
