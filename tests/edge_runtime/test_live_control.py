@@ -267,6 +267,20 @@ def test_what_somebody_forgets_is_not_shown_as_known(room: Room) -> None:
     assert (document["clips"], document["other_seconds"]) == ({}, 0)
 
 
+def test_damage_of_the_clips_is_shown_for_as_long_as_it_is_there(room: Room) -> None:
+    room.lessons.record("ring", 1)
+    wait_until(lambda: not room.lessons.document()["doing"])
+    index = room.lessons.store / "index.npy"
+    whole = index.read_bytes()
+    index.write_bytes(b"")
+    (room.lessons.store / "store.json").touch()
+    wait_until(lambda: "a damaged store" in room.lessons.document()["problem"])
+    index.write_bytes(whole)
+    (room.lessons.store / "store.json").touch()
+    wait_until(lambda: room.lessons.document()["problem"] == "")
+    assert room.lessons.document()["clips"] == {"ring": 1}
+
+
 def test_who_is_never_in_view_for_long_may_record_something_else(tmp_path: Path) -> None:
     """The page says why it gave up, and takes the next wish; the clips that were done were lost."""
     alone = Alone(tmp_path)

@@ -55,6 +55,7 @@ class Lessons:
         self._counted: Stamp = None
         self._report: dict[str, Any] | None = None
         self._problem = ""
+        self._damage = ""
         self._count()
 
     def record(self, label: str, clips: int) -> None:
@@ -99,7 +100,7 @@ class Lessons:
             "other_seconds": round(other, 1),
             "least_other_seconds": LEAST_OTHER,
             "report": self._report,
-            "problem": self._problem,
+            "problem": self._problem or self._damage,
         }
 
     def update(self, observation: Observation) -> Outlook:
@@ -130,7 +131,7 @@ class Lessons:
                 job = self._jobs.get(timeout=LOOK_EVERY)
             except queue.Empty:
                 self._count()
-                if not self._model.taught.exists():
+                if stamp(self._model.taught) is None:
                     self._report = None
                 continue
             if job is None:
@@ -195,13 +196,14 @@ class Lessons:
         if now == self._counted:
             return
         self._counted = now
+        self._damage = ""
         clips: Counter[str] = Counter()
         seconds: dict[str, float] = {}
         if now is not None:
             try:
                 store = Store(self.store)
             except InputError as error:
-                self._problem = str(error)
+                self._damage = str(error)
                 return
             for one in store.index:
                 label = store.labels[one["label"]]
