@@ -315,6 +315,16 @@ def test_parts_of_one_import_keep_the_splits_that_one_of_them_got(tmp_path: Path
     assert merged.codes("yours").tolist() == [1, 1, 1, 1, 3, 3]
 
 
+def test_a_document_of_ones_own_stays_as_it_is_written(store: Path) -> None:
+    """It was written anew, or refused where it has comments, as an editor's settings have."""
+    own = b'{"clips": 6}  // mine'
+    (store / "settings.json").write_bytes(own)
+    remove(store, ["clip 0"])
+    assert len(Store(store)) == 5
+    assert (store / "settings.json").read_bytes() == own
+    assert (store / "import-report.json").is_file()
+
+
 @pytest.mark.parametrize("content", [b"", b'{"damaged": ["', b"\xff", b"[" * 200_000])
 def test_a_damaged_document_beside_the_clips_is_one_line(content: bytes, store: Path) -> None:
     (store / "import-report.json").write_bytes(content)

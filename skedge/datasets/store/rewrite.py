@@ -16,8 +16,8 @@ from skedge.datasets.store import PARTS, Store, StoreWriter
 from skedge.datasets.store.check import is_whole
 from skedge.datasets.store.lock import only_one
 from skedge.datasets.store.look import look
-from skedge.datasets.store.packed import OWN
 from skedge.datasets.store.splits import every_fifth
+from skedge.datasets.store.writer import BESIDE
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.files import parse_json
 from skedge.skeleton.layout import Layout
@@ -381,8 +381,8 @@ def _copy(store: Store, writer: StoreWriter, labels: list[str], chosen: np.ndarr
             intervals=intervals,
         )
         _mark(store, int(i), writer)
-    for file in store.path.glob("*.json"):
-        if file.name not in OWN:
+    for file in (store.path / name for name in BESIDE):
+        if file.is_file():
             try:
                 document = parse_json(file.read_bytes())
             except ValueError:

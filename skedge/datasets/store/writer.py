@@ -24,7 +24,7 @@ from skedge.skeleton.prepare import unmasked
 from skedge.skeleton.text import counted
 
 # Documents that an import or the synthetic set puts beside a store's files.
-_BESIDE = frozenset(("import-report.json", "repetitions.json"))
+BESIDE = ("import-report.json", "repetitions.json")
 # How a split divides a finished index, see `StoreWriter.protocol`.
 Division = Callable[[np.ndarray], np.ndarray]
 
@@ -379,13 +379,13 @@ class StoreWriter:
         """Move what others put into the folder of the `old` store into that of the new one; raises
         `InputError` where that cannot be, and all that is left stays where it is."""
         for other in old.iterdir():
-            if other.name not in OWN | _BESIDE and not (self.path / other.name).exists():
+            if other.name not in OWN.union(BESIDE) and not (self.path / other.name).exists():
                 try:
                     os.rename(other, self.path / other.name)
                 except OSError as error:
                     raise InputError(
-                        f"{self.path}: the new store is there, but {other.name} of its folder cannot"
-                        f" be moved ({reason(error)}); move what is yours from {old}"
+                        f"{self.path}: the new store is there, but {other.name} cannot be moved"
+                        f" into it ({reason(error)}); move what is yours from {old}"
                     ) from None
 
 
