@@ -130,7 +130,7 @@ def test_any_title_of_a_person_tells_that_rows_are_of_two(tmp_path: Path, title:
 def test_a_moment_with_two_rows_is_of_two_people(tmp_path: Path, title: str) -> None:
     """They were read as one body that is here and there by turns."""
     rows = [[str(number // 2), *row] for number, row in enumerate(ROWS)]
-    with pytest.raises(InputError, match=r"expected a row a frame, got 2 of .* 0: a file for"):
+    with pytest.raises(InputError, match=r"expected one row per frame, got 2 of .* 0: a file for"):
         _joints(tmp_path, _text([[title, *TITLES], *rows]))
 
 
@@ -225,8 +225,8 @@ def test_numbered_joints_of_no_layout_are_other_columns(tmp_path: Path) -> None:
             "got 151; more than titles: if numbers have decimal commas, put semicolons between",
         ),
         (_text([TITLES, *ROWS]).replace("head_x", '"head_x'), "expected quotes in pairs"),
-        (b"", "expected a row a frame, got none"),
-        (_text([TITLES]), "expected a row a frame, got titles alone"),
+        (b"", "expected one row per frame, got none"),
+        (_text([TITLES]), "expected one row per frame, got only titles"),
     ],
 )
 def test_what_is_no_table_of_joints_is_one_line(

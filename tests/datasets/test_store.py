@@ -424,10 +424,14 @@ def test_what_others_put_into_a_stores_folder_stays_where_it_is_replaced(
     (path / "films").mkdir()
     (path / "films" / "wave.mp4").write_bytes(b"a film")
     (path / "import-report.json").write_text("{}")  # of an earlier import
+    (path / "more.json").write_text("old")
     if not swaps:
         monkeypatch.setattr("skedge.datasets.store.writer.exchange", lambda one, other: False)
-    _write(path, 5, overwrite=True)
-    assert len(Store(path)) == 5
+    with _writer(path, overwrite=True) as writer:
+        writer.add("one", _clip(0), label=0)
+        writer.attach("more.json", lambda: "new")
+    assert len(Store(path)) == 1
+    assert "new" in (path / "more.json").read_text(), "what is written anew is not the old one"
     assert (path / "notes.txt").read_text() == "whose clips these are"
     assert (path / "films" / "wave.mp4").read_bytes() == b"a film"
     assert not (path / "import-report.json").exists()

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -132,6 +133,36 @@ class House:
 
     def close(self) -> None:
         self.live.close()
+
+
+def unconnected() -> Home:
+    live = Live(Pictures(), Pose(), Pose().layout, Nothing())
+    return Home(Broker("mqtt://127.0.0.1:1"), "the hall", lambda: LABELS, live)
+
+
+class Line:
+    """What a broker that is not there does to a home, by a clock of its own."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.home = unconnected()
+        self.now = 0.0
+        monkeypatch.setattr(mqtt, "time", SimpleNamespace(monotonic=lambda: self.now))
+        monkeypatch.setattr(self.home._client, "is_connected", lambda: True)
+
+    def comes(self) -> None:
+        self.home._connected(self.home._client, None, None, SimpleNamespace(is_failure=False))
+
+    def goes(self, after: float) -> None:
+        self.now += after
+        self.home._disconnected(self.home._client, None, None, "why")
+
+    def lasts(self, seconds: float) -> None:
+        self.now += seconds
+        self.home._look_at_quarrel()
+
+    @property
+    def notes(self) -> list[str]:
+        return [entry[2]["note"] for entry in self.home._live.log.since(0)]
 
 
 @pytest.fixture
@@ -265,6 +296,35 @@ def test_what_happens_just_before_the_end_is_heard(
     assert house.home.left == 0
     assert house.home._early == set()
     listener.close()
+
+
+def test_what_ends_at_the_end_is_heard(broker: Mosquitto, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An action that went on ends after the camera has."""
+    listener = Listener(broker)
+    house = House(Broker(broker.url))
+    monkeypatch.setattr(house.live.followed, "wait", lambda _: house.happens(7, "clap", "ended"))
+    wait_until(house.home._client.is_connected)
+    house.close()
+    assert listener.hear("skedge/the_hall/event", id=7)["event_type"] == "clap ended"
+    listener.close()
+
+
+def test_an_event_may_be_confirmed_before_it_is_known_as_sent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It was counted as not taken for ever."""
+    home = unconnected()
+    publish = home._client.publish
+
+    def quick(*what: Any, **how: Any) -> Any:
+        sent = publish(*what, **how)
+        home._confirmed(home._client, None, sent.mid)
+        return sent
+
+    monkeypatch.setattr(home._client, "publish", quick)
+    home.tell(happening(1, "clap", "begun"))
+    assert home.left == 0
+    assert home._early == set()
 
 
 @pytest.mark.parametrize("found", [False, True])
@@ -569,6 +629,38 @@ def test_two_devices_of_one_name_are_told_what_is_wrong_once(
     wait_until(lambda: notes(houses[1])[-1] == "mqtt: the broker is back")
     assert houses[1].home._brief == 0
     houses[1].close()
+
+
+def test_a_poor_network_is_no_second_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Short connections count only in a row, and those that the broker refused not at all."""
+    line = Line(monkeypatch)
+    seconds = (1.0, 1.0, 60.0, 1.0, 1.0)
+    for one in seconds:
+        line.comes()
+        line.goes(one)
+    for _ in range(5):
+        line.goes(0.1)
+    lost, back = "mqtt: the broker connection lost (why), trying again", "mqtt: the broker is back"
+    assert line.notes == [lost, *[back, lost] * (len(seconds) - 1)]
+
+
+def test_after_a_quarrel_a_broker_is_back_when_a_connection_lasts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    line = Line(monkeypatch)
+    for _ in range(mqtt.QUARREL):
+        line.comes()
+        line.goes(1.0)
+    before = line.notes
+    assert "is another device called 'the hall' there?" in before[-1]
+    line.home._say_lost("cannot be reached")
+    line.comes()
+    line.lasts(mqtt.BRIEF - 1)
+    assert line.notes == [*before, "mqtt: the broker cannot be reached, trying again"]
+    line.lasts(1)
+    assert line.notes[len(before) + 1 :] == ["mqtt: the broker is back"]
+    line.goes(1.0)
+    assert "connection lost" in line.notes[-1]
 
 
 @pytest.mark.parametrize(("url", "port"), [("mqtt://house", 1883), ("mqtts://house", 8883)])

@@ -883,6 +883,8 @@ def test_the_page_of_the_command_reaches_all_of_it(
             (feeds,) = pages
             assert feeds.metrics is not None
             assert feeds.change is not None
+            assert feeds.followed is not None
+            assert not feeds.followed.is_set()
             frames = super().__iter__()
             yield next(frames)
             assert b"skedge_people" in feeds.metrics()
@@ -903,6 +905,8 @@ def test_the_page_of_the_command_reaches_all_of_it(
     every = ["--every_frame", "--port", "0", "--no_browser"]
     main(["live", "--model", str(room / "m.onnx"), *every, *film])
     assert (room / "film.avi").exists()
+    assert pages[0].followed is not None
+    assert pages[0].followed.is_set(), "else the page's viewers miss the last events"
 
 
 def test_the_command_says_what_it_assumed_and_that_it_is_ready(
