@@ -80,8 +80,8 @@ def run(recipe: Recipe, store: Store, runs: Path, *, again: bool = False) -> dic
     Where all students learn from labels alone, there is no teacher to train. A store whose only
     split is not the recipe's is taken with that one.
     What is in `runs` under the recipe's name from an earlier run with the same settings and data is
-    not trained again unless `again`. Raises `InputError` where a finished run on another store is
-    there.
+    not trained again unless `again`. Raises `InputError` where a finished run on a store of another
+    name is there.
     """
     from skedge.teacher.runs.folder import only_training
 

@@ -153,8 +153,8 @@ def write_report(report: dict[str, Any], folder: Path, console: Console) -> None
 
 
 def _millions(number: float) -> str:
-    """Whole millions, of fewer than ten a digit more: one frame of a live model takes less than
-    one."""
+    """A number in millions, below ten with one decimal: one frame of a live model takes less than
+    one million."""
     return f"{number / 1e6:.{0 if number >= 1e7 else 1}f}"
 
 

@@ -48,8 +48,8 @@ class Style(nn.Module):
         return joints[..., middle, :] + self.chains @ bones
 
     def _swung(self, joints: Tensor, bones: Tensor) -> Tensor:
-        """Limbs that swing about their mean direction by a factor, seen from the body; from the
-        world where its hips are in one place, as those that nobody saw are."""
+        """Limbs that swing about their mean direction by a factor, as seen from the body; as seen
+        from the world where both hips are in one place, as those are that nobody saw."""
         hips = hip_joints(self.layout)
         across = (joints[..., hips[0], :] - joints[..., hips[-1], :])[..., ::2]
         known = across.norm(dim=-1, keepdim=True) > 1e-4

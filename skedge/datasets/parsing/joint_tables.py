@@ -57,7 +57,7 @@ def read_joints(path: Path, layout: Layout) -> np.ndarray:
     above += titles
     body = rest if titles else content
     if not body.strip():
-        damaged(path, f"expected a row a frame, got {'titles alone' if titles else 'none'}")
+        damaged(path, f"expected one row per frame, got {'only titles' if titles else 'none'}")
     columns = places(cells, layout, path) if titles else None
     if columns is not None:
         body = _columns(body, cells, columns, path=path, above=above)
@@ -214,7 +214,7 @@ def _check_one_person(titles: list[bytes], rows: list[tuple[int, list[bytes]]], 
                 ((value, times),) = values.most_common(1)
                 damaged(
                     path,
-                    f"expected a row a frame, got {times} of {name} {value.decode('latin1')[:40]}:"
+                    f"expected one row per frame, got {times} of {name} {value.decode('latin1')[:40]}:"
                     f" a file for each person, or each row's own {name}",
                 )
 

@@ -42,9 +42,8 @@ class StoreWriter:
     and its notes in `restored`. Only one such writer may be at work for a path
     (`skedge.datasets.store.lock`).
 
-    Raises `InputError` where `path` exists already, unless `overwrite` is given and a store stands
-    there: that one is replaced at the very end, behind a link too, and what else lies in its folder
-    stays.
+    Raises `InputError` where `path` exists already, unless `overwrite` is given and a store is
+    there: it is replaced at the very end, behind a link too, and other files in its folder stay.
     """
 
     def __init__(

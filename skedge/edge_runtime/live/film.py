@@ -24,8 +24,8 @@ class Film:
     the first (see `fitted`). Until it is closed it is called .partial; of one that an earlier run
     left, what can be read is kept under a name of its own. Only its owner may read it; `code` is
     the codec, by default the usual one of the suffix. Other programs are kept from recording to it
-    meanwhile, but for one of the films of a `folder`, which has a lock and is what a full disk is
-    said of.
+    meanwhile. `folder` is that of a film which is one of many: it has a lock of its own, and is
+    what a note about a full disk names.
 
     It ends early, says so through `note` and has a `problem`, when less than 100 MB are left on the
     disk, or the disk is gone. Raises `InputError` for a suffix other than .mp4, .avi and .mkv, a

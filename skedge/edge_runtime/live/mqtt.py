@@ -29,8 +29,8 @@ HELD = 1000
 FIRST_WAIT, LONGEST_WAIT = 1, 30
 STATE_SECONDS = 1.0
 LAST_WORDS = 2.0
-# So many connections in a row that last less than as many seconds: two devices of one name take
-# them from each other.
+# How many connections in a row end within how many seconds where two devices of one name take them
+# from each other.
 QUARREL, BRIEF = 3, 5.0
 
 
@@ -154,8 +154,8 @@ class Home:
         self._broken = True
         self._brief = 0
         self.ended = threading.Event()
-        # Messages that the broker has not confirmed: whether they are events, by their numbers. It
-        # may be quicker than `publish`, and has confirmed those `early`.
+        # By the number of each message that the broker has not confirmed, whether it is an event.
+        # The broker may be quicker than `publish` comes back: such numbers are in `_early`.
         self._waiting: dict[int, bool] = {}
         self._early: set[int] = set()
         self._lock = threading.Lock()

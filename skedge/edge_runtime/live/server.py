@@ -37,7 +37,7 @@ HEAD_SECONDS, HEAD_BYTES, BODY_BYTES = 5.0, 16 * 1024, 1024
 # Seconds that a viewer may take for an answer, or for one picture.
 PATIENCE = 10.0
 KEEPALIVE = 5.0
-# Seconds at the end in which who reads the events may take the last ones.
+# Seconds at the end for those who read the events to take the last ones.
 LAST_WORDS = 2.0
 # What the kernel holds back for a slow viewer is what its picture lags behind: two or three
 # pictures, not fifty.
@@ -220,7 +220,7 @@ class _Server(HTTPServer):
             self.feeds.log.add("note", {"note": f"page: {type(error).__name__}: {error}"})
 
     def listens(self, by: int) -> None:
-        """Count who reads the events in (1) and out (-1)."""
+        """Count a reader of the events in (1) or out (-1)."""
         with self.left:
             self.listeners += by
             self.left.notify_all()
@@ -279,7 +279,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._refuse(HTTPStatus.NOT_FOUND, "there is nothing of that name here")
             return
         answers: dict[str, Callable[[], None]] = {"/state": self._state, "/metrics": self._metrics}
-        if self.command != "HEAD":  # of what has no end there is no head alone
+        if self.command != "HEAD":  # what has no end has no head alone
             answers |= {"/stream": self._stream, "/events": self._events}
         try:
             if not self._named():
@@ -299,7 +299,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True  # the viewer has gone, or took nothing for ten seconds
 
     def do_HEAD(self) -> None:
-        """As GET without the content: many monitors ask so whether all is well."""
+        """The answer of GET without its content, which is all that many monitors ask for."""
         self.do_GET()
 
     def do_POST(self) -> None:
