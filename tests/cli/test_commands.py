@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import redirect_stdout, suppress
 from io import StringIO
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,10 +18,12 @@ import onnx
 import pytest
 
 from skedge.cli.main import COMMANDS, main
+from skedge.cli.options import training_into
 from skedge.datasets.progress import progress, track
 from skedge.datasets.store import StoreWriter
 from skedge.edge_runtime.backends.seal import seal
 from skedge.skeleton import InputError, load_layout
+from skedge.teacher.runs.asked import CHECKPOINT, METRICS
 from tests.cli.conftest import Refused
 from tests.cli.typed import TINY, skedge
 
@@ -424,3 +427,27 @@ def test_a_benchmark_that_is_refused_leaves_no_folder(
         main([*arguments, "--out", str(out)])
     assert ended.value.code == 2
     assert not Path("new").exists()
+
+
+@pytest.mark.parametrize(
+    ("left", "again", "resume", "said"),
+    [
+        (CHECKPOINT, False, False, True),
+        (CHECKPOINT, True, False, True),
+        (CHECKPOINT, False, True, False),
+        (METRICS, True, False, False),
+        (None, False, False, False),
+    ],
+)
+def test_only_an_interrupted_training_begins_anew(
+    left: str | None, again: bool, resume: bool, said: bool, tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    out = tmp_path / "run"
+    out.mkdir()
+    if left is not None:
+        (out / left).write_text("{}")
+    with training_into(SimpleNamespace(out=out, again=again, resume=resume)):
+        pass
+    note = f"note: {out}: the interrupted training begins anew\n"
+    assert capsys.readouterr().err == (note if said else "")

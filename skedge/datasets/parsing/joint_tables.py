@@ -214,8 +214,9 @@ def _check_one_person(titles: list[bytes], rows: list[tuple[int, list[bytes]]], 
                 ((value, times),) = values.most_common(1)
                 damaged(
                     path,
-                    f"expected one row per frame, got {times} of {name} {value.decode('latin1')[:40]}:"
-                    f" a file for each person, or each row's own {name}",
+                    f"expected one row per frame, got {times} of {name}"
+                    f" {value.decode('latin1')[:40]}: a file for each person, or each row's own"
+                    f" {name}",
                 )
 
 
