@@ -145,6 +145,15 @@ def test_one_sure_answer_among_others_is_not_the_confidence_of_what_lasts() -> N
     assert 0.62 <= event.confidence < 0.66
 
 
+def test_the_confidence_of_what_lasts_is_of_all_its_answers_since() -> None:
+    """Of a wave that began by lasting, answers below the threshold count from then on, too; the
+    page showed how sure its first answer was for as long as it went on."""
+    _, detector = live([("wave", 0.62)] * 19 + [("wave", 0.8)] * 19, lasting())
+    [goes_on] = detector.open
+    [ended] = detector.finish()
+    assert goes_on.confidence == ended.confidence == pytest.approx((0.62 + 19 * 0.8) / 20)
+
+
 def test_every_class_has_its_own_threshold_and_patience() -> None:
     own = replace(rules(), thresholds=np.array([0.8, 0.3, 0, 0]), patience=np.array([2, 5, 1, 1]))
     assert begun([("wave", 0.79)] * 9, own) == []
@@ -163,6 +172,15 @@ def test_patience_wants_consecutive_answers() -> None:
     detector.interrupt()
     assert detector.update(answer("wave", 0.9), 9.0) == ()
     assert len(detector.update(answer("wave", 0.9), 9.1)) == 1
+
+
+def test_who_comes_back_after_an_end_needs_a_row_of_answers_anew() -> None:
+    """The first answer after somebody was away began the action again, at once."""
+    _, detector = live([("wave", 0.9)] * 30, rules())
+    assert len(detector.finish(3.5)) == 1
+    found = [detector.update(answer("wave", 0.9), 3.6 + i * HOP) for i in range(3)]
+    assert [len(events) for events in found] == [0, 0, 1]
+    assert found[2][0].start == pytest.approx(3.6), "nobody said since when one is in view"
 
 
 def test_a_flicker_is_the_same_action() -> None:
@@ -350,6 +368,9 @@ def test_rules_come_from_the_models_file() -> None:
     assert EventRules.of(later).lag_end == pytest.approx(0.7)
     # Half of that is enough for the answer that begins the row of an event.
     assert EventRules.of(METADATA).lag_start == pytest.approx(0.5)
+    assert EventRules.of(STREAMING).lag_start == pytest.approx(0.2)
+    # A window of a fixed rate answers from its warm-up on, too, and speaks of no moment before.
+    assert EventRules.of(replace(STREAMING, streaming=None)).lag_end == pytest.approx(0.4)
 
 
 def test_flags_replace_what_the_file_says() -> None:
