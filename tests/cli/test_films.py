@@ -455,6 +455,26 @@ def test_a_table_names_the_parts_of_its_split_as_lists_of_clips_do(room: Path) -
     assert store.codes("official").tolist() == [1, 3, 2]
 
 
+def test_a_row_that_no_file_can_be_called_like_is_left_out_alone(room: Path) -> None:
+    """A quote that was never closed made the rest of the table one name, and the import ended with
+    that name and "File name too long"."""
+    _film(room / "film.avi", 20)
+    rows = ["film,start,end,label", "film.avi,,,stand", *[f'"{"x" * 300}.avi,,,stand'] * 2]
+    store = _import("\n".join(rows), pose="bright.py:Bright")
+    assert store.index["name"].tolist() == ["film"]
+    report = (store.path / "import-report.json").read_text()
+    assert f"expected the film '{'x' * 80}', found none" in report
+
+
+def test_a_film_that_cannot_be_read_any_more_is_left_out_alone(room: Path) -> None:
+    """A film that was gone, or nobody's to read, ended the import of all others."""
+    found = open_films(Path("films"), pose="bright.py:Bright")
+    (room / "films" / "stand" / "1.avi").unlink()
+    gone = next(shot for shot in found.sources if shot.name == "stand/1")
+    with pytest.raises(InputError, match=r"expected a film that can be read, got: No such file"):
+        found.read(gone)
+
+
 def test_hidden_folders_are_no_classes(room: Path) -> None:
     _film(room / "films" / ".thumbs" / "0.avi", 20)
     _film(room / "films" / "stand" / ".cache" / "0.avi", 20)

@@ -28,7 +28,7 @@ from skedge.edge_runtime.interfaces import PoseEstimator
 from skedge.edge_runtime.live.outlets import load_hook
 from skedge.edge_runtime.pose.own import OwnPose
 from skedge.edge_runtime.sources.recordings import FILMS, read_film
-from skedge.skeleton.errors import InputError
+from skedge.skeleton.errors import InputError, reason
 from skedge.skeleton.layout import Layout, load_layout
 from skedge.skeleton.text import counted
 
@@ -189,12 +189,15 @@ def _digest(content: bytes) -> str:
 
 def _sample(path: Path) -> bytes:
     """The size of a film with its beginning and its end, which no other film has."""
-    with path.open("rb") as file:
-        size = file.seek(0, os.SEEK_END)
-        file.seek(max(0, size - SAMPLE))
-        end = file.read(SAMPLE)
-        file.seek(0)
-        return b"%d %s %s" % (size, file.read(SAMPLE), end)
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - SAMPLE))
+            end = file.read(SAMPLE)
+            file.seek(0)
+            return b"%d %s %s" % (size, file.read(SAMPLE), end)
+    except OSError as error:
+        damaged(path, f"expected a film that can be read, got: {reason(error)}")
 
 
 def look_at(shot: Shot, pose: str | None = None) -> tuple[PoseWriter, tuple[int, int]]:
@@ -292,7 +295,8 @@ def _shot(folder: Path, row: dict[str, str], people: list[str]) -> Shot:
         raise ValueError(f"expected a film and a label, got {row['film'][:60]!r}")
     film = Path(listed(folder, row["film"]))
     path = folder / film
-    if not path.is_file():
+    # Path.is_file raises where a name is too long for a file, such as a table's rest in one quote.
+    if not os.path.isfile(path):
         raise ValueError(f"expected the film {row['film'][:80]!r}, found none")
     stretch = None
     if row["start"] or row["end"]:
