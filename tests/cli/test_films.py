@@ -1,6 +1,7 @@
 """Films in a folder for each class become a model by one command."""
 
 import json
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from skedge import path
 from skedge.cli import main
+from skedge.datasets.importer import Clip, Dataset
 from skedge.datasets.poses import PoseWriter, read_poses
 from skedge.datasets.readers import add_format, import_dataset
 from skedge.datasets.store import Store
@@ -453,6 +455,94 @@ def test_a_table_names_the_parts_of_its_split_as_lists_of_clips_do(room: Path) -
     rows += ["film.avi\t1\t2\tstand\ttesting", "film.avi\t2\t3\tstand\tvalid"]
     store = _import("\n".join(rows), pose="bright.py:Bright")
     assert store.codes("official").tolist() == [1, 3, 2]
+
+
+def _opened(*rows: str) -> Dataset:
+    Path("list.csv").write_text("\n".join(["film,start,end,label,subject,split", *rows]) + "\n")
+    return open_films(Path("list.csv"), pose="bright.py:Bright")
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ("film.avi,2,1,stand,,", "expected a start before the end, got 2.0 and 1.0"),
+        ("film.avi,1,1,stand,,", "expected a start before the end, got 1.0 and 1.0"),
+        ("film.avi,-1,1,stand,,", "expected a start before the end, got -1.0 and 1.0"),
+        ("film.avi,nan,1,stand,,", "expected a start before the end, got nan and 1.0"),
+        ("film.avi,0:01,2,stand,,", "expected start and end in seconds, got '0:01' and '2'"),
+        ("film.avi,,,,,", "expected a film and a label, got 'film.avi'"),
+        (",0,1,stand,,", "expected a film and a label, got ''"),
+        ("none.avi,,,stand,,", "expected the film 'none.avi', found none"),
+        ("films,,,stand,,", "expected the film 'films', found none"),
+        ("film.avi,,,stand,,some", "expected a split of train, val, test, got 'some'"),
+    ],
+)
+def test_a_row_that_cannot_be_is_left_out_with_its_line(room: Path, row: str, said: str) -> None:
+    _film(room / "film.avi", 20)
+    found = _opened("film.avi,0,0.5,stand,,", row)
+    assert [(str(one), one.line) for one in found.damaged] == [(f"list.csv: line 3: {said}", 3)]
+    assert [shot.stretch for shot in found.sources] == [(0.0, 0.5)]
+
+
+def test_people_of_a_table_train_or_test_and_nobody_knows_who_does_neither(room: Path) -> None:
+    """Every other person tests, as in the lists of clips."""
+    _film(room / "film.avi", 20)
+    people = ["Bo", "", "Al", "Cy", "Bo", "?"]
+    found = _opened(*(f"film.avi,{i},{i + 1},stand,{one}," for i, one in enumerate(people)))
+    index = np.array([(one.subject,) for one in found.sources], [("subject", int)])
+    assert index["subject"].tolist() == [1, -1, 0, 2, 1, -1]
+    assert [*found.protocols] == ["xsub"]
+    assert found.protocols["xsub"](index).tolist() == [3, 0, 1, 1, 3, 0]
+    one = _opened("film.avi,0,1,stand,Al,", "film.avi,1,2,stand,,")
+    assert [*one.protocols] == ["films"], "one person cannot be on both sides"
+
+
+@pytest.mark.parametrize("shard", ["0/2", "3/2", "1:2", "1/2/3", "1"])
+def test_a_part_that_is_none_is_refused(room: Path, shard: str) -> None:
+    with pytest.raises(InputError, match=f"expected a shard like 3/16, got '{shard}'"):
+        open_films(Path("films"), pose="bright.py:Bright", shard=shard)
+
+
+def test_a_layout_without_an_estimator_of_ones_own_is_refused(room: Path) -> None:
+    with pytest.raises(InputError, match=r"--layout: expected --pose beside it"):
+        open_films(Path("films"), layout="ntu25")
+
+
+def test_a_film_of_nobody_is_left_out_and_none_is_kept(room: Path) -> None:
+    source = Path("bright.py").read_text().replace("(Person(0, body),)", "()")
+    Path("empty.py").write_text(source)
+    shot = Shot(room / "films" / "stand" / "0.avi", name="0", label="stand")
+    with pytest.raises(InputError, match="expected somebody in view in 64 x 48 pixels, got nobody"):
+        read_shot(
+            shot, ["stand"], poses=room / "kept", pose="empty.py:Bright", rate=30, everyone=False
+        )
+    assert not (room / "kept").exists()
+
+
+def test_a_kept_stretch_says_what_it_is_of(room: Path) -> None:
+    """The size of the pictures, and where a film ended before its stretch did: in the film's
+    seconds, whether it was looked at or read again."""
+    _film(room / "film.avi", 20, frames=60)
+    shot = Shot(room / "film.avi", name="film", label="stand", stretch=(0.5, 45.0))
+
+    def read() -> Clip:
+        (clip,) = read_shot(
+            shot, ["rest", "stand"], poses=room, pose="bright.py:Bright", rate=10, everyone=False
+        )
+        return clip
+
+    for _ in range(2):
+        clip = read()
+        assert clip.note == "to end at 45 s, but the film does at 2.0 s"
+        assert (clip.label, clip.joints.shape[1]) == (1, 15)
+    with np.load(room / "film.npz") as kept:
+        assert (kept["width"], kept["height"]) == (64, 48)
+    assert len(Path("seen").read_text()) == 45
+    # Its middle may be another one: only its beginning, its end and its size are compared.
+    later = (room / "film.npz").stat().st_mtime + 1
+    os.utime(room / "film.avi", (later, later))
+    read()
+    assert len(Path("seen").read_text()) == 90, "a film that was changed since is looked at again"
 
 
 def test_a_row_that_no_file_can_be_called_like_is_left_out_alone(room: Path) -> None:
