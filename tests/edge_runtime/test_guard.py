@@ -1,6 +1,8 @@
 """Input that makes no sense: a sentence and no answer; and no ordinary body is refused."""
 
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -68,6 +70,17 @@ SENSELESS: dict[str, tuple[Callable[[np.ndarray], np.ndarray], str]] = {
     "turned over": (lambda clip: clip * np.array([-1, -1, 1], np.float32), "y points down"),
     "mirrored": (lambda clip: clip * np.array([-1, 1, 1], np.float32), "left and right"),
 }
+
+
+def test_bodies_are_looked_at_unless_somebody_says_otherwise(model: Path) -> None:
+    """In a process of its own: these tests have turned it off for all models."""
+    code = (
+        "import sys, numpy; from skedge import Recognizer;"
+        " recognizer = Recognizer.load(sys.argv[1]);"
+        " print(recognizer.update(numpy.ones((25, 3)), 0.0).problem)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, model], capture_output=True, text=True)
+    assert done.stdout.startswith("a body is 0 m in size: are these metres?"), done.stderr
 
 
 @pytest.mark.parametrize("what", SENSELESS)
