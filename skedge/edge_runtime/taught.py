@@ -78,7 +78,9 @@ class Taught:
         taught = shares[..., 1:]
         new = taught[..., [self.labels.index(label) for label in self.new]]
         own = probabilities / probabilities.sum(axis=-1, keepdims=True, dtype=np.float64)
-        both = np.concatenate([own * (1 - new.sum(axis=-1, keepdims=True)), new], axis=-1)
+        # Shares that are added up may be more than 1, by what is lost in rounding.
+        left = np.maximum(1 - new.sum(axis=-1, keepdims=True), 0)
+        both = np.concatenate([own * left, new], axis=-1)
         surest = taught.argmax(axis=-1)
         for label in self.again:
             column, number = metadata.labels.index(label), self.labels.index(label)
