@@ -571,3 +571,4 @@ def test_hidden_folders_are_no_classes(room: Path) -> None:
     found = open_films(room / "films", pose="bright.py:Bright")
     assert found.labels == ["raise", "stand"]
     assert len(found.sources) == 7
+    assert {shot.subject for shot in found.sources} == {-1}, "folders do not say who it is"

@@ -349,6 +349,30 @@ def test_what_one_second_hides_ten_show(
     assert named in guard.problem
 
 
+def test_another_recording_is_not_called_slow_for_the_one_before() -> None:
+    recognizer = Recognizer(Echo())
+    recognizer.checks_bodies = True
+    clip = standing(40)
+    slow = [recognizer.update(frame, i * 1.0) for i, frame in enumerate(clip)]
+    assert "1.0 frames come per second, too few" in slow[-1].problem
+    recognizer.reset()
+    results = [recognizer.update(frame, i / RATE) for i, frame in enumerate(clip)]
+    assert {result.problem for result in results} == {""}
+
+
+def test_the_end_of_who_left_comes_with_a_frame_that_makes_no_sense() -> None:
+    """An event ends in one result only, and this one is as good as any."""
+    recognizer = Recognizer(Echo(), hop=0)
+    recognizer.checks_bodies = True
+    for i, frame in enumerate(standing(45) + np.float32([0.7, 0, -3])):  # a wave to `Echo`
+        recognizer.update(frame, i / RATE, person="ann")
+    assert [event.label for event in recognizer.open_events] == ["wave"]
+    later = [recognizer.update(np.ones((25, 3)), 3 + i / RATE, person="bo") for i in range(20)]
+    assert all(result.problem for result in later)
+    ended = [(event.person, event.label) for result in later for event in result.events]
+    assert ended == [("ann", "wave")]
+
+
 def test_the_live_view_says_it_once(tmp_path: Path) -> None:
     from skedge.edge_runtime.interfaces import Frame, Person
     from skedge.edge_runtime.live.actions import Actions, Observation

@@ -308,6 +308,15 @@ def test_who_was_away_for_longer_than_a_second_starts_anew(nobody: int) -> None:
     np.testing.assert_allclose(results[-1].embedding, recognizer.embed(later), atol=1e-5)
 
 
+def test_who_is_missed_for_less_than_a_second_needs_no_warm_up_whatever_the_debounce() -> None:
+    recognizer = every_frame(debounce=0.0)
+    clip = walk(60, 30)[:, 0]
+    feed(recognizer, clip[:40], np.arange(40) / 30)
+    back = recognizer.update(clip[59], 59 / 30)
+    assert back.ready
+    assert back.fresh
+
+
 def scripted(rows: list[tuple[float, float, float]]) -> np.ndarray:
     """Frames that make `Echo` answer with these probabilities, if every frame is an inference's
     newest."""

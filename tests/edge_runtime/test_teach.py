@@ -441,6 +441,12 @@ class TestTeaching:
         updated = Recognizer.load(room / "m.onnx", threshold={"jump": 0.9, "wave": 0.8})
         assert updated.given == {"wave": 0.8}
         assert "no longer fits the model" in updated.notes[0]
+        # Of a class of the model's own that was taught again it holds as before.
+        self.store(room / "waves", ["wave", "other"])
+        teach(room / "m.onnx", room / "waves", again=["wave"])
+        write_model(room / "m.onnx", metadata(frames=4, seconds=1.0, weights_sha256="2" * 64))
+        updated = Recognizer.load(room / "m.onnx", threshold={"wave": 0.8})
+        assert updated.given == {"wave": 0.8}
         with pytest.raises(InputError, match=r"expected actions of the model .*, got fly"):
             Recognizer.load(room / "m.onnx", threshold={"fly": 0.9})
 
