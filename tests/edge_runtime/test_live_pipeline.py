@@ -5,6 +5,7 @@ import json
 import threading
 import time
 from collections.abc import Hashable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from skedge.edge_runtime.live.actions import (
 )
 from skedge.edge_runtime.live.crew import Crew
 from skedge.edge_runtime.live.mailbox import Mailbox, Newest
+from skedge.edge_runtime.live.pipeline import Log
 from skedge.edge_runtime.live.timing import Timing
 from skedge.edge_runtime.recognizer import Recognizer, Result
 from skedge.skeleton import InputError, load_layout
@@ -123,6 +125,25 @@ def test_the_newest_frame_wins_and_the_last_one_is_seen() -> None:
     assert numbers == sorted(numbers)
     assert len(numbers) <= 4
     assert sum(live.state()["dropped"].values()) == 100 - len(numbers)
+    assert live.state()["dropped"]["pose"] >= 96, "it is the pose that was too slow"
+
+
+@pytest.mark.parametrize("rotation", [0, 90])
+def test_from_camera_to_answer_is_all_that_a_picture_waited_for(rotation: int) -> None:
+    """The second one for the pose of the first, also where pictures are turned."""
+    source = Pictures(3, rate=None)
+
+    class Slow(Pose):
+        def estimate(self, frame: Frame) -> tuple[Person, ...]:
+            if not self.calls:
+                wait_until(lambda: source.given == 3)  # the second one was taken
+                time.sleep(0.2)
+            return super().estimate(frame)
+
+    live = Live(source, Slow(), NTU, Watcher(), every_frame=True)
+    live.view = replace(live.view, rotation=rotation)
+    run(live)
+    assert live.state()["latencies"]["camera to answer"]["p50"] >= 200
 
 
 def test_every_frame_of_a_film_where_that_is_asked_for() -> None:
@@ -288,6 +309,21 @@ def test_what_an_input_error_says_comes_through_as_it_is() -> None:
     assert live.crew.stopping.wait(30)
     with pytest.raises(InputError, match=r"^camera 0: expected a camera, got none$"):
         live.close()
+
+
+def test_a_reader_of_the_log_gets_every_entry_once() -> None:
+    log = Log()
+    listened: list[str] = []
+    log.tell("note", lambda document: listened.append(document["note"]))
+    for number in range(1, 5):
+        log.add("note", {"note": f"note {number}"})
+    seen = log.since(2)
+    assert [(number, document["note"]) for number, _, document in seen] == [
+        (3, "note 3"),
+        (4, "note 4"),
+    ]
+    assert log.since(seen[-1][0]) == []
+    assert len(listened) == 4
 
 
 def test_pictures_without_a_pose_estimator_are_refused() -> None:
