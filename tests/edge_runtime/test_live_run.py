@@ -28,11 +28,12 @@ from skedge.edge_runtime.interfaces import Frame, Person
 from skedge.edge_runtime.live.control import MOST_PEOPLE
 from skedge.edge_runtime.live.pipeline import Live
 from skedge.edge_runtime.live.pose_file import PoseFile
+from skedge.edge_runtime.live.run import open_camera
 from skedge.edge_runtime.live.server import Feeds, Page
 from skedge.edge_runtime.live.signals import as_ctrl_c
 from skedge.skeleton import InputError
 from tests.edge_runtime.held import SOCKETS
-from tests.edge_runtime.live_fakes import Pictures, Pose, Skeletons, body, quick_model
+from tests.edge_runtime.live_fakes import NTU, Pictures, Pose, Skeletons, body, quick_model
 from tests.edge_runtime.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
@@ -748,6 +749,35 @@ def test_pictures_go_through_the_pose_estimator(
     assert pose.calls == 20
     assert asked == [1, 3]
     assert fake_sources.source.closed.is_set()
+
+
+@pytest.mark.parametrize(
+    ("asked", "made"),
+    [
+        ({}, (1, 2, "suits 2")),
+        ({"people": 3, "estimator": "full"}, (3, 2, "full")),
+        ({"threads": 4}, (1, 4, "suits 4")),
+        ({"threads": 0}, (1, 0, "suits 1")),
+    ],
+)
+def test_blazepose_gets_the_cores_and_the_network_that_suit_or_were_asked_for(
+    fake_sources: SimpleNamespace,
+    monkeypatch: pytest.MonkeyPatch,
+    asked: dict[str, Any],
+    made: tuple[int, int, str],
+) -> None:
+    room = "skedge.edge_runtime.pose"
+    found: list[tuple[int, int, str]] = []
+    monkeypatch.setattr(f"{room}.choice.free_threads", lambda: 2)
+    monkeypatch.setattr(f"{room}.choice.suitable_network", lambda threads: f"suits {threads}")
+    monkeypatch.setattr(
+        f"{room}.blazepose.BlazePose", lambda *one: found.append(one) or SimpleNamespace(layout=NTU)
+    )
+    fake_sources.source = Pictures()
+    camera = open_camera("0", **asked)
+    assert found == [made]
+    assert (camera.name, camera.layout, camera.notes) == ("0", NTU, ())
+    assert camera.pose is not None
 
 
 def test_a_model_of_more_people_than_are_looked_for_runs_all_the_same(
