@@ -766,6 +766,7 @@ def test_blazepose_gets_the_cores_and_the_network_that_suit_or_were_asked_for(
     asked: dict[str, Any],
     made: tuple[int, int, str],
 ) -> None:
+    pytest.importorskip("cv2", reason="needs OpenCV: pip install 'skedge[live]'")
     room = "skedge.edge_runtime.pose"
     found: list[tuple[int, int, str]] = []
     monkeypatch.setattr(f"{room}.choice.free_threads", lambda: 2)

@@ -323,6 +323,27 @@ class TestWhoMaySeeIt:
         assert several
         assert not any("0.0.0.0" in one or "127.0.0.1" in one for one in several)
 
+    def test_a_viewer_is_told_the_name_and_the_first_addresses_that_a_network_reaches(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Neither those of this computer alone nor those of its network cards."""
+        v4, v6, card = socket.AF_INET, socket.AF_INET6, -1
+        there = {
+            "lo": [(v4, "127.0.0.1"), (v6, "::1")],
+            "eth0": [(v4, "192.168.1.5"), (v6, "fe80::1%eth0"), (card, "aa:bb:cc:dd:ee:ff")],
+            "wlan0": [(v4, "10.0.0.7")],
+            "tun0": [(v4, "10.9.0.1")],
+        }
+        found = {
+            name: [SimpleNamespace(family=family, address=address) for family, address in all_]
+            for name, all_ in there.items()
+        }
+        monkeypatch.setattr("psutil.net_if_addrs", lambda: found)
+        monkeypatch.setattr("os.uname", lambda: SimpleNamespace(nodename="hall.lan"))
+        expected = ["hall.local", "192.168.1.5", "10.0.0.7"]
+        for host in ("0.0.0.0", "::"):
+            assert addresses(host, 80, None) == [f"http://{one}:80/" for one in expected]
+
     def test_the_browser_is_sent_to_an_address_of_ipv6_in_brackets(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
