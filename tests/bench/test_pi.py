@@ -472,7 +472,7 @@ def test_a_cache_that_cannot_be_written_is_said(
 def test_a_wheel_is_made_of_what_is_in_the_checkout_now(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of a build folder it would have modules that were deleted long ago."""
+    """A wheel made of a build folder would have modules that were deleted long ago."""
     checkout = tmp_path / "checkout"
     for name in ("skedge/bench/pi/root.py", "build/lib/deleted.py", "runs/large", ".git/config"):
         (checkout / name).parent.mkdir(parents=True, exist_ok=True)

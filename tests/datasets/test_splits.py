@@ -55,7 +55,7 @@ def test_folds_keep_groups_together_and_are_even() -> None:
 
 @pytest.mark.parametrize("seed", range(5))
 def test_folds_of_clips_divide_every_class(store: Path, seed: int) -> None:
-    """Of one person's few clips a fold had none of a class to train on, or to test."""
+    """Where one person did a few clips, a fold had none of a class to train on, or to test."""
     labels = np.repeat(np.arange(5), (2, 3, 4, 7, 11))
     fold = fold_of(np.arange(27), 3, seed, labels=labels)
     counts = np.array([np.bincount(fold[labels == label], minlength=3) for label in range(5)])

@@ -146,7 +146,7 @@ def test_one_sure_answer_among_others_is_not_the_confidence_of_what_lasts() -> N
 
 
 def test_the_confidence_of_what_lasts_is_of_all_its_answers_since() -> None:
-    """Of a wave that began by lasting, answers below the threshold count from then on, too; the
+    """Where a wave began by lasting, answers below the threshold count from then on, too; the
     page showed how sure its first answer was for as long as it went on."""
     _, detector = live([("wave", 0.62)] * 19 + [("wave", 0.8)] * 19, lasting())
     [goes_on] = detector.open

@@ -210,7 +210,7 @@ def test_scale_and_noise_have_their_size() -> None:
 
 @pytest.mark.parametrize("name", ["noise", "offset", "gaussian_noise"])
 def test_noise_is_of_every_joint_of_who_is_in_view(name: str) -> None:
-    """Of the centre at the origin too, and of nobody before somebody comes into view."""
+    """The centre at the origin gets noise too, and nobody does before somebody comes into view."""
     joints = 0.01 * scenes(8, frames=40)
     joints[..., NTU.center, :] = 0
     joints[:, 1, :15] = 0

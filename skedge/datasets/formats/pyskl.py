@@ -332,7 +332,7 @@ def _pixels_to_metres(pixels: np.ndarray, layout: Layout, image: Any, source: st
     across = np.array([size[1], size[0]], np.float32)
     if np.nanmax(np.abs(pixels)) <= _SHARE:  # shares of the picture, from its corner or its middle
         pixels = (pixels + 1) / 2 * across if np.nanmin(pixels) < 0 else pixels * across
-    # Of one body in one frame: a dot that moves is no person.
+    # One body's in one frame: a dot that moves is no person.
     extent = np.nanmax(np.fmax.reduce(pixels, axis=2) - np.fmin.reduce(pixels, axis=2))
     if not extent > _LEAST:
         damaged(

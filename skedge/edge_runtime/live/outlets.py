@@ -19,7 +19,7 @@ Document = dict[str, Any]
 
 
 class Taker(Protocol):
-    """Who takes events: an outlet, or a broker. `ended` is set when it takes no more."""
+    """What takes events: an outlet, or a broker. `ended` is set when it takes no more."""
 
     name: str
     ended: threading.Event
