@@ -2,7 +2,6 @@
 result is there are left out."""
 
 import re
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -18,6 +17,7 @@ from skedge.skeleton import InputError
 from skedge.skeleton.files import read_json, write_json
 from skedge.skeleton.layout import load_layout
 from skedge.skeleton.normalize import STREAMABLE
+from skedge.skeleton.text import say
 from skedge.steps import distill, evaluate, export, pretrain, teach_head
 from skedge.tables import SUMMARY, write_report
 from skedge.teacher.runs.asked import ASKED, finished, question
@@ -312,8 +312,7 @@ def store_of_films(
         write_json(listed, asked)
     report = read_json(path / REPORT) or {}
     notes = [f"{one['file']}: {one['reason']}" for one in report.get("damaged", ())]
-    for note in [*(f"left out {text}" for text in notes), *report.get("warnings", ())]:
-        print(f"note: {note}", file=sys.stderr)
+    say(*(f"left out {text}" for text in notes), *report.get("warnings", ()))
     return Store(path)
 
 

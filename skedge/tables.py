@@ -1,6 +1,5 @@
 """Tables for people: of one run of the whole path, and of all evaluations under some folders."""
 
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from rich.table import Table
 from skedge.skeleton import InputError
 from skedge.skeleton.files import read_json, write_json, write_text
 from skedge.skeleton.markdown import table
+from skedge.skeleton.text import say
 
 # The figures of the whole path, in its run's folder.
 SUMMARY = "report.json"
@@ -32,7 +32,7 @@ def evaluations(folders: Sequence[Path]) -> str:
             f"{', '.join(map(str, empty))}: expected evaluated runs with metrics.json, found none"
         )
     for folder in empty:  # as `runs/*` names some
-        print(f"note: {folder}: no evaluation in it", file=sys.stderr)
+        say(f"{folder}: no evaluation in it")
     rows = [row for folder in sorted(found) for row in _rows(str(folder), found[folder])]
     columns = ["folder", "protocol", "fusion, or hidden", "stream", "seeds", "epochs"]
     columns += ["top-1", "top-5", "clips", "measured on"]

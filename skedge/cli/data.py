@@ -1,6 +1,5 @@
 """Commands on stores: data import, synth, info, check, show, split, merge, remove."""
 
-import sys
 from collections.abc import Callable
 from itertools import product
 from pathlib import Path
@@ -11,7 +10,7 @@ from jsonargparse import ArgumentParser
 from skedge.cli.options import show_store
 from skedge.recipes.ranges import Count, Seed
 from skedge.skeleton.errors import InputError
-from skedge.skeleton.text import counted
+from skedge.skeleton.text import counted, say
 
 
 def import_command(parser: ArgumentParser) -> Callable[[Any], None]:
@@ -77,8 +76,7 @@ def import_command(parser: ArgumentParser) -> Callable[[Any], None]:
             args.format, args.source, args.out, how=how, mending=mending, **given
         )
         show_store(args.out)
-        for note in _notes(report, args.out / "import-report.json"):
-            print(f"note: {note}", file=sys.stderr)
+        say(*_notes(report, args.out / "import-report.json"))
 
     return main
 
@@ -180,8 +178,7 @@ def check_command(parser: ArgumentParser) -> Callable[[Any], None]:
         body = look(store.clip, len(store), store.layout, rate=store.rate)
         names, labels = store.index["name"], store.index["label"]
         odd = odd_clips(store.clip, names, store.layout, labels=labels)
-        for note in (*body.faults, *odd):
-            print(f"note: {note}", file=sys.stderr)
+        say(*map(str, body.faults), *odd)
         print(f"{counted(len(store), 'clip is as it was', 'clips are as they were')} written")
 
     return main
@@ -320,7 +317,7 @@ def merge_command(parser: ArgumentParser) -> Callable[[Any], None]:
         for split, store in product(merged.protocols, stores):
             if split not in store.protocols:
                 note = f"{store.path} has no split {split}: all of its clips train in it"
-                print(f"note: {note}", file=sys.stderr)
+                say(note)
         show_store(args.out)
 
     return main

@@ -22,7 +22,7 @@ from skedge.cli.options import (
 )
 from skedge.edge_runtime.models import find
 from skedge.skeleton.errors import InputError
-from skedge.skeleton.text import counted
+from skedge.skeleton.text import counted, say
 
 
 def export_command(parser: ArgumentParser) -> Callable[[Any], None]:
@@ -202,8 +202,7 @@ def evaluate_everyday_command(parser: ArgumentParser) -> Callable[[Any], None]:
             check_unused(args, ("protocol",), "expected --part beside it, got all clips")
         check_folder(args.out)
         recognizer = Recognizer.load(args.model, **event_settings(args))
-        for note in recognizer.notes:
-            print(f"note: {note}", file=sys.stderr)
+        say(*recognizer.notes)
         document = everyday.measure(
             recognizer,
             everyday.sets_of(args.data, args.chose),
@@ -377,8 +376,7 @@ def _predict(args: Any) -> None:
         )
         for one in report.predictions:
             print(f"{one.name}\t{one.truth}\t{one.label or '-'}\t{one.confidence:.3f}")
-        for note in report.notes:
-            print(f"note: {note}", file=sys.stderr)
+        say(*report.notes)
         mean = report.mean_accuracy
         scored = (
             ""
@@ -397,10 +395,9 @@ def _predict(args: Any) -> None:
     one = predict_file(
         args.model, args.data, rate, frame_by_frame=args.frame_by_frame, layout=args.layout
     )
-    for note in one.notes:
-        print(f"note: {note}", file=sys.stderr)
+    say(*one.notes)
     if args.rate is None:
-        print("note: 30 frames a second assumed, see --rate", file=sys.stderr)
+        say("30 frames a second assumed, see --rate")
     often = f"\t{one.repetitions} times" if (one.repetitions or 0) > 1 else ""
     late = f"no answer: the clip ended before the first one, which takes {one.first_answer:.2g} s"
     print(f"{one.label or late}\t{one.confidence:.3f}{often}")
@@ -431,8 +428,7 @@ def _evaluate_online(args: Any) -> None:
         synonyms=args.synonyms,
         track=partial(track, title="Watching"),
     )
-    for note in report.notes:
-        print(f"note: {note}", file=sys.stderr)
+    say(*report.notes)
     figures = report.figures | {
         "model": str(args.model),
         "data": str(args.data),

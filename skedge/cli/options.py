@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 from jsonargparse import ActionConfigFile, ArgumentParser, Namespace
 
 from skedge.skeleton.errors import InputError
-from skedge.skeleton.text import printable
+from skedge.skeleton.text import printable, say
 
 MODEL = "exported model, or default or default.tflite: the ones that come with skedge"
 # What `--part` takes: a split's clips are for training, for choosing settings, or for the figures.
@@ -63,7 +63,7 @@ def training_into(args: Any) -> Iterator[Path]:
                 " trains it again, or name another folder"
             )
         if not finished and not args.resume and any(left_over(args.out)):
-            print(f"note: {args.out}: the interrupted training begins anew", file=sys.stderr)
+            say(f"{args.out}: the interrupted training begins anew")
         try:
             yield args.out
         except ResumableError:
@@ -241,7 +241,7 @@ def tell_unread(command: str, args: Namespace) -> set[str]:
 
 def note_unread(reader: str, names: Iterable[str]) -> None:
     """Say which settings that flags gave have no effect on what reads the recipe."""
-    print(f"note: {reader} does not read {', '.join(names)}", file=sys.stderr)
+    say(f"{reader} does not read {', '.join(names)}")
 
 
 def show(figures: dict[str, Any]) -> None:

@@ -8,7 +8,6 @@ others' weights are drawn from the seed, and their accuracy is not stated.
 """
 
 import argparse
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -32,6 +31,7 @@ from skedge.recipes.settings import (
 )
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.files import write_json, write_text
+from skedge.skeleton.text import say
 from skedge.teacher.networks.classifier import Classifier
 from skedge.teacher.protocols.finetune import finetune
 from skedge.teacher.runs.folder import STREAMS, Card, write_run
@@ -143,7 +143,7 @@ def main() -> None:
     except InputError as error:
         parser.exit(2, f"skedge.export.peers: {error}\n")
     for line in refused:
-        print(f"note: left out {line}", file=sys.stderr)
+        say(f"left out {line}")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
-"""Words for people: those from files and devices, made harmless for a terminal and a page, and
-those that go with a number."""
+"""Words for people: those from files and devices, made harmless for a terminal and a page, those
+that go with a number, and notes."""
+
+import sys
 
 
 def printable(text: str) -> str:
@@ -12,3 +14,9 @@ def counted(count: int, one: str, several: str = "") -> str:
     """A number with the words that go with it, such as "1 clip" and "2 clips": those for `one`, or
     for any other number; by default the same words with an s."""
     return f"{count} {one if count == 1 else several or f'{one}s'}"
+
+
+def say(*notes: str) -> None:
+    """Say what should be known where a command goes on, each a line on stderr."""
+    for note in notes:
+        print(f"note: {note}", file=sys.stderr)

@@ -1,6 +1,5 @@
 """A store's clips as training batches."""
 
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache, lru_cache
 from typing import Self
@@ -19,7 +18,7 @@ from skedge.skeleton import InputError, prepare
 from skedge.skeleton.layout import Layout
 from skedge.skeleton.resample import at_rate, uniform_sample
 from skedge.skeleton.retarget import retarget
-from skedge.skeleton.text import counted
+from skedge.skeleton.text import counted, say
 
 MANY = 5000
 
@@ -245,8 +244,8 @@ def _tell_faults(store: Store, clips: tuple[int, ...]) -> None:
 
 @cache
 def tell(note: str) -> None:
-    """Say a note once."""
-    print(f"note: {note}", file=sys.stderr)
+    """Say a note once, as every step of a path may find the same."""
+    say(note)
 
 
 def _and_none(labelled: Clips, others: Clips) -> Tensor:

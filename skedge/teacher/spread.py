@@ -23,7 +23,7 @@ from skedge.skeleton.errors import reason
 from skedge.skeleton.figures import rounded
 from skedge.skeleton.layout import Layout
 from skedge.teacher import pictures
-from skedge.teacher.clips import Clips
+from skedge.teacher.clips import Clips, tell
 from skedge.teacher.methods.method import Method
 from skedge.teacher.networks.classifier import View
 from skedge.teacher.networks.statistics import with_statistics
@@ -168,7 +168,7 @@ class Spread(Callback):
             lines = {name: [figures(look)[name] for look in looks] for name in figures(looks[0])}
             pictures.spread(steps, lines, folder / "spread.png")
         except (MemoryError, ValueError, OSError) as error:
-            print(f"note: no picture of the features: {reason(error)}", file=sys.stderr)
+            tell(f"no picture of the features: {reason(error)}")
 
 
 def figures(look: Look) -> dict[str, float]:
