@@ -116,34 +116,19 @@ def predict_store(
     chosen, truths, left_out = _chosen(
         recognizer, store, protocol=protocol, part=part, classes=classes
     )
-    target = recognizer.metadata.layout
-    retargeted = not _same(store.layout, target)
-    rate = store.rate or RATE
     body = check_bodies((store.clip(i) for i in chosen[:: len(chosen) // 50 + 1]), store.layout)
     notes = [*recognizer.notes, *(str(fault) for fault in body.sure), *left_out]
-    if retargeted:
+    target = recognizer.metadata.layout
+    if not _same(store.layout, target):
         notes.append(f"joints retargeted from {store.layout.name} to {target.name}")
     if store.rate is None and (frame_by_frame or recognizer.metadata.hz):
         notes.append(f"the store does not know its frame rate: {RATE:g} Hz assumed")
     notes += trained_on(recognizer, store, chosen)
-    predictions = []
-    problems = []
-    for i in track(chosen):
-        name, truth = str(store.index["name"][i]), truths[store.index["label"][i]]
-        clip = retarget(store.clip(i), store.layout, target) if retargeted else store.clip(i)
-        try:
-            answer = _predict(
-                recognizer,
-                clip=clip.transpose(1, 0, 2, 3),
-                rate=rate,
-                frame_by_frame=frame_by_frame,
-                name=name,
-                truth=truth,
-            )
-        except InputError as error:
-            problems.append(str(error))
-            answer = Prediction(name, truth, label=None, confidence=0.0, probabilities=None)
-        predictions.append(answer)
+    predictions = [
+        _of_store(recognizer, store, i, truths=truths, frame_by_frame=frame_by_frame)
+        for i in track(chosen)
+    ]
+    problems = [one.notes[0] for one in predictions if one.notes]
     if len(problems) == len(predictions):
         raise InputError(problems[0])
     if problems:
@@ -160,6 +145,29 @@ def predict_store(
     last = float(np.mean([one.right for one in predictions]))
     mean = float(np.mean([one.mean_label == one.truth for one in predictions]))
     return Report(last, predictions, tuple(notes), mean_accuracy=mean if frame_by_frame else None)
+
+
+def _of_store(
+    recognizer: Recognizer, store: "Store", index: int, truths: list[str], frame_by_frame: bool
+) -> Prediction:
+    """The answer to a store's clip; none, and in `notes` why, where the clip makes no sense."""
+    name, truth = str(store.index["name"][index]), truths[store.index["label"][index]]
+    clip, target = store.clip(index), recognizer.metadata.layout
+    if not _same(store.layout, target):
+        clip = retarget(clip, store.layout, target)
+    try:
+        return _predict(
+            recognizer,
+            clip=clip.transpose(1, 0, 2, 3),
+            rate=store.rate or RATE,
+            frame_by_frame=frame_by_frame,
+            name=name,
+            truth=truth,
+        )
+    except InputError as error:
+        return Prediction(
+            name, truth, label=None, confidence=0.0, probabilities=None, notes=(str(error),)
+        )
 
 
 def _chosen(
