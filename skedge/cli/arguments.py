@@ -39,9 +39,10 @@ def as_registered(parser: ArgumentParser, arguments: list[str]) -> list[str]:
     the recipe first.
 
     Hyphens and underscores in a flag mean the same. `--model FILE` is the same as FILE where the
-    command takes MODEL by its place. A recipe comes before all other flags, so that they override
-    it wherever they are. Raises `InputError` for an unknown recipe or an empty path, and
-    argparse's error for a missing positional.
+    command takes MODEL by its place. A switch may be spelt as in a file, `--wait=false`. A recipe
+    comes before all other flags, so that they override it wherever they are. Raises `InputError`
+    for an unknown recipe, an empty path or a switch that is neither true nor false, and argparse's
+    error for a missing positional.
     """
     places = {hyphened(f"--{action.dest}"): action for action in positionals(parser)}
     known = {hyphened(flag): (flag, a) for a in parser._actions for flag in a.option_strings}
@@ -70,6 +71,13 @@ def as_registered(parser: ArgumentParser, arguments: list[str]) -> list[str]:
             if owner is not None:
                 _check_path(owner, [value] if equals else taken)
             words = [f"{flag}={value}" if equals else flag, *taken]
+            if equals and owner is not None and owner.const is True:
+                if value not in ("true", "false"):
+                    raise InputError(f"{name}: expected true or false, got {value!r}")
+                # The last one counts, as of every flag: this switches off what a file switched on.
+                options = [one for one in options if one != flag]
+                in_order = [one for one in in_order if one != flag]
+                words = [flag] if value == "true" else []
             options += words
             in_order += words
     if "" in loose and any(map(_is_path, places.values())):

@@ -18,7 +18,8 @@ def add_config(parser: ArgumentParser) -> None:
         FLAG,
         type=Path,
         metavar="FILE",
-        help="TOML file with flags by name (no-page = true); flags of the command line go first",
+        help="TOML file with flags by name (no-page = true); flags of the command line go first,"
+        " also --no-page=false",
     )
 
 

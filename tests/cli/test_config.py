@@ -38,6 +38,30 @@ def test_what_is_typed_goes_first(file: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("typed", "wait"),
+    [
+        ([], True),
+        (["--wait=false"], False),
+        (["--wait=false", "--wait"], True),
+        (["--wait", "--wait=false", "--source", "0"], False),
+    ],
+)
+def test_what_a_file_switches_on_is_switched_off(file: Path, typed: list[str], wait: bool) -> None:
+    """Nothing that was typed could."""
+    file.write_text('wait = true\nno-page = true\ndevice = "--wait"\n')
+    for words in (["--config", str(file), *typed], [*typed, "--config", str(file)]):
+        args = parse("live", words)
+        assert (args.wait, args.no_page, args.device) == (wait, True, "--wait")
+
+
+def test_a_switch_is_true_or_false_without_a_file(file: Path) -> None:
+    assert parse("live", ["--no-page=true"]).no_page
+    for wrong in ("--no-page=no", "--no-page=", "--no-page=False"):
+        with pytest.raises(InputError, match="--no-page: expected true or false, got"):
+            parse("live", [wrong])
+
+
+@pytest.mark.parametrize(
     ("text", "message"),
     [
         ("soruce = 1", "expected the name of a flag, got 'soruce'; did you mean source"),
