@@ -3,15 +3,22 @@ enough to install from, and it runs as somebody without rights. `make lint` runs
 `.ci/run` builds and runs it where it can."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
+from urllib.error import HTTPError
 
+import psutil
 import pytest
 
 from skedge.cli.main import parse
+from skedge.edge_runtime.live.mailbox import Newest
+from skedge.edge_runtime.live.pipeline import Log
+from skedge.edge_runtime.live.server import Feeds, Page
 from tests.packaging.conftest import ROOT
 
 # Instructions that builders know (docs.docker.com/reference/dockerfile).
@@ -73,8 +80,37 @@ def test_it_runs_without_rights_and_says_how_it_is(lines: list[tuple[str, str]])
     (check,) = arguments(lines, "HEALTHCHECK")
     command = json.loads(check.partition(" CMD ")[2])
     compile(command[2], "healthcheck", "exec")
-    assert "127.0.0.1:8080/healthz" in command[2]
+    assert "/healthz" in command[2]
     assert json.loads(arguments(lines, "ENTRYPOINT")[0]) == ["skedge"]
     started, *words = json.loads(arguments(lines, "CMD")[0])
     args = parse(started, words)
     assert (args.port, args.host, args.wait) == (8080, "0.0.0.0", True)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0", "::1"])
+def test_the_health_check_asks_whatever_port_there_is(
+    lines: list[tuple[str, str]], host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It asked 8080: with another --port a container that was well was called unhealthy."""
+    (check,) = arguments(lines, "HEALTHCHECK")
+    code = json.loads(check.partition(" CMD ")[2])[2]
+    found = psutil.net_connections
+    # As in a container, whose other programs it cannot see.
+    monkeypatch.setattr(
+        psutil, "net_connections", lambda kind: [c for c in found(kind) if c.pid == os.getpid()]
+    )
+    problems: list[str] = []
+    feeds = Feeds(None, Newest(), Log(), problems=lambda: problems)
+    with pytest.raises(SystemExit, match="no page"):
+        exec(code, {})
+    page = Page(feeds, host=host, port=0, token="eight-to")
+    thread = threading.Thread(target=page.run)
+    thread.start()
+    try:
+        exec(code, {})
+        problems.append("the camera is lost")
+        with pytest.raises(HTTPError, match="503"):
+            exec(code, {})
+    finally:
+        page.stop()
+        thread.join()
