@@ -289,7 +289,9 @@ class TestWhoMaySeeIt:
         assert " 401 " in head("/state")
         assert " 401 " in head("/stream")
         for stream in ("/stream", "/events"):
-            assert " 404 " in head(f"{stream}?token={TOKEN}")
+            said = head(f"{stream}?token={TOKEN}")
+            assert " 405 " in said, "it was 404, as if there were none"
+            assert "\r\nAllow: GET\r\n" in said
 
     @pytest.mark.parametrize("path", ["/", "/state", "/healthz", "/nothing"])
     def test_no_browser_keeps_what_it_was_shown(self, served: Served, path: str) -> None:

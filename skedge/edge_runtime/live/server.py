@@ -53,6 +53,8 @@ FILES = {
     "/live.css": ("live.css", "text/css; charset=utf-8"),
     "/icon.svg": ("icon.svg", "image/svg+xml"),
 }
+# What goes on until the view ends.
+ENDLESS = ("/stream", "/events")
 HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": (
@@ -257,6 +259,7 @@ class _Handler(BaseHTTPRequestHandler):
     pages: ClassVar[dict[str, bytes]] = {}
     _grant = False
     _wait = 0
+    _allow = ""
     _due = 0.0
 
     def handle_one_request(self) -> None:
@@ -278,9 +281,12 @@ class _Handler(BaseHTTPRequestHandler):
         except ValueError:
             self._refuse(HTTPStatus.NOT_FOUND, "there is nothing of that name here")
             return
-        answers: dict[str, Callable[[], None]] = {"/state": self._state, "/metrics": self._metrics}
-        if self.command != "HEAD":  # what has no end has no head alone
-            answers |= {"/stream": self._stream, "/events": self._events}
+        answers: dict[str, Callable[[], None]] = {
+            "/state": self._state,
+            "/metrics": self._metrics,
+            "/stream": self._stream,
+            "/events": self._events,
+        }
         try:
             if not self._named():
                 return
@@ -290,6 +296,9 @@ class _Handler(BaseHTTPRequestHandler):
                 self._health()
             elif not self._allowed(shown or self._bearer()):
                 return
+            elif self.command == "HEAD" and url.path in ENDLESS:
+                self._allow = "GET"
+                self._refuse(HTTPStatus.METHOD_NOT_ALLOWED, "this has no end, so no head alone")
             elif url.path in answers:
                 self.server.crowd.admit(self.connection)
                 answers[url.path]()
@@ -450,6 +459,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         if self._wait:
             self.send_header("Retry-After", str(self._wait))
+        if self._allow:
+            self.send_header("Allow", self._allow)
         if self._grant:
             self.send_header(
                 "Set-Cookie",
