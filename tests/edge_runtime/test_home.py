@@ -676,6 +676,7 @@ def test_a_broker_is_at_the_usual_port_where_none_is_named(url: str, port: int) 
         ("http://localhost", "expected mqtt://host:port"),
         ("mqtt://", "expected mqtt://host:port"),
         ("mqtt://host:port", "expected mqtt://host:port"),
+        ("mqtt://host:0", "expected mqtt://host:port"),  # it was port 1883
         ("mqtt://me:secret@host", "expected no password in the address"),
         ("mqtt://host/house/", "expected mqtt://host:port"),
         ("mqtt://pi..local", "expected mqtt://host:port"),  # the way to it ended in a traceback

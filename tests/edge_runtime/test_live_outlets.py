@@ -1,5 +1,6 @@
 """Pictures, films, hooks, and what the board tells."""
 
+import asyncio
 import io
 import json
 import shutil
@@ -139,13 +140,15 @@ class TestHook:
         with pytest.raises(InputError, match=rf"ModuleNotFoundError: .*\({path.name}, line 3\)"):
             load_hook(f"{path}:on_event")
 
-    def test_it_may_raise_and_goes_on(self) -> None:
+    @pytest.mark.parametrize("error", [KeyError, KeyboardInterrupt, asyncio.CancelledError])
+    def test_it_may_raise_and_goes_on(self, error: type[BaseException]) -> None:
+        """The last two are no `Exception`, and ended the live view."""
         crew, told, broken = Crew(), [], []
 
         def deliver(document: dict[str, object]) -> None:
             told.append(document["event"])
             if document["event"] == 1:
-                raise KeyError("no such lamp")
+                raise error("no such lamp")
 
         outlet = Outlet("hook", deliver, broken.append)
         outlet.start(crew)
@@ -154,7 +157,7 @@ class TestHook:
         crew.stop()
         assert crew.join(30) == []
         assert told == [0, 1, 2]
-        assert [type(error) for error in broken] == [KeyError]
+        assert [type(one) for one in broken] == [error]
         crew.raise_error()
 
     def test_however_slow_it_is_nobody_waits(self) -> None:

@@ -49,7 +49,7 @@ class Broker:
     def __post_init__(self) -> None:
         try:
             parts = urlsplit(self.url)
-            known = parts.scheme in PORTS and parts.hostname and (parts.port or 1) > 0
+            known = parts.scheme in PORTS and parts.hostname and parts.port != 0
             known = known and parts.path in ("", "/") and not parts.query
             # As every connection does, where a name like a..b would end paho's thread for good.
             (parts.hostname or "").encode("idna")

@@ -105,7 +105,7 @@ class Outlet:
                 document = self._waiting.popleft()
             try:
                 self._deliver(dict(document))
-            except BROKEN as error:
+            except BaseException as error:  # no Ctrl-C: that comes to the main thread alone
                 self._broken(error)
 
 
