@@ -328,6 +328,23 @@ def test_the_last_minute_shows_nothing_of_what_nobody_saw(
     tab.close()
 
 
+def test_the_last_minute_goes_on_where_the_clock_is_put_back(
+    browser: Chromium, tmp_path: Path
+) -> None:
+    """It was not drawn again before the clock had come back to where it was."""
+    view = View(tmp_path)
+    try:
+        tab = browser.open(view.page.url)
+        tab.wait("document.getElementById('now') && !document.getElementById('now').hidden")
+        shown = "document.getElementById('timeline').toDataURL()"
+        changes(tab, shown)
+        tab.value("(() => { const now = Date.now; Date.now = () => now() - 3600000; })()")
+        changes(tab, shown)
+        tab.close()
+    finally:
+        view.close()
+
+
 def press_key(tab: Tab, key: str) -> None:
     for kind in ("keyDown", "keyUp"):
         tab.call("Input.dispatchKeyEvent", type=kind, key=key, text=key)

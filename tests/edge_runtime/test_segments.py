@@ -363,6 +363,26 @@ def test_a_folder_is_one_programs(tmp_path: Path) -> None:
         Segments(tmp_path / "films", limit=float("nan"))
 
 
+def test_a_clock_that_was_put_back_keeps_the_newest_films(tmp_path: Path) -> None:
+    """A Pi has no clock of its own: where it began in 1970, each film was removed by the next one,
+    and last year's stayed."""
+    folder = tmp_path / "films"
+    folder.mkdir()
+    later = time.time() + 1e9
+    for number in range(3):
+        film = folder / f"2060-01-01T00-00-0{number}Z.mkv"
+        film.write_bytes(bytes(4_000_000))
+        os.utime(film, (later + number, later + number))
+    there = Segments(folder, seconds=1, limit=12_000_000)
+    record(there, 3.0)
+    there.close()
+    names = [film.name for film in films(folder)]
+    assert [name for name in names if name.startswith("2060")] == [
+        f"2060-01-01T00-00-0{number}Z.mkv" for number in (1, 2)
+    ]
+    assert len(names) == 5
+
+
 def test_a_camera_that_begins_anew_begins_a_film(tmp_path: Path) -> None:
     there = Segments(tmp_path / "films")
     record(there, 0.5, begin=100.0)

@@ -49,6 +49,7 @@ class Segments:
         self._limit = limit
         self.problem = ""
         self._film: Film | None = None
+        self._made: list[Path] = []  # in this run
         self._began = 0.0
         self._held = ExitStack()
         self._held.callback(remove_empty, absent(folder))
@@ -79,6 +80,7 @@ class Segments:
                 name = datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%SZ")
                 path = free_path(self.folder / f"{name}{SUFFIX}")
                 self._film = Film(path, code=CODE, folder=self.folder)
+                self._made.append(path)
             self._film.add(picture, seconds)
             self.problem = self._film.problem
         except (InputError, OSError) as error:
@@ -117,14 +119,17 @@ class Segments:
         ]
 
     def _make_room(self) -> None:
+        # Those of this run are the newest even where the clock was put back, or begins in 1970.
+        order = {film: number for number, film in enumerate(self._made, 1)}
         films = []
         for film in self._named(SUFFIX):
             with suppress(FileNotFoundError):  # somebody has just removed it
                 state = film.stat()
-                films.append((state.st_mtime, state.st_size, film))
+                films.append((order.get(film, 0), state.st_mtime, state.st_size, film))
         films.sort()
-        total = sum(size for _, size, _ in films)
+        total = sum(size for *_, size, _ in films)
         while films and (total > self._limit or shutil.disk_usage(self.folder).free < 2 * RESERVE):
-            _, size, oldest = films.pop(0)
+            *_, size, oldest = films.pop(0)
             total -= size
             oldest.unlink(missing_ok=True)
+        self._made = [film for *_, film in films if film in order]

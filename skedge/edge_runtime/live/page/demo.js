@@ -37,6 +37,8 @@ const demo = (() => {
 
   function state(message) {
     const now = Date.now(), best = showNow(message.people);
+    // The clock was put back: what is later than now would stay, and keep the rest from being drawn.
+    if (samples.length && samples.at(-1).time > now) samples.length = marks.length = drawn = 0;
     samples.push({time: now, label: best ? best.label : "", probability: best ? best.probability : 0});
     while (samples.length && samples[0].time < now - MINUTE) samples.shift();
     while (marks.length && marks[0].time < now - MINUTE) marks.shift();
