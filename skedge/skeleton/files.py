@@ -24,6 +24,9 @@ _ATTEMPTS = 100
 # Linux: fcntl.h and stdio.h.
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2
 
+# See `stamp`.
+Stamp = tuple[int, int, int] | None
+
 
 def user_folder(variable: str) -> Path:
     """The folder `skedge` in the user's folder that the `variable` XDG_CACHE_HOME or XDG_DATA_HOME
@@ -154,6 +157,15 @@ def read_json(path: Path) -> Any:
         return parse_json(path.read_bytes())
     except (OSError, ValueError):
         return None
+
+
+def stamp(path: Path) -> Stamp:
+    """What differs where the file is another one, or has changed; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def exchange(one: Path, other: Path) -> bool:

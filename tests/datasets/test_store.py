@@ -772,6 +772,36 @@ def test_damaged_intervals_are_one_line(tmp_path: Path, damage: Any, words: str)
         _ = Store(tmp_path / "store").intervals
 
 
+@pytest.mark.parametrize("name", ["joints.npy", "index.npy", "intervals.npy"])
+def test_a_store_that_is_replaced_while_it_is_opened_is_read_anew(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was called damaged, or had the classes of one and the clips of the other."""
+
+    def write(labels: tuple[str, ...], *lengths: int) -> None:
+        with _writer(tmp_path / "toy", labels=labels, overwrite=True) as writer:
+            for number, frames in enumerate(lengths):
+                writer.add(f"{number}", _clip(number, frames=frames), label=number % len(labels),
+                           intervals=[(0, 0, frames)])  # fmt: skip
+
+    write(LABELS, 4, 4)
+    replaced: list[str] = []
+
+    load = np.load
+
+    def loaded(path: Path, **how: Any) -> np.ndarray:
+        if path.name == name and not replaced:
+            replaced.append(name)
+            write(("jump", "run"), 4, 5, 6)
+        return load(path, **how)
+
+    monkeypatch.setattr(np, "load", loaded)
+    store = Store(tmp_path / "toy")
+    assert replaced
+    assert (store.labels, len(store), len(store.intervals)) == (("jump", "run"), 3, 3)
+    assert [store.clip(number).shape[1] for number in range(3)] == [4, 5, 6]
+
+
 def test_what_is_no_store(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="got a file"):

@@ -15,7 +15,7 @@ from typing import Any, Literal
 import numpy as np
 
 from skedge.skeleton.errors import InputError
-from skedge.skeleton.files import parse_json
+from skedge.skeleton.files import parse_json, stamp
 from skedge.skeleton.layout import Layout
 from skedge.skeleton.text import counted
 
@@ -62,11 +62,25 @@ class Store:
 
     `index` is a structured array with the fields name, label, subject, camera, setup (-1 where
     unknown), offset, frames, persons and crc32 (of the clip's bytes). `rate` is in frames per
-    second, or None.
+    second, or None. `intervals` are the labelled stretches of recordings that hold several actions,
+    empty for a store of clips: a structured array with the fields clip (its number), label, start
+    and end (frames from 0, end exclusive).
     """
 
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
+        while True:
+            there = stamp(self.path / "store.json")
+            try:
+                self._read()
+            except InputError:
+                if stamp(self.path / "store.json") == there:
+                    raise
+            # Else another program has replaced it meanwhile: some files are of the old one.
+            if stamp(self.path / "store.json") == there:
+                break
+
+    def _read(self) -> None:
         document = self._read_document()
         self.name: str = document["name"]
         self.layout = Layout.from_dict(document["layout"], f"{self.path}: layout")
@@ -90,6 +104,7 @@ class Store:
             : len(self.protocols)
         ] != tuple(self.protocols):
             raise self._damaged("splits.npy", "it does not fit store.json")
+        self.intervals = self._read_intervals()
 
     def __len__(self) -> int:
         return len(self.index)
@@ -167,14 +182,7 @@ class Store:
             )
         return self.labels.index(label)
 
-    @cached_property
-    def intervals(self) -> np.ndarray:
-        """The labelled stretches of recordings that hold several actions, empty for a store of
-        clips.
-
-        A structured array with the fields clip (its number), label, start and end (frames from 0,
-        end exclusive).
-        """
+    def _read_intervals(self) -> np.ndarray:
         if not (self.path / "intervals.npy").exists():
             return np.zeros(0, dtype=INTERVAL)
         try:

@@ -12,10 +12,11 @@ from skedge.datasets.store.lock import only_one
 from skedge.datasets.store.rewrite import append, check
 from skedge.edge_runtime.events import QUIET
 from skedge.edge_runtime.live.actions import Actions, Observation, Outlook
-from skedge.edge_runtime.live.model_watch import ModelFile, Stamp, stamp
+from skedge.edge_runtime.live.model_watch import ModelFile
 from skedge.edge_runtime.live.takes import RATE, Takes
 from skedge.edge_runtime.teach import LEAST_OTHER, teach
 from skedge.skeleton.errors import InputError, reason
+from skedge.skeleton.files import Stamp, stamp
 from skedge.skeleton.layout import Layout
 
 # The length of a clip of anything else; a new action's clips are as long as the model's window.

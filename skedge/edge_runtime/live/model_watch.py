@@ -11,10 +11,9 @@ from skedge.edge_runtime.recognizer import Recognizer
 from skedge.edge_runtime.taught import beside
 from skedge.edge_runtime.update import load_or_before
 from skedge.skeleton.errors import InputError
+from skedge.skeleton.files import Stamp, stamp
 
 SECONDS, SETTLED = 1.0, 0.2
-
-Stamp = tuple[int, int, int] | None
 
 
 class ModelFile:
@@ -85,12 +84,3 @@ def _settled(stamps: tuple[Stamp, ...], again: Callable[[], tuple[Stamp, ...]]) 
     """Whether nobody writes to the files: they are the same a moment later."""
     time.sleep(SETTLED)
     return again() == stamps
-
-
-def stamp(path: Path) -> Stamp:
-    """What differs where the file is another one, or has changed; None where there is none."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_ino, found.st_size, found.st_mtime_ns
