@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -21,6 +22,8 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _HOMES = {"XDG_CACHE_HOME": ".cache", "XDG_DATA_HOME": ".local/share"}
 # To make a lock's file, in a folder that others may remove.
 _ATTEMPTS = 100
+# Seconds between two looks at a lock that another process holds.
+_BETWEEN_TRIES = 0.1
 # Linux: fcntl.h and stdio.h.
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2
 
@@ -180,18 +183,24 @@ def exchange(one: Path, other: Path) -> bool:
 
 
 @contextmanager
-def locked(path: Path, taken: str) -> Iterator[None]:
+def locked(path: Path, taken: str, patience: float = 0.0) -> Iterator[None]:
     """Holds the lock file `path` for the length of a `with` block.
 
-    The lock ends with its process, however that ends. Folders that were made for it and are empty
-    in the end go with it. Raises `InputError` with the sentence `taken` where another process holds
-    the lock, and `OSError` where no file can be made.
+    For one that another process holds it waits `patience` seconds at the most. The lock ends with
+    its process, however that ends. Folders that were made for it and are empty in the end go with
+    it. Raises `InputError` with the sentence `taken` where another process holds the lock, and
+    `OSError` where no file can be made.
     """
     made = absent(path.parent)
-    try:
-        handle = _take(path)
-    except BlockingIOError:
-        raise InputError(taken) from None
+    until = time.monotonic() + patience
+    while True:
+        try:
+            handle = _take(path)
+            break
+        except BlockingIOError:
+            if time.monotonic() >= until:
+                raise InputError(taken) from None
+            time.sleep(_BETWEEN_TRIES)
     try:
         yield
     finally:

@@ -1,6 +1,9 @@
 """Stores with clips added or classes left out: the old one stays whole whatever happens."""
 
+import time
+from contextlib import ExitStack
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,7 +16,7 @@ from skedge.datasets.store.check import check
 from skedge.datasets.store.lock import only_one
 from skedge.datasets.store.rewrite import Clip, append, merge, remove, without
 from skedge.datasets.store.splits import add_folds
-from skedge.skeleton import InputError, load_layout
+from skedge.skeleton import InputError, files, load_layout
 from skedge.skeleton.resample import at_rate
 from skedge.skeleton.retarget import retarget
 
@@ -176,6 +179,14 @@ def test_a_clip_that_cannot_be_stored_leaves_all_as_it_was(store: Path, bad: np.
 def test_two_writers_do_not_meet(store: Path) -> None:
     with only_one(store), pytest.raises(InputError, match="another one is at work"):
         append(store, [Clip("wave", joints(1))], LAYOUT, 30.0)
+
+
+def test_clips_wait_for_another_writer(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = ExitStack()
+    other.enter_context(only_one(store))
+    waiting = SimpleNamespace(monotonic=time.monotonic, sleep=lambda seconds: other.close())
+    monkeypatch.setattr(files, "time", waiting)
+    assert len(append(store, [Clip("wave", joints(1))], LAYOUT, 30.0, patience=60.0)) == 7
 
 
 def test_classes_are_left_out(store: Path, tmp_path: Path) -> None:

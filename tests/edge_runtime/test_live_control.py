@@ -6,14 +6,17 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from http.client import HTTPConnection
 from importlib.resources import files
 from pathlib import Path
 from queue import SimpleQueue
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from skedge.datasets.store.lock import only_one
 from skedge.edge_runtime.interfaces import Frame, Person
 from skedge.skeleton import InputError, load_layout
 from tests.edge_runtime.chromium import Chromium, Tab
@@ -319,6 +322,22 @@ def test_clips_that_are_done_are_kept_when_skedge_ends_before_the_others(tmp_pat
     alone.lessons.close()  # as the crew does, several times
     alone.lessons.run()
     assert Alone(tmp_path).lessons.document()["clips"] == {"ring": 2}
+
+
+def test_clips_wait_for_another_program_at_their_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They were lost."""
+    alone, other = Alone(tmp_path), ExitStack()
+    waiting = SimpleNamespace(monotonic=time.monotonic, sleep=lambda seconds: other.close())
+    monkeypatch.setattr("skedge.skeleton.files.time", waiting)
+    alone.lessons.record("ring", 1)
+    alone.look(14)
+    other.enter_context(only_one(alone.lessons.store))
+    alone.lessons.close()
+    alone.lessons.run()
+    assert alone.lessons.document()["clips"] == {"ring": 1}
+    assert alone.notes == []
 
 
 def test_clips_are_kept_when_skedge_ends_as_the_last_one_is_done(tmp_path: Path) -> None:

@@ -1,19 +1,25 @@
 """Clips of one's own action: when they begin, what is in them, and that a store gets all of them or
 none."""
 
+import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from skedge.cli import main
 from skedge.datasets.store import Store
+from skedge.datasets.store.lock import only_one
 from skedge.datasets.store.rewrite import Clip, append
 from skedge.edge_runtime.interfaces import Frame, Person
+from skedge.edge_runtime.live import run
 from skedge.edge_runtime.live.actions import Observation, Outlook
 from skedge.edge_runtime.live.takes import Takes
-from skedge.skeleton import InputError
+from skedge.skeleton import InputError, files
 from tests.edge_runtime.live_fakes import NTU, Skeletons, body, quick_model
 
 People = Callable[[float], tuple[Person, ...]]
@@ -213,6 +219,22 @@ class TestCommand:
             f"note: {added} clips were added to {tmp_path / 'mine'}; --clips {5 - added}" in shown
         )
         assert f"skedge: the recording ended after {added} of 5 clips" in shown
+
+    def test_what_was_done_waits_for_another_program_at_the_store(
+        self, record: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """All clips were lost."""
+        other = ExitStack()
+        waiting = SimpleNamespace(monotonic=time.monotonic, sleep=lambda seconds: other.close())
+
+        def beside_another(store: Path, *clips: Any, **how: Any) -> Store:
+            other.enter_context(only_one(store))
+            return append(store, *clips, **how)
+
+        monkeypatch.setattr(files, "time", waiting)
+        monkeypatch.setattr(run, "append", beside_another)
+        record("ring", "--clips", 1, "--seconds", 1, "--countdown", 0)
+        assert len(Store(tmp_path / "mine")) == 1
 
     def test_one_clip_is_not_called_several(
         self, record: Callable[..., None], tmp_path: Path, capsys: pytest.CaptureFixture[str]

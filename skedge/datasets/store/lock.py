@@ -10,9 +10,9 @@ from skedge.skeleton.files import locked
 
 
 @contextmanager
-def only_one(store: Path | str) -> Iterator[None]:
-    """Holds the lock of the store at that path; `InputError` where another process holds it. It
-    dies with its process."""
+def only_one(store: Path | str, patience: float = 0.0) -> Iterator[None]:
+    """Holds the lock of the store at that path; `InputError` where another process holds it for
+    longer than `patience` seconds. It dies with its process."""
     store = Path(os.path.realpath(store))
     taken = (
         f"{store}: expected one import at a time into a store, another one is at work there; wait"
@@ -20,7 +20,7 @@ def only_one(store: Path | str) -> Iterator[None]:
     )
     with ExitStack() as stack:
         try:
-            stack.enter_context(locked(store.with_name(f".{store.name}.lock"), taken))
+            stack.enter_context(locked(store.with_name(f".{store.name}.lock"), taken, patience))
         except OSError as error:
             raise InputError(
                 f"{store}: expected a place where a store can be written, got: {reason(error)}"

@@ -36,7 +36,9 @@ class Clip:
     subject: int = -1
 
 
-def append(path: Path | str, clips: Sequence[Clip], layout: Layout, rate: float) -> Store:
+def append(
+    path: Path | str, clips: Sequence[Clip], layout: Layout, rate: float, patience: float = 0.0
+) -> Store:
     """Add clips, at `rate` frames a second, to the store at `path`, or make one there; they are
     called label-1, label-2, ...
 
@@ -45,10 +47,10 @@ def append(path: Path | str, clips: Sequence[Clip], layout: Layout, rate: float)
     unasked.
 
     Raises `InputError` for a store of another layout or rate (see `check`), and where another
-    process writes to it.
+    process writes to it for longer than `patience` seconds.
     """
     path = Path(path)
-    with only_one(path):
+    with only_one(path, patience):
         old = check(path, layout, rate)
         labels = list(
             dict.fromkeys([*(old.labels if old else ()), *(clip.label for clip in clips)])

@@ -13,7 +13,7 @@ from skedge.datasets.store.rewrite import append, check
 from skedge.edge_runtime.events import QUIET
 from skedge.edge_runtime.live.actions import Actions, Observation, Outlook
 from skedge.edge_runtime.live.model_watch import ModelFile
-from skedge.edge_runtime.live.takes import RATE, Takes
+from skedge.edge_runtime.live.takes import RATE, WAITS, Takes
 from skedge.edge_runtime.teach import LEAST_OTHER, teach
 from skedge.skeleton.errors import InputError, reason
 from skedge.skeleton.files import Stamp, stamp
@@ -177,7 +177,7 @@ class Lessons:
     def _store(self, takes: Takes, failed: InputError | None = None) -> None:
         """Keep the clips that are done; raises what has `failed` before all were."""
         if takes.clips:
-            append(self.store, takes.clips, self._layout, rate=RATE)
+            append(self.store, takes.clips, self._layout, rate=RATE, patience=WAITS)
             self._count()
         if failed:
             raise failed

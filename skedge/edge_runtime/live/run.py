@@ -31,7 +31,7 @@ from skedge.edge_runtime.live.server import Feeds, Page, is_own, token_for
 from skedge.edge_runtime.live.signals import as_ctrl_c, unbroken
 from skedge.edge_runtime.live.stdout import lines_alone
 from skedge.edge_runtime.live.systemd import Manager
-from skedge.edge_runtime.live.takes import RATE, Takes
+from skedge.edge_runtime.live.takes import RATE, WAITS, Takes
 from skedge.edge_runtime.live.telling import Telling, deliver_all, say_given_up, tell
 from skedge.edge_runtime.live.terminal import Terminal
 from skedge.edge_runtime.live.view import View
@@ -225,7 +225,7 @@ def record(
             if takes.clips:
                 waits = f"{store} is being written; wait for its end"
                 with unbroken(lambda: telling.say({"note": waits})):
-                    there = len(append(store, takes.clips, layouts[0], rate=RATE))
+                    there = len(append(store, takes.clips, layouts[0], rate=RATE, patience=WAITS))
             missing = takes.count - len(takes.clips)
             if takes.clips and missing:
                 kept = f"{counted(len(takes.clips), 'clip was', 'clips were')} added to {store}"
