@@ -88,7 +88,7 @@ def _notes(report: dict[str, Any], where: Path) -> list[str]:
     notes = []
     if damaged:
         parts = damaged > report["sources_damaged"]
-        many = f"{damaged} damaged parts of {of}" if parts else f"{damaged} of {of}"
+        many = f"{counted(damaged, 'damaged part')} of {of}" if parts else f"{damaged} of {of}"
         first = report["damaged"][0]
         notes.append(f"{many} left out, see {where}; {first['file']}: {first['reason']}")
     notes += report["warnings"]

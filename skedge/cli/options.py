@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 from jsonargparse import ActionConfigFile, ArgumentParser, Namespace
 
 from skedge.skeleton.errors import InputError
-from skedge.skeleton.text import printable, say
+from skedge.skeleton.text import one_line, say
 
 MODEL = "exported model, or default or default.tflite: the ones that come with skedge"
 # What `--part` takes: a split's clips are for training, for choosing settings, or for the figures.
@@ -208,10 +208,9 @@ def _tell_least_steps(recipe: Any, names: Iterable[str]) -> None:
             continue
         least = attrgetter(optim)(recipe).least_steps
         if least and f"{optim}.least_steps" not in names:
-            print(
-                f"note: {optim}.least_steps {least} gives a small set more epochs than {name}"
-                f" {attrgetter(name)(recipe)}; lower it, too",
-                file=sys.stderr,
+            say(
+                f"{optim}.least_steps {least} gives a small set more epochs than {name}"
+                f" {attrgetter(name)(recipe)}; lower it, too"
             )
 
 
@@ -262,5 +261,5 @@ def show_store(path: Path) -> None:
 
 
 def stop(code: int, message: str) -> NoReturn:
-    print(f"skedge: {printable(' '.join(message.split()))}", file=sys.stderr)
+    print(f"skedge: {one_line(message)}", file=sys.stderr)
     sys.exit(code)

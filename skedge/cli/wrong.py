@@ -54,6 +54,12 @@ def _value(parser: ArgumentParser, key: str, got: str) -> str:
     return f"{where}: expected {takes}, got {got}{near}"
 
 
+def _not_utf8(parser: ArgumentParser, key: str) -> str:
+    places = {one.dest for one in positionals(parser)}
+    where = key.upper() if key in places else hyphened(f"--{key}")
+    return f"{where}: expected a name in UTF-8, got one in another encoding; rename the file"
+
+
 def _no_value(parser: ArgumentParser, name: str) -> str:
     action = next((one for one in parser._actions if name in one.option_strings), None)
     takes = "a value" if action is None else value_name(action)
@@ -70,6 +76,7 @@ _EXPLAINED: dict[str, Callable[..., str]] = {
     r"argument (\S+): invalid choice: '?(.*?)'? \(choose from (.*)\)": _choice,
     r'Parser key "([\w.]+)"(?: element \d+)?: (?:Expected|Does not).*Got value: (.*)': _value,
     r'Parser key "([\w.]+)"(?: element \d+)?: Does not validate.* Given value: (.*)': _value,
+    r"""Parser key "([\w.]+)"(?: element \d+)?: 'utf-8' codec can't encode""": _not_utf8,
     r"argument (\S+): expected (?:one|at least one) argument": _no_value,
     r"Group '([\w.]+)' does not accept option '(\w+)'": _setting,
 }

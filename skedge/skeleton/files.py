@@ -33,8 +33,18 @@ Stamp = tuple[int, int, int] | None
 
 def user_folder(variable: str) -> Path:
     """The folder `skedge` in the user's folder that the `variable` XDG_CACHE_HOME or XDG_DATA_HOME
-    of the environment names, by default in ~/.cache or ~/.local/share."""
-    return Path(os.environ.get(variable) or Path.home() / _HOMES[variable]) / "skedge"
+    of the environment names, by default in ~/.cache or ~/.local/share: also where that does not
+    begin at the root, as other programs do it."""
+    named = Path(os.environ.get(variable, ""))
+    return (named if named.is_absolute() else home() / _HOMES[variable]) / "skedge"
+
+
+def home() -> Path:
+    """The user's own folder; that of the system for a user who has none, as containers set it."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return Path("/")
 
 
 def write_whole(path: Path, write: Callable[[Path], Any]) -> None:

@@ -10,6 +10,11 @@ def printable(text: str) -> str:
     return "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in text)
 
 
+def one_line(text: str) -> str:
+    """The printable text without its line breaks: a file may be named with one."""
+    return printable(" ".join(text.split()))
+
+
 def counted(count: int, one: str, several: str = "") -> str:
     """A number with the words that go with it, such as "1 clip" and "2 clips": those for `one`, or
     for any other number; by default the same words with an s."""
@@ -19,4 +24,4 @@ def counted(count: int, one: str, several: str = "") -> str:
 def say(*notes: str) -> None:
     """Say what should be known where a command goes on, each a line on stderr."""
     for note in notes:
-        print(f"note: {note}", file=sys.stderr)
+        print(f"note: {one_line(note)}", file=sys.stderr)

@@ -117,6 +117,8 @@ def test_seeds_are_listed_plainly() -> None:
         ),
         ("pretrain --data a --out b --encoder.widths x", ["--encoder.widths: expected [INT,...]"]),
         ("run --recipe utd_mhat", ["utd_mhat", "did you mean utd_mhad?"]),
+        ("data info caf\udce9", ["DATA: expected a name in UTF-8, got one in another"]),
+        ("live --record caf\udce9.mkv", ["--record: expected a name in UTF-8, got one in another"]),
         ("data impotr a b", ["'data impotr'", "did you mean data import?"]),
         ("data xyzzy", ["'data xyzzy'", "expected one of data import, data synth"]),
         ("predikt a", ["'predikt'", "did you mean predict?"]),

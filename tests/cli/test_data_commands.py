@@ -125,6 +125,21 @@ def test_an_import_with_damage_a_check_and_a_split(tmp_path: Path) -> None:
     assert (checked.returncode, "clip 4" in checked.stderr) == (2, True)
 
 
+def test_a_note_is_one_line_whatever_a_file_is_called(tmp_path: Path) -> None:
+    """It was two, and a terminal obeyed what is in such a name."""
+    clips = tmp_path / "clips"
+    clips.mkdir()
+    for name in ("a.npy", "b.npy", "two\nlines\x1b[31m.npy"):
+        np.save(clips / name, np.random.default_rng(0).normal(size=(9, 20, 3)))
+    (clips / "clips.csv").write_text("file,label\na.npy,wave\nb.npy,clap\nb.npy,\n")
+    done = skedge("data", "import", "arrays", clips, tmp_path / "store", "--layout", "kinect20")
+    assert done.returncode == 0
+    notes = done.stderr.splitlines()
+    assert all(note.startswith("note: ") and note.isprintable() for note in notes), notes
+    assert any("such as two lines\N{REPLACEMENT CHARACTER}[31m.npy" in note for note in notes)
+    assert "note: 1 damaged part of 2 files left out" in done.stderr
+
+
 def test_ctrl_c_in_an_import_leaves_no_store_and_it_goes_on(tmp_path: Path) -> None:
     source = tmp_path / "raw"
     source.mkdir()

@@ -9,7 +9,15 @@ from pathlib import Path
 import pytest
 
 from skedge.skeleton import InputError
-from skedge.skeleton.files import exchange, locked, read_json, write_json, write_text, write_whole
+from skedge.skeleton.files import (
+    exchange,
+    locked,
+    read_json,
+    user_folder,
+    write_json,
+    write_text,
+    write_whole,
+)
 from skedge.skeleton.markdown import table
 from tests.full import no_room_for
 
@@ -108,6 +116,25 @@ def test_an_error_between_two_files_of_a_draft_names_one(tmp_path: Path) -> None
     with pytest.raises(FileNotFoundError) as refused:
         write_whole(path, moved)
     assert str(refused.value) == f"[Errno 2] No such file or directory: {str(path)!r}"
+
+
+@pytest.mark.parametrize("named", ["", "cache", "/var/cache"])
+def test_a_user_s_folder_is_one_and_the_same_from_everywhere(
+    named: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was taught went into the folder that one was in."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", named)
+    expected = Path(named) if named.startswith("/") else tmp_path / ".cache"
+    assert user_folder("XDG_CACHE_HOME") == expected / "skedge"
+
+
+def test_a_user_without_a_home_is_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the number of one in a container, whom no file there names."""
+    monkeypatch.delenv("HOME")
+    monkeypatch.delenv("XDG_DATA_HOME", raising=False)
+    monkeypatch.setattr("pwd.getpwuid", {}.__getitem__)
+    assert user_folder("XDG_DATA_HOME") == Path("/.local/share/skedge")
 
 
 def test_two_folders_change_places(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from skedge.edge_runtime.live.timing import Timing
 from skedge.edge_runtime.live.view import View
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.layout import Layout
-from skedge.skeleton.text import printable
+from skedge.skeleton.text import one_line, printable
 
 REMEMBERED = 100
 STATE_SECONDS = 0.1
@@ -134,7 +134,7 @@ class Live:
 
     def note(self, text: str) -> None:
         """Say something to whoever looks on."""
-        self.log.add("note", {"note": printable(" ".join(text.split()))})
+        self.log.add("note", {"note": one_line(text)})
 
     def start(self) -> None:
         crew = self.crew

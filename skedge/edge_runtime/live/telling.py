@@ -20,7 +20,7 @@ from skedge.edge_runtime.live.outlets import (
 )
 from skedge.edge_runtime.live.pipeline import Live, clock
 from skedge.skeleton.errors import InputError, described, reason
-from skedge.skeleton.text import counted
+from skedge.skeleton.text import counted, one_line
 
 # Seconds for a hook or a reader of stdout at the end before it is said to be slow.
 PATIENCE = 3.0
@@ -107,7 +107,7 @@ class Telling:
             line = {"schema": "skedge.note/1", "device": self.name, "time": clock(), **document}
             print(json.dumps(line, ensure_ascii=False), file=sys.stderr, flush=True)
         else:
-            print(f"{mark}{document['note']}", file=sys.stderr, flush=True)
+            print(f"{mark}{one_line(document['note'])}", file=sys.stderr, flush=True)
 
 
 def tell(

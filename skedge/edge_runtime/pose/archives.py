@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from skedge.skeleton.errors import InputError, reason
+from skedge.skeleton.files import home
 
 WHEEL = "mediapipe==0.10.14"
 PLATFORM = (
@@ -163,7 +164,7 @@ def tarball_address() -> str:
 
 def _npmrc() -> str | None:
     try:
-        lines = (Path.home() / ".npmrc").read_text().splitlines()
+        lines = (home() / ".npmrc").read_text().splitlines()
     except (OSError, UnicodeDecodeError):
         return None
     pairs = [line.partition("=") for line in lines]
