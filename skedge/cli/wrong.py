@@ -57,7 +57,7 @@ def _value(parser: ArgumentParser, key: str, got: str) -> str:
 def _not_utf8(parser: ArgumentParser, key: str) -> str:
     places = {one.dest for one in positionals(parser)}
     where = key.upper() if key in places else hyphened(f"--{key}")
-    return f"{where}: expected a name in UTF-8, got one in another encoding; rename the file"
+    return f"{where}: expected a name in UTF-8, got one in another encoding; rename it"
 
 
 def _no_value(parser: ArgumentParser, name: str) -> str:
@@ -70,6 +70,10 @@ def _setting(_: ArgumentParser, section: str, name: str) -> str:
     return f"the recipe's section {section} has no setting {name}"
 
 
+def _no_yaml(_: ArgumentParser, wrong: str, where: str) -> str:
+    return f"expected settings in YAML: {wrong} ({where})"
+
+
 _EXPLAINED: dict[str, Callable[..., str]] = {
     r"unrecognized arguments: (.*)": _unknown,
     r"following arguments are required: (.*)": _missing,
@@ -78,5 +82,6 @@ _EXPLAINED: dict[str, Callable[..., str]] = {
     r'Parser key "([\w.]+)"(?: element \d+)?: Does not validate.* Given value: (.*)': _value,
     r"""Parser key "([\w.]+)"(?: element \d+)?: 'utf-8' codec can't encode""": _not_utf8,
     r"argument (\S+): expected (?:one|at least one) argument": _no_value,
+    r'Problems parsing config: (.*) in "<unicode string>", (line \d+, column \d+)': _no_yaml,
     r"Group '([\w.]+)' does not accept option '(\w+)'": _setting,
 }

@@ -135,6 +135,20 @@ def check_file(path: Path) -> None:
     check_folder(path.parent)
 
 
+def in_utf8(path: Path) -> str:
+    """A file's name for a library in C; raises `InputError` for one in another encoding, at which
+    OpenCV crashes and LiteRT breaks."""
+    name = str(path)
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise InputError(
+            f"{path}: expected a name in UTF-8, got one in another encoding; rename the file or its"
+            " folder"
+        ) from None
+    return name
+
+
 def unused(path: Path, also: Callable[[Path], bool] = lambda path: False) -> Path:
     """The path, or the first one with a number after its stem, at which there is nothing and which
     `also` does not call taken."""

@@ -151,6 +151,14 @@ def test_an_empty_path_is_not_the_folder_one_is_in(words: list[str]) -> None:
         parse(words[0], words[1:])
 
 
+def test_a_recipe_with_tabs_is_refused_in_words(tmp_path: Path) -> None:
+    """They were a parser's, of a file called "<unicode string>"."""
+    (tmp_path / "own.yaml").write_text("input:\n\tframes: 9\n")
+    words = ["--recipe", str(tmp_path / "own.yaml"), "--data", "a", "--out", "b"]
+    with pytest.raises(InputError, match=r"^expected settings in YAML: .* \(line 2, column 1\);"):
+        parse("pretrain", words)
+
+
 def test_a_recipe_s_wrong_setting_is_named(tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text("input:\n  fames: 3\n")
     with pytest.raises(InputError, match="section input has no setting fames"):

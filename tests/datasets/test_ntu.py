@@ -152,6 +152,17 @@ def test_zips_folders_and_lists(tmp_path: Path) -> None:
         import_dataset("ntu60", source, tmp_path / "x", missing=source / "first.zip")
 
 
+def test_the_first_name_of_a_list_is_read_behind_a_byte_order_mark(tmp_path: Path) -> None:
+    """As some editors begin a file: that sample was kept."""
+    names = [f"S001C001P001R001A00{action}" for action in (1, 2, 3)]
+    for name in names:
+        (tmp_path / f"{name}.skeleton").write_bytes(text(recording(1, 5)))
+    missing = tmp_path / "missing.txt"
+    missing.write_text("\n".join(names[:2]), encoding="utf-8-sig")
+    import_dataset("ntu60", tmp_path, tmp_path / "store", missing=missing)
+    assert list(Store(tmp_path / "store").index["name"]) == names[2:]
+
+
 def test_the_published_counts() -> None:
     assert (EDITIONS["ntu60"].clips, EDITIONS["ntu120"].clips) == (56_880 - 302, 114_480 - 535)
     for edition in EDITIONS.values():

@@ -9,6 +9,7 @@ import pytest
 pytest.importorskip("ai_edge_litert", reason="needs LiteRT: pip install 'skedge[live]'")
 
 from skedge.edge_runtime.pose.network import Network
+from skedge.skeleton import InputError
 from tests.edge_runtime.small_network import INPUT, WANTED, small_network
 
 SMAPS = Path("/proc/self/smaps")
@@ -37,3 +38,12 @@ def test_a_files_memory_is_given_back_and_what_is_read_again_is_right(tmp_path: 
     network.run(picture)
     added = np.random.default_rng(0).random(INPUT, np.float32)
     np.testing.assert_allclose(network.read("wanted").reshape(INPUT), 1 + added, rtol=1e-6)
+
+
+def test_a_file_below_a_name_in_another_encoding_is_one_line(tmp_path: Path) -> None:
+    """As in the cache of somebody whose folder is called so; it was a traceback of LiteRT's."""
+    path = tmp_path / "caf\udce9" / "a network.tflite"
+    path.parent.mkdir()
+    path.write_bytes(small_network())
+    with pytest.raises(InputError, match=r"^[^(]*expected a name in UTF-8, got one in another"):
+        Network(path, 1, {"wanted": WANTED}, darkest=0.0)

@@ -26,6 +26,7 @@ from skedge.edge_runtime.sources.cameras import open_device, open_pi_camera, wit
 from skedge.edge_runtime.sources.recordings import read_pictures
 from skedge.skeleton import InputError, load_layout
 from skedge.skeleton.retarget import retarget
+from tests.edge_runtime.live_fakes import Pictures
 from tests.skeleton.people import people
 
 ROOT = Path(__file__).parents[2]
@@ -425,6 +426,34 @@ def test_a_picture_that_is_larger_than_opencv_reads_is_left_out(tmp_path: Path) 
     huge = content[:12] + head + struct.pack(">I", zlib.crc32(head)) + content[33:]
     (tmp_path / "2.png").write_bytes(huge)
     assert [frame.seconds for frame in read_pictures(tmp_path, rate=10.0)] == [0, 0.2]
+
+
+@needs_opencv
+@pytest.mark.parametrize("name", ["12:30.mkv", "pipe:1.avi", "two\nlines.mp4", "100 %d.mkv"])
+def test_a_film_may_have_any_name(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """FFmpeg took the 12 of 12:30.mkv for a protocol, so it could be neither read nor recorded."""
+    from skedge.edge_runtime.live.film import Film
+
+    monkeypatch.chdir(tmp_path)
+    film = Film(Path(name))
+    for number in range(3):
+        film.add(Pictures().picture(number), number / 20)
+    film.close()
+    assert len(list(open_source(name, fast=True))) == 3
+
+
+@needs_opencv
+@pytest.mark.parametrize("suffix", [".mkv", ".jpg"])
+def test_a_name_in_another_encoding_is_no_crash(suffix: str, tmp_path: Path) -> None:
+    """OpenCV ended the process with a segmentation fault."""
+    name = tmp_path / f"caf\udce9{suffix}"
+    name.write_bytes(b"picture")
+    code = f"import skedge.edge_runtime.sources as s; s.open_source({str(name)!r}, fast=True)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "expected a name in UTF-8, got one in another encoding" in done.stderr
 
 
 def test_recorded_skeletons(tmp_path: Path) -> None:

@@ -153,7 +153,7 @@ def _numbers(file: File) -> list[int]:
 
 def _missing(path: Path | str) -> frozenset[str]:
     try:
-        lines = Path(path).read_text(encoding="latin1").splitlines()
+        lines = Path(path).read_text("utf-8-sig", errors="replace").splitlines()
     except OSError as error:
         raise InputError(
             f"{path}: expected the list of samples without skeletons, got: {reason(error)}"

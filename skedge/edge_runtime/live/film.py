@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from skedge.edge_runtime.sources.opencv import next_picture, opencv
+from skedge.edge_runtime.sources.opencv import name_of, next_picture, opencv
 from skedge.skeleton.errors import InputError, reason
 from skedge.skeleton.files import RESERVE, locked, takes_files, unused
 
@@ -106,7 +106,7 @@ class Film:
         code = cv2.VideoWriter.fourcc(*(self._code or SUFFIXES[self.path.suffix.lower()]))
         # OpenCV would make it readable for everybody.
         os.close(os.open(self._partial, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600))
-        writer = cv2.VideoWriter(str(self._partial), code, RECORDED_RATE, self._size)
+        writer = cv2.VideoWriter(name_of(self._partial), code, RECORDED_RATE, self._size)
         if not writer.isOpened():
             self._partial.unlink(missing_ok=True)
             raise InputError(
@@ -164,7 +164,7 @@ def fitted(picture: np.ndarray, width: int, height: int) -> np.ndarray:
 def keep_or_remove(partial: Path, path: Path) -> Path | None:
     """Rename a film that an earlier run left unfinished to a free name like `path`, and return that
     name; without a picture in it, remove it and return None."""
-    capture = opencv().VideoCapture(str(partial))
+    capture = opencv().VideoCapture(name_of(partial))
     try:
         readable = next_picture(capture) is not None
     finally:

@@ -9,6 +9,7 @@ import numpy as np
 
 from skedge.edge_runtime.backends.silence import silence
 from skedge.skeleton.errors import InputError
+from skedge.skeleton.files import in_utf8
 
 
 class Network:
@@ -31,9 +32,10 @@ class Network:
     ) -> None:
         from ai_edge_litert.interpreter import Interpreter
 
+        name = in_utf8(path)
         try:
             with silence():
-                self._interpreter = Interpreter(str(path), num_threads=threads)
+                self._interpreter = Interpreter(name, num_threads=threads)
                 self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             raise _other(

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from skedge.skeleton.files import in_utf8
+
 # FFmpeg's number for quiet.
 QUIET = "-8"
 
@@ -22,6 +24,12 @@ def opencv() -> ModuleType:
     return cv2
 
 
+def name_of(file: Path) -> str:
+    """A file's name as OpenCV may have it; raises `InputError` as `in_utf8`."""
+    # FFmpeg takes what is before a colon for a protocol, as in 12:30.mkv, but not in ./12:30.mkv.
+    return os.path.join(os.curdir, in_utf8(file))
+
+
 def next_picture(capture: Any) -> np.ndarray | None:
     """The next picture of a capture; None where there is none or it is damaged."""
     got, image = _unless_broken(capture.read) or (False, None)
@@ -29,8 +37,9 @@ def next_picture(capture: Any) -> np.ndarray | None:
 
 
 def picture_in(file: Path) -> np.ndarray | None:
-    """The picture in a file; None where it is none, damaged, or larger than OpenCV reads."""
-    image: np.ndarray | None = _unless_broken(opencv().imread, str(file))
+    """The picture in a file; None where it is none, damaged, or larger than OpenCV reads. Raises
+    `InputError` for a name that OpenCV cannot have (`name_of`)."""
+    image: np.ndarray | None = _unless_broken(opencv().imread, name_of(file))
     return image
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from skedge.edge_runtime.interfaces import Frame
 from skedge.edge_runtime.sources.cameras import without_password
-from skedge.edge_runtime.sources.opencv import next_picture, opencv, picture_in
+from skedge.edge_runtime.sources.opencv import name_of, next_picture, opencv, picture_in
 from skedge.skeleton.errors import InputError
 
 FILMS = (".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v", ".mpg", ".mpeg")
@@ -26,9 +26,10 @@ def read_film(address: str) -> Iterator[Frame]:
     Time stamps are those of the film, where OpenCV knows them, else counted by its frame rate. A
     damaged picture of a file is left out, its time passes. A film that is cut off ends there.
     """
-    capture = opencv().VideoCapture(address)
+    file = Path(address)
+    capture = opencv().VideoCapture(name_of(file) if file.is_file() else address)
     # An address that is silent is not asked again: that might take another timeout.
-    frames = _film(capture, DAMAGED if Path(address).is_file() else 0)
+    frames = _film(capture, DAMAGED if file.is_file() else 0)
     first = next(frames, None)
     if first is None:
         raise InputError(
@@ -64,7 +65,7 @@ def read_pictures(path: Path, rate: float = RATE) -> Iterator[Frame]:
     one at `path`.
 
     One that cannot be read is left out, its time passes. Raises `InputError` where there are none,
-    or the first cannot be read.
+    the first cannot be read, or a name is not in UTF-8.
     """
     files = [path] if path.is_file() else sorted(filter(_is_picture, path.iterdir()), key=_natural)
     if not files:
