@@ -19,7 +19,7 @@ from skedge.edge_runtime.backends.backend import Backend, load_backend
 from skedge.edge_runtime.recognizer import Recognizer
 from skedge.edge_runtime.scoring.predict import own_protocol, predict_store
 from skedge.skeleton.errors import InputError
-from skedge.skeleton.files import check_folder
+from skedge.skeleton.files import check_folder, stamp
 
 
 @dataclass(frozen=True)
@@ -63,11 +63,12 @@ def benchmark(
     `protocol` accuracy is measured, instead of repeating what the file says of itself.
 
     Raises `InputError` for a file that is no model, a store that does not fit and `out` where
-    nothing can be written, all before latency is measured.
+    nothing can be written, all before latency is measured, and for a file that changes meanwhile.
     """
     out = Path(out)
     counts = plan.threads
     named = names([Path(file) for file in files])
+    stamps = {path: stamp(path) for path in named.values()}
     backends = {
         (name, count): load_backend(path, count) for name, path in named.items() for count in counts
     }
@@ -99,6 +100,12 @@ def benchmark(
         if plan.sustain:
             for name in through(progress, list(named), "sustained"):
                 sustained[name] = run_on(loops[_key(name, counts[0])], plan.sustain, conditions)
+    for path, before in stamps.items():
+        if stamp(path) != before:
+            raise InputError(
+                f"{path}: expected the same file throughout, it has changed while it was measured;"
+                " measure it again"
+            )
     models = []
     for name, path in named.items():
         latencies = {

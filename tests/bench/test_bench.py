@@ -255,6 +255,23 @@ def test_a_protocol_that_the_store_does_not_have_shows_before_anything_takes_lon
         )
 
 
+def test_a_model_that_is_replaced_meanwhile_is_not_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The report had the memory and accuracy of one and the latency of the other."""
+    model = write_model(tmp_path / "model.onnx", metadata(labels=("wave", "clap")))
+
+    def replaced(path: Path, threads: int) -> dict[str, float]:
+        path.with_suffix(".new").write_bytes(path.read_bytes())
+        path.with_suffix(".new").replace(path)
+        return {}
+
+    monkeypatch.setattr("skedge.bench.benchmark.fresh_process", replaced)
+    with pytest.raises(InputError, match="has changed while it was measured"):
+        benchmark([model], tmp_path / "out", Plan(blocks=1, calls=1))
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_report_replaces_the_last_one_whole(
     models: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
