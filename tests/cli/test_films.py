@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -543,6 +544,20 @@ def test_a_kept_stretch_says_what_it_is_of(room: Path) -> None:
     os.utime(room / "film.avi", (later, later))
     read()
     assert len(Path("seen").read_text()) == 90, "a film that was changed since is looked at again"
+
+
+def test_a_film_of_a_camera_whose_clock_is_ahead_is_looked_at_once(room: Path) -> None:
+    """Such as one in another time zone: an import that went on looked at all films again."""
+    _film(room / "film.avi", 20, frames=60)
+    tomorrow = time.time() + 86400
+    os.utime(room / "film.avi", (tomorrow, tomorrow))
+    looked = []
+    for label in ("rest", "stand", "stand"):
+        shot = Shot(room / "film.avi", name="film", label=label)
+        labels = ["rest", "stand"]
+        read_shot(shot, labels, poses=room, pose="bright.py:Bright", rate=10, everyone=False)
+        looked.append(len(Path("seen").read_text()))
+    assert looked[0] == looked[1] == looked[2] > 0
 
 
 def test_a_row_that_no_file_can_be_called_like_is_left_out_alone(room: Path) -> None:

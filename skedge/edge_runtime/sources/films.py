@@ -133,8 +133,10 @@ def read_shot(
         recording = bodies.recording(shot.name, shot.label)
         if kept is not None:
             bodies.write(kept, size, shot.label, made_of=origin)
+            _date(kept, shot.path)
     elif kept is not None and recording.label != shot.label:
         relabel(kept, shot.label)
+        _date(kept, shot.path)
     recording = replace(recording, name=shot.name)  # a kept one has the name of its file alone
     joints = clip_of(recording, rate, everyone, longest=origin.end - origin.start)
     until = origin.start + recording.duration
@@ -158,6 +160,13 @@ def _kept(poses: Path, shot: Shot, origin: Origin) -> tuple[Path, PoseRecording 
             fresh = kept.stat().st_mtime >= shot.path.stat().st_mtime
             return kept, recording if fresh and _fits(recording, origin) else None
     return kept, None
+
+
+def _date(kept: Path, film: Path) -> None:
+    """Let a kept file be no older than its film, whose camera's clock may be ahead of this one."""
+    late = film.stat().st_mtime_ns
+    if kept.stat().st_mtime_ns < late:
+        os.utime(kept, ns=(late, late))
 
 
 def _fits(recording: PoseRecording, origin: Origin) -> bool:
