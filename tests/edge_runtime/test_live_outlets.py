@@ -114,6 +114,20 @@ class TestHook:
             {"event": "clap"},
         ]
 
+    @pytest.mark.parametrize("name", ["typing", "numpy", "turtle"])
+    def test_it_may_be_called_like_what_others_import(
+        self, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """skedge got the hook where it imported typing or numpy once more: a traceback."""
+        monkeypatch.setattr(sys, "path", sys.path.copy())
+        before = sys.modules.get(name)
+        path = tmp_path / f"{name}.py"
+        path.write_text("class Told:\n    pass\ndef on_event(event):\n    return Told()\n")
+        told = load_hook(f"{path}:on_event")({})
+        assert sys.modules.get(name) is before
+        assert type(sys.modules[type(told).__module__].Told()) is type(told)
+        assert sys.path.index(str(tmp_path)) == len(sys.path) - 1
+
     @pytest.mark.parametrize(
         "text",
         ["lights", "lights:", ":on_event", "lights:on-event", "nowhere:on_event", "lights:missing"],

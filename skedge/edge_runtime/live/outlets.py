@@ -146,12 +146,16 @@ def load_hook(
         raise InputError(f"{flag}: expected {form}, got {text!r}")
     if not path.is_file():
         raise InputError(f"{flag} {text}: expected a Python file {path}, found none")
-    sys.path.insert(0, str(path.parent.absolute()))
-    spec = importlib.util.spec_from_file_location(path.stem, path)
+    # Behind all others: a random.py in that folder is nobody else's.
+    sys.path.append(str(path.parent.absolute()))
+    name = path.stem
+    if name in sys.modules or name in sys.stdlib_module_names:
+        name = str(path.absolute())  # a hook called numpy.py is not what others import as numpy
+    spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
     assert spec.loader is not None
     loaded = importlib.util.module_from_spec(spec)
-    sys.modules[path.stem] = loaded
+    sys.modules[name] = loaded
     try:
         spec.loader.exec_module(loaded)
     except BROKEN as error:
