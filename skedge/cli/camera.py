@@ -149,7 +149,6 @@ def record_command(parser: ArgumentParser) -> Callable[[Any], None]:
     parser.add_argument("--subject", type=int, default=1, help="number of the person in the clips")
 
     def main(args: Any) -> None:
-        from skedge.datasets.store import Store
         from skedge.edge_runtime.live.run import record
         from skedge.edge_runtime.live.takes import Takes
 
@@ -166,18 +165,16 @@ def record_command(parser: ArgumentParser) -> Callable[[Any], None]:
             countdown=args.countdown,
             subject=args.subject,
         )
-        added, there = record(
+        names, there = record(
             _camera(args, people=1),
             args.out,
             takes=takes,
             viewing=_viewing(args),
             every_frame=args.every_frame or args.fast,
         )
-        first, last = Store(args.out).index["name"][[-added, -1]]
-        named = first if added == 1 else f"{first} to {last}"
-        print(
-            f"{counted(added, 'clip')} of {takes.label!r} added ({named}); {args.out} holds {there}"
-        )
+        named = names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}"
+        added = counted(len(names), "clip")
+        print(f"{added} of {takes.label!r} added ({named}); {args.out} holds {there}")
 
     return main
 

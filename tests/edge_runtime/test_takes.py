@@ -236,6 +236,25 @@ class TestCommand:
         record("ring", "--clips", 1, "--seconds", 1, "--countdown", 0)
         assert len(Store(tmp_path / "mine")) == 1
 
+    def test_the_clips_that_are_named_are_its_own(
+        self,
+        record: Callable[..., None],
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        """Those of another program that had added some by then were named, to be removed."""
+
+        def before_another(store: Path, *clips: Any, **how: Any) -> Store:
+            stored = append(store, *clips, **how)
+            append(store, [Clip("bow", np.zeros((1, 5, 25, 3)))] * 3, NTU, 30.0)
+            return stored
+
+        monkeypatch.setattr(run, "append", before_another)
+        record("ring", "--clips", 2, "--seconds", 1, "--countdown", 0)
+        assert "2 clips of 'ring' added (ring-1 to ring-2); " in capsys.readouterr().out
+        assert len(Store(tmp_path / "mine")) == 5
+
     def test_one_clip_is_not_called_several(
         self, record: Callable[..., None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:

@@ -80,7 +80,7 @@ def append(
                 writer.add(
                     unique, clip.joints, label=labels.index(clip.label), subject=clip.subject
                 )
-    return Store(path)
+        return Store(path)
 
 
 def check(path: Path | str, layout: Layout, rate: float, label: str = "") -> Store | None:

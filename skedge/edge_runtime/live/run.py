@@ -198,9 +198,9 @@ def record(
     takes: Takes,
     viewing: Viewing,
     every_frame: bool = False,
-) -> tuple[int, int]:
-    """Add the clips that `takes` gathers to a store, or make one. How many were added, and how many
-    there are.
+) -> tuple[list[str], int]:
+    """Add the clips that `takes` gathers to a store, or make one. The names of those that were
+    added, and how many there are.
 
     Those that were done before the recording broke off, by whatever, are added too. Raises
     `InputError` where the store is of another layout or rate or cannot be written, before anything
@@ -215,7 +215,7 @@ def record(
         return takes
 
     telling = Telling()
-    there = 0
+    names: list[str] = []
     with as_ctrl_c(), lines_alone() as lines:
         try:
             _look(
@@ -225,7 +225,8 @@ def record(
             if takes.clips:
                 waits = f"{store} is being written; wait for its end"
                 with unbroken(lambda: telling.say({"note": waits})):
-                    there = len(append(store, takes.clips, layouts[0], rate=RATE, patience=WAITS))
+                    stored = append(store, takes.clips, layouts[0], rate=RATE, patience=WAITS)
+                    names = [str(name) for name in stored.index["name"]]
             missing = takes.count - len(takes.clips)
             if takes.clips and missing:
                 kept = f"{counted(len(takes.clips), 'clip was', 'clips were')} added to {store}"
@@ -234,7 +235,7 @@ def record(
         raise InputError(
             f"the recording ended after {len(takes.clips)} of {counted(takes.count, 'clip')}"
         )
-    return len(takes.clips), there
+    return names[-len(takes.clips) :], len(names)
 
 
 def _look(
