@@ -474,7 +474,7 @@ def test_a_store_behind_a_link_is_replaced_where_it_lies(tmp_path: Path) -> None
     real = _write(tmp_path / "disk" / "real", 3)
     link = tmp_path / "link"
     link.symlink_to(real)
-    with only_one(link), pytest.raises(InputError, match="one import at a time"), only_one(real):
+    with only_one(link), pytest.raises(InputError, match="one program at a time"), only_one(real):
         pass
     _write(link, 5, overwrite=True)
     assert len(Store(real)) == len(Store(link)) == 5

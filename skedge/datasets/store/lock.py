@@ -1,4 +1,4 @@
-"""One import at a time into one store."""
+"""One writer at a time of one store."""
 
 import os
 from collections.abc import Iterator
@@ -15,8 +15,8 @@ def only_one(store: Path | str, patience: float = 0.0) -> Iterator[None]:
     longer than `patience` seconds. It dies with its process."""
     store = Path(os.path.realpath(store))
     taken = (
-        f"{store}: expected one import at a time into a store, another one is at work there; wait"
-        " for it or name another"
+        f"{store}: expected one program at a time to write to a store, another one is at work;"
+        " wait for it or name another store"
     )
     with ExitStack() as stack:
         try:
