@@ -404,11 +404,13 @@ def test_nobodys_answer_stays_when_the_camera_stands_still(
 
 
 def test_the_state_says_what_a_viewer_needs(tmp_path: Path) -> None:
+    began = time.monotonic()
     live = Live(
         Pictures(40, rate=None),
         Pose(2),
         NTU,
         Actions(quick_recognizer(tmp_path / "m.onnx")),
+        painter=Painter(),
         every_frame=True,
     )
     run(live)
@@ -418,8 +420,11 @@ def test_the_state_says_what_a_viewer_needs(tmp_path: Path) -> None:
         shares = [answer["probability"] for answer in person["top"]]
         assert len(shares) == 5
         assert shares == sorted(shares, reverse=True)
-    assert set(state["latencies"]) >= {"pose", "action", "camera to answer"}
-    assert all(0 <= one["p50"] <= one["p95"] for one in state["latencies"].values())
+    assert set(state["rates"]) == {"camera", "pose", "action"}
+    assert set(state["latencies"]) == {"pose", "action", "picture", "camera to answer"}
+    took = time.monotonic() - began
+    assert all(0 <= one["p50"] <= one["p95"] <= 1000 * took for one in state["latencies"].values())
+    assert 0 <= state["uptime"] <= took + 0.1
     assert set(state["health"]) == {"temperature", "throttled", "rss", "available", "total", "cpu"}
     assert live.log.since(0)
 

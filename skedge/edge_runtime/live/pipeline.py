@@ -153,7 +153,6 @@ class Live:
         """End all threads, then the source and the recording. Raises the error of a thread, if
         there was one, and `LiveError` where the source does not close within `CLOSING` seconds."""
         self.crew.stop()
-        self.states.close()
         late = self.crew.join(1.0)
         try:
             # Only a camera's driver can still be at work: closing the source is what may free it.
