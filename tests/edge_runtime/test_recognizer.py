@@ -362,6 +362,8 @@ def test_an_action_that_was_turned_off_stays_so_whatever_the_common_threshold() 
         recognizer.set_threshold(threshold)
         assert recognizer.threshold == threshold
         assert recognizer.given["wave"] == NEVER
+        assert recognizer.given.get("clap") == threshold
+        assert "idle" not in recognizer.given
         for clip, events, begin in (waves, 0, 60.0 * number), (claps, 1, 60.0 * number + 30):
             recognizer.reset()
             assert len(begun(feed(recognizer, clip, begin + np.arange(40) / RATE))) == events

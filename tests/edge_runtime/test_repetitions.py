@@ -345,6 +345,14 @@ def test_a_clip_of_minutes_is_counted_whole(tmp_path: Path) -> None:
     assert abs(found - 60) <= 2
 
 
+@pytest.mark.parametrize(("kind", "times", "period"), [("squat", 6, 1.0), ("wave", 8, 0.5)])
+def test_a_clip_that_was_cut_to_its_movement_is_counted_from_its_first_frame(
+    tmp_path: Path, kind: str, times: int, period: float
+) -> None:
+    recognizer = Recognizer.load(write_streaming_model(tmp_path / "m.onnx", STREAMING))
+    assert recognizer.repetitions(performed(kind, times, period, still=0.0), RATE) == times
+
+
 def test_gaps_and_absent_joints_change_nothing() -> None:
     clip = performed("squat", 6, 2.0)
     clip[:, [21, 22, 23, 24]] = np.nan
