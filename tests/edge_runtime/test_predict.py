@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from skedge.cli import main
-from skedge.datasets.store import PARTS, StoreWriter
+from skedge.datasets.store import PARTS, Store, StoreWriter
 from skedge.edge_runtime import Recognizer
 from skedge.edge_runtime.scoring.predict import Classes, predict_file, predict_store, understood
 from skedge.skeleton import InputError, load_layout, retarget
@@ -115,6 +115,23 @@ def test_a_store_without_a_split_is_taken_whole_and_that_is_said(
         report = predict_store(model, tmp_path / "store", part=part)
         assert report.notes == ("the store has no split: all of its clips are measured",)
     assert predict_store(model, tmp_path / "store", part="all").notes == ()
+
+
+def test_clips_with_other_bytes_are_left_out_by_name(model: Path, tmp_path: Path) -> None:
+    """Two of three are measured, and the report names the one that is not."""
+    store = Store(write_store(tmp_path / "store", METADATA.labels))
+    joints = np.load(store.path / "joints.npy", mmap_mode="r+")
+    joints[int(store.index["offset"][1])] += 1
+    joints.flush()
+    report = predict_store(model, store.path, "all")
+    assert [one.name for one in report.predictions] == ["clip0", "clip2"]
+    assert report.notes == (
+        "1 clip left out, with bytes that are not what was written, such as clip1",
+    )
+    joints += 1
+    joints.flush()
+    with pytest.raises(InputError, match=r"as they were written, got 3 with other bytes; import"):
+        predict_store(model, store.path, "all")
 
 
 def test_recordings_are_no_clips(model: Path, tmp_path: Path) -> None:
