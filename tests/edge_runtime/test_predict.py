@@ -248,6 +248,30 @@ def test_a_clip_of_a_store_that_makes_no_sense_is_wrong_and_named(
         predict_store(recognizer, tmp_path / "wrong", frame_by_frame=frame_by_frame)
 
 
+def test_wrong_bodies_are_noted_wherever_in_a_store_they_are(model: Path, tmp_path: Path) -> None:
+    """More clips than are looked at, of which the first is right."""
+    right, wrong = standing(40)[None], standing(40)[None] * np.array([1, -1, 1], np.float32)
+    with StoreWriter(
+        tmp_path / "store", name="set", layout=NTU, labels=METADATA.labels, rate=30
+    ) as writer:
+        for i in range(60):
+            writer.add(f"clip{i}", wrong if i else right, label=0)
+    notes = predict_store(model, tmp_path / "store", part="all").notes
+    assert any("the head is below the feet" in note for note in notes)
+
+
+def test_a_recognizer_measures_clips_between_two_recordings(model: Path, tmp_path: Path) -> None:
+    """The clip's time stamps are behind those of the first, and the second one's behind its own."""
+    clip = walk(40, 20)
+    np.save(tmp_path / "clip.npy", clip)
+    expected = predict_file(model, tmp_path / "clip.npy", rate=20, frame_by_frame=True)
+    recognizer = Recognizer.load(model)
+    recognizer.update(clip[0, 0], 50.0)
+    found = predict_file(recognizer, tmp_path / "clip.npy", rate=20, frame_by_frame=True)
+    np.testing.assert_array_equal(found.probabilities, expected.probabilities)
+    assert not recognizer.update(clip[0, 0], 0.0).ready
+
+
 @pytest.mark.parametrize("frame_by_frame", [False, True])
 def test_a_rate_at_which_nothing_can_be_told_or_nobody_moves_is_named(
     model: Path, streaming_model: Path, tmp_path: Path, frame_by_frame: bool
