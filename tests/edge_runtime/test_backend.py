@@ -15,7 +15,7 @@ import pytest
 
 from skedge.edge_runtime import Recognizer
 from skedge.edge_runtime.backends.backend import load_backend
-from skedge.edge_runtime.backends.onnx_runtime import OnnxBackend
+from skedge.edge_runtime.backends.onnx_runtime import OnnxBackend, session_options
 from skedge.edge_runtime.backends.seal import seal
 from skedge.skeleton import InputError, prepare
 from skedge.skeleton.metadata import VERSION, ModelMetadata
@@ -95,6 +95,12 @@ def test_as_many_threads_as_asked_for(models: dict[str, Path], threads: int) -> 
     np.testing.assert_allclose(
         Recognizer.load(models["tflite"], threads=threads).predict(clip), expected, atol=1e-6
     )
+
+
+def test_threads_without_work_leave_the_cores_to_the_camera() -> None:
+    """Those of onnxruntime spin while they wait, unless it is asked not to."""
+    options = session_options(2)
+    assert options.get_session_config_entry("session.intra_op.allow_spinning") == "0"
 
 
 @pytest.mark.parametrize("threads", [0, 10_000])

@@ -15,7 +15,7 @@ from skedge import steps
 from skedge.datasets.store import Store, StoreWriter
 from skedge.datasets.synthetic.synthesize import synthesize_recordings
 from skedge.edge_runtime import Recognizer
-from skedge.edge_runtime.events import QUIET, EventRules
+from skedge.edge_runtime.events import QUIET, Event, EventRules
 from skedge.export.exporter import Exporter
 from skedge.recipes.distill_settings import DistillSettings
 from skedge.recipes.online_settings import OnlineSettings
@@ -23,7 +23,7 @@ from skedge.recipes.recipe import Recipe
 from skedge.recipes.settings import AugmentSettings, EncoderSettings, InputSettings, OptimSettings
 from skedge.recipes.style_settings import StyleSettings
 from skedge.skeleton import InputError
-from skedge.student.calibrate import Judged, Span, calibrate, judge
+from skedge.student.calibrate import Judged, Span, calibrate, fits, judge
 from skedge.student.distill import distill, load_beginning
 from skedge.student.online import Online, _answered, allowed_answers, answer_loss
 from skedge.student.recordings import NOTHING, UNASKED, Recordings, frame_labels, spans
@@ -140,6 +140,23 @@ def test_windows_are_all_different_in_every_epoch(store: Store) -> None:
     assert len(seen.flatten(1).unique(dim=0)) == len(seen)
 
 
+def test_a_recording_comes_as_often_as_its_windows_would_fill_it(store: Store) -> None:
+    """At 30 frames a second two for each of the 24 answers of a window; a short one comes once."""
+    data = Recordings(store, np.arange(3), DATA, ONLINE)
+    data.lengths = torch.tensor([480, 100, 10])
+    torch.manual_seed(0)
+    drawn = torch.cat([batch for (batch,) in data.loader(1)])
+    assert drawn.bincount().tolist() == [10, 2, 1]
+    assert drawn.tolist() != sorted(drawn.tolist()), "a batch is not of one recording alone"
+    for size, devices, batches in (
+        (4, 1, [4] * 3),
+        (8, 2, [4] * 3),
+        (100, 1, [13]),
+        (100, 2, [6] * 2),
+    ):
+        assert [len(batch) for (batch,) in data.loader(size, devices)] == batches
+
+
 def test_recordings_of_two_rates_are_cut_at_the_models_own(store: Store) -> None:
     """Bodies that move by a metre a second in recordings of 30 and of 60 frames a second."""
     steady = replace(ONLINE, tempo=0.0, fresh=0.0, style=StyleSettings(pace=0.0))
@@ -248,6 +265,31 @@ def test_thresholds_are_the_lowest_that_are_quiet_enough() -> None:
     assert rules.patience.tolist() == [5, 3, 3, 3]
 
 
+def test_a_class_that_is_never_quiet_gets_a_threshold_that_a_file_may_hold() -> None:
+    false = Judged(_recording((600, 640, "wave", 0.9999)), [], 15.0)
+    _, chosen = calibrate([false], LABELS, replace(ONLINE, false_events=0.0))
+    assert 0.99 < chosen["thresholds"]["wave"] < 1
+    assert chosen["thresholds"]["clap"] == 0.3
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "right"),
+    [
+        (10.0, 12.0, True),
+        (8.0, 9.6, True),
+        (12.4, 14.0, True),
+        (8.0, 9.4, False),
+        (12.6, 14, False),
+    ],
+)
+def test_an_event_may_be_half_a_second_beside_its_action(
+    start: float, end: float, right: bool
+) -> None:
+    event = Event("wave", 0.9, start, end, announced=end)
+    assert fits(event, Span("wave", 10.0, 12.0)) == right
+    assert not fits(event, Span("clap", 10.0, 12.0))
+
+
 def test_the_recall_of_what_was_never_done_is_unknown() -> None:
     """It was 0 %, as if all of it had been missed."""
     done = Judged(_recording((150, 190, "wave", 0.97)), [Span("wave", 10.0, 12.0)], 15.0)
@@ -307,6 +349,12 @@ def test_lags_are_how_late_the_answers_come() -> None:
     exact = replace(late, spans=[Span("wave", start + 0.001, 12.0)])
     _, chosen = calibrate([exact], LABELS, ONLINE)
     assert str(chosen["lags"]["start"]) == "0.0"
+
+
+def test_what_is_done_in_the_first_second_is_an_event() -> None:
+    early = Judged(_recording((0, 12, "wave", 0.97)), [], 15.0)
+    [event] = early.events(EventRules(LABELS, np.full(4, 0.5), np.full(4, 3)))
+    assert (event.label, event.start) == ("wave", 0)
 
 
 def test_quiet_classes_are_never_events() -> None:
