@@ -10,14 +10,15 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from skedge.cli import main
-from skedge.datasets.store import StoreWriter
+from skedge.datasets.store import Store, StoreWriter
 from skedge.edge_runtime import Recognizer
+from skedge.edge_runtime.events import EventRules
 from skedge.edge_runtime.learning import HeldOut, hold_out, learn
 from skedge.edge_runtime.models import find
 from skedge.edge_runtime.scoring.predict import predict_file
 from skedge.edge_runtime.taught import OutdatedError, Taught, beside, taught_by
-from skedge.edge_runtime.teach import teach
-from skedge.skeleton import InputError, load_layout
+from skedge.edge_runtime.teach import Played, teach
+from skedge.skeleton import InputError, load_layout, retarget
 from tests.edge_runtime.edge_models import metadata, walk, write_model
 
 SIZE = 12
@@ -535,6 +536,48 @@ class TestTeaching:
                 writer.add(f"{i}", self.motion(100 + 5 * i, i), label=0)
         found = teach(room / "m.onnx", room / "vague", other=room / "mine")
         assert any(warning.startswith("what:") for warning in found["warnings"])
+
+    def test_an_action_that_the_model_takes_for_one_it_knows_is_named(
+        self, room: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """In more than half of its clips: three of five jumps, two of five bows."""
+        asked: dict[int, int] = {}
+
+        def events_of(rules: EventRules, clip: Played) -> list[str]:
+            number = asked.setdefault(id(clip), len(asked))
+            return ["clap"] if number in (0, 1, 2, 5, 6) else []
+
+        monkeypatch.setattr("skedge.edge_runtime.teach.events_of", events_of)
+        warnings = teach(room / "m.onnx", room / "mine")["warnings"]
+        assert [one for one in warnings if "takes it for" in one] == [
+            "jump: the model takes it for 'clap', which it knows, in 3 of 5 clips"
+        ]
+
+    def test_two_actions_that_are_one_are_named(self, room: Path) -> None:
+        with StoreWriter(
+            room / "twice", name="t", layout=load_layout("ntu25"), labels=["hop", "leap"], rate=30.0
+        ) as writer:
+            for i in range(10):
+                writer.add(f"{i}", self.motion(3, i), label=i % 2)
+        warnings = teach(room / "m.onnx", room / "twice", other=room / "mine")["warnings"]
+        for one, another in (("hop", "leap"), ("leap", "hop")):
+            assert any(
+                warning.startswith(f"{one}: taken for '{another}' in ") for warning in warnings
+            )
+        assert not any(
+            "taken for" in one for one in teach(room / "m.onnx", room / "mine")["warnings"]
+        )
+
+    def test_clips_of_another_layout_teach_the_same(self, room: Path) -> None:
+        kinect = load_layout("kinect20")
+        mine = Store(room / "mine")
+        with StoreWriter(
+            room / "other", name="o", layout=kinect, labels=mine.labels, rate=30.0
+        ) as writer:
+            for i, row in enumerate(mine.index):
+                writer.add(str(i), retarget(mine.clip(i), mine.layout, kinect), label=row["label"])
+        found = teach(room / "m.onnx", room / "other")["taught"]
+        assert {label: one["recall"] for label, one in found.items()} == {"jump": 100, "bow": 100}
 
     def test_a_model_updated_in_place_still_starts(self, room: Path) -> None:
         teach(room / "m.onnx", room / "mine")

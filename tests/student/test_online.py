@@ -277,6 +277,14 @@ def test_a_class_that_is_hardly_quiet_gets_a_threshold_that_a_file_may_hold(
     assert chosen["thresholds"] == {"wave": threshold, "clap": 0.3}
 
 
+def test_the_only_action_of_a_model_may_have_all_false_events() -> None:
+    false = np.delete(_recording((600, 640, "wave", 0.72)), 1, axis=1)  # one in this minute
+    for allowed, threshold in ((61.0, 0.3), (59.0, 0.75)):
+        own = replace(ONLINE, false_events=allowed)
+        _, chosen = calibrate([Judged(false, [], 15.0)], ("wave", "idle", "other"), own)
+        assert chosen["thresholds"] == {"wave": threshold}
+
+
 @pytest.mark.parametrize(
     ("start", "end", "right"),
     [
