@@ -568,14 +568,18 @@ class TestTeaching:
             "taken for" in one for one in teach(room / "m.onnx", room / "mine")["warnings"]
         )
 
-    def test_clips_of_another_layout_teach_the_same(self, room: Path) -> None:
-        kinect = load_layout("kinect20")
-        mine = Store(room / "mine")
+    @pytest.mark.parametrize(("layout", "persons"), [("kinect20", 1), ("ntu25", 2)])
+    def test_clips_of_another_layout_or_with_somebody_else_teach_the_same(
+        self, room: Path, layout: str, persons: int
+    ) -> None:
+        """The model takes one person: the first."""
+        mine, other = Store(room / "mine"), load_layout(layout)
         with StoreWriter(
-            room / "other", name="o", layout=kinect, labels=mine.labels, rate=30.0
+            room / "other", name="o", layout=other, labels=mine.labels, rate=30.0
         ) as writer:
             for i, row in enumerate(mine.index):
-                writer.add(str(i), retarget(mine.clip(i), mine.layout, kinect), label=row["label"])
+                joints = retarget(mine.clip(i), mine.layout, other)
+                writer.add(str(i), np.repeat(joints, persons, axis=0), label=row["label"])
         found = teach(room / "m.onnx", room / "other")["taught"]
         assert {label: one["recall"] for label, one in found.items()} == {"jump": 100, "bow": 100}
 
