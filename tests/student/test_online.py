@@ -22,11 +22,11 @@ from skedge.recipes.online_settings import OnlineSettings
 from skedge.recipes.recipe import Recipe
 from skedge.recipes.settings import AugmentSettings, EncoderSettings, InputSettings, OptimSettings
 from skedge.recipes.style_settings import StyleSettings
-from skedge.skeleton import InputError
+from skedge.skeleton import InputError, load_layout
 from skedge.student.calibrate import Judged, Span, calibrate, fits, judge
 from skedge.student.distill import distill, load_beginning
 from skedge.student.online import Online, _answered, allowed_answers, answer_loss
-from skedge.student.recordings import NOTHING, UNASKED, Recordings, frame_labels, spans
+from skedge.student.recordings import NOTHING, TENSORS, UNASKED, Recordings, frame_labels, spans
 from skedge.teacher.networks.classifier import Classifier, last_layer
 from skedge.teacher.networks.dual import make_encoder
 from skedge.teacher.runs.folder import Card, write_run
@@ -66,6 +66,53 @@ def test_frames_of_an_action_are_its_own_until_a_while_after_it(store: Store) ->
         assert all(store.labels[label] in QUIET for label in np.unique(labels[~near]) if label >= 0)
 
 
+def test_an_action_is_the_answer_until_it_fades_or_another_begins(tmp_path: Path) -> None:
+    """At 30 frames a second for 36 after it, and for 24 more nothing is asked."""
+    wave, clap, idle = range(3)
+    done = [(wave, 30, 60), (clap, 150, 165), (wave, 190, 220), (idle, 281, 283), (clap, 285, 297)]
+    with StoreWriter(
+        tmp_path / "store", name="s", layout=load_layout("coco17"), labels=LABELS, rate=30.0
+    ) as writer:
+        writer.add("one", np.ones((1, 300, 17, 3)), label=wave, intervals=done)
+    labels = frame_labels(Store(tmp_path / "store"), 0, ONLINE)
+    expected = np.full(300, NOTHING)
+    for start, end, label in (
+        *((30, 39, UNASKED), (39, 96, wave), (96, 120, UNASKED)),
+        *((150, 155, UNASKED), (155, 190, clap)),  # no more than a third of a short one
+        *((190, 199, UNASKED), (199, 256, wave), (256, 280, UNASKED)),
+        *((281, 283, idle), (285, 289, UNASKED), (289, 300, clap)),
+    ):
+        expected[start:end] = label
+    np.testing.assert_array_equal(labels, expected)
+    assert len({UNASKED, NOTHING, *range(len(LABELS))}) == 2 + len(LABELS)
+
+
+def test_a_window_has_no_frame_of_another_recording(store: Store) -> None:
+    """Nor a label of another frame: places in recordings shorter than a window, some of them long
+    after their end."""
+    own = replace(ONLINE, tempo=0.5, fresh=0.0, style=StyleSettings(pace=0.3))
+    data = Recordings(store, [0], DATA, own)
+    data.lengths, data.paces = torch.full((3,), 30), torch.full((3,), 2.0)
+    place = 100 * torch.arange(3)[:, None] + torch.arange(30)
+    data.labels = place.flatten()
+    data.frames = data.labels[:, None, None, None].float().expand(-1, *data.frames.shape[1:])
+    of = torch.arange(3).repeat(50)
+    torch.manual_seed(0)
+    joints, labels = data.cut(of, 29)
+    at = joints[:, 0, :, 0, 0]
+    for number in range(3):
+        assert at[of == number].min() == 100 * number
+        assert at[of == number].max() == 100 * number + 29, "the last frame is shown, too"
+    asked = labels != UNASKED
+    assert (at[:, 29:] - labels)[asked].abs().max() < 0.501
+
+
+def test_windows_are_cut_where_the_training_runs(store: Store) -> None:
+    data = Recordings(store, [0], DATA, ONLINE)
+    data.to(torch.device("meta"))
+    assert {getattr(data, name).device.type for name in TENSORS} == {"meta"}
+
+
 def test_windows_hold_what_the_camera_saw_and_ask_nothing_at_first(store: Store) -> None:
     own = replace(ONLINE, tempo=0.0, fresh=1.0, style=StyleSettings(pace=0.0))
     data = Recordings(store, np.arange(3), DATA, own)
@@ -79,8 +126,9 @@ def test_windows_hold_what_the_camera_saw_and_ask_nothing_at_first(store: Store)
     # The person has just come: before, the first pose stands still, and answers are not asked for.
     still = (joints[:, 0, 1:] == joints[:, 0, :-1]).all(-1).all(-1)
     assert still[:, :29].all()
-    for row, window in zip(still[:, 28:], labels, strict=True):
-        comes = int((~row).float().argmax())
+    moments = [int((~row).float().argmax()) for row in still[:, 28:]]
+    assert 10 <= max(moments) - min(moments) <= 14, "anywhere in the first 60 % of the answers"
+    for comes, window in zip(moments, labels, strict=True):
         assert (window[: comes + DATA.warm_up - 2] == UNASKED).all()
     assert (labels >= 0).any()
 
@@ -189,6 +237,9 @@ def test_labels_stay_with_their_frames_where_nobody_is_seen_at_first(
     own = spans(store, 0)
     assert [one.start - empty / 30 for one in own] == pytest.approx(
         [one.start for one in spans(store, 0, empty)]
+    )
+    assert [one.end - empty / 30 for one in own] == pytest.approx(
+        [one.end for one in spans(store, 0, empty)]
     )
 
 
