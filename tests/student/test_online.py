@@ -131,6 +131,13 @@ def test_windows_hold_what_the_camera_saw_and_ask_nothing_at_first(store: Store)
     for comes, window in zip(moments, labels, strict=True):
         assert (window[: comes + DATA.warm_up - 2] == UNASKED).all()
     assert (labels >= 0).any()
+    # From then on they are asked for as soon as a recognizer gives one.
+    data.labels[:] = 0
+    torch.manual_seed(0)
+    of = torch.cat([batch for (batch,) in data.loader(16)])
+    asked = data.cut(of, 29)[1] != UNASKED
+    first = torch.tensor(moments)[:, None] + DATA.warm_up - 2
+    torch.testing.assert_close(asked, torch.arange(24) >= first)
 
 
 def test_without_a_newcomer_windows_are_cut_from_the_recording(store: Store) -> None:
