@@ -104,6 +104,27 @@ def test_a_model_that_runs_stays_what_it_is_while_its_file_is_copied_over(tmp_pa
     np.testing.assert_array_equal(recognizer.predict(clip), before)
 
 
+def test_a_file_that_opens_but_does_not_run_is_refused_at_once(
+    model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not with a traceback at the first frame."""
+
+    def invoke(interpreter: object) -> None:
+        raise RuntimeError("Node number 3 failed to invoke.")
+
+    monkeypatch.setattr(ai_edge_litert.interpreter.Interpreter, "invoke", invoke)
+    with pytest.raises(InputError, match=r"expected a TFLite model that runs.*Node number 3"):
+        Recognizer.load(model)
+
+
+def test_a_file_with_a_checksum_is_opened_in_this_process_alone(
+    model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process takes a second of every start."""
+    monkeypatch.setattr("skedge.edge_runtime.backends.litert.probe", pytest.fail)
+    assert Recognizer.load(model).labels == METADATA.labels
+
+
 def hide(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """As if a package were not installed."""
     monkeypatch.setitem(sys.modules, name, None)
