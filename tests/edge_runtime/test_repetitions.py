@@ -531,6 +531,63 @@ def test_the_period_counts_what_leaves_rest_and_comes_back(times: int, period: f
     bend = np.where(moving, 0.5 - 0.5 * np.cos(2 * np.pi * seconds / period), 0)
     part = np.sign(times) * np.outer(bend, [0.4, 0.3, 0.0])
     assert periods.times([part], moving) == abs(times)
+    assert periods.times([part + np.array([0.5, -1.0, 0.3])], moving) == abs(times), (
+        "wherever it is"
+    )
+
+
+def bent(seconds: np.ndarray, start: float, times: int, period: float) -> np.ndarray:
+    """Who bends so many times from a start on, and else rests: a curve (T, 3) in torso lengths that
+    swings by half of one, somewhere beside the anchor."""
+    moving = (seconds >= start) & (seconds < start + times * period)
+    bend = np.where(moving, 0.5 - 0.5 * np.cos(2 * np.pi * (seconds - start) / period), 0)
+    return np.outer(bend, [0.4, 0.3, 0.0]) + np.array([0.5, -1.0, 0.3])
+
+
+@pytest.mark.parametrize(("size", "times"), [(0.4, 6), (0.1, None)])
+def test_the_period_needs_a_movement_of_some_size(size: float, times: int | None) -> None:
+    """A fifth of a torso length, not a twentieth."""
+    seconds = np.arange(-1, 7, 1 / RATE)
+    inside = (seconds >= 0) & (seconds < 6)
+    assert periods.times([size * bent(seconds, 0, 6, 1.0)], inside) == times
+
+
+@pytest.mark.parametrize("period", [0.5, 1.2, 2.0])
+@pytest.mark.parametrize(("late", "early"), [(1, 0), (0, 1), (1, 1)])
+def test_the_period_counts_what_an_event_begins_behind_and_ends_before(
+    period: float, late: int, early: int
+) -> None:
+    seconds = np.arange(-1, 6 * period + 1, 1 / RATE)
+    inside = (seconds >= late * period) & (seconds < (6 - early) * period)
+    assert periods.times([bent(seconds, 0, 6, period)], inside) == 6
+
+
+@pytest.mark.parametrize("period", [0.5, 1.2, 2.0])
+@pytest.mark.parametrize("before", [True, False])
+@pytest.mark.parametrize("times", [4, 9])
+def test_the_period_leaves_out_a_larger_movement_before_or_behind(
+    period: float, before: bool, times: int
+) -> None:
+    """Three times as large, such as the way down to the floor."""
+    length = times * period
+    seconds = np.arange(-1, length + 2.5, 1 / RATE)
+    part = bent(seconds, 1.5 if before else 0, times, period)
+    part += 3 * bent(seconds, 0 if before else length, 1, 1.5)
+    inside = (seconds >= 0) & (seconds < length + 1.5)
+    assert periods.times([part], inside) == times
+
+
+@pytest.mark.parametrize("period", [0.5, 1.2, 2.0])
+@pytest.mark.parametrize("before", [True, False])
+def test_the_period_leaves_out_a_movement_long_before_or_behind(
+    period: float, before: bool
+) -> None:
+    """Two periods apart from the others, in an event that begins too early or ends too late."""
+    seconds = np.arange(-1, 9 * period + 1, 1 / RATE)
+    part = bent(seconds, 3 * period if before else 0, 6, period)
+    part += bent(seconds, 0 if before else 8 * period, 1, period)
+    inside = (seconds >= 0) & (seconds < 9 * period)
+    assert periods.times([part], inside) == 6
 
 
 def test_the_period_of_the_arms_is_not_that_of_the_legs() -> None:
