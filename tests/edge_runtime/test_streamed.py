@@ -50,6 +50,9 @@ def test_before_the_first_frame_the_person_stood_still(tmp_path: Path) -> None:
     clip = walk(3, HZ)[:, 0]
     for n, result in enumerate(feed(recognizer, clip, np.arange(3) / HZ)):
         np.testing.assert_allclose(result.embedding, remembered(clip[: n + 1]), atol=1e-6)
+    answers = [remembered(clip[: n + 1]) for n in range(3)]
+    np.testing.assert_allclose(recognizer.embed(clip, HZ), np.mean(answers, axis=0), atol=1e-6)
+    np.testing.assert_allclose(recognizer.embed(clip[:1], HZ), answers[0], atol=1e-6)
 
 
 @given(
