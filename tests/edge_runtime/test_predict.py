@@ -117,6 +117,27 @@ def test_a_store_without_a_split_is_taken_whole_and_that_is_said(
     assert predict_store(model, tmp_path / "store", part="all").notes == ()
 
 
+@pytest.mark.parametrize(
+    ("protocols", "measured"),
+    [(("one", "two"), "clip0"), (("two", "one"), "clip1"), (("one", "odd-even"), "clip2")],
+)
+def test_a_store_is_measured_by_the_models_own_split_else_by_its_first(
+    model: Path, tmp_path: Path, protocols: tuple[str, ...], measured: str
+) -> None:
+    tested = {"one": 0, "two": 1, "odd-even": 2}
+    with StoreWriter(
+        tmp_path / "store", name="s", layout=NTU, labels=METADATA.labels, rate=30
+    ) as writer:
+        for i in range(3):
+            writer.add(f"clip{i}", walk(40, 30, seed=i).transpose(1, 0, 2, 3), label=i)
+        for name in protocols:
+            codes = np.full(3, PARTS["train"])
+            codes[tested[name]] = PARTS["test"]
+            writer.protocol(name, lambda index, codes=codes: codes)
+    report = predict_store(model, tmp_path / "store")
+    assert [one.name for one in report.predictions] == [measured]
+
+
 def test_clips_with_other_bytes_are_left_out_by_name(model: Path, tmp_path: Path) -> None:
     """Two of three are measured, and the report names the one that is not."""
     store = Store(write_store(tmp_path / "store", METADATA.labels))
