@@ -485,6 +485,13 @@ def test_a_row_that_cannot_be_is_left_out_with_its_line(room: Path, row: str, sa
     assert [shot.stretch for shot in found.sources] == [(0.0, 0.5)]
 
 
+def test_a_row_may_say_only_where_its_stretch_begins_or_ends(room: Path) -> None:
+    """Else the whole film would be of its class."""
+    _film(room / "film.avi", 20)
+    found = _opened("film.avi,,0.2,stand,,", "film.avi,0.2,,raise,,", "film.avi,,,stand,,")
+    assert [shot.stretch for shot in found.sources] == [(0, 0.2), (0.2, np.inf), None]
+
+
 def test_people_of_a_table_train_or_test_and_nobody_knows_who_does_neither(room: Path) -> None:
     """Every other person tests, as in the lists of clips."""
     _film(room / "film.avi", 20)
