@@ -537,7 +537,7 @@ def test_the_period_counts_what_leaves_rest_and_comes_back(times: int, period: f
 
 
 def bent(seconds: np.ndarray, start: float, times: int, period: float) -> np.ndarray:
-    """Who bends so many times from a start on, and else rests: a curve (T, 3) in torso lengths that
+    """Who bends a number of times from a start on, and else rests: a curve (T, 3) in torso lengths that
     swings by half of one, somewhere beside the anchor."""
     moving = (seconds >= start) & (seconds < start + times * period)
     bend = np.where(moving, 0.5 - 0.5 * np.cos(2 * np.pi * (seconds - start) / period), 0)
