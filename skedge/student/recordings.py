@@ -138,8 +138,8 @@ def frame_labels(store: Store, index: int, settings: OnlineSettings) -> np.ndarr
     """What the answer is for every frame of a recording, (frames,) int64.
 
     An action is the answer from `begun` seconds on, and for `hold` seconds after it, in which, up
-    to `fade`, nothing else need be. A class in `QUIET` is the answer while it lasts and nothing
-    else is; `NOTHING` is elsewhere.
+    to `fade`, nothing else need be. Once another begins within it, it is not asked for any more. A
+    class in `QUIET` is the answer while it lasts and nothing else is; `NOTHING` is elsewhere.
     """
     rate = store.rate or RATE
     frames = int(store.index["frames"][index])
@@ -152,10 +152,8 @@ def frame_labels(store: Store, index: int, settings: OnlineSettings) -> np.ndarr
     for number, (label, start, end) in enumerate(loud[["label", "start", "end"]].tolist()):
         following = loud["start"][number + 1] if number + 1 < len(loud) else frames
         begun = start + int(min(settings.begun * rate, (end - start) / 3))
-        held, faded = (min(int(end + s * rate), following) for s in (settings.hold, settings.fade))
-        labels[start:begun] = UNASKED
-        labels[begun:held] = label
-        labels[held:faded] = UNASKED
+        labels[start : int(end + settings.fade * rate)] = UNASKED
+        labels[begun : min(int(end + settings.hold * rate), following)] = label
     return labels
 
 

@@ -70,11 +70,14 @@ def test_an_action_is_the_answer_until_it_fades_or_another_begins(tmp_path: Path
     """At 30 frames a second for 36 after it, and for 24 more nothing is asked."""
     wave, clap, idle = range(3)
     done = [(wave, 30, 60), (clap, 150, 165), (wave, 190, 220), (idle, 281, 283), (clap, 285, 297)]
+    within = [(wave, 30, 210), (clap, 90, 105)]
     with StoreWriter(
         tmp_path / "store", name="s", layout=load_layout("coco17"), labels=LABELS, rate=30.0
     ) as writer:
         writer.add("one", np.ones((1, 300, 17, 3)), label=wave, intervals=done)
-    labels = frame_labels(Store(tmp_path / "store"), 0, ONLINE)
+        writer.add("within", np.ones((1, 300, 17, 3)), label=wave, intervals=within)
+    store = Store(tmp_path / "store")
+    labels = frame_labels(store, 0, ONLINE)
     expected = np.full(300, NOTHING)
     for start, end, label in (
         *((30, 39, UNASKED), (39, 96, wave), (96, 120, UNASKED)),
@@ -84,6 +87,13 @@ def test_an_action_is_the_answer_until_it_fades_or_another_begins(tmp_path: Path
     ):
         expected[start:end] = label
     np.testing.assert_array_equal(labels, expected)
+    expected[:] = NOTHING
+    for start, end, label in (
+        *((30, 39, UNASKED), (39, 90, wave), (90, 95, UNASKED), (95, 141, clap)),
+        (141, 270, UNASKED),  # who claps while waving still waves: not nothing
+    ):
+        expected[start:end] = label
+    np.testing.assert_array_equal(frame_labels(store, 1, ONLINE), expected)
     assert len({UNASKED, NOTHING, *range(len(LABELS))}) == 2 + len(LABELS)
 
 
