@@ -46,48 +46,55 @@ def as_registered(parser: ArgumentParser, arguments: list[str]) -> list[str]:
     """
     places = {hyphened(f"--{action.dest}"): action for action in positionals(parser)}
     known = {hyphened(flag): (flag, a) for a in parser._actions for flag in a.option_strings}
-    options: list[str] = []
-    loose: list[str] = []
+    parts: list[list[str]] = []  # a word in its place, or a flag with its values
     named: dict[str, list[str]] = {}
-    in_order: list[str] = []
     rest = deque(arguments)
     while rest:
         word = rest.popleft()
-        name, equals, value = word.partition("=")
-        name = hyphened(name)
+        flag, equals, value = word.partition("=")
+        name = hyphened(flag)
         if not word.startswith("--"):
-            loose.append(word)
-            in_order.append(word)
+            parts.append([word])
         elif name in places and name not in known:
             action = places[name]
             many = action.nargs in ("+", "*")
             named[action.dest] = [value] if equals else _values(rest, None if many else 1)
             _check_path(action, named[action.dest])
+        elif name not in known:
+            parts.append([word])
+        elif equals and known[name][1].const is True:
+            # The last one counts, as of every flag: this switches off what a file switched on.
+            parts = [one for one in parts if one != [known[name][0]]]
+            parts += [[known[name][0]]] if _truth(name, value) else []
         else:
-            flag, owner = known.get(name, (word.partition("=")[0], None))
-            taken = [] if equals or owner is None else _values(rest, _count(owner))
-            if len(taken) == 1 and taken[0].startswith("-"):  # --up -y is no flag called -y
-                equals, value = "=", taken.pop()
-            if owner is not None:
-                _check_path(owner, [value] if equals else taken)
-            words = [f"{flag}={value}" if equals else flag, *taken]
-            if equals and owner is not None and owner.const is True:
-                if value not in ("true", "false"):
-                    raise InputError(f"{name}: expected true or false, got {value!r}")
-                # The last one counts, as of every flag: this switches off what a file switched on.
-                options = [one for one in options if one != flag]
-                in_order = [one for one in in_order if one != flag]
-                words = [flag] if value == "true" else []
-            options += words
-            in_order += words
+            parts.append(_with_values(*known[name], [value] if equals else None, rest=rest))
+    loose = [word for word, *_ in parts if not word.startswith("--")]
     if "" in loose and any(map(_is_path, places.values())):
         expected = " ".join(action.dest.upper() for action in places.values())
         raise InputError(f"expected {expected}, got an empty word among them")
     if named:
         # Before the flags: one that takes several values would take these, too.
-        in_order = [*_placed(places, named, loose), *options]
+        flags = [part for part in parts if part[0].startswith("--")]
+        parts = [_placed(places, named, loose), *flags]
+    in_order = [word for part in parts for word in part]
     takes_recipe = any(isinstance(action, ActionConfigFile) for action in parser._actions)
     return _recipe_first(in_order) if takes_recipe else in_order
+
+
+def _truth(name: str, value: str) -> bool:
+    """What a switch is set to; raises `InputError` for anything but true and false."""
+    if value not in ("true", "false"):
+        raise InputError(f"{name}: expected true or false, got {value!r}")
+    return value == "true"
+
+
+def _with_values(flag: str, owner: Action, given: list[str] | None, rest: deque[str]) -> list[str]:
+    """A flag with the value that was `given` behind an equals sign, or with those that follow."""
+    values = _values(rest, _count(owner)) if given is None else given
+    _check_path(owner, values)
+    if given or (len(values) == 1 and values[0].startswith("-")):  # --up -y is no flag called -y
+        return [f"{flag}={values[0]}"]
+    return [flag, *values]
 
 
 def _check_path(action: Action, values: list[str]) -> None:
