@@ -2,6 +2,10 @@
 that go with a number, and notes."""
 
 import sys
+from collections.abc import Iterable
+
+# Names that one line of a message gives: as many as the classes of UTD-MHAD, not those of NTU.
+NAMED = 30
 
 
 def printable(text: str) -> str:
@@ -25,3 +29,11 @@ def say(*notes: str) -> None:
     """Say what should be known where a command goes on, each a line on stderr."""
     for note in notes:
         print(f"note: {one_line(note)}", file=sys.stderr)
+
+
+def listed(names: Iterable[str]) -> str:
+    """The names in one line, such as "bow, clap, wave"; of more than `NAMED` the first of them and
+    how many more there are."""
+    names = [*names]
+    more = len(names) - NAMED
+    return ", ".join(names[:NAMED]) + (f" and {more} more" if more > 0 else "")

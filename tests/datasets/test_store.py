@@ -15,6 +15,7 @@ from skedge.datasets.store import Store, StoreWriter
 from skedge.datasets.store.check import check
 from skedge.datasets.store.lock import only_one
 from skedge.skeleton import InputError, load_layout
+from skedge.skeleton.text import NAMED
 from tests.full import no_room_for
 
 NTU = load_layout("ntu25")
@@ -176,6 +177,17 @@ def test_the_unknown_is_answered_with_the_known(tmp_path: Path) -> None:
         store.class_index("jump")
     with pytest.raises(InputError, match="no clip is called 'nobody'"):
         store.find("nobody")
+
+
+def test_of_many_classes_a_message_names_some(tmp_path: Path) -> None:
+    labels = [f"action {number:03d}" for number in range(120)]
+    store = Store(_write(tmp_path / "store", labels=labels))
+    with pytest.raises(
+        InputError, match=r"its 120 classes: action 000, .* and \d+ more$"
+    ) as raised:
+        store.class_index("jump")
+    assert str(raised.value).count("action ") == NAMED
+    assert f"and {120 - NAMED} more" in str(raised.value)
 
 
 def test_the_fingerprint_is_the_contents(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from skedge.edge_runtime.scoring.overlap import Found, Interval, distinct, match
 from skedge.edge_runtime.scoring.predict import RATE, check_synonyms, trained_on
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.retarget import retarget
+from skedge.skeleton.text import listed
 
 if TYPE_CHECKING:
     from skedge.datasets.store import Store
@@ -78,8 +79,8 @@ def evaluate_online(
     if not intervals:
         raise InputError(
             f"{store.path}: expected intervals of the model's classes"
-            f" ({', '.join(recognizer.labels)}), got none in {part} of protocol {protocol!r}"
-            f" (classes: {', '.join(store.labels)}); give the model's names of these with"
+            f" ({listed(recognizer.labels)}), got none in {part} of protocol {protocol!r}"
+            f" (classes: {listed(store.labels)}); give the model's names of these with"
             " --synonyms, or choose a model trained on them"
         )
     problems: dict[str, str] = {}
@@ -177,7 +178,7 @@ def _notes(
 ) -> Iterable[str]:
     yield from recognizer.notes
     if len(intervals) < len(every):
-        unknown = ", ".join(sorted({one.label for one in every} - {one.label for one in intervals}))
+        unknown = listed(sorted({one.label for one in every} - {one.label for one in intervals}))
         yield (
             f"{len(every) - len(intervals)} of {len(every)} intervals left out, of classes that the"
             f" model does not know or that mean nothing ({unknown}); an event in them still counts"
