@@ -156,6 +156,29 @@ def test_a_network_is_not_trained_on_in_its_own_folder(
     assert {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()} == before
 
 
+def test_a_stream_is_not_trained_on_in_its_own_place(
+    store: Store, encoder_run: Path, tmp_path: Path
+) -> None:
+    """A stream of the network to start from was replaced by what started from it."""
+    three = tmp_path / "three"
+    for stream in ("joint", "seed-1/bone"):
+        shutil.copytree(encoder_run, three / stream)
+    before = {file: file.read_bytes() for file in three.rglob("*") if file.is_file()}
+    for out, start in (
+        (three / "joint", three),
+        (three / "seed-1" / "bone", three),
+        (three, three / "joint"),
+        (three, three / "seed-1" / "bone"),
+    ):
+        for step in (
+            partial(steps.evaluate, store, out, RECIPE, protocol="linear", pretrained=start),
+            partial(steps.distill, store, out, RECIPE, [start]),
+        ):
+            with pytest.raises(InputError, match=r"expected a folder of its own .* with --out"):
+                step()
+    assert {file: file.read_bytes() for file in three.rglob("*") if file.is_file()} == before
+
+
 def test_a_teacher_or_temperature_of_another_student_is_refused(
     store: Store, teacher_run: Path, tmp_path: Path, interrupted: Any
 ) -> None:

@@ -53,16 +53,17 @@ def begun(
 
     A run that is refused, or stopped, before it has trained anything leaves the folder as it was.
     Raises `InputError` where the earlier run was asked for something else, where the folder is one
-    of the `runs` to start from, and `ResumableError` on Ctrl-C where what is in the folder then can
-    be resumed.
+    of the `runs` to start from or holds one or is in one as its part (a stream, a seed), and
+    `ResumableError` on Ctrl-C where what is in the folder then can be resumed.
     """
-    from skedge.teacher.runs.folder import left_over, read_metrics, set_aside
+    from skedge.teacher.runs.folder import left_over, read_metrics, set_aside, with_parts
 
-    if folder.resolve() in [run.resolve() for run in runs]:
-        raise InputError(
-            f"{folder}: expected a folder of its own for what is trained, got that of a network to"
-            " start from; name another with --out"
-        )
+    for run in runs:
+        if run.resolve() in with_parts(folder) or folder.resolve() in with_parts(run):
+            raise InputError(
+                f"{folder}: expected a folder of its own for what is trained, got one of {run}, a"
+                " network to start from; name another with --out"
+            )
     left = list(left_over(folder))
     before = read_json(folder / ASKED)
     if resume and left and before != asked:

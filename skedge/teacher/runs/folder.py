@@ -146,6 +146,11 @@ def left_over(folder: Path) -> Iterator[Path]:
         yield from left_over(part)
 
 
+def with_parts(folder: Path) -> list[Path]:
+    """A run's folder and all of its parts (streams, seeds), without links."""
+    return [folder.resolve(), *(one for part in _parts(folder) for one in with_parts(part))]
+
+
 def _parts(folder: Path) -> list[Path]:
     inside = folder.iterdir() if folder.is_dir() else ()
     return [part for part in inside if part.is_dir() and _PARTS.fullmatch(part.name)]
