@@ -118,11 +118,19 @@ def _cost(
 
 
 def _percentile(values: np.ndarray, percent: float) -> np.ndarray:
-    """Of every column that has values; NaN for the others."""
+    """Of every column that has values; NaN for the others.
+
+    As `np.nanpercentile`, which goes through the columns one by one: it took half the time of a
+    whole clip's answer.
+    """
     result = np.full(values.shape[1], np.nan)
     known = np.isfinite(values).any(axis=0)
-    if known.any():
-        result[known] = np.nanpercentile(values[:, known], percent, axis=0)
+    ordered = np.sort(values[:, known], axis=0)  # NaN come last
+    place = percent / 100 * ((~np.isnan(ordered)).sum(axis=0) - 1)
+    under = np.floor(place).astype(np.int64)
+    columns = np.arange(ordered.shape[1])
+    low, high = ordered[under, columns], ordered[np.ceil(place).astype(np.int64), columns]
+    result[known] = low + (high - low) * (place - under)
     return result
 
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from skedge.skeleton import anatomy
 from skedge.skeleton.body_check import BodyCheck, check_bodies
 from skedge.skeleton.doubts import backs, loose_bone, thin_axis
 from skedge.skeleton.layout import load_layout
@@ -506,3 +507,27 @@ def test_persons_and_frames_that_nothing_tells_apart_are_as_the_caller_says():
     for clip in (noise[0], noise[1], noise[1].swapaxes(0, 1)):
         np.testing.assert_array_equal(persons_first(clip, True)[0], clip.swapaxes(0, 1))
         assert not persons_first(clip, True)[1]
+
+
+@pytest.mark.parametrize("rows", [0, 1, 2, 7, 40])
+@pytest.mark.parametrize("percent", [50, 90])
+def test_the_percentiles_of_limbs_are_numpys(rows: int, percent: float) -> None:
+    rng = np.random.default_rng(rows)
+    values = np.where(rng.random((rows, 12)) < 0.3, np.nan, rng.normal(size=(rows, 12)))
+    values[:, 3] = np.nan
+    expected = np.full(12, np.nan)
+    for column in np.flatnonzero(np.isfinite(values).any(axis=0)):
+        expected[column] = np.nanpercentile(values[:, column], percent)
+    np.testing.assert_allclose(anatomy._percentile(values, percent), expected, atol=1e-12)
+
+
+def test_the_columns_of_percentiles_are_not_gone_through_one_by_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    calls: list[int] = []
+    real = np.sort
+    monkeypatch.setattr(np, "sort", lambda of, axis: calls.append(of.shape[1]) or real(of, axis))
+    for name in ("percentile", "nanpercentile"):
+        monkeypatch.delattr(np, name)
+    anatomy._percentile(np.ones((9, 20)), 50)
+    assert calls == [20]
