@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from skedge.datasets.store import Store, StoreWriter
 from skedge.datasets.store.check import check
 from skedge.datasets.store.lock import only_one
+from skedge.datasets.store.look import MOST_FRAMES, look
+from skedge.datasets.store.odd import odd_clips
 from skedge.skeleton import InputError, load_layout
 from skedge.skeleton.text import NAMED
 from tests.full import no_room_for
@@ -826,3 +828,25 @@ def test_labels_are_unique(tmp_path: Path) -> None:
     for labels in ((), ("wave", "wave")):
         with pytest.raises(InputError, match="at least one label"):
             _writer(tmp_path / "store", labels=labels)
+
+
+def test_of_a_recording_of_hours_minutes_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    joints = np.zeros((1, 3 * MOST_FRAMES, 25, 3), np.float32)
+    joints[0, :, :, 0] = np.arange(3 * MOST_FRAMES)[:, None]
+    seen: list[np.ndarray] = []
+    monkeypatch.setattr(
+        "skedge.datasets.store.look.check_bodies", lambda clips, *_: seen.extend(clips)
+    )
+    monkeypatch.setattr(
+        "skedge.datasets.store.odd._look", lambda clip, _: seen.append(clip) or [0] * 7
+    )
+    monkeypatch.setattr(
+        "skedge.datasets.store.paces._pace", lambda person: seen.append(person[None]) or 0
+    )
+    look(lambda _: joints, 1, NTU, rate=30.0)
+    odd_clips(lambda _: joints, ["day"], NTU, labels=np.zeros(1, int))
+    assert [clip.shape[1] for clip in seen] == [MOST_FRAMES] * 3
+    assert all(clip[0, 0, 0, 0] == MOST_FRAMES for clip in seen)  # the middle
+    seen.clear()
+    look(lambda _: joints[:, :MOST_FRAMES], 1, NTU, rate=30.0)
+    assert seen[0].shape[1] == MOST_FRAMES

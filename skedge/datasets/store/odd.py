@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from skedge.datasets.store.look import stretch
 from skedge.datasets.store.paces import mixed_rates
 from skedge.skeleton.anatomy import backward, height_of, limb_change, misfit, upward
 from skedge.skeleton.body_check import CHANGING
@@ -37,10 +38,11 @@ def odd_clips(
     name, and one where they are of several rates; `clip` gives one of them, (M, T, V, 3) in metres,
     `labels` (clips,) are their classes.
 
-    They are not always wrong: a clip may show a handstand.
+    They are not always wrong: a clip may show a handstand. Of a long recording the middle is
+    looked at (`stretch`).
     """
     chosen = np.unique(np.linspace(0, len(names) - 1, _MOST).astype(np.int64))
-    clips = (clip(int(number)) for number in chosen)
+    clips = (stretch(clip(int(number))) for number in chosen)
     looks = [(_look(one, layout), hash(one.tobytes()), padding(one)) for one in clips]
     looked = np.array([look[0] for look in looks]).reshape(-1, 7).T
     size, far, up, back, grown, moved, turns = looked
@@ -78,7 +80,7 @@ def odd_clips(
                 turns=_short(turns[first]),
             )
             found.append(f"{odd.sum()} of {len(odd)} clips, such as {names[chosen[first]]}: {said}")
-    return [*found, *mixed_rates(clip, labels)]
+    return [*found, *mixed_rates(lambda number: stretch(clip(number)), labels)]
 
 
 def _look(clip: np.ndarray, layout: Layout) -> tuple[float, ...]:
