@@ -12,8 +12,8 @@ from typing import Any
 import yaml
 from jsonargparse import ActionConfigFile, ArgumentParser
 
-from skedge.cli.types import value_name
 from skedge.recipes import RECIPES, recipe_names
+from skedge.recipes.values import value_name
 from skedge.skeleton.errors import InputError
 
 

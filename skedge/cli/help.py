@@ -12,7 +12,7 @@ from typing import Any
 from jsonargparse import ArgumentParser
 
 from skedge.cli.arguments import hyphened, positionals
-from skedge.cli.types import value_name
+from skedge.recipes.values import value_name
 
 Build = Callable[[ArgumentParser], Callable[[Any], None]]
 # A list below the flags: of formats, of recipes; its title and (name, text) rows.

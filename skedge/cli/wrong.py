@@ -6,7 +6,7 @@ from collections.abc import Callable
 from jsonargparse import ArgumentParser
 
 from skedge.cli.arguments import hyphened, nearest, positionals
-from skedge.cli.types import value_name
+from skedge.recipes.values import value_name
 
 
 def explain(message: str, parser: ArgumentParser) -> str:

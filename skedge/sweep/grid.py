@@ -25,7 +25,7 @@ from skedge.recipes.recipe import (
 )
 from skedge.skeleton.errors import InputError, reason
 from skedge.steps import check_asked, tell_plan
-from skedge.sweep.point import Point, Step, read_recipe, typed_setting
+from skedge.sweep.point import Point, Step, read_recipe, setting_takes, typed_setting
 from skedge.teacher.runs.asked import inside, weights
 
 FROM_NOTHING = ("pretrain", "evaluate supervised", "evaluate ridge", "distill labels")
@@ -419,7 +419,13 @@ def _typed(settings: dict[str, Any], where: str) -> dict[str, Any]:
             if value is None and _usual(name) is not None:
                 raise TypeError("expected a value, got null")
             typed[name] = made
-        except (ArgumentError, TypeError, AttributeError, KeyError, ValueError) as error:
+        except ArgumentError:
+            takes = setting_takes(str(name))
+            wrong = f"expected {takes}, got {_label(value)}" if takes else "no setting of a recipe"
+            raise InputError(
+                f"{where}: {name}: {wrong}; skedge run --help lists the settings"
+            ) from None
+        except (TypeError, AttributeError, KeyError, ValueError) as error:
             raise InputError(
                 f"{where}: {name}: {line(error)}; skedge run --help lists the settings"
             ) from None

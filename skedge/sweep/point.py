@@ -14,6 +14,7 @@ from jsonargparse import ArgumentParser, Namespace
 from skedge import steps
 from skedge.datasets.store import Store
 from skedge.recipes.recipe import Protocol, Recipe
+from skedge.recipes.values import value_name
 from skedge.skeleton.files import read_json, write_json
 from skedge.teacher.runs.asked import ASKED, finished, question
 
@@ -44,6 +45,13 @@ def typed_setting(name: str, value: Any) -> Any:
     """One setting by its dotted name, as the recipe takes it; jsonargparse's errors for another."""
     parser = _parser_of(str(name).partition(".")[0])
     return attrgetter(name)(parser.instantiate(parser.parse_object({name: value})))
+
+
+def setting_takes(name: str) -> str:
+    """What a setting takes, by its dotted name, in the words of the command line, such as INT or
+    {a,b}; empty where there is no such setting."""
+    every = _parser_of(name.partition(".")[0])._actions
+    return next((value_name(action) for action in every if action.dest == name), "")
 
 
 def make_recipe(settings: dict[str, Any]) -> Recipe:

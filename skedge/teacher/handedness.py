@@ -37,11 +37,11 @@ def for_sides(
         return settings
     made = either_side(joints.numpy(), labels.numpy(), names, layout=layout)
     tell(
-        "people use either hand or foot: mirror images are trained on too, with augment.mirror 0"
-        " none are"
+        "people use either hand or foot: mirror images are trained on too; for none set mirror: 0"
+        " in the recipe's augment"
         if made
         else "people use the same hand or foot, or actions differ by it: no mirror images are"
-        " trained on, with augment.mirror_when always some are"
+        " trained on; for some set mirror_when: always in the recipe's augment"
     )
     return replace(settings, mirror=settings.mirror if made else 0.0, mirror_when="always")
 

@@ -130,6 +130,26 @@ def test_values_that_change_together(store: Store) -> None:
     assert [point.recipe.distill.temperature for point in labelled] == [2, base.temperature]
 
 
+@pytest.mark.parametrize(
+    ("axis", "value", "words"),
+    [
+        ("input.frames", "abc", "expected INT, got abc;"),
+        ("input.stream", "jont", "expected {joint,bone,motion,three}, got jont;"),
+        ("student.widths", ["a"], "expected [INT,...], got [a];"),
+        ("encoder.causal", 7, "expected {true,false}, got 7;"),
+        ("input.fusion", 3, "expected {NAME:NUMBER,...}, got 3;"),
+        ("input.frame", 3, "no setting of a recipe;"),
+        ("inputs.frames", 3, "no setting of a recipe;"),
+    ],
+)
+def test_a_wrong_value_is_named_as_flags_name_it(
+    store: Store, axis: Any, value: Any, words: str
+) -> None:
+    with pytest.raises(InputError) as raised:
+        points_of(sweep(grid={axis: [value]}), store, OUT)
+    assert str(raised.value).startswith(f"grid: {axis}: {words}")
+
+
 def test_a_mapping_as_a_value(store: Store) -> None:
     weights = [{"joint": 1.0, "bone": 0.5}, {"joint": 1.0}]
     points = points_of(sweep(grid={"input.fusion": weights}), store, OUT)

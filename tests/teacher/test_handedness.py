@@ -67,8 +67,8 @@ def test_what_clips_show(classes: list[str], names: list[str], either: bool) -> 
 def test_the_settings_for_clips(capsys: pytest.CaptureFixture[str]) -> None:
     asked = AugmentSettings(mirror=0.5, mirror_when="either-side", yaw=60)
     for classes, share, words in (
-        (["rrrrl"], 0.5, "mirror images are trained on too"),
-        (["rrrrr"], 0.0, "no mirror images are trained on"),
+        (["rrrrl"], 0.5, "mirror images are trained on too; for none set mirror: 0 in the"),
+        (["rrrrr"], 0.0, "no mirror images are trained on; for some set mirror_when: always in"),
     ):
         joints, labels = (torch.from_numpy(array) for array in _set(classes))
         found = for_sides(asked, joints, labels, names=["wave"], layout=NTU)

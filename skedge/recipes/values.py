@@ -1,4 +1,4 @@
-"""Names of the values that flags take, as help texts and error messages spell them."""
+"""Names of the values that settings and flags take, as help texts and error messages spell them."""
 
 from argparse import Action
 from pathlib import Path
