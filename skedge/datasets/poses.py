@@ -436,7 +436,10 @@ def _arrays(file: Path) -> dict[str, np.ndarray]:
         with zipfile.ZipFile(file) as archive:
             size = sum(member.file_size for member in archive.infolist())
         if size > LARGEST:
-            raise InputError(f"{file}: expected a pose recording, got {size // 2**20} MB of arrays")
+            raise InputError(
+                f"{file}: expected a pose recording of at most {LARGEST // 2**20} MB of arrays, got"
+                f" {size // 2**20}; record shorter ones"
+            )
         with np.load(file, allow_pickle=False) as found:
             return {name: found[name] for name in found.files}
     except InputError:

@@ -207,6 +207,7 @@ def _notes() -> str:
 @pytest.mark.parametrize("poses", ["store", "store/poses", "other/../store/poses"])
 def test_bodies_are_not_kept_where_the_store_comes(room: Path, poses: str) -> None:
     """It was refused at the end, after hours of films."""
+    add_format("films", open_films)
     with pytest.raises(InputError, match=r"--poses .* outside of the store"):
         import_dataset("films", room / "nowhere", "store", poses=Path(poses))
     assert not Path("store").exists()

@@ -338,6 +338,15 @@ def test_a_damaged_recording_is_one_line_wherever_the_damage_is(tmp_path: Path) 
     assert all("damaged.npz: expected" in text for text in said)
 
 
+def test_a_recording_that_would_fill_the_memory_is_not_unpacked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("skedge.datasets.poses.LARGEST", 2**20)
+    np.savez_compressed(tmp_path / "long.npz", joints=np.zeros(300_000))
+    with pytest.raises(InputError, match=r"at most 1 MB of arrays, got 2; record shorter ones"):
+        list(read_poses(tmp_path / "long.npz"))
+
+
 @pytest.mark.parametrize("steps", [[60.0] * 3, [0.1, 0.1, 0.1, 0.1, 900.0, 900.0]])
 def test_what_a_slow_or_stalling_camera_wrote_is_read(tmp_path: Path, steps: list[float]) -> None:
     """Nobody is in the pictures of the first second; then one comes every quarter of an hour."""
