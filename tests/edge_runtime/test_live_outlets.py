@@ -114,12 +114,15 @@ class TestHook:
             {"event": "clap"},
         ]
 
-    @pytest.mark.parametrize("name", ["typing", "numpy", "turtle"])
+    @pytest.mark.parametrize("name", ["typing", "numpy", "turtle", "later"])
     def test_it_may_be_called_like_what_others_import(
         self, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """skedge got the hook where it imported typing or numpy once more: a traceback."""
-        monkeypatch.setattr(sys, "path", sys.path.copy())
+        elsewhere = tmp_path / "elsewhere"
+        elsewhere.mkdir()
+        (elsewhere / "later.py").write_text("")  # as OpenCV, which nothing has imported yet
+        monkeypatch.setattr(sys, "path", [*sys.path, str(elsewhere)])
         before = sys.modules.get(name)
         path = tmp_path / f"{name}.py"
         path.write_text("class Told:\n    pass\ndef on_event(event):\n    return Told()\n")

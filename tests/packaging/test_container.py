@@ -91,7 +91,10 @@ def test_it_runs_without_rights_and_says_how_it_is(lines: list[tuple[str, str]])
 def test_the_health_check_asks_whatever_port_there_is(
     lines: list[tuple[str, str]], host: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It asked 8080: with another --port a container that was well was called unhealthy."""
+    """It asked 8080: with another --port a container that was well was called unhealthy. So was one
+    for which Docker names a proxy."""
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    monkeypatch.delenv("no_proxy", raising=False)
     (check,) = arguments(lines, "HEALTHCHECK")
     code = json.loads(check.partition(" CMD ")[2])[2]
     found = psutil.net_connections

@@ -76,9 +76,10 @@ class Store:
             except InputError:
                 if stamp(self.path / "store.json") == there:
                     raise
-            # Else another program has replaced it meanwhile: some files are of the old one.
-            if stamp(self.path / "store.json") == there:
-                break
+            else:
+                if stamp(self.path / "store.json") == there:
+                    break
+            # Another program has replaced it meanwhile: some files are of the old one.
 
     def _read(self) -> None:
         document = self._read_document()

@@ -6,6 +6,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any, Protocol, TextIO
 
@@ -146,11 +147,12 @@ def load_hook(
         raise InputError(f"{flag}: expected {form}, got {text!r}")
     if not path.is_file():
         raise InputError(f"{flag} {text}: expected a Python file {path}, found none")
+    name = path.stem
+    if name in sys.modules or name in sys.stdlib_module_names or PathFinder.find_spec(name):
+        # A hook called numpy.py is not what others import as numpy, now or later.
+        name = str(path.absolute())
     # Behind all others: a random.py in that folder is nobody else's.
     sys.path.append(str(path.parent.absolute()))
-    name = path.stem
-    if name in sys.modules or name in sys.stdlib_module_names:
-        name = str(path.absolute())  # a hook called numpy.py is not what others import as numpy
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
     assert spec.loader is not None
