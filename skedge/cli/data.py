@@ -316,8 +316,7 @@ def merge_command(parser: ArgumentParser) -> Callable[[Any], None]:
         merged = merge(stores, args.out)
         for split, store in product(merged.protocols, stores):
             if split not in store.protocols:
-                note = f"{store.path} has no split {split}: all of its clips train in it"
-                say(note)
+                say(f"{store.path} has no split {split}: all of its clips train in it")
         show_store(args.out)
 
     return main

@@ -31,12 +31,14 @@ def _takes(parser: ArgumentParser) -> str:
     return " ".join(action.dest.upper() for action in positionals(parser)) or "flags only"
 
 
-def _missing(parser: ArgumentParser, names: str) -> str:
+def _spelt(parser: ArgumentParser, name: str) -> str:
+    """A flag, or what has a place, as help texts spell it."""
     places = {action.dest for action in positionals(parser)}
-    named = [
-        name.upper() if name in places else hyphened(f"--{name}") for name in names.split(", ")
-    ]
-    return f"missing {', '.join(named)}"
+    return name.upper() if name in places else hyphened(f"--{name}")
+
+
+def _missing(parser: ArgumentParser, names: str) -> str:
+    return f"missing {', '.join(_spelt(parser, name) for name in names.split(', '))}"
 
 
 def _choice(_: ArgumentParser, name: str, got: str, choices: str) -> str:
@@ -49,14 +51,11 @@ def _value(parser: ArgumentParser, key: str, got: str) -> str:
     action = next((one for one in parser._actions if one.dest == key), None)
     takes = "another value" if action is None else value_name(action)
     near = nearest(got, re.findall(r"[\w.-]+", takes)) if takes.startswith("{") else ""
-    places = {one.dest for one in positionals(parser)}
-    where = key.upper() if key in places else hyphened(f"--{key}")
-    return f"{where}: expected {takes}, got {got}{near}"
+    return f"{_spelt(parser, key)}: expected {takes}, got {got}{near}"
 
 
 def _not_utf8(parser: ArgumentParser, key: str) -> str:
-    places = {one.dest for one in positionals(parser)}
-    where = key.upper() if key in places else hyphened(f"--{key}")
+    where = _spelt(parser, key)
     return f"{where}: expected a name in UTF-8, got one in another encoding; rename it"
 
 

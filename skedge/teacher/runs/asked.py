@@ -61,8 +61,8 @@ def begun(
     for run in runs:
         if run.resolve() in with_parts(folder) or folder.resolve() in with_parts(run):
             raise InputError(
-                f"{folder}: expected a folder of its own for what is trained, got one of {run}, a"
-                " network to start from; name another with --out"
+                f"{folder}: expected a folder of its own for what is trained, got one"
+                f" shared with {run}, a network to start from; name another with --out"
             )
     left = list(left_over(folder))
     before = read_json(folder / ASKED)
