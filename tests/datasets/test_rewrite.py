@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skedge.datasets.store import Store, StoreWriter
+from skedge.datasets.store import Store, StoreWriter, rewrite
 from skedge.datasets.store.check import check
 from skedge.datasets.store.lock import only_one
 from skedge.datasets.store.rewrite import Clip, append, merge, remove, without
@@ -187,6 +187,21 @@ def test_clips_wait_for_another_writer(store: Path, monkeypatch: pytest.MonkeyPa
     waiting = SimpleNamespace(monotonic=time.monotonic, sleep=lambda seconds: other.close())
     monkeypatch.setattr(files, "time", waiting)
     assert len(append(store, [Clip("wave", joints(1))], LAYOUT, 30.0, patience=60.0)) == 7
+
+
+def test_what_comes_back_has_no_clips_of_the_next_writer(
+    store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`skedge record` names the last ones as its own."""
+
+    def opened(path: Path) -> Store:
+        with pytest.raises(InputError, match="another one is at work"), only_one(path):
+            pass
+        return Store(path)
+
+    monkeypatch.setattr(rewrite, "Store", opened)
+    found = append(store, [Clip("wave", joints(1))], LAYOUT, 30.0)
+    assert list(found.index["name"])[-1].startswith("wave-")
 
 
 def test_classes_are_left_out(store: Path, tmp_path: Path) -> None:

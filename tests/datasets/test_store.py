@@ -787,8 +787,9 @@ def test_damaged_intervals_are_one_line(tmp_path: Path, damage: Any, words: str)
 
 
 @pytest.mark.parametrize("name", ["joints.npy", "index.npy", "intervals.npy"])
+@pytest.mark.parametrize("lengths", [(4, 5, 6), (4, 4)])
 def test_a_store_that_is_replaced_while_it_is_opened_is_read_anew(
-    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, lengths: tuple[int, ...], name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It was called damaged, or had the classes of one and the clips of the other."""
 
@@ -800,20 +801,20 @@ def test_a_store_that_is_replaced_while_it_is_opened_is_read_anew(
 
     write(LABELS, 4, 4)
     replaced: list[str] = []
-
     load = np.load
 
     def loaded(path: Path, **how: Any) -> np.ndarray:
         if path.name == name and not replaced:
             replaced.append(name)
-            write(("jump", "run"), 4, 5, 6)
+            write(("jump", "run"), *lengths)
         return load(path, **how)
 
     monkeypatch.setattr(np, "load", loaded)
     store = Store(tmp_path / "toy")
     assert replaced
-    assert (store.labels, len(store), len(store.intervals)) == (("jump", "run"), 3, 3)
-    assert [store.clip(number).shape[1] for number in range(3)] == [4, 5, 6]
+    assert store.labels == ("jump", "run")
+    assert len(store) == len(store.intervals) == len(lengths)
+    assert [store.clip(number).shape[1] for number in range(len(store))] == [*lengths]
 
 
 def test_what_is_no_store(tmp_path: Path) -> None:

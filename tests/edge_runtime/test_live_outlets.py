@@ -114,7 +114,7 @@ class TestHook:
             {"event": "clap"},
         ]
 
-    @pytest.mark.parametrize("name", ["typing", "numpy", "turtle", "later"])
+    @pytest.mark.parametrize("name", ["typing", "numpy", "turtle", "later", "__main__"])
     def test_it_may_be_called_like_what_others_import(
         self, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -156,6 +156,12 @@ class TestHook:
         path = self.write(tmp_path, "\n\nimport nothing_of_that_name")
         with pytest.raises(InputError, match=rf"ModuleNotFoundError: .*\({path.name}, line 3\)"):
             load_hook(f"{path}:on_event")
+
+    def test_its_name_may_have_a_dot(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(sys, "path", sys.path.copy())
+        path = tmp_path / "lights.v2.py"
+        path.write_text("def on_event(event):\n    return event\n")
+        assert load_hook(f"{path}:on_event")({"event": "wave"}) == {"event": "wave"}
 
     @pytest.mark.parametrize("error", [KeyError, KeyboardInterrupt, asyncio.CancelledError])
     def test_it_may_raise_and_goes_on(self, error: type[BaseException]) -> None:

@@ -101,6 +101,23 @@ def test_every_film_survives_being_killed(tmp_path: Path) -> None:
     assert after
 
 
+def test_what_an_earlier_run_left_is_kept_in_a_folder_of_any_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of one with a colon FFmpeg could read nothing, so the films were removed."""
+    monkeypatch.chdir(tmp_path)
+    folder = Path("12:30")
+    there = Segments(folder, seconds=2)
+    record(there, 1.0)
+    there.close()
+    [film] = films(folder)
+    film.rename(film.with_suffix(".partial.mkv"))
+    Segments(folder).close()
+    [kept] = films(folder)
+    assert ".partial" not in kept.name
+    assert frames(kept.absolute()) == 20
+
+
 def test_what_holds_no_picture_is_removed_and_the_rest_kept(tmp_path: Path) -> None:
     folder = tmp_path / "films"
     folder.mkdir()

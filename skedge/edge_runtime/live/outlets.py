@@ -6,7 +6,6 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any, Protocol, TextIO
 
@@ -148,7 +147,7 @@ def load_hook(
     if not path.is_file():
         raise InputError(f"{flag} {text}: expected a Python file {path}, found none")
     name = path.stem
-    if name in sys.modules or name in sys.stdlib_module_names or PathFinder.find_spec(name):
+    if name in sys.modules or importlib.util.find_spec(name.partition(".")[0]):
         # A hook called numpy.py is not what others import as numpy, now or later.
         name = str(path.absolute())
     # Behind all others: a random.py in that folder is nobody else's.
