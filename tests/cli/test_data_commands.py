@@ -125,6 +125,14 @@ def test_an_import_with_damage_a_check_and_a_split(tmp_path: Path) -> None:
     assert (checked.returncode, "clip 4" in checked.stderr) == (2, True)
 
 
+def test_an_error_is_one_line_whatever_a_folder_is_called(tmp_path: Path) -> None:
+    done = skedge("data", "info", tmp_path / "two\nlines\x1b[31m")
+    assert done.returncode == 2
+    assert done.stderr.startswith("skedge: ")
+    assert "two lines\N{REPLACEMENT CHARACTER}[31m: expected a store's folder" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
 def test_a_note_is_one_line_whatever_a_file_is_called(tmp_path: Path) -> None:
     """It was two, and a terminal obeyed what is in such a name."""
     clips = tmp_path / "clips"

@@ -174,6 +174,11 @@ def test_notes_are_lines_of_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert second == "note: camera 0: is back"
 
 
+def test_words_of_a_file_cannot_paint_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    Telling().say({"note": "two\nlines \x1b]0;title\x07.npz is being written"})
+    assert capsys.readouterr().err == "note: two lines �]0;title�.npz is being written\n"
+
+
 def test_words_of_a_device_cannot_paint_the_terminal(tmp_path: Path) -> None:
     pose = Pose()
     live = Live(Pictures(count=1), pose, pose.layout, Actions(quick_recognizer(tmp_path / "m.onnx")), name="\x1b[31mred")  # fmt: skip

@@ -123,6 +123,7 @@ class TestHook:
         elsewhere.mkdir()
         (elsewhere / "later.py").write_text("")  # as OpenCV, which nothing has imported yet
         monkeypatch.setattr(sys, "path", [*sys.path, str(elsewhere)])
+        monkeypatch.setattr(sys.modules["__main__"], "__spec__", None)  # as in a script
         before = sys.modules.get(name)
         path = tmp_path / f"{name}.py"
         path.write_text("class Told:\n    pass\ndef on_event(event):\n    return Told()\n")
