@@ -400,6 +400,16 @@ def test_a_clock_that_was_put_back_keeps_the_newest_films(tmp_path: Path) -> Non
     assert len(names) == 5
 
 
+def test_films_that_made_room_are_forgotten(tmp_path: Path) -> None:
+    """In a year there are half a million."""
+    there = Segments(tmp_path / "films", seconds=1)
+    there._limit = 0
+    record(there, 4.0)
+    assert len(there._made) == 1
+    there.close()
+    assert films(tmp_path / "films") == there._made
+
+
 def test_a_camera_that_begins_anew_begins_a_film(tmp_path: Path) -> None:
     there = Segments(tmp_path / "films")
     record(there, 0.5, begin=100.0)
