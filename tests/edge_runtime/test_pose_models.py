@@ -152,6 +152,10 @@ def test_the_registry_is_the_one_that_npm_is_set_to(
     (tmp_path / ".npmrc").write_text("other=1\nregistry = https://packages.example/npm/\n")
     assert usual != archives.tarball_address()
     assert archives.tarball_address().startswith("https://packages.example/npm/@mediapipe/pose/-/")
+    with monkeypatch.context() as nobody:  # a user without a home, as in a container
+        nobody.delenv("HOME")
+        nobody.setattr("pwd.getpwuid", {}.__getitem__)
+        assert archives.tarball_address() == usual
     monkeypatch.setenv("NPM_CONFIG_REGISTRY", "https://first.example")
     assert archives.tarball_address().startswith("https://first.example/@mediapipe/pose/-/")
 
