@@ -1,6 +1,7 @@
 """Files are complete or absent, whatever interrupts their writing."""
 
 import errno
+import os
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from skedge.skeleton.files import (
     exchange,
     locked,
     read_json,
+    stamp,
     user_folder,
     write_json,
     write_text,
@@ -127,6 +129,20 @@ def test_a_user_s_folder_is_one_and_the_same_from_everywhere(
     monkeypatch.setenv("XDG_CACHE_HOME", named)
     expected = Path(named) if named.startswith("/") else tmp_path / ".cache"
     assert user_folder("XDG_CACHE_HOME") == expected / "skedge"
+
+
+def test_a_file_in_the_place_of_one_like_it_is_another(tmp_path: Path) -> None:
+    """As on a disk that counts time in seconds."""
+    one, other = tmp_path / "one", tmp_path / "other"
+    for file in (one, other):
+        file.write_text("as long")
+        os.utime(file, (1, 1))
+    before = stamp(one)
+    assert before == stamp(one)
+    other.replace(one)
+    assert stamp(one) != before
+    one.unlink()
+    assert stamp(one) is None
 
 
 def test_a_user_without_a_home_is_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
