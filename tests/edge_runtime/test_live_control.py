@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from http.client import HTTPConnection
 from importlib.resources import files
+from inspect import signature
 from pathlib import Path
 from queue import SimpleQueue
 from types import SimpleNamespace
@@ -28,6 +29,7 @@ from skedge.edge_runtime import Recognizer, teach
 from skedge.edge_runtime.live import Live, lessons, model_watch
 from skedge.edge_runtime.live.actions import Actions, Observation, Outlook
 from skedge.edge_runtime.live.control import MOST_PEOPLE, Control
+from skedge.edge_runtime.live.crew import Crew
 from skedge.edge_runtime.live.lessons import Lessons
 from skedge.edge_runtime.live.mailbox import Newest
 from skedge.edge_runtime.live.model_watch import ModelFile, watch
@@ -338,6 +340,25 @@ def test_clips_wait_for_another_program_at_their_store(
     alone.lessons.run()
     assert alone.lessons.document()["clips"] == {"ring": 1}
     assert alone.notes == []
+
+
+def test_clips_do_not_wait_for_longer_than_the_view_does_at_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They were lost without a word."""
+    alone, passed = Alone(tmp_path), [0.0]
+    waiting = SimpleNamespace(
+        monotonic=lambda: passed[-1], sleep=lambda _: passed.append(len(passed))
+    )
+    monkeypatch.setattr("skedge.skeleton.files.time", waiting)
+    alone.lessons.record("ring", 1)
+    alone.look(14)
+    with only_one(alone.lessons.store):
+        alone.lessons.close()
+        alone.lessons.run()
+    (note,) = alone.notes
+    assert "expected one program at a time to write to a store" in note
+    assert 1 < passed[-1] < signature(Crew.join).parameters["patience"].default
 
 
 def test_clips_are_kept_when_skedge_ends_as_the_last_one_is_done(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from skedge.datasets.store.rewrite import append, check
 from skedge.edge_runtime.events import QUIET
 from skedge.edge_runtime.live.actions import Actions, Observation, Outlook
 from skedge.edge_runtime.live.model_watch import ModelFile
-from skedge.edge_runtime.live.takes import RATE, WAITS, Takes
+from skedge.edge_runtime.live.takes import RATE, Takes
 from skedge.edge_runtime.teach import LEAST_OTHER, teach
 from skedge.skeleton.errors import InputError, reason
 from skedge.skeleton.files import Stamp, stamp
@@ -25,6 +25,9 @@ COUNTDOWN = 4.0
 # Seconds between two looks at files that others may remove: what is taught is forgotten so.
 LOOK_EVERY = 1.0
 LONGEST_LABEL, MOST_CLIPS = 40, 50
+# Seconds for which clips wait for another program at their store: fewer than the view waits for its
+# threads at its end, so that a note says what becomes of them.
+PATIENCE = 3.0
 
 
 class Lessons:
@@ -177,7 +180,7 @@ class Lessons:
     def _store(self, takes: Takes, failed: InputError | None = None) -> None:
         """Keep the clips that are done; raises what has `failed` before all were."""
         if takes.clips:
-            append(self.store, takes.clips, self._layout, rate=RATE, patience=WAITS)
+            append(self.store, takes.clips, self._layout, rate=RATE, patience=PATIENCE)
             self._count()
         if failed:
             raise failed

@@ -31,7 +31,7 @@ from skedge.edge_runtime.live.server import Feeds, Page, is_own, token_for
 from skedge.edge_runtime.live.signals import as_ctrl_c, unbroken
 from skedge.edge_runtime.live.stdout import lines_alone
 from skedge.edge_runtime.live.systemd import Manager
-from skedge.edge_runtime.live.takes import RATE, WAITS, Takes
+from skedge.edge_runtime.live.takes import RATE, Takes
 from skedge.edge_runtime.live.telling import Telling, deliver_all, say_given_up, tell
 from skedge.edge_runtime.live.terminal import Terminal
 from skedge.edge_runtime.live.view import View
@@ -42,6 +42,8 @@ from skedge.skeleton.layout import Layout
 from skedge.skeleton.text import counted
 
 ADDRESSES = 3
+# Seconds for which clips that are done wait for another program that writes to their store.
+WAITS = 30.0
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,6 @@ from skedge.skeleton.resample import at_times
 from skedge.skeleton.text import counted
 
 RATE = 30.0
-# Seconds for which clips that are done wait for another program that writes to their store.
-WAITS = 30.0
 FEWEST = 8
 LONGEST_GAP = 0.5
 TRIES = 4
