@@ -118,7 +118,7 @@ def _cost(
 
 
 def _percentile(values: np.ndarray, percent: float) -> np.ndarray:
-    """Of every column that has values; NaN for the others.
+    """The percentile of every column that has values; NaN for the others.
 
     As `np.nanpercentile`, which goes through the columns one by one: it took half the time of a
     whole clip's answer.

@@ -104,7 +104,7 @@ def test_every_film_survives_being_killed(tmp_path: Path) -> None:
 def test_what_an_earlier_run_left_is_kept_in_a_folder_of_any_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of one with a colon FFmpeg could read nothing, so the films were removed."""
+    """FFmpeg could read nothing of one with a colon, so the films were removed."""
     monkeypatch.chdir(tmp_path)
     folder = Path("12:30")
     there = Segments(folder, seconds=2)

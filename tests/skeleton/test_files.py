@@ -146,7 +146,7 @@ def test_a_file_in_the_place_of_one_like_it_is_another(tmp_path: Path) -> None:
 
 
 def test_a_user_without_a_home_is_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As the number of one in a container, whom no file there names."""
+    """As in a container, under a number that no file there names."""
     monkeypatch.delenv("HOME")
     monkeypatch.delenv("XDG_DATA_HOME", raising=False)
     monkeypatch.setattr("pwd.getpwuid", {}.__getitem__)
