@@ -18,7 +18,7 @@ from skedge.skeleton.body_check import check_bodies
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.files import check_file
 from skedge.skeleton.retarget import retarget
-from skedge.skeleton.text import listed
+from skedge.skeleton.text import shortened
 
 if TYPE_CHECKING:
     from skedge.datasets.store import Store
@@ -136,7 +136,7 @@ def _clips_to_teach(store: "Store", names: Mapping[str, str], model: Path) -> di
         more = f"; --again {shlex.quote(known[0])} teaches it once more, as you do it"
         raise InputError(
             f"{store.path}: expected clips of classes that {model} does not know, got only"
-            f" {listed(there)}{more if known else ''}"
+            f" {shortened(there)}{more if known else ''}"
         )
     single = [label for label, numbers in clips.items() if len(numbers) < 2]
     if single:

@@ -31,7 +31,7 @@ def say(*notes: str) -> None:
         print(f"note: {one_line(note)}", file=sys.stderr)
 
 
-def listed(names: Iterable[str]) -> str:
+def shortened(names: Iterable[str]) -> str:
     """The names in one line, such as "bow, clap, wave"; of more than `NAMED` the first of them and
     how many more there are."""
     names = [*names]

@@ -16,7 +16,7 @@ from skedge.recipes.distill_settings import DistillSettings
 from skedge.recipes.recipe import Recipe
 from skedge.skeleton import InputError
 from skedge.skeleton.resample import at_rate
-from skedge.skeleton.text import listed
+from skedge.skeleton.text import shortened
 from skedge.student.calibrate import Judged, calibrate, judge
 from skedge.student.divergence import softened_divergence
 from skedge.student.recordings import NOTHING, UNASKED, Recordings, prepared, spans
@@ -109,7 +109,7 @@ def allowed_answers(labels: tuple[str, ...]) -> Tensor:
     if not quiet.any():
         raise InputError(
             f"expected a class of recordings in which nothing is done ({' or '.join(QUIET)}),"
-            f" got {listed(labels)}"
+            f" got {shortened(labels)}"
         )
     return torch.cat([torch.eye(len(labels), dtype=torch.bool), quiet[None]])
 

@@ -17,7 +17,7 @@ import numpy as np
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.files import parse_json, stamp
 from skedge.skeleton.layout import Layout
-from skedge.skeleton.text import counted, listed
+from skedge.skeleton.text import counted, shortened
 
 VERSION = 1
 PARTS: dict[str, int] = {"train": 1, "val": 2, "test": 3}
@@ -179,7 +179,7 @@ class Store:
         if label not in self.labels:
             raise InputError(
                 f"{self.path}: unknown class {label!r}; its"
-                f" {counted(len(self.labels), 'class', 'classes')}: {listed(self.labels)}"
+                f" {counted(len(self.labels), 'class', 'classes')}: {shortened(self.labels)}"
             )
         return self.labels.index(label)
 

@@ -14,7 +14,7 @@ from skedge.edge_runtime.scoring.overlap import Found, Interval, distinct, match
 from skedge.edge_runtime.scoring.predict import RATE, check_synonyms, trained_on
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.retarget import retarget
-from skedge.skeleton.text import listed
+from skedge.skeleton.text import shortened
 
 if TYPE_CHECKING:
     from skedge.datasets.store import Store
@@ -79,8 +79,8 @@ def evaluate_online(
     if not intervals:
         raise InputError(
             f"{store.path}: expected intervals of the model's classes"
-            f" ({listed(recognizer.labels)}), got none in {part} of protocol {protocol!r}"
-            f" (classes: {listed(store.labels)}); give the model's names of these with"
+            f" ({shortened(recognizer.labels)}), got none in {part} of protocol {protocol!r}"
+            f" (classes: {shortened(store.labels)}); give the model's names of these with"
             " --synonyms, or choose a model trained on them"
         )
     problems: dict[str, str] = {}
@@ -178,7 +178,7 @@ def _notes(
 ) -> Iterable[str]:
     yield from recognizer.notes
     if len(intervals) < len(every):
-        unknown = listed(sorted({one.label for one in every} - {one.label for one in intervals}))
+        unknown = shortened(sorted({one.label for one in every} - {one.label for one in intervals}))
         yield (
             f"{len(every) - len(intervals)} of {len(every)} intervals left out, of classes that the"
             f" model does not know or that mean nothing ({unknown}); an event in them still counts"

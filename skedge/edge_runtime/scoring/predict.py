@@ -16,7 +16,7 @@ from skedge.skeleton.layout import Layout, check_joint_count, load_layout
 from skedge.skeleton.mend import absent_zeros, persons_first
 from skedge.skeleton.order import layout_of
 from skedge.skeleton.retarget import retarget
-from skedge.skeleton.text import counted, listed
+from skedge.skeleton.text import counted, shortened
 
 if TYPE_CHECKING:
     from skedge.datasets.store import Store
@@ -200,8 +200,8 @@ def _chosen(
     known = [i for i in chosen if names[store.index["label"][i]] in recognizer.labels]
     if not known:
         raise InputError(
-            f"{store.path}: expected clips of the model's classes ({listed(recognizer.labels)}),"
-            f" got none in {part} of protocol {protocol!r} (classes: {listed(store.labels)});"
+            f"{store.path}: expected clips of the model's classes ({shortened(recognizer.labels)}),"
+            f" got none in {part} of protocol {protocol!r} (classes: {shortened(store.labels)});"
             " give the model's names of these with --synonyms, or choose a model trained on them"
         )
     whole = [i for i in known if is_whole(store, i)]
@@ -279,7 +279,7 @@ def check_synonyms(
         if own not in recognizer.labels:
             raise InputError(
                 f"--synonyms: expected the model's name of {theirs!r}"
-                f" ({listed(recognizer.labels)}), got {own!r}"
+                f" ({shortened(recognizer.labels)}), got {own!r}"
             )
 
 

@@ -20,7 +20,7 @@ from skedge.recipes.settings import (
 )
 from skedge.skeleton import InputError, Layout
 from skedge.skeleton.errors import reason
-from skedge.skeleton.text import counted, listed
+from skedge.skeleton.text import counted, shortened
 from skedge.teacher.clips import Clips, tell
 from skedge.teacher.networks.classifier import Classifier, Network
 from skedge.teacher.pictures import confusion_matrix
@@ -152,7 +152,7 @@ def check_classes(store: Store, train: np.ndarray, persons: int) -> None:
     empty = [store.labels[i] for i in np.flatnonzero(clips == 0)]
     if empty:
         classes = counted(len(empty), "class", "classes")
-        tell(f"no training clips of {classes}: {listed(empty)}")
+        tell(f"no training clips of {classes}: {shortened(empty)}")
     more = int((store.index["persons"][train] > persons).sum())
     if more:
         held = counted(more, "training clip holds", "training clips hold")
