@@ -19,7 +19,7 @@ def add_config(parser: ArgumentParser) -> None:
         type=Path,
         metavar="FILE",
         help="TOML file with flags by name (no-page = true); flags of the command line go first,"
-        " also --no-page=false",
+        " such as --no-page=false",
     )
 
 

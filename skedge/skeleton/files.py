@@ -40,7 +40,7 @@ def user_folder(variable: str) -> Path:
 
 
 def home() -> Path:
-    """The user's own folder; that of the system for a user who has none, as containers set it."""
+    """The user's own folder; / for a user who has none, as it is in containers."""
     try:
         return Path.home()
     except RuntimeError:

@@ -15,7 +15,7 @@ def printable(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """The printable text without its line breaks: a file may be named with one."""
+    """The printable text without its line breaks, which the name of a file may have, too."""
     return printable(" ".join(text.split()))
 
 
