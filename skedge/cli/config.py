@@ -18,8 +18,7 @@ def add_config(parser: ArgumentParser) -> None:
         FLAG,
         type=Path,
         metavar="FILE",
-        help="TOML file with flags by name (no-page = true); flags of the command line go first,"
-        " such as --no-page=false",
+        help="TOML file with flags by name (no-page = true); typed ones go first: --no-page=false",
     )
 
 
