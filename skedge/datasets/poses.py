@@ -69,16 +69,19 @@ class Origin:
 
 @dataclass(frozen=True, eq=False)
 class PoseRecording:
-    """Bodies of one film: `seconds`, `person`, `whole` (N,) and `joints` (N, V, 3) in metres.
+    """Bodies of one film: `picture`, `seconds`, `person`, `whole` (N,) and `joints` (N, V, 3) in
+    metres.
 
-    `seconds` count from the first picture. `touching` (N,) says which bodies may be those of two
-    people (`skedge.skeleton.touching`). `duration` is how long the film lasts, in seconds; `label`
-    what is done in it and `made_of` which film it is, None where nobody said.
+    `picture` and `seconds` count from the first picture; there are `pictures`, those without a body
+    too. `touching` (N,) says which bodies may be those of two people (`skedge.skeleton.touching`).
+    `duration` is how long the film lasts, in seconds; `label` what is done in it and `made_of`
+    which film it is, None where nobody said.
     """
 
     name: str
     label: str | None
     layout: Layout
+    picture: np.ndarray
     seconds: np.ndarray
     person: np.ndarray
     whole: np.ndarray
@@ -86,6 +89,7 @@ class PoseRecording:
     joints: np.ndarray
     duration: float
     rate: float
+    pictures: int
     made_of: Origin | None = None
 
 
@@ -151,6 +155,7 @@ class PoseWriter:
             name,
             label or None,
             self.layout,
+            picture=bodies["picture"],
             seconds=seconds,
             person=bodies["person"],
             whole=bodies["whole"],
@@ -164,6 +169,7 @@ class PoseWriter:
             joints=bodies["joints"],
             duration=_end(times, rate),
             rate=rate,
+            pictures=self.pictures,
         )
 
     def _times(self) -> np.ndarray:
@@ -252,6 +258,16 @@ def read_poses(path: Path) -> Iterator[PoseRecording]:
         yield replace(recording, label=label or None)
 
 
+def is_pose_recording(file: Path) -> bool:
+    """Whether a file is an .npz of bodies with their pictures, rather than one of a clip."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            names = {name.removesuffix(".npy") for name in archive.namelist()}
+    except Exception:  # no .npz, or damage, which makes zipfile raise almost anything
+        return False
+    return {"picture", "person"} <= names
+
+
 def pose_files(folder: Path) -> list[Path]:
     """The files below a folder that may be pose recordings, sorted."""
     return files_in(folder, "**/*", {".npz"})
@@ -297,6 +313,7 @@ def _read(file: Path, name: str) -> PoseRecording:
         name,
         label or None,
         layout,
+        picture=np.asarray(picture, np.int64),
         seconds=seconds,
         person=person,
         whole=np.asarray(arrays.get("whole", np.ones(len(picture))), bool),
@@ -304,6 +321,7 @@ def _read(file: Path, name: str) -> PoseRecording:
         joints=joints,
         duration=max(duration, _end(seconds, rate)),
         rate=rate,
+        pictures=pictures,
         made_of=_origin(str(arrays.get("made_of", ""))),
     )
 
@@ -337,6 +355,8 @@ def _check_numbers(arrays: dict[str, np.ndarray], file: Path) -> None:
     for name in known.split():
         if name in arrays and arrays[name].dtype.kind not in "biuf":
             raise InputError(f"{file}: expected numbers as {name}, got {arrays[name].dtype}")
+    if not np.isfinite(arrays["person"]).all():
+        raise InputError(f"{file}: expected numbers as person, got NaN")
     for name in ("picture", "seconds", "pictures", "duration"):
         if name in arrays and not (np.isfinite(arrays[name]) & (arrays[name] >= 0)).all():
             raise InputError(f"{file}: expected {name} from 0, got negative numbers or NaN")

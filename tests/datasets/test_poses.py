@@ -78,6 +78,7 @@ def test_a_body_that_may_be_that_of_two_is_marked(tmp_path: Path) -> None:
         ({"picture": [*"abcd"]}, "expected numbers as picture"),
         ({"picture": [0, 1, np.nan, 5]}, "expected picture from 0"),
         ({"person": [*"abcd"]}, "expected numbers as person"),
+        ({"person": [1, 1, np.nan, 1]}, "expected numbers as person, got NaN"),
         ({"joints": BODY.astype(str)}, "expected numbers as joints"),
         ({"pixels": BODY[..., :2].astype(str)}, "expected numbers as pixels"),
         ({"seconds": [0.0, 0.1, np.nan, 0.5]}, "expected seconds from 0"),

@@ -2,12 +2,14 @@
 
 import asyncio
 import io
+import itertools
 import json
 import shutil
 import sys
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -224,6 +226,36 @@ class TestHook:
         assert outlet.ended.wait(10)
         assert idle.ended.wait(10)
         assert told == [{"event": 1}, {"event": 2}]
+
+    def test_what_takes_long_to_count_at_the_end_comes_too(self) -> None:
+        """A busy Pi counts the repetitions of what went on in a second; stdout, the hook and the
+        broker waited for one at the most, and `systemctl stop` lost the end of the action."""
+        crew, followed, told = Crew(), threading.Event(), []
+        outlet = Outlet("stdout", told.append, lambda error: None, after=[followed])
+        outlet.start(crew)
+        crew.stop()
+        assert not outlet.ended.wait(1.5)
+        outlet.put({"event": "wave"})
+        followed.set()
+        assert outlet.ended.wait(10)
+        assert told == [{"event": "wave"}]
+
+    def test_several_that_are_stuck_are_waited_for_together(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Or the last notes come after all threads were given up."""
+        monkeypatch.setattr("skedge.edge_runtime.live.outlets.LAST_WORDS", 0.2)
+        ticks = itertools.count(step=0.15)
+        clock = SimpleNamespace(monotonic=lambda: next(ticks))
+        monkeypatch.setattr("skedge.edge_runtime.live.outlets.time", clock)
+        asked: list[float] = []
+        stuck: Any = [SimpleNamespace(wait=asked.append)] * 3
+        crew = Crew()
+        outlet = Outlet("stderr", lambda note: None, lambda error: None, after=stuck)
+        outlet.start(crew)
+        crew.stop()
+        assert outlet.ended.wait(10)
+        assert asked == pytest.approx([0.05, 0.0, 0.0])
 
     def test_what_a_stuck_hook_loses_is_said_once_and_counted(self, tmp_path: Path) -> None:
         """Nothing mentioned it: neither a note nor the metrics."""

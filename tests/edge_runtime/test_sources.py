@@ -13,24 +13,29 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from skedge.datasets.poses import PoseWriter, read_poses
 from skedge.datasets.store import Store
-from skedge.edge_runtime.interfaces import Frame
+from skedge.edge_runtime.interfaces import Frame, Person
 from skedge.edge_runtime.sources import Live, Played, cameras, check_effect, open_source
 from skedge.edge_runtime.sources.cameras import open_device, open_pi_camera, without_password
 from skedge.edge_runtime.sources.recordings import read_pictures
 from skedge.skeleton import InputError, load_layout
+from skedge.skeleton.hanging import leg_joints
 from skedge.skeleton.retarget import retarget
 from tests.edge_runtime.live_fakes import Pictures
 from tests.skeleton.people import people
 
 ROOT = Path(__file__).parents[2]
-NTU = load_layout("ntu25")
+NTU, BLAZEPOSE = load_layout("ntu25"), load_layout("blazepose33")
 needs_opencv = pytest.mark.skipif(
     find_spec("cv2") is None, reason="needs OpenCV: pip install 'skedge[live]'"
 )
@@ -468,6 +473,63 @@ def test_recorded_skeletons(tmp_path: Path) -> None:
     assert frames[5].seconds == pytest.approx(5 / 30)
 
 
+@given(
+    st.lists(st.lists(st.integers(0, 3), max_size=3, unique=True), min_size=1, max_size=20),
+    st.lists(st.floats(0.02, 0.5), min_size=20, max_size=20),
+)
+def test_bodies_that_were_recorded_come_again_as_they_came(
+    seen: list[list[int]], steps: list[float]
+) -> None:
+    """`skedge live --record-poses`, and its file as the source: what raised an event can be looked
+    at. Pictures in which nobody was are there too, as events end in them."""
+    times = np.cumsum(steps[: len(seen)]).tolist()
+    writer = PoseWriter(BLAZEPOSE)
+    for seconds, ids in zip(times, seen, strict=True):
+        writer.add(seconds, [_body_of(person, seconds) for person in ids])
+    with TemporaryDirectory() as room:
+        writer.write(Path(room) / "seen.npz")
+        source = open_source(f"{room}/seen.npz", fast=True)
+    assert source.layout.joints == BLAZEPOSE.joints
+    frames = list(source)
+    assert [[one.id for one in frame.people or ()] for frame in frames] == seen
+    for frame, seconds in zip(frames, times, strict=True):
+        for person in frame.people or ():
+            assert frame.seconds == pytest.approx(seconds - times[0])
+            there = _body_of(person.id, seconds)
+            np.testing.assert_array_equal(person.joints, there.joints)
+            assert person.whole is (person.id in (0, 1))
+            assert person.upper is (person.id == 2)
+    assert (np.diff([frame.seconds for frame in frames]) >= 0).all()
+
+
+def _body_of(person: int, seconds: float) -> Person:
+    """A body of BlazePose's joints; the third person's is seen from the hips up, the fourth's not
+    even so far."""
+    joints = np.full((len(BLAZEPOSE), 3), seconds, np.float32) + person
+    if person == 2:
+        joints[list(leg_joints(BLAZEPOSE))] = np.nan
+    return Person(person, joints, whole=person < 3)
+
+
+def test_what_two_who_touch_do_is_known_in_a_recording_too(dataset: Callable[[str], Path]) -> None:
+    """The same bodies are left out as in `skedge evaluate everyday`."""
+    film = dataset("film-poses") / "hugging_ut1_055.npz"
+    (recording,) = read_poses(film)
+    frames = [frame.people or () for frame in open_source(str(film), fast=True)]
+    assert 0 < sum(one.touching for people in frames for one in people) < sum(map(len, frames))
+    assert sum(one.touching for people in frames for one in people) == recording.touching.sum()
+    assert len(frames) == recording.pictures
+
+
+def test_a_pose_recording_has_its_own_rate_and_layout(tmp_path: Path) -> None:
+    writer = PoseWriter(BLAZEPOSE)
+    writer.add(0.0, [_body_of(0, 0.0)])
+    writer.write(tmp_path / "seen.npz")
+    for told in ({"rate": 15.0}, {"layout": "ntu25"}):
+        with pytest.raises(InputError, match="a pose recording, which has its own; leave them out"):
+            open_source(str(tmp_path / "seen.npz"), **told)
+
+
 def _played(path: Path, **told: Any) -> Played:
     source = open_source(str(path), True, **told)
     assert isinstance(source, Played)
@@ -577,6 +639,7 @@ def test_a_clip_of_a_store(utd_store: Path) -> None:
         ("nothing.mp4", "found nothing at that path"),
         ("empty", "expected a folder of pictures"),
         ("text.mp4", "expected a film that OpenCV reads"),
+        ("seen", r"none in it; name one recording in it, such as .*seen/1\.npz"),
         ("odd.npy", r"joints, got an array \(4, 7, 3\)"),
         ("words.npy", "expected"),
     ],
@@ -584,6 +647,9 @@ def test_a_clip_of_a_store(utd_store: Path) -> None:
 def test_what_is_not_a_source(name: str, words: str, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "text.mp4").write_text("no film")
+    (tmp_path / "seen").mkdir()
+    for number in "21":
+        np.savez(tmp_path / "seen" / f"{number}.npz", joints=np.zeros((4, 25, 3)))
     np.save(tmp_path / "odd.npy", np.zeros((4, 7, 3)))
     np.save(tmp_path / "words.npy", np.array(["a"] * 75).reshape(1, 25, 3))
     with pytest.raises(InputError, match=words):

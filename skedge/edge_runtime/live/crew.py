@@ -6,6 +6,9 @@ from collections.abc import Callable
 
 from skedge.skeleton.errors import InputError, OwnCodeError
 
+# Seconds at the end for what is still to be told: to count what went on takes a busy Pi one.
+LAST_WORDS = 5.0
+
 
 class LiveError(RuntimeError):
     """Something broke in a thread; the message names the thread and what happened."""
@@ -62,7 +65,7 @@ class Crew:
             if ending is not None and thread.ident is not None:
                 ending()
 
-    def join(self, patience: float = 5.0) -> list[str]:
+    def join(self, patience: float = LAST_WORDS) -> list[str]:
         """Wait for the threads, `patience` seconds in all; the names of those that are still at
         work then."""
         end = time.monotonic() + patience

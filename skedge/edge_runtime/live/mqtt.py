@@ -17,6 +17,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from skedge import __version__
 from skedge.edge_runtime.events import QUIET
+from skedge.edge_runtime.live.crew import LAST_WORDS
 from skedge.edge_runtime.live.pipeline import Live
 from skedge.edge_runtime.sources.cameras import without_password
 from skedge.skeleton.errors import InputError, reason
@@ -28,7 +29,6 @@ KEEPALIVE = 30
 HELD = 1000
 FIRST_WAIT, LONGEST_WAIT = 1, 30
 STATE_SECONDS = 1.0
-LAST_WORDS = 2.0
 # How many connections in a row end within how many seconds where two devices of one name take them
 # from each other.
 QUARREL, BRIEF = 3, 5.0

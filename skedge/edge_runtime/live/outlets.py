@@ -4,16 +4,16 @@ import importlib.util
 import json
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol, TextIO
 
-from skedge.edge_runtime.live.crew import Crew
+from skedge.edge_runtime.live.crew import LAST_WORDS, Crew
 from skedge.skeleton.errors import BROKEN, InputError, described
 
 HELD = 1000
-LAST_WORDS = 1.0
 
 Document = dict[str, Any]
 
@@ -35,8 +35,8 @@ class Outlet:
 
     Of events that pile up the oldest are left out; `lost` is told how many those are (`dropped`)
     whenever there is one more. What the function raises is handed to `broken`. Once closed, it
-    delivers what is still put until all of `after` are set, a second at the most; then `ended` is
-    set. `left` events wait or are being delivered.
+    delivers what is still put until all of `after` are set, `LAST_WORDS` seconds at the most; then
+    `ended` is set. `left` events wait or are being delivered.
     """
 
     def __init__(
@@ -87,8 +87,9 @@ class Outlet:
     def _run(self) -> None:
         try:
             self._empty()
+            end = time.monotonic() + LAST_WORDS
             for one in self._after:
-                one.wait(LAST_WORDS)
+                one.wait(max(0.0, end - time.monotonic()))
             self._empty()
         finally:
             self.ended.set()

@@ -22,7 +22,7 @@ from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
 from skedge import __version__
-from skedge.edge_runtime.live.crew import LiveError
+from skedge.edge_runtime.live.crew import LAST_WORDS, LiveError
 from skedge.edge_runtime.live.crowd import CONNECTIONS, Crowd
 from skedge.edge_runtime.live.guesses import Guesses, network
 from skedge.edge_runtime.live.mailbox import Newest
@@ -37,8 +37,6 @@ HEAD_SECONDS, HEAD_BYTES, BODY_BYTES = 5.0, 16 * 1024, 1024
 # Seconds that a viewer may take for an answer, or for one picture.
 PATIENCE = 10.0
 KEEPALIVE = 5.0
-# Seconds at the end for those who read the events to take the last ones.
-LAST_WORDS = 2.0
 # What the kernel holds back for a slow viewer is what its picture lags behind: two or three
 # pictures, not fifty.
 SEND_BUFFER = 128 * 1024

@@ -9,11 +9,10 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from skedge.edge_runtime.live.crew import LAST_WORDS
 from skedge.edge_runtime.live.pipeline import Live
 
 REFRESH = 0.25
-# Seconds at the end for the last events.
-LAST_WORDS = 1.0
 EVENTS = 8
 PEOPLE = 4
 

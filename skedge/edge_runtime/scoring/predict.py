@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from skedge.datasets.persons import choose
+from skedge.datasets.poses import is_pose_recording
 from skedge.edge_runtime.recognizer import Recognizer
 from skedge.edge_runtime.window import first_answer
 from skedge.skeleton.body_check import check_bodies
@@ -397,19 +398,17 @@ def _answers(recognizer: Recognizer, clip: np.ndarray, rate: float) -> list[np.n
 def read_clip(path: Path) -> np.ndarray:
     """The array of a .npy file, or of an .npz file's only one or `joints`; raises `InputError`, and
     unpickles nothing."""
+    if is_pose_recording(path):
+        raise InputError(
+            f"{path}: expected one person's clip, got a pose recording; see `skedge evaluate"
+            f" everyday --data {path}`, `skedge live --source {path}` or `skedge data import poses`"
+        )
     try:
         array = np.load(path, allow_pickle=False)
         if isinstance(array, np.lib.npyio.NpzFile):
             with array as arrays:
                 names = arrays.files
-                if {"picture", "person"} <= {*names}:
-                    raise InputError(
-                        f"{path}: expected one person's clip, got a pose recording; see `skedge"
-                        f" evaluate everyday --data {path}` or `skedge data import poses`"
-                    )
                 array = arrays["joints" if "joints" in names or len(names) != 1 else names[0]]
-    except InputError:
-        raise
     except FileNotFoundError:
         raise InputError(f"{path}: expected a clip's .npy or .npz file, found none") from None
     except KeyError:

@@ -5,12 +5,15 @@ from pathlib import Path
 
 import numpy as np
 
+from skedge.datasets.poses import PoseRecording, is_pose_recording, read_poses
 from skedge.edge_runtime.interfaces import Frame, Person
 from skedge.edge_runtime.scoring.predict import RATE, read_clip
 from skedge.skeleton.errors import InputError
+from skedge.skeleton.hanging import leg_joints
 from skedge.skeleton.layout import Layout, check_joint_count, layout_names, load_layout
 from skedge.skeleton.mend import absent_zeros, persons_first
 from skedge.skeleton.order import layout_of
+from skedge.skeleton.prepare import seen
 from skedge.skeleton.text import counted
 
 # What joints of its number are, unless they look like another layout's.
@@ -21,10 +24,40 @@ def frames_of(clip: np.ndarray, rate: float) -> Iterator[Frame]:
     """A clip (T, M, V, 3) in metres, NaN where absent, as frames `rate` a second; persons go by
     their place in the clip."""
     for number, bodies in enumerate(clip):
-        seen = [
-            (person, joints) for person, joints in enumerate(bodies) if np.isfinite(joints).any()
-        ]
-        yield Frame(None, number / rate, tuple(Person(person, joints) for person, joints in seen))
+        there = [person for person, joints in enumerate(bodies) if np.isfinite(joints).any()]
+        yield Frame(None, number / rate, tuple(Person(person, bodies[person]) for person in there))
+
+
+def frames_of_poses(recording: PoseRecording) -> Iterator[Frame]:
+    """All pictures of a pose recording as frames, those without a body too.
+
+    Such a picture's time lies between those that are known. Whoever's legs are NaN was seen from
+    the hips up.
+    """
+    order = np.argsort(recording.picture, kind="stable")
+    numbers, first = np.unique(recording.picture[order], return_index=True)
+    seconds = np.maximum.accumulate(recording.seconds[order][first])
+    last = max(recording.pictures - 1, numbers.max(initial=0))
+    end = max(recording.duration - 1 / recording.rate, seconds.max(initial=0.0))
+    times = {0: 0.0, last: end} | dict(zip(numbers.tolist(), seconds.tolist(), strict=True))
+    known = np.array(sorted(times.items()))
+    bodies = dict(zip(numbers.tolist(), np.split(order, first)[1:], strict=True))
+    legs = np.any(seen(recording.joints[:, leg_joints(recording.layout)]), axis=-1)
+    for number in range(last + 1):
+        yield Frame(
+            None,
+            float(np.interp(number, known[:, 0], known[:, 1])),
+            tuple(
+                Person(
+                    int(recording.person[i]),
+                    recording.joints[i],
+                    whole=bool(recording.whole[i] and legs[i]),
+                    upper=bool(recording.whole[i] and not legs[i]),
+                    touching=bool(recording.touching[i]),
+                )
+                for i in bodies.get(number, ())
+            ),
+        )
 
 
 def clip_of_store(store: Path, name: str) -> tuple[Iterator[Frame], Layout]:
@@ -42,12 +75,21 @@ def clip_of_file(
     path: Path, rate: float | None = None, layout: str | None = None
 ) -> tuple[Iterator[Frame], Layout, tuple[str, ...]]:
     """The clip (T, V, 3) or (T, M, V, 3) in a .npy or .npz file, `rate` frames a second (30 where
-    it is None), its layout, and what was assumed about it.
+    it is None), or its pose recording, the layout, and what was assumed about it.
 
     The layout is the one named, else the built-in one of that number of joints; of several the one
     in whose order the joints are a human's, or the usual one where there is none. Raises
-    `InputError` for what is no clip, and for joints that are in no known order.
+    `InputError` for what is no clip, for joints that are in no known order, and for a pose
+    recording where a rate or layout is named, which it has itself.
     """
+    if is_pose_recording(path):
+        if rate is not None or layout is not None:
+            raise InputError(
+                f"{path}: expected a clip beside --rate or --layout, got a pose recording, which"
+                " has its own; leave them out"
+            )
+        (recording,) = read_poses(path)
+        return frames_of_poses(recording), recording.layout, ()
     if rate is not None and not 0 < rate <= 1000:
         raise InputError(f"--rate: expected frames a second, up to 1000, got {rate:g}")
     clip = read_clip(path)
