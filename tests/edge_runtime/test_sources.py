@@ -639,7 +639,8 @@ def test_a_clip_of_a_store(utd_store: Path) -> None:
         ("nothing.mp4", "found nothing at that path"),
         ("empty", "expected a folder of pictures"),
         ("text.mp4", "expected a film that OpenCV reads"),
-        ("seen", r"none in it; name one recording in it, such as .*seen/1\.npz"),
+        ("seen", r"none in it; name one file in it, such as .*seen/1\.npz"),
+        ("films", r"none in it; name one file in it, such as .*films/a\.MKV"),
         ("odd.npy", r"joints, got an array \(4, 7, 3\)"),
         ("words.npy", "expected"),
     ],
@@ -647,6 +648,8 @@ def test_a_clip_of_a_store(utd_store: Path) -> None:
 def test_what_is_not_a_source(name: str, words: str, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "text.mp4").write_text("no film")
+    (tmp_path / "films").mkdir()
+    (tmp_path / "films" / "a.MKV").touch()
     (tmp_path / "seen").mkdir()
     for number in "21":
         np.savez(tmp_path / "seen" / f"{number}.npz", joints=np.zeros((4, 25, 3)))

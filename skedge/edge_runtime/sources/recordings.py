@@ -69,8 +69,8 @@ def read_pictures(path: Path, rate: float = RATE) -> Iterator[Frame]:
     """
     files = [path] if path.is_file() else sorted(filter(_is_picture, path.iterdir()), key=_natural)
     if not files:
-        recorded = min(path.glob("*.np[yz]"), default=None)
-        hint = f"; name one recording in it, such as {recorded}" if recorded else ""
+        films = [file for file in path.iterdir() if file.suffix.lower() in (*FILMS, ".npy", ".npz")]
+        hint = f"; name one file in it, such as {min(films)}" if films else ""
         raise InputError(
             f"{path}: expected a folder of pictures ({', '.join(PICTURES)}), found none in it{hint}"
         )
