@@ -1,5 +1,7 @@
 """The everyday measure of one model over several sets, as a table, a page and JSON."""
 
+import csv
+import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,11 +13,13 @@ from skedge.edge_runtime.events import stated
 from skedge.edge_runtime.recognizer import Recognizer
 from skedge.edge_runtime.scoring.everyday import (
     SYNONYMS,
+    Moment,
     Part,
     Watched,
     count,
     curve,
     figures,
+    happened,
     quieter,
     read_recordings,
     senseless,
@@ -49,7 +53,9 @@ NOTES = (
     "False events per hour: in recordings in which nothing is done that the model knows.",
     "Delay: the median from a performance's start to its event's announcement.",
     "Last answer: clips of one person whose last answer is right; answered: that got any answer.",
+    "everyday.csv: each event and each missed performance, with its recording and seconds in it.",
 )
+MOMENT = ("set", "recording", "done in it", "event", "outcome", "start", "end", "confidence")
 
 
 @dataclass(frozen=True)
@@ -90,8 +96,9 @@ def measure(
     track: Callable[[Iterable[Any], str], Iterable[Any]],
 ) -> dict[str, Any]:
     """The figures of every set (`skedge.edge_runtime.scoring.everyday.figures`) with the model's
-    own thresholds, the curve over one threshold for all classes, and with which thresholds no
-    action raises more than `most_false` false events an hour of other movement, all sets together.
+    own thresholds, the curve over one threshold for all classes, with which thresholds no action
+    raises more than `most_false` false events an hour of other movement, all sets together, and
+    every event and missed performance (`moments`, rows under `MOMENT`).
 
     `synonyms` gives the model's names of classes that a set calls otherwise, beside the ones that
     are known. Raises `InputError` as `read_recordings` and `watch` do.
@@ -101,6 +108,7 @@ def measure(
         raise InputError(f"--most-false: expected events an hour from 0, got {most_false}")
     names = {**SYNONYMS, **(synonyms or {})}
     rows = []
+    moments = []
     every: list[Watched] = []
     for one in sets:
         recordings = read_recordings(
@@ -114,6 +122,7 @@ def measure(
         )
         watched = list(watch(recognizer, track(recordings, one.name)))
         every += watched
+        moments += [_row(one.name, moment) for moment in happened(watched, recognizer.rules)]
         problems = {
             each.recording.name: answers.problem
             for each in watched
@@ -147,7 +156,15 @@ def measure(
         "part": part,
         "sets": rows,
         "quieter": _quieter(every, recognizer, most_false),
+        "moments": moments,
     }
+
+
+def _row(name: str, moment: Moment) -> list[str]:
+    """A moment in the set called `name`, under `MOMENT`."""
+    times = (_figure(moment.start, 2), _figure(moment.end, 2), _figure(moment.confidence, 4))
+    recording = moment.recording
+    return [name, recording.name, recording.kind, moment.label, moment.outcome, *times]
 
 
 def _quieter(
@@ -280,7 +297,12 @@ def html(document: Mapping[str, Any], title: str) -> str:
 
 
 def write(document: Mapping[str, Any], folder: Path, title: str) -> None:
-    """Write everyday.json, everyday.md and everyday.html to `folder`."""
-    write_json(folder / "everyday.json", document)
+    """Write everyday.json, everyday.csv (of the moments), everyday.md and everyday.html to
+    `folder`."""
+    figures = {name: value for name, value in document.items() if name != "moments"}
+    write_json(folder / "everyday.json", figures)
+    lines = io.StringIO()
+    csv.writer(lines, lineterminator="\n").writerows([MOMENT, *document["moments"]])
+    write_text(folder / "everyday.csv", lines.getvalue())
     write_text(folder / "everyday.md", markdown(document))
     write_text(folder / "everyday.html", html(document, title))

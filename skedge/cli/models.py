@@ -189,7 +189,7 @@ def evaluate_everyday_command(parser: ArgumentParser) -> Callable[[Any], None]:
         type=Path,
         default=Path("runs/everyday"),
         metavar="FOLDER",
-        help="folder for everyday.json, .md and .html (default: runs/everyday)",
+        help="folder for everyday.json, .csv, .md and .html (default: runs/everyday)",
     )
 
     def main(args: Any) -> None:

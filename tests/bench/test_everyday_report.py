@@ -1,5 +1,6 @@
 """The everyday measure of a model over several sets, as the command gives it."""
 
+import csv
 import json
 import re
 from pathlib import Path
@@ -60,6 +61,29 @@ def test_one_row_per_set_and_a_page(
     assert film["hours"] == pytest.approx(3 / 3600, abs=1e-4)
     assert [point["threshold"] for point in clips["curve"]][:2] == [0.2, 0.25]
     assert "<table>" in (tmp_path / "out" / "everyday.html").read_text()
+
+
+def test_the_list_of_events_has_as_many_as_the_figures(room: Path, tmp_path: Path) -> None:
+    """It says in which recording, so that one can be played: `skedge live --source`."""
+    sets = [str(room / "clips"), str(room / "film.npz")]
+    flags = ["--model", str(room / "m.onnx"), "--threshold", "0.34", "--out", str(tmp_path)]
+    main(["evaluate", "everyday", "--data", *sets, *flags])
+    with (tmp_path / "everyday.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert rows
+    assert {row["recording"] for row in rows} <= {*(f"clip {i}" for i in range(4)), "film"}
+    document = json.loads((tmp_path / "everyday.json").read_text())
+    assert "moments" not in document, "it would be most of the file"
+    for one in document["sets"]:
+        own = [row for row in rows if row["set"] == one["name"]]
+        false = sum(each["number"] for each in one["false_events"])
+        assert sum(row["outcome"] == "false" for row in own) == false
+        right = sum(each["right"] for each in one["recall_per_class"].values())
+        missed = sum(row["outcome"] == "missed" for row in own)
+        assert missed == one["performances"] - right
+        for row in own:
+            assert 0 <= float(row["start"]) <= float(row["end"]) <= 3.1
+            assert (row["confidence"] == "") is (row["outcome"] == "missed")
 
 
 def test_recordings_that_make_no_sense_are_named(

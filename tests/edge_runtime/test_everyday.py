@@ -25,6 +25,7 @@ from skedge.edge_runtime.scoring.everyday import (
     count,
     curve,
     figures,
+    happened,
     quieter,
     read_recordings,
     watch,
@@ -103,6 +104,28 @@ def test_a_recording_of_an_action_at_one_end_is_no_clip_of_it(start: int, end: i
     alone, both = figures(count([day], RULES)), figures(count([day, clip], RULES))
     for name in ("wrong_per_minute", "last_answer", "answered"):
         assert (alone[name], both[name]) == (None, expected[name])
+
+
+def test_what_happened_is_listed_with_its_moments() -> None:
+    """A false event of a day at home could not be looked at: nobody knew where it was."""
+    answers = said(*[("other", 0.9)] * 20, *[("kick", 0.9)] * 10, *[("other", 0.9)] * 20)
+    spans = [Span("wave", 4, 5), Span("kick", 2, 3), Span("wave", 0, 1)]
+    kick = seen(answers, kind="recording", spans=spans)
+    listed = list(happened([kick, seen(answers, kind="walks")], RULES))
+    assert [(one.recording.kind, one.label, one.outcome) for one in listed] == [
+        ("recording", "wave", "missed"),
+        ("recording", "kick", "right"),
+        ("recording", "wave", "missed"),
+        ("walks", "kick", "false"),
+    ]
+    assert [one.start for one in listed] == pytest.approx([0, 2, 4, 2])
+    assert [one.end for one in listed] == pytest.approx([1, 2.9, 5, 2.9])
+    assert [one.confidence for one in listed] == [
+        None,
+        pytest.approx(0.9),
+        None,
+        pytest.approx(0.9),
+    ]
 
 
 def test_the_delay_is_from_the_start_to_the_announcement() -> None:

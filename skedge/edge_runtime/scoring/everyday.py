@@ -110,6 +110,19 @@ class Watched:
     people: tuple[Answers, ...]
 
 
+@dataclass(frozen=True, eq=False)
+class Moment:
+    """An event of `label` in a recording, from `start` to `end` in seconds since it began, that is
+    `right` or `false`, or a performance that was `missed`; `confidence` is an event's."""
+
+    recording: Recording
+    label: str
+    outcome: Literal["right", "false", "missed"]
+    start: float
+    end: float | None
+    confidence: float | None = None
+
+
 @dataclass
 class Tally:
     """What is counted over the recordings of one set; see `figures`.
@@ -311,24 +324,58 @@ def count(watched: Iterable[Watched], rules: EventRules) -> Tally:
     return tally
 
 
-def _count_one(tally: Tally, watched: Watched, rules: EventRules) -> None:
-    recording = watched.recording
+def happened(watched: Iterable[Watched], rules: EventRules) -> Iterator[Moment]:
+    """Every event by `rules`, and every performance without one, recording by recording in the
+    order of time."""
+    for one in watched:
+        matched = _matched(one, rules)
+        raised = {span for _, fits in matched for span in fits}
+        moments = [
+            Moment(
+                one.recording,
+                label=event.label,
+                outcome="right" if fits else "false",
+                start=event.start,
+                end=event.end,
+                confidence=event.confidence,
+            )
+            for event, fits in matched
+        ]
+        moments += [
+            Moment(one.recording, span.label, outcome="missed", start=span.start, end=span.end)
+            for span in one.recording.spans
+            if span not in raised
+        ]
+        yield from sorted(moments, key=lambda moment: moment.start)
+
+
+def _matched(watched: Watched, rules: EventRules) -> list[tuple[Event, list[Span]]]:
+    """The events of a recording as they were announced, each with the performances that it fits."""
     events = sorted(
         (event for one in watched.people for event in _events(rules, one)),
         key=lambda event: event.announced,
     )
-    tally.events += len(events)
-    tally.seconds += recording.duration
-    spans = recording.spans
-    whole = len(spans) == 1 and spans[0].start <= 0 and spans[0].end >= recording.duration
-    hit: dict[Span, float] = {}
+    matched = []
     for event in events:
         assert event.end is not None
         fits = [
             span
-            for span in spans
+            for span in watched.recording.spans
             if span.label == event.label and span.start < event.end and event.start < span.end
         ]
+        matched.append((event, fits))
+    return matched
+
+
+def _count_one(tally: Tally, watched: Watched, rules: EventRules) -> None:
+    recording = watched.recording
+    matched = _matched(watched, rules)
+    tally.events += len(matched)
+    tally.seconds += recording.duration
+    spans = recording.spans
+    whole = len(spans) == 1 and spans[0].start <= 0 and spans[0].end >= recording.duration
+    hit: dict[Span, float] = {}
+    for event, fits in matched:
         if fits:
             tally.raised += 1
             for span in fits:
