@@ -13,6 +13,7 @@ from skedge.edge_runtime.events import stated
 from skedge.edge_runtime.recognizer import Recognizer
 from skedge.edge_runtime.scoring.everyday import (
     SYNONYMS,
+    UNLABELLED,
     Moment,
     Part,
     Watched,
@@ -164,7 +165,8 @@ def _row(name: str, moment: Moment) -> list[str]:
     """A moment in the set called `name`, under `MOMENT`."""
     times = (_figure(moment.start, 2), _figure(moment.end, 2), _figure(moment.confidence, 4))
     recording = moment.recording
-    return [name, recording.name, recording.kind, moment.label, moment.outcome, *times]
+    kind = "" if recording.kind == UNLABELLED else recording.kind
+    return [name, recording.name, kind, moment.label, moment.outcome, *times]
 
 
 def _quieter(

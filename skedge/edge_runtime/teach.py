@@ -362,7 +362,7 @@ def _warnings(
         if figures["false_per_hour"] > MANY_FALSE:
             found.append(
                 f"{label}: {figures['false_per_hour']:g} false events per hour are expected"
-                f"{_fewer_false(label, figures)}"
+                f"{_fewer_false(label, figures, recognizer.metadata.thresholds.get(label, 0.0))}"
             )
         for known in recognizer.labels:
             raised = sum(known in events_of(recognizer.rules, paces[0]) for paces in own)
@@ -379,15 +379,17 @@ def _warnings(
     return found
 
 
-def _fewer_false(label: str, figures: Mapping[str, float]) -> str:
-    """What to do about many false events of a class: more clips of anything else change only what
-    is taught, not the model's own answers."""
+def _fewer_false(label: str, figures: Mapping[str, float], threshold: float) -> str:
+    """What to do about many false events of a class, which the model's file gives that threshold:
+    more clips of anything else change only what is taught, not the model's own answers."""
     before = figures.get("false_per_hour_before", 0.0)
     if before <= figures["false_per_hour"] / 2:
         return "; record more of anything else, above all what looks like it"
+    higher = max(0.99, 1 - (1 - threshold) / 5)
     return (
         f", {before:g} of them without being taught; a higher threshold makes them fewer, such as"
-        f" --threshold {shlex.quote(f'{label}=0.99')}: `skedge evaluate everyday` says which one"
+        f" --threshold {shlex.quote(f'{label}={higher:.4g}')}: `skedge evaluate everyday` says"
+        " which one"
     )
 
 

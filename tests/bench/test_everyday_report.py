@@ -161,6 +161,7 @@ def test_events_in_recordings_without_a_label_are_said_to_count_as_false(
         bare = {name: film[name] for name in film.files if name != "label"}
     np.savez(tmp_path / "walk.npz", **bare)
     flags = ["--model", str(room / "m.onnx"), "--out", str(tmp_path / "out")]
+    flags += ["--threshold", "0.34"]
     main(["evaluate", "everyday", "--data", str(tmp_path / "walk.npz"), *flags])
     printed = capsys.readouterr().out
     assert (
@@ -168,6 +169,7 @@ def test_events_in_recordings_without_a_label_are_said_to_count_as_false(
         in printed
     )
     assert "nobody said" not in printed
+    assert "\nwalk,walk,,wave,false," in (tmp_path / "out" / "everyday.csv").read_text()
 
 
 def test_it_says_which_thresholds_are_quieter_and_what_that_costs(

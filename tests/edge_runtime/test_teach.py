@@ -368,11 +368,16 @@ class TestTeaching:
             with pytest.raises(InputError, match=words):
                 teach(room / "m.onnx", room / "waves", again=["wave"], out=out)
 
+    @pytest.mark.parametrize(
+        ("own", "higher"), [({}, "0.99"), ({"wave": 0.9}, "0.99"), ({"wave": 0.995}, "0.999")]
+    )
     def test_false_events_of_the_model_alone_are_not_blamed_on_the_clips(
-        self, room: Path, monkeypatch: pytest.MonkeyPatch
+        self, room: Path, monkeypatch: pytest.MonkeyPatch, own: dict[str, float], higher: str
     ) -> None:
         """More clips of anything else were advised, which change nothing about what the model
-        raises by itself: a threshold does."""
+        raises by itself: a threshold does, if it is higher than the one in the model's file, which
+        was not looked at."""
+        write_model(room / "m.onnx", replace(MODEL, thresholds=own))
         monkeypatch.setattr("skedge.edge_runtime.teach.events_of", lambda rules, clip: ["wave"])
         self.store(room / "waves", ["wave", "other"])
         [warning] = [
@@ -381,7 +386,8 @@ class TestTeaching:
             if "false events" in one
         ]
         assert "1200 of them without being taught; a higher threshold" in warning
-        assert "--threshold wave=0.99: `skedge evaluate everyday` says which one" in warning
+        said = f"--threshold wave={higher}: `skedge evaluate everyday` says which one"
+        assert said in warning
         assert "record more" not in warning
 
     def test_what_the_model_alone_sees_counts_as_seen(
