@@ -36,6 +36,8 @@ from skedge.skeleton.markdown import table
 SCHEMA = 1
 # Kinds of false events that the report names, the most frequent ones.
 NAMED = 12
+# False events whose moments the page has.
+LISTED = 50
 HEAD = (
     "set",
     "performances",
@@ -261,23 +263,32 @@ def markdown(document: Mapping[str, Any]) -> str:
     """The table, the recall of each class, and what raised the false events."""
     lines = [table(HEAD, rows_of(document)), "", *(f"- {note}" for note in _notes(document))]
     for one in document["sets"]:
-        shares = [
-            f"{label} {found['right']} of {found['performances']}"
-            for label, found in one["recall_per_class"].items()
-        ]
-        often, others = one["false_events"][:NAMED], one["false_events"][NAMED:]
-        false = [f"{each['event']} in {each['in']} {each['number']}" for each in often]
-        false += [f"others {sum(each['number'] for each in others)}"] if others else []
-        lines += ["", f"## {one['name']}", "", f"Recall: {', '.join(shares) or 'nothing known'}."]
-        lines += ["", f"False events: {', '.join(false) or 'none'}."]
-        lines += [line for note in one["notes"] for line in ("", f"{note}.")]
+        lines += ["", f"## {one['name']}"]
+        lines += [line for sentence in _sentences(one) for line in ("", sentence)]
     if document["quieter"]:
         lines += ["", _advice(document["quieter"])]
     return "\n".join(lines) + "\n"
 
 
+def _sentences(one: Mapping[str, Any]) -> list[str]:
+    """What was found and what was false in a set, and its notes."""
+    shares = [
+        f"{label} {found['right']} of {found['performances']}"
+        for label, found in one["recall_per_class"].items()
+    ]
+    often, others = one["false_events"][:NAMED], one["false_events"][NAMED:]
+    false = [f"{each['event']} in {each['in']} {each['number']}" for each in often]
+    false += [f"others {sum(each['number'] for each in others)}"] if others else []
+    return [
+        f"Recall: {', '.join(shares) or 'nothing known'}.",
+        f"False events: {', '.join(false) or 'none'}.",
+        *(f"{note}." for note in one["notes"]),
+    ]
+
+
 def html(document: Mapping[str, Any], title: str) -> str:
-    """One page with the table and the curve of misses against false events per hour."""
+    """One page with the table, the curve of misses against false events per hour, what was found
+    and what was false in each set, and when the first false events were."""
     series = []
     for one in document["sets"]:
         points = [
@@ -292,10 +303,18 @@ def html(document: Mapping[str, Any], title: str) -> str:
         labels = ("false events per hour", "misses %")
         drawn = page.plot("Misses against false events", *labels, series, log_x=True)
         body += ['<div class="plots">', drawn, "</div>"]
-    notes = [f"{one['name']}: {note}" for one in document["sets"] for note in one["notes"]]
-    notes += [_advice(document["quieter"])] if document["quieter"] else []
-    body += [f'<p class="note">{page.escape(note)}</p>' for note in (*notes, *_notes(document))]
-    return page.page(title, body)
+    for one in document["sets"]:
+        body += [f"<h2>{page.escape(one['name'])}</h2>", *_paragraphs(_sentences(one))]
+    false = [row for row in document["moments"] if row[MOMENT.index("outcome")] == "false"]
+    if false:
+        more = f", the first {LISTED} of {len(false)}" if len(false) > LISTED else ""
+        body += [f"<h2>False events{more}</h2>", page.table(MOMENT, false[:LISTED])]
+    advice = [_advice(document["quieter"])] if document["quieter"] else []
+    return page.page(title, [*body, *_paragraphs([*advice, *_notes(document)])])
+
+
+def _paragraphs(sentences: Iterable[str]) -> list[str]:
+    return [f'<p class="note">{page.escape(sentence)}</p>' for sentence in sentences]
 
 
 def write(document: Mapping[str, Any], folder: Path, title: str) -> None:

@@ -219,7 +219,7 @@ def measured(**changes: Any) -> dict[str, Any]:
             {"threshold": 0.99, "recall": 10.0, "false_per_hour": 0.0},
         ],
     }  # fmt: skip
-    return {"taught": [], "quieter": None, "sets": [one | changes]}
+    return {"taught": [], "quieter": None, "sets": [one | changes], "moments": []}
 
 
 def test_every_figure_is_below_its_own_title() -> None:
@@ -251,6 +251,23 @@ def test_false_events_that_are_not_named_are_counted() -> None:
     kinds = [{"in": f"room {i}", "event": "wave", "number": 20 - i} for i in range(14)]
     assert "wave in room 11 9, others 15." in markdown(measured(false_events=kinds))
     assert "wave in room 11 9." in markdown(measured(false_events=kinds[:12]))
+
+
+def test_the_page_says_what_the_text_says_and_when_false_events_were() -> None:
+    """It had the table and the curve alone."""
+    row = ["hall", "day <3>", "walk", "wave", "false", "61.50", "63.00", "0.9876"]
+    missed = ["hall", "other day", "wave", "wave", "missed", "0.00", "5.00", ""]
+    shown = html(measured() | {"moments": [row, missed]}, "a title")
+    for words in ("Recall: wave 10 of 12.", "False events: wave in walk 7.", "a note."):
+        assert words in shown
+    cells = "<td>hall</td><td>day &lt;3&gt;</td><td>walk</td><td>wave</td><td>false</td>"
+    assert f"{cells}<td>61.50</td><td>63.00</td><td>0.9876</td>" in shown
+    assert "other day" not in shown
+    assert "<h2>False events</h2>" in shown
+    many = html(measured() | {"moments": [row] * 60 + [missed] * 9}, "a title")
+    assert "<h2>False events, the first 50 of 60</h2>" in many
+    assert many.count("day &lt;3&gt;") == 50
+    assert "<h2>False events" not in html(measured() | {"moments": [missed]}, "a title")
 
 
 def test_the_curve_is_of_misses_against_false_events(monkeypatch: pytest.MonkeyPatch) -> None:
