@@ -125,9 +125,13 @@ class HeldOut:
     others: np.ndarray
     seconds: float
 
+    def seen(self, label: str, threshold: float) -> np.ndarray:
+        """Which of its own clips (N,) would have raised the event."""
+        return np.asarray(self.mixed[label][:, self.labels.index(label)] >= threshold)
+
     def recall(self, label: str, threshold: float) -> float:
         """The share of its own clips that would have raised the event, 0 to 1."""
-        return float(np.mean(self.mixed[label][:, self.labels.index(label)] >= threshold))
+        return float(np.mean(self.seen(label, threshold)))
 
     def false_per_hour(self, label: str, threshold: float, careful: float = 0.0) -> float:
         """False events per hour of the negatives, extrapolated where few are left;

@@ -99,6 +99,7 @@ def teach(
             ),
             *_not_taught_again(recognizer, own, names),
             *_warnings(recognizer, clips, held_out, taught=taught),
+            *_missed(recognizer, clips, held_out, taught=taught, store=own, numbers=mine),
         ],
         "file": str(path),
     }
@@ -230,13 +231,11 @@ def teach_clips(
     }
     report = {label: _figures(held_out, label, thresholds[label]) for label in clips}
     for label in again:
-        before = np.array(
-            [label in events_of(recognizer.rules, paces[0]) for paces in clips[label]]
-        )
+        before = _seen_before(recognizer, clips[label], label)
         false = sum(events_of(recognizer.rules, one).count(label) for one in background)
-        seen = held_out.mixed[label][:, held_out.labels.index(label)] >= thresholds[label]
+        seen = before | held_out.seen(label, thresholds[label])
         report[label] |= {
-            "recall": round(100 * float((before | seen).mean()), 1),
+            "recall": round(100 * float(seen.mean()), 1),
             "recall_before": round(100 * float(before.mean()), 1),
             "false_per_hour": round(report[label]["false_per_hour"] + false / (seconds / 3600), 1),
             "false_per_hour_before": round(false / (seconds / 3600), 1),
@@ -250,6 +249,13 @@ def teach_clips(
         again=again,
     )
     return taught, held_out
+
+
+def _seen_before(
+    recognizer: Recognizer, clips: Sequence[Sequence[Played]], label: str
+) -> np.ndarray:
+    """In which clips (N,) of an action that the model knows it raises the event untaught."""
+    return np.array([label in events_of(recognizer.rules, paces[0]) for paces in clips])
 
 
 def _figures(held_out: HeldOut, label: str, threshold: float) -> dict[str, float]:
@@ -376,6 +382,33 @@ def _warnings(
             taken = (held_out.mixed[label][:, column] >= taught.thresholds[another]).mean()
             if another != label and taken > 1 / 3:
                 found.append(f"{label}: taken for {another!r} in {100 * taken:.0f} % of its clips")
+    return found
+
+
+def _missed(
+    recognizer: Recognizer,
+    clips: Mapping[str, Sequence[Sequence[Played]]],
+    held_out: HeldOut,
+    *,
+    taught: Taught,
+    store: "Store",
+    numbers: Mapping[str, Sequence[int]],
+) -> list[str]:
+    """Which clips are not known again by the others of their action, where most are; `numbers` are
+    those of each action's clips in the store."""
+    found = []
+    for label, own in clips.items():
+        seen = held_out.seen(label, taught.thresholds[label])
+        if label in taught.again:
+            seen = seen | _seen_before(recognizer, own, label)
+        if POOR_RECALL <= seen.mean() < 1:
+            of = store.index["name"][numbers[label]]
+            missed = [str(name) for name in of[~seen]]
+            take_out = f"skedge data remove {shlex.quote(str(store.path))} {shlex.quote(missed[0])}"
+            found.append(
+                f"{label}: not known again by the other clips: {shortened(missed)}; `skedge data"
+                f" show` draws a clip, `{take_out}` takes out one that went wrong"
+            )
     return found
 
 
