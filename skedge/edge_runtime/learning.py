@@ -117,13 +117,15 @@ class HeldOut:
     in a row reach that begin an event, 0 to 1.
 
     `mixed[label]` (clips, N) are those of all classes in the clips of one, in their order, `others`
-    (stretches, N) those of all classes in stretches of the negatives that last `seconds` in all.
+    (stretches, N) those of all classes in stretches of the negatives that last `seconds` in all,
+    whose numbers are `stretches`.
     """
 
     labels: tuple[str, ...]
     mixed: dict[str, np.ndarray]
     others: np.ndarray
     seconds: float
+    stretches: tuple[int, ...] = ()
 
     def seen(self, label: str, threshold: float) -> np.ndarray:
         """Which of its own clips (N,) would have raised the event."""
@@ -183,7 +185,7 @@ def hold_out(
     folds = min(FOLDS, max(2, max(len(clips) for clips in new.values())))
     labels = tuple(new)
     mixed: dict[str, dict[int, np.ndarray]] = {label: {} for label in labels}
-    quiet: list[np.ndarray] = []
+    quiet: dict[int, np.ndarray] = {}
     for fold in range(folds):
         kept = {
             label: [one for i, clip in enumerate(clips) if i % folds != fold for one in clip]
@@ -196,7 +198,8 @@ def hold_out(
         for label, clips in new.items():
             for i in range(fold, len(clips), folds):
                 mixed[label][i] = _reached(taught, clips[i][0], patience)
-        quiet += [_reached(taught, others[i], patience) for i in range(fold, len(others), folds)]
+        for i in range(fold, len(others), folds):
+            quiet[i] = _reached(taught, others[i], patience)
     shape = (-1, len(labels))
     return HeldOut(
         labels,
@@ -204,8 +207,9 @@ def hold_out(
             label: np.array([rows[i] for i in sorted(rows)]).reshape(shape)
             for label, rows in mixed.items()
         },
-        np.array(quiet).reshape(shape),
+        np.array([quiet[i] for i in sorted(quiet)]).reshape(shape),
         seconds=seconds,
+        stretches=tuple(sorted(quiet)),
     )
 
 

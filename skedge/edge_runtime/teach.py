@@ -100,6 +100,7 @@ def teach(
             *_not_taught_again(recognizer, own, names),
             *_warnings(recognizer, clips, held_out, taught=taught),
             *_missed(recognizer, clips, held_out, taught=taught, store=own, numbers=mine),
+            *_taken_for_it(held_out, taught, _names(rest, background)),
         ],
         "file": str(path),
     }
@@ -408,6 +409,31 @@ def _missed(
             found.append(
                 f"{label}: not known again by the other clips: {shortened(missed)}; `skedge data"
                 f" show` draws a clip, `{take_out}` takes out one that went wrong"
+            )
+    return found
+
+
+def _names(rest: Iterable[tuple["Store", list[int]]], background: Iterable[Played]) -> list[str]:
+    """What the clip is called that a stretch of the `background` is of, for each stretch."""
+    names = [str(one.index["name"][i]) for one, numbers in rest for i in numbers]
+    return [
+        name
+        for name, played in zip(names, background, strict=True)
+        for _ in stretches(played.embeddings)
+    ]
+
+
+def _taken_for_it(held_out: HeldOut, taught: Taught, names: Sequence[str]) -> list[str]:
+    """Which clips of anything else are taken for an action; `names` are those of the clips that the
+    stretches are of."""
+    found = []
+    for number, label in enumerate(held_out.labels):
+        raised = held_out.others[:, number] >= taught.thresholds[label]
+        where = dict.fromkeys(names[held_out.stretches[i]] for i in np.flatnonzero(raised))
+        if where:
+            found.append(
+                f"{label}: taken for it in anything else: {shortened(where)}; if it is done in one"
+                " of these, take that out, else record more like them"
             )
     return found
 
