@@ -10,7 +10,7 @@ from typing import Any, get_args
 
 from rich.console import Console
 
-from skedge.datasets.progress import track
+from skedge.datasets.progress import plain_console, track
 from skedge.datasets.store import Store
 from skedge.recipes.recipe import ALONE, Protocol, Recipe, Source
 from skedge.skeleton import InputError
@@ -67,7 +67,7 @@ class Steps:
         asked = question(command, [self.store], self.recipe, runs=runs)
         done = None if self.again else finished(folder, asked)
         if done is not None:
-            self.console.print(f"[dim]{name}: is in {folder}[/dim]")
+            self.console.print(f"{name}: is in {folder}", style="dim", soft_wrap=True)
             return done
         same = not self.again and read_json(folder / ASKED) == asked
         return train(folder, same)
@@ -85,10 +85,10 @@ def run(recipe: Recipe, store: Store, runs: Path, *, again: bool = False) -> dic
     """
     from skedge.teacher.runs.folder import only_training
 
-    console = Console()
+    console = plain_console()
     if recipe.input.protocol not in store.protocols and len(store.protocols) == 1:
         recipe = replace(recipe, input=replace(recipe.input, protocol=store.protocols[0]))
-        console.print(f"[dim]split: {recipe.input.protocol}[/dim]")
+        console.print(f"split: {recipe.input.protocol}", style="dim")
     recipe = replace(recipe, students=tuple(who_learns(recipe, store)))
     _check_ends(recipe, store)
     folder = runs / recipe.name
@@ -270,7 +270,7 @@ def run_films(
     report = run(recipe, store, runs, again=again)
     file = runs / recipe.name / "student.onnx"
     own = f" --pose {pose}" if pose else ""
-    Console().print(f"Try it: skedge live --model {file}{own}", soft_wrap=True)
+    plain_console().print(f"Try it: skedge live --model {file}{own}", soft_wrap=True)
     return report
 
 

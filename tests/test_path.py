@@ -30,6 +30,7 @@ from skedge.recipes.settings import (
     PretrainSettings,
 )
 from skedge.skeleton import InputError
+from skedge.skeleton.files import write_json
 from skedge.skeleton.normalize import STREAMABLE
 from skedge.teacher.clips import Clips
 from skedge.teacher.networks.encoders import BACKBONES
@@ -243,6 +244,27 @@ def test_a_step_stands_while_what_it_starts_from_does(
         ("pretrain", True),
         ("probe", False),
     ], "the probe was of another encoder"
+
+
+def test_a_folder_may_have_brackets_in_its_name(
+    recipe: Recipe,
+    store: Store,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Rich took them for its markup: the whole path ended in a traceback, behind hours."""
+    runs = tmp_path / "runs[/old] :smile:"
+    folder = runs / recipe.name / "pretrain"
+    write_json(folder / "asked.json", path.question("pretrain", [store], recipe))
+    write_metrics(folder, {"top1": 50.0})
+
+    def walk(steps: path.Steps) -> dict[str, Any]:
+        return steps.take("pretrain", "pretrain", lambda *_: pytest.fail("it is there already"))
+
+    monkeypatch.setattr(path, "_walk", walk)
+    assert path.run(recipe, store, runs) == {"top1": 50.0}
+    assert f"pretrain: is in {folder}" in capsys.readouterr().out
 
 
 # A student of this input is exported frame by frame.

@@ -1,13 +1,22 @@
-"""The progress bars of slow work on clips and files."""
+"""The progress bars of slow work on clips and files, and the console of what it says."""
 
 from collections.abc import Iterable, Iterator
 from operator import length_hint
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.progress import Progress, ProgressColumn
 
 Item = TypeVar("Item")
+
+
+def plain_console() -> "Console":
+    """A console on stdout that prints names of files, classes and settings as they are: rich reads
+    "[theta]" as its markup, of which nothing is printed, and fails at "runs[/old]"."""
+    from rich.console import Console
+
+    return Console(markup=False, emoji=False)
 
 
 def bar(*columns: "str | ProgressColumn") -> "Progress":
@@ -24,9 +33,11 @@ def through(
     shown: "Progress", items: Iterable[Item], title: str, total: int | None = None
 ) -> Iterator[Item]:
     """The items, which a bar counts while they are gone through."""
+    from rich.markup import escape
+
     # `shown.track` waits for a thread of its own where the loop ends. After an error that may be
     # while Python itself ends, and from 3.12 on no daemon thread ends there.
-    task = shown.add_task(title, total=total or length_hint(items) or None)
+    task = shown.add_task(escape(title), total=total or length_hint(items) or None)
     for item in items:
         yield item
         shown.advance(task)

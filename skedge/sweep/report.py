@@ -247,8 +247,15 @@ class Report:
             title=f"{self.name} on {self.store.name}",
             caption="\n".join([self.notes[0], *self.no_difference]),
         )
+        # Where the terminal is narrow, names of settings wrap behind their dots; nothing is cut, as
+        # those of one section begin alike.
         for column in columns:
-            shown.add_column(column, justify="left" if column in self.sweep.grid else "right")
+            axis = column in self.sweep.grid
+            shown.add_column(
+                column.replace(".", ".\n") if axis else column,
+                justify="left" if axis else "right",
+                overflow="fold",
+            )
         for row in rows:
             shown.add_row(*row)
         return shown

@@ -56,8 +56,10 @@ def plot(rows: Sequence[Row], path: Path, *, title: str, figure: str) -> None:
     axis = numeric_axis(rows)
     across = max(1, min(3, len(commands)))
     down = max(1, math.ceil(len(commands) / 3))
+    combinations = len({_title(row, axis) for row in rows}) if axis else 0
+    below = 0.25 * combinations if combinations > 1 else 0.0  # inches, of a legend
     page = Figure(
-        figsize=(5.5 * across, down * (4.0 if axis else 1.5 + 0.3 * len(rows))),
+        figsize=(5.5 * across, down * (4.0 if axis else 1.5 + 0.3 * len(rows)) + below),
         layout="constrained",
     )
     page.suptitle(title)
@@ -77,7 +79,7 @@ def plot(rows: Sequence[Row], path: Path, *, title: str, figure: str) -> None:
             _lines(panel, lines, axis=axis, unit=FIGURES[figure])
             handles, labels = panel.get_legend_handles_labels()
             if len(labels) > 1 and command == commands[0]:
-                page.legend(handles, labels, loc="outside right upper")
+                page.legend(handles, labels, loc="outside lower center")
     page.savefig(path, dpi=150)
 
 

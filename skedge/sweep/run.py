@@ -4,8 +4,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -15,6 +13,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from skedge.datasets.progress import plain_console
 from skedge.datasets.store import Store
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.files import check_folder, locked
@@ -69,16 +68,16 @@ def run(
         raise ModuleNotFoundError("a sweep trains", name="lightning")
     check_given(sweep, points)
     check_folder(out)
-    console = Console()
+    console = plain_console()
     taken = f"{out}: expected one sweep at a time in a folder, another one is at work there"
     with locked(out / ".lock", taken):
         executor = None if slurm is None else slurm_executor(out / "slurm", name, slurm, jobs=jobs)
         outcomes = {point.folder: Outcome.of(point) for point in points}
         waiting = [point for point in points if outcomes[point.folder].metrics is None]
         for note in (*repeated(points), *idle_settings(sweep, points), *idle_axes(sweep, points)):
-            console.print(f"[dim]note: {escape(note)}[/dim]", soft_wrap=True)
+            console.print(f"note: {note}", soft_wrap=True, style="dim")
         columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-        progress = Progress(TextColumn("{task.description}"), *columns, console=console)
+        progress = Progress(TextColumn("{task.description}", markup=False), *columns, console=console)
         task = progress.add_task(name, total=len(points), completed=len(points) - len(waiting))
 
         def ended(point: Point, log: Path, said: str) -> None:
@@ -86,7 +85,7 @@ def run(
             top1 = [f"{step} {value:.1f}" for step, value in outcome.figures("top1").items()]
             shown = outcome.error or ", ".join(top1) or "complete"
             console.print(
-                f"{escape(point.title)}: {escape(shown)}",
+                f"{point.title}: {shown}",
                 soft_wrap=True,
                 style="red" if outcome.error else None,
             )

@@ -102,6 +102,20 @@ def test_numbers_far_apart_are_on_a_logarithmic_axis(
     assert drawn(rows(tau=values))[0].get_xscale() == scale
 
 
+def test_a_legend_of_many_long_lines_covers_neither_title_nor_panels(drawn: Any) -> None:
+    ways = [f"pretrain.optim.learning_rate 0.001, widths and strides {i}" for i in range(30)]
+    page = drawn(rows(tau=["1", "2"], way=ways))[0].figure
+    (legend,) = page.legends
+    box = legend.get_window_extent()
+    assert not box.overlaps(page._suptitle.get_window_extent())
+    assert 0 <= box.x0 < box.x1 <= page.bbox.x1
+    assert 0 <= box.y0 < box.y1 <= page.bbox.y1
+    for panel in page.axes:
+        assert not box.overlaps(panel.get_window_extent())
+        assert panel.get_window_extent().width > page.bbox.width / 3
+        assert panel.get_window_extent().height > 250, "pixels: the legend takes room of its own"
+
+
 def test_a_cell() -> None:
     assert Cell((1.0, 2.0, 4.5)).text("top1") == "2.5 ± 1.8"
     assert Cell((1.0,)).text("top1") == "1.0"

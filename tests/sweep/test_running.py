@@ -109,6 +109,38 @@ def test_the_table_has_means_and_deviations_over_seeds(sweeping: Sweeping, tmp_p
     assert "val" in table, "a setting is not chosen by test figures"
 
 
+def test_a_narrow_terminal_cuts_no_name_and_no_value(
+    sweeping: Sweeping, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Settings of one section begin alike: of "distill.optim.le…" nobody knows which it is."""
+    monkeypatch.setenv("COLUMNS", "80")
+    grid: dict[str, Any] = {
+        "distill.optim.learning_rate": [0.001],
+        "distill.optim.least_steps": [1],
+        "distill.temperature": [1, 2],
+        "distill.label_smoothing": [0.1],
+        "student.widths and much else": {"0123456789" * 4: {"student.dropout": 0.1}},
+    }
+    sweeping(replace(BASE, grid=grid))
+    printed = capsys.readouterr().out
+    assert "…" not in printed
+    for name in ("learning_rate", "least_steps", "temperature", "label_smoothing"):
+        assert name in printed, printed
+    assert max(map(len, printed.split("mine on ")[-1].split("Report:")[0].splitlines())) <= 80
+
+
+def test_values_and_names_in_brackets_are_printed(
+    sweeping: Sweeping, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Rich took "[theta]" for its markup: a row without the value that it is of."""
+    monkeypatch.setenv("COLUMNS", "200")
+    named = {"[/x] :smile:": {"distill.temperature": 1}, "[bold]": {"distill.temperature": 2}}
+    sweeping(replace(BASE, grid={"[way]": named}))
+    printed = capsys.readouterr().out
+    for name in ("[way]", "[/x] :smile:", "[bold]"):
+        assert name in printed.split("mine on ")[-1]
+
+
 def test_a_chain_hands_its_folders_on(sweeping: Sweeping, tmp_path: Path) -> None:
     chain = ["pretrain", "evaluate linear", "distill"]
     report = sweeping(replace(BASE, step=chain, grid={}, set=BASE.set | {"input.part": "val"}))

@@ -186,6 +186,10 @@ def test_random_frames_and_no_mask() -> None:
     [
         (MaskSettings(masked_joints=25), ["0 to 24 of 25 joints", "25"]),
         (MaskSettings(masked_frames=40, random_frames=10), ["0 to 49 of 50 frames", "50"]),
+        (
+            MaskSettings(masked_frames=40, random_frames=10),
+            ["masked_frames 40 and random_frames 10", "input.frames"],
+        ),
     ],
 )
 def test_a_mask_that_leaves_nothing_is_refused(settings: MaskSettings, words: list[str]) -> None:

@@ -23,14 +23,16 @@ class Mask:
         self.settings = settings
         self.length = data.frames
         self.degrees = torch.from_numpy(layout.degrees).float()
-        frames = settings.masked_frames + settings.random_frames
-        for what, masked, size in (
-            ("joints", settings.masked_joints, len(layout)),
-            ("frames", frames, data.frames),
+        for what, size, names in (
+            ("joints", len(layout), ("masked_joints",)),
+            ("frames", data.frames, ("masked_frames", "random_frames")),
         ):
+            masked = sum(getattr(settings, name) for name in names)
             if getattr(settings, what) != "none" and not 0 <= masked < size:
+                asked = " and ".join(f"{name} {getattr(settings, name)}" for name in names)
                 raise InputError(
-                    f"mask: expected 0 to {size - 1} of {size} {what} to be masked, got {masked}"
+                    f"mask: expected 0 to {size - 1} of {size} {what} to be masked, got {asked};"
+                    f" mask fewer{', or set more input.frames' if what == 'frames' else ''}"
                 )
 
     def check(self, encoder: AnyEncoder) -> None:
