@@ -12,7 +12,7 @@ from skedge.datasets.progress import track
 from skedge.datasets.store import Store
 from skedge.recipes.recipe import Precision, Protocol, Recipe
 from skedge.skeleton import InputError
-from skedge.skeleton.files import read_json, write_json, write_text
+from skedge.skeleton.files import check_folder, locked, read_json, write_json, write_text
 from skedge.tables import formats
 from skedge.teacher.runs.asked import begun, question
 
@@ -251,8 +251,22 @@ def export_all(
     one of that name left from an earlier export, and its row says why. Other files of an earlier
     export are removed, as its formats.json knows them; what else looks like one is only named.
 
-    Raises `ExportError` where all files are refused; the table is written all the same.
+    The figures of an earlier export go before its first file is replaced: an interrupted export has
+    none.
+
+    Raises `ExportError` where all files are refused; the table is written all the same. Raises
+    `InputError` where another export into the folder is at work.
     """
+    check_folder(folder)
+    taken = f"{folder}: expected one export at a time into a folder, another one is at work there"
+    with locked(folder / ".lock", taken):
+        return _export_all(run, folder, store, streaming=streaming, note=note)
+
+
+def _export_all(
+    run: Path, folder: Path, store: Store, *, streaming: bool, note: str | None
+) -> dict[str, Any]:
+    """`export_all` in a folder that the caller holds."""
     from skedge.bench.benchmark import benchmark
     from skedge.bench.report import remove
     from skedge.export.exporter import PRECISIONS, Exporter
@@ -263,6 +277,10 @@ def export_all(
         form: Exporter(run, store, streaming=bool(form), note=note)
         for form in _FORMS[: 1 + streaming]
     }
+    earlier = read_json(folder / "formats.json")
+    for name in ("formats.json", "formats.md"):
+        (folder / name).unlink(missing_ok=True)
+    remove(folder / "bench")
     exported: dict[str, dict[str, Any]] = {}
     wanted = list(product(exporters, FORMATS, PRECISIONS))
     for form, suffix, precision in track(wanted, "Exporting"):
@@ -273,12 +291,8 @@ def export_all(
             exported[name] = {"refused": str(error)}
             (folder / name).unlink(missing_ok=True)
     files = [folder / name for name, found in exported.items() if "refused" not in found]
-    if files:
-        bench = benchmark(files, folder / "bench")
-    else:
-        remove(folder / "bench")  # an earlier export's figures are of files that are gone
-        bench = {"models": []}
-    report = {"exported": exported, "bench": bench, **_remove_older(folder, exported)}
+    bench = benchmark(files, folder / "bench") if files else {"models": []}
+    report = {"exported": exported, "bench": bench, **_remove_older(folder, earlier, exported)}
     write_json(folder / "formats.json", report)
     write_text(folder / "formats.md", formats(report))
     if not files:
@@ -287,15 +301,14 @@ def export_all(
     return report
 
 
-def _remove_older(folder: Path, exported: Collection[str]) -> dict[str, list[str]]:
-    """The names of files of an earlier export which are `removed`, and of `others`, which are there
-    but not, or no longer, what that export says that it wrote."""
+def _remove_older(folder: Path, earlier: Any, exported: Collection[str]) -> dict[str, list[str]]:
+    """The names of files of an `earlier` export, by its report, which are `removed`, and of
+    `others`, which are there but not, or no longer, what that export says that it wrote."""
     from skedge.export.exporter import PRECISIONS
     from skedge.export.formats.registry import FORMATS
 
     try:
-        earlier = read_json(folder / "formats.json")["exported"]
-        sizes = {name: figures.get("bytes") for name, figures in earlier.items()}
+        sizes = {name: figures.get("bytes") for name, figures in earlier["exported"].items()}
     except (TypeError, KeyError, AttributeError):  # no such report
         sizes = {}
     found: dict[str, list[str]] = {"removed": [], "others": []}

@@ -11,6 +11,7 @@ from skedge.export import exporter as exporting
 from skedge.export import verify
 from skedge.export.exporter import Exporter
 from skedge.export.verify import ExportError
+from skedge.skeleton import InputError
 
 
 def test_all_files_and_their_table(
@@ -102,3 +103,40 @@ def test_no_figures_of_earlier_files_stay_where_all_new_ones_are_refused(
     table = (tmp_path / "formats.md").read_text()
     assert table.count("differs") == 8
     assert "compared" not in table, "no file has been"
+
+
+def test_an_interrupted_export_leaves_no_table_of_other_files(
+    run: Path, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The table and the latencies of an earlier model stayed beside files of the new one."""
+    (tmp_path / "bench").mkdir()
+    for name in ("formats.json", "formats.md", "bench/bench.json", "bench/bench.html"):
+        (tmp_path / name).write_text('{"exported": {}}')
+
+    def interrupted(exporter: Exporter, file: Path, precision: str) -> dict[str, int]:
+        if precision != "fp32":
+            raise KeyboardInterrupt
+        file.write_bytes(b"a new model")
+        return {"bytes": 11}
+
+    monkeypatch.setattr(Exporter, "write", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        steps.export_all(run, tmp_path, store)
+    assert [path.name for path in tmp_path.rglob("*")] == ["fp32.onnx"]
+
+
+def test_two_exports_into_one_folder_do_not_mix(
+    run: Path, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The files of one network were in the table of the other, or the first export failed at its
+    end, as its files had changed."""
+
+    def meanwhile(exporter: Exporter, file: Path, precision: str) -> None:
+        with pytest.raises(InputError, match=r"models: expected one export at a time into a fold"):
+            steps.export_all(run, tmp_path / "models", store)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Exporter, "write", meanwhile)
+    with pytest.raises(KeyboardInterrupt):
+        steps.export_all(run, tmp_path / "models", store)
+    assert not any(tmp_path.iterdir()), "nor does the lock stay"
