@@ -25,6 +25,7 @@ from skedge.recipes.recipe import Precision
 from skedge.skeleton import InputError
 from skedge.skeleton.files import check_file, named, write_whole
 from skedge.skeleton.metadata import ModelMetadata
+from skedge.skeleton.text import one_line
 from skedge.teacher.networks.classifier import Network
 from skedge.teacher.runs.folder import Card, read_metrics
 from skedge.teacher.runs.load import load_classifier
@@ -140,7 +141,11 @@ class Exporter:
             try:
                 self._converted[suffix] = FORMATS[suffix].convert(self._form.graph)
             except (ValueError, RuntimeError) as error:
-                reason = " ".join(str(error).split())[:300]
+                # torch puts advice to its developers before what happened, which it has as a cause.
+                cause: BaseException = error
+                while cause.__cause__ is not None:
+                    cause = cause.__cause__
+                reason = one_line(str(cause) or type(cause).__name__)[:300]
                 raise ExportError(
                     f"the network cannot be converted to {suffix}: {reason}"
                 ) from None

@@ -260,3 +260,20 @@ def test_a_converter_that_fails_says_so(
     with pytest.raises(ExportError, match=r"cannot be converted to \.tflite: unsupported operator"):
         exporter.write(tmp_path / "model.tflite")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_converter_that_fails_says_why(
+    exporter: Exporter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """torch's own error is of advice in colours, longer than a message: what happened was cut."""
+
+    def fail(graph: Graph) -> bytes:
+        try:
+            raise AttributeError("module 'z3' has no attribute 'ExprRef'")
+        except AttributeError as error:
+            raise RuntimeError("\x1b[96mThis is step 1/3\x1b[0m " * 30) from error
+
+    monkeypatch.setitem(FORMATS, ".onnx", replace(FORMATS[".onnx"], convert=fail))
+    monkeypatch.setattr(exporter, "_converted", {})
+    with pytest.raises(ExportError, match=r"to \.onnx: module 'z3' has no attribute 'ExprRef'$"):
+        exporter.write(tmp_path / "model.onnx")
