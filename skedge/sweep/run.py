@@ -77,7 +77,9 @@ def run(
         for note in (*repeated(points), *idle_settings(sweep, points), *idle_axes(sweep, points)):
             console.print(f"note: {note}", soft_wrap=True, style="dim")
         columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-        progress = Progress(TextColumn("{task.description}", markup=False), *columns, console=console)
+        progress = Progress(
+            TextColumn("{task.description}", markup=False), *columns, console=console
+        )
         task = progress.add_task(name, total=len(points), completed=len(points) - len(waiting))
 
         def ended(point: Point, log: Path, said: str) -> None:

@@ -1,6 +1,7 @@
 """Training: one trainer, one schedule, one progress bar."""
 
 import csv
+import io
 import logging
 import math
 import signal
@@ -14,6 +15,7 @@ from typing import Any
 
 import lightning as L
 import torch
+from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
@@ -30,7 +32,7 @@ from torch import Tensor, nn
 from skedge.datasets.store import Store
 from skedge.recipes.settings import ComputeSettings, OptimSettings
 from skedge.skeleton import InputError
-from skedge.skeleton.files import named
+from skedge.skeleton.files import named, write_whole
 from skedge.teacher.processes import environment_of, train_in_all
 from skedge.teacher.runs.folder import CHECKPOINT, Run
 
@@ -221,6 +223,21 @@ class OwnRandomness(Callback):
         torch.manual_seed(self.seed + 1000003 * trainer.global_rank + trainer.global_step)
 
 
+class WholeCheckpoints(TorchCheckpointIO):
+    """Checkpoints that are written whole or not at all.
+
+    Lightning makes them in the folder for passing files, and copies them over the last one where
+    that is another disk: a full one, or a power cut, leaves neither.
+    """
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None
+    ) -> None:
+        content = io.BytesIO()
+        torch.save(checkpoint, content)
+        write_whole(Path(path), lambda draft: draft.write_bytes(content.getbuffer()))
+
+
 def on_gpu(compute: ComputeSettings) -> bool:
     """Whether training runs on a GPU: there is one, and the settings do not say cpu."""
     return compute.accelerator != "cpu" and torch.cuda.is_available()
@@ -315,7 +332,7 @@ def _train(
     precision = precision_of(compute)
     log = CSVLogger(folder, name="log", version="")
     trainer = L.Trainer(
-        **_where(compute),
+        **_where(compute, WholeCheckpoints()),
         # The recipe's own word, which Lightning checks.
         precision=precision,  # type: ignore[arg-type]
         sync_batchnorm=compute.processes > 1 and on_gpu(compute),
@@ -416,7 +433,7 @@ def provenance(
     }
 
 
-def _where(compute: ComputeSettings) -> dict[str, Any]:
+def _where(compute: ComputeSettings, *plugins: Any) -> dict[str, Any]:
     """What a trainer is told of the machines and processes it runs on."""
     environment = environment_of(compute)
     return {
@@ -424,7 +441,7 @@ def _where(compute: ComputeSettings) -> dict[str, Any]:
         "devices": compute.devices,
         "num_nodes": compute.nodes,
         "strategy": compute.strategy,
-        "plugins": [environment] if environment else None,
+        "plugins": [*([environment] if environment else []), *plugins],
     }
 
 

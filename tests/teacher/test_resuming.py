@@ -1,5 +1,7 @@
 """`--resume` goes on with what was asked for, and with nothing else."""
 
+import errno
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -8,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from skedge import steps
 from skedge.datasets.store import Store
@@ -82,6 +85,33 @@ def test_an_interrupted_training_goes_on_under_the_same_settings_only(
     assert (tmp_path / CHECKPOINT).is_file(), "the same command can still go on"
     elsewhere = replace(RECIPE, compute=replace(COMPUTE, accelerator="auto", strategy="auto"))
     assert train(elsewhere, resume=True)["top1"] >= 0, "where it runs makes no difference"
+
+
+def test_a_full_disk_leaves_the_last_checkpoint(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lightning copied the new one over it from the folder for passing files, and that is what the
+    message named: nothing was left to go on with."""
+    sizes: list[int] = []
+    fsync = os.fsync
+
+    def full(file: int) -> None:
+        if os.fstat(file).st_size > 5000:  # a checkpoint, not what was asked for
+            sizes.append(os.fstat(file).st_size)
+            if len(sizes) > 3:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        fsync(file)
+
+    recipe = replace(RECIPE, finetune=FinetuneSettings(optim=optim(epochs=20)))
+    train = partial(steps.evaluate, store, tmp_path, recipe, **SUPERVISED)
+    with monkeypatch.context() as changed:
+        changed.setattr(os, "fsync", full)
+        with pytest.raises(OSError, match="No space left") as error:
+            train()
+    assert error.value.filename == str(tmp_path / CHECKPOINT)
+    assert torch.load(tmp_path / CHECKPOINT, weights_only=True)["epoch"] == 5, "from 0"
+    assert not list(tmp_path.glob(f".{CHECKPOINT}*"))
+    assert train(resume=True)["top1"] >= 0
 
 
 def test_another_method_of_pretraining_does_not_go_on(

@@ -133,11 +133,11 @@ def test_too_few_clips_for_a_step_are_refused(tmp_path: Path) -> None:
         fit(Line(optim(epochs=2)), nothing, Run(tmp_path, Recipe(compute=COMPUTE)), title="Line")
 
 
-def test_a_training_whose_checkpoint_has_no_room_names_the_folder(tmp_path: Path) -> None:
+def test_a_training_whose_checkpoint_has_no_room_names_the_checkpoint(tmp_path: Path) -> None:
     """It was `pretrain: No space left on device`."""
     with pytest.raises(OSError, match="File too large") as refused, no_room_for(1000):
         train(Line(optim(epochs=2)), tmp_path / "run")
-    assert refused.value.filename == str(tmp_path / "run")
+    assert refused.value.filename == str(tmp_path / "run" / CHECKPOINT)
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd"])
