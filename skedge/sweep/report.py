@@ -245,7 +245,6 @@ class Report:
             box=SIMPLE,
             pad_edge=False,
             title=f"{self.name} on {self.store.name}",
-            caption="\n".join([self.notes[0], *self.no_difference]),
         )
         # Where the terminal is narrow, names of settings wrap behind their dots; nothing is cut, as
         # those of one section begin alike.

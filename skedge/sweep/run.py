@@ -108,5 +108,10 @@ def run(
             report = Report(name, sweep, store, outcomes=every, given=given)
             report.write(out)
     console.print(report.printed())
+    for note in (
+        report.notes[0],
+        *report.no_difference,
+    ):  # no caption: it is as narrow as the table
+        console.print(note, soft_wrap=True)
     console.print(f"Report: {out / 'sweep.md'}", soft_wrap=True)
     return report

@@ -129,6 +129,14 @@ def test_a_narrow_terminal_cuts_no_name_and_no_value(
     assert max(map(len, printed.split("mine on ")[-1].split("Report:")[0].splitlines())) <= 80
 
 
+def test_what_a_table_shows_is_said_in_a_line_below_it(
+    sweeping: Sweeping, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It was wrapped to the width of the table, three words a line below a narrow one."""
+    report = sweeping(BASE)
+    assert report.notes[0] in capsys.readouterr().out.splitlines()
+
+
 def test_values_and_names_in_brackets_are_printed(
     sweeping: Sweeping, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
