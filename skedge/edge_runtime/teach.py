@@ -273,11 +273,8 @@ def play(
 ) -> Played:
     """The answers to a clip of a store as a camera would bring it: every `step`-th frame, and
     `tempo` times as fast; the joints on the model's layout."""
-    target = recognizer.metadata.layout
-    clip = store.clip(number)
-    if store.layout.joints != target.joints:
-        clip = retarget(clip, store.layout, target)
-    clip = clip[: recognizer.metadata.persons]
+    clip = store.clip(number)[: recognizer.metadata.persons]
+    clip = retarget(clip, store.layout, recognizer.metadata.layout)
     rate = _rate(store) * tempo
     recognizer.reset()
     results = [

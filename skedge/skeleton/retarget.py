@@ -72,10 +72,13 @@ def _matrix(source: Layout, target: Layout) -> np.ndarray:
 
 def retarget(joints: np.ndarray, source: Layout, target: Layout) -> np.ndarray:
     """Joints (..., V of source, 3) as (..., V of target, 3) float32; NaN where a joint that is
-    needed is NaN.
+    needed is NaN. Between layouts with the same joints they stay as they are, and float32 ones are
+    not copied.
 
     Raises `InputError` for a wrong joint count and for a target with joints that no rule can place.
     """
+    if source.joints == target.joints:
+        return joints.astype(np.float32, copy=False)
     check_joint_count(
         joints.shape[-2], source, f"joints to retarget from {source.name} to {target.name}"
     )

@@ -126,10 +126,8 @@ def prepared(
 ) -> tuple[np.ndarray, int]:
     """A recording as a model takes it, (persons, T, V, 3) in metres, from the first frame to the
     last in which somebody is seen, and which one is the first."""
-    clip = store.clip(index)
     layout = retarget_to or store.layout
-    if retarget_to is not None:
-        clip = retarget(clip, store.layout, layout)
+    clip = retarget(store.clip(index), store.layout, layout)
     first = int(seen(clip[:persons]).any(axis=(0, 2)).argmax())
     return prepare(clip, layout, persons, source=f"{store.path}, clip {index}"), first
 

@@ -253,8 +253,7 @@ def _and_none(labelled: Clips, others: Clips) -> Tensor:
 
 
 def _retargeted(store: Store, index: int, target: Layout) -> np.ndarray:
-    clip = store.clip(index)
-    return clip if target.joints == store.layout.joints else retarget(clip, store.layout, target)
+    return retarget(store.clip(index), store.layout, target)
 
 
 def prepare_at_rate(store: Store, index: int, data: InputSettings, *, layout: Layout) -> np.ndarray:

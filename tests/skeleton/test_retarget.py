@@ -57,6 +57,15 @@ def test_the_orders_of_kinect_are_permutations_of_each_other() -> None:
     np.testing.assert_array_equal(retarget(retarget(joints, standard, utd), utd, standard), joints)
 
 
+def test_joints_that_are_in_place_stay_as_they_are() -> None:
+    """Also where a coordinate alone is missing, and without a copy of a store's clips."""
+    pose = load_layout("blazepose33")
+    joints = np.random.default_rng(0).normal(size=(2, 33, 3)).astype(np.float32)
+    joints[0, 0] = np.nan, 1.0, np.inf
+    assert retarget(joints, pose, pose) is joints
+    assert retarget(joints.astype(np.float64), pose, pose).dtype == np.float32
+
+
 def test_an_absent_joint_makes_absent_what_needs_it_and_nothing_else() -> None:
     pose, ntu = load_layout("blazepose33"), load_layout("ntu25")
     joints = np.random.default_rng(0).normal(size=(2, 33, 3))

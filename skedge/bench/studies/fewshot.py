@@ -107,10 +107,7 @@ def embed(
     target = recognizer.metadata.layout
     pairs = []
     for i in (int(number) for number in numbers):
-        clip = store.clip(i)
-        if store.layout.joints != target.joints:
-            clip = retarget(clip, store.layout, target)
-        frames = clip.transpose(1, 0, 2, 3)
+        frames = retarget(store.clip(i), store.layout, target).transpose(1, 0, 2, 3)
         rate = store.rate or 30.0
         pairs.append((recognizer.embed(frames, rate), recognizer.predict(frames, rate)))
     embeddings, probabilities = zip(*pairs, strict=True)

@@ -102,7 +102,7 @@ def _people(store: Store, target: Layout, frames: int) -> Iterator[tuple[int, np
     rng = np.random.default_rng(0)
     # In memory: pages of a mapped file that are read for the first time would count as growth.
     chosen = rng.permutation(len(store))[:CLIPS]
-    clips = [retarget(store.clip(int(i))[0], store.layout, target) for i in chosen]
+    clips = [np.array(retarget(store.clip(int(i))[0], store.layout, target)) for i in chosen]
     given, person = 0, 0
     while True:
         stays = given + STAY

@@ -270,9 +270,7 @@ def _refuse_unlike(stores: Sequence[Store]) -> None:
 
 def _as_in(first: Store, store: Store, number: int) -> np.ndarray:
     """A clip of `store` in the layout and at the rate of `first`."""
-    clip = store.clip(number)
-    if store.layout.joints != first.layout.joints:
-        clip = retarget(clip, store.layout, first.layout)
+    clip = retarget(store.clip(number), store.layout, first.layout)
     if store.rate is not None and first.rate is not None and store.rate != first.rate:
         clip = at_rate(clip, store.rate, first.rate)
     return clip

@@ -265,7 +265,7 @@ class Actions:
             if person.touching and not self.recognizer.metadata.touching:
                 answers.append(Answer(person.id, True, problem=TOUCHING))
                 continue
-            joints = self._placed(person, observation.layout)
+            joints = retarget(person.joints, observation.layout, self.recognizer.metadata.layout)
             result = self.recognizer.update(joints, observation.frame.seconds, person.id)
             answers.append(
                 Answer(
@@ -303,12 +303,11 @@ class Actions:
         self._owners = [
             was if now is None else now for was, now in zip(self._owners, self._places, strict=True)
         ]
-        joints = np.full(
-            (len(self._places), len(self.recognizer.metadata.layout), 3), np.nan, np.float32
-        )
+        target = self.recognizer.metadata.layout
+        joints = np.full((len(self._places), len(target), 3), np.nan, np.float32)
         for number, place in enumerate(self._places):
             if place is not None:
-                joints[number] = self._placed(whole[place], observation.layout)
+                joints[number] = retarget(whole[place].joints, observation.layout, target)
         result = self.recognizer.update(joints, observation.frame.seconds)
         return (
             Answer(None, True, top=self._top(result), doing=self._doing(0), problem=result.problem),
@@ -316,14 +315,6 @@ class Actions:
 
     def _doing(self, person: int) -> tuple[Event, ...]:
         return tuple(event for event in self.recognizer.open_events if event.person == person)
-
-    def _placed(self, person: Person, layout: Layout) -> np.ndarray:
-        target = self.recognizer.metadata.layout
-        return (
-            person.joints
-            if layout.joints == target.joints
-            else retarget(person.joints, layout, target)
-        )
 
     def _top(self, result: Result) -> tuple[tuple[str, float], ...]:
         if result.probabilities is None:

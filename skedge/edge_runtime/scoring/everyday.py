@@ -251,13 +251,11 @@ def watch(recognizer: Recognizer, recordings: Iterable[Recording]) -> Iterator[W
         )
     target = recognizer.metadata.layout
     for one in recordings:
-        people = []
-        for track in one.people:
-            joints = track.joints
-            if one.layout.joints != target.joints:
-                joints = retarget(joints, one.layout, target)
-            people.append(_answers(recognizer, Track(track.seconds, joints)))
-        yield Watched(replace(one, people=()), tuple(people))
+        people = tuple(
+            _answers(recognizer, Track(seconds, retarget(joints, one.layout, target)))
+            for seconds, joints in one.people
+        )
+        yield Watched(replace(one, people=()), people)
 
 
 def _answers(recognizer: Recognizer, track: Track) -> Answers:

@@ -141,10 +141,7 @@ def watch(recognizer: Recognizer, joints: np.ndarray, rate: float) -> tuple[list
 
 def _found(recognizer: Recognizer, store: "Store", i: int, rate: float) -> tuple[list[Found], str]:
     """The events of one recording; `announced` is when they began to be told."""
-    joints = store.clip(i)
-    target = recognizer.metadata.layout
-    if store.layout.joints != target.joints:
-        joints = retarget(joints, store.layout, target)
+    joints = retarget(store.clip(i), store.layout, recognizer.metadata.layout)
     events, problem = watch(recognizer, joints, rate)
     began = {(one.person, one.label, one.start): one.announced for one in events if not one.ended}
     found = [

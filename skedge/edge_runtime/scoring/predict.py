@@ -120,7 +120,7 @@ def predict_store(
     body = check_bodies((store.clip(i) for i in chosen[:: len(chosen) // 50 + 1]), store.layout)
     notes = [*recognizer.notes, *(str(fault) for fault in body.sure), *left_out]
     target = recognizer.metadata.layout
-    if not _same(store.layout, target):
+    if store.layout.joints != target.joints:
         notes.append(f"joints retargeted from {store.layout.name} to {target.name}")
     if store.rate is None and (frame_by_frame or recognizer.metadata.hz):
         notes.append(f"the store does not know its frame rate: {RATE:g} Hz assumed")
@@ -153,9 +153,7 @@ def _of_store(
 ) -> Prediction:
     """The answer to a store's clip; none, and in `notes` why, where the clip makes no sense."""
     name, truth = str(store.index["name"][index]), truths[store.index["label"][index]]
-    clip, target = store.clip(index), recognizer.metadata.layout
-    if not _same(store.layout, target):
-        clip = retarget(clip, store.layout, target)
+    clip = retarget(store.clip(index), store.layout, recognizer.metadata.layout)
     try:
         return _predict(
             recognizer,
@@ -335,8 +333,7 @@ def understood(
     notes += [str(fault) for fault in check_bodies([joints], layout, rate).faults]
     joints, note = choose(absent_zeros(joints.astype(np.float32), layout))
     notes += [note] if note else []
-    if not _same(layout, target):
-        joints = retarget(joints, layout, target)
+    joints = retarget(joints, layout, target)
     return (joints[0] if clip.ndim == 3 else joints.swapaxes(0, 1)), notes
 
 
@@ -347,10 +344,6 @@ def _recognizer(model: Recognizer | str | Path) -> Recognizer:
     if recognizer.metadata.streaming is not None:
         recognizer.hop = 0.0  # it runs on every frame anyway: all answers count
     return recognizer
-
-
-def _same(one: Layout, other: Layout) -> bool:
-    return one.joints == other.joints
 
 
 def _predict(
