@@ -8,8 +8,8 @@ for: the largest eigenvalue of the lagged covariance, whitened within the first 
 more, the more alike, the more often and the larger the movement. The swings of that period to the
 side away from rest are counted. Where rest is at neither side it is the fewer of both, since who
 begins and ends on one side is there once more. At both ends, swings at which the body is elsewhere
-than at the others are the way there and back. Of the counts of the best parts and periods the one
-is given that they are worth most together.
+than at the others, or that lie too far from the next one, are the way there and back. Of the counts
+of the best parts and periods the one is given that they are worth most together.
 """
 
 from collections import defaultdict
@@ -25,8 +25,6 @@ from skedge.skeleton.layout import Layout
 FEWEST = 8
 # Coordinates that are seen in fewer of the frames are left out: they would be made up.
 SEEN = 0.7
-# Over so many samples a joint's noise is averaged, where it is to be seen how far it moves.
-SMOOTH = 3
 # Seconds that a slow change takes at the least.
 SLOW = (0.4, 0.6, 0.9, 1.4, 2.0, 3.2)
 # The longest period that is looked for, in times that a slow change takes: of a longer one the
@@ -44,24 +42,19 @@ CYCLES = 2.5
 # Twice a period is as good as the period: the first that is this good is taken.
 AS_GOOD = 0.9
 AMPLITUDE = 0.06
-# Noise is alike by this much.
-CHANCE = 0.3
 # Parts and periods of this share of the best one's worth have a say.
 HEARD = 0.7
-# The percentiles of its distance from the middle that are a signal's amplitude, and how far its
-# swings go: its largest values may be a joint that was found elsewhere for a moment.
-AMPLITUDE_AT, SWING_AT = 75, 80
+# The percentile of its distance from the middle that is a signal's amplitude: its largest values
+# may be a joint that was found elsewhere for a moment.
+AMPLITUDE_AT = 75
 # A swing passes the middle by this share of the amplitude.
 HYSTERESIS = 0.35
-# A swing at the ends is none of the others if it is so many times as large,
-HUGE = 2.2
-# nearer or further than these shares of a period,
-NEAR = 0.6
+# A swing at the ends is none of the others if it is further from them than this share of a period,
 FAR = 1.4
 # or so many times as far from where the body usually is at a swing.
 ELSEWHERE = 3.0
 # Rest is at one end of a swing where its middle is so many amplitudes from it.
-REST = (0.7, 1.1)
+REST = 0.7
 # How much the hip's height counts beside a joint's place in the trunk.
 HEIGHT = 3.0
 # The parts of the body, what they are measured from, and their joints.
@@ -93,11 +86,13 @@ def times(parts: Sequence[np.ndarray], inside: np.ndarray) -> int | None:
 class _Period(NamedTuple):
     """A `signal` (T,) of the motion of a `part` (T, C) that repeats itself after `length` samples.
 
-    `worth` is how well, how often and how far, `away` how many amplitudes its middle is from rest.
+    `worth` is how well, how often and how far, `amplitude` how far in torso lengths, `away` how
+    many amplitudes its middle is from rest.
     """
 
     worth: float
     length: int
+    amplitude: float
     away: float
     signal: np.ndarray
     part: np.ndarray
@@ -129,27 +124,24 @@ def _period(part: np.ndarray, inside: np.ndarray, slow: float) -> _Period | None
     direction = whiten @ vectors[peak, :, -1]
     direction /= np.linalg.norm(direction)
     signal = quick @ direction
-    amplitude = _amplitude(signal, inside)
-    if _amplitude(moving_mean(signal[:, None], SMOOTH)[:, 0], inside) < AMPLITUDE:
+    middle = signal[inside].mean()
+    amplitude = float(np.percentile(np.abs(signal[inside] - middle), AMPLITUDE_AT))
+    if amplitude < AMPLITUDE:
         return None
     length = int(lags[peak])
-    worth = float((alike[peak] - CHANCE) * np.sqrt(len(own) / length * amplitude))
+    worth = float(alike[peak] * np.sqrt(len(own) / length * amplitude))
     # At rest is who has not begun, or has ended.
     edge = max(1, min(len(part) // 8, int(MARGIN * RATE)))
     rest = (part[:edge].mean(axis=0) + part[-edge:].mean(axis=0)) / 2
     away = float((part[inside].mean(axis=0) - rest) @ direction) / amplitude
-    return _Period(worth, length, away=away, signal=signal, part=part)
-
-
-def _amplitude(signal: np.ndarray, inside: np.ndarray) -> float:
-    return float(np.percentile(np.abs(signal[inside] - signal[inside].mean()), AMPLITUDE_AT))
+    return _Period(worth, length, amplitude=amplitude, away=away, signal=signal, part=part)
 
 
 def _swung(found: _Period, inside: np.ndarray) -> int:
     """How often the movement of a period is repeated; at least once."""
     up, down = (_swings(found, side, inside) for side in (1, -1))
     # Who rests at one end of the swing goes to the other one each time.
-    if REST[0] <= abs(found.away) <= REST[1]:
+    if abs(found.away) >= REST:
         return max(1, up if found.away > 0 else down)
     return max(1, min(up, down))
 
@@ -157,7 +149,7 @@ def _swung(found: _Period, inside: np.ndarray) -> int:
 def _swings(found: _Period, side: int, inside: np.ndarray) -> int:
     """How many swings to one `side` (1 or -1) there are, a period apart."""
     signal = side * found.signal
-    margin = HYSTERESIS * float(np.percentile(np.abs(signal[inside]), SWING_AT))
+    margin = HYSTERESIS * found.amplitude
     tops: list[int] = []
     out = False
     for place, value in enumerate(signal.tolist()):
@@ -171,15 +163,13 @@ def _swings(found: _Period, side: int, inside: np.ndarray) -> int:
     own = [number for number, place in enumerate(tops) if inside[place]]
     if not own:
         return 0
-    usual = float(np.median(signal[[tops[number] for number in own]]))
     poses = found.part[tops]
     away = np.linalg.norm(poses - np.median(poses[own], axis=0), axis=1)
     strange = away > max(ELSEWHERE * np.median(away[own]), AMPLITUDE)
 
     def odd(number: int, neighbour: int) -> bool:
-        top = tops[number]
-        apart = abs(top - tops[neighbour]) / found.length
-        return bool(strange[number]) or signal[top] > HUGE * usual or not NEAR <= apart <= FAR
+        apart = abs(tops[number] - tops[neighbour]) / found.length
+        return bool(strange[number]) or apart > FAR
 
     def end(number: int, out: int, other: int) -> int:
         """The outermost swing on one side. Odd ones are left out. Where there is none, those that
