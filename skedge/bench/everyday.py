@@ -24,11 +24,10 @@ from skedge.edge_runtime.scoring.everyday import (
     quieter,
     read_recordings,
     senseless,
-    unknown_rate,
     unlabelled,
     watch,
 )
-from skedge.edge_runtime.scoring.predict import check_synonyms, trained_on
+from skedge.edge_runtime.scoring.predict import check_synonyms, trained_on, unknown_rate
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.files import write_json, write_text
 from skedge.skeleton.markdown import table
@@ -137,8 +136,7 @@ def measure(
                 "name": one.name,
                 "chose": one.chose,
                 "notes": (
-                    *_trained_on(recognizer, one.path, part=part, protocol=protocol),
-                    *unknown_rate(one.path),
+                    *_of_store(recognizer, one.path, part=part, protocol=protocol),
                     *unlabelled(each.recording for each in watched),
                     *senseless(problems, len(watched)),
                 ),
@@ -221,13 +219,14 @@ def _advice(found: Mapping[str, Any]) -> str:
     )
 
 
-def _trained_on(recognizer: Recognizer, path: Path, part: Part, protocol: str) -> list[str]:
-    """A note of recordings that trained the model; nothing where that is not known."""
+def _of_store(recognizer: Recognizer, path: Path, part: Part, protocol: str) -> list[str]:
+    """Notes of a store: clips that trained the model, and a frame rate that is assumed; none of
+    pose recordings."""
     if not (path / "store.json").is_file():
         return []
     store = Store(path)
     clips = range(len(store)) if part == "all" else store.split(protocol, part).tolist()
-    return trained_on(recognizer, store, list(clips))
+    return [*trained_on(recognizer, store, list(clips)), *unknown_rate(store)]
 
 
 def rows_of(document: Mapping[str, Any]) -> list[list[str]]:

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 Track = Callable[[list[int]], Iterable[int]]
 
-RATE = 30.0
 # Seconds of anything else that are needed, and answers that are left out together.
 LEAST_OTHER, STRETCH = 60.0, 50
 # As several cameras would bring a clip: every frame, and every second one of a quicker and of a
@@ -93,7 +92,7 @@ def teach(
         "warnings": [
             *replaced,
             *(
-                f"{one.path} does not know its frame rate: {RATE:g} Hz assumed"
+                f"{one.path} does not know its frame rate: {one.frame_rate:g} Hz assumed"
                 for one, _ in rest
                 if one.rate is None
             ),
@@ -205,7 +204,7 @@ def _anything_else(
 
 def _seconds(clips: Iterable[tuple["Store", list[int]]]) -> float:
     """How long all these clips of stores are."""
-    return sum(float(one.index["frames"][numbers].sum()) / _rate(one) for one, numbers in clips)
+    return sum(float(one.index["frames"][numbers].sum()) / one.frame_rate for one, numbers in clips)
 
 
 def teach_clips(
@@ -275,7 +274,7 @@ def play(
     `tempo` times as fast; the joints on the model's layout."""
     clip = store.clip(number)[: recognizer.metadata.persons]
     clip = retarget(clip, store.layout, recognizer.metadata.layout)
-    rate = _rate(store) * tempo
+    rate = store.frame_rate * tempo
     recognizer.reset()
     results = [
         recognizer.update(clip[:, frame], frame / rate) for frame in range(0, clip.shape[1], step)
@@ -290,10 +289,6 @@ def play(
         np.array([one.probabilities for one in answers]),
         np.array([one.embedding for one in answers]),
     )
-
-
-def _rate(store: "Store") -> float:
-    return store.rate or RATE
 
 
 def _with_clips(store: "Store") -> list[str]:

@@ -24,7 +24,6 @@ UNASKED, NOTHING = -1, -2
 # Frames in which the pace of a window changes.
 CHANGES = 8
 # Frames a second of recordings whose store does not say.
-RATE = 30.0
 TENSORS = ("frames", "labels", "lengths", "paces")
 
 
@@ -139,7 +138,7 @@ def frame_labels(store: Store, index: int, settings: OnlineSettings) -> np.ndarr
     to `fade`, nothing else need be. Once another begins within it, it is not asked for any more. A
     class in `QUIET` is the answer while it lasts and nothing else is; `NOTHING` is elsewhere.
     """
-    rate = store.rate or RATE
+    rate = store.frame_rate
     frames = int(store.index["frames"][index])
     labels = np.full(frames, NOTHING, dtype=np.int64)
     own = store.intervals[store.intervals["clip"] == index]
@@ -158,7 +157,7 @@ def frame_labels(store: Store, index: int, settings: OnlineSettings) -> np.ndarr
 def spans(store: Store, index: int, first: int = 0) -> list[Span]:
     """The actions in a recording whose time begins with frame `first`, without those that are never
     an event."""
-    rate = store.rate or RATE
+    rate = store.frame_rate
     own = store.intervals[store.intervals["clip"] == index]
     return [
         Span(store.labels[label], (begun - first) / rate, (ended - first) / rate)

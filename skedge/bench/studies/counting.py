@@ -25,7 +25,6 @@ from skedge.bench.studies.command import one_line, parser_of
 from skedge.datasets.poses import PoseRecording, read_poses
 from skedge.datasets.store import Store
 from skedge.edge_runtime.backends.backend import load_backend
-from skedge.edge_runtime.curves import RATE
 from skedge.edge_runtime.events import QUIET
 from skedge.edge_runtime.models import find
 from skedge.edge_runtime.recognizer import Recognizer
@@ -71,7 +70,7 @@ def count(
             f"{store.path}: expected recordings with repetitions.json, as `skedge data synth"
             " --continuous` makes them"
         ) from None
-    rate = store.rate or RATE
+    rate = store.frame_rate
     found: dict[str, list[tuple[int, int]]] = defaultdict(list)
     for number, name in enumerate(store.index["name"]):
         own = store.intervals[store.intervals["clip"] == number]

@@ -108,7 +108,7 @@ def embed(
     pairs = []
     for i in (int(number) for number in numbers):
         frames = retarget(store.clip(i), store.layout, target).transpose(1, 0, 2, 3)
-        rate = store.rate or 30.0
+        rate = store.frame_rate
         pairs.append((recognizer.embed(frames, rate), recognizer.predict(frames, rate)))
     embeddings, probabilities = zip(*pairs, strict=True)
     return np.stack(embeddings), np.stack(probabilities)

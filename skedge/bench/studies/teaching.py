@@ -19,7 +19,7 @@ from skedge.datasets.store import Store
 from skedge.edge_runtime.events import EventRules
 from skedge.edge_runtime.recognizer import Recognizer
 from skedge.edge_runtime.scoring.everyday import SYNONYMS
-from skedge.edge_runtime.teach import PACES, RATE, events_of, play, teach_clips
+from skedge.edge_runtime.teach import PACES, events_of, play, teach_clips
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.markdown import table
 
@@ -43,7 +43,7 @@ def measure(recognizer: Recognizer, store: Store, how: argparse.Namespace) -> di
         groups[label] = [number for number, name in enumerate(names) if name == label]
     every = np.concatenate([*groups.values()])
     kinds = store.index["label"]
-    rate = store.rate or RATE
+    rate = store.frame_rate
     train, test = (store.split(how.protocol, part) for part in ("train", "test"))
     clips = {}
     for label, numbers in groups.items():

@@ -20,6 +20,8 @@ from skedge.skeleton.layout import Layout
 from skedge.skeleton.text import counted, shortened
 
 VERSION = 1
+# Frames a second of a store that does not know its own.
+ASSUMED_RATE = 30.0
 PARTS: dict[str, int] = {"train": 1, "val": 2, "test": 3}
 # The files that make up a store.
 OWN = frozenset(("store.json", "joints.npy", "index.npy", "splits.npy", "intervals.npy"))
@@ -109,6 +111,11 @@ class Store:
 
     def __len__(self) -> int:
         return len(self.index)
+
+    @property
+    def frame_rate(self) -> float:
+        """Its `rate`, or the one that is assumed where it does not know any."""
+        return self.rate or ASSUMED_RATE
 
     def __reduce__(self) -> tuple[type["Store"], tuple[Path]]:
         return Store, (

@@ -212,6 +212,6 @@ class Lessons:
             for one in store.index:
                 label = store.labels[one["label"]]
                 clips[label] += 1
-                length = float(one["frames"]) / (store.rate or RATE)
+                length = float(one["frames"]) / store.frame_rate
                 seconds[label] = seconds.get(label, 0.0) + length
         self._clips, self._seconds = dict(clips), seconds

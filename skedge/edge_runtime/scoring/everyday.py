@@ -26,7 +26,6 @@ from skedge.skeleton.prepare import seen
 from skedge.skeleton.retarget import retarget
 
 Part = Literal["all", "train", "val", "test"]
-RATE = 30.0
 UNLABELLED = "recordings without a label"
 # Thresholds among which one is looked for that keeps an action quiet, and the least hours of other
 # movement for that.
@@ -183,7 +182,7 @@ def _of_store(
         chosen: Iterable[int] = range(len(store))
     else:
         chosen = map(int, store.split(protocol, part))
-    rate = store.rate or RATE
+    rate = store.frame_rate
     long = len(store.intervals) > 0
     for i in chosen:
         joints = store.clip(i)
@@ -282,13 +281,6 @@ def _answers(recognizer: Recognizer, track: Track) -> Answers:
         problem=problem,
         absences=tuple(absences),
     )
-
-
-def unknown_rate(path: Path) -> tuple[str, ...]:
-    """A sentence about a store at `path` that does not know its frames a second, else none."""
-    if not (path / "store.json").is_file() or Store(path).rate is not None:
-        return ()
-    return (f"the store does not know its frame rate: {RATE:g} Hz assumed; import it with --rate",)
 
 
 def unlabelled(recordings: Iterable[Recording]) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from skedge.edge_runtime.events import QUIET, Event, stated
 from skedge.edge_runtime.recognizer import Recognizer
 from skedge.edge_runtime.scoring.everyday import senseless
 from skedge.edge_runtime.scoring.overlap import Found, Interval, distinct, match, ranked, score
-from skedge.edge_runtime.scoring.predict import RATE, check_synonyms, trained_on
+from skedge.edge_runtime.scoring.predict import check_synonyms, trained_on, unknown_rate
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.retarget import retarget
 from skedge.skeleton.text import shortened
@@ -70,7 +70,7 @@ def evaluate_online(
         )
     check_synonyms(synonyms or {}, recognizer, store)
     names = [(synonyms or {}).get(name, name) for name in store.labels]
-    rate = store.rate or RATE
+    rate = store.frame_rate
     every = [
         Interval(int(i), names[label], start / rate, end=end / rate)
         for i, label, start, end in own.tolist()
@@ -183,5 +183,4 @@ def _notes(
         )
     if store.layout.joints != recognizer.metadata.layout.joints:
         yield f"joints retargeted from {store.layout.name} to {recognizer.metadata.layout.name}"
-    if store.rate is None:
-        yield f"the store does not know its frame rate: {RATE:g} Hz assumed"
+    yield from unknown_rate(store)

@@ -122,8 +122,8 @@ def predict_store(
     target = recognizer.metadata.layout
     if store.layout.joints != target.joints:
         notes.append(f"joints retargeted from {store.layout.name} to {target.name}")
-    if store.rate is None and (frame_by_frame or recognizer.metadata.hz):
-        notes.append(f"the store does not know its frame rate: {RATE:g} Hz assumed")
+    if frame_by_frame or recognizer.metadata.hz:
+        notes += unknown_rate(store)
     notes += trained_on(recognizer, store, chosen)
     predictions = [
         _of_store(recognizer, store, i, truths=truths, frame_by_frame=frame_by_frame)
@@ -158,7 +158,7 @@ def _of_store(
         return _predict(
             recognizer,
             clip=clip.transpose(1, 0, 2, 3),
-            rate=store.rate or RATE,
+            rate=store.frame_rate,
             frame_by_frame=frame_by_frame,
             name=name,
             truth=truth,
@@ -265,6 +265,14 @@ def own_protocol(recognizer: Recognizer, store: "Store") -> str | None:
     if measured in store.protocols:
         return str(measured)
     return store.protocols[0] if store.protocols else None
+
+
+def unknown_rate(store: "Store") -> list[str]:
+    """A note of a store that does not know its frames a second, none where it does."""
+    if store.rate is not None:
+        return []
+    assumed = f"{store.frame_rate:g} Hz assumed"
+    return [f"the store does not know its frame rate: {assumed}; import it with --rate"]
 
 
 def check_synonyms(

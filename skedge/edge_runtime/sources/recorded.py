@@ -66,9 +66,8 @@ def clip_of_store(store: Path, name: str) -> tuple[Iterator[Frame], Layout]:
     from skedge.datasets.store import Store
 
     opened = Store(store)
-    return frames_of(
-        opened.clip(opened.find(name)).transpose(1, 0, 2, 3), opened.rate or RATE
-    ), opened.layout
+    clip = opened.clip(opened.find(name)).transpose(1, 0, 2, 3)
+    return frames_of(clip, opened.frame_rate), opened.layout
 
 
 def clip_of_file(
