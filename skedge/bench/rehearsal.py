@@ -13,7 +13,7 @@ import numpy as np
 
 from skedge.edge_runtime.interfaces import Frame
 from skedge.edge_runtime.pose.blazepose import BlazePose
-from skedge.edge_runtime.pose.detector import Detection, Detector
+from skedge.edge_runtime.pose.detector import Detector
 from skedge.edge_runtime.pose.landmarks import LAYOUT, Body, Landmarker
 from skedge.edge_runtime.pose.region import Region
 
@@ -108,12 +108,12 @@ class _Landmarker(Landmarker):
 class _Detector(Detector):
     scene: Scene
 
-    def detect(self, image: np.ndarray) -> list[Detection]:
+    def detect(self, image: np.ndarray) -> list[Region]:
         super().detect(image)
         # A window is a cut of the picture without its place: everybody is in one that is as high.
         if image.shape[0] < self.scene.height:
             return []
-        return [Detection(0.9, region, np.zeros(4)) for region in self.scene.regions()]
+        return self.scene.regions()
 
 
 class RehearsedPose(BlazePose):

@@ -14,7 +14,6 @@ pytest.importorskip("cv2", reason="needs OpenCV: pip install 'skedge[live]'")
 from skedge.edge_runtime.interfaces import Frame
 from skedge.edge_runtime.pose import blazepose
 from skedge.edge_runtime.pose.blazepose import BlazePose
-from skedge.edge_runtime.pose.detector import Detection
 from skedge.edge_runtime.pose.landmarks import Body
 from skedge.edge_runtime.pose.region import Region
 from skedge.skeleton import InputError
@@ -49,14 +48,14 @@ class Scene:
                 found[who] = x
         return found
 
-    def detect(self, window: np.ndarray) -> list[Detection]:
+    def detect(self, window: np.ndarray) -> list[Region]:
         left, top = 2 * int(window[0, 0, 0]) + int(window[0, 0, 2]), int(window[0, 0, 1])
         found = []
         for x in self.visible().values():
             at = round(x) - left, 112 - top
             inside = 0 <= at[0] < window.shape[1] and 0 <= at[1] < window.shape[0]
             if inside and (window[at[1], at[0]] == self.image[112, round(x)]).all():
-                found.append(Detection(0.9, Region(at[0], at[1], 1.3 * TALL, 0.0), np.zeros(4)))
+                found.append(Region(at[0], at[1], 1.3 * TALL, 0.0))
         return found
 
     def find(self, image: np.ndarray, region: Region) -> Body | None:
@@ -183,7 +182,7 @@ def test_who_vanishes_is_looked_for_at_once_and_around_that_place_first(
     windows: list[tuple[int, ...]] = []
     detect = scene.detect
 
-    def watched(window: np.ndarray) -> list[Detection]:
+    def watched(window: np.ndarray) -> list[Region]:
         if scene.now >= 1:
             windows.append(window.shape[:2])
         return detect(window)
@@ -244,11 +243,8 @@ def test_who_stands_but_is_taken_for_fallen_over_is_believed_as_soon(
     the feet are. Things that look like that are not people, and do not stand either."""
     scene = Scene(a=lambda now: 200.0)
 
-    def detect(window: np.ndarray) -> list[Detection]:
-        return [
-            replace(one, region=replace(one.region, angle=angle))
-            for one in Scene.detect(scene, window)
-        ]
+    def detect(window: np.ndarray) -> list[Region]:
+        return [replace(one, angle=angle) for one in Scene.detect(scene, window)]
 
     def find(image: np.ndarray, region: Region) -> Body | None:
         found = Scene.find(scene, image, region)
@@ -269,11 +265,8 @@ def test_who_was_found_upside_down_stands_again_when_the_picture_is_sharp(
     nobody is there; who is followed upside down would stay so for good."""
     scene = Scene(a=lambda now: 200.0)
 
-    def detect(window: np.ndarray) -> list[Detection]:
-        return [
-            replace(one, region=replace(one.region, angle=3.1))
-            for one in Scene.detect(scene, window)
-        ]
+    def detect(window: np.ndarray) -> list[Region]:
+        return [replace(one, angle=3.1) for one in Scene.detect(scene, window)]
 
     def find(image: np.ndarray, region: Region) -> Body | None:
         found = Scene.find(scene, image, region)

@@ -118,8 +118,8 @@ def test_landmarks_are_those_of_the_reference_implementation(video: Path, networ
         for names in (("x", "y"), ("world_x", "world_y", "world_z"))
     )
     image = cv2.imread(str(video / "full_body.jpg"))
-    first = Detector(networks / "pose_detection.tflite").detect(image)[0]
-    body = Landmarker(networks / "pose_landmark_full.tflite").find(image, first.region)
+    region = Detector(networks / "pose_detection.tflite").detect(image)[0]
+    body = Landmarker(networks / "pose_landmark_full.tflite").find(image, region)
     assert body is not None
     apart = np.linalg.norm(body.pixels - pixels, axis=1)
     assert apart.mean() < 4, "of 521 pixels from head to foot"

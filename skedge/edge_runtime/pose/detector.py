@@ -1,7 +1,6 @@
 """The first stage of BlazePose: finds the bodies in a picture, roughly (Bazarevsky et al., CVPRW
 2020, section 2.1)."""
 
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -19,16 +18,6 @@ GRIDS = ((28, 2), (14, 2), (7, 6))
 THRESHOLD = 0.4
 LEAST = np.log(THRESHOLD / (1 - THRESHOLD))
 OVERLAP = 0.3
-
-
-@dataclass(frozen=True, eq=False)
-class Detection:
-    """A body found: `score` 0 to 1, the `region` for the landmarks, and the box (left, top, right,
-    bottom) in pixels."""
-
-    score: float
-    region: Region
-    box: np.ndarray
 
 
 @cache
@@ -53,25 +42,17 @@ class Detector:
         outputs = {"boxes": (1, 2254, 12), "scores": (1, 2254, 1)}
         self._network = Network(path, threads, outputs, darkest=-1.0)
 
-    def detect(self, image: np.ndarray) -> list[Detection]:
-        """The bodies in `image` (H, W, 3) uint8 blue green red, the surest first."""
+    def detect(self, image: np.ndarray) -> list[Region]:
+        """Where to look for the landmarks of the bodies in `image` (H, W, 3) uint8 blue green red,
+        the surest first."""
         height, width = image.shape[:2]
         whole = Region(width / 2, height / 2, max(height, width), angle=0.0)
         self._network.run(whole.cut(image, SIDE, cv2.BORDER_CONSTANT))
         boxes = self._network.read("boxes")[0]
         scores = self._network.read("scores")[0, :, 0]
-        scores, boxes, points = decode(boxes, scores)
-        detections = []
-        for score, box, (hips, top) in zip(
-            scores,
-            whole.to_picture(boxes.reshape(-1, 2, 2)),
-            whole.to_picture(points[:, :2]),
-            strict=True,
-        ):
-            region = around_body(hips, top)
-            if region is not None:
-                detections.append(Detection(float(score), region, box.reshape(4)))
-        return detections
+        _, _, points = decode(boxes, scores)
+        regions = [around_body(hips, top) for hips, top in whole.to_picture(points[:, :2])]
+        return [region for region in regions if region is not None]
 
 
 def decode(boxes: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

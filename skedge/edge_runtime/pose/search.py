@@ -68,9 +68,8 @@ class Search:
         left, top, right, bottom = places[self._looks % len(places)]
         self._looks += 1
         start = time.perf_counter()
-        found = self._detector.detect(picture[top:bottom, left:right])
+        regions = self._detector.detect(picture[top:bottom, left:right])
         self._took("detector", time.perf_counter() - start)
-        regions = [detection.region for detection in found]
         return [replace(one, x=one.x + left, y=one.y + top) for one in regions]
 
     def has_changed(self, image: np.ndarray, bodies: Sequence[Body]) -> bool:
