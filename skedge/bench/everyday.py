@@ -22,7 +22,7 @@ from skedge.edge_runtime.scoring.everyday import (
     figures,
     happened,
     quieter,
-    read_recordings,
+    read_for,
     senseless,
     unlabelled,
     watch,
@@ -103,7 +103,7 @@ def measure(
     every event and missed performance (`moments`, rows under `MOMENT`).
 
     `synonyms` gives the model's names of classes that a set calls otherwise, beside the ones that
-    are known. Raises `InputError` as `read_recordings` and `watch` do.
+    are known. Raises `InputError` as `read_for` and `watch` do.
     """
     check_synonyms(synonyms or {}, recognizer)
     if not most_false >= 0:
@@ -113,14 +113,8 @@ def measure(
     moments = []
     every: list[Watched] = []
     for one in sets:
-        recordings = read_recordings(
-            one.path,
-            names,
-            labels=recognizer.labels,
-            part=part,
-            protocol=protocol,
-            touching=recognizer.metadata.touching,
-            upper=bool(recognizer.metadata.upper_body),
+        recordings = read_for(
+            recognizer, one.path, names, labels=recognizer.labels, part=part, protocol=protocol
         )
         watched = list(watch(recognizer, track(recordings, one.name)))
         every += watched

@@ -27,6 +27,7 @@ from skedge.edge_runtime.scoring.everyday import (
     figures,
     happened,
     quieter,
+    read_for,
     read_recordings,
     watch,
 )
@@ -320,21 +321,42 @@ def test_who_is_seen_from_the_hips_up_is_for_models_that_answer_then(
 def test_a_body_that_may_be_that_of_two_is_left_out_but_for_who_knows_such(
     touching: bool, frames: list[int], tmp_path: Path
 ) -> None:
-    """2 is lost beside 1 in three of six pictures."""
+    hug(tmp_path / "hug.npz", np.zeros((9, 33, 3)))
+    (film,) = read_recordings(
+        tmp_path, {}, labels=LABELS, part="all", protocol="xsub", touching=touching
+    )
+    assert [len(track.seconds) for track in film.people] == frames
+
+
+def hug(path: Path, joints: np.ndarray) -> None:
+    """A pose recording in which 2 is lost beside 1 in three of six pictures."""
     pictures = [0, 0, 1, 1, 2, 3, 4, 4, 5]
     person = np.array([1, 2, 1, 2, 1, 1, 1, 2, 1])
     pixels = np.full((9, 33, 2), 100.0)
     pixels[:, [23, 24], 1] = 160
     pixels[..., 0] += 60 * person[:, None]
     np.savez(
-        tmp_path / "hug.npz",
+        path,
         picture=pictures,
         person=person,
         pixels=pixels,
-        joints=np.zeros((9, 33, 3)),
+        joints=joints,
         rate=10.0,
     )
-    (film,) = read_recordings(
-        tmp_path, {}, labels=LABELS, part="all", protocol="xsub", touching=touching
+
+
+@pytest.mark.parametrize(("knows", "frames"), [(True, [6, 3]), (False, [2, 3])])
+def test_a_model_is_shown_the_bodies_that_it_answers_for(
+    knows: bool, frames: list[int], tmp_path: Path
+) -> None:
+    """Studies of thresholds, pace and views showed every model the same ones."""
+    joints = np.zeros((9, 33, 3))
+    joints[0, list(leg_joints(load_layout("blazepose33")))] = np.nan
+    hug(tmp_path / "hug.npz", joints)
+    made_of_films = replace(
+        STREAMING, provenance={"format": "films"}, upper_body=STREAMING.labels[:1]
     )
+    answers = made_of_films if knows else STREAMING
+    recognizer = Recognizer.load(write_streaming_model(tmp_path / "model.onnx", answers))
+    (film,) = read_for(recognizer, tmp_path, {}, labels=LABELS)
     assert [len(track.seconds) for track in film.people] == frames

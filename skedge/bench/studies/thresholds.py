@@ -24,7 +24,7 @@ from skedge.edge_runtime.scoring.everyday import (
     Watched,
     count,
     figures,
-    read_recordings,
+    read_for,
     watch,
 )
 from skedge.skeleton.files import write_json
@@ -84,12 +84,7 @@ def study(model: str, sets: Sequence[Path], price: float) -> dict[str, Any]:
     rules = replace(EventRules.of(recognizer.metadata), lasting={})
     labels = recognizer.labels
     watched = {
-        path.stem: list(
-            watch(
-                recognizer,
-                read_recordings(path, SYNONYMS, labels=labels, part="all", protocol="xsub"),
-            )
-        )
+        path.stem: list(watch(recognizer, read_for(recognizer, path, SYNONYMS, labels=labels)))
         for path in sets
     }
     found = tallies(watched, rules)

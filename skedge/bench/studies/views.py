@@ -14,7 +14,7 @@ from skedge.edge_runtime.scoring.everyday import (
     Recording,
     count,
     figures,
-    read_recordings,
+    read_for,
     watch,
 )
 from skedge.skeleton.files import write_json
@@ -34,7 +34,7 @@ def compare(
     performances of other labels are other movement."""
 
     def changed(path: Path, change: Change) -> Iterator[Recording]:
-        for one in read_recordings(path, SYNONYMS, labels=labels, part="all", protocol="xsub"):
+        for one in read_for(recognizer, path, SYNONYMS, labels=labels):
             yield change(one)
 
     return {

@@ -171,6 +171,27 @@ def read_recordings(
         yield from _of_poses(path, synonyms, labels, touching=touching, upper=upper)
 
 
+def read_for(
+    recognizer: Recognizer,
+    path: Path,
+    synonyms: Mapping[str, str],
+    *,
+    labels: Sequence[str],
+    part: Part = "all",
+    protocol: str = "",
+) -> Iterator[Recording]:
+    """As `read_recordings`, with the bodies that the recognizer's model answers for."""
+    return read_recordings(
+        path,
+        synonyms,
+        labels=labels,
+        part=part,
+        protocol=protocol,
+        touching=recognizer.metadata.touching,
+        upper=bool(recognizer.metadata.upper_body),
+    )
+
+
 def _of_store(
     store: Store,
     synonyms: Mapping[str, str],
