@@ -220,6 +220,19 @@ def test_the_command_refuses_in_one_line(flags: str, capsys: pytest.CaptureFixtu
     assert len(capsys.readouterr().err.splitlines()) == 1
 
 
+def test_a_folder_that_cannot_be_written_is_refused_before_anything_is_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A traceback, after all had been measured."""
+    monkeypatch.setattr(training, "measure", lambda *_, **__: pytest.fail("it was measured"))
+    (tmp_path / "runs").write_text("a file")
+    with pytest.raises(SystemExit) as ended:
+        training.main(["--device", "cpu", "--out", str(tmp_path / "runs")])
+    assert ended.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert str(tmp_path / "runs") in line
+
+
 def test_the_usual_order_of_the_graph_product_is_the_same_step() -> None:
     """The baseline of the step's speed learns what the step learns, or its time says nothing.
 

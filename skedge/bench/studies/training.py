@@ -41,7 +41,7 @@ from skedge.recipes.settings import (
     SttformerSettings,
 )
 from skedge.skeleton import InputError, Layout, load_layout
-from skedge.skeleton.files import write_json, write_text
+from skedge.skeleton.files import check_folder, write_json, write_text
 from skedge.skeleton.markdown import table
 from skedge.teacher.clips import Clips
 from skedge.teacher.methods.registry import make_method, method_named
@@ -398,6 +398,7 @@ def main(argv: list[str] | None = None) -> None:
         else ["cpu"]
     )
     with one_line(parser):
+        check_folder(args.out)
         runs = [
             measure(
                 layout,
@@ -431,10 +432,11 @@ def main(argv: list[str] | None = None) -> None:
         },
         "runs": runs,
     }
-    args.out.mkdir(parents=True, exist_ok=True)
-    write_json(args.out / "training.json", document, indent=1)
-    write_text(args.out / "training.md", markdown(document))
-    print(markdown(document))
+    shown = markdown(document)
+    with one_line(parser):
+        write_json(args.out / "training.json", document, indent=1)
+        write_text(args.out / "training.md", shown)
+    print(shown)
 
 
 def _now(device: torch.device) -> float:
