@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from skedge.datasets.store import Store, StoreWriter
 from skedge.datasets.synthetic.synthesize import clip
 from skedge.edge_runtime import Recognizer
 from skedge.skeleton import load_layout
-from tests.edge_runtime.edge_models import metadata, write_model
+from tests.edge_runtime.edge_models import STREAMING, metadata, write_model, write_streaming_model
 
 FRAMES = int(os.environ.get("SKEDGE_SOAK", "6000"))
 
@@ -82,6 +83,30 @@ def test_a_leak_and_a_drift_are_found(
     found = complaints(soak(recognizer, Store(store), 3000))
     assert any("stamps_off_s" in line for line in found)
     assert any("drift_s" in line for line in found)
+
+
+def test_a_late_first_answer_of_a_streaming_model_is_found(
+    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It answers after 0.4 s, and half of its window, 0.6 s, went by as if it did not."""
+    layout = load_layout("ntu25")
+    recognizer = Recognizer.load(
+        write_streaming_model(tmp_path / "stream.onnx", replace(STREAMING, layout=layout))
+    )
+    wanted = {"first_late_s"}
+    assert not wanted & {
+        line.split()[0] for line in complaints(soak(recognizer, Store(store), 2000))
+    }
+    update = recognizer.update
+    came: dict[int, float] = {}
+
+    def hidden(joints: np.ndarray, seconds: float, person: int) -> object:
+        there = seconds - came.setdefault(person, seconds) >= 0.15
+        return update(joints if there else np.full_like(joints, np.nan), seconds, person)
+
+    recognizer.reset()
+    monkeypatch.setattr(recognizer, "update", hidden)
+    assert wanted & {line.split()[0] for line in complaints(soak(recognizer, Store(store), 2000))}
 
 
 def test_on_the_command_line(

@@ -17,6 +17,7 @@ import psutil
 from skedge.bench.studies.command import one_line, parser_of
 from skedge.datasets.store import Store
 from skedge.edge_runtime.recognizer import Recognizer
+from skedge.edge_runtime.window import first_answer
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.layout import Layout
 from skedge.skeleton.retarget import retarget
@@ -34,15 +35,15 @@ def soak(recognizer: Recognizer, store: Store, frames: int) -> dict[str, Any]:
     """Feed `frames` frames at 30 a second of made-up time: people come, are partly hidden, and go.
 
     `growth_bytes` is how much more resident memory there was at its lowest in the last fifth than
-    in the second one. A person's first answer is due when half a window was seen (`first_late_s` is
-    the longest delay beyond that), and answer number k is due k times `hop` later (`drift_s` is how
-    far one ever was from that); `stamps_off_s` is how far an answer's time stamp ever was from its
-    frame's.
+    in the second one. A person's first answer is due when the model has seen enough for it
+    (`first_late_s` is the longest delay beyond that), and answer number k is due k times `hop`
+    later (`drift_s` is how far one ever was from that); `stamps_off_s` is how far an answer's time
+    stamp ever was from its frame's.
     """
     memory: list[int] = []
     process = psutil.Process()
     hop = max(recognizer.hop, 1 / RATE)
-    half = recognizer.metadata.seconds / 2
+    enough = first_answer(recognizer.metadata)
     answers, people, drift, off, late = 0, 0, 0.0, 0.0, 0.0
     came, first, counted = 0.0, 0.0, 0
     start, cpu = time.perf_counter(), time.process_time()
@@ -56,7 +57,7 @@ def soak(recognizer: Recognizer, store: Store, frames: int) -> dict[str, Any]:
         if result.fresh:
             if counted == 0:
                 first = moment
-                late = max(late, moment - came - half)
+                late = max(late, moment - came - enough)
             drift = max(drift, abs(moment - first - counted * hop))
             off = max(off, abs((result.seconds or 0.0) - moment))
             answers, counted = answers + 1, counted + 1
