@@ -159,8 +159,6 @@ def seeds_of(args: Any) -> list[int] | None:
 
     Raises `InputError` where one is no whole number.
     """
-    from skedge.skeleton.errors import InputError
-
     if args.seeds is None:
         return None
     text = " ".join(args.seeds)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from skedge.bench.studies.command import one_line, parser_of
 from skedge.skeleton.errors import InputError
+from skedge.skeleton.files import write_text
 
 NAMES, LENGTH, NUMBERS, ROW, TOP = 390, 380, 80, 26, 34
 STYLE = (
@@ -72,7 +73,7 @@ def main() -> None:
     args = parser.parse_args()
     with one_line(parser):
         rows = read_column(args.page.read_text("utf-8"), args.heading, args.column)
-        args.out.write_text(draw_bars(rows, args.column))
+        write_text(args.out, draw_bars(rows, args.column))
 
 
 if __name__ == "__main__":

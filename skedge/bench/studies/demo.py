@@ -8,8 +8,8 @@ The source is any that `skedge live` takes; the skeleton is the live view's own 
 extras `live` and `train` (Pillow comes with matplotlib).
 """
 
-import os
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -24,6 +24,7 @@ from skedge.edge_runtime.live.run import Camera, open_camera
 from skedge.edge_runtime.models import find
 from skedge.edge_runtime.recognizer import Recognizer
 from skedge.skeleton.errors import InputError
+from skedge.skeleton.files import write_whole
 
 HEIGHT, PANEL = 360, 260
 BACK, TEXT, QUIET, TRACK, BAR, STRONG = (
@@ -73,9 +74,10 @@ def save(drawn: Iterator[np.ndarray], path: Path, rate: float) -> int:
     # One palette for all, so that what stands still is stored once.
     palette = images[len(images) // 2].quantize(COLOURS)
     first, *others = [image.quantize(palette=palette, dither=Image.Dither.NONE) for image in images]
-    partial = path.with_name(f"{path.stem}.partial.gif")
-    first.save(partial, save_all=True, append_images=others, duration=round(1000 / rate), loop=0)
-    os.replace(partial, path)
+    wait = round(1000 / rate)
+    write_whole(
+        path, partial(first.save, save_all=True, append_images=others, duration=wait, loop=0)
+    )
     return len(images)
 
 

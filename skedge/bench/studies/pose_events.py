@@ -125,7 +125,6 @@ def main() -> None:
                 f"{name}: {len(changes)} pictures, joints {apart.mean():.1f} cm apart"
                 f" (p95 {np.percentile(apart, 95):.1f})"
             )
-            (args.out / name).mkdir(parents=True, exist_ok=True)
             for seed, file in enumerate(recordings):
                 made = disturbed(read(file), changes, seed)
                 write_whole(args.out / name / file.name, partial(_write, made))
