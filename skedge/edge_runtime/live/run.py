@@ -24,7 +24,7 @@ from skedge.edge_runtime.live.machine import share_heaps
 from skedge.edge_runtime.live.mailbox import Newest
 from skedge.edge_runtime.live.metrics import Metrics
 from skedge.edge_runtime.live.model_watch import ModelFile, watch
-from skedge.edge_runtime.live.outlets import Taker, load_hook
+from skedge.edge_runtime.live.outlets import Document, Taker, load_hook
 from skedge.edge_runtime.live.pipeline import Consumer, Live, closed_on_error
 from skedge.edge_runtime.live.pose_file import PoseFile
 from skedge.edge_runtime.live.server import Feeds, Page, is_own, token_for
@@ -246,15 +246,16 @@ def _look(
     lines: TextIO,
     viewing: Viewing,
     telling: Telling,
-    every_frame: bool = False,
+    every_frame: bool,
     prepare: Callable[[Live, Camera, Any], None] = lambda running, opened, studio: None,
 ) -> None:
+    """Open the camera, and run what it shows through the consumer, with all who look on. What is
+    still to be started, `prepare` starts, given the view, the camera and what draws and records
+    (None: nothing does)."""
     share_heaps()
     hook = telling.load_hook()
     token = token_for(viewing.host, viewing.token)
-    painter = None
     pictures: Newest[bytes] | None = None if viewing.port is None else Newest()
-    notes: list[str] = []
 
     def remark(text: str) -> None:
         # At the end nobody shows the log's notes any more.
@@ -263,16 +264,12 @@ def _look(
         else:
             running.note(text)
 
-    if pictures is not None or telling.record is not None:
-        from skedge.edge_runtime.live.picture import Studio
-
-        recording = telling.recording(remark)
-        painter = Studio(pictures, recording, viewing.view)
-        painter.recording &= not telling.record_later
+    studio = _studio(pictures, viewing, telling, note=remark)
     page: Page | None = None
+    notes: list[str] = []
     with ExitStack() as unbegun:
-        if painter is not None:
-            unbegun.callback(painter.close)
+        if studio is not None:
+            unbegun.callback(studio.close)
         opened = camera()
         with closed_on_error(opened.source, opened.name):
             for note in opened.notes:
@@ -283,16 +280,15 @@ def _look(
                 opened.layout,
                 consumer=consumer(opened.layout, remark),
                 name=opened.name,
-                painter=painter,
+                painter=studio,
                 every_frame=every_frame,
             )
             running.view = viewing.view
             if pictures is not None:
                 page, notes = _page(running, pictures, viewing, token=token)
         unbegun.pop_all()  # the view closes both
-    takers: list[Taker] = []
-    try:
-        takers += tell(running, telling, hook, lines=lines)
+
+    def begin() -> None:
         for note in notes:
             telling.say({"note": note}, mark="")
         if sys.stderr.isatty():
@@ -302,7 +298,37 @@ def _look(
             running.crew.start("page", page.run, page.stop)
             if viewing.browser and _has_display():
                 webbrowser.open(page.url)
-        prepare(running, opened, painter)
+        prepare(running, opened, studio)
+
+    _run(running, telling, hook, lines=lines, begin=begin)
+
+
+def _studio(
+    pictures: Newest[bytes] | None, viewing: Viewing, telling: Telling, note: Callable[[str], None]
+) -> Any:
+    """What draws `pictures` for the page and records; None where neither is wanted."""
+    if pictures is None and telling.record is None:
+        return None
+    from skedge.edge_runtime.live.picture import Studio
+
+    studio = Studio(pictures, telling.recording(note), viewing.view)
+    studio.recording &= not telling.record_later
+    return studio
+
+
+def _run(
+    running: Live,
+    telling: Telling,
+    hook: Callable[[Document], object] | None,
+    lines: TextIO,
+    begin: Callable[[], None],
+) -> None:
+    """Run the view from `begin` until its source ends or it is asked to stop, and tell all that
+    happens in it."""
+    takers: list[Taker] = []
+    try:
+        takers += tell(running, telling, hook, lines=lines)
+        begin()
         running.start()
         manager = Manager()
         if manager.listens:
