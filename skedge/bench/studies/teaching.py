@@ -19,7 +19,7 @@ from skedge.datasets.store import Store
 from skedge.edge_runtime.events import EventRules
 from skedge.edge_runtime.recognizer import Recognizer
 from skedge.edge_runtime.scoring.everyday import SYNONYMS
-from skedge.edge_runtime.teach import PACES, events_of, play, teach_clips
+from skedge.edge_runtime.teach import PACES, Taught, events_of, play, teach_clips
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.markdown import table
 
@@ -43,7 +43,6 @@ def measure(recognizer: Recognizer, store: Store, how: argparse.Namespace) -> di
         groups[label] = [number for number, name in enumerate(names) if name == label]
     every = np.concatenate([*groups.values()])
     kinds = store.index["label"]
-    rate = store.frame_rate
     train, test = (store.split(how.protocol, part) for part in ("train", "test"))
     clips = {}
     for label, numbers in groups.items():
@@ -55,25 +54,13 @@ def measure(recognizer: Recognizer, store: Store, how: argparse.Namespace) -> di
             for i in rng.choice(pool, how.clips, replace=False)
         ]
     rest = rng.permutation(train[~np.isin(kinds[train], every)])
-    lengths = store.index["frames"][rest].cumsum() / rate
+    lengths = store.index["frames"][rest].cumsum() / store.frame_rate
     rest = rest[: int(np.searchsorted(lengths, 60 * how.minutes)) + 1]
-    seconds = float(store.index["frames"][rest].sum() / rate)
     background = [play(recognizer, store, int(i)) for i in rest]
-    taught, _ = teach_clips(recognizer, clips, background, seconds=seconds)
-    rules = EventRules.of(
-        recognizer.metadata,
-        recognizer.labels + taught.new,
-        more={label: taught.thresholds[label] for label in taught.new},
-    )
-    before, after = {}, {}
-    for i in map(int, test):
-        clip = play(recognizer, store, i)
-        before[i] = after[i] = events_of(recognizer.rules, clip)
-        if len(clip.seconds):
-            both = taught.combine(clip.probabilities, clip.embeddings, recognizer.metadata)
-            after[i] = events_of(rules, replace(clip, probabilities=both))
+    taught, _ = teach_clips(recognizer, clips, background, seconds=_seconds(store, rest))
+    before, after = _events(recognizer, taught, store, test)
     other = test[~np.isin(kinds[test], every)]
-    hours = float(store.index["frames"][other].sum() / rate) / 3600
+    hours = _seconds(store, other) / 3600
     rows = {}
     for label, numbers in groups.items():
         own = test[np.isin(kinds[test], numbers)]
@@ -84,6 +71,31 @@ def measure(recognizer: Recognizer, store: Store, how: argparse.Namespace) -> di
         for name, events in (("false", after), ("false before", before)):
             rows[label][name] = sum(events[i].count(label) for i in other) / hours
     return rows
+
+
+def _seconds(store: Store, numbers: np.ndarray) -> float:
+    """How long the clips of these numbers are together."""
+    return float(store.index["frames"][numbers].sum() / store.frame_rate)
+
+
+def _events(
+    recognizer: Recognizer, taught: Taught, store: Store, numbers: np.ndarray
+) -> tuple[dict[int, list[str]], dict[int, list[str]]]:
+    """The labels of the events in each clip of these numbers, without what was taught and with
+    it."""
+    rules = EventRules.of(
+        recognizer.metadata,
+        recognizer.labels + taught.new,
+        more={label: taught.thresholds[label] for label in taught.new},
+    )
+    before, after = {}, {}
+    for i in map(int, numbers):
+        clip = play(recognizer, store, i)
+        before[i] = after[i] = events_of(recognizer.rules, clip)
+        if len(clip.seconds):
+            both = taught.combine(clip.probabilities, clip.embeddings, recognizer.metadata)
+            after[i] = events_of(rules, replace(clip, probabilities=both))
+    return before, after
 
 
 def _mean(values: list[Any]) -> float:
