@@ -21,6 +21,7 @@ from skedge.cli.options import (
     show,
 )
 from skedge.edge_runtime.models import find
+from skedge.edge_runtime.pose.models import NETWORKS
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.text import counted, say
 
@@ -283,7 +284,7 @@ def bench_live_command(parser: ArgumentParser) -> Callable[[Any], None]:
         help="film to show it (default: invented people in invented pictures)",
     )
     parser.add_argument(
-        "--pose", nargs="+", default=["lite", "full"], help="landmark networks to measure"
+        "--pose", nargs="+", default=list(NETWORKS), help="landmark networks to measure"
     )
     parser.add_argument("--people", type=int, nargs="+", default=[1], help="numbers of people")
     parser.add_argument(
@@ -307,9 +308,8 @@ def bench_live_command(parser: ArgumentParser) -> Callable[[Any], None]:
         from skedge.bench.live_probe import Settings
         from skedge.bench.live_view import benchmark_live
 
-        unknown = set(args.pose) - {"lite", "full"}
-        if unknown:
-            raise InputError(f"--pose: expected lite or full, got {', '.join(sorted(unknown))}")
+        if unknown := sorted(set(args.pose) - set(NETWORKS)):
+            raise InputError(f"--pose: expected {' or '.join(NETWORKS)}, got {', '.join(unknown)}")
         invented = ("rate", "width", "height")
         if args.source is not None:
             own = invented if args.rate else invented[1:]

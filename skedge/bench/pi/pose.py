@@ -16,8 +16,8 @@ import numpy as np
 from skedge.bench.pi.guest import POSE_LINE, count
 from skedge.bench.probe import resident
 from skedge.edge_runtime.interfaces import Frame, PoseEstimator
+from skedge.edge_runtime.pose.models import NETWORKS
 
-NETWORKS = ("lite", "full")
 # Few pictures a second: an emulated one takes seconds, and costs the same at any rate.
 WIDTH, HEIGHT, RATE = 640, 480, 10.0
 # Pictures until somebody is followed and known to be whole, and what one takes at the least.

@@ -21,7 +21,7 @@ from skedge.edge_runtime.interfaces import Frame, Person
 from skedge.edge_runtime.live.actions import Actions, Observation
 from skedge.edge_runtime.models import find
 from skedge.edge_runtime.pose.blazepose import BlazePose
-from skedge.edge_runtime.pose.choice import NETWORKS
+from skedge.edge_runtime.pose.models import NETWORKS
 from skedge.edge_runtime.recognizer import Recognizer
 from skedge.edge_runtime.sources import open_source
 from skedge.skeleton.errors import InputError

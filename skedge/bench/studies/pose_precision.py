@@ -16,9 +16,8 @@ import numpy as np
 
 from skedge.bench.studies.command import one_line, parser_of
 from skedge.edge_runtime.pose.blazepose import BlazePose
-from skedge.edge_runtime.pose.choice import NETWORKS
 from skedge.edge_runtime.pose.landmarks import SIDE
-from skedge.edge_runtime.pose.models import LANDMARKS, model_path
+from skedge.edge_runtime.pose.models import LANDMARKS, NETWORKS, model_path
 from skedge.edge_runtime.pose.network import Network
 from skedge.edge_runtime.sources import open_source
 from skedge.skeleton.markdown import table

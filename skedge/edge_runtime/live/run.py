@@ -35,6 +35,7 @@ from skedge.edge_runtime.live.takes import RATE, Takes
 from skedge.edge_runtime.live.telling import Telling, deliver_all, say_given_up, tell
 from skedge.edge_runtime.live.terminal import Terminal
 from skedge.edge_runtime.live.view import View
+from skedge.edge_runtime.pose.models import NETWORKS
 from skedge.edge_runtime.pose.own import OwnPose
 from skedge.edge_runtime.recognizer import Recognizer
 from skedge.skeleton.errors import InputError
@@ -95,7 +96,7 @@ def open_camera(
     Raises `InputError` where source or estimator is not to be had, for fewer people than one, and
     for more than BlazePose may look for (`MOST_PEOPLE`).
     """
-    named = estimator is None or estimator in ("lite", "full")
+    named = estimator is None or estimator in NETWORKS
     if people < 1 or (named and people > MOST_PEOPLE):
         most = f" to {MOST_PEOPLE}" if named else ""
         raise InputError(f"--people: expected a number from 1{most}, got {people}")

@@ -9,7 +9,6 @@ from skedge.edge_runtime.pose.landmarks import SIDE, Landmarker
 from skedge.edge_runtime.pose.models import has_model, model_path
 from skedge.edge_runtime.pose.region import Region
 
-NETWORKS = ("lite", "full")
 # The full network takes this many times as long as the lite one (both cut: 2.05 on x86, 2.26 in
 # multiply-adds), and may take this many seconds a body: three quarters of the time from picture to
 # picture at 30 a second.

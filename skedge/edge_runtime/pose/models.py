@@ -12,6 +12,8 @@ from skedge.skeleton.files import user_folder
 # left to `landmarks`. Heat does not make the lite one's better.
 LANDMARKS = ((1, 195), (1, 1), (1, 117))
 HEAT = (1, 64, 64, 39)
+# The networks for landmarks that one may choose from, the quicker one first.
+NETWORKS = ("lite", "full")
 
 
 @dataclass(frozen=True)
