@@ -74,3 +74,17 @@ def test_stores_are_compared_by_class(tmp_path: Path, capsys: pytest.CaptureFixt
     with pytest.raises(SystemExit):
         main([str(path), "--labels", "kick"])
     assert "no store has a class 'kick'" in capsys.readouterr().err
+
+
+def test_a_store_without_a_frame_rate_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It ended in a traceback."""
+    path = tmp_path / "store"
+    with StoreWriter(path, name="mine", layout=LAYOUT, labels=["wave"], rate=None) as writer:
+        writer.add("one", standing()[None].astype(np.float32), label=0)
+    with pytest.raises(SystemExit) as ended:
+        main([str(path)])
+    assert ended.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "no frame rate; import it again with --rate" in line

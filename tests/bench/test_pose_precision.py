@@ -8,8 +8,10 @@ import pytest
 pytest.importorskip("cv2", reason="needs OpenCV: pip install 'skedge[live]'")
 pytest.importorskip("ai_edge_litert", reason="needs LiteRT: pip install 'skedge[live]'")
 
+from skedge.bench.studies import pose_precision
 from skedge.bench.studies.pose_precision import SIDE, answers, distances, in_float32
 from skedge.edge_runtime.pose.models import MODELS
+from skedge.skeleton import InputError
 
 
 @pytest.mark.parametrize("network", ["lite", "full"])
@@ -33,3 +35,11 @@ def test_distances_are_of_landmarks_in_pictures_with_a_body() -> None:
     got = [outputs(1), outputs(9)]
     np.testing.assert_allclose(distances(got, expected, [0], output=0), np.full(33, 5.0))
     np.testing.assert_allclose(distances(got, expected, [0], output=2), np.full(33, 0.5))
+
+
+def test_a_film_of_nobody_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """NumPy had no arrays to stack."""
+    monkeypatch.setattr(pose_precision, "open_source", lambda film: [])
+    monkeypatch.setattr(pose_precision, "BlazePose", lambda people, network: None)
+    with pytest.raises(InputError, match=r"^wall\.mp4: expected a film of people"):
+        pose_precision.seen_by_network("wall.mp4")

@@ -107,9 +107,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if missing := [label for label in args.labels if label not in known]:
         parser.error(f"no store has a class {missing[0]!r}; there are {', '.join(sorted(known))}")
     rows = []
-    for store in stores:
-        wanted = [label for label in args.labels or store.labels if label in store.labels]
-        rows += compare(store, wanted)
+    with one_line(parser):
+        for store in stores:
+            wanted = [label for label in args.labels or store.labels if label in store.labels]
+            rows += compare(store, wanted)
     print(table(["set", "class", "clips", *FIGURES], rows))
 
 

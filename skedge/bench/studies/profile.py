@@ -7,7 +7,6 @@ shown.
 """
 
 import json
-import sys
 import tempfile
 import time
 from collections import defaultdict
@@ -18,9 +17,11 @@ import numpy as np
 
 from skedge.bench import example
 from skedge.bench.latency import block_order
+from skedge.bench.studies.command import one_line, parser_of
 from skedge.edge_runtime.backends.backend import load_backend
 from skedge.edge_runtime.backends.onnx_runtime import session_options
 from skedge.edge_runtime.recognizer import Recognizer
+from skedge.skeleton.errors import InputError
 
 BLOCKS, SHARE = 40, 0.01
 RUNS = 500
@@ -28,21 +29,25 @@ RUNS = 500
 
 def ways(clip: Path, stream: Path) -> dict[str, Callable[[], object]]:
     """What is timed: the clip model, and a frame of the streaming one with more and more around
-    it."""
+    it. Raises `InputError` where the other model is no streaming one in an ONNX file."""
     import onnxruntime
 
-    backend = load_backend(stream)
+    whole, backend = load_backend(clip), load_backend(stream)
+    metadata = backend.metadata
+    hz = metadata.hz
+    if metadata.streaming is None or hz is None or stream.suffix.lower() != ".onnx":
+        raise InputError(
+            f"{stream}: expected an ONNX file that takes frames, got another model; `skedge export"
+            " --streaming` makes one"
+        )
     session = onnxruntime.InferenceSession(str(stream), session_options(1))
     feed = {port.name: np.zeros(port.shape, np.float32) for port in session.get_inputs()}
     recognizer = Recognizer(backend)
-    metadata = backend.metadata
     recognizer.checks_bodies = False
     frame = np.random.default_rng(0).normal(0, 0.5, (metadata.persons, len(metadata.layout), 3))
     moments = iter(range(1 << 60))
-    assert metadata.hz is not None
-    hz = metadata.hz
     return {
-        "clip": example.call(load_backend(clip)),
+        "clip": example.call(whole),
         "frame": example.call(backend),
         "frame, state copied by run()": lambda: session.run(None, feed),
         "frame, Recognizer.update": lambda: recognizer.update(frame, next(moments) / hz),
@@ -101,14 +106,20 @@ def nodes(stream: Path) -> dict[str, tuple[int, float]]:
     return dict(sorted(found.items(), key=lambda item: -item[1][1]))
 
 
-def main(clip: Path, stream: Path) -> None:
-    taken = medians(ways(clip, stream))
+def main() -> None:
+    """Profile the models that the arguments name and print the times."""
+    parser = parser_of("profile", __doc__)
+    parser.add_argument("clip", type=Path, help="exported model that takes whole clips")
+    parser.add_argument("stream", type=Path, help="ONNX file of the streaming model")
+    args = parser.parse_args()
+    with one_line(parser):
+        taken = medians(ways(args.clip, args.stream))
+        found = nodes(args.stream)
     for name, microseconds in taken.items():
         print(
             f"{name:<30}{microseconds:9.1f} us {taken['clip'] / microseconds:6.1f} times cheaper"
             " than the clip"
         )
-    found = nodes(stream)
     for operator, (count, microseconds) in found.items():
         print(f"{count:4d} {operator:<25}{microseconds:9.1f} us")
     count, total = (
@@ -119,4 +130,4 @@ def main(clip: Path, stream: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    main()
