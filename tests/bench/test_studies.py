@@ -14,6 +14,7 @@ from tests.edge_runtime.edge_models import write_model
     ("study", "arguments"),
     [
         ("bars", "nowhere heading column out.svg"),
+        ("counting", "nowhere --counts nowhere.csv"),
         ("importing", "nowhere"),
         ("movement", "nowhere"),
         ("pose", "nowhere"),

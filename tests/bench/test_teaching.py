@@ -75,6 +75,18 @@ def test_too_few_clips_are_refused(store: Store, tmp_path: Path) -> None:
         teaching.measure(recognizer, store, Namespace(**vars(HOW) | {"clips": 9}))
 
 
+@pytest.mark.parametrize(
+    ("flag", "value"), [("clips", 0), ("clips", 1), ("minutes", -1.0), ("minutes", 0.01)]
+)
+def test_too_little_to_leave_any_out_is_refused(
+    flag: str, value: float, store: Store, tmp_path: Path
+) -> None:
+    """It ended in NumPy's words."""
+    recognizer = Recognizer.load(write_streaming_model(tmp_path / "m.onnx"), taught=False)
+    with pytest.raises(InputError, match=f"--{flag}: expected two"):
+        teaching.measure(recognizer, store, Namespace(**vars(HOW) | {flag: value}))
+
+
 def test_actions_that_the_default_model_misses_are_found_on_other_people(
     dataset: Callable[[str], Path], tmp_path: Path
 ) -> None:

@@ -29,7 +29,7 @@ from skedge.edge_runtime.events import QUIET
 from skedge.edge_runtime.models import find
 from skedge.edge_runtime.recognizer import Recognizer
 from skedge.edge_runtime.repetitions import LONGEST, Counter
-from skedge.skeleton.errors import InputError
+from skedge.skeleton.errors import InputError, reason
 from skedge.skeleton.files import parse_json
 from skedge.skeleton.markdown import table
 from skedge.skeleton.retarget import retarget
@@ -109,7 +109,7 @@ def count_poses(folder: Path, counts: Path, recognizer: Recognizer | None) -> di
             true = {name.strip(): int(times) for name, times in csv.reader(file)}
     except (OSError, ValueError) as error:
         raise InputError(
-            f"{counts}: expected a recording's name and a number a line, got: {error}"
+            f"{counts}: expected a recording's name and a number a line, got: {reason(error)}"
         ) from None
     films = {film.name: film for film in read_poses(folder)}
     if absent := sorted(true.keys() - films.keys()):

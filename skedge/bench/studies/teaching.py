@@ -36,6 +36,8 @@ def measure(recognizer: Recognizer, store: Store, how: argparse.Namespace) -> di
     """
     if not (how.new or how.again):
         raise InputError("expected classes to teach, got none; name them with --new or --again")
+    if how.clips < 2:
+        raise InputError(f"--clips: expected two of each class at the least, got {how.clips}")
     rng = np.random.default_rng(how.seed)
     groups = {label: [store.class_index(label)] for label in how.new}
     for label in how.again:
@@ -56,6 +58,11 @@ def measure(recognizer: Recognizer, store: Store, how: argparse.Namespace) -> di
     rest = rng.permutation(train[~np.isin(kinds[train], every)])
     lengths = store.index["frames"][rest].cumsum() / store.frame_rate
     rest = rest[: int(np.searchsorted(lengths, 60 * how.minutes)) + 1]
+    if not how.minutes > 0 or len(rest) < 2:
+        raise InputError(
+            f"--minutes: expected two clips of anything else at the least, got {len(rest)} in"
+            f" {how.minutes:g} minutes of {store.path}"
+        )
     background = [play(recognizer, store, int(i)) for i in rest]
     taught, _ = teach_clips(recognizer, clips, background, seconds=_seconds(store, rest))
     before, after = _events(recognizer, taught, store, test)
