@@ -65,7 +65,7 @@ def measure(recognizer: Recognizer, store: Store, how: argparse.Namespace) -> di
         )
     background = [play(recognizer, store, int(i)) for i in rest]
     taught, _ = teach_clips(recognizer, clips, background, seconds=_seconds(store, rest))
-    before, after = _events(recognizer, taught, store, test)
+    before, after = _events(recognizer, taught, store, numbers=test)
     other = test[~np.isin(kinds[test], every)]
     hours = _seconds(store, other) / 3600
     rows = {}
