@@ -662,6 +662,17 @@ def test_hands_that_stay_together_have_clapped_once_more(times: int) -> None:
     assert claps([apart], inside).times == times
 
 
+@pytest.mark.parametrize("pause", [60, 150])
+def test_in_a_pause_nobody_has_clapped(pause: int) -> None:
+    """Two seconds and five with the hands apart, in which claps of half a second would be unseen."""
+    still = np.full(20, 1.0)
+    beats = 0.7 + 0.3 * np.cos(2 * np.pi * np.arange(6 * 15) / 15)
+    apart = np.concatenate([still, beats, np.full(pause, 1.0), beats, still])
+    inside = np.zeros(len(apart), bool)
+    inside[16:-16] = True
+    assert claps([apart], inside).times == 12
+
+
 @pytest.mark.parametrize("times", [3, 5, 12])
 def test_arms_that_come_up_from_the_side_have_not_clapped_there(times: int) -> None:
     """A dip on the way out is no clap: the hands are far apart."""
