@@ -260,6 +260,18 @@ def test_an_event_with_a_pause_counts_both_sides_of_it(
     assert wrong <= (kind == "clap")
 
 
+@pytest.mark.parametrize("times", [1, 2])
+@pytest.mark.parametrize("cut", [0.3, 0.6])
+def test_slow_waves_of_an_event_are_looked_at_from_their_beginning(times: int, cut: float) -> None:
+    """Cut where the network sees the first one under way, their ends were one more."""
+    clip = performed("wave", times, 2.0)
+    counter = Counter(NTU)
+    for number, joints in enumerate(clip):
+        counter.push(joints, number / RATE)
+    end = 1 + 2.0 * times
+    assert counter.count_event(1 + cut, end - cut, latest=end + 0.8) == times
+
+
 def test_what_trembles_beside_a_pause_is_no_repetition() -> None:
     """Somebody squats three times, and then stands until the event ends."""
     counter = remembered(performed("squat", 3, 2.0, still=5.0))
