@@ -373,6 +373,13 @@ def test_gaps_and_absent_joints_change_nothing() -> None:
     assert counted(clip, 1, 13) == 6
 
 
+@pytest.mark.parametrize("joint", ["head", "right_wrist", "left_knee"])
+def test_a_joint_that_is_found_elsewhere_for_a_moment_is_no_movement(joint: str) -> None:
+    clip = performed("squat", 5, 1.2)
+    clip[50, NTU.index(joint)] += 40
+    assert counted(clip, 1.0, 7.0) == 5
+
+
 def test_an_event_that_has_ended_says_how_often(tmp_path: Path) -> None:
     recognizer = Recognizer.load(write_streaming_model(tmp_path / "m.onnx", STREAMING))
     clip = performed("squat", 5, 2.0)
