@@ -55,15 +55,18 @@ def learn(new: Mapping[str, Clips], others: Clips, model: str = "") -> Taught:
 
     Raises `InputError` where there is nothing of either.
     """
-    if not new or not all(sum(len(clip) for clip in clips) for clips in new.values()):
-        raise InputError("expected clips of at least one new class, with an answer in each class")
     if not sum(len(clip) for clip in others):
         raise InputError("expected clips of anything else, got none")
-    negatives = np.concatenate([clip for clip in others if len(clip)])
-    mean, scale = negatives.mean(axis=0), negatives.std(axis=0)
-    scale = scale + 1e-3 * negatives.std() + 1e-12
-    inputs = (negatives - mean) / scale
-    background = inputs.T @ inputs / len(inputs)
+    return _learn(new, _Moments.of(others), model)
+
+
+def _learn(new: Mapping[str, Clips], others: "_Moments", model: str = "") -> Taught:
+    if not new or not all(sum(len(clip) for clip in clips) for clips in new.values()):
+        raise InputError("expected clips of at least one new class, with an answer in each class")
+    mean, covariance = others.mean, others.covariance
+    spread = np.trace(covariance) / len(mean) + mean.var()  # of all numbers, whichever feature's
+    scale = np.sqrt(np.diagonal(covariance)) + 1e-3 * np.sqrt(spread) + 1e-12
+    background = covariance / np.outer(scale, scale)
     groups = [[(clip - mean) / scale for clip in clips if len(clip)] for clips in new.values()]
     chosen = [[_later(clip) for clip in clips] for clips in groups]
     weights = np.zeros((0, 0))
@@ -78,6 +81,50 @@ def learn(new: Mapping[str, Clips], others: Clips, model: str = "") -> Taught:
     return Taught(
         tuple(new), clips=counts, model=model, mean=mean, scale=scale, weights=weights, bias=bias
     )
+
+
+@dataclass(frozen=True, eq=False)
+class _Moments:
+    """Sums over embeddings, less `origin` (D,), so that nothing is lost in rounding: how many,
+    their sum (D,) and that of their products (D, D).
+
+    Hours of embeddings need no copy then, and what is left out of them is subtracted.
+    """
+
+    origin: np.ndarray
+    count: int
+    sum: np.ndarray
+    products: np.ndarray
+
+    @classmethod
+    def of(cls, clips: Clips, origin: np.ndarray | None = None) -> "_Moments":
+        """Those of the answers to `clips`, (T, D) each, at least one in all where no `origin` is
+        given."""
+        clips = [clip for clip in clips if len(clip)]
+        origin = clips[0].mean(axis=0, dtype=np.float64) if origin is None else origin
+        total, products = np.zeros(len(origin)), np.zeros((len(origin), len(origin)))
+        for clip in clips:
+            away = clip - origin
+            total += away.sum(axis=0)
+            products += away.T @ away
+        return cls(origin, sum(map(len, clips)), total, products)
+
+    def without(self, some: "_Moments") -> "_Moments":
+        """Those of all but `some` of the embeddings, seen from the same origin."""
+        return _Moments(
+            self.origin, self.count - some.count, self.sum - some.sum, self.products - some.products
+        )
+
+    @property
+    def mean(self) -> np.ndarray:
+        return self.origin + self.sum / self.count
+
+    @property
+    def covariance(self) -> np.ndarray:
+        mean = self.sum / self.count
+        found = self.products / self.count - np.outer(mean, mean)
+        np.fill_diagonal(found, np.maximum(found.diagonal(), 0))
+        return found
 
 
 def _later(clip: np.ndarray) -> np.ndarray:
@@ -186,15 +233,18 @@ def hold_out(
     labels = tuple(new)
     mixed: dict[str, dict[int, np.ndarray]] = {label: {} for label in labels}
     quiet: dict[int, np.ndarray] = {}
+    every = _Moments.of(others) if sum(map(len, others)) else None
     for fold in range(folds):
         kept = {
             label: [one for i, clip in enumerate(clips) if i % folds != fold for one in clip]
             for label, clips in new.items()
         }
-        rest = [clip for i, clip in enumerate(others) if i % folds != fold]
-        if not all(map(len, kept.values())) or not rest:
+        if not (every and all(map(len, kept.values()))):
             continue
-        taught = learn(kept, rest)
+        rest = every.without(_Moments.of(others[fold::folds], every.origin))
+        if not rest.count:
+            continue
+        taught = _learn(kept, rest)
         for label, clips in new.items():
             for i in range(fold, len(clips), folds):
                 mixed[label][i] = _reached(taught, clips[i][0], patience)
