@@ -77,11 +77,11 @@ def retarget(joints: np.ndarray, source: Layout, target: Layout) -> np.ndarray:
 
     Raises `InputError` for a wrong joint count and for a target with joints that no rule can place.
     """
-    if source.joints == target.joints:
-        return joints.astype(np.float32, copy=False)
     check_joint_count(
         joints.shape[-2], source, f"joints to retarget from {source.name} to {target.name}"
     )
+    if source.joints == target.joints:
+        return joints.astype(np.float32, copy=False)
     matrix = _matrix(source, target)
     absent = ~np.isfinite(joints).all(axis=-1)
     placed = np.matmul(matrix, np.where(absent[..., None], 0, joints))
