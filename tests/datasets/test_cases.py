@@ -298,9 +298,12 @@ def test_labels_that_are_words_name_their_classes(tmp_path):
     assert store.index["label"].tolist() == [0, 2, 0, 2]
 
 
-def test_a_clip_of_both_parts_tests_and_that_is_told(tmp_path):
+@pytest.mark.parametrize("first", ["xsub_train", "xsub_test"])
+def test_a_clip_of_both_parts_tests_and_that_is_told(tmp_path, first):
+    """Where the pickle named the test part first, such a clip trained."""
     content = _pickle()
-    content["split"]["xsub_train"] = ["clip0", "clip1", "clip2"]
+    parts = {"xsub_train": ["clip0", "clip1", "clip2"], "xsub_test": ["clip2", "clip3"]}
+    content["split"] = {first: parts[first]} | parts
     store, report = _import_pickle(tmp_path, content, rate=30.0)
     assert store.split("xsub", "train").tolist() == [0, 1]
     assert report["warnings"] == ["xsub: 1 clip is in train and in test; it only tests"]

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from skedge.cli import main
@@ -18,6 +18,7 @@ from skedge.datasets.store.splits import (
     fold_of,
     read_split,
     subset,
+    too_few,
 )
 from skedge.skeleton import InputError, load_layout
 from tests.full import no_room_for
@@ -39,6 +40,7 @@ def test_subsets(share: float, balanced: bool) -> None:
         assert counts.tolist() == [max(1, round(share * count)) for count in np.bincount(LABELS)]
     else:
         assert round(share * 406) <= len(chosen) <= round(share * 406) + 6
+        assert len(subset(np.zeros(9), share, 3, balanced=False)) == max(1, round(share * 9))
     if share < 1:
         assert chosen.tolist() != subset(labels, share, seed=4, balanced=balanced).tolist()
 
@@ -115,8 +117,12 @@ def test_a_split_that_has_no_room_leaves_the_store_as_it_was(store: Path) -> Non
 def test_wrong_splits(store: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="expected a new name"):
         add_subset(store, "xsub", "xsub", 0.1)
-    with pytest.raises(InputError, match="above 0"):
-        add_subset(store, "more", "xsub", 0)
+    for share in (0, 1.5):
+        with pytest.raises(InputError, match="above 0 and up to 1"):
+            add_subset(store, "more", "xsub", share)
+    for share in (0, 1, 1.5):
+        with pytest.raises(InputError, match="between 0 and 1"):
+            add_validation(store, "more", "xsub", share, by="clip")
     with pytest.raises(InputError, match="unknown protocol"):
         add_subset(store, "more", "xview", 0.1)
     with pytest.raises(InputError, match="some are not known"):
@@ -177,6 +183,19 @@ def test_a_validation_part_by_people_is_about_the_share(store: Path) -> None:
     np.testing.assert_array_equal(opened.split("choose", "test"), opened.split("xsub", "test"))
 
 
+def test_two_people_are_divided_by_people(store: Path) -> None:
+    rows = "".join(f"clip {i},{'test' if i < 32 else 'train'}\n" for i in range(24, 40))
+    (store.parent / "two.csv").write_text(rows)
+    add_split(store, "two", store.parent / "two.csv")
+    add_validation(store, "choose", "two", 0.2, by="subject")
+    add_folds(store, "people", 2, by="subject", of="two")
+    people = Store(store).index["subject"]
+    for name in ("choose", "people-1", "people-2"):
+        codes = Store(store).codes(name)
+        assert sorted({*people[codes == PARTS["train"]].tolist()} ^ {8, 9}) in ([8], [9])
+    assert (Store(store).codes("choose")[24:32] == PARTS["test"]).all()
+
+
 def test_one_person_cannot_be_divided_by_people(store: Path) -> None:
     """`--val 0.2 --by subject` spoke of folds: expected from 2 to 1, got 2."""
     index = Store(store).index["subject"]
@@ -197,6 +216,40 @@ def test_the_fifth_and_the_tenth_clip_of_a_class_test() -> None:
     """An import of the same films again gives the split that it gave before."""
     codes = every_fifth(np.array([(0,)] * 11, [("label", int)]))
     assert np.flatnonzero(codes == PARTS["test"]).tolist() == [4, 9]
+
+
+FILMED = st.lists(st.tuples(st.integers(0, 3), st.sampled_from("abcdefghijkl")), min_size=1)
+
+
+@example([(0, film) for film in "abcde"] + [(1, "e")])
+@given(FILMED)
+def test_no_film_is_in_both_parts_and_every_class_trains(clips: list[tuple[int, str]]) -> None:
+    """A class of five films, of which another class had the fifth alone, tested on films that
+    trained."""
+    index = np.array([(label,) for label, _ in clips], [("label", int)])
+    films = [film for _, film in clips]
+    of_label = {label: {film for one, film in clips if one == label} for label, _ in clips}
+    codes = every_fifth(index, films)
+    parts = {
+        part: {one for one, code in zip(clips, codes, strict=True) if code == PARTS[part]}
+        for part in ("train", "test")
+    }
+    assert {label for label, _ in parts["train"]} == set(of_label)
+    alone = set.union(*(own for own in of_label.values() if len(own) == 1), set())
+    notes = too_few([str(label) for label, _ in clips], films)
+    if set(films) == alone:
+        np.testing.assert_array_equal(codes, every_fifth(index))
+    else:
+        tested = {film for _, film in parts["test"]}
+        assert tested and tested.isdisjoint(film for _, film in parts["train"])
+        if sum(map(len, of_label.values())) == len(set(films)):  # each is of one class
+            counts = {label: len(own & tested) for label, own in of_label.items()}
+            assert counts == {
+                label: len(own) // 5 or int(len(own) > 1) for label, own in of_label.items()
+            }
+        missing = sorted(set(of_label) - {label for label, _ in parts["test"]})
+        names = ", ".join(map(str, missing))
+        assert notes == [f"too few films of {names}: all train, none tests"] * bool(missing)
 
 
 LINES = st.lists(

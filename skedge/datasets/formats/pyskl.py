@@ -373,6 +373,6 @@ def _protocols(split: dict[str, list[str]], source: Path) -> dict[str, dict[str,
 
 def _codes(index: np.ndarray, parts: dict[str, list[str]]) -> np.ndarray:
     codes = np.zeros(len(index), np.int8)
-    for part, clips in parts.items():
-        codes[np.isin(index["name"], np.array(clips, dtype=str))] = PARTS[part]
+    for part, code in PARTS.items():  # in this order: a clip of several parts only tests
+        codes[np.isin(index["name"], np.array(parts.get(part, ()), dtype=str))] = code
     return codes

@@ -246,11 +246,10 @@ def every_fifth(index: np.ndarray, films: Sequence[str] | None = None) -> np.nda
         list(dict.fromkeys(film[index["label"] == label])) for label in np.unique(index["label"])
     ]
     needed = {own[0] for own in by_label if len(own) == 1}
-    tests = {
-        one
-        for own in by_label
-        for one in (own[4::5] if len(own) >= 5 else [one for one in own if one not in needed][-1:])
-    } - needed
+    tests = set()
+    for own in by_label:
+        free = [one for one in own if one not in needed]
+        tests.update([one for one in own[4::5] if one in free] or free[-1:])
     for own in by_label:
         if tests.issuperset(own):
             tests.discard(own[0])
