@@ -295,7 +295,7 @@ def _read(file: Path, name: str) -> PoseRecording:
     layout = _layout(str(arrays["layout"]) if "layout" in arrays else LAYOUT, file)
     _check(arrays, layout, file)
     joints = np.asarray(arrays["joints"], np.float32)
-    picture = arrays["picture"]
+    picture = arrays["picture"].astype(np.float64)  # of any kind of numbers, also unsigned ones
     rate = float(arrays["rate"])
     pictures = int(arrays.get("pictures", picture.max(initial=-1) + 1))
     label = str(arrays["label"]) if "label" in arrays else ""

@@ -195,6 +195,15 @@ def test_a_word_for_nobody_is_no_person(tmp_path: Path, word: str) -> None:
     assert [shot.subject for shot in shots] == [-1, 0, 1]
 
 
+@pytest.mark.parametrize("number", ["4006381333931", "9" * 400])
+def test_people_may_be_called_by_long_numbers(tmp_path: Path, number: str) -> None:
+    """Their clips were left out; a number of 400 digits ended in a traceback."""
+    table = f"file,label,subject\nc0.npz,wave,{number}\nc1.npz,wave,7\nc2.npz,wave,{number}\n"
+    folder = own_clips(tmp_path / "set", people()[:3], table)
+    _notes(folder)
+    assert Store(tmp_path / "set-store").index["subject"].tolist() in ([1, 2, 1], [2, 1, 2])
+
+
 @pytest.mark.parametrize("there", ["NFC", "NFD"])
 @pytest.mark.parametrize("written", ["NFC", "NFD"])
 def test_accents_in_names_of_files_lose_no_clip(tmp_path: Path, there: Any, written: Any) -> None:

@@ -41,6 +41,23 @@ def test_what_is_read(tmp_path: Path) -> None:
     np.testing.assert_array_equal(full.whole, [True, True, False, True])
 
 
+@pytest.mark.parametrize("kind", ["?", "u1", "u8", "i1", "f4"])
+def test_pictures_are_numbered_by_any_kind_of_numbers(tmp_path: Path, kind: str) -> None:
+    """Unsigned ones ended in a traceback."""
+    numbers = np.array([0, 0, 1, 1]).astype(kind)
+    (found,) = read_poses(write(tmp_path / "a.npz", picture=numbers, person=[1, 2, 1, 2]))
+    assert found.duration == pytest.approx(0.2)
+    np.testing.assert_allclose(found.seconds, [0, 0, 0.1, 0.1])
+
+
+@pytest.mark.parametrize("late", [{"picture": [0, 1, 1, 10**12]}, {"pictures": 10**15}])
+def test_a_clip_of_years_is_damaged(late: dict[str, Any], tmp_path: Path) -> None:
+    """Memory was asked for every frame of them, and the whole import ended."""
+    (found,) = read_poses(write(tmp_path / "a.npz", **late))
+    with pytest.raises(InputError, match="a: expected a day at most, got .* hours"):
+        clip_of(found, 30.0, everyone=False)
+
+
 def test_a_body_that_may_be_that_of_two_is_marked(tmp_path: Path) -> None:
     """1 and 2 hug, and one body is found from picture 2 to 4; 3 walks away from where 4 comes in
     after pictures of nobody."""

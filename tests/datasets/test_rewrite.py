@@ -335,7 +335,11 @@ def test_parts_of_one_import_keep_the_splits_that_one_of_them_got(tmp_path: Path
             for clip in range(2):
                 writer.add(f"walk/{3 * clip + number}", joints(clip), label=0, subject=0)
             writer.protocol(protocol, lambda index: np.array([1, 3], np.int8))
+    with open(tmp_path / "1" / "joints.npy", "r+b") as file:
+        file.seek(-40, 2)
+        file.write(b"\xff" * 8)
     merged = merge([Store(tmp_path / str(number)) for number in range(3)], tmp_path / "whole")
+    assert check(merged) == ["walk/4"], "what is damaged in a part is damaged in the whole"
     assert list(merged.index["name"]) == [f"walk/{clip}" for clip in range(6)]
     assert merged.codes("mine").tolist() == [1, 1, 1, 3, 1, 1]
     assert merged.codes("yours").tolist() == [1, 1, 1, 1, 3, 3]

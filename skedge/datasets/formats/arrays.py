@@ -44,7 +44,8 @@ _STRETCH = re.compile(
     "(start|begin|from|first|onset|end|stop|until|to|last|offset)"
     "[ _-]?(frame|time|s|sec|seconds?|ms|index)?"
 )
-_WHOLE = re.compile(r"-?\d+(\.0*)?")
+# Longer numbers are words: a bar code, or the time of an interview.
+_WHOLE = re.compile(r"-?\d{1,9}(\.0*)?")
 _NUMBER = re.compile(r"\d{1,4}(\.\d+)?")
 
 
@@ -381,7 +382,7 @@ def _row(source: Path, line: dict[str, str], numbers: dict[str, dict[str, int]])
     for field in _NUMBERS:
         word = line.get(field, "")
         whose[field] = numbers[field][word] if word else -1
-        if not -1 <= whose[field] < 2**31:
+        if whose[field] < -1:
             raise ValueError(f"expected a {field} from 0, got {word[:40]}")
     part = part_of(line.get("split", ""))
     rates = [line[title] for title in _RATES if line.get(title)]

@@ -12,7 +12,7 @@ import numpy as np
 from skedge.datasets.importer import Clip, Dataset
 from skedge.datasets.parsing.damage import check_joints, damaged
 from skedge.datasets.parsing.labels import alike
-from skedge.datasets.poses import LAYOUT, PoseRecording, outermost, pose_files, read_poses
+from skedge.datasets.poses import DAY, LAYOUT, PoseRecording, outermost, pose_files, read_poses
 from skedge.datasets.store.splits import every_fifth, too_few
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.layout import Layout, load_layout
@@ -93,9 +93,11 @@ def clip_of(
     """Joints (M, T, V, 3) of a recording, read `rate` times a second, NaN where nobody is wholly in
     view, of the first `longest` seconds.
 
-    Raises `DamagedError` where that leaves less than 8 frames of anybody.
+    Raises `DamagedError` where that leaves less than 8 frames of anybody, and for more than a day.
     """
     end = min(longest, recording.duration)
+    if end > DAY:
+        damaged(recording.name, f"expected a day at most, got {end / 3600:.3g} hours")
     wanted = np.arange(int((end + TOLERANCE) * rate)) / rate
     persons = []
     for number in np.unique(recording.person):
