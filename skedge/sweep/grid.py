@@ -97,7 +97,14 @@ def read_sweep(
         if not isinstance(document, dict):
             raise TypeError(f"got {'nothing' if document is None else type(document).__name__}")
         made = reader.instantiate(reader.parse_object(document))
-    except (ArgumentError, TypeError, AttributeError, yaml.YAMLError, UnicodeDecodeError) as error:
+    except (
+        ArgumentError,
+        TypeError,
+        AttributeError,
+        yaml.YAMLError,
+        ValueError,  # a date such as February 30th, and what is no UTF-8
+        RecursionError,
+    ) as error:
         raise InputError(
             f"{file}: expected base, step, set, grid and seeds as in docs/sweeps.md: {line(error)}"
         ) from None
@@ -413,9 +420,9 @@ def _typed(settings: dict[str, Any], where: str) -> dict[str, Any]:
         if name == "compute.seed":
             raise InputError(f"{where}: compute.seed: expected the seeds under seeds")
         try:
-            made = typed_setting(name, value)
             if is_dataclass(_usual(name)):
                 raise TypeError(f"expected settings in this section, got {_label(value)}")
+            made = typed_setting(name, value)
             if value is None and _usual(name) is not None:
                 raise TypeError("expected a value, got null")
             typed[name] = made

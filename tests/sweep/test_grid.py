@@ -140,6 +140,7 @@ def test_values_that_change_together(store: Store) -> None:
         ("input.fusion", 3, "expected {NAME:NUMBER,...}, got 3;"),
         ("input.frame", 3, "no setting of a recipe;"),
         ("inputs.frames", 3, "no setting of a recipe;"),
+        ("input", 3, "expected settings in this section, got 3;"),
     ],
 )
 def test_a_wrong_value_is_named_as_flags_name_it(
@@ -333,6 +334,9 @@ def test_a_folder_from_outside_must_be_trained_and_used(
         ("", ["nothing"]),
         ("- 1", ["list"]),
         ("base: [", ["line 1"]),
+        ("{base: synthetic, step: distill, set: {name: 2026-02-30}}", ["day is out of range"]),
+        ("[" * 3000, ["recursion"]),
+        ("{base: synthetic, step: distill, set: &a {input.frames: *a}}", ["recursion"]),
         ("base: synthetic", ["step"]),
         ("{base: synthetic, step: distill, sedes: [1]}", ["sedes"]),
         ("{base: synthetic, step: distill, seeds: 3}", ["seeds"]),
