@@ -1,6 +1,7 @@
 """The places where points run: processes on this machine, or jobs on a SLURM cluster."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -29,6 +30,7 @@ SHARED = (
     "tasks_per_node",
     "stderr_to_stdout",
 )
+_IN_YAML = re.compile(r"true|false|0|[1-9]\d*|\d+\.\d+|[\[{\"'].*")
 WORKER = [sys.executable, "-P", "-m", "skedge.sweep.worker"]
 
 Ended = Callable[[Point, Path, str], None]
@@ -122,7 +124,18 @@ def slurm_settings(text: str) -> dict[str, Any]:
     pairs = [part.split("=", 1) for part in text.split(",")]
     if not all(len(pair) == 2 and all(pair) for pair in pairs):
         raise InputError(f"--slurm: expected name=value,name=value, got {text}")
-    return {name.strip(): yaml.safe_load(value) for name, value in pairs}
+    return {name.strip(): _value(value.strip()) for name, value in pairs}
+
+
+def _value(text: str) -> Any:
+    """What a setting's text means: a number, true, false, a list or a text in quotes, and anything
+    else as it is written, since YAML takes 12:00:00 for a number, and 0123 for 83."""
+    if not _IN_YAML.fullmatch(text):
+        return text
+    try:
+        return yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError) as error:
+        raise InputError(f"--slurm: {text}: {line(error)}") from None
 
 
 def slurm_executor(folder: Path, name: str, settings: dict[str, Any], *, jobs: int | None) -> Any:
@@ -133,10 +146,11 @@ def slurm_executor(folder: Path, name: str, settings: dict[str, Any], *, jobs: i
     """
     import submitit
 
-    if not settings.keys() & {"timeout_min", "time"}:
+    limit = settings.get("timeout_min", settings.get("time"))
+    if not isinstance(limit, int):
         raise InputError(
             "--slurm: expected timeout_min=MINUTES, how long a point may run before it is queued"
-            " again"
+            f" again, got {'none' if limit is None else limit}"
         )
     words = {"name": f"skedge-{name}", "stderr_to_stdout": True} | settings
     if jobs is not None:

@@ -177,12 +177,28 @@ def test_a_preempted_job_goes_on_from_its_checkpoint(
     assert point.result() is not None
 
 
+def test_settings_for_slurm_are_what_is_written() -> None:
+    """YAML took 0123 for the account 83, and half a day for 43200, which were minutes to SLURM."""
+    text = "begin=12:00:00,account=0123,partition=on,mem_gb=1.5,nodes=2,exclusive=true,setup=['a']"
+    assert jobs.slurm_settings(text) == {
+        "begin": "12:00:00",
+        "account": "0123",
+        "partition": "on",
+        "mem_gb": 1.5,
+        "nodes": 2,
+        "exclusive": True,
+        "setup": ["a"],
+    }
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
         ("gpu", ["name=value", "gpu"]),
+        ("timeout_min=5,setup=[a", ["[a", "expected ',' or ']'"]),
         ("partition=,timeout_min=5", ["name=value"]),
-        ("partition=gpu", ["timeout_min"]),
+        ("partition=gpu", ["timeout_min", "got none"]),
+        ("time=12:00:00", ["timeout_min=MINUTES", "got 12:00:00"]),
         ("partitio=gpu,timeout_min=5", ["partitio", "partition"]),
     ],
 )
