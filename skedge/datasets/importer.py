@@ -76,7 +76,8 @@ class Dataset:
     name with {part: clips}. `damaged` and `left_out` are what was found out while listing, `notes`
     what the user should know. `persons_chosen` says that the source's own order of persons means
     something, `padded` that frames of nobody at the ends of a clip are none of it. A process reads
-    `chunk` sources at a time.
+    `chunk` sources at a time. `files` are what is read where the sources themselves do not say
+    so by a path.
     """
 
     name: str
@@ -96,6 +97,7 @@ class Dataset:
     persons_chosen: bool = False
     padded: bool = False
     chunk: int = CHUNK
+    files: Sequence[Path] = ()
 
 
 @dataclass(frozen=True)
@@ -382,7 +384,7 @@ def _key(dataset: Dataset, made_by: dict[str, Any]) -> str:
         json.dumps([made_by, dataset.layout.to_dict(), list(dataset.labels)], default=str).encode()
     )
     digest.update(f"{dataset.root} {_version(dataset.root)}".encode())
-    for source in dataset.sources:
+    for source in (*dataset.files, *dataset.sources):
         digest.update(f"{source!r} {_version(source)}".encode())
     return digest.hexdigest()
 

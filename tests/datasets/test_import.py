@@ -2,10 +2,12 @@
 
 import json
 import os
+import pickle
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -21,6 +23,7 @@ from skedge.datasets import importer
 from skedge.datasets.importer import Clip, Dataset, Importing, run_import
 from skedge.datasets.parsing.damage import DamagedError, damaged
 from skedge.datasets.persons import choose
+from skedge.datasets.readers import import_dataset
 from skedge.datasets.store import Store
 from skedge.datasets.store.check import check
 from skedge.datasets.store.lock import only_one
@@ -247,6 +250,53 @@ def test_an_import_goes_on_with_the_same_files_alone(
     take(11, breaks=False)
     store = Store(tmp_path / "store")
     assert [float(store.clip(i)[0, 0, 0, 0]) for i in range(4)] == [11, 12, 13, 14]
+
+
+def _four_clips(format: str, first: int, folder: Path) -> None:
+    """A source of four clips, written at a time of its own; the first one's label is given."""
+    labels = [first, 1, 0, 1]
+    joints = np.random.default_rng(0).normal(size=(4, 1, 12, 25, 3)).astype(np.float32)
+    if format == "stgcn":
+        np.save(folder / "train_data.npy", joints.transpose(0, 4, 2, 3, 1))
+        (folder / "train_label.pkl").write_bytes(pickle.dumps((list("abcd"), labels)))
+    elif format == "pyskl":
+        clips = [
+            {"frame_dir": name, "label": label, "keypoint": one}
+            for name, label, one in zip("abcd", labels, joints, strict=True)
+        ]
+        (folder / "train.pkl").write_bytes(pickle.dumps(clips))
+    else:
+        for place in ("skeleton", "label"):
+            (folder / place).mkdir(exist_ok=True)
+        for number, one in enumerate(joints):
+            name = f"A01N0{number + 1}-L.txt"
+            frames = np.concatenate([one[0], 0 * one[0]], axis=1).reshape(12, 150)
+            np.savetxt(folder / "skeleton" / name, frames)
+            (folder / "label" / name).write_text(f"{labels[number] + 1},1,12,1\n")
+    for file in folder.rglob("*.*"):
+        os.utime(file, (first, first))
+
+
+@pytest.mark.parametrize("format", ["stgcn", "pyskl", "pku-mmd"])
+def test_labels_that_were_mended_after_a_break_are_those_of_all_clips(
+    format: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Clips from before the break kept their wrong ones."""
+    source, as_is = tmp_path / "set", Importing(as_is=True)
+    source.mkdir()
+
+    def broken_off(outcomes: Any, *_: Any, **__: Any) -> Iterator[Any]:
+        yield next(iter(outcomes))
+        raise KeyboardInterrupt
+
+    _four_clips(format, 0, source)
+    with monkeypatch.context() as once, pytest.raises(KeyboardInterrupt):
+        once.setattr(importer, "progress", broken_off)
+        import_dataset(format, source, tmp_path / "store", how=as_is)
+    assert (tmp_path / ".store.import.partial").is_dir()
+    _four_clips(format, 1, source)
+    import_dataset(format, source, tmp_path / "store", how=as_is)
+    assert Store(tmp_path / "store").index["label"].tolist() == [1, 1, 0, 1]
 
 
 @pytest.mark.parametrize("seconds", [0.0, 1000.0])

@@ -141,6 +141,7 @@ def open_pku_mmd(source: Path, *, continuous: bool = False) -> Dataset:
         expected={"clips": 1076 if part_one else 1009} if continuous else {},
         damaged=found.damaged,
         left_out={"without labels": len(skeletons) - len(whole)},
+        files=sorted({Path(file.path) for one in whole for file in one}),
     )
 
 

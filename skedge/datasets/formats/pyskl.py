@@ -107,6 +107,7 @@ def open_pyskl(
         padded=True,
         parallel=False,
         unit="clips",
+        files=_pickles(source) if source.is_dir() else [],
     )
 
 
@@ -189,15 +190,18 @@ def _folder(source: Path) -> tuple[dict[str, list[str]], list[dict[str, Any]]]:
     """The train and the val pickle of MMAction2 0.x, one list each."""
     split: dict[str, list[str]] = {}
     annotations: list[dict[str, Any]] = []
-    for path in sorted([*source.glob("*.pkl"), *source.glob("*.pickle")]):
-        if _SPLIT_NAME.fullmatch(path.stem) is None:
-            continue
+    for path in _pickles(source):
         _, found = _content(path)
         split[path.stem] = [_name(one, number) for number, one in enumerate(found)]
         annotations += found
     if not annotations:
         raise InputError(f"{source}: expected pickles called like train.pkl and val.pkl, got none")
     return split, annotations
+
+
+def _pickles(source: Path) -> list[Path]:
+    found = sorted([*source.glob("*.pkl"), *source.glob("*.pickle")])
+    return [path for path in found if _SPLIT_NAME.fullmatch(path.stem)]
 
 
 def _layout(name: str | None, annotations: list[dict[str, Any]], source: Path) -> Layout:
