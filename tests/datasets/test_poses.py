@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from skedge.datasets.formats.poses import clip_of, open_poses
-from skedge.datasets.poses import Origin, PoseWriter, read_poses, relabel
+from skedge.datasets.poses import Origin, PoseRecording, PoseWriter, read_poses, relabel
 from skedge.edge_runtime.interfaces import Person
 from skedge.edge_runtime.scoring.everyday import read_recordings
 from skedge.skeleton import InputError, load_layout
@@ -151,6 +151,62 @@ def test_two_glimpses_of_somebody_are_no_clip(tmp_path: Path, rate: float, times
     assert seen(times).shape[1] >= 8
     with pytest.raises(InputError, match="expected somebody wholly in view for 8 frames"):
         seen(1 if rate < 30 else 2)
+
+
+@settings(max_examples=60)
+@given(
+    st.lists(
+        st.tuples(st.lists(st.integers(0, 60), unique=True, max_size=40), st.integers(1, 50)),
+        min_size=1,
+        max_size=3,
+    )
+)
+def test_a_clip_is_of_whoever_moved_most_from_first_to_last_sight(
+    people: list[tuple[list[int], int]],
+) -> None:
+    """Against each person's frames one by one: those within a quarter of a second of a picture of
+    somebody who is in eight."""
+    rng = np.random.default_rng(0)
+    ways = rng.normal(size=(len(people), 61, 33, 3)) * [[[[motion]]] for _, motion in people]
+    rows = [(t, person) for person, (seen, _) in enumerate(people) for t in sorted(seen)]
+    picture, person = np.array(rows or np.zeros((0, 2)), int).reshape(-1, 2).T
+    recording = PoseRecording(
+        "film",
+        None,
+        load_layout("blazepose33"),
+        seconds=picture / 30,
+        person=person,
+        whole=np.ones(len(rows), bool),
+        touching=np.zeros(len(rows), bool),
+        joints=ways[person, picture],
+        duration=61 / 30,
+        rate=30.0,
+    )
+    there = {
+        number: [min(abs(t - one) for one in seen) / 30 <= 0.25 for t in range(61)]
+        for number, (seen, _) in enumerate(people)
+        if len(seen) >= 8
+    }
+    if not there:
+        with pytest.raises(InputError, match="in view for 8 frames, got nobody"):
+            clip_of(recording, 30.0, everyone=True)
+        return
+    shown = np.flatnonzero(np.any([*there.values()], axis=0))
+    clip = clip_of(recording, 30.0, everyone=True)
+    assert clip.shape == (len(there), np.ptp(shown) + 1, 33, 3)
+    paths = []
+    for found, (number, present) in zip(clip, there.items(), strict=True):
+        whole = np.full((61, 33, 3), np.nan)
+        whole[shown[0] : shown[-1] + 1] = found
+        assert np.isfinite(whole).all(axis=(1, 2)).tolist() == present
+        pictures = people[number][0]
+        np.testing.assert_allclose(whole[pictures], ways[number][pictures], rtol=1e-5)
+        steps = [np.linalg.norm(whole[t + 1] - whole[t], axis=-1).sum() for t in range(60)]
+        paths.append(np.nansum(steps))
+    (alone,) = clip_of(recording, 30.0, everyone=False)
+    most = clip[int(np.argmax(paths))]
+    own = np.flatnonzero(np.isfinite(most).any(axis=(1, 2)))
+    np.testing.assert_array_equal(alone, most[own[0] : own[-1] + 1])
 
 
 def test_hours_of_bodies_fit_into_a_small_computer(tmp_path: Path) -> None:
