@@ -1,11 +1,18 @@
 """The figures that a table takes from what steps measured."""
 
+import json
+import re
+from dataclasses import asdict
+from io import StringIO
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
+import yaml
+from rich.console import Console
 
 from skedge import steps
 from skedge.datasets.store import Store, StoreWriter
@@ -98,7 +105,8 @@ def swept(found: dict[tuple[str, str, int], float | None], **given: Any) -> Repo
         metrics = None if top1 is None else {"distill": {"top1": top1}, "pretrain": {"loss": 0.5}}
         outcomes.append(Outcome(point, metrics, None if metrics else "no room", Path("log.txt")))
     sweep = Sweep("base.yaml", "distill", {}, {"tau": axes[0], "way": axes[1]}, seeds=axes[2])
-    store: Any = SimpleNamespace(name="tiny", fingerprint="abc", path=Path("tiny"))
+    store: Any = MagicMock(fingerprint="abc", path=Path("tiny"), __len__=lambda _: 7)
+    store.name = "tiny"
     return Report("a sweep", sweep, store, outcomes=outcomes, given=Given(**given))
 
 
@@ -130,6 +138,49 @@ def test_a_combination_is_the_mean_of_its_own_seeds_that_are_complete() -> None:
         f"- tau {tau}, way {way}, seed {seed}: no room, see log.txt"
         for tau, way, seed in (("1", "y", 1), ("2", "x", 0), ("2", "x", 1), ("2", "x", 2))
     ]
+
+
+def test_a_point_that_failed_is_known_by_the_last_line_of_its_log(tmp_path: Path) -> None:
+    """srun's own last lines say only that it failed."""
+    log = tmp_path / "log.txt"
+    log.write_text("Traceback\nno room\n\nsrun: error: a node: task 0: Exited\n")
+    failed: Any = SimpleNamespace(result=lambda: None)
+    assert Outcome.of(failed, log, "exit code 2").error == "no room (exit code 2)"
+    assert Outcome.of(failed, tmp_path / "none.txt", "exit code 2").error == "(exit code 2)"
+    assert Outcome.of(failed) == Outcome(failed, None), "it was not tried"
+    complete: Any = SimpleNamespace(result=lambda: {"distill": {"top1": 5.0}})
+    assert Outcome.of(complete, log, "exit code 0").error is None
+    assert Outcome.of(complete).figures("top1") == {"distill": 5.0}
+
+
+def test_what_is_written_and_shown_of_a_sweep(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("out").mkdir()
+    figures: dict[tuple[str, str, int], float | None] = {
+        ("1", "x", 0): 10.0, ("1", "x", 1): 20.0, ("2", "x", 0): 30.0, ("2", "x", 1): None,
+    }  # fmt: skip
+    report = swept(figures, pretrained=Path("an encoder"))
+    report.write(Path("out"))
+    document = json.loads(Path("out/sweep.json").read_text())
+    assert (document["pretrained"], document["teacher"]) == ("an encoder", None)
+    assert document["store"] == {"name": "tiny", "fingerprint": "abc", "clips": 7}
+    assert [row["steps"]["distill"]["values"] for row in document["rows"]] == [[10, 20], [30]]
+    assert [row["steps"]["distill"]["mean"] for row in document["rows"]] == [15, 30]
+    assert [one["folder"] for one in document["points"]] == [
+        f"{tau}x/seed-{seed}" for tau in "12" for seed in (0, 1)
+    ]
+    assert [one["error"] for one in document["points"]] == [None, None, None, "no room"]
+    table, _, sweep = Path("out/sweep.md").read_text().partition("```yaml")
+    assert yaml.safe_load(sweep.partition("```")[0]) == asdict(report.sweep) | {"base": "base"}
+    console = Console(width=100, file=StringIO(), record=True)
+    console.print(report.printed())
+    shown = console.export_text()
+    columns, rows = report.table()
+    for row in (columns, *rows):
+        assert "|".join(cell.strip() for cell in row) in table.replace(" | ", "|")
+        assert re.search(r"\s+".join(map(re.escape, row)), shown)
 
 
 def test_a_loss_is_no_test_figure() -> None:
