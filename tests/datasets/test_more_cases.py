@@ -95,6 +95,7 @@ def test_joints_where_float32_has_no_millimetres_are_told(tmp_path: Path, far: f
         ("2\tjump\n1\twave\n", ["wave", "jump"]),
         ("10 steps\n20 steps\n", ["10 steps", "20 steps"]),
         ("1 hand\n2 hand\n", ["1 hand", "2 hand"]),
+        (f"{'9' * 5000} wave\njump\n", [f"{'9' * 5000} wave", "jump"]),
     ],
 )
 def test_numbers_in_front_of_all_classes_are_not_their_names(

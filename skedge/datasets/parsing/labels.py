@@ -8,7 +8,7 @@ from pathlib import Path
 
 from skedge.skeleton.errors import InputError
 
-_NUMBERED = re.compile(r"(\d+)\s*[,;:.)\s]\s*(.+)")
+_NUMBERED = re.compile(r"(\d{1,9})\s*[,;:.)\s]\s*(.+)")
 _ZEROS = re.compile(r"(?<![\d.])0+(?=\d)")
 
 
