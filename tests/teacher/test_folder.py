@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from skedge.datasets.store import Store
 from skedge.recipes.recipe import Recipe
 from skedge.skeleton import InputError, load_layout
-from skedge.teacher.runs.asked import ASKED
+from skedge.teacher.runs.asked import ASKED, STREAMS
 from skedge.teacher.runs.folder import (
     METRICS,
     RECIPE,
@@ -65,6 +65,17 @@ def test_round_trip(store: Store, tmp_path: Path) -> None:
     }
     joints = torch.randn(2, 1, 12, 25, 3)
     torch.testing.assert_close(classifier(joints)[0], written(joints)[0], atol=0, rtol=0)
+
+
+def test_one_network_takes_the_place_of_three_streams(store: Store, tmp_path: Path) -> None:
+    """Their fusion would have been opened, not what was trained last."""
+    before = {part: write_classifier(tmp_path / part, store) for part in ("joint", "bone")}
+    (tmp_path / STREAMS).write_text(json.dumps(dict.fromkeys(before, 1.0)))
+    assert load_classifier(tmp_path)[1].input.stream == "three"
+    written = write_classifier(tmp_path, store)
+    classifier, card = load_classifier(tmp_path)
+    assert card.input.stream == INPUT.stream
+    assert equal(state(classifier), state(written))
 
 
 def test_a_layout_of_ones_own_travels_with_the_weights(tmp_path: Path) -> None:

@@ -98,7 +98,6 @@ def write_run(
 
     What a run of three streams left in the folder goes, and the checkpoint when all is written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     (folder / STREAMS).unlink(missing_ok=True)
     document = asdict(card) | {"layout": card.layout.to_dict()}
     weights = {name: tensor.contiguous() for name, tensor in module.state_dict().items()}
