@@ -54,7 +54,7 @@ def test_pictures_are_numbered_by_any_kind_of_numbers(tmp_path: Path, kind: str)
 def test_a_clip_of_years_is_damaged(late: dict[str, Any], tmp_path: Path) -> None:
     """Memory was asked for every frame of them, and the whole import ended."""
     (found,) = read_poses(write(tmp_path / "a.npz", **late))
-    with pytest.raises(InputError, match="a: expected a day at most, got .* hours"):
+    with pytest.raises(InputError, match=r"a: expected a day at most, got .* hours"):
         clip_of(found, 30.0, everyone=False)
 
 

@@ -241,7 +241,8 @@ def test_no_film_is_in_both_parts_and_every_class_trains(clips: list[tuple[int, 
         np.testing.assert_array_equal(codes, every_fifth(index))
     else:
         tested = {film for _, film in parts["test"]}
-        assert tested and tested.isdisjoint(film for _, film in parts["train"])
+        assert tested
+        assert tested.isdisjoint(film for _, film in parts["train"])
         if sum(map(len, of_label.values())) == len(set(films)):  # each is of one class
             counts = {label: len(own & tested) for label, own in of_label.items()}
             assert counts == {

@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from skedge.datasets.store import Store
 from skedge.recipes.recipe import Recipe
 from skedge.skeleton import InputError, load_layout
-from skedge.teacher.runs.asked import ASKED, STREAMS
+from skedge.teacher.runs.asked import ASKED, STREAMS, hash_of_weights
 from skedge.teacher.runs.folder import (
     METRICS,
     RECIPE,
@@ -76,6 +76,26 @@ def test_one_network_takes_the_place_of_three_streams(store: Store, tmp_path: Pa
     classifier, card = load_classifier(tmp_path)
     assert card.input.stream == INPUT.stream
     assert equal(state(classifier), state(written))
+
+
+def test_a_network_of_streams_is_known_by_each_and_by_what_they_count(
+    store: Store, tmp_path: Path
+) -> None:
+    """What started from it would have been kept when one of its streams was trained again."""
+    run = tmp_path / "run"
+    for part in ("joint", "bone"):
+        write_classifier(run / part, store)
+    (run / STREAMS).write_text('{"joint": 1.0, "bone": 1.0}')
+    shutil.copytree(run, tmp_path / "copy")
+    first = hash_of_weights(run)
+    assert hash_of_weights(tmp_path / "copy") == first
+    (run / STREAMS).write_text('{"joint": 1.0, "bone": 0.5}')
+    counted = hash_of_weights(run)
+    card, weights = read_run(run / "bone")
+    document = json.dumps(asdict(card) | {"layout": card.layout.to_dict()})
+    changed = weights | {"head.bias": weights["head.bias"] + 1}
+    save_file(changed, run / "bone" / WEIGHTS, {"skedge": document})
+    assert len({first, counted, hash_of_weights(run), hash_of_weights(run / "bone")}) == 4
 
 
 def test_a_layout_of_ones_own_travels_with_the_weights(tmp_path: Path) -> None:
@@ -216,6 +236,10 @@ def test_a_folder_of_seeds_names_one_of_them(run: Path, tmp_path: Path) -> None:
     for seed in range(5):
         shutil.copytree(run, tmp_path / "seeds" / f"seed-{seed}")
     with pytest.raises(InputError, match=r"one of the runs in it: .*seeds/seed-0, .* and 2 more"):
+        load_classifier(tmp_path / "seeds")
+    for seed in (1, 3):
+        shutil.rmtree(tmp_path / "seeds" / f"seed-{seed}")
+    with pytest.raises(InputError, match=r"seeds/seed-0, \S*seed-2, \S*seed-4$"):
         load_classifier(tmp_path / "seeds")
 
 
