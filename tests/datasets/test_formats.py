@@ -485,6 +485,8 @@ def test_damage_in_own_clips(own: Path, tmp_path: Path) -> None:
     np.savez(own / "objects.npz", np.array([{}, 1], dtype=object))
     np.savez(own / "nothing.npz", np.full((5, 20, 3), np.nan))
     np.savez(own / "two.npz", one=np.ones(3), two=np.ones(3))
+    np.save(own / "number.npy", np.float64(3))
+    np.save(own / "no frames.npy", np.ones((1, 0, 20, 3)))
     (own / "half.npz").write_bytes((own / "a.npz").read_bytes()[:300])
     (own / "columns.csv").write_text("1,2,3\n4,5,6\n")
     (own / "ragged.csv").write_text("1,2,3\n4,5\n")
@@ -498,6 +500,8 @@ def test_damage_in_own_clips(own: Path, tmp_path: Path) -> None:
         "objects.npz",
         "nothing.npz",
         "two.npz",
+        "number.npy",
+        "no frames.npy",
         "half.npz",
         "columns.csv",
         "ragged.csv",
@@ -519,18 +523,24 @@ def test_damage_in_own_clips(own: Path, tmp_path: Path) -> None:
     assert (report["clips"], len(report["damaged"])) == (1, len(rows) - 1)
     found = reasons(report)
     assert "got 25; layouts with 25 joints" in found["another layout.npz"][0]
+    shape = "expected joints (T, V, 3) or (M, T, V, 3) of 20 joints, got"
+    assert found["number.npy"] == (f"{shape} ()", None)
+    assert found["no frames.npy"] == (f"{shape} (1, 0, 20, 3)", None)
     assert "array of numbers" in found["objects.npz"][0]
     assert "no joint in 5 frames" in found["nothing.npz"][0]
     assert "expected 60 columns a person" in found["columns.csv"][0]
     assert found["ragged.csv"] == ("expected 60 columns a person (20 joints, x y z), got 3", 1)
     assert found["word.csv"] == ("expected numbers, got 'up'", 2)
     outside = [entry for entry in report["damaged"] if "inside the folder" in entry["reason"]]
-    assert [entry["line"] for entry in outside] == [11, 12, 13, 15]
+    assert [entry["line"] for entry in outside] == [13, 14, 15, 17]
 
 
 def test_a_list_that_cannot_be_used(own: Path, tmp_path: Path) -> None:
     (own / "clips.csv").write_text("path;class\na.npz;lift\n")
     with pytest.raises(InputError, match=r"clips.csv: expected the columns file and label"):
+        import_dataset("arrays", own, tmp_path / "x")
+    (own / "clips.csv").write_text("file,label,subject,Label\na.npz,lift,1,drop\n")
+    with pytest.raises(InputError, match=r"clips.csv: expected the column label once, got it twic"):
         import_dataset("arrays", own, tmp_path / "x")
     (own / "clips.csv").write_bytes(b"file,label\n\xff\xfe")
     with pytest.raises(InputError, match=r"clips.csv: expected a table in UTF-8"):

@@ -42,9 +42,10 @@ def test_a_column_of_rates_brings_all_clips_to_the_commonest_one(tmp_path):
     assert store.rate == 30
     assert notes[0] == "1 clip of another rate is read 30 times a second"
     assert store.clip(1) == pytest.approx(slow, abs=1e-5)
-    alike, notes = _read(_folder(tmp_path / "alike", [slow, slow], more=["fps", "15", "15"]))
+    alike, notes = _read(_folder(tmp_path / "alike", [slow, slow], more=["fps", "15", ""]))
     assert alike.rate == 15
     assert "another rate" not in " ".join(notes)
+    assert "1 clip has no rate: taken as 15" in notes
 
 
 def test_a_rate_that_is_none_leaves_its_clip_out(tmp_path):

@@ -222,11 +222,11 @@ def _check_axes(shape: tuple[int, ...], layout: Layout, file: Path) -> None:
     if size in (3, 4) and shape[-1] in (2, 3) and 0 not in shape and placed:
         return
     turn = ""
-    if shape[-1] == 4 and placed:
+    if shape[-1:] == (4,) and placed:
         turn = "; if the fourth number of a joint is a confidence, leave it out: array[..., :3]"
     elif size == 2 and shape[-1] % (3 * len(layout)) == 1:
         turn = "; if the first column is a frame's number or time, leave it out: array[:, 1:]"
-    for order in permutations(range(size)) if size in (3, 4) else ():
+    for order in permutations(range(size)) if size in (3, 4) and 0 not in shape else ():
         if shape[order[-1]] in (3, 2) and shape[order[-2]] == len(layout):
             turn = f"; its axes are in another order: turn it with numpy.transpose(array, {order})"
             break

@@ -40,8 +40,8 @@ def read_list(path: Path, file: str, others: tuple[str, ...]) -> Listed:
     """The list at `path`, in UTF-8 or UTF-16, between commas, semicolons, tabs or bars.
 
     Its columns are `file`, whose cells are as written, and label, and may be `others`, with letters
-    composed (NFC). Raises `InputError` for what is no table or lacks one of the first two. A row
-    with more cells than titles is damaged.
+    composed (NFC). Raises `InputError` for what is no table, lacks one of the first two or has a
+    column twice. A row with more cells than titles is damaged.
     """
     mark, rows = _rows(path)
     titles = [title.strip().lower() for title in rows[0][1]] if rows else []
@@ -50,6 +50,8 @@ def read_list(path: Path, file: str, others: tuple[str, ...]) -> Listed:
             f"{path}: expected the columns {file} and label ({', '.join(others)}), got"
             f" {titles[:8] or 'an empty file'}"
         )
+    if twice := [one for one in (file, "label", *others) if titles.count(one) > 1]:
+        raise InputError(f"{path}: expected the column {twice[0]} once, got it twice; leave one out")
     found = Listed(titles, rows=[], files=[], damaged=[])
     for number, row in rows[1:]:
         cells = [cell.strip() for cell in row]
