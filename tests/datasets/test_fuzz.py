@@ -247,6 +247,33 @@ def test_a_harmed_file_is_read_or_refused(format: str, tmp_path: Path) -> None:
     try_one()
 
 
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(st.sampled_from([0, 1, 2, 3, 4, 20, 60, 61]), max_size=5).filter(
+        lambda shape: np.prod(shape) < 20_000
+    ),
+    st.sampled_from(["f4", ">f8", "f2", "i2", "u1", "?", "c8", "U3", "M8[s]"]),
+    st.sampled_from([".npy", ".npz"]),
+)
+def test_an_array_of_any_shape_and_kind_is_a_clip_or_refused(
+    tmp_path: Path, shape: list[int], kind: str, suffix: str
+) -> None:
+    """A single number was a traceback, which ended the import."""
+    path = tmp_path / f"clip{suffix}"
+    array = np.ones(shape).astype("i8" if kind.startswith("M") else kind).astype(kind)
+    np.save(path, array) if suffix == ".npy" else np.savez(path, array)
+    (tmp_path / "clips.csv").write_text(f"file,label\nclip{suffix},walk\n")
+    found = arrays.open_arrays(tmp_path, layout="kinect20")
+    try:
+        (clip,) = found.read(found.sources[0])
+    except InputError as error:
+        assert "\n" not in str(error)
+        assert f"clip{suffix}" in str(error)
+        return
+    assert clip.joints.shape[2:] == (20, 3)
+    assert 0 < array.size <= clip.joints.size
+
+
 def _bomb(name: str, header: bytes) -> bytes:
     stream = BytesIO()
     with (

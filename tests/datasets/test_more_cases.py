@@ -92,6 +92,7 @@ def test_joints_where_float32_has_no_millimetres_are_told(tmp_path: Path, far: f
         ("0 wave\n1 jump\n", ["wave", "jump"]),
         ("id,name\n0,wave\n1,jump\n", ["wave", "jump"]),
         ("A1. wave\n", ["A1. wave"]),
+        ("wave\njump\n\n \n", ["wave", "jump"]),
         ("2\tjump\n1\twave\n", ["wave", "jump"]),
         ("10 steps\n20 steps\n", ["10 steps", "20 steps"]),
         ("1 hand\n2 hand\n", ["1 hand", "2 hand"]),
