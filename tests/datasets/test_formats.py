@@ -540,7 +540,7 @@ def test_a_list_that_cannot_be_used(own: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"clips.csv: expected the columns file and label"):
         import_dataset("arrays", own, tmp_path / "x")
     (own / "clips.csv").write_text("file,label,subject,Label\na.npz,lift,1,drop\n")
-    with pytest.raises(InputError, match=r"clips.csv: expected the column label once, got it twic"):
+    with pytest.raises(InputError, match=r"clips.csv: expected one column label, got several"):
         import_dataset("arrays", own, tmp_path / "x")
     (own / "clips.csv").write_bytes(b"file,label\n\xff\xfe")
     with pytest.raises(InputError, match=r"clips.csv: expected a table in UTF-8"):

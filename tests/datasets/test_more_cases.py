@@ -191,7 +191,11 @@ def test_a_word_for_nobody_is_no_person(tmp_path: Path, word: str) -> None:
     table = f"file,label,subject\nc0.npz,wave,{word}\nc1.npz,wave,1\nc2.npz,wave,4\n"
     folder = own_clips(tmp_path / "set", people()[:3], table)
     assert "1 clip without a subject is in no part of xsub" in _notes(folder)
-    assert Store(tmp_path / "set-store").index["subject"].tolist() == [-1, 1, 4]
+    store = Store(tmp_path / "set-store")
+    assert store.index["subject"].tolist() == [-1, 1, 4]
+    assert store.codes("xsub").tolist() == [0, 1, 3]
+    alone = own_clips(tmp_path / "alone", people()[:3], table.replace(",4", f",{word}"))
+    assert not open_arrays(alone, layout="ntu25").protocols
     (folder / "films.csv").write_text(table.replace("file", "film"))
     shots = open_films(folder / "films.csv").sources
     assert [shot.subject for shot in shots] == [-1, 0, 1]
