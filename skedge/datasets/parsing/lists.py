@@ -51,7 +51,7 @@ def read_list(path: Path, file: str, others: tuple[str, ...]) -> Listed:
             f" {titles[:8] or 'an empty file'}"
         )
     if twice := [one for one in (file, "label", *others) if titles.count(one) > 1]:
-        raise InputError(f"{path}: expected one column {twice[0]}, got several; leave one")
+        raise InputError(f"{path}: expected one column {twice[0]}, got several; keep one")
     found = Listed(titles, rows=[], files=[], damaged=[])
     for number, row in rows[1:]:
         cells = [cell.strip() for cell in row]
