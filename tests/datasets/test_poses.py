@@ -174,6 +174,7 @@ def test_a_clip_is_of_whoever_moved_most_from_first_to_last_sight(
         "film",
         None,
         load_layout("blazepose33"),
+        picture=picture,
         seconds=picture / 30,
         person=person,
         whole=np.ones(len(rows), bool),
@@ -181,6 +182,7 @@ def test_a_clip_is_of_whoever_moved_most_from_first_to_last_sight(
         joints=ways[person, picture],
         duration=61 / 30,
         rate=30.0,
+        pictures=61,
     )
     there = {
         number: [min(abs(t - one) for one in seen) / 30 <= 0.25 for t in range(61)]
