@@ -107,12 +107,15 @@ class _Moments:
             away = clip - origin
             total += away.sum(axis=0)
             products += away.T @ away
-        return cls(origin, sum(map(len, clips)), total, products)
+        return cls(origin, count=sum(map(len, clips)), sum=total, products=products)
 
     def without(self, some: "_Moments") -> "_Moments":
         """Those of all but `some` of the embeddings, seen from the same origin."""
         return _Moments(
-            self.origin, self.count - some.count, self.sum - some.sum, self.products - some.products
+            self.origin,
+            count=self.count - some.count,
+            sum=self.sum - some.sum,
+            products=self.products - some.products,
         )
 
     @property
