@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 
 Track = Callable[[list[int]], Iterable[int]]
 
-# Seconds of anything else that are needed, and answers that are left out together.
-LEAST_OTHER, STRETCH = 60.0, 50
+# Seconds of anything else that are needed, and that are looked at: their embeddings take 0.1 GB an
+# hour. Answers that are left out together.
+LEAST_OTHER, MOST_OTHER, STRETCH = 60.0, 4 * 3600.0, 50
 # As several cameras would bring a clip: every frame, and every second one of a quicker and of a
 # slower performance.
 PACES = ((1, 1.0), (2, 0.87), (2, 1.15))
@@ -76,7 +77,7 @@ def teach(
     own = Store(store)
     names = _to_teach(recognizer, own, again)
     mine = _clips_to_teach(own, names, model)
-    rest = _anything_else(own, other, names)
+    rest, notes = _anything_else(own, other, names)
     for one, numbers in [(own, [i for each in mine.values() for i in each]), *rest]:
         _check(one, numbers)
     clips = _play_all(recognizer, own, mine, track=track)
@@ -91,11 +92,7 @@ def teach(
         "other": {"seconds": round(seconds, 1), "stretches": len(held_out.others)},
         "warnings": [
             *replaced,
-            *(
-                f"{one.path} does not know its frame rate: {one.frame_rate:g} Hz assumed"
-                for one, _ in rest
-                if one.rate is None
-            ),
+            *notes,
             *_not_taught_again(recognizer, own, names),
             *_warnings(recognizer, clips, held_out, taught=taught),
             *_missed(recognizer, clips, held_out, taught=taught, store=own, numbers=mine),
@@ -180,8 +177,10 @@ def _command(
 
 def _anything_else(
     own: "Store", other: Path | None, names: Mapping[str, str]
-) -> list[tuple["Store", list[int]]]:
-    """Stores, and the numbers of their clips of none of the classes that are taught, `names`.
+) -> tuple[list[tuple["Store", list[int]]], list[str]]:
+    """Stores, and the numbers of their clips of none of the classes that are taught, `names`, and
+    what there is to know about them. Of a store with more than `MOST_OTHER` seconds of them every
+    second clip is taken, or fewer.
 
     Raises `InputError` for less than a minute of them.
     """
@@ -199,7 +198,19 @@ def _anything_else(
             f" ({actions[:80]}) can be told from it, got {int(seconds)} s; move about as usual"
             f" before the camera: `{record}`, or name a store with --other"
         )
-    return rest
+    notes = [
+        f"{one.path} does not know its frame rate: {one.frame_rate:g} Hz assumed"
+        for one in stores
+        if one.rate is None
+    ]
+    for place, (one, numbers) in enumerate(rest):
+        every = _seconds([(one, numbers)])
+        step = int(np.ceil(every / MOST_OTHER))
+        if step > 1:
+            rest[place] = one, numbers[::step]
+            hours = f"{_seconds(rest[place : place + 1]) / 3600:.1f} of {every / 3600:.1f} hours"
+            notes.append(f"{one.path}: {hours} of anything else are looked at: 1 of {step} clips")
+    return rest, notes
 
 
 def _seconds(clips: Iterable[tuple["Store", list[int]]]) -> float:

@@ -504,6 +504,25 @@ class TestTeaching:
         with pytest.raises(InputError, match=r"a minute or more.*, got 59 s;"):
             teach(room / "m.onnx", room / "bare", other=room / "rest")
 
+    def test_of_days_of_anything_else_hours_are_looked_at(
+        self, room: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A day of it, as `--record-poses` brings, took more memory than a Pi has."""
+        monkeypatch.setattr("skedge.edge_runtime.teach.MOST_OTHER", 36.0)
+        found = teach(room / "m.onnx", room / "mine")
+        assert found["other"]["seconds"] == 27, "9 of 25 clips of 3 s"
+        assert found["warnings"][0] == (
+            f"{room / 'mine'}: 0.0 of 0.0 hours of anything else are looked at: 1 of 3 clips"
+        )
+        with StoreWriter(
+            room / "few", name="f", layout=load_layout("ntu25"), labels=["other"], rate=30.0
+        ) as writer:
+            writer.add("while", self.motion(200, 1), label=0)
+        found = teach(room / "m.onnx", room / "mine", room / "few")
+        assert found["other"]["seconds"] == 30, "what is little is looked at whole"
+        monkeypatch.setattr("skedge.edge_runtime.teach.MOST_OTHER", 75.0)
+        assert teach(room / "m.onnx", room / "mine")["other"]["seconds"] == 75
+
     def test_anything_else_may_be_called_in_capitals(self, room: Path) -> None:
         """`Other` was taken for a new action, and a minute of it asked for again."""
         store = json.loads((room / "mine" / "store.json").read_text())
