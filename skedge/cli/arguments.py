@@ -14,6 +14,7 @@ from jsonargparse import ActionConfigFile, ArgumentParser
 
 from skedge.recipes import RECIPES, recipe_names
 from skedge.recipes.values import value_name
+from skedge.recipes.yaml_text import load_yaml
 from skedge.skeleton.errors import InputError
 
 
@@ -122,7 +123,7 @@ def settings_named(words: Iterable[str]) -> set[str]:
 
 def _named(flag: str, text: str) -> Iterator[str]:
     try:
-        value = yaml.safe_load(
+        value = load_yaml(
             Path(text).read_text("utf-8") if text.endswith((".yaml", ".yml")) else text
         )
     except (OSError, ValueError, yaml.YAMLError):  # no mapping, whatever else it is

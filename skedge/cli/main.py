@@ -10,7 +10,8 @@ from io import TextIOWrapper
 from traceback import clear_frames
 from typing import Any
 
-from jsonargparse import ArgumentError, ArgumentParser
+import yaml
+from jsonargparse import ArgumentError, ArgumentParser, get_loader, set_loader
 
 from skedge import __version__
 from skedge.cli import camera, data, help, models, training
@@ -19,6 +20,7 @@ from skedge.cli.config import with_config
 from skedge.cli.options import stop
 from skedge.cli.wrong import explain
 from skedge.recipes.ranges import check_value
+from skedge.recipes.yaml_text import check_yaml
 from skedge.skeleton.errors import InputError, reason
 from skedge.skeleton.files import FULL
 from skedge.skeleton.install import EXTRAS, install_hint
@@ -27,6 +29,17 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 # Threads of torch that wait by spinning make a training step many times slower where another
 # process shares the cores.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+_read = get_loader("yaml")
+
+
+def _finite(text: str) -> Any:
+    """What YAML says; jsonargparse does not come to the end of a value that contains itself."""
+    check_yaml(text)
+    return _read(text)
+
+
+set_loader("yaml", _finite, (yaml.YAMLError,))
 
 GROUPS: dict[str, dict[str, help.Build]] = {
     "The whole path": {

@@ -159,6 +159,21 @@ def test_a_recipe_with_tabs_is_refused_in_words(tmp_path: Path) -> None:
         parse("pretrain", words)
 
 
+@pytest.mark.parametrize("text", ["&x\ninput: *x", "a: &x [*x]", "pretrain: &x {masks: *x}"])
+def test_a_recipe_that_contains_itself_is_refused(tmp_path: Path, text: str) -> None:
+    """It was read for ever, or to a traceback, as a flag's value too."""
+    (tmp_path / "own.yaml").write_text(text)
+    own = ["--recipe", str(tmp_path / "own.yaml")]
+    for words in (
+        own,
+        ["--pretrain", "&x {masks: *x}"],
+        ["--pretrain", str(tmp_path / "own.yaml")],
+    ):
+        with pytest.raises(InputError, match="contains itself") as refused:
+            parse("run", [*words, "--data", "a", "--out", "b"])
+        assert "\n" not in str(refused.value)
+
+
 def test_a_recipe_s_wrong_setting_is_named(tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text("input:\n  fames: 3\n")
     with pytest.raises(InputError, match="section input has no setting fames"):
