@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, is_dataclass
 from functools import cache
 from types import UnionType
-from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from skedge.skeleton.errors import InputError
 
@@ -68,6 +68,37 @@ def check_value(value: Any, type_: Any, name: str) -> None:
     for number, range_, place in _numbers(value, type_):
         if number not in range_:
             raise InputError(f"{name}: expected {range_}{range_.hint}, got {number}{place}")
+
+
+def check_kinds(settings: Any) -> None:
+    """Raise `TypeError` for the first value in a dataclass, or in one inside it, that is of another
+    kind than its type says, as JSON may have it; a list may take the place of a tuple."""
+    kind: Any = type(settings)
+    for name, type_ in _types(kind).items():
+        value = getattr(settings, name)
+        if not _is_of(value, type_):
+            raise TypeError(f"{name} is {str(value)[:40]!r}")
+        if is_dataclass(value):
+            check_kinds(value)
+
+
+def _is_of(value: Any, type_: Any) -> bool:
+    origin, parts = get_origin(type_), get_args(type_)
+    if origin is Annotated:
+        return _is_of(value, parts[0])
+    if origin is Literal:
+        return isinstance(value, str | int | float) and value in parts
+    if origin in (Union, UnionType):
+        return any(_is_of(value, part) for part in parts)
+    if origin is dict:
+        return isinstance(value, dict) and all(
+            _is_of(key, parts[0]) and _is_of(one, parts[1]) for key, one in value.items()
+        )
+    if origin in (list, tuple):
+        return isinstance(value, list | tuple) and all(_is_of(one, parts[0]) for one in value)
+    if type_ in (int, float):
+        return isinstance(value, int | type_) and not isinstance(value, bool)
+    return type_ is Any or not isinstance(type_, type) or isinstance(value, type_)
 
 
 def _numbers(value: Any, type_: Any, place: str = "") -> Iterator[tuple[float, Range, str]]:

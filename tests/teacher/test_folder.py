@@ -4,6 +4,7 @@ import pickle
 import shutil
 import struct
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from skedge.teacher.runs.folder import (
     read_run,
     write_run,
 )
-from skedge.teacher.runs.load import load_classifier, load_encoder
+from skedge.teacher.runs.load import load_classifier, load_encoder, read_card
 from tests.full import no_room_for
 from tests.teacher.tiny import INPUT, PLAN, equal, random_classifier, state, write_classifier
 
@@ -167,14 +168,44 @@ def test_weights_that_may_not_be_read_are_not_called_damaged(
         {"labels": 5},
         {"colour": "red"},
         {"kind": None},
+        {"seen": {"labelled": 3}},
+        {"seen": {"labelled": "AAAA"}},
+        {"seen": {"unlabelled": None}},
+        {"seen": {"known": "no"}},
+        {"input": {"frames": None}},
+        {"input": {"frames": -1}},
+        {"input": {"stream": ["joint"]}},
+        {"input": {"fusion": {"joint": float("nan")}}},
+        {"encoder": []},
+        {"encoder": {"widths": 3}},
+        {"encoder": {"widths": [16, "8"]}},
+        {"encoder": {"backbone": ["tcn"]}},
+        {"encoder": {"dropout": 2}},
+        {"encoder": {"causal": 1}},
+        {"encoder": {"joints": [1]}},
+        {"encoder": {"transformer": {"width": None}}},
     ],
 )
 def test_a_damaged_card_is_refused(run: Path, change: dict[str, Any]) -> None:
     card, weights = read_run(run)
     document = asdict(card) | {"layout": card.layout.to_dict()} | change
     save_file(weights, run / WEIGHTS, {"skedge": json.dumps(document)})
-    with pytest.raises(InputError, match=r"weights|classifier"):
+    with pytest.raises(InputError, match=r"weights|classifier") as refused:
         load_classifier(run)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("weight", ["NaN", "Infinity", "-1", "0", "1e999", '"much"', "null", "[1]"])
+def test_streams_that_count_nothing_are_refused(run: Path, tmp_path: Path, weight: str) -> None:
+    """NaN made every answer one of the first class, and a negative weight turned answers round."""
+    for part in ("joint", "bone"):
+        shutil.copytree(run, tmp_path / part)
+    (tmp_path / STREAMS).write_text(f'{{"joint": 1, "bone": {weight}}}')
+    for read in (load_classifier, partial(read_card, stream="three")):
+        with pytest.raises(InputError, match=r"streams.json: expected the streams and their weigh"):
+            read(tmp_path)
+    (tmp_path / STREAMS).write_text('{"joint": 1, "bone": 0.5}')
+    load_classifier(tmp_path)
 
 
 @pytest.mark.parametrize(

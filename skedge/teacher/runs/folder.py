@@ -15,6 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from skedge.recipes.ranges import check, check_kinds
 from skedge.recipes.recipe import Recipe
 from skedge.recipes.settings import (
     EncoderSettings,
@@ -185,8 +186,13 @@ def read_run(folder: Path) -> tuple[Card, dict[str, Tensor]]:
         document["labels"] = tuple(document["labels"])
         document["input"] = InputSettings(**document["input"])
         document["encoder"] = _encoder_settings(document["encoder"])
-        document["seen"] = Seen(**document.get("seen", {"known": False}))
-        return Card(**document), weights
+        # Joined with nothing, so that numbers of clips that are none are found here.
+        document["seen"] = Seen() | Seen(**document.get("seen", {"known": False}))
+        card = Card(**document)
+        check_kinds(card)
+        for name, settings in (("input", card.input), ("encoder", card.encoder)):
+            check(settings, name)
+        return card, weights
 
 
 @contextmanager
@@ -198,7 +204,7 @@ def reading(path: Path, what: str, command: str) -> Iterator[None]:
     except OSError as error:
         said = f"{path}: expected a file that can be read, got: {reason(error)}"
         raise InputError(said) from None
-    except (SafetensorError, KeyError, TypeError, ValueError) as error:
+    except (SafetensorError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise InputError(
             f"{path}: expected {what} written by skedge, it is damaged ({reason(error)}); {command}"
             " again"

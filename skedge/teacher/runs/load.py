@@ -9,6 +9,8 @@ from typing import Any, Literal
 
 from torch import nn
 
+from skedge.recipes.ranges import check
+from skedge.recipes.settings import InputSettings
 from skedge.recipes.settings.encoder_plan import Fusion
 from skedge.skeleton import InputError
 from skedge.skeleton.files import parse_json
@@ -120,6 +122,7 @@ def _read_weights(path: Path) -> Any:
         weights = {str(name): float(weight) for name, weight in found.items()}
         if not weights or not set(weights) <= {"joint", "bone", "motion"}:
             raise ValueError("no streams")
+        check(InputSettings(fusion=weights))
         return weights
     except (OSError, ValueError, TypeError, AttributeError):
         raise InputError(
