@@ -36,6 +36,7 @@ from skedge.datasets.source import files_in
 from skedge.skeleton.errors import InputError, reason
 from skedge.skeleton.files import parse_json, write_whole
 from skedge.skeleton.layout import Layout, layout_names, load_layout
+from skedge.skeleton.metadata import LONGEST_LABEL, is_label
 from skedge.skeleton.touching import Touching, trunks
 
 LAYOUT = "blazepose33"
@@ -299,6 +300,11 @@ def _read(file: Path, name: str) -> PoseRecording:
     rate = float(arrays["rate"])
     pictures = int(arrays.get("pictures", picture.max(initial=-1) + 1))
     label = str(arrays["label"]) if "label" in arrays else ""
+    if label and not is_label(label):
+        raise InputError(
+            f"{file}: expected a label of 1 to {LONGEST_LABEL} printable characters, got"
+            f" {label[:40]!r}"
+        )
     person = arrays["person"]
     seconds = np.asarray(arrays.get("seconds", picture / rate), np.float64)
     duration = float(arrays.get("duration", 0.0))

@@ -215,6 +215,11 @@ def _check_kinds(metadata: ModelMetadata) -> None:
             raise ValueError(f"{one.name} is {str(value)[:40]!r}")
 
 
+def is_label(label: object) -> bool:
+    """Whether a model's file may hold it as a label: 1 to 250 printable characters."""
+    return isinstance(label, str) and 0 < len(label) <= LONGEST_LABEL and label.isprintable()
+
+
 def _check_size(metadata: ModelMetadata) -> None:
     """Raise `ValueError` for numbers and names that no model has."""
     for name, most in LARGEST.items():
@@ -225,7 +230,7 @@ def _check_size(metadata: ModelMetadata) -> None:
     if len(labels) > MOST_LABELS or len(metadata.layout) > MOST_JOINTS:
         raise ValueError(f"{len(labels)} labels and {len(metadata.layout)} joints")
     for label in (*labels, *metadata.layout.joints):
-        if not (isinstance(label, str) and 0 < len(label) <= LONGEST_LABEL and label.isprintable()):
+        if not is_label(label):
             raise ValueError(f"a label or joint called {str(label)[:40]!r}")
     streaming = metadata.streaming
     if streaming is not None:

@@ -370,6 +370,18 @@ def test_a_measure_of_recordings_in_folders_knows_their_labels(tmp_path: Path) -
     assert [(one.label, one.start) for one in seen.spans] == [("wave", 0)]
 
 
+@pytest.mark.parametrize("label", ["two\nlines", "x" * 251, "\x1b[2J"])
+def test_a_recording_of_a_label_that_no_model_can_have_is_left_out(
+    tmp_path: Path, label: str
+) -> None:
+    """It was imported and trained on, and the exported file was called damaged."""
+    with pytest.raises(InputError, match=r"expected a label of 1 to 250 printable") as refused:
+        next(read_poses(write(tmp_path / "a.npz", label=label)))
+    assert str(refused.value).isprintable()
+    write(tmp_path / "b.npz", label="x" * 250)
+    assert open_poses(tmp_path).labels == ["unlabelled", "x" * 250]
+
+
 def test_whose_label_counts(tmp_path: Path) -> None:
     """Recordings of a table's films became classes called day1 and day2."""
     for place, label in (("day1/a", "wave"), ("day2/b", "clap"), ("jump/monday/c", None)):

@@ -243,7 +243,7 @@ LONG = "x" * 200
 
 def _large(path: Path, file: str, **changes: Any) -> None:
     """Write a store whose largest file is that one."""
-    wordy = [*LABELS, *(f"{number}{LONG * 9}" for number in range(20))]
+    wordy = [*LABELS, *(f"{number}{LONG}" for number in range(180))]
     labels = wordy if file == "store.json" else LABELS
     with _writer(path, labels=labels, **changes) as writer:
         for i in range(len(writer.names), 4):
@@ -539,6 +539,15 @@ def test_a_bad_clip_is_one_line(tmp_path: Path, changes: dict, message: str) -> 
     with pytest.raises(InputError, match=message):
         write()
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("label", ["", "x" * 251, "two\nlines", "left\u202eright"])
+def test_a_store_has_no_label_that_no_model_can_have(tmp_path: Path, label: str) -> None:
+    """The file that was exported at the end, after training, was called damaged."""
+    with pytest.raises(InputError, match="expected labels of 1 to 250") as refused:
+        _writer(tmp_path / "store", labels=["wave", label])
+    assert str(refused.value).isprintable()
+    _writer(tmp_path / "store", labels=["wave", "x" * 250])
 
 
 def test_whole_numbers_of_a_table_are_taken_as_they_come(tmp_path: Path) -> None:

@@ -31,6 +31,7 @@ from skedge.datasets.store import PARTS, Division
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.layout import Layout, layout_names, load_layout
 from skedge.skeleton.mend import persons_first
+from skedge.skeleton.metadata import is_label
 from skedge.skeleton.text import counted
 
 LIST = "clips.csv"
@@ -370,11 +371,7 @@ def _row(source: Path, line: dict[str, str], numbers: dict[str, dict[str, int]])
     root = os.path.realpath(source)
     if not file or "\0" in file or os.path.commonpath([root, os.path.realpath(path)]) != root:
         raise ValueError(f"expected a file inside the folder, got {file[:80]!r}")
-    if (
-        path.suffix.lower() not in (".npz", ".npy", ".csv")
-        or not label.isprintable()
-        or not 0 < len(label) <= 255
-    ):
+    if path.suffix.lower() not in (".npz", ".npy", ".csv") or not is_label(label):
         raise ValueError(
             f"expected a .npz, .npy or .csv file and a label, got {file[:80]!r} and {label[:80]!r}"
         )

@@ -20,6 +20,7 @@ from skedge.datasets.store.packed import FIELDS, INTERVAL, OWN, PARTS, VERSION, 
 from skedge.skeleton.errors import InputError, reason
 from skedge.skeleton.files import absent, exchange, named, remove_empty
 from skedge.skeleton.layout import Layout, check_joint_count
+from skedge.skeleton.metadata import LONGEST_LABEL, is_label
 from skedge.skeleton.prepare import unmasked
 from skedge.skeleton.text import counted
 
@@ -84,6 +85,11 @@ class StoreWriter:
             )
         if wrong := impossible(rate, self._labels):
             raise InputError(f"{path}: expected classes as text and a rate above 0, got {wrong}")
+        if strange := [label for label in self._labels if not is_label(label)]:
+            raise InputError(
+                f"{path}: expected labels of 1 to {LONGEST_LABEL} printable characters, as models"
+                f" have them, got {strange[0][:40]!r}"
+            )
         self._check_target()
         unique = "import" if self._journal else f"{os.getpid()}-{secrets.token_hex(4)}"
         self._partial = self.path.with_name(f".{self.path.name}.{unique}.partial")
