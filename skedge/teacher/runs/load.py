@@ -119,7 +119,7 @@ def _load_one(folder: Path) -> tuple[Classifier, Card]:
 def _read_weights(path: Path) -> Any:
     try:
         found = parse_json(path.read_text("utf-8"))
-        weights = {str(name): float(weight) for name, weight in found.items()}
+        weights: dict[Any, float] = {str(one): float(weight) for one, weight in found.items()}
         if not weights or not set(weights) <= {"joint", "bone", "motion"}:
             raise ValueError("no streams")
         check(InputSettings(fusion=weights))
