@@ -23,7 +23,6 @@ from skedge.teacher.wander import wander
 UNASKED, NOTHING = -1, -2
 # Frames in which the pace of a window changes.
 CHANGES = 8
-# Frames a second of recordings whose store does not say.
 TENSORS = ("frames", "labels", "lengths", "paces")
 
 

@@ -108,10 +108,8 @@ def run(
             report = Report(name, sweep, store, outcomes=every, given=given)
             report.write(out)
     console.print(report.printed())
-    for note in (
-        report.notes[0],
-        *report.no_difference,
-    ):  # no caption: it is as narrow as the table
+    # No caption of the table, which would be as narrow as that.
+    for note in (report.notes[0], *report.no_difference):
         console.print(note, soft_wrap=True)
     console.print(f"Report: {out / 'sweep.md'}", soft_wrap=True)
     return report
