@@ -315,6 +315,30 @@ class TestHook:
         say_given_up([outlet], say)
         assert said == [f"hook: {lost}", f"hook: {waiting}"]
 
+    def test_nothing_is_said_of_a_last_event_that_is_still_counted(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """\"0 events wait for it; Ctrl-C gives them up\", and Ctrl-C gave up the one to come."""
+        monkeypatch.setattr("skedge.edge_runtime.live.telling.PATIENCE", 0.1)
+        said: list[str] = []
+        left = iter([0, 1, 1, 1])
+
+        class Counting:
+            name = "hook"
+            ended = threading.Event()
+
+            @property
+            def left(self) -> int:
+                """What waits: nothing at first, then the last event."""
+                return next(left)
+
+        def say(document: dict[str, Any]) -> None:
+            said.append(document["note"])
+            Counting.ended.set()
+
+        deliver_all([Counting()], say)
+        assert said == ["hook: 1 event waits for it; Ctrl-C gives it up"]
+
     def test_events_are_lines_of_json(self) -> None:
         stream = io.StringIO()
         deliver = json_lines(stream)

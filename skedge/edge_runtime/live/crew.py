@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from skedge.skeleton.errors import InputError, OwnCodeError
 
-# Seconds at the end for what is still to be told: to count what went on takes a busy Pi one.
+# Seconds at the end for what is still to be told: to count what went on takes a busy Pi more than
+# one.
 LAST_WORDS = 5.0
 
 

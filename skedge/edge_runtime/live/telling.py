@@ -172,14 +172,17 @@ def deliver_all(takers: list[Taker], say: Callable[[Document], None]) -> None:
     """Wait until all events are delivered, however long that takes, and `say` so where it does; a
     broker that is away is not waited for."""
     for taker in takers:
-        if not taker.ended.wait(PATIENCE):
-            waiting = counted(
-                taker.left,
-                "event waits for it; Ctrl-C gives it up",
-                "events wait for it; Ctrl-C gives them up",
-            )
-            say({"note": f"{taker.name}: {waiting}"})
-            taker.ended.wait()
+        said = False
+        while not taker.ended.wait(PATIENCE):
+            # Without any it is a last one that is waited for, which is still to be counted.
+            if taker.left and not said:
+                waiting = counted(
+                    taker.left,
+                    "event waits for it; Ctrl-C gives it up",
+                    "events wait for it; Ctrl-C gives them up",
+                )
+                say({"note": f"{taker.name}: {waiting}"})
+                said = True
 
 
 def say_given_up(takers: list[Taker], say: Callable[[Document], None]) -> None:
