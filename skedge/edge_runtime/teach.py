@@ -450,7 +450,7 @@ def _fewer_false(label: str, figures: Mapping[str, float], threshold: float) -> 
     higher = max(0.99, 1 - (1 - threshold) / 5)
     return (
         f", {before:g} of them without being taught; a higher threshold makes them fewer, such as"
-        f" --threshold {shlex.quote(f'{label}={higher:.4g}')}: `skedge evaluate everyday` says"
+        f" --threshold {shlex.quote(f'{label}={higher:.6g}')}: `skedge evaluate everyday` says"
         " which one"
     )
 

@@ -369,7 +369,13 @@ class TestTeaching:
                 teach(room / "m.onnx", room / "waves", again=["wave"], out=out)
 
     @pytest.mark.parametrize(
-        ("own", "higher"), [({}, "0.99"), ({"wave": 0.9}, "0.99"), ({"wave": 0.995}, "0.999")]
+        ("own", "higher"),
+        [
+            ({}, "0.99"),
+            ({"wave": 0.9}, "0.99"),
+            ({"wave": 0.995}, "0.999"),
+            ({"wave": 0.9999}, "0.99998"),
+        ],
     )
     def test_false_events_of_the_model_alone_are_not_blamed_on_the_clips(
         self, room: Path, monkeypatch: pytest.MonkeyPatch, own: dict[str, float], higher: str
