@@ -47,6 +47,8 @@ LARGEST = 2**30
 SLOWEST, FASTEST, FAR = 0.1, 1000.0, 100.0
 # Seconds. A film is shorter, and an end that is later one of the clock.
 DAY = 86_400.0
+# The number of a picture: of larger ones a float knows no next one.
+LATEST = 2**53
 
 
 @dataclass(frozen=True)
@@ -73,10 +75,10 @@ class PoseRecording:
     """Bodies of one film: `picture`, `seconds`, `person`, `whole` (N,) and `joints` (N, V, 3) in
     metres.
 
-    `picture` and `seconds` count from the first picture; there are `pictures`, those without a body
-    too. `touching` (N,) says which bodies may be those of two people (`skedge.skeleton.touching`).
-    `duration` is how long the film lasts, in seconds; `label` what is done in it and `made_of`
-    which film it is, None where nobody said.
+    `picture` and `seconds` count from the first picture; `pictures` is how many there are, with
+    those without a body. `touching` (N,) says which bodies may be those of two people
+    (`skedge.skeleton.touching`). `duration` is how long the film lasts, in seconds; `label` what is
+    done in it and `made_of` which film it is, None where nobody said.
     """
 
     name: str
@@ -298,7 +300,7 @@ def _read(file: Path, name: str) -> PoseRecording:
     joints = np.asarray(arrays["joints"], np.float32)
     picture = arrays["picture"].astype(np.float64)  # of any kind of numbers, also unsigned ones
     rate = float(arrays["rate"])
-    pictures = int(arrays.get("pictures", picture.max(initial=-1) + 1))
+    pictures = int(max(arrays.get("pictures", 0), picture.max(initial=-1) + 1))
     label = str(arrays["label"]) if "label" in arrays else ""
     if label and not is_label(label):
         raise InputError(
@@ -366,6 +368,8 @@ def _check_numbers(arrays: dict[str, np.ndarray], file: Path) -> None:
     for name in ("picture", "seconds", "pictures", "duration"):
         if name in arrays and not (np.isfinite(arrays[name]) & (arrays[name] >= 0)).all():
             raise InputError(f"{file}: expected {name} from 0, got negative numbers or NaN")
+    if (latest := arrays["picture"].max(initial=0)) >= LATEST:
+        raise InputError(f"{file}: expected numbers of pictures as picture, got {latest:g}")
 
 
 def _check_order(arrays: dict[str, np.ndarray], file: Path) -> None:

@@ -530,6 +530,34 @@ def test_a_pose_recording_has_its_own_rate_and_layout(tmp_path: Path) -> None:
             open_source(str(tmp_path / "seen.npz"), **told)
 
 
+@pytest.mark.parametrize(
+    ("late", "words"),
+    [
+        ({"pictures": 10**12}, "expected a day at most, got .* hours"),
+        ({"duration": 1e9}, "expected a day at most, got .* hours"),
+        ({"picture": [0, 1, 10**12]}, "expected a day at most, got .* hours"),
+        ({"picture": [0.0, 1.0, 1e300]}, r"expected numbers of pictures as picture, got 1e\+300"),
+    ],
+)
+def test_a_pose_recording_of_years_is_refused(
+    tmp_path: Path, late: dict[str, Any], words: str
+) -> None:
+    """It went on for ever without anybody in view, and a huge number was an error of NumPy's."""
+    some = {"picture": [0, 1, 2], "person": [0, 0, 0], "rate": 30.0, "duration": 0.1, "pictures": 3}
+    some["seconds"] = [0.0, 0.03, 0.06]
+    np.savez(tmp_path / "seen.npz", joints=np.ones((3, 33, 3)), **some | late)
+    with pytest.raises(InputError, match=words):
+        open_source(str(tmp_path / "seen.npz"), fast=True)
+
+
+def test_bodies_behind_the_last_picture_that_is_counted_come_too(tmp_path: Path) -> None:
+    joints = np.ones((2, 33, 3))
+    np.savez(tmp_path / "seen.npz", picture=[0, 5], person=[0, 0], joints=joints, rate=30.0,
+             pictures=3)  # fmt: skip
+    frames = list(open_source(str(tmp_path / "seen.npz"), fast=True))
+    assert [len(frame.people or ()) for frame in frames] == [1, 0, 0, 0, 0, 1]
+
+
 def _played(path: Path, **told: Any) -> Played:
     source = open_source(str(path), True, **told)
     assert isinstance(source, Played)

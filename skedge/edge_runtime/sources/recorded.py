@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from skedge.datasets.poses import PoseRecording, is_pose_recording, read_poses
+from skedge.datasets.poses import DAY, PoseRecording, is_pose_recording, read_poses
 from skedge.edge_runtime.interfaces import Frame, Person
 from skedge.edge_runtime.scoring.predict import RATE, read_clip
 from skedge.skeleton.errors import InputError
@@ -37,16 +37,17 @@ def frames_of_poses(recording: PoseRecording) -> Iterator[Frame]:
     order = np.argsort(recording.picture, kind="stable")
     numbers, first = np.unique(recording.picture[order], return_index=True)
     seconds = np.maximum.accumulate(recording.seconds[order][first])
-    last = max(recording.pictures - 1, numbers.max(initial=0))
+    last = max(recording.pictures - 1, 0)
     end = max(recording.duration - 1 / recording.rate, seconds.max(initial=0.0))
     times = {0: 0.0, last: end} | dict(zip(numbers.tolist(), seconds.tolist(), strict=True))
-    known = np.array(sorted(times.items()))
+    # Each in an array of its own, or every look at it copies hours of them.
+    known, known_seconds = np.array(sorted(times.items())).T.copy()
     bodies = dict(zip(numbers.tolist(), np.split(order, first)[1:], strict=True))
     legs = np.any(seen(recording.joints[:, leg_joints(recording.layout)]), axis=-1)
     for number in range(last + 1):
         yield Frame(
             None,
-            float(np.interp(number, known[:, 0], known[:, 1])),
+            float(np.interp(number, known, known_seconds)),
             tuple(
                 Person(
                     int(recording.person[i]),
@@ -78,8 +79,8 @@ def clip_of_file(
 
     The layout is the one named, else the built-in one of that number of joints; of several the one
     in whose order the joints are a human's, or the usual one where there is none. Raises
-    `InputError` for what is no clip, for joints that are in no known order, and for a pose
-    recording where a rate or layout is named, which it has itself.
+    `InputError` for what is no clip, for joints that are in no known order, for a pose recording
+    where a rate or layout is named, which it has itself, and for one of more than a day.
     """
     if is_pose_recording(path):
         if rate is not None or layout is not None:
@@ -88,6 +89,9 @@ def clip_of_file(
                 " has its own; leave them out"
             )
         (recording,) = read_poses(path)
+        lasts = max(recording.duration, recording.pictures / recording.rate)
+        if lasts > DAY:
+            raise InputError(f"{path}: expected a day at most, got {lasts / 3600:.3g} hours")
         return frames_of_poses(recording), recording.layout, ()
     if rate is not None and not 0 < rate <= 1000:
         raise InputError(f"--rate: expected frames a second, up to 1000, got {rate:g}")
