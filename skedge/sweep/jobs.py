@@ -30,7 +30,7 @@ SHARED = (
     "tasks_per_node",
     "stderr_to_stdout",
 )
-_IN_YAML = re.compile(r"true|false|0|[1-9]\d*|\d+\.\d+|[\[{\"'].*")
+_IN_YAML = re.compile(r"[Tt]rue|[Ff]alse|-?(0|[1-9]\d*|\d+\.\d+)|[\[{\"'].*")
 WORKER = [sys.executable, "-P", "-m", "skedge.sweep.worker"]
 
 Ended = Callable[[Point, Path, str], None]

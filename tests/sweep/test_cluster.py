@@ -180,6 +180,7 @@ def test_a_preempted_job_goes_on_from_its_checkpoint(
 def test_settings_for_slurm_are_what_is_written() -> None:
     """YAML took 0123 for the account 83, and half a day for 43200, which were minutes to SLURM."""
     text = "begin=12:00:00,account=0123,partition=on,mem_gb=1.5,nodes=2,exclusive=true,setup=['a']"
+    text += ",use_srun=False,nice=-5"
     assert jobs.slurm_settings(text) == {
         "begin": "12:00:00",
         "account": "0123",
@@ -188,6 +189,8 @@ def test_settings_for_slurm_are_what_is_written() -> None:
         "nodes": 2,
         "exclusive": True,
         "setup": ["a"],
+        "use_srun": False,
+        "nice": -5,
     }
 
 
