@@ -506,7 +506,7 @@ def _body_of(person: int, seconds: float) -> Person:
     """A body of BlazePose's joints; the third person's is seen from the hips up, the fourth's not
     even so far."""
     joints = np.full((len(BLAZEPOSE), 3), seconds, np.float32) + person
-    if person == 2:
+    if person >= 2:
         joints[list(leg_joints(BLAZEPOSE))] = np.nan
     return Person(person, joints, whole=person < 3)
 
@@ -548,6 +548,27 @@ def test_a_pose_recording_of_years_is_refused(
     np.savez(tmp_path / "seen.npz", joints=np.ones((3, 33, 3)), **some | late)
     with pytest.raises(InputError, match=words):
         open_source(str(tmp_path / "seen.npz"), fast=True)
+
+
+def test_bodies_come_in_the_order_of_time_whoever_is_stored_first(tmp_path: Path) -> None:
+    """Other programs store one person behind the other, and clocks of their own for each."""
+    joints = np.arange(1.0, 5.0)[:, None, None] * np.ones((4, 33, 3))
+    np.savez(
+        tmp_path / "seen.npz",
+        picture=[0, 2, 1, 2],
+        person=[7, 7, 9, 9],
+        seconds=[0.0, 0.2, 0.3, 0.4],
+        joints=joints,
+        rate=10.0,
+        pictures=7,
+        duration=0.9,
+    )
+    frames = list(open_source(str(tmp_path / "seen.npz"), fast=True))
+    came = [[(one.id, one.joints[0, 0]) for one in frame.people or ()] for frame in frames]
+    assert came == [[(7, 1)], [(9, 3)], [(7, 2), (9, 4)], [], [], [], []]
+    # From the last time that is known to when the film's last picture began.
+    times = [0.0, 0.3, 0.3, 0.425, 0.55, 0.675, 0.8]
+    assert [frame.seconds for frame in frames] == pytest.approx(times)
 
 
 def test_bodies_behind_the_last_picture_that_is_counted_come_too(tmp_path: Path) -> None:
