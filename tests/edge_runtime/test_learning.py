@@ -145,6 +145,28 @@ def test_what_is_left_out_is_measured_as_if_it_had_never_been_there() -> None:
     assert found.stretches == tuple(range(len(OTHERS)))
 
 
+def test_far_from_zero_nothing_is_lost_in_rounding() -> None:
+    """Sums of products of such numbers, as they are, keep no digit of how far they vary."""
+    far = 1e8
+    moved = {label: [clip + far for clip in clips] for label, clips in NEW.items()}
+    here, there = learn(NEW, OTHERS), learn(moved, [clip + far for clip in OTHERS])
+    for clip in OTHERS[:3]:
+        np.testing.assert_allclose(there.shares(clip + far), here.shares(clip), atol=1e-4)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_feature_that_varies_only_in_what_is_left_out_is_constant(seed: int) -> None:
+    """What is left of its sums is a rounding error, which may be below 0 and has no root then."""
+    rng = np.random.default_rng(seed)
+    others = [clip.copy() for clip in OTHERS]
+    for number, clip in enumerate(others):
+        clip[:, 0] = rng.normal(0, 10, len(clip)) if number % 4 == 0 else 0.1
+    new = {"odd": [[clip] for clip in cloud(10, count=4)]}
+    found = hold_out(new, others, 600.0, patience={"odd": 1})
+    assert np.isfinite(found.others).all()
+    assert np.isfinite(found.mixed["odd"]).all()
+
+
 def test_hours_of_anything_else_need_no_copy() -> None:
     """Four hours took 1.7 GB, four times what their embeddings are: more than a Pi may have."""
     rng = np.random.default_rng(0)

@@ -1042,7 +1042,9 @@ def test_the_terminal_shows_what_the_page_shows(room: Path) -> None:
     assert sum(event in shown for event in recognizer.labels) >= 5
 
 
-def test_the_terminal_keeps_the_end_of_what_went_on_at_the_end(room: Path) -> None:
+def test_the_terminal_keeps_the_end_of_what_went_on_at_the_end(
+    room: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What stayed on the screen said that the action goes on, and lacked the notes of the end."""
     from rich.console import Console
 
@@ -1057,12 +1059,16 @@ def test_the_terminal_keeps_the_end_of_what_went_on_at_the_end(room: Path) -> No
     live.log.add("action", event)
     console = Console(width=100, file=io.StringIO(), force_terminal=True)
     live.crew.stop()
-    terminal = threading.Thread(target=Terminal(live, console).run)
-    terminal.start()
-    live.log.add("action", event | {"length": 1.0, "phase": "ended"})
-    live.note("a single picture")
-    live.followed.set()
-    terminal.join()
+    asked: list[float] = []
+
+    def wait(seconds: float) -> None:
+        asked.append(seconds)
+        live.log.add("action", event | {"length": 1.0, "phase": "ended"})
+        live.note("a single picture")
+
+    monkeypatch.setattr(live.followed, "wait", wait)
+    Terminal(live, console).run()
+    assert asked == [5.0], "a busy Pi counts what went on for more than one"
     last = console.file.getvalue().rpartition("camera 0")[2]
     assert "has ended" in last
     assert "1.0 s" in last
