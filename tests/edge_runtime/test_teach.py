@@ -567,6 +567,8 @@ class TestTeaching:
                 writer.add(f"{i}", self.motion(100 + 5 * i, i), label=0)
         found = teach(room / "m.onnx", room / "vague", other=room / "mine")
         assert any(warning.startswith("what:") for warning in found["warnings"])
+        assert found["taught"]["what"]["recall"] < 50
+        assert "not known again" not in " ".join(found["warnings"]), "no take of it went well"
 
     @pytest.mark.parametrize("label", ["hop", "wave"])
     def test_a_take_that_went_wrong_is_named(
@@ -575,8 +577,13 @@ class TestTeaching:
         """The report said that four of five were seen, and not which one was not. Of an action
         that the model knows it is no miss where the model sees it untaught."""
         with StoreWriter(
-            room / "my takes", name="t", layout=load_layout("ntu25"), labels=[label], rate=30.0
+            room / "my takes",
+            name="t",
+            layout=load_layout("ntu25"),
+            labels=[label, "other"],
+            rate=30.0,
         ) as writer:
+            writer.add("too short", self.motion(222, 9)[:, :3], label=1)
             for i in range(5):
                 writer.add(f"take {i}", self.motion(140 if i == 3 else 3, i), label=0)
         again = [label] if label == "wave" else []
