@@ -604,6 +604,8 @@ class TestTeaching:
         with StoreWriter(
             room / "more", name="m", layout=load_layout("ntu25"), labels=["other"], rate=30.0
         ) as writer:
+            parts = [self.motion(300 + i, i) for i in range(10)]
+            writer.add("of several stretches", np.concatenate(parts, axis=1), label=0)
             for i in range(30):
                 kind = 3 if i in (8, 9, 21) else 200 + i
                 writer.add(f"while {i}", self.motion(kind, 60 + i), label=0)
