@@ -86,8 +86,8 @@ def _is_of(value: Any, type_: Any) -> bool:
     origin, parts = get_origin(type_), get_args(type_)
     if origin is Annotated:
         return _is_of(value, parts[0])
-    if origin is Literal:
-        return isinstance(value, str | int | float) and value in parts
+    if origin is Literal:  # a name may be in a table of somebody's own
+        return type(value) in map(type, parts)
     if origin in (Union, UnionType):
         return any(_is_of(value, part) for part in parts)
     if origin is dict:

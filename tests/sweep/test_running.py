@@ -126,7 +126,8 @@ def test_a_narrow_terminal_cuts_no_name_and_no_value(
     assert "…" not in printed
     for name in ("learning_rate", "least_steps", "temperature", "label_smoothing"):
         assert name in printed, printed
-    assert max(map(len, printed.split("mine on ")[-1].split("Report:")[0].splitlines())) <= 80
+    table = printed.split("mine on ")[-1].split("Top-1 in percent")[0]
+    assert max(map(len, table.splitlines())) <= 80
 
 
 def test_what_a_table_shows_is_said_in_a_line_below_it(
