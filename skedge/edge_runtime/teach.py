@@ -406,8 +406,7 @@ def _missed(
         if label in taught.again:
             seen = seen | _seen_before(recognizer, own, label)
         if POOR_RECALL <= seen.mean() < 1:
-            of = store.index["name"][numbers[label]]
-            missed = [str(name) for name in of[~seen]]
+            missed = [str(name) for name in store.index["name"][numbers[label]][~seen]]
             take_out = f"skedge data remove {shlex.quote(str(store.path))} {shlex.quote(missed[0])}"
             found.append(
                 f"{label}: not known again by the other clips: {shortened(missed)}; `skedge data"

@@ -23,7 +23,7 @@ _PARTS = {"train": "train", "val": "test"}
 
 class _Part(NamedTuple):
     path: Path
-    told_by: Path
+    label_file: Path
     data: np.ndarray
     names: list[str]
     labels: list[int]
@@ -97,7 +97,7 @@ def open_stgcn(
         parallel=False,
         persons_chosen=True,
         unit="clips",
-        files=[file for part in parts.values() for file in (part.path, part.told_by)],
+        files=[file for part in parts.values() for file in (part.path, part.label_file)],
     )
 
 
@@ -131,9 +131,9 @@ def _part(source: Path, name: str) -> _Part | None:
         raise InputError(
             f"{path}: expected clips of at most {LARGEST // 2**20} MB, got an array of {data.shape}"
         )
-    told_by = source / f"{name}_label.pkl"
-    names, labels = _labels(told_by, len(data))
-    return _Part(path, told_by, data, names=names, labels=labels)
+    label_file = source / f"{name}_label.pkl"
+    names, labels = _labels(label_file, len(data))
+    return _Part(path, label_file, data, names=names, labels=labels)
 
 
 def _labels(path: Path, count: int) -> tuple[list[str], list[int]]:
