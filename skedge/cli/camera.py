@@ -219,7 +219,7 @@ def teach_command(parser: ArgumentParser) -> Callable[[Any], None]:
         "--known",
         type=Path,
         metavar="STORE",
-        help="store of anything else: all of its clips that are of none of the taught actions",
+        help="store of anything else: its clips of none of the taught actions, four hours at most",
     )
     parser.add_argument(
         "--again",

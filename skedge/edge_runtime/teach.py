@@ -59,10 +59,10 @@ def teach(
     looks for it (`skedge.edge_runtime.taught.beside`).
 
     Everything else is the clips labelled `other` or `idle` in that store, those of the other
-    classes that the model knows, and all clips of the store `other` that are of none of the taught
-    classes: a minute at the least. What was taught before is replaced. `track` goes over clips. The
-    answer says for each class how it did on clips that were left out, and what to expect:
-    `warnings`.
+    classes that the model knows, and the clips of the store `other` that are of none of the taught
+    classes: a minute at the least, and at most four hours of each store. What was taught before is
+    replaced. `track` goes over clips. The answer says for each class how it did on clips that were
+    left out, and what to expect: `warnings`.
 
     Raises `InputError` for a store without new classes, for classes in `again` that the model or
     the store lacks, for classes with one clip only, for less than a minute of anything else, and
