@@ -53,6 +53,7 @@ GROUPS: dict[str, dict[str, help.Build]] = {
     },
     "Exported models": {
         "predict": models.predict_command,
+        "model info": models.info_command,
         "model update": models.update_command,
         "evaluate online": models.evaluate_online_command,
         "evaluate everyday": models.evaluate_everyday_command,

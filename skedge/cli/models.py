@@ -95,6 +95,22 @@ def update_command(parser: ArgumentParser) -> Callable[[Any], None]:
     return main
 
 
+def info_command(parser: ArgumentParser) -> Callable[[Any], None]:
+    """Show what a model file holds. These are its actions and when they are events, what was taught
+    to it, how good it was and how it was made.
+
+    Example: skedge model info student.onnx
+    """
+    parser.add_argument("model", type=find, help=MODEL)
+
+    def main(args: Any) -> None:
+        from skedge.edge_runtime.model_info import model_info
+
+        show(model_info(args.model))
+
+    return main
+
+
 def predict_command(parser: ArgumentParser) -> Callable[[Any], None]:
     """Recognise clips with an exported model. The clips are those of a store, or one clip in a .npy
     or .npz file.

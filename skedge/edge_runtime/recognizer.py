@@ -92,8 +92,8 @@ class Recognizer:
     make events of answers: see `skedge.edge_runtime.events`. Not safe for use by several threads at
     once.
 
-    `notes` are what its user should know about it. What makes no sense gets no answer but a
-    sentence, unless `checks_bodies` is set to False: then any numbers are answered.
+    `notes` are what its user should know about it, `file` is where it came from. What makes no
+    sense gets no answer but a sentence, unless `checks_bodies` is set to False: then any numbers are answered.
     """
 
     checks_bodies = True
@@ -126,6 +126,7 @@ class Recognizer:
             more=self._more,
         )
         self.notes: tuple[str, ...] = ()
+        self.file: Path | None = None
         self._persons: dict[Hashable, _Person] = {}
         self._pace = Pace()
         told = {*self.metadata.upper_body, *QUIET, *added}
@@ -170,6 +171,7 @@ class Recognizer:
             backend, hop, threshold=threshold, patience=patience, debounce=debounce, taught=more
         )
         made.notes = tuple(notes)
+        made.file = path
         return made
 
     @property
@@ -182,9 +184,17 @@ class Recognizer:
         return self.metadata.labels + (self._taught.new if self._taught else ())
 
     @property
-    def taught(self) -> tuple[str, ...]:
-        """What `skedge teach` has added, or taught again."""
-        return self._taught.labels if self._taught else ()
+    def taught(self) -> dict[str, int]:
+        """What `skedge teach` has added, or taught again, and from how many clips."""
+        return (
+            dict(zip(self._taught.labels, self._taught.clips, strict=True)) if self._taught else {}
+        )
+
+    @property
+    def identity(self) -> dict[str, str]:
+        """Which model this is: the `file`'s name and the first digits of its checksum."""
+        name = "" if self.file is None else self.file.name
+        return {"file": name, "checksum": self.metadata.checksum}
 
     @property
     def given(self) -> dict[str, float]:

@@ -63,6 +63,7 @@ def update(new: Path | str, place: Path) -> dict[str, Any]:
         recognizer.notes = (str(error),)
     return {
         "model": str(place),
+        "checksum": recognizer.metadata.checksum,
         "labels": list(recognizer.labels),
         "before": str(kept[0]) if kept else None,
         "notes": list(recognizer.notes),

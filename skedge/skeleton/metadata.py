@@ -86,6 +86,11 @@ class ModelMetadata:
     file_sha256: str | None = None
 
     @property
+    def checksum(self) -> str:
+        """What this file is known by, wherever it is copied to: twelve hexadecimal digits."""
+        return (self.file_sha256 or self.weights_sha256)[:12]
+
+    @property
     def touching(self) -> bool:
         """Whether it was trained on bodies that a pose estimator found in films, among them those
         of two people who touch (`skedge.skeleton.touching`); others are not asked about such."""

@@ -23,6 +23,7 @@ from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 from prometheus_client.parser import text_string_to_metric_families
 
+from skedge import __version__
 from skedge.cli import main
 from skedge.edge_runtime.interfaces import Person
 from skedge.edge_runtime.live import Live, mqtt
@@ -731,6 +732,7 @@ def test_prometheus_reads_the_metrics() -> None:
     live = Live(Pictures(rate=50), pose, pose.layout, Nothing(), name="camera 0")
     metrics = Metrics(live)
     live.lost["hook"] = 7
+    live.model = lambda: {"file": "student.onnx", "checksum": "0adf0ac43d2d"}
     live.start()
     try:
         for number, label in enumerate(('wave "twice"', "clap", "clap")):
@@ -747,6 +749,11 @@ def test_prometheus_reads_the_metrics() -> None:
     assert {
         sample.labels["outlet"]: sample.value for sample in families["skedge_lost_events"].samples
     } == {"hook": 7}
+    assert families["skedge_info"].samples[0].labels == {
+        "version": __version__,
+        "model": "student.onnx",
+        "checksum": "0adf0ac43d2d",
+    }
     assert families["skedge_problems"].samples[0].value == 0
     assert families["skedge_memory_rss_bytes"].samples[0].value > 1e6
     rates = {one.labels["stage"]: one.value for one in families["skedge_rate_hertz"].samples}

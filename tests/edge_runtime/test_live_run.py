@@ -22,6 +22,7 @@ from urllib.request import urlopen
 import numpy as np
 import pytest
 
+from skedge import __version__
 from skedge.cli import main
 from skedge.datasets.poses import read_poses
 from skedge.edge_runtime.interfaces import Frame, Person
@@ -918,7 +919,8 @@ def test_the_page_of_the_command_reaches_all_of_it(
             assert not feeds.followed.is_set()
             frames = super().__iter__()
             yield next(frames)
-            assert b"skedge_people" in feeds.metrics()
+            known = f'model="m.onnx",version="{__version__}"'.encode()
+            assert known in feeds.metrics()
             assert feeds.problems() == []
             wait_until(lambda: b'"rotation": 90' in (feeds.states.newest or b""))
             feeds.change({"people": 3})

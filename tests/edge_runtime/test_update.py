@@ -12,6 +12,7 @@ from skedge.edge_runtime import Recognizer
 from skedge.edge_runtime.live import model_watch
 from skedge.edge_runtime.live.actions import Actions, Observation
 from skedge.edge_runtime.live.model_watch import ModelFile, watch
+from skedge.edge_runtime.model_info import model_info
 from skedge.edge_runtime.models import find
 from skedge.edge_runtime.taught import beside
 from skedge.edge_runtime.update import before, load_or_before, update
@@ -40,6 +41,10 @@ def test_the_new_one_is_there_and_the_old_one_is_kept(place: Path, tmp_path: Pat
     found = update(model(tmp_path / "new.onnx", NEW), place)
     assert found["labels"] == list(NEW)
     assert found["before"] == str(before(place))
+    assert found["checksum"] == model_info(tmp_path / "new.onnx")["checksum"]
+    assert (
+        found["checksum"] == model_info(place)["checksum"] != model_info(before(place))["checksum"]
+    )
     assert (labels(place), labels(before(place))) == (NEW, OLD)
     update(before(place), place)  # back
     assert (labels(place), labels(before(place))) == (OLD, NEW)

@@ -44,9 +44,12 @@ class Metrics:
         state = self._live.state()
         with self._lock:
             events = dict(self._events)
-        yield by(
-            GaugeMetricFamily, "info", text="Version", label="version", values={__version__: 1}
+        model = state["model"] or {"file": "", "checksum": ""}
+        info = GaugeMetricFamily(
+            "skedge_info", "Version and model", labels=["version", "model", "checksum"]
         )
+        info.add_metric([__version__, model["file"], model["checksum"]], 1)
+        yield info
         problems = len(self._live.problems())
         yield gauge(
             "problems", "What keeps events or films from coming; 0 while all is well", problems

@@ -79,7 +79,8 @@ class Live:
 
     The newest frame wins: what a slower stage cannot take is left out, and the time stamps tell the
     recognizer so. With `every_frame` stages wait for each other instead, as suits a film or
-    recorded skeletons. The `view` may be changed while it runs; `control` says what else may.
+    recorded skeletons. The `view` may be changed while it runs; `control` says what else may, and
+    `model` which model answers.
 
     `states` is the newest state as JSON, made ten times a second, once for all viewers (see
     `state`); `log` keeps the last 100 events and notes, each with a number. `lost` counts events
@@ -109,6 +110,7 @@ class Live:
         self.name = printable(name)
         self.view = View()
         self.control: Control | None = None
+        self.model: Callable[[], dict[str, str]] | None = None
         self._source = source
         self._pose = pose
         self._layout = layout
@@ -179,6 +181,7 @@ class Live:
             "uptime": round(now - self._began, 1),
             "people": [answer.document() for answer in outlook.answers],
             "banner": outlook.banner,
+            "model": None if self.model is None else self.model(),
             "view": self.view.document(),
             "control": None if self.control is None else self.control.document(),
             "dropped": {"pose": self._frames.dropped, "action": self._observations.dropped},

@@ -156,6 +156,7 @@ def live(
         return first if poses is None else poses.before(first, layout)
 
     def prepare(running: Live, opened: Camera, studio: Any) -> None:
+        running.model = lambda: actions.recognizer.identity
         running.control = Control(
             running.view,
             actions,
