@@ -93,7 +93,8 @@ class Recognizer:
     once.
 
     `notes` are what its user should know about it, `file` is where it came from. What makes no
-    sense gets no answer but a sentence, unless `checks_bodies` is set to False: then any numbers are answered.
+    sense gets no answer but a sentence, unless `checks_bodies` is set to False: then any numbers
+    are answered.
     """
 
     checks_bodies = True
