@@ -44,6 +44,8 @@ CAREFUL = 1.64
 LEAST, MOST = 0.3, 0.99
 # From there it goes by this share of the way to the least sure of its own clips: none is lost.
 APART = 0.5
+# Below this recall, and above this many false events per hour, a class is of little use.
+POOR_RECALL, MANY_FALSE = 0.5, 20.0
 # So many of the surest negatives say how the rate of false events falls.
 TAIL = 10
 
@@ -182,8 +184,19 @@ class HeldOut:
         return np.asarray(self.mixed[label][:, self.labels.index(label)] >= threshold)
 
     def recall(self, label: str, threshold: float) -> float:
-        """The share of its own clips that would have raised the event, 0 to 1."""
-        return float(np.mean(self.seen(label, threshold)))
+        """The share of its own clips that would have raised the event, 0 to 1; 1 where none could
+        be left out: nothing says that one is missed."""
+        seen = self.seen(label, threshold)
+        return float(np.mean(seen)) if len(seen) else 1.0
+
+    def figures(self, label: str, threshold: float) -> dict[str, float]:
+        """What a report says of a label at that threshold, the recall in percent."""
+        return {
+            "clips": len(self.mixed[label]),
+            "threshold": threshold,
+            "recall": round(100 * self.recall(label, threshold), 1),
+            "false_per_hour": round(self.false_per_hour(label, threshold), 1),
+        }
 
     def false_per_hour(self, label: str, threshold: float, careful: float = 0.0) -> float:
         """False events per hour of the negatives, extrapolated where few are left;
@@ -273,11 +286,11 @@ def _reached(taught: Taught, clip: np.ndarray, patience: Mapping[str, int]) -> n
         return np.zeros(len(taught.labels))
     shares = taught.shares(clip)[:, 1:]
     return np.array(
-        [_in_a_row(shares[:, n], patience[label]) for n, label in enumerate(taught.labels)]
+        [in_a_row(shares[:, n], patience[label]) for n, label in enumerate(taught.labels)]
     )
 
 
-def _in_a_row(shares: np.ndarray, answers: int) -> float:
+def in_a_row(shares: np.ndarray, answers: int) -> float:
     """What that number of `answers` in a row reach of the shares (T,), 0 where there are fewer."""
     if len(shares) < answers:
         return 0.0

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from skedge.edge_runtime.events import PATIENCE, QUIET, EventRules, find_events
-from skedge.edge_runtime.learning import HeldOut, hold_out, learn
+from skedge.edge_runtime.learning import MANY_FALSE, POOR_RECALL, HeldOut, hold_out, learn
 from skedge.edge_runtime.recognizer import Recognizer
 from skedge.edge_runtime.taught import Taught, beside, taught_by
 from skedge.edge_runtime.window import first_answer
@@ -31,8 +31,6 @@ LEAST_OTHER, MOST_OTHER, STRETCH = 60.0, 4 * 3600.0, 50
 # As several cameras would bring a clip: every frame, and every second one of a quicker and of a
 # slower performance.
 PACES = ((1, 1.0), (2, 0.87), (2, 1.15))
-# Below this recall, and above this many false events per hour, a class is of little use.
-POOR_RECALL, MANY_FALSE = 0.5, 20.0
 # The least threshold of an action that the model knows already.
 LEAST_AGAIN = 0.6
 
@@ -240,7 +238,7 @@ def teach_clips(
         label: max(held_out.threshold(label), LEAST_AGAIN if label in again else 0.0)
         for label in clips
     }
-    report = {label: _figures(held_out, label, thresholds[label]) for label in clips}
+    report = {label: held_out.figures(label, thresholds[label]) for label in clips}
     for label in again:
         before = _seen_before(recognizer, clips[label], label)
         false = sum(events_of(recognizer.rules, one).count(label) for one in background)
@@ -267,15 +265,6 @@ def _seen_before(
 ) -> np.ndarray:
     """In which clips (N,) of an action that the model knows it raises the event untaught."""
     return np.array([label in events_of(recognizer.rules, paces[0]) for paces in clips])
-
-
-def _figures(held_out: HeldOut, label: str, threshold: float) -> dict[str, float]:
-    return {
-        "clips": len(held_out.mixed[label]),
-        "threshold": threshold,
-        "recall": round(100 * held_out.recall(label, threshold), 1),
-        "false_per_hour": round(held_out.false_per_hour(label, threshold), 1),
-    }
 
 
 def play(

@@ -36,9 +36,13 @@ class Judged:
 
     def events(self, rules: EventRules) -> list[Event]:
         """The events that `rules` make of as many answers a second as a recognizer asks for."""
-        moments = np.arange(len(self.probabilities)) / self.hz
-        asked = np.unique(np.ceil(np.arange(0, moments[-1], HOP) * self.hz - 1e-6)).astype(int)
-        return find_events(rules, self.probabilities[asked], moments[asked])
+        answers = asked(len(self.probabilities), self.hz)
+        return find_events(rules, self.probabilities[answers], answers / self.hz)
+
+
+def asked(frames: int, hz: float) -> np.ndarray:
+    """Which of the answers to `frames` at `hz` a recognizer asks for."""
+    return np.unique(np.ceil(np.arange(0, (frames - 1) / hz, HOP) * hz - 1e-6)).astype(int)
 
 
 def fits(event: Event, span: Span) -> bool:

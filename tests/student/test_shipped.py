@@ -1,14 +1,18 @@
 """A few films taught to the model that comes with skedge."""
 
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from skedge.datasets.store import Store, StoreWriter
+from skedge.datasets.synthetic.actions import ACTIONS
+from skedge.datasets.synthetic.synthesize import clip
 from skedge.edge_runtime.models import find
 from skedge.edge_runtime.recognizer import Recognizer
 from skedge.edge_runtime.scoring.predict import predict_store
@@ -17,10 +21,13 @@ from skedge.recipes.recipe import Recipe
 from skedge.recipes.settings import InputSettings
 from skedge.skeleton import InputError, load_layout
 from skedge.skeleton.layout import Layout
+from skedge.skeleton.retarget import retarget
 from skedge.steps import export, teach_head
-from skedge.student.heading import fit_head
+from skedge.student.heading import Rows, embeddings, fit_head, leave_out
+from skedge.student.others import of_others
 from skedge.student.shipped import Shipped
 from skedge.student.streaming import StreamingClassifier
+from skedge.teacher.clips import Clips
 
 POSE = load_layout("blazepose33")
 STANDING = {"nose": (0, 1.6), "left_shoulder": (0.2, 1.4), "left_elbow": (0.25, 1.1),
@@ -39,11 +46,17 @@ def body() -> np.ndarray:
     return joints
 
 
-def films(path: Path, clips: int = 6, rate: float | None = 30.0, layout: Layout = POSE) -> Store:
+def films(
+    path: Path,
+    clips: int = 6,
+    rate: float | None = 30.0,
+    layout: Layout = POSE,
+    labels: tuple[str, str] = ("rise", "bend"),
+) -> Store:
     """Clips of arms that rise and knees that bend, as the pose estimator gives them; every third
     is for testing."""
     rng = np.random.default_rng(0)
-    with StoreWriter(path, name="films", layout=layout, labels=("rise", "bend"), rate=rate) as out:
+    with StoreWriter(path, name="films", layout=layout, labels=labels, rate=rate) as out:
         out.made_by = {"format": "films"}
         for number in range(2 * clips):
             frames = int(rng.integers(50, 90))
@@ -77,17 +90,29 @@ def test_the_shipped_encoder_answers_as_the_shipped_file_does() -> None:
     np.testing.assert_allclose(mean, expected, atol=1e-3 * np.abs(expected).max())
 
 
+@pytest.fixture
+def few_people(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half an hour of invented people takes a quarter of a minute to learn from."""
+    monkeypatch.setattr("skedge.student.others.PEOPLE", 3)
+    monkeypatch.setattr("skedge.student.others.CLIPS", 1)
+
+
+@pytest.mark.usefixtures("few_people")
 def test_a_few_films_become_a_live_model_that_tells_them_apart(tmp_path: Path) -> None:
     store = films(tmp_path / "store")
     recipe = Recipe(students=("own",), input=InputSettings(protocol="films"))
     assert who_learns(recipe, store) == ["shipped"]
     metrics = teach_head(store, tmp_path / "run", recipe)
     assert (metrics["top1"], metrics["clips"]) == (100.0, 4)
+    assert [*metrics["classes"]] == ["rise", "bend", "other"]
     export(tmp_path / "run", tmp_path / "student.onnx", store, streaming=True)
     found = predict_store(tmp_path / "student.onnx", store, "films")
     assert 100 * found.accuracy == metrics["top1"]
     metadata = Recognizer.load(tmp_path / "student.onnx").metadata
-    assert metadata.labels == ("rise", "bend")
+    assert metadata.labels == ("rise", "bend", "other")
+    assert metadata.thresholds == {
+        label: found["threshold"] for label, found in metrics["events"].items()
+    }
     assert metadata.provenance["encoder"]["pool"] == "mean", "few films are too few for more"
     assert metadata.touching, "what the pose estimator makes of two was among the clips"
     assert not Recognizer.load("default").metadata.touching
@@ -119,12 +144,107 @@ def test_joints_that_cannot_be_placed_are_named(tmp_path: Path) -> None:
         teach_head(store, tmp_path / "run", Recipe(input=InputSettings(protocol="films")))
 
 
+def events(model: Path, clips: Sequence[np.ndarray], rate: float = 30) -> list[str]:
+    """The labels of the events that a model raises while it is shown clips (T, V, 3), one person
+    after another."""
+    recognizer = Recognizer.load(model)
+    found = []
+    for person, joints in enumerate(clips):
+        for number, frame in enumerate(joints):
+            result = recognizer.update(frame, number / rate, person)
+            found += [one.label for one in result.events if not one.ended]
+        recognizer.reset()
+    return found
+
+
+def test_a_model_of_a_few_films_is_quiet_at_everything_else(tmp_path: Path) -> None:
+    """It knew its own actions alone: whatever anybody did was one of them."""
+    store = films(tmp_path / "store")
+    recipe = Recipe(students=("own",), input=InputSettings(protocol="films"))
+    metrics = teach_head(store, tmp_path / "run", recipe)
+    export(tmp_path / "run", tmp_path / "student.onnx", store, streaming=True)
+    target = Shipped().layout
+    tested = store.split("films", "test")
+    own = [retarget(store.clip(i)[0], store.layout, target) for i in tested]
+    assert sorted(events(tmp_path / "student.onnx", own)) == ["bend", "bend", "rise", "rise"]
+    # Half a minute of what people do otherwise, by nobody whom it has seen.
+    strangers = [clip(ACTIONS.index("other"), person, seed=1).joints for person in range(24)]
+    assert len(events(tmp_path / "student.onnx", strangers)) <= 1
+    for found in metrics["events"].values():
+        assert (found["recall"], found["clips"]) == (100, 4)
+        assert found["false_per_hour"] < 5
+
+
+@pytest.mark.usefixtures("few_people")
+def test_clips_of_anything_else_are_part_of_it(tmp_path: Path) -> None:
+    """What a user has of it says more than invented people do."""
+    store = films(tmp_path / "store", labels=("rise", "other"))
+    recipe = Recipe(students=("own",), input=InputSettings(protocol="films"))
+    metrics = teach_head(store, tmp_path / "run", recipe)
+    assert [*metrics["classes"]] == ["rise", "other"]
+    assert [*metrics["thresholds"]] == ["rise"], "other is never an event"
+    assert metrics["top1"] == 100
+    export(tmp_path / "run", tmp_path / "student.onnx", store, streaming=True)
+    assert Recognizer.load(tmp_path / "student.onnx").labels == ("rise", "other")
+
+
+@pytest.mark.usefixtures("few_people")
+def test_an_action_of_ones_own_is_not_anything_else(tmp_path: Path) -> None:
+    """By its name here or elsewhere: invented claps would teach that a clap is none."""
+    shipped = Shipped()
+
+    def clips(*labels: str) -> int:
+        return len(of_others(labels, replace(shipped.input, protocol="xsub"), shipped.layout))
+
+    assert clips("rise") == clips("rise", "other", "idle") == 3 * len(ACTIONS)
+    assert clips("clap") == clips("Clap", "rise") == clips("hand clap") == 3 * (len(ACTIONS) - 1)
+    assert clips("clap", "boxing") == 3 * (len(ACTIONS) - 2)
+
+
+def test_clips_that_are_looked_at_together_answer_as_each_alone(tmp_path: Path) -> None:
+    shipped = Shipped()
+    streaming = StreamingClassifier(shipped.classifier(2))
+    store = films(tmp_path / "store", clips=20)
+    read = partial(Clips.read, store, data=replace(shipped.input, protocol="films"))
+    together = embeddings(streaming, read(np.arange(len(store)), layout=shipped.layout))
+    assert len(together) == len(store) > 32
+    for i in (0, 7, 33):
+        (alone,) = embeddings(streaming, read(np.array([i]), layout=shipped.layout))
+        torch.testing.assert_close(together[i], alone, atol=1e-4, rtol=0)
+
+
+def test_thresholds_come_from_clips_that_were_left_out() -> None:
+    """By their own heads even clips of nothing are sure; one of a kind says nothing."""
+    rng = np.random.default_rng(0)
+
+    def answers(count: int, place: float, apart: float = 0.0) -> list[Tensor]:
+        places = rng.normal(place, apart, (count, 1, 400))
+        return [torch.from_numpy(rng.normal(one, 1, (12, 400))).float() for one in places]
+
+    others = answers(30, 0.0, 1.0)
+    clips = [*answers(10, 2.0), *answers(10, 0.0, 2.0), *answers(1, -2.0)]
+    numbers = torch.tensor([0] * 10 + [1] * 10 + [2])
+    labels = ("clear", "noise", "once", "other")
+    held = leave_out(clips, numbers, others, labels=labels, hz=15)
+    assert held.labels == labels[:3]
+    assert held.recall("clear", held.threshold("clear")) == 1
+    head = nn.Linear(400, 4)
+    fit_head(head, Rows.of(clips, numbers, others, 3))
+    with torch.no_grad():
+        known = [head(one).softmax(1)[:, 1].min().item() for one in clips[10:20]]
+    assert min(known) > 0.9, "clips that it learned from"
+    assert held.recall("noise", held.threshold("noise")) == 0, "each of them is another"
+    assert len(held.mixed["once"]) == 0
+    assert held.seconds == 30 * 12 / 15
+    assert held.others.shape == (30, 3)
+
+
 def test_a_clip_counts_once_however_long_it_is() -> None:
     rng = np.random.default_rng(0)
     clips = [torch.from_numpy(rng.normal(i % 2, 1, (5, 4))).float() for i in range(8)]
     labels = torch.arange(8) % 2
     once, longer = nn.Linear(4, 2), nn.Linear(4, 2)
-    fit_head(once, clips, labels)
-    fit_head(longer, [clips[0].repeat(9, 1), *clips[1:]], labels)
+    fit_head(once, Rows.of(clips, labels, [], 2))
+    fit_head(longer, Rows.of([clips[0].repeat(9, 1), *clips[1:]], labels, [], 2))
     torch.testing.assert_close(once.weight, longer.weight, atol=1e-4, rtol=0)
     torch.testing.assert_close(once.bias, longer.bias, atol=1e-4, rtol=0)

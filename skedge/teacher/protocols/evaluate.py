@@ -37,7 +37,7 @@ class Sets:
 
     `layout` is that of the joints, `seconds` the median length of the training clips, `seen` what a
     network has learned from behind its training, `overlap` how many of the tested clips it had
-    before.
+    before. `more` are classes that the network has beside the store's.
     """
 
     store: Store
@@ -48,6 +48,12 @@ class Sets:
     seconds: float
     seen: Seen
     overlap: dict[str, Any]
+    more: tuple[str, ...] = ()
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The classes of a network that learns from these clips."""
+        return (*self.store.labels, *self.more)
 
     @property
     def samplings(self) -> int:
@@ -102,7 +108,7 @@ class Job(Generic[Settings]):
         """The untrained classifier, its weights drawn from the recipe's seed."""
         seeded(self.run.recipe.compute)
         sets = self.sets
-        return Classifier(sets.layout, sets.data, self.plan, classes=len(sets.store.labels))
+        return Classifier(sets.layout, sets.data, self.plan, classes=len(sets.labels))
 
     def finish(self, classifier: Classifier, extra: dict[str, Any]) -> dict[str, Any]:
         """The metrics of the trained classifier, which is tested once; its run folder is
@@ -123,7 +129,7 @@ class Job(Generic[Settings]):
         card = Card(
             kind="classifier",
             layout=sets.layout,
-            labels=sets.store.labels,
+            labels=sets.labels,
             input=sets.data,
             encoder=self.plan,
             seconds=sets.seconds,
@@ -228,8 +234,7 @@ def report(logits: torch.Tensor, sets: Sets, run: Run, *, extra: dict[str, Any])
     """The figures of logits (N, classes) for `sets.test`, with what is needed to repeat them."""
     compute = run.recipe.compute
     found = score(logits, sets.test.labels)
-    labels = sets.store.labels
-    found["classes"] = dict(zip(labels, found["per_class"], strict=True))
+    found["classes"] = dict(zip(sets.labels, found["per_class"], strict=True))
     return (
         extra
         | {"store": sets.store.name, "split": sets.data.protocol}

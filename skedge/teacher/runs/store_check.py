@@ -20,6 +20,8 @@ Origins = Sequence[tuple[Path, Card]]
 """The networks that one starts from or learns from: run folder and card of each."""
 # What metrics call the numbers of measured clips that were trained on, with labels and without.
 SEEN = ("seen_in_training", "seen_without_labels")
+# The class of what is none of a network's actions.
+OTHER = "other"
 
 
 def tell_rate(store: Store) -> None:
@@ -40,7 +42,10 @@ def check_layout(store: Store, card: Card, source: Path) -> None:
 
 def check_labels(store: Store, card: Card, source: Path) -> None:
     """Raise `InputError` if the store's actions are not those that the network was trained on, in
-    their order: its clips' numbers of classes would mean others."""
+    their order: its clips' numbers of classes would mean others. The network may have `OTHER`
+    behind them."""
+    if card.labels == (*store.labels, OTHER):
+        return
     pairs = zip_longest(map(repr, card.labels), map(repr, store.labels), fillvalue="missing")
     for number, (trained, held) in enumerate(pairs, start=1):
         if trained != held:
