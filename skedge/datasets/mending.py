@@ -60,10 +60,11 @@ class Mending:
             if np.allclose(self._axes(up, flip)[:, 1], still[:, 1])
             and np.linalg.det(self._axes(up, flip)) * np.linalg.det(still) > 0
         )
-        flags = [f"--unit {self._unit(value['--unit'])}"] if "--unit" in value else []
-        flags += [f"--up {up}"] if up != usual else []
-        flags += ["--flip-x"] if flip else []
-        return " ".join(flags) or f"leave out {' and '.join(self._flags())}"
+        flags = _turning(up if up != usual else None, flip)
+        unit = self._unit(value["--unit"]) if "--unit" in value else self.unit
+        if "--unit" in value or (flags and unit != "m"):
+            flags = [f"--unit {unit}", *flags]
+        return " ".join(flags) or f"leave out {' and '.join(_turning(self.up, self.flip_x))}"
 
     def _axes(self, up: str | None, flip: bool) -> np.ndarray:
         """Where the three axes (3, 3) of a source come to lie."""
@@ -105,6 +106,11 @@ class Mending:
 
 
 AS_GIVEN = Mending()
+
+
+def _turning(up: str | None, flip: bool) -> list[str]:
+    """The flags that turn and mirror so."""
+    return [*([f"--up {up}"] if up else []), *(["--flip-x"] if flip else [])]
 
 
 def in_metres(picture: np.ndarray, layout: Layout, file: object, *, up: str = "-y") -> np.ndarray:
