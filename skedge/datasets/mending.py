@@ -76,17 +76,14 @@ class Mending:
         fitting = (unit for unit, size in UNITS.items() if np.isclose(size, factor, rtol=0.01))
         return next(fitting, ANY)
 
-    def _flags(self) -> list[str]:
-        return [
-            *([f"--unit {self.unit}"] if self.unit != "m" else []),
-            *([f"--up {self.up}"] if self.up else []),
-            *(["--flip-x"] if self.flip_x else []),
-        ]
-
-    def apply(self, joints: np.ndarray, layout: Layout, file: object) -> np.ndarray:
+    def apply(
+        self, joints: np.ndarray, layout: Layout, file: object, *, absent_known: bool = False
+    ) -> np.ndarray:
         """Joints (M, T, V, 3) as numbers of the source, in metres, NaN where absent; exact zeros
-        are absent. Raises `DamagedError` where no height can be told that a scale needs."""
-        joints = absent_zeros(joints, layout)
+        are absent unless it is `absent_known` that NaN alone is. Raises `DamagedError` where no
+        height can be told that a scale needs."""
+        if not absent_known:
+            joints = absent_zeros(joints, layout)
         if self.channels == "xyz" and self == AS_GIVEN:
             return joints
         if self.channels == "xyz":
