@@ -218,6 +218,11 @@ def test_numbered_joints_of_no_layout_are_other_columns(tmp_path: Path) -> None:
         ),
         ("# a\n# " + _text([TITLES, ["1", *ROWS[0]]]), "line 3: .* 75 cells, got 76"),
         ("# a\n# b\n" + _text([ROWS[0], [*ROWS[1], "5"]]), "line 4: expected 75 numbers, got 76"),
+        (
+            "# a\n# b\n" + _text([["1", *row] for row in ROWS]),
+            "line 3: expected 75 columns .* number or time",
+        ),
+        (_text([["time", "ours"], ["1", "2"]]), "line 2: expected 75 columns a person"),
         (_text([["t", *TITLES], ["10,5", *ROWS[0]]]), "76 cells, got 77; more than titles"),
         (_text([TITLES, ["1", *ROWS[0]], ["2", *ROWS[1]]]), "75 cells, got 76; more than titles"),
         (
