@@ -243,6 +243,13 @@ def test_a_split_of_pku_that_is_cut_off_is_named(tmp_path: Path, lines: str) -> 
         import_dataset("pku-mmd", tmp_path / "pku", tmp_path / "store")
 
 
+def test_an_instance_of_pku_of_a_single_frame_is_one(tmp_path: Path) -> None:
+    _pku(tmp_path / "pku", _0002_L="7,1,20,1\n8,60,60,1\n")
+    report = import_dataset("pku-mmd", tmp_path / "pku", tmp_path / "store")
+    assert Store(tmp_path / "store").index["frames"].tolist() == [20, 1]
+    assert (report["damaged"], report["notes"]) == ([], [])
+
+
 def test_files_of_pku_that_an_editor_saved_anew_are_the_same(tmp_path: Path) -> None:
     """Behind its mark the first instance was lost, or all of a recording."""
     frames = _pku(tmp_path / "pku", _0002_L="7,1,20,1\n8,50,59,1\n")

@@ -1,6 +1,7 @@
 """Two people who do something together, and people of films in two dimensions."""
 
 import codecs
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +47,7 @@ def test_both_people_of_sbu_are_read_in_metres_and_its_folds_divide_the_pairs(
     one = store.find("s03s04_04_001")
     np.testing.assert_allclose(store.clip(one), truth["s03s04"], atol=1e-4)
     assert store.labels[store.index["label"][one]] == "punching"
+    assert store.index["subject"][one] == 3
     tested = {
         name: store.index["setup"][store.codes(name) == PARTS["test"]].tolist()
         for name in store.protocols
@@ -72,17 +74,44 @@ def test_the_people_of_sbu_stay_in_the_files_order(tmp_path: Path) -> None:
     assert report["notes"] == []
 
 
-def test_people_beside_the_picture_are_read(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("share", "metres"), [(-0.05, 1.28 + 0.05 * 2.56), (1.05, -1.28 - 0.05 * 2.56)]
+)
+def test_people_beside_the_picture_are_read(tmp_path: Path, share: float, metres: float) -> None:
     """A Kinect guesses joints that its picture cuts off: these are shares below 0 or above 1."""
     _sbu(tmp_path, "s01s02", 1, people()[0])
     file = tmp_path / "s01s02/01/001/skeleton_pos.txt"
     rows = np.loadtxt(file, delimiter=",")
-    rows[:, 1:46:3], rows[:, 46::3] = -0.05, 1.05
+    rows[:, 1::3] = share
     np.savetxt(file, rows, delimiter=",", fmt="%.8f")
     (clip,) = sbu.read_clip(File(str(file)))
     # 1.28 m is the picture's left edge, -1.28 m its right one.
-    np.testing.assert_allclose(clip.joints[0, ..., 0], 1.28 + 0.05 * 2.56, rtol=1e-6)
-    np.testing.assert_allclose(clip.joints[1, ..., 0], -1.28 - 0.05 * 2.56, rtol=1e-6)
+    np.testing.assert_allclose(clip.joints[..., 0], metres, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("place", "good"),
+    [
+        ("s01s02/08/012", True),
+        ("s01s02/09/001", False),
+        ("s01s02/00/001", False),
+        ("s09s01/01/001", False),
+    ],
+)
+def test_folders_of_sbu_that_the_set_does_not_have_are_damage(
+    tmp_path: Path, place: str, good: bool
+) -> None:
+    """An action 9 or a person 9 has no class and no fold; a twelfth repetition is one."""
+    _sbu(tmp_path, "s01s02", 1, people()[0])
+    (tmp_path / place).mkdir(parents=True)
+    shutil.copy(tmp_path / "s01s02/01/001/skeleton_pos.txt", tmp_path / place)
+    report = import_dataset("sbu", tmp_path, tmp_path / "store", how=AS_IS)
+    found = [(one["file"], one["reason"]) for one in report["damaged"]]
+    assert report["clips"] == 1 + good
+    if not good:
+        ((file, reason),) = found
+        assert file == f"{place}/skeleton_pos.txt"
+        assert reason.endswith("of a pair of the set, with an action from 1 to 8")
 
 
 @pytest.mark.parametrize("start", [b"", codecs.BOM_UTF8])
@@ -229,6 +258,16 @@ def test_places_of_jhmdb_of_nobody_are_damage(tmp_path: Path) -> None:
     file = _jhmdb(tmp_path / "wave/w1/joint_positions.mat", np.full((2, 15, 4), np.nan))
     with pytest.raises(InputError, match=r"expected coordinates, got no joint in 4 frames$"):
         jhmdb.read_clip(File(str(file)))
+
+
+def test_places_of_jhmdb_that_are_no_body_have_no_height(tmp_path: Path) -> None:
+    """One joint alone, and all joints at one place, are as tall as nothing."""
+    alone = np.full((2, 15, 4), np.nan)
+    alone[:, 2] = 100
+    for number, places in enumerate((alone, np.zeros((2, 15, 4)))):
+        file = _jhmdb(tmp_path / f"wave/w{number}/joint_positions.mat", places)
+        with pytest.raises(InputError, match=r"expected limbs of jhmdb15 .*, got too few$"):
+            jhmdb.read_clip(File(str(file)))
 
 
 def test_a_truncated_file_of_jhmdb_is_damage(tmp_path: Path) -> None:
