@@ -75,9 +75,10 @@ class Dataset:
     index, see `StoreWriter.protocol`. `expected` holds published counts: "clips", or a protocol's
     name with {part: clips}. `damaged` and `left_out` are what was found out while listing, `notes`
     what the user should know. `persons_chosen` says that the source's own order of persons means
-    something, `padded` that frames of nobody at the ends of a clip are none of it. A process reads
-    `chunk` sources at a time. `files` are what is read where the sources themselves do not say
-    so by a path.
+    something, `padded` that frames of nobody at the ends of a clip are none of it, `absent_known`
+    that joints are absent where they are NaN and nowhere else: an exact zero is a place. A process
+    reads `chunk` sources at a time. `files` are what is read where the sources themselves do not
+    say so by a path.
     """
 
     name: str
@@ -96,6 +97,7 @@ class Dataset:
     notes: list[str] = field(default_factory=list)
     persons_chosen: bool = False
     padded: bool = False
+    absent_known: bool = False
     chunk: int = CHUNK
     files: Sequence[Path] = ()
 
@@ -285,7 +287,12 @@ class _Log:
 
     def _add_clip(self, clip: Clip) -> None:
         try:
-            joints = self.mending.apply(clip.joints, self.dataset.layout, clip.name)
+            joints = self.mending.apply(
+                clip.joints,
+                self.dataset.layout,
+                clip.name,
+                absent_known=self.dataset.absent_known,
+            )
             before, after = (np.isfinite(one).all(axis=-1).sum() for one in (clip.joints, joints))
             self.absent += int(before - after)
             places = clip.joints[..., :2][np.isfinite(clip.joints[..., :2])]
@@ -324,7 +331,8 @@ class _Log:
         self._last = time.monotonic()
 
     def _short(self, file: str) -> str:
-        return file.removeprefix(f"{self.dataset.root}{os.sep}")
+        root = self.dataset.root
+        return file.removeprefix(f"{root}{os.sep}").removeprefix(f"{root}: ")
 
 
 def _in_view(joints: np.ndarray) -> np.ndarray:

@@ -60,10 +60,11 @@ class Mending:
             if np.allclose(self._axes(up, flip)[:, 1], still[:, 1])
             and np.linalg.det(self._axes(up, flip)) * np.linalg.det(still) > 0
         )
-        flags = [f"--unit {self._unit(value['--unit'])}"] if "--unit" in value else []
-        flags += [f"--up {up}"] if up != usual else []
-        flags += ["--flip-x"] if flip else []
-        return " ".join(flags) or f"leave out {' and '.join(self._flags())}"
+        flags = _turning(up if up != usual else None, flip)
+        unit = self._unit(value["--unit"]) if "--unit" in value else self.unit
+        if "--unit" in value or (flags and unit != "m"):
+            flags = [f"--unit {unit}", *flags]
+        return " ".join(flags) or f"leave out {' and '.join(_turning(self.up, self.flip_x))}"
 
     def _axes(self, up: str | None, flip: bool) -> np.ndarray:
         """Where the three axes (3, 3) of a source come to lie."""
@@ -75,17 +76,14 @@ class Mending:
         fitting = (unit for unit, size in UNITS.items() if np.isclose(size, factor, rtol=0.01))
         return next(fitting, ANY)
 
-    def _flags(self) -> list[str]:
-        return [
-            *([f"--unit {self.unit}"] if self.unit != "m" else []),
-            *([f"--up {self.up}"] if self.up else []),
-            *(["--flip-x"] if self.flip_x else []),
-        ]
-
-    def apply(self, joints: np.ndarray, layout: Layout, file: object) -> np.ndarray:
+    def apply(
+        self, joints: np.ndarray, layout: Layout, file: object, *, absent_known: bool = False
+    ) -> np.ndarray:
         """Joints (M, T, V, 3) as numbers of the source, in metres, NaN where absent; exact zeros
-        are absent. Raises `DamagedError` where no height can be told that a scale needs."""
-        joints = absent_zeros(joints, layout)
+        are absent unless it is `absent_known` that NaN alone is. Raises `DamagedError` where no
+        height can be told that a scale needs."""
+        if not absent_known:
+            joints = absent_zeros(joints, layout)
         if self.channels == "xyz" and self == AS_GIVEN:
             return joints
         if self.channels == "xyz":
@@ -105,6 +103,11 @@ class Mending:
 
 
 AS_GIVEN = Mending()
+
+
+def _turning(up: str | None, flip: bool) -> list[str]:
+    """The flags that turn and mirror so."""
+    return [*([f"--up {up}"] if up else []), *(["--flip-x"] if flip else [])]
 
 
 def in_metres(picture: np.ndarray, layout: Layout, file: object, *, up: str = "-y") -> np.ndarray:

@@ -1,6 +1,7 @@
 """Finds and reads the files of a dataset, in folders or in zips as downloaded, and nothing outside
 of them."""
 
+import codecs
 import os
 import re
 import zipfile
@@ -102,6 +103,12 @@ def read_bytes(file: File) -> bytes:
     if len(content) > LARGEST:
         damaged(file, f"expected a recording, got a file of more than {LARGEST // 2**20} MB")
     return content
+
+
+def read_plain(file: File) -> bytes:
+    """The content of a file of text, without the mark (UTF-8's) that some editors put before it;
+    `DamagedError` as `read_bytes`."""
+    return read_bytes(file).removeprefix(codecs.BOM_UTF8)
 
 
 def _walk(source: Path, wanted: re.Pattern[str], found: Found) -> None:

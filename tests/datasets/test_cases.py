@@ -251,10 +251,16 @@ def _score(annotation: dict[str, Any]) -> np.ndarray:
         _pickle(keypoint=lambda one: list(one["keypoint"][0])),
         _pickle(keypoint=lambda one: list(one["keypoint"].swapaxes(0, 1))),
         _pickle(keypoint=lambda one: one["keypoint"][0]),
+        _pickle(keypoint=lambda one: one["keypoint"][0], keypoint_score=np.ones((20, 17))),
         _pickle(keypoint=_score),
         _pickle(keypoint=lambda one: one["keypoint"] / np.float32([640, 480])),
         _pickle(keypoint=lambda one: one["keypoint"] / np.float32([320, 240]) - 1),
         _pickle(frame_inds=np.arange(20), keypoint=lambda one: one["keypoint"][0]),
+        _pickle(
+            frame_inds=np.arange(20),
+            keypoint=lambda one: one["keypoint"][0],
+            keypoint_score=np.ones((20, 17)),
+        ),
     ],
 )
 def test_variants_of_pyskl_are_the_same_clips(tmp_path, content):

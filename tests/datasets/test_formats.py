@@ -185,6 +185,82 @@ def test_pku_instances_the_other_way_round_and_both_parts_in_one_folder(tmp_path
     assert [note["clip"] for note in report["notes"]] == ["0002-L-001", "A01N02-R-001"]
 
 
+def _pku(folder: Path, **labels: str) -> np.ndarray:
+    """Recordings of 60 frames with such label files, as they are named: 0002-L is _0002_L. The
+    joints (60, 150)."""
+    frames = np.random.default_rng(0).uniform(0.5, 1, (60, 150)).round(4)
+    for kind in ("skeleton", "label"):
+        (folder / kind).mkdir(parents=True, exist_ok=True)
+    for name, content in labels.items():
+        file = f"{name.strip('_').replace('_', '-')}.txt"
+        np.savetxt(folder / "skeleton" / file, frames, fmt="%.4f")
+        (folder / "label" / file).write_text(content)
+    return frames
+
+
+def test_a_recording_of_pku_has_the_label_of_most_of_its_frames(tmp_path: Path) -> None:
+    """And what is odd about its instances is in the report, L, M and R are three cameras, and how
+    many recordings both parts have is known."""
+    labels = {"_0002_L": "7,1,20,1\n8,50,59,1\n", "A01N01_M": "9,20,3,1\n", "A01N01_R": "9,3,9,1\n"}
+    _pku(tmp_path / "pku", **labels)
+    report = import_dataset("pku-mmd", tmp_path / "pku", tmp_path / "store", continuous=True)
+    store = Store(tmp_path / "store")
+    assert store.index["label"].tolist() == [6, 8, 8]
+    assert store.index["camera"].tolist() == [1, 2, 3]
+    note = "labelled from frame 20 to 3, taken the other way round"
+    assert report["notes"] == [{"clip": "A01N01-M", "note": note}]
+    assert report["mismatches"] == [f"clips: expected {1076 + 1009} clips, got 3"]
+
+
+@pytest.mark.parametrize(("name", "published"), [("_0002_L", 1076), ("A01N01_L", 1009)])
+def test_how_many_recordings_each_part_of_pku_has_is_known(
+    tmp_path: Path, name: str, published: int
+) -> None:
+    _pku(tmp_path / "pku", **{name: "7,1,20,1\n"})
+    report = import_dataset("pku-mmd", tmp_path / "pku", tmp_path / "store", continuous=True)
+    assert report["mismatches"] == [f"clips: expected {published} clips, got 1"]
+
+
+def test_recordings_and_labels_of_pku_that_do_not_belong_together(tmp_path: Path) -> None:
+    _pku(tmp_path / "pku", _0002_L="7,1,20,1\n", _0003_L="7,1,20,1\n")
+    (tmp_path / "pku/label/0003-L.txt").unlink()
+    report = import_dataset("pku-mmd", tmp_path / "pku", tmp_path / "store")
+    assert (report["clips"], report["left_out"]) == (1, {"without labels": 1})
+    # Of another part of the set: "all of 0 files are damaged" was all that was said.
+    (tmp_path / "pku/label/0002-L.txt").rename(tmp_path / "pku/label/A01N01-L.txt")
+    with pytest.raises(InputError, match=r"got 0002-L.txt and A01N01-L.txt: are both of one part"):
+        import_dataset("pku-mmd", tmp_path / "pku", tmp_path / "x")
+    (tmp_path / "pku/label/A01N01-L.txt").unlink()
+    with pytest.raises(InputError, match=r"and a folder of label files, got 2 and 0$"):
+        import_dataset("pku-mmd", tmp_path / "pku", tmp_path / "x")
+
+
+@pytest.mark.parametrize("lines", ["", "Training\n", "Training\n0002-L\nValidation\n"])
+def test_a_split_of_pku_that_is_cut_off_is_named(tmp_path: Path, lines: str) -> None:
+    _pku(tmp_path / "pku", _0002_L="7,1,20,1\n")
+    (tmp_path / "pku/cross-view.txt").write_text(lines)
+    with pytest.raises(InputError, match=r"cross-view.txt: expected training names in line 2 and"):
+        import_dataset("pku-mmd", tmp_path / "pku", tmp_path / "store")
+
+
+def test_an_instance_of_pku_of_a_single_frame_is_one(tmp_path: Path) -> None:
+    _pku(tmp_path / "pku", _0002_L="7,1,20,1\n8,60,60,1\n")
+    report = import_dataset("pku-mmd", tmp_path / "pku", tmp_path / "store")
+    assert Store(tmp_path / "store").index["frames"].tolist() == [20, 1]
+    assert (report["damaged"], report["notes"]) == ([], [])
+
+
+def test_files_of_pku_that_an_editor_saved_anew_are_the_same(tmp_path: Path) -> None:
+    """Behind its mark the first instance was lost, or all of a recording."""
+    frames = _pku(tmp_path / "pku", _0002_L="7,1,20,1\n8,50,59,1\n")
+    for file in (tmp_path / "pku").rglob("*.txt"):
+        file.write_bytes(codecs.BOM_UTF8 + file.read_bytes().replace(b"\n", b"\r\n"))
+    report = import_dataset("pku-mmd", tmp_path / "pku", tmp_path / "store")
+    assert (report["damaged"], report["clips"]) == ([], 2)
+    expected = frames[:20].reshape(20, 2, 25, 3).swapaxes(0, 1)
+    np.testing.assert_allclose(Store(tmp_path / "store").clip(0), expected, rtol=1e-6)
+
+
 # MSR-Action3D
 
 
@@ -281,6 +357,49 @@ def test_nw_ucla(tmp_path: Path) -> None:
     again = Store(tmp_path / "from a zip")
     np.testing.assert_array_equal(again.index, store.index)
     assert (store.rate, again.rate) == (None, 15.0)
+
+
+def test_names_of_nw_ucla_say_action_person_and_view(tmp_path: Path) -> None:
+    """The set has no actions 7 and 10; the others are its ten classes, in their order."""
+    named = {
+        1: "pick up with one hand",
+        2: "pick up with two hands",
+        3: "drop trash",
+        4: "walk around",
+        5: "sit down",
+        6: "stand up",
+        8: "donning",
+        9: "doffing",
+        11: "throw",
+        12: "carry",
+    }
+    for action in named:
+        content = json.dumps({"skeletons": RNG.normal(size=(1, 20, 3)).tolist()})
+        name = f"A{action:02}_S0{action % 3 + 1}_E04_V0{action % 2 + 1}.JSON"
+        (tmp_path / name).write_bytes(codecs.BOM_UTF8 + content.encode())
+    report = import_dataset(
+        "nw-ucla", tmp_path, tmp_path / "store", rate=15.0, how=Importing(as_is=True)
+    )
+    store = Store(tmp_path / "store")
+    assert [store.labels[label] for label in store.index["label"]] == list(named.values())
+    assert store.index["subject"].tolist() == [action % 3 + 1 for action in named]
+    assert store.index["camera"].tolist() == [action % 2 + 1 for action in named]
+    assert report["mismatches"] == [
+        "clips: expected 1484 clips, got 10",
+        "xview train: expected 1020 clips, got 10",
+        "xview test: expected 464 clips, got 0",
+    ]
+
+
+@pytest.mark.parametrize("number", [1e39, -1e300, float("nan"), float("inf"), None])
+def test_numbers_of_nw_ucla_that_are_no_places_are_damage(
+    tmp_path: Path, number: float | None
+) -> None:
+    skeletons = RNG.normal(size=(3, 20, 3)).tolist()
+    skeletons[1][4][2] = number
+    (tmp_path / "a01_s01_e01_v01.json").write_text(json.dumps({"skeletons": skeletons}))
+    with pytest.raises(InputError, match="expected coordinates in metres, got NaN or infinity"):
+        import_dataset("nw-ucla", tmp_path, tmp_path / "store")
 
 
 # ST-GCN and CTR-GCN

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from skedge.datasets.formats import (
@@ -255,6 +255,7 @@ def test_a_harmed_file_is_read_or_refused(format: str, tmp_path: Path) -> None:
     st.sampled_from(["f4", ">f8", "f2", "i2", "u1", "?", "c8", "U3", "M8[s]"]),
     st.sampled_from([".npy", ".npz"]),
 )
+@example([0, 60], "f4", ".npy")
 def test_an_array_of_any_shape_and_kind_is_a_clip_or_refused(
     tmp_path: Path, shape: list[int], kind: str, suffix: str
 ) -> None:

@@ -186,6 +186,11 @@ def test_frames_of_nobody_before_and_after_a_clip_are_padding(
     st.booleans(),
 )
 @example([(0, 0.01), (0, 0.01), (12, 0.01), (54, 0.1), (54, 0.1)], False)
+@example([(40, 0.01), (11, 0.01)], False)
+@example([(33, 0.01), (11, 0.01)], False)
+@example([(3, 0.01), (1, 0.01)], False)
+@example([(80, 0.01), (80, 0.024)], False)
+@example([(80, 0.01), (80, 0.019)], False)
 def test_whoever_is_seen_long_enough_stays_who_he_is(
     places: list[tuple[int, float]], chosen: bool
 ) -> None:
@@ -223,6 +228,32 @@ def test_whoever_is_seen_long_enough_stays_who_he_is(
     else:
         assert max(variance) <= 4 * variance[0] * 1.001
     assert kept[1:] == [place for place in long if place != kept[0]]
+
+
+def test_notes_about_persons_say_who_is_meant_and_nothing_else() -> None:
+    """The report's notes are read by people: an empty second place is usual, and who stands still
+    does not move most."""
+    still = np.ones((1, 20, 25, 3), np.float32)
+    nobody = np.full_like(still, np.nan)
+    glimpse = np.concatenate([still[:, :2], nobody[:, 2:]], axis=1)
+    for places, kept, note in (
+        ([still, nobody], [0], ""),
+        ([still, 2 * still], [0, 1], ""),
+        ([nobody, nobody, still], [2], "nobody is in place 1, 2"),
+        ([still, glimpse, nobody, glimpse], [0], "left out 2 seen for less than 12 frames"),
+    ):
+        found, said = choose(np.concatenate(places))
+        np.testing.assert_array_equal(found, np.concatenate([places[i] for i in kept]))
+        assert said == note
+
+
+def test_somebody_of_whom_a_joint_is_never_seen_is_no_ghost() -> None:
+    """A hand behind the body would have lost a clip its second person."""
+    joints = np.random.default_rng(0).normal(size=(2, 40, 25, 3)).astype(np.float32)
+    joints[1, :, 7] = np.nan
+    found, note = choose(joints)
+    np.testing.assert_array_equal(found, joints)
+    assert note == ""
 
 
 def test_an_import_goes_on_with_the_same_files_alone(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skedge.datasets.parsing.joint_tables import read_joints
+from skedge.datasets.parsing.joint_tables import read_joints, told_rate
 from skedge.skeleton.errors import InputError
 from tests.skeleton.people import NTU, people
 
@@ -59,8 +59,16 @@ def _brackets(form: str, mark: str) -> str:
             id="decimal commas in quotes",
         ),
         pytest.param(
+            _text([[f'"{one.replace(".", ",")}"' for one in row] for row in ROWS], ", "),
+            id="and a space before each",
+        ),
+        pytest.param(
             _text([[f'"{one}"' for one in TITLES]], " ") + _text(ROWS, " "),
             id="titles in quotes between spaces",
+        ),
+        pytest.param(
+            _text([[f'"{one}"' for one in TITLES]], " ") + _text(ROWS, " ").replace(".", ","),
+            id="and decimal commas",
         ),
         pytest.param(
             _text([[*TITLES, "note"]], ";")
@@ -132,6 +140,18 @@ def test_a_moment_with_two_rows_is_of_two_people(tmp_path: Path, title: str) -> 
     rows = [[str(number // 2), *row] for number, row in enumerate(ROWS)]
     with pytest.raises(InputError, match=r"expected one row per frame, got 2 of .* 0: a file for"):
         _joints(tmp_path, _text([[title, *TITLES], *rows]))
+
+
+def test_times_with_gaps_say_their_rate(tmp_path: Path) -> None:
+    """Of a table that lacks some times, or has an empty line, the others say how fast it is."""
+    times = ["", *(f"{i / 15:.4f}" for i in range(1, 6))]
+    rows = [",".join([*row, time]) for row, time in zip(ROWS, times, strict=True)]
+    text = "\n".join([",".join([*TITLES, "time"]), *rows[:3], "", *rows[3:]])
+    (tmp_path / "a.csv").write_text(text)
+    found = told_rate(tmp_path / "a.csv")
+    assert found is not None
+    title, rate = found
+    assert (title, round(rate, 1)) == ("time", 15.0)
 
 
 def test_times_may_be_rounded_where_frames_are_numbered(tmp_path: Path) -> None:
@@ -210,6 +230,14 @@ def test_numbered_joints_of_no_layout_are_other_columns(tmp_path: Path) -> None:
         ("Trajectories\n100\n" + _text(ROWS), "expected 75 columns .*, got 1$"),
         ("frame,landmark,x,y,z\n0,0,1,2,3\n", "got 5; a row a joint.* into one row"),
         (_text([["1", *row] for row in ROWS]), "the first one a frame's number or time"),
+        (
+            _text([[str(i), str(i / 30), *row] for i, row in enumerate(ROWS)]),
+            "got 77; is the first one a frame's number or time",
+        ),
+        (
+            _text([[*ROWS[0], ""], *([*row, "5"] for row in ROWS[1:])]),
+            "line 1: expected 75 columns a person .*, got 76",
+        ),
         (_text([*ROWS, ROWS[0][:-1]]), "expected 75 numbers, got 74; is it truncated"),
         (_text([["t", *TITLES], ["1", *ROWS[0]], ROWS[0]]), "expected 76 cells, got 75"),
         (
@@ -218,6 +246,11 @@ def test_numbered_joints_of_no_layout_are_other_columns(tmp_path: Path) -> None:
         ),
         ("# a\n# " + _text([TITLES, ["1", *ROWS[0]]]), "line 3: .* 75 cells, got 76"),
         ("# a\n# b\n" + _text([ROWS[0], [*ROWS[1], "5"]]), "line 4: expected 75 numbers, got 76"),
+        (
+            "# a\n# b\n" + _text([["1", *row] for row in ROWS]),
+            "line 3: expected 75 columns .* number or time",
+        ),
+        (_text([["time", "ours"], ["1", "2"]]), "line 2: expected 75 columns a person"),
         (_text([["t", *TITLES], ["10,5", *ROWS[0]]]), "76 cells, got 77; more than titles"),
         (_text([TITLES, ["1", *ROWS[0]], ["2", *ROWS[1]]]), "75 cells, got 76; more than titles"),
         (

@@ -319,7 +319,7 @@ def test_a_row_of_x_and_y_is_read_as_one_of_x_y_and_a_score_is(tmp_path: Path) -
     np.testing.assert_allclose(read.joints[0, ..., :2].reshape(clips[0].shape), clips[0], rtol=1e-5)
 
 
-@pytest.mark.parametrize("unit", [1, 1000, 1_000_000])
+@pytest.mark.parametrize("unit", [1, 1000, 1_000_000, 1_000_000_000])
 def test_times_of_another_rate_are_named(unit: int, tmp_path: Path) -> None:
     """A table's column of times said 15 frames a second, and its clip was read as one of 30, twice
     as fast, without a word."""

@@ -1,3 +1,4 @@
+import codecs
 import shutil
 import zipfile
 from collections.abc import Callable
@@ -7,14 +8,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-from skedge.datasets.formats.ntu import EDITIONS, MORE_TRAIN_SUBJECTS, TRAIN_SUBJECTS, open_ntu
+from skedge.datasets.formats.ntu import (
+    EDITIONS,
+    MORE_TRAIN_SUBJECTS,
+    TRAIN_SUBJECTS,
+    open_ntu,
+    read_clip,
+)
 from skedge.datasets.importer import Importing
 from skedge.datasets.parsing.bodies import denoise, first_two
 from skedge.datasets.parsing.damage import DamagedError
 from skedge.datasets.parsing.ntu_labels import LABELS
 from skedge.datasets.parsing.ntu_text import parse
 from skedge.datasets.readers import import_dataset
-from skedge.datasets.source import LARGEST
+from skedge.datasets.source import LARGEST, File
 from skedge.datasets.store import PARTS, Store
 from skedge.skeleton import InputError
 from tests.datasets.ntu_files import plain_denoise, plain_first_two, recording, text
@@ -298,6 +305,12 @@ def test_unusual_spacing_is_read() -> None:
         got = parse(content, "x")
         assert got.frames == expected.frames
         np.testing.assert_array_equal(got.joints, expected.joints)
+
+
+def test_a_recording_that_an_editor_saved_anew_is_the_same(tmp_path: Path) -> None:
+    (tmp_path / NAME).write_bytes(codecs.BOM_UTF8 + GOOD)
+    (clip,) = read_clip(File(str(tmp_path / NAME)))
+    np.testing.assert_array_equal(clip.joints, denoise(parse(GOOD, NAME)))
 
 
 def test_wrong_arguments(tmp_path: Path) -> None:

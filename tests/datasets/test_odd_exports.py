@@ -146,6 +146,44 @@ def test_flags_that_are_still_needed_are_told_together_with_those_given(up, flip
     both = mend(mend(body, up=up, flip_x=flip), up=then, flip_x=more)
     once = mend(body, up=told_up, flip_x="--flip-x" in words)
     assert once[:, 1] == pytest.approx(both[:, 1])
+    # No mirror image either: three directions are right-handed in both, or in neither.
+    first = mend(mend(np.eye(3), up=up, flip_x=flip), up=then, flip_x=more)
+    second = mend(np.eye(3), up=told_up, flip_x="--flip-x" in words)
+    assert np.linalg.det(first) == pytest.approx(np.linalg.det(second))
+
+
+@pytest.mark.parametrize("up", [None, "-y", "y"])
+@pytest.mark.parametrize("flip", [False, True])
+@pytest.mark.parametrize("advised", ["--up -y", "--flip-x", "--up -y --flip-x"])
+def test_flags_of_places_in_a_picture_are_told_as_well(up, flip, advised):
+    """Of pictures y points down without a flag: other flags turn them than turn metres."""
+    picture = _pictured()[0][None]
+    layout = load_layout("coco17")
+    given = Mending(channels="xy", up=up, flip_x=flip)
+    words = given.instead(advised).split()
+    if words[:2] == ["leave", "out"]:
+        words = []
+    told_up = words[words.index("--up") + 1] if "--up" in words else None
+    once = Mending(channels="xy", up=told_up, flip_x="--flip-x" in words)
+    turn = {"up": "-y" if "--up" in advised else "y", "flip_x": "--flip-x" in advised}
+    expected = mend(given.apply(picture, layout, "clip"), **turn)
+    np.testing.assert_allclose(once.apply(picture, layout, "clip"), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("flags", "advised", "told"),
+    [
+        ({"unit": "cm", "flip_x": True}, "--flip-x", "leave out --flip-x"),
+        ({"up": "-y"}, "--up -y", "leave out --up -y"),
+        ({"up": "-y", "flip_x": True}, "--up -y --flip-x", "leave out --up -y and --flip-x"),
+        ({"unit": "cm"}, "--up z", "--unit cm --up z"),
+        ({}, "--up z", "--up z"),
+        ({"unit": "cm"}, "give each joint its title", "give each joint its title"),
+    ],
+)
+def test_flags_that_are_right_are_not_told_to_be_left_out(flags, advised, told):
+    """Of a set in centimetres that was mirrored by mistake, --unit cm was to be left out too."""
+    assert Mending(**flags).instead(advised) == told
 
 
 def _pictured(layout: str = "coco17") -> list[np.ndarray]:

@@ -1,5 +1,6 @@
 import os
 import pickle
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from skedge.datasets.mending import Mending
 from skedge.datasets.readers import import_dataset
 from skedge.datasets.store import Store
 from skedge.skeleton import InputError
+from tests.skeleton.people import NTU, people
 
 
 def _annotation(name: str, label: int, **changes: Any) -> dict[str, Any]:
@@ -166,7 +168,8 @@ def test_other_splits_and_labels(tmp_path: Path) -> None:
     )
     assert store.labels == ("stand", "sit down", "fall", "jump")
     assert store.rate is None
-    assert (store.index["subject"] == -1).all()
+    for field in ("subject", "camera", "setup"):
+        assert (store.index[field] == -1).all()
     assert {name: store.codes(name).tolist() for name in store.protocols} == {
         "split1": [1, 3, 0],
         "official": [1, 0, 3],
@@ -248,6 +251,47 @@ DAMAGE = {
         "more than one pixel's height, 10 at least, got 0.0",
     ),
     "a name twice": (_with(frame_dir="good"), "got it twice"),
+    "labels in lists of several lengths": (_with(label=[[1], [1, 2]]), "expected a class number"),
+    "an image in lists of several lengths": (
+        _with(**PIXELS, img_shape=[[480], [1, 2]]),
+        "bad: expected img_shape",
+    ),
+    "rows of nobody": (
+        _with(keypoint=np.ones((0, 25, 3)), frame_inds=np.zeros(0, int)),
+        "bad: expected bodies, got none",
+    ),
+    "a frame that is no number": (
+        _with(keypoint=np.ones((2, 25, 3)), frame_inds=np.array([0, np.nan])),
+        "bad: expected a frame for each of 2 bodies",
+    ),
+    "a frame too late": (
+        _with(keypoint=np.ones((2, 25, 3)), frame_inds=np.array([0, 10**6])),
+        "bad: expected a frame for each of 2 bodies",
+    ),
+    "one frame for all": (
+        _with(keypoint=np.ones((2, 25, 3)), frame_inds=np.array(5)),
+        "bad: expected a frame for each of 2 bodies",
+    ),
+    "frames in a column": (
+        _with(keypoint=np.ones((2, 25, 3)), frame_inds=np.array([[0], [1]])),
+        "bad: expected a frame for each of 2 bodies",
+    ),
+    "scores of other rows": (
+        _with(
+            keypoint=np.ones((2, 25, 3)), frame_inds=np.arange(2), keypoint_score=np.ones((3, 25))
+        ),
+        r"bad: expected keypoint_score as numbers of shape \(2, 25\)",
+    ),
+    "a file's name with a NUL": (
+        {
+            "split": {},
+            "annotations": [
+                _annotation("good", 0),
+                {"frame_dir": "bad", "label": 0, "raw_file": "a\0b"},
+            ],
+        },
+        "bad: expected its keypoints in",
+    ),
     "code": ({"annotations": [os.getcwd]}, "nothing was run"),
 }
 
@@ -281,6 +325,47 @@ def test_a_place_of_minus_one_was_not_seen(tmp_path: Path) -> None:
     clip = _import(content, tmp_path, rate=30.0).clip(0)
     assert np.isnan(clip[0, 2, 3]).all()
     assert np.isfinite(clip).all(-1).sum() == 6 * 17 - 1
+
+
+def test_a_joint_in_the_middle_of_the_picture_is_seen(tmp_path: Path) -> None:
+    """There coordinates become zero, which elsewhere means that nobody saw it: wrists that crossed
+    the middle were lost there."""
+    pixels, joints = _pixels()
+    wrist, nose = joints.index("left_wrist"), joints.index("nose")
+    pixels[0, 2, wrist] = 320, 240
+    pixels[0, 4, nose] = 0
+    annotation = _annotation("one", 0, keypoint=pixels, img_shape=(480, 640))
+    store = _import({"split": {}, "annotations": [annotation]}, tmp_path, rate=30.0)
+    clip = store.clip(0)
+    np.testing.assert_array_equal(clip[0, 2, wrist], 0)
+    assert np.argwhere(np.isnan(clip).any(axis=-1)).tolist() == [[0, 4, nose]]
+
+
+def test_bodies_around_one_of_their_joints_keep_it(tmp_path: Path) -> None:
+    """As with the arrays of ST-GCN: a pickle of centred bodies had none of their middle joints."""
+    body = people()[0].astype(np.float32)
+    body -= body[:, :, [NTU.center]]
+    body[0, 3, 7] = 0
+    store = _import({"annotations": [_annotation("one", 0, keypoint=body)]}, tmp_path, rate=30.0)
+    clip = store.clip(0)
+    assert np.argwhere(np.isnan(clip).any(axis=-1)).tolist() == [[0, 3, 7]]
+    np.testing.assert_array_equal(clip[0, :, NTU.center], 0)
+
+
+def test_a_report_says_which_clip_is_damaged_and_nothing_of_the_machine(tmp_path: Path) -> None:
+    (tmp_path / "set.pkl").write_bytes(pickle.dumps(_with(label=-1)))
+    report = import_dataset("pyskl", tmp_path / "set.pkl", tmp_path / "store")
+    assert [one["file"] for one in report["damaged"]] == ["bad"]
+    assert str(tmp_path) not in (tmp_path / "store/import-report.json").read_text()
+
+
+def test_numbers_beyond_float32_are_absent_without_a_warning_of_numpy(tmp_path: Path) -> None:
+    body = people()[0].astype(float)
+    body[0, 3, 7, 1] = 1e300
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        store = _import({"annotations": [_annotation("one", 0, keypoint=body)]}, tmp_path)
+    assert np.argwhere(np.isnan(store.clip(0)).any(axis=-1)).tolist() == [[0, 3, 7]]
 
 
 def test_labels_that_do_not_suffice(tmp_path: Path) -> None:

@@ -135,7 +135,7 @@ def read_clip(
     if joints.dtype.kind == "b":
         damaged(row.path, "expected coordinates, got true and false")
     if joints.ndim == 2 and joints.shape[1] in (3 * len(layout), 2 * len(layout)):
-        joints = joints.reshape(len(joints), len(layout), -1)
+        joints = joints.reshape(len(joints), len(layout), joints.shape[1] // len(layout))
     _check_axes(joints.shape, layout, row.path)
     if joints.ndim == 3:
         joints = joints[None]

@@ -11,7 +11,7 @@ from skedge.datasets.mending import in_metres
 from skedge.datasets.parsing.damage import check_joints, damaged
 from skedge.datasets.parsing.mat5 import MatError, read_variable
 from skedge.datasets.parsing.padded import in_order
-from skedge.datasets.source import File, find, find_placed, placed, read_bytes
+from skedge.datasets.source import File, find, find_placed, placed, read_bytes, read_plain
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.layout import load_layout
 
@@ -49,6 +49,7 @@ def open_jhmdb(source: Path) -> Dataset:
         expected={"clips": 928},
         damaged=found.damaged,
         left_out={"not in the folder of an action": elsewhere},
+        absent_known=True,
     )
 
 
@@ -85,7 +86,7 @@ def _splits(source: Path) -> dict[str, dict[str, frozenset[str]]]:
         match = _SPLIT.fullmatch(file.name)
         assert match is not None, "only lists are found"
         parts = named.setdefault(f"split-{match[2]}", {part: set() for part in _PARTS.values()})
-        for line in read_bytes(file).decode("utf-8", "replace").splitlines():
+        for line in read_plain(file).decode("utf-8", "replace").splitlines():
             words = line.split()
             if len(words) == 2 and words[1] in _PARTS:
                 name = f"{match[1].lower()}/{words[0].removesuffix('.avi')}"

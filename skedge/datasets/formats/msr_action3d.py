@@ -11,7 +11,7 @@ from skedge.datasets.parsing.damage import damaged
 from skedge.datasets.parsing.mat5 import MatError, read_text
 from skedge.datasets.parsing.ntu_text import LONGEST
 from skedge.datasets.parsing.tables import read_table
-from skedge.datasets.source import File, find, read_bytes
+from skedge.datasets.source import File, find, read_bytes, read_plain
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.layout import load_layout
 from skedge.skeleton.text import counted
@@ -87,7 +87,7 @@ def read_clip(file: File) -> list[Clip]:
             "expected a name like a01_s01_e01_skeleton3D.txt with an action from 1 to"
             f" {len(LABELS)}",
         )
-    values = read_table(read_bytes(file), 4, file)
+    values = read_table(read_plain(file), 4, file)
     if len(values) % JOINTS or len(values) > JOINTS * LONGEST:
         damaged(
             file,

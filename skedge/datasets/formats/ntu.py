@@ -13,7 +13,7 @@ from skedge.datasets.parsing.bodies import SELECTIONS
 from skedge.datasets.parsing.damage import damaged
 from skedge.datasets.parsing.ntu_labels import LABELS
 from skedge.datasets.parsing.ntu_text import parse
-from skedge.datasets.source import File, find, read_bytes
+from skedge.datasets.source import File, find, read_plain
 from skedge.datasets.store import Division
 from skedge.skeleton.errors import InputError, reason
 from skedge.skeleton.layout import load_layout
@@ -138,7 +138,7 @@ def read_clip(file: File, bodies: str = "denoise") -> list[Clip]:
     if match is None:
         damaged(file, "expected a name like S001C001P001R001A001")
     setup, camera, subject, _, action = map(int, match.groups())
-    joints = SELECTIONS[bodies](parse(read_bytes(file), file))
+    joints = SELECTIONS[bodies](parse(read_plain(file), file))
     if not np.isfinite(joints).any():
         damaged(
             file, f"expected a body, got only joints at zero in {counted(joints.shape[1], 'frame')}"

@@ -12,7 +12,7 @@ from skedge.datasets.importer import Clip, Dataset
 from skedge.datasets.parsing.damage import DamagedError, damaged
 from skedge.datasets.parsing.ntu_text import LONGEST
 from skedge.datasets.parsing.tables import read_table
-from skedge.datasets.source import File, find, read_bytes
+from skedge.datasets.source import File, find, read_plain
 from skedge.datasets.store import PARTS
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.layout import load_layout
@@ -89,6 +89,8 @@ RATE = 30.0
 PERSONS, JOINTS = 2, 25
 _NAME = r"(?:\d{4}|A\d{2}N\d{2})-[LMR]"
 _SPLIT = r"cross[-_](?:subject|view)(?:_v2)?\.txt"
+# Of each part of the set; the names of Part II begin with A.
+_RECORDINGS = {1: 1076, 2: 1009}
 _CAMERAS = {"L": 1, "M": 2, "R": 3}
 
 
@@ -128,7 +130,12 @@ def open_pku_mmd(source: Path, *, continuous: bool = False) -> Dataset:
         for file in skeletons
         if file.name.upper() in labels
     ]
-    part_one = all(file.name[0] not in "Aa" for file in skeletons)
+    if not whole:
+        raise InputError(
+            f"{source}: expected a label file for every recording, got {skeletons[0].name} and"
+            f" {min(labels.values()).name}: are both of one part of the set?"
+        )
+    present = {2 if file.name[0] in "Aa" else 1 for file in skeletons}
     return Dataset(
         name="pku-mmd",
         layout=load_layout("ntu25"),
@@ -138,7 +145,7 @@ def open_pku_mmd(source: Path, *, continuous: bool = False) -> Dataset:
         read=partial(read_recording, continuous=continuous),
         root=source,
         protocols={name: partial(_codes, parts=parts) for name, parts in _splits(source).items()},
-        expected={"clips": 1076 if part_one else 1009} if continuous else {},
+        expected={"clips": sum(_RECORDINGS[part] for part in present)} if continuous else {},
         damaged=found.damaged,
         left_out={"without labels": len(skeletons) - len(whole)},
         files=sorted({Path(file.path) for one in whole for file in one}),
@@ -151,7 +158,7 @@ def read_recording(source: _Source, continuous: bool = False) -> list[Clip | Dam
 
     An instance that cannot be used is damage in its place and leaves the others as they are.
     """
-    values = read_table(read_bytes(source.skeleton), PERSONS * JOINTS * 3, source.skeleton)
+    values = read_table(read_plain(source.skeleton), PERSONS * JOINTS * 3, source.skeleton)
     if len(values) > LONGEST:
         damaged(source.skeleton, f"expected 1 to {LONGEST} frames, got {len(values)}")
     joints = values.reshape(-1, PERSONS, JOINTS, 3).astype(np.float32).transpose(1, 0, 2, 3).copy()
@@ -164,7 +171,7 @@ def read_recording(source: _Source, continuous: bool = False) -> list[Clip | Dam
     camera = _CAMERAS[name[-1]]
     lines = [
         (at, line)
-        for at, line in enumerate(read_bytes(source.label).splitlines(), 1)
+        for at, line in enumerate(read_plain(source.label).splitlines(), 1)
         if line.strip()
     ]
     if not lines:
@@ -256,7 +263,7 @@ def _splits(source: Path) -> dict[str, dict[str, frozenset[str]]]:
         return {}
     splits: dict[str, dict[str, frozenset[str]]] = {}
     for file in files:
-        lines = read_bytes(file).decode("latin1").splitlines()
+        lines = read_plain(file).decode("latin1").splitlines()
         names = [
             frozenset(re.findall(_NAME, lines[at])) if at < len(lines) else frozenset()
             for at in (1, 3)

@@ -17,7 +17,7 @@ from skedge.datasets.parsing.safe_pickle import load_pickle
 from skedge.datasets.store import PARTS
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.layout import Layout, load_layout
-from skedge.skeleton.mend import off_picture
+from skedge.skeleton.mend import absent_zeros, off_picture
 from skedge.skeleton.text import counted
 
 DEFAULT_LAYOUTS = {17: "coco17", 25: "ntu25"}
@@ -104,6 +104,7 @@ def open_pyskl(
         root=source,
         protocols={protocol: partial(_codes, parts=parts) for protocol, parts in protocols.items()},
         persons_chosen=ntu,
+        absent_known=True,
         padded=True,
         parallel=False,
         unit="clips",
@@ -154,7 +155,7 @@ def _clip(annotation: dict[str, Any], layout: Layout, file: str, folder: Path) -
 
 def _raw(name: Any, folder: Path, file: str) -> dict[str, Any]:
     """What the file of a clip holds that the annotation only names, as Kinetics' do."""
-    path = folder / str(name)
+    path = folder / str(name).replace("\0", "")
     root = os.path.realpath(folder)
     if os.path.commonpath([root, os.path.realpath(path)]) != root or not path.is_file():
         damaged(file, f"expected its keypoints in {str(name)[:80]} beside the pickle, found none")
@@ -231,7 +232,7 @@ def _shape(keypoint: Any) -> tuple[int, ...]:
 
 
 def _label(annotation: dict[str, Any]) -> int | None:
-    label = np.asarray(annotation.get("label"))
+    label = _array(annotation.get("label"))
     if label.size != 1 or label.dtype.kind not in "iuf" or not 0 <= float(label.item()) < 100_000:
         return None
     return int(label.item()) if float(label.item()).is_integer() else None
@@ -248,10 +249,14 @@ def _joints(annotation: dict[str, Any], layout: Layout, source: str) -> np.ndarr
     check_joints(keypoint.shape[2], layout, source)
     if keypoint.shape[-1] == 3 and score is None and _image(annotation) is not None:
         keypoint, score = keypoint[..., :2], keypoint[..., 2]
-    joints = keypoint.astype(np.float32)
-    absent = ~np.isfinite(joints).all(axis=-1) | (joints == 0).all(axis=-1)
-    if joints.shape[-1] == 2:
-        absent |= off_picture(joints)
+    with np.errstate(over="ignore"):
+        joints = keypoint.astype(np.float32)
+    joints[~np.isfinite(joints).all(axis=-1)] = np.nan
+    if joints.shape[-1] == 3:
+        joints = absent_zeros(joints, layout)
+    else:
+        joints[(joints == 0).all(axis=-1) | off_picture(joints)] = np.nan
+    absent = np.isnan(joints).any(axis=-1)
     if score is not None:
         if not _numbers(score) or score.shape != keypoint.shape[:-1]:
             damaged(source, f"expected keypoint_score as numbers of shape {keypoint.shape[:-1]}")
@@ -287,8 +292,12 @@ def _arrays(annotation: dict[str, Any], source: str) -> tuple[Any, Any]:
         except (ValueError, TypeError, IndexError):
             damaged(source, "expected a keypoint array (joints, 2 or 3) for every frame")
     elif _numbers(keypoint) and keypoint.ndim == 3 and _numbers(frames):
-        if len(frames) != len(keypoint) or frames.min(initial=0) < 0 or frames.max() >= _MOST:
+        if not len(keypoint):
+            damaged(source, "expected bodies, got none")
+        if frames.shape != keypoint.shape[:1] or not ((frames >= 0) & (frames < _MOST)).all():
             damaged(source, f"expected a frame for each of {len(keypoint)} bodies in frame_inds")
+        if _numbers(score) and score.shape != keypoint.shape[:2]:
+            damaged(source, f"expected keypoint_score as numbers of shape {keypoint.shape[:2]}")
         keypoint = _by_frame(keypoint, frames.astype(np.int64))
         score = _by_frame(score, frames.astype(np.int64)) if _numbers(score) else None
     elif _numbers(keypoint) and keypoint.ndim == 3 and keypoint.any():
@@ -320,6 +329,14 @@ def _by_frame(rows: np.ndarray, frames: np.ndarray) -> np.ndarray:
     return found
 
 
+def _array(value: Any) -> np.ndarray:
+    """What a value is as an array; an empty one for lists of several lengths."""
+    try:
+        return np.asarray(value)
+    except ValueError:
+        return np.empty(0)
+
+
 def _numbers(array: Any) -> TypeGuard[np.ndarray]:
     return isinstance(array, np.ndarray) and array.dtype.kind in "fiu"
 
@@ -330,7 +347,7 @@ def _pixels_to_metres(pixels: np.ndarray, layout: Layout, image: Any, source: st
     if image is None and np.nanmax(np.abs(pixels)) > _SHARE:
         low, high = np.nanmin(pixels, axis=(0, 1, 2)), np.nanmax(pixels, axis=(0, 1, 2))
         image = (low[1] + high[1], low[0] + high[0]) if (low + high > 0).all() else None
-    size = np.asarray(image if isinstance(image, list | tuple | np.ndarray) else ())
+    size = _array(image if isinstance(image, list | tuple | np.ndarray) else ())
     if size.shape not in ((2,), (3,)) or size.dtype.kind not in "iuf" or not (size > 0).all():
         damaged(source, f"expected img_shape as (height, width) beside 2D keypoints, got {image!r}")
     across = np.array([size[1], size[0]], np.float32)

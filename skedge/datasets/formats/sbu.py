@@ -11,7 +11,7 @@ from skedge.datasets.importer import Clip, Dataset
 from skedge.datasets.parsing.damage import damaged
 from skedge.datasets.parsing.ntu_text import LONGEST
 from skedge.datasets.parsing.tables import read_table
-from skedge.datasets.source import File, find_placed, placed, read_bytes
+from skedge.datasets.source import File, find_placed, placed, read_plain
 from skedge.skeleton.layout import load_layout
 from skedge.skeleton.text import counted
 
@@ -73,7 +73,7 @@ def read_clip(file: File) -> list[Clip]:
             f"expected a folder like s01s02/01/001 of a pair of the set, with an action from 1 to"
             f" {len(LABELS)}",
         )
-    table = read_table(read_bytes(file), 1 + PERSONS * JOINTS * 3, file, commas=True, absent=True)
+    table = read_table(read_plain(file), 1 + PERSONS * JOINTS * 3, file, commas=True, absent=True)
     if len(table) > LONGEST:
         damaged(file, f"expected at most {LONGEST} frames, got {len(table)}")
     shares = table[:, 1:].reshape(-1, PERSONS, JOINTS, 3).swapaxes(0, 1)
