@@ -269,7 +269,7 @@ def run_films(
     store = store_of_films(films, runs, pose, everyone=recipe.input.persons > 1)
     report = run(recipe, store, runs, again=again)
     file = runs / recipe.name / "student.onnx"
-    command = typed("skedge", "live", "--model", file, *(["--pose", pose] if pose else []))
+    command = typed("skedge live --model", file, *(["--pose", pose] if pose else []))
     plain_console().print(f"Try it: {command}", soft_wrap=True)
     return report
 

@@ -169,7 +169,7 @@ def _command(
     flags: list[str | Path] = ["--other", other] if other else []
     flags += ["--again", *again] if again else []
     flags += ["--out", out] if out else []
-    return typed("skedge", "teach", model, store, *flags)
+    return typed("skedge teach", model, store, *flags)
 
 
 def _anything_else(
@@ -189,7 +189,7 @@ def _anything_else(
     seconds = _seconds(rest)
     if seconds < LEAST_OTHER:
         actions = ", ".join(dict.fromkeys(names.values()))
-        record = typed("skedge", "record", "other", "--out", own.path)
+        record = typed("skedge record other --out", own.path)
         raise InputError(
             f"{own.path}: expected a minute or more of anything else, so that the actions"
             f" ({actions[:80]}) can be told from it, got {int(seconds)} s; move about as usual"
@@ -404,7 +404,7 @@ def _missed(
             seen = seen | _seen_before(recognizer, own, label)
         if POOR_RECALL <= seen.mean() < 1:
             missed = [str(name) for name in store.index["name"][numbers[label]][~seen]]
-            take_out = typed("skedge", "data", "remove", store.path, missed[0])
+            take_out = typed("skedge data remove", store.path, missed[0])
             found.append(
                 f"{label}: not known again by the other clips: {shortened(missed)}; `skedge data"
                 f" show` draws a clip, `{take_out}` takes out one that went wrong"

@@ -215,8 +215,8 @@ def _no_format(file: Path) -> str:
     else:
         got, instead = "none", file.with_name(f"{file.name}.onnx")
     return (
-        f"{file}: expected a file that ends in {' or '.join(FORMATS)}, got {got}; name it"
-        f" {typed(instead)}, or add --all to write every format into a folder"
+        f"{file}: expected a file that ends in {' or '.join(FORMATS)}, got {got};"
+        f" {typed('name it', instead)}, or add --all to write every format into a folder"
     )
 
 

@@ -27,10 +27,10 @@ def counted(count: int, one: str, several: str = "") -> str:
     return f"{count} {one if count == 1 else several or f'{one}s'}"
 
 
-def typed(*words: str | Path) -> str:
-    """The words of a command as a person types them, in quotes where a shell would take them for
-    something else."""
-    return shlex.join(map(str, words))
+def typed(command: str, *words: str | Path) -> str:
+    """A command, or a part of it, with more words behind it as a person types them: in quotes where
+    a shell would take them for something else."""
+    return f"{command} {shlex.join(map(str, words))}"
 
 
 def say(*notes: str) -> None:

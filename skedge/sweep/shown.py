@@ -64,7 +64,7 @@ class Shown:
             (by_number, whole),
             (_numbered(heads, words), words),
         ):
-            yield shown, _widths(shown, cells, least, room)
+            yield shown, _widths(shown, cells, least, room=room)
 
 
 def _longest(texts: Sequence[str]) -> int:

@@ -150,8 +150,8 @@ class Store:
         `InputError` if it is unknown."""
         if self._splits is None or protocol not in self.protocols:
             known = ", ".join(self.protocols)
-            split = typed("skedge", "data", "split", self.path, "mine", "--folds", "5")
-            none = f"none; `{split}` makes mine-1 to mine-5"
+            split = typed("skedge data split", self.path)
+            none = f"none; `{split} mine --folds 5` makes mine-1 to mine-5"
             flag = "; name one with --protocol, or --input.protocol where a recipe is used"
             raise InputError(
                 f"{self.path}: unknown protocol {protocol!r}; this store's protocols:"

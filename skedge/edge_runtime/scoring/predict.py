@@ -402,8 +402,8 @@ def read_clip(path: Path) -> np.ndarray:
     if is_pose_recording(path):
         raise InputError(
             f"{path}: expected one person's clip, got a pose recording; see"
-            f" `{typed('skedge', 'evaluate', 'everyday', '--data', path)}`,"
-            f" `{typed('skedge', 'live', '--source', path)}` or `skedge data import poses`"
+            f" `{typed('skedge evaluate everyday --data', path)}`,"
+            f" `{typed('skedge live --source', path)}` or `skedge data import poses`"
         )
     try:
         array = np.load(path, allow_pickle=False)
