@@ -71,7 +71,9 @@ def test_somebody_comes_from_another_pose_and_goes_to_one(poses: Stretch, seed: 
     for edge in (motion[start::-1], motion[end:]):
         other = edge[-1]
         assert np.abs(poses.motion - other).max(axis=1).min() < 1e-5, "it is one of the poses"
-        if np.abs(other - rest).max() > 1e-5:
+        if np.abs(other - rest).max() < 1e-5:
+            assert np.abs(edge - rest).max() < 1e-5
+        else:
             way = np.abs(edge - rest).max(axis=1) / np.abs(other - rest).max()
             assert 7 <= np.count_nonzero((way > 1e-4) & (way < 1 - 1e-4)) <= 30
             assert (np.diff(way) > -1e-4).all()
