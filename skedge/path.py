@@ -17,7 +17,7 @@ from skedge.skeleton import InputError
 from skedge.skeleton.files import read_json, write_json
 from skedge.skeleton.layout import load_layout
 from skedge.skeleton.normalize import STREAMABLE
-from skedge.skeleton.text import say
+from skedge.skeleton.text import say, typed
 from skedge.steps import distill, evaluate, export, pretrain, teach_head
 from skedge.tables import SUMMARY, write_report
 from skedge.teacher.runs.asked import ASKED, finished, question
@@ -269,8 +269,8 @@ def run_films(
     store = store_of_films(films, runs, pose, everyone=recipe.input.persons > 1)
     report = run(recipe, store, runs, again=again)
     file = runs / recipe.name / "student.onnx"
-    own = f" --pose {pose}" if pose else ""
-    plain_console().print(f"Try it: skedge live --model {file}{own}", soft_wrap=True)
+    command = typed("skedge live --model", file, *(["--pose", pose] if pose else []))
+    plain_console().print(f"Try it: {command}", soft_wrap=True)
     return report
 
 

@@ -1,6 +1,7 @@
 """Steps on three streams and several seeds: one folder that every later step takes."""
 
 import json
+import shlex
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -574,3 +575,17 @@ def test_the_whole_path_of_aligned_streams(store: Store, recipe: Recipe, tmp_pat
     assert len(written) - len(untrained) == 2 + 2 + 6 + 2, (
         "pretrained, probed, finetuned (theta, phi, both), students"
     )
+
+
+def test_the_command_that_tries_a_model_can_be_typed_as_it_is_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A folder with a space in its name made two words of it."""
+    monkeypatch.setattr(path, "store_of_films", lambda *_, **__: None)
+    monkeypatch.setattr(path, "run", lambda *_, **__: {})
+    path.run_films(Recipe(name="own"), tmp_path, Path("Mary's runs"), pose="my pose.py:Mine")
+    shown = capsys.readouterr().out.removeprefix("Try it: ")
+    assert shlex.split(shown) == [
+        *("skedge", "live", "--model", "Mary's runs/own/student.onnx"),
+        *("--pose", "my pose.py:Mine"),
+    ]

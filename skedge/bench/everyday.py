@@ -21,6 +21,7 @@ from skedge.edge_runtime.scoring.everyday import (
     curve,
     figures,
     happened,
+    interrupted,
     quieter,
     read_for,
     senseless,
@@ -132,6 +133,7 @@ def measure(
                 "notes": (
                     *_of_store(recognizer, one.path, part=part, protocol=protocol),
                     *unlabelled(each.recording for each in watched),
+                    *interrupted(each.recording for each in watched),
                     *senseless(problems, len(watched)),
                 ),
                 **figures(count(watched, recognizer.rules)),

@@ -3,7 +3,7 @@
 A recording is one .npz file with an entry per body and picture, N in all:
 
     picture (N,) int       number of the picture, from 0
-    person (N,) int        who it is: the same number while the body is followed
+    person (N,) int        who it is: the same number while the body is followed, once in a picture
     whole (N,) bool        whether enough of the body is in view to recognise actions; of somebody
                            who is seen from the hips up the legs are NaN
     confidence (N,) float  of the body, 0 to 1
@@ -94,6 +94,16 @@ class PoseRecording:
     rate: float
     pictures: int
     made_of: Origin | None = None
+
+    @property
+    def off(self) -> float:
+        """Seconds of the film in which no pictures came, as of a camera that was lost: stretches
+        between two bodies of more than a hundred times what their pictures' numbers take."""
+        order = np.argsort(self.picture, kind="stable")
+        numbers, first = np.unique(self.picture[order], return_index=True)
+        usual = np.diff(numbers) / self.rate
+        steps = np.diff(self.seconds[order][first])
+        return float((steps - usual)[steps > FAR * usual].sum())
 
 
 class Body(Protocol):
@@ -380,6 +390,12 @@ def _check_order(arrays: dict[str, np.ndarray], file: Path) -> None:
                 f"{file}: expected {name} of each person in the order of time, got a step back of"
                 f" person {who[steps < 0][0]}"
             )
+    who, steps = _steps(arrays, "picture")
+    if (steps == 0).any():
+        raise InputError(
+            f"{file}: expected every person once in a picture, got two bodies of person"
+            f" {who[steps == 0][0]} in one; give every body in it a number of its own"
+        )
 
 
 def _steps(arrays: dict[str, np.ndarray], name: str) -> tuple[np.ndarray, np.ndarray]:

@@ -1,7 +1,6 @@
 """New actions taught to an exported model from a few clips and a minute of anything else, and what
 they are worth: recall and false events per hour on clips that were left out."""
 
-import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,7 +17,7 @@ from skedge.skeleton.body_check import check_bodies
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.files import check_file
 from skedge.skeleton.retarget import retarget
-from skedge.skeleton.text import shortened
+from skedge.skeleton.text import shortened, typed
 
 if TYPE_CHECKING:
     from skedge.datasets.store import Store
@@ -129,7 +128,7 @@ def _clips_to_teach(store: "Store", names: Mapping[str, str], model: Path) -> di
     if not clips:
         there = _with_clips(store)
         known = [label for label in there if label.casefold() not in QUIET]
-        more = f"; --again {shlex.quote(known[0])} teaches it once more, as you do it"
+        more = f"; {typed('--again', known[0])} teaches it once more, as you do it"
         raise InputError(
             f"{store.path}: expected clips of classes that {model} does not know, got only"
             f" {shortened(there)}{more if known else ''}"
@@ -165,12 +164,10 @@ def _command(
     model: Path, store: Path, other: Path | None, *, again: Sequence[str], out: Path | None
 ) -> str:
     """What to type to teach the same once more."""
-    return " ".join(
-        [f"skedge teach {shlex.quote(str(model))} {shlex.quote(str(store))}"]
-        + ([f"--other {shlex.quote(str(other))}"] if other else [])
-        + ([f"--again {' '.join(map(shlex.quote, again))}"] if again else [])
-        + ([f"--out {shlex.quote(str(out))}"] if out else [])
-    )
+    flags: list[str | Path] = ["--other", other] if other else []
+    flags += ["--again", *again] if again else []
+    flags += ["--out", out] if out else []
+    return typed("skedge teach", model, store, *flags)
 
 
 def _anything_else(
@@ -190,7 +187,7 @@ def _anything_else(
     seconds = _seconds(rest)
     if seconds < LEAST_OTHER:
         actions = ", ".join(dict.fromkeys(names.values()))
-        record = f"skedge record other --out {shlex.quote(str(own.path))}"
+        record = typed("skedge record other --out", own.path)
         raise InputError(
             f"{own.path}: expected a minute or more of anything else, so that the actions"
             f" ({actions[:80]}) can be told from it, got {int(seconds)} s; move about as usual"
@@ -332,8 +329,8 @@ def _not_taught_again(
     if not left:
         return []
     return [
-        f"{', '.join(left)}: known already, so these clips are part of anything else; --again"
-        f" {' '.join(map(shlex.quote, left))} teaches them as they are done here"
+        f"{', '.join(left)}: known already, so these clips are part of anything else;"
+        f" {typed('--again', *left)} teaches them as they are done here"
     ]
 
 
@@ -396,7 +393,7 @@ def _missed(
             seen = seen | _seen_before(recognizer, own, label)
         if POOR_RECALL <= seen.mean() < 1:
             missed = [str(name) for name in store.index["name"][numbers[label]][~seen]]
-            take_out = f"skedge data remove {shlex.quote(str(store.path))} {shlex.quote(missed[0])}"
+            take_out = typed("skedge data remove", store.path, missed[0])
             found.append(
                 f"{label}: not known again by the other clips: {shortened(missed)}; `skedge data"
                 f" show` draws a clip, `{take_out}` takes out one that went wrong"
@@ -438,7 +435,7 @@ def _fewer_false(label: str, figures: Mapping[str, float], threshold: float) -> 
     higher = max(0.99, 1 - (1 - threshold) / 5)
     return (
         f", {before:g} of them without being taught; a higher threshold makes them fewer, such as"
-        f" --threshold {shlex.quote(f'{label}={higher:.6g}')}: `skedge evaluate everyday` says"
+        f" {typed('--threshold', f'{label}={higher:.6g}')}: `skedge evaluate everyday` says"
         " which one"
     )
 

@@ -25,7 +25,7 @@ from skedge.recipes.recipe import Precision
 from skedge.skeleton import InputError
 from skedge.skeleton.files import check_file, named, write_whole
 from skedge.skeleton.metadata import ModelMetadata
-from skedge.skeleton.text import one_line
+from skedge.skeleton.text import one_line, typed
 from skedge.teacher.networks.classifier import Network
 from skedge.teacher.runs.folder import Card, read_metrics
 from skedge.teacher.runs.load import load_classifier
@@ -82,10 +82,7 @@ class Exporter:
         """
         suffix = file.suffix.lower()
         if suffix not in FORMATS:
-            raise InputError(
-                f"{file}: expected a file name that ends in {' or '.join(FORMATS)}, got"
-                f" {file.suffix or 'no suffix'!r}"
-            )
+            raise InputError(_no_format(file))
         check_file(file)
         document = replace(self._metadata, precision=precision, file_sha256=OPEN).to_json()
         clips, truth, expected = self._held_out
@@ -207,6 +204,20 @@ class Exporter:
                 f"the exported file cannot be opened, and was not written: {error}"
             ) from None
         return self._form.answers(backend, clips)
+
+
+def _no_format(file: Path) -> str:
+    """What is wrong with the name of a file that no format has, and what to type."""
+    if file.is_dir():
+        got, instead = "a folder", file / "model.onnx"
+    elif file.suffix:
+        got, instead = file.suffix, file.with_suffix(".onnx")
+    else:
+        got, instead = "none", file.with_name(f"{file.name}.onnx")
+    return (
+        f"{file}: expected a file that ends in {' or '.join(FORMATS)}, got {got};"
+        f" {typed('name it', instead)}, or add --all to write every format into a folder"
+    )
 
 
 def _form(classifier: Network, card: Card, *, source: Path, streaming: bool) -> Form:

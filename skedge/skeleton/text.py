@@ -1,8 +1,10 @@
 """Words for people: those from files and devices, made harmless for a terminal and a page, those
-that go with a number, and notes."""
+that go with a number, commands to type, and notes."""
 
+import shlex
 import sys
 from collections.abc import Iterable
+from pathlib import Path
 
 # Names that one line of a message gives: as many as the classes of UTD-MHAD, not those of NTU.
 NAMED = 30
@@ -23,6 +25,12 @@ def counted(count: int, one: str, several: str = "") -> str:
     """A number with the words that go with it, such as "1 clip" and "2 clips": those for `one`, or
     for any other number; by default the same words with an s."""
     return f"{count} {one if count == 1 else several or f'{one}s'}"
+
+
+def typed(command: str, *words: str | Path) -> str:
+    """A command, or a part of it, with more words behind it as a person types them: in quotes where
+    a shell would take them for something else."""
+    return f"{command} {shlex.join(map(str, words))}"
 
 
 def say(*notes: str) -> None:

@@ -23,6 +23,7 @@ from skedge.recipes.recipe import (
     idle_on_clips,
     unread,
 )
+from skedge.recipes.yaml_text import load_yaml
 from skedge.skeleton.errors import InputError, reason
 from skedge.steps import check_asked, tell_plan
 from skedge.sweep.point import Point, Step, read_recipe, setting_takes, typed_setting
@@ -93,7 +94,7 @@ def read_sweep(
     reader = ArgumentParser(exit_on_error=False)
     reader.add_class_arguments(Sweep)
     try:
-        document = yaml.safe_load(path.read_text("utf-8"))
+        document = load_yaml(path.read_text("utf-8"))
         if not isinstance(document, dict):
             raise TypeError(f"got {'nothing' if document is None else type(document).__name__}")
         made = reader.instantiate(reader.parse_object(document))
@@ -178,7 +179,7 @@ def check_given(sweep: Sweep, points: Sequence[Point]) -> None:
     from skedge.teacher.protocols.evaluate import as_trained
     from skedge.teacher.runs.load import check_kind, read_card
 
-    of_file = _all_flat((yaml.safe_load(Path(sweep.base).read_text("utf-8")) or {}).items()).keys()
+    of_file = _all_flat((load_yaml(Path(sweep.base).read_text("utf-8")) or {}).items()).keys()
     named = set(_all_flat(sweep.set.items()))
     for axis, values in sweep.grid.items():
         named.update(*_axis(axis, values).values())

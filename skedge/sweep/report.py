@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from rich.box import SIMPLE
-from rich.table import Table
 
 from skedge.datasets.store import Store
 from skedge.skeleton.files import write_json, write_text, write_whole
@@ -16,6 +14,7 @@ from skedge.skeleton.markdown import table
 from skedge.sweep.grid import Given, Sweep
 from skedge.sweep.point import Point
 from skedge.sweep.rows import FIGURES, Cell, Row, plot
+from skedge.sweep.shown import Shown
 
 # Metrics whose keys are the labels of classes; a class may have the name of a figure.
 BY_LABEL = ("classes", "per_class", "thresholds", "patience", "lasting")
@@ -239,22 +238,7 @@ class Report:
         document = yaml.safe_dump(shown, sort_keys=False, default_flow_style=None, width=120)
         return "\n".join([*lines, "", "```yaml", document.rstrip(), "```", ""])
 
-    def printed(self) -> Table:
+    def printed(self) -> Shown:
         columns, rows = self.table()
-        shown = Table(
-            box=SIMPLE,
-            pad_edge=False,
-            title=f"{self.name} on {self.store.name}",
-        )
-        # Where the terminal is narrow, names of settings wrap behind their dots; nothing is cut, as
-        # those of one section begin alike.
-        for column in columns:
-            axis = column in self.sweep.grid
-            shown.add_column(
-                column.replace(".", ".\n") if axis else column,
-                justify="left" if axis else "right",
-                overflow="fold",
-            )
-        for row in rows:
-            shown.add_row(*row)
-        return shown
+        title = f"{self.name} on {self.store.name}"
+        return Shown(title, columns, rows, axes=len(self.sweep.grid))

@@ -107,6 +107,21 @@ def test_recordings_that_make_no_sense_are_named(
         assert "are these millimetres" in (tmp_path / name).read_text()
 
 
+def test_time_without_pictures_is_said(room: Path, tmp_path: Path) -> None:
+    with np.load(room / "film.npz") as film:
+        arrays = {name: film[name] for name in film.files}
+    later = arrays["picture"] / 30 + np.where(arrays["picture"] < 45, 0, 7200)
+    (tmp_path / "seen").mkdir()
+    np.savez(tmp_path / "seen" / "a.npz", **arrays)
+    np.savez(tmp_path / "seen" / "b.npz", **arrays, seconds=later)
+    flags = ["--model", str(room / "m.onnx"), "--out", str(tmp_path)]
+    main(["evaluate", "everyday", "--data", str(tmp_path / "seen"), *flags])
+    (found,) = json.loads((tmp_path / "everyday.json").read_text())["sets"]
+    assert found["hours"] == pytest.approx(6 / 3600, abs=1e-4)
+    said = "1 recording with stretches without pictures, such as b: 2 hours in all, which are no"
+    assert said in (tmp_path / "everyday.md").read_text()
+
+
 def test_a_pace_that_nobody_knows_is_said(room: Path, tmp_path: Path) -> None:
     """A set of 15 frames a second was played at 30, and half of its events were lost, silently."""
     with StoreWriter(

@@ -108,6 +108,7 @@ def test_a_body_that_may_be_that_of_two_is_marked(tmp_path: Path) -> None:
             {"seconds": [0.2, 0.1, 0.1, 0.5]},
             "seconds of each person .*, got a step back of person 1",
         ),
+        ({"person": [1, 2, 2, 1]}, "got two bodies of person 2 in one; give every body"),
         ({"joints": np.array([{}], object)}, "cannot be read"),
         ({"layout": "nobody's"}, "nobody's"),
     ],
@@ -458,3 +459,24 @@ def test_times_in_another_unit_are_named(wrong: dict[str, Any], words: str, tmp_
     file = write(tmp_path / "a.npz", **wrong)
     with pytest.raises(InputError, match=re.escape(words)):
         next(iter(read_poses(file)))
+
+
+def test_time_without_pictures_is_off(tmp_path: Path) -> None:
+    """A clock that was set, or a camera that was lost, between pictures 1 and 5; before, nobody was
+    in view for a while, and the pictures came slower."""
+    picture, person = [0, 1, 1, 5, 5000, 5001], [1, 1, 2, 1, 1, 1]
+    joints = np.zeros((6, 33, 3))
+
+    def off(seconds: list[float]) -> float:
+        film = write(
+            tmp_path / "film.npz", picture=picture, person=person, joints=joints, seconds=seconds
+        )
+        (found,) = read_poses(film)
+        return found.off
+
+    assert off([0.0, 0.1, 0.1, 0.5, 500.0, 500.1]) == 0
+    assert off([0.0, 10.0, 10.0, 50.0, 25_000.0, 25_010.0]) == 0, "a hundred times as slow"
+    assert off([0.0, 0.1, 0.1, 41.1, 600.0, 600.1]) == pytest.approx(40.6)
+    assert off([0.0, 0.1, 0.1, 9e6, 9e6 + 500, 9e6 + 511]) == pytest.approx(9e6 + 10.4)
+    film = write(tmp_path / "none.npz", picture=[], person=[], joints=joints[:0])
+    assert next(read_poses(film)).off == 0

@@ -149,14 +149,15 @@ def test_a_store_travels_to_another_process_as_its_path(tmp_path: Path) -> None:
 
 
 def test_a_store_without_protocols_or_rate(tmp_path: Path) -> None:
-    with _writer(tmp_path / "store", rate=None) as writer:
+    with _writer(tmp_path / "our clips", rate=None) as writer:
         writer.add("one", _clip(0), label=0)
-    store = Store(tmp_path / "store")
+    store = Store(tmp_path / "our clips")
     assert store.rate is None
     assert store.protocols == []
     with pytest.raises(
         InputError,
-        match="unknown protocol 'xsub'; this store's protocols: none; `skedge data split",
+        match="unknown protocol 'xsub'; this store's protocols: none; `skedge data split"
+        f" '{store.path}' mine --folds 5` makes",
     ):
         store.split("xsub", "train")
 

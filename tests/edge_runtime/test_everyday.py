@@ -303,6 +303,21 @@ def test_a_film_of_something_quiet_is_no_performance(
     assert (film.kind, len(film.spans)) == (folder, spans)
 
 
+def test_time_without_pictures_is_no_time_in_view(tmp_path: Path) -> None:
+    """A clock that was set in the middle of a minute made weeks of it, without false events."""
+    places = {"person": [1] * 600, "joints": np.zeros((600, 33, 3)), "rate": 10.0, "label": "wave"}
+    picture = np.arange(600)
+    seconds = picture / 10 + np.where(picture < 300, 0, 20 * 86_400)
+    np.savez(tmp_path / "set.npz", picture=picture, seconds=seconds, **places)
+    (film,) = read_recordings(tmp_path, {}, labels=LABELS, part="all", protocol="xsub")
+    assert film.duration == pytest.approx(60)
+    assert film.off == pytest.approx(20 * 86_400)
+    assert film.spans[0].end == pytest.approx(20 * 86_400 + 60), "events are by the film's time"
+    np.savez(tmp_path / "set.npz", picture=picture, pictures=28_000_000, **places)
+    with pytest.raises(InputError, match=r"set: expected .* month at most, got 32\.4 days"):
+        list(read_recordings(tmp_path, {}, labels=LABELS, part="all", protocol="xsub"))
+
+
 @pytest.mark.parametrize(("upper", "frames"), [(True, 6), (False, 4)])
 def test_who_is_seen_from_the_hips_up_is_for_models_that_answer_then(
     upper: bool, frames: int, tmp_path: Path

@@ -353,6 +353,7 @@ def test_wrong_files(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     np.savez("many.npz", a=np.zeros(3), b=np.zeros(3))
     np.savez("none.npz")
     np.savez("poses.npz", picture=[0], person=[1], joints=np.zeros((1, 33, 3)), rate=30.0)
+    Path("our poses.npz").write_bytes(Path("poses.npz").read_bytes())
     np.save("trap.npy", np.array([Trap()], dtype=object), allow_pickle=True)
     Path("trap.pkl").write_bytes(pickle.dumps(Trap()))
     Path("cut.npy").write_bytes(Path("count.npy").read_bytes()[:500])
@@ -372,6 +373,7 @@ def test_wrong_files(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
             ("many.npz", "one called joints, got a, b"),
             ("none.npz", "one called joints, got none"),
             ("poses.npz", "got a pose recording; see `skedge evaluate everyday --data poses.npz`"),
+            ("our poses.npz", "`skedge live --source 'our poses.npz'` or"),
             ("trap.npy", "damaged or different"),
             ("trap.pkl", "damaged or different file; `skedge live --source` takes films"),
             ("cut.npy", "damaged or different"),

@@ -178,6 +178,7 @@ def test_the_estimator_on_the_page() -> None:
         ((np.zeros((17, 3)),), "each a .*Person, got ndarray"),
         (7, "got int"),
         ((Person("anna", np.zeros((17, 3))),), "a whole number as each person's id, got 'anna'"),
+        ((Person(3, np.zeros((17, 3))),) * 2, "an id of their own for all .*, got 3, 3$"),
         ((Person(0, np.full((17, 3), "x")),), "arrays of numbers"),
         ((Person(0, np.zeros((17, 3)), np.zeros((3, 2))),), r"pixels \(17, 2\) .*got \(3, 2\)"),
     ],

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import shutil
 import tempfile
 from dataclasses import asdict, replace
@@ -181,6 +182,21 @@ def test_another_suffix_is_refused(name: str, exporter: Exporter, tmp_path: Path
     with pytest.raises(InputError, match=r"ends in \.onnx or \.tflite"):
         exporter.write(tmp_path / name)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_or_a_name_without_a_suffix_is_told_what_to_type(
+    exporter: Exporter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`skedge export runs/student models` without --all said: got 'no suffix'."""
+    monkeypatch.chdir(tmp_path)
+    Path("my models").mkdir()
+    for name, said in (
+        ("my models", "got a folder; name it 'my models/model.onnx', or add --all"),
+        ("model.pb", "got .pb; name it model.onnx, or add --all"),
+        ("models", "got none; name it models.onnx, or add --all"),
+    ):
+        with pytest.raises(InputError, match=re.escape(said)):
+            exporter.write(Path(name))
 
 
 def test_a_place_that_cannot_be_written_is_said_before_anything_is_converted(

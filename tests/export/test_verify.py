@@ -94,6 +94,26 @@ def test_how_far_the_embedding_may_move(precision: str, fine: float, wrong: floa
         )
 
 
+def test_rounding_is_no_movement_of_a_network_that_gives_nearly_the_same_for_all_clips() -> None:
+    """A small STTFormer that had not learned anything yet was refused in fp32: a ten millionth of
+    its embedding is a large part of what lay between clips. Weights in int8 lose all of that."""
+    expected, truth = answers(150)
+    noise = np.random.default_rng(1).normal(size=expected.embeddings.shape)
+    alike = Answers(expected.probabilities, 1 + 1e-3 * expected.embeddings.astype(np.float64))
+
+    def got(by: float) -> Answers:
+        return Answers(alike.probabilities, alike.embeddings + by * noise)
+
+    assert verify(alike, got(5e-7), truth, "fp32")["embedding_moved"] > 2e-4
+    for by, precision, instead in (
+        (2e-6, "fp32", "try the other format"),
+        (1e-4, "fp16", "take a larger precision"),
+        (2e-4, "int8", "take a larger precision"),
+    ):
+        with pytest.raises(ExportError, match=f"embedding moved by.*not written; {instead}"):
+            verify(alike, got(by), truth, precision)
+
+
 def test_one_broken_clip_does_not_refuse_a_good_file() -> None:
     """The int8 files of `make models` were refused for one clip with a joint metres away, which
     moved by two spreads where all others moved by a hundredth. As far in three of a hundred is a

@@ -175,6 +175,14 @@ def test_the_loss_is_of_the_count_of_what_is_ahead_and_of_every_frame() -> None:
     assert found == pytest.approx(expected / 2, rel=1e-5)
 
 
+def test_hardly_anything_is_a_repetition_at_first() -> None:
+    """A network that counts five times in each frame at first learns for long to count less."""
+    torch.manual_seed(0)
+    with torch.inference_mode():
+        rate = CountingNetwork()(torch.randn(4, 60, CURVES), torch.ones(4, 60, 1))
+    assert 0 < float(rate.mean()) < 0.1
+
+
 def test_training_learns_to_count(found: list[Stretch]) -> None:
     def error(network: CountingNetwork) -> float:
         wrong = []

@@ -386,6 +386,26 @@ def test_the_recall_of_what_was_never_done_is_unknown() -> None:
     assert found["false_events_per_hour"] == 0.0
 
 
+def test_false_events_are_counted_by_the_hour_of_all_recordings() -> None:
+    """Two in three minutes; of three waves one is found."""
+    waves = [Span("wave", start, start + 2.0) for start in (10.0, 30.0, 50.0)]
+    found = judge(
+        [
+            Judged(_recording((150, 190, "wave", 0.97)), waves, 15.0),
+            Judged(_recording((150, 190, "clap", 0.97), (450, 490, "wave", 0.97)), [], 15.0),
+            Judged(_recording(), [], 15.0),
+        ],
+        EventRules(LABELS, np.full(4, 0.5), np.full(4, 3)),
+    )
+    assert found == {
+        "recall": 33.33,
+        "false_events_per_hour": 40.0,
+        "per_class": {"clap": None, "wave": 33.33},
+        "recordings": 3,
+        "hours": 0.05,
+    }
+
+
 def test_what_lasts_begins_events_whatever_the_thresholds() -> None:
     """A wave of five seconds that is never sure, and a false one as long."""
     spans_ = [Span("wave", 10.0, 15.0)]

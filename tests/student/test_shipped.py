@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from skedge.datasets.store import Store, StoreWriter
 from skedge.datasets.synthetic.actions import ACTIONS
@@ -23,11 +24,12 @@ from skedge.skeleton import InputError, load_layout
 from skedge.skeleton.layout import Layout
 from skedge.skeleton.retarget import retarget
 from skedge.steps import export, teach_head
-from skedge.student.heading import Rows, embeddings, fit_head, leave_out
+from skedge.student.heading import Heading, Rows, embeddings, fit_head, leave_out
 from skedge.student.others import of_others
 from skedge.student.shipped import Shipped
 from skedge.student.streaming import StreamingClassifier
-from skedge.teacher.clips import Clips
+from skedge.teacher.clips import Clips, Windows
+from skedge.teacher.protocols.evaluate import Sets, on_protocol
 
 POSE = load_layout("blazepose33")
 STANDING = {"nose": (0, 1.6), "left_shoulder": (0.2, 1.4), "left_elbow": (0.25, 1.1),
@@ -248,3 +250,56 @@ def test_a_clip_counts_once_however_long_it_is() -> None:
     fit_head(longer, Rows.of([clips[0].repeat(9, 1), *clips[1:]], labels, [], 2))
     torch.testing.assert_close(once.weight, longer.weight, atol=1e-4, rtol=0)
     torch.testing.assert_close(once.bias, longer.bias, atol=1e-4, rtol=0)
+
+
+def test_a_head_is_the_best_there_is_for_its_clips() -> None:
+    """On embeddings as they come, with as much to lose by large weights as by wrong answers: the
+    slope of the loss is 0, and so is a mean of answers the actions' shares."""
+    rng = np.random.default_rng(0)
+    labels = torch.tensor([0, 0, 0, 0, 0, 1, 1, 2])
+    clips = [
+        torch.from_numpy(rng.normal(3 + int(label), [1, 2, 5, 9], (4 + number, 4))).float()
+        for number, label in enumerate(labels)
+    ]
+    head = nn.Linear(4, 3)
+    fit_head(head, Rows.of(clips, labels, [], 3))
+    weight, bias = (one.detach().double().requires_grad_() for one in (head.weight, head.bias))
+    means = torch.stack([clip.double().mean(0) for clip in clips])
+    squares = torch.stack([clip.double().square().mean(0) for clip in clips])
+    variance = squares.mean(0) - means.mean(0).square()
+    answers = [clip.double() @ weight.T + bias for clip in clips]
+    wrong = [
+        functional.cross_entropy(answer, label.expand(len(answer)))
+        for answer, label in zip(answers, labels, strict=True)
+    ]
+    (torch.stack(wrong).mean() + Heading.decay / 2 * (weight.square() * variance).sum()).backward()
+    assert weight.grad is not None
+    assert bias.grad is not None
+    assert (weight.grad / variance.sqrt()).abs().max() < 1e-4
+    assert bias.grad.abs().max() < 1e-4
+    shares = torch.stack([answer.softmax(1).mean(0) for answer in answers]).mean(0)
+    torch.testing.assert_close(
+        shares.detach(), torch.tensor([5, 2, 1]).double() / 8, atol=1e-4, rtol=0
+    )
+
+
+def test_a_clip_has_an_answer_for_each_frame_from_the_warm_up_on_and_a_short_one_its_last(
+    tmp_path: Path,
+) -> None:
+    shipped = Shipped()
+    recipe = Recipe(input=InputSettings(protocol="films"))
+    data = on_protocol(shipped.input, recipe.input)
+    train = Sets.read(films(tmp_path / "store"), data, shipped.layout).train
+    assert isinstance(train, Windows)
+    first = shipped.input.warm_up
+    streaming = StreamingClassifier(shipped.classifier(2))
+    lengths = train.lengths.tolist()
+    assert min(lengths) > first
+    found = embeddings(streaming, train)
+    assert [len(one) for one in found] == [length - first + 1 for length in lengths]
+    begun = train.frames[: first - 1]
+    short = Windows(begun, torch.tensor([first - 1]), train.labels[:1], data)
+    (last,) = embeddings(streaming, short)
+    with torch.no_grad():
+        expected = streaming(begun.transpose(0, 1)[None])[1][0, -1:]
+    torch.testing.assert_close(last, expected)

@@ -83,6 +83,14 @@ def test_every_frames_features_away_from_the_clips_ends(
 
 
 @torch.no_grad()
+def test_a_network_that_was_being_trained_is_streamed_as_it_answers() -> None:
+    """In training a norm takes its figures from the frames that it is given."""
+    network, joints = classifier(), clip(40)
+    expected = StreamingClassifier(network)(joints)[0]
+    torch.testing.assert_close(StreamingClassifier(network.train())(joints)[0], expected)
+
+
+@torch.no_grad()
 def test_causal_kernels_with_padding_start_from_zeros() -> None:
     """The clip form that starts from the same state: zeros before the clip."""
     network = classifier(plan=replace(CAUSAL, padding=True))

@@ -333,10 +333,16 @@ def test_a_folder_from_outside_must_be_trained_and_used(
     [
         ("", ["nothing"]),
         ("- 1", ["list"]),
-        ("base: [", ["line 1"]),
+        ("base: [", ["line 2"]),  # the text's end is a line of its own
+        ("base: ]", ["line 1"]),
         ("{base: synthetic, step: distill, set: {name: 2026-02-30}}", ["day is out of range"]),
-        ("[" * 3000, ["recursion"]),
-        ("{base: synthetic, step: distill, set: &a {input.frames: *a}}", ["recursion"]),
+        ("[" * 3000, ["nesting depth"]),
+        ("{base: synthetic, step: distill, set: &a {input.frames: *a}}", ["contains itself"]),
+        ("{base: synthetic, step: distill, seeds: &a [*a]}", ["contains itself"]),
+        (
+            "{base: synthetic, step: distill, grid: {input.frames: [8], input.frames: [16]}}",
+            ["input.frames twice", "line 1"],
+        ),
         ("base: synthetic", ["step"]),
         ("{base: synthetic, step: distill, sedes: [1]}", ["sedes"]),
         ("{base: synthetic, step: distill, seeds: 3}", ["seeds"]),

@@ -195,6 +195,16 @@ def test_a_damaged_card_is_refused(run: Path, change: dict[str, Any]) -> None:
     assert "\n" not in str(refused.value)
 
 
+@pytest.mark.parametrize("seconds", [0, -1, float("inf"), float("nan")])
+def test_a_card_of_clips_that_have_no_length_is_refused(run: Path, seconds: float) -> None:
+    """An export of it ended in `metadata is damaged; export it again`, after the conversion."""
+    card, weights = read_run(run)
+    document = asdict(card) | {"layout": card.layout.to_dict(), "seconds": seconds}
+    save_file(weights, run / WEIGHTS, {"skedge": json.dumps(document)})
+    with pytest.raises(InputError, match=rf"seconds: expected above 0, got {seconds}\); train"):
+        load_classifier(run)
+
+
 @pytest.mark.parametrize("weight", ["NaN", "Infinity", "-1", "0", "1e999", '"much"', "null", "[1]"])
 def test_streams_that_count_nothing_are_refused(run: Path, tmp_path: Path, weight: str) -> None:
     """NaN made every answer one of the first class, and a negative weight turned answers round."""

@@ -17,7 +17,7 @@ import numpy as np
 from skedge.skeleton.errors import InputError
 from skedge.skeleton.files import parse_json, stamp
 from skedge.skeleton.layout import Layout
-from skedge.skeleton.text import counted, shortened
+from skedge.skeleton.text import counted, shortened, typed
 
 VERSION = 1
 # Frames a second of a store that does not know its own.
@@ -150,7 +150,8 @@ class Store:
         `InputError` if it is unknown."""
         if self._splits is None or protocol not in self.protocols:
             known = ", ".join(self.protocols)
-            none = f"none; `skedge data split {self.path} mine --folds 5` makes mine-1 to mine-5"
+            split = typed("skedge data split", self.path)
+            none = f"none; `{split} mine --folds 5` makes mine-1 to mine-5"
             flag = "; name one with --protocol, or --input.protocol where a recipe is used"
             raise InputError(
                 f"{self.path}: unknown protocol {protocol!r}; this store's protocols:"

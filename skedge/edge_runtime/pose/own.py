@@ -69,6 +69,11 @@ class OwnPose:
         except BROKEN as error:
             raise OwnCodeError(f"{self._named}: {described(error)}") from error
         people = tuple(map(self._checked, found))
+        if len({person.id for person in people}) < len(people):
+            ids = ", ".join(str(person.id) for person in people)
+            raise InputError(
+                f"{self._named}: expected an id of their own for all people in a picture, got {ids}"
+            )
         if self.channels == "xyz":
             return people
         placed = tuple(self._placed(person, frame.seconds) for person in people)

@@ -15,7 +15,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from skedge.datasets.poses import read_poses
+from skedge.datasets.poses import DAY, read_poses
 from skedge.datasets.store import Store
 from skedge.edge_runtime.events import NEVER, QUIET, Event, EventDetector, EventRules
 from skedge.edge_runtime.recognizer import AWAY, Recognizer
@@ -24,9 +24,13 @@ from skedge.skeleton.hanging import leg_joints
 from skedge.skeleton.layout import Layout
 from skedge.skeleton.prepare import seen
 from skedge.skeleton.retarget import retarget
+from skedge.skeleton.text import counted
 
 Part = Literal["all", "train", "val", "test"]
 UNLABELLED = "recordings without a label"
+# Seconds that a recording may last: what says that it lasts for years would have no false events an
+# hour.
+LONGEST = 31 * DAY
 # Thresholds among which one is looked for that keeps an action quiet, and the least hours of other
 # movement for that.
 LEAST = 1 / 60
@@ -78,7 +82,8 @@ class Span(NamedTuple):
 class Recording:
     """People in view of one camera for `duration` seconds, and the performances in it.
 
-    `kind` is what is done in it as its owner calls it; `layout` names the joints.
+    `kind` is what is done in it as its owner calls it; `layout` names the joints. `off` are the
+    seconds in between in which no pictures came, which `duration` leaves out.
     """
 
     name: str
@@ -87,6 +92,7 @@ class Recording:
     people: tuple[Track, ...]
     spans: tuple[Span, ...]
     duration: float
+    off: float = 0.0
 
 
 class Answers(NamedTuple):
@@ -163,7 +169,7 @@ def read_recordings(
     `part` is all, or train, val or test of the store's `protocol`. Bodies of pose recordings that
     may be those of two people are left out, but for a model that knows such (`touching`), and those
     without legs but for one that answers for them (`upper`). Raises `InputError` where `path` is
-    neither, and for an unknown part.
+    neither, for an unknown part, and for a pose recording that lasts for more than a month.
     """
     if (path / "store.json").is_file():
         yield from _of_store(Store(path), synonyms, labels=labels, part=part, protocol=protocol)
@@ -244,13 +250,20 @@ def _of_poses(
         known = label in labels and label not in QUIET
         spans = (Span(label, 0.0, film.duration),) if known else ()
         kind = film.label or UNLABELLED
+        off = film.off
+        if film.duration - off > LONGEST:
+            raise InputError(
+                f"{film.name}: expected a pose recording of a month at most, got"
+                f" {film.duration / DAY:.3g} days; its seconds, rate, pictures and duration say so"
+            )
         yield Recording(
             film.name,
             kind=kind,
             layout=film.layout,
             people=tuple(tracks),
             spans=spans,
-            duration=film.duration,
+            duration=film.duration - off,
+            off=off,
         )
 
 
@@ -312,6 +325,18 @@ def unlabelled(recordings: Iterable[Recording]) -> tuple[str, ...]:
     return (
         f"{UNLABELLED}: {number}; whatever is done in them, their events count as false; in a"
         " folder for each label they have one",
+    )
+
+
+def interrupted(recordings: Iterable[Recording]) -> tuple[str, ...]:
+    """A sentence about recordings in which no pictures came for a while, else none."""
+    found = [one for one in recordings if one.off]
+    if not found:
+        return ()
+    return (
+        f"{counted(len(found), 'recording')} with stretches without pictures, such as"
+        f" {found[0].name}: {sum(one.off for one in found) / 3600:.3g} hours in all, which are no"
+        " time in view",
     )
 
 

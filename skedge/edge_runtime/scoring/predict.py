@@ -17,7 +17,7 @@ from skedge.skeleton.layout import Layout, check_joint_count, load_layout
 from skedge.skeleton.mend import absent_zeros, persons_first
 from skedge.skeleton.order import layout_of
 from skedge.skeleton.retarget import retarget
-from skedge.skeleton.text import counted, shortened
+from skedge.skeleton.text import counted, shortened, typed
 
 if TYPE_CHECKING:
     from skedge.datasets.store import Store
@@ -401,8 +401,9 @@ def read_clip(path: Path) -> np.ndarray:
     unpickles nothing."""
     if is_pose_recording(path):
         raise InputError(
-            f"{path}: expected one person's clip, got a pose recording; see `skedge evaluate"
-            f" everyday --data {path}`, `skedge live --source {path}` or `skedge data import poses`"
+            f"{path}: expected one person's clip, got a pose recording; see"
+            f" `{typed('skedge evaluate everyday --data', path)}`,"
+            f" `{typed('skedge live --source', path)}` or `skedge data import poses`"
         )
     try:
         array = np.load(path, allow_pickle=False)

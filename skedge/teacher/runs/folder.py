@@ -15,7 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from skedge.recipes.ranges import check, check_kinds
+from skedge.recipes.ranges import Positive, check, check_kinds
 from skedge.recipes.recipe import Recipe
 from skedge.recipes.settings import (
     EncoderSettings,
@@ -74,7 +74,7 @@ class Card:
     labels: tuple[str, ...]
     input: InputSettings
     encoder: EncoderSettings
-    seconds: float
+    seconds: Positive
     provenance: dict[str, Any]
     seen: Seen = field(default_factory=Seen)
 
@@ -190,8 +190,7 @@ def read_run(folder: Path) -> tuple[Card, dict[str, Tensor]]:
         document["seen"] = Seen() | Seen(**document.get("seen", {"known": False}))
         card = Card(**document)
         check_kinds(card)
-        for name, settings in (("input", card.input), ("encoder", card.encoder)):
-            check(settings, name)
+        check(card)
         return card, weights
 
 
