@@ -138,6 +138,7 @@ def exported_files(recipe: Recipe, folder: Path) -> dict[Path, str]:
 def _walk(steps: Steps) -> dict[str, Any]:
     """The report of the path; the run's folder is locked by the caller."""
     from skedge.bench.benchmark import benchmark
+    from skedge.edge_runtime.events import cannot_say_no
     from skedge.edge_runtime.scoring.predict import predict_store
 
     recipe = steps.recipe
@@ -185,6 +186,8 @@ def _walk(steps: Steps) -> dict[str, Any]:
     }
     write_report(report, folder, console)
     console.print(f"Model for the edge: {student_file}", soft_wrap=True)
+    if files[student_file] != "student-shipped":
+        say(*cannot_say_no(store.labels))
     return report
 
 

@@ -38,6 +38,16 @@ KEPT = 0.5
 HALF = 0.5
 
 
+def cannot_say_no(labels: Iterable[str]) -> tuple[str, ...]:
+    """A sentence on a model with these labels, if it has none for what is no action of its own."""
+    if not QUIET.isdisjoint(labels):
+        return ()
+    return (
+        "this model has no class for anything else (other, idle): before a camera whatever anybody"
+        " does is one of its actions; train it with clips of that in a class called other",
+    )
+
+
 @dataclass(frozen=True)
 class Event:
     """An action that has begun (`end` is None) or has ended.

@@ -86,6 +86,7 @@ def test_films_end_in_a_model_and_the_command_that_tries_it(
     shown = capsys.readouterr()
     assert "skedge live --model runs/own/student.onnx --pose bright.py:Bright" in shown.out
     assert "note: left out raise/cut.avi: expected a film" in shown.err
+    assert "no class for anything else" in shown.err, "a network of its own knows two classes"
     report = json.loads(Path("runs/own/report.json").read_text())
     assert report["recognizer"]["whole clips"]["top1"] == 100
     assert Recognizer.load("runs/own/student.onnx").metadata.touching

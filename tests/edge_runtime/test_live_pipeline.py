@@ -499,6 +499,23 @@ class TestActions:
         last = actions.finish()
         assert last.notes + last.unless_stopped == notes
 
+    def test_a_model_that_cannot_say_no_is_said_to_be_one_once(self, tmp_path: Path) -> None:
+        """Its events in front of a camera look like errors: whatever anybody does is one of them."""
+        first = Recognizer.load(quick_model(tmp_path / "a.onnx", labels=("wave", "clap", "jump")))
+        other = Recognizer.load(quick_model(tmp_path / "b.onnx", labels=("wave", "clap", "other")))
+        actions = Actions(first)
+
+        def said(start: int) -> list[str]:
+            seen = (
+                self.observe(Person(1, body(0.0)), seconds=n / 30) for n in range(start, start + 5)
+            )
+            return [note for one in seen for note in actions.update(one).notes]
+
+        (note,) = said(0)
+        assert note.startswith("this model has no class for anything else (other, idle): ")
+        actions.use(other)
+        assert said(5) == []
+
     def test_who_was_in_view_all_along_but_too_close_to_somebody_is_told_that_alone(
         self, tmp_path: Path
     ) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from skedge.edge_runtime.events import Event
+from skedge.edge_runtime.events import Event, cannot_say_no
 from skedge.edge_runtime.interfaces import Frame, Person
 from skedge.edge_runtime.recognizer import Recognizer, Result
 from skedge.edge_runtime.window import first_answer
@@ -173,7 +173,7 @@ class Actions:
         self._noted: set[str] = set()
         self._frames = 0
         self._met = self._looked_at = self._waited = self._answered = False
-        self._first_words = recognizer.notes
+        self._first_words = _first_words(recognizer)
         self._zero = 0.0
         # Who is in each of the model's places, and who was in it last.
         self._places: list[int | None] = [None] * recognizer.metadata.persons
@@ -205,7 +205,7 @@ class Actions:
         if following is not None:
             ended = self._happenings(self.recognizer.end_events())
             self.recognizer = following
-            self._first_words = following.notes
+            self._first_words = _first_words(following)
             self._places = [None] * following.metadata.persons
             self._owners = [*self._places]
         wanted = self.threshold
@@ -321,3 +321,7 @@ class Actions:
             return ()
         best = np.argsort(-result.probabilities, kind="stable")[:TOP]
         return tuple((self.recognizer.labels[i], float(result.probabilities[i])) for i in best)
+
+
+def _first_words(recognizer: Recognizer) -> tuple[str, ...]:
+    return (*recognizer.notes, *cannot_say_no(recognizer.labels))
