@@ -40,7 +40,7 @@ class Heading:
     Chosen on real clips (docs/results/accuracy.md).
     """
 
-    decay: float = 0.03
+    decay: float = 0.05
     others: float = 0.5
 
 
