@@ -32,7 +32,7 @@ STUDENTS = {
 # Backbones of teachers that can be exported.
 EXPORTED = ("st-gcn", "tcn", "transformer", "sttformer")
 # The pose estimator's joints, and up to how many clips of them make `own` students shipped ones.
-POSE_LAYOUT, FEW = "blazepose33", 100
+POSE_LAYOUT, FEW = "blazepose33", 1000
 # What it calls the untrained encoder under the same probe.
 UNTRAINED = {
     "initialised": "untrained, linear probe",
