@@ -13,6 +13,7 @@ from torch.nn import functional
 from skedge.datasets.store import Store
 from skedge.edge_runtime.events import PATIENCE, QUIET
 from skedge.edge_runtime.learning import MANY_FALSE, POOR_RECALL, HeldOut, in_a_row
+from skedge.edge_runtime.taught import logit
 from skedge.recipes.recipe import Recipe
 from skedge.student.calibrate import asked
 from skedge.student.others import of_others
@@ -27,6 +28,10 @@ from skedge.teacher.runs.store_check import OTHER
 # The solver ends at so small a gradient: weights are then within a ten-thousandth of the largest.
 STEPS, ENOUGH = 300, 1e-5
 BATCH = 32
+# So much is taken from the logit of other when all is chosen, as from the shipped model's: what
+# somebody does as nobody did in training falls to it, and thresholds keep out what must be. Their
+# logits go up by half as much: answers are unsure between two actions, too.
+LOWERED, RAISED = 2.0, 1.0
 # Of the training clips and of others each part is left out in turn, to choose thresholds.
 FOLDS = 5
 
@@ -76,8 +81,8 @@ def teach_head(store: Store, folder: Path, recipe: Recipe) -> dict[str, Any]:
     The head is learned from every answer of the training clips behind the warm-up, all clips
     counted alike, and tested by the mean of a clip's answers, as `Recognizer.predict` gives it.
     Thresholds of events are chosen as `skedge teach` does (`skedge.edge_runtime.learning`), on
-    clips that were left out. Of the recipe the protocol and its part are used, and where the run is
-    written.
+    clips that were left out; then `other` is lowered. Of the recipe the protocol and its part are
+    used, and where the run is written.
 
     Raises `InputError` for a store whose joints cannot be placed on the shipped model's, or that
     does not know its rate.
@@ -98,6 +103,8 @@ def teach_head(store: Store, folder: Path, recipe: Recipe) -> dict[str, Any]:
     assert shipped.input.hz is not None, "the shipped model sees a fixed rate"
     held = leave_out(train, sets.train.labels, others, labels=sets.labels, hz=shipped.input.hz)
     events = {label: _events(held, label) for label in held.labels}
+    with torch.no_grad():
+        network.head.bias[other] -= LOWERED
     test = embeddings(streaming, sets.test)
     with torch.no_grad():
         means = torch.stack([network.head(one).softmax(1).mean(0) for one in test])
@@ -217,7 +224,11 @@ def leave_out(
 
 
 def _events(held: HeldOut, label: str) -> dict[str, float]:
-    return held.figures(label, held.threshold(label))
+    """The figures of a label's best threshold, and that threshold as it is where other is
+    lowered."""
+    found = held.figures(label, held.threshold(label))
+    raised = 1 / (1 + np.exp(-logit(found["threshold"]) - RAISED))
+    return found | {"threshold": float(np.floor(1e4 * raised) / 1e4)}
 
 
 def _warn(label: str, figures: dict[str, float]) -> None:
