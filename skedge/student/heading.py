@@ -99,7 +99,7 @@ def teach_head(store: Store, folder: Path, recipe: Recipe) -> dict[str, Any]:
     others = embeddings(streaming, of_others(store.labels, sets.data, shipped.layout))
     other = sets.labels.index(OTHER)
     assert isinstance(network.head, nn.Linear), "what streams has a linear head"
-    fit_head(network.head, Rows.of(train, sets.train.labels, others, other))
+    fit_head(network.head, Rows.of(train, sets.train.labels, others, other=other))
     assert shipped.input.hz is not None, "the shipped model sees a fixed rate"
     held = leave_out(train, sets.train.labels, others, labels=sets.labels, hz=shipped.input.hz)
     events = {label: _events(held, label) for label in held.labels}
