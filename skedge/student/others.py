@@ -16,7 +16,6 @@ from skedge.teacher.clips import Clips
 # So many people, each of whom does everything so often: half an hour. Their seed is one of nobody's
 # who trained or measures anything else.
 PEOPLE, CLIPS, SEED = 12, 4, 977
-SPLIT = "xsub"
 
 
 def of_others(labels: Sequence[str], data: InputSettings, layout: Layout) -> Clips:
