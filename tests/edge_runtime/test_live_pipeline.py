@@ -515,6 +515,8 @@ class TestActions:
         assert note.startswith("this model has no class for anything else (other, idle): ")
         actions.use(other)
         assert said(5) == []
+        actions.use(first)
+        assert said(10) == [note], "an update is another model"
 
     def test_who_was_in_view_all_along_but_too_close_to_somebody_is_told_that_alone(
         self, tmp_path: Path

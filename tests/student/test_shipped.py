@@ -17,6 +17,7 @@ from skedge.datasets.synthetic.synthesize import clip
 from skedge.edge_runtime.models import find
 from skedge.edge_runtime.recognizer import Recognizer
 from skedge.edge_runtime.scoring.predict import predict_store
+from skedge.edge_runtime.taught import logit
 from skedge.path import who_learns
 from skedge.recipes.recipe import Recipe
 from skedge.recipes.settings import InputSettings
@@ -30,6 +31,7 @@ from skedge.student.shipped import Shipped
 from skedge.student.streaming import StreamingClassifier
 from skedge.teacher.clips import Clips, Windows
 from skedge.teacher.protocols.evaluate import Sets, on_protocol
+from skedge.teacher.runs.load import load_classifier
 
 POSE = load_layout("blazepose33")
 STANDING = {"nose": (0, 1.6), "left_shoulder": (0.2, 1.4), "left_elbow": (0.25, 1.1),
@@ -180,6 +182,28 @@ def test_a_model_of_a_few_films_is_quiet_at_everything_else(tmp_path: Path) -> N
 
 
 @pytest.mark.usefixtures("few_people")
+def test_other_is_lowered_and_thresholds_go_up_by_half_as_much(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else clips of one's own actions are taken for anything else, or what is else for events."""
+    store = films(tmp_path / "store")
+    recipe = Recipe(students=("own",), input=InputSettings(protocol="films"))
+
+    def learned(name: str) -> tuple[Tensor, np.ndarray]:
+        metrics = teach_head(store, tmp_path / name, recipe)
+        head = load_classifier(tmp_path / name)[0].get_submodule("head")
+        assert isinstance(head, nn.Linear)
+        return head.bias.detach(), logit(np.array([*metrics["thresholds"].values()]))
+
+    bias, thresholds = learned("lowered")
+    monkeypatch.setattr("skedge.student.heading.LOWERED", 0.0)
+    monkeypatch.setattr("skedge.student.heading.RAISED", 0.0)
+    as_learned, as_chosen = learned("as-learned")
+    torch.testing.assert_close(bias, as_learned - torch.tensor([0.0, 0.0, 2.0]))
+    np.testing.assert_allclose(thresholds, as_chosen + 1, atol=0.05)
+
+
+@pytest.mark.usefixtures("few_people")
 def test_clips_of_anything_else_are_part_of_it(tmp_path: Path) -> None:
     """What a user has of it says more than invented people do."""
     store = films(tmp_path / "store", labels=("rise", "other"))
@@ -239,6 +263,10 @@ def test_thresholds_come_from_clips_that_were_left_out() -> None:
     assert min(known) > 0.9, "clips that it learned from"
     assert held.recall("noise", held.threshold("noise")) == 0, "each of them is another"
     assert len(held.mixed["once"]) == 0
+    assert held.recall("once", 0.99) == 1, "nothing says that it is missed"
+    with torch.no_grad():
+        learned = [head(one).softmax(1)[:, 1].median().item() for one in others]
+    assert held.others[:, 1].mean() > 2 * np.mean(learned), "those that were left out are less so"
     assert held.seconds == 30 * 12 / 15
     assert held.others.shape == (30, 3)
 
