@@ -32,7 +32,8 @@ BATCH = 32
 # somebody does as nobody did in training falls to it, and thresholds keep out what must be. Their
 # logits go up by half as much: answers are unsure between two actions, too.
 LOWERED, RAISED = 2.0, 1.0
-# Of the training clips and of others each part is left out in turn, to choose thresholds.
+# Into so many parts the training clips and the others are divided: each is left out once, to choose
+# thresholds.
 FOLDS = 5
 
 

@@ -226,7 +226,7 @@ def test_recordings_and_labels_of_pku_that_do_not_belong_together(tmp_path: Path
     (tmp_path / "pku/label/0003-L.txt").unlink()
     report = import_dataset("pku-mmd", tmp_path / "pku", tmp_path / "store")
     assert (report["clips"], report["left_out"]) == (1, {"without labels": 1})
-    # Of another part of the set: "all of 0 files are damaged" was all that was said.
+    # The labels are those of another part: "all of 0 files are damaged" was all that was said.
     (tmp_path / "pku/label/0002-L.txt").rename(tmp_path / "pku/label/A01N01-L.txt")
     with pytest.raises(InputError, match=r"got 0002-L.txt and A01N01-L.txt: are both of one part"):
         import_dataset("pku-mmd", tmp_path / "pku", tmp_path / "x")

@@ -143,7 +143,7 @@ def test_a_moment_with_two_rows_is_of_two_people(tmp_path: Path, title: str) -> 
 
 
 def test_times_with_gaps_say_their_rate(tmp_path: Path) -> None:
-    """Of a table that lacks some times, or has an empty line, the others say how fast it is."""
+    """Where some times are missing, or a line is empty, the others say how fast a table is."""
     times = ["", *(f"{i / 15:.4f}" for i in range(1, 6))]
     rows = [",".join([*row, time]) for row, time in zip(ROWS, times, strict=True)]
     text = "\n".join([",".join([*TITLES, "time"]), *rows[:3], "", *rows[3:]])

@@ -156,7 +156,7 @@ def test_flags_that_are_still_needed_are_told_together_with_those_given(up, flip
 @pytest.mark.parametrize("flip", [False, True])
 @pytest.mark.parametrize("advised", ["--up -y", "--flip-x", "--up -y --flip-x"])
 def test_flags_of_places_in_a_picture_are_told_as_well(up, flip, advised):
-    """Of pictures y points down without a flag: other flags turn them than turn metres."""
+    """In pictures y points down without a flag: other flags turn them than turn metres."""
     picture = _pictured()[0][None]
     layout = load_layout("coco17")
     given = Mending(channels="xy", up=up, flip_x=flip)
@@ -182,7 +182,7 @@ def test_flags_of_places_in_a_picture_are_told_as_well(up, flip, advised):
     ],
 )
 def test_flags_that_are_right_are_not_told_to_be_left_out(flags, advised, told):
-    """Of a set in centimetres that was mirrored by mistake, --unit cm was to be left out too."""
+    """A set in centimetres, mirrored by mistake, was to be read without --unit cm too."""
     assert Mending(**flags).instead(advised) == told
 
 

@@ -89,7 +89,7 @@ RATE = 30.0
 PERSONS, JOINTS = 2, 25
 _NAME = r"(?:\d{4}|A\d{2}N\d{2})-[LMR]"
 _SPLIT = r"cross[-_](?:subject|view)(?:_v2)?\.txt"
-# Of each part of the set; the names of Part II begin with A.
+# How many recordings each part of the set has; the names of Part II begin with A.
 _RECORDINGS = {1: 1076, 2: 1009}
 _CAMERAS = {"L": 1, "M": 2, "R": 3}
 
