@@ -13,8 +13,8 @@ from skedge.recipes.settings import InputSettings
 from skedge.skeleton.layout import Layout
 from skedge.teacher.clips import Clips
 
-# The number of people, and of the clips in which each does everything: half an hour in all. The seed
-# is that of nobody who trained or measures anything else.
+# The number of people, and of the clips in which each does everything: half an hour in all. The
+# seed is that of nobody who trained or measures anything else.
 PEOPLE, CLIPS, SEED = 12, 4, 977
 
 
