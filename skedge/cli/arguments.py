@@ -59,8 +59,11 @@ def as_registered(parser: ArgumentParser, arguments: list[str]) -> list[str]:
         elif name in places and name not in known:
             action = places[name]
             many = action.nargs in ("+", "*")
-            named[action.dest] = [value] if equals else _values(rest, None if many else 1)
-            _check_path(action, named[action.dest])
+            given = [value] if equals else _values(rest, None if many else 1)
+            _check_path(action, given)
+            # --data=-x.npy is no flag called -x.npy
+            path = _is_path(action)
+            named[action.dest] = [f"./{w}" if path and w.startswith("-") else w for w in given]
         elif name not in known:
             parts.append([word])
         elif equals and known[name][1].const is True:
