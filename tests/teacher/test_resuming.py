@@ -19,7 +19,7 @@ from skedge.recipes.settings import AugmentSettings, FinetuneSettings, LinearSet
 from skedge.skeleton import InputError
 from skedge.teacher.pretrain import pretrain
 from skedge.teacher.protocols.evaluate import Job, Sets
-from skedge.teacher.runs.folder import CHECKPOINT, METRICS
+from skedge.teacher.runs.folder import CHECKPOINT, METRICS, only_training
 from tests.teacher.tiny import COMPUTE, INPUT, PLAN, PRETRAINED, make_store, optim
 
 RECIPE = replace(
@@ -324,6 +324,43 @@ def test_ctrl_c_before_anything_is_trained_leaves_what_is_there(
             train()
     assert {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()} == before
     assert train(resume=True)["top1"] >= 0
+
+
+def test_a_training_again_that_is_killed_leaves_nothing_aside(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, interrupted: Any
+) -> None:
+    """The metrics of the finished run before stayed under another name for ever, and the run was
+    an unfinished one although it was whole."""
+    folder = tmp_path / "run"
+    train = partial(steps.evaluate, store, folder, RECIPE, **SUPERVISED)
+
+    def files() -> dict[Path, bytes]:
+        return {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+    class Killed(BaseException):
+        pass
+
+    def kill(*_: Any, **__: Any) -> Any:
+        monkeypatch.setattr(Path, "unlink", lambda *_, **__: None)  # nothing is tidied up
+        raise Killed
+
+    train()
+    before = files()
+    for where, what in ((Sets, "read"), (Job, "finish")):  # nothing is trained yet, or all
+        with monkeypatch.context() as monkeypatch:
+            monkeypatch.setattr(where, what, kill)
+            with pytest.raises(Killed):
+                train()
+        assert (folder / "metrics.json.earlier").exists()
+        assert not (folder / METRICS).exists()
+        with only_training(folder):
+            assert not list(folder.glob("*.earlier"))
+            if where is Sets:
+                assert files() == before
+        if where is Sets:
+            continue
+        assert not (folder / METRICS).exists()
+        assert train(resume=True)["top1"] >= 0
 
 
 def test_a_training_again_forgets_the_one_before(

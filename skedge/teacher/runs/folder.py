@@ -4,7 +4,7 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,8 @@ from skedge.teacher.runs.seen import Seen
 RECIPE = "recipe.yaml"
 # Beside the weights of an encoder that learned by reconstruction: what pictures of it need.
 DECODER = "decoder.safetensors"
+# What a file is called while it is set aside has this behind its name.
+EARLIER = ".earlier"
 # Folders of runs inside a run's: streams, the encoders of a pair, seeds, the untrained encoder's,
 # what a method writes beside its encoder.
 _PARTS = re.compile(
@@ -79,16 +81,24 @@ class Card:
     seen: Seen = field(default_factory=Seen)
 
 
-def only_training(folder: Path) -> AbstractContextManager[None]:
-    """Holds a run's folder for one training; raises `InputError` where another one is at it, and
-    where none can be made."""
+@contextmanager
+def only_training(folder: Path) -> Iterator[None]:
+    """Holds a run's folder, or one of several runs, for one training; raises `InputError` where
+    another one is at it, and where none can be made.
+
+    What a training that was killed had set aside comes back where it had trained nothing yet, and
+    goes where it had.
+    """
     folder = Path(os.path.abspath(folder))
     check_folder(folder)
-    return locked(
+    with locked(
         folder.with_name(f".{folder.name}.lock"),
         f"{folder}: expected one training at a time into a folder, another one is at work there;"
         " wait for it or name another",
-    )
+    ):
+        for run in [folder, *_folders(folder)]:
+            _after_a_kill(run)
+        yield
 
 
 def write_run(
@@ -119,7 +129,7 @@ def set_aside(folder: Path, files: Iterable[Path]) -> Iterator[None]:
     """
     files = list(files)
     made = absent(folder)
-    kept = {file: file.with_name(f"{file.name}.earlier") for file in files if file.is_file()}
+    kept = {file: file.with_name(f"{file.name}{EARLIER}") for file in files if file.is_file()}
     stay = {*left_over(folder)} - {*kept}
     for file, aside in kept.items():
         file.replace(aside)
@@ -138,6 +148,18 @@ def set_aside(folder: Path, files: Iterable[Path]) -> Iterator[None]:
             aside.unlink(missing_ok=True)
 
 
+def _after_a_kill(folder: Path) -> None:
+    """Put back what is set aside in a run's folder and its parts, or remove it where there is
+    something newer."""
+    kept = [one for part in with_parts(folder) for one in part.glob(f"*{EARLIER}")]
+    trained = any(left_over(folder))
+    for aside in kept:
+        if trained:
+            aside.unlink()
+        else:
+            aside.replace(aside.with_suffix(""))
+
+
 def left_over(folder: Path) -> Iterator[Path]:
     """The files of an earlier run in `folder`, and in its parts, that say that it is finished, or
     where to go on."""
@@ -152,8 +174,11 @@ def with_parts(folder: Path) -> list[Path]:
 
 
 def _parts(folder: Path) -> list[Path]:
-    inside = folder.iterdir() if folder.is_dir() else ()
-    return [part for part in inside if part.is_dir() and _PARTS.fullmatch(part.name)]
+    return [part for part in _folders(folder) if _PARTS.fullmatch(part.name)]
+
+
+def _folders(folder: Path) -> list[Path]:
+    return [one for one in folder.iterdir() if one.is_dir()] if folder.is_dir() else []
 
 
 def write_metrics(folder: Path, metrics: dict[str, Any]) -> None:
