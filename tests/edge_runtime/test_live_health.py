@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from skedge.edge_runtime.interfaces import Frame, Person
-from skedge.edge_runtime.live import Live, pulse
+from skedge.edge_runtime.live import Live, pipeline, pulse
 from skedge.edge_runtime.live.actions import Actions
 from skedge.edge_runtime.live.pulse import Pulse
 from skedge.edge_runtime.live.systemd import Manager
@@ -55,6 +55,31 @@ def test_a_stage_hangs_when_it_is_at_one_thing_for_long() -> None:
         raise RuntimeError
     now[0] += 1000
     assert one.hangs() == [], "what broke is not at work"
+
+
+def test_a_stage_is_not_judged_by_a_look_that_comes_late(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the computer was suspended two notes said that the camera hangs, and that all is well
+    again."""
+    monkeypatch.setattr(pulse, "PATIENCE", 0.05)
+    monkeypatch.setattr(pipeline, "HELD_UP", -1.0)  # all looks are late
+    pose = HangingPose()
+    recognizer = quick_recognizer(tmp_path / "m.onnx")
+    live = Live(Pictures(rate=50), pose, pose.layout, Actions(recognizer), name="the hall")
+    states: list[bytes] = []
+    monkeypatch.setattr(live.states, "put", states.append)
+    live.start()
+    try:
+        wait_until(lambda: live.hanging() == ["pose"])
+        seen = len(states)
+        wait_until(lambda: len(states) >= seen + 3)
+        assert live.problems() == []
+        monkeypatch.setattr(pipeline, "HELD_UP", 60.0)
+        wait_until(lambda: live.problems() == ["pose hangs"])
+    finally:
+        pose.go.set()
+        live.close()
 
 
 def test_a_hanging_pose_turns_the_status_red_and_back(

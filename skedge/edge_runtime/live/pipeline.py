@@ -29,6 +29,9 @@ from skedge.skeleton.text import one_line, printable
 REMEMBERED = 100
 STATE_SECONDS = 0.1
 FIGURES_SECONDS = 1.0
+# Seconds between two looks at the stages after which all of them were held up, as where the process
+# or the computer was suspended: none is judged before it has gone on.
+HELD_UP = 5.0
 # Answers this old are nobody's any more: the camera was lost, or stands still.
 STALE_SECONDS = 2.0
 # What a driver may take to close a camera; some never return.
@@ -288,6 +291,7 @@ class Live:
 
     def _publish(self) -> None:
         due = 0.0
+        looked = time.monotonic()
         while True:
             last = self.crew.stopping.is_set()
             now = time.monotonic()
@@ -299,7 +303,9 @@ class Live:
                 }
                 self._figures = figures
                 due = now + FIGURES_SECONDS
-            self._listen_to_source()
+            if now - looked < HELD_UP:
+                self._listen_to_source()
+            looked = now
             self.states.put(json.dumps(self.state()).encode())
             if last:
                 return
