@@ -47,7 +47,7 @@ def live_command(parser: ArgumentParser) -> Callable[[Any], None]:
         type=float,
         default=10.0,
         metavar="GB",
-        help="size of all films in a folder, the oldest make room",
+        help="size of all films in a folder but the newest; the oldest make room",
     )
     parser.add_argument(
         "--record-later",

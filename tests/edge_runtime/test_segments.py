@@ -118,6 +118,21 @@ def test_what_an_earlier_run_left_is_kept_in_a_folder_of_any_name(
     assert frames(kept.absolute()) == 20
 
 
+def test_a_film_that_a_power_cut_left_keeps_the_name_of_its_time(tmp_path: Path) -> None:
+    """It was called -2, as if it were the second film of that second."""
+    folder = tmp_path / "films"
+    there = Segments(folder, seconds=2)
+    record(there, 1.0)
+    there.close()
+    [film] = films(folder)
+    film.rename(film.with_suffix(".partial.mkv"))
+    Segments(folder).close()
+    assert films(folder) == [film]
+    film.with_suffix(".partial.mkv").write_bytes(film.read_bytes())
+    Segments(folder).close()
+    assert films(folder) == [film.with_stem(f"{film.stem}-2"), film]
+
+
 def test_what_holds_no_picture_is_removed_and_the_rest_kept(tmp_path: Path) -> None:
     folder = tmp_path / "films"
     folder.mkdir()

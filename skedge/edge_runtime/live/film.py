@@ -99,7 +99,8 @@ class Film:
 
     def _open(self, picture: np.ndarray) -> cv2.VideoWriter:
         self._held.enter_context(self._one_program())
-        kept = keep_or_remove(self._partial, self.path) if self._partial.exists() else None
+        there = self._partial.exists()
+        kept = keep_or_remove(self._partial, free_path(self.path)) if there else None
         if kept is not None:
             self.note(f"{kept} is what an earlier run has recorded before it was killed")
         self._size = (picture.shape[1] // 2 * 2, picture.shape[0] // 2 * 2)
@@ -161,9 +162,9 @@ def fitted(picture: np.ndarray, width: int, height: int) -> np.ndarray:
     return whole
 
 
-def keep_or_remove(partial: Path, path: Path) -> Path | None:
-    """Rename a film that an earlier run left unfinished to a free name like `path`, and return that
-    name; without a picture in it, remove it and return None."""
+def keep_or_remove(partial: Path, kept: Path) -> Path | None:
+    """Rename a film that an earlier run left unfinished to `kept`, and return that; without a
+    picture in it, remove it and return None."""
     capture = opencv().VideoCapture(name_of(partial))
     try:
         readable = next_picture(capture) is not None
@@ -172,7 +173,6 @@ def keep_or_remove(partial: Path, path: Path) -> Path | None:
     if not readable:
         partial.unlink(missing_ok=True)
         return None
-    kept = free_path(path)
     os.replace(partial, kept)
     return kept
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from skedge.edge_runtime.live.film import Film, free_path, keep_or_remove
 from skedge.skeleton.errors import InputError, reason
-from skedge.skeleton.files import RESERVE, absent, locked, remove_empty
+from skedge.skeleton.files import RESERVE, absent, locked, remove_empty, unused
 
 # Matroska with MPEG-4: what was written of it can be read after a power cut, unlike an .mp4.
 SUFFIX, PARTIAL, CODE = ".mkv", ".partial.mkv", "mp4v"
@@ -32,11 +32,11 @@ class Segments:
     """Records pictures into `folder` in films of so many `seconds` that are named after the time
     they begin. Only their owner may read them, and the folder where it is made for them.
 
-    The oldest films are removed so that all of them take at most `limit` bytes and 200 MB of the
-    disk stay free. What an earlier run left unfinished is kept where there is a picture in it, else
-    removed. Files of other names are somebody's own: they neither count nor go. Where no film can
-    be written any more, as on a disk that others have filled, `problem` says why, and the next film
-    is tried when its time comes.
+    Before each film the oldest are removed so that all of them take at most `limit` bytes and 200
+    MB of the disk are free: together they exceed it by that film at the most. What an earlier run
+    left unfinished is kept where there is a picture in it, else removed. Files of other names are
+    somebody's own: they neither count nor go. Where no film can be written any more, as on a disk
+    that others have filled, `problem` says why, and the next film is tried when its time comes.
 
     Raises `InputError` where nothing can be written at first, where the folder is another program's
     recording, and for lengths and limits that are none.
@@ -63,7 +63,7 @@ class Segments:
                 f"--record: {folder} is no folder that can be written to: {reason(error)}"
             ) from None
         for left in self._named(PARTIAL):
-            keep_or_remove(left, folder / f"{left.name.removesuffix(PARTIAL)}{SUFFIX}")
+            keep_or_remove(left, unused(folder / f"{left.name.removesuffix(PARTIAL)}{SUFFIX}"))
 
     def add(self, picture: np.ndarray, seconds: float) -> None:
         """Show this picture from `seconds` on."""
