@@ -402,8 +402,14 @@ def _missed(
 
 
 def _names(rest: Iterable[tuple["Store", list[int]]], background: Iterable[Played]) -> list[str]:
-    """What the clip is called that a stretch of the `background` is of, for each stretch."""
-    names = [str(one.index["name"][i]) for one, numbers in rest for i in numbers]
+    """What the clip is called that a stretch of the `background` is of, for each stretch; with the
+    store where there are several (`STORE#CLIP`)."""
+    rest = list(rest)
+    names = [
+        f"{one.path}#{name}" if len(rest) > 1 else str(name)
+        for one, numbers in rest
+        for name in one.index["name"][numbers]
+    ]
     return [
         name
         for name, played in zip(names, background, strict=True)

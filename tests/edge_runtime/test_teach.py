@@ -612,9 +612,8 @@ class TestTeaching:
         found = teach(room / "m.onnx", room / "mine", other=room / "more")
         said = [one for one in found["warnings"] if "taken for it in anything else" in one]
         assert len(said) == 1
-        assert said[0].startswith(
-            "jump: taken for it in anything else: while 8, while 9, while 21;"
-        )
+        where = [f"{room / 'more'}#while {number}" for number in (8, 9, 21)]
+        assert said[0].startswith(f"jump: taken for it in anything else: {', '.join(where)};")
 
     def test_clips_that_are_told_apart_need_no_word(self, room: Path) -> None:
         said = " ".join(teach(room / "m.onnx", room / "mine")["warnings"])
