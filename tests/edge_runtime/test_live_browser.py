@@ -180,6 +180,14 @@ def test_a_page_whose_camera_has_gone_says_so_and_comes_back(
             "document.getElementById('status').textContent"
         )
         tab.wait("document.getElementById('events').innerText.includes('camera 0: lost')")
+        view.source.status = f"{'a long reason, ' * 6}trying again in 8 s"
+        phone = browser.open(view.page.url, 390, 844, phone=True)
+        phone.wait("document.getElementById('status').textContent.includes('in 8 s')")
+        cut = "(({scrollWidth, clientWidth}) => scrollWidth > clientWidth)"
+        words = "document.getElementById('status').lastElementChild"
+        assert not phone.value(f"{cut}({words})"), "a phone shows all of it"
+        assert not phone.value(f"{cut}(document.documentElement)"), "nor is it wider than that"
+        phone.close()
     finally:
         view.close()
     tab.wait("document.getElementById('status').textContent.includes('connection lost')")
@@ -298,6 +306,28 @@ def test_the_page_is_one_to_show(browser: Chromium, tmp_path: Path) -> None:
         tab.close()
     finally:
         view.close()
+
+
+def test_what_goes_on_is_shown_with_its_own_probability(browser: Chromium, tmp_path: Path) -> None:
+    """A taught action, on its way out, was 37 % probable in large letters: that was `other`."""
+    view = View(tmp_path)
+    try:
+        tab = browser.open(view.page.url)
+        tab.wait("!document.getElementById('now').hidden")
+    finally:
+        view.close()
+    tab.wait("document.body.classList.contains('lost')")
+    for number in range(3):
+        shown = tab.value(f"""(() => {{
+          const top = [{{label: "other", probability: 0.37}}, {{label: "wave", probability: 0.12}}];
+          const first = {{whole: true, top: [{{label: "idle", probability: 0.9}}], doing: []}};
+          const doing = [[], [{{event: "raise"}}], [{{event: "wave"}}]][{number}];
+          const people = {number} ? [first, {{whole: true, top, doing}}] : [first];
+          demo.state({{people, time: new Date().toISOString(), control: null}});
+          return Array.from(document.getElementById("now").children).map((one) => one.textContent);
+        }})()""")
+        assert shown == [["idle", "90 %"], ["raise", ""], ["wave", "12 %"]][number]
+    tab.close()
 
 
 def test_the_last_minute_shows_nothing_of_what_nobody_saw(

@@ -23,13 +23,15 @@ const demo = (() => {
 
   function showNow(people) {
     const person = people.find((one) => one.whole && one.top.length);
-    const going = people.flatMap((one) => one.doing)[0];
+    const doer = people.find((one) => one.doing.length), going = doer && doer.doing[0];
     find("now").hidden = !person;
     if (!person) return null;
     const best = person.top[0];
     const [label, share] = find("now").children;
     label.textContent = going ? going.event : best.label;
-    share.textContent = (100 * best.probability).toFixed(0) + " %";
+    // What goes on is not always the likeliest, nor among the five that are.
+    const said = going ? doer.top.find((one) => one.label === going.event) : best;
+    share.textContent = said ? (100 * said.probability).toFixed(0) + " %" : "";
     find("now").classList.toggle("going", Boolean(going));
     find("now").classList.toggle("quiet", !going && NO_ACTIONS.includes(best.label));
     return best;
