@@ -108,8 +108,11 @@ def _to_teach(recognizer: Recognizer, store: "Store", again: Sequence[str]) -> d
         raise InputError(
             f"--again: expected actions of the model ({', '.join(loud)}), got {', '.join(strange)}"
         )
-    if absent := wanted - {label.casefold() for label in _with_clips(store)}:
-        raise InputError(f"{store.path}: expected clips of {', '.join(sorted(absent))}, got none")
+    if absent := sorted(wanted - {label.casefold() for label in _with_clips(store)}):
+        record = typed("skedge record --out", store.path, known[absent[0]])
+        raise InputError(
+            f"{store.path}: expected clips of {', '.join(absent)}, got none; `{record}` adds some"
+        )
     return {
         label: known.get(label.casefold(), label)
         for label in _with_clips(store)

@@ -423,7 +423,10 @@ class TestTeaching:
         [
             (["fly"], r"--again: expected actions of the model \(wave, clap\), got fly"),
             (["idle"], r"--again: expected actions of the model \(wave, clap\), got idle"),
-            (["Clap"], "mine: expected clips of clap, got none"),
+            (
+                ["Clap"],
+                "mine: expected clips of clap, got none; `skedge record --out .*mine clap` adds",
+            ),
             ([" wave "], "mine: expected clips of wave, got none"),
         ],
     )

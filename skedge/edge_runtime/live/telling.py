@@ -67,7 +67,7 @@ class Telling:
             given = [name for name in names if getattr(self, name) != getattr(Telling, name)]
             if given and not there:
                 flags = " and ".join(f"--{name.replace('_', '-')}" for name in given)
-                raise InputError(f"expected {wanted} with {flags}, which alone have no effect")
+                raise InputError(f"expected {wanted} with {flags}: without it there is no effect")
         if self.device is not None and not self.device.strip():
             raise InputError("--device: expected a name, got an empty one")
         self.broker()
