@@ -631,7 +631,7 @@ def test_two_devices_of_one_name_are_told_what_is_wrong_once(
     wait_until(lambda: all(house.home._brief > 2 * mqtt.QUARREL for house in houses))
     for house in houses:
         assert of_name(house) == 1
-        assert sum("connection lost" in note for note in notes(house)) < mqtt.QUARREL
+        assert sum("the broker is gone" in note for note in notes(house)) < mqtt.QUARREL
     houses[0].close()
     monkeypatch.setattr(mqtt, "BRIEF", 0.5)
     wait_until(lambda: notes(houses[1])[-1] == "mqtt: the broker is back")
@@ -648,7 +648,7 @@ def test_a_poor_network_is_no_second_device(monkeypatch: pytest.MonkeyPatch) -> 
         line.goes(one)
     for _ in range(5):
         line.goes(0.1)
-    lost, back = "mqtt: the broker connection lost (why), trying again", "mqtt: the broker is back"
+    lost, back = "mqtt: the broker is gone (why), trying again", "mqtt: the broker is back"
     assert line.notes == [lost, *[back, lost] * (len(seconds) - 1)]
 
 
@@ -668,7 +668,7 @@ def test_after_a_quarrel_a_broker_is_back_when_a_connection_lasts(
     line.lasts(1)
     assert line.notes[len(before) + 1 :] == ["mqtt: the broker is back"]
     line.goes(1.0)
-    assert "connection lost" in line.notes[-1]
+    assert "the broker is gone" in line.notes[-1]
 
 
 @pytest.mark.parametrize(("url", "port"), [("mqtt://house", 1883), ("mqtts://house", 8883)])

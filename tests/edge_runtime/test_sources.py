@@ -807,7 +807,15 @@ def test_a_stream_that_is_waited_for_is_not_named_in_its_status() -> None:
     """It came twice where it has a password: whoever shows the status has the name before it."""
     camera = open_source("rtsp://me:secret@127.0.0.1:9/way", wait=True)
     assert camera.status == "expected a stream that can be opened, it cannot; is the address right?"
-    camera.close()
+    shown = []
+
+    def no_time(_: float) -> None:
+        shown.append(camera.status)
+        camera.close()
+
+    camera._sleep = no_time
+    assert list(camera) == []
+    assert shown[0].endswith("; is the address right? trying again in 0.5 s")
 
 
 @pytest.mark.parametrize(

@@ -287,7 +287,7 @@ class Home:
             self._broken = True
             self._brief = before + 1 if time.monotonic() - self._since < BRIEF else 0
         if self._brief < QUARREL:
-            self._say_lost(f"connection lost ({reason})")
+            self._say_lost(f"is gone ({reason})")
         elif before < QUARREL:
             self._live.note(
                 "mqtt: the broker ends each connection within seconds; is another device called"

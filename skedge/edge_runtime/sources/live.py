@@ -123,7 +123,8 @@ class Live:
         wait = FIRST_WAIT
         while not self._closed.is_set():
             self._release()
-            self.status = f"{self._reason}, trying again in {wait:g} s"
+            comma = "" if self._reason.endswith("?") else ","
+            self.status = f"{self._reason}{comma} trying again in {wait:g} s"
             self._sleep(wait)
             wait = min(2 * wait, LONGEST_WAIT)
             if self._closed.is_set():
