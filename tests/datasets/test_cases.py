@@ -271,6 +271,21 @@ def test_variants_of_pyskl_are_the_same_clips(tmp_path, content):
     assert found.split("xsub", "test").tolist() == [2, 3]
 
 
+def test_rows_of_several_persons_are_put_into_their_frames(tmp_path):
+    def two(one):
+        return np.concatenate([one["keypoint"], one["keypoint"][:, ::-1] + np.float32([40, 5])])
+
+    def rows(one):
+        return two(one)[:, ::-1].swapaxes(0, 1).reshape(40, 17, 2)  # the last frame's pair first
+
+    expected, _ = _import_pickle(tmp_path, _pickle(keypoint=two))
+    found, _ = _import_pickle(
+        tmp_path, _pickle(frame_inds=np.arange(20)[::-1].repeat(2), keypoint=rows)
+    )
+    assert expected.clip(1).shape[:2] == (2, 20)
+    np.testing.assert_array_equal(found.clip(1), expected.clip(1))
+
+
 def test_lists_of_mmaction2_and_files_of_kinetics_are_read(tmp_path):
     content = _pickle()
     expected, _ = _import_pickle(tmp_path, content)

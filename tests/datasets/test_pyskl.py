@@ -268,6 +268,10 @@ DAMAGE = {
         _with(keypoint=np.ones((2, 25, 3)), frame_inds=np.array([0, 10**6])),
         "bad: expected a frame for each of 2 bodies",
     ),
+    "a crowd in one frame and one body much later": (
+        _with(keypoint=np.ones((2001, 25, 3)), frame_inds=np.array([0] * 2000 + [99_999])),
+        "bad: expected frames times persons up to 1,000,000, got 200,000,000",
+    ),
     "one frame for all": (
         _with(keypoint=np.ones((2, 25, 3)), frame_inds=np.array(5)),
         "bad: expected a frame for each of 2 bodies",

@@ -24,7 +24,8 @@ DEFAULT_LAYOUTS = {17: "coco17", 25: "ntu25"}
 # A person of fewer pixels has no limbs; coordinates up to this are shares of the picture, of which
 # an estimator may place a foot outside.
 _LEAST, _SHARE = 10, 3.0
-_MOST = 100_000
+# Frames of a clip; frames times persons.
+_MOST, _LARGEST = 100_000, 1_000_000
 _FORM = "a dict with `annotations`, a list of dicts with frame_dir, label and keypoint, and `split`"
 _NTU_NAME = re.compile(r"S(\d{3})C(\d{3})P(\d{3})R(\d{3})A(\d{3})")
 _SPLIT_NAME = re.compile(r"(?:(?P<before>.+)_)?(?P<part>train|val|test)(?P<after>\d*)")
@@ -298,8 +299,12 @@ def _arrays(annotation: dict[str, Any], source: str) -> tuple[Any, Any]:
             damaged(source, f"expected a frame for each of {len(keypoint)} bodies in frame_inds")
         if _numbers(score) and score.shape != keypoint.shape[:2]:
             damaged(source, f"expected keypoint_score as numbers of shape {keypoint.shape[:2]}")
-        keypoint = _by_frame(keypoint, frames.astype(np.int64))
-        score = _by_frame(score, frames.astype(np.int64)) if _numbers(score) else None
+        frames = frames.astype(np.int64)
+        size = (frames.max() + 1) * np.unique(frames, return_counts=True)[1].max()
+        if size > _LARGEST:
+            damaged(source, f"expected frames times persons up to {_LARGEST:,}, got {size:,}")
+        keypoint = _by_frame(keypoint, frames)
+        score = _by_frame(score, frames) if _numbers(score) else None
     elif _numbers(keypoint) and keypoint.ndim == 3 and keypoint.any():
         keypoint = keypoint[None]
         score = score[None] if _numbers(score) and score.ndim == 2 else score
@@ -323,7 +328,9 @@ def _stacked(frames: list[Any] | tuple[Any, ...], rank: int) -> np.ndarray:
 
 def _by_frame(rows: np.ndarray, frames: np.ndarray) -> np.ndarray:
     """Bodies (N, V, C), each of one of `frames` (N,), as (M, T, V, C) in their order."""
-    place = np.array([(frames[:at] == frame).sum() for at, frame in enumerate(frames)])
+    order = np.argsort(frames, kind="stable")
+    place = np.empty_like(order)
+    place[order] = np.arange(len(order)) - np.searchsorted(frames[order], frames[order])
     found = np.zeros((place.max() + 1, frames.max() + 1, *rows.shape[1:]), np.float32)
     found[place, frames] = rows
     return found

@@ -151,9 +151,10 @@ def set_aside(folder: Path, files: Iterable[Path]) -> Iterator[None]:
 def _after_a_kill(folder: Path) -> None:
     """Put back what is set aside in a run's folder and its parts, or remove it where there is
     something newer."""
-    kept = [one for part in with_parts(folder) for one in part.glob(f"*{EARLIER}")]
+    named = [f"{name}{EARLIER}" for name in (METRICS, CHECKPOINT, ASKED)]
+    beside = [part / name for part in with_parts(folder) for name in named]
     trained = any(left_over(folder))
-    for aside in kept:
+    for aside in filter(Path.is_file, beside):
         if trained:
             aside.unlink()
         else:
