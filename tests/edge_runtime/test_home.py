@@ -88,8 +88,12 @@ class Listener:
             (one.topic, one.payload.decode(), bool(one.retain))
         )
         self._client.on_connect = lambda client, *_: client.subscribe("#", qos=1)
+        # What is said before a listener is known to the broker, it never hears.
+        known = threading.Event()
+        self._client.on_subscribe = lambda *_: known.set()
         self._client.connect("127.0.0.1", broker.port)
         self._client.loop_start()
+        assert known.wait(PATIENCE)
 
     def hear(self, topic: str, **wanted: Any) -> dict[str, Any]:
         """The next message of a topic with these values, as JSON or {"text": ...}."""
