@@ -308,8 +308,8 @@ def test_the_page_is_one_to_show(browser: Chromium, tmp_path: Path) -> None:
         view.close()
 
 
-def test_what_goes_on_is_shown_with_its_own_probability(browser: Chromium, tmp_path: Path) -> None:
-    """A taught action, on its way out, was 37 % probable in large letters: that was `other`."""
+def left_behind(browser: Chromium, tmp_path: Path) -> Tab:
+    """A page that has shown somebody and whose live view has ended: no state comes any more."""
     view = View(tmp_path)
     try:
         tab = browser.open(view.page.url)
@@ -317,6 +317,12 @@ def test_what_goes_on_is_shown_with_its_own_probability(browser: Chromium, tmp_p
     finally:
         view.close()
     tab.wait("document.body.classList.contains('lost')")
+    return tab
+
+
+def test_what_goes_on_is_shown_with_its_own_probability(browser: Chromium, tmp_path: Path) -> None:
+    """A taught action, on its way out, was 37 % probable in large letters: that was `other`."""
+    tab = left_behind(browser, tmp_path)
     for number in range(3):
         shown = tab.value(f"""(() => {{
           const top = [{{label: "other", probability: 0.37}}, {{label: "wave", probability: 0.12}}];
@@ -333,13 +339,7 @@ def test_what_goes_on_is_shown_with_its_own_probability(browser: Chromium, tmp_p
 def test_the_last_minute_shows_nothing_of_what_nobody_saw(
     browser: Chromium, tmp_path: Path
 ) -> None:
-    view = View(tmp_path)
-    try:
-        tab = browser.open(view.page.url)
-        tab.wait("!document.getElementById('now').hidden")
-    finally:
-        view.close()
-    tab.wait("document.body.classList.contains('lost')")
+    tab = left_behind(browser, tmp_path)
     tab.value("""(() => {
       const real = Date.now(), top = [{label: "wave", probability: 1}];
       const state = {people: [{whole: true, top, doing: []}], time: new Date().toISOString(), control: null};

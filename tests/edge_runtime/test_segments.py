@@ -101,17 +101,23 @@ def test_every_film_survives_being_killed(tmp_path: Path) -> None:
     assert after
 
 
+def cut_off(folder: Path) -> Path:
+    """The name of a film in `folder` that a power cut left unfinished, as it was to be called."""
+    there = Segments(folder, seconds=2)
+    record(there, 1.0)
+    there.close()
+    [film] = films(folder)
+    film.rename(film.with_suffix(".partial.mkv"))
+    return film
+
+
 def test_what_an_earlier_run_left_is_kept_in_a_folder_of_any_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """FFmpeg could read nothing of one with a colon, so the films were removed."""
     monkeypatch.chdir(tmp_path)
     folder = Path("12:30")
-    there = Segments(folder, seconds=2)
-    record(there, 1.0)
-    there.close()
-    [film] = films(folder)
-    film.rename(film.with_suffix(".partial.mkv"))
+    cut_off(folder)
     Segments(folder).close()
     [kept] = films(folder)
     assert ".partial" not in kept.name
@@ -121,11 +127,7 @@ def test_what_an_earlier_run_left_is_kept_in_a_folder_of_any_name(
 def test_a_film_that_a_power_cut_left_keeps_the_name_of_its_time(tmp_path: Path) -> None:
     """It was called -2, as if it were the second film of that second."""
     folder = tmp_path / "films"
-    there = Segments(folder, seconds=2)
-    record(there, 1.0)
-    there.close()
-    [film] = films(folder)
-    film.rename(film.with_suffix(".partial.mkv"))
+    film = cut_off(folder)
     Segments(folder).close()
     assert films(folder) == [film]
     film.with_suffix(".partial.mkv").write_bytes(film.read_bytes())

@@ -29,8 +29,8 @@ def check_bounds(seconds: float, limit: float) -> None:
 
 
 class Segments:
-    """Records pictures into `folder` in films of so many `seconds` that are named after the time
-    they begin. Only their owner may read them, and the folder where it is made for them.
+    """Records pictures into `folder`, in films `seconds` long that are named after the time they
+    begin. Only their owner may read them, and the folder where it is made for them.
 
     Before each film the oldest are removed so that all of them take at most `limit` bytes and 200
     MB of the disk are free: together they exceed it by that film at the most. What an earlier run
