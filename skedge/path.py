@@ -295,7 +295,7 @@ def store_of_films(
     if len(found.labels) < 2:
         raise InputError(
             f"{films}: expected films of two classes at least, got those of {found.labels[0]!r};"
-            " add a folder of other actions, or of none (idle)"
+            " add a folder of other actions, or of anything else, called other"
         )
     name = films.resolve().stem
     path, listed = runs / "stores" / name, runs / "stores" / f"{name}-films.json"

@@ -216,7 +216,7 @@ def test_who_hears_of_ends_alone_still_sees_what_goes_on(broker: Mosquitto) -> N
         house.happens(2, "clap", "begun")
         listener.hear("skedge/the_hall/state", action="clap", actions=2)
         house.happens(2, "clap", "ended")
-        listener.hear("skedge/the_hall/state", action="none", actions=2)
+        listener.hear("skedge/the_hall/state", action="none", actions=2, people=0)
     finally:
         house.close()
         listener.close()
@@ -759,10 +759,24 @@ def test_prometheus_reads_the_metrics() -> None:
         "checksum": "0adf0ac43d2d",
     }
     assert families["skedge_problems"].samples[0].value == 0
+    assert families["skedge_people"].samples[0].value == 0
     assert families["skedge_memory_rss_bytes"].samples[0].value > 1e6
     rates = {one.labels["stage"]: one.value for one in families["skedge_rate_hertz"].samples}
     assert rates["pose"] > 0
     assert all(one.documentation and one.name.startswith("skedge_") for one in families.values())
+
+
+def test_nobody_is_counted_while_no_picture_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lost camera was an empty room, for a home that switches its lights by it."""
+    live = Live(Pictures(), Pose(), Pose().layout, Nothing())
+    families = text_string_to_metric_families(Metrics(live).text().decode())
+    assert "skedge_people" not in {one.name for one in families}
+    home = unconnected()
+    said: list[dict[str, Any]] = []
+    monkeypatch.setattr(home._client, "is_connected", lambda: True)
+    monkeypatch.setattr(home, "_retain", lambda topic, text: said.append(json.loads(text)))
+    home._tell_state()
+    assert [one["people"] for one in said] == [None]
 
 
 def test_metrics_count_actions_as_they_begin_and_times_in_seconds(

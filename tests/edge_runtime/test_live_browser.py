@@ -180,6 +180,9 @@ def test_a_page_whose_camera_has_gone_says_so_and_comes_back(
             "document.getElementById('status').textContent"
         )
         tab.wait("document.getElementById('events').innerText.includes('camera 0: lost')")
+        words = "showPeople([], %s), document.getElementById('nobody').textContent"
+        assert tab.value(words % "true") == "nobody in view"
+        assert tab.value(words % "false") == "waiting for pictures", "somebody may be there"
         view.source.status = f"{'a long reason, ' * 6}trying again in 8 s"
         phone = browser.open(view.page.url, 390, 844, phone=True)
         phone.wait("document.getElementById('status').textContent.includes('in 8 s')")

@@ -1,6 +1,7 @@
 """Camera, pose and action in threads: the newest frame wins, nothing waits for a viewer, all end
 together."""
 
+import io
 import json
 import threading
 import time
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
 from skedge.edge_runtime.events import Event
 from skedge.edge_runtime.interfaces import Frame, Person
@@ -29,6 +31,7 @@ from skedge.edge_runtime.live.actions import (
 from skedge.edge_runtime.live.crew import Crew
 from skedge.edge_runtime.live.mailbox import Mailbox, Newest
 from skedge.edge_runtime.live.pipeline import Log
+from skedge.edge_runtime.live.terminal import Terminal
 from skedge.edge_runtime.live.timing import Timing
 from skedge.edge_runtime.recognizer import Recognizer, Result
 from skedge.skeleton import InputError, load_layout
@@ -415,6 +418,7 @@ def test_the_state_says_what_a_viewer_needs(tmp_path: Path) -> None:
     )
     run(live)
     state = json.loads(json.dumps(live.state()))
+    assert state["looking"]
     assert [person["id"] for person in state["people"]] == [1, 2]
     for person in state["people"]:
         shares = [answer["probability"] for answer in person["top"]]
@@ -834,6 +838,12 @@ def test_what_goes_on_when_the_camera_is_lost_ends(
         )
         assert begun == ended != []
         assert not live.crew.stopping.is_set()
+        wait_until(lambda: not live.state()["looking"])
+        shown = io.StringIO()
+        console = Console(width=100, file=shown)
+        console.print(Terminal(live, console).render())
+        assert "waiting for pictures" in shown.getvalue()
+        assert "nobody in view" not in shown.getvalue(), "somebody may be there"
     finally:
         live.close()
     assert len(told) == 2 * len(begun), "each ends once"

@@ -55,7 +55,8 @@ class Metrics:
             "problems", "What keeps events or films from coming; 0 while all is well", problems
         )
         yield gauge("uptime_seconds", "Time since the start", state["uptime"])
-        yield gauge("people", "People in view", len(state["people"]))
+        if state["looking"]:
+            yield gauge("people", "People in view", len(state["people"]))
         yield by(CounterMetricFamily, "events", text="Actions begun", label="event", values=events)
         yield by(
             CounterMetricFamily,

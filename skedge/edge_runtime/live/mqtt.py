@@ -309,10 +309,11 @@ class Home:
         """The state, where it has changed and somebody is there to hear it: it is retained."""
         with self._lock:
             action, begun = next(reversed(self._doing.values()), "none"), self._begun
+        seen = self._live.state()
         state = json.dumps(
             {
                 "action": action,
-                "people": len(self._live.state()["people"]),
+                "people": len(seen["people"]) if seen["looking"] else None,
                 "actions": begun,
                 "problem": "; ".join(self._live.problems()),
             }

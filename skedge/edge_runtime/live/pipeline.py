@@ -174,14 +174,17 @@ class Live:
 
     def state(self) -> dict[str, Any]:
         """The present state as plain JSON types: answers, rates (Hz), latencies (ms), dropped
-        frames, the computer's health."""
+        frames, the computer's health. Where it is not `looking`, as no picture was answered lately,
+        who is in view is not known."""
         now = time.monotonic()
-        outlook = self._outlook if now - self._answered < STALE_SECONDS else Outlook()
+        looking = now - self._answered < STALE_SECONDS
+        outlook = self._outlook if looking else Outlook()
         return {
             "source": self.name,
             "status": self._status,
             "time": clock(),
             "uptime": round(now - self._began, 1),
+            "looking": looking,
             "people": [answer.document() for answer in outlook.answers],
             "banner": outlook.banner,
             "model": None if self.model is None else self.model(),

@@ -15,6 +15,7 @@ from skedge.edge_runtime.live.pipeline import Live
 REFRESH = 0.25
 EVENTS = 8
 PEOPLE = 4
+WAITING = Text("waiting for pictures", style="dim")
 
 
 class Terminal:
@@ -45,7 +46,7 @@ class Terminal:
             parts.append(_head(state, self._address))
             if state["banner"]:
                 parts.append(Text(state["banner"], style="bold yellow"))
-            parts.append(_people(state["people"]))
+            parts.append(_people(state["people"]) if state["looking"] else WAITING)
         parts.append(_log(self._live.log.since(0)))
         parts.append(_figures(state))
         return Group(*parts)

@@ -153,7 +153,8 @@ def check_classes(store: Store, train: np.ndarray, persons: int) -> None:
     if (clips > 0).sum() < 2:
         raise InputError(
             f"{store.path}: expected training clips of two classes at least, got those of"
-            f" {store.labels[int(clips.argmax())]!r}; add clips of other actions, or of none (idle)"
+            f" {store.labels[int(clips.argmax())]!r}; add clips of other actions, or of anything"
+            " else, called other"
         )
     empty = [store.labels[i] for i in np.flatnonzero(clips == 0)]
     if empty:

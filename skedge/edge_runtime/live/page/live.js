@@ -63,8 +63,9 @@ function makePerson() {
   return made;
 }
 
-function showPeople(people) {
+function showPeople(people, looking) {
   part("nobody").hidden = people.length > 0;
+  part("nobody").textContent = looking ? "nobody in view" : "waiting for pictures";
   const cards = fit(part("people"), people.length, makePerson);
   people.forEach((person, i) => {
     const [title, words, answers] = cards[i].children;
@@ -103,7 +104,7 @@ function showState(state) {
   sayStatus(state.source + (state.status ? ": " + state.status : ""), state.status ? "bad" : "good");
   part("banner").textContent = state.banner;
   part("banner").hidden = !state.banner;
-  showPeople(state.people);
+  showPeople(state.people, state.looking);
   showPairs(part("rates"), Object.entries(state.rates).map(([name, rate]) => [name, rate.toFixed(1) + " Hz"]));
   const times = Object.entries(state.latencies);
   const rows = fit(part("latencies"), times.length, () => {
