@@ -173,6 +173,7 @@ def _walk(steps: Steps) -> dict[str, Any]:
             edge[f"{name}, mean of all answers"] = edge[name] | {
                 "top1": round(100 * found.mean_accuracy, 2)
             }
+    closed = () if files[student_file] == "student-shipped" else cannot_say_no(store.labels)
     report = {
         "recipe": recipe.sections(),
         "store": {"name": store.name, "fingerprint": store.fingerprint, "clips": len(store)},
@@ -182,13 +183,34 @@ def _walk(steps: Steps) -> dict[str, Any]:
         },
         "export": exported,
         "recognizer": edge,
+        "events": None if closed or recipe.input.persons > 1 else _events(steps, student_file),
         "bench": benchmark([*files], folder / "bench"),
     }
     write_report(report, folder, console)
     console.print(f"Model for the edge: {student_file}", soft_wrap=True)
-    if files[student_file] != "student-shipped":
-        say(*cannot_say_no(store.labels))
+    say(*closed)
     return report
+
+
+def _events(steps: Steps, file: Path) -> dict[str, Any]:
+    """The figures of the events that a student's file raises on the clips that test it (those of a
+    set, in `skedge.bench.everyday.measure`); the folder `everyday` of the run has all of it."""
+    from skedge.bench import everyday
+    from skedge.edge_runtime.recognizer import Recognizer
+
+    tested = steps.recipe.input
+    document = everyday.measure(
+        Recognizer.load(file),
+        [everyday.Set(steps.store.name, steps.store.path)],
+        synonyms=None,
+        part=tested.part,
+        protocol=tested.protocol,
+        most_false=1.0,
+        track=track,
+    )
+    everyday.write(document, steps.folder / "everyday", f"In front of a camera: {steps.store.name}")
+    (found,) = document["sets"]
+    return {name: value for name, value in found.items() if name != "curve"}
 
 
 def _train(steps: Steps) -> dict[str, dict[str, Any]]:

@@ -108,7 +108,8 @@ def _measured_on(metrics: dict[str, Any]) -> str:
 
 
 def write_report(report: dict[str, Any], folder: Path, console: Console) -> None:
-    """Print the report's one table and write it to `folder` as report.json and report.md."""
+    """Print the report's one table and its events, and write it to `folder` as report.json and
+    report.md."""
     columns, rows = _table(report)
     part = report["recipe"]["input"]["part"]
     measured = report["store"]["name"] + ("" if part == "test" else f", part {part}")
@@ -125,6 +126,8 @@ def write_report(report: dict[str, Any], folder: Path, console: Console) -> None
     for row in rows:
         shown.add_row(*row)
     console.print(shown)
+    events = [] if report["events"] is None else [_events(report["events"], part)]
+    console.print(*events, soft_wrap=True)
     lines = [
         f"# {shown.title}",
         "",
@@ -139,6 +142,7 @@ def write_report(report: dict[str, Any], folder: Path, console: Console) -> None
             ),
         ]
         lines += [f"- {note}" for note in edge["notes"]]
+    lines += [line for sentence in events for line in ("", sentence)]
     lines += [
         "",
         "Latency and memory are measured in onnxruntime on this machine's CPU, see bench/bench.md.",
@@ -150,6 +154,23 @@ def write_report(report: dict[str, Any], folder: Path, console: Console) -> None
     write_json(folder / SUMMARY, report)
     write_text(folder / "report.md", "\n".join(lines))
     console.print(f"Report: {folder / 'report.md'}", soft_wrap=True)
+
+
+def _events(found: dict[str, Any], part: str) -> str:
+    """What the student's events on a part's clips come to, as before a camera."""
+    right = sum(one["right"] for one in found["recall_per_class"].values())
+    said = [f"{right} of {found['performances']} actions are found"]
+    if found["wrong_per_minute"] is not None:
+        said.append(f"{found['wrong_per_minute']:.1f} wrong ones a minute")
+    if found["false_per_hour_of_other_movement"] is None:
+        said.append("no clip of anything else (other) says how quiet it is")
+    else:
+        rate, hours = found["false_per_hour_of_other_movement"], found["hours_of_other_movement"]
+        said.append(
+            f"{rate * hours:.0f} false in {60 * hours:.1f} min of anything else"
+            f" ({rate:.0f} an hour)"
+        )
+    return f"Events on the {part} clips: {', '.join(said)}; see everyday/everyday.html"
 
 
 def _millions(number: float) -> str:

@@ -134,6 +134,7 @@ def test_no_figure_of_a_run_is_cut(
         "recipe": {"name": "utd_mhad_skeleton2vec", "input": {"part": "test"}},
         "store": {"name": "synthetic"},
         "accuracy": {name: {"top1": 100.0, "top5": 98.7} for name in names},
+        "events": None,
         "bench": {"models": [model("student"), model("teacher")]},
         "recognizer": {edge: {"top1": 76.54, "clips": 9, "notes": []}},
     }
@@ -163,6 +164,7 @@ def test_the_work_of_one_frame_is_not_nothing(tmp_path: Path) -> None:
         "recipe": {"name": "own", "input": {"part": "test"}},
         "store": {"name": "films"},
         "accuracy": {},
+        "events": None,
         "bench": {"models": [live]},
         "recognizer": {},
     }
@@ -171,12 +173,46 @@ def test_the_work_of_one_frame_is_not_nothing(tmp_path: Path) -> None:
     assert cells(text)["student.onnx, 1 thread"]["MMAC"] == "0.4"
 
 
+@pytest.mark.parametrize(
+    ("wrong", "other", "said"),
+    [
+        (1.04, (90.0, 0.0333), "1.0 wrong ones a minute, 3 false in 2.0 min of anything else (90"),
+        (0.0, (None, 0.0), "0.0 wrong ones a minute, no clip of anything else"),
+        (None, (0.0, 0.5), "are found, 0 false in 30.0 min of anything else (0 an hour)"),
+    ],
+)
+def test_what_the_events_come_to_is_one_sentence(
+    tmp_path: Path, wrong: float | None, other: tuple[float | None, float], said: str
+) -> None:
+    found = {"right": 3, "performances": 4}, {"right": 0, "performances": 5}
+    events = {
+        "performances": 9,
+        "recall_per_class": dict(zip(("wave", "clap"), found, strict=True)),
+        "wrong_per_minute": wrong,
+        "false_per_hour_of_other_movement": other[0],
+        "hours_of_other_movement": other[1],
+    }
+    report = {
+        "recipe": {"name": "own", "input": {"part": "val"}},
+        "store": {"name": "films"},
+        "accuracy": {},
+        "recognizer": {},
+        "events": events,
+        "bench": {"models": []},
+    }
+    write_report(report, tmp_path, Console(quiet=True))
+    text = (tmp_path / "report.md").read_text()
+    assert "\n\nEvents on the val clips: 3 of 9 actions are found, " in text
+    assert said in text
+
+
 def test_every_figure_of_a_run_is_below_its_own_title(tmp_path: Path) -> None:
     edge = {"top1": 76.54, "clips": 9, "notes": ["joints retargeted"]}
     report = {
         "recipe": {"name": "utd", "input": {"part": "val"}},
         "store": {"name": "synthetic"},
         "accuracy": {"probe": {"top1": 61.25, "top5": 98.7}},
+        "events": None,
         "bench": {"models": [model("student")]},
         "recognizer": {"whole clips": edge},
     }

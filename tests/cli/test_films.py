@@ -89,6 +89,7 @@ def test_films_end_in_a_model_and_the_command_that_tries_it(
     assert "no class for anything else" in shown.err, "a network of its own knows two classes"
     report = json.loads(Path("runs/own/report.json").read_text())
     assert report["recognizer"]["whole clips"]["top1"] == 100
+    assert report["events"] is None, "all that anybody does is one of its actions"
     assert Recognizer.load("runs/own/student.onnx").metadata.touching
 
 

@@ -18,7 +18,7 @@ from skedge.edge_runtime.models import find
 from skedge.edge_runtime.recognizer import Recognizer
 from skedge.edge_runtime.scoring.predict import predict_store
 from skedge.edge_runtime.taught import logit
-from skedge.path import who_learns
+from skedge.path import run, who_learns
 from skedge.recipes.recipe import Recipe
 from skedge.recipes.settings import InputSettings
 from skedge.skeleton import InputError, load_layout
@@ -214,6 +214,53 @@ def test_clips_of_anything_else_are_part_of_it(tmp_path: Path) -> None:
     assert metrics["top1"] == 100
     export(tmp_path / "run", tmp_path / "student.onnx", store, streaming=True)
     assert Recognizer.load(tmp_path / "student.onnx").labels == ("rise", "other")
+
+
+@pytest.mark.usefixtures("few_people")
+@pytest.mark.parametrize("second", ["bend", "other"])
+def test_the_report_says_what_the_events_come_to(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], second: str
+) -> None:
+    """It judged a model for a camera by its answers to whole clips alone."""
+    store = films(tmp_path / "store", labels=("rise", second))
+    recipe = Recipe(students=("own",), input=InputSettings(protocol="films"))
+    report = run(recipe, store, tmp_path / "runs")
+    found = report["events"]
+    folder = tmp_path / "runs" / recipe.name
+    target = Shipped().layout
+    raised = {
+        label: events(
+            folder / "student.onnx",
+            [
+                retarget(store.clip(i)[0], store.layout, target)
+                for i in store.split("films", "test")
+                if store.labels[store.index["label"][i]] == label
+            ],
+        )
+        for label in store.labels
+    }
+    own = [label for label in store.labels if label != "other"]
+    assert {label: one["right"] for label, one in found["recall_per_class"].items()} == {
+        label: raised[label].count(label) for label in own
+    }
+    assert found["performances"] == 2 * len(own)
+    right = sum(raised[label].count(label) for label in own)
+    shown = capsys.readouterr().out
+    assert f"Events on the test clips: {right} of {2 * len(own)} actions are found, " in shown
+    if second == "other":
+        hours = found["hours_of_other_movement"]
+        seconds = sum(
+            store.clip(i).shape[1] / 30
+            for i in store.split("films", "test")
+            if store.labels[store.index["label"][i]] == "other"
+        )
+        assert 3600 * hours == pytest.approx(seconds, abs=0.5)
+        false = f"{len(raised['other'])} false in {seconds / 60:.1f} min of anything else"
+        assert false in shown
+    else:
+        assert "no clip of anything else (other) says" in shown
+    assert "Events on the test clips" in (folder / "report.md").read_text()
+    assert (folder / "everyday" / "everyday.html").is_file()
 
 
 @pytest.mark.usefixtures("few_people")
