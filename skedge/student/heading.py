@@ -199,6 +199,8 @@ def leave_out(
     place = [int((numbers[:i] == number).sum()) % FOLDS for i, number in enumerate(numbers)]
     for fold in range(FOLDS):
         kept = [i for i, one in enumerate(place) if one != fold]
+        if not kept:  # a single clip of each class
+            continue
         rest = [one for i, one in enumerate(others) if i % FOLDS != fold]
         head = nn.Linear(clips[0].shape[1], len(labels))
         known = numbers[kept]
@@ -234,6 +236,8 @@ def _events(held: HeldOut, label: str) -> dict[str, float]:
 
 def _warn(label: str, figures: dict[str, float]) -> None:
     """Say what not to rely on before a camera."""
+    if not figures["clips"]:
+        tell(f"{label}: one training clip says nothing of how often it is missed; five are good")
     if figures["recall"] < 100 * POOR_RECALL:
         tell(
             f"{label}: {figures['recall']:g} % of its clips that were left out raise the event; it"

@@ -1,6 +1,6 @@
 """A few films taught to the model that comes with skedge."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -29,7 +29,7 @@ from skedge.student.heading import Heading, Rows, embeddings, fit_head, leave_ou
 from skedge.student.others import of_others
 from skedge.student.shipped import Shipped
 from skedge.student.streaming import StreamingClassifier
-from skedge.teacher.clips import Clips, Windows
+from skedge.teacher.clips import Clips, Windows, tell
 from skedge.teacher.protocols.evaluate import Sets, on_protocol
 from skedge.teacher.runs.load import load_classifier
 
@@ -55,10 +55,11 @@ def films(
     clips: int = 6,
     rate: float | None = 30.0,
     layout: Layout = POSE,
-    labels: tuple[str, str] = ("rise", "bend"),
+    labels: tuple[str, ...] = ("rise", "bend"),
+    trained: Collection[int] | None = None,
 ) -> Store:
     """Clips of arms that rise and knees that bend, as the pose estimator gives them; every third
-    is for testing."""
+    is for testing, or all but those to be `trained` on."""
     rng = np.random.default_rng(0)
     with StoreWriter(path, name="films", layout=layout, labels=labels, rate=rate) as out:
         out.made_by = {"format": "films"}
@@ -75,6 +76,8 @@ def films(
             joints += rng.normal(0, 0.005, joints.shape)
             out.add(f"c{number}", joints[None, :, : len(layout)], label=number % 2)
         parts = np.where(np.arange(2 * clips) // 2 % 3 == 2, 3, 1)
+        if trained is not None:
+            parts = np.where(np.isin(np.arange(2 * clips), [*trained]), 1, 3)
         out.protocol("films", lambda _: parts.astype(np.int8))
     return Store(path)
 
@@ -358,6 +361,31 @@ def test_a_head_is_the_best_there_is_for_its_clips() -> None:
     torch.testing.assert_close(
         shares.detach(), torch.tensor([5, 2, 1]).double() / 8, atol=1e-4, rtol=0
     )
+
+
+@pytest.mark.usefixtures("few_people")
+@pytest.mark.parametrize(
+    ("trained", "left_out"),
+    [((0, 1), {"rise": 0, "bend": 0}), ((0, 2, 4, 1), {"rise": 3, "bend": 0})],
+    ids=["one of each", "one of one"],
+)
+def test_an_action_of_a_single_clip_is_learned_too(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    trained: tuple[int, ...],
+    left_out: dict[str, int],
+) -> None:
+    """One training clip of each action ended in a traceback."""
+    tell.cache_clear()
+    store = films(tmp_path / "store", trained=trained)
+    recipe = Recipe(students=("own",), input=InputSettings(protocol="films"))
+    metrics = teach_head(store, tmp_path / "run", recipe)
+    assert metrics["top1"] == 100
+    assert {label: found["clips"] for label, found in metrics["events"].items()} == left_out
+    said = capsys.readouterr().err
+    for label, clips in left_out.items():
+        assert (f"note: {label}: one training clip says nothing" in said) is (clips == 0)
+    assert all(0 <= found["false_per_hour"] < 100 for found in metrics["events"].values())
 
 
 def test_a_clip_has_an_answer_for_each_frame_from_the_warm_up_on_and_a_short_one_its_last(
