@@ -112,14 +112,16 @@ def _is_path(action: Action) -> bool:
     return getattr(action, "_typehint", action.type) is Path
 
 
-def settings_named(words: Iterable[str]) -> set[str]:
+def settings_named(parser: ArgumentParser, words: Iterable[str]) -> set[str]:
     """The settings that flags set, by their dotted names: `--input.frames 30` and
     `--input '{frames: 30}'` both give input.frames; so does a YAML file in the place of the
-    mapping."""
+    mapping. The parser says which flags are settings: `--out runs.yaml` names a folder."""
+    sections = {action.dest.partition(".")[0] for action in parser._actions if "." in action.dest}
+    sections |= {action.dest for action in parser._actions if isinstance(action, ActionConfigFile)}
     found: set[str] = set()
     for word, following in pairwise([*words, ""]):
-        if word.startswith("--"):
-            flag, equals, value = word[2:].partition("=")
+        flag, equals, value = word.removeprefix("--").partition("=")
+        if word.startswith("--") and flag.partition(".")[0] in sections:
             found |= {name for name in _named(flag, value if equals else following) if "." in name}
     return found
 

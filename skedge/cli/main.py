@@ -245,7 +245,7 @@ def _parsed(name: str, parser: ArgumentParser, arguments: list[str]) -> Any:
     for action in parser._actions:
         type_ = getattr(action, "_typehint", None)
         check_value(args.get(action.dest), type_, name=hyphened(f"--{action.dest}"))
-    args["typed"] = settings_named(words)
+    args["typed"] = settings_named(parser, words)
     return args
 
 

@@ -181,3 +181,15 @@ def test_a_recipe_s_wrong_setting_is_named(tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text("input:\n  fames: 3\n")
     with pytest.raises(InputError, match="section input has no setting fames"):
         parse("run", ["--recipe", str(tmp_path / "mine.yaml")])
+
+
+def test_a_file_s_name_that_ends_like_a_recipe_s_sets_nothing(tmp_path: Path) -> None:
+    """`--data mine.yaml` was a traceback: the settings in it were looked for under `data`."""
+    mine = tmp_path / "mine.yaml"
+    mine.write_text("optim: {epochs: 3}\ninput: {frames: 40}\n")
+    words = ["--data", str(mine), "--out", str(mine), "--input.stream", "bone"]
+    assert parse("pretrain", words)["typed"] == {"input.stream"}
+    mine.write_text("input: {frames: 40}\n")
+    words = ["--recipe", str(mine), *words, "--pretrain.optim", "{epochs: 3}"]
+    typed = {"recipe.input.frames", "input.stream", "pretrain.optim.epochs"}
+    assert parse("pretrain", words)["typed"] == typed

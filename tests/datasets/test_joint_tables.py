@@ -154,6 +154,16 @@ def test_times_with_gaps_say_their_rate(tmp_path: Path) -> None:
     assert (title, round(rate, 1)) == ("time", 15.0)
 
 
+def test_a_pause_in_a_recording_does_not_change_its_rate(tmp_path: Path) -> None:
+    """By the mean of its times a clip of 15 frames a second would have two thirds of one."""
+    times = [f"{i / 15 + 7 * (i > 2):.4f}" for i in range(6)]
+    rows = [[*row, time] for row, time in zip(ROWS, times, strict=True)]
+    (tmp_path / "a.csv").write_text(_text([[*TITLES, "time"], *rows]))
+    found = told_rate(tmp_path / "a.csv")
+    assert found is not None
+    assert round(found[1], 1) == 15.0
+
+
 def test_times_may_be_rounded_where_frames_are_numbered(tmp_path: Path) -> None:
     rows = [[str(number), "12:00:01", *row] for number, row in enumerate(ROWS)]
     text = _text([["frame", "time", *TITLES], *rows])

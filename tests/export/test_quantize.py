@@ -71,6 +71,19 @@ def test_parts_that_harm_only_together_are_not_left_together() -> None:
         assert model == network.quantize(left)
 
 
+@pytest.mark.parametrize("few_see", [0.0, 10.0])
+def test_a_model_is_measured_on_all_clips_and_only_ranked_on_few(few_see: float) -> None:
+    """Few clips may see nothing of an error, or far more of it than there is."""
+    network = Sum([0.1, 0.4, 0.3])
+    model, left = leave_worst(
+        network, network.error, lambda model: few_see * network.error(model), enough=0.45
+    )
+    assert network.error(model) <= 0.45
+    assert left == (["part 1"] if few_see else ["part 0", "part 1"])
+    allowed = Sum([0.1, 0.2])
+    assert leave_worst(allowed, allowed.error, lambda model: few_see, enough=0.45)[1] == []
+
+
 def test_nothing_is_searched_where_the_float_model_is_wrong() -> None:
     network = Sum([0.1] * 30)
     _, left = leave_worst(network, lambda model: 1.0, network.error, enough=0.5)
@@ -92,6 +105,30 @@ def test_a_tflite_file_is_searched_only_where_weights_can_be_int8(exported: Expo
     assert stored_in_int8(quantizer.quantize(quantizer.parts)) == 0
     everything = set(quantizer.parts)
     assert all(stored_in_int8(quantizer.quantize(everything - {part})) for part in everything)
+
+
+def test_int8_weights_of_tflite_have_a_step_for_each_output(exported: Exported) -> None:
+    """As LiteRT reads the file, an output's largest weight is 127 steps: one step for all outputs
+    made those of small weights coarse."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    content = exported.file("tflite", "fp32").read_bytes()
+    model = quantize_tflite.DynamicQuantizer(content).quantize(())
+    reader = Interpreter(model_content=model)
+    reader.allocate_tensors()
+    weights = [
+        np.moveaxis(
+            reader.get_tensor(one["index"]).astype(int),
+            one["quantization_parameters"]["quantized_dimension"],
+            0,
+        )
+        for one in reader.get_tensor_details()
+        if one["dtype"] is np.int8
+    ]
+    assert len(weights) >= 6
+    for tensor in weights:
+        largest = np.abs(tensor).reshape(len(tensor), -1).max(1)
+        assert set(largest[largest > 0]) == {127}
 
 
 def test_an_expression_for_most_parts_names_the_few_others() -> None:

@@ -45,6 +45,20 @@ def test_how_far_probabilities_may_be(precision: str, fine: float, wrong: float)
                 verify(expected, got, truth, precision)
 
 
+def test_a_probability_that_falls_is_a_difference_too() -> None:
+    """What one class loses may be spread over all others, of which none gains as much."""
+    expected, truth = answers(150)
+    got = Answers(expected.probabilities.copy(), expected.embeddings)
+    said = got.probabilities[17].argmax()
+    got.probabilities[17] += 0.002
+    got.probabilities[17, said] -= 0.01
+    with pytest.raises(ExportError, match=r"difference of 0\.008,"):
+        verify(expected, got, truth, "fp16")
+    assert verify(expected, got, truth, "int8")["largest_difference"] == pytest.approx(
+        0.008, abs=1e-6
+    )
+
+
 @pytest.mark.parametrize("precision", ["dynamic", "int8"])
 def test_how_many_answers_may_change(precision: str) -> None:
     """2 in a hundred, and of all clips half a point that was right before; what was wrong before
@@ -173,6 +187,17 @@ def test_the_movement_does_not_depend_on_place_or_size() -> None:
     assert moved(np.ones((4, 2)), np.full((4, 2), np.nan)) == np.inf, (
         "what is no number is not near one"
     )
+
+
+def test_the_movement_is_a_share_of_what_lies_between_clips() -> None:
+    """By hand: clips lie at -1 and 1 of the first number alone, the other two are 5 and -3 for all
+    of them, so the mean square between them is 1 / 3. What moved is the second one, by 0.1."""
+    outputs = np.tile([[-1.0, 5.0, -3.0], [1.0, 5.0, -3.0]], (5, 1))
+    assert moved(outputs, outputs + np.array([0, 0.1, 0])) == pytest.approx(0.1)
+    assert moved(outputs, outputs + 0.1) == pytest.approx(0.1 * 3**0.5)
+    # Both are without the two in a hundred that are the furthest.
+    far = np.concatenate([np.tile(outputs, (10, 1))[:98], [[9.0, 5, -3], [-9.0, 5, -3]]])
+    assert moved(far, far + np.array([0, 0.1, 0])) == pytest.approx(0.1)
 
 
 def test_clips_are_chosen_evenly() -> None:
