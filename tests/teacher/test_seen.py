@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 
 from skedge.datasets.store import Store
 from skedge.datasets.store.rewrite import merge
-from skedge.datasets.store.splits import add_folds
+from skedge.datasets.store.splits import add_folds, add_validation
 from skedge.recipes.distill_settings import DistillSettings
 from skedge.recipes.recipe import Recipe
 from skedge.recipes.settings import (
@@ -33,6 +33,8 @@ from skedge.teacher.protocols.linear import linear
 from skedge.teacher.protocols.partial import partial_body
 from skedge.teacher.runs.folder import WEIGHTS
 from skedge.teacher.runs.load import load_classifier, read_card
+from skedge.teacher.runs.seen import Seen
+from skedge.teacher.runs.store_check import check_labels, overlap
 from skedge.teacher.streams import write_streams
 from tests.teacher.tiny import INPUT, PLAN, PRETRAINED, make_store, optim
 
@@ -94,6 +96,33 @@ def test_a_teacher_of_another_fold_is_said_to_know_the_test_clips(
         match=r"of the 12 of fold-1 \(test\) trained it .* name another classifier",
     ):
         partial_body(store, tmp_path / "partial", on("fold-1"), classifier=tmp_path / "student")
+
+
+def test_clips_of_the_validation_part_are_looked_for_where_they_measure(
+    folder: Path, tmp_path: Path
+) -> None:
+    path = Path(shutil.copytree(folder / "store", tmp_path / "store"))
+    add_validation(path, "choose", of="fold-1", share=0.25, by="clip", seed=0)
+    store = Store(path)
+    chosen = store.split("choose", "val")
+    card = replace(read_card(folder / "teacher", "joint"), seen=Seen.of(store, chosen))
+    found = {
+        part: overlap(store, replace(INPUT, protocol="choose", part=part), [(path, card)])
+        for part in ("val", "test")
+    }
+    assert found == {"val": {"seen_in_training": len(chosen)}, "test": {}}
+    assert len(chosen) > 0
+
+
+def test_a_store_whose_actions_are_in_another_order_is_refused(folder: Path) -> None:
+    """The same numbers would mean other actions; `other` may come behind them, nowhere else."""
+    store = Store(folder / "store")
+    card = read_card(folder / "teacher", "joint")
+    for labels in (store.labels, (*store.labels, "other")):
+        check_labels(store, replace(card, labels=labels), folder)
+    for labels in (("other", *store.labels), store.labels[::-1], store.labels[:1]):
+        with pytest.raises(InputError, match=r"class \d was .*; use the store that it was trained"):
+            check_labels(store, replace(card, labels=labels), folder)
 
 
 def test_a_classifier_has_no_figures_of_its_training_clips(folder: Path, tmp_path: Path) -> None:
