@@ -177,7 +177,7 @@ def test_a_camera_that_is_missing_at_boot_is_waited_for() -> None:
     assert camera.status == "there is no /dev/video0"
     assert next(iter(camera)).seconds == 0
     assert waits == [0.5, 1.0, 2.0]
-    assert said[0] == "there is no /dev/video0, trying again in 0.5 s"
+    assert set(said) == {"there is no /dev/video0, trying again"}
     assert (camera.status, camera.losses) == ("", 0)
     camera.close()
 

@@ -110,7 +110,7 @@ class TestLive:
         assert list(camera) == []
         assert clock.waits[:4] == [0.5, 1, 2, 4]
         assert max(clock.waits) == 10
-        assert said[1] == "no picture, trying again in 0.5 s"
+        assert set(said[1:]) == {"no picture, trying again"}, "a loss is one note, not one a try"
 
     def test_a_camera_that_has_frozen_is_opened_again(self) -> None:
         clock, said = Clock(), []
@@ -139,9 +139,8 @@ class TestLive:
                 camera.close()
         stood = sum((image == pictures[20]).all() for image in given if image is not None)
         assert 55 <= stood <= 65
-        assert said[:3] == [
-            f"the picture has frozen, trying again in {wait:g} s" for wait in (0.5, 1, 2)
-        ]
+        assert said[:3] == 3 * ["the picture has frozen, trying again"]
+        assert clock.waits[:3] == [0.5, 1, 2]
         assert (camera.losses, camera.status) == (1, "")
 
     def test_a_dark_room_is_no_frozen_camera(self) -> None:
@@ -815,7 +814,7 @@ def test_a_stream_that_is_waited_for_is_not_named_in_its_status() -> None:
 
     camera._sleep = no_time
     assert list(camera) == []
-    assert shown[0].endswith("; is the address right? trying again in 0.5 s")
+    assert shown[0].endswith("; is the address right? trying again")
 
 
 @pytest.mark.parametrize(

@@ -123,8 +123,9 @@ class Live:
         wait = FIRST_WAIT
         while not self._closed.is_set():
             self._release()
+            # Without the seconds: each change of the status is a note.
             comma = "" if self._reason.endswith("?") else ","
-            self.status = f"{self._reason}{comma} trying again in {wait:g} s"
+            self.status = f"{self._reason}{comma} trying again"
             self._sleep(wait)
             wait = min(2 * wait, LONGEST_WAIT)
             if self._closed.is_set():
