@@ -169,7 +169,8 @@ def test_the_unknown_is_answered_with_the_known(tmp_path: Path) -> None:
     ):
         store.split("xset", "train")
     with pytest.raises(
-        InputError, match=r"val of protocol 'xsub' is empty; it has train \(3\), test \(2\)"
+        InputError,
+        match=r"val of protocol 'xsub' is empty; it has train \(3\), test \(2\); .*; add clips",
     ):
         store.split("xsub", "val")
     with pytest.raises(

@@ -178,7 +178,7 @@ class Store:
             known = ", ".join(self.protocols)
             raise InputError(
                 f"{self.path}: {part} of protocol {protocol!r} is empty; it has {filled};"
-                f" protocols: {known}"
+                f" protocols: {known}; add clips, or make a split with `skedge data split`"
             )
         return clips.astype(np.int64)
 
