@@ -25,7 +25,13 @@ def evaluations(folders: Sequence[Path]) -> str:
     `InputError` for paths where nothing is, and where there is no evaluation at all.
     """
     inside = {folder: dict(_evaluated(folder)) for folder in folders}
-    found = {run: metrics for runs in inside.values() for run, metrics in runs.items()}
+    named = {run.resolve(): run for runs in inside.values() for run in runs}
+    found = {
+        run: metrics
+        for runs in inside.values()
+        for run, metrics in runs.items()
+        if named[run.resolve()] == run  # not by another name, too
+    }
     empty = [folder for folder, runs in inside.items() if not runs]
     if not found or not all(folder.exists() for folder in empty):
         raise InputError(

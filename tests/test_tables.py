@@ -113,6 +113,16 @@ def test_folders_that_add_nothing_to_the_table_are_named(
     assert capsys.readouterr().err == f"note: {other}: no evaluation in it\n"
 
 
+def test_a_run_that_is_named_twice_has_one_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(tmp_path / "runs" / "a", protocol="linear", top1=1.0)
+    put(tmp_path / "runs" / "b", protocol="linear", top1=2.0)
+    monkeypatch.chdir(tmp_path)
+    rows = evaluations([Path("runs"), tmp_path / "runs" / "a", Path("runs/../runs/b")])
+    assert [rows.count(f"| {figure} |") for figure in ("1.0", "2.0")] == [1, 1]
+
+
 def model(name: str) -> dict[str, object]:
     return {
         "name": name,
