@@ -133,7 +133,8 @@ def write_report(report: dict[str, Any], folder: Path, console: Console) -> None
         shown.add_row(*row)
     console.print(shown)
     events = [] if report["events"] is None else [_events(report["events"], part)]
-    console.print(*events, soft_wrap=True)
+    for sentence in events:
+        console.print(sentence, soft_wrap=True)
     lines = [
         f"# {shown.title}",
         "",

@@ -237,7 +237,10 @@ def _events(held: HeldOut, label: str) -> dict[str, float]:
 def _warn(label: str, figures: dict[str, float]) -> None:
     """Say what not to rely on before a camera."""
     if not figures["clips"]:
-        tell(f"{label}: one training clip says nothing of how often it is missed; five are good")
+        tell(
+            f"{label}: fewer than two training clips say nothing of how often it is missed; five"
+            " are good"
+        )
     if figures["recall"] < 100 * POOR_RECALL:
         tell(
             f"{label}: {figures['recall']:g} % of its clips that were left out raise the event; it"
