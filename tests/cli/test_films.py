@@ -74,15 +74,17 @@ def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+SMALL = (
+    "--distill.optim.epochs 1 --distill.optim.least_steps 60 --distill.optim.learning_rate 0.02"
+    " --student.widths [8,16] --student.strides [1,1] --input.frames 16"
+    " --compute.precision 32-true --compute.accelerator cpu"
+)
+
+
 def test_films_end_in_a_model_and_the_command_that_tries_it(
     room: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    small = (
-        "--distill.optim.epochs 1 --distill.optim.least_steps 60 --distill.optim.learning_rate 0.02"
-        " --student.widths [8,16] --student.strides [1,1] --input.frames 16"
-        " --compute.precision 32-true --compute.accelerator cpu"
-    )
-    main(f"run --films films --pose bright.py:Bright --out runs {small}".split())
+    main(f"run --films films --pose bright.py:Bright --out runs {SMALL}".split())
     shown = capsys.readouterr()
     assert "skedge live --model runs/own/student.onnx --pose bright.py:Bright" in shown.out
     assert "note: left out raise/cut.avi: expected a film" in shown.err
@@ -91,6 +93,17 @@ def test_films_end_in_a_model_and_the_command_that_tries_it(
     assert report["recognizer"]["whole clips"]["top1"] == 100
     assert report["events"] is None, "all that anybody does is one of its actions"
     assert Recognizer.load("runs/own/student.onnx").metadata.touching
+
+
+@pytest.mark.parametrize("persons", [1, 2])
+def test_a_network_that_knows_anything_else_is_measured_by_its_events(
+    room: Path, persons: int
+) -> None:
+    """Of two people no events are measured, and the run does not end in that."""
+    (room / "films" / "stand").rename(room / "films" / "other")
+    main(f"run --films films --pose bright.py:Bright --input.persons {persons} {SMALL}".split())
+    found = json.loads(Path("runs/own/report.json").read_text())["events"]
+    assert (found and found["performances"]) == {1: 1, 2: None}[persons]
 
 
 @pytest.mark.parametrize("command", ["data import films films store", "live --fast --no-page"])
