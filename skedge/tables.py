@@ -25,13 +25,9 @@ def evaluations(folders: Sequence[Path]) -> str:
     `InputError` for paths where nothing is, and where there is no evaluation at all.
     """
     inside = {folder: dict(_evaluated(folder)) for folder in folders}
-    named = {run.resolve(): run for runs in inside.values() for run in runs}
-    found = {
-        run: metrics
-        for runs in inside.values()
-        for run, metrics in runs.items()
-        if named[run.resolve()] == run  # not by another name, too
-    }
+    # A run that two of the folders name is there once.
+    once = {run.resolve(): (run, runs[run]) for runs in inside.values() for run in runs}
+    found = dict(once.values())
     empty = [folder for folder, runs in inside.items() if not runs]
     if not found or not all(folder.exists() for folder in empty):
         raise InputError(
@@ -133,8 +129,9 @@ def write_report(report: dict[str, Any], folder: Path, console: Console) -> None
         shown.add_row(*row)
     console.print(shown)
     events = [] if report["events"] is None else [_events(report["events"], part)]
+    each = Path("everyday", "everyday.html")
     for sentence in events:
-        console.print(sentence, soft_wrap=True)
+        console.print(f"{sentence}; see {folder / each}", soft_wrap=True)
     lines = [
         f"# {shown.title}",
         "",
@@ -149,7 +146,7 @@ def write_report(report: dict[str, Any], folder: Path, console: Console) -> None
             ),
         ]
         lines += [f"- {note}" for note in edge["notes"]]
-    lines += [line for sentence in events for line in ("", sentence)]
+    lines += [line for sentence in events for line in ("", f"{sentence}; see {each}")]
     lines += [
         "",
         "Latency and memory are measured in onnxruntime on this machine's CPU, see bench/bench.md.",
@@ -177,7 +174,7 @@ def _events(found: dict[str, Any], part: str) -> str:
             f"{rate * hours:.0f} false in {60 * hours:.1f} min of anything else"
             f" ({rate:.0f} an hour)"
         )
-    return f"Events on the {part} clips: {', '.join(said)}; see everyday/everyday.html"
+    return f"Events on the {part} clips: {', '.join(said)}"
 
 
 def _millions(number: float) -> str:

@@ -99,7 +99,7 @@ def test_films_end_in_a_model_and_the_command_that_tries_it(
 def test_a_network_that_knows_anything_else_is_measured_by_its_events(
     room: Path, persons: int
 ) -> None:
-    """Of two people no events are measured, and the run does not end in that."""
+    """A model of two people gets no figures of events, and its run goes on to the report."""
     (room / "films" / "stand").rename(room / "films" / "other")
     main(f"run --films films --pose bright.py:Bright --input.persons {persons} {SMALL}".split())
     found = json.loads(Path("runs/own/report.json").read_text())["events"]
