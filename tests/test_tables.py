@@ -192,7 +192,11 @@ def test_the_work_of_one_frame_is_not_nothing(tmp_path: Path) -> None:
     ],
 )
 def test_what_the_events_come_to_is_one_sentence(
-    tmp_path: Path, wrong: float | None, other: tuple[float | None, float], said: str
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    wrong: float | None,
+    other: tuple[float | None, float],
+    said: str,
 ) -> None:
     found = {"right": 3, "performances": 4}, {"right": 0, "performances": 5}
     events = {
@@ -210,10 +214,12 @@ def test_what_the_events_come_to_is_one_sentence(
         "events": events,
         "bench": {"models": []},
     }
-    write_report(report, tmp_path, Console(quiet=True))
+    write_report(report, tmp_path, Console(width=80))
     text = (tmp_path / "report.md").read_text()
     assert "\n\nEvents on the val clips: 3 of 9 actions are found, " in text
     assert said in text
+    assert "; see everyday/everyday.html\n" in text
+    assert f"; see {tmp_path / 'everyday' / 'everyday.html'}\n" in capsys.readouterr().out
 
 
 def test_every_figure_of_a_run_is_below_its_own_title(tmp_path: Path) -> None:
